@@ -1,0 +1,187 @@
+import type { Offset, Position } from '../core/numbers.ts'
+
+/**
+ * What a Tidemark broker does, on either side of the wire: the embedded broker and the HTTP client both
+ * implement it; the command line, the HTTP server and the Kafka gateway only use it.
+ *
+ * Every method rejects with a TidemarkError: Kafka's error name, whether to retry, and what became of the
+ * data. Record batches are Kafka's RecordBatch, magic 2, everywhere.
+ */
+export interface Broker {
+  /**
+   * Creates a topic.
+   * @throws TOPIC_ALREADY_EXISTS, INVALID_TOPIC_EXCEPTION, INVALID_PARTITIONS, INVALID_CONFIG
+   */
+  createTopic(request: CreateTopic): Promise<TopicDescription>
+
+  /** Every topic, in the order of their names. */
+  listTopics(): Promise<TopicSummary[]>
+
+  /** @throws UNKNOWN_TOPIC_OR_PARTITION */
+  describeTopic(topic: string): Promise<TopicDescription>
+
+  /**
+   * Adds partitions (the number only grows) or changes configs; a change applies whole or not at all.
+   * @throws UNKNOWN_TOPIC_OR_PARTITION, INVALID_PARTITIONS, INVALID_CONFIG
+   */
+  alterTopic(request: AlterTopic): Promise<TopicDescription>
+
+  /** Deletes a topic and its records. One created later under the same name is a new topic. */
+  deleteTopic(topic: string): Promise<void>
+
+  /**
+   * Appends record batches to one partition, in order and next to one another. When it resolves, bytes and
+   * index entry are durable. The bytes belong to the broker until then, which may patch their header.
+   * @throws UNKNOWN_TOPIC_OR_PARTITION, CORRUPT_MESSAGE, INVALID_RECORD, MESSAGE_TOO_LARGE,
+   *   THROTTLING_QUOTA_EXCEEDED (too much in flight: try again later), REQUEST_TIMED_OUT (written: unknown)
+   */
+  produce(request: Produce): Promise<Produced>
+
+  /**
+   * Whole record batches from `offset` on; the first one may begin before it, as in Kafka.
+   * Waits up to `maxWaitMs` for `minBytes`; at the end of the log an answer can be empty.
+   * @throws UNKNOWN_TOPIC_OR_PARTITION, OFFSET_OUT_OF_RANGE, KAFKA_STORAGE_ERROR
+   */
+  fetch(request: Fetch): Promise<Fetched>
+
+  /** As `fetch`, but tells where the bytes lie instead of reading them. */
+  locate(request: Fetch): Promise<Located>
+
+  /**
+   * The offset for a place in the log, as Kafka's ListOffsets: the first record's, the one that the next
+   * record will get, or that of the first record with this timestamp or a later one.
+   * @throws UNKNOWN_TOPIC_OR_PARTITION
+   */
+  offsetFor(request: OffsetFor): Promise<FoundOffset>
+
+  /**
+   * Moves the log's start: records before `beforeOffset` are no longer served.
+   * @throws UNKNOWN_TOPIC_OR_PARTITION, OFFSET_OUT_OF_RANGE
+   */
+  deleteRecords(request: DeleteRecords): Promise<{ startOffset: Offset }>
+}
+
+export interface CreateTopic {
+  topic: string
+  /** 1 when it is left out, as in Kafka. */
+  partitions?: number
+  /** Kafka's topic configs by name, such as `retention.ms`; unknown ones are refused. */
+  configs?: Record<string, string>
+}
+
+export interface AlterTopic {
+  topic: string
+  /** The new number of partitions. */
+  partitions?: number
+  /** Configs to set. */
+  set?: Record<string, string>
+  /** Configs that go back to their default. */
+  unset?: string[]
+}
+
+export interface TopicSummary {
+  topic: string
+  /** A UUID; a topic created again under the same name has another. */
+  topicId: string
+  partitions: number
+}
+
+export interface TopicDescription extends TopicSummary {
+  createdMs: number
+  /** Every config that Tidemark knows, with the value in force. */
+  configs: TopicConfig[]
+  offsets: PartitionOffsets[]
+}
+
+export interface TopicConfig {
+  name: string
+  value: string
+  /** Whether it was never set on this topic. */
+  isDefault: boolean
+}
+
+export interface PartitionOffsets {
+  partition: number
+  /** The first record that is served. */
+  startOffset: Offset
+  /** The high watermark: the offset that the next record gets. */
+  endOffset: Offset
+}
+
+export interface Produce {
+  topic: string
+  partition: number
+  /** One record batch or several, one after the other. */
+  batches: Uint8Array
+}
+
+export interface Produced {
+  /** The first record's offset; the others follow without a gap. */
+  baseOffset: Offset
+  records: number
+  startOffset: Offset
+  /** Milliseconds since the epoch, where the topic stamps records itself (LogAppendTime); else null. */
+  logAppendTimeMs: number | null
+}
+
+export interface Fetch {
+  topic: string
+  partition: number
+  offset: Offset
+  /** A soft limit, as in Kafka: at least one batch comes, however large. */
+  maxBytes?: number
+  /** 1 when it is left out. */
+  minBytes?: number
+  /** 0 when it is left out: no waiting. */
+  maxWaitMs?: number
+  /** Ends the wait early; the answer is then what there is. */
+  signal?: AbortSignal
+}
+
+interface Fetchable {
+  startOffset: Offset
+  /** The high watermark when the answer was made. */
+  endOffset: Offset
+  /** Where the next fetch goes on. */
+  nextOffset: Offset
+}
+
+export interface Fetched extends Fetchable {
+  /** Whole batches in order, offsets filled in; a chunk holds one batch or several. */
+  chunks: Uint8Array[]
+}
+
+export interface Located extends Fetchable {
+  ranges: LocatedRange[]
+}
+
+/**
+ * A run of whole batches, and how to get its bytes. The offsets inside the bytes are not final:
+ * the first batch's base offset is `baseOffset`, each further one follows its predecessor.
+ */
+export type LocatedRange = { baseOffset: Offset; records: number; bytes: number } & (
+  | { inline: Uint8Array }
+  | { url: string; position: Position; expiresMs: number }
+)
+
+export type OffsetPlace = 'earliest' | 'latest' | { timestampMs: number }
+
+export interface OffsetFor {
+  topic: string
+  partition: number
+  at: OffsetPlace
+}
+
+export interface FoundOffset {
+  /** null when no record is that young. */
+  offset: Offset | null
+  /** The found record's timestamp, when one was looked for by time. */
+  timestampMs: number | null
+}
+
+export interface DeleteRecords {
+  topic: string
+  partition: number
+  /** Records with smaller offsets go. */
+  beforeOffset: Offset
+}

@@ -1,0 +1,100 @@
+/**
+ * Every limit, in one place: the unit stands last in the name, and the relations between limits are
+ * asserted below, so that changing one alone cannot break another.
+ */
+const KiB = 1024
+const MiB = 1024 * KiB
+
+// Record batches.
+
+/** Kafka's default for `max.message.bytes`: the largest batch, header included, as stored. */
+export const BATCH_BYTES_DEFAULT_MAX = MiB + 12
+/** The largest value that `max.message.bytes` can be set to. */
+export const BATCH_BYTES_MAX = 4 * MiB
+/** What one batch may grow to when it is decompressed. */
+export const DECOMPRESSED_BYTES_MAX = 128 * MiB
+/** Records in one batch; Kafka's field is 31 bits wide, and this is far above any real producer. */
+export const BATCH_RECORDS_MAX = 1_000_000
+
+// Produce.
+
+/** The batches of one produce call. */
+export const PRODUCE_BYTES_MAX = 4 * MiB
+/** Below this sum, batches travel inline in the index entry: cheaper and faster than an object. */
+export const INLINE_BYTES_MAX = 4 * KiB
+/** What one commit gathers at most, over all its partitions. */
+export const COMMIT_BYTES_MAX = 8 * MiB
+export const COMMIT_BATCHES_MAX = 16_384
+/** Commits whose upload may run at the same time; their index entries are written in order. */
+export const COMMITS_IN_FLIGHT_MAX = 3
+/** Bytes accepted and not yet acknowledged, in one process; above it a producer is told to come back. */
+export const PRODUCE_IN_FLIGHT_BYTES_MAX = 64 * MiB
+/** Calls accepted and not yet acknowledged, in one process: each costs memory beyond its bytes. */
+export const PRODUCE_IN_FLIGHT_CALLS_MAX = 131_072
+/** How long a produce call may take, all tries together, before its outcome is called unknown. */
+export const PRODUCE_DEADLINE_MS = 30_000
+
+// The head and its tail.
+
+/** Above this many entries the older part of the tail leaves for a block. */
+export const TAIL_ENTRIES_SOFT_MAX = 16
+/** Entries that stay in the tail after a flush by number or bytes, so that a retry finds itself there. */
+export const TAIL_ENTRIES_KEPT = 8
+/** Above this many inline bytes the older part of the tail leaves. */
+export const TAIL_INLINE_SOFT_BYTES_MAX = 4 * KiB
+/** A producer that meets these flushes before it appends. */
+export const TAIL_ENTRIES_HARD_MAX = 64
+export const TAIL_INLINE_HARD_BYTES_MAX = 32 * KiB
+/** Kafka's `flush.ms`: how old an inline entry may get before it moves to an object. */
+export const FLUSH_DEFAULT_MS = 5_000
+/** Partitions whose inline bytes one flush puts into a shared object. */
+export const FLUSH_PARTITIONS_MAX = 256
+
+// Reading.
+
+/** An entry carries the place of a batch about every so many bytes, so that a read may start inside it. */
+export const MARK_INTERVAL_BYTES = 128 * KiB
+export const FETCH_DEFAULT_BYTES = MiB
+export const FETCH_BYTES_MAX = 16 * MiB
+export const FETCH_WAIT_MS_MAX = 30_000
+/** Two ranges of one object are read as one when what lies between them is smaller. */
+export const READ_GAP_BYTES_MAX = 4 * KiB
+/** Ranges that one fetch reads at the same time. */
+export const READ_PARALLEL_MAX = 8
+/** How often a waiting fetch looks for records that another process wrote. */
+export const FETCH_POLL_INTERVAL_MS = 50
+/** How long a located range's URL is valid. */
+export const LOCATED_URL_LIFETIME_MS = 15 * 60_000
+
+// Topics.
+
+/** Kafka's rule: 249 characters leave room for "-<partition>" in a 255 byte file name. */
+export const TOPIC_NAME_CHARACTERS_MAX = 249
+export const TOPIC_PARTITIONS_MAX = 10_000
+/** How long a process trusts what it knows of a topic before it asks again. */
+export const TOPIC_CACHE_MS = 1_000
+
+// HTTP.
+
+/** JSON grows a value by up to a third in base64; the batches inside have PRODUCE_BYTES_MAX. */
+export const HTTP_BODY_BYTES_MAX = 8 * MiB
+/** Bodies being read or handled at the same time, in one process. */
+export const HTTP_BODIES_IN_FLIGHT_BYTES_MAX = 64 * MiB
+export const HTTP_HEADER_BYTES_MAX = 16 * KiB
+export const HTTP_REQUEST_TIMEOUT_MS = 60_000
+
+function assert(holds: boolean, relation: string): void {
+  if (!holds) throw new Error(`limits contradict one another: ${relation}`)
+}
+
+assert(BATCH_BYTES_DEFAULT_MAX <= BATCH_BYTES_MAX, 'the default batch size is allowed')
+assert(BATCH_BYTES_MAX <= PRODUCE_BYTES_MAX, 'the largest batch fits into a produce call')
+assert(PRODUCE_BYTES_MAX <= COMMIT_BYTES_MAX, 'one call fits into a commit')
+assert(COMMIT_BYTES_MAX * COMMITS_IN_FLIGHT_MAX <= PRODUCE_IN_FLIGHT_BYTES_MAX, 'the commits can fill up')
+assert(TAIL_ENTRIES_KEPT < TAIL_ENTRIES_SOFT_MAX, 'a flush by number takes something')
+assert(TAIL_ENTRIES_SOFT_MAX < TAIL_ENTRIES_HARD_MAX, 'the flush beside comes before the flush by producers')
+assert(TAIL_INLINE_SOFT_BYTES_MAX < TAIL_INLINE_HARD_BYTES_MAX, 'the same, by bytes')
+assert(INLINE_BYTES_MAX <= TAIL_INLINE_SOFT_BYTES_MAX, 'one inline commit alone needs no flush')
+assert(BATCH_BYTES_MAX <= FETCH_BYTES_MAX, 'any batch can be fetched')
+assert((PRODUCE_BYTES_MAX * 4) / 3 < HTTP_BODY_BYTES_MAX, 'base64 grows a body by a third')
+assert(FETCH_WAIT_MS_MAX < HTTP_REQUEST_TIMEOUT_MS, 'a long poll ends before its request times out')
