@@ -1,0 +1,183 @@
+import { TidemarkError } from '../errors.ts'
+import { advance, type Offset, toOffset } from '../numbers.ts'
+import { type BatchHeader, checkBatch } from './batch-header.ts'
+import { RECORD_BYTES_MIN, RECORDS_AT } from './batch-layout.ts'
+import { decompress } from './compression.ts'
+import type { LogRecord, RecordHeader } from './record.ts'
+import { readUtf8 } from './utf8.ts'
+import { VarintReader } from './varint.ts'
+
+/** What most records have; frozen, because all of them share it. */
+const NO_HEADERS = Object.freeze([]) as unknown as RecordHeader[]
+/** A header has at least the two lengths of its name and its value. */
+const HEADER_BYTES_MIN = 2
+const NULL_LENGTH = -1
+
+/**
+ * Checks the batch at `position` as `checkBatch` does, then decodes its records; of a control batch, its
+ * markers.
+ *
+ * @throws TidemarkError as `checkBatch`; INVALID_RECORD when the records are not as their header says;
+ *   MESSAGE_TOO_LARGE when they would grow above DECOMPRESSED_BYTES_MAX
+ */
+export function decodeBatch(bytes: Uint8Array, position = 0): { header: BatchHeader; records: LogRecord[] } {
+  const header = checkBatch(bytes, position)
+  const records: LogRecord[] = []
+  decodeInto(records, header, bytes, position)
+  return { header, records }
+}
+
+/**
+ * The records of a run of batches, one after the other until the end of `bytes`. Each batch may grow up
+ * to DECOMPRESSED_BYTES_MAX; who reads runs from producers he does not trust decodes batch by batch.
+ *
+ * @throws TidemarkError as `decodeBatch`; CORRUPT_MESSAGE when the last batch is incomplete
+ */
+export function decodeBatches(bytes: Uint8Array): LogRecord[] {
+  const records: LogRecord[] = []
+  let position = 0
+  while (position < bytes.length) {
+    const header = checkBatch(bytes, position)
+    decodeInto(records, header, bytes, position)
+    position += header.sizeBytes
+  }
+  return records
+}
+
+/**
+ * The first record in the batch at `position` that has this timestamp or a later one, or undefined.
+ *
+ * @param timestampMs milliseconds since the epoch
+ * @throws TidemarkError as `decodeBatch`
+ */
+export function findTimestamp(
+  bytes: Uint8Array,
+  position: number,
+  timestampMs: number,
+): { offset: Offset; timestampMs: number } | undefined {
+  const header = checkBatch(bytes, position)
+  // The index believes a batch's maximum as well, so it is no news to whoever asks.
+  if (header.maxTimestamp < timestampMs) return undefined
+  const baseOffset = toOffset(header.baseOffset)
+  if (header.timestampType === 'LogAppendTime')
+    return { offset: baseOffset, timestampMs: header.maxTimestamp }
+  const { reader, end } = openRecords(header, bytes, position)
+  for (let offsetDelta = 0; offsetDelta < header.recordCount; offsetDelta++) {
+    const recordEnd = readLength(reader, end)
+    reader.position++ // attributes
+    const timestamp = header.baseTimestamp + reader.readVarlong()
+    if (timestamp >= timestampMs) return { offset: advance(baseOffset, offsetDelta), timestampMs: timestamp }
+    reader.position = recordEnd
+  }
+  return undefined
+}
+
+function decodeInto(records: LogRecord[], header: BatchHeader, bytes: Uint8Array, position: number): void {
+  const { reader, end } = openRecords(header, bytes, position)
+  const { baseTimestamp, recordCount } = header
+  const baseOffset = toOffset(header.baseOffset)
+  const appendTime = header.timestampType === 'LogAppendTime' ? header.maxTimestamp : undefined
+
+  for (let offsetDelta = 0; offsetDelta < recordCount; offsetDelta++) {
+    const recordEnd = readLength(reader, end)
+    reader.position++ // attributes, of which a record has none yet
+    const timestamp = baseTimestamp + reader.readVarlong()
+    if (!Number.isSafeInteger(timestamp)) throw invalid(offsetDelta, `has the timestamp ${timestamp}`)
+    const delta = reader.readVarint()
+    if (delta !== offsetDelta) throw invalid(offsetDelta, `has the offset delta ${delta}`)
+    const key = readField(reader, recordEnd)
+    const value = readField(reader, recordEnd)
+    const headers = readHeaders(reader, recordEnd)
+    if (reader.position !== recordEnd) throw invalid(offsetDelta, 'is not as long as it says')
+    records.push({
+      offset: advance(baseOffset, offsetDelta),
+      timestampMs: appendTime ?? timestamp,
+      key,
+      value,
+      headers,
+    })
+  }
+  if (reader.position !== end) {
+    throw new TidemarkError(
+      'INVALID_RECORD',
+      `After the batch's ${recordCount} records there are ${end - reader.position} bytes more. ${BLAME}`,
+    )
+  }
+}
+
+/** Decompresses the records, where they are, and checks that as many as claimed can be in them. */
+function openRecords(
+  header: BatchHeader,
+  bytes: Uint8Array,
+  position: number,
+): { reader: VarintReader; end: number } {
+  const start = position + RECORDS_AT
+  const end = position + header.sizeBytes
+  if (header.compression === 'none') return { reader: new VarintReader(bytes, start), end }
+  const plain = decompress(header.compression, bytes.subarray(start, end))
+  if (plain.length < header.recordCount * RECORD_BYTES_MIN) {
+    throw new TidemarkError(
+      'INVALID_RECORD',
+      `The batch says it has ${header.recordCount} records, which do not fit into ${plain.length} bytes. ${BLAME}`,
+    )
+  }
+  return { reader: new VarintReader(plain, 0), end: plain.length }
+}
+
+/** Reads a record's length and answers where it ends. */
+function readLength(reader: VarintReader, end: number): number {
+  const length = reader.readVarint()
+  if (length < RECORD_BYTES_MIN - 1 || length > end - reader.position) {
+    throw new TidemarkError(
+      'INVALID_RECORD',
+      `A record says it has ${length} bytes, which cannot be. ${BLAME}`,
+    )
+  }
+  return reader.position + length
+}
+
+function readField(reader: VarintReader, end: number): Uint8Array | null {
+  const length = reader.readVarint()
+  if (length === NULL_LENGTH) return null
+  const start = reader.position
+  if (length < 0 || length > end - start) {
+    throw new TidemarkError(
+      'INVALID_RECORD',
+      `A key or value says it has ${length} bytes, which cannot be. ${BLAME}`,
+    )
+  }
+  reader.position = start + length
+  const bytes = reader.bytes
+  return new Uint8Array(bytes.buffer, bytes.byteOffset + start, length)
+}
+
+function readHeaders(reader: VarintReader, end: number): RecordHeader[] {
+  const count = reader.readVarint()
+  if (count === 0) return NO_HEADERS
+  if (count < 0 || count * HEADER_BYTES_MIN > end - reader.position) {
+    throw new TidemarkError(
+      'INVALID_RECORD',
+      `A record says it has ${count} headers, which cannot be. ${BLAME}`,
+    )
+  }
+  const headers: RecordHeader[] = []
+  for (let index = 0; index < count; index++) {
+    const keyBytes = reader.readVarint()
+    const start = reader.position
+    if (keyBytes < 0 || keyBytes > end - start) {
+      throw new TidemarkError(
+        'INVALID_RECORD',
+        `A header's name says it has ${keyBytes} bytes, which cannot be. ${BLAME}`,
+      )
+    }
+    reader.position = start + keyBytes
+    headers.push({ key: readUtf8(reader.bytes, start, start + keyBytes), value: readField(reader, end) })
+  }
+  return headers
+}
+
+const BLAME = 'The CRC is right, so the producer wrote it so; use another client.'
+
+function invalid(offsetDelta: number, what: string): TidemarkError {
+  return new TidemarkError('INVALID_RECORD', `Record ${offsetDelta} of the batch ${what}. ${BLAME}`)
+}

@@ -1,0 +1,264 @@
+import { TidemarkError } from '../errors.ts'
+import { BATCH_BYTES_MAX, BATCH_RECORDS_MAX } from '../limits.ts'
+import {
+  ATTRIBUTES_AT,
+  BASE_OFFSET_AT,
+  BASE_SEQUENCE_AT,
+  BASE_TIMESTAMP_AT,
+  COMPRESSION_BITS,
+  CONTROL_BIT,
+  CRC_AT,
+  LAST_OFFSET_DELTA_AT,
+  LEADER_EPOCH_AT,
+  LENGTH_AT,
+  LENGTH_EXCLUDED_BYTES,
+  LOG_APPEND_TIME_BIT,
+  MAGIC,
+  MAGIC_AT,
+  MAX_TIMESTAMP_AT,
+  PRODUCER_EPOCH_AT,
+  PRODUCER_ID_AT,
+  RECORD_BYTES_MIN,
+  RECORD_COUNT_AT,
+  RECORDS_AT,
+  readInt16,
+  readInt32,
+  readInt64,
+  TRANSACTIONAL_BIT,
+  writeInt32,
+  writeInt64,
+} from './batch-layout.ts'
+import { batchChecksum } from './checksum.ts'
+import { type CompressionName, compressionName } from './compression.ts'
+
+/** The 61 bytes before a batch's records. Times are milliseconds since the epoch. */
+export interface BatchHeader {
+  baseOffset: number
+  /** The whole batch, with the 12 bytes that its own length field leaves out. */
+  sizeBytes: number
+  leaderEpoch: number
+  /** Unsigned. */
+  crc: number
+  attributes: number
+  compression: CompressionName
+  timestampType: 'CreateTime' | 'LogAppendTime'
+  isTransactional: boolean
+  isControl: boolean
+  lastOffsetDelta: number
+  baseTimestamp: number
+  maxTimestamp: number
+  /** -1 when the producer is not idempotent; then its epoch and sequence mean nothing. */
+  producerId: bigint
+  producerEpoch: number
+  baseSequence: number
+  recordCount: number
+}
+
+const NO_PRODUCER_ID = -1n
+
+/**
+ * Checks a batch as far as that goes without decoding its records: length, magic, CRC, the fields'
+ * ranges, and that the batch can hold as many records as it claims. What lies after the batch does not
+ * matter. Whether a client may send it (control batches, the topic's own limit) is for the caller to say.
+ *
+ * @param position where the batch begins in `bytes`
+ * @throws TidemarkError CORRUPT_MESSAGE when bytes are missing or damaged; INVALID_RECORD,
+ *   INVALID_TIMESTAMP, UNSUPPORTED_COMPRESSION_TYPE, RECORD_LIST_TOO_LARGE or MESSAGE_TOO_LARGE when the
+ *   bytes are as the producer wrote them and he wrote them wrongly
+ */
+export function checkBatch(bytes: Uint8Array, position = 0): BatchHeader {
+  const sizeBytes = batchSizeBytes(bytes, position)
+  const presentBytes = bytes.length - position
+  if (sizeBytes > presentBytes) {
+    throw corrupt(
+      `The batch says it has ${sizeBytes} bytes, but only ${presentBytes} are there. Send it whole.`,
+    )
+  }
+  if (sizeBytes > BATCH_BYTES_MAX) {
+    throw new TidemarkError(
+      'MESSAGE_TOO_LARGE',
+      `The batch has ${sizeBytes} bytes; ${BATCH_BYTES_MAX} is the most. Send fewer records in a batch.`,
+    )
+  }
+  checkMagic(bytes, position)
+  const stored = readInt32(bytes, position + CRC_AT) >>> 0
+  const actual = batchChecksum(bytes, position, sizeBytes)
+  if (stored !== actual) {
+    throw corrupt(
+      `The batch's CRC-32C is ${hex(actual)} and should be ${hex(stored)}: its bytes changed on the way. Send it again.`,
+    )
+  }
+  const header = readBatchHeader(bytes, position)
+  checkCounts(header)
+  return header
+}
+
+/**
+ * Reads a batch's header and checks neither its CRC nor its counts; the records need not be there.
+ *
+ * @throws TidemarkError CORRUPT_MESSAGE when the header is incomplete; INVALID_RECORD, INVALID_TIMESTAMP
+ *   or UNSUPPORTED_COMPRESSION_TYPE when a field has a value that Tidemark cannot hold
+ */
+export function readBatchHeader(bytes: Uint8Array, position = 0): BatchHeader {
+  const sizeBytes = batchSizeBytes(bytes, position)
+  checkMagic(bytes, position)
+  const baseOffset = readInt64(bytes, position + BASE_OFFSET_AT)
+  const lastOffsetDelta = readInt32(bytes, position + LAST_OFFSET_DELTA_AT)
+  if (baseOffset < 0 || baseOffset + lastOffsetDelta > Number.MAX_SAFE_INTEGER) {
+    throw corrupt(
+      `The batch's base offset ${baseOffset} is not between 0 and 2^53 - 1. Send it with base offset 0.`,
+    )
+  }
+  const baseTimestamp = readInt64(bytes, position + BASE_TIMESTAMP_AT)
+  const maxTimestamp = readInt64(bytes, position + MAX_TIMESTAMP_AT)
+  if (!Number.isSafeInteger(baseTimestamp) || !Number.isSafeInteger(maxTimestamp)) {
+    throw new TidemarkError(
+      'INVALID_TIMESTAMP',
+      `The batch's timestamps, ${baseTimestamp} to ${maxTimestamp}, are wider than 53 bits. Give milliseconds since 1970.`,
+    )
+  }
+  const attributes = readInt16(bytes, position + ATTRIBUTES_AT)
+  return {
+    baseOffset,
+    sizeBytes,
+    leaderEpoch: readInt32(bytes, position + LEADER_EPOCH_AT),
+    crc: readInt32(bytes, position + CRC_AT) >>> 0,
+    attributes,
+    compression: compressionName(attributes & COMPRESSION_BITS),
+    timestampType: (attributes & LOG_APPEND_TIME_BIT) === 0 ? 'CreateTime' : 'LogAppendTime',
+    isTransactional: (attributes & TRANSACTIONAL_BIT) !== 0,
+    isControl: (attributes & CONTROL_BIT) !== 0,
+    lastOffsetDelta,
+    baseTimestamp,
+    maxTimestamp,
+    producerId: readProducerId(bytes, position + PRODUCER_ID_AT),
+    producerEpoch: readInt16(bytes, position + PRODUCER_EPOCH_AT),
+    baseSequence: readInt32(bytes, position + BASE_SEQUENCE_AT),
+    recordCount: readInt32(bytes, position + RECORD_COUNT_AT),
+  }
+}
+
+/**
+ * The size of the batch at `position`, which is also the way to the next one; at least a header's 61.
+ *
+ * @throws TidemarkError CORRUPT_MESSAGE when no header is there, or its length is absurd
+ */
+export function batchSizeBytes(bytes: Uint8Array, position: number): number {
+  if (position + RECORDS_AT > bytes.length) throw incomplete(bytes, position)
+  const sizeBytes = readInt32(bytes, position + LENGTH_AT) + LENGTH_EXCLUDED_BYTES
+  if (sizeBytes < RECORDS_AT) {
+    throw corrupt(
+      `The batch at byte ${position} says it has ${sizeBytes} bytes, less than its own header. Send record batches of magic 2.`,
+    )
+  }
+  return sizeBytes
+}
+
+/**
+ * How many records the batch at `position` says it holds; true when `checkBatch` has accepted it.
+ *
+ * @throws TidemarkError CORRUPT_MESSAGE when no header is there
+ */
+export function batchRecordCount(bytes: Uint8Array, position: number): number {
+  if (position + RECORDS_AT > bytes.length) throw incomplete(bytes, position)
+  return readInt32(bytes, position + RECORD_COUNT_AT)
+}
+
+/**
+ * Gives the batch its place in the log, in its own bytes. Both fields lie outside the CRC.
+ *
+ * @throws TidemarkError CORRUPT_MESSAGE when no header is there
+ * @throws RangeError when the first or the last record's offset is none
+ */
+export function patchOffsets(
+  bytes: Uint8Array,
+  position: number,
+  baseOffset: number,
+  leaderEpoch: number,
+): void {
+  if (position + RECORDS_AT > bytes.length) throw incomplete(bytes, position)
+  const lastOffset = baseOffset + readInt32(bytes, position + LAST_OFFSET_DELTA_AT)
+  if (!Number.isSafeInteger(baseOffset) || baseOffset < 0 || lastOffset > Number.MAX_SAFE_INTEGER) {
+    throw new RangeError(`a batch cannot have the offsets ${baseOffset} to ${lastOffset}`)
+  }
+  writeInt64(bytes, position + BASE_OFFSET_AT, baseOffset)
+  writeInt32(bytes, position + LEADER_EPOCH_AT, leaderEpoch)
+}
+
+/**
+ * Makes `nowMs` the time of every record in the batch, in its own bytes, and renews the CRC. For a batch
+ * that was checked: a damaged one would look whole afterwards.
+ *
+ * @param nowMs milliseconds since the epoch
+ * @throws TidemarkError CORRUPT_MESSAGE when the batch is incomplete
+ * @throws RangeError when `nowMs` is no time
+ */
+export function stampLogAppendTime(bytes: Uint8Array, position: number, nowMs: number): void {
+  const sizeBytes = batchSizeBytes(bytes, position)
+  if (position + sizeBytes > bytes.length) throw incomplete(bytes, position)
+  if (!Number.isSafeInteger(nowMs) || nowMs < 0) throw new RangeError(`${nowMs} is no time in milliseconds`)
+  // The flags all lie in the lower of the two bytes.
+  bytes[position + ATTRIBUTES_AT + 1]! |= LOG_APPEND_TIME_BIT
+  writeInt64(bytes, position + MAX_TIMESTAMP_AT, nowMs)
+  writeInt32(bytes, position + CRC_AT, batchChecksum(bytes, position, sizeBytes))
+}
+
+function checkMagic(bytes: Uint8Array, position: number): void {
+  const magic = bytes[position + MAGIC_AT]!
+  if (magic === MAGIC) return
+  if (magic < MAGIC) {
+    throw new TidemarkError(
+      'INVALID_RECORD',
+      `The records are in Kafka's old message format (magic ${magic}). Use a client that speaks Kafka 0.11 or newer.`,
+    )
+  }
+  throw corrupt(
+    `The batch at byte ${position} has magic ${magic} where 2 should stand. Send record batches of magic 2.`,
+  )
+}
+
+function checkCounts(header: BatchHeader): void {
+  const { recordCount, lastOffsetDelta, compression } = header
+  if (recordCount < 1 || recordCount !== lastOffsetDelta + 1) {
+    throw new TidemarkError(
+      'INVALID_RECORD',
+      `The batch says it has ${recordCount} records and a last offset delta of ${lastOffsetDelta}. Number its records from 0, without gaps.`,
+    )
+  }
+  if (recordCount > BATCH_RECORDS_MAX) {
+    throw new TidemarkError(
+      'RECORD_LIST_TOO_LARGE',
+      `The batch says it has ${recordCount} records; ${BATCH_RECORDS_MAX} is the most. Send fewer records in a batch.`,
+    )
+  }
+  const payloadBytes = header.sizeBytes - RECORDS_AT
+  const leastBytes = compression === 'none' ? recordCount * RECORD_BYTES_MIN : 1
+  if (payloadBytes < leastBytes) {
+    throw new TidemarkError(
+      'INVALID_RECORD',
+      `The batch says it has ${recordCount} records, which do not fit into its ${payloadBytes} bytes. The producer wrote it wrongly; use another client.`,
+    )
+  }
+}
+
+function readProducerId(bytes: Uint8Array, position: number): bigint {
+  const high = readInt32(bytes, position)
+  const low = readInt32(bytes, position + 4)
+  // Most batches have none, and making a bigint costs more than the rest of the header.
+  if (high === -1 && low === -1) return NO_PRODUCER_ID
+  return (BigInt(high) << 32n) | BigInt(low >>> 0)
+}
+
+function incomplete(bytes: Uint8Array, position: number): TidemarkError {
+  return corrupt(
+    `At byte ${position} of ${bytes.length} there should be a whole record batch, and there is only a part. Send it whole.`,
+  )
+}
+
+function corrupt(message: string): TidemarkError {
+  return new TidemarkError('CORRUPT_MESSAGE', message)
+}
+
+function hex(crc: number): string {
+  return `0x${crc.toString(16).padStart(8, '0')}`
+}

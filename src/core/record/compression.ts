@@ -1,0 +1,93 @@
+import { constants, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { TidemarkError } from '../errors.ts'
+import { DECOMPRESSED_BYTES_MAX } from '../limits.ts'
+import { compressLz4, decompressLz4 } from './lz4-frame.ts'
+import { compressSnappy, decompressSnappy } from './snappy-stream.ts'
+
+/** In the order of their codes in a batch's attributes. */
+const NAMES = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
+
+/** How a batch's records are compressed, by Kafka's names. */
+export type CompressionName = (typeof NAMES)[number]
+
+/** @throws TidemarkError UNSUPPORTED_COMPRESSION_TYPE when Kafka has no such code */
+export function compressionName(code: number): CompressionName {
+  const name = NAMES[code]
+  if (name === undefined) {
+    throw new TidemarkError(
+      'UNSUPPORTED_COMPRESSION_TYPE',
+      `There is no compression with the code ${code}. Use one of ${NAMES.join(', ')}.`,
+    )
+  }
+  return name
+}
+
+/** @throws TidemarkError UNSUPPORTED_COMPRESSION_TYPE when Kafka has no such name */
+export function compressionCode(name: CompressionName): number {
+  const code = NAMES.indexOf(name)
+  if (code < 0) {
+    throw new TidemarkError(
+      'UNSUPPORTED_COMPRESSION_TYPE',
+      `There is no compression called ${name}. Use one of ${NAMES.join(', ')}.`,
+    )
+  }
+  return code
+}
+
+/** Compresses the records of a batch; with 'none' they come back as they are. */
+export function compress(name: CompressionName, bytes: Uint8Array): Uint8Array {
+  switch (name) {
+    case 'none':
+      return bytes
+    case 'gzip':
+      return gzipSync(bytes)
+    case 'snappy':
+      return compressSnappy(bytes)
+    case 'lz4':
+      return compressLz4(bytes)
+    case 'zstd':
+      return zstdCompressSync(bytes)
+  }
+}
+
+/**
+ * The records of a batch as they were before `compress`. Never takes more memory than a few times
+ * DECOMPRESSED_BYTES_MAX, and with honest input no more than a few times the result.
+ *
+ * @throws TidemarkError MESSAGE_TOO_LARGE when they would grow above DECOMPRESSED_BYTES_MAX;
+ *   INVALID_RECORD when the bytes are not what the named compression makes
+ */
+export function decompress(name: CompressionName, bytes: Uint8Array): Uint8Array {
+  if (name === 'none') return bytes
+  try {
+    switch (name) {
+      case 'gzip':
+        return gunzipSync(bytes, { maxOutputLength: DECOMPRESSED_BYTES_MAX })
+      case 'snappy':
+        return decompressSnappy(bytes, DECOMPRESSED_BYTES_MAX)
+      case 'lz4':
+        return decompressLz4(bytes, DECOMPRESSED_BYTES_MAX)
+      case 'zstd':
+        return zstdDecompressSync(bytes, {
+          maxOutputLength: DECOMPRESSED_BYTES_MAX,
+          params: { [constants.ZSTD_d_windowLogMax]: 27 },
+        })
+    }
+  } catch (error) {
+    if (error instanceof TidemarkError) throw error
+    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge()
+    throw new TidemarkError(
+      'INVALID_RECORD',
+      `The batch's ${name} data cannot be read: ${(error as Error).message}. The producer wrote it wrongly; use another client or another compression.`,
+      'no',
+      { cause: error },
+    )
+  }
+}
+
+function tooLarge(): TidemarkError {
+  return new TidemarkError(
+    'MESSAGE_TOO_LARGE',
+    `The batch would have more than ${DECOMPRESSED_BYTES_MAX} bytes when decompressed. Send fewer records in a batch.`,
+  )
+}

@@ -1,0 +1,14 @@
+/** Kafka's record batch, magic 2: bytes in, bytes out, and what of it the broker looks at. */
+export { decodeBatch, decodeBatches, findTimestamp } from './batch-decoder.ts'
+export { type EncodeOptions, encodeBatch } from './batch-encoder.ts'
+export {
+  type BatchHeader,
+  batchRecordCount,
+  batchSizeBytes,
+  checkBatch,
+  patchOffsets,
+  readBatchHeader,
+  stampLogAppendTime,
+} from './batch-header.ts'
+export type { CompressionName } from './compression.ts'
+export type { LogRecord, RecordHeader, RecordInput } from './record.ts'

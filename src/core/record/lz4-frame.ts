@@ -1,0 +1,96 @@
+import { compressFrameSync, decompressFrameSync } from 'lz4-napi'
+import { TidemarkError } from '../errors.ts'
+
+/**
+ * LZ4 in its frame format, as Kafka uses it since magic 2. The decompressor has no limit of its own, so
+ * the frame is walked first: its blocks' sizes bound what can come out.
+ * Source: https://github.com/lz4/lz4/blob/dev/doc/lz4_Frame_format.md
+ */
+const FRAME_MAGIC = 0x184d2204
+const VERSION_BITS = 0b1100_0000
+const VERSION = 0b0100_0000
+const BLOCK_CHECKSUM_BIT = 1 << 4
+const CONTENT_SIZE_BIT = 1 << 3
+const CONTENT_CHECKSUM_BIT = 1 << 2
+const RESERVED_BIT = 1 << 1
+const DICTIONARY_BIT = 1
+const STORED_BIT = 0x8000_0000
+const CHECKSUM_BYTES = 4
+const CONTENT_SIZE_BYTES = 8
+/** A block's largest size is 2^(8 + 2 × code) bytes, for the codes 4 (64 KiB) to 7 (4 MiB). */
+const BLOCK_SIZE_CODE_MIN = 4
+
+/** LZ4's densest sequence adds 255 bytes of output for one byte of length. */
+const GROWTH_MAX = 255
+
+/** Compresses into one frame of independent blocks, the only kind that Kafka's Java clients read. */
+export function compressLz4(bytes: Uint8Array): Uint8Array {
+  return compressFrameSync(asBuffer(bytes))
+}
+
+/**
+ * @param limitBytes what the result may have
+ * @throws TidemarkError MESSAGE_TOO_LARGE above the limit, INVALID_RECORD when it is no LZ4 frame
+ */
+export function decompressLz4(bytes: Uint8Array, limitBytes: number): Uint8Array {
+  const frame = asBuffer(bytes)
+  const outputBytesMax = boundOutput(frame)
+  if (outputBytesMax > limitBytes) {
+    throw new TidemarkError(
+      'MESSAGE_TOO_LARGE',
+      `The batch could have ${outputBytesMax} bytes when decompressed; ${limitBytes} is the most. Send fewer records in a batch.`,
+    )
+  }
+  return decompressFrameSync(frame)
+}
+
+/** Walks the one frame that `frame` must be, and tells how much its blocks can hold at most. */
+function boundOutput(frame: Buffer): number {
+  if (frame.length < 7 || frame.readUInt32LE(0) !== FRAME_MAGIC) throw malformed('it is no LZ4 frame')
+  const flags = frame[4]!
+  const blockSizeCode = (frame[5]! >>> 4) & 0b111
+  if ((flags & VERSION_BITS) !== VERSION || (flags & RESERVED_BIT) !== 0 || (frame[5]! & 0b1000_1111) !== 0) {
+    throw malformed('the frame is of an unknown version')
+  }
+  if ((flags & DICTIONARY_BIT) !== 0) throw malformed('the frame needs a dictionary')
+  if (blockSizeCode < BLOCK_SIZE_CODE_MIN)
+    throw malformed(`the frame has the unknown block size ${blockSizeCode}`)
+  const blockBytesMax = 1 << (8 + 2 * blockSizeCode)
+  const hasContentSize = (flags & CONTENT_SIZE_BIT) !== 0
+  const blockTailBytes = (flags & BLOCK_CHECKSUM_BIT) !== 0 ? CHECKSUM_BYTES : 0
+  const frameTailBytes = (flags & CONTENT_CHECKSUM_BIT) !== 0 ? CHECKSUM_BYTES : 0
+
+  // Magic, flags, block size, content size, and one byte of header checksum.
+  let position = 4 + 2 + (hasContentSize ? CONTENT_SIZE_BYTES : 0) + 1
+  let outputBytesMax = 0
+  for (;;) {
+    if (position + 4 > frame.length) throw malformed('the frame has no end')
+    const word = frame.readUInt32LE(position)
+    position += 4
+    if (word === 0) break
+    const stored = word >= STORED_BIT
+    const blockBytes = stored ? word - STORED_BIT : word
+    if (blockBytes > blockBytesMax)
+      throw malformed(`a block of ${blockBytes} bytes is larger than the frame allows`)
+    outputBytesMax += stored ? blockBytes : Math.min(blockBytesMax, blockBytes * GROWTH_MAX)
+    position += blockBytes + blockTailBytes
+  }
+  if (position + frameTailBytes !== frame.length)
+    throw malformed('the frame does not end where the batch ends')
+  if (hasContentSize && frame.readBigUInt64LE(6) > outputBytesMax) {
+    throw malformed('the frame says it holds more than its blocks can')
+  }
+  return outputBytesMax
+}
+
+/** lz4-napi's synchronous functions take a Buffer and nothing else; this is a view, not a copy. */
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
+
+function malformed(what: string): TidemarkError {
+  return new TidemarkError(
+    'INVALID_RECORD',
+    `The batch's lz4 data cannot be read: ${what}. The producer wrote it wrongly; use another client or another compression.`,
+  )
+}
