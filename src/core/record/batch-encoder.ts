@@ -196,9 +196,10 @@ function timestampOf(record: RecordInput, nowMs: number | undefined): number {
   )
 }
 
-/** Memory that still holds what was there before: every byte of it gets written. */
+/** Memory from Node's pool, which is not cleared: every byte of it gets written. */
 function allocate(sizeBytes: number): Uint8Array {
-  return new Uint8Array(sizeBytes)
+  const memory = Buffer.allocUnsafe(sizeBytes)
+  return new Uint8Array(memory.buffer, memory.byteOffset, sizeBytes)
 }
 
 function checkCount(records: number): void {
