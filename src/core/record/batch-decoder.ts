@@ -3,12 +3,14 @@ import { advance, type Offset, toOffset } from '../numbers.ts'
 import { type BatchHeader, checkBatch } from './batch-header.ts'
 import { RECORD_BYTES_MIN, RECORDS_AT } from './batch-layout.ts'
 import { decompress } from './compression.ts'
-import type { LogRecord, RecordHeader } from './record.ts'
+import { BATCH_HEADERS_MAX, type LogRecord, type RecordHeader } from './record.ts'
 import { readUtf8 } from './utf8.ts'
 import { VarintReader } from './varint.ts'
 
 /** What most records have; frozen, because all of them share it. */
 const NO_HEADERS = Object.freeze([]) as unknown as RecordHeader[]
+/** Views of nothing would be the larger part of a hostile batch's memory. */
+const EMPTY = new Uint8Array(0)
 /** A header has at least the two lengths of its name and its value. */
 const HEADER_BYTES_MIN = 2
 const NULL_LENGTH = -1
@@ -62,10 +64,12 @@ export function findTimestamp(
   if (header.timestampType === 'LogAppendTime')
     return { offset: baseOffset, timestampMs: header.maxTimestamp }
   const { reader, end } = openRecords(header, bytes, position)
+  const { baseTimestamp } = header
   for (let offsetDelta = 0; offsetDelta < header.recordCount; offsetDelta++) {
     const recordEnd = readLength(reader, end)
     reader.position++ // attributes
-    const timestamp = header.baseTimestamp + reader.readVarlong()
+    const timestamp = readTimestamp(reader, baseTimestamp, offsetDelta)
+    if (reader.position > recordEnd) throw invalid(offsetDelta, 'is not as long as it says')
     if (timestamp >= timestampMs) return { offset: advance(baseOffset, offsetDelta), timestampMs: timestamp }
     reader.position = recordEnd
   }
@@ -77,17 +81,18 @@ function decodeInto(records: LogRecord[], header: BatchHeader, bytes: Uint8Array
   const { baseTimestamp, recordCount } = header
   const baseOffset = toOffset(header.baseOffset)
   const appendTime = header.timestampType === 'LogAppendTime' ? header.maxTimestamp : undefined
+  let headersLeft = BATCH_HEADERS_MAX
 
   for (let offsetDelta = 0; offsetDelta < recordCount; offsetDelta++) {
     const recordEnd = readLength(reader, end)
     reader.position++ // attributes, of which a record has none yet
-    const timestamp = baseTimestamp + reader.readVarlong()
-    if (!Number.isSafeInteger(timestamp)) throw invalid(offsetDelta, `has the timestamp ${timestamp}`)
+    const timestamp = readTimestamp(reader, baseTimestamp, offsetDelta)
     const delta = reader.readVarint()
     if (delta !== offsetDelta) throw invalid(offsetDelta, `has the offset delta ${delta}`)
     const key = readField(reader, recordEnd)
     const value = readField(reader, recordEnd)
-    const headers = readHeaders(reader, recordEnd)
+    const headers = readHeaders(reader, recordEnd, headersLeft)
+    headersLeft -= headers.length
     if (reader.position !== recordEnd) throw invalid(offsetDelta, 'is not as long as it says')
     records.push({
       offset: advance(baseOffset, offsetDelta),
@@ -136,6 +141,12 @@ function readLength(reader: VarintReader, end: number): number {
   return reader.position + length
 }
 
+function readTimestamp(reader: VarintReader, baseTimestamp: number, offsetDelta: number): number {
+  const timestamp = baseTimestamp + reader.readVarlong()
+  if (!Number.isSafeInteger(timestamp)) throw invalid(offsetDelta, `has the timestamp ${timestamp}`)
+  return timestamp
+}
+
 function readField(reader: VarintReader, end: number): Uint8Array | null {
   const length = reader.readVarint()
   if (length === NULL_LENGTH) return null
@@ -146,18 +157,26 @@ function readField(reader: VarintReader, end: number): Uint8Array | null {
       `A key or value says it has ${length} bytes, which cannot be. ${BLAME}`,
     )
   }
+  if (length === 0) return EMPTY
   reader.position = start + length
   const bytes = reader.bytes
   return new Uint8Array(bytes.buffer, bytes.byteOffset + start, length)
 }
 
-function readHeaders(reader: VarintReader, end: number): RecordHeader[] {
+function readHeaders(reader: VarintReader, end: number, headersLeft: number): RecordHeader[] {
   const count = reader.readVarint()
   if (count === 0) return NO_HEADERS
   if (count < 0 || count * HEADER_BYTES_MIN > end - reader.position) {
     throw new TidemarkError(
       'INVALID_RECORD',
       `A record says it has ${count} headers, which cannot be. ${BLAME}`,
+    )
+  }
+  // A few kilobytes of zstd can say millions of empty headers, and each becomes an object here.
+  if (count > headersLeft) {
+    throw new TidemarkError(
+      'INVALID_RECORD',
+      `The batch has more than ${BATCH_HEADERS_MAX} headers. Send fewer records in a batch, or fewer headers.`,
     )
   }
   const headers: RecordHeader[] = []

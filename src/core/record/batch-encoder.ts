@@ -23,7 +23,7 @@ import {
 } from './batch-layout.ts'
 import { batchChecksum } from './checksum.ts'
 import { type CompressionName, compress, compressionCode } from './compression.ts'
-import type { RecordHeader, RecordInput } from './record.ts'
+import { BATCH_HEADERS_MAX, type RecordHeader, type RecordInput } from './record.ts'
 import { utf8SizeBytes, writeUtf8 } from './utf8.ts'
 import { varintSizeBytes, varlongSizeBytes, writeVarint, writeVarlong } from './varint.ts'
 
@@ -48,7 +48,8 @@ const NO_SEQUENCE = -1
 const NULL_LENGTH = -1
 
 /**
- * One record batch of these records, in this order.
+ * One record batch of these records, in this order. Small ones share the memory of Node's buffer pool:
+ * use the array, never its `buffer`.
  *
  * @throws TidemarkError INVALID_RECORD when there is no record; INVALID_TIMESTAMP when a record has no
  *   timestamp and no `nowMs` is given, or one that is no time; MESSAGE_TOO_LARGE or
@@ -70,14 +71,23 @@ export function encodeBatch(records: readonly RecordInput[], options: EncodeOpti
   const baseTimestamp = timestampOf(records[0]!, nowMs)
   let maxTimestamp = baseTimestamp
   let recordsBytes = 0
+  let headerCount = 0
   for (let delta = 0; delta < records.length; delta++) {
     const record = records[delta]!
     const timestamp = timestampOf(record, nowMs)
     if (timestamp > maxTimestamp) maxTimestamp = timestamp
+    if (record.headers !== undefined) headerCount += record.headers.length
     const bodyBytes = bodySizeBytes(record, timestamp - baseTimestamp, delta)
     recordsBytes += varintSizeBytes(bodyBytes) + bodyBytes
     // Inside the loop, so that a length never leaves the 31 bits that its varint has.
     if (recordsBytes > DECOMPRESSED_BYTES_MAX) throw tooLarge(recordsBytes, DECOMPRESSED_BYTES_MAX)
+  }
+
+  if (headerCount > BATCH_HEADERS_MAX) {
+    throw new TidemarkError(
+      'RECORD_LIST_TOO_LARGE',
+      `A batch with ${headerCount} headers is too long; ${BATCH_HEADERS_MAX} is the most. Make several batches.`,
+    )
   }
 
   let batch: Uint8Array

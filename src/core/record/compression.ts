@@ -1,4 +1,4 @@
-import { constants, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { TidemarkError } from '../errors.ts'
 import { DECOMPRESSED_BYTES_MAX } from '../limits.ts'
 import { compressLz4, decompressLz4 } from './lz4-frame.ts'
@@ -68,10 +68,7 @@ export function decompress(name: CompressionName, bytes: Uint8Array): Uint8Array
       case 'lz4':
         return decompressLz4(bytes, DECOMPRESSED_BYTES_MAX)
       case 'zstd':
-        return zstdDecompressSync(bytes, {
-          maxOutputLength: DECOMPRESSED_BYTES_MAX,
-          params: { [constants.ZSTD_d_windowLogMax]: 27 },
-        })
+        return zstdDecompressSync(bytes, { maxOutputLength: DECOMPRESSED_BYTES_MAX })
     }
   } catch (error) {
     if (error instanceof TidemarkError) throw error

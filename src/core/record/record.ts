@@ -1,4 +1,8 @@
+import { BATCH_RECORDS_MAX } from '../limits.ts'
 import type { Offset } from '../numbers.ts'
+
+/** Headers in one batch, all its records together: an object each when decoded, as a record is. */
+export const BATCH_HEADERS_MAX = BATCH_RECORDS_MAX
 
 /** A name and a value beside a record's key and value; names may repeat. */
 export interface RecordHeader {
