@@ -1,0 +1,12 @@
+import { type KafkaErrorName, TidemarkError } from '../../../src/core/errors.ts'
+
+/** The name of the Kafka error that `action` throws, 'none' when it throws nothing; other errors pass. */
+export function errorOf(action: () => unknown): KafkaErrorName | 'none' {
+  try {
+    action()
+  } catch (error) {
+    if (error instanceof TidemarkError) return error.kafkaName
+    throw error
+  }
+  return 'none'
+}
