@@ -62,7 +62,7 @@ export function encodeBatch(records: readonly RecordInput[], options: EncodeOpti
   if (
     !Number.isSafeInteger(baseOffset) ||
     baseOffset < 0 ||
-    !Number.isSafeInteger(baseOffset + records.length - 1)
+    !Number.isSafeInteger(baseOffset + (records.length - 1))
   ) {
     throw new RangeError(`a batch of ${records.length} records cannot begin at the offset ${baseOffset}`)
   }

@@ -123,7 +123,9 @@ test('lengths that cannot be are refused', () => {
 
 test('unknown compressions and the old message formats are named', () => {
   for (const code of [5, 6, 7]) {
-    expect(errorOf(() => checkBatch(forge(new Uint8Array(39), { code })))).toBe('UNSUPPORTED_COMPRESSION_TYPE')
+    expect(errorOf(() => checkBatch(forge(new Uint8Array(39), { code })))).toBe(
+      'UNSUPPORTED_COMPRESSION_TYPE',
+    )
   }
   const batch = encodeBatch(INPUTS)
   for (const [magic, error] of [

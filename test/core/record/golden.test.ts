@@ -64,7 +64,12 @@ test('transactions have their flags and markers', () => {
   expect(transactional).toMatchObject({ isTransactional: true, isControl: false })
 
   const { header, records } = decodeBatch(golden('control'))
-  expect(header).toMatchObject({ isTransactional: true, isControl: true, producerId: 4242n, baseSequence: -1 })
+  expect(header).toMatchObject({
+    isTransactional: true,
+    isControl: true,
+    producerId: 4242n,
+    baseSequence: -1,
+  })
   // Version 0, type 1: commit.
   expect(records).toMatchObject([{ offset: 1004, key: Uint8Array.of(0, 0, 0, 1) }])
 })

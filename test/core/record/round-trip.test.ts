@@ -17,29 +17,40 @@ describe.each(COMPRESSIONS)('a batch with compression %s', compression => {
   test('comes back as it went in', () => {
     const offset = fc.nat({ max: Number.MAX_SAFE_INTEGER - 1000 })
     fc.assert(
-      fc.property(records, offset, fc.bigInt({ min: 0n, max: 2n ** 63n - 1n }), (inputs, baseOffset, producerId) => {
-        const batch = encodeBatch(inputs, { compression, baseOffset, producerId, producerEpoch: 3, baseSequence: 8 })
-        const { header, records: outputs } = decodeBatch(batch)
+      fc.property(
+        records,
+        offset,
+        fc.bigInt({ min: 0n, max: 2n ** 63n - 1n }),
+        (inputs, baseOffset, producerId) => {
+          const batch = encodeBatch(inputs, {
+            compression,
+            baseOffset,
+            producerId,
+            producerEpoch: 3,
+            baseSequence: 8,
+          })
+          const { header, records: outputs } = decodeBatch(batch)
 
-        expect(outputs).toEqual(inputs.map((input, at) => ({ ...input, offset: baseOffset + at })))
-        expect(header).toMatchObject({
-          baseOffset,
-          compression,
-          sizeBytes: batch.length,
-          recordCount: inputs.length,
-          lastOffsetDelta: inputs.length - 1,
-          baseTimestamp: inputs[0]!.timestampMs,
-          maxTimestamp: Math.max(...inputs.map(input => input.timestampMs)),
-          timestampType: 'CreateTime',
-          isTransactional: false,
-          isControl: false,
-          producerId,
-          producerEpoch: 3,
-          baseSequence: 8,
-        })
-        expect(batchSizeBytes(batch, 0)).toBe(batch.length)
-        expect(batchRecordCount(batch, 0)).toBe(inputs.length)
-      }),
+          expect(outputs).toEqual(inputs.map((input, at) => ({ ...input, offset: baseOffset + at })))
+          expect(header).toMatchObject({
+            baseOffset,
+            compression,
+            sizeBytes: batch.length,
+            recordCount: inputs.length,
+            lastOffsetDelta: inputs.length - 1,
+            baseTimestamp: inputs[0]!.timestampMs,
+            maxTimestamp: Math.max(...inputs.map(input => input.timestampMs)),
+            timestampType: 'CreateTime',
+            isTransactional: false,
+            isControl: false,
+            producerId,
+            producerEpoch: 3,
+            baseSequence: 8,
+          })
+          expect(batchSizeBytes(batch, 0)).toBe(batch.length)
+          expect(batchRecordCount(batch, 0)).toBe(inputs.length)
+        },
+      ),
     )
   })
 
@@ -74,7 +85,11 @@ describe.each(COMPRESSIONS)('a batch with compression %s', compression => {
         const batch = encodeBatch(inputs, { compression, baseOffset: 7 })
         const before = decodeBatch(batch).records
         stampLogAppendTime(batch, 0, nowMs)
-        expect(checkBatch(batch)).toMatchObject({ timestampType: 'LogAppendTime', maxTimestamp: nowMs, compression })
+        expect(checkBatch(batch)).toMatchObject({
+          timestampType: 'LogAppendTime',
+          maxTimestamp: nowMs,
+          compression,
+        })
         expect(decodeBatch(batch).records).toEqual(before.map(record => ({ ...record, timestampMs: nowMs })))
         expect(findTimestamp(batch, 0, nowMs)).toEqual({ offset: 7, timestampMs: nowMs })
         expect(findTimestamp(batch, 0, nowMs + 1)).toBeUndefined()
@@ -142,7 +157,9 @@ test('the encoder refuses what no broker would take', () => {
   expect(errorOf(() => encodeBatch([{ value: large }], { nowMs: 1, compression: 'zstd' }))).toBe('none')
   const tooMany = new Array(40).fill({ value: large })
   expect(errorOf(() => encodeBatch(tooMany, { nowMs: 1, compression: 'zstd' }))).toBe('MESSAGE_TOO_LARGE')
-  expect(errorOf(() => encodeBatch(new Array(1_000_001).fill({}), { nowMs: 1 }))).toBe('RECORD_LIST_TOO_LARGE')
+  expect(errorOf(() => encodeBatch(new Array(1_000_001).fill({}), { nowMs: 1 }))).toBe(
+    'RECORD_LIST_TOO_LARGE',
+  )
   const header = { key: '', value: null }
   const headers = new Array(1_000_001).fill(header)
   expect(errorOf(() => encodeBatch([{ headers }], { nowMs: 1 }))).toBe('RECORD_LIST_TOO_LARGE')

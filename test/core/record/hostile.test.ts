@@ -1,0 +1,218 @@
+import { zstdCompressSync } from 'node:zlib'
+import fc from 'fast-check'
+import { compressSync } from 'snappy'
+import { describe, expect, test } from 'vitest'
+import { DECOMPRESSED_BYTES_MAX } from '../../../src/core/limits.ts'
+import {
+  type CompressionName,
+  decodeBatch,
+  decodeBatches,
+  encodeBatch,
+  findTimestamp,
+} from '../../../src/core/record/index.ts'
+import { COMPRESSIONS, record } from './arbitraries.ts'
+import { errorOf } from './errors-of.ts'
+import { forge, forgeCompressed, rawCompress, rawRecord, reseal, varint } from './forge.ts'
+
+const MiB = 1024 * 1024
+const TIME = varint(0)
+const OFFSET = varint(0)
+const NULL = varint(-1)
+const NO_HEADERS = varint(0)
+
+/** How much the process grew at most while it did this, as the system counts it. */
+function grownBytes(action: () => void): number {
+  const before = process.memoryUsage().rss
+  action()
+  return process.memoryUsage().rss - before
+}
+
+describe('a record with a right CRC around it', () => {
+  const bad: [string, Uint8Array][] = [
+    ['is missing', new Uint8Array(0)],
+    ['is all zeros', new Uint8Array(20)],
+    ['has a negative length', Uint8Array.from([...varint(-1), 0, 0, 0, 0, 0, 0])],
+    ['says 1 GiB', Uint8Array.from([...varint(2 ** 30), 0, 0, 0, 0, 0, 0])],
+    ['says one byte too many', Uint8Array.from([...varint(8), 0, 0, 0, 1, 1, 0, 0])],
+    ['has an endless length', new Uint8Array(30).fill(0xff)],
+    ['has a key of 1 GiB', rawRecord(TIME, OFFSET, varint(2 ** 30), NULL, NO_HEADERS)],
+    ['has a key length of -2', rawRecord(TIME, OFFSET, varint(-2), NULL, NO_HEADERS)],
+    ['has a value of 1 GiB', rawRecord(TIME, OFFSET, NULL, varint(2 ** 30), NO_HEADERS)],
+    ['has a value that takes the header count', rawRecord(TIME, OFFSET, NULL, varint(2), [1, 1])],
+    ['has a value length below all', rawRecord(TIME, OFFSET, NULL, varint(-(2 ** 31)), NO_HEADERS)],
+    ['has a billion headers', rawRecord(TIME, OFFSET, NULL, NULL, varint(2 ** 30))],
+    ['has a negative number of headers', rawRecord(TIME, OFFSET, NULL, NULL, varint(-1))],
+    ['has a header without a name', rawRecord(TIME, OFFSET, NULL, NULL, varint(1), varint(-1), NULL)],
+    ['has a header name of 1 GiB', rawRecord(TIME, OFFSET, NULL, NULL, varint(1), varint(2 ** 30), NULL)],
+    [
+      'has a header value of 1 GiB',
+      rawRecord(TIME, OFFSET, NULL, NULL, varint(1), varint(0), varint(2 ** 30)),
+    ],
+    ['has a byte after its headers', rawRecord(TIME, OFFSET, NULL, NULL, NO_HEADERS, [0])],
+    ['has another offset', rawRecord(TIME, varint(1), NULL, NULL, NO_HEADERS)],
+    ['has an endless timestamp', rawRecord(new Array(10).fill(0xff), OFFSET, NULL, NULL, NO_HEADERS)],
+    [
+      'has a timestamp too wide',
+      rawRecord([...new Array(8).fill(0xff), 0x7f], OFFSET, NULL, NULL, NO_HEADERS),
+    ],
+    ['is followed by more', Uint8Array.from([...rawRecord(TIME, OFFSET, NULL, NULL, NO_HEADERS), 0])],
+  ]
+
+  test.each(bad)('that %s is refused', (_, payload) => {
+    expect(errorOf(() => decodeBatch(forge(payload)))).toBe('INVALID_RECORD')
+    expect(errorOf(() => decodeBatches(forge(payload)))).toBe('INVALID_RECORD')
+    // The next batch's bytes must not be read as this one's.
+    const followed = Buffer.concat([forge(payload), encodeBatch([{}], { nowMs: 0 })])
+    expect(errorOf(() => decodeBatch(followed))).toBe('INVALID_RECORD')
+    expect(['INVALID_RECORD', 'none']).toContain(errorOf(() => findTimestamp(followed, 0, 0)))
+  })
+
+  test.each(bad)('that %s is refused when it is compressed', (_, payload) => {
+    for (const name of ['gzip', 'lz4', 'zstd'] as const) {
+      if (payload.length === 0) continue
+      expect(errorOf(() => decodeBatch(forgeCompressed(name, rawCompress[name](payload))))).toBe(
+        'INVALID_RECORD',
+      )
+    }
+  })
+
+  test('is counted: more are claimed than can be, or are there', () => {
+    const one = rawRecord(TIME, OFFSET, NULL, NULL, NO_HEADERS)
+    for (const records of [2, 1000, 1_000_000]) {
+      expect(errorOf(() => decodeBatch(forge(one, { records })))).toBe('INVALID_RECORD')
+      const packed = forgeCompressed('zstd', zstdCompressSync(one), records)
+      expect(errorOf(() => decodeBatch(packed))).toBe('INVALID_RECORD')
+      expect(errorOf(() => findTimestamp(packed, 0, 0))).toBe('INVALID_RECORD')
+    }
+  })
+})
+
+test.each(COMPRESSIONS)(
+  'any change behind the CRC with %s gives records or an error, and nothing else',
+  name => {
+    const inputs = fc.array(record, { minLength: 1, maxLength: 6 })
+    const change = fc.record({ at: fc.nat(), to: fc.nat({ max: 255 }) })
+    fc.assert(
+      fc.property(inputs, fc.array(change, { minLength: 1, maxLength: 4 }), (given, changes) => {
+        const batch = encodeBatch(given, { compression: name })
+        for (const { at, to } of changes) batch[21 + (at % (batch.length - 21))] = to
+        reseal(batch)
+        // errorOf lets every error pass that is not a TidemarkError.
+        errorOf(() => decodeBatch(batch))
+        errorOf(() => findTimestamp(batch, 0, 1_700_000_050_000))
+      }),
+      { numRuns: 2000 },
+    )
+  },
+)
+
+test.each(['gzip', 'snappy', 'lz4', 'zstd'] as const)('random bytes called %s are refused', name => {
+  fc.assert(
+    fc.property(fc.uint8Array({ minLength: 1, maxLength: 200 }), payload => {
+      expect(errorOf(() => decodeBatch(forgeCompressed(name, payload)))).not.toBe('none')
+    }),
+    { numRuns: 500 },
+  )
+})
+
+test.each(['gzip', 'snappy', 'lz4', 'zstd'] as const)('every truncation of %s data is refused', name => {
+  const value = Uint8Array.from({ length: 500 }, (_, at) => (at * at) % 251)
+  const payload = encodeBatch([{ value }], { compression: name, nowMs: 0 }).subarray(61)
+  for (let length = 0; length < payload.length; length++) {
+    const batch = forgeCompressed(name, payload.subarray(0, length))
+    expect(errorOf(() => decodeBatch(batch))).toBe('INVALID_RECORD')
+  }
+})
+
+describe('a bomb', () => {
+  // One zero after another is no record, so what refuses it must be its size.
+  const large = new Uint8Array(DECOMPRESSED_BYTES_MAX + 1)
+  const packed = {
+    gzip: () => rawCompress.gzip(large),
+    zstd: () => rawCompress.zstd(large),
+    lz4: () => rawCompress.lz4(large),
+    snappy: () => snappyStream(new Array(4097).fill(compressSync(new Uint8Array(32 * 1024)))),
+  }
+
+  test.each(['gzip', 'zstd', 'lz4', 'snappy'] as const)('of %s stops at the limit', name => {
+    const batch = forgeCompressed(name, packed[name]())
+    expect(batch.length).toBeLessThan(8 * MiB)
+    const grown = grownBytes(() => {
+      // snappy's blocks of zeros and a batch above 4 MiB are both too large, and told so.
+      expect(errorOf(() => decodeBatch(batch))).toBe('MESSAGE_TOO_LARGE')
+    })
+    expect(grown).toBeLessThan(4 * DECOMPRESSED_BYTES_MAX)
+  })
+
+  test('that only claims to be large takes next to nothing', () => {
+    const claims: [CompressionName, number[]][] = [
+      // Raw snappy: a length of 100 MiB and of 4 GiB - 1, then a literal of one byte.
+      ['snappy', [0x80, 0x80, 0x80, 0x32, 0, 0x61]],
+      ['snappy', [0xff, 0xff, 0xff, 0xff, 0x0f, 0, 0x61]],
+      ['snappy', [...snappyStream([Uint8Array.of(0xff, 0xff, 0xff, 0x3f, 0, 0x61)])]],
+      // A stream whose block says 1 GiB of compressed bytes, then one that says less than none.
+      ['snappy', [...snappyStream([]), 0x40, 0, 0, 0, 1]],
+      ['snappy', [...snappyStream([]), 0x80, 0, 0, 0, 1]],
+      // LZ4: a content size of 2^62, and a stored block of 2 GiB - 1.
+      ['lz4', [0x04, 0x22, 0x4d, 0x18, 0x68, 0x40, 0, 0, 0, 0, 0, 0, 0, 0x40, 0, 0, 0, 0, 0]],
+      ['lz4', [0x04, 0x22, 0x4d, 0x18, 0x60, 0x70, 0x73, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0]],
+      // zstd: a single segment of 2^62 bytes.
+      ['zstd', [0x28, 0xb5, 0x2f, 0xfd, 0xe0, 0, 0, 0, 0, 0, 0, 0, 0x40, 1, 0, 0]],
+    ]
+    const grown = grownBytes(() => {
+      for (const [name, payload] of claims) {
+        for (let time = 0; time < 20; time++) {
+          const error = errorOf(() => decodeBatch(forgeCompressed(name, Uint8Array.from(payload))))
+          expect(error).toMatch(/INVALID_RECORD|MESSAGE_TOO_LARGE/)
+        }
+      }
+    })
+    expect(grown).toBeLessThan(64 * MiB)
+  })
+
+  test('of headers is refused before they are made', () => {
+    const count = 20_000_000
+    const body = [0, 0, 0, ...NULL, ...NULL, ...varint(count)]
+    const lengthBytes = varint(body.length + 2 * count)
+    const plain = new Uint8Array(lengthBytes.length + body.length + 2 * count)
+    plain.set([...lengthBytes, ...body])
+    const batch = forgeCompressed('zstd', zstdCompressSync(plain))
+    expect(batch.length).toBeLessThan(8192)
+    const grown = grownBytes(() => expect(errorOf(() => decodeBatch(batch))).toBe('INVALID_RECORD'))
+    expect(grown).toBeLessThan(6 * plain.length)
+  })
+})
+
+describe('an LZ4 frame', () => {
+  const frame = rawCompress.lz4(new Uint8Array(100).fill(7))
+  const changed = (at: number, to: number) =>
+    Uint8Array.from(frame, (byte, index) => (index === at ? to : byte))
+  const bad: [string, Uint8Array][] = [
+    ['with another magic', changed(0, 5)],
+    ['in the legacy format', changed(0, 2)],
+    ['of another version', changed(4, 0xa0)],
+    ['with a reserved flag', changed(4, 0x62)],
+    ['with a dictionary', changed(4, 0x61)],
+    ['with an unknown block size', changed(5, 0x30)],
+    ['with a wrong header checksum', changed(6, frame[6]! ^ 1)],
+    ['without an end', frame.subarray(0, frame.length - 4)],
+    ['with something after its end', Uint8Array.from([...frame, 0])],
+    ['twice', Uint8Array.from([...frame, ...frame])],
+  ]
+  test.each(bad)('%s is refused', (_, payload) => {
+    expect(errorOf(() => decodeBatch(forgeCompressed('lz4', payload)))).toBe('INVALID_RECORD')
+  })
+})
+
+/** xerial's stream around blocks of raw snappy. */
+function snappyStream(blocks: Uint8Array[]): Uint8Array {
+  const header = Buffer.from('82534e4150505900' + '00000001' + '00000001', 'hex')
+  return Buffer.concat([
+    header,
+    ...blocks.flatMap(block => {
+      const length = Buffer.alloc(4)
+      length.writeInt32BE(block.length)
+      return [length, block]
+    }),
+  ])
+}
