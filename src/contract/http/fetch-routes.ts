@@ -1,0 +1,160 @@
+import { z } from 'zod'
+import { TidemarkError } from '../../core/errors.ts'
+import { FETCH_BYTES_MAX, FETCH_DEFAULT_BYTES, FETCH_WAIT_MS_MAX } from '../../core/limits.ts'
+import type { Fetched, Located } from '../broker.ts'
+import { toJsonRecords } from './json-records.ts'
+import { BATCHES_TYPE, JSON_TYPE } from './media-types.ts'
+import { NumberText, OffsetText, PartitionText } from './number-schemas.ts'
+import { FetchAnswer, LocateAnswer } from './record-schemas.ts'
+import { addRoute, answerJson, type HttpContext } from './route.ts'
+import type { Services } from './services.ts'
+import { TopicPath } from './topic-routes.ts'
+
+export const PartitionPath = TopicPath.extend({ partition: PartitionText })
+
+/** The headers that tell of record batches what JSON tells in members. */
+export const START_OFFSET_HEADER = 'tidemark-start-offset'
+export const END_OFFSET_HEADER = 'tidemark-end-offset'
+export const NEXT_OFFSET_HEADER = 'tidemark-next-offset'
+
+const FetchQuery = z.strictObject({
+  offset: OffsetText.meta({ description: 'The first record that is wanted.' }),
+  maxBytes: NumberText.optional().meta({
+    description:
+      `A soft limit, as in Kafka: at least one batch comes, however large. ${FETCH_DEFAULT_BYTES} when it is ` +
+      `left out; larger values than ${FETCH_BYTES_MAX} count as that.`,
+  }),
+  minBytes: NumberText.optional().meta({ description: 'How much to wait for; 1 when it is left out.' }),
+  maxWaitMs: NumberText.optional().meta({
+    description:
+      'How long to wait for minBytes at the end of the log (long poll); 0 when it is left out. ' +
+      `Larger values than ${FETCH_WAIT_MS_MAX} count as that.`,
+  }),
+  locate: z.enum(['true', 'false']).optional().meta({
+    description: 'true: tell where the bytes lie, as URLs that work for a while, and not what they are.',
+  }),
+  encoding: z
+    .enum(['auto', 'base64'])
+    .optional()
+    .meta({
+      description:
+        'How keys and values stand in JSON. auto: as a string when they are UTF-8, else as {"base64": …}; ' +
+        'base64: always as {"base64": …}.',
+    }),
+})
+
+export function addFetchRoutes({ router, broker, checkToken }: Services): void {
+  addRoute(
+    router,
+    checkToken,
+    {
+      method: 'get',
+      path: '/topics/{topic}/partitions/{partition}/records',
+      summary: 'Read records',
+      description:
+        `As JSON, or by Accept: ${BATCHES_TYPE} as Kafka record batches (magic 2), of which the first may begin ` +
+        'before the asked offset, as in Kafka. An empty answer is the end of the log. Go on at nextOffset.',
+      pathParameters: PartitionPath,
+      query: FetchQuery,
+      answers: {
+        200: {
+          description: 'Records from the offset on; with locate=true, where they lie.',
+          contents: { [JSON_TYPE]: z.union([FetchAnswer, LocateAnswer]), [BATCHES_TYPE]: null },
+          headers: {
+            [START_OFFSET_HEADER]: 'With record batches: the first offset that is served.',
+            [END_OFFSET_HEADER]: 'With record batches: the offset that the next record gets.',
+            [NEXT_OFFSET_HEADER]: 'With record batches: where the next fetch goes on.',
+          },
+        },
+      },
+      errors: [
+        'UNKNOWN_TOPIC_OR_PARTITION',
+        'INVALID_TOPIC_EXCEPTION',
+        'OFFSET_OUT_OF_RANGE',
+        'KAFKA_STORAGE_ERROR',
+      ],
+    },
+    async ({ context, path, query, accepted }) => {
+      const { locate, encoding = 'auto', maxBytes, maxWaitMs, minBytes, offset } = query
+      const request = {
+        ...path,
+        offset,
+        maxBytes: Math.min(maxBytes ?? FETCH_DEFAULT_BYTES, FETCH_BYTES_MAX),
+        ...(minBytes === undefined ? {} : { minBytes }),
+        ...(maxWaitMs === undefined ? {} : { maxWaitMs: Math.min(maxWaitMs, FETCH_WAIT_MS_MAX) }),
+      }
+      if (locate === 'true') {
+        if (accepted !== JSON_TYPE) {
+          throw new TidemarkError('INVALID_REQUEST', `locate=true answers in JSON: accept ${JSON_TYPE}.`)
+        }
+        const located = await whileConnected(context, maxWaitMs, signal =>
+          broker.locate({ ...request, ...signal }),
+        )
+        return answerJson(LocateAnswer, toJsonRanges(located, context.req.url))
+      }
+      const fetched = await whileConnected(context, maxWaitMs, signal =>
+        broker.fetch({ ...request, ...signal }),
+      )
+      if (accepted === BATCHES_TYPE) return answerBatches(fetched)
+      return answerJson(FetchAnswer, toJsonRecords(fetched, offset, encoding))
+    },
+  )
+}
+
+/** Ends a long poll when its client goes away or the server stops. */
+async function whileConnected<T>(
+  context: HttpContext,
+  maxWaitMs: number | undefined,
+  wait: (options: { signal?: AbortSignal }) => Promise<T>,
+): Promise<T> {
+  if (!maxWaitMs) return wait({})
+  const controller = new AbortController()
+  const end = () => controller.abort()
+  const signals = [context.req.raw.signal, context.env.stopping].filter(signal => signal !== undefined)
+  // By hand and not by AbortSignal.any, which would hang one more signal on the server's for each request.
+  for (const signal of signals) {
+    if (signal.aborted) end()
+    signal.addEventListener('abort', end)
+  }
+  try {
+    return await wait({ signal: controller.signal })
+  } finally {
+    for (const signal of signals) signal.removeEventListener('abort', end)
+  }
+}
+
+function answerBatches({ startOffset, endOffset, nextOffset, chunks }: Fetched): Response {
+  const headers = {
+    'content-type': BATCHES_TYPE,
+    'content-length': String(chunks.reduce((bytes, chunk) => bytes + chunk.length, 0)),
+    [START_OFFSET_HEADER]: String(startOffset),
+    [END_OFFSET_HEADER]: String(endOffset),
+    [NEXT_OFFSET_HEADER]: String(nextOffset),
+  }
+  return new Response(toBody(chunks), { headers })
+}
+
+/** Chunk by chunk: one copy of up to FETCH_BYTES_MAX less for each answer. */
+function toBody(chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer> | ReadableStream {
+  if (chunks.length <= 1) return (chunks[0] ?? new Uint8Array()) as Uint8Array<ArrayBuffer>
+  const remaining = chunks.values()
+  return new ReadableStream<Uint8Array>({
+    pull(controller) {
+      const { done, value } = remaining.next()
+      if (done) controller.close()
+      else controller.enqueue(value)
+    },
+  })
+}
+
+function toJsonRanges({ ranges, ...offsets }: Located, requestUrl: string): z.input<typeof LocateAnswer> {
+  return {
+    ...offsets,
+    ranges: ranges.map(range =>
+      'inline' in range
+        ? { ...range, inline: Buffer.from(range.inline).toString('base64') }
+        : // A URL that begins with its path is for this server, by whatever name the client reached it.
+          { ...range, url: new URL(range.url, requestUrl).href },
+    ),
+  }
+}

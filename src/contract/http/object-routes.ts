@@ -1,0 +1,78 @@
+import { z } from 'zod'
+import { TidemarkError } from '../../core/errors.ts'
+import { BYTES_TYPE } from './media-types.ts'
+import { NumberText, PositionText } from './number-schemas.ts'
+import { HttpProblem } from './problem.ts'
+import { addRoute } from './route.ts'
+import type { Services } from './services.ts'
+import type { SignedRange } from './signed-url.ts'
+
+const ObjectPath = z.object({
+  key: z.string().meta({ description: "The object's key. It has slashes, which stand as such." }),
+})
+
+const ObjectQuery = z.strictObject({
+  position: PositionText.meta({ description: "The range's first byte." }),
+  bytes: NumberText.meta({ description: 'How many bytes it has.' }),
+  expires: NumberText.meta({ description: 'When the URL ends to work: milliseconds since 1970.' }),
+  signature: z.string().meta({ description: 'What permits it.' }),
+})
+
+/** What `locate` points at, where no object store serves it. */
+export function addObjectRoutes({ router, objects, nowMs, checkToken }: Services): void {
+  if (objects === undefined) return
+  const { signer } = objects
+  addRoute(
+    router,
+    checkToken,
+    {
+      method: 'get',
+      path: '/objects/{key}',
+      summary: 'Read a located range',
+      description:
+        'For the URLs that locate=true answers: each permits exactly one range of one object, for a while, and needs ' +
+        'no token. A Range header must name that very range, in bytes of the object, and is answered with 206.',
+      pathParameters: ObjectPath,
+      query: ObjectQuery,
+      answers: {
+        200: { description: "The range's bytes.", contents: { [BYTES_TYPE]: null } },
+        206: { description: 'The same, for a Range header.', contents: { [BYTES_TYPE]: null } },
+      },
+      errors: ['TOPIC_AUTHORIZATION_FAILED', 'OFFSET_OUT_OF_RANGE', 'KAFKA_STORAGE_ERROR'],
+      isOpen: true,
+    },
+    async ({ context, path, query }) => {
+      const { position, bytes, expires: expiresMs, signature } = query
+      const range: SignedRange = { key: path.key, position, bytes, expiresMs, signature }
+      signer.check(range, nowMs())
+      const isPartial = checkRange(context.req.header('range'), range)
+      const found = await objects.get(range.key, position, bytes)
+      if (found === undefined) {
+        const message = 'The object is gone: its records were deleted or moved. Ask for a new URL.'
+        throw new HttpProblem(404, new TidemarkError('KAFKA_STORAGE_ERROR', message))
+      }
+      if (found.length !== bytes) {
+        const message = `The object ends early: of ${bytes} bytes there are ${found.length}.`
+        throw new HttpProblem(500, new TidemarkError('KAFKA_STORAGE_ERROR', message))
+      }
+      return new Response(found as Uint8Array<ArrayBuffer>, {
+        status: isPartial ? 206 : 200,
+        headers: {
+          'content-type': BYTES_TYPE,
+          'content-length': String(bytes),
+          // Objects are immutable, and the bytes are for whoever has the URL and for nobody else.
+          'cache-control': 'private, immutable, max-age=3600',
+          ...(isPartial ? { 'content-range': `bytes ${position}-${position + bytes - 1}/*` } : {}),
+        },
+      })
+    },
+  )
+}
+
+/** Whether there is a Range header. @throws HttpProblem 416 when it names another range than the URL */
+function checkRange(header: string | undefined, { position, bytes }: SignedRange): boolean {
+  if (header === undefined) return false
+  if (header.replaceAll(' ', '') === `bytes=${position}-${position + bytes - 1}`) return true
+  const message = `This URL is for bytes=${position}-${position + bytes - 1} and no other range.`
+  throw new HttpProblem(416, new TidemarkError('OFFSET_OUT_OF_RANGE', message))
+}

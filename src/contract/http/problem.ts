@@ -1,0 +1,121 @@
+import { z } from 'zod'
+import { isKafkaErrorName, type KafkaErrorName, TidemarkError } from '../../core/errors.ts'
+import { OffsetSchema, PartitionSchema } from './number-schemas.ts'
+
+const written = z.enum(['no', 'yes', 'unknown']).meta({
+  description: 'Whether what the request was to write may be in the log.',
+})
+
+/** An error as application/problem+json, RFC 9457. */
+export const ProblemAnswer = z
+  .object({
+    type: z.string().meta({ description: 'about:blank: title and kafkaError tell the kind.' }),
+    title: z.string().meta({ description: "Kafka's name of the error.", examples: ['OFFSET_OUT_OF_RANGE'] }),
+    status: z.int(),
+    detail: z.string().meta({ description: 'What was wrong, and what to do about it.' }),
+    kafkaError: z.string(),
+    kafkaErrorNumber: z.int(),
+    retriable: z.boolean().meta({ description: 'Whether the same request can succeed later, unchanged.' }),
+    written,
+    records: z
+      .array(
+        z.union([
+          z.object({ partition: PartitionSchema, written: z.literal('yes'), offset: OffsetSchema }),
+          z.object({
+            partition: PartitionSchema,
+            written: z.enum(['no', 'unknown']),
+            kafkaError: z.string(),
+            detail: z.string(),
+          }),
+        ]),
+      )
+      .optional()
+      .meta({
+        description:
+          'Where records went to several partitions: what became of each, in the order of the request.',
+      }),
+  })
+  .meta({ id: 'Problem' })
+
+export type Problem = z.infer<typeof ProblemAnswer>
+
+type ProblemExtension = Partial<Pick<Problem, 'records' | 'retriable'>>
+
+/** An error that the HTTP form finds itself, with the status that HTTP has for it. */
+export class HttpProblem extends Error {
+  override readonly name = 'HttpProblem'
+  readonly status: number
+  readonly error: TidemarkError
+  readonly headers: Readonly<Record<string, string>>
+  readonly extension: ProblemExtension
+
+  constructor(
+    status: number,
+    error: TidemarkError,
+    headers: Readonly<Record<string, string>> = {},
+    extension: ProblemExtension = {},
+  ) {
+    super(error.message, { cause: error })
+    this.status = status
+    this.error = error
+    this.headers = headers
+    this.extension = extension
+  }
+}
+
+const STATUS: Record<KafkaErrorName, number> = {
+  INVALID_REQUEST: 400,
+  UNSUPPORTED_VERSION: 400,
+  SASL_AUTHENTICATION_FAILED: 401,
+  CLUSTER_AUTHORIZATION_FAILED: 403,
+  TOPIC_AUTHORIZATION_FAILED: 403,
+  UNKNOWN_TOPIC_OR_PARTITION: 404,
+  TOPIC_ALREADY_EXISTS: 409,
+  MESSAGE_TOO_LARGE: 413,
+  RECORD_LIST_TOO_LARGE: 413,
+  OFFSET_OUT_OF_RANGE: 416,
+  CORRUPT_MESSAGE: 422,
+  INVALID_CONFIG: 422,
+  INVALID_PARTITIONS: 422,
+  INVALID_RECORD: 422,
+  INVALID_TIMESTAMP: 422,
+  INVALID_TOPIC_EXCEPTION: 422,
+  POLICY_VIOLATION: 422,
+  UNSUPPORTED_COMPRESSION_TYPE: 422,
+  THROTTLING_QUOTA_EXCEEDED: 429,
+  UNKNOWN_SERVER_ERROR: 500,
+  NETWORK_EXCEPTION: 502,
+  BROKER_NOT_AVAILABLE: 503,
+  KAFKA_STORAGE_ERROR: 503,
+  REQUEST_TIMED_OUT: 504,
+}
+
+/** The HTTP status that says best what a Kafka error means. */
+export function statusOf(name: KafkaErrorName): number {
+  return STATUS[name]
+}
+
+export function toProblem(error: TidemarkError, status = statusOf(error.kafkaName)): Problem {
+  return {
+    type: 'about:blank',
+    title: error.kafkaName,
+    status,
+    detail: error.message,
+    kafkaError: error.kafkaName,
+    kafkaErrorNumber: error.kafkaNumber,
+    retriable: error.retriable,
+    written: error.written,
+  }
+}
+
+/** The error that a problem tells of; undefined when `json` is none. */
+export function fromProblem(json: unknown): TidemarkError | undefined {
+  const parsed = ProblemAnswer.safeParse(json)
+  if (!parsed.success) return undefined
+  const { kafkaError, detail, written } = parsed.data
+  // A newer server may know names that this client does not.
+  if (!isKafkaErrorName(kafkaError)) {
+    return new TidemarkError('UNKNOWN_SERVER_ERROR', `${kafkaError}: ${detail}`, written)
+  }
+  return new TidemarkError(kafkaError, detail, written)
+}

@@ -1,0 +1,105 @@
+import { z } from 'zod'
+import { TidemarkError } from '../../core/errors.ts'
+import { requireContentType } from './content-type.ts'
+import { parseJsonBody } from './json-body.ts'
+import { BATCHES_TYPE, JSON_TYPE } from './media-types.ts'
+import { PartitionText } from './number-schemas.ts'
+import { placeRecords } from './placement.ts'
+import { produceRecords } from './produce-records.ts'
+import { ProduceAnswer, ProduceBatchesAnswer, ProduceRequest } from './record-schemas.ts'
+import { addRoute, answerJson } from './route.ts'
+import type { Services } from './services.ts'
+import { StickyPartitions } from './sticky-partitions.ts'
+import { TopicFactsCache } from './topic-facts.ts'
+import { TopicPath } from './topic-routes.ts'
+
+const ProduceQuery = z.strictObject({
+  partition: PartitionText.optional().meta({
+    description: `Where record batches go; required with ${BATCHES_TYPE}, and only then allowed.`,
+  }),
+})
+
+export function addProduceRoutes(services: Services): void {
+  const { router, broker, bodies, checkToken } = services
+  const produceJson = jsonProducer(services)
+
+  addRoute(
+    router,
+    checkToken,
+    {
+      method: 'post',
+      path: '/topics/{topic}/records',
+      summary: 'Write records',
+      description:
+        'As JSON: any number of records for any partitions of the topic. The request is checked as a whole before ' +
+        'anything is written; each partition gets its records as one batch, in the order of the request. ' +
+        `As ${BATCHES_TYPE}: Kafka record batches (magic 2) for one partition, one after the other. ` +
+        'When it is answered with success, the records are durable.',
+      pathParameters: TopicPath,
+      query: ProduceQuery,
+      body: { [JSON_TYPE]: ProduceRequest, [BATCHES_TYPE]: null },
+      answers: {
+        200: {
+          description: 'Where the records stand: per record for JSON, per request for record batches.',
+          contents: { [JSON_TYPE]: z.union([ProduceAnswer, ProduceBatchesAnswer]) },
+        },
+      },
+      errors: [
+        'UNKNOWN_TOPIC_OR_PARTITION',
+        'INVALID_TOPIC_EXCEPTION',
+        'INVALID_RECORD',
+        'INVALID_TIMESTAMP',
+        'CORRUPT_MESSAGE',
+        'RECORD_LIST_TOO_LARGE',
+        'KAFKA_STORAGE_ERROR',
+      ],
+    },
+    async ({ context, path, query }) => {
+      const request = context.req.raw
+      const type = requireContentType(request, [JSON_TYPE, BATCHES_TYPE])
+      const partition = partitionFor(type, query.partition)
+      return bodies.read(request, async body => {
+        if (partition === undefined)
+          return answerJson(ProduceAnswer, await produceJson(path.topic, body, request))
+        if (body.length === 0) throw new TidemarkError('INVALID_RECORD', 'The body holds no record batch.')
+        const produced = await broker.produce({ topic: path.topic, partition, batches: body })
+        return answerJson(ProduceBatchesAnswer, { partition, ...produced })
+      })
+    },
+  )
+}
+
+/** The partition that a binary body goes to; undefined for JSON, whose records choose for themselves. */
+function partitionFor(type: string, partition: number | undefined): number | undefined {
+  if (type === BATCHES_TYPE) {
+    if (partition !== undefined) return partition
+    throw new TidemarkError(
+      'INVALID_REQUEST',
+      'Record batches go to one partition: say which with ?partition=N.',
+    )
+  }
+  if (partition === undefined) return undefined
+  throw new TidemarkError(
+    'INVALID_REQUEST',
+    'For JSON, `partition` stands in each record and not in the query.',
+  )
+}
+
+function jsonProducer({ broker, nowMs, random, toError }: Services) {
+  const topics = new TopicFactsCache(broker, nowMs)
+  const stickyPartitions = new StickyPartitions(random)
+  return async (topic: string, body: Uint8Array, request: Request) => {
+    const { records, compression } = parseJsonBody(body, ProduceRequest)
+    const facts = await topics.get(topic)
+    const sticky = stickyPartitions.next(topic, facts.partitions)
+    const options = { nowMs: nowMs(), ...(compression === undefined ? {} : { compression }) }
+    const placement = placeRecords(records, facts, sticky, options)
+    try {
+      return await produceRecords(broker, topic, placement, error => toError(error, request))
+    } catch (error) {
+      // Whatever it was, the topic may not be what was remembered of it.
+      topics.forget(topic)
+      throw error
+    }
+  }
+}

@@ -1,0 +1,58 @@
+import type { Position } from '../../core/numbers.ts'
+import type { Broker } from '../broker.ts'
+import type { UrlSigner } from './signed-url.ts'
+
+/** What the HTTP form needs from outside. */
+export interface HttpPorts {
+  broker: Broker
+  /** Given where this server itself serves what `locate` points at. */
+  objects?: LocatedObjects
+  logger: HttpLogger
+  /** Milliseconds since the epoch; the system's clock when it is left out. */
+  nowMs?: () => number
+  /** In [0, 1), for the partition of records without a key; Math.random when it is left out. */
+  random?: () => number
+}
+
+/** The objects that located ranges lie in. */
+export interface LocatedObjects {
+  signer: UrlSigner
+  /** The bytes of a range; undefined when there is no such object, fewer when it ends before. */
+  get(key: string, position: Position, bytes: number): Promise<Uint8Array | undefined>
+}
+
+/** Told of what no client may see: the cause of an UNKNOWN_SERVER_ERROR. */
+export interface HttpLogger {
+  error(message: string, details: { error: unknown; method: string; path: string }): void
+}
+
+export interface HttpSettings {
+  /** What every request must bring as a bearer token; no check when it is left out. */
+  token?: string
+  /**
+   * The names that this server goes by beside the loopback ones, each with a port or without;
+   * 'any' behind something that checks them itself, such as an API gateway.
+   */
+  allowedHosts?: readonly string[] | 'any'
+  /** HTTP_BODY_BYTES_MAX when it is left out. */
+  bodyBytesMax?: number
+  /** HTTP_BODIES_IN_FLIGHT_BYTES_MAX when it is left out. */
+  bodiesInFlightBytesMax?: number
+}
+
+/** What the server around the app knows and the app does not; absent where there is no such server. */
+export interface ServerContext {
+  /** `host:port` under which the server was started. */
+  boundHosts?: readonly string[]
+  /** Aborts when the server stops: long polls end then. */
+  stopping?: AbortSignal
+}
+
+/** The HTTP form of a broker, for any server that speaks the Fetch API's Request and Response. */
+export interface HttpApp {
+  /** Whether requests need a token; a server must not show an app that needs none to the network. */
+  readonly needsToken: boolean
+  fetch(request: Request, context?: ServerContext): Promise<Response>
+  /** The OpenAPI 3.1 document, as GET /openapi.json answers it. */
+  openApi(): object
+}

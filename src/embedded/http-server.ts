@@ -1,0 +1,161 @@
+import { createServer, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { networkInterfaces } from 'node:os'
+import { getRequestListener } from '@hono/node-server'
+import type { HttpApp } from '../contract/http/settings.ts'
+import { TidemarkError } from '../core/errors.ts'
+import { HTTP_HEADER_BYTES_MAX, HTTP_REQUEST_TIMEOUT_MS } from '../core/limits.ts'
+import { refusalResponse, refuseBrokenRequest } from './broken-request.ts'
+
+export interface HttpServerSettings {
+  /** 127.0.0.1 when it is left out. */
+  host?: string
+  /** 0 takes any free one. */
+  port: number
+  /** Permits to listen beyond this machine although the app asks for no token. */
+  insecure?: boolean
+  /** How long `close` lets running requests go on. */
+  closeTimeoutMs?: number
+}
+
+export interface HttpServer {
+  /** Where clients on this machine reach it. */
+  readonly url: string
+  readonly port: number
+  /**
+   * Takes no new requests, ends long polls, and lets the others finish for a while before it cuts them off.
+   * May be called again; all calls resolve when the server has stopped.
+   */
+  close(): Promise<void>
+}
+
+/** Longer than clients keep idle connections, so that it is the client who closes and never uses a dead one. */
+const KEEP_ALIVE_TIMEOUT_MS = 65_000
+const HEADERS_TIMEOUT_MS = 20_000
+const CLOSE_TIMEOUT_DEFAULT_MS = 10_000
+const CLOSE_IDLE_INTERVAL_MS = 20
+
+/**
+ * Serves an app over HTTP/1.1.
+ * @throws POLICY_VIOLATION when it would listen beyond this machine without a token,
+ *   BROKER_NOT_AVAILABLE when it cannot listen there
+ */
+export async function startHttpServer(app: HttpApp, settings: HttpServerSettings): Promise<HttpServer> {
+  const { host = '127.0.0.1', port, insecure = false, closeTimeoutMs = CLOSE_TIMEOUT_DEFAULT_MS } = settings
+  if (!isLoopback(host) && !app.needsToken && !insecure) {
+    throw new TidemarkError(
+      'POLICY_VIOLATION',
+      `Listening on ${host} lets everybody in the network read and write. Set a token, or listen on 127.0.0.1, ` +
+        'or say that it shall be insecure.',
+    )
+  }
+  const stopping = new AbortController()
+  const boundHosts: string[] = []
+  const context = { boundHosts, stopping: stopping.signal }
+  const running = new Set<ServerResponse>()
+  const listener = getRequestListener(request => app.fetch(request, context), {
+    hostname: host,
+    errorHandler: refusalResponse,
+    // A server inside of somebody's program must not swap that program's Request and Response.
+    overrideGlobalObjects: false,
+  })
+  const server = createServer(
+    {
+      maxHeaderSize: HTTP_HEADER_BYTES_MAX,
+      requestTimeout: HTTP_REQUEST_TIMEOUT_MS,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+      connectionsCheckingInterval: 1_000,
+      noDelay: true,
+    },
+    (request, response) => {
+      running.add(response)
+      response.once('close', () => running.delete(response))
+      if (stopping.signal.aborted) response.setHeader('connection', 'close')
+      void listener(request, response)
+    },
+  )
+  server.on('clientError', refuseBrokenRequest)
+  await listen(server, host, port)
+  const bound = server.address() as AddressInfo
+  boundHosts.push(...namesOf(host).map(name => `${name}:${bound.port}`))
+
+  let closed: Promise<void> | undefined
+  return {
+    url: `http://${isWildcard(host) ? 'localhost' : inUrl(host)}:${bound.port}`,
+    port: bound.port,
+    close() {
+      closed ??= stop(server, running, stopping, closeTimeoutMs)
+      return closed
+    },
+  }
+}
+
+async function listen(server: Server, host: string, port: number): Promise<void> {
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen({ host, port }, () => {
+        server.off('error', reject)
+        resolve()
+      })
+    })
+  } catch (error) {
+    throw new TidemarkError('BROKER_NOT_AVAILABLE', cannotListen(error, host, port), 'no', { cause: error })
+  }
+}
+
+function cannotListen(error: unknown, host: string, port: number): string {
+  const { code, message } = error as NodeJS.ErrnoException
+  if (code === 'EADDRINUSE') {
+    return `Port ${port} on ${host} is in use. Stop what listens there, or choose another port (0 takes any free one).`
+  }
+  if (code === 'EACCES') return `Port ${port} on ${host} is not allowed here. Choose one above 1023.`
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
+    return `${host} is no address of this machine. Use 127.0.0.1, or one that it has.`
+  }
+  return `Cannot listen on ${host}, port ${port}: ${message}.`
+}
+
+async function stop(
+  server: Server,
+  running: ReadonlySet<ServerResponse>,
+  stopping: AbortController,
+  timeoutMs: number,
+): Promise<void> {
+  const closed = new Promise<void>(resolve => server.close(() => resolve()))
+  for (const response of running) {
+    if (!response.headersSent) response.setHeader('connection', 'close')
+  }
+  stopping.abort()
+  // A connection can become idle after `close` looked, when its answer was already under way.
+  const idle = setInterval(() => server.closeIdleConnections(), CLOSE_IDLE_INTERVAL_MS)
+  const cutOff = setTimeout(() => server.closeAllConnections(), timeoutMs)
+  try {
+    await closed
+  } finally {
+    clearInterval(idle)
+    clearTimeout(cutOff)
+  }
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
+}
+
+function isWildcard(host: string): boolean {
+  return host === '0.0.0.0' || host === '::'
+}
+
+/** The names of a Host header that mean this server. */
+function namesOf(host: string): string[] {
+  if (!isWildcard(host)) return [inUrl(host)]
+  // An attacker's page can point a name of its own here, but cannot make the browser say an address instead.
+  return Object.values(networkInterfaces()).flatMap(addresses =>
+    (addresses ?? []).map(({ address }) => inUrl(address)),
+  )
+}
+
+function inUrl(host: string): string {
+  return host.includes(':') ? `[${host}]` : host
+}
