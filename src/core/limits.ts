@@ -42,23 +42,25 @@ export const TAIL_ENTRIES_SOFT_MAX = 16
 export const TAIL_ENTRIES_KEPT = 8
 /** Above this many inline bytes the older part of the tail leaves. */
 export const TAIL_INLINE_SOFT_BYTES_MAX = 4 * KiB
+/** Inline bytes that stay in the tail after such a flush: every append pays for each started KB. */
+export const TAIL_INLINE_KEPT_BYTES_MAX = 2 * KiB
 /** A producer that meets these flushes before it appends. */
 export const TAIL_ENTRIES_HARD_MAX = 64
 export const TAIL_INLINE_HARD_BYTES_MAX = 32 * KiB
 /** Kafka's `flush.ms`: how old an inline entry may get before it moves to an object. */
 export const FLUSH_DEFAULT_MS = 5_000
+/** How often all heads are looked through for inline entries that no process has on its list. */
+export const FLUSH_SCAN_INTERVAL_MS = 30_000
 /** Partitions whose inline bytes one flush puts into a shared object. */
 export const FLUSH_PARTITIONS_MAX = 256
 
 // Reading.
 
 /** An entry carries the place of a batch about every so many bytes, so that a read may start inside it. */
-export const MARK_INTERVAL_BYTES = 128 * KiB
+export const MARK_INTERVAL_BYTES = 64 * KiB
 export const FETCH_DEFAULT_BYTES = MiB
 export const FETCH_BYTES_MAX = 16 * MiB
 export const FETCH_WAIT_MS_MAX = 30_000
-/** Two ranges of one object are read as one when what lies between them is smaller. */
-export const READ_GAP_BYTES_MAX = 4 * KiB
 /** Ranges that one fetch reads at the same time. */
 export const READ_PARALLEL_MAX = 8
 /** How often a waiting fetch looks for records that another process wrote. */
@@ -93,6 +95,7 @@ assert(PRODUCE_BYTES_MAX <= COMMIT_BYTES_MAX, 'one call fits into a commit')
 assert(COMMIT_BYTES_MAX * COMMITS_IN_FLIGHT_MAX <= PRODUCE_IN_FLIGHT_BYTES_MAX, 'the commits can fill up')
 assert(TAIL_ENTRIES_KEPT < TAIL_ENTRIES_SOFT_MAX, 'a flush by number takes something')
 assert(TAIL_ENTRIES_SOFT_MAX < TAIL_ENTRIES_HARD_MAX, 'the flush beside comes before the flush by producers')
+assert(TAIL_INLINE_KEPT_BYTES_MAX < TAIL_INLINE_SOFT_BYTES_MAX, 'a flush by bytes takes something')
 assert(TAIL_INLINE_SOFT_BYTES_MAX < TAIL_INLINE_HARD_BYTES_MAX, 'the same, by bytes')
 assert(INLINE_BYTES_MAX <= TAIL_INLINE_SOFT_BYTES_MAX, 'one inline commit alone needs no flush')
 assert(BATCH_BYTES_MAX <= FETCH_BYTES_MAX, 'any batch can be fetched')

@@ -1,0 +1,129 @@
+import { applyAppend } from '../../core/log/append.ts'
+import { type Block, decodeBlock, encodeBlock } from '../../core/log/block.ts'
+import type { IndexEntry } from '../../core/log/entry.ts'
+import { applyStart, applyTrim } from '../../core/log/flush.ts'
+import { decodeHead, EMPTY_HEAD, encodeHead, type Head } from '../../core/log/head.ts'
+import type { PartitionId } from '../../core/log/partition-id.ts'
+import { type Offset, toOffset } from '../../core/numbers.ts'
+import {
+  blockKey,
+  HEAD_KEY,
+  LOG_PREFIX,
+  logKey,
+  parseBlockKey,
+  parseLogKey,
+} from '../../core/storage-layout.ts'
+import type { AppendOutcome, LogIndex } from '../../ports/log-index.ts'
+import type { IndexDatabase } from './index-database.ts'
+
+/** The index in LMDB. An item's key is its two parts with a slash between them. */
+export class LocalLogIndex implements LogIndex {
+  readonly #database: IndexDatabase
+
+  constructor(database: IndexDatabase) {
+    this.#database = database
+  }
+
+  async createHead(partition: PartitionId): Promise<void> {
+    await this.#database.update(headKey(partition), standing =>
+      standing ? undefined : encodeHead(EMPTY_HEAD),
+    )
+  }
+
+  async readHead(partition: PartitionId): Promise<Head | undefined> {
+    const bytes = this.#database.get(headKey(partition))
+    return bytes && decodeHead(bytes)
+  }
+
+  async append(partition: PartitionId, entry: IndexEntry, seen: Offset): Promise<AppendOutcome> {
+    let outcome: AppendOutcome = { kind: 'missing' }
+    await this.#database.update(headKey(partition), standing => {
+      const head = standing && decodeHead(standing)
+      const changed = head && applyAppend(head, entry, seen)
+      if (changed) outcome = { kind: 'appended', head: changed }
+      else outcome = head ? { kind: 'refused', head } : { kind: 'missing' }
+      return changed && encodeHead(changed)
+    })
+    return outcome
+  }
+
+  async putBlock(partition: PartitionId, block: Block): Promise<Block> {
+    let result = block
+    await this.#database.update(itemKey(partition, blockKey(block.baseOffset)), standing => {
+      result = standing ? decodeBlock(block.baseOffset, standing) : block
+      return standing ? undefined : encodeBlock(block)
+    })
+    return result
+  }
+
+  async trimTail(partition: PartitionId, block: Block): Promise<Head | undefined> {
+    return await this.#change(partition, head => applyTrim(head, block))
+  }
+
+  async readBlocks(partition: PartitionId, offset: Offset, limit: number): Promise<Block[]> {
+    const first = itemKey(partition, blockKey(toOffset(0)))
+    const last = this.#database.lastUpTo(first, itemKey(partition, blockKey(offset)))
+    if (last && limit === 1) return [this.#decode(partition, last)]
+    const items = this.#database.range(last?.key ?? first, blocksEnd(partition), limit)
+    return [...items].map(item => this.#decode(partition, item))
+  }
+
+  async moveStart(partition: PartitionId, startOffset: Offset): Promise<Head | undefined> {
+    const changed = await this.#change(partition, head => applyStart(head, startOffset))
+    return changed ?? (await this.readHead(partition))
+  }
+
+  async removeBlocksBelow(partition: PartitionId, offset: Offset): Promise<void> {
+    const first = itemKey(partition, blockKey(toOffset(0)))
+    const last = this.#database.lastUpTo(first, itemKey(partition, blockKey(offset)))
+    if (!last) return
+    await this.#database.removeAll([...this.#database.range(first, last.key)].map(({ key }) => key))
+  }
+
+  async removePartition(partition: PartitionId): Promise<void> {
+    await this.#database.removeAll([headKey(partition)])
+    const blocks = this.#database.range(itemKey(partition, blockKey(toOffset(0))), blocksEnd(partition))
+    await this.#database.removeAll([...blocks].map(({ key }) => key))
+  }
+
+  async *partitions(): AsyncGenerator<PartitionId> {
+    let from = LOG_PREFIX
+    for (;;) {
+      const [item] = this.#database.range(from, LOGS_END, 1)
+      if (!item) return
+      const log = item.key.slice(0, item.key.indexOf('/'))
+      yield parseLogKey(log)
+      // On to the next log, past all of this one's items.
+      from = `${log}0`
+    }
+  }
+
+  async #change(partition: PartitionId, change: (head: Head) => Head | undefined): Promise<Head | undefined> {
+    let changed: Head | undefined
+    await this.#database.update(headKey(partition), standing => {
+      changed = standing && change(decodeHead(standing))
+      return changed && encodeHead(changed)
+    })
+    return changed
+  }
+
+  #decode(partition: PartitionId, item: { key: string; value: Buffer }): Block {
+    return decodeBlock(parseBlockKey(item.key.slice(itemKey(partition, '').length)), item.value)
+  }
+}
+
+/** Above every log's key. */
+const LOGS_END = 'log$'
+
+function itemKey(partition: PartitionId, sortKey: string): string {
+  return `${logKey(partition)}/${sortKey}`
+}
+
+function headKey(partition: PartitionId): string {
+  return itemKey(partition, HEAD_KEY)
+}
+
+/** Above every block's key. */
+function blocksEnd(partition: PartitionId): string {
+  return itemKey(partition, 'block$')
+}

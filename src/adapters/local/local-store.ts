@@ -1,0 +1,30 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { IndexDatabase } from './index-database.ts'
+import { LocalLogIndex } from './local-log-index.ts'
+import { LocalObjectStore } from './local-object-store.ts'
+import { LocalTopicStore } from './local-topic-store.ts'
+
+/** The ports on a directory: objects as files under `objects`, the index and the topics in LMDB under `index`. */
+export interface LocalStore {
+  readonly objects: LocalObjectStore
+  readonly index: LocalLogIndex
+  readonly topics: LocalTopicStore
+  close(): Promise<void>
+}
+
+/** Opens a store, and makes it where there is none. Several processes may have it open at the same time. */
+export async function openLocalStore(directory: string): Promise<LocalStore> {
+  await mkdir(directory, { recursive: true })
+  const objects = await LocalObjectStore.open(join(directory, 'objects'))
+  const database = new IndexDatabase(join(directory, 'index'))
+  return {
+    objects,
+    index: new LocalLogIndex(database),
+    topics: new LocalTopicStore(database),
+    close: async () => {
+      await objects.close()
+      await database.close()
+    },
+  }
+}

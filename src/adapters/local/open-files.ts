@@ -1,0 +1,65 @@
+import { type FileHandle, open } from 'node:fs/promises'
+
+/** Files that stay open for the next read. */
+const OPEN_FILES_MAX = 128
+
+/**
+ * Objects that were read lately, kept open: a consumer reads one object many times in a row. Objects never
+ * change, so an open file is as good as the name; one that is removed meanwhile can still be read.
+ */
+export class OpenFiles {
+  /** The least recently used one first. */
+  readonly #files = new Map<string, OpenFile>()
+
+  /** Lets `use` read from the file, which stays open meanwhile; undefined where there is none. */
+  async use<T>(path: string, use: (handle: FileHandle) => Promise<T>): Promise<T | undefined> {
+    const file = this.#files.get(path) ?? new OpenFile(path)
+    this.#files.delete(path)
+    this.#files.set(path, file)
+    // Counted before the first wait: a file in use is never closed.
+    file.readers += 1
+    try {
+      const handle = await file.opening
+      if (handle) return await use(handle)
+      this.#files.delete(path)
+      return undefined
+    } catch (error) {
+      this.#files.delete(path)
+      throw error
+    } finally {
+      file.readers -= 1
+      await this.#closeIdle(OPEN_FILES_MAX)
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#closeIdle(0)
+  }
+
+  async #closeIdle(kept: number): Promise<void> {
+    for (const [path, file] of this.#files) {
+      if (this.#files.size <= kept) return
+      if (file.readers > 0) continue
+      this.#files.delete(path)
+      await (await file.opening)?.close()
+    }
+  }
+}
+
+class OpenFile {
+  readonly opening: Promise<FileHandle | undefined>
+  readers = 0
+
+  constructor(path: string) {
+    this.opening = openIfThere(path)
+  }
+}
+
+async function openIfThere(path: string): Promise<FileHandle | undefined> {
+  try {
+    return await open(path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+}

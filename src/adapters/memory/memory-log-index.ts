@@ -1,0 +1,104 @@
+import { applyAppend } from '../../core/log/append.ts'
+import { type Block, decodeBlock, encodeBlock } from '../../core/log/block.ts'
+import type { IndexEntry } from '../../core/log/entry.ts'
+import { applyStart, applyTrim } from '../../core/log/flush.ts'
+import { decodeHead, EMPTY_HEAD, encodeHead, type Head } from '../../core/log/head.ts'
+import { type PartitionId, partitionKey } from '../../core/log/partition-id.ts'
+import type { Offset } from '../../core/numbers.ts'
+import type { AppendOutcome, LogIndex } from '../../ports/log-index.ts'
+
+interface Log {
+  readonly partition: PartitionId
+  /** As bytes, so that what is read is what any other store would give back, and nobody can change it. */
+  head: Uint8Array | undefined
+  /** In the order of their base offsets. */
+  readonly blocks: { readonly baseOffset: Offset; readonly bytes: Uint8Array }[]
+}
+
+/** The decisions that make the protocol safe. Only a test that breaks it on purpose puts others in their place. */
+export interface Decisions {
+  readonly applyAppend: typeof applyAppend
+  readonly applyTrim: typeof applyTrim
+}
+
+/** The index in memory. */
+export class MemoryLogIndex implements LogIndex {
+  readonly #logs = new Map<string, Log>()
+  readonly #decisions: Decisions
+
+  constructor(decisions: Decisions = { applyAppend, applyTrim }) {
+    this.#decisions = decisions
+  }
+
+  async createHead(partition: PartitionId): Promise<void> {
+    const log = this.#logs.get(partitionKey(partition)) ?? { partition, head: undefined, blocks: [] }
+    log.head ??= encodeHead(EMPTY_HEAD)
+    this.#logs.set(partitionKey(partition), log)
+  }
+
+  async readHead(partition: PartitionId): Promise<Head | undefined> {
+    return this.#head(partition)
+  }
+
+  async append(partition: PartitionId, entry: IndexEntry, seen: Offset): Promise<AppendOutcome> {
+    const head = this.#head(partition)
+    if (!head) return { kind: 'missing' }
+    const changed = this.#decisions.applyAppend(head, entry, seen)
+    if (!changed) return { kind: 'refused', head }
+    return { kind: 'appended', head: this.#write(partition, changed) }
+  }
+
+  async putBlock(partition: PartitionId, block: Block): Promise<Block> {
+    const log = this.#logs.get(partitionKey(partition)) ?? { partition, head: undefined, blocks: [] }
+    this.#logs.set(partitionKey(partition), log)
+    const at = log.blocks.findIndex(({ baseOffset }) => baseOffset >= block.baseOffset)
+    const standing = log.blocks[at]
+    if (standing?.baseOffset === block.baseOffset) return decodeBlock(block.baseOffset, standing.bytes)
+    const added = { baseOffset: block.baseOffset, bytes: encodeBlock(block) }
+    log.blocks.splice(at < 0 ? log.blocks.length : at, 0, added)
+    return block
+  }
+
+  async trimTail(partition: PartitionId, block: Block): Promise<Head | undefined> {
+    const head = this.#head(partition)
+    const changed = head && this.#decisions.applyTrim(head, block)
+    return changed && this.#write(partition, changed)
+  }
+
+  async readBlocks(partition: PartitionId, offset: Offset, limit: number): Promise<Block[]> {
+    const blocks = this.#logs.get(partitionKey(partition))?.blocks ?? []
+    const first = blocks.findLastIndex(({ baseOffset }) => baseOffset <= offset)
+    const from = Math.max(first, 0)
+    return blocks.slice(from, from + limit).map(({ baseOffset, bytes }) => decodeBlock(baseOffset, bytes))
+  }
+
+  async moveStart(partition: PartitionId, startOffset: Offset): Promise<Head | undefined> {
+    const head = this.#head(partition)
+    const changed = head && applyStart(head, startOffset)
+    return changed ? this.#write(partition, changed) : head
+  }
+
+  async removeBlocksBelow(partition: PartitionId, offset: Offset): Promise<void> {
+    const blocks = this.#logs.get(partitionKey(partition))?.blocks ?? []
+    const last = blocks.findLastIndex(({ baseOffset }) => baseOffset <= offset)
+    if (last > 0) blocks.splice(0, last)
+  }
+
+  async removePartition(partition: PartitionId): Promise<void> {
+    this.#logs.delete(partitionKey(partition))
+  }
+
+  async *partitions(): AsyncGenerator<PartitionId> {
+    for (const { partition } of [...this.#logs.values()]) yield partition
+  }
+
+  #head(partition: PartitionId): Head | undefined {
+    const bytes = this.#logs.get(partitionKey(partition))?.head
+    return bytes && decodeHead(bytes)
+  }
+
+  #write(partition: PartitionId, head: Head): Head {
+    this.#logs.get(partitionKey(partition))!.head = encodeHead(head)
+    return head
+  }
+}

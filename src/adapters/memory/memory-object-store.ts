@@ -1,0 +1,30 @@
+import type { Position } from '../../core/numbers.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { ObjectInfo, ObjectStore } from '../../ports/object-store.ts'
+
+/** Objects in memory. */
+export class MemoryObjectStore implements ObjectStore {
+  readonly #clock: Clock
+  readonly #objects = new Map<string, { readonly bytes: Uint8Array; readonly modifiedMs: number }>()
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  async put(key: string, chunks: readonly Uint8Array[]): Promise<void> {
+    this.#objects.set(key, { bytes: Buffer.concat(chunks), modifiedMs: this.#clock.nowMs() })
+  }
+
+  async get(key: string, position: Position, bytes: number): Promise<Uint8Array | undefined> {
+    return this.#objects.get(key)?.bytes.slice(position, position + bytes)
+  }
+
+  async *list(): AsyncGenerator<ObjectInfo> {
+    for (const [key, { bytes, modifiedMs }] of [...this.#objects])
+      yield { key, bytes: bytes.length, modifiedMs }
+  }
+
+  async remove(key: string): Promise<void> {
+    this.#objects.delete(key)
+  }
+}

@@ -1,0 +1,140 @@
+import { FLUSH_PARTITIONS_MAX, FLUSH_SCAN_INTERVAL_MS } from '../core/limits.ts'
+import { flushDueMs } from '../core/log/flush.ts'
+import type { Head } from '../core/log/head.ts'
+import { type PartitionId, partitionKey } from '../core/log/partition-id.ts'
+import type { Ports } from '../ports/index.ts'
+import { flush } from './flush.ts'
+import { backoffMs, isTransient } from './retry.ts'
+import type { TopicDirectory } from './topic-directory.ts'
+
+interface Pending {
+  readonly partition: PartitionId
+  readonly flushMs: number
+  readonly dueMs: number
+}
+
+/**
+ * The background task that keeps tails short and inline bytes young, beside producing and never in its way.
+ * It learns of work from the appends of this process; a scan of all heads, at the start and now and then,
+ * finds what a process that is gone has left.
+ */
+export class Flusher {
+  readonly #ports: Ports
+  readonly #topics: TopicDirectory
+  readonly #reportError: (error: unknown) => void
+  readonly #pending = new Map<string, Pending>()
+  readonly #closing = new AbortController()
+  #wake = new AbortController()
+  #running: Promise<void> | undefined
+
+  constructor(ports: Ports, topics: TopicDirectory, reportError: (error: unknown) => void) {
+    this.#ports = ports
+    this.#topics = topics
+    this.#reportError = reportError
+  }
+
+  start(): void {
+    this.#running ??= this.#run()
+  }
+
+  /** Takes note of a head as an append left it. */
+  note(partition: PartitionId, head: Head, flushMs: number): void {
+    const key = partitionKey(partition)
+    const dueMs = flushDueMs(head, this.#ports.clock.nowMs(), flushMs)
+    // What is on the list stays there: this head may be older than the one it was put there for.
+    if (dueMs === undefined) return
+    const known = this.#pending.get(key)
+    if (known && known.dueMs <= dueMs) return
+    this.#pending.set(key, { partition, flushMs, dueMs })
+    this.#wake.abort()
+  }
+
+  /** Stops the task and moves every inline byte of the store into objects. */
+  async close(): Promise<void> {
+    this.#closing.abort()
+    this.#wake.abort()
+    await this.#running
+    for await (const batch of inGroups(this.#everyPartition(), FLUSH_PARTITIONS_MAX)) {
+      await flush(
+        this.#ports,
+        batch.map(({ partition }) => ({ partition, age: 'all' as const })),
+      )
+    }
+  }
+
+  async #run(): Promise<void> {
+    let scanAtMs = this.#ports.clock.nowMs()
+    let failures = 0
+    while (!this.#closing.signal.aborted) {
+      this.#wake = new AbortController()
+      const { clock, entropy } = this.#ports
+      try {
+        if (clock.nowMs() >= scanAtMs) {
+          scanAtMs = clock.nowMs() + FLUSH_SCAN_INTERVAL_MS
+          await this.#scan()
+        }
+        await this.#flushDue()
+        failures = 0
+      } catch (error) {
+        // Nothing is lost by a flush that fails: its records stay inline, and the next one tries again.
+        if (!isTransient(error)) this.#reportError(error)
+        failures += 1
+        scanAtMs = Math.min(scanAtMs, clock.nowMs() + backoffMs(failures + 5, entropy))
+      }
+      const nextMs = Math.min(scanAtMs, ...[...this.#pending.values()].map(({ dueMs }) => dueMs))
+      const pauseMs = Math.max(nextMs - clock.nowMs(), failures > 0 ? backoffMs(failures, entropy) : 0)
+      if (pauseMs > 0) await clock.sleep(pauseMs, this.#wake.signal)
+      else await clock.turn()
+    }
+  }
+
+  async #flushDue(): Promise<void> {
+    const nowMs = this.#ports.clock.nowMs()
+    const due = [...this.#pending.entries()]
+      .filter(([, { dueMs }]) => dueMs <= nowMs)
+      .slice(0, FLUSH_PARTITIONS_MAX)
+    if (due.length === 0) return
+    // Forgotten before the flush: what an append notes meanwhile must not be lost.
+    for (const [key] of due) this.#pending.delete(key)
+    try {
+      const heads = await flush(
+        this.#ports,
+        due.map(([, { partition, flushMs }]) => ({ partition, age: { nowMs, flushMs } })),
+      )
+      for (const [index, [, { partition, flushMs }]] of due.entries()) {
+        const head = heads[index]
+        if (head) this.note(partition, head, flushMs)
+      }
+    } catch (error) {
+      for (const [key, pending] of due) if (!this.#pending.has(key)) this.#pending.set(key, pending)
+      throw error
+    }
+  }
+
+  async #scan(): Promise<void> {
+    for await (const { partition, flushMs } of this.#everyPartition()) {
+      if (this.#closing.signal.aborted) return
+      const head = await this.#ports.index.readHead(partition)
+      if (head) this.note(partition, head, flushMs)
+    }
+  }
+
+  async *#everyPartition(): AsyncGenerator<{ partition: PartitionId; flushMs: number }> {
+    for await (const topic of this.#topics.list()) {
+      for (let partition = 0; partition < topic.partitions; partition += 1) {
+        yield { partition: { topicId: topic.topicId, partition }, flushMs: topic.settings.flushMs }
+      }
+    }
+  }
+}
+
+async function* inGroups<T>(items: AsyncIterable<T>, size: number): AsyncGenerator<T[]> {
+  let group: T[] = []
+  for await (const item of items) {
+    group.push(item)
+    if (group.length < size) continue
+    yield group
+    group = []
+  }
+  if (group.length > 0) yield group
+}

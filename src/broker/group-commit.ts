@@ -1,0 +1,252 @@
+import { TidemarkError } from '../core/errors.ts'
+import {
+  COMMIT_BATCHES_MAX,
+  COMMIT_BYTES_MAX,
+  COMMITS_IN_FLIGHT_MAX,
+  INLINE_BYTES_MAX,
+  PRODUCE_DEADLINE_MS,
+} from '../core/limits.ts'
+import { MarkTracker } from '../core/log/batch-run.ts'
+import type { IndexEntry } from '../core/log/entry.ts'
+import { isPastHardLimit } from '../core/log/flush.ts'
+import type { Head } from '../core/log/head.ts'
+import { type PartitionId, partitionKey } from '../core/log/partition-id.ts'
+import { advance, type Offset, toPosition } from '../core/numbers.ts'
+import { gatherSmallChunks } from '../core/segment/chunks.ts'
+import { segmentKey } from '../core/storage-layout.ts'
+import type { Ports } from '../ports/index.ts'
+import { appendEntry } from './append.ts'
+import { flush } from './flush.ts'
+import { retryUntil } from './retry.ts'
+
+/** Batches of one produce call that have been checked, and what an entry needs to know of them. */
+export interface CheckedRun {
+  readonly chunk: Uint8Array
+  /** Each batch's records and size, in order. */
+  readonly batches: readonly { readonly records: number; readonly bytes: number }[]
+  readonly records: number
+  readonly maxTimestampMs: number
+  /** The topic's flush.ms, for whoever flushes what is appended. */
+  readonly flushMs: number
+}
+
+export interface Committed {
+  readonly baseOffset: Offset
+  readonly head: Head
+}
+
+export interface GroupCommitSettings {
+  /** How long a commit waits for more before it starts; 0: only for what arrives in the same turn. */
+  readonly lingerMs: number
+}
+
+/** Tells of every head that an append left behind. */
+export type AppendListener = (partition: PartitionId, head: Head, flushMs: number) => void
+
+interface Waiter {
+  readonly recordsBefore: number
+  readonly resolve: (committed: Committed) => void
+  readonly reject: (error: unknown) => void
+}
+
+/** What one commit holds of one partition. */
+class PartitionRun {
+  readonly partition: PartitionId
+  readonly chunks: Uint8Array[] = []
+  readonly waiters: Waiter[] = []
+  readonly marks = new MarkTracker()
+  records = 0
+  bytes = 0
+  maxTimestampMs = -1
+  flushMs = 0
+
+  constructor(partition: PartitionId) {
+    this.partition = partition
+  }
+}
+
+interface Commit {
+  readonly runs: Map<string, PartitionRun>
+  bytes: number
+  batches: number
+}
+
+/** What a partition's next append needs from its last one. */
+interface PartitionState {
+  /** Newest known; undefined before the first append. */
+  head: Head | undefined
+  /** Settles when the partition's last append has: entries are appended in the order of their arrival. */
+  appended: Promise<unknown>
+}
+
+/**
+ * Lets requests that arrive at the same time share a commit: one object, or no object at all where the sum is
+ * small, and one index update for each partition. While commits are in flight the next one gathers.
+ */
+export class GroupCommit {
+  readonly #ports: Ports
+  readonly #settings: GroupCommitSettings
+  readonly #onAppend: AppendListener
+  readonly #partitions = new Map<string, PartitionState>()
+  readonly #full: Commit[] = []
+  #gathering: Commit = newCommit()
+  #isStarting = false
+  #inFlight = 0
+
+  constructor(ports: Ports, settings: GroupCommitSettings, onAppend: AppendListener) {
+    this.#ports = ports
+    this.#settings = settings
+    this.#onAppend = onAppend
+  }
+
+  /** Resolves when bytes and entry are durable. Runs of one partition keep the order of these calls. */
+  submit(partition: PartitionId, run: CheckedRun): Promise<Committed> {
+    return new Promise((resolve, reject) => {
+      const commit = this.#roomFor(run)
+      const key = partitionKey(partition)
+      let target = commit.runs.get(key)
+      if (!target) commit.runs.set(key, (target = new PartitionRun(partition)))
+      target.waiters.push({ recordsBefore: target.records, resolve, reject })
+      target.chunks.push(run.chunk)
+      for (const { records, bytes } of run.batches) target.marks.add(records, bytes)
+      target.records += run.records
+      target.bytes += run.chunk.length
+      target.flushMs = run.flushMs
+      target.maxTimestampMs = Math.max(target.maxTimestampMs, run.maxTimestampMs)
+      commit.bytes += run.chunk.length
+      commit.batches += run.batches.length
+      if (!this.#isStarting) void this.#startSoon()
+    })
+  }
+
+  #roomFor(run: CheckedRun): Commit {
+    const { bytes, batches } = this.#gathering
+    const isFull =
+      bytes + run.chunk.length > COMMIT_BYTES_MAX || batches + run.batches.length > COMMIT_BATCHES_MAX
+    if (isFull && batches > 0) {
+      this.#full.push(this.#gathering)
+      this.#gathering = newCommit()
+    }
+    return this.#gathering
+  }
+
+  async #startSoon(): Promise<void> {
+    this.#isStarting = true
+    const { lingerMs } = this.#settings
+    await (lingerMs > 0 ? this.#ports.clock.sleep(lingerMs) : this.#ports.clock.turn())
+    this.#isStarting = false
+    this.#startNext()
+  }
+
+  #startNext(): void {
+    while (this.#inFlight < COMMITS_IN_FLIGHT_MAX) {
+      const commit = this.#full.shift() ?? this.#takeGathering()
+      if (!commit) return
+      this.#inFlight += 1
+      // Its failures reach the callers one by one.
+      void this.#run(commit).finally(() => {
+        this.#inFlight -= 1
+        this.#startNext()
+      })
+    }
+  }
+
+  #takeGathering(): Commit | undefined {
+    if (this.#gathering.batches === 0) return undefined
+    const commit = this.#gathering
+    this.#gathering = newCommit()
+    return commit
+  }
+
+  async #run(commit: Commit): Promise<void> {
+    const deadlineMs = this.#ports.clock.nowMs() + PRODUCE_DEADLINE_MS
+    const id = this.#ports.entropy.id()
+    const isInline = commit.bytes < INLINE_BYTES_MAX
+    // Upload before commit: a crash leaves an unreferenced object, never a dangling offset.
+    const uploaded = isInline ? Promise.resolve() : this.#upload(id, commit, deadlineMs)
+    const createdMs = this.#ports.clock.nowMs()
+    let position = 0
+    const appends: Promise<void>[] = []
+    for (const [key, run] of commit.runs) {
+      const { records, bytes, maxTimestampMs } = run
+      const place: IndexEntry['place'] = isInline
+        ? { kind: 'inline', payload: Buffer.concat(run.chunks) }
+        : { kind: 'object', object: id, position: toPosition(position) }
+      const entry = { id, records, bytes, maxTimestampMs, createdMs, place, marks: run.marks.marks }
+      position += bytes
+      const state = this.#stateOf(key)
+      const before = state.appended
+      const appended = uploaded.then(() => before).then(() => this.#append(state, run, entry, deadlineMs))
+      // The next append waits for this one, however it ends.
+      state.appended = appended.catch(error => this.#forgetIfGone(key, error))
+      appends.push(settle(run, appended))
+    }
+    await Promise.all(appends)
+  }
+
+  async #upload(id: string, commit: Commit, deadlineMs: number): Promise<void> {
+    const chunks = gatherSmallChunks([...commit.runs.values()].flatMap(run => run.chunks))
+    const { objects } = this.#ports
+    await retryUntil(this.#ports, deadlineMs, 'no', () => objects.put(segmentKey(id), chunks))
+  }
+
+  async #append(
+    state: PartitionState,
+    { partition, flushMs }: PartitionRun,
+    entry: IndexEntry,
+    deadlineMs: number,
+  ): Promise<Committed> {
+    const known = await retryUntil(this.#ports, deadlineMs, 'no', () => this.#headBefore(state, partition))
+    const { baseOffset, head } = await appendEntry(
+      this.#ports,
+      partition,
+      entry,
+      known.nextOffset,
+      deadlineMs,
+    )
+    state.head = head
+    this.#onAppend(partition, head, flushMs)
+    return { baseOffset, head }
+  }
+
+  /** A head known before the append; flushed first where the flush beside producing does not keep up. */
+  async #headBefore(state: PartitionState, partition: PartitionId): Promise<Head> {
+    state.head ??= await this.#ports.index.readHead(partition)
+    if (state.head && isPastHardLimit(state.head)) {
+      const age = { nowMs: this.#ports.clock.nowMs(), flushMs: Number.POSITIVE_INFINITY }
+      ;[state.head] = await flush(this.#ports, [{ partition, age }])
+    }
+    if (state.head) return state.head
+    throw new TidemarkError(
+      'UNKNOWN_TOPIC_OR_PARTITION',
+      'The partition does not exist, or its topic was deleted meanwhile. Create the topic, then try again.',
+    )
+  }
+
+  #forgetIfGone(key: string, error: unknown): void {
+    const isGone = error instanceof TidemarkError && error.kafkaName === 'UNKNOWN_TOPIC_OR_PARTITION'
+    if (isGone) this.#partitions.delete(key)
+  }
+
+  #stateOf(key: string): PartitionState {
+    let state = this.#partitions.get(key)
+    if (!state) this.#partitions.set(key, (state = { head: undefined, appended: Promise.resolve() }))
+    return state
+  }
+}
+
+function newCommit(): Commit {
+  return { runs: new Map(), bytes: 0, batches: 0 }
+}
+
+/** Answers everybody whose batches are in the run. */
+async function settle(run: PartitionRun, appended: Promise<Committed>): Promise<void> {
+  try {
+    const { baseOffset, head } = await appended
+    for (const waiter of run.waiters) {
+      waiter.resolve({ baseOffset: advance(baseOffset, waiter.recordsBefore), head })
+    }
+  } catch (error) {
+    for (const waiter of run.waiters) waiter.reject(error)
+  }
+}

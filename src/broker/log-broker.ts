@@ -1,0 +1,128 @@
+import type {
+  AlterTopic,
+  Broker,
+  CreateTopic,
+  DeleteRecords,
+  Fetch,
+  Fetched,
+  FoundOffset,
+  Located,
+  OffsetFor,
+  Produce,
+  Produced,
+  TopicDescription,
+  TopicSummary,
+} from '../contract/broker.ts'
+import { TidemarkError } from '../core/errors.ts'
+import type { Offset } from '../core/numbers.ts'
+import type { Ports } from '../ports/index.ts'
+import type { ObjectLocator } from '../ports/object-locator.ts'
+import { NotApplied, OutcomeUnknown } from '../ports/outcome.ts'
+import { deleteRecords } from './delete-records.ts'
+import { Fetching } from './fetch.ts'
+import { Flusher } from './flusher.ts'
+import { GroupCommit, type GroupCommitSettings } from './group-commit.ts'
+import { offsetFor } from './offset-for.ts'
+import { Producing } from './produce.ts'
+import { TailWatch } from './tail-watch.ts'
+import { TopicDirectory } from './topic-directory.ts'
+import { Topics } from './topics.ts'
+
+export interface LogBrokerSettings extends GroupCommitSettings {
+  /** What happens to errors of the background flush that nobody waits for. */
+  readonly reportError: (error: unknown) => void
+}
+
+/** The broker over its ports. Stateless but for what makes it fast: any number of them may share a store. */
+export class LogBroker implements Broker {
+  readonly #ports: Ports
+  readonly #directory: TopicDirectory
+  readonly #topics: Topics
+  readonly #producing: Producing
+  readonly #fetching: Fetching
+  readonly #flusher: Flusher
+  readonly #reportError: (error: unknown) => void
+  #startedUp: Promise<void> = Promise.resolve()
+
+  constructor(ports: Ports, settings: LogBrokerSettings, locator?: ObjectLocator) {
+    const watch = new TailWatch(ports.clock)
+    this.#ports = ports
+    this.#reportError = settings.reportError
+    this.#directory = new TopicDirectory(ports.topics, ports.clock)
+    this.#topics = new Topics(ports, this.#directory)
+    this.#flusher = new Flusher(ports, this.#directory, settings.reportError)
+    const commits = new GroupCommit(ports, settings, (partition, head, flushMs) => {
+      watch.notify(partition)
+      this.#flusher.note(partition, head, flushMs)
+    })
+    this.#producing = new Producing(ports, this.#directory, commits)
+    this.#fetching = new Fetching(ports, this.#directory, watch, locator)
+  }
+
+  /** Begins to flush in the background, and makes up for what a crash left half done. */
+  start(): void {
+    this.#flusher.start()
+    this.#startedUp = this.#topics.finishDeletions().catch(this.#reportError)
+  }
+
+  /** Settles what is being produced, takes no more, and moves all inline bytes into objects. */
+  async close(): Promise<void> {
+    await this.#producing.close()
+    await this.#startedUp
+    await this.#flusher.close()
+  }
+
+  createTopic(request: CreateTopic): Promise<TopicDescription> {
+    return asTidemarkErrors(this.#topics.create(request))
+  }
+
+  listTopics(): Promise<TopicSummary[]> {
+    return asTidemarkErrors(this.#topics.list())
+  }
+
+  describeTopic(topic: string): Promise<TopicDescription> {
+    return asTidemarkErrors(this.#topics.describe(topic))
+  }
+
+  alterTopic(request: AlterTopic): Promise<TopicDescription> {
+    return asTidemarkErrors(this.#topics.alter(request))
+  }
+
+  deleteTopic(topic: string): Promise<void> {
+    return asTidemarkErrors(this.#topics.delete(topic))
+  }
+
+  produce(request: Produce): Promise<Produced> {
+    return asTidemarkErrors(this.#producing.produce(request))
+  }
+
+  fetch(request: Fetch): Promise<Fetched> {
+    return asTidemarkErrors(this.#fetching.fetch(request))
+  }
+
+  locate(request: Fetch): Promise<Located> {
+    return asTidemarkErrors(this.#fetching.locate(request))
+  }
+
+  offsetFor(request: OffsetFor): Promise<FoundOffset> {
+    return asTidemarkErrors(offsetFor(this.#ports, this.#directory, request))
+  }
+
+  deleteRecords(request: DeleteRecords): Promise<{ startOffset: Offset }> {
+    return asTidemarkErrors(deleteRecords(this.#ports, this.#directory, request))
+  }
+}
+
+/** A store's trouble that no retry below got over, in Kafka's words. */
+async function asTidemarkErrors<T>(result: Promise<T>): Promise<T> {
+  try {
+    return await result
+  } catch (error) {
+    if (error instanceof NotApplied || error instanceof OutcomeUnknown) {
+      const written = error instanceof NotApplied ? 'no' : 'unknown'
+      const message = `The store could not be reached (${error.message}). Try again; if it goes on, look at the store.`
+      throw new TidemarkError('KAFKA_STORAGE_ERROR', message, written, { cause: error })
+    }
+    throw error
+  }
+}

@@ -1,0 +1,133 @@
+import type { Produce, Produced } from '../contract/broker.ts'
+import { TidemarkError } from '../core/errors.ts'
+import {
+  PRODUCE_BYTES_MAX,
+  PRODUCE_IN_FLIGHT_BYTES_MAX,
+  PRODUCE_IN_FLIGHT_CALLS_MAX,
+} from '../core/limits.ts'
+import type { TopicSettings } from '../core/log/topic-config.ts'
+import { checkBatch, stampLogAppendTime } from '../core/record/index.ts'
+import type { Ports } from '../ports/index.ts'
+import type { CheckedRun, GroupCommit } from './group-commit.ts'
+import type { TopicDirectory } from './topic-directory.ts'
+
+/** Checks batches on arrival and hands them to the group commit, with a limit on what is in flight. */
+export class Producing {
+  readonly #ports: Ports
+  readonly #directory: TopicDirectory
+  readonly #commits: GroupCommit
+  #bytesInFlight = 0
+  #callsInFlight = 0
+  #closed: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined
+
+  constructor(ports: Ports, directory: TopicDirectory, commits: GroupCommit) {
+    this.#ports = ports
+    this.#directory = directory
+    this.#commits = commits
+  }
+
+  async produce({ topic: name, partition, batches }: Produce): Promise<Produced> {
+    this.#admit(batches.length)
+    try {
+      const { topic, id } = await this.#directory.resolvePartition(name, partition)
+      const run = checkRun(batches, topic.settings, this.#ports.clock.nowMs())
+      const { baseOffset, head } = await this.#commits.submit(id, run)
+      return {
+        baseOffset,
+        records: run.records,
+        startOffset: head.startOffset,
+        logAppendTimeMs: topic.settings.stampsAppendTime ? run.maxTimestampMs : null,
+      }
+    } catch (error) {
+      // The topic that this process knew may be gone, and another be there under its name.
+      if (error instanceof TidemarkError && error.kafkaName === 'UNKNOWN_TOPIC_OR_PARTITION') {
+        this.#directory.forget(name)
+      }
+      throw error
+    } finally {
+      this.#bytesInFlight -= batches.length
+      this.#callsInFlight -= 1
+      if (this.#callsInFlight === 0) this.#closed?.resolve()
+    }
+  }
+
+  /** Takes no more, and resolves when all that was taken is settled. */
+  async close(): Promise<void> {
+    this.#closed ??= Promise.withResolvers<void>()
+    if (this.#callsInFlight === 0) this.#closed.resolve()
+    await this.#closed.promise
+  }
+
+  #admit(bytes: number): void {
+    if (this.#closed) {
+      throw new TidemarkError(
+        'BROKER_NOT_AVAILABLE',
+        'The broker is shutting down. Send this to another, or wait.',
+      )
+    }
+    if (bytes > PRODUCE_BYTES_MAX) {
+      throw new TidemarkError(
+        'RECORD_LIST_TOO_LARGE',
+        `A produce call of ${bytes} bytes is above the limit of ${PRODUCE_BYTES_MAX}. Send fewer batches at a time.`,
+      )
+    }
+    const isFull =
+      this.#bytesInFlight + bytes > PRODUCE_IN_FLIGHT_BYTES_MAX ||
+      this.#callsInFlight >= PRODUCE_IN_FLIGHT_CALLS_MAX
+    if (isFull) {
+      throw new TidemarkError(
+        'THROTTLING_QUOTA_EXCEEDED',
+        'Too much is being written at the moment. Wait for answers that are due, then try again.',
+      )
+    }
+    this.#bytesInFlight += bytes
+    this.#callsInFlight += 1
+  }
+}
+
+/**
+ * Checks batches that lie one after the other without decoding a record, and stamps them where the topic says
+ * so. Nothing is written before all of them have passed.
+ */
+function checkRun(chunk: Uint8Array, settings: TopicSettings, nowMs: number): CheckedRun {
+  const batches: { records: number; bytes: number }[] = []
+  let records = 0
+  let maxTimestampMs = -1
+  let position = 0
+  do {
+    const header = checkBatch(chunk, position)
+    if (header.sizeBytes > settings.maxBatchBytes) {
+      throw new TidemarkError(
+        'MESSAGE_TOO_LARGE',
+        `A batch of ${header.sizeBytes} bytes is above the topic's max.message.bytes of ` +
+          `${settings.maxBatchBytes}. Send smaller batches, or raise that config.`,
+      )
+    }
+    if (header.isControl || header.isTransactional) {
+      throw new TidemarkError(
+        'INVALID_RECORD',
+        `The batch is ${header.isControl ? 'a control batch' : 'part of a transaction'}, which is not taken here. ` +
+          'Send it as a plain batch.',
+      )
+    }
+    if (settings.stampsAppendTime) {
+      stampLogAppendTime(chunk, position, nowMs)
+      maxTimestampMs = nowMs
+    } else {
+      if (header.maxTimestamp > nowMs + settings.timestampAfterMaxMs) throw fromTheFuture(header.maxTimestamp)
+      maxTimestampMs = Math.max(maxTimestampMs, header.maxTimestamp)
+    }
+    batches.push({ records: header.recordCount, bytes: header.sizeBytes })
+    records += header.recordCount
+    position += header.sizeBytes
+  } while (position < chunk.length)
+  return { chunk, batches, records, maxTimestampMs, flushMs: settings.flushMs }
+}
+
+function fromTheFuture(timestampMs: number): TidemarkError {
+  return new TidemarkError(
+    'INVALID_TIMESTAMP',
+    `The timestamp ${timestampMs} lies further in the future than the topic's message.timestamp.after.max.ms ` +
+      'allows. Timestamps are milliseconds since 1970.',
+  )
+}

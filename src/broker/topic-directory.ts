@@ -1,0 +1,92 @@
+import { TidemarkError } from '../core/errors.ts'
+import { TOPIC_CACHE_MS } from '../core/limits.ts'
+import type { PartitionId } from '../core/log/partition-id.ts'
+import { readSettings, type TopicSettings } from '../core/log/topic-config.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { TopicItem, TopicStore } from '../ports/topic-store.ts'
+
+/** A topic as the broker uses it. */
+export interface Topic {
+  readonly name: string
+  readonly topicId: string
+  readonly partitions: number
+  readonly settings: TopicSettings
+}
+
+/**
+ * What this process knows of topics. Trusted for a short while only; a topic that was deleted and created again
+ * meanwhile is noticed all the same, since its old logs take no appends.
+ */
+export class TopicDirectory {
+  readonly #topics: TopicStore
+  readonly #clock: Clock
+  readonly #known = new Map<string, { topic: Topic; untilMs: number }>()
+
+  constructor(topics: TopicStore, clock: Clock) {
+    this.#topics = topics
+    this.#clock = clock
+  }
+
+  /** What is known without asking; undefined where nothing is, or it is too old. */
+  peek(name: string): Topic | undefined {
+    const known = this.#known.get(name)
+    return known && known.untilMs > this.#clock.nowMs() ? known.topic : undefined
+  }
+
+  /** @throws TidemarkError UNKNOWN_TOPIC_OR_PARTITION */
+  async resolve(name: string): Promise<Topic> {
+    return this.peek(name) ?? (await this.refresh(name))
+  }
+
+  /** As resolve, but asks the store. */
+  async refresh(name: string): Promise<Topic> {
+    const item = await this.#topics.get(name)
+    if (item?.state !== 'live') {
+      this.#known.delete(name)
+      throw unknownTopic(name)
+    }
+    const topic = toTopic(item)
+    this.#known.set(name, { topic, untilMs: this.#clock.nowMs() + TOPIC_CACHE_MS })
+    return topic
+  }
+
+  /** @throws TidemarkError UNKNOWN_TOPIC_OR_PARTITION */
+  async resolvePartition(name: string, partition: number): Promise<{ topic: Topic; id: PartitionId }> {
+    const isIn = (topic: Topic) =>
+      Number.isInteger(partition) && partition >= 0 && partition < topic.partitions
+    let topic = await this.resolve(name)
+    // The topic may have grown since.
+    if (!isIn(topic)) topic = await this.refresh(name)
+    if (!isIn(topic)) throw unknownPartition(topic, partition)
+    return { topic, id: { topicId: topic.topicId, partition } }
+  }
+
+  forget(name: string): void {
+    this.#known.delete(name)
+  }
+
+  /** All live topics, from the store. */
+  async *list(): AsyncGenerator<Topic> {
+    for await (const item of this.#topics.list()) if (item.state === 'live') yield toTopic(item)
+  }
+}
+
+function toTopic(item: TopicItem): Topic {
+  return {
+    name: item.name,
+    topicId: item.topicId,
+    partitions: item.partitions,
+    settings: readSettings(item.configs),
+  }
+}
+
+export function unknownTopic(name: string): TidemarkError {
+  return new TidemarkError('UNKNOWN_TOPIC_OR_PARTITION', `There is no topic "${name}". Create it first.`)
+}
+
+function unknownPartition(topic: Topic, partition: number): TidemarkError {
+  return new TidemarkError(
+    'UNKNOWN_TOPIC_OR_PARTITION',
+    `Topic "${topic.name}" has no partition ${partition}: its partitions are 0 to ${topic.partitions - 1}.`,
+  )
+}

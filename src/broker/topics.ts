@@ -1,0 +1,196 @@
+import type { AlterTopic, CreateTopic, TopicDescription, TopicSummary } from '../contract/broker.ts'
+import { TidemarkError } from '../core/errors.ts'
+import { PRODUCE_DEADLINE_MS, TOPIC_PARTITIONS_MAX } from '../core/limits.ts'
+import { checkConfigName, checkConfigs, describeConfigs } from '../core/log/topic-config.ts'
+import { toTopicId } from '../core/log/topic-id.ts'
+import { checkTopicName } from '../core/log/topic-name.ts'
+import type { Ports } from '../ports/index.ts'
+import { OutcomeUnknown } from '../ports/outcome.ts'
+import type { TopicItem } from '../ports/topic-store.ts'
+import { retryUntil } from './retry.ts'
+import { type TopicDirectory, unknownTopic } from './topic-directory.ts'
+
+/** Heads that are made, read or removed at the same time. */
+const HEADS_PARALLEL = 32
+
+/** Create, describe, alter, delete and list. */
+export class Topics {
+  readonly #ports: Ports
+  readonly #directory: TopicDirectory
+
+  constructor(ports: Ports, directory: TopicDirectory) {
+    this.#ports = ports
+    this.#directory = directory
+  }
+
+  async create({ topic: name, partitions = 1, configs = {} }: CreateTopic): Promise<TopicDescription> {
+    checkTopicName(name)
+    checkPartitionCount(partitions)
+    checkConfigs(configs)
+    const standing = await this.#read(() => this.#ports.topics.get(name))
+    if (standing?.state === 'live') throw topicExists(name)
+    if (standing) await this.#finishDeletion(standing)
+    const item: TopicItem = {
+      name,
+      topicId: toTopicId(this.#ports.entropy.id()),
+      partitions,
+      configs,
+      createdMs: this.#ports.clock.nowMs(),
+      state: 'live',
+      version: this.#ports.entropy.id(),
+    }
+    // Heads before the topic: whoever sees the topic can append to it. A crash in between leaves empty heads
+    // of a topic that never was.
+    await this.#createHeads(item.topicId, 0, partitions)
+    if (!(await this.#put(item, undefined))) {
+      await this.#removeLogs(item)
+      throw topicExists(name)
+    }
+    this.#directory.forget(name)
+    return await this.#describe(item)
+  }
+
+  async list(): Promise<TopicSummary[]> {
+    return await this.#read(async () => {
+      const topics: TopicSummary[] = []
+      for await (const { name, topicId, partitions, state } of this.#ports.topics.list()) {
+        if (state === 'live') topics.push({ topic: name, topicId, partitions })
+      }
+      return topics
+    })
+  }
+
+  async describe(name: string): Promise<TopicDescription> {
+    return await this.#describe(await this.#get(name))
+  }
+
+  async alter({ topic: name, partitions, set = {}, unset = [] }: AlterTopic): Promise<TopicDescription> {
+    checkConfigs(set)
+    for (const config of unset) checkConfigName(config)
+    for (;;) {
+      const item = await this.#get(name)
+      if (partitions !== undefined) checkGrowth(item, partitions)
+      const kept = Object.entries(item.configs).filter(([config]) => !unset.includes(config))
+      const altered: TopicItem = {
+        ...item,
+        partitions: partitions ?? item.partitions,
+        configs: { ...Object.fromEntries(kept), ...set },
+        version: this.#ports.entropy.id(),
+      }
+      await this.#createHeads(item.topicId, item.partitions, altered.partitions)
+      // Somebody else altered it meanwhile: take theirs as the start.
+      if (!(await this.#put(altered, item.version))) continue
+      this.#directory.forget(name)
+      return await this.#describe(altered)
+    }
+  }
+
+  async delete(name: string): Promise<void> {
+    for (;;) {
+      const item = await this.#get(name)
+      const deleting: TopicItem = { ...item, state: 'deleting', version: this.#ports.entropy.id() }
+      if (!(await this.#put(deleting, item.version))) continue
+      this.#directory.forget(name)
+      await this.#finishDeletion(deleting)
+      return
+    }
+  }
+
+  /** Makes up for deletions that a crash left half done. */
+  async finishDeletions(): Promise<void> {
+    for await (const item of this.#ports.topics.list()) {
+      if (item.state === 'deleting') await this.#finishDeletion(item)
+    }
+  }
+
+  async #finishDeletion(item: TopicItem): Promise<void> {
+    await this.#removeLogs(item)
+    await this.#write(() => this.#ports.topics.remove(item.name, item.version))
+  }
+
+  async #removeLogs({ topicId, partitions }: TopicItem): Promise<void> {
+    await inParallel(partitions, 0, partition =>
+      this.#write(() => this.#ports.index.removePartition({ topicId, partition })),
+    )
+  }
+
+  async #createHeads(topicId: string, from: number, to: number): Promise<void> {
+    await inParallel(to, from, partition =>
+      this.#write(() => this.#ports.index.createHead({ topicId, partition })),
+    )
+  }
+
+  /** A conditional put that knows its own earlier try again. */
+  async #put(item: TopicItem, expected: string | undefined): Promise<boolean> {
+    let isUnsure = false
+    return await this.#write(async () => {
+      try {
+        if (await this.#ports.topics.put(item, expected)) return true
+      } catch (error) {
+        if (error instanceof OutcomeUnknown) isUnsure = true
+        throw error
+      }
+      return isUnsure && (await this.#ports.topics.get(item.name))?.version === item.version
+    })
+  }
+
+  async #get(name: string): Promise<TopicItem> {
+    const item = await this.#read(() => this.#ports.topics.get(name))
+    if (item?.state !== 'live') throw unknownTopic(name)
+    return item
+  }
+
+  async #describe(item: TopicItem): Promise<TopicDescription> {
+    const { name, topicId, partitions, createdMs, configs } = item
+    const offsets = await inParallel(partitions, 0, async partition => {
+      const head = await this.#read(() => this.#ports.index.readHead({ topicId, partition }))
+      if (!head) throw unknownTopic(name)
+      return { partition, startOffset: head.startOffset, endOffset: head.nextOffset }
+    })
+    return { topic: name, topicId, partitions, createdMs, configs: describeConfigs(configs), offsets }
+  }
+
+  #read<T>(step: () => Promise<T>): Promise<T> {
+    return retryUntil(this.#ports, this.#deadlineMs(), 'no', step)
+  }
+
+  #write<T>(step: () => Promise<T>): Promise<T> {
+    return retryUntil(this.#ports, this.#deadlineMs(), 'unknown', step)
+  }
+
+  #deadlineMs(): number {
+    return this.#ports.clock.nowMs() + PRODUCE_DEADLINE_MS
+  }
+}
+
+/** Does something for the numbers from `from` to below `to`, a few at a time; results in order. */
+async function inParallel<T>(to: number, from: number, work: (number: number) => Promise<T>): Promise<T[]> {
+  const results: T[] = []
+  for (let start = from; start < to; start += HEADS_PARALLEL) {
+    const numbers = Array.from({ length: Math.min(HEADS_PARALLEL, to - start) }, (_, index) => start + index)
+    results.push(...(await Promise.all(numbers.map(work))))
+  }
+  return results
+}
+
+function checkPartitionCount(partitions: number): void {
+  if (Number.isInteger(partitions) && partitions >= 1 && partitions <= TOPIC_PARTITIONS_MAX) return
+  throw new TidemarkError(
+    'INVALID_PARTITIONS',
+    `A topic has 1 to ${TOPIC_PARTITIONS_MAX} partitions, not ${partitions}.`,
+  )
+}
+
+function checkGrowth(item: TopicItem, partitions: number): void {
+  checkPartitionCount(partitions)
+  if (partitions > item.partitions) return
+  throw new TidemarkError(
+    'INVALID_PARTITIONS',
+    `Topic "${item.name}" has ${item.partitions} partitions already, and their number can only grow; ` +
+      `${partitions} is no growth.`,
+  )
+}
+
+function topicExists(name: string): TidemarkError {
+  return new TidemarkError('TOPIC_ALREADY_EXISTS', `There is a topic "${name}" already.`)
+}

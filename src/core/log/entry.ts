@@ -1,0 +1,116 @@
+import { ByteReader, ByteWriter } from '../bytes.ts'
+import { advance, type Offset, type Position, toPosition } from '../numbers.ts'
+
+/**
+ * Where one appended run of record batches lies. An entry says how many records it holds but not at which
+ * offset: that is settled by its place among the others, in the same atomic update that adds it.
+ */
+export interface IndexEntry {
+  /** 32 hexadecimal digits; kept when a flush turns inline bytes into a place in an object. */
+  readonly id: string
+  readonly records: number
+  /** Of the batches, as stored. */
+  readonly bytes: number
+  /** The largest timestamp of its records; -1 where they have none. */
+  readonly maxTimestampMs: number
+  /** When the writer made it, by the writer's clock: the age that `flush.ms` is about. */
+  readonly createdMs: number
+  readonly place: InlinePlace | ObjectPlace
+  /** Where batches begin inside a long run, about every MARK_INTERVAL_BYTES; the run's own start is not listed. */
+  readonly marks: readonly Mark[]
+}
+
+export interface InlinePlace {
+  readonly kind: 'inline'
+  readonly payload: Uint8Array
+}
+
+export interface ObjectPlace {
+  readonly kind: 'object'
+  /** The object's id; storage-layout.ts turns it into a key. */
+  readonly object: string
+  readonly position: Position
+}
+
+/** A batch boundary inside a run: so many records and bytes lie before it. */
+export interface Mark {
+  readonly records: number
+  readonly bytes: number
+}
+
+/** An entry with the offset of its first record. */
+export interface PlacedEntry {
+  readonly baseOffset: Offset
+  readonly entry: IndexEntry
+}
+
+/** Gives every entry its offset: the first one begins at `baseOffset`, the others follow without a gap. */
+export function placeEntries(baseOffset: Offset, entries: readonly IndexEntry[]): PlacedEntry[] {
+  let next = baseOffset
+  return entries.map(entry => {
+    const placed = { baseOffset: next, entry }
+    next = advance(next, entry.records)
+    return placed
+  })
+}
+
+export function countRecords(entries: readonly IndexEntry[]): number {
+  return entries.reduce((sum, entry) => sum + entry.records, 0)
+}
+
+export function countBytes(entries: readonly IndexEntry[]): number {
+  return entries.reduce((sum, entry) => sum + entry.bytes, 0)
+}
+
+/** Bytes of the entries whose payload travels in the table. */
+export function countInlineBytes(entries: readonly IndexEntry[]): number {
+  return entries.reduce((sum, entry) => sum + (entry.place.kind === 'inline' ? entry.bytes : 0), 0)
+}
+
+const INLINE = 0
+/** In the object that its own commit wrote, which bears the entry's id. */
+const OWN_OBJECT = 1
+/** In an object that a flush wrote. */
+const OTHER_OBJECT = 2
+
+/** The entry as it is persisted: one binary value, compared as a whole by `contains`. */
+export function encodeEntry(entry: IndexEntry): Uint8Array {
+  const { place } = entry
+  const isOwn = place.kind === 'object' && place.object === entry.id
+  const writer = new ByteWriter()
+    .byte(place.kind === 'inline' ? INLINE : isOwn ? OWN_OBJECT : OTHER_OBJECT)
+    .id(entry.id)
+    .number(entry.records)
+    // -1 says that there is no timestamp.
+    .number(entry.maxTimestampMs + 1)
+    .number(entry.createdMs)
+    .number(entry.marks.length)
+  for (const mark of entry.marks) writer.number(mark.records).number(mark.bytes)
+  if (place.kind === 'inline') return writer.block(place.payload).finish()
+  if (!isOwn) writer.id(place.object)
+  return writer.number(place.position).number(entry.bytes).finish()
+}
+
+/** @throws RangeError when the bytes are no entry */
+export function decodeEntry(bytes: Uint8Array): IndexEntry {
+  const reader = new ByteReader(bytes)
+  const kind = reader.byte()
+  const id = reader.id()
+  const records = reader.number()
+  const maxTimestampMs = reader.number() - 1
+  const createdMs = reader.number()
+  const marks = Array.from({ length: reader.number() }, () => ({
+    records: reader.number(),
+    bytes: reader.number(),
+  }))
+  const shared = { id, records, maxTimestampMs, createdMs, marks }
+  if (kind === INLINE) {
+    const payload = reader.block()
+    return { ...shared, bytes: payload.length, place: { kind: 'inline', payload } }
+  }
+  if (kind !== OWN_OBJECT && kind !== OTHER_OBJECT)
+    throw new RangeError(`an entry of kind ${kind} is not known`)
+  const object = kind === OWN_OBJECT ? id : reader.id()
+  const position = toPosition(reader.number())
+  return { ...shared, bytes: reader.number(), place: { kind: 'object', object, position } }
+}

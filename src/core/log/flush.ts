@@ -1,0 +1,111 @@
+import {
+  TAIL_ENTRIES_HARD_MAX,
+  TAIL_ENTRIES_KEPT,
+  TAIL_ENTRIES_SOFT_MAX,
+  TAIL_INLINE_HARD_BYTES_MAX,
+  TAIL_INLINE_KEPT_BYTES_MAX,
+  TAIL_INLINE_SOFT_BYTES_MAX,
+} from '../limits.ts'
+import { advance, type Offset } from '../numbers.ts'
+import { type Block, blockEnd } from './block.ts'
+import { countInlineBytes, countRecords, type IndexEntry } from './entry.ts'
+import { type Head, summarize } from './head.ts'
+
+/** When inline entries must leave: at an age in milliseconds, or now, whatever their age. */
+export type FlushAge = { nowMs: number; flushMs: number } | 'all'
+
+/**
+ * How many of the tail's oldest entries are to leave it now: because an inline one has reached its age, or
+ * because the tail has passed a soft limit. 0 where nothing is to be done.
+ */
+export function countToFlush(head: Head, age: FlushAge): number {
+  return Math.max(countDueByAge(head.tail, age), isPastSoftLimit(head) ? countBeyondKept(head.tail) : 0)
+}
+
+/** When the oldest inline entry reaches its age, in milliseconds since the epoch; undefined if there is none. */
+export function flushDueMs(head: Head, nowMs: number, flushMs: number): number | undefined {
+  if (isPastSoftLimit(head) && countBeyondKept(head.tail) > 0) return nowMs
+  const inline = head.tail.filter(entry => entry.place.kind === 'inline')
+  if (inline.length === 0) return undefined
+  return Math.min(
+    ...inline.map(entry => (isDueByAge(entry, nowMs, flushMs) ? nowMs : entry.createdMs + flushMs)),
+  )
+}
+
+/** Whether a producer must flush before it appends: the flush beside it does not keep up. */
+export function isPastHardLimit(head: Head): boolean {
+  return (
+    head.tail.length >= TAIL_ENTRIES_HARD_MAX || countInlineBytes(head.tail) >= TAIL_INLINE_HARD_BYTES_MAX
+  )
+}
+
+function isPastSoftLimit(head: Head): boolean {
+  return head.tail.length > TAIL_ENTRIES_SOFT_MAX || countInlineBytes(head.tail) > TAIL_INLINE_SOFT_BYTES_MAX
+}
+
+function countDueByAge(tail: readonly IndexEntry[], age: FlushAge): number {
+  const lastDue = tail.findLastIndex(
+    entry => entry.place.kind === 'inline' && (age === 'all' || isDueByAge(entry, age.nowMs, age.flushMs)),
+  )
+  return lastDue + 1
+}
+
+/** An entry from further in the future than its whole age comes from a broken clock, and must not stay for ever. */
+function isDueByAge(entry: IndexEntry, nowMs: number, flushMs: number): boolean {
+  return Math.abs(nowMs - entry.createdMs) >= flushMs
+}
+
+/**
+ * All but the newest few, which stay so that a retry finds itself in the tail without reading a block.
+ * They stay only while they are small: every append pays for each started KB of the head.
+ */
+function countBeyondKept(tail: readonly IndexEntry[]): number {
+  let kept = 0
+  let inlineBytes = 0
+  for (const entry of tail.toReversed()) {
+    if (entry.place.kind === 'inline') inlineBytes += entry.bytes
+    if (kept === TAIL_ENTRIES_KEPT || inlineBytes > TAIL_INLINE_KEPT_BYTES_MAX) break
+    kept += 1
+  }
+  return tail.length - kept
+}
+
+/** The block that the head's first `entries.length` entries become, once they all lie in objects. */
+export function makeBlock(head: Head, entries: readonly IndexEntry[]): Block {
+  return { baseOffset: head.tailOffset, entries, summary: summarize(head.flushed, entries) }
+}
+
+/**
+ * The effect of taking a block's entries out of the tail, on the condition that nobody has done so;
+ * undefined where somebody has. The block must be in the table before: it decides what leaves.
+ */
+export function applyTrim(head: Head, block: Block): Head | undefined {
+  if (head.tailOffset !== block.baseOffset) return undefined
+  return {
+    ...head,
+    tailOffset: blockEnd(block),
+    tail: head.tail.slice(block.entries.length),
+    flushed: block.summary,
+  }
+}
+
+/** The effect of moving the log's start; undefined where it would go back or past the end. */
+export function applyStart(head: Head, startOffset: Offset): Head | undefined {
+  if (startOffset <= head.startOffset || startOffset > head.nextOffset) return undefined
+  return { ...head, startOffset }
+}
+
+/** What does not add up in a head by itself. */
+export function findHeadProblems(head: Head): string[] {
+  const problems: string[] = []
+  const end = advance(head.tailOffset, countRecords(head.tail))
+  if (end !== head.nextOffset) {
+    problems.push(`the tail ends at offset ${end}, but nextOffset is ${head.nextOffset}`)
+  }
+  if (head.startOffset > head.nextOffset) {
+    problems.push(`startOffset ${head.startOffset} lies behind nextOffset ${head.nextOffset}`)
+  }
+  const ids = new Set(head.tail.map(entry => entry.id))
+  if (ids.size !== head.tail.length) problems.push('an entry stands in the tail twice')
+  return problems
+}

@@ -1,0 +1,85 @@
+import { ByteReader, ByteWriter } from '../bytes.ts'
+import { advance, type Offset, toOffset } from '../numbers.ts'
+import { countBytes, countRecords, decodeEntry, encodeEntry, type IndexEntry } from './entry.ts'
+
+/**
+ * The one mutable item of a partition: where its log starts and ends, and its newest index entries.
+ * Invariants: tailOffset + the tail's records = nextOffset; startOffset <= nextOffset; tailOffset and
+ * nextOffset only grow; the tail changes only at its ends.
+ */
+export interface Head {
+  /** The first record that is served. */
+  readonly startOffset: Offset
+  /** Where the tail begins; what lies before is in blocks. */
+  readonly tailOffset: Offset
+  /** The high watermark: the offset that the next record gets. */
+  readonly nextOffset: Offset
+  readonly tail: readonly IndexEntry[]
+  /** What all blocks that ever left this tail add up to. */
+  readonly flushed: LogSummary
+}
+
+/**
+ * Sums over a log from its very beginning to some offset. Both only grow, so the block in which a size or
+ * a timestamp is first reached can be found by halving, however long the log is.
+ */
+export interface LogSummary {
+  readonly bytes: number
+  /** The largest timestamp so far; -1 where there is none. */
+  readonly maxTimestampMs: number
+}
+
+export const EMPTY_SUMMARY: LogSummary = { bytes: 0, maxTimestampMs: -1 }
+
+export const EMPTY_HEAD: Head = {
+  startOffset: toOffset(0),
+  tailOffset: toOffset(0),
+  nextOffset: toOffset(0),
+  tail: [],
+  flushed: EMPTY_SUMMARY,
+}
+
+/** The summary at the end of `entries`, when `before` is the one at their beginning. */
+export function summarize(before: LogSummary, entries: readonly IndexEntry[]): LogSummary {
+  return {
+    bytes: before.bytes + countBytes(entries),
+    maxTimestampMs: entries.reduce(
+      (max, entry) => Math.max(max, entry.maxTimestampMs),
+      before.maxTimestampMs,
+    ),
+  }
+}
+
+/** The offset of an entry that stands in the tail. */
+export function findInTail(head: Head, entryId: string): Offset | undefined {
+  const index = head.tail.findIndex(entry => entry.id === entryId)
+  return index < 0 ? undefined : advance(head.tailOffset, countRecords(head.tail.slice(0, index)))
+}
+
+export function encodeHead(head: Head): Uint8Array {
+  const writer = new ByteWriter()
+    .byte(HEAD_VERSION)
+    .number(head.startOffset)
+    .number(head.tailOffset)
+    .number(head.nextOffset)
+    .number(head.flushed.bytes)
+    .number(head.flushed.maxTimestampMs + 1)
+  for (const entry of head.tail) writer.block(encodeEntry(entry))
+  return writer.finish()
+}
+
+/** @throws RangeError when the bytes are no head of a version that is known */
+export function decodeHead(bytes: Uint8Array): Head {
+  const reader = new ByteReader(bytes)
+  const version = reader.byte()
+  if (version !== HEAD_VERSION) throw new RangeError(`a head of version ${version} is not known`)
+  const startOffset = toOffset(reader.number())
+  const tailOffset = toOffset(reader.number())
+  const nextOffset = toOffset(reader.number())
+  const flushed = { bytes: reader.number(), maxTimestampMs: reader.number() - 1 }
+  const tail: IndexEntry[] = []
+  while (!reader.isAtEnd) tail.push(decodeEntry(reader.block()))
+  return { startOffset, tailOffset, nextOffset, tail, flushed }
+}
+
+const HEAD_VERSION = 1

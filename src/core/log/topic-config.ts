@@ -1,0 +1,100 @@
+import { TidemarkError } from '../errors.ts'
+import { BATCH_BYTES_DEFAULT_MAX, BATCH_BYTES_MAX, FLUSH_DEFAULT_MS } from '../limits.ts'
+
+/**
+ * Kafka's topic configs, as far as they mean something here. Names and defaults are Kafka's
+ * (https://kafka.apache.org/documentation/#topicconfigs) but for flush.ms, which there means fsync: here every
+ * acknowledged record is durable, and flush.ms is when it moves from the table to an object.
+ */
+const TOPIC_CONFIGS = {
+  'cleanup.policy': listOf(['delete', 'compact'], 'delete'),
+  'compression.type': oneOf(['producer'], 'producer'),
+  'flush.ms': integer(0, 3_600_000, FLUSH_DEFAULT_MS),
+  'max.message.bytes': integer(0, BATCH_BYTES_MAX, BATCH_BYTES_DEFAULT_MAX),
+  'message.timestamp.after.max.ms': integer(0, Number.MAX_SAFE_INTEGER, 3_600_000),
+  'message.timestamp.type': oneOf(['CreateTime', 'LogAppendTime'], 'CreateTime'),
+  'retention.bytes': integer(-1, Number.MAX_SAFE_INTEGER, -1),
+  'retention.ms': integer(-1, Number.MAX_SAFE_INTEGER, 604_800_000),
+} satisfies Record<string, ConfigRule>
+
+interface ConfigRule {
+  readonly defaultValue: string
+  /** Says what a value must be where `value` is not one. */
+  problem(value: string): string | undefined
+}
+
+/** What the broker itself goes by. */
+export interface TopicSettings {
+  readonly maxBatchBytes: number
+  readonly flushMs: number
+  readonly stampsAppendTime: boolean
+  /** How far into the future a record's timestamp may lie. */
+  readonly timestampAfterMaxMs: number
+}
+
+type ConfigName = keyof typeof TOPIC_CONFIGS
+
+/** Every config's name, value in force, and whether it was never set, in the order of the names. */
+export function describeConfigs(
+  set: Readonly<Record<string, string>>,
+): { name: string; value: string; isDefault: boolean }[] {
+  return Object.entries(TOPIC_CONFIGS).map(([name, rule]) => ({
+    name,
+    value: set[name] ?? rule.defaultValue,
+    isDefault: set[name] === undefined,
+  }))
+}
+
+/** @throws TidemarkError INVALID_CONFIG for a name that is not known */
+export function checkConfigName(name: string): void {
+  if (Object.hasOwn(TOPIC_CONFIGS, name)) return
+  const known = Object.keys(TOPIC_CONFIGS).join(', ')
+  throw new TidemarkError('INVALID_CONFIG', `Unknown topic config "${name}". Known are: ${known}.`)
+}
+
+/** @throws TidemarkError INVALID_CONFIG for a name that is not known or a value that cannot be */
+export function checkConfigs(configs: Readonly<Record<string, string>>): void {
+  for (const [name, value] of Object.entries(configs)) {
+    checkConfigName(name)
+    const problem = TOPIC_CONFIGS[name as ConfigName].problem(value)
+    if (problem) throw new TidemarkError('INVALID_CONFIG', `${name} is "${value}", but must be ${problem}.`)
+  }
+}
+
+/** The configs, which must have been checked, as the broker uses them. */
+export function readSettings(configs: Readonly<Record<string, string>>): TopicSettings {
+  const value = (name: ConfigName) => configs[name] ?? TOPIC_CONFIGS[name].defaultValue
+  return {
+    maxBatchBytes: Number(value('max.message.bytes')),
+    flushMs: Number(value('flush.ms')),
+    stampsAppendTime: value('message.timestamp.type') === 'LogAppendTime',
+    timestampAfterMaxMs: Number(value('message.timestamp.after.max.ms')),
+  }
+}
+
+function integer(min: number, max: number, defaultValue: number): ConfigRule {
+  return {
+    defaultValue: String(defaultValue),
+    problem: value =>
+      /^-?\d{1,16}$/.test(value) && Number(value) >= min && Number(value) <= max
+        ? undefined
+        : `a whole number from ${min} to ${max}`,
+  }
+}
+
+function oneOf(values: readonly string[], defaultValue: string): ConfigRule {
+  return {
+    defaultValue,
+    problem: value => (values.includes(value) ? undefined : `one of: ${values.join(', ')}`),
+  }
+}
+
+function listOf(values: readonly string[], defaultValue: string): ConfigRule {
+  return {
+    defaultValue,
+    problem: value =>
+      value.split(',').every(part => values.includes(part.trim()))
+        ? undefined
+        : `one or several, with commas, of: ${values.join(', ')}`,
+  }
+}

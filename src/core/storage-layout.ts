@@ -1,0 +1,59 @@
+import type { PartitionId } from './log/partition-id.ts'
+import { type Offset, toOffset } from './numbers.ts'
+
+/**
+ * Every name that Tidemark persists: object keys and item keys. docs/storage-layout.md says what each
+ * holds and how it may change. An item's key has two parts, as in a DynamoDB table; stores with one key
+ * join them.
+ */
+
+const SEGMENT_PREFIX = 'segments/'
+
+/**
+ * An ingest segment or a flushed segment. Ids are random, so their first two digits spread the keys over
+ * 256 prefixes: S3 scales its request rate by prefix, and a file system keeps its folders small.
+ */
+export function segmentKey(objectId: string): string {
+  return `${SEGMENT_PREFIX}${objectId.slice(0, 2)}/${objectId}`
+}
+
+/** The object id in a segment's key; undefined where the key is not one. */
+export function parseSegmentKey(key: string): string | undefined {
+  const id = key.slice(SEGMENT_PREFIX.length + 3)
+  return /^[0-9a-f]{32}$/.test(id) && segmentKey(id) === key ? id : undefined
+}
+
+/** The topic items' partition key; each item's sort key is the topic's name. */
+export const TOPICS_KEY = 'topics'
+
+/** The partition key of one log's items. */
+export function logKey(id: PartitionId): string {
+  return `${LOG_PREFIX}${id.topicId}#${id.partition}`
+}
+
+/** The start of every log's partition key. */
+export const LOG_PREFIX = 'log#'
+
+/** @throws RangeError when the key is not a log's */
+export function parseLogKey(key: string): PartitionId {
+  const match = /^log#([^#]+)#(\d+)$/.exec(key)
+  if (!match) throw new RangeError(`${key} is not the key of a log`)
+  return { topicId: match[1]!, partition: Number(match[2]) }
+}
+
+/** The head's sort key. */
+export const HEAD_KEY = 'head'
+
+const BLOCK_PREFIX = 'block#'
+const OFFSET_DIGITS = 16 // 2^53 has sixteen
+
+/** A block's sort key: zero-padded, so that keys sort as offsets do. */
+export function blockKey(baseOffset: Offset): string {
+  return `${BLOCK_PREFIX}${String(baseOffset).padStart(OFFSET_DIGITS, '0')}`
+}
+
+/** @throws RangeError when the key is not a block's */
+export function parseBlockKey(key: string): Offset {
+  if (!key.startsWith(BLOCK_PREFIX)) throw new RangeError(`${key} is not the key of a block`)
+  return toOffset(Number(key.slice(BLOCK_PREFIX.length)))
+}

@@ -1,0 +1,14 @@
+import type { Clock } from './clock.ts'
+import type { Entropy } from './entropy.ts'
+import type { LogIndex } from './log-index.ts'
+import type { ObjectStore } from './object-store.ts'
+import type { TopicStore } from './topic-store.ts'
+
+/** All that the broker needs from outside. */
+export interface Ports {
+  readonly objects: ObjectStore
+  readonly index: LogIndex
+  readonly topics: TopicStore
+  readonly clock: Clock
+  readonly entropy: Entropy
+}

@@ -1,0 +1,56 @@
+import type { Block } from '../core/log/block.ts'
+import type { IndexEntry } from '../core/log/entry.ts'
+import type { Head } from '../core/log/head.ts'
+import type { PartitionId } from '../core/log/partition-id.ts'
+import type { Offset } from '../core/numbers.ts'
+
+/**
+ * The sorted offset index: a head and blocks for each partition. Every write is one atomic, durable step on
+ * one item, and every read sees all writes that resolved before it began.
+ * All methods can throw NotApplied; those that write also OutcomeUnknown.
+ */
+export interface LogIndex {
+  /** Makes an empty head; one that is there stays as it is. */
+  createHead(partition: PartitionId): Promise<void>
+
+  readHead(partition: PartitionId): Promise<Head | undefined>
+
+  /**
+   * Atomic: appends `entry` at the log's end, on the condition that tailOffset <= `seen` and that it does not
+   * stand in the tail. Both outcomes carry the whole head: as it became, or as it was refused.
+   */
+  append(partition: PartitionId, entry: IndexEntry, seen: Offset): Promise<AppendOutcome>
+
+  /** Puts a block where there is none at its base offset; tells which block stands there now. */
+  putBlock(partition: PartitionId, block: Block): Promise<Block>
+
+  /**
+   * Takes the entries of a block that stands in the table out of the tail, on the condition that tailOffset is
+   * still the block's base offset. Tells the head after it; undefined where the condition failed.
+   */
+  trimTail(partition: PartitionId, block: Block): Promise<Head | undefined>
+
+  /** The last block at or below `offset` and those that follow it, in order, at most `limit`. */
+  readBlocks(partition: PartitionId, offset: Offset, limit: number): Promise<Block[]>
+
+  /**
+   * Moves startOffset forward, but not past nextOffset. Tells the head after it; undefined where there is
+   * no head. A head that already starts there or later, or ends before, stays as it is.
+   */
+  moveStart(partition: PartitionId, startOffset: Offset): Promise<Head | undefined>
+
+  /** Removes all blocks below `offset` but the last one, which may reach beyond it. */
+  removeBlocksBelow(partition: PartitionId, offset: Offset): Promise<void>
+
+  /** Removes the head, so that nothing can be appended any more, and then the blocks. */
+  removePartition(partition: PartitionId): Promise<void>
+
+  /** Every partition that has a head or a block, a deleted topic's leftovers too. */
+  partitions(): AsyncIterable<PartitionId>
+}
+
+export type AppendOutcome =
+  | { readonly kind: 'appended'; readonly head: Head }
+  | { readonly kind: 'refused'; readonly head: Head }
+  /** There is no head: the partition was never made, or has been deleted. */
+  | { readonly kind: 'missing' }
