@@ -1,0 +1,36 @@
+import { InvalidArgumentError } from 'commander'
+import { UsageError } from '../failure.ts'
+
+/** Lets commander say which option a UsageError is about. */
+export function argument<T>(parse: (text: string) => T): (text: string) => T {
+  return text => {
+    try {
+      return parse(text)
+    } catch (error) {
+      if (error instanceof UsageError) throw new InvalidArgumentError(`\n  ${error.message}`)
+      throw error
+    }
+  }
+}
+
+/** The same for an option that can be given several times. */
+export function repeated<T>(parse: (text: string) => T): (text: string, previous: T[] | undefined) => T[] {
+  const parseOne = argument(parse)
+  return (text, previous) => [...(previous ?? []), parseOne(text)]
+}
+
+/** A whole number from `min` on. */
+export function wholeNumber(min: number): (text: string) => number {
+  return argument(text => parseWholeNumber(text, min))
+}
+
+export function parseWholeNumber(text: string, min: number): number {
+  const value = Number(text)
+  if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= min) return value
+  throw new UsageError(`'${text}' is not a whole number from ${min} on`)
+}
+
+/** Help text with commands to try; `$` is left to the shell's prompt. */
+export function examples(...lines: string[]): string {
+  return `\nExamples:\n${lines.map(line => `  $ ${line}`).join('\n')}`
+}

@@ -1,0 +1,87 @@
+import { type Command, Option } from 'commander'
+import type { CompressionName } from '../../core/record/index.ts'
+import type { AddressOptions } from '../broker-address.ts'
+import { resolveEscapes } from '../escapes.ts'
+import { UsageError } from '../failure.ts'
+import { parseNameValue } from '../name-value.ts'
+import type { Session } from '../session.ts'
+import { argument, examples, repeated, wholeNumber } from './argument.ts'
+
+interface ProduceOptions extends AddressOptions {
+  keySeparator?: Uint8Array
+  nullMarker?: string
+  partition?: number
+  header?: [name: string, value: string][]
+  compression: CompressionName
+  batchRecords: number
+}
+
+const COMPRESSIONS: CompressionName[] = ['none', 'gzip', 'snappy', 'lz4', 'zstd']
+
+export function addProduce(program: Command, session: Session): void {
+  program
+    .command('produce')
+    .summary('write records, one a line')
+    .description(
+      'Writes one record for each line of FILE or standard input. Lines end at \\n; their bytes are kept as they\n' +
+        'are, a \\r too. Records with a key go where every Kafka client puts that key; the others stick to one\n' +
+        'partition until a batch is full. Within a partition the order of the lines is kept.',
+    )
+    .argument('<topic>')
+    .argument('[file]', 'the input; - or nothing: standard input')
+    .option(
+      '-K, --key-separator <text>',
+      'the key ends here (\\t is a tab); lines without it have no key',
+      argument(parseSeparator),
+    )
+    .option('--null-marker <text>', 'a key or value that reads like this is null: a tombstone')
+    .option('-p, --partition <number>', 'write to this partition', wholeNumber(0))
+    .option(
+      '-H, --header <name=value>',
+      'a header for every record; repeat it for more',
+      repeated(parseNameValue),
+    )
+    .addOption(
+      new Option('-z, --compression <kind>', 'how batches are compressed')
+        .choices(COMPRESSIONS)
+        .default('none'),
+    )
+    .option('--batch-records <number>', 'records in a batch at most', wholeNumber(1), 500)
+    .addHelpText(
+      'after',
+      examples(
+        'tidemark produce tides measurements.txt',
+        "printf 'dover\\t6.2\\nbrest\\t5.1\\n' | tidemark produce tides --key-separator '\\t'",
+        'tail -F access.log | tidemark produce requests --compression zstd --header host=web1',
+      ),
+    )
+    .action(async (topic: string, file: string | undefined, _local: unknown, command: Command) => {
+      const options = command.optsWithGlobals<ProduceOptions>()
+      const [{ produce }, { createReadStream }] = await Promise.all([
+        import('../commands/produce.ts'),
+        import('node:fs'),
+      ])
+      const settings = {
+        topic,
+        syntax: {
+          keySeparator: options.keySeparator ?? null,
+          nullMarker: options.nullMarker === undefined ? null : Buffer.from(options.nullMarker),
+        },
+        partition: options.partition ?? null,
+        headers: (options.header ?? []).map(([key, value]) => ({ key, value: Buffer.from(value) })),
+        compression: options.compression,
+        batchRecords: options.batchRecords,
+      }
+      await session.useBroker(options, broker => {
+        const fromTerminal = file === undefined || file === '-'
+        const input = fromTerminal ? session.terminal.input : createReadStream(file)
+        return produce(broker, settings, input, session.terminal)
+      })
+    })
+}
+
+function parseSeparator(text: string): Uint8Array {
+  const separator = resolveEscapes(text)
+  if (separator.length === 0) throw new UsageError('an empty separator separates nothing')
+  return separator
+}

@@ -1,0 +1,80 @@
+import type { Command } from 'commander'
+import { type AddressOptions, chooseToken } from '../broker-address.ts'
+import { UsageError } from '../failure.ts'
+import { type ListenAddress, parseListenAddress } from '../listen-address.ts'
+import type { Session } from '../session.ts'
+import { argument, examples } from './argument.ts'
+
+interface DevOptions extends AddressOptions {
+  http?: ListenAddress
+  insecure?: boolean
+}
+
+const DEFAULT_DIRECTORY = '.tidemark'
+const DEFAULT_LISTEN = '127.0.0.1:8082'
+
+export function addDev(program: Command, session: Session): void {
+  program
+    .command('dev')
+    .summary('run a broker on this machine')
+    .description(
+      `Runs a broker on a directory (--dir, default: ${DEFAULT_DIRECTORY}) and serves it over HTTP until Ctrl-C.\n` +
+        'With --token or TIDEMARK_TOKEN, clients have to present that token.',
+    )
+    .option(
+      '--http <host:port>',
+      `where to listen; port 0 lets the system choose (default: ${DEFAULT_LISTEN})`,
+      argument(parseListenAddress),
+    )
+    .option('--insecure', 'listen on an address that others can reach without demanding a token')
+    .addHelpText(
+      'after',
+      examples('tidemark dev', 'tidemark dev --dir /var/lib/tidemark --http 0.0.0.0:8082 --token "$TOKEN"'),
+    )
+    .action(async (_local: unknown, command: Command) => {
+      const options = command.optsWithGlobals<DevOptions>()
+      if (options.broker !== undefined)
+        throw new UsageError('dev is the broker: --broker makes no sense with it')
+      const [{ dev }, { startBroker }] = await Promise.all([
+        import('../commands/dev.ts'),
+        import('../connect.ts'),
+      ])
+      const settings = {
+        directory: options.dir ?? DEFAULT_DIRECTORY,
+        listen: options.http ?? parseListenAddress(DEFAULT_LISTEN),
+        token: chooseToken(options, session.environment),
+        insecure: options.insecure ?? false,
+      }
+      session.exitCode = await dev(startBroker, settings, session.terminal)
+    })
+}
+
+export function addVerify(program: Command, session: Session): void {
+  program
+    .command('verify')
+    .summary('check a store for damage')
+    .description(
+      'Reads everything in the directory --dir and reports what is wrong: gaps and overlaps in the index, missing\n' +
+        'or damaged objects. Objects that nothing points at (orphans, left by a crash) are reported and are no error.\n' +
+        'A broker cannot be asked to do this over HTTP.',
+    )
+    .addHelpText('after', examples('tidemark verify --dir .tidemark'))
+    .action(async (_local: unknown, command: Command) => {
+      const options = command.optsWithGlobals<AddressOptions>()
+      if (options.dir === undefined) {
+        throw new UsageError(
+          'verify reads the store itself, which a broker behind HTTP does not offer: name its directory with --dir',
+        )
+      }
+      const [{ verify }, { openStore }] = await Promise.all([
+        import('../commands/verify.ts'),
+        import('../connect.ts'),
+      ])
+      const store = await openStore(options.dir, false)
+      try {
+        session.exitCode = await verify(store.verify(), session.terminal)
+      } finally {
+        await store.close()
+      }
+    })
+}

@@ -1,0 +1,60 @@
+import { resolve } from 'node:path'
+import { DEFAULT_BROKER_URL } from '../broker-address.ts'
+import { EXIT_OK } from '../failure.ts'
+import type { ListenAddress } from '../listen-address.ts'
+import { note, type Terminal, write } from '../terminal.ts'
+
+export interface DevSettings {
+  directory: string
+  listen: ListenAddress
+  token: string | null
+  insecure: boolean
+}
+
+export interface RunningBroker {
+  /** Where clients on this machine reach it. */
+  url: string
+  /** Flushes all and lets go of the directory. */
+  close(): Promise<void>
+}
+
+/** Runs a broker until the terminal interrupts it. */
+export async function dev(
+  start: (settings: DevSettings) => Promise<RunningBroker>,
+  settings: DevSettings,
+  terminal: Terminal,
+): Promise<number> {
+  const running = await start(settings)
+  await write(terminal, welcome(running.url, settings))
+  await interruption(terminal.interrupted)
+  note(
+    terminal,
+    '\nstopping: flushing what is left (Ctrl-C again to end at once; nothing acknowledged is lost)',
+  )
+  await running.close()
+  note(terminal, 'stopped')
+  return EXIT_OK
+}
+
+function welcome(url: string, { directory, token }: DevSettings): string {
+  const options = `${url === DEFAULT_BROKER_URL ? '' : ` --broker ${url}`}${token === null ? '' : ' --token …'}`
+  return [
+    `tidemark listens on ${url}`,
+    `and keeps its data in ${resolve(directory)}`,
+    '',
+    'In another terminal, try:',
+    `  tidemark${options} topic create tides --partitions 4`,
+    `  printf 'ebb\\nflow\\n' | tidemark${options} produce tides`,
+    `  tidemark${options} consume tides --from earliest`,
+    '',
+    'Ctrl-C stops it.',
+    '',
+  ].join('\n')
+}
+
+function interruption(signal: AbortSignal): Promise<void> {
+  return new Promise(resolve => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}

@@ -1,0 +1,108 @@
+import type { AlterTopic, Broker, CreateTopic, TopicDescription } from '../../contract/broker.ts'
+import { type KafkaErrorName, TidemarkError } from '../../core/errors.ts'
+import { describeFailure, EXIT_FAILURE, EXIT_OK } from '../failure.ts'
+import { plural } from '../quantities.ts'
+import { formatTable } from '../table.ts'
+import { note, type Terminal, write } from '../terminal.ts'
+
+export async function createTopic(
+  broker: Broker,
+  request: CreateTopic,
+  settings: { ifNotExists: boolean },
+  terminal: Terminal,
+): Promise<number> {
+  try {
+    const { topic, partitions } = await broker.createTopic(request)
+    note(terminal, `created topic ${topic} with ${plural(partitions, 'partition')}`)
+  } catch (error) {
+    if (!settings.ifNotExists || !hasName(error, 'TOPIC_ALREADY_EXISTS')) throw error
+    note(terminal, `topic ${request.topic} exists already and was left as it is`)
+  }
+  return EXIT_OK
+}
+
+export async function listTopics(
+  broker: Broker,
+  settings: { json: boolean },
+  terminal: Terminal,
+): Promise<number> {
+  const topics = await broker.listTopics()
+  if (settings.json) {
+    await write(terminal, formatJson(topics))
+    return EXIT_OK
+  }
+  if (topics.length === 0) note(terminal, 'no topics yet: `tidemark topic create NAME` makes one')
+  else {
+    const rows = topics.map(({ topic, partitions, topicId }) => [topic, partitions, topicId])
+    await write(terminal, formatTable(['TOPIC', 'PARTITIONS', 'ID'], rows))
+  }
+  return EXIT_OK
+}
+
+export async function describeTopic(
+  broker: Broker,
+  topic: string,
+  settings: { json: boolean },
+  terminal: Terminal,
+): Promise<number> {
+  const description = await broker.describeTopic(topic)
+  await write(terminal, settings.json ? formatJson(description) : formatDescription(description))
+  return EXIT_OK
+}
+
+export async function alterTopic(broker: Broker, request: AlterTopic, terminal: Terminal): Promise<number> {
+  const description = await broker.alterTopic(request)
+  await write(terminal, formatDescription(description))
+  return EXIT_OK
+}
+
+/** Deletes each topic, those after one that failed too; every failure is told. */
+export async function deleteTopics(
+  broker: Broker,
+  topics: string[],
+  settings: { ifExists: boolean },
+  terminal: Terminal,
+): Promise<number> {
+  let exitCode = EXIT_OK
+  for (const topic of topics) {
+    try {
+      await broker.deleteTopic(topic)
+      note(terminal, `deleted topic ${topic} and its records`)
+    } catch (error) {
+      if (settings.ifExists && hasName(error, 'UNKNOWN_TOPIC_OR_PARTITION')) {
+        note(terminal, `there is no topic ${topic}`)
+        continue
+      }
+      for (const line of describeFailure(error)) note(terminal, line)
+      exitCode = EXIT_FAILURE
+    }
+  }
+  return exitCode
+}
+
+export function formatJson(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`
+}
+
+function formatDescription({ topic, topicId, createdMs, configs, offsets }: TopicDescription): string {
+  const partitions = offsets.map(({ partition, startOffset, endOffset }) => [
+    partition,
+    startOffset,
+    endOffset,
+    endOffset - startOffset,
+  ])
+  const settings = configs.map(({ name, value, isDefault }) => [
+    name,
+    value,
+    isDefault ? 'default' : 'set here',
+  ])
+  return [
+    `Topic:    ${topic}\nId:       ${topicId}\nCreated:  ${new Date(createdMs).toISOString()}\n`,
+    formatTable(['PARTITION', 'START OFFSET', 'END OFFSET', 'RECORDS'], partitions),
+    formatTable(['CONFIG', 'VALUE', 'SOURCE'], settings),
+  ].join('\n')
+}
+
+function hasName(error: unknown, name: KafkaErrorName): boolean {
+  return error instanceof TidemarkError && error.kafkaName === name
+}

@@ -1,0 +1,43 @@
+import type { Writable } from 'node:stream'
+
+/** What a command has to do with the outside, besides the broker. */
+export interface Terminal {
+  input: AsyncIterable<Uint8Array>
+  /** Only what was asked for goes here, so that it can be piped on. */
+  output: Writable
+  /** Notes, progress and summaries. */
+  notes: Writable & { isTTY?: boolean }
+  /** Aborted by the first Ctrl-C or SIGTERM. */
+  interrupted: AbortSignal
+  /** Aborted when nobody reads the output any more (`| head`) or it cannot be written; the reason is the error. */
+  outputClosed: AbortSignal
+}
+
+/** Writes, and waits while the reader is slower than we are. */
+export async function write(terminal: Terminal, bytes: Uint8Array | string): Promise<void> {
+  const { output, outputClosed } = terminal
+  if (outputClosed.aborted || output.destroyed) return
+  if (output.write(bytes)) return
+  await new Promise<void>(resolve => {
+    const done = () => {
+      output.off('drain', done)
+      output.off('close', done)
+      outputClosed.removeEventListener('abort', done)
+      resolve()
+    }
+    output.once('drain', done)
+    output.once('close', done)
+    outputClosed.addEventListener('abort', done)
+  })
+}
+
+export function note(terminal: Terminal, line: string): void {
+  terminal.notes.write(`${line}\n`)
+}
+
+/** A reader that went away is no failure, as it is none for `cat`; a full disk is one. */
+export function throwIfOutputFailed(terminal: Terminal): void {
+  if (!terminal.outputClosed.aborted) return
+  const { reason } = terminal.outputClosed
+  if ((reason as NodeJS.ErrnoException | undefined)?.code !== 'EPIPE') throw reason
+}

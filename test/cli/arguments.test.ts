@@ -1,0 +1,102 @@
+import { expect, test } from 'vitest'
+import { chooseAddress, DEFAULT_BROKER_URL } from '../../src/cli/broker-address.ts'
+import { UsageError } from '../../src/cli/failure.ts'
+import { parseListenAddress } from '../../src/cli/listen-address.ts'
+import { run } from '../../src/cli/main.ts'
+import { parseNameValue } from '../../src/cli/name-value.ts'
+import { fakeTerminal } from './fake-terminal.ts'
+
+async function runLine(...commandLine: string[]) {
+  const terminal = fakeTerminal()
+  const exitCode = await run(commandLine, terminal, {})
+  return { exitCode, printed: terminal.printed().toString(), noted: terminal.noted() }
+}
+
+test.each([
+  [['frob'], 'unknown command'],
+  [['topic', 'create'], 'missing required argument'],
+  [['topic', 'create', 'a', '--partitions', '0'], "'0' is not a whole number from 1 on"],
+  [['topic', 'create', 'a', '--config', 'novalue'], "'novalue' is not NAME=VALUE"],
+  [['topic', 'alter', 'a'], 'nothing to alter'],
+  [['produce', 'a', '--partition', '-1'], "'-1' is not a whole number"],
+  [['produce', 'a', '--compression', 'brotli'], 'Allowed choices are none, gzip, snappy, lz4, zstd'],
+  [['produce', 'a', '--key-separator', ''], 'an empty separator'],
+  [['consume', 'a', '--from', 'yesterday'], "'yesterday' is no place in a log"],
+  [['consume', 'a', '--format', '%q'], "unknown token '%q'"],
+  [['consume', 'a', '--format', '%s', '--json'], 'cannot be used with'],
+  [['consume', 'a', '--max-records', '0'], 'not a whole number from 1 on'],
+  [['consume', 'a', '--broker', 'http://b', '--dir', 'd'], 'name two brokers'],
+  [['verify'], 'name its directory with --dir'],
+  [['verify', '--broker', 'http://127.0.0.1:1'], 'name its directory with --dir'],
+  [['dev', '--http', 'nowhere'], "'nowhere' is no address"],
+  [['dev', '--broker', 'http://b'], 'dev is the broker'],
+  [['delete-records', 'a', '--before', '3'], "'-p, --partition <number>' not specified"],
+  [['offsets', 'a', '--at', '3'], 'is neither earliest nor latest nor a time'],
+])('%j is a usage error', async (commandLine, problem) => {
+  const { exitCode, printed, noted } = await runLine(...commandLine)
+  expect(exitCode).toBe(2)
+  expect(printed).toBe('')
+  expect(noted).toContain(problem)
+})
+
+test.each([
+  [],
+  ['topic'],
+  ['topic', 'create'],
+  ['produce'],
+  ['consume'],
+  ['offsets'],
+  ['delete-records'],
+  ['dev'],
+  ['verify'],
+])('help of %s %s has examples', async (...commandLine) => {
+  const { exitCode, printed } = await runLine(...commandLine.filter(word => word !== undefined), '--help')
+  expect(exitCode).toBe(0)
+  expect(printed).toContain('$ tidemark ')
+})
+
+test('the version is that of the package', async () => {
+  expect(await runLine('--version')).toMatchObject({
+    exitCode: 0,
+    printed: expect.stringMatching(/^\d+\.\d+\.\d+/),
+  })
+})
+
+test('a directory that does not exist is not made by looking at it', async () => {
+  const { exitCode, noted } = await runLine('topic', 'list', '--dir', '/nowhere/at/all')
+  expect(exitCode).toBe(1)
+  expect(noted).toContain('there is no directory /nowhere/at/all')
+})
+
+test('options name the broker before variables do', () => {
+  const environment = { TIDEMARK_BROKER: 'http://variable:1', TIDEMARK_TOKEN: 'secret' }
+  expect(chooseAddress({}, {})).toEqual({ url: DEFAULT_BROKER_URL, token: null })
+  expect(chooseAddress({}, environment)).toEqual({ url: 'http://variable:1', token: 'secret' })
+  expect(chooseAddress({ broker: 'https://option/', token: 't' }, environment)).toEqual({
+    url: 'https://option',
+    token: 't',
+  })
+  expect(chooseAddress({ broker: 'localhost:8082' }, {})).toMatchObject({ url: 'http://localhost:8082' })
+  expect(chooseAddress({ dir: 'd' }, environment)).toEqual({ directory: 'd' })
+  expect(() => chooseAddress({ token: '' }, {})).toThrow(UsageError)
+  expect(() => chooseAddress({ broker: 'http://' }, {})).toThrow(UsageError)
+})
+
+test.each([
+  ['127.0.0.1:8082', { host: '127.0.0.1', port: 8082 }],
+  ['8082', { host: '127.0.0.1', port: 8082 }],
+  ['localhost:0', { host: 'localhost', port: 0 }],
+  ['[::1]:8082', { host: '::1', port: 8082 }],
+])('listens on %s', (text, address) => {
+  expect(parseListenAddress(text)).toEqual(address)
+})
+
+test.each(['', 'host', 'host:', 'host:65536', 'http://host:1', '::1:80'])('does not listen on %s', text => {
+  expect(() => parseListenAddress(text)).toThrow(UsageError)
+})
+
+test('a value may hold signs of equality, or nothing', () => {
+  expect(parseNameValue('a=b=c')).toEqual(['a', 'b=c'])
+  expect(parseNameValue('a=')).toEqual(['a', ''])
+  expect(() => parseNameValue('=b')).toThrow(UsageError)
+})

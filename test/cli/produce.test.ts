@@ -1,0 +1,256 @@
+import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { type ProduceSettings, produce } from '../../src/cli/commands/produce.ts'
+import { SENDER_DEFAULT } from '../../src/cli/record-sender.ts'
+import { TidemarkError } from '../../src/core/errors.ts'
+import { partitionForKey } from '../../src/core/log/partitioner.ts'
+import { chunks, fakeTerminal } from './fake-terminal.ts'
+import { ScriptedBroker } from './scripted-broker.ts'
+
+const SETTINGS: ProduceSettings = {
+  topic: 'tides',
+  syntax: { keySeparator: null, nullMarker: null },
+  partition: null,
+  headers: [],
+  compression: 'none',
+  batchRecords: 500,
+}
+/** Lehmer's generator: the same run every time. */
+let state = 1
+const random = () => {
+  state = (state * 48_271) % 2_147_483_647
+  return state / 2_147_483_647
+}
+const RETRY = { forMs: 1_000, firstPauseMs: 1, pauseMaxMs: 2, random }
+const TUNING = { ...SENDER_DEFAULT, retry: RETRY }
+const numbers = (count: number) => Array.from({ length: count }, (_, index) => String(index))
+const byNumber = (a: string, b: string) => Number(a) - Number(b)
+
+async function produceLines(
+  broker: ScriptedBroker,
+  input: AsyncIterable<Uint8Array> | (string | Uint8Array)[],
+  settings: Partial<ProduceSettings> = {},
+  tuning = TUNING,
+) {
+  const terminal = fakeTerminal()
+  const source = Array.isArray(input) ? chunks(input) : input
+  const exitCode = await produce(broker, { ...SETTINGS, ...settings }, source, terminal, tuning)
+  return { exitCode, noted: terminal.noted() }
+}
+
+test('a record for each line, byte for byte, the last without a newline too', async () => {
+  const broker = new ScriptedBroker()
+  const { exitCode, noted } = await produceLines(broker, ['ebb\r\nfl', Buffer.from('ow\n\n\xff', 'latin1')])
+  expect(exitCode).toBe(0)
+  expect(broker.records().map(({ value }) => Buffer.from(value!).toString('latin1'))).toEqual([
+    'ebb\r',
+    'flow',
+    '',
+    '\xff',
+  ])
+  expect(broker.records().every(({ key, headers }) => key === null && headers.length === 0)).toBe(true)
+  expect(noted).toMatch(/^wrote 4 records, /)
+})
+
+test('keys go where every Kafka client puts them, in their order', async () => {
+  const broker = new ScriptedBroker(3)
+  const lines = numbers(1000).map(number => `key ${Number(number) % 7}\t${number}\n`)
+  await produceLines(broker, lines, {
+    batchRecords: 10,
+    syntax: { keySeparator: Buffer.from('\t'), nullMarker: null },
+  })
+  for (const partition of [0, 1, 2]) {
+    for (const { key } of broker.records(partition)) expect(partitionForKey(key!, 3)).toBe(partition)
+    expect(broker.values(partition)).toEqual(broker.values(partition).toSorted(byNumber))
+  }
+  expect([0, 1, 2].flatMap(partition => broker.values(partition)).toSorted(byNumber)).toEqual(numbers(1000))
+})
+
+test('records without a key spread, and keep their order within a partition', async () => {
+  const broker = new ScriptedBroker(4)
+  broker.beforeProduce = () => sleep(random() * 3)
+  await produceLines(broker, [numbers(2000).join('\n')], { batchRecords: 20 })
+  for (const partition of [0, 1, 2, 3]) {
+    const values = broker.values(partition)
+    expect(values.length).toBeGreaterThan(0)
+    expect(values).toEqual(values.toSorted(byNumber))
+  }
+  expect([0, 1, 2, 3].flatMap(partition => broker.values(partition)).toSorted(byNumber)).toEqual(
+    numbers(2000),
+  )
+})
+
+test('partition, headers and tombstones', async () => {
+  const broker = new ScriptedBroker(2)
+  await produceLines(broker, ['a=1\nb=-\n'], {
+    partition: 1,
+    headers: [{ key: 'host', value: Buffer.from('web1') }],
+    syntax: { keySeparator: Buffer.from('='), nullMarker: Buffer.from('-') },
+  })
+  expect(broker.records(0)).toEqual([])
+  const [first, second] = broker.records(1)
+  expect(Buffer.from(first!.key!).toString()).toBe('a')
+  expect(first!.headers.map(({ key, value }) => [key, Buffer.from(value!).toString()])).toEqual([
+    ['host', 'web1'],
+  ])
+  expect(first!.timestampMs).toBeGreaterThan(Date.now() - 60_000)
+  expect(second!.value).toBeNull()
+})
+
+test('calls to different partitions overlap, those to one do not', async () => {
+  const broker = new ScriptedBroker(4)
+  const inFlight = new Map<number, number>()
+  let most = 0
+  broker.beforeProduce = async ({ partition }) => {
+    inFlight.set(partition, (inFlight.get(partition) ?? 0) + 1)
+    expect(inFlight.get(partition)).toBe(1)
+    most = Math.max(
+      most,
+      [...inFlight.values()].reduce((sum, count) => sum + count),
+    )
+    await sleep(5)
+    inFlight.set(partition, 0)
+  }
+  await produceLines(broker, [numbers(2000).join('\n')], { batchRecords: 50 })
+  expect(most).toBe(4)
+})
+
+test('reading pauses while too much is unacknowledged', async () => {
+  const broker = new ScriptedBroker()
+  let letGo = () => {}
+  broker.beforeProduce = () => new Promise(resolve => (letGo = resolve))
+  let given = 0
+  async function* input() {
+    for (; given < 100; given++) yield Buffer.from(`${'x'.repeat(1000)}\n`)
+  }
+  const done = produceLines(broker, input(), { batchRecords: 2 }, { ...TUNING, pendingBytesMax: 10_000 })
+  await sleep(30)
+  expect(given).toBeLessThan(15)
+  broker.beforeProduce = async () => {}
+  letGo()
+  await done
+  expect(broker.records()).toHaveLength(100)
+})
+
+test('a quiet input does not hold lines back', async () => {
+  const broker = new ScriptedBroker()
+  let end = () => {}
+  const ended = new Promise<void>(resolve => (end = resolve))
+  async function* input() {
+    yield Buffer.from('typed\n')
+    await ended
+  }
+  const done = produceLines(broker, input())
+  await expect.poll(() => broker.values()).toEqual(['typed'])
+  end()
+  await done
+})
+
+test('throttling is waited out', async () => {
+  const broker = new ScriptedBroker()
+  let refusals = 3
+  broker.beforeProduce = async () => {
+    if (refusals-- > 0) throw new TidemarkError('THROTTLING_QUOTA_EXCEEDED', 'Come back later.')
+  }
+  const { exitCode } = await produceLines(broker, ['a\nb\n'])
+  expect(exitCode).toBe(0)
+  expect(broker.values()).toEqual(['a', 'b'])
+})
+
+test('an unknown outcome is told and never tried again', async () => {
+  const broker = new ScriptedBroker()
+  let calls = 0
+  broker.beforeProduce = async () => {
+    if (++calls === 2) throw new TidemarkError('REQUEST_TIMED_OUT', 'No answer came.', 'unknown')
+  }
+  const { exitCode, noted } = await produceLines(
+    broker,
+    [numbers(10).join('\n')],
+    { batchRecords: 2 },
+    {
+      ...TUNING,
+      pendingBytesMax: 0,
+    },
+  )
+  expect(exitCode).toBe(1)
+  expect(calls).toBe(2)
+  expect(noted).toContain('REQUEST_TIMED_OUT: No answer came.')
+  expect(noted).toContain('written: unknown')
+  expect(noted).toContain('partition 0, between lines 2 and 2')
+  expect(noted).toContain('wrote 1 record,')
+  expect(noted).toContain('1 record may or may not have been written')
+})
+
+test('what cannot be retried ends the run, and says what was not written', async () => {
+  const broker = new ScriptedBroker()
+  broker.beforeProduce = async () => {
+    throw new TidemarkError('TOPIC_AUTHORIZATION_FAILED', 'You may not.')
+  }
+  const { exitCode, noted } = await produceLines(broker, ['a\nb\n'])
+  expect(exitCode).toBe(1)
+  expect(noted).toContain('TOPIC_AUTHORIZATION_FAILED: You may not.')
+  expect(noted).toContain('wrote 0 records')
+  expect(noted).toContain('2 records read and not written')
+})
+
+test.each(['none', 'zstd'] as const)(
+  'a line too long is named, the lines before are written (%s)',
+  async compression => {
+    const broker = new ScriptedBroker(2)
+    broker.maxMessageBytes = 1000
+    const noise = Buffer.from(randomBytes(1500).toString('base64'))
+    const input = [Buffer.from('a\nb\n'), noise, Buffer.from('\nc\n')]
+    const { exitCode, noted } = await produceLines(broker, input, { compression })
+    expect(exitCode).toBe(1)
+    expect(noted).toContain('MESSAGE_TOO_LARGE: line 3 with its 20')
+    expect(noted).toContain('max.message.bytes is 1000')
+    expect(noted).toContain('wrote 2 records')
+  },
+)
+
+test('a line without end is not read to its end', async () => {
+  const broker = new ScriptedBroker()
+  let given = 0
+  async function* input() {
+    for (;;) {
+      given++
+      yield Buffer.alloc(65_536, 'x')
+    }
+  }
+  const { exitCode, noted } = await produceLines(broker, input())
+  expect(exitCode).toBe(1)
+  expect(noted).toContain('line 1 with its ')
+  expect(given).toBeLessThan(20)
+})
+
+test('batches stay within max.message.bytes, compressed lines may be longer', async () => {
+  const broker = new ScriptedBroker()
+  broker.maxMessageBytes = 1000
+  await produceLines(broker, [numbers(500).join('\n')])
+  await produceLines(broker, [`${'x'.repeat(5000)}\n`], { compression: 'gzip' })
+  expect(broker.records()).toHaveLength(501)
+  for (const { batches } of broker.partitions)
+    for (const { bytes } of batches) expect(bytes.length).toBeLessThanOrEqual(1000)
+})
+
+test('Ctrl-C finishes what was read, and says so', async () => {
+  const broker = new ScriptedBroker()
+  const terminal = fakeTerminal()
+  async function* input() {
+    yield Buffer.from('a\nb\nunfinished')
+    await new Promise(() => {})
+  }
+  const done = produce(broker, SETTINGS, input(), terminal, { ...TUNING, lingerMs: 60_000 })
+  await sleep(20)
+  terminal.interrupt()
+  expect(await done).toBe(130)
+  expect(broker.values()).toEqual(['a', 'b'])
+  expect(terminal.noted()).toContain('wrote 2 records')
+})
+
+test('a partition that does not exist is told before anything is read', async () => {
+  await expect(produceLines(new ScriptedBroker(2), ['a\n'], { partition: 2 })).rejects.toThrow(
+    'it has 2, numbered from 0',
+  )
+})
