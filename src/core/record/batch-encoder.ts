@@ -28,7 +28,7 @@ import { utf8SizeBytes, writeUtf8 } from './utf8.ts'
 import { varintSizeBytes, varlongSizeBytes, writeVarint, writeVarlong } from './varint.ts'
 
 /** What a batch has beside its records. */
-export interface EncodeOptions {
+interface EncodeOptions {
   /** None by default. */
   compression?: CompressionName
   /** The first record's offset, 0 by default: the broker sets the real one. */

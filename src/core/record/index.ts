@@ -1,6 +1,6 @@
 /** Kafka's record batch, magic 2: bytes in, bytes out, and what of it the broker looks at. */
 export { decodeBatch, decodeBatches, findTimestamp } from './batch-decoder.ts'
-export { type EncodeOptions, encodeBatch } from './batch-encoder.ts'
+export { encodeBatch } from './batch-encoder.ts'
 export {
   type BatchHeader,
   batchRecordCount,
