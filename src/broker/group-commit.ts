@@ -104,8 +104,7 @@ export class GroupCommit {
     return new Promise((resolve, reject) => {
       const commit = this.#roomFor(run)
       const key = partitionKey(partition)
-      let target = commit.runs.get(key)
-      if (!target) commit.runs.set(key, (target = new PartitionRun(partition)))
+      const target = getOrMake(commit.runs, key, () => new PartitionRun(partition))
       target.waiters.push({ recordsBefore: target.records, resolve, reject })
       target.chunks.push(run.chunk)
       for (const { records, bytes } of run.batches) target.marks.add(records, bytes)
@@ -174,7 +173,7 @@ export class GroupCommit {
         : { kind: 'object', object: id, position: toPosition(position) }
       const entry = { id, records, bytes, maxTimestampMs, createdMs, place, marks: run.marks.marks }
       position += bytes
-      const state = this.#stateOf(key)
+      const state = getOrMake(this.#partitions, key, newState)
       const before = state.appended
       const appended = uploaded.then(() => before).then(() => this.#append(state, run, entry, deadlineMs))
       // The next append waits for this one, however it ends.
@@ -227,12 +226,19 @@ export class GroupCommit {
     const isGone = error instanceof TidemarkError && error.kafkaName === 'UNKNOWN_TOPIC_OR_PARTITION'
     if (isGone) this.#partitions.delete(key)
   }
+}
 
-  #stateOf(key: string): PartitionState {
-    let state = this.#partitions.get(key)
-    if (!state) this.#partitions.set(key, (state = { head: undefined, appended: Promise.resolve() }))
-    return state
+function getOrMake<T>(map: Map<string, T>, key: string, make: () => T): T {
+  let value = map.get(key)
+  if (value === undefined) {
+    value = make()
+    map.set(key, value)
   }
+  return value
+}
+
+function newState(): PartitionState {
+  return { head: undefined, appended: Promise.resolve() }
 }
 
 function newCommit(): Commit {
