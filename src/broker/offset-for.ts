@@ -6,7 +6,7 @@ import type { PlacedEntry } from '../core/log/entry.ts'
 import type { Head } from '../core/log/head.ts'
 import type { PartitionId } from '../core/log/partition-id.ts'
 import { type Offset, toOffset } from '../core/numbers.ts'
-import { decodeBatch, readBatchHeader } from '../core/record/index.ts'
+import { findTimestamp } from '../core/record/index.ts'
 import { segmentKey } from '../core/storage-layout.ts'
 import type { Ports } from '../ports/index.ts'
 import { LogStartMoved, walkEntries } from './entries.ts'
@@ -88,10 +88,8 @@ async function findInEntry(
       : await ports.objects.get(segmentKey(place.object), place.position, entry.bytes)
   if (!bytes) throw new LogStartMoved()
   for (const position of batchesOf(bytes, baseOffset)) {
-    if (readBatchHeader(bytes, position).maxTimestamp < timestampMs) continue
-    const { records } = decodeBatch(bytes, position)
-    const found = records.find(record => record.offset >= startOffset && record.timestampMs >= timestampMs)
-    if (found) return { offset: found.offset, timestampMs: found.timestampMs }
+    const found = findTimestamp(bytes, position, timestampMs, startOffset)
+    if (found) return found
   }
   return undefined
 }

@@ -47,7 +47,8 @@ export function decodeBatches(bytes: Uint8Array): LogRecord[] {
 }
 
 /**
- * The first record in the batch at `position` that has this timestamp or a later one, or undefined.
+ * The first record in the batch at `position` that has this timestamp or a later one, and no offset below
+ * `from`; or undefined.
  *
  * @param timestampMs milliseconds since the epoch
  * @throws TidemarkError as `decodeBatch`
@@ -56,13 +57,16 @@ export function findTimestamp(
   bytes: Uint8Array,
   position: number,
   timestampMs: number,
+  from: Offset = toOffset(0),
 ): { offset: Offset; timestampMs: number } | undefined {
   const header = checkBatch(bytes, position)
   // The index believes a batch's maximum as well, so it is no news to whoever asks.
   if (header.maxTimestamp < timestampMs) return undefined
   const baseOffset = toOffset(header.baseOffset)
-  if (header.timestampType === 'LogAppendTime')
-    return { offset: baseOffset, timestampMs: header.maxTimestamp }
+  if (advance(baseOffset, header.lastOffsetDelta) < from) return undefined
+  if (header.timestampType === 'LogAppendTime') {
+    return { offset: toOffset(Math.max(baseOffset, from)), timestampMs: header.maxTimestamp }
+  }
   const { reader, end } = openRecords(header, bytes, position)
   const { baseTimestamp } = header
   for (let offsetDelta = 0; offsetDelta < header.recordCount; offsetDelta++) {
@@ -70,7 +74,8 @@ export function findTimestamp(
     reader.position++ // attributes
     const timestamp = readTimestamp(reader, baseTimestamp, offsetDelta)
     if (reader.position > recordEnd) throw invalid(offsetDelta, 'is not as long as it says')
-    if (timestamp >= timestampMs) return { offset: advance(baseOffset, offsetDelta), timestampMs: timestamp }
+    const offset = advance(baseOffset, offsetDelta)
+    if (timestamp >= timestampMs && offset >= from) return { offset, timestampMs: timestamp }
     reader.position = recordEnd
   }
   return undefined
