@@ -1,4 +1,4 @@
-import { createServer, type Server, type ServerResponse } from 'node:http'
+import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { getRequestListener } from '@hono/node-server'
@@ -6,6 +6,7 @@ import type { HttpApp } from '../contract/http/settings.ts'
 import { TidemarkError } from '../core/errors.ts'
 import { HTTP_HEADER_BYTES_MAX, HTTP_REQUEST_TIMEOUT_MS } from '../core/limits.ts'
 import { refusalResponse, refuseBrokenRequest } from './broken-request.ts'
+import { Connections } from './connections.ts'
 
 export interface HttpServerSettings {
   /** 127.0.0.1 when it is left out. */
@@ -33,7 +34,6 @@ export interface HttpServer {
 const KEEP_ALIVE_TIMEOUT_MS = 65_000
 const HEADERS_TIMEOUT_MS = 20_000
 const CLOSE_TIMEOUT_DEFAULT_MS = 10_000
-const CLOSE_IDLE_INTERVAL_MS = 20
 
 /**
  * Serves an app over HTTP/1.1.
@@ -52,7 +52,7 @@ export async function startHttpServer(app: HttpApp, settings: HttpServerSettings
   const stopping = new AbortController()
   const boundHosts: string[] = []
   const context = { boundHosts, stopping: stopping.signal }
-  const running = new Set<ServerResponse>()
+  const connections = new Connections()
   const listener = getRequestListener(request => app.fetch(request, context), {
     hostname: host,
     errorHandler: refusalResponse,
@@ -69,12 +69,11 @@ export async function startHttpServer(app: HttpApp, settings: HttpServerSettings
       noDelay: true,
     },
     (request, response) => {
-      running.add(response)
-      response.once('close', () => running.delete(response))
-      if (stopping.signal.aborted) response.setHeader('connection', 'close')
+      connections.begin(response)
       void listener(request, response)
     },
   )
+  server.on('connection', socket => connections.add(socket))
   server.on('clientError', refuseBrokenRequest)
   await listen(server, host, port)
   const bound = server.address() as AddressInfo
@@ -85,7 +84,7 @@ export async function startHttpServer(app: HttpApp, settings: HttpServerSettings
     url: `http://${isWildcard(host) ? 'localhost' : inUrl(host)}:${bound.port}`,
     port: bound.port,
     close() {
-      closed ??= stop(server, running, stopping, closeTimeoutMs)
+      closed ??= stop(server, connections, stopping, closeTimeoutMs)
       return closed
     },
   }
@@ -119,24 +118,16 @@ function cannotListen(error: unknown, host: string, port: number): string {
 
 async function stop(
   server: Server,
-  running: ReadonlySet<ServerResponse>,
+  connections: Connections,
   stopping: AbortController,
   timeoutMs: number,
 ): Promise<void> {
   const closed = new Promise<void>(resolve => server.close(() => resolve()))
-  for (const response of running) {
-    if (!response.headersSent) response.setHeader('connection', 'close')
-  }
+  connections.drain()
   stopping.abort()
-  // A connection can become idle after `close` looked, when its answer was already under way.
-  const idle = setInterval(() => server.closeIdleConnections(), CLOSE_IDLE_INTERVAL_MS)
   const cutOff = setTimeout(() => server.closeAllConnections(), timeoutMs)
-  try {
-    await closed
-  } finally {
-    clearInterval(idle)
-    clearTimeout(cutOff)
-  }
+  await closed
+  clearTimeout(cutOff)
 }
 
 function isLoopback(host: string): boolean {

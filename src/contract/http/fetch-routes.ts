@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { TidemarkError } from '../../core/errors.ts'
 import { FETCH_BYTES_MAX, FETCH_DEFAULT_BYTES, FETCH_WAIT_MS_MAX } from '../../core/limits.ts'
 import type { Fetched, Located } from '../broker.ts'
+import { END_OFFSET_HEADER, NEXT_OFFSET_HEADER, START_OFFSET_HEADER } from './headers.ts'
 import { toJsonRecords } from './json-records.ts'
 import { BATCHES_TYPE, JSON_TYPE } from './media-types.ts'
 import { NumberText, OffsetText, PartitionText } from './number-schemas.ts'
@@ -11,11 +12,6 @@ import type { Services } from './services.ts'
 import { TopicPath } from './topic-routes.ts'
 
 export const PartitionPath = TopicPath.extend({ partition: PartitionText })
-
-/** The headers that tell of record batches what JSON tells in members. */
-export const START_OFFSET_HEADER = 'tidemark-start-offset'
-export const END_OFFSET_HEADER = 'tidemark-end-offset'
-export const NEXT_OFFSET_HEADER = 'tidemark-next-offset'
 
 const FetchQuery = z.strictObject({
   offset: OffsetText.meta({ description: 'The first record that is wanted.' }),

@@ -4,7 +4,7 @@ import { requireContentType } from './content-type.ts'
 import { parseJsonBody } from './json-body.ts'
 import { BATCHES_TYPE, JSON_TYPE } from './media-types.ts'
 import { PartitionText } from './number-schemas.ts'
-import { placeRecords } from './placement.ts'
+import { type Placement, placeRecords } from './placement.ts'
 import { produceRecords } from './produce-records.ts'
 import { ProduceAnswer, ProduceBatchesAnswer, ProduceRequest } from './record-schemas.ts'
 import { addRoute, answerJson } from './route.ts'
@@ -88,18 +88,35 @@ function partitionFor(type: string, partition: number | undefined): number | und
 function jsonProducer({ broker, nowMs, random, toError }: Services) {
   const topics = new TopicFactsCache(broker, nowMs)
   const stickyPartitions = new StickyPartitions(random)
-  return async (topic: string, body: Uint8Array, request: Request) => {
-    const { records, compression } = parseJsonBody(body, ProduceRequest)
+
+  async function place(
+    topic: string,
+    { records, compression }: z.output<typeof ProduceRequest>,
+  ): Promise<Placement> {
     const facts = await topics.get(topic)
     const sticky = stickyPartitions.next(topic, facts.partitions)
-    const options = { nowMs: nowMs(), ...(compression === undefined ? {} : { compression }) }
-    const placement = placeRecords(records, facts, sticky, options)
+    return placeRecords(records, facts, sticky, { nowMs: nowMs(), ...(compression && { compression }) })
+  }
+
+  return async (topic: string, body: Uint8Array, request: Request) => {
+    const produce = parseJsonBody(body, ProduceRequest)
     try {
+      const placement = await place(topic, produce).catch(error => {
+        if (!isAboutTopic(error) || !topics.forget(topic)) throw error
+        // What was remembered is up to a second old, and the topic may have grown since.
+        return place(topic, produce)
+      })
       return await produceRecords(broker, topic, placement, error => toError(error, request))
     } catch (error) {
-      // Whatever it was, the topic may not be what was remembered of it.
       topics.forget(topic)
       throw error
     }
   }
+}
+
+function isAboutTopic(error: unknown): boolean {
+  return (
+    error instanceof TidemarkError &&
+    (error.kafkaName === 'UNKNOWN_TOPIC_OR_PARTITION' || error.kafkaName === 'MESSAGE_TOO_LARGE')
+  )
 }

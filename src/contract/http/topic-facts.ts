@@ -40,9 +40,9 @@ export class TopicFactsCache {
     return facts
   }
 
-  /** For a topic that turned out to be different. */
-  forget(topic: string): void {
-    this.#known.delete(topic)
+  /** For a topic that turned out to be different; tells whether anything was remembered. */
+  forget(topic: string): boolean {
+    return this.#known.delete(topic)
   }
 }
 

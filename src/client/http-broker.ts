@@ -1,0 +1,184 @@
+import type { z } from 'zod'
+import type {
+  AlterTopic,
+  Broker,
+  CreateTopic,
+  DeleteRecords,
+  Fetch,
+  Fetched,
+  FoundOffset,
+  Located,
+  OffsetFor,
+  Produce,
+  Produced,
+  TopicDescription,
+  TopicSummary,
+} from '../contract/broker.ts'
+import { END_OFFSET_HEADER, NEXT_OFFSET_HEADER, START_OFFSET_HEADER } from '../contract/http/headers.ts'
+import { BATCHES_TYPE, JSON_TYPE } from '../contract/http/media-types.ts'
+import {
+  DeleteRecordsAnswer,
+  LocateAnswer,
+  OffsetAnswer,
+  ProduceBatchesAnswer,
+} from '../contract/http/record-schemas.ts'
+import { TopicAnswer, TopicListAnswer } from '../contract/http/topic-schemas.ts'
+import { TidemarkError } from '../core/errors.ts'
+import { PRODUCE_DEADLINE_MS } from '../core/limits.ts'
+import { type Offset, toOffset } from '../core/numbers.ts'
+import { type HttpRequest, HttpTransport } from './http-transport.ts'
+
+export interface HttpBrokerSettings {
+  /** Where the broker is, such as `http://127.0.0.1:9900`. */
+  url: string
+  /** Sent as a bearer token. */
+  token?: string
+  /** How long a request may take, beside what a fetch waits; a bit longer than the broker's own deadline. */
+  timeoutMs?: number
+}
+
+/** Above the broker's deadline, so that it is the broker who says what became of the records. */
+const TIMEOUT_DEFAULT_MS = PRODUCE_DEADLINE_MS + 5_000
+
+/**
+ * A broker somewhere else, over HTTP. It never sends anything a second time: where the outcome of a write is
+ * unknown, the error says so, and whoever called knows whether a repetition does harm.
+ */
+export class HttpBroker implements Broker {
+  readonly #transport: HttpTransport
+
+  constructor({ url, token, timeoutMs = TIMEOUT_DEFAULT_MS }: HttpBrokerSettings) {
+    this.#transport = new HttpTransport({ url, timeoutMs, ...(token === undefined ? {} : { token }) })
+  }
+
+  createTopic(request: CreateTopic): Promise<TopicDescription> {
+    return this.#json(TopicAnswer, { method: 'POST', path: ['topics'], ...jsonBody(request) })
+  }
+
+  async listTopics(): Promise<TopicSummary[]> {
+    const { topics } = await this.#json(TopicListAnswer, { method: 'GET', path: ['topics'] })
+    return topics
+  }
+
+  async describeTopic(topic: string): Promise<TopicDescription> {
+    return this.#json(TopicAnswer, { method: 'GET', path: ['topics', topic] })
+  }
+
+  async alterTopic({ topic, ...change }: AlterTopic): Promise<TopicDescription> {
+    return this.#json(TopicAnswer, { method: 'PATCH', path: ['topics', topic], ...jsonBody(change) })
+  }
+
+  async deleteTopic(topic: string): Promise<void> {
+    const request: HttpRequest = { method: 'DELETE', path: ['topics', topic], accept: JSON_TYPE }
+    // Read to its end, or the connection could not be used again.
+    await this.#transport.send(request, response => response.arrayBuffer())
+  }
+
+  async produce({ topic, partition, batches }: Produce): Promise<Produced> {
+    const { baseOffset, records, startOffset, logAppendTimeMs } = await this.#json(ProduceBatchesAnswer, {
+      method: 'POST',
+      path: ['topics', topic, 'records'],
+      query: { partition },
+      contentType: BATCHES_TYPE,
+      body: batches,
+    })
+    return { baseOffset, records, startOffset, logAppendTimeMs }
+  }
+
+  fetch(request: Fetch): Promise<Fetched> {
+    return this.#poll(request, (path, query, signal) =>
+      this.#transport.send(
+        { method: 'GET', path, query, accept: BATCHES_TYPE, waitMs: request.maxWaitMs ?? 0, signal },
+        readBatches,
+      ),
+    )
+  }
+
+  locate(request: Fetch): Promise<Located> {
+    return this.#poll(request, async (path, query, signal) => {
+      const located = await this.#json(LocateAnswer, {
+        method: 'GET',
+        path,
+        query: { ...query, locate: 'true' },
+        waitMs: request.maxWaitMs ?? 0,
+        signal,
+      })
+      return {
+        ...located,
+        ranges: located.ranges.map(range =>
+          'inline' in range ? { ...range, inline: fromBase64(range.inline) } : range,
+        ),
+      }
+    })
+  }
+
+  async offsetFor({ topic, partition, at }: OffsetFor): Promise<FoundOffset> {
+    const path = ['topics', topic, 'partitions', partition, 'offsets']
+    const query = { at: typeof at === 'string' ? at : at.timestampMs }
+    return this.#json(OffsetAnswer, { method: 'GET', path, query })
+  }
+
+  async deleteRecords({ topic, partition, beforeOffset }: DeleteRecords): Promise<{ startOffset: Offset }> {
+    const path = ['topics', topic, 'partitions', partition, 'records']
+    return this.#json(DeleteRecordsAnswer, { method: 'DELETE', path, query: { before: beforeOffset } })
+  }
+
+  /** A fetch whose signal aborts is asked again without waiting: the answer is then what there is. */
+  async #poll<T>(
+    { topic, partition, offset, maxBytes, minBytes, maxWaitMs, signal }: Fetch,
+    send: (
+      path: HttpRequest['path'],
+      query: NonNullable<HttpRequest['query']>,
+      signal?: AbortSignal,
+    ) => Promise<T>,
+  ): Promise<T> {
+    const path = ['topics', topic, 'partitions', partition, 'records']
+    const query = { offset, maxBytes }
+    if (!signal?.aborted) {
+      try {
+        return await send(path, { ...query, minBytes, maxWaitMs }, signal)
+      } catch (error) {
+        if (!signal?.aborted) throw error
+      }
+    }
+    return send(path, query)
+  }
+
+  #json<S extends z.ZodType>(schema: S, request: Omit<HttpRequest, 'accept'>): Promise<z.output<S>> {
+    return this.#transport.send({ ...request, accept: JSON_TYPE }, async response => {
+      const result = schema.safeParse(await response.json())
+      if (result.success) return result.data
+      throw notUnderstood(result.error.message, request.method)
+    })
+  }
+}
+
+function jsonBody(value: unknown): { contentType: string; body: string } {
+  return { contentType: JSON_TYPE, body: JSON.stringify(value) }
+}
+
+async function readBatches(response: Response): Promise<Fetched> {
+  const bytes = new Uint8Array(await response.arrayBuffer())
+  return {
+    startOffset: offsetHeader(response, START_OFFSET_HEADER),
+    endOffset: offsetHeader(response, END_OFFSET_HEADER),
+    nextOffset: offsetHeader(response, NEXT_OFFSET_HEADER),
+    chunks: bytes.length === 0 ? [] : [bytes],
+  }
+}
+
+function offsetHeader(response: Response, name: string): Offset {
+  const text = response.headers.get(name) ?? ''
+  if (!/^\d{1,16}$/.test(text)) throw notUnderstood(`the header ${name} is ${JSON.stringify(text)}`, 'GET')
+  return toOffset(Number(text))
+}
+
+function fromBase64(text: string): Uint8Array {
+  return Uint8Array.from(Buffer.from(text, 'base64'))
+}
+
+/** Success was said, so what was to be written is written. */
+function notUnderstood(reason: string, method: string): TidemarkError {
+  const message = `The answer is not one that this client understands: is the broker of another version? (${reason})`
+  return new TidemarkError('UNSUPPORTED_VERSION', message, method === 'GET' ? 'no' : 'yes')
+}

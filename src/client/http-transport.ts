@@ -1,0 +1,150 @@
+import { fromProblem } from '../contract/http/problem.ts'
+import { TidemarkError, type Written } from '../core/errors.ts'
+
+export interface HttpTransportSettings {
+  /** Where the broker is, such as `http://127.0.0.1:9900`. */
+  url: string
+  /** Sent as a bearer token. */
+  token?: string
+  /** How long a request may take, beside what a long poll waits. */
+  timeoutMs: number
+}
+
+export interface HttpRequest {
+  method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
+  /** Each is encoded, so that none can reach beyond its place in the path. */
+  path: readonly (string | number)[]
+  query?: Readonly<Record<string, string | number | undefined>>
+  accept: string
+  contentType?: string
+  body?: string | Uint8Array
+  /** What this request may take beyond the time-out. */
+  waitMs?: number
+  signal?: AbortSignal | undefined
+}
+
+/** Codes of failures at which no byte of the request can have reached a broker. */
+const NEVER_SENT = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'UND_ERR_CONNECT_TIMEOUT',
+])
+
+/** Sends requests over the platform's fetch, and turns all that can go wrong into TidemarkErrors. */
+export class HttpTransport {
+  readonly #base: string
+  readonly #token: string | undefined
+  readonly #timeoutMs: number
+
+  constructor({ url, token, timeoutMs }: HttpTransportSettings) {
+    if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
+      throw new TidemarkError(
+        'INVALID_REQUEST',
+        `${JSON.stringify(url)} is not the URL of a broker: http://host:port.`,
+      )
+    }
+    this.#base = url.replace(/\/+$/, '')
+    this.#token = token
+    this.#timeoutMs = timeoutMs
+  }
+
+  /**
+   * Sends a request and reads its answer with `read`.
+   * @throws TidemarkError; an abort of the request's own signal too becomes one
+   */
+  async send<T>(request: HttpRequest, read: (response: Response) => Promise<T>): Promise<T> {
+    const timeout = AbortSignal.timeout(this.#timeoutMs + (request.waitMs ?? 0))
+    const signal = request.signal === undefined ? timeout : AbortSignal.any([timeout, request.signal])
+    try {
+      const response = await fetch(this.#urlOf(request), {
+        method: request.method,
+        headers: this.#headersOf(request),
+        signal,
+        // A redirect could carry the token elsewhere, and a POST would lose its body.
+        redirect: 'error',
+        ...(request.body === undefined ? {} : { body: request.body as Uint8Array<ArrayBuffer> | string }),
+      })
+      if (!response.ok) throw await this.#readError(response, request)
+      return await read(response)
+    } catch (error) {
+      throw error instanceof TidemarkError ? error : this.#toError(error, request, timeout.aborted)
+    }
+  }
+
+  #urlOf({ path, query = {} }: HttpRequest): string {
+    const parameters = new URLSearchParams()
+    for (const [name, value] of Object.entries(query)) {
+      if (value !== undefined) parameters.set(name, String(value))
+    }
+    const segments = path.map(segment => encodeSegment(String(segment)))
+    return `${this.#base}/${segments.join('/')}${parameters.size === 0 ? '' : `?${parameters}`}`
+  }
+
+  #headersOf({ accept, contentType }: HttpRequest): Record<string, string> {
+    return {
+      accept,
+      ...(contentType === undefined ? {} : { 'content-type': contentType }),
+      ...(this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` }),
+    }
+  }
+
+  async #readError(response: Response, request: HttpRequest): Promise<TidemarkError> {
+    const text = await response.text()
+    const error = fromProblem(parseOrUndefined(text))
+    if (error !== undefined) return error
+    const message = `${this.#base} answered ${response.status}, and not as a Tidemark broker does: ${JSON.stringify(text.slice(0, 200))}.`
+    // A gateway in between may have passed the request on before it gave up.
+    const written = response.status >= 500 ? writtenBy(request) : 'no'
+    return new TidemarkError(
+      response.status >= 500 ? 'NETWORK_EXCEPTION' : 'INVALID_REQUEST',
+      message,
+      written,
+    )
+  }
+
+  #toError(error: unknown, request: HttpRequest, isTimeout: boolean): TidemarkError {
+    if (isTimeout) {
+      const message = `${this.#base} did not answer within ${this.#timeoutMs + (request.waitMs ?? 0)} ms.`
+      return new TidemarkError('REQUEST_TIMED_OUT', message, writtenBy(request), { cause: error })
+    }
+    const codes = codesOf(error)
+    if (codes.length > 0 && codes.every(code => NEVER_SENT.has(code))) {
+      const message = `Nothing answers at ${this.#base} (${codes.join(', ')}): is \`tidemark dev\` running there?`
+      return new TidemarkError('NETWORK_EXCEPTION', message, 'no', { cause: error })
+    }
+    const reason = codes.length > 0 ? codes.join(', ') : String(error)
+    const message = `The connection to ${this.#base} failed (${reason}).`
+    return new TidemarkError('NETWORK_EXCEPTION', message, writtenBy(request), { cause: error })
+  }
+}
+
+function writtenBy({ method }: HttpRequest): Written {
+  return method === 'GET' ? 'no' : 'unknown'
+}
+
+function encodeSegment(segment: string): string {
+  // The only ones that encodeURIComponent leaves and every URL parser takes out of the path.
+  if (segment === '.' || segment === '..' || segment === '') {
+    throw new TidemarkError('INVALID_TOPIC_EXCEPTION', `A topic cannot be called ${JSON.stringify(segment)}.`)
+  }
+  return encodeURIComponent(segment)
+}
+
+/** The codes below a failed fetch: one for each address of the host that was tried. */
+function codesOf(error: unknown): string[] {
+  if (error instanceof AggregateError) return error.errors.flatMap(codesOf)
+  if (!(error instanceof Error)) return []
+  const { code } = error as NodeJS.ErrnoException
+  return typeof code === 'string' ? [code] : codesOf(error.cause)
+}
+
+function parseOrUndefined(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined // not JSON, and so not a problem either: the caller says what it got
+  }
+}

@@ -1,0 +1,86 @@
+import type { Fetched, Located, LocatedRange } from '../contract/broker.ts'
+import { fromProblem } from '../contract/http/problem.ts'
+import { TidemarkError } from '../core/errors.ts'
+import { READ_PARALLEL_MAX } from '../core/limits.ts'
+import { advance } from '../core/numbers.ts'
+import { batchRecordCount, batchSizeBytes, checkBatch, patchOffsets } from '../core/record/index.ts'
+
+/** Kafka's leader epoch: one log has no leaders that could change. */
+const LEADER_EPOCH = 0
+const TIMEOUT_DEFAULT_MS = 30_000
+
+export interface LocatedSettings {
+  /** For each range. */
+  timeoutMs?: number
+  signal?: AbortSignal
+}
+
+/**
+ * Reads what `locate` found, straight from where it lies, and gives it the form of a fetch: whole batches in
+ * order, CRCs checked, offsets filled in.
+ * @throws KAFKA_STORAGE_ERROR or TOPIC_AUTHORIZATION_FAILED when a URL works no more (locate again),
+ *   NETWORK_EXCEPTION, REQUEST_TIMED_OUT, CORRUPT_MESSAGE
+ */
+export async function fetchLocated(
+  { startOffset, endOffset, nextOffset, ranges }: Located,
+  settings: LocatedSettings = {},
+): Promise<Fetched> {
+  const chunks: Uint8Array[] = []
+  for (let start = 0; start < ranges.length; start += READ_PARALLEL_MAX) {
+    const group = ranges.slice(start, start + READ_PARALLEL_MAX)
+    chunks.push(...(await Promise.all(group.map(range => readRange(range, settings)))))
+  }
+  return { startOffset, endOffset, nextOffset, chunks }
+}
+
+async function readRange(range: LocatedRange, settings: LocatedSettings): Promise<Uint8Array> {
+  // A copy of inline bytes, since filling in the offsets must not change what the caller holds.
+  const bytes = 'inline' in range ? Uint8Array.from(range.inline) : await download(range, settings)
+  if (bytes.length !== range.bytes) throw damaged(range, `of ${range.bytes} bytes ${bytes.length} came`)
+  let offset = range.baseOffset
+  for (let position = 0; position < bytes.length; position += batchSizeBytes(bytes, position)) {
+    checkBatch(bytes, position)
+    patchOffsets(bytes, position, offset, LEADER_EPOCH)
+    offset = advance(offset, batchRecordCount(bytes, position))
+  }
+  const records = offset - range.baseOffset
+  if (records !== range.records) throw damaged(range, `of ${range.records} records ${records} came`)
+  return bytes
+}
+
+async function download(
+  { url, position, bytes }: Extract<LocatedRange, { url: string }>,
+  { timeoutMs = TIMEOUT_DEFAULT_MS, signal }: LocatedSettings,
+): Promise<Uint8Array> {
+  const timeout = AbortSignal.timeout(timeoutMs)
+  try {
+    const response = await fetch(url, {
+      headers: { range: `bytes=${position}-${position + bytes - 1}` },
+      signal: signal === undefined ? timeout : AbortSignal.any([timeout, signal]),
+    })
+    if (!response.ok) throw await refused(response)
+    return new Uint8Array(await response.arrayBuffer())
+  } catch (error) {
+    if (error instanceof TidemarkError) throw error
+    // Without the URL: who reads it in a log could read the records.
+    const [name, what] = timeout.aborted
+      ? (['REQUEST_TIMED_OUT', `did not come within ${timeoutMs} ms`] as const)
+      : (['NETWORK_EXCEPTION', 'could not be read'] as const)
+    throw new TidemarkError(name, `A located range ${what}.`, 'no', { cause: error })
+  }
+}
+
+async function refused(response: Response): Promise<TidemarkError> {
+  const text = await response.text()
+  const type = response.headers.get('content-type') ?? ''
+  const problem = type.includes('json') ? fromProblem(JSON.parse(text)) : undefined
+  const message = `A located range was answered with ${response.status}. Its URL may have expired: locate it again.`
+  return problem ?? new TidemarkError('KAFKA_STORAGE_ERROR', message)
+}
+
+function damaged({ baseOffset }: LocatedRange, what: string): TidemarkError {
+  return new TidemarkError(
+    'CORRUPT_MESSAGE',
+    `The located range at offset ${baseOffset} is damaged: ${what}.`,
+  )
+}
