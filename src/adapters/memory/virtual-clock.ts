@@ -31,7 +31,8 @@ export class VirtualClock implements Clock {
         signal?.removeEventListener('abort', end)
         resolve()
       }
-      const dueMs = this.#nowMs + Math.max(0, durationMs)
+      // Whole milliseconds, as every clock tells them.
+      const dueMs = this.#nowMs + Math.max(0, Math.ceil(durationMs))
       const timer: Timer = { dueMs, order: this.#order++, fire: end }
       this.#timers.add(timer)
       signal?.addEventListener('abort', end)

@@ -1,0 +1,24 @@
+/**
+ * Runs the simulation over many seeds: node test/simulation/main.ts [--seeds 10000] [--from 1]
+ * A run that fails prints the seed that repeats it.
+ */
+import { parseArgs } from 'node:util'
+import { runSeeds } from './run-seeds.ts'
+
+const { values } = parseArgs({
+  options: { seeds: { type: 'string', default: '10000' }, from: { type: 'string', default: '1' } },
+})
+const from = Number(values.from)
+const count = Number(values.seeds)
+const startedMs = performance.now()
+const outcome = await runSeeds(from, count, undefined, done => {
+  if (done % 1000 === 0) console.log(`${done} of ${count} seeds`)
+})
+if (outcome.failure) {
+  console.error(`seed ${outcome.failure.seed}: ${outcome.failure.error.stack}`)
+  console.error(`again: node test/simulation/main.ts --from ${outcome.failure.seed} --seeds 1`)
+  process.exitCode = 1
+} else {
+  const seconds = ((performance.now() - startedMs) / 1000).toFixed(1)
+  console.log(`${count} seeds in ${seconds} s, nothing lost, doubled, reordered or moved:`, outcome.total)
+}

@@ -1,0 +1,53 @@
+import { describe, expect, test } from 'vitest'
+import { applyAppend } from '../../src/core/log/append.ts'
+import { applyTrim } from '../../src/core/log/flush.ts'
+import { advance, toOffset } from '../../src/core/numbers.ts'
+import { runSeeds } from './run-seeds.ts'
+import { runWorld } from './world.ts'
+
+const SEEDS = 10_000
+/** How many seeds a broken protocol may survive at most. */
+const SEEDS_TO_CATCH = 500
+
+describe('the append protocol under crashes and ambiguous time-outs', () => {
+  test(`keeps its promises over ${SEEDS} seeds`, { timeout: 900_000 }, async () => {
+    const { failure, total } = await runSeeds(1, SEEDS)
+    expect(failure && `seed ${failure.seed}: ${failure.error.message}`).toBeUndefined()
+    // The runs were not idle.
+    expect(total.acknowledged).toBeGreaterThan(SEEDS * 20)
+    expect(total.unknown).toBeGreaterThan(SEEDS)
+    expect(total.crashes).toBeGreaterThan(SEEDS)
+  })
+
+  test('replays any seed', async () => {
+    for (const seed of [7, 1234]) expect(await runWorld(seed)).toEqual(await runWorld(seed))
+  })
+
+  test('is caught without the condition tailOffset <= seen', async () => {
+    const { failure } = await runSeeds(1, SEEDS_TO_CATCH, {
+      applyTrim,
+      // Any tail passes for one that shows everything since.
+      applyAppend: (head, entry) => applyAppend(head, entry, toOffset(Number.MAX_SAFE_INTEGER)),
+    })
+    expect(failure?.error.message).toMatch(/doubled/)
+  })
+
+  test('is caught without looking for the entry in the tail', async () => {
+    const { failure } = await runSeeds(1, SEEDS_TO_CATCH, {
+      applyTrim,
+      applyAppend: (head, entry, seen) =>
+        head.tailOffset > seen
+          ? undefined
+          : { ...head, nextOffset: advance(head.nextOffset, entry.records), tail: [...head.tail, entry] },
+    })
+    expect(failure?.error.message).toMatch(/doubled|stands in the tail twice/)
+  })
+
+  test('is caught when a trim does not look whether somebody was faster', async () => {
+    const { failure } = await runSeeds(1, SEEDS_TO_CATCH, {
+      applyAppend,
+      applyTrim: (head, block) => applyTrim({ ...head, tailOffset: block.baseOffset }, block),
+    })
+    expect(failure).toBeDefined()
+  })
+})

@@ -1,0 +1,230 @@
+import { SimulatedProcess, clockOf, withFaults } from '../../src/adapters/memory/faults.ts'
+import { type Decisions, MemoryLogIndex } from '../../src/adapters/memory/memory-log-index.ts'
+import { MemoryObjectStore } from '../../src/adapters/memory/memory-object-store.ts'
+import { MemoryTopicStore } from '../../src/adapters/memory/memory-topic-store.ts'
+import { SeededEntropy } from '../../src/adapters/memory/seeded-entropy.ts'
+import { VirtualClock } from '../../src/adapters/memory/virtual-clock.ts'
+import { LogBroker } from '../../src/broker/log-broker.ts'
+import { newVerifySummary, verify } from '../../src/broker/verify.ts'
+import { TidemarkError } from '../../src/core/errors.ts'
+import { type Offset, toOffset } from '../../src/core/numbers.ts'
+import { decodeBatches, encodeBatch } from '../../src/core/record/index.ts'
+import type { Ports } from '../../src/ports/index.ts'
+import { Expectations } from './expectations.ts'
+import { RandomFaults } from './random-faults.ts'
+
+const TOPIC = 'simulated'
+const PARTITIONS = 2
+const PROCESSES = 2
+const WRITERS = 3
+const CALLS_PER_WRITER = 14
+const READS = 12
+const START_MS = Date.UTC(2026, 0, 1)
+/** Above it a batch goes into an object of its own. */
+const LARGE_VALUE_BYTES = 5_000
+
+/** What happened in a run, to see that it was not idle. */
+export interface RunReport {
+  readonly acknowledged: number
+  readonly unknown: number
+  readonly crashes: number
+  readonly faults: number
+  readonly records: number
+}
+
+/**
+ * One run, all of it drawn from the seed: writers, readers and a deleter against brokers that share a store,
+ * lose requests and answers, hear late of what was done, and die at any call. At the end the store is brought
+ * to rest and compared with what was promised.
+ * @throws Error that says what was promised and not kept
+ */
+export async function runWorld(seed: number, decisions?: Decisions): Promise<RunReport> {
+  const world = new World(seed, decisions)
+  return await world.run()
+}
+
+class World {
+  readonly #random: SeededEntropy
+  readonly #clock = new VirtualClock(START_MS)
+  readonly #stores: Omit<Ports, 'clock' | 'entropy'>
+  readonly #faults: RandomFaults
+  readonly #expectations = new Expectations()
+  readonly #brokers: { broker: LogBroker; process: SimulatedProcess }[] = []
+  #crashes = 0
+  #nextValue = 0
+
+  constructor(seed: number, decisions: Decisions | undefined) {
+    this.#random = new SeededEntropy(seed)
+    this.#faults = new RandomFaults(new SeededEntropy(seed ^ 0x5eed))
+    this.#stores = {
+      index: new MemoryLogIndex(decisions),
+      objects: new MemoryObjectStore(this.#clock),
+      topics: new MemoryTopicStore(),
+    }
+  }
+
+  async run(): Promise<RunReport> {
+    await this.#drive(this.#setUp())
+    this.#faults.start()
+    const writers = Array.from({ length: WRITERS }, () => this.#write())
+    await this.#drive(Promise.all([...writers, this.#read(), this.#delete()]))
+    this.#faults.stop()
+    await this.#drive(this.#comeToRest())
+    const records = await this.#drive(this.#check())
+    const { acknowledged, unknown } = this.#expectations
+    return { acknowledged, unknown, crashes: this.#crashes, faults: this.#faults.count, records }
+  }
+
+  async #setUp(): Promise<void> {
+    const configs = { 'flush.ms': String(this.#random.pick([50, 300, 2000])) }
+    const broker = new LogBroker(this.#plainPorts(), { lingerMs: 0, reportError: fail })
+    await broker.createTopic({ topic: TOPIC, partitions: PARTITIONS, configs })
+    for (let index = 0; index < PROCESSES; index += 1) this.#startProcess(index)
+  }
+
+  /** Starts a broker, and another in its place some time after it has died. */
+  #startProcess(index: number): void {
+    const process = new SimulatedProcess()
+    const clock = clockOf(process, this.#clock)
+    const across = <T extends object>(port: T, writes: readonly (keyof T)[]): T =>
+      withFaults(port, writes, this.#faults, process, this.#clock)
+    const ports: Ports = {
+      index: across(this.#stores.index, ['createHead', 'append', 'putBlock', 'trimTail', 'moveStart']),
+      objects: across(this.#stores.objects, ['put']),
+      topics: across(this.#stores.topics, ['put', 'remove']),
+      clock,
+      entropy: this.#random,
+    }
+    const broker = new LogBroker(ports, { lingerMs: this.#random.pick([0, 5]), reportError: fail })
+    broker.start()
+    this.#brokers[index] = { broker, process }
+    void process.died.then(async () => {
+      this.#crashes += 1
+      await this.#clock.sleep(this.#random.integer(1, 1_000))
+      this.#startProcess(index)
+    })
+  }
+
+  async #write(): Promise<void> {
+    for (let call = 0; call < CALLS_PER_WRITER; call += 1) {
+      await this.#clock.sleep(this.#random.integer(0, 400))
+      const { broker, process } = this.#random.pick(this.#brokers)
+      const partition = this.#random.integer(0, PARTITIONS - 1)
+      // Now and then several calls at once: they must keep their order.
+      const calls = this.#random.pick([1, 1, 3])
+      const group = Array.from({ length: calls }, () => this.#produce(broker, process, partition))
+      this.#expectations.inOrder(await Promise.all(group))
+    }
+  }
+
+  async #produce(broker: LogBroker, process: SimulatedProcess, partition: number): Promise<Offset | undefined> {
+    const values = Array.from({ length: this.#random.integer(1, 3) }, () => `value ${this.#nextValue++}`)
+    const padding = this.#random.pick([0, 0, 0, LARGE_VALUE_BYTES])
+    const records = values.map(value => ({ key: Buffer.from(value), value: Buffer.alloc(padding) }))
+    this.#expectations.sent(partition, values)
+    const batches = encodeBatch(records, { nowMs: this.#clock.nowMs() })
+    const produced = broker.produce({ topic: TOPIC, partition, batches })
+    try {
+      const result = await Promise.race([produced, process.died])
+      if (!result) {
+        this.#expectations.settled(values, 'unknown')
+        return undefined
+      }
+      this.#expectations.acknowledge(partition, result.baseOffset, values)
+      return result.baseOffset
+    } catch (error) {
+      if (!(error instanceof TidemarkError)) throw error
+      if (error.written === 'yes') throw new Error(`an error says that its records are written: ${error.message}`)
+      this.#expectations.settled(values, error.written)
+      return undefined
+    }
+  }
+
+  /** Reads here and there while others write: what was seen once must never change. */
+  async #read(): Promise<void> {
+    for (let read = 0; read < READS; read += 1) {
+      await this.#clock.sleep(this.#random.integer(0, 800))
+      const { broker, process } = this.#random.pick(this.#brokers)
+      const partition = this.#random.integer(0, PARTITIONS - 1)
+      const offset = toOffset(this.#random.integer(0, this.#expectations.highestOffset(partition)))
+      const maxBytes = this.#random.pick([1, 500, 20_000])
+      try {
+        const fetched = await Promise.race([broker.fetch({ topic: TOPIC, partition, offset, maxBytes }), process.died])
+        for (const chunk of fetched?.chunks ?? []) {
+          for (const record of decodeBatches(chunk)) {
+            this.#expectations.observe(partition, record.offset, Buffer.from(record.key!).toString())
+          }
+        }
+      } catch (error) {
+        // Refused for a moment, or below a start that has moved.
+        const isExpected = error instanceof TidemarkError && error.kafkaName !== 'CORRUPT_MESSAGE'
+        if (!isExpected) throw error
+      }
+    }
+  }
+
+  async #delete(): Promise<void> {
+    if (this.#random.fraction() < 0.5) return
+    await this.#clock.sleep(this.#random.integer(1_000, 4_000))
+    const { broker, process } = this.#random.pick(this.#brokers)
+    const partition = this.#random.integer(0, PARTITIONS - 1)
+    const beforeOffset = toOffset(this.#random.integer(0, this.#expectations.highestOffset(partition)))
+    this.#expectations.deleted(partition, beforeOffset)
+    try {
+      await Promise.race([broker.deleteRecords({ topic: TOPIC, partition, beforeOffset }), process.died])
+    } catch (error) {
+      if (!(error instanceof TidemarkError)) throw error
+    }
+  }
+
+  /** Lets everything that is still under way land, and a last broker tidy up. */
+  async #comeToRest(): Promise<void> {
+    await this.#clock.sleep(60_000)
+    const last = new LogBroker(this.#plainPorts(), { lingerMs: 0, reportError: fail })
+    last.start()
+    await last.close()
+  }
+
+  async #check(): Promise<number> {
+    const ports = this.#plainPorts()
+    const summary = newVerifySummary()
+    for await (const finding of verify(ports, summary)) {
+      if (finding.severity === 'error') throw new Error(`verify: ${finding.place}: ${finding.problem}`)
+    }
+    const broker = new LogBroker(ports, { lingerMs: 0, reportError: fail })
+    for (let partition = 0; partition < PARTITIONS; partition += 1) {
+      const { offset: start } = await broker.offsetFor({ topic: TOPIC, partition, at: 'earliest' })
+      const { offset: end } = await broker.offsetFor({ topic: TOPIC, partition, at: 'latest' })
+      const log = new Map<Offset, string>()
+      for (let offset = start!; offset < end!; ) {
+        const { chunks, nextOffset } = await broker.fetch({ topic: TOPIC, partition, offset })
+        if (nextOffset <= offset) throw new Error(`a fetch at offset ${offset} goes nowhere`)
+        for (const record of chunks.flatMap(chunk => decodeBatches(chunk))) {
+          log.set(record.offset, Buffer.from(record.key!).toString())
+        }
+        offset = nextOffset
+      }
+      this.#expectations.check(partition, start!, end!, log)
+    }
+    return summary.records
+  }
+
+  #plainPorts(): Ports {
+    return { ...this.#stores, clock: this.#clock, entropy: this.#random }
+  }
+
+  /** Lets time pass until `work` is done. */
+  async #drive<T>(work: Promise<T>): Promise<T> {
+    let isDone = false
+    const done = () => {
+      isDone = true
+    }
+    work.then(done, done)
+    await this.#clock.runUntil(() => isDone)
+    return await work
+  }
+}
+
+function fail(error: unknown): void {
+  throw error
+}
