@@ -9,13 +9,25 @@ import type { TopicSettings } from '../core/log/topic-config.ts'
 import { checkBatch, stampLogAppendTime } from '../core/record/index.ts'
 import type { Ports } from '../ports/index.ts'
 import type { CheckedRun, GroupCommit } from './group-commit.ts'
-import type { TopicDirectory } from './topic-directory.ts'
+import { type Topic, type TopicDirectory, checkPartition, hasPartition } from './topic-directory.ts'
 
-/** Checks batches on arrival and hands them to the group commit, with a limit on what is in flight. */
+/** A call that waits until it is known what topic it is for. */
+interface WaitingCall {
+  readonly request: Produce
+  readonly resolve: (produced: Promise<Produced>) => void
+  readonly reject: (error: unknown) => void
+}
+
+/**
+ * Checks batches on arrival and hands them to the group commit, with a limit on what is in flight. Calls for one
+ * partition keep the order in which they were made, so between call and hand-over nothing is awaited, and calls
+ * that must wait for their topic wait in line.
+ */
 export class Producing {
   readonly #ports: Ports
   readonly #directory: TopicDirectory
   readonly #commits: GroupCommit
+  readonly #waiting = new Map<string, WaitingCall[]>()
   #bytesInFlight = 0
   #callsInFlight = 0
   #closed: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined
@@ -26,28 +38,66 @@ export class Producing {
     this.#commits = commits
   }
 
-  async produce({ topic: name, partition, batches }: Produce): Promise<Produced> {
-    this.#admit(batches.length)
+  async produce(request: Produce): Promise<Produced> {
+    const bytes = request.batches.length
+    this.#admit(bytes)
     try {
-      const { topic, id } = await this.#directory.resolvePartition(name, partition)
-      const run = checkRun(batches, topic.settings, this.#ports.clock.nowMs())
-      const { baseOffset, head } = await this.#commits.submit(id, run)
-      return {
-        baseOffset,
-        records: run.records,
-        startOffset: head.startOffset,
-        logAppendTimeMs: topic.settings.stampsAppendTime ? run.maxTimestampMs : null,
-      }
+      return await this.#enter(request)
     } catch (error) {
       // The topic that this process knew may be gone, and another be there under its name.
       if (error instanceof TidemarkError && error.kafkaName === 'UNKNOWN_TOPIC_OR_PARTITION') {
-        this.#directory.forget(name)
+        this.#directory.forget(request.topic)
       }
       throw error
     } finally {
-      this.#bytesInFlight -= batches.length
+      this.#bytesInFlight -= bytes
       this.#callsInFlight -= 1
       if (this.#callsInFlight === 0) this.#closed?.resolve()
+    }
+  }
+
+  #enter(request: Produce): Promise<Produced> {
+    const { topic: name, partition } = request
+    const line = this.#waiting.get(name)
+    const topic = line ? undefined : this.#directory.peek(name)
+    // A partition that is not known may be new.
+    if (topic && hasPartition(topic, partition)) return this.#submit(topic, request)
+    return new Promise((resolve, reject) => {
+      const call = { request, resolve, reject }
+      if (line) {
+        line.push(call)
+        return
+      }
+      this.#waiting.set(name, [call])
+      void this.#admitLine(name)
+    })
+  }
+
+  /** Asks for the topic, and then lets all enter who have come meanwhile. */
+  async #admitLine(name: string): Promise<void> {
+    const takeLine = (): WaitingCall[] => {
+      const line = this.#waiting.get(name) ?? []
+      this.#waiting.delete(name)
+      return line
+    }
+    try {
+      const topic = await this.#directory.refresh(name)
+      for (const { request, resolve } of takeLine()) resolve(this.#submit(topic, request))
+    } catch (error) {
+      for (const { reject } of takeLine()) reject(error)
+    }
+  }
+
+  /** Runs up to the hand-over without a pause; problems come as a rejection. */
+  async #submit(topic: Topic, { partition, batches }: Produce): Promise<Produced> {
+    checkPartition(topic, partition)
+    const run = checkRun(batches, topic.settings, this.#ports.clock.nowMs())
+    const { baseOffset, head } = await this.#commits.submit({ topicId: topic.topicId, partition }, run)
+    return {
+      baseOffset,
+      records: run.records,
+      startOffset: head.startOffset,
+      logAppendTimeMs: topic.settings.stampsAppendTime ? run.maxTimestampMs : null,
     }
   }
 

@@ -52,12 +52,10 @@ export class TopicDirectory {
 
   /** @throws TidemarkError UNKNOWN_TOPIC_OR_PARTITION */
   async resolvePartition(name: string, partition: number): Promise<{ topic: Topic; id: PartitionId }> {
-    const isIn = (topic: Topic) =>
-      Number.isInteger(partition) && partition >= 0 && partition < topic.partitions
     let topic = await this.resolve(name)
     // The topic may have grown since.
-    if (!isIn(topic)) topic = await this.refresh(name)
-    if (!isIn(topic)) throw unknownPartition(topic, partition)
+    if (!hasPartition(topic, partition)) topic = await this.refresh(name)
+    checkPartition(topic, partition)
     return { topic, id: { topicId: topic.topicId, partition } }
   }
 
@@ -84,8 +82,14 @@ export function unknownTopic(name: string): TidemarkError {
   return new TidemarkError('UNKNOWN_TOPIC_OR_PARTITION', `There is no topic "${name}". Create it first.`)
 }
 
-function unknownPartition(topic: Topic, partition: number): TidemarkError {
-  return new TidemarkError(
+export function hasPartition(topic: Topic, partition: number): boolean {
+  return Number.isInteger(partition) && partition >= 0 && partition < topic.partitions
+}
+
+/** @throws TidemarkError UNKNOWN_TOPIC_OR_PARTITION */
+export function checkPartition(topic: Topic, partition: number): void {
+  if (hasPartition(topic, partition)) return
+  throw new TidemarkError(
     'UNKNOWN_TOPIC_OR_PARTITION',
     `Topic "${topic.name}" has no partition ${partition}: its partitions are 0 to ${topic.partitions - 1}.`,
   )
