@@ -26,7 +26,12 @@ export function chooseAddress(options: AddressOptions, environment: NodeJS.Proce
 export function chooseToken(options: AddressOptions, environment: NodeJS.ProcessEnv): string | null {
   // What a shell makes of "$TOKEN" when it is not set: the user wanted protection, and would get none.
   if (options.token === '') throw new UsageError('--token is empty: leave it out, or give one')
-  return options.token ?? (environment.TIDEMARK_TOKEN || null)
+  const token = options.token ?? (environment.TIDEMARK_TOKEN || null)
+  // The Authorization header ends a token at the first space, and carries nothing beyond ASCII.
+  if (token !== null && !/^[!-~]+$/.test(token)) {
+    throw new UsageError('the token may hold only ASCII letters, digits and signs, and no space')
+  }
+  return token
 }
 
 function parseBrokerUrl(text: string): string {

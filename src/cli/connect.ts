@@ -1,6 +1,8 @@
+import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import type { Broker } from '../contract/broker.ts'
 import type { HttpLogger } from '../contract/http/settings.ts'
+import type { Embedded } from '../embedded/embedded.ts'
 import type { BrokerAddress } from './broker-address.ts'
 import type { DevSettings, RunningBroker } from './commands/dev.ts'
 import { CommandFailure } from './failure.ts'
@@ -18,7 +20,7 @@ export async function connect(address: BrokerAddress, mayCreate: boolean): Promi
   return { broker: new HttpBroker(token === null ? { url } : { url, token }), close: async () => {} }
 }
 
-export async function openStore(directory: string, mayCreate: boolean) {
+export async function openStore(directory: string, mayCreate: boolean): Promise<Embedded> {
   // A mistyped directory must not look like an empty store.
   if (!mayCreate && !existsSync(directory)) {
     throw new CommandFailure(
@@ -36,13 +38,21 @@ export async function startBroker({
   token,
   insecure,
 }: DevSettings): Promise<RunningBroker> {
-  const [{ createHttpApp }, { startHttpServer }] = await Promise.all([
+  const [{ openEmbedded }, { createHttpApp }, { UrlSigner }, { startHttpServer }] = await Promise.all([
+    import('../embedded/embedded.ts'),
     import('../contract/http/app.ts'),
+    import('../contract/http/signed-url.ts'),
     import('../embedded/http-server.ts'),
   ])
-  const store = await openStore(directory, true)
+  // A secret for this run alone: who was told where bytes lie asks again after a restart.
+  const signer = new UrlSigner({ secret: randomBytes(32) })
+  const store = await openEmbedded({
+    directory,
+    locator: { locate: async (key, position, bytes) => signer.sign(key, position, bytes, Date.now()) },
+  })
   try {
-    const app = createHttpApp({ broker: store.broker, logger }, token === null ? {} : { token })
+    const objects = { signer, get: store.objects.get.bind(store.objects) }
+    const app = createHttpApp({ broker: store.broker, objects, logger }, token === null ? {} : { token })
     const server = await startHttpServer(app, { ...listen, insecure })
     return {
       url: server.url,

@@ -78,7 +78,9 @@ test('options name the broker before variables do', () => {
   })
   expect(chooseAddress({ broker: 'localhost:8082' }, {})).toMatchObject({ url: 'http://localhost:8082' })
   expect(chooseAddress({ dir: 'd' }, environment)).toEqual({ directory: 'd' })
-  expect(() => chooseAddress({ token: '' }, {})).toThrow(UsageError)
+  for (const token of ['', 'two words', 'größe']) {
+    expect(() => chooseAddress({ token }, {})).toThrow(UsageError)
+  }
   expect(() => chooseAddress({ broker: 'http://' }, {})).toThrow(UsageError)
 })
 

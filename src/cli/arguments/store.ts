@@ -72,7 +72,7 @@ export function addVerify(program: Command, session: Session): void {
       ])
       const store = await openStore(options.dir, false)
       try {
-        session.exitCode = await verify(store.verify(), session.terminal)
+        session.exitCode = await verify(store, session.terminal)
       } finally {
         await store.close()
       }

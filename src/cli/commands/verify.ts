@@ -1,26 +1,32 @@
+import type { Embedded } from '../../embedded/embedded.ts'
 import { EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK } from '../failure.ts'
-import { plural } from '../quantities.ts'
+import { formatBytes, plural } from '../quantities.ts'
 import { note, type Terminal, write } from '../terminal.ts'
 
-/** What is wrong, or worth knowing, at one place of the store. */
-export interface Finding {
-  severity: 'error' | 'orphan' | 'info'
-  place: string
-  problem: string
-}
-
-/** Prints what a check of the whole store finds. Orphans cost space and nothing else: they are no errors. */
-export async function verify(findings: AsyncIterable<Finding>, terminal: Terminal): Promise<number> {
-  const counts = { error: 0, orphan: 0, info: 0 }
+/**
+ * Prints what a check of the whole store finds. What nothing points at (orphaned by a crash or a deletion)
+ * takes space and does no harm: it is told and is no failure.
+ */
+export async function verify(store: Pick<Embedded, 'verify'>, terminal: Terminal): Promise<number> {
+  const { findings, summary } = store.verify()
+  let errors = 0
+  let leftovers = 0
   for await (const { severity, place, problem } of findings) {
-    counts[severity]++
-    await write(terminal, `${severity.padEnd('orphan'.length)}  ${place}  ${problem}\n`)
+    if (severity === 'error') errors++
+    else leftovers++
+    await write(terminal, `${severity}: ${place}: ${problem}\n`)
     if (terminal.interrupted.aborted) {
       note(terminal, 'interrupted: the rest was not checked')
       return EXIT_INTERRUPTED
     }
   }
-  const verdict = counts.error === 0 ? 'the store is sound' : 'the store is damaged'
-  note(terminal, `${verdict}: ${plural(counts.error, 'error')}, ${plural(counts.orphan, 'orphan')}`)
-  return counts.error === 0 ? EXIT_OK : EXIT_FAILURE
+  const { topics, partitions, records, bytes, objects, orphanBytes } = summary
+  note(
+    terminal,
+    `checked ${plural(topics, 'topic')}, ${plural(partitions, 'partition')}, ${plural(records, 'record')}, ` +
+      `${formatBytes(bytes)} of batches, ${plural(objects, 'object')}`,
+  )
+  if (leftovers > 0) note(terminal, `${plural(leftovers, 'leftover')}, ${formatBytes(orphanBytes)}: no harm`)
+  note(terminal, errors === 0 ? 'the store is sound' : `the store is damaged: ${plural(errors, 'error')}`)
+  return errors === 0 ? EXIT_OK : EXIT_FAILURE
 }

@@ -1,0 +1,203 @@
+/**
+ * Kills a broker again and again while producers write, and checks that it kept every promise:
+ * `node test/e2e/kill-dev.ts [--rounds 50] [--seed N]`.
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { HttpBroker } from '../../src/client/http-broker.ts'
+import type { Broker } from '../../src/contract/broker.ts'
+import { TidemarkError } from '../../src/core/errors.ts'
+import { FETCH_BYTES_MAX } from '../../src/core/limits.ts'
+import { decodeBatches, encodeBatch } from '../../src/core/record/index.ts'
+import { type FoundRecord, ProduceLedger, recordValue, type SentRecord } from '../cli/produce-ledger.ts'
+import { seededRandom } from '../cli/seeded-random.ts'
+import { type DevProcess, runTidemark, startDev } from '../cli/tidemark-process.ts'
+
+const TOPIC = 'killed'
+const PARTITIONS = 4
+const PRODUCERS = 4
+const KILL_AFTER_MS_MAX = 400
+/** Short, so that kills meet flushes by age as well as those by number. */
+const FLUSH_MS = 50
+const PROBLEMS_SHOWN_MAX = 20
+
+interface Shape {
+  records: number
+  valueBytes: number
+}
+
+/** Inline alone, inline that soon fills a tail, and objects of several sizes. */
+const SHAPES: Shape[] = [
+  { records: 1, valueBytes: 60 },
+  { records: 1, valueBytes: 60 },
+  { records: 5, valueBytes: 200 },
+  { records: 20, valueBytes: 150 },
+  { records: 10, valueBytes: 2_000 },
+  { records: 2, valueBytes: 40_000 },
+]
+
+export interface KillRun {
+  rounds: number
+  seed: number
+  report: (line: string) => void
+}
+
+/** Answers what is wrong; nothing, if all is well. */
+export async function killRounds({ rounds, seed, report }: KillRun): Promise<string[]> {
+  const directory = await mkdtemp(join(tmpdir(), 'tidemark-kill-'))
+  const random = seededRandom(seed)
+  const ledger = new ProduceLedger()
+  const problems: string[] = []
+  report(`seed ${seed}, directory ${directory}`)
+  for (let round = 1; round <= rounds && problems.length === 0; round++) {
+    const dev = await startDev(directory)
+    try {
+      const broker = new HttpBroker({ url: dev.url })
+      if (round === 1) await createTopic(broker)
+      const log = await readLog(broker)
+      problems.push(...ledger.check(log))
+      // Sometimes what the crash left, before anybody repairs it; sometimes beside the broker that has.
+      const verifiesCrashed = round % 2 === 0
+      if (!verifiesCrashed) problems.push(...(await verifyStore(directory)))
+      const killAfterMs = Math.round(KILL_AFTER_MS_MAX * random())
+      const calls = await produceUntilKilled({ broker, dev, killAfterMs, round, random, ledger })
+      problems.push(...calls.failedAlive)
+      if (verifiesCrashed) problems.push(...(await verifyStore(directory)))
+      report(
+        `round ${round}: found ${log.length} records, killed after ${killAfterMs} ms: ` +
+          `${calls.acknowledged} calls acknowledged, ${calls.unknown} unknown, ${calls.refused} refused` +
+          `${problems.length > 0 ? ', PROBLEMS' : ''}`,
+      )
+    } finally {
+      await dev.end('SIGKILL')
+    }
+  }
+  if (problems.length === 0) problems.push(...(await endCleanly(directory, ledger, report)))
+  // Kept otherwise, to be looked at.
+  if (problems.length === 0) await rm(directory, { recursive: true })
+  return problems
+}
+
+async function createTopic(broker: Broker): Promise<void> {
+  await broker.createTopic({
+    topic: TOPIC,
+    partitions: PARTITIONS,
+    configs: { 'flush.ms': String(FLUSH_MS) },
+  })
+}
+
+interface Calls {
+  acknowledged: number
+  unknown: number
+  refused: number
+  /** Failures that nothing excuses: the broker was alive. */
+  failedAlive: string[]
+}
+
+async function produceUntilKilled(run: {
+  broker: Broker
+  dev: DevProcess
+  killAfterMs: number
+  round: number
+  random: () => number
+  ledger: ProduceLedger
+}): Promise<Calls> {
+  const { broker, dev, killAfterMs, round, random, ledger } = run
+  const calls: Calls = { acknowledged: 0, unknown: 0, refused: 0, failedAlive: [] }
+  let isKilled = false
+
+  const produceOnce = async (name: string) => {
+    const { records, valueBytes } = SHAPES[Math.floor(random() * SHAPES.length)]!
+    const partition = Math.floor(random() * PARTITIONS)
+    const sent: SentRecord[] = Array.from({ length: records }, (_, index) => ({
+      id: `${name}-${index}`,
+      partition,
+    }))
+    const values = sent.map(({ id }) => ({ value: recordValue(id, valueBytes) }))
+    try {
+      const batches = encodeBatch(values, { nowMs: Date.now() })
+      const { baseOffset } = await broker.produce({ topic: TOPIC, partition, batches })
+      ledger.acknowledged(sent, baseOffset)
+      calls.acknowledged++
+    } catch (error) {
+      const isRefused = error instanceof TidemarkError && error.written === 'no'
+      if (isRefused) ledger.refused(sent)
+      else ledger.outcomeUnknown(sent)
+      calls[isRefused ? 'refused' : 'unknown']++
+      if (!isKilled) calls.failedAlive.push(`round ${round}: a broker that was alive answered ${error}`)
+    }
+  }
+  const produceOn = async (producer: number) => {
+    for (let call = 0; !isKilled; call++) await produceOnce(`${round}-${producer}-${call}`)
+  }
+  const kill = async () => {
+    await sleep(killAfterMs)
+    isKilled = true
+    await dev.end('SIGKILL')
+  }
+  await Promise.all([kill(), ...Array.from({ length: PRODUCERS }, (_, producer) => produceOn(producer))])
+  return calls
+}
+
+async function readLog(broker: Broker): Promise<FoundRecord[]> {
+  const { offsets } = await broker.describeTopic(TOPIC)
+  const partitions = await Promise.all(
+    offsets.map(async ({ partition, startOffset, endOffset }) => {
+      const found: FoundRecord[] = []
+      for (let offset = startOffset; offset < endOffset; ) {
+        const fetched = await broker.fetch({ topic: TOPIC, partition, offset, maxBytes: FETCH_BYTES_MAX })
+        for (const chunk of fetched.chunks) {
+          for (const record of decodeBatches(chunk)) {
+            found.push({ partition, offset: record.offset, value: record.value ?? new Uint8Array(0) })
+          }
+        }
+        if (fetched.nextOffset <= offset)
+          throw new Error(`partition ${partition} goes no further than ${offset}`)
+        offset = fetched.nextOffset
+      }
+      return found
+    }),
+  )
+  return partitions.flat()
+}
+
+async function verifyStore(directory: string): Promise<string[]> {
+  const { exitCode, stdout, stderr } = await runTidemark(['verify', '--dir', directory])
+  return exitCode === 0 ? [] : [`verify ended with ${exitCode}:`, stdout.toString(), stderr]
+}
+
+/** The last kill's recovery, then a stop as users do it. */
+async function endCleanly(
+  directory: string,
+  ledger: ProduceLedger,
+  report: (line: string) => void,
+): Promise<string[]> {
+  const dev = await startDev(directory)
+  const log = await readLog(new HttpBroker({ url: dev.url }))
+  const problems = ledger.check(log)
+  const exitCode = await dev.end('SIGTERM')
+  if (exitCode !== 0) problems.push(`dev ended with ${exitCode} after SIGTERM: ${dev.stderr()}`)
+  problems.push(...(await verifyStore(directory)))
+  report(`end: found ${log.length} records, exit code ${exitCode}`)
+  return problems
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({ options: { rounds: { type: 'string' }, seed: { type: 'string' } } })
+  const rounds = Number(values.rounds ?? 50)
+  const seed = Number(values.seed ?? Date.now() % 1_000_000)
+  const startMs = performance.now()
+  const problems = await killRounds({ rounds, seed, report: console.log })
+  for (const problem of problems.slice(0, PROBLEMS_SHOWN_MAX)) console.error(problem)
+  if (problems.length > PROBLEMS_SHOWN_MAX)
+    console.error(`… and ${problems.length - PROBLEMS_SHOWN_MAX} more`)
+  const seconds = ((performance.now() - startMs) / 1000).toFixed(1)
+  const verdict = problems.length === 0 ? 'every promise was kept' : `FAILED; repeat with --seed ${seed}`
+  console.log(`${rounds} rounds in ${seconds} s: ${verdict}`)
+  process.exitCode = problems.length === 0 ? 0 : 1
+}
+
+if (import.meta.main) await main()
