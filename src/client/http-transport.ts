@@ -128,7 +128,10 @@ function writtenBy({ method }: HttpRequest): Written {
 function encodeSegment(segment: string): string {
   // The only ones that encodeURIComponent leaves and every URL parser takes out of the path.
   if (segment === '.' || segment === '..' || segment === '') {
-    throw new TidemarkError('INVALID_TOPIC_EXCEPTION', `A topic cannot be called ${JSON.stringify(segment)}.`)
+    throw new TidemarkError(
+      'UNKNOWN_TOPIC_OR_PARTITION',
+      `No topic can be called ${JSON.stringify(segment)}.`,
+    )
   }
   return encodeURIComponent(segment)
 }

@@ -11,7 +11,9 @@ import { addRoute, answerJson, type HttpContext } from './route.ts'
 import type { Services } from './services.ts'
 import { TopicPath } from './topic-routes.ts'
 
-export const PartitionPath = TopicPath.extend({ partition: PartitionText })
+export const PartitionPath = TopicPath.extend({
+  partition: PartitionText.meta({ description: "The partition's number; the first is 0." }),
+})
 
 const FetchQuery = z.strictObject({
   offset: OffsetText.meta({ description: 'The first record that is wanted.' }),

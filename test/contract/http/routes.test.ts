@@ -1,0 +1,337 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { ProblemAnswer } from '../../../src/contract/http/problem.ts'
+import { TidemarkError } from '../../../src/core/errors.ts'
+import { BATCHES, overriding, type Served, serveBroker } from './served-broker.ts'
+
+let served: Served
+beforeAll(async () => {
+  served = await serveBroker()
+  await served.send('POST', '/topics', {
+    topic: 'orders',
+    partitions: 2,
+    configs: { 'retention.ms': 60_000 },
+  })
+})
+afterAll(() => served.close())
+
+describe('topics', () => {
+  test('are created with a Location, described, listed', async () => {
+    const created = await served.send('POST', '/topics', {
+      topic: 'a.b',
+      configs: { 'cleanup.policy': 'delete' },
+    })
+    expect(created.status).toBe(201)
+    expect(created.headers.get('location')).toBe('/topics/a.b')
+    expect(created.json).toMatchObject({
+      topic: 'a.b',
+      partitions: 1,
+      offsets: [{ partition: 0, startOffset: 0, endOffset: 0 }],
+    })
+    expect((await served.get('/topics/a.b')).json).toEqual(created.json)
+    const { topics } = (await served.get('/topics')).json
+    expect(topics.map((topic: { topic: string }) => topic.topic)).toEqual(['a.b', 'orders'])
+    expect((await served.send('DELETE', '/topics/a.b')).status).toBe(204)
+    expect((await served.get('/topics/a.b')).status).toBe(404)
+  })
+
+  test('configs may be numbers', async () => {
+    const { configs } = (await served.get('/topics/orders')).json
+    expect(configs).toContainEqual({ name: 'retention.ms', value: '60000', isDefault: false })
+  })
+
+  test.each([
+    [{ topic: 'orders' }, 409, 'TOPIC_ALREADY_EXISTS'],
+    [{ topic: '..' }, 422, 'INVALID_TOPIC_EXCEPTION'],
+    [{ topic: 'a/b' }, 422, 'INVALID_TOPIC_EXCEPTION'],
+    [{ topic: '' }, 422, 'INVALID_TOPIC_EXCEPTION'],
+    [{ topic: 'x', partitions: 0 }, 422, 'INVALID_PARTITIONS'],
+    [{ topic: 'x', configs: { nonsense: '1' } }, 422, 'INVALID_CONFIG'],
+    [{ topic: 'x', partitions: 'many' }, 400, 'INVALID_REQUEST'],
+    [{}, 400, 'INVALID_REQUEST'],
+  ])('%j is %d', async (body, status, kafkaError) => {
+    const answer = await served.send('POST', '/topics', body)
+    expect(answer.status).toBe(status)
+    expect(answer.json).toMatchObject({ kafkaError, title: kafkaError, status, written: 'no' })
+  })
+
+  test('change whole or not at all', async () => {
+    const changed = await served.send('PATCH', '/topics/orders', {
+      partitions: 3,
+      set: { 'retention.ms': 1 },
+      unset: [],
+    })
+    expect(changed.status).toBe(200)
+    expect(changed.json).toMatchObject({ partitions: 3 })
+    expect((await served.send('PATCH', '/topics/orders', { partitions: 2 })).json.kafkaError).toBe(
+      'INVALID_PARTITIONS',
+    )
+    expect((await served.send('PATCH', '/topics/orders', {})).status).toBe(400)
+    expect((await served.send('PATCH', '/topics/none', { partitions: 2 })).status).toBe(404)
+  })
+})
+
+describe('offsets', () => {
+  beforeAll(async () => {
+    await served.send('POST', '/topics', { topic: 'timed' })
+    const records = [1_000, 2_000, 3_000].map(timestampMs => ({ value: '', timestampMs }))
+    await served.send('POST', '/topics/timed/records', { records })
+  })
+
+  test.each([
+    ['earliest', { offset: 0 }],
+    ['latest', { offset: 3 }],
+    ['1500', { offset: 1, timestampMs: 2_000 }],
+    ['1970-01-01T00:00:02.5Z', { offset: 2, timestampMs: 3_000 }],
+    ['1970-01-01T01:00:02.5%2B01:00', { offset: 2, timestampMs: 3_000 }],
+    ['3001', { offset: null, timestampMs: null }],
+  ])('at=%s', async (at, expected) => {
+    const answer = await served.get(`/topics/timed/partitions/0/offsets?at=${at}`)
+    expect(answer.status).toBe(200)
+    expect(answer.json).toMatchObject(expected)
+  })
+
+  test.each(['', 'now', '-1', '1.5', '2026-07-01', '2026-07-01T12:00:00', '99999999999999999'])(
+    'at=%s is refused',
+    async at => {
+      expect((await served.get(`/topics/timed/partitions/0/offsets?at=${at}`)).status).toBe(400)
+    },
+  )
+
+  test('the oldest records can be deleted', async () => {
+    const deleted = await served.send('DELETE', '/topics/timed/partitions/0/records?before=2')
+    expect(deleted.json).toEqual({ startOffset: 2 })
+    expect((await served.get('/topics/timed/partitions/0/records?offset=1')).status).toBe(416)
+    expect((await served.send('DELETE', '/topics/timed/partitions/0/records?before=4')).status).toBe(416)
+  })
+})
+
+describe('what is no route', () => {
+  test.each(['/', '/nothing', '/topics/', '/topics/a/b', '/topics/orders/partitions/0', '/objects/'])(
+    '%s is 404',
+    async path => {
+      const answer = await served.get(path)
+      expect(answer.status).toBe(404)
+      expect(answer.headers.get('content-type')).toBe('application/problem+json')
+      expect(ProblemAnswer.parse(answer.json).kafkaError).toBe('INVALID_REQUEST')
+    },
+  )
+
+  test.each([
+    ['PUT', '/topics', 'HEAD, GET, POST'],
+    ['POST', '/topics/orders', 'HEAD, GET, PATCH, DELETE'],
+    ['GET', '/topics/orders/records', 'POST'],
+    ['DELETE', '/health', 'HEAD, GET'],
+    ['OPTIONS', '/topics', 'HEAD, GET, POST'],
+  ])('%s %s is 405', async (method, path, allow) => {
+    const answer = await served.send(method, path)
+    expect(answer.status).toBe(405)
+    expect(answer.headers.get('allow')).toBe(allow)
+    expect(answer.json).toMatchObject({ kafkaError: 'INVALID_REQUEST', status: 405 })
+  })
+
+  test('HEAD is GET without a body', async () => {
+    const answer = await served.send('HEAD', '/topics')
+    expect(answer.status).toBe(200)
+    expect(answer.bytes.length).toBe(0)
+  })
+})
+
+describe('content types', () => {
+  test.each([
+    'text/plain',
+    'application/x-www-form-urlencoded',
+    'multipart/form-data',
+    'application/octet-stream',
+    'application/jsonx',
+  ])('%s is 415', async type => {
+    const answer = await served.send('POST', '/topics/orders/records', '{"records":[{"value":""}]}', {
+      'content-type': type,
+    })
+    expect(answer.status).toBe(415)
+    expect(answer.json).toMatchObject({ kafkaError: 'INVALID_REQUEST', status: 415, written: 'no' })
+  })
+
+  test('a body in another encoding is 415', async () => {
+    const answer = await served.send('POST', '/topics', { topic: 'x' }, { 'content-encoding': 'gzip' })
+    expect(answer.status).toBe(415)
+  })
+
+  test('JSON may say its charset', async () => {
+    const answer = await served.send(
+      'POST',
+      '/topics/orders/records',
+      { records: [{ value: '' }] },
+      { 'content-type': 'Application/JSON; charset=utf-8' },
+    )
+    expect(answer.status).toBe(200)
+  })
+
+  test.each([
+    ['/topics', 'text/html', 406],
+    ['/topics', 'text/html, */*;q=0.1', 200],
+    ['/topics', 'application/*', 200],
+    ['/topics', 'application/json;q=0', 406],
+    ['/topics', BATCHES, 406],
+  ])('GET %s with Accept: %s is %d', async (path, accept, status) => {
+    expect((await served.get(path, { accept })).status).toBe(status)
+  })
+})
+
+describe('errors of the broker', () => {
+  test('have the status that HTTP has for them', async () => {
+    let error: unknown
+    await using failing = await serveBroker({
+      wrap: broker =>
+        overriding(broker, {
+          listTopics: async () => {
+            throw error
+          },
+        }),
+    })
+    for (const [name, status] of [
+      ['THROTTLING_QUOTA_EXCEEDED', 429],
+      ['KAFKA_STORAGE_ERROR', 503],
+      ['REQUEST_TIMED_OUT', 504],
+      ['TOPIC_AUTHORIZATION_FAILED', 403],
+      ['BROKER_NOT_AVAILABLE', 503],
+    ] as const) {
+      error = new TidemarkError(name, 'why', 'unknown')
+      const answer = await failing.get('/topics')
+      expect(answer.status).toBe(status)
+      expect(answer.json).toMatchObject({
+        kafkaError: name,
+        detail: 'why',
+        written: 'unknown',
+        retriable: (error as TidemarkError).retriable,
+      })
+      expect(answer.headers.get('retry-after')).toBe(status === 429 ? '1' : null)
+    }
+    expect(failing.logged).toEqual([])
+    for (error of [new TypeError('x is undefined'), 'a string', null, undefined]) {
+      const answer = await failing.get('/topics')
+      expect(answer.status).toBe(500)
+      expect(answer.json).toMatchObject({
+        kafkaError: 'UNKNOWN_SERVER_ERROR',
+        kafkaErrorNumber: -1,
+        written: 'no',
+      })
+      expect(answer.json.detail).not.toContain('undefined')
+    }
+    expect(failing.logged).toHaveLength(4)
+  })
+})
+
+describe('limits', () => {
+  const json = { 'content-type': 'application/json' }
+
+  test('a body that is too large is 413, whether it says its length or not', async () => {
+    await using small = await serveBroker({ app: { bodyBytesMax: 1_000 } })
+    const body = JSON.stringify({ topic: 'x'.repeat(2_000) })
+    expect((await small.send('POST', '/topics', body)).status).toBe(413)
+    const chunked = await fetch(`${small.url}/topics`, {
+      method: 'POST',
+      headers: json,
+      body: new Blob([body]).stream(),
+      duplex: 'half',
+    } as RequestInit)
+    expect(chunked.status).toBe(413)
+    expect(await chunked.json()).toMatchObject({ kafkaError: 'MESSAGE_TOO_LARGE', written: 'no' })
+    expect((await small.send('POST', '/topics', { topic: 'fits' })).status).toBe(201)
+  })
+
+  test('more bodies at the same time than fit into memory are 429, and later ones are taken', async () => {
+    const gate = Promise.withResolvers<void>()
+    await using small = await serveBroker({
+      app: { bodiesInFlightBytesMax: 1_500 },
+      wrap: broker =>
+        overriding(broker, {
+          createTopic: async request => {
+            await gate.promise
+            return broker.createTopic(request)
+          },
+        }),
+    })
+    const body = (topic: string) => JSON.stringify({ topic, configs: {} }).padEnd(1_000)
+    const first = small.send('POST', '/topics', body('first'))
+    await expect.poll(async () => (await small.send('POST', '/topics', body('second'))).status).toBe(429)
+    gate.resolve()
+    expect((await first).status).toBe(201)
+    expect((await small.send('POST', '/topics', body('third'))).status).toBe(201)
+  })
+})
+
+describe('documentation', () => {
+  test('has every route, with descriptions and errors', async () => {
+    const { json: document } = await served.get('/openapi.json')
+    expect(document.openapi).toBe('3.1.0')
+    const routes = Object.entries(document.paths).flatMap(([path, methods]) =>
+      Object.keys(methods as object).map(method => `${method.toUpperCase()} ${path}`),
+    )
+    expect(routes.sort()).toEqual(
+      [
+        'GET /topics',
+        'POST /topics',
+        'GET /topics/{topic}',
+        'PATCH /topics/{topic}',
+        'DELETE /topics/{topic}',
+        'POST /topics/{topic}/records',
+        'GET /topics/{topic}/partitions/{partition}/records',
+        'DELETE /topics/{topic}/partitions/{partition}/records',
+        'GET /topics/{topic}/partitions/{partition}/offsets',
+        'GET /objects/{key}',
+        'GET /health',
+        'GET /openapi.json',
+      ].sort(),
+    )
+    for (const methods of Object.values<
+      Record<
+        string,
+        {
+          summary: string
+          responses: Record<string, { description: string }>
+          parameters?: { description?: string; name: string }[]
+        }
+      >
+    >(document.paths)) {
+      for (const operation of Object.values(methods)) {
+        expect(operation.summary).not.toBe('')
+        expect(Object.keys(operation.responses)).toEqual(expect.arrayContaining(['400', '403', '406', '500']))
+        for (const { description } of Object.values(operation.responses)) expect(description).not.toBe('')
+        for (const parameter of operation.parameters ?? [])
+          expect([parameter.name, parameter.description ?? '']).not.toEqual([parameter.name, ''])
+      }
+    }
+    const references = JSON.stringify(document).matchAll(/#\/components\/schemas\/(\w+)/g)
+    for (const [, name] of references) expect(document.components.schemas).toHaveProperty(name!)
+  })
+
+  test('every error that was seen here is documented for its route', async () => {
+    const { json: document } = await served.get('/openapi.json')
+    const seen: [string, string, unknown?][] = [
+      ['post', '/topics', { topic: 'orders' }],
+      ['post', '/topics', { topic: '..' }],
+      ['get', '/topics/none'],
+      ['get', '/topics/orders/partitions/9/records?offset=0'],
+      ['get', '/topics/orders/partitions/0/records?offset=900'],
+      ['post', '/topics/none/records', { records: [{ value: '' }] }],
+      ['get', '/objects/a/b?position=0&bytes=1&expires=1&signature=x'],
+    ]
+    for (const [method, path, body] of seen) {
+      const { status } = await served.send(method.toUpperCase(), path, body)
+      expect(status).toBeGreaterThanOrEqual(400)
+      const template = path
+        .split('?')[0]!
+        .replace(/^\/topics\/\w+/, '/topics/{topic}')
+        .replace(/partitions\/\d/, 'partitions/{partition}')
+        .replace(/objects\/.*/, 'objects/{key}')
+      expect([template, Object.keys(document.paths[template][method].responses)]).toEqual([
+        template,
+        expect.arrayContaining([String(status)]),
+      ])
+    }
+  })
+})
+
+test('health', async () => {
+  expect((await served.get('/health')).json).toEqual({ status: 'ok' })
+})
