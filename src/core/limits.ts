@@ -26,7 +26,7 @@ export const INLINE_BYTES_MAX = 4 * KiB
 export const COMMIT_BYTES_MAX = 8 * MiB
 export const COMMIT_BATCHES_MAX = 16_384
 /** Commits whose upload may run at the same time; their index entries are written in order. */
-export const COMMITS_IN_FLIGHT_MAX = 3
+export const COMMITS_IN_FLIGHT_MAX = 4
 /** Bytes accepted and not yet acknowledged, in one process; above it a producer is told to come back. */
 export const PRODUCE_IN_FLIGHT_BYTES_MAX = 64 * MiB
 /** Calls accepted and not yet acknowledged, in one process: each costs memory beyond its bytes. */

@@ -73,8 +73,23 @@ const OWN_OBJECT = 1
 /** In an object that a flush wrote. */
 const OTHER_OBJECT = 2
 
+/**
+ * The bytes of entries that were decoded or encoded before. Entries never change, and every append and every flush
+ * writes a whole tail of them again.
+ */
+const encodedEntries = new WeakMap<IndexEntry, Uint8Array>()
+
 /** The entry as it is persisted: one binary value, compared as a whole by `contains`. */
 export function encodeEntry(entry: IndexEntry): Uint8Array {
+  let bytes = encodedEntries.get(entry)
+  if (!bytes) {
+    bytes = writeEntry(entry)
+    encodedEntries.set(entry, bytes)
+  }
+  return bytes
+}
+
+function writeEntry(entry: IndexEntry): Uint8Array {
   const { place } = entry
   const isOwn = place.kind === 'object' && place.object === entry.id
   const writer = new ByteWriter()
@@ -84,8 +99,7 @@ export function encodeEntry(entry: IndexEntry): Uint8Array {
     // -1 says that there is no timestamp.
     .number(entry.maxTimestampMs + 1)
     .number(entry.createdMs)
-    .number(entry.marks.length)
-  for (const mark of entry.marks) writer.number(mark.records).number(mark.bytes)
+    .block(encodeMarks(entry.marks))
   if (place.kind === 'inline') return writer.block(place.payload).finish()
   if (!isOwn) writer.id(place.object)
   return writer.number(place.position).number(entry.bytes).finish()
@@ -93,24 +107,63 @@ export function encodeEntry(entry: IndexEntry): Uint8Array {
 
 /** @throws RangeError when the bytes are no entry */
 export function decodeEntry(bytes: Uint8Array): IndexEntry {
-  const reader = new ByteReader(bytes)
+  const entry = readEntry(bytes)
+  encodedEntries.set(entry, bytes)
+  return entry
+}
+
+function readEntry(encoded: Uint8Array): IndexEntry {
+  const reader = new ByteReader(encoded)
   const kind = reader.byte()
   const id = reader.id()
   const records = reader.number()
   const maxTimestampMs = reader.number() - 1
   const createdMs = reader.number()
-  const marks = Array.from({ length: reader.number() }, () => ({
-    records: reader.number(),
-    bytes: reader.number(),
-  }))
-  const shared = { id, records, maxTimestampMs, createdMs, marks }
+  const marks = reader.block()
+  let place: IndexEntry['place']
+  let bytes: number
   if (kind === INLINE) {
     const payload = reader.block()
-    return { ...shared, bytes: payload.length, place: { kind: 'inline', payload } }
-  }
-  if (kind !== OWN_OBJECT && kind !== OTHER_OBJECT)
+    place = { kind: 'inline', payload }
+    bytes = payload.length
+  } else if (kind === OWN_OBJECT || kind === OTHER_OBJECT) {
+    const object = kind === OWN_OBJECT ? id : reader.id()
+    place = { kind: 'object', object, position: toPosition(reader.number()) }
+    bytes = reader.number()
+  } else {
     throw new RangeError(`an entry of kind ${kind} is not known`)
-  const object = kind === OWN_OBJECT ? id : reader.id()
-  const position = toPosition(reader.number())
-  return { ...shared, bytes: reader.number(), place: { kind: 'object', object, position } }
+  }
+  return {
+    id,
+    records,
+    bytes,
+    maxTimestampMs,
+    createdMs,
+    place,
+    // A read needs the marks of one entry or two, and there are many in a tail.
+    get marks() {
+      return decodeMarks(marks)
+    },
+  }
+}
+
+function encodeMarks(marks: readonly Mark[]): Uint8Array {
+  const writer = new ByteWriter()
+  let before: Mark = { records: 0, bytes: 0 }
+  for (const mark of marks) {
+    writer.number(mark.records - before.records).number(mark.bytes - before.bytes)
+    before = mark
+  }
+  return writer.finish()
+}
+
+function decodeMarks(bytes: Uint8Array): Mark[] {
+  const reader = new ByteReader(bytes)
+  const marks: Mark[] = []
+  let before: Mark = { records: 0, bytes: 0 }
+  while (!reader.isAtEnd) {
+    before = { records: before.records + reader.number(), bytes: before.bytes + reader.number() }
+    marks.push(before)
+  }
+  return marks
 }

@@ -69,8 +69,10 @@ function planEntry(
     const { payload } = entry.place
     return { kind: 'inline', payload, bytes: payload.length, baseOffset, records: entry.records }
   }
-  const start = lastMarkAtOrBelow(entry, from - baseOffset)
-  const stop = planStop(entry, from - baseOffset, maxBytes, end)
+  const firstRecord = from - baseOffset
+  const marks = firstRecord > 0 || entry.bytes > maxBytes ? entry.marks : []
+  const start = marks.findLast(mark => mark.records <= firstRecord) ?? { records: 0, bytes: 0 }
+  const stop = planStop(entry, marks, firstRecord, maxBytes, end)
   return {
     kind: 'object',
     object: entry.place.object,
@@ -84,19 +86,16 @@ function planEntry(
 /** `maxBytes` count from the first mark at or above the first wanted record, since what lies before is dropped. */
 function planStop(
   entry: IndexEntry,
+  marks: readonly Mark[],
   firstRecord: number,
   maxBytes: number,
   end: RangeEnd,
 ): { records: number | undefined; bytes: number } {
   const whole = { records: entry.records, bytes: entry.bytes }
-  const from = firstRecord <= 0 ? 0 : entry.marks.find(mark => mark.records >= firstRecord)?.bytes
+  const from = firstRecord <= 0 ? 0 : marks.find(mark => mark.records >= firstRecord)?.bytes
   if (from === undefined || entry.bytes - from <= maxBytes) return whole
   if (end === 'byte') return { records: undefined, bytes: from + maxBytes }
-  return entry.marks.find(mark => mark.bytes - from >= maxBytes) ?? whole
-}
-
-function lastMarkAtOrBelow(entry: IndexEntry, records: number): Mark {
-  return entry.marks.findLast(mark => mark.records <= records) ?? { records: 0, bytes: 0 }
+  return marks.find(mark => mark.bytes - from >= maxBytes) ?? whole
 }
 
 /** Entries that a flush put side by side are read in one go. */
