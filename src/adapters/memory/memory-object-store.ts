@@ -16,7 +16,9 @@ export class MemoryObjectStore implements ObjectStore {
   }
 
   async get(key: string, position: Position, bytes: number): Promise<Uint8Array | undefined> {
-    return this.#objects.get(key)?.bytes.slice(position, position + bytes)
+    const object = this.#objects.get(key)
+    // A Buffer's own slice would be a view of what is stored.
+    return object && Uint8Array.prototype.slice.call(object.bytes, position, position + bytes)
   }
 
   async *list(): AsyncGenerator<ObjectInfo> {

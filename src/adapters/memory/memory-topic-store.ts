@@ -5,12 +5,12 @@ export class MemoryTopicStore implements TopicStore {
   readonly #items = new Map<string, TopicItem>()
 
   async get(name: string): Promise<TopicItem | undefined> {
-    return this.#items.get(name)
+    return structuredClone(this.#items.get(name))
   }
 
   async *list(): AsyncGenerator<TopicItem> {
     const byName = (left: TopicItem, right: TopicItem) => (left.name < right.name ? -1 : 1)
-    yield* [...this.#items.values()].sort(byName)
+    yield* structuredClone([...this.#items.values()].sort(byName))
   }
 
   async put(item: TopicItem, expected: string | undefined): Promise<boolean> {
