@@ -1,0 +1,21 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { openLocalStore } from '../../../src/adapters/local/local-store.ts'
+import { describeLogIndex } from '../../conformance/log-index.ts'
+import { describeObjectStore } from '../../conformance/object-store.ts'
+import { describeTopicStore } from '../../conformance/topic-store.ts'
+
+async function openFresh() {
+  const directory = await mkdtemp(join(tmpdir(), 'tidemark-conformance-'))
+  const store = await openLocalStore(directory)
+  const close = async () => {
+    await store.close()
+    await rm(directory, { recursive: true })
+  }
+  return { ...store, close }
+}
+
+describeLogIndex('local', openFresh)
+describeObjectStore('local', openFresh)
+describeTopicStore('local', openFresh)

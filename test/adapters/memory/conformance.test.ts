@@ -1,0 +1,13 @@
+import { MemoryLogIndex } from '../../../src/adapters/memory/memory-log-index.ts'
+import { MemoryObjectStore } from '../../../src/adapters/memory/memory-object-store.ts'
+import { MemoryTopicStore } from '../../../src/adapters/memory/memory-topic-store.ts'
+import { VirtualClock } from '../../../src/adapters/memory/virtual-clock.ts'
+import { describeLogIndex } from '../../conformance/log-index.ts'
+import { describeObjectStore } from '../../conformance/object-store.ts'
+import { describeTopicStore } from '../../conformance/topic-store.ts'
+
+const close = async () => {}
+
+describeLogIndex('memory', async () => ({ index: new MemoryLogIndex(), close }))
+describeObjectStore('memory', async () => ({ objects: new MemoryObjectStore(new VirtualClock(0)), close }))
+describeTopicStore('memory', async () => ({ topics: new MemoryTopicStore(), close }))

@@ -1,0 +1,200 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { toPosition } from '../../src/core/numbers.ts'
+import { segmentKey } from '../../src/core/storage-layout.ts'
+import type { ObjectInfo, ObjectStore } from '../../src/ports/object-store.ts'
+import { freshId } from './samples.ts'
+
+export interface OpenedObjectStore {
+  readonly objects: ObjectStore
+  close(): Promise<void>
+}
+
+const MiB = 1024 * 1024
+
+/** What every ObjectStore promises. The store is opened once, and need not be empty nor used by nobody else. */
+export function describeObjectStore(name: string, open: () => Promise<OpenedObjectStore>): void {
+  describe(`${name} as an object store`, () => {
+    let opened: OpenedObjectStore
+    let objects: ObjectStore
+
+    beforeAll(async () => {
+      opened = await open()
+      objects = opened.objects
+    })
+    afterAll(async () => {
+      await opened.close()
+    })
+
+    const freshKey = () => segmentKey(freshId())
+
+    async function get(key: string, position: number, bytes: number): Promise<Buffer | undefined> {
+      const found = await objects.get(key, toPosition(position), bytes)
+      return found && Buffer.from(found)
+    }
+
+    async function stored(chunks: readonly Uint8Array[]): Promise<string> {
+      const key = freshKey()
+      await objects.put(key, chunks)
+      return key
+    }
+
+    async function listed(): Promise<Map<string, ObjectInfo>> {
+      const found = new Map<string, ObjectInfo>()
+      for await (const info of objects.list()) {
+        expect(found.has(info.key)).toBe(false)
+        found.set(info.key, info)
+      }
+      return found
+    }
+
+    test('gives back the chunks one after the other', async () => {
+      const key = await stored([Buffer.from('low '), Buffer.from('tide '), Buffer.from('mark')])
+      expect((await get(key, 0, 13))?.toString()).toBe('low tide mark')
+    })
+
+    test('reads ranges at the beginning, in the middle and at the end', async () => {
+      const key = await stored([Buffer.from('0123456789')])
+      expect((await get(key, 0, 1))?.toString()).toBe('0')
+      expect((await get(key, 3, 4))?.toString()).toBe('3456')
+      expect((await get(key, 9, 1))?.toString()).toBe('9')
+    })
+
+    test('gives fewer bytes where the object ends before', async () => {
+      const key = await stored([Buffer.from('0123456789')])
+      expect((await get(key, 0, 1_000))?.toString()).toBe('0123456789')
+      expect((await get(key, 8, 5))?.toString()).toBe('89')
+      expect((await get(key, 10, 5))?.toString()).toBe('')
+      expect((await get(key, 1_000, 5))?.toString()).toBe('')
+    })
+
+    test('tells that there is no such object', async () => {
+      expect(await get(freshKey(), 0, 10)).toBeUndefined()
+    })
+
+    test('finds an object that was looked for in vain before', async () => {
+      const key = freshKey()
+      expect(await get(key, 0, 10)).toBeUndefined()
+      await objects.put(key, [Buffer.from('now')])
+      expect((await get(key, 0, 10))?.toString()).toBe('now')
+    })
+
+    test('takes the same bytes under the same key again', async () => {
+      const key = freshKey()
+      const chunks = [Buffer.from('once '), Buffer.from('only')]
+      await objects.put(key, chunks)
+      await objects.put(key, chunks)
+      expect((await get(key, 0, 100))?.toString()).toBe('once only')
+    })
+
+    test('takes the same object from many at once', async () => {
+      const key = freshKey()
+      const chunk = randomBytes(100_000)
+      await Promise.all(Array.from({ length: 8 }, () => objects.put(key, [chunk])))
+      expect((await get(key, 0, 200_000))?.equals(chunk)).toBe(true)
+    })
+
+    test('takes chunks that are empty, and objects made of nothing', async () => {
+      const empty = new Uint8Array(0)
+      const key = await stored([empty, Buffer.from('a'), empty, empty, Buffer.from('b'), empty])
+      expect((await get(key, 0, 10))?.toString()).toBe('ab')
+      expect((await get(await stored([]), 0, 10))?.length).toBe(0)
+      expect((await get(await stored([empty]), 0, 10))?.length).toBe(0)
+    })
+
+    test('takes chunks that are views of larger memory', async () => {
+      const memory = Buffer.from('..first....second..')
+      const key = await stored([memory.subarray(2, 7), memory.subarray(11, 17)])
+      expect((await get(key, 0, 100))?.toString()).toBe('firstsecond')
+    })
+
+    test('keeps 8 MiB to the byte, and reads from anywhere in them', async () => {
+      const bytes = randomBytes(8 * MiB)
+      const key = await stored([bytes.subarray(0, 5 * MiB), bytes.subarray(5 * MiB)])
+      const whole = await get(key, 0, 8 * MiB)
+      expect(sha256(whole!)).toBe(sha256(bytes))
+      for (const position of [0, 1, 5 * MiB - 3, 5 * MiB, 8 * MiB - 100]) {
+        const range = await get(key, position, 64 * 1024)
+        expect(range?.equals(bytes.subarray(position, position + 64 * 1024))).toBe(true)
+      }
+    })
+
+    test('takes thousands of chunks', async () => {
+      const chunks = Array.from({ length: 5_000 }, (_, number) => randomBytes(1 + (number % 90)))
+      const bytes = Buffer.concat(chunks)
+      const key = await stored(chunks)
+      expect(sha256((await get(key, 0, bytes.length + 1))!)).toBe(sha256(bytes))
+    })
+
+    test('hands out memory that the caller may change', async () => {
+      const key = await stored([Buffer.from('unchanged')])
+      const first = await objects.get(key, toPosition(0), 9)
+      first!.fill(0)
+      expect((await get(key, 0, 9))?.toString()).toBe('unchanged')
+      const [left, right] = await Promise.all([
+        objects.get(key, toPosition(0), 9),
+        objects.get(key, toPosition(0), 9),
+      ])
+      left!.fill(1)
+      expect(Buffer.from(right!).toString()).toBe('unchanged')
+    })
+
+    test('does not hold on to the memory that it was given', async () => {
+      const chunk = Buffer.from('before')
+      const key = await stored([chunk])
+      chunk.fill(0)
+      expect((await get(key, 0, 6))?.toString()).toBe('before')
+    })
+
+    test('keeps many objects that are put at the same time apart', async () => {
+      const written = await Promise.all(
+        Array.from({ length: 60 }, async (_, number) => {
+          const bytes = randomBytes(number * 37)
+          return { key: await stored([bytes]), bytes }
+        }),
+      )
+      await Promise.all(
+        written.map(async ({ key, bytes }) => {
+          expect((await get(key, 0, 10_000))?.equals(bytes)).toBe(true)
+        }),
+      )
+    })
+
+    test('lists every object with its size', async () => {
+      const sizes = new Map<string, number>()
+      for (const bytes of [0, 1, 500, 70_000]) sizes.set(await stored([randomBytes(bytes)]), bytes)
+      const found = await listed()
+      for (const [key, bytes] of sizes) {
+        expect(found.get(key)).toMatchObject({ key, bytes })
+        expect(Number.isFinite(found.get(key)?.modifiedMs)).toBe(true)
+      }
+    })
+
+    test('can change while it is being listed', async () => {
+      const keys = await Promise.all(Array.from({ length: 20 }, () => stored([Buffer.from('x')])))
+      const left = new Set(keys)
+      for await (const { key } of objects.list()) {
+        if (!left.delete(key)) continue
+        await objects.remove(key)
+        await stored([Buffer.from('y')])
+      }
+      expect(left.size).toBe(0)
+    })
+
+    test('removes an object, and is no worse for removing it again', async () => {
+      const key = await stored([Buffer.from('gone')])
+      const kept = await stored([Buffer.from('kept')])
+      await objects.remove(key)
+      await objects.remove(key)
+      await objects.remove(freshKey())
+      const found = await listed()
+      expect(found.has(key)).toBe(false)
+      expect(found.has(kept)).toBe(true)
+      expect(await get(freshKey(), 0, 1)).toBeUndefined()
+    })
+  })
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex')
+}
