@@ -43,8 +43,9 @@ export class RecordReader {
   #cursors = 0
   #fetches = 0
   #recordsLeft: number
+  /** Whether the user was told of failures that have not ended. */
+  #inOutage = false
   #failure: { error: unknown } | undefined
-  #done: (() => void) | undefined
 
   constructor(broker: Broker, settings: ReaderSettings, terminal: Terminal) {
     this.#broker = broker
@@ -76,8 +77,10 @@ export class RecordReader {
       else signal.addEventListener('abort', stop)
     }
     const check = partitions === null ? undefined : this.#checkForPartitions(partitions)
+    // Fetches in flight are not waited for: nobody wants what they bring, and a broker can be slow to end them.
     await new Promise<void>(resolve => {
-      this.#done = resolve
+      if (this.#stop.signal.aborted) resolve()
+      else this.#stop.signal.addEventListener('abort', () => resolve())
       this.#pump()
     })
     clearInterval(check)
@@ -93,7 +96,6 @@ export class RecordReader {
       this.#fetches++
       void this.#step(cursor)
     }
-    if (this.#stop.signal.aborted && this.#fetches === 0) this.#done?.()
   }
 
   /** One fetch of one partition. Never rejects: the first failure ends the run. */
@@ -101,6 +103,7 @@ export class RecordReader {
     try {
       const fetched = await this.#fetch(cursor)
       if (fetched) await this.#print(cursor, fetched)
+      this.#inOutage = false
       if (cursor.stopOffset !== null && cursor.offset >= cursor.stopOffset) this.#cursors--
       else this.#ready.push(cursor)
     } catch (error) {
@@ -126,13 +129,18 @@ export class RecordReader {
             maxWaitMs: this.#waitMs(),
             signal,
           }),
-        { ...retry, signal },
+        { ...retry, signal, onRetry: error => this.#tellOutage(error) },
       )
     } catch (error) {
       if (!(error instanceof TidemarkError) || error.kafkaName !== 'OFFSET_OUT_OF_RANGE') throw error
       await this.#skipDeleted(cursor, error)
       return null
     }
+  }
+
+  #tellOutage(error: TidemarkError): void {
+    if (!this.#inOutage) note(this.#terminal, `${error.kafkaName}: ${error.message} Trying again.`)
+    this.#inOutage = true
   }
 
   /** Many partitions take turns, and none may hold up the others for long by waiting. */

@@ -1,4 +1,5 @@
 import type { Broker, TopicDescription } from '../../contract/broker.ts'
+import type { TidemarkError } from '../../core/errors.ts'
 import { DECOMPRESSED_BYTES_MAX } from '../../core/limits.ts'
 import type { CompressionName, RecordInput } from '../../core/record/index.ts'
 import { CommandFailure, describeFailure, EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK } from '../failure.ts'
@@ -33,15 +34,26 @@ export async function produce(
   const topic = await broker.describeTopic(settings.topic)
   checkPartition(settings, topic)
   const limits = batchLimits(settings, topic)
+  let isTold = false
+  const onRetry = (error: TidemarkError) => {
+    // Throttling is back-pressure and no news.
+    if (isTold || error.kafkaName === 'THROTTLING_QUOTA_EXCEEDED') return
+    isTold = true
+    note(terminal, `${error.kafkaName}: ${error.message} Trying again.`)
+  }
   const sender = new RecordSender(broker, {
     ...tuning,
+    retry: { ...tuning.retry, onRetry },
     topic: settings.topic,
     choice: new PartitionChoice(topic.partitions, settings.partition, tuning.retry.random),
     limits,
   })
   const startMs = performance.now()
   const summary = () => formatRate(sender.recordsWritten, sender.bytesWritten, performance.now() - startMs)
-  const progress = openProgress(terminal, summary)
+  const isTyped = 'isTTY' in input && input.isTTY === true
+  if (isTyped) note(terminal, 'one record a line; Ctrl-D ends')
+  // Never over what somebody is typing.
+  const progress = isTyped ? null : openProgress(terminal, summary)
 
   let readFailure: unknown
   try {
@@ -51,7 +63,7 @@ export async function produce(
   }
   // What was read before the failure is sent, so that the summary says where to go on.
   await sender.finish()
-  progress.close()
+  progress?.close()
 
   const problems = [
     ...(readFailure === undefined ? [] : describeFailure(readFailure)),
