@@ -15,7 +15,7 @@ import { advance, type Offset, toPosition } from '../core/numbers.ts'
 import { gatherSmallChunks } from '../core/segment/chunks.ts'
 import { segmentKey } from '../core/storage-layout.ts'
 import type { Ports } from '../ports/index.ts'
-import { appendEntry } from './append.ts'
+import { type AppendedEntry, appendEntry } from './append.ts'
 import { flush } from './flush.ts'
 import { retryUntil } from './retry.ts'
 
@@ -26,12 +26,16 @@ export interface CheckedRun {
   readonly batches: readonly { readonly records: number; readonly bytes: number }[]
   readonly records: number
   readonly maxTimestampMs: number
+  /** Whether the broker has set the records' timestamps (LogAppendTime). */
+  readonly isStamped: boolean
   /** The topic's flush.ms, for whoever flushes what is appended. */
   readonly flushMs: number
 }
 
 export interface Committed {
+  readonly run: CheckedRun
   readonly baseOffset: Offset
+  /** After the commit. */
   readonly head: Head
 }
 
@@ -44,6 +48,7 @@ export interface GroupCommitSettings {
 export type AppendListener = (partition: PartitionId, head: Head, flushMs: number) => void
 
 interface Waiter {
+  readonly run: CheckedRun
   readonly recordsBefore: number
   readonly resolve: (committed: Committed) => void
   readonly reject: (error: unknown) => void
@@ -67,6 +72,8 @@ class PartitionRun {
 
 interface Commit {
   readonly runs: Map<string, PartitionRun>
+  /** The one that was added to last, which is most often the next one, too. */
+  lastRun: PartitionRun | undefined
   bytes: number
   batches: number
 }
@@ -103,9 +110,8 @@ export class GroupCommit {
   submit(partition: PartitionId, run: CheckedRun): Promise<Committed> {
     return new Promise((resolve, reject) => {
       const commit = this.#roomFor(run)
-      const key = partitionKey(partition)
-      const target = getOrMake(commit.runs, key, () => new PartitionRun(partition))
-      target.waiters.push({ recordsBefore: target.records, resolve, reject })
+      const target = runOf(commit, partition)
+      target.waiters.push({ run, recordsBefore: target.records, resolve, reject })
       target.chunks.push(run.chunk)
       for (const { records, bytes } of run.batches) target.marks.add(records, bytes)
       target.records += run.records
@@ -194,7 +200,7 @@ export class GroupCommit {
     { partition, flushMs }: PartitionRun,
     entry: IndexEntry,
     deadlineMs: number,
-  ): Promise<Committed> {
+  ): Promise<AppendedEntry> {
     const known = await retryUntil(this.#ports, deadlineMs, 'no', () => this.#headBefore(state, partition))
     const { baseOffset, head } = await appendEntry(
       this.#ports,
@@ -228,6 +234,15 @@ export class GroupCommit {
   }
 }
 
+function runOf(commit: Commit, partition: PartitionId): PartitionRun {
+  const last = commit.lastRun?.partition
+  const isSame = last?.partition === partition.partition && last.topicId === partition.topicId
+  if (!isSame) {
+    commit.lastRun = getOrMake(commit.runs, partitionKey(partition), () => new PartitionRun(partition))
+  }
+  return commit.lastRun!
+}
+
 function getOrMake<T>(map: Map<string, T>, key: string, make: () => T): T {
   let value = map.get(key)
   if (value === undefined) {
@@ -242,15 +257,15 @@ function newState(): PartitionState {
 }
 
 function newCommit(): Commit {
-  return { runs: new Map(), bytes: 0, batches: 0 }
+  return { runs: new Map(), lastRun: undefined, bytes: 0, batches: 0 }
 }
 
 /** Answers everybody whose batches are in the run. */
-async function settle(run: PartitionRun, appended: Promise<Committed>): Promise<void> {
+async function settle(run: PartitionRun, appended: Promise<AppendedEntry>): Promise<void> {
   try {
     const { baseOffset, head } = await appended
     for (const waiter of run.waiters) {
-      waiter.resolve({ baseOffset: advance(baseOffset, waiter.recordsBefore), head })
+      waiter.resolve({ run: waiter.run, baseOffset: advance(baseOffset, waiter.recordsBefore), head })
     }
   } catch (error) {
     for (const waiter of run.waiters) waiter.reject(error)

@@ -13,17 +13,16 @@ import type {
   TopicDescription,
   TopicSummary,
 } from '../contract/broker.ts'
-import { TidemarkError } from '../core/errors.ts'
 import type { Offset } from '../core/numbers.ts'
 import type { Ports } from '../ports/index.ts'
 import type { ObjectLocator } from '../ports/object-locator.ts'
-import { NotApplied, OutcomeUnknown } from '../ports/outcome.ts'
 import { deleteRecords } from './delete-records.ts'
 import { Fetching } from './fetch.ts'
 import { Flusher } from './flusher.ts'
 import { GroupCommit, type GroupCommitSettings } from './group-commit.ts'
 import { offsetFor } from './offset-for.ts'
 import { Producing } from './produce.ts'
+import { asTidemarkError } from './store-errors.ts'
 import { TailWatch } from './tail-watch.ts'
 import { TopicDirectory } from './topic-directory.ts'
 import { Topics } from './topics.ts'
@@ -93,7 +92,7 @@ export class LogBroker implements Broker {
   }
 
   produce(request: Produce): Promise<Produced> {
-    return asTidemarkErrors(this.#producing.produce(request))
+    return this.#producing.produce(request)
   }
 
   fetch(request: Fetch): Promise<Fetched> {
@@ -113,16 +112,10 @@ export class LogBroker implements Broker {
   }
 }
 
-/** A store's trouble that no retry below got over, in Kafka's words. */
 async function asTidemarkErrors<T>(result: Promise<T>): Promise<T> {
   try {
     return await result
   } catch (error) {
-    if (error instanceof NotApplied || error instanceof OutcomeUnknown) {
-      const written = error instanceof NotApplied ? 'no' : 'unknown'
-      const message = `The store could not be reached (${error.message}). Try again; if it goes on, look at the store.`
-      throw new TidemarkError('KAFKA_STORAGE_ERROR', message, written, { cause: error })
-    }
-    throw error
+    throw asTidemarkError(error)
   }
 }

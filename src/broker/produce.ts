@@ -8,13 +8,14 @@ import {
 import type { TopicSettings } from '../core/log/topic-config.ts'
 import { checkBatch, stampLogAppendTime } from '../core/record/index.ts'
 import type { Ports } from '../ports/index.ts'
-import type { CheckedRun, GroupCommit } from './group-commit.ts'
-import { type Topic, type TopicDirectory, checkPartition, hasPartition } from './topic-directory.ts'
+import type { CheckedRun, Committed, GroupCommit } from './group-commit.ts'
+import { asTidemarkError } from './store-errors.ts'
+import { checkPartition, hasPartition, type Topic, type TopicDirectory } from './topic-directory.ts'
 
 /** A call that waits until it is known what topic it is for. */
 interface WaitingCall {
   readonly request: Produce
-  readonly resolve: (produced: Promise<Produced>) => void
+  readonly resolve: (committed: Promise<Committed>) => void
   readonly reject: (error: unknown) => void
 }
 
@@ -42,13 +43,19 @@ export class Producing {
     const bytes = request.batches.length
     this.#admit(bytes)
     try {
-      return await this.#enter(request)
+      const { run, head, baseOffset } = await this.#enter(request)
+      return {
+        baseOffset,
+        records: run.records,
+        startOffset: head.startOffset,
+        logAppendTimeMs: run.isStamped ? run.maxTimestampMs : null,
+      }
     } catch (error) {
       // The topic that this process knew may be gone, and another be there under its name.
       if (error instanceof TidemarkError && error.kafkaName === 'UNKNOWN_TOPIC_OR_PARTITION') {
         this.#directory.forget(request.topic)
       }
-      throw error
+      throw asTidemarkError(error)
     } finally {
       this.#bytesInFlight -= bytes
       this.#callsInFlight -= 1
@@ -56,7 +63,7 @@ export class Producing {
     }
   }
 
-  #enter(request: Produce): Promise<Produced> {
+  #enter(request: Produce): Promise<Committed> {
     const { topic: name, partition } = request
     const line = this.#waiting.get(name)
     const topic = line ? undefined : this.#directory.peek(name)
@@ -82,23 +89,23 @@ export class Producing {
     }
     try {
       const topic = await this.#directory.refresh(name)
-      for (const { request, resolve } of takeLine()) resolve(this.#submit(topic, request))
+      for (const { request, resolve, reject } of takeLine()) {
+        try {
+          resolve(this.#submit(topic, request))
+        } catch (error) {
+          reject(error)
+        }
+      }
     } catch (error) {
       for (const { reject } of takeLine()) reject(error)
     }
   }
 
-  /** Runs up to the hand-over without a pause; problems come as a rejection. */
-  async #submit(topic: Topic, { partition, batches }: Produce): Promise<Produced> {
+  /** @throws TidemarkError at once where the call cannot be taken */
+  #submit(topic: Topic, { partition, batches }: Produce): Promise<Committed> {
     checkPartition(topic, partition)
     const run = checkRun(batches, topic.settings, this.#ports.clock.nowMs())
-    const { baseOffset, head } = await this.#commits.submit({ topicId: topic.topicId, partition }, run)
-    return {
-      baseOffset,
-      records: run.records,
-      startOffset: head.startOffset,
-      logAppendTimeMs: topic.settings.stampsAppendTime ? run.maxTimestampMs : null,
-    }
+    return this.#commits.submit({ topicId: topic.topicId, partition }, run)
   }
 
   /** Takes no more, and resolves when all that was taken is settled. */
@@ -171,7 +178,14 @@ function checkRun(chunk: Uint8Array, settings: TopicSettings, nowMs: number): Ch
     records += header.recordCount
     position += header.sizeBytes
   } while (position < chunk.length)
-  return { chunk, batches, records, maxTimestampMs, flushMs: settings.flushMs }
+  return {
+    chunk,
+    batches,
+    records,
+    maxTimestampMs,
+    isStamped: settings.stampsAppendTime,
+    flushMs: settings.flushMs,
+  }
 }
 
 function fromTheFuture(timestampMs: number): TidemarkError {
