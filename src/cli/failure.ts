@@ -16,7 +16,13 @@ export class CommandFailure extends Error {
   override readonly name = 'CommandFailure'
 }
 
+/** The user does not want to wait for the end. */
+export class InterruptedError extends Error {
+  override readonly name = 'InterruptedError'
+}
+
 export function exitCodeOf(error: unknown): number {
+  if (error instanceof InterruptedError) return EXIT_INTERRUPTED
   return error instanceof UsageError ? EXIT_USAGE : EXIT_FAILURE
 }
 
@@ -25,7 +31,12 @@ export function describeFailure(error: unknown): string[] {
   if (error instanceof TidemarkError) {
     return [`tidemark: ${error.kafkaName}: ${error.message}`, ...advice(error)]
   }
-  if (error instanceof UsageError || error instanceof CommandFailure || isSystemError(error)) {
+  if (
+    error instanceof UsageError ||
+    error instanceof CommandFailure ||
+    error instanceof InterruptedError ||
+    isSystemError(error)
+  ) {
     return [`tidemark: ${error.message}`]
   }
   // Anything else is a bug of ours, and its stack is what a report needs.

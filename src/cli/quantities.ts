@@ -1,6 +1,6 @@
 const grouped = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 })
 
-export function formatCount(count: number): string {
+function formatCount(count: number): string {
   return grouped.format(count)
 }
 

@@ -1,7 +1,15 @@
 import type { Broker } from '../contract/broker.ts'
 import { type AddressOptions, chooseAddress } from './broker-address.ts'
 import { EXIT_OK } from './failure.ts'
+import { resultUntil } from './interruption.ts'
 import type { Terminal } from './terminal.ts'
+
+export interface UseSettings {
+  /** Whether a directory that does not exist becomes a store. */
+  mayCreate?: boolean
+  /** Whether the command sees to Ctrl-C; any other is abandoned then. */
+  endsByItself?: boolean
+}
 
 /** One run of the command line. */
 export class Session {
@@ -18,14 +26,16 @@ export class Session {
   async useBroker(
     options: AddressOptions,
     command: (broker: Broker) => Promise<number>,
-    settings: { mayCreate?: boolean } = {},
+    settings: UseSettings = {},
   ): Promise<void> {
     const address = chooseAddress(options, this.environment)
     // Loaded now and not above: `--help` needs neither a database nor an HTTP client.
     const { connect } = await import('./connect.ts')
-    const { broker, close } = await connect(address, settings.mayCreate ?? false)
+    const { mayCreate = false, endsByItself = false } = settings
+    const { broker, close } = await connect(address, mayCreate)
     try {
-      this.exitCode = await command(broker)
+      const exitCode = command(broker)
+      this.exitCode = await (endsByItself ? exitCode : resultUntil(exitCode, this.terminal.interrupted))
     } finally {
       await close()
     }

@@ -76,6 +76,8 @@ export function addConsume(program: Command, session: Session): void {
         exitAtEnd: options.exitAtEnd ?? false,
         format: options.json ? formatJsonLine : (options.format ?? formatValueLine),
       }
-      await session.useBroker(options, broker => consume(broker, settings, session.terminal))
+      await session.useBroker(options, broker => consume(broker, settings, session.terminal), {
+        endsByItself: true,
+      })
     })
 }

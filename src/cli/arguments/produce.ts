@@ -72,11 +72,15 @@ export function addProduce(program: Command, session: Session): void {
         compression: options.compression,
         batchRecords: options.batchRecords,
       }
-      await session.useBroker(options, broker => {
-        const fromTerminal = file === undefined || file === '-'
-        const input = fromTerminal ? session.terminal.input : createReadStream(file)
-        return produce(broker, settings, input, session.terminal)
-      })
+      await session.useBroker(
+        options,
+        broker => {
+          const fromTerminal = file === undefined || file === '-'
+          const input = fromTerminal ? session.terminal.input : createReadStream(file)
+          return produce(broker, settings, input, session.terminal)
+        },
+        { endsByItself: true },
+      )
     })
 }
 

@@ -1,6 +1,7 @@
 import type { Broker } from '../../contract/broker.ts'
 import type { FormatRecord } from '../consumed-record.ts'
 import { EXIT_INTERRUPTED, EXIT_OK } from '../failure.ts'
+import { resultUntil } from '../interruption.ts'
 import { planCursors } from '../partition-cursor.ts'
 import { RECORD_READER_DEFAULT, RecordReader } from '../record-reader.ts'
 import type { StartPlace } from '../start-place.ts'
@@ -23,8 +24,9 @@ export async function consume(
   terminal: Terminal,
   tuning = RECORD_READER_DEFAULT,
 ): Promise<number> {
-  const topic = await broker.describeTopic(settings.topic)
-  const plan = await planCursors(broker, topic, settings)
+  const { interrupted } = terminal
+  const topic = await resultUntil(broker.describeTopic(settings.topic), interrupted)
+  const plan = await resultUntil(planCursors(broker, topic, settings), interrupted)
   for (const line of plan.notes) note(terminal, line)
   const reader = new RecordReader(
     broker,
@@ -36,5 +38,5 @@ export async function consume(
   await reader.run(followsPartitions ? topic.partitions : null)
   throwIfOutputFailed(terminal)
   const isComplete = reader.isComplete || (!settings.exitAtEnd && settings.recordsMax === null)
-  return terminal.interrupted.aborted && !isComplete ? EXIT_INTERRUPTED : EXIT_OK
+  return interrupted.aborted && !isComplete ? EXIT_INTERRUPTED : EXIT_OK
 }

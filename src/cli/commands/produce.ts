@@ -3,7 +3,7 @@ import type { TidemarkError } from '../../core/errors.ts'
 import { DECOMPRESSED_BYTES_MAX } from '../../core/limits.ts'
 import type { CompressionName, RecordInput } from '../../core/record/index.ts'
 import { CommandFailure, describeFailure, EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK } from '../failure.ts'
-import { chunksUntil } from '../input.ts'
+import { itemsUntil, resultUntil } from '../interruption.ts'
 import { type LineSyntax, splitLine } from '../line-record.ts'
 import { LineSplitter } from '../line-splitter.ts'
 import { PartitionChoice } from '../partition-choice.ts'
@@ -31,7 +31,7 @@ export async function produce(
   terminal: Terminal,
   tuning = { ...SENDER_DEFAULT, retry: RETRY_DEFAULT },
 ): Promise<number> {
-  const topic = await broker.describeTopic(settings.topic)
+  const topic = await resultUntil(broker.describeTopic(settings.topic), terminal.interrupted)
   checkPartition(settings, topic)
   const limits = batchLimits(settings, topic)
   let isTold = false
@@ -92,7 +92,7 @@ async function sendLines(
     lineNumber++
     sender.add(lineNumber, { ...splitLine(line, syntax), headers, timestampMs: Date.now() })
   }
-  for await (const chunk of chunksUntil(input, interrupted)) {
+  for await (const chunk of itemsUntil(input, interrupted)) {
     for (const line of splitter.push(chunk)) {
       send(line)
       if (!sender.hasRoom) await sender.room()

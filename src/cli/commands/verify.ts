@@ -1,5 +1,6 @@
 import type { Embedded } from '../../embedded/embedded.ts'
 import { EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK } from '../failure.ts'
+import { itemsUntil } from '../interruption.ts'
 import { formatBytes, plural } from '../quantities.ts'
 import { note, type Terminal, write } from '../terminal.ts'
 
@@ -11,14 +12,14 @@ export async function verify(store: Pick<Embedded, 'verify'>, terminal: Terminal
   const { findings, summary } = store.verify()
   let errors = 0
   let leftovers = 0
-  for await (const { severity, place, problem } of findings) {
+  for await (const { severity, place, problem } of itemsUntil(findings, terminal.interrupted)) {
     if (severity === 'error') errors++
     else leftovers++
     await write(terminal, `${severity}: ${place}: ${problem}\n`)
-    if (terminal.interrupted.aborted) {
-      note(terminal, 'interrupted: the rest was not checked')
-      return EXIT_INTERRUPTED
-    }
+  }
+  if (terminal.interrupted.aborted) {
+    note(terminal, 'interrupted: the rest was not checked')
+    return EXIT_INTERRUPTED
   }
   const { topics, partitions, records, bytes, objects, orphanBytes } = summary
   note(

@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest'
+import { dev } from '../../src/cli/commands/dev.ts'
+import { fakeTerminal } from './fake-terminal.ts'
+
+const SETTINGS = {
+  directory: 'data',
+  listen: { host: '127.0.0.1', port: 8082 },
+  token: null,
+  insecure: false,
+}
+
+async function runDev(url: string, token: string | null) {
+  const terminal = fakeTerminal()
+  let closed = false
+  const start = async () => ({
+    url,
+    close: async () => {
+      closed = true
+    },
+  })
+  const done = dev(start, { ...SETTINGS, token }, terminal)
+  await expect.poll(() => terminal.printed().toString()).toContain('Ctrl-C stops it.')
+  expect(closed).toBe(false)
+  terminal.interrupt()
+  expect(await done).toBe(0)
+  expect(closed).toBe(true)
+  return terminal.printed().toString()
+}
+
+test('says where it is and what to try, and stops cleanly', async () => {
+  const printed = await runDev('http://127.0.0.1:8082', null)
+  expect(printed).toContain('listens on http://127.0.0.1:8082\n')
+  expect(printed).toContain(`${process.cwd()}/data\n`)
+  expect(printed).toContain('  tidemark topic create ')
+})
+
+test('the commands to try reach another address, and do not show the token', async () => {
+  const printed = await runDev('http://127.0.0.1:9999', 'secret')
+  expect(printed).toContain('  tidemark --broker http://127.0.0.1:9999 --token … topic create ')
+  expect(printed).not.toContain('secret')
+})
+
+test('a start that fails is passed on', async () => {
+  const start = async () => {
+    throw new Error('the port is taken')
+  }
+  await expect(dev(start, SETTINGS, fakeTerminal())).rejects.toThrow('the port is taken')
+})

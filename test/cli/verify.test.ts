@@ -1,0 +1,69 @@
+import { expect, test } from 'vitest'
+import { verify } from '../../src/cli/commands/verify.ts'
+import type { Embedded } from '../../src/embedded/embedded.ts'
+import { fakeTerminal } from './fake-terminal.ts'
+
+type Report = ReturnType<Embedded['verify']>
+type Finding = Report['findings'] extends AsyncIterable<infer T> ? T : never
+
+const SUMMARY: Report['summary'] = {
+  topics: 1,
+  partitions: 4,
+  blocks: 2,
+  entries: 20,
+  batches: 30,
+  records: 1000,
+  bytes: 50_000,
+  objects: 3,
+  orphanBytes: 700,
+}
+
+async function verifyFindings(findings: AsyncIterable<Finding>, terminal = fakeTerminal()) {
+  const store = { verify: () => ({ findings, summary: SUMMARY }) }
+  const exitCode = await verify(store, terminal)
+  return { exitCode, printed: terminal.printed().toString(), noted: terminal.noted() }
+}
+
+async function* list(...findings: Finding[]): AsyncGenerator<Finding> {
+  yield* findings
+}
+
+const leftover: Finding = { severity: 'leftover', place: 'segments/a', problem: 'nothing refers to it' }
+const damage: Finding = { severity: 'error', place: 'tides/0', problem: 'a gap before offset 7' }
+
+test('a sound store', async () => {
+  const { exitCode, printed, noted } = await verifyFindings(list())
+  expect(exitCode).toBe(0)
+  expect(printed).toBe('')
+  expect(noted).toContain('1,000 records')
+  expect(noted).toContain('the store is sound')
+})
+
+test('what nothing points at is told and is no failure', async () => {
+  const { exitCode, printed, noted } = await verifyFindings(list(leftover))
+  expect(exitCode).toBe(0)
+  expect(printed).toBe('leftover: segments/a: nothing refers to it\n')
+  expect(noted).toContain('1 leftover, 700 B: no harm')
+})
+
+test('damage is a failure', async () => {
+  const { exitCode, printed, noted } = await verifyFindings(list(leftover, damage))
+  expect(exitCode).toBe(1)
+  expect(printed).toContain('error: tides/0: a gap before offset 7\n')
+  expect(noted).toContain('the store is damaged: 1 error')
+})
+
+test('Ctrl-C ends a check that finds nothing for long', async () => {
+  const terminal = fakeTerminal()
+  async function* slow(): AsyncGenerator<Finding> {
+    yield damage
+    await new Promise(() => {})
+  }
+  const result = verifyFindings(slow(), terminal)
+  await expect.poll(() => terminal.printed().length).toBeGreaterThan(0)
+  terminal.interrupt()
+  expect(await result).toMatchObject({
+    exitCode: 130,
+    noted: expect.stringContaining('the rest was not checked'),
+  })
+})
