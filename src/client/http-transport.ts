@@ -1,5 +1,6 @@
 import { fromProblem } from '../contract/http/problem.ts'
 import { TidemarkError, type Written } from '../core/errors.ts'
+import { DeadlinePassed, withDeadline } from './deadline.ts'
 
 export interface HttpTransportSettings {
   /** Where the broker is, such as `http://127.0.0.1:9900`. */
@@ -56,21 +57,23 @@ export class HttpTransport {
    * @throws TidemarkError; an abort of the request's own signal too becomes one
    */
   async send<T>(request: HttpRequest, read: (response: Response) => Promise<T>): Promise<T> {
-    const timeout = AbortSignal.timeout(this.#timeoutMs + (request.waitMs ?? 0))
-    const signal = request.signal === undefined ? timeout : AbortSignal.any([timeout, request.signal])
+    const url = this.#urlOf(request)
+    const timeoutMs = this.#timeoutMs + (request.waitMs ?? 0)
     try {
-      const response = await fetch(this.#urlOf(request), {
-        method: request.method,
-        headers: this.#headersOf(request),
-        signal,
-        // A redirect could carry the token elsewhere, and a POST would lose its body.
-        redirect: 'error',
-        ...(request.body === undefined ? {} : { body: request.body as Uint8Array<ArrayBuffer> | string }),
+      return await withDeadline(timeoutMs, request.signal, async signal => {
+        const response = await fetch(url, {
+          method: request.method,
+          headers: this.#headersOf(request),
+          signal,
+          // A redirect could carry the token elsewhere, and a POST would lose its body.
+          redirect: 'error',
+          ...(request.body === undefined ? {} : { body: request.body as Uint8Array<ArrayBuffer> | string }),
+        })
+        if (!response.ok) throw await this.#readError(response, request)
+        return await read(response)
       })
-      if (!response.ok) throw await this.#readError(response, request)
-      return await read(response)
     } catch (error) {
-      throw error instanceof TidemarkError ? error : this.#toError(error, request, timeout.aborted)
+      throw error instanceof TidemarkError ? error : this.#toError(error, request)
     }
   }
 
@@ -105,9 +108,9 @@ export class HttpTransport {
     )
   }
 
-  #toError(error: unknown, request: HttpRequest, isTimeout: boolean): TidemarkError {
-    if (isTimeout) {
-      const message = `${this.#base} did not answer within ${this.#timeoutMs + (request.waitMs ?? 0)} ms.`
+  #toError(error: unknown, request: HttpRequest): TidemarkError {
+    if (error instanceof DeadlinePassed) {
+      const message = `${this.#base} did not answer in time: ${error.message}.`
       return new TidemarkError('REQUEST_TIMED_OUT', message, writtenBy(request), { cause: error })
     }
     const codes = codesOf(error)

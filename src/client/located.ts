@@ -4,6 +4,7 @@ import { TidemarkError } from '../core/errors.ts'
 import { READ_PARALLEL_MAX } from '../core/limits.ts'
 import { advance } from '../core/numbers.ts'
 import { batchRecordCount, batchSizeBytes, checkBatch, patchOffsets } from '../core/record/index.ts'
+import { DeadlinePassed, withDeadline } from './deadline.ts'
 
 /** Kafka's leader epoch: one log has no leaders that could change. */
 const LEADER_EPOCH = 0
@@ -52,20 +53,20 @@ async function download(
   { url, position, bytes }: Extract<LocatedRange, { url: string }>,
   { timeoutMs = TIMEOUT_DEFAULT_MS, signal }: LocatedSettings,
 ): Promise<Uint8Array> {
-  const timeout = AbortSignal.timeout(timeoutMs)
+  const headers = { range: `bytes=${position}-${position + bytes - 1}` }
   try {
-    const response = await fetch(url, {
-      headers: { range: `bytes=${position}-${position + bytes - 1}` },
-      signal: signal === undefined ? timeout : AbortSignal.any([timeout, signal]),
+    return await withDeadline(timeoutMs, signal, async signal => {
+      const response = await fetch(url, { headers, signal })
+      if (!response.ok) throw await refused(response)
+      return new Uint8Array(await response.arrayBuffer())
     })
-    if (!response.ok) throw await refused(response)
-    return new Uint8Array(await response.arrayBuffer())
   } catch (error) {
     if (error instanceof TidemarkError) throw error
     // Without the URL: who reads it in a log could read the records.
-    const [name, what] = timeout.aborted
-      ? (['REQUEST_TIMED_OUT', `did not come within ${timeoutMs} ms`] as const)
-      : (['NETWORK_EXCEPTION', 'could not be read'] as const)
+    const [name, what] =
+      error instanceof DeadlinePassed
+        ? (['REQUEST_TIMED_OUT', `did not come in time: ${error.message}`] as const)
+        : (['NETWORK_EXCEPTION', 'could not be read'] as const)
     throw new TidemarkError(name, `A located range ${what}.`, 'no', { cause: error })
   }
 }

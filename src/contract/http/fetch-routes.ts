@@ -11,6 +11,9 @@ import { addRoute, answerJson, type HttpContext } from './route.ts'
 import type { Services } from './services.ts'
 import { TopicPath } from './topic-routes.ts'
 
+/** Below this, copying chunks together costs less than sending them one by one. */
+const COPIED_BYTES_MAX = 64 * 1024
+
 export const PartitionPath = TopicPath.extend({
   partition: PartitionText.meta({ description: "The partition's number; the first is 0." }),
 })
@@ -122,21 +125,21 @@ async function whileConnected<T>(
 }
 
 function answerBatches({ startOffset, endOffset, nextOffset, chunks }: Fetched): Response {
+  const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
   const headers = {
     'content-type': BATCHES_TYPE,
-    'content-length': String(chunks.reduce((bytes, chunk) => bytes + chunk.length, 0)),
+    'content-length': String(bytes),
     [START_OFFSET_HEADER]: String(startOffset),
     [END_OFFSET_HEADER]: String(endOffset),
     [NEXT_OFFSET_HEADER]: String(nextOffset),
   }
-  return new Response(toBody(chunks), { headers })
+  if (chunks.length === 1) return new Response(chunks[0] as Uint8Array<ArrayBuffer>, { headers })
+  return new Response(bytes <= COPIED_BYTES_MAX ? Buffer.concat(chunks) : streamOf(chunks), { headers })
 }
 
-/** Chunk by chunk: one copy of up to FETCH_BYTES_MAX less for each answer. */
-function toBody(chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer> | ReadableStream {
-  if (chunks.length <= 1) return (chunks[0] ?? new Uint8Array()) as Uint8Array<ArrayBuffer>
+function streamOf(chunks: readonly Uint8Array[]): ReadableStream<Uint8Array> {
   const remaining = chunks.values()
-  return new ReadableStream<Uint8Array>({
+  return new ReadableStream({
     pull(controller) {
       const { done, value } = remaining.next()
       if (done) controller.close()

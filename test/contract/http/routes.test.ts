@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createHttpApp } from '../../../src/contract/http/app.ts'
 import { ProblemAnswer } from '../../../src/contract/http/problem.ts'
 import { TidemarkError } from '../../../src/core/errors.ts'
+import { openInMemory } from '../../../src/embedded/embedded.ts'
 import { BATCHES, overriding, type Served, serveBroker } from './served-broker.ts'
 
 let served: Served
@@ -257,6 +259,39 @@ describe('limits', () => {
     gate.resolve()
     expect((await first).status).toBe(201)
     expect((await small.send('POST', '/topics', body('third'))).status).toBe(201)
+  })
+})
+
+describe('without a server around it', () => {
+  const app = (settings = {}) =>
+    createHttpApp({ broker: openInMemory().broker, logger: { error: () => {} } }, settings)
+  const post = (headers: Record<string, string>, body: string) =>
+    new Request('http://localhost/topics', {
+      method: 'POST',
+      headers: { host: 'localhost', 'content-type': 'application/json', ...headers },
+      body,
+    })
+
+  test('requests are answered', async () => {
+    expect((await app().fetch(post({}, '{"topic":"t"}'))).status).toBe(201)
+  })
+
+  test('a length that lies does not get past the limits', async () => {
+    const body = JSON.stringify({ topic: 't' }).padEnd(2_000)
+    const small = app({ bodyBytesMax: 1_000, bodiesInFlightBytesMax: 1_000 })
+    for (const length of ['1', '-1', 'x', '1e2', '99999999999999999999', '']) {
+      expect([length, (await small.fetch(post({ 'content-length': length }, body))).status]).toEqual([
+        length,
+        413,
+      ])
+    }
+    expect((await small.fetch(post({}, '{"topic":"t"}'))).status).toBe(201)
+  })
+
+  test('any Host is taken where that was set, and none where it was not', async () => {
+    const from = (host: string) => new Request('http://localhost/topics', { headers: { host } })
+    expect((await app({ allowedHosts: 'any' }).fetch(from('api.example.test'))).status).toBe(200)
+    expect((await app().fetch(from('api.example.test'))).status).toBe(403)
   })
 })
 
