@@ -54,6 +54,7 @@ export function blockKey(baseOffset: Offset): string {
 
 /** @throws RangeError when the key is not a block's */
 export function parseBlockKey(key: string): Offset {
-  if (!key.startsWith(BLOCK_PREFIX)) throw new RangeError(`${key} is not the key of a block`)
-  return toOffset(Number(key.slice(BLOCK_PREFIX.length)))
+  const match = /^block#(\d{16})$/.exec(key)
+  if (!match) throw new RangeError(`${key} is not the key of a block`)
+  return toOffset(Number(match[1]))
 }
