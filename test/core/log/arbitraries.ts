@@ -1,0 +1,129 @@
+import fc from 'fast-check'
+import type { Block } from '../../../src/core/log/block.ts'
+import { countRecords, type IndexEntry, type Mark } from '../../../src/core/log/entry.ts'
+import type { Head } from '../../../src/core/log/head.ts'
+import { toOffset, toPosition } from '../../../src/core/numbers.ts'
+
+export const id = fc
+  .uint8Array({ minLength: 16, maxLength: 16 })
+  .map(bytes => Buffer.from(bytes).toString('hex'))
+
+/** Often small, sometimes as large as it can be without sums that are no safe integers. */
+const size = fc.oneof(fc.integer({ min: 1, max: 300 }), fc.integer({ min: 1, max: 2 ** 44 }))
+const timeMs = fc.oneof(
+  fc.constant(-1),
+  fc.integer({ min: 0, max: 2 ** 41 }),
+  fc.constant(Number.MAX_SAFE_INTEGER - 1),
+)
+
+/** Marks as a writer makes them: ascending in both, inside the run. */
+const marksInside = (records: number, bytes: number): fc.Arbitrary<Mark[]> =>
+  fc.array(fc.tuple(fc.nat({ max: records }), fc.nat({ max: bytes })), { maxLength: 6 }).map(pairs => {
+    const recordCounts = pairs.map(([count]) => count).sort((left, right) => left - right)
+    const byteCounts = pairs.map(([, count]) => count).sort((left, right) => left - right)
+    return recordCounts.map((count, at) => ({ records: count, bytes: byteCounts[at]! }))
+  })
+
+const shared = { id, maxTimestampMs: timeMs, createdMs: fc.nat({ max: Number.MAX_SAFE_INTEGER }) }
+
+export const inlineEntry: fc.Arbitrary<IndexEntry> = fc
+  .record({
+    ...shared,
+    records: fc.integer({ min: 1, max: 1000 }),
+    payload: fc.uint8Array({ maxLength: 600 }),
+  })
+  .map(({ payload, ...rest }) => ({
+    ...rest,
+    bytes: payload.length,
+    place: { kind: 'inline', payload },
+    marks: [],
+  }))
+
+export const objectEntry: fc.Arbitrary<IndexEntry> = fc
+  .record({
+    ...shared,
+    records: size,
+    bytes: size,
+    object: fc.option(id),
+    position: fc.nat({ max: 2 ** 45 }),
+  })
+  .chain(({ object, position, ...rest }) =>
+    marksInside(rest.records, rest.bytes).map(marks => ({
+      ...rest,
+      place: { kind: 'object' as const, object: object ?? rest.id, position: toPosition(position) },
+      marks,
+    })),
+  )
+
+export const entry = fc.oneof(inlineEntry, objectEntry)
+
+const summary = fc.record({ bytes: fc.nat({ max: 2 ** 50 }), maxTimestampMs: timeMs })
+
+/** A head whose numbers add up. */
+export const head: fc.Arbitrary<Head> = fc
+  .record({
+    tailOffset: fc.nat({ max: 2 ** 45 }),
+    tail: fc.uniqueArray(entry, { maxLength: 24, selector: item => item.id }),
+    start: fc.double({ min: 0, max: 1, noNaN: true }),
+    flushed: summary,
+  })
+  .map(({ tailOffset, tail, start, flushed }) => {
+    const nextOffset = tailOffset + countRecords(tail)
+    return {
+      startOffset: toOffset(Math.floor(start * nextOffset)),
+      tailOffset: toOffset(tailOffset),
+      nextOffset: toOffset(nextOffset),
+      tail,
+      flushed,
+    }
+  })
+
+export const block: fc.Arbitrary<Block> = fc.record({
+  baseOffset: fc.nat({ max: 2 ** 50 }).map(toOffset),
+  entries: fc.array(objectEntry, { minLength: 1, maxLength: 20 }),
+  summary,
+})
+
+/** An entry of known fields, for tests that go by example. */
+export function exampleEntry(number: number, overrides: Partial<IndexEntry> = {}): IndexEntry {
+  const payload = Uint8Array.from({ length: 100 }, (_, at) => (number + at) % 256)
+  return {
+    id: number.toString(16).padStart(32, '0'),
+    records: 1,
+    bytes: payload.length,
+    maxTimestampMs: 1_000 + number,
+    createdMs: 10_000,
+    place: { kind: 'inline', payload },
+    marks: [],
+    ...overrides,
+  }
+}
+
+export function exampleObjectEntry(number: number, overrides: Partial<IndexEntry> = {}): IndexEntry {
+  const { id: entryId } = exampleEntry(number)
+  return exampleEntry(number, {
+    place: { kind: 'object', object: entryId, position: toPosition(0) },
+    ...overrides,
+  })
+}
+
+/** A head with this tail, beginning at `tailOffset`. */
+export function exampleHead(tail: readonly IndexEntry[], tailOffset = 0): Head {
+  return {
+    startOffset: toOffset(0),
+    tailOffset: toOffset(tailOffset),
+    nextOffset: toOffset(tailOffset + countRecords(tail)),
+    tail,
+    flushed: { bytes: 0, maxTimestampMs: -1 },
+  }
+}
+
+/** With every payload as a plain array, so that a view and what it was made of are equal. */
+export function plainEntry(item: IndexEntry): IndexEntry {
+  if (item.place.kind === 'object') return item
+  return { ...item, place: { kind: 'inline', payload: Uint8Array.from(item.place.payload) } }
+}
+
+export function plainHead(item: Head): Head {
+  return { ...item, tail: item.tail.map(plainEntry) }
+}
