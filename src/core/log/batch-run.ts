@@ -1,4 +1,4 @@
-import { MARK_INTERVAL_BYTES } from '../limits.ts'
+import { BATCH_BYTES_MAX, MARK_INTERVAL_BYTES } from '../limits.ts'
 import { advance, type Offset, toOffset } from '../numbers.ts'
 import { batchRecordCount, batchSizeBytes, checkBatch, patchOffsets } from '../record/index.ts'
 import type { Mark } from './entry.ts'
@@ -62,8 +62,9 @@ export function cutRun(bytes: Uint8Array, baseOffset: Offset, wanted: Wanted): C
   while (position < bytes.length) {
     const isHeaderCut = bytes.length - position < BATCH_HEADER_BYTES
     const size = isHeaderCut ? BATCH_HEADER_BYTES : batchSizeBytes(bytes, position)
-    // A size that cannot be is damage: the check names it, and the loop must go forward.
-    if (size < BATCH_HEADER_BYTES) checkBatch(bytes, position)
+    // A size that cannot be is damage: the check names it. Believed, a small one would keep the loop from going
+    // forward, and a large one would have the caller read that much.
+    if (size < BATCH_HEADER_BYTES || size > BATCH_BYTES_MAX) checkBatch(bytes, position)
     if (isHeaderCut || position + size > bytes.length) {
       neededBytes = position + size
       break
