@@ -1,0 +1,52 @@
+import { expect, test } from 'vitest'
+import * as limits from '../../src/core/limits.ts'
+import { encodeEntry } from '../../src/core/log/entry.ts'
+import { toPosition } from '../../src/core/numbers.ts'
+
+const entries = Object.entries(limits) as [string, number][]
+
+test('every limit is a positive whole number', () => {
+  expect(entries.length).toBeGreaterThan(20)
+  for (const [name, limit] of entries) {
+    expect([name, Number.isSafeInteger(limit) && limit > 0]).toEqual([name, true])
+  }
+})
+
+test('every limit says its unit: what it counts, bytes or milliseconds', () => {
+  const units = [
+    'BYTES',
+    'MS',
+    'RECORDS',
+    'BATCHES',
+    'COMMITS',
+    'CALLS',
+    'ENTRIES',
+    'PARTITIONS',
+    'CHARACTERS',
+  ]
+  const parallel = ['READ_PARALLEL_MAX', 'COMMITS_IN_FLIGHT_MAX']
+  for (const [name] of entries) {
+    expect([name, parallel.includes(name) || units.some(unit => name.includes(unit))]).toEqual([name, true])
+  }
+})
+
+test('an object entry is small: a head at its soft limit stays under 1 KB, what one write unit pays for', () => {
+  const id = 'ab'.repeat(16)
+  const entry = encodeEntry({
+    id,
+    records: 10_000,
+    bytes: limits.MARK_INTERVAL_BYTES,
+    maxTimestampMs: 2 ** 41,
+    createdMs: 2 ** 41,
+    place: { kind: 'object', object: id, position: toPosition(limits.COMMIT_BYTES_MAX) },
+    marks: [],
+  })
+  expect(entry.length * limits.TAIL_ENTRIES_SOFT_MAX).toBeLessThan(1_024)
+})
+
+test('a head at its hard limit, plus an entry of every writer of sixteen, fits into a DynamoDB item', () => {
+  const marksBytes = (limits.COMMIT_BYTES_MAX / limits.MARK_INTERVAL_BYTES) * 8
+  const entryBytes = 60 + marksBytes
+  const headBytes = (limits.TAIL_ENTRIES_HARD_MAX + 16) * entryBytes + limits.TAIL_INLINE_HARD_BYTES_MAX
+  expect(headBytes + 16 * limits.INLINE_BYTES_MAX).toBeLessThan(400 * 1024)
+})
