@@ -63,7 +63,17 @@ export async function killRounds({ rounds, seed, report }: KillRun): Promise<str
       const verifiesCrashed = round % 2 === 0
       if (!verifiesCrashed) problems.push(...(await verifyStore(directory)))
       const killAfterMs = Math.round(KILL_AFTER_MS_MAX * random())
-      const calls = await produceUntilKilled({ broker, dev, killAfterMs, round, random, ledger })
+      // Mostly once the work is under way; sometimes while the broker still finds its feet.
+      const waitsForFirst = random() < 0.8
+      const calls = await produceUntilKilled({
+        broker,
+        dev,
+        killAfterMs,
+        waitsForFirst,
+        round,
+        random,
+        ledger,
+      })
       problems.push(...calls.failedAlive)
       if (verifiesCrashed) problems.push(...(await verifyStore(directory)))
       report(
@@ -101,13 +111,19 @@ async function produceUntilKilled(run: {
   broker: Broker
   dev: DevProcess
   killAfterMs: number
+  /** Whether the time to the kill begins with the first acknowledgement. */
+  waitsForFirst: boolean
   round: number
   random: () => number
   ledger: ProduceLedger
 }): Promise<Calls> {
-  const { broker, dev, killAfterMs, round, random, ledger } = run
+  const { broker, dev, killAfterMs, waitsForFirst, round, random, ledger } = run
   const calls: Calls = { acknowledged: 0, unknown: 0, refused: 0, failedAlive: [] }
   let isKilled = false
+  let firstDone = () => {}
+  const first = new Promise<void>(resolve => {
+    firstDone = resolve
+  })
 
   const produceOnce = async (name: string) => {
     const { records, valueBytes } = SHAPES[Math.floor(random() * SHAPES.length)]!
@@ -128,12 +144,15 @@ async function produceUntilKilled(run: {
       else ledger.outcomeUnknown(sent)
       calls[isRefused ? 'refused' : 'unknown']++
       if (!isKilled) calls.failedAlive.push(`round ${round}: a broker that was alive answered ${error}`)
+    } finally {
+      firstDone()
     }
   }
   const produceOn = async (producer: number) => {
     for (let call = 0; !isKilled; call++) await produceOnce(`${round}-${producer}-${call}`)
   }
   const kill = async () => {
+    if (waitsForFirst) await first
     await sleep(killAfterMs)
     isKilled = true
     await dev.end('SIGKILL')
