@@ -1,0 +1,110 @@
+import { encodeBlock } from '../src/core/log/block.ts'
+import { encodeHead, type Head } from '../src/core/log/head.ts'
+import type { LogIndex } from '../src/ports/log-index.ts'
+import type { ObjectStore } from '../src/ports/object-store.ts'
+import {
+  DYNAMODB_READ_UNIT_DOLLARS,
+  DYNAMODB_WRITE_UNIT_DOLLARS,
+  S3_GET_DOLLARS,
+  S3_PUT_DOLLARS,
+} from './prices.ts'
+
+const WRITE_UNIT_BYTES = 1024
+const READ_UNIT_BYTES = 4096
+
+/** What a workload asked of the stores; units as DynamoDB counts them, from the sizes of the items. */
+export class Counts {
+  objectPuts = 0
+  objectGets = 0
+  indexWrites = 0
+  indexReads = 0
+  writeUnits = 0
+  readUnits = 0
+
+  /** What has been counted since `before`. */
+  since(before: Counts): Counts {
+    const difference = new Counts()
+    for (const name of COUNT_NAMES) difference[name] = this[name] - before[name]
+    return difference
+  }
+
+  copy(): Counts {
+    return this.since(new Counts())
+  }
+
+  dollars(): number {
+    return (
+      this.objectPuts * S3_PUT_DOLLARS +
+      this.objectGets * S3_GET_DOLLARS +
+      this.writeUnits * DYNAMODB_WRITE_UNIT_DOLLARS +
+      this.readUnits * DYNAMODB_READ_UNIT_DOLLARS
+    )
+  }
+}
+
+const COUNT_NAMES = [
+  'objectPuts',
+  'objectGets',
+  'indexWrites',
+  'indexReads',
+  'writeUnits',
+  'readUnits',
+] as const satisfies (keyof Counts)[]
+
+export function countObjects(store: ObjectStore, counts: Counts): ObjectStore {
+  return {
+    put: (key, chunks) => {
+      counts.objectPuts += 1
+      return store.put(key, chunks)
+    },
+    get: (key, position, bytes) => {
+      counts.objectGets += 1
+      return store.get(key, position, bytes)
+    },
+    list: () => store.list(),
+    remove: key => store.remove(key),
+  }
+}
+
+export function countIndex(index: LogIndex, counts: Counts): LogIndex {
+  const write = (bytes: number) => {
+    counts.indexWrites += 1
+    counts.writeUnits += Math.max(1, Math.ceil(bytes / WRITE_UNIT_BYTES))
+  }
+  const read = (bytes: number) => {
+    counts.indexReads += 1
+    counts.readUnits += Math.max(1, Math.ceil(bytes / READ_UNIT_BYTES))
+  }
+  const headBytes = (head: Head | undefined) => (head ? encodeHead(head).length : 0)
+  return {
+    createHead: partition => index.createHead(partition),
+    readHead: async partition => {
+      const head = await index.readHead(partition)
+      read(headBytes(head))
+      return head
+    },
+    append: async (partition, entry, seen) => {
+      const outcome = await index.append(partition, entry, seen)
+      write(outcome.kind === 'missing' ? 0 : headBytes(outcome.head))
+      return outcome
+    },
+    putBlock: async (partition, block) => {
+      write(encodeBlock(block).length)
+      return await index.putBlock(partition, block)
+    },
+    trimTail: async (partition, block) => {
+      const head = await index.trimTail(partition, block)
+      write(headBytes(head))
+      return head
+    },
+    readBlocks: async (partition, offset, limit) => {
+      const blocks = await index.readBlocks(partition, offset, limit)
+      read(blocks.reduce((sum, block) => sum + encodeBlock(block).length, 0))
+      return blocks
+    },
+    moveStart: (partition, offset) => index.moveStart(partition, offset),
+    removeBlocksBelow: (partition, offset) => index.removeBlocksBelow(partition, offset),
+    removePartition: partition => index.removePartition(partition),
+    partitions: () => index.partitions(),
+  }
+}
