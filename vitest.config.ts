@@ -8,5 +8,6 @@ export default defineConfig({
     // Forked processes, because the local adapter opens LMDB, which is one environment a process.
     pool: 'forks',
     maxWorkers: 2,
+    reporters: process.env.CI ? ['default', ['json', { outputFile: '.ci/results.json' }]] : ['default'],
   },
 })
