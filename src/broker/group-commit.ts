@@ -181,7 +181,10 @@ export class GroupCommit {
       position += bytes
       const state = getOrMake(this.#partitions, key, newState)
       const before = state.appended
-      const appended = uploaded.then(() => before).then(() => this.#append(state, run, entry, deadlineMs))
+      // Where the upload fails, the append before may still be under way, and the next one must wait for both.
+      const appended = Promise.allSettled([before, uploaded])
+        .then(() => uploaded)
+        .then(() => this.#append(state, run, entry, deadlineMs))
       // The next append waits for this one, however it ends.
       state.appended = appended.catch(error => this.#forgetIfGone(key, error))
       appends.push(settle(run, appended))

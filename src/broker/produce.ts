@@ -12,6 +12,9 @@ import type { CheckedRun, Committed, GroupCommit } from './group-commit.ts'
 import { asTidemarkError } from './store-errors.ts'
 import { checkPartition, hasPartition, type Topic, type TopicDirectory } from './topic-directory.ts'
 
+/** The index stores a timestamp plus one, and an entry that it cannot store would fail its whole commit. */
+const TIMESTAMP_MS_MAX = Number.MAX_SAFE_INTEGER - 1
+
 /** A call that waits until it is known what topic it is for. */
 interface WaitingCall {
   readonly request: Produce
@@ -171,7 +174,8 @@ function checkRun(chunk: Uint8Array, settings: TopicSettings, nowMs: number): Ch
       stampLogAppendTime(chunk, position, nowMs)
       maxTimestampMs = nowMs
     } else {
-      if (header.maxTimestamp > nowMs + settings.timestampAfterMaxMs) throw fromTheFuture(header.maxTimestamp)
+      const latestMs = Math.min(nowMs + settings.timestampAfterMaxMs, TIMESTAMP_MS_MAX)
+      if (header.maxTimestamp > latestMs) throw fromTheFuture(header.maxTimestamp)
       maxTimestampMs = Math.max(maxTimestampMs, header.maxTimestamp)
     }
     batches.push({ records: header.recordCount, bytes: header.sizeBytes })
