@@ -22,6 +22,8 @@ export interface HttpServerSettings {
   replaceGlobals?: boolean
   /** How long `close` lets running requests go on. */
   closeTimeoutMs?: number
+  /** What happens to errors that no answer can tell of; they go to stderr when it is left out. */
+  reportError?: (error: unknown) => void
 }
 
 export interface HttpServer {
@@ -46,7 +48,13 @@ const CLOSE_TIMEOUT_DEFAULT_MS = 10_000
  *   BROKER_NOT_AVAILABLE when it cannot listen there
  */
 export async function startHttpServer(app: HttpApp, settings: HttpServerSettings): Promise<HttpServer> {
-  const { host = '127.0.0.1', port, insecure = false, closeTimeoutMs = CLOSE_TIMEOUT_DEFAULT_MS } = settings
+  const {
+    host = '127.0.0.1',
+    port,
+    insecure = false,
+    closeTimeoutMs = CLOSE_TIMEOUT_DEFAULT_MS,
+    reportError = console.error,
+  } = settings
   if (!isLoopback(host) && !app.needsToken && !insecure) {
     throw new TidemarkError(
       'POLICY_VIOLATION',
@@ -75,7 +83,10 @@ export async function startHttpServer(app: HttpApp, settings: HttpServerSettings
     },
     (request, response) => {
       connections.begin(response)
-      void listener(request, response)
+      listener(request, response).catch(error => {
+        reportError(error)
+        request.destroy()
+      })
     },
   )
   server.on('connection', socket => connections.add(socket))

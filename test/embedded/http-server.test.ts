@@ -4,9 +4,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { createHttpApp } from '../../src/contract/http/app.ts'
+import { encodeBatch } from '../../src/core/record/index.ts'
 import { openInMemory } from '../../src/embedded/embedded.ts'
 import { startHttpServer } from '../../src/embedded/http-server.ts'
-import { overriding, serveBroker } from '../contract/http/served-broker.ts'
+import { BATCHES, overriding, serveBroker } from '../contract/http/served-broker.ts'
 
 /** Sends text as it is, and gives back what comes until the connection ends or is silent for a while. */
 function exchange(port: number, text: string | Uint8Array, silenceMs = 1_500): Promise<string> {
@@ -140,6 +141,25 @@ describe('closing', () => {
     expect(performance.now() - start).toBeLessThan(1_000)
     agent.destroy()
     fresh.destroy()
+  })
+
+  test('sends an answer that is under way to its end, and then waits no more for that connection', async () => {
+    const served = await serveBroker()
+    await served.send('POST', '/topics', { topic: 't' })
+    const batches = encodeBatch([{ value: Buffer.alloc(900_000, 'x') }], { nowMs: 1 })
+    for (let n = 0; n < 12; n++)
+      await served.broker.produce({ topic: 't', partition: 0, batches: batches.slice() })
+    const socket = connect(served.port, '127.0.0.1')
+    const path = '/topics/t/partitions/0/records?offset=0&maxBytes=16000000'
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\nAccept: ${BATCHES}\r\n\r\n`)
+    await new Promise(resolve => socket.once('readable', resolve))
+    const start = performance.now()
+    const closing = served.close()
+    let bytes = 0
+    for await (const chunk of socket) bytes += chunk.length
+    await closing
+    expect(bytes).toBeGreaterThan(12 * batches.length)
+    expect(performance.now() - start).toBeLessThan(1_500)
   })
 
   test('cuts off what does not finish', async () => {

@@ -43,7 +43,7 @@ export class Bodies {
     // Claimed at once, so that whoever is told to come back later is told before he sent it all.
     if (declared !== undefined) this.#claim(claim, declared)
     try {
-      return declared === null
+      return declared === undefined
         ? await this.#readChunks(request, claim)
         : await this.#readDeclared(request, claim)
     } catch (error) {

@@ -4,7 +4,7 @@ import { LOCATED_URL_LIFETIME_MS } from '../../core/limits.ts'
 import type { Position } from '../../core/numbers.ts'
 
 /** The path below which objects are served. */
-export const OBJECTS_PATH = '/objects/'
+const OBJECTS_PATH = '/objects/'
 
 export interface UrlSignerSettings {
   /** What signs. Who has it can read every object. */

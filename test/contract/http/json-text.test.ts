@@ -42,3 +42,19 @@ test('what is no JSON is a SyntaxError', () => {
   for (const text of ['', '{', '01', '[1e]', '{"a":1234567890123456789'])
     expect(() => parseJson(text)).toThrow(SyntaxError)
 })
+
+test.each([
+  '-0',
+  '1e5',
+  '1E5',
+  '1.0',
+  '1.50',
+  '0.10',
+  '12345678901234567',
+  '0.1234567890123456789',
+  '1e400',
+  '-0.0',
+])('%s alone comes back as it was spelled', text => {
+  expect(JSON.stringify(parseJson(text))).toBe(text)
+  expect(JSON.stringify(parseJson(`{"a":[${text}]}`))).toBe(`{"a":[${text}]}`)
+})

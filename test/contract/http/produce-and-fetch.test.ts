@@ -213,17 +213,14 @@ describe('JSON records', () => {
     expect(answer.json).toMatchObject({ title: 'UNKNOWN_TOPIC_OR_PARTITION', status: 404, written: 'no' })
   })
 
-  test('new partitions are used soon after they were added', async () => {
-    const topic = await newTopic(1)
-    await served.send('POST', `/topics/${topic}/records`, { records: [{ value: '' }] })
-    expect((await served.send('PATCH', `/topics/${topic}`, { partitions: 4 })).status).toBe(200)
-    await expect
-      .poll(
-        async () =>
-          (await served.send('POST', `/topics/${topic}/records`, { records: [{ value: '', partition: 3 }] }))
-            .status,
-      )
-      .toBe(200)
+  test('what was remembered of a topic gives way to what it is now', async () => {
+    const topic = await newTopic(1, { 'max.message.bytes': '1000' })
+    const send = (record: object) => served.send('POST', `/topics/${topic}/records`, { records: [record] })
+    expect((await send({ value: '', partition: 0 })).status).toBe(200)
+    await served.broker.alterTopic({ topic, partitions: 4, set: { 'max.message.bytes': '9000' } })
+    expect((await send({ value: '', partition: 3 })).status).toBe(200)
+    await served.broker.alterTopic({ topic, set: { 'max.message.bytes': '20000' } })
+    expect((await send({ value: 'x'.repeat(15_000) })).status).toBe(200)
   })
 })
 

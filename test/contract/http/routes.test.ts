@@ -238,6 +238,18 @@ describe('limits', () => {
     } as RequestInit)
     expect(chunked.status).toBe(413)
     expect(await chunked.json()).toMatchObject({ kafkaError: 'MESSAGE_TOO_LARGE', written: 'no' })
+    const endless = new ReadableStream({ pull: controller => controller.enqueue(Buffer.alloc(100, ' ')) })
+    const post = new Request(`${small.url}/topics`, {
+      method: 'POST',
+      headers: json,
+      body: endless,
+      duplex: 'half',
+    } as RequestInit)
+    // The connection may be cut before the answer was read: what counts is that it ends.
+    await fetch(post).then(
+      answer => expect(answer.status).toBe(413),
+      error => expect(error).toBeInstanceOf(TypeError),
+    )
     expect((await small.send('POST', '/topics', { topic: 'fits' })).status).toBe(201)
   })
 
@@ -286,6 +298,17 @@ describe('without a server around it', () => {
       ])
     }
     expect((await small.fetch(post({}, '{"topic":"t"}'))).status).toBe(201)
+  })
+
+  test('a body without an end is refused as soon as it is too large', async () => {
+    const endless = new ReadableStream({ pull: controller => controller.enqueue(Buffer.alloc(100, ' ')) })
+    const request = new Request('http://localhost/topics', {
+      method: 'POST',
+      headers: { host: 'localhost', 'content-type': 'application/json' },
+      body: endless,
+      duplex: 'half',
+    } as RequestInit)
+    expect((await app({ bodyBytesMax: 1_000 }).fetch(request)).status).toBe(413)
   })
 
   test('any Host is taken where that was set, and none where it was not', async () => {

@@ -20,7 +20,7 @@ export interface Served {
   [Symbol.asyncDispose](): Promise<void>
 }
 
-export interface Answer {
+interface Answer {
   status: number
   headers: Headers
   // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape
