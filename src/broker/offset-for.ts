@@ -9,7 +9,7 @@ import { type Offset, toOffset } from '../core/numbers.ts'
 import { findTimestamp } from '../core/record/index.ts'
 import { segmentKey } from '../core/storage-layout.ts'
 import type { Ports } from '../ports/index.ts'
-import { LogStartMoved, walkEntries } from './entries.ts'
+import { LogStartMoved, missingBytes, READ_AGAIN_MAX, walkEntries } from './entries.ts'
 import type { TopicDirectory } from './topic-directory.ts'
 
 /** Kafka's ListOffsets. */
@@ -18,12 +18,14 @@ export async function offsetFor(
   directory: TopicDirectory,
   { topic, partition, at }: OffsetFor,
 ): Promise<FoundOffset> {
-  for (;;) {
+  for (let misses = 0; ; misses += 1) {
     const { id } = await directory.resolvePartition(topic, partition)
     const head = await ports.index.readHead(id)
     if (!head) {
-      await directory.refresh(topic)
-      throw new TidemarkError('UNKNOWN_TOPIC_OR_PARTITION', `Topic "${topic}" was deleted meanwhile.`)
+      // Deleted: the next look tells the caller so, unless there is another topic of that name.
+      if (misses === READ_AGAIN_MAX) throw partitionGone(topic)
+      directory.forget(topic)
+      continue
     }
     if (at === 'earliest') return { offset: head.startOffset, timestampMs: null }
     if (at === 'latest') return { offset: head.nextOffset, timestampMs: null }
@@ -32,6 +34,7 @@ export async function offsetFor(
     } catch (error) {
       // Records were deleted while we looked: look again from the new start.
       if (!(error instanceof LogStartMoved)) throw error
+      if (misses === READ_AGAIN_MAX) throw missingBytes(head.startOffset)
     }
   }
 }
@@ -67,11 +70,15 @@ async function findCandidate(
   while (low < high) {
     const middle = toOffset(Math.floor((low + high) / 2))
     const block: Block | undefined = (await ports.index.readBlocks(partition, middle, 1))[0]
-    if (!block) throw new LogStartMoved()
+    if (!block || block.baseOffset > middle || blockEnd(block) <= middle) throw new LogStartMoved()
     if (block.summary.maxTimestampMs >= timestampMs) high = block.baseOffset
     else low = blockEnd(block)
   }
   return toOffset(Math.max(low, head.startOffset))
+}
+
+function partitionGone(topic: string): TidemarkError {
+  return new TidemarkError('UNKNOWN_TOPIC_OR_PARTITION', `Topic "${topic}" was deleted meanwhile.`)
 }
 
 /** The one place where the broker decodes a batch. */
@@ -87,7 +94,7 @@ async function findInEntry(
       ? Uint8Array.prototype.slice.call(place.payload)
       : await ports.objects.get(segmentKey(place.object), place.position, entry.bytes)
   if (!bytes) throw new LogStartMoved()
-  for (const position of batchesOf(bytes, baseOffset)) {
+  for (const { position } of batchesOf(bytes, baseOffset)) {
     const found = findTimestamp(bytes, position, timestampMs, startOffset)
     if (found) return found
   }

@@ -1,10 +1,8 @@
 import { TidemarkError, type Written } from '../core/errors.ts'
+import { BACKOFF_FIRST_MS, BACKOFF_MS_MAX } from '../core/limits.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Entropy } from '../ports/entropy.ts'
 import { NotApplied, OutcomeUnknown } from '../ports/outcome.ts'
-
-const BACKOFF_FIRST_MS = 10
-const BACKOFF_MS_MAX = 1_000
 
 /** How long to wait before the next try: exponential, with full jitter, so that writers do not march in step. */
 export function backoffMs(failures: number, entropy: Entropy): number {

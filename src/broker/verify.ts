@@ -1,4 +1,5 @@
 import { TidemarkError } from '../core/errors.ts'
+import { ORPHAN_AGE_MS } from '../core/limits.ts'
 import { batchesOf } from '../core/log/batch-run.ts'
 import { type Block, blockEnd } from '../core/log/block.ts'
 import { countRecords, type IndexEntry, type PlacedEntry, placeEntries } from '../core/log/entry.ts'
@@ -6,14 +7,11 @@ import { findHeadProblems } from '../core/log/flush.ts'
 import { type Head, type LogSummary, summarize } from '../core/log/head.ts'
 import { type PartitionId, partitionKey } from '../core/log/partition-id.ts'
 import type { Offset } from '../core/numbers.ts'
-import { readBatchHeader } from '../core/record/index.ts'
 import { parseSegmentKey, segmentKey } from '../core/storage-layout.ts'
 import type { Ports } from '../ports/index.ts'
 import type { TopicItem } from '../ports/topic-store.ts'
 
 const BLOCKS_PER_READ = 64
-/** An object this young may belong to a commit or a flush that is under way. */
-const ORPHAN_AGE_MS = 60_000
 
 /** What `verify` has to say about one place of the store. */
 export interface Finding {
@@ -216,9 +214,8 @@ function findRunProblem(
   let maxTimestampMs = -1
   const boundaries = new Map<number, number>()
   try {
-    for (const position of batchesOf(bytes, baseOffset)) {
+    for (const { position, header } of batchesOf(bytes, baseOffset)) {
       boundaries.set(position, records)
-      const header = readBatchHeader(bytes, position)
       records += header.recordCount
       maxTimestampMs = Math.max(maxTimestampMs, header.maxTimestamp)
       summary.batches += 1

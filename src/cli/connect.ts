@@ -37,6 +37,7 @@ export async function startBroker({
   listen,
   token,
   insecure,
+  allowedHosts,
 }: DevSettings): Promise<RunningBroker> {
   const [{ openEmbedded }, { createHttpApp }, { UrlSigner }, { startHttpServer }] = await Promise.all([
     import('../embedded/embedded.ts'),
@@ -52,8 +53,9 @@ export async function startBroker({
   })
   try {
     const objects = { signer, get: store.objects.get.bind(store.objects) }
-    const app = createHttpApp({ broker: store.broker, objects, logger }, token === null ? {} : { token })
-    const server = await startHttpServer(app, { ...listen, insecure })
+    const settings = token === null ? { allowedHosts } : { allowedHosts, token }
+    const app = createHttpApp({ broker: store.broker, objects, logger }, settings)
+    const server = await startHttpServer(app, { ...listen, insecure, replaceGlobals: true })
     return {
       url: server.url,
       async close() {

@@ -24,7 +24,7 @@ import {
 } from '../contract/http/record-schemas.ts'
 import { TopicAnswer, TopicListAnswer } from '../contract/http/topic-schemas.ts'
 import { TidemarkError } from '../core/errors.ts'
-import { PRODUCE_DEADLINE_MS } from '../core/limits.ts'
+import { CLIENT_TIMEOUT_MS } from '../core/limits.ts'
 import { type Offset, toOffset } from '../core/numbers.ts'
 import { type HttpRequest, HttpTransport } from './http-transport.ts'
 
@@ -37,9 +37,6 @@ export interface HttpBrokerSettings {
   timeoutMs?: number
 }
 
-/** Above the broker's deadline, so that it is the broker who says what became of the records. */
-const TIMEOUT_DEFAULT_MS = PRODUCE_DEADLINE_MS + 5_000
-
 /**
  * A broker somewhere else, over HTTP. It never sends anything a second time: where the outcome of a write is
  * unknown, the error says so, and whoever called knows whether a repetition does harm.
@@ -47,7 +44,7 @@ const TIMEOUT_DEFAULT_MS = PRODUCE_DEADLINE_MS + 5_000
 export class HttpBroker implements Broker {
   readonly #transport: HttpTransport
 
-  constructor({ url, token, timeoutMs = TIMEOUT_DEFAULT_MS }: HttpBrokerSettings) {
+  constructor({ url, token, timeoutMs = CLIENT_TIMEOUT_MS }: HttpBrokerSettings) {
     this.#transport = new HttpTransport({ url, timeoutMs, ...(token === undefined ? {} : { token }) })
   }
 

@@ -1,14 +1,9 @@
 import type { Fetched, Located, LocatedRange } from '../contract/broker.ts'
 import { fromProblem } from '../contract/http/problem.ts'
 import { TidemarkError } from '../core/errors.ts'
-import { READ_PARALLEL_MAX } from '../core/limits.ts'
-import { advance } from '../core/numbers.ts'
-import { batchRecordCount, batchSizeBytes, checkBatch, patchOffsets } from '../core/record/index.ts'
+import { LOCATED_READ_TIMEOUT_MS, READ_PARALLEL_MAX } from '../core/limits.ts'
+import { batchesOf } from '../core/log/batch-run.ts'
 import { DeadlinePassed, withDeadline } from './deadline.ts'
-
-/** Kafka's leader epoch: one log has no leaders that could change. */
-const LEADER_EPOCH = 0
-const TIMEOUT_DEFAULT_MS = 30_000
 
 export interface LocatedSettings {
   /** For each range. */
@@ -38,20 +33,15 @@ async function readRange(range: LocatedRange, settings: LocatedSettings): Promis
   // A copy of inline bytes, since filling in the offsets must not change what the caller holds.
   const bytes = 'inline' in range ? Uint8Array.from(range.inline) : await download(range, settings)
   if (bytes.length !== range.bytes) throw damaged(range, `of ${range.bytes} bytes ${bytes.length} came`)
-  let offset = range.baseOffset
-  for (let position = 0; position < bytes.length; position += batchSizeBytes(bytes, position)) {
-    checkBatch(bytes, position)
-    patchOffsets(bytes, position, offset, LEADER_EPOCH)
-    offset = advance(offset, batchRecordCount(bytes, position))
-  }
-  const records = offset - range.baseOffset
+  let records = 0
+  for (const { header } of batchesOf(bytes, range.baseOffset)) records += header.recordCount
   if (records !== range.records) throw damaged(range, `of ${range.records} records ${records} came`)
   return bytes
 }
 
 async function download(
   { url, position, bytes }: Extract<LocatedRange, { url: string }>,
-  { timeoutMs = TIMEOUT_DEFAULT_MS, signal }: LocatedSettings,
+  { timeoutMs = LOCATED_READ_TIMEOUT_MS, signal }: LocatedSettings,
 ): Promise<Uint8Array> {
   const headers = { range: `bytes=${position}-${position + bytes - 1}` }
   try {

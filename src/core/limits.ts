@@ -33,6 +33,9 @@ export const PRODUCE_IN_FLIGHT_BYTES_MAX = 64 * MiB
 export const PRODUCE_IN_FLIGHT_CALLS_MAX = 131_072
 /** How long a produce call may take, all tries together, before its outcome is called unknown. */
 export const PRODUCE_DEADLINE_MS = 30_000
+/** The longest pause before another try; the first is BACKOFF_FIRST_MS, and both are only the upper end. */
+export const BACKOFF_MS_MAX = 1_000
+export const BACKOFF_FIRST_MS = 10
 
 // The head and its tail.
 
@@ -68,6 +71,11 @@ export const FETCH_POLL_INTERVAL_MS = 50
 /** How long a located range's URL is valid. */
 export const LOCATED_URL_LIFETIME_MS = 15 * 60_000
 
+// Verifying.
+
+/** An object this young may belong to a commit or a flush that is under way. */
+export const ORPHAN_AGE_MS = 60_000
+
 // Topics.
 
 /** Kafka's rule: 249 characters leave room for "-<partition>" in a 255 byte file name. */
@@ -84,6 +92,15 @@ export const HTTP_BODY_BYTES_MAX = 8 * MiB
 export const HTTP_BODIES_IN_FLIGHT_BYTES_MAX = 64 * MiB
 export const HTTP_HEADER_BYTES_MAX = 16 * KiB
 export const HTTP_REQUEST_TIMEOUT_MS = 60_000
+export const HTTP_HEADERS_TIMEOUT_MS = 20_000
+/** Longer than clients keep idle connections, so that it is the client who closes and never uses a dead one. */
+export const HTTP_KEEP_ALIVE_MS = 65_000
+/** How long a server that closes lets running requests go on. */
+export const HTTP_CLOSE_TIMEOUT_MS = 10_000
+/** How long a client waits for an answer, beyond what it asked the broker to wait for. */
+export const CLIENT_TIMEOUT_MS = 35_000
+/** How long a client may take to read a located range. */
+export const LOCATED_READ_TIMEOUT_MS = 30_000
 
 function assert(holds: boolean, relation: string): void {
   if (!holds) throw new Error(`limits contradict one another: ${relation}`)
@@ -100,4 +117,12 @@ assert(TAIL_INLINE_SOFT_BYTES_MAX < TAIL_INLINE_HARD_BYTES_MAX, 'the same, by by
 assert(INLINE_BYTES_MAX <= TAIL_INLINE_SOFT_BYTES_MAX, 'one inline commit alone needs no flush')
 assert(BATCH_BYTES_MAX <= FETCH_BYTES_MAX, 'any batch can be fetched')
 assert((PRODUCE_BYTES_MAX * 4) / 3 < HTTP_BODY_BYTES_MAX, 'base64 grows a body by a third')
+assert(
+  PRODUCE_DEADLINE_MS < CLIENT_TIMEOUT_MS,
+  'a broker tells what became of a produce call before its client gives up',
+)
+assert(
+  LOCATED_READ_TIMEOUT_MS < LOCATED_URL_LIFETIME_MS,
+  'a located range can be read before its URL expires',
+)
 assert(FETCH_WAIT_MS_MAX < HTTP_REQUEST_TIMEOUT_MS, 'a long poll ends before its request times out')

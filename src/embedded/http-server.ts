@@ -4,7 +4,13 @@ import { networkInterfaces } from 'node:os'
 import { getRequestListener } from '@hono/node-server'
 import type { HttpApp } from '../contract/http/settings.ts'
 import { TidemarkError } from '../core/errors.ts'
-import { HTTP_HEADER_BYTES_MAX, HTTP_REQUEST_TIMEOUT_MS } from '../core/limits.ts'
+import {
+  HTTP_CLOSE_TIMEOUT_MS,
+  HTTP_HEADER_BYTES_MAX,
+  HTTP_HEADERS_TIMEOUT_MS,
+  HTTP_KEEP_ALIVE_MS,
+  HTTP_REQUEST_TIMEOUT_MS,
+} from '../core/limits.ts'
 import { refusalResponse, refuseBrokenRequest } from './broken-request.ts'
 import { Connections } from './connections.ts'
 
@@ -37,11 +43,6 @@ export interface HttpServer {
   close(): Promise<void>
 }
 
-/** Longer than clients keep idle connections, so that it is the client who closes and never uses a dead one. */
-const KEEP_ALIVE_TIMEOUT_MS = 65_000
-const HEADERS_TIMEOUT_MS = 20_000
-const CLOSE_TIMEOUT_DEFAULT_MS = 10_000
-
 /**
  * Serves an app over HTTP/1.1.
  * @throws POLICY_VIOLATION when it would listen beyond this machine without a token,
@@ -52,7 +53,7 @@ export async function startHttpServer(app: HttpApp, settings: HttpServerSettings
     host = '127.0.0.1',
     port,
     insecure = false,
-    closeTimeoutMs = CLOSE_TIMEOUT_DEFAULT_MS,
+    closeTimeoutMs = HTTP_CLOSE_TIMEOUT_MS,
     reportError = console.error,
   } = settings
   if (!isLoopback(host) && !app.needsToken && !insecure) {
@@ -76,8 +77,8 @@ export async function startHttpServer(app: HttpApp, settings: HttpServerSettings
     {
       maxHeaderSize: HTTP_HEADER_BYTES_MAX,
       requestTimeout: HTTP_REQUEST_TIMEOUT_MS,
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+      headersTimeout: HTTP_HEADERS_TIMEOUT_MS,
+      keepAliveTimeout: HTTP_KEEP_ALIVE_MS,
       connectionsCheckingInterval: 1_000,
       noDelay: true,
     },

@@ -7,6 +7,7 @@ const SETTINGS = {
   listen: { host: '127.0.0.1', port: 8082 },
   token: null,
   insecure: false,
+  allowedHosts: [],
 }
 
 async function runDev(url: string, token: string | null) {

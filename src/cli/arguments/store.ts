@@ -8,6 +8,7 @@ import { argument, examples } from './argument.ts'
 interface DevOptions extends AddressOptions {
   http?: ListenAddress
   insecure?: boolean
+  allowHost?: string[]
 }
 
 const DEFAULT_DIRECTORY = '.tidemark'
@@ -25,6 +26,10 @@ export function addDev(program: Command, session: Session): void {
       '--http <host:port>',
       `where to listen; port 0 lets the system choose (default: ${DEFAULT_LISTEN})`,
       argument(parseListenAddress),
+    )
+    .option(
+      '--allow-host <name...>',
+      'a name, or several, by which clients may call this broker beside its addresses',
     )
     .option('--insecure', 'listen on an address that others can reach without demanding a token')
     .addHelpText(
@@ -44,6 +49,7 @@ export function addDev(program: Command, session: Session): void {
         listen: options.http ?? parseListenAddress(DEFAULT_LISTEN),
         token: chooseToken(options, session.environment),
         insecure: options.insecure ?? false,
+        allowedHosts: options.allowHost ?? [],
       }
       session.exitCode = await dev(startBroker, settings, session.terminal)
     })

@@ -9,6 +9,8 @@ export interface DevSettings {
   listen: ListenAddress
   token: string | null
   insecure: boolean
+  /** Names by which clients may call it, beside its addresses. */
+  allowedHosts: readonly string[]
 }
 
 export interface RunningBroker {

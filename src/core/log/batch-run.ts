@@ -1,6 +1,12 @@
 import { BATCH_BYTES_MAX, MARK_INTERVAL_BYTES } from '../limits.ts'
 import { advance, type Offset, toOffset } from '../numbers.ts'
-import { batchRecordCount, batchSizeBytes, checkBatch, patchOffsets } from '../record/index.ts'
+import {
+  type BatchHeader,
+  batchRecordCount,
+  batchSizeBytes,
+  checkBatch,
+  patchOffsets,
+} from '../record/index.ts'
 import type { Mark } from './entry.ts'
 
 /** Kafka's leader epoch: one log has no leaders that could change. */
@@ -90,15 +96,19 @@ export function cutRun(bytes: Uint8Array, baseOffset: Offset, wanted: Wanted): C
 }
 
 /**
- * The position of each batch of a whole run, once its CRC is checked and its final offset filled in, in place.
+ * Each batch of a whole run, once its CRC is checked and its final offset filled in, in place. The header is as it
+ * was stored.
  * @throws TidemarkError CORRUPT_MESSAGE where stored bytes are damaged
  */
-export function* batchesOf(bytes: Uint8Array, baseOffset: Offset): Generator<number> {
+export function* batchesOf(
+  bytes: Uint8Array,
+  baseOffset: Offset,
+): Generator<{ position: number; header: BatchHeader }> {
   let offset = baseOffset
   for (let position = 0; position < bytes.length; ) {
     const header = checkBatch(bytes, position)
     patchOffsets(bytes, position, offset, LEADER_EPOCH)
-    yield position
+    yield { position, header }
     offset = advance(offset, header.recordCount)
     position += header.sizeBytes
   }

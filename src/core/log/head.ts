@@ -29,7 +29,7 @@ export interface LogSummary {
   readonly maxTimestampMs: number
 }
 
-export const EMPTY_SUMMARY: LogSummary = { bytes: 0, maxTimestampMs: -1 }
+const EMPTY_SUMMARY: LogSummary = { bytes: 0, maxTimestampMs: -1 }
 
 export const EMPTY_HEAD: Head = {
   startOffset: toOffset(0),
