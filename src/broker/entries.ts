@@ -9,6 +9,9 @@ import type { LogIndex } from '../ports/log-index.ts'
 /** Blocks that one look-up reads: one holds eight entries or more, which is a usual answer. */
 const BLOCKS_PER_READ = 2
 
+/** How often a read begins anew because what it read about was deleted meanwhile. */
+export const READ_AGAIN_MAX = 3
+
 /** The log's start has moved past the wanted offset since the head was read: read the head again. */
 export class LogStartMoved extends Error {
   override readonly name = 'LogStartMoved'
@@ -71,6 +74,14 @@ export function bytesFrom({ baseOffset, entry }: PlacedEntry, from: Offset): num
 
 function entriesFrom(placed: readonly PlacedEntry[], from: Offset): PlacedEntry[] {
   return placed.filter(({ baseOffset, entry }) => advance(baseOffset, entry.records) > from)
+}
+
+/** What a read says that has begun anew often enough: nobody deletes as fast, so the store is damaged. */
+export function missingBytes(offset: Offset): TidemarkError {
+  return new TidemarkError(
+    'KAFKA_STORAGE_ERROR',
+    `The index has records at offset ${offset}, but their bytes cannot be read. Run "tidemark verify".`,
+  )
 }
 
 function indexGap(end: Offset, next: Offset): TidemarkError {

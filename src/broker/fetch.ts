@@ -10,12 +10,9 @@ import { advance, type Offset } from '../core/numbers.ts'
 import { segmentKey } from '../core/storage-layout.ts'
 import type { Ports } from '../ports/index.ts'
 import type { ObjectLocator } from '../ports/object-locator.ts'
-import { bytesFrom, readEntries } from './entries.ts'
+import { bytesFrom, missingBytes, READ_AGAIN_MAX, readEntries } from './entries.ts'
 import type { TailWatch } from './tail-watch.ts'
 import type { TopicDirectory } from './topic-directory.ts'
-
-/** How often a read begins anew because what it read about was deleted meanwhile. */
-const READ_AGAIN_MAX = 3
 
 /** What is in the log from an offset on, as the index tells. */
 interface Available {
@@ -29,12 +26,19 @@ export class Fetching {
   readonly #directory: TopicDirectory
   readonly #watch: TailWatch
   readonly #locator: ObjectLocator | undefined
+  #isClosing = false
 
   constructor(ports: Ports, directory: TopicDirectory, watch: TailWatch, locator: ObjectLocator | undefined) {
     this.#ports = ports
     this.#directory = directory
     this.#watch = watch
     this.#locator = locator
+  }
+
+  /** Lets nobody wait any more: every fetch is answered with what there is. */
+  close(): void {
+    this.#isClosing = true
+    this.#watch.notifyAll()
   }
 
   async fetch(request: Fetch): Promise<Fetched> {
@@ -84,7 +88,8 @@ export class Fetching {
           waitMs > 0 &&
           countBytes(available.entries, offset) < minBytes &&
           this.#ports.clock.nowMs() < untilMs &&
-          !request.signal?.aborted
+          !request.signal?.aborted &&
+          !this.#isClosing
         if (isWaiting) {
           await this.#watch.wait(id, untilMs, request.signal)
           continue
@@ -168,7 +173,15 @@ function growTo(range: PlannedRange, bytes: number): PlannedRange {
 
 async function locateRange(range: PlannedRange, locator: ObjectLocator): Promise<LocatedRange> {
   const { baseOffset, bytes } = range
-  if (range.kind === 'inline') return { baseOffset, bytes, records: range.records, inline: range.payload }
+  if (range.kind === 'inline') {
+    // A copy: whoever gets it fills in the offsets, and the index's own bytes must stay as they are.
+    return {
+      baseOffset,
+      bytes,
+      records: range.records,
+      inline: Uint8Array.prototype.slice.call(range.payload),
+    }
+  }
   const { url, expiresMs } = await locator.locate(segmentKey(range.object), range.position, bytes)
   // Ranges planned to end at a mark know their records.
   return { baseOffset, bytes, records: range.records!, url, position: range.position, expiresMs }
@@ -176,11 +189,4 @@ async function locateRange(range: PlannedRange, locator: ObjectLocator): Promise
 
 function countBytes(entries: readonly PlacedEntry[], from: Offset): number {
   return entries.reduce((sum, placed) => sum + bytesFrom(placed, from), 0)
-}
-
-function missingBytes(offset: Offset): TidemarkError {
-  return new TidemarkError(
-    'KAFKA_STORAGE_ERROR',
-    `The index has records at offset ${offset}, but their bytes cannot be read. Run "tidemark verify".`,
-  )
 }

@@ -1,11 +1,14 @@
-import { FLUSH_PARTITIONS_MAX, FLUSH_SCAN_INTERVAL_MS } from '../core/limits.ts'
-import { flushDueMs } from '../core/log/flush.ts'
+import { FLUSH_PARTITIONS_MAX, FLUSH_SCAN_INTERVAL_MS, PRODUCE_DEADLINE_MS } from '../core/limits.ts'
+import { countToFlush, flushDueMs } from '../core/log/flush.ts'
 import type { Head } from '../core/log/head.ts'
 import { type PartitionId, partitionKey } from '../core/log/partition-id.ts'
 import type { Ports } from '../ports/index.ts'
 import { flush } from './flush.ts'
-import { backoffMs, isTransient } from './retry.ts'
+import { backoffMs, isTransient, retryUntil } from './retry.ts'
 import type { TopicDirectory } from './topic-directory.ts'
+
+/** How often the flush at the end looks whether something is left. */
+const FLUSH_ALL_ROUNDS = 3
 
 interface Pending {
   readonly partition: PartitionId
@@ -55,10 +58,21 @@ export class Flusher {
     this.#wake.abort()
     await this.#running
     for await (const batch of inGroups(this.#everyPartition(), FLUSH_PARTITIONS_MAX)) {
-      await flush(
-        this.#ports,
-        batch.map(({ partition }) => ({ partition, age: 'all' as const })),
-      )
+      await this.#flushAll(batch.map(({ partition }) => partition))
+    }
+  }
+
+  async #flushAll(partitions: readonly PartitionId[]): Promise<void> {
+    const deadlineMs = this.#ports.clock.nowMs() + PRODUCE_DEADLINE_MS
+    let left = partitions
+    // A block that somebody else has put may take less than all; others may be producing, so not for ever.
+    for (let round = 0; round < FLUSH_ALL_ROUNDS && left.length > 0; round += 1) {
+      const requests = left.map(partition => ({ partition, age: 'all' as const }))
+      const heads = await retryUntil(this.#ports, deadlineMs, 'no', () => flush(this.#ports, requests))
+      left = left.filter((_, index) => {
+        const head = heads[index]
+        return head !== undefined && countToFlush(head, 'all') > 0
+      })
     }
   }
 

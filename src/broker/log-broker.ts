@@ -21,7 +21,7 @@ import { Fetching } from './fetch.ts'
 import { Flusher } from './flusher.ts'
 import { GroupCommit, type GroupCommitSettings } from './group-commit.ts'
 import { offsetFor } from './offset-for.ts'
-import { Producing } from './produce.ts'
+import { Producing, shuttingDown } from './produce.ts'
 import { asTidemarkError } from './store-errors.ts'
 import { TailWatch } from './tail-watch.ts'
 import { TopicDirectory } from './topic-directory.ts'
@@ -41,7 +41,10 @@ export class LogBroker implements Broker {
   readonly #fetching: Fetching
   readonly #flusher: Flusher
   readonly #reportError: (error: unknown) => void
+  /** Calls under way: the store must not be taken from under them. */
+  readonly #served = new Set<Promise<unknown>>()
   #startedUp: Promise<void> = Promise.resolve()
+  #isClosing = false
 
   constructor(ports: Ports, settings: LogBrokerSettings, locator?: ObjectLocator) {
     const watch = new TailWatch(ports.clock)
@@ -64,31 +67,34 @@ export class LogBroker implements Broker {
     this.#startedUp = this.#topics.finishDeletions().catch(this.#reportError)
   }
 
-  /** Settles what is being produced, takes no more, and moves all inline bytes into objects. */
+  /** Settles what is under way, takes no more, and moves all inline bytes into objects. */
   async close(): Promise<void> {
+    this.#isClosing = true
+    this.#fetching.close()
     await this.#producing.close()
+    await Promise.allSettled(this.#served)
     await this.#startedUp
     await this.#flusher.close()
   }
 
   createTopic(request: CreateTopic): Promise<TopicDescription> {
-    return asTidemarkErrors(this.#topics.create(request))
+    return this.#serve(() => this.#topics.create(request))
   }
 
   listTopics(): Promise<TopicSummary[]> {
-    return asTidemarkErrors(this.#topics.list())
+    return this.#serve(() => this.#topics.list())
   }
 
   describeTopic(topic: string): Promise<TopicDescription> {
-    return asTidemarkErrors(this.#topics.describe(topic))
+    return this.#serve(() => this.#topics.describe(topic))
   }
 
   alterTopic(request: AlterTopic): Promise<TopicDescription> {
-    return asTidemarkErrors(this.#topics.alter(request))
+    return this.#serve(() => this.#topics.alter(request))
   }
 
   deleteTopic(topic: string): Promise<void> {
-    return asTidemarkErrors(this.#topics.delete(topic))
+    return this.#serve(() => this.#topics.delete(topic))
   }
 
   produce(request: Produce): Promise<Produced> {
@@ -96,26 +102,32 @@ export class LogBroker implements Broker {
   }
 
   fetch(request: Fetch): Promise<Fetched> {
-    return asTidemarkErrors(this.#fetching.fetch(request))
+    return this.#serve(() => this.#fetching.fetch(request))
   }
 
   locate(request: Fetch): Promise<Located> {
-    return asTidemarkErrors(this.#fetching.locate(request))
+    return this.#serve(() => this.#fetching.locate(request))
   }
 
   offsetFor(request: OffsetFor): Promise<FoundOffset> {
-    return asTidemarkErrors(offsetFor(this.#ports, this.#directory, request))
+    return this.#serve(() => offsetFor(this.#ports, this.#directory, request))
   }
 
   deleteRecords(request: DeleteRecords): Promise<{ startOffset: Offset }> {
-    return asTidemarkErrors(deleteRecords(this.#ports, this.#directory, request))
+    return this.#serve(() => deleteRecords(this.#ports, this.#directory, request))
   }
-}
 
-async function asTidemarkErrors<T>(result: Promise<T>): Promise<T> {
-  try {
-    return await result
-  } catch (error) {
-    throw asTidemarkError(error)
+  /** Any call but a produce, which has an accounting of its own. */
+  async #serve<T>(call: () => Promise<T>): Promise<T> {
+    if (this.#isClosing) throw shuttingDown()
+    const served = call()
+    this.#served.add(served)
+    try {
+      return await served
+    } catch (error) {
+      throw asTidemarkError(error)
+    } finally {
+      this.#served.delete(served)
+    }
   }
 }

@@ -119,12 +119,7 @@ export class Producing {
   }
 
   #admit(bytes: number): void {
-    if (this.#closed) {
-      throw new TidemarkError(
-        'BROKER_NOT_AVAILABLE',
-        'The broker is shutting down. Send this to another, or wait.',
-      )
-    }
+    if (this.#closed) throw shuttingDown()
     if (bytes > PRODUCE_BYTES_MAX) {
       throw new TidemarkError(
         'RECORD_LIST_TOO_LARGE',
@@ -197,5 +192,12 @@ function fromTheFuture(timestampMs: number): TidemarkError {
     'INVALID_TIMESTAMP',
     `The timestamp ${timestampMs} lies further in the future than the topic's message.timestamp.after.max.ms ` +
       'allows. Timestamps are milliseconds since 1970.',
+  )
+}
+
+export function shuttingDown(): TidemarkError {
+  return new TidemarkError(
+    'BROKER_NOT_AVAILABLE',
+    'The broker is shutting down. Send this to another, or wait.',
   )
 }

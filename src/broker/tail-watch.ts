@@ -20,6 +20,10 @@ export class TailWatch {
     for (const waiter of this.#waiting.get(key) ?? []) waiter.abort()
   }
 
+  notifyAll(): void {
+    for (const waiters of this.#waiting.values()) for (const waiter of waiters) waiter.abort()
+  }
+
   /** Resolves when there may be more, the caller's signal aborts, or the time is up. */
   async wait(partition: PartitionId, untilMs: number, signal?: AbortSignal): Promise<void> {
     const key = partitionKey(partition)
