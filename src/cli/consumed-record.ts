@@ -15,3 +15,17 @@ const NOTHING = new Uint8Array(0)
 
 /** The default: the value byte for byte, and a newline. */
 export const formatValueLine: FormatRecord = ({ record }) => [record.value ?? NOTHING, NEWLINE]
+
+/**
+ * The value byte for byte, and a newline between two values but none after the last: what came from a file that
+ * does not end with a newline makes the same file again.
+ */
+export function formatJoinedValues(): FormatRecord {
+  let isFirst = true
+  return ({ record }) => {
+    const value = record.value ?? NOTHING
+    if (!isFirst) return [NEWLINE, value]
+    isFirst = false
+    return [value]
+  }
+}

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { ConsumedRecord } from '../../src/cli/consumed-record.ts'
+import { type ConsumedRecord, formatJoinedValues, formatValueLine } from '../../src/cli/consumed-record.ts'
 import { resolveEscapes } from '../../src/cli/escapes.ts'
 import { UsageError } from '../../src/cli/failure.ts'
 import { compileFormat } from '../../src/cli/format-template.ts'
@@ -50,6 +50,13 @@ test('null prints as nothing and has length -1', () => {
 test('values keep their bytes, %R is their length', () => {
   expect(format('%R%s\\0', binary)).toEqual(Buffer.of(0, 0, 0, 3, 0, 0xc3, 0x28, 0))
   expect(format('%R', tombstone)).toEqual(Buffer.of(255, 255, 255, 255))
+})
+
+test('values stand on lines, with a newline after the last one or without', () => {
+  const records = [consumed, tombstone, consumed]
+  expect(Buffer.concat(records.flatMap(formatValueLine)).toString()).toBe('6.2 ⛵\n\n6.2 ⛵\n')
+  const joined = formatJoinedValues()
+  expect(Buffer.concat(records.flatMap(record => joined(record))).toString()).toBe('6.2 ⛵\n\n6.2 ⛵')
 })
 
 test.each(['%', '%x', 'a%', '\\q', '\\', '\\x4'])('%s is refused', template => {

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander'
 import type { AddressOptions } from '../broker-address.ts'
-import { type FormatRecord, formatValueLine } from '../consumed-record.ts'
+import { type FormatRecord, formatJoinedValues, formatValueLine } from '../consumed-record.ts'
 import { compileFormat } from '../format-template.ts'
 import { formatJsonLine } from '../record-json.ts'
 import type { Session } from '../session.ts'
@@ -14,6 +14,7 @@ interface ConsumeOptions extends AddressOptions {
   exitAtEnd?: boolean
   format?: FormatRecord
   json?: boolean
+  finalNewline: boolean
 }
 
 const DETAILS = `
@@ -54,6 +55,12 @@ export function addConsume(program: Command, session: Session): void {
         .conflicts('json'),
     )
     .option('-J, --json', 'print one JSON object a line')
+    .addOption(
+      new Option(
+        '--no-final-newline',
+        'newlines between values, but none after the last (for files that do not end with one)',
+      ).conflicts(['json', 'format']),
+    )
     .addHelpText(
       'after',
       DETAILS +
@@ -74,10 +81,15 @@ export function addConsume(program: Command, session: Session): void {
         from: options.from ?? ('earliest' as const),
         recordsMax: options.maxRecords ?? null,
         exitAtEnd: options.exitAtEnd ?? false,
-        format: options.json ? formatJsonLine : (options.format ?? formatValueLine),
+        format: chooseFormat(options),
       }
       await session.useBroker(options, broker => consume(broker, settings, session.terminal), {
         endsByItself: true,
       })
     })
+}
+
+function chooseFormat({ json, format, finalNewline }: ConsumeOptions): FormatRecord {
+  if (json) return formatJsonLine
+  return format ?? (finalNewline ? formatValueLine : formatJoinedValues())
 }
