@@ -1,7 +1,7 @@
 import { TidemarkError } from '../core/errors.ts'
 import {
-  COMMIT_BATCHES_MAX,
   COMMIT_BYTES_MAX,
+  COMMIT_RECORDS_MAX,
   COMMITS_IN_FLIGHT_MAX,
   INLINE_BYTES_MAX,
   PRODUCE_DEADLINE_MS,
@@ -75,7 +75,7 @@ interface Commit {
   /** The one that was added to last, which is most often the next one, too. */
   lastRun: PartitionRun | undefined
   bytes: number
-  batches: number
+  records: number
 }
 
 /** What a partition's next append needs from its last one. */
@@ -119,16 +119,15 @@ export class GroupCommit {
       target.flushMs = run.flushMs
       target.maxTimestampMs = Math.max(target.maxTimestampMs, run.maxTimestampMs)
       commit.bytes += run.chunk.length
-      commit.batches += run.batches.length
+      commit.records += run.records
       if (!this.#isStarting) void this.#startSoon()
     })
   }
 
   #roomFor(run: CheckedRun): Commit {
-    const { bytes, batches } = this.#gathering
-    const isFull =
-      bytes + run.chunk.length > COMMIT_BYTES_MAX || batches + run.batches.length > COMMIT_BATCHES_MAX
-    if (isFull && batches > 0) {
+    const { bytes, records } = this.#gathering
+    const isFull = bytes + run.chunk.length > COMMIT_BYTES_MAX || records + run.records > COMMIT_RECORDS_MAX
+    if (isFull && records > 0) {
       this.#full.push(this.#gathering)
       this.#gathering = newCommit()
     }
@@ -157,7 +156,7 @@ export class GroupCommit {
   }
 
   #takeGathering(): Commit | undefined {
-    if (this.#gathering.batches === 0) return undefined
+    if (this.#gathering.records === 0) return undefined
     const commit = this.#gathering
     this.#gathering = newCommit()
     return commit
@@ -260,7 +259,7 @@ function newState(): PartitionState {
 }
 
 function newCommit(): Commit {
-  return { runs: new Map(), lastRun: undefined, bytes: 0, batches: 0 }
+  return { runs: new Map(), lastRun: undefined, bytes: 0, records: 0 }
 }
 
 /** Answers everybody whose batches are in the run. */

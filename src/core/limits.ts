@@ -22,9 +22,9 @@ export const BATCH_RECORDS_MAX = 1_000_000
 export const PRODUCE_BYTES_MAX = 4 * MiB
 /** Below this sum, batches travel inline in the index entry: cheaper and faster than an object. */
 export const INLINE_BYTES_MAX = 4 * KiB
-/** What one commit gathers at most, over all its partitions. */
+/** What one commit gathers at most, over all its partitions; a single call may have more records. */
 export const COMMIT_BYTES_MAX = 8 * MiB
-export const COMMIT_BATCHES_MAX = 16_384
+export const COMMIT_RECORDS_MAX = 100_000
 /** Commits whose upload may run at the same time; their index entries are written in order. */
 export const COMMITS_IN_FLIGHT_MAX = 4
 /** Bytes accepted and not yet acknowledged, in one process; above it a producer is told to come back. */
