@@ -3,7 +3,7 @@ import { blockEnd } from '../core/log/block.ts'
 import { type IndexEntry, placeEntries } from '../core/log/entry.ts'
 import { findInTail, type Head } from '../core/log/head.ts'
 import type { PartitionId } from '../core/log/partition-id.ts'
-import { advance, type Offset } from '../core/numbers.ts'
+import { advance, type Offset, toOffset } from '../core/numbers.ts'
 import type { Ports } from '../ports/index.ts'
 import { OutcomeUnknown } from '../ports/outcome.ts'
 import { backoffMs, isTransient, timedOut } from './retry.ts'
@@ -72,15 +72,15 @@ async function findInBlocks(
 ): Promise<Offset | undefined> {
   let offset = from
   while (offset < head.tailOffset) {
-    const blocks = await ports.index.readBlocks(partition, offset, BLOCKS_PER_READ)
-    const next = blocks.at(-1)
-    if (!next || blocks[0]!.baseOffset > offset) throw lookUpGone()
-    for (const block of blocks) {
+    const before = offset
+    for (const block of await ports.index.readBlocks(partition, offset, BLOCKS_PER_READ)) {
+      // Blocks do not go all at once: between two that are left there may be a gap.
+      if (block.baseOffset > offset) throw lookUpGone()
       const found = placeEntries(block.baseOffset, block.entries).find(({ entry }) => entry.id === entryId)
       if (found) return found.baseOffset
+      offset = toOffset(Math.max(offset, blockEnd(block)))
     }
-    if (blockEnd(next) <= offset) throw lookUpGone()
-    offset = blockEnd(next)
+    if (offset === before) throw lookUpGone()
   }
   return undefined
 }

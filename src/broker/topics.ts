@@ -42,12 +42,15 @@ export class Topics {
     // Heads before the topic: whoever sees the topic can append to it. A crash in between leaves empty heads
     // of a topic that never was.
     await this.#createHeads(item.topicId, 0, partitions)
-    if (!(await this.#put(item, undefined))) {
-      await this.#removeLogs(item)
-      throw topicExists(name)
+    if (await this.#put(item, undefined)) {
+      this.#directory.forget(name)
+      return await this.#describe(item)
     }
-    this.#directory.forget(name)
-    return await this.#describe(item)
+    // It may stand there all the same: put by a try of unknown outcome, and altered by somebody else since.
+    const winner = await this.#read(() => this.#ports.topics.get(name))
+    if (winner?.topicId === item.topicId) return await this.#describe(winner)
+    await this.#removeLogs(item)
+    throw topicExists(name)
   }
 
   async list(): Promise<TopicSummary[]> {
