@@ -1,0 +1,292 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { builtinModules } from 'node:module'
+import { dirname, join, relative, resolve, sep } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, test } from 'vitest'
+
+/** Who may import whom: the design's section 8, as data. Held against every import of every file in src. */
+interface Layer {
+  /** Folders or files that the layer is made of, from src on; the first layer that fits counts. */
+  readonly files: readonly string[]
+  /** Other layers' folders or files that it may import. Its own it always may. */
+  readonly mayImport: readonly string[]
+  /** Packages and Node's modules; a name ending in / stands for all that begin with it. */
+  readonly packages: readonly string[]
+  /** Of these it may take types only. */
+  readonly typesOnly?: readonly string[]
+  /** Packages of which it may take types only. */
+  readonly typePackages?: readonly string[]
+}
+
+const LAYERS: Readonly<Record<string, Layer>> = {
+  'entry points': {
+    files: ['embedded', 'index.ts', 'cli/main.ts', 'cli/tidemark.js'],
+    mayImport: [''],
+    packages: ['node:', '@hono/node-server', 'commander', 'hono'],
+  },
+  core: {
+    files: ['core'],
+    mayImport: [],
+    packages: ['node:zlib', '@node-rs/crc32', 'snappy', 'lz4-napi'],
+  },
+  ports: { files: ['ports'], mayImport: ['core'], packages: [] },
+  broker: {
+    files: ['broker'],
+    mayImport: ['core', 'ports', 'contract/broker.ts'],
+    packages: [],
+    typesOnly: ['contract/broker.ts'],
+  },
+  contract: {
+    files: ['contract'],
+    mayImport: ['core', 'ports'],
+    packages: ['hono', 'zod', '@hono/zod-openapi', 'node:buffer', 'node:crypto'],
+  },
+  'adapters/memory': { files: ['adapters/memory'], mayImport: ['core', 'ports'], packages: [] },
+  'adapters/local': {
+    files: ['adapters/local'],
+    mayImport: ['core', 'ports'],
+    packages: ['lmdb', 'node:fs', 'node:path', 'node:crypto'],
+  },
+  'adapters/aws': {
+    files: ['adapters/aws'],
+    mayImport: ['core', 'ports'],
+    packages: ['@aws-sdk/', '@smithy/', 'node:crypto', 'node:http', 'node:https'],
+  },
+  client: { files: ['client'], mayImport: ['core', 'contract'], packages: [], typePackages: ['zod'] },
+  gateway: {
+    files: ['gateway'],
+    mayImport: ['core', 'contract'],
+    packages: ['node:net', 'node:tls', 'node:events'],
+  },
+  cli: {
+    files: ['cli'],
+    mayImport: ['core', 'contract', 'client', 'embedded'],
+    packages: ['node:', 'commander'],
+  },
+}
+
+/** A file's import: what it names, and whether it takes types only. */
+interface Import {
+  readonly specifier: string
+  readonly isTypeOnly: boolean
+}
+
+/**
+ * The imports of a source file: `import … from`, `export … from`, bare `import '…'`, `import('…')` and
+ * `require('…')`. Text that only looks like one, in a comment, does not count.
+ */
+function importsOf(source: string): Import[] {
+  const code = withoutComments(source)
+  const imports: Import[] = []
+  const statement = /(?:^|[\n;}])\s*(import|export)\b([^'"`;()]*?)\bfrom\s*(['"])([^'"\n]+)\3/g
+  for (const [, , clause, , specifier] of code.matchAll(statement)) {
+    imports.push({ specifier: specifier!, isTypeOnly: isTypeClause(clause!) })
+  }
+  for (const [, , specifier] of code.matchAll(/(?:^|[\n;}])\s*import\s*(['"])([^'"\n]+)\1/g)) {
+    imports.push({ specifier: specifier!, isTypeOnly: false })
+  }
+  for (const [, , specifier] of code.matchAll(/\b(?:import|require)\s*\(\s*(['"`])([^'"`\n]+)\1/g)) {
+    imports.push({ specifier: specifier!, isTypeOnly: false })
+  }
+  return imports
+}
+
+/** `type …`, or braces in which every name is marked as a type. */
+function isTypeClause(clause: string): boolean {
+  const text = clause.trim()
+  if (/^type\b(?!\s*,)/.test(text)) return true
+  const names = /^\{([^}]*)\}$/
+    .exec(text)?.[1]
+    ?.split(',')
+    .map(name => name.trim())
+    .filter(Boolean)
+  return names !== undefined && names.length > 0 && names.every(name => /^type\s/.test(name))
+}
+
+/** Comments become blanks; strings stay, since // stands in many a URL. */
+function withoutComments(source: string): string {
+  const token = /'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*`|\/\/[^\n]*|\/\*[\s\S]*?\*\//g
+  return source.replace(token, text => (text.startsWith('/') ? ' ' : text))
+}
+
+function isUnder(file: string, folder: string): boolean {
+  return folder === '' || file === folder || file.startsWith(`${folder}/`)
+}
+
+function layerOf(file: string): [string, Layer] | undefined {
+  return Object.entries(LAYERS).find(([, { files }]) => files.some(folder => isUnder(file, folder)))
+}
+
+function isAllowedPackage(specifier: string, packages: readonly string[]): boolean {
+  return packages.some(name =>
+    name.endsWith('/') || name.endsWith(':')
+      ? specifier.startsWith(name)
+      : specifier === name || specifier.startsWith(`${name}/`),
+  )
+}
+
+/** What is wrong with the imports of a file, whose path counts from src. */
+function findViolations(file: string, source: string): string[] {
+  const found = layerOf(file)
+  if (!found) return [`${file} is in no layer`]
+  const [name, layer] = found
+  const violations: string[] = []
+  for (const { specifier, isTypeOnly } of importsOf(source)) {
+    if (!specifier.startsWith('.')) {
+      if (builtinModules.includes(specifier)) violations.push(`${file}: ${specifier} lacks its node: prefix`)
+      else if (
+        !isAllowedPackage(specifier, [...layer.packages, ...(isTypeOnly ? (layer.typePackages ?? []) : [])])
+      ) {
+        violations.push(`${file}: ${name} must not import the package ${specifier}`)
+      }
+      continue
+    }
+    const target = relative('/src', resolve('/src', dirname(file), specifier))
+      .split(sep)
+      .join('/')
+    if (target.startsWith('..')) {
+      violations.push(`${file}: imports ${target}, which is not in src`)
+      continue
+    }
+    if (layer.files.some(folder => isUnder(target, folder))) continue
+    if (!layer.mayImport.some(folder => isUnder(target, folder))) {
+      violations.push(`${file}: ${name} must not import ${target}`)
+    } else if (!isTypeOnly && layer.typesOnly?.some(folder => isUnder(target, folder))) {
+      violations.push(`${file}: ${name} may import types only from ${target}`)
+    }
+  }
+  return violations
+}
+
+const SRC = join(dirname(fileURLToPath(import.meta.url)), '..', 'src')
+
+function sourceFiles(): string[] {
+  return readdirSync(SRC, { recursive: true, withFileTypes: true })
+    .filter(entry => entry.isFile() && /\.[jt]s$/.test(entry.name))
+    .map(entry => relative(SRC, join(entry.parentPath, entry.name)).split(sep).join('/'))
+}
+
+describe('the source', () => {
+  const files = sourceFiles().map(file => ({ file, source: readFileSync(join(SRC, file), 'utf8') }))
+
+  test('keeps to the layers', () => {
+    expect(files.length).toBeGreaterThan(50)
+    expect(files.flatMap(({ file, source }) => findViolations(file, source))).toEqual([])
+  })
+
+  test('has every import seen by this test', () => {
+    for (const { file, source } of files) {
+      const lines = withoutComments(source)
+        .split('\n')
+        .filter(line => /\bfrom '[^']+'$/.test(line))
+      expect([file, importsOf(source).length >= lines.length]).toEqual([file, true])
+    }
+  })
+
+  test('has all its relative imports end in .ts and lead to a file', () => {
+    const known = new Set(files.map(({ file }) => file))
+    for (const { file, source } of files) {
+      for (const { specifier } of importsOf(source).filter(each => each.specifier.startsWith('.'))) {
+        const target = relative('/src', resolve('/src', dirname(file), specifier))
+          .split(sep)
+          .join('/')
+        expect([file, specifier, known.has(target) || file.endsWith('.js')]).toEqual([file, specifier, true])
+      }
+    }
+  })
+
+  test('has no two adapters that know each other, and none that is known below', () => {
+    for (const { file, source } of files) {
+      const adapter = /^adapters\/[^/]+/.exec(file)?.[0]
+      for (const { specifier } of importsOf(source)) {
+        const target = relative('/src', resolve('/src', dirname(file), specifier))
+          .split(sep)
+          .join('/')
+        if (!specifier.startsWith('.') || !target.startsWith('adapters/')) continue
+        const mayKnow = adapter ? isUnder(target, adapter) : layerOf(file)?.[0] === 'entry points'
+        expect([file, target, mayKnow]).toEqual([file, target, true])
+      }
+    }
+  })
+})
+
+describe('an import is seen', () => {
+  test.each([
+    ["import { a } from './a.ts'", './a.ts', false],
+    ["import a from './a.ts'", './a.ts', false],
+    ["import * as a from './a.ts'", './a.ts', false],
+    ["import a, { b } from './a.ts'", './a.ts', false],
+    ["import type { A } from './a.ts'", './a.ts', true],
+    ["import { type A, type B } from './a.ts'", './a.ts', true],
+    ["import { type A, b } from './a.ts'", './a.ts', false],
+    ["import {\n  type A,\n  type B,\n} from './a.ts'", './a.ts', true],
+    ["import {\n  a,\n  b,\n} from './a.ts'", './a.ts', false],
+    ["export { a } from './a.ts'", './a.ts', false],
+    ["export type { A } from './a.ts'", './a.ts', true],
+    ["export * from './a.ts'", './a.ts', false],
+    ["import './a.ts'", './a.ts', false],
+    ['import { a } from "./a.ts"', './a.ts', false],
+    ["const a = await import('./a.ts')", './a.ts', false],
+    ["const a = import(\n  './a.ts'\n)", './a.ts', false],
+    ["const a = require('./a.ts')", './a.ts', false],
+    ["const x = 1; import { a } from './a.ts'", './a.ts', false],
+    ["/** x */ import { a } from './a.ts'", './a.ts', false],
+    ["import { a } /* b */ from './a.ts'", './a.ts', false],
+  ])('%j', (source, specifier, isTypeOnly) => {
+    expect(importsOf(source)).toEqual([{ specifier, isTypeOnly }])
+  })
+
+  test.each([
+    "// import { a } from './a.ts'",
+    "/* import { a } from './a.ts' */",
+    "/**\n * import { a } from './a.ts'\n */",
+    "const text = 'nothing from here'",
+    "export const from = 'x'",
+    'const url = "https://a.example" // from \'./a.ts\'',
+  ])('but not in %j', source => {
+    expect(importsOf(source)).toEqual([])
+  })
+
+  test('each of several', () => {
+    const source = "import { a } from './a.ts'\nimport type { B } from 'b'\nexport * from './c.ts'\n"
+    expect(importsOf(source).map(({ specifier }) => specifier)).toEqual(['./a.ts', 'b', './c.ts'])
+  })
+})
+
+describe('a forbidden import is caught:', () => {
+  test.each([
+    ['core/log/made-up.ts', "import { x } from '../../broker/fetch.ts'"],
+    ['core/log/made-up.ts', "import type { X } from '../../ports/clock.ts'"],
+    ['core/made-up.ts', "import { readFile } from 'node:fs/promises'"],
+    ['core/made-up.ts', "import { x } from 'lodash'"],
+    ['ports/made-up.ts', "import { x } from '../broker/fetch.ts'"],
+    ['broker/made-up.ts', "import { x } from '../adapters/memory/memory-log-index.ts'"],
+    ['broker/made-up.ts', "const x = await import('../adapters/local/local-store.ts')"],
+    ['broker/made-up.ts', "import { x } from '../contract/http/app.ts'"],
+    ['broker/made-up.ts', "import { x } from '../contract/broker.ts'"],
+    ['broker/made-up.ts', "import { setTimeout } from 'node:timers/promises'"],
+    ['contract/http/made-up.ts', "import { x } from '../../broker/log-broker.ts'"],
+    ['contract/made-up.ts', "export * from '../embedded/embedded.ts'"],
+    ['adapters/local/made-up.ts', "import { x } from '../memory/virtual-clock.ts'"],
+    ['adapters/local/made-up.ts', "import { x } from '../../broker/flush.ts'"],
+    ['adapters/local/made-up.ts', "import { x } from '@aws-sdk/client-s3'"],
+    ['adapters/memory/made-up.ts', "import { x } from 'node:fs'"],
+    ['client/made-up.ts', "import { x } from '../broker/log-broker.ts'"],
+    ['client/made-up.ts', "import { x } from 'node:http'"],
+    ['client/made-up.ts', "import { x } from 'zod'"],
+    ['cli/commands/made-up.ts', "import { x } from '../../adapters/local/local-store.ts'"],
+    ['cli/commands/made-up.ts', "import { x } from '../../broker/log-broker.ts'"],
+    ['core/made-up.ts', "import { x } from '../../test/broker/harness.ts'"],
+    ['core/made-up.ts', "import { x } from 'zlib'"],
+    ['elsewhere/made-up.ts', ''],
+  ])('%s: %s', (file, source) => {
+    expect(findViolations(file, source)).toHaveLength(1)
+  })
+
+  test('and what is allowed is not', () => {
+    expect(findViolations('broker/made-up.ts', "import type { X } from '../contract/broker.ts'")).toEqual([])
+    expect(findViolations('broker/made-up.ts', "import { X } from '../core/errors.ts'")).toEqual([])
+    expect(findViolations('adapters/aws/made-up.ts', "import { X } from '@aws-sdk/client-s3'")).toEqual([])
+    expect(findViolations('adapters/local/made-up.ts', "import { X } from 'node:fs/promises'")).toEqual([])
+  })
+})
