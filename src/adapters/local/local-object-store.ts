@@ -94,7 +94,7 @@ export class LocalObjectStore implements ObjectStore {
   #path(key: string): string {
     const parts = key.split('/')
     const isSafe = parts.every(part => part !== '' && part !== '.' && part !== '..' && !part.includes('\0'))
-    if (!isSafe) throw new RangeError(`"${key}" cannot be the key of an object`)
+    if (!isSafe || parts[0] === UNFINISHED) throw new RangeError(`"${key}" cannot be the key of an object`)
     return join(this.#directory, ...parts)
   }
 
