@@ -114,6 +114,7 @@ async function* verifyPartition(
   }
   for (const problem of findHeadProblems(head)) yield { severity: 'error', place: `${place} head`, problem }
 
+  yield* verifyUntrimmed(ports, partition, head, place, referred)
   let next: Offset | undefined
   let before: LogSummary | undefined
   for await (const block of blocksOf(ports, partition, head)) {
@@ -139,6 +140,28 @@ async function* verifyPartition(
     yield { severity: 'error', place: `${place} head`, problem: 'its sums are not those of the last block' }
   }
   yield* verifyEntries(ports, placeEntries(head.tailOffset, head.tail), `${place} tail`, referred, summary)
+}
+
+/**
+ * A block that was put, but whose entries still stand in the tail: a crash in the middle of a flush leaves one,
+ * and the next flush goes on from it. What it points at is in use; its entries must be the tail's.
+ */
+async function* verifyUntrimmed(
+  ports: Ports,
+  partition: PartitionId,
+  head: Head,
+  place: string,
+  referred: Set<string>,
+): AsyncGenerator<Finding> {
+  for (const block of await ports.index.readBlocks(partition, head.tailOffset, 2)) {
+    // One further on was put after the head was read.
+    if (block.baseOffset !== head.tailOffset) continue
+    for (const { place: at } of block.entries) if (at.kind === 'object') referred.add(segmentKey(at.object))
+    const isTail = block.entries.every((entry, index) => entry.id === head.tail[index]?.id)
+    if (isTail) continue
+    const problem = 'is to take entries out of the tail that do not stand there'
+    yield { severity: 'error', place: `${place} block ${block.baseOffset}`, problem }
+  }
 }
 
 /** The blocks that the head's tail follows. Those put meanwhile are left out, and so are those below its start. */

@@ -39,12 +39,15 @@ export async function startBroker({
   insecure,
   allowedHosts,
 }: DevSettings): Promise<RunningBroker> {
-  const [{ openEmbedded }, { createHttpApp }, { UrlSigner }, { startHttpServer }] = await Promise.all([
-    import('../embedded/embedded.ts'),
-    import('../contract/http/app.ts'),
-    import('../contract/http/signed-url.ts'),
-    import('../embedded/http-server.ts'),
-  ])
+  const [{ openEmbedded }, { createHttpApp }, { UrlSigner }, { checkListenHost, startHttpServer }] =
+    await Promise.all([
+      import('../embedded/embedded.ts'),
+      import('../contract/http/app.ts'),
+      import('../contract/http/signed-url.ts'),
+      import('../embedded/http-server.ts'),
+    ])
+  // Before the store is opened, and perhaps made.
+  checkListenHost(listen.host, token !== null, insecure)
   // A secret for this run alone: who was told where bytes lie asks again after a restart.
   const signer = new UrlSigner({ secret: randomBytes(32) })
   const store = await openEmbedded({

@@ -46,9 +46,7 @@ export function describeFailure(error: unknown): string[] {
 function advice(error: TidemarkError): string[] {
   const lines: string[] = []
   if (error.kafkaName === 'NETWORK_EXCEPTION' || error.kafkaName === 'BROKER_NOT_AVAILABLE') {
-    lines.push(
-      '  Is a broker running there? `tidemark dev` starts one; --broker URL or --dir DIR names another.',
-    )
+    lines.push('  --broker URL names another broker; --dir DIR opens a store without one.')
   }
   if (error.kafkaName === 'SASL_AUTHENTICATION_FAILED') {
     lines.push('  Give the token with --token or TIDEMARK_TOKEN.')

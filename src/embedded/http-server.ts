@@ -56,13 +56,7 @@ export async function startHttpServer(app: HttpApp, settings: HttpServerSettings
     closeTimeoutMs = HTTP_CLOSE_TIMEOUT_MS,
     reportError = console.error,
   } = settings
-  if (!isLoopback(host) && !app.needsToken && !insecure) {
-    throw new TidemarkError(
-      'POLICY_VIOLATION',
-      `Listening on ${host} lets everybody in the network read and write. Set a token, or listen on 127.0.0.1, ` +
-        'or say that it shall be insecure.',
-    )
-  }
+  checkListenHost(host, app.needsToken, insecure)
   const stopping = new AbortController()
   const boundHosts: string[] = []
   const context = { boundHosts, stopping: stopping.signal }
@@ -105,6 +99,19 @@ export async function startHttpServer(app: HttpApp, settings: HttpServerSettings
       return closed
     },
   }
+}
+
+/**
+ * Only this machine may call a server that asks for no token, unless somebody insists.
+ * @throws TidemarkError POLICY_VIOLATION
+ */
+export function checkListenHost(host: string, needsToken: boolean, insecure: boolean): void {
+  if (isLoopback(host) || needsToken || insecure) return
+  throw new TidemarkError(
+    'POLICY_VIOLATION',
+    `Listening on ${host} lets everybody in the network read and write. Set a token (--token), listen on ` +
+      '127.0.0.1, or permit it all the same (--insecure).',
+  )
 }
 
 async function listen(server: Server, host: string, port: number): Promise<void> {

@@ -57,9 +57,9 @@ export function addProduce(program: Command, session: Session): void {
     )
     .action(async (topic: string, file: string | undefined, _local: unknown, command: Command) => {
       const options = command.optsWithGlobals<ProduceOptions>()
-      const [{ produce }, { createReadStream }] = await Promise.all([
+      const [{ produce }, { open }] = await Promise.all([
         import('../commands/produce.ts'),
-        import('node:fs'),
+        import('node:fs/promises'),
       ])
       const settings = {
         topic,
@@ -74,10 +74,11 @@ export function addProduce(program: Command, session: Session): void {
       }
       await session.useBroker(
         options,
-        broker => {
+        async broker => {
           const fromTerminal = file === undefined || file === '-'
-          const input = fromTerminal ? session.terminal.input : createReadStream(file)
-          return produce(broker, settings, input, session.terminal)
+          // Opened before anything else: a file that is not there is told at once.
+          const input = fromTerminal ? session.terminal.input : (await open(file)).createReadStream()
+          return await produce(broker, settings, input, session.terminal)
         },
         { endsByItself: true },
       )

@@ -39,15 +39,17 @@ export async function dev(
 }
 
 function welcome(url: string, { directory, token }: DevSettings): string {
+  // In a checkout, where npx runs it, the bare name is no command.
+  const command = process.env.npm_command === 'exec' ? 'npx tidemark' : 'tidemark'
   const options = `${url === DEFAULT_BROKER_URL ? '' : ` --broker ${url}`}${token === null ? '' : ' --token …'}`
   return [
-    `tidemark listens on ${url}`,
+    `tidemark (process ${process.pid}) listens on ${url}`,
     `and keeps its data in ${resolve(directory)}`,
     '',
     'In another terminal, try:',
-    `  tidemark${options} topic create tides --partitions 4`,
-    `  printf 'ebb\\nflow\\n' | tidemark${options} produce tides`,
-    `  tidemark${options} consume tides --from earliest`,
+    `  ${command}${options} topic create tides --partitions 4`,
+    `  printf 'ebb\\nflow\\n' | ${command}${options} produce tides`,
+    `  ${command}${options} consume tides --from earliest`,
     '',
     'Ctrl-C stops it.',
     '',

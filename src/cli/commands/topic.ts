@@ -1,5 +1,6 @@
 import type { AlterTopic, Broker, CreateTopic, TopicDescription } from '../../contract/broker.ts'
 import { type KafkaErrorName, TidemarkError } from '../../core/errors.ts'
+import { CONFIGS_WITHOUT_EFFECT } from '../../core/log/topic-config.ts'
 import { describeFailure, EXIT_FAILURE, EXIT_OK } from '../failure.ts'
 import { plural } from '../quantities.ts'
 import { formatTable } from '../table.ts'
@@ -14,6 +15,7 @@ export async function createTopic(
   try {
     const { topic, partitions } = await broker.createTopic(request)
     note(terminal, `created topic ${topic} with ${plural(partitions, 'partition')}`)
+    noteWithoutEffect(request.configs, terminal)
   } catch (error) {
     if (!settings.ifNotExists || !hasName(error, 'TOPIC_ALREADY_EXISTS')) throw error
     note(terminal, `topic ${request.topic} exists already and was left as it is`)
@@ -52,6 +54,7 @@ export async function describeTopic(
 
 export async function alterTopic(broker: Broker, request: AlterTopic, terminal: Terminal): Promise<number> {
   const description = await broker.alterTopic(request)
+  noteWithoutEffect(request.set, terminal)
   await write(terminal, formatDescription(description))
   return EXIT_OK
 }
@@ -105,4 +108,10 @@ function formatDescription({ topic, topicId, createdMs, configs, offsets }: Topi
 
 function hasName(error: unknown, name: KafkaErrorName): boolean {
   return error instanceof TidemarkError && error.kafkaName === name
+}
+
+function noteWithoutEffect(configs: Readonly<Record<string, string>> | undefined, terminal: Terminal): void {
+  const names = Object.keys(configs ?? {}).filter(name => CONFIGS_WITHOUT_EFFECT.includes(name))
+  if (names.length > 0)
+    note(terminal, `note: ${names.join(', ')}: kept, but not acted upon yet; nothing is deleted`)
 }

@@ -32,6 +32,13 @@ export interface TopicSettings {
   readonly timestampAfterMaxMs: number
 }
 
+/** Configs that are kept and described, but that nothing acts upon yet: records stay until somebody deletes them. */
+export const CONFIGS_WITHOUT_EFFECT: readonly string[] = [
+  'cleanup.policy',
+  'retention.bytes',
+  'retention.ms',
+] satisfies ConfigName[]
+
 type ConfigName = keyof typeof TOPIC_CONFIGS
 
 /** Every config's name, value in force, and whether it was never set, in the order of the names. */
