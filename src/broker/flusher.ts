@@ -1,3 +1,4 @@
+import { TidemarkError } from '../core/errors.ts'
 import { FLUSH_PARTITIONS_MAX, FLUSH_SCAN_INTERVAL_MS, PRODUCE_DEADLINE_MS } from '../core/limits.ts'
 import { countToFlush, flushDueMs } from '../core/log/flush.ts'
 import type { Head } from '../core/log/head.ts'
@@ -7,6 +8,8 @@ import { flush } from './flush.ts'
 import { backoffMs, isTransient, retryUntil } from './retry.ts'
 import type { TopicDirectory } from './topic-directory.ts'
 
+/** How long a partition waits whose flush failed for a reason that does not pass. */
+const DEFECT_PAUSE_MS = 5_000
 /** How often the flush at the end looks whether something is left. */
 const FLUSH_ALL_ROUNDS = 3
 
@@ -68,11 +71,21 @@ export class Flusher {
     // A block that somebody else has put may take less than all; others may be producing, so not for ever.
     for (let round = 0; round < FLUSH_ALL_ROUNDS && left.length > 0; round += 1) {
       const requests = left.map(partition => ({ partition, age: 'all' as const }))
-      const heads = await retryUntil(this.#ports, deadlineMs, 'no', () => flush(this.#ports, requests))
-      left = left.filter((_, index) => {
-        const head = heads[index]
-        return head !== undefined && countToFlush(head, 'all') > 0
-      })
+      try {
+        const heads = await retryUntil(this.#ports, deadlineMs, 'no', () => flush(this.#ports, requests))
+        left = left.filter((_, index) => {
+          const head = heads[index]
+          return head !== undefined && countToFlush(head, 'all') > 0
+        })
+      } catch (error) {
+        if (left.length === 1 || error instanceof TidemarkError) {
+          // What stays inline is as durable as in an object; the next broker goes on with it.
+          this.#reportError(error)
+          return
+        }
+        for (const partition of left) await this.#flushAll([partition])
+        return
+      }
     }
   }
 
@@ -104,32 +117,58 @@ export class Flusher {
 
   async #flushDue(): Promise<void> {
     const nowMs = this.#ports.clock.nowMs()
-    const due = [...this.#pending.entries()]
-      .filter(([, { dueMs }]) => dueMs <= nowMs)
+    const due = [...this.#pending.values()]
+      .filter(({ dueMs }) => dueMs <= nowMs)
       .slice(0, FLUSH_PARTITIONS_MAX)
     if (due.length === 0) return
-    // Forgotten before the flush: what an append notes meanwhile must not be lost.
-    for (const [key] of due) this.#pending.delete(key)
     try {
-      const heads = await flush(
-        this.#ports,
-        due.map(([, { partition, flushMs }]) => ({ partition, age: { nowMs, flushMs } })),
-      )
-      for (const [index, [, { partition, flushMs }]] of due.entries()) {
+      await this.#flushTogether(due, nowMs)
+    } catch (error) {
+      if (isTransient(error)) throw error
+      // One of them is damaged, or meets a defect: the others must not wait for it.
+      for (const pending of due) await this.#flushAlone(pending, nowMs)
+    }
+  }
+
+  async #flushTogether(due: readonly Pending[], nowMs: number): Promise<void> {
+    // Forgotten before the flush: what an append notes meanwhile must not be lost.
+    for (const { partition } of due) this.#pending.delete(partitionKey(partition))
+    try {
+      const requests = due.map(({ partition, flushMs }) => ({ partition, age: { nowMs, flushMs } }))
+      const heads = await flush(this.#ports, requests)
+      for (const [index, { partition, flushMs }] of due.entries()) {
         const head = heads[index]
         if (head) this.note(partition, head, flushMs)
       }
     } catch (error) {
-      for (const [key, pending] of due) if (!this.#pending.has(key)) this.#pending.set(key, pending)
+      for (const pending of due) {
+        const key = partitionKey(pending.partition)
+        if (!this.#pending.has(key)) this.#pending.set(key, pending)
+      }
       throw error
+    }
+  }
+
+  async #flushAlone(pending: Pending, nowMs: number): Promise<void> {
+    try {
+      await this.#flushTogether([pending], nowMs)
+    } catch (error) {
+      if (isTransient(error)) throw error
+      this.#reportError(error)
+      this.#pending.set(partitionKey(pending.partition), { ...pending, dueMs: nowMs + DEFECT_PAUSE_MS })
     }
   }
 
   async #scan(): Promise<void> {
     for await (const { partition, flushMs } of this.#everyPartition()) {
       if (this.#closing.signal.aborted) return
-      const head = await this.#ports.index.readHead(partition)
-      if (head) this.note(partition, head, flushMs)
+      try {
+        const head = await this.#ports.index.readHead(partition)
+        if (head) this.note(partition, head, flushMs)
+      } catch (error) {
+        if (isTransient(error)) throw error
+        this.#reportError(error)
+      }
     }
   }
 

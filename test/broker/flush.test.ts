@@ -158,8 +158,28 @@ describe('the background flush', () => {
     expect(harness.errors.length).toBeGreaterThan(0)
     expect(harness.errors[0]).toBeInstanceOf(RangeError)
     isBroken = false
-    await harness.pass(5_000)
+    await harness.pass(10_000)
     expect(await inlineBytesOf()).toBe(0)
+  })
+
+  test('of a damaged partition keeps no other from being flushed, while it runs and at its end', async () => {
+    const damaged = await harness.partitionId('tides', 1)
+    harness.around = async (method, args, call) => {
+      const isDamaged = (args[0] as { partition?: number }).partition === damaged.partition
+      if (method === 'readHead' && isDamaged) throw new RangeError('a head of version 77 is not known')
+      return await call()
+    }
+    broker.start()
+    await produce('0', 0)
+    await produce('2', 2)
+    await harness.pass(FLUSH_DEFAULT_MS + FLUSH_SCAN_INTERVAL_MS + 1_000)
+    expect([await inlineBytesOf(0), await inlineBytesOf(2)]).toEqual([0, 0])
+    expect(harness.errors.length).toBeGreaterThan(0)
+    expect(harness.errors.length).toBeLessThan(50)
+    await produce('0', 0)
+    await produce('2', 2)
+    await harness.run(broker.close())
+    expect([await inlineBytesOf(0), await inlineBytesOf(2)]).toEqual([0, 0])
   })
 
   test('lets a deleted topic go', async () => {
