@@ -12,6 +12,8 @@ import type { Ports } from '../ports/index.ts'
 import type { TopicItem } from '../ports/topic-store.ts'
 
 const BLOCKS_PER_READ = 64
+/** How often a partition is looked at anew because it has changed while it was. */
+const LOOK_AGAIN_MAX = 5
 
 /** What `verify` has to say about one place of the store. */
 export interface Finding {
@@ -107,11 +109,42 @@ async function* verifyPartition(
   referred: Set<string>,
   summary: VerifySummary,
 ): AsyncGenerator<Finding> {
-  const head = await ports.index.readHead(partition)
-  if (!head) {
-    yield { severity: 'leftover', place, problem: 'blocks without a head: the topic is being deleted' }
-    return
+  for (let again = 0; ; again += 1) {
+    const head = await ports.index.readHead(partition)
+    if (!head) {
+      yield { severity: 'leftover', place, problem: 'blocks without a head: the topic is being deleted' }
+      return
+    }
+    const countedBefore = { ...summary }
+    const findings: Finding[] = []
+    for await (const finding of verifyLog(ports, partition, head, place, referred, summary))
+      findings.push(finding)
+    // What looks wrong may be what somebody has flushed or deleted since the head was read.
+    if (findings.length === 0 || again === LOOK_AGAIN_MAX || !(await hasMoved(ports, partition, head))) {
+      yield* findings
+      return
+    }
+    Object.assign(summary, countedBefore)
   }
+}
+
+async function hasMoved(ports: Ports, partition: PartitionId, head: Head): Promise<boolean> {
+  const now = await ports.index.readHead(partition)
+  return (
+    now?.startOffset !== head.startOffset ||
+    now.tailOffset !== head.tailOffset ||
+    now.nextOffset !== head.nextOffset
+  )
+}
+
+async function* verifyLog(
+  ports: Ports,
+  partition: PartitionId,
+  head: Head,
+  place: string,
+  referred: Set<string>,
+  summary: VerifySummary,
+): AsyncGenerator<Finding> {
   for (const problem of findHeadProblems(head)) yield { severity: 'error', place: `${place} head`, problem }
 
   yield* verifyUntrimmed(ports, partition, head, place, referred)

@@ -299,3 +299,36 @@ test('verifying beside producers finds nothing wrong', async () => {
   await harness.run(Promise.all([producing, verifying]))
   expect(findings).toEqual([])
 })
+
+test('verifying beside those who delete finds nothing wrong', async () => {
+  await harness.run(broker.createTopic({ topic: 'brief', partitions: 3 }))
+  for (let number = 0; number < 40; number += 1) {
+    await harness.run(broker.produce({ topic: 'tides', partition: 1, batches: batchOf([`${number}`]) }))
+    await harness.run(
+      broker.produce({ topic: 'brief', partition: number % 3, batches: batchOf([`${number}`]) }),
+    )
+    if (number % 4 === 0) await harness.run(harness.open().close())
+  }
+  harness.around = async (_, __, call) => {
+    await harness.clock.sleep(harness.entropy.integer(0, 5))
+    return await call()
+  }
+  let isDone = false
+  const deleting = (async () => {
+    for (let beforeOffset = 1; beforeOffset <= 40; beforeOffset += 1) {
+      await broker.deleteRecords({ topic: 'tides', partition: 1, beforeOffset: toOffset(beforeOffset) })
+      if (beforeOffset === 20) await broker.deleteTopic('brief')
+    }
+    isDone = true
+  })()
+  const errors: unknown[] = []
+  const verifying = (async () => {
+    while (!isDone) {
+      for await (const finding of verify(harness.ports, newVerifySummary())) {
+        if (finding.severity === 'error') errors.push(finding)
+      }
+    }
+  })()
+  await harness.run(Promise.all([deleting, verifying]))
+  expect(errors).toEqual([])
+})
