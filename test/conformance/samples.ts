@@ -53,7 +53,7 @@ export function looseBlock(baseOffset: number, records: number): Block {
 }
 
 /** The entry as a flush leaves it: the same id, its bytes in some object. */
-export function placedInObject(entry: IndexEntry): IndexEntry {
+function placedInObject(entry: IndexEntry): IndexEntry {
   if (entry.place.kind === 'object') return entry
   return { ...entry, place: { kind: 'object', object: freshId(), position: toPosition(7) } }
 }

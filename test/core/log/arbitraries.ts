@@ -4,9 +4,7 @@ import { countRecords, type IndexEntry, type Mark } from '../../../src/core/log/
 import type { Head } from '../../../src/core/log/head.ts'
 import { toOffset, toPosition } from '../../../src/core/numbers.ts'
 
-export const id = fc
-  .uint8Array({ minLength: 16, maxLength: 16 })
-  .map(bytes => Buffer.from(bytes).toString('hex'))
+const id = fc.uint8Array({ minLength: 16, maxLength: 16 }).map(bytes => Buffer.from(bytes).toString('hex'))
 
 /** Often small, sometimes as large as it can be without sums that are no safe integers. */
 const size = fc.oneof(fc.integer({ min: 1, max: 300 }), fc.integer({ min: 1, max: 2 ** 44 }))
@@ -39,7 +37,7 @@ export const inlineEntry: fc.Arbitrary<IndexEntry> = fc
     marks: [],
   }))
 
-export const objectEntry: fc.Arbitrary<IndexEntry> = fc
+const objectEntry: fc.Arbitrary<IndexEntry> = fc
   .record({
     ...shared,
     records: size,
