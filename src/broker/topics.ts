@@ -89,13 +89,17 @@ export class Topics {
   }
 
   async delete(name: string): Promise<void> {
-    for (;;) {
-      const item = await this.#get(name)
+    let item: TopicItem | undefined = await this.#get(name)
+    const { topicId } = item
+    // Once it is gone, by whomever, what has its name is another topic.
+    while (item?.topicId === topicId) {
       const deleting: TopicItem = { ...item, state: 'deleting', version: this.#ports.entropy.id() }
-      if (!(await this.#put(deleting, item.version))) continue
-      this.#directory.forget(name)
-      await this.#finishDeletion(deleting)
-      return
+      if (item.state === 'deleting' || (await this.#put(deleting, item.version))) {
+        this.#directory.forget(name)
+        await this.#finishDeletion(item.state === 'deleting' ? item : deleting)
+        return
+      }
+      item = await this.#read(() => this.#ports.topics.get(name))
     }
   }
 

@@ -221,6 +221,31 @@ describe('deleting', () => {
     expect(await leftovers()).toEqual([])
   })
 
+  test('by several at once deletes it once, and all are told so', async () => {
+    await create('tides', 3)
+    const brokers = Array.from({ length: 5 }, () => harness.open())
+    await harness.run(Promise.all(brokers.map(each => each.deleteTopic('tides'))))
+    expect(await harness.run(broker.listTopics())).toEqual([])
+    expect(await leftovers()).toEqual([])
+  })
+
+  test('of unknown outcome never takes the next topic of that name along', async () => {
+    await create('tides')
+    const other = harness.open()
+    let puts = 0
+    harness.around = async (method, args, call) => {
+      const isTopicPut = method === 'put' && (args[0] as Partial<TopicItem>).state === 'deleting'
+      if (!isTopicPut || puts++ > 0) return await call()
+      await call()
+      await other.createTopic({ topic: 'tides' })
+      throw new OutcomeUnknown('timed out after it was done')
+    }
+    await harness.run(broker.deleteTopic('tides'))
+    harness.around = (_, __, call) => call()
+    expect(await produce('new', 0, other)).toMatchObject({ baseOffset: 0 })
+    expect(await valuesOf(other)).toEqual(['new'])
+  })
+
   test('and creating again makes a new, empty topic', async () => {
     const first = await create('tides')
     await produce('old')
