@@ -149,7 +149,14 @@ describe.each(['byte', 'mark'] as const)('a plan that ends at a %s', rangeEnd =>
           const inside = places.filter(
             ({ offset }) => offset >= range.baseOffset && offset < range.baseOffset + range.records!,
           )
-          expect(inside.reduce((sum, { bytes }) => sum + bytes, 0)).toBe(range.bytes)
+          // Side by side in the object too, without another's bytes between them.
+          let next: number = position
+          for (const place of inside) {
+            expect(place.object).toBe(object)
+            expect(place.position).toBe(next)
+            next += place.bytes
+          }
+          expect(next - position).toBe(range.bytes)
           expect(inside.reduce((sum, { records }) => sum + records, 0)).toBe(range.records)
         }
       }),
