@@ -51,6 +51,8 @@ export async function appendEntry(
         written = 'no'
       }
       knownOffset = head.nextOffset
+      // No pause: somebody else has made headway. But not for ever.
+      if (ports.clock.nowMs() >= deadlineMs) throw timedOut(new Error('others kept moving the tail'), written)
     } catch (error) {
       if (!isTransient(error)) throw error
       if (error instanceof OutcomeUnknown) written = 'unknown'
@@ -85,7 +87,8 @@ async function findInBlocks(
   return undefined
 }
 
-function partitionGone(written: Written): TidemarkError {
+/** What an append says where there is no head. */
+export function partitionGone(written: Written): TidemarkError {
   return new TidemarkError(
     'UNKNOWN_TOPIC_OR_PARTITION',
     'The partition does not exist, or its topic was deleted meanwhile. Create the topic, then try again.',

@@ -1,4 +1,3 @@
-import type { Block } from '../core/log/block.ts'
 import type { IndexEntry } from '../core/log/entry.ts'
 import { countToFlush, type FlushAge, makeBlock } from '../core/log/flush.ts'
 import type { Head } from '../core/log/head.ts'
@@ -6,6 +5,7 @@ import type { PartitionId } from '../core/log/partition-id.ts'
 import { toPosition } from '../core/numbers.ts'
 import { segmentKey } from '../core/storage-layout.ts'
 import type { Ports } from '../ports/index.ts'
+import { retryUntil } from './retry.ts'
 
 /** A partition to flush, and what makes its inline entries due. */
 export interface FlushRequest {
@@ -18,31 +18,40 @@ export interface FlushRequest {
  * all of them share. Every step may be repeated, by anybody: a crash after the upload leaves an object that
  * nothing refers to, a crash after a block is made up for by the next flush, which finds the block and goes on.
  *
- * Tells each partition's head after it; undefined where the partition is gone.
- * @throws NotApplied, OutcomeUnknown: the next flush finishes what this one began
+ * Tells what became of each partition: its head after it, undefined where it is gone, or why it could not be
+ * flushed by the deadline. One that cannot keeps no other from being flushed, and nothing is lost by it: the
+ * next flush finishes what this one began.
  */
-export async function flush(ports: Ports, requests: readonly FlushRequest[]): Promise<(Head | undefined)[]> {
-  const heads = await Promise.all(requests.map(({ partition }) => ports.index.readHead(partition)))
+export async function flush(
+  ports: Ports,
+  requests: readonly FlushRequest[],
+  deadlineMs: number,
+): Promise<PromiseSettledResult<Head | undefined>[]> {
+  const insist = <T>(step: () => Promise<T>) => retryUntil(ports, deadlineMs, 'no', step)
+  const reads = requests.map(({ partition }) => insist(() => ports.index.readHead(partition)))
+  const heads = await Promise.allSettled(reads)
   const segment = new FlushSegment(ports.entropy.id())
-  const leaving = heads.map((head, index) => {
+  const leaving = heads.map((read, index) => {
+    const head = read.status === 'fulfilled' ? read.value : undefined
     const count = head ? countToFlush(head, requests[index]!.age) : 0
     return head?.tail.slice(0, count).map(entry => segment.place(entry)) ?? []
   })
   // Upload before the block: a crash leaves an unreferenced object, never an entry that points nowhere.
-  if (segment.chunks.length > 0) await ports.objects.put(segmentKey(segment.id), segment.chunks)
-  return await Promise.all(
+  const { id, chunks } = segment
+  const upload = chunks.length > 0 ? insist(() => ports.objects.put(segmentKey(id), chunks)) : undefined
+  return await Promise.allSettled(
     requests.map(async ({ partition }, index) => {
-      const head = heads[index]
+      const head = await reads[index]
       const entries = leaving[index]!
+      await upload
       if (!head || entries.length === 0) return head
-      return await moveToBlock(ports, partition, makeBlock(head, entries))
+      // The block that stands there decides what leaves, whoever has put it.
+      const block = await insist(() => ports.index.putBlock(partition, makeBlock(head, entries)))
+      return await insist(
+        async () => (await ports.index.trimTail(partition, block)) ?? (await ports.index.readHead(partition)),
+      )
     }),
   )
-}
-
-async function moveToBlock(ports: Ports, partition: PartitionId, block: Block): Promise<Head | undefined> {
-  const standing = await ports.index.putBlock(partition, block)
-  return (await ports.index.trimTail(partition, standing)) ?? (await ports.index.readHead(partition))
 }
 
 /** The object that a flush writes: the inline payloads, one after the other. */

@@ -1,15 +1,18 @@
-import { TidemarkError } from '../core/errors.ts'
-import { FLUSH_PARTITIONS_MAX, FLUSH_SCAN_INTERVAL_MS, PRODUCE_DEADLINE_MS } from '../core/limits.ts'
+import {
+  CLOSE_DEADLINE_MS,
+  FLUSH_DEADLINE_MS,
+  FLUSH_FAILED_PAUSE_MS,
+  FLUSH_PARTITIONS_MAX,
+  FLUSH_SCAN_INTERVAL_MS,
+} from '../core/limits.ts'
 import { countToFlush, flushDueMs } from '../core/log/flush.ts'
 import type { Head } from '../core/log/head.ts'
 import { type PartitionId, partitionKey } from '../core/log/partition-id.ts'
 import type { Ports } from '../ports/index.ts'
 import { flush } from './flush.ts'
-import { backoffMs, isTransient, retryUntil } from './retry.ts'
+import { retryUntil } from './retry.ts'
 import type { TopicDirectory } from './topic-directory.ts'
 
-/** How long a partition waits whose flush failed for a reason that does not pass. */
-const DEFECT_PAUSE_MS = 5_000
 /** How often the flush at the end looks whether something is left. */
 const FLUSH_ALL_ROUNDS = 3
 
@@ -55,61 +58,54 @@ export class Flusher {
     this.#wake.abort()
   }
 
-  /** Stops the task and moves every inline byte of the store into objects. */
+  /**
+   * Stops the task and moves every inline byte of the store into objects, as far as that can be done in a while.
+   * What stays inline is as durable as in an object, and the next broker goes on with it.
+   */
   async close(): Promise<void> {
     this.#closing.abort()
     this.#wake.abort()
     await this.#running
-    for await (const batch of inGroups(this.#everyPartition(), FLUSH_PARTITIONS_MAX)) {
-      await this.#flushAll(batch.map(({ partition }) => partition))
+    const deadlineMs = this.#ports.clock.nowMs() + CLOSE_DEADLINE_MS
+    try {
+      for await (const group of inGroups(this.#everyPartition(), FLUSH_PARTITIONS_MAX)) {
+        const failures = await this.#flushAll(group, deadlineMs)
+        this.#report(failures)
+        if (this.#ports.clock.nowMs() >= deadlineMs) return
+      }
+    } catch (error) {
+      this.#reportError(error)
     }
   }
 
-  async #flushAll(partitions: readonly PartitionId[]): Promise<void> {
-    const deadlineMs = this.#ports.clock.nowMs() + PRODUCE_DEADLINE_MS
+  async #flushAll(partitions: readonly { partition: PartitionId }[], deadlineMs: number): Promise<unknown[]> {
+    const failures: unknown[] = []
     let left = partitions
     // A block that somebody else has put may take less than all; others may be producing, so not for ever.
     for (let round = 0; round < FLUSH_ALL_ROUNDS && left.length > 0; round += 1) {
-      const requests = left.map(partition => ({ partition, age: 'all' as const }))
-      try {
-        const heads = await retryUntil(this.#ports, deadlineMs, 'no', () => flush(this.#ports, requests))
-        left = left.filter((_, index) => {
-          const head = heads[index]
-          return head !== undefined && countToFlush(head, 'all') > 0
-        })
-      } catch (error) {
-        if (left.length === 1 || error instanceof TidemarkError) {
-          // What stays inline is as durable as in an object; the next broker goes on with it.
-          this.#reportError(error)
-          return
-        }
-        for (const partition of left) await this.#flushAll([partition])
-        return
-      }
+      const requests = left.map(({ partition }) => ({ partition, age: 'all' as const }))
+      const results = await flush(this.#ports, requests, deadlineMs)
+      left = left.filter((_, index) => {
+        const result = results[index]!
+        if (result.status === 'rejected') failures.push(result.reason)
+        return result.status === 'fulfilled' && result.value && countToFlush(result.value, 'all') > 0
+      })
     }
+    return failures
   }
 
   async #run(): Promise<void> {
-    let scanAtMs = this.#ports.clock.nowMs()
-    let failures = 0
+    const { clock } = this.#ports
+    let scanAtMs = clock.nowMs()
     while (!this.#closing.signal.aborted) {
       this.#wake = new AbortController()
-      const { clock, entropy } = this.#ports
-      try {
-        if (clock.nowMs() >= scanAtMs) {
-          scanAtMs = clock.nowMs() + FLUSH_SCAN_INTERVAL_MS
-          await this.#scan()
-        }
-        await this.#flushDue()
-        failures = 0
-      } catch (error) {
-        // Nothing is lost by a flush that fails: its records stay inline, and the next one tries again.
-        if (!isTransient(error)) this.#reportError(error)
-        failures += 1
-        scanAtMs = Math.min(scanAtMs, clock.nowMs() + backoffMs(failures + 5, entropy))
+      if (clock.nowMs() >= scanAtMs) {
+        scanAtMs = clock.nowMs() + ((await this.#scan()) ? FLUSH_SCAN_INTERVAL_MS : FLUSH_FAILED_PAUSE_MS)
       }
-      const nextMs = Math.min(scanAtMs, ...[...this.#pending.values()].map(({ dueMs }) => dueMs))
-      const pauseMs = Math.max(nextMs - clock.nowMs(), failures > 0 ? backoffMs(failures, entropy) : 0)
+      await this.#flushDue()
+      let nextMs = scanAtMs
+      for (const { dueMs } of this.#pending.values()) nextMs = Math.min(nextMs, dueMs)
+      const pauseMs = nextMs - clock.nowMs()
       if (pauseMs > 0) await clock.sleep(pauseMs, this.#wake.signal)
       else await clock.turn()
     }
@@ -121,55 +117,58 @@ export class Flusher {
       .filter(({ dueMs }) => dueMs <= nowMs)
       .slice(0, FLUSH_PARTITIONS_MAX)
     if (due.length === 0) return
-    try {
-      await this.#flushTogether(due, nowMs)
-    } catch (error) {
-      if (isTransient(error)) throw error
-      // One of them is damaged, or meets a defect: the others must not wait for it.
-      for (const pending of due) await this.#flushAlone(pending, nowMs)
-    }
-  }
-
-  async #flushTogether(due: readonly Pending[], nowMs: number): Promise<void> {
     // Forgotten before the flush: what an append notes meanwhile must not be lost.
     for (const { partition } of due) this.#pending.delete(partitionKey(partition))
-    try {
-      const requests = due.map(({ partition, flushMs }) => ({ partition, age: { nowMs, flushMs } }))
-      const heads = await flush(this.#ports, requests)
-      for (const [index, { partition, flushMs }] of due.entries()) {
-        const head = heads[index]
-        if (head) this.note(partition, head, flushMs)
+    const requests = due.map(({ partition, flushMs }) => ({ partition, age: { nowMs, flushMs } }))
+    const results = await flush(this.#ports, requests, nowMs + FLUSH_DEADLINE_MS)
+    const failures: unknown[] = []
+    for (const [index, { partition, flushMs }] of due.entries()) {
+      const result = results[index]!
+      if (result.status === 'fulfilled') {
+        if (result.value) this.note(partition, result.value, flushMs)
+        continue
       }
-    } catch (error) {
-      for (const pending of due) {
-        const key = partitionKey(pending.partition)
-        if (!this.#pending.has(key)) this.#pending.set(key, pending)
-      }
-      throw error
+      failures.push(result.reason)
+      const dueMs = this.#ports.clock.nowMs() + FLUSH_FAILED_PAUSE_MS
+      this.#pending.set(partitionKey(partition), { partition, flushMs, dueMs })
     }
+    this.#report(failures)
   }
 
-  async #flushAlone(pending: Pending, nowMs: number): Promise<void> {
+  /** Tells whether all heads could be looked at. */
+  async #scan(): Promise<boolean> {
+    let isWhole = true
     try {
-      await this.#flushTogether([pending], nowMs)
+      for await (const { partition, flushMs } of this.#everyPartition()) {
+        if (this.#closing.signal.aborted) return true
+        try {
+          const deadlineMs = this.#ports.clock.nowMs() + FLUSH_DEADLINE_MS
+          const read = () => this.#ports.index.readHead(partition)
+          const head = await retryUntil(this.#ports, deadlineMs, 'no', read)
+          if (head) this.note(partition, head, flushMs)
+        } catch (error) {
+          // One that is damaged must not hide those after it.
+          this.#reportError(error)
+          isWhole = false
+        }
+      }
     } catch (error) {
-      if (isTransient(error)) throw error
       this.#reportError(error)
-      this.#pending.set(partitionKey(pending.partition), { ...pending, dueMs: nowMs + DEFECT_PAUSE_MS })
+      isWhole = false
     }
+    return isWhole
   }
 
-  async #scan(): Promise<void> {
-    for await (const { partition, flushMs } of this.#everyPartition()) {
-      if (this.#closing.signal.aborted) return
-      try {
-        const head = await this.#ports.index.readHead(partition)
-        if (head) this.note(partition, head, flushMs)
-      } catch (error) {
-        if (isTransient(error)) throw error
-        this.#reportError(error)
-      }
+  #report(failures: readonly unknown[]): void {
+    const [first, second] = failures
+    if (first === undefined) return
+    if (second === undefined) {
+      this.#reportError(first)
+      return
     }
+    const reason = first instanceof Error ? first.message : String(first)
+    const message = `${failures.length} partitions could not be flushed, and stay inline for now: ${reason}`
+    this.#reportError(new AggregateError(failures, message))
   }
 
   async *#everyPartition(): AsyncGenerator<{ partition: PartitionId; flushMs: number }> {

@@ -8,7 +8,8 @@ import {
 import type { TopicSettings } from '../core/log/topic-config.ts'
 import { checkBatch, stampLogAppendTime } from '../core/record/index.ts'
 import type { Ports } from '../ports/index.ts'
-import type { CheckedRun, Committed, GroupCommit } from './group-commit.ts'
+import type { CheckedRun, Committed } from './commit.ts'
+import type { GroupCommit } from './group-commit.ts'
 import { asTidemarkError } from './store-errors.ts'
 import { checkPartition, hasPartition, type Topic, type TopicDirectory } from './topic-directory.ts'
 

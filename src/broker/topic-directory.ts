@@ -1,5 +1,5 @@
-import { TidemarkError } from '../core/errors.ts'
-import { TOPIC_CACHE_MS } from '../core/limits.ts'
+import { TidemarkError, type Written } from '../core/errors.ts'
+import { PARTITIONS_REMEMBERED_MAX, TOPIC_CACHE_MS } from '../core/limits.ts'
 import type { PartitionId } from '../core/log/partition-id.ts'
 import { readSettings, type TopicSettings } from '../core/log/topic-config.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -46,6 +46,7 @@ export class TopicDirectory {
       throw unknownTopic(name)
     }
     const topic = toTopic(item)
+    this.#forgetExpired()
     this.#known.set(name, { topic, untilMs: this.#clock.nowMs() + TOPIC_CACHE_MS })
     return topic
   }
@@ -57,6 +58,14 @@ export class TopicDirectory {
     if (!hasPartition(topic, partition)) topic = await this.refresh(name)
     checkPartition(topic, partition)
     return { topic, id: { topicId: topic.topicId, partition } }
+  }
+
+  /** Keeps what is remembered within bounds. */
+  #forgetExpired(): void {
+    if (this.#known.size < PARTITIONS_REMEMBERED_MAX) return
+    for (const [name, { untilMs }] of this.#known) {
+      if (untilMs <= this.#clock.nowMs()) this.#known.delete(name)
+    }
   }
 
   forget(name: string): void {
@@ -78,8 +87,12 @@ function toTopic(item: TopicItem): Topic {
   }
 }
 
-export function unknownTopic(name: string): TidemarkError {
-  return new TidemarkError('UNKNOWN_TOPIC_OR_PARTITION', `There is no topic "${name}". Create it first.`)
+export function unknownTopic(name: string, written: Written = 'no'): TidemarkError {
+  return new TidemarkError(
+    'UNKNOWN_TOPIC_OR_PARTITION',
+    `There is no topic "${name}". Create it first.`,
+    written,
+  )
 }
 
 export function hasPartition(topic: Topic, partition: number): boolean {

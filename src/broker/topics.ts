@@ -1,5 +1,5 @@
 import type { AlterTopic, CreateTopic, TopicDescription, TopicSummary } from '../contract/broker.ts'
-import { TidemarkError } from '../core/errors.ts'
+import { TidemarkError, type Written } from '../core/errors.ts'
 import { PRODUCE_DEADLINE_MS, TOPIC_PARTITIONS_MAX } from '../core/limits.ts'
 import { checkConfigName, checkConfigs, describeConfigs } from '../core/log/topic-config.ts'
 import { toTopicId } from '../core/log/topic-id.ts'
@@ -42,13 +42,14 @@ export class Topics {
     // Heads before the topic: whoever sees the topic can append to it. A crash in between leaves empty heads
     // of a topic that never was.
     await this.#createHeads(item.topicId, 0, partitions)
-    if (await this.#put(item, undefined)) {
+    const put = await this.#put(item, undefined)
+    if (put === 'done') {
       this.#directory.forget(name)
-      return await this.#describe(item)
+      return await this.#describe(item, 'yes')
     }
     // It may stand there all the same: put by a try of unknown outcome, and altered by somebody else since.
-    const winner = await this.#read(() => this.#ports.topics.get(name))
-    if (winner?.topicId === item.topicId) return await this.#describe(winner)
+    const winner = await this.#read(() => this.#ports.topics.get(name), put === 'unsure' ? 'unknown' : 'no')
+    if (winner?.topicId === item.topicId) return await this.#describe(winner, 'yes')
     await this.#removeLogs(item)
     throw topicExists(name)
   }
@@ -70,9 +71,16 @@ export class Topics {
   async alter({ topic: name, partitions, set = {}, unset = [] }: AlterTopic): Promise<TopicDescription> {
     checkConfigs(set)
     for (const config of unset) checkConfigName(config)
+    let written: Written = 'no'
+    let topicId: string | undefined
     for (;;) {
-      const item = await this.#get(name)
-      if (partitions !== undefined) checkGrowth(item, partitions)
+      const item = await this.#get(name, written)
+      // Deleted meanwhile, and another one made under its name.
+      if (topicId !== undefined && item.topicId !== topicId) throw unknownTopic(name, written)
+      topicId = item.topicId
+      // A try of unknown outcome may have been what made it grow.
+      const hasGrown = written === 'unknown' && item.partitions === partitions
+      if (partitions !== undefined && !hasGrown) checkGrowth(item, partitions)
       const kept = Object.entries(item.configs).filter(([config]) => !unset.includes(config))
       const altered: TopicItem = {
         ...item,
@@ -81,10 +89,13 @@ export class Topics {
         version: this.#ports.entropy.id(),
       }
       await this.#createHeads(item.topicId, item.partitions, altered.partitions)
+      const put = await this.#put(altered, item.version)
+      if (put === 'done') {
+        this.#directory.forget(name)
+        return await this.#describe(altered, 'yes')
+      }
       // Somebody else altered it meanwhile: take theirs as the start.
-      if (!(await this.#put(altered, item.version))) continue
-      this.#directory.forget(name)
-      return await this.#describe(altered)
+      if (put === 'unsure') written = 'unknown'
     }
   }
 
@@ -94,12 +105,12 @@ export class Topics {
     // Once it is gone, by whomever, what has its name is another topic.
     while (item?.topicId === topicId) {
       const deleting: TopicItem = { ...item, state: 'deleting', version: this.#ports.entropy.id() }
-      if (item.state === 'deleting' || (await this.#put(deleting, item.version))) {
+      if (item.state === 'deleting' || (await this.#put(deleting, item.version)) === 'done') {
         this.#directory.forget(name)
         await this.#finishDeletion(item.state === 'deleting' ? item : deleting)
         return
       }
-      item = await this.#read(() => this.#ports.topics.get(name))
+      item = await this.#read(() => this.#ports.topics.get(name), 'unknown')
     }
   }
 
@@ -127,38 +138,43 @@ export class Topics {
     )
   }
 
-  /** A conditional put that knows its own earlier try again. */
-  async #put(item: TopicItem, expected: string | undefined): Promise<boolean> {
+  /**
+   * A conditional put that knows its own earlier try again. `unsure`: refused in the end, but an earlier try may
+   * have been done, and been written over since.
+   */
+  async #put(item: TopicItem, expected: string | undefined): Promise<'done' | 'refused' | 'unsure'> {
     let isUnsure = false
     return await this.#write(async () => {
       try {
-        if (await this.#ports.topics.put(item, expected)) return true
+        if (await this.#ports.topics.put(item, expected)) return 'done'
       } catch (error) {
         if (error instanceof OutcomeUnknown) isUnsure = true
         throw error
       }
-      return isUnsure && (await this.#ports.topics.get(item.name))?.version === item.version
+      if (!isUnsure) return 'refused'
+      return (await this.#ports.topics.get(item.name))?.version === item.version ? 'done' : 'unsure'
     })
   }
 
-  async #get(name: string): Promise<TopicItem> {
-    const item = await this.#read(() => this.#ports.topics.get(name))
-    if (item?.state !== 'live') throw unknownTopic(name)
+  async #get(name: string, written: Written = 'no'): Promise<TopicItem> {
+    const item = await this.#read(() => this.#ports.topics.get(name), written)
+    if (item?.state !== 'live') throw unknownTopic(name, written)
     return item
   }
 
-  async #describe(item: TopicItem): Promise<TopicDescription> {
+  async #describe(item: TopicItem, written: Written = 'no'): Promise<TopicDescription> {
     const { name, topicId, partitions, createdMs, configs } = item
     const offsets = await inParallel(partitions, 0, async partition => {
-      const head = await this.#read(() => this.#ports.index.readHead({ topicId, partition }))
-      if (!head) throw unknownTopic(name)
+      const head = await this.#read(() => this.#ports.index.readHead({ topicId, partition }), written)
+      if (!head) throw unknownTopic(name, written)
       return { partition, startOffset: head.startOffset, endOffset: head.nextOffset }
     })
     return { topic: name, topicId, partitions, createdMs, configs: describeConfigs(configs), offsets }
   }
 
-  #read<T>(step: () => Promise<T>): Promise<T> {
-    return retryUntil(this.#ports, this.#deadlineMs(), 'no', step)
+  /** @param written what the whole call has written by now, for the error */
+  #read<T>(step: () => Promise<T>, written: Written = 'no'): Promise<T> {
+    return retryUntil(this.#ports, this.#deadlineMs(), written, step)
   }
 
   #write<T>(step: () => Promise<T>): Promise<T> {

@@ -40,7 +40,8 @@ export interface Broker {
   /**
    * Whole record batches from `offset` on; the first one may begin before it, as in Kafka.
    * Waits up to `maxWaitMs` for `minBytes`; at the end of the log an answer can be empty.
-   * @throws UNKNOWN_TOPIC_OR_PARTITION, OFFSET_OUT_OF_RANGE, KAFKA_STORAGE_ERROR
+   * @throws UNKNOWN_TOPIC_OR_PARTITION, OFFSET_OUT_OF_RANGE, KAFKA_STORAGE_ERROR, CORRUPT_MESSAGE (stored bytes
+   *   are damaged)
    */
   fetch(request: Fetch): Promise<Fetched>
 

@@ -31,7 +31,9 @@ export const COMMITS_IN_FLIGHT_MAX = 4
 export const PRODUCE_IN_FLIGHT_BYTES_MAX = 64 * MiB
 /** Calls accepted and not yet acknowledged, in one process: each costs memory beyond its bytes. */
 export const PRODUCE_IN_FLIGHT_CALLS_MAX = 131_072
-/** How long a produce call may take, all tries together, before its outcome is called unknown. */
+/** Partitions and topics that a process remembers something of, to save reads. */
+export const PARTITIONS_REMEMBERED_MAX = 10_000
+/** How long a produce call may take, all tries together, before it is given up. */
 export const PRODUCE_DEADLINE_MS = 30_000
 /** The longest pause before another try; the first is BACKOFF_FIRST_MS, and both are only the upper end. */
 export const BACKOFF_MS_MAX = 1_000
@@ -52,6 +54,12 @@ export const TAIL_ENTRIES_HARD_MAX = 64
 export const TAIL_INLINE_HARD_BYTES_MAX = 32 * KiB
 /** Kafka's `flush.ms`: how old an inline entry may get before it moves to an object. */
 export const FLUSH_DEFAULT_MS = 5_000
+/** How long one flush in the background insists before it lets others have their turn. */
+export const FLUSH_DEADLINE_MS = 10_000
+/** How long a partition rests whose flush failed. */
+export const FLUSH_FAILED_PAUSE_MS = 5_000
+/** How long a clean shutdown goes on trying to move inline bytes into objects. */
+export const CLOSE_DEADLINE_MS = 30_000
 /** How often all heads are looked through for inline entries that no process has on its list. */
 export const FLUSH_SCAN_INTERVAL_MS = 30_000
 /** Partitions whose inline bytes one flush puts into a shared object. */

@@ -17,7 +17,7 @@ export interface Embedded {
   readonly objects: ObjectStore
   /** Checks the whole store; `summary` counts what was looked at, as it goes on. */
   verify(): { findings: AsyncIterable<Finding>; summary: VerifySummary }
-  /** Settles what is being written, moves inline bytes into objects, and gives the store back. */
+  /** Settles what is being written, moves inline bytes into objects, and gives the store back. May be repeated. */
   close(): Promise<void>
 }
 
@@ -57,6 +57,7 @@ function start(ports: Ports, options: EmbeddedOptions, closeStore: () => Promise
   const { lingerMs = 0, locator, reportError = error => console.error(error) } = options
   const broker = new LogBroker(ports, { lingerMs, reportError }, locator)
   broker.start()
+  let closed: Promise<void> | undefined
   return {
     broker,
     objects: ports.objects,
@@ -64,9 +65,17 @@ function start(ports: Ports, options: EmbeddedOptions, closeStore: () => Promise
       const summary = newVerifySummary()
       return { findings: verify(ports, summary), summary }
     },
-    close: async () => {
-      await broker.close()
-      await closeStore()
+    close: () => {
+      closed ??= closeAll(broker, closeStore)
+      return closed
     },
+  }
+}
+
+async function closeAll(broker: LogBroker, closeStore: () => Promise<void>): Promise<void> {
+  try {
+    await broker.close()
+  } finally {
+    await closeStore()
   }
 }

@@ -24,7 +24,7 @@ const appendPlain = async (entry: IndexEntry) => {
   const head = await harness.plain.index.readHead(partition)
   await harness.plain.index.append(partition, entry, head!.nextOffset)
 }
-const flushAll = () => flush(harness.plain, [{ partition, age: 'all' }])
+const flushAll = () => flush(harness.plain, [{ partition, age: 'all' }], harness.clock.nowMs() + 60_000)
 
 /** Makes the first appends go as told, and all others as they should. */
 function tries(...steps: ((call: () => Promise<unknown>) => Promise<unknown>)[]): void {

@@ -69,7 +69,8 @@ export class Expectations {
     for (let offset = start; offset < end; offset = toOffset(offset + 1)) {
       const value = log.get(offset)
       if (value === undefined) throw new Error(`hole: nothing is at ${partition}/${offset}`)
-      if (places.has(value)) throw new Error(`doubled: "${value}" is at ${places.get(value)} and at ${offset}`)
+      if (places.has(value))
+        throw new Error(`doubled: "${value}" is at ${places.get(value)} and at ${offset}`)
       places.set(value, offset)
       this.observe(partition, offset, value)
       const fate = this.#sent.get(value)?.fate
@@ -78,7 +79,8 @@ export class Expectations {
     }
     for (const [value, sent] of this.#sent) {
       if (sent.partition !== partition || sent.fate !== 'acknowledged' || sent.offset! < start) continue
-      if (log.get(sent.offset!) !== value) throw new Error(`lost: "${value}" is not at ${partition}/${sent.offset}`)
+      if (log.get(sent.offset!) !== value)
+        throw new Error(`lost: "${value}" is not at ${partition}/${sent.offset}`)
     }
   }
 }

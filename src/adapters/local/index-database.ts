@@ -23,6 +23,9 @@ export class IndexDatabase {
       useVersions: true,
       // A write resolves when it is on the disk, not when others can see it.
       overlappingSync: false,
+      // Batches that LMDB makes by event turns have promises that nobody holds: one that failed, on a full disk,
+      // would end the process.
+      eventTurnBatching: false,
     })
   }
 
@@ -54,7 +57,8 @@ export class IndexDatabase {
       const standing = this.#read(key)
       const changed = change(standing?.value)
       if (!changed) return
-      // Versions begin anywhere, so that an item removed and made again is not taken for the old one.
+      // Versions begin anywhere, so that an item removed and made again is not taken for the old one. No seed need
+      // replay this: nothing depends on which number it is.
       const version = standing ? standing.version + 1 : Math.floor(Math.random() * 2 ** 40)
       const expected = standing ? standing.version : null
       // LMDB's typings do not know that null stands for "there is none".
@@ -91,6 +95,9 @@ async function sure(write: Promise<boolean>): Promise<boolean> {
   try {
     return await write
   } catch (error) {
+    // LMDB's error carries a second promise, which would end the process as an unhandled rejection.
+    const { commitError } = error as { commitError?: Promise<unknown> }
+    commitError?.catch(() => {})
     throw new OutcomeUnknown(`the index could not be written: ${(error as Error).message}`, { cause: error })
   }
 }

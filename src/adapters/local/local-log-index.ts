@@ -69,8 +69,13 @@ export class LocalLogIndex implements LogIndex {
   }
 
   async moveStart(partition: PartitionId, startOffset: Offset): Promise<Head | undefined> {
-    const changed = await this.#change(partition, head => applyStart(head, startOffset))
-    return changed ?? (await this.readHead(partition))
+    let seen: Head | undefined
+    const changed = await this.#change(partition, head => {
+      seen = head
+      return applyStart(head, startOffset)
+    })
+    // Where it was refused, the very head that refused it.
+    return changed ?? seen
   }
 
   async removeBlocksBelow(partition: PartitionId, offset: Offset): Promise<void> {

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join, relative, sep } from 'node:path'
 import type { Position } from '../../core/numbers.ts'
 import type { ObjectInfo, ObjectStore } from '../../ports/object-store.ts'
 import { NotApplied } from '../../ports/outcome.ts'
+import { makeFolder } from './folders.ts'
 import { OpenFiles } from './open-files.ts'
 
 /** Where files are written before they get their name; what lies here after a crash is nobody's. */
@@ -58,16 +59,12 @@ export class LocalObjectStore implements ObjectStore {
   }
 
   async get(key: string, position: Position, bytes: number): Promise<Uint8Array | undefined> {
-    return await this.#open.use(this.#path(key), async handle => {
-      const buffer = Buffer.allocUnsafe(bytes)
-      let length = 0
-      while (length < bytes) {
-        const { bytesRead } = await handle.read(buffer, length, bytes - length, position + length)
-        if (bytesRead === 0) break
-        length += bytesRead
-      }
-      return buffer.subarray(0, length)
-    })
+    const path = this.#path(key)
+    try {
+      return await this.#open.use(path, handle => readUpTo(handle, position, bytes))
+    } catch (error) {
+      throw new NotApplied(`the object could not be read: ${(error as Error).message}`, { cause: error })
+    }
   }
 
   async *list(): AsyncGenerator<ObjectInfo> {
@@ -111,15 +108,15 @@ export class LocalObjectStore implements ObjectStore {
   }
 }
 
-/** Makes a folder and those above it, each durably known to its parent. */
-async function makeFolder(path: string): Promise<void> {
-  const first = await mkdir(path, { recursive: true })
-  if (first === undefined) return
-  for (let made = path; made.length >= first.length; made = dirname(made)) {
-    const parent = await open(dirname(made))
-    await parent.sync()
-    await parent.close()
+async function readUpTo(file: FileHandle, position: number, bytes: number): Promise<Uint8Array> {
+  const buffer = Buffer.allocUnsafe(bytes)
+  let length = 0
+  while (length < bytes) {
+    const { bytesRead } = await file.read(buffer, length, bytes - length, position + length)
+    if (bytesRead === 0) break
+    length += bytesRead
   }
+  return buffer.subarray(0, length)
 }
 
 async function writeAll(file: FileHandle, chunks: readonly Uint8Array[]): Promise<void> {

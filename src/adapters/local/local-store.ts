@@ -1,5 +1,5 @@
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeFolder, syncFolder } from './folders.ts'
 import { IndexDatabase } from './index-database.ts'
 import { LocalLogIndex } from './local-log-index.ts'
 import { LocalObjectStore } from './local-object-store.ts'
@@ -15,9 +15,12 @@ export interface LocalStore {
 
 /** Opens a store, and makes it where there is none. Several processes may have it open at the same time. */
 export async function openLocalStore(directory: string): Promise<LocalStore> {
-  await mkdir(directory, { recursive: true })
   const objects = await LocalObjectStore.open(join(directory, 'objects'))
-  const database = new IndexDatabase(join(directory, 'index'))
+  const indexDirectory = join(directory, 'index')
+  await makeFolder(indexDirectory)
+  const database = new IndexDatabase(indexDirectory)
+  // LMDB syncs its file, but not the folder that the file is new in.
+  await syncFolder(indexDirectory)
   return {
     objects,
     index: new LocalLogIndex(database),

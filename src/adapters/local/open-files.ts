@@ -18,16 +18,17 @@ export class OpenFiles {
     this.#files.set(path, file)
     // Counted before the first wait: a file in use is never closed.
     file.readers += 1
+    let isGood = false
     try {
       const handle = await file.opening
-      if (handle) return await use(handle)
-      this.#files.delete(path)
-      return undefined
-    } catch (error) {
-      this.#files.delete(path)
-      throw error
+      const result = handle && (await use(handle))
+      isGood = handle !== undefined
+      return result
     } finally {
       file.readers -= 1
+      // What is missing or fails is opened anew by the next reader.
+      if (!isGood && this.#files.get(path) === file) this.#files.delete(path)
+      if (this.#files.get(path) !== file && file.readers === 0) await file.close()
       await this.#closeIdle(OPEN_FILES_MAX)
     }
   }
@@ -41,7 +42,7 @@ export class OpenFiles {
       if (this.#files.size <= kept) return
       if (file.readers > 0) continue
       this.#files.delete(path)
-      await (await file.opening)?.close()
+      await file.close()
     }
   }
 }
@@ -52,6 +53,11 @@ class OpenFile {
 
   constructor(path: string) {
     this.opening = openIfThere(path)
+  }
+
+  async close(): Promise<void> {
+    // One that could not be opened has told its readers so.
+    await (await this.opening.catch(() => undefined))?.close()
   }
 }
 

@@ -88,9 +88,8 @@ export function withFaults<T extends object>(
       if (typeof method !== 'function') return method
       return (...args: unknown[]) => {
         const apply = () => Reflect.apply(method, target, args) as unknown
-        const result = name === 'list' || name === 'partitions' ? apply() : undefined
         // Listings are not part of any protocol; they pass untouched.
-        if (result !== undefined) return result
+        if (name === 'list' || name === 'partitions') return apply()
         const isWrite = writes.includes(name as keyof T)
         return process.receive(callAcross(apply, isWrite, faults, process, clock))
       }

@@ -1,5 +1,6 @@
+import { TidemarkError } from '../errors.ts'
 import { BATCH_BYTES_MAX, MARK_INTERVAL_BYTES } from '../limits.ts'
-import { advance, type Offset, toOffset } from '../numbers.ts'
+import { advance, type Offset } from '../numbers.ts'
 import {
   type BatchHeader,
   batchRecordCount,
@@ -57,42 +58,56 @@ export interface Wanted {
 }
 
 /**
- * Checks the CRC of every batch that is wanted and fills in its final offset, in place.
- * @throws TidemarkError CORRUPT_MESSAGE where stored bytes are damaged
+ * Checks the CRC of every batch that is wanted and fills in its final offset, in place. Where one is damaged, what
+ * comes before it is served.
+ * @throws TidemarkError CORRUPT_MESSAGE where the first batch of an answer is damaged
  */
 export function cutRun(bytes: Uint8Array, baseOffset: Offset, wanted: Wanted): CutRun {
   let position = 0
   let offset = baseOffset
   let start = -1
   let neededBytes: number | undefined
-  while (position < bytes.length) {
-    const isHeaderCut = bytes.length - position < BATCH_HEADER_BYTES
-    const size = isHeaderCut ? BATCH_HEADER_BYTES : batchSizeBytes(bytes, position)
-    // A size that cannot be is damage: the check names it. Believed, a small one would keep the loop from going
-    // forward, and a large one would have the caller read that much.
-    if (size < BATCH_HEADER_BYTES || size > BATCH_BYTES_MAX) checkBatch(bytes, position)
-    if (isHeaderCut || position + size > bytes.length) {
-      neededBytes = position + size
-      break
+  try {
+    while (position < bytes.length) {
+      const isHeaderCut = bytes.length - position < BATCH_HEADER_BYTES
+      const size = isHeaderCut ? BATCH_HEADER_BYTES : batchSizeBytes(bytes, position)
+      // A size that cannot be is damage, which the check names; believed, it would have the caller read that much.
+      if (size > BATCH_BYTES_MAX) checkBatch(bytes, position)
+      if (isHeaderCut || position + size > bytes.length) {
+        neededBytes = position + size
+        break
+      }
+      const end = advance(offset, batchRecordCount(bytes, position))
+      if (end > wanted.from) {
+        const first = start < 0 ? position : start
+        const isFree = start < 0 && wanted.atLeastOne
+        if (!isFree && position + size - first > wanted.maxBytes) break
+        checkBatch(bytes, position)
+        patchOffsets(bytes, position, offset, LEADER_EPOCH)
+        start = first
+      }
+      offset = end
+      position += size
     }
-    const end = advance(offset, batchRecordCount(bytes, position))
-    if (end > wanted.from) {
-      const first = start < 0 ? position : start
-      const isFree = start < 0 && wanted.atLeastOne
-      if (!isFree && position + size - first > wanted.maxBytes) break
-      checkBatch(bytes, position)
-      patchOffsets(bytes, position, offset, LEADER_EPOCH)
-      start = first
-    }
-    offset = end
-    position += size
+  } catch (error) {
+    if (!(error instanceof TidemarkError)) throw error
+    if (start < 0 && wanted.atLeastOne) throw damagedBatch(offset, error)
   }
   return {
     batches: bytes.subarray(start < 0 ? position : start, position),
-    nextOffset: toOffset(offset),
+    nextOffset: offset,
     neededBytes,
     isWhole: position === bytes.length,
   }
+}
+
+function damagedBatch(offset: Offset, cause: TidemarkError): TidemarkError {
+  return new TidemarkError(
+    'CORRUPT_MESSAGE',
+    `The stored batch at offset ${offset} is damaged. Go on behind it, and run "tidemark verify". (${cause.message})`,
+    'no',
+    { cause },
+  )
 }
 
 /**

@@ -173,14 +173,32 @@ describe('damage', () => {
   const cutAll = (bytes: Uint8Array, from = 0) =>
     cutRun(bytes, toOffset(0), { ...UNLIMITED, from: toOffset(from) })
 
-  test('to any byte under the CRC of a wanted batch is refused', () => {
+  test('to any byte under the CRC of a wanted batch ends the answer before it', () => {
     for (let position = first + 21; position < 2 * first; position += 1) {
       const bytes = all()
       bytes[position]! ^= 0x40
-      // A changed record count can move the batch before or behind what is wanted; its CRC is looked at all the same.
-      const name = errorNameOf(() => cutAll(bytes, 0))
-      expect([position, name]).toEqual([position, 'CORRUPT_MESSAGE'])
+      const { batches, nextOffset, isWhole } = cutAll(bytes)
+      expect([position, batches.length, nextOffset, isWhole]).toEqual([position, first, 1, false])
     }
+  })
+
+  test('to any byte under the CRC of the first batch of an answer is refused, with its offset', () => {
+    for (let position = 21; position < first; position += 1) {
+      const bytes = all()
+      bytes[position]! ^= 0x40
+      // A changed record count can move the batch before or behind what is wanted; its CRC is looked at all the same.
+      expect([position, errorNameOf(() => cutAll(bytes))]).toEqual([position, 'CORRUPT_MESSAGE'])
+    }
+    const bytes = all()
+    bytes[2 * first - 1]! ^= 1
+    expect(() => cutAll(bytes, 1)).toThrow(/offset 1 /)
+  })
+
+  test('in a later chunk of an answer ends it without a word', () => {
+    const bytes = all()
+    bytes[first - 1]! ^= 1
+    const cut = cutRun(bytes, toOffset(0), { ...UNLIMITED, from: toOffset(0), atLeastOne: false })
+    expect([cut.batches.length, cut.nextOffset, cut.isWhole]).toEqual([0, 0, false])
   })
 
   test.each([
@@ -191,7 +209,8 @@ describe('damage', () => {
     const bytes = all()
     bytes.fill(0, first + 8, first + 12)
     bytes[first + 8] = highByte
-    expect(errorNameOf(() => cutAll(bytes, 0))).toBe('CORRUPT_MESSAGE')
+    expect(errorNameOf(() => cutAll(bytes, 1))).toBe('CORRUPT_MESSAGE')
+    expect(cutAll(bytes)).toMatchObject({ nextOffset: 1, neededBytes: undefined, isWhole: false })
     expect(errorNameOf(() => [...batchesOf(bytes, toOffset(0))])).toBe('CORRUPT_MESSAGE')
   })
 
