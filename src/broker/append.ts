@@ -7,6 +7,7 @@ import { advance, type Offset, toOffset } from '../core/numbers.ts'
 import type { Ports } from '../ports/index.ts'
 import { OutcomeUnknown } from '../ports/outcome.ts'
 import { backoffMs, isTransient, timedOut } from './retry.ts'
+import { asTidemarkError } from './store-errors.ts'
 
 /** Blocks that one look-up reads at a time. */
 const BLOCKS_PER_READ = 16
@@ -54,7 +55,7 @@ export async function appendEntry(
       // No pause: somebody else has made headway. But not for ever.
       if (ports.clock.nowMs() >= deadlineMs) throw timedOut(new Error('others kept moving the tail'), written)
     } catch (error) {
-      if (!isTransient(error)) throw error
+      if (!isTransient(error)) throw asTidemarkError(error, written)
       if (error instanceof OutcomeUnknown) written = 'unknown'
       const pauseMs = backoffMs(failures, ports.entropy)
       if (ports.clock.nowMs() + pauseMs >= deadlineMs) throw timedOut(error, written)

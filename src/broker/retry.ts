@@ -3,6 +3,7 @@ import { BACKOFF_FIRST_MS, BACKOFF_MS_MAX } from '../core/limits.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Entropy } from '../ports/entropy.ts'
 import { NotApplied, OutcomeUnknown } from '../ports/outcome.ts'
+import { asTidemarkError } from './store-errors.ts'
 
 /** How long to wait before the next try: exponential, with full jitter, so that writers do not march in step. */
 export function backoffMs(failures: number, entropy: Entropy): number {
@@ -28,7 +29,7 @@ export async function retryUntil<T>(
     try {
       return await step()
     } catch (error) {
-      if (!isTransient(error)) throw error
+      if (!isTransient(error)) throw asTidemarkError(error, written)
       const pauseMs = backoffMs(failures, ports.entropy)
       if (ports.clock.nowMs() + pauseMs >= deadlineMs) throw timedOut(error, written)
       await ports.clock.sleep(pauseMs)

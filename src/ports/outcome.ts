@@ -1,6 +1,6 @@
 /**
- * The two ways in which a call to a store can fail and another try may help. Everything else that a port
- * throws is a defect or needs a person. Whoever calls a port that writes must tell the two apart.
+ * The ways in which a call to a store can fail: two where another try may help, and one where it cannot. Whoever
+ * calls a port that writes must tell them apart. Everything else that a port throws is a defect.
  */
 
 /** The store did not do it, and will not: throttled, refused a connection, crashed before. */
@@ -11,4 +11,9 @@ export class NotApplied extends Error {
 /** Nobody knows: a time-out, a lost answer, a 5xx. It may be done, be done later, or never. */
 export class OutcomeUnknown extends Error {
   override readonly name = 'OutcomeUnknown'
+}
+
+/** The store did not do it, and takes no more writes from this process until a person has seen to it. */
+export class StoreFailed extends Error {
+  override readonly name = 'StoreFailed'
 }

@@ -8,11 +8,11 @@ export interface TopicStore {
 
   /**
    * Writes an item on the condition that the one in place has the version `expected`; undefined: that there is
-   * none. Tells whether the condition held. @throws NotApplied, OutcomeUnknown
+   * none. Tells whether the condition held. @throws NotApplied, OutcomeUnknown, StoreFailed
    */
   put(item: TopicItem, expected: string | undefined): Promise<boolean>
 
-  /** Removes an item on the condition that it has this version. @throws NotApplied, OutcomeUnknown */
+  /** Removes an item on the condition that it has this version. @throws NotApplied, OutcomeUnknown, StoreFailed */
   remove(name: string, expected: string): Promise<boolean>
 }
 

@@ -5,8 +5,10 @@ import type { LogBroker } from '../../src/broker/log-broker.ts'
 import type { Fetch, LocatedRange } from '../../src/contract/broker.ts'
 import { FETCH_WAIT_MS_MAX } from '../../src/core/limits.ts'
 import { batchesOf } from '../../src/core/log/batch-run.ts'
-import { toOffset } from '../../src/core/numbers.ts'
+import type { Block } from '../../src/core/log/block.ts'
+import { advance, toOffset } from '../../src/core/numbers.ts'
 import type { ObjectLocator } from '../../src/ports/object-locator.ts'
+import type { ObjectInfo } from '../../src/ports/object-store.ts'
 import { batchOf, Harness, joined, NOW_MS, numbered, type ReadRecord, readAll, recordsIn } from './harness.ts'
 
 let harness: Harness
@@ -134,6 +136,40 @@ describe('a fetch', () => {
     for await (const { key } of harness.plain.objects.list()) await harness.plain.objects.remove(key)
     const error = await harness.errorOf(broker.fetch({ topic: 'tides', partition: 0, offset: toOffset(0) }))
     expect(error.kafkaName).toBe('KAFKA_STORAGE_ERROR')
+  })
+
+  test('serves what comes before damaged bytes, and then names the offset of the damage', async () => {
+    await produce(joined(numbered(0, 10).map(value => batchOf([value], { padding: 1_000 }))))
+    let object: ObjectInfo | undefined
+    for await (const listed of harness.plain.objects.list()) object = listed
+    const stored = (await harness.plain.objects.get(object!.key, 0 as never, object!.bytes))!
+    // In the fifth of ten batches of the same size.
+    stored[Math.floor(stored.length * 0.45)]! ^= 1
+    await harness.plain.objects.put(object!.key, [stored])
+    expect(await fetch({ offset: 0 })).toMatchObject({ nextOffset: 4, endOffset: 10 })
+    const error = await harness.errorOf(broker.fetch({ topic: 'tides', partition: 0, offset: toOffset(4) }))
+    expect(error.kafkaName).toBe('CORRUPT_MESSAGE')
+    expect(error.message).toMatch(/offset 4 .*tidemark verify/)
+    expect(await fetch({ offset: 5 })).toMatchObject({ nextOffset: 10 })
+  })
+
+  test('looks again when blocks between others are gone, as a deletion leaves them for a moment', async () => {
+    for (const value of numbered(0, 220)) await produce(batchOf([value], { padding: 5_000 }))
+    await harness.run(broker.close())
+    broker = harness.open()
+    const { blocks } = (await harness.verify()).summary
+    expect(blocks).toBeGreaterThan(2)
+    let isDeleting = true
+    harness.around = async (method, _, call) => {
+      const result = await call()
+      if (method !== 'readBlocks' || !isDeleting) return result
+      isDeleting = false
+      const [first, second] = result as Block[]
+      return [first, { ...second!, baseOffset: advance(second!.baseOffset, 1) }]
+    }
+    const { chunks, nextOffset } = await fetch({ offset: 0, maxBytes: 800_000 })
+    expect(offsetsIn(chunks)).toEqual(Array.from({ length: nextOffset }, (_, offset) => offset))
+    expect(isDeleting).toBe(false)
   })
 
   test('that finds damaged bytes tells so', async () => {

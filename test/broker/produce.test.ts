@@ -5,6 +5,7 @@ import {
   BATCH_BYTES_DEFAULT_MAX,
   INLINE_BYTES_MAX,
   PRODUCE_BYTES_MAX,
+  PRODUCE_DEADLINE_MS,
   PRODUCE_IN_FLIGHT_BYTES_MAX,
 } from '../../src/core/limits.ts'
 import { decodeBatches, encodeBatch, readBatchHeader } from '../../src/core/record/index.ts'
@@ -401,6 +402,24 @@ describe('a store in trouble', () => {
     expect(await valuesOf()).toEqual([])
     expect(await harness.run(produce(batchOf(['b'])))).toMatchObject({ baseOffset: 0 })
   })
+})
+
+test('a call is answered by its deadline, however many wait before it', async () => {
+  harness.around = async (method, _, call) => {
+    if (method === 'put') throw new NotApplied('the object store is down')
+    return await call()
+  }
+  const calls = Array.from({ length: 15 }, () =>
+    produce(joined(Array.from({ length: 4 }, () => batchOf(['a'], { padding: 1_000_000 })))),
+  )
+  const results = await harness.run(Promise.allSettled(calls))
+  for (const result of results) {
+    expect(result).toMatchObject({
+      status: 'rejected',
+      reason: { kafkaName: 'REQUEST_TIMED_OUT', written: 'no' },
+    })
+  }
+  expect(harness.clock.nowMs()).toBeLessThanOrEqual(NOW_MS + PRODUCE_DEADLINE_MS)
 })
 
 describe('the limit of what is in flight', () => {

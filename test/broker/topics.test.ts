@@ -173,6 +173,32 @@ describe('altering', () => {
     }
   })
 
+  test('of unknown outcome that made it grow is no failure when another has altered it since', async () => {
+    await create('tides', 2)
+    const other = harness.open()
+    let puts = 0
+    harness.around = async (method, args, call) => {
+      const isGrowth = method === 'put' && (args[0] as Partial<TopicItem>).partitions === 4
+      if (!isGrowth || puts++ > 0) return await call()
+      await call()
+      await other.alterTopic({ topic: 'tides', set: { 'flush.ms': '1' } })
+      throw new OutcomeUnknown('timed out after it was done')
+    }
+    const altered = await harness.run(broker.alterTopic({ topic: 'tides', partitions: 4 }))
+    expect(altered.partitions).toBe(4)
+    expect(altered.configs.find(({ name }) => name === 'flush.ms')?.value).toBe('1')
+  })
+
+  test('and then not being able to describe it says that it is written', async () => {
+    await create('tides', 2)
+    harness.around = async (method, _, call) => {
+      if (method === 'readHead') throw new NotApplied('throttled')
+      return await call()
+    }
+    const error = await harness.errorOf(broker.alterTopic({ topic: 'tides', partitions: 4 }))
+    expect(error).toMatchObject({ kafkaName: 'REQUEST_TIMED_OUT', written: 'yes' })
+  })
+
   test('by many at once applies every change', async () => {
     await create('tides', 1)
     const changes = [

@@ -1,0 +1,77 @@
+import { type FileHandle, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { OpenFiles } from '../../../src/adapters/local/open-files.ts'
+
+/** What Node says of a handle that has been closed. */
+const CLOSED = -1
+
+let directory: string
+let files: OpenFiles
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'tidemark-open-'))
+  files = new OpenFiles()
+})
+afterEach(async () => {
+  await files.close()
+  await rm(directory, { recursive: true })
+})
+
+async function makeFile(name: string): Promise<string> {
+  const path = join(directory, name)
+  await writeFile(path, name)
+  return path
+}
+
+test('a file that was read stays open for the next reader', async () => {
+  const path = await makeFile('a')
+  const handles: FileHandle[] = []
+  for (let round = 0; round < 3; round += 1) await files.use(path, async handle => handles.push(handle))
+  expect(new Set(handles).size).toBe(1)
+  expect(handles[0]!.fd).not.toBe(CLOSED)
+})
+
+test('one whose read failed is closed when its last reader is done', async () => {
+  const path = await makeFile('a')
+  let other: FileHandle | undefined
+  const slow = Promise.withResolvers<void>()
+  const reading = files.use(path, async handle => {
+    other = handle
+    await slow.promise
+    return handle.fd
+  })
+  await expect(
+    files.use(path, () => {
+      throw new Error('EIO')
+    }),
+  ).rejects.toThrow('EIO')
+  expect(other!.fd).not.toBe(CLOSED)
+  slow.resolve()
+  expect(await reading).not.toBe(CLOSED)
+  expect(other!.fd).toBe(CLOSED)
+})
+
+test('a missing file is looked for anew', async () => {
+  const path = join(directory, 'late')
+  expect(await files.use(path, async () => 'there')).toBeUndefined()
+  await writeFile(path, 'x')
+  expect(await files.use(path, async () => 'there')).toBe('there')
+})
+
+test('no more than so many stay open, and none in use is closed', async () => {
+  const paths = await Promise.all(Array.from({ length: 300 }, (_, number) => makeFile(`${number}`)))
+  const handles: FileHandle[] = []
+  await Promise.all(
+    paths.map(path =>
+      files.use(path, async handle => {
+        handles.push(handle)
+        expect((await handle.stat()).size).toBeGreaterThan(0)
+      }),
+    ),
+  )
+  expect(handles.filter(({ fd }) => fd !== CLOSED).length).toBeLessThanOrEqual(128)
+  await files.close()
+  expect(handles.filter(({ fd }) => fd !== CLOSED)).toEqual([])
+})
