@@ -6,16 +6,18 @@ import type { PlacedEntry } from '../core/log/entry.ts'
 import type { Head } from '../core/log/head.ts'
 import type { PartitionId } from '../core/log/partition-id.ts'
 import { type PlannedRange, planRead, type RangeEnd } from '../core/log/read-plan.ts'
-import { advance, type Offset } from '../core/numbers.ts'
+import { advance, type Offset, toPosition } from '../core/numbers.ts'
 import { segmentKey } from '../core/storage-layout.ts'
 import type { Ports } from '../ports/index.ts'
 import type { ObjectLocator } from '../ports/object-locator.ts'
 import { bytesFrom, missingBytes, READ_AGAIN_MAX, readEntries } from './entries.ts'
+import { KnownPlaces } from './known-places.ts'
 import type { TailWatch } from './tail-watch.ts'
 import type { TopicDirectory } from './topic-directory.ts'
 
 /** What is in the log from an offset on, as the index tells. */
 interface Available {
+  readonly partition: PartitionId
   readonly head: Head
   readonly entries: readonly PlacedEntry[]
 }
@@ -26,6 +28,7 @@ export class Fetching {
   readonly #directory: TopicDirectory
   readonly #watch: TailWatch
   readonly #locator: ObjectLocator | undefined
+  readonly #places = new KnownPlaces()
   #isClosing = false
 
   constructor(ports: Ports, directory: TopicDirectory, watch: TailWatch, locator: ObjectLocator | undefined) {
@@ -42,8 +45,8 @@ export class Fetching {
   }
 
   async fetch(request: Fetch): Promise<Fetched> {
-    return await this.#serve(request, 'byte', async ({ head, entries }, ranges, maxBytes) => {
-      const { chunks, nextOffset } = await this.#readRanges(ranges, request.offset, maxBytes)
+    return await this.#serve(request, 'byte', async ({ partition, head, entries }, ranges, maxBytes) => {
+      const { chunks, nextOffset } = await this.#readRanges(partition, ranges, request.offset, maxBytes)
       if (entries.length > 0 && chunks.length === 0) return undefined
       return { startOffset: head.startOffset, endOffset: head.nextOffset, nextOffset, chunks }
     })
@@ -94,7 +97,8 @@ export class Fetching {
           await this.#watch.wait(id, untilMs, request.signal)
           continue
         }
-        const { ranges } = planRead(available.entries, offset, maxBytes, end)
+        const known = this.#places.find(id, offset)
+        const { ranges } = planRead(available.entries, offset, maxBytes, end, known)
         const answered = await answer(available, ranges, maxBytes)
         if (answered) return answered
       }
@@ -118,10 +122,11 @@ export class Fetching {
       )
     }
     const entries = await readEntries(this.#ports.index, id, head, offset, maxBytes)
-    return entries && { head, entries }
+    return entries && { partition: id, head, entries }
   }
 
   async #readRanges(
+    partition: PartitionId,
     ranges: readonly PlannedRange[],
     from: Offset,
     maxBytes: number,
@@ -139,6 +144,11 @@ export class Fetching {
         chunks.push(cut.batches)
         nextOffset = cut.nextOffset
         left -= cut.batches.length
+        const range = group[index]!
+        if (!cut.isWhole && range.kind === 'object') {
+          const position = toPosition(range.position + cut.usedBytes)
+          this.#places.add(partition, { offset: nextOffset, object: range.object, position })
+        }
         if (!cut.isWhole || left <= 0) return { chunks, nextOffset }
       }
     }

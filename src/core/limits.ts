@@ -72,6 +72,8 @@ export const MARK_INTERVAL_BYTES = 64 * KiB
 export const FETCH_DEFAULT_BYTES = MiB
 export const FETCH_BYTES_MAX = 16 * MiB
 export const FETCH_WAIT_MS_MAX = 30_000
+/** Places where reads have ended that a process remembers. */
+export const PLACES_REMEMBERED_MAX = 1_000
 /** Ranges that one fetch reads at the same time. */
 export const READ_PARALLEL_MAX = 8
 /** How often a waiting fetch looks for records that another process wrote. */

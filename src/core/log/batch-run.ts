@@ -43,6 +43,8 @@ export interface CutRun {
    * they end with a batch, or the limit came first.
    */
   readonly neededBytes: number | undefined
+  /** How many bytes of the run lie before `nextOffset`. */
+  readonly usedBytes: number
   /** Whether there are no batches beyond those taken. */
   readonly isWhole: boolean
 }
@@ -96,6 +98,7 @@ export function cutRun(bytes: Uint8Array, baseOffset: Offset, wanted: Wanted): C
   return {
     batches: bytes.subarray(start < 0 ? position : start, position),
     nextOffset: offset,
+    usedBytes: position,
     neededBytes,
     isWhole: position === bytes.length,
   }

@@ -1,5 +1,5 @@
 import { advance, type Offset, type Position, toPosition } from '../numbers.ts'
-import type { IndexEntry, Mark, PlacedEntry } from './entry.ts'
+import type { IndexEntry, Mark, ObjectPlace, PlacedEntry } from './entry.ts'
 
 /** What a read is to fetch: whole or cut-off runs of batches, in offset order. */
 export interface ReadPlan {
@@ -33,6 +33,13 @@ export interface InlineRange {
  */
 export type RangeEnd = 'byte' | 'mark'
 
+/** Where the batch with a certain offset begins, known from an earlier read. */
+export interface KnownPlace {
+  readonly offset: Offset
+  readonly object: string
+  readonly position: Position
+}
+
 /**
  * Which bytes hold the records from `from` on, up to about `maxBytes`; at least one range where there are
  * records. `entries` must follow one another, and the first one must hold `from`.
@@ -42,13 +49,14 @@ export function planRead(
   from: Offset,
   maxBytes: number,
   end: RangeEnd,
+  known?: KnownPlace,
 ): ReadPlan {
   const ranges: PlannedRange[] = []
   let left = maxBytes
   for (const placed of entries) {
     if (left <= 0) break
     if (advance(placed.baseOffset, placed.entry.records) <= from) continue
-    const range = planEntry(placed, from, left, end)
+    const range = planEntry(placed, from, left, end, known)
     left -= range.bytes
     const last = ranges.at(-1)
     const merged = last && mergeAdjacent(last, range)
@@ -64,6 +72,7 @@ function planEntry(
   from: Offset,
   maxBytes: number,
   end: RangeEnd,
+  known: KnownPlace | undefined,
 ): PlannedRange {
   if (entry.place.kind === 'inline') {
     const { payload } = entry.place
@@ -71,8 +80,9 @@ function planEntry(
   }
   const firstRecord = from - baseOffset
   const marks = firstRecord > 0 || entry.bytes > maxBytes ? entry.marks : []
-  const start = marks.findLast(mark => mark.records <= firstRecord) ?? { records: 0, bytes: 0 }
-  const stop = planStop(entry, marks, firstRecord, maxBytes, end)
+  const exact = known && findKnown(entry, entry.place, known, from, firstRecord)
+  const start = exact ?? marks.findLast(mark => mark.records <= firstRecord) ?? { records: 0, bytes: 0 }
+  const stop = planStop(entry, exact ? [exact, ...marks] : marks, firstRecord, maxBytes, end)
   return {
     kind: 'object',
     object: entry.place.object,
@@ -81,6 +91,19 @@ function planEntry(
     baseOffset: advance(baseOffset, start.records),
     records: stop.records === undefined ? undefined : stop.records - start.records,
   }
+}
+
+/** What is known as a mark, where it is in this very entry and about the wanted offset. */
+function findKnown(
+  entry: IndexEntry,
+  place: ObjectPlace,
+  known: KnownPlace,
+  from: Offset,
+  firstRecord: number,
+): Mark | undefined {
+  const bytes = known.position - place.position
+  const isHere = known.object === place.object && bytes > 0 && bytes < entry.bytes
+  return isHere && known.offset === from ? { records: firstRecord, bytes } : undefined
 }
 
 /** `maxBytes` count from the first mark at or above the first wanted record, since what lies before is dropped. */
