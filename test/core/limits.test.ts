@@ -22,6 +22,7 @@ test('every limit says its unit: what it counts, bytes or milliseconds', () => {
     'CALLS',
     'ENTRIES',
     'PARTITIONS',
+    'PLACES',
     'CHARACTERS',
   ]
   const parallel = ['READ_PARALLEL_MAX', 'COMMITS_IN_FLIGHT_MAX']

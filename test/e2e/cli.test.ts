@@ -180,9 +180,12 @@ test('no token, no broker: told with what to do', async () => {
   expect(refused.exitCode).toBe(1)
   expect(refused.stderr).toContain('SASL_AUTHENTICATION_FAILED')
   expect(refused.stderr).toContain('TIDEMARK_TOKEN')
-  const nowhere = await runTidemark(['topic', 'list', '--broker', 'http://127.0.0.1:9'])
+  const stopped = await startDev(join(directory, 'stopped'))
+  await stopped.end('SIGTERM')
+  const nowhere = await runTidemark(['topic', 'list', '--broker', stopped.url])
   expect(nowhere.exitCode).toBe(1)
-  expect(nowhere.stderr).toContain('`tidemark dev` starts one')
+  expect(nowhere.stderr).toContain('is `tidemark dev` running there?')
+  expect(nowhere.stderr).toContain('--broker URL')
 })
 
 test('a directory needs no broker, and a stopped broker leaves it whole', async () => {
