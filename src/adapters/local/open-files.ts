@@ -1,7 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises'
 
 /** Files that stay open for the next read. */
-const OPEN_FILES_MAX = 128
+const OPEN_FILES_MAX = 512
 
 /**
  * Objects that were read lately, kept open: a consumer reads one object many times in a row. Objects never

@@ -61,7 +61,7 @@ test('a missing file is looked for anew', async () => {
 })
 
 test('no more than so many stay open, and none in use is closed', async () => {
-  const paths = await Promise.all(Array.from({ length: 300 }, (_, number) => makeFile(`${number}`)))
+  const paths = await Promise.all(Array.from({ length: 700 }, (_, number) => makeFile(`${number}`)))
   const handles: FileHandle[] = []
   await Promise.all(
     paths.map(path =>
@@ -71,7 +71,7 @@ test('no more than so many stay open, and none in use is closed', async () => {
       }),
     ),
   )
-  expect(handles.filter(({ fd }) => fd !== CLOSED).length).toBeLessThanOrEqual(128)
+  expect(handles.filter(({ fd }) => fd !== CLOSED).length).toBeLessThanOrEqual(512)
   await files.close()
   expect(handles.filter(({ fd }) => fd !== CLOSED)).toEqual([])
 })
