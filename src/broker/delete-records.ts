@@ -3,6 +3,7 @@ import { TidemarkError } from '../core/errors.ts'
 import { PRODUCE_DEADLINE_MS } from '../core/limits.ts'
 import type { Offset } from '../core/numbers.ts'
 import type { Ports } from '../ports/index.ts'
+import { partitionGone } from './append.ts'
 import { retryUntil } from './retry.ts'
 import type { TopicDirectory } from './topic-directory.ts'
 
@@ -16,11 +17,11 @@ export async function deleteRecords(
   { topic, partition, beforeOffset }: DeleteRecords,
 ): Promise<{ startOffset: Offset }> {
   const deadlineMs = ports.clock.nowMs() + PRODUCE_DEADLINE_MS
-  const { id } = await directory.resolvePartition(topic, partition)
+  const id = await directory.resolvePartition(topic, partition)
   const head = await retryUntil(ports, deadlineMs, 'unknown', () => ports.index.moveStart(id, beforeOffset))
   if (!head) {
     directory.forget(topic)
-    throw new TidemarkError('UNKNOWN_TOPIC_OR_PARTITION', `Topic "${topic}" was deleted meanwhile.`)
+    throw partitionGone('no')
   }
   if (beforeOffset > head.nextOffset) {
     throw new TidemarkError(

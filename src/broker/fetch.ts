@@ -84,7 +84,7 @@ export class Fetching {
     const waitMs = Math.min(request.maxWaitMs ?? 0, FETCH_WAIT_MS_MAX)
     const untilMs = this.#ports.clock.nowMs() + waitMs
     for (let misses = 0; ; ) {
-      const { id } = await this.#directory.resolvePartition(topic, partition)
+      const id = await this.#directory.resolvePartition(topic, partition)
       const available = await this.#look(id, request, maxBytes)
       if (available) {
         const isWaiting =
@@ -98,7 +98,7 @@ export class Fetching {
           continue
         }
         const known = this.#places.find(id, offset)
-        const { ranges } = planRead(available.entries, offset, maxBytes, end, known)
+        const ranges = planRead(available.entries, offset, maxBytes, end, known)
         const answered = await answer(available, ranges, maxBytes)
         if (answered) return answered
       }

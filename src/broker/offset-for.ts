@@ -1,5 +1,4 @@
 import type { FoundOffset, OffsetFor } from '../contract/broker.ts'
-import { TidemarkError } from '../core/errors.ts'
 import { batchesOf } from '../core/log/batch-run.ts'
 import { type Block, blockEnd } from '../core/log/block.ts'
 import type { PlacedEntry } from '../core/log/entry.ts'
@@ -9,6 +8,7 @@ import { type Offset, toOffset } from '../core/numbers.ts'
 import { findTimestamp } from '../core/record/index.ts'
 import { segmentKey } from '../core/storage-layout.ts'
 import type { Ports } from '../ports/index.ts'
+import { partitionGone } from './append.ts'
 import { LogStartMoved, missingBytes, READ_AGAIN_MAX, walkEntries } from './entries.ts'
 import type { TopicDirectory } from './topic-directory.ts'
 
@@ -19,11 +19,11 @@ export async function offsetFor(
   { topic, partition, at }: OffsetFor,
 ): Promise<FoundOffset> {
   for (let misses = 0; ; misses += 1) {
-    const { id } = await directory.resolvePartition(topic, partition)
+    const id = await directory.resolvePartition(topic, partition)
     const head = await ports.index.readHead(id)
     if (!head) {
       // Deleted: the next look tells the caller so, unless there is another topic of that name.
-      if (misses === READ_AGAIN_MAX) throw partitionGone(topic)
+      if (misses === READ_AGAIN_MAX) throw partitionGone('no')
       directory.forget(topic)
       continue
     }
@@ -75,10 +75,6 @@ async function findCandidate(
     else low = blockEnd(block)
   }
   return toOffset(Math.max(low, head.startOffset))
-}
-
-function partitionGone(topic: string): TidemarkError {
-  return new TidemarkError('UNKNOWN_TOPIC_OR_PARTITION', `Topic "${topic}" was deleted meanwhile.`)
 }
 
 /** The one place where the broker decodes a batch. */

@@ -52,12 +52,12 @@ export class TopicDirectory {
   }
 
   /** @throws TidemarkError UNKNOWN_TOPIC_OR_PARTITION */
-  async resolvePartition(name: string, partition: number): Promise<{ topic: Topic; id: PartitionId }> {
+  async resolvePartition(name: string, partition: number): Promise<PartitionId> {
     let topic = await this.resolve(name)
     // The topic may have grown since.
     if (!hasPartition(topic, partition)) topic = await this.refresh(name)
     checkPartition(topic, partition)
-    return { topic, id: { topicId: topic.topicId, partition } }
+    return { topicId: topic.topicId, partition }
   }
 
   /** Keeps what is remembered within bounds. */

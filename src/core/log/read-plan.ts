@@ -1,12 +1,7 @@
 import { advance, type Offset, type Position, toPosition } from '../numbers.ts'
 import type { IndexEntry, Mark, ObjectPlace, PlacedEntry } from './entry.ts'
 
-/** What a read is to fetch: whole or cut-off runs of batches, in offset order. */
-export interface ReadPlan {
-  readonly ranges: readonly PlannedRange[]
-}
-
-/** Batches that lie next to one another; the first one begins at `baseOffset`, the others follow it. */
+/** What a read is to fetch: batches that lie next to one another; the first one begins at `baseOffset`, the others follow it. */
 export type PlannedRange = ObjectRange | InlineRange
 
 export interface ObjectRange {
@@ -50,7 +45,7 @@ export function planRead(
   maxBytes: number,
   end: RangeEnd,
   known?: KnownPlace,
-): ReadPlan {
+): PlannedRange[] {
   const ranges: PlannedRange[] = []
   let left = maxBytes
   for (const placed of entries) {
@@ -64,7 +59,7 @@ export function planRead(
     else ranges.push(range)
     if (range.records === undefined) break
   }
-  return { ranges }
+  return ranges
 }
 
 function planEntry(

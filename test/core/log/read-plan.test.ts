@@ -87,7 +87,7 @@ function plan(
   const placed = placeEntries(toOffset(asked.base), entries)
   // The caller gives entries from the one that holds the offset on.
   const relevant = placed.filter(({ baseOffset, entry }) => advance(baseOffset, entry.records) > from)
-  const { ranges } = planRead(relevant, toOffset(from), asked.maxBytes, rangeEnd)
+  const ranges = planRead(relevant, toOffset(from), asked.maxBytes, rangeEnd)
   return { planned: ranges, from, end, runs: asked.runs, base: asked.base }
 }
 
@@ -237,7 +237,7 @@ test('a plan that ends at a mark stops at the first boundary at or above the lim
   })
   const placed = placeEntries(toOffset(100), [entry])
   const range = (from: number, maxBytes: number) => {
-    const [first] = planRead(placed, toOffset(from), maxBytes, 'mark').ranges
+    const [first] = planRead(placed, toOffset(from), maxBytes, 'mark')
     const { baseOffset, records, bytes } = first!
     return { baseOffset, records, bytes }
   }
@@ -250,6 +250,31 @@ test('a plan that ends at a mark stops at the first boundary at or above the lim
   expect(range(109, 1)).toEqual({ baseOffset: 109, records: 1, bytes: 100 })
 })
 
+test('a plan from a known place reads from there on, and only as much as was asked for', () => {
+  const object = 'a'.repeat(32)
+  const place = { kind: 'object', object, position: toPosition(5_000) } as const
+  const marks = [{ records: 50, bytes: 5_000 }]
+  const entry = exampleObjectEntry(1, { records: 100, bytes: 10_000, marks, place })
+  const placed = placeEntries(toOffset(200), [entry])
+  const known = { offset: toOffset(220), object, position: toPosition(7_000) }
+  const first = (from: number, maxBytes: number, where: typeof known) => {
+    const [range] = planRead(placed, toOffset(from), maxBytes, 'byte', where)
+    return range
+  }
+  expect(first(220, 1_000, known)).toMatchObject({ position: 7_000, bytes: 1_000, baseOffset: 220 })
+  expect(first(220, 50_000, known)).toMatchObject({
+    position: 7_000,
+    bytes: 8_000,
+    baseOffset: 220,
+    records: 80,
+  })
+  // What is known of another offset or another object is of no use.
+  const fromMark = { position: 5_000, baseOffset: 200 }
+  expect(first(221, 1_000, known)).toMatchObject(fromMark)
+  expect(first(220, 1_000, { ...known, object: 'b'.repeat(32) })).toMatchObject(fromMark)
+  expect(first(220, 1_000, { ...known, position: toPosition(15_000) })).toMatchObject(fromMark)
+})
+
 test('a plan of nothing is nothing', () => {
-  expect(planRead([], toOffset(0), 100, 'byte').ranges).toEqual([])
+  expect(planRead([], toOffset(0), 100, 'byte')).toEqual([])
 })
