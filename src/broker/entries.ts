@@ -1,10 +1,13 @@
+import { copyBytes } from '../core/bytes.ts'
 import { TidemarkError } from '../core/errors.ts'
 import { blockEnd } from '../core/log/block.ts'
-import { type PlacedEntry, placeEntries } from '../core/log/entry.ts'
+import { type IndexEntry, type PlacedEntry, placeEntries } from '../core/log/entry.ts'
 import type { Head } from '../core/log/head.ts'
 import type { PartitionId } from '../core/log/partition-id.ts'
 import { advance, type Offset } from '../core/numbers.ts'
+import { segmentKey } from '../core/storage-layout.ts'
 import type { LogIndex } from '../ports/log-index.ts'
+import type { ObjectStore } from '../ports/object-store.ts'
 
 /** Blocks that one look-up reads: one holds eight entries or more, which is a usual answer. */
 const BLOCKS_PER_READ = 2
@@ -65,6 +68,16 @@ export async function readEntries(
     if (error instanceof LogStartMoved) return undefined
     throw error
   }
+}
+
+/** All batches of an entry, in memory that is the caller's to change; undefined where their object is gone. */
+export async function readEntryBytes(
+  objects: ObjectStore,
+  entry: IndexEntry,
+): Promise<Uint8Array | undefined> {
+  const { place } = entry
+  if (place.kind === 'inline') return copyBytes(place.payload)
+  return await objects.get(segmentKey(place.object), place.position, entry.bytes)
 }
 
 /** About how many of an entry's bytes hold records from `from` on. */

@@ -1,4 +1,5 @@
 import type { Fetch, Fetched, Located, LocatedRange } from '../contract/broker.ts'
+import { copyBytes } from '../core/bytes.ts'
 import { TidemarkError } from '../core/errors.ts'
 import { FETCH_BYTES_MAX, FETCH_DEFAULT_BYTES, FETCH_WAIT_MS_MAX, READ_PARALLEL_MAX } from '../core/limits.ts'
 import { type CutRun, cutRun, type Wanted } from '../core/log/batch-run.ts'
@@ -172,7 +173,7 @@ export class Fetching {
 
   async #readRange(range: PlannedRange): Promise<Uint8Array | undefined> {
     // A copy: the offsets are filled in place, and the index's own bytes must stay as they are.
-    if (range.kind === 'inline') return Uint8Array.prototype.slice.call(range.payload)
+    if (range.kind === 'inline') return copyBytes(range.payload)
     return await this.#ports.objects.get(segmentKey(range.object), range.position, range.bytes)
   }
 }
@@ -189,7 +190,7 @@ async function locateRange(range: PlannedRange, locator: ObjectLocator): Promise
       baseOffset,
       bytes,
       records: range.records,
-      inline: Uint8Array.prototype.slice.call(range.payload),
+      inline: copyBytes(range.payload),
     }
   }
   const { url, expiresMs } = await locator.locate(segmentKey(range.object), range.position, bytes)

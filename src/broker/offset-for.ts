@@ -6,10 +6,9 @@ import type { Head } from '../core/log/head.ts'
 import type { PartitionId } from '../core/log/partition-id.ts'
 import { type Offset, toOffset } from '../core/numbers.ts'
 import { findTimestamp } from '../core/record/index.ts'
-import { segmentKey } from '../core/storage-layout.ts'
 import type { Ports } from '../ports/index.ts'
 import { partitionGone } from './append.ts'
-import { LogStartMoved, missingBytes, READ_AGAIN_MAX, walkEntries } from './entries.ts'
+import { LogStartMoved, missingBytes, READ_AGAIN_MAX, readEntryBytes, walkEntries } from './entries.ts'
 import type { TopicDirectory } from './topic-directory.ts'
 
 /** Kafka's ListOffsets. */
@@ -84,11 +83,7 @@ async function findInEntry(
   startOffset: Offset,
   timestampMs: number,
 ): Promise<FoundOffset | undefined> {
-  const { place } = entry
-  const bytes =
-    place.kind === 'inline'
-      ? Uint8Array.prototype.slice.call(place.payload)
-      : await ports.objects.get(segmentKey(place.object), place.position, entry.bytes)
+  const bytes = await readEntryBytes(ports.objects, entry)
   if (!bytes) throw new LogStartMoved()
   for (const { position } of batchesOf(bytes, baseOffset)) {
     const found = findTimestamp(bytes, position, timestampMs, startOffset)

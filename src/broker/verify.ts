@@ -3,13 +3,13 @@ import { ORPHAN_AGE_MS } from '../core/limits.ts'
 import { batchesOf } from '../core/log/batch-run.ts'
 import { type Block, blockEnd } from '../core/log/block.ts'
 import { countRecords, type IndexEntry, type PlacedEntry, placeEntries } from '../core/log/entry.ts'
-import { findHeadProblems } from '../core/log/flush.ts'
-import { type Head, type LogSummary, summarize } from '../core/log/head.ts'
+import { findHeadProblems, type Head, type LogSummary, summarize } from '../core/log/head.ts'
 import { type PartitionId, partitionKey } from '../core/log/partition-id.ts'
 import type { Offset } from '../core/numbers.ts'
 import { parseSegmentKey, segmentKey } from '../core/storage-layout.ts'
 import type { Ports } from '../ports/index.ts'
 import type { TopicItem } from '../ports/topic-store.ts'
+import { readEntryBytes } from './entries.ts'
 
 const BLOCKS_PER_READ = 64
 /** How often a partition is looked at anew because it has changed while it was. */
@@ -242,7 +242,7 @@ async function* verifyEntries(
     summary.entries += 1
     if (entry.place.kind === 'object') referred.add(segmentKey(entry.place.object))
     const entryPlace = `${place} offset ${baseOffset}`
-    const bytes = await readEntry(ports, entry)
+    const bytes = await readEntryBytes(ports.objects, entry)
     if (!bytes || bytes.length < entry.bytes) {
       const key = entry.place.kind === 'object' ? segmentKey(entry.place.object) : 'the tail'
       const problem = `${entry.bytes} bytes should be in ${key}; ${bytes ? `only ${bytes.length} are` : 'it is not there'}`
@@ -252,11 +252,6 @@ async function* verifyEntries(
     const problem = findRunProblem(bytes, baseOffset, entry, summary)
     if (problem) yield { severity: 'error', place: entryPlace, problem }
   }
-}
-
-async function readEntry(ports: Ports, entry: IndexEntry): Promise<Uint8Array | undefined> {
-  if (entry.place.kind === 'inline') return Uint8Array.prototype.slice.call(entry.place.payload)
-  return await ports.objects.get(segmentKey(entry.place.object), entry.place.position, entry.bytes)
 }
 
 /** Checks every batch of an entry, CRC included, and what the entry says of them. */

@@ -1,5 +1,10 @@
 import { TidemarkError } from '../core/errors.ts'
-import { type CompressionName, encodeBatch, type RecordInput } from '../core/record/index.ts'
+import {
+  BATCH_HEADER_BYTES,
+  type CompressionName,
+  encodeBatch,
+  type RecordInput,
+} from '../core/record/index.ts'
 
 /** A record and the line it came from. */
 export interface SourcedRecord {
@@ -22,8 +27,6 @@ export interface BatchLimits {
   compression: CompressionName
 }
 
-/** A batch's header in Kafka's format. */
-const BATCH_HEADER_BYTES = 61
 /** Length, attributes, deltas and the lengths of key, value and headers, each varint at its longest. */
 const RECORD_FRAME_BYTES_MAX = 36
 /** The lengths of a header's key and value. */

@@ -1,3 +1,8 @@
+/** A copy that the caller may change; a Buffer's own `slice` would be a view. */
+export function copyBytes(bytes: Uint8Array, start = 0, end = bytes.length): Uint8Array {
+  return Uint8Array.prototype.slice.call(bytes, start, end)
+}
+
 /**
  * A growing byte buffer and its reader, for what the index persists: unsigned LEB128 numbers up to 2^53 - 1
  * and runs of bytes. Record batches have their own, faster codec, since their layout is Kafka's.
@@ -47,7 +52,7 @@ export class ByteWriter {
   }
 
   finish(): Uint8Array {
-    return Uint8Array.prototype.slice.call(this.#bytes, 0, this.#length)
+    return copyBytes(this.#bytes, 0, this.#length)
   }
 
   #reserve(bytes: number): void {

@@ -77,7 +77,7 @@ export class IndexDatabase {
       const version = standing ? standing.version + 1 : Math.floor(Math.random() * 2 ** 40)
       const expected = standing ? standing.version : null
       // LMDB's typings do not know that null stands for "there is none".
-      const put = () => this.#database.put(key, Buffer.from(changed), version, expected as number)
+      const put = () => this.#database.put(key, asBuffer(changed), version, expected as number)
       if (await this.#write(put)) return
     }
   }
@@ -147,6 +147,11 @@ export class IndexDatabase {
       for (const { reject } of writes) reject(unknown)
     }
   }
+}
+
+/** A view: LMDB's typings want a Buffer. */
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
 function notWritable(cause: Error): StoreFailed {

@@ -1,3 +1,4 @@
+import { copyBytes } from '../../core/bytes.ts'
 import type { Position } from '../../core/numbers.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { ObjectInfo, ObjectStore } from '../../ports/object-store.ts'
@@ -18,7 +19,7 @@ export class MemoryObjectStore implements ObjectStore {
   async get(key: string, position: Position, bytes: number): Promise<Uint8Array | undefined> {
     const object = this.#objects.get(key)
     // A Buffer's own slice would be a view of what is stored.
-    return object && Uint8Array.prototype.slice.call(object.bytes, position, position + bytes)
+    return object && copyBytes(object.bytes, position, position + bytes)
   }
 
   async *list(): AsyncGenerator<ObjectInfo> {

@@ -1,7 +1,5 @@
+import { PARTITIONS_REMEMBERED_MAX } from '../../core/limits.ts'
 import { stickyPartition } from '../../core/log/partitioner.ts'
-
-/** Far above the topics that one process writes to; forgetting one costs nothing. */
-const TOPICS_MAX = 10_000
 
 /** Chooses where each request's records without a key go: another partition than the topic's last request. */
 export class StickyPartitions {
@@ -16,7 +14,7 @@ export class StickyPartitions {
     const chosen = stickyPartition(this.#last.get(topic) ?? null, partitions, this.#random())
     // Taken out first, so that the map's order is that of use and the oldest one goes.
     this.#last.delete(topic)
-    if (this.#last.size >= TOPICS_MAX) this.#last.delete(this.#last.keys().next().value!)
+    if (this.#last.size >= PARTITIONS_REMEMBERED_MAX) this.#last.delete(this.#last.keys().next().value!)
     this.#last.set(topic, chosen)
     return chosen
   }

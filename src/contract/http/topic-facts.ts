@@ -1,8 +1,5 @@
-import { BATCH_BYTES_DEFAULT_MAX, TOPIC_CACHE_MS } from '../../core/limits.ts'
+import { BATCH_BYTES_DEFAULT_MAX, PARTITIONS_REMEMBERED_MAX, TOPIC_CACHE_MS } from '../../core/limits.ts'
 import type { Broker, TopicDescription } from '../broker.ts'
-
-/** Far above the topics that one process writes to within a second. */
-const TOPICS_MAX = 10_000
 
 /** What placing and checking records needs to know of a topic. */
 export interface TopicFacts {
@@ -35,7 +32,7 @@ export class TopicFactsCache {
     const facts = this.#broker.describeTopic(topic).then(factsOf)
     facts.catch(() => this.forget(topic))
     this.forget(topic)
-    if (this.#known.size >= TOPICS_MAX) this.forget(this.#known.keys().next().value!)
+    if (this.#known.size >= PARTITIONS_REMEMBERED_MAX) this.forget(this.#known.keys().next().value!)
     this.#known.set(topic, { facts, untilMs: nowMs + TOPIC_CACHE_MS })
     return facts
   }

@@ -2,6 +2,7 @@ import { TidemarkError } from '../errors.ts'
 import { BATCH_BYTES_MAX, MARK_INTERVAL_BYTES } from '../limits.ts'
 import { advance, type Offset } from '../numbers.ts'
 import {
+  BATCH_HEADER_BYTES,
   type BatchHeader,
   batchRecordCount,
   batchSizeBytes,
@@ -12,7 +13,6 @@ import type { Mark } from './entry.ts'
 
 /** Kafka's leader epoch: one log has no leaders that could change. */
 const LEADER_EPOCH = 0
-const BATCH_HEADER_BYTES = 61
 
 /** Notes a batch boundary about every MARK_INTERVAL_BYTES, so that a read may start inside a long run. */
 export class MarkTracker {

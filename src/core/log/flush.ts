@@ -6,9 +6,9 @@ import {
   TAIL_INLINE_KEPT_BYTES_MAX,
   TAIL_INLINE_SOFT_BYTES_MAX,
 } from '../limits.ts'
-import { advance, type Offset } from '../numbers.ts'
+import type { Offset } from '../numbers.ts'
 import { type Block, blockEnd } from './block.ts'
-import { countInlineBytes, countRecords, type IndexEntry } from './entry.ts'
+import { countInlineBytes, type IndexEntry } from './entry.ts'
 import { type Head, summarize } from './head.ts'
 
 /** When inline entries must leave: at an age in milliseconds, or now, whatever their age. */
@@ -93,19 +93,4 @@ export function applyTrim(head: Head, block: Block): Head | undefined {
 export function applyStart(head: Head, startOffset: Offset): Head | undefined {
   if (startOffset <= head.startOffset || startOffset > head.nextOffset) return undefined
   return { ...head, startOffset }
-}
-
-/** What does not add up in a head by itself. */
-export function findHeadProblems(head: Head): string[] {
-  const problems: string[] = []
-  const end = advance(head.tailOffset, countRecords(head.tail))
-  if (end !== head.nextOffset) {
-    problems.push(`the tail ends at offset ${end}, but nextOffset is ${head.nextOffset}`)
-  }
-  if (head.startOffset > head.nextOffset) {
-    problems.push(`startOffset ${head.startOffset} lies behind nextOffset ${head.nextOffset}`)
-  }
-  const ids = new Set(head.tail.map(entry => entry.id))
-  if (ids.size !== head.tail.length) problems.push('an entry stands in the tail twice')
-  return problems
 }

@@ -56,6 +56,21 @@ export function findInTail(head: Head, entryId: string): Offset | undefined {
   return index < 0 ? undefined : advance(head.tailOffset, countRecords(head.tail.slice(0, index)))
 }
 
+/** What does not add up in a head by itself. */
+export function findHeadProblems(head: Head): string[] {
+  const problems: string[] = []
+  const end = advance(head.tailOffset, countRecords(head.tail))
+  if (end !== head.nextOffset) {
+    problems.push(`the tail ends at offset ${end}, but nextOffset is ${head.nextOffset}`)
+  }
+  if (head.startOffset > head.nextOffset) {
+    problems.push(`startOffset ${head.startOffset} lies behind nextOffset ${head.nextOffset}`)
+  }
+  const ids = new Set(head.tail.map(entry => entry.id))
+  if (ids.size !== head.tail.length) problems.push('an entry stands in the tail twice')
+  return problems
+}
+
 export function encodeHead(head: Head): Uint8Array {
   const writer = new ByteWriter()
     .byte(HEAD_VERSION)

@@ -10,5 +10,6 @@ export {
   readBatchHeader,
   stampLogAppendTime,
 } from './batch-header.ts'
+export { RECORDS_AT as BATCH_HEADER_BYTES } from './batch-layout.ts'
 export type { CompressionName } from './compression.ts'
 export type { LogRecord, RecordHeader, RecordInput } from './record.ts'

@@ -15,12 +15,11 @@ import {
   applyStart,
   applyTrim,
   countToFlush,
-  findHeadProblems,
   flushDueMs,
   isPastHardLimit,
   makeBlock,
 } from '../../../src/core/log/flush.ts'
-import { EMPTY_HEAD, findInTail, summarize } from '../../../src/core/log/head.ts'
+import { EMPTY_HEAD, findHeadProblems, findInTail, summarize } from '../../../src/core/log/head.ts'
 import { toOffset } from '../../../src/core/numbers.ts'
 import {
   entry as anyEntry,
