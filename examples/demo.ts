@@ -218,7 +218,7 @@ async function showStore(directory: string): Promise<void> {
   const index = await filesBelow(join(directory, 'index'))
   const total = (files: readonly { bytes: number }[]) => files.reduce((sum, { bytes }) => sum + bytes, 0)
   say(`  segments  ${join(directory, 'objects')}: ${objects.length} files, ${number(total(objects))} bytes`)
-  say(`  index     ${join(directory, 'index')}: LMDB, ${number(total(index))} bytes`)
+  say(`  index     ${join(directory, 'index')}: SQLite, ${number(total(index))} bytes`)
   for (const { path, bytes } of objects.toSorted((a, b) => b.bytes - a.bytes).slice(0, SEGMENTS_SHOWN)) {
     say(`  ${number(bytes).padStart(10)}  ${relative(directory, path)}`)
   }

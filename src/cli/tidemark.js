@@ -10,7 +10,7 @@ const built = new URL('../../dist/cli/main.js', import.meta.url)
 const inCheckout = existsSync(source)
 
 const [major, minor] = process.versions.node.split('.').map(Number)
-// 22.18 is the first Node that runs TypeScript without a flag; the built package needs zstd, from 22.15 on.
+// 22.18 is the first Node that runs TypeScript without a flag, and what the package asks for.
 const newEnough = major > 22 || (major === 22 && minor >= (inCheckout ? 18 : 15))
 
 if (newEnough) {
@@ -20,9 +20,7 @@ if (newEnough) {
   const checkoutNode = fileURLToPath(new URL('../../node_modules/.bin/node', import.meta.url))
   if (inCheckout && existsSync(checkoutNode) && !process.env.TIDEMARK_RELAUNCHED) runWith(checkoutNode)
   else {
-    console.error(
-      `tidemark: this is Node ${process.versions.node}, and Tidemark needs ${inCheckout ? '22.18' : '22.15'} or later.`,
-    )
+    console.error(`tidemark: this is Node ${process.versions.node}, and Tidemark needs 22.18 or later.`)
     console.error(
       inCheckout
         ? '  Run `npm ci` in the checkout, which brings a Node 24 along, or install a newer Node.'

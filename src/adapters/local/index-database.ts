@@ -1,115 +1,123 @@
-import { open, type RootDatabase } from 'lmdb'
-import { OutcomeUnknown, StoreFailed } from '../../ports/outcome.ts'
+import { join } from 'node:path'
+import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { NotApplied, OutcomeUnknown, StoreFailed } from '../../ports/outcome.ts'
 
-/** A value and the number that changes with it. */
-interface Versioned {
+/** How long a write waits for its turn among processes, and how long it sleeps between two looks, at most. */
+const TURN_MS_MAX = 10_000
+const TURN_PAUSE_MS_MAX = 4
+/** A reader has to wait only while another process recovers the file or empties its log. */
+const READ_TIMEOUT_MS = 10_000
+/** SQLITE_BUSY; extended codes have more bits. */
+const BUSY = 5
+
+interface Item {
+  readonly key: string
   readonly value: Buffer
-  readonly version: number
 }
 
-/** A write that waits for its transaction. */
+/** A change that waits for its transaction. */
 interface Write {
-  /** Hands the write to LMDB, inside of a batch; tells whether its condition held. */
-  readonly issue: () => Promise<boolean>
-  readonly resolve: (isDone: boolean) => void
-  readonly reject: (error: Error) => void
+  readonly apply: () => void
+  readonly resolve: () => void
+  readonly reject: (error: unknown) => void
 }
 
 /**
- * LMDB as Tidemark uses it: one sorted key space, and single items that change only from the version that was
- * read, so that several processes may write at the same time. What is written while a transaction is under way
- * shares the next one and its fsync. LMDB's callback transactions are not used: they never came back on some
- * machines.
+ * SQLite as Tidemark uses it: one sorted key space of bytes, in write-ahead mode, each commit synced. Changes that
+ * are made while others are under way share the next transaction and its fsync. Several processes may write:
+ * SQLite lets one in at a time.
  *
- * A transaction that could not be committed, on a full disk say, is the last one: after it this LMDB has been seen
- * to lose transactions that it reported as committed. Until the store is opened anew it can only be read.
+ * A transaction that could not be committed, on a full disk say, is the last one: nobody knows then what the disk
+ * and the memory agree on. Until the store is opened anew it can only be read.
  */
 export class IndexDatabase {
-  readonly #database: RootDatabase<Buffer, string>
+  readonly #database: DatabaseSync
+  readonly #get: StatementSync
+  readonly #put: StatementSync
+  readonly #remove: StatementSync
+  readonly #range: StatementSync
+  readonly #lastUpTo: StatementSync
   #waiting: Write[] = []
   #isWriting = false
+  #written: Promise<void> = Promise.resolve()
   #failure: Error | undefined
 
   /** Opens the database in this folder, and makes it where there is none. */
   constructor(directory: string) {
-    this.#database = open<Buffer, string>({
-      path: directory,
-      encoding: 'binary',
-      useVersions: true,
-      // A write resolves when it is on the disk, not when others can see it.
-      overlappingSync: false,
-      // Batches that LMDB makes by event turns have promises that nobody holds: one that failed would end the process.
-      eventTurnBatching: false,
-    })
+    const database = new DatabaseSync(join(directory, 'index.sqlite'), { timeout: READ_TIMEOUT_MS })
+    // FULL: a commit returns when it is on the disk.
+    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL')
+    database.exec(
+      'CREATE TABLE IF NOT EXISTS items (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID',
+    )
+    this.#get = database.prepare('SELECT value FROM items WHERE key = ?')
+    this.#put = database.prepare('INSERT OR REPLACE INTO items (key, value) VALUES (?, ?)')
+    this.#remove = database.prepare('DELETE FROM items WHERE key = ?')
+    this.#range = database.prepare(
+      'SELECT key, value FROM items WHERE key >= ? AND key < ? ORDER BY key LIMIT ?',
+    )
+    this.#lastUpTo = database.prepare(
+      'SELECT key, value FROM items WHERE key >= ? AND key <= ? ORDER BY key DESC LIMIT 1',
+    )
+    this.#database = database
   }
 
   /** As of now, other processes' writes included. */
   get(key: string): Buffer | undefined {
-    return this.#read(key)?.value
+    const row = this.#get.get(key)
+    return row && toItem({ key, ...row }).value
   }
 
   /** The items from `start` to below `end`, in order. */
-  *range(start: string, end: string, limit?: number): Generator<{ key: string; value: Buffer }> {
-    this.#database.resetReadTxn()
-    yield* this.#database.getRange({ start, end, ...(limit === undefined ? {} : { limit }) })
+  range(start: string, end: string, limit = -1): Item[] {
+    return this.#range.all(start, end, limit).map(toItem)
   }
 
   /** The last item from `first` to `last`, both included. */
-  lastUpTo(first: string, last: string): { key: string; value: Buffer } | undefined {
-    this.#database.resetReadTxn()
-    for (const item of this.#database.getRange({ start: last, end: first, reverse: true, limit: 1 }))
-      return item
-    return undefined
+  lastUpTo(first: string, last: string): Item | undefined {
+    const row = this.#lastUpTo.get(first, last)
+    return row && toItem(row)
   }
 
   /**
    * Changes one item atomically: `change` gets what stands there and tells what shall; undefined leaves it.
-   * It may be called again where another writer was faster.
-   * @throws OutcomeUnknown, StoreFailed
+   * @throws NotApplied, OutcomeUnknown, StoreFailed
    */
   async update(key: string, change: (standing: Buffer | undefined) => Uint8Array | undefined): Promise<void> {
-    for (;;) {
-      const standing = this.#read(key)
-      const changed = change(standing?.value)
-      if (!changed) return
-      // Versions begin anywhere, so that an item removed and made again is not taken for the old one. No seed need
-      // replay this: nothing depends on which number it is.
-      const version = standing ? standing.version + 1 : Math.floor(Math.random() * 2 ** 40)
-      const expected = standing ? standing.version : null
-      // LMDB's typings do not know that null stands for "there is none".
-      const put = () => this.#database.put(key, asBuffer(changed), version, expected as number)
-      if (await this.#write(put)) return
-    }
+    await this.#write(() => {
+      const changed = change(this.get(key))
+      if (changed) this.#put.run(key, changed)
+    })
   }
 
-  /** Removes an item on a condition; tells whether it held. @throws OutcomeUnknown, StoreFailed */
+  /** Removes an item on a condition; tells whether it held. @throws NotApplied, OutcomeUnknown, StoreFailed */
   async removeIf(key: string, condition: (standing: Buffer) => boolean): Promise<boolean> {
-    for (;;) {
-      const standing = this.#read(key)
-      if (!standing || !condition(standing.value)) return false
-      if (await this.#write(() => this.#database.remove(key, standing.version))) return true
-    }
+    let isRemoved = false
+    await this.#write(() => {
+      const standing = this.get(key)
+      isRemoved = standing !== undefined && condition(standing)
+      if (isRemoved) this.#remove.run(key)
+    })
+    return isRemoved
   }
 
-  /** @throws OutcomeUnknown, StoreFailed */
+  /** @throws NotApplied, OutcomeUnknown, StoreFailed */
   async removeAll(keys: readonly string[]): Promise<void> {
-    await Promise.all(keys.map(key => this.#write(() => this.#database.remove(key))))
+    await this.#write(() => {
+      for (const key of keys) this.#remove.run(key)
+    })
   }
 
   async close(): Promise<void> {
-    await this.#database.close()
+    await this.#written
+    this.#database.close()
   }
 
-  #read(key: string): Versioned | undefined {
-    // Without this, a read may see the store as it was a moment ago.
-    this.#database.resetReadTxn()
-    return this.#database.getEntry(key) as Versioned | undefined
-  }
-
-  #write(issue: () => Promise<boolean>): Promise<boolean> {
+  #write(apply: () => void): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ issue, resolve, reject })
-      if (!this.#isWriting) void this.#writeWaiting()
+      this.#waiting.push({ apply, resolve, reject })
+      if (!this.#isWriting) this.#written = this.#writeWaiting()
     })
   }
 
@@ -119,39 +127,70 @@ export class IndexDatabase {
     // Whatever else is written in this turn comes along.
     await undefined
     while (this.#waiting.length > 0) {
+      const begun = this.#failure ? notWritable(this.#failure) : await this.#begin()
       const writes = this.#waiting
       this.#waiting = []
-      if (this.#failure) for (const { reject } of writes) reject(notWritable(this.#failure))
-      else await this.#commit(writes)
+      if (begun) for (const { reject } of writes) reject(begun)
+      else this.#commit(writes)
     }
     this.#isWriting = false
   }
 
-  async #commit(writes: readonly Write[]): Promise<void> {
+  /** Waits for this process's turn; tells the error where it does not come. */
+  async #begin(): Promise<Error | undefined> {
+    const untilMs = Date.now() + TURN_MS_MAX
+    for (;;) {
+      try {
+        // A write that finds the file busy waits without holding up everything else in this process.
+        this.#database.exec('PRAGMA busy_timeout = 0; BEGIN IMMEDIATE')
+        return undefined
+      } catch (error) {
+        const message = `the index could not be locked: ${(error as Error).message}`
+        if (!isBusy(error) || Date.now() >= untilMs) return new NotApplied(message, { cause: error })
+      } finally {
+        this.#database.exec(`PRAGMA busy_timeout = ${READ_TIMEOUT_MS}`)
+      }
+      await sleep(Math.random() * TURN_PAUSE_MS_MAX)
+    }
+  }
+
+  #commit(writes: readonly Write[]): void {
+    const applied: Write[] = []
     try {
-      let results: Promise<boolean>[] = []
-      await this.#database.batch(() => {
-        results = writes.map(({ issue }) => issue())
-        // Each fails with its batch, which is where it is told.
-        for (const result of results) result.catch(() => {})
-      })
-      for (const [index, isDone] of (await Promise.all(results)).entries()) writes[index]!.resolve(isDone)
+      for (const write of writes) if (applyUnlessDamaged(write)) applied.push(write)
+      this.#database.exec('COMMIT')
     } catch (error) {
       this.#failure = error as Error
-      // LMDB's error carries a second promise, which would end the process as an unhandled rejection.
-      const { commitError } = error as { commitError?: Promise<unknown> }
-      commitError?.catch(() => {})
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK')
       const unknown = new OutcomeUnknown(`the index could not be written: ${this.#failure.message}`, {
         cause: error,
       })
       for (const { reject } of writes) reject(unknown)
+      return
     }
+    for (const { resolve } of applied) resolve()
   }
 }
 
-/** A view: LMDB's typings want a Buffer. */
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+/** A change that cannot be made of what stands there fails alone, before it has written anything. */
+function applyUnlessDamaged({ apply, reject }: Write): boolean {
+  try {
+    apply()
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_SQLITE_ERROR') throw error
+    reject(error)
+    return false
+  }
+}
+
+function toItem(row: Record<string, unknown>): Item {
+  const value = row.value as Uint8Array
+  return { key: row.key as string, value: Buffer.from(value.buffer, value.byteOffset, value.byteLength) }
+}
+
+function isBusy(error: unknown): boolean {
+  return ((error as { errcode?: number }).errcode ?? 0) % 256 === BUSY
 }
 
 function notWritable(cause: Error): StoreFailed {

@@ -16,7 +16,7 @@ import {
 import type { AppendOutcome, LogIndex } from '../../ports/log-index.ts'
 import type { IndexDatabase } from './index-database.ts'
 
-/** The index in LMDB. An item's key is its two parts with a slash between them. */
+/** The index in SQLite. An item's key is its two parts with a slash between them. */
 export class LocalLogIndex implements LogIndex {
   readonly #database: IndexDatabase
 

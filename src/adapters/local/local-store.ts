@@ -5,7 +5,7 @@ import { LocalLogIndex } from './local-log-index.ts'
 import { LocalObjectStore } from './local-object-store.ts'
 import { LocalTopicStore } from './local-topic-store.ts'
 
-/** The ports on a directory: objects as files under `objects`, the index and the topics in LMDB under `index`. */
+/** The ports on a directory: objects as files under `objects`, the index and the topics in SQLite under `index`. */
 export interface LocalStore {
   readonly objects: LocalObjectStore
   readonly index: LocalLogIndex
@@ -19,7 +19,7 @@ export async function openLocalStore(directory: string): Promise<LocalStore> {
   const indexDirectory = join(directory, 'index')
   await makeFolder(indexDirectory)
   const database = new IndexDatabase(indexDirectory)
-  // LMDB syncs its file, but not the folder that the file is new in.
+  // SQLite syncs its files, but not always the folder that they are new in.
   await syncFolder(indexDirectory)
   return {
     objects,

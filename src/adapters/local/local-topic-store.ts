@@ -2,7 +2,7 @@ import { TOPICS_KEY } from '../../core/storage-layout.ts'
 import type { TopicItem, TopicStore } from '../../ports/topic-store.ts'
 import type { IndexDatabase } from './index-database.ts'
 
-/** Topics in LMDB, each as JSON. */
+/** Topics in SQLite, each as JSON. */
 export class LocalTopicStore implements TopicStore {
   readonly #database: IndexDatabase
 
