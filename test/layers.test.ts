@@ -45,7 +45,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   'adapters/local': {
     files: ['adapters/local'],
     mayImport: ['core', 'ports'],
-    packages: ['node:sqlite', 'node:timers', 'node:fs', 'node:path', 'node:crypto'],
+    packages: ['node:sqlite', 'node:timers/promises', 'node:fs', 'node:path', 'node:crypto'],
   },
   'adapters/aws': {
     files: ['adapters/aws'],
