@@ -133,7 +133,9 @@ function findViolations(file: string, source: string): string[] {
   const violations: string[] = []
   for (const { specifier, isTypeOnly } of importsOf(source)) {
     if (!specifier.startsWith('.')) {
-      if (builtinModules.includes(specifier)) violations.push(`${file}: ${specifier} lacks its node: prefix`)
+      // Modules that exist with the prefix only are listed with it.
+      const lacksPrefix = !specifier.startsWith('node:') && builtinModules.includes(specifier)
+      if (lacksPrefix) violations.push(`${file}: ${specifier} lacks its node: prefix`)
       else if (
         !isAllowedPackage(specifier, [...layer.packages, ...(isTypeOnly ? (layer.typePackages ?? []) : [])])
       ) {
