@@ -11,6 +11,8 @@ import { retryUntil } from './retry.ts'
 export interface FlushRequest {
   readonly partition: PartitionId
   readonly age: FlushAge
+  /** The head as it was a moment ago, which saves reading it: what is out of date in it does no harm. */
+  readonly head?: Head
 }
 
 /**
@@ -28,7 +30,9 @@ export async function flush(
   deadlineMs: number,
 ): Promise<PromiseSettledResult<Head | undefined>[]> {
   const insist = <T>(step: () => Promise<T>) => retryUntil(ports, deadlineMs, 'no', step)
-  const reads = requests.map(({ partition }) => insist(() => ports.index.readHead(partition)))
+  const reads = requests.map(({ partition, head }) =>
+    head ? Promise.resolve(head) : insist(() => ports.index.readHead(partition)),
+  )
   const heads = await Promise.allSettled(reads)
   const segment = new FlushSegment(ports.entropy.id())
   const leaving = heads.map((read, index) => {

@@ -5,7 +5,7 @@ import {
   FLUSH_PARTITIONS_MAX,
   FLUSH_SCAN_INTERVAL_MS,
 } from '../core/limits.ts'
-import { countToFlush, flushDueMs } from '../core/log/flush.ts'
+import { ageDueMs, countToFlush, crossesLimit, flushDueMs, SOFT_LIMIT } from '../core/log/flush.ts'
 import type { Head } from '../core/log/head.ts'
 import { type PartitionId, partitionKey } from '../core/log/partition-id.ts'
 import type { Ports } from '../ports/index.ts'
@@ -46,12 +46,21 @@ export class Flusher {
     this.#running ??= this.#run()
   }
 
-  /** Takes note of a head as an append left it. */
-  note(partition: PartitionId, head: Head, flushMs: number): void {
-    const key = partitionKey(partition)
-    const dueMs = flushDueMs(head, this.#ports.clock.nowMs(), flushMs)
+  /** Takes note of a head as an append of this process left it. */
+  noteAppend(partition: PartitionId, head: Head, flushMs: number): void {
+    // Several processes may write to one partition. Only the one that made its tail too long has to cut it.
+    if (crossesLimit(head, SOFT_LIMIT)) this.#note(partition, head, flushMs)
+    else this.#noteDue(partition, flushMs, ageDueMs(head, this.#ports.clock.nowMs(), flushMs))
+  }
+
+  #note(partition: PartitionId, head: Head, flushMs: number): void {
+    this.#noteDue(partition, flushMs, flushDueMs(head, this.#ports.clock.nowMs(), flushMs))
+  }
+
+  #noteDue(partition: PartitionId, flushMs: number, dueMs: number | undefined): void {
     // What is on the list stays there: this head may be older than the one it was put there for.
     if (dueMs === undefined) return
+    const key = partitionKey(partition)
     const known = this.#pending.get(key)
     if (known && known.dueMs <= dueMs) return
     this.#pending.set(key, { partition, flushMs, dueMs })
@@ -125,7 +134,7 @@ export class Flusher {
     for (const [index, { partition, flushMs }] of due.entries()) {
       const result = results[index]!
       if (result.status === 'fulfilled') {
-        if (result.value) this.note(partition, result.value, flushMs)
+        if (result.value) this.#note(partition, result.value, flushMs)
         continue
       }
       failures.push(result.reason)
@@ -145,7 +154,7 @@ export class Flusher {
           const deadlineMs = this.#ports.clock.nowMs() + FLUSH_DEADLINE_MS
           const read = () => this.#ports.index.readHead(partition)
           const head = await retryUntil(this.#ports, deadlineMs, 'no', read)
-          if (head) this.note(partition, head, flushMs)
+          if (head) this.#note(partition, head, flushMs)
         } catch (error) {
           // One that is damaged must not hide those after it.
           this.#reportError(error)

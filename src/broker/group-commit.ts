@@ -10,10 +10,19 @@ import { retryUntil } from './retry.ts'
 export interface GroupCommitSettings {
   /** How long a commit waits for more before it starts; 0: only for what arrives in the same turn. */
   readonly lingerMs: number
+  /** How long a call may take, all tries together; PRODUCE_DEADLINE_MS unless set. */
+  readonly produceDeadlineMs?: number
 }
 
-/** Tells of every head that an append left behind, and of its topic's flush.ms. */
-export type AppendListener = (partition: PartitionId, head: Head, flushMs: number) => void
+/**
+ * Told of every head that an append left behind, and of its topic's flush.ms. The append is answered when what this
+ * gives back has resolved; it must not reject.
+ */
+export type AppendListener = (
+  partition: PartitionId,
+  head: Head,
+  flushMs: number,
+) => Promise<void> | undefined
 
 /**
  * Lets requests that arrive at the same time share a commit: one object, or no object at all where the sum is
@@ -49,7 +58,9 @@ export class GroupCommit {
       this.#full.push(this.#gathering)
       this.#gathering = undefined
     }
-    this.#gathering ??= new Commit(this.#ports.clock.nowMs() + PRODUCE_DEADLINE_MS)
+    this.#gathering ??= new Commit(
+      this.#ports.clock.nowMs() + (this.#settings.produceDeadlineMs ?? PRODUCE_DEADLINE_MS),
+    )
     return this.#gathering
   }
 
@@ -91,8 +102,8 @@ export class GroupCommit {
         const { partition, flushMs } = run
         const appended = this.#appends.append(partition, entry, uploaded, deadlineMs)
         return run.settle(
-          appended.then(result => {
-            this.#onAppend(partition, result.head, flushMs)
+          appended.then(async result => {
+            await this.#onAppend(partition, result.head, flushMs)
             return result
           }),
         )

@@ -13,11 +13,16 @@ import type {
   TopicDescription,
   TopicSummary,
 } from '../contract/broker.ts'
+import { FLUSH_BY_PRODUCER_MS } from '../core/limits.ts'
+import { crossesLimit, SHARED_LIMIT } from '../core/log/flush.ts'
+import type { Head } from '../core/log/head.ts'
+import type { PartitionId } from '../core/log/partition-id.ts'
 import type { Offset } from '../core/numbers.ts'
 import type { Ports } from '../ports/index.ts'
 import type { ObjectLocator } from '../ports/object-locator.ts'
 import { deleteRecords } from './delete-records.ts'
 import { Fetching } from './fetch.ts'
+import { flush } from './flush.ts'
 import { Flusher } from './flusher.ts'
 import { GroupCommit, type GroupCommitSettings } from './group-commit.ts'
 import { offsetFor } from './offset-for.ts'
@@ -30,6 +35,13 @@ import { Topics } from './topics.ts'
 export interface LogBrokerSettings extends GroupCommitSettings {
   /** What happens to errors of the background flush that nobody waits for. */
   readonly reportError: (error: unknown) => void
+  /**
+   * Who moves inline bytes into objects: a task of this process unless set; or, where a process sleeps between
+   * calls, something else that watches the table, helped by the producers whose appends make a tail long.
+   */
+  readonly flushes?: 'in-background' | 'elsewhere'
+  /** How long a topic is trusted to be as it was; TOPIC_CACHE_MS unless set. */
+  readonly topicCacheMs?: number
 }
 
 /** The broker over its ports. Stateless but for what makes it fast: any number of them may share a store. */
@@ -41,6 +53,7 @@ export class LogBroker implements Broker {
   readonly #fetching: Fetching
   readonly #flusher: Flusher
   readonly #reportError: (error: unknown) => void
+  readonly #flushesInBackground: boolean
   /** Calls under way: the store must not be taken from under them. */
   readonly #served = new Set<Promise<unknown>>()
   #startedUp: Promise<void> = Promise.resolve()
@@ -50,31 +63,43 @@ export class LogBroker implements Broker {
     const watch = new TailWatch(ports.clock)
     this.#ports = ports
     this.#reportError = settings.reportError
-    this.#directory = new TopicDirectory(ports.topics, ports.clock)
+    this.#flushesInBackground = settings.flushes !== 'elsewhere'
+    this.#directory = new TopicDirectory(ports.topics, ports.clock, settings.topicCacheMs)
     this.#topics = new Topics(ports, this.#directory)
     this.#flusher = new Flusher(ports, this.#directory, settings.reportError)
     const commits = new GroupCommit(ports, settings, (partition, head, flushMs) => {
       watch.notify(partition)
-      this.#flusher.note(partition, head, flushMs)
+      if (this.#flushesInBackground) this.#flusher.noteAppend(partition, head, flushMs)
+      return this.#flushesInBackground ? undefined : this.#flushIfLong(partition, head)
     })
     this.#producing = new Producing(ports, this.#directory, commits)
     this.#fetching = new Fetching(ports, this.#directory, watch, locator)
   }
 
-  /** Begins to flush in the background, and makes up for what a crash left half done. */
+  /** Begins to work in the background: flushes, and makes up for what a crash left half done. */
   start(): void {
+    if (!this.#flushesInBackground) return
     this.#flusher.start()
     this.#startedUp = this.#topics.finishDeletions().catch(this.#reportError)
   }
 
-  /** Settles what is under way, takes no more, and moves all inline bytes into objects. */
+  /** Settles what is under way and takes no more; moves all inline bytes into objects if it is the one that flushes. */
   async close(): Promise<void> {
     this.#isClosing = true
     this.#fetching.close()
     await this.#producing.close()
     await Promise.allSettled(this.#served)
     await this.#startedUp
-    await this.#flusher.close()
+    if (this.#flushesInBackground) await this.#flusher.close()
+  }
+
+  /** Cuts a tail that the newest append has made too long. The append stands, whatever becomes of this. */
+  async #flushIfLong(partition: PartitionId, head: Head): Promise<void> {
+    if (!crossesLimit(head, SHARED_LIMIT)) return
+    const nowMs = this.#ports.clock.nowMs()
+    const age = { nowMs, flushMs: Number.POSITIVE_INFINITY }
+    const [result] = await flush(this.#ports, [{ partition, age, head }], nowMs + FLUSH_BY_PRODUCER_MS)
+    if (result?.status === 'rejected') this.#reportError(result.reason)
   }
 
   createTopic(request: CreateTopic): Promise<TopicDescription> {

@@ -20,11 +20,13 @@ export interface Topic {
 export class TopicDirectory {
   readonly #topics: TopicStore
   readonly #clock: Clock
+  readonly #cacheMs: number
   readonly #known = new Map<string, { topic: Topic; untilMs: number }>()
 
-  constructor(topics: TopicStore, clock: Clock) {
+  constructor(topics: TopicStore, clock: Clock, cacheMs = TOPIC_CACHE_MS) {
     this.#topics = topics
     this.#clock = clock
+    this.#cacheMs = cacheMs
   }
 
   /** What is known without asking; undefined where nothing is, or it is too old. */
@@ -47,7 +49,7 @@ export class TopicDirectory {
     }
     const topic = toTopic(item)
     this.#forgetExpired()
-    this.#known.set(name, { topic, untilMs: this.#clock.nowMs() + TOPIC_CACHE_MS })
+    this.#known.set(name, { topic, untilMs: this.#clock.nowMs() + this.#cacheMs })
     return topic
   }
 

@@ -49,13 +49,23 @@ export const TAIL_ENTRIES_KEPT = 8
 export const TAIL_INLINE_SOFT_BYTES_MAX = 4 * KiB
 /** Inline bytes that stay in the tail after such a flush: every append pays for each started KB. */
 export const TAIL_INLINE_KEPT_BYTES_MAX = 2 * KiB
+/**
+ * Where no process flushes in the background, the producer whose append reaches this many entries cuts the tail.
+ * Higher than the soft limit: each cut makes other writers try again that have not appended since, so with many
+ * of them few long cycles cost less than many short ones.
+ */
+export const TAIL_ENTRIES_SHARED_MAX = 64
 /** A producer that meets these flushes before it appends. */
-export const TAIL_ENTRIES_HARD_MAX = 64
-export const TAIL_INLINE_HARD_BYTES_MAX = 32 * KiB
+export const TAIL_ENTRIES_HARD_MAX = 128
+export const TAIL_INLINE_HARD_BYTES_MAX = 64 * KiB
+/** Entries of one block: its item stays far below 400 KB, and the update that cuts them off below 4 KB. */
+export const BLOCK_ENTRIES_MAX = 256
 /** Kafka's `flush.ms`: how old an inline entry may get before it moves to an object. */
 export const FLUSH_DEFAULT_MS = 5_000
 /** How long one flush in the background insists before it lets others have their turn. */
 export const FLUSH_DEADLINE_MS = 10_000
+/** How long a producer that cuts a tail insists, since somebody waits for its answer. */
+export const FLUSH_BY_PRODUCER_MS = 2_000
 /** How long a partition rests whose flush failed. */
 export const FLUSH_FAILED_PAUSE_MS = 5_000
 /** How long a clean shutdown goes on trying to move inline bytes into objects. */
@@ -121,7 +131,9 @@ assert(BATCH_BYTES_MAX <= PRODUCE_BYTES_MAX, 'the largest batch fits into a prod
 assert(PRODUCE_BYTES_MAX <= COMMIT_BYTES_MAX, 'one call fits into a commit')
 assert(COMMIT_BYTES_MAX * COMMITS_IN_FLIGHT_MAX <= PRODUCE_IN_FLIGHT_BYTES_MAX, 'the commits can fill up')
 assert(TAIL_ENTRIES_KEPT < TAIL_ENTRIES_SOFT_MAX, 'a flush by number takes something')
-assert(TAIL_ENTRIES_SOFT_MAX < TAIL_ENTRIES_HARD_MAX, 'the flush beside comes before the flush by producers')
+assert(TAIL_ENTRIES_SOFT_MAX < TAIL_ENTRIES_SHARED_MAX, 'a background task flushes before producers do')
+assert(TAIL_ENTRIES_SHARED_MAX < TAIL_ENTRIES_HARD_MAX, 'one producer flushes before all of them have to')
+assert(TAIL_ENTRIES_HARD_MAX <= BLOCK_ENTRIES_MAX, 'one flush brings a tail below its hard limit')
 assert(TAIL_INLINE_KEPT_BYTES_MAX < TAIL_INLINE_SOFT_BYTES_MAX, 'a flush by bytes takes something')
 assert(TAIL_INLINE_SOFT_BYTES_MAX < TAIL_INLINE_HARD_BYTES_MAX, 'the same, by bytes')
 assert(INLINE_BYTES_MAX <= TAIL_INLINE_SOFT_BYTES_MAX, 'one inline commit alone needs no flush')

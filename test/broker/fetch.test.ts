@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { SeededEntropy } from '../../src/adapters/memory/seeded-entropy.ts'
 import type { LogBroker } from '../../src/broker/log-broker.ts'
 import type { Fetch, LocatedRange } from '../../src/contract/broker.ts'
-import { FETCH_WAIT_MS_MAX } from '../../src/core/limits.ts'
+import { FETCH_WAIT_MS_MAX, TAIL_ENTRIES_HARD_MAX } from '../../src/core/limits.ts'
 import { batchesOf } from '../../src/core/log/batch-run.ts'
 import type { Block } from '../../src/core/log/block.ts'
 import { advance, toOffset } from '../../src/core/numbers.ts'
@@ -154,7 +154,8 @@ describe('a fetch', () => {
   })
 
   test('looks again when blocks between others are gone, as a deletion leaves them for a moment', async () => {
-    for (const value of numbered(0, 220)) await produce(batchOf([value], { padding: 5_000 }))
+    for (const value of numbered(0, 4 * TAIL_ENTRIES_HARD_MAX))
+      await produce(batchOf([value], { padding: 5_000 }))
     await harness.run(broker.close())
     broker = harness.open()
     const { blocks } = (await harness.verify()).summary

@@ -5,14 +5,17 @@ import {
   FLUSH_DEFAULT_MS,
   FLUSH_SCAN_INTERVAL_MS,
   TAIL_ENTRIES_HARD_MAX,
+  TAIL_ENTRIES_KEPT,
+  TAIL_ENTRIES_SHARED_MAX,
   TAIL_ENTRIES_SOFT_MAX,
+  TAIL_INLINE_HARD_BYTES_MAX,
   TAIL_INLINE_SOFT_BYTES_MAX,
 } from '../../src/core/limits.ts'
 import { countInlineBytes } from '../../src/core/log/entry.ts'
 import type { Head } from '../../src/core/log/head.ts'
 import { NotApplied, OutcomeUnknown } from '../../src/ports/outcome.ts'
 import { everyEntry } from '../conformance/samples.ts'
-import { batchOf, Harness, readAll } from './harness.ts'
+import { batchOf, Harness, numbered, readAll } from './harness.ts'
 
 let harness: Harness
 let broker: LogBroker
@@ -260,8 +263,77 @@ describe('the hard limit', () => {
       most = Math.max(most, await inlineBytesOf())
     }
     // Each broker goes by the head that its own last append told of.
-    expect(most).toBeLessThan(60_000)
+    expect(most).toBeLessThan(TAIL_INLINE_HARD_BYTES_MAX + brokers.length * 1_700)
     await expectWhole(values)
+  })
+})
+
+describe('producers where flushing is left to others', () => {
+  const elsewhere = (count: number) =>
+    Array.from({ length: count }, () => harness.open({ flushes: 'elsewhere' }))
+
+  test('cut a long tail one at a time, and none of them in vain', async () => {
+    const brokers = elsewhere(8)
+    const values: string[] = []
+    for (let number = 0; number < 4 * TAIL_ENTRIES_SHARED_MAX; number += 1) {
+      values.push(`${number}`)
+      await produce(`${number}`, 0, 5_000, brokers[number % brokers.length])
+      expect((await headOf()).tail.length).toBeLessThanOrEqual(TAIL_ENTRIES_SHARED_MAX)
+    }
+    await expectWhole(values)
+    const cuts = Math.floor(
+      (values.length - TAIL_ENTRIES_KEPT) / (TAIL_ENTRIES_SHARED_MAX + 1 - TAIL_ENTRIES_KEPT),
+    )
+    expect(harness.count('putBlock')).toBe(cuts)
+    expect(harness.count('trimTail')).toBe(cuts)
+  })
+
+  test('cut it once where many append at the same time', async () => {
+    const brokers = elsewhere(16)
+    harness.around = async (_, __, call) => {
+      await harness.clock.sleep(harness.entropy.integer(1, 10))
+      return await call()
+    }
+    const values = numbered(0, 640)
+    const writers = brokers.map(async (each, index) => {
+      for (let number = index; number < values.length; number += brokers.length) {
+        const batches = batchOf([values[number]!], { padding: 5_000 })
+        await each.produce({ topic: 'tides', partition: 0, batches })
+      }
+    })
+    await harness.run(Promise.all(writers))
+    harness.around = (_, __, call) => call()
+    const read = await harness.run(readAll(broker, { topic: 'tides', partition: 0 }))
+    expect(read.map(({ value }) => value).sort()).toEqual(values.toSorted())
+    const updates = harness.count('append') + harness.count('putBlock') + harness.count('trimTail')
+    expect(updates / values.length).toBeLessThan(1.3)
+  })
+
+  test('are answered although the flush failed, which is reported; the next step tries again', async () => {
+    const [only] = elsewhere(1)
+    let failures = 0
+    harness.around = async (method, _, call) => {
+      if (method === 'putBlock' && failures === 0) {
+        failures += 1
+        throw new Error('broken')
+      }
+      return await call()
+    }
+    const values = numbered(0, TAIL_ENTRIES_SHARED_MAX + 1)
+    for (const value of values) await produce(value, 0, 5_000, only)
+    expect(harness.errors).toHaveLength(1)
+    expect((await headOf()).tail).toHaveLength(TAIL_ENTRIES_SHARED_MAX + 1)
+    for (const value of numbered(values.length, TAIL_ENTRIES_KEPT)) await produce(value, 0, 5_000, only)
+    expect((await headOf()).tail).toHaveLength(TAIL_ENTRIES_KEPT)
+  })
+
+  test('leave inline bytes alone, and so does their broker when it closes', async () => {
+    const [only] = elsewhere(1)
+    only!.start()
+    await produce('a', 0, 0, only)
+    await harness.pass(60_000)
+    await harness.run(only!.close())
+    expect(await inlineBytesOf()).toBeGreaterThan(0)
   })
 })
 

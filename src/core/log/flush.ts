@@ -1,6 +1,8 @@
 import {
+  BLOCK_ENTRIES_MAX,
   TAIL_ENTRIES_HARD_MAX,
   TAIL_ENTRIES_KEPT,
+  TAIL_ENTRIES_SHARED_MAX,
   TAIL_ENTRIES_SOFT_MAX,
   TAIL_INLINE_HARD_BYTES_MAX,
   TAIL_INLINE_KEPT_BYTES_MAX,
@@ -14,17 +16,58 @@ import { type Head, summarize } from './head.ts'
 /** When inline entries must leave: at an age in milliseconds, or now, whatever their age. */
 export type FlushAge = { nowMs: number; flushMs: number } | 'all'
 
+/** Up to where a tail may grow before somebody cuts it. */
+export interface TailLimit {
+  readonly entries: number
+  readonly inlineBytes: number
+}
+
+/** Where a task in the background flushes. */
+export const SOFT_LIMIT: TailLimit = {
+  entries: TAIL_ENTRIES_SOFT_MAX,
+  inlineBytes: TAIL_INLINE_SOFT_BYTES_MAX,
+}
+
+/** Where there is no such task, and producers do it. */
+export const SHARED_LIMIT: TailLimit = {
+  entries: TAIL_ENTRIES_SHARED_MAX,
+  inlineBytes: TAIL_INLINE_SOFT_BYTES_MAX,
+}
+
+/**
+ * Whether the newest entry took the tail past the limit, or past a further step beyond it. Of all writers exactly
+ * one sees that of its own append, and sees to the flush: the others need not even try. Should it fail to, the one
+ * at the next step does it.
+ */
+export function crossesLimit({ tail }: Head, limit: TailLimit): boolean {
+  return countSteps(tail, limit) > countSteps(tail.slice(0, -1), limit)
+}
+
+function countSteps(tail: readonly IndexEntry[], { entries, inlineBytes }: TailLimit): number {
+  const entriesBeyond = tail.length - entries
+  const bytesBeyond = countInlineBytes(tail) - inlineBytes
+  return (
+    Math.max(0, Math.ceil(entriesBeyond / TAIL_ENTRIES_KEPT)) +
+    Math.max(0, Math.ceil(bytesBeyond / TAIL_INLINE_KEPT_BYTES_MAX))
+  )
+}
+
 /**
  * How many of the tail's oldest entries are to leave it now: because an inline one has reached its age, or
- * because the tail has passed a soft limit. 0 where nothing is to be done.
+ * because the tail has passed a soft limit. 0 where nothing is to be done; no more than a block may hold.
  */
 export function countToFlush(head: Head, age: FlushAge): number {
-  return Math.max(countDueByAge(head.tail, age), isPastSoftLimit(head) ? countBeyondKept(head.tail) : 0)
+  const byLimit = isPastSoftLimit(head) ? countBeyondKept(head.tail) : 0
+  return Math.min(Math.max(countDueByAge(head.tail, age), byLimit), BLOCK_ENTRIES_MAX)
+}
+
+/** When something is to leave the tail, in milliseconds since the epoch; undefined while nothing is. */
+export function flushDueMs(head: Head, nowMs: number, flushMs: number): number | undefined {
+  return isPastSoftLimit(head) && countBeyondKept(head.tail) > 0 ? nowMs : ageDueMs(head, nowMs, flushMs)
 }
 
 /** When the oldest inline entry reaches its age, in milliseconds since the epoch; undefined if there is none. */
-export function flushDueMs(head: Head, nowMs: number, flushMs: number): number | undefined {
-  if (isPastSoftLimit(head) && countBeyondKept(head.tail) > 0) return nowMs
+export function ageDueMs(head: Head, nowMs: number, flushMs: number): number | undefined {
   const inline = head.tail.filter(entry => entry.place.kind === 'inline')
   if (inline.length === 0) return undefined
   return Math.min(
