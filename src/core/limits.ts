@@ -96,6 +96,25 @@ export const LOCATED_URL_LIFETIME_MS = 15 * 60_000
 /** An object this young may belong to a commit or a flush that is under way. */
 export const ORPHAN_AGE_MS = 60_000
 
+// AWS.
+
+/** How long a TCP connection to AWS may take; until it stands, nothing was sent. */
+export const AWS_CONNECT_TIMEOUT_MS = 1_500
+/** Open connections to one AWS service, in one process. */
+export const AWS_SOCKETS_MAX = 256
+/** How long a conditional write waits for its answer: long for a table, and short enough for several tries. */
+export const TABLE_WRITE_TIMEOUT_MS = 5_000
+/** How long a read of the table may take, all tries together. */
+export const TABLE_READ_TIMEOUT_MS = 10_000
+/** Tries of a request that may be repeated whatever became of it. */
+export const AWS_ATTEMPTS_MAX = 3
+/** DynamoDB's limit for one item, names included. */
+export const TABLE_ITEM_BYTES_MAX = 400 * KiB
+/** DynamoDB's limit for one BatchWriteItem. */
+export const TABLE_BATCH_ITEMS_MAX = 25
+/** Items that one page of a scan for partitions reads: of those in one log, all but the first are in vain. */
+export const TABLE_SCAN_PAGE_ITEMS = 100
+
 // Topics.
 
 /** Kafka's rule: 249 characters leave room for "-<partition>" in a 255 byte file name. */
@@ -147,4 +166,6 @@ assert(
   LOCATED_READ_TIMEOUT_MS < LOCATED_URL_LIFETIME_MS,
   'a located range can be read before its URL expires',
 )
+assert(AWS_CONNECT_TIMEOUT_MS < TABLE_WRITE_TIMEOUT_MS, 'a write that was never sent is known as such')
+assert(TABLE_WRITE_TIMEOUT_MS * 3 < PRODUCE_DEADLINE_MS, 'a produce call can try a write several times')
 assert(FETCH_WAIT_MS_MAX < HTTP_REQUEST_TIMEOUT_MS, 'a long poll ends before its request times out')
