@@ -26,13 +26,15 @@ import { TopicAnswer, TopicListAnswer } from '../contract/http/topic-schemas.ts'
 import { TidemarkError } from '../core/errors.ts'
 import { CLIENT_TIMEOUT_MS } from '../core/limits.ts'
 import { type Offset, toOffset } from '../core/numbers.ts'
-import { type HttpRequest, HttpTransport } from './http-transport.ts'
+import { type HttpRequest, HttpTransport, type SignRequest } from './http-transport.ts'
 
 export interface HttpBrokerSettings {
   /** Where the broker is, such as `http://127.0.0.1:9900`. */
   url: string
   /** Sent as a bearer token. */
   token?: string
+  /** Signs every request, in place of a token: `signedByAws` of `tidemark/aws` makes one. */
+  sign?: SignRequest
   /** How long a request may take, beside what a fetch waits; a bit longer than the broker's own deadline. */
   timeoutMs?: number
 }
@@ -44,8 +46,8 @@ export interface HttpBrokerSettings {
 export class HttpBroker implements Broker {
   readonly #transport: HttpTransport
 
-  constructor({ url, token, timeoutMs = CLIENT_TIMEOUT_MS }: HttpBrokerSettings) {
-    this.#transport = new HttpTransport({ url, timeoutMs, ...(token === undefined ? {} : { token }) })
+  constructor({ timeoutMs = CLIENT_TIMEOUT_MS, ...settings }: HttpBrokerSettings) {
+    this.#transport = new HttpTransport({ ...settings, timeoutMs })
   }
 
   createTopic(request: CreateTopic): Promise<TopicDescription> {

@@ -1,12 +1,32 @@
 import { fromProblem } from '../contract/http/problem.ts'
 import { TidemarkError, type Written } from '../core/errors.ts'
 import { DeadlinePassed, withDeadline } from './deadline.ts'
+import { fromGatewayAnswer } from './gateway-answer.ts'
+
+/** A request as it goes out: what a signature is made of. */
+export interface UnsignedRequest {
+  readonly method: string
+  /** Encoded, with its query. */
+  readonly url: string
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>
+  /** The bytes or the text that are sent. */
+  readonly body?: string | Uint8Array
+}
+
+/**
+ * Makes the headers that prove who sends a request; they are sent beside its own. Called once for every request.
+ * @throws TidemarkError when it cannot; the request is not sent then
+ */
+export type SignRequest = (request: UnsignedRequest) => Promise<Readonly<Record<string, string>>>
 
 export interface HttpTransportSettings {
   /** Where the broker is, such as `http://127.0.0.1:9900`. */
   url: string
   /** Sent as a bearer token. */
   token?: string
+  /** Signs every request, in place of a token. */
+  sign?: SignRequest
   /** How long a request may take, beside what a long poll waits. */
   timeoutMs: number
 }
@@ -38,17 +58,25 @@ const NEVER_SENT = new Set([
 export class HttpTransport {
   readonly #base: string
   readonly #token: string | undefined
+  readonly #sign: SignRequest | undefined
   readonly #timeoutMs: number
 
-  constructor({ url, token, timeoutMs }: HttpTransportSettings) {
+  constructor({ url, token, sign, timeoutMs }: HttpTransportSettings) {
     if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
       throw new TidemarkError(
         'INVALID_REQUEST',
         `${JSON.stringify(url)} is not the URL of a broker: http://host:port.`,
       )
     }
+    if (token !== undefined && sign !== undefined) {
+      throw new TidemarkError(
+        'INVALID_REQUEST',
+        'A request carries a token or a signature: give one of them.',
+      )
+    }
     this.#base = url.replace(/\/+$/, '')
     this.#token = token
+    this.#sign = sign
     this.#timeoutMs = timeoutMs
   }
 
@@ -58,12 +86,14 @@ export class HttpTransport {
    */
   async send<T>(request: HttpRequest, read: (response: Response) => Promise<T>): Promise<T> {
     const url = this.#urlOf(request)
+    // Before the clock runs: looking for credentials can take long, and nothing is sent meanwhile.
+    const headers = await this.#headersFor(url, request)
     const timeoutMs = this.#timeoutMs + (request.waitMs ?? 0)
     try {
       return await withDeadline(timeoutMs, request.signal, async signal => {
         const response = await fetch(url, {
           method: request.method,
-          headers: this.#headersOf(request),
+          headers,
           signal,
           // A redirect could carry the token elsewhere, and a POST would lose its body.
           redirect: 'error',
@@ -83,29 +113,27 @@ export class HttpTransport {
       if (value !== undefined) parameters.set(name, String(value))
     }
     const segments = path.map(segment => encodeSegment(String(segment)))
-    return `${this.#base}/${segments.join('/')}${parameters.size === 0 ? '' : `?${parameters}`}`
+    // A space as %20: a plus sign means one in forms only, and signatures know nothing of forms.
+    const search = parameters.size === 0 ? '' : `?${parameters.toString().replaceAll('+', '%20')}`
+    return `${this.#base}/${segments.join('/')}${search}`
   }
 
-  #headersOf({ accept, contentType }: HttpRequest): Record<string, string> {
-    return {
-      accept,
-      ...(contentType === undefined ? {} : { 'content-type': contentType }),
-      ...(this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` }),
-    }
+  async #headersFor(url: string, request: HttpRequest): Promise<Record<string, string>> {
+    const { method, accept, contentType, body } = request
+    const headers = { accept, ...(contentType === undefined ? {} : { 'content-type': contentType }) }
+    if (this.#token !== undefined) return { ...headers, authorization: `Bearer ${this.#token}` }
+    if (this.#sign === undefined) return headers
+    const unsigned = { method, url, headers, ...(body === undefined ? {} : { body }) }
+    return { ...headers, ...(await this.#sign(unsigned)) }
   }
 
   async #readError(response: Response, request: HttpRequest): Promise<TidemarkError> {
     const text = await response.text()
     const error = fromProblem(parseOrUndefined(text))
     if (error !== undefined) return error
-    const message = `${this.#base} answered ${response.status}, and not as a Tidemark broker does: ${JSON.stringify(text.slice(0, 200))}.`
-    // A gateway in between may have passed the request on before it gave up.
-    const written = response.status >= 500 ? writtenBy(request) : 'no'
-    return new TidemarkError(
-      response.status >= 500 ? 'NETWORK_EXCEPTION' : 'INVALID_REQUEST',
-      message,
-      written,
-    )
+    const { status } = response
+    const answer = { base: this.#base, status, text, date: response.headers.get('date') }
+    return fromGatewayAnswer(answer, writtenBy(request), Date.now())
   }
 
   #toError(error: unknown, request: HttpRequest): TidemarkError {
