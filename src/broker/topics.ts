@@ -42,13 +42,15 @@ export class Topics {
     // Heads before the topic: whoever sees the topic can append to it. A crash in between leaves empty heads
     // of a topic that never was.
     await this.#createHeads(item.topicId, 0, partitions)
-    const put = await this.#put(item, undefined)
-    if (put === 'done') {
+    const { isDone, isUnsure } = await this.#put(item, undefined)
+    if (isDone) {
       this.#directory.forget(name)
+      // Between two tries somebody may have deleted what the first one made, and its heads with it.
+      if (isUnsure) await this.#createHeads(item.topicId, 0, partitions)
       return await this.#describe(item, 'yes')
     }
     // It may stand there all the same: put by a try of unknown outcome, and altered by somebody else since.
-    const winner = await this.#read(() => this.#ports.topics.get(name), put === 'unsure' ? 'unknown' : 'no')
+    const winner = await this.#read(() => this.#ports.topics.get(name), isUnsure ? 'unknown' : 'no')
     if (winner?.topicId === item.topicId) return await this.#describe(winner, 'yes')
     await this.#removeLogs(item)
     throw topicExists(name)
@@ -89,13 +91,13 @@ export class Topics {
         version: this.#ports.entropy.id(),
       }
       await this.#createHeads(item.topicId, item.partitions, altered.partitions)
-      const put = await this.#put(altered, item.version)
-      if (put === 'done') {
+      const { isDone, isUnsure } = await this.#put(altered, item.version)
+      if (isDone) {
         this.#directory.forget(name)
         return await this.#describe(altered, 'yes')
       }
       // Somebody else altered it meanwhile: take theirs as the start.
-      if (put === 'unsure') written = 'unknown'
+      if (isUnsure) written = 'unknown'
     }
   }
 
@@ -105,7 +107,7 @@ export class Topics {
     // Once it is gone, by whomever, what has its name is another topic.
     while (item?.topicId === topicId) {
       const deleting: TopicItem = { ...item, state: 'deleting', version: this.#ports.entropy.id() }
-      if (item.state === 'deleting' || (await this.#put(deleting, item.version)) === 'done') {
+      if (item.state === 'deleting' || (await this.#put(deleting, item.version)).isDone) {
         this.#directory.forget(name)
         await this.#finishDeletion(item.state === 'deleting' ? item : deleting)
         return
@@ -139,20 +141,20 @@ export class Topics {
   }
 
   /**
-   * A conditional put that knows its own earlier try again. `unsure`: refused in the end, but an earlier try may
-   * have been done, and been written over since.
+   * A conditional put that knows its own earlier try again. `isUnsure`: a try had an unknown outcome, so the item
+   * may have been put, and been written over or deleted since.
    */
-  async #put(item: TopicItem, expected: string | undefined): Promise<'done' | 'refused' | 'unsure'> {
+  async #put(item: TopicItem, expected: string | undefined): Promise<{ isDone: boolean; isUnsure: boolean }> {
     let isUnsure = false
     return await this.#write(async () => {
       try {
-        if (await this.#ports.topics.put(item, expected)) return 'done'
+        if (await this.#ports.topics.put(item, expected)) return { isDone: true, isUnsure }
       } catch (error) {
         if (error instanceof OutcomeUnknown) isUnsure = true
         throw error
       }
-      if (!isUnsure) return 'refused'
-      return (await this.#ports.topics.get(item.name))?.version === item.version ? 'done' : 'unsure'
+      const isDone = isUnsure && (await this.#ports.topics.get(item.name))?.version === item.version
+      return { isDone, isUnsure }
     })
   }
 

@@ -320,6 +320,21 @@ describe('deleting', () => {
   })
 })
 
+test('a topic that was made by a lost try, and deleted before the next one, is whole when it is made again', async () => {
+  const other = harness.open()
+  let isFirst = true
+  harness.around = async (method, _, call) => {
+    const result = await call()
+    if (method !== 'put' || !isFirst) return result
+    isFirst = false
+    await other.deleteTopic('tides')
+    throw new OutcomeUnknown('the answer was lost')
+  }
+  expect(await create('tides')).toMatchObject({ topic: 'tides' })
+  expect(await produce('a')).toMatchObject({ baseOffset: 0 })
+  expect((await harness.verify()).findings).toEqual([])
+})
+
 describe('a deletion that a crash left half done', () => {
   /** Deletes until the given call of the given method, which never comes back. */
   async function crashAt(method: string, count: number): Promise<void> {
