@@ -1,22 +1,18 @@
 import { TidemarkError } from '../../core/errors.ts'
 import { PROBLEM_TYPE } from './media-types.ts'
 import { HttpProblem, statusOf, toProblem } from './problem.ts'
+import type { AnyRoute } from './route.ts'
 import type { HttpLogger } from './settings.ts'
 
 /** How long a throttled client is told to wait. */
 const RETRY_AFTER_SECONDS = '1'
 
-/** The routes as OpenAPIRegistry holds them. */
-interface Routes {
-  definitions: readonly { type: string; route?: { method: string; path: string } }[]
-}
-
 /** Makes problem+json answers of all that can go wrong. */
 export class ErrorAnswers {
   readonly #logger: HttpLogger
-  readonly #routes: Routes
+  readonly #routes: readonly AnyRoute[]
 
-  constructor(logger: HttpLogger, routes: Routes) {
+  constructor(logger: HttpLogger, routes: readonly AnyRoute[]) {
     this.#logger = logger
     this.#routes = routes
   }
@@ -61,8 +57,8 @@ export class ErrorAnswers {
   }
 
   #methodsOf(path: string): string[] {
-    const methods = this.#routes.definitions.flatMap(({ route }) =>
-      route !== undefined && toPattern(route.path).test(path) ? [route.method.toUpperCase()] : [],
+    const methods = this.#routes.flatMap(route =>
+      toPattern(route.path).test(path) ? [route.method.toUpperCase()] : [],
     )
     return methods.includes('GET') ? ['HEAD', ...methods] : methods
   }

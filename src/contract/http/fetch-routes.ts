@@ -1,22 +1,19 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { TidemarkError } from '../../core/errors.ts'
 import { FETCH_BYTES_MAX, FETCH_DEFAULT_BYTES, FETCH_WAIT_MS_MAX } from '../../core/limits.ts'
 import type { Fetched, Located } from '../broker.ts'
+import { AnswerRoom } from './answer-room.ts'
 import { END_OFFSET_HEADER, NEXT_OFFSET_HEADER, START_OFFSET_HEADER } from './headers.ts'
 import { toJsonRecords } from './json-records.ts'
 import { BATCHES_TYPE, JSON_TYPE } from './media-types.ts'
-import { NumberText, OffsetText, PartitionText } from './number-schemas.ts'
+import { NumberText, OffsetText } from './number-schemas.ts'
+import { PartitionPath } from './partition-path.ts'
 import { FetchAnswer, LocateAnswer } from './record-schemas.ts'
 import { addRoute, answerJson, type HttpContext } from './route.ts'
 import type { Services } from './services.ts'
-import { TopicPath } from './topic-routes.ts'
 
 /** Below this, copying chunks together costs less than sending them one by one. */
 const COPIED_BYTES_MAX = 64 * 1024
-
-export const PartitionPath = TopicPath.extend({
-  partition: PartitionText.meta({ description: "The partition's number; the first is 0." }),
-})
 
 const FetchQuery = z.strictObject({
   offset: OffsetText.meta({ description: 'The first record that is wanted.' }),
@@ -44,10 +41,10 @@ const FetchQuery = z.strictObject({
     }),
 })
 
-export function addFetchRoutes({ router, broker, checkToken }: Services): void {
+export function addFetchRoutes(services: Services): void {
+  const { broker, answers } = services
   addRoute(
-    router,
-    checkToken,
+    services,
     {
       method: 'get',
       path: '/topics/{topic}/partitions/{partition}/records',
@@ -77,12 +74,14 @@ export function addFetchRoutes({ router, broker, checkToken }: Services): void {
     },
     async ({ context, path, query, accepted }) => {
       const { locate, encoding = 'auto', maxBytes, maxWaitMs, minBytes, offset } = query
+      // Located bytes do not pass through here, so what an answer can carry is no limit for them.
+      const bytesMax = locate === 'true' ? FETCH_BYTES_MAX : answers.fetchBytesMax
       const request = {
         ...path,
         offset,
-        maxBytes: Math.min(maxBytes ?? FETCH_DEFAULT_BYTES, FETCH_BYTES_MAX),
+        maxBytes: Math.min(maxBytes ?? FETCH_DEFAULT_BYTES, bytesMax),
         ...(minBytes === undefined ? {} : { minBytes }),
-        ...(maxWaitMs === undefined ? {} : { maxWaitMs: Math.min(maxWaitMs, FETCH_WAIT_MS_MAX) }),
+        ...(maxWaitMs === undefined ? {} : { maxWaitMs: Math.min(maxWaitMs, answers.waitMsMax) }),
       }
       if (locate === 'true') {
         if (accepted !== JSON_TYPE) {
@@ -91,13 +90,13 @@ export function addFetchRoutes({ router, broker, checkToken }: Services): void {
         const located = await whileConnected(context, maxWaitMs, signal =>
           broker.locate({ ...request, ...signal }),
         )
-        return answerJson(LocateAnswer, toJsonRanges(located, context.req.url))
+        return answerJson(LocateAnswer, toJsonRanges(located, context.req.url, answers.answerBytesMax))
       }
       const fetched = await whileConnected(context, maxWaitMs, signal =>
         broker.fetch({ ...request, ...signal }),
       )
       if (accepted === BATCHES_TYPE) return answerBatches(fetched)
-      return answerJson(FetchAnswer, toJsonRecords(fetched, offset, encoding))
+      return answerJson(FetchAnswer, toJsonRecords(fetched, offset, encoding, answers.answerBytesMax))
     },
   )
 }
@@ -148,14 +147,24 @@ function streamOf(chunks: readonly Uint8Array[]): ReadableStream<Uint8Array> {
   })
 }
 
-function toJsonRanges({ ranges, ...offsets }: Located, requestUrl: string): z.input<typeof LocateAnswer> {
-  return {
-    ...offsets,
-    ranges: ranges.map(range =>
+/** @param answerBytesMax what the answer may have: ranges beyond it are left to the next fetch */
+function toJsonRanges(
+  { ranges, ...offsets }: Located,
+  requestUrl: string,
+  answerBytesMax: number,
+): z.input<typeof LocateAnswer> {
+  const room = new AnswerRoom(answerBytesMax)
+  const listed: z.input<typeof LocateAnswer>['ranges'] = []
+  for (const range of ranges) {
+    const described =
       'inline' in range
         ? { ...range, inline: Buffer.from(range.inline).toString('base64') }
         : // A URL that begins with its path is for this server, by whatever name the client reached it.
-          { ...range, url: new URL(range.url, requestUrl).href },
-    ),
+          { ...range, url: new URL(range.url, requestUrl).href }
+    // The first one comes in any case, so that every answer gets further.
+    if (!room.take(described) && listed.length > 0)
+      return { ...offsets, nextOffset: range.baseOffset, ranges: listed }
+    listed.push(described)
   }
+  return { ...offsets, ranges: listed }
 }

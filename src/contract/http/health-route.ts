@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { TidemarkError } from '../../core/errors.ts'
 import { JSON_TYPE } from './media-types.ts'
 import { addRoute, answerJson, NO_PARAMETERS } from './route.ts'
@@ -6,10 +6,9 @@ import type { Services } from './services.ts'
 
 const HealthAnswer = z.object({ status: z.literal('ok') }).meta({ id: 'Health' })
 
-export function addHealthRoute({ router, checkToken }: Services): void {
+export function addHealthRoute(services: Services): void {
   addRoute(
-    router,
-    checkToken,
+    services,
     {
       method: 'get',
       path: '/health',

@@ -1,4 +1,4 @@
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { TidemarkError } from '../../core/errors.ts'
 import { parseJson } from './json-text.ts'
 import { check, type Parsed } from './validation.ts'

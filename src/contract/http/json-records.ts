@@ -1,22 +1,28 @@
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { TidemarkError } from '../../core/errors.ts'
 import { FETCH_BYTES_MAX } from '../../core/limits.ts'
 import { type Offset, toOffset } from '../../core/numbers.ts'
 import { batchSizeBytes, decodeBatch, type LogRecord } from '../../core/record/index.ts'
 import type { Fetched } from '../broker.ts'
+import { AnswerRoom } from './answer-room.ts'
+import { BATCHES_TYPE } from './media-types.ts'
 import { bytesToPayload, type PayloadEncoding } from './payload.ts'
 import { HttpProblem } from './problem.ts'
 import type { FetchAnswer } from './record-schemas.ts'
 
 /**
  * Fetched batches as JSON records from `offset` on. Compressed batches can hold many times their size, so the
- * answer ends after the batch with which it passes FETCH_BYTES_MAX, and `nextOffset` says where to go on.
+ * answer ends after the batch with which it passes FETCH_BYTES_MAX, or before the record with which it would
+ * pass `answerBytesMax`, and `nextOffset` says where to go on.
+ * @throws TidemarkError MESSAGE_TOO_LARGE when not even the first record has room
  */
 export function toJsonRecords(
   { startOffset, endOffset, nextOffset, chunks }: Fetched,
   offset: Offset,
   encoding: PayloadEncoding,
+  answerBytesMax: number,
 ): z.input<typeof FetchAnswer> {
+  const room = new AnswerRoom(answerBytesMax)
   const records: z.input<typeof FetchAnswer>['records'] = []
   let payloadBytes = 0
   let reached = nextOffset
@@ -29,10 +35,24 @@ export function toJsonRecords(
     if (header.isControl) continue
     for (const record of batch) {
       payloadBytes += sizeBytes(record)
-      if (record.offset >= offset) records.push(toJsonRecord(record, encoding))
+      if (record.offset < offset) continue
+      const described = toJsonRecord(record, encoding)
+      if (!room.take(described)) {
+        if (records.length === 0) throw tooLargeForJson(record.offset, answerBytesMax)
+        return { startOffset, endOffset, nextOffset: record.offset, records }
+      }
+      records.push(described)
     }
   }
   return { startOffset, endOffset, nextOffset: reached, records }
+}
+
+function tooLargeForJson(offset: Offset, answerBytesMax: number): TidemarkError {
+  return new TidemarkError(
+    'MESSAGE_TOO_LARGE',
+    `The record at offset ${offset} is too large for an answer in JSON, which has ${answerBytesMax} bytes at most ` +
+      `here. Fetch it as record batches (Accept: ${BATCHES_TYPE}), or with locate=true.`,
+  )
 }
 
 function* decodeAll(chunks: readonly Uint8Array[]): Generator<ReturnType<typeof decodeBatch>> {

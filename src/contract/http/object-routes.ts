@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { TidemarkError } from '../../core/errors.ts'
 import { BYTES_TYPE } from './media-types.ts'
 import { NumberText, PositionText } from './number-schemas.ts'
@@ -19,12 +19,12 @@ const ObjectQuery = z.strictObject({
 })
 
 /** What `locate` points at, where no object store serves it. */
-export function addObjectRoutes({ router, objects, nowMs, checkToken }: Services): void {
+export function addObjectRoutes(services: Services): void {
+  const { objects, nowMs } = services
   if (objects === undefined) return
   const { signer } = objects
   addRoute(
-    router,
-    checkToken,
+    services,
     {
       method: 'get',
       path: '/objects/{key}',

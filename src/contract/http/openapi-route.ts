@@ -1,25 +1,20 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { JSON_TYPE } from './media-types.ts'
-import { addRoute, answerJson, NO_PARAMETERS } from './route.ts'
+import { type AnyRoute, addRoute, answerJson, NO_PARAMETERS } from './route.ts'
 import type { Services } from './services.ts'
 
 const Document = z.record(z.string(), z.unknown()).meta({ description: 'An OpenAPI 3.1 document.' })
 
-/** Adds the route that documents all others, so it comes last. */
-export function addOpenApiRoute({ router, checkToken }: Services): () => z.infer<typeof Document> {
-  let document: z.infer<typeof Document> | undefined
-  const openApi = () => {
-    document ??= { ...router.getOpenAPI31Document(DESCRIPTION) }
-    return document
-  }
-  router.openAPIRegistry.registerComponent('securitySchemes', 'bearer', {
-    type: 'http',
-    scheme: 'bearer',
-    description: 'Needed where the server was started with a token.',
-  })
+/** Makes a document of an app's routes; given by whoever wants one served, since its generator is large. */
+export type Describe = (
+  routes: readonly AnyRoute[],
+) => Record<string, unknown> | Promise<Record<string, unknown>>
+
+/** Adds the route that documents all others and itself. */
+export function addOpenApiRoute(services: Services, describe: Describe): void {
+  let document: ReturnType<Describe> | undefined
   addRoute(
-    router,
-    checkToken,
+    services,
     {
       method: 'get',
       path: '/openapi.json',
@@ -30,18 +25,9 @@ export function addOpenApiRoute({ router, checkToken }: Services): () => z.infer
       errors: [],
       isOpen: true,
     },
-    async () => answerJson(Document, openApi()),
+    async () => {
+      document ??= describe(services.routes)
+      return answerJson(Document, await document)
+    },
   )
-  return openApi
-}
-
-const DESCRIPTION = {
-  openapi: '3.1.0',
-  info: {
-    title: 'Tidemark',
-    version: '1',
-    description:
-      "An event log with Kafka's semantics. Errors are application/problem+json with Kafka's error name, whether " +
-      'another try can help (retriable), and whether what was to be written may be in the log (written).',
-  },
 }

@@ -1,4 +1,4 @@
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { TidemarkError } from '../../core/errors.ts'
 import { partitionForKey } from '../../core/log/partitioner.ts'
 import { type CompressionName, encodeBatch, type RecordInput } from '../../core/record/index.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { isKafkaErrorName, type KafkaErrorName, TidemarkError } from '../../core/errors.ts'
 import { OffsetSchema, PartitionSchema } from './number-schemas.ts'
 

@@ -1,4 +1,4 @@
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { TidemarkError, type Written } from '../../core/errors.ts'
 import { advance, type Offset } from '../../core/numbers.ts'
 import type { Broker } from '../broker.ts'

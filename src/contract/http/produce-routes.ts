@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { TidemarkError } from '../../core/errors.ts'
 import { requireContentType } from './content-type.ts'
 import { parseJsonBody } from './json-body.ts'
@@ -11,7 +11,7 @@ import { addRoute, answerJson } from './route.ts'
 import type { Services } from './services.ts'
 import { StickyPartitions } from './sticky-partitions.ts'
 import { TopicFactsCache } from './topic-facts.ts'
-import { TopicPath } from './topic-routes.ts'
+import { TopicPath } from './topic-path.ts'
 
 const ProduceQuery = z.strictObject({
   partition: PartitionText.optional().meta({
@@ -20,12 +20,11 @@ const ProduceQuery = z.strictObject({
 })
 
 export function addProduceRoutes(services: Services): void {
-  const { router, broker, bodies, checkToken } = services
+  const { broker, bodies } = services
   const produceJson = jsonProducer(services)
 
   addRoute(
-    router,
-    checkToken,
+    services,
     {
       method: 'post',
       path: '/topics/{topic}/records',
@@ -85,8 +84,8 @@ function partitionFor(type: string, partition: number | undefined): number | und
   )
 }
 
-function jsonProducer({ broker, nowMs, random, toError }: Services) {
-  const topics = new TopicFactsCache(broker, nowMs)
+function jsonProducer({ broker, nowMs, random, answers, topicCacheMs, toError }: Services) {
+  const topics = new TopicFactsCache(broker, nowMs, topicCacheMs)
   const stickyPartitions = new StickyPartitions(random)
 
   async function place(
@@ -100,10 +99,11 @@ function jsonProducer({ broker, nowMs, random, toError }: Services) {
 
   return async (topic: string, body: Uint8Array, request: Request) => {
     const produce = parseJsonBody(body, ProduceRequest)
+    checkCount(produce.records.length, answers.jsonRecordsMax)
     try {
       const placement = await place(topic, produce).catch(error => {
         if (!isAboutTopic(error) || !topics.forget(topic)) throw error
-        // What was remembered is up to a second old, and the topic may have grown since.
+        // What was remembered may be out of date: the topic may have grown since.
         return place(topic, produce)
       })
       return await produceRecords(broker, topic, placement, error => toError(error, request))
@@ -112,6 +112,16 @@ function jsonProducer({ broker, nowMs, random, toError }: Services) {
       throw error
     }
   }
+}
+
+/** Each record is answered for, and an answer that cannot be carried would leave its records in doubt. */
+function checkCount(records: number, recordsMax: number): void {
+  if (records <= recordsMax) return
+  throw new TidemarkError(
+    'RECORD_LIST_TOO_LARGE',
+    `A request in JSON has ${recordsMax} records at most here, not ${records}. Send fewer, or send record batches ` +
+      `(${BATCHES_TYPE}).`,
+  )
 }
 
 function isAboutTopic(error: unknown): boolean {

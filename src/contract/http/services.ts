@@ -1,19 +1,18 @@
 import type { TidemarkError } from '../../core/errors.ts'
 import type { Broker } from '../broker.ts'
 import type { Bodies } from './bodies.ts'
-import type { Router } from './route.ts'
-import type { LocatedObjects } from './settings.ts'
+import type { RouteServices } from './route.ts'
+import type { AnswerLimits, LocatedObjects } from './settings.ts'
 
 /** What the routes are made from. */
-export interface Services {
-  router: Router
+export interface Services extends RouteServices {
   broker: Broker
   bodies: Bodies
+  answers: Required<AnswerLimits>
+  topicCacheMs: number
   objects: LocatedObjects | undefined
   nowMs: () => number
   random: () => number
   /** A TidemarkError is itself; anything else is logged and becomes an UNKNOWN_SERVER_ERROR. */
   toError: (error: unknown, request: Request) => TidemarkError
-  /** @throws HttpProblem when the request does not bring the token */
-  checkToken: (request: Request) => void
 }

@@ -26,7 +26,19 @@ export interface HttpLogger {
   error(message: string, details: { error: unknown; method: string; path: string }): void
 }
 
-export interface HttpSettings {
+/** What an answer may hold, where what carries it sets limits. */
+export interface AnswerLimits {
+  /** What one fetch answers in record batches, but for a larger single batch; FETCH_BYTES_MAX when it is left out. */
+  fetchBytesMax?: number
+  /** What an answer in JSON holds; no limit when it is left out. */
+  answerBytesMax?: number
+  /** Records of one request in JSON, which are all answered for; BATCH_RECORDS_MAX when it is left out. */
+  jsonRecordsMax?: number
+  /** How long a fetch waits for records; FETCH_WAIT_MS_MAX when it is left out. */
+  waitMsMax?: number
+}
+
+export interface HttpSettings extends AnswerLimits {
   /** What every request must bring as a bearer token; no check when it is left out. */
   token?: string
   /**
@@ -38,6 +50,8 @@ export interface HttpSettings {
   bodyBytesMax?: number
   /** HTTP_BODIES_IN_FLIGHT_BYTES_MAX when it is left out. */
   bodiesInFlightBytesMax?: number
+  /** How long records in JSON are placed by what was known of their topic; TOPIC_CACHE_MS when it is left out. */
+  topicCacheMs?: number
 }
 
 /** What the server around the app knows and the app does not; absent where there is no such server. */

@@ -1,4 +1,4 @@
-import { BATCH_BYTES_DEFAULT_MAX, PARTITIONS_REMEMBERED_MAX, TOPIC_CACHE_MS } from '../../core/limits.ts'
+import { BATCH_BYTES_DEFAULT_MAX, PARTITIONS_REMEMBERED_MAX } from '../../core/limits.ts'
 import type { Broker, TopicDescription } from '../broker.ts'
 
 /** What placing and checking records needs to know of a topic. */
@@ -17,10 +17,12 @@ interface Known {
 export class TopicFactsCache {
   readonly #broker: Broker
   readonly #nowMs: () => number
+  readonly #cacheMs: number
   readonly #known = new Map<string, Known>()
 
-  constructor(broker: Broker, nowMs: () => number) {
+  constructor(broker: Broker, nowMs: () => number, cacheMs: number) {
     this.#broker = broker
+    this.#cacheMs = cacheMs
     this.#nowMs = nowMs
   }
 
@@ -33,7 +35,7 @@ export class TopicFactsCache {
     facts.catch(() => this.forget(topic))
     this.forget(topic)
     if (this.#known.size >= PARTITIONS_REMEMBERED_MAX) this.forget(this.#known.keys().next().value!)
-    this.#known.set(topic, { facts, untilMs: nowMs + TOPIC_CACHE_MS })
+    this.#known.set(topic, { facts, untilMs: nowMs + this.#cacheMs })
     return facts
   }
 

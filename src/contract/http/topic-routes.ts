@@ -1,17 +1,15 @@
-import { z } from 'zod'
 import { requireContentType } from './content-type.ts'
 import { parseJsonBody } from './json-body.ts'
 import { JSON_TYPE } from './media-types.ts'
 import { addRoute, answerJson, NO_PARAMETERS } from './route.ts'
 import type { Services } from './services.ts'
+import { TopicPath } from './topic-path.ts'
 import { AlterTopicRequest, CreateTopicRequest, TopicAnswer, TopicListAnswer } from './topic-schemas.ts'
 
-export const TopicPath = z.object({ topic: z.string().meta({ description: "The topic's name." }) })
-
-export function addTopicRoutes({ router, broker, bodies, checkToken }: Services): void {
+export function addTopicRoutes(services: Services): void {
+  const { broker, bodies } = services
   addRoute(
-    router,
-    checkToken,
+    services,
     {
       method: 'get',
       path: '/topics',
@@ -30,8 +28,7 @@ export function addTopicRoutes({ router, broker, bodies, checkToken }: Services)
   )
 
   addRoute(
-    router,
-    checkToken,
+    services,
     {
       method: 'post',
       path: '/topics',
@@ -53,8 +50,7 @@ export function addTopicRoutes({ router, broker, bodies, checkToken }: Services)
   )
 
   addRoute(
-    router,
-    checkToken,
+    services,
     {
       method: 'get',
       path: '/topics/{topic}',
@@ -68,8 +64,7 @@ export function addTopicRoutes({ router, broker, bodies, checkToken }: Services)
   )
 
   addRoute(
-    router,
-    checkToken,
+    services,
     {
       method: 'patch',
       path: '/topics/{topic}',
@@ -98,8 +93,7 @@ export function addTopicRoutes({ router, broker, bodies, checkToken }: Services)
   )
 
   addRoute(
-    router,
-    checkToken,
+    services,
     {
       method: 'delete',
       path: '/topics/{topic}',

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { CountSchema, OffsetSchema, PartitionSchema, TimestampMsSchema } from './number-schemas.ts'
 
 const topic = z.string().meta({ description: "The topic's name.", examples: ['orders'] })

@@ -1,4 +1,4 @@
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { TidemarkError } from '../../core/errors.ts'
 
 /** What a problem lists at most, so that a body with a million bad records gets a short answer. */

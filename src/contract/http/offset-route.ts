@@ -1,9 +1,8 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { OffsetPlace } from '../broker.ts'
-import { PartitionPath } from './fetch-routes.ts'
 import { JSON_TYPE } from './media-types.ts'
-import { OffsetText } from './number-schemas.ts'
-import { DeleteRecordsAnswer, OffsetAnswer } from './record-schemas.ts'
+import { PartitionPath } from './partition-path.ts'
+import { OffsetAnswer } from './record-schemas.ts'
 import { addRoute, answerJson } from './route.ts'
 import type { Services } from './services.ts'
 
@@ -31,14 +30,10 @@ const PlaceText = z
 
 const OffsetQuery = z.strictObject({ at: PlaceText })
 
-const DeleteRecordsQuery = z.strictObject({
-  before: OffsetText.meta({ description: 'Records with smaller offsets go.' }),
-})
-
-export function addOffsetRoutes({ router, broker, checkToken }: Services): void {
+export function addOffsetRoute(services: Services): void {
+  const { broker } = services
   addRoute(
-    router,
-    checkToken,
+    services,
     {
       method: 'get',
       path: '/topics/{topic}/partitions/{partition}/offsets',
@@ -49,25 +44,6 @@ export function addOffsetRoutes({ router, broker, checkToken }: Services): void 
       errors: ['UNKNOWN_TOPIC_OR_PARTITION', 'INVALID_TOPIC_EXCEPTION', 'KAFKA_STORAGE_ERROR'],
     },
     async ({ path, query }) => answerJson(OffsetAnswer, await broker.offsetFor({ ...path, at: query.at })),
-  )
-
-  addRoute(
-    router,
-    checkToken,
-    {
-      method: 'delete',
-      path: '/topics/{topic}/partitions/{partition}/records',
-      summary: 'Delete the oldest records',
-      description: "Moves the log's start: records before the offset are no longer served.",
-      pathParameters: PartitionPath,
-      query: DeleteRecordsQuery,
-      answers: {
-        200: { description: 'Where the log starts now.', contents: { [JSON_TYPE]: DeleteRecordsAnswer } },
-      },
-      errors: ['UNKNOWN_TOPIC_OR_PARTITION', 'INVALID_TOPIC_EXCEPTION', 'OFFSET_OUT_OF_RANGE'],
-    },
-    async ({ path, query }) =>
-      answerJson(DeleteRecordsAnswer, await broker.deleteRecords({ ...path, beforeOffset: query.before })),
   )
 }
 
