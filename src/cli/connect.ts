@@ -3,9 +3,9 @@ import { existsSync } from 'node:fs'
 import type { Broker } from '../contract/broker.ts'
 import type { HttpLogger } from '../contract/http/settings.ts'
 import type { Embedded } from '../embedded/embedded.ts'
-import type { BrokerAddress } from './broker-address.ts'
+import type { AwsStoreAddress, BrokerAddress, HttpAddress } from './broker-address.ts'
 import type { DevSettings, RunningBroker } from './commands/dev.ts'
-import { CommandFailure } from './failure.ts'
+import { CommandFailure, UsageError } from './failure.ts'
 
 export interface Connection {
   broker: Broker
@@ -14,13 +14,31 @@ export interface Connection {
 
 /** @param mayCreate whether a directory that does not exist becomes a new store */
 export async function connect(address: BrokerAddress, mayCreate: boolean): Promise<Connection> {
-  if ('directory' in address) return openStore(address.directory, mayCreate)
-  const { HttpBroker } = await import('../client/http-broker.ts')
-  const { url, token } = address
-  return { broker: new HttpBroker(token === null ? { url } : { url, token }), close: async () => {} }
+  if ('url' in address) return { broker: await openHttp(address), close: async () => {} }
+  return openStore(address, mayCreate)
 }
 
-export async function openStore(directory: string, mayCreate: boolean): Promise<Embedded> {
+async function openHttp({ url, token, signing, region }: HttpAddress): Promise<Broker> {
+  const { HttpBroker } = await import('../client/http-broker.ts')
+  if (token !== null) return new HttpBroker({ url, token })
+  const { signingScopeOf } = await import('../adapters/aws/signing-scope.ts')
+  const scope = signingScopeOf(url)
+  if (signing === 'never' || (signing === 'by-host' && scope === undefined)) return new HttpBroker({ url })
+  if (scope === undefined && region === null) {
+    throw new UsageError(`the host of ${url} does not tell its AWS region: give --region, or set AWS_REGION`)
+  }
+  // Loaded for requests that are signed, and for no others: it is as large as all the rest.
+  const { signedByAws } = await import('../adapters/aws/request-signer.ts')
+  return new HttpBroker({ url, sign: signedByAws(region === null ? { url } : { url, region }) })
+}
+
+/** A store that this process opens itself. */
+export async function openStore(
+  address: { directory: string } | AwsStoreAddress,
+  mayCreate: boolean,
+): Promise<Embedded> {
+  if ('table' in address) return openAwsStore(address)
+  const { directory } = address
   // A mistyped directory must not look like an empty store.
   if (!mayCreate && !existsSync(directory)) {
     throw new CommandFailure(
@@ -29,6 +47,16 @@ export async function openStore(directory: string, mayCreate: boolean): Promise<
   }
   const { openEmbedded } = await import('../embedded/embedded.ts')
   return openEmbedded({ directory })
+}
+
+async function openAwsStore({ table, bucket, region, endpoint }: AwsStoreAddress): Promise<Embedded> {
+  const { openAws } = await import('../embedded/aws.ts')
+  return openAws({
+    table,
+    bucket,
+    ...(region === null ? {} : { region }),
+    ...(endpoint === null ? {} : { endpoint }),
+  })
 }
 
 /** A broker on a directory, behind HTTP. */

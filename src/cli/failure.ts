@@ -1,4 +1,5 @@
 import { TidemarkError } from '../core/errors.ts'
+import { NotApplied, OutcomeUnknown, StoreFailed } from '../ports/outcome.ts'
 
 export const EXIT_OK = 0
 export const EXIT_FAILURE = 1
@@ -35,6 +36,10 @@ export function describeFailure(error: unknown): string[] {
     error instanceof UsageError ||
     error instanceof CommandFailure ||
     error instanceof InterruptedError ||
+    // From `verify`, which reads the store without a broker in between.
+    error instanceof StoreFailed ||
+    error instanceof NotApplied ||
+    error instanceof OutcomeUnknown ||
     isSystemError(error)
   ) {
     return [`tidemark: ${error.message}`]
@@ -46,7 +51,7 @@ export function describeFailure(error: unknown): string[] {
 function advice(error: TidemarkError): string[] {
   const lines: string[] = []
   if (error.kafkaName === 'NETWORK_EXCEPTION' || error.kafkaName === 'BROKER_NOT_AVAILABLE') {
-    lines.push('  --broker URL names another broker; --dir DIR opens a store without one.')
+    lines.push('  --broker URL names another broker; --dir DIR or --aws opens a store without one.')
   }
   if (error.kafkaName === 'SASL_AUTHENTICATION_FAILED') {
     lines.push('  Give the token with --token or TIDEMARK_TOKEN.')

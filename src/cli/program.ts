@@ -18,6 +18,16 @@ export function buildProgram(session: Session): Command {
     .option('-b, --broker <url>', `the broker (default: TIDEMARK_BROKER, or ${DEFAULT_BROKER_URL})`)
     .option('--token <token>', 'its token (default: TIDEMARK_TOKEN)')
     .option('-d, --dir <directory>', 'open the store in this directory instead of asking a broker')
+    .option('--aws', 'open the store on AWS, S3 and DynamoDB, instead of asking a broker')
+    .option('--table <name>', "the AWS store's table (default: TIDEMARK_TABLE)")
+    .option('--bucket <name>', "the AWS store's bucket (default: TIDEMARK_BUCKET)")
+    .option('--endpoint <url>', "an AWS emulator's URL, with --aws (default: AWS_ENDPOINT_URL)")
+    .option(
+      '--outputs <file>',
+      "a stack's outputs (cdk deploy --outputs-file): its broker, or with --aws its store",
+    )
+    .option('--region <name>', 'the AWS region (default: what the host or the outputs tell, or AWS_REGION)')
+    .option('--sigv4', 'sign requests with AWS credentials (default: to hosts of API Gateway and Lambda)')
     .exitOverride()
     .configureOutput({
       writeOut: text => void output.write(text),
@@ -35,6 +45,10 @@ export function buildProgram(session: Session): Command {
         'tidemark topic create tides --partitions 4',
         "printf 'ebb\\nflow\\n' | tidemark produce tides",
         'tidemark consume tides --exit-at-end',
+        'tidemark --broker https://abc.execute-api.eu-west-1.amazonaws.com topic list',
+        'tidemark --outputs outputs.json produce tides measurements.txt',
+        'tidemark --aws --outputs outputs.json verify',
+        'tidemark --aws --table tidemark --bucket tidemark-segments consume tides',
       )}\n\nExit codes: 0 done, 1 failed, 2 the command line was wrong, 130 interrupted before the end.`,
     )
   addDev(program, session)

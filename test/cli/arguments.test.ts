@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest'
-import { chooseAddress, DEFAULT_BROKER_URL } from '../../src/cli/broker-address.ts'
 import { UsageError } from '../../src/cli/failure.ts'
 import { parseListenAddress } from '../../src/cli/listen-address.ts'
 import { run } from '../../src/cli/main.ts'
@@ -28,6 +27,22 @@ test.each([
   [['consume', 'a', '--broker', 'http://b', '--dir', 'd'], 'name two brokers'],
   [['verify'], 'name its directory with --dir'],
   [['verify', '--broker', 'http://127.0.0.1:1'], 'name its directory with --dir'],
+  [['verify', '--aws', '--table', 't'], '--aws needs to know the bucket'],
+  [['topic', 'list', '--aws'], '--aws needs to know the table and the bucket'],
+  [['topic', 'list', '--aws', '--dir', 'd'], '--aws and --dir name two stores'],
+  [['topic', 'list', '--aws', '--broker', 'http://b'], '--aws and --broker name two stores'],
+  [['topic', 'list', '--aws', '--table', 't', '--bucket', 'b', '--token', 's'], 'nothing for --token'],
+  [['topic', 'list', '--aws', '--table', 't', '--bucket', 'b', '--endpoint', 'x'], "'x' is no endpoint"],
+  [
+    ['topic', 'list', '--table', 't', '--bucket', 'b'],
+    '--table and --bucket say where a store on AWS is: add --aws',
+  ],
+  [['topic', 'list', '--outputs', '/nowhere/at/all.json'], '--outputs: ENOENT'],
+  [['topic', 'list', '--outputs', 'o.json', '--broker', 'http://b'], '--outputs names a broker'],
+  [['topic', 'list', '--sigv4', '--token', 's', '--broker', 'http://b'], 'give --token or --sigv4'],
+  [['topic', 'list', '--sigv4', '--broker', 'http://b'], 'does not tell its AWS region'],
+  [['dev', '--aws'], 'dev serves a directory'],
+  [['dev', '--outputs', 'o.json'], 'dev serves a directory'],
   [['dev', '--http', 'nowhere'], "'nowhere' is no address"],
   [['dev', '--broker', 'http://b'], 'dev is the broker'],
   [['delete-records', 'a', '--before', '3'], "'-p, --partition <number>' not specified"],
@@ -66,22 +81,6 @@ test('a directory that does not exist is not made by looking at it', async () =>
   const { exitCode, noted } = await runLine('topic', 'list', '--dir', '/nowhere/at/all')
   expect(exitCode).toBe(1)
   expect(noted).toContain('there is no directory /nowhere/at/all')
-})
-
-test('options name the broker before variables do', () => {
-  const environment = { TIDEMARK_BROKER: 'http://variable:1', TIDEMARK_TOKEN: 'secret' }
-  expect(chooseAddress({}, {})).toEqual({ url: DEFAULT_BROKER_URL, token: null })
-  expect(chooseAddress({}, environment)).toEqual({ url: 'http://variable:1', token: 'secret' })
-  expect(chooseAddress({ broker: 'https://option/', token: 't' }, environment)).toEqual({
-    url: 'https://option',
-    token: 't',
-  })
-  expect(chooseAddress({ broker: 'localhost:8082' }, {})).toMatchObject({ url: 'http://localhost:8082' })
-  expect(chooseAddress({ dir: 'd' }, environment)).toEqual({ directory: 'd' })
-  for (const token of ['', 'two words', 'größe']) {
-    expect(() => chooseAddress({ token }, {})).toThrow(UsageError)
-  }
-  expect(() => chooseAddress({ broker: 'http://' }, {})).toThrow(UsageError)
 })
 
 test.each([

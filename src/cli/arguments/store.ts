@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
-import { type AddressOptions, chooseToken } from '../broker-address.ts'
+import { awsOptionsGiven } from '../aws-store-address.ts'
+import { type AddressOptions, chooseAddress, chooseToken } from '../broker-address.ts'
 import { UsageError } from '../failure.ts'
 import { type ListenAddress, parseListenAddress } from '../listen-address.ts'
 import type { Session } from '../session.ts'
@@ -40,6 +41,13 @@ export function addDev(program: Command, session: Session): void {
       const options = command.optsWithGlobals<DevOptions>()
       if (options.broker !== undefined)
         throw new UsageError('dev is the broker: --broker makes no sense with it')
+      const awsOptions = [
+        ...awsOptionsGiven(options),
+        ...(options.outputs === undefined ? [] : ['--outputs']),
+      ]
+      if (options.aws || options.sigv4 || awsOptions.length > 0) {
+        throw new UsageError('dev serves a directory; a store on AWS has its own broker, which is deployed')
+      }
       const [{ dev }, { startBroker }] = await Promise.all([
         import('../commands/dev.ts'),
         import('../connect.ts'),
@@ -60,23 +68,28 @@ export function addVerify(program: Command, session: Session): void {
     .command('verify')
     .summary('check a store for damage')
     .description(
-      'Reads everything in the directory --dir and reports what is wrong: gaps and overlaps in the index, missing\n' +
-        'or damaged objects. Objects that nothing points at (orphans, left by a crash) are reported and are no error.\n' +
-        'A broker cannot be asked to do this over HTTP.',
+      'Reads everything in the directory --dir, or on AWS with --aws, and reports what is wrong: gaps and overlaps\n' +
+        'in the index, missing or damaged objects. Objects that nothing points at (orphans, left by a crash) are\n' +
+        'reported and are no error. A broker cannot be asked to do this over HTTP.',
     )
-    .addHelpText('after', examples('tidemark verify --dir .tidemark'))
+    .addHelpText(
+      'after',
+      examples('tidemark verify --dir .tidemark', 'tidemark verify --aws --outputs outputs.json'),
+    )
     .action(async (_local: unknown, command: Command) => {
       const options = command.optsWithGlobals<AddressOptions>()
-      if (options.dir === undefined) {
+      const address = chooseAddress(options, session.environment)
+      if ('url' in address) {
         throw new UsageError(
-          'verify reads the store itself, which a broker behind HTTP does not offer: name its directory with --dir',
+          'verify reads the store itself, which a broker behind HTTP does not offer: name its directory with --dir, ' +
+            'or its table and bucket with --aws',
         )
       }
       const [{ verify }, { openStore }] = await Promise.all([
         import('../commands/verify.ts'),
         import('../connect.ts'),
       ])
-      const store = await openStore(options.dir, false)
+      const store = await openStore(address, false)
       try {
         session.exitCode = await verify(store, session.terminal)
       } finally {
