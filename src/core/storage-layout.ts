@@ -2,12 +2,13 @@ import type { PartitionId } from './log/partition-id.ts'
 import { type Offset, toOffset } from './numbers.ts'
 
 /**
- * Every name that Tidemark persists: object keys and item keys. docs/storage-layout.md says what each
- * holds and how it may change. An item's key has two parts, as in a DynamoDB table; stores with one key
+ * Every name that Tidemark persists: object keys, item keys and items' attributes. docs/storage-layout.md says what
+ * each holds and how it may change. An item's key has two parts, as in a DynamoDB table; stores with one key
  * join them.
  */
 
-const SEGMENT_PREFIX = 'segments/'
+/** The start of every segment's key. */
+export const SEGMENT_PREFIX = 'segments/'
 
 /**
  * An ingest segment or a flushed segment. Ids are random, so their first two digits spread the keys over
@@ -58,3 +59,33 @@ export function parseBlockKey(key: string): Offset {
   if (!match) throw new RangeError(`${key} is not the key of a block`)
   return toOffset(Number(match[1]))
 }
+
+/** The attributes of an item's key in a DynamoDB table, both strings. */
+export const KEY_ATTRIBUTES = { partition: 'pk', sort: 'sk' } as const
+
+/**
+ * A head's attributes in a DynamoDB table. Names count as bytes of an item that every append pays for, and none is
+ * one of DynamoDB's reserved words, so that expressions can spell them out.
+ */
+export const HEAD_ATTRIBUTES = {
+  version: 'v',
+  startOffset: 'startOffset',
+  tailOffset: 'tailOffset',
+  nextOffset: 'nextOffset',
+  tail: 'tail',
+  flushedBytes: 'flushedBytes',
+  flushedMaxTimestampMs: 'flushedMaxMs',
+} as const
+
+/** A block's attribute in a DynamoDB table. */
+export const BLOCK_ATTRIBUTES = { encoded: 'encoded' } as const
+
+/** A topic's attributes in a DynamoDB table; its name is the item's sort key. Expressions spell out `version` only. */
+export const TOPIC_ATTRIBUTES = {
+  topicId: 'topicId',
+  partitions: 'partitions',
+  configs: 'configs',
+  createdMs: 'createdMs',
+  state: 'state',
+  version: 'version',
+} as const

@@ -1,0 +1,157 @@
+import { TABLE_SCAN_PAGE_ITEMS } from '../../core/limits.ts'
+import type { Block } from '../../core/log/block.ts'
+import type { IndexEntry } from '../../core/log/entry.ts'
+import { EMPTY_HEAD, type Head } from '../../core/log/head.ts'
+import { type PartitionId, partitionKey } from '../../core/log/partition-id.ts'
+import { type Offset, toOffset } from '../../core/numbers.ts'
+import {
+  blockKey,
+  HEAD_KEY,
+  KEY_ATTRIBUTES,
+  LOG_PREFIX,
+  logKey,
+  parseLogKey,
+} from '../../core/storage-layout.ts'
+import type { AppendOutcome, LogIndex } from '../../ports/log-index.ts'
+import {
+  decodeBlockItem,
+  decodeHeadItem,
+  encodeBlockItem,
+  encodeHeadItem,
+  headItemKey,
+  type Item,
+  itemKey,
+  readString,
+} from './dynamo-items.ts'
+import type { Checked, DynamoTable, Selection } from './dynamo-table.ts'
+import { appendUpdate, startUpdate, trimUpdate } from './head-updates.ts'
+
+const { partition: PK, sort: SK } = KEY_ATTRIBUTES
+const NO_ITEM = { expression: `attribute_not_exists(${PK})` }
+const FIRST_OFFSET = toOffset(0)
+const LAST_OFFSET = toOffset(Number.MAX_SAFE_INTEGER)
+
+/** The index in a DynamoDB table. An append is one UpdateItem and nothing else. */
+export class DynamoLogIndex implements LogIndex {
+  readonly #table: DynamoTable
+
+  constructor(table: DynamoTable) {
+    this.#table = table
+  }
+
+  async createHead(partition: PartitionId): Promise<void> {
+    await this.#table.put(encodeHeadItem(partition, EMPTY_HEAD), NO_ITEM)
+  }
+
+  async readHead(partition: PartitionId): Promise<Head | undefined> {
+    const item = await this.#table.get(headItemKey(partition))
+    return item && decodeHeadItem(item)
+  }
+
+  async append(partition: PartitionId, entry: IndexEntry, seen: Offset): Promise<AppendOutcome> {
+    const { held, item } = await this.#table.update(headItemKey(partition), appendUpdate(entry, seen))
+    if (!item) return { kind: 'missing' }
+    return { kind: held ? 'appended' : 'refused', head: decodeHeadItem(item) }
+  }
+
+  async putBlock(partition: PartitionId, block: Block): Promise<Block> {
+    const { held, item } = await this.#table.put(encodeBlockItem(partition, block), NO_ITEM)
+    return held ? block : decodeBlockItem(standing(item))
+  }
+
+  async trimTail(partition: PartitionId, block: Block): Promise<Head | undefined> {
+    const trimmed = await this.#table.update(headItemKey(partition), trimUpdate(block))
+    return trimmed.held ? headOf(trimmed) : undefined
+  }
+
+  async readBlocks(partition: PartitionId, offset: Offset, limit: number): Promise<Block[]> {
+    const last = await this.#lastBlock(partition, offset)
+    const blocks = last ? [decodeBlockItem(last)] : []
+    const from = last ? toOffset(blocks[0]!.baseOffset + 1) : FIRST_OFFSET
+    const left = limit - blocks.length
+    if (left <= 0) return blocks
+    const following = this.#table.query({ ...blocksBetween(partition, from, LAST_OFFSET), limit: left })
+    for await (const item of following) blocks.push(decodeBlockItem(item))
+    return blocks
+  }
+
+  async moveStart(partition: PartitionId, startOffset: Offset): Promise<Head | undefined> {
+    // Where it is refused, the very head that refused it.
+    return headOf(await this.#table.update(headItemKey(partition), startUpdate(startOffset)))
+  }
+
+  async removeBlocksBelow(partition: PartitionId, offset: Offset): Promise<void> {
+    const last = await this.#lastBlock(partition, offset, SK)
+    if (!last) return
+    const lastKey = readString(last, SK)
+    await this.#removeBlocks(partition, offset, lastKey)
+  }
+
+  async removePartition(partition: PartitionId): Promise<void> {
+    await this.#table.remove(headItemKey(partition))
+    await this.#removeBlocks(partition, LAST_OFFSET, undefined)
+  }
+
+  async *partitions(): AsyncGenerator<PartitionId> {
+    const given = new Set<string>()
+    let startKey: Item | undefined
+    do {
+      const { keys, lastKey } = await this.#table.scanKeys(PK, startKey, TABLE_SCAN_PAGE_ITEMS)
+      for (const key of keys) {
+        const log = readString(key, PK)
+        if (!log.startsWith(LOG_PREFIX)) continue
+        const partition = parseLogKey(log)
+        if (given.has(partitionKey(partition))) continue
+        given.add(partitionKey(partition))
+        yield partition
+      }
+      startKey = lastKey && pastLog(lastKey)
+    } while (startKey)
+  }
+
+  /** The item of the last block at or below an offset. */
+  async #lastBlock(partition: PartitionId, offset: Offset, attribute?: string): Promise<Item | undefined> {
+    const selection = blocksBetween(partition, FIRST_OFFSET, offset)
+    const newestFirst = { ...selection, descending: true, limit: 1, ...(attribute && { attribute }) }
+    for await (const item of this.#table.query(newestFirst)) return item
+    return undefined
+  }
+
+  /** Removes the blocks up to an offset, but not the one with the sort key `kept`. */
+  async #removeBlocks(partition: PartitionId, offset: Offset, kept: string | undefined): Promise<void> {
+    const selection = { ...blocksBetween(partition, FIRST_OFFSET, offset), attribute: SK }
+    const keys: Item[] = []
+    for await (const item of this.#table.query(selection)) {
+      const sortKey = readString(item, SK)
+      if (sortKey !== kept) keys.push(itemKey(logKey(partition), sortKey))
+    }
+    await this.#table.removeAll(keys)
+  }
+}
+
+/** Both offsets included. */
+function blocksBetween(partition: PartitionId, first: Offset, last: Offset): Selection {
+  return {
+    condition: `${PK} = :log AND ${SK} BETWEEN :first AND :last`,
+    values: {
+      ':log': { S: logKey(partition) },
+      ':first': { S: blockKey(first) },
+      ':last': { S: blockKey(last) },
+    },
+  }
+}
+
+/** Where a scan goes on behind all of a log's items: its head is the last of them in the order of sort keys. */
+function pastLog(key: Item): Item {
+  const partition = readString(key, PK)
+  return partition.startsWith(LOG_PREFIX) ? itemKey(partition, HEAD_KEY) : key
+}
+
+function headOf({ item }: Checked): Head | undefined {
+  return item && decodeHeadItem(item)
+}
+
+function standing(item: Item | undefined): Item {
+  if (!item) throw new RangeError('DynamoDB refused a block without telling which one stands')
+  return item
+}
