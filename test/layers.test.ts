@@ -21,7 +21,7 @@ interface Layer {
 const LAYERS: Readonly<Record<string, Layer>> = {
   'entry points': {
     // cli/connect.ts assembles what the options name: a signed client, a store.
-    files: ['embedded', 'index.ts', 'cli/main.ts', 'cli/connect.ts', 'cli/tidemark.js'],
+    files: ['embedded', 'index.ts', 'aws.ts', 'cli/main.ts', 'cli/connect.ts', 'cli/tidemark.js'],
     mayImport: [''],
     packages: ['node:', '@hono/node-server', 'commander', 'hono'],
   },
