@@ -1,0 +1,32 @@
+import type { Node } from 'constructs'
+import type { TidemarkBrokerProps } from './broker.ts'
+
+/**
+ * What `cdk deploy -c name=value` can say: stackName, production, monitoring, tracing (true or false), jwtIssuer and
+ * jwtAudience.
+ * @throws Error for a value that cannot be
+ */
+export function readSettings(node: Node): TidemarkBrokerProps & { readonly stackName: string } {
+  const issuer: string | undefined = node.tryGetContext('jwtIssuer')
+  const audience: string | undefined = node.tryGetContext('jwtAudience')
+  if ((issuer === undefined) !== (audience === undefined)) {
+    throw new Error('jwtIssuer and jwtAudience go together: give both, or neither for IAM.')
+  }
+  return {
+    stackName: node.tryGetContext('stackName') ?? 'Tidemark',
+    // Who tries it out wants to get rid of it again; who means it says so.
+    production: readSwitch(node, 'production', false),
+    monitoring: readSwitch(node, 'monitoring', true),
+    tracing: readSwitch(node, 'tracing', false),
+    auth: issuer !== undefined && audience !== undefined ? { jwt: { issuer, audience } } : 'iam',
+  }
+}
+
+function readSwitch(node: Node, name: string, otherwise: boolean): boolean {
+  const value: unknown = node.tryGetContext(name)
+  if (value === undefined) return otherwise
+  // From a command line it comes as text, from cdk.json as it is.
+  if (value === true || value === 'true') return true
+  if (value === false || value === 'false') return false
+  throw new Error(`${name} is true or false, not ${String(value)}.`)
+}

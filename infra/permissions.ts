@@ -1,0 +1,97 @@
+import type { Table } from 'aws-cdk-lib/aws-dynamodb'
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
+import type { LogGroup } from 'aws-cdk-lib/aws-logs'
+import type { Bucket } from 'aws-cdk-lib/aws-s3'
+import { LOG_PREFIX, SEGMENT_PREFIX } from '../src/core/storage-layout.ts'
+
+/** What the functions work on. */
+export interface Stores {
+  readonly table: Table
+  readonly bucket: Bucket
+}
+
+/**
+ * Looks up topics, heads and blocks; appends to heads; moves a tail that has grown too long into a block and an
+ * object. It cannot touch topics: the condition lets it write to logs only.
+ */
+export function producePermissions({ table, bucket }: Stores): PolicyStatement[] {
+  return [
+    allow(['dynamodb:GetItem', 'dynamodb:Query'], table.tableArn),
+    new PolicyStatement({
+      actions: ['dynamodb:PutItem', 'dynamodb:UpdateItem'],
+      resources: [table.tableArn],
+      conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [`${LOG_PREFIX}*`] } },
+    }),
+    allow(['s3:PutObject'], segmentsOf(bucket)),
+  ]
+}
+
+/**
+ * Looks up topics, heads and blocks, and reads objects: itself, or through URLs that it signs. It changes nothing.
+ * Without s3:ListBucket, S3 answers "access denied" for an object that does not exist instead of "no such key".
+ */
+export function fetchPermissions({ table, bucket }: Stores): PolicyStatement[] {
+  return [
+    allow(['dynamodb:GetItem', 'dynamodb:Query'], table.tableArn),
+    allow(['s3:GetObject'], segmentsOf(bucket)),
+    allow(['s3:ListBucket'], bucket.bucketArn),
+  ]
+}
+
+/** Looks through heads, moves tails into blocks and objects, and finishes deletions of topics that a crash left. */
+export function flushPermissions({ table, bucket }: Stores): PolicyStatement[] {
+  return [
+    allow(
+      [
+        'dynamodb:BatchWriteItem',
+        'dynamodb:DeleteItem',
+        'dynamodb:GetItem',
+        'dynamodb:PutItem',
+        'dynamodb:Query',
+        'dynamodb:UpdateItem',
+      ],
+      table.tableArn,
+    ),
+    allow(['s3:PutObject'], segmentsOf(bucket)),
+  ]
+}
+
+/** Reads the table's stream. The action ListStreams goes by table and not by stream, hence the *. */
+export function streamPermissions({ table }: Stores): PolicyStatement[] {
+  return [
+    allow(
+      ['dynamodb:DescribeStream', 'dynamodb:GetRecords', 'dynamodb:GetShardIterator', 'dynamodb:ListStreams'],
+      `${table.tableArn}/stream/*`,
+    ),
+  ]
+}
+
+/** Creates, alters and deletes topics and their logs. Objects are no business of its own. */
+export function adminPermissions({ table }: Stores): PolicyStatement[] {
+  return [
+    allow(
+      [
+        'dynamodb:BatchWriteItem',
+        'dynamodb:DeleteItem',
+        'dynamodb:GetItem',
+        'dynamodb:PutItem',
+        'dynamodb:Query',
+        'dynamodb:UpdateItem',
+      ],
+      table.tableArn,
+    ),
+  ]
+}
+
+/** Writes to its own log. */
+export function logPermissions(logGroup: LogGroup): PolicyStatement[] {
+  return [allow(['logs:CreateLogStream', 'logs:PutLogEvents'], logGroup.logGroupArn)]
+}
+
+function segmentsOf(bucket: Bucket): string {
+  return bucket.arnForObjects(`${SEGMENT_PREFIX}*`)
+}
+
+function allow(actions: string[], resource: string): PolicyStatement {
+  return new PolicyStatement({ actions, resources: [resource] })
+}

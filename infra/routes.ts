@@ -1,0 +1,57 @@
+/** Which function serves what. */
+export interface Route {
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
+  readonly path: string
+  readonly servedBy: 'produce' | 'fetch' | 'admin'
+}
+
+/**
+ * The routes of the API. All else goes to the admin function too, which answers what is wrong with it, so that a
+ * client gets the same errors here as from any other broker.
+ */
+export const ROUTES: readonly Route[] = [
+  { method: 'POST', path: '/topics/{topic}/records', servedBy: 'produce' },
+  { method: 'GET', path: '/topics/{topic}/partitions/{partition}/records', servedBy: 'fetch' },
+  { method: 'GET', path: '/topics/{topic}/partitions/{partition}/offsets', servedBy: 'fetch' },
+  { method: 'DELETE', path: '/topics/{topic}/partitions/{partition}/records', servedBy: 'admin' },
+  { method: 'GET', path: '/topics', servedBy: 'admin' },
+  { method: 'POST', path: '/topics', servedBy: 'admin' },
+  { method: 'GET', path: '/topics/{topic}', servedBy: 'admin' },
+  { method: 'PATCH', path: '/topics/{topic}', servedBy: 'admin' },
+  { method: 'DELETE', path: '/topics/{topic}', servedBy: 'admin' },
+  { method: 'GET', path: '/health', servedBy: 'admin' },
+  { method: 'GET', path: '/openapi.json', servedBy: 'admin' },
+]
+
+/** What a producer of one topic calls: `METHOD/path`. It describes the topic to learn how many partitions it has. */
+export function produceCalls(topic: string): string[] {
+  return [`POST/topics/${topic}/records`, `GET/topics/${topic}`]
+}
+
+/** What a consumer of one topic calls. */
+export function consumeCalls(topic: string): string[] {
+  return [
+    `GET/topics/${topic}/partitions/*/records`,
+    `GET/topics/${topic}/partitions/*/offsets`,
+    `GET/topics/${topic}`,
+  ]
+}
+
+/** What somebody calls who alters or deletes one topic, or deletes its records. */
+export function topicAdminCalls(topic: string): string[] {
+  return [
+    `GET/topics/${topic}`,
+    `PATCH/topics/${topic}`,
+    `DELETE/topics/${topic}`,
+    `DELETE/topics/${topic}/partitions/*/records`,
+  ]
+}
+
+/** The same for all topics, and creating and listing them. In IAM a * spans slashes, so GET includes reading. */
+export const ADMIN_CALLS: readonly string[] = [
+  'GET/topics',
+  'POST/topics',
+  'GET/topics/*',
+  'PATCH/topics/*',
+  'DELETE/topics/*',
+]

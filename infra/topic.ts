@@ -1,0 +1,89 @@
+import { CustomResource, Duration, RemovalPolicy, Token } from 'aws-cdk-lib'
+import { Construct } from 'constructs'
+import { TOPIC_PARTITIONS_MAX } from '../src/core/limits.ts'
+import { checkConfigs } from '../src/core/log/topic-config.ts'
+import { checkTopicName } from '../src/core/log/topic-name.ts'
+import { TidemarkBroker } from './broker.ts'
+
+/** Longer than the function that makes the topic can take; without it, CloudFormation waits an hour for a crash. */
+const TOPIC_TIMEOUT = Duration.minutes(5)
+
+export interface TopicProps {
+  /** Default: the one broker in the nearest scope around this topic that has any. */
+  readonly broker?: TidemarkBroker
+  /** Letters, digits, ".", "_" and "-". A new name makes a new topic. Default: the construct's id. */
+  readonly topicName?: string
+  /** May grow in a later deployment, and never shrink. Default: 1. */
+  readonly partitions?: number
+  /** Kafka's `retention.ms`. It is kept and described; nothing deletes old records yet. Default: a week. */
+  readonly retention?: Duration
+  /** Kafka's topic configs by name, such as `max.message.bytes`. Default: none is set. */
+  readonly configs?: Readonly<Record<string, string | number>>
+  /**
+   * What becomes of the topic and its records when it leaves the stack. Default: RETAIN where its broker is in
+   * production, else DESTROY.
+   */
+  readonly removalPolicy?: RemovalPolicy.RETAIN | RemovalPolicy.DESTROY
+}
+
+/** A topic, created and altered when the stack is deployed. */
+export class Topic extends Construct {
+  readonly broker: TidemarkBroker
+  readonly topicName: string
+
+  /** @throws TidemarkError or Error where a name, a number or a config cannot be, before anything is deployed */
+  constructor(scope: Construct, id: string, props: TopicProps = {}) {
+    super(scope, id)
+    const { topicName = id, partitions = 1 } = props
+    this.broker = props.broker ?? findBroker(this)
+    this.topicName = topicName
+    const configs = configsOf(props)
+    if (!Token.isUnresolved(topicName)) checkTopicName(topicName)
+    if (!Token.isUnresolved(partitions)) checkPartitions(partitions)
+    checkConfigs(configs)
+    this.broker.claimTopicName(topicName)
+
+    const removal =
+      props.removalPolicy ?? (this.broker.isProduction ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY)
+    new CustomResource(this, 'Resource', {
+      resourceType: 'Custom::TidemarkTopic',
+      // Answers CloudFormation itself, so that no further function has to stand between.
+      serviceToken: this.broker.adminFunction.functionArn,
+      serviceTimeout: TOPIC_TIMEOUT,
+      properties: {
+        topic: topicName,
+        partitions,
+        configs,
+        removal: removal === RemovalPolicy.RETAIN ? 'retain' : 'delete',
+      },
+    })
+  }
+}
+
+function configsOf({ retention, configs = {} }: TopicProps): Record<string, string> {
+  const all = Object.entries(configs).map(([name, value]) => [name, String(value)] as const)
+  if (retention === undefined) return Object.fromEntries(all)
+  if ('retention.ms' in configs)
+    throw new Error('Give either retention or the config "retention.ms", not both.')
+  return Object.fromEntries([...all, ['retention.ms', String(retention.toMilliseconds())]])
+}
+
+function checkPartitions(partitions: number): void {
+  if (Number.isInteger(partitions) && partitions >= 1 && partitions <= TOPIC_PARTITIONS_MAX) return
+  throw new Error(`A topic has 1 to ${TOPIC_PARTITIONS_MAX} partitions, not ${partitions}.`)
+}
+
+/** @throws Error where there is none, or where it could be one or another */
+function findBroker(topic: Topic): TidemarkBroker {
+  for (const scope of topic.node.scopes.toReversed()) {
+    const brokers = scope.node.findAll().filter(each => each instanceof TidemarkBroker)
+    if (brokers.length === 1) return brokers[0]!
+    if (brokers.length > 1) {
+      const paths = brokers.map(broker => broker.node.path).join(', ')
+      throw new Error(`${topic.node.path} could be a topic of any of these: ${paths}. Say which with broker.`)
+    }
+  }
+  throw new Error(
+    `${topic.node.path} has no broker. Make a TidemarkBroker before it, or say which with broker.`,
+  )
+}
