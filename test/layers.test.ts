@@ -51,7 +51,15 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   'adapters/aws': {
     files: ['adapters/aws'],
     mayImport: ['core', 'ports'],
-    packages: ['@aws-sdk/', '@smithy/', 'node:crypto', 'node:http', 'node:https'],
+    packages: [
+      '@aws-sdk/',
+      '@smithy/',
+      'node:crypto',
+      'node:http',
+      'node:https',
+      'node:timers/promises',
+      'node:zlib',
+    ],
   },
   client: { files: ['client'], mayImport: ['core', 'contract'], packages: [], typePackages: ['zod'] },
   gateway: {

@@ -75,6 +75,18 @@ export const FLUSH_SCAN_INTERVAL_MS = 30_000
 /** Partitions whose inline bytes one flush puts into a shared object. */
 export const FLUSH_PARTITIONS_MAX = 256
 
+// Idempotent producers.
+
+/** Runs of a producer that have left the tail and can still be recognized one by one: Kafka's number. */
+export const PRODUCER_ENTRIES_KEPT = 5
+/** Producers with records in one entry: each takes part in the condition under which it is appended. */
+export const ENTRY_PRODUCERS_MAX = 16
+/** Producers that a head remembers after they fell silent, and for how long: each makes every append's item larger. */
+export const PRODUCERS_KEPT_MAX = 64
+export const PRODUCER_IDLE_MS_MAX = 15 * 60_000
+/** Producers that one flush forgets at most: each takes part in the condition of the cut. */
+export const PRODUCERS_RETIRED_MAX = 16
+
 // Reading.
 
 /** An entry carries the place of a batch about every so many bytes, so that a read may start inside it. */
@@ -108,6 +120,15 @@ export const TABLE_WRITE_TIMEOUT_MS = 5_000
 export const TABLE_READ_TIMEOUT_MS = 10_000
 /** Tries of a request that may be repeated whatever became of it. */
 export const AWS_ATTEMPTS_MAX = 3
+/** How long one try of an object request may take, beyond the time that its bytes take. */
+export const OBJECT_TRY_TIMEOUT_MS = 5_000
+/** The slowest connection on which objects of any size can still be written and read. */
+export const OBJECT_BYTES_PER_SECOND_MIN = MiB
+/** Attempts at one read of an object, and how long they may take together, beyond the time that the bytes take. */
+export const OBJECT_READ_ATTEMPTS_MAX = 4
+export const OBJECT_READ_TIMEOUT_MS = 10_000
+/** A read whose first byte takes longer is asked for once more: one in a few hundred is that slow. */
+export const OBJECT_READ_HEDGE_MS = 250
 /** DynamoDB's limit for one item, names included. */
 export const TABLE_ITEM_BYTES_MAX = 400 * KiB
 /** DynamoDB's limit for one BatchWriteItem. */
@@ -141,6 +162,32 @@ export const CLIENT_TIMEOUT_MS = 35_000
 /** How long a client may take to read a located range. */
 export const LOCATED_READ_TIMEOUT_MS = 30_000
 
+// Lambda and API Gateway.
+
+/** AWS: what an event or a result may have, as JSON, when a function is called and waited for. */
+export const LAMBDA_PAYLOAD_BYTES_MAX = 6 * MiB
+/** AWS: how long a gateway waits for a function. */
+export const API_GATEWAY_TIMEOUT_MS = 29_000
+/** A function behind a gateway ends before the gateway gives up, so that its log tells what happened. */
+export const FUNCTION_TIMEOUT_MS = 28_000
+/** A produce call is answered before its function is stopped: a producer hears what became of its records. */
+export const FUNCTION_PRODUCE_DEADLINE_MS = 22_000
+export const FUNCTION_FETCH_WAIT_MS_MAX = 20_000
+/** What is left of a function's time when it stops working and begins to answer. */
+export const FUNCTION_RESERVE_MS = 3_000
+/** An answer as the HTTP form makes it: one batch of the largest size, or JSON. It travels in base64. */
+export const FUNCTION_ANSWER_BYTES_MAX = 4 * MiB
+/** Text travels as it is up to here, and above in base64: inside a JSON string, escaping can double it. */
+export const FUNCTION_TEXT_BYTES_MAX = 2 * MiB
+/** A result's status and headers. */
+export const FUNCTION_HEADER_BYTES_MAX = 64 * KiB
+/** Records of one request in JSON: all are answered for, with what went wrong if need be. */
+export const FUNCTION_JSON_RECORDS_MAX = 10_000
+/** How long a function trusts what it knows of a topic: it reads the topic anew once in so long, not with each call. */
+export const FUNCTION_TOPIC_CACHE_MS = 30_000
+/** How long CloudFormation's side may take to accept an answer. */
+export const RESOURCE_ANSWER_TIMEOUT_MS = 10_000
+
 function assert(holds: boolean, relation: string): void {
   if (!holds) throw new Error(`limits contradict one another: ${relation}`)
 }
@@ -168,4 +215,36 @@ assert(
 )
 assert(AWS_CONNECT_TIMEOUT_MS < TABLE_WRITE_TIMEOUT_MS, 'a write that was never sent is known as such')
 assert(TABLE_WRITE_TIMEOUT_MS * 3 < PRODUCE_DEADLINE_MS, 'a produce call can try a write several times')
+assert(
+  OBJECT_TRY_TIMEOUT_MS + (COMMIT_BYTES_MAX / OBJECT_BYTES_PER_SECOND_MIN) * 1_000 < PRODUCE_DEADLINE_MS,
+  'the largest commit can be uploaded on a slow connection',
+)
+assert(
+  OBJECT_READ_TIMEOUT_MS + (FETCH_BYTES_MAX / OBJECT_BYTES_PER_SECOND_MIN) * 1_000 < CLIENT_TIMEOUT_MS,
+  'the largest fetch can be read on a slow connection before its client gives up',
+)
+assert(OBJECT_READ_HEDGE_MS < OBJECT_TRY_TIMEOUT_MS, 'a slow read is asked for again before it is given up')
 assert(FETCH_WAIT_MS_MAX < HTTP_REQUEST_TIMEOUT_MS, 'a long poll ends before its request times out')
+assert(
+  (FUNCTION_ANSWER_BYTES_MAX * 4) / 3 + FUNCTION_HEADER_BYTES_MAX < LAMBDA_PAYLOAD_BYTES_MAX,
+  'an answer in base64 fits into a result',
+)
+assert(
+  FUNCTION_TEXT_BYTES_MAX * 2 + FUNCTION_HEADER_BYTES_MAX < LAMBDA_PAYLOAD_BYTES_MAX,
+  'text of which every character is escaped fits into a result',
+)
+assert(BATCH_BYTES_MAX <= FUNCTION_ANSWER_BYTES_MAX, 'any batch can be fetched through a function')
+assert(
+  (PRODUCE_BYTES_MAX * 4) / 3 < LAMBDA_PAYLOAD_BYTES_MAX,
+  'any produce call reaches a function in base64',
+)
+assert(FUNCTION_TIMEOUT_MS < API_GATEWAY_TIMEOUT_MS, 'a function ends before its gateway gives up')
+assert(
+  FUNCTION_PRODUCE_DEADLINE_MS + FUNCTION_RESERVE_MS < FUNCTION_TIMEOUT_MS,
+  'a producer hears what became of its records before the function is stopped',
+)
+assert(
+  FUNCTION_FETCH_WAIT_MS_MAX + FUNCTION_RESERVE_MS < FUNCTION_TIMEOUT_MS,
+  'after a long poll there is time to read',
+)
+assert(FUNCTION_FETCH_WAIT_MS_MAX <= FETCH_WAIT_MS_MAX, 'a function waits no longer than a server')

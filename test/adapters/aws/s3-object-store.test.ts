@@ -1,0 +1,201 @@
+import { createServer, type ServerResponse } from 'node:http'
+import { afterEach, describe, expect, test } from 'vitest'
+import { type BucketClients, makeBucketClients } from '../../../src/adapters/aws/clients.ts'
+import { S3ObjectStore, type S3ObjectStoreSettings } from '../../../src/adapters/aws/s3-object-store.ts'
+import { toPosition } from '../../../src/core/numbers.ts'
+import { NotApplied, OutcomeUnknown, StoreFailed } from '../../../src/ports/outcome.ts'
+import { listenLocally } from './local-server.ts'
+
+const BODY = Buffer.from('0123456789')
+
+type Answer = (response: ServerResponse) => void
+
+const whole: Answer = response => {
+  response.writeHead(206, { 'content-length': BODY.length }).end(BODY)
+}
+const stalled: Answer = () => {}
+const cutShort: Answer = response => {
+  response.writeHead(206, { 'content-length': BODY.length }).write(BODY.subarray(0, 4))
+  response.destroy()
+}
+const stalledAfterHead: Answer = response => {
+  response.writeHead(206, { 'content-length': BODY.length }).write(BODY.subarray(0, 4))
+}
+const reset: Answer = response => {
+  response.destroy()
+}
+
+function refused(status: number, code: string): Answer {
+  return response => {
+    response
+      .writeHead(status, { 'content-type': 'application/xml' })
+      .end(`<?xml version="1.0" encoding="UTF-8"?><Error><Code>${code}</Code><Message>no</Message></Error>`)
+  }
+}
+
+const closers: (() => Promise<void> | void)[] = []
+
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close()
+})
+
+/** A store on a server that gives these answers one after the other, the last one for ever. */
+async function storeOn(answers: readonly Answer[], settings: S3ObjectStoreSettings = {}) {
+  const requests: { method: string; headers: Record<string, unknown>; isAborted: () => boolean }[] = []
+  const server = createServer((incoming, response) => {
+    const answer = answers[Math.min(requests.length, answers.length - 1)]!
+    let isAborted = false
+    response.on('close', () => {
+      isAborted = !response.writableFinished
+    })
+    requests.push({ method: incoming.method!, headers: incoming.headers, isAborted: () => isAborted })
+    incoming.resume().on('end', () => answer(response))
+  })
+  const { url, close } = await listenLocally(server)
+  const clients: BucketClients = makeBucketClients({
+    endpoint: url,
+    region: 'us-east-1',
+    credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+  })
+  closers.push(close, () => clients.close())
+  const objects = new S3ObjectStore(clients, 'tides', { hedgeMs: 60_000, fraction: () => 0, ...settings })
+  return { objects, requests, read: () => objects.get('key', toPosition(0), BODY.length) }
+}
+
+describe('a read', () => {
+  test('that gets its answer asks once', async () => {
+    const { read, requests } = await storeOn([whole], { hedgeMs: 5_000 })
+    expect(Buffer.from((await read())!)).toEqual(BODY)
+    expect(requests).toHaveLength(1)
+    expect(requests[0]!.headers.range).toBe('bytes=0-9')
+  })
+
+  test('that waits too long for its first byte asks once more, and lets the slow one go', async () => {
+    const { read, requests } = await storeOn([stalled, whole], { hedgeMs: 20, tryTimeoutMs: 60_000 })
+    expect(Buffer.from((await read())!)).toEqual(BODY)
+    expect(requests).toHaveLength(2)
+    await expect.poll(() => requests[0]!.isAborted()).toBe(true)
+    expect(requests[1]!.isAborted()).toBe(false)
+  })
+
+  test('takes the slow answer when the second request fails', async () => {
+    let slow: ServerResponse | undefined
+    const answerSlow: Answer = response => {
+      refused(500, 'InternalError')(response)
+      // Once the failure has arrived, and a little later.
+      response.on('finish', () => setTimeout(() => whole(slow!), 50))
+    }
+    const { read, requests } = await storeOn(
+      [
+        response => {
+          slow = response
+        },
+        answerSlow,
+      ],
+      { hedgeMs: 20, tryTimeoutMs: 60_000 },
+    )
+    expect(Buffer.from((await read())!)).toEqual(BODY)
+    expect(requests).toHaveLength(2)
+  })
+
+  test.each<[string, Answer]>([
+    ['a 500', refused(500, 'InternalError')],
+    ['a 503', refused(503, 'SlowDown')],
+    ['a connection that is reset', reset],
+    ['an answer that ends too early', cutShort],
+  ])('goes on after %s', async (_name, answer) => {
+    const { read, requests } = await storeOn([answer, answer, whole])
+    expect(Buffer.from((await read())!)).toEqual(BODY)
+    expect(requests).toHaveLength(3)
+  })
+
+  test('whose answer stops in the middle is tried again', async () => {
+    const { read, requests } = await storeOn([stalledAfterHead, whole], { tryTimeoutMs: 100 })
+    expect(Buffer.from((await read())!)).toEqual(BODY)
+    expect(requests).toHaveLength(2)
+  })
+
+  test('is given up after a few tries', async () => {
+    const { read, requests } = await storeOn([refused(500, 'InternalError')])
+    await expect(read()).rejects.toThrow(NotApplied)
+    expect(requests).toHaveLength(4)
+  })
+
+  test('that is forbidden is not repeated, and tells what is missing', async () => {
+    const { read, requests } = await storeOn([refused(403, 'AccessDenied')])
+    const failure = read()
+    await expect(failure).rejects.toThrow(StoreFailed)
+    await expect(failure).rejects.toThrow(/s3:GetObject and s3:ListBucket on the bucket "tides"/)
+    expect(requests).toHaveLength(1)
+  })
+
+  test('of an object that is not there is answered at once', async () => {
+    const { read, requests } = await storeOn([refused(404, 'NoSuchKey')])
+    expect(await read()).toBeUndefined()
+    expect(requests).toHaveLength(1)
+  })
+
+  test('of an object that ends before is empty', async () => {
+    const { read } = await storeOn([refused(416, 'InvalidRange')])
+    expect(await read()).toEqual(new Uint8Array(0))
+  })
+
+  test('that is answered with more than was asked for is an error', async () => {
+    const { objects } = await storeOn([whole])
+    await expect(objects.get('key', toPosition(0), 5)).rejects.toThrow('of 5 bytes S3 sends 10')
+  })
+})
+
+describe('a put', () => {
+  test('is one request with the checksum of all chunks, and its bytes unhashed', async () => {
+    const { objects, requests } = await storeOn([response => response.end()])
+    await objects.put('key', [Buffer.from('1234'), Buffer.from('56789')])
+    expect(requests).toHaveLength(1)
+    const { headers } = requests[0]!
+    // CRC-32's check value, 0xCBF43926, is that of these nine digits.
+    expect(headers['x-amz-checksum-crc32']).toBe(Buffer.from('cbf43926', 'hex').toString('base64'))
+    expect(headers['x-amz-content-sha256']).toBe('UNSIGNED-PAYLOAD')
+    expect(headers['content-length']).toBe('9')
+  })
+
+  test('of a large object does not ask first whether it is welcome', async () => {
+    const { objects, requests } = await storeOn([response => response.end()])
+    await objects.put('key', [Buffer.alloc(3_000_000)])
+    expect(requests[0]!.headers.expect).toBeUndefined()
+  })
+
+  test.each<[string, Answer]>([
+    ['a 500', refused(500, 'InternalError')],
+    ['a lost answer', reset],
+    ['no answer in time', stalled],
+  ])('with %s may have happened, and is not repeated here', async (_name, answer) => {
+    const { objects, requests } = await storeOn([answer], { tryTimeoutMs: 200 })
+    await expect(objects.put('key', [BODY])).rejects.toThrow(OutcomeUnknown)
+    expect(requests).toHaveLength(1)
+  })
+
+  test.each([
+    ['throttled', 503, 'SlowDown'],
+    ['damaged on its way', 400, 'BadDigest'],
+  ])('that was %s has not happened', async (_name, status, code) => {
+    const { objects, requests } = await storeOn([refused(status, code)])
+    await expect(objects.put('key', [BODY])).rejects.toThrow(NotApplied)
+    expect(requests).toHaveLength(1)
+  })
+
+  test('whose connection is refused has not happened', async () => {
+    const { objects } = await storeOn([whole])
+    await closers[0]!()
+    closers.shift()
+    await expect(objects.put('key', [BODY])).rejects.toThrow(NotApplied)
+  })
+})
+
+test('removing is repeated after a failure', async () => {
+  const { objects, requests } = await storeOn([
+    refused(500, 'InternalError'),
+    response => response.writeHead(204).end(),
+  ])
+  await objects.remove('key')
+  expect(requests).toHaveLength(2)
+})
