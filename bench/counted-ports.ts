@@ -92,8 +92,8 @@ export function countIndex(index: LogIndex, counts: Counts): LogIndex {
       write(encodeBlock(block).length)
       return await index.putBlock(partition, block)
     },
-    trimTail: async (partition, block) => {
-      const head = await index.trimTail(partition, block)
+    trimTail: async (partition, block, changes) => {
+      const head = await index.trimTail(partition, block, changes)
       write(headBytes(head))
       return head
     },

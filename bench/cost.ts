@@ -1,0 +1,94 @@
+/**
+ * What a deployed broker costs: requests and units as DynamoDB Local counts them, objects as the port counts them,
+ * and AWS's list prices. Lambda's durations and the length of log lines are assumptions, which it prints.
+ *
+ *   npm run bench:cost -- [--commits 2000] [--json .bench/cost.json]
+ */
+import { mkdir, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { parseArgs } from 'node:util'
+import { startDynamoDbLocal } from '../test/aws/dynamodb-local.ts'
+import { createTestTable } from '../test/aws/tables.ts'
+import { ASSUMED, type CountedCost, countDeployedCost } from './deployed-cost.ts'
+import { INTERNET_GB_DOLLARS, PRICES_DATE, S3_GB_MONTH_DOLLARS } from './prices.ts'
+import { VALUE_BYTES } from './store.ts'
+import { formatNumber, formatTable } from './table.ts'
+
+const { values } = parseArgs({
+  options: { commits: { type: 'string', default: '2000' }, json: { type: 'string' } },
+})
+const commits = Number(values.commits)
+if (!Number.isSafeInteger(commits) || commits < 1) {
+  console.error(`--commits is a whole number above 0, not "${values.commits}"`)
+  process.exit(2)
+}
+// DynamoDB Local takes any; the SDK wants some.
+process.env.AWS_ACCESS_KEY_ID ??= 'local'
+process.env.AWS_SECRET_ACCESS_KEY ??= 'local'
+process.env.AWS_REGION ??= 'us-east-1'
+
+const workloads = [
+  { recordsPerBatch: 1, commitsPerSecond: 1 },
+  { recordsPerBatch: 1, commitsPerSecond: 50 },
+  { recordsPerBatch: 50, commitsPerSecond: 50 },
+  { recordsPerBatch: 1_000, commitsPerSecond: 50 },
+]
+const dynamodb = await startDynamoDbLocal()
+const costs: CountedCost[] = []
+try {
+  for (const workload of workloads) {
+    const { table, remove } = await createTestTable(dynamodb.endpoint)
+    costs.push(...(await countDeployedCost({ endpoint: dynamodb.endpoint, table, commits, ...workload })))
+    await remove()
+  }
+} finally {
+  await dynamodb.stop()
+}
+
+console.log(
+  `${formatNumber(commits)} commits to one partition, records of ${VALUE_BYTES} bytes. For each call:\n`,
+)
+console.log(formatTable(costs.map(countRow)))
+console.log(`\nDollars per million records, at AWS list prices (us-east-1, ${PRICES_DATE}):\n`)
+console.log(formatTable(costs.map(dollarRow)))
+console.log(
+  `\nAssumed, not counted: ${Object.entries(ASSUMED)
+    .map(([name, value]) => `${name} ${value}`)
+    .join(', ')}.`,
+)
+console.log(
+  `Beside it: $${S3_GB_MONTH_DOLLARS} a GB and month in S3, $${INTERNET_GB_DOLLARS} a GB to the internet.`,
+)
+if (values.json !== undefined) {
+  await mkdir(dirname(values.json), { recursive: true })
+  await writeFile(values.json, `${JSON.stringify({ assumed: ASSUMED, costs }, null, 2)}\n`)
+}
+
+function countRow(cost: CountedCost): Record<string, string> {
+  const perCall = (count: number) => formatNumber(count / cost.calls, 2)
+  return {
+    '': cost.name,
+    calls: formatNumber(cost.calls),
+    'table requests': perCall(cost.tableRequests),
+    'of them writes': perCall(cost.tableWrites),
+    'write units': perCall(cost.writeUnits),
+    'read units': perCall(cost.readUnits),
+    'S3 PUTs': perCall(cost.objectPuts),
+    'S3 GETs': perCall(cost.objectGets),
+  }
+}
+
+function dollarRow(cost: CountedCost): Record<string, string> {
+  const perMillion = (dollars: number) => formatNumber((dollars / cost.records) * 1e6, 4)
+  const { dynamodb, s3, api, lambda, logs, total } = cost.dollars
+  return {
+    '': cost.name,
+    DynamoDB: perMillion(dynamodb),
+    S3: perMillion(s3),
+    'HTTP API': perMillion(api),
+    Lambda: perMillion(lambda),
+    logs: perMillion(logs),
+    total: perMillion(total),
+    'a GB': formatNumber((total / (cost.records * VALUE_BYTES)) * 1e9, 4),
+  }
+}

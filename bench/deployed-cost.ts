@@ -1,0 +1,203 @@
+import { makeTableClients } from '../src/adapters/aws/clients.ts'
+import { DynamoLogIndex } from '../src/adapters/aws/dynamo-log-index.ts'
+import { DynamoTable } from '../src/adapters/aws/dynamo-table.ts'
+import { DynamoTopicStore } from '../src/adapters/aws/dynamo-topic-store.ts'
+import { countTableWrites, type Usage, UsageMeter } from '../src/adapters/aws/usage-meter.ts'
+import { MemoryObjectStore } from '../src/adapters/memory/memory-object-store.ts'
+import { flush } from '../src/broker/flush.ts'
+import { LogBroker } from '../src/broker/log-broker.ts'
+import { FLUSH_DEADLINE_MS, FLUSH_DEFAULT_MS } from '../src/core/limits.ts'
+import { toOffset } from '../src/core/numbers.ts'
+import { systemClock, systemEntropy } from '../src/embedded/system.ts'
+import { Counts, countObjects } from './counted-ports.ts'
+import {
+  DYNAMODB_READ_UNIT_DOLLARS,
+  DYNAMODB_WRITE_UNIT_DOLLARS,
+  HTTP_API_METERED_BYTES,
+  HTTP_API_REQUEST_DOLLARS,
+  LAMBDA_GB_SECOND_DOLLARS,
+  LAMBDA_REQUEST_DOLLARS,
+  LOGS_GB_DOLLARS,
+  S3_GET_DOLLARS,
+  S3_PUT_DOLLARS,
+} from './prices.ts'
+import { batchMaker, PARTITION, TOPIC, VALUE_BYTES } from './store.ts'
+
+/** What nothing here can count: set where you have measured it on AWS. */
+export const ASSUMED = {
+  produceMs: 20,
+  fetchMs: 40,
+  flushMs: 50,
+  produceMemoryGb: 1,
+  fetchMemoryGb: 1,
+  flushMemoryGb: 0.5,
+  /** The function's line and the API's, for each request. */
+  logBytes: 800,
+} as const
+
+export interface CostSettings {
+  /** A DynamoDB's, with the table's. */
+  readonly endpoint: string
+  readonly table: string
+  readonly recordsPerBatch: number
+  readonly commits: number
+  /** How often the one partition is written to, which says how many commits one flush serves. */
+  readonly commitsPerSecond: number
+}
+
+/** What was counted while records were produced or fetched. */
+export interface CountedCost {
+  readonly name: string
+  readonly records: number
+  /** Requests to the API: commits or fetches. */
+  readonly calls: number
+  readonly flushes: number
+  readonly tableRequests: number
+  readonly tableWrites: number
+  readonly writeUnits: number
+  readonly readUnits: number
+  readonly objectPuts: number
+  readonly objectGets: number
+  readonly dollars: Dollars
+}
+
+/** For all of the run. */
+export interface Dollars {
+  readonly dynamodb: number
+  readonly s3: number
+  readonly api: number
+  readonly lambda: number
+  readonly logs: number
+  readonly total: number
+}
+
+/**
+ * Produces through the broker as a produce function runs it, a commit for each call, with the flushes that the flush
+ * function would make; then fetches all of it. DynamoDB counts units itself; objects are counted and kept in memory.
+ */
+export async function countDeployedCost(settings: CostSettings): Promise<CountedCost[]> {
+  const { endpoint, table, recordsPerBatch, commits, commitsPerSecond } = settings
+  const meter = new UsageMeter()
+  const clients = makeTableClients({ endpoint, meter })
+  const dynamo = new DynamoTable(clients, table)
+  const counts = new Counts()
+  const ports = {
+    objects: countObjects(new MemoryObjectStore(systemClock), counts),
+    index: new DynamoLogIndex(dynamo),
+    topics: new DynamoTopicStore(dynamo),
+    clock: systemClock,
+    entropy: systemEntropy,
+  }
+  const reportError = (error: unknown) => console.error(error)
+  // One request at a time: what comes at the same time goes to other instances of the function.
+  const broker = new LogBroker(ports, {
+    lingerMs: 0,
+    reportError,
+    flushes: 'elsewhere',
+    topicCacheMs: 60_000,
+  })
+  const { topicId } = await broker.createTopic({ topic: TOPIC })
+  const partition = { topicId, partition: PARTITION }
+  meter.reset()
+
+  const perFlush = Math.max(1, Math.round((commitsPerSecond * FLUSH_DEFAULT_MS) / 1000))
+  const makeBatch = batchMaker(recordsPerBatch)
+  let flushes = 0
+  for (let commit = 1; commit <= commits; commit++) {
+    await broker.produce({ topic: TOPIC, partition: PARTITION, batches: makeBatch() })
+    if (commit % perFlush !== 0 && commit !== commits) continue
+    flushes += 1
+    const [result] = await flush(ports, [{ partition, age: 'all' }], Date.now() + FLUSH_DEADLINE_MS)
+    if (result?.status === 'rejected') throw result.reason
+  }
+  const records = commits * recordsPerBatch
+  const name = `produce ${recordsPerBatch} a batch, ${commitsPerSecond} a second`
+  const produced = price(
+    name,
+    records,
+    commits,
+    flushes,
+    meter.usage(),
+    counts,
+    bytesMetered(recordsPerBatch),
+  )
+
+  meter.reset()
+  const before = counts.copy()
+  const fetches = await fetchAll(broker)
+  const fetched = price(
+    `fetch of the same, 1 MiB at a time`,
+    records,
+    fetches.calls,
+    0,
+    meter.usage(),
+    counts.since(before),
+    fetches.metered,
+  )
+  await broker.close()
+  clients.close()
+  return [produced, fetched]
+}
+
+async function fetchAll(broker: LogBroker): Promise<{ calls: number; metered: number }> {
+  let offset = toOffset(0)
+  let metered = 0
+  for (let calls = 1; ; calls++) {
+    const { chunks, nextOffset, endOffset } = await broker.fetch({
+      topic: TOPIC,
+      partition: PARTITION,
+      offset,
+    })
+    if (nextOffset === offset) throw new Error(`the log ends at ${endOffset}, but nothing comes at ${offset}`)
+    metered += Math.ceil(chunks.reduce((sum, { length }) => sum + length, 0) / HTTP_API_METERED_BYTES)
+    offset = nextOffset
+    if (offset === endOffset) return { calls, metered: metered / calls }
+  }
+}
+
+/** How many times one produce call counts at the API. */
+function bytesMetered(recordsPerBatch: number): number {
+  return Math.max(1, Math.ceil((recordsPerBatch * VALUE_BYTES) / HTTP_API_METERED_BYTES))
+}
+
+function price(
+  name: string,
+  records: number,
+  calls: number,
+  flushes: number,
+  usage: Usage,
+  { objectPuts, objectGets }: Counts,
+  meteredPerCall: number,
+): CountedCost {
+  const sum = (unit: 'requests' | 'writeUnits' | 'readUnits') =>
+    Object.values(usage).reduce((total, operation) => total + operation[unit], 0)
+  const writeUnits = sum('writeUnits')
+  const readUnits = sum('readUnits')
+  const isFetch = flushes === 0
+  const gigabyteSeconds =
+    (isFetch
+      ? calls * ASSUMED.fetchMs * ASSUMED.fetchMemoryGb
+      : calls * ASSUMED.produceMs * ASSUMED.produceMemoryGb +
+        flushes * ASSUMED.flushMs * ASSUMED.flushMemoryGb) / 1000
+  const parts = {
+    dynamodb: writeUnits * DYNAMODB_WRITE_UNIT_DOLLARS + readUnits * DYNAMODB_READ_UNIT_DOLLARS,
+    s3: objectPuts * S3_PUT_DOLLARS + objectGets * S3_GET_DOLLARS,
+    api: calls * meteredPerCall * HTTP_API_REQUEST_DOLLARS,
+    lambda: (calls + flushes) * LAMBDA_REQUEST_DOLLARS + gigabyteSeconds * LAMBDA_GB_SECOND_DOLLARS,
+    logs: (((calls + flushes) * ASSUMED.logBytes) / 1e9) * LOGS_GB_DOLLARS,
+  }
+  const total = Object.values(parts).reduce((whole, part) => whole + part, 0)
+  return {
+    name,
+    records,
+    calls,
+    flushes,
+    tableRequests: sum('requests'),
+    tableWrites: countTableWrites(usage),
+    writeUnits,
+    readUnits,
+    objectPuts,
+    objectGets,
+    dollars: { ...parts, total },
+  }
+}
