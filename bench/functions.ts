@@ -1,0 +1,71 @@
+/**
+ * Bundles the functions, and prints what each weighs: the bytes that are loaded with it, the bytes of the chunks that
+ * are loaded only when they are called for, and how long a fresh process takes to import it.
+ *
+ *   node bench/functions.ts [--directory <where the bundles stay>] [--runs 10]
+ */
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import type { Metafile } from 'esbuild'
+import { bundleFunction, FUNCTION_NAMES } from '../functions/bundle.ts'
+import { formatNumber, formatTable } from './table.ts'
+
+const { values } = parseArgs({
+  options: { directory: { type: 'string' }, runs: { type: 'string', default: '10' } },
+})
+const runs = Number(values.runs)
+if (!Number.isSafeInteger(runs) || runs < 1) {
+  console.error(`--runs is a whole number above 0, not "${values.runs}"`)
+  process.exit(2)
+}
+const directory = values.directory ?? mkdtempSync(join(tmpdir(), 'tidemark-functions-'))
+
+/** What a handler wants to see before it is loaded; nothing is sent. */
+const ENVIRONMENT = {
+  PATH: process.env.PATH,
+  TIDEMARK_TABLE: 'table',
+  TIDEMARK_BUCKET: 'bucket',
+  AWS_REGION: 'us-east-1',
+  AWS_ACCESS_KEY_ID: 'id',
+  AWS_SECRET_ACCESS_KEY: 'secret',
+}
+
+const rows = FUNCTION_NAMES.map(name => {
+  const metafile = bundleFunction(name, join(directory, name))
+  const loaded = loadedWithEntry(metafile)
+  const bytes = (names: readonly string[]) =>
+    names.reduce((sum, each) => sum + metafile.outputs[each]!.bytes, 0)
+  const others = Object.keys(metafile.outputs).filter(each => !loaded.includes(each))
+  return {
+    function: name,
+    'loaded KB': formatNumber(bytes(loaded) / 1_000),
+    'on demand KB': formatNumber(bytes(others) / 1_000),
+    'import ms': formatNumber(medianImportMs(join(directory, name, 'index.mjs')), 1),
+  }
+})
+console.log(`Functions, minified; import: median of ${runs} fresh processes, Node ${process.version}\n`)
+console.log(formatTable(rows))
+if (values.directory === undefined) rmSync(directory, { recursive: true })
+
+/** The entry and all that it imports statically. */
+function loadedWithEntry({ outputs }: Metafile): string[] {
+  const entry = Object.keys(outputs).find(name => name.endsWith('index.mjs'))!
+  const loaded = new Set([entry])
+  for (const name of loaded) {
+    for (const { path, kind, external } of outputs[name]!.imports) {
+      if (kind === 'import-statement' && !external) loaded.add(path)
+    }
+  }
+  return [...loaded]
+}
+
+function medianImportMs(file: string): number {
+  const code = `const startedMs = performance.now(); await import(${JSON.stringify(file)}); console.log(performance.now() - startedMs); process.exit()`
+  const times = Array.from({ length: runs }, () =>
+    Number(execFileSync(process.execPath, ['--input-type=module', '-e', code], { env: ENVIRONMENT })),
+  ).sort((a, b) => a - b)
+  return times[Math.floor(times.length / 2)]!
+}

@@ -1,0 +1,42 @@
+import type { RouteGroup } from '../../src/contract/http/build-app.ts'
+import { addDeleteRecordsRoute } from '../../src/contract/http/delete-records-route.ts'
+import { addFetchRoutes } from '../../src/contract/http/fetch-routes.ts'
+import { addHealthRoute } from '../../src/contract/http/health-route.ts'
+import { addOffsetRoute } from '../../src/contract/http/offset-route.ts'
+import type { Describe } from '../../src/contract/http/openapi-route.ts'
+import { addProduceRoutes } from '../../src/contract/http/produce-routes.ts'
+import { addTopicRoutes } from '../../src/contract/http/topic-routes.ts'
+import { makeHttpFunction, openBroker } from '../runtime/http-function.ts'
+import type { HttpResult } from '../runtime/http-result.ts'
+import type { InvocationContext } from '../runtime/invocation.ts'
+import type { Service } from '../runtime/service.ts'
+import { isTopicResourceEvent } from './topic-resource-event.ts'
+import { makeTopicResource } from './topic-resource-function.ts'
+
+/** All of them, since this is the function that describes the API; the gateway brings it only what the others do not serve. */
+const ADMIN_ROUTES: readonly RouteGroup[] = [
+  addTopicRoutes,
+  addProduceRoutes,
+  addFetchRoutes,
+  addOffsetRoute,
+  addDeleteRecordsRoute,
+  addHealthRoute,
+]
+
+/**
+ * Serves topics over HTTP, and CloudFormation's custom resource for a topic.
+ * @param describe gives the document that GET /openapi.json answers
+ */
+export function makeAdminFunction(
+  service: Service,
+  describe: Describe,
+): (event: unknown, context: InvocationContext) => Promise<HttpResult | undefined> {
+  const broker = openBroker(service)
+  const answerHttp = makeHttpFunction(service, ADMIN_ROUTES, describe, broker)
+  const answerResource = makeTopicResource(broker, service.telemetry)
+  return async (event, context) => {
+    if (!isTopicResourceEvent(event)) return await answerHttp(event, context)
+    await answerResource(event, context)
+    return undefined
+  }
+}

@@ -1,0 +1,79 @@
+import type { Broker, TopicDescription } from '../../src/contract/broker.ts'
+import { TidemarkError } from '../../src/core/errors.ts'
+import type { TopicProperties } from './topic-resource-event.ts'
+
+/** Creates the topic of a template. One of that name with the same number of partitions is adopted, since an
+ * earlier try of this very request may have made it. */
+export async function createTopic(broker: Broker, wanted: TopicProperties): Promise<void> {
+  const { topic, partitions, configs } = wanted
+  try {
+    await broker.createTopic({ topic, partitions, configs })
+  } catch (error) {
+    if (!isKafka(error, 'TOPIC_ALREADY_EXISTS')) throw error
+    const standing = await broker.describeTopic(topic)
+    if (standing.partitions !== partitions) throw cannotAdopt(standing, partitions, error)
+    await alterTopic(broker, standing, wanted, {})
+  }
+}
+
+/**
+ * Brings a topic to what the template says now. Configs that the template named before and names no more go back
+ * to their default; those that somebody set by other means stay.
+ */
+export async function updateTopic(
+  broker: Broker,
+  wanted: TopicProperties,
+  before: Pick<TopicProperties, 'configs'>,
+): Promise<void> {
+  await alterTopic(broker, await broker.describeTopic(wanted.topic), wanted, before.configs)
+}
+
+/** Deletes the topic and its records; one that is gone already is fine. */
+export async function deleteTopic(broker: Broker, topic: string): Promise<void> {
+  try {
+    await broker.deleteTopic(topic)
+  } catch (error) {
+    if (!isKafka(error, 'UNKNOWN_TOPIC_OR_PARTITION')) throw error
+  }
+}
+
+async function alterTopic(
+  broker: Broker,
+  standing: TopicDescription,
+  { topic, partitions, configs }: TopicProperties,
+  configsBefore: TopicProperties['configs'],
+): Promise<void> {
+  if (partitions < standing.partitions) throw cannotShrink(standing, partitions)
+  const unset = Object.keys(configsBefore).filter(name => !Object.hasOwn(configs, name))
+  const inForce = new Map(
+    standing.configs.map(({ name, value, isDefault }) => [name, isDefault ? undefined : value]),
+  )
+  const set = Object.fromEntries(
+    Object.entries(configs).filter(([name, value]) => inForce.get(name) !== value),
+  )
+  const grows = partitions > standing.partitions
+  if (!grows && unset.length === 0 && Object.keys(set).length === 0) return
+  await broker.alterTopic({ topic, ...(grows && { partitions }), set, unset })
+}
+
+function isKafka(error: unknown, name: TidemarkError['kafkaName']): boolean {
+  return error instanceof TidemarkError && error.kafkaName === name
+}
+
+function cannotAdopt(standing: TopicDescription, partitions: number, cause: unknown): TidemarkError {
+  return new TidemarkError(
+    'TOPIC_ALREADY_EXISTS',
+    `There is a topic "${standing.topic}" already, with ${standing.partitions} partitions and not ${partitions}. ` +
+      'Give the same number to take it over, or choose another name.',
+    'no',
+    { cause },
+  )
+}
+
+function cannotShrink(standing: TopicDescription, partitions: number): TidemarkError {
+  return new TidemarkError(
+    'INVALID_PARTITIONS',
+    `Topic "${standing.topic}" has ${standing.partitions} partitions, and their number can only grow; ${partitions} is ` +
+      'less. Give the number that it has. If this is a rollback, skip this resource in it: the topic is in order.',
+  )
+}

@@ -1,0 +1,151 @@
+import { type FlushRequest, flush } from '../../src/broker/flush.ts'
+import { isTransient } from '../../src/broker/retry.ts'
+import { TopicDirectory } from '../../src/broker/topic-directory.ts'
+import { Topics } from '../../src/broker/topics.ts'
+import { FLUSH_DEADLINE_MS, FLUSH_PARTITIONS_MAX, FUNCTION_RESERVE_MS } from '../../src/core/limits.ts'
+import { countToFlush } from '../../src/core/log/flush.ts'
+import type { InvocationContext } from '../runtime/invocation.ts'
+import type { Service } from '../runtime/service.ts'
+import { changedPartitions, type StreamEvent } from './changed-partitions.ts'
+
+/** How often a partition is taken up again of which something was left; others may be producing, so not for ever. */
+const ROUNDS = 3
+
+/** Moves inline bytes into objects. */
+export type FlushFunction = (event: unknown, context: InvocationContext) => Promise<void>
+
+/**
+ * A batch of the table's stream names the partitions to flush; what is in it beside their keys may be out of date,
+ * and is not looked at: the heads decide. Anything else is the schedule's call, which looks through all heads for
+ * what nobody has flushed.
+ */
+export function makeFlushFunction(service: Service): FlushFunction {
+  const { ports, telemetry } = service
+  const directory = new TopicDirectory(ports.topics, ports.clock)
+  const topics = new Topics(ports, directory)
+
+  return async (event, context) => {
+    const work = new FlushWork(
+      service,
+      ports.clock.nowMs() + context.getRemainingTimeInMillis() - FUNCTION_RESERVE_MS,
+    )
+    await telemetry.trace('flush', async () => {
+      if (isStreamEvent(event)) {
+        await work.flushAll(
+          changedPartitions(event, record => work.passOver(record)).map(partition => ({
+            partition,
+            age: 'all',
+          })),
+        )
+      } else await work.scan(directory, topics)
+    })
+    work.report(context.awsRequestId, isStreamEvent(event) ? 'stream' : 'schedule')
+    // Thrown at the end: Lambda brings the batch again, and by then the others are done.
+    if (work.transient !== undefined) throw work.transient
+  }
+}
+
+function isStreamEvent(event: unknown): event is StreamEvent {
+  return Array.isArray((event as StreamEvent | null)?.Records)
+}
+
+/** What one invocation does and counts. */
+class FlushWork {
+  /** Of a failure that another try may get over. */
+  transient: unknown
+  readonly #service: Service
+  readonly #deadlineMs: number
+  #flushed = 0
+  #failures = 0
+  #unknown = 0
+  #unfinished = 0
+
+  constructor(service: Service, deadlineMs: number) {
+    this.#service = service
+    this.#deadlineMs = deadlineMs
+  }
+
+  passOver(record: unknown): void {
+    this.#unknown += 1
+    this.#service.telemetry.warn('A record of the stream names no head; it is passed over', { record })
+  }
+
+  /** Flushes partitions, so many at a time as share an object. */
+  async flushAll(requests: readonly FlushRequest[]): Promise<void> {
+    for (let start = 0; start < requests.length; start += FLUSH_PARTITIONS_MAX) {
+      let left = requests.slice(start, start + FLUSH_PARTITIONS_MAX)
+      for (let round = 0; round < ROUNDS && left.length > 0; round += 1) left = await this.#flushGroup(left)
+    }
+  }
+
+  /**
+   * Looks through the heads of all topics and flushes those with entries past their age; then makes up for
+   * deletions that a crash left half done.
+   */
+  async scan(directory: TopicDirectory, topics: Topics): Promise<void> {
+    const { clock } = this.#service.ports
+    try {
+      let group: FlushRequest[] = []
+      for await (const { topicId, partitions, settings } of directory.list()) {
+        for (let partition = 0; partition < partitions; partition += 1) {
+          if (clock.nowMs() >= this.#deadlineMs) {
+            this.#giveUpScan()
+            return
+          }
+          const age = { nowMs: clock.nowMs(), flushMs: settings.flushMs }
+          group.push({ partition: { topicId, partition }, age })
+          if (group.length < FLUSH_PARTITIONS_MAX) continue
+          await this.flushAll(group)
+          group = []
+        }
+      }
+      await this.flushAll(group)
+      await topics.finishDeletions()
+    } catch (error) {
+      this.#fail(error, 'The look through all heads broke off')
+    }
+  }
+
+  report(requestId: string, trigger: string): void {
+    this.#service.telemetry.publish({
+      metrics: {
+        Requests: 1,
+        FlushedPartitions: this.#flushed,
+        FlushFailures: this.#failures,
+        ...(this.#unknown > 0 && { UnknownStreamRecords: this.#unknown }),
+        ...(this.#unfinished > 0 && { UnfinishedScans: this.#unfinished }),
+      },
+      details: { requestId, trigger },
+    })
+  }
+
+  /** Flushes a group once; tells of which partitions something is left that is due. */
+  async #flushGroup(group: readonly FlushRequest[]): Promise<FlushRequest[]> {
+    const { ports } = this.#service
+    const deadlineMs = Math.min(ports.clock.nowMs() + FLUSH_DEADLINE_MS, this.#deadlineMs)
+    const results = await flush(ports, group, deadlineMs)
+    return group.filter((request, index) => {
+      const result = results[index]!
+      if (result.status === 'rejected') {
+        this.#fail(result.reason, 'A partition could not be flushed, and stays inline for now', request)
+        return false
+      }
+      if (result.value === undefined) return false
+      this.#flushed += 1
+      return countToFlush(result.value, request.age) > 0
+    })
+  }
+
+  #fail(error: unknown, message: string, request?: FlushRequest): void {
+    this.#failures += 1
+    this.#service.telemetry.error(message, { error, ...request?.partition })
+    // What is damaged or forbidden stays so: another try would only hold up the stream.
+    if (isTransient(error) || (error instanceof Error && isTransient(error.cause))) this.transient = error
+  }
+
+  #giveUpScan(): void {
+    this.#unfinished += 1
+    const message = 'The look through all heads did not get to the end in time; the next one begins anew'
+    this.#service.telemetry.warn(message, {})
+  }
+}

@@ -1,0 +1,5 @@
+import { openService } from '../runtime/service.ts'
+import { makeFlushFunction } from './flush-function.ts'
+
+/** Inline bytes into objects, woken by the table's stream and by a schedule. */
+export const handler = makeFlushFunction(await openService('flush'))

@@ -1,0 +1,130 @@
+import { LogBroker } from '../../src/broker/log-broker.ts'
+import type { Broker } from '../../src/contract/broker.ts'
+import { buildHttpApp, type RouteGroup } from '../../src/contract/http/build-app.ts'
+import { PROBLEM_TYPE } from '../../src/contract/http/media-types.ts'
+import type { Describe } from '../../src/contract/http/openapi-route.ts'
+import { HttpProblem, toProblem } from '../../src/contract/http/problem.ts'
+import type { HttpSettings } from '../../src/contract/http/settings.ts'
+import { TidemarkError } from '../../src/core/errors.ts'
+import {
+  FUNCTION_ANSWER_BYTES_MAX,
+  FUNCTION_FETCH_WAIT_MS_MAX,
+  FUNCTION_JSON_RECORDS_MAX,
+  FUNCTION_PRODUCE_DEADLINE_MS,
+  FUNCTION_TOPIC_CACHE_MS,
+} from '../../src/core/limits.ts'
+import { toRequest } from './http-event.ts'
+import { type HttpResult, toResult } from './http-result.ts'
+import type { InvocationContext } from './invocation.ts'
+import { observe } from './observed-broker.ts'
+import type { Service } from './service.ts'
+import type { Telemetry } from './telemetry.ts'
+
+/** An event of a gateway, of a function URL, or of a direct invocation in; an HTTP answer out. It never throws. */
+export type HttpFunction = (event: unknown, context: InvocationContext) => Promise<HttpResult>
+
+const SETTINGS: HttpSettings = {
+  // Whoever reaches a function was let in by IAM or by a gateway, and names are the gateway's to check.
+  allowedHosts: 'any',
+  fetchBytesMax: FUNCTION_ANSWER_BYTES_MAX,
+  answerBytesMax: FUNCTION_ANSWER_BYTES_MAX,
+  jsonRecordsMax: FUNCTION_JSON_RECORDS_MAX,
+  waitMsMax: FUNCTION_FETCH_WAIT_MS_MAX,
+  topicCacheMs: FUNCTION_TOPIC_CACHE_MS,
+}
+
+/** The broker of an environment. One for all its invocations, so that those that run at a time share commits. */
+export function openBroker({ ports, locator, telemetry }: Service): LogBroker {
+  return new LogBroker(
+    ports,
+    {
+      lingerMs: 0,
+      reportError: error => telemetry.error('Work in the background failed', { error }),
+      // The process sleeps between invocations; the table's stream wakes the function that flushes.
+      flushes: 'elsewhere',
+      produceDeadlineMs: FUNCTION_PRODUCE_DEADLINE_MS,
+      topicCacheMs: FUNCTION_TOPIC_CACHE_MS,
+    },
+    locator,
+  )
+}
+
+/** A function that serves some routes of a broker's HTTP form. */
+export function makeHttpFunction(
+  service: Service,
+  groups: readonly RouteGroup[],
+  describe?: Describe,
+  servedBroker: Broker = openBroker(service),
+): HttpFunction {
+  const { telemetry } = service
+  const { broker, take } = observe(servedBroker)
+  const logger = {
+    error: (message: string, details: Readonly<Record<string, unknown>>) =>
+      telemetry.error(message, { ...details }),
+  }
+  const app = buildHttpApp({ broker, logger }, SETTINGS, groups, describe)
+
+  return async (event, { awsRequestId }) => {
+    const startedMs = performance.now()
+    const { result, method, path } = await telemetry.trace('request', () => answer(app, event, telemetry))
+    const error = errorOf(result)
+    telemetry.publish({
+      metrics: {
+        Requests: 1,
+        DurationMs: Math.round(performance.now() - startedMs),
+        ...take(),
+        ...(error && { Errors: 1 }),
+      },
+      ...(error && { error }),
+      details: { requestId: awsRequestId, method, path, status: String(result.statusCode) },
+    })
+    return result
+  }
+}
+
+interface Answered {
+  readonly result: HttpResult
+  readonly method: string
+  readonly path: string
+}
+
+async function answer(
+  app: { fetch(request: Request): Promise<Response> },
+  event: unknown,
+  telemetry: Telemetry,
+): Promise<Answered> {
+  let method = ''
+  let path = ''
+  try {
+    const request = toRequest(event)
+    method = request.method
+    path = new URL(request.url).pathname
+    const response = await app.fetch(request)
+    return { result: await toResult(response), method, path }
+  } catch (thrown) {
+    return { result: toProblemResult(thrown, method, telemetry), method, path }
+  }
+}
+
+function toProblemResult(thrown: unknown, method: string, telemetry: Telemetry): HttpResult {
+  if (thrown instanceof HttpProblem) return problemResult(thrown.error, thrown.status)
+  telemetry.error('A request failed in a way that it should not', { error: thrown })
+  const isRead = method === 'GET' || method === 'HEAD'
+  const message = "The answer could not be given. The function's log says more."
+  return problemResult(new TidemarkError('UNKNOWN_SERVER_ERROR', message, isRead ? 'no' : 'unknown'), 500)
+}
+
+function problemResult(error: TidemarkError, status: number): HttpResult {
+  return {
+    statusCode: status,
+    headers: { 'content-type': PROBLEM_TYPE, 'cache-control': 'no-store' },
+    body: JSON.stringify(toProblem(error, status)),
+    isBase64Encoded: false,
+  }
+}
+
+/** Kafka's name of the error that a result tells of. */
+function errorOf({ statusCode, headers, body, isBase64Encoded }: HttpResult): string | undefined {
+  if (statusCode < 400 || headers['content-type'] !== PROBLEM_TYPE) return undefined
+  return isBase64Encoded ? 'UNKNOWN_SERVER_ERROR' : JSON.parse(body).kafkaError
+}

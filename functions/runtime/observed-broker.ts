@@ -1,0 +1,52 @@
+import type { Broker, Fetch, Produce } from '../../src/contract/broker.ts'
+
+/** What went through a broker since it was last asked. */
+export interface Throughput {
+  ProducedRecords?: number
+  ProducedBytes?: number
+  FetchedBytes?: number
+}
+
+/** A broker that counts what goes through it. */
+export interface ObservedBroker {
+  readonly broker: Broker
+  /** What was counted since the last call; everything is told once. */
+  take(): Throughput
+}
+
+export function observe(broker: Broker): ObservedBroker {
+  let counted: Throughput = {}
+  const count = (name: keyof Throughput, value: number) => {
+    counted[name] = (counted[name] ?? 0) + value
+  }
+  const produce = async (request: Produce) => {
+    const bytes = request.batches.length
+    const produced = await broker.produce(request)
+    count('ProducedRecords', produced.records)
+    count('ProducedBytes', bytes)
+    return produced
+  }
+  const fetch = async (request: Fetch) => {
+    const fetched = await broker.fetch(request)
+    count(
+      'FetchedBytes',
+      fetched.chunks.reduce((sum, chunk) => sum + chunk.length, 0),
+    )
+    return fetched
+  }
+  return {
+    broker: new Proxy(broker, {
+      get(target, name) {
+        if (name === 'produce') return produce
+        if (name === 'fetch') return fetch
+        const value = Reflect.get(target, name, target)
+        return typeof value === 'function' ? value.bind(target) : value
+      },
+    }),
+    take: () => {
+      const taken = counted
+      counted = {}
+      return taken
+    },
+  }
+}

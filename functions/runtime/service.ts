@@ -1,0 +1,28 @@
+import { openAwsStore } from '../../src/adapters/aws/aws-store.ts'
+import { systemClock, systemEntropy } from '../../src/embedded/system.ts'
+import type { Ports } from '../../src/ports/index.ts'
+import type { ObjectLocator } from '../../src/ports/object-locator.ts'
+import { readEnvironment } from './environment.ts'
+import { openTelemetry, type Telemetry } from './telemetry.ts'
+
+/** What every function works with. */
+export interface Service {
+  readonly ports: Ports
+  readonly locator: ObjectLocator
+  readonly telemetry: Telemetry
+}
+
+/**
+ * Opens the store that the environment names. Once, when a function's module is loaded: the clients and their
+ * connections serve every invocation that follows.
+ * @throws Error when the environment is incomplete
+ */
+export async function openService(name: string): Promise<Service> {
+  const { table, bucket, testFault, isTraced } = readEnvironment(process.env)
+  const telemetry = await openTelemetry(name, isTraced)
+  const { objects, index, topics, locator } = openAwsStore({ table, bucket })
+  const ports: Ports = { objects, index, topics, clock: systemClock, entropy: systemEntropy }
+  if (testFault === undefined) return { ports, locator, telemetry }
+  const { withTestFault } = await import('./test-fault.ts')
+  return { ports: withTestFault(ports, testFault, telemetry), locator, telemetry }
+}

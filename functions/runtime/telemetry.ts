@@ -1,0 +1,68 @@
+import { Logger } from '@aws-lambda-powertools/logger'
+import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
+
+/** The units of all metrics that functions publish; what is not here is no metric. */
+const UNITS = {
+  Requests: MetricUnit.Count,
+  ProducedRecords: MetricUnit.Count,
+  ProducedBytes: MetricUnit.Bytes,
+  FetchedBytes: MetricUnit.Bytes,
+  Errors: MetricUnit.Count,
+  FlushedPartitions: MetricUnit.Count,
+  FlushFailures: MetricUnit.Count,
+  UnknownStreamRecords: MetricUnit.Count,
+  UnfinishedScans: MetricUnit.Count,
+  DurationMs: MetricUnit.Milliseconds,
+  ColdStarts: MetricUnit.Count,
+} as const
+
+type MetricName = keyof typeof UNITS
+
+/** What one invocation did: numbers to add up, and words that stand beside them in the log. */
+export interface Report {
+  readonly metrics: Readonly<Partial<Record<MetricName, number>>>
+  /** Kafka's name of the error that was answered; a dimension, so that each can be alarmed on. */
+  readonly error?: string
+  readonly details?: Readonly<Record<string, string>>
+}
+
+/** Where functions tell what they do. */
+export interface Telemetry {
+  debug(message: string, details: Readonly<Record<string, unknown>>): void
+  warn(message: string, details: Readonly<Record<string, unknown>>): void
+  error(message: string, details: Readonly<Record<string, unknown>>): void
+  /**
+   * One line per invocation: its metrics in CloudWatch's embedded format with the details beside them. There is no
+   * other line at INFO, since CloudWatch takes more for a line than Lambda for the invocation.
+   */
+  publish(report: Report): void
+  /** Runs `work` as a segment of a trace, where traces are wanted. */
+  trace<T>(name: string, work: () => Promise<T>): Promise<T>
+}
+
+type Trace = Telemetry['trace']
+
+/** Logs, metrics and, only where they are wanted, traces, by Powertools. */
+export async function openTelemetry(service: string, isTraced: boolean): Promise<Telemetry> {
+  const logger = new Logger({ serviceName: service })
+  const metrics = new Metrics({ namespace: 'Tidemark', serviceName: service })
+  // Loaded only then: it is as large as everything else that functions carry beside the SDK.
+  const trace: Trace = isTraced ? (await import('./tracing.ts')).startTracing(service) : (_, work) => work()
+  let isCold = true
+  return {
+    debug: (message, details) => logger.debug(message, details),
+    warn: (message, details) => logger.warn(message, details),
+    error: (message, details) => logger.error(message, details),
+    trace,
+    publish: ({ metrics: numbers, error, details = {} }) => {
+      // From here to the end nothing is awaited: other invocations use the same object.
+      if (error !== undefined) metrics.addDimensions({}).addDimensions({ kafkaError: error })
+      for (const [name, value] of Object.entries({ ...numbers, ...(isCold && { ColdStarts: 1 }) })) {
+        metrics.addMetric(name, UNITS[name as MetricName], value)
+      }
+      isCold = false
+      for (const [name, value] of Object.entries(details)) metrics.addMetadata(name, value)
+      metrics.publishStoredMetrics()
+    },
+  }
+}
