@@ -18,6 +18,20 @@ export interface AppendedEntry {
   readonly head: Head
 }
 
+/** A head did not take an entry because of the idempotent producers in it: `judgeRun` says of each what is wrong. */
+export class SequenceRefused extends Error {
+  override readonly name = 'SequenceRefused'
+  readonly head: Head
+  /** `unknown` while an earlier try may land yet, should the log get what is missing before. */
+  readonly written: Written
+
+  constructor(head: Head, written: Written) {
+    super('what the entry holds does not follow on what the log has of its producers')
+    this.head = head
+    this.written = written
+  }
+}
+
 /**
  * Appends an entry exactly once, whatever happens to single tries, and tells the offset it got. This loop
  * is the only retry: a try below it that repeats itself blindly would not know what it has to look for.
@@ -25,6 +39,7 @@ export interface AppendedEntry {
  * @param seen a nextOffset that the caller knew before this call
  * @throws TidemarkError UNKNOWN_TOPIC_OR_PARTITION, or REQUEST_TIMED_OUT at the deadline; `written` tells
  *   whether the entry may be in the log
+ * @throws SequenceRefused when the log does not take it
  */
 export async function appendEntry(
   ports: Ports,
@@ -45,6 +60,8 @@ export async function appendEntry(
       }
       const inTail = findInTail(head, entry.id)
       if (inTail !== undefined) return { baseOffset: inTail, head }
+      // Nothing else is left that it can have been.
+      if (head.tailOffset <= knownOffset) throw new SequenceRefused(head, written)
       // From here on no earlier try can land any more: tailOffset is above what it had seen, and only grows.
       if (written === 'unknown') {
         const inBlocks = await findInBlocks(ports, partition, entry.id, knownOffset, head)

@@ -1,11 +1,16 @@
-import { COMMIT_BYTES_MAX, COMMIT_RECORDS_MAX, INLINE_BYTES_MAX } from '../core/limits.ts'
-import { MarkTracker } from '../core/log/batch-run.ts'
-import type { IndexEntry } from '../core/log/entry.ts'
+import {
+  COMMIT_BYTES_MAX,
+  COMMIT_RECORDS_MAX,
+  ENTRY_PRODUCERS_MAX,
+  INLINE_BYTES_MAX,
+} from '../core/limits.ts'
 import type { Head } from '../core/log/head.ts'
 import { type PartitionId, partitionKey } from '../core/log/partition-id.ts'
-import { advance, type Offset, toPosition } from '../core/numbers.ts'
+import type { ProducerRun } from '../core/log/producers.ts'
+import type { Offset } from '../core/numbers.ts'
 import { gatherSmallChunks } from '../core/segment/chunks.ts'
-import type { AppendedEntry } from './append.ts'
+
+export type ProducerSequence = Pick<ProducerRun, 'producerId' | 'epoch' | 'sequence'>
 
 /** Batches of one produce call that have been checked, and what an entry needs to know of them. */
 export interface CheckedRun {
@@ -16,6 +21,8 @@ export interface CheckedRun {
   readonly maxTimestampMs: number
   /** Whether the broker has set the records' timestamps (LogAppendTime). */
   readonly isStamped: boolean
+  /** Its place in an idempotent producer's sequence. */
+  readonly sequence?: ProducerSequence
   /** The topic's flush.ms, for whoever flushes what is appended. */
   readonly flushMs: number
 }
@@ -23,8 +30,10 @@ export interface CheckedRun {
 export interface Committed {
   readonly run: CheckedRun
   readonly baseOffset: Offset
-  /** After the commit. */
+  /** After the commit, or as it was found later. */
   readonly head: Head
+  /** Whether an earlier sending of the same was what got there. */
+  readonly isDuplicate?: boolean
 }
 
 /** Somebody who waits for a commit. */
@@ -36,55 +45,33 @@ export interface Waiter {
 /** What one commit holds of one partition: runs of several calls, one after the other. */
 export class PartitionRun {
   readonly partition: PartitionId
-  readonly chunks: Uint8Array[] = []
-  readonly #waiting: (Waiter & { readonly run: CheckedRun; readonly recordsBefore: number })[] = []
-  readonly #marks = new MarkTracker()
-  #records = 0
-  #bytes = 0
-  #maxTimestampMs = -1
+  readonly #calls: Call[] = []
+  readonly #producers = new Set<bigint>()
   flushMs = 0
 
   constructor(partition: PartitionId) {
     this.partition = partition
   }
 
-  add(run: CheckedRun, { resolve, reject }: Waiter): void {
-    this.#waiting.push({ run, recordsBefore: this.#records, resolve, reject })
-    this.chunks.push(run.chunk)
-    for (const { records, bytes } of run.batches) this.#marks.add(records, bytes)
-    this.#records += run.records
-    this.#bytes += run.chunk.length
-    this.#maxTimestampMs = Math.max(this.#maxTimestampMs, run.maxTimestampMs)
+  get calls(): readonly Call[] {
+    return this.#calls
+  }
+
+  hasRoomFor({ sequence }: CheckedRun): boolean {
+    return !sequence || this.#producers.size < ENTRY_PRODUCERS_MAX || this.#producers.has(sequence.producerId)
+  }
+
+  add(run: CheckedRun, waiter: Waiter): void {
+    this.#calls.push({ run, waiter })
+    if (run.sequence) this.#producers.add(run.sequence.producerId)
     this.flushMs = run.flushMs
   }
+}
 
-  /** The entry for the index; `position` is where the run begins in the commit's object. */
-  toEntry(id: string, createdMs: number, position: number | 'inline'): IndexEntry {
-    return {
-      id,
-      records: this.#records,
-      bytes: this.#bytes,
-      maxTimestampMs: this.#maxTimestampMs,
-      createdMs,
-      place:
-        position === 'inline'
-          ? { kind: 'inline', payload: Buffer.concat(this.chunks) }
-          : { kind: 'object', object: id, position: toPosition(position) },
-      marks: this.#marks.marks,
-    }
-  }
-
-  /** Answers everybody whose batches are in the run. */
-  async settle(appended: Promise<AppendedEntry>): Promise<void> {
-    try {
-      const { baseOffset, head } = await appended
-      for (const { run, recordsBefore, resolve } of this.#waiting) {
-        resolve({ run, baseOffset: advance(baseOffset, recordsBefore), head })
-      }
-    } catch (error) {
-      for (const { reject } of this.#waiting) reject(error)
-    }
-  }
+/** A call in a commit, and who waits for it. */
+export interface Call {
+  readonly run: CheckedRun
+  readonly waiter: Waiter
 }
 
 /** What several produce calls put into the log together. */
@@ -101,11 +88,11 @@ export class Commit {
     this.deadlineMs = deadlineMs
   }
 
-  hasRoomFor(run: CheckedRun): boolean {
-    const isEmpty = this.#records === 0
+  hasRoomFor(partition: PartitionId, run: CheckedRun): boolean {
+    if (this.#records === 0) return true
     const fits =
       this.#bytes + run.chunk.length <= COMMIT_BYTES_MAX && this.#records + run.records <= COMMIT_RECORDS_MAX
-    return isEmpty || fits
+    return fits && (!run.sequence || this.#runOf(partition).hasRoomFor(run))
   }
 
   add(partition: PartitionId, run: CheckedRun, waiter: Waiter): void {
@@ -121,16 +108,17 @@ export class Commit {
 
   /** The bytes of the commit's object: each partition's run, one after the other. */
   toChunks(): Uint8Array[] {
-    return gatherSmallChunks([...this.#runs.values()].flatMap(run => run.chunks))
+    const chunks = Array.from(this.#runs.values(), ({ calls }) => calls.map(({ run }) => run.chunk))
+    return gatherSmallChunks(chunks.flat())
   }
 
-  /** Each partition's run with its entry; object and entries bear the same id. */
-  toEntries(id: string, createdMs: number): { run: PartitionRun; entry: IndexEntry }[] {
-    let position = 0
+  /** Each partition's run, and where it begins in the commit's object. */
+  placedRuns(): { run: PartitionRun; position: number | 'inline' }[] {
+    let next = 0
     return Array.from(this.#runs.values(), run => {
-      const entry = run.toEntry(id, createdMs, this.isInline ? 'inline' : position)
-      position += entry.bytes
-      return { run, entry }
+      const position = this.isInline ? 'inline' : next
+      next += countBytes(run.calls)
+      return { run, position }
     })
   }
 
@@ -145,4 +133,8 @@ export class Commit {
     this.#lastRun = run
     return run
   }
+}
+
+export function countBytes(calls: readonly Call[]): number {
+  return calls.reduce((sum, { run }) => sum + run.chunk.length, 0)
 }

@@ -2,6 +2,7 @@ import type { IndexEntry } from '../core/log/entry.ts'
 import { countToFlush, type FlushAge, makeBlock } from '../core/log/flush.ts'
 import type { Head } from '../core/log/head.ts'
 import type { PartitionId } from '../core/log/partition-id.ts'
+import { foldProducers } from '../core/log/producers.ts'
 import { toPosition } from '../core/numbers.ts'
 import { segmentKey } from '../core/storage-layout.ts'
 import type { Ports } from '../ports/index.ts'
@@ -51,8 +52,10 @@ export async function flush(
       if (!head || entries.length === 0) return head
       // The block that stands there decides what leaves, whoever has put it.
       const block = await insist(() => ports.index.putBlock(partition, makeBlock(head, entries)))
+      const changes = foldProducers(head, block)
       return await insist(
-        async () => (await ports.index.trimTail(partition, block)) ?? (await ports.index.readHead(partition)),
+        async () =>
+          (await ports.index.trimTail(partition, block, changes)) ?? (await ports.index.readHead(partition)),
       )
     }),
   )

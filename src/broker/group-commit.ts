@@ -4,6 +4,7 @@ import type { PartitionId } from '../core/log/partition-id.ts'
 import { segmentKey } from '../core/storage-layout.ts'
 import type { Ports } from '../ports/index.ts'
 import { type CheckedRun, Commit, type Committed } from './commit.ts'
+import { commitRun } from './commit-run.ts'
 import { OrderedAppends } from './ordered-appends.ts'
 import { retryUntil } from './retry.ts'
 
@@ -48,13 +49,13 @@ export class GroupCommit {
   /** Resolves when bytes and entry are durable. Runs of one partition keep the order of these calls. */
   submit(partition: PartitionId, run: CheckedRun): Promise<Committed> {
     return new Promise((resolve, reject) => {
-      this.#commitFor(run).add(partition, run, { resolve, reject })
+      this.#commitFor(partition, run).add(partition, run, { resolve, reject })
       if (!this.#isStarting) void this.#startSoon()
     })
   }
 
-  #commitFor(run: CheckedRun): Commit {
-    if (this.#gathering && !this.#gathering.hasRoomFor(run)) {
+  #commitFor(partition: PartitionId, run: CheckedRun): Commit {
+    if (this.#gathering && !this.#gathering.hasRoomFor(partition, run)) {
       this.#full.push(this.#gathering)
       this.#gathering = undefined
     }
@@ -97,14 +98,25 @@ export class GroupCommit {
     const id = entropy.id()
     // Upload before commit: a crash leaves an unreferenced object, never a dangling offset.
     const uploaded = commit.isInline ? Promise.resolve() : this.#upload(id, commit)
+    const createdMs = clock.nowMs()
+    // The entry of a whole run bears its object's id; the parts of one that is split up need ids of their own.
+    const ids = () => {
+      let isFirst = true
+      return () => {
+        if (!isFirst) return entropy.id()
+        isFirst = false
+        return id
+      }
+    }
     await Promise.all(
-      commit.toEntries(id, clock.nowMs()).map(({ run, entry }) => {
-        const { partition, flushMs } = run
-        const appended = this.#appends.append(partition, entry, uploaded, deadlineMs)
-        return run.settle(
-          appended.then(async result => {
-            await this.#onAppend(partition, result.head, flushMs)
-            return result
+      commit.placedRuns().map(({ run, position }) => {
+        const { partition, calls, flushMs } = run
+        const placement = { object: id, position, createdMs }
+        return this.#appends.inTurn(partition, uploaded, deadlineMs, append =>
+          commitRun(calls, placement, ids(), async entry => {
+            const appended = await append(entry)
+            await this.#onAppend(partition, appended.head, flushMs)
+            return appended
           }),
         )
       }),

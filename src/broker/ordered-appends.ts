@@ -31,26 +31,29 @@ export class OrderedAppends {
   }
 
   /**
-   * Appends when those before it have settled, and when `uploaded` has: its failure is the append's.
-   * @throws TidemarkError as appendEntry does
+   * Runs `commit` when those before it have settled. It appends an entry, or several one after the other, with what
+   * it is given, which waits for `uploaded`, fails where that does, and else throws as appendEntry does.
    */
-  append(
+  inTurn(
     partition: PartitionId,
-    entry: IndexEntry,
     uploaded: Promise<void>,
     deadlineMs: number,
-  ): Promise<AppendedEntry> {
+    commit: (append: (entry: IndexEntry) => Promise<AppendedEntry>) => Promise<void>,
+  ): Promise<void> {
     const state = this.#stateOf(partition)
     state.waiting += 1
     // Where the upload fails, the append before may still be under way, and the next one must wait for both.
-    const appended = Promise.allSettled([state.last, uploaded])
-      .then(() => uploaded)
-      .then(() => this.#appendNow(state, partition, entry, deadlineMs))
+    const committed = Promise.allSettled([state.last, uploaded]).then(() =>
+      commit(async entry => {
+        await uploaded
+        return await this.#appendNow(state, partition, entry, deadlineMs)
+      }),
+    )
     const settled = () => {
       state.waiting -= 1
     }
-    state.last = appended.then(settled, settled)
-    return appended
+    state.last = committed.then(settled, settled)
+    return committed
   }
 
   async #appendNow(

@@ -6,9 +6,9 @@ import {
   PRODUCE_IN_FLIGHT_CALLS_MAX,
 } from '../core/limits.ts'
 import type { TopicSettings } from '../core/log/topic-config.ts'
-import { checkBatch, stampLogAppendTime } from '../core/record/index.ts'
+import { type BatchHeader, checkBatch, NO_PRODUCER_ID, stampLogAppendTime } from '../core/record/index.ts'
 import type { Ports } from '../ports/index.ts'
-import type { CheckedRun, Committed } from './commit.ts'
+import type { CheckedRun, Committed, ProducerSequence } from './commit.ts'
 import type { GroupCommit } from './group-commit.ts'
 import { asTidemarkError } from './store-errors.ts'
 import { checkPartition, hasPartition, type Topic, type TopicDirectory } from './topic-directory.ts'
@@ -47,12 +47,12 @@ export class Producing {
     const bytes = request.batches.length
     this.#admit(bytes)
     try {
-      const { run, head, baseOffset } = await this.#enter(request)
+      const { run, head, baseOffset, isDuplicate } = await this.#enter(request)
       return {
         baseOffset,
         records: run.records,
         startOffset: head.startOffset,
-        logAppendTimeMs: run.isStamped ? run.maxTimestampMs : null,
+        logAppendTimeMs: run.isStamped && !isDuplicate ? run.maxTimestampMs : null,
       }
     } catch (error) {
       // The topic that this process knew may be gone, and another be there under its name.
@@ -150,8 +150,11 @@ function checkRun(chunk: Uint8Array, settings: TopicSettings, nowMs: number): Ch
   let records = 0
   let maxTimestampMs = -1
   let position = 0
+  let sequence: ProducerSequence | undefined
   do {
     const header = checkBatch(chunk, position)
+    if (position === 0) sequence = sequenceOf(header)
+    else checkFollows(header, sequence, records)
     if (header.sizeBytes > settings.maxBatchBytes) {
       throw new TidemarkError(
         'MESSAGE_TOO_LARGE',
@@ -185,7 +188,36 @@ function checkRun(chunk: Uint8Array, settings: TopicSettings, nowMs: number): Ch
     maxTimestampMs,
     isStamped: settings.stampsAppendTime,
     flushMs: settings.flushMs,
+    ...(sequence && { sequence }),
   }
+}
+
+/** Undefined where the producer is not idempotent. */
+function sequenceOf({ producerId, producerEpoch, baseSequence }: BatchHeader): ProducerSequence | undefined {
+  if (producerId === NO_PRODUCER_ID) return undefined
+  if (producerEpoch >= 0 && baseSequence >= 0) {
+    return { producerId, epoch: producerEpoch, sequence: baseSequence }
+  }
+  throw new TidemarkError(
+    'INVALID_RECORD',
+    `The batch names producer ${producerId}, but its epoch is ${producerEpoch} and its sequence ${baseSequence}. ` +
+      'Number them from 0, or leave the producer out (-1).',
+  )
+}
+
+/** The batches of one call are repeated together or not at all, so they must be one run of one producer. */
+function checkFollows(header: BatchHeader, first: ProducerSequence | undefined, records: number): void {
+  const next = sequenceOf(header)
+  const isNext = first
+    ? next?.producerId === first.producerId &&
+      next.epoch === first.epoch &&
+      next.sequence === (first.sequence + records) % 2 ** 31
+    : !next
+  if (isNext) return
+  throw new TidemarkError(
+    'INVALID_RECORD',
+    "The call's batches do not follow one another in one producer's sequence. Send them in calls of their own.",
+  )
 }
 
 function fromTheFuture(timestampMs: number): TidemarkError {

@@ -2,6 +2,7 @@ import type { Block } from '../core/log/block.ts'
 import type { IndexEntry } from '../core/log/entry.ts'
 import type { Head } from '../core/log/head.ts'
 import type { PartitionId } from '../core/log/partition-id.ts'
+import type { ProducerChanges } from '../core/log/producers.ts'
 import type { Offset } from '../core/numbers.ts'
 
 /**
@@ -16,8 +17,9 @@ export interface LogIndex {
   readHead(partition: PartitionId): Promise<Head | undefined>
 
   /**
-   * Atomic: appends `entry` at the log's end, on the condition that tailOffset <= `seen` and that it does not
-   * stand in the tail. Both outcomes carry the whole head: as it became, or as it was refused.
+   * Atomic: appends `entry` at the log's end, on the condition that tailOffset <= `seen`, that it does not
+   * stand in the tail, and that what it holds of each idempotent producer follows on what the head has of that
+   * producer. Both outcomes carry the whole head: as it became, or as it was refused.
    */
   append(partition: PartitionId, entry: IndexEntry, seen: Offset): Promise<AppendOutcome>
 
@@ -25,10 +27,11 @@ export interface LogIndex {
   putBlock(partition: PartitionId, block: Block): Promise<Block>
 
   /**
-   * Takes the entries of a block that stands in the table out of the tail, on the condition that tailOffset is
-   * still the block's base offset. Tells the head after it; undefined where the condition failed.
+   * Takes the entries of a block that stands in the table out of the tail, with what that changes for idempotent
+   * producers, on the condition that tailOffset is still the block's base offset and that no producer to be
+   * forgotten has gone on. Tells the head after it; undefined where the condition failed.
    */
-  trimTail(partition: PartitionId, block: Block): Promise<Head | undefined>
+  trimTail(partition: PartitionId, block: Block, changes: ProducerChanges): Promise<Head | undefined>
 
   /** The last block at or below `offset` and those that follow it, in order, at most `limit`. */
   readBlocks(partition: PartitionId, offset: Offset, limit: number): Promise<Block[]>

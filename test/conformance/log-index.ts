@@ -13,6 +13,7 @@ import {
   freshPartition,
   inlineEntry,
   looseBlock,
+  NO_CHANGES,
   objectEntry,
   plainEntry,
 } from './samples.ts'
@@ -73,6 +74,8 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
           nextOffset: 0,
           tail: [],
           flushed: { bytes: 0, maxTimestampMs: -1 },
+          producers: new Map(),
+          flushedProducers: new Map(),
         })
       })
 
@@ -157,7 +160,7 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
         const head = await appended(partition, entry)
         const block = blockOfTail(head, 1)
         await index.putBlock(partition, block)
-        await index.trimTail(partition, block)
+        await index.trimTail(partition, block, NO_CHANGES)
         expect((await refused(partition, entry, ZERO)).tailOffset).toBe(1)
         expect(await appended(partition, entry, toOffset(1))).toMatchObject({ nextOffset: 2 })
       })
@@ -280,7 +283,7 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
         const head = (await index.readHead(partition))!
         const block = blockOfTail(head, 3)
         await index.putBlock(partition, block)
-        const trimmed = await index.trimTail(partition, block)
+        const trimmed = await index.trimTail(partition, block, NO_CHANGES)
         expect(trimmed).toMatchObject({ startOffset: 0, tailOffset: 9, nextOffset: 14 })
         expect(trimmed?.tail.map(plainEntry)).toEqual([plainEntry(entries[3]!)])
         expect(trimmed?.flushed).toEqual(block.summary)
@@ -293,7 +296,7 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
         const head = await appended(partition, inlineEntry(3))
         const block = blockOfTail(head, 2)
         await index.putBlock(partition, block)
-        expect(await index.trimTail(partition, block)).toMatchObject({ tailOffset: 5, tail: [] })
+        expect(await index.trimTail(partition, block, NO_CHANGES)).toMatchObject({ tailOffset: 5, tail: [] })
       })
 
       test('is refused where the tail has moved on, the second time too', async () => {
@@ -301,8 +304,8 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
         for (let number = 0; number < 4; number += 1) await appended(partition, inlineEntry(1))
         const block = blockOfTail((await index.readHead(partition))!, 2)
         await index.putBlock(partition, block)
-        expect(await index.trimTail(partition, block)).toBeDefined()
-        expect(await index.trimTail(partition, block)).toBeUndefined()
+        expect(await index.trimTail(partition, block, NO_CHANGES)).toBeDefined()
+        expect(await index.trimTail(partition, block, NO_CHANGES)).toBeUndefined()
         expect(await index.readHead(partition)).toMatchObject({ tailOffset: 2, nextOffset: 4 })
       })
 
@@ -311,7 +314,9 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
         for (let number = 0; number < 6; number += 1) await appended(partition, inlineEntry(1))
         const block = blockOfTail((await index.readHead(partition))!, 3)
         await index.putBlock(partition, block)
-        const heads = await Promise.all(Array.from({ length: 8 }, () => index.trimTail(partition, block)))
+        const heads = await Promise.all(
+          Array.from({ length: 8 }, () => index.trimTail(partition, block, NO_CHANGES)),
+        )
         expect(heads.filter(head => head !== undefined)).toHaveLength(1)
         expect((await index.readHead(partition))?.tail).toHaveLength(3)
       })
@@ -342,7 +347,7 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
             const head = (await index.readHead(partition))!
             const block = blockOfTail(head, Math.ceil(head.tail.length / 2))
             if (block.entries.length > 0) {
-              await index.trimTail(partition, await index.putBlock(partition, block))
+              await index.trimTail(partition, await index.putBlock(partition, block), NO_CHANGES)
             }
             await new Promise(resolve => setImmediate(resolve))
           }
@@ -354,7 +359,7 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
       })
 
       test('tells that there is no head', async () => {
-        expect(await index.trimTail(freshPartition(), looseBlock(0, 1))).toBeUndefined()
+        expect(await index.trimTail(freshPartition(), looseBlock(0, 1), NO_CHANGES)).toBeUndefined()
       })
     })
 
@@ -516,7 +521,7 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
         expect(await index.readHead(partition)).toBeUndefined()
         expect(await blockOffsets(partition, 0, 100)).toEqual([])
         expect(await index.append(partition, inlineEntry(1), toOffset(1_000))).toEqual({ kind: 'missing' })
-        expect(await index.trimTail(partition, blocks[0]!)).toBeUndefined()
+        expect(await index.trimTail(partition, blocks[0]!, NO_CHANGES)).toBeUndefined()
         expect(await index.moveStart(partition, toOffset(1))).toBeUndefined()
       })
 

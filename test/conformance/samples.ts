@@ -5,8 +5,12 @@ import { countRecords, type IndexEntry } from '../../src/core/log/entry.ts'
 import { makeBlock } from '../../src/core/log/flush.ts'
 import type { Head } from '../../src/core/log/head.ts'
 import type { PartitionId } from '../../src/core/log/partition-id.ts'
+import type { ProducerChanges } from '../../src/core/log/producers.ts'
 import { toOffset, toPosition } from '../../src/core/numbers.ts'
 import type { LogIndex } from '../../src/ports/log-index.ts'
+
+/** For trims that have nothing to do with idempotent producers. */
+export const NO_CHANGES: ProducerChanges = { flushedProducers: new Map(), retired: new Map() }
 
 /** Things to put into a store. All ids are fresh, so that tests can share one table and repeat. */
 
@@ -28,6 +32,7 @@ export function inlineEntry(records: number, overrides: Partial<IndexEntry> = {}
     createdMs: 1_700_000_000_001,
     place: { kind: 'inline', payload },
     marks: [],
+    producers: [],
     ...overrides,
   }
 }
@@ -79,7 +84,7 @@ export async function fillBlocks(index: LogIndex, partition: PartitionId, count:
     if (outcome.kind !== 'appended') throw new Error(`append was ${outcome.kind}`)
     const block = blockOfTail(outcome.head, 1)
     await index.putBlock(partition, block)
-    await index.trimTail(partition, block)
+    await index.trimTail(partition, block, NO_CHANGES)
     blocks.push(block)
     seen = blockEnd(block)
   }

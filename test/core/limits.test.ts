@@ -24,6 +24,10 @@ test('every limit says its unit: what it counts, bytes or milliseconds', () => {
     'PARTITIONS',
     'PLACES',
     'CHARACTERS',
+    'PRODUCERS',
+    'ATTEMPTS',
+    'SOCKETS',
+    'ITEMS',
   ]
   const parallel = ['READ_PARALLEL_MAX', 'COMMITS_IN_FLIGHT_MAX']
   for (const [name] of entries) {
@@ -41,6 +45,7 @@ test('an object entry is small: a head at its soft limit stays under 1 KB, what 
     createdMs: 2 ** 41,
     place: { kind: 'object', object: id, position: toPosition(limits.COMMIT_BYTES_MAX) },
     marks: [],
+    producers: [],
   })
   expect(entry.length * limits.TAIL_ENTRIES_SOFT_MAX).toBeLessThan(1_024)
 })

@@ -46,7 +46,8 @@ describe('the append protocol under crashes and ambiguous time-outs', () => {
   test('is caught when a trim does not look whether somebody was faster', async () => {
     const { failure } = await runSeeds(1, SEEDS_TO_CATCH, {
       applyAppend,
-      applyTrim: (head, block) => applyTrim({ ...head, tailOffset: block.baseOffset }, block),
+      applyTrim: (head, block, changes) =>
+        applyTrim({ ...head, tailOffset: block.baseOffset }, block, changes),
     })
     expect(failure).toBeDefined()
   })

@@ -4,6 +4,7 @@ import type { IndexEntry } from '../../core/log/entry.ts'
 import { applyStart, applyTrim } from '../../core/log/flush.ts'
 import { decodeHead, EMPTY_HEAD, encodeHead, type Head } from '../../core/log/head.ts'
 import type { PartitionId } from '../../core/log/partition-id.ts'
+import type { ProducerChanges } from '../../core/log/producers.ts'
 import { type Offset, toOffset } from '../../core/numbers.ts'
 import {
   blockKey,
@@ -56,8 +57,8 @@ export class LocalLogIndex implements LogIndex {
     return result
   }
 
-  async trimTail(partition: PartitionId, block: Block): Promise<Head | undefined> {
-    return await this.#change(partition, head => applyTrim(head, block))
+  async trimTail(partition: PartitionId, block: Block, changes: ProducerChanges): Promise<Head | undefined> {
+    return await this.#change(partition, head => applyTrim(head, block, changes))
   }
 
   async readBlocks(partition: PartitionId, offset: Offset, limit: number): Promise<Block[]> {

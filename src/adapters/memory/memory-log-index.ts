@@ -4,6 +4,7 @@ import type { IndexEntry } from '../../core/log/entry.ts'
 import { applyStart, applyTrim } from '../../core/log/flush.ts'
 import { decodeHead, EMPTY_HEAD, encodeHead, type Head } from '../../core/log/head.ts'
 import { type PartitionId, partitionKey } from '../../core/log/partition-id.ts'
+import type { ProducerChanges } from '../../core/log/producers.ts'
 import type { Offset } from '../../core/numbers.ts'
 import type { AppendOutcome, LogIndex } from '../../ports/log-index.ts'
 
@@ -59,9 +60,9 @@ export class MemoryLogIndex implements LogIndex {
     return block
   }
 
-  async trimTail(partition: PartitionId, block: Block): Promise<Head | undefined> {
+  async trimTail(partition: PartitionId, block: Block, changes: ProducerChanges): Promise<Head | undefined> {
     const head = this.#head(partition)
-    const changed = head && this.#decisions.applyTrim(head, block)
+    const changed = head && this.#decisions.applyTrim(head, block, changes)
     return changed && this.#write(partition, changed)
   }
 

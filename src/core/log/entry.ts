@@ -1,5 +1,6 @@
 import { ByteReader, ByteWriter } from '../bytes.ts'
 import { advance, type Offset, type Position, toPosition } from '../numbers.ts'
+import { decodeRuns, encodeRuns, type ProducerRun } from './producers.ts'
 
 /**
  * Where one appended run of record batches lies. An entry says how many records it holds but not at which
@@ -18,6 +19,8 @@ export interface IndexEntry {
   readonly place: InlinePlace | ObjectPlace
   /** Where batches begin inside a long run, about every MARK_INTERVAL_BYTES; the run's own start is not listed. */
   readonly marks: readonly Mark[]
+  /** What it holds of idempotent producers, in the order of its records; other records are in none of these. */
+  readonly producers: readonly ProducerRun[]
 }
 
 export interface InlinePlace {
@@ -72,6 +75,8 @@ const INLINE = 0
 const OWN_OBJECT = 1
 /** In an object that a flush wrote. */
 const OTHER_OBJECT = 2
+/** Added to one of these where runs of idempotent producers follow the marks. */
+const WITH_PRODUCERS = 4
 
 /**
  * The bytes of entries that were decoded or encoded before. Entries never change, and every append and every flush
@@ -90,16 +95,18 @@ export function encodeEntry(entry: IndexEntry): Uint8Array {
 }
 
 function writeEntry(entry: IndexEntry): Uint8Array {
-  const { place } = entry
+  const { place, producers } = entry
   const isOwn = place.kind === 'object' && place.object === entry.id
+  const kind = place.kind === 'inline' ? INLINE : isOwn ? OWN_OBJECT : OTHER_OBJECT
   const writer = new ByteWriter()
-    .byte(place.kind === 'inline' ? INLINE : isOwn ? OWN_OBJECT : OTHER_OBJECT)
+    .byte(producers.length > 0 ? kind + WITH_PRODUCERS : kind)
     .id(entry.id)
     .number(entry.records)
     // -1 says that there is no timestamp.
     .number(entry.maxTimestampMs + 1)
     .number(entry.createdMs)
     .block(encodeMarks(entry.marks))
+  if (producers.length > 0) writer.block(encodeRuns(producers))
   if (place.kind === 'inline') return writer.block(place.payload).finish()
   if (!isOwn) writer.id(place.object)
   return writer.number(place.position).number(entry.bytes).finish()
@@ -114,12 +121,14 @@ export function decodeEntry(bytes: Uint8Array): IndexEntry {
 
 function readEntry(encoded: Uint8Array): IndexEntry {
   const reader = new ByteReader(encoded)
-  const kind = reader.byte()
+  const first = reader.byte()
+  const kind = first & ~WITH_PRODUCERS
   const id = reader.id()
   const records = reader.number()
   const maxTimestampMs = reader.number() - 1
   const createdMs = reader.number()
   const marks = reader.block()
+  const producers = first === kind ? [] : decodeRuns(reader.block())
   let place: IndexEntry['place']
   let bytes: number
   if (kind === INLINE) {
@@ -131,7 +140,7 @@ function readEntry(encoded: Uint8Array): IndexEntry {
     place = { kind: 'object', object, position: toPosition(reader.number()) }
     bytes = reader.number()
   } else {
-    throw new RangeError(`an entry of kind ${kind} is not known`)
+    throw new RangeError(`an entry of kind ${first} is not known`)
   }
   return {
     id,
@@ -140,6 +149,7 @@ function readEntry(encoded: Uint8Array): IndexEntry {
     maxTimestampMs,
     createdMs,
     place,
+    producers,
     // A read needs the marks of one entry or two, and there are many in a tail.
     get marks() {
       return decodeMarks(marks)

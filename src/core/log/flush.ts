@@ -12,6 +12,7 @@ import type { Offset } from '../numbers.ts'
 import { type Block, blockEnd } from './block.ts'
 import { countInlineBytes, type IndexEntry } from './entry.ts'
 import { type Head, summarize } from './head.ts'
+import { type ProducerChanges, retireProducers } from './producers.ts'
 
 /** When inline entries must leave: at an age in milliseconds, or now, whatever their age. */
 export type FlushAge = { nowMs: number; flushMs: number } | 'all'
@@ -120,12 +121,17 @@ export function makeBlock(head: Head, entries: readonly IndexEntry[]): Block {
 
 /**
  * The effect of taking a block's entries out of the tail, on the condition that nobody has done so;
- * undefined where somebody has. The block must be in the table before: it decides what leaves.
+ * undefined where somebody has, or where a producer that was to be forgotten has gone on. The block must be in
+ * the table before: it decides what leaves.
  */
-export function applyTrim(head: Head, block: Block): Head | undefined {
+export function applyTrim(head: Head, block: Block, changes: ProducerChanges): Head | undefined {
   if (head.tailOffset !== block.baseOffset) return undefined
+  const producers = retireProducers(head.producers, changes.retired)
+  if (!producers) return undefined
   return {
     ...head,
+    producers,
+    flushedProducers: changes.flushedProducers,
     tailOffset: blockEnd(block),
     tail: head.tail.slice(block.entries.length),
     flushed: block.summary,

@@ -1,6 +1,14 @@
 import { ByteReader, ByteWriter } from '../bytes.ts'
 import { advance, type Offset, toOffset } from '../numbers.ts'
 import { countBytes, countRecords, decodeEntry, encodeEntry, type IndexEntry } from './entry.ts'
+import {
+  decodeFlushedProducers,
+  decodeStates,
+  encodeFlushedProducers,
+  encodeStates,
+  type FlushedProducer,
+  type ProducerState,
+} from './producers.ts'
 
 /**
  * The one mutable item of a partition: where its log starts and ends, and its newest index entries.
@@ -17,6 +25,9 @@ export interface Head {
   readonly tail: readonly IndexEntry[]
   /** What all blocks that ever left this tail add up to. */
   readonly flushed: LogSummary
+  /** Idempotent producers that were active of late. */
+  readonly producers: ReadonlyMap<bigint, ProducerState>
+  readonly flushedProducers: ReadonlyMap<bigint, FlushedProducer>
 }
 
 /**
@@ -37,6 +48,8 @@ export const EMPTY_HEAD: Head = {
   nextOffset: toOffset(0),
   tail: [],
   flushed: EMPTY_SUMMARY,
+  producers: new Map(),
+  flushedProducers: new Map(),
 }
 
 /** The summary at the end of `entries`, when `before` is the one at their beginning. */
@@ -79,6 +92,8 @@ export function encodeHead(head: Head): Uint8Array {
     .number(head.nextOffset)
     .number(head.flushed.bytes)
     .number(head.flushed.maxTimestampMs + 1)
+    .block(encodeStates(head.producers))
+    .block(encodeFlushedProducers(head.flushedProducers))
   for (const entry of head.tail) writer.block(encodeEntry(entry))
   return writer.finish()
 }
@@ -87,14 +102,19 @@ export function encodeHead(head: Head): Uint8Array {
 export function decodeHead(bytes: Uint8Array): Head {
   const reader = new ByteReader(bytes)
   const version = reader.byte()
-  if (version !== HEAD_VERSION) throw new RangeError(`a head of version ${version} is not known`)
+  if (version !== HEAD_VERSION && version !== HEAD_VERSION_WITHOUT_PRODUCERS)
+    throw new RangeError(`a head of version ${version} is not known`)
   const startOffset = toOffset(reader.number())
   const tailOffset = toOffset(reader.number())
   const nextOffset = toOffset(reader.number())
   const flushed = { bytes: reader.number(), maxTimestampMs: reader.number() - 1 }
+  const hasProducers = version === HEAD_VERSION
+  const producers = hasProducers ? decodeStates(reader.block()) : new Map()
+  const flushedProducers = hasProducers ? decodeFlushedProducers(reader.block()) : new Map()
   const tail: IndexEntry[] = []
   while (!reader.isAtEnd) tail.push(decodeEntry(reader.block()))
-  return { startOffset, tailOffset, nextOffset, tail, flushed }
+  return { startOffset, tailOffset, nextOffset, tail, flushed, producers, flushedProducers }
 }
 
-const HEAD_VERSION = 1
+const HEAD_VERSION_WITHOUT_PRODUCERS = 1
+const HEAD_VERSION = 2

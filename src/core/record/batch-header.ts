@@ -54,7 +54,8 @@ export interface BatchHeader {
   recordCount: number
 }
 
-const NO_PRODUCER_ID = -1n
+/** What stands in the header of a batch whose producer is not idempotent. */
+export const NO_PRODUCER_ID = -1n
 
 /**
  * Checks a batch as far as that goes without decoding its records: length, magic, CRC, the fields'

@@ -6,6 +6,7 @@ export {
   batchRecordCount,
   batchSizeBytes,
   checkBatch,
+  NO_PRODUCER_ID,
   patchOffsets,
   readBatchHeader,
   stampLogAppendTime,

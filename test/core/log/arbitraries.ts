@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import type { Block } from '../../../src/core/log/block.ts'
 import { countRecords, type IndexEntry, type Mark } from '../../../src/core/log/entry.ts'
 import type { Head } from '../../../src/core/log/head.ts'
+import type { FlushedProducer, ProducerRun, ProducerState } from '../../../src/core/log/producers.ts'
 import { toOffset, toPosition } from '../../../src/core/numbers.ts'
 
 const id = fc.uint8Array({ minLength: 16, maxLength: 16 }).map(bytes => Buffer.from(bytes).toString('hex'))
@@ -22,7 +23,34 @@ const marksInside = (records: number, bytes: number): fc.Arbitrary<Mark[]> =>
     return recordCounts.map((count, at) => ({ records: count, bytes: byteCounts[at]! }))
   })
 
-const shared = { id, maxTimestampMs: timeMs, createdMs: fc.nat({ max: Number.MAX_SAFE_INTEGER }) }
+const producerId = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n })
+const sequence = fc.nat({ max: 2 ** 31 - 1 })
+const epoch = fc.nat({ max: 2 ** 15 - 1 })
+const producerState: fc.Arbitrary<ProducerState> = fc.record({ epoch, lastSequence: sequence })
+const flushedProducer: fc.Arbitrary<FlushedProducer> = fc.record({
+  epoch,
+  createdMs: fc.nat({ max: 2 ** 45 }),
+  runs: fc.array(fc.record({ sequence, records: size, baseOffset: size.map(toOffset) }), { maxLength: 5 }),
+})
+
+/** Runs of a few producers, in the order of their records. */
+const producerRuns: fc.Arbitrary<ProducerRun[]> = fc.array(
+  fc.record({
+    producerId,
+    epoch,
+    sequence,
+    records: size,
+    recordsBefore: size,
+  }),
+  { maxLength: 3 },
+)
+
+const shared = {
+  id,
+  producers: producerRuns,
+  maxTimestampMs: timeMs,
+  createdMs: fc.nat({ max: Number.MAX_SAFE_INTEGER }),
+}
 
 export const inlineEntry: fc.Arbitrary<IndexEntry> = fc
   .record({
@@ -64,8 +92,12 @@ export const head: fc.Arbitrary<Head> = fc
     tail: fc.uniqueArray(entry, { maxLength: 24, selector: item => item.id }),
     start: fc.double({ min: 0, max: 1, noNaN: true }),
     flushed: summary,
+    producers: fc.array(fc.tuple(producerId, producerState), { maxLength: 4 }).map(pairs => new Map(pairs)),
+    flushedProducers: fc
+      .array(fc.tuple(producerId, flushedProducer), { maxLength: 4 })
+      .map(pairs => new Map(pairs)),
   })
-  .map(({ tailOffset, tail, start, flushed }) => {
+  .map(({ tailOffset, tail, start, flushed, producers, flushedProducers }) => {
     const nextOffset = tailOffset + countRecords(tail)
     return {
       startOffset: toOffset(Math.floor(start * nextOffset)),
@@ -73,6 +105,8 @@ export const head: fc.Arbitrary<Head> = fc
       nextOffset: toOffset(nextOffset),
       tail,
       flushed,
+      producers,
+      flushedProducers,
     }
   })
 
@@ -93,6 +127,7 @@ export function exampleEntry(number: number, overrides: Partial<IndexEntry> = {}
     createdMs: 10_000,
     place: { kind: 'inline', payload },
     marks: [],
+    producers: [],
     ...overrides,
   }
 }
@@ -113,6 +148,8 @@ export function exampleHead(tail: readonly IndexEntry[], tailOffset = 0): Head {
     nextOffset: toOffset(tailOffset + countRecords(tail)),
     tail,
     flushed: { bytes: 0, maxTimestampMs: -1 },
+    producers: new Map(),
+    flushedProducers: new Map(),
   }
 }
 

@@ -25,6 +25,7 @@ const INLINE: IndexEntry = {
   createdMs: 1_700_000_000_000,
   place: { kind: 'inline', payload: new Uint8Array([0xde, 0xad, 0xbe, 0xef]) },
   marks: [],
+  producers: [],
 }
 const OWN: IndexEntry = {
   ...INLINE,
@@ -46,8 +47,20 @@ const INLINE_HEX = `00 ${ID} 03 ac02 80d095ffbc31 00 04 deadbeef`
 const OWN_HEX = `01 ${ID} ac02 00 80d095ffbc31 0b 01 808004 c701 8080fcff0f 8001 8080808020`
 const OTHER_HEX = `02 ${ID} 03 ac02 80d095ffbc31 00 ${OTHER_ID} 00 04`
 
+const WITH_PRODUCERS: IndexEntry = {
+  ...INLINE,
+  producers: [
+    { producerId: 7n, epoch: 2, sequence: 300, records: 1, recordsBefore: 0 },
+    { producerId: -2n, epoch: 0, sequence: 0, records: 2, recordsBefore: 1 },
+  ],
+}
+const WITH_PRODUCERS_HEX =
+  `04 ${ID} 03 ac02 80d095ffbc31 00 ` +
+  '19 0000000000000007 02 ac02 01 00 fffffffffffffffe 00 00 02 01 04 deadbeef'
+
 describe('an entry', () => {
   test.each([
+    ['with idempotent producers', WITH_PRODUCERS, WITH_PRODUCERS_HEX],
     ['inline', INLINE, INLINE_HEX],
     ['in its own object', OWN, OWN_HEX],
     ['in another object', OTHER, OTHER_HEX],
@@ -94,17 +107,36 @@ describe('a head', () => {
     nextOffset: toOffset(506),
     tail: [INLINE, OWN, OTHER],
     flushed: { bytes: 70_000, maxTimestampMs: 1_699 },
+    producers: new Map([[-2n, { epoch: 1, lastSequence: 4 }]]),
+    flushedProducers: new Map([
+      [5n, { epoch: 1, createdMs: 300, runs: [{ sequence: 3, records: 2, baseOffset: toOffset(128) }] }],
+    ]),
   }
+  const STATES_HEX = 'fffffffffffffffe 8480808008'
+  const FLUSHED_HEX = '0000000000000005 01 ac02 01 03 02 8001'
   const lengthOf = (bytes: string) => (bytes.replaceAll(' ', '').length / 2).toString(16).padStart(2, '0')
+  const PRODUCERS_HEX = `${lengthOf(STATES_HEX)} ${STATES_HEX} ${lengthOf(FLUSHED_HEX)} ${FLUSHED_HEX}`
   const HEAD_HEX =
-    `01 01 c801 fa03 f0a204 a40d ${lengthOf(INLINE_HEX)} ${INLINE_HEX} ` +
+    `02 01 c801 fa03 f0a204 a40d ${PRODUCERS_HEX} ${lengthOf(INLINE_HEX)} ${INLINE_HEX} ` +
     `${lengthOf(OWN_HEX)} ${OWN_HEX} ${lengthOf(OTHER_HEX)} ${OTHER_HEX}`
 
   test('has these bytes', () => {
     expect(hex(encodeHead(HEAD))).toBe(HEAD_HEX.replaceAll(' ', ''))
     expect(plainHead(decodeHead(unhex(HEAD_HEX)))).toEqual(HEAD)
-    expect(hex(encodeHead(EMPTY_HEAD))).toBe('010000000000')
+    expect(hex(encodeHead(EMPTY_HEAD))).toBe('0200000000000000')
+    expect(decodeHead(unhex('0200000000000000'))).toEqual(EMPTY_HEAD)
+  })
+
+  test('of the version before idempotent producers is read all the same', () => {
     expect(decodeHead(unhex('010000000000'))).toEqual(EMPTY_HEAD)
+    const old = HEAD_HEX.replace(/^02/, '01').replace(PRODUCERS_HEX, '')
+    const { producers, flushedProducers, ...rest } = HEAD
+    expect(plainHead(decodeHead(unhex(old)))).toEqual({
+      ...rest,
+      producers: new Map(),
+      flushedProducers: new Map(),
+    })
+    expect([producers.size, flushedProducers.size]).toEqual([1, 1])
   })
 
   test('comes back from its bytes, for any head', () => {
@@ -116,7 +148,7 @@ describe('a head', () => {
   })
 
   test('of an unknown version is refused', () => {
-    expect(() => decodeHead(unhex('020000000000'))).toThrow(RangeError)
+    expect(() => decodeHead(unhex('0300000000000000'))).toThrow(RangeError)
     expect(() => decodeHead(unhex('000000000000'))).toThrow(RangeError)
     expect(() => decodeHead(new Uint8Array(0))).toThrow(RangeError)
   })

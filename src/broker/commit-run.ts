@@ -1,0 +1,153 @@
+import { TidemarkError, type Written } from '../core/errors.ts'
+import { MarkTracker } from '../core/log/batch-run.ts'
+import type { IndexEntry } from '../core/log/entry.ts'
+import { judgeRun, type ProducerRun, sequenceSteps, type Verdict } from '../core/log/producers.ts'
+import { advance, toPosition } from '../core/numbers.ts'
+import { type AppendedEntry, SequenceRefused } from './append.ts'
+import { type Call, countBytes, type ProducerSequence } from './commit.ts'
+import { timedOut } from './retry.ts'
+
+/** Where calls lie: in the object of their commit from a position on, or in the entry itself. */
+export interface Placement {
+  readonly object: string
+  readonly position: number | 'inline'
+  readonly createdMs: number
+}
+
+/** Appends an entry once it is its turn. */
+export type Append = (entry: IndexEntry) => Promise<AppendedEntry>
+
+/**
+ * Commits calls to one partition as one entry and answers each. Where the log refuses the entry because of what a
+ * call says of its producer, halves are tried, down to the very calls that are wrong: a repetition is answered
+ * from where it stands, any other is refused, and the rest goes into the log.
+ */
+export async function commitRun(
+  calls: readonly Call[],
+  placement: Placement,
+  nextId: () => string,
+  append: Append,
+): Promise<void> {
+  try {
+    const producers = producersOf(calls)
+    if (calls.length > 1 && !sequenceSteps(producers)) {
+      await commitHalves(calls, placement, nextId, append)
+      return
+    }
+    const appended = await append(toEntry(calls, producers, placement, nextId()))
+    answer(calls, appended)
+  } catch (error) {
+    if (!(error instanceof SequenceRefused)) {
+      for (const { waiter } of calls) waiter.reject(error)
+    } else if (calls.length === 1) {
+      answerRefused(calls[0]!, error)
+    } else if (error.written === 'no') {
+      await commitHalves(calls, placement, nextId, append)
+    } else {
+      // Should the earlier try land yet, what its parts have put into the log meanwhile would stand there twice.
+      for (const { waiter } of calls) waiter.reject(timedOut(error, error.written))
+    }
+  }
+}
+
+async function commitHalves(
+  calls: readonly Call[],
+  placement: Placement,
+  nextId: () => string,
+  append: Append,
+): Promise<void> {
+  const left = calls.slice(0, Math.ceil(calls.length / 2))
+  await commitRun(left, placement, nextId, append)
+  const { position } = placement
+  const after = position === 'inline' ? position : position + countBytes(left)
+  await commitRun(calls.slice(left.length), { ...placement, position: after }, nextId, append)
+}
+
+function toEntry(
+  calls: readonly Call[],
+  producers: readonly ProducerRun[],
+  { object, position, createdMs }: Placement,
+  id: string,
+): IndexEntry {
+  const marks = new MarkTracker()
+  let records = 0
+  let maxTimestampMs = -1
+  for (const { run } of calls) {
+    for (const batch of run.batches) marks.add(batch.records, batch.bytes)
+    records += run.records
+    maxTimestampMs = Math.max(maxTimestampMs, run.maxTimestampMs)
+  }
+  return {
+    id,
+    records,
+    bytes: countBytes(calls),
+    maxTimestampMs,
+    createdMs,
+    place:
+      position === 'inline'
+        ? { kind: 'inline', payload: Buffer.concat(calls.map(({ run }) => run.chunk)) }
+        : { kind: 'object', object, position: toPosition(position) },
+    marks: marks.marks,
+    producers,
+  }
+}
+
+function producersOf(calls: readonly Call[]): ProducerRun[] {
+  const producers: ProducerRun[] = []
+  let recordsBefore = 0
+  for (const { run } of calls) {
+    if (run.sequence) producers.push({ ...run.sequence, records: run.records, recordsBefore })
+    recordsBefore += run.records
+  }
+  return producers
+}
+
+function answer(calls: readonly Call[], { baseOffset, head }: AppendedEntry): void {
+  let next = baseOffset
+  for (const { run, waiter } of calls) {
+    waiter.resolve({ run, baseOffset: next, head })
+    next = advance(next, run.records)
+  }
+}
+
+function answerRefused({ run, waiter }: Call, { head, written }: SequenceRefused): void {
+  const [producer] = producersOf([{ run, waiter }])
+  const verdict = producer && judgeRun(head, producer)
+  if (verdict?.kind === 'duplicate') {
+    waiter.resolve({ run, baseOffset: verdict.baseOffset, head, isDuplicate: true })
+    return
+  }
+  waiter.reject(refusal(verdict, run.sequence, written))
+}
+
+function refusal(
+  verdict: Verdict | undefined,
+  sequence: ProducerSequence | undefined,
+  written: Written,
+): Error {
+  const who = `Producer ${sequence?.producerId}`
+  switch (verdict?.kind) {
+    case 'old':
+      return new TidemarkError(
+        'DUPLICATE_SEQUENCE_NUMBER',
+        `${who} has sent sequence ${sequence!.sequence} before, and it was written; too much has come since to say ` +
+          'where it stands. Do not send it again.',
+        'yes',
+      )
+    case 'gap':
+      return new TidemarkError(
+        'OUT_OF_ORDER_SEQUENCE_NUMBER',
+        `${who} sent sequence ${sequence!.sequence}, but the log goes on with ${verdict.expected}. Send what is missing ` +
+          'first, or begin anew with a higher epoch.',
+        written,
+      )
+    case 'fenced':
+      return new TidemarkError(
+        'INVALID_PRODUCER_EPOCH',
+        `${who} sent epoch ${sequence!.epoch}, but another has taken its place with epoch ${verdict.epoch}.`,
+        written,
+      )
+    default:
+      return new Error('the log refused an entry that follows on what it has')
+  }
+}

@@ -1,0 +1,313 @@
+import { ByteReader, ByteWriter } from '../bytes.ts'
+import {
+  PRODUCER_IDLE_MS_MAX,
+  PRODUCER_ENTRIES_KEPT,
+  PRODUCERS_KEPT_MAX,
+  PRODUCERS_RETIRED_MAX,
+} from '../limits.ts'
+import { advance, type Offset, toOffset } from '../numbers.ts'
+import type { Block } from './block.ts'
+import { placeEntries } from './entry.ts'
+import type { Head } from './head.ts'
+
+/**
+ * Kafka's idempotent producing: a producer numbers its records in each partition, and a log takes only what
+ * follows on what it has of that producer. So a batch that is sent again, after whatever became of its first
+ * sending, is recognized, and stands in the log once.
+ */
+
+/** A producer's numbers are 31 bits wide; after the last one comes 0 again. */
+const SEQUENCES = 2 ** 31
+
+/** Batches of one produce call of an idempotent producer, inside an entry. */
+export interface ProducerRun {
+  readonly producerId: bigint
+  readonly epoch: number
+  /** The first record's. */
+  readonly sequence: number
+  readonly records: number
+  /** The entry's records that lie before it. */
+  readonly recordsBefore: number
+}
+
+/** Up to where a log has a producer's records. */
+export interface ProducerState {
+  readonly epoch: number
+  readonly lastSequence: number
+}
+
+/** A producer's newest runs that have left the tail: what a repetition is answered from. */
+export interface FlushedProducer {
+  readonly epoch: number
+  /** When the newest of them was written. */
+  readonly createdMs: number
+  /** The oldest first. */
+  readonly runs: readonly FlushedRun[]
+}
+
+export interface FlushedRun {
+  readonly sequence: number
+  readonly records: number
+  readonly baseOffset: Offset
+}
+
+/** What an entry adds to one producer's sequence. */
+export interface SequenceStep {
+  readonly producerId: bigint
+  readonly epoch: number
+  readonly first: number
+  readonly last: number
+}
+
+/** What the log says of a run. */
+export type Verdict =
+  /** It follows on what is there. */
+  | { readonly kind: 'next' }
+  /** It is there already, from this offset on. */
+  | { readonly kind: 'duplicate'; readonly baseOffset: Offset }
+  /** It is there already, too far back to know where. */
+  | { readonly kind: 'old' }
+  /** Records before it are missing. */
+  | { readonly kind: 'gap'; readonly expected: number }
+  /** Its producer has gone on to a higher epoch. */
+  | { readonly kind: 'fenced'; readonly epoch: number }
+
+/** What runs that follow one another in an entry do to each producer; undefined where they leave gaps themselves. */
+export function sequenceSteps(runs: readonly ProducerRun[]): SequenceStep[] | undefined {
+  const steps = new Map<bigint, SequenceStep>()
+  for (const { producerId, epoch, sequence, records } of runs) {
+    const before = steps.get(producerId)
+    if (before && (before.epoch !== epoch || after(before.last) !== sequence)) return undefined
+    const last = (sequence + records - 1) % SEQUENCES
+    steps.set(producerId, { producerId, epoch, first: before?.first ?? sequence, last })
+  }
+  return [...steps.values()]
+}
+
+/**
+ * Whether a log with this state of a producer takes the step. One that is not known may begin anywhere, as in
+ * Kafka, since what is known of a producer is forgotten some time after its last record.
+ */
+function isNext(state: ProducerState | undefined, { epoch, first }: SequenceStep): boolean {
+  if (!state) return true
+  if (epoch > state.epoch) return first === 0
+  return epoch === state.epoch && first === after(state.lastSequence)
+}
+
+/** The states after an entry; undefined where one of its runs does not follow on what is there. */
+export function applySequences(
+  states: ReadonlyMap<bigint, ProducerState>,
+  runs: readonly ProducerRun[],
+): ReadonlyMap<bigint, ProducerState> | undefined {
+  if (runs.length === 0) return states
+  const steps = sequenceSteps(runs)
+  if (!steps?.every(step => isNext(states.get(step.producerId), step))) return undefined
+  const changed = new Map(states)
+  for (const { producerId, epoch, last } of steps) changed.set(producerId, { epoch, lastSequence: last })
+  return changed
+}
+
+/** What the head says of a run that it did not take, or would not. */
+export function judgeRun(head: Head, run: ProducerRun): Verdict {
+  const state = head.producers.get(run.producerId)
+  if (!state) return { kind: 'next' }
+  if (run.epoch < state.epoch) return { kind: 'fenced', epoch: state.epoch }
+  if (run.epoch > state.epoch) return run.sequence === 0 ? { kind: 'next' } : { kind: 'gap', expected: 0 }
+  const baseOffset = findRun(head, run)
+  if (baseOffset !== undefined) return { kind: 'duplicate', baseOffset }
+  const expected = after(state.lastSequence)
+  if (run.sequence === expected) return { kind: 'next' }
+  // Numbers go round, so what lies less than half the way back is behind, and the rest ahead.
+  const behind = (expected - run.sequence + SEQUENCES) % SEQUENCES
+  return behind < SEQUENCES / 2 ? { kind: 'old' } : { kind: 'gap', expected }
+}
+
+function findRun(head: Head, { producerId, epoch, sequence, records }: ProducerRun): Offset | undefined {
+  const flushed = head.flushedProducers.get(producerId)
+  const known = flushed?.epoch === epoch ? flushed.runs : []
+  const found = known.find(run => run.sequence === sequence && run.records === records)
+  if (found) return found.baseOffset
+  for (const { baseOffset, entry } of placeEntries(head.tailOffset, head.tail)) {
+    const inEntry = entry.producers.find(
+      run =>
+        run.producerId === producerId &&
+        run.epoch === epoch &&
+        run.sequence === sequence &&
+        run.records === records,
+    )
+    if (inEntry) return advance(baseOffset, inEntry.recordsBefore)
+  }
+  return undefined
+}
+
+/** What becomes of producers when a block leaves the tail. */
+export interface ProducerChanges {
+  readonly flushedProducers: ReadonlyMap<bigint, FlushedProducer>
+  /** Producers to forget, on the condition that they have not gone on since. */
+  readonly retired: ReadonlyMap<bigint, ProducerState>
+}
+
+/**
+ * The producers' newest runs with those of a block that is to leave this head's tail, and the producers that have
+ * been silent for long. It follows from head and block alone, so whoever works it out gets the same.
+ */
+export function foldProducers(head: Head, block: Block): ProducerChanges {
+  const changed = new Map(head.flushedProducers)
+  let newestMs = 0
+  for (const { baseOffset, entry } of placeEntries(block.baseOffset, block.entries)) {
+    newestMs = Math.max(newestMs, entry.createdMs)
+    for (const { producerId, epoch, sequence, records, recordsBefore } of entry.producers) {
+      const before = changed.get(producerId)
+      const run = { sequence, records, baseOffset: advance(baseOffset, recordsBefore) }
+      const kept = before?.epoch === epoch ? before.runs.slice(1 - PRODUCER_ENTRIES_KEPT) : []
+      changed.set(producerId, { epoch, createdMs: entry.createdMs, runs: [...kept, run] })
+    }
+  }
+  const retired = new Map<bigint, ProducerState>()
+  for (const producerId of idleProducers(head, block, changed, newestMs)) {
+    const state = head.producers.get(producerId)
+    if (state) retired.set(producerId, state)
+    changed.delete(producerId)
+  }
+  return { flushedProducers: changed, retired }
+}
+
+/** Producers with nothing in the tail that have been silent for too long, or longer than enough others. */
+function idleProducers(
+  head: Head,
+  block: Block,
+  flushed: ReadonlyMap<bigint, FlushedProducer>,
+  nowMs: number,
+): bigint[] {
+  const left = head.tail.slice(block.entries.length)
+  const active = new Set(left.flatMap(entry => entry.producers.map(({ producerId }) => producerId)))
+  const silent = [...flushed]
+    .filter(([producerId]) => !active.has(producerId))
+    .sort(([, one], [, other]) => one.createdMs - other.createdMs)
+  const tooMany = flushed.size - PRODUCERS_KEPT_MAX
+  return silent
+    .filter(([, { createdMs }], index) => index < tooMany || nowMs - createdMs > PRODUCER_IDLE_MS_MAX)
+    .slice(0, PRODUCERS_RETIRED_MAX)
+    .map(([producerId]) => producerId)
+}
+
+/** The states without those retired; undefined where one of them has gone on since. */
+export function retireProducers(
+  states: ReadonlyMap<bigint, ProducerState>,
+  retired: ReadonlyMap<bigint, ProducerState>,
+): ReadonlyMap<bigint, ProducerState> | undefined {
+  if (retired.size === 0) return states
+  const left = new Map(states)
+  for (const [producerId, { epoch, lastSequence }] of retired) {
+    const state = left.get(producerId)
+    if (state?.epoch !== epoch || state.lastSequence !== lastSequence) return undefined
+    left.delete(producerId)
+  }
+  return left
+}
+
+/** The number after a sequence number. */
+function after(sequence: number): number {
+  return (sequence + 1) % SEQUENCES
+}
+
+/** Epoch and number as one number, in which a higher epoch is always the larger: what a table can compare. */
+export function packState({ epoch, lastSequence }: ProducerState): number {
+  return epoch * SEQUENCES + lastSequence
+}
+
+export function unpackState(packed: number): ProducerState {
+  return { epoch: Math.floor(packed / SEQUENCES), lastSequence: packed % SEQUENCES }
+}
+
+/**
+ * The condition of a step, for a table: a producer that is known must stand at one of `equal`, or below `below`.
+ */
+export function conditionOf({ epoch, first }: SequenceStep): { equal: number; below?: number } {
+  const lastSequence = (first - 1 + SEQUENCES) % SEQUENCES
+  const equal = packState({ epoch, lastSequence })
+  return first === 0 ? { equal, below: packState({ epoch, lastSequence: 0 }) } : { equal }
+}
+
+export function encodeRuns(runs: readonly ProducerRun[]): Uint8Array {
+  const writer = new ByteWriter()
+  for (const { producerId, epoch, sequence, records, recordsBefore } of runs) {
+    writer.raw(idBytes(producerId)).number(epoch).number(sequence).number(records).number(recordsBefore)
+  }
+  return writer.finish()
+}
+
+/** @throws RangeError when the bytes are no runs */
+export function decodeRuns(bytes: Uint8Array): ProducerRun[] {
+  const reader = new ByteReader(bytes)
+  const runs: ProducerRun[] = []
+  while (!reader.isAtEnd) {
+    runs.push({
+      producerId: readId(reader),
+      epoch: reader.number(),
+      sequence: reader.number(),
+      records: reader.number(),
+      recordsBefore: reader.number(),
+    })
+  }
+  return runs
+}
+
+export function encodeStates(states: ReadonlyMap<bigint, ProducerState>): Uint8Array {
+  const writer = new ByteWriter()
+  for (const [producerId, state] of states) writer.raw(idBytes(producerId)).number(packState(state))
+  return writer.finish()
+}
+
+/** @throws RangeError when the bytes are no states */
+export function decodeStates(bytes: Uint8Array): Map<bigint, ProducerState> {
+  const reader = new ByteReader(bytes)
+  const states = new Map<bigint, ProducerState>()
+  while (!reader.isAtEnd) states.set(readId(reader), unpackState(reader.number()))
+  return states
+}
+
+export function encodeFlushedProducers(producers: ReadonlyMap<bigint, FlushedProducer>): Uint8Array {
+  const writer = new ByteWriter()
+  for (const [producerId, { epoch, createdMs, runs }] of producers) {
+    writer.raw(idBytes(producerId)).number(epoch).number(createdMs).number(runs.length)
+    for (const { sequence, records, baseOffset } of runs) {
+      writer.number(sequence).number(records).number(baseOffset)
+    }
+  }
+  return writer.finish()
+}
+
+/** @throws RangeError when the bytes are no flushed producers */
+export function decodeFlushedProducers(bytes: Uint8Array): Map<bigint, FlushedProducer> {
+  const reader = new ByteReader(bytes)
+  const producers = new Map<bigint, FlushedProducer>()
+  while (!reader.isAtEnd) {
+    const producerId = readId(reader)
+    const epoch = reader.number()
+    const createdMs = reader.number()
+    const count = reader.number()
+    const runs: FlushedRun[] = []
+    for (let index = 0; index < count; index += 1) {
+      const sequence = reader.number()
+      const records = reader.number()
+      runs.push({ sequence, records, baseOffset: toOffset(reader.number()) })
+    }
+    producers.set(producerId, { epoch, createdMs, runs })
+  }
+  return producers
+}
+
+const ID_BYTES = 8
+
+/** Producer ids are 64 bits wide, signed. */
+function idBytes(producerId: bigint): Uint8Array {
+  const bytes = Buffer.allocUnsafe(ID_BYTES)
+  bytes.writeBigInt64BE(producerId)
+  return bytes
+}
+
+function readId(reader: ByteReader): bigint {
+  const bytes = reader.raw(ID_BYTES)
+  return Buffer.from(bytes.buffer, bytes.byteOffset, ID_BYTES).readBigInt64BE()
+}

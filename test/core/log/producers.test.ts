@@ -1,0 +1,272 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import {
+  ENTRY_PRODUCERS_MAX,
+  PRODUCER_ENTRIES_KEPT,
+  PRODUCER_IDLE_MS_MAX,
+  PRODUCERS_KEPT_MAX,
+} from '../../../src/core/limits.ts'
+import { applyAppend } from '../../../src/core/log/append.ts'
+import type { IndexEntry } from '../../../src/core/log/entry.ts'
+import { applyTrim, makeBlock } from '../../../src/core/log/flush.ts'
+import { EMPTY_HEAD, type Head } from '../../../src/core/log/head.ts'
+import {
+  applySequences,
+  conditionOf,
+  foldProducers,
+  judgeRun,
+  type ProducerRun,
+  type ProducerState,
+  packState,
+  sequenceSteps,
+  unpackState,
+} from '../../../src/core/log/producers.ts'
+import { advance, toOffset } from '../../../src/core/numbers.ts'
+import { exampleObjectEntry } from './arbitraries.ts'
+
+const LAST_SEQUENCE = 2 ** 31 - 1
+
+const run = (sequence: number, overrides: Partial<ProducerRun> = {}): ProducerRun => ({
+  producerId: 7n,
+  epoch: 0,
+  sequence,
+  records: 10,
+  recordsBefore: 0,
+  ...overrides,
+})
+
+let nextNumber = 0
+const entryOf = (...producers: ProducerRun[]): IndexEntry => {
+  nextNumber += 1
+  const records = producers.reduce((sum, each) => sum + each.records, 0) || 1
+  return exampleObjectEntry(nextNumber, { producers, records })
+}
+
+/** A log that took all of these, or the index of the one that it refused. */
+function headWith(entries: readonly IndexEntry[], from = EMPTY_HEAD): Head {
+  return entries.reduce((head, entry) => {
+    const changed = applyAppend(head, entry, head.nextOffset)
+    if (!changed) throw new Error('refused')
+    return changed
+  }, from)
+}
+
+function flushed(head: Head, count: number): Head {
+  const block = makeBlock(head, head.tail.slice(0, count))
+  return applyTrim(head, block, foldProducers(head, block))!
+}
+
+const takes = (head: Head, ...producers: ProducerRun[]) =>
+  applyAppend(head, entryOf(...producers), head.nextOffset) !== undefined
+
+describe('a log', () => {
+  test('takes what follows on what it has of a producer, and nothing else', () => {
+    const head = headWith([entryOf(run(0)), entryOf(run(10))])
+    expect(takes(head, run(20))).toBe(true)
+    for (const sequence of [0, 10, 11, 19, 21, 30])
+      expect([sequence, takes(head, run(sequence))]).toEqual([sequence, false])
+    expect(takes(head, run(0, { producerId: 8n }))).toBe(true)
+  })
+
+  test('takes a producer that it does not know anywhere in its sequence, as Kafka does', () => {
+    expect(takes(EMPTY_HEAD, run(500))).toBe(true)
+  })
+
+  test('takes a higher epoch from 0 on, and then no lower one', () => {
+    const head = headWith([entryOf(run(0)), entryOf(run(0, { epoch: 3 }))])
+    expect(takes(head, run(10, { epoch: 3 }))).toBe(true)
+    expect(takes(head, run(10))).toBe(false)
+    expect(takes(head, run(5, { epoch: 4 }))).toBe(false)
+    expect(judgeRun(head, run(10))).toEqual({ kind: 'fenced', epoch: 3 })
+    expect(judgeRun(head, run(5, { epoch: 4 }))).toEqual({ kind: 'gap', expected: 0 })
+    expect(judgeRun(head, run(0, { epoch: 4 }))).toEqual({ kind: 'next' })
+  })
+
+  test('goes on with 0 after the last number', () => {
+    const head = headWith([entryOf(run(LAST_SEQUENCE - 9))])
+    expect(head.producers.get(7n)).toEqual({ epoch: 0, lastSequence: LAST_SEQUENCE })
+    expect(takes(head, run(0))).toBe(true)
+    const across = headWith([entryOf(run(LAST_SEQUENCE - 4))])
+    expect(across.producers.get(7n)).toEqual({ epoch: 0, lastSequence: 4 })
+    expect(judgeRun(across, run(LAST_SEQUENCE - 20))).toEqual({ kind: 'old' })
+    expect(judgeRun(across, run(6))).toEqual({ kind: 'gap', expected: 5 })
+  })
+
+  test('takes several runs of several producers as one entry, whole or not at all', () => {
+    const head = headWith([
+      entryOf(run(0), run(10, { recordsBefore: 10 }), run(0, { producerId: 8n, recordsBefore: 20 })),
+    ])
+    expect([...head.producers]).toEqual([
+      [7n, { epoch: 0, lastSequence: 19 }],
+      [8n, { epoch: 0, lastSequence: 9 }],
+    ])
+    expect(takes(head, run(20), run(20, { producerId: 8n }))).toBe(false)
+    expect(takes(head, run(20), run(31))).toBe(false)
+    expect(takes(head, run(20), run(10, { producerId: 8n }))).toBe(true)
+  })
+})
+
+describe('a repetition', () => {
+  test('is told where it stands: in the tail, in blocks, after further flushes', () => {
+    let head = headWith([
+      entryOf(run(0)),
+      entryOf(run(0, { producerId: 8n, records: 3 }), run(10, { recordsBefore: 3 })),
+      entryOf(run(20)),
+    ])
+    const check = () => {
+      expect(judgeRun(head, run(0))).toEqual({ kind: 'duplicate', baseOffset: 0 })
+      expect(judgeRun(head, run(0, { producerId: 8n, records: 3 }))).toEqual({
+        kind: 'duplicate',
+        baseOffset: 10,
+      })
+      expect(judgeRun(head, run(10))).toEqual({ kind: 'duplicate', baseOffset: 13 })
+      expect(judgeRun(head, run(20))).toEqual({ kind: 'duplicate', baseOffset: 23 })
+      expect(judgeRun(head, run(30))).toEqual({ kind: 'next' })
+    }
+    check()
+    for (let left = 3; left > 0; left -= 1) {
+      head = flushed(head, 1)
+      expect(head.tail).toHaveLength(left - 1)
+      check()
+    }
+  })
+
+  test('that lies too far back is known to be one, and not where it stands', () => {
+    const entries = Array.from({ length: PRODUCER_ENTRIES_KEPT + 1 }, (_, index) => entryOf(run(index * 10)))
+    const head = flushed(headWith(entries), entries.length)
+    expect(head.flushedProducers.get(7n)?.runs).toHaveLength(PRODUCER_ENTRIES_KEPT)
+    expect(judgeRun(head, run(0))).toEqual({ kind: 'old' })
+    expect(judgeRun(head, run(10))).toEqual({ kind: 'duplicate', baseOffset: 10 })
+  })
+
+  test('with other records than the first time is none', () => {
+    const head = headWith([entryOf(run(0))])
+    expect(judgeRun(head, run(0, { records: 5 }))).toEqual({ kind: 'old' })
+  })
+})
+
+describe('producers that have been silent', () => {
+  const at = (createdMs: number, ...producers: ProducerRun[]) => ({ ...entryOf(...producers), createdMs })
+  const silentFor = (ms: number) => headWith([at(1_000, run(0)), at(1_000 + ms, run(0, { producerId: 8n }))])
+
+  test('are forgotten after a while, when a block leaves', () => {
+    expect([...flushed(silentFor(PRODUCER_IDLE_MS_MAX), 2).producers.keys()]).toEqual([7n, 8n])
+    const head = flushed(silentFor(PRODUCER_IDLE_MS_MAX + 1), 2)
+    expect([...head.producers.keys()]).toEqual([8n])
+    expect([...head.flushedProducers.keys()]).toEqual([8n])
+  })
+
+  test('stay while records of theirs stand in the tail', () => {
+    const lateMs = 1_000 + 2 * PRODUCER_IDLE_MS_MAX
+    const late = at(lateMs, run(10, { producerId: 8n }))
+    // A clock that is behind dates the last one.
+    const head = headWith([late, at(1_000, run(10))], flushed(silentFor(0), 2))
+    expect([...flushed(head, 1).producers.keys()]).toEqual([7n, 8n])
+    const without = headWith([late], flushed(silentFor(0), 2))
+    expect([...flushed(without, 1).producers.keys()]).toEqual([8n])
+  })
+
+  test('keep a cut from being made when one of them goes on meanwhile', () => {
+    const head = silentFor(PRODUCER_IDLE_MS_MAX + 1)
+    const block = makeBlock(head, head.tail)
+    const changes = foldProducers(head, block)
+    expect([...changes.retired.keys()]).toEqual([7n])
+    expect(applyTrim(headWith([entryOf(run(10))], head), block, changes)).toBeUndefined()
+    expect(applyTrim(headWith([entryOf(run(10, { producerId: 8n }))], head), block, changes)).toBeDefined()
+  })
+
+  test('are kept to a number, the longest silent going first', () => {
+    let head = EMPTY_HEAD
+    for (let index = 0; index < PRODUCERS_KEPT_MAX + 40; index += 1) {
+      head = headWith([at(1_000 + index, run(0, { producerId: BigInt(index) }))], head)
+      if (head.tail.length === 8) head = flushed(head, 8)
+    }
+    expect(head.producers.size).toBeLessThanOrEqual(PRODUCERS_KEPT_MAX)
+    expect([...head.producers.keys()].at(-1)).toBe(BigInt(PRODUCERS_KEPT_MAX + 39))
+    expect(head.producers.has(0n)).toBe(false)
+  })
+})
+
+describe('what a table compares', () => {
+  const state: fc.Arbitrary<ProducerState> = fc.record({
+    epoch: fc.nat({ max: 2 ** 15 - 1 }),
+    lastSequence: fc.oneof(fc.constantFrom(0, 1, LAST_SEQUENCE), fc.nat({ max: LAST_SEQUENCE })),
+  })
+
+  test('is one exact number for a state, that grows with the epoch', () => {
+    fc.assert(
+      fc.property(state, state, (one, other) => {
+        expect(unpackState(packState(one))).toEqual(one)
+        expect(Number.isSafeInteger(packState(one))).toBe(true)
+        if (one.epoch < other.epoch) expect(packState(one)).toBeLessThan(packState(other))
+      }),
+    )
+  })
+
+  test('says the same as the decision, for any state and step', () => {
+    const near = (value: number) => fc.integer({ min: value - 2, max: value + 2 })
+    const pairs = state.chain(known =>
+      fc.record({
+        known: fc.constant(known),
+        epoch: near(known.epoch).filter(epoch => epoch >= 0),
+        sequence: fc.oneof(
+          fc.constantFrom(0, 1, LAST_SEQUENCE),
+          near(known.lastSequence).map(value => (value + 2 ** 31) % 2 ** 31),
+        ),
+      }),
+    )
+    fc.assert(
+      fc.property(pairs, ({ known, epoch, sequence }) => {
+        const [step] = sequenceSteps([run(sequence, { epoch })])!
+        const { equal, below } = conditionOf(step!)
+        const packed = packState(known)
+        const isTaken = packed === equal || (below !== undefined && packed < below)
+        expect(isTaken).toBe(applySequences(new Map([[7n, known]]), [run(sequence, { epoch })]) !== undefined)
+      }),
+      { numRuns: 1_000 },
+    )
+  })
+})
+
+test('any sendings and flushes give each run once, in order, and a repetition its first offset', () => {
+  const action = fc.oneof(
+    {
+      weight: 5,
+      arbitrary: fc.record({
+        kind: fc.constant('send' as const),
+        producer: fc.integer({ min: 0, max: ENTRY_PRODUCERS_MAX - 1 }),
+      }),
+    },
+    { weight: 3, arbitrary: fc.record({ kind: fc.constant('repeat' as const), back: fc.nat({ max: 20 }) }) },
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant('flush' as const), count: fc.nat({ max: 6 }) }) },
+  )
+  fc.assert(
+    fc.property(fc.array(action, { maxLength: 80 }), actions => {
+      let head = EMPTY_HEAD
+      const sent: { run: ProducerRun; baseOffset: number }[] = []
+      const next = new Map<bigint, number>()
+      for (const each of actions) {
+        if (each.kind === 'flush') {
+          const count = Math.min(each.count, head.tail.length)
+          if (count > 0) head = flushed(head, count)
+        } else if (each.kind === 'send') {
+          const producerId = BigInt(each.producer)
+          const sequence = next.get(producerId) ?? 0
+          const one = run(sequence, { producerId })
+          const baseOffset = head.nextOffset
+          head = headWith([entryOf(one)], head)
+          sent.push({ run: one, baseOffset })
+          next.set(producerId, sequence + one.records)
+        } else {
+          const repeated = sent[sent.length - 1 - each.back]
+          if (!repeated) continue
+          expect(takes(head, repeated.run)).toBe(false)
+          const verdict = judgeRun(head, repeated.run)
+          if (verdict.kind !== 'old')
+            expect(verdict).toEqual({ kind: 'duplicate', baseOffset: repeated.baseOffset })
+        }
+      }
+      expect(head.nextOffset).toBe(advance(toOffset(0), sent.length * 10))
+    }),
+  )
+})
