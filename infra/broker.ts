@@ -38,9 +38,9 @@ import {
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs'
 import { BlockPublicAccess, Bucket, BucketEncryption, type IBucket } from 'aws-cdk-lib/aws-s3'
 import { Construct } from 'constructs'
-import { FLUSH_DEFAULT_MS } from '../src/core/limits.ts'
+import { FLUSH_DEFAULT_MS, FUNCTION_TIMEOUT_MS } from '../src/core/limits.ts'
 import { checkTopicName } from '../src/core/log/topic-name.ts'
-import { HEAD_KEY, SEGMENT_PREFIX } from '../src/core/storage-layout.ts'
+import { HEAD_KEY, KEY_ATTRIBUTES, SEGMENT_PREFIX } from '../src/core/storage-layout.ts'
 import { acknowledgeWildcard } from './acknowledge.ts'
 import { findBundles } from './bundles.ts'
 import { Monitoring } from './monitoring.ts'
@@ -56,8 +56,6 @@ import {
 import { ADMIN_CALLS, consumeCalls, produceCalls, ROUTES, topicAdminCalls } from './routes.ts'
 import type { Topic } from './topic.ts'
 
-/** The API gives up after 30 s at most; a function that stops before can still say why. */
-const FUNCTION_TIMEOUT = Duration.seconds(28)
 /** Nobody waits for a flush, and one that follows an outage has much to do. */
 const FLUSH_TIMEOUT = Duration.minutes(2)
 /** How often all partitions are looked through for payloads that no event of the stream has moved. */
@@ -121,17 +119,12 @@ export class TidemarkBroker extends Construct {
     this.bucket = this.#makeBucket(props)
     this.table = this.#makeTable()
     const stores = { bucket: this.bucket, table: this.table }
+    const timeout = Duration.millis(FUNCTION_TIMEOUT_MS)
 
     // Processor time comes with memory, and both are paid by the millisecond: where bytes are checked and encoded,
     // more of it costs the same and answers sooner. The others mostly wait for the table.
-    this.produceFunction = this.#makeFunction(
-      'Produce',
-      1024,
-      FUNCTION_TIMEOUT,
-      producePermissions(stores),
-      props,
-    )
-    this.fetchFunction = this.#makeFunction('Fetch', 1024, FUNCTION_TIMEOUT, fetchPermissions(stores), props)
+    this.produceFunction = this.#makeFunction('Produce', 1024, timeout, producePermissions(stores), props)
+    this.fetchFunction = this.#makeFunction('Fetch', 1024, timeout, fetchPermissions(stores), props)
     this.flushFunction = this.#makeFunction(
       'Flush',
       512,
@@ -139,7 +132,7 @@ export class TidemarkBroker extends Construct {
       [...flushPermissions(stores), ...streamPermissions(stores)],
       props,
     )
-    this.adminFunction = this.#makeFunction('Admin', 512, FUNCTION_TIMEOUT, adminPermissions(stores), props)
+    this.adminFunction = this.#makeFunction('Admin', 512, timeout, adminPermissions(stores), props)
     this.#acknowledgeWildcards(stores)
 
     this.#flushOnChanges(props.flushWindow ?? Duration.millis(FLUSH_DEFAULT_MS))
@@ -212,8 +205,8 @@ export class TidemarkBroker extends Construct {
 
   #makeTable(): Table {
     return new Table(this, 'Table', {
-      partitionKey: { name: 'pk', type: AttributeType.STRING },
-      sortKey: { name: 'sk', type: AttributeType.STRING },
+      partitionKey: { name: KEY_ATTRIBUTES.partition, type: AttributeType.STRING },
+      sortKey: { name: KEY_ATTRIBUTES.sort, type: AttributeType.STRING },
       billingMode: BillingMode.PAY_PER_REQUEST,
       encryption: TableEncryption.DEFAULT,
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
@@ -298,7 +291,7 @@ export class TidemarkBroker extends Construct {
       filters: [
         FilterCriteria.filter({
           eventName: FilterRule.isEqual('MODIFY'),
-          dynamodb: { Keys: { sk: { S: FilterRule.isEqual(HEAD_KEY) } } },
+          dynamodb: { Keys: { [KEY_ATTRIBUTES.sort]: { S: FilterRule.isEqual(HEAD_KEY) } } },
         }),
       ],
       bisectBatchOnError: true,

@@ -6,6 +6,8 @@ import {
   Dashboard,
   GraphWidget,
   type IMetric,
+  Metric,
+  type MetricOptions,
   TreatMissingData,
 } from 'aws-cdk-lib/aws-cloudwatch'
 import { Operation, type Table } from 'aws-cdk-lib/aws-dynamodb'
@@ -31,15 +33,18 @@ export class Monitoring extends Construct {
     super(scope, id)
     const alarms: Alarm[] = []
     for (const [name, each] of Object.entries(functions)) {
-      const title = name[0]!.toUpperCase() + name.slice(1)
       alarms.push(
         this.#alarmAtFirst(
-          `${title}Errors`,
+          `${titleOf(name)}Errors`,
           each.metricErrors({ period: PERIOD }),
           `The ${name} function crashed or timed out. What a client did wrong does not count as an error.`,
         ),
+      )
+      // Nobody but a person waits for the admin function, who sees it.
+      if (name === 'admin') continue
+      alarms.push(
         this.#alarmAtFirst(
-          `${title}Throttles`,
+          `${titleOf(name)}Throttles`,
           each.metricThrottles({ period: PERIOD }),
           `The account has no concurrency left for the ${name} function: ask for a higher quota.`,
         ),
@@ -62,6 +67,11 @@ export class Monitoring extends Construct {
         'ApiServerErrors',
         api.metricServerError({ period: PERIOD, statistic: 'Sum' }),
         'The API answered a request with a 5xx status.',
+      ),
+      this.#alarmAtFirst(
+        'FlushFailures',
+        functionMetric('flush', 'FlushFailures', { period: PERIOD }),
+        'A partition cannot be flushed: its payloads stay in the table. The log of the flush function says why.',
       ),
     )
     this.alarms = alarms
@@ -108,6 +118,11 @@ export class Monitoring extends Construct {
               period: PERIOD,
             }),
           ]),
+          graph('Records and flushes, of all brokers here', [
+            functionMetric('produce', 'ProducedRecords'),
+            functionMetric('flush', 'FlushedPartitions'),
+            functionMetric('flush', 'FlushFailures'),
+          ]),
         ],
       ],
     })
@@ -124,6 +139,21 @@ export class Monitoring extends Construct {
       treatMissingData: TreatMissingData.NOT_BREACHING,
     })
   }
+}
+
+/** What a function publishes itself. It does not know whose it is, so all brokers of an account and region add up. */
+function functionMetric(service: string, metricName: string, options: MetricOptions = {}): Metric {
+  return new Metric({
+    namespace: 'Tidemark',
+    metricName,
+    dimensionsMap: { service },
+    statistic: 'Sum',
+    ...options,
+  })
+}
+
+function titleOf(name: string): string {
+  return name[0]!.toUpperCase() + name.slice(1)
 }
 
 function graph(title: string, left: IMetric[]): GraphWidget {
