@@ -9,7 +9,7 @@ export function asTidemarkError(error: unknown, written: Written = 'no'): unknow
   if (error instanceof StoreFailed) {
     return new TidemarkError(
       'KAFKA_STORAGE_ERROR',
-      `The store takes no more writes: ${error.message}.`,
+      `The store cannot do this: ${error.message}.`,
       written,
       {
         cause: error,
