@@ -54,6 +54,8 @@ async function openAwsStore({ table, bucket, region, endpoint }: AwsStoreAddress
   return openAws({
     table,
     bucket,
+    // The deployed functions see to that. So a command that only reads needs no permission to write.
+    flushes: 'elsewhere',
     ...(region === null ? {} : { region }),
     ...(endpoint === null ? {} : { endpoint }),
   })

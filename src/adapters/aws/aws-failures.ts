@@ -149,7 +149,7 @@ function adviceFor(error: AwsError, { action, resource }: AwsCall): string | und
   if (NO_SUCH_RESOURCE.includes(name)) return `there is no ${bare(resource)} in this account and region`
   if (WRONG_REGION.includes(name)) return `${resource} is in another region: set AWS_REGION to that one`
   if (name.startsWith('KMS')) return `the key that encrypts ${resource} cannot be used`
-  if (/region is missing/i.test(error.message)) return 'no region is known: set AWS_REGION'
+  if (/region (is missing|not accepted)/i.test(error.message)) return 'no region is known: set AWS_REGION'
   if (name === 'ValidationException') {
     return `${resource} refused ${action} as invalid: are its keys "pk" and "sk", both strings?`
   }
