@@ -75,6 +75,8 @@ export const HEAD_ATTRIBUTES = {
   tail: 'tail',
   flushedBytes: 'flushedBytes',
   flushedMaxTimestampMs: 'flushedMaxMs',
+  producers: 'producers',
+  flushedProducers: 'flushedProducers',
 } as const
 
 /** A block's attribute in a DynamoDB table. */

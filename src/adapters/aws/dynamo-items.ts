@@ -3,6 +3,12 @@ import { type Block, decodeBlock, encodeBlock } from '../../core/log/block.ts'
 import { decodeEntry, encodeEntry, type IndexEntry } from '../../core/log/entry.ts'
 import type { Head } from '../../core/log/head.ts'
 import type { PartitionId } from '../../core/log/partition-id.ts'
+import {
+  decodeFlushedProducers,
+  encodeFlushedProducers,
+  packState,
+  unpackState,
+} from '../../core/log/producers.ts'
 import { type Offset, toOffset } from '../../core/numbers.ts'
 import {
   BLOCK_ATTRIBUTES,
@@ -37,6 +43,11 @@ export function encodeHeadItem(partition: PartitionId, head: Head): Item {
     [HEAD_ATTRIBUTES.flushedBytes]: number(head.flushed.bytes),
     [HEAD_ATTRIBUTES.flushedMaxTimestampMs]: number(head.flushed.maxTimestampMs),
     [HEAD_ATTRIBUTES.tail]: entryList(head.tail),
+    // Always there, if empty: an update can only set a member of a map that stands.
+    [HEAD_ATTRIBUTES.producers]: { M: encodeStates(head.producers) },
+    ...(head.flushedProducers.size > 0 && {
+      [HEAD_ATTRIBUTES.flushedProducers]: { B: encodeFlushedProducers(head.flushedProducers) },
+    }),
   }
 }
 
@@ -45,7 +56,10 @@ export function decodeHeadItem(item: Item): Head {
   const version = readNumber(item, HEAD_ATTRIBUTES.version)
   if (version !== HEAD_VERSION) throw new RangeError(`a head of version ${version} is not known`)
   const tail = item[HEAD_ATTRIBUTES.tail]?.L
+  const producers = item[HEAD_ATTRIBUTES.producers]?.M
   if (!tail) throw missing(HEAD_ATTRIBUTES.tail)
+  if (!producers) throw missing(HEAD_ATTRIBUTES.producers)
+  const flushedProducers = item[HEAD_ATTRIBUTES.flushedProducers]?.B
   return {
     startOffset: toOffset(readNumber(item, HEAD_ATTRIBUTES.startOffset)),
     tailOffset: toOffset(readNumber(item, HEAD_ATTRIBUTES.tailOffset)),
@@ -58,7 +72,27 @@ export function decodeHeadItem(item: Item): Head {
       bytes: readNumber(item, HEAD_ATTRIBUTES.flushedBytes),
       maxTimestampMs: readNumber(item, HEAD_ATTRIBUTES.flushedMaxTimestampMs),
     },
+    producers: decodeStates(producers),
+    flushedProducers: flushedProducers ? decodeFlushedProducers(flushedProducers) : new Map(),
   }
+}
+
+/** A producer's name in the map of producers. */
+export function producerName(producerId: bigint): string {
+  return String(producerId)
+}
+
+function encodeStates(states: Head['producers']): Item {
+  const members = [...states].map(([producerId, state]) => [
+    producerName(producerId),
+    number(packState(state)),
+  ])
+  return Object.fromEntries(members)
+}
+
+function decodeStates(members: Item): Head['producers'] {
+  const names = Object.keys(members)
+  return new Map(names.map(name => [BigInt(name), unpackState(readNumber(members, name))]))
 }
 
 /** One binary value an entry: `contains` compares it as a whole. */
@@ -70,7 +104,7 @@ export function entryList(entries: readonly IndexEntry[]): AttributeValue {
   return { L: entries.map(entryValue) }
 }
 
-export function blockItemKey(partition: PartitionId, baseOffset: Offset): Item {
+function blockItemKey(partition: PartitionId, baseOffset: Offset): Item {
   return itemKey(logKey(partition), blockKey(baseOffset))
 }
 

@@ -3,6 +3,7 @@ import type { Block } from '../../core/log/block.ts'
 import type { IndexEntry } from '../../core/log/entry.ts'
 import { EMPTY_HEAD, type Head } from '../../core/log/head.ts'
 import { type PartitionId, partitionKey } from '../../core/log/partition-id.ts'
+import { type ProducerChanges, sequenceSteps } from '../../core/log/producers.ts'
 import { type Offset, toOffset } from '../../core/numbers.ts'
 import {
   blockKey,
@@ -49,7 +50,9 @@ export class DynamoLogIndex implements LogIndex {
   }
 
   async append(partition: PartitionId, entry: IndexEntry, seen: Offset): Promise<AppendOutcome> {
-    const { held, item } = await this.#table.update(headItemKey(partition), appendUpdate(entry, seen))
+    const steps = sequenceSteps(entry.producers)
+    if (!steps) return await this.#refuse(partition)
+    const { held, item } = await this.#table.update(headItemKey(partition), appendUpdate(entry, seen, steps))
     if (!item) return { kind: 'missing' }
     return { kind: held ? 'appended' : 'refused', head: decodeHeadItem(item) }
   }
@@ -59,8 +62,8 @@ export class DynamoLogIndex implements LogIndex {
     return held ? block : decodeBlockItem(standing(item))
   }
 
-  async trimTail(partition: PartitionId, block: Block): Promise<Head | undefined> {
-    const trimmed = await this.#table.update(headItemKey(partition), trimUpdate(block))
+  async trimTail(partition: PartitionId, block: Block, changes: ProducerChanges): Promise<Head | undefined> {
+    const trimmed = await this.#table.update(headItemKey(partition), trimUpdate(block, changes))
     return trimmed.held ? headOf(trimmed) : undefined
   }
 
@@ -107,6 +110,12 @@ export class DynamoLogIndex implements LogIndex {
       }
       startKey = lastKey && pastLog(lastKey)
     } while (startKey)
+  }
+
+  /** For an entry whose producers leave gaps within it: no head can take it. */
+  async #refuse(partition: PartitionId): Promise<AppendOutcome> {
+    const head = await this.readHead(partition)
+    return head ? { kind: 'refused', head } : { kind: 'missing' }
   }
 
   /** The item of the last block at or below an offset. */

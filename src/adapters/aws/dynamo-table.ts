@@ -21,10 +21,12 @@ export interface Condition {
   readonly values?: Record<string, AttributeValue>
 }
 
-/** What an update does, and on which condition; the values are those of both. */
+/** What an update does, and on which condition; names and values are those of both. */
 export interface Update {
   readonly expression: string
   readonly condition: string
+  /** Of map members that no expression can spell out. */
+  readonly names: Record<string, string>
   readonly values: Record<string, AttributeValue>
 }
 
@@ -45,6 +47,13 @@ export interface Selection {
   readonly attribute?: string
 }
 
+export interface DynamoTableSettings {
+  /** How long a conditional write waits for its answer. */
+  readonly writeTimeoutMs?: number
+  /** How long any other request may take, all tries together. */
+  readonly readTimeoutMs?: number
+}
+
 /**
  * One DynamoDB table. Every read is strongly consistent: the protocol reads to find out what earlier writes, of
  * whichever process, have become. All methods throw NotApplied and StoreFailed, those that write OutcomeUnknown too.
@@ -52,15 +61,21 @@ export interface Selection {
 export class DynamoTable {
   readonly #clients: TableClients
   readonly #name: string
+  readonly #settings: Required<DynamoTableSettings>
 
-  constructor(clients: TableClients, name: string) {
+  constructor(clients: TableClients, name: string, settings: DynamoTableSettings = {}) {
     this.#clients = clients
     this.#name = name
+    this.#settings = {
+      writeTimeoutMs: TABLE_WRITE_TIMEOUT_MS,
+      readTimeoutMs: TABLE_READ_TIMEOUT_MS,
+      ...settings,
+    }
   }
 
   async get(key: Item): Promise<Item | undefined> {
     const command = new GetItemCommand({ TableName: this.#name, Key: key, ConsistentRead: true })
-    const send = () => this.#clients.repeating.send(command, readOptions())
+    const send = () => this.#clients.repeating.send(command, this.#within('readTimeoutMs'))
     return (await this.#attempt('GetItem', 'read', send)).Item
   }
 
@@ -71,18 +86,20 @@ export class DynamoTable {
       Key: key,
       UpdateExpression: update.expression,
       ConditionExpression: update.condition,
+      // DynamoDB refuses an empty map of names.
+      ...(Object.keys(update.names).length > 0 && { ExpressionAttributeNames: update.names }),
       ExpressionAttributeValues: update.values,
       ReturnValues: 'ALL_NEW',
       ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
     })
-    const send = () => this.#clients.once.send(command, writeOptions())
+    const send = () => this.#clients.once.send(command, this.#within('writeTimeoutMs'))
     return await this.#check('UpdateItem', async () => (await send()).Attributes)
   }
 
   async put(item: Item, condition: Condition): Promise<Checked> {
     const command = new PutItemCommand({ TableName: this.#name, Item: item, ...asInput(condition) })
     return await this.#check('PutItem', async () => {
-      await this.#clients.once.send(command, writeOptions())
+      await this.#clients.once.send(command, this.#within('writeTimeoutMs'))
       return item
     })
   }
@@ -95,7 +112,7 @@ export class DynamoTable {
       ...(condition && asInput(condition)),
     })
     const { held } = await this.#check('DeleteItem', async () => {
-      await this.#clients.once.send(command, writeOptions())
+      await this.#clients.once.send(command, this.#within('writeTimeoutMs'))
       return undefined
     })
     return held
@@ -116,7 +133,7 @@ export class DynamoTable {
         ...(Number.isFinite(left) && { Limit: left }),
         ...(selection.attribute && { ProjectionExpression: selection.attribute }),
       })
-      const send = () => this.#clients.repeating.send(command, readOptions())
+      const send = () => this.#clients.repeating.send(command, this.#within('readTimeoutMs'))
       const { Items = [], LastEvaluatedKey } = await this.#attempt('Query', 'read', send)
       yield* Items
       left -= Items.length
@@ -137,7 +154,7 @@ export class DynamoTable {
       ExclusiveStartKey: startKey,
       Limit: limit,
     })
-    const send = () => this.#clients.repeating.send(command, readOptions())
+    const send = () => this.#clients.repeating.send(command, this.#within('readTimeoutMs'))
     const { Items = [], LastEvaluatedKey } = await this.#attempt('Scan', 'read', send)
     return { keys: Items, lastKey: LastEvaluatedKey }
   }
@@ -154,7 +171,7 @@ export class DynamoTable {
   async #removeSome(keys: readonly Item[]): Promise<Item[]> {
     const requests = keys.map(Key => ({ DeleteRequest: { Key } }))
     const command = new BatchWriteItemCommand({ RequestItems: { [this.#name]: requests } })
-    const send = () => this.#clients.repeating.send(command, readOptions())
+    const send = () => this.#clients.repeating.send(command, this.#within('readTimeoutMs'))
     const { UnprocessedItems } = await this.#attempt('BatchWriteItem', 'write', send)
     const left = (UnprocessedItems?.[this.#name] ?? []).flatMap(({ DeleteRequest }) =>
       DeleteRequest?.Key ? [DeleteRequest.Key] : [],
@@ -173,6 +190,11 @@ export class DynamoTable {
         throw error
       }
     })
+  }
+
+  /** The SDK's own time-outs begin when a socket is free; these begin now. */
+  #within(timeout: keyof DynamoTableSettings) {
+    return { abortSignal: AbortSignal.timeout(this.#settings[timeout]) }
   }
 
   async #attempt<Answer>(
@@ -198,13 +220,4 @@ function asInput({ expression, values }: Condition) {
     ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
     ...(values && { ExpressionAttributeValues: values }),
   } as const
-}
-
-/** The SDK's own time-outs begin when a socket is free; these begin now. */
-function writeOptions() {
-  return { abortSignal: AbortSignal.timeout(TABLE_WRITE_TIMEOUT_MS) }
-}
-
-function readOptions() {
-  return { abortSignal: AbortSignal.timeout(TABLE_READ_TIMEOUT_MS) }
 }

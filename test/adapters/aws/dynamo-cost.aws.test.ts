@@ -1,0 +1,355 @@
+import { type AttributeValue, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { makeTableClients, type TableClients } from '../../../src/adapters/aws/clients.ts'
+import { headItemKey } from '../../../src/adapters/aws/dynamo-items.ts'
+import { DynamoLogIndex } from '../../../src/adapters/aws/dynamo-log-index.ts'
+import { DynamoTable } from '../../../src/adapters/aws/dynamo-table.ts'
+import { DynamoTopicStore } from '../../../src/adapters/aws/dynamo-topic-store.ts'
+import { countTableWrites, UsageMeter } from '../../../src/adapters/aws/usage-meter.ts'
+import {
+  BLOCK_ENTRIES_MAX,
+  INLINE_BYTES_MAX,
+  PRODUCERS_RETIRED_MAX,
+  TABLE_ITEM_BYTES_MAX,
+  TAIL_ENTRIES_SOFT_MAX,
+} from '../../../src/core/limits.ts'
+import type { Block } from '../../../src/core/log/block.ts'
+import type { IndexEntry } from '../../../src/core/log/entry.ts'
+import { makeBlock } from '../../../src/core/log/flush.ts'
+import type { Head } from '../../../src/core/log/head.ts'
+import type { PartitionId } from '../../../src/core/log/partition-id.ts'
+import { foldProducers } from '../../../src/core/log/producers.ts'
+import { toOffset } from '../../../src/core/numbers.ts'
+import { NotApplied } from '../../../src/ports/outcome.ts'
+import { describeDynamoDbLocal, dynamoDbLocalEndpoint } from '../../aws/endpoints.ts'
+import { createTestTable } from '../../aws/tables.ts'
+import { freshId, freshPartition, inlineEntry, looseBlock, objectEntry } from '../../conformance/samples.ts'
+
+const KiB = 1024
+const ZERO = toOffset(0)
+
+/** DynamoDB's own rules for the size of an item, in bytes. */
+function itemBytes(item: Record<string, AttributeValue>): number {
+  const parts = Object.entries(item).map(([name, value]) => Buffer.byteLength(name) + valueBytes(value))
+  return parts.reduce((sum, bytes) => sum + bytes, 0)
+}
+
+function valueBytes({ S, N, B, L, M }: AttributeValue): number {
+  if (S !== undefined) return Buffer.byteLength(S)
+  if (B !== undefined) return B.length
+  // Two digits a byte, and one byte more; another one for a sign.
+  if (N !== undefined) return Math.ceil(N.replace(/^-|0+$/g, '').length / 2) + 1 + Number(N.startsWith('-'))
+  if (L !== undefined) return L.reduce((sum, value) => sum + valueBytes(value) + 1, 3)
+  if (M !== undefined) return itemBytes(M) + Object.keys(M).length + 3
+  throw new Error('a value of this type is not used')
+}
+
+describeDynamoDbLocal('what the index asks of DynamoDB:', () => {
+  const meter = new UsageMeter()
+  let clients: TableClients
+  let index: DynamoLogIndex
+  let topics: DynamoTopicStore
+  let table: Awaited<ReturnType<typeof createTestTable>>
+
+  beforeAll(async () => {
+    const endpoint = dynamoDbLocalEndpoint()
+    table = await createTestTable(endpoint)
+    clients = makeTableClients({ endpoint, meter })
+    const dynamo = new DynamoTable(clients, table.table)
+    index = new DynamoLogIndex(dynamo)
+    topics = new DynamoTopicStore(dynamo)
+  })
+  afterAll(async () => {
+    clients.close()
+    await table.remove()
+  })
+  beforeEach(() => meter.reset())
+
+  async function madePartition(): Promise<PartitionId> {
+    const partition = freshPartition()
+    await index.createHead(partition)
+    meter.reset()
+    return partition
+  }
+
+  async function appended(partition: PartitionId, entry: IndexEntry): Promise<Head> {
+    const outcome = await index.append(partition, entry, ZERO)
+    if (outcome.kind !== 'appended') throw new Error(`the append was ${outcome.kind}`)
+    return outcome.head
+  }
+
+  async function storedItem(partition: PartitionId): Promise<Record<string, AttributeValue>> {
+    const Key = headItemKey(partition)
+    const command = new GetItemCommand({ TableName: table.table, Key, ConsistentRead: true })
+    return (await clients.once.send(command)).Item!
+  }
+
+  /** How many requests there were, by operation. */
+  function requests(): Record<string, number> {
+    return Object.fromEntries(
+      Object.entries(meter.usage()).map(([name, { requests: count }]) => [name, count]),
+    )
+  }
+
+  /** A block of about so many bytes: an entry carries a place in its run for every few of them. */
+  function largeBlock(baseOffset: number, bytes: number): Block {
+    const marks = Array.from({ length: Math.floor(bytes / 5) }, (_, mark) => ({
+      records: mark + 1,
+      bytes: (mark + 1) * 2 ** 22,
+    }))
+    const block = looseBlock(baseOffset, 10)
+    return { ...block, entries: [{ ...block.entries[0]!, marks }] }
+  }
+
+  async function putLargeBlocks(partition: PartitionId, count: number, bytes: number): Promise<void> {
+    for (let number = 0; number < count; number += 1) {
+      await index.putBlock(partition, largeBlock(number * 10, bytes))
+    }
+  }
+
+  test('one inline append is one UpdateItem of one unit, and nothing else', async () => {
+    const partition = await madePartition()
+    await appended(partition, inlineEntry(1))
+    expect(requests()).toEqual({ UpdateItem: 1 })
+    expect(meter.usage().UpdateItem).toMatchObject({ writeUnits: 1, readUnits: 0 })
+    expect(countTableWrites(meter.usage())).toBe(1)
+  })
+
+  test('an inline append pays for each started KB of the head', async () => {
+    const partition = await madePartition()
+    const payload = new Uint8Array(INLINE_BYTES_MAX)
+    await appended(partition, inlineEntry(1, { bytes: payload.length, place: { kind: 'inline', payload } }))
+    expect(meter.usage().UpdateItem).toMatchObject({ requests: 1, writeUnits: 5 })
+  })
+
+  test('a head with the entries of a whole tail, all in objects, is at most 1 KB: one unit', async () => {
+    const topicId = freshPartition().topicId
+    const partition = { topicId, partition: 9_999 }
+    await index.createHead(partition)
+    await clients.once.send(
+      new PutItemCommand({
+        TableName: table.table,
+        Item: {
+          ...(await storedItem(partition)),
+          // A log that has come far: twelve digits.
+          ...Object.fromEntries(
+            ['startOffset', 'tailOffset', 'nextOffset', 'flushedBytes'].map(name => [
+              name,
+              { N: '987654321987' },
+            ]),
+          ),
+          flushedMaxMs: { N: '1763769600123' },
+        },
+      }),
+    )
+    const seen = toOffset(987_654_321_987)
+    for (let number = 0; number < TAIL_ENTRIES_SOFT_MAX; number += 1) {
+      meter.reset()
+      const entry = objectEntry(12_345, {
+        bytes: 1_234_567,
+        maxTimestampMs: 1_763_769_600_123,
+        createdMs: 1_763_769_600_123,
+      })
+      expect(await index.append(partition, entry, seen)).toMatchObject({ kind: 'appended' })
+    }
+    const bytes = itemBytes(await storedItem(partition))
+    console.log(`a head with ${TAIL_ENTRIES_SOFT_MAX} object entries has ${bytes} bytes`)
+    expect(bytes).toBeLessThanOrEqual(KiB)
+    expect(meter.usage().UpdateItem).toMatchObject({ requests: 1, writeUnits: 1 })
+  })
+
+  test('the units are those of the size by the rules, as the head grows', async () => {
+    const partition = await madePartition()
+    for (let number = 0; number < 60; number += 1) {
+      meter.reset()
+      await appended(partition, objectEntry(number + 1))
+      const bytes = itemBytes(await storedItem(partition))
+      // DynamoDB Local rounds numbers a little differently, so not just at a step.
+      if (bytes % KiB < 16 || bytes % KiB > KiB - 16) continue
+      expect(meter.usage().UpdateItem?.writeUnits).toBe(Math.ceil(bytes / KiB))
+    }
+  })
+
+  test('sixteen writers make 800 commits in 800 writes, without a hole', async () => {
+    const partition = await madePartition()
+    const bases = new Map<number, number>()
+    await Promise.all(
+      Array.from({ length: 16 }, async (_, writer) => {
+        for (let commit = 0; commit < 50; commit += 1) {
+          const entry = objectEntry(writer + 1)
+          const head = await appended(partition, entry)
+          bases.set(head.nextOffset - entry.records, entry.records)
+        }
+      }),
+    )
+    console.log(`DynamoDB writes per commit: ${countTableWrites(meter.usage()) / 800}`)
+    expect(requests()).toEqual({ UpdateItem: 800 })
+    let next = 0
+    for (const [base, records] of [...bases].sort(([one], [other]) => one - other)) {
+      expect(base).toBe(next)
+      next = base + records
+    }
+    expect(bases.size).toBe(800)
+    expect(await index.readHead(partition)).toMatchObject({ nextOffset: next })
+  })
+
+  test('a look at the tail is one GetItem, strongly consistent', async () => {
+    const partition = await madePartition()
+    await appended(partition, inlineEntry(1))
+    meter.reset()
+    await index.readHead(partition)
+    expect(requests()).toEqual({ GetItem: 1 })
+    expect(meter.usage().GetItem?.readUnits).toBe(1)
+  })
+
+  test('a look at one block is one Query', async () => {
+    const partition = await madePartition()
+    for (const offset of [0, 10, 20]) await index.putBlock(partition, looseBlock(offset, 10))
+    expect(requests()).toEqual({ PutItem: 3 })
+    meter.reset()
+    expect(await index.readBlocks(partition, toOffset(15), 1)).toMatchObject([{ baseOffset: 10 }])
+    expect(requests()).toEqual({ Query: 1 })
+    expect(meter.usage().Query?.readUnits).toBe(1)
+  })
+
+  test('a topic is read with one GetItem', async () => {
+    await topics.get('tides')
+    expect(requests()).toEqual({ GetItem: 1 })
+  })
+
+  test('blocks are read, and removed, across pages of 1 MB', async () => {
+    const partition = await madePartition()
+    await putLargeBlocks(partition, 100, 30 * KiB)
+    meter.reset()
+    const offsets = Array.from({ length: 100 }, (_, number) => number * 10)
+    const blocks = await index.readBlocks(partition, ZERO, 1_000)
+    expect(blocks.map(({ baseOffset }) => baseOffset)).toEqual(offsets)
+    expect(requests().Query).toBeGreaterThanOrEqual(4)
+    const some = await index.readBlocks(partition, toOffset(205), 70)
+    expect(some.map(({ baseOffset }) => baseOffset)).toEqual(offsets.slice(20, 90))
+    await index.removeBlocksBelow(partition, toOffset(905))
+    expect((await index.readBlocks(partition, ZERO, 1_000)).map(({ baseOffset }) => baseOffset)).toEqual(
+      offsets.slice(90),
+    )
+    await putLargeBlocks(partition, 90, 30 * KiB)
+    await index.removePartition(partition)
+    expect(await index.readBlocks(partition, ZERO, 1_000)).toEqual([])
+  })
+
+  test('a scan for partitions jumps over what a log holds, and misses none', async () => {
+    const withHead = await madePartition()
+    const withoutHead = freshPartition()
+    for (const partition of [withHead, withoutHead]) {
+      for (let number = 0; number < 250; number += 1) {
+        await index.putBlock(partition, looseBlock(number, 1))
+      }
+    }
+    const others = Array.from({ length: 5 }, () => freshPartition())
+    for (const partition of others) await index.createHead(partition)
+    meter.reset()
+    const found: string[] = []
+    for await (const { topicId } of index.partitions()) found.push(topicId)
+    for (const { topicId } of [withHead, withoutHead, ...others]) {
+      expect(found.filter(id => id === topicId)).toHaveLength(1)
+    }
+    const read = Object.values(meter.usage()).reduce((sum, { readUnits }) => sum + readUnits, 0)
+    expect(Object.keys(requests())).toEqual(['Scan'])
+    // All 500 blocks would be some 55 KB: 14 units without the two that were jumped over.
+    expect(read).toBeGreaterThan(0)
+    expect(requests().Scan).toBeLessThanOrEqual(6)
+    await index.removePartition(withHead)
+    await index.removePartition(withoutHead)
+  })
+
+  test('a head that would become too large takes no more until a flush has made room', async () => {
+    const partition = await madePartition()
+    const payload = new Uint8Array(32 * KiB)
+    const largeEntry = () => inlineEntry(1, { bytes: payload.length, place: { kind: 'inline', payload } })
+    for (let number = 0; number < 12; number += 1) await appended(partition, largeEntry())
+    const refused = largeEntry()
+    await expect(index.append(partition, refused, ZERO)).rejects.toBeInstanceOf(NotApplied)
+    const head = (await index.readHead(partition))!
+    expect(head.nextOffset).toBe(12)
+    expect(itemBytes(await storedItem(partition))).toBeLessThan(TABLE_ITEM_BYTES_MAX)
+    const block = makeBlock(
+      head,
+      head.tail.slice(0, 6).map(({ id }) => objectEntry(1, { id })),
+    )
+    await index.putBlock(partition, block)
+    await index.trimTail(partition, block, foldProducers(head, block))
+    expect(await index.append(partition, refused, toOffset(6))).toMatchObject({ kind: 'appended' })
+  })
+
+  test('a block of the most entries leaves the tail in one update, with the most producers forgotten', async () => {
+    const partition = await madePartition()
+    for (let number = 0; number < BLOCK_ENTRIES_MAX; number += 1) {
+      const producers =
+        number < PRODUCERS_RETIRED_MAX
+          ? [{ producerId: 2n ** 62n + BigInt(number), epoch: 1, sequence: 0, records: 1, recordsBefore: 0 }]
+          : []
+      await appended(partition, objectEntry(1, { producers }))
+    }
+    const kept = await appended(partition, objectEntry(7))
+    expect(kept.producers.size).toBe(PRODUCERS_RETIRED_MAX)
+    const block = makeBlock(kept, kept.tail.slice(0, BLOCK_ENTRIES_MAX))
+    await index.putBlock(partition, block)
+    meter.reset()
+    const changes = {
+      flushedProducers: foldProducers(kept, block).flushedProducers,
+      retired: kept.producers,
+    }
+    const trimmed = await index.trimTail(partition, block, changes)
+    expect(requests()).toEqual({ UpdateItem: 1 })
+    expect(trimmed).toMatchObject({ tailOffset: BLOCK_ENTRIES_MAX, nextOffset: BLOCK_ENTRIES_MAX + 7 })
+    expect(trimmed?.tail.map(({ id }) => id)).toEqual([kept.tail.at(-1)!.id])
+    expect(trimmed?.producers).toEqual(new Map())
+    expect(trimmed?.flushedProducers).toEqual(changes.flushedProducers)
+    expect(await index.readHead(partition)).toEqual(trimmed)
+    expect(await index.readBlocks(partition, ZERO, 10)).toEqual([block])
+  })
+
+  test('an entry of many idempotent producers is one UpdateItem as well', async () => {
+    const partition = await madePartition()
+    const entryFrom = (sequence: number) =>
+      objectEntry(16, {
+        producers: Array.from({ length: 16 }, (_, number) => ({
+          producerId: 2n ** 62n + BigInt(number),
+          epoch: 3,
+          sequence,
+          records: 1,
+          recordsBefore: number,
+        })),
+      })
+    await appended(partition, entryFrom(0))
+    await appended(partition, entryFrom(1))
+    expect(await index.append(partition, entryFrom(1), ZERO)).toMatchObject({ kind: 'refused' })
+    expect(await index.append(partition, entryFrom(3), ZERO)).toMatchObject({ kind: 'refused' })
+    await appended(partition, entryFrom(2))
+    expect(requests()).toEqual({ UpdateItem: 5 })
+  })
+
+  test('an append by an older Tidemark leaves a head of a later version as it is', async () => {
+    const partition = await madePartition()
+    const item = { ...(await storedItem(partition)), v: { N: '99' } }
+    await clients.once.send(new PutItemCommand({ TableName: table.table, Item: item }))
+    await expect(index.append(partition, objectEntry(1), ZERO)).rejects.toThrow('version 99 is not known')
+    await expect(index.moveStart(partition, ZERO)).rejects.toThrow('version 99 is not known')
+    await expect(index.readHead(partition)).rejects.toThrow('version 99 is not known')
+    expect(await storedItem(partition)).toEqual(item)
+  })
+
+  test('another run of a topic store lists across pages of 1 MB', async () => {
+    const configs = { 'retention.ms': 'x'.repeat(60 * KiB) }
+    const prefix = freshId()
+    const names = Array.from({ length: 40 }, (_, number) => `${prefix}-${String(number).padStart(2, '0')}`)
+    for (const name of names) {
+      const item = { name, topicId: freshId(), partitions: 1, configs, createdMs: 0, version: freshId() }
+      await topics.put({ ...item, state: 'live' }, undefined)
+    }
+    meter.reset()
+    const listed: string[] = []
+    for await (const { name } of topics.list()) if (name.startsWith(prefix)) listed.push(name)
+    expect(listed).toEqual(names)
+    expect(requests().Query).toBeGreaterThanOrEqual(3)
+  })
+})

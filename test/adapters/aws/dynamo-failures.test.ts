@@ -1,0 +1,231 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { asStoreError } from '../../../src/adapters/aws/aws-failures.ts'
+import { type AwsConnection, makeTableClients } from '../../../src/adapters/aws/clients.ts'
+import { DynamoTable } from '../../../src/adapters/aws/dynamo-table.ts'
+import { NotApplied, OutcomeUnknown, StoreFailed } from '../../../src/ports/outcome.ts'
+import { listenLocally } from './local-server.ts'
+
+type Answer = (request: IncomingMessage, response: ServerResponse) => void
+
+const CREDENTIALS = { accessKeyId: 'test', secretAccessKey: 'test' }
+const KEY = { pk: { S: 'log#x#0' }, sk: { S: 'head' } }
+const UPDATE = { expression: 'SET a = :a', condition: 'b = :a', names: {}, values: { ':a': { N: '1' } } }
+/** Tries of a request that may be repeated. */
+const TRIES = 3
+
+let answer: Answer = (_, response) => response.end('{}')
+let requests: IncomingMessage[] = []
+let server: Awaited<ReturnType<typeof listenLocally>>
+const opened: { close(): void }[] = []
+
+beforeEach(async () => {
+  requests = []
+  const listening = createServer((request, response) => {
+    requests.push(request)
+    request.resume().once('end', () => answer(request, response))
+  })
+  server = await listenLocally(listening)
+})
+afterEach(async () => {
+  for (const clients of opened.splice(0)) clients.close()
+  await server.close()
+})
+
+function openTable(connection: AwsConnection = {}, timeoutMs = 10_000): DynamoTable {
+  const clients = makeTableClients({
+    endpoint: server.url,
+    region: 'eu-west-1',
+    credentials: CREDENTIALS,
+    ...connection,
+  })
+  opened.push(clients)
+  return new DynamoTable(clients, 'tides', { writeTimeoutMs: timeoutMs, readTimeoutMs: timeoutMs })
+}
+
+async function failureOf(call: Promise<unknown>): Promise<Error> {
+  return await call.then(
+    () => {
+      throw new Error('the call did not fail')
+    },
+    (error: Error) => error,
+  )
+}
+
+/** An error as DynamoDB tells it. */
+function refusal(status: number, name: string, message = 'because'): Answer {
+  return (_, response) => {
+    response.writeHead(status, { 'content-type': 'application/x-amz-json-1.0' })
+    response.end(JSON.stringify({ __type: `com.amazonaws.dynamodb.v20120810#${name}`, message }))
+  }
+}
+
+const never: Answer = () => {}
+const reset: Answer = request => request.socket.resetAndDestroy()
+const closed: Answer = request => request.socket.destroy()
+const garbage: Answer = (_, response) => response.end('<html>a proxy says hello</html>')
+const cutShort: Answer = (request, response) => {
+  response.writeHead(200, { 'content-type': 'application/x-amz-json-1.0', 'content-length': 1_000 })
+  response.write('{"Attributes":', () => request.socket.destroy())
+}
+
+describe('an answer that says that nothing was done', () => {
+  test.each([
+    [400, 'ProvisionedThroughputExceededException'],
+    [400, 'ThrottlingException'],
+    [400, 'RequestLimitExceeded'],
+    [400, 'LimitExceededException'],
+    [400, 'ResourceInUseException'],
+    [429, 'Unheard'],
+    [503, 'SlowDown'],
+  ])('%i %s is NotApplied', async (status, name) => {
+    answer = refusal(status, name)
+    expect(await failureOf(openTable().update(KEY, UPDATE))).toBeInstanceOf(NotApplied)
+    expect(requests).toHaveLength(1)
+    expect(await failureOf(openTable().get(KEY))).toBeInstanceOf(NotApplied)
+  })
+
+  test('is that an item would become too large: a flush makes room', async () => {
+    answer = refusal(400, 'ValidationException', 'Item size to update has exceeded the maximum allowed size')
+    expect(await failureOf(openTable().update(KEY, UPDATE))).toBeInstanceOf(NotApplied)
+  })
+
+  test('is a wrong clock that the answer has put right', async () => {
+    const laterMs = Date.now() + 3_600_000
+    answer = (request, response) => {
+      response.setHeader('date', new Date(laterMs).toUTCString())
+      if (requests.length > 1) response.end('{}')
+      else refusal(400, 'InvalidSignatureException', 'Signature expired')(request, response)
+    }
+    const table = openTable()
+    expect(await failureOf(table.update(KEY, UPDATE))).toBeInstanceOf(NotApplied)
+    expect(await table.update(KEY, UPDATE)).toMatchObject({ held: true })
+    const hour = new Date(laterMs).toISOString().slice(0, 13).replaceAll('-', '')
+    expect(requests[1]?.headers['x-amz-date']).toContain(hour)
+  })
+
+  test('is one that a batch of removals was not taken from at all', async () => {
+    answer = (_, response) => {
+      response.end(JSON.stringify({ UnprocessedItems: { tides: [{ DeleteRequest: { Key: KEY } }] } }))
+    }
+    expect(await failureOf(openTable().removeAll([KEY]))).toBeInstanceOf(NotApplied)
+  })
+})
+
+describe('an answer that does not say what was done', () => {
+  test.each([
+    ['a 500', refusal(500, 'InternalServerError')],
+    ['a 503', refusal(503, 'ServiceUnavailable')],
+    ['a 502 that no service wrote', (_, response) => response.writeHead(502).end('bad gateway')],
+    ['none', never],
+    ['a reset connection', reset],
+    ['a closed connection', closed],
+    ['something unreadable', garbage],
+    ['a part of one', cutShort],
+  ] satisfies [string, Answer][])('(%s) is OutcomeUnknown for a write, after one try', async (_, given) => {
+    answer = given
+    expect(await failureOf(openTable({}, 400).update(KEY, UPDATE))).toBeInstanceOf(OutcomeUnknown)
+    expect(requests).toHaveLength(1)
+    expect(await failureOf(openTable({}, 400).put(KEY, { expression: 'x' }))).toBeInstanceOf(OutcomeUnknown)
+    expect(await failureOf(openTable({}, 400).remove(KEY))).toBeInstanceOf(OutcomeUnknown)
+    expect(requests).toHaveLength(3)
+  })
+
+  test.each([
+    ['a 500', refusal(500, 'InternalServerError'), TRIES],
+    ['a reset connection', reset, TRIES],
+    ['none', never, 1],
+    ['something unreadable', garbage, 1],
+  ] satisfies [string, Answer, number][])(
+    '(%s) is NotApplied for a read, after its tries',
+    async (_, given, tries) => {
+      answer = given
+      const timeoutMs = given === never ? 400 : 10_000
+      expect(await failureOf(openTable({}, timeoutMs).get(KEY))).toBeInstanceOf(NotApplied)
+      expect(requests).toHaveLength(tries)
+    },
+  )
+
+  test('is got over by a read that is repeated', async () => {
+    answer = (request, response) => {
+      if (requests.length > 1) response.end(JSON.stringify({ Item: KEY }))
+      else reset(request, response)
+    }
+    expect(await openTable().get(KEY)).toEqual(KEY)
+  })
+})
+
+describe('a connection that never stood', () => {
+  test('is NotApplied where it is refused', async () => {
+    const gone = await listenLocally(createServer())
+    await gone.close()
+    const table = openTable({ endpoint: gone.url })
+    expect(await failureOf(table.update(KEY, UPDATE))).toBeInstanceOf(NotApplied)
+    expect(await failureOf(table.get(KEY))).toBeInstanceOf(NotApplied)
+  })
+
+  test('is NotApplied where the name does not resolve', async () => {
+    const table = openTable({ endpoint: 'http://nowhere.invalid' })
+    expect(await failureOf(table.update(KEY, UPDATE))).toBeInstanceOf(NotApplied)
+  })
+})
+
+describe('what a person has to see to is StoreFailed and says what to do:', () => {
+  test.each([
+    ['AccessDeniedException', 'permission dynamodb:UpdateItem on the table "tides"'],
+    ['ResourceNotFoundException', 'no table "tides" in this account and region'],
+    ['ExpiredTokenException', 'valid credentials'],
+    ['UnrecognizedClientException', 'valid credentials'],
+    ['MissingAuthenticationTokenException', 'valid credentials'],
+    ['KMSAccessDeniedException', 'key that encrypts the table "tides"'],
+    ['ValidationException', '"pk" and "sk"'],
+    ['SomethingNew', 'refused dynamodb:UpdateItem'],
+  ])('%s', async (name, advice) => {
+    answer = refusal(400, name)
+    const failure = await failureOf(openTable().update(KEY, UPDATE))
+    expect(failure).toBeInstanceOf(StoreFailed)
+    expect(failure.message).toContain(advice)
+    expect(failure.message).toContain(name)
+  })
+
+  test('a read as well', async () => {
+    answer = refusal(400, 'AccessDeniedException')
+    const failure = await failureOf(openTable().get(KEY))
+    expect(failure).toBeInstanceOf(StoreFailed)
+    expect(failure.message).toContain('dynamodb:GetItem')
+  })
+
+  test('credentials that cannot be found', async () => {
+    const credentials = async () => {
+      throw Object.assign(new Error('Could not load credentials'), { name: 'CredentialsProviderError' })
+    }
+    const failure = await failureOf(openTable({ credentials }).update(KEY, UPDATE))
+    expect(failure).toBeInstanceOf(StoreFailed)
+    expect(failure.message).toContain('AWS_PROFILE')
+    expect(requests).toHaveLength(0)
+  })
+})
+
+describe('a failed condition', () => {
+  test('is no failure, and brings the item that stands', async () => {
+    answer = (_, response) => {
+      response.writeHead(400, { 'content-type': 'application/x-amz-json-1.0' })
+      const __type = 'com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException'
+      response.end(JSON.stringify({ __type, Item: KEY }))
+    }
+    const refused = { held: false, item: KEY }
+    expect(await openTable().update(KEY, UPDATE)).toEqual(refused)
+    expect(await openTable().put(KEY, { expression: 'x' })).toEqual(refused)
+    expect(await openTable().remove(KEY, { expression: 'x' })).toBe(false)
+  })
+})
+
+describe('a defect', () => {
+  test.each([new TypeError('x is not a function'), new RangeError('-1 is not an offset'), 'no error at all'])(
+    'stays as it is: %s',
+    defect => {
+      const call = { action: 'dynamodb:GetItem', resource: 'the table "tides"', effect: 'read' } as const
+      expect(asStoreError(defect, call)).toBe(defect)
+    },
+  )
+})
