@@ -1,0 +1,14 @@
+import { type AwsStoreOptions, openAwsStore } from '../adapters/aws/aws-store.ts'
+import { type Embedded, type EmbeddedOptions, runBroker } from './running-broker.ts'
+import { systemClock, systemEntropy } from './system.ts'
+
+/**
+ * Runs a broker in this process on a table of DynamoDB and a bucket of S3, which must be there. Several processes and
+ * deployed functions may do so at the same time. Nothing is sent to AWS before the first request but what the broker
+ * does in the background. Without a `locator` of the caller's it hands out presigned URLs.
+ */
+export function openAws(options: AwsStoreOptions & EmbeddedOptions): Embedded {
+  const { objects, index, topics, locator, close } = openAwsStore(options)
+  const ports = { objects, index, topics, clock: systemClock, entropy: systemEntropy }
+  return runBroker(ports, { locator, ...options }, async () => close())
+}
