@@ -8,7 +8,7 @@ import type { Offset } from '../core/numbers.ts'
 /**
  * The sorted offset index: a head and blocks for each partition. Every write is one atomic, durable step on
  * one item, and every read sees all writes that resolved before it began.
- * All methods can throw NotApplied; those that write also OutcomeUnknown and StoreFailed.
+ * All methods can throw NotApplied and StoreFailed; those that write also OutcomeUnknown.
  */
 export interface LogIndex {
   /** Makes an empty head; one that is there stays as it is. */

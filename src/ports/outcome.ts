@@ -13,7 +13,10 @@ export class OutcomeUnknown extends Error {
   override readonly name = 'OutcomeUnknown'
 }
 
-/** The store did not do it, and takes no more writes from this process until a person has seen to it. */
+/**
+ * The store did not do it, and will not until a person has seen to it: a disk that failed, a permission or a table
+ * that is missing. The message says what to see to.
+ */
 export class StoreFailed extends Error {
   override readonly name = 'StoreFailed'
 }

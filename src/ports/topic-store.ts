@@ -1,9 +1,9 @@
 /** Topics by name. Writes are atomic, durable and conditional; reads see all writes that resolved before. */
 export interface TopicStore {
-  /** @throws NotApplied */
+  /** @throws NotApplied, StoreFailed */
   get(name: string): Promise<TopicItem | undefined>
 
-  /** All topics in the order of their names, those being deleted too. @throws NotApplied */
+  /** All topics in the order of their names, those being deleted too. @throws NotApplied, StoreFailed */
   list(): AsyncIterable<TopicItem>
 
   /**
