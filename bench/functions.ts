@@ -10,7 +10,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { Metafile } from 'esbuild'
-import { bundleFunction, FUNCTION_NAMES } from '../functions/bundle.ts'
+import { FUNCTION_NAMES } from '../functions/bundle.ts'
+import { bundleFunction } from '../functions/bundling.ts'
 import { formatNumber, formatTable } from './table.ts'
 
 const { values } = parseArgs({
@@ -33,19 +34,20 @@ const ENVIRONMENT = {
   AWS_SECRET_ACCESS_KEY: 'secret',
 }
 
-const rows = FUNCTION_NAMES.map(name => {
-  const metafile = bundleFunction(name, join(directory, name))
+const rows: Record<string, string>[] = []
+for (const name of FUNCTION_NAMES) {
+  const metafile = await bundleFunction(name, join(directory, name))
   const loaded = loadedWithEntry(metafile)
   const bytes = (names: readonly string[]) =>
     names.reduce((sum, each) => sum + metafile.outputs[each]!.bytes, 0)
   const others = Object.keys(metafile.outputs).filter(each => !loaded.includes(each))
-  return {
+  rows.push({
     function: name,
     'loaded KB': formatNumber(bytes(loaded) / 1_000),
     'on demand KB': formatNumber(bytes(others) / 1_000),
     'import ms': formatNumber(medianImportMs(join(directory, name, 'index.mjs')), 1),
-  }
-})
+  })
+}
 console.log(`Functions, minified; import: median of ${runs} fresh processes, Node ${process.version}\n`)
 console.log(formatTable(rows))
 if (values.directory === undefined) rmSync(directory, { recursive: true })

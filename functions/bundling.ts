@@ -1,0 +1,91 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { build, type Metafile, type Plugin } from 'esbuild'
+import { createHttpApp } from '../src/contract/http/app.ts'
+import type { HttpPorts } from '../src/contract/http/settings.ts'
+import type { FunctionName } from './bundle.ts'
+
+const ROOT = join(import.meta.dirname, '..')
+
+/**
+ * What functions have something smaller for. Native modules: a stack must deploy from any laptop to arm64. Sources of
+ * credentials other than the environment: Lambda has no other. Event streams: nothing that functions call has any.
+ */
+const REPLACED = {
+  '@node-rs/crc32': './functions/without-native/crc32.ts',
+  snappy: './functions/without-native/snappy.ts',
+  'lz4-napi': './functions/without-native/lz4-napi.ts',
+  '@aws-sdk/credential-provider-node': './functions/slimming/credentials.ts',
+  '@smithy/core/event-streams': './functions/slimming/event-streams.ts',
+}
+
+/** Bundles one function into a folder; tells what its files are made of. */
+export async function bundleFunction(name: FunctionName, directory: string): Promise<Metafile> {
+  const { metafile } = await build({
+    absWorkingDir: ROOT,
+    entryPoints: { index: `functions/${name}/handler.ts` },
+    outdir: directory,
+    outExtension: { '.js': '.mjs' },
+    chunkNames: '[name]-[hash]',
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node24',
+    minify: true,
+    legalComments: 'none',
+    // Else esbuild takes the SDK's CommonJS, of which it can leave nothing out.
+    mainFields: ['module', 'main'],
+    alias: REPLACED,
+    plugins: [withPlainKeys, withoutJsonSchema],
+    // For CommonJS that requires Node's modules: AWS X-Ray's.
+    banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
+    metafile: true,
+    logLevel: 'error',
+  })
+  if (name === 'admin') await writeFile(join(directory, 'openapi.json'), JSON.stringify(describeApi()))
+  return metafile
+}
+
+/**
+ * The SDK's schemas have members like `[_hH]: 1`, where `_hH` is a constant string. Of such an object esbuild must
+ * think that making it does something, and keeps the schemas of all that S3 can do. With the names spelled out it
+ * leaves out those that nobody uses.
+ */
+const withPlainKeys: Plugin = {
+  name: 'plain keys in schemas',
+  setup: ({ onLoad }) =>
+    onLoad({ filter: /[\\/]dist-es[\\/]schemas[\\/]schemas_\d+\.js$/ }, async ({ path }) => {
+      const source = await readFile(path, 'utf8')
+      const constants = new Map(
+        [...source.matchAll(/^const (\w+) = ("[^"\\]*");$/gm)].map(([, name, text]) => [name!, text!]),
+      )
+      const contents = source.replaceAll(/\[(\w+)\]:/g, (key, name) =>
+        constants.has(name) ? `${constants.get(name)}:` : key,
+      )
+      return { contents }
+    }),
+}
+
+/** zod's schemas can describe themselves as JSON Schema, which no function asks them for. */
+const withoutJsonSchema: Plugin = {
+  name: 'without JSON Schema',
+  setup: ({ onLoad }) =>
+    onLoad(
+      { filter: /[\\/]zod[\\/]v4[\\/]core[\\/](to-json-schema|json-schema-processors)\.js$/ },
+      async ({ path }) => {
+        const source = await readFile(path, 'utf8')
+        const names = [...source.matchAll(/^export (?:const|function|class) (\w+)/gm)].map(
+          ([, name]) => name!,
+        )
+        return { contents: names.map(name => `export const ${name} = () => undefined\n`).join('') }
+      },
+    ),
+}
+
+/** What the functions serve together, as OpenAPI. */
+function describeApi(): object {
+  // Describing calls nothing.
+  const ports = { broker: {}, logger: {} } as HttpPorts
+  return createHttpApp(ports).openApi()
+}
