@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { ENTRY_PRODUCERS_MAX, PRODUCERS_RETIRED_MAX } from '../../src/core/limits.ts'
 import { blockEnd } from '../../src/core/log/block.ts'
 import { countRecords, type IndexEntry } from '../../src/core/log/entry.ts'
 import type { Head } from '../../src/core/log/head.ts'
 import type { PartitionId } from '../../src/core/log/partition-id.ts'
+import { foldProducers, type ProducerRun } from '../../src/core/log/producers.ts'
 import { type Offset, toOffset, toPosition } from '../../src/core/numbers.ts'
 import type { AppendOutcome, LogIndex } from '../../src/ports/log-index.ts'
 import {
@@ -242,6 +244,127 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
         payload.fill(9)
         const place = (await index.readHead(partition))!.tail[0]!.place
         expect(place.kind === 'inline' && [...new Set(place.payload)]).toEqual([7])
+      })
+    })
+
+    describe('idempotent producers', () => {
+      const run = (sequence: number, overrides: Partial<ProducerRun> = {}): ProducerRun => ({
+        producerId: 7n,
+        epoch: 0,
+        sequence,
+        records: 2,
+        recordsBefore: 0,
+        ...overrides,
+      })
+      const entryOf = (...producers: ProducerRun[]) => inlineEntry(2 * producers.length, { producers })
+      const last = (lastSequence: number, epoch = 0) => ({ epoch, lastSequence })
+
+      test('are taken as far as their entries follow on what is there', async () => {
+        const partition = await madePartition()
+        await appended(partition, entryOf(run(0)))
+        const head = await appended(partition, entryOf(run(2), run(4, { recordsBefore: 2 })))
+        expect(head.producers).toEqual(new Map([[7n, last(5)]]))
+        for (const sequence of [0, 2, 4, 5, 7, 8]) {
+          expect((await refused(partition, entryOf(run(sequence)), ZERO)).nextOffset).toBe(6)
+        }
+        expect(await index.readHead(partition)).toMatchObject({ nextOffset: 6, producers: head.producers })
+        expect(head.tail.map(({ producers }) => producers)).toEqual([
+          [run(0)],
+          [run(2), run(4, { recordsBefore: 2 })],
+        ])
+        expect((await appended(partition, entryOf(run(6)))).producers).toEqual(new Map([[7n, last(7)]]))
+      })
+
+      test('begin anew with a higher epoch, and with no other number then', async () => {
+        const partition = await madePartition()
+        await appended(partition, entryOf(run(0, { epoch: 3 })))
+        await refused(partition, entryOf(run(0, { epoch: 2 })), ZERO)
+        await refused(partition, entryOf(run(2, { epoch: 4 })), ZERO)
+        const head = await appended(partition, entryOf(run(0, { epoch: 4 })))
+        expect(head.producers).toEqual(new Map([[7n, last(1, 4)]]))
+        await refused(partition, entryOf(run(2, { epoch: 3 })), ZERO)
+      })
+
+      test('go on with 0 after the last number there is', async () => {
+        const partition = await madePartition()
+        const highest = { producerId: 2n ** 63n - 1n, epoch: 2 ** 15 - 1 }
+        await appended(partition, entryOf(run(2 ** 31 - 2, highest)))
+        await refused(partition, entryOf(run(1, highest)), ZERO)
+        const head = await appended(partition, entryOf(run(0, highest)))
+        expect(head.producers).toEqual(new Map([[highest.producerId, last(1, highest.epoch)]]))
+      })
+
+      test('stand side by side, as many as an entry takes, whole or not at all', async () => {
+        const partition = await madePartition()
+        const runs = (sequence: number) =>
+          Array.from({ length: ENTRY_PRODUCERS_MAX }, (_, number) =>
+            run(sequence, { producerId: BigInt(-2 - number), recordsBefore: 2 * number }),
+          )
+        await appended(partition, entryOf(...runs(0)))
+        const wrong = [...runs(2).slice(1), run(3, { producerId: -2n })]
+        const head = await refused(partition, entryOf(...wrong), ZERO)
+        expect(head.producers.size).toBe(ENTRY_PRODUCERS_MAX)
+        for (const state of head.producers.values()) expect(state).toEqual(last(1))
+        const after = await appended(partition, entryOf(...runs(2)))
+        for (const state of after.producers.values()) expect(state).toEqual(last(3))
+      })
+
+      test('whose entries leave gaps within themselves are refused', async () => {
+        const partition = await madePartition()
+        const head = await refused(partition, entryOf(run(0), run(3, { recordsBefore: 2 })), ZERO)
+        expect(head.nextOffset).toBe(0)
+      })
+
+      test('are remembered by their last runs when these leave the tail', async () => {
+        const partition = await madePartition()
+        await appended(partition, entryOf(run(0)))
+        const head = await appended(
+          partition,
+          entryOf(run(0, { producerId: 8n }), run(2, { recordsBefore: 2 })),
+        )
+        const block = blockOfTail(head, 2)
+        await index.putBlock(partition, block)
+        const changes = foldProducers(head, block)
+        const trimmed = await index.trimTail(partition, block, changes)
+        expect(trimmed?.producers).toEqual(head.producers)
+        expect(trimmed?.flushedProducers).toEqual(changes.flushedProducers)
+        expect(trimmed?.flushedProducers.get(7n)?.runs).toEqual([
+          { sequence: 0, records: 2, baseOffset: 0 },
+          { sequence: 2, records: 2, baseOffset: 4 },
+        ])
+        expect(await index.readHead(partition)).toEqual(trimmed)
+        await refused(partition, entryOf(run(2)), trimmed!.nextOffset)
+        await appended(partition, entryOf(run(4)), trimmed!.nextOffset)
+      })
+
+      test('are forgotten by a trim, unless one of them has gone on since', async () => {
+        const partition = await madePartition()
+        const many = Array.from({ length: PRODUCERS_RETIRED_MAX }, (_, number) => BigInt(100 + number))
+        for (const producerId of many) await appended(partition, entryOf(run(0, { producerId })))
+        const head = await appended(partition, entryOf(run(0)))
+        const block = blockOfTail(head, many.length + 1)
+        await index.putBlock(partition, block)
+        const retired = new Map(many.map(producerId => [producerId, last(1)]))
+        const changes = { flushedProducers: new Map(), retired }
+        const stale = { ...changes, retired: new Map([...retired, [7n, last(3)] as const]) }
+        expect(await index.trimTail(partition, block, stale)).toBeUndefined()
+        const untouched = await index.readHead(partition)
+        expect(untouched).toMatchObject({ tailOffset: 0, producers: head.producers })
+        const trimmed = await index.trimTail(partition, block, changes)
+        expect(trimmed).toMatchObject({ tail: [] })
+        expect(trimmed?.producers).toEqual(new Map([[7n, last(1)]]))
+        expect(await index.readHead(partition)).toEqual(trimmed)
+        // One that is not known may begin anywhere.
+        await appended(partition, entryOf(run(40, { producerId: 100n })), trimmed!.nextOffset)
+      })
+
+      test('of twenty that send the same at once, one is taken', async () => {
+        const partition = await madePartition()
+        const outcomes = await Promise.all(
+          Array.from({ length: 20 }, () => index.append(partition, entryOf(run(0)), ZERO)),
+        )
+        expect(outcomes.filter(({ kind }) => kind === 'appended')).toHaveLength(1)
+        expect((await index.readHead(partition))?.nextOffset).toBe(2)
       })
     })
 

@@ -43,6 +43,25 @@ describe('the append protocol under crashes and ambiguous time-outs', () => {
     expect(failure?.error.message).toMatch(/doubled|stands in the tail twice/)
   })
 
+  test('is caught when an append does not look at what its producer has sent before', async () => {
+    const { failure } = await runSeeds(1, SEEDS_TO_CATCH, {
+      applyTrim,
+      applyAppend: (head, entry, seen) => applyAppend(head, { ...entry, producers: [] }, seen),
+    })
+    expect(failure?.error.message).toMatch(/doubled|moved/)
+  })
+
+  test("is caught when a cut forgets a producer's last runs", async () => {
+    const { failure } = await runSeeds(1, SEEDS_TO_CATCH, {
+      applyAppend,
+      applyTrim: (head, block, changes) => {
+        const trimmed = applyTrim(head, block, changes)
+        return trimmed && { ...trimmed, producers: new Map() }
+      },
+    })
+    expect(failure?.error.message).toMatch(/doubled|moved/)
+  })
+
   test('is caught when a trim does not look whether somebody was faster', async () => {
     const { failure } = await runSeeds(1, SEEDS_TO_CATCH, {
       applyAppend,

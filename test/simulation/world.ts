@@ -8,7 +8,7 @@ import { LogBroker } from '../../src/broker/log-broker.ts'
 import { newVerifySummary, verify } from '../../src/broker/verify.ts'
 import { TidemarkError } from '../../src/core/errors.ts'
 import { type Offset, toOffset } from '../../src/core/numbers.ts'
-import { decodeBatches, encodeBatch } from '../../src/core/record/index.ts'
+import { decodeBatches, encodeBatch, type RecordInput } from '../../src/core/record/index.ts'
 import type { Ports } from '../../src/ports/index.ts'
 import { Expectations } from './expectations.ts'
 import { RandomFaults } from './random-faults.ts'
@@ -16,8 +16,9 @@ import { RandomFaults } from './random-faults.ts'
 const TOPIC = 'simulated'
 const PARTITIONS = 2
 const PROCESSES = 2
-const WRITERS = 3
+const WRITERS = 2
 const CALLS_PER_WRITER = 14
+const IDEMPOTENT_GROUPS = 6
 const READS = 12
 const START_MS = Date.UTC(2026, 0, 1)
 /** Above it a batch goes into an object of its own. */
@@ -67,7 +68,7 @@ class World {
     await this.#drive(this.#setUp())
     this.#faults.start()
     const writers = Array.from({ length: WRITERS }, () => this.#write())
-    await this.#drive(Promise.all([...writers, this.#read(), this.#delete()]))
+    await this.#drive(Promise.all([...writers, this.#writeIdempotently(), this.#read(), this.#delete()]))
     this.#faults.stop()
     await this.#drive(this.#comeToRest())
     const records = await this.#drive(this.#check())
@@ -117,15 +118,72 @@ class World {
     }
   }
 
+  /**
+   * A producer that numbers its batches and sends each until it is acknowledged, up to three at the same time, and
+   * each time to any broker: every record must stand in the log once, where the acknowledgement says.
+   */
+  async #writeIdempotently(): Promise<void> {
+    const next = new Map<number, number>()
+    for (let group = 0; group < IDEMPOTENT_GROUPS; group += 1) {
+      await this.#clock.sleep(this.#random.integer(0, 700))
+      const partition = this.#random.integer(0, PARTITIONS - 1)
+      let waiting = Array.from({ length: this.#random.pick([1, 1, 3]) }, () => {
+        const { values, records } = this.#drawRecords(partition)
+        const baseSequence = next.get(partition) ?? 0
+        next.set(partition, baseSequence + records.length)
+        const producer = { producerId: 42n, producerEpoch: 0, baseSequence }
+        return { values, batch: encodeBatch(records, { ...producer, nowMs: this.#clock.nowMs() }) }
+      })
+      while (waiting.length > 0) {
+        const { broker, process } = this.#random.pick(this.#brokers)
+        const isDone = await Promise.all(
+          // The bytes are the broker's once it has them, so each sending needs its own.
+          waiting.map(({ values, batch }) =>
+            this.#sendOnce(broker, process, partition, values, Uint8Array.from(batch)),
+          ),
+        )
+        waiting = waiting.filter((_, index) => !isDone[index])
+        await this.#clock.sleep(this.#random.integer(1, 200))
+      }
+    }
+  }
+
+  async #sendOnce(
+    broker: LogBroker,
+    process: SimulatedProcess,
+    partition: number,
+    values: readonly string[],
+    batches: Uint8Array,
+  ): Promise<boolean> {
+    try {
+      const result = await Promise.race([broker.produce({ topic: TOPIC, partition, batches }), process.died])
+      if (result) this.#expectations.acknowledge(partition, result.baseOffset, values)
+      return result !== undefined
+    } catch (error) {
+      if (!(error instanceof TidemarkError)) throw error
+      // What comes after a batch that did not get there is out of order until that one has been sent again.
+      const isExpected = error.retriable || error.kafkaName === 'OUT_OF_ORDER_SEQUENCE_NUMBER'
+      if (!isExpected) throw error
+      return false
+    }
+  }
+
+  #drawRecords(partition: number): { values: string[]; records: RecordInput[] } {
+    const values = Array.from({ length: this.#random.integer(1, 3) }, () => `value ${this.#nextValue++}`)
+    const padding = this.#random.pick([0, 0, 0, LARGE_VALUE_BYTES])
+    this.#expectations.sent(partition, values)
+    return {
+      values,
+      records: values.map(value => ({ key: Buffer.from(value), value: Buffer.alloc(padding) })),
+    }
+  }
+
   async #produce(
     broker: LogBroker,
     process: SimulatedProcess,
     partition: number,
   ): Promise<Offset | undefined> {
-    const values = Array.from({ length: this.#random.integer(1, 3) }, () => `value ${this.#nextValue++}`)
-    const padding = this.#random.pick([0, 0, 0, LARGE_VALUE_BYTES])
-    const records = values.map(value => ({ key: Buffer.from(value), value: Buffer.alloc(padding) }))
-    this.#expectations.sent(partition, values)
+    const { values, records } = this.#drawRecords(partition)
     const batches = encodeBatch(records, { nowMs: this.#clock.nowMs() })
     const produced = broker.produce({ topic: TOPIC, partition, batches })
     try {
