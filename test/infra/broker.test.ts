@@ -1,0 +1,292 @@
+import { Duration } from 'aws-cdk-lib'
+import type { Template } from 'aws-cdk-lib/assertions'
+import { RetentionDays } from 'aws-cdk-lib/aws-logs'
+import { Bucket } from 'aws-cdk-lib/aws-s3'
+import { describe, expect, test } from 'vitest'
+import { TidemarkBroker, type TidemarkBrokerProps } from '../../infra/index.ts'
+import { API_GATEWAY_TIMEOUT_MS, FUNCTION_TIMEOUT_MS } from '../../src/core/limits.ts'
+import { asText, BUNDLES, permissionsIn, resourcesOf, synthesize, theResource } from './synthesis.ts'
+
+function brokerOf(props: TidemarkBrokerProps = {}): Template {
+  return synthesize(stack => {
+    new TidemarkBroker(stack, 'Broker', { bundles: BUNDLES, ...props })
+  })
+}
+
+const production = brokerOf()
+const trial = brokerOf({ production: false })
+
+describe('the bucket', () => {
+  test('is private, encrypted, without versions, and cleans up after broken uploads', () => {
+    expect(theResource(production, 'AWS::S3::Bucket').Properties).toEqual({
+      BucketEncryption: {
+        ServerSideEncryptionConfiguration: [{ ServerSideEncryptionByDefault: { SSEAlgorithm: 'AES256' } }],
+      },
+      PublicAccessBlockConfiguration: {
+        BlockPublicAcls: true,
+        BlockPublicPolicy: true,
+        IgnorePublicAcls: true,
+        RestrictPublicBuckets: true,
+      },
+      LifecycleConfiguration: {
+        Rules: [
+          {
+            Id: 'UnfinishedUploads',
+            Status: 'Enabled',
+            AbortIncompleteMultipartUpload: { DaysAfterInitiation: 1 },
+          },
+        ],
+      },
+    })
+  })
+
+  test('refuses what does not come over TLS, and lets nobody in by its policy', () => {
+    expect(permissionsIn(theResource(production, 'AWS::S3::BucketPolicy').Properties.PolicyDocument)).toEqual(
+      [
+        'Deny s3:* <BrokerBucket.Arn> if {"Bool":{"aws:SecureTransport":"false"}}',
+        'Deny s3:* <BrokerBucket.Arn>/* if {"Bool":{"aws:SecureTransport":"false"}}',
+      ],
+    )
+  })
+
+  test('logs who reads it where somebody wants that', () => {
+    const template = synthesize(stack => {
+      const serverAccessLogsBucket = new Bucket(stack, 'Logs')
+      new TidemarkBroker(stack, 'Broker', { bundles: BUNDLES, serverAccessLogsBucket })
+    })
+    const { Properties } = theResource(template, 'AWS::S3::Bucket', 'BrokerBucket')
+    expect(asText(Properties.LoggingConfiguration.DestinationBucketName)).toBe('<Logs>')
+  })
+})
+
+describe('the table', () => {
+  test('has the keys, is paid by use, can be restored, and tells of changes', () => {
+    expect(theResource(production, 'AWS::DynamoDB::Table').Properties).toEqual({
+      AttributeDefinitions: [
+        { AttributeName: 'pk', AttributeType: 'S' },
+        { AttributeName: 'sk', AttributeType: 'S' },
+      ],
+      KeySchema: [
+        { AttributeName: 'pk', KeyType: 'HASH' },
+        { AttributeName: 'sk', KeyType: 'RANGE' },
+      ],
+      BillingMode: 'PAY_PER_REQUEST',
+      PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
+      SSESpecification: { SSEEnabled: false },
+      StreamSpecification: { StreamViewType: 'KEYS_ONLY' },
+      DeletionProtectionEnabled: true,
+    })
+  })
+})
+
+describe('when its stack is deleted, a broker', () => {
+  test('in production keeps table and bucket', () => {
+    expect(theResource(production, 'AWS::DynamoDB::Table').DeletionPolicy).toBe('Retain')
+    expect(theResource(production, 'AWS::S3::Bucket').DeletionPolicy).toBe('Retain')
+    production.resourceCountIs('Custom::S3AutoDeleteObjects', 0)
+  })
+
+  test('on trial leaves nothing', () => {
+    const table = theResource(trial, 'AWS::DynamoDB::Table')
+    expect(table.DeletionPolicy).toBe('Delete')
+    expect(table.Properties.DeletionProtectionEnabled).toBe(false)
+    expect(theResource(trial, 'AWS::S3::Bucket').DeletionPolicy).toBe('Delete')
+    trial.resourceCountIs('Custom::S3AutoDeleteObjects', 1)
+    for (const { DeletionPolicy } of Object.values(resourcesOf(trial, 'AWS::Logs::LogGroup'))) {
+      expect(DeletionPolicy).toBe('Delete')
+    }
+  })
+})
+
+describe('the functions', () => {
+  const functions = Object.entries(resourcesOf(production, 'AWS::Lambda::Function'))
+
+  test('are four, on Node 24 and arm64, and know their table and bucket', () => {
+    expect(functions).toHaveLength(4)
+    for (const [, { Properties }] of functions) {
+      expect(Properties).toMatchObject({
+        Runtime: 'nodejs24.x',
+        Architectures: ['arm64'],
+        Handler: 'index.handler',
+      })
+      expect(Object.keys(Properties.Environment.Variables)).toEqual(['TIDEMARK_TABLE', 'TIDEMARK_BUCKET'])
+      expect(asText(Properties.Environment.Variables.TIDEMARK_TABLE)).toBe('<BrokerTable>')
+      expect(asText(Properties.Environment.Variables.TIDEMARK_BUCKET)).toBe('<BrokerBucket>')
+    }
+  })
+
+  test('behind the API end before the API gives up', () => {
+    for (const name of ['Produce', 'Fetch', 'Admin']) {
+      const { Timeout } = theResource(production, 'AWS::Lambda::Function', `Broker${name}`).Properties
+      expect(Timeout * 1000).toBe(FUNCTION_TIMEOUT_MS)
+      expect(Timeout * 1000).toBeLessThan(API_GATEWAY_TIMEOUT_MS)
+    }
+  })
+
+  test('have logs that end', () => {
+    const retentions = (template: Template) =>
+      Object.values(resourcesOf(template, 'AWS::Logs::LogGroup')).map(each => each.Properties.RetentionInDays)
+    expect(retentions(production)).toEqual([30, 30, 30, 30, 30])
+    expect(retentions(brokerOf({ logRetention: RetentionDays.ONE_WEEK }))).toEqual([7, 7, 7, 7, 7])
+  })
+
+  test('send traces only where somebody wants them', () => {
+    const traced = brokerOf({ tracing: true })
+    for (const { Properties } of Object.values(resourcesOf(traced, 'AWS::Lambda::Function'))) {
+      expect(Properties.TracingConfig).toEqual({ Mode: 'Active' })
+      expect(Properties.Environment.Variables.POWERTOOLS_TRACE_ENABLED).toBe('true')
+    }
+    for (const [, { Properties }] of functions) expect(Properties.TracingConfig).toBeUndefined()
+  })
+})
+
+describe('the flush function', () => {
+  test('wakes up for changed heads, gathered for as long as a payload may stay in the table', () => {
+    const { Properties } = theResource(production, 'AWS::Lambda::EventSourceMapping')
+    expect({
+      ...Properties,
+      EventSourceArn: asText(Properties.EventSourceArn),
+      FunctionName: asText(Properties.FunctionName),
+      FilterCriteria: JSON.parse(Properties.FilterCriteria.Filters[0].Pattern),
+    }).toEqual({
+      EventSourceArn: '<BrokerTable.StreamArn>',
+      FunctionName: '<BrokerFlush>',
+      FilterCriteria: { eventName: ['MODIFY'], dynamodb: { Keys: { sk: { S: ['head'] } } } },
+      StartingPosition: 'TRIM_HORIZON',
+      BatchSize: 10_000,
+      MaximumBatchingWindowInSeconds: 5,
+      BisectBatchOnFunctionError: true,
+      MaximumRetryAttempts: 5,
+    })
+  })
+
+  test('gathers for longer where somebody wants fewer objects', () => {
+    brokerOf({ flushWindow: Duration.seconds(60) }).hasResourceProperties('AWS::Lambda::EventSourceMapping', {
+      MaximumBatchingWindowInSeconds: 60,
+    })
+  })
+
+  test('looks through everything every quarter of an hour', () => {
+    const { Properties } = theResource(production, 'AWS::Events::Rule')
+    expect(Properties.ScheduleExpression).toBe('rate(15 minutes)')
+    expect(Properties.State).toBe('ENABLED')
+    expect(Properties.Targets.map((each: { Arn: unknown }) => asText(each.Arn))).toEqual([
+      '<BrokerFlush.Arn>',
+    ])
+  })
+})
+
+describe('the API', () => {
+  /** `route: authorization -> function`. */
+  function routesOf(template: Template): string[] {
+    const integrations = resourcesOf(template, 'AWS::ApiGatewayV2::Integration')
+    return Object.values(resourcesOf(template, 'AWS::ApiGatewayV2::Route'))
+      .map(({ Properties: { RouteKey, AuthorizationType, Target } }) => {
+        const integration = integrations[Target['Fn::Join'][1][1].Ref]!
+        return `${RouteKey}: ${AuthorizationType} -> ${asText(integration.Properties.IntegrationUri)}`
+      })
+      .sort()
+  }
+
+  const routes = [
+    '$default -> <BrokerAdmin.Arn>',
+    'DELETE /topics/{topic} -> <BrokerAdmin.Arn>',
+    'DELETE /topics/{topic}/partitions/{partition}/records -> <BrokerAdmin.Arn>',
+    'GET /health -> <BrokerAdmin.Arn>',
+    'GET /openapi.json -> <BrokerAdmin.Arn>',
+    'GET /topics -> <BrokerAdmin.Arn>',
+    'GET /topics/{topic} -> <BrokerAdmin.Arn>',
+    'GET /topics/{topic}/partitions/{partition}/offsets -> <BrokerFetch.Arn>',
+    'GET /topics/{topic}/partitions/{partition}/records -> <BrokerFetch.Arn>',
+    'PATCH /topics/{topic} -> <BrokerAdmin.Arn>',
+    'POST /topics -> <BrokerAdmin.Arn>',
+    'POST /topics/{topic}/records -> <BrokerProduce.Arn>',
+  ]
+
+  test('asks for signatures on every route', () => {
+    expect(routesOf(production).sort()).toEqual(
+      routes.map(route => route.replace(' ->', ': AWS_IAM ->')).sort(),
+    )
+    production.resourceCountIs('AWS::ApiGatewayV2::Authorizer', 0)
+  })
+
+  test('asks for tokens on every route where it is told to', () => {
+    const jwt = { issuer: 'https://login.example.com', audience: ['tidemark', 'other'] }
+    const template = brokerOf({ auth: { jwt } })
+    expect(routesOf(template).sort()).toEqual(routes.map(route => route.replace(' ->', ': JWT ->')).sort())
+    template.hasResourceProperties('AWS::ApiGatewayV2::Authorizer', {
+      AuthorizerType: 'JWT',
+      IdentitySource: ['$request.header.Authorization'],
+      JwtConfiguration: { Audience: ['tidemark', 'other'], Issuer: 'https://login.example.com' },
+    })
+  })
+
+  test('hands events of the second format to its functions', () => {
+    for (const { Properties } of Object.values(resourcesOf(production, 'AWS::ApiGatewayV2::Integration'))) {
+      expect(Properties).toMatchObject({ IntegrationType: 'AWS_PROXY', PayloadFormatVersion: '2.0' })
+    }
+  })
+
+  test('logs who called what', () => {
+    const { Properties } = theResource(production, 'AWS::ApiGatewayV2::Stage')
+    expect(Properties).toMatchObject({ StageName: '$default', AutoDeploy: true })
+    expect(asText(Properties.AccessLogSettings.DestinationArn)).toBe('<BrokerApiLog.Arn>')
+    const format = JSON.parse(Properties.AccessLogSettings.Format)
+    expect(format).toMatchObject({ caller: '$context.identity.userArn', path: '$context.path' })
+    const jwt = brokerOf({ auth: { jwt: { issuer: 'https://login.example.com', audience: 'tidemark' } } })
+    const byToken = theResource(jwt, 'AWS::ApiGatewayV2::Stage').Properties.AccessLogSettings.Format
+    expect(JSON.parse(byToken).caller).toBe('$context.authorizer.claims.sub')
+  })
+})
+
+describe('alarms', () => {
+  test('ring for crashes, for missing concurrency, and when flushing falls behind', () => {
+    const alarms = Object.values(resourcesOf(production, 'AWS::CloudWatch::Alarm'))
+    const summary = alarms.map(({ Properties }) => {
+      const of = Properties.Dimensions.map((each: { Value: unknown }) => asText(each.Value)).join()
+      return `${Properties.Namespace} ${Properties.MetricName} of ${of} ${Properties.ComparisonOperator} ${Properties.Threshold}`
+    })
+    expect(summary.sort()).toEqual([
+      'AWS/ApiGateway 5xx of <BrokerApi> GreaterThanOrEqualToThreshold 1',
+      'AWS/Lambda Errors of <BrokerAdmin> GreaterThanOrEqualToThreshold 1',
+      'AWS/Lambda Errors of <BrokerFetch> GreaterThanOrEqualToThreshold 1',
+      'AWS/Lambda Errors of <BrokerFlush> GreaterThanOrEqualToThreshold 1',
+      'AWS/Lambda Errors of <BrokerProduce> GreaterThanOrEqualToThreshold 1',
+      'AWS/Lambda IteratorAge of <BrokerFlush> GreaterThanOrEqualToThreshold 60000',
+      'AWS/Lambda Throttles of <BrokerFetch> GreaterThanOrEqualToThreshold 1',
+      'AWS/Lambda Throttles of <BrokerFlush> GreaterThanOrEqualToThreshold 1',
+      'AWS/Lambda Throttles of <BrokerProduce> GreaterThanOrEqualToThreshold 1',
+      'Tidemark FlushFailures of flush GreaterThanOrEqualToThreshold 1',
+    ])
+    for (const { Properties } of alarms) {
+      expect(Properties).toMatchObject({
+        TreatMissingData: 'notBreaching',
+        AlarmDescription: expect.any(String),
+      })
+    }
+  })
+
+  test('and the dashboard can be left out', () => {
+    production.resourceCountIs('AWS::CloudWatch::Dashboard', 1)
+    const silent = brokerOf({ monitoring: false })
+    silent.resourceCountIs('AWS::CloudWatch::Alarm', 0)
+    silent.resourceCountIs('AWS::CloudWatch::Dashboard', 0)
+  })
+})
+
+describe('two brokers', () => {
+  test('in one stack share nothing but what empties buckets', () => {
+    const template = synthesize(stack => {
+      new TidemarkBroker(stack, 'Near', { bundles: BUNDLES, production: false })
+      new TidemarkBroker(stack, 'Far', { bundles: BUNDLES, production: false })
+    })
+    template.resourceCountIs('AWS::DynamoDB::Table', 2)
+    template.resourceCountIs('AWS::ApiGatewayV2::Api', 2)
+    template.resourceCountIs('AWS::Lambda::Function', 2 * 4 + 1)
+    for (const [id, role] of Object.entries(resourcesOf(template, 'AWS::IAM::Role'))) {
+      if (id.startsWith('CustomS3AutoDelete')) continue
+      const other = id.startsWith('Near') ? 'Far' : 'Near'
+      expect(JSON.stringify(role.Properties.Policies)).not.toContain(`"${other}`)
+    }
+  })
+})
