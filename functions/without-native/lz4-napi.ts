@@ -1,10 +1,122 @@
+import { copyBack } from './snappy.ts'
 import { unsupported } from './unsupported.ts'
 
-/** In place of 'lz4-napi' in functions, which have no native modules. */
+/** In place of 'lz4-napi' in functions, which have no native modules: reads a frame, and writes none. */
+
+const CONTENT_SIZE_BIT = 1 << 3
+const BLOCK_CHECKSUM_BIT = 1 << 4
+const STORED_BIT = 0x8000_0000
+const MATCH_BYTES_MIN = 4
+/** In a token's half, says that the length goes on in the bytes that follow. */
+const LENGTH_GOES_ON = 15
+
 export function compressFrameSync(): never {
   throw unsupported('lz4')
 }
 
-export function decompressFrameSync(): never {
-  throw unsupported('lz4')
+/**
+ * Reads a frame of which the caller has checked the header and the blocks' places. Its xxHash checksums are left
+ * alone: the batch around it has a CRC over all of it.
+ * Source: https://github.com/lz4/lz4/blob/dev/doc/lz4_Block_format.md
+ * @throws RangeError when a block is damaged
+ */
+export function decompressFrameSync(frame: Buffer): Uint8Array {
+  const blocks = blocksOf(frame)
+  let bytes = 0
+  // Walked first, so that there is one output of the right size, into which later blocks may reach back.
+  for (const block of blocks) {
+    const blockBytes = block.isStored ? block.bytes.length : sizeOf(block.bytes)
+    // What the caller has reckoned with when he checked how large the whole can get.
+    if (blockBytes > blockBytesMax(frame)) throw new RangeError('a block is larger than the frame allows')
+    bytes += blockBytes
+  }
+  const output = new Uint8Array(bytes)
+  let written = 0
+  for (const block of blocks) {
+    if (block.isStored) output.set(block.bytes, written)
+    written += block.isStored ? block.bytes.length : writeBlock(block.bytes, output, written)
+  }
+  return output
+}
+
+function blockBytesMax(frame: Buffer): number {
+  const code = (frame[5]! >>> 4) & 0b111
+  return 1 << (8 + 2 * code)
+}
+
+interface Block {
+  readonly isStored: boolean
+  readonly bytes: Uint8Array
+}
+
+function blocksOf(frame: Buffer): Block[] {
+  const flags = frame[4]!
+  const tailBytes = (flags & BLOCK_CHECKSUM_BIT) !== 0 ? 4 : 0
+  const blocks: Block[] = []
+  // Behind the magic, flags, block size, content size and one byte of header checksum.
+  for (let position = (flags & CONTENT_SIZE_BIT) !== 0 ? 15 : 7; ; ) {
+    const word = frame.readUInt32LE(position)
+    if (word === 0) return blocks
+    const isStored = word >= STORED_BIT
+    const start = position + 4
+    const end = start + (isStored ? word - STORED_BIT : word)
+    blocks.push({ isStored, bytes: frame.subarray(start, end) })
+    position = end + tailBytes
+  }
+}
+
+function sizeOf(block: Uint8Array): number {
+  let bytes = 0
+  forEachSequence(block, (_, literalBytes, __, matchBytes) => {
+    bytes += literalBytes + matchBytes
+  })
+  return bytes
+}
+
+/** Tells how much it wrote. */
+function writeBlock(block: Uint8Array, output: Uint8Array, from: number): number {
+  let at = from
+  forEachSequence(block, (literalsAt, literalBytes, offset, matchBytes) => {
+    output.set(block.subarray(literalsAt, literalsAt + literalBytes), at)
+    at += literalBytes
+    if (matchBytes > 0) copyBack(output, at, offset, matchBytes)
+    at += matchBytes
+  })
+  return at - from
+}
+
+/** A block's sequences: literals, then a match further back; the last one ends with its literals. */
+function forEachSequence(
+  block: Uint8Array,
+  visit: (literalsAt: number, literalBytes: number, offset: number, matchBytes: number) => void,
+): void {
+  let position = 0
+  const next = () => {
+    if (position >= block.length) throw new RangeError('a block is damaged')
+    return block[position++]!
+  }
+  const lengthFrom = (half: number) => {
+    let length = half
+    if (half === LENGTH_GOES_ON) {
+      let byte: number
+      do {
+        byte = next()
+        length += byte
+      } while (byte === 255)
+    }
+    return length
+  }
+  while (position < block.length) {
+    const token = next()
+    const literalBytes = lengthFrom(token >>> 4)
+    const literalsAt = position
+    position += literalBytes
+    if (position > block.length) throw new RangeError('a block is damaged')
+    if (position === block.length) {
+      visit(literalsAt, literalBytes, 0, 0)
+      return
+    }
+    const offset = next() + next() * 256
+    visit(literalsAt, literalBytes, offset, lengthFrom(token & 0b1111) + MATCH_BYTES_MIN)
+  }
 }
