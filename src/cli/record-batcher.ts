@@ -5,6 +5,7 @@ import {
   encodeBatch,
   type RecordInput,
 } from '../core/record/index.ts'
+import type { ProducerFields } from './producer-identity.ts'
 
 /** A record and the line it came from. */
 export interface SourcedRecord {
@@ -56,11 +57,11 @@ export class OpenBatch {
     this.#bytesMax += bytes
   }
 
-  close(): SourcedBatch {
+  close(producer: ProducerFields): SourcedBatch {
     const { compression, bytes: bytesMax } = this.#limits
-    const batch = encode(this.#records, compression)
+    const batch = encode(this.#records, compression, producer)
     // Compression makes noise a little larger than it was; as it was, it fits.
-    return batch.bytes.length <= bytesMax ? batch : encode(this.#records, 'none')
+    return batch.bytes.length <= bytesMax ? batch : encode(this.#records, 'none', producer)
   }
 }
 
@@ -82,18 +83,26 @@ export function isOversize(recordBytes: number, limits: BatchLimits): boolean {
  * A batch of one record that is too large as it is.
  * @throws TidemarkError MESSAGE_TOO_LARGE where compression does not help
  */
-export function encodeOversize(sourced: SourcedRecord, limits: BatchLimits): SourcedBatch {
+export function encodeOversize(
+  sourced: SourcedRecord,
+  limits: BatchLimits,
+  producer: ProducerFields,
+): SourcedBatch {
   // The bound that made it look oversize is a few bytes above the truth, so that it may fit even as it is.
   for (const compression of [limits.compression, 'none'] as const) {
-    const batch = encodeUnlessHuge(sourced, compression)
+    const batch = encodeUnlessHuge(sourced, compression, producer)
     if (batch && batch.bytes.length <= limits.bytes) return batch
   }
   throw lineTooLong(sourced.line, recordBytesMax(sourced.record), limits)
 }
 
-function encodeUnlessHuge(sourced: SourcedRecord, compression: CompressionName): SourcedBatch | null {
+function encodeUnlessHuge(
+  sourced: SourcedRecord,
+  compression: CompressionName,
+  producer: ProducerFields,
+): SourcedBatch | null {
   try {
-    return encode([sourced], compression)
+    return encode([sourced], compression, producer)
   } catch (error) {
     if (error instanceof TidemarkError && error.kafkaName === 'MESSAGE_TOO_LARGE') return null
     throw error
@@ -110,10 +119,14 @@ export function lineTooLong(line: number, lineBytes: number, limits: BatchLimits
   )
 }
 
-function encode(sourced: SourcedRecord[], compression: CompressionName): SourcedBatch {
+function encode(
+  sourced: SourcedRecord[],
+  compression: CompressionName,
+  producer: ProducerFields,
+): SourcedBatch {
   const bytes = encodeBatch(
     sourced.map(({ record }) => record),
-    { compression },
+    { compression, ...producer },
   )
   return {
     bytes,

@@ -4,6 +4,7 @@ import { PRODUCE_BYTES_MAX } from '../core/limits.ts'
 import type { RecordInput } from '../core/record/index.ts'
 import type { PartitionChoice } from './partition-choice.ts'
 import { PartitionOutbox } from './partition-outbox.ts'
+import { ProducerIdentity } from './producer-identity.ts'
 import {
   type BatchLimits,
   encodeOversize,
@@ -26,6 +27,8 @@ export interface SenderSettings {
   /** Bytes that were taken and not yet acknowledged; above it `add` waits. */
   pendingBytesMax: number
   retry: RetrySettings
+  /** One drawn by chance when it is left out. */
+  identity?: ProducerIdentity
 }
 
 export const SENDER_DEFAULT = { lingerMs: 20, callsMax: 8, pendingBytesMax: 16 * 1024 * 1024 }
@@ -47,6 +50,7 @@ export class RecordSender {
   readonly #settings: SenderSettings
   readonly #open = new Map<number, { batch: OpenBatch; bytes: number }>()
   readonly #outboxes = new Map<number, PartitionOutbox>()
+  readonly #identity: ProducerIdentity
   /** Partitions that have something to send and nothing in flight, the longest waiting first. */
   #ready: PartitionOutbox[] = []
   #calls = 0
@@ -65,6 +69,7 @@ export class RecordSender {
   constructor(broker: Broker, settings: SenderSettings) {
     this.#broker = broker
     this.#settings = settings
+    this.#identity = settings.identity ?? new ProducerIdentity()
   }
 
   get failed(): boolean {
@@ -85,8 +90,9 @@ export class RecordSender {
       partition = choice.of(record.key ?? null)
     }
     if (isOversize(bytes, limits)) {
-      const batch = encodeOversize({ line, record }, limits)
+      // First those before it, which come before it in the sequence, too.
       this.#close(partition)
+      const batch = encodeOversize({ line, record }, limits, this.#identity.fieldsOf(partition))
       this.recordsTaken++
       this.#enqueue(partition, batch)
       return
@@ -158,10 +164,11 @@ export class RecordSender {
     this.#open.delete(partition)
     this.#pendingBytes -= open.bytes
     this.#settings.choice.batchClosed(partition)
-    if (!this.failed) this.#enqueue(partition, open.batch.close())
+    if (!this.failed) this.#enqueue(partition, open.batch.close(this.#identity.fieldsOf(partition)))
   }
 
   #enqueue(partition: number, batch: SourcedBatch): void {
+    this.#identity.advance(partition, batch.records)
     let outbox = this.#outboxes.get(partition)
     if (!outbox) {
       outbox = new PartitionOutbox(partition)
@@ -197,7 +204,7 @@ export class RecordSender {
             // Joined anew for each try: the bytes of the one before belonged to the broker.
             batches: Buffer.concat(batches.map(batch => batch.bytes)),
           }),
-        retry,
+        { ...retry, isRepeatable: true },
       )
       this.recordsWritten += countRecords(batches)
       this.bytesWritten += bytes

@@ -3,8 +3,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { type ProduceSettings, produce } from '../../src/cli/commands/produce.ts'
 import { SENDER_DEFAULT } from '../../src/cli/record-sender.ts'
+import type { Broker, Produce } from '../../src/contract/broker.ts'
 import { TidemarkError } from '../../src/core/errors.ts'
 import { partitionForKey } from '../../src/core/log/partitioner.ts'
+import { toOffset } from '../../src/core/numbers.ts'
+import { decodeBatches } from '../../src/core/record/index.ts'
+import { openInMemory } from '../../src/embedded/embedded.ts'
 import { chunks, fakeTerminal } from './fake-terminal.ts'
 import { ScriptedBroker } from './scripted-broker.ts'
 
@@ -28,7 +32,7 @@ const numbers = (count: number) => Array.from({ length: count }, (_, index) => S
 const byNumber = (a: string, b: string) => Number(a) - Number(b)
 
 async function produceLines(
-  broker: ScriptedBroker,
+  broker: Broker,
   input: AsyncIterable<Uint8Array> | (string | Uint8Array)[],
   settings: Partial<ProduceSettings> = {},
   tuning = TUNING,
@@ -158,11 +162,41 @@ test('throttling is waited out', async () => {
   expect(broker.values()).toEqual(['a', 'b'])
 })
 
-test('an unknown outcome is told and never tried again', async () => {
+test('an unknown outcome is tried again with the same numbers, which a broker recognizes', async () => {
+  const { broker, close } = openInMemory()
+  await broker.createTopic({ topic: 'tides', partitions: 2 })
+  let calls = 0
+  const produceAndForget = async (request: Produce) => {
+    const produced = await broker.produce(request)
+    // Every third answer is lost, and so are two of the next one.
+    if (++calls % 3 === 0 || calls === 4) throw new TidemarkError('NETWORK_EXCEPTION', 'Cut off.', 'unknown')
+    return produced
+  }
+  const forgetful: Pick<Broker, 'describeTopic' | 'produce'> = {
+    describeTopic: topic => broker.describeTopic(topic),
+    produce: produceAndForget,
+  }
+  const lines = numbers(200)
+  const { exitCode, noted } = await produceLines(forgetful as Broker, [lines.join('\n')], { batchRecords: 7 })
+  expect(noted).toContain('wrote 200 records')
+  expect(exitCode).toBe(0)
+  const values: string[] = []
+  for (const partition of [0, 1]) {
+    const { chunks } = await broker.fetch({ topic: 'tides', partition, offset: toOffset(0) })
+    for (const { value } of chunks.flatMap(chunk => decodeBatches(chunk)))
+      values.push(`${Buffer.from(value!)}`)
+  }
+  expect(values.toSorted()).toEqual(lines.toSorted())
+  await close()
+})
+
+test('an outcome that stays unknown is told, whatever the last try says', async () => {
   const broker = new ScriptedBroker()
   let calls = 0
   broker.beforeProduce = async () => {
-    if (++calls === 2) throw new TidemarkError('REQUEST_TIMED_OUT', 'No answer came.', 'unknown')
+    calls++
+    if (calls === 2) throw new TidemarkError('REQUEST_TIMED_OUT', 'No answer came.', 'unknown')
+    if (calls > 2) throw new TidemarkError('TOPIC_AUTHORIZATION_FAILED', 'You may not any more.')
   }
   const { exitCode, noted } = await produceLines(
     broker,
@@ -174,8 +208,9 @@ test('an unknown outcome is told and never tried again', async () => {
     },
   )
   expect(exitCode).toBe(1)
-  expect(calls).toBe(2)
-  expect(noted).toContain('REQUEST_TIMED_OUT: No answer came.')
+  expect(calls).toBe(3)
+  expect(noted).toContain('REQUEST_TIMED_OUT: No answer came. Trying again.')
+  expect(noted).toContain('TOPIC_AUTHORIZATION_FAILED: You may not any more.')
   expect(noted).toContain('written: unknown')
   expect(noted).toContain('partition 0, between lines 2 and 2')
   expect(noted).toContain('wrote 1 record,')
