@@ -1,0 +1,184 @@
+import { App, Stack } from 'aws-cdk-lib'
+import { Template } from 'aws-cdk-lib/assertions'
+import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
+import { describe, expect, test } from 'vitest'
+import { TidemarkBroker, type TidemarkBrokerProps, Topic } from '../../infra/index.ts'
+import { BUNDLES, permissionsIn, resourcesOf, synthesize, theResource } from './synthesis.ts'
+
+describe('a role may do what its function does, and nothing else:', () => {
+  const template = synthesize(stack => {
+    new TidemarkBroker(stack, 'Broker', { bundles: BUNDLES })
+  })
+
+  const onLogs = 'if {"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["log#*"]}}'
+  test.each([
+    [
+      'Produce',
+      [
+        'dynamodb:GetItem <BrokerTable.Arn>',
+        `dynamodb:PutItem <BrokerTable.Arn> ${onLogs}`,
+        'dynamodb:Query <BrokerTable.Arn>',
+        `dynamodb:UpdateItem <BrokerTable.Arn> ${onLogs}`,
+        'logs:CreateLogStream <BrokerProduceLog.Arn>',
+        'logs:PutLogEvents <BrokerProduceLog.Arn>',
+        's3:PutObject <BrokerBucket.Arn>/segments/*',
+      ],
+    ],
+    [
+      'Fetch',
+      [
+        'dynamodb:GetItem <BrokerTable.Arn>',
+        'dynamodb:Query <BrokerTable.Arn>',
+        'logs:CreateLogStream <BrokerFetchLog.Arn>',
+        'logs:PutLogEvents <BrokerFetchLog.Arn>',
+        's3:GetObject <BrokerBucket.Arn>/segments/*',
+        's3:ListBucket <BrokerBucket.Arn>',
+      ],
+    ],
+    [
+      'Flush',
+      [
+        'dynamodb:BatchWriteItem <BrokerTable.Arn>',
+        'dynamodb:DeleteItem <BrokerTable.Arn>',
+        'dynamodb:DescribeStream <BrokerTable.Arn>/stream/*',
+        'dynamodb:GetItem <BrokerTable.Arn>',
+        'dynamodb:GetRecords <BrokerTable.Arn>/stream/*',
+        'dynamodb:GetShardIterator <BrokerTable.Arn>/stream/*',
+        'dynamodb:ListStreams <BrokerTable.Arn>/stream/*',
+        'dynamodb:PutItem <BrokerTable.Arn>',
+        'dynamodb:Query <BrokerTable.Arn>',
+        'dynamodb:UpdateItem <BrokerTable.Arn>',
+        'logs:CreateLogStream <BrokerFlushLog.Arn>',
+        'logs:PutLogEvents <BrokerFlushLog.Arn>',
+        's3:PutObject <BrokerBucket.Arn>/segments/*',
+      ],
+    ],
+    [
+      'Admin',
+      [
+        'dynamodb:BatchWriteItem <BrokerTable.Arn>',
+        'dynamodb:DeleteItem <BrokerTable.Arn>',
+        'dynamodb:GetItem <BrokerTable.Arn>',
+        'dynamodb:PutItem <BrokerTable.Arn>',
+        'dynamodb:Query <BrokerTable.Arn>',
+        'dynamodb:UpdateItem <BrokerTable.Arn>',
+        'logs:CreateLogStream <BrokerAdminLog.Arn>',
+        'logs:PutLogEvents <BrokerAdminLog.Arn>',
+      ],
+    ],
+  ])('%s', (name, permissions) => {
+    const { Properties } = theResource(template, 'AWS::IAM::Role', `Broker${name}Role`)
+    expect(Properties.ManagedPolicyArns).toBeUndefined()
+    expect(Properties.Policies).toHaveLength(1)
+    expect(permissionsIn(Properties.Policies[0].PolicyDocument)).toEqual(permissions)
+  })
+
+  test('there are no other roles or policies', () => {
+    template.resourceCountIs('AWS::IAM::Role', 4)
+    template.resourceCountIs('AWS::IAM::Policy', 0)
+    template.resourceCountIs('AWS::IAM::ManagedPolicy', 0)
+  })
+
+  test('only the API and the schedule may call a function', () => {
+    const permissions = Object.values(resourcesOf(template, 'AWS::Lambda::Permission'))
+    expect(permissions).toHaveLength(12 + 1)
+    for (const { Properties } of permissions) {
+      expect(['apigateway.amazonaws.com', 'events.amazonaws.com']).toContain(Properties.Principal)
+      expect(Properties.SourceArn).toBeDefined()
+    }
+  })
+})
+
+describe('a grant', () => {
+  function grantsOf(
+    give: (broker: TidemarkBroker, role: Role) => void,
+    props: TidemarkBrokerProps = {},
+  ): string[] {
+    const template = synthesize(stack => {
+      const broker = new TidemarkBroker(stack, 'Broker', { bundles: BUNDLES, ...props })
+      give(broker, new Role(stack, 'Caller', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') }))
+    })
+    const { Properties } = theResource(template, 'AWS::IAM::Policy', 'Caller')
+    return permissionsIn(Properties.PolicyDocument)
+  }
+
+  const call = (path: string) =>
+    `execute-api:Invoke arn:<AWS::Partition>:execute-api:<AWS::Region>:<AWS::AccountId>:<BrokerApi>/*/${path}`
+
+  test('to produce covers one topic', () => {
+    expect(grantsOf((broker, role) => broker.grantProduce(role, 'orders'))).toEqual([
+      call('GET/topics/orders'),
+      call('POST/topics/orders/records'),
+    ])
+  })
+
+  test('to consume covers one topic', () => {
+    expect(grantsOf((broker, role) => broker.grantConsume(role, 'orders'))).toEqual([
+      call('GET/topics/orders'),
+      call('GET/topics/orders/partitions/*/offsets'),
+      call('GET/topics/orders/partitions/*/records'),
+    ])
+  })
+
+  test('to administer covers one topic', () => {
+    expect(grantsOf((broker, role) => broker.grantAdmin(role, 'orders'))).toEqual([
+      call('DELETE/topics/orders'),
+      call('DELETE/topics/orders/partitions/*/records'),
+      call('GET/topics/orders'),
+      call('PATCH/topics/orders'),
+    ])
+  })
+
+  test('to administer covers all topics where none is named', () => {
+    expect(grantsOf((broker, role) => broker.grantAdmin(role))).toEqual([
+      call('DELETE/topics/*'),
+      call('GET/topics'),
+      call('GET/topics/*'),
+      call('PATCH/topics/*'),
+      call('POST/topics'),
+    ])
+  })
+
+  test('takes a topic of the stack', () => {
+    const give = (broker: TidemarkBroker, role: Role) => {
+      broker.grantProduce(role, new Topic(broker, 'Orders', { topicName: 'orders.v1' }))
+    }
+    expect(grantsOf(give)).toEqual([call('GET/topics/orders.v1'), call('POST/topics/orders.v1/records')])
+  })
+
+  test('reaches over into another stack', () => {
+    const app = new App()
+    const broker = new TidemarkBroker(new Stack(app, 'Log'), 'Broker', { bundles: BUNDLES })
+    const users = new Stack(app, 'Users')
+    broker.grantProduce(
+      new Role(users, 'Caller', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') }),
+      'a',
+    )
+    const { PolicyDocument } = theResource(Template.fromStack(users), 'AWS::IAM::Policy').Properties
+    expect(JSON.stringify(PolicyDocument)).toContain('Fn::ImportValue')
+  })
+
+  test.each(['*', 'orders/*', 'orders/records', ''])(
+    'is refused for the name %j, which could open more',
+    name => {
+      for (const grant of ['grantProduce', 'grantConsume', 'grantAdmin'] as const) {
+        expect(() => grantsOf((broker, role) => broker[grant](role, name))).toThrow(/topic name|needs a name/)
+      }
+    },
+  )
+
+  test("is refused for another broker's topic", () => {
+    const give = (broker: TidemarkBroker, role: Role) => {
+      const other = new TidemarkBroker(Stack.of(broker), 'Other', { bundles: BUNDLES })
+      broker.grantConsume(role, new Topic(other, 'Orders'))
+    }
+    expect(() => grantsOf(give)).toThrow('Test/Other/Orders is a topic of Test/Other, not of Test/Broker.')
+  })
+
+  test('is refused where the API asks for tokens', () => {
+    const auth = { jwt: { issuer: 'https://login.example.com', audience: 'tidemark' } }
+    expect(() => grantsOf((broker, role) => broker.grantProduce(role, 'orders'), { auth })).toThrow(
+      'asks for tokens',
+    )
+  })
+})
