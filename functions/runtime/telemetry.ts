@@ -8,6 +8,7 @@ const UNITS = {
   ProducedBytes: MetricUnit.Bytes,
   FetchedBytes: MetricUnit.Bytes,
   Errors: MetricUnit.Count,
+  /** Partitions that were looked at, and have nothing left that is due. */
   FlushedPartitions: MetricUnit.Count,
   FlushFailures: MetricUnit.Count,
   UnknownStreamRecords: MetricUnit.Count,

@@ -59,9 +59,10 @@ export function openTestService(overrides: Partial<Ports> = {}): TestService {
     entropy: systemEntropy,
     ...overrides,
   }
+  // As long as one that S3 would take, with a role's session token in it.
   const locator = {
     locate: async (key: string) => ({
-      url: `https://bucket.example/${key}?${'s'.repeat(900)}`,
+      url: `https://bucket.example/${key}?${'s'.repeat(1_800)}`,
       expiresMs: 1,
     }),
   }

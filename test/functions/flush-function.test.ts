@@ -1,0 +1,239 @@
+import type { DynamoDBStreamEvent, ScheduledEvent } from 'aws-lambda'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { makeFlushFunction } from '../../functions/flush/flush-function.ts'
+import { openBroker } from '../../functions/runtime/http-function.ts'
+import { MemoryLogIndex } from '../../src/adapters/memory/memory-log-index.ts'
+import type { LogBroker } from '../../src/broker/log-broker.ts'
+import type { Head } from '../../src/core/log/head.ts'
+import type { PartitionId } from '../../src/core/log/partition-id.ts'
+import { encodeBatch } from '../../src/core/record/index.ts'
+import { HEAD_KEY, logKey } from '../../src/core/storage-layout.ts'
+import { NotApplied, StoreFailed } from '../../src/ports/outcome.ts'
+import { contextOf, openTestService, type TestService } from './function-service.ts'
+
+let index: MemoryLogIndex
+let service: TestService
+let broker: LogBroker
+let topicId: string
+
+beforeEach(async () => {
+  index = new MemoryLogIndex()
+  service = openTestService({ index })
+  broker = openBroker(service)
+  topicId = (await broker.createTopic({ topic: 'tides', partitions: 3 })).topicId
+})
+
+async function produceTo(partition: number, topic = 'tides'): Promise<void> {
+  const batches = encodeBatch([{ value: Buffer.from('ebb') }], { nowMs: Date.now() })
+  await broker.produce({ topic, partition, batches })
+}
+
+/** As the developer guide of DynamoDB shows stream records of the view KEYS_ONLY. */
+function streamEvent(...keys: readonly [string, string][]): DynamoDBStreamEvent {
+  return {
+    Records: keys.map(([pk, sk], nth) => ({
+      eventID: `7de3041dd709b024af6f29e4fa13d34c${nth}`,
+      eventName: 'MODIFY',
+      eventVersion: '1.1',
+      eventSource: 'aws:dynamodb',
+      awsRegion: 'eu-central-1',
+      dynamodb: {
+        ApproximateCreationDateTime: 1479499740,
+        Keys: { pk: { S: pk }, sk: { S: sk } },
+        SequenceNumber: `1346150000000001709713700${nth}`,
+        SizeBytes: 112,
+        StreamViewType: 'KEYS_ONLY',
+      },
+      eventSourceARN:
+        'arn:aws:dynamodb:eu-central-1:123456789012:table/Tidemark/stream/2016-11-16T20:42:48.104',
+    })),
+  }
+}
+
+function headOf(partition: number): [string, string] {
+  return [logKey({ topicId, partition }), HEAD_KEY]
+}
+
+/** As EventBridge sends for a rule with a rate. */
+const SCHEDULED_EVENT: ScheduledEvent = {
+  id: '53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa',
+  version: '0',
+  account: '123456789012',
+  time: '2015-10-08T16:53:06Z',
+  region: 'us-east-1',
+  resources: ['arn:aws:events:us-east-1:123456789012:rule/flush'],
+  source: 'aws.events',
+  'detail-type': 'Scheduled Event',
+  detail: {},
+}
+
+async function readHead(partition: number): Promise<Head> {
+  return (await index.readHead({ topicId, partition }))!
+}
+
+async function inlineEntries(partition: number): Promise<number> {
+  return (await readHead(partition)).tail.filter(({ place }) => place.kind === 'inline').length
+}
+
+async function objectCount(): Promise<number> {
+  let objects = 0
+  for await (const _ of service.ports.objects.list()) objects += 1
+  return objects
+}
+
+/** Makes one partition's head behave otherwise. */
+function failReading(broken: PartitionId['partition'], error: Error): void {
+  const readHead = index.readHead.bind(index)
+  index.readHead = async partition => {
+    if (partition.partition === broken) throw error
+    return await readHead(partition)
+  }
+}
+
+describe('a batch of the stream', () => {
+  test('moves the inline bytes of all partitions that it names into one object', async () => {
+    for (const partition of [0, 0, 1, 2]) await produceTo(partition)
+    await makeFlushFunction(service)(streamEvent(headOf(0), headOf(1), headOf(0)), contextOf())
+    expect(await Promise.all([0, 1, 2].map(inlineEntries))).toEqual([0, 0, 1])
+    expect(await objectCount()).toBe(1)
+    expect(service.telemetry.sum('FlushedPartitions')).toBe(2)
+    expect(service.telemetry.sum('FlushFailures')).toBe(0)
+  })
+
+  test('that comes again changes nothing', async () => {
+    await produceTo(0)
+    const flush = makeFlushFunction(service)
+    await flush(streamEvent(headOf(0)), contextOf())
+    const before = await readHead(0)
+    await flush(streamEvent(headOf(0)), contextOf())
+    expect(await readHead(0)).toEqual(before)
+    expect(await objectCount()).toBe(1)
+  })
+
+  test('that is out of date is no error: the heads decide', async () => {
+    await produceTo(0)
+    const gone = (await broker.createTopic({ topic: 'gone' })).topicId
+    await broker.deleteTopic('gone')
+    const removed = streamEvent([logKey({ topicId: gone, partition: 0 }), HEAD_KEY], headOf(0))
+    removed.Records[0]!.eventName = 'REMOVE'
+    await makeFlushFunction(service)(removed, contextOf())
+    expect(await inlineEntries(0)).toBe(0)
+    expect(service.telemetry.logged).toEqual([])
+  })
+
+  test('passes over what it does not know, and says so', async () => {
+    await produceTo(0)
+    const event = streamEvent(
+      ['log#nonsense', HEAD_KEY],
+      headOf(0),
+      ['topics', 'tides'],
+      [logKey({ topicId, partition: 0 }), 'block#0000000000000000'],
+    )
+    const poison = [...event.Records, {}, null, { dynamodb: { Keys: { pk: { N: '7' } } } }]
+    await makeFlushFunction(service)({ Records: poison }, contextOf())
+    expect(await inlineEntries(0)).toBe(0)
+    // Blocks and topics are known, and are nothing to flush.
+    expect(service.telemetry.sum('UnknownStreamRecords')).toBe(4)
+    expect(service.telemetry.logged.map(({ level }) => level)).toEqual(['warn', 'warn', 'warn', 'warn'])
+  })
+
+  test('is not held up by a partition that is damaged', async () => {
+    for (const partition of [0, 1]) await produceTo(partition)
+    failReading(0, new RangeError('the head is damaged'))
+    await makeFlushFunction(service)(streamEvent(headOf(0), headOf(1)), contextOf())
+    expect(await inlineEntries(1)).toBe(0)
+    expect(service.telemetry.sum('FlushFailures')).toBe(1)
+    expect(service.telemetry.logged).toMatchObject([{ level: 'error', details: { topicId, partition: 0 } }])
+  })
+
+  test('is not held up by a store that refuses for good', async () => {
+    for (const partition of [0, 1]) await produceTo(partition)
+    failReading(0, new StoreFailed('access denied'))
+    await makeFlushFunction(service)(streamEvent(headOf(0), headOf(1)), contextOf())
+    expect(await inlineEntries(1)).toBe(0)
+    expect(service.telemetry.sum('FlushFailures')).toBe(1)
+  })
+
+  test('comes again where the store could not do it now, once the others are done', async () => {
+    for (const partition of [0, 1]) await produceTo(partition)
+    failReading(0, new NotApplied('throttled'))
+    // So little time is left that one try is all.
+    const flushing = makeFlushFunction(service)(streamEvent(headOf(0), headOf(1)), contextOf(3_200))
+    await expect(flushing).rejects.toMatchObject({ kafkaName: 'REQUEST_TIMED_OUT' })
+    expect(await inlineEntries(1)).toBe(0)
+    expect(service.telemetry.sum('FlushFailures')).toBe(1)
+  })
+
+  test('takes a partition up again of which somebody else has flushed a part', async () => {
+    for (let count = 0; count < 3; count += 1) await produceTo(0)
+    const putBlock = index.putBlock.bind(index)
+    let isFirst = true
+    index.putBlock = async (partition, block) => {
+      if (!isFirst) return await putBlock(partition, block)
+      isFirst = false
+      // Another's block of the first entry only stands there already.
+      const [entry] = block.entries
+      return await putBlock(partition, { ...block, entries: [entry!] })
+    }
+    await makeFlushFunction(service)(streamEvent(headOf(0)), contextOf())
+    expect(await inlineEntries(0)).toBe(0)
+  })
+
+  test('of more partitions than share an object is flushed in several', async () => {
+    const { topicId: wide } = await broker.createTopic({ topic: 'wide', partitions: 300 })
+    // One by one, so that no commit is so large that it makes an object of its own.
+    for (let partition = 0; partition < 300; partition += 1) await produceTo(partition, 'wide')
+    const keys = Array.from({ length: 300 }, (_, partition): [string, string] => [
+      logKey({ topicId: wide, partition }),
+      HEAD_KEY,
+    ])
+    const before = await objectCount()
+    await makeFlushFunction(service)(streamEvent(...keys), contextOf())
+    expect(service.telemetry.sum('FlushedPartitions')).toBe(300)
+    expect((await objectCount()) - before).toBe(2)
+  })
+})
+
+describe('the schedule', () => {
+  test('flushes what is past its age, and nothing younger', async () => {
+    await broker.createTopic({ topic: 'patient', configs: { 'flush.ms': '60000' } })
+    await broker.createTopic({ topic: 'hasty', configs: { 'flush.ms': '1' } })
+    await produceTo(0, 'patient')
+    await produceTo(0, 'hasty')
+    await new Promise(resolve => setTimeout(resolve, 5))
+    await makeFlushFunction(service)(SCHEDULED_EVENT, contextOf())
+    const inline = async (topic: string) => {
+      const head = await index.readHead({
+        topicId: (await broker.describeTopic(topic)).topicId,
+        partition: 0,
+      })
+      return head!.tail.filter(({ place }) => place.kind === 'inline').length
+    }
+    expect([await inline('patient'), await inline('hasty')]).toEqual([1, 0])
+    expect(service.telemetry.sum('UnfinishedScans')).toBe(0)
+    expect(service.telemetry.reports.at(-1)?.details).toMatchObject({ trigger: 'schedule' })
+  })
+
+  test('says when it did not get through', async () => {
+    await makeFlushFunction(service)(SCHEDULED_EVENT, contextOf(3_000))
+    expect(service.telemetry.sum('UnfinishedScans')).toBe(1)
+    expect(service.telemetry.logged).toMatchObject([{ level: 'warn' }])
+  })
+
+  test('makes up for a deletion that a crash left half done', async () => {
+    const item = (await service.ports.topics.get('tides'))!
+    await service.ports.topics.put({ ...item, state: 'deleting', version: 'later' }, item.version)
+    await makeFlushFunction(service)(SCHEDULED_EVENT, contextOf())
+    expect(await service.ports.topics.get('tides')).toBeUndefined()
+    expect(await index.readHead({ topicId, partition: 0 })).toBeUndefined()
+  })
+
+  test('fails where topics cannot be listed now', async () => {
+    service.ports.topics.list = async function* () {
+      yield* []
+      throw new NotApplied('throttled')
+    }
+    await expect(makeFlushFunction(service)(SCHEDULED_EVENT, contextOf())).rejects.toThrow('throttled')
+    expect(service.telemetry.sum('FlushFailures')).toBe(1)
+  })
+})

@@ -1,0 +1,290 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import { FETCH_ROUTES } from '../../functions/fetch/routes.ts'
+import { PRODUCE_ROUTES } from '../../functions/produce/routes.ts'
+import { openBroker } from '../../functions/runtime/http-function.ts'
+import { MemoryLogIndex } from '../../src/adapters/memory/memory-log-index.ts'
+import {
+  BATCH_BYTES_MAX,
+  FUNCTION_ANSWER_BYTES_MAX,
+  FUNCTION_JSON_RECORDS_MAX,
+  LAMBDA_PAYLOAD_BYTES_MAX,
+} from '../../src/core/limits.ts'
+import { encodeBatch, type RecordInput } from '../../src/core/record/index.ts'
+import { NotApplied } from '../../src/ports/outcome.ts'
+import { type Answered, caller, openTestService, type TestService } from './function-service.ts'
+
+const BATCHES_TYPE = 'application/vnd.tidemark.record-batches'
+
+let service: TestService
+let produce: (event: unknown) => Promise<Answered>
+let fetch: (event: unknown) => Promise<Answered>
+
+beforeEach(async () => {
+  service = openTestService()
+  produce = caller(service, PRODUCE_ROUTES)
+  fetch = caller(service, FETCH_ROUTES)
+  await openBroker(service).createTopic({
+    topic: 'tides',
+    partitions: 2,
+    configs: { 'max.message.bytes': String(BATCH_BYTES_MAX) },
+  })
+})
+
+function produceEvent(records: readonly RecordInput[], partition = 0) {
+  return {
+    method: 'POST',
+    path: '/topics/tides/records',
+    query: { partition: String(partition) },
+    headers: { 'content-type': BATCHES_TYPE },
+    body: Buffer.from(encodeBatch(records, { nowMs: Date.now() })).toString('base64'),
+    isBase64Encoded: true,
+  }
+}
+
+function fetchEvent(offset: number, query: Record<string, string> = {}, accept = 'application/json') {
+  return {
+    method: 'GET',
+    path: '/topics/tides/partitions/0/records',
+    query: { offset: String(offset), ...query },
+    headers: { accept },
+  }
+}
+
+function jsonEvent(body: unknown) {
+  return {
+    method: 'POST',
+    path: '/topics/tides/records',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  }
+}
+
+describe('producing and fetching', () => {
+  test('record batches come back as they were written', async () => {
+    const produced = await produce(
+      produceEvent([{ value: Buffer.from('ebb') }, { value: Buffer.of(0, 255) }]),
+    )
+    expect(produced.json).toMatchObject({ partition: 0, baseOffset: 0, records: 2 })
+    const fetched = await fetch(fetchEvent(0, {}, BATCHES_TYPE))
+    expect(fetched.status).toBe(200)
+    expect(fetched.result.isBase64Encoded).toBe(true)
+    expect(fetched.headers['tidemark-next-offset']).toBe('2')
+    const asJson = await fetch(fetchEvent(0))
+    expect(asJson.json.records.map((record: { value: unknown }) => record.value)).toEqual([
+      'ebb',
+      { base64: 'AP8=' },
+    ])
+  })
+
+  test('what one function does not serve, it says so', async () => {
+    expect((await produce(fetchEvent(0))).json).toMatchObject({ status: 404, kafkaError: 'INVALID_REQUEST' })
+    expect((await fetch({ method: 'PUT', path: '/health' })).status).toBe(405)
+  })
+
+  test('what goes wrong is a problem, and told', async () => {
+    const { status, headers, json } = await fetch(fetchEvent(99))
+    expect([status, headers['content-type'], json.kafkaError]).toEqual([
+      416,
+      'application/problem+json',
+      'OFFSET_OUT_OF_RANGE',
+    ])
+    expect(service.telemetry.reports.at(-1)).toMatchObject({
+      error: 'OFFSET_OUT_OF_RANGE',
+      metrics: { Requests: 1, Errors: 1 },
+      details: {
+        method: 'GET',
+        path: '/topics/tides/partitions/0/records',
+        status: '416',
+        requestId: 'request-1',
+      },
+    })
+  })
+
+  test('what is no request is a problem, too', async () => {
+    const { status, json } = await produce({ Records: [] })
+    expect([status, json.kafkaError, json.written]).toEqual([400, 'INVALID_REQUEST', 'no'])
+  })
+
+  test('records and bytes are counted once', async () => {
+    await produce(produceEvent([{ value: Buffer.from('ebb') }, { value: Buffer.from('flow') }]))
+    await produce(produceEvent([{ value: Buffer.from('slack') }]))
+    const { chunks } = await openBroker(service).fetch({ topic: 'tides', partition: 0, offset: 0 as never })
+    const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
+    await fetch(fetchEvent(0, {}, BATCHES_TYPE))
+    const { telemetry } = service
+    expect(telemetry.sum('ProducedRecords')).toBe(3)
+    expect(telemetry.sum('ProducedBytes')).toBe(bytes)
+    expect(telemetry.sum('FetchedBytes')).toBe(bytes)
+    expect(telemetry.sum('Requests')).toBe(3)
+    expect(telemetry.reports.every(({ error }) => error === undefined)).toBe(true)
+  })
+
+  test('a store that fails for no known reason shows nothing of itself, and is logged', async () => {
+    const secret = new Error('the secret of the store')
+    const index = new MemoryLogIndex()
+    index.append = async () => {
+      throw secret
+    }
+    const broken = openTestService({ index })
+    await openBroker(broken).createTopic({ topic: 'tides' })
+    const { result, json } = await caller(broken, PRODUCE_ROUTES)(produceEvent([{ value: null }]))
+    expect([json.status, json.kafkaError, json.written]).toEqual([500, 'UNKNOWN_SERVER_ERROR', 'unknown'])
+    expect(result.body).not.toContain('secret')
+    expect(broken.telemetry.logged.at(-1)).toMatchObject({ level: 'error', details: { error: secret } })
+  })
+})
+
+describe('the limits of a function', () => {
+  test('a batch of the largest size comes whole, and its result fits', async () => {
+    const value = Buffer.alloc(BATCH_BYTES_MAX - 100, 'x')
+    await produce(produceEvent([{ value }]))
+    await produce(produceEvent([{ value: Buffer.from('next') }]))
+    const { result, bytes, headers } = await fetch(fetchEvent(0, { maxBytes: '16777216' }, BATCHES_TYPE))
+    expect(bytes.length).toBeGreaterThan(value.length)
+    expect(headers['tidemark-next-offset']).toBe('1')
+    expect(JSON.stringify(result).length).toBeLessThan(LAMBDA_PAYLOAD_BYTES_MAX)
+  })
+
+  test('much is fetched in answers that fit, with nothing lost', async () => {
+    const records = Array.from({ length: 10 }, () => ({ value: Buffer.alloc(100_000, 'x') }))
+    for (let count = 0; count < 8; count += 1) await produce(produceEvent(records))
+    let answers = 0
+    let next = 0
+    for (; next < 80; answers += 1) {
+      const { result, headers, status } = await fetch(
+        fetchEvent(next, { maxBytes: '16777216' }, BATCHES_TYPE),
+      )
+      expect(status).toBe(200)
+      expect(JSON.stringify(result).length).toBeLessThan(LAMBDA_PAYLOAD_BYTES_MAX)
+      expect(Number(headers['tidemark-next-offset'])).toBeGreaterThan(next)
+      next = Number(headers['tidemark-next-offset'])
+    }
+    expect(answers).toBe(2)
+  })
+
+  test('much is fetched as JSON in answers that fit, record by record', async () => {
+    // One batch in base64 and with quotation marks is larger than an answer.
+    const value = (index: number) =>
+      index % 2 === 0 ? Buffer.alloc(30_000, 0xff) : Buffer.alloc(30_000, '"')
+    const records = Array.from({ length: 130 }, (_, index) => ({ value: value(index) }))
+    await produce(produceEvent(records))
+    const offsets: number[] = []
+    let answers = 0
+    for (let next = 0; next < records.length; answers += 1) {
+      const { json, bytes, result } = await fetch(fetchEvent(next))
+      expect(bytes.length).toBeLessThanOrEqual(FUNCTION_ANSWER_BYTES_MAX)
+      expect(JSON.stringify(result).length).toBeLessThan(LAMBDA_PAYLOAD_BYTES_MAX)
+      for (const record of json.records) offsets.push(record.offset)
+      expect(json.nextOffset).toBe(offsets.at(-1)! + 1)
+      next = json.nextOffset
+    }
+    expect(offsets).toEqual(Array.from({ length: 130 }, (_, index) => index))
+    expect(answers).toBe(2)
+  })
+
+  test('a record that is too large for JSON says how to get it', async () => {
+    await produce(produceEvent([{ value: Buffer.from('small') }]))
+    await produce(produceEvent([{ value: Buffer.alloc(3_500_000, 0xff) }]))
+    // First what there is room for, then the error.
+    const first = await fetch(fetchEvent(0, { maxBytes: '16777216' }))
+    expect([first.json.records.length, first.json.nextOffset]).toEqual([1, 1])
+    const { status, json } = await fetch(fetchEvent(1))
+    expect([status, json.kafkaError]).toEqual([413, 'MESSAGE_TOO_LARGE'])
+    expect(json.detail).toContain('locate=true')
+    expect((await fetch(fetchEvent(1, {}, BATCHES_TYPE))).status).toBe(200)
+    expect((await fetch(fetchEvent(1, { locate: 'true' }))).status).toBe(200)
+  })
+
+  test('located ranges come in answers that fit, with none lost', async () => {
+    const value = Buffer.alloc(4_200)
+    const calls = 3_000
+    // Each commit its own object: ranges that cannot be joined.
+    for (let call = 0; call < calls; call += 1) await produce(produceEvent([{ value }]))
+    let next = 0
+    let answers = 0
+    for (; next < calls; answers += 1) {
+      const { json, bytes } = await fetch(fetchEvent(next, { locate: 'true', maxBytes: '16777216' }))
+      expect(bytes.length).toBeLessThanOrEqual(FUNCTION_ANSWER_BYTES_MAX)
+      expect(json.ranges[0].baseOffset).toBe(next)
+      for (const range of json.ranges) next += range.records
+      expect(json.nextOffset).toBe(next)
+    }
+    expect(answers).toBe(2)
+  })
+
+  test('JSON of more records than can be answered for is refused before anything is written', async () => {
+    const records = Array.from({ length: FUNCTION_JSON_RECORDS_MAX + 1 }, () => ({ value: 'x' }))
+    const { status, json } = await produce(jsonEvent({ records }))
+    expect([status, json.kafkaError, json.written]).toEqual([413, 'RECORD_LIST_TOO_LARGE', 'no'])
+    expect((await fetch(fetchEvent(0))).json.endOffset).toBe(0)
+    const most = await produce(jsonEvent({ records: records.slice(1) }))
+    expect(most.json.records).toHaveLength(FUNCTION_JSON_RECORDS_MAX)
+  })
+
+  test('an answer that does not fit all the same is an error that says what became of the data', async () => {
+    const call = caller(service, [
+      ({ router }) => {
+        router.on('POST', '/large', () => new Response(Buffer.alloc(LAMBDA_PAYLOAD_BYTES_MAX)))
+      },
+    ])
+    const { status, json } = await call({ method: 'POST', path: '/large' })
+    expect([status, json.kafkaError, json.written]).toEqual([500, 'UNKNOWN_SERVER_ERROR', 'unknown'])
+    expect(service.telemetry.logged.at(-1)?.message).toContain('should not')
+  })
+})
+
+describe('many invocations at the same time', () => {
+  test('share commits', async () => {
+    // Asks for the topic, so that the fifty find it known.
+    await produce(produceEvent([{ value: Buffer.from('first') }]))
+    let appends = 0
+    const { index } = service.ports
+    const append = index.append.bind(index)
+    index.append = (...call) => {
+      appends += 1
+      return append(...call)
+    }
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, (_, call) =>
+        produce(produceEvent([{ value: Buffer.from(`record ${call}`) }])),
+      ),
+    )
+    const offsets = answers.map(({ json }) => json.baseOffset).sort((a, b) => a - b)
+    expect(offsets).toEqual(Array.from({ length: 50 }, (_, call) => call + 1))
+    expect(appends).toBeLessThanOrEqual(5)
+    expect(service.telemetry.sum('ProducedRecords')).toBe(51)
+  })
+
+  test('each get their own answer', async () => {
+    await produce(produceEvent([{ value: Buffer.from('zero') }, { value: Buffer.from('one') }]))
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, (_, call) => fetch(fetchEvent(call % 4 === 3 ? 99 : call % 2))),
+    )
+    for (const [call, { status, json }] of answers.entries()) {
+      if (call % 4 === 3) expect([status, json.kafkaError]).toEqual([416, 'OFFSET_OUT_OF_RANGE'])
+      else expect(json.records[0]).toMatchObject({ offset: call % 2, value: call % 2 === 0 ? 'zero' : 'one' })
+    }
+  })
+})
+
+test('a produce call whose store does not answer is given up before the function would be', async () => {
+  let nowMs = Date.now()
+  const clock = {
+    nowMs: () => nowMs,
+    sleep: async (durationMs: number) => {
+      nowMs += durationMs
+    },
+    turn: () => new Promise<void>(resolve => setImmediate(resolve)),
+  }
+  const index = new MemoryLogIndex()
+  const stuck = openTestService({ index, clock })
+  await openBroker(stuck).createTopic({ topic: 'tides' })
+  const startedMs = nowMs
+  index.append = async () => {
+    nowMs += 500
+    throw new NotApplied('throttled')
+  }
+  const { status, json } = await caller(stuck, PRODUCE_ROUTES)(produceEvent([{ value: null }]))
+  expect([status, json.kafkaError, json.written]).toEqual([504, 'REQUEST_TIMED_OUT', 'no'])
+  expect(nowMs - startedMs).toBeLessThan(23_000)
+})
