@@ -1,6 +1,6 @@
 import type { Broker } from '../../src/contract/broker.ts'
 import { TidemarkError } from '../../src/core/errors.ts'
-import { FUNCTION_RESERVE_MS, RESOURCE_ANSWER_TIMEOUT_MS } from '../../src/core/limits.ts'
+import { RESOURCE_ANSWER_CALLS_MAX, RESOURCE_ANSWER_TIMEOUT_MS } from '../../src/core/limits.ts'
 import type { InvocationContext } from '../runtime/invocation.ts'
 import type { Telemetry } from '../runtime/telemetry.ts'
 import { createTopic, deleteTopic, updateTopic } from './topic-resource.ts'
@@ -8,7 +8,6 @@ import { readProperties, type TopicResourceEvent } from './topic-resource-event.
 
 /** CloudFormation takes an answer of 4 KB, of which this is the part that can be long. */
 const REASON_CHARACTERS_MAX = 1_000
-const ANSWER_TRIES = 3
 /** The resource's id where a creation failed: its deletion must not touch a topic that it did not make. */
 const NOT_CREATED = 'not-created'
 
@@ -82,7 +81,7 @@ async function inTime(
   event: TopicResourceEvent,
   context: InvocationContext,
 ): Promise<Outcome> {
-  const leftMs = context.getRemainingTimeInMillis() - FUNCTION_RESERVE_MS
+  const leftMs = context.getRemainingTimeInMillis() - RESOURCE_ANSWER_TIMEOUT_MS * RESOURCE_ANSWER_CALLS_MAX
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<Outcome>(resolve => {
     const tooLate = () => resolve(failed(event, 'The topic could not be settled in time. Try again.'))
@@ -109,13 +108,13 @@ async function sendAnswer(url: string, answer: object): Promise<void> {
         body,
         // The URL is signed for no type.
         headers: { 'content-type': '' },
-        signal: AbortSignal.timeout(RESOURCE_ANSWER_TIMEOUT_MS / ANSWER_TRIES),
+        signal: AbortSignal.timeout(RESOURCE_ANSWER_TIMEOUT_MS),
       })
       await response.body?.cancel()
       if (!response.ok) throw new Error(`CloudFormation's answer address answered ${response.status}`)
       return
     } catch (error) {
-      if (tries === ANSWER_TRIES) throw error
+      if (tries === RESOURCE_ANSWER_CALLS_MAX) throw error
     }
   }
 }

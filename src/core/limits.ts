@@ -185,8 +185,9 @@ export const FUNCTION_HEADER_BYTES_MAX = 64 * KiB
 export const FUNCTION_JSON_RECORDS_MAX = 10_000
 /** How long a function trusts what it knows of a topic: it reads the topic anew once in so long, not with each call. */
 export const FUNCTION_TOPIC_CACHE_MS = 30_000
-/** How long CloudFormation's side may take to accept an answer. */
-export const RESOURCE_ANSWER_TIMEOUT_MS = 10_000
+/** How long CloudFormation's side may take to accept an answer, and how often it is offered. */
+export const RESOURCE_ANSWER_TIMEOUT_MS = 3_000
+export const RESOURCE_ANSWER_CALLS_MAX = 3
 
 function assert(holds: boolean, relation: string): void {
   if (!holds) throw new Error(`limits contradict one another: ${relation}`)
@@ -248,3 +249,7 @@ assert(
   'after a long poll there is time to read',
 )
 assert(FUNCTION_FETCH_WAIT_MS_MAX <= FETCH_WAIT_MS_MAX, 'a function waits no longer than a server')
+assert(
+  RESOURCE_ANSWER_TIMEOUT_MS * RESOURCE_ANSWER_CALLS_MAX < FUNCTION_TIMEOUT_MS / 2,
+  'there is time to settle a resource and to answer',
+)
