@@ -1,9 +1,11 @@
 /**
  * `node guard.ts <command> <arguments…>` runs a command for as long as its own standard input stays open, so
  * that an emulator ends with the process that started it, however that one ends. It leads a process group of
- * its own: a Ctrl-C reaches the starter alone, and what the command has started ends with it.
+ * its own: a Ctrl-C reaches the starter alone, and what the command has started ends with it. The folder that
+ * GUARD_SCRATCH names is removed then.
  */
 import { spawn } from 'node:child_process'
+import { rmSync } from 'node:fs'
 
 /** How long the command may take to end by itself. */
 const STOP_MS = 5_000
@@ -27,5 +29,6 @@ process.stdin.on('close', () => {
 
 /** Ends what the command has started, and this process too. */
 function endGroup(): void {
+  if (process.env.GUARD_SCRATCH) rmSync(process.env.GUARD_SCRATCH, { recursive: true, force: true })
   process.kill(-process.pid, 'SIGKILL')
 }

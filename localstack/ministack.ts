@@ -1,14 +1,14 @@
 import { execFile } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdir, readFile, rename, rm } from 'node:fs/promises'
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
+import { EMULATORS } from './running.ts'
 
 const run = promisify(execFile)
 
 const PROJECT = join(import.meta.dirname, '..')
-const EMULATORS = join(PROJECT, '.emulators')
 const REQUIREMENTS = join(import.meta.dirname, 'requirements.txt')
 const INSTALL_MS_MAX = 300_000
 
@@ -16,10 +16,10 @@ const INSTALL_MS_MAX = 300_000
 export const MINISTACK_HEALTH_PATH = '/_ministack/health'
 
 /** How to start MiniStack. */
-export interface MinistackCommand {
+interface MinistackCommand {
   readonly command: readonly string[]
   readonly env: NodeJS.ProcessEnv
-  /** Functions' code lies here while it runs; whoever stops it removes the folder. */
+  /** What lies in files while it runs lies here. A guard removes it. */
   readonly scratch: string
 }
 
@@ -33,6 +33,8 @@ export async function ministackCommand(port: number): Promise<MinistackCommand> 
   // Below the checkout, so that functions find its node_modules.
   const scratch = join(EMULATORS, `scratch-${randomBytes(6).toString('hex')}`)
   await mkdir(scratch, { recursive: true })
+  // Functions in files named .js are CommonJS, whatever the project is.
+  await writeFile(join(scratch, 'package.json'), '{"type":"commonjs"}')
   return {
     command: [python, '-m', 'ministack'],
     scratch,
@@ -43,6 +45,7 @@ export async function ministackCommand(port: number): Promise<MinistackCommand> 
       // Functions run on the Node of the project, whatever the system's is.
       PATH: [join(PROJECT, 'node_modules', '.bin'), process.env.PATH].join(delimiter),
       TMPDIR: scratch,
+      GUARD_SCRATCH: scratch,
       LAMBDA_EXECUTOR: 'local',
       LOG_LEVEL: process.env.TIDEMARK_EMULATOR_LOG_LEVEL ?? 'WARNING',
       IOT_MTLS_ENABLED: '0',

@@ -1,15 +1,15 @@
 /**
  * Starts the emulators that the suites of the `aws` project run against, once for the whole run:
  * an AWS endpoint (`AWS_ENDPOINT_URL` where it is set, else LocalStack in Docker, else MiniStack) and
- * DynamoDB Local. What cannot start is left out, and the suites that need it are skipped, with one loud line;
- * in CI, or with TIDEMARK_REQUIRE_AWS=1, the run fails instead.
+ * DynamoDB Local. TIDEMARK_EMULATOR=ministack passes Docker by. What cannot start is left out, and the suites
+ * that need it are skipped, with one loud line; in CI, or with TIDEMARK_REQUIRE_AWS=1, the run fails instead.
  */
-import { rm } from 'node:fs/promises'
 import type { TestProject } from 'vitest/node'
+import { hasDocker } from '../../localstack/docker.ts'
 import { freePort, startGuarded, untilAnswers } from '../../localstack/guarded.ts'
 import { MINISTACK_HEALTH_PATH, ministackCommand } from '../../localstack/ministack.ts'
 import { startDynamoDbLocal } from './dynamodb-local.ts'
-import { hasDocker, startLocalstack } from './localstack-container.ts'
+import { startLocalstack } from './localstack-container.ts'
 
 interface Emulator {
   readonly endpoint: string
@@ -69,17 +69,13 @@ async function startMinistack(): Promise<Emulator> {
   } catch (error) {
     throw new Error(`there is neither AWS_ENDPOINT_URL nor Docker, and ${(error as Error).message}`)
   }
-  const { command, env, scratch } = ministack
+  const { command, env } = ministack
   const guarded = startGuarded(command, { env })
-  const stop = async () => {
-    await guarded.stop()
-    await rm(scratch, { recursive: true, force: true })
-  }
   try {
     await untilAnswers(`${endpoint}${MINISTACK_HEALTH_PATH}`, guarded, START_MS_MAX)
   } catch (error) {
-    await stop()
+    await guarded.stop()
     throw new Error(`MiniStack does not start: ${(error as Error).message}`, { cause: error })
   }
-  return { endpoint, stop }
+  return { endpoint, stop: () => guarded.stop() }
 }

@@ -1,0 +1,7 @@
+/** `npm run emulator:deploy`: deploys the stack to the emulator that runs, and tells its outputs. */
+import { emulatorEndpoint, OUTPUTS_FILE } from './running.ts'
+import { deployStack } from './stack.ts'
+
+const outputs = await deployStack({ endpoint: emulatorEndpoint(), outputsFile: OUTPUTS_FILE })
+console.log(outputs)
+console.log(`For the command line: --outputs ${OUTPUTS_FILE}`)

@@ -1,0 +1,123 @@
+import { execFile } from 'node:child_process'
+import { readFile, writeFile } from 'node:fs/promises'
+import { delimiter, join } from 'node:path'
+import { promisify } from 'node:util'
+import {
+  CloudFormationClient,
+  DeleteStackCommand,
+  waitUntilStackDeleteComplete,
+} from '@aws-sdk/client-cloudformation'
+import { MINISTACK_HEALTH_PATH } from './ministack.ts'
+
+const run = promisify(execFile)
+
+const PROJECT = join(import.meta.dirname, '..')
+const ACCOUNT = '000000000000'
+const REGION = 'us-east-1'
+const BOOTSTRAP_MS_MAX = 120_000
+// An emulator can wait an hour for a custom resource that has crashed.
+const DEPLOY_MS_MAX = 300_000
+const DELETE_SECONDS_MAX = 120
+
+/** Where a stack goes. */
+export interface Deployment {
+  /** The emulator. */
+  readonly endpoint: string
+  readonly stackName?: string
+  /** Where the stack's outputs are written, in the form of `cdk deploy --outputs-file`. */
+  readonly outputsFile: string
+  /** Further `-c name=value` of the app. */
+  readonly context?: Readonly<Record<string, string>>
+}
+
+/**
+ * Prepares the emulator's account for CDK and deploys the stack to it; tells the stack's outputs. The API's URL
+ * among them is one that this machine can reach.
+ * @throws Error with the end of CDK's output
+ */
+export async function deployStack(deployment: Deployment): Promise<Record<string, string>> {
+  const { endpoint, stackName = 'Tidemark', outputsFile, context = {} } = deployment
+  const isMinistack = (await fetch(new URL(MINISTACK_HEALTH_PATH, endpoint))).ok
+  const env = isMinistack ? {} : { AWS_ENDPOINT_URL_S3: localstackS3(endpoint) }
+  const output = `${outputsFile}.cdk.out`
+  const settings = Object.entries({ stackName, ...context }).flatMap(([name, value]) => [
+    '--context',
+    `${name}=${value}`,
+  ])
+  const cdk = (timeoutMs: number, ...args: string[]) =>
+    runCdk(
+      [...args, '--output', output, ...settings],
+      { ...emulatorEnvironment(endpoint), ...env },
+      timeoutMs,
+    )
+  await cdk(BOOTSTRAP_MS_MAX, 'bootstrap', `aws://${ACCOUNT}/${REGION}`)
+  await cdk(DEPLOY_MS_MAX, 'deploy', '--all', '--require-approval', 'never', '--outputs-file', outputsFile)
+  const stacks: Record<string, Record<string, string>> = JSON.parse(await readFile(outputsFile, 'utf8'))
+  const outputs = stacks[stackName]
+  if (!outputs) throw new Error(`${outputsFile} has no outputs of ${stackName}`)
+  if (outputs.ApiUrl && isMinistack) outputs.ApiUrl = reachable(outputs.ApiUrl, endpoint)
+  await writeFile(outputsFile, JSON.stringify(stacks, null, 2))
+  return outputs
+}
+
+/**
+ * Deletes the stack by its name: not every emulator can do what `cdk destroy` asks for.
+ * @throws Error when it is still there after two minutes
+ */
+export async function deleteStack(endpoint: string, stackName = 'Tidemark'): Promise<void> {
+  const client = new CloudFormationClient({
+    endpoint,
+    region: REGION,
+    credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+  })
+  try {
+    await client.send(new DeleteStackCommand({ StackName: stackName }))
+    await waitUntilStackDeleteComplete(
+      { client, maxWaitTime: DELETE_SECONDS_MAX, minDelay: 1, maxDelay: 2 },
+      { StackName: stackName },
+    )
+  } finally {
+    client.destroy()
+  }
+}
+
+/** What a process needs in its environment to take the emulator for AWS. */
+export function emulatorEnvironment(endpoint: string): NodeJS.ProcessEnv {
+  return {
+    ...process.env,
+    // CDK runs the app with the first node on the path.
+    PATH: [join(PROJECT, 'node_modules', '.bin'), process.env.PATH].join(delimiter),
+    AWS_ENDPOINT_URL: endpoint,
+    AWS_ACCESS_KEY_ID: 'test',
+    AWS_SECRET_ACCESS_KEY: 'test',
+    AWS_REGION: REGION,
+    CDK_DEFAULT_ACCOUNT: ACCOUNT,
+    CDK_DEFAULT_REGION: REGION,
+  }
+}
+
+async function runCdk(args: readonly string[], env: NodeJS.ProcessEnv, timeoutMs: number): Promise<void> {
+  try {
+    await run('cdk', [...args], { cwd: PROJECT, env, timeout: timeoutMs, maxBuffer: 64 * 1024 * 1024 })
+  } catch (error) {
+    const {
+      killed,
+      stdout = '',
+      stderr = '',
+    } = error as { killed?: boolean; stdout?: string; stderr?: string }
+    const what = killed ? `did not end in ${timeoutMs / 1_000} s` : 'failed'
+    // The end of what it printed is the cause.
+    throw new Error(`cdk ${args[0]} ${what}: ${`${stdout}\n${stderr}`.trim().slice(-2_000)}`)
+  }
+}
+
+/** The names below *.localhost resolve on few machines; the same API has a path of its own. */
+function reachable(apiUrl: string, endpoint: string): string {
+  const [apiId] = new URL(apiUrl).hostname.split('.')
+  return `${endpoint}/_aws/execute-api/${apiId}/$default`
+}
+
+/** CDK puts a bucket's name before the host's, which must resolve then. */
+function localstackS3(endpoint: string): string {
+  return `http://s3.localhost.localstack.cloud:${new URL(endpoint).port}`
+}
