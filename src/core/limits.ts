@@ -110,8 +110,8 @@ export const ORPHAN_AGE_MS = 60_000
 
 // AWS.
 
-/** How long a TCP connection to AWS may take; until it stands, nothing was sent. */
-export const AWS_CONNECT_TIMEOUT_MS = 1_500
+/** How long a request waits for a connection, a free one or a new one; until it has one, nothing was sent. */
+export const AWS_CONNECT_TIMEOUT_MS = 3_000
 /** Open connections to one AWS service, in one process. */
 export const AWS_SOCKETS_MAX = 256
 /** How long a conditional write waits for its answer: long for a table, and short enough for several tries. */

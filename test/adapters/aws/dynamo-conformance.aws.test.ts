@@ -1,7 +1,9 @@
+import { expect, test } from 'vitest'
 import { makeTableClients } from '../../../src/adapters/aws/clients.ts'
 import { DynamoLogIndex } from '../../../src/adapters/aws/dynamo-log-index.ts'
 import { DynamoTable } from '../../../src/adapters/aws/dynamo-table.ts'
 import { DynamoTopicStore } from '../../../src/adapters/aws/dynamo-topic-store.ts'
+import { TABLE_SCAN_PAGE_ITEMS } from '../../../src/core/limits.ts'
 import {
   awsEndpoint,
   describeAws,
@@ -10,6 +12,7 @@ import {
 } from '../../aws/endpoints.ts'
 import { createTestTable } from '../../aws/tables.ts'
 import { describeLogIndex } from '../../conformance/log-index.ts'
+import { freshPartition, looseBlock } from '../../conformance/samples.ts'
 import { describeTopicStore } from '../../conformance/topic-store.ts'
 
 async function openFresh(endpoint: string) {
@@ -23,12 +26,31 @@ async function openFresh(endpoint: string) {
   return { index: new DynamoLogIndex(dynamo), topics: new DynamoTopicStore(dynamo), close }
 }
 
+/** A scan goes on behind a log's head. Where a deletion has left blocks alone, that key stands nowhere. */
+function testScan(endpoint: () => string): void {
+  test('a scan misses no partition behind one of many blocks and no head', async () => {
+    const { index, close } = await openFresh(endpoint())
+    const partitions = Array.from({ length: 6 }, (_, partition) => freshPartition(partition))
+    for (const [number, partition] of partitions.entries()) {
+      if (number % 2 === 0) await index.createHead(partition)
+      const blocks = Array.from({ length: TABLE_SCAN_PAGE_ITEMS * 1.5 }, (_, offset) => looseBlock(offset, 1))
+      await Promise.all(blocks.map(block => index.putBlock(partition, block)))
+    }
+    const found: number[] = []
+    for await (const { partition } of index.partitions()) found.push(partition)
+    expect(found.sort()).toEqual([0, 1, 2, 3, 4, 5])
+    await close()
+  })
+}
+
 describeDynamoDbLocal('on DynamoDB Local,', () => {
   describeLogIndex('DynamoDB', () => openFresh(dynamoDbLocalEndpoint()))
   describeTopicStore('DynamoDB', () => openFresh(dynamoDbLocalEndpoint()))
+  testScan(dynamoDbLocalEndpoint)
 })
 
 describeAws('on the AWS endpoint,', () => {
   describeLogIndex('DynamoDB', () => openFresh(awsEndpoint()))
   describeTopicStore('DynamoDB', () => openFresh(awsEndpoint()))
+  testScan(awsEndpoint)
 })
