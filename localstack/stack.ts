@@ -82,7 +82,7 @@ export async function deleteStack(endpoint: string, stackName = 'Tidemark'): Pro
 }
 
 /** What a process needs in its environment to take the emulator for AWS. */
-export function emulatorEnvironment(endpoint: string): NodeJS.ProcessEnv {
+function emulatorEnvironment(endpoint: string): NodeJS.ProcessEnv {
   return {
     ...process.env,
     // CDK runs the app with the first node on the path.
