@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -23,6 +23,8 @@ export function findBundles(scope: Construct): string {
     const { bundleFunctions }: { bundleFunctions(directory: string): void } = createRequire(import.meta.url)(
       bundler,
     )
+    // Chunks bear hashes in their names: those of an earlier run would stay, and be deployed.
+    rmSync(directory, { recursive: true, force: true })
     bundleFunctions(directory)
     made = directory
   }

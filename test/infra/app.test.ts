@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
@@ -58,6 +58,10 @@ test('the app is synthesized offline, with no credentials, and bundles the same 
   const files = assets.flatMap(name => readdirSync(join(trial.out, name)))
   expect(files.filter(name => name === 'index.mjs')).toHaveLength(4)
 
+  // As an earlier run leaves it, of whose chunks none may be deployed.
+  const earlier = join(directory, 'production', 'tidemark-functions', 'produce')
+  mkdirSync(earlier, { recursive: true })
+  writeFileSync(join(earlier, 'chunk-of-yesterday.mjs'), '')
   const production = synthesize('production', 'stackName=Orders', 'production=true')
   expect(production).toMatchObject({ status: 0 })
   const { kept, bundles } = summaryOf(production.out, 'Orders')
