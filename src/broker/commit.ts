@@ -2,6 +2,7 @@ import {
   COMMIT_BYTES_MAX,
   COMMIT_RECORDS_MAX,
   ENTRY_PRODUCERS_MAX,
+  ENTRY_RUNS_MAX,
   INLINE_BYTES_MAX,
 } from '../core/limits.ts'
 import type { Head } from '../core/log/head.ts'
@@ -47,6 +48,7 @@ export class PartitionRun {
   readonly partition: PartitionId
   readonly #calls: Call[] = []
   readonly #producers = new Set<bigint>()
+  #sequencedCalls = 0
   flushMs = 0
 
   constructor(partition: PartitionId) {
@@ -58,12 +60,18 @@ export class PartitionRun {
   }
 
   hasRoomFor({ sequence }: CheckedRun): boolean {
-    return !sequence || this.#producers.size < ENTRY_PRODUCERS_MAX || this.#producers.has(sequence.producerId)
+    if (!sequence) return true
+    const takesProducer =
+      this.#producers.size < ENTRY_PRODUCERS_MAX || this.#producers.has(sequence.producerId)
+    return takesProducer && this.#sequencedCalls < ENTRY_RUNS_MAX
   }
 
   add(run: CheckedRun, waiter: Waiter): void {
     this.#calls.push({ run, waiter })
-    if (run.sequence) this.#producers.add(run.sequence.producerId)
+    if (run.sequence) {
+      this.#producers.add(run.sequence.producerId)
+      this.#sequencedCalls += 1
+    }
     this.flushMs = run.flushMs
   }
 }

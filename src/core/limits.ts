@@ -81,6 +81,8 @@ export const FLUSH_PARTITIONS_MAX = 256
 export const PRODUCER_ENTRIES_KEPT = 5
 /** Producers with records in one entry: each takes part in the condition under which it is appended. */
 export const ENTRY_PRODUCERS_MAX = 16
+/** Calls of idempotent producers in one entry, which lists them: the head holds many entries. */
+export const ENTRY_RUNS_MAX = 48
 /** Producers that a head remembers after they fell silent, and for how long: each makes every append's item larger. */
 export const PRODUCERS_KEPT_MAX = 64
 export const PRODUCER_IDLE_MS_MAX = 15 * 60_000

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { flush } from '../../src/broker/flush.ts'
 import type { LogBroker } from '../../src/broker/log-broker.ts'
-import { ENTRY_PRODUCERS_MAX } from '../../src/core/limits.ts'
+import { ENTRY_PRODUCERS_MAX, ENTRY_RUNS_MAX } from '../../src/core/limits.ts'
 import { encodeBatch } from '../../src/core/record/index.ts'
 import { OutcomeUnknown } from '../../src/ports/outcome.ts'
 import { Harness, joined, NOW_MS, readAll } from './harness.ts'
@@ -189,6 +189,15 @@ describe('calls that share a commit', () => {
     expect(results.every(({ status }) => status === 'fulfilled')).toBe(true)
     expect(harness.count('append')).toBe(3)
     expect(await valuesOf()).toHaveLength(count)
+  })
+
+  test('of one producer with more in flight than an entry lists need more entries', async () => {
+    const results = await settled(
+      Array.from({ length: 2 * ENTRY_RUNS_MAX + 1 }, (_, index) => sequenced(index, [`${index}`])),
+    )
+    expect(results.every(({ status }) => status === 'fulfilled')).toBe(true)
+    expect(harness.count('append')).toBe(3)
+    expect(await valuesOf()).toEqual(results.map((_, index) => `${index}`))
   })
 
   test('are not taken apart while an earlier try may land yet: nobody knows', async () => {

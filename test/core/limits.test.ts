@@ -25,6 +25,7 @@ test('every limit says its unit: what it counts, bytes or milliseconds', () => {
     'PLACES',
     'CHARACTERS',
     'PRODUCERS',
+    'RUNS',
     'ATTEMPTS',
     'SOCKETS',
     'ITEMS',
@@ -51,8 +52,11 @@ test('an object entry is small: a head at its soft limit stays under 1 KB, what 
 })
 
 test('a head at its hard limit, plus an entry of every writer of sixteen, fits into a DynamoDB item', () => {
-  const marksBytes = (limits.COMMIT_BYTES_MAX / limits.MARK_INTERVAL_BYTES) * 8
-  const entryBytes = 60 + marksBytes
+  // Two numbers of up to 2^21 each.
+  const marksBytes = (limits.COMMIT_BYTES_MAX / limits.MARK_INTERVAL_BYTES) * 6
+  // The producer's id, its epoch, the sequence number, and two numbers of up to 2^21.
+  const runsBytes = limits.ENTRY_RUNS_MAX * (8 + 3 + 5 + 6)
+  const entryBytes = 60 + marksBytes + runsBytes
   const headBytes = (limits.TAIL_ENTRIES_HARD_MAX + 16) * entryBytes + limits.TAIL_INLINE_HARD_BYTES_MAX
   expect(headBytes + 16 * limits.INLINE_BYTES_MAX).toBeLessThan(400 * 1024)
 })
