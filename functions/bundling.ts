@@ -17,6 +17,7 @@ const REPLACED = {
   'lz4-napi': './functions/without-native/lz4-napi.ts',
   '@aws-sdk/credential-provider-node': './functions/slimming/credentials.ts',
   '@smithy/core/event-streams': './functions/slimming/event-streams.ts',
+  '@aws-sdk/middleware-endpoint-discovery': './functions/slimming/endpoint-discovery.ts',
 }
 
 /** Bundles one function into a folder; tells what its files are made of. */
@@ -37,7 +38,7 @@ export async function bundleFunction(name: FunctionName, directory: string): Pro
     // Else esbuild takes the SDK's CommonJS, of which it can leave nothing out.
     mainFields: ['module', 'main'],
     alias: REPLACED,
-    plugins: [withPlainKeys, withoutJsonSchema],
+    plugins: [withPlainKeys, withoutJsonSchema, withVersionOnly],
     // For CommonJS that requires Node's modules: AWS X-Ray's.
     banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
     metafile: true,
@@ -81,6 +82,16 @@ const withoutJsonSchema: Plugin = {
         return { contents: names.map(name => `export const ${name} = () => undefined\n`).join('') }
       },
     ),
+}
+
+/** Clients tell their version, for which they would carry the whole of their package.json. */
+const withVersionOnly: Plugin = {
+  name: 'versions only',
+  setup: ({ onLoad }) =>
+    onLoad({ filter: /[\\/]@aws-sdk[\\/]client-[\w-]+[\\/]package\.json$/ }, async ({ path }) => {
+      const { version } = JSON.parse(await readFile(path, 'utf8'))
+      return { contents: JSON.stringify({ version }), loader: 'json' }
+    }),
 }
 
 /** What the functions serve together, as OpenAPI. */
