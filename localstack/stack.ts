@@ -5,8 +5,10 @@ import { promisify } from 'node:util'
 import {
   CloudFormationClient,
   DeleteStackCommand,
+  DescribeStackResourcesCommand,
   waitUntilStackDeleteComplete,
 } from '@aws-sdk/client-cloudformation'
+import { PutBucketTaggingCommand, S3Client } from '@aws-sdk/client-s3'
 import { MINISTACK_HEALTH_PATH } from './ministack.ts'
 
 const run = promisify(execFile)
@@ -62,22 +64,36 @@ export async function deployStack(deployment: Deployment): Promise<Record<string
 
 /**
  * Deletes the stack by its name: not every emulator can do what `cdk destroy` asks for.
- * @throws Error when it is still there after two minutes
+ * @throws Error when that fails, or the stack is still there after two minutes
  */
 export async function deleteStack(endpoint: string, stackName = 'Tidemark'): Promise<void> {
-  const client = new CloudFormationClient({
+  const config = {
     endpoint,
     region: REGION,
     credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
-  })
+    forcePathStyle: true,
+  }
+  const client = new CloudFormationClient(config)
+  const s3 = new S3Client(config)
+  const StackName = stackName
   try {
-    await client.send(new DeleteStackCommand({ StackName: stackName }))
-    await waitUntilStackDeleteComplete(
-      { client, maxWaitTime: DELETE_SECONDS_MAX, minDelay: 1, maxDelay: 2 },
-      { StackName: stackName },
-    )
+    const { StackResources = [] } = await client.send(new DescribeStackResourcesCommand({ StackName }))
+    for (const { ResourceType, PhysicalResourceId: Bucket } of StackResources) {
+      if (ResourceType !== 'AWS::S3::Bucket') continue
+      // MiniStack makes buckets without their tags, and CDK's custom resource empties none that lacks its own.
+      const TagSet = [{ Key: 'aws-cdk:auto-delete-objects', Value: 'true' }]
+      await s3.send(new PutBucketTaggingCommand({ Bucket, Tagging: { TagSet } }))
+    }
+    await client.send(new DeleteStackCommand({ StackName }))
+    const wait = { client, maxWaitTime: DELETE_SECONDS_MAX, minDelay: 1, maxDelay: 2 }
+    await waitUntilStackDeleteComplete(wait, { StackName }).catch(error => {
+      // The message is all of the last answer.
+      const reason = /"StackStatusReason":"([^"]*)"/.exec(error.message)?.[1]
+      throw new Error(`${stackName} is not deleted: ${reason ?? error.message}`)
+    })
   } finally {
     client.destroy()
+    s3.destroy()
   }
 }
 
