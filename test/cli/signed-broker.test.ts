@@ -79,3 +79,15 @@ test('a refusal comes with advice', async () => {
   expect(stderr).toMatch(/^tidemark: CLUSTER_AUTHORIZATION_FAILED: .*is expired.*`aws sso login`\.\n$/)
   expect(exitCode).toBe(1)
 })
+
+// Without credentials a signature fails before anything is sent, so nothing leaves this machine.
+test.each(['https://abc.execute-api.eu-west-1.amazonaws.com', 'https://abc.lambda-url.eu-west-1.on.aws'])(
+  '%s is signed without being asked to',
+  async url => {
+    const { exitCode, stderr } = await runTidemark(['--broker', url, 'topic', 'list'], {
+      environment: NO_CREDENTIALS,
+    })
+    expect(stderr).toContain('There are no AWS credentials')
+    expect(exitCode).toBe(1)
+  },
+)
