@@ -3,7 +3,7 @@ import type { Broker } from '../../src/contract/broker.ts'
 import { buildHttpApp, type RouteGroup } from '../../src/contract/http/build-app.ts'
 import { PROBLEM_TYPE } from '../../src/contract/http/media-types.ts'
 import type { Describe } from '../../src/contract/http/openapi-route.ts'
-import { HttpProblem, toProblem } from '../../src/contract/http/problem.ts'
+import { HttpProblem, statusOf, toProblem } from '../../src/contract/http/problem.ts'
 import type { HttpSettings } from '../../src/contract/http/settings.ts'
 import { TidemarkError } from '../../src/core/errors.ts'
 import {
@@ -11,6 +11,7 @@ import {
   FUNCTION_FETCH_WAIT_MS_MAX,
   FUNCTION_JSON_RECORDS_MAX,
   FUNCTION_PRODUCE_DEADLINE_MS,
+  FUNCTION_RESERVE_MS,
   FUNCTION_TOPIC_CACHE_MS,
 } from '../../src/core/limits.ts'
 import { toRequest } from './http-event.ts'
@@ -64,9 +65,12 @@ export function makeHttpFunction(
   }
   const app = buildHttpApp({ broker, logger }, SETTINGS, groups, describe)
 
-  return async (event, { awsRequestId }) => {
+  return async (event, context) => {
+    const { awsRequestId } = context
     const startedMs = performance.now()
-    const { result, method, path } = await telemetry.trace('request', () => answer(app, event, telemetry))
+    const { result, method, path } = await telemetry.trace('request', () =>
+      answer(app, event, context, telemetry),
+    )
     const error = errorOf(result)
     telemetry.publish({
       metrics: {
@@ -91,6 +95,7 @@ interface Answered {
 async function answer(
   app: { fetch(request: Request): Promise<Response> },
   event: unknown,
+  context: InvocationContext,
   telemetry: Telemetry,
 ): Promise<Answered> {
   let method = ''
@@ -99,19 +104,50 @@ async function answer(
     const request = toRequest(event)
     method = request.method
     path = new URL(request.url).pathname
-    const response = await app.fetch(request)
-    return { result: await toResult(response), method, path }
+    const result = await inTime(app.fetch(request).then(toResult), method, context)
+    return { result, method, path }
   } catch (thrown) {
     return { result: toProblemResult(thrown, method, telemetry), method, path }
+  }
+}
+
+/**
+ * The result, or an error while there is time to give one: a function that is stopped answers nothing that a client
+ * could make sense of.
+ */
+async function inTime(
+  result: Promise<HttpResult>,
+  method: string,
+  context: InvocationContext,
+): Promise<HttpResult> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<HttpResult>(resolve => {
+    const giveUp = () => {
+      const message = "The function's time is over. Try again; if it goes on, look at the store."
+      const error = new TidemarkError('REQUEST_TIMED_OUT', message, isRead(method) ? 'no' : 'unknown')
+      resolve(problemResult(error, statusOf(error.kafkaName)))
+    }
+    timer = setTimeout(giveUp, Math.max(0, context.getRemainingTimeInMillis() - FUNCTION_RESERVE_MS))
+  })
+  try {
+    return await Promise.race([result, late])
+  } finally {
+    clearTimeout(timer)
   }
 }
 
 function toProblemResult(thrown: unknown, method: string, telemetry: Telemetry): HttpResult {
   if (thrown instanceof HttpProblem) return problemResult(thrown.error, thrown.status)
   telemetry.error('A request failed in a way that it should not', { error: thrown })
-  const isRead = method === 'GET' || method === 'HEAD'
   const message = "The answer could not be given. The function's log says more."
-  return problemResult(new TidemarkError('UNKNOWN_SERVER_ERROR', message, isRead ? 'no' : 'unknown'), 500)
+  return problemResult(
+    new TidemarkError('UNKNOWN_SERVER_ERROR', message, isRead(method) ? 'no' : 'unknown'),
+    500,
+  )
+}
+
+function isRead(method: string): boolean {
+  return method === 'GET' || method === 'HEAD'
 }
 
 function problemResult(error: TidemarkError, status: number): HttpResult {
