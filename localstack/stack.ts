@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
-import { delimiter, join } from 'node:path'
+import { delimiter, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import {
   CloudFormationClient,
@@ -20,6 +20,7 @@ const BOOTSTRAP_MS_MAX = 120_000
 // An emulator can wait an hour for a custom resource that has crashed.
 const DEPLOY_MS_MAX = 300_000
 const DELETE_SECONDS_MAX = 120
+const CDK_OUTPUT_BYTES_MAX = 64 * 1024 * 1024
 
 /** Where a stack goes. */
 export interface Deployment {
@@ -38,22 +39,23 @@ export interface Deployment {
  * @throws Error with the end of CDK's output
  */
 export async function deployStack(deployment: Deployment): Promise<Record<string, string>> {
-  const { endpoint, stackName = 'Tidemark', outputsFile, context = {} } = deployment
+  const { endpoint, stackName = 'Tidemark', context = {} } = deployment
+  const outputsFile = resolve(deployment.outputsFile)
   const isMinistack = (await fetch(new URL(MINISTACK_HEALTH_PATH, endpoint))).ok
-  const env = isMinistack ? {} : { AWS_ENDPOINT_URL_S3: localstackS3(endpoint) }
-  const output = `${outputsFile}.cdk.out`
+  const env = {
+    ...emulatorEnvironment(endpoint),
+    ...(isMinistack ? {} : { AWS_ENDPOINT_URL_S3: localstackS3(endpoint) }),
+  }
+  // Away from cdk.json: bootstrapping needs no app, and making the app's templates takes longer than the rest.
+  const bootstrap = ['bootstrap', `aws://${ACCOUNT}/${REGION}`]
+  await runCdk(bootstrap, { cwd: import.meta.dirname, env, timeout: BOOTSTRAP_MS_MAX })
   const settings = Object.entries({ stackName, ...context }).flatMap(([name, value]) => [
     '--context',
     `${name}=${value}`,
   ])
-  const cdk = (timeoutMs: number, ...args: string[]) =>
-    runCdk(
-      [...args, '--output', output, ...settings],
-      { ...emulatorEnvironment(endpoint), ...env },
-      timeoutMs,
-    )
-  await cdk(BOOTSTRAP_MS_MAX, 'bootstrap', `aws://${ACCOUNT}/${REGION}`)
-  await cdk(DEPLOY_MS_MAX, 'deploy', '--all', '--require-approval', 'never', '--outputs-file', outputsFile)
+  const deploy = ['deploy', '--all', '--require-approval', 'never', '--outputs-file', outputsFile]
+  const output = ['--output', `${outputsFile}.cdk.out`]
+  await runCdk([...deploy, ...output, ...settings], { cwd: PROJECT, env, timeout: DEPLOY_MS_MAX })
   const stacks: Record<string, Record<string, string>> = JSON.parse(await readFile(outputsFile, 'utf8'))
   const outputs = stacks[stackName]
   if (!outputs) throw new Error(`${outputsFile} has no outputs of ${stackName}`)
@@ -112,16 +114,19 @@ function emulatorEnvironment(endpoint: string): NodeJS.ProcessEnv {
   }
 }
 
-async function runCdk(args: readonly string[], env: NodeJS.ProcessEnv, timeoutMs: number): Promise<void> {
+async function runCdk(
+  args: readonly string[],
+  options: { cwd: string; env: NodeJS.ProcessEnv; timeout: number },
+): Promise<void> {
   try {
-    await run('cdk', [...args], { cwd: PROJECT, env, timeout: timeoutMs, maxBuffer: 64 * 1024 * 1024 })
+    await run('cdk', [...args], { ...options, maxBuffer: CDK_OUTPUT_BYTES_MAX })
   } catch (error) {
     const {
       killed,
       stdout = '',
       stderr = '',
     } = error as { killed?: boolean; stdout?: string; stderr?: string }
-    const what = killed ? `did not end in ${timeoutMs / 1_000} s` : 'failed'
+    const what = killed ? `did not end in ${options.timeout / 1_000} s` : 'failed'
     // The end of what it printed is the cause.
     throw new Error(`cdk ${args[0]} ${what}: ${`${stdout}\n${stderr}`.trim().slice(-2_000)}`)
   }
