@@ -8,8 +8,8 @@ import { readProperties, type TopicResourceEvent } from './topic-resource-event.
 
 /** CloudFormation takes an answer of 4 KB, of which this is the part that can be long. */
 const REASON_CHARACTERS_MAX = 1_000
-/** The resource's id where a creation failed: its deletion must not touch a topic that it did not make. */
-const NOT_CREATED = 'not-created'
+/** The resource's id where a creation failed, and no topic's name: its deletion must not touch what it did not make. */
+const NOT_CREATED = 'not/created'
 
 interface Outcome {
   readonly Status: 'SUCCESS' | 'FAILED'

@@ -7,6 +7,7 @@ import { HttpProblem, statusOf, toProblem } from '../../src/contract/http/proble
 import type { HttpSettings } from '../../src/contract/http/settings.ts'
 import { TidemarkError } from '../../src/core/errors.ts'
 import {
+  FETCH_POLL_PAID_INTERVAL_MS_MAX,
   FUNCTION_ANSWER_BYTES_MAX,
   FUNCTION_FETCH_WAIT_MS_MAX,
   FUNCTION_JSON_RECORDS_MAX,
@@ -45,6 +46,7 @@ export function openBroker({ ports, locator, telemetry }: Service): LogBroker {
       flushes: 'elsewhere',
       produceDeadlineMs: FUNCTION_PRODUCE_DEADLINE_MS,
       topicCacheMs: FUNCTION_TOPIC_CACHE_MS,
+      pollIntervalMsMax: FETCH_POLL_PAID_INTERVAL_MS_MAX,
     },
     locator,
   )

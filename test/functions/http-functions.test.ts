@@ -9,6 +9,8 @@ import {
   FUNCTION_FETCH_WAIT_MS_MAX,
   FUNCTION_JSON_RECORDS_MAX,
   LAMBDA_PAYLOAD_BYTES_MAX,
+  TAIL_ENTRIES_HARD_MAX,
+  TAIL_ENTRIES_SHARED_MAX,
 } from '../../src/core/limits.ts'
 import { encodeBatch, type RecordInput } from '../../src/core/record/index.ts'
 import { NotApplied } from '../../src/ports/outcome.ts'
@@ -291,6 +293,15 @@ describe('a store that never answers', () => {
     )
     expect([status, json.kafkaError, json.written]).toEqual([504, 'REQUEST_TIMED_OUT', 'no'])
   })
+})
+
+test('a tail that grows long is cut by the producers themselves, since nothing works between calls', async () => {
+  const { topicId } = await openBroker(service).describeTopic('tides')
+  const calls = TAIL_ENTRIES_HARD_MAX - 1
+  for (let call = 0; call < calls; call += 1) await produce(produceEvent([{ value: null }]))
+  const head = await service.ports.index.readHead({ topicId, partition: 0 })
+  expect(head!.nextOffset).toBe(calls)
+  expect(head!.tail.length).toBeLessThanOrEqual(TAIL_ENTRIES_SHARED_MAX)
 })
 
 test('a long poll waits no longer than a gateway does', async () => {

@@ -139,6 +139,16 @@ describe('creating', () => {
   })
 })
 
+test('what could not be created can be deleted, whatever its properties are', async () => {
+  const failed = await send(resourceEvent('Create', { topic: 7 }))
+  expect(failed.Status).toBe('FAILED')
+  const { PhysicalResourceId } = failed
+  expect(await send(resourceEvent('Delete', { topic: 7 }, { PhysicalResourceId }))).toMatchObject({
+    Status: 'SUCCESS',
+    PhysicalResourceId,
+  })
+})
+
 describe('updating', () => {
   beforeEach(async () => {
     await send(resourceEvent('Create', ORDERS))
@@ -241,7 +251,7 @@ describe('whatever comes is answered', () => {
   })
 
   test('a reason of any length', async () => {
-    const answer = await send(resourceEvent('Create', { ...ORDERS, topic: 'x'.repeat(10_000) }))
+    const answer = await send(resourceEvent('Create', { ...ORDERS, configs: { ['x'.repeat(10_000)]: '1' } }))
     expect(answer.Status).toBe('FAILED')
     expect(JSON.stringify(answer).length).toBeLessThan(4_096)
   })
