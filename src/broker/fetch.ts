@@ -1,7 +1,13 @@
 import type { Fetch, Fetched, Located, LocatedRange } from '../contract/broker.ts'
 import { copyBytes } from '../core/bytes.ts'
 import { TidemarkError } from '../core/errors.ts'
-import { FETCH_BYTES_MAX, FETCH_DEFAULT_BYTES, FETCH_WAIT_MS_MAX, READ_PARALLEL_MAX } from '../core/limits.ts'
+import {
+  FETCH_BYTES_MAX,
+  FETCH_DEFAULT_BYTES,
+  FETCH_POLL_INTERVAL_MS,
+  FETCH_WAIT_MS_MAX,
+  READ_PARALLEL_MAX,
+} from '../core/limits.ts'
 import { type CutRun, cutRun, type Wanted } from '../core/log/batch-run.ts'
 import type { PlacedEntry } from '../core/log/entry.ts'
 import type { Head } from '../core/log/head.ts'
@@ -29,10 +35,19 @@ export class Fetching {
   readonly #directory: TopicDirectory
   readonly #watch: TailWatch
   readonly #locator: ObjectLocator | undefined
+  readonly #pollIntervalMsMax: number
   readonly #places = new KnownPlaces()
   #isClosing = false
 
-  constructor(ports: Ports, directory: TopicDirectory, watch: TailWatch, locator: ObjectLocator | undefined) {
+  /** @param pollIntervalMsMax what the pause between two looks at a log's end may grow to */
+  constructor(
+    ports: Ports,
+    directory: TopicDirectory,
+    watch: TailWatch,
+    locator: ObjectLocator | undefined,
+    pollIntervalMsMax = FETCH_POLL_INTERVAL_MS,
+  ) {
+    this.#pollIntervalMsMax = pollIntervalMsMax
     this.#ports = ports
     this.#directory = directory
     this.#watch = watch
@@ -84,6 +99,7 @@ export class Fetching {
     const minBytes = Math.min(request.minBytes ?? 1, maxBytes)
     const waitMs = Math.min(request.maxWaitMs ?? 0, FETCH_WAIT_MS_MAX)
     const untilMs = this.#ports.clock.nowMs() + waitMs
+    let pauseMs = FETCH_POLL_INTERVAL_MS
     for (let misses = 0; ; ) {
       const id = await this.#directory.resolvePartition(topic, partition)
       const available = await this.#look(id, request, maxBytes)
@@ -95,7 +111,8 @@ export class Fetching {
           !request.signal?.aborted &&
           !this.#isClosing
         if (isWaiting) {
-          await this.#watch.wait(id, untilMs, request.signal)
+          await this.#watch.wait(id, pauseMs, untilMs, request.signal)
+          pauseMs = Math.min(2 * pauseMs, this.#pollIntervalMsMax)
           continue
         }
         const known = this.#places.find(id, offset)

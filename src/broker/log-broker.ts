@@ -40,6 +40,11 @@ export interface LogBrokerSettings extends GroupCommitSettings {
    * calls, something else that watches the table, helped by the producers whose appends make a tail long.
    */
   readonly flushes?: 'in-background' | 'elsewhere'
+  /**
+   * What the pause may grow to between two looks of a waiting fetch for what other processes wrote; they come every
+   * FETCH_POLL_INTERVAL_MS unless set.
+   */
+  readonly pollIntervalMsMax?: number
   /** How long a topic is trusted to be as it was; TOPIC_CACHE_MS unless set. */
   readonly topicCacheMs?: number
 }
@@ -73,7 +78,7 @@ export class LogBroker implements Broker {
       return this.#flushesInBackground ? undefined : this.#flushIfLong(partition, head)
     })
     this.#producing = new Producing(ports, this.#directory, commits)
-    this.#fetching = new Fetching(ports, this.#directory, watch, locator)
+    this.#fetching = new Fetching(ports, this.#directory, watch, locator, settings.pollIntervalMsMax)
   }
 
   /** Begins to work in the background: flushes, and makes up for what a crash left half done. */

@@ -1,10 +1,9 @@
-import { FETCH_POLL_INTERVAL_MS } from '../core/limits.ts'
 import { type PartitionId, partitionKey } from '../core/log/partition-id.ts'
 import type { Clock } from '../ports/clock.ts'
 
 /**
  * Lets fetches at the end of a log wait for more. Appends of this process wake them at once; what other
- * processes write is found by looking again every FETCH_POLL_INTERVAL_MS.
+ * processes write is found by looking again after a pause.
  */
 export class TailWatch {
   readonly #clock: Clock
@@ -24,8 +23,8 @@ export class TailWatch {
     for (const waiters of this.#waiting.values()) for (const waiter of waiters) waiter.abort()
   }
 
-  /** Resolves when there may be more, the caller's signal aborts, or the time is up. */
-  async wait(partition: PartitionId, untilMs: number, signal?: AbortSignal): Promise<void> {
+  /** Resolves when there may be more, the caller's signal aborts, the pause is over, or the time is up. */
+  async wait(partition: PartitionId, pauseMs: number, untilMs: number, signal?: AbortSignal): Promise<void> {
     const key = partitionKey(partition)
     const waiter = new AbortController()
     const waiters = this.#waiting.get(key) ?? new Set()
@@ -36,7 +35,7 @@ export class TailWatch {
     try {
       if (signal?.aborted) return
       const leftMs = Math.max(0, untilMs - this.#clock.nowMs())
-      await this.#clock.sleep(Math.min(FETCH_POLL_INTERVAL_MS, leftMs), waiter.signal)
+      await this.#clock.sleep(Math.min(pauseMs, leftMs), waiter.signal)
     } finally {
       signal?.removeEventListener('abort', wake)
       waiters.delete(waiter)

@@ -102,6 +102,8 @@ export const PLACES_REMEMBERED_MAX = 1_000
 export const READ_PARALLEL_MAX = 8
 /** How often a waiting fetch looks for records that another process wrote. */
 export const FETCH_POLL_INTERVAL_MS = 50
+/** Where each look is paid for, the pause doubles while nothing comes, up to this. */
+export const FETCH_POLL_PAID_INTERVAL_MS_MAX = 1_000
 /** How long a located range's URL is valid. */
 export const LOCATED_URL_LIFETIME_MS = 15 * 60_000
 

@@ -1,4 +1,5 @@
 import { type AwsStoreOptions, openAwsStore } from '../adapters/aws/aws-store.ts'
+import { FETCH_POLL_PAID_INTERVAL_MS_MAX } from '../core/limits.ts'
 import { type Embedded, type EmbeddedOptions, runBroker } from './running-broker.ts'
 import { systemClock, systemEntropy } from './system.ts'
 
@@ -10,5 +11,9 @@ import { systemClock, systemEntropy } from './system.ts'
 export function openAws(options: AwsStoreOptions & EmbeddedOptions): Embedded {
   const { objects, index, topics, locator, close } = openAwsStore(options)
   const ports = { objects, index, topics, clock: systemClock, entropy: systemEntropy }
-  return runBroker(ports, { locator, ...options }, async () => close())
+  return runBroker(
+    ports,
+    { locator, pollIntervalMsMax: FETCH_POLL_PAID_INTERVAL_MS_MAX, ...options },
+    async () => close(),
+  )
 }

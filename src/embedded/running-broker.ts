@@ -21,6 +21,8 @@ export interface EmbeddedOptions {
   readonly lingerMs?: number
   /** Whether something else moves inline bytes into objects, as a deployed stack does; this process unless set. */
   readonly flushes?: 'in-background' | 'elsewhere'
+  /** What the pause may grow to between two looks of a waiting fetch for what other processes wrote. */
+  readonly pollIntervalMsMax?: number
   /** Hands out URLs for byte ranges; without one, `locate` is refused. */
   readonly locator?: ObjectLocator
   /** What happens to errors of background work; they go to stderr unless set. */
@@ -33,9 +35,19 @@ export function runBroker(ports: Ports, options: EmbeddedOptions, closeStore: ()
     lingerMs = 0,
     flushes = 'in-background',
     locator,
+    pollIntervalMsMax,
     reportError = error => console.error(error),
   } = options
-  const broker = new LogBroker(ports, { lingerMs, flushes, reportError }, locator)
+  const broker = new LogBroker(
+    ports,
+    {
+      lingerMs,
+      flushes,
+      reportError,
+      ...(pollIntervalMsMax !== undefined && { pollIntervalMsMax }),
+    },
+    locator,
+  )
   broker.start()
   let closed: Promise<void> | undefined
   return {

@@ -204,6 +204,20 @@ describe('a fetch that waits', () => {
     expect(harness.clock.nowMs()).toBe(producedAtMs)
   })
 
+  test('looks less and less often where each look is paid for', async () => {
+    const looksOf = async (settings: { pollIntervalMsMax?: number }) => {
+      const other = harness.open(settings)
+      harness.calls.length = 0
+      const request = { topic: 'tides', partition: 0, offset: toOffset(0), maxWaitMs: 20_000 }
+      await harness.run(other.fetch(request))
+      return harness.count('readHead')
+    }
+    expect(await looksOf({})).toBeGreaterThan(350)
+    const looks = await looksOf({ pollIntervalMsMax: 1_000 })
+    expect(looks).toBeGreaterThan(20)
+    expect(looks).toBeLessThan(30)
+  })
+
   test('is not held up by appends to other partitions', async () => {
     const waiting = broker.fetch({ topic: 'tides', partition: 0, offset: toOffset(0), maxWaitMs: 500 })
     await produce(batchOf(['elsewhere']), 1)
