@@ -7,14 +7,9 @@ import { NotApplied, OutcomeUnknown, StoreFailed } from '../ports/outcome.ts'
  */
 export function asTidemarkError(error: unknown, written: Written = 'no'): unknown {
   if (error instanceof StoreFailed) {
-    return new TidemarkError(
-      'KAFKA_STORAGE_ERROR',
-      `The store cannot do this: ${error.message}.`,
-      written,
-      {
-        cause: error,
-      },
-    )
+    return new TidemarkError('KAFKA_STORAGE_ERROR', `The store cannot do this: ${error.message}.`, written, {
+      cause: error,
+    })
   }
   if (error instanceof NotApplied || error instanceof OutcomeUnknown) {
     const message = `The store could not be reached (${error.message}). Try again; if it goes on, look at the store.`

@@ -1,7 +1,7 @@
 import { ByteReader, ByteWriter } from '../bytes.ts'
 import {
-  PRODUCER_IDLE_MS_MAX,
   PRODUCER_ENTRIES_KEPT,
+  PRODUCER_IDLE_MS_MAX,
   PRODUCERS_KEPT_MAX,
   PRODUCERS_RETIRED_MAX,
 } from '../limits.ts'
