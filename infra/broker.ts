@@ -333,7 +333,6 @@ export class TidemarkBroker extends Construct {
       httpApi: api,
       routeKey: HttpRouteKey.DEFAULT,
       integration: integrations.admin,
-      authorizer: api.defaultAuthorizer!,
     })
     return api
   }
