@@ -68,10 +68,10 @@ test('the app is synthesized offline, with no credentials, and bundles the same 
   expect(kept).toBe(2)
   expect(bundles).toHaveLength(4)
   expect(summaryOf(trial.out, 'Tidemark')).toEqual({ kept: 0, bundles })
-}, 120_000)
+}, 300_000)
 
 test('the app is not synthesized with a setting that cannot be', () => {
   const { status, output } = synthesize('wrong', 'production=perhaps')
   expect(status).not.toBe(0)
   expect(output).toContain('production is true or false, not perhaps.')
-}, 120_000)
+}, 300_000)

@@ -28,7 +28,7 @@ beforeAll(() => {
   for (const name of ['aws-cdk-lib', 'constructs', '@types']) {
     symlinkSync(join(ROOT, 'node_modules', name), join(app, 'node_modules', name))
   }
-}, 120_000)
+}, 300_000)
 afterAll(() => rmSync(app, { recursive: true, force: true }))
 
 const SOURCE = `
@@ -67,9 +67,9 @@ test("an app imports the constructs from 'tidemark/cdk' and deploys the bundles 
   for (const { source } of bundles) {
     expect(existsSync(join(app, 'cdk.out', source.path, 'index.mjs'))).toBe(true)
   }
-}, 120_000)
+}, 300_000)
 
 test('its types are complete', () => {
   const options = ['--noEmit', '--strict', '--skipLibCheck', '--module', 'nodenext', '--target', 'es2024']
   execFileSync(join(ROOT, 'node_modules/.bin/tsc'), [...options, '--types', 'node', 'app.ts'], { cwd: app })
-}, 120_000)
+}, 300_000)
