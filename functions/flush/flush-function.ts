@@ -115,7 +115,7 @@ class FlushWork {
         ...(this.#unknown > 0 && { UnknownStreamRecords: this.#unknown }),
         ...(this.#unfinished > 0 && { UnfinishedScans: this.#unfinished }),
       },
-      details: { requestId, trigger },
+      details: { requestId, trigger, tableWrites: this.#service.takeTableWrites() },
     })
   }
 

@@ -59,7 +59,7 @@ export function makeHttpFunction(
   describe?: Describe,
   servedBroker: Broker = openBroker(service),
 ): HttpFunction {
-  const { telemetry } = service
+  const { telemetry, takeTableWrites } = service
   const { broker, take } = observe(servedBroker)
   const logger = {
     error: (message: string, details: Readonly<Record<string, unknown>>) =>
@@ -82,7 +82,13 @@ export function makeHttpFunction(
         ...(error && { Errors: 1 }),
       },
       ...(error && { error }),
-      details: { requestId: awsRequestId, method, path, status: String(result.statusCode) },
+      details: {
+        requestId: awsRequestId,
+        method,
+        path,
+        status: String(result.statusCode),
+        tableWrites: takeTableWrites(),
+      },
     })
     return result
   }

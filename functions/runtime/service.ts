@@ -1,4 +1,5 @@
 import { openAwsStore } from '../../src/adapters/aws/aws-store.ts'
+import { countTableWrites, UsageMeter } from '../../src/adapters/aws/usage-meter.ts'
 import { systemClock, systemEntropy } from '../../src/embedded/system.ts'
 import type { Ports } from '../../src/ports/index.ts'
 import type { ObjectLocator } from '../../src/ports/object-locator.ts'
@@ -10,6 +11,8 @@ export interface Service {
   readonly ports: Ports
   readonly locator: ObjectLocator
   readonly telemetry: Telemetry
+  /** Requests that have changed something in the table since this was last asked: what most of the bill comes from. */
+  readonly takeTableWrites: () => number
 }
 
 /**
@@ -20,9 +23,15 @@ export interface Service {
 export async function openService(name: string): Promise<Service> {
   const { table, bucket, testFault, isTraced } = readEnvironment(process.env)
   const telemetry = await openTelemetry(name, isTraced)
-  const { objects, index, topics, locator } = openAwsStore({ table, bucket })
+  const meter = new UsageMeter()
+  const { objects, index, topics, locator } = openAwsStore({ table, bucket, meter })
+  const takeTableWrites = () => {
+    const writes = countTableWrites(meter.usage())
+    meter.reset()
+    return writes
+  }
   const ports: Ports = { objects, index, topics, clock: systemClock, entropy: systemEntropy }
-  if (testFault === undefined) return { ports, locator, telemetry }
+  if (testFault === undefined) return { ports, locator, telemetry, takeTableWrites }
   const { withTestFault } = await import('./test-fault.ts')
-  return { ports: withTestFault(ports, testFault, telemetry), locator, telemetry }
+  return { ports: withTestFault(ports, testFault, telemetry), locator, telemetry, takeTableWrites }
 }

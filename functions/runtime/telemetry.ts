@@ -24,7 +24,7 @@ export interface Report {
   readonly metrics: Readonly<Partial<Record<MetricName, number>>>
   /** Kafka's name of the error that was answered; a dimension, so that each can be alarmed on. */
   readonly error?: string
-  readonly details?: Readonly<Record<string, string>>
+  readonly details?: Readonly<Record<string, string | number>>
 }
 
 /** Where functions tell what they do. */
@@ -62,7 +62,7 @@ export async function openTelemetry(service: string, isTraced: boolean): Promise
         metrics.addMetric(name, UNITS[name as MetricName], value)
       }
       isCold = false
-      for (const [name, value] of Object.entries(details)) metrics.addMetadata(name, value)
+      for (const [name, value] of Object.entries(details)) metrics.addMetadata(name, `${value}`)
       metrics.publishStoredMetrics()
     },
   }

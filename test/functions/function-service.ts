@@ -66,7 +66,7 @@ export function openTestService(overrides: Partial<Ports> = {}): TestService {
       expiresMs: 1,
     }),
   }
-  return { ports, locator, telemetry: new RecordedTelemetry() }
+  return { ports, locator, telemetry: new RecordedTelemetry(), takeTableWrites: () => 0 }
 }
 
 export function contextOf(remainingMs = 20_000): InvocationContext {
