@@ -11,6 +11,8 @@ type Answer = (request: IncomingMessage, response: ServerResponse) => void
 const CREDENTIALS = { accessKeyId: 'test', secretAccessKey: 'test' }
 const KEY = { pk: { S: 'log#x#0' }, sk: { S: 'head' } }
 const UPDATE = { expression: 'SET a = :a', condition: 'b = :a', names: {}, values: { ':a': { N: '1' } } }
+/** Node's own errors have codes, whether of sockets or of arguments. */
+const INVALID_ARGUMENT = Object.assign(new TypeError('not a string'), { code: 'ERR_INVALID_ARG_TYPE' })
 /** Tries of a request that may be repeated. */
 const TRIES = 3
 
@@ -221,11 +223,13 @@ describe('a failed condition', () => {
 })
 
 describe('a defect', () => {
-  test.each([new TypeError('x is not a function'), new RangeError('-1 is not an offset'), 'no error at all'])(
-    'stays as it is: %s',
-    defect => {
-      const call = { action: 'dynamodb:GetItem', resource: 'the table "tides"', effect: 'read' } as const
-      expect(asStoreError(defect, call)).toBe(defect)
-    },
-  )
+  test.each([
+    new TypeError('x is not a function'),
+    new RangeError('-1 is not an offset'),
+    INVALID_ARGUMENT,
+    'no error at all',
+  ])('stays as it is: %s', defect => {
+    const call = { action: 'dynamodb:GetItem', resource: 'the table "tides"', effect: 'read' } as const
+    expect(asStoreError(defect, call)).toBe(defect)
+  })
 })
