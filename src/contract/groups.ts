@@ -1,0 +1,161 @@
+import type { Offset } from '../core/numbers.ts'
+
+/**
+ * Consumer groups, as Kafka's KIP-848 has them: a member says in each heartbeat what it subscribes to and what it has
+ * let go, and is told what it owns. There is no coordinator: whichever broker is asked does what is to be done next,
+ * by conditional writes. Every method rejects with a TidemarkError.
+ */
+export interface GroupBroker {
+  /**
+   * Joins a group (the first one, with memberEpoch 0), and stays in it. Must come every `heartbeatIntervalMs` of the
+   * last answer; a member that is silent for its session time-out loses what it owns.
+   * @throws UNKNOWN_MEMBER_ID (it was given up: join again, and own nothing), FENCED_INSTANCE_ID (another has taken
+   *   the place of this static member), INVALID_GROUP_ID, INVALID_REQUEST, INCONSISTENT_GROUP_PROTOCOL
+   */
+  heartbeat(request: Heartbeat): Promise<HeartbeatAnswer>
+
+  /** Leaves at once, and gives up all that the member owns. Leaving twice is no error. */
+  leaveGroup(request: { groupId: string; memberId: string }): Promise<void>
+
+  /**
+   * Commits offsets: each partition's is taken or refused by itself. With a member, only of partitions that it owns;
+   * without one, only of partitions that nobody owns.
+   * @throws INVALID_GROUP_ID, INVALID_REQUEST
+   */
+  commitOffsets(request: CommitOffsets): Promise<CommittedPartition[]>
+
+  /** The committed offsets of a group, of all partitions or of those asked for; those without one are left out. */
+  fetchOffsets(request: { groupId: string; topics?: readonly string[] }): Promise<GroupOffset[]>
+
+  /** Every group, in the order of their ids. */
+  listGroups(): Promise<GroupSummary[]>
+
+  /** @throws GROUP_ID_NOT_FOUND */
+  describeGroup(groupId: string): Promise<GroupDescription>
+
+  /** Forgets a group without members, and its offsets. @throws GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP */
+  deleteGroup(groupId: string): Promise<void>
+}
+
+export type AssignorName = 'range' | 'round-robin' | 'cooperative-sticky'
+
+export interface Heartbeat {
+  groupId: string
+  /** Chosen by the member, for one stay in the group: a UUID. */
+  memberId: string
+  /** 0 to join; else the epoch of the last answer. */
+  memberEpoch: number
+  /** Of a static member: it comes back under another memberId within its session time-out, and nothing moves. */
+  instanceId?: string
+  clientId?: string
+  /** What it subscribes to. In every heartbeat, so that a change is noticed. */
+  topics?: readonly string[]
+  /** Or every topic whose name this regular expression matches as a whole. */
+  topicPattern?: string
+  /** What this member would have the group use; the one that most members name wins. cooperative-sticky by default. */
+  assignor?: AssignorName
+  /** 45,000 ms by default, 6,000 at least, 1,800,000 at most, as in Kafka. */
+  sessionTimeoutMs?: number
+  /** What it owns at the moment, by the last answer, and has not let go. */
+  owned: readonly OwnedPartition[]
+  /** What it has let go since the last answer: finished with, and committed. */
+  released?: readonly OwnedPartition[]
+  /** The epoch for which it was told `isSettled`: such a heartbeat costs one read and one write. */
+  settledEpoch?: number
+}
+
+export interface OwnedPartition {
+  topic: string
+  topicId: string
+  partition: number
+  /** Counts the owners that this partition had in this group: what fences those before. */
+  generation: number
+}
+
+export interface HeartbeatAnswer {
+  memberEpoch: number
+  heartbeatIntervalMs: number
+  /** All that the member owns now. What is in its `owned` and not here it must not deliver or commit any more. */
+  assigned: AssignedPartition[]
+  /** Of `assigned`: what it must finish, commit and release, since another is to have it. */
+  toRelease: OwnedPartition[]
+  /** Whether it owns all it is to own in this epoch, and nothing else. */
+  isSettled: boolean
+}
+
+export interface AssignedPartition extends OwnedPartition {
+  /** Where to begin; null: nothing was ever committed. */
+  committedOffset: Offset | null
+}
+
+export interface CommitOffsets {
+  groupId: string
+  /** Left out by consumers that assign partitions to themselves, and by tools. */
+  memberId?: string
+  offsets: readonly OffsetToCommit[]
+}
+
+export interface OffsetToCommit {
+  topic: string
+  partition: number
+  /** The next record to deliver. */
+  offset: Offset
+  /** With a member: the generation under which it owns the partition. */
+  generation?: number
+  /** At most 4,096 bytes. */
+  metadata?: string
+  leaderEpoch?: number
+}
+
+export interface CommittedPartition {
+  topic: string
+  partition: number
+  /** null: it is committed. */
+  error: null | {
+    /** FENCED_MEMBER_EPOCH: another owns it by now. UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_MEMBER_ID, … */
+    kafkaName: string
+    message: string
+    retriable: boolean
+  }
+}
+
+export interface GroupOffset {
+  topic: string
+  partition: number
+  offset: Offset
+  metadata: string
+  committedMs: number
+}
+
+/** Kafka's states of a group, as far as they mean something here. */
+export type GroupState = 'Empty' | 'Assigning' | 'Reconciling' | 'Stable'
+
+export interface GroupSummary {
+  groupId: string
+  state: GroupState
+  members: number
+}
+
+export interface GroupDescription extends GroupSummary {
+  epoch: number
+  assignor: AssignorName
+  memberList: {
+    memberId: string
+    instanceId: string | null
+    clientId: string
+    topics: string[]
+    topicPattern: string | null
+    owned: { topic: string; partition: number }[]
+    leaseUntilMs: number
+  }[]
+  partitions: {
+    topic: string
+    partition: number
+    memberId: string | null
+    committedOffset: Offset | null
+    startOffset: Offset
+    endOffset: Offset
+    /** Records between the committed offset and the end; from the start where nothing was committed. */
+    lag: number
+  }[]
+}

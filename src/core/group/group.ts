@@ -1,0 +1,79 @@
+import type { Offset } from '../numbers.ts'
+
+/** How partitions are shared out. */
+export type AssignorName = 'range' | 'round-robin' | 'cooperative-sticky'
+
+/**
+ * A group's one mutable item. What it says in a steady state is all that a heartbeat reads: nobody reads all
+ * members but the one heartbeat an interval that wins the right to look (`checkedMs`), and whoever works out a target.
+ */
+export interface Group {
+  readonly groupId: string
+  /** Of the target; 0 before there is one. It only grows. */
+  readonly epoch: number
+  /** Names the chunks of the target; '' before there is one. */
+  readonly targetId: string
+  readonly targetChunks: number
+  readonly assignor: AssignorName
+  /** How often somebody joined, left or changed a subscription; it only grows. */
+  readonly marks: number
+  /** What `marks` was when the members were read that the target is for. */
+  readonly marksSeen: number
+  /** What the topics were like that the target is for: another digest, another target. */
+  readonly topicsDigest: string
+  /** When somebody last looked for expired members and changed topics. */
+  readonly checkedMs: number
+}
+
+export interface Member {
+  /** The id it chose; of a static member: made of its instance id, so that it keeps what it has when it comes back. */
+  readonly memberId: string
+  /** The id it chose for this stay. Another one under the same instance id takes its place, and fences it. */
+  readonly incarnation: string
+  /** null unless it is static. */
+  readonly instanceId: string | null
+  readonly clientId: string
+  /** Sorted, each once. */
+  readonly topics: readonly string[]
+  readonly topicPattern: string | null
+  readonly assignor: AssignorName
+  readonly sessionTimeoutMs: number
+  readonly joinedMs: number
+  /** By the clock of whichever broker it last spoke to. */
+  readonly leaseUntilMs: number
+}
+
+/** Who owns a partition in a group, and up to where it has been consumed. One item, changed by conditional writes only. */
+export interface Claim {
+  readonly topicId: string
+  readonly partition: number
+  /** A member id; null while nobody owns it. */
+  readonly owner: string | null
+  /** Grows with every change of owner, so that whoever owned it before is refused. */
+  readonly generation: number
+  /** null before anything was committed. */
+  readonly committed: CommittedOffset | null
+}
+
+export interface CommittedOffset {
+  readonly offset: Offset
+  readonly leaderEpoch: number
+  readonly metadata: string
+  readonly committedMs: number
+}
+
+/** A topic as the assignors see it. */
+export interface GroupTopic {
+  readonly name: string
+  readonly topicId: string
+  readonly partitions: number
+}
+
+/** Partitions of one topic, ascending. */
+export interface TopicShare {
+  readonly topicId: string
+  readonly partitions: readonly number[]
+}
+
+/** Who is to own what: by member id. Members without partitions may be left out. */
+export type Target = ReadonlyMap<string, readonly TopicShare[]>

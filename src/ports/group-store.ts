@@ -1,0 +1,82 @@
+import type { Claim, CommittedOffset, Group, Member, TopicShare } from '../core/group/group.ts'
+import type { PartitionId } from '../core/log/partition-id.ts'
+
+/**
+ * Consumer groups: each group has an item of its own, an item for each member and each claim, and the chunks of its
+ * target. Every write is one atomic, durable step on one item, and every read sees all writes that resolved before
+ * it began. All methods can throw NotApplied and StoreFailed; those that write also OutcomeUnknown.
+ */
+export interface GroupStore {
+  /** Makes an empty group (epoch 0, no target), and lists it; one that is there stays as it is. May be repeated. */
+  createGroup(groupId: string, assignor: Group['assignor']): Promise<void>
+
+  readGroup(groupId: string): Promise<Group | undefined>
+
+  /** Adds one to `marks`, whatever else changes meanwhile. False where there is no such group. Repeating it does no harm. */
+  markGroup(groupId: string): Promise<boolean>
+
+  /** Sets `checkedMs` on the condition that it is still `expectedMs`: of all that try, one wins the interval. */
+  winCheck(groupId: string, expectedMs: number, nowMs: number): Promise<boolean>
+
+  /**
+   * Sets the target (epoch, targetId, targetChunks, assignor, marksSeen, topicsDigest, checkedMs) on the condition that
+   * the epoch is still the one before. `marks` stays as it is. The chunks must stand before.
+   */
+  setTarget(group: Group): Promise<boolean>
+
+  /** Puts a member, or writes over one of the same id. */
+  putMember(groupId: string, member: Member): Promise<void>
+
+  /** Moves a member's lease on the condition that it is there, and tells the member as it is then. */
+  renewLease(groupId: string, memberId: string, leaseUntilMs: number): Promise<Member | undefined>
+
+  readMember(groupId: string, memberId: string): Promise<Member | undefined>
+
+  members(groupId: string): AsyncIterable<Member>
+
+  /** Removes a member; with `leaseUntilMs`: on the condition that its lease is still that. Tells whether it is gone. */
+  removeMember(groupId: string, memberId: string, leaseUntilMs?: number): Promise<boolean>
+
+  /** Puts one chunk of a target: some members and what each is to own. Chunks never change. */
+  putTargetChunk(groupId: string, targetId: string, chunk: number, shares: TargetChunk): Promise<void>
+
+  readTargetChunk(groupId: string, targetId: string, chunk: number): Promise<TargetChunk | undefined>
+
+  /** Removes the chunks of all targets but this one. May be repeated. */
+  removeOtherTargets(groupId: string, targetId: string): Promise<void>
+
+  readClaim(groupId: string, partition: PartitionId): Promise<Claim | undefined>
+
+  claims(groupId: string): AsyncIterable<Claim>
+
+  /**
+   * Makes `owner` the owner, with the next generation, on the condition that owner and generation are still the
+   * `expected` ones; undefined: that there is no claim yet. What is committed stays. Tells the claim as it is then, and
+   * whether the condition held. `owner` null gives the partition back.
+   */
+  setOwner(
+    groupId: string,
+    partition: PartitionId,
+    owner: string | null,
+    expected: { owner: string | null; generation: number } | undefined,
+  ): Promise<{ held: boolean; claim: Claim | undefined }>
+
+  /**
+   * Commits on the condition that owner and generation are these; `unowned`: that nobody owns it (a claim is made where
+   * there is none). Tells whether the condition held, and the claim as it is then.
+   */
+  commit(
+    groupId: string,
+    partition: PartitionId,
+    committed: CommittedOffset,
+    by: { owner: string; generation: number } | 'unowned',
+  ): Promise<{ held: boolean; claim: Claim | undefined }>
+
+  /** Removes a group and all that is its own. May be repeated. */
+  removeGroup(groupId: string): Promise<void>
+
+  /** Every group's id, in order. */
+  groups(): AsyncIterable<string>
+}
+
+export type TargetChunk = ReadonlyMap<string, readonly TopicShare[]>
