@@ -11,9 +11,14 @@ const KAFKA_ERRORS = {
   REQUEST_TIMED_OUT: { number: 7, retriable: true },
   BROKER_NOT_AVAILABLE: { number: 8, retriable: false },
   MESSAGE_TOO_LARGE: { number: 10, retriable: false },
+  OFFSET_METADATA_TOO_LARGE: { number: 12, retriable: false },
   NETWORK_EXCEPTION: { number: 13, retriable: true },
   INVALID_TOPIC_EXCEPTION: { number: 17, retriable: false },
   RECORD_LIST_TOO_LARGE: { number: 18, retriable: false },
+  INCONSISTENT_GROUP_PROTOCOL: { number: 23, retriable: false },
+  INVALID_GROUP_ID: { number: 24, retriable: false },
+  UNKNOWN_MEMBER_ID: { number: 25, retriable: false },
+  REBALANCE_IN_PROGRESS: { number: 27, retriable: false },
   TOPIC_AUTHORIZATION_FAILED: { number: 29, retriable: false },
   CLUSTER_AUTHORIZATION_FAILED: { number: 31, retriable: false },
   INVALID_TIMESTAMP: { number: 32, retriable: false },
@@ -28,9 +33,13 @@ const KAFKA_ERRORS = {
   INVALID_PRODUCER_EPOCH: { number: 47, retriable: false },
   KAFKA_STORAGE_ERROR: { number: 56, retriable: true },
   SASL_AUTHENTICATION_FAILED: { number: 58, retriable: false },
+  NON_EMPTY_GROUP: { number: 68, retriable: false },
+  GROUP_ID_NOT_FOUND: { number: 69, retriable: false },
   UNSUPPORTED_COMPRESSION_TYPE: { number: 76, retriable: false },
+  FENCED_INSTANCE_ID: { number: 82, retriable: false },
   INVALID_RECORD: { number: 87, retriable: false },
   THROTTLING_QUOTA_EXCEEDED: { number: 89, retriable: true },
+  FENCED_MEMBER_EPOCH: { number: 110, retriable: false },
 } as const satisfies Record<string, { number: number; retriable: boolean }>
 
 /** A Kafka error's name, as in Kafka's protocol guide. */
