@@ -1,3 +1,4 @@
+import { recordBytesMax } from '../client/record-size.ts'
 import { TidemarkError } from '../core/errors.ts'
 import {
   BATCH_HEADER_BYTES,
@@ -27,11 +28,6 @@ export interface BatchLimits {
   bytes: number
   compression: CompressionName
 }
-
-/** Length, attributes, deltas and the lengths of key, value and headers, each varint at its longest. */
-const RECORD_FRAME_BYTES_MAX = 36
-/** The lengths of a header's key and value. */
-const HEADER_FRAME_BYTES_MAX = 10
 
 /** One partition's batch while it fills. */
 export class OpenBatch {
@@ -63,15 +59,6 @@ export class OpenBatch {
     // Compression makes noise a little larger than it was; as it was, it fits.
     return batch.bytes.length <= bytesMax ? batch : encode(this.#records, 'none', producer)
   }
-}
-
-/** What `record` takes in a batch at most, before compression. */
-export function recordBytesMax({ key, value, headers = [] }: RecordInput): number {
-  let bytes = RECORD_FRAME_BYTES_MAX + (key?.length ?? 0) + (value?.length ?? 0)
-  for (const header of headers) {
-    bytes += HEADER_FRAME_BYTES_MAX + Buffer.byteLength(header.key) + (header.value?.length ?? 0)
-  }
-  return bytes
 }
 
 /** Whether a record of so many bytes fits into a batch only if compression makes it smaller, or never. */

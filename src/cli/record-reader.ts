@@ -1,3 +1,4 @@
+import { RETRY_DEFAULT, type RetrySettings, withRetries } from '../client/retry.ts'
 import type { Broker, Fetched } from '../contract/broker.ts'
 import { TidemarkError } from '../core/errors.ts'
 import { FETCH_DEFAULT_BYTES } from '../core/limits.ts'
@@ -5,7 +6,6 @@ import { advance, toOffset } from '../core/numbers.ts'
 import { decodeBatch } from '../core/record/index.ts'
 import type { FormatRecord } from './consumed-record.ts'
 import type { PartitionCursor } from './partition-cursor.ts'
-import { RETRY_DEFAULT, type RetrySettings, withRetries } from './retry.ts'
 import { note, type Terminal, write } from './terminal.ts'
 
 export interface ReaderSettings {

@@ -1,3 +1,5 @@
+import { recordBytesMax } from '../client/record-size.ts'
+import { type RetrySettings, withRetries } from '../client/retry.ts'
 import type { Broker } from '../contract/broker.ts'
 import { TidemarkError } from '../core/errors.ts'
 import { PRODUCE_BYTES_MAX } from '../core/limits.ts'
@@ -10,11 +12,9 @@ import {
   encodeOversize,
   isOversize,
   OpenBatch,
-  recordBytesMax,
   type SourcedBatch,
   type SourcedRecord,
 } from './record-batcher.ts'
-import { type RetrySettings, withRetries } from './retry.ts'
 
 export interface SenderSettings {
   topic: string

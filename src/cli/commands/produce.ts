@@ -1,3 +1,4 @@
+import { RETRY_DEFAULT } from '../../client/retry.ts'
 import type { Broker, TopicDescription } from '../../contract/broker.ts'
 import type { TidemarkError } from '../../core/errors.ts'
 import { DECOMPRESSED_BYTES_MAX } from '../../core/limits.ts'
@@ -11,7 +12,6 @@ import { openProgress } from '../progress.ts'
 import { formatRate, plural } from '../quantities.ts'
 import { type BatchLimits, lineTooLong } from '../record-batcher.ts'
 import { RecordSender, SENDER_DEFAULT } from '../record-sender.ts'
-import { RETRY_DEFAULT } from '../retry.ts'
 import { note, type Terminal } from '../terminal.ts'
 
 export interface ProduceSettings {

@@ -1,4 +1,5 @@
-import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+// As a whole: Node 20 has no zstd, and a name that a module lacks would keep it from loading.
+import zlib from 'node:zlib'
 import { TidemarkError } from '../errors.ts'
 import { DECOMPRESSED_BYTES_MAX } from '../limits.ts'
 import { compressLz4, decompressLz4 } from './lz4-frame.ts'
@@ -34,19 +35,23 @@ export function compressionCode(name: CompressionName): number {
   return code
 }
 
-/** Compresses the records of a batch; with 'none' they come back as they are. */
+/**
+ * Compresses the records of a batch; with 'none' they come back as they are.
+ * @throws TidemarkError UNSUPPORTED_COMPRESSION_TYPE for zstd on a Node that has none
+ */
 export function compress(name: CompressionName, bytes: Uint8Array): Uint8Array {
   switch (name) {
     case 'none':
       return bytes
     case 'gzip':
-      return gzipSync(bytes)
+      return zlib.gzipSync(bytes)
     case 'snappy':
       return compressSnappy(bytes)
     case 'lz4':
       return compressLz4(bytes)
     case 'zstd':
-      return zstdCompressSync(bytes)
+      checkZstd()
+      return zlib.zstdCompressSync(bytes)
   }
 }
 
@@ -62,13 +67,14 @@ export function decompress(name: CompressionName, bytes: Uint8Array): Uint8Array
   try {
     switch (name) {
       case 'gzip':
-        return gunzipSync(bytes, { maxOutputLength: DECOMPRESSED_BYTES_MAX })
+        return zlib.gunzipSync(bytes, { maxOutputLength: DECOMPRESSED_BYTES_MAX })
       case 'snappy':
         return decompressSnappy(bytes, DECOMPRESSED_BYTES_MAX)
       case 'lz4':
         return decompressLz4(bytes, DECOMPRESSED_BYTES_MAX)
       case 'zstd':
-        return zstdDecompressSync(bytes, { maxOutputLength: DECOMPRESSED_BYTES_MAX })
+        checkZstd()
+        return zlib.zstdDecompressSync(bytes, { maxOutputLength: DECOMPRESSED_BYTES_MAX })
     }
   } catch (error) {
     if (error instanceof TidemarkError) throw error
@@ -80,6 +86,14 @@ export function decompress(name: CompressionName, bytes: Uint8Array): Uint8Array
       { cause: error },
     )
   }
+}
+
+function checkZstd(): void {
+  if (typeof zlib.zstdCompressSync === 'function') return
+  throw new TidemarkError(
+    'UNSUPPORTED_COMPRESSION_TYPE',
+    `Node ${process.version} has no zstd. Use Node 22.15 or later, or another compression.`,
+  )
 }
 
 function tooLarge(): TidemarkError {

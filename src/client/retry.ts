@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { TidemarkError } from '../core/errors.ts'
+import { pause } from './pause.ts'
 
 export interface RetrySettings {
   /** How long failures may go on before the last one is passed on. */
@@ -34,9 +34,8 @@ export async function withRetries<T>(action: () => Promise<T>, settings: RetrySe
       const isOver = performance.now() + pauseMs > deadlineMs || settings.signal?.aborted
       if (!canRetry(error, settings) || isOver) throw asLast(error, isUnknown)
       settings.onRetry?.(error, pauseMs)
-      await sleep(pauseMs, undefined, settings.signal ? { signal: settings.signal } : {}).catch(() => {
-        throw asLast(error, isUnknown)
-      })
+      await pause(pauseMs, settings.signal)
+      if (settings.signal?.aborted) throw asLast(error, isUnknown)
     }
   }
 }
