@@ -14,8 +14,11 @@ export interface GroupBroker {
    */
   heartbeat(request: Heartbeat): Promise<HeartbeatAnswer>
 
-  /** Leaves at once, and gives up all that the member owns. Leaving twice is no error. */
-  leaveGroup(request: { groupId: string; memberId: string }): Promise<void>
+  /**
+   * Leaves at once, and gives up all that the member owns. Leaving twice is no error. A static member that means to
+   * come back just falls silent; with its `instanceId` it leaves for good.
+   */
+  leaveGroup(request: LeaveGroup): Promise<void>
 
   /**
    * Commits offsets: each partition's is taken or refused by itself. With a member, only of partitions that it owns;
@@ -64,6 +67,13 @@ export interface Heartbeat {
   settledEpoch?: number
 }
 
+export interface LeaveGroup {
+  groupId: string
+  memberId: string
+  /** Of a static member. */
+  instanceId?: string
+}
+
 export interface OwnedPartition {
   topic: string
   topicId: string
@@ -84,7 +94,10 @@ export interface HeartbeatAnswer {
 }
 
 export interface AssignedPartition extends OwnedPartition {
-  /** Where to begin; null: nothing was ever committed. */
+  /**
+   * Where to begin; null: nothing was ever committed. Only of partitions that the heartbeat did not say it owns: the
+   * others are not looked up.
+   */
   committedOffset: Offset | null
 }
 
@@ -92,6 +105,8 @@ export interface CommitOffsets {
   groupId: string
   /** Left out by consumers that assign partitions to themselves, and by tools. */
   memberId?: string
+  /** Of a static member. */
+  instanceId?: string
   offsets: readonly OffsetToCommit[]
 }
 

@@ -28,7 +28,11 @@ export interface GroupStore {
   putMember(groupId: string, member: Member): Promise<void>
 
   /** Moves a member's lease on the condition that it is there, and tells the member as it is then. */
-  renewLease(groupId: string, memberId: string, leaseUntilMs: number): Promise<Member | undefined>
+  renewLease(
+    groupId: string,
+    memberId: string,
+    lease: Pick<Member, 'leaseUntilMs' | 'settledEpoch'>,
+  ): Promise<Member | undefined>
 
   readMember(groupId: string, memberId: string): Promise<Member | undefined>
 
@@ -63,13 +67,16 @@ export interface GroupStore {
 
   /**
    * Commits on the condition that owner and generation are these; `unowned`: that nobody owns it (a claim is made where
-   * there is none). Tells whether the condition held, and the claim as it is then.
+   * there is none). And that what was committed before has the `committedMs` that is in `seenMs`; null: that nothing
+   * was. So a write that comes late never takes a newer one back. Tells whether the condition held, and the claim as
+   * it is then.
    */
   commit(
     groupId: string,
     partition: PartitionId,
     committed: CommittedOffset,
     by: { owner: string; generation: number } | 'unowned',
+    seenMs: number | null,
   ): Promise<{ held: boolean; claim: Claim | undefined }>
 
   /** Removes a group and all that is its own. May be repeated. */

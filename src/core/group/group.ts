@@ -41,6 +41,8 @@ export interface Member {
   readonly joinedMs: number
   /** By the clock of whichever broker it last spoke to. */
   readonly leaseUntilMs: number
+  /** The epoch in which it said that it owns its share and nothing else: a claim of its own beyond that is forgotten. */
+  readonly settledEpoch: number
 }
 
 /** Who owns a partition in a group, and up to where it has been consumed. One item, changed by conditional writes only. */
