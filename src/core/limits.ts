@@ -140,6 +140,31 @@ export const TABLE_BATCH_ITEMS_MAX = 25
 /** Items that one page of a scan for partitions reads: of those in one log, all but the first are in vain. */
 export const TABLE_SCAN_PAGE_ITEMS = 100
 
+// Groups.
+
+/** Group ids, member ids and instance ids: short enough to stand in an item's key. */
+export const GROUP_ID_CHARACTERS_MAX = 249
+export const MEMBER_ID_CHARACTERS_MAX = 249
+export const CLIENT_ID_CHARACTERS_MAX = 249
+/** Kafka's `offset.metadata.max.bytes`. */
+export const COMMIT_METADATA_BYTES_MAX = 4 * KiB
+/** What a member subscribes to, names and pattern together: its item stays small. */
+export const SUBSCRIPTION_BYTES_MAX = 64 * KiB
+/** How long a member may be silent: Kafka's defaults for `group.consumer.session.timeout.ms`, and its bounds. */
+export const SESSION_TIMEOUT_DEFAULT_MS = 45_000
+export const SESSION_TIMEOUT_MS_MIN = 6_000
+export const SESSION_TIMEOUT_MS_MAX = 1_800_000
+/** How often a member says that it is there; more often where its session time-out is short. */
+export const HEARTBEAT_INTERVAL_DEFAULT_MS = 3_000
+/** How far the clocks of two brokers may be apart before a member can lose its partitions without being silent. */
+export const CLOCK_SKEW_MS_MAX = 5_000
+/** One chunk of a target, of which every member in it reads the whole whenever the target changes. */
+export const TARGET_CHUNK_BYTES_MAX = 100 * KiB
+/** A chunk with a single member cannot be split. It stays below what an item can hold. */
+export const TARGET_SHARE_BYTES_MAX = 380 * KiB
+/** Chunks of one target: a thousand members with ten thousand partitions fit into one. */
+export const TARGET_CHUNK_ITEMS_MAX = 256
+
 // Topics.
 
 /** Kafka's rule: 249 characters leave room for "-<partition>" in a 255 byte file name. */
@@ -243,6 +268,21 @@ assert(
   (PRODUCE_BYTES_MAX * 4) / 3 < LAMBDA_PAYLOAD_BYTES_MAX,
   'any produce call reaches a function in base64',
 )
+assert(TARGET_CHUNK_BYTES_MAX <= TARGET_SHARE_BYTES_MAX, 'a member alone in its chunk has no less room')
+assert(
+  TARGET_SHARE_BYTES_MAX + 4 * KiB < TABLE_ITEM_BYTES_MAX,
+  'the largest chunk fits into an item, with its key and its names',
+)
+assert(SUBSCRIPTION_BYTES_MAX + 4 * KiB < TABLE_ITEM_BYTES_MAX, 'a member fits into an item')
+assert(
+  HEARTBEAT_INTERVAL_DEFAULT_MS * 2 <= SESSION_TIMEOUT_MS_MIN,
+  'a member that loses one heartbeat does not lose its partitions',
+)
+assert(
+  CLOCK_SKEW_MS_MAX < SESSION_TIMEOUT_MS_MIN,
+  'a lease that was just renewed has not run out by the clock of any other broker',
+)
+assert(SESSION_TIMEOUT_DEFAULT_MS <= SESSION_TIMEOUT_MS_MAX, 'the default session time-out is allowed')
 assert(FUNCTION_TIMEOUT_MS < API_GATEWAY_TIMEOUT_MS, 'a function ends before its gateway gives up')
 assert(
   FUNCTION_PRODUCE_DEADLINE_MS + TABLE_WRITE_TIMEOUT_MS + FLUSH_BY_PRODUCER_MS + FUNCTION_RESERVE_MS <

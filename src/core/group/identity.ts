@@ -1,0 +1,64 @@
+import { TidemarkError } from '../errors.ts'
+import { CLIENT_ID_CHARACTERS_MAX, GROUP_ID_CHARACTERS_MAX, MEMBER_ID_CHARACTERS_MAX } from '../limits.ts'
+
+/** Stored member ids of static members begin with this, and no others. */
+const STATIC_PREFIX = 'instance-'
+
+/**
+ * Whether an id can be stored and shown: 1 to `charactersMax` UTF-16 units, well-formed, no control characters.
+ * Ids stand in keys and in log lines.
+ */
+function problemOf(what: string, id: string, charactersMax: number): string | null {
+  if (id === '') return `A ${what} has at least one character.`
+  if (id.length > charactersMax) {
+    return `A ${what} has at most ${charactersMax} characters; this one has ${id.length}.`
+  }
+  if (/\p{Cc}/u.test(id) || !id.isWellFormed()) {
+    // Quoted as JSON and not as it came: this text goes into logs.
+    return `The ${what} ${JSON.stringify(id)} has control characters or half a surrogate pair.`
+  }
+  return null
+}
+
+/**
+ * Any text of 1 to 249 characters (at most 747 bytes of UTF-8) without control characters. Kafka takes any text at
+ * all but the empty one.
+ * @throws INVALID_GROUP_ID
+ */
+export function checkGroupId(groupId: string): void {
+  const problem = problemOf('group id', groupId, GROUP_ID_CHARACTERS_MAX)
+  if (problem !== null) throw new TidemarkError('INVALID_GROUP_ID', problem)
+}
+
+/**
+ * The id that a member chose for its stay: a UUID, or any text that could be a group id and is not taken for the
+ * stored id of a static member.
+ * @throws INVALID_REQUEST
+ */
+export function checkMemberId(memberId: string): void {
+  const problem = problemOf('member id', memberId, MEMBER_ID_CHARACTERS_MAX)
+  if (problem !== null) throw new TidemarkError('INVALID_REQUEST', problem)
+  if (memberId.startsWith(STATIC_PREFIX)) {
+    throw new TidemarkError(
+      'INVALID_REQUEST',
+      `Member ids that begin with "${STATIC_PREFIX}" belong to static members. Join with an instance id instead.`,
+    )
+  }
+}
+
+/** @throws INVALID_REQUEST */
+export function checkInstanceId(instanceId: string): void {
+  const problem = problemOf('instance id', instanceId, MEMBER_ID_CHARACTERS_MAX - STATIC_PREFIX.length)
+  if (problem !== null) throw new TidemarkError('INVALID_REQUEST', problem)
+}
+
+/** A client id may be empty. @throws INVALID_REQUEST */
+export function checkClientId(clientId: string): void {
+  const problem = clientId === '' ? null : problemOf('client id', clientId, CLIENT_ID_CHARACTERS_MAX)
+  if (problem !== null) throw new TidemarkError('INVALID_REQUEST', problem)
+}
+
+/** The id under which a member is stored: a static one keeps it from one stay to the next. */
+export function storedMemberId(memberId: string, instanceId: string | null | undefined): string {
+  return instanceId === null || instanceId === undefined ? memberId : `${STATIC_PREFIX}${instanceId}`
+}

@@ -1,0 +1,65 @@
+import { TidemarkError } from '../errors.ts'
+import {
+  CLOCK_SKEW_MS_MAX,
+  HEARTBEAT_INTERVAL_DEFAULT_MS,
+  SESSION_TIMEOUT_DEFAULT_MS,
+  SESSION_TIMEOUT_MS_MAX,
+  SESSION_TIMEOUT_MS_MIN,
+} from '../limits.ts'
+import type { Claim, Group, Member } from './group.ts'
+
+/**
+ * A member's session time-out in milliseconds: what it asked for, or the default.
+ * @throws INVALID_REQUEST
+ */
+export function toSessionTimeout(askedMs: number | undefined): number {
+  if (askedMs === undefined) return SESSION_TIMEOUT_DEFAULT_MS
+  if (
+    !Number.isSafeInteger(askedMs) ||
+    askedMs < SESSION_TIMEOUT_MS_MIN ||
+    askedMs > SESSION_TIMEOUT_MS_MAX
+  ) {
+    throw new TidemarkError(
+      'INVALID_REQUEST',
+      `A session time-out has ${SESSION_TIMEOUT_MS_MIN} to ${SESSION_TIMEOUT_MS_MAX} milliseconds, not ${askedMs}.`,
+    )
+  }
+  return askedMs
+}
+
+/** How many milliseconds a member lets pass between two heartbeats: it may lose two and keeps what it has. */
+export function toHeartbeatInterval(sessionTimeoutMs: number): number {
+  return Math.min(HEARTBEAT_INTERVAL_DEFAULT_MS, Math.floor(sessionTimeoutMs / 3))
+}
+
+/**
+ * Whether somebody must look at members and topics: at once when one joined, left or changed its subscription
+ * (`marked`); and once an interval (`interval`), for which the store chooses one of all that find it due. Null: no.
+ */
+export function needsLook(
+  group: Group,
+  nowMs: number,
+  heartbeatIntervalMs: number,
+): 'marked' | 'interval' | null {
+  if (group.marks !== group.marksSeen) return 'marked'
+  const sinceMs = nowMs - group.checkedMs
+  // A look in the future was noted by a clock that was wrong: it must not keep everybody from looking.
+  return sinceMs >= heartbeatIntervalMs || sinceMs < -CLOCK_SKEW_MS_MAX ? 'interval' : null
+}
+
+/**
+ * Whether a member was silent for its session time-out, so that its group goes on without it. A clock that is ahead
+ * sees that too early: then the member joins again, and nothing is lost, since claims fence what it does meanwhile.
+ */
+export function isExpired(member: Member, nowMs: number): boolean {
+  return nowMs > member.leaseUntilMs
+}
+
+/**
+ * Whether a partition may be taken from its owner without being given back: where nobody owns it, the owner has left
+ * (undefined), or its lease has run out by any clock. The write must be conditional on this very claim.
+ */
+export function canTakeOver(claim: Claim, ownerMember: Member | undefined, nowMs: number): boolean {
+  if (claim.owner === null || ownerMember === undefined) return true
+  return nowMs > ownerMember.leaseUntilMs + CLOCK_SKEW_MS_MAX
+}
