@@ -56,10 +56,18 @@ export function isExpired(member: Member, nowMs: number): boolean {
 }
 
 /**
- * Whether a partition may be taken from its owner without being given back: where nobody owns it, the owner has left
- * (undefined), or its lease has run out by any clock. The write must be conditional on this very claim.
+ * Whether a partition that the target of this epoch gives to another may be taken from its owner without being given
+ * back: where nobody owns it, the owner has left (undefined), its lease has run out by any clock, or it has said
+ * that in this epoch it owns its share and nothing else, so that it was never told of this claim. The write must be
+ * conditional on this very claim.
  */
-export function canTakeOver(claim: Claim, ownerMember: Member | undefined, nowMs: number): boolean {
+export function canTakeOver(
+  claim: Claim,
+  ownerMember: Member | undefined,
+  epoch: number,
+  nowMs: number,
+): boolean {
   if (claim.owner === null || ownerMember === undefined) return true
+  if (ownerMember.settledEpoch === epoch) return true
   return nowMs > ownerMember.leaseUntilMs + CLOCK_SKEW_MS_MAX
 }
