@@ -60,6 +60,78 @@ export function parseBlockKey(key: string): Offset {
   return toOffset(Number(match[1]))
 }
 
+/** The partition key of the groups' list; each item's sort key is a group's id as it is. */
+export const GROUPS_KEY = 'groups'
+
+/** The start of every group's partition key. */
+export const GROUP_PREFIX = 'group#'
+
+/**
+ * The partition key of one group's items. A group's id can be any string: what the key's own parts are told apart by is
+ * written as in a URL.
+ * @throws RangeError where the id has half a surrogate pair, which no store of UTF-8 can keep
+ */
+export function groupKey(groupId: string): string {
+  if (!groupId.isWellFormed()) throw new RangeError('a group id is no well-formed Unicode')
+  return `${GROUP_PREFIX}${groupId.replace(/[%#/]/g, encodeURIComponent)}`
+}
+
+/** The sort key of a group's own item. */
+export const GROUP_META_KEY = 'meta'
+
+/** The start of every member's sort key. */
+export const MEMBER_PREFIX = 'member#'
+
+/** A member's sort key. @throws RangeError where the id has half a surrogate pair */
+export function memberKey(memberId: string): string {
+  if (!memberId.isWellFormed()) throw new RangeError('a member id is no well-formed Unicode')
+  return `${MEMBER_PREFIX}${memberId}`
+}
+
+/** @throws RangeError when the key is not a member's */
+export function parseMemberKey(key: string): string {
+  if (!key.startsWith(MEMBER_PREFIX)) throw new RangeError(`${key} is not the key of a member`)
+  return key.slice(MEMBER_PREFIX.length)
+}
+
+/** The start of every target chunk's sort key. */
+export const TARGET_PREFIX = 'target#'
+const EPOCH_DIGITS = 16
+
+/**
+ * The id of the target of one epoch. Ids sort as epochs do, so that older ones can be told from later ones.
+ * @param id random: several may work out the target of the same epoch
+ */
+export function targetIdOf(epoch: number, id: string): string {
+  return `${String(epoch).padStart(EPOCH_DIGITS, '0')}-${id}`
+}
+
+/** Sorts before the keys of this target's chunks, and behind those of all older ones. @throws RangeError when it is no target's id */
+export function targetKey(targetId: string): string {
+  if (!/^\d{16}-[0-9a-f]{32}$/.test(targetId)) throw new RangeError(`"${targetId}" is not the id of a target`)
+  return `${TARGET_PREFIX}${targetId}`
+}
+
+/** A target chunk's sort key. @throws RangeError when it is no target's id */
+export function targetChunkKey(targetId: string, chunk: number): string {
+  return `${targetKey(targetId)}#${chunk}`
+}
+
+/** The start of every claim's sort key. */
+export const CLAIM_PREFIX = 'claim#'
+
+/** A claim's sort key. */
+export function claimKey(id: PartitionId): string {
+  return `${CLAIM_PREFIX}${id.topicId}#${id.partition}`
+}
+
+/** @throws RangeError when the key is not a claim's */
+export function parseClaimKey(key: string): PartitionId {
+  const match = /^claim#([^#]+)#(\d+)$/.exec(key)
+  if (!match) throw new RangeError(`${key} is not the key of a claim`)
+  return { topicId: match[1]!, partition: Number(match[2]) }
+}
+
 /** The attributes of an item's key in a DynamoDB table, both strings. */
 export const KEY_ATTRIBUTES = { partition: 'pk', sort: 'sk' } as const
 
@@ -90,4 +162,46 @@ export const TOPIC_ATTRIBUTES = {
   createdMs: 'createdMs',
   state: 'state',
   version: 'version',
+} as const
+
+/** The attribute of a group's item in the list of groups. It is new with every write. */
+export const LISTED_GROUP_ATTRIBUTES = { version: 'version' } as const
+
+/** A group's attributes in a DynamoDB table. Its expressions, and those of members and claims, spell them out. */
+export const GROUP_ATTRIBUTES = {
+  epoch: 'epoch',
+  targetId: 'targetId',
+  targetChunks: 'targetChunks',
+  assignor: 'assignor',
+  marks: 'marks',
+  marksSeen: 'marksSeen',
+  topicsDigest: 'topicsDigest',
+  checkedMs: 'checkedMs',
+  unlisted: 'unlisted',
+} as const
+
+/** A member's attributes in a DynamoDB table; its id stands in the sort key. */
+export const MEMBER_ATTRIBUTES = {
+  incarnation: 'incarnation',
+  instanceId: 'instanceId',
+  clientId: 'clientId',
+  topics: 'topics',
+  topicPattern: 'topicPattern',
+  assignor: 'assignor',
+  sessionTimeoutMs: 'sessionTimeoutMs',
+  joinedMs: 'joinedMs',
+  leaseUntilMs: 'leaseUntilMs',
+} as const
+
+/** A target chunk's attribute in a DynamoDB table. */
+export const TARGET_CHUNK_ATTRIBUTES = { encoded: 'encoded' } as const
+
+/** A claim's attributes in a DynamoDB table; the partition stands in the sort key. "owner" and "offset" are reserved words. */
+export const CLAIM_ATTRIBUTES = {
+  owner: 'ownedBy',
+  generation: 'generation',
+  offset: 'committed',
+  leaderEpoch: 'leaderEpoch',
+  metadata: 'metadata',
+  committedMs: 'committedMs',
 } as const

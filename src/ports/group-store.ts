@@ -41,13 +41,19 @@ export interface GroupStore {
   /** Removes a member; with `leaseUntilMs`: on the condition that its lease is still that. Tells whether it is gone. */
   removeMember(groupId: string, memberId: string, leaseUntilMs?: number): Promise<boolean>
 
-  /** Puts one chunk of a target: some members and what each is to own. Chunks never change. */
+  /**
+   * Puts one chunk of a target: some members and what each is to own. Chunks never change. The target's id is one of
+   * `targetIdOf` (core/storage-layout.ts), so that ids sort as epochs do.
+   */
   putTargetChunk(groupId: string, targetId: string, chunk: number, shares: TargetChunk): Promise<void>
 
   readTargetChunk(groupId: string, targetId: string, chunk: number): Promise<TargetChunk | undefined>
 
-  /** Removes the chunks of all targets but this one. May be repeated. */
-  removeOtherTargets(groupId: string, targetId: string): Promise<void>
+  /**
+   * Removes the chunks of all targets whose ids sort before this one. Never later ones: somebody else may have put them
+   * for the next epoch. May be repeated.
+   */
+  removeOlderTargets(groupId: string, targetId: string): Promise<void>
 
   readClaim(groupId: string, partition: PartitionId): Promise<Claim | undefined>
 
@@ -79,10 +85,16 @@ export interface GroupStore {
     seenMs: number | null,
   ): Promise<{ held: boolean; claim: Claim | undefined }>
 
-  /** Removes a group and all that is its own. May be repeated. */
+  /**
+   * Removes a group and all that is its own. Where it throws, some may be left that a new group of this id would have:
+   * repeat it. What is put while it runs may be removed too.
+   */
   removeGroup(groupId: string): Promise<void>
 
-  /** Every group's id, in order. */
+  /**
+   * Every group's id, in the order of their UTF-8 bytes. One that is being removed, or whose removal broke off, may be
+   * among them: readGroup tells whether it is there.
+   */
   groups(): AsyncIterable<string>
 }
 
