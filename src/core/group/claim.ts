@@ -1,0 +1,46 @@
+import type { PartitionId } from '../log/partition-id.ts'
+import type { Claim, CommittedOffset } from './group.ts'
+
+/** Who is expected to own a partition: a change is refused where it is another, or the same at another time. */
+export interface Ownership {
+  readonly owner: string | null
+  readonly generation: number
+}
+
+/**
+ * The claim with its next owner, null for nobody; undefined: `expected` (undefined: no claim at all) is not what stands.
+ * Every change of owner has a generation of its own, so that whoever owned it before is refused from then on.
+ */
+export function applyOwner(
+  partition: PartitionId,
+  standing: Claim | undefined,
+  owner: string | null,
+  expected: Ownership | undefined,
+): Claim | undefined {
+  if (standing?.owner !== expected?.owner || standing?.generation !== expected?.generation) return undefined
+  const claim = standing ?? unclaimed(partition)
+  return { ...claim, owner, generation: claim.generation + 1 }
+}
+
+/**
+ * The claim with another committed offset; undefined: it is refused, since another owns it or has committed since.
+ * @param seenMs the `committedMs` of what was committed before; null: nothing was
+ */
+export function applyCommit(
+  partition: PartitionId,
+  standing: Claim | undefined,
+  committed: CommittedOffset,
+  by: { readonly owner: string; readonly generation: number } | 'unowned',
+  seenMs: number | null,
+): Claim | undefined {
+  const claim = standing ?? unclaimed(partition)
+  const isTheirs =
+    by === 'unowned' ? claim.owner === null : claim.owner === by.owner && claim.generation === by.generation
+  const isNext = (claim.committed?.committedMs ?? null) === seenMs
+  return isTheirs && isNext ? { ...claim, committed } : undefined
+}
+
+/** What a claim is made from, by its first owner or its first commit. */
+function unclaimed({ topicId, partition }: PartitionId): Claim {
+  return { topicId, partition, owner: null, generation: 0, committed: null }
+}
