@@ -1,0 +1,29 @@
+import type { RetrySettings } from '../retry.ts'
+
+/** How often and how long to try again: KafkaJS's names, all in milliseconds. */
+export interface RetryOptions {
+  /** The longest pause: 30,000. */
+  maxRetryTime?: number
+  /** The first pause: 300. */
+  initialRetryTime?: number
+  /** How many tries of a message after the first; 5. Requests are repeated until their deadline. */
+  retries?: number
+  /** Asked when a consumer has tried often enough, or cannot go on: whether it shall. */
+  restartOnFailure?: (error: Error) => Promise<boolean>
+}
+
+const INITIAL_RETRY_MS = 100
+const RETRY_PAUSE_MS_MAX = 2_000
+
+/** For requests, which are repeated for `forMs`. */
+export function requestRetries(
+  { maxRetryTime = RETRY_PAUSE_MS_MAX, initialRetryTime = INITIAL_RETRY_MS }: RetryOptions,
+  forMs: number,
+): RetrySettings {
+  return {
+    forMs,
+    firstPauseMs: initialRetryTime,
+    pauseMaxMs: Math.max(maxRetryTime, initialRetryTime),
+    random: Math.random,
+  }
+}

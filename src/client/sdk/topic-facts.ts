@@ -1,0 +1,90 @@
+import type { Broker } from '../../contract/broker.ts'
+import { TidemarkError } from '../../core/errors.ts'
+import { BATCH_BYTES_DEFAULT_MAX } from '../../core/limits.ts'
+import { type RetrySettings, withRetries } from '../retry.ts'
+
+/** What a producer has to know of a topic. */
+export interface TopicFacts {
+  readonly topic: string
+  readonly partitions: number
+  /** The topic's max.message.bytes. */
+  readonly batchBytesMax: number
+  /** When to ask again, by the clock that only goes forward. */
+  readonly untilMs: number
+}
+
+export interface TopicCacheSettings {
+  /** How long what was heard of a topic holds. */
+  maxAgeMs: number
+  /** Whether a topic that does not exist is made, with one partition. */
+  createsTopics: boolean
+  retry: RetrySettings
+}
+
+/** Topics as this client knows them. Asked anew when they are old: a topic's number of partitions grows. */
+export class TopicCache {
+  readonly #broker: Broker
+  readonly #settings: TopicCacheSettings
+  readonly #known = new Map<string, TopicFacts>()
+  readonly #asked = new Map<string, Promise<TopicFacts>>()
+
+  constructor(broker: Broker, settings: TopicCacheSettings) {
+    this.#broker = broker
+    this.#settings = settings
+  }
+
+  /** What is known and still holds. */
+  peek(topic: string): TopicFacts | undefined {
+    const facts = this.#known.get(topic)
+    return facts && facts.untilMs > performance.now() ? facts : undefined
+  }
+
+  forget(topic: string): void {
+    this.#known.delete(topic)
+  }
+
+  /** @throws TidemarkError UNKNOWN_TOPIC_OR_PARTITION */
+  async resolve(topic: string): Promise<TopicFacts> {
+    const known = this.peek(topic)
+    if (known) return known
+    let asked = this.#asked.get(topic)
+    if (!asked) {
+      asked = this.#ask(topic).finally(() => this.#asked.delete(topic))
+      this.#asked.set(topic, asked)
+    }
+    return asked
+  }
+
+  async #ask(topic: string): Promise<TopicFacts> {
+    const { maxAgeMs, retry } = this.#settings
+    const { partitions, configs } = await withRetries(() => this.#describe(topic), retry)
+    const config = configs.find(({ name }) => name === 'max.message.bytes')
+    const facts = {
+      topic,
+      partitions,
+      batchBytesMax: Number(config?.value ?? BATCH_BYTES_DEFAULT_MAX),
+      untilMs: performance.now() + maxAgeMs,
+    }
+    this.#known.set(topic, facts)
+    return facts
+  }
+
+  async #describe(topic: string) {
+    try {
+      return await this.#broker.describeTopic(topic)
+    } catch (error) {
+      if (!this.#settings.createsTopics || !isKafkaError(error, 'UNKNOWN_TOPIC_OR_PARTITION')) throw error
+    }
+    try {
+      return await this.#broker.createTopic({ topic })
+    } catch (error) {
+      if (!isKafkaError(error, 'TOPIC_ALREADY_EXISTS')) throw error
+      return this.#broker.describeTopic(topic)
+    }
+  }
+}
+
+/** Whether an error is the one that Kafka calls so. */
+export function isKafkaError(error: unknown, name: TidemarkError['kafkaName']): error is TidemarkError {
+  return error instanceof TidemarkError && error.kafkaName === name
+}
