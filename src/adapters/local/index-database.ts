@@ -25,8 +25,8 @@ interface Write {
 
 /**
  * SQLite as Tidemark uses it: one sorted key space of bytes, in write-ahead mode, each commit synced. Changes that
- * are made while others are under way share the next transaction and its fsync. Several processes may write:
- * SQLite lets one in at a time.
+ * are made in one turn, or while others are under way, share the next transaction and its fsync. Several processes may
+ * write: SQLite lets one in at a time.
  *
  * A transaction that could not be committed, on a full disk say, is the last one: nobody knows then what the disk
  * and the memory agree on. Until the store is opened anew it can only be read.
@@ -36,6 +36,7 @@ export class IndexDatabase {
   readonly #get: StatementSync
   readonly #put: StatementSync
   readonly #remove: StatementSync
+  readonly #removeRange: StatementSync
   readonly #range: StatementSync
   readonly #lastUpTo: StatementSync
   #waiting: Write[] = []
@@ -54,6 +55,7 @@ export class IndexDatabase {
     this.#get = database.prepare('SELECT value FROM items WHERE key = ?')
     this.#put = database.prepare('INSERT OR REPLACE INTO items (key, value) VALUES (?, ?)')
     this.#remove = database.prepare('DELETE FROM items WHERE key = ?')
+    this.#removeRange = database.prepare('DELETE FROM items WHERE key >= ? AND key < ?')
     this.#range = database.prepare(
       'SELECT key, value FROM items WHERE key >= ? AND key < ? ORDER BY key LIMIT ?',
     )
@@ -109,11 +111,19 @@ export class IndexDatabase {
     })
   }
 
+  /** Removes the items from `start` to below `end`. @throws NotApplied, OutcomeUnknown, StoreFailed */
+  async removeRange(start: string, end: string): Promise<void> {
+    await this.#write(() => {
+      this.#removeRange.run(start, end)
+    })
+  }
+
   async close(): Promise<void> {
     await this.#written
     this.#database.close()
   }
 
+  /** Changes that are asked for in one turn are in one transaction. */
   #write(apply: () => void): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ apply, resolve, reject })

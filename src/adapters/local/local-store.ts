@@ -1,15 +1,17 @@
 import { join } from 'node:path'
 import { makeFolder, syncFolder } from './folders.ts'
 import { IndexDatabase } from './index-database.ts'
+import { LocalGroupStore } from './local-group-store.ts'
 import { LocalLogIndex } from './local-log-index.ts'
 import { LocalObjectStore } from './local-object-store.ts'
 import { LocalTopicStore } from './local-topic-store.ts'
 
-/** The ports on a directory: objects as files under `objects`, the index and the topics in SQLite under `index`. */
+/** The ports on a directory: objects as files under `objects`, the index, topics and groups in SQLite under `index`. */
 export interface LocalStore {
   readonly objects: LocalObjectStore
   readonly index: LocalLogIndex
   readonly topics: LocalTopicStore
+  readonly groups: LocalGroupStore
   close(): Promise<void>
 }
 
@@ -25,6 +27,7 @@ export async function openLocalStore(directory: string): Promise<LocalStore> {
     objects,
     index: new LocalLogIndex(database),
     topics: new LocalTopicStore(database),
+    groups: new LocalGroupStore(database),
     close: async () => {
       await objects.close()
       await database.close()

@@ -99,7 +99,8 @@ export class MemoryGroupStore implements GroupStore {
 
   async removeOlderTargets(groupId: string, targetId: string): Promise<void> {
     const { chunks } = this.#itemsOf(groupId)
-    for (const key of chunks.keys()) if (key < targetKey(targetId)) chunks.delete(key)
+    const end = targetKey(targetId)
+    for (const key of chunks.keys()) if (key < end) chunks.delete(key)
   }
 
   async readClaim(groupId: string, partition: PartitionId): Promise<Claim | undefined> {

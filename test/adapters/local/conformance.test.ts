@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openLocalStore } from '../../../src/adapters/local/local-store.ts'
+import { describeGroupStore } from '../../conformance/group-store.ts'
 import { describeLogIndex } from '../../conformance/log-index.ts'
 import { describeObjectStore } from '../../conformance/object-store.ts'
 import { describeTopicStore } from '../../conformance/topic-store.ts'
@@ -19,3 +20,4 @@ async function openFresh() {
 describeLogIndex('local', openFresh)
 describeObjectStore('local', openFresh)
 describeTopicStore('local', openFresh)
+describeGroupStore('local', openFresh)
