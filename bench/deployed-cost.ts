@@ -3,6 +3,7 @@ import { DynamoLogIndex } from '../src/adapters/aws/dynamo-log-index.ts'
 import { DynamoTable } from '../src/adapters/aws/dynamo-table.ts'
 import { DynamoTopicStore } from '../src/adapters/aws/dynamo-topic-store.ts'
 import { countTableWrites, type Usage, UsageMeter } from '../src/adapters/aws/usage-meter.ts'
+import { MemoryGroupStore } from '../src/adapters/memory/memory-group-store.ts'
 import { MemoryObjectStore } from '../src/adapters/memory/memory-object-store.ts'
 import { flush } from '../src/broker/flush.ts'
 import { LogBroker } from '../src/broker/log-broker.ts'
@@ -85,6 +86,7 @@ export async function countDeployedCost(settings: CostSettings): Promise<Counted
     objects: countObjects(new MemoryObjectStore(systemClock), counts),
     index: new DynamoLogIndex(dynamo),
     topics: new DynamoTopicStore(dynamo),
+    groups: new MemoryGroupStore(),
     clock: systemClock,
     entropy: systemEntropy,
   }

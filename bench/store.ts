@@ -26,6 +26,7 @@ export async function openBenchStore(directory: string): Promise<BenchStore> {
     objects: countObjects(store.objects, counts),
     index: countIndex(store.index, counts),
     topics: store.topics,
+    groups: store.groups,
     clock: systemClock,
     entropy: systemEntropy,
   }

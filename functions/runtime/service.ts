@@ -24,13 +24,13 @@ export async function openService(name: string): Promise<Service> {
   const { table, bucket, testFault, isTraced } = readEnvironment(process.env)
   const telemetry = await openTelemetry(name, isTraced)
   const meter = new UsageMeter()
-  const { objects, index, topics, locator } = openAwsStore({ table, bucket, meter })
+  const { objects, index, topics, groups, locator } = openAwsStore({ table, bucket, meter })
   const takeTableWrites = () => {
     const writes = countTableWrites(meter.usage())
     meter.reset()
     return writes
   }
-  const ports: Ports = { objects, index, topics, clock: systemClock, entropy: systemEntropy }
+  const ports: Ports = { objects, index, topics, groups, clock: systemClock, entropy: systemEntropy }
   if (testFault === undefined) return { ports, locator, telemetry, takeTableWrites }
   const { withTestFault } = await import('./test-fault.ts')
   return { ports: withTestFault(ports, testFault, telemetry), locator, telemetry, takeTableWrites }

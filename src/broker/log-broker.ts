@@ -13,6 +13,17 @@ import type {
   TopicDescription,
   TopicSummary,
 } from '../contract/broker.ts'
+import type {
+  CommitOffsets,
+  CommittedPartition,
+  GroupBroker,
+  GroupDescription,
+  GroupOffset,
+  GroupSummary,
+  Heartbeat,
+  HeartbeatAnswer,
+  LeaveGroup,
+} from '../contract/groups.ts'
 import { FLUSH_BY_PRODUCER_MS } from '../core/limits.ts'
 import { crossesLimit, SHARED_LIMIT } from '../core/log/flush.ts'
 import type { Head } from '../core/log/head.ts'
@@ -25,6 +36,14 @@ import { Fetching } from './fetch.ts'
 import { flush } from './flush.ts'
 import { Flusher } from './flusher.ts'
 import { GroupCommit, type GroupCommitSettings } from './group-commit.ts'
+import { commit } from './groups/commit.ts'
+import { deleteGroup } from './groups/delete.ts'
+import { describe } from './groups/describe.ts'
+import { GroupCall } from './groups/group-call.ts'
+import { heartbeat } from './groups/heartbeat.ts'
+import { leave } from './groups/leave.ts'
+import { list } from './groups/list.ts'
+import { offsets } from './groups/offsets.ts'
 import { offsetFor } from './offset-for.ts'
 import { Producing, shuttingDown } from './produce.ts'
 import { asTidemarkError } from './store-errors.ts'
@@ -50,7 +69,7 @@ export interface LogBrokerSettings extends GroupCommitSettings {
 }
 
 /** The broker over its ports. Stateless but for what makes it fast: any number of them may share a store. */
-export class LogBroker implements Broker {
+export class LogBroker implements Broker, GroupBroker {
   readonly #ports: Ports
   readonly #directory: TopicDirectory
   readonly #topics: Topics
@@ -145,6 +164,38 @@ export class LogBroker implements Broker {
 
   deleteRecords(request: DeleteRecords): Promise<{ startOffset: Offset }> {
     return this.#serve(() => deleteRecords(this.#ports, this.#directory, request))
+  }
+
+  heartbeat(request: Heartbeat): Promise<HeartbeatAnswer> {
+    return this.#serveGroup(request.groupId, call => heartbeat(call, request))
+  }
+
+  leaveGroup(request: LeaveGroup): Promise<void> {
+    return this.#serveGroup(request.groupId, call => leave(call, request))
+  }
+
+  commitOffsets(request: CommitOffsets): Promise<CommittedPartition[]> {
+    return this.#serveGroup(request.groupId, call => commit(call, request))
+  }
+
+  fetchOffsets({ groupId, topics }: { groupId: string; topics?: readonly string[] }): Promise<GroupOffset[]> {
+    return this.#serveGroup(groupId, call => offsets(call, topics))
+  }
+
+  listGroups(): Promise<GroupSummary[]> {
+    return this.#serveGroup('', list)
+  }
+
+  describeGroup(groupId: string): Promise<GroupDescription> {
+    return this.#serveGroup(groupId, describe)
+  }
+
+  deleteGroup(groupId: string): Promise<void> {
+    return this.#serveGroup(groupId, deleteGroup)
+  }
+
+  #serveGroup<T>(groupId: string, work: (call: GroupCall) => Promise<T>): Promise<T> {
+    return this.#serve(() => work(new GroupCall(this.#ports, this.#directory, groupId)))
   }
 
   /** Any call but a produce, which has an accounting of its own. */

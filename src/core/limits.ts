@@ -156,6 +156,10 @@ export const SESSION_TIMEOUT_MS_MIN = 6_000
 export const SESSION_TIMEOUT_MS_MAX = 1_800_000
 /** How often a member says that it is there; more often where its session time-out is short. */
 export const HEARTBEAT_INTERVAL_DEFAULT_MS = 3_000
+/** How soon a member asks again that still waits for partitions, or has some to give up. */
+export const HEARTBEAT_UNSETTLED_INTERVAL_MS = 1_000
+/** How long one call about a group insists, all its steps together. */
+export const GROUP_CALL_DEADLINE_MS = 15_000
 /** How far the clocks of two brokers may be apart before a member can lose its partitions without being silent. */
 export const CLOCK_SKEW_MS_MAX = 5_000
 /** One chunk of a target, of which every member in it reads the whole whenever the target changes. */
@@ -283,6 +287,10 @@ assert(
   'a lease that was just renewed has not run out by the clock of any other broker',
 )
 assert(SESSION_TIMEOUT_DEFAULT_MS <= SESSION_TIMEOUT_MS_MAX, 'the default session time-out is allowed')
+assert(
+  GROUP_CALL_DEADLINE_MS + TABLE_WRITE_TIMEOUT_MS + FUNCTION_RESERVE_MS < FUNCTION_TIMEOUT_MS,
+  'a call about a group is answered, even if its last try begins just before the deadline',
+)
 assert(FUNCTION_TIMEOUT_MS < API_GATEWAY_TIMEOUT_MS, 'a function ends before its gateway gives up')
 assert(
   FUNCTION_PRODUCE_DEADLINE_MS + TABLE_WRITE_TIMEOUT_MS + FLUSH_BY_PRODUCER_MS + FUNCTION_RESERVE_MS <

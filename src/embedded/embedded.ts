@@ -1,4 +1,5 @@
 import { openLocalStore } from '../adapters/local/local-store.ts'
+import { MemoryGroupStore } from '../adapters/memory/memory-group-store.ts'
 import { MemoryLogIndex } from '../adapters/memory/memory-log-index.ts'
 import { MemoryObjectStore } from '../adapters/memory/memory-object-store.ts'
 import { MemoryTopicStore } from '../adapters/memory/memory-topic-store.ts'
@@ -25,6 +26,7 @@ export function openInMemory(options: EmbeddedOptions = {}): Embedded {
     objects: new MemoryObjectStore(systemClock),
     index: new MemoryLogIndex(),
     topics: new MemoryTopicStore(),
+    groups: new MemoryGroupStore(),
     clock: systemClock,
     entropy: systemEntropy,
   }

@@ -1,5 +1,6 @@
 import type { Clock } from './clock.ts'
 import type { Entropy } from './entropy.ts'
+import type { GroupStore } from './group-store.ts'
 import type { LogIndex } from './log-index.ts'
 import type { ObjectStore } from './object-store.ts'
 import type { TopicStore } from './topic-store.ts'
@@ -9,6 +10,7 @@ export interface Ports {
   readonly objects: ObjectStore
   readonly index: LogIndex
   readonly topics: TopicStore
+  readonly groups: GroupStore
   readonly clock: Clock
   readonly entropy: Entropy
 }

@@ -1,3 +1,4 @@
+import { MemoryGroupStore } from '../../src/adapters/memory/memory-group-store.ts'
 import { MemoryLogIndex } from '../../src/adapters/memory/memory-log-index.ts'
 import { MemoryObjectStore } from '../../src/adapters/memory/memory-object-store.ts'
 import { MemoryTopicStore } from '../../src/adapters/memory/memory-topic-store.ts'
@@ -22,6 +23,9 @@ export type Around = (
   call: () => Promise<unknown>,
 ) => Promise<unknown>
 
+/** The methods that give an iterable. */
+const ITERABLES = new Set(['list', 'partitions', 'members', 'claims', 'groups'])
+
 /** A store's methods with `around` about each call; those that give an iterable stay as they are. */
 function wrap<T extends object>(target: T, around: () => Around): T {
   return new Proxy(target, {
@@ -29,7 +33,7 @@ function wrap<T extends object>(target: T, around: () => Around): T {
       const value = Reflect.get(target, name, target)
       if (typeof value !== 'function') return value
       const method = value.bind(target) as (...args: unknown[]) => unknown
-      if (name === 'list' || name === 'partitions') return method
+      if (ITERABLES.has(String(name))) return method
       return (...args: unknown[]) => around()(String(name), args, async () => await method(...args))
     },
   })
@@ -56,6 +60,7 @@ export class Harness {
       objects: new MemoryObjectStore(clock),
       index: new MemoryLogIndex(),
       topics: new MemoryTopicStore(),
+      groups: new MemoryGroupStore(),
     }
     this.ports = {
       clock,
@@ -63,6 +68,7 @@ export class Harness {
       objects: wrap(this.plain.objects, () => this.#counted),
       index: wrap(this.plain.index, () => this.#counted),
       topics: wrap(this.plain.topics, () => this.#counted),
+      groups: wrap(this.plain.groups, () => this.#counted),
     }
   }
 

@@ -3,6 +3,7 @@ import type { HttpResult } from '../../functions/runtime/http-result.ts'
 import type { InvocationContext } from '../../functions/runtime/invocation.ts'
 import type { Service } from '../../functions/runtime/service.ts'
 import type { Report, Telemetry } from '../../functions/runtime/telemetry.ts'
+import { MemoryGroupStore } from '../../src/adapters/memory/memory-group-store.ts'
 import { MemoryLogIndex } from '../../src/adapters/memory/memory-log-index.ts'
 import { MemoryObjectStore } from '../../src/adapters/memory/memory-object-store.ts'
 import { MemoryTopicStore } from '../../src/adapters/memory/memory-topic-store.ts'
@@ -55,6 +56,7 @@ export function openTestService(overrides: Partial<Ports> = {}): TestService {
     objects: new MemoryObjectStore(systemClock),
     index: new MemoryLogIndex(),
     topics: new MemoryTopicStore(),
+    groups: new MemoryGroupStore(),
     clock: systemClock,
     entropy: systemEntropy,
     ...overrides,

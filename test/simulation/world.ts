@@ -1,4 +1,5 @@
 import { clockOf, SimulatedProcess, withFaults } from '../../src/adapters/memory/faults.ts'
+import { MemoryGroupStore } from '../../src/adapters/memory/memory-group-store.ts'
 import { type Decisions, MemoryLogIndex } from '../../src/adapters/memory/memory-log-index.ts'
 import { MemoryObjectStore } from '../../src/adapters/memory/memory-object-store.ts'
 import { MemoryTopicStore } from '../../src/adapters/memory/memory-topic-store.ts'
@@ -61,6 +62,7 @@ class World {
       index: new MemoryLogIndex(decisions),
       objects: new MemoryObjectStore(this.#clock),
       topics: new MemoryTopicStore(),
+      groups: new MemoryGroupStore(),
     }
   }
 
@@ -93,6 +95,7 @@ class World {
       index: across(this.#stores.index, ['createHead', 'append', 'putBlock', 'trimTail', 'moveStart']),
       objects: across(this.#stores.objects, ['put']),
       topics: across(this.#stores.topics, ['put', 'remove']),
+      groups: this.#stores.groups,
       clock,
       entropy: this.#random,
     }

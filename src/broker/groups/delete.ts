@@ -1,0 +1,22 @@
+import { TidemarkError } from '../../core/errors.ts'
+import { checkGroupId } from '../../core/group/identity.ts'
+import { isExpired } from '../../core/group/session.ts'
+import { type GroupCall, unknownGroup } from './group-call.ts'
+
+/** Removes a group that has no members. One that joins at the same time may have to join again. */
+export async function deleteGroup(call: GroupCall): Promise<void> {
+  const { groupId, groups } = call
+  checkGroupId(groupId)
+  const group = await call.read(() => groups.readGroup(groupId))
+  const members = await call.readAll(() => groups.members(groupId))
+  const living = members.filter(member => !isExpired(member, call.nowMs()))
+  if (group && living.length > 0) {
+    throw new TidemarkError(
+      'NON_EMPTY_GROUP',
+      `The group has ${living.length} members: stop them, and delete it when they are gone.`,
+    )
+  }
+  // Also where there is none: a crash may have left something of it.
+  await call.write(() => groups.removeGroup(groupId))
+  if (!group) throw unknownGroup(groupId)
+}

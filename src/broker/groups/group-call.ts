@@ -1,0 +1,86 @@
+import { TidemarkError, type Written } from '../../core/errors.ts'
+import { GROUP_CALL_DEADLINE_MS } from '../../core/limits.ts'
+import type { GroupStore } from '../../ports/group-store.ts'
+import type { Ports } from '../../ports/index.ts'
+import { NotApplied } from '../../ports/outcome.ts'
+import { retryUntil, timedOut } from '../retry.ts'
+import type { TopicDirectory } from '../topic-directory.ts'
+
+/** Items that one call reads or writes at the same time. */
+const PARALLEL_MAX = 16
+
+/** One call about one group: what it works with, and until when. */
+export class GroupCall {
+  readonly ports: Ports
+  readonly directory: TopicDirectory
+  readonly groupId: string
+  readonly #deadlineMs: number
+
+  constructor(ports: Ports, directory: TopicDirectory, groupId: string) {
+    this.ports = ports
+    this.directory = directory
+    this.groupId = groupId
+    this.#deadlineMs = ports.clock.nowMs() + GROUP_CALL_DEADLINE_MS
+  }
+
+  get groups(): GroupStore {
+    return this.ports.groups
+  }
+
+  nowMs(): number {
+    return this.ports.clock.nowMs()
+  }
+
+  read<T>(step: () => Promise<T>): Promise<T> {
+    return this.#settle('no', step)
+  }
+
+  /** @param step may be repeated, whatever became of it */
+  write<T>(step: () => Promise<T>): Promise<T> {
+    return this.#settle('unknown', step)
+  }
+
+  /** Reads a listing anew where it breaks off. */
+  readAll<T>(list: () => AsyncIterable<T>): Promise<T[]> {
+    return this.read(async () => {
+      const items: T[] = []
+      for await (const item of list()) items.push(item)
+      return items
+    })
+  }
+
+  /** Does something for each item, a few at a time; results in order. */
+  async forEach<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
+    const results: R[] = []
+    for (let start = 0; start < items.length; start += PARALLEL_MAX) {
+      results.push(...(await Promise.all(items.slice(start, start + PARALLEL_MAX).map(work))))
+    }
+    return results
+  }
+
+  async #settle<T>(written: Written, step: () => Promise<T>): Promise<T> {
+    return await retryUntil(this.ports, this.#deadlineMs, written, () => {
+      // A process that was asleep meanwhile must not go on with what its caller has given up and followed up on.
+      if (this.nowMs() >= this.#deadlineMs) throw timedOut(new NotApplied('its time is over'), written)
+      return step()
+    })
+  }
+}
+
+export function unknownMember(memberId: string): TidemarkError {
+  return new TidemarkError(
+    'UNKNOWN_MEMBER_ID',
+    `The group has no member ${JSON.stringify(memberId)}: it was silent for too long, or has left. Join again.`,
+  )
+}
+
+export function fencedInstance(instanceId: string): TidemarkError {
+  return new TidemarkError(
+    'FENCED_INSTANCE_ID',
+    `Another process has joined as the instance ${JSON.stringify(instanceId)}, and has taken its place.`,
+  )
+}
+
+export function unknownGroup(groupId: string): TidemarkError {
+  return new TidemarkError('GROUP_ID_NOT_FOUND', `There is no group ${JSON.stringify(groupId)}.`)
+}

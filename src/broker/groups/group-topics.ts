@@ -1,0 +1,38 @@
+import { TidemarkError } from '../../core/errors.ts'
+import type { GroupTopic } from '../../core/group/group.ts'
+import type { Subscription } from '../../core/group/subscription.ts'
+import type { GroupCall } from './group-call.ts'
+
+/** Above this many names, one listing is cheaper than asking for each. */
+const TOPICS_ASKED_FOR_MAX = 32
+
+/**
+ * The topics that these subscriptions can mean, as they are in the store now: two brokers that trusted what they
+ * remember would work out targets in turn, each for what the other no longer knows.
+ */
+export async function readTopics(
+  call: GroupCall,
+  subscriptions: readonly Subscription[],
+): Promise<GroupTopic[]> {
+  const names = [...new Set(subscriptions.flatMap(({ topics }) => topics))]
+  const isAnyPattern = subscriptions.some(({ topicPattern }) => topicPattern !== null)
+  if (isAnyPattern || names.length > TOPICS_ASKED_FOR_MAX) return await readAllTopics(call)
+  const topics = await call.forEach(names, name => readTopic(call, name))
+  return topics.filter(topic => topic !== undefined)
+}
+
+export function readAllTopics(call: GroupCall): Promise<GroupTopic[]> {
+  return call.readAll(() => call.directory.list())
+}
+
+/** undefined: there is no such topic. */
+export async function readTopic(call: GroupCall, name: string): Promise<GroupTopic | undefined> {
+  return await call.read(async () => {
+    try {
+      return await call.directory.refresh(name)
+    } catch (error) {
+      if (error instanceof TidemarkError && error.kafkaName === 'UNKNOWN_TOPIC_OR_PARTITION') return undefined
+      throw error
+    }
+  })
+}

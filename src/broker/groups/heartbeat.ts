@@ -1,0 +1,179 @@
+import type { AssignedPartition, Heartbeat, HeartbeatAnswer, OwnedPartition } from '../../contract/groups.ts'
+import type { Claim, Group, Member, TopicShare } from '../../core/group/group.ts'
+import { checkClientId, checkGroupId, checkInstanceId, checkMemberId } from '../../core/group/identity.ts'
+import { type Reconciliation, reconcile } from '../../core/group/reconcile.ts'
+import { canTakeOver, needsLook, toHeartbeatInterval, toSessionTimeout } from '../../core/group/session.ts'
+import { HEARTBEAT_UNSETTLED_INTERVAL_MS } from '../../core/limits.ts'
+import type { PartitionId } from '../../core/log/partition-id.ts'
+import { changeOwner, readClaims } from './claims.ts'
+import { type GroupCall, unknownMember } from './group-call.ts'
+import { readTopics } from './group-topics.ts'
+import { checkIncarnation, join, stay } from './join.ts'
+import { look } from './look.ts'
+import { readShare } from './target.ts'
+
+/**
+ * One heartbeat, whichever broker gets it: the member's lease, a look at the others where it is due, and the claims
+ * that bring what the member owns closer to its share. In a steady state that is one write and one read.
+ */
+export async function heartbeat(call: GroupCall, request: Heartbeat): Promise<HeartbeatAnswer> {
+  check(request)
+  const intervalMs = toHeartbeatInterval(toSessionTimeout(request.sessionTimeoutMs))
+  const member = request.memberEpoch === 0 ? await join(call, request) : await stay(call, request)
+  const group = await readFreshGroup(call, intervalMs)
+  if (!group) throw unknownMember(request.memberId)
+  if (isSettledAlready(request, group)) {
+    return {
+      memberEpoch: group.epoch,
+      heartbeatIntervalMs: intervalMs,
+      assigned: request.owned.map(owned => ({ ...toOwned(owned), committedOffset: null })),
+      toRelease: [],
+      isSettled: true,
+    }
+  }
+  const { isSettled, ...answer } = await bringCloser(call, request, member, group)
+  return {
+    ...answer,
+    isSettled,
+    heartbeatIntervalMs: isSettled ? intervalMs : Math.min(intervalMs, HEARTBEAT_UNSETTLED_INTERVAL_MS),
+  }
+}
+
+function check(request: Heartbeat): void {
+  checkGroupId(request.groupId)
+  checkMemberId(request.memberId)
+  if (request.instanceId !== undefined) checkInstanceId(request.instanceId)
+  if (request.clientId !== undefined) checkClientId(request.clientId)
+}
+
+/** The group, once somebody has looked at its members where that was due. */
+async function readFreshGroup(call: GroupCall, intervalMs: number): Promise<Group | undefined> {
+  const group = await call.read(() => call.groups.readGroup(call.groupId))
+  if (!group) return undefined
+  const nowMs = call.nowMs()
+  switch (needsLook(group, nowMs, intervalMs)) {
+    case null:
+      return group
+    case 'marked':
+      return await look(call)
+    case 'interval':
+      return (await call.write(() => call.groups.winCheck(call.groupId, group.checkedMs, nowMs)))
+        ? await look(call)
+        : group
+  }
+}
+
+/** Nothing takes a partition from a settled member but another target. */
+function isSettledAlready({ memberEpoch, settledEpoch, released }: Heartbeat, group: Group): boolean {
+  return memberEpoch !== 0 && settledEpoch === group.epoch && (released ?? []).length === 0
+}
+
+async function bringCloser(
+  call: GroupCall,
+  request: Heartbeat,
+  member: Member,
+  found: Group,
+): Promise<Omit<HeartbeatAnswer, 'heartbeatIntervalMs'>> {
+  const { group, share } = await readStandingShare(call, found, member.memberId, request)
+  // Whoever joins owns nothing: what it says it has may be of an earlier stay.
+  const owned = request.memberEpoch === 0 ? [] : request.owned
+  const released = request.released ?? []
+  const names = await nameTopics(call, share, member, [...owned, ...released])
+  // A topic that was deleted since; the next look finds out.
+  const known = share.filter(({ topicId }) => names.has(topicId))
+  const claims = await readClaims(call, [...partitionsOf(known), ...owned, ...released])
+  const plan = reconcile(member.memberId, known, owned, released, claims)
+
+  await call.forEach(plan.release, claim => changeOwner(call, claim, null, claim))
+  const wanted = [...plan.claim, ...(await findTakeovers(call, plan, group))]
+  const taken = await call.forEach(wanted, ({ partition, expected }) =>
+    changeOwner(call, partition, member.memberId, expected),
+  )
+  const claimed = taken.filter(claim => claim !== undefined)
+  if (claimed.length > 0 && member.instanceId !== null) await checkStillIts(call, request, member)
+
+  const toAssigned = (claim: Claim): AssignedPartition => ({
+    topic: names.get(claim.topicId)!,
+    topicId: claim.topicId,
+    partition: claim.partition,
+    generation: claim.generation,
+    committedOffset: claim.committed?.offset ?? null,
+  })
+  const missing = plan.claim.length + plan.blocked.length - claimed.length
+  return {
+    memberEpoch: group.epoch,
+    assigned: [...plan.keep, ...claimed].map(toAssigned),
+    toRelease: plan.toRelease.map(claim => toOwned(toAssigned(claim))),
+    isSettled: plan.toRelease.length === 0 && missing === 0,
+  }
+}
+
+/** The member's share; where the chunk that has it was removed by somebody with an older target, a new target's. */
+async function readStandingShare(
+  call: GroupCall,
+  found: Group,
+  memberId: string,
+  request: Heartbeat,
+): Promise<{ group: Group; share: readonly TopicShare[] }> {
+  let group: Group | undefined = found
+  while (group) {
+    const share = await readShare(call, group, memberId)
+    if (share) return { group, share }
+    group = await look(call, group.targetId)
+  }
+  throw unknownMember(request.memberId)
+}
+
+/** Topics' names by their ids; those that are gone are left out. */
+async function nameTopics(
+  call: GroupCall,
+  share: readonly TopicShare[],
+  member: Member,
+  owned: readonly OwnedPartition[],
+): Promise<Map<string, string>> {
+  const names = new Map(owned.map(({ topicId, topic }) => [topicId, topic]))
+  if (share.every(({ topicId }) => names.has(topicId))) return names
+  for (const { topicId, name } of await readTopics(call, [member])) names.set(topicId, name)
+  return names
+}
+
+function partitionsOf(share: readonly TopicShare[]): PartitionId[] {
+  return share.flatMap(({ topicId, partitions }) => partitions.map(partition => ({ topicId, partition })))
+}
+
+/** Of the partitions that others own those that may be taken from them. */
+async function findTakeovers(
+  call: GroupCall,
+  { blocked }: Reconciliation,
+  group: Group,
+): Promise<{ partition: PartitionId; expected: Claim }[]> {
+  if (blocked.length === 0) return []
+  const ids = [...new Set(blocked.map(claim => claim.owner!))]
+  const owners = new Map(
+    await call.forEach(
+      ids,
+      async id => [id, await call.read(() => call.groups.readMember(call.groupId, id))] as const,
+    ),
+  )
+  // Of the epoch in which the claims and the owners were read: in a later one they may be right.
+  const now = await call.read(() => call.groups.readGroup(call.groupId))
+  if (now?.epoch !== group.epoch) return []
+  return blocked
+    .filter(claim => canTakeOver(claim, owners.get(claim.owner!), group.epoch, call.nowMs()))
+    .map(claim => ({ partition: claim, expected: claim }))
+}
+
+/**
+ * Two incarnations of a static member have one id, so a claim that the one made can look like the other's. Whoever is
+ * still in place after its claims tells them, and who comes later claims anew.
+ * @throws UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID
+ */
+async function checkStillIts(call: GroupCall, request: Heartbeat, { memberId }: Member): Promise<void> {
+  const member = await call.read(() => call.groups.readMember(call.groupId, memberId))
+  if (!member) throw unknownMember(request.memberId)
+  checkIncarnation(member, request)
+}
+
+function toOwned({ topic, topicId, partition, generation }: OwnedPartition): OwnedPartition {
+  return { topic, topicId, partition, generation }
+}
