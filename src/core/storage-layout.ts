@@ -191,6 +191,7 @@ export const MEMBER_ATTRIBUTES = {
   sessionTimeoutMs: 'sessionTimeoutMs',
   joinedMs: 'joinedMs',
   leaseUntilMs: 'leaseUntilMs',
+  settledEpoch: 'settledEpoch',
 } as const
 
 /** A target chunk's attribute in a DynamoDB table. */

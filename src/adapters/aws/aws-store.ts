@@ -1,8 +1,10 @@
+import type { GroupStore } from '../../ports/group-store.ts'
 import type { LogIndex } from '../../ports/log-index.ts'
 import type { ObjectLocator } from '../../ports/object-locator.ts'
 import type { ObjectStore } from '../../ports/object-store.ts'
 import type { TopicStore } from '../../ports/topic-store.ts'
 import { type AwsConnection, makeBucketClients, makeTableClients } from './clients.ts'
+import { DynamoGroupStore } from './dynamo-group-store.ts'
 import { DynamoLogIndex } from './dynamo-log-index.ts'
 import { DynamoTable } from './dynamo-table.ts'
 import { DynamoTopicStore } from './dynamo-topic-store.ts'
@@ -21,6 +23,7 @@ export interface AwsStore {
   readonly objects: ObjectStore
   readonly index: LogIndex
   readonly topics: TopicStore
+  readonly groups: GroupStore
   readonly locator: ObjectLocator
   /** Gives the connections back. */
   close(): void
@@ -35,6 +38,7 @@ export function openAwsStore(options: AwsStoreOptions): AwsStore {
     objects: new S3ObjectStore(bucketClients, options.bucket),
     index: new DynamoLogIndex(table),
     topics: new DynamoTopicStore(table),
+    groups: new DynamoGroupStore(table),
     locator: new S3ObjectLocator(bucketClients, options.bucket),
     close: () => {
       tableClients.close()

@@ -170,12 +170,12 @@ export function readString(item: Item, attribute: string): string {
   return value
 }
 
-function readNumber(item: Item, attribute: string): number {
+export function readNumber(item: Item, attribute: string): number {
   const value = Number(item[attribute]?.N)
   if (!Number.isSafeInteger(value)) throw missing(attribute)
   return value
 }
 
-function missing(attribute: string): RangeError {
+export function missing(attribute: string): RangeError {
   return new RangeError(`an item has no attribute "${attribute}" that can be read`)
 }

@@ -96,8 +96,13 @@ export class DynamoTable {
     return await this.#check('UpdateItem', async () => (await send()).Attributes)
   }
 
-  async put(item: Item, condition: Condition): Promise<Checked> {
-    const command = new PutItemCommand({ TableName: this.#name, Item: item, ...asInput(condition) })
+  /** Writes over what stands, unless there is a condition. */
+  async put(item: Item, condition?: Condition): Promise<Checked> {
+    const command = new PutItemCommand({
+      TableName: this.#name,
+      Item: item,
+      ...(condition && asInput(condition)),
+    })
     return await this.#check('PutItem', async () => {
       await this.#clients.once.send(command, this.#within('writeTimeoutMs'))
       return item

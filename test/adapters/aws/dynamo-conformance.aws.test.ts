@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { makeTableClients } from '../../../src/adapters/aws/clients.ts'
+import { DynamoGroupStore } from '../../../src/adapters/aws/dynamo-group-store.ts'
 import { DynamoLogIndex } from '../../../src/adapters/aws/dynamo-log-index.ts'
 import { DynamoTable } from '../../../src/adapters/aws/dynamo-table.ts'
 import { DynamoTopicStore } from '../../../src/adapters/aws/dynamo-topic-store.ts'
@@ -11,9 +12,13 @@ import {
   dynamoDbLocalEndpoint,
 } from '../../aws/endpoints.ts'
 import { createTestTable } from '../../aws/tables.ts'
+import { describeGroupStore, type GroupSizes } from '../../conformance/group-store.ts'
 import { describeLogIndex } from '../../conformance/log-index.ts'
 import { freshPartition, looseBlock } from '../../conformance/samples.ts'
 import { describeTopicStore } from '../../conformance/topic-store.ts'
+
+/** Emulators are slow. */
+const SIZES: GroupSizes = { members: 200, claims: 600 }
 
 async function openFresh(endpoint: string) {
   const { table, remove } = await createTestTable(endpoint)
@@ -23,7 +28,12 @@ async function openFresh(endpoint: string) {
     clients.close()
     await remove()
   }
-  return { index: new DynamoLogIndex(dynamo), topics: new DynamoTopicStore(dynamo), close }
+  return {
+    index: new DynamoLogIndex(dynamo),
+    topics: new DynamoTopicStore(dynamo),
+    groups: new DynamoGroupStore(dynamo),
+    close,
+  }
 }
 
 /** A scan goes on behind a log's head. Where a deletion has left blocks alone, that key stands nowhere. */
@@ -46,11 +56,13 @@ function testScan(endpoint: () => string): void {
 describeDynamoDbLocal('on DynamoDB Local,', () => {
   describeLogIndex('DynamoDB', () => openFresh(dynamoDbLocalEndpoint()))
   describeTopicStore('DynamoDB', () => openFresh(dynamoDbLocalEndpoint()))
+  describeGroupStore('DynamoDB', () => openFresh(dynamoDbLocalEndpoint()), SIZES)
   testScan(dynamoDbLocalEndpoint)
 })
 
 describeAws('on the AWS endpoint,', () => {
   describeLogIndex('DynamoDB', () => openFresh(awsEndpoint()))
   describeTopicStore('DynamoDB', () => openFresh(awsEndpoint()))
+  describeGroupStore('DynamoDB', () => openFresh(awsEndpoint()), SIZES)
   testScan(awsEndpoint)
 })
