@@ -2,6 +2,7 @@ import type { Subscriber } from './assignment.ts'
 import type { GroupTopic, Target } from './group.ts'
 import { Shares } from './shares.ts'
 import { byName } from './subscription.ts'
+import { type TopicClass, toTopicClasses } from './topic-class.ts'
 
 /**
  * Every member keeps what it had, as far as balance permits. What nobody has goes to whoever has least; then the
@@ -9,19 +10,18 @@ import { byName } from './subscription.ts'
  * Where all subscribe to the same topics, all get as many, give or take one, with as few moves as that takes.
  */
 export function assignSticky(subscribers: readonly Subscriber[], previous: Target): Target {
-  const classes = toClasses(subscribers)
+  const holdings = toTopicClasses(subscribers).map(toHolding)
   const loads = subscribers.map(() => 0)
-  for (const one of classes) keepPrevious(one, subscribers, loads, previous)
+  keepPrevious(holdings, subscribers, loads, previous)
   // Those with the least choice first: what is left then can go anywhere.
-  for (const one of [...classes].sort((left, right) => left.members.length - right.members.length)) {
-    placeUnowned(one, loads)
+  for (const holding of [...holdings].sort((one, other) => one.members.length - other.members.length)) {
+    placeUnowned(holding, loads)
   }
-  balance(classes, loads)
+  balance(holdings, loads)
   const shares = new Shares()
-  for (const { owned } of classes) {
-    for (const [member, partitions] of owned) {
-      for (const { topic, partition } of partitions)
-        shares.add(subscribers[member]!.memberId, topic, partition)
+  for (const { placesOf } of holdings) {
+    for (const [member, places] of placesOf) {
+      for (const { topic, partition } of places) shares.add(subscribers[member]!.memberId, topic, partition)
     }
   }
   return shares.toTarget()
@@ -32,121 +32,125 @@ interface Place {
   readonly partition: number
 }
 
-/** Topics with the very same subscribers: as to who may have them, their partitions are all alike. */
-interface TopicClass {
-  readonly topics: readonly GroupTopic[]
-  /** Indexes of subscribers, ascending. */
-  readonly members: readonly number[]
-  /** By the subscriber's index: what it has of these topics, and at the end what it can give away at the least loss. */
-  readonly owned: ReadonlyMap<number, Place[]>
+/** Who has what of a class of topics. */
+interface ClassHolding extends TopicClass {
+  /** By the subscriber's index; at the end stands what it can give away at the least loss. */
+  readonly placesOf: ReadonlyMap<number, Place[]>
+  readonly takenOf: ReadonlyMap<GroupTopic, Set<number>>
 }
 
-function toClasses(subscribers: readonly Subscriber[]): TopicClass[] {
-  const membersOf = new Map<GroupTopic, number[]>()
-  for (const [member, { topics }] of subscribers.entries()) {
-    for (const topic of topics) {
-      const members = membersOf.get(topic)
-      if (members) members.push(member)
-      else membersOf.set(topic, [member])
-    }
-  }
-  const classes = new Map<string, { topics: GroupTopic[]; members: number[] }>()
-  for (const [topic, members] of [...membersOf].sort(([one], [other]) => byName(one, other))) {
-    const key = members.join()
-    const known = classes.get(key)
-    if (known) known.topics.push(topic)
-    else classes.set(key, { topics: [topic], members })
-  }
-  return [...classes.values()].map(({ topics, members }) => ({
+function toHolding({ topics, members }: TopicClass): ClassHolding {
+  return {
     topics,
     members,
-    owned: new Map(members.map(member => [member, []])),
-  }))
+    placesOf: new Map(members.map(member => [member, []])),
+    takenOf: new Map(topics.map(topic => [topic, new Set()])),
+  }
 }
 
 function keepPrevious(
-  { topics, members, owned }: TopicClass,
+  holdings: readonly ClassHolding[],
   subscribers: readonly Subscriber[],
   loads: number[],
   previous: Target,
 ): void {
-  const topicById = new Map(topics.map(topic => [topic.topicId, topic]))
-  const taken = new Map(topics.map(topic => [topic, new Set<number>()]))
-  for (const member of members) {
-    const places = owned.get(member)!
-    for (const { topicId, partitions } of previous.get(subscribers[member]!.memberId) ?? []) {
-      const topic = topicById.get(topicId)
-      if (!topic) continue
+  const byTopicId = new Map(
+    holdings.flatMap(holding => holding.topics.map(topic => [topic.topicId, { holding, topic }] as const)),
+  )
+  for (const [member, { memberId }] of subscribers.entries()) {
+    for (const { topicId, partitions } of previous.get(memberId) ?? []) {
+      const known = byTopicId.get(topicId)
+      const places = known?.holding.placesOf.get(member)
+      if (!known || !places) continue
+      const taken = known.holding.takenOf.get(known.topic)!
       for (const partition of partitions) {
-        if (partition >= topic.partitions || taken.get(topic)!.has(partition)) continue
-        taken.get(topic)!.add(partition)
-        places.push({ topic, partition })
+        if (partition >= known.topic.partitions || taken.has(partition)) continue
+        taken.add(partition)
+        places.push({ topic: known.topic, partition })
+        loads[member]! += 1
       }
     }
-    // Given away from the end: of each topic some, rather than all of one, since topics are not equally busy.
-    places.sort((one, other) => one.partition - other.partition || byName(one.topic, other.topic))
-    loads[member]! += places.length
+  }
+  // Given away from the end: of each topic some, rather than all of one, since topics are not equally busy.
+  for (const { placesOf } of holdings) {
+    for (const places of placesOf.values()) {
+      places.sort((one, other) => one.partition - other.partition || byName(one.topic, other.topic))
+    }
   }
 }
 
-function placeUnowned({ topics, members, owned }: TopicClass, loads: number[]): void {
-  const taken = new Map(topics.map(topic => [topic, new Set<number>()]))
-  for (const { topic, partition } of [...owned.values()].flat()) taken.get(topic)!.add(partition)
+function placeUnowned({ topics, members, placesOf, takenOf }: ClassHolding, loads: number[]): void {
   for (const topic of topics) {
+    const taken = takenOf.get(topic)!
     for (let partition = 0; partition < topic.partitions; partition += 1) {
-      if (taken.get(topic)!.has(partition)) continue
+      if (taken.has(partition)) continue
       const member = leastLoaded(members, loads)
-      owned.get(member)!.push({ topic, partition })
+      placesOf.get(member)!.push({ topic, partition })
       loads[member]! += 1
     }
   }
 }
 
 /** Ends, since every move makes the sum of the squares of all loads smaller. */
-function balance(classes: readonly TopicClass[], loads: number[]): void {
-  const classesOf = loads.map((_, member) => classes.filter(({ owned }) => owned.has(member)))
-  let candidates = loads.map((_, member) => member)
+function balance(holdings: readonly ClassHolding[], loads: number[]): void {
+  const holdingsOf: ClassHolding[][] = loads.map(() => [])
+  for (const holding of holdings) for (const member of holding.members) holdingsOf[member]!.push(holding)
+  const candidates = new Set(loads.keys())
   let hasMoved = false
   for (;;) {
-    if (candidates.length === 0) {
+    if (candidates.size === 0) {
       if (!hasMoved) return
       // Who could not give before may be able to now that others have given.
-      candidates = loads.map((_, member) => member)
+      for (const member of loads.keys()) candidates.add(member)
       hasMoved = false
     }
     const giver = mostLoaded(candidates, loads)
-    const move = findMove(classesOf[giver]!, giver, loads)
+    const move = findMove(holdingsOf[giver]!, giver, loads)
     if (move) {
-      move.owned.get(move.taker)!.push(move.owned.get(giver)!.pop()!)
+      move.placesOf.get(move.taker)!.push(move.placesOf.get(giver)!.pop()!)
       loads[giver]! -= 1
       loads[move.taker]! += 1
       hasMoved = true
     } else {
-      candidates = candidates.filter(member => member !== giver)
+      candidates.delete(giver)
     }
   }
 }
 
+interface Move {
+  readonly placesOf: ClassHolding['placesOf']
+  readonly taker: number
+}
+
 /** The move from this member that evens out most, if there is one that does not just turn things round. */
 function findMove(
-  classes: readonly TopicClass[],
+  holdings: readonly ClassHolding[],
   giver: number,
   loads: readonly number[],
-): { owned: TopicClass['owned']; taker: number } | undefined {
-  let best: { owned: TopicClass['owned']; taker: number } | undefined
-  for (const { members, owned } of classes) {
-    if (owned.get(giver)!.length === 0) continue
+): Move | undefined {
+  let best: Move | undefined
+  for (const { members, placesOf } of holdings) {
+    if (placesOf.get(giver)!.length === 0) continue
     const taker = leastLoaded(members, loads)
     if (loads[taker]! > loads[giver]! - 2) continue
-    if (!best || loads[taker]! < loads[best.taker]!) best = { owned, taker }
+    if (!best || loads[taker]! < loads[best.taker]!) best = { placesOf, taker }
   }
   return best
 }
 
+/** Of members with as little the first. */
 function leastLoaded(members: readonly number[], loads: readonly number[]): number {
-  return members.reduce((best, member) => (loads[member]! < loads[best]! ? member : best))
+  let best = members[0]!
+  for (const member of members) if (loads[member]! < loads[best]!) best = member
+  return best
 }
 
-function mostLoaded(members: readonly number[], loads: readonly number[]): number {
-  return members.reduce((best, member) => (loads[member]! > loads[best]! ? member : best))
+/** Of members with as much the first. */
+function mostLoaded(members: Iterable<number>, loads: readonly number[]): number {
+  let best: number | undefined
+  for (const member of members) {
+    if (best === undefined || loads[member]! > loads[best]!) best = member
+    else if (loads[member] === loads[best] && member < best) best = member
+  }
+  return best!
 }

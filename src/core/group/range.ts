@@ -1,6 +1,7 @@
 import type { Subscriber } from './assignment.ts'
-import type { GroupTopic, Target } from './group.ts'
+import type { Target } from './group.ts'
 import { Shares } from './shares.ts'
+import { toTopicClasses } from './topic-class.ts'
 
 /**
  * Each topic by itself: its subscribers in order get as many partitions in a row each, and the first ones one more
@@ -10,22 +11,17 @@ import { Shares } from './shares.ts'
  * org.apache.kafka.clients.consumer.RangeAssignor
  */
 export function assignRange(subscribers: readonly Subscriber[]): Target {
-  const byTopic = new Map<GroupTopic, string[]>()
-  for (const { memberId, topics } of subscribers) {
-    for (const topic of topics) {
-      const of = byTopic.get(topic)
-      if (of) of.push(memberId)
-      else byTopic.set(topic, [memberId])
-    }
-  }
   const shares = new Shares()
-  for (const [topic, memberIds] of byTopic) {
-    const each = Math.floor(topic.partitions / memberIds.length)
-    const withOneMore = topic.partitions % memberIds.length
-    let partition = 0
-    for (const [index, memberId] of memberIds.entries()) {
-      const end = partition + each + (index < withOneMore ? 1 : 0)
-      for (; partition < end; partition += 1) shares.add(memberId, topic, partition)
+  for (const { topics, members } of toTopicClasses(subscribers)) {
+    for (const topic of topics) {
+      const each = Math.floor(topic.partitions / members.length)
+      const withOneMore = topic.partitions % members.length
+      let partition = 0
+      for (const [index, member] of members.entries()) {
+        const end = partition + each + (index < withOneMore ? 1 : 0)
+        if (end === partition) break
+        for (; partition < end; partition += 1) shares.add(subscribers[member]!.memberId, topic, partition)
+      }
     }
   }
   return shares.toTarget()

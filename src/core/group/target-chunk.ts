@@ -13,15 +13,22 @@ export function chunkOf(memberId: string, chunks: number): number {
 }
 
 /**
- * A target in as few chunks as hold it, one at least; the member `m` is in the chunk `chunkOf(m, chunks.length)`.
+ * A target in few chunks, one at least; the member `m` is in the chunk `chunkOf(m, chunks.length)`.
  * @throws POLICY_VIOLATION where one member's share is larger than an item can be: some 20,000 topics
  */
 export function splitTarget(target: Target): TargetChunk[] {
   const members = [...target].filter(([, shares]) => shares.length > 0).sort(byMemberId)
-  for (let count = 1; count <= TARGET_CHUNK_ITEMS_MAX; count += 1) {
-    const chunks = Array.from({ length: count }, () => new Map<string, readonly TopicShare[]>())
-    for (const [memberId, shares] of members) chunks[chunkOf(memberId, count)]!.set(memberId, shares)
-    if (chunks.every(fits)) return chunks
+  const whole = new Map(members)
+  if (fits(whole)) return [whole]
+  // Nothing helps where one member alone is too much.
+  if (members.every(member => fits(new Map([member])))) {
+    // Ids spread by chance, so a few chunks more may be needed than their sizes say.
+    let count = Math.ceil(encodeTargetChunk(whole).length / TARGET_CHUNK_BYTES_MAX)
+    for (; count <= TARGET_CHUNK_ITEMS_MAX; count += Math.ceil(count / 8)) {
+      const chunks = Array.from({ length: count }, () => new Map<string, readonly TopicShare[]>())
+      for (const [memberId, shares] of members) chunks[chunkOf(memberId, count)]!.set(memberId, shares)
+      if (chunks.every(fits)) return chunks
+    }
   }
   throw new TidemarkError(
     'POLICY_VIOLATION',

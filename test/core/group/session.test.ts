@@ -1,0 +1,118 @@
+import { describe, expect, test } from 'vitest'
+import { checkMetadata } from '../../../src/core/group/commit.ts'
+import type { Claim, Group, Member } from '../../../src/core/group/group.ts'
+import {
+  checkClientId,
+  checkGroupId,
+  checkInstanceId,
+  checkMemberId,
+  storedMemberId,
+} from '../../../src/core/group/identity.ts'
+import {
+  canTakeOver,
+  isExpired,
+  needsLook,
+  toHeartbeatInterval,
+  toSessionTimeout,
+} from '../../../src/core/group/session.ts'
+import { CLOCK_SKEW_MS_MAX } from '../../../src/core/limits.ts'
+
+const refused = (kafkaName: string) => expect.objectContaining({ kafkaName })
+
+const GROUP: Group = {
+  groupId: 'g',
+  epoch: 3,
+  targetId: 'ab',
+  targetChunks: 1,
+  assignor: 'range',
+  marks: 5,
+  marksSeen: 5,
+  topicsDigest: '',
+  checkedMs: 10_000,
+}
+
+const MEMBER: Member = {
+  memberId: 'm',
+  incarnation: 'm',
+  instanceId: null,
+  clientId: '',
+  topics: ['a'],
+  topicPattern: null,
+  assignor: 'range',
+  sessionTimeoutMs: 6_000,
+  joinedMs: 0,
+  leaseUntilMs: 20_000,
+  settledEpoch: 2,
+}
+
+test('a session time-out has bounds, and a member may lose two heartbeats', () => {
+  expect(toSessionTimeout(undefined)).toBe(45_000)
+  expect(toSessionTimeout(6_000)).toBe(6_000)
+  expect(toSessionTimeout(1_800_000)).toBe(1_800_000)
+  for (const wrong of [5_999, 1_800_001, 6_000.5, Number.NaN, -1]) {
+    expect(() => toSessionTimeout(wrong)).toThrow(refused('INVALID_REQUEST'))
+  }
+  expect(toHeartbeatInterval(45_000)).toBe(3_000)
+  expect(toHeartbeatInterval(6_000)).toBe(2_000)
+})
+
+describe('who looks', () => {
+  test('everybody when a mark was not seen, and else one an interval', () => {
+    expect(needsLook({ ...GROUP, marks: 6 }, 10_000, 3_000)).toBe('marked')
+    expect(needsLook(GROUP, 12_999, 3_000)).toBeNull()
+    expect(needsLook(GROUP, 13_000, 3_000)).toBe('interval')
+  })
+
+  test('a clock that is behind waits, but not for one that was wrong', () => {
+    expect(needsLook(GROUP, 10_000 - CLOCK_SKEW_MS_MAX, 3_000)).toBeNull()
+    expect(needsLook(GROUP, 10_000 - CLOCK_SKEW_MS_MAX - 1, 3_000)).toBe('interval')
+  })
+})
+
+test('a lease runs out after its last millisecond', () => {
+  expect(isExpired(MEMBER, 20_000)).toBe(false)
+  expect(isExpired(MEMBER, 20_001)).toBe(true)
+})
+
+test('a claim is taken from who is gone, silent by any clock, or was never told of it; and from nobody else', () => {
+  const claim: Claim = { topicId: 't', partition: 0, owner: 'm', generation: 1, committed: null }
+  expect(canTakeOver({ ...claim, owner: null }, undefined, 3, 0)).toBe(true)
+  expect(canTakeOver(claim, undefined, 3, 0)).toBe(true)
+  expect(canTakeOver(claim, MEMBER, 3, 20_000 + CLOCK_SKEW_MS_MAX)).toBe(false)
+  expect(canTakeOver(claim, MEMBER, 3, 20_001 + CLOCK_SKEW_MS_MAX)).toBe(true)
+  expect(canTakeOver(claim, { ...MEMBER, settledEpoch: 3 }, 3, 0)).toBe(true)
+  expect(canTakeOver(claim, { ...MEMBER, settledEpoch: 4 }, 3, 0)).toBe(false)
+})
+
+describe('ids', () => {
+  const fine = ['g', 'a group/with#signs', 'Größe 🌊', '.', 'x'.repeat(249)]
+  const wrong = ['', 'a\nb', 'a\u0000', '\u0085', '\ud800', 'x'.repeat(250)]
+
+  test('any text that can be stored and shown', () => {
+    for (const id of fine) {
+      expect(() => checkGroupId(id)).not.toThrow()
+      expect(() => checkMemberId(id)).not.toThrow()
+    }
+    for (const id of wrong) {
+      expect(() => checkGroupId(id)).toThrow(refused('INVALID_GROUP_ID'))
+      expect(() => checkMemberId(id)).toThrow(refused('INVALID_REQUEST'))
+      expect(() => checkInstanceId(id)).toThrow(refused('INVALID_REQUEST'))
+    }
+    expect(() => checkClientId('')).not.toThrow()
+    expect(() => checkClientId('a\nb')).toThrow(refused('INVALID_REQUEST'))
+  })
+
+  test('no member has the stored id of a static one', () => {
+    expect(storedMemberId('m', 'left')).toBe('instance-left')
+    expect(storedMemberId('m', null)).toBe('m')
+    expect(storedMemberId('m', undefined)).toBe('m')
+    expect(() => checkMemberId('instance-left')).toThrow(refused('INVALID_REQUEST'))
+    expect(() => checkInstanceId('x'.repeat(240))).not.toThrow()
+    expect(() => checkInstanceId('x'.repeat(241))).toThrow(refused('INVALID_REQUEST'))
+  })
+})
+
+test("an offset's metadata is measured in bytes", () => {
+  expect(() => checkMetadata('ö'.repeat(2_048))).not.toThrow()
+  expect(() => checkMetadata('ö'.repeat(2_049))).toThrow(refused('OFFSET_METADATA_TOO_LARGE'))
+})
