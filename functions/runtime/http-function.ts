@@ -1,5 +1,6 @@
 import { LogBroker } from '../../src/broker/log-broker.ts'
 import type { Broker } from '../../src/contract/broker.ts'
+import type { GroupBroker } from '../../src/contract/groups.ts'
 import { buildHttpApp, type RouteGroup } from '../../src/contract/http/build-app.ts'
 import { PROBLEM_TYPE } from '../../src/contract/http/media-types.ts'
 import type { Describe } from '../../src/contract/http/openapi-route.ts'
@@ -57,7 +58,7 @@ export function makeHttpFunction(
   service: Service,
   groups: readonly RouteGroup[],
   describe?: Describe,
-  servedBroker: Broker = openBroker(service),
+  servedBroker: Broker & GroupBroker = openBroker(service),
 ): HttpFunction {
   const { telemetry, takeTableWrites } = service
   const { broker, take } = observe(servedBroker)

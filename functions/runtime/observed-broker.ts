@@ -1,4 +1,5 @@
 import type { Broker, Fetch, Produce } from '../../src/contract/broker.ts'
+import type { GroupBroker } from '../../src/contract/groups.ts'
 
 /** What went through a broker since it was last asked. */
 export interface Throughput {
@@ -9,12 +10,12 @@ export interface Throughput {
 
 /** A broker that counts what goes through it. */
 export interface ObservedBroker {
-  readonly broker: Broker
+  readonly broker: Broker & GroupBroker
   /** What was counted since the last call; everything is told once. */
   take(): Throughput
 }
 
-export function observe(broker: Broker): ObservedBroker {
+export function observe(broker: Broker & GroupBroker): ObservedBroker {
   let counted: Throughput = {}
   const count = (name: keyof Throughput, value: number) => {
     counted[name] = (counted[name] ?? 0) + value

@@ -14,6 +14,24 @@ import type {
   TopicDescription,
   TopicSummary,
 } from '../contract/broker.ts'
+import type {
+  CommitOffsets,
+  CommittedPartition,
+  GroupBroker,
+  GroupDescription,
+  GroupOffset,
+  GroupSummary,
+  Heartbeat,
+  HeartbeatAnswer,
+  LeaveGroup,
+} from '../contract/groups.ts'
+import {
+  CommitOffsetsAnswer,
+  GroupAnswer,
+  GroupListAnswer,
+  GroupOffsetsAnswer,
+  HeartbeatAnswer as HeartbeatAnswerSchema,
+} from '../contract/http/group-schemas.ts'
 import { END_OFFSET_HEADER, NEXT_OFFSET_HEADER, START_OFFSET_HEADER } from '../contract/http/headers.ts'
 import { BATCHES_TYPE, JSON_TYPE } from '../contract/http/media-types.ts'
 import {
@@ -24,6 +42,7 @@ import {
 } from '../contract/http/record-schemas.ts'
 import { TopicAnswer, TopicListAnswer } from '../contract/http/topic-schemas.ts'
 import { TidemarkError } from '../core/errors.ts'
+import { checkGroupId } from '../core/group/identity.ts'
 import { CLIENT_TIMEOUT_MS } from '../core/limits.ts'
 import { type Offset, toOffset } from '../core/numbers.ts'
 import { type HttpRequest, HttpTransport, type SignRequest } from './http-transport.ts'
@@ -43,7 +62,7 @@ export interface HttpBrokerSettings {
  * A broker somewhere else, over HTTP. It never sends anything a second time: where the outcome of a write is
  * unknown, the error says so, and whoever called knows whether a repetition does harm.
  */
-export class HttpBroker implements Broker {
+export class HttpBroker implements Broker, GroupBroker {
   readonly #transport: HttpTransport
 
   constructor({ timeoutMs = CLIENT_TIMEOUT_MS, ...settings }: HttpBrokerSettings) {
@@ -68,9 +87,7 @@ export class HttpBroker implements Broker {
   }
 
   async deleteTopic(topic: string): Promise<void> {
-    const request: HttpRequest = { method: 'DELETE', path: ['topics', topic], accept: JSON_TYPE }
-    // Read to its end, or the connection could not be used again.
-    await this.#transport.send(request, response => response.arrayBuffer())
+    await this.#delete(['topics', topic])
   }
 
   async produce({ topic, partition, batches }: Produce): Promise<Produced> {
@@ -122,6 +139,59 @@ export class HttpBroker implements Broker {
     return this.#json(DeleteRecordsAnswer, { method: 'DELETE', path, query: { before: beforeOffset } })
   }
 
+  async heartbeat({ groupId, ...request }: Heartbeat): Promise<HeartbeatAnswer> {
+    const path = pathOfGroup(groupId, 'heartbeat')
+    return this.#json(HeartbeatAnswerSchema, { method: 'POST', path, ...jsonBody(request) })
+  }
+
+  async leaveGroup({ groupId, memberId, instanceId }: LeaveGroup): Promise<void> {
+    await this.#delete(pathOfGroup(groupId, 'members', memberId), { instanceId })
+  }
+
+  async commitOffsets({ groupId, ...request }: CommitOffsets): Promise<CommittedPartition[]> {
+    const path = pathOfGroup(groupId, 'offsets')
+    const { offsets } = await this.#json(CommitOffsetsAnswer, { method: 'POST', path, ...jsonBody(request) })
+    return offsets
+  }
+
+  async fetchOffsets({
+    groupId,
+    topics,
+  }: {
+    groupId: string
+    topics?: readonly string[]
+  }): Promise<GroupOffset[]> {
+    // No topic in the query means all of them.
+    if (topics?.length === 0) return []
+    const path = pathOfGroup(groupId, 'offsets')
+    const { offsets } = await this.#json(GroupOffsetsAnswer, {
+      method: 'GET',
+      path,
+      query: { topic: topics },
+    })
+    return offsets
+  }
+
+  async listGroups(): Promise<GroupSummary[]> {
+    const { groups } = await this.#json(GroupListAnswer, { method: 'GET', path: ['groups'] })
+    return groups
+  }
+
+  async describeGroup(groupId: string): Promise<GroupDescription> {
+    return this.#json(GroupAnswer, { method: 'GET', path: pathOfGroup(groupId) })
+  }
+
+  async deleteGroup(groupId: string): Promise<void> {
+    await this.#delete(pathOfGroup(groupId))
+  }
+
+  async #delete(path: HttpRequest['path'], query: NonNullable<HttpRequest['query']> = {}): Promise<void> {
+    // Read to its end, or the connection could not be used again.
+    await this.#transport.send({ method: 'DELETE', path, query, accept: JSON_TYPE }, response =>
+      response.arrayBuffer(),
+    )
+  }
+
   /** A fetch whose signal aborts is asked again without waiting: the answer is then what there is. */
   async #poll<T>(
     { topic, partition, offset, maxBytes, minBytes, maxWaitMs, signal }: Fetch,
@@ -150,6 +220,12 @@ export class HttpBroker implements Broker {
       throw notUnderstood(result.error.message, request.method)
     })
   }
+}
+
+/** @throws INVALID_GROUP_ID: also for ids that would mean another place in a path */
+function pathOfGroup(groupId: string, ...rest: string[]): string[] {
+  checkGroupId(groupId)
+  return ['groups', groupId, ...rest]
 }
 
 function jsonBody(value: unknown): { contentType: string; body: string } {

@@ -35,7 +35,8 @@ export interface HttpRequest {
   method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
   /** Each is encoded, so that none can reach beyond its place in the path. */
   path: readonly (string | number)[]
-  query?: Readonly<Record<string, string | number | undefined>>
+  /** A list stands for a parameter that comes several times. */
+  query?: Readonly<Record<string, string | number | readonly string[] | undefined>>
   accept: string
   contentType?: string
   body?: string | Uint8Array
@@ -110,7 +111,7 @@ export class HttpTransport {
   #urlOf({ path, query = {} }: HttpRequest): string {
     const parameters = new URLSearchParams()
     for (const [name, value] of Object.entries(query)) {
-      if (value !== undefined) parameters.set(name, String(value))
+      for (const each of [value].flat()) if (each !== undefined) parameters.append(name, String(each))
     }
     const segments = path.map(segment => encodeSegment(String(segment)))
     // A space as %20: a plus sign means one in forms only, and signatures know nothing of forms.

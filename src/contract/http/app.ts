@@ -1,6 +1,7 @@
 import { buildHttpApp } from './build-app.ts'
 import { addDeleteRecordsRoute } from './delete-records-route.ts'
 import { addFetchRoutes } from './fetch-routes.ts'
+import { addGroupRoutes } from './group-routes.ts'
 import { addHealthRoute } from './health-route.ts'
 import { addObjectRoutes } from './object-routes.ts'
 import { addOffsetRoute } from './offset-route.ts'
@@ -15,6 +16,7 @@ const ALL_GROUPS = [
   addFetchRoutes,
   addOffsetRoute,
   addDeleteRecordsRoute,
+  addGroupRoutes,
   addObjectRoutes,
   addHealthRoute,
 ]

@@ -5,7 +5,11 @@ import { TidemarkError } from '../../core/errors.ts'
 const ISSUES_MAX = 5
 
 /** Of a parsed object: zod says that an optional member can be undefined, but JSON and queries have no undefined. */
-export type Parsed<T> = T extends object ? { [Key in keyof T]: Exclude<T[Key], undefined> } : T
+export type Parsed<T> = T extends string | number | bigint | boolean | Uint8Array
+  ? T
+  : T extends object
+    ? { [Key in keyof T]: Parsed<Exclude<T[Key], undefined>> }
+    : T
 
 /** @throws INVALID_REQUEST, which says where and what, when `value` is not as `schema` wants it */
 export function check<S extends z.ZodType>(schema: S, value: unknown, where: string): Parsed<z.output<S>> {

@@ -10,6 +10,8 @@ const STATIC_PREFIX = 'instance-'
  */
 function problemOf(what: string, id: string, charactersMax: number): string | null {
   if (id === '') return `A ${what} has at least one character.`
+  // In a URL's path they mean another place, whatever they are encoded as.
+  if (id === '.' || id === '..') return `A ${what} cannot be "${id}".`
   if (id.length > charactersMax) {
     return `A ${what} has at most ${charactersMax} characters; this one has ${id.length}.`
   }
@@ -21,8 +23,8 @@ function problemOf(what: string, id: string, charactersMax: number): string | nu
 }
 
 /**
- * Any text of 1 to 249 characters (at most 747 bytes of UTF-8) without control characters. Kafka takes any text at
- * all but the empty one.
+ * Any text of 1 to 249 characters (at most 747 bytes of UTF-8) without control characters, but `.` and `..`. Kafka takes
+ * any text at all but the empty one.
  * @throws INVALID_GROUP_ID
  */
 export function checkGroupId(groupId: string): void {

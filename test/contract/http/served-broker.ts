@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { HttpBroker } from '../../../src/client/http-broker.ts'
 import type { Broker } from '../../../src/contract/broker.ts'
+import type { GroupBroker } from '../../../src/contract/groups.ts'
 import { createHttpApp } from '../../../src/contract/http/app.ts'
 import type { HttpPorts, HttpSettings } from '../../../src/contract/http/settings.ts'
 import { UrlSigner } from '../../../src/contract/http/signed-url.ts'
@@ -33,7 +34,7 @@ export interface ServedOptions {
   server?: Partial<HttpServerSettings>
   ports?: Partial<HttpPorts>
   /** Between the HTTP form and the broker in memory. */
-  wrap?: (broker: Broker) => Broker
+  wrap?: (broker: Broker & GroupBroker) => Broker & GroupBroker
 }
 
 /** A real server on loopback, in front of a broker in memory. */
