@@ -150,6 +150,9 @@ export const CLIENT_ID_CHARACTERS_MAX = 249
 export const COMMIT_METADATA_BYTES_MAX = 4 * KiB
 /** What a member subscribes to, names and pattern together: its item stays small. */
 export const SUBSCRIPTION_BYTES_MAX = 64 * KiB
+/** A topic pattern, and what it grows to when its repetitions are written out: each name is held against all of it. */
+export const TOPIC_PATTERN_CHARACTERS_MAX = 1_000
+export const TOPIC_PATTERN_PLACES_MAX = 1_000
 /** How long a member may be silent: Kafka's defaults for `group.consumer.session.timeout.ms`, and its bounds. */
 export const SESSION_TIMEOUT_DEFAULT_MS = 45_000
 export const SESSION_TIMEOUT_MS_MIN = 6_000

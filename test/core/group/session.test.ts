@@ -85,8 +85,8 @@ test('a claim is taken from who is gone, silent by any clock, or was never told 
 })
 
 describe('ids', () => {
-  const fine = ['g', 'a group/with#signs', 'Größe 🌊', '.', 'x'.repeat(249)]
-  const wrong = ['', 'a\nb', 'a\u0000', '\u0085', '\ud800', 'x'.repeat(250)]
+  const fine = ['g', 'a group/with#signs', 'Größe 🌊', '...', 'x'.repeat(249)]
+  const wrong = ['', '.', '..', 'a\nb', 'a\u0000', '\u0085', '\ud800', 'x'.repeat(250)]
 
   test('any text that can be stored and shown', () => {
     for (const id of fine) {
