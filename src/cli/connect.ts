@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import type { Broker } from '../contract/broker.ts'
+import type { GroupBroker } from '../contract/groups.ts'
 import type { HttpLogger } from '../contract/http/settings.ts'
 import type { Embedded } from '../embedded/embedded.ts'
 import type { AwsStoreAddress, BrokerAddress, HttpAddress } from './broker-address.ts'
@@ -8,7 +9,7 @@ import type { DevSettings, RunningBroker } from './commands/dev.ts'
 import { CommandFailure, UsageError } from './failure.ts'
 
 export interface Connection {
-  broker: Broker
+  broker: Broker & GroupBroker
   close(): Promise<void>
 }
 
@@ -18,7 +19,7 @@ export async function connect(address: BrokerAddress, mayCreate: boolean): Promi
   return openStore(address, mayCreate)
 }
 
-async function openHttp({ url, token, signing, region }: HttpAddress): Promise<Broker> {
+async function openHttp({ url, token, signing, region }: HttpAddress): Promise<Broker & GroupBroker> {
   const { HttpBroker } = await import('../client/http-broker.ts')
   if (token !== null) return new HttpBroker({ url, token })
   const { signingScopeOf } = await import('../adapters/aws/signing-scope.ts')

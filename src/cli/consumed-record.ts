@@ -4,6 +4,8 @@ import type { LogRecord } from '../core/record/index.ts'
 export interface ConsumedRecord {
   topic: string
   partition: number
+  /** In a group: under which ownership it was read. */
+  generation?: number
   record: LogRecord
 }
 

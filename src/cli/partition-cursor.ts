@@ -5,7 +5,10 @@ import type { StartPlace } from './start-place.ts'
 
 /** Where the reading of one partition stands. */
 export interface PartitionCursor {
+  topic: string
   partition: number
+  /** Of a group's consumer: counts the owners of the partition, this one included. */
+  generation?: number
   /** The next record to print. */
   offset: Offset
   /** The first record not to print; null: there is no end. */
@@ -28,12 +31,10 @@ export async function planCursors(
   const notes: string[] = []
   const cursors = await Promise.all(
     chosen.map(async offsets => {
-      const wanted = await wantedOffset(broker, topic.topic, offsets, settings.from)
-      const offset = clamp(wanted, offsets)
-      if (wanted !== offset && typeof settings.from === 'object' && 'offset' in settings.from) {
-        notes.push(movedStart(wanted, offsets))
-      }
+      const { offset, note } = await findStart(broker, topic.topic, offsets, settings.from)
+      if (note !== null) notes.push(note)
       return {
+        topic: topic.topic,
         partition: offsets.partition,
         offset,
         stopOffset: settings.exitAtEnd ? offsets.endOffset : null,
@@ -41,6 +42,19 @@ export async function planCursors(
     }),
   )
   return { cursors, notes }
+}
+
+/** Where in one partition a place lies; with a note where the place itself is not there. */
+export async function findStart(
+  broker: Broker,
+  topic: string,
+  offsets: PartitionOffsets,
+  from: StartPlace,
+): Promise<{ offset: Offset; note: string | null }> {
+  const wanted = await wantedOffset(broker, topic, offsets, from)
+  const offset = clamp(wanted, offsets)
+  const isMoved = wanted !== offset && typeof from === 'object' && 'offset' in from
+  return { offset, note: isMoved ? movedStart(wanted, offsets) : null }
 }
 
 function choosePartitions({ topic, offsets }: TopicDescription, wanted: number[]): PartitionOffsets[] {

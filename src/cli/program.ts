@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { examples } from './arguments/argument.ts'
 import { addConsume } from './arguments/consume.ts'
+import { addGroup } from './arguments/group.ts'
 import { addDeleteRecords, addOffsets } from './arguments/offsets.ts'
 import { addProduce } from './arguments/produce.ts'
 import { addDev, addVerify } from './arguments/store.ts'
@@ -45,6 +46,7 @@ export function buildProgram(session: Session): Command {
         'tidemark topic create tides --partitions 4',
         "printf 'ebb\\nflow\\n' | tidemark produce tides",
         'tidemark consume tides --exit-at-end',
+        'tidemark consume tides --group harbour',
         'tidemark --broker https://abc.execute-api.eu-west-1.amazonaws.com topic list',
         'tidemark --outputs outputs.json produce tides measurements.txt',
         'tidemark --aws --outputs outputs.json verify',
@@ -55,6 +57,7 @@ export function buildProgram(session: Session): Command {
   addTopic(program, session)
   addProduce(program, session)
   addConsume(program, session)
+  addGroup(program, session)
   addOffsets(program, session)
   addDeleteRecords(program, session)
   addVerify(program, session)

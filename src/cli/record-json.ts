@@ -7,10 +7,11 @@ import type { ConsumedRecord, FormatRecord } from './consumed-record.ts'
  */
 export const formatJsonLine: FormatRecord = consumed => [Buffer.from(`${JSON.stringify(toJson(consumed))}\n`)]
 
-function toJson({ topic, partition, record }: ConsumedRecord): Record<string, unknown> {
+function toJson({ topic, partition, generation, record }: ConsumedRecord): Record<string, unknown> {
   return {
     topic,
     partition,
+    ...(generation === undefined ? {} : { generation }),
     offset: record.offset,
     timestampMs: record.timestampMs,
     ...bytesToJson('key', record.key),

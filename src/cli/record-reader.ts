@@ -9,7 +9,6 @@ import type { PartitionCursor } from './partition-cursor.ts'
 import { note, type Terminal, write } from './terminal.ts'
 
 export interface ReaderSettings {
-  topic: string
   /** null: no end. */
   recordsMax: number | null
   format: FormatRecord
@@ -22,6 +21,12 @@ export interface ReaderSettings {
   /** How often to look whether the topic has got more partitions. */
   topicCheckMs: number
   retry: RetrySettings
+  /** Whether partitions come and go: the last one's end is not the run's, and one that is deleted is no failure. */
+  partitionsComeAndGo?: boolean
+  /** Resolves when records may be printed; before each batch. */
+  mayPrint?: () => Promise<void>
+  /** A partition's last wanted record was printed. */
+  onEnd?: () => void
 }
 
 export const RECORD_READER_DEFAULT = {
@@ -32,6 +37,15 @@ export const RECORD_READER_DEFAULT = {
   retry: RETRY_DEFAULT,
 }
 
+/** One partition that is read. */
+interface Reading {
+  readonly cursor: PartitionCursor
+  /** Ends this partition's fetch, and with it its turn. */
+  readonly stop: AbortController
+  /** What is being printed; resolved where nothing is. */
+  printing: Promise<void>
+}
+
 /** Reads partitions side by side and prints their records. */
 export class RecordReader {
   readonly #broker: Broker
@@ -39,9 +53,10 @@ export class RecordReader {
   readonly #terminal: Terminal
   readonly #stop = new AbortController()
   /** Partitions to fetch from, the longest waiting first. */
-  readonly #ready: PartitionCursor[] = []
-  #cursors = 0
+  readonly #ready: Reading[] = []
+  readonly #readings = new Map<PartitionCursor, Reading>()
   #fetches = 0
+  #isRunning = false
   #recordsLeft: number
   /** Whether the user was told of failures that have not ended. */
   #inOutage = false
@@ -56,27 +71,49 @@ export class RecordReader {
 
   /** Whether all that was asked for was printed. */
   get isComplete(): boolean {
-    return this.#recordsLeft === 0 || this.#cursors === 0
+    return this.#recordsLeft === 0 || (this.#readings.size === 0 && !this.#settings.partitionsComeAndGo)
   }
 
+  /** Reads a partition, too, from its cursor's offset on; that is moved with each record that is printed. */
   add(cursor: PartitionCursor): void {
     if (cursor.stopOffset !== null && cursor.offset >= cursor.stopOffset) return
-    this.#cursors++
-    this.#ready.push(cursor)
+    const reading = { cursor, stop: new AbortController(), printing: Promise.resolve() }
+    this.#readings.set(cursor, reading)
+    this.#ready.push(reading)
+    if (this.#isRunning) this.#pump()
+  }
+
+  /** Lets go of a partition. Once it resolves, nothing more of it is printed, and its cursor stands still. */
+  async remove(cursor: PartitionCursor): Promise<void> {
+    const reading = this.#readings.get(cursor)
+    if (!reading) return
+    this.#readings.delete(cursor)
+    reading.stop.abort()
+    const at = this.#ready.indexOf(reading)
+    if (at >= 0) this.#ready.splice(at, 1)
+    await reading.printing
+  }
+
+  /** Ends the run; what failed then is what the run fails with. */
+  stop(failure?: { error: unknown }): void {
+    this.#failure ??= failure
+    this.#stop.abort()
+    for (const { stop } of this.#readings.values()) stop.abort()
   }
 
   /**
    * Runs until everything is printed, or the terminal ends it.
-   * @param partitions how many the topic has, to look for new ones; null: not to look
+   * @param followed the topic in which to look for new partitions; null: not to look
    */
-  async run(partitions: number | null): Promise<void> {
+  async run(followed: { topic: string; partitions: number } | null): Promise<void> {
     const { interrupted, outputClosed } = this.#terminal
-    const stop = () => this.#stop.abort()
+    const stop = () => this.stop()
     for (const signal of [interrupted, outputClosed]) {
       if (signal.aborted) stop()
       else signal.addEventListener('abort', stop)
     }
-    const check = partitions === null ? undefined : this.#checkForPartitions(partitions)
+    this.#isRunning = true
+    const check = followed === null ? undefined : this.#checkForPartitions(followed)
     // Fetches in flight are not waited for: nobody wants what they bring, and a broker can be slow to end them.
     await new Promise<void>(resolve => {
       if (this.#stop.signal.aborted) resolve()
@@ -89,35 +126,57 @@ export class RecordReader {
   }
 
   #pump(): void {
-    if (this.#cursors === 0 || this.#recordsLeft === 0) this.#stop.abort()
+    if (this.isComplete) this.stop()
     while (!this.#stop.signal.aborted && this.#fetches < this.#settings.fetchesMax) {
-      const cursor = this.#ready.shift()
-      if (!cursor) break
+      const reading = this.#ready.shift()
+      if (!reading) break
       this.#fetches++
-      void this.#step(cursor)
+      void this.#step(reading)
     }
   }
 
   /** One fetch of one partition. Never rejects: the first failure ends the run. */
-  async #step(cursor: PartitionCursor): Promise<void> {
+  async #step(reading: Reading): Promise<void> {
+    const { cursor, stop } = reading
     try {
-      const fetched = await this.#fetch(cursor)
-      if (fetched) await this.#print(cursor, fetched)
+      const fetched = await this.#fetch(reading)
+      if (fetched) {
+        const printing = this.#print(reading, fetched)
+        // Whoever lets go of the partition waits for this; how it fails is told below.
+        reading.printing = printing.catch(() => {})
+        await printing
+      }
       this.#inOutage = false
-      if (cursor.stopOffset !== null && cursor.offset >= cursor.stopOffset) this.#cursors--
-      else this.#ready.push(cursor)
+      if (!stop.signal.aborted) this.#goOn(reading)
     } catch (error) {
-      if (!this.#stop.signal.aborted) this.#failure ??= { error }
-      this.#stop.abort()
+      // Of a partition that was let go, nobody wants to know.
+      if (!stop.signal.aborted) this.#fail(cursor, error)
     }
     this.#fetches--
     this.#pump()
   }
 
-  async #fetch(cursor: PartitionCursor): Promise<Fetched | null> {
-    const { topic, retry } = this.#settings
-    const { signal } = this.#stop
-    const { partition, offset } = cursor
+  #goOn(reading: Reading): void {
+    const { cursor } = reading
+    if (cursor.stopOffset === null || cursor.offset < cursor.stopOffset) {
+      this.#ready.push(reading)
+      return
+    }
+    this.#readings.delete(cursor)
+    this.#settings.onEnd?.()
+  }
+
+  #fail(cursor: PartitionCursor, error: unknown): void {
+    const isDeleted = error instanceof TidemarkError && error.kafkaName === 'UNKNOWN_TOPIC_OR_PARTITION'
+    if (isDeleted && this.#settings.partitionsComeAndGo) {
+      note(this.#terminal, `${cursor.topic}, partition ${cursor.partition}: it was deleted`)
+      this.#readings.delete(cursor)
+    } else this.stop({ error })
+  }
+
+  async #fetch({ cursor, stop: { signal } }: Reading): Promise<Fetched | null> {
+    const { retry } = this.#settings
+    const { topic, partition, offset } = cursor
     try {
       return await withRetries(
         () =>
@@ -146,14 +205,13 @@ export class RecordReader {
   /** Many partitions take turns, and none may hold up the others for long by waiting. */
   #waitMs(): number {
     const { fetchesMax, waitMsMax, roundMs } = this.#settings
-    if (this.#cursors <= fetchesMax) return waitMsMax
-    return Math.min(waitMsMax, Math.floor((roundMs * fetchesMax) / this.#cursors))
+    if (this.#readings.size <= fetchesMax) return waitMsMax
+    return Math.min(waitMsMax, Math.floor((roundMs * fetchesMax) / this.#readings.size))
   }
 
   /** Retention or `delete-records` overtook us. */
   async #skipDeleted(cursor: PartitionCursor, error: TidemarkError): Promise<void> {
-    const { topic } = this.#settings
-    const { partition, offset } = cursor
+    const { topic, partition, offset } = cursor
     const { offset: startOffset } = await this.#broker.offsetFor({ topic, partition, at: 'earliest' })
     // Beyond the end: not the topic that we began with.
     if (startOffset === null || startOffset <= offset) throw error
@@ -164,10 +222,14 @@ export class RecordReader {
     cursor.offset = startOffset
   }
 
-  async #print(cursor: PartitionCursor, fetched: Fetched): Promise<void> {
+  async #print({ cursor, stop: { signal } }: Reading, fetched: Fetched): Promise<void> {
+    const { topic, partition, generation } = cursor
+    const place = { topic, partition, ...(generation === undefined ? {} : { generation }) }
     for (const chunk of fetched.chunks) {
       // Batch by batch: decompressed, one can be large, and a whole fetch of them larger than memory.
-      for (let position = 0; position < chunk.length && !this.#stop.signal.aborted; ) {
+      for (let position = 0; position < chunk.length; ) {
+        await this.#settings.mayPrint?.()
+        if (signal.aborted) return
         const { header, records } = decodeBatch(chunk, position)
         position += header.sizeBytes
         // Markers of transactions, which no consumer gets to see.
@@ -179,28 +241,30 @@ export class RecordReader {
             break
           this.#recordsLeft--
           cursor.offset = advance(record.offset, 1)
-          lines.push(
-            ...this.#settings.format({ topic: this.#settings.topic, partition: cursor.partition, record }),
-          )
+          lines.push(...this.#settings.format({ ...place, record }))
         }
+        // Nothing between moving the cursor and this: who looks at the cursor looks at what was written.
         await write(this.#terminal, Buffer.concat(lines))
         if (this.#recordsLeft === 0) return
       }
     }
-    if (!this.#stop.signal.aborted) cursor.offset = toOffset(Math.max(cursor.offset, fetched.nextOffset))
+    if (signal.aborted) return
+    // Past what is no record; but not past records that are not to be printed, which nobody has consumed.
+    const nextOffset = Math.min(fetched.nextOffset, cursor.stopOffset ?? Number.POSITIVE_INFINITY)
+    cursor.offset = toOffset(Math.max(cursor.offset, nextOffset))
   }
 
-  #checkForPartitions(known: number): NodeJS.Timeout {
-    let partitions = known
+  #checkForPartitions(followed: { topic: string; partitions: number }): NodeJS.Timeout {
+    const { topic: name } = followed
+    let { partitions } = followed
     const check = async () => {
       // A failure here is one of the fetches as well, or passes.
-      const topic = await this.#broker.describeTopic(this.#settings.topic).catch(() => null)
+      const topic = await this.#broker.describeTopic(name).catch(() => null)
       if (!topic || this.#stop.signal.aborted) return
       for (const { partition, startOffset } of topic.offsets.slice(partitions)) {
-        this.add({ partition, offset: startOffset, stopOffset: null })
+        this.add({ topic: name, partition, offset: startOffset, stopOffset: null })
       }
       partitions = Math.max(partitions, topic.partitions)
-      this.#pump()
     }
     return setInterval(() => void check(), this.#settings.topicCheckMs)
   }

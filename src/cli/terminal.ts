@@ -4,7 +4,7 @@ import type { Writable } from 'node:stream'
 export interface Terminal {
   input: AsyncIterable<Uint8Array>
   /** Only what was asked for goes here, so that it can be piped on. */
-  output: Writable
+  output: Writable & { isTTY?: boolean }
   /** Notes, progress and summaries. */
   notes: Writable & { isTTY?: boolean }
   /** Aborted by the first Ctrl-C or SIGTERM. */
@@ -28,6 +28,19 @@ export async function write(terminal: Terminal, bytes: Uint8Array | string): Pro
     output.once('drain', done)
     output.once('close', done)
     outputClosed.addEventListener('abort', done)
+  })
+}
+
+/** Resolves once all that was written has left this process, or cannot any more (see `outputClosed`). */
+export async function flushed({ output, outputClosed }: Terminal): Promise<void> {
+  if (outputClosed.aborted || output.destroyed) return
+  await new Promise<void>(resolve => {
+    const done = () => {
+      outputClosed.removeEventListener('abort', done)
+      resolve()
+    }
+    outputClosed.addEventListener('abort', done)
+    output.write('', done)
   })
 }
 

@@ -1,6 +1,13 @@
 import { type Command, Option } from 'commander'
+import type { AssignorName } from '../../contract/groups.ts'
+import {
+  SESSION_TIMEOUT_DEFAULT_MS,
+  SESSION_TIMEOUT_MS_MAX,
+  SESSION_TIMEOUT_MS_MIN,
+} from '../../core/limits.ts'
 import type { AddressOptions } from '../broker-address.ts'
 import { type FormatRecord, formatJoinedValues, formatValueLine } from '../consumed-record.ts'
+import { UsageError } from '../failure.ts'
 import { compileFormat } from '../format-template.ts'
 import { formatJsonLine } from '../record-json.ts'
 import type { Session } from '../session.ts'
@@ -15,7 +22,14 @@ interface ConsumeOptions extends AddressOptions {
   format?: FormatRecord
   json?: boolean
   finalNewline: boolean
+  group?: string
+  pattern?: string
+  instanceId?: string
+  assignor?: AssignorName
+  sessionTimeout?: number
 }
+
+const ASSIGNORS: AssignorName[] = ['cooperative-sticky', 'range', 'round-robin']
 
 const DETAILS = `
 Where to begin, --from:
@@ -33,14 +47,22 @@ Formats, --format (kcat's):
 
 With --json each line is an object. Bytes that are no UTF-8 come in base64, as keyBase64 and valueBase64.
 
-Records of one partition come in order; those of different partitions as they arrive.`
+Records of one partition come in order; those of different partitions as they arrive.
+
+With --group, the partitions are shared out among all who consume in this group, and the group remembers how far it
+is: the offsets of what was printed are committed every 5 seconds, at the end, and on Ctrl-C. --from counts where
+nothing was committed. What a killed consumer had printed but not committed is printed again by another one. --json
+then tells the generation, too, which counts the owners of a partition: a later owner has a larger one.
+--exit-at-end ends when this member's share is read as far as it went at the start.`
 
 export function addConsume(program: Command, session: Session): void {
   program
     .command('consume')
     .summary('print records')
-    .description('Prints the records of a topic, then waits for more until Ctrl-C.')
-    .argument('<topic>')
+    .description(
+      'Prints the records of a topic, then waits for more until Ctrl-C. In a group, of several topics.',
+    )
+    .argument('[topics...]')
     .option('-o, --from <place>', 'where to begin (default: "earliest")', argument(parseStartPlace))
     .option(
       '-p, --partition <number>',
@@ -61,6 +83,23 @@ export function addConsume(program: Command, session: Session): void {
         'newlines between values, but none after the last (for files that do not end with one)',
       ).conflicts(['json', 'format']),
     )
+    .option('-G, --group <id>', 'share the partitions with all others in this consumer group')
+    .option('--pattern <regexp>', 'with --group: every topic whose whole name matches, those to come too')
+    .option(
+      '--instance-id <id>',
+      'with --group: a static member; when it comes back in time, nothing has moved',
+    )
+    .addOption(
+      new Option(
+        '--assignor <name>',
+        'with --group: how partitions are shared out (default: cooperative-sticky)',
+      ).choices(ASSIGNORS),
+    )
+    .option(
+      '--session-timeout <ms>',
+      `with --group: silent for so long, it loses its partitions (default: ${SESSION_TIMEOUT_DEFAULT_MS})`,
+      argument(parseSessionTimeout),
+    )
     .addHelpText(
       'after',
       DETAILS +
@@ -70,23 +109,74 @@ export function addConsume(program: Command, session: Session): void {
           'tidemark consume tides --from latest --json | jq .value',
           "tidemark consume tides --from -10 --format '%p:%o %k = %s\\n'",
           'tidemark consume tides --from 2026-01-31T12:00:00Z --max-records 1',
+          'tidemark consume tides currents --group harbour',
+          "tidemark consume --pattern 'tides-.*' --group harbour --instance-id pier-1",
         ),
     )
-    .action(async (topic: string, _local: unknown, command: Command) => {
+    .action(async (topics: string[], _local: unknown, command: Command) => {
       const options = command.optsWithGlobals<ConsumeOptions>()
-      const { consume } = await import('../commands/consume.ts')
-      const settings = {
-        topic,
-        partitions: options.partition ?? [],
-        from: options.from ?? ('earliest' as const),
-        recordsMax: options.maxRecords ?? null,
-        exitAtEnd: options.exitAtEnd ?? false,
-        format: chooseFormat(options),
-      }
-      await session.useBroker(options, broker => consume(broker, settings, session.terminal), {
-        endsByItself: true,
-      })
+      await (options.group === undefined
+        ? consumeAlone(topics, options, session)
+        : consumeInGroup(topics, options.group, options, session))
     })
+}
+
+async function consumeAlone(topics: string[], options: ConsumeOptions, session: Session): Promise<void> {
+  const [topic, ...others] = topics
+  if (topic === undefined) throw new UsageError("missing required argument 'topic'")
+  if (others.length > 0) throw new UsageError('several topics are for groups: add --group, or name one')
+  for (const name of ['pattern', 'instanceId', 'assignor', 'sessionTimeout'] as const) {
+    if (options[name] !== undefined) throw new UsageError(`${optionName(name)} is for groups: add --group`)
+  }
+  const { consume } = await import('../commands/consume.ts')
+  const settings = { ...commonSettings(options), topic, partitions: options.partition ?? [] }
+  await session.useBroker(options, broker => consume(broker, settings, session.terminal), {
+    endsByItself: true,
+  })
+}
+
+async function consumeInGroup(
+  topics: string[],
+  groupId: string,
+  options: ConsumeOptions,
+  session: Session,
+): Promise<void> {
+  if (options.partition) throw new UsageError('--group says who reads which partition: leave out --partition')
+  if (topics.length === 0 && options.pattern === undefined) {
+    throw new UsageError('name a topic, or several, or give --pattern')
+  }
+  const { consumeGroup } = await import('../commands/consume-group.ts')
+  const settings = {
+    ...commonSettings(options),
+    groupId,
+    topics,
+    topicPattern: options.pattern ?? null,
+    instanceId: options.instanceId ?? null,
+    assignor: options.assignor ?? null,
+    sessionTimeoutMs: options.sessionTimeout ?? SESSION_TIMEOUT_DEFAULT_MS,
+  }
+  await session.useBroker(options, broker => consumeGroup(broker, settings, session.terminal), {
+    endsByItself: true,
+  })
+}
+
+function commonSettings(options: ConsumeOptions) {
+  return {
+    from: options.from ?? ('earliest' as const),
+    recordsMax: options.maxRecords ?? null,
+    exitAtEnd: options.exitAtEnd ?? false,
+    format: chooseFormat(options),
+  }
+}
+
+function optionName(name: string): string {
+  return `--${name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`
+}
+
+function parseSessionTimeout(text: string): number {
+  const timeoutMs = parseWholeNumber(text, SESSION_TIMEOUT_MS_MIN)
+  if (timeoutMs <= SESSION_TIMEOUT_MS_MAX) return timeoutMs
+  throw new UsageError(`a session time-out has ${SESSION_TIMEOUT_MS_MAX} milliseconds at most`)
 }
 
 function chooseFormat({ json, format, finalNewline }: ConsumeOptions): FormatRecord {

@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import type { OffsetPlace } from '../../contract/broker.ts'
 import type { AddressOptions } from '../broker-address.ts'
 import { UsageError } from '../failure.ts'
@@ -10,22 +10,40 @@ export function addOffsets(program: Command, session: Session): void {
   program
     .command('offsets')
     .summary("show a topic's offsets")
-    .description('Shows where each partition starts and ends, or the offset at a time.')
+    .description(
+      'Shows where each partition starts and ends, or the offset at a time, or how far a group is.',
+    )
     .argument('<topic>')
     .option(
       '--at <place>',
       'earliest, latest, or a time as 2026-01-31T12:00:00Z or @ms',
       argument(parsePlace),
     )
+    .addOption(
+      new Option('-G, --group <id>', 'show what this consumer group has committed, and its lag').conflicts(
+        'at',
+      ),
+    )
     .option('-J, --json', 'print JSON')
     .addHelpText(
       'after',
-      examples('tidemark offsets tides', 'tidemark offsets tides --at 2026-01-31T12:00:00Z'),
+      examples(
+        'tidemark offsets tides',
+        'tidemark offsets tides --at 2026-01-31T12:00:00Z',
+        'tidemark offsets tides --group harbour',
+      ),
     )
     .action(async (topic: string, _local: unknown, command: Command) => {
-      const options = command.optsWithGlobals<AddressOptions & { at?: OffsetPlace; json?: boolean }>()
+      const options = command.optsWithGlobals<
+        AddressOptions & { at?: OffsetPlace; group?: string; json?: boolean }
+      >()
       const { offsets } = await import('../commands/offsets.ts')
-      const settings = { topic, at: options.at ?? null, json: options.json ?? false }
+      const settings = {
+        topic,
+        at: options.at ?? null,
+        groupId: options.group ?? null,
+        json: options.json ?? false,
+      }
       await session.useBroker(options, broker => offsets(broker, settings, session.terminal))
     })
 }

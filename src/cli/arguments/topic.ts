@@ -88,14 +88,14 @@ function addDescribe(topic: Command, session: Session): void {
     .command('describe')
     .description('Shows partitions, offsets and configs of a topic.')
     .argument('<name>')
+    .option('-g, --groups', 'and how far behind each consumer group is')
     .option('-J, --json', 'print JSON')
-    .addHelpText('after', examples('tidemark topic describe tides'))
+    .addHelpText('after', examples('tidemark topic describe tides', 'tidemark topic describe tides --groups'))
     .action(async (name: string, _local: unknown, command: Command) => {
-      const options = command.optsWithGlobals<AddressOptions & { json?: boolean }>()
+      const options = command.optsWithGlobals<AddressOptions & { json?: boolean; groups?: boolean }>()
       const { describeTopic } = await import('../commands/topic.ts')
-      await session.useBroker(options, broker =>
-        describeTopic(broker, name, { json: options.json ?? false }, session.terminal),
-      )
+      const settings = { json: options.json ?? false, groups: options.groups ?? false }
+      await session.useBroker(options, broker => describeTopic(broker, name, settings, session.terminal))
     })
 }
 

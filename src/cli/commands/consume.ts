@@ -30,12 +30,12 @@ export async function consume(
   for (const line of plan.notes) note(terminal, line)
   const reader = new RecordReader(
     broker,
-    { ...tuning, topic: settings.topic, recordsMax: settings.recordsMax, format: settings.format },
+    { ...tuning, recordsMax: settings.recordsMax, format: settings.format },
     terminal,
   )
   for (const cursor of plan.cursors) reader.add(cursor)
   const followsPartitions = settings.partitions.length === 0 && !settings.exitAtEnd
-  await reader.run(followsPartitions ? topic.partitions : null)
+  await reader.run(followsPartitions ? topic : null)
   throwIfOutputFailed(terminal)
   const isComplete = reader.isComplete || (!settings.exitAtEnd && settings.recordsMax === null)
   return interrupted.aborted && !isComplete ? EXIT_INTERRUPTED : EXIT_OK

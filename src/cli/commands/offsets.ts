@@ -1,5 +1,7 @@
 import type { Broker, OffsetPlace } from '../../contract/broker.ts'
+import type { GroupBroker } from '../../contract/groups.ts'
 import { EXIT_OK } from '../failure.ts'
+import { lagOf } from '../group-lag.ts'
 import { formatTable } from '../table.ts'
 import { type Terminal, write } from '../terminal.ts'
 import { formatJson } from './topic.ts'
@@ -8,16 +10,31 @@ export interface OffsetsSettings {
   topic: string
   /** null: where each partition starts and ends. */
   at: OffsetPlace | null
+  /** How far this group is, too; null: none. */
+  groupId: string | null
   json: boolean
 }
 
 export async function offsets(
-  broker: Broker,
+  broker: Broker & GroupBroker,
   settings: OffsetsSettings,
   terminal: Terminal,
 ): Promise<number> {
-  const { topic, at, json } = settings
+  const { topic, at, groupId, json } = settings
   const description = await broker.describeTopic(topic)
+  if (groupId !== null) {
+    const lags = lagOf(description.offsets, await broker.fetchOffsets({ groupId, topics: [topic] }))
+    const rows = lags.map(({ partition, startOffset, committedOffset, endOffset, lag }) => [
+      partition,
+      startOffset,
+      committedOffset ?? '-',
+      endOffset,
+      lag,
+    ])
+    const titles = ['PARTITION', 'START OFFSET', 'COMMITTED', 'END OFFSET', 'LAG']
+    await write(terminal, json ? formatJson(lags) : formatTable(titles, rows))
+    return EXIT_OK
+  }
   if (at === null) {
     const rows = description.offsets.map(({ partition, startOffset, endOffset }) => [
       partition,

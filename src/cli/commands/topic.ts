@@ -1,7 +1,9 @@
 import type { AlterTopic, Broker, CreateTopic, TopicDescription } from '../../contract/broker.ts'
+import type { GroupBroker } from '../../contract/groups.ts'
 import { type KafkaErrorName, TidemarkError } from '../../core/errors.ts'
 import { CONFIGS_WITHOUT_EFFECT } from '../../core/log/topic-config.ts'
 import { describeFailure, EXIT_FAILURE, EXIT_OK } from '../failure.ts'
+import { findTopicLags, type TopicLag } from '../group-lag.ts'
 import { plural } from '../quantities.ts'
 import { formatTable } from '../table.ts'
 import { note, type Terminal, write } from '../terminal.ts'
@@ -42,13 +44,21 @@ export async function listTopics(
 }
 
 export async function describeTopic(
-  broker: Broker,
+  broker: Broker & GroupBroker,
   topic: string,
-  settings: { json: boolean },
+  settings: { json: boolean; groups?: boolean },
   terminal: Terminal,
 ): Promise<number> {
   const description = await broker.describeTopic(topic)
-  await write(terminal, settings.json ? formatJson(description) : formatDescription(description))
+  if (!settings.groups) {
+    await write(terminal, settings.json ? formatJson(description) : formatDescription(description))
+    return EXIT_OK
+  }
+  const groups = await findTopicLags(broker, topic, description.offsets)
+  const text = settings.json
+    ? formatJson({ ...description, groups })
+    : `${formatDescription(description)}\n${formatLags(groups)}`
+  await write(terminal, text)
   return EXIT_OK
 }
 
@@ -104,6 +114,12 @@ function formatDescription({ topic, topicId, createdMs, configs, offsets }: Topi
     formatTable(['PARTITION', 'START OFFSET', 'END OFFSET', 'RECORDS'], partitions),
     formatTable(['CONFIG', 'VALUE', 'SOURCE'], settings),
   ].join('\n')
+}
+
+function formatLags(groups: readonly TopicLag[]): string {
+  if (groups.length === 0) return 'No group has committed anything here.\n'
+  const rows = groups.map(({ groupId, state, members, lag }) => [groupId, state, members, lag])
+  return formatTable(['GROUP', 'STATE', 'MEMBERS', 'LAG'], rows)
 }
 
 function hasName(error: unknown, name: KafkaErrorName): boolean {

@@ -1,0 +1,137 @@
+import type { Command } from 'commander'
+import type { AddressOptions } from '../broker-address.ts'
+import type { TopicChoice } from '../commands/reset-group.ts'
+import { UsageError } from '../failure.ts'
+import type { Session } from '../session.ts'
+import { parseStartPlace, type StartPlace } from '../start-place.ts'
+import { argument, examples, parseWholeNumber, repeated } from './argument.ts'
+
+interface ResetOptions extends AddressOptions {
+  topic?: TopicChoice[]
+  allTopics?: boolean
+  to: StartPlace
+  dryRun?: boolean
+  json?: boolean
+}
+
+export function addGroup(program: Command, session: Session): void {
+  const group = program
+    .command('group')
+    .summary('list, describe, reset and delete consumer groups')
+    .description('Lists, describes, resets and deletes consumer groups. `consume --group` joins one.')
+    .addHelpText(
+      'after',
+      examples(
+        'tidemark group list',
+        'tidemark group describe harbour --watch',
+        'tidemark group reset harbour --topic tides --to earliest',
+      ),
+    )
+  addList(group, session)
+  addDescribe(group, session)
+  addReset(group, session)
+  addDelete(group, session)
+}
+
+function addList(group: Command, session: Session): void {
+  group
+    .command('list')
+    .description('Lists the groups.')
+    .option('-J, --json', 'print JSON')
+    .addHelpText('after', examples('tidemark group list --json | jq -r .[].groupId'))
+    .action(async (_local: unknown, command: Command) => {
+      const options = command.optsWithGlobals<AddressOptions & { json?: boolean }>()
+      const { listGroups } = await import('../commands/group.ts')
+      await session.useBroker(options, broker =>
+        listGroups(broker, { json: options.json ?? false }, session.terminal),
+      )
+    })
+}
+
+function addDescribe(group: Command, session: Session): void {
+  group
+    .command('describe')
+    .description(
+      'Shows who owns which partition, what is committed, where the partition ends, and the lag between the two.',
+    )
+    .argument('<group>')
+    .option('-w, --watch', 'again every second, until Ctrl-C')
+    .option('-J, --json', 'print JSON; with --watch one object a line')
+    .addHelpText(
+      'after',
+      examples('tidemark group describe harbour', 'tidemark group describe harbour --watch'),
+    )
+    .action(async (groupId: string, _local: unknown, command: Command) => {
+      const options = command.optsWithGlobals<AddressOptions & { json?: boolean; watch?: boolean }>()
+      const { describeGroup } = await import('../commands/group.ts')
+      const settings = { json: options.json ?? false, watch: options.watch ?? false }
+      await session.useBroker(options, broker => describeGroup(broker, groupId, settings, session.terminal), {
+        endsByItself: true,
+      })
+    })
+}
+
+function addReset(group: Command, session: Session): void {
+  group
+    .command('reset')
+    .description(
+      'Moves the committed offsets of a group that has no members: its consumers go on from there when they come back.',
+    )
+    .argument('<group>')
+    .option(
+      '-t, --topic <topic[:partition]>',
+      'a topic, or one partition of it; repeat it for more',
+      repeated(parseTopicChoice),
+    )
+    .option('--all-topics', 'everything in which the group has committed something')
+    .requiredOption(
+      '--to <place>',
+      'earliest, latest, an offset, -N for the last N records, a time as 2026-01-31T12:00:00Z or @ms',
+      argument(parseStartPlace),
+    )
+    .option('-n, --dry-run', 'only show what would change')
+    .option('-J, --json', 'print JSON')
+    .addHelpText(
+      'after',
+      examples(
+        'tidemark group reset harbour --topic tides --to earliest --dry-run',
+        'tidemark group reset harbour --topic tides:3 --to 1000',
+        'tidemark group reset harbour --all-topics --to 2026-01-31T12:00:00Z',
+      ),
+    )
+    .action(async (groupId: string, _local: unknown, command: Command) => {
+      const options = command.optsWithGlobals<ResetOptions>()
+      if ((options.topic === undefined) === (options.allTopics === undefined)) {
+        throw new UsageError('say what to reset: --topic, or --all-topics')
+      }
+      const { resetGroup } = await import('../commands/reset-group.ts')
+      const settings = {
+        groupId,
+        topics: options.topic ?? [],
+        to: options.to,
+        dryRun: options.dryRun ?? false,
+        json: options.json ?? false,
+      }
+      await session.useBroker(options, broker => resetGroup(broker, settings, session.terminal))
+    })
+}
+
+function addDelete(group: Command, session: Session): void {
+  group
+    .command('delete')
+    .description('Forgets groups that have no members, and their offsets. There is no way back.')
+    .argument('<group...>')
+    .addHelpText('after', examples('tidemark group delete harbour'))
+    .action(async (groupIds: string[], _local: unknown, command: Command) => {
+      const options = command.optsWithGlobals<AddressOptions>()
+      const { deleteGroups } = await import('../commands/group.ts')
+      await session.useBroker(options, broker => deleteGroups(broker, groupIds, session.terminal))
+    })
+}
+
+/** `tides` or `tides:3`; topic names hold no colon. */
+function parseTopicChoice(text: string): TopicChoice {
+  const [topic = '', partition, ...others] = text.split(':')
+  if (topic === '' || others.length > 0) throw new UsageError(`'${text}' is not TOPIC or TOPIC:PARTITION`)
+  return { topic, partition: partition === undefined ? null : parseWholeNumber(partition, 0) }
+}

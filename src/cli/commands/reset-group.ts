@@ -1,0 +1,125 @@
+import type { Broker, PartitionOffsets } from '../../contract/broker.ts'
+import type { GroupBroker } from '../../contract/groups.ts'
+import { TidemarkError } from '../../core/errors.ts'
+import type { Offset } from '../../core/numbers.ts'
+import { CommandFailure, EXIT_FAILURE, EXIT_OK } from '../failure.ts'
+import { findStart } from '../partition-cursor.ts'
+import { plural } from '../quantities.ts'
+import type { StartPlace } from '../start-place.ts'
+import { formatTable } from '../table.ts'
+import { note, type Terminal, write } from '../terminal.ts'
+import { formatJson } from './topic.ts'
+
+/** A topic, or one partition of it. */
+export interface TopicChoice {
+  topic: string
+  partition: number | null
+}
+
+export interface ResetGroupSettings {
+  groupId: string
+  /** Empty: all in which the group has committed something. */
+  topics: TopicChoice[]
+  to: StartPlace
+  dryRun: boolean
+  json: boolean
+}
+
+interface Move {
+  topic: string
+  partition: number
+  committedOffset: Offset | null
+  newOffset: Offset
+}
+
+/** Moves what a group without members has committed. */
+export async function resetGroup(
+  broker: Broker & GroupBroker,
+  settings: ResetGroupSettings,
+  terminal: Terminal,
+): Promise<number> {
+  const { groupId, to, dryRun, json } = settings
+  await checkEmpty(broker, groupId, terminal)
+  const committed = await broker.fetchOffsets({ groupId })
+  const choices =
+    settings.topics.length > 0
+      ? settings.topics
+      : committed.map(({ topic, partition }) => ({ topic, partition }))
+  const partitions = await choosePartitions(broker, choices)
+  const moves: Move[] = []
+  for (const { topic, offsets } of partitions) {
+    const { partition } = offsets
+    const start = await findStart(broker, topic, offsets, to)
+    if (start.note !== null) note(terminal, `${topic}, ${start.note}`)
+    const before = committed.find(other => other.topic === topic && other.partition === partition)
+    moves.push({ topic, partition, committedOffset: before?.offset ?? null, newOffset: start.offset })
+  }
+  const refused = dryRun ? [] : await commit(broker, groupId, moves)
+  const done = moves.filter(({ topic, partition }) => !isIn(refused, topic, partition))
+  await write(terminal, json ? formatJson(done) : formatMoves(done))
+  for (const { topic, partition, error } of refused) {
+    note(terminal, `tidemark: ${topic}, partition ${partition}: ${error?.kafkaName}: ${error?.message}`)
+  }
+  if (dryRun) note(terminal, 'a dry run: nothing was changed')
+  return refused.length === 0 ? EXIT_OK : EXIT_FAILURE
+}
+
+/** A group that nobody knows is empty, too: its consumers are still to come. */
+async function checkEmpty(broker: GroupBroker, groupId: string, terminal: Terminal): Promise<void> {
+  try {
+    const { members } = await broker.describeGroup(groupId)
+    if (members === 0) return
+    throw new CommandFailure(
+      `group ${groupId} has ${plural(members, 'member')}, which would go on from where they are: stop them first, ` +
+        'or wait until their session time-outs are over',
+    )
+  } catch (error) {
+    if (!(error instanceof TidemarkError) || error.kafkaName !== 'GROUP_ID_NOT_FOUND') throw error
+    note(terminal, `group ${groupId} is new`)
+  }
+}
+
+async function choosePartitions(
+  broker: Broker,
+  choices: TopicChoice[],
+): Promise<{ topic: string; offsets: PartitionOffsets }[]> {
+  const byTopic = Map.groupBy(choices, ({ topic }) => topic)
+  const chosen = await Promise.all(
+    [...byTopic].map(async ([topic, wanted]) => {
+      const { offsets } = await broker.describeTopic(topic)
+      for (const { partition } of wanted) {
+        if (partition === null || offsets.some(other => other.partition === partition)) continue
+        throw new CommandFailure(
+          `topic ${topic} has no partition ${partition}: it has ${offsets.length}, numbered from 0`,
+        )
+      }
+      const isWanted = (partition: number) =>
+        wanted.some(choice => choice.partition === null || choice.partition === partition)
+      return offsets
+        .filter(({ partition }) => isWanted(partition))
+        .map(partitionOffsets => ({ topic, offsets: partitionOffsets }))
+    }),
+  )
+  return chosen.flat()
+}
+
+async function commit(broker: GroupBroker, groupId: string, moves: Move[]) {
+  if (moves.length === 0) return []
+  const offsets = moves.map(({ topic, partition, newOffset }) => ({ topic, partition, offset: newOffset }))
+  const answers = await broker.commitOffsets({ groupId, offsets })
+  return answers.filter(({ error }) => error !== null)
+}
+
+function isIn(refused: { topic: string; partition: number }[], topic: string, partition: number): boolean {
+  return refused.some(other => other.topic === topic && other.partition === partition)
+}
+
+function formatMoves(moves: Move[]): string {
+  const rows = moves.map(({ topic, partition, committedOffset, newOffset }) => [
+    topic,
+    partition,
+    committedOffset ?? '-',
+    newOffset,
+  ])
+  return formatTable(['TOPIC', 'PARTITION', 'COMMITTED', 'NEW OFFSET'], rows)
+}
