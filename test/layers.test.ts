@@ -33,9 +33,9 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   ports: { files: ['ports'], mayImport: ['core'], packages: [] },
   broker: {
     files: ['broker'],
-    mayImport: ['core', 'ports', 'contract/broker.ts'],
+    mayImport: ['core', 'ports', 'contract/broker.ts', 'contract/groups.ts'],
     packages: [],
-    typesOnly: ['contract/broker.ts'],
+    typesOnly: ['contract/broker.ts', 'contract/groups.ts'],
   },
   contract: {
     files: ['contract'],

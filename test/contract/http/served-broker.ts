@@ -89,7 +89,7 @@ export async function serveBroker(options: ServedOptions = {}): Promise<Served> 
 export const BATCHES = 'application/vnd.tidemark.record-batches'
 
 /** A broker that does some things otherwise. */
-export function overriding(broker: Broker, methods: Partial<Broker>): Broker {
+export function overriding<B extends Broker>(broker: B, methods: Partial<Broker>): B {
   return new Proxy(broker, {
     get(target, name) {
       if (Object.hasOwn(methods, name)) return methods[name as keyof Broker]
