@@ -125,6 +125,9 @@ export function claimKey(id: PartitionId): string {
   return `${CLAIM_PREFIX}${id.topicId}#${id.partition}`
 }
 
+/** Sorts behind the sort keys of all of a group's items. No item has it. */
+export const GROUP_END = 'target~'
+
 /** @throws RangeError when the key is not a claim's */
 export function parseClaimKey(key: string): PartitionId {
   const match = /^claim#([^#]+)#(\d+)$/.exec(key)

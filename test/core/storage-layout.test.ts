@@ -3,19 +3,35 @@ import { describe, expect, test } from 'vitest'
 import { toOffset } from '../../src/core/numbers.ts'
 import {
   blockKey,
+  CLAIM_PREFIX,
+  claimKey,
+  GROUP_END,
+  GROUP_META_KEY,
+  GROUP_PREFIX,
+  GROUPS_KEY,
+  groupKey,
   HEAD_KEY,
   LOG_PREFIX,
   logKey,
+  MEMBER_PREFIX,
+  memberKey,
   parseBlockKey,
+  parseClaimKey,
   parseLogKey,
+  parseMemberKey,
   parseSegmentKey,
   segmentKey,
+  TARGET_PREFIX,
   TOPICS_KEY,
+  targetChunkKey,
+  targetIdOf,
+  targetKey,
 } from '../../src/core/storage-layout.ts'
 
 /** These names stand in users' stores: a test that fails here says that old stores could not be read any more. */
 
 const offset = fc.nat({ max: Number.MAX_SAFE_INTEGER }).map(toOffset)
+const ID = '000102030405060708090a0b0c0d0e0f'
 const TOPIC_ID = '0b1f3a52-7c1e-4a4e-9d55-0123456789ab'
 
 test('the names are these', () => {
@@ -27,6 +43,18 @@ test('the names are these', () => {
   expect(blockKey(toOffset(0))).toBe('block#0000000000000000')
   expect(blockKey(toOffset(123_456))).toBe('block#0000000000123456')
   expect(blockKey(toOffset(Number.MAX_SAFE_INTEGER))).toBe('block#9007199254740991')
+  expect(GROUPS_KEY).toBe('groups')
+  expect(GROUP_PREFIX).toBe('group#')
+  expect(groupKey('billing')).toBe('group#billing')
+  expect(groupKey('a/b#c%d äöü😀')).toBe('group#a%2Fb%23c%25d äöü😀')
+  expect(GROUP_META_KEY).toBe('meta')
+  expect(MEMBER_PREFIX).toBe('member#')
+  expect(memberKey('instance-a/b#c')).toBe('member#instance-a/b#c')
+  expect(TARGET_PREFIX).toBe('target#')
+  expect(targetIdOf(12, ID)).toBe(`0000000000000012-${ID}`)
+  expect(targetChunkKey(targetIdOf(12, ID), 3)).toBe(`target#0000000000000012-${ID}#3`)
+  expect(CLAIM_PREFIX).toBe('claim#')
+  expect(claimKey({ topicId: TOPIC_ID, partition: 12 })).toBe(`claim#${TOPIC_ID}#12`)
 })
 
 describe('a block key', () => {
@@ -93,4 +121,96 @@ describe('a segment key', () => {
   ])('is not "%s"', key => {
     expect(parseSegmentKey(key)).toBeUndefined()
   })
+})
+
+describe('a group key', () => {
+  const id = fc.string({ unit: 'grapheme' })
+
+  test('is of one group only', () => {
+    fc.assert(
+      fc.property(id, id, (one, other) => {
+        expect(groupKey(one) === groupKey(other)).toBe(one === other)
+        expect(decodeURIComponent(groupKey(one.replaceAll('%', '')))).toBe(
+          `${GROUP_PREFIX}${one.replaceAll('%', '')}`,
+        )
+      }),
+    )
+  })
+
+  test('has nothing in it that parts of keys are told apart by', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: fc.constantFrom('#', '/', '%', 'a', '2', 'F') }), text => {
+        expect(groupKey(text).slice(GROUP_PREFIX.length)).not.toMatch(/[#/]/)
+        expect(decodeURIComponent(groupKey(text))).toBe(`${GROUP_PREFIX}${text}`)
+      }),
+    )
+  })
+
+  test('is not made of half a character', () => {
+    expect(() => groupKey('\ud83d')).toThrow(RangeError)
+    expect(() => memberKey('\ude00')).toThrow(RangeError)
+  })
+})
+
+describe('a member key', () => {
+  test('comes back as its id', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme' }), text => {
+        expect(parseMemberKey(memberKey(text))).toBe(text)
+      }),
+    )
+  })
+
+  test.each(['meta', 'member', 'xmember#a', 'claim#a#1'])('is not %s', key => {
+    expect(() => parseMemberKey(key)).toThrow(RangeError)
+  })
+})
+
+describe('a target key', () => {
+  const epoch = fc.nat({ max: Number.MAX_SAFE_INTEGER })
+
+  test('sorts as its epoch does, and before its chunks', () => {
+    fc.assert(
+      fc.property(epoch, epoch, fc.nat({ max: 300 }), (one, other, chunk) => {
+        const [first, second] = [targetIdOf(one, ID), targetIdOf(other, ID)]
+        expect(targetKey(first) < targetKey(second)).toBe(one < other)
+        expect(targetKey(first) < targetChunkKey(first, chunk)).toBe(true)
+        expect(targetChunkKey(first, chunk) < targetKey(second)).toBe(one < other)
+      }),
+    )
+  })
+
+  test.each(['', ID, `1-${ID}`, targetIdOf(1, 'x'), `${targetIdOf(1, ID)}#0`])('is not made of "%s"', id => {
+    expect(() => targetKey(id)).toThrow(RangeError)
+    expect(() => targetChunkKey(id, 0)).toThrow(RangeError)
+  })
+})
+
+describe('a claim key', () => {
+  test('comes back as its partition', () => {
+    fc.assert(
+      fc.property(fc.uuid(), fc.nat({ max: 10_000 }), (topicId, partition) => {
+        expect(parseClaimKey(claimKey({ topicId, partition }))).toEqual({ topicId, partition })
+      }),
+    )
+  })
+
+  test.each(['claim#', 'claim#a', 'claim#a#', 'claim##1', 'claim#a#b', 'meta', 'xclaim#a#1', 'claim#a#1#2'])(
+    'is not %s',
+    key => {
+      expect(() => parseClaimKey(key)).toThrow(RangeError)
+    },
+  )
+})
+
+test('what is behind a group sorts behind all of its items', () => {
+  const last = targetChunkKey(targetIdOf(Number.MAX_SAFE_INTEGER, 'f'.repeat(32)), 9)
+  for (const key of [
+    GROUP_META_KEY,
+    memberKey('\u{10ffff}'),
+    last,
+    claimKey({ topicId: 'z', partition: 9 }),
+  ]) {
+    expect(Buffer.compare(Buffer.from(key), Buffer.from(GROUP_END))).toBe(-1)
+  }
 })

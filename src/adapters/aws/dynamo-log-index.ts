@@ -7,6 +7,8 @@ import { type ProducerChanges, sequenceSteps } from '../../core/log/producers.ts
 import { type Offset, toOffset } from '../../core/numbers.ts'
 import {
   blockKey,
+  GROUP_END,
+  GROUP_PREFIX,
   HEAD_KEY,
   KEY_ATTRIBUTES,
   LOG_PREFIX,
@@ -108,7 +110,7 @@ export class DynamoLogIndex implements LogIndex {
         given.add(partitionKey(partition))
         yield partition
       }
-      startKey = lastKey && pastLog(lastKey)
+      startKey = lastKey && pastItems(lastKey)
     } while (startKey)
   }
 
@@ -150,10 +152,11 @@ function blocksBetween(partition: PartitionId, first: Offset, last: Offset): Sel
   }
 }
 
-/** Where a scan goes on behind all of a log's items: its head is the last of them in the order of sort keys. */
-function pastLog(key: Item): Item {
+/** Where a scan goes on behind all items of a log, of which the head is the last, or of a group. */
+function pastItems(key: Item): Item {
   const partition = readString(key, PK)
-  return partition.startsWith(LOG_PREFIX) ? itemKey(partition, HEAD_KEY) : key
+  if (partition.startsWith(LOG_PREFIX)) return itemKey(partition, HEAD_KEY)
+  return partition.startsWith(GROUP_PREFIX) ? itemKey(partition, GROUP_END) : key
 }
 
 function headOf({ item }: Checked): Head | undefined {

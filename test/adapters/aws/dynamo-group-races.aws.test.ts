@@ -1,0 +1,141 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { makeTableClients, type TableClients } from '../../../src/adapters/aws/clients.ts'
+import { groupItemKey, listedItemKey } from '../../../src/adapters/aws/dynamo-group-items.ts'
+import { DynamoGroupStore } from '../../../src/adapters/aws/dynamo-group-store.ts'
+import { DynamoTable } from '../../../src/adapters/aws/dynamo-table.ts'
+import { describeDynamoDbLocal, dynamoDbLocalEndpoint } from '../../aws/endpoints.ts'
+import { createTestTable } from '../../aws/tables.ts'
+import { freshId } from '../../conformance/samples.ts'
+
+describeDynamoDbLocal('a group that is made and removed at the same time:', () => {
+  let clients: TableClients
+  let dynamo: DynamoTable
+  let groups: DynamoGroupStore
+  let table: Awaited<ReturnType<typeof createTestTable>>
+
+  beforeAll(async () => {
+    table = await createTestTable(dynamoDbLocalEndpoint())
+    clients = makeTableClients({ endpoint: dynamoDbLocalEndpoint() })
+    dynamo = new DynamoTable(clients, table.table)
+    groups = new DynamoGroupStore(dynamo)
+  })
+  afterAll(async () => {
+    clients.close()
+    await table.remove()
+  })
+
+  /**
+   * Every order in which the requests of one that makes a group and of one that removes it can reach the table, with
+   * either of them dying at any request.
+   */
+  test('it is listed if it is there, whatever the order of the requests', async () => {
+    const orders = interleavings(CREATION_STEPS_MAX, REMOVAL_STEPS_MAX)
+    expect(orders.length).toBe(251)
+    const meetings = [
+      ...orders.map(order => ({ order, isThere: false })),
+      // One that is there is made again only once its removal has taken it away.
+      ...orders.filter(order => order.startsWith('rr')).map(order => ({ order, isThere: true })),
+    ]
+    for (let from = 0; from < meetings.length; from += 25) {
+      await Promise.all(meetings.slice(from, from + 25).map(meet))
+    }
+  }, 180_000)
+
+  async function meet({ order, isThere }: { order: string; isThere: boolean }): Promise<void> {
+    const groupId = `race-${freshId()}`
+    if (isThere) await groups.createGroup(groupId, 'range')
+    const creation = stepByStep(dynamo, store => store.createGroup(groupId, 'range'))
+    const removal = stepByStep(dynamo, store => store.removeGroup(groupId))
+    for (const who of order) await (who === 'c' ? creation : removal).step()
+
+    const expectListed = async () => {
+      const [isGroup, isListed] = await Promise.all(
+        [groupItemKey(groupId), listedItemKey(groupId)].map(
+          async key => (await dynamo.get(key)) !== undefined,
+        ),
+      )
+      expect({ order, isThere, isUnlisted: isGroup && !isListed }).toEqual({
+        order,
+        isThere,
+        isUnlisted: false,
+      })
+    }
+    if (creation.isDone()) await expectListed()
+    // Whoever joins makes the group first. From then on it is listed, whatever died before.
+    await groups.createGroup(groupId, 'range')
+    expect(await groups.readGroup(groupId)).toBeDefined()
+    await expectListed()
+    // And if the removal was only slow, and goes on after all of that.
+    while (await removal.step());
+    await expectListed()
+  }
+})
+
+const CREATION_STEPS_MAX = 4
+const REMOVAL_STEPS_MAX = 4
+
+/** Every sequence of at most so many c's and r's. */
+function interleavings(creations: number, removals: number): string[] {
+  const all: string[] = []
+  const extend = (order: string, c: number, r: number) => {
+    all.push(order)
+    if (c < creations) extend(`${order}c`, c + 1, r)
+    if (r < removals) extend(`${order}r`, c, r + 1)
+  }
+  extend('', 0, 0)
+  return all
+}
+
+interface Stepped {
+  /** Lets the next request through and waits for its answer; false: there is none. */
+  step(): Promise<boolean>
+  isDone(): boolean
+}
+
+/** Something done with a store whose requests wait until they are let through, one at a time. */
+function stepByStep(table: DynamoTable, work: (store: DynamoGroupStore) => Promise<void>): Stepped {
+  let arrived = Promise.withResolvers<(() => void) | undefined>()
+  let isDone = false
+  const gate = () => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    arrived.resolve(resolve)
+    return promise
+  }
+  const gated = new Proxy(table, {
+    get(target, name) {
+      if (name === 'query') {
+        return async function* (...args: Parameters<DynamoTable['query']>) {
+          await gate()
+          const items: unknown[] = []
+          for await (const item of target.query(...args)) items.push(item)
+          yield* items
+        }
+      }
+      const method = Reflect.get(target, name) as (...args: unknown[]) => Promise<unknown>
+      return async (...args: unknown[]) => {
+        // What sends nothing is no step.
+        if (name !== 'removeAll' || (args[0] as unknown[]).length > 0) await gate()
+        return await method.apply(target, args)
+      }
+    },
+  })
+  const working = (async () => {
+    await work(new DynamoGroupStore(gated))
+    isDone = true
+  })()
+  working.then(
+    () => arrived.resolve(undefined),
+    error => arrived.reject(error),
+  )
+  return {
+    isDone: () => isDone,
+    async step() {
+      const letThrough = await arrived.promise
+      if (!letThrough) return false
+      arrived = Promise.withResolvers()
+      letThrough()
+      await arrived.promise
+      return true
+    },
+  }
+}
