@@ -17,6 +17,25 @@ export type { Finding, VerifySummary } from './broker/verify.ts'
 /** A broker somewhere else, over HTTP; and a reader of what its `locate` found. */
 export { HttpBroker, type HttpBrokerSettings } from './client/http-broker.ts'
 export { fetchLocated, type LocatedSettings } from './client/located.ts'
+/** Producers, consumers and admins as Node's Kafka users know them. */
+export { Admin, type AdminOptions, ConfigResourceTypes } from './client/sdk/admin.ts'
+export { CompressionTypes } from './client/sdk/compression-types.ts'
+export { Consumer } from './client/sdk/consumer.ts'
+export type * from './client/sdk/consumer-options.ts'
+export type { InstrumentationEvent } from './client/sdk/listeners.ts'
+export type { MessageBatch } from './client/sdk/message-batch.ts'
+export type { ConsumedMessage, Message, MessageHeaders } from './client/sdk/messages.ts'
+export { Partitioners } from './client/sdk/partitioners.ts'
+export {
+  Producer,
+  type ProducerBatch,
+  type ProducerOptions,
+  type ProducerRecord,
+  type RecordMetadata,
+} from './client/sdk/producer.ts'
+export type { RetryOptions } from './client/sdk/retry-options.ts'
+export type { ConsumerSubscribe } from './client/sdk/subscription.ts'
+export { Tidemark, type TidemarkOptions } from './client/sdk/tidemark.ts'
 /** What a broker does, wherever it is. */
 export type * from './contract/broker.ts'
 /** Any broker's HTTP form, and a server for it. A UrlSigner lets it hand out URLs for parts of objects. */

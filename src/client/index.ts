@@ -25,3 +25,22 @@ export {
 export { HttpBroker, type HttpBrokerSettings } from './http-broker.ts'
 export type { SignRequest, UnsignedRequest } from './http-transport.ts'
 export { fetchLocated, type LocatedSettings } from './located.ts'
+/** Producers, consumers and admins as Node's Kafka users know them. */
+export { Admin, type AdminOptions, ConfigResourceTypes } from './sdk/admin.ts'
+export { CompressionTypes } from './sdk/compression-types.ts'
+export { Consumer } from './sdk/consumer.ts'
+export type * from './sdk/consumer-options.ts'
+export type { InstrumentationEvent } from './sdk/listeners.ts'
+export type { MessageBatch } from './sdk/message-batch.ts'
+export type { ConsumedMessage, Message, MessageHeaders } from './sdk/messages.ts'
+export { Partitioners } from './sdk/partitioners.ts'
+export {
+  Producer,
+  type ProducerBatch,
+  type ProducerOptions,
+  type ProducerRecord,
+  type RecordMetadata,
+} from './sdk/producer.ts'
+export type { RetryOptions } from './sdk/retry-options.ts'
+export type { ConsumerSubscribe } from './sdk/subscription.ts'
+export { Tidemark, type TidemarkOptions } from './sdk/tidemark.ts'

@@ -9,7 +9,7 @@ export interface InstrumentationEvent<Payload = unknown> {
 
 export type Listener = (event: InstrumentationEvent) => void
 
-/** Who wants to hear of which event. What a listener throws reaches whoever caused the event. */
+/** Who wants to hear of which event. */
 export class Listeners {
   readonly #byType = new Map<string, Set<Listener>>()
   #emitted = 0
@@ -30,6 +30,15 @@ export class Listeners {
     const listeners = this.#byType.get(type)
     if (!listeners || listeners.size === 0) return
     const event = { id: String(this.#emitted++), type, timestamp: Date.now(), payload }
-    for (const listener of [...listeners]) listener(event)
+    for (const listener of [...listeners]) {
+      try {
+        listener(event)
+      } catch (error) {
+        // The listener's own affair: whoever caused the event goes on, and the process hears of an uncaught error.
+        queueMicrotask(() => {
+          throw error
+        })
+      }
+    }
   }
 }

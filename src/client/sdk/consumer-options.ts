@@ -1,0 +1,121 @@
+import type { AssignorName } from '../../contract/groups.ts'
+import type { MessageBatch } from './message-batch.ts'
+import type { ConsumedMessage } from './messages.ts'
+import type { RetryOptions } from './retry-options.ts'
+
+/** A consumer's settings; KafkaJS's names where it has them. All times in milliseconds. */
+export interface ConsumerOptions {
+  groupId: string
+  /** How long the group waits for a member that is silent; 45,000 by default. */
+  sessionTimeout?: number
+  /** How often it says that it is there; as often as the broker asks for unless it is set. */
+  heartbeatInterval?: number
+  /** Makes a static member: one that comes back within the session time-out gets what it had, and nothing moves. */
+  groupInstanceId?: string
+  /** How the group shares partitions out: cooperative-sticky by default. */
+  assignor?: AssignorName
+  /** Of one fetch, in bytes: 1 MiB by default. */
+  maxBytesPerPartition?: number
+  /** 1 by default. */
+  minBytes?: number
+  /** What is fetched ahead of delivery over all partitions, in bytes; 200,000 by default. */
+  maxBytes?: number
+  /** The same in records; 1,000 by default. */
+  maxRecords?: number
+  /** How long a fetch at the end of a partition waits; 5,000 by default. */
+  maxWaitTimeInMs?: number
+  /** Fetches at the same time; 16 by default. */
+  maxInFlightRequests?: number
+  /** Whether bytes are read where they lie, past the broker, where it can tell; not unless it is set. */
+  located?: boolean
+  /** Of a message that the handler failed at. */
+  retry?: RetryOptions
+  /** Taken for KafkaJS's sake. */
+  allowAutoTopicCreation?: boolean
+  metadataMaxAge?: number
+  rebalanceTimeout?: number
+  readUncommitted?: boolean
+  rackId?: string
+}
+
+export interface ConsumerRun {
+  /** Whether what was consumed is committed by itself; it is unless this is false. */
+  autoCommit?: boolean
+  /** How often, in milliseconds; 5,000 by default, as in Kafka's own client. null: only by the threshold. */
+  autoCommitInterval?: number | null
+  /** After so many messages. */
+  autoCommitThreshold?: number | null
+  /** Whether a batch that the handler got through counts as consumed whole; it does unless this is false. */
+  eachBatchAutoResolve?: boolean
+  /** Partitions that the handler is called for at the same time; 1 by default. */
+  partitionsConsumedConcurrently?: number
+  eachMessage?: (payload: EachMessagePayload) => Promise<void>
+  eachBatch?: (payload: EachBatchPayload) => Promise<void>
+}
+
+export interface EachMessagePayload {
+  topic: string
+  partition: number
+  message: ConsumedMessage
+  /** Does nothing: heartbeats go on by themselves. */
+  heartbeat(): Promise<void>
+  /** Pauses this partition. @returns what resumes it */
+  pause(): () => void
+}
+
+export interface EachBatchPayload {
+  batch: MessageBatch
+  /** Counts the message with this offset, and those before it, as consumed. */
+  resolveOffset(offset: string): void
+  /** Does nothing: heartbeats go on by themselves. */
+  heartbeat(): Promise<void>
+  /** Pauses this partition. @returns what resumes it */
+  pause(): () => void
+  /** Commits what is given, or else what was consumed if it is time for that. */
+  commitOffsetsIfNecessary(offsets?: TopicsOffsets): Promise<void>
+  uncommittedOffsets(): TopicsOffsets
+  /** Whether to go on: the consumer runs, and the partition is not to be given up. */
+  isRunning(): boolean
+  /** Whether what is left of the batch is of no use: somebody has moved the consumer elsewhere in the partition. */
+  isStale(): boolean
+}
+
+export interface TopicsOffsets {
+  topics: { topic: string; partitions: { partition: number; offset: string }[] }[]
+}
+
+export interface TopicPartitionOffset {
+  topic: string
+  partition: number
+  /** In digits. */
+  offset: string
+  metadata?: string | null
+}
+
+/** Partitions of a topic; all of them where none are named. */
+export interface TopicPartitions {
+  topic: string
+  partitions?: number[]
+}
+
+/** A message and where it came from: what a loop over a consumer gets. */
+export interface ConsumedRecord extends ConsumedMessage {
+  topic: string
+  partition: number
+}
+
+/** KafkaJS's names of what a consumer tells. */
+export const CONSUMER_EVENTS = {
+  HEARTBEAT: 'consumer.heartbeat',
+  COMMIT_OFFSETS: 'consumer.commit_offsets',
+  GROUP_JOIN: 'consumer.group_join',
+  FETCH_START: 'consumer.fetch_start',
+  FETCH: 'consumer.fetch',
+  START_BATCH_PROCESS: 'consumer.start_batch_process',
+  END_BATCH_PROCESS: 'consumer.end_batch_process',
+  CONNECT: 'consumer.connect',
+  DISCONNECT: 'consumer.disconnect',
+  STOP: 'consumer.stop',
+  CRASH: 'consumer.crash',
+  REBALANCING: 'consumer.rebalancing',
+} as const

@@ -1,0 +1,50 @@
+import type { Broker } from '../../contract/broker.ts'
+import type { GroupBroker } from '../../contract/groups.ts'
+import { HttpBroker, type HttpBrokerSettings } from '../http-broker.ts'
+import { Admin, type AdminOptions } from './admin.ts'
+import { Consumer } from './consumer.ts'
+import type { ConsumerOptions } from './consumer-options.ts'
+import { Producer, type ProducerOptions } from './producer.ts'
+import type { RetryOptions } from './retry-options.ts'
+
+/** Where the broker is: one at hand (embedded, or on AWS directly), or one behind HTTP. */
+export type TidemarkOptions = ({ broker: Broker & GroupBroker } | HttpBrokerSettings) & {
+  /** How it calls itself, in the description of a group. */
+  clientId?: string
+  /** For all that is made of it and says nothing else. */
+  retry?: RetryOptions
+}
+
+/**
+ * Tidemark as Node's Kafka users know a client: a program written for KafkaJS changes its import and this constructor.
+ *
+ * ```ts
+ * const tidemark = new Tidemark({ url: 'http://127.0.0.1:8082' })
+ * const producer = tidemark.producer()
+ * await producer.send({ topic: 'tides', messages: [{ key: 'dover', value: 'ebb' }] })
+ * ```
+ */
+export class Tidemark {
+  readonly #broker: Broker & GroupBroker
+  readonly #clientId: string
+  readonly #retry: { retry?: RetryOptions }
+
+  /** @throws TidemarkError INVALID_REQUEST when the URL is none */
+  constructor(options: TidemarkOptions) {
+    this.#broker = 'broker' in options ? options.broker : new HttpBroker(options)
+    this.#clientId = options.clientId ?? 'tidemark'
+    this.#retry = options.retry ? { retry: options.retry } : {}
+  }
+
+  producer(options: ProducerOptions = {}): Producer {
+    return new Producer(this.#broker, { ...this.#retry, ...options })
+  }
+
+  consumer(options: ConsumerOptions): Consumer {
+    return new Consumer(this.#broker, { ...this.#retry, clientId: this.#clientId, ...options })
+  }
+
+  admin(options: AdminOptions = {}): Admin {
+    return new Admin(this.#broker, { ...this.#retry, ...options })
+  }
+}
