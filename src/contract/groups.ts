@@ -117,6 +117,11 @@ export interface OffsetToCommit {
   offset: Offset
   /** With a member: the generation under which it owns the partition. */
   generation?: number
+  /**
+   * With a member: whether it means to go back. Otherwise an offset below the committed one is taken for a call that a
+   * later one has overtaken on its way, and changes nothing.
+   */
+  rewinds?: boolean
   /** At most 4,096 bytes. */
   metadata?: string
   leaderEpoch?: number

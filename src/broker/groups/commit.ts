@@ -65,7 +65,7 @@ async function errorOf(committed: Promise<void>): Promise<CommittedPartition['er
 }
 
 async function commitOne(call: GroupCall, offset: OffsetToCommit, owner: string | undefined): Promise<void> {
-  const { topic, metadata = '', leaderEpoch = -1, generation } = offset
+  const { topic, metadata = '', leaderEpoch = -1, generation, rewinds = owner === undefined } = offset
   checkMetadata(metadata)
   const id = await call.read(() => call.directory.resolvePartition(topic, offset.partition))
   const by = owner === undefined ? ('unowned' as const) : { owner, generation: generation! }
@@ -74,6 +74,8 @@ async function commitOne(call: GroupCall, offset: OffsetToCommit, owner: string 
     for (;;) {
       const claim = await readOwn(call, id, by)
       const seenMs = claim?.committed?.committedMs ?? null
+      // Overtaken on its way, by a later commit of the same member.
+      if (!rewinds && offset.offset < (claim?.committed?.offset ?? 0)) return
       // A try of unknown outcome has done it, and maybe somebody has committed on top of it since.
       if (unsureMs !== undefined && seenMs !== null && seenMs >= unsureMs) return
       const committed: CommittedOffset = {

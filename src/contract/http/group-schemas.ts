@@ -73,6 +73,10 @@ export const CommitOffsetsRequest = z
         generation: CountSchema.optional().meta({
           description: 'Of a member: the generation under which it owns the partition.',
         }),
+        rewinds: z.boolean().optional().meta({
+          description:
+            'Of a member: whether it means to go back; otherwise an offset below the committed one changes nothing.',
+        }),
         metadata: z.string().optional().meta({ description: 'At most 4,096 bytes.' }),
         leaderEpoch: z.int32().optional(),
       }),
