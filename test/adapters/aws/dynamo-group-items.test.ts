@@ -1,0 +1,177 @@
+import { describe, expect, test } from 'vitest'
+import {
+  decodeClaimItem,
+  decodeGroupItem,
+  decodeMemberItem,
+  decodeTargetChunkItem,
+  encodeGroupItem,
+  encodeListedItem,
+  encodeMemberItem,
+  encodeTargetChunkItem,
+} from '../../../src/adapters/aws/dynamo-group-items.ts'
+import { commitUpdate, ownerUpdate } from '../../../src/adapters/aws/group-updates.ts'
+import type { Group, Member } from '../../../src/core/group/group.ts'
+import { toOffset } from '../../../src/core/numbers.ts'
+import { targetIdOf } from '../../../src/core/storage-layout.ts'
+
+/** These names stand in users' tables: a test that fails here says that old tables could not be read any more. */
+
+const ID = '000102030405060708090a0b0c0d0e0f'
+const TOPIC_ID = '0b1f3a52-7c1e-4a4e-9d55-0123456789ab'
+const PARTITION = { topicId: TOPIC_ID, partition: 12 }
+
+const GROUP: Group = {
+  groupId: 'a/b',
+  epoch: 3,
+  targetId: targetIdOf(3, ID),
+  targetChunks: 2,
+  assignor: 'cooperative-sticky',
+  marks: 9,
+  marksSeen: 8,
+  topicsDigest: 'digest',
+  checkedMs: 1_750_000_000_000,
+}
+const MEMBER: Member = {
+  memberId: 'instance-one',
+  incarnation: ID,
+  instanceId: 'one',
+  clientId: '',
+  topics: ['tides'],
+  topicPattern: 'rivers-.*',
+  assignor: 'range',
+  sessionTimeoutMs: 45_000,
+  joinedMs: 1,
+  leaseUntilMs: 2,
+  settledEpoch: 3,
+}
+
+test('a listed group is this item', () => {
+  expect(encodeListedItem('a/b', ID)).toEqual({ pk: { S: 'groups' }, sk: { S: 'a/b' }, version: { S: ID } })
+})
+
+test('a group is this item', () => {
+  const item = encodeGroupItem(GROUP, ID)
+  expect(item).toEqual({
+    pk: { S: 'group#a%2Fb' },
+    sk: { S: 'meta' },
+    epoch: { N: '3' },
+    targetId: { S: `0000000000000003-${ID}` },
+    targetChunks: { N: '2' },
+    assignor: { S: 'cooperative-sticky' },
+    marks: { N: '9' },
+    marksSeen: { N: '8' },
+    topicsDigest: { S: 'digest' },
+    checkedMs: { N: '1750000000000' },
+    unlisted: { S: ID },
+  })
+  expect(decodeGroupItem('a/b', item)).toEqual(GROUP)
+})
+
+test('a member is this item', () => {
+  const item = encodeMemberItem('a/b', MEMBER)
+  expect(item).toEqual({
+    pk: { S: 'group#a%2Fb' },
+    sk: { S: 'member#instance-one' },
+    incarnation: { S: ID },
+    instanceId: { S: 'one' },
+    clientId: { S: '' },
+    topics: { L: [{ S: 'tides' }] },
+    topicPattern: { S: 'rivers-.*' },
+    assignor: { S: 'range' },
+    sessionTimeoutMs: { N: '45000' },
+    joinedMs: { N: '1' },
+    leaseUntilMs: { N: '2' },
+    settledEpoch: { N: '3' },
+  })
+  expect(decodeMemberItem(item)).toEqual(MEMBER)
+  const { instanceId, topicPattern, ...required } = item
+  expect(encodeMemberItem('a/b', { ...MEMBER, instanceId: null, topicPattern: null })).toEqual(required)
+})
+
+test('a target chunk is this item', () => {
+  const chunk = new Map([['one', [{ topicId: TOPIC_ID, partitions: [0, 2] }]]])
+  const item = encodeTargetChunkItem('g', targetIdOf(3, ID), 1, chunk)
+  expect(item).toEqual({
+    pk: { S: 'group#g' },
+    sk: { S: `target#0000000000000003-${ID}#1` },
+    encoded: { B: expect.any(Uint8Array) },
+  })
+  expect(decodeTargetChunkItem(item)).toEqual(chunk)
+})
+
+test('a claim is this item', () => {
+  const key = { pk: { S: 'group#g' }, sk: { S: `claim#${TOPIC_ID}#12` } }
+  expect(decodeClaimItem({ ...key, generation: { N: '0' } })).toEqual({
+    ...PARTITION,
+    owner: null,
+    generation: 0,
+    committed: null,
+  })
+  const committed = { offset: toOffset(5), leaderEpoch: -1, metadata: '', committedMs: 7 }
+  const item = {
+    ...key,
+    ownedBy: { S: 'one' },
+    generation: { N: '4' },
+    committed: { N: '5' },
+    leaderEpoch: { N: '-1' },
+    metadata: { S: '' },
+    committedMs: { N: '7' },
+  }
+  expect(decodeClaimItem(item)).toEqual({ ...PARTITION, owner: 'one', generation: 4, committed })
+})
+
+describe('a claim changes by these words:', () => {
+  test('an owner', () => {
+    expect(ownerUpdate('two', { owner: 'one', generation: 4 })).toEqual({
+      expression: 'SET generation = :next, ownedBy = :owner',
+      condition: 'ownedBy = :expected AND generation = :generation',
+      names: {},
+      values: {
+        ':next': { N: '5' },
+        ':owner': { S: 'two' },
+        ':expected': { S: 'one' },
+        ':generation': { N: '4' },
+      },
+    })
+  })
+
+  test('a commit', () => {
+    const committed = { offset: toOffset(5), leaderEpoch: -1, metadata: 'm', committedMs: 7 }
+    expect(commitUpdate(committed, { owner: 'one', generation: 4 }, 6)).toEqual({
+      expression:
+        'SET committed = :offset, leaderEpoch = :leader, metadata = :metadata, committedMs = :committed',
+      condition: 'ownedBy = :expected AND generation = :generation AND committedMs = :seen',
+      names: {},
+      values: {
+        ':offset': { N: '5' },
+        ':leader': { N: '-1' },
+        ':metadata': { S: 'm' },
+        ':committed': { N: '7' },
+        ':seen': { N: '6' },
+        ':expected': { S: 'one' },
+        ':generation': { N: '4' },
+      },
+    })
+  })
+})
+
+describe('what is damaged is refused, never guessed at:', () => {
+  test.each(['epoch', 'targetId', 'assignor', 'marks', 'checkedMs'])('a group without %s', attribute => {
+    const { [attribute]: _, ...item } = encodeGroupItem(GROUP, ID)
+    expect(() => decodeGroupItem('a/b', item)).toThrow(RangeError)
+  })
+
+  test.each(['sk', 'incarnation', 'topics', 'leaseUntilMs'])('a member without %s', attribute => {
+    const { [attribute]: _, ...item } = encodeMemberItem('a/b', MEMBER)
+    expect(() => decodeMemberItem(item)).toThrow(RangeError)
+  })
+
+  test('a member of an assignor that is not known', () => {
+    const item = { ...encodeMemberItem('a/b', MEMBER), assignor: { S: 'uniform' } }
+    expect(() => decodeMemberItem(item)).toThrow('"uniform" is not known')
+  })
+
+  test('a target chunk without its bytes', () => {
+    expect(() => decodeTargetChunkItem({})).toThrow(RangeError)
+  })
+})
