@@ -1,0 +1,394 @@
+/**
+ * Kills, pauses, stops and starts the consumers of a group while records arrive, and checks what a group promises:
+ * `node test/e2e/group-chaos.ts [--seconds 120] [--seed N] [--lines FILE] [--grace SECONDS]`.
+ * The grace is for a machine that is busy: how much longer than promised the group may take to be whole again.
+ */
+import { readFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { HttpBroker } from '../../src/client/http-broker.ts'
+import type { GroupDescription } from '../../src/contract/groups.ts'
+import { partitionForKey } from '../../src/core/log/partitioner.ts'
+import { toOffset } from '../../src/core/numbers.ts'
+import { encodeBatch } from '../../src/core/record/index.ts'
+import { seededRandom } from '../cli/seeded-random.ts'
+import { startDev } from '../cli/tidemark-process.ts'
+import { DeliveryLedger } from './delivery-ledger.ts'
+import { GroupProcess } from './group-process.ts'
+
+const TOPIC = 'chaos'
+const GROUP = 'chaotic group'
+const PARTITIONS = 12
+const MEMBERS = 5
+const MEMBERS_MIN = 3
+const MEMBERS_MAX = 6
+const KEYS = 500
+const SESSION_TIMEOUT_MS = 6_000
+const HEARTBEAT_INTERVAL_MS = SESSION_TIMEOUT_MS / 3
+/** Between two rounds of records, and between two looks at the group. */
+const PRODUCE_INTERVAL_MS = 50
+const RECORDS_A_ROUND = 20
+const LOOK_INTERVAL_MS = 100
+/** How long a process may take to start and to join: no promise of a group's. */
+const START_MS_MAX = 60_000
+const PROBLEMS_SHOWN_MAX = 40
+
+export interface ChaosRun {
+  seconds: number
+  seed: number
+  /** What the records say, beside their number. */
+  lines: string[]
+  /** How much longer than promised the group may take until it is whole again: a machine may be busy. */
+  graceMs: number
+  report: (line: string) => void
+}
+
+type Change = 'kill' | 'pause' | 'leave' | 'join'
+
+/** Answers what is wrong; nothing, if all is well. */
+export async function groupChaos(run: ChaosRun): Promise<string[]> {
+  const directory = await mkdtemp(join(tmpdir(), 'tidemark-group-'))
+  run.report(`seed ${run.seed}, directory ${directory}`)
+  const dev = await startDev(directory)
+  const chaos = new Chaos(run, dev.url)
+  try {
+    await chaos.run()
+  } catch (error) {
+    chaos.problem(`the run broke off: ${error instanceof Error ? error.stack : error}`)
+  } finally {
+    await chaos.close()
+    await dev.end('SIGKILL')
+  }
+  // Kept otherwise, to be looked at.
+  if (chaos.problems.length === 0) await rm(directory, { recursive: true })
+  return chaos.problems
+}
+
+class Chaos {
+  readonly #run: ChaosRun
+  readonly #url: string
+  readonly #broker: HttpBroker
+  readonly #random: () => number
+  readonly #ledger = new DeliveryLedger()
+  readonly #problems: string[] = []
+  /** Running, and not paused. */
+  readonly #members: GroupProcess[] = []
+  readonly #paused: GroupProcess[] = []
+  readonly #all: GroupProcess[] = []
+  readonly #produced = Array.from({ length: PARTITIONS }, () => 0)
+  readonly #changes = new Map<Change | 'resume', number>()
+  #refusedCommits = 0
+  #slowestMs = 0
+  #isOver = false
+
+  constructor(run: ChaosRun, url: string) {
+    this.#run = run
+    this.#url = url
+    this.#broker = new HttpBroker({ url })
+    this.#random = seededRandom(run.seed)
+  }
+
+  get problems(): string[] {
+    return [...this.#problems, ...this.#ledger.problems]
+  }
+
+  problem(text: string): void {
+    this.#problems.push(text)
+  }
+
+  async run(): Promise<void> {
+    await this.#broker.createTopic({ topic: TOPIC, partitions: PARTITIONS })
+    const producing = this.#produce()
+    const watching = this.#watchCommits()
+    try {
+      for (let member = 0; member < MEMBERS; member++) this.#start()
+      await this.#settle('five members joined', 'joining')
+      const endMs = performance.now() + this.#run.seconds * 1_000
+      while (performance.now() < endMs && this.problems.length === 0) {
+        await this.#change()
+        await sleep(500 + 1_500 * this.#random())
+      }
+    } finally {
+      this.#isOver = true
+      await Promise.all([producing, watching])
+    }
+    if (this.problems.length === 0) await this.#finish()
+    this.#report()
+  }
+
+  async close(): Promise<void> {
+    for (const process of [...this.#members, ...this.#paused]) await process.end('SIGKILL')
+    if (this.problems.length > 0)
+      for (const { notes } of this.#all) for (const line of notes) this.#run.report(line)
+  }
+
+  #start(): GroupProcess {
+    const options = ['--group', GROUP, '--json', '--session-timeout', String(SESSION_TIMEOUT_MS)]
+    const process = new GroupProcess(['consume', TOPIC, ...options, '--broker', this.#url], delivery =>
+      this.#ledger.delivered(delivery),
+    )
+    this.#members.push(process)
+    this.#all.push(process)
+    return process
+  }
+
+  /** One change, and then the group has to be whole again. */
+  async #change(): Promise<void> {
+    const change = this.#chooseChange()
+    const before = await this.#broker.describeGroup(GROUP)
+    if (change === 'join') {
+      const { pid } = this.#start()
+      await this.#settle(`${pid} joined`, 'joining', before)
+    } else {
+      const [victim] = this.#members.splice(Math.floor(this.#random() * this.#members.length), 1)
+      if (change === 'leave') await this.#leave(victim!, before)
+      else if (change === 'kill') await this.#kill(victim!, before)
+      else await this.#pause(victim!, before)
+    }
+    this.#count(change)
+  }
+
+  #chooseChange(): Change {
+    if (this.#members.length <= MEMBERS_MIN) return 'join'
+    const changes: Change[] = ['kill', 'pause', 'leave']
+    if (this.#members.length < MEMBERS_MAX) changes.push('join', 'join')
+    return changes[Math.floor(this.#random() * changes.length)]!
+  }
+
+  #count(change: Change | 'resume'): void {
+    this.#changes.set(change, (this.#changes.get(change) ?? 0) + 1)
+  }
+
+  async #leave(victim: GroupProcess, before: GroupDescription): Promise<void> {
+    const exitCode = await victim.end('SIGINT')
+    if (exitCode !== 0) this.problem(`${victim.pid} ended with ${exitCode} after SIGINT`)
+    await this.#settle(`${victim.pid} left`, 'now', before)
+  }
+
+  async #kill(victim: GroupProcess, before: GroupDescription): Promise<void> {
+    await victim.end('SIGKILL')
+    await this.#settle(`${victim.pid} was killed`, 'now', before)
+    await this.#commitAsZombie(victim, before)
+  }
+
+  /** For longer than its session: it comes back as a zombie, which takes itself for the owner. */
+  async #pause(victim: GroupProcess, before: GroupDescription): Promise<void> {
+    victim.signal('SIGSTOP')
+    this.#paused.push(victim)
+    const pausedMs = performance.now()
+    await this.#settle(`${victim.pid} was paused`, 'now', before)
+    await this.#commitAsZombie(victim, before)
+    const leftMs = SESSION_TIMEOUT_MS + 2_000 * this.#random() - (performance.now() - pausedMs)
+    await sleep(Math.max(0, leftMs))
+    this.#paused.splice(this.#paused.indexOf(victim), 1)
+    this.#members.push(victim)
+    const meanwhile = await this.#broker.describeGroup(GROUP)
+    victim.signal('SIGCONT')
+    await this.#settle(`${victim.pid} was resumed`, 'now', meanwhile)
+    this.#count('resume')
+  }
+
+  /** What the victim could still have under way, in the worst form: it would take everything back. */
+  async #commitAsZombie(victim: GroupProcess, before: GroupDescription): Promise<void> {
+    const memberId = before.memberList.find(({ clientId }) => pidOf(clientId) === victim.pid)?.memberId
+    if (memberId === undefined) return this.problem(`${victim.pid} was no member of the whole group`)
+    const offsets = before.partitions
+      .filter(partition => partition.memberId === memberId)
+      .map(({ partition }) => ({ partition, generation: this.#ledger.generationOf(partition, victim.pid) }))
+      .filter(({ generation }) => generation !== undefined)
+      .map(({ partition, generation }) => ({
+        topic: TOPIC,
+        partition,
+        offset: toOffset(0),
+        generation: generation!,
+      }))
+    if (offsets.length === 0) return
+    const answers = await this.#broker.commitOffsets({ groupId: GROUP, memberId, offsets })
+    for (const { partition, error } of answers) {
+      if (error === null)
+        this.problem(`partition ${partition}: a commit of ${victim.pid}, a zombie, was taken`)
+      else this.#refusedCommits++
+    }
+  }
+
+  /**
+   * Waits until everybody who runs is a member, and every partition has one of them as its owner, in fair shares.
+   * Partitions whose owner is the same must not have changed hands meanwhile.
+   * @param from when the time begins: now, or when all who run have joined
+   */
+  async #settle(cause: string, from: 'now' | 'joining', before?: GroupDescription): Promise<void> {
+    let startMs = performance.now()
+    let isJoining = from === 'joining'
+    const limitMs = SESSION_TIMEOUT_MS + 2 * HEARTBEAT_INTERVAL_MS + this.#run.graceMs
+    const generations = this.#generations(before)
+    for (;;) {
+      const group = await this.#broker.describeGroup(GROUP).catch(error => {
+        // Nobody has joined yet.
+        if (before === undefined) return null
+        throw error
+      })
+      const wereJoining = isJoining
+      isJoining &&= group === null || !this.#haveJoined(group)
+      if (wereJoining && !isJoining) startMs = performance.now()
+      const elapsedMs = performance.now() - startMs
+      const lacking = group === null ? 'no group' : this.#lacking(group)
+      if (lacking === null) {
+        this.#slowestMs = Math.max(this.#slowestMs, elapsedMs)
+        const moved = this.#checkUndisturbed(generations, group!)
+        const seconds = (elapsedMs / 1_000).toFixed(1)
+        this.#run.report(`${cause}: ${this.#members.length} members, whole after ${seconds} s${moved}`)
+        return
+      }
+      if (elapsedMs > (isJoining ? START_MS_MAX : limitMs)) {
+        this.problem(`${cause}: after ${Math.round(elapsedMs)} ms: ${lacking}: ${JSON.stringify(group)}`)
+        return
+      }
+      const dead = this.#members.find(({ hasExited }) => hasExited)
+      if (dead) return this.problem(`${dead.pid} ended by itself`)
+      await sleep(LOOK_INTERVAL_MS)
+    }
+  }
+
+  #haveJoined({ memberList }: GroupDescription): boolean {
+    const there = new Set(memberList.map(({ clientId }) => pidOf(clientId)))
+    return this.#members.every(({ pid }) => there.has(pid))
+  }
+
+  /** Why the group is not whole; null: it is. */
+  #lacking({ memberList, partitions }: GroupDescription): string | null {
+    const wanted = this.#members.map(({ pid }) => pid).toSorted()
+    const there = memberList.map(({ clientId }) => pidOf(clientId)).toSorted()
+    if (wanted.join() !== there.join()) return `the members are ${there}, and should be ${wanted}`
+    const shares = memberList.map(({ owned }) => owned.length)
+    const free = partitions.filter(({ memberId }) => memberId === null).length
+    if (free > 0 || partitions.length !== PARTITIONS) return `${free} partitions have no owner`
+    return Math.max(...shares) - Math.min(...shares) > 1 ? `the shares are ${shares}` : null
+  }
+
+  /** By partition: its owner, and the generation under which that has delivered. */
+  #generations(group: GroupDescription | undefined): Map<number, { memberId: string; generation: number }> {
+    const pids = new Map(group?.memberList.map(({ memberId, clientId }) => [memberId, pidOf(clientId)]))
+    const known = new Map<number, { memberId: string; generation: number }>()
+    for (const { partition, memberId } of group?.partitions ?? []) {
+      if (memberId === null) continue
+      const generation = this.#ledger.generationOf(partition, pids.get(memberId) ?? 0)
+      if (generation !== undefined) known.set(partition, { memberId, generation })
+    }
+    return known
+  }
+
+  #checkUndisturbed(
+    before: Map<number, { memberId: string; generation: number }>,
+    group: GroupDescription,
+  ): string {
+    let stayed = 0
+    for (const [partition, { memberId, generation }] of this.#generations(group)) {
+      const earlier = before.get(partition)
+      if (earlier?.memberId !== memberId) continue
+      stayed++
+      if (earlier.generation === generation) continue
+      this.problem(`partition ${partition} stayed with its owner, and was interrupted`)
+    }
+    return before.size === 0 ? '' : `, ${stayed} partitions stayed where they were`
+  }
+
+  async #produce(): Promise<void> {
+    let number = 0
+    while (!this.#isOver) {
+      const byPartition = new Map<number, { key: Buffer; value: Buffer }[]>()
+      for (let record = 0; record < RECORDS_A_ROUND; record++, number++) {
+        const key = Buffer.from(`key ${number % KEYS}`)
+        const value = Buffer.from(`${number} ${this.#run.lines[number % this.#run.lines.length]}`)
+        const partition = partitionForKey(key, PARTITIONS)
+        byPartition.set(partition, [...(byPartition.get(partition) ?? []), { key, value }])
+      }
+      await Promise.all(
+        [...byPartition].map(async ([partition, records]) => {
+          const batches = encodeBatch(records, { nowMs: Date.now() })
+          await this.#broker.produce({ topic: TOPIC, partition, batches })
+          this.#produced[partition] = this.#produced[partition]! + records.length
+        }),
+      )
+      await sleep(PRODUCE_INTERVAL_MS)
+    }
+  }
+
+  async #watchCommits(): Promise<void> {
+    while (!this.#isOver) {
+      await this.#lookAtCommits()
+      await sleep(LOOK_INTERVAL_MS)
+    }
+  }
+
+  async #lookAtCommits(): Promise<number> {
+    const committed = await this.#broker.fetchOffsets({ groupId: GROUP })
+    for (const { partition, offset } of committed) this.#ledger.committed(partition, offset)
+    return committed.reduce((sum, { offset }) => sum + offset, 0)
+  }
+
+  /** Everything is delivered, and after everybody has left, committed. */
+  async #finish(): Promise<void> {
+    const limitMs = performance.now() + SESSION_TIMEOUT_MS + 2 * HEARTBEAT_INTERVAL_MS + this.#run.graceMs
+    while (this.#missing() > 0 && performance.now() < limitMs) await sleep(LOOK_INTERVAL_MS)
+    if (this.#missing() > 0) this.problem(`${this.#missing()} records were never delivered`)
+    for (const member of this.#members.splice(0)) {
+      const exitCode = await member.end('SIGINT')
+      if (exitCode !== 0) this.problem(`${member.pid} ended with ${exitCode} after SIGINT`)
+    }
+    const committed = await this.#lookAtCommits()
+    const produced = this.#produced.reduce((sum, records) => sum + records, 0)
+    if (committed !== produced) this.problem(`${committed} of ${produced} records are committed at the end`)
+    const { members } = await this.#broker.describeGroup(GROUP)
+    if (members !== 0) this.problem(`${members} members are left, and all have left`)
+  }
+
+  #missing(): number {
+    return this.#produced.reduce(
+      (sum, records, partition) => sum + this.#ledger.missing(partition, records),
+      0,
+    )
+  }
+
+  #report(): void {
+    const { deliveries, repeated } = this.#ledger
+    const produced = this.#produced.reduce((sum, records) => sum + records, 0)
+    const changes = [...this.#changes].map(([change, times]) => `${times} ${change}`).join(', ')
+    this.#run.report(`changes: ${changes}`)
+    this.#run.report(`${produced} records produced, ${deliveries} delivered, ${repeated} of them again`)
+    this.#run.report(
+      `${this.#refusedCommits} commits of zombies refused; whole again after ${(this.#slowestMs / 1_000).toFixed(1)} s at most`,
+    )
+  }
+}
+
+/** A consumer's client id begins with its process. */
+function pidOf(clientId: string): number {
+  return Number(/^tidemark-(\d+)@/.exec(clientId)?.[1])
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      seconds: { type: 'string' },
+      seed: { type: 'string' },
+      lines: { type: 'string' },
+      grace: { type: 'string' },
+    },
+  })
+  const seconds = Number(values.seconds ?? 120)
+  const seed = Number(values.seed ?? Date.now() % 1_000_000)
+  const file = values.lines ?? new URL('../../README.md', import.meta.url)
+  const lines = readFileSync(file, 'utf8').split('\n')
+  const graceMs = Number(values.grace ?? 1) * 1_000
+  const problems = await groupChaos({ seconds, seed, lines, graceMs, report: console.log })
+  for (const problem of problems.slice(0, PROBLEMS_SHOWN_MAX)) console.error(problem)
+  if (problems.length > PROBLEMS_SHOWN_MAX)
+    console.error(`… and ${problems.length - PROBLEMS_SHOWN_MAX} more`)
+  console.log(problems.length === 0 ? 'every promise was kept' : `FAILED; the seed was ${seed}`)
+  process.exitCode = problems.length === 0 ? 0 : 1
+}
+
+if (import.meta.main) await main()
