@@ -100,6 +100,7 @@ async function bringCloser(
     committedOffset: claim.committed?.offset ?? null,
   })
   const missing = plan.claim.length + plan.blocked.length - claimed.length
+  if (missing > 0 && plan.toRelease.length === 0) await noteNothingElse(call, member, group)
   return {
     memberEpoch: group.epoch,
     assigned: [...plan.keep, ...claimed].map(toAssigned),
@@ -161,6 +162,20 @@ async function findTakeovers(
   return blocked
     .filter(claim => canTakeOver(claim, owners.get(claim.owner!), group.epoch, call.nowMs()))
     .map(claim => ({ partition: claim, expected: claim }))
+}
+
+/**
+ * Notes that the member owns nothing beyond its share, although it waits for a part of that. Of two that wait for
+ * claims of each other's that neither was ever told of, both would wait for ever.
+ */
+async function noteNothingElse(
+  call: GroupCall,
+  { memberId, leaseUntilMs }: Member,
+  { epoch }: Group,
+): Promise<void> {
+  await call.write(() =>
+    call.groups.renewLease(call.groupId, memberId, { leaseUntilMs, settledEpoch: epoch }),
+  )
 }
 
 /**

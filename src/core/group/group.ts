@@ -41,7 +41,7 @@ export interface Member {
   readonly joinedMs: number
   /** By the clock of whichever broker it last spoke to. */
   readonly leaseUntilMs: number
-  /** The epoch in which it said that it owns its share and nothing else: a claim of its own beyond that is forgotten. */
+  /** The last epoch in which it owned nothing beyond its share: a claim of its own beyond that was never told to it. */
   readonly settledEpoch: number
 }
 
