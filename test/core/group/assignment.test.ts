@@ -54,31 +54,48 @@ function assignAfter({
   return { previous, target: assign(assignor, members, topics, previous) }
 }
 
+function expectComplete(
+  members: readonly AssignedMember[],
+  topics: readonly GroupTopic[],
+  target: Target,
+): void {
+  const given = [...target.keys()].flatMap(memberId => partitionsOf(target, memberId))
+  const subscribed = new Map(
+    members.map(member => [
+      member.memberId,
+      new Set(subscribedTopics(member, topics).map(({ topicId }) => topicId)),
+    ]),
+  )
+  const wanted = topics
+    .filter(({ topicId }) => [...subscribed.values()].some(topicIds => topicIds.has(topicId)))
+    .flatMap(({ topicId, partitions }) =>
+      Array.from({ length: partitions }, (_, partition) => `${topicId}#${partition}`),
+    )
+  expect(given.sort()).toEqual(wanted.sort())
+  for (const [memberId, shares] of target) {
+    for (const { topicId } of shares) expect(subscribed.get(memberId)?.has(topicId)).toBe(true)
+  }
+}
+
 describe('every assignor', () => {
   test('gives every partition of every subscribed topic to exactly one of its subscribers, and no others', () => {
     fc.assert(
-      fc.property(change, changed => {
-        const { target } = assignAfter(changed)
-        const { members, topics } = changed
-        const given = [...target.keys()].flatMap(memberId => partitionsOf(target, memberId))
-        const wanted = topics
-          .filter(({ name }) =>
-            members.some(member => subscribedTopics(member, topics).some(t => t.name === name)),
-          )
-          .flatMap(({ topicId, partitions }) =>
-            Array.from({ length: partitions }, (_, partition) => `${topicId}#${partition}`),
-          )
-        expect(given.sort()).toEqual(wanted.sort())
-        for (const member of members) {
-          const subscribed = new Set(subscribedTopics(member, topics).map(({ topicId }) => topicId))
-          for (const { topicId } of target.get(member.memberId) ?? [])
-            expect(subscribed.has(topicId)).toBe(true)
-        }
-        const memberIds = new Set(members.map(({ memberId }) => memberId))
-        for (const memberId of target.keys()) expect(memberIds.has(memberId)).toBe(true)
-      }),
+      fc.property(change, changed =>
+        expectComplete(changed.members, changed.topics, assignAfter(changed).target),
+      ),
       { numRuns: 1_000 },
     )
+  })
+
+  test.each(ASSIGNORS)('%s: does so where every member subscribes to something else', assignor => {
+    const names = Array.from({ length: 14 }, (_, one) =>
+      Array.from({ length: one + 1 }, (_, other) => `${one}-${other}`),
+    ).flat()
+    const topics = names.map(name => topicOf(name, 3))
+    const members = Array.from({ length: 14 }, (_, index) =>
+      memberOf(memberIdOf(index), [], `${index}-.*|.*-${index}`),
+    )
+    expectComplete(members, topics, assign(assignor, members, topics, NOTHING))
   })
 
   test('lists topics once, sorted, with ascending partitions', () => {
@@ -173,6 +190,16 @@ describe('range', () => {
       1: 'a0 a1',
       2: 'a2 b0 b1',
       3: 'b2 b3',
+    })
+  })
+
+  test('serves members in their order, whatever else they subscribe to', () => {
+    const topics = [topicOf('a', 3), topicOf('b', 2)]
+    const members = [memberOf('1', ['a', 'b']), memberOf('2', ['a']), memberOf('3', ['a', 'b'])]
+    expect(readable(assign('range', members, topics, NOTHING), topics)).toEqual({
+      1: 'a0 b0',
+      2: 'a1',
+      3: 'a2 b1',
     })
   })
 
@@ -343,6 +370,18 @@ describe('cooperative-sticky', () => {
     const before = assign('cooperative-sticky', alone, topics, NOTHING)
     const after = assign('cooperative-sticky', [...alone, memberOf('2', ['a', 'b'])], topics, before)
     expect(readable(after, topics)).toEqual({ 1: 'a0 a1 b0 b1', 2: 'a2 a3 b2 b3' })
+  })
+
+  test('gives to whoever has least, of all topics that it could give away', () => {
+    const topics = [topicOf('a', 3), topicOf('b', 3), topicOf('c', 2)]
+    const alone = [memberOf('1', ['a', 'b'])]
+    const before = assign('cooperative-sticky', alone, topics, NOTHING)
+    const members = [...alone, memberOf('2', ['a', 'c']), memberOf('3', ['b'])]
+    expect(readable(assign('cooperative-sticky', members, topics, before), topics)).toEqual({
+      1: 'a0 a1 b0',
+      2: 'a2 c0 c1',
+      3: 'b1 b2',
+    })
   })
 
   test('fills up those with the least choice first', () => {
