@@ -373,14 +373,14 @@ describe('cooperative-sticky', () => {
   })
 
   test('gives to whoever has least, of all topics that it could give away', () => {
-    const topics = [topicOf('a', 3), topicOf('b', 3), topicOf('c', 2)]
+    const topics = [topicOf('a', 2), topicOf('b', 2), topicOf('c', 2), topicOf('d', 1)]
     const alone = [memberOf('1', ['a', 'b'])]
     const before = assign('cooperative-sticky', alone, topics, NOTHING)
-    const members = [...alone, memberOf('2', ['a', 'c']), memberOf('3', ['b'])]
+    const members = [...alone, memberOf('2', ['a', 'c']), memberOf('3', ['b', 'd'])]
     expect(readable(assign('cooperative-sticky', members, topics, before), topics)).toEqual({
       1: 'a0 a1 b0',
-      2: 'a2 c0 c1',
-      3: 'b1 b2',
+      2: 'c0 c1',
+      3: 'b1 d0',
     })
   })
 
