@@ -18,7 +18,7 @@ export type { Finding, VerifySummary } from './broker/verify.ts'
 export { HttpBroker, type HttpBrokerSettings } from './client/http-broker.ts'
 export { fetchLocated, type LocatedSettings } from './client/located.ts'
 /** Producers, consumers and admins as Node's Kafka users know them. */
-export { Admin, type AdminOptions, ConfigResourceTypes } from './client/sdk/admin.ts'
+export { Admin, type AdminEventPayloads, type AdminOptions, ConfigResourceTypes } from './client/sdk/admin.ts'
 export { CompressionTypes } from './client/sdk/compression-types.ts'
 export { Consumer } from './client/sdk/consumer.ts'
 export type * from './client/sdk/consumer-options.ts'
@@ -29,6 +29,7 @@ export { Partitioners } from './client/sdk/partitioners.ts'
 export {
   Producer,
   type ProducerBatch,
+  type ProducerEventPayloads,
   type ProducerOptions,
   type ProducerRecord,
   type RecordMetadata,

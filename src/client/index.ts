@@ -26,7 +26,7 @@ export { HttpBroker, type HttpBrokerSettings } from './http-broker.ts'
 export type { SignRequest, UnsignedRequest } from './http-transport.ts'
 export { fetchLocated, type LocatedSettings } from './located.ts'
 /** Producers, consumers and admins as Node's Kafka users know them. */
-export { Admin, type AdminOptions, ConfigResourceTypes } from './sdk/admin.ts'
+export { Admin, type AdminEventPayloads, type AdminOptions, ConfigResourceTypes } from './sdk/admin.ts'
 export { CompressionTypes } from './sdk/compression-types.ts'
 export { Consumer } from './sdk/consumer.ts'
 export type * from './sdk/consumer-options.ts'
@@ -37,6 +37,7 @@ export { Partitioners } from './sdk/partitioners.ts'
 export {
   Producer,
   type ProducerBatch,
+  type ProducerEventPayloads,
   type ProducerOptions,
   type ProducerRecord,
   type RecordMetadata,

@@ -1,4 +1,3 @@
-import { openLocalStore } from '../adapters/local/local-store.ts'
 import { MemoryGroupStore } from '../adapters/memory/memory-group-store.ts'
 import { MemoryLogIndex } from '../adapters/memory/memory-log-index.ts'
 import { MemoryObjectStore } from '../adapters/memory/memory-object-store.ts'
@@ -11,11 +10,13 @@ export type { Embedded, EmbeddedOptions } from './running-broker.ts'
 
 /**
  * Opens the store in `directory`, makes it where there is none, and runs a broker on it. Several processes
- * may do so at the same time.
+ * may do so at the same time. Needs Node 22.13 or later.
  */
 export async function openEmbedded(
   options: EmbeddedOptions & { readonly directory: string },
 ): Promise<Embedded> {
+  // Only now: Node 20 has no SQLite, and clients and brokers of other kinds work there.
+  const { openLocalStore } = await import('../adapters/local/local-store.ts')
   const store = await openLocalStore(options.directory)
   return runBroker({ ...store, clock: systemClock, entropy: systemEntropy }, options, () => store.close())
 }

@@ -53,6 +53,11 @@ export interface DescribedMember {
 
 const ADMIN_EVENTS = { CONNECT: 'admin.connect', DISCONNECT: 'admin.disconnect' } as const
 
+export interface AdminEventPayloads {
+  'admin.connect': null
+  'admin.disconnect': null
+}
+
 /** How long a request is tried, in milliseconds. */
 const REQUEST_MS = 30_000
 
@@ -85,7 +90,10 @@ export class Admin {
   }
 
   /** @returns what takes the listener away again */
-  on<Payload>(eventName: string, listener: (event: InstrumentationEvent<Payload>) => void): () => void {
+  on<Name extends keyof AdminEventPayloads>(
+    eventName: Name,
+    listener: (event: InstrumentationEvent<AdminEventPayloads[Name]>) => void,
+  ): () => void {
     return this.#listeners.on(eventName, listener)
   }
 

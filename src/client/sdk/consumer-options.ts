@@ -119,3 +119,43 @@ export const CONSUMER_EVENTS = {
   CRASH: 'consumer.crash',
   REBALANCING: 'consumer.rebalancing',
 } as const
+
+interface OfMember {
+  groupId: string
+  memberId: string
+}
+
+interface BatchFacts {
+  topic: string
+  partition: number
+  highWatermark: string
+  offsetLag: string
+  offsetLagLow: string
+  batchSize: number
+  firstOffset: string | null
+  lastOffset: string
+}
+
+/** What each event of a consumer says. */
+export interface ConsumerEventPayloads {
+  'consumer.heartbeat': OfMember & { groupGenerationId: number }
+  'consumer.commit_offsets': OfMember & { groupGenerationId: number } & TopicsOffsets
+  /** What it owns has changed. */
+  'consumer.group_join': OfMember & {
+    memberAssignment: Record<string, number[]>
+    groupProtocol: string
+    isLeader: boolean
+    leaderId: string
+    duration: number
+  }
+  'consumer.fetch_start': { nodeId: number }
+  'consumer.fetch': { numberOfBatches: number; duration: number; nodeId: number }
+  'consumer.start_batch_process': BatchFacts
+  'consumer.end_batch_process': BatchFacts & { duration: number }
+  'consumer.connect': null
+  'consumer.disconnect': null
+  'consumer.stop': null
+  /** `restart`: whether it goes on all the same. */
+  'consumer.crash': { error: Error; groupId: string; restart: boolean }
+  'consumer.rebalancing': OfMember
+}

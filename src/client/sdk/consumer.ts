@@ -5,6 +5,7 @@ import { type Offset, toOffset } from '../../core/numbers.ts'
 import {
   CONSUMER_EVENTS,
   type ConsumedRecord,
+  type ConsumerEventPayloads,
   type ConsumerOptions,
   type ConsumerRun,
   type TopicPartitionOffset,
@@ -171,7 +172,10 @@ export class Consumer implements AsyncIterable<ConsumedRecord> {
   }
 
   /** @returns what takes the listener away again */
-  on<Payload>(eventName: string, listener: (event: InstrumentationEvent<Payload>) => void): () => void {
+  on<Name extends keyof ConsumerEventPayloads>(
+    eventName: Name,
+    listener: (event: InstrumentationEvent<ConsumerEventPayloads[Name]>) => void,
+  ): () => void {
     return this.#listeners.on(eventName, listener)
   }
 
@@ -232,7 +236,8 @@ export class Consumer implements AsyncIterable<ConsumedRecord> {
 
   #tell(error: unknown, restart: boolean): void {
     const isHeard = this.#listeners.has(CONSUMER_EVENTS.CRASH) || this.#handoff !== undefined
-    this.#listeners.emit(CONSUMER_EVENTS.CRASH, { error, groupId: this.#options.groupId, restart })
+    const asError = error instanceof Error ? error : new Error(String(error))
+    this.#listeners.emit(CONSUMER_EVENTS.CRASH, { error: asError, groupId: this.#options.groupId, restart })
     // An error that nobody hears of would be a consumer that stands still for no reason.
     if (!isHeard) console.error(error)
   }

@@ -76,6 +76,12 @@ const PRODUCER_EVENTS = {
   DELIVERY_FAILED: 'producer.delivery_failed',
 } as const
 
+export interface ProducerEventPayloads {
+  'producer.connect': null
+  'producer.disconnect': null
+  'producer.delivery_failed': { error: Error; topic: string; partition: number; records: number }
+}
+
 const DEFAULT = {
   metadataMaxAgeMs: 300_000,
   lingerMs: 5,
@@ -195,7 +201,10 @@ export class Producer {
   }
 
   /** @returns what takes the listener away again */
-  on<Payload>(eventName: string, listener: (event: InstrumentationEvent<Payload>) => void): () => void {
+  on<Name extends keyof ProducerEventPayloads>(
+    eventName: Name,
+    listener: (event: InstrumentationEvent<ProducerEventPayloads[Name]>) => void,
+  ): () => void {
     return this.#listeners.on(eventName, listener)
   }
 

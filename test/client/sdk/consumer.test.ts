@@ -180,7 +180,7 @@ describe('a handler that fails', () => {
     await writeNumbers(tidemark, 1, 3)
     const reader = consumer({ retry: { initialRetryTime: 1, retries: 2 } })
     const crashes: unknown[] = []
-    reader.on<{ restart: boolean }>(reader.events.CRASH, ({ payload }) => crashes.push(payload.restart))
+    reader.on(reader.events.CRASH, ({ payload }) => crashes.push(payload.restart))
     await reader.subscribe({ topic: 'tides', fromBeginning: true })
     await reader.run({
       eachMessage: async payload => {
@@ -340,9 +340,7 @@ describe('commits', () => {
     await writeNumbers(tidemark, 1, 10)
     const reader = consumer()
     const committed: unknown[] = []
-    reader.on<{ topics: unknown }>(reader.events.COMMIT_OFFSETS, ({ payload }) =>
-      committed.push(payload.topics),
-    )
+    reader.on(reader.events.COMMIT_OFFSETS, ({ payload }) => committed.push(payload.topics))
     await reader.subscribe({ topic: 'tides', fromBeginning: true })
     await reader.run({ autoCommitInterval: 20, eachMessage: async () => {} })
     await until(async () => (await broker.fetchOffsets({ groupId: 'gauges' }))[0]?.offset === 10)
