@@ -70,7 +70,7 @@ export class GroupConsumer {
     this.#offsets = new GroupOffsets(broker, group, terminal)
     this.#member = new GroupMember(broker, settings.member, {
       assigned: partitions => this.#begin(partitions),
-      toRelease: partition => this.#inBackground(this.#release(partition)),
+      toRelease: partitions => this.#inBackground(this.#release(partitions)),
       lost: partitions => this.#lose(partitions),
       beat: () => this.#afterBeat(),
       outage: error => this.#note(`${error.kafkaName}: ${error.message} Trying again.`),
@@ -164,32 +164,30 @@ export class GroupConsumer {
     }
   }
 
-  async #release(partition: OwnedPartition): Promise<void> {
-    const key = keyOf(partition)
-    if (this.#starting.delete(key)) {
-      this.#member.release(partition)
-      return
+  async #release(partitions: OwnedPartition[]): Promise<void> {
+    const holdings: Holding[] = []
+    for (const partition of partitions) {
+      const holding = this.#holdings.get(keyOf(partition))
+      if (this.#starting.delete(keyOf(partition)) || !holding) this.#member.release(partition)
+      else if (!this.#releasing.has(holding)) holdings.push(holding)
     }
-    const holding = this.#holdings.get(key)
-    if (!holding) {
-      this.#member.release(partition)
-      return
-    }
-    if (this.#releasing.has(holding)) return
-    this.#releasing.add(holding)
+    const held = () => holdings.filter(holding => this.#holdings.get(keyOf(holding.owned)) === holding)
+    for (const holding of holdings) this.#releasing.add(holding)
     try {
-      await this.#reader.remove(holding.cursor)
-      await this.#commit(() => [holding])
-      // Refused, it was lost, and there is nothing to give back.
-      if (this.#holdings.get(key) !== holding) return
-      this.#holdings.delete(key)
-      this.#member.release(partition)
+      await Promise.all(holdings.map(({ cursor }) => this.#reader.remove(cursor)))
+      // In one call, so that they are given back with one heartbeat.
+      await this.#commit(held)
+      // Those that were refused are lost, and not there to be given back.
+      for (const { owned } of held()) {
+        this.#holdings.delete(keyOf(owned))
+        this.#member.release(owned)
+      }
     } catch (error) {
       // Until a heartbeat tells it again; by then the group may have changed its mind.
-      if (this.#holdings.get(key) === holding) this.#reader.add(holding.cursor)
+      for (const { cursor } of held()) this.#reader.add(cursor)
       throw error
     } finally {
-      this.#releasing.delete(holding)
+      for (const holding of holdings) this.#releasing.delete(holding)
     }
   }
 

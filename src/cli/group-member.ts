@@ -30,8 +30,8 @@ export interface MemberSettings {
 export interface MemberEvents {
   /** These may be read from now on. */
   assigned(partitions: AssignedPartition[]): void
-  /** Finish with this one and commit it, then `release` it. Told again with every heartbeat until that is done. */
-  toRelease(partition: OwnedPartition): void
+  /** Finish with these and commit them, then `release` them. Told again with every heartbeat until that is done. */
+  toRelease(partitions: OwnedPartition[]): void
   /** Others may have these by now: nothing of them may be printed or committed any more. */
   lost(partitions: OwnedPartition[]): void
   /** After each heartbeat that was answered, and whatever it told. */
@@ -192,7 +192,8 @@ export class GroupMember {
     this.#settledEpoch = answer.isSettled ? answer.memberEpoch : undefined
     if (lost.length > 0) this.#events.lost(lost)
     if (added.length > 0) this.#events.assigned(added)
-    for (const partition of answer.toRelease) if (this.#owns(partition)) this.#events.toRelease(partition)
+    const toRelease = answer.toRelease.filter(partition => this.#owns(partition))
+    if (toRelease.length > 0) this.#events.toRelease(toRelease)
   }
 
   #owns(partition: OwnedPartition): boolean {

@@ -195,6 +195,25 @@ test('what is to be released is finished and committed first, and then told at o
   expect(group.committed()).toEqual({ 0: 5, 1: 8 })
 })
 
+test('several are released with one commit and one heartbeat', async () => {
+  const group = await groupWith(5, 3)
+  const all = [0, 1, 2]
+  group.answer = answerOf(all.map(partition => assigned(partition)))
+  const { done, terminal } = start(group)
+  await expect.poll(() => linesOf(terminal)).toHaveLength(15)
+  group.onHeartbeat = async beat =>
+    beat.owned.length > 0
+      ? answerOf(
+          all.map(partition => assigned(partition)),
+          all.map(partition => owned(partition)),
+        )
+      : answerOf([])
+  await expect.poll(() => group.beats.findLast(({ released }) => released)?.released).toHaveLength(3)
+  expect(group.commits).toHaveLength(1)
+  terminal.interrupt()
+  await done
+})
+
 test('what cannot be committed is not released, and is read on meanwhile', async () => {
   const group = await groupWith(5, 1)
   group.answer = answerOf([assigned(0)])

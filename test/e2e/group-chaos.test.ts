@@ -5,7 +5,7 @@ test('a group whose members are killed, paused and stopped delivers everything a
   const told: string[] = []
   const problems = await groupChaos({
     seconds: 20,
-    seed: 4,
+    seed: 20_260_130,
     lines: ['high water', 'low water'],
     // How soon it is whole again is measured by the script: here, other tests run beside it.
     graceMs: 60_000,

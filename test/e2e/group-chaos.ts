@@ -23,8 +23,6 @@ const TOPIC = 'chaos'
 const GROUP = 'chaotic group'
 const PARTITIONS = 12
 const MEMBERS = 5
-const MEMBERS_MIN = 3
-const MEMBERS_MAX = 6
 const KEYS = 500
 const SESSION_TIMEOUT_MS = 6_000
 const HEARTBEAT_INTERVAL_MS = SESSION_TIMEOUT_MS / 3
@@ -47,6 +45,8 @@ export interface ChaosRun {
 }
 
 type Change = 'kill' | 'pause' | 'leave' | 'join'
+
+const TURN: readonly Change[] = ['kill', 'pause', 'leave', 'join', 'join']
 
 /** Answers what is wrong; nothing, if all is well. */
 export async function groupChaos(run: ChaosRun): Promise<string[]> {
@@ -80,6 +80,7 @@ class Chaos {
   readonly #all: GroupProcess[] = []
   readonly #produced = Array.from({ length: PARTITIONS }, () => 0)
   readonly #changes = new Map<Change | 'resume', number>()
+  #turn: Change[] = []
   #refusedCommits = 0
   #slowestMs = 0
   #isOver = false
@@ -137,7 +138,7 @@ class Chaos {
 
   /** One change, and then the group has to be whole again. */
   async #change(): Promise<void> {
-    const change = this.#chooseChange()
+    const change = this.#nextChange()
     const before = await this.#broker.describeGroup(GROUP)
     if (change === 'join') {
       const { pid } = this.#start()
@@ -151,11 +152,10 @@ class Chaos {
     this.#count(change)
   }
 
-  #chooseChange(): Change {
-    if (this.#members.length <= MEMBERS_MIN) return 'join'
-    const changes: Change[] = ['kill', 'pause', 'leave']
-    if (this.#members.length < MEMBERS_MAX) changes.push('join', 'join')
-    return changes[Math.floor(this.#random() * changes.length)]!
+  /** All kinds in turn, shuffled; after each turn there are as many members as before. */
+  #nextChange(): Change {
+    if (this.#turn.length === 0) this.#turn = [...TURN]
+    return this.#turn.splice(Math.floor(this.#random() * this.#turn.length), 1)[0]!
   }
 
   #count(change: Change | 'resume'): void {
@@ -204,6 +204,7 @@ class Chaos {
         partition,
         offset: toOffset(0),
         generation: generation!,
+        rewinds: true,
       }))
     if (offsets.length === 0) return
     const answers = await this.#broker.commitOffsets({ groupId: GROUP, memberId, offsets })
