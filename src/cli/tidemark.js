@@ -10,7 +10,7 @@ const built = new URL('../../dist/cli/main.js', import.meta.url)
 const inCheckout = existsSync(source)
 
 const [major, minor] = process.versions.node.split('.').map(Number)
-// 22.18 is the first Node that runs TypeScript without a flag, and what the package asks for.
+// 22.18 is the first Node that runs TypeScript without a flag; the client alone works in older ones.
 const newEnough = major > 22 || (major === 22 && minor >= (inCheckout ? 18 : 15))
 
 if (newEnough) {
