@@ -12,7 +12,7 @@ export class DeployedFunctions {
   }
 
   /** A function's physical name. */
-  async nameOf(name: 'produce' | 'fetch' | 'flush' | 'admin'): Promise<string> {
+  async nameOf(name: 'produce' | 'fetch' | 'flush' | 'rebalance' | 'admin'): Promise<string> {
     const [found] = await this.#resources('AWS::Lambda::Function', name)
     if (!found) throw new Error(`${this.#stackName} has no function ${name}`)
     return found
