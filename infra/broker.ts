@@ -50,10 +50,11 @@ import {
   flushPermissions,
   logPermissions,
   producePermissions,
+  rebalancePermissions,
   type Stores,
   streamPermissions,
 } from './permissions.ts'
-import { ADMIN_CALLS, consumeCalls, produceCalls, ROUTES, topicAdminCalls } from './routes.ts'
+import { ADMIN_CALLS, consumeCalls, groupCalls, produceCalls, ROUTES, topicAdminCalls } from './routes.ts'
 import type { Topic } from './topic.ts'
 
 /** Nobody waits for a flush, and one that follows an outage has much to do. */
@@ -94,13 +95,14 @@ export interface TidemarkBrokerProps {
   readonly bundles?: string
 }
 
-/** A broker: a bucket, a table, four functions and an HTTP API. Costs next to nothing while nobody uses it. */
+/** A broker: a bucket, a table, five functions and an HTTP API. Costs next to nothing while nobody uses it. */
 export class TidemarkBroker extends Construct {
   readonly bucket: Bucket
   readonly table: Table
   readonly produceFunction: LambdaFunction
   readonly fetchFunction: LambdaFunction
   readonly flushFunction: LambdaFunction
+  readonly rebalanceFunction: LambdaFunction
   readonly adminFunction: LambdaFunction
   readonly api: HttpApi
   /** What `--broker` takes. */
@@ -132,6 +134,13 @@ export class TidemarkBroker extends Construct {
       [...flushPermissions(stores), ...streamPermissions(stores)],
       props,
     )
+    this.rebalanceFunction = this.#makeFunction(
+      'Rebalance',
+      512,
+      timeout,
+      rebalancePermissions(stores),
+      props,
+    )
     this.adminFunction = this.#makeFunction('Admin', 512, timeout, adminPermissions(stores), props)
     this.#acknowledgeWildcards(stores)
 
@@ -148,6 +157,7 @@ export class TidemarkBroker extends Construct {
               produce: this.produceFunction,
               fetch: this.fetchFunction,
               flush: this.flushFunction,
+              rebalance: this.rebalanceFunction,
               admin: this.adminFunction,
             },
           }).alarms
@@ -164,8 +174,19 @@ export class TidemarkBroker extends Construct {
   }
 
   /**
+   * Lets `grantee` be a member of one group through the API. What it reads, `grantConsume` lets it.
+   * @throws Error where the API asks for tokens, or where the id would open other groups
+   */
+  grantGroup(grantee: IGrantable, groupId: string): Grant {
+    if (!Token.isUnresolved(groupId) && !/^[\w.-]+$/.test(groupId)) {
+      throw new Error(`A grant is for a group id of letters, digits, ".", "_" and "-", not ${groupId}.`)
+    }
+    return this.#grantCalls(grantee, groupCalls(groupId))
+  }
+
+  /**
    * Lets `grantee` alter and delete one topic and delete its records; without a topic: create, list, alter, delete
-   * and read all of them. @throws Error where the API asks for tokens
+   * and read all of them, and all groups. @throws Error where the API asks for tokens
    */
   grantAdmin(grantee: IGrantable, topic?: Topic | string): Grant {
     return this.#grantCalls(grantee, topic === undefined ? ADMIN_CALLS : topicAdminCalls(this.#nameOf(topic)))
@@ -218,7 +239,7 @@ export class TidemarkBroker extends Construct {
   }
 
   #makeFunction(
-    name: 'Produce' | 'Fetch' | 'Flush' | 'Admin',
+    name: 'Produce' | 'Fetch' | 'Flush' | 'Rebalance' | 'Admin',
     memorySize: number,
     timeout: Duration,
     permissions: PolicyStatement[],
@@ -324,6 +345,7 @@ export class TidemarkBroker extends Construct {
     const integrations = {
       produce: new HttpLambdaIntegration('Produce', this.produceFunction),
       fetch: new HttpLambdaIntegration('Fetch', this.fetchFunction),
+      rebalance: new HttpLambdaIntegration('Rebalance', this.rebalanceFunction),
       admin: new HttpLambdaIntegration('Admin', this.adminFunction),
     }
     for (const { method, path, servedBy } of ROUTES) {

@@ -21,7 +21,7 @@ const ITERATOR_AGE_MAX = Duration.minutes(1)
 interface Monitored {
   readonly api: HttpApi
   readonly table: Table
-  readonly functions: Readonly<Record<'produce' | 'fetch' | 'flush' | 'admin', LambdaFunction>>
+  readonly functions: Readonly<Record<'produce' | 'fetch' | 'flush' | 'rebalance' | 'admin', LambdaFunction>>
 }
 
 /** Ten alarms, which are as many as an account has for free, and a dashboard. */
@@ -33,6 +33,8 @@ export class Monitoring extends Construct {
     super(scope, id)
     const alarms: Alarm[] = []
     for (const [name, each] of Object.entries(functions)) {
+      // Nobody but a person waits for the admin function, who sees it.
+      if (name === 'admin') continue
       alarms.push(
         this.#alarmAtFirst(
           `${titleOf(name)}Errors`,
@@ -40,8 +42,8 @@ export class Monitoring extends Construct {
           `The ${name} function crashed or timed out. What a client did wrong does not count as an error.`,
         ),
       )
-      // Nobody but a person waits for the admin function, who sees it.
-      if (name === 'admin') continue
+      // A member that is not answered comes again, and the API's own alarm tells of it.
+      if (name === 'rebalance') continue
       alarms.push(
         this.#alarmAtFirst(
           `${titleOf(name)}Throttles`,

@@ -2,7 +2,7 @@ import type { Table } from 'aws-cdk-lib/aws-dynamodb'
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import type { LogGroup } from 'aws-cdk-lib/aws-logs'
 import type { Bucket } from 'aws-cdk-lib/aws-s3'
-import { LOG_PREFIX, SEGMENT_PREFIX } from '../src/core/storage-layout.ts'
+import { GROUP_PREFIX, GROUPS_KEY, LOG_PREFIX, SEGMENT_PREFIX } from '../src/core/storage-layout.ts'
 
 /** What the functions work on. */
 export interface Stores {
@@ -35,6 +35,20 @@ export function fetchPermissions({ table, bucket }: Stores): PolicyStatement[] {
     allow(['dynamodb:GetItem', 'dynamodb:Query'], table.tableArn),
     allow(['s3:GetObject'], segmentsOf(bucket)),
     allow(['s3:ListBucket'], bucket.bucketArn),
+  ]
+}
+
+/** Looks up topics and heads, and changes groups. The condition lets it write to nothing else. */
+export function rebalancePermissions({ table }: Stores): PolicyStatement[] {
+  return [
+    allow(['dynamodb:GetItem', 'dynamodb:Query'], table.tableArn),
+    new PolicyStatement({
+      actions: ['dynamodb:BatchWriteItem', 'dynamodb:DeleteItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
+      resources: [table.tableArn],
+      conditions: {
+        'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [`${GROUP_PREFIX}*`, GROUPS_KEY] },
+      },
+    }),
   ]
 }
 

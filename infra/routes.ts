@@ -2,7 +2,7 @@
 export interface Route {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
   readonly path: string
-  readonly servedBy: 'produce' | 'fetch' | 'admin'
+  readonly servedBy: 'produce' | 'fetch' | 'rebalance' | 'admin'
 }
 
 /**
@@ -19,6 +19,13 @@ export const ROUTES: readonly Route[] = [
   { method: 'GET', path: '/topics/{topic}', servedBy: 'admin' },
   { method: 'PATCH', path: '/topics/{topic}', servedBy: 'admin' },
   { method: 'DELETE', path: '/topics/{topic}', servedBy: 'admin' },
+  { method: 'POST', path: '/groups/{groupId}/heartbeat', servedBy: 'rebalance' },
+  { method: 'DELETE', path: '/groups/{groupId}/members/{memberId}', servedBy: 'rebalance' },
+  { method: 'POST', path: '/groups/{groupId}/offsets', servedBy: 'rebalance' },
+  { method: 'GET', path: '/groups/{groupId}/offsets', servedBy: 'rebalance' },
+  { method: 'GET', path: '/groups', servedBy: 'rebalance' },
+  { method: 'GET', path: '/groups/{groupId}', servedBy: 'rebalance' },
+  { method: 'DELETE', path: '/groups/{groupId}', servedBy: 'rebalance' },
   { method: 'GET', path: '/health', servedBy: 'admin' },
   { method: 'GET', path: '/openapi.json', servedBy: 'admin' },
 ]
@@ -37,6 +44,16 @@ export function consumeCalls(topic: string): string[] {
   ]
 }
 
+/** What the members of a group call, beside reading its topics. */
+export function groupCalls(groupId: string): string[] {
+  return [
+    `POST/groups/${groupId}/heartbeat`,
+    `DELETE/groups/${groupId}/members/*`,
+    `POST/groups/${groupId}/offsets`,
+    `GET/groups/${groupId}/offsets`,
+  ]
+}
+
 /** What somebody calls who alters or deletes one topic, or deletes its records. */
 export function topicAdminCalls(topic: string): string[] {
   return [
@@ -47,11 +64,15 @@ export function topicAdminCalls(topic: string): string[] {
   ]
 }
 
-/** The same for all topics, and creating and listing them. In IAM a * spans slashes, so GET includes reading. */
+/** The same for all topics, and creating and listing them, and all about groups. In IAM a * spans slashes, so GET includes reading. */
 export const ADMIN_CALLS: readonly string[] = [
   'GET/topics',
   'POST/topics',
   'GET/topics/*',
   'PATCH/topics/*',
   'DELETE/topics/*',
+  'GET/groups',
+  'GET/groups/*',
+  'POST/groups/*',
+  'DELETE/groups/*',
 ]

@@ -1,6 +1,7 @@
 import type { RouteGroup } from '../../src/contract/http/build-app.ts'
 import { addDeleteRecordsRoute } from '../../src/contract/http/delete-records-route.ts'
 import { addFetchRoutes } from '../../src/contract/http/fetch-routes.ts'
+import { addGroupRoutes } from '../../src/contract/http/group-routes.ts'
 import { addHealthRoute } from '../../src/contract/http/health-route.ts'
 import { addOffsetRoute } from '../../src/contract/http/offset-route.ts'
 import type { Describe } from '../../src/contract/http/openapi-route.ts'
@@ -20,6 +21,7 @@ const ADMIN_ROUTES: readonly RouteGroup[] = [
   addFetchRoutes,
   addOffsetRoute,
   addDeleteRecordsRoute,
+  addGroupRoutes,
   addHealthRoute,
 ]
 

@@ -109,7 +109,7 @@ test('the same sources give the same bytes', () => {
 })
 
 describe('a bundled handler', () => {
-  test.each(['produce', 'fetch', 'admin'])(
+  test.each(['produce', 'fetch', 'rebalance', 'admin'])(
     'of %s answers, and writes one line with its metrics',
     async name => {
       const { result, stdout } = await callBundle(name, { method: 'GET', path: '/health' })

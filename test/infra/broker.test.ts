@@ -101,8 +101,8 @@ describe('when its stack is deleted, a broker', () => {
 describe('the functions', () => {
   const functions = Object.entries(resourcesOf(production, 'AWS::Lambda::Function'))
 
-  test('are four, on Node 24 and arm64, and know their table and bucket', () => {
-    expect(functions).toHaveLength(4)
+  test('are five, on Node 24 and arm64, and know their table and bucket', () => {
+    expect(functions).toHaveLength(5)
     for (const [, { Properties }] of functions) {
       expect(Properties).toMatchObject({
         Runtime: 'nodejs24.x',
@@ -116,7 +116,7 @@ describe('the functions', () => {
   })
 
   test('behind the API end before the API gives up', () => {
-    for (const name of ['Produce', 'Fetch', 'Admin']) {
+    for (const name of ['Produce', 'Fetch', 'Rebalance', 'Admin']) {
       const { Timeout } = theResource(production, 'AWS::Lambda::Function', `Broker${name}`).Properties
       expect(Timeout * 1000).toBe(FUNCTION_TIMEOUT_MS)
       expect(Timeout * 1000).toBeLessThan(API_GATEWAY_TIMEOUT_MS)
@@ -126,8 +126,8 @@ describe('the functions', () => {
   test('have logs that end', () => {
     const retentions = (template: Template) =>
       Object.values(resourcesOf(template, 'AWS::Logs::LogGroup')).map(each => each.Properties.RetentionInDays)
-    expect(retentions(production)).toEqual([30, 30, 30, 30, 30])
-    expect(retentions(brokerOf({ logRetention: RetentionDays.ONE_WEEK }))).toEqual([7, 7, 7, 7, 7])
+    expect(retentions(production)).toEqual([30, 30, 30, 30, 30, 30])
+    expect(retentions(brokerOf({ logRetention: RetentionDays.ONE_WEEK }))).toEqual([7, 7, 7, 7, 7, 7])
   })
 
   test('send traces only where somebody wants them', () => {
@@ -191,6 +191,13 @@ describe('the API', () => {
   const routes = [
     '$default -> <BrokerAdmin.Arn>',
     'DELETE /topics/{topic} -> <BrokerAdmin.Arn>',
+    'POST /groups/{groupId}/heartbeat -> <BrokerRebalance.Arn>',
+    'DELETE /groups/{groupId}/members/{memberId} -> <BrokerRebalance.Arn>',
+    'POST /groups/{groupId}/offsets -> <BrokerRebalance.Arn>',
+    'GET /groups/{groupId}/offsets -> <BrokerRebalance.Arn>',
+    'GET /groups -> <BrokerRebalance.Arn>',
+    'GET /groups/{groupId} -> <BrokerRebalance.Arn>',
+    'DELETE /groups/{groupId} -> <BrokerRebalance.Arn>',
     'DELETE /topics/{topic}/partitions/{partition}/records -> <BrokerAdmin.Arn>',
     'GET /health -> <BrokerAdmin.Arn>',
     'GET /openapi.json -> <BrokerAdmin.Arn>',
@@ -248,10 +255,10 @@ describe('alarms', () => {
     })
     expect(summary.sort()).toEqual([
       'AWS/ApiGateway 5xx of <BrokerApi> GreaterThanOrEqualToThreshold 1',
-      'AWS/Lambda Errors of <BrokerAdmin> GreaterThanOrEqualToThreshold 1',
       'AWS/Lambda Errors of <BrokerFetch> GreaterThanOrEqualToThreshold 1',
       'AWS/Lambda Errors of <BrokerFlush> GreaterThanOrEqualToThreshold 1',
       'AWS/Lambda Errors of <BrokerProduce> GreaterThanOrEqualToThreshold 1',
+      'AWS/Lambda Errors of <BrokerRebalance> GreaterThanOrEqualToThreshold 1',
       'AWS/Lambda IteratorAge of <BrokerFlush> GreaterThanOrEqualToThreshold 60000',
       'AWS/Lambda Throttles of <BrokerFetch> GreaterThanOrEqualToThreshold 1',
       'AWS/Lambda Throttles of <BrokerFlush> GreaterThanOrEqualToThreshold 1',
@@ -282,7 +289,7 @@ describe('two brokers', () => {
     })
     template.resourceCountIs('AWS::DynamoDB::Table', 2)
     template.resourceCountIs('AWS::ApiGatewayV2::Api', 2)
-    template.resourceCountIs('AWS::Lambda::Function', 2 * 4 + 1)
+    template.resourceCountIs('AWS::Lambda::Function', 2 * 5 + 1)
     for (const [id, role] of Object.entries(resourcesOf(template, 'AWS::IAM::Role'))) {
       if (id.startsWith('CustomS3AutoDelete')) continue
       const other = id.startsWith('Near') ? 'Far' : 'Near'

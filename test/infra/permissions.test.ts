@@ -11,6 +11,7 @@ describe('a role may do what its function does, and nothing else:', () => {
   })
 
   const onLogs = 'if {"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["log#*"]}}'
+  const onGroups = 'if {"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["group#*","groups"]}}'
   test.each([
     [
       'Produce',
@@ -54,6 +55,19 @@ describe('a role may do what its function does, and nothing else:', () => {
       ],
     ],
     [
+      'Rebalance',
+      [
+        `dynamodb:BatchWriteItem <BrokerTable.Arn> ${onGroups}`,
+        `dynamodb:DeleteItem <BrokerTable.Arn> ${onGroups}`,
+        'dynamodb:GetItem <BrokerTable.Arn>',
+        `dynamodb:PutItem <BrokerTable.Arn> ${onGroups}`,
+        'dynamodb:Query <BrokerTable.Arn>',
+        `dynamodb:UpdateItem <BrokerTable.Arn> ${onGroups}`,
+        'logs:CreateLogStream <BrokerRebalanceLog.Arn>',
+        'logs:PutLogEvents <BrokerRebalanceLog.Arn>',
+      ],
+    ],
+    [
       'Admin',
       [
         'dynamodb:BatchWriteItem <BrokerTable.Arn>',
@@ -74,14 +88,14 @@ describe('a role may do what its function does, and nothing else:', () => {
   })
 
   test('there are no other roles or policies', () => {
-    template.resourceCountIs('AWS::IAM::Role', 4)
+    template.resourceCountIs('AWS::IAM::Role', 5)
     template.resourceCountIs('AWS::IAM::Policy', 0)
     template.resourceCountIs('AWS::IAM::ManagedPolicy', 0)
   })
 
   test('only the API and the schedule may call a function', () => {
     const permissions = Object.values(resourcesOf(template, 'AWS::Lambda::Permission'))
-    expect(permissions).toHaveLength(12 + 1)
+    expect(permissions).toHaveLength(19 + 1)
     for (const { Properties } of permissions) {
       expect(['apigateway.amazonaws.com', 'events.amazonaws.com']).toContain(Properties.Principal)
       expect(Properties.SourceArn).toBeDefined()
@@ -112,6 +126,18 @@ describe('a grant', () => {
     ])
   })
 
+  test('of a group covers its members, and no other group', () => {
+    expect(grantsOf((broker, role) => broker.grantGroup(role, 'workers'))).toEqual([
+      call('DELETE/groups/workers/members/*'),
+      call('GET/groups/workers/offsets'),
+      call('POST/groups/workers/heartbeat'),
+      call('POST/groups/workers/offsets'),
+    ])
+    for (const other of ['*', 'a/b', 'a?']) {
+      expect(() => grantsOf((broker, role) => broker.grantGroup(role, other))).toThrow('group id')
+    }
+  })
+
   test('to consume covers one topic', () => {
     expect(grantsOf((broker, role) => broker.grantConsume(role, 'orders'))).toEqual([
       call('GET/topics/orders'),
@@ -131,10 +157,14 @@ describe('a grant', () => {
 
   test('to administer covers all topics where none is named', () => {
     expect(grantsOf((broker, role) => broker.grantAdmin(role))).toEqual([
+      call('DELETE/groups/*'),
       call('DELETE/topics/*'),
+      call('GET/groups'),
+      call('GET/groups/*'),
       call('GET/topics'),
       call('GET/topics/*'),
       call('PATCH/topics/*'),
+      call('POST/groups/*'),
       call('POST/topics'),
     ])
   })

@@ -100,6 +100,7 @@ describe('cdk-nag', () => {
       'Tidemark/Broker/FlushRole AwsSolutions-IAM5[Resource::<BrokerTable.Arn>/stream/*]',
       `Tidemark/Broker/ProduceRole ${traces}`,
       `Tidemark/Broker/ProduceRole ${segments}`,
+      `Tidemark/Broker/RebalanceRole ${traces}`,
     ])
   })
 })
