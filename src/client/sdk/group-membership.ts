@@ -112,6 +112,11 @@ export class GroupMembership {
         await this.#wait(pauseMs)
       }
     }
+    if (this.#isStopped) {
+      // Stopped while the answer was on its way: whoever stopped it could not leave yet.
+      await this.leave()
+      throw new TidemarkError('INVALID_REQUEST', 'The consumer was stopped while it joined.')
+    }
     this.#running = this.#run()
   }
 

@@ -149,6 +149,39 @@ test('a member that hears nothing for its session time-out stands still', async 
   await until(() => got.length === 1)
 })
 
+test('a static member that comes back gets what it had, and nothing moves', async () => {
+  const { broker, tidemark, consumer } = await openTides(4)
+  const other = consumer({ groupInstanceId: 'other' })
+  await gather(other)
+  const first = consumer({ groupInstanceId: 'first' })
+  await gather(first)
+  await until(() => first.assignment().length === 2 && other.assignment().length === 2)
+  const had = first.assignment()
+  const kept = other.assignment()
+  const { epoch } = await broker.describeGroup('gauges')
+  await first.disconnect()
+  const again = consumer({ groupInstanceId: 'first' })
+  const got = await gather(again)
+  await until(() => again.assignment().length === 2)
+  expect(again.assignment()).toEqual(had)
+  expect(other.assignment()).toEqual(kept)
+  expect((await broker.describeGroup('gauges')).epoch).toBe(epoch)
+  await writeNumbers(tidemark, 4, 1)
+  await until(() => got.length === 2)
+})
+
+test('stopped while it joins, it leaves', async () => {
+  const { broker, consumer } = await openTides()
+  const reader = consumer()
+  const gathering = gather(reader)
+  const refused = expect(gathering).rejects.toThrow(/stopped/)
+  // Once it has been subscribed and asks to join.
+  await Promise.resolve()
+  await reader.disconnect()
+  await refused
+  expect((await broker.describeGroup('gauges')).memberList).toEqual([])
+})
+
 describe('a handler that fails', () => {
   test('gets the same message again, and the other partitions go on', async () => {
     const { tidemark, consumer } = await openTides(2)
@@ -243,6 +276,22 @@ describe('pause, resume and seek', () => {
     reader.seek({ topic: 'tides', partition: 0, offset: '3' })
     await until(() => got.length === 107)
     expect(got[10]).toBe('0-3')
+  })
+
+  test('inside a handler, too: the message under way does not count', async () => {
+    const { tidemark, consumer } = await openTides()
+    await writeNumbers(tidemark, 1, 5)
+    const reader = consumer()
+    const got: string[] = []
+    await reader.subscribe({ topic: 'tides', fromBeginning: true })
+    await reader.run({
+      eachMessage: async payload => {
+        got.push(textOf(payload))
+        if (got.length === 3) reader.seek({ topic: 'tides', partition: 0, offset: '1' })
+      },
+    })
+    await until(() => got.length >= 7)
+    expect(got).toEqual(['0-0', '0-1', '0-2', '0-1', '0-2', '0-3', '0-4'])
   })
 
   test('records that were deleted meanwhile are skipped', async () => {
