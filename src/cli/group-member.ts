@@ -166,7 +166,8 @@ export class GroupMember {
       ...(assignor === null ? {} : { assignor }),
       sessionTimeoutMs,
       owned: [...this.#owned.values()],
-      ...(this.#released.length === 0 ? {} : { released: this.#released }),
+      // A copy: what is released while this is on its way is still to be told.
+      ...(this.#released.length === 0 ? {} : { released: [...this.#released] }),
       ...(this.#settledEpoch === undefined ? {} : { settledEpoch: this.#settledEpoch }),
     }
   }
