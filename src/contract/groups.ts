@@ -63,7 +63,10 @@ export interface Heartbeat {
   owned: readonly OwnedPartition[]
   /** What it has let go since the last answer: finished with, and committed. */
   released?: readonly OwnedPartition[]
-  /** The epoch for which it was told `isSettled`: such a heartbeat costs one read and one write. */
+  /**
+   * The epoch for which it was told `isSettled`: such a heartbeat costs one read and one write. Left out when a commit
+   * was refused since, so that it is told anew what it owns.
+   */
   settledEpoch?: number
 }
 

@@ -26,7 +26,7 @@ export function readAllTopics(call: GroupCall): Promise<GroupTopic[]> {
 }
 
 /** undefined: there is no such topic. */
-export async function readTopic(call: GroupCall, name: string): Promise<GroupTopic | undefined> {
+async function readTopic(call: GroupCall, name: string): Promise<GroupTopic | undefined> {
   return await call.read(async () => {
     try {
       return await call.directory.refresh(name)

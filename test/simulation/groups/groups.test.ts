@@ -5,7 +5,7 @@ import { runGroupWorld } from './group-world.ts'
 import { runGroupSeeds } from './run-group-seeds.ts'
 
 /** `npm run test:simulation:groups` runs 10,000. */
-const SEEDS = 1_000
+const SEEDS = 2_000
 /** How many seeds a broken protocol may survive at most. */
 const SEEDS_TO_CATCH = 100
 
