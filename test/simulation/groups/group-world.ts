@@ -29,8 +29,6 @@ const CLIENT_TIMEOUT_MS = 2_000
 const CHAOS_STEPS = 8
 /** After the faults: the session time-out by the clocks that differ most, and two heartbeats. */
 const SETTLING_MS = SESSION_TIMEOUT_MS + SKEW_MS_MAX + 2 * HEARTBEAT_INTERVAL_MS
-  process.env.SETTLING ?? SESSION_TIMEOUT_MS + SKEW_MS_MAX + 2 * HEARTBEAT_INTERVAL_MS,
-)
 /** By when what the faults have delayed has landed. */
 const LATE_MS_MAX = 3_500
 
