@@ -261,6 +261,7 @@ test('an answer that crosses a release does not give the partition back', async 
   late.resolve()
   await expect.poll(() => group.beats.at(-1)?.owned).toEqual([])
   expect(group.beats.flatMap(({ released }) => released ?? [])).toEqual([owned(0)])
+  expect(terminal.noted()).not.toContain('lost')
   await produce(group, 0, 2)
   await beatsAnswered(group, 5)
   expect(linesOf(terminal)).toHaveLength(5)
