@@ -65,9 +65,16 @@ export class OrderedAppends {
     if (this.#ports.clock.nowMs() >= deadlineMs)
       throw timedOut(new Error('those before it took too long'), 'no')
     const seen = await this.#prepare(state, partition, deadlineMs)
-    const appended = await appendEntry(this.#ports, partition, entry, seen, deadlineMs)
-    remember(state, appended.head)
-    return appended
+    try {
+      const appended = await appendEntry(this.#ports, partition, entry, seen, deadlineMs)
+      remember(state, appended.head)
+      return appended
+    } catch (error) {
+      // Others may have filled the head until it takes nothing more: the next append looks, and flushes first.
+      state.seen = undefined
+      state.isPastHardLimit = false
+      throw error
+    }
   }
 
   /** A nextOffset known before the append; flushes first where the flush beside producing does not keep up. */
