@@ -22,7 +22,7 @@ export interface Service {
  */
 export async function openService(name: string): Promise<Service> {
   const { table, bucket, testFault, isTraced } = readEnvironment(process.env)
-  const telemetry = await openTelemetry(name, isTraced)
+  const telemetry = await openTelemetry({ service: name, broker: table, isTraced })
   const meter = new UsageMeter()
   const { objects, index, topics, locator } = openAwsStore({ table, bucket, meter })
   const takeTableWrites = () => {

@@ -117,8 +117,9 @@ describe('a bundled handler', () => {
       const lines = stdout.split('\n').filter(line => line !== '' && !line.startsWith('RESULT'))
       expect(lines).toHaveLength(1)
       expect(JSON.parse(lines[0]!)).toMatchObject({
-        _aws: { CloudWatchMetrics: [{ Namespace: 'Tidemark', Dimensions: [['service']] }] },
+        _aws: { CloudWatchMetrics: [{ Namespace: 'Tidemark', Dimensions: [['service', 'broker']] }] },
         service: name,
+        broker: ENVIRONMENT.TIDEMARK_TABLE,
         requestId: 'request-1',
         Requests: 1,
         ColdStarts: 1,
@@ -130,7 +131,16 @@ describe('a bundled handler', () => {
     const { result, stdout } = await callBundle('produce', { method: 'GET', path: '/nothing' })
     expect(result.statusCode).toBe(404)
     expect(JSON.parse(stdout.split('\n')[0]!)).toMatchObject({
-      _aws: { CloudWatchMetrics: [{ Dimensions: [['service'], ['service', 'kafkaError']] }] },
+      _aws: {
+        CloudWatchMetrics: [
+          {
+            Dimensions: [
+              ['service', 'broker'],
+              ['service', 'broker', 'kafkaError'],
+            ],
+          },
+        ],
+      },
       kafkaError: 'INVALID_REQUEST',
       Errors: 1,
     })
