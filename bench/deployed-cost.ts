@@ -1,7 +1,7 @@
-import { makeTableClients } from '../src/adapters/aws/clients.ts'
 import { DynamoLogIndex } from '../src/adapters/aws/dynamo-log-index.ts'
 import { DynamoTable } from '../src/adapters/aws/dynamo-table.ts'
 import { DynamoTopicStore } from '../src/adapters/aws/dynamo-topic-store.ts'
+import { makeTableClients } from '../src/adapters/aws/table-clients.ts'
 import { countTableWrites, type Usage, UsageMeter } from '../src/adapters/aws/usage-meter.ts'
 import { MemoryObjectStore } from '../src/adapters/memory/memory-object-store.ts'
 import { flush } from '../src/broker/flush.ts'

@@ -22,7 +22,7 @@ import type { Position } from '../../core/numbers.ts'
 import type { ObjectInfo, ObjectStore } from '../../ports/object-store.ts'
 import { NotApplied } from '../../ports/outcome.ts'
 import { type AwsCall, asStoreError } from './aws-failures.ts'
-import type { BucketClients } from './clients.ts'
+import type { BucketClients } from './bucket-clients.ts'
 import { hedged } from './hedged.ts'
 
 export interface S3ObjectStoreSettings {

@@ -1,6 +1,6 @@
 import { createServer, type ServerResponse } from 'node:http'
 import { afterEach, describe, expect, test } from 'vitest'
-import { type BucketClients, makeBucketClients } from '../../../src/adapters/aws/clients.ts'
+import { type BucketClients, makeBucketClients } from '../../../src/adapters/aws/bucket-clients.ts'
 import { S3ObjectStore, type S3ObjectStoreSettings } from '../../../src/adapters/aws/s3-object-store.ts'
 import { toPosition } from '../../../src/core/numbers.ts'
 import { NotApplied, OutcomeUnknown, StoreFailed } from '../../../src/ports/outcome.ts'
