@@ -93,7 +93,7 @@ export const PRODUCERS_ACTIVE_MAX = 256
 /** Producers that one flush forgets at most: each takes part in the condition of the cut. */
 export const PRODUCERS_RETIRED_MAX = 64
 /** Producers with records in one block: no more than a flush can forget, or a head would grow without end. */
-export const BLOCK_PRODUCERS_MAX = PRODUCERS_RETIRED_MAX
+export const BLOCK_PRODUCERS_MAX = 64
 
 // Reading.
 
