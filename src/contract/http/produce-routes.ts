@@ -19,8 +19,14 @@ const PRODUCE_QUERY = {
   ),
 }
 
+let schemas: Promise<typeof import('./record-schemas.ts')> | undefined
+
 /** Loaded for the first body in JSON: record batches are checked without it, and zod is large. */
-const loadSchemas = () => import('./record-schemas.ts')
+function loadSchemas(): NonNullable<typeof schemas> {
+  // Kept, since even an import of what is loaded takes its time in each request.
+  schemas ??= import('./record-schemas.ts')
+  return schemas
+}
 
 export function addProduceRoutes(services: Services): void {
   const { broker, bodies } = services
