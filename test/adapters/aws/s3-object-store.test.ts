@@ -199,3 +199,21 @@ test('removing is repeated after a failure', async () => {
   await objects.remove('key')
   expect(requests).toHaveLength(2)
 })
+
+describe('a bucket that does not answer', () => {
+  const calls: [
+    string,
+    (objects: S3ObjectStore) => Promise<unknown>,
+    typeof NotApplied | typeof OutcomeUnknown,
+  ][] = [
+    ['a listing', objects => objects.list()[Symbol.asyncIterator]().next(), NotApplied],
+    ['a removal', objects => objects.remove('segments/a'), OutcomeUnknown],
+    ['a look for an object', objects => objects.get('segments/a', toPosition(0), 0), NotApplied],
+  ]
+
+  test.each(calls)('keeps %s waiting for a while only', async (_, call, expected) => {
+    const { objects, requests } = await storeOn([stalled], { tryTimeoutMs: 50 })
+    await expect(call(objects)).rejects.toBeInstanceOf(expected)
+    expect(requests.length).toBeGreaterThan(0)
+  })
+})
