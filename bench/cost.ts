@@ -38,7 +38,10 @@ const costs: CountedCost[] = []
 try {
   for (const workload of workloads) {
     // To standard error, so that the tables can be kept alone.
-    console.error(`Counting ${formatNumber(commits)} commits of ${workload.recordsPerBatch} records …`)
+    const { recordsPerBatch, commitsPerSecond } = workload
+    console.error(
+      `counting ${formatNumber(commits)} commits, ${recordsPerBatch} a batch, ${commitsPerSecond} a second`,
+    )
     const { table, remove } = await createTestTable(dynamodb.endpoint)
     costs.push(...(await countDeployedCost({ endpoint: dynamodb.endpoint, table, commits, ...workload })))
     await remove()

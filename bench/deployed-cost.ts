@@ -31,8 +31,8 @@ export const ASSUMED = {
   produceMemoryGb: 1,
   fetchMemoryGb: 1,
   flushMemoryGb: 0.5,
-  /** The function's line and the API's, for each request. */
-  logBytes: 800,
+  /** For each request: the function's line, the three that Lambda writes about it, and the API's. */
+  logBytes: 1_100,
 } as const
 
 export interface CostSettings {
