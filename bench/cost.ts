@@ -2,7 +2,7 @@
  * What a deployed broker costs: requests and units as DynamoDB Local counts them, objects as the port counts them,
  * and AWS's list prices. Lambda's durations and the length of log lines are assumptions, which it prints.
  *
- *   npm run bench:cost -- [--commits 2000] [--json .bench/cost.json]
+ *   npm run bench:cost -- [--commits 1000] [--json .bench/cost.json]
  */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
@@ -15,7 +15,7 @@ import { VALUE_BYTES } from './store.ts'
 import { formatNumber, formatTable } from './table.ts'
 
 const { values } = parseArgs({
-  options: { commits: { type: 'string', default: '2000' }, json: { type: 'string' } },
+  options: { commits: { type: 'string', default: '1000' }, json: { type: 'string' } },
 })
 const commits = Number(values.commits)
 if (!Number.isSafeInteger(commits) || commits < 1) {
@@ -37,6 +37,11 @@ const dynamodb = await startDynamoDbLocal()
 const costs: CountedCost[] = []
 try {
   for (const workload of workloads) {
+    // To standard error, so that the tables can be kept alone.
+    const { recordsPerBatch, commitsPerSecond } = workload
+    console.error(
+      `counting ${formatNumber(commits)} commits, ${recordsPerBatch} a batch, ${commitsPerSecond} a second`,
+    )
     const { table, remove } = await createTestTable(dynamodb.endpoint)
     costs.push(...(await countDeployedCost({ endpoint: dynamodb.endpoint, table, commits, ...workload })))
     await remove()

@@ -1,7 +1,7 @@
-import { makeTableClients } from '../src/adapters/aws/clients.ts'
 import { DynamoLogIndex } from '../src/adapters/aws/dynamo-log-index.ts'
 import { DynamoTable } from '../src/adapters/aws/dynamo-table.ts'
 import { DynamoTopicStore } from '../src/adapters/aws/dynamo-topic-store.ts'
+import { makeTableClients } from '../src/adapters/aws/table-clients.ts'
 import { countTableWrites, type Usage, UsageMeter } from '../src/adapters/aws/usage-meter.ts'
 import { MemoryGroupStore } from '../src/adapters/memory/memory-group-store.ts'
 import { MemoryObjectStore } from '../src/adapters/memory/memory-object-store.ts'
@@ -32,8 +32,8 @@ export const ASSUMED = {
   produceMemoryGb: 1,
   fetchMemoryGb: 1,
   flushMemoryGb: 0.5,
-  /** The function's line and the API's, for each request. */
-  logBytes: 800,
+  /** For each request: the function's line, the three that Lambda writes about it, and the API's. */
+  logBytes: 1_100,
 } as const
 
 export interface CostSettings {

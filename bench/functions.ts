@@ -1,8 +1,9 @@
 /**
  * Bundles the functions, and prints what each weighs: the bytes that are loaded with it, the bytes of the chunks that
- * are loaded only when they are called for, and how long a fresh process takes to import it.
+ * are loaded only when they are called for, and how long a fresh process takes to import it. With --calls, also how long
+ * the first and later calls of produce take, on DynamoDB Local.
  *
- *   node bench/functions.ts [--directory <where the bundles stay>] [--runs 10]
+ *   node bench/functions.ts [--directory <where the bundles stay>] [--runs 10] [--calls]
  */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -12,10 +13,15 @@ import { parseArgs } from 'node:util'
 import type { Metafile } from 'esbuild'
 import { FUNCTION_NAMES } from '../functions/bundle.ts'
 import { bundleFunction } from '../functions/bundling.ts'
+import { timeProduceCalls } from './function-calls.ts'
 import { formatNumber, formatTable } from './table.ts'
 
 const { values } = parseArgs({
-  options: { directory: { type: 'string' }, runs: { type: 'string', default: '10' } },
+  options: {
+    directory: { type: 'string' },
+    runs: { type: 'string', default: '10' },
+    calls: { type: 'boolean', default: false },
+  },
 })
 const runs = Number(values.runs)
 if (!Number.isSafeInteger(runs) || runs < 1) {
@@ -52,6 +58,24 @@ for (const name of FUNCTION_NAMES) {
 }
 console.log(`Functions, minified; import: median of ${runs} fresh processes, Node ${process.version}\n`)
 console.log(formatTable(rows))
+if (values.calls) {
+  // DynamoDB Local takes any; the SDK wants some.
+  process.env.AWS_ACCESS_KEY_ID ??= 'local'
+  process.env.AWS_SECRET_ACCESS_KEY ??= 'local'
+  process.env.AWS_REGION ??= 'us-east-1'
+  const calls = await timeProduceCalls(join(directory, 'produce', 'index.mjs'), runs)
+  console.log('\nCalls of produce, one small record each; import and first call: time of the processor\n')
+  console.log(
+    formatTable(
+      calls.map(({ name, firstMs, firstCpuMs, warmMs }) => ({
+        body: name,
+        'first ms': formatNumber(firstMs, 1),
+        'import and first CPU ms': formatNumber(firstCpuMs, 1),
+        'warm ms': formatNumber(warmMs, 1),
+      })),
+    ),
+  )
+}
 if (values.directory === undefined) rmSync(directory, { recursive: true })
 
 /** The entry and all that it imports statically. */

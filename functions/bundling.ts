@@ -38,6 +38,7 @@ export async function bundleFunction(name: FunctionName, directory: string): Pro
     // Else esbuild takes the SDK's CommonJS, of which it can leave nothing out.
     mainFields: ['module', 'main'],
     alias: REPLACED,
+    inject: ['functions/slimming/fetch-api.ts'],
     plugins: [withPlainKeys, withoutJsonSchema, withVersionOnly],
     // For CommonJS that requires Node's modules: AWS X-Ray's.
     banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },

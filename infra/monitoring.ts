@@ -72,7 +72,7 @@ export class Monitoring extends Construct {
       ),
       this.#alarmAtFirst(
         'FlushFailures',
-        functionMetric('flush', 'FlushFailures', { period: PERIOD }),
+        functionMetric(table, 'flush', 'FlushFailures', { period: PERIOD }),
         'A partition cannot be flushed: its payloads stay in the table. The log of the flush function says why.',
       ),
     )
@@ -120,10 +120,10 @@ export class Monitoring extends Construct {
               period: PERIOD,
             }),
           ]),
-          graph('Records and flushes, of all brokers here', [
-            functionMetric('produce', 'ProducedRecords'),
-            functionMetric('flush', 'FlushedPartitions'),
-            functionMetric('flush', 'FlushFailures'),
+          graph('Records and flushes', [
+            functionMetric(table, 'produce', 'ProducedRecords'),
+            functionMetric(table, 'flush', 'FlushedPartitions'),
+            functionMetric(table, 'flush', 'FlushFailures'),
           ]),
         ],
       ],
@@ -143,12 +143,17 @@ export class Monitoring extends Construct {
   }
 }
 
-/** What a function publishes itself. It does not know whose it is, so all brokers of an account and region add up. */
-function functionMetric(service: string, metricName: string, options: MetricOptions = {}): Metric {
+/** What a function publishes itself, with its broker's table as a dimension: an account can have several brokers. */
+function functionMetric(
+  table: Table,
+  service: string,
+  metricName: string,
+  options: MetricOptions = {},
+): Metric {
   return new Metric({
     namespace: 'Tidemark',
     metricName,
-    dimensionsMap: { service },
+    dimensionsMap: { service, broker: table.tableName },
     statistic: 'Sum',
     ...options,
   })

@@ -1,4 +1,5 @@
 /** `npm run emulator:deploy`: deploys the stack to the emulator that runs, and tells its outputs. */
+import './plain-errors.ts'
 import { emulatorEndpoint, OUTPUTS_FILE } from './running.ts'
 import { deployStack } from './stack.ts'
 

@@ -36,12 +36,12 @@ export interface Deployment {
 /**
  * Prepares the emulator's account for CDK and deploys the stack to it; tells the stack's outputs. The API's URL
  * among them is one that this machine can reach.
- * @throws Error with the end of CDK's output
+ * @throws Error with the end of CDK's output, or where no emulator answers
  */
 export async function deployStack(deployment: Deployment): Promise<Record<string, string>> {
   const { endpoint, stackName = 'Tidemark', context = {} } = deployment
   const outputsFile = resolve(deployment.outputsFile)
-  const isMinistack = (await fetch(new URL(MINISTACK_HEALTH_PATH, endpoint))).ok
+  const isMinistack = await isMinistackAt(endpoint)
   const env = {
     ...emulatorEnvironment(endpoint),
     ...(isMinistack ? {} : { AWS_ENDPOINT_URL_S3: localstackS3(endpoint) }),
@@ -97,6 +97,14 @@ export async function deleteStack(endpoint: string, stackName = 'Tidemark'): Pro
     client.destroy()
     s3.destroy()
   }
+}
+
+async function isMinistackAt(endpoint: string): Promise<boolean> {
+  const answer = await fetch(new URL(MINISTACK_HEALTH_PATH, endpoint)).catch(cause => {
+    throw new Error(`No emulator answers at ${endpoint}: npm run emulator:start starts one.`, { cause })
+  })
+  await answer.body?.cancel()
+  return answer.ok
 }
 
 /** What a process needs in its environment to take the emulator for AWS. */

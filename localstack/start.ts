@@ -1,6 +1,8 @@
 /** `npm run emulator:start`: LocalStack where there is Docker, else MiniStack, in the background. */
+import './plain-errors.ts'
 import { spawn } from 'node:child_process'
 import { openSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { compose } from './compose.ts'
@@ -12,6 +14,10 @@ const START_MS_MAX = 60_000
 
 if (readRunning()) throw new Error('An emulator was started already: npm run emulator:stop ends it.')
 const port = EMULATOR_PORT
+// Another emulator there would be taken for this one, and its stack be deleted by emulator:stop.
+if (await isTaken(port)) {
+  throw new Error(`Port ${port} of 127.0.0.1 is taken: choose another with TIDEMARK_EMULATOR_PORT.`)
+}
 if (await hasDocker()) {
   noteRunning({ kind: 'localstack', port })
   compose(port, 'up', '--detach', '--wait')
@@ -42,6 +48,16 @@ async function startMinistack(): Promise<void> {
     await sleep(100)
   }
   child.unref()
+}
+
+async function isTaken(port: number): Promise<boolean> {
+  const { promise, resolve, reject } = Promise.withResolvers<boolean>()
+  const server = createServer()
+  server.on('error', (error: NodeJS.ErrnoException) =>
+    error.code === 'EADDRINUSE' ? resolve(true) : reject(error),
+  )
+  server.listen(port, '127.0.0.1', () => server.close(() => resolve(false)))
+  return await promise
 }
 
 async function isHealthy(): Promise<boolean> {

@@ -1,4 +1,5 @@
 /** `npm run emulator:stop`: deletes the stack and ends the emulator that `emulator:start` has started. */
+import './plain-errors.ts'
 import { rmSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { compose } from './compose.ts'

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { openBucketOnDemand } from '../runtime/bucket-on-demand.ts'
 import { openService } from '../runtime/service.ts'
 import { makeAdminFunction } from './admin-function.ts'
 
@@ -6,6 +7,6 @@ import { makeAdminFunction } from './admin-function.ts'
 const OPENAPI_DOCUMENT = new URL('openapi.json', import.meta.url)
 
 /** Topics, by a gateway, a function URL, a direct invocation, or CloudFormation (Custom::TidemarkTopic). */
-export const handler = makeAdminFunction(await openService('admin'), async () =>
+export const handler = makeAdminFunction(await openService('admin', openBucketOnDemand), async () =>
   JSON.parse(await readFile(OPENAPI_DOCUMENT, 'utf8')),
 )

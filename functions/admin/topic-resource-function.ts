@@ -4,7 +4,7 @@ import { RESOURCE_ANSWER_CALLS_MAX, RESOURCE_ANSWER_TIMEOUT_MS } from '../../src
 import type { InvocationContext } from '../runtime/invocation.ts'
 import type { Telemetry } from '../runtime/telemetry.ts'
 import { createTopic, deleteTopic, updateTopic } from './topic-resource.ts'
-import { readProperties, type TopicResourceEvent } from './topic-resource-event.ts'
+import type { TopicResourceEvent } from './topic-resource-event.ts'
 
 /** CloudFormation takes an answer of 4 KB, of which this is the part that can be long. */
 const REASON_CHARACTERS_MAX = 1_000
@@ -54,6 +54,8 @@ async function settle(broker: Broker, event: TopicResourceEvent): Promise<Outcom
 async function carryOut(broker: Broker, event: TopicResourceEvent): Promise<string> {
   const { RequestType, PhysicalResourceId = NOT_CREATED, ResourceProperties, OldResourceProperties } = event
   if (RequestType === 'Delete' && PhysicalResourceId === NOT_CREATED) return PhysicalResourceId
+  // Loaded here: requests over HTTP, which are most, need no zod for it.
+  const { readProperties } = await import('./topic-properties.ts')
   const wanted = readProperties(ResourceProperties)
   switch (RequestType) {
     case 'Create':

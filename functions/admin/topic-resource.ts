@@ -1,6 +1,6 @@
 import type { Broker, TopicDescription } from '../../src/contract/broker.ts'
 import { TidemarkError } from '../../src/core/errors.ts'
-import type { TopicProperties } from './topic-resource-event.ts'
+import type { TopicProperties } from './topic-properties.ts'
 
 /** Creates the topic of a template. One of that name with the same number of partitions is adopted, since an
  * earlier try of this very request may have made it. */

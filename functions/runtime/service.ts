@@ -1,4 +1,5 @@
-import { openAwsStore } from '../../src/adapters/aws/aws-store.ts'
+import type { openAwsBucket } from '../../src/adapters/aws/aws-bucket.ts'
+import { openAwsTable } from '../../src/adapters/aws/aws-table.ts'
 import { countTableWrites, UsageMeter } from '../../src/adapters/aws/usage-meter.ts'
 import { systemClock, systemEntropy } from '../../src/embedded/system.ts'
 import type { Ports } from '../../src/ports/index.ts'
@@ -18,13 +19,15 @@ export interface Service {
 /**
  * Opens the store that the environment names. Once, when a function's module is loaded: the clients and their
  * connections serve every invocation that follows.
+ * @param openBucket at once, or with the first object: see bucket-on-demand.ts
  * @throws Error when the environment is incomplete
  */
-export async function openService(name: string): Promise<Service> {
+export async function openService(name: string, openBucket: typeof openAwsBucket): Promise<Service> {
   const { table, bucket, testFault, isTraced } = readEnvironment(process.env)
-  const telemetry = await openTelemetry(name, isTraced)
+  const telemetry = await openTelemetry({ service: name, broker: table, isTraced })
   const meter = new UsageMeter()
-  const { objects, index, topics, groups, locator } = openAwsStore({ table, bucket, meter })
+  const { index, topics, groups } = openAwsTable({ table, meter })
+  const { objects, locator } = openBucket({ bucket, meter })
   const takeTableWrites = () => {
     const writes = countTableWrites(meter.usage())
     meter.reset()

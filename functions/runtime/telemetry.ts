@@ -43,10 +43,19 @@ export interface Telemetry {
 
 type Trace = Telemetry['trace']
 
+/** Who tells, and how much. */
+interface TelemetrySettings {
+  /** The function's name. */
+  readonly service: string
+  /** The table's name, which no other broker of the account and region has: so their metrics do not add up. */
+  readonly broker: string
+  readonly isTraced: boolean
+}
+
 /** Logs, metrics and, only where they are wanted, traces, by Powertools. */
-export async function openTelemetry(service: string, isTraced: boolean): Promise<Telemetry> {
+export async function openTelemetry({ service, broker, isTraced }: TelemetrySettings): Promise<Telemetry> {
   const logger = new Logger({ serviceName: service })
-  const metrics = new Metrics({ namespace: 'Tidemark', serviceName: service })
+  const metrics = new Metrics({ namespace: 'Tidemark', serviceName: service, defaultDimensions: { broker } })
   // Loaded only then: it is as large as everything else that functions carry beside the SDK.
   const trace: Trace = isTraced ? (await import('./tracing.ts')).startTracing(service) : (_, work) => work()
   let isCold = true

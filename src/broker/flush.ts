@@ -1,3 +1,5 @@
+import { PRODUCERS_RETIRED_MAX } from '../core/limits.ts'
+import type { Block } from '../core/log/block.ts'
 import type { IndexEntry } from '../core/log/entry.ts'
 import { countToFlush, type FlushAge, makeBlock } from '../core/log/flush.ts'
 import type { Head } from '../core/log/head.ts'
@@ -52,13 +54,31 @@ export async function flush(
       if (!head || entries.length === 0) return head
       // The block that stands there decides what leaves, whoever has put it.
       const block = await insist(() => ports.index.putBlock(partition, makeBlock(head, entries)))
-      const changes = foldProducers(head, block)
-      return await insist(
-        async () =>
-          (await ports.index.trimTail(partition, block, changes)) ?? (await ports.index.readHead(partition)),
-      )
+      return await trim(ports, partition, head, block, deadlineMs)
     }),
   )
+}
+
+/**
+ * Takes a block's entries out of the tail, unless somebody has. A producer that was to be forgotten may go on just
+ * then, and with many of them one always does: so the next try forgets fewer, and the last one nobody.
+ */
+async function trim(
+  ports: Ports,
+  partition: PartitionId,
+  seen: Head,
+  block: Block,
+  deadlineMs: number,
+): Promise<Head | undefined> {
+  const insist = <T>(step: () => Promise<T>) => retryUntil(ports, deadlineMs, 'no', step)
+  let head: Head | undefined = seen
+  for (let retiredMax = PRODUCERS_RETIRED_MAX; ; retiredMax = Math.floor(retiredMax / 8)) {
+    const changes = foldProducers(head, block, retiredMax)
+    const trimmed = await insist(() => ports.index.trimTail(partition, block, changes))
+    if (trimmed) return trimmed
+    head = await insist(() => ports.index.readHead(partition))
+    if (head?.tailOffset !== block.baseOffset || changes.retired.size === 0) return head
+  }
 }
 
 /** The object that a flush writes: the inline payloads, one after the other. */

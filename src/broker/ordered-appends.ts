@@ -5,7 +5,7 @@ import type { Head } from '../core/log/head.ts'
 import { type PartitionId, partitionKey } from '../core/log/partition-id.ts'
 import type { Offset } from '../core/numbers.ts'
 import type { Ports } from '../ports/index.ts'
-import { type AppendedEntry, appendEntry, partitionGone } from './append.ts'
+import { type AppendedEntry, appendEntry, partitionGone, SequenceRefused } from './append.ts'
 import { flush } from './flush.ts'
 import { retryUntil, timedOut } from './retry.ts'
 
@@ -65,9 +65,16 @@ export class OrderedAppends {
     if (this.#ports.clock.nowMs() >= deadlineMs)
       throw timedOut(new Error('those before it took too long'), 'no')
     const seen = await this.#prepare(state, partition, deadlineMs)
-    const appended = await appendEntry(this.#ports, partition, entry, seen, deadlineMs)
-    remember(state, appended.head)
-    return appended
+    try {
+      const appended = await appendEntry(this.#ports, partition, entry, seen, deadlineMs)
+      remember(state, appended.head)
+      return appended
+    } catch (error) {
+      if (error instanceof SequenceRefused) remember(state, error.head)
+      // Others may have filled the head until it takes nothing more: the next append looks, and flushes first.
+      else forget(state)
+      throw error
+    }
   }
 
   /** A nextOffset known before the append; flushes first where the flush beside producing does not keep up. */
@@ -106,6 +113,11 @@ export class OrderedAppends {
       if (waiting === 0) this.#partitions.delete(key)
     }
   }
+}
+
+function forget(state: PartitionState): void {
+  state.seen = undefined
+  state.isPastHardLimit = false
 }
 
 function remember(state: PartitionState, head: Head): void {

@@ -63,7 +63,7 @@ function forbiddenAdvice(message: string, date: string | null, nowMs: number): s
   if (/signature/i.test(message)) {
     return 'The signature does not fit: look at the secret key and the region, and for a proxy that changes requests.'
   }
-  return 'The AWS identity is missing, or may not call this route: it needs a policy that allows it.'
+  return 'The request was not signed, or its AWS identity may not call this route: it needs a policy that allows it.'
 }
 
 /** `{"message": …}` of API Gateway, `{"Message": …}` of function URLs. */

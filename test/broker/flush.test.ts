@@ -13,8 +13,9 @@ import {
 } from '../../src/core/limits.ts'
 import { countInlineBytes } from '../../src/core/log/entry.ts'
 import type { Head } from '../../src/core/log/head.ts'
+import { toOffset } from '../../src/core/numbers.ts'
 import { NotApplied, OutcomeUnknown } from '../../src/ports/outcome.ts'
-import { everyEntry } from '../conformance/samples.ts'
+import { everyEntry, objectEntry } from '../conformance/samples.ts'
 import { batchOf, Harness, numbered, readAll } from './harness.ts'
 
 let harness: Harness
@@ -265,6 +266,26 @@ describe('the hard limit', () => {
     // Each broker goes by the head that its own last append told of.
     expect(most).toBeLessThan(TAIL_INLINE_HARD_BYTES_MAX + brokers.length * 1_700)
     await expectWhole(values)
+  })
+})
+
+describe('a head that others have filled until it takes nothing more', () => {
+  test('is flushed by a producer that knew nothing of it, once it has failed', async () => {
+    await produce('a')
+    const partition = await harness.partitionId('tides')
+    const { index } = harness.plain
+    for (let number = 0; number <= TAIL_ENTRIES_HARD_MAX; number += 1) {
+      await index.append(partition, objectEntry(1), toOffset(1 + number))
+    }
+    harness.around = async (method, _, call) => {
+      if (method === 'append' && (await headOf()).tail.length > TAIL_ENTRIES_HARD_MAX) {
+        throw new NotApplied('the item would become too large')
+      }
+      return await call()
+    }
+    const refused = broker.produce({ topic: 'tides', partition: 0, batches: batchOf(['b']) })
+    expect(await harness.errorOf(refused)).toMatchObject({ kafkaName: 'REQUEST_TIMED_OUT', written: 'no' })
+    expect(await produce('b')).toMatchObject({ baseOffset: TAIL_ENTRIES_HARD_MAX + 2 })
   })
 })
 

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { flush } from '../../src/broker/flush.ts'
 import type { LogBroker } from '../../src/broker/log-broker.ts'
-import { ENTRY_PRODUCERS_MAX, ENTRY_RUNS_MAX } from '../../src/core/limits.ts'
+import { ENTRY_PRODUCERS_MAX, ENTRY_RUNS_MAX, PRODUCERS_ACTIVE_MAX } from '../../src/core/limits.ts'
 import { encodeBatch } from '../../src/core/record/index.ts'
 import { OutcomeUnknown } from '../../src/ports/outcome.ts'
 import { Harness, joined, NOW_MS, readAll } from './harness.ts'
@@ -131,6 +131,46 @@ describe('a batch of an idempotent producer', () => {
     expect(await sent(Uint8Array.from(several))).toMatchObject({ baseOffset: 0, records: 3 })
     expect(await sent(several)).toMatchObject({ baseOffset: 0, records: 3 })
     expect(await sent(sequenced(3, ['d']))).toMatchObject({ baseOffset: 3 })
+  })
+})
+
+describe('more producers than a head remembers', () => {
+  test('cannot keep a tail from being cut by going on again and again', async () => {
+    const next = new Map<bigint, number>()
+    const sendNext = async (producerId: bigint) => {
+      const sequence = next.get(producerId) ?? 0
+      next.set(producerId, sequence + 1)
+      const batches = sequenced(sequence, ['a'], { producerId })
+      await send(batches, harness.open())
+    }
+    const producers = Array.from({ length: PRODUCERS_ACTIVE_MAX + 20 }, (_, number) => BigInt(number))
+    const partition = await harness.partitionId('tides')
+    const flushAll = () => flush(harness.ports, [{ partition, age: 'all' }], harness.clock.nowMs() + 60_000)
+    for (const producerId of producers) {
+      await harness.run(sendNext(producerId))
+      if (producerId % 8n === 7n && producerId < PRODUCERS_ACTIVE_MAX) await harness.run(flushAll())
+    }
+    // Before each cut, the one that has been silent for longest goes on.
+    let cuts = 0
+    harness.around = async (method, _, call) => {
+      if (method === 'trimTail') {
+        const head = (await harness.plain.index.readHead(partition))!
+        const active = new Set(head.tail.flatMap(entry => entry.producers.map(each => each.producerId)))
+        const longest = [...head.flushedProducers.keys()].find(producerId => !active.has(producerId))!
+        cuts += 1
+        const around = harness.around
+        harness.around = (_method, _args, other) => other()
+        await sendNext(longest)
+        harness.around = around
+      }
+      return await call()
+    }
+    const before = (await harness.plain.index.readHead(partition))!
+    await harness.run(flushAll())
+    harness.around = (_, __, call) => call()
+    const after = (await harness.plain.index.readHead(partition))!
+    expect(cuts).toBeGreaterThan(1)
+    expect(after.tailOffset).toBe(before.nextOffset)
   })
 })
 

@@ -1,7 +1,7 @@
 import { ScanCommand } from '@aws-sdk/client-dynamodb'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { makeTableClients } from '../../src/adapters/aws/clients.ts'
 import { decodeHeadItem } from '../../src/adapters/aws/dynamo-items.ts'
+import { makeTableClients } from '../../src/adapters/aws/table-clients.ts'
 import { fetchLocated } from '../../src/client/located.ts'
 import { countInlineBytes } from '../../src/core/log/entry.ts'
 import { toOffset } from '../../src/core/numbers.ts'

@@ -31,9 +31,26 @@ function filesOf(name: string): string[] {
   return readdirSync(join(directory, name))
 }
 
+function read(name: string, file: string): string {
+  return readFileSync(join(directory, name, file), 'latin1')
+}
+
+/** The entry, and the chunks that are loaded with it. */
+function loadedFilesOf(name: string): string[] {
+  const loaded = new Set(['index.mjs'])
+  for (const file of loaded) {
+    for (const [, chunk] of read(name, file).matchAll(/(?:\bfrom|\bimport)\s*["']\.\/([^"']+)["']/g)) {
+      loaded.add(chunk!)
+    }
+  }
+  return [...loaded]
+}
+
 interface Called {
   readonly result: { statusCode: number; headers: Record<string, string>; body: string }
   readonly stdout: string
+  /** Of Node what was loaded, and zod where it was. */
+  readonly modules: readonly string[]
 }
 
 /** Imports a bundle in a process of its own, from outside the checkout, and calls its handler. */
@@ -43,13 +60,21 @@ async function callBundle(name: string, event: unknown, environment: object = {}
     const context = { awsRequestId: 'request-1', getRemainingTimeInMillis: () => 5_000 }
     const result = await handler(${JSON.stringify(event)}, context)
     console.log('RESULT ' + JSON.stringify(result))
+    // What zod leaves behind where it is loaded.
+    const modules = [...process.moduleLoadList, ...('__zod_globalRegistry' in globalThis ? ['zod'] : [])]
+    console.log('RESULT MODULES ' + JSON.stringify(modules))
     process.exit()`
   const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', code], {
     cwd: tmpdir(),
     env: { ...ENVIRONMENT, ...environment },
   })
-  const result = /^RESULT (.*)$/m.exec(stdout)?.[1]
-  return { result: result === undefined || result === 'undefined' ? undefined : JSON.parse(result), stdout }
+  const result = /^RESULT (?!MODULES)(.*)$/m.exec(stdout)?.[1]
+  const modules = JSON.parse(/^RESULT MODULES (.*)$/m.exec(stdout)![1]!)
+  return {
+    result: result === undefined || result === 'undefined' ? undefined : JSON.parse(result),
+    stdout,
+    modules,
+  }
 }
 
 describe.each(FUNCTION_NAMES)('the bundle of %s', name => {
@@ -87,7 +112,19 @@ describe.each(FUNCTION_NAMES)('the bundle of %s', name => {
 
   test('stays small', () => {
     // A bound that catches what slips in, with room for what is added; bench/functions.ts prints what it is.
-    expect(readFileSync(join(directory, name, 'index.mjs')).length).toBeLessThan(600_000)
+    const bytesMax = name === 'fetch' ? 470_000 : 400_000
+    const bytes = loadedFilesOf(name).reduce((sum, file) => sum + read(name, file).length, 0)
+    expect(bytes).toBeLessThan(bytesMax)
+  })
+
+  test("carries S3's client where nearly every call needs it, and else loads it on demand", () => {
+    const isS3 = (file: string) => read(name, file).includes('com.amazonaws.s3')
+    expect(filesOf(name).some(isS3)).toBe(true)
+    expect(loadedFilesOf(name).some(isS3)).toBe(name === 'fetch' || name === 'flush')
+  })
+
+  test('carries no schemas of bodies', () => {
+    expect(loadedFilesOf(name).some(file => read(name, file).includes('__zod_globalRegistry'))).toBe(false)
   })
 })
 
@@ -117,8 +154,9 @@ describe('a bundled handler', () => {
       const lines = stdout.split('\n').filter(line => line !== '' && !line.startsWith('RESULT'))
       expect(lines).toHaveLength(1)
       expect(JSON.parse(lines[0]!)).toMatchObject({
-        _aws: { CloudWatchMetrics: [{ Namespace: 'Tidemark', Dimensions: [['service']] }] },
+        _aws: { CloudWatchMetrics: [{ Namespace: 'Tidemark', Dimensions: [['service', 'broker']] }] },
         service: name,
+        broker: ENVIRONMENT.TIDEMARK_TABLE,
         requestId: 'request-1',
         Requests: 1,
         ColdStarts: 1,
@@ -130,10 +168,43 @@ describe('a bundled handler', () => {
     const { result, stdout } = await callBundle('produce', { method: 'GET', path: '/nothing' })
     expect(result.statusCode).toBe(404)
     expect(JSON.parse(stdout.split('\n')[0]!)).toMatchObject({
-      _aws: { CloudWatchMetrics: [{ Dimensions: [['service'], ['service', 'kafkaError']] }] },
+      _aws: {
+        CloudWatchMetrics: [
+          {
+            Dimensions: [
+              ['service', 'broker'],
+              ['service', 'broker', 'kafkaError'],
+            ],
+          },
+        ],
+      },
       kafkaError: 'INVALID_REQUEST',
       Errors: 1,
     })
+  })
+
+  test.each([
+    ['produce', { method: 'GET', path: '/health' }],
+    ['produce', { method: 'POST', path: '/topics/t/records', headers: { 'content-type': 'text/html' } }],
+    ['fetch', { method: 'GET', path: '/topics/t/partitions/0/records' }],
+    ['admin', { method: 'GET', path: '/openapi.json' }],
+  ])('of %s answers %j without zod and without an HTTP client for the whole web', async (name, event) => {
+    const { result, modules } = await callBundle(name, event)
+    expect([200, 400, 415]).toContain(result.statusCode)
+    expect(modules).not.toContain('NativeModule internal/deps/undici/undici')
+    expect(modules).not.toContain('NativeModule http2')
+    expect(modules).not.toContain('zod')
+  })
+
+  test('of produce loads zod for JSON', async () => {
+    const { result, modules } = await callBundle('produce', {
+      method: 'POST',
+      path: '/topics/t/records',
+      headers: { 'content-type': 'application/json' },
+      body: '{"records":[{"value":1}]}',
+    })
+    expect(JSON.parse(result.body).detail).toContain('body.records[0].value: must be a string')
+    expect(modules).toContain('zod')
   })
 
   test('of flush has nothing to do for nothing', async () => {

@@ -263,7 +263,7 @@ describe('alarms', () => {
       'AWS/Lambda Throttles of <BrokerFetch> GreaterThanOrEqualToThreshold 1',
       'AWS/Lambda Throttles of <BrokerFlush> GreaterThanOrEqualToThreshold 1',
       'AWS/Lambda Throttles of <BrokerProduce> GreaterThanOrEqualToThreshold 1',
-      'Tidemark FlushFailures of flush GreaterThanOrEqualToThreshold 1',
+      'Tidemark FlushFailures of <BrokerTable>,flush GreaterThanOrEqualToThreshold 1',
     ])
     for (const { Properties } of alarms) {
       expect(Properties).toMatchObject({
@@ -282,11 +282,12 @@ describe('alarms', () => {
 })
 
 describe('two brokers', () => {
+  const template = synthesize(stack => {
+    new TidemarkBroker(stack, 'Near', { bundles: BUNDLES, production: false })
+    new TidemarkBroker(stack, 'Far', { bundles: BUNDLES, production: false })
+  })
+
   test('in one stack share nothing but what empties buckets', () => {
-    const template = synthesize(stack => {
-      new TidemarkBroker(stack, 'Near', { bundles: BUNDLES, production: false })
-      new TidemarkBroker(stack, 'Far', { bundles: BUNDLES, production: false })
-    })
     template.resourceCountIs('AWS::DynamoDB::Table', 2)
     template.resourceCountIs('AWS::ApiGatewayV2::Api', 2)
     template.resourceCountIs('AWS::Lambda::Function', 2 * 5 + 1)
@@ -294,6 +295,25 @@ describe('two brokers', () => {
       if (id.startsWith('CustomS3AutoDelete')) continue
       const other = id.startsWith('Near') ? 'Far' : 'Near'
       expect(JSON.stringify(role.Properties.Policies)).not.toContain(`"${other}`)
+    }
+  })
+
+  test('look at their own metrics only, which functions publish with these dimensions', () => {
+    for (const [id, alarm] of Object.entries(resourcesOf(template, 'AWS::CloudWatch::Alarm'))) {
+      if (alarm.Properties.Namespace !== 'Tidemark') continue
+      const table = id.startsWith('Near') ? '<NearTable>' : '<FarTable>'
+      const dimensions: { Name: string; Value: unknown }[] = alarm.Properties.Dimensions
+      expect(dimensions.map(({ Name, Value }) => `${Name} ${asText(Value)}`)).toEqual([
+        `broker ${table}`,
+        'service flush',
+      ])
+    }
+    for (const [id, dashboard] of Object.entries(resourcesOf(template, 'AWS::CloudWatch::Dashboard'))) {
+      const body = asText(dashboard.Properties.DashboardBody)
+      const table = id.startsWith('Near') ? '<NearTable>' : '<FarTable>'
+      const own: string[] = body.match(/\["Tidemark",[^\]]*\]/g) ?? []
+      expect(own).toHaveLength(3)
+      for (const metric of own) expect(metric).toContain(`"broker","${table}"`)
     }
   })
 })

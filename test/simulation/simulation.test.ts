@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { applyAppend } from '../../src/core/log/append.ts'
 import { applyTrim } from '../../src/core/log/flush.ts'
-import { advance, toOffset } from '../../src/core/numbers.ts'
+import type { ProducerRun } from '../../src/core/log/producers.ts'
+import { toOffset } from '../../src/core/numbers.ts'
 import { runSeeds } from './run-seeds.ts'
 import { runWorld } from './world.ts'
 
@@ -35,10 +36,10 @@ describe('the append protocol under crashes and ambiguous time-outs', () => {
   test('is caught without looking for the entry in the tail', async () => {
     const { failure } = await runSeeds(1, SEEDS_TO_CATCH, {
       applyTrim,
-      applyAppend: (head, entry, seen) =>
-        head.tailOffset > seen
-          ? undefined
-          : { ...head, nextOffset: advance(head.nextOffset, entry.records), tail: [...head.tail, entry] },
+      applyAppend: (head, entry, seen) => {
+        const changed = applyAppend({ ...head, tail: [] }, entry, seen)
+        return changed && { ...changed, tail: [...head.tail, entry] }
+      },
     })
     expect(failure?.error.message).toMatch(/doubled|stands in the tail twice/)
   })
@@ -48,7 +49,21 @@ describe('the append protocol under crashes and ambiguous time-outs', () => {
       applyTrim,
       applyAppend: (head, entry, seen) => applyAppend(head, { ...entry, producers: [] }, seen),
     })
-    expect(failure?.error.message).toMatch(/doubled|moved/)
+    expect(failure?.error.message).toMatch(/doubled|moved|come after epoch/)
+  })
+
+  test('is caught when an append takes what a producer of a lower epoch sends', async () => {
+    const { failure } = await runSeeds(1, SEEDS_TO_CATCH, {
+      applyTrim,
+      applyAppend: (head, entry, seen) => {
+        const isFenced = ({ producerId, epoch }: ProducerRun) =>
+          epoch < (head.producers.get(producerId)?.epoch ?? 0)
+        const producers = entry.producers.filter(run => !isFenced(run))
+        const changed = applyAppend(head, { ...entry, producers }, seen)
+        return changed && { ...changed, tail: [...head.tail, entry] }
+      },
+    })
+    expect(failure?.error.message).toMatch(/come after epoch/)
   })
 
   test("is caught when a cut forgets a producer's last runs", async () => {
@@ -59,7 +74,7 @@ describe('the append protocol under crashes and ambiguous time-outs', () => {
         return trimmed && { ...trimmed, producers: new Map() }
       },
     })
-    expect(failure?.error.message).toMatch(/doubled|moved/)
+    expect(failure?.error.message).toMatch(/doubled|moved|come after epoch/)
   })
 
   test('is caught when a trim does not look whether somebody was faster', async () => {

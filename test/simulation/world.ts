@@ -5,11 +5,19 @@ import { MemoryObjectStore } from '../../src/adapters/memory/memory-object-store
 import { MemoryTopicStore } from '../../src/adapters/memory/memory-topic-store.ts'
 import { SeededEntropy } from '../../src/adapters/memory/seeded-entropy.ts'
 import { VirtualClock } from '../../src/adapters/memory/virtual-clock.ts'
+import { flush } from '../../src/broker/flush.ts'
 import { LogBroker } from '../../src/broker/log-broker.ts'
 import { newVerifySummary, verify } from '../../src/broker/verify.ts'
 import { TidemarkError } from '../../src/core/errors.ts'
+import { PRODUCER_IDLE_MS_MAX } from '../../src/core/limits.ts'
 import { type Offset, toOffset } from '../../src/core/numbers.ts'
-import { decodeBatches, encodeBatch, type RecordInput } from '../../src/core/record/index.ts'
+import {
+  checkBatch,
+  decodeBatches,
+  encodeBatch,
+  NO_PRODUCER_ID,
+  type RecordInput,
+} from '../../src/core/record/index.ts'
 import type { Ports } from '../../src/ports/index.ts'
 import { Expectations } from './expectations.ts'
 import { RandomFaults } from './random-faults.ts'
@@ -20,6 +28,14 @@ const PROCESSES = 2
 const WRITERS = 2
 const CALLS_PER_WRITER = 14
 const IDEMPOTENT_GROUPS = 6
+const IDEMPOTENT_ID = 42n
+const SEQUENCES = 2 ** 31
+/** Far more than any run needs. */
+const SENDINGS_MAX = 300
+/** How often something outside the brokers flushes, as a table's stream has it done. */
+const FLUSHES = 3
+/** Longer than a log remembers a producer that is silent. */
+const LONG_SILENCE_MS = PRODUCER_IDLE_MS_MAX + 60_000
 const READS = 12
 const START_MS = Date.UTC(2026, 0, 1)
 /** Above it a batch goes into an object of its own. */
@@ -51,7 +67,7 @@ class World {
   readonly #stores: Omit<Ports, 'clock' | 'entropy'>
   readonly #faults: RandomFaults
   readonly #expectations = new Expectations()
-  readonly #brokers: { broker: LogBroker; process: SimulatedProcess }[] = []
+  readonly #brokers: { broker: LogBroker; process: SimulatedProcess; ports: Ports }[] = []
   #crashes = 0
   #nextValue = 0
 
@@ -70,7 +86,9 @@ class World {
     await this.#drive(this.#setUp())
     this.#faults.start()
     const writers = Array.from({ length: WRITERS }, () => this.#write())
-    await this.#drive(Promise.all([...writers, this.#writeIdempotently(), this.#read(), this.#delete()]))
+    await this.#drive(
+      Promise.all([...writers, this.#writeIdempotently(), this.#read(), this.#delete(), this.#flush()]),
+    )
     this.#faults.stop()
     await this.#drive(this.#comeToRest())
     const records = await this.#drive(this.#check())
@@ -99,9 +117,13 @@ class World {
       clock,
       entropy: this.#random,
     }
-    const broker = new LogBroker(ports, { lingerMs: this.#random.pick([0, 5]), reportError: fail })
+    const broker = new LogBroker(ports, {
+      lingerMs: this.#random.pick([0, 5]),
+      flushes: this.#random.pick(['in-background', 'in-background', 'elsewhere']),
+      reportError: fail,
+    })
     broker.start()
-    this.#brokers[index] = { broker, process }
+    this.#brokers[index] = { broker, process, ports }
     void process.died.then(async () => {
       this.#crashes += 1
       await this.#clock.sleep(this.#random.integer(1, 1_000))
@@ -123,21 +145,39 @@ class World {
 
   /**
    * A producer that numbers its batches and sends each until it is acknowledged, up to three at the same time, and
-   * each time to any broker: every record must stand in the log once, where the acknowledgement says.
+   * each time to any broker: every record must stand in the log once, where the acknowledgement says. Now and then
+   * another takes its place with a higher epoch, or it is silent for so long that it is forgotten.
    */
   async #writeIdempotently(): Promise<void> {
+    let epoch = 0
+    const begin = this.#random.pick([0, 0, SEQUENCES - 3])
     const next = new Map<number, number>()
+    const longSilence = this.#random.fraction() < 0.03 ? this.#random.integer(1, IDEMPOTENT_GROUPS - 1) : 0
     for (let group = 0; group < IDEMPOTENT_GROUPS; group += 1) {
-      await this.#clock.sleep(this.#random.integer(0, 700))
+      await this.#clock.sleep(
+        group > 0 && group === longSilence ? LONG_SILENCE_MS : this.#random.integer(0, 700),
+      )
       const partition = this.#random.integer(0, PARTITIONS - 1)
+      let zombie: Promise<unknown> = Promise.resolve()
+      if (this.#random.fraction() < 0.15) {
+        const baseSequence = next.get(partition) ?? 0
+        zombie = this.#produceAnywhere(partition, {
+          producerId: IDEMPOTENT_ID,
+          producerEpoch: epoch,
+          baseSequence,
+        })
+        epoch += 1
+        next.clear()
+      }
       let waiting = Array.from({ length: this.#random.pick([1, 1, 3]) }, () => {
         const { values, records } = this.#drawRecords(partition)
-        const baseSequence = next.get(partition) ?? 0
-        next.set(partition, baseSequence + records.length)
-        const producer = { producerId: 42n, producerEpoch: 0, baseSequence }
+        const baseSequence = next.get(partition) ?? (epoch === 0 ? begin : 0)
+        next.set(partition, (baseSequence + records.length) % SEQUENCES)
+        const producer = { producerId: IDEMPOTENT_ID, producerEpoch: epoch, baseSequence }
         return { values, batch: encodeBatch(records, { ...producer, nowMs: this.#clock.nowMs() }) }
       })
-      while (waiting.length > 0) {
+      for (let sendings = 0; waiting.length > 0; sendings += 1) {
+        if (sendings === SENDINGS_MAX) throw new Error('a batch is sent again and again, and never taken')
         const { broker, process } = this.#random.pick(this.#brokers)
         const isDone = await Promise.all(
           // The bytes are the broker's once it has them, so each sending needs its own.
@@ -148,6 +188,28 @@ class World {
         waiting = waiting.filter((_, index) => !isDone[index])
         await this.#clock.sleep(this.#random.integer(1, 200))
       }
+      await zombie
+    }
+  }
+
+  /** Sends a batch once, at some time soon. */
+  async #produceAnywhere(partition: number, producer: Sequence): Promise<void> {
+    await this.#clock.sleep(this.#random.integer(0, 100))
+    const { broker, process } = this.#random.pick(this.#brokers)
+    await this.#produce(broker, process, partition, producer)
+  }
+
+  /** Flushes as what watches the table does, from a process like the others. */
+  async #flush(): Promise<void> {
+    for (let number = 0; number < FLUSHES; number += 1) {
+      await this.#clock.sleep(this.#random.integer(0, 3_000))
+      const { process, ports } = this.#random.pick(this.#brokers)
+      const topic = await this.#stores.topics.get(TOPIC)
+      const requests = Array.from({ length: PARTITIONS }, (_, partition) => ({
+        partition: { topicId: topic!.topicId, partition },
+        age: 'all' as const,
+      }))
+      await Promise.race([flush(ports, requests, this.#clock.nowMs() + 10_000), process.died])
     }
   }
 
@@ -185,9 +247,10 @@ class World {
     broker: LogBroker,
     process: SimulatedProcess,
     partition: number,
+    producer?: Sequence,
   ): Promise<Offset | undefined> {
     const { values, records } = this.#drawRecords(partition)
-    const batches = encodeBatch(records, { nowMs: this.#clock.nowMs() })
+    const batches = encodeBatch(records, { nowMs: this.#clock.nowMs(), ...producer })
     const produced = broker.produce({ topic: TOPIC, partition, batches })
     try {
       const result = await Promise.race([produced, process.died])
@@ -265,15 +328,19 @@ class World {
       const { offset: start } = await broker.offsetFor({ topic: TOPIC, partition, at: 'earliest' })
       const { offset: end } = await broker.offsetFor({ topic: TOPIC, partition, at: 'latest' })
       const log = new Map<Offset, string>()
+      const fetched: Uint8Array[] = []
       for (let offset = start!; offset < end!; ) {
         const { chunks, nextOffset } = await broker.fetch({ topic: TOPIC, partition, offset })
         if (nextOffset <= offset) throw new Error(`a fetch at offset ${offset} goes nowhere`)
+        fetched.push(...chunks)
         for (const record of chunks.flatMap(chunk => decodeBatches(chunk))) {
           log.set(record.offset, Buffer.from(record.key!).toString())
         }
         offset = nextOffset
       }
       this.#expectations.check(partition, start!, end!, log)
+      const sequences = new SequenceCheck()
+      for (const chunk of fetched) sequences.check(chunk)
     }
     return summary.records
   }
@@ -291,6 +358,39 @@ class World {
     work.then(done, done)
     await this.#clock.runUntil(() => isDone)
     return await work
+  }
+}
+
+/** Where a batch stands in an idempotent producer's sequence. */
+interface Sequence {
+  readonly producerId: bigint
+  readonly producerEpoch: number
+  readonly baseSequence: number
+}
+
+/** What a log has of idempotent producers must be without a gap, and no epoch may come after a higher one. */
+class SequenceCheck {
+  readonly #next = new Map<bigint, { readonly epoch: number; readonly sequence: number }>()
+
+  check(batches: Uint8Array): void {
+    for (let position = 0; position < batches.length; ) {
+      const { producerId, producerEpoch, baseSequence, recordCount, sizeBytes } = checkBatch(
+        batches,
+        position,
+      )
+      position += sizeBytes
+      if (producerId === NO_PRODUCER_ID) continue
+      const before = this.#next.get(producerId)
+      const follows =
+        !before ||
+        (producerEpoch === before.epoch && baseSequence === before.sequence) ||
+        (producerEpoch > before.epoch && baseSequence === 0)
+      if (!follows) {
+        const got = `epoch ${producerEpoch} and sequence ${baseSequence}`
+        throw new Error(`${got} come after epoch ${before.epoch} up to sequence ${before.sequence}`)
+      }
+      this.#next.set(producerId, { epoch: producerEpoch, sequence: (baseSequence + recordCount) % SEQUENCES })
+    }
   }
 }
 

@@ -69,6 +69,16 @@ const BAD_CREDENTIALS: readonly string[] = [
   'UnrecognizedClientException',
 ]
 
+/** What AWS says of a request that was signed with a wrong time. */
+const WRONG_TIME_IN_SIGNATURE: readonly string[] = [
+  'AuthFailure',
+  'InvalidSignatureException',
+  'RequestExpired',
+  'RequestInTheFuture',
+  'RequestTimeTooSkewed',
+  'SignatureDoesNotMatch',
+]
+
 const WRONG_CLOCK: readonly string[] = ['RequestExpired', 'RequestInTheFuture', 'RequestTimeTooSkewed']
 
 const NO_SUCH_RESOURCE: readonly string[] = ['NoSuchBucket', 'ResourceNotFoundException']
@@ -82,6 +92,8 @@ const WRONG_REGION: readonly string[] = [
 /** An error of the SDK, as far as it tells. */
 interface AwsError extends Error {
   readonly code?: string
+  /** What Node was doing with a socket: connect, read, write. */
+  readonly syscall?: string
   readonly $metadata?: { readonly httpStatusCode?: number; readonly clockSkewCorrected?: boolean }
 }
 
@@ -108,8 +120,9 @@ function isRefusedForNow(error: AwsError): boolean {
   return (
     REFUSED_FOR_NOW.includes(error.name) ||
     statusOf(error) === 429 ||
-    // The SDK has learned the service's time from this very answer and will sign the next request with it.
-    error.$metadata?.clockSkewCorrected === true ||
+    // The SDK has learned the service's time from this very answer and will sign the next request with it. While the
+    // clock is wrong it says so of every error, also of one that does not tell what was done.
+    (error.$metadata?.clockSkewCorrected === true && WRONG_TIME_IN_SIGNATURE.includes(error.name)) ||
     isItemTooLarge(error)
   )
 }
@@ -121,7 +134,11 @@ function isItemTooLarge(error: AwsError): boolean {
 
 function isNeverSent(error: AwsError): boolean {
   return (
-    (error.code !== undefined && NEVER_SENT.includes(error.code)) ||
+    // A connection that stood can lose its way to the host, too: then it was reading or writing.
+    (error.code !== undefined &&
+      NEVER_SENT.includes(error.code) &&
+      error.syscall !== 'read' &&
+      error.syscall !== 'write') ||
     // The SDK's time-out for connecting has no code of its own.
     (error.name === 'TimeoutError' && error.message.includes('did not establish a connection'))
   )

@@ -1,4 +1,4 @@
-import { TABLE_SCAN_PAGE_ITEMS } from '../../core/limits.ts'
+import { TABLE_BATCH_ITEMS_MAX, TABLE_SCAN_PAGE_ITEMS } from '../../core/limits.ts'
 import type { Block } from '../../core/log/block.ts'
 import type { IndexEntry } from '../../core/log/entry.ts'
 import { EMPTY_HEAD, type Head } from '../../core/log/head.ts'
@@ -128,13 +128,19 @@ export class DynamoLogIndex implements LogIndex {
     return undefined
   }
 
-  /** Removes the blocks up to an offset, but not the one with the sort key `kept`. */
+  /**
+   * Removes the blocks up to an offset, but not the one with the sort key `kept`. It removes as it finds them: where
+   * there are more than there is time for, the next try has fewer.
+   */
   async #removeBlocks(partition: PartitionId, offset: Offset, kept: string | undefined): Promise<void> {
     const selection = { ...blocksBetween(partition, FIRST_OFFSET, offset), attribute: SK }
-    const keys: Item[] = []
+    let keys: Item[] = []
     for await (const item of this.#table.query(selection)) {
       const sortKey = readString(item, SK)
       if (sortKey !== kept) keys.push(itemKey(logKey(partition), sortKey))
+      if (keys.length < TABLE_BATCH_ITEMS_MAX) continue
+      await this.#table.removeAll(keys)
+      keys = []
     }
     await this.#table.removeAll(keys)
   }

@@ -12,8 +12,8 @@ import {
 import { TABLE_BATCH_ITEMS_MAX, TABLE_READ_TIMEOUT_MS, TABLE_WRITE_TIMEOUT_MS } from '../../core/limits.ts'
 import { NotApplied } from '../../ports/outcome.ts'
 import { asStoreError } from './aws-failures.ts'
-import type { TableClients } from './clients.ts'
 import type { Item } from './dynamo-items.ts'
+import type { TableClients } from './table-clients.ts'
 
 /** A condition in DynamoDB's words, with the values that it names. */
 export interface Condition {

@@ -4,7 +4,7 @@ import { LOCATED_URL_LIFETIME_MS } from '../../core/limits.ts'
 import type { Position } from '../../core/numbers.ts'
 import type { ObjectLocator } from '../../ports/object-locator.ts'
 import { asStoreError } from './aws-failures.ts'
-import type { BucketClients } from './clients.ts'
+import type { BucketClients } from './bucket-clients.ts'
 import { rangeOf } from './s3-object-store.ts'
 
 /** Presigned URLs of objects in a bucket, each for one byte range. */

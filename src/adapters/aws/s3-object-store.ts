@@ -5,11 +5,13 @@ import {
   GetObjectCommand,
   type GetObjectCommandOutput,
   HeadObjectCommand,
+  ListObjectsV2Command,
+  type ListObjectsV2CommandOutput,
   PutObjectCommand,
-  paginateListObjectsV2,
   type S3Client,
 } from '@aws-sdk/client-s3'
 import {
+  AWS_ATTEMPTS_MAX,
   BACKOFF_FIRST_MS,
   BACKOFF_MS_MAX,
   OBJECT_BYTES_PER_SECOND_MIN,
@@ -22,7 +24,7 @@ import type { Position } from '../../core/numbers.ts'
 import type { ObjectInfo, ObjectStore } from '../../ports/object-store.ts'
 import { NotApplied } from '../../ports/outcome.ts'
 import { type AwsCall, asStoreError } from './aws-failures.ts'
-import type { BucketClients } from './clients.ts'
+import type { BucketClients } from './bucket-clients.ts'
 import { hedged } from './hedged.ts'
 
 export interface S3ObjectStoreSettings {
@@ -93,13 +95,23 @@ export class S3ObjectStore implements ObjectStore {
   }
 
   async *list(): AsyncGenerator<ObjectInfo> {
-    const pages = paginateListObjectsV2({ client: this.#repeating }, { Bucket: this.#bucket })
-    try {
-      for await (const { Contents = [] } of pages) {
-        for (const { Key: key, Size: bytes = 0, LastModified } of Contents) {
-          if (key !== undefined) yield { key, bytes, modifiedMs: LastModified?.getTime() ?? 0 }
-        }
+    let token: string | undefined
+    do {
+      const page = await this.#listPage(token)
+      for (const { Key: key, Size: bytes = 0, LastModified } of page.Contents ?? []) {
+        if (key !== undefined) yield { key, bytes, modifiedMs: LastModified?.getTime() ?? 0 }
       }
+      token = page.NextContinuationToken
+    } while (token !== undefined)
+  }
+
+  async #listPage(token: string | undefined): Promise<ListObjectsV2CommandOutput> {
+    const command = new ListObjectsV2Command({
+      Bucket: this.#bucket,
+      ...(token !== undefined && { ContinuationToken: token }),
+    })
+    try {
+      return await this.#repeated(abortSignal => this.#repeating.send(command, { abortSignal }))
     } catch (error) {
       throw asStoreError(error, this.#call('s3:ListBucket', 'read'))
     }
@@ -107,7 +119,8 @@ export class S3ObjectStore implements ObjectStore {
 
   async remove(key: string): Promise<void> {
     try {
-      await this.#repeating.send(new DeleteObjectCommand({ Bucket: this.#bucket, Key: key }))
+      const command = new DeleteObjectCommand({ Bucket: this.#bucket, Key: key })
+      await this.#repeated(abortSignal => this.#repeating.send(command, { abortSignal }))
     } catch (error) {
       throw asStoreError(error, this.#call('s3:DeleteObject', 'write'))
     }
@@ -115,7 +128,8 @@ export class S3ObjectStore implements ObjectStore {
 
   async #exists(key: string): Promise<boolean> {
     try {
-      await this.#repeating.send(new HeadObjectCommand({ Bucket: this.#bucket, Key: key }))
+      const command = new HeadObjectCommand({ Bucket: this.#bucket, Key: key })
+      await this.#repeated(abortSignal => this.#repeating.send(command, { abortSignal }))
       return true
     } catch (error) {
       if (nameOf(error) === 'NotFound') return false
@@ -151,6 +165,11 @@ export class S3ObjectStore implements ObjectStore {
     } finally {
       clearTimeout(timer)
     }
+  }
+
+  /** For what the SDK repeats by itself: the time of all its tries. */
+  #repeated<Result>(act: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
+    return this.#within(AWS_ATTEMPTS_MAX * this.#tryMs(0), act)
   }
 
   #tryMs(bytes: number): number {

@@ -1,4 +1,4 @@
-import * as z from 'zod'
+import type * as z from 'zod'
 import { TidemarkError } from '../../core/errors.ts'
 import { FETCH_BYTES_MAX, FETCH_DEFAULT_BYTES, FETCH_WAIT_MS_MAX } from '../../core/limits.ts'
 import type { Fetched, Located } from '../broker.ts'
@@ -6,40 +6,44 @@ import { AnswerRoom } from './answer-room.ts'
 import { END_OFFSET_HEADER, NEXT_OFFSET_HEADER, START_OFFSET_HEADER } from './headers.ts'
 import { toJsonRecords } from './json-records.ts'
 import { BATCHES_TYPE, JSON_TYPE } from './media-types.ts'
-import { NumberText, OffsetText } from './number-schemas.ts'
-import { PartitionPath } from './partition-path.ts'
-import { FetchAnswer, LocateAnswer } from './record-schemas.ts'
+import { choiceParameter, numberParameter, offsetParameter, optional } from './parameters.ts'
+import { PARTITION_PATH } from './partition-path.ts'
+import type { FetchAnswer, LocateAnswer } from './record-schemas.ts'
 import { addRoute, answerJson, type HttpContext } from './route.ts'
 import type { Services } from './services.ts'
 
 /** Below this, copying chunks together costs less than sending them one by one. */
 const COPIED_BYTES_MAX = 64 * 1024
 
-const FetchQuery = z.strictObject({
-  offset: OffsetText.meta({ description: 'The first record that is wanted.' }),
-  maxBytes: NumberText.optional().meta({
-    description:
+const FETCH_QUERY = {
+  offset: offsetParameter('The first record that is wanted.'),
+  maxBytes: optional(
+    numberParameter(
       `A soft limit, as in Kafka: at least one batch comes, however large. ${FETCH_DEFAULT_BYTES} when it is ` +
-      `left out; larger values than ${FETCH_BYTES_MAX} count as that.`,
-  }),
-  minBytes: NumberText.optional().meta({ description: 'How much to wait for; 1 when it is left out.' }),
-  maxWaitMs: NumberText.optional().meta({
-    description:
+        `left out; larger values than ${FETCH_BYTES_MAX} count as that.`,
+    ),
+  ),
+  minBytes: optional(numberParameter('How much to wait for; 1 when it is left out.')),
+  maxWaitMs: optional(
+    numberParameter(
       'How long to wait for minBytes at the end of the log (long poll); 0 when it is left out. ' +
-      `Larger values than ${FETCH_WAIT_MS_MAX} count as that.`,
-  }),
-  locate: z.enum(['true', 'false']).optional().meta({
-    description: 'true: tell where the bytes lie, as URLs that work for a while, and not what they are.',
-  }),
-  encoding: z
-    .enum(['auto', 'base64'])
-    .optional()
-    .meta({
-      description:
-        'How keys and values stand in JSON. auto: as a string when they are UTF-8, else as {"base64": …}; ' +
+        `Larger values than ${FETCH_WAIT_MS_MAX} count as that.`,
+    ),
+  ),
+  locate: optional(
+    choiceParameter(
+      ['true', 'false'],
+      'true: tell where the bytes lie, as URLs that work for a while, and not what they are.',
+    ),
+  ),
+  encoding: optional(
+    choiceParameter(
+      ['auto', 'base64'],
+      'How keys and values stand in JSON. auto: as a string when they are UTF-8, else as {"base64": …}; ' +
         'base64: always as {"base64": …}.',
-    }),
-})
+    ),
+  ),
+}
 
 export function addFetchRoutes(services: Services): void {
   const { broker, answers } = services
@@ -48,29 +52,9 @@ export function addFetchRoutes(services: Services): void {
     {
       method: 'get',
       path: '/topics/{topic}/partitions/{partition}/records',
-      summary: 'Read records',
-      description:
-        `As JSON, or by Accept: ${BATCHES_TYPE} as Kafka record batches (magic 2), of which the first may begin ` +
-        'before the asked offset, as in Kafka. An empty answer is the end of the log. Go on at nextOffset.',
-      pathParameters: PartitionPath,
-      query: FetchQuery,
-      answers: {
-        200: {
-          description: 'Records from the offset on; with locate=true, where they lie.',
-          contents: { [JSON_TYPE]: z.union([FetchAnswer, LocateAnswer]), [BATCHES_TYPE]: null },
-          headers: {
-            [START_OFFSET_HEADER]: 'With record batches: the first offset that is served.',
-            [END_OFFSET_HEADER]: 'With record batches: the offset that the next record gets.',
-            [NEXT_OFFSET_HEADER]: 'With record batches: where the next fetch goes on.',
-          },
-        },
-      },
-      errors: [
-        'UNKNOWN_TOPIC_OR_PARTITION',
-        'INVALID_TOPIC_EXCEPTION',
-        'OFFSET_OUT_OF_RANGE',
-        'KAFKA_STORAGE_ERROR',
-      ],
+      pathParameters: PARTITION_PATH,
+      query: FETCH_QUERY,
+      answerTypes: [JSON_TYPE, BATCHES_TYPE],
     },
     async ({ context, path, query, accepted }) => {
       const { locate, encoding = 'auto', maxBytes, maxWaitMs, minBytes, offset } = query
@@ -90,13 +74,13 @@ export function addFetchRoutes(services: Services): void {
         const located = await whileConnected(context, maxWaitMs, signal =>
           broker.locate({ ...request, ...signal }),
         )
-        return answerJson(LocateAnswer, toJsonRanges(located, context.req.url, answers.answerBytesMax))
+        return answerJson<typeof LocateAnswer>(toJsonRanges(located, context.req.url, answers.answerBytesMax))
       }
       const fetched = await whileConnected(context, maxWaitMs, signal =>
         broker.fetch({ ...request, ...signal }),
       )
       if (accepted === BATCHES_TYPE) return answerBatches(fetched)
-      return answerJson(FetchAnswer, toJsonRecords(fetched, offset, encoding, answers.answerBytesMax))
+      return answerJson<typeof FetchAnswer>(toJsonRecords(fetched, offset, encoding, answers.answerBytesMax))
     },
   )
 }

@@ -1,22 +1,19 @@
-import * as z from 'zod'
 import { TidemarkError } from '../../core/errors.ts'
 import { BYTES_TYPE } from './media-types.ts'
-import { NumberText, PositionText } from './number-schemas.ts'
+import { numberParameter, positionParameter, textParameter } from './parameters.ts'
 import { HttpProblem } from './problem.ts'
 import { addRoute } from './route.ts'
 import type { Services } from './services.ts'
 import type { SignedRange } from './signed-url.ts'
 
-const ObjectPath = z.object({
-  key: z.string().meta({ description: "The object's key. It has slashes, which stand as such." }),
-})
+const OBJECT_PATH = { key: textParameter("The object's key. It has slashes, which stand as such.") }
 
-const ObjectQuery = z.strictObject({
-  position: PositionText.meta({ description: "The range's first byte." }),
-  bytes: NumberText.meta({ description: 'How many bytes it has.' }),
-  expires: NumberText.meta({ description: 'When the URL ends to work: milliseconds since 1970.' }),
-  signature: z.string().meta({ description: 'What permits it.' }),
-})
+const OBJECT_QUERY = {
+  position: positionParameter("The range's first byte."),
+  bytes: numberParameter('How many bytes it has.'),
+  expires: numberParameter('When the URL ends to work: milliseconds since 1970.'),
+  signature: textParameter('What permits it.'),
+}
 
 /** What `locate` points at, where no object store serves it. */
 export function addObjectRoutes(services: Services): void {
@@ -28,17 +25,9 @@ export function addObjectRoutes(services: Services): void {
     {
       method: 'get',
       path: '/objects/{key}',
-      summary: 'Read a located range',
-      description:
-        'For the URLs that locate=true answers: each permits exactly one range of one object, for a while, and needs ' +
-        'no token. A Range header must name that very range, in bytes of the object, and is answered with 206.',
-      pathParameters: ObjectPath,
-      query: ObjectQuery,
-      answers: {
-        200: { description: "The range's bytes.", contents: { [BYTES_TYPE]: null } },
-        206: { description: 'The same, for a Range header.', contents: { [BYTES_TYPE]: null } },
-      },
-      errors: ['TOPIC_AUTHORIZATION_FAILED', 'OFFSET_OUT_OF_RANGE', 'KAFKA_STORAGE_ERROR'],
+      pathParameters: OBJECT_PATH,
+      query: OBJECT_QUERY,
+      answerTypes: [BYTES_TYPE],
       isOpen: true,
     },
     async ({ context, path, query }) => {

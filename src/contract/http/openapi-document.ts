@@ -1,8 +1,12 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
+import * as z from 'zod'
 import type { KafkaErrorName } from '../../core/errors.ts'
-import { PROBLEM_TYPE } from './media-types.ts'
-import { ProblemAnswer, statusOf } from './problem.ts'
-import type { AnyRoute, Contents } from './route.ts'
+import { JSON_TYPE, PROBLEM_TYPE } from './media-types.ts'
+import type { Parameters } from './parameters.ts'
+import { statusOf } from './problem.ts'
+import { ProblemAnswer } from './problem-schema.ts'
+import type { AnyRoute } from './route.ts'
+import { type Contents, ROUTE_DOCUMENTATION, type RouteDocumentation } from './route-documentation.ts'
 
 const ERRORS_OF_ALL: readonly KafkaErrorName[] = [
   'INVALID_REQUEST',
@@ -11,7 +15,10 @@ const ERRORS_OF_ALL: readonly KafkaErrorName[] = [
   'REQUEST_TIMED_OUT',
 ]
 
-/** The routes as an OpenAPI 3.1 document. */
+/**
+ * The routes as an OpenAPI 3.1 document.
+ * @throws Error when the documentation of a route is missing, or names other types of answers than the route does
+ */
 export function describeRoutes(routes: readonly AnyRoute[]): Record<string, unknown> {
   // Only its registry and its generator; it serves nothing.
   const documented = new OpenAPIHono()
@@ -25,7 +32,9 @@ export function describeRoutes(routes: readonly AnyRoute[]): Record<string, unkn
 }
 
 function register(registry: OpenAPIHono['openAPIRegistry'], route: AnyRoute): void {
-  const { method, path, summary, description, pathParameters, query, body, answers, isOpen } = route
+  const { method, path, pathParameters, query, isOpen } = route
+  const documentation = documentationOf(route)
+  const { summary, description, body, answers } = documentation
   registry.registerPath({
     method,
     path,
@@ -33,8 +42,8 @@ function register(registry: OpenAPIHono['openAPIRegistry'], route: AnyRoute): vo
     ...(description === undefined ? {} : { description }),
     security: isOpen ? [] : [{ bearer: [] }],
     request: {
-      params: pathParameters,
-      query,
+      params: toSchema(pathParameters),
+      query: toSchema(query),
       ...(body === undefined ? {} : { body: { required: true, content: toContent(body) } }),
     },
     responses: {
@@ -48,9 +57,34 @@ function register(registry: OpenAPIHono['openAPIRegistry'], route: AnyRoute): vo
           },
         ]),
       ),
-      ...documentErrors(route),
+      ...documentErrors(documentation, isOpen),
     },
   })
+}
+
+function documentationOf({ method, path, answerTypes }: AnyRoute): RouteDocumentation {
+  const name = `${method} ${path}`
+  const documentation = ROUTE_DOCUMENTATION[name]
+  if (documentation === undefined) throw new Error(`${name} is not documented`)
+  const documented = Object.values(documentation.answers).flatMap(({ contents = {} }) =>
+    Object.keys(contents),
+  )
+  // A route that answers nothing takes whoever accepts JSON, for its errors.
+  const types = documented.length === 0 ? [JSON_TYPE] : [...new Set(documented)]
+  if (types.join() !== answerTypes.join())
+    throw new Error(`${name} answers ${answerTypes}, but documents ${types}`)
+  return documentation
+}
+
+function toSchema(parameters: Parameters): z.ZodObject {
+  return z.object(
+    Object.fromEntries(
+      Object.entries(parameters).map(([name, { schema, isOptional }]) => {
+        const described = z.string().meta(schema)
+        return [name, isOptional ? described.optional() : described]
+      }),
+    ),
+  )
 }
 
 function toContent(contents: Contents) {
@@ -71,7 +105,7 @@ function toHeaders(headers: Readonly<Record<string, string>>) {
   )
 }
 
-function documentErrors({ errors, body, isOpen }: Pick<AnyRoute, 'errors' | 'body' | 'isOpen'>) {
+function documentErrors({ errors, body }: RouteDocumentation, isOpen = false) {
   const names: readonly KafkaErrorName[] = [
     ...ERRORS_OF_ALL,
     ...(isOpen ? [] : (['SASL_AUTHENTICATION_FAILED'] as const)),

@@ -1,9 +1,8 @@
-import * as z from 'zod'
 import { JSON_TYPE } from './media-types.ts'
-import { type AnyRoute, addRoute, answerJson, NO_PARAMETERS } from './route.ts'
+import { NO_PARAMETERS } from './parameters.ts'
+import { type AnyRoute, addRoute, answerJson } from './route.ts'
+import type { OpenApiAnswer } from './route-documentation.ts'
 import type { Services } from './services.ts'
-
-const Document = z.record(z.string(), z.unknown()).meta({ description: 'An OpenAPI 3.1 document.' })
 
 /** Makes a document of an app's routes; given by whoever wants one served, since its generator is large. */
 export type Describe = (
@@ -18,16 +17,14 @@ export function addOpenApiRoute(services: Services, describe: Describe): void {
     {
       method: 'get',
       path: '/openapi.json',
-      summary: 'Describe this API',
       pathParameters: NO_PARAMETERS,
       query: NO_PARAMETERS,
-      answers: { 200: { description: 'This document.', contents: { [JSON_TYPE]: Document } } },
-      errors: [],
+      answerTypes: [JSON_TYPE],
       isOpen: true,
     },
     async () => {
       document ??= describe(services.routes)
-      return answerJson(Document, await document)
+      return answerJson<typeof OpenApiAnswer>(await document)
     },
   )
 }

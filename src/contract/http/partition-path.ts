@@ -1,6 +1,7 @@
-import { PartitionText } from './number-schemas.ts'
-import { TopicPath } from './topic-path.ts'
+import { partitionParameter } from './parameters.ts'
+import { TOPIC_PATH } from './topic-path.ts'
 
-export const PartitionPath = TopicPath.extend({
-  partition: PartitionText.meta({ description: "The partition's number; the first is 0." }),
-})
+export const PARTITION_PATH = {
+  ...TOPIC_PATH,
+  partition: partitionParameter("The partition's number; the first is 0."),
+}

@@ -1,23 +1,32 @@
-import * as z from 'zod'
+import type * as z from 'zod'
 import { TidemarkError } from '../../core/errors.ts'
 import { requireContentType } from './content-type.ts'
 import { parseJsonBody } from './json-body.ts'
 import { BATCHES_TYPE, JSON_TYPE } from './media-types.ts'
-import { PartitionText } from './number-schemas.ts'
+import { optional, partitionParameter } from './parameters.ts'
 import { type Placement, placeRecords } from './placement.ts'
 import { produceRecords } from './produce-records.ts'
-import { ProduceAnswer, ProduceBatchesAnswer, ProduceRequest } from './record-schemas.ts'
+import type { ProduceAnswer, ProduceBatchesAnswer, ProduceRequest } from './record-schemas.ts'
 import { addRoute, answerJson } from './route.ts'
 import type { Services } from './services.ts'
 import { StickyPartitions } from './sticky-partitions.ts'
 import { TopicFactsCache } from './topic-facts.ts'
-import { TopicPath } from './topic-path.ts'
+import { TOPIC_PATH } from './topic-path.ts'
 
-const ProduceQuery = z.strictObject({
-  partition: PartitionText.optional().meta({
-    description: `Where record batches go; required with ${BATCHES_TYPE}, and only then allowed.`,
-  }),
-})
+const PRODUCE_QUERY = {
+  partition: optional(
+    partitionParameter(`Where record batches go; required with ${BATCHES_TYPE}, and only then allowed.`),
+  ),
+}
+
+let schemas: Promise<typeof import('./record-schemas.ts')> | undefined
+
+/** Loaded for the first body in JSON: record batches are checked without it, and zod is large. */
+function loadSchemas(): NonNullable<typeof schemas> {
+  // Kept, since even an import of what is loaded takes its time in each request.
+  schemas ??= import('./record-schemas.ts')
+  return schemas
+}
 
 export function addProduceRoutes(services: Services): void {
   const { broker, bodies } = services
@@ -28,30 +37,9 @@ export function addProduceRoutes(services: Services): void {
     {
       method: 'post',
       path: '/topics/{topic}/records',
-      summary: 'Write records',
-      description:
-        'As JSON: any number of records for any partitions of the topic. The request is checked as a whole before ' +
-        'anything is written; each partition gets its records as one batch, in the order of the request. ' +
-        `As ${BATCHES_TYPE}: Kafka record batches (magic 2) for one partition, one after the other. ` +
-        'When it is answered with success, the records are durable.',
-      pathParameters: TopicPath,
-      query: ProduceQuery,
-      body: { [JSON_TYPE]: ProduceRequest, [BATCHES_TYPE]: null },
-      answers: {
-        200: {
-          description: 'Where the records stand: per record for JSON, per request for record batches.',
-          contents: { [JSON_TYPE]: z.union([ProduceAnswer, ProduceBatchesAnswer]) },
-        },
-      },
-      errors: [
-        'UNKNOWN_TOPIC_OR_PARTITION',
-        'INVALID_TOPIC_EXCEPTION',
-        'INVALID_RECORD',
-        'INVALID_TIMESTAMP',
-        'CORRUPT_MESSAGE',
-        'RECORD_LIST_TOO_LARGE',
-        'KAFKA_STORAGE_ERROR',
-      ],
+      pathParameters: TOPIC_PATH,
+      query: PRODUCE_QUERY,
+      answerTypes: [JSON_TYPE],
     },
     async ({ context, path, query }) => {
       const request = context.req.raw
@@ -59,10 +47,10 @@ export function addProduceRoutes(services: Services): void {
       const partition = partitionFor(type, query.partition)
       return bodies.read(request, async body => {
         if (partition === undefined)
-          return answerJson(ProduceAnswer, await produceJson(path.topic, body, request))
+          return answerJson<typeof ProduceAnswer>(await produceJson(path.topic, body, request))
         if (body.length === 0) throw new TidemarkError('INVALID_RECORD', 'The body holds no record batch.')
         const produced = await broker.produce({ topic: path.topic, partition, batches: body })
-        return answerJson(ProduceBatchesAnswer, { partition, ...produced })
+        return answerJson<typeof ProduceBatchesAnswer>({ partition, ...produced })
       })
     },
   )
@@ -98,6 +86,7 @@ function jsonProducer({ broker, nowMs, random, answers, topicCacheMs, toError }:
   }
 
   return async (topic: string, body: Uint8Array, request: Request) => {
+    const { ProduceRequest } = await loadSchemas()
     const produce = parseJsonBody(body, ProduceRequest)
     checkCount(produce.records.length, answers.jsonRecordsMax)
     try {

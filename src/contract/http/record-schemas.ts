@@ -7,7 +7,7 @@ import {
   PositionSchema,
   TimestampMsSchema,
 } from './number-schemas.ts'
-import { PayloadInput, PayloadOutput } from './payload.ts'
+import { PayloadInput, PayloadOutput } from './payload-schemas.ts'
 
 const startOffset = OffsetSchema.meta({ description: 'The first offset that the partition still serves.' })
 const endOffset = OffsetSchema.meta({

@@ -1,46 +1,37 @@
 import type { Context, Hono } from 'hono'
-import * as z from 'zod'
-import { type KafkaErrorName, TidemarkError } from '../../core/errors.ts'
+import type * as z from 'zod'
+import { TidemarkError } from '../../core/errors.ts'
 import { chooseMediaType, JSON_TYPE } from './media-types.ts'
+import { type Parameters, readParameters, type Values } from './parameters.ts'
 import { HttpProblem } from './problem.ts'
 import type { ServerContext } from './settings.ts'
-import { check, type Parsed } from './validation.ts'
 
 export type HttpEnv = { Bindings: ServerContext }
 export type HttpContext = Context<HttpEnv>
 export type Router = Hono<HttpEnv>
 
-/** A content by its media type: a schema for JSON, null for bytes. */
-export type Contents = Readonly<Record<string, z.ZodType | null>>
-
-export interface Route<Path extends z.ZodObject, Query extends z.ZodObject> {
+export interface Route<Path extends Parameters, Query extends Parameters> {
   method: 'get' | 'post' | 'patch' | 'delete'
   /** As OpenAPI writes it. */
   path: string
-  summary: string
-  description?: string
   pathParameters: Path
   query: Query
-  body?: Contents
-  answers: Readonly<
-    Record<number, { description: string; contents?: Contents; headers?: Readonly<Record<string, string>> }>
-  >
-  /** The errors that this route can answer beside those that all have. */
-  errors: readonly KafkaErrorName[]
+  /** The types of its answers; the first one for clients that have no preference. */
+  answerTypes: readonly string[]
   /** Whether it needs no token. */
   isOpen?: boolean
 }
 
-export interface RouteRequest<Path extends z.ZodObject, Query extends z.ZodObject> {
+export interface RouteRequest<Path extends Parameters, Query extends Parameters> {
   context: HttpContext
-  path: Parsed<z.output<Path>>
-  query: Parsed<z.output<Query>>
+  path: Values<Path>
+  query: Values<Query>
   /** Which of the route's answers the client wants, by its Accept header. */
   accepted: string
 }
 
-/** A route as its documentation needs it, whatever its parameters are. */
-export type AnyRoute = Route<z.ZodObject, z.ZodObject>
+/** A route, whatever its parameters are. */
+export type AnyRoute = Route<Parameters, Parameters>
 
 /** What adding a route needs. */
 export interface RouteServices {
@@ -51,33 +42,32 @@ export interface RouteServices {
   checkToken: (request: Request) => void
 }
 
-export const NO_PARAMETERS = z.strictObject({})
-
 /**
- * Adds a route: the same schemas check the requests and make the documentation. It does not use
- * OpenAPIHono.openapi, which reads bodies before anybody has looked at their size, and which an app that does not
- * describe itself would carry along for nothing.
+ * Adds a route. What its documentation says beside its parameters stands in route-documentation.ts: that takes schemas
+ * of all bodies, which an app that does not describe itself would carry along, and make, for nothing.
  */
-export function addRoute<Path extends z.ZodObject, Query extends z.ZodObject>(
+export function addRoute<Path extends Parameters, Query extends Parameters>(
   { router, routes, checkToken }: RouteServices,
   route: Route<Path, Query>,
   handle: (request: RouteRequest<Path, Query>) => Promise<Response>,
 ): void {
   routes.push(route)
-  const offered = answerTypes(route)
+  const { answerTypes, pathParameters, query, isOpen } = route
   router.on(route.method.toUpperCase(), toHonoPath(route.path), context => {
-    if (!route.isOpen) checkToken(context.req.raw)
-    const accepted = chooseMediaType(context.req.header('accept') ?? null, offered)
-    if (accepted === undefined) throw notAcceptable(offered)
-    const path = check(route.pathParameters, context.req.param(), 'path')
-    const query = check(route.query, queryOf(context), 'query')
-    return handle({ context, path, query, accepted })
+    if (!isOpen) checkToken(context.req.raw)
+    const accepted = chooseMediaType(context.req.header('accept') ?? null, answerTypes)
+    if (accepted === undefined) throw notAcceptable(answerTypes)
+    return handle({
+      context,
+      path: readParameters(pathParameters, context.req.param(), 'path', 'passed over'),
+      query: readParameters(query, queryOf(context), 'query', 'refused'),
+      accepted,
+    })
   })
 }
 
-/** `value`, which the compiler holds against the schema that documents it, as a JSON answer. */
+/** `value`, which the compiler holds against the schema `S` that documents it, as a JSON answer. */
 export function answerJson<S extends z.ZodType>(
-  _schema: S,
   value: z.input<S>,
   status = 200,
   headers: Readonly<Record<string, string>> = {},
@@ -85,7 +75,7 @@ export function answerJson<S extends z.ZodType>(
   return new Response(JSON.stringify(value), { status, headers: { 'content-type': JSON_TYPE, ...headers } })
 }
 
-/** A parameter that comes twice is shown as a list, which no schema takes: one of them would be ignored. */
+/** A parameter that comes twice is shown as a list. */
 function queryOf(context: HttpContext): Record<string, string | string[]> {
   const entries = Object.entries(context.req.queries())
   return Object.fromEntries(
@@ -96,11 +86,6 @@ function queryOf(context: HttpContext): Record<string, string | string[]> {
 function toHonoPath(path: string): string {
   // An object's key has slashes in it.
   return path.replace('{key}', ':key{.+}').replaceAll(/\{(\w+)\}(?!\})/g, (_, name) => `:${name}`)
-}
-
-function answerTypes(route: Pick<AnyRoute, 'answers'>): string[] {
-  const types = Object.values(route.answers).flatMap(answer => Object.keys(answer.contents ?? {}))
-  return types.length === 0 ? [JSON_TYPE] : types
 }
 
 function notAcceptable(offered: readonly string[]): HttpProblem {

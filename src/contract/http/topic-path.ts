@@ -1,3 +1,3 @@
-import * as z from 'zod'
+import { textParameter } from './parameters.ts'
 
-export const TopicPath = z.object({ topic: z.string().meta({ description: "The topic's name." }) })
+export const TOPIC_PATH = { topic: textParameter("The topic's name.") }

@@ -4,7 +4,7 @@ import { TidemarkError } from '../../core/errors.ts'
 /** What a problem lists at most, so that a body with a million bad records gets a short answer. */
 const ISSUES_MAX = 5
 
-/** Of a parsed object: zod says that an optional member can be undefined, but JSON and queries have no undefined. */
+/** Of a parsed object: zod says that an optional member can be undefined, but JSON has no undefined. */
 export type Parsed<T> = T extends string | number | bigint | boolean | Uint8Array
   ? T
   : T extends object
@@ -15,10 +15,19 @@ export type Parsed<T> = T extends string | number | bigint | boolean | Uint8Arra
 export function check<S extends z.ZodType>(schema: S, value: unknown, where: string): Parsed<z.output<S>> {
   const result = schema.safeParse(value)
   if (result.success) return result.data as Parsed<z.output<S>>
+  // Only what is listed is described: there can be a million.
   const issues = result.error.issues
-  const listed = issues.slice(0, ISSUES_MAX).map(issue => describe(issue, where))
-  if (issues.length > ISSUES_MAX) listed.push(`and ${issues.length - ISSUES_MAX} more`)
-  throw new TidemarkError('INVALID_REQUEST', `The request is not valid. ${listed.join('; ')}.`)
+  throw refuse(
+    issues.slice(0, ISSUES_MAX).map(issue => describe(issue, where)),
+    issues.length,
+  )
+}
+
+/** The error that tells what is wrong with a request. */
+export function refuse(issues: readonly string[], count = issues.length): TidemarkError {
+  const listed = issues.slice(0, ISSUES_MAX)
+  if (count > ISSUES_MAX) listed.push(`and ${count - ISSUES_MAX} more`)
+  return new TidemarkError('INVALID_REQUEST', `The request is not valid. ${listed.join('; ')}.`)
 }
 
 type Issue = z.core.$ZodIssue

@@ -1,5 +1,6 @@
 import {
   BLOCK_ENTRIES_MAX,
+  BLOCK_PRODUCERS_MAX,
   TAIL_ENTRIES_HARD_MAX,
   TAIL_ENTRIES_KEPT,
   TAIL_ENTRIES_SHARED_MAX,
@@ -59,7 +60,17 @@ function countSteps(tail: readonly IndexEntry[], { entries, inlineBytes }: TailL
  */
 export function countToFlush(head: Head, age: FlushAge): number {
   const byLimit = isPastSoftLimit(head) ? countBeyondKept(head.tail) : 0
-  return Math.min(Math.max(countDueByAge(head.tail, age), byLimit), BLOCK_ENTRIES_MAX)
+  return Math.min(Math.max(countDueByAge(head.tail, age), byLimit), countForBlock(head.tail))
+}
+
+/** How many of the oldest entries one block may hold. */
+function countForBlock(tail: readonly IndexEntry[]): number {
+  const seen = new Set<bigint>()
+  const tooMany = tail.findIndex(({ producers }) => {
+    for (const { producerId } of producers) seen.add(producerId)
+    return seen.size > BLOCK_PRODUCERS_MAX
+  })
+  return Math.min(tooMany < 0 ? tail.length : tooMany, BLOCK_ENTRIES_MAX)
 }
 
 /** When something is to leave the tail, in milliseconds since the epoch; undefined while nothing is. */

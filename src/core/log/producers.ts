@@ -1,7 +1,9 @@
 import { ByteReader, ByteWriter } from '../bytes.ts'
 import {
+  PRODUCER_ACTIVE_MS,
   PRODUCER_ENTRIES_KEPT,
   PRODUCER_IDLE_MS_MAX,
+  PRODUCERS_ACTIVE_MAX,
   PRODUCERS_KEPT_MAX,
   PRODUCERS_RETIRED_MAX,
 } from '../limits.ts'
@@ -149,9 +151,13 @@ export interface ProducerChanges {
 
 /**
  * The producers' newest runs with those of a block that is to leave this head's tail, and the producers that have
- * been silent for long. It follows from head and block alone, so whoever works it out gets the same.
+ * been silent for long, at most so many of them.
  */
-export function foldProducers(head: Head, block: Block): ProducerChanges {
+export function foldProducers(
+  head: Head,
+  block: Block,
+  retiredMax: number = PRODUCERS_RETIRED_MAX,
+): ProducerChanges {
   const changed = new Map(head.flushedProducers)
   let newestMs = 0
   for (const { baseOffset, entry } of placeEntries(block.baseOffset, block.entries)) {
@@ -164,15 +170,17 @@ export function foldProducers(head: Head, block: Block): ProducerChanges {
     }
   }
   const retired = new Map<bigint, ProducerState>()
-  for (const producerId of idleProducers(head, block, changed, newestMs)) {
-    const state = head.producers.get(producerId)
-    if (state) retired.set(producerId, state)
+  for (const producerId of idleProducers(head, block, changed, newestMs).slice(0, retiredMax)) {
+    retired.set(producerId, head.producers.get(producerId)!)
     changed.delete(producerId)
   }
   return { flushedProducers: changed, retired }
 }
 
-/** Producers with nothing in the tail that have been silent for too long, or longer than enough others. */
+/**
+ * Producers with nothing in the tail that have been silent for too long, or longer than enough others; the longest
+ * silent first. Of one that was active a short while ago the next batch may be a repetition.
+ */
 function idleProducers(
   head: Head,
   block: Block,
@@ -182,12 +190,15 @@ function idleProducers(
   const left = head.tail.slice(block.entries.length)
   const active = new Set(left.flatMap(entry => entry.producers.map(({ producerId }) => producerId)))
   const silent = [...flushed]
-    .filter(([producerId]) => !active.has(producerId))
+    // The head may be older than the block, which another has put. What it does not know it cannot forget.
+    .filter(([producerId]) => !active.has(producerId) && head.producers.has(producerId))
     .sort(([, one], [, other]) => one.createdMs - other.createdMs)
-  const tooMany = flushed.size - PRODUCERS_KEPT_MAX
   return silent
-    .filter(([, { createdMs }], index) => index < tooMany || nowMs - createdMs > PRODUCER_IDLE_MS_MAX)
-    .slice(0, PRODUCERS_RETIRED_MAX)
+    .filter(([, { createdMs }], index) => {
+      const silentMs = nowMs - createdMs
+      const keptMax = silentMs > PRODUCER_ACTIVE_MS ? PRODUCERS_KEPT_MAX : PRODUCERS_ACTIVE_MAX
+      return silentMs > PRODUCER_IDLE_MS_MAX || index < flushed.size - keptMax
+    })
     .map(([producerId]) => producerId)
 }
 

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import { makeTableClients } from '../../../src/adapters/aws/clients.ts'
 import { DynamoGroupStore } from '../../../src/adapters/aws/dynamo-group-store.ts'
 import { DynamoLogIndex } from '../../../src/adapters/aws/dynamo-log-index.ts'
 import { DynamoTable } from '../../../src/adapters/aws/dynamo-table.ts'
 import { DynamoTopicStore } from '../../../src/adapters/aws/dynamo-topic-store.ts'
+import { makeTableClients } from '../../../src/adapters/aws/table-clients.ts'
 import { TABLE_SCAN_PAGE_ITEMS } from '../../../src/core/limits.ts'
 import {
   awsEndpoint,

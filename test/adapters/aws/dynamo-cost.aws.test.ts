@@ -1,10 +1,10 @@
 import { type AttributeValue, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { makeTableClients, type TableClients } from '../../../src/adapters/aws/clients.ts'
 import { headItemKey } from '../../../src/adapters/aws/dynamo-items.ts'
 import { DynamoLogIndex } from '../../../src/adapters/aws/dynamo-log-index.ts'
 import { DynamoTable } from '../../../src/adapters/aws/dynamo-table.ts'
 import { DynamoTopicStore } from '../../../src/adapters/aws/dynamo-topic-store.ts'
+import { makeTableClients, type TableClients } from '../../../src/adapters/aws/table-clients.ts'
 import { countTableWrites, UsageMeter } from '../../../src/adapters/aws/usage-meter.ts'
 import {
   BLOCK_ENTRIES_MAX,

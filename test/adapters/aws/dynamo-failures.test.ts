@@ -1,8 +1,13 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { text } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { asStoreError } from '../../../src/adapters/aws/aws-failures.ts'
-import { type AwsConnection, makeTableClients } from '../../../src/adapters/aws/clients.ts'
+import type { AwsConnection } from '../../../src/adapters/aws/connection.ts'
+import { DynamoLogIndex } from '../../../src/adapters/aws/dynamo-log-index.ts'
 import { DynamoTable } from '../../../src/adapters/aws/dynamo-table.ts'
+import { makeTableClients } from '../../../src/adapters/aws/table-clients.ts'
+import { toOffset } from '../../../src/core/numbers.ts'
+import { blockKey } from '../../../src/core/storage-layout.ts'
 import { NotApplied, OutcomeUnknown, StoreFailed } from '../../../src/ports/outcome.ts'
 import { listenLocally } from './local-server.ts'
 
@@ -17,15 +22,24 @@ const INVALID_ARGUMENT = Object.assign(new TypeError('not a string'), { code: 'E
 const TRIES = 3
 
 let answer: Answer = (_, response) => response.end('{}')
+/** In place of `answer`, for what depends on the operation and on what is asked. */
+let bodies: ((action: string, body: string, response: ServerResponse) => void) | undefined
 let requests: IncomingMessage[] = []
 let server: Awaited<ReturnType<typeof listenLocally>>
 const opened: { close(): void }[] = []
 
 beforeEach(async () => {
   requests = []
+  bodies = undefined
   const listening = createServer((request, response) => {
     requests.push(request)
-    request.resume().once('end', () => answer(request, response))
+    if (!bodies) {
+      request.resume().once('end', () => answer(request, response))
+      return
+    }
+    const { 'x-amz-target': target } = request.headers
+    const respond = bodies
+    void text(request).then(body => respond(String(target).replace(/^.*\./, ''), body, response))
   })
   server = await listenLocally(listening)
 })
@@ -148,6 +162,22 @@ describe('an answer that does not say what was done', () => {
     },
   )
 
+  test('is a 500 also while the clock is wrong, which the SDK notes with every error', async () => {
+    answer = (request, response) => {
+      response.setHeader('date', new Date(Date.now() + 3_600_000).toUTCString())
+      refusal(500, 'InternalServerError')(request, response)
+    }
+    expect(await failureOf(openTable().update(KEY, UPDATE))).toBeInstanceOf(OutcomeUnknown)
+  })
+
+  test.each(['EHOSTUNREACH', 'ENETUNREACH'])('is none, since a connection broke with %s', code => {
+    const call = { action: 'dynamodb:UpdateItem', resource: 'the table "tides"', effect: 'write' } as const
+    const broken = (syscall: string) => Object.assign(new Error(`${syscall} ${code}`), { code, syscall })
+    expect(asStoreError(broken('read'), call)).toBeInstanceOf(OutcomeUnknown)
+    expect(asStoreError(broken('write'), call)).toBeInstanceOf(OutcomeUnknown)
+    expect(asStoreError(broken('connect'), call)).toBeInstanceOf(NotApplied)
+  })
+
   test('is got over by a read that is repeated', async () => {
     answer = (request, response) => {
       if (requests.length > 1) response.end(JSON.stringify({ Item: KEY }))
@@ -231,5 +261,37 @@ describe('a defect', () => {
   ])('stays as it is: %s', defect => {
     const call = { action: 'dynamodb:GetItem', resource: 'the table "tides"', effect: 'read' } as const
     expect(asStoreError(defect, call)).toBe(defect)
+  })
+})
+
+describe('a partition with more blocks than there is time for', () => {
+  test('has fewer after each try to remove it', async () => {
+    const blocks = Array.from({ length: 200 }, (_, offset) => blockKey(toOffset(offset)))
+    let queries = 0
+    const answers: Record<string, (body: string) => object> = {
+      DeleteItem: () => ({}),
+      // The second page is never answered.
+      Query: () => {
+        queries += 1
+        const page = blocks.slice(0, 50).map(sk => ({ sk: { S: sk } }))
+        return { Items: page, LastEvaluatedKey: { pk: { S: 'log' }, sk: page.at(-1)?.sk } }
+      },
+      BatchWriteItem: body => {
+        const { RequestItems } = JSON.parse(body)
+        for (const { DeleteRequest } of RequestItems.tides)
+          blocks.splice(blocks.indexOf(DeleteRequest.Key.sk.S), 1)
+        return {}
+      },
+    }
+    bodies = (action, body, response) => {
+      if (action === 'Query' && queries % 2 === 1) queries += 1
+      else response.end(JSON.stringify(answers[action]!(body)))
+    }
+    const index = new DynamoLogIndex(openTable({}, 400))
+    for (const left of [150, 100]) {
+      const removal = index.removePartition({ topicId: 'x', partition: 0 })
+      expect(await failureOf(removal)).toBeInstanceOf(NotApplied)
+      expect(blocks).toHaveLength(left)
+    }
   })
 })

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
-import { makeTableClients, type TableClients } from '../../../src/adapters/aws/clients.ts'
 import { DynamoGroupStore } from '../../../src/adapters/aws/dynamo-group-store.ts'
 import { DynamoLogIndex } from '../../../src/adapters/aws/dynamo-log-index.ts'
 import { DynamoTable } from '../../../src/adapters/aws/dynamo-table.ts'
+import { makeTableClients, type TableClients } from '../../../src/adapters/aws/table-clients.ts'
 import { UsageMeter } from '../../../src/adapters/aws/usage-meter.ts'
 import { encodeTargetChunk, splitTarget } from '../../../src/core/group/target-chunk.ts'
 import {

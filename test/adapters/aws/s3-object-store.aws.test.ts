@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { createServer, request as forward } from 'node:http'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type BucketClients, makeBucketClients } from '../../../src/adapters/aws/clients.ts'
+import { type BucketClients, makeBucketClients } from '../../../src/adapters/aws/bucket-clients.ts'
 import { S3ObjectLocator } from '../../../src/adapters/aws/s3-object-locator.ts'
 import { S3ObjectStore } from '../../../src/adapters/aws/s3-object-store.ts'
 import { UsageMeter } from '../../../src/adapters/aws/usage-meter.ts'

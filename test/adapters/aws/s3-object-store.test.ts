@@ -1,6 +1,6 @@
 import { createServer, type ServerResponse } from 'node:http'
 import { afterEach, describe, expect, test } from 'vitest'
-import { type BucketClients, makeBucketClients } from '../../../src/adapters/aws/clients.ts'
+import { type BucketClients, makeBucketClients } from '../../../src/adapters/aws/bucket-clients.ts'
 import { S3ObjectStore, type S3ObjectStoreSettings } from '../../../src/adapters/aws/s3-object-store.ts'
 import { toPosition } from '../../../src/core/numbers.ts'
 import { NotApplied, OutcomeUnknown, StoreFailed } from '../../../src/ports/outcome.ts'
@@ -198,4 +198,22 @@ test('removing is repeated after a failure', async () => {
   ])
   await objects.remove('key')
   expect(requests).toHaveLength(2)
+})
+
+describe('a bucket that does not answer', () => {
+  const calls: [
+    string,
+    (objects: S3ObjectStore) => Promise<unknown>,
+    typeof NotApplied | typeof OutcomeUnknown,
+  ][] = [
+    ['a listing', objects => objects.list()[Symbol.asyncIterator]().next(), NotApplied],
+    ['a removal', objects => objects.remove('segments/a'), OutcomeUnknown],
+    ['a look for an object', objects => objects.get('segments/a', toPosition(0), 0), NotApplied],
+  ]
+
+  test.each(calls)('keeps %s waiting for a while only', async (_, call, expected) => {
+    const { objects, requests } = await storeOn([stalled], { tryTimeoutMs: 50 })
+    await expect(call(objects)).rejects.toBeInstanceOf(expected)
+    expect(requests.length).toBeGreaterThan(0)
+  })
 })

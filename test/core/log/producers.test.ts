@@ -2,13 +2,15 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
   ENTRY_PRODUCERS_MAX,
+  PRODUCER_ACTIVE_MS,
   PRODUCER_ENTRIES_KEPT,
   PRODUCER_IDLE_MS_MAX,
+  PRODUCERS_ACTIVE_MAX,
   PRODUCERS_KEPT_MAX,
 } from '../../../src/core/limits.ts'
 import { applyAppend } from '../../../src/core/log/append.ts'
 import type { IndexEntry } from '../../../src/core/log/entry.ts'
-import { applyTrim, makeBlock } from '../../../src/core/log/flush.ts'
+import { applyTrim, countToFlush, makeBlock } from '../../../src/core/log/flush.ts'
 import { EMPTY_HEAD, type Head } from '../../../src/core/log/head.ts'
 import {
   applySequences,
@@ -175,15 +177,58 @@ describe('producers that have been silent', () => {
     expect(applyTrim(headWith([entryOf(run(10, { producerId: 8n }))], head), block, changes)).toBeDefined()
   })
 
-  test('are kept to a number, the longest silent going first', () => {
+  /** A log to which so many producers have written, a millisecond apart, with all of it in blocks. */
+  function headOfMany(count: number, producersPerEntry = 1): Head {
     let head = EMPTY_HEAD
-    for (let index = 0; index < PRODUCERS_KEPT_MAX + 40; index += 1) {
-      head = headWith([at(1_000 + index, run(0, { producerId: BigInt(index) }))], head)
-      if (head.tail.length === 8) head = flushed(head, 8)
+    for (let first = 0; first < count; first += producersPerEntry) {
+      const runs = Array.from({ length: producersPerEntry }, (_, index) =>
+        run(0, { producerId: BigInt(first + index), recordsBefore: index * 10 }),
+      )
+      head = headWith([at(1_000 + first, ...runs)], head)
+      if (head.tail.length === 8) head = flushedOnce(head)
     }
-    expect(head.producers.size).toBeLessThanOrEqual(PRODUCERS_KEPT_MAX)
-    expect([...head.producers.keys()].at(-1)).toBe(BigInt(PRODUCERS_KEPT_MAX + 39))
-    expect(head.producers.has(0n)).toBe(false)
+    while (head.tail.length > 0) head = flushedOnce(head)
+    return head
+  }
+  const flushedOnce = (head: Head) => flushed(head, countToFlush(allInline(head), 'all'))
+  /** Only inline entries are due. */
+  const allInline = (head: Head): Head => ({
+    ...head,
+    tail: head.tail.map(entry => ({ ...entry, place: { kind: 'inline', payload: new Uint8Array(1) } })),
+  })
+
+  test('are kept to a number, the longest silent going first', () => {
+    const last = at(1_000 + 2 * PRODUCER_ACTIVE_MS, run(0, { producerId: -1n }))
+    const head = flushed(headWith([last], headOfMany(PRODUCERS_KEPT_MAX + 40)), 1)
+    expect(head.producers.size).toBe(PRODUCERS_KEPT_MAX)
+    expect([...head.flushedProducers.keys()]).toEqual([...head.producers.keys()])
+    expect([...head.producers.keys()].slice(-2)).toEqual([BigInt(PRODUCERS_KEPT_MAX + 39), -1n])
+    expect(head.producers.has(40n)).toBe(false)
+    expect(head.producers.has(41n)).toBe(true)
+  })
+
+  test('are not forgotten for their number while a repetition may be under way', () => {
+    const head = headOfMany(PRODUCERS_ACTIVE_MAX)
+    expect(head.producers.size).toBe(PRODUCERS_ACTIVE_MAX)
+    expect(judgeRun(head, run(0, { producerId: 0n }))).toEqual({ kind: 'duplicate', baseOffset: 0 })
+  })
+
+  test.each([1, ENTRY_PRODUCERS_MAX])('do not pile up where each entry has %i new ones', perEntry => {
+    const head = headOfMany(8 * PRODUCERS_ACTIVE_MAX, perEntry)
+    expect(head.producers.size).toBeLessThanOrEqual(PRODUCERS_ACTIVE_MAX)
+    expect(head.flushedProducers.size).toBe(head.producers.size)
+  })
+
+  test('and are in a block only, which this head is older than, are not forgotten by halves', () => {
+    const older = headWith([at(1_000, run(0))])
+    const late = at(1_000 + 2 * PRODUCER_IDLE_MS_MAX, run(0, { producerId: 8n }))
+    const newer = headWith([at(1_000, run(0, { producerId: 9n })), late], older)
+    const block = makeBlock(newer, newer.tail)
+    const changes = foldProducers(older, block)
+    expect([...changes.retired.keys()]).toEqual([7n])
+    const head = applyTrim(newer, block, changes)!
+    expect([...head.producers.keys()]).toEqual([9n, 8n])
+    expect(new Set(head.flushedProducers.keys())).toEqual(new Set([8n, 9n]))
   })
 })
 
