@@ -14,6 +14,9 @@ import { deleteStack, deployStack } from '../../localstack/stack.ts'
 import { type AwsStore, openAwsStore } from '../../src/adapters/aws/aws-store.ts'
 import { signedByAws } from '../../src/adapters/aws/request-signer.ts'
 import { HttpBroker } from '../../src/client/http-broker.ts'
+import { Tidemark } from '../../src/client/sdk/tidemark.ts'
+import type { Broker, Produce } from '../../src/contract/broker.ts'
+import type { GroupBroker } from '../../src/contract/groups.ts'
 import { TidemarkError } from '../../src/core/errors.ts'
 import { countInlineBytes } from '../../src/core/log/entry.ts'
 import type { PartitionId } from '../../src/core/log/partition-id.ts'
@@ -234,6 +237,59 @@ describeAws('the deployed stack', () => {
       }
     }
   }
+
+  test('has what twenty producers sent once, although every tenth answer is lost', {
+    timeout: 180_000,
+  }, async () => {
+    const topic = 'stormy'
+    await broker.createTopic({ topic, partitions: 4 })
+    let calls = 0
+    let lost = 0
+    const losing: Broker & GroupBroker = new Proxy(broker, {
+      get: (target, name) => {
+        if (name === 'produce') {
+          return async (request: Produce) => {
+            const produced = await target.produce(request)
+            calls += 1
+            if (calls % 10 !== 0) return produced
+            lost += 1
+            throw new TidemarkError('NETWORK_EXCEPTION', 'The answer was lost.', 'unknown')
+          }
+        }
+        const value = Reflect.get(target, name, target)
+        return typeof value === 'function' ? value.bind(target) : value
+      },
+    })
+    const sent: string[] = []
+    await Promise.all(
+      Array.from({ length: 20 }, async (_, number) => {
+        const producer = new Tidemark({ broker: losing }).producer()
+        await producer.connect()
+        for (let round = 0; round < 5; round += 1) {
+          const values = Array.from({ length: 4 }, (__, index) => `${number}/${round}/${index}`)
+          sent.push(...values)
+          await producer.send({ topic, messages: values.map(value => ({ key: value, value })) })
+        }
+        await producer.disconnect()
+      }),
+    )
+    expect(lost).toBeGreaterThan(10)
+    const { stdout } = await tidemark(api('consume', topic, '--exit-at-end'))
+    expect(stdout.split('\n').slice(0, -1).toSorted()).toEqual(sent.toSorted())
+  })
+
+  test('shares a topic out among the members of a group, and commits', { timeout: 180_000 }, async () => {
+    const group = ['--group', 'readers', '--session-timeout', '6000']
+    const member = () => tidemark(api('consume', 'stormy', ...group, '--from', 'earliest', '--exit-at-end'))
+    const outputs = await Promise.all([member(), member()])
+    const values = outputs.flatMap(({ stdout }) => stdout.split('\n').slice(0, -1))
+    expect(new Set(values).size).toBe(400)
+    // Nothing is left, and the group knows it.
+    expect((await member()).stdout).toBe('')
+    const description = JSON.parse((await tidemark(api('group', 'describe', 'readers', '--json'))).stdout)
+    const lags = description.partitions.map(({ lag }: { lag: number }) => lag)
+    expect(lags).toEqual([0, 0, 0, 0])
+  })
 
   test.each(['after-put', 'after-commit'] as const)(
     'that loses a produce function %s has the records once',

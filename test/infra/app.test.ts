@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
+import { FUNCTION_NAMES } from '../../functions/bundle.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const directory = mkdtempSync(join(tmpdir(), 'tidemark-app-'))
@@ -56,7 +57,7 @@ test('the app is synthesized offline, with no credentials, and bundles the same 
   expect(trial).toMatchObject({ status: 0 })
   const assets = readdirSync(trial.out).filter(name => name.startsWith('asset.'))
   const files = assets.flatMap(name => readdirSync(join(trial.out, name)))
-  expect(files.filter(name => name === 'index.mjs')).toHaveLength(4)
+  expect(files.filter(name => name === 'index.mjs')).toHaveLength(FUNCTION_NAMES.length)
 
   // As an earlier run leaves it, of whose chunks none may be deployed.
   const earlier = join(directory, 'production', 'tidemark-functions', 'produce')
@@ -66,7 +67,7 @@ test('the app is synthesized offline, with no credentials, and bundles the same 
   expect(production).toMatchObject({ status: 0 })
   const { kept, bundles } = summaryOf(production.out, 'Orders')
   expect(kept).toBe(2)
-  expect(bundles).toHaveLength(4)
+  expect(bundles).toHaveLength(FUNCTION_NAMES.length)
   expect(summaryOf(trial.out, 'Tidemark')).toEqual({ kept: 0, bundles })
 }, 300_000)
 

@@ -12,6 +12,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { FUNCTION_NAMES } from '../../functions/bundle.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const app = mkdtempSync(join(tmpdir(), 'tidemark-package-'))
@@ -58,12 +59,12 @@ test("an app imports the constructs from 'tidemark/cdk' and deploys the bundles 
   const of = (type: string) => Object.values(Resources).filter(each => each.Type === type)
   expect(of('Custom::TidemarkTopic')).toHaveLength(1)
   const functions = of('AWS::Lambda::Function')
-  expect(functions).toHaveLength(4)
+  expect(functions).toHaveLength(FUNCTION_NAMES.length)
   const { files } = JSON.parse(readFileSync(join(app, 'cdk.out/Orders.assets.json'), 'utf8')) as {
     files: Record<string, { source: { path: string; packaging: string } }>
   }
   const bundles = Object.values(files).filter(({ source }) => source.packaging === 'zip')
-  expect(bundles).toHaveLength(4)
+  expect(bundles).toHaveLength(FUNCTION_NAMES.length)
   for (const { source } of bundles) {
     expect(existsSync(join(app, 'cdk.out', source.path, 'index.mjs'))).toBe(true)
   }
