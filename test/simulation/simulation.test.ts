@@ -6,7 +6,7 @@ import { toOffset } from '../../src/core/numbers.ts'
 import { runSeeds } from './run-seeds.ts'
 import { runWorld } from './world.ts'
 
-const SEEDS = 10_000
+const SEEDS = 5_000
 /** How many seeds a broken protocol may survive at most. */
 const SEEDS_TO_CATCH = 500
 
