@@ -10,6 +10,16 @@ export interface Stores {
   readonly bucket: Bucket
 }
 
+/** All that topics and their logs take, deletions too. */
+const READ_AND_CHANGE = [
+  'dynamodb:BatchWriteItem',
+  'dynamodb:DeleteItem',
+  'dynamodb:GetItem',
+  'dynamodb:PutItem',
+  'dynamodb:Query',
+  'dynamodb:UpdateItem',
+]
+
 /**
  * Looks up topics, heads and blocks; appends to heads; moves a tail that has grown too long into a block and an
  * object. It cannot touch topics: the condition lets it write to logs only.
@@ -54,20 +64,7 @@ export function rebalancePermissions({ table }: Stores): PolicyStatement[] {
 
 /** Looks through heads, moves tails into blocks and objects, and finishes deletions of topics that a crash left. */
 export function flushPermissions({ table, bucket }: Stores): PolicyStatement[] {
-  return [
-    allow(
-      [
-        'dynamodb:BatchWriteItem',
-        'dynamodb:DeleteItem',
-        'dynamodb:GetItem',
-        'dynamodb:PutItem',
-        'dynamodb:Query',
-        'dynamodb:UpdateItem',
-      ],
-      table.tableArn,
-    ),
-    allow(['s3:PutObject'], segmentsOf(bucket)),
-  ]
+  return [allow(READ_AND_CHANGE, table.tableArn), allow(['s3:PutObject'], segmentsOf(bucket))]
 }
 
 /** Reads the table's stream. The action ListStreams goes by table and not by stream, hence the *. */
@@ -82,19 +79,7 @@ export function streamPermissions({ table }: Stores): PolicyStatement[] {
 
 /** Creates, alters and deletes topics and their logs. Objects are no business of its own. */
 export function adminPermissions({ table }: Stores): PolicyStatement[] {
-  return [
-    allow(
-      [
-        'dynamodb:BatchWriteItem',
-        'dynamodb:DeleteItem',
-        'dynamodb:GetItem',
-        'dynamodb:PutItem',
-        'dynamodb:Query',
-        'dynamodb:UpdateItem',
-      ],
-      table.tableArn,
-    ),
-  ]
+  return [allow(READ_AND_CHANGE, table.tableArn)]
 }
 
 /** Writes to its own log. */
