@@ -73,7 +73,8 @@ describeDynamoDbLocal('what the index asks of DynamoDB:', () => {
   }
 
   async function appended(partition: PartitionId, entry: IndexEntry): Promise<Head> {
-    const outcome = await index.append(partition, entry, ZERO)
+    const newcomers = new Set(entry.producers.map(({ producerId }) => producerId))
+    const outcome = await index.append(partition, entry, ZERO, newcomers)
     if (outcome.kind !== 'appended') throw new Error(`the append was ${outcome.kind}`)
     return outcome.head
   }
@@ -280,7 +281,7 @@ describeDynamoDbLocal('what the index asks of DynamoDB:', () => {
     expect(await index.append(partition, refused, toOffset(6))).toMatchObject({ kind: 'appended' })
   })
 
-  test('a block of the most entries leaves the tail in one update, with the most producers forgotten', async () => {
+  test('a block of the most entries leaves the tail in one update, with the most producers retired', async () => {
     const partition = await madePartition()
     for (let number = 0; number < BLOCK_ENTRIES_MAX; number += 1) {
       const producers =
@@ -294,10 +295,9 @@ describeDynamoDbLocal('what the index asks of DynamoDB:', () => {
     const block = makeBlock(kept, kept.tail.slice(0, BLOCK_ENTRIES_MAX))
     await index.putBlock(partition, block)
     meter.reset()
-    const changes = {
-      flushedProducers: foldProducers(kept, block).flushedProducers,
-      retired: kept.producers,
-    }
+    const { flushedProducers, retired: some } = foldProducers(kept, block)
+    const changes = { flushedProducers, retired: new Map([...some, ...flushedProducers]) }
+    expect(changes.retired.size).toBe(PRODUCERS_RETIRED_MAX)
     const trimmed = await index.trimTail(partition, block, changes)
     expect(requests()).toEqual({ UpdateItem: 1 })
     expect(trimmed).toMatchObject({ tailOffset: BLOCK_ENTRIES_MAX, nextOffset: BLOCK_ENTRIES_MAX + 7 })
