@@ -377,7 +377,9 @@ export function decodeRetired(bytes: Uint8Array): FlushedProducer {
   const reader = new ByteReader(bytes)
   const version = reader.byte()
   if (version !== RETIRED_VERSION) throw new RangeError(`a producer of version ${version} is not known`)
-  return readFlushed(reader)
+  const producer = readFlushed(reader)
+  if (producer.runs.length === 0) throw new RangeError('a producer has no runs')
+  return producer
 }
 
 const ID_BYTES = 8
