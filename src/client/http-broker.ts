@@ -34,6 +34,7 @@ import {
 } from '../contract/http/group-schemas.ts'
 import { END_OFFSET_HEADER, NEXT_OFFSET_HEADER, START_OFFSET_HEADER } from '../contract/http/headers.ts'
 import { BATCHES_TYPE, JSON_TYPE } from '../contract/http/media-types.ts'
+import { toPathText } from '../contract/http/path-text.ts'
 import {
   DeleteRecordsAnswer,
   LocateAnswer,
@@ -225,7 +226,7 @@ export class HttpBroker implements Broker, GroupBroker {
 /** @throws INVALID_GROUP_ID: also for ids that would mean another place in a path */
 function pathOfGroup(groupId: string, ...rest: string[]): string[] {
   checkGroupId(groupId)
-  return ['groups', groupId, ...rest]
+  return ['groups', ...[groupId, ...rest].map(toPathText)]
 }
 
 function jsonBody(value: unknown): { contentType: string; body: string } {
