@@ -13,9 +13,12 @@ export interface TriggerStore {
 
   readTrigger(groupId: string, topic: string): Promise<Trigger | undefined>
 
-  /** Removes a trigger on the condition that it is the one of this id. Tells whether it is gone. May be repeated. */
+  /**
+   * Removes a trigger on the condition that it is the one of this id, whatever its version. False: another one stands
+   * there. May be repeated: one that is not there is gone.
+   */
   removeTrigger(groupId: string, topic: string, triggerId: string): Promise<boolean>
 
-  /** Every trigger, or those of one group, in the order of their groups' and topics' UTF-8 bytes. */
+  /** Every trigger, or those of one group, in the order of their items' keys. */
   triggers(groupId?: string): AsyncIterable<Trigger>
 }
