@@ -81,7 +81,7 @@ export interface OwnedPartition {
   topic: string
   topicId: string
   partition: number
-  /** Counts the owners that this partition had in this group: what fences those before. */
+  /** Grows with every owner that this partition has in this group: what fences those before. */
   generation: number
 }
 

@@ -10,7 +10,9 @@ const owned = {
   topic,
   topicId: z.string(),
   partition: PartitionSchema,
-  generation: CountSchema.meta({ description: 'Counts the owners that this partition had in this group.' }),
+  generation: CountSchema.meta({
+    description: 'Grows with every owner that this partition has in this group.',
+  }),
 }
 
 const Owned = z.strictObject(owned).meta({ id: 'OwnedPartition' })

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { LogBroker } from '../../../src/broker/log-broker.ts'
-import { Harness } from '../harness.ts'
+import { Harness, NOW_MS } from '../harness.ts'
 import { GROUP, Member, settle } from './harness.ts'
 
 let harness: Harness
@@ -21,7 +21,7 @@ describe('joining', () => {
     const one = member('one')
     expect(await one.beat()).toEqual([0, 1, 2, 3, 4, 5])
     expect(one.isSettled).toBe(true)
-    expect(one.assigned[0]).toMatchObject({ topic: 'orders', generation: 1, committedOffset: null })
+    expect(one.assigned[0]).toMatchObject({ topic: 'orders', generation: NOW_MS, committedOffset: null })
   })
 
   test('a second one gets its share when the first has let go of it', async () => {
