@@ -227,6 +227,24 @@ export const FUNCTION_HEADER_BYTES_MAX = 64 * KiB
 export const FUNCTION_JSON_RECORDS_MAX = 10_000
 /** How long a function trusts what it knows of a topic: it reads the topic anew once in so long, not with each call. */
 export const FUNCTION_TOPIC_CACHE_MS = 30_000
+/** AWS: how long a function may run. What delivers takes all of it, to make one batch after another. */
+export const FUNCTION_RUN_MS_MAX = 15 * 60_000
+/** How long a function may take that a trigger calls, which what delivers has to outlive: Lambda's own bound for Kafka. */
+export const TRIGGER_CALL_TIMEOUT_MS_MAX = 14 * 60_000
+/** How long past a function's time-out its answer is waited for: a cold start may take ten seconds before that time begins. */
+export const TRIGGER_CALL_GRACE_MS = 15_000
+/** How long a deliverer may be busy with a wake-up beside calls, before another one takes the wake-up for abandoned. */
+export const WAKE_UP_RESERVE_MS = 30_000
+/** A wake-up that could not be worked on at all comes back after so long. */
+export const WAKE_UP_FAILED_PAUSE_MS = 10_000
+/** How long a wake-up is kept: the sweep makes new ones, so that a stalled partition does not gather them for days. */
+export const WAKE_UP_LIFETIME_MS = 60 * 60_000
+/** A wake-up that is this old and makes no progress tells of a partition that is stuck. */
+export const DELIVERY_STALLED_MS = 10 * 60_000
+/** Given-up records that go to a topic together: well below what a topic takes by default. */
+export const FAILED_BATCH_BYTES = 512 * KiB
+/** AWS: messages in one request to SQS. */
+export const QUEUE_BATCH_MESSAGES_MAX = 10
 /** How long CloudFormation's side may take to accept an answer, and how often it is offered. */
 export const RESOURCE_ANSWER_TIMEOUT_MS = 3_000
 export const RESOURCE_ANSWER_CALLS_MAX = 3
@@ -318,6 +336,11 @@ assert(
   'after a long poll there is time to read',
 )
 assert(FUNCTION_FETCH_WAIT_MS_MAX <= FETCH_WAIT_MS_MAX, 'a function waits no longer than a server')
+assert(FAILED_BATCH_BYTES < BATCH_BYTES_DEFAULT_MAX, 'given-up records fit into a batch, with their headers')
+assert(
+  TRIGGER_CALL_TIMEOUT_MS_MAX + TRIGGER_CALL_GRACE_MS + WAKE_UP_RESERVE_MS <= FUNCTION_RUN_MS_MAX,
+  'what delivers outlives the longest call',
+)
 assert(
   RESOURCE_ANSWER_TIMEOUT_MS * RESOURCE_ANSWER_CALLS_MAX < FUNCTION_TIMEOUT_MS / 2,
   'there is time to settle a resource and to answer',
