@@ -22,9 +22,13 @@ export interface TriggerDescription extends TriggerName {
   triggerId: string
   target: string
   state: 'active' | 'paused'
+  /** Whether the topic is there; where it was deleted, nothing is delivered until there is one of its name again. */
+  hasTopic: boolean
   createdMs: number
   batchSize: number
   maxBatchingWindowMs: number
+  /** Where a partition begins in which the group has committed nothing. */
+  startingPosition: 'earliest' | 'latest' | { timestampMs: number }
   parallelism: number | null
   retryAttempts: number | null
   maxRecordAgeMs: number | null
@@ -32,4 +36,5 @@ export interface TriggerDescription extends TriggerName {
   reportBatchItemFailures: boolean
   filters: readonly string[]
   onFailure: string | null
+  callTimeoutMs: number
 }

@@ -171,6 +171,8 @@ export const HEARTBEAT_UNSETTLED_INTERVAL_MS = 1_000
 export const GROUP_CALL_DEADLINE_MS = 15_000
 /** How far the clocks of two brokers may be apart before a member can lose its partitions without being silent. */
 export const CLOCK_SKEW_MS_MAX = 5_000
+/** What a trigger calls: an ARN has some two hundred. */
+export const TRIGGER_TARGET_CHARACTERS_MAX = 2_048
 /** One chunk of a target, of which every member in it reads the whole whenever the target changes. */
 export const TARGET_CHUNK_BYTES_MAX = 100 * KiB
 /** A chunk with a single member cannot be split. It stays below what an item can hold. */

@@ -25,7 +25,7 @@ export type Around = (
 ) => Promise<unknown>
 
 /** The methods that give an iterable. */
-const ITERABLES = new Set(['list', 'partitions', 'members', 'claims', 'groups'])
+const ITERABLES = new Set(['list', 'partitions', 'members', 'claims', 'groups', 'triggers'])
 
 /** A store's methods with `around` about each call; those that give an iterable stay as they are. */
 function wrap<T extends object>(target: T, around: () => Around): T {

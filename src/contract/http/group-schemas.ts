@@ -136,7 +136,9 @@ export const GroupAnswer = z
         topics: z.array(topic),
         topicPattern: z.string().nullable(),
         owned: z.array(z.object({ topic, partition: PartitionSchema })),
-        leaseUntilMs: TimestampMsSchema,
+        leaseUntilMs: TimestampMsSchema.nullable().meta({
+          description: 'null: of a trigger, which has none.',
+        }),
       }),
     ),
     partitions: z.array(

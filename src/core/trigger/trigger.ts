@@ -60,7 +60,10 @@ export interface WakeUp {
   readonly partition: PartitionId
 }
 
+/** No member's id begins so. */
+export const TRIGGER_OWNER_PREFIX = 'trigger-'
+
 /** The owner that claims of a trigger's group name: no member has such an id, since it is no member's to choose. */
 export function triggerOwner(triggerId: string): string {
-  return `trigger-${triggerId}`
+  return `${TRIGGER_OWNER_PREFIX}${triggerId}`
 }
