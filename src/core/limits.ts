@@ -167,6 +167,10 @@ export const SESSION_TIMEOUT_MS_MAX = 1_800_000
 export const HEARTBEAT_INTERVAL_DEFAULT_MS = 3_000
 /** How soon a member asks again that still waits for partitions, or has some to give up. */
 export const HEARTBEAT_UNSETTLED_INTERVAL_MS = 1_000
+/** How long others leave it to whoever has begun to look at a group's members, before somebody begins anew. */
+export const GROUP_LOOK_MS_MAX = 1_000
+/** How long a member waits for a group's very first target before it looks for it again. */
+export const GROUP_FIRST_TARGET_POLL_MS = 100
 /** How long one call about a group insists, all its steps together. */
 export const GROUP_CALL_DEADLINE_MS = 15_000
 /** How far the clocks of two brokers may be apart before a member can lose its partitions without being silent. */
@@ -179,6 +183,24 @@ export const TARGET_CHUNK_BYTES_MAX = 100 * KiB
 export const TARGET_SHARE_BYTES_MAX = 380 * KiB
 /** Chunks of one target: a thousand members with ten thousand partitions fit into one. */
 export const TARGET_CHUNK_ITEMS_MAX = 256
+
+// Delivery to functions.
+
+/** The pause after a call that failed, and what it grows to. */
+export const TRIGGER_BACKOFF_FIRST_MS = 1_000
+export const TRIGGER_BACKOFF_MS_MAX = 60_000
+/** What one read of a partition brings at most, unless a batch is larger: a deliverer reads little ahead. */
+export const TRIGGER_FETCH_BYTES = MiB
+/** After so many records that fit no filter, what was passed over is committed. */
+export const TRIGGER_PASSED_RECORDS_MAX = 50_000
+/** Waits that are shorter happen where they arise; longer ones give the wake-up back. */
+export const TRIGGER_WAIT_IN_PLACE_MS_MAX = 1_000
+/** How soon a batch that waits for its window is looked at again: it may be full before. */
+export const TRIGGER_WINDOW_LOOK_MS = 5_000
+/** For how long a deliverer that is at work takes a trigger to be as it was. */
+export const TRIGGER_CACHE_MS = 1_000
+/** How long a partition rests that somebody else owns, or whose trouble a person must see to. */
+export const TRIGGER_BLOCKED_PAUSE_MS = 60_000
 
 // Topics.
 
@@ -322,11 +344,17 @@ assert(
   CLOCK_SKEW_MS_MAX < SESSION_TIMEOUT_MS_MIN,
   'a lease that was just renewed has not run out by the clock of any other broker',
 )
+assert(
+  GROUP_LOOK_MS_MAX <= HEARTBEAT_UNSETTLED_INTERVAL_MS,
+  'who comes back after one that died while it looked can look itself',
+)
 assert(SESSION_TIMEOUT_DEFAULT_MS <= SESSION_TIMEOUT_MS_MAX, 'the default session time-out is allowed')
 assert(
   GROUP_CALL_DEADLINE_MS + TABLE_WRITE_TIMEOUT_MS + FUNCTION_RESERVE_MS < FUNCTION_TIMEOUT_MS,
   'a call about a group is answered, even if its last try begins just before the deadline',
 )
+assert(TRIGGER_BACKOFF_FIRST_MS <= TRIGGER_BACKOFF_MS_MAX, 'pauses grow')
+assert(TRIGGER_FETCH_BYTES <= FETCH_BYTES_MAX, 'a deliverer may read so much at once')
 assert(FUNCTION_TIMEOUT_MS < API_GATEWAY_TIMEOUT_MS, 'a function ends before its gateway gives up')
 assert(
   FUNCTION_PRODUCE_DEADLINE_MS + TABLE_WRITE_TIMEOUT_MS + FLUSH_BY_PRODUCER_MS + FUNCTION_RESERVE_MS <
