@@ -16,6 +16,10 @@ export interface PutTrigger extends TriggerName {
   readonly target: string
   /** What is left out is at its default, also where the trigger is there. */
   readonly settings: Partial<TriggerSettings>
+  /** Under which it is made, instead of a random one; one that is there under another id is somebody else's. */
+  readonly triggerId?: string
+  /** Of one that is made: one that is there keeps its own. Default: active. */
+  readonly state?: Trigger['state']
 }
 
 /** The request, checked. */
@@ -37,14 +41,21 @@ export async function putTrigger(call: GroupCall, request: PutTrigger): Promise<
   const wanted = { groupId, topic, target, settings: checkTriggerSettings(request.settings) }
   for (;;) {
     const standing = await call.read(() => call.ports.triggers.readTrigger(groupId, topic))
-    const put = standing ? await alter(call, wanted, standing) : await make(call, wanted)
+    if (standing && request.triggerId !== undefined && standing.triggerId !== request.triggerId) {
+      throw taken(standing)
+    }
+    const put = standing ? await alter(call, wanted, standing) : await make(call, wanted, request)
     // Somebody else was faster: what they have put is what is altered.
     if (put) return put
   }
 }
 
 /** undefined: there is another one by now. */
-async function make(before: GroupCall, wanted: Wanted): Promise<Trigger | undefined> {
+async function make(
+  before: GroupCall,
+  wanted: Wanted,
+  { triggerId, state = 'active' }: Pick<PutTrigger, 'triggerId' | 'state'>,
+): Promise<Trigger | undefined> {
   const { groupId, topic, settings } = wanted
   await before.read(() => before.directory.refresh(topic))
   await before.write(() => before.groups.createGroup(groupId, 'cooperative-sticky'))
@@ -52,9 +63,9 @@ async function make(before: GroupCall, wanted: Wanted): Promise<Trigger | undefi
   const call = await begin(before, topic, settings.startingPosition)
   const { clock, entropy, triggers } = call.ports
   const trigger: Trigger = {
-    triggerId: entropy.id(),
+    triggerId: triggerId ?? entropy.id(),
     ...wanted,
-    state: 'active',
+    state,
     createdMs: clock.nowMs(),
     version: 1,
   }
@@ -126,4 +137,12 @@ function isSameStart(one: StartingPosition, other: StartingPosition): boolean {
   return typeof one === 'string' || typeof other === 'string'
     ? one === other
     : one.timestampMs === other.timestampMs
+}
+
+function taken({ groupId, topic, target }: Trigger): TidemarkError {
+  return new TidemarkError(
+    'NON_EMPTY_GROUP',
+    `The group ${JSON.stringify(groupId)} has a trigger on "${topic}" already, which calls ${target}. Give this one ` +
+      'another group, or remove the other one first: the offsets of the group stay.',
+  )
 }
