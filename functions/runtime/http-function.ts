@@ -6,6 +6,7 @@ import { PROBLEM_TYPE } from '../../src/contract/http/media-types.ts'
 import type { Describe } from '../../src/contract/http/openapi-route.ts'
 import { HttpProblem, statusOf, toProblem } from '../../src/contract/http/problem.ts'
 import type { HttpSettings } from '../../src/contract/http/settings.ts'
+import type { TriggerBroker } from '../../src/contract/triggers.ts'
 import { TidemarkError } from '../../src/core/errors.ts'
 import {
   FETCH_POLL_PAID_INTERVAL_MS_MAX,
@@ -58,7 +59,7 @@ export function makeHttpFunction(
   service: Service,
   groups: readonly RouteGroup[],
   describe?: Describe,
-  servedBroker: Broker & GroupBroker = openBroker(service),
+  servedBroker: Broker & GroupBroker & TriggerBroker = openBroker(service),
 ): HttpFunction {
   const { telemetry, takeTableWrites } = service
   const { broker, take } = observe(servedBroker)

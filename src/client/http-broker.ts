@@ -42,6 +42,8 @@ import {
   ProduceBatchesAnswer,
 } from '../contract/http/record-schemas.ts'
 import { TopicAnswer, TopicListAnswer } from '../contract/http/topic-schemas.ts'
+import { TriggerAnswer, TriggerListAnswer } from '../contract/http/trigger-schemas.ts'
+import type { TriggerBroker, TriggerDescription, TriggerName } from '../contract/triggers.ts'
 import { TidemarkError } from '../core/errors.ts'
 import { checkGroupId } from '../core/group/identity.ts'
 import { CLIENT_TIMEOUT_MS } from '../core/limits.ts'
@@ -63,7 +65,7 @@ export interface HttpBrokerSettings {
  * A broker somewhere else, over HTTP. It never sends anything a second time: where the outcome of a write is
  * unknown, the error says so, and whoever called knows whether a repetition does harm.
  */
-export class HttpBroker implements Broker, GroupBroker {
+export class HttpBroker implements Broker, GroupBroker, TriggerBroker {
   readonly #transport: HttpTransport
 
   constructor({ timeoutMs = CLIENT_TIMEOUT_MS, ...settings }: HttpBrokerSettings) {
@@ -184,6 +186,21 @@ export class HttpBroker implements Broker, GroupBroker {
 
   async deleteGroup(groupId: string): Promise<void> {
     await this.#delete(pathOfGroup(groupId))
+  }
+
+  async listTriggers(): Promise<TriggerDescription[]> {
+    const { triggers } = await this.#json(TriggerListAnswer, { method: 'GET', path: ['triggers'] })
+    return triggers
+  }
+
+  async pauseTrigger({ groupId, topic }: TriggerName): Promise<TriggerDescription> {
+    const path = pathOfGroup(groupId, 'triggers', topic, 'pause')
+    return this.#json(TriggerAnswer, { method: 'POST', path })
+  }
+
+  async resumeTrigger({ groupId, topic }: TriggerName): Promise<TriggerDescription> {
+    const path = pathOfGroup(groupId, 'triggers', topic, 'resume')
+    return this.#json(TriggerAnswer, { method: 'POST', path })
   }
 
   async #delete(path: HttpRequest['path'], query: NonNullable<HttpRequest['query']> = {}): Promise<void> {

@@ -1,4 +1,5 @@
 import { requireContentType } from './content-type.ts'
+import { GROUP_PATH } from './group-path.ts'
 import type {
   CommitOffsetsAnswer,
   GroupAnswer,
@@ -11,12 +12,6 @@ import { JSON_TYPE } from './media-types.ts'
 import { NO_PARAMETERS, optional, pathTextParameter, textParameter, textsParameter } from './parameters.ts'
 import { addRoute, answerJson } from './route.ts'
 import type { Services } from './services.ts'
-
-const GROUP_PATH = {
-  groupId: pathTextParameter(
-    "The group's id, percent-encoded; `/`, `\\`, `?`, `#`, `%` and `~` as `~2F`, `~5C`, `~3F`, `~23`, `~25` and `~7E`.",
-  ),
-}
 
 const MEMBER_PATH = { ...GROUP_PATH, memberId: pathTextParameter("The member's id, in the same form.") }
 
