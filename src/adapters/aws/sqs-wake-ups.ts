@@ -1,5 +1,10 @@
 import { createHash } from 'node:crypto'
-import { SendMessageBatchCommand, type SendMessageBatchRequestEntry, SQSClient } from '@aws-sdk/client-sqs'
+import {
+  ChangeMessageVisibilityCommand,
+  SendMessageBatchCommand,
+  type SendMessageBatchRequestEntry,
+  SQSClient,
+} from '@aws-sdk/client-sqs'
 import { AWS_ATTEMPTS_MAX, QUEUE_BATCH_MESSAGES_MAX } from '../../core/limits.ts'
 import { partitionKey } from '../../core/log/partition-id.ts'
 import type { WakeUp } from '../../core/trigger/trigger.ts'
@@ -30,6 +35,23 @@ export class SqsWakeUps implements WakeUps {
     }
   }
 
+  /**
+   * Hides a message that was received, and the others of its lane, for so long from now on. Rounded up to seconds.
+   * @throws NotApplied, OutcomeUnknown, StoreFailed; the last also where the message is no longer this receipt's
+   */
+  async hide(receipt: string, forMs: number): Promise<void> {
+    const command = new ChangeMessageVisibilityCommand({
+      QueueUrl: this.#queueUrl,
+      ReceiptHandle: receipt,
+      VisibilityTimeout: Math.ceil(forMs / 1_000),
+    })
+    try {
+      await this.#client.send(command)
+    } catch (error) {
+      throw this.#asStoreError(error, 'sqs:ChangeMessageVisibility')
+    }
+  }
+
   /** Gives the connections back. */
   close(): void {
     this.#client.destroy()
@@ -46,12 +68,12 @@ export class SqsWakeUps implements WakeUps {
         `SQS did not take ${Failed.length} of ${Entries.length} wake-ups (${Code}: ${Message})`,
       )
     } catch (error) {
-      throw asStoreError(error, {
-        action: 'sqs:SendMessage',
-        resource: `the queue ${this.#queueUrl}`,
-        effect: 'write',
-      })
+      throw this.#asStoreError(error, 'sqs:SendMessage')
     }
+  }
+
+  #asStoreError(error: unknown, action: string): unknown {
+    return asStoreError(error, { action, resource: `the queue ${this.#queueUrl}`, effect: 'write' })
   }
 }
 
