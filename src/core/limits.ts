@@ -201,6 +201,14 @@ export const TRIGGER_WINDOW_LOOK_MS = 5_000
 export const TRIGGER_CACHE_MS = 1_000
 /** How long a partition rests that somebody else owns, or whose trouble a person must see to. */
 export const TRIGGER_BLOCKED_PAUSE_MS = 60_000
+/** How long a deliverer leaves a partition to another one that works on it. */
+export const TRIGGER_FENCED_PAUSE_MS = 5_000
+/** What a store that fails for a moment costs a wake-up. */
+export const TRIGGER_STORE_PAUSE_MS = 5_000
+/** How long telling of what is given up, or waking deliverers, is tried before it waits for another turn. */
+export const TRIGGER_SEND_DEADLINE_MS = 15_000
+/** Partitions that a sweep looks at, at the same time. */
+export const SWEEP_PARALLEL_MAX = 32
 
 // Topics.
 
@@ -256,9 +264,9 @@ export const FUNCTION_RUN_MS_MAX = 15 * 60_000
 /** How long a function may take that a trigger calls, which what delivers has to outlive: Lambda's own bound for Kafka. */
 export const TRIGGER_CALL_TIMEOUT_MS_MAX = 14 * 60_000
 /** How long past a function's time-out its answer is waited for: a cold start may take ten seconds before that time begins. */
-export const TRIGGER_CALL_GRACE_MS = 15_000
+export const TRIGGER_CALL_GRACE_MS = 12_000
 /** How long a deliverer may be busy with a wake-up beside calls, before another one takes the wake-up for abandoned. */
-export const WAKE_UP_RESERVE_MS = 30_000
+export const WAKE_UP_RESERVE_MS = 20_000
 /** A wake-up that could not be worked on at all comes back after so long. */
 export const WAKE_UP_FAILED_PAUSE_MS = 10_000
 /** How long a wake-up is kept: the sweep makes new ones, so that a stalled partition does not gather them for days. */
