@@ -5,6 +5,7 @@ import { makeTableClients } from '../src/adapters/aws/table-clients.ts'
 import { countTableWrites, type Usage, UsageMeter } from '../src/adapters/aws/usage-meter.ts'
 import { MemoryGroupStore } from '../src/adapters/memory/memory-group-store.ts'
 import { MemoryObjectStore } from '../src/adapters/memory/memory-object-store.ts'
+import { MemoryTriggerStore } from '../src/adapters/memory/memory-trigger-store.ts'
 import { flush } from '../src/broker/flush.ts'
 import { LogBroker } from '../src/broker/log-broker.ts'
 import { FLUSH_DEADLINE_MS, FLUSH_DEFAULT_MS } from '../src/core/limits.ts'
@@ -87,6 +88,7 @@ export async function countDeployedCost(settings: CostSettings): Promise<Counted
     index: new DynamoLogIndex(dynamo),
     topics: new DynamoTopicStore(dynamo),
     groups: new MemoryGroupStore(),
+    triggers: new MemoryTriggerStore(),
     clock: systemClock,
     entropy: systemEntropy,
   }

@@ -27,6 +27,7 @@ export async function openBenchStore(directory: string): Promise<BenchStore> {
     index: countIndex(store.index, counts),
     topics: store.topics,
     groups: store.groups,
+    triggers: store.triggers,
     clock: systemClock,
     entropy: systemEntropy,
   }

@@ -56,6 +56,7 @@ import {
 } from './permissions.ts'
 import { ADMIN_CALLS, consumeCalls, groupCalls, produceCalls, ROUTES, topicAdminCalls } from './routes.ts'
 import type { Topic } from './topic.ts'
+import { TriggerDelivery } from './trigger-delivery.ts'
 
 /** Nobody waits for a flush, and one that follows an outage has much to do. */
 const FLUSH_TIMEOUT = Duration.minutes(2)
@@ -91,6 +92,11 @@ export interface TidemarkBrokerProps {
   readonly tracing?: boolean
   /** Where S3 logs who read and wrote objects. Default: nowhere, since only the functions do. */
   readonly serverAccessLogsBucket?: IBucket
+  /**
+   * How many partitions are delivered to functions at the same time at most, all triggers together: 2 to 1,000.
+   * Default: as many as the account's concurrency allows.
+   */
+  readonly triggerMaxConcurrency?: number
   /** A directory with `<function>/index.mjs` for each function. Default: the bundles of this package. */
   readonly bundles?: string
 }
@@ -107,17 +113,19 @@ export class TidemarkBroker extends Construct {
   readonly api: HttpApi
   /** What `--broker` takes. */
   readonly apiUrl: string
-  /** Without actions: give them yours. Empty where `monitoring` is false. */
-  readonly alarms: readonly Alarm[]
   readonly isProduction: boolean
 
   readonly #auth: BrokerAuth
+  readonly #props: TidemarkBrokerProps
+  readonly #alarms: readonly Alarm[]
   readonly #topicNames = new Set<string>()
+  #delivery: TriggerDelivery | undefined
 
   constructor(scope: Construct, id: string, props: TidemarkBrokerProps = {}) {
     super(scope, id)
     this.isProduction = props.production ?? true
     this.#auth = props.auth ?? 'iam'
+    this.#props = props
     this.bucket = this.#makeBucket(props)
     this.table = this.#makeTable()
     const stores = { bucket: this.bucket, table: this.table }
@@ -125,29 +133,20 @@ export class TidemarkBroker extends Construct {
 
     // Processor time comes with memory, and both are paid by the millisecond: where bytes are checked and encoded,
     // more of it costs the same and answers sooner. The others mostly wait for the table.
-    this.produceFunction = this.#makeFunction('Produce', 1024, timeout, producePermissions(stores), props)
-    this.fetchFunction = this.#makeFunction('Fetch', 1024, timeout, fetchPermissions(stores), props)
-    this.flushFunction = this.#makeFunction(
-      'Flush',
-      512,
-      FLUSH_TIMEOUT,
-      [...flushPermissions(stores), ...streamPermissions(stores)],
-      props,
-    )
-    this.rebalanceFunction = this.#makeFunction(
-      'Rebalance',
-      512,
-      timeout,
-      rebalancePermissions(stores),
-      props,
-    )
-    this.adminFunction = this.#makeFunction('Admin', 512, timeout, adminPermissions(stores), props)
+    this.produceFunction = this.#makeFunction('Produce', 1024, timeout, producePermissions(stores))
+    this.fetchFunction = this.#makeFunction('Fetch', 1024, timeout, fetchPermissions(stores))
+    this.flushFunction = this.#makeFunction('Flush', 512, FLUSH_TIMEOUT, [
+      ...flushPermissions(stores),
+      ...streamPermissions(stores),
+    ])
+    this.rebalanceFunction = this.#makeFunction('Rebalance', 512, timeout, rebalancePermissions(stores))
+    this.adminFunction = this.#makeFunction('Admin', 512, timeout, adminPermissions(stores))
     this.#acknowledgeWildcards(stores)
 
     this.#flushOnChanges(props.flushWindow ?? Duration.millis(FLUSH_DEFAULT_MS))
     this.api = this.#makeApi(props)
     this.apiUrl = this.api.apiEndpoint
-    this.alarms =
+    this.#alarms =
       props.monitoring === false
         ? []
         : new Monitoring(this, 'Monitoring', {
@@ -161,6 +160,11 @@ export class TidemarkBroker extends Construct {
               admin: this.adminFunction,
             },
           }).alarms
+  }
+
+  /** Without actions: give them yours. Empty where `monitoring` is false; more with the first trigger. */
+  get alarms(): readonly Alarm[] {
+    return [...this.#alarms, ...(this.#delivery?.alarms ?? [])]
   }
 
   /** Lets `grantee` append to one topic through the API. @throws Error where the API asks for tokens */
@@ -198,6 +202,19 @@ export class TidemarkBroker extends Construct {
       throw new Error(`${this.node.path} has a topic "${name}" already: give this one another topicName.`)
     }
     this.#topicNames.add(name)
+  }
+
+  /** @internal What delivers to functions, made with the first trigger: a broker without any stays as it is. */
+  deliveryForTriggers(): TriggerDelivery {
+    const { triggerMaxConcurrency: maxConcurrency, monitoring } = this.#props
+    this.#delivery ??= new TriggerDelivery(this, 'Triggers', {
+      stores: { bucket: this.bucket, table: this.table },
+      bootstrapServers: `${this.api.apiId}.execute-api.${Stack.of(this).region}.${Stack.of(this).urlSuffix}:443`,
+      hasAlarms: monitoring !== false,
+      ...(maxConcurrency !== undefined && { maxConcurrency }),
+      makeFunction: (...of) => this.#makeFunction(...of),
+    })
+    return this.#delivery
   }
 
   #makeBucket({ serverAccessLogsBucket }: TidemarkBrokerProps): Bucket {
@@ -241,12 +258,13 @@ export class TidemarkBroker extends Construct {
   }
 
   #makeFunction(
-    name: 'Produce' | 'Fetch' | 'Flush' | 'Rebalance' | 'Admin',
+    name: 'Produce' | 'Fetch' | 'Flush' | 'Rebalance' | 'Admin' | 'Dispatch' | 'Deliver',
     memorySize: number,
     timeout: Duration,
     permissions: PolicyStatement[],
-    { logRetention = RetentionDays.ONE_MONTH, tracing = false, bundles }: TidemarkBrokerProps,
+    environment: Readonly<Record<string, string>> = {},
   ): LambdaFunction {
+    const { logRetention = RetentionDays.ONE_MONTH, tracing = false, bundles } = this.#props
     const logGroup = this.#makeLogGroup(`${name}Log`, logRetention)
     // Inline, so that a role is never there without what it may do; and AWS's managed policy for functions would let
     // it write to every log group of the account.
@@ -272,6 +290,7 @@ export class TidemarkBroker extends Construct {
         TIDEMARK_TABLE: this.table.tableName,
         TIDEMARK_BUCKET: this.bucket.bucketName,
         ...(tracing && { POWERTOOLS_TRACE_ENABLED: 'true' }),
+        ...environment,
       },
     })
     if (tracing) {

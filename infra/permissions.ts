@@ -77,6 +77,28 @@ export function streamPermissions({ table }: Stores): PolicyStatement[] {
   ]
 }
 
+/** Looks up triggers, topics, heads and what is committed, and reads the stream. It changes nothing in the table. */
+export function dispatchPermissions(stores: Stores): PolicyStatement[] {
+  return [allow(['dynamodb:GetItem', 'dynamodb:Query'], stores.table.tableArn), ...streamPermissions(stores)]
+}
+
+/** Reads logs, and commits in the name of triggers' groups. Whom it may call, and where it may tell of failures, each trigger adds. */
+export function deliverPermissions({ table, bucket }: Stores): PolicyStatement[] {
+  return [
+    ...fetchPermissions({ table, bucket }),
+    new PolicyStatement({
+      actions: ['dynamodb:PutItem', 'dynamodb:UpdateItem'],
+      resources: [table.tableArn],
+      conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [`${GROUP_PREFIX}*`] } },
+    }),
+  ]
+}
+
+/** What producing takes, where given-up records go to a topic: a topic is found by its name, so it may be any. */
+export function topicFailurePermissions(stores: Stores): PolicyStatement[] {
+  return producePermissions(stores).filter(({ actions }) => !actions.includes('dynamodb:GetItem'))
+}
+
 /** Creates, alters and deletes topics and their logs. Objects are no business of its own. */
 export function adminPermissions({ table }: Stores): PolicyStatement[] {
   return [allow(READ_AND_CHANGE, table.tableArn)]

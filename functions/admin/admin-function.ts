@@ -1,3 +1,5 @@
+import { TopicDirectory } from '../../src/broker/topic-directory.ts'
+import { Triggers } from '../../src/broker/triggers/triggers.ts'
 import type { RouteGroup } from '../../src/contract/http/build-app.ts'
 import { addDeleteRecordsRoute } from '../../src/contract/http/delete-records-route.ts'
 import { addFetchRoutes } from '../../src/contract/http/fetch-routes.ts'
@@ -7,12 +9,15 @@ import { addOffsetRoute } from '../../src/contract/http/offset-route.ts'
 import type { Describe } from '../../src/contract/http/openapi-route.ts'
 import { addProduceRoutes } from '../../src/contract/http/produce-routes.ts'
 import { addTopicRoutes } from '../../src/contract/http/topic-routes.ts'
-import { makeHttpFunction, openBroker } from '../runtime/http-function.ts'
+import { makeHttpFunction } from '../runtime/http-function.ts'
 import type { HttpResult } from '../runtime/http-result.ts'
 import type { InvocationContext } from '../runtime/invocation.ts'
+import { openBroker } from '../runtime/open-broker.ts'
 import type { Service } from '../runtime/service.ts'
-import { isTopicResourceEvent } from './topic-resource-event.ts'
+import { isResourceEvent } from './resource-event.ts'
+import { makeResource } from './resource-function.ts'
 import { makeTopicResource } from './topic-resource-function.ts'
+import { settleTrigger } from './trigger-resource.ts'
 
 /** All of them, since this is the function that describes the API; the gateway brings it only what the others do not serve. */
 const ADMIN_ROUTES: readonly RouteGroup[] = [
@@ -26,7 +31,7 @@ const ADMIN_ROUTES: readonly RouteGroup[] = [
 ]
 
 /**
- * Serves topics over HTTP, and CloudFormation's custom resource for a topic.
+ * Serves topics over HTTP, and CloudFormation's custom resources for topics and triggers.
  * @param describe gives the document that GET /openapi.json answers
  */
 export function makeAdminFunction(
@@ -35,10 +40,12 @@ export function makeAdminFunction(
 ): (event: unknown, context: InvocationContext) => Promise<HttpResult | undefined> {
   const broker = openBroker(service)
   const answerHttp = makeHttpFunction(service, ADMIN_ROUTES, describe, broker)
-  const answerResource = makeTopicResource(broker, service.telemetry)
+  const answerTopic = makeTopicResource(broker, service.telemetry)
+  const triggers = new Triggers(service.ports, new TopicDirectory(service.ports.topics, service.ports.clock))
+  const answerTrigger = makeResource('trigger', event => settleTrigger(triggers, event), service.telemetry)
   return async (event, context) => {
-    if (!isTopicResourceEvent(event)) return await answerHttp(event, context)
-    await answerResource(event, context)
+    if (!isResourceEvent(event)) return await answerHttp(event, context)
+    await (event.ResourceType === 'Custom::TidemarkTrigger' ? answerTrigger : answerTopic)(event, context)
     return undefined
   }
 }

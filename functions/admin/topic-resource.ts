@@ -1,5 +1,6 @@
 import type { Broker, TopicDescription } from '../../src/contract/broker.ts'
 import { TidemarkError } from '../../src/core/errors.ts'
+import { isKafka } from './kafka-error.ts'
 import type { TopicProperties } from './topic-properties.ts'
 
 /** Creates the topic of a template. One of that name with the same number of partitions is adopted, since an
@@ -54,10 +55,6 @@ async function alterTopic(
   const grows = partitions > standing.partitions
   if (!grows && unset.length === 0 && Object.keys(set).length === 0) return
   await broker.alterTopic({ topic, ...(grows && { partitions }), set, unset })
-}
-
-function isKafka(error: unknown, name: TidemarkError['kafkaName']): boolean {
-  return error instanceof TidemarkError && error.kafkaName === name
 }
 
 function cannotAdopt(standing: TopicDescription, partitions: number, cause: unknown): TidemarkError {

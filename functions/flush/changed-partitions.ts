@@ -3,12 +3,18 @@ import { HEAD_KEY, parseLogKey } from '../../src/core/storage-layout.ts'
 
 /** A record of the table's stream, as far as it is looked at: the key of what changed. */
 interface StreamRecord {
+  /** The same however often the record comes. */
+  readonly eventID?: string
   readonly dynamodb?: { readonly Keys?: Readonly<Record<string, { readonly S?: string } | undefined>> }
 }
 
 /** A batch of the table's stream. */
 export interface StreamEvent {
   readonly Records: readonly StreamRecord[]
+}
+
+export function isStreamEvent(event: unknown): event is StreamEvent {
+  return Array.isArray((event as StreamEvent | null)?.Records)
 }
 
 /**

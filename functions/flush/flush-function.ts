@@ -6,7 +6,7 @@ import { FLUSH_DEADLINE_MS, FLUSH_PARTITIONS_MAX, FUNCTION_RESERVE_MS } from '..
 import { countToFlush } from '../../src/core/log/flush.ts'
 import type { InvocationContext } from '../runtime/invocation.ts'
 import type { Service } from '../runtime/service.ts'
-import { changedPartitions, type StreamEvent } from './changed-partitions.ts'
+import { changedPartitions, isStreamEvent } from './changed-partitions.ts'
 
 /** How often a partition is taken up again of which something was left; others may be producing, so not for ever. */
 const ROUNDS = 3
@@ -43,10 +43,6 @@ export function makeFlushFunction(service: Service): FlushFunction {
     // Thrown at the end: Lambda brings the batch again, and by then the others are done.
     if (work.transient !== undefined) throw work.transient
   }
-}
-
-function isStreamEvent(event: unknown): event is StreamEvent {
-  return Array.isArray((event as StreamEvent | null)?.Records)
 }
 
 /** What one invocation does and counts. */

@@ -23,3 +23,14 @@ export function readEnvironment(variables: NodeJS.ProcessEnv): FunctionEnvironme
     isTraced: variables.POWERTOOLS_TRACE_ENABLED === 'true',
   }
 }
+
+/**
+ * A variable that only some functions have.
+ * @param meaning `the URL of the queue of wake-ups`
+ * @throws Error where it is missing
+ */
+export function requireVariable(variables: NodeJS.ProcessEnv, name: string, meaning: string): string {
+  const value = variables[name]
+  if (!value) throw new Error(`Set ${name} in the function's environment: ${meaning}.`)
+  return value
+}

@@ -1,4 +1,3 @@
-import { LogBroker } from '../../src/broker/log-broker.ts'
 import type { Broker } from '../../src/contract/broker.ts'
 import type { GroupBroker } from '../../src/contract/groups.ts'
 import { buildHttpApp, type RouteGroup } from '../../src/contract/http/build-app.ts'
@@ -6,13 +5,12 @@ import { PROBLEM_TYPE } from '../../src/contract/http/media-types.ts'
 import type { Describe } from '../../src/contract/http/openapi-route.ts'
 import { HttpProblem, statusOf, toProblem } from '../../src/contract/http/problem.ts'
 import type { HttpSettings } from '../../src/contract/http/settings.ts'
+import type { TriggerBroker } from '../../src/contract/triggers.ts'
 import { TidemarkError } from '../../src/core/errors.ts'
 import {
-  FETCH_POLL_PAID_INTERVAL_MS_MAX,
   FUNCTION_ANSWER_BYTES_MAX,
   FUNCTION_FETCH_WAIT_MS_MAX,
   FUNCTION_JSON_RECORDS_MAX,
-  FUNCTION_PRODUCE_DEADLINE_MS,
   FUNCTION_RESERVE_MS,
   FUNCTION_TOPIC_CACHE_MS,
 } from '../../src/core/limits.ts'
@@ -20,6 +18,7 @@ import { toRequest } from './http-event.ts'
 import { type HttpResult, toResult } from './http-result.ts'
 import type { InvocationContext } from './invocation.ts'
 import { observe } from './observed-broker.ts'
+import { openBroker } from './open-broker.ts'
 import type { Service } from './service.ts'
 import type { Telemetry } from './telemetry.ts'
 
@@ -36,29 +35,12 @@ const SETTINGS: HttpSettings = {
   topicCacheMs: FUNCTION_TOPIC_CACHE_MS,
 }
 
-/** The broker of an environment. One for all its invocations, so that those that run at a time share commits. */
-export function openBroker({ ports, locator, telemetry }: Service): LogBroker {
-  return new LogBroker(
-    ports,
-    {
-      lingerMs: 0,
-      reportError: error => telemetry.error('Work in the background failed', { error }),
-      // The process sleeps between invocations; the table's stream wakes the function that flushes.
-      flushes: 'elsewhere',
-      produceDeadlineMs: FUNCTION_PRODUCE_DEADLINE_MS,
-      topicCacheMs: FUNCTION_TOPIC_CACHE_MS,
-      pollIntervalMsMax: FETCH_POLL_PAID_INTERVAL_MS_MAX,
-    },
-    locator,
-  )
-}
-
 /** A function that serves some routes of a broker's HTTP form. */
 export function makeHttpFunction(
   service: Service,
   groups: readonly RouteGroup[],
   describe?: Describe,
-  servedBroker: Broker & GroupBroker = openBroker(service),
+  servedBroker: Broker & GroupBroker & TriggerBroker = openBroker(service),
 ): HttpFunction {
   const { telemetry, takeTableWrites } = service
   const { broker, take } = observe(servedBroker)

@@ -1,5 +1,6 @@
 import type { Broker, Fetch, Produce } from '../../src/contract/broker.ts'
 import type { GroupBroker } from '../../src/contract/groups.ts'
+import type { TriggerBroker } from '../../src/contract/triggers.ts'
 
 /** What went through a broker since it was last asked. */
 export interface Throughput {
@@ -10,12 +11,12 @@ export interface Throughput {
 
 /** A broker that counts what goes through it. */
 export interface ObservedBroker {
-  readonly broker: Broker & GroupBroker
+  readonly broker: Broker & GroupBroker & TriggerBroker
   /** What was counted since the last call; everything is told once. */
   take(): Throughput
 }
 
-export function observe(broker: Broker & GroupBroker): ObservedBroker {
+export function observe(broker: Broker & GroupBroker & TriggerBroker): ObservedBroker {
   let counted: Throughput = {}
   const count = (name: keyof Throughput, value: number) => {
     counted[name] = (counted[name] ?? 0) + value

@@ -26,14 +26,22 @@ export async function openService(name: string, openBucket: typeof openAwsBucket
   const { table, bucket, testFault, isTraced } = readEnvironment(process.env)
   const telemetry = await openTelemetry({ service: name, broker: table, isTraced })
   const meter = new UsageMeter()
-  const { index, topics, groups } = openAwsTable({ table, meter })
+  const { index, topics, groups, triggers } = openAwsTable({ table, meter })
   const { objects, locator } = openBucket({ bucket, meter })
   const takeTableWrites = () => {
     const writes = countTableWrites(meter.usage())
     meter.reset()
     return writes
   }
-  const ports: Ports = { objects, index, topics, groups, clock: systemClock, entropy: systemEntropy }
+  const ports: Ports = {
+    objects,
+    index,
+    topics,
+    groups,
+    triggers,
+    clock: systemClock,
+    entropy: systemEntropy,
+  }
   if (testFault === undefined) return { ports, locator, telemetry, takeTableWrites }
   const { withTestFault } = await import('./test-fault.ts')
   return { ports: withTestFault(ports, testFault, telemetry), locator, telemetry, takeTableWrites }

@@ -13,6 +13,16 @@ const UNITS = {
   FlushFailures: MetricUnit.Count,
   UnknownStreamRecords: MetricUnit.Count,
   UnfinishedScans: MetricUnit.Count,
+  /** Wake-ups that were sent. */
+  WakeUps: MetricUnit.Count,
+  /** Records that triggers' functions have taken. */
+  DeliveredRecords: MetricUnit.Count,
+  FunctionCalls: MetricUnit.Count,
+  FailedCalls: MetricUnit.Count,
+  /** Records that were sent to a failure destination, or dropped where there is none. */
+  GivenUpRecords: MetricUnit.Count,
+  /** Wake-ups that have made no progress for long. */
+  StalledDeliveries: MetricUnit.Count,
   DurationMs: MetricUnit.Milliseconds,
   ColdStarts: MetricUnit.Count,
 } as const

@@ -1,11 +1,25 @@
 import { closeSync, openSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { FunctionCaller } from '../../src/ports/function-caller.ts'
 import type { Ports } from '../../src/ports/index.ts'
 import type { Telemetry } from './telemetry.ts'
 
-/** Where the process dies: behind an object's upload, or behind an append to the index, before anybody hears of it. */
-const FAULTS = ['after-put', 'after-commit'] as const
+/**
+ * Where the process dies: behind an object's upload, behind an append to the index, or behind a call of a trigger's
+ * function, before anybody hears of it.
+ */
+const FAULTS = ['after-put', 'after-commit', 'after-call'] as const
+
+/** Where a process dies once, and how. */
+interface TestFault {
+  readonly point: (typeof FAULTS)[number]
+  dieOnce(): void
+}
+
+type Die = () => void
+
+const exit: Die = () => process.exit(1)
 
 /**
  * Ports with which the process dies once, at the point that TIDEMARK_TEST_FAULT names. Only for tests of what a
@@ -14,23 +28,10 @@ const FAULTS = ['after-put', 'after-commit'] as const
  * @param die ends the process
  * @throws RangeError when there is no such fault
  */
-export function withTestFault(
-  ports: Ports,
-  fault: string,
-  telemetry: Telemetry,
-  die: () => void = () => process.exit(1),
-): Ports {
-  const [point = '', token = ''] = fault.split(':')
-  if (!FAULTS.some(known => known === point) || !/^[\w-]*$/.test(token)) {
-    throw new RangeError(`TIDEMARK_TEST_FAULT is one of ${FAULTS.join(', ')}, not "${fault}"`)
-  }
-  telemetry.warn('TIDEMARK_TEST_FAULT is set: this process is going to die. It is for tests only', { fault })
-  const dieOnce = () => {
-    if (!isFirst(join(tmpdir(), `tidemark-test-fault-${point}-${token}`))) return
-    telemetry.error('TIDEMARK_TEST_FAULT: the process dies now', { fault })
-    die()
-  }
+export function withTestFault(ports: Ports, fault: string, telemetry: Telemetry, die: Die = exit): Ports {
+  const { point, dieOnce } = readFault(fault, telemetry, die)
   const { objects, index } = ports
+  if (point === 'after-call') return ports
   if (point === 'after-put') {
     const put: typeof objects.put = async (key, chunks) => {
       await objects.put(key, chunks)
@@ -44,6 +45,39 @@ export function withTestFault(
     return outcome
   }
   return { ...ports, index: overriding(index, { append }) }
+}
+
+/** The same for what calls triggers' functions: the process dies when the first one has answered. */
+export function withCallFault(
+  functions: FunctionCaller,
+  fault: string,
+  telemetry: Telemetry,
+  die: Die = exit,
+): FunctionCaller {
+  const { point, dieOnce } = readFault(fault, telemetry, die)
+  if (point !== 'after-call') return functions
+  return {
+    call: async (...call) => {
+      const outcome = await functions.call(...call)
+      if (outcome.kind === 'answered') dieOnce()
+      return outcome
+    },
+  }
+}
+
+function readFault(fault: string, telemetry: Telemetry, die: Die): TestFault {
+  const [name = '', token = ''] = fault.split(':')
+  const point = FAULTS.find(known => known === name)
+  if (point === undefined || !/^[\w-]*$/.test(token)) {
+    throw new RangeError(`TIDEMARK_TEST_FAULT is one of ${FAULTS.join(', ')}, not "${fault}"`)
+  }
+  telemetry.warn('TIDEMARK_TEST_FAULT is set: this process is going to die. It is for tests only', { fault })
+  const dieOnce = () => {
+    if (!isFirst(join(tmpdir(), `tidemark-test-fault-${point}-${token}`))) return
+    telemetry.error('TIDEMARK_TEST_FAULT: the process dies now', { fault })
+    die()
+  }
+  return { point, dieOnce }
 }
 
 /** Whether nobody has left this mark before. */

@@ -24,11 +24,13 @@ import type {
   HeartbeatAnswer,
   LeaveGroup,
 } from '../contract/groups.ts'
+import type { TriggerBroker, TriggerDescription, TriggerName } from '../contract/triggers.ts'
 import { FLUSH_BY_PRODUCER_MS } from '../core/limits.ts'
 import { crossesLimit, SHARED_LIMIT } from '../core/log/flush.ts'
 import type { Head } from '../core/log/head.ts'
 import type { PartitionId } from '../core/log/partition-id.ts'
 import type { Offset } from '../core/numbers.ts'
+import type { Trigger } from '../core/trigger/trigger.ts'
 import type { Ports } from '../ports/index.ts'
 import type { ObjectLocator } from '../ports/object-locator.ts'
 import { deleteRecords } from './delete-records.ts'
@@ -50,6 +52,9 @@ import { asTidemarkError } from './store-errors.ts'
 import { TailWatch } from './tail-watch.ts'
 import { TopicDirectory } from './topic-directory.ts'
 import { Topics } from './topics.ts'
+import { describeTriggers } from './triggers/describe.ts'
+import { listTriggers } from './triggers/list.ts'
+import { pauseTrigger, resumeTrigger } from './triggers/state.ts'
 
 export interface LogBrokerSettings extends GroupCommitSettings {
   /** What happens to errors of the background flush that nobody waits for. */
@@ -69,7 +74,7 @@ export interface LogBrokerSettings extends GroupCommitSettings {
 }
 
 /** The broker over its ports. Stateless but for what makes it fast: any number of them may share a store. */
-export class LogBroker implements Broker, GroupBroker {
+export class LogBroker implements Broker, GroupBroker, TriggerBroker {
   readonly #ports: Ports
   readonly #directory: TopicDirectory
   readonly #topics: Topics
@@ -192,6 +197,25 @@ export class LogBroker implements Broker, GroupBroker {
 
   deleteGroup(groupId: string): Promise<void> {
     return this.#serveGroup(groupId, deleteGroup)
+  }
+
+  listTriggers(): Promise<TriggerDescription[]> {
+    return this.#serveGroup('', async call => describeTriggers(call, await listTriggers(call)))
+  }
+
+  pauseTrigger(request: TriggerName): Promise<TriggerDescription> {
+    return this.#serveTrigger(request, call => pauseTrigger(call, request))
+  }
+
+  resumeTrigger(request: TriggerName): Promise<TriggerDescription> {
+    return this.#serveTrigger(request, call => resumeTrigger(call, request))
+  }
+
+  #serveTrigger(
+    { groupId }: TriggerName,
+    change: (call: GroupCall) => Promise<Trigger>,
+  ): Promise<TriggerDescription> {
+    return this.#serveGroup(groupId, async call => (await describeTriggers(call, [await change(call)]))[0]!)
   }
 
   #serveGroup<T>(groupId: string, work: (call: GroupCall) => Promise<T>): Promise<T> {

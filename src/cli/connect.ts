@@ -3,13 +3,14 @@ import { existsSync } from 'node:fs'
 import type { Broker } from '../contract/broker.ts'
 import type { GroupBroker } from '../contract/groups.ts'
 import type { HttpLogger } from '../contract/http/settings.ts'
+import type { TriggerBroker } from '../contract/triggers.ts'
 import type { Embedded } from '../embedded/embedded.ts'
 import type { AwsStoreAddress, BrokerAddress, HttpAddress } from './broker-address.ts'
 import type { DevSettings, RunningBroker } from './commands/dev.ts'
 import { CommandFailure, UsageError } from './failure.ts'
 
 export interface Connection {
-  broker: Broker & GroupBroker
+  broker: Broker & GroupBroker & TriggerBroker
   close(): Promise<void>
 }
 
@@ -19,7 +20,12 @@ export async function connect(address: BrokerAddress, mayCreate: boolean): Promi
   return openStore(address, mayCreate)
 }
 
-async function openHttp({ url, token, signing, region }: HttpAddress): Promise<Broker & GroupBroker> {
+async function openHttp({
+  url,
+  token,
+  signing,
+  region,
+}: HttpAddress): Promise<Broker & GroupBroker & TriggerBroker> {
   const { HttpBroker } = await import('../client/http-broker.ts')
   if (token !== null) return new HttpBroker({ url, token })
   const { signingScopeOf } = await import('../adapters/aws/signing-scope.ts')

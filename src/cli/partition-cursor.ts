@@ -7,7 +7,7 @@ import type { StartPlace } from './start-place.ts'
 export interface PartitionCursor {
   topic: string
   partition: number
-  /** Of a group's consumer: counts the owners of the partition, this one included. */
+  /** Of a group's consumer: larger than that of every earlier owner. */
   generation?: number
   /** The next record to print. */
   offset: Offset

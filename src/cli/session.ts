@@ -1,5 +1,6 @@
 import type { Broker } from '../contract/broker.ts'
 import type { GroupBroker } from '../contract/groups.ts'
+import type { TriggerBroker } from '../contract/triggers.ts'
 import { type AddressOptions, chooseAddress } from './broker-address.ts'
 import { EXIT_OK } from './failure.ts'
 import { resultUntil } from './interruption.ts'
@@ -26,7 +27,7 @@ export class Session {
   /** Runs a command on the broker that the options name, and keeps its exit code. */
   async useBroker(
     options: AddressOptions,
-    command: (broker: Broker & GroupBroker) => Promise<number>,
+    command: (broker: Broker & GroupBroker & TriggerBroker) => Promise<number>,
     settings: UseSettings = {},
   ): Promise<void> {
     const address = chooseAddress(options, this.environment)

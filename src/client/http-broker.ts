@@ -34,6 +34,7 @@ import {
 } from '../contract/http/group-schemas.ts'
 import { END_OFFSET_HEADER, NEXT_OFFSET_HEADER, START_OFFSET_HEADER } from '../contract/http/headers.ts'
 import { BATCHES_TYPE, JSON_TYPE } from '../contract/http/media-types.ts'
+import { toPathText } from '../contract/http/path-text.ts'
 import {
   DeleteRecordsAnswer,
   LocateAnswer,
@@ -41,6 +42,8 @@ import {
   ProduceBatchesAnswer,
 } from '../contract/http/record-schemas.ts'
 import { TopicAnswer, TopicListAnswer } from '../contract/http/topic-schemas.ts'
+import { TriggerAnswer, TriggerListAnswer } from '../contract/http/trigger-schemas.ts'
+import type { TriggerBroker, TriggerDescription, TriggerName } from '../contract/triggers.ts'
 import { TidemarkError } from '../core/errors.ts'
 import { checkGroupId } from '../core/group/identity.ts'
 import { CLIENT_TIMEOUT_MS } from '../core/limits.ts'
@@ -62,7 +65,7 @@ export interface HttpBrokerSettings {
  * A broker somewhere else, over HTTP. It never sends anything a second time: where the outcome of a write is
  * unknown, the error says so, and whoever called knows whether a repetition does harm.
  */
-export class HttpBroker implements Broker, GroupBroker {
+export class HttpBroker implements Broker, GroupBroker, TriggerBroker {
   readonly #transport: HttpTransport
 
   constructor({ timeoutMs = CLIENT_TIMEOUT_MS, ...settings }: HttpBrokerSettings) {
@@ -185,6 +188,21 @@ export class HttpBroker implements Broker, GroupBroker {
     await this.#delete(pathOfGroup(groupId))
   }
 
+  async listTriggers(): Promise<TriggerDescription[]> {
+    const { triggers } = await this.#json(TriggerListAnswer, { method: 'GET', path: ['triggers'] })
+    return triggers
+  }
+
+  async pauseTrigger({ groupId, topic }: TriggerName): Promise<TriggerDescription> {
+    const path = pathOfGroup(groupId, 'triggers', topic, 'pause')
+    return this.#json(TriggerAnswer, { method: 'POST', path })
+  }
+
+  async resumeTrigger({ groupId, topic }: TriggerName): Promise<TriggerDescription> {
+    const path = pathOfGroup(groupId, 'triggers', topic, 'resume')
+    return this.#json(TriggerAnswer, { method: 'POST', path })
+  }
+
   async #delete(path: HttpRequest['path'], query: NonNullable<HttpRequest['query']> = {}): Promise<void> {
     // Read to its end, or the connection could not be used again.
     await this.#transport.send({ method: 'DELETE', path, query, accept: JSON_TYPE }, response =>
@@ -225,7 +243,7 @@ export class HttpBroker implements Broker, GroupBroker {
 /** @throws INVALID_GROUP_ID: also for ids that would mean another place in a path */
 function pathOfGroup(groupId: string, ...rest: string[]): string[] {
   checkGroupId(groupId)
-  return ['groups', groupId, ...rest]
+  return ['groups', ...[groupId, ...rest].map(toPathText)]
 }
 
 function jsonBody(value: unknown): { contentType: string; body: string } {

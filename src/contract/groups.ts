@@ -10,7 +10,8 @@ export interface GroupBroker {
    * Joins a group (the first one, with memberEpoch 0), and stays in it. Must come every `heartbeatIntervalMs` of the
    * last answer; a member that is silent for its session time-out loses what it owns.
    * @throws UNKNOWN_MEMBER_ID (it was given up: join again, and own nothing), FENCED_INSTANCE_ID (another has taken
-   *   the place of this static member), INVALID_GROUP_ID, INVALID_REQUEST, INCONSISTENT_GROUP_PROTOCOL
+   *   the place of this static member), INVALID_GROUP_ID, INVALID_REQUEST, INCONSISTENT_GROUP_PROTOCOL (the group
+   *   is a trigger's)
    */
   heartbeat(request: Heartbeat): Promise<HeartbeatAnswer>
 
@@ -36,7 +37,7 @@ export interface GroupBroker {
   /** @throws GROUP_ID_NOT_FOUND */
   describeGroup(groupId: string): Promise<GroupDescription>
 
-  /** Forgets a group without members, and its offsets. @throws GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP */
+  /** Forgets a group without members or triggers, and its offsets. @throws GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP */
   deleteGroup(groupId: string): Promise<void>
 }
 
@@ -81,7 +82,7 @@ export interface OwnedPartition {
   topic: string
   topicId: string
   partition: number
-  /** Counts the owners that this partition had in this group: what fences those before. */
+  /** Grows with every owner that this partition has in this group: what fences those before. */
   generation: number
 }
 
@@ -169,7 +170,8 @@ export interface GroupDescription extends GroupSummary {
     topics: string[]
     topicPattern: string | null
     owned: { topic: string; partition: number }[]
-    leaseUntilMs: number
+    /** null: a trigger's, which has none. */
+    leaseUntilMs: number | null
   }[]
   partitions: {
     topic: string

@@ -170,16 +170,48 @@ export const SESSION_TIMEOUT_MS_MAX = 1_800_000
 export const HEARTBEAT_INTERVAL_DEFAULT_MS = 3_000
 /** How soon a member asks again that still waits for partitions, or has some to give up. */
 export const HEARTBEAT_UNSETTLED_INTERVAL_MS = 1_000
+/** How long others leave it to whoever has begun to look at a group's members, before somebody begins anew. */
+export const GROUP_LOOK_MS_MAX = 1_000
+/** How long a member waits for a group's very first target before it looks for it again. */
+export const GROUP_FIRST_TARGET_POLL_MS = 100
 /** How long one call about a group insists, all its steps together. */
 export const GROUP_CALL_DEADLINE_MS = 15_000
 /** How far the clocks of two brokers may be apart before a member can lose its partitions without being silent. */
 export const CLOCK_SKEW_MS_MAX = 5_000
+/** What a trigger calls: an ARN has some two hundred. */
+export const TRIGGER_TARGET_CHARACTERS_MAX = 2_048
 /** One chunk of a target, of which every member in it reads the whole whenever the target changes. */
 export const TARGET_CHUNK_BYTES_MAX = 100 * KiB
 /** A chunk with a single member cannot be split. It stays below what an item can hold. */
 export const TARGET_SHARE_BYTES_MAX = 380 * KiB
 /** Chunks of one target: a thousand members with ten thousand partitions fit into one. */
 export const TARGET_CHUNK_ITEMS_MAX = 256
+
+// Delivery to functions.
+
+/** The pause after a call that failed, and what it grows to. */
+export const TRIGGER_BACKOFF_FIRST_MS = 1_000
+export const TRIGGER_BACKOFF_MS_MAX = 60_000
+/** What one read of a partition brings at most, unless a batch is larger: a deliverer reads little ahead. */
+export const TRIGGER_FETCH_BYTES = MiB
+/** After so many records that fit no filter, what was passed over is committed. */
+export const TRIGGER_PASSED_RECORDS_MAX = 50_000
+/** Waits that are shorter happen where they arise; longer ones give the wake-up back. */
+export const TRIGGER_WAIT_IN_PLACE_MS_MAX = 1_000
+/** How soon a batch that waits for its window is looked at again: it may be full before. */
+export const TRIGGER_WINDOW_LOOK_MS = 5_000
+/** For how long a deliverer that is at work takes a trigger to be as it was. */
+export const TRIGGER_CACHE_MS = 1_000
+/** How long a partition rests that somebody else owns, or whose trouble a person must see to. */
+export const TRIGGER_BLOCKED_PAUSE_MS = 60_000
+/** How long a deliverer leaves a partition to another one that works on it. */
+export const TRIGGER_FENCED_PAUSE_MS = 5_000
+/** What a store that fails for a moment costs a wake-up. */
+export const TRIGGER_STORE_PAUSE_MS = 5_000
+/** How long telling of what is given up, or waking deliverers, is tried before it waits for another turn. */
+export const TRIGGER_SEND_DEADLINE_MS = 15_000
+/** Partitions that a sweep looks at, at the same time. */
+export const SWEEP_PARALLEL_MAX = 32
 
 // Topics.
 
@@ -230,6 +262,24 @@ export const FUNCTION_HEADER_BYTES_MAX = 64 * KiB
 export const FUNCTION_JSON_RECORDS_MAX = 10_000
 /** How long a function trusts what it knows of a topic: it reads the topic anew once in so long, not with each call. */
 export const FUNCTION_TOPIC_CACHE_MS = 30_000
+/** AWS: how long a function may run. What delivers takes all of it, to make one batch after another. */
+export const FUNCTION_RUN_MS_MAX = 15 * 60_000
+/** How long a function may take that a trigger calls, which what delivers has to outlive: Lambda's own bound for Kafka. */
+export const TRIGGER_CALL_TIMEOUT_MS_MAX = 14 * 60_000
+/** How long past a function's time-out its answer is waited for: a cold start may take ten seconds before that time begins. */
+export const TRIGGER_CALL_GRACE_MS = 12_000
+/** How long a deliverer may be busy with a wake-up beside calls, before another one takes the wake-up for abandoned. */
+export const WAKE_UP_RESERVE_MS = 20_000
+/** A wake-up that could not be worked on at all comes back after so long. */
+export const WAKE_UP_FAILED_PAUSE_MS = 10_000
+/** How long a wake-up is kept: the sweep makes new ones, so that a stalled partition does not gather them for days. */
+export const WAKE_UP_LIFETIME_MS = 60 * 60_000
+/** A wake-up that is this old and makes no progress tells of a partition that is stuck. */
+export const DELIVERY_STALLED_MS = 10 * 60_000
+/** Given-up records that go to a topic together: well below what a topic takes by default. */
+export const FAILED_BATCH_BYTES = 512 * KiB
+/** AWS: messages in one request to SQS. */
+export const QUEUE_BATCH_MESSAGES_MAX = 10
 /** How long CloudFormation's side may take to accept an answer, and how often it is offered. */
 export const RESOURCE_ANSWER_TIMEOUT_MS = 3_000
 export const RESOURCE_ANSWER_CALLS_MAX = 3
@@ -306,11 +356,17 @@ assert(
   CLOCK_SKEW_MS_MAX < SESSION_TIMEOUT_MS_MIN,
   'a lease that was just renewed has not run out by the clock of any other broker',
 )
+assert(
+  GROUP_LOOK_MS_MAX <= HEARTBEAT_UNSETTLED_INTERVAL_MS,
+  'who comes back after one that died while it looked can look itself',
+)
 assert(SESSION_TIMEOUT_DEFAULT_MS <= SESSION_TIMEOUT_MS_MAX, 'the default session time-out is allowed')
 assert(
   GROUP_CALL_DEADLINE_MS + TABLE_WRITE_TIMEOUT_MS + FUNCTION_RESERVE_MS < FUNCTION_TIMEOUT_MS,
   'a call about a group is answered, even if its last try begins just before the deadline',
 )
+assert(TRIGGER_BACKOFF_FIRST_MS <= TRIGGER_BACKOFF_MS_MAX, 'pauses grow')
+assert(TRIGGER_FETCH_BYTES <= FETCH_BYTES_MAX, 'a deliverer may read so much at once')
 assert(FUNCTION_TIMEOUT_MS < API_GATEWAY_TIMEOUT_MS, 'a function ends before its gateway gives up')
 assert(
   FUNCTION_PRODUCE_DEADLINE_MS + TABLE_WRITE_TIMEOUT_MS + FLUSH_BY_PRODUCER_MS + FUNCTION_RESERVE_MS <
@@ -322,6 +378,11 @@ assert(
   'after a long poll there is time to read',
 )
 assert(FUNCTION_FETCH_WAIT_MS_MAX <= FETCH_WAIT_MS_MAX, 'a function waits no longer than a server')
+assert(FAILED_BATCH_BYTES < BATCH_BYTES_DEFAULT_MAX, 'given-up records fit into a batch, with their headers')
+assert(
+  TRIGGER_CALL_TIMEOUT_MS_MAX + TRIGGER_CALL_GRACE_MS + WAKE_UP_RESERVE_MS <= FUNCTION_RUN_MS_MAX,
+  'what delivers outlives the longest call',
+)
 assert(
   RESOURCE_ANSWER_TIMEOUT_MS * RESOURCE_ANSWER_CALLS_MAX < FUNCTION_TIMEOUT_MS / 2,
   'there is time to settle a resource and to answer',

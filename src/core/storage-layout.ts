@@ -83,8 +83,12 @@ export const GROUP_PREFIX = 'group#'
  * @throws RangeError where the id has half a surrogate pair, which no store of UTF-8 can keep
  */
 export function groupKey(groupId: string): string {
+  return `${GROUP_PREFIX}${escapeGroupId(groupId)}`
+}
+
+function escapeGroupId(groupId: string): string {
   if (!groupId.isWellFormed()) throw new RangeError('a group id is no well-formed Unicode')
-  return `${GROUP_PREFIX}${groupId.replace(/[%#/]/g, encodeURIComponent)}`
+  return groupId.replace(/[%#/]/g, encodeURIComponent)
 }
 
 /** The sort key of a group's own item. */
@@ -144,6 +148,29 @@ export function parseClaimKey(key: string): PartitionId {
   const match = /^claim#([^#]+)#(\d+)$/.exec(key)
   if (!match) throw new RangeError(`${key} is not the key of a claim`)
   return { topicId: match[1]!, partition: Number(match[2]) }
+}
+
+/** The partition key of all triggers. */
+export const TRIGGERS_KEY = 'triggers'
+
+/** A trigger's sort key. @throws RangeError where the group id has half a surrogate pair */
+export function triggerKey({ groupId, topic }: { groupId: string; topic: string }): string {
+  return `${groupTriggersPrefix(groupId)}${topic}`
+}
+
+/** What the sort keys of one group's triggers begin with. @throws RangeError as triggerKey */
+export function groupTriggersPrefix(groupId: string): string {
+  return `${escapeGroupId(groupId)}#`
+}
+
+/** @throws RangeError when the key is not a trigger's */
+export function parseTriggerKey(key: string): { groupId: string; topic: string } {
+  const match = /^([^#/]*)#([^#]*)$/.exec(key)
+  if (!match) throw new RangeError(`${key} is not the key of a trigger`)
+  const [, group = '', topic = ''] = match
+  const groupId = group.replace(/%(25|23|2F)/g, decodeURIComponent)
+  if (triggerKey({ groupId, topic }) !== key) throw new RangeError(`${key} is not the key of a trigger`)
+  return { groupId, topic }
 }
 
 /** The attributes of an item's key in a DynamoDB table, both strings. */
@@ -225,4 +252,28 @@ export const CLAIM_ATTRIBUTES = {
   leaderEpoch: 'leaderEpoch',
   metadata: 'metadata',
   committedMs: 'committedMs',
+} as const
+
+/**
+ * A trigger's attributes in a DynamoDB table; its group and topic stand in the sort key. Expressions spell out
+ * `version` and `triggerId` only.
+ */
+export const TRIGGER_ATTRIBUTES = {
+  triggerId: 'triggerId',
+  target: 'target',
+  state: 'state',
+  createdMs: 'createdMs',
+  version: 'version',
+  batchSize: 'batchSize',
+  maxBatchingWindowMs: 'maxBatchingWindowMs',
+  startingPosition: 'startingPosition',
+  startingTimestampMs: 'startingTimestampMs',
+  parallelism: 'parallelism',
+  retryAttempts: 'retryAttempts',
+  maxRecordAgeMs: 'maxRecordAgeMs',
+  bisectBatchOnError: 'bisectBatchOnError',
+  reportBatchItemFailures: 'reportBatchItemFailures',
+  filters: 'filters',
+  onFailure: 'onFailure',
+  callTimeoutMs: 'callTimeoutMs',
 } as const

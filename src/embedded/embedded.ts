@@ -2,6 +2,7 @@ import { MemoryGroupStore } from '../adapters/memory/memory-group-store.ts'
 import { MemoryLogIndex } from '../adapters/memory/memory-log-index.ts'
 import { MemoryObjectStore } from '../adapters/memory/memory-object-store.ts'
 import { MemoryTopicStore } from '../adapters/memory/memory-topic-store.ts'
+import { MemoryTriggerStore } from '../adapters/memory/memory-trigger-store.ts'
 import type { Ports } from '../ports/index.ts'
 import { type Embedded, type EmbeddedOptions, runBroker } from './running-broker.ts'
 import { systemClock, systemEntropy } from './system.ts'
@@ -28,6 +29,7 @@ export function openInMemory(options: EmbeddedOptions = {}): Embedded {
     index: new MemoryLogIndex(),
     topics: new MemoryTopicStore(),
     groups: new MemoryGroupStore(),
+    triggers: new MemoryTriggerStore(),
     clock: systemClock,
     entropy: systemEntropy,
   }

@@ -2,13 +2,14 @@ import { LogBroker } from '../broker/log-broker.ts'
 import { type Finding, newVerifySummary, type VerifySummary, verify } from '../broker/verify.ts'
 import type { Broker } from '../contract/broker.ts'
 import type { GroupBroker } from '../contract/groups.ts'
+import type { TriggerBroker } from '../contract/triggers.ts'
 import type { Ports } from '../ports/index.ts'
 import type { ObjectLocator } from '../ports/object-locator.ts'
 import type { ObjectStore } from '../ports/object-store.ts'
 
 /** A broker that lives in this process, with its store. */
 export interface Embedded {
-  readonly broker: Broker & GroupBroker
+  readonly broker: Broker & GroupBroker & TriggerBroker
   /** The store's objects, for a server that hands out their bytes. */
   readonly objects: ObjectStore
   /** Checks the whole store; `summary` counts what was looked at, as it goes on. */

@@ -60,15 +60,17 @@ export interface GroupStore {
   claims(groupId: string): AsyncIterable<Claim>
 
   /**
-   * Makes `owner` the owner, with the next generation, on the condition that owner and generation are still the
+   * Makes `owner` the owner, with the next generation (`nextGeneration`), on the condition that owner and generation are still the
    * `expected` ones; undefined: that there is no claim yet. What is committed stays. Tells the claim as it is then, and
    * whether the condition held. `owner` null gives the partition back.
+   * @param firstGeneration of a partition that nobody has owned yet; 1 by default
    */
   setOwner(
     groupId: string,
     partition: PartitionId,
     owner: string | null,
     expected: { owner: string | null; generation: number } | undefined,
+    firstGeneration?: number,
   ): Promise<{ held: boolean; claim: Claim | undefined }>
 
   /**

@@ -4,6 +4,7 @@ import type { GroupStore } from './group-store.ts'
 import type { LogIndex } from './log-index.ts'
 import type { ObjectStore } from './object-store.ts'
 import type { TopicStore } from './topic-store.ts'
+import type { TriggerStore } from './trigger-store.ts'
 
 /** All that the broker needs from outside. */
 export interface Ports {
@@ -11,6 +12,7 @@ export interface Ports {
   readonly index: LogIndex
   readonly topics: TopicStore
   readonly groups: GroupStore
+  readonly triggers: TriggerStore
   readonly clock: Clock
   readonly entropy: Entropy
 }

@@ -2,6 +2,7 @@ import { MemoryGroupStore } from '../../src/adapters/memory/memory-group-store.t
 import { MemoryLogIndex } from '../../src/adapters/memory/memory-log-index.ts'
 import { MemoryObjectStore } from '../../src/adapters/memory/memory-object-store.ts'
 import { MemoryTopicStore } from '../../src/adapters/memory/memory-topic-store.ts'
+import { MemoryTriggerStore } from '../../src/adapters/memory/memory-trigger-store.ts'
 import { SeededEntropy } from '../../src/adapters/memory/seeded-entropy.ts'
 import { VirtualClock } from '../../src/adapters/memory/virtual-clock.ts'
 import { LogBroker, type LogBrokerSettings } from '../../src/broker/log-broker.ts'
@@ -24,7 +25,7 @@ export type Around = (
 ) => Promise<unknown>
 
 /** The methods that give an iterable. */
-const ITERABLES = new Set(['list', 'partitions', 'members', 'claims', 'groups'])
+const ITERABLES = new Set(['list', 'partitions', 'members', 'claims', 'groups', 'triggers'])
 
 /** A store's methods with `around` about each call; those that give an iterable stay as they are. */
 function wrap<T extends object>(target: T, around: () => Around): T {
@@ -61,6 +62,7 @@ export class Harness {
       index: new MemoryLogIndex(),
       topics: new MemoryTopicStore(),
       groups: new MemoryGroupStore(),
+      triggers: new MemoryTriggerStore(),
     }
     this.ports = {
       clock,
@@ -69,6 +71,7 @@ export class Harness {
       index: wrap(this.plain.index, () => this.#counted),
       topics: wrap(this.plain.topics, () => this.#counted),
       groups: wrap(this.plain.groups, () => this.#counted),
+      triggers: wrap(this.plain.triggers, () => this.#counted),
     }
   }
 

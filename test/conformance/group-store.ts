@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Claim, CommittedOffset, Group, Member } from '../../src/core/group/group.ts'
 import { newGroup } from '../../src/core/group/group-changes.ts'
 import { SUBSCRIPTION_BYTES_MAX } from '../../src/core/limits.ts'
+import type { PartitionId } from '../../src/core/log/partition-id.ts'
 import { toOffset } from '../../src/core/numbers.ts'
 import { targetIdOf } from '../../src/core/storage-layout.ts'
 import type { GroupStore, TargetChunk } from '../../src/ports/group-store.ts'
@@ -343,6 +344,24 @@ export function describeGroupStore(
         expect(await groups.setOwner(groupId, partition, 'one', undefined)).toEqual({ held: false, claim })
         expect(await groups.setOwner(groupId, partition, 'two', undefined)).toEqual({ held: false, claim })
         expect(await all(groups.claims(groupId))).toEqual([claim])
+      })
+
+      test('has its first owner under the generation that was asked for, and counts on from there', async () => {
+        const groupId = await createdGroup()
+        const [owned, committed] = [freshPartition(), freshPartition(1)]
+        const first = 1_750_000_000_000
+        const generations = async (
+          partition: PartitionId,
+          expected: { owner: null; generation: 0 } | undefined,
+        ) => {
+          const made = await groups.setOwner(groupId, partition, 'one', expected, first)
+          const next = await groups.setOwner(groupId, partition, 'two', made.claim!, first + 9_000)
+          return [made.claim?.generation, next.claim?.generation]
+        }
+        expect(await generations(owned, undefined)).toEqual([first, first + 1])
+        // One that was committed to, and that nobody has owned.
+        await groups.commit(groupId, committed, sampleCommit(5), 'unowned', null)
+        expect(await generations(committed, { owner: null, generation: 0 })).toEqual([first, first + 1])
       })
 
       test('is not made where one is expected', async () => {

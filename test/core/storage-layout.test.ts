@@ -21,13 +21,16 @@ import {
   parseLogKey,
   parseMemberKey,
   parseSegmentKey,
+  parseTriggerKey,
   producerKey,
   segmentKey,
   TARGET_PREFIX,
   TOPICS_KEY,
+  TRIGGERS_KEY,
   targetChunkKey,
   targetIdOf,
   targetKey,
+  triggerKey,
 } from '../../src/core/storage-layout.ts'
 
 /** These names stand in users' stores: a test that fails here says that old stores could not be read any more. */
@@ -59,6 +62,8 @@ test('the names are these', () => {
   expect(targetChunkKey(targetIdOf(12, ID), 3)).toBe(`target#0000000000000012-${ID}#3`)
   expect(CLAIM_PREFIX).toBe('claim#')
   expect(claimKey({ topicId: TOPIC_ID, partition: 12 })).toBe(`claim#${TOPIC_ID}#12`)
+  expect(TRIGGERS_KEY).toBe('triggers')
+  expect(triggerKey({ groupId: 'a/b#c%d äöü😀', topic: 'tides.eu' })).toBe('a%2Fb%23c%25d äöü😀#tides.eu')
 })
 
 describe('a block key', () => {
@@ -216,6 +221,38 @@ describe('a claim key', () => {
       expect(() => parseClaimKey(key)).toThrow(RangeError)
     },
   )
+})
+
+describe('a trigger key', () => {
+  const groupId = fc.oneof(
+    fc.string({ unit: 'grapheme' }),
+    fc.string({ unit: fc.constantFrom('#', '/', '%', 'a', '2', '5', 'F') }),
+  )
+  const topic = fc.stringMatching(/^[a-zA-Z0-9._-]{1,249}$/)
+
+  test('comes back as its group and topic', () => {
+    fc.assert(
+      fc.property(groupId, topic, (group, name) => {
+        expect(parseTriggerKey(triggerKey({ groupId: group, topic: name }))).toEqual({
+          groupId: group,
+          topic: name,
+        })
+      }),
+    )
+  })
+
+  test.each(['', 'tides', 'a/b#tides', 'a#b#tides', 'a%#tides', 'a%2f#tides', 'a%41#tides'])(
+    'is not "%s"',
+    key => {
+      expect(() => parseTriggerKey(key)).toThrow(RangeError)
+    },
+  )
+
+  test('of any group and topic is short enough for a table', () => {
+    const longest = triggerKey({ groupId: '€'.repeat(249), topic: 't'.repeat(249) })
+    expect(Buffer.byteLength(longest)).toBeLessThanOrEqual(1_024)
+    expect(Buffer.byteLength(triggerKey({ groupId: '#'.repeat(249), topic: 't'.repeat(249) }))).toBe(997)
+  })
 })
 
 test('what is behind a group sorts behind all of its items', () => {

@@ -1,7 +1,7 @@
 import type { DynamoDBStreamEvent, ScheduledEvent } from 'aws-lambda'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { makeFlushFunction } from '../../functions/flush/flush-function.ts'
-import { openBroker } from '../../functions/runtime/http-function.ts'
+import { openBroker } from '../../functions/runtime/open-broker.ts'
 import { MemoryLogIndex } from '../../src/adapters/memory/memory-log-index.ts'
 import type { LogBroker } from '../../src/broker/log-broker.ts'
 import type { Head } from '../../src/core/log/head.ts'

@@ -7,6 +7,7 @@ import { MemoryGroupStore } from '../../src/adapters/memory/memory-group-store.t
 import { MemoryLogIndex } from '../../src/adapters/memory/memory-log-index.ts'
 import { MemoryObjectStore } from '../../src/adapters/memory/memory-object-store.ts'
 import { MemoryTopicStore } from '../../src/adapters/memory/memory-topic-store.ts'
+import { MemoryTriggerStore } from '../../src/adapters/memory/memory-trigger-store.ts'
 import type { RouteGroup } from '../../src/contract/http/build-app.ts'
 import { systemClock, systemEntropy } from '../../src/embedded/system.ts'
 import type { Ports } from '../../src/ports/index.ts'
@@ -57,6 +58,7 @@ export function openTestService(overrides: Partial<Ports> = {}): TestService {
     index: new MemoryLogIndex(),
     topics: new MemoryTopicStore(),
     groups: new MemoryGroupStore(),
+    triggers: new MemoryTriggerStore(),
     clock: systemClock,
     entropy: systemEntropy,
     ...overrides,

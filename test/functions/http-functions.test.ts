@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { FETCH_ROUTES } from '../../functions/fetch/routes.ts'
 import { PRODUCE_ROUTES } from '../../functions/produce/routes.ts'
-import { makeHttpFunction, openBroker } from '../../functions/runtime/http-function.ts'
+import { makeHttpFunction } from '../../functions/runtime/http-function.ts'
+import { openBroker } from '../../functions/runtime/open-broker.ts'
 import { MemoryLogIndex } from '../../src/adapters/memory/memory-log-index.ts'
 import {
   BATCH_BYTES_MAX,

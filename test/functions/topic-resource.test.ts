@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import type { CloudFormationCustomResourceEvent } from 'aws-lambda'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { makeAdminFunction } from '../../functions/admin/admin-function.ts'
-import { openBroker } from '../../functions/runtime/http-function.ts'
+import { openBroker } from '../../functions/runtime/open-broker.ts'
 import { describeRoutes } from '../../src/contract/http/openapi-document.ts'
 import { contextOf, decoded, openTestService, type TestService } from './function-service.ts'
 

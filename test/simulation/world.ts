@@ -3,6 +3,7 @@ import { MemoryGroupStore } from '../../src/adapters/memory/memory-group-store.t
 import { MemoryLogIndex } from '../../src/adapters/memory/memory-log-index.ts'
 import { MemoryObjectStore } from '../../src/adapters/memory/memory-object-store.ts'
 import { MemoryTopicStore } from '../../src/adapters/memory/memory-topic-store.ts'
+import { MemoryTriggerStore } from '../../src/adapters/memory/memory-trigger-store.ts'
 import { SeededEntropy } from '../../src/adapters/memory/seeded-entropy.ts'
 import { VirtualClock } from '../../src/adapters/memory/virtual-clock.ts'
 import { flush } from '../../src/broker/flush.ts'
@@ -101,6 +102,7 @@ class World {
       objects: new MemoryObjectStore(this.#clock),
       topics: new MemoryTopicStore(),
       groups: new MemoryGroupStore(),
+      triggers: new MemoryTriggerStore(),
     }
   }
 
@@ -159,6 +161,7 @@ class World {
       objects: across(this.#stores.objects, ['put']),
       topics: across(this.#stores.topics, ['put', 'remove']),
       groups: this.#stores.groups,
+      triggers: this.#stores.triggers,
       clock,
       entropy: this.#random,
     }

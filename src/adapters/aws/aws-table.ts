@@ -1,11 +1,13 @@
 import type { GroupStore } from '../../ports/group-store.ts'
 import type { LogIndex } from '../../ports/log-index.ts'
 import type { TopicStore } from '../../ports/topic-store.ts'
+import type { TriggerStore } from '../../ports/trigger-store.ts'
 import type { AwsConnection } from './connection.ts'
 import { DynamoGroupStore } from './dynamo-group-store.ts'
 import { DynamoLogIndex } from './dynamo-log-index.ts'
 import { DynamoTable } from './dynamo-table.ts'
 import { DynamoTopicStore } from './dynamo-topic-store.ts'
+import { DynamoTriggerStore } from './dynamo-trigger-store.ts'
 import { makeTableClients } from './table-clients.ts'
 
 /** The ports on a table of DynamoDB. */
@@ -13,6 +15,7 @@ export interface AwsTable {
   readonly index: LogIndex
   readonly topics: TopicStore
   readonly groups: GroupStore
+  readonly triggers: TriggerStore
   /** Gives the connections back. */
   close(): void
 }
@@ -25,6 +28,7 @@ export function openAwsTable(options: AwsConnection & { readonly table: string }
     index: new DynamoLogIndex(table),
     topics: new DynamoTopicStore(table),
     groups: new DynamoGroupStore(table),
+    triggers: new DynamoTriggerStore(table),
     close: () => clients.close(),
   }
 }

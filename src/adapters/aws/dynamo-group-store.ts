@@ -155,8 +155,9 @@ export class DynamoGroupStore implements GroupStore {
     partition: PartitionId,
     owner: string | null,
     expected: Ownership | undefined,
+    firstGeneration?: number,
   ): Promise<ClaimChange> {
-    const update = ownerUpdate(owner, expected)
+    const update = ownerUpdate(owner, expected, firstGeneration)
     return toClaimChange(await this.#table.update(claimItemKey(groupId, partition), update))
   }
 

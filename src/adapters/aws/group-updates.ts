@@ -1,4 +1,4 @@
-import type { Ownership } from '../../core/group/claim.ts'
+import { nextGeneration, type Ownership } from '../../core/group/claim.ts'
 import type { CommittedOffset, Group, Member } from '../../core/group/group.ts'
 import {
   CLAIM_ATTRIBUTES,
@@ -83,8 +83,12 @@ export function leaseUpdate(lease: Pick<Member, 'leaseUntilMs' | 'settledEpoch'>
 }
 
 /** An owner of null is an attribute that is not there. */
-export function ownerUpdate(owner: string | null, expected: Ownership | undefined): Update {
-  const next = number((expected?.generation ?? 0) + 1)
+export function ownerUpdate(
+  owner: string | null,
+  expected: Ownership | undefined,
+  firstGeneration = 1,
+): Update {
+  const next = number(nextGeneration(expected, firstGeneration))
   const expectation = expected ? isOwnedAs(expected) : { condition: IS_NEW, values: {} }
   return {
     expression: `SET ${GENERATION} = :next${owner === null ? ` REMOVE ${OWNER}` : `, ${OWNER} = :owner`}`,

@@ -117,8 +117,11 @@ export class LocalGroupStore implements GroupStore {
     partition: PartitionId,
     owner: string | null,
     expected: Ownership | undefined,
+    firstGeneration?: number,
   ): Promise<ClaimChange> {
-    return await this.#changeClaim(groupId, partition, claim => applyOwner(partition, claim, owner, expected))
+    return await this.#changeClaim(groupId, partition, claim =>
+      applyOwner(partition, claim, owner, expected, firstGeneration),
+    )
   }
 
   async commit(

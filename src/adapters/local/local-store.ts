@@ -5,13 +5,15 @@ import { LocalGroupStore } from './local-group-store.ts'
 import { LocalLogIndex } from './local-log-index.ts'
 import { LocalObjectStore } from './local-object-store.ts'
 import { LocalTopicStore } from './local-topic-store.ts'
+import { LocalTriggerStore } from './local-trigger-store.ts'
 
-/** The ports on a directory: objects as files under `objects`, the index, topics and groups in SQLite under `index`. */
+/** The ports on a directory: objects as files under `objects`, the index, topics, groups and triggers in SQLite under `index`. */
 export interface LocalStore {
   readonly objects: LocalObjectStore
   readonly index: LocalLogIndex
   readonly topics: LocalTopicStore
   readonly groups: LocalGroupStore
+  readonly triggers: LocalTriggerStore
   close(): Promise<void>
 }
 
@@ -28,6 +30,7 @@ export async function openLocalStore(directory: string): Promise<LocalStore> {
     index: new LocalLogIndex(database),
     topics: new LocalTopicStore(database),
     groups: new LocalGroupStore(database),
+    triggers: new LocalTriggerStore(database),
     close: async () => {
       await objects.close()
       await database.close()

@@ -117,9 +117,10 @@ export class MemoryGroupStore implements GroupStore {
     partition: PartitionId,
     owner: string | null,
     expected: Ownership | undefined,
+    firstGeneration?: number,
   ): Promise<ClaimChange> {
     return this.#changeClaim(groupId, partition, claim =>
-      this.#decisions.applyOwner(partition, claim, owner, expected),
+      this.#decisions.applyOwner(partition, claim, owner, expected, firstGeneration),
     )
   }
 

@@ -1,3 +1,4 @@
+import { nextGeneration } from '../../core/group/claim.ts'
 import type { Claim } from '../../core/group/group.ts'
 import { type PartitionId, partitionKey } from '../../core/log/partition-id.ts'
 import { OutcomeUnknown } from '../../ports/outcome.ts'
@@ -32,6 +33,10 @@ export async function changeOwner(
   expected: Claim | undefined,
 ): Promise<Claim | undefined> {
   let isUnsure = false
+  // Ahead of all of an earlier group of this name: a static member that slept through its deletion must not find its
+  // generation in the new one.
+  const firstGeneration = Math.max(1, call.nowMs())
+  const generation = nextGeneration(expected, firstGeneration)
   return await call.write(async () => {
     try {
       const { held, claim } = await call.groups.setOwner(
@@ -39,10 +44,10 @@ export async function changeOwner(
         { topicId, partition },
         owner,
         expected && { owner: expected.owner, generation: expected.generation },
+        firstGeneration,
       )
       // An earlier try of unknown outcome has done it.
-      const isMine =
-        isUnsure && claim?.owner === owner && claim.generation === (expected?.generation ?? 0) + 1
+      const isMine = isUnsure && claim?.owner === owner && claim.generation === generation
       return held || isMine ? claim : undefined
     } catch (error) {
       if (error instanceof OutcomeUnknown) isUnsure = true

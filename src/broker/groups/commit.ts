@@ -6,6 +6,7 @@ import { checkGroupId, storedMemberId } from '../../core/group/identity.ts'
 import { canTakeOver } from '../../core/group/session.ts'
 import type { PartitionId } from '../../core/log/partition-id.ts'
 import { OutcomeUnknown } from '../../ports/outcome.ts'
+import { refuseActiveTriggers } from '../triggers/group-triggers.ts'
 import { changeOwner } from './claims.ts'
 import type { GroupCall } from './group-call.ts'
 
@@ -117,6 +118,7 @@ async function readOwn(
       `The member ${JSON.stringify(claim.owner)} owns this partition: only it can commit. Stop it first.`,
     )
   }
+  if (!owner) await refuseActiveTriggers(call, claim.owner)
   await changeOwner(call, id, null, claim)
   return await readOwn(call, id, by)
 }

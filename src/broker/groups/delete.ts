@@ -1,9 +1,10 @@
 import { TidemarkError } from '../../core/errors.ts'
 import { checkGroupId } from '../../core/group/identity.ts'
 import { isExpired } from '../../core/group/session.ts'
+import { readGroupTriggers } from '../triggers/group-triggers.ts'
 import { type GroupCall, unknownGroup } from './group-call.ts'
 
-/** Removes a group that has no members. One that joins at the same time may have to join again. */
+/** Removes a group that has no members and no triggers. One that joins at the same time may have to join again. */
 export async function deleteGroup(call: GroupCall): Promise<void> {
   const { groupId, groups } = call
   checkGroupId(groupId)
@@ -14,6 +15,14 @@ export async function deleteGroup(call: GroupCall): Promise<void> {
     throw new TidemarkError(
       'NON_EMPTY_GROUP',
       `The group has ${living.length} members: stop them, and delete it when they are gone.`,
+    )
+  }
+  const [trigger] = await readGroupTriggers(call)
+  if (trigger) {
+    throw new TidemarkError(
+      'NON_EMPTY_GROUP',
+      `The group is that of the trigger which calls ${trigger.target} with the records of "${trigger.topic}": remove ` +
+        'the trigger from where it was deployed, then delete the group.',
     )
   }
   // Also where there is none: a crash may have left something of it.

@@ -4,12 +4,17 @@ import { checkGroupId } from '../../core/group/identity.ts'
 import { isExpired } from '../../core/group/session.ts'
 import { groupTopics } from '../../core/group/subscription.ts'
 import { type PartitionId, partitionKey } from '../../core/log/partition-id.ts'
+import { type Trigger, triggerOwner } from '../../core/trigger/trigger.ts'
+import { readGroupTriggers } from '../triggers/group-triggers.ts'
 import { type GroupCall, unknownGroup } from './group-call.ts'
 import { stateOf } from './group-state.ts'
 import { readAllTopics } from './group-topics.ts'
 import { byPlace } from './offsets.ts'
 
-/** A group with its members, and the partitions that they subscribe to or that somebody has owned or committed. */
+/**
+ * A group with its members, and the partitions that they subscribe to or that somebody has owned or committed. A trigger
+ * that is active is shown as a member.
+ */
 export async function describe(call: GroupCall): Promise<GroupDescription> {
   const { groupId, groups } = call
   checkGroupId(groupId)
@@ -17,17 +22,27 @@ export async function describe(call: GroupCall): Promise<GroupDescription> {
   if (!group) throw unknownGroup(groupId)
   const all = await call.readAll(() => groups.members(groupId))
   const members = all.filter(member => !isExpired(member, call.nowMs()))
-  const living = new Set(members.map(({ memberId }) => memberId))
+  const triggers = await readGroupTriggers(call)
+  const active = triggers.filter(trigger => trigger.state === 'active')
+  const living = new Set([
+    ...members.map(({ memberId }) => memberId),
+    ...active.map(({ triggerId }) => triggerOwner(triggerId)),
+  ])
   const topics = await readAllTopics(call)
   const claims = await call.readAll(() => groups.claims(groupId))
-  const partitions = await describePartitions(call, living, claims, topics, groupTopics(members, topics))
+  const triggered = new Set(triggers.map(({ topic }) => topic))
+  const subscribed = [...groupTopics(members, topics), ...topics.filter(({ name }) => triggered.has(name))]
+  const partitions = await describePartitions(call, living, claims, topics, subscribed)
   return {
     groupId,
-    state: stateOf(group, members),
-    members: members.length,
+    state: stateOf(group, members, active),
+    members: members.length + active.length,
     epoch: group.epoch,
     assignor: group.assignor,
-    memberList: members.map(member => describeMember(member, partitions)),
+    memberList: [
+      ...members.map(member => describeMember(member, partitions)),
+      ...active.map(trigger => describeTrigger(trigger, partitions)),
+    ],
     partitions,
   }
 }
@@ -42,11 +57,34 @@ function describeMember(
     clientId,
     topics: [...topics],
     topicPattern,
-    owned: partitions
-      .filter(partition => partition.memberId === memberId)
-      .map(({ topic, partition }) => ({ topic, partition })),
+    owned: ownedBy(memberId, partitions),
     leaseUntilMs,
   }
+}
+
+function describeTrigger(
+  { triggerId, target, topic }: Trigger,
+  partitions: GroupDescription['partitions'],
+): GroupDescription['memberList'][number] {
+  const memberId = triggerOwner(triggerId)
+  return {
+    memberId,
+    instanceId: null,
+    clientId: target,
+    topics: [topic],
+    topicPattern: null,
+    owned: ownedBy(memberId, partitions),
+    leaseUntilMs: null,
+  }
+}
+
+function ownedBy(
+  memberId: string,
+  partitions: GroupDescription['partitions'],
+): { topic: string; partition: number }[] {
+  return partitions
+    .filter(partition => partition.memberId === memberId)
+    .map(({ topic, partition }) => ({ topic, partition }))
 }
 
 async function describePartitions(

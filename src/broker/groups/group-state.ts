@@ -1,9 +1,11 @@
 import type { GroupState } from '../../contract/groups.ts'
 import type { Group, Member } from '../../core/group/group.ts'
+import type { Trigger } from '../../core/trigger/trigger.ts'
 
 /** Kafka's name for how far a group is. */
-export function stateOf(group: Group, members: readonly Member[]): GroupState {
-  if (members.length === 0) return 'Empty'
+export function stateOf(group: Group, members: readonly Member[], active: readonly Trigger[]): GroupState {
+  // A trigger owns what it delivers, and shares it with nobody.
+  if (members.length === 0) return active.length === 0 ? 'Empty' : 'Stable'
   if (group.marks !== group.marksSeen || group.epoch === 0) return 'Assigning'
   return members.every(member => member.settledEpoch === group.epoch) ? 'Stable' : 'Reconciling'
 }

@@ -2,14 +2,14 @@ import type { AssignedPartition, Heartbeat, HeartbeatAnswer, OwnedPartition } fr
 import type { Claim, Group, Member, TopicShare } from '../../core/group/group.ts'
 import { checkClientId, checkGroupId, checkInstanceId, checkMemberId } from '../../core/group/identity.ts'
 import { type Reconciliation, reconcile } from '../../core/group/reconcile.ts'
-import { canTakeOver, needsLook, toHeartbeatInterval, toSessionTimeout } from '../../core/group/session.ts'
-import { HEARTBEAT_UNSETTLED_INTERVAL_MS } from '../../core/limits.ts'
+import { canTakeOver, isMarked, toHeartbeatInterval, toSessionTimeout } from '../../core/group/session.ts'
+import { GROUP_FIRST_TARGET_POLL_MS, HEARTBEAT_UNSETTLED_INTERVAL_MS } from '../../core/limits.ts'
 import type { PartitionId } from '../../core/log/partition-id.ts'
 import { changeOwner, readClaims } from './claims.ts'
 import { type GroupCall, unknownMember } from './group-call.ts'
 import { readTopics } from './group-topics.ts'
 import { checkIncarnation, join, stay } from './join.ts'
-import { look } from './look.ts'
+import { look, lookIfDue } from './look.ts'
 import { readShare } from './target.ts'
 
 /**
@@ -46,20 +46,13 @@ function check(request: Heartbeat): void {
   if (request.clientId !== undefined) checkClientId(request.clientId)
 }
 
-/** The group, once somebody has looked at its members where that was due. */
+/** The group with a target, whoever has worked it out. Undefined: there is no such group. */
 async function readFreshGroup(call: GroupCall, intervalMs: number): Promise<Group | undefined> {
-  const group = await call.read(() => call.groups.readGroup(call.groupId))
-  if (!group) return undefined
-  const nowMs = call.nowMs()
-  switch (needsLook(group, nowMs, intervalMs)) {
-    case null:
-      return group
-    case 'marked':
-      return await look(call)
-    case 'interval':
-      return (await call.write(() => call.groups.winCheck(call.groupId, group.checkedMs, nowMs)))
-        ? await look(call)
-        : group
+  for (;;) {
+    const group = await lookIfDue(call, intervalMs)
+    if (!group || group.epoch > 0) return group
+    // Somebody works out the first one.
+    await call.ports.clock.sleep(GROUP_FIRST_TARGET_POLL_MS)
   }
 }
 
@@ -105,7 +98,8 @@ async function bringCloser(
     memberEpoch: group.epoch,
     assigned: [...plan.keep, ...claimed].map(toAssigned),
     toRelease: plan.toRelease.map(claim => toOwned(toAssigned(claim))),
-    isSettled: plan.toRelease.length === 0 && missing === 0,
+    // Where the group is marked, this share is not for all who are there, and there will be another soon.
+    isSettled: plan.toRelease.length === 0 && missing === 0 && !isMarked(group),
   }
 }
 

@@ -4,10 +4,11 @@ import type { Member } from '../../core/group/group.ts'
 import { storedMemberId } from '../../core/group/identity.ts'
 import { toSessionTimeout } from '../../core/group/session.ts'
 import { toSubscription } from '../../core/group/subscription.ts'
+import { refuseTriggersGroup } from '../triggers/group-triggers.ts'
 import { fencedInstance, type GroupCall, unknownMember } from './group-call.ts'
 import { readShare } from './target.ts'
 
-/** Puts a member into its group, which is made where there is none. */
+/** Puts a member into its group, which is made where there is none. @throws INCONSISTENT_GROUP_PROTOCOL and others */
 export async function join(call: GroupCall, request: Heartbeat): Promise<Member> {
   if (request.topics === undefined && request.topicPattern === undefined) {
     throw new TidemarkError(
@@ -29,14 +30,29 @@ export async function join(call: GroupCall, request: Heartbeat): Promise<Member>
     leaseUntilMs: nowMs + sessionTimeoutMs,
     settledEpoch: 0,
   }
+  await refuseTriggersGroup(call)
   do {
     await call.write(() => call.groups.createGroup(call.groupId, member.assignor))
     const isReturning = member.instanceId !== null && (await isExpectedBack(call, member))
     await call.write(() => call.groups.putMember(call.groupId, member))
+    await leaveToTrigger(call, member)
     if (isReturning) return member
     // Where the group was deleted in between, it is made anew.
   } while (!(await call.write(() => call.groups.markGroup(call.groupId))))
   return member
+}
+
+/**
+ * Whoever makes a trigger looks for members when it is there, and a member looks for triggers when it is: one of the two
+ * sees the other.
+ */
+async function leaveToTrigger(call: GroupCall, { memberId }: Member): Promise<void> {
+  try {
+    await refuseTriggersGroup(call)
+  } catch (error) {
+    await call.write(() => call.groups.removeMember(call.groupId, memberId))
+    throw error
+  }
 }
 
 /**

@@ -1,11 +1,13 @@
 import type { LeaveGroup } from '../../contract/groups.ts'
 import { checkGroupId, storedMemberId } from '../../core/group/identity.ts'
+import { toHeartbeatInterval } from '../../core/group/session.ts'
 import type { GroupCall } from './group-call.ts'
-import { look } from './look.ts'
+import { lookIfDue } from './look.ts'
 
 /**
- * Ends a member's lease, and then does what is done about members whose leases have run out: a crash anywhere in
- * between leaves a member that the next look removes. Its claims are free for whom the next target names.
+ * Ends a member's lease, and then does what is done about members whose leases have run out, unless somebody is at that
+ * already: a crash anywhere in between leaves a member that the next look removes. Its claims are free for whom the next
+ * target names.
  */
 export async function leave(call: GroupCall, { groupId, memberId, instanceId }: LeaveGroup): Promise<void> {
   checkGroupId(groupId)
@@ -16,5 +18,5 @@ export async function leave(call: GroupCall, { groupId, memberId, instanceId }: 
   const ended = { leaseUntilMs: 0, settledEpoch: 0 }
   if (!(await call.write(() => call.groups.renewLease(groupId, stored, ended)))) return
   await call.write(() => call.groups.markGroup(groupId))
-  await look(call)
+  await lookIfDue(call, toHeartbeatInterval(member.sessionTimeoutMs))
 }

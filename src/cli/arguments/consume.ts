@@ -52,7 +52,7 @@ Records of one partition come in order; those of different partitions as they ar
 With --group, the partitions are shared out among all who consume in this group, and the group remembers how far it
 is: the offsets of what was printed are committed every 5 seconds, at the end, and on Ctrl-C. --from counts where
 nothing was committed. What a killed consumer had printed but not committed is printed again by another one. --json
-then tells the generation, too, which counts the owners of a partition: a later owner has a larger one.
+then tells the generation, too, which grows: a later owner of a partition has a larger one.
 --exit-at-end ends when this member's share is read as far as it went at the start.`
 
 export function addConsume(program: Command, session: Session): void {

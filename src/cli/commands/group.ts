@@ -113,7 +113,7 @@ function formatGroup(group: GroupDescription, nowMs: number): string {
     member.instanceId ?? '-',
     [...member.topics, ...(member.topicPattern === null ? [] : [`/${member.topicPattern}/`])].join(', '),
     listPartitions(member.owned) || '-',
-    `${Math.max(0, Math.round((member.leaseUntilMs - nowMs) / 1000))} s`,
+    member.leaseUntilMs === null ? '-' : `${Math.max(0, Math.round((member.leaseUntilMs - nowMs) / 1000))} s`,
   ])
   // Kafka's columns, in the words of this tool.
   const progressTitles = ['TOPIC', 'PARTITION', 'COMMITTED', 'END OFFSET', 'LAG', 'MEMBER', 'CLIENT']

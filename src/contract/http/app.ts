@@ -9,6 +9,7 @@ import { describeRoutes } from './openapi-document.ts'
 import { addProduceRoutes } from './produce-routes.ts'
 import type { HttpApp, HttpPorts, HttpSettings } from './settings.ts'
 import { addTopicRoutes } from './topic-routes.ts'
+import { addTriggerRoutes } from './trigger-routes.ts'
 
 const ALL_GROUPS = [
   addTopicRoutes,
@@ -17,6 +18,7 @@ const ALL_GROUPS = [
   addOffsetRoute,
   addDeleteRecordsRoute,
   addGroupRoutes,
+  addTriggerRoutes,
   addObjectRoutes,
   addHealthRoute,
 ]

@@ -1,4 +1,5 @@
 import { requireContentType } from './content-type.ts'
+import { GROUP_PATH } from './group-path.ts'
 import type {
   CommitOffsetsAnswer,
   GroupAnswer,
@@ -8,13 +9,11 @@ import type {
 } from './group-schemas.ts'
 import { parseJsonBody } from './json-body.ts'
 import { JSON_TYPE } from './media-types.ts'
-import { NO_PARAMETERS, optional, textParameter, textsParameter } from './parameters.ts'
+import { NO_PARAMETERS, optional, pathTextParameter, textParameter, textsParameter } from './parameters.ts'
 import { addRoute, answerJson } from './route.ts'
 import type { Services } from './services.ts'
 
-const GROUP_PATH = { groupId: textParameter("The group's id, percent-encoded as one part of a path.") }
-
-const MEMBER_PATH = { ...GROUP_PATH, memberId: textParameter("The member's id.") }
+const MEMBER_PATH = { ...GROUP_PATH, memberId: pathTextParameter("The member's id, in the same form.") }
 
 const LEAVE_QUERY = { instanceId: optional(textParameter('Of a static member, which leaves for good.')) }
 

@@ -10,7 +10,9 @@ const owned = {
   topic,
   topicId: z.string(),
   partition: PartitionSchema,
-  generation: CountSchema.meta({ description: 'Counts the owners that this partition had in this group.' }),
+  generation: CountSchema.meta({
+    description: 'Grows with every owner that this partition has in this group.',
+  }),
 }
 
 const Owned = z.strictObject(owned).meta({ id: 'OwnedPartition' })
@@ -134,7 +136,9 @@ export const GroupAnswer = z
         topics: z.array(topic),
         topicPattern: z.string().nullable(),
         owned: z.array(z.object({ topic, partition: PartitionSchema })),
-        leaseUntilMs: TimestampMsSchema,
+        leaseUntilMs: TimestampMsSchema.nullable().meta({
+          description: 'null: of a trigger, which has none.',
+        }),
       }),
     ),
     partitions: z.array(

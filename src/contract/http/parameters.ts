@@ -1,4 +1,5 @@
 import type { Offset, Position } from '../../core/numbers.ts'
+import { fromPathText } from './path-text.ts'
 import { refuse } from './validation.ts'
 
 /**
@@ -59,6 +60,11 @@ export function readParameters<P extends Parameters>(
 /** Any text. */
 export function textParameter(description: string): Parameter<string> {
   return { read: readText, isOptional: false, schema: { type: 'string', description } }
+}
+
+/** Any text as a part of a path, in the form of `toPathText`. */
+export function pathTextParameter(description: string): Parameter<string> {
+  return { ...textParameter(description), read: given => fromPathText(readText(given)) }
 }
 
 /** Any texts: one, or several where the parameter comes more than once. */

@@ -21,6 +21,7 @@ import {
   ProduceRequest,
 } from './record-schemas.ts'
 import { AlterTopicRequest, CreateTopicRequest, TopicAnswer, TopicListAnswer } from './topic-schemas.ts'
+import { TriggerAnswer, TriggerListAnswer } from './trigger-schemas.ts'
 
 /** A content by its media type: a schema for JSON, null for bytes. */
 export type Contents = Readonly<Record<string, z.ZodType | null>>
@@ -173,6 +174,7 @@ export const ROUTE_DOCUMENTATION: Readonly<Record<string, RouteDocumentation>> =
     errors: [
       'UNKNOWN_MEMBER_ID',
       'FENCED_INSTANCE_ID',
+      'INCONSISTENT_GROUP_PROTOCOL',
       'INVALID_GROUP_ID',
       'INVALID_TOPIC_EXCEPTION',
       'POLICY_VIOLATION',
@@ -217,8 +219,32 @@ export const ROUTE_DOCUMENTATION: Readonly<Record<string, RouteDocumentation>> =
     errors: ['GROUP_ID_NOT_FOUND', 'INVALID_GROUP_ID'],
   },
   'delete /groups/{groupId}': {
-    summary: 'Delete a group without members, and its offsets',
+    summary: 'Delete a group without members or triggers, and its offsets',
     answers: { 204: { description: 'The group is gone.' } },
     errors: ['GROUP_ID_NOT_FOUND', 'NON_EMPTY_GROUP', 'INVALID_GROUP_ID'],
+  },
+  'get /triggers': {
+    summary: 'List the triggers',
+    description:
+      'Which functions get which topics. Triggers are made and removed where functions are deployed.',
+    answers: {
+      200: {
+        description: 'Every trigger, in the order of their groups and topics.',
+        contents: { [JSON_TYPE]: TriggerListAnswer },
+      },
+    },
+    errors: [],
+  },
+  'post /groups/{groupId}/triggers/{topic}/pause': {
+    summary: 'Pause a trigger',
+    description: 'A batch that is under way is finished. Pausing twice is no error.',
+    answers: { 200: { description: 'The trigger, paused.', contents: { [JSON_TYPE]: TriggerAnswer } } },
+    errors: ['GROUP_ID_NOT_FOUND', 'INVALID_GROUP_ID', 'INVALID_TOPIC_EXCEPTION'],
+  },
+  'post /groups/{groupId}/triggers/{topic}/resume': {
+    summary: 'Resume a trigger',
+    description: 'It goes on where it stopped, and looks at all partitions at once, also if it was active.',
+    answers: { 200: { description: 'The trigger, active.', contents: { [JSON_TYPE]: TriggerAnswer } } },
+    errors: ['GROUP_ID_NOT_FOUND', 'INVALID_GROUP_ID', 'INVALID_TOPIC_EXCEPTION'],
   },
 }

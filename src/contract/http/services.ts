@@ -1,13 +1,14 @@
 import type { TidemarkError } from '../../core/errors.ts'
 import type { Broker } from '../broker.ts'
 import type { GroupBroker } from '../groups.ts'
+import type { TriggerBroker } from '../triggers.ts'
 import type { Bodies } from './bodies.ts'
 import type { RouteServices } from './route.ts'
 import type { AnswerLimits, LocatedObjects } from './settings.ts'
 
 /** What the routes are made from. */
 export interface Services extends RouteServices {
-  broker: Broker & GroupBroker
+  broker: Broker & GroupBroker & TriggerBroker
   bodies: Bodies
   answers: Required<AnswerLimits>
   topicCacheMs: number

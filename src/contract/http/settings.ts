@@ -1,11 +1,12 @@
 import type { Position } from '../../core/numbers.ts'
 import type { Broker } from '../broker.ts'
 import type { GroupBroker } from '../groups.ts'
+import type { TriggerBroker } from '../triggers.ts'
 import type { UrlSigner } from './signed-url.ts'
 
 /** What the HTTP form needs from outside. */
 export interface HttpPorts {
-  broker: Broker & GroupBroker
+  broker: Broker & GroupBroker & TriggerBroker
   /** Given where this server itself serves what `locate` points at. */
   objects?: LocatedObjects
   logger: HttpLogger

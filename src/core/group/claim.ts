@@ -8,6 +8,14 @@ export interface Ownership {
 }
 
 /**
+ * Under which generation the next owner has a partition: one more than before. Whoever is the first counts on from
+ * `firstGeneration`.
+ */
+export function nextGeneration(standing: Ownership | undefined, firstGeneration: number): number {
+  return standing && standing.generation > 0 ? standing.generation + 1 : firstGeneration
+}
+
+/**
  * The claim with its next owner, null for nobody; undefined: `expected` (undefined: no claim at all) is not what stands.
  * Every change of owner has a generation of its own, so that whoever owned it before is refused from then on.
  */
@@ -16,10 +24,11 @@ export function applyOwner(
   standing: Claim | undefined,
   owner: string | null,
   expected: Ownership | undefined,
+  firstGeneration = 1,
 ): Claim | undefined {
   if (standing?.owner !== expected?.owner || standing?.generation !== expected?.generation) return undefined
   const claim = standing ?? unclaimed(partition)
-  return { ...claim, owner, generation: claim.generation + 1 }
+  return { ...claim, owner, generation: nextGeneration(standing, firstGeneration) }
 }
 
 /**

@@ -21,7 +21,10 @@ export interface Group {
   readonly marksSeen: number
   /** What the topics were like that the target is for: another digest, another target. */
   readonly topicsDigest: string
-  /** When somebody last looked for expired members and changed topics. */
+  /**
+   * When somebody last looked for expired members and changed topics. In the future while somebody works out another
+   * target: until then, others leave it to that one.
+   */
   readonly checkedMs: number
 }
 

@@ -1,5 +1,6 @@
 import { TidemarkError } from '../errors.ts'
 import { CLIENT_ID_CHARACTERS_MAX, GROUP_ID_CHARACTERS_MAX, MEMBER_ID_CHARACTERS_MAX } from '../limits.ts'
+import { TRIGGER_OWNER_PREFIX } from '../trigger/trigger.ts'
 
 /** Stored member ids of static members begin with this, and no others. */
 const STATIC_PREFIX = 'instance-'
@@ -34,7 +35,7 @@ export function checkGroupId(groupId: string): void {
 
 /**
  * The id that a member chose for its stay: a UUID, or any text that could be a group id and is not taken for the
- * stored id of a static member.
+ * stored id of a static member, or for a trigger.
  * @throws INVALID_REQUEST
  */
 export function checkMemberId(memberId: string): void {
@@ -44,6 +45,12 @@ export function checkMemberId(memberId: string): void {
     throw new TidemarkError(
       'INVALID_REQUEST',
       `Member ids that begin with "${STATIC_PREFIX}" belong to static members. Join with an instance id instead.`,
+    )
+  }
+  if (memberId.startsWith(TRIGGER_OWNER_PREFIX)) {
+    throw new TidemarkError(
+      'INVALID_REQUEST',
+      `Member ids that begin with "${TRIGGER_OWNER_PREFIX}" belong to triggers. Choose another, such as a UUID.`,
     )
   }
 }

@@ -1,6 +1,7 @@
 import { TidemarkError } from '../errors.ts'
 import {
   CLOCK_SKEW_MS_MAX,
+  GROUP_LOOK_MS_MAX,
   HEARTBEAT_INTERVAL_DEFAULT_MS,
   SESSION_TIMEOUT_DEFAULT_MS,
   SESSION_TIMEOUT_MS_MAX,
@@ -34,17 +35,29 @@ export function toHeartbeatInterval(sessionTimeoutMs: number): number {
 
 /**
  * Whether somebody must look at members and topics: at once when one joined, left or changed its subscription
- * (`marked`); and once an interval (`interval`), for which the store chooses one of all that find it due. Null: no.
+ * (`marked`), unless somebody has begun to; and once an interval (`interval`). The store chooses one of all that find it
+ * due: if all who join at the same time looked at all, the cost of that would grow with the square of their number.
+ * Null: no.
  */
 export function needsLook(
   group: Group,
   nowMs: number,
   heartbeatIntervalMs: number,
 ): 'marked' | 'interval' | null {
-  if (group.marks !== group.marksSeen) return 'marked'
   const sinceMs = nowMs - group.checkedMs
+  if (isMarked(group)) return sinceMs < 0 && sinceMs >= -GROUP_LOOK_MS_MAX ? null : 'marked'
   // A look in the future was noted by a clock that was wrong: it must not keep everybody from looking.
   return sinceMs >= heartbeatIntervalMs || sinceMs < -CLOCK_SKEW_MS_MAX ? 'interval' : null
+}
+
+/** Whether somebody has joined, left or changed its subscription since the members were read that the target is for. */
+export function isMarked(group: Group): boolean {
+  return group.marks !== group.marksSeen
+}
+
+/** What `checkedMs` becomes for who begins a look that will take it to another target: others leave it to that one. */
+export function lookUntil(nowMs: number): number {
+  return nowMs + GROUP_LOOK_MS_MAX
 }
 
 /**

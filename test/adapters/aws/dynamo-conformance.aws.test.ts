@@ -3,6 +3,7 @@ import { DynamoGroupStore } from '../../../src/adapters/aws/dynamo-group-store.t
 import { DynamoLogIndex } from '../../../src/adapters/aws/dynamo-log-index.ts'
 import { DynamoTable } from '../../../src/adapters/aws/dynamo-table.ts'
 import { DynamoTopicStore } from '../../../src/adapters/aws/dynamo-topic-store.ts'
+import { DynamoTriggerStore } from '../../../src/adapters/aws/dynamo-trigger-store.ts'
 import { makeTableClients } from '../../../src/adapters/aws/table-clients.ts'
 import { TABLE_SCAN_PAGE_ITEMS } from '../../../src/core/limits.ts'
 import {
@@ -16,6 +17,7 @@ import { describeGroupStore, type GroupSizes } from '../../conformance/group-sto
 import { describeLogIndex } from '../../conformance/log-index.ts'
 import { freshPartition, looseBlock } from '../../conformance/samples.ts'
 import { describeTopicStore } from '../../conformance/topic-store.ts'
+import { describeTriggerStore } from '../../conformance/trigger-store.ts'
 
 /** Emulators are slow. */
 const SIZES: GroupSizes = { members: 200, claims: 600 }
@@ -32,6 +34,7 @@ async function openFresh(endpoint: string) {
     index: new DynamoLogIndex(dynamo),
     topics: new DynamoTopicStore(dynamo),
     groups: new DynamoGroupStore(dynamo),
+    triggers: new DynamoTriggerStore(dynamo),
     close,
   }
 }
@@ -57,6 +60,7 @@ describeDynamoDbLocal('on DynamoDB Local,', () => {
   describeLogIndex('DynamoDB', () => openFresh(dynamoDbLocalEndpoint()))
   describeTopicStore('DynamoDB', () => openFresh(dynamoDbLocalEndpoint()))
   describeGroupStore('DynamoDB', () => openFresh(dynamoDbLocalEndpoint()), SIZES)
+  describeTriggerStore('DynamoDB', () => openFresh(dynamoDbLocalEndpoint()))
   testScan(dynamoDbLocalEndpoint)
 })
 
@@ -64,5 +68,6 @@ describeAws('on the AWS endpoint,', () => {
   describeLogIndex('DynamoDB', () => openFresh(awsEndpoint()))
   describeTopicStore('DynamoDB', () => openFresh(awsEndpoint()))
   describeGroupStore('DynamoDB', () => openFresh(awsEndpoint()), SIZES)
+  describeTriggerStore('DynamoDB', () => openFresh(awsEndpoint()))
   testScan(awsEndpoint)
 })

@@ -6,6 +6,7 @@ import { describeGroupStore } from '../../conformance/group-store.ts'
 import { describeLogIndex } from '../../conformance/log-index.ts'
 import { describeObjectStore } from '../../conformance/object-store.ts'
 import { describeTopicStore } from '../../conformance/topic-store.ts'
+import { describeTriggerStore } from '../../conformance/trigger-store.ts'
 
 async function openFresh() {
   const directory = await mkdtemp(join(tmpdir(), 'tidemark-conformance-'))
@@ -21,3 +22,4 @@ describeLogIndex('local', openFresh)
 describeObjectStore('local', openFresh)
 describeTopicStore('local', openFresh)
 describeGroupStore('local', openFresh)
+describeTriggerStore('local', openFresh)

@@ -1,10 +1,14 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { LogBroker } from '../../../src/broker/log-broker.ts'
 import type { OffsetToCommit } from '../../../src/contract/groups.ts'
+import { SESSION_TIMEOUT_DEFAULT_MS } from '../../../src/core/limits.ts'
 import { toOffset } from '../../../src/core/numbers.ts'
 import { OutcomeUnknown } from '../../../src/ports/outcome.ts'
-import { batchOf, Harness } from '../harness.ts'
+import { batchOf, Harness, NOW_MS } from '../harness.ts'
 import { GROUP, Member, settle } from './harness.ts'
+
+/** The generation of a partition's first owner. */
+const FIRST = NOW_MS
 
 let harness: Harness
 let broker: LogBroker
@@ -33,28 +37,28 @@ async function committed(): Promise<number[]> {
 describe('a member', () => {
   test('commits what it owns, under its generation, and nothing else', async () => {
     await new Member(harness, broker, 'one').beat()
-    const offsets = [at(0, 5, { generation: 1 }), at(1, 5, { generation: 2 })]
+    const offsets = [at(0, 5, { generation: FIRST }), at(1, 5, { generation: FIRST + 1 })]
     expect(await commit(offsets, 'one')).toEqual([null, 'FENCED_MEMBER_EPOCH'])
-    expect(await commit([at(0, 6, { generation: 1 })], 'two')).toEqual(['FENCED_MEMBER_EPOCH'])
+    expect(await commit([at(0, 6, { generation: FIRST })], 'two')).toEqual(['FENCED_MEMBER_EPOCH'])
     expect(await committed()).toEqual([5])
   })
 
   test('goes back only when it says so', async () => {
     await new Member(harness, broker, 'one').beat()
-    await commit([at(0, 5, { generation: 1 })], 'one')
-    expect(await commit([at(0, 3, { generation: 1 })], 'one')).toEqual([null])
+    await commit([at(0, 5, { generation: FIRST })], 'one')
+    expect(await commit([at(0, 3, { generation: FIRST })], 'one')).toEqual([null])
     expect(await committed()).toEqual([5])
-    expect(await commit([at(0, 3, { generation: 1, rewinds: true })], 'one')).toEqual([null])
+    expect(await commit([at(0, 3, { generation: FIRST, rewinds: true })], 'one')).toEqual([null])
     expect(await committed()).toEqual([3])
   })
 
   test('is answered for each partition by itself', async () => {
     await new Member(harness, broker, 'one').beat()
     const offsets = [
-      at(0, 5, { generation: 1, metadata: 'x'.repeat(4097) }),
-      at(9, 5, { generation: 1 }),
-      { ...at(0, 5, { generation: 1 }), topic: 'payments' },
-      at(1, 5, { generation: 1 }),
+      at(0, 5, { generation: FIRST, metadata: 'x'.repeat(4097) }),
+      at(9, 5, { generation: FIRST }),
+      { ...at(0, 5, { generation: FIRST }), topic: 'payments' },
+      at(1, 5, { generation: FIRST }),
     ]
     expect(await commit(offsets, 'one')).toEqual([
       'OFFSET_METADATA_TOO_LARGE',
@@ -114,7 +118,7 @@ describe('a commit of unknown outcome', () => {
       throw new OutcomeUnknown('lost')
     }
     harness.calls.length = 0
-    expect(await commit([at(0, 5, { generation: 1 })], 'one')).toEqual([null])
+    expect(await commit([at(0, 5, { generation: FIRST })], 'one')).toEqual([null])
     expect(harness.count('commit')).toBe(fate === 'done' ? 1 : 2)
     expect(await committed()).toEqual([5])
   })
@@ -127,9 +131,9 @@ describe('a commit of unknown outcome', () => {
       land = call
       throw new OutcomeUnknown('late')
     }
-    expect(await commit([at(0, 5, { generation: 1 })], 'one')).toEqual(['REQUEST_TIMED_OUT'])
+    expect(await commit([at(0, 5, { generation: FIRST })], 'one')).toEqual(['REQUEST_TIMED_OUT'])
     harness.around = (_, __, call) => call()
-    await commit([at(0, 9, { generation: 1 })], 'one')
+    await commit([at(0, 9, { generation: FIRST })], 'one')
     await land()
     expect(await committed()).toEqual([9])
   })
@@ -174,4 +178,26 @@ describe('tools', () => {
     expect(await harness.run(broker.listGroups())).toEqual([])
     expect((await harness.errorOf(one.send())).kafkaName).toBe('UNKNOWN_MEMBER_ID')
   })
+})
+
+test('a static member that slept through the deletion of its group does not commit in its successor', async () => {
+  const [zombie, back] = ['one', 'two'].map(id => new Member(harness, broker, id, { instanceId: 'left' }))
+  await zombie!.beat()
+  await harness.pass(SESSION_TIMEOUT_DEFAULT_MS + 1)
+  await harness.run(broker.deleteGroup(GROUP))
+  await back!.beat()
+  expect(await zombie!.commit(0, 9)).toBe('FENCED_MEMBER_EPOCH')
+  expect(await back!.commit(0, 5)).toBe(null)
+  expect(await committed()).toEqual([5])
+})
+
+test('nor does it where the successor began with offsets of its own', async () => {
+  const [zombie, back] = ['one', 'two'].map(id => new Member(harness, broker, id, { instanceId: 'left' }))
+  await zombie!.beat()
+  await harness.pass(SESSION_TIMEOUT_DEFAULT_MS + 1)
+  await harness.run(broker.deleteGroup(GROUP))
+  await commit([at(0, 1)])
+  await back!.beat()
+  expect(await zombie!.commit(0, 9)).toBe('FENCED_MEMBER_EPOCH')
+  expect(await committed()).toEqual([1])
 })

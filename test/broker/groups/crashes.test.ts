@@ -19,6 +19,7 @@ describe('a broker that dies at any step', () => {
     'createGroup',
     'putMember',
     'markGroup',
+    'winCheck',
     'putTargetChunk',
     'setTarget',
     'removeOlderTargets',
@@ -45,7 +46,7 @@ describe('a broker that dies at any step', () => {
   })
 
   test.each(
-    ['renewLease', 'markGroup', 'removeMember', 'putTargetChunk', 'setTarget'].flatMap(method => [
+    ['renewLease', 'markGroup', 'winCheck', 'removeMember', 'putTargetChunk', 'setTarget'].flatMap(method => [
       [method, 'before'],
       [method, 'after'],
     ]),

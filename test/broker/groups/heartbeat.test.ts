@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { LogBroker } from '../../../src/broker/log-broker.ts'
-import { Harness } from '../harness.ts'
+import { HEARTBEAT_UNSETTLED_INTERVAL_MS } from '../../../src/core/limits.ts'
+import { Harness, NOW_MS } from '../harness.ts'
 import { GROUP, Member, settle } from './harness.ts'
 
 let harness: Harness
@@ -21,7 +22,7 @@ describe('joining', () => {
     const one = member('one')
     expect(await one.beat()).toEqual([0, 1, 2, 3, 4, 5])
     expect(one.isSettled).toBe(true)
-    expect(one.assigned[0]).toMatchObject({ topic: 'orders', generation: 1, committedOffset: null })
+    expect(one.assigned[0]).toMatchObject({ topic: 'orders', generation: NOW_MS, committedOffset: null })
   })
 
   test('a second one gets its share when the first has let go of it', async () => {
@@ -64,6 +65,44 @@ describe('joining', () => {
         'INVALID_REQUEST',
       )
     }
+  })
+})
+
+describe('many that join at the same time', () => {
+  const names = Array.from({ length: 30 }, (_, index) => `member-${index}`)
+
+  test.each([false, true])('work out few targets, where there is one already: %s', async isThere => {
+    if (isThere) await member('first').beat()
+    const members = names.map(name => member(name, { topics: ['orders'] }))
+    harness.calls.length = 0
+    await Promise.all(members.map(each => each.beat()))
+    // All others would have read as many members as they are, for nothing.
+    expect(harness.count('setTarget')).toBeLessThan(4)
+    for (const { request } of members) expect(request.memberEpoch).toBeGreaterThan(0)
+    await harness.pass(HEARTBEAT_UNSETTLED_INTERVAL_MS)
+    await settle(isThere ? [...members, member('first')] : members)
+    expect(members.filter(({ partitions }) => partitions.length > 1)).toEqual([])
+  })
+
+  test('are asked to come back soon when another target is due', async () => {
+    await member('first').beat()
+    let isFirst = true
+    harness.around = async (method, _, call) => {
+      if (method === 'putTargetChunk' && isFirst) {
+        isFirst = false
+        harness.around = (__, ___, other) => other()
+        const answer = await broker.heartbeat(member('third').request)
+        expect(answer).toMatchObject({
+          memberEpoch: 1,
+          assigned: [],
+          isSettled: false,
+          heartbeatIntervalMs: HEARTBEAT_UNSETTLED_INTERVAL_MS,
+        })
+      }
+      return await call()
+    }
+    await member('second').beat()
+    expect(isFirst).toBe(false)
   })
 })
 

@@ -5,6 +5,7 @@ import type { GroupBroker } from '../../../src/contract/groups.ts'
 import { createHttpApp } from '../../../src/contract/http/app.ts'
 import type { HttpPorts, HttpSettings } from '../../../src/contract/http/settings.ts'
 import { UrlSigner } from '../../../src/contract/http/signed-url.ts'
+import type { TriggerBroker } from '../../../src/contract/triggers.ts'
 import { openInMemory } from '../../../src/embedded/embedded.ts'
 import { type HttpServerSettings, startHttpServer } from '../../../src/embedded/http-server.ts'
 
@@ -34,7 +35,7 @@ export interface ServedOptions {
   server?: Partial<HttpServerSettings>
   ports?: Partial<HttpPorts>
   /** Between the HTTP form and the broker in memory. */
-  wrap?: (broker: Broker & GroupBroker) => Broker & GroupBroker
+  wrap?: (broker: Broker & GroupBroker & TriggerBroker) => Broker & GroupBroker & TriggerBroker
 }
 
 /** A real server on loopback, in front of a broker in memory. */

@@ -11,11 +11,12 @@ import {
 import {
   canTakeOver,
   isExpired,
+  lookUntil,
   needsLook,
   toHeartbeatInterval,
   toSessionTimeout,
 } from '../../../src/core/group/session.ts'
-import { CLOCK_SKEW_MS_MAX } from '../../../src/core/limits.ts'
+import { CLOCK_SKEW_MS_MAX, GROUP_LOOK_MS_MAX } from '../../../src/core/limits.ts'
 
 const refused = (kafkaName: string) => expect.objectContaining({ kafkaName })
 
@@ -57,10 +58,18 @@ test('a session time-out has bounds, and a member may lose two heartbeats', () =
 })
 
 describe('who looks', () => {
-  test('everybody when a mark was not seen, and else one an interval', () => {
+  test('one when a mark was not seen, and else one an interval', () => {
     expect(needsLook({ ...GROUP, marks: 6 }, 10_000, 3_000)).toBe('marked')
     expect(needsLook(GROUP, 12_999, 3_000)).toBeNull()
     expect(needsLook(GROUP, 13_000, 3_000)).toBe('interval')
+  })
+
+  test('nobody else while somebody is at it, unless that takes too long or was noted by a clock that was wrong', () => {
+    const begun: Group = { ...GROUP, marks: 6, checkedMs: lookUntil(10_000) }
+    expect(needsLook(begun, 10_000, 3_000)).toBeNull()
+    expect(needsLook(begun, 10_000 + GROUP_LOOK_MS_MAX - 1, 3_000)).toBeNull()
+    expect(needsLook(begun, 10_000 + GROUP_LOOK_MS_MAX, 3_000)).toBe('marked')
+    expect(needsLook(begun, 9_999, 3_000)).toBe('marked')
   })
 
   test('a clock that is behind waits, but not for one that was wrong', () => {

@@ -3,6 +3,7 @@ import { type ClaimDecisions, MemoryGroupStore } from '../../../src/adapters/mem
 import { MemoryLogIndex } from '../../../src/adapters/memory/memory-log-index.ts'
 import { MemoryObjectStore } from '../../../src/adapters/memory/memory-object-store.ts'
 import { MemoryTopicStore } from '../../../src/adapters/memory/memory-topic-store.ts'
+import { MemoryTriggerStore } from '../../../src/adapters/memory/memory-trigger-store.ts'
 import { SeededEntropy } from '../../../src/adapters/memory/seeded-entropy.ts'
 import { VirtualClock } from '../../../src/adapters/memory/virtual-clock.ts'
 import { LogBroker } from '../../../src/broker/log-broker.ts'
@@ -37,6 +38,7 @@ export interface GroupRunReport {
   readonly changes: number
   readonly commits: number
   readonly fenced: number
+  readonly removals: number
   readonly crashes: number
   readonly faults: number
   readonly epochs: number
@@ -75,6 +77,7 @@ class GroupWorld {
       objects: new MemoryObjectStore(this.#clock),
       topics: new MemoryTopicStore(),
       groups: this.#groups,
+      triggers: new MemoryTriggerStore(),
     }
   }
 
@@ -89,8 +92,8 @@ class GroupWorld {
     await this.#drive(this.#comeToRest())
     const epochs = await this.#drive(this.#settle())
     for (const member of this.#members) member.kill()
-    const { changes, commits, fenced } = this.#record
-    return { changes, commits, fenced, crashes: this.#crashes, faults: this.#faults.count, epochs }
+    const { changes, commits, fenced, removals } = this.#record
+    return { changes, commits, fenced, removals, crashes: this.#crashes, faults: this.#faults.count, epochs }
   }
 
   /** Starts a broker with a clock of its own, and another in its place some time after it has died. */
@@ -129,7 +132,7 @@ class GroupWorld {
     const living = this.#members.filter(member => member.isAlive)
     if (living.length === 0) return this.#startMember()
     const member = this.#random.pick(living)
-    switch (this.#random.integer(0, 7)) {
+    switch (this.#random.integer(0, 8)) {
       case 0:
         return this.#startMember()
       case 1:
@@ -145,10 +148,27 @@ class GroupWorld {
         else member.pause(this.#random.integer(1_000, SESSION_TIMEOUT_MS))
         return this.#startMember(member.settings)
       case 6:
+        return await this.#deleteGroup(living)
+      case 7:
         return await this.#addTopic()
       default:
         return await this.#growTopic()
     }
+  }
+
+  /** While all of its members sleep. Somebody may be there in the place of one of them when they wake up. */
+  async #deleteGroup(living: readonly SimulatedMember[]): Promise<void> {
+    const asleepMs = SESSION_TIMEOUT_MS + SKEW_MS_MAX + HEARTBEAT_INTERVAL_MS
+    for (const member of living) member.pause(asleepMs + this.#random.integer(0, SESSION_TIMEOUT_MS))
+    await this.#clock.sleep(asleepMs)
+    try {
+      await this.#plainBroker().deleteGroup(GROUP)
+    } catch (error) {
+      // Somebody has joined since, or nobody ever did.
+      if (!(error instanceof TidemarkError)) throw error
+      if (error.kafkaName !== 'NON_EMPTY_GROUP' && error.kafkaName !== 'GROUP_ID_NOT_FOUND') throw error
+    }
+    if (this.#random.fraction() < 0.7) this.#startMember(this.#random.pick(living).settings)
   }
 
   #startMember(settings?: MemberSettings): void {

@@ -22,6 +22,7 @@ describe('groups under crashes, lost messages, zombies and clocks that differ', 
     expect(total.changes).toBeGreaterThan(SEEDS * 10)
     expect(total.commits).toBeGreaterThan(SEEDS * 20)
     expect(total.fenced).toBeGreaterThan(SEEDS / 2)
+    expect(total.removals).toBeGreaterThan(SEEDS / 10)
     expect(total.crashes).toBeGreaterThan(SEEDS)
     expect(total.epochs).toBeGreaterThan(SEEDS * 5)
   })
@@ -79,6 +80,13 @@ describe('groups under crashes, lost messages, zombies and clocks that differ', 
         const claim = applyOwner(partition, standing, owner, expected)
         return claim && { ...claim, generation: Math.max(1, standing?.generation ?? 0) }
       },
+    })
+    expect(message).toMatch(/^two owners/)
+  })
+
+  test('are caught when a group that was deleted counts generations anew', async () => {
+    const message = await failureWith({
+      applyOwner: (partition, standing, owner, expected) => applyOwner(partition, standing, owner, expected),
     })
     expect(message).toMatch(/^two owners/)
   })

@@ -17,11 +17,12 @@ export class OwnershipRecord {
   commits = 0
   fenced = 0
   changes = 0
+  removals = 0
 
   /** The store, with every change that it makes held against what it promises. */
   watch(store: GroupStore): GroupStore {
-    const setOwner: GroupStore['setOwner'] = async (groupId, partition, owner, expected) => {
-      const result = await store.setOwner(groupId, partition, owner, expected)
+    const setOwner: GroupStore['setOwner'] = async (groupId, partition, owner, expected, first) => {
+      const result = await store.setOwner(groupId, partition, owner, expected, first)
       if (result.held) this.#changed(partition, expected, result.claim!)
       return result
     }
@@ -30,10 +31,18 @@ export class OwnershipRecord {
       if (result.held) this.#committedAt(partition, committed.offset, by)
       return result
     }
+    const removeGroup: GroupStore['removeGroup'] = groupId => {
+      // What was told stays: a generation of a group must not come back in its successor.
+      this.#claims.clear()
+      this.#committed.clear()
+      this.removals += 1
+      return store.removeGroup(groupId)
+    }
     return new Proxy(store, {
       get(_, name) {
         if (name === 'setOwner') return setOwner
         if (name === 'commit') return commit
+        if (name === 'removeGroup') return removeGroup
         const value = Reflect.get(store, name, store)
         return typeof value === 'function' ? value.bind(store) : value
       },
@@ -69,7 +78,7 @@ export class OwnershipRecord {
         `two owners: ${key} went to ${claim.owner} from generation ${expected?.generation}, not ${before?.generation}`,
       )
     }
-    if (claim.generation !== (before?.generation ?? 0) + 1) {
+    if (before && before.generation > 0 && claim.generation !== before.generation + 1) {
       this.#violated(`two owners: ${key} has generation ${claim.generation} after ${before?.generation}`)
     }
     this.#claims.set(key, { owner: claim.owner, generation: claim.generation })

@@ -14,7 +14,15 @@ export async function runGroupSeeds(
   decisions?: ClaimDecisions,
   onDone: (done: number) => void = () => {},
 ): Promise<GroupSeedsOutcome> {
-  let total: GroupRunReport = { changes: 0, commits: 0, fenced: 0, crashes: 0, faults: 0, epochs: 0 }
+  let total: GroupRunReport = {
+    changes: 0,
+    commits: 0,
+    fenced: 0,
+    removals: 0,
+    crashes: 0,
+    faults: 0,
+    epochs: 0,
+  }
   for (let seed = from; seed < from + count; seed += 1) {
     try {
       const report = await runGroupWorld(seed, decisions)

@@ -1,6 +1,8 @@
 /** What CloudFormation sends for a custom resource, as far as it is needed to answer. */
-export interface TopicResourceEvent {
+export interface ResourceEvent {
   readonly RequestType: string
+  /** Missing from an event is a topic's, the oldest of them. */
+  readonly ResourceType?: string
   /** Where the answer is PUT to. */
   readonly ResponseURL: string
   readonly StackId: string
@@ -12,6 +14,6 @@ export interface TopicResourceEvent {
 }
 
 /** Whatever else is wrong with it: an event with a ResponseURL must be answered there, or the stack waits for an hour. */
-export function isTopicResourceEvent(event: unknown): event is TopicResourceEvent {
+export function isResourceEvent(event: unknown): event is ResourceEvent {
   return typeof event === 'object' && event !== null && 'ResponseURL' in event && 'RequestType' in event
 }

@@ -1,0 +1,109 @@
+import { TidemarkError } from '../../src/core/errors.ts'
+import { RESOURCE_ANSWER_CALLS_MAX, RESOURCE_ANSWER_TIMEOUT_MS } from '../../src/core/limits.ts'
+import type { InvocationContext } from '../runtime/invocation.ts'
+import type { Telemetry } from '../runtime/telemetry.ts'
+import type { ResourceEvent } from './resource-event.ts'
+
+/** CloudFormation takes an answer of 4 KB, of which this is the part that can be long. */
+const REASON_CHARACTERS_MAX = 1_000
+/** The resource's id where a creation failed, and no other's id: its deletion must not touch what it did not make. */
+export const NOT_CREATED = 'not/created'
+
+interface Outcome {
+  readonly Status: 'SUCCESS' | 'FAILED'
+  readonly Reason?: string
+  readonly PhysicalResourceId: string
+}
+
+/** Does what is asked, and tells the resource's id: another one than before makes CloudFormation delete the old one after. */
+export type CarryOut = (event: ResourceEvent) => Promise<string>
+
+/**
+ * Serves a custom resource of CloudFormation. Whatever happens, the event's ResponseURL hears of it.
+ * @param what `topic`, as messages call it
+ */
+export function makeResource(
+  what: string,
+  carryOut: CarryOut,
+  telemetry: Telemetry,
+): (event: ResourceEvent, context: InvocationContext) => Promise<void> {
+  return async (event, context) => {
+    const { RequestType, StackId, RequestId, LogicalResourceId } = event
+    const outcome = await inTime(settle(carryOut, event), `The ${what} could not be settled`, event, context)
+    const { Status, Reason = '' } = outcome
+    if (Status === 'FAILED') {
+      telemetry.error(`A ${what} resource failed`, { RequestType, LogicalResourceId, Reason })
+    }
+    telemetry.publish({
+      metrics: { Requests: 1, ...(Status === 'FAILED' && { Errors: 1 }) },
+      details: {
+        requestId: context.awsRequestId,
+        method: RequestType,
+        path: LogicalResourceId,
+        status: Status,
+      },
+    })
+    await sendAnswer(event.ResponseURL, { ...outcome, StackId, RequestId, LogicalResourceId })
+  }
+}
+
+/** What CloudFormation has not asked for before. */
+export function unknownRequest(requestType: string): TidemarkError {
+  return new TidemarkError(
+    'INVALID_REQUEST',
+    `CloudFormation asks for "${requestType}", which is not known here.`,
+  )
+}
+
+/** Does what is asked, and tells what became of it; never throws. */
+async function settle(carryOut: CarryOut, event: ResourceEvent): Promise<Outcome> {
+  try {
+    return { Status: 'SUCCESS', PhysicalResourceId: await carryOut(event) }
+  } catch (error) {
+    return failed(event, error instanceof Error ? error.message : String(error))
+  }
+}
+
+async function inTime(
+  outcome: Promise<Outcome>,
+  message: string,
+  event: ResourceEvent,
+  context: InvocationContext,
+): Promise<Outcome> {
+  const leftMs = context.getRemainingTimeInMillis() - RESOURCE_ANSWER_TIMEOUT_MS * RESOURCE_ANSWER_CALLS_MAX
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<Outcome>(resolve => {
+    const tooLate = () => resolve(failed(event, `${message} in time. Try again.`))
+    timer = setTimeout(tooLate, Math.max(0, leftMs))
+  })
+  try {
+    return await Promise.race([outcome, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function failed({ PhysicalResourceId = NOT_CREATED }: ResourceEvent, reason: string): Outcome {
+  return { Status: 'FAILED', Reason: reason.slice(0, REASON_CHARACTERS_MAX), PhysicalResourceId }
+}
+
+/** @throws Error when the answer is not accepted: Lambda then calls again, since CloudFormation calls it asynchronously */
+async function sendAnswer(url: string, answer: object): Promise<void> {
+  const body = Buffer.from(JSON.stringify(answer))
+  for (let tries = 1; ; tries += 1) {
+    try {
+      const response = await fetch(url, {
+        method: 'PUT',
+        body,
+        // The URL is signed for no type.
+        headers: { 'content-type': '' },
+        signal: AbortSignal.timeout(RESOURCE_ANSWER_TIMEOUT_MS),
+      })
+      await response.body?.cancel()
+      if (!response.ok) throw new Error(`CloudFormation's answer address answered ${response.status}`)
+      return
+    } catch (error) {
+      if (tries === RESOURCE_ANSWER_CALLS_MAX) throw error
+    }
+  }
+}

@@ -1,0 +1,67 @@
+import { createHash } from 'node:crypto'
+import type { Triggers } from '../../src/broker/triggers/triggers.ts'
+import { isKafka } from './kafka-error.ts'
+import type { ResourceEvent } from './resource-event.ts'
+import { NOT_CREATED, unknownRequest } from './resource-function.ts'
+import type { TriggerProperties } from './trigger-properties.ts'
+
+/** Makes, alters and removes the trigger of a template; tells the resource's id, which is the trigger's. */
+export async function settleTrigger(triggers: Triggers, event: ResourceEvent): Promise<string> {
+  const { RequestType, PhysicalResourceId = NOT_CREATED, ResourceProperties, OldResourceProperties } = event
+  if (RequestType === 'Delete' && PhysicalResourceId === NOT_CREATED) return PhysicalResourceId
+  const { readTriggerProperties } = await import('./trigger-properties.ts')
+  const wanted = readTriggerProperties(ResourceProperties)
+  switch (RequestType) {
+    case 'Create':
+      return await make(triggers, wanted, event)
+    case 'Update': {
+      const before = readTriggerProperties(OldResourceProperties)
+      const isSame = wanted.groupId === before.groupId && wanted.topic === before.topic
+      // Another group or topic is another trigger. CloudFormation deletes the old one after.
+      if (!isSame) return await make(triggers, wanted, event)
+      await alter(triggers, wanted, before, PhysicalResourceId)
+      return PhysicalResourceId
+    }
+    case 'Delete': {
+      const { groupId, topic } = wanted
+      // By its id too: one that somebody has made since under these names is not this resource's.
+      await triggers.remove({ groupId, topic, triggerId: PhysicalResourceId })
+      return PhysicalResourceId
+    }
+    default:
+      throw unknownRequest(RequestType)
+  }
+}
+
+/** Under an id that is this request's, so that a repetition of it finds what it made, and nobody else's is taken over. */
+async function make(triggers: Triggers, wanted: TriggerProperties, event: ResourceEvent): Promise<string> {
+  const { StackId, LogicalResourceId, RequestId } = event
+  const triggerId = createHash('sha256')
+    .update(JSON.stringify([StackId, LogicalResourceId, RequestId]))
+    .digest('hex')
+    .slice(0, 32)
+  await triggers.put({ ...wanted, triggerId })
+  return triggerId
+}
+
+/** Whether it is paused changes only where the template changes it: somebody may have paused it for a reason. */
+async function alter(
+  triggers: Triggers,
+  wanted: TriggerProperties,
+  before: TriggerProperties,
+  triggerId: string,
+): Promise<void> {
+  const { groupId, topic, state } = wanted
+  if (state !== before.state && state === 'paused') await pauseIfThere(triggers, groupId, topic)
+  await triggers.put({ ...wanted, triggerId })
+  if (state !== before.state && state === 'active') await triggers.resume({ groupId, topic })
+}
+
+/** Paused before it is altered; one that is gone is made anew, paused. */
+async function pauseIfThere(triggers: Triggers, groupId: string, topic: string): Promise<void> {
+  try {
+    await triggers.pause({ groupId, topic })
+  } catch (error) {
+    if (!isKafka(error, 'GROUP_ID_NOT_FOUND')) throw error
+  }
+}

@@ -1,0 +1,51 @@
+import type { TriggerName } from '../../contract/triggers.ts'
+import type { Trigger } from '../../core/trigger/trigger.ts'
+import type { Ports } from '../../ports/index.ts'
+import { GroupCall } from '../groups/group-call.ts'
+import type { TopicDirectory } from '../topic-directory.ts'
+import { listTriggers } from './list.ts'
+import { type PutTrigger, putTrigger } from './put.ts'
+import { removeTrigger } from './remove.ts'
+import { pauseTrigger, resumeTrigger } from './state.ts'
+
+export type { PutTrigger } from './put.ts'
+
+/** Makes, alters, removes, lists, pauses and resumes triggers. Every method rejects with a TidemarkError. */
+export class Triggers {
+  readonly #ports: Ports
+  readonly #directory: TopicDirectory
+
+  constructor(ports: Ports, directory: TopicDirectory) {
+    this.#ports = ports
+    this.#directory = directory
+  }
+
+  /** See putTrigger. */
+  put(request: PutTrigger): Promise<Trigger> {
+    return putTrigger(this.#call(request.groupId), request)
+  }
+
+  /** See removeTrigger. */
+  remove(name: TriggerName & { readonly triggerId?: string }): Promise<void> {
+    return removeTrigger(this.#call(name.groupId), name)
+  }
+
+  /** Every trigger, in the order of their groups and topics. */
+  list(): Promise<Trigger[]> {
+    return listTriggers(this.#call(''))
+  }
+
+  /** See pauseTrigger. */
+  pause(name: TriggerName): Promise<Trigger> {
+    return pauseTrigger(this.#call(name.groupId), name)
+  }
+
+  /** See resumeTrigger. */
+  resume(name: TriggerName): Promise<Trigger> {
+    return resumeTrigger(this.#call(name.groupId), name)
+  }
+
+  #call(groupId: string): GroupCall {
+    return new GroupCall(this.#ports, this.#directory, groupId)
+  }
+}

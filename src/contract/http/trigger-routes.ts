@@ -1,0 +1,48 @@
+import { GROUP_PATH } from './group-path.ts'
+import { JSON_TYPE } from './media-types.ts'
+import { NO_PARAMETERS } from './parameters.ts'
+import { addRoute, answerJson } from './route.ts'
+import type { Services } from './services.ts'
+import { TOPIC_PATH } from './topic-path.ts'
+import type { TriggerAnswer, TriggerListAnswer } from './trigger-schemas.ts'
+
+const TRIGGER_PATH = { ...GROUP_PATH, ...TOPIC_PATH }
+
+export function addTriggerRoutes(services: Services): void {
+  const { broker } = services
+  addRoute(
+    services,
+    {
+      method: 'get',
+      path: '/triggers',
+      pathParameters: NO_PARAMETERS,
+      query: NO_PARAMETERS,
+      answerTypes: [JSON_TYPE],
+    },
+    async () => answerJson<typeof TriggerListAnswer>({ triggers: await broker.listTriggers() }),
+  )
+
+  addRoute(
+    services,
+    {
+      method: 'post',
+      path: '/groups/{groupId}/triggers/{topic}/pause',
+      pathParameters: TRIGGER_PATH,
+      query: NO_PARAMETERS,
+      answerTypes: [JSON_TYPE],
+    },
+    async ({ path }) => answerJson<typeof TriggerAnswer>(await broker.pauseTrigger(path)),
+  )
+
+  addRoute(
+    services,
+    {
+      method: 'post',
+      path: '/groups/{groupId}/triggers/{topic}/resume',
+      pathParameters: TRIGGER_PATH,
+      query: NO_PARAMETERS,
+      answerTypes: [JSON_TYPE],
+    },
+    async ({ path }) => answerJson<typeof TriggerAnswer>(await broker.resumeTrigger(path)),
+  )
+}

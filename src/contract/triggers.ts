@@ -1,0 +1,40 @@
+/** Triggers, as everybody sees them. They are made and removed where functions are deployed, and not by calls. */
+export interface TriggerBroker {
+  /** Every trigger, in the order of their groups and topics. */
+  listTriggers(): Promise<TriggerDescription[]>
+
+  /**
+   * Stops deliveries: at once where none is under way, else after the batch that is. What is committed stays.
+   * Pausing twice is no error. @throws GROUP_ID_NOT_FOUND where the group has no trigger on this topic
+   */
+  pauseTrigger(request: TriggerName): Promise<TriggerDescription>
+
+  /** Goes on where it stopped, and looks at all partitions at once, if it was not paused too. @throws GROUP_ID_NOT_FOUND */
+  resumeTrigger(request: TriggerName): Promise<TriggerDescription>
+}
+
+export interface TriggerName {
+  groupId: string
+  topic: string
+}
+
+export interface TriggerDescription extends TriggerName {
+  triggerId: string
+  target: string
+  state: 'active' | 'paused'
+  /** Whether the topic is there; where it was deleted, nothing is delivered until there is one of its name again. */
+  hasTopic: boolean
+  createdMs: number
+  batchSize: number
+  maxBatchingWindowMs: number
+  /** Where a partition begins in which the group has committed nothing. */
+  startingPosition: 'earliest' | 'latest' | { timestampMs: number }
+  parallelism: number | null
+  retryAttempts: number | null
+  maxRecordAgeMs: number | null
+  bisectBatchOnError: boolean
+  reportBatchItemFailures: boolean
+  filters: readonly string[]
+  onFailure: string | null
+  callTimeoutMs: number
+}
