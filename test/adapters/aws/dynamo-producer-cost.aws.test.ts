@@ -8,6 +8,7 @@ import { UsageMeter } from '../../../src/adapters/aws/usage-meter.ts'
 import { MemoryGroupStore } from '../../../src/adapters/memory/memory-group-store.ts'
 import { MemoryObjectStore } from '../../../src/adapters/memory/memory-object-store.ts'
 import { MemoryTopicStore } from '../../../src/adapters/memory/memory-topic-store.ts'
+import { MemoryTriggerStore } from '../../../src/adapters/memory/memory-trigger-store.ts'
 import { flush } from '../../../src/broker/flush.ts'
 import { LogBroker } from '../../../src/broker/log-broker.ts'
 import { PRODUCER_EXPIRATION_MS, PRODUCER_SILENT_MS_MAX } from '../../../src/core/limits.ts'
@@ -42,6 +43,7 @@ describeDynamoDbLocal('what an idempotent producer asks of DynamoDB:', () => {
       objects: new MemoryObjectStore(clock),
       topics: new MemoryTopicStore(),
       groups: new MemoryGroupStore(),
+      triggers: new MemoryTriggerStore(),
     }
   })
   afterAll(async () => {
