@@ -2,7 +2,13 @@ import type { Table } from 'aws-cdk-lib/aws-dynamodb'
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import type { LogGroup } from 'aws-cdk-lib/aws-logs'
 import type { Bucket } from 'aws-cdk-lib/aws-s3'
-import { GROUP_PREFIX, GROUPS_KEY, LOG_PREFIX, SEGMENT_PREFIX, TRIGGERS_KEY } from '../src/core/storage-layout.ts'
+import {
+  GROUP_PREFIX,
+  GROUPS_KEY,
+  LOG_PREFIX,
+  SEGMENT_PREFIX,
+  TRIGGERS_KEY,
+} from '../src/core/storage-layout.ts'
 
 /** What the functions work on. */
 export interface Stores {
