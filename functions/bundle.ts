@@ -2,7 +2,15 @@ import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 
 /** The functions, by the folders that their handlers stand in. */
-export const FUNCTION_NAMES = ['produce', 'fetch', 'flush', 'rebalance', 'admin'] as const
+export const FUNCTION_NAMES = [
+  'produce',
+  'fetch',
+  'flush',
+  'rebalance',
+  'admin',
+  'dispatch',
+  'deliver',
+] as const
 
 export type FunctionName = (typeof FUNCTION_NAMES)[number]
 

@@ -2,7 +2,13 @@ import type { Table } from 'aws-cdk-lib/aws-dynamodb'
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import type { LogGroup } from 'aws-cdk-lib/aws-logs'
 import type { Bucket } from 'aws-cdk-lib/aws-s3'
-import { GROUP_PREFIX, GROUPS_KEY, LOG_PREFIX, SEGMENT_PREFIX } from '../src/core/storage-layout.ts'
+import {
+  GROUP_PREFIX,
+  GROUPS_KEY,
+  LOG_PREFIX,
+  SEGMENT_PREFIX,
+  TRIGGERS_KEY,
+} from '../src/core/storage-layout.ts'
 
 /** What the functions work on. */
 export interface Stores {
@@ -48,7 +54,7 @@ export function fetchPermissions({ table, bucket }: Stores): PolicyStatement[] {
   ]
 }
 
-/** Looks up topics and heads, and changes groups. The condition lets it write to nothing else. */
+/** Looks up topics and heads, and changes groups and triggers, which it pauses and resumes. The condition lets it write to nothing else. */
 export function rebalancePermissions({ table }: Stores): PolicyStatement[] {
   return [
     allow(['dynamodb:GetItem', 'dynamodb:Query'], table.tableArn),
@@ -56,7 +62,7 @@ export function rebalancePermissions({ table }: Stores): PolicyStatement[] {
       actions: ['dynamodb:BatchWriteItem', 'dynamodb:DeleteItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
       resources: [table.tableArn],
       conditions: {
-        'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [`${GROUP_PREFIX}*`, GROUPS_KEY] },
+        'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [`${GROUP_PREFIX}*`, GROUPS_KEY, TRIGGERS_KEY] },
       },
     }),
   ]

@@ -26,6 +26,9 @@ export const ROUTES: readonly Route[] = [
   { method: 'GET', path: '/groups', servedBy: 'rebalance' },
   { method: 'GET', path: '/groups/{groupId}', servedBy: 'rebalance' },
   { method: 'DELETE', path: '/groups/{groupId}', servedBy: 'rebalance' },
+  { method: 'GET', path: '/triggers', servedBy: 'rebalance' },
+  { method: 'POST', path: '/groups/{groupId}/triggers/{topic}/pause', servedBy: 'rebalance' },
+  { method: 'POST', path: '/groups/{groupId}/triggers/{topic}/resume', servedBy: 'rebalance' },
   { method: 'GET', path: '/health', servedBy: 'admin' },
   { method: 'GET', path: '/openapi.json', servedBy: 'admin' },
 ]
@@ -64,7 +67,7 @@ export function topicAdminCalls(topic: string): string[] {
   ]
 }
 
-/** The same for all topics, and creating and listing them, and all about groups. In IAM a * spans slashes, so GET includes reading. */
+/** The same for all topics, and creating and listing them, and all about groups and triggers. In IAM a * spans slashes, so GET includes reading. */
 export const ADMIN_CALLS: readonly string[] = [
   'GET/topics',
   'POST/topics',
@@ -75,4 +78,5 @@ export const ADMIN_CALLS: readonly string[] = [
   'GET/groups/*',
   'POST/groups/*',
   'DELETE/groups/*',
+  'GET/triggers',
 ]

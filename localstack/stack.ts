@@ -29,6 +29,8 @@ export interface Deployment {
   readonly stackName?: string
   /** Where the stack's outputs are written, in the form of `cdk deploy --outputs-file`. */
   readonly outputsFile: string
+  /** The command that makes the templates, in the project's folder. Default: the one in cdk.json. */
+  readonly app?: string
   /** Further `-c name=value` of the app. */
   readonly context?: Readonly<Record<string, string>>
 }
@@ -39,7 +41,7 @@ export interface Deployment {
  * @throws Error with the end of CDK's output, or where no emulator answers
  */
 export async function deployStack(deployment: Deployment): Promise<Record<string, string>> {
-  const { endpoint, stackName = 'Tidemark', context = {} } = deployment
+  const { endpoint, stackName = 'Tidemark', app, context = {} } = deployment
   const outputsFile = resolve(deployment.outputsFile)
   const isMinistack = await isMinistackAt(endpoint)
   const env = {
@@ -55,7 +57,8 @@ export async function deployStack(deployment: Deployment): Promise<Record<string
   ])
   const deploy = ['deploy', '--all', '--require-approval', 'never', '--outputs-file', outputsFile]
   const output = ['--output', `${outputsFile}.cdk.out`]
-  await runCdk([...deploy, ...output, ...settings], { cwd: PROJECT, env, timeout: DEPLOY_MS_MAX })
+  const from = app === undefined ? [] : ['--app', app]
+  await runCdk([...deploy, ...from, ...output, ...settings], { cwd: PROJECT, env, timeout: DEPLOY_MS_MAX })
   const stacks: Record<string, Record<string, string>> = JSON.parse(await readFile(outputsFile, 'utf8'))
   const outputs = stacks[stackName]
   if (!outputs) throw new Error(`${outputsFile} has no outputs of ${stackName}`)

@@ -7,6 +7,7 @@ import { addDeleteRecords, addOffsets } from './arguments/offsets.ts'
 import { addProduce } from './arguments/produce.ts'
 import { addDev, addVerify } from './arguments/store.ts'
 import { addTopic } from './arguments/topic.ts'
+import { addTrigger } from './arguments/trigger.ts'
 import { DEFAULT_BROKER_URL } from './broker-address.ts'
 import type { Session } from './session.ts'
 
@@ -58,6 +59,7 @@ export function buildProgram(session: Session): Command {
   addProduce(program, session)
   addConsume(program, session)
   addGroup(program, session)
+  addTrigger(program, session)
   addOffsets(program, session)
   addDeleteRecords(program, session)
   addVerify(program, session)

@@ -187,6 +187,29 @@ export const TARGET_SHARE_BYTES_MAX = 380 * KiB
 /** Chunks of one target: a thousand members with ten thousand partitions fit into one. */
 export const TARGET_CHUNK_ITEMS_MAX = 256
 
+// Triggers.
+
+/** Lambda's bounds for its Kafka event sources, and its default batch size. */
+export const TRIGGER_BATCH_DEFAULT_RECORDS = 100
+export const TRIGGER_BATCH_RECORDS_MAX = 10_000
+export const TRIGGER_BATCHING_WINDOW_MS_MAX = 300_000
+export const TRIGGER_RETRY_ATTEMPTS_MAX = 10_000
+/** How often Lambda retries where no number is given, but a destination for what fails. */
+export const TRIGGER_RETRY_ATTEMPTS_WITH_DESTINATION = 10
+/** Younger records than these are not given up for their age: it would be a race with their delivery. */
+export const TRIGGER_RECORD_AGE_MS_MIN = 1_000
+/** Lambda's own default time-out for a function. */
+export const TRIGGER_CALL_TIMEOUT_DEFAULT_MS = 3_000
+/** Filters of one trigger, and the length of one: Lambda's bounds. */
+export const TRIGGER_FILTER_ITEMS_MAX = 10
+export const TRIGGER_FILTER_CHARACTERS_MAX = 4_096
+/** Lambda's bound for the name of a destination. */
+export const TRIGGER_DESTINATION_CHARACTERS_MAX = 350
+/** An event as JSON: what a call may have, less some room for what is counted in another way than here. */
+export const EVENT_BYTES_MAX = 6 * MiB - 64 * KiB
+/** Of an error's text in the report on what was given up: a message of a queue has 256 KiB for all. */
+export const FAILURE_REPORT_ERROR_CHARACTERS_MAX = 2_000
+
 // Delivery to functions.
 
 /** The pause after a call that failed, and what it grows to. */
@@ -365,6 +388,13 @@ assert(
   GROUP_CALL_DEADLINE_MS + TABLE_WRITE_TIMEOUT_MS + FUNCTION_RESERVE_MS < FUNCTION_TIMEOUT_MS,
   'a call about a group is answered, even if its last try begins just before the deadline',
 )
+assert(EVENT_BYTES_MAX < LAMBDA_PAYLOAD_BYTES_MAX, 'an event fits into a call')
+assert(
+  (BATCH_BYTES_MAX * 4) / 3 < EVENT_BYTES_MAX,
+  'a record of the largest batch fits into an event in base64',
+)
+assert(TRIGGER_CALL_TIMEOUT_DEFAULT_MS <= TRIGGER_CALL_TIMEOUT_MS_MAX, 'the default time-out is allowed')
+assert(TRIGGER_RETRY_ATTEMPTS_WITH_DESTINATION <= TRIGGER_RETRY_ATTEMPTS_MAX, 'so is the default of retries')
 assert(TRIGGER_BACKOFF_FIRST_MS <= TRIGGER_BACKOFF_MS_MAX, 'pauses grow')
 assert(TRIGGER_FETCH_BYTES <= FETCH_BYTES_MAX, 'a deliverer may read so much at once')
 assert(FUNCTION_TIMEOUT_MS < API_GATEWAY_TIMEOUT_MS, 'a function ends before its gateway gives up')

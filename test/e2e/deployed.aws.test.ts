@@ -25,7 +25,9 @@ import { decodeBatches, encodeBatch } from '../../src/core/record/index.ts'
 import { parseSegmentKey } from '../../src/core/storage-layout.ts'
 import { awsEndpoint, describeAws } from '../aws/endpoints.ts'
 import { runTidemark } from '../cli/tidemark-process.ts'
+import { brokerAt } from './chaos-broker.ts'
 import { DeployedFunctions } from './deployed-stack.ts'
+import { DEPLOYED_PACE, groupChaos } from './group-chaos.ts'
 
 const FLUSHED_MS_MAX = 30_000
 
@@ -289,6 +291,37 @@ describeAws('the deployed stack', () => {
     const description = JSON.parse((await tidemark(api('group', 'describe', 'readers', '--json'))).stdout)
     const lags = description.partitions.map(({ lag }: { lag: number }) => lag)
     expect(lags).toEqual([0, 0, 0, 0])
+  })
+
+  test('knows groups by any name, through its API and without it', { timeout: 120_000 }, async () => {
+    // What API Gateway decodes on its way, or cuts off.
+    for (const name of ['harbour/pier', 'high water', 'pier#1', '100%/%2F?~']) {
+      for (const by of [api, direct]) {
+        const consumed = () => tidemark(by('consume', 'readings', '--group', name, '--exit-at-end'))
+        expect((await consumed()).stdout.split('\n')).toHaveLength(11)
+        expect((await consumed()).stdout).toBe('')
+        const description = JSON.parse((await tidemark(by('group', 'describe', name, '--json'))).stdout)
+        expect(description).toMatchObject({ groupId: name, partitions: [{ committedOffset: 10, lag: 0 }] })
+        await tidemark(by('group', 'delete', name))
+      }
+    }
+  })
+
+  test('keeps what a group promises while its members are killed, paused, stopped and restarted', {
+    timeout: 300_000,
+  }, async () => {
+    const told: string[] = []
+    const run = {
+      pace: DEPLOYED_PACE,
+      seconds: 25,
+      seed: 20_260_130,
+      lines: FILES[2]!.lines,
+      // How soon it is whole again is measured by the script: here, the emulator has other work, too.
+      graceMs: 60_000,
+      report: (line: string) => told.push(line),
+    }
+    const problems = await groupChaos(run, brokerAt(outputs.ApiUrl!, outputs.Region!))
+    expect(problems, told.join('\n')).toEqual([])
   })
 
   test.each(['after-put', 'after-commit'] as const)(

@@ -7,12 +7,18 @@ import type { Delivery } from './delivery-ledger.ts'
 /** `tidemark consume --group` in a process of its own. */
 export class GroupProcess {
   readonly pid: number
+  /** null unless it is a static member. */
+  readonly instanceId: string | null
   readonly #child: ChildProcessWithoutNullStreams
   readonly #exited: Promise<unknown[]>
   #stderr = ''
 
-  constructor(commandLine: string[], onDelivery: (delivery: Delivery) => void) {
-    this.#child = spawnTidemark(commandLine)
+  constructor(commandLine: string[], instanceId: string | null, onDelivery: (delivery: Delivery) => void) {
+    this.instanceId = instanceId
+    this.#child = spawnTidemark([
+      ...commandLine,
+      ...(instanceId === null ? [] : ['--instance-id', instanceId]),
+    ])
     this.#exited = once(this.#child, 'close')
     this.pid = this.#child.pid!
     const lines = new LineSplitter()

@@ -11,7 +11,7 @@ describe('a role may do what its function does, and nothing else:', () => {
   })
 
   const onLogs = 'if {"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["log#*"]}}'
-  const onGroups = 'if {"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["group#*","groups"]}}'
+  const onGroups = 'if {"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["group#*","groups","triggers"]}}'
   test.each([
     [
       'Produce',
@@ -95,7 +95,7 @@ describe('a role may do what its function does, and nothing else:', () => {
 
   test('only the API and the schedule may call a function', () => {
     const permissions = Object.values(resourcesOf(template, 'AWS::Lambda::Permission'))
-    expect(permissions).toHaveLength(19 + 1)
+    expect(permissions).toHaveLength(22 + 1)
     for (const { Properties } of permissions) {
       expect(['apigateway.amazonaws.com', 'events.amazonaws.com']).toContain(Properties.Principal)
       expect(Properties.SourceArn).toBeDefined()
@@ -163,6 +163,7 @@ describe('a grant', () => {
       call('GET/groups/*'),
       call('GET/topics'),
       call('GET/topics/*'),
+      call('GET/triggers'),
       call('PATCH/topics/*'),
       call('POST/groups/*'),
       call('POST/topics'),

@@ -16,9 +16,6 @@ const NOT_READY: readonly string[] = [
   'ResourceNotReadyException',
   'SnapStartNotReadyException',
 ]
-/** Aborted by the time-out of this call. */
-const TIMED_OUT: readonly string[] = ['AbortError', 'TimeoutError']
-
 /** Calls Lambda functions by their ARNs, also those of aliases and versions, and waits for their answers. */
 export class LambdaFunctionCaller implements FunctionCaller {
   readonly #client: LambdaClient
@@ -42,7 +39,9 @@ export class LambdaFunctionCaller implements FunctionCaller {
     try {
       return outcomeOf(await this.#client.send(command, { abortSignal }))
     } catch (error) {
-      return outcomeOfError(error, timeoutMs)
+      // By the signal and not by the error: the SDK calls a lost connection a TimeoutError, too.
+      if (abortSignal.aborted) return unanswered(timeoutMs)
+      return outcomeOfError(error)
     }
   }
 
@@ -86,7 +85,16 @@ function errorIn(answer: unknown, text: string): string {
   return parts.length > 0 ? parts.join(': ') : text || 'The function failed and gave no reason.'
 }
 
-function outcomeOfError(error: unknown, timeoutMs: number): CallOutcome {
+/** The function may be slow for what is in the batch, so this counts as a try of it. */
+function unanswered(timeoutMs: number): CallOutcome {
+  return failed(`The function gave no answer within ${timeoutMs} ms, and then some.`, '')
+}
+
+function failed(error: string, requestId: string): CallOutcome {
+  return { kind: 'failed', error, call: { requestId, executedVersion: '$LATEST', functionError: null } }
+}
+
+function outcomeOfError(error: unknown): CallOutcome {
   if (!(error instanceof Error)) throw error
   const { $metadata } = error as { $metadata?: { httpStatusCode?: number; requestId?: string } }
   const status = $metadata?.httpStatusCode
@@ -96,19 +104,11 @@ function outcomeOfError(error: unknown, timeoutMs: number): CallOutcome {
     reason,
     error: told,
   })
-  const failed = (text: string): CallOutcome => ({
-    kind: 'failed',
-    error: text,
-    call: { requestId: $metadata?.requestId ?? '', executedVersion: '$LATEST', functionError: null },
-  })
-  if (TIMED_OUT.includes(error.name) && !error.message.includes('did not establish a connection')) {
-    // The function may be slow for what is in the batch, so this counts as a try of it.
-    return failed(`The function gave no answer within ${timeoutMs} ms, and then some.`)
-  }
   if (THROTTLED.includes(error.name) || status === 429) return notCalled('throttled')
   if (NOT_READY.includes(error.name)) return notCalled('unreachable')
   // The event is too large for Lambda: smaller batches can help, so it counts against this one.
-  if (error.name === 'RequestTooLargeException' || status === 413) return failed(told)
+  if (error.name === 'RequestTooLargeException' || status === 413)
+    return failed(told, $metadata?.requestId ?? '')
   // A lost connection or a fault of Lambda's own. The function may have run, or be running. But it is not the
   // batch's fault, and a batch must not be given up because of an outage: called again, it comes at least once.
   if (status === undefined || status >= 500 || status < 300) return notCalled('unreachable')

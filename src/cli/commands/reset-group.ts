@@ -67,8 +67,11 @@ export async function resetGroup(
 /** A group that nobody knows is empty, too: its consumers are still to come. */
 async function checkEmpty(broker: GroupBroker, groupId: string, terminal: Terminal): Promise<void> {
   try {
-    const { members } = await broker.describeGroup(groupId)
+    const { members, memberList } = await broker.describeGroup(groupId)
     if (members === 0) return
+    // Only triggers have no leases.
+    const trigger = memberList.find(({ leaseUntilMs }) => leaseUntilMs === null)
+    if (trigger) throw triggersGroup(groupId, trigger.topics[0]!)
     throw new CommandFailure(
       `group ${groupId} has ${plural(members, 'member')}, which would go on from where they are: stop them first, ` +
         'or wait until their session time-outs are over',
@@ -77,6 +80,13 @@ async function checkEmpty(broker: GroupBroker, groupId: string, terminal: Termin
     if (!(error instanceof TidemarkError) || error.kafkaName !== 'GROUP_ID_NOT_FOUND') throw error
     note(terminal, `group ${groupId} is new`)
   }
+}
+
+function triggersGroup(groupId: string, topic: string): CommandFailure {
+  return new CommandFailure(
+    `group ${groupId} is that of a trigger, which would go on from where it is: \`tidemark trigger pause ${groupId} ` +
+      `${topic}\` stops it before the reset, and \`tidemark trigger resume ${groupId} ${topic}\` starts it behind that`,
+  )
 }
 
 async function choosePartitions(

@@ -1,0 +1,45 @@
+import { openAwsBucket } from '../../src/adapters/aws/aws-bucket.ts'
+import { AwsFailureDestinations } from '../../src/adapters/aws/failure-destinations.ts'
+import { LambdaFunctionCaller } from '../../src/adapters/aws/lambda-function-caller.ts'
+import { SqsWakeUps } from '../../src/adapters/aws/sqs-wake-ups.ts'
+import { TopicDirectory } from '../../src/broker/topic-directory.ts'
+import { Delivery } from '../../src/broker/triggers/delivery.ts'
+import { TopicFailures } from '../../src/broker/triggers/topic-destination.ts'
+import type { FunctionCaller } from '../../src/ports/function-caller.ts'
+import { readEnvironment, requireVariable } from '../runtime/environment.ts'
+import { openBroker } from '../runtime/open-broker.ts'
+import { openService } from '../runtime/service.ts'
+import { makeDeliverFunction } from './deliver-function.ts'
+import { routeFailures } from './failure-routes.ts'
+
+const service = await openService('deliver', openAwsBucket)
+const { ports, telemetry } = service
+const queueUrl = requireVariable(process.env, 'TIDEMARK_WAKE_UPS', 'the URL of the queue of wake-ups')
+const bootstrapServers = requireVariable(
+  process.env,
+  'TIDEMARK_BOOTSTRAP_SERVERS',
+  'what events name as their source, host:port',
+)
+const broker = openBroker(service)
+
+async function openFunctions(): Promise<FunctionCaller> {
+  const functions = new LambdaFunctionCaller()
+  const { testFault } = readEnvironment(process.env)
+  if (testFault === undefined) return functions
+  const { withCallFault } = await import('../runtime/test-fault.ts')
+  return withCallFault(functions, testFault, telemetry)
+}
+
+const delivery = new Delivery(
+  {
+    ...ports,
+    functions: await openFunctions(),
+    failures: routeFailures(new TopicFailures(broker), new AwsFailureDestinations(() => ports.clock.nowMs())),
+  },
+  broker,
+  new TopicDirectory(ports.topics, ports.clock),
+  { bootstrapServers },
+)
+
+/** Records to users' functions, woken by the queue of wake-ups. */
+export const handler = makeDeliverFunction(service, delivery, new SqsWakeUps(queueUrl))

@@ -1,0 +1,174 @@
+import type { TriggerName } from '../../contract/triggers.ts'
+import { TidemarkError } from '../../core/errors.ts'
+import { SWEEP_PARALLEL_MAX, TRIGGER_SEND_DEADLINE_MS } from '../../core/limits.ts'
+import type { Head } from '../../core/log/head.ts'
+import { type PartitionId, partitionKey } from '../../core/log/partition-id.ts'
+import { laneOf } from '../../core/trigger/lane.ts'
+import type { Trigger } from '../../core/trigger/trigger.ts'
+import type { Ports } from '../../ports/index.ts'
+import type { LanedWakeUp, WakeUps } from '../../ports/wake-ups.ts'
+import { retryUntil } from '../retry.ts'
+import type { Topic, TopicDirectory } from '../topic-directory.ts'
+import { DispatcherTopics } from './dispatcher-topics.ts'
+
+/** What a sweep came to. */
+export interface Swept {
+  readonly woken: number
+  /** Partitions that were looked at, for each trigger. */
+  readonly looked: number
+  /** Whether the time sufficed for all. */
+  readonly isFinished: boolean
+}
+
+/** All that a sweep keeps of a head, which can be large. */
+type LogBounds = Pick<Head, 'startOffset' | 'nextOffset'>
+
+/**
+ * Wakes whoever delivers: what has changed at once, and now and then whatever is behind, whyever that is. It remembers
+ * no triggers: one that is made or resumed just before an append must not miss it.
+ */
+export class Dispatcher {
+  readonly #ports: Ports & { readonly wakeUps: WakeUps }
+  readonly #directory: TopicDirectory
+  readonly #topics: DispatcherTopics
+
+  constructor(ports: Ports & { readonly wakeUps: WakeUps }, directory: TopicDirectory) {
+    this.#ports = ports
+    this.#directory = directory
+    this.#topics = new DispatcherTopics(directory)
+  }
+
+  /**
+   * Wakes the active triggers of partitions that have new records, and each changed trigger that is active for all its
+   * partitions. Resolves with their number once they are sent.
+   * @param occasion names the change: the same one may come several times, and every later one is another
+   * @throws TidemarkError: bring the same change again
+   */
+  async wakeChanged(
+    changed: { readonly partitions: readonly PartitionId[]; readonly triggers: readonly TriggerName[] },
+    occasion: string,
+  ): Promise<number> {
+    const deadlineMs = this.#ports.clock.nowMs() + TRIGGER_SEND_DEADLINE_MS
+    const wakeUps = new Map<string, LanedWakeUp>()
+    const add = (trigger: Trigger, partition: PartitionId) => {
+      wakeUps.set(`${trigger.triggerId}#${partitionKey(partition)}`, wakeUpOf(trigger, partition))
+    }
+    const active = await this.#activeTriggers(deadlineMs)
+    const triggered = new Set(active.map(({ topic }) => topic))
+    const topicIds = new Set(changed.partitions.map(({ topicId }) => topicId))
+    const names = await this.#settle(deadlineMs, () => this.#topics.nameAll(topicIds, triggered))
+    for (const partition of changed.partitions) {
+      const name = names.get(partition.topicId)
+      for (const trigger of active) if (trigger.topic === name) add(trigger, partition)
+    }
+    for (const { groupId, topic } of changed.triggers) {
+      const trigger = active.find(each => each.groupId === groupId && each.topic === topic)
+      const partitions = trigger ? await this.#partitionsOf(trigger, deadlineMs) : []
+      for (const partition of partitions) add(trigger!, partition)
+    }
+    return await this.#wake([...wakeUps.values()], occasion, deadlineMs)
+  }
+
+  /**
+   * Wakes every active trigger for the partitions in which its group is behind. Begins somewhere else each time, so that
+   * where the time does not suffice every trigger has its turn.
+   * @param deadlineMs when to stop looking: milliseconds since the epoch
+   * @throws TidemarkError
+   */
+  async sweep(deadlineMs: number): Promise<Swept> {
+    const { clock, entropy } = this.#ports
+    const occasion = `sweep-${clock.nowMs()}`
+    const active = await this.#activeTriggers(deadlineMs)
+    const first = Math.floor(entropy.fraction() * active.length)
+    const heads = new Map<string, Promise<LogBounds | undefined>>()
+    let woken = 0
+    let looked = 0
+    for (const trigger of [...active.slice(first), ...active.slice(0, first)]) {
+      const partitions = await this.#partitionsOf(trigger, deadlineMs)
+      const committed = partitions.length === 0 ? new Map() : await this.#committed(trigger, deadlineMs)
+      for (let start = 0; start < partitions.length; start += SWEEP_PARALLEL_MAX) {
+        if (clock.nowMs() >= deadlineMs) return { woken, looked, isFinished: false }
+        const some = partitions.slice(start, start + SWEEP_PARALLEL_MAX)
+        const behind = await Promise.all(
+          some.map(async partition => {
+            const head = await this.#readHead(partition, heads, deadlineMs)
+            if (!head) return []
+            const at = Math.max(committed.get(partitionKey(partition)) ?? 0, head.startOffset)
+            return head.nextOffset > at ? [partition] : []
+          }),
+        )
+        const wakeUps = behind.flat().map(partition => wakeUpOf(trigger, partition))
+        // As soon as they are found: a sweep that dies has woken these.
+        woken += await this.#wake(wakeUps, occasion, deadlineMs)
+        looked += some.length
+      }
+    }
+    return { woken, looked, isFinished: true }
+  }
+
+  #activeTriggers(deadlineMs: number): Promise<Trigger[]> {
+    return this.#settle(deadlineMs, async () => {
+      const active: Trigger[] = []
+      for await (const trigger of this.#ports.triggers.triggers()) {
+        if (trigger.state === 'active') active.push(trigger)
+      }
+      return active
+    })
+  }
+
+  /** None, where the topic is gone. */
+  async #partitionsOf({ topic }: Trigger, deadlineMs: number): Promise<PartitionId[]> {
+    let found: Topic
+    try {
+      // As it is now: it may have grown, or be another one of this name.
+      found = await this.#settle(deadlineMs, () => this.#directory.refresh(topic))
+    } catch (error) {
+      if (error instanceof TidemarkError && error.kafkaName === 'UNKNOWN_TOPIC_OR_PARTITION') return []
+      throw error
+    }
+    const { topicId, partitions } = found
+    return Array.from({ length: partitions }, (_, partition) => ({ topicId, partition }))
+  }
+
+  async #committed({ groupId }: Trigger, deadlineMs: number): Promise<Map<string, number>> {
+    return await this.#settle(deadlineMs, async () => {
+      const offsets = new Map<string, number>()
+      for await (const claim of this.#ports.groups.claims(groupId)) {
+        if (claim.committed) offsets.set(partitionKey(claim), claim.committed.offset)
+      }
+      return offsets
+    })
+  }
+
+  /** Once for all triggers on a topic. */
+  #readHead(
+    partition: PartitionId,
+    heads: Map<string, Promise<LogBounds | undefined>>,
+    deadlineMs: number,
+  ): Promise<LogBounds | undefined> {
+    const key = partitionKey(partition)
+    const known = heads.get(key)
+    if (known) return known
+    const bounds = this.#settle(deadlineMs, async () => {
+      const head = await this.#ports.index.readHead(partition)
+      return head && { startOffset: head.startOffset, nextOffset: head.nextOffset }
+    })
+    heads.set(key, bounds)
+    return bounds
+  }
+
+  async #wake(wakeUps: readonly LanedWakeUp[], occasion: string, deadlineMs: number): Promise<number> {
+    if (wakeUps.length === 0) return 0
+    // Of unknown outcome is as good as not sent: one too many finds nothing to do.
+    await this.#settle(deadlineMs, () => this.#ports.wakeUps.wake(wakeUps, occasion))
+    return wakeUps.length
+  }
+
+  #settle<T>(deadlineMs: number, step: () => Promise<T>): Promise<T> {
+    return retryUntil(this.#ports, deadlineMs, 'unknown', step)
+  }
+}
+
+function wakeUpOf({ triggerId, groupId, topic, settings }: Trigger, partition: PartitionId): LanedWakeUp {
+  return { triggerId, groupId, topic, partition, lane: laneOf(settings, partition.partition) }
+}

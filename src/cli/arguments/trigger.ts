@@ -1,0 +1,102 @@
+import type { Command } from 'commander'
+import type { AddressOptions } from '../broker-address.ts'
+import type { Session } from '../session.ts'
+import { examples } from './argument.ts'
+
+type JsonOptions = AddressOptions & { json?: boolean }
+
+export function addTrigger(program: Command, session: Session): void {
+  const trigger = program
+    .command('trigger')
+    .summary('list, describe, pause and resume triggers')
+    .description(
+      'Lists, describes, pauses and resumes triggers, which call functions with records. They are made and removed ' +
+        'where the functions are deployed.',
+    )
+    .addHelpText(
+      'after',
+      examples(
+        'tidemark trigger list',
+        'tidemark trigger describe billing tides',
+        'tidemark trigger pause billing tides',
+      ),
+    )
+  addList(trigger, session)
+  addDescribe(trigger, session)
+  addPause(trigger, session)
+  addResume(trigger, session)
+}
+
+function addList(trigger: Command, session: Session): void {
+  trigger
+    .command('list')
+    .description('Lists the triggers.')
+    .option('-J, --json', 'print JSON')
+    .addHelpText('after', examples('tidemark trigger list --json | jq -r .[].target'))
+    .action(async (_local: unknown, command: Command) => {
+      const options = command.optsWithGlobals<JsonOptions>()
+      const { listTriggers } = await import('../commands/trigger.ts')
+      await session.useBroker(options, broker =>
+        listTriggers(broker, { json: options.json ?? false }, session.terminal),
+      )
+    })
+}
+
+function addDescribe(trigger: Command, session: Session): void {
+  trigger
+    .command('describe')
+    .description('Shows how a trigger is set, how far it is in each partition, and what fails there.')
+    .argument('<group>')
+    .argument('<topic>')
+    .option('-J, --json', 'print JSON')
+    .addHelpText(
+      'after',
+      examples(
+        'tidemark trigger describe billing tides',
+        "tidemark trigger describe billing tides --json | jq '.partitions[] | select(.failing)'",
+      ),
+    )
+    .action(async (groupId: string, topic: string, _local: unknown, command: Command) => {
+      const options = command.optsWithGlobals<JsonOptions>()
+      const { describeTrigger } = await import('../commands/trigger.ts')
+      await session.useBroker(options, broker =>
+        describeTrigger(broker, { groupId, topic }, { json: options.json ?? false }, session.terminal),
+      )
+    })
+}
+
+function addPause(trigger: Command, session: Session): void {
+  trigger
+    .command('pause')
+    .description('Stops deliveries: at once where none is under way, else after the batch that is.')
+    .argument('<group>')
+    .argument('<topic>')
+    .addHelpText(
+      'after',
+      examples(
+        'tidemark trigger pause billing tides',
+        'tidemark trigger pause billing tides && tidemark group reset billing --topic tides --to earliest',
+      ),
+    )
+    .action(async (groupId: string, topic: string, _local: unknown, command: Command) => {
+      const { pauseTrigger } = await import('../commands/trigger.ts')
+      await session.useBroker(command.optsWithGlobals<AddressOptions>(), broker =>
+        pauseTrigger(broker, { groupId, topic }, session.terminal),
+      )
+    })
+}
+
+function addResume(trigger: Command, session: Session): void {
+  trigger
+    .command('resume')
+    .description('Lets a paused trigger go on where it stopped; one that is active looks at all partitions.')
+    .argument('<group>')
+    .argument('<topic>')
+    .addHelpText('after', examples('tidemark trigger resume billing tides'))
+    .action(async (groupId: string, topic: string, _local: unknown, command: Command) => {
+      const { resumeTrigger } = await import('../commands/trigger.ts')
+      await session.useBroker(command.optsWithGlobals<AddressOptions>(), broker =>
+        resumeTrigger(broker, { groupId, topic }, session.terminal),
+      )
+    })
+}
