@@ -1,4 +1,7 @@
-/** Constructs for a CDK app: `import { TidemarkBroker, Topic } from 'tidemark/cdk'`. */
+/** Constructs for a CDK app: `import { TidemarkBroker, TidemarkEventSource, Topic } from 'tidemark/cdk'`. */
 export { type BrokerAuth, TidemarkBroker, type TidemarkBrokerProps } from './broker.ts'
+export { TidemarkEventSource } from './event-source.ts'
 export { TidemarkStack } from './tidemark-stack.ts'
 export { Topic, type TopicProps } from './topic.ts'
+export { TopicDestination } from './topic-destination.ts'
+export type { TidemarkEventSourceProps } from './trigger-settings.ts'

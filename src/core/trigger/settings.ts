@@ -12,6 +12,7 @@ import {
   TRIGGER_RETRY_ATTEMPTS_WITH_DESTINATION,
 } from '../limits.ts'
 import { checkTopicName } from '../log/topic-name.ts'
+import { compileFilters } from './filter.ts'
 import type { StartingPosition, TriggerSettings } from './trigger.ts'
 
 /**
@@ -70,7 +71,9 @@ export function checkTriggerSettings(given: Partial<TriggerSettings>): TriggerSe
     if (problem !== null) throw refusal(name, `${problem}, and not ${JSON.stringify(value)}`)
     values[name] = value
   }
-  return values as unknown as TriggerSettings
+  const settings = values as unknown as TriggerSettings
+  compileFilters(settings.filters)
+  return settings
 }
 
 /**
