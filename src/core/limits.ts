@@ -230,6 +230,8 @@ export const TRIGGER_FENCED_PAUSE_MS = 5_000
 export const TRIGGER_STORE_PAUSE_MS = 5_000
 /** How long telling of what is given up, or waking deliverers, is tried before it waits for another turn. */
 export const TRIGGER_SEND_DEADLINE_MS = 15_000
+/** Partitions that a sweep looks at, at the same time. */
+export const SWEEP_PARALLEL_MAX = 32
 
 // Delivery to functions by a process of one's own.
 
@@ -245,8 +247,6 @@ export const HANDLER_LOAD_MS_MAX = 30_000
 export const HANDLER_PROCESSES_MAX = 8
 /** An editor writes a file in several steps: so long nothing has to change before it is read. */
 export const HANDLER_EDIT_SETTLE_MS = 100
-/** Partitions that a sweep looks at, at the same time. */
-export const SWEEP_PARALLEL_MAX = 32
 
 // Topics.
 
