@@ -393,12 +393,19 @@ describe('for anything that comes,', () => {
     '12345::',
     '1:2:3:4:5:6:7',
     '1:2:3:4:5:6:7::8:9',
+    '1:2:3:4::5:6:7:8',
     '',
     'x',
     5,
     null,
   ])('no network has %j', address => {
     expect(fieldFits([{ cidr: '0.0.0.0/0' }, { cidr: '::/0' }], address)).toBe(false)
+  })
+
+  test('addresses of one kind are in networks of their own kind', () => {
+    expect(fieldFits([{ cidr: '::/0' }], '1.2.3.4')).toBe(false)
+    expect(fieldFits([{ cidr: '0.0.0.0/0' }], '::1.2.3.4')).toBe(false)
+    expect(fieldFits([{ cidr: '::1.2.3.4/128' }], '::102:304')).toBe(true)
   })
 
   const scalar = fc.oneof(text, fc.integer({ min: 0, max: 3 }), fc.boolean(), fc.constant(null))
