@@ -32,3 +32,17 @@ export { UrlSigner, type UrlSignerSettings } from './contract/http/signed-url.ts
 /** A broker in this process: on a directory, or in memory. */
 export { type Embedded, type EmbeddedOptions, openEmbedded, openInMemory } from './embedded/embedded.ts'
 export { type HttpServer, type HttpServerSettings, startHttpServer } from './embedded/http-server.ts'
+/** Functions of this process that get the records of topics, as deployed triggers call Lambda functions. */
+export type {
+  HandlerContext,
+  KafkaEvent,
+  KafkaEventRecord,
+  TriggerHandler,
+} from './embedded/triggers/function-handler.ts'
+export {
+  type FunctionTrigger,
+  type RunningTriggers,
+  type RunTriggersOptions,
+  runTriggers,
+} from './embedded/triggers/run-triggers.ts'
+export type { TriggerNews } from './embedded/triggers/trigger-news.ts'

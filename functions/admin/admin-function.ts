@@ -1,5 +1,3 @@
-import { TopicDirectory } from '../../src/broker/topic-directory.ts'
-import { Triggers } from '../../src/broker/triggers/triggers.ts'
 import type { RouteGroup } from '../../src/contract/http/build-app.ts'
 import { addDeleteRecordsRoute } from '../../src/contract/http/delete-records-route.ts'
 import { addFetchRoutes } from '../../src/contract/http/fetch-routes.ts'
@@ -15,9 +13,8 @@ import type { InvocationContext } from '../runtime/invocation.ts'
 import { openBroker } from '../runtime/open-broker.ts'
 import type { Service } from '../runtime/service.ts'
 import { isResourceEvent } from './resource-event.ts'
-import { makeResource } from './resource-function.ts'
+import { type CarryOut, makeResource } from './resource-function.ts'
 import { makeTopicResource } from './topic-resource-function.ts'
-import { settleTrigger } from './trigger-resource.ts'
 
 /** All of them, since this is the function that describes the API; the gateway brings it only what the others do not serve. */
 const ADMIN_ROUTES: readonly RouteGroup[] = [
@@ -41,8 +38,12 @@ export function makeAdminFunction(
   const broker = openBroker(service)
   const answerHttp = makeHttpFunction(service, ADMIN_ROUTES, describe, broker)
   const answerTopic = makeTopicResource(broker, service.telemetry)
-  const triggers = new Triggers(service.ports, new TopicDirectory(service.ports.topics, service.ports.clock))
-  const answerTrigger = makeResource('trigger', event => settleTrigger(triggers, event), service.telemetry)
+  const settleTrigger: CarryOut = async event => {
+    // Loaded here: only a deployment makes triggers.
+    const resource = await import('./trigger-resource.ts')
+    return await resource.settleTrigger(service.ports, event)
+  }
+  const answerTrigger = makeResource('trigger', settleTrigger, service.telemetry)
   return async (event, context) => {
     if (!isResourceEvent(event)) return await answerHttp(event, context)
     await (event.ResourceType === 'Custom::TidemarkTrigger' ? answerTrigger : answerTopic)(event, context)

@@ -1,15 +1,17 @@
 import { createHash } from 'node:crypto'
-import type { Triggers } from '../../src/broker/triggers/triggers.ts'
+import { TopicDirectory } from '../../src/broker/topic-directory.ts'
+import { Triggers } from '../../src/broker/triggers/triggers.ts'
+import type { Ports } from '../../src/ports/index.ts'
 import { isKafka } from './kafka-error.ts'
 import type { ResourceEvent } from './resource-event.ts'
 import { NOT_CREATED, unknownRequest } from './resource-function.ts'
-import type { TriggerProperties } from './trigger-properties.ts'
+import { readTriggerProperties, type TriggerProperties } from './trigger-properties.ts'
 
 /** Makes, alters and removes the trigger of a template; tells the resource's id, which is the trigger's. */
-export async function settleTrigger(triggers: Triggers, event: ResourceEvent): Promise<string> {
+export async function settleTrigger(ports: Ports, event: ResourceEvent): Promise<string> {
   const { RequestType, PhysicalResourceId = NOT_CREATED, ResourceProperties, OldResourceProperties } = event
   if (RequestType === 'Delete' && PhysicalResourceId === NOT_CREATED) return PhysicalResourceId
-  const { readTriggerProperties } = await import('./trigger-properties.ts')
+  const triggers = new Triggers(ports, new TopicDirectory(ports.topics, ports.clock))
   const wanted = readTriggerProperties(ResourceProperties)
   switch (RequestType) {
     case 'Create':

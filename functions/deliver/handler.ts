@@ -1,4 +1,3 @@
-import { openAwsBucket } from '../../src/adapters/aws/aws-bucket.ts'
 import { AwsFailureDestinations } from '../../src/adapters/aws/failure-destinations.ts'
 import { LambdaFunctionCaller } from '../../src/adapters/aws/lambda-function-caller.ts'
 import { SqsWakeUps } from '../../src/adapters/aws/sqs-wake-ups.ts'
@@ -6,13 +5,15 @@ import { TopicDirectory } from '../../src/broker/topic-directory.ts'
 import { Delivery } from '../../src/broker/triggers/delivery.ts'
 import { TopicFailures } from '../../src/broker/triggers/topic-destination.ts'
 import type { FunctionCaller } from '../../src/ports/function-caller.ts'
+import { openBucketOnDemand } from '../runtime/bucket-on-demand.ts'
 import { readEnvironment, requireVariable } from '../runtime/environment.ts'
 import { openBroker } from '../runtime/open-broker.ts'
 import { openService } from '../runtime/service.ts'
 import { makeDeliverFunction } from './deliver-function.ts'
 import { routeFailures } from './failure-routes.ts'
 
-const service = await openService('deliver', openAwsBucket)
+// On demand: records that have just come are in the table.
+const service = await openService('deliver', openBucketOnDemand)
 const { ports, telemetry } = service
 const queueUrl = requireVariable(process.env, 'TIDEMARK_WAKE_UPS', 'the URL of the queue of wake-ups')
 const bootstrapServers = requireVariable(

@@ -236,6 +236,21 @@ export const TRIGGER_SEND_DEADLINE_MS = 15_000
 /** Partitions that a sweep looks at, at the same time. */
 export const SWEEP_PARALLEL_MAX = 32
 
+// Delivery to functions by a process of one's own.
+
+/** How long one partition may go on while others wait for its lane. */
+export const LOCAL_DELIVERY_MS = 30_000
+/** How often a process looks at what others have done to its triggers and their topics. */
+export const LOCAL_TRIGGER_LOOK_MS = 1_000
+/** The pause after a store's trouble, or where nothing may be delivered. */
+export const LOCAL_TROUBLE_PAUSE_MS = 1_000
+/** How long a handler's file may take to load: Lambda's bound is 10 s, on machines that do nothing else. */
+export const HANDLER_LOAD_MS_MAX = 30_000
+/** Processes of one handler: as many calls are made at the same time. */
+export const HANDLER_PROCESSES_MAX = 8
+/** An editor writes a file in several steps: so long nothing has to change before it is read. */
+export const HANDLER_EDIT_SETTLE_MS = 100
+
 // Topics.
 
 /** Kafka's rule: 249 characters leave room for "-<partition>" in a 255 byte file name. */

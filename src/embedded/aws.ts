@@ -15,5 +15,6 @@ export function openAws(options: AwsStoreOptions & EmbeddedOptions): Embedded {
     ports,
     { locator, pollIntervalMsMax: FETCH_POLL_PAID_INTERVAL_MS_MAX, ...options },
     async () => close(),
+    false,
   )
 }

@@ -19,7 +19,12 @@ export async function openEmbedded(
   // Only now: Node 20 has no SQLite, and clients and brokers of other kinds work there.
   const { openLocalStore } = await import('../adapters/local/local-store.ts')
   const store = await openLocalStore(options.directory)
-  return runBroker({ ...store, clock: systemClock, entropy: systemEntropy }, options, () => store.close())
+  return runBroker(
+    { ...store, clock: systemClock, entropy: systemEntropy },
+    options,
+    () => store.close(),
+    true,
+  )
 }
 
 /** A broker whose records end with the process: for tests and for trying things out. */
@@ -33,5 +38,5 @@ export function openInMemory(options: EmbeddedOptions = {}): Embedded {
     clock: systemClock,
     entropy: systemEntropy,
   }
-  return runBroker(ports, options, async () => {})
+  return runBroker(ports, options, async () => {}, true)
 }

@@ -1,8 +1,10 @@
 import { LogBroker } from '../broker/log-broker.ts'
+import { TopicDirectory } from '../broker/topic-directory.ts'
 import { type Finding, newVerifySummary, type VerifySummary, verify } from '../broker/verify.ts'
 import type { Broker } from '../contract/broker.ts'
 import type { GroupBroker } from '../contract/groups.ts'
 import type { TriggerBroker } from '../contract/triggers.ts'
+import { TidemarkError } from '../core/errors.ts'
 import type { Ports } from '../ports/index.ts'
 import type { ObjectLocator } from '../ports/object-locator.ts'
 import type { ObjectStore } from '../ports/object-store.ts'
@@ -31,8 +33,37 @@ export interface EmbeddedOptions {
   readonly reportError?: (error: unknown) => void
 }
 
-/** Runs a broker on these ports; `closeStore` gives them back, once the broker has closed. */
-export function runBroker(ports: Ports, options: EmbeddedOptions, closeStore: () => Promise<void>): Embedded {
+/** What else of this process can work on a broker's store. */
+export interface EmbeddedHost {
+  readonly ports: Ports
+  readonly broker: Broker
+  readonly directory: TopicDirectory
+  /** Has something stopped before the broker is. */
+  beforeClose(stop: () => Promise<void>): void
+}
+
+const hosts = new WeakMap<Embedded, EmbeddedHost>()
+
+/** @throws INVALID_REQUEST where it was not opened here, or is on AWS */
+export function hostOf(embedded: Embedded): EmbeddedHost {
+  const host = hosts.get(embedded)
+  if (host) return host
+  throw new TidemarkError(
+    'INVALID_REQUEST',
+    'Triggers run in this process on what openEmbedded and openInMemory give, and on nothing else.',
+  )
+}
+
+/**
+ * Runs a broker on these ports; `closeStore` gives them back, once the broker has closed.
+ * @param isHost whether triggers may run beside it; where functions deliver, they would get in each other's way
+ */
+export function runBroker(
+  ports: Ports,
+  options: EmbeddedOptions,
+  closeStore: () => Promise<void>,
+  isHost: boolean,
+): Embedded {
   const {
     lingerMs = 0,
     flushes = 'in-background',
@@ -51,8 +82,9 @@ export function runBroker(ports: Ports, options: EmbeddedOptions, closeStore: ()
     locator,
   )
   broker.start()
+  const stops: (() => Promise<void>)[] = []
   let closed: Promise<void> | undefined
-  return {
+  const embedded: Embedded = {
     broker,
     objects: ports.objects,
     verify: () => {
@@ -60,16 +92,29 @@ export function runBroker(ports: Ports, options: EmbeddedOptions, closeStore: ()
       return { findings: verify(ports, summary), summary }
     },
     close: () => {
-      closed ??= closeAll(broker, closeStore)
+      closed ??= closeAll(stops, broker, closeStore)
       return closed
     },
   }
+  if (isHost) {
+    const directory = new TopicDirectory(ports.topics, ports.clock)
+    hosts.set(embedded, { ports, broker, directory, beforeClose: stop => void stops.push(stop) })
+  }
+  return embedded
 }
 
-async function closeAll(broker: LogBroker, closeStore: () => Promise<void>): Promise<void> {
+async function closeAll(
+  stops: readonly (() => Promise<void>)[],
+  broker: LogBroker,
+  closeStore: () => Promise<void>,
+): Promise<void> {
   try {
-    await broker.close()
+    await Promise.all(stops.map(stop => stop()))
   } finally {
-    await closeStore()
+    try {
+      await broker.close()
+    } finally {
+      await closeStore()
+    }
   }
 }

@@ -1,5 +1,6 @@
 import { CloudFormationClient, DescribeStackResourcesCommand } from '@aws-sdk/client-cloudformation'
 import { CloudWatchLogsClient, paginateFilterLogEvents } from '@aws-sdk/client-cloudwatch-logs'
+import type { FunctionName } from '../../functions/bundle.ts'
 
 /** A stack's functions, and what they have written into their logs. */
 export class DeployedFunctions {
@@ -12,7 +13,7 @@ export class DeployedFunctions {
   }
 
   /** A function's physical name. */
-  async nameOf(name: 'produce' | 'fetch' | 'flush' | 'rebalance' | 'admin'): Promise<string> {
+  async nameOf(name: FunctionName): Promise<string> {
     const [found] = await this.#resources('AWS::Lambda::Function', name)
     if (!found) throw new Error(`${this.#stackName} has no function ${name}`)
     return found

@@ -293,17 +293,15 @@ describeAws('the deployed stack', () => {
     expect(lags).toEqual([0, 0, 0, 0])
   })
 
-  test('knows groups by any name, through its API and without it', { timeout: 120_000 }, async () => {
-    // What API Gateway decodes on its way, or cuts off.
-    for (const name of ['harbour/pier', 'high water', 'pier#1', '100%/%2F?~']) {
-      for (const by of [api, direct]) {
-        const consumed = () => tidemark(by('consume', 'readings', '--group', name, '--exit-at-end'))
-        expect((await consumed()).stdout.split('\n')).toHaveLength(11)
-        expect((await consumed()).stdout).toBe('')
-        const description = JSON.parse((await tidemark(by('group', 'describe', name, '--json'))).stdout)
-        expect(description).toMatchObject({ groupId: name, partitions: [{ committedOffset: 10, lag: 0 }] })
-        await tidemark(by('group', 'delete', name))
-      }
+  test('knows a group by any name, through its API and without it', { timeout: 120_000 }, async () => {
+    // All that API Gateway decodes on its way, or cuts off.
+    const name = 'harbour/high pier#1 100%/%2F?~'
+    for (const by of [api, direct]) {
+      const { stdout } = await tidemark(by('consume', 'readings', '--group', name, '--exit-at-end'))
+      expect(stdout.split('\n')).toHaveLength(11)
+      const description = JSON.parse((await tidemark(by('group', 'describe', name, '--json'))).stdout)
+      expect(description).toMatchObject({ groupId: name, partitions: [{ committedOffset: 10, lag: 0 }] })
+      await tidemark(by('group', 'delete', name))
     }
   })
 

@@ -5,6 +5,8 @@ import { buffer } from 'node:stream/consumers'
 import { afterEach, describe, expect, test } from 'vitest'
 import { REBALANCE_ROUTES } from '../../functions/rebalance/routes.ts'
 import { openBroker } from '../../functions/runtime/open-broker.ts'
+import { TopicDirectory } from '../../src/broker/topic-directory.ts'
+import { Triggers } from '../../src/broker/triggers/triggers.ts'
 import { HttpBroker } from '../../src/client/http-broker.ts'
 import type { Heartbeat } from '../../src/contract/groups.ts'
 import { caller, openTestService } from './function-service.ts'
@@ -14,8 +16,10 @@ let server: Server
 afterEach(() => server.close())
 
 /** What stands before functions on AWS: an HTTP API decodes the path and cuts it off at a question mark, a function URL does not. */
-async function startGateway(kind: 'http api' | 'function url'): Promise<HttpBroker> {
-  const service = openTestService()
+async function startGateway(
+  kind: 'http api' | 'function url',
+  service = openTestService(),
+): Promise<HttpBroker> {
   await openBroker(service).createTopic({ topic: 'tides', partitions: 2 })
   const call = caller(service, REBALANCE_ROUTES)
   server = createServer(async (request, response) => {
@@ -65,5 +69,19 @@ describe.each(['http api', 'function url'] as const)('behind an %s', kind => {
     await broker.leaveGroup({ groupId, memberId: groupId })
     await broker.deleteGroup(groupId)
     expect(await broker.listGroups()).toEqual([])
+  })
+
+  test.each(names)('the trigger of a group %j is paused and resumed', async groupId => {
+    const service = openTestService()
+    const broker = await startGateway(kind, service)
+    const triggers = new Triggers(
+      service.ports,
+      new TopicDirectory(service.ports.topics, service.ports.clock),
+    )
+    const name = { groupId, topic: 'tides' }
+    await triggers.put({ ...name, target: 'a function', settings: {} })
+    expect(await broker.listTriggers()).toMatchObject([{ ...name, state: 'active' }])
+    expect(await broker.pauseTrigger(name)).toMatchObject({ ...name, state: 'paused' })
+    expect(await broker.resumeTrigger(name)).toMatchObject({ ...name, state: 'active' })
   })
 })

@@ -42,16 +42,16 @@ function eventOf(RequestType: string, properties: object, more: Partial<Resource
   }
 }
 
-const create = (properties: object = {}) => settleTrigger(triggers, eventOf('Create', properties))
+const create = (properties: object = {}) => settleTrigger(service.ports, eventOf('Create', properties))
 
 const update = (PhysicalResourceId: string, properties: object, before: object = {}) =>
   settleTrigger(
-    triggers,
+    service.ports,
     eventOf('Update', properties, { PhysicalResourceId, OldResourceProperties: { ...WANTED, ...before } }),
   )
 
 const remove = (PhysicalResourceId: string, properties: object = {}) =>
-  settleTrigger(triggers, eventOf('Delete', properties, { PhysicalResourceId }))
+  settleTrigger(service.ports, eventOf('Delete', properties, { PhysicalResourceId }))
 
 const standing = (groupId = 'shipping', topic = 'orders') =>
   service.ports.triggers.readTrigger(groupId, topic)
@@ -73,8 +73,8 @@ describe('a trigger of a template', () => {
 
   test('is made once, however often the request comes', async () => {
     const event = eventOf('Create', {})
-    const id = await settleTrigger(triggers, event)
-    expect(await settleTrigger(triggers, event)).toBe(id)
+    const id = await settleTrigger(service.ports, event)
+    expect(await settleTrigger(service.ports, event)).toBe(id)
     expect(await triggers.list()).toHaveLength(1)
   })
 
@@ -169,6 +169,6 @@ describe('a trigger of a template', () => {
   })
 
   test('has no other requests', async () => {
-    await expect(settleTrigger(triggers, eventOf('Rename', {}))).rejects.toThrow('"Rename"')
+    await expect(settleTrigger(service.ports, eventOf('Rename', {}))).rejects.toThrow('"Rename"')
   })
 })

@@ -306,10 +306,13 @@ export class DeliveryRun {
     condition: Cause['condition'],
   ): Promise<Ended | undefined> {
     const first = batch.records[0]!.offset
-    const attempts = this.#progress?.attempts ?? 0
-    const problem = await this.#tell(batch, first, end, { condition, attempts })
+    const { attempts = 0, error = '' } = this.#progress ?? {}
+    const outcome = attempts > 0 ? { kind: 'not-called' as const, error } : undefined
+    const problem = await this.#tell(batch, first, end, { condition, attempts, outcome })
     if (problem !== undefined) {
-      return await this.#waitAt(first, failed(this.#progress, problem, this.#nowMs()), problem)
+      // What the function said is what its report is to say.
+      const untold = failed(this.#progress, attempts > 0 ? error : problem, this.#nowMs())
+      return await this.#waitAt(first, untold, problem)
     }
     const isHeld = await this.#commit(end, progressBehind(this.#progress, end))
     return isHeld ? undefined : await this.#onFenced()

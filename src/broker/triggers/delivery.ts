@@ -100,9 +100,11 @@ export class Delivery {
     counts: { records: number; calls: number; failedCalls: number; givenUp: number },
   ): Promise<Pick<Delivered, 'outcome' | 'afterMs' | 'reason'>> {
     const { groupId, topic, triggerId, partition } = wakeUp
-    if (!(await this.#isThere(wakeUp))) return dropped(`the topic "${topic}" of that time is gone`)
     const startCall = () => new GroupCall(this.#ports, this.#directory, groupId)
     const call = startCall()
+    if (!(await call.read(() => this.#isThere(wakeUp)))) {
+      return dropped(`the topic "${topic}" of that time is gone`)
+    }
     const [known, claim] = await Promise.all([
       this.#triggers.read(call, topic),
       call.read(() => call.groups.readClaim(groupId, partition)),

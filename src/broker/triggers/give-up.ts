@@ -1,18 +1,17 @@
 import { TidemarkError } from '../../core/errors.ts'
 import { TRIGGER_SEND_DEADLINE_MS } from '../../core/limits.ts'
-import { buildFailureReport } from '../../core/trigger/failure-report.ts'
+import { buildFailureReport, type FailureReport } from '../../core/trigger/failure-report.ts'
 import type { GivenUp } from '../../ports/failure-destinations.ts'
-import type { CallOutcome } from '../../ports/function-caller.ts'
 import { retryUntil } from '../retry.ts'
 import type { DeliveryPorts } from './delivery.ts'
 
 /** Why records are given up. */
 export interface Cause {
-  readonly condition: 'RetryAttemptsExhausted' | 'RecordAgeExceeded' | 'RecordTooLarge'
+  readonly condition: FailureReport['condition']
   /** Calls with them that failed. */
   readonly attempts: number
-  /** Of the last call, where this deliverer made it. */
-  readonly outcome?: CallOutcome
+  /** Of the last call; where another deliverer made it, only its error is known. */
+  readonly outcome: FailureReport['outcome']
 }
 
 /**
@@ -34,6 +33,7 @@ export async function giveUp(
     partition,
     records,
     ...cause,
+    event,
     nowMs: clock.nowMs(),
     requestId: entropy.id(),
   })

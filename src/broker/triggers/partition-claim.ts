@@ -54,8 +54,7 @@ export class PartitionClaim {
       standing = await this.#read(call)
     }
     this.#claim = standing
-    const { committed } = standing
-    return { offset: committed?.offset ?? null, progress: committed && decodeProgress(committed.metadata) }
+    return standingOf(standing)
   }
 
   /**
@@ -101,6 +100,15 @@ export class PartitionClaim {
     const member = await call.read(() => call.groups.readMember(call.groupId, owner))
     return canTakeOver(claim, member, NO_EPOCH, call.nowMs())
   }
+}
+
+function standingOf({ committed }: Claim): Standing {
+  if (!committed) return { offset: null, progress: null }
+  const { offset, metadata } = committed
+  const progress = decodeProgress(metadata)
+  // Anybody may write metadata: a batch that ends before it begins would never be done.
+  const ends = progress?.ends.filter(end => end > offset) ?? []
+  return { offset, progress: progress && { ...progress, ends } }
 }
 
 function isCommitted(

@@ -82,6 +82,8 @@ test.each(['active', 'paused'])('nobody joins the group of an %s one, or deletes
   const error = await harness.errorOf(new Member(harness, broker, 'one').send())
   expect(error).toMatchObject({ kafkaName: 'INCONSISTENT_GROUP_PROTOCOL', retriable: false })
   expect(error.message).toContain('a function')
+  // It was never a member, not even for a moment.
+  expect(harness.count('putMember')).toBe(0)
   expect(await harness.errorOf(broker.deleteGroup(GROUP))).toMatchObject({ kafkaName: 'NON_EMPTY_GROUP' })
   await harness.run(triggers.remove(NAME))
   await harness.run(broker.deleteGroup(GROUP))

@@ -492,6 +492,7 @@ describe('what is given up', () => {
     // Nobody calls again what was called as often as it may be.
     expect(on.called).toEqual([[0, 1], [2]])
     expect(on.givenUp).toEqual([[0, 1]])
+    expect(on.given[0]!.report).toContain('Error: no')
   })
 
   test('is told again in place where the destination is throttled for a moment', async () => {
@@ -531,7 +532,7 @@ describe('what is given up', () => {
     expect(await on.deliver()).toMatchObject({ outcome: 'caught-up', givenUp: 1, records: 2 })
     expect(on.called).toEqual([[0], [2]])
     expect(on.givenUp).toEqual([[1]])
-    expect(on.given[0]!.report).toContain('RecordTooLarge')
+    expect(on.given[0]!.report).toContain('MaximumPayloadSizeExceeded')
   })
 
   test('is not such a record where everything is tried without end: it stalls, and says what to do', async () => {

@@ -155,7 +155,9 @@ describe('where it begins', () => {
   test('is where the group was, if it was anywhere', async () => {
     const offsets = [{ topic: 'orders', partition: 0, offset: toOffset(2) }]
     await harness.run(broker.commitOffsets({ groupId: GROUP, offsets }))
+    harness.calls.length = 0
     await put(LATEST)
+    expect(harness.count('readHead')).toBe(2)
     expect(await committed()).toEqual({ 0: 2, 1: 6, 2: 0 })
   })
 
@@ -202,6 +204,14 @@ describe('a group with members', () => {
     await member.leave()
     await put(LATEST)
     expect(await committed()).toEqual({ 0: 5, 1: 6, 2: 0 })
+  })
+
+  test('of other topics gets none either, and nothing is committed', async () => {
+    await harness.run(broker.createTopic({ topic: 'rivers' }))
+    await new Member(harness, broker, 'one', { topics: ['rivers'] }).beat()
+    expect(await harness.errorOf(triggers.put(LATEST))).toMatchObject({ kafkaName: 'NON_EMPTY_GROUP' })
+    expect(await committed()).toEqual({})
+    expect(harness.count('putTrigger')).toBe(0)
   })
 
   test('of whom nothing was heard gets one, and they do not come back', async () => {
