@@ -237,6 +237,43 @@ describe('a claim', () => {
     ])
   })
 
+  test('that is reset while a commit gets no answer is not taken for committed', async () => {
+    await on.alter({ settings: { batchSize: 3 } })
+    await on.append(numbered(0, 3))
+    const { groups } = on.harness.plain
+    const partition = await on.harness.partitionId(TOPIC)
+    let commits = 0
+    on.harness.around = async (method, _, call) => {
+      commits += method === 'commit' ? 1 : 0
+      if (method !== 'commit' || commits > 1) return await call()
+      const claim = await groups.readClaim(GROUP, partition)
+      await groups.setOwner(GROUP, partition, null, claim!)
+      const committed = { offset: toOffset(1), leaderEpoch: -1, metadata: '', committedMs: NOW_MS * 2 }
+      await groups.commit(GROUP, partition, committed, 'unowned', null)
+      throw new OutcomeUnknown('timed out')
+    }
+    expect(await on.deliver()).toMatchObject({ outcome: 'caught-up' })
+    expect(on.called).toEqual([
+      [0, 1, 2],
+      [1, 2],
+    ])
+  })
+
+  test('with what somebody else noted down is believed as far as it makes sense', async () => {
+    await on.append(numbered(0, 4))
+    await on.deliver()
+    await on.append(numbered(4, 2))
+    const { groups } = on.harness.plain
+    const partition = await on.harness.partitionId(TOPIC)
+    const claim = (await groups.readClaim(GROUP, partition))!
+    const metadata = '{"trigger":1,"attempts":1,"failures":1,"sinceMs":1,"ends":[2,4,5],"error":""}'
+    const committed = { ...claim.committed!, metadata, committedMs: NOW_MS * 2 }
+    const by = { owner: claim.owner!, generation: claim.generation }
+    await groups.commit(GROUP, partition, committed, by, claim.committed!.committedMs)
+    expect(await on.deliver()).toMatchObject({ outcome: 'caught-up', calls: 2 })
+    expect(on.called.slice(1)).toEqual([[4], [5]])
+  })
+
   test('that is reset while the trigger is paused fences, and nothing more is delivered', async () => {
     await on.alter({ settings: { batchSize: 3 } })
     await on.append(numbered(0, 6))
