@@ -80,8 +80,8 @@ describeDynamoDbLocal('triggers on DynamoDB:', () => {
         retryAttempts: 3,
         maxRecordAgeMs: 60_000,
         filters: ['{"value":{"port":["Brest"]}}'],
-        onFailure: TARGET.replace('lambda', 'sqs'),
-        callTimeoutMs: 900_000,
+        onFailure: `arn:aws:sqs:eu-west-1:000000000000:${'q'.repeat(80)}`,
+        callTimeoutMs: 840_000,
       },
     })
     meter.reset()
