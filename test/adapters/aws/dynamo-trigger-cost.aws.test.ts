@@ -86,7 +86,7 @@ describeDynamoDbLocal('triggers on DynamoDB:', () => {
     })
     meter.reset()
     await triggers.pause({ groupId: 'full', topic: 'tides' })
-    expect(meter.usage()).toEqual({
+    expect(meter.usage()).toMatchObject({
       GetItem: { requests: 1, readUnits: 1, writeUnits: 0 },
       PutItem: { requests: 1, readUnits: 0, writeUnits: 1 },
     })
