@@ -114,12 +114,9 @@ function isStartingPosition(value: unknown): value is StartingPosition {
 }
 
 const DESTINATION = /^arn:[a-z0-9-]+:(?:(?:sqs|sns):[a-z0-9-]+:\d{12}:[\w.-]+|s3:::[a-z0-9.-]+)$/
-/** Of a process on one's own machine. */
+/** Of use only where a process of one's own delivers. */
 const FILE_DESTINATION = /^file:.+$/
 const TOPIC_DESTINATION = /^tidemark:\/\/(.*)$/s
-
-/** Of use only where a process of one's own delivers. */
-const FILE_DESTINATION = /^file:./
 
 /** Whether it is there and can be written to from where deliveries run, only writing to it tells. */
 function destination(value: unknown): string | null {
