@@ -3,7 +3,7 @@
  * requests as published in July 2025, all of them as of 2026. Look before you plan with them:
  * https://aws.amazon.com/s3/pricing/ (S3 Standard), https://aws.amazon.com/dynamodb/pricing/on-demand/ (halved in
  * November 2024), https://aws.amazon.com/lambda/pricing/ (arm64), https://aws.amazon.com/api-gateway/pricing/
- * (HTTP API), https://aws.amazon.com/cloudwatch/pricing/
+ * (HTTP API), https://aws.amazon.com/cloudwatch/pricing/, https://aws.amazon.com/sqs/pricing/ (FIFO)
  */
 export const PRICES_DATE = '2026'
 export const S3_PUT_DOLLARS = 0.005 / 1_000
@@ -23,3 +23,5 @@ export const HTTP_API_METERED_BYTES = 512 * 1024
 export const LOGS_GB_DOLLARS = 0.5
 /** From S3, Lambda or the API to the internet, per gigabyte; within the region S3 and Lambda charge nothing. */
 export const INTERNET_GB_DOLLARS = 0.09
+/** One request to a FIFO queue, whatever it does; a poll that finds nothing is one, too. */
+export const SQS_FIFO_REQUEST_DOLLARS = 0.5 / 1_000_000

@@ -9,16 +9,11 @@ import {
 import type { WakeUp } from '../../src/core/trigger/trigger.ts'
 import type { InvocationContext } from '../runtime/invocation.ts'
 import type { Service } from '../runtime/service.ts'
+import { HiddenMessage, type MessageQueue } from './hidden-message.ts'
 import { type QueueAnswer, type QueueEvent, type QueueMessage, readWakeUp } from './queue-event.ts'
 
 /** Calls users' functions with records. It never throws: what is to come again, its answer names. */
 export type DeliverFunction = (event: QueueEvent, context: InvocationContext) => Promise<QueueAnswer>
-
-/** The queue that the messages come from. */
-interface MessageQueue {
-  /** Hides a message, and with it its lane, for so long from now on. */
-  hide(receipt: string, forMs: number): Promise<void>
-}
 
 /**
  * Works off wake-ups. While one is worked on its message is hidden, for as long as the next call can take: where the
@@ -40,37 +35,30 @@ export function makeDeliverFunction(
       telemetry.error('A message is no wake-up; it is dropped', { messageId: message.messageId })
       return true
     }
-    const { receiptHandle, attributes } = message
-    const sentMs = Number(attributes.SentTimestamp)
+    const sentMs = Number(message.attributes.SentTimestamp)
+    const hidden = new HiddenMessage(queue, message.receiptHandle, clock)
+    const working = new AbortController()
+    const warn = (error: unknown) => telemetry.warn('The message could not be hidden', { error })
     try {
-      // At first it is hidden for as long as this function may run.
-      const hidden = queue.hide(receiptHandle, WAKE_UP_RESERVE_MS)
-      const beforeCall = async (timeoutMs: number) => {
-        await hidden
-        await queue.hide(receiptHandle, timeoutMs + TRIGGER_CALL_GRACE_MS + WAKE_UP_RESERVE_MS)
-      }
-      const [delivered] = await Promise.all([
-        delivery.deliver(wakeUp, { deadlineMs, sentMs, beforeCall }),
-        hidden,
-      ])
+      // Until now it is hidden for as long as this function may run. Nothing waits for this but the next change.
+      void hidden.hide(WAKE_UP_RESERVE_MS).catch(warn)
+      const beforeCall = (timeoutMs: number) =>
+        hidden.hide(timeoutMs + TRIGGER_CALL_GRACE_MS + WAKE_UP_RESERVE_MS)
+      const kept = hidden.keep(working.signal, warn)
+      const delivered = await delivery.deliver(wakeUp, { deadlineMs, sentMs, beforeCall })
+      working.abort()
+      await kept
       report(wakeUp, delivered, clock.nowMs() - sentMs, requestId)
       if (delivered.outcome !== 'again') return true
-      await queue.hide(receiptHandle, delivered.afterMs)
+      await hidden.hide(delivered.afterMs)
     } catch (error) {
+      working.abort()
       telemetry.error('A wake-up failed, and comes again', { error, ...namesOf(wakeUp) })
       telemetry.publish({ metrics: { Requests: 1, Errors: 1 }, details: { requestId, ...namesOf(wakeUp) } })
-      await pause(receiptHandle)
+      // Without it the message comes again all the same, when the time is over for which it was hidden last.
+      await hidden.hide(WAKE_UP_FAILED_PAUSE_MS).catch(warn)
     }
     return false
-  }
-
-  /** Without it the message comes again all the same, when the time is over for which it was hidden last. */
-  async function pause(receipt: string): Promise<void> {
-    try {
-      await queue.hide(receipt, WAKE_UP_FAILED_PAUSE_MS)
-    } catch (error) {
-      telemetry.warn('The message could not be hidden', { error })
-    }
   }
 
   function report(wakeUp: WakeUp, delivered: Delivered, ageMs: number, requestId: string): void {

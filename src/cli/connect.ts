@@ -5,6 +5,7 @@ import type { GroupBroker } from '../contract/groups.ts'
 import type { HttpLogger } from '../contract/http/settings.ts'
 import type { TriggerBroker } from '../contract/triggers.ts'
 import type { Embedded } from '../embedded/embedded.ts'
+import type { RunningTriggers } from '../embedded/triggers/run-triggers.ts'
 import type { AwsStoreAddress, BrokerAddress, HttpAddress } from './broker-address.ts'
 import type { DevSettings, RunningBroker } from './commands/dev.ts'
 import { CommandFailure, UsageError } from './failure.ts'
@@ -96,9 +97,21 @@ export async function startBroker({
     const settings = token === null ? { allowedHosts } : { allowedHosts, token }
     const app = createHttpApp({ broker: store.broker, objects, logger }, settings)
     const server = await startHttpServer(app, { ...listen, insecure, replaceGlobals: true })
+    const { url } = server
+    let running: RunningTriggers | undefined
     return {
-      url: server.url,
+      url,
+      async runTriggers(triggers, listener) {
+        const { runFileTriggers } = await import('../embedded/triggers/run-file-triggers.ts')
+        // So that a handler that produces finds its broker.
+        const address =
+          token === null ? { TIDEMARK_BROKER: url } : { TIDEMARK_BROKER: url, TIDEMARK_TOKEN: token }
+        const settings = { bootstrapServers: new URL(url).host, environment: { ...process.env, ...address } }
+        running = await runFileTriggers(store, triggers, settings, listener)
+      },
       async close() {
+        // Handlers first: those under way may have something to produce.
+        await running?.stop()
         // The server first, so that what it has accepted reaches the store that is flushed then.
         await server.close()
         await store.close()

@@ -8,6 +8,8 @@ const SETTINGS = {
   token: null,
   insecure: false,
   allowedHosts: [],
+  triggers: [],
+  isQuiet: false,
 }
 
 async function runDev(url: string, token: string | null) {
@@ -15,6 +17,7 @@ async function runDev(url: string, token: string | null) {
   let closed = false
   const start = async () => ({
     url,
+    runTriggers: async () => {},
     close: async () => {
       closed = true
     },

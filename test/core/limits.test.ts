@@ -30,7 +30,7 @@ test('every limit says its unit: what it counts, bytes or milliseconds', () => {
     'SOCKETS',
     'ITEMS',
   ]
-  const parallel = ['READ_PARALLEL_MAX', 'COMMITS_IN_FLIGHT_MAX']
+  const parallel = ['READ_PARALLEL_MAX', 'SWEEP_PARALLEL_MAX', 'COMMITS_IN_FLIGHT_MAX']
   for (const [name] of entries) {
     expect([name, parallel.includes(name) || units.some(unit => name.includes(unit))]).toEqual([name, true])
   }

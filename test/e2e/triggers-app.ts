@@ -54,3 +54,13 @@ const stubborn = makeFunction(
   ${WRITE_DOWN}`,
 )
 subscribe(stubborn, new Topic(stack, 'stubborn', { partitions: 2 }), { groupId: 'stubborn' })
+
+// What delivers writes a line for each time it runs.
+const { dispatchFunction, deliverFunction } = stack.broker.deliveryForTriggers()
+for (const [name, each] of Object.entries({
+  Dispatch: dispatchFunction,
+  Deliver: deliverFunction,
+  Flush: stack.broker.flushFunction,
+})) {
+  new CfnOutput(stack, `${name}LogName`, { value: each.logGroup.logGroupName })
+}

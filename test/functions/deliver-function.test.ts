@@ -171,5 +171,26 @@ test('without the message hidden the function is not called', async () => {
   )
   expect(await send()).toEqual(AGAIN)
   expect(calls).toBe(0)
-  expect(service.telemetry.logged.map(({ level }) => level)).toEqual(['error', 'warn'])
+  expect(service.telemetry.logged.map(({ level }) => level)).toEqual(['warn', 'error', 'warn'])
+})
+
+test('a message stays hidden however long it takes to read, and no longer than that', async () => {
+  let isRead = false
+  const parts = functionOver(async (_, { beforeCall }) => {
+    await parts.clock.sleep(3 * WAKE_UP_RESERVE_MS)
+    await beforeCall!(60_000)
+    await parts.clock.sleep(60_000)
+    isRead = true
+    return CAUGHT_UP
+  })
+  const { clock, hidden, send } = parts
+  const sending = send()
+  await clock.runUntil(() => isRead)
+  expect(await sending).toEqual(DONE)
+  const times = hidden.map(([, forMs]) => forMs)
+  // At the start, twice in each reserve's time until the call, and no more while the call is under way.
+  expect(times).toEqual([
+    ...Array.from({ length: 6 }, () => WAKE_UP_RESERVE_MS),
+    60_000 + TRIGGER_CALL_GRACE_MS + WAKE_UP_RESERVE_MS,
+  ])
 })

@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { openBroker } from '../../functions/runtime/open-broker.ts'
-import { withTestFault } from '../../functions/runtime/test-fault.ts'
+import { withCallFault, withTestFault } from '../../functions/runtime/test-fault.ts'
 import type { LogBroker } from '../../src/broker/log-broker.ts'
 import { encodeBatch } from '../../src/core/record/index.ts'
+import type { CallOutcome } from '../../src/ports/function-caller.ts'
 import { openTestService, type TestService } from './function-service.ts'
 
 const marks: string[] = []
@@ -58,6 +59,29 @@ describe('a process that is to die', () => {
     const { broker, deaths } = await openFaulty('after-commit')
     await produceLarge(broker)
     expect(deaths).toEqual([{ objects: 1, endOffset: 1 }])
+  })
+
+  test('after a call dies when the function has answered, and not when it has failed', async () => {
+    const token = randomUUID()
+    marks.push(`tidemark-test-fault-after-call-${token}`)
+    const { ports, telemetry } = openTestService()
+    const call = { requestId: '', executedVersion: '', functionError: null }
+    const outcomes: CallOutcome[] = [
+      { kind: 'failed', error: 'no', call },
+      { kind: 'answered', answer: null, call },
+    ]
+    let deaths = 0
+    const functions = { call: async () => outcomes.shift()! }
+    const faulty = withCallFault(functions, `after-call:${token}`, telemetry, () => {
+      deaths += 1
+    })
+    await faulty.call('ship', '{}', 1)
+    expect(deaths).toBe(0)
+    await faulty.call('ship', '{}', 1)
+    expect(deaths).toBe(1)
+    // The stores do not die of it, nor calls of what kills stores.
+    expect(withTestFault(ports, `after-call:${token}`, telemetry)).toBe(ports)
+    expect(withCallFault(functions, `after-put:${token}`, telemetry)).toBe(functions)
   })
 
   test('dies once for each token, whoever starts it again', async () => {

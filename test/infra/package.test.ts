@@ -34,13 +34,22 @@ afterAll(() => rmSync(app, { recursive: true, force: true }))
 
 const SOURCE = `
 import { App, Duration, Stack } from 'aws-cdk-lib'
-import { TidemarkBroker, Topic } from 'tidemark/cdk'
+import { Code, Function as LambdaFunction, Runtime, StartingPosition } from 'aws-cdk-lib/aws-lambda'
+import { TidemarkBroker, TidemarkEventSource, Topic, TopicDestination } from 'tidemark/cdk'
 
 class Orders extends Stack {
   constructor(app: App) {
     super(app, 'Orders')
     new TidemarkBroker(this, 'Broker')
-    new Topic(this, 'Orders', { partitions: 8, retention: Duration.days(7) })
+    const orders = new Topic(this, 'Orders', { partitions: 8, retention: Duration.days(7) })
+    const handler = new LambdaFunction(this, 'Handler', {
+      runtime: Runtime.NODEJS_24_X,
+      handler: 'index.handler',
+      code: Code.fromInline('exports.handler = async () => {}'),
+    })
+    const onFailure = new TopicDestination(new Topic(this, 'Failed'))
+    const startingPosition = StartingPosition.TRIM_HORIZON
+    handler.addEventSource(new TidemarkEventSource(orders, { startingPosition, onFailure }))
   }
 }
 
@@ -57,9 +66,10 @@ test("an app imports the constructs from 'tidemark/cdk' and deploys the bundles 
     Resources: Record<string, { Type: string; Metadata?: Record<string, string> }>
   }
   const of = (type: string) => Object.values(Resources).filter(each => each.Type === type)
-  expect(of('Custom::TidemarkTopic')).toHaveLength(1)
-  const functions = of('AWS::Lambda::Function')
-  expect(functions).toHaveLength(FUNCTION_NAMES.length)
+  expect(of('Custom::TidemarkTopic')).toHaveLength(2)
+  expect(of('Custom::TidemarkTrigger')).toHaveLength(1)
+  // And its own.
+  expect(of('AWS::Lambda::Function')).toHaveLength(FUNCTION_NAMES.length + 1)
   const { files } = JSON.parse(readFileSync(join(app, 'cdk.out/Orders.assets.json'), 'utf8')) as {
     files: Record<string, { source: { path: string; packaging: string } }>
   }

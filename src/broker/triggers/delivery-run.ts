@@ -57,7 +57,7 @@ interface Gathered {
   readonly batch: BatchBuilder
   /** Everything before this offset is dealt with once the batch is. */
   readonly end: Offset
-  /** Whether the log ends there, so that more may come to the batch. */
+  /** Whether the log ends there and the batch is not full, so that more may come to it. */
   readonly isAtLogEnd: boolean
 }
 
@@ -221,8 +221,7 @@ export class DeliveryRun {
   /** A batch that more can come to waits for its window. */
   async #callOrWait({ batch, end, isAtLogEnd }: Gathered): Promise<Ended | undefined> {
     const { maxBatchingWindowMs, callTimeoutMs } = this.#known.trigger.settings
-    const waits = isAtLogEnd && !batch.isFull && this.#progress === null
-    const leftMs = waits ? windowLeftMs(maxBatchingWindowMs, this.#options.sentMs, this.#nowMs()) : 0
+    const leftMs = isAtLogEnd ? windowLeftMs(maxBatchingWindowMs, this.#options.sentMs, this.#nowMs()) : 0
     if (leftMs === 0) return await this.#deliverBatch(batch, end)
     const hasTime = this.#nowMs() + leftMs + callTimeoutMs <= this.#options.deadlineMs
     if (leftMs > TRIGGER_WAIT_IN_PLACE_MS_MAX || !hasTime) {

@@ -1,15 +1,19 @@
 import type { Command } from 'commander'
+import type { FileTrigger } from '../../embedded/triggers/run-file-triggers.ts'
 import { awsOptionsGiven } from '../aws-store-address.ts'
 import { type AddressOptions, chooseAddress, chooseToken } from '../broker-address.ts'
 import { UsageError } from '../failure.ts'
 import { type ListenAddress, parseListenAddress } from '../listen-address.ts'
 import type { Session } from '../session.ts'
-import { argument, examples } from './argument.ts'
+import { argument, examples, repeated } from './argument.ts'
+import { checkDevTriggers, describeTriggerOptions, parseDevTrigger } from './dev-trigger.ts'
 
 interface DevOptions extends AddressOptions {
   http?: ListenAddress
   insecure?: boolean
   allowHost?: string[]
+  on?: FileTrigger[]
+  quiet?: boolean
 }
 
 const DEFAULT_DIRECTORY = '.tidemark'
@@ -21,7 +25,10 @@ export function addDev(program: Command, session: Session): void {
     .summary('run a broker on this machine')
     .description(
       `Runs a broker on a directory (--dir, default: ${DEFAULT_DIRECTORY}) and serves it over HTTP until Ctrl-C.\n` +
-        'With --token or TIDEMARK_TOKEN, clients have to present that token.',
+        'With --token or TIDEMARK_TOKEN, clients have to present that token.\n\n' +
+        'With --on it calls a handler with the records of a topic, as a deployed trigger calls a Lambda function: the\n' +
+        'same event, the same retries. After an edit, the next call gets the new handler. Topics that are not there are\n' +
+        'made. In one directory one process runs handlers: one that starts later takes over.',
     )
     .option(
       '--http <host:port>',
@@ -32,10 +39,22 @@ export function addDev(program: Command, session: Session): void {
       '--allow-host <name...>',
       'a name, or several, by which clients may call this broker beside its addresses',
     )
+    .option(
+      '--on <topic=file>',
+      'call the handler in this file (file#export: that one) with the records of a topic; may be repeated',
+      repeated(parseDevTrigger),
+    )
+    .option('--quiet', 'with --on: say nothing of batches that a handler has dealt with')
     .option('--insecure', 'listen on an address that others can reach without demanding a token')
     .addHelpText(
       'after',
-      examples('tidemark dev', 'tidemark dev --dir /var/lib/tidemark --http 0.0.0.0:8082 --token "$TOKEN"'),
+      `\n${describeTriggerOptions()}\n${examples(
+        'tidemark dev',
+        'tidemark dev --dir /var/lib/tidemark --http 0.0.0.0:8082 --token "$TOKEN"',
+        'tidemark dev --on orders=./handler.ts',
+        'tidemark dev --on orders=./handler.ts#bill,batch-size=10,retries=2,bisect,on-failure=tidemark://orders-failed',
+        `tidemark dev --on 'orders=./handler.ts,window=2s,filter={"value":{"kind":["paid","sent"]}}'`,
+      )}`,
     )
     .action(async (_local: unknown, command: Command) => {
       const options = command.optsWithGlobals<DevOptions>()
@@ -48,6 +67,8 @@ export function addDev(program: Command, session: Session): void {
       if (options.aws || options.sigv4 || awsOptions.length > 0) {
         throw new UsageError('dev serves a directory; a store on AWS has its own broker, which is deployed')
       }
+      const triggers = options.on ?? []
+      checkDevTriggers(triggers)
       const [{ dev }, { startBroker }] = await Promise.all([
         import('../commands/dev.ts'),
         import('../connect.ts'),
@@ -58,6 +79,8 @@ export function addDev(program: Command, session: Session): void {
         token: chooseToken(options, session.environment),
         insecure: options.insecure ?? false,
         allowedHosts: options.allowHost ?? [],
+        triggers,
+        isQuiet: options.quiet ?? false,
       }
       session.exitCode = await dev(startBroker, settings, session.terminal)
     })

@@ -1,8 +1,10 @@
 import { resolve } from 'node:path'
+import type { FileTrigger, FileTriggersListener } from '../../embedded/triggers/run-file-triggers.ts'
 import { DEFAULT_BROKER_URL } from '../broker-address.ts'
 import { EXIT_OK } from '../failure.ts'
 import type { ListenAddress } from '../listen-address.ts'
 import { note, type Terminal, write } from '../terminal.ts'
+import { TriggerOutput } from './trigger-output.ts'
 
 export interface DevSettings {
   directory: string
@@ -11,12 +13,18 @@ export interface DevSettings {
   insecure: boolean
   /** Names by which clients may call it, beside its addresses. */
   allowedHosts: readonly string[]
+  /** Handlers that get the records of topics. */
+  triggers: readonly FileTrigger[]
+  /** Nothing is said of batches that handlers have dealt with. */
+  isQuiet: boolean
 }
 
 export interface RunningBroker {
   /** Where clients on this machine reach it. */
   url: string
-  /** Flushes all and lets go of the directory. */
+  /** Calls handlers until it is closed. */
+  runTriggers(triggers: readonly FileTrigger[], listener: FileTriggersListener): Promise<void>
+  /** Lets calls of handlers end, flushes all and lets go of the directory. */
   close(): Promise<void>
 }
 
@@ -27,15 +35,32 @@ export async function dev(
   terminal: Terminal,
 ): Promise<number> {
   const running = await start(settings)
-  await write(terminal, welcome(running.url, settings))
-  await interruption(terminal.interrupted)
-  note(
-    terminal,
-    '\nstopping: flushing what is left (Ctrl-C again to end at once; nothing acknowledged is lost)',
-  )
-  await running.close()
+  try {
+    await write(terminal, welcome(running.url, settings))
+    await runTriggers(running, settings, terminal)
+    await interruption(terminal.interrupted)
+    const calls = settings.triggers.length === 0 ? '' : 'calls under way may end, and '
+    note(
+      terminal,
+      `\nstopping: ${calls}what is left is flushed (Ctrl-C again to end at once; nothing acknowledged is lost)`,
+    )
+  } finally {
+    await running.close()
+  }
   note(terminal, 'stopped')
   return EXIT_OK
+}
+
+async function runTriggers(
+  running: RunningBroker,
+  { triggers, isQuiet }: DevSettings,
+  terminal: Terminal,
+): Promise<void> {
+  if (triggers.length === 0) return
+  for (const { topic, name, groupId } of triggers) {
+    await write(terminal, `${name} gets the records of ${topic}, in the group ${groupId}\n`)
+  }
+  await running.runTriggers(triggers, new TriggerOutput(terminal, isQuiet))
 }
 
 function welcome(url: string, { directory, token }: DevSettings): string {

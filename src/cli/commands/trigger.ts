@@ -87,7 +87,7 @@ async function readPartitions(
   broker: Broker & GroupBroker,
   { groupId, topic }: TriggerName,
 ): Promise<PartitionState[]> {
-  // Committed offsets first: read the other way round, they could be behind the ends.
+  // Committed offsets first: ends that were read before them could be behind them.
   const committed = await broker.fetchOffsets({ groupId, topics: [topic] })
   const { offsets } = await broker.describeTopic(topic)
   const notes = new Map(committed.map(({ partition, metadata }) => [partition, metadata]))

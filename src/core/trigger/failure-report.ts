@@ -15,7 +15,7 @@ export interface FailureReport {
   /** Of the last call, where it is known. */
   readonly outcome?: LastOutcome | undefined
   /** The event that failed, as JSON. */
-  readonly event?: string | undefined
+  readonly event: string
   readonly nowMs: number
   /** Names the report where no call can. */
   readonly requestId: string
@@ -66,10 +66,8 @@ export function buildFailureReport(report: FailureReport): string {
     timestamp: isoTime(nowMs),
     KafkaBatchInfo: {
       batchSize: records.length,
-      ...(event !== undefined && {
-        bootstrapServers: (JSON.parse(event) as { bootstrapServers: string }).bootstrapServers,
-        payloadSize: Buffer.byteLength(event),
-      }),
+      bootstrapServers: (JSON.parse(event) as { bootstrapServers: string }).bootstrapServers,
+      payloadSize: Buffer.byteLength(event),
       recordsInfo: {
         [partitionKey(trigger.topic, partition)]: {
           firstRecordOffset: `${first.offset}`,

@@ -1,4 +1,3 @@
-import { COMMIT_METADATA_BYTES_MAX } from '../limits.ts'
 import { type Offset, toOffset } from '../numbers.ts'
 
 /**
@@ -18,20 +17,20 @@ export interface Progress {
   readonly error: string
 }
 
-/** Halving the largest batch of 10,000 records leaves 15 ends; this is far above, and what a decoder believes. */
+/** Halving the largest batch of 10,000 records leaves 15 ends. */
 const ENDS_MAX = 64
+/** With as many ends, and each character escaped, it stays below COMMIT_METADATA_BYTES_MAX. */
 const ERROR_CHARACTERS_MAX = 300
 const VERSION = 1
 
-/** The text for a commit's metadata, at most COMMIT_METADATA_BYTES_MAX bytes of UTF-8; null: nothing fails, ''. */
+/** The text for a commit's metadata, never more than Kafka allows there; '' where nothing fails. */
 export function encodeProgress(progress: Progress | null): string {
   if (progress === null) return ''
-  const { attempts, failures, sinceMs, ends } = progress
+  const { attempts, failures, sinceMs } = progress
   const error = firstWords(progress.error)
-  const text = JSON.stringify({ trigger: VERSION, attempts, failures, sinceMs, ends, error })
-  const isKept = ends.length <= ENDS_MAX && Buffer.byteLength(text) <= COMMIT_METADATA_BYTES_MAX
-  if (!isKept) throw new RangeError(`${ends.length} ends of batches are too many to note down`)
-  return text
+  // Without the farthest ones more records share a batch later, and nothing else.
+  const ends = progress.ends.slice(0, ENDS_MAX)
+  return JSON.stringify({ trigger: VERSION, attempts, failures, sinceMs, ends, error })
 }
 
 /** What a commit's metadata says of failing records; null where it says nothing, or is somebody else's. */

@@ -114,14 +114,14 @@ function isStartingPosition(value: unknown): value is StartingPosition {
 }
 
 const DESTINATION = /^arn:[a-z0-9-]+:(?:(?:sqs|sns):[a-z0-9-]+:\d{12}:[\w.-]+|s3:::[a-z0-9.-]+)$/
+/** Of use only where a process of one's own delivers. */
+const FILE_DESTINATION = /^file:.+$/
 const TOPIC_DESTINATION = /^tidemark:\/\/(.*)$/s
 
-/** Of use only where a process of one's own delivers. */
-const FILE_DESTINATION = /^file:./
-
-/** Whether it is there and may be written to, only writing to it tells. */
+/** Whether it is there and can be written to from where deliveries run, only writing to it tells. */
 function destination(value: unknown): string | null {
-  const forms = "is the ARN of an SQS queue, an SNS topic or an S3 bucket, or 'tidemark://<topic>'"
+  const forms =
+    "is the ARN of an SQS queue, an SNS topic or an S3 bucket, or 'tidemark://<topic>', or locally 'file:<path>'"
   if (typeof value !== 'string' || value.length > TRIGGER_DESTINATION_CHARACTERS_MAX) return forms
   const topic = TOPIC_DESTINATION.exec(value)?.[1]
   if (topic === undefined) return DESTINATION.test(value) || FILE_DESTINATION.test(value) ? null : forms

@@ -37,7 +37,7 @@ async function call({ event, identity }: HandlerCall): Promise<void> {
     tell({ kind: 'answered', answer: await invoke(handler, JSON.parse(event), identity) })
   } catch (error) {
     // As Lambda's runtime: into the log, and into the answer.
-    console.error(error)
+    console.error(withoutOurs(error))
     tell({ kind: 'failed', error: describeThrown(error), isLast: false })
   }
 }
@@ -56,6 +56,15 @@ async function load(path: string, name: string | undefined): Promise<TriggerHand
     names.length === 0 ? '' : `; it exports ${names.join(', ')}: name one with ${basename(path)}#${names[0]}`
   console.error(`${basename(path)} exports ${sought}${hint}`)
   process.exit(1)
+}
+
+/** Ends the stack where the handler was called: what is below concerns nobody who looks for a mistake in it. */
+function withoutOurs(thrown: unknown): unknown {
+  if (!(thrown instanceof Error) || thrown.stack === undefined) return thrown
+  const lines = thrown.stack.split('\n')
+  const end = lines.findIndex(line => /\/triggers\/function-handler\.[jt]s:/.test(line))
+  if (end > 0) thrown.stack = lines.slice(0, end).join('\n')
+  return thrown
 }
 
 function isFunction(value: unknown): value is TriggerHandler {

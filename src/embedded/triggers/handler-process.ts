@@ -160,16 +160,20 @@ export class HandlerProcess {
   }
 }
 
-/** What Node says of an error that ends a process, less what concerns Node alone. */
+const NOISE = [
+  /^Node\.js v/,
+  /^node:internal\//,
+  /^\s+at .*\(?node:internal\//,
+  /^\s+at .*\/triggers\/handler-entry\./,
+  /^\s+(throw new ERR_|triggerUncaught)/,
+  /^\s+(code|url): '/,
+  /^}$/,
+]
+
+/** What Node says of an error that ends a process, less what concerns Node and this package alone. */
 function withoutNoise(said: string): string {
-  return said
-    .split('\n')
-    .filter(
-      line =>
-        !/^Node\.js v|^\s+at .*\(?node:internal\/|^node:internal\/|^\s+throw new ERR_|^\s+triggerUncaught/.test(
-          line,
-        ),
-    )
+  const lines = said.split('\n').filter(line => !NOISE.some(noise => noise.test(line)))
+  return lines
     .join('\n')
     .replace(/^\s*\^\s*\n/, '')
     .trim()

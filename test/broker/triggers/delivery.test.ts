@@ -107,6 +107,21 @@ describe('a wake-up', () => {
     expect(await on.deliver()).toMatchObject({ outcome: 'caught-up', records: 3 })
   })
 
+  test('is worked on where its topic was made anew a moment before', async () => {
+    const delivery = on.newDelivery()
+    const wake = async () => {
+      const partition = await on.harness.partitionId(TOPIC)
+      const wakeUp = { triggerId: on.trigger.triggerId, groupId: GROUP, topic: TOPIC, partition }
+      return await on.run(delivery.deliver(wakeUp, { deadlineMs: NOW_MS * 2, sentMs: NOW_MS }))
+    }
+    await on.append(numbered(0, 1))
+    await wake()
+    await on.run(on.broker.deleteTopic(TOPIC))
+    await on.run(on.broker.createTopic({ topic: TOPIC }))
+    await on.append(numbered(0, 3))
+    expect(await wake()).toMatchObject({ outcome: 'caught-up', records: 3 })
+  })
+
   test('comes back when its time is over, and has called at least once', async () => {
     await on.alter({ settings: { batchSize: 1 } })
     await on.append(numbered(0, 5))
@@ -237,6 +252,43 @@ describe('a claim', () => {
     ])
   })
 
+  test('that is reset while a commit gets no answer is not taken for committed', async () => {
+    await on.alter({ settings: { batchSize: 3 } })
+    await on.append(numbered(0, 3))
+    const { groups } = on.harness.plain
+    const partition = await on.harness.partitionId(TOPIC)
+    let commits = 0
+    on.harness.around = async (method, _, call) => {
+      commits += method === 'commit' ? 1 : 0
+      if (method !== 'commit' || commits > 1) return await call()
+      const claim = await groups.readClaim(GROUP, partition)
+      await groups.setOwner(GROUP, partition, null, claim!)
+      const committed = { offset: toOffset(1), leaderEpoch: -1, metadata: '', committedMs: NOW_MS * 2 }
+      await groups.commit(GROUP, partition, committed, 'unowned', null)
+      throw new OutcomeUnknown('timed out')
+    }
+    expect(await on.deliver()).toMatchObject({ outcome: 'caught-up' })
+    expect(on.called).toEqual([
+      [0, 1, 2],
+      [1, 2],
+    ])
+  })
+
+  test('with what somebody else noted down is believed as far as it makes sense', async () => {
+    await on.append(numbered(0, 4))
+    await on.deliver()
+    await on.append(numbered(4, 2))
+    const { groups } = on.harness.plain
+    const partition = await on.harness.partitionId(TOPIC)
+    const claim = (await groups.readClaim(GROUP, partition))!
+    const metadata = '{"trigger":1,"attempts":1,"failures":1,"sinceMs":1,"ends":[2,4,5],"error":""}'
+    const committed = { ...claim.committed!, metadata, committedMs: NOW_MS * 2 }
+    const by = { owner: claim.owner!, generation: claim.generation }
+    await groups.commit(GROUP, partition, committed, by, claim.committed!.committedMs)
+    expect(await on.deliver()).toMatchObject({ outcome: 'caught-up', calls: 2 })
+    expect(on.called.slice(1)).toEqual([[4], [5]])
+  })
+
   test('that is reset while the trigger is paused fences, and nothing more is delivered', async () => {
     await on.alter({ settings: { batchSize: 3 } })
     await on.append(numbered(0, 6))
@@ -258,6 +310,8 @@ describe('a log', () => {
     on.answer = () => threw()
     await on.deliver()
     await on.run(on.broker.deleteRecords({ topic: TOPIC, partition: 0, beforeOffset: toOffset(4) }))
+    await on.deliver()
+    expect(await on.committed()).toMatchObject({ offset: 4, progress: { attempts: 1 } })
     on.answer = () => succeeded()
     await on.deliver()
     expect(on.called.at(-1)).toEqual([4, 5, 6, 7, 8, 9])
@@ -327,6 +381,30 @@ describe('filters', () => {
     await on.append(['a', 'b'])
     await on.run(delivery.deliver(wakeUp, options))
     expect(on.called).toEqual([[1], [2]])
+  })
+
+  test('that change during a delivery are used from the next look at the trigger on', async () => {
+    await on.alter({ settings: { filters: [values('b')], batchSize: 1 } })
+    await on.append(['b', 'b', 'a', 'b'])
+    on.answer = async () => {
+      await on.harness.clock.sleep(1_000)
+      if (on.called.length === 1) await on.alter({ settings: { filters: [values('a')] } })
+      return succeeded()
+    }
+    expect(await on.deliver()).toMatchObject({ outcome: 'caught-up', calls: 2 })
+    expect(on.called).toEqual([[0], [2]])
+  })
+
+  test('that pass next to nothing have it committed now and then, and keep nothing waiting', async () => {
+    await on.alter({ settings: { filters: [values('b')] } })
+    const many = Array.from({ length: 20_000 }, () => 'a')
+    await on.append(['b'])
+    for (let batch = 0; batch < 6; batch += 1) await on.append(many)
+    expect(await on.deliver()).toMatchObject({ outcome: 'caught-up', calls: 1 })
+    // With the record that passed, after what makes it worth it, and at the end.
+    const commits = on.harness.calls.filter(({ method }) => method === 'commit')
+    expect(commits.map(({ args }) => (args[2] as { offset: number }).offset)).toEqual([60_001, 120_001])
+    expect(await on.committed()).toMatchObject({ offset: 120_001 })
   })
 
   test('a failing batch is halved by its own records', async () => {

@@ -85,6 +85,14 @@ describe('a change of partitions', () => {
     expect(await wakeChanged([partition])).toBe(1)
   })
 
+  test('wakes the first trigger of a topic that had none', async () => {
+    await putTrigger(harness, {})
+    const partition = await harness.partitionId('users')
+    expect(await wakeChanged([partition])).toBe(0)
+    await putTrigger(harness, { topic: 'users' })
+    expect(await wakeChanged([partition])).toBe(1)
+  })
+
   test('wakes a topic’s triggers when it was made anew under its name', async () => {
     await putTrigger(harness, {})
     expect(await wakeChanged([await harness.partitionId('orders')])).toBe(1)

@@ -9,7 +9,7 @@ import { batchOf, Harness } from '../harness.ts'
 
 export const GROUP = 'workers'
 export const TOPIC = 'orders'
-export const TARGET = 'arn:aws:lambda:eu-central-1:123456789012:function:orders'
+const TARGET = 'arn:aws:lambda:eu-central-1:123456789012:function:orders'
 
 const DEFAULTS: TriggerSettings = {
   batchSize: 100,

@@ -166,6 +166,7 @@ describe('an event', () => {
           )
         },
       ),
+      { numRuns: 40 },
     )
   })
 })

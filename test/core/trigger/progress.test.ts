@@ -56,6 +56,11 @@ describe('what is noted down of a failing batch', () => {
     expect([...decodeProgress(text)!.error]).toHaveLength(300)
   })
 
+  test('leaves out the farthest ends where there are too many', () => {
+    const ends = Array.from({ length: 100 }, (_, index) => toOffset(index))
+    expect(decodeProgress(encodeProgress({ ...PROGRESS, ends }))!.ends).toEqual(ends.slice(0, 64))
+  })
+
   test.each([
     'checkpoint-17',
     '{"trigger":',

@@ -36,6 +36,7 @@ describe("a trigger's settings", () => {
     { onFailure: 'arn:aws:sns:eu-central-1:000000000000:failed.fifo' },
     { onFailure: 'arn:aws-us-gov:s3:::failed.records-1' },
     { onFailure: 'tidemark://orders.failed' },
+    { onFailure: 'file:failed orders.jsonl' },
     { callTimeoutMs: 840_000 },
   ]
   test.each(ALLOWED)('may be %j', given => {
@@ -68,6 +69,7 @@ describe("a trigger's settings", () => {
     [{ onFailure: 'arn:aws:lambda:eu-central-1:123456789012:function:x' }, /onFailure/],
     [{ onFailure: 'arn:aws:sqs:eu-central-1:123456789012:x\ny' }, /onFailure/],
     [{ onFailure: `arn:aws:s3:::${'x'.repeat(350)}` }, /onFailure/],
+    [{ onFailure: 'file:' }, /onFailure/],
     [{ onFailure: 'tidemark://' }, /a topic's name \(A topic needs a name\.\)/],
     [{ onFailure: 'tidemark://a b' }, /onFailure/],
     [{ callTimeoutMs: 0 }, /callTimeoutMs/],
