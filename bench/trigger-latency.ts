@@ -1,9 +1,9 @@
 /**
  * How long it takes from a produce's answer to the start of a handler that gets the record, deployed on an emulator: the
  * one at AWS_ENDPOINT_URL, or a MiniStack of its own. Then, with --idle-minutes, how often the functions that deliver run
- * while nothing happens.
+ * while nothing happens. With --embedded instead in this process, on a directory, and deployed nowhere.
  *
- *   node bench/trigger-latency.ts [--records 100] [--idle-minutes 5]
+ *   node bench/trigger-latency.ts [--records 100] [--idle-minutes 5] [--embedded]
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -17,6 +17,7 @@ import { deleteStack, deployStack } from '../localstack/stack.ts'
 import { signedByAws } from '../src/adapters/aws/request-signer.ts'
 import { HttpBroker } from '../src/client/http-broker.ts'
 import { encodeBatch } from '../src/core/record/index.ts'
+import { measureLocal } from './local-trigger-latency.ts'
 import { formatNumber, formatTable } from './table.ts'
 
 const STACK = 'TriggerLatency'
@@ -29,6 +30,7 @@ const { values } = parseArgs({
   options: {
     records: { type: 'string', default: '100' },
     'idle-minutes': { type: 'string', default: '0' },
+    embedded: { type: 'boolean', default: false },
   },
 })
 const records = Number(values.records)
@@ -36,6 +38,15 @@ const idleMinutes = Number(values['idle-minutes'])
 if (!Number.isSafeInteger(records) || records < 1 || !(idleMinutes >= 0)) {
   console.error('--records is a whole number above 0, --idle-minutes a number')
   process.exit(2)
+}
+
+if (values.embedded) {
+  const measured = await measureLocal(records)
+  console.log(`${records} records, from a produce's answer, on a directory in this process\n`)
+  console.log(
+    formatTable(measured.map(({ what, latenciesMs }) => ({ what, ...percentiles(latenciesMs, 1) }))),
+  )
+  process.exit()
 }
 
 // An emulator takes any; the SDK wants some.
@@ -142,10 +153,10 @@ async function linesOf(
   return lines
 }
 
-function percentiles(all: readonly number[]): Record<string, string> {
+function percentiles(all: readonly number[], digits = 0): Record<string, string> {
   const sorted = all.toSorted((a, b) => a - b)
   const at = (share: number) =>
-    formatNumber(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!)
+    formatNumber(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!, digits)
   return { 'p50 ms': at(0.5), 'p99 ms': at(0.99), 'largest ms': at(1) }
 }
 

@@ -29,6 +29,8 @@ test('every limit says its unit: what it counts, bytes or milliseconds', () => {
     'ATTEMPTS',
     'SOCKETS',
     'ITEMS',
+    'PROCESSES',
+    'MESSAGES',
   ]
   const parallel = ['READ_PARALLEL_MAX', 'SWEEP_PARALLEL_MAX', 'COMMITS_IN_FLIGHT_MAX']
   for (const [name] of entries) {

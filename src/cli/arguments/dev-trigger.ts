@@ -1,10 +1,11 @@
 import { statSync } from 'node:fs'
-import { basename, relative, resolve } from 'node:path'
+import { relative, resolve } from 'node:path'
 import { TidemarkError } from '../../core/errors.ts'
 import { checkTopicName } from '../../core/log/topic-name.ts'
 import { compileFilters } from '../../core/trigger/filter.ts'
 import { checkTriggerSettings } from '../../core/trigger/settings.ts'
 import type { TriggerSettings } from '../../core/trigger/trigger.ts'
+import { functionNameOf } from '../../embedded/triggers/handler-file.ts'
 import type { FileTrigger } from '../../embedded/triggers/run-file-triggers.ts'
 import { parseDuration } from '../duration.ts'
 import { UsageError } from '../failure.ts'
@@ -118,13 +119,12 @@ export function parseDevTrigger(text: string): FileTrigger {
     else settings = merge(settings, readOption(name, value))
   }
   check(topic, settings)
-  const name = relative(process.cwd(), resolve(path)) + (exportName === undefined ? '' : `#${exportName}`)
-  const fileName = basename(path).replace(/\.[^.]+$/, '')
-  const suffix = exportName === undefined ? '' : `-${exportName}`
+  const handler = { path: resolve(path), exportName }
+  const name = relative(process.cwd(), handler.path) + (exportName === undefined ? '' : `#${exportName}`)
   return {
     topic,
-    groupId: group ?? `dev-${topic}-${fileName}${suffix}`,
-    file: { path: resolve(path), exportName },
+    groupId: group ?? `dev-${topic}-${functionNameOf(handler)}`,
+    file: handler,
     name,
     settings,
   }

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { HANDLER_PROCESSES_MAX } from '../../core/limits.ts'
 import type { CallDetails, CallOutcome, FunctionCaller } from '../../ports/function-caller.ts'
 import { HANDLER_VERSION } from './function-handler.ts'
-import { type HandlerFile, HandlerProcess } from './handler-process.ts'
+import type { HandlerFile } from './handler-file.ts'
+import { HandlerProcess } from './handler-process.ts'
 import { SourceWatch } from './source-watch.ts'
 
 /** What happens to a handler's processes, for whoever wants to watch. */
@@ -54,7 +55,7 @@ export class HandlerPool implements FunctionCaller {
   /** Loads the handler, so that what is wrong with it is known before the first call. */
   start(): void {
     this.#watch.add(this.#settings.file.path)
-    this.#spawn()
+    if (this.#loading.size === 0) this.#spawn()
   }
 
   async call(_target: string, event: string, timeoutMs: number): Promise<CallOutcome> {

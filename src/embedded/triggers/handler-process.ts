@@ -2,15 +2,8 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { HANDLER_LOAD_MS_MAX } from '../../core/limits.ts'
 import { type CallIdentity, describeTimeout } from './function-handler.ts'
+import type { HandlerFile } from './handler-file.ts'
 import type { HandlerCall, HandlerMessage } from './handler-messages.ts'
-
-/** A file and what it exports, which is called. */
-export interface HandlerFile {
-  /** Absolute. */
-  readonly path: string
-  /** Undefined: `handler`, or the default export. */
-  readonly exportName: string | undefined
-}
 
 /** What a process writes, as it comes, and the files that it reads. */
 export interface HandlerListener {

@@ -8,7 +8,7 @@ import { StoreFailed } from '../../ports/outcome.ts'
 const FILE_SCHEME = 'file:'
 
 /** The file that a trigger's `onFailure` names; undefined where it names something else. */
-export function fileOfDestination(destination: string): string | undefined {
+function fileOfDestination(destination: string): string | undefined {
   return destination.startsWith(FILE_SCHEME) ? resolve(destination.slice(FILE_SCHEME.length)) : undefined
 }
 

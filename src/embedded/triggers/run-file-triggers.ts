@@ -1,11 +1,10 @@
-import { basename } from 'node:path'
 import { topicOfDestination } from '../../broker/triggers/topic-destination.ts'
 import type { Broker } from '../../contract/broker.ts'
 import { TidemarkError } from '../../core/errors.ts'
 import type { TriggerSettings } from '../../core/trigger/trigger.ts'
 import { type Embedded, hostOf } from '../running-broker.ts'
+import { functionNameOf, type HandlerFile } from './handler-file.ts'
 import { type HandlerNews, HandlerPool } from './handler-pool.ts'
-import type { HandlerFile } from './handler-process.ts'
 import { fileTarget } from './local-trigger.ts'
 import type { RunningTriggers } from './run-triggers.ts'
 import { startTriggers } from './start-triggers.ts'
@@ -104,12 +103,6 @@ function openPool(
     // What failed or could not be called may go now: it is tried at once.
     onReload: () => wake(fileTarget(name)),
   })
-}
-
-/** The file's name without its ending, and what it exports if it is not the usual. */
-export function functionNameOf({ path, exportName }: HandlerFile): string {
-  const name = basename(path).replace(/\.[^.]+$/, '')
-  return exportName === undefined ? name : `${name}-${exportName}`
 }
 
 /** Those that are delivered, and those that get what is given up. */

@@ -1,0 +1,15 @@
+import { basename } from 'node:path'
+
+/** A file and what it exports, which is called. */
+export interface HandlerFile {
+  /** Absolute. */
+  readonly path: string
+  /** Undefined: `handler`, or the default export. */
+  readonly exportName: string | undefined
+}
+
+/** The file's name without its ending, and what it exports if it is not the usual. */
+export function functionNameOf({ path, exportName }: HandlerFile): string {
+  const name = basename(path).replace(/\.[^.]+$/, '')
+  return exportName === undefined ? name : `${name}-${exportName}`
+}
