@@ -21,6 +21,9 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
+/** However slow the machine is. */
+const eventually = <T>(look: () => T) => expect.poll(look, { timeout: 30_000 })
+
 const write = (name: string, text: string) => writeFile(join(folder, name), text)
 
 /** As editors do: another file takes the name. */
@@ -82,7 +85,7 @@ describe('a handler in a file', () => {
     )
     expect(await answerOf([7])).toEqual([7])
     await replace('handler.js', 'export default () => {}')
-    await expect.poll(() => reloads).toBe(1)
+    await eventually(() => reloads).toBe(1)
     expect(await call()).toMatchObject({ kind: 'answered', answer: undefined })
   })
 
@@ -151,14 +154,17 @@ describe('a call has failed', () => {
 
 describe('an edit', () => {
   test('of the handler is what the next call gets; the one under way ends in the old process', async () => {
-    await open(
-      'export const handler = async () => { await new Promise(r => setTimeout(r, 1_500)); return "old" }',
-    )
-    await expect.poll(kinds).toEqual(['loaded'])
+    await open(`import { existsSync } from 'node:fs'
+      export const handler = async () => {
+        while (!existsSync(new URL('./go', import.meta.url))) await new Promise(r => setTimeout(r, 10))
+        return 'old'
+      }`)
+    await eventually(kinds).toEqual(['loaded'])
     const underWay = answerOf()
     await replace('handler.ts', 'export const handler = async () => "new"')
-    await expect.poll(() => reloads).toBe(1)
+    await eventually(() => reloads).toBe(1)
     expect(await answerOf()).toBe('new')
+    await write('go', '')
     expect(await underWay).toBe('old')
     expect(await answerOf()).toBe('new')
     expect(kinds()).toEqual(['loaded', 'loaded'])
@@ -172,10 +178,10 @@ describe('an edit', () => {
       export const handler = async () => [tide, (await import('./lib/late.ts')).late]`)
     expect(await answerOf()).toEqual(['ebb', 1])
     await write('lib/tide.ts', 'export const tide = "flow"')
-    await expect.poll(() => reloads).toBe(1)
+    await eventually(() => reloads).toBe(1)
     expect(await answerOf()).toEqual(['flow', 1])
     await replace('lib/late.ts', 'export const late = 2')
-    await expect.poll(() => reloads).toBe(2)
+    await eventually(() => reloads).toBe(2)
     expect(await answerOf()).toEqual(['flow', 2])
   })
 
@@ -184,7 +190,7 @@ describe('an edit', () => {
     expect(await answerOf()).toBe(1)
     await write('other.ts', 'export const other = 1')
     await write('handler.ts', 'export const handler = async () => 2')
-    await expect.poll(() => reloads).toBe(1)
+    await eventually(() => reloads).toBe(1)
     expect(kinds()).toEqual(['loaded', 'loaded'])
   })
 
@@ -192,14 +198,14 @@ describe('an edit', () => {
     await open('export const handler = async () => "old"')
     expect(await answerOf()).toBe('old')
     await replace('handler.ts', 'export const handler = async (: number) => "new"')
-    await expect.poll(kinds).toEqual(['loaded', 'not-loaded'])
+    await eventually(kinds).toEqual(['loaded', 'not-loaded'])
     for (let time = 0; time < 2; time += 1) {
       expect(await call()).toMatchObject({ kind: 'not-called', reason: 'refused' })
     }
     expect(reasons()).toEqual([expect.stringMatching(/handler\.ts:1\n(.*\n)*SyntaxError/)])
     expect(reasons()[0]).not.toContain('node:internal')
     await replace('handler.ts', 'export const handler = async () => "new"')
-    await expect.poll(() => reloads).toBe(1)
+    await eventually(() => reloads).toBe(1)
     expect(await answerOf()).toBe('new')
   })
 })
@@ -221,9 +227,9 @@ describe('a file that cannot be called is not', () => {
 
   test('until what it lacks is there', async () => {
     await open('import { tide } from "./tide.ts"\nexport const handler = async () => tide')
-    await expect.poll(kinds).toEqual(['not-loaded'])
+    await eventually(kinds).toEqual(['not-loaded'])
     await write('tide.ts', 'export const tide = "ebb"')
-    await expect.poll(() => reloads).toBe(1)
+    await eventually(() => reloads).toBe(1)
     expect(await answerOf()).toBe('ebb')
   })
 

@@ -26,6 +26,9 @@ function start(...triggers: FunctionTrigger[]): Promise<RunningTriggers> {
   return runTriggers(embedded, triggers, { report: each => void news.push(each) })
 }
 
+/** However slow the machine is. */
+const eventually = <T>(look: () => T) => expect.poll(look, { timeout: 30_000 })
+
 async function produce(topic: string, values: string[], partition = 0): Promise<void> {
   await embedded.broker.produce({ topic, partition, batches: batchOf(values) })
 }
@@ -58,11 +61,11 @@ describe('functions of this process', () => {
     await produce('tides', ['ebb', 'flow'])
     const { seen, handler } = collector()
     await start({ topic: 'tides', groupId: 'harbour', handler })
-    await expect.poll(() => seen).toEqual({ 'tides-0': ['ebb', 'flow'] })
+    await eventually(() => seen).toEqual({ 'tides-0': ['ebb', 'flow'] })
     await produce('tides', ['spring'])
     await produce('tides', ['neap'], 1)
-    await expect.poll(() => seen).toEqual({ 'tides-0': ['ebb', 'flow', 'spring'], 'tides-1': ['neap'] })
-    await expect.poll(() => lagOf('harbour', 'tides')).toBe(0)
+    await eventually(() => seen).toEqual({ 'tides-0': ['ebb', 'flow', 'spring'], 'tides-1': ['neap'] })
+    await eventually(() => lagOf('harbour', 'tides')).toBe(0)
   })
 
   test('are written with the types of AWS', async () => {
@@ -73,7 +76,7 @@ describe('functions of this process', () => {
     }
     await start({ topic: 'tides', groupId: 'harbour', handler })
     await produce('tides', ['ebb', 'flow'])
-    await expect.poll(() => offsets).toEqual([0, 1])
+    await eventually(() => offsets).toEqual([0, 1])
   })
 
   test('answer through a callback, too', async () => {
@@ -90,8 +93,8 @@ describe('functions of this process', () => {
     }
     await start({ topic: 'tides', groupId: 'harbour', handler, reportBatchItemFailures: true })
     await produce('tides', ['ebb'])
-    await expect.poll(() => calls, { timeout: 20_000 }).toBe(3)
-    await expect.poll(() => lagOf('harbour', 'tides')).toBe(0)
+    await eventually(() => calls).toBe(3)
+    await eventually(() => lagOf('harbour', 'tides')).toBe(0)
     const outcomes = news.flatMap(each => (each.kind === 'called' ? [each.outcome.kind] : []))
     expect(outcomes).toEqual(['answered', 'failed', 'answered'])
   })
@@ -106,13 +109,13 @@ describe('functions of this process', () => {
       retryAttempts: 0,
     })
     await produce('tides', ['ebb'])
-    await expect.poll(() => news.some(({ kind }) => kind === 'given-up')).toBe(true)
+    await eventually(() => news.some(({ kind }) => kind === 'given-up')).toBe(true)
     const called = news.find(each => each.kind === 'called')
     expect(called?.outcome).toMatchObject({
       kind: 'failed',
       error: expect.stringContaining('after 0.02 seconds'),
     })
-    await expect.poll(() => lagOf('harbour', 'tides')).toBe(0)
+    await eventually(() => lagOf('harbour', 'tides')).toBe(0)
   })
 
   test('partitions that share a lane wait for each other', async () => {
@@ -129,7 +132,7 @@ describe('functions of this process', () => {
       calls += 1
     }
     await start({ topic: 'tides', groupId: 'harbour', handler, parallelism: 2 })
-    await expect.poll(() => calls).toBe(4)
+    await eventually(() => calls).toBe(4)
     expect(most).toBe(2)
   })
 
@@ -140,7 +143,7 @@ describe('functions of this process', () => {
     await start({ topic: 'tides', groupId: 'harbour', handler, startingPosition: 'latest' })
     await embedded.broker.alterTopic({ topic: 'tides', partitions: 2 })
     await produce('tides', ['neap'], 1)
-    await expect.poll(() => seen, { timeout: 10_000 }).toEqual({ 'tides-1': ['neap'] })
+    await eventually(() => seen).toEqual({ 'tides-1': ['neap'] })
   })
 
   test('a topic that is made anew is delivered from its start', async () => {
@@ -148,12 +151,12 @@ describe('functions of this process', () => {
     await produce('tides', ['ebb', 'flow'])
     const { seen, handler } = collector()
     await start({ topic: 'tides', groupId: 'harbour', handler })
-    await expect.poll(() => lagOf('harbour', 'tides')).toBe(0)
+    await eventually(() => lagOf('harbour', 'tides')).toBe(0)
     await embedded.broker.deleteTopic('tides')
-    await expect.poll(() => news.filter(({ kind }) => kind === 'topic'), { timeout: 10_000 }).toHaveLength(1)
+    await eventually(() => news.filter(({ kind }) => kind === 'topic')).toHaveLength(1)
     await embedded.broker.createTopic({ topic: 'tides' })
     await produce('tides', ['spring'])
-    await expect.poll(() => seen, { timeout: 10_000 }).toEqual({ 'tides-0': ['ebb', 'flow', 'spring'] })
+    await eventually(() => seen).toEqual({ 'tides-0': ['ebb', 'flow', 'spring'] })
   })
 
   test('go on behind records that were deleted before they were delivered', async () => {
@@ -163,7 +166,7 @@ describe('functions of this process', () => {
     const { seen, handler } = collector()
     await start({ topic: 'tides', groupId: 'harbour', handler })
     await produce('tides', ['spring'])
-    await expect.poll(() => seen).toEqual({ 'tides-0': ['spring'] })
+    await eventually(() => seen).toEqual({ 'tides-0': ['spring'] })
     expect(news.filter(({ kind }) => kind === 'trouble')).toEqual([])
   })
 
@@ -173,7 +176,7 @@ describe('functions of this process', () => {
     const { seen, handler } = collector()
     await start({ ...name, handler })
     await produce('tides', ['ebb'])
-    await expect.poll(() => lagOf('harbour', 'tides')).toBe(0)
+    await eventually(() => lagOf('harbour', 'tides')).toBe(0)
     await embedded.broker.pauseTrigger(name)
     await produce('tides', ['flow'])
     await embedded.broker.commitOffsets({
@@ -182,7 +185,7 @@ describe('functions of this process', () => {
     })
     expect(seen).toEqual({ 'tides-0': ['ebb'] })
     await embedded.broker.resumeTrigger(name)
-    await expect.poll(() => seen, { timeout: 10_000 }).toEqual({ 'tides-0': ['ebb', 'ebb', 'flow'] })
+    await eventually(() => seen).toEqual({ 'tides-0': ['ebb', 'ebb', 'flow'] })
   })
 })
 
@@ -213,8 +216,8 @@ describe('what is given up', () => {
       },
       { topic: 'failed', groupId: 'repairs', handler: async event => void repaired.push(...valuesIn(event)) },
     )
-    await expect.poll(() => repaired).toEqual(['poison'])
-    await expect.poll(() => lagOf('harbour', 'tides')).toBe(0)
+    await eventually(() => repaired).toEqual(['poison'])
+    await eventually(() => lagOf('harbour', 'tides')).toBe(0)
     expect(news).toContainEqual({
       kind: 'given-up',
       groupId: 'harbour',
@@ -238,7 +241,7 @@ describe('what is given up', () => {
     })
     await produce('tides', ['ebb', 'poison'])
     await produce('tides', ['poison', 'flow'])
-    await expect.poll(() => lagOf('harbour', 'tides')).toBe(0)
+    await eventually(() => lagOf('harbour', 'tides')).toBe(0)
     const lines = (await readFile(path, 'utf8')).trimEnd().split('\n')
     const reports = lines.map(line => JSON.parse(line))
     expect(reports.map(({ payload }) => valuesIn(JSON.parse(payload)))).toEqual([['poison'], ['poison']])
@@ -298,11 +301,11 @@ describe('an end', () => {
     const [first, second] = [collector(), collector()]
     const earlier = await start({ topic: 'tides', groupId: 'harbour', handler: first.handler })
     await produce('tides', ['ebb'])
-    await expect.poll(() => lagOf('harbour', 'tides')).toBe(0)
+    await eventually(() => lagOf('harbour', 'tides')).toBe(0)
     await start({ topic: 'tides', groupId: 'harbour', handler: second.handler })
     await produce('tides', ['flow'])
-    await expect.poll(() => second.seen).toEqual({ 'tides-0': ['flow'] })
-    await expect.poll(() => news.some(({ kind }) => kind === 'taken-over'), { timeout: 10_000 }).toBe(true)
+    await eventually(() => second.seen).toEqual({ 'tides-0': ['flow'] })
+    await eventually(() => news.some(({ kind }) => kind === 'taken-over')).toBe(true)
     expect(first.seen).toEqual({ 'tides-0': ['ebb'] })
     await earlier.stop()
     expect(await embedded.broker.listTriggers()).toHaveLength(1)
