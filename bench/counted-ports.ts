@@ -1,5 +1,6 @@
 import { encodeBlock } from '../src/core/log/block.ts'
 import { encodeHead, type Head } from '../src/core/log/head.ts'
+import { encodeRetired } from '../src/core/log/producers.ts'
 import type { LogIndex } from '../src/ports/log-index.ts'
 import type { ObjectStore } from '../src/ports/object-store.ts'
 import {
@@ -83,8 +84,8 @@ export function countIndex(index: LogIndex, counts: Counts): LogIndex {
       read(headBytes(head))
       return head
     },
-    append: async (partition, entry, seen) => {
-      const outcome = await index.append(partition, entry, seen)
+    append: async (partition, entry, seen, newcomers) => {
+      const outcome = await index.append(partition, entry, seen, newcomers)
       write(outcome.kind === 'missing' ? 0 : headBytes(outcome.head))
       return outcome
     },
@@ -96,6 +97,15 @@ export function countIndex(index: LogIndex, counts: Counts): LogIndex {
       const head = await index.trimTail(partition, block, changes)
       write(headBytes(head))
       return head
+    },
+    putProducer: async (partition, producerId, producer, nowMs) => {
+      write(encodeRetired(producer).length)
+      await index.putProducer(partition, producerId, producer, nowMs)
+    },
+    readProducer: async (partition, producerId) => {
+      const producer = await index.readProducer(partition, producerId)
+      read(producer ? encodeRetired(producer).length : 0)
+      return producer
     },
     readBlocks: async (partition, offset, limit) => {
       const blocks = await index.readBlocks(partition, offset, limit)

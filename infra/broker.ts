@@ -40,7 +40,7 @@ import { BlockPublicAccess, Bucket, BucketEncryption, type IBucket } from 'aws-c
 import { Construct } from 'constructs'
 import { FLUSH_DEFAULT_MS, FUNCTION_TIMEOUT_MS } from '../src/core/limits.ts'
 import { checkTopicName } from '../src/core/log/topic-name.ts'
-import { HEAD_KEY, KEY_ATTRIBUTES, SEGMENT_PREFIX } from '../src/core/storage-layout.ts'
+import { HEAD_KEY, KEY_ATTRIBUTES, PRODUCER_ATTRIBUTES, SEGMENT_PREFIX } from '../src/core/storage-layout.ts'
 import { acknowledgeWildcard } from './acknowledge.ts'
 import { findBundles } from './bundles.ts'
 import { Monitoring } from './monitoring.ts'
@@ -247,6 +247,8 @@ export class TidemarkBroker extends Construct {
       sortKey: { name: KEY_ATTRIBUTES.sort, type: AttributeType.STRING },
       billingMode: BillingMode.PAY_PER_REQUEST,
       encryption: TableEncryption.DEFAULT,
+      // Items of producers that have been silent for a day.
+      timeToLiveAttribute: PRODUCER_ATTRIBUTES.expirySeconds,
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
       // The flush function reads the head itself: what it decides from must not be out of date.
       stream: StreamViewType.KEYS_ONLY,

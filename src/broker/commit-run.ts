@@ -1,7 +1,13 @@
 import { TidemarkError, type Written } from '../core/errors.ts'
 import { MarkTracker } from '../core/log/batch-run.ts'
 import type { IndexEntry } from '../core/log/entry.ts'
-import { judgeRun, type ProducerRun, sequenceSteps, type Verdict } from '../core/log/producers.ts'
+import {
+  type FlushedProducer,
+  judgeRun,
+  type ProducerRun,
+  sequenceSteps,
+  type Verdict,
+} from '../core/log/producers.ts'
 import { advance, toPosition } from '../core/numbers.ts'
 import { type AppendedEntry, SequenceRefused } from './append.ts'
 import { type Call, countBytes, type ProducerSequence } from './commit.ts'
@@ -14,8 +20,13 @@ export interface Placement {
   readonly createdMs: number
 }
 
-/** Appends an entry once it is its turn. */
-export type Append = (entry: IndexEntry) => Promise<AppendedEntry>
+/** The log that calls are committed to. */
+export interface PartitionLog {
+  /** Appends an entry once it is its turn. */
+  append(entry: IndexEntry): Promise<AppendedEntry>
+  /** What is known of a producer outside of the head. @param written for the error at the deadline */
+  findRetired(producerId: bigint, written: Written): Promise<FlushedProducer | undefined>
+}
 
 /**
  * Commits calls to one partition as one entry and answers each. Where the log refuses the entry because of what a
@@ -26,23 +37,23 @@ export async function commitRun(
   calls: readonly Call[],
   placement: Placement,
   nextId: () => string,
-  append: Append,
+  log: PartitionLog,
 ): Promise<void> {
   try {
     const producers = producersOf(calls)
     if (calls.length > 1 && !sequenceSteps(producers)) {
-      await commitHalves(calls, placement, nextId, append)
+      await commitHalves(calls, placement, nextId, log)
       return
     }
-    const appended = await append(toEntry(calls, producers, placement, nextId()))
+    const appended = await log.append(toEntry(calls, producers, placement, nextId()))
     answer(calls, appended)
   } catch (error) {
     if (!(error instanceof SequenceRefused)) {
       for (const { waiter } of calls) waiter.reject(error)
     } else if (calls.length === 1) {
-      answerRefused(calls[0]!, error)
+      await answerRefused(calls[0]!, error, log)
     } else if (error.written === 'no') {
-      await commitHalves(calls, placement, nextId, append)
+      await commitHalves(calls, placement, nextId, log)
     } else {
       // Should the earlier try land yet, what its parts have put into the log meanwhile would stand there twice.
       for (const { waiter } of calls) waiter.reject(timedOut(error, error.written))
@@ -54,13 +65,13 @@ async function commitHalves(
   calls: readonly Call[],
   placement: Placement,
   nextId: () => string,
-  append: Append,
+  log: PartitionLog,
 ): Promise<void> {
   const left = calls.slice(0, Math.ceil(calls.length / 2))
-  await commitRun(left, placement, nextId, append)
+  await commitRun(left, placement, nextId, log)
   const { position } = placement
   const after = position === 'inline' ? position : position + countBytes(left)
-  await commitRun(calls.slice(left.length), { ...placement, position: after }, nextId, append)
+  await commitRun(calls.slice(left.length), { ...placement, position: after }, nextId, log)
 }
 
 function toEntry(
@@ -110,14 +121,35 @@ function answer(calls: readonly Call[], { baseOffset, head }: AppendedEntry): vo
   }
 }
 
-function answerRefused({ run, waiter }: Call, { head, written }: SequenceRefused): void {
+async function answerRefused(
+  { run, waiter }: Call,
+  refused: SequenceRefused,
+  log: PartitionLog,
+): Promise<void> {
+  const { head, written } = refused
   const [producer] = producersOf([{ run, waiter }])
-  const verdict = producer && judgeRun(head, producer)
-  if (verdict?.kind === 'duplicate') {
-    waiter.resolve({ run, baseOffset: verdict.baseOffset, head, isDuplicate: true })
-    return
+  try {
+    const verdict = producer && (await judge(producer, refused, log))
+    if (verdict?.kind === 'duplicate') {
+      waiter.resolve({ run, baseOffset: verdict.baseOffset, head, isDuplicate: true })
+    } else {
+      waiter.reject(refusal(verdict, run.sequence, written))
+    }
+  } catch (error) {
+    waiter.reject(error)
   }
-  waiter.reject(refusal(verdict, run.sequence, written))
+}
+
+async function judge(
+  run: ProducerRun,
+  { head, retired, written }: SequenceRefused,
+  log: PartitionLog,
+): Promise<Verdict> {
+  const { producerId } = run
+  const verdict = judgeRun(head, run, retired.get(producerId))
+  // Of a producer that has come back the head knows what came since. What was before may still stand in its item.
+  if (verdict.kind !== 'old' || retired.has(producerId)) return verdict
+  return judgeRun(head, run, await log.findRetired(producerId, written))
 }
 
 function refusal(

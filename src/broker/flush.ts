@@ -8,6 +8,7 @@ import { foldProducers } from '../core/log/producers.ts'
 import { toPosition } from '../core/numbers.ts'
 import { segmentKey } from '../core/storage-layout.ts'
 import type { Ports } from '../ports/index.ts'
+import { putRetired } from './retired-producers.ts'
 import { retryUntil } from './retry.ts'
 
 /** A partition to flush, and what makes its inline entries due. */
@@ -60,8 +61,11 @@ export async function flush(
 }
 
 /**
- * Takes a block's entries out of the tail, unless somebody has. A producer that was to be forgotten may go on just
- * then, and with many of them one always does: so the next try forgets fewer, and the last one nobody.
+ * Takes a block's entries out of the tail, unless somebody has. A producer that was to leave the head may go on just
+ * then, and with many of them one always does: so the next try takes out fewer, and the last one nobody.
+ *
+ * A producer's item stands before it leaves the head. A crash in between leaves an item of a producer that the head
+ * knows, and the head's word goes first; when it is retired after all, the item is brought up to date.
  */
 async function trim(
   ports: Ports,
@@ -74,6 +78,7 @@ async function trim(
   let head: Head | undefined = seen
   for (let retiredMax = PRODUCERS_RETIRED_MAX; ; retiredMax = Math.floor(retiredMax / 8)) {
     const changes = foldProducers(head, block, retiredMax)
+    await putRetired(ports, partition, changes.retired, deadlineMs)
     const trimmed = await insist(() => ports.index.trimTail(partition, block, changes))
     if (trimmed) return trimmed
     head = await insist(() => ports.index.readHead(partition))

@@ -4,8 +4,9 @@ import type { PartitionId } from '../core/log/partition-id.ts'
 import { segmentKey } from '../core/storage-layout.ts'
 import type { Ports } from '../ports/index.ts'
 import { type CheckedRun, Commit, type Committed } from './commit.ts'
-import { commitRun } from './commit-run.ts'
+import { commitRun, type PartitionLog } from './commit-run.ts'
 import { OrderedAppends } from './ordered-appends.ts'
+import { readRetired } from './retired-producers.ts'
 import { retryUntil } from './retry.ts'
 
 export interface GroupCommitSettings {
@@ -112,13 +113,20 @@ export class GroupCommit {
       commit.placedRuns().map(({ run, position }) => {
         const { partition, calls, flushMs } = run
         const placement = { object: id, position, createdMs }
-        return this.#appends.inTurn(partition, uploaded, deadlineMs, append =>
-          commitRun(calls, placement, ids(), async entry => {
-            const appended = await append(entry)
-            await this.#onAppend(partition, appended.head, flushMs)
-            return appended
-          }),
-        )
+        return this.#appends.inTurn(partition, uploaded, deadlineMs, append => {
+          const log: PartitionLog = {
+            append: async entry => {
+              const appended = await append(entry)
+              await this.#onAppend(partition, appended.head, flushMs)
+              return appended
+            },
+            findRetired: async (producerId, written) => {
+              const found = await readRetired(this.#ports, partition, [producerId], deadlineMs, written)
+              return found.get(producerId)
+            },
+          }
+          return commitRun(calls, placement, ids(), log)
+        })
       }),
     )
   }

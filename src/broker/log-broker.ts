@@ -38,23 +38,14 @@ import { Fetching } from './fetch.ts'
 import { flush } from './flush.ts'
 import { Flusher } from './flusher.ts'
 import { GroupCommit, type GroupCommitSettings } from './group-commit.ts'
-import { commit } from './groups/commit.ts'
-import { deleteGroup } from './groups/delete.ts'
-import { describe } from './groups/describe.ts'
-import { GroupCall } from './groups/group-call.ts'
-import { heartbeat } from './groups/heartbeat.ts'
-import { leave } from './groups/leave.ts'
-import { list } from './groups/list.ts'
-import { offsets } from './groups/offsets.ts'
+import type { GroupCall } from './groups/group-call.ts'
+import { type GroupUseCases, loadGroupUseCases } from './groups/on-demand.ts'
 import { offsetFor } from './offset-for.ts'
 import { Producing, shuttingDown } from './produce.ts'
 import { asTidemarkError } from './store-errors.ts'
 import { TailWatch } from './tail-watch.ts'
 import { TopicDirectory } from './topic-directory.ts'
 import { Topics } from './topics.ts'
-import { describeTriggers } from './triggers/describe.ts'
-import { listTriggers } from './triggers/list.ts'
-import { pauseTrigger, resumeTrigger } from './triggers/state.ts'
 
 export interface LogBrokerSettings extends GroupCommitSettings {
   /** What happens to errors of the background flush that nobody waits for. */
@@ -172,54 +163,65 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
   }
 
   heartbeat(request: Heartbeat): Promise<HeartbeatAnswer> {
-    return this.#serveGroup(request.groupId, call => heartbeat(call, request))
+    return this.#serveGroup(request.groupId, (call, { heartbeat }) => heartbeat(call, request))
   }
 
   leaveGroup(request: LeaveGroup): Promise<void> {
-    return this.#serveGroup(request.groupId, call => leave(call, request))
+    return this.#serveGroup(request.groupId, (call, { leave }) => leave(call, request))
   }
 
   commitOffsets(request: CommitOffsets): Promise<CommittedPartition[]> {
-    return this.#serveGroup(request.groupId, call => commit(call, request))
+    return this.#serveGroup(request.groupId, (call, { commit }) => commit(call, request))
   }
 
   fetchOffsets({ groupId, topics }: { groupId: string; topics?: readonly string[] }): Promise<GroupOffset[]> {
-    return this.#serveGroup(groupId, call => offsets(call, topics))
+    return this.#serveGroup(groupId, (call, { offsets }) => offsets(call, topics))
   }
 
   listGroups(): Promise<GroupSummary[]> {
-    return this.#serveGroup('', list)
+    return this.#serveGroup('', (call, { list }) => list(call))
   }
 
   describeGroup(groupId: string): Promise<GroupDescription> {
-    return this.#serveGroup(groupId, describe)
+    return this.#serveGroup(groupId, (call, { describe }) => describe(call))
   }
 
   deleteGroup(groupId: string): Promise<void> {
-    return this.#serveGroup(groupId, deleteGroup)
+    return this.#serveGroup(groupId, (call, { deleteGroup }) => deleteGroup(call))
   }
 
   listTriggers(): Promise<TriggerDescription[]> {
-    return this.#serveGroup('', async call => describeTriggers(call, await listTriggers(call)))
+    return this.#serveGroup('', async (call, { describeTriggers, listTriggers }) =>
+      describeTriggers(call, await listTriggers(call)),
+    )
   }
 
   pauseTrigger(request: TriggerName): Promise<TriggerDescription> {
-    return this.#serveTrigger(request, call => pauseTrigger(call, request))
+    return this.#serveTrigger(request, (call, { pauseTrigger }) => pauseTrigger(call, request))
   }
 
   resumeTrigger(request: TriggerName): Promise<TriggerDescription> {
-    return this.#serveTrigger(request, call => resumeTrigger(call, request))
+    return this.#serveTrigger(request, (call, { resumeTrigger }) => resumeTrigger(call, request))
   }
 
   #serveTrigger(
     { groupId }: TriggerName,
-    change: (call: GroupCall) => Promise<Trigger>,
+    change: (call: GroupCall, useCases: GroupUseCases) => Promise<Trigger>,
   ): Promise<TriggerDescription> {
-    return this.#serveGroup(groupId, async call => (await describeTriggers(call, [await change(call)]))[0]!)
+    return this.#serveGroup(groupId, async (call, useCases) => {
+      const [described] = await useCases.describeTriggers(call, [await change(call, useCases)])
+      return described!
+    })
   }
 
-  #serveGroup<T>(groupId: string, work: (call: GroupCall) => Promise<T>): Promise<T> {
-    return this.#serve(() => work(new GroupCall(this.#ports, this.#directory, groupId)))
+  #serveGroup<T>(
+    groupId: string,
+    work: (call: GroupCall, useCases: GroupUseCases) => Promise<T>,
+  ): Promise<T> {
+    return this.#serve(async () => {
+      const useCases = await loadGroupUseCases()
+      return await work(new useCases.GroupCall(this.#ports, this.#directory, groupId), useCases)
+    })
   }
 
   /** Any call but a produce, which has an accounting of its own. */

@@ -3,16 +3,15 @@ import type { IndexEntry } from '../core/log/entry.ts'
 import { isPastHardLimit } from '../core/log/flush.ts'
 import type { Head } from '../core/log/head.ts'
 import { type PartitionId, partitionKey } from '../core/log/partition-id.ts'
-import type { Offset } from '../core/numbers.ts'
 import type { Ports } from '../ports/index.ts'
-import { type AppendedEntry, appendEntry, partitionGone, SequenceRefused } from './append.ts'
+import { type AppendedEntry, appendEntry, partitionGone, type SeenHead, SequenceRefused } from './append.ts'
 import { flush } from './flush.ts'
 import { retryUntil, timedOut } from './retry.ts'
 
 /** What a partition's next append needs from its last one. */
 interface PartitionState {
-  /** The newest nextOffset known; undefined before the first append. */
-  seen: Offset | undefined
+  /** The newest head that was seen; undefined before the first append. */
+  seen: SeenHead | undefined
   /** Whether the tail was too long then to append to. */
   isPastHardLimit: boolean
   /** Appends that are under way, or wait for their turn. */
@@ -77,8 +76,8 @@ export class OrderedAppends {
     }
   }
 
-  /** A nextOffset known before the append; flushes first where the flush beside producing does not keep up. */
-  async #prepare(state: PartitionState, partition: PartitionId, deadlineMs: number): Promise<Offset> {
+  /** A head seen before the append; flushes first where the flush beside producing does not keep up. */
+  async #prepare(state: PartitionState, partition: PartitionId, deadlineMs: number): Promise<SeenHead> {
     if (state.seen === undefined) {
       const head = await retryUntil(this.#ports, deadlineMs, 'no', () =>
         this.#ports.index.readHead(partition),
@@ -121,6 +120,7 @@ function forget(state: PartitionState): void {
 }
 
 function remember(state: PartitionState, head: Head): void {
-  state.seen = head.nextOffset
+  // Not the whole head: thousands of partitions may be remembered, and entries have payloads.
+  state.seen = { nextOffset: head.nextOffset, producers: head.producers }
   state.isPastHardLimit = isPastHardLimit(head)
 }

@@ -83,17 +83,20 @@ export const PRODUCER_ENTRIES_KEPT = 5
 export const ENTRY_PRODUCERS_MAX = 16
 /** Calls of idempotent producers in one entry, which lists them: the head holds many entries. */
 export const ENTRY_RUNS_MAX = 48
-/** Producers that a head remembers after they fell silent, and for how long: each makes every append's item larger. */
-export const PRODUCERS_KEPT_MAX = 64
-export const PRODUCER_IDLE_MS_MAX = 15 * 60_000
-/** As long as a producer may be about to repeat a batch whose answer was lost, it counts as active, … */
-export const PRODUCER_ACTIVE_MS = 60_000
-/** … and so many of them are remembered, whatever they cost. */
-export const PRODUCERS_ACTIVE_MAX = 256
-/** Producers that one flush forgets at most: each takes part in the condition of the cut. */
+/**
+ * Producers that a head knows while some of them are silent, and for how long it does: each makes every append's item
+ * larger. One that has left the head and comes back costs about as much as 40 appends with it would have.
+ */
+export const PRODUCERS_KEPT_MAX = 16
+export const PRODUCER_SILENT_MS_MAX = 60_000
+/** How long a producer is remembered at all after its last record: Kafka's default for `producer.id.expiration.ms`. */
+export const PRODUCER_EXPIRATION_MS = 24 * 60 * 60_000
+/** Producers that one flush takes out of a head at most: each takes part in the condition of the cut. */
 export const PRODUCERS_RETIRED_MAX = 64
-/** Producers with records in one block: no more than a flush can forget, or a head would grow without end. */
+/** Producers with records in one block: no more than a flush can take out, or a head would grow without end. */
 export const BLOCK_PRODUCERS_MAX = 64
+/** Producers of one partition whose items are written at the same time. */
+export const PRODUCERS_PARALLEL_MAX = 32
 
 // Reading.
 
@@ -334,12 +337,13 @@ assert(TAIL_ENTRIES_HARD_MAX <= BLOCK_ENTRIES_MAX, 'one flush brings a tail belo
 assert(TAIL_INLINE_KEPT_BYTES_MAX < TAIL_INLINE_SOFT_BYTES_MAX, 'a flush by bytes takes something')
 assert(TAIL_INLINE_SOFT_BYTES_MAX < TAIL_INLINE_HARD_BYTES_MAX, 'the same, by bytes')
 assert(ENTRY_PRODUCERS_MAX <= BLOCK_PRODUCERS_MAX, 'any entry fits into a block')
-assert(BLOCK_PRODUCERS_MAX <= PRODUCERS_RETIRED_MAX, 'producers are forgotten as fast as they come')
-assert(CLIENT_TIMEOUT_MS < PRODUCER_ACTIVE_MS, 'a client that heard nothing can repeat its batch')
+assert(BLOCK_PRODUCERS_MAX <= PRODUCERS_RETIRED_MAX, 'producers leave a head as fast as they come')
+assert(ENTRY_PRODUCERS_MAX <= PRODUCERS_KEPT_MAX, 'the producers of one busy process need not come and go')
 assert(
-  PRODUCER_ACTIVE_MS < PRODUCER_IDLE_MS_MAX && PRODUCERS_KEPT_MAX < PRODUCERS_ACTIVE_MAX,
-  'active is not idle',
+  CLIENT_TIMEOUT_MS < PRODUCER_SILENT_MS_MAX,
+  'a client that heard nothing most often finds itself in the head',
 )
+assert(PRODUCER_SILENT_MS_MAX < PRODUCER_EXPIRATION_MS, 'who leaves the head is remembered elsewhere')
 assert(INLINE_BYTES_MAX <= TAIL_INLINE_SOFT_BYTES_MAX, 'one inline commit alone needs no flush')
 assert(BATCH_BYTES_MAX <= FETCH_BYTES_MAX, 'any batch can be fetched')
 assert((PRODUCE_BYTES_MAX * 4) / 3 < HTTP_BODY_BYTES_MAX, 'base64 grows a body by a third')

@@ -60,6 +60,17 @@ export function parseBlockKey(key: string): Offset {
   return toOffset(Number(match[1]))
 }
 
+/** The start of every producer's sort key. */
+export const PRODUCER_PREFIX = 'producer#'
+
+/** The sort key of an idempotent producer's item: its id in decimal. It sorts behind the head. */
+export function producerKey(producerId: bigint): string {
+  return `${PRODUCER_PREFIX}${producerId}`
+}
+
+/** Sorts behind the sort keys of all of a log's items. No item has it. */
+export const LOG_END = 'producer~'
+
 /** The partition key of the groups' list; each item's sort key is a group's id as it is. */
 export const GROUPS_KEY = 'groups'
 
@@ -183,6 +194,12 @@ export const HEAD_ATTRIBUTES = {
 
 /** A block's attribute in a DynamoDB table. */
 export const BLOCK_ATTRIBUTES = { encoded: 'encoded' } as const
+
+/**
+ * A producer's attributes in a DynamoDB table. The second is what DynamoDB's time to live goes by: seconds since the
+ * epoch.
+ */
+export const PRODUCER_ATTRIBUTES = { encoded: 'encoded', expirySeconds: 'expirySeconds' } as const
 
 /** A topic's attributes in a DynamoDB table; its name is the item's sort key. Expressions spell out `version` only. */
 export const TOPIC_ATTRIBUTES = {

@@ -2,7 +2,7 @@ import type { Block } from '../core/log/block.ts'
 import type { IndexEntry } from '../core/log/entry.ts'
 import type { Head } from '../core/log/head.ts'
 import type { PartitionId } from '../core/log/partition-id.ts'
-import type { ProducerChanges } from '../core/log/producers.ts'
+import type { FlushedProducer, ProducerChanges } from '../core/log/producers.ts'
 import type { Offset } from '../core/numbers.ts'
 
 /**
@@ -19,9 +19,15 @@ export interface LogIndex {
   /**
    * Atomic: appends `entry` at the log's end, on the condition that tailOffset <= `seen`, that it does not
    * stand in the tail, and that what it holds of each idempotent producer follows on what the head has of that
-   * producer. Both outcomes carry the whole head: as it became, or as it was refused.
+   * producer. A producer that the head does not know must be one of `newcomers`, which are nobody unless given: the
+   * writer has read its item. Both outcomes carry the whole head: as it became, or as it was refused.
    */
-  append(partition: PartitionId, entry: IndexEntry, seen: Offset): Promise<AppendOutcome>
+  append(
+    partition: PartitionId,
+    entry: IndexEntry,
+    seen: Offset,
+    newcomers?: ReadonlySet<bigint>,
+  ): Promise<AppendOutcome>
 
   /** Puts a block where there is none at its base offset; tells which block stands there now. */
   putBlock(partition: PartitionId, block: Block): Promise<Block>
@@ -29,9 +35,24 @@ export interface LogIndex {
   /**
    * Takes the entries of a block that stands in the table out of the tail, with what that changes for idempotent
    * producers, on the condition that tailOffset is still the block's base offset and that no producer to be
-   * forgotten has gone on. Tells the head after it; undefined where the condition failed.
+   * retired has gone on. Tells the head after it; undefined where the condition failed.
    */
   trimTail(partition: PartitionId, block: Block, changes: ProducerChanges): Promise<Head | undefined>
+
+  /**
+   * Keeps what is known of a producer that is to leave the head. Atomic, and never goes back: where something newer
+   * stands, that stays (mergeRetired in core/log/producers.ts). May be repeated. A store may take the opportunity to
+   * drop items that have expired by `nowMs`.
+   */
+  putProducer(
+    partition: PartitionId,
+    producerId: bigint,
+    producer: FlushedProducer,
+    nowMs: number,
+  ): Promise<void>
+
+  /** What putProducer has kept; also what has expired and is still there. */
+  readProducer(partition: PartitionId, producerId: bigint): Promise<FlushedProducer | undefined>
 
   /** The last block at or below `offset` and those that follow it, in order, at most `limit`. */
   readBlocks(partition: PartitionId, offset: Offset, limit: number): Promise<Block[]>
@@ -45,10 +66,10 @@ export interface LogIndex {
   /** Removes all blocks below `offset` but the last one, which may reach beyond it. */
   removeBlocksBelow(partition: PartitionId, offset: Offset): Promise<void>
 
-  /** Removes the head, so that nothing can be appended any more, and then the blocks. */
+  /** Removes the head, so that nothing can be appended any more, and then the blocks and the producers. */
   removePartition(partition: PartitionId): Promise<void>
 
-  /** Every partition that has a head or a block, a deleted topic's leftovers too. */
+  /** Every partition that has a head, a block or a producer, a deleted topic's leftovers too. */
   partitions(): AsyncIterable<PartitionId>
 }
 

@@ -18,7 +18,13 @@ beforeEach(async () => {
 })
 
 const append = (entry: IndexEntry, seen = 0, deadlineMs = harness.clock.nowMs() + 30_000) =>
-  appendEntry(harness.ports, partition, entry, toOffset(seen), deadlineMs)
+  appendEntry(
+    harness.ports,
+    partition,
+    entry,
+    { nextOffset: toOffset(seen), producers: new Map() },
+    deadlineMs,
+  )
 
 const appendPlain = async (entry: IndexEntry) => {
   const head = await harness.plain.index.readHead(partition)

@@ -5,6 +5,7 @@ import { MemoryTopicStore } from '../../src/adapters/memory/memory-topic-store.t
 import { MemoryTriggerStore } from '../../src/adapters/memory/memory-trigger-store.ts'
 import { SeededEntropy } from '../../src/adapters/memory/seeded-entropy.ts'
 import { VirtualClock } from '../../src/adapters/memory/virtual-clock.ts'
+import { loadGroupUseCases } from '../../src/broker/groups/on-demand.ts'
 import { LogBroker, type LogBrokerSettings } from '../../src/broker/log-broker.ts'
 import { type Finding, newVerifySummary, type VerifySummary, verify } from '../../src/broker/verify.ts'
 import type { Broker, Fetch } from '../../src/contract/broker.ts'
@@ -16,6 +17,9 @@ import type { Ports } from '../../src/ports/index.ts'
 import type { ObjectLocator } from '../../src/ports/object-locator.ts'
 
 export const NOW_MS = 1_750_000_000_000
+
+// Now: virtual time does not wait for a file to be loaded.
+await loadGroupUseCases()
 
 /** What happens around the calls of a port's methods: a test counts, delays or fails them. */
 export type Around = (

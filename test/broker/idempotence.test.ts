@@ -1,7 +1,14 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { flush } from '../../src/broker/flush.ts'
 import type { LogBroker } from '../../src/broker/log-broker.ts'
-import { ENTRY_PRODUCERS_MAX, ENTRY_RUNS_MAX, PRODUCERS_ACTIVE_MAX } from '../../src/core/limits.ts'
+import {
+  ENTRY_PRODUCERS_MAX,
+  ENTRY_RUNS_MAX,
+  PRODUCER_ENTRIES_KEPT,
+  PRODUCER_EXPIRATION_MS,
+  PRODUCERS_KEPT_MAX,
+  PRODUCERS_PARALLEL_MAX,
+} from '../../src/core/limits.ts'
 import { encodeBatch } from '../../src/core/record/index.ts'
 import { OutcomeUnknown } from '../../src/ports/outcome.ts'
 import { Harness, joined, NOW_MS, readAll } from './harness.ts'
@@ -134,6 +141,191 @@ describe('a batch of an idempotent producer', () => {
   })
 })
 
+describe('a producer that has been silent', () => {
+  const flushAll = async () => {
+    const partition = await harness.partitionId('tides')
+    await harness.run(flush(harness.ports, [{ partition, age: 'all' }], harness.clock.nowMs() + 60_000))
+  }
+  const head = async () => (await harness.plain.index.readHead(await harness.partitionId('tides')))!
+
+  /** Time passes, others write, and what they wrote leaves the tail. */
+  async function moveOn(durationMs: number): Promise<void> {
+    await harness.pass(durationMs)
+    const records = [{ value: Buffer.from('other'), timestampMs: NOW_MS }]
+    await sent(new Uint8Array(encodeBatch(records)), harness.open())
+    await flushAll()
+    expect((await head()).producers.has(7n)).toBe(false)
+    harness.calls.length = 0
+  }
+  const MINUTES_15 = 15 * 60_000
+  /** What was asked of the index, in order. */
+  const asked = () =>
+    harness.calls.map(({ method }) => method).filter(method => !['get', 'put', 'list'].includes(method))
+
+  test('for 15 minutes and repeats its last batch has it in the log once', async () => {
+    const warm = harness.open()
+    await sent(sequenced(0, ['a', 'b']), warm)
+    expect(await sent(sequenced(2, ['c']), warm)).toMatchObject({ baseOffset: 2 })
+    await moveOn(MINUTES_15)
+    for (const through of [warm, harness.open()]) {
+      expect(await sent(sequenced(2, ['c']), through)).toMatchObject({ baseOffset: 2, records: 1 })
+      expect(await sent(sequenced(0, ['a', 'b']), through)).toMatchObject({ baseOffset: 0, records: 2 })
+    }
+    expect(await valuesOf()).toEqual(['a', 'b', 'c', 'other'])
+    expect((await harness.verify()).findings).toEqual([])
+  })
+
+  test('goes on where it was, and from nowhere else', async () => {
+    await sent(sequenced(0, ['a', 'b']))
+    await moveOn(MINUTES_15)
+    expect(await errorOf(sequenced(3, ['x']))).toMatchObject({
+      kafkaName: 'OUT_OF_ORDER_SEQUENCE_NUMBER',
+      written: 'no',
+    })
+    expect(await sent(sequenced(2, ['c']))).toMatchObject({ baseOffset: 3 })
+    expect(await valuesOf()).toEqual(['a', 'b', 'other', 'c'])
+  })
+
+  test('and whose place another has taken stays fenced', async () => {
+    await sent(sequenced(0, ['a']))
+    await sent(sequenced(0, ['b'], { epoch: 1 }))
+    await moveOn(MINUTES_15)
+    expect(await errorOf(sequenced(1, ['x']))).toMatchObject({ kafkaName: 'INVALID_PRODUCER_EPOCH' })
+    expect(await sent(sequenced(0, ['c'], { epoch: 2 }))).toMatchObject({ baseOffset: 3 })
+  })
+
+  test('has its last batches recognized, however often it goes and comes back', async () => {
+    const offsets: number[] = []
+    for (let sequence = 0; sequence < 2 * PRODUCER_ENTRIES_KEPT; sequence += 1) {
+      const { baseOffset } = await sent(sequenced(sequence, [`${sequence}`]))
+      offsets.push(baseOffset)
+      // Some in the tail, some flushed, some in its item.
+      if (sequence % 3 === 2) await moveOn(MINUTES_15)
+      else if (sequence % 3 === 1) await flushAll()
+      const kept = offsets.slice(-PRODUCER_ENTRIES_KEPT)
+      for (const [index, known] of kept.entries()) {
+        const repeated = offsets.length - kept.length + index
+        expect(await sent(sequenced(repeated, [`${repeated}`]))).toMatchObject({ baseOffset: known })
+      }
+      const older = offsets.length - kept.length - 1
+      if (older < 0) continue
+      const [outcome] = await harness.run(Promise.allSettled([send(sequenced(older, [`${older}`]))]))
+      if (outcome.status === 'fulfilled') expect(outcome.value.baseOffset).toBe(offsets[older])
+      else expect(outcome.reason).toMatchObject({ kafkaName: 'DUPLICATE_SEQUENCE_NUMBER', written: 'yes' })
+    }
+    expect((await valuesOf()).filter(value => value !== 'other')).toHaveLength(offsets.length)
+  })
+
+  test('for longer than a day is forgotten, as in Kafka, whether the store has dropped its item or not', async () => {
+    await sent(sequenced(0, ['a']))
+    await moveOn(MINUTES_15)
+    await harness.pass(PRODUCER_EXPIRATION_MS)
+    const partition = await harness.partitionId('tides')
+    expect(await harness.plain.index.readProducer(partition, 7n)).toBeDefined()
+    expect(await sent(sequenced(9, ['j']))).toMatchObject({ baseOffset: 2 })
+  })
+
+  test('costs one look more, and one that does not follow is not even tried', async () => {
+    const warm = harness.open()
+    await sent(sequenced(0, ['a'], { producerId: 8n }), warm)
+    harness.calls.length = 0
+    await sent(sequenced(0, ['a']), warm)
+    expect(asked()).toEqual(['readProducer', 'append'])
+    harness.calls.length = 0
+    await sent(sequenced(1, ['b']), warm)
+    expect(asked()).toEqual(['append'])
+    await moveOn(MINUTES_15)
+    // This broker saw it in the head the last time, another finds it missing there.
+    await sent(sequenced(2, ['c']), warm)
+    expect(asked()).toEqual(['append', 'readProducer', 'append'])
+    await moveOn(MINUTES_15)
+    const fresh = harness.open()
+    await sent(sequenced(3, ['d']), fresh)
+    expect(asked()).toEqual(['readHead', 'readProducer', 'append'])
+    await moveOn(MINUTES_15)
+    await sent(sequenced(3, ['d']), harness.open())
+    expect(asked()).not.toContain('append')
+  })
+
+  test('is judged by what a head of now says, where what a broker has seen is out of date', async () => {
+    const warm = harness.open()
+    await sent(sequenced(0, ['a']), warm)
+    await moveOn(MINUTES_15)
+    await sent(sequenced(0, ['x'], { producerId: 8n }), warm)
+    // Another broker takes what comes next; to this one a batch would seem to be missing.
+    await sent(sequenced(1, ['b']), harness.open())
+    harness.calls.length = 0
+    expect(await sent(sequenced(2, ['c']), warm)).toMatchObject({ baseOffset: 4 })
+    expect(asked()).toEqual(['readProducer', 'readHead', 'append'])
+  })
+
+  test('keeps nobody from being recognized with whom it shares a commit', async () => {
+    await sent(sequenced(0, ['a']))
+    await sent(sequenced(0, ['b'], { producerId: 8n }))
+    await moveOn(MINUTES_15)
+    const results = await harness.run(
+      Promise.all([
+        send(sequenced(0, ['a'])),
+        send(sequenced(1, ['c'], { producerId: 8n })),
+        send(sequenced(0, ['d'], { producerId: 9n })),
+        send(sequenced(1, ['e'])),
+      ]),
+    )
+    expect(results.map(({ baseOffset }) => baseOffset)).toEqual([0, 3, 4, 5])
+    expect(await valuesOf()).toEqual(['a', 'b', 'other', 'c', 'd', 'e'])
+  })
+
+  test('has its item before it leaves the head', async () => {
+    await sent(sequenced(0, ['a']))
+    const steps: string[] = []
+    harness.around = async (method, _, call) => {
+      if (method === 'trimTail' || method === 'putProducer') steps.push(method)
+      const result = await call()
+      if (method === 'putProducer') {
+        await harness.clock.sleep(500)
+        steps.push('put')
+      }
+      return result
+    }
+    await moveOn(MINUTES_15)
+    expect(steps).toEqual(['putProducer', 'put', 'trimTail'])
+  })
+
+  test('stays in the head where its item cannot be put, and with it the tail', async () => {
+    await sent(sequenced(0, ['a']))
+    harness.around = async (method, _, call) => {
+      if (method === 'putProducer') throw new OutcomeUnknown('no answer')
+      return await call()
+    }
+    await expect(moveOn(MINUTES_15)).rejects.toThrow()
+    expect((await head()).producers.has(7n)).toBe(true)
+    harness.around = (_, __, call) => call()
+    await flushAll()
+    expect(await head()).toMatchObject({ tail: [], producers: new Map() })
+    expect(await sent(sequenced(0, ['a']))).toMatchObject({ baseOffset: 0 })
+  })
+
+  test('leaves with others side by side, some at a time', async () => {
+    const count = PRODUCERS_KEPT_MAX + PRODUCERS_PARALLEL_MAX + 8
+    for (let producerId = 0n; producerId < count; producerId += 1n) {
+      await sent(sequenced(0, ['a'], { producerId }))
+    }
+    let running = 0
+    let most = 0
+    harness.around = async (method, _, call) => {
+      if (method !== 'putProducer') return await call()
+      running += 1
+      most = Math.max(most, running)
+      await harness.clock.sleep(10)
+      running -= 1
+      return await call()
+    }
+    await flushAll()
+    expect((await head()).producers.size).toBe(PRODUCERS_KEPT_MAX)
+    expect(most).toBe(PRODUCERS_PARALLEL_MAX)
+  })
+})
+
 describe('more producers than a head remembers', () => {
   test('cannot keep a tail from being cut by going on again and again', async () => {
     const next = new Map<bigint, number>()
@@ -143,12 +335,12 @@ describe('more producers than a head remembers', () => {
       const batches = sequenced(sequence, ['a'], { producerId })
       await send(batches, harness.open())
     }
-    const producers = Array.from({ length: PRODUCERS_ACTIVE_MAX + 20 }, (_, number) => BigInt(number))
+    const producers = Array.from({ length: PRODUCERS_KEPT_MAX + 20 }, (_, number) => BigInt(number))
     const partition = await harness.partitionId('tides')
     const flushAll = () => flush(harness.ports, [{ partition, age: 'all' }], harness.clock.nowMs() + 60_000)
     for (const producerId of producers) {
       await harness.run(sendNext(producerId))
-      if (producerId % 8n === 7n && producerId < PRODUCERS_ACTIVE_MAX) await harness.run(flushAll())
+      if (producerId % 8n === 7n && producerId < PRODUCERS_KEPT_MAX) await harness.run(flushAll())
     }
     // Before each cut, the one that has been silent for longest goes on.
     let cuts = 0

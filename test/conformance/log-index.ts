@@ -1,10 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { ENTRY_PRODUCERS_MAX, PRODUCERS_RETIRED_MAX } from '../../src/core/limits.ts'
+import {
+  ENTRY_PRODUCERS_MAX,
+  PRODUCER_ENTRIES_KEPT,
+  PRODUCER_EXPIRATION_MS,
+  PRODUCERS_RETIRED_MAX,
+} from '../../src/core/limits.ts'
 import { blockEnd } from '../../src/core/log/block.ts'
 import { countRecords, type IndexEntry } from '../../src/core/log/entry.ts'
 import type { Head } from '../../src/core/log/head.ts'
 import type { PartitionId } from '../../src/core/log/partition-id.ts'
-import { foldProducers, type ProducerRun } from '../../src/core/log/producers.ts'
+import { type FlushedProducer, foldProducers, type ProducerRun } from '../../src/core/log/producers.ts'
 import { type Offset, toOffset, toPosition } from '../../src/core/numbers.ts'
 import type { AppendOutcome, LogIndex } from '../../src/ports/log-index.ts'
 import {
@@ -48,8 +53,13 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
       return id
     }
 
-    async function appended(partition: PartitionId, entry: IndexEntry, seen = ZERO): Promise<Head> {
-      const outcome = await index.append(partition, entry, seen)
+    async function appended(
+      partition: PartitionId,
+      entry: IndexEntry,
+      seen = ZERO,
+      newcomers?: ReadonlySet<bigint>,
+    ): Promise<Head> {
+      const outcome = await index.append(partition, entry, seen, newcomers)
       expect(outcome.kind).toBe('appended')
       return (outcome as Extract<AppendOutcome, { kind: 'appended' }>).head
     }
@@ -258,10 +268,27 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
       })
       const entryOf = (...producers: ProducerRun[]) => inlineEntry(2 * producers.length, { producers })
       const last = (lastSequence: number, epoch = 0) => ({ epoch, lastSequence })
+      const idsOf = ({ producers }: IndexEntry) => new Set(producers.map(({ producerId }) => producerId))
+      /** By a writer who has looked up all of the entry's producers. */
+      const begun = (partition: PartitionId, entry: IndexEntry, seen = ZERO) =>
+        appended(partition, entry, seen, idsOf(entry))
+      const flushed = (
+        runs: readonly [sequence: number, baseOffset: number][],
+        overrides: Partial<FlushedProducer> = {},
+      ): FlushedProducer => ({
+        epoch: 0,
+        createdMs: 1_700_000_000_000,
+        runs: runs.map(([sequence, baseOffset]) => ({
+          sequence,
+          records: 2,
+          baseOffset: toOffset(baseOffset),
+        })),
+        ...overrides,
+      })
 
       test('are taken as far as their entries follow on what is there', async () => {
         const partition = await madePartition()
-        await appended(partition, entryOf(run(0)))
+        await begun(partition, entryOf(run(0)))
         const head = await appended(partition, entryOf(run(2), run(4, { recordsBefore: 2 })))
         expect(head.producers).toEqual(new Map([[7n, last(5)]]))
         for (const sequence of [0, 2, 4, 5, 7, 8]) {
@@ -277,7 +304,7 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
 
       test('begin anew with a higher epoch, and with no other number then', async () => {
         const partition = await madePartition()
-        await appended(partition, entryOf(run(0, { epoch: 3 })))
+        await begun(partition, entryOf(run(0, { epoch: 3 })))
         await refused(partition, entryOf(run(0, { epoch: 2 })), ZERO)
         await refused(partition, entryOf(run(2, { epoch: 4 })), ZERO)
         const head = await appended(partition, entryOf(run(0, { epoch: 4 })))
@@ -288,7 +315,7 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
       test('go on with 0 after the last number there is', async () => {
         const partition = await madePartition()
         const highest = { producerId: 2n ** 63n - 1n, epoch: 2 ** 15 - 1 }
-        await appended(partition, entryOf(run(2 ** 31 - 2, highest)))
+        await begun(partition, entryOf(run(2 ** 31 - 2, highest)))
         await refused(partition, entryOf(run(1, highest)), ZERO)
         const head = await appended(partition, entryOf(run(0, highest)))
         expect(head.producers).toEqual(new Map([[highest.producerId, last(1, highest.epoch)]]))
@@ -300,7 +327,7 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
           Array.from({ length: ENTRY_PRODUCERS_MAX }, (_, number) =>
             run(sequence, { producerId: BigInt(-2 - number), recordsBefore: 2 * number }),
           )
-        await appended(partition, entryOf(...runs(0)))
+        await begun(partition, entryOf(...runs(0)))
         const wrong = [...runs(2).slice(1), run(3, { producerId: -2n })]
         const head = await refused(partition, entryOf(...wrong), ZERO)
         expect(head.producers.size).toBe(ENTRY_PRODUCERS_MAX)
@@ -317,11 +344,8 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
 
       test('are remembered by their last runs when these leave the tail', async () => {
         const partition = await madePartition()
-        await appended(partition, entryOf(run(0)))
-        const head = await appended(
-          partition,
-          entryOf(run(0, { producerId: 8n }), run(2, { recordsBefore: 2 })),
-        )
+        await begun(partition, entryOf(run(0)))
+        const head = await begun(partition, entryOf(run(0, { producerId: 8n }), run(2, { recordsBefore: 2 })))
         const block = blockOfTail(head, 2)
         await index.putBlock(partition, block)
         const changes = foldProducers(head, block)
@@ -337,16 +361,16 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
         await appended(partition, entryOf(run(4)), trimmed!.nextOffset)
       })
 
-      test('are forgotten by a trim, unless one of them has gone on since', async () => {
+      test('leave the head with a trim, unless one of them has gone on since', async () => {
         const partition = await madePartition()
         const many = Array.from({ length: PRODUCERS_RETIRED_MAX }, (_, number) => BigInt(100 + number))
-        for (const producerId of many) await appended(partition, entryOf(run(0, { producerId })))
-        const head = await appended(partition, entryOf(run(0)))
+        for (const producerId of many) await begun(partition, entryOf(run(0, { producerId })))
+        const head = await begun(partition, entryOf(run(0)))
         const block = blockOfTail(head, many.length + 1)
         await index.putBlock(partition, block)
-        const retired = new Map(many.map(producerId => [producerId, last(1)]))
+        const retired = new Map(many.map((producerId, number) => [producerId, flushed([[0, 2 * number]])]))
         const changes = { flushedProducers: new Map(), retired }
-        const stale = { ...changes, retired: new Map([...retired, [7n, last(3)] as const]) }
+        const stale = { ...changes, retired: new Map([...retired, [7n, flushed([[2, 130]])] as const]) }
         expect(await index.trimTail(partition, block, stale)).toBeUndefined()
         const untouched = await index.readHead(partition)
         expect(untouched).toMatchObject({ tailOffset: 0, producers: head.producers })
@@ -354,17 +378,205 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
         expect(trimmed).toMatchObject({ tail: [] })
         expect(trimmed?.producers).toEqual(new Map([[7n, last(1)]]))
         expect(await index.readHead(partition)).toEqual(trimmed)
-        // One that is not known may begin anywhere.
-        await appended(partition, entryOf(run(40, { producerId: 100n })), trimmed!.nextOffset)
+      })
+
+      test('that the head does not know are taken from writers who have looked them up', async () => {
+        const partition = await madePartition()
+        for (const sequence of [0, 40]) await refused(partition, entryOf(run(sequence)), ZERO)
+        const both = entryOf(run(40), run(0, { producerId: 8n, recordsBefore: 2 }))
+        for (const newcomers of [new Set<bigint>(), new Set([7n]), new Set([8n, 9n])]) {
+          const outcome = await index.append(partition, both, ZERO, newcomers)
+          expect(outcome).toMatchObject({ kind: 'refused', head: { nextOffset: 0, tail: [] } })
+        }
+        const head = await appended(partition, both, ZERO, new Set([7n, 8n, 9n]))
+        expect(head.producers).toEqual(
+          new Map([
+            [7n, last(41)],
+            [8n, last(1)],
+          ]),
+        )
+      })
+
+      test('that the head knows must follow on what it has, whoever has looked', async () => {
+        const partition = await madePartition()
+        await begun(partition, entryOf(run(0, { epoch: 1 })))
+        for (const wrong of [run(0, { epoch: 1 }), run(4, { epoch: 1 }), run(0), run(4, { epoch: 2 })]) {
+          const entry = entryOf(wrong)
+          expect(await index.append(partition, entry, ZERO, idsOf(entry))).toMatchObject({ kind: 'refused' })
+        }
+        await begun(partition, entryOf(run(2, { epoch: 1 })))
       })
 
       test('of twenty that send the same at once, one is taken', async () => {
         const partition = await madePartition()
         const outcomes = await Promise.all(
-          Array.from({ length: 20 }, () => index.append(partition, entryOf(run(0)), ZERO)),
+          Array.from({ length: 20 }, () => index.append(partition, entryOf(run(0)), ZERO, new Set([7n]))),
         )
         expect(outcomes.filter(({ kind }) => kind === 'appended')).toHaveLength(1)
         expect((await index.readHead(partition))?.nextOffset).toBe(2)
+      })
+
+      describe('outside of the head', () => {
+        const NOW_MS = 1_700_000_000_000
+        const read = (partition: PartitionId, producerId = 7n) => index.readProducer(partition, producerId)
+
+        test('are kept with every field, each by its id', async () => {
+          const partition = await madePartition()
+          const other = { ...partition, partition: 1 }
+          expect(await read(partition)).toBeUndefined()
+          const producers = new Map([
+            [0n, flushed([[0, 0]])],
+            [-(2n ** 63n), flushed([[2 ** 31 - 1, 2 ** 53 - 2]], { epoch: 2 ** 15 - 1, createdMs: 2 ** 45 })],
+            [
+              2n ** 63n - 1n,
+              flushed([
+                [2, 4],
+                [4, 10],
+                [6, 12],
+                [8, 100],
+                [10, 2 ** 40],
+              ]),
+            ],
+          ])
+          for (const [id, producer] of producers) await index.putProducer(partition, id, producer, NOW_MS)
+          for (const [id, producer] of producers) expect(await read(partition, id)).toEqual(producer)
+          expect(await read(partition)).toBeUndefined()
+          expect(await read(other, 0n)).toBeUndefined()
+          expect(await index.readHead(partition)).toMatchObject({ nextOffset: 0, producers: new Map() })
+        })
+
+        test('never go back, whatever comes late or again', async () => {
+          const partition = await madePartition()
+          const older = flushed([
+            [0, 0],
+            [2, 2],
+          ])
+          // Its sequence begins anew, and its epoch is lower: only offsets tell what is newer.
+          const newer = flushed([[0, 4]], { epoch: 3 })
+          const newest = flushed([[0, 6]], { epoch: 2 })
+          for (const producer of [older, newer, older, newest, newer, newest, older]) {
+            await index.putProducer(partition, 7n, producer, NOW_MS)
+          }
+          expect(await read(partition)).toEqual(newest)
+        })
+
+        test('keep their earlier runs of the same epoch, as many as there is room for', async () => {
+          const partition = await madePartition()
+          await index.putProducer(
+            partition,
+            7n,
+            flushed([
+              [0, 0],
+              [2, 2],
+              [4, 8],
+            ]),
+            NOW_MS,
+          )
+          await index.putProducer(
+            partition,
+            7n,
+            flushed([
+              [4, 8],
+              [6, 20],
+            ]),
+            NOW_MS,
+          )
+          expect(await read(partition)).toEqual(
+            flushed([
+              [0, 0],
+              [2, 2],
+              [4, 8],
+              [6, 20],
+            ]),
+          )
+          await index.putProducer(
+            partition,
+            7n,
+            flushed(
+              [
+                [8, 30],
+                [10, 40],
+              ],
+              { createdMs: NOW_MS + 9 },
+            ),
+            NOW_MS,
+          )
+          expect(await read(partition)).toEqual(
+            flushed(
+              [
+                [2, 2],
+                [4, 8],
+                [6, 20],
+                [8, 30],
+                [10, 40],
+              ],
+              { createdMs: NOW_MS + 9 },
+            ),
+          )
+        })
+
+        test('by many at once end with the newest, and nothing of it is lost', async () => {
+          const partition = await madePartition()
+          const all = Array.from({ length: 12 }, (_, number) => flushed([[2 * number, 2 * number]]))
+          await Promise.all(
+            all
+              .toSorted((_, other) => (other.runs[0]!.sequence % 3) - 1)
+              .map(producer => index.putProducer(partition, 7n, producer, NOW_MS)),
+          )
+          const { runs } = (await read(partition))!
+          expect(runs.at(-1)).toEqual(all.at(-1)!.runs[0])
+          expect(runs.length).toBeLessThanOrEqual(PRODUCER_ENTRIES_KEPT)
+        })
+
+        test('that have expired are dropped, or told as they were, and nobody else is', async () => {
+          const partition = await madePartition()
+          const other = { ...partition, partition: 1 }
+          const old = flushed([[0, 0]])
+          const young = flushed([[0, 2]], { createdMs: NOW_MS + 1 })
+          const count = 40n
+          for (let id = 0n; id < count; id += 1n) await index.putProducer(partition, id, old, NOW_MS)
+          await index.putProducer(partition, count, young, NOW_MS)
+          await index.putProducer(other, 1n, old, NOW_MS)
+          const nowMs = NOW_MS + PRODUCER_EXPIRATION_MS
+          // One that comes back when it would have been dropped stays.
+          const late = flushed([[2, 4]], { createdMs: nowMs })
+          await index.putProducer(partition, 3n, late, nowMs)
+          for (let id = count + 1n; id < 2n * count; id += 1n) {
+            await index.putProducer(partition, id, young, nowMs)
+          }
+          expect((await read(partition, 3n))?.runs.at(-1)).toEqual(late.runs[0])
+          for (let id = count; id < 2n * count; id += 1n) expect(await read(partition, id)).toEqual(young)
+          for (let id = 0n; id < count; id += 1n) {
+            if (id !== 3n) expect([undefined, old]).toContainEqual(await read(partition, id))
+          }
+          expect(await read(other, 1n)).toEqual(old)
+        })
+
+        test('go with their partition, and no other', async () => {
+          const partition = await madePartition(1)
+          const others = [0, 10, 11].map(number => ({ ...partition, partition: number }))
+          for (const id of [partition, ...others]) {
+            for (let producerId = 0n; producerId < 40n; producerId += 1n) {
+              await index.putProducer(id, producerId, flushed([[0, 0]]), NOW_MS)
+            }
+          }
+          await index.removePartition(partition)
+          for (let producerId = 0n; producerId < 40n; producerId += 1n) {
+            expect(await read(partition, producerId)).toBeUndefined()
+            for (const id of others) expect(await read(id, producerId)).toBeDefined()
+          }
+        })
+
+        test('are in no way of blocks', async () => {
+          const partition = await madePartition()
+          for (const offset of [0, 10, 20]) await index.putBlock(partition, looseBlock(offset, 10))
+          await index.putProducer(partition, 7n, flushed([[0, 0]]), NOW_MS)
+          expect(await blockOffsets(partition, 1_000_000, 10)).toEqual([20])
+          expect(await blockOffsets(partition, 0, 10)).toEqual([0, 10, 20])
+          await index.removeBlocksBelow(partition, toOffset(2 ** 53 - 1))
+          expect(await blockOffsets(partition, 0, 10)).toEqual([20])
+          expect(await read(partition)).toBeDefined()
+        })
       })
     })
 
@@ -693,8 +905,13 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
         await fillBlocks(index, { topicId, partition: 1 }, 25)
         await index.putBlock({ topicId, partition: 3 }, looseBlock(0, 1))
         await index.putBlock({ topicId, partition: 3 }, looseBlock(1, 1))
-        expect(await listed(topicId)).toEqual([0, 1, 2, 3, 10, 11])
-        await index.removePartition({ topicId, partition: 1 })
+        const producer = { epoch: 0, createdMs: 0, runs: [{ sequence: 0, records: 1, baseOffset: ZERO }] }
+        for (let producerId = 0n; producerId < 150n; producerId += 1n) {
+          for (const partition of [2, 4])
+            await index.putProducer({ topicId, partition }, producerId, producer, 0)
+        }
+        expect(await listed(topicId)).toEqual([0, 1, 2, 3, 4, 10, 11])
+        for (const partition of [1, 4]) await index.removePartition({ topicId, partition })
         expect(await listed(topicId)).toEqual([0, 2, 3, 10, 11])
       })
 

@@ -11,6 +11,7 @@ import {
   GROUPS_KEY,
   groupKey,
   HEAD_KEY,
+  LOG_END,
   LOG_PREFIX,
   logKey,
   MEMBER_PREFIX,
@@ -21,6 +22,7 @@ import {
   parseMemberKey,
   parseSegmentKey,
   parseTriggerKey,
+  producerKey,
   segmentKey,
   TARGET_PREFIX,
   TOPICS_KEY,
@@ -46,6 +48,8 @@ test('the names are these', () => {
   expect(blockKey(toOffset(0))).toBe('block#0000000000000000')
   expect(blockKey(toOffset(123_456))).toBe('block#0000000000123456')
   expect(blockKey(toOffset(Number.MAX_SAFE_INTEGER))).toBe('block#9007199254740991')
+  expect(producerKey(2n ** 63n - 1n)).toBe('producer#9223372036854775807')
+  expect(producerKey(-2n)).toBe('producer#-2')
   expect(GROUPS_KEY).toBe('groups')
   expect(GROUP_PREFIX).toBe('group#')
   expect(groupKey('billing')).toBe('group#billing')
@@ -86,6 +90,17 @@ describe('a block key', () => {
   test.each(['head', 'block#', 'block#-1', 'block#x', 'block', 'xblock#1'])('is not %s', key => {
     expect(() => parseBlockKey(key)).toThrow(RangeError)
   })
+})
+
+test('what is behind a log sorts behind all of its items', () => {
+  for (const key of [blockKey(toOffset(Number.MAX_SAFE_INTEGER)), HEAD_KEY, producerKey(2n ** 63n - 1n)]) {
+    expect(key < LOG_END).toBe(true)
+  }
+  // A store that joins keys with a slash removes a log up to there.
+  expect(
+    `${logKey({ topicId: TOPIC_ID, partition: 1 })}/${LOG_END}` <
+      logKey({ topicId: TOPIC_ID, partition: 10 }),
+  ).toBe(true)
 })
 
 describe('a log key', () => {

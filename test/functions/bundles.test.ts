@@ -58,7 +58,9 @@ interface Called {
 /** Imports a bundle in a process of its own, from outside the checkout, and calls its handler. */
 async function callBundle(name: string, event: unknown, environment: object = {}): Promise<Called> {
   const code = `
-    const { handler } = await import(${JSON.stringify(join(directory, name, 'index.mjs'))})
+    const bundle = import(${JSON.stringify(join(directory, name, 'index.mjs'))})
+    // Node prints the line that threw: here that is all of a bundle, and what comes after it can get lost.
+    const { handler } = await bundle.catch(error => { throw new Error(error.message) })
     const context = { awsRequestId: 'request-1', getRemainingTimeInMillis: () => 5_000 }
     const result = await handler(${JSON.stringify(event)}, context)
     console.log('RESULT ' + JSON.stringify(result))

@@ -74,6 +74,7 @@ describe('the table', () => {
       PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
       SSESpecification: { SSEEnabled: false },
       StreamSpecification: { StreamViewType: 'KEYS_ONLY' },
+      TimeToLiveSpecification: { AttributeName: 'expirySeconds', Enabled: true },
       DeletionProtectionEnabled: true,
     })
   })

@@ -1,4 +1,4 @@
-import type { Decisions } from '../../src/adapters/memory/memory-log-index.ts'
+import type { Defect } from './defects.ts'
 import { type RunReport, runWorld } from './world.ts'
 
 interface SeedsOutcome {
@@ -11,19 +11,29 @@ interface SeedsOutcome {
 export async function runSeeds(
   from: number,
   count: number,
-  decisions?: Decisions,
+  defect?: Defect,
   onDone: (done: number) => void = () => {},
 ): Promise<SeedsOutcome> {
-  let total: RunReport = { acknowledged: 0, unknown: 0, crashes: 0, faults: 0, records: 0 }
+  let total: RunReport = {
+    acknowledged: 0,
+    unknown: 0,
+    crashes: 0,
+    faults: 0,
+    records: 0,
+    returns: 0,
+    repetitions: 0,
+  }
   for (let seed = from; seed < from + count; seed += 1) {
     try {
-      const report = await runWorld(seed, decisions)
+      const report = await runWorld(seed, defect)
       total = {
         acknowledged: total.acknowledged + report.acknowledged,
         unknown: total.unknown + report.unknown,
         crashes: total.crashes + report.crashes,
         faults: total.faults + report.faults,
         records: total.records + report.records,
+        returns: total.returns + report.returns,
+        repetitions: total.repetitions + report.repetitions,
       }
     } catch (error) {
       return { total, failure: { seed, error: error as Error } }

@@ -5,7 +5,11 @@ import type { Head } from '../../core/log/head.ts'
 import type { PartitionId } from '../../core/log/partition-id.ts'
 import {
   decodeFlushedProducers,
+  decodeRetired,
   encodeFlushedProducers,
+  encodeRetired,
+  expiryMs,
+  type FlushedProducer,
   packState,
   unpackState,
 } from '../../core/log/producers.ts'
@@ -17,7 +21,9 @@ import {
   HEAD_KEY,
   KEY_ATTRIBUTES,
   logKey,
+  PRODUCER_ATTRIBUTES,
   parseBlockKey,
+  producerKey,
   TOPIC_ATTRIBUTES,
   TOPICS_KEY,
 } from '../../core/storage-layout.ts'
@@ -120,6 +126,29 @@ export function decodeBlockItem(item: Item): Block {
   const encoded = item[BLOCK_ATTRIBUTES.encoded]?.B
   if (!encoded) throw missing(BLOCK_ATTRIBUTES.encoded)
   return decodeBlock(parseBlockKey(readString(item, KEY_ATTRIBUTES.sort)), encoded)
+}
+
+export function producerItemKey(partition: PartitionId, producerId: bigint): Item {
+  return itemKey(logKey(partition), producerKey(producerId))
+}
+
+export function encodeProducerItem(
+  partition: PartitionId,
+  producerId: bigint,
+  producer: FlushedProducer,
+): Item {
+  return {
+    ...producerItemKey(partition, producerId),
+    [PRODUCER_ATTRIBUTES.encoded]: { B: encodeRetired(producer) },
+    [PRODUCER_ATTRIBUTES.expirySeconds]: number(Math.ceil(expiryMs(producer) / 1_000)),
+  }
+}
+
+/** @throws RangeError when the item is no producer of a version that is known */
+export function decodeProducerItem(item: Item): FlushedProducer {
+  const encoded = item[PRODUCER_ATTRIBUTES.encoded]?.B
+  if (!encoded) throw missing(PRODUCER_ATTRIBUTES.encoded)
+  return decodeRetired(encoded)
 }
 
 export function topicItemKey(name: string): Item {

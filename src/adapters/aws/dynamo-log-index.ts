@@ -3,30 +3,39 @@ import type { Block } from '../../core/log/block.ts'
 import type { IndexEntry } from '../../core/log/entry.ts'
 import { EMPTY_HEAD, type Head } from '../../core/log/head.ts'
 import { type PartitionId, partitionKey } from '../../core/log/partition-id.ts'
-import { type ProducerChanges, sequenceSteps } from '../../core/log/producers.ts'
+import {
+  type FlushedProducer,
+  mergeRetired,
+  type ProducerChanges,
+  sequenceSteps,
+} from '../../core/log/producers.ts'
 import { type Offset, toOffset } from '../../core/numbers.ts'
 import {
   blockKey,
   GROUP_END,
   GROUP_PREFIX,
-  HEAD_KEY,
   KEY_ATTRIBUTES,
+  LOG_END,
   LOG_PREFIX,
   logKey,
+  PRODUCER_ATTRIBUTES,
   parseLogKey,
 } from '../../core/storage-layout.ts'
 import type { AppendOutcome, LogIndex } from '../../ports/log-index.ts'
 import {
   decodeBlockItem,
   decodeHeadItem,
+  decodeProducerItem,
   encodeBlockItem,
   encodeHeadItem,
+  encodeProducerItem,
   headItemKey,
   type Item,
   itemKey,
+  producerItemKey,
   readString,
 } from './dynamo-items.ts'
-import type { Checked, DynamoTable, Selection } from './dynamo-table.ts'
+import type { Checked, Condition, DynamoTable, Selection } from './dynamo-table.ts'
 import { appendUpdate, startUpdate, trimUpdate } from './head-updates.ts'
 
 const { partition: PK, sort: SK } = KEY_ATTRIBUTES
@@ -51,10 +60,16 @@ export class DynamoLogIndex implements LogIndex {
     return item && decodeHeadItem(item)
   }
 
-  async append(partition: PartitionId, entry: IndexEntry, seen: Offset): Promise<AppendOutcome> {
+  async append(
+    partition: PartitionId,
+    entry: IndexEntry,
+    seen: Offset,
+    newcomers?: ReadonlySet<bigint>,
+  ): Promise<AppendOutcome> {
     const steps = sequenceSteps(entry.producers)
     if (!steps) return await this.#refuse(partition)
-    const { held, item } = await this.#table.update(headItemKey(partition), appendUpdate(entry, seen, steps))
+    const update = appendUpdate(entry, seen, steps, newcomers)
+    const { held, item } = await this.#table.update(headItemKey(partition), update)
     if (!item) return { kind: 'missing' }
     return { kind: held ? 'appended' : 'refused', head: decodeHeadItem(item) }
   }
@@ -67,6 +82,25 @@ export class DynamoLogIndex implements LogIndex {
   async trimTail(partition: PartitionId, block: Block, changes: ProducerChanges): Promise<Head | undefined> {
     const trimmed = await this.#table.update(headItemKey(partition), trimUpdate(block, changes))
     return trimmed.held ? headOf(trimmed) : undefined
+  }
+
+  /** Drops nothing: the table's time to live does. */
+  async putProducer(partition: PartitionId, producerId: bigint, producer: FlushedProducer): Promise<void> {
+    // Most producers have no item yet, so a read before the first try would most often be in vain.
+    let standing: Item | undefined
+    for (;;) {
+      const merged = mergeRetired(standing && decodeProducerItem(standing), producer)
+      if (!merged) return
+      const condition = standing ? isStill(standing) : NO_ITEM
+      const put = await this.#table.put(encodeProducerItem(partition, producerId, merged), condition)
+      if (put.held) return
+      standing = put.item
+    }
+  }
+
+  async readProducer(partition: PartitionId, producerId: bigint): Promise<FlushedProducer | undefined> {
+    const item = await this.#table.get(producerItemKey(partition, producerId))
+    return item && decodeProducerItem(item)
   }
 
   async readBlocks(partition: PartitionId, offset: Offset, limit: number): Promise<Block[]> {
@@ -88,13 +122,12 @@ export class DynamoLogIndex implements LogIndex {
   async removeBlocksBelow(partition: PartitionId, offset: Offset): Promise<void> {
     const last = await this.#lastBlock(partition, offset, SK)
     if (!last) return
-    const lastKey = readString(last, SK)
-    await this.#removeBlocks(partition, offset, lastKey)
+    await this.#removeItems(blocksBetween(partition, FIRST_OFFSET, offset), readString(last, SK))
   }
 
   async removePartition(partition: PartitionId): Promise<void> {
     await this.#table.remove(headItemKey(partition))
-    await this.#removeBlocks(partition, LAST_OFFSET, undefined)
+    await this.#removeItems({ condition: `${PK} = :log`, values: { ':log': { S: logKey(partition) } } })
   }
 
   async *partitions(): AsyncGenerator<PartitionId> {
@@ -129,15 +162,15 @@ export class DynamoLogIndex implements LogIndex {
   }
 
   /**
-   * Removes the blocks up to an offset, but not the one with the sort key `kept`. It removes as it finds them: where
-   * there are more than there is time for, the next try has fewer.
+   * Removes items of a log, but not the one with the sort key `kept`. It removes as it finds them: where there are more
+   * than there is time for, the next try has fewer.
    */
-  async #removeBlocks(partition: PartitionId, offset: Offset, kept: string | undefined): Promise<void> {
-    const selection = { ...blocksBetween(partition, FIRST_OFFSET, offset), attribute: SK }
+  async #removeItems(selection: Selection, kept?: string): Promise<void> {
+    const { ':log': log } = selection.values
     let keys: Item[] = []
-    for await (const item of this.#table.query(selection)) {
+    for await (const item of this.#table.query({ ...selection, attribute: SK })) {
       const sortKey = readString(item, SK)
-      if (sortKey !== kept) keys.push(itemKey(logKey(partition), sortKey))
+      if (sortKey !== kept) keys.push({ [PK]: log!, [SK]: { S: sortKey } })
       if (keys.length < TABLE_BATCH_ITEMS_MAX) continue
       await this.#table.removeAll(keys)
       keys = []
@@ -158,11 +191,17 @@ function blocksBetween(partition: PartitionId, first: Offset, last: Offset): Sel
   }
 }
 
-/** Where a scan goes on behind all items of a log, of which the head is the last, or of a group. */
+/** Where a scan goes on behind all items of a log or of a group. */
 function pastItems(key: Item): Item {
   const partition = readString(key, PK)
-  if (partition.startsWith(LOG_PREFIX)) return itemKey(partition, HEAD_KEY)
+  if (partition.startsWith(LOG_PREFIX)) return itemKey(partition, LOG_END)
   return partition.startsWith(GROUP_PREFIX) ? itemKey(partition, GROUP_END) : key
+}
+
+/** That a producer's item is as it was read. */
+function isStill(item: Item): Condition {
+  const { encoded } = PRODUCER_ATTRIBUTES
+  return { expression: `${encoded} = :standing`, values: { ':standing': item[encoded]! } }
 }
 
 function headOf({ item }: Checked): Head | undefined {

@@ -3,9 +3,11 @@ import type { IndexEntry } from '../../core/log/entry.ts'
 import {
   conditionOf,
   encodeFlushedProducers,
+  NO_NEWCOMERS,
   type ProducerChanges,
   packState,
   type SequenceStep,
+  stateOf,
 } from '../../core/log/producers.ts'
 import type { Offset } from '../../core/numbers.ts'
 import { HEAD_ATTRIBUTES } from '../../core/storage-layout.ts'
@@ -32,8 +34,14 @@ const {
 /**
  * The base offset is the new nextOffset minus the entry's records: nothing compares nextOffset.
  * @param steps what the entry adds to each idempotent producer's sequence
+ * @param newcomers the producers that the head need not know
  */
-export function appendUpdate(entry: IndexEntry, seen: Offset, steps: readonly SequenceStep[]): Update {
+export function appendUpdate(
+  entry: IndexEntry,
+  seen: Offset,
+  steps: readonly SequenceStep[],
+  newcomers: ReadonlySet<bigint> = NO_NEWCOMERS,
+): Update {
   const update = new HeadUpdate()
   update.set.push(`${nextOffset} = ${nextOffset} + :records`, `${tail} = list_append(${tail}, :entries)`)
   update.conditions.push(`${tailOffset} <= :seen`, `NOT contains(${tail}, :entry)`)
@@ -44,8 +52,10 @@ export function appendUpdate(entry: IndexEntry, seen: Offset, steps: readonly Se
   for (const step of steps) {
     const state = update.producer(step.producerId)
     const { equal, below } = conditionOf(step)
-    const allowed = [`attribute_not_exists(${state})`, `${state} = ${update.value(equal)}`]
+    // Where there is none, no comparison holds.
+    const allowed = [`${state} = ${update.value(equal)}`]
     if (below !== undefined) allowed.push(`${state} < ${update.value(below)}`)
+    if (newcomers.has(step.producerId)) allowed.push(`attribute_not_exists(${state})`)
     update.conditions.push(`(${allowed.join(' OR ')})`)
     const { epoch, last } = step
     update.set.push(`${state} = ${update.value(packState({ epoch, lastSequence: last }))}`)
@@ -64,9 +74,9 @@ export function trimUpdate(block: Block, changes: ProducerChanges): Update {
   update.values[':maxMs'] = number(block.summary.maxTimestampMs)
   // The last first: to DynamoDB the order is all the same, but some emulators take one away after the other.
   update.remove.push(...block.entries.map((_, index) => `${tail}[${index}]`).toReversed())
-  for (const [producerId, standing] of changes.retired) {
+  for (const [producerId, flushed] of changes.retired) {
     const state = update.producer(producerId)
-    update.conditions.push(`${state} = ${update.value(packState(standing))}`)
+    update.conditions.push(`${state} = ${update.value(packState(stateOf(flushed)))}`)
     update.remove.push(state)
   }
   // Most logs have none, and an attribute costs its name.

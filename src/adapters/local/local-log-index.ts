@@ -4,18 +4,31 @@ import type { IndexEntry } from '../../core/log/entry.ts'
 import { applyStart, applyTrim } from '../../core/log/flush.ts'
 import { decodeHead, EMPTY_HEAD, encodeHead, type Head } from '../../core/log/head.ts'
 import type { PartitionId } from '../../core/log/partition-id.ts'
-import type { ProducerChanges } from '../../core/log/producers.ts'
+import {
+  decodeRetired,
+  encodeRetired,
+  expiryMs,
+  type FlushedProducer,
+  mergeRetired,
+  type ProducerChanges,
+} from '../../core/log/producers.ts'
 import { type Offset, toOffset } from '../../core/numbers.ts'
 import {
   blockKey,
   HEAD_KEY,
+  LOG_END,
   LOG_PREFIX,
   logKey,
+  PRODUCER_PREFIX,
   parseBlockKey,
   parseLogKey,
+  producerKey,
 } from '../../core/storage-layout.ts'
 import type { AppendOutcome, LogIndex } from '../../ports/log-index.ts'
 import type { IndexDatabase } from './index-database.ts'
+
+/** How many producers' items each one that is put looks at, whether they have expired. */
+const PRODUCERS_LOOKED_AT = 4
 
 /** The index in SQLite. An item's key is its two parts with a slash between them. */
 export class LocalLogIndex implements LogIndex {
@@ -36,11 +49,16 @@ export class LocalLogIndex implements LogIndex {
     return bytes && decodeHead(bytes)
   }
 
-  async append(partition: PartitionId, entry: IndexEntry, seen: Offset): Promise<AppendOutcome> {
+  async append(
+    partition: PartitionId,
+    entry: IndexEntry,
+    seen: Offset,
+    newcomers?: ReadonlySet<bigint>,
+  ): Promise<AppendOutcome> {
     let outcome: AppendOutcome = { kind: 'missing' }
     await this.#database.update(headKey(partition), standing => {
       const head = standing && decodeHead(standing)
-      const changed = head && applyAppend(head, entry, seen)
+      const changed = head && applyAppend(head, entry, seen, newcomers)
       if (changed) outcome = { kind: 'appended', head: changed }
       else outcome = head ? { kind: 'refused', head } : { kind: 'missing' }
       return changed && encodeHead(changed)
@@ -59,6 +77,25 @@ export class LocalLogIndex implements LogIndex {
 
   async trimTail(partition: PartitionId, block: Block, changes: ProducerChanges): Promise<Head | undefined> {
     return await this.#change(partition, head => applyTrim(head, block, changes))
+  }
+
+  async putProducer(
+    partition: PartitionId,
+    producerId: bigint,
+    producer: FlushedProducer,
+    nowMs: number,
+  ): Promise<void> {
+    const key = itemKey(partition, producerKey(producerId))
+    const put = this.#database.update(key, standing => {
+      const merged = mergeRetired(standing && decodeRetired(standing), producer)
+      return merged && encodeRetired(merged)
+    })
+    await Promise.all([put, this.#removeExpired(partition, key, nowMs)])
+  }
+
+  async readProducer(partition: PartitionId, producerId: bigint): Promise<FlushedProducer | undefined> {
+    const bytes = this.#database.get(itemKey(partition, producerKey(producerId)))
+    return bytes && decodeRetired(bytes)
   }
 
   async readBlocks(partition: PartitionId, offset: Offset, limit: number): Promise<Block[]> {
@@ -87,9 +124,7 @@ export class LocalLogIndex implements LogIndex {
   }
 
   async removePartition(partition: PartitionId): Promise<void> {
-    await this.#database.removeAll([headKey(partition)])
-    const blocks = this.#database.range(itemKey(partition, blockKey(toOffset(0))), blocksEnd(partition))
-    await this.#database.removeAll([...blocks].map(({ key }) => key))
+    await this.#database.removeRange(itemKey(partition, ''), itemKey(partition, LOG_END))
   }
 
   async *partitions(): AsyncGenerator<PartitionId> {
@@ -111,6 +146,21 @@ export class LocalLogIndex implements LogIndex {
       return changed && encodeHead(changed)
     })
     return changed
+  }
+
+  /**
+   * Removes those that have expired of the few producers whose keys come from this one on, or come first where there
+   * are not so many. Each item that is added looks at several, so that they cannot pile up.
+   */
+  async #removeExpired(partition: PartitionId, from: string, nowMs: number): Promise<void> {
+    const [first, end] = [itemKey(partition, PRODUCER_PREFIX), itemKey(partition, LOG_END)]
+    const following = this.#database.range(from, end, PRODUCERS_LOOKED_AT)
+    const left = PRODUCERS_LOOKED_AT - following.length
+    const items = left > 0 ? [...following, ...this.#database.range(first, from, left)] : following
+    const isExpired = (value: Buffer) => expiryMs(decodeRetired(value)) <= nowMs
+    const expired = items.filter(({ key, value }) => key !== from && isExpired(value))
+    // Each is looked at again when it goes: another process may just have put it anew.
+    await Promise.all(expired.map(({ key }) => this.#database.removeIf(key, isExpired)))
   }
 
   #decode(partition: PartitionId, item: { key: string; value: Buffer }): Block {

@@ -4,7 +4,14 @@ import type { IndexEntry } from '../../core/log/entry.ts'
 import { applyStart, applyTrim } from '../../core/log/flush.ts'
 import { decodeHead, EMPTY_HEAD, encodeHead, type Head } from '../../core/log/head.ts'
 import { type PartitionId, partitionKey } from '../../core/log/partition-id.ts'
-import type { ProducerChanges } from '../../core/log/producers.ts'
+import {
+  decodeRetired,
+  encodeRetired,
+  expiryMs,
+  type FlushedProducer,
+  mergeRetired,
+  type ProducerChanges,
+} from '../../core/log/producers.ts'
 import type { Offset } from '../../core/numbers.ts'
 import type { AppendOutcome, LogIndex } from '../../ports/log-index.ts'
 
@@ -14,44 +21,51 @@ interface Log {
   head: Uint8Array | undefined
   /** In the order of their base offsets. */
   readonly blocks: { readonly baseOffset: Offset; readonly bytes: Uint8Array }[]
+  /** Retired producers, the one that was put first comes first. */
+  readonly producers: Map<bigint, Uint8Array>
 }
 
 /** The decisions that make the protocol safe. Only a test that breaks it on purpose puts others in their place. */
 export interface Decisions {
   readonly applyAppend: typeof applyAppend
   readonly applyTrim: typeof applyTrim
+  readonly mergeRetired: typeof mergeRetired
 }
+
+const DECISIONS: Decisions = { applyAppend, applyTrim, mergeRetired }
 
 /** The index in memory. */
 export class MemoryLogIndex implements LogIndex {
   readonly #logs = new Map<string, Log>()
   readonly #decisions: Decisions
 
-  constructor(decisions: Decisions = { applyAppend, applyTrim }) {
-    this.#decisions = decisions
+  constructor(decisions: Partial<Decisions> = {}) {
+    this.#decisions = { ...DECISIONS, ...decisions }
   }
 
   async createHead(partition: PartitionId): Promise<void> {
-    const log = this.#logs.get(partitionKey(partition)) ?? { partition, head: undefined, blocks: [] }
-    log.head ??= encodeHead(EMPTY_HEAD)
-    this.#logs.set(partitionKey(partition), log)
+    this.#log(partition).head ??= encodeHead(EMPTY_HEAD)
   }
 
   async readHead(partition: PartitionId): Promise<Head | undefined> {
     return this.#head(partition)
   }
 
-  async append(partition: PartitionId, entry: IndexEntry, seen: Offset): Promise<AppendOutcome> {
+  async append(
+    partition: PartitionId,
+    entry: IndexEntry,
+    seen: Offset,
+    newcomers?: ReadonlySet<bigint>,
+  ): Promise<AppendOutcome> {
     const head = this.#head(partition)
     if (!head) return { kind: 'missing' }
-    const changed = this.#decisions.applyAppend(head, entry, seen)
+    const changed = this.#decisions.applyAppend(head, entry, seen, newcomers)
     if (!changed) return { kind: 'refused', head }
     return { kind: 'appended', head: this.#write(partition, changed) }
   }
 
   async putBlock(partition: PartitionId, block: Block): Promise<Block> {
-    const log = this.#logs.get(partitionKey(partition)) ?? { partition, head: undefined, blocks: [] }
-    this.#logs.set(partitionKey(partition), log)
+    const log = this.#log(partition)
     const at = log.blocks.findIndex(({ baseOffset }) => baseOffset >= block.baseOffset)
     const standing = log.blocks[at]
     if (standing?.baseOffset === block.baseOffset) return decodeBlock(block.baseOffset, standing.bytes)
@@ -64,6 +78,31 @@ export class MemoryLogIndex implements LogIndex {
     const head = this.#head(partition)
     const changed = head && this.#decisions.applyTrim(head, block, changes)
     return changed && this.#write(partition, changed)
+  }
+
+  async putProducer(
+    partition: PartitionId,
+    producerId: bigint,
+    producer: FlushedProducer,
+    nowMs: number,
+  ): Promise<void> {
+    const { producers } = this.#log(partition)
+    const standing = producers.get(producerId)
+    const merged = this.#decisions.mergeRetired(standing && decodeRetired(standing), producer)
+    if (merged) {
+      producers.delete(producerId)
+      producers.set(producerId, encodeRetired(merged))
+    }
+    // They stand in the order in which they were put, and so nearly in the order in which they expire.
+    for (const [id, bytes] of producers) {
+      if (expiryMs(decodeRetired(bytes)) > nowMs) break
+      producers.delete(id)
+    }
+  }
+
+  async readProducer(partition: PartitionId, producerId: bigint): Promise<FlushedProducer | undefined> {
+    const bytes = this.#logs.get(partitionKey(partition))?.producers.get(producerId)
+    return bytes && decodeRetired(bytes)
   }
 
   async readBlocks(partition: PartitionId, offset: Offset, limit: number): Promise<Block[]> {
@@ -91,6 +130,14 @@ export class MemoryLogIndex implements LogIndex {
 
   async *partitions(): AsyncGenerator<PartitionId> {
     for (const { partition } of [...this.#logs.values()]) yield partition
+  }
+
+  /** A partition's log; an empty one is made where there is none. */
+  #log(partition: PartitionId): Log {
+    const key = partitionKey(partition)
+    const log = this.#logs.get(key) ?? { partition, head: undefined, blocks: [], producers: new Map() }
+    this.#logs.set(key, log)
+    return log
   }
 
   #head(partition: PartitionId): Head | undefined {

@@ -1,9 +1,8 @@
 import { ByteReader, ByteWriter } from '../bytes.ts'
 import {
-  PRODUCER_ACTIVE_MS,
   PRODUCER_ENTRIES_KEPT,
-  PRODUCER_IDLE_MS_MAX,
-  PRODUCERS_ACTIVE_MAX,
+  PRODUCER_EXPIRATION_MS,
+  PRODUCER_SILENT_MS_MAX,
   PRODUCERS_KEPT_MAX,
   PRODUCERS_RETIRED_MAX,
 } from '../limits.ts'
@@ -16,6 +15,9 @@ import type { Head } from './head.ts'
  * Kafka's idempotent producing: a producer numbers its records in each partition, and a log takes only what
  * follows on what it has of that producer. So a batch that is sent again, after whatever became of its first
  * sending, is recognized, and stands in the log once.
+ *
+ * The head knows the producers that were active of late. One that has been silent is retired: what was known of it
+ * moves into an item of its own, and comes back with its next batch.
  */
 
 /** A producer's numbers are 31 bits wide; after the last one comes 0 again. */
@@ -38,12 +40,15 @@ export interface ProducerState {
   readonly lastSequence: number
 }
 
-/** A producer's newest runs that have left the tail: what a repetition is answered from. */
+/**
+ * A producer's newest runs that have left the tail: what a repetition is answered from. All of it is true for ever,
+ * if not the newest.
+ */
 export interface FlushedProducer {
   readonly epoch: number
   /** When the newest of them was written. */
   readonly createdMs: number
-  /** The oldest first. */
+  /** The oldest first; at least one. */
   readonly runs: readonly FlushedRun[]
 }
 
@@ -87,35 +92,48 @@ export function sequenceSteps(runs: readonly ProducerRun[]): SequenceStep[] | un
 }
 
 /**
- * Whether a log with this state of a producer takes the step. One that is not known may begin anywhere, as in
- * Kafka, since what is known of a producer is forgotten some time after its last record.
+ * Whether a log with this state of a producer takes the step. One of which nothing is known, anywhere, may begin
+ * anywhere, as in Kafka: what is known of a producer is forgotten some time after its last record.
  */
-function isNext(state: ProducerState | undefined, { epoch, first }: SequenceStep): boolean {
+export function isNext(state: ProducerState | undefined, { epoch, first }: SequenceStep): boolean {
   if (!state) return true
   if (epoch > state.epoch) return first === 0
   return epoch === state.epoch && first === after(state.lastSequence)
 }
 
-/** The states after an entry; undefined where one of its runs does not follow on what is there. */
+export const NO_NEWCOMERS: ReadonlySet<bigint> = new Set()
+
+/**
+ * The states after an entry; undefined where one of its runs does not follow on what is there, or is of a producer
+ * that is neither there nor a newcomer.
+ */
 export function applySequences(
   states: ReadonlyMap<bigint, ProducerState>,
   runs: readonly ProducerRun[],
+  newcomers: ReadonlySet<bigint>,
 ): ReadonlyMap<bigint, ProducerState> | undefined {
   if (runs.length === 0) return states
+  const isTaken = (step: SequenceStep) => {
+    const state = states.get(step.producerId)
+    return state ? isNext(state, step) : newcomers.has(step.producerId)
+  }
   const steps = sequenceSteps(runs)
-  if (!steps?.every(step => isNext(states.get(step.producerId), step))) return undefined
+  if (!steps?.every(isTaken)) return undefined
   const changed = new Map(states)
   for (const { producerId, epoch, last } of steps) changed.set(producerId, { epoch, lastSequence: last })
   return changed
 }
 
-/** What the head says of a run that it did not take, or would not. */
-export function judgeRun(head: Head, run: ProducerRun): Verdict {
-  const state = head.producers.get(run.producerId)
+/**
+ * What a log says of a run that it did not take, or would not. The head's word goes before that of the producer's own
+ * item, which is what was known when it was last retired.
+ */
+export function judgeRun(head: Head, run: ProducerRun, retired?: FlushedProducer): Verdict {
+  const state = head.producers.get(run.producerId) ?? (retired && stateOf(retired))
   if (!state) return { kind: 'next' }
   if (run.epoch < state.epoch) return { kind: 'fenced', epoch: state.epoch }
   if (run.epoch > state.epoch) return run.sequence === 0 ? { kind: 'next' } : { kind: 'gap', expected: 0 }
-  const baseOffset = findRun(head, run)
+  const baseOffset = findRun(head, run, retired)
   if (baseOffset !== undefined) return { kind: 'duplicate', baseOffset }
   const expected = after(state.lastSequence)
   if (run.sequence === expected) return { kind: 'next' }
@@ -124,18 +142,19 @@ export function judgeRun(head: Head, run: ProducerRun): Verdict {
   return behind < SEQUENCES / 2 ? { kind: 'old' } : { kind: 'gap', expected }
 }
 
-function findRun(head: Head, { producerId, epoch, sequence, records }: ProducerRun): Offset | undefined {
-  const flushed = head.flushedProducers.get(producerId)
-  const known = flushed?.epoch === epoch ? flushed.runs : []
-  const found = known.find(run => run.sequence === sequence && run.records === records)
+function findRun(head: Head, run: ProducerRun, retired: FlushedProducer | undefined): Offset | undefined {
+  const { producerId, epoch, sequence, records } = run
+  const flushed = [head.flushedProducers.get(producerId), retired]
+  const known = flushed.flatMap(each => (each?.epoch === epoch ? each.runs : []))
+  const found = known.find(each => each.sequence === sequence && each.records === records)
   if (found) return found.baseOffset
   for (const { baseOffset, entry } of placeEntries(head.tailOffset, head.tail)) {
     const inEntry = entry.producers.find(
-      run =>
-        run.producerId === producerId &&
-        run.epoch === epoch &&
-        run.sequence === sequence &&
-        run.records === records,
+      each =>
+        each.producerId === producerId &&
+        each.epoch === epoch &&
+        each.sequence === sequence &&
+        each.records === records,
     )
     if (inEntry) return advance(baseOffset, inEntry.recordsBefore)
   }
@@ -145,13 +164,13 @@ function findRun(head: Head, { producerId, epoch, sequence, records }: ProducerR
 /** What becomes of producers when a block leaves the tail. */
 export interface ProducerChanges {
   readonly flushedProducers: ReadonlyMap<bigint, FlushedProducer>
-  /** Producers to forget, on the condition that they have not gone on since. */
-  readonly retired: ReadonlyMap<bigint, ProducerState>
+  /** Producers that leave the head, on the condition that they have not gone on since. Their items must stand before. */
+  readonly retired: ReadonlyMap<bigint, FlushedProducer>
 }
 
 /**
- * The producers' newest runs with those of a block that is to leave this head's tail, and the producers that have
- * been silent for long, at most so many of them.
+ * The producers' newest runs with those of a block that is to leave this head's tail, and the producers that are to
+ * leave the head with it, at most so many of them.
  */
 export function foldProducers(
   head: Head,
@@ -169,9 +188,9 @@ export function foldProducers(
       changed.set(producerId, { epoch, createdMs: entry.createdMs, runs: [...kept, run] })
     }
   }
-  const retired = new Map<bigint, ProducerState>()
-  for (const producerId of idleProducers(head, block, changed, newestMs).slice(0, retiredMax)) {
-    retired.set(producerId, head.producers.get(producerId)!)
+  const retired = new Map<bigint, FlushedProducer>()
+  for (const producerId of silentProducers(head, block, changed, newestMs).slice(0, retiredMax)) {
+    retired.set(producerId, changed.get(producerId)!)
     changed.delete(producerId)
   }
   return { flushedProducers: changed, retired }
@@ -179,9 +198,10 @@ export function foldProducers(
 
 /**
  * Producers with nothing in the tail that have been silent for too long, or longer than enough others; the longest
- * silent first. Of one that was active a short while ago the next batch may be a repetition.
+ * silent first. That none of their entries is left in the tail is what a return to the head relies on: see
+ * broker/append.ts.
  */
-function idleProducers(
+function silentProducers(
   head: Head,
   block: Block,
   flushed: ReadonlyMap<bigint, FlushedProducer>,
@@ -190,14 +210,12 @@ function idleProducers(
   const left = head.tail.slice(block.entries.length)
   const active = new Set(left.flatMap(entry => entry.producers.map(({ producerId }) => producerId)))
   const silent = [...flushed]
-    // The head may be older than the block, which another has put. What it does not know it cannot forget.
+    // The head may be older than the block, which another has put. What it does not know it leaves to others.
     .filter(([producerId]) => !active.has(producerId) && head.producers.has(producerId))
     .sort(([, one], [, other]) => one.createdMs - other.createdMs)
   return silent
     .filter(([, { createdMs }], index) => {
-      const silentMs = nowMs - createdMs
-      const keptMax = silentMs > PRODUCER_ACTIVE_MS ? PRODUCERS_KEPT_MAX : PRODUCERS_ACTIVE_MAX
-      return silentMs > PRODUCER_IDLE_MS_MAX || index < flushed.size - keptMax
+      return nowMs - createdMs > PRODUCER_SILENT_MS_MAX || index < flushed.size - PRODUCERS_KEPT_MAX
     })
     .map(([producerId]) => producerId)
 }
@@ -205,16 +223,48 @@ function idleProducers(
 /** The states without those retired; undefined where one of them has gone on since. */
 export function retireProducers(
   states: ReadonlyMap<bigint, ProducerState>,
-  retired: ReadonlyMap<bigint, ProducerState>,
+  retired: ReadonlyMap<bigint, FlushedProducer>,
 ): ReadonlyMap<bigint, ProducerState> | undefined {
   if (retired.size === 0) return states
   const left = new Map(states)
-  for (const [producerId, { epoch, lastSequence }] of retired) {
+  for (const [producerId, flushed] of retired) {
+    const { epoch, lastSequence } = stateOf(flushed)
     const state = left.get(producerId)
     if (state?.epoch !== epoch || state.lastSequence !== lastSequence) return undefined
     left.delete(producerId)
   }
   return left
+}
+
+/** The state after these runs. */
+export function stateOf({ epoch, runs }: FlushedProducer): ProducerState {
+  const { sequence, records } = runs.at(-1)!
+  return { epoch, lastSequence: (sequence + records - 1) % SEQUENCES }
+}
+
+/**
+ * What a producer's item becomes when it is retired; undefined where what stands there already says so much, or more:
+ * whoever is late with what is older must not take it back. Sequence numbers go round and epochs may be forgotten, but
+ * offsets only grow. A producer that had come back for a short time keeps its earlier runs.
+ */
+export function mergeRetired(
+  standing: FlushedProducer | undefined,
+  given: FlushedProducer,
+): FlushedProducer | undefined {
+  if (!standing) return given
+  if (newestOffset(given) <= newestOffset(standing)) return undefined
+  if (given.epoch !== standing.epoch) return given
+  const before = standing.runs.filter(({ baseOffset }) => baseOffset < given.runs[0]!.baseOffset)
+  return { ...given, runs: [...before, ...given.runs].slice(-PRODUCER_ENTRIES_KEPT) }
+}
+
+function newestOffset({ runs }: FlushedProducer): Offset {
+  return runs.at(-1)!.baseOffset
+}
+
+/** When a retired producer is forgotten, in milliseconds since the epoch. */
+export function expiryMs({ createdMs }: FlushedProducer): number {
+  return createdMs + PRODUCER_EXPIRATION_MS
 }
 
 /** The number after a sequence number. */
@@ -280,11 +330,8 @@ export function decodeStates(bytes: Uint8Array): Map<bigint, ProducerState> {
 
 export function encodeFlushedProducers(producers: ReadonlyMap<bigint, FlushedProducer>): Uint8Array {
   const writer = new ByteWriter()
-  for (const [producerId, { epoch, createdMs, runs }] of producers) {
-    writer.raw(idBytes(producerId)).number(epoch).number(createdMs).number(runs.length)
-    for (const { sequence, records, baseOffset } of runs) {
-      writer.number(sequence).number(records).number(baseOffset)
-    }
+  for (const [producerId, producer] of producers) {
+    writeFlushed(writer.raw(idBytes(producerId)), producer)
   }
   return writer.finish()
 }
@@ -293,20 +340,46 @@ export function encodeFlushedProducers(producers: ReadonlyMap<bigint, FlushedPro
 export function decodeFlushedProducers(bytes: Uint8Array): Map<bigint, FlushedProducer> {
   const reader = new ByteReader(bytes)
   const producers = new Map<bigint, FlushedProducer>()
-  while (!reader.isAtEnd) {
-    const producerId = readId(reader)
-    const epoch = reader.number()
-    const createdMs = reader.number()
-    const count = reader.number()
-    const runs: FlushedRun[] = []
-    for (let index = 0; index < count; index += 1) {
-      const sequence = reader.number()
-      const records = reader.number()
-      runs.push({ sequence, records, baseOffset: toOffset(reader.number()) })
-    }
-    producers.set(producerId, { epoch, createdMs, runs })
-  }
+  while (!reader.isAtEnd) producers.set(readId(reader), readFlushed(reader))
   return producers
+}
+
+function writeFlushed(writer: ByteWriter, { epoch, createdMs, runs }: FlushedProducer): ByteWriter {
+  writer.number(epoch).number(createdMs).number(runs.length)
+  for (const { sequence, records, baseOffset } of runs) {
+    writer.number(sequence).number(records).number(baseOffset)
+  }
+  return writer
+}
+
+function readFlushed(reader: ByteReader): FlushedProducer {
+  const epoch = reader.number()
+  const createdMs = reader.number()
+  const count = reader.number()
+  const runs: FlushedRun[] = []
+  for (let index = 0; index < count; index += 1) {
+    const sequence = reader.number()
+    const records = reader.number()
+    runs.push({ sequence, records, baseOffset: toOffset(reader.number()) })
+  }
+  return { epoch, createdMs, runs }
+}
+
+const RETIRED_VERSION = 1
+
+/** A retired producer's item; its id is the item's key and not repeated in the value. */
+export function encodeRetired(producer: FlushedProducer): Uint8Array {
+  return writeFlushed(new ByteWriter().byte(RETIRED_VERSION), producer).finish()
+}
+
+/** @throws RangeError when the bytes are no retired producer of a version that is known */
+export function decodeRetired(bytes: Uint8Array): FlushedProducer {
+  const reader = new ByteReader(bytes)
+  const version = reader.byte()
+  if (version !== RETIRED_VERSION) throw new RangeError(`a producer of version ${version} is not known`)
+  const producer = readFlushed(reader)
+  if (producer.runs.length === 0) throw new RangeError('a producer has no runs')
+  return producer
 }
 
 const ID_BYTES = 8

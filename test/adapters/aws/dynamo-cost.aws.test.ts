@@ -73,7 +73,8 @@ describeDynamoDbLocal('what the index asks of DynamoDB:', () => {
   }
 
   async function appended(partition: PartitionId, entry: IndexEntry): Promise<Head> {
-    const outcome = await index.append(partition, entry, ZERO)
+    const newcomers = new Set(entry.producers.map(({ producerId }) => producerId))
+    const outcome = await index.append(partition, entry, ZERO, newcomers)
     if (outcome.kind !== 'appended') throw new Error(`the append was ${outcome.kind}`)
     return outcome.head
   }
@@ -246,6 +247,11 @@ describeDynamoDbLocal('what the index asks of DynamoDB:', () => {
         await Promise.all(blocks.map(block => index.putBlock(partition, block)))
       }
     }
+    const producer = { epoch: 0, createdMs: 0, runs: [{ sequence: 0, records: 1, baseOffset: ZERO }] }
+    for (let first = 0; first < 200; first += 20) {
+      const ids = Array.from({ length: 20 }, (_, number) => BigInt(first + number))
+      await Promise.all(ids.map(id => index.putProducer(withHead, id, producer)))
+    }
     const others = Array.from({ length: 5 }, () => freshPartition())
     for (const partition of others) await index.createHead(partition)
     meter.reset()
@@ -254,7 +260,7 @@ describeDynamoDbLocal('what the index asks of DynamoDB:', () => {
     for (const { topicId } of [withHead, withoutHead, ...others]) {
       expect(found.filter(id => id === topicId)).toHaveLength(1)
     }
-    // 1,000 blocks fill ten pages; of each log, one or two are read.
+    // 1,000 blocks and 200 producers fill twelve pages; of each log, one or two are read.
     expect(Object.keys(requests())).toEqual(['Scan'])
     expect(requests().Scan).toBeLessThanOrEqual(6)
     await index.removePartition(withHead)
@@ -280,7 +286,7 @@ describeDynamoDbLocal('what the index asks of DynamoDB:', () => {
     expect(await index.append(partition, refused, toOffset(6))).toMatchObject({ kind: 'appended' })
   })
 
-  test('a block of the most entries leaves the tail in one update, with the most producers forgotten', async () => {
+  test('a block of the most entries leaves the tail in one update, with the most producers retired', async () => {
     const partition = await madePartition()
     for (let number = 0; number < BLOCK_ENTRIES_MAX; number += 1) {
       const producers =
@@ -294,10 +300,9 @@ describeDynamoDbLocal('what the index asks of DynamoDB:', () => {
     const block = makeBlock(kept, kept.tail.slice(0, BLOCK_ENTRIES_MAX))
     await index.putBlock(partition, block)
     meter.reset()
-    const changes = {
-      flushedProducers: foldProducers(kept, block).flushedProducers,
-      retired: kept.producers,
-    }
+    const { flushedProducers, retired: some } = foldProducers(kept, block)
+    const changes = { flushedProducers, retired: new Map([...some, ...flushedProducers]) }
+    expect(changes.retired.size).toBe(PRODUCERS_RETIRED_MAX)
     const trimmed = await index.trimTail(partition, block, changes)
     expect(requests()).toEqual({ UpdateItem: 1 })
     expect(trimmed).toMatchObject({ tailOffset: BLOCK_ENTRIES_MAX, nextOffset: BLOCK_ENTRIES_MAX + 7 })

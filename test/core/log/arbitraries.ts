@@ -27,7 +27,7 @@ const producerId = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n })
 const sequence = fc.nat({ max: 2 ** 31 - 1 })
 const epoch = fc.nat({ max: 2 ** 15 - 1 })
 const producerState: fc.Arbitrary<ProducerState> = fc.record({ epoch, lastSequence: sequence })
-const flushedProducer: fc.Arbitrary<FlushedProducer> = fc.record({
+export const flushedProducer: fc.Arbitrary<FlushedProducer> = fc.record({
   epoch,
   createdMs: fc.nat({ max: 2 ** 45 }),
   runs: fc.array(fc.record({ sequence, records: size, baseOffset: size.map(toOffset) }), { maxLength: 5 }),

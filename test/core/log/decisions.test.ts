@@ -65,7 +65,10 @@ describe('an append', () => {
     fc.assert(
       fc.property(anyHead, anyEntry, (head, entry) => {
         fc.pre(findInTail(head, entry.id) === undefined)
-        const appended = applyAppend(head, entry, head.tailOffset)!
+        const newcomers = new Set(entry.producers.map(({ producerId }) => producerId))
+        const appended = applyAppend(head, entry, head.tailOffset, newcomers)
+        // A producer of the entry may be in the head by chance, or twice in the entry, and leave a gap.
+        fc.pre(appended !== undefined)
         expect(findHeadProblems(appended)).toEqual([])
         expect(findInTail(appended, entry.id)).toBe(head.nextOffset)
         expect(appended.nextOffset).toBe(head.nextOffset + entry.records)

@@ -3,8 +3,9 @@ import { describe, expect, test } from 'vitest'
 import { type Block, decodeBlock, encodeBlock } from '../../../src/core/log/block.ts'
 import { decodeEntry, encodeEntry, type IndexEntry } from '../../../src/core/log/entry.ts'
 import { decodeHead, EMPTY_HEAD, encodeHead, type Head } from '../../../src/core/log/head.ts'
+import { decodeRetired, encodeRetired, type FlushedProducer } from '../../../src/core/log/producers.ts'
 import { toOffset, toPosition } from '../../../src/core/numbers.ts'
-import { block, entry, head, plainEntry, plainHead } from './arbitraries.ts'
+import { block, entry, flushedProducer, head, plainEntry, plainHead } from './arbitraries.ts'
 
 /**
  * These bytes stand in users' tables. Where one of these tests fails, the format has changed: that takes a new
@@ -151,6 +152,38 @@ describe('a head', () => {
     expect(() => decodeHead(unhex('0300000000000000'))).toThrow(RangeError)
     expect(() => decodeHead(unhex('000000000000'))).toThrow(RangeError)
     expect(() => decodeHead(new Uint8Array(0))).toThrow(RangeError)
+  })
+})
+
+describe('a retired producer', () => {
+  const RETIRED: FlushedProducer = {
+    epoch: 1,
+    createdMs: 300,
+    runs: [
+      { sequence: 3, records: 2, baseOffset: toOffset(128) },
+      { sequence: 5, records: 1, baseOffset: toOffset(2 ** 32) },
+    ],
+  }
+  const RETIRED_HEX = '01 01 ac02 02 03 02 8001 05 01 8080808010'
+
+  test('has these bytes, without the id that its key says', () => {
+    expect(hex(encodeRetired(RETIRED))).toBe(RETIRED_HEX.replaceAll(' ', ''))
+    expect(decodeRetired(unhex(RETIRED_HEX))).toEqual(RETIRED)
+  })
+
+  test('comes back from its bytes, for any producer', () => {
+    fc.assert(
+      fc.property(flushedProducer, item => {
+        fc.pre(item.runs.length > 0)
+        expect(decodeRetired(encodeRetired(item))).toEqual(item)
+      }),
+    )
+  })
+
+  test('of an unknown version, cut short or without runs is refused', () => {
+    expect(() => decodeRetired(unhex(RETIRED_HEX.replace('01', '02')))).toThrow(RangeError)
+    expect(() => decodeRetired(unhex(RETIRED_HEX).subarray(0, -1))).toThrow(RangeError)
+    expect(() => decodeRetired(unhex('01 01 ac02 00'))).toThrow(RangeError)
   })
 })
 

@@ -2,11 +2,10 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
   ENTRY_PRODUCERS_MAX,
-  PRODUCER_ACTIVE_MS,
   PRODUCER_ENTRIES_KEPT,
-  PRODUCER_IDLE_MS_MAX,
-  PRODUCERS_ACTIVE_MAX,
+  PRODUCER_SILENT_MS_MAX,
   PRODUCERS_KEPT_MAX,
+  PRODUCERS_RETIRED_MAX,
 } from '../../../src/core/limits.ts'
 import { applyAppend } from '../../../src/core/log/append.ts'
 import type { IndexEntry } from '../../../src/core/log/entry.ts'
@@ -15,12 +14,16 @@ import { EMPTY_HEAD, type Head } from '../../../src/core/log/head.ts'
 import {
   applySequences,
   conditionOf,
+  type FlushedProducer,
   foldProducers,
   judgeRun,
+  mergeRetired,
+  NO_NEWCOMERS,
   type ProducerRun,
   type ProducerState,
   packState,
   sequenceSteps,
+  stateOf,
   unpackState,
 } from '../../../src/core/log/producers.ts'
 import { advance, toOffset } from '../../../src/core/numbers.ts'
@@ -44,10 +47,13 @@ const entryOf = (...producers: ProducerRun[]): IndexEntry => {
   return exampleObjectEntry(nextNumber, { producers, records })
 }
 
+/** All of an entry's producers, for a writer who has looked them up. */
+const idsOf = ({ producers }: IndexEntry) => new Set(producers.map(({ producerId }) => producerId))
+
 /** A log that took all of these, or the index of the one that it refused. */
 function headWith(entries: readonly IndexEntry[], from = EMPTY_HEAD): Head {
   return entries.reduce((head, entry) => {
-    const changed = applyAppend(head, entry, head.nextOffset)
+    const changed = applyAppend(head, entry, head.nextOffset, idsOf(entry))
     if (!changed) throw new Error('refused')
     return changed
   }, from)
@@ -58,8 +64,11 @@ function flushed(head: Head, count: number): Head {
   return applyTrim(head, block, foldProducers(head, block))!
 }
 
-const takes = (head: Head, ...producers: ProducerRun[]) =>
-  applyAppend(head, entryOf(...producers), head.nextOffset) !== undefined
+/** From a writer who has looked up all of the producers. */
+function takes(head: Head, ...producers: ProducerRun[]): boolean {
+  const entry = entryOf(...producers)
+  return applyAppend(head, entry, head.nextOffset, idsOf(entry)) !== undefined
+}
 
 describe('a log', () => {
   test('takes what follows on what it has of a producer, and nothing else', () => {
@@ -70,8 +79,13 @@ describe('a log', () => {
     expect(takes(head, run(0, { producerId: 8n }))).toBe(true)
   })
 
-  test('takes a producer that it does not know anywhere in its sequence, as Kafka does', () => {
+  test('takes a producer that it does not know anywhere in its sequence, from a writer who has looked', () => {
     expect(takes(EMPTY_HEAD, run(500))).toBe(true)
+    for (const sequence of [0, 500]) {
+      const entry = entryOf(run(sequence))
+      expect(applyAppend(EMPTY_HEAD, entry, EMPTY_HEAD.nextOffset)).toBeUndefined()
+      expect(applyAppend(EMPTY_HEAD, entry, EMPTY_HEAD.nextOffset, new Set([8n]))).toBeUndefined()
+    }
   })
 
   test('takes a higher epoch from 0 on, and then no lower one', () => {
@@ -147,19 +161,79 @@ describe('a repetition', () => {
   })
 })
 
+describe('a producer that is retired', () => {
+  const runsFrom = (first: number, count: number, epoch = 0): FlushedProducer => ({
+    epoch,
+    createdMs: 1_000 + first,
+    runs: Array.from({ length: count }, (_, index) => ({
+      sequence: (first + index) * 10,
+      records: 10,
+      baseOffset: toOffset((first + index) * 25),
+    })),
+  })
+
+  test('goes on where its item says', () => {
+    const retired = runsFrom(3, 2)
+    expect(stateOf(retired)).toEqual({ epoch: 0, lastSequence: 49 })
+    const judged = (sequence: number, overrides: Partial<ProducerRun> = {}) =>
+      judgeRun(EMPTY_HEAD, run(sequence, overrides), retired)
+    expect(judged(50)).toEqual({ kind: 'next' })
+    expect(judged(30)).toEqual({ kind: 'duplicate', baseOffset: 75 })
+    expect(judged(40)).toEqual({ kind: 'duplicate', baseOffset: 100 })
+    expect(judged(20)).toEqual({ kind: 'old' })
+    expect(judged(60)).toEqual({ kind: 'gap', expected: 50 })
+    expect(judged(0, { epoch: 1 })).toEqual({ kind: 'next' })
+    expect(judgeRun(EMPTY_HEAD, run(50), runsFrom(3, 2, 4))).toEqual({ kind: 'fenced', epoch: 4 })
+  })
+
+  test('and has come back is judged by the head first, and then by what its item still tells', () => {
+    const head = headWith([entryOf(run(50, { producerId: 9n })), entryOf(run(50))])
+    const retired = runsFrom(3, 2)
+    expect(judgeRun(head, run(60), retired)).toEqual({ kind: 'next' })
+    expect(judgeRun(head, run(50), retired)).toEqual({ kind: 'duplicate', baseOffset: 10 })
+    expect(judgeRun(head, run(40))).toEqual({ kind: 'old' })
+    expect(judgeRun(head, run(40), retired)).toEqual({ kind: 'duplicate', baseOffset: 100 })
+    expect(judgeRun(head, run(20), retired)).toEqual({ kind: 'old' })
+    expect(judgeRun(head, run(40), runsFrom(3, 2, 7))).toEqual({ kind: 'old' })
+  })
+
+  test('has an item that never goes back', () => {
+    const anyProducer = fc
+      .record({
+        first: fc.nat({ max: 12 }),
+        count: fc.integer({ min: 1, max: 5 }),
+        epoch: fc.nat({ max: 1 }),
+      })
+      .map(({ first, count, epoch }) => runsFrom(first, count, epoch))
+    fc.assert(
+      fc.property(fc.array(anyProducer, { minLength: 1, maxLength: 8 }), puts => {
+        let item: FlushedProducer | undefined
+        for (const put of puts) item = mergeRetired(item, put) ?? item
+        const newest = (producer: FlushedProducer) => producer.runs.at(-1)!.baseOffset
+        expect(newest(item!)).toBe(Math.max(...puts.map(newest)))
+        expect(item!.runs.length).toBeLessThanOrEqual(PRODUCER_ENTRIES_KEPT)
+        const offsets = item!.runs.map(({ baseOffset }) => baseOffset)
+        expect(offsets).toEqual([...new Set(offsets)].toSorted((one, other) => one - other))
+        // Once more changes nothing.
+        for (const put of puts) expect(mergeRetired(item, put)).toBeUndefined()
+      }),
+    )
+  })
+})
+
 describe('producers that have been silent', () => {
   const at = (createdMs: number, ...producers: ProducerRun[]) => ({ ...entryOf(...producers), createdMs })
   const silentFor = (ms: number) => headWith([at(1_000, run(0)), at(1_000 + ms, run(0, { producerId: 8n }))])
 
-  test('are forgotten after a while, when a block leaves', () => {
-    expect([...flushed(silentFor(PRODUCER_IDLE_MS_MAX), 2).producers.keys()]).toEqual([7n, 8n])
-    const head = flushed(silentFor(PRODUCER_IDLE_MS_MAX + 1), 2)
+  test('leave the head after a while, with a block', () => {
+    expect([...flushed(silentFor(PRODUCER_SILENT_MS_MAX), 2).producers.keys()]).toEqual([7n, 8n])
+    const head = flushed(silentFor(PRODUCER_SILENT_MS_MAX + 1), 2)
     expect([...head.producers.keys()]).toEqual([8n])
     expect([...head.flushedProducers.keys()]).toEqual([8n])
   })
 
   test('stay while records of theirs stand in the tail', () => {
-    const lateMs = 1_000 + 2 * PRODUCER_IDLE_MS_MAX
+    const lateMs = 1_000 + 2 * PRODUCER_SILENT_MS_MAX
     const late = at(lateMs, run(10, { producerId: 8n }))
     // A clock that is behind dates the last one.
     const head = headWith([late, at(1_000, run(10))], flushed(silentFor(0), 2))
@@ -169,7 +243,7 @@ describe('producers that have been silent', () => {
   })
 
   test('keep a cut from being made when one of them goes on meanwhile', () => {
-    const head = silentFor(PRODUCER_IDLE_MS_MAX + 1)
+    const head = silentFor(PRODUCER_SILENT_MS_MAX + 1)
     const block = makeBlock(head, head.tail)
     const changes = foldProducers(head, block)
     expect([...changes.retired.keys()]).toEqual([7n])
@@ -198,30 +272,34 @@ describe('producers that have been silent', () => {
   })
 
   test('are kept to a number, the longest silent going first', () => {
-    const last = at(1_000 + 2 * PRODUCER_ACTIVE_MS, run(0, { producerId: -1n }))
-    const head = flushed(headWith([last], headOfMany(PRODUCERS_KEPT_MAX + 40)), 1)
+    const last = at(5_000, run(0, { producerId: -1n }))
+    const head = flushed(headWith([last], headOfMany(PRODUCERS_KEPT_MAX)), 1)
     expect(head.producers.size).toBe(PRODUCERS_KEPT_MAX)
     expect([...head.flushedProducers.keys()]).toEqual([...head.producers.keys()])
-    expect([...head.producers.keys()].slice(-2)).toEqual([BigInt(PRODUCERS_KEPT_MAX + 39), -1n])
-    expect(head.producers.has(40n)).toBe(false)
-    expect(head.producers.has(41n)).toBe(true)
+    expect([...head.producers.keys()].slice(-2)).toEqual([BigInt(PRODUCERS_KEPT_MAX - 1), -1n])
+    expect(head.producers.has(0n)).toBe(false)
+    expect(head.producers.has(1n)).toBe(true)
   })
 
-  test('are not forgotten for their number while a repetition may be under way', () => {
-    const head = headOfMany(PRODUCERS_ACTIVE_MAX)
-    expect(head.producers.size).toBe(PRODUCERS_ACTIVE_MAX)
-    expect(judgeRun(head, run(0, { producerId: 0n }))).toEqual({ kind: 'duplicate', baseOffset: 0 })
+  test('leave with what a repetition is answered from', () => {
+    const head = headWith([at(5_000, run(0, { producerId: -1n }))], headOfMany(PRODUCERS_KEPT_MAX))
+    const { retired } = foldProducers(head, makeBlock(head, head.tail))
+    expect([...retired]).toEqual([[0n, head.flushedProducers.get(0n)]])
+    expect(judgeRun(EMPTY_HEAD, run(0, { producerId: 0n }), retired.get(0n))).toEqual({
+      kind: 'duplicate',
+      baseOffset: 0,
+    })
   })
 
   test.each([1, ENTRY_PRODUCERS_MAX])('do not pile up where each entry has %i new ones', perEntry => {
-    const head = headOfMany(8 * PRODUCERS_ACTIVE_MAX, perEntry)
-    expect(head.producers.size).toBeLessThanOrEqual(PRODUCERS_ACTIVE_MAX)
+    const head = headOfMany(8 * PRODUCERS_RETIRED_MAX, perEntry)
+    expect(head.producers.size).toBeLessThanOrEqual(PRODUCERS_KEPT_MAX)
     expect(head.flushedProducers.size).toBe(head.producers.size)
   })
 
-  test('and are in a block only, which this head is older than, are not forgotten by halves', () => {
+  test('and are in a block only, which this head is older than, do not leave by halves', () => {
     const older = headWith([at(1_000, run(0))])
-    const late = at(1_000 + 2 * PRODUCER_IDLE_MS_MAX, run(0, { producerId: 8n }))
+    const late = at(1_000 + 2 * PRODUCER_SILENT_MS_MAX, run(0, { producerId: 8n }))
     const newer = headWith([at(1_000, run(0, { producerId: 9n })), late], older)
     const block = makeBlock(newer, newer.tail)
     const changes = foldProducers(older, block)
@@ -266,7 +344,9 @@ describe('what a table compares', () => {
         const { equal, below } = conditionOf(step!)
         const packed = packState(known)
         const isTaken = packed === equal || (below !== undefined && packed < below)
-        expect(isTaken).toBe(applySequences(new Map([[7n, known]]), [run(sequence, { epoch })]) !== undefined)
+        expect(isTaken).toBe(
+          applySequences(new Map([[7n, known]]), [run(sequence, { epoch })], NO_NEWCOMERS) !== undefined,
+        )
       }),
       { numRuns: 1_000 },
     )

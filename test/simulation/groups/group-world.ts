@@ -6,6 +6,7 @@ import { MemoryTopicStore } from '../../../src/adapters/memory/memory-topic-stor
 import { MemoryTriggerStore } from '../../../src/adapters/memory/memory-trigger-store.ts'
 import { SeededEntropy } from '../../../src/adapters/memory/seeded-entropy.ts'
 import { VirtualClock } from '../../../src/adapters/memory/virtual-clock.ts'
+import { loadGroupUseCases } from '../../../src/broker/groups/on-demand.ts'
 import { LogBroker } from '../../../src/broker/log-broker.ts'
 import type { GroupBroker } from '../../../src/contract/groups.ts'
 import { TidemarkError } from '../../../src/core/errors.ts'
@@ -16,6 +17,9 @@ import { RandomFaults } from '../random-faults.ts'
 import { groupStoreAcross } from './group-store-across.ts'
 import { OwnershipRecord } from './ownership-record.ts'
 import { type MemberSettings, type Send, SimulatedMember } from './simulated-member.ts'
+
+// Now: virtual time does not wait for a file to be loaded.
+await loadGroupUseCases()
 
 const GROUP = 'simulated'
 const TOPIC_PATTERN = 'topic-.*'

@@ -11,6 +11,7 @@ import { MemoryTopicStore } from '../../../src/adapters/memory/memory-topic-stor
 import { MemoryTriggerStore } from '../../../src/adapters/memory/memory-trigger-store.ts'
 import { SeededEntropy } from '../../../src/adapters/memory/seeded-entropy.ts'
 import { VirtualClock } from '../../../src/adapters/memory/virtual-clock.ts'
+import { loadGroupUseCases } from '../../../src/broker/groups/on-demand.ts'
 import { LogBroker } from '../../../src/broker/log-broker.ts'
 import { TopicDirectory } from '../../../src/broker/topic-directory.ts'
 import { Delivery } from '../../../src/broker/triggers/delivery.ts'
@@ -32,6 +33,9 @@ import { RandomFaults } from '../random-faults.ts'
 import { DeliveryRecord, PAUSE_SEEN_MS } from './delivery-record.ts'
 import { POISON, SimulatedFunction } from './simulated-function.ts'
 import { type DedupeKey, dedupeKeyOf, type Received, WakeUpQueue } from './wake-up-queue.ts'
+
+// Now: virtual time does not wait for a file to be loaded.
+await loadGroupUseCases()
 
 const TOPIC = 'simulated'
 const DESTINATION = 'arn:aws:sqs:eu-central-1:123456789012:failed'

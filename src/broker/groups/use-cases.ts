@@ -1,0 +1,12 @@
+/** What a broker does for groups and triggers, as one module that is loaded when it is first called for. */
+export { describeTriggers } from '../triggers/describe.ts'
+export { listTriggers } from '../triggers/list.ts'
+export { pauseTrigger, resumeTrigger } from '../triggers/state.ts'
+export { commit } from './commit.ts'
+export { deleteGroup } from './delete.ts'
+export { describe } from './describe.ts'
+export { GroupCall } from './group-call.ts'
+export { heartbeat } from './heartbeat.ts'
+export { leave } from './leave.ts'
+export { list } from './list.ts'
+export { offsets } from './offsets.ts'
