@@ -1,5 +1,5 @@
 /** Writes the functions' bundles into the folder that is named: what the package carries for those without esbuild. */
-import { join } from 'node:path'
+import { resolve } from 'node:path'
 import { FUNCTION_NAMES } from './bundle.ts'
 import { bundleFunction } from './bundling.ts'
 
@@ -8,4 +8,5 @@ if (directory === undefined) {
   console.error('usage: node functions/build.ts <folder>')
   process.exit(2)
 }
-for (const name of FUNCTION_NAMES) await bundleFunction(name, join(directory, name))
+// From where this was called: esbuild would take a relative path from the checkout.
+for (const name of FUNCTION_NAMES) await bundleFunction(name, resolve(directory, name))

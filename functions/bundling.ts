@@ -20,7 +20,7 @@ const REPLACED = {
   '@aws-sdk/middleware-endpoint-discovery': './functions/slimming/endpoint-discovery.ts',
 }
 
-/** Bundles one function into a folder; tells what its files are made of. */
+/** Bundles one function into a folder, given as an absolute path; tells what its files are made of. */
 export async function bundleFunction(name: FunctionName, directory: string): Promise<Metafile> {
   const { metafile } = await build({
     absWorkingDir: ROOT,

@@ -1,8 +1,8 @@
-import { execFile } from 'node:child_process'
+import { execFile, execFileSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { builtinModules } from 'node:module'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { bundleFunctions, FUNCTION_NAMES } from '../../functions/bundle.ts'
@@ -133,10 +133,12 @@ describe.each(FUNCTION_NAMES)('the bundle of %s', name => {
   })
 })
 
-test('the same sources give the same bytes', () => {
+test('the same sources give the same bytes, from whatever folder they are bundled', () => {
   const again = mkdtempSync(join(tmpdir(), 'tidemark-bundles-'))
+  const build = join(import.meta.dirname, '../../functions/build.ts')
   try {
-    bundleFunctions(again)
+    // CDK names the folder of its output relative to that of the app.
+    execFileSync(process.execPath, [build, basename(again)], { cwd: dirname(again) })
     for (const name of FUNCTION_NAMES) {
       expect(readdirSync(join(again, name))).toEqual(filesOf(name))
       for (const file of filesOf(name)) {
