@@ -38,12 +38,11 @@ export function makeAdminFunction(
   const broker = openBroker(service)
   const answerHttp = makeHttpFunction(service, ADMIN_ROUTES, describe, broker)
   const answerTopic = makeTopicResource(broker, service.telemetry)
-  const settleTrigger: CarryOut = async event => {
-    // Loaded here: only a deployment makes triggers.
-    const resource = await import('./trigger-resource.ts')
-    return await resource.settleTrigger(service.ports, event)
-  }
-  const answerTrigger = makeResource('trigger', settleTrigger, service.telemetry)
+  // Loaded there: only a deployment makes triggers.
+  const loadTriggers = () => import('./trigger-resource.ts')
+  const settleTrigger: CarryOut = async event => (await loadTriggers()).settleTrigger(service.ports, event)
+  const triggerIdIn: CarryOut = async event => (await loadTriggers()).triggerIdIn(event)
+  const answerTrigger = makeResource('trigger', settleTrigger, service.telemetry, triggerIdIn)
   return async (event, context) => {
     if (!isResourceEvent(event)) return await answerHttp(event, context)
     await (event.ResourceType === 'Custom::TidemarkTrigger' ? answerTrigger : answerTopic)(event, context)

@@ -6,7 +6,7 @@ import type { ResourceEvent } from './resource-event.ts'
 
 /** CloudFormation takes an answer of 4 KB, of which this is the part that can be long. */
 const REASON_CHARACTERS_MAX = 1_000
-/** The resource's id where a creation failed, and no other's id: its deletion must not touch what it did not make. */
+/** The resource's id where a creation failed before it made anything, and no other's id: its deletion must not touch what it did not make. */
 export const NOT_CREATED = 'not/created'
 
 interface Outcome {
@@ -15,21 +15,29 @@ interface Outcome {
   readonly PhysicalResourceId: string
 }
 
+/** The id that a failure is told under. */
+type Asked = Pick<Outcome, 'PhysicalResourceId'>
+
 /** Does what is asked, and tells the resource's id: another one than before makes CloudFormation delete the old one after. */
 export type CarryOut = (event: ResourceEvent) => Promise<string>
 
 /**
  * Serves a custom resource of CloudFormation. Whatever happens, the event's ResponseURL hears of it.
  * @param what `topic`, as messages call it
+ * @param idOfFailed the id of what a creation that failed may have made all the same, or yet make, so that its deletion
+ *   removes it
  */
 export function makeResource(
   what: string,
   carryOut: CarryOut,
   telemetry: Telemetry,
+  idOfFailed: CarryOut = async () => NOT_CREATED,
 ): (event: ResourceEvent, context: InvocationContext) => Promise<void> {
   return async (event, context) => {
     const { RequestType, StackId, RequestId, LogicalResourceId } = event
-    const outcome = await inTime(settle(carryOut, event), `The ${what} could not be settled`, event, context)
+    const asked = { PhysicalResourceId: event.PhysicalResourceId ?? (await idOfFailed(event)) }
+    const settled = settle(() => carryOut(event), asked)
+    const outcome = await inTime(settled, `The ${what} could not be settled`, asked, context)
     const { Status, Reason = '' } = outcome
     if (Status === 'FAILED') {
       telemetry.error(`A ${what} resource failed`, { RequestType, LogicalResourceId, Reason })
@@ -56,24 +64,24 @@ export function unknownRequest(requestType: string): TidemarkError {
 }
 
 /** Does what is asked, and tells what became of it; never throws. */
-async function settle(carryOut: CarryOut, event: ResourceEvent): Promise<Outcome> {
+async function settle(carryOut: () => Promise<string>, asked: Asked): Promise<Outcome> {
   try {
-    return { Status: 'SUCCESS', PhysicalResourceId: await carryOut(event) }
+    return { Status: 'SUCCESS', PhysicalResourceId: await carryOut() }
   } catch (error) {
-    return failed(event, error instanceof Error ? error.message : String(error))
+    return failed(asked, error instanceof Error ? error.message : String(error))
   }
 }
 
 async function inTime(
   outcome: Promise<Outcome>,
   message: string,
-  event: ResourceEvent,
+  asked: Asked,
   context: InvocationContext,
 ): Promise<Outcome> {
   const leftMs = context.getRemainingTimeInMillis() - RESOURCE_ANSWER_TIMEOUT_MS * RESOURCE_ANSWER_CALLS_MAX
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<Outcome>(resolve => {
-    const tooLate = () => resolve(failed(event, `${message} in time. Try again.`))
+    const tooLate = () => resolve(failed(asked, `${message} in time. Try again.`))
     timer = setTimeout(tooLate, Math.max(0, leftMs))
   })
   try {
@@ -83,7 +91,7 @@ async function inTime(
   }
 }
 
-function failed({ PhysicalResourceId = NOT_CREATED }: ResourceEvent, reason: string): Outcome {
+function failed({ PhysicalResourceId }: Asked, reason: string): Outcome {
   return { Status: 'FAILED', Reason: reason.slice(0, REASON_CHARACTERS_MAX), PhysicalResourceId }
 }
 

@@ -35,13 +35,33 @@ export async function settleTrigger(ports: Ports, event: ResourceEvent): Promise
   }
 }
 
-/** Under an id that is this request's, so that a repetition of it finds what it made, and nobody else's is taken over. */
-async function make(triggers: Triggers, wanted: TriggerProperties, event: ResourceEvent): Promise<string> {
-  const { StackId, LogicalResourceId, RequestId } = event
-  const triggerId = createHash('sha256')
-    .update(JSON.stringify([StackId, LogicalResourceId, RequestId]))
+/**
+ * The id of what a creation makes, also where it failed: it may have made it, or make it yet, and the removal that
+ * follows looks for it. NOT_CREATED where its properties are not valid, and nothing can have been made.
+ */
+export function triggerIdIn(event: ResourceEvent): string {
+  try {
+    return idOf(readTriggerProperties(event.ResourceProperties), event)
+  } catch (error) {
+    if (isKafka(error, 'INVALID_REQUEST')) return NOT_CREATED
+    throw error
+  }
+}
+
+/**
+ * The resource's own under these names, whichever request it is: a repetition finds what it made, and so does the
+ * rollback of a change to other names, which asks for the old ones while their trigger still stands. Nobody else's is
+ * taken over.
+ */
+function idOf({ groupId, topic }: TriggerProperties, { StackId, LogicalResourceId }: ResourceEvent): string {
+  return createHash('sha256')
+    .update(JSON.stringify([StackId, LogicalResourceId, groupId, topic]))
     .digest('hex')
     .slice(0, 32)
+}
+
+async function make(triggers: Triggers, wanted: TriggerProperties, event: ResourceEvent): Promise<string> {
+  const triggerId = idOf(wanted, event)
   await triggers.put({ ...wanted, triggerId })
   return triggerId
 }

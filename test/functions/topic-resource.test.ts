@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import type { CloudFormationCustomResourceEvent } from 'aws-lambda'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { makeAdminFunction } from '../../functions/admin/admin-function.ts'
+import { triggerIdIn } from '../../functions/admin/trigger-resource.ts'
 import { openBroker } from '../../functions/runtime/open-broker.ts'
 import { describeRoutes } from '../../src/contract/http/openapi-document.ts'
 import { contextOf, decoded, openTestService, type TestService } from './function-service.ts'
@@ -260,6 +261,16 @@ describe('whatever comes is answered', () => {
     service.ports.topics.get = () => new Promise(() => {})
     const answer = await send(resourceEvent('Create', ORDERS), 9_050)
     expect(answer).toMatchObject({ Status: 'FAILED', Reason: expect.stringContaining('in time') })
+  })
+
+  test('a trigger that may yet be made is told of under its id, so that its deletion removes it', async () => {
+    service.ports.triggers.putTrigger = () => new Promise(() => {})
+    await openBroker(service).createTopic({ topic: 'orders' })
+    const properties = { groupId: 'shipping', topic: 'orders', target: 'a function', settings: '{}' }
+    const event = resourceEvent('Create', properties, { ResourceType: 'Custom::TidemarkTrigger' })
+    const answer = await send(event, 9_500)
+    expect(answer).toMatchObject({ Status: 'FAILED', Reason: expect.stringContaining('in time') })
+    expect(answer.PhysicalResourceId).toBe(triggerIdIn(event))
   })
 
   test('although the address fails at first', async () => {

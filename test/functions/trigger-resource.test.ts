@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { ResourceEvent } from '../../functions/admin/resource-event.ts'
-import { settleTrigger } from '../../functions/admin/trigger-resource.ts'
+import { settleTrigger, triggerIdIn } from '../../functions/admin/trigger-resource.ts'
 import { openBroker } from '../../functions/runtime/open-broker.ts'
 import { TopicDirectory } from '../../src/broker/topic-directory.ts'
 import { Triggers } from '../../src/broker/triggers/triggers.ts'
@@ -80,7 +80,8 @@ describe('a trigger of a template', () => {
 
   test("does not take over another's", async () => {
     const id = await create()
-    await expect(create({ target: `${ARN}-2` })).rejects.toThrow('has a trigger on "orders" already')
+    const another = eventOf('Create', { target: `${ARN}-2` }, { LogicalResourceId: 'ShipToo' })
+    await expect(settleTrigger(service.ports, another)).rejects.toThrow('has a trigger on "orders" already')
     expect(await standing()).toMatchObject({ triggerId: id, target: ARN })
   })
 
@@ -124,6 +125,26 @@ describe('a trigger of a template', () => {
     await remove(id)
     await remove(onPayments, { topic: 'payments' })
     expect((await triggers.list()).map(({ triggerId }) => triggerId)).toEqual([inBilling])
+  })
+
+  test('is back under its names where a change of them is rolled back', async () => {
+    const id = await create()
+    const onPayments = await update(id, { topic: 'payments' })
+    // CloudFormation deletes nothing before all is done, so the first one still stands.
+    expect(await update(onPayments, {}, { topic: 'payments' })).toBe(id)
+    await remove(onPayments, { topic: 'payments' })
+    expect((await triggers.list()).map(({ triggerId }) => triggerId)).toEqual([id])
+  })
+
+  test('that was made by a creation that is told to have failed goes with the removal that follows', async () => {
+    const event = eventOf('Create', {})
+    await settleTrigger(service.ports, event)
+    await remove(triggerIdIn(event))
+    expect(await triggers.list()).toEqual([])
+  })
+
+  test('of a creation with properties that are not valid has no id', () => {
+    expect(triggerIdIn(eventOf('Create', { settings: 'nonsense' }))).toBe('not/created')
   })
 
   test('is made anew by an update where somebody has removed it', async () => {
