@@ -48,6 +48,11 @@ export class TidemarkEventSource implements IEventSource {
         `${onFailure.topic.node.path} is a topic of another broker than ${topic.node.path}: take one of the same.`,
       )
     }
+    if (onFailure instanceof TopicDestination && onFailure.topic.topicName === topic.topicName) {
+      throw new Error(
+        `What ${target.node.path} gives up of "${topic.topicName}" would come back to it for ever: take another topic.`,
+      )
+    }
     const delivery = topic.broker.deliveryForTriggers()
     delivery.claimTrigger(groupId, topic.topicName)
 

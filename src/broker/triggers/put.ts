@@ -8,6 +8,7 @@ import type { StartingPosition, Trigger, TriggerSettings } from '../../core/trig
 import { OutcomeUnknown } from '../../ports/outcome.ts'
 import { GroupCall } from '../groups/group-call.ts'
 import { look } from '../groups/look.ts'
+import { refuseFailureCircle } from './failure-circle.ts'
 import { commitStarts } from './starting-positions.ts'
 
 /** A trigger to be made; or altered, where its group has one on this topic. */
@@ -30,7 +31,7 @@ interface Wanted extends PutTrigger {
 /**
  * Makes a trigger, active; or alters the one that is there, which keeps its id and its state. It may be repeated: all
  * that a crash in between leaves is a group, maybe, and offsets that nobody goes on from.
- * @throws INVALID_REQUEST, INVALID_GROUP_ID, INVALID_TOPIC_EXCEPTION, UNKNOWN_TOPIC_OR_PARTITION
+ * @throws INVALID_REQUEST, also where what it gives up would come back to it; INVALID_GROUP_ID, INVALID_TOPIC_EXCEPTION, UNKNOWN_TOPIC_OR_PARTITION
  * @throws NON_EMPTY_GROUP where a new one's group has members
  */
 export async function putTrigger(call: GroupCall, request: PutTrigger): Promise<Trigger> {
@@ -39,6 +40,7 @@ export async function putTrigger(call: GroupCall, request: PutTrigger): Promise<
   checkTopicName(topic)
   checkTarget(target)
   const wanted = { groupId, topic, target, settings: checkTriggerSettings(request.settings) }
+  await refuseFailureCircle(call, wanted)
   for (;;) {
     const standing = await call.read(() => call.ports.triggers.readTrigger(groupId, topic))
     if (standing && request.triggerId !== undefined && standing.triggerId !== request.triggerId) {

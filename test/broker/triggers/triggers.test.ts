@@ -95,6 +95,7 @@ describe('a trigger', () => {
     ['INVALID_REQUEST', { target: '' }],
     ['INVALID_REQUEST', { target: 'a\nb' }],
     ['INVALID_REQUEST', { settings: { batchSize: 0 } }],
+    ['INVALID_REQUEST', { settings: { onFailure: 'tidemark://orders' } }],
   ])('is not made, %s, with %j', async (kafkaName, change) => {
     expect(await harness.errorOf(triggers.put({ ...WANTED, ...change }))).toMatchObject({
       kafkaName,
@@ -102,6 +103,23 @@ describe('a trigger', () => {
     })
     expect(await harness.run(triggers.list())).toEqual([])
     expect(await harness.run(broker.listGroups())).toEqual([])
+  })
+
+  test('whose given-up records would come back to it through others is not made', async () => {
+    for (const topic of ['lost', 'lost-again']) await harness.run(broker.createTopic({ topic }))
+    const giveUp = (topic: string, to: string, groupId = GROUP) =>
+      put({ groupId, topic, target: 'a function', settings: { onFailure: `tidemark://${to}` } })
+    await giveUp('orders', 'lost')
+    await giveUp('lost', 'lost-again')
+    const closing = giveUp('lost-again', 'orders', 'other')
+    await expect(closing).rejects.toMatchObject({
+      kafkaName: 'INVALID_REQUEST',
+      message: expect.stringContaining('from "lost-again" to "orders" to "lost" to "lost-again"'),
+    })
+    // Altered, a trigger leads elsewhere, and the circle is none.
+    await giveUp('lost', 'nowhere')
+    await giveUp('lost-again', 'orders', 'other')
+    await expect(giveUp('lost', 'lost-again')).rejects.toMatchObject({ kafkaName: 'INVALID_REQUEST' })
   })
 
   test('is removed with its id, or whichever there is; not there, it is gone', async () => {
