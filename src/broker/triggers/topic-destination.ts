@@ -37,7 +37,7 @@ export class TopicFailures implements FailureDestinations {
       const { partitions } = await this.#broker.describeTopic(topic)
       const partition = givenUp.partition.partition % partitions
       for (const batch of batchesOf(givenUp)) {
-        await this.#broker.produce({ topic, partition, batches: encodeBatch(batch) })
+        await this.#broker.produce({ topic, partition, batches: encode(batch) })
       }
     } catch (error) {
       throw asOutcome(error, topic)
@@ -60,6 +60,12 @@ function batchesOf(givenUp: GivenUp): RecordInput[][] {
     bytes += size
   }
   return batches
+}
+
+/** A large record is compressed: it may have come so, and be more than any topic takes as it is. */
+function encode(batch: readonly RecordInput[]): Uint8Array {
+  const bytes = batch.reduce((sum, record) => sum + sizeOf(record), 0)
+  return encodeBatch(batch, { compression: bytes > FAILED_BATCH_BYTES ? 'zstd' : 'none' })
 }
 
 function originOf(record: TriggerRecord, { trigger, partition, report }: GivenUp): RecordHeader[] {

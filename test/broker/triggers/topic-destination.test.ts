@@ -97,6 +97,15 @@ test('one that is as large as a topic takes is a batch by itself', async () => {
   expect(sizes).toHaveLength(3)
 })
 
+test('one that came compressed, and is more than a topic takes otherwise, goes compressed', async () => {
+  await new TopicFailures(embedded.broker).send(
+    'tidemark://failed',
+    givenUp([recordOf(0, 'x'.repeat(5_000_000))], 0),
+  )
+  const [record] = await recordsIn(0)
+  expect(record!.value!.length).toBe(5_000_000)
+})
+
 test.each([
   ['tidemark://nowhere', 'StoreFailed', 'nowhere'],
   ['arn:aws:sqs:us-east-1:123456789012:failures', 'StoreFailed', 'tidemark://<topic>'],
