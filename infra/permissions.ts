@@ -95,7 +95,8 @@ export function deliverPermissions({ table, bucket }: Stores): PolicyStatement[]
     new PolicyStatement({
       actions: ['dynamodb:PutItem', 'dynamodb:UpdateItem'],
       resources: [table.tableArn],
-      conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [`${GROUP_PREFIX}*`] } },
+      // The list of groups, too: a group that somebody has removed is made anew with the first commit.
+      conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [`${GROUP_PREFIX}*`, GROUPS_KEY] } },
     }),
   ]
 }

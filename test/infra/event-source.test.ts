@@ -269,6 +269,14 @@ describe('what is given up goes', () => {
     }
     expect(() => templateOf(subscribe)).toThrow('another broker')
   })
+
+  test('and not to the topic that they come from', () => {
+    const subscribe = ({ orders, handler }: Parts) => {
+      const onFailure = new TopicDestination(orders)
+      handler.addEventSource(new TidemarkEventSource(orders, { ...EARLIEST, onFailure }))
+    }
+    expect(() => templateOf(subscribe)).toThrow('would come back to it for ever')
+  })
 })
 
 describe('what delivers', () => {
@@ -351,7 +359,7 @@ describe('what delivers', () => {
       'logs:CreateLogStream <BrokerDispatchLog.Arn>',
       'logs:PutLogEvents <BrokerDispatchLog.Arn>',
     ])
-    const onGroups = 'if {"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["group#*"]}}'
+    const onGroups = 'if {"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["group#*","groups"]}}'
     expect(own('Deliver')).toEqual([
       'dynamodb:GetItem <BrokerTable.Arn>',
       `dynamodb:PutItem <BrokerTable.Arn> ${onGroups}`,
