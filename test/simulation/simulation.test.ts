@@ -7,7 +7,7 @@ import { RETIREMENT_DEFECTS } from './defects.ts'
 import { runSeeds } from './run-seeds.ts'
 import { runWorld } from './world.ts'
 
-const SEEDS = 5_000
+const SEEDS = 3_000
 /** How many seeds a broken protocol may survive at most. */
 const SEEDS_TO_CATCH = 500
 /** As before, where several rare things must come together. */
