@@ -148,7 +148,8 @@ async function judge(
   const { producerId } = run
   const verdict = judgeRun(head, run, retired.get(producerId))
   // Of a producer that has come back the head knows what came since. What was before may still stand in its item.
-  if (verdict.kind !== 'old' || retired.has(producerId)) return verdict
+  const isBehind = verdict.kind === 'old' || verdict.kind === 'skipped'
+  if (!isBehind || retired.has(producerId)) return verdict
   return judgeRun(head, run, await log.findRetired(producerId, written))
 }
 
@@ -165,6 +166,15 @@ function refusal(
         `${who} has sent sequence ${sequence!.sequence} before, and it was written; too much has come since to say ` +
           'where it stands. Do not send it again.',
         'yes',
+      )
+    case 'skipped':
+      return new TidemarkError(
+        'OUT_OF_ORDER_SEQUENCE_NUMBER',
+        `${who} sent sequence ${sequence!.sequence}, but the log goes on with ${verdict.expected}, and has not taken all ` +
+          'of this batch: later ones were faster, or it was made in another way the first time. Read what is there, or ' +
+          'begin anew with a higher epoch.',
+        // What was forgotten may be there all the same, and a part of it is where only its end is missing.
+        'unknown',
       )
     case 'gap':
       return new TidemarkError(

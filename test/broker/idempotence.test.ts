@@ -6,6 +6,7 @@ import {
   ENTRY_RUNS_MAX,
   PRODUCER_ENTRIES_KEPT,
   PRODUCER_EXPIRATION_MS,
+  PRODUCER_SILENT_MS_MAX,
   PRODUCERS_KEPT_MAX,
   PRODUCERS_PARALLEL_MAX,
 } from '../../src/core/limits.ts'
@@ -118,6 +119,38 @@ describe('a batch of an idempotent producer', () => {
     })
     expect(await sent(sequenced(9, ['9']))).toMatchObject({ baseOffset: 9 })
     expect(await valuesOf()).toHaveLength(10)
+  })
+
+  describe.each(['in the tail', 'flushed', 'out of the head'])('with those after it %s', place => {
+    const move = async () => {
+      const partition = await harness.partitionId('tides')
+      if (place === 'out of the head') await harness.pass(PRODUCER_SILENT_MS_MAX + 1)
+      // Another writes, so that it is seen who has been silent.
+      if (place === 'out of the head') await sent(sequenced(0, ['other'], { producerId: 8n }), harness.open())
+      if (place === 'in the tail') return
+      await harness.run(flush(harness.ports, [{ partition, age: 'all' }], harness.clock.nowMs() + 60_000))
+    }
+
+    test('is not said to be written where it was overtaken on the way to a new log', async () => {
+      const later = place === 'in the tail' ? PRODUCER_ENTRIES_KEPT + 1 : PRODUCER_ENTRIES_KEPT - 1
+      for (let number = 0; number < later; number += 1) await sent(sequenced(5 + number, ['f']))
+      await move()
+      for (const through of [broker, harness.open()]) {
+        const error = await harness.errorOf(send(sequenced(0, ['a', 'b', 'c', 'd', 'e']), through))
+        expect(error).toMatchObject({ kafkaName: 'OUT_OF_ORDER_SEQUENCE_NUMBER', written: 'unknown' })
+      }
+      expect(await sent(sequenced(5 + later, ['g']))).toBeDefined()
+      expect((await errorOf(sequenced(0, ['a']))).kafkaName).toBe('OUT_OF_ORDER_SEQUENCE_NUMBER')
+    })
+
+    test('is not said to be written where only its beginning is', async () => {
+      await sent(sequenced(0, ['a', 'b']))
+      await move()
+      for (const through of [broker, harness.open()]) {
+        const error = await harness.errorOf(send(sequenced(0, ['a', 'b', 'c']), through))
+        expect(error).toMatchObject({ kafkaName: 'OUT_OF_ORDER_SEQUENCE_NUMBER', written: 'unknown' })
+      }
+    })
   })
 
   test('must say epoch and sequence, and one call must hold one run', async () => {

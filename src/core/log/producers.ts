@@ -74,6 +74,8 @@ export type Verdict =
   | { readonly kind: 'duplicate'; readonly baseOffset: Offset }
   /** It is there already, too far back to know where. */
   | { readonly kind: 'old' }
+  /** It begins before the end of what is there, but at least a part of it was never taken, as far as is known. */
+  | { readonly kind: 'skipped'; readonly expected: number }
   /** Records before it are missing. */
   | { readonly kind: 'gap'; readonly expected: number }
   /** Its producer has gone on to a higher epoch. */
@@ -133,32 +135,42 @@ export function judgeRun(head: Head, run: ProducerRun, retired?: FlushedProducer
   if (!state) return { kind: 'next' }
   if (run.epoch < state.epoch) return { kind: 'fenced', epoch: state.epoch }
   if (run.epoch > state.epoch) return run.sequence === 0 ? { kind: 'next' } : { kind: 'gap', expected: 0 }
-  const baseOffset = findRun(head, run, retired)
-  if (baseOffset !== undefined) return { kind: 'duplicate', baseOffset }
+  const flushed = flushedRuns(head, run, retired)
+  const known = [...flushed, ...runsInTail(head, run)]
+  const found = known.find(({ sequence, records }) => sequence === run.sequence && records === run.records)
+  if (found) return { kind: 'duplicate', baseOffset: found.baseOffset }
   const expected = after(state.lastSequence)
   if (run.sequence === expected) return { kind: 'next' }
   // Numbers go round, so what lies less than half the way back is behind, and the rest ahead.
-  const behind = (expected - run.sequence + SEQUENCES) % SEQUENCES
-  return behind < SEQUENCES / 2 ? { kind: 'old' } : { kind: 'gap', expected }
+  const backTo = (sequence: number) => (expected - sequence + SEQUENCES) % SEQUENCES
+  const back = backTo(run.sequence)
+  if (back >= SEQUENCES / 2) return { kind: 'gap', expected }
+  // While so few are remembered, those are all that ever left the tail: what lies before them is not in the log.
+  const isBeforeAll =
+    flushed.length < PRODUCER_ENTRIES_KEPT && known.every(({ sequence }) => backTo(sequence) < back)
+  return isBeforeAll || back < run.records ? { kind: 'skipped', expected } : { kind: 'old' }
 }
 
-function findRun(head: Head, run: ProducerRun, retired: FlushedProducer | undefined): Offset | undefined {
-  const { producerId, epoch, sequence, records } = run
-  const flushed = [head.flushedProducers.get(producerId), retired]
-  const known = flushed.flatMap(each => (each?.epoch === epoch ? each.runs : []))
-  const found = known.find(each => each.sequence === sequence && each.records === records)
-  if (found) return found.baseOffset
-  for (const { baseOffset, entry } of placeEntries(head.tailOffset, head.tail)) {
-    const inEntry = entry.producers.find(
-      each =>
-        each.producerId === producerId &&
-        each.epoch === epoch &&
-        each.sequence === sequence &&
-        each.records === records,
-    )
-    if (inEntry) return advance(baseOffset, inEntry.recordsBefore)
-  }
-  return undefined
+/** What is remembered of the runs of this run's producer and epoch that have left the tail. */
+function flushedRuns(
+  head: Head,
+  { producerId, epoch }: ProducerRun,
+  retired: FlushedProducer | undefined,
+): FlushedRun[] {
+  const flushed = [retired, head.flushedProducers.get(producerId)]
+  const runs = flushed.flatMap(each => (each?.epoch === epoch ? each.runs : []))
+  // The item may have been put and its producer have stayed, so that both tell of the same.
+  return [...new Map(runs.map(run => [run.baseOffset, run])).values()]
+}
+
+function runsInTail(head: Head, { producerId, epoch }: ProducerRun): FlushedRun[] {
+  return placeEntries(head.tailOffset, head.tail).flatMap(({ baseOffset, entry }) =>
+    entry.producers
+      .filter(run => run.producerId === producerId && run.epoch === epoch)
+      .map(({ sequence, records, recordsBefore }) => {
+        return { sequence, records, baseOffset: advance(baseOffset, recordsBefore) }
+      }),
+  )
 }
 
 /** What becomes of producers when a block leaves the tail. */

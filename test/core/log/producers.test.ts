@@ -104,7 +104,9 @@ describe('a log', () => {
     expect(takes(head, run(0))).toBe(true)
     const across = headWith([entryOf(run(LAST_SEQUENCE - 4))])
     expect(across.producers.get(7n)).toEqual({ epoch: 0, lastSequence: 4 })
-    expect(judgeRun(across, run(LAST_SEQUENCE - 20))).toEqual({ kind: 'old' })
+    expect(judgeRun(across, run(LAST_SEQUENCE - 20))).toEqual({ kind: 'skipped', expected: 5 })
+    expect(judgeRun(across, run(LAST_SEQUENCE - 4, { records: 5 }))).toEqual({ kind: 'old' })
+    expect(judgeRun(across, run(LAST_SEQUENCE, { records: 7 }))).toEqual({ kind: 'skipped', expected: 5 })
     expect(judgeRun(across, run(6))).toEqual({ kind: 'gap', expected: 5 })
   })
 
@@ -180,7 +182,8 @@ describe('a producer that is retired', () => {
     expect(judged(50)).toEqual({ kind: 'next' })
     expect(judged(30)).toEqual({ kind: 'duplicate', baseOffset: 75 })
     expect(judged(40)).toEqual({ kind: 'duplicate', baseOffset: 100 })
-    expect(judged(20)).toEqual({ kind: 'old' })
+    expect(judged(20)).toEqual({ kind: 'skipped', expected: 50 })
+    expect(judgeRun(EMPTY_HEAD, run(20), runsFrom(3, PRODUCER_ENTRIES_KEPT))).toEqual({ kind: 'old' })
     expect(judged(60)).toEqual({ kind: 'gap', expected: 50 })
     expect(judged(0, { epoch: 1 })).toEqual({ kind: 'next' })
     expect(judgeRun(EMPTY_HEAD, run(50), runsFrom(3, 2, 4))).toEqual({ kind: 'fenced', epoch: 4 })
@@ -191,10 +194,11 @@ describe('a producer that is retired', () => {
     const retired = runsFrom(3, 2)
     expect(judgeRun(head, run(60), retired)).toEqual({ kind: 'next' })
     expect(judgeRun(head, run(50), retired)).toEqual({ kind: 'duplicate', baseOffset: 10 })
-    expect(judgeRun(head, run(40))).toEqual({ kind: 'old' })
+    expect(judgeRun(head, run(40))).toEqual({ kind: 'skipped', expected: 60 })
     expect(judgeRun(head, run(40), retired)).toEqual({ kind: 'duplicate', baseOffset: 100 })
-    expect(judgeRun(head, run(20), retired)).toEqual({ kind: 'old' })
-    expect(judgeRun(head, run(40), runsFrom(3, 2, 7))).toEqual({ kind: 'old' })
+    expect(judgeRun(head, run(20), retired)).toEqual({ kind: 'skipped', expected: 60 })
+    expect(judgeRun(head, run(20), runsFrom(3, PRODUCER_ENTRIES_KEPT))).toEqual({ kind: 'old' })
+    expect(judgeRun(head, run(40), runsFrom(3, 2, 7))).toEqual({ kind: 'skipped', expected: 60 })
   })
 
   test('has an item that never goes back', () => {
@@ -387,7 +391,8 @@ test('any sendings and flushes give each run once, in order, and a repetition it
           if (!repeated) continue
           expect(takes(head, repeated.run)).toBe(false)
           const verdict = judgeRun(head, repeated.run)
-          if (verdict.kind !== 'old')
+          const remembered = head.flushedProducers.get(repeated.run.producerId)?.runs ?? []
+          if (verdict.kind !== 'old' || remembered.length < PRODUCER_ENTRIES_KEPT)
             expect(verdict).toEqual({ kind: 'duplicate', baseOffset: repeated.baseOffset })
         }
       }
