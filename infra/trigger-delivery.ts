@@ -4,11 +4,13 @@ import { Rule, Schedule } from 'aws-cdk-lib/aws-events'
 import { LambdaFunction as LambdaTarget } from 'aws-cdk-lib/aws-events-targets'
 import { type PolicyStatement, Role } from 'aws-cdk-lib/aws-iam'
 import {
+  type CfnFunction,
   EventSourceMapping,
   FilterCriteria,
   FilterRule,
   type IFunction,
   Function as LambdaFunction,
+  RecursiveLoop,
   StartingPosition,
 } from 'aws-cdk-lib/aws-lambda'
 import { DeduplicationScope, FifoThroughputLimit, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs'
@@ -77,6 +79,11 @@ export class TriggerDelivery extends Construct {
     })
     this.wakeUps.grantSendMessages(this.dispatchFunction)
     this.wakeUps.grantConsumeMessages(this.deliverFunction)
+    // A partition whose turn is over goes behind the others of its lane. To Lambda, a function that sends to its own
+    // queue is a loop, whose message it drops after some sixteen rounds; this one ends with the backlog.
+    this.wakeUps.grant(this.deliverFunction, 'sqs:SendMessage')
+    const deliver = this.deliverFunction.node.defaultChild as CfnFunction
+    deliver.recursiveLoop = RecursiveLoop.ALLOW
     this.#acknowledgeWildcards(stores)
     this.#dispatchOnChanges(stores)
     this.#deliver(props.maxConcurrency)

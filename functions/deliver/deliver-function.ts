@@ -7,6 +7,7 @@ import {
   WAKE_UP_RESERVE_MS,
 } from '../../src/core/limits.ts'
 import type { WakeUp } from '../../src/core/trigger/trigger.ts'
+import type { WakeUps } from '../../src/ports/wake-ups.ts'
 import type { InvocationContext } from '../runtime/invocation.ts'
 import type { Service } from '../runtime/service.ts'
 import { HiddenMessage, type MessageQueue } from './hidden-message.ts'
@@ -22,7 +23,7 @@ export type DeliverFunction = (event: QueueEvent, context: InvocationContext) =>
 export function makeDeliverFunction(
   service: Pick<Service, 'ports' | 'telemetry'>,
   delivery: Pick<Delivery, 'deliver'>,
-  queue: MessageQueue,
+  queue: MessageQueue & WakeUps,
 ): DeliverFunction {
   const { ports, telemetry } = service
   const { clock } = ports
@@ -50,6 +51,11 @@ export function makeDeliverFunction(
       await kept
       report(wakeUp, delivered, clock.nowMs() - sentMs, requestId)
       if (delivered.outcome !== 'again') return true
+      if (delivered.lane !== undefined) {
+        // Sent before this one is done: a crash in between leaves two, of which one finds nothing.
+        await queue.wake([{ ...wakeUp, lane: delivered.lane }], `turn-${message.messageId}`)
+        return true
+      }
       await hidden.hide(delivered.afterMs)
     } catch (error) {
       working.abort()

@@ -227,6 +227,8 @@ export const TRIGGER_WINDOW_LOOK_MS = 5_000
 export const TRIGGER_CACHE_MS = 1_000
 /** How long a partition rests that somebody else owns, or whose trouble a person must see to. */
 export const TRIGGER_BLOCKED_PAUSE_MS = 60_000
+/** How long one partition may go on where it can share its lane: then whoever else waits there has a turn. */
+export const TRIGGER_TURN_MS = 60_000
 /** How long a deliverer leaves a partition to another one that works on it. */
 export const TRIGGER_FENCED_PAUSE_MS = 5_000
 /** What a store that fails for a moment costs a wake-up. */

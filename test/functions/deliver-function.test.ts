@@ -13,6 +13,7 @@ import {
 } from '../../src/core/limits.ts'
 import type { WakeUp } from '../../src/core/trigger/trigger.ts'
 import { NotApplied } from '../../src/ports/outcome.ts'
+import type { LanedWakeUp } from '../../src/ports/wake-ups.ts'
 import { contextOf, openTestService } from './function-service.ts'
 
 const WAKE_UP: WakeUp = {
@@ -39,7 +40,9 @@ function functionOver(deliver: Deliver, hide: () => Promise<void> = async () => 
   const clock = new VirtualClock(1_700_000_000_000)
   const service = openTestService({ clock })
   const hidden: [receipt: string, forMs: number][] = []
+  const sent: [wakeUps: readonly LanedWakeUp[], occasion: string][] = []
   const queue = {
+    wake: async (...wake: [readonly LanedWakeUp[], string]) => void sent.push(wake),
     hide: async (receipt: string, forMs: number) => {
       hidden.push([receipt, forMs])
       await hide()
@@ -56,7 +59,7 @@ function functionOver(deliver: Deliver, hide: () => Promise<void> = async () => 
     }
     return call({ Records: [message] }, contextOf(TIMEOUT_MS))
   }
-  return { send, hidden, service, clock }
+  return { send, hidden, sent, service, clock }
 }
 
 const DONE = { batchItemFailures: [] }
@@ -112,6 +115,12 @@ test('what has to wait stays in the queue, hidden until then', async () => {
     { level: 'warn', details: { reason: 'no', topic: 'orders' } },
   ])
   expect(service.telemetry.sum('StalledDeliveries')).toBe(0)
+})
+
+test('a partition whose turn is over goes behind the others of its lane', async () => {
+  const { send, sent } = functionOver(async () => ({ ...CAUGHT_UP, outcome: 'again', afterMs: 0, lane: 1 }))
+  expect(await send()).toEqual(DONE)
+  expect(sent).toEqual([[[{ ...WAKE_UP, lane: 1 }], 'turn-message-1']])
 })
 
 test('what makes no progress for long is told as stalled', async () => {

@@ -377,6 +377,7 @@ describe('what delivers', () => {
       'sqs:GetQueueAttributes <BrokerTriggersWakeUps.Arn>',
       'sqs:GetQueueUrl <BrokerTriggersWakeUps.Arn>',
       'sqs:ReceiveMessage <BrokerTriggersWakeUps.Arn>',
+      'sqs:SendMessage <BrokerTriggersWakeUps.Arn>',
     ])
     const sending = theResource(template, 'AWS::IAM::Policy', 'BrokerDispatchRole').Properties
     expect(permissionsIn(sending.PolicyDocument)).toEqual([
@@ -384,6 +385,12 @@ describe('what delivers', () => {
       'sqs:GetQueueUrl <BrokerTriggersWakeUps.Arn>',
       'sqs:SendMessage <BrokerTriggersWakeUps.Arn>',
     ])
+  })
+
+  test('may send to its own queue without being taken for an endless loop', () => {
+    const functions = Object.values(resourcesOf(template, 'AWS::Lambda::Function'))
+    const allowed = functions.filter(({ Properties }) => Properties.RecursiveLoop === 'Allow')
+    expect(allowed.map(({ Properties }) => Properties.Description)).toEqual(['Tidemark: deliver'])
   })
 
   test('has alarms for partitions that are stuck', () => {

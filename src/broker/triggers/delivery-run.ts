@@ -5,6 +5,7 @@ import {
   TRIGGER_BLOCKED_PAUSE_MS,
   TRIGGER_FENCED_PAUSE_MS,
   TRIGGER_PASSED_RECORDS_MAX,
+  TRIGGER_TURN_MS,
   TRIGGER_WAIT_IN_PLACE_MS_MAX,
   TRIGGER_WINDOW_LOOK_MS,
 } from '../../core/limits.ts'
@@ -13,6 +14,7 @@ import { type Offset, toOffset } from '../../core/numbers.ts'
 import { BatchBuilder, windowLeftMs } from '../../core/trigger/batch.ts'
 import { readFailures } from '../../core/trigger/batch-item-failures.ts'
 import { buildEvent, encodeRecord } from '../../core/trigger/event.ts'
+import { laneOf } from '../../core/trigger/lane.ts'
 import type { Progress } from '../../core/trigger/progress.ts'
 import {
   type Decision,
@@ -50,7 +52,7 @@ interface Counts {
   givenUp: number
 }
 
-type Ended = Pick<Delivered, 'outcome' | 'afterMs' | 'reason'>
+type Ended = Pick<Delivered, 'outcome' | 'afterMs' | 'lane' | 'reason'>
 
 /** The next records, as far as they share an event. */
 interface Gathered {
@@ -73,6 +75,7 @@ export class DeliveryRun {
   readonly #options: DeliverOptions
   readonly #counts: Counts
   readonly #emptyBytes: number
+  readonly #startedMs: number
   #known: KnownTrigger
   #reader!: RecordReader
   /** What is committed, or is dealt with and will be. */
@@ -94,6 +97,7 @@ export class DeliveryRun {
     this.#partition = partition
     this.#options = options
     this.#counts = counts
+    this.#startedMs = this.#nowMs()
     this.#emptyBytes = Buffer.byteLength(this.#eventOf([]))
   }
 
@@ -133,9 +137,12 @@ export class DeliveryRun {
       const ended = await this.#renewTrigger()
       if (ended) return ended
     }
-    const { callTimeoutMs } = this.#known.trigger.settings
-    const isShort = this.#nowMs() + callTimeoutMs > this.#options.deadlineMs
-    return isShort ? again(0, 'the time is over') : undefined
+    const { settings } = this.#known.trigger
+    const nowMs = this.#nowMs()
+    const isShort = nowMs + settings.callTimeoutMs > this.#options.deadlineMs
+    const mayShare = settings.parallelism !== null
+    if (!isShort && !(mayShare && nowMs - this.#startedMs >= TRIGGER_TURN_MS)) return undefined
+    return { ...again(0, 'its turn is over'), lane: laneOf(settings, this.#partition.partition) }
   }
 
   async #renewTrigger(): Promise<Ended | undefined> {

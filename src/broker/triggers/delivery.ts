@@ -46,6 +46,11 @@ export interface Delivered {
    */
   readonly outcome: 'caught-up' | 'again' | 'dropped'
   readonly afterMs: number
+  /**
+   * Of `again`, where its turn is over: its lane, in which a wake-up for the same is to be put behind the others, in
+   * place of this one. As the first of its lane it would keep the others from ever having a turn.
+   */
+  readonly lane?: number
   /** Why, in a sentence; '' where it has caught up. */
   readonly reason: string
   /** Records that the function has dealt with. */
@@ -98,7 +103,7 @@ export class Delivery {
     wakeUp: WakeUp,
     options: DeliverOptions,
     counts: { records: number; calls: number; failedCalls: number; givenUp: number },
-  ): Promise<Pick<Delivered, 'outcome' | 'afterMs' | 'reason'>> {
+  ): Promise<Pick<Delivered, 'outcome' | 'afterMs' | 'lane' | 'reason'>> {
     const { groupId, topic, triggerId, partition } = wakeUp
     const startCall = () => new GroupCall(this.#ports, this.#directory, groupId)
     const call = startCall()

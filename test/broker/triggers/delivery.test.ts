@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { EVENT_BYTES_MAX } from '../../../src/core/limits.ts'
+import { EVENT_BYTES_MAX, TRIGGER_TURN_MS } from '../../../src/core/limits.ts'
 import { toOffset } from '../../../src/core/numbers.ts'
 import { triggerOwner } from '../../../src/core/trigger/trigger.ts'
 import { NotApplied, OutcomeUnknown, StoreFailed } from '../../../src/ports/outcome.ts'
@@ -137,6 +137,18 @@ describe('a wake-up', () => {
     })
     expect(await on.deliver({ deadlineMs: nowMs })).toMatchObject({ outcome: 'again', calls: 1 })
     expect(on.called).toHaveLength(4)
+  })
+
+  test('ends its turn where others may share its lane, and names the lane', async () => {
+    await on.alter({ settings: { batchSize: 1, parallelism: 1 } })
+    await on.append(numbered(0, 5))
+    on.answer = async () => {
+      await on.harness.clock.sleep(TRIGGER_TURN_MS / 2)
+      return succeeded()
+    }
+    expect(await on.deliver()).toMatchObject({ outcome: 'again', afterMs: 0, lane: 0, calls: 2 })
+    await on.alter({ settings: { batchSize: 1, parallelism: null } })
+    expect(await on.deliver()).toMatchObject({ outcome: 'caught-up', calls: 3 })
   })
 
   test('begins no call once it is told to stop', async () => {

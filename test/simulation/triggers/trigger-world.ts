@@ -241,8 +241,13 @@ class TriggerWorld {
       await this.#clock.sleep(this.#random.integer(1, 30))
       // An answer that the queue does not hear: the wake-up comes again in its time.
       if (this.#isChaotic && this.#random.fraction() < 0.05) continue
-      if (delivered.outcome === 'again') this.#queue.hide(received, delivered.afterMs)
-      else this.#queue.delete(received)
+      const { outcome, afterMs, lane } = delivered
+      if (outcome === 'again' && lane === undefined) this.#queue.hide(received, afterMs)
+      else {
+        if (lane !== undefined)
+          await this.#queue.wake([{ ...received.wakeUp, lane }], `turn-${received.receipt}`)
+        this.#queue.delete(received)
+      }
     }
   }
 
