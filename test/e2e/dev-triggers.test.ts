@@ -137,11 +137,13 @@ describe('dev --on', () => {
 
 describe('dev --on refuses', () => {
   test.each([
-    ['orders', 'is not NAME=VALUE'],
+    ['orders', "'orders' names no file: give TOPIC=FILE"],
+    ['=package.json', "'=package.json' names no topic"],
     ['orders=./none.ts', 'there is no file ./none.ts'],
     ['or ders=package.json', 'or ders'],
     ['orders=package.json,retires=2', "'retires' is no option"],
-    ['orders=package.json,retries=some', 'is not a whole number'],
+    ['orders=package.json,retries=some', "retries: 'some' is not a whole number"],
+    ['orders=package.json,window=10m', "window: A trigger's setting"],
     ['orders=package.json,retries', 'retries needs a value'],
     ['orders=package.json,bisect=yes', 'bisect takes no value'],
     ['orders=package.json,window=2', 'is no duration'],

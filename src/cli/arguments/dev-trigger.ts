@@ -9,7 +9,6 @@ import { functionNameOf } from '../../embedded/triggers/handler-file.ts'
 import type { FileTrigger } from '../../embedded/triggers/run-file-triggers.ts'
 import { parseDuration } from '../duration.ts'
 import { UsageError } from '../failure.ts'
-import { parseNameValue } from '../name-value.ts'
 import { parseStartPlace } from '../start-place.ts'
 import { parseWholeNumber } from './argument.ts'
 
@@ -142,10 +141,12 @@ export function checkDevTriggers(triggers: readonly FileTrigger[]): void {
 }
 
 function parsePlace(place: string): [topic: string, file: string] {
-  const [topic, file] = parseNameValue(place)
-  if (file === '')
-    throw new UsageError(`'${place}' names no file: give TOPIC=FILE, such as orders=./handler.ts`)
-  return [topic, file]
+  const at = place.indexOf('=')
+  const missing = at < 0 || at === place.length - 1 ? 'file' : at === 0 ? 'topic' : undefined
+  if (missing) {
+    throw new UsageError(`'${place}' names no ${missing}: give TOPIC=FILE, such as orders=./handler.ts`)
+  }
+  return [place.slice(0, at), place.slice(at + 1)]
 }
 
 function splitExport(file: string): [path: string, exportName: string | undefined] {
@@ -171,9 +172,19 @@ function readOption(name: string, value: string | undefined): Settings {
     throw new UsageError(`'${name}' is no option: there are ${[...Object.keys(OPTIONS), GROUP].join(', ')}`)
   }
   const [, option] = found
-  if (option.value !== undefined) return option.read(needValue(name, value))
-  if (value !== undefined) throw new UsageError(`${name} takes no value`)
-  return option.read('')
+  if (option.value === undefined && value !== undefined) throw new UsageError(`${name} takes no value`)
+  const text = option.value === undefined ? '' : needValue(name, value)
+  try {
+    const { filters, ...others } = option.read(text)
+    // Filters are checked together: what is wrong with one is told with its number.
+    checkTriggerSettings(others)
+    return { ...others, ...(filters && { filters }) }
+  } catch (error) {
+    if (error instanceof UsageError || error instanceof TidemarkError) {
+      throw new UsageError(`${name}: ${error.message}`)
+    }
+    throw error
+  }
 }
 
 /** Filters add up. */

@@ -11,7 +11,7 @@ export function addTrigger(program: Command, session: Session): void {
     .summary('list, describe, pause and resume triggers')
     .description(
       'Lists, describes, pauses and resumes triggers, which call functions with records. They are made and removed ' +
-        'where the functions are deployed.',
+        'where the functions are deployed, or locally by `tidemark dev --on`.',
     )
     .addHelpText(
       'after',
@@ -89,7 +89,9 @@ function addPause(trigger: Command, session: Session): void {
 function addResume(trigger: Command, session: Session): void {
   trigger
     .command('resume')
-    .description('Lets a paused trigger go on where it stopped; one that is active looks at all partitions.')
+    .description(
+      'Lets a paused trigger go on behind what is committed; one that is active looks at all partitions.',
+    )
     .argument('<group>')
     .argument('<topic>')
     .addHelpText('after', examples('tidemark trigger resume billing tides'))

@@ -60,7 +60,7 @@ async function runTriggers(
   for (const { topic, name, groupId } of triggers) {
     await write(terminal, `${name} gets the records of ${topic}, in the group ${groupId}\n`)
   }
-  await running.runTriggers(triggers, new TriggerOutput(terminal, isQuiet))
+  await running.runTriggers(triggers, new TriggerOutput(terminal, isQuiet, triggers))
 }
 
 function welcome(url: string, { directory, token }: DevSettings): string {

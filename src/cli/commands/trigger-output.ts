@@ -1,5 +1,5 @@
 import type { HandlerNews } from '../../embedded/triggers/handler-pool.ts'
-import type { FileTriggersListener } from '../../embedded/triggers/run-file-triggers.ts'
+import type { FileTrigger, FileTriggersListener } from '../../embedded/triggers/run-file-triggers.ts'
 import type { TriggerNews } from '../../embedded/triggers/trigger-news.ts'
 import { formatDuration } from '../duration.ts'
 import { describeFailure } from '../failure.ts'
@@ -13,15 +13,19 @@ type Waits = Extract<TriggerNews, { kind: 'waits' }>
 export class TriggerOutput implements FileTriggersListener {
   readonly #terminal: Terminal
   readonly #isQuiet: boolean
+  /** Topics that several handlers get: what is said of them names the group, too. */
+  readonly #shared: ReadonlySet<string>
   /** What a handler has begun to write, until its line ends. */
   readonly #unended = new Map<string, string>()
   /** Why a partition waits, as it was last said. */
   readonly #lastReason = new Map<string, string>()
 
   /** @param isQuiet nothing is said of batches that the handler has dealt with */
-  constructor(terminal: Terminal, isQuiet: boolean) {
+  constructor(terminal: Terminal, isQuiet: boolean, triggers: readonly Pick<FileTrigger, 'topic'>[]) {
     this.#terminal = terminal
     this.#isQuiet = isQuiet
+    const topics = triggers.map(({ topic }) => topic)
+    this.#shared = new Set(topics.filter((topic, index) => topics.indexOf(topic) < index))
   }
 
   onTopicMade(topic: string): void {
@@ -36,7 +40,7 @@ export class TriggerOutput implements FileTriggersListener {
   onNews(news: TriggerNews): void {
     if (news.kind === 'called') this.#onCalled(news)
     else if (news.kind === 'waits') this.#onWaits(news)
-    else this.#say(aboutTrigger(news))
+    else this.#say(aboutTrigger(news, 'partition' in news ? this.#placeOf(news) : news.topic))
   }
 
   #onCalled(news: Called): void {
@@ -45,21 +49,25 @@ export class TriggerOutput implements FileTriggersListener {
     if (outcome.kind === 'not-called') return
     const offsets =
       firstOffset === lastOffset ? `offset ${firstOffset}` : `offsets ${firstOffset} to ${lastOffset}`
-    const what = `${placeOf(news)}  ${plural(records, 'record')}, ${offsets}`
+    const what = `${this.#placeOf(news)}  ${plural(records, 'record')}, ${offsets}`
     const took = formatDuration(elapsedMs)
     if (outcome.kind === 'failed') {
       // Each pause after a failure is told of.
-      this.#lastReason.delete(placeOf(news))
+      this.#lastReason.delete(this.#placeOf(news))
       this.#say(`${what}: FAILED after ${took}: ${firstLine(outcome.error)}`)
     } else if (!this.#isQuiet) this.#say(`${what}: ${took}`)
   }
 
   #onWaits(news: Waits): void {
     const { afterMs, reason } = news
-    const place = placeOf(news)
+    const place = this.#placeOf(news)
     if (this.#lastReason.get(place) === reason) return
     this.#lastReason.set(place, reason)
-    this.#say(`${place}  goes on in ${formatDuration(afterMs)}: ${firstLine(reason)}`)
+    this.#say(`${place}  goes on in ${formatDuration(afterMs)}: ${errorLine(reason)}`)
+  }
+
+  #placeOf({ groupId, topic, partition }: { groupId: string; topic: string; partition: number }): string {
+    return `${topic}-${partition}${this.#shared.has(topic) ? ` for ${groupId}` : ''}`
   }
 
   #onOutput(name: string, stream: string, text: string): void {
@@ -85,12 +93,12 @@ function aboutHandler(name: string, news: Exclude<HandlerNews, { kind: 'output' 
   }
 }
 
-function aboutTrigger(news: Exclude<TriggerNews, Called | Waits>): string {
+function aboutTrigger(news: Exclude<TriggerNews, Called | Waits>, place: string): string {
   const { topic, groupId } = news
   switch (news.kind) {
     case 'given-up': {
       const told = news.destination === null ? 'nobody is told' : `told to ${news.destination}`
-      return `${placeOf(news)}  gave up ${plural(news.records, 'record')}: ${told}`
+      return `${place}  gave up ${plural(news.records, 'record')}: ${told}`
     }
     case 'taken-over':
       return `${topic}: another process has taken over, and delivers to the group ${groupId} from now on`
@@ -103,12 +111,13 @@ function aboutTrigger(news: Exclude<TriggerNews, Called | Waits>): string {
   }
 }
 
-function placeOf({ topic, partition }: { readonly topic: string; readonly partition: number }): string {
-  return `${topic}-${partition}`
-}
-
 function firstLine(text: string): string {
   return text.split('\n', 1)[0]!
+}
+
+/** Of a module that cannot be loaded Node tells the place and the source first, and the error behind them. */
+function errorLine(text: string): string {
+  return text.split('\n').find(line => /^\w*Error\b/.test(line)) ?? firstLine(text)
 }
 
 function indent(text: string): string {

@@ -33,7 +33,7 @@ export async function listTriggers(
   const triggers = await broker.listTriggers()
   if (json) await write(terminal, formatJson(triggers))
   else if (triggers.length === 0)
-    note(terminal, 'no triggers yet: they are made where functions are deployed')
+    note(terminal, 'no triggers yet: they are made where functions are deployed, and by `tidemark dev --on`')
   else {
     const rows = triggers.map(trigger => [trigger.groupId, trigger.topic, stateOf(trigger), trigger.target])
     await write(terminal, formatTable(['GROUP', 'TOPIC', 'STATE', 'TARGET'], rows))
@@ -69,7 +69,7 @@ export async function resumeTrigger(
   terminal: Terminal,
 ): Promise<number> {
   const { hasTopic } = await broker.resumeTrigger(name)
-  note(terminal, `resumed: ${name.groupId} goes on in ${name.topic} where it stopped`)
+  note(terminal, `resumed: ${name.groupId} goes on in ${name.topic} behind what is committed`)
   if (!hasTopic) note(terminal, `there is no topic ${name.topic}: nothing is delivered until there is`)
   return EXIT_OK
 }

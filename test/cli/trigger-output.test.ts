@@ -1,0 +1,31 @@
+import { expect, test } from 'vitest'
+import { TriggerOutput } from '../../src/cli/commands/trigger-output.ts'
+import { fakeTerminal } from './fake-terminal.ts'
+
+const waits = { kind: 'waits', topic: 'tides', partition: 0, afterMs: 1_000 } as const
+
+test('two handlers of a topic are told apart by their groups', () => {
+  const terminal = fakeTerminal()
+  const output = new TriggerOutput(terminal, false, [{ topic: 'tides' }, { topic: 'tides' }])
+  output.onNews({ ...waits, groupId: 'harbour', reason: 'Error: no' })
+  // The same reason is said once, but of each.
+  output.onNews({ ...waits, groupId: 'harbour', reason: 'Error: no' })
+  output.onNews({ ...waits, groupId: 'billing', reason: 'Error: no' })
+  const givenUp = { kind: 'given-up', topic: 'tides', partition: 1, records: 2, destination: null } as const
+  output.onNews({ ...givenUp, groupId: 'billing' })
+  expect(terminal.printed().toString()).toBe(
+    'tides-0 for harbour  goes on in 1.0 s: Error: no\n' +
+      'tides-0 for billing  goes on in 1.0 s: Error: no\n' +
+      'tides-1 for billing  gave up 2 records: nobody is told\n',
+  )
+})
+
+test('of a module that cannot be loaded, its error is said and not where it stands', () => {
+  const terminal = fakeTerminal()
+  const output = new TriggerOutput(terminal, false, [{ topic: 'tides' }])
+  const reason = 'refused: file:///tides.ts:5\nexport const x = {\n\nSyntaxError [ERR_X]: Unexpected token'
+  output.onNews({ ...waits, groupId: 'harbour', reason })
+  expect(terminal.printed().toString()).toBe(
+    'tides-0  goes on in 1.0 s: SyntaxError [ERR_X]: Unexpected token\n',
+  )
+})
