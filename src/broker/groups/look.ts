@@ -1,7 +1,7 @@
 import { assign, chooseAssignor } from '../../core/group/assignment.ts'
 import type { Group, Member } from '../../core/group/group.ts'
 import { isExpired, isMarked, lookUntil, needsLook } from '../../core/group/session.ts'
-import { groupTopics, topicsDigest } from '../../core/group/subscription.ts'
+import { groupTopics, membersDigest, topicsDigest } from '../../core/group/subscription.ts'
 import type { GroupCall } from './group-call.ts'
 import { readTopics } from './group-topics.ts'
 import { putTarget, readTarget } from './target.ts'
@@ -43,7 +43,8 @@ export async function look(call: GroupCall, brokenTargetId?: string): Promise<Gr
       continue
     }
     const topics = groupTopics(members, await readTopics(call, members))
-    const digest = topicsDigest(topics)
+    // The members count, too: whoever put one may have died before the mark.
+    const digest = `${topicsDigest(topics)}/${membersDigest(members)}`
     if (!isMarked(group) && group.topicsDigest === digest && brokenTargetId === undefined) return group
 
     const assignor = members.length === 0 ? group.assignor : chooseAssignor(members)

@@ -19,7 +19,7 @@ export interface Group {
   readonly marks: number
   /** What `marks` was when the members were read that the target is for. */
   readonly marksSeen: number
-  /** What the topics were like that the target is for: another digest, another target. */
+  /** What the topics and the members were like that the target is for: another digest, another target. */
   readonly topicsDigest: string
   /**
    * When somebody last looked for expired members and changed topics. In the future while somebody works out another

@@ -70,14 +70,25 @@ export function groupTopics(members: readonly Subscription[], topics: readonly G
  */
 export function topicsDigest(topics: readonly GroupTopic[]): string {
   const sorted = [...topics].sort(byName)
-  const bytes = Buffer.from(
-    sorted.map(({ name, topicId, partitions }) => `${name} ${topicId} ${partitions}\n`).join(''),
-  )
+  const text = sorted.map(({ name, topicId, partitions }) => `${name} ${topicId} ${partitions}\n`).join('')
   const partitions = sorted.reduce((sum, topic) => sum + topic.partitions, 0)
   // The sums change wherever a topic comes, goes or grows; the hashes tell apart what is left.
-  return [sorted.length, partitions, hex(murmur2(bytes)), hex(murmur2(Buffer.concat([ANOTHER, bytes])))].join(
-    '-',
+  return [sorted.length, partitions, ...hashesOf(text)].join('-')
+}
+
+/** Who is there, and subscribes to what, in short. The members' order does not matter. */
+export function membersDigest(
+  members: readonly Pick<Member, 'memberId' | 'topics' | 'topicPattern' | 'assignor'>[],
+): string {
+  const lines = members.map(({ memberId, topics, topicPattern, assignor }) =>
+    JSON.stringify([memberId, assignor, topicPattern, ...topics]),
   )
+  return [members.length, ...hashesOf(lines.sort().join('\n'))].join('-')
+}
+
+function hashesOf(text: string): string[] {
+  const bytes = Buffer.from(text)
+  return [hex(murmur2(bytes)), hex(murmur2(Buffer.concat([ANOTHER, bytes])))]
 }
 
 /** Four bytes, so that the second hash meets every word of the first in another state. */

@@ -68,4 +68,37 @@ describe('a broker that dies at any step', () => {
     expect(one.partitions).toEqual([0, 1])
     expect((await harness.run(broker.describeGroup(GROUP))).members).toBe(1)
   })
+
+  test.each(
+    [{}, { instanceId: 'a' }].flatMap(settings => [
+      { settings, method: 'putMember', when: 'after' },
+      { settings, method: 'markGroup', when: 'before' },
+    ]),
+  )('of another subscription of $settings, at $method, $when it is done', async step => {
+    const { settings, method, when } = step
+    await harness.run(broker.createTopic({ topic: 'returns' }))
+    const one = new Member(harness, broker, 'one', { ...settings, topics: ['orders'] })
+    const two = new Member(harness, broker, 'two', { topics: ['orders', 'returns'] })
+    await settle([one, two])
+    // A member that stays says so with a heartbeat, a static one when its process starts anew.
+    const change = {
+      topics: ['returns'],
+      ...('instanceId' in settings && { memberId: 'new', memberEpoch: 0 }),
+    }
+    Object.assign(one.request, change)
+    harness.around = async (name, _, call) => {
+      if (name !== method) return await call()
+      if (when === 'after') await call()
+      throw new NotApplied('died')
+    }
+    await expect(one.send()).rejects.toMatchObject({ kafkaName: 'REQUEST_TIMED_OUT' })
+    harness.around = (_, __, call) => call()
+    for (let beats = 0; beats < 8; beats += 1) {
+      for (const member of [one, two]) await member.beat()
+      await harness.pass(3_000)
+    }
+    const places = (member: Member) => member.assigned.map(({ topic, partition }) => `${topic}/${partition}`)
+    expect(places(two).sort()).toEqual(['orders/0', 'orders/1'])
+    expect(places(one)).toEqual(['returns/0'])
+  })
 })

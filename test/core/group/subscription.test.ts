@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import {
   checkPattern,
   groupTopics,
+  membersDigest,
   subscribedTopics,
   subscribedTopicsOf,
   topicsDigest,
@@ -92,5 +93,24 @@ describe('the digest', () => {
   test('stays what it is: one that changes gives every group a new target', () => {
     expect(topicsDigest([])).toBe('0-0-106e08d9-fdd7f6a1')
     expect(topicsDigest([topicOf('a', 3), topicOf('b', 4)])).toBe('2-7-9f7a033c-6b12a5d1')
+  })
+
+  test('of members is another one for whoever comes, goes or asks for something else, in any order', () => {
+    const [one, other] = [memberOf('1', ['a']), memberOf('2', ['a'])]
+    const digests = [
+      [],
+      [one],
+      [other],
+      [one, other],
+      [{ ...one, topics: ['b'] }, other],
+      [{ ...one, topics: ['a', 'b'] }, other],
+      [{ ...one, topicPattern: 'b' }, other],
+      [{ ...one, assignor: 'range' as const }, other],
+    ].map(membersDigest)
+    expect(new Set(digests).size).toBe(digests.length)
+    expect(membersDigest([other, one])).toBe(membersDigest([one, other]))
+    const again = { ...one, incarnation: 'new', leaseUntilMs: 9, settledEpoch: 9, joinedMs: 9 }
+    expect(membersDigest([again, other])).toBe(membersDigest([one, other]))
+    expect(membersDigest([one, other])).toBe('2-9bc18209-df47bc83')
   })
 })
