@@ -41,7 +41,8 @@ export async function settleTrigger(ports: Ports, event: ResourceEvent): Promise
  */
 export function triggerIdIn(event: ResourceEvent): string {
   try {
-    return idOf(readTriggerProperties(event.ResourceProperties), event)
+    readTriggerProperties(event.ResourceProperties)
+    return idOf(event)
   } catch (error) {
     if (isKafka(error, 'INVALID_REQUEST')) return NOT_CREATED
     throw error
@@ -49,19 +50,32 @@ export function triggerIdIn(event: ResourceEvent): string {
 }
 
 /**
- * The resource's own under these names, whichever request it is: a repetition finds what it made, and so does the
- * rollback of a change to other names, which asks for the old ones while their trigger still stands. Nobody else's is
- * taken over.
+ * New with each request, since one that is made again after a removal is another trigger, to which nothing counts that
+ * failed before; a repetition of the request finds what it made.
  */
-function idOf({ groupId, topic }: TriggerProperties, { StackId, LogicalResourceId }: ResourceEvent): string {
-  return createHash('sha256')
-    .update(JSON.stringify([StackId, LogicalResourceId, groupId, topic]))
-    .digest('hex')
-    .slice(0, 32)
+function idOf(event: ResourceEvent): string {
+  return `${resourcePart(event)}${hash(event.RequestId)}`
 }
 
+/** What the ids of all triggers begin with that this resource has made. */
+function resourcePart({ StackId, LogicalResourceId }: ResourceEvent): string {
+  return hash(JSON.stringify([StackId, LogicalResourceId]))
+}
+
+function hash(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 16)
+}
+
+/**
+ * Makes it, or alters what stands there of this very resource: the rollback of a change to other names asks for the old
+ * ones while their trigger still stands. Nobody else's is taken over.
+ */
 async function make(triggers: Triggers, wanted: TriggerProperties, event: ResourceEvent): Promise<string> {
-  const triggerId = idOf(wanted, event)
+  const { groupId, topic } = wanted
+  const all = await triggers.list()
+  const standing = all.find(each => each.groupId === groupId && each.topic === topic)
+  const isOwn = standing?.triggerId.startsWith(resourcePart(event))
+  const triggerId = isOwn ? standing!.triggerId : idOf(event)
   await triggers.put({ ...wanted, triggerId })
   return triggerId
 }

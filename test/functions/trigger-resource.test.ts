@@ -143,6 +143,12 @@ describe('a trigger of a template', () => {
     expect(await triggers.list()).toEqual([])
   })
 
+  test('is another one where it is made again after a removal', async () => {
+    const id = await create()
+    await remove(id)
+    expect(await create()).not.toBe(id)
+  })
+
   test('of a creation with properties that are not valid has no id', () => {
     expect(triggerIdIn(eventOf('Create', { settings: 'nonsense' }))).toBe('not/created')
   })
