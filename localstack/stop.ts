@@ -13,8 +13,9 @@ if (!running) throw new Error('No emulator was started: npm run emulator:start s
 try {
   await deleteStack(`http://127.0.0.1:${running.port}`)
 } catch (error) {
-  // What is left of it ends with the emulator.
-  console.error(`The stack could not be deleted: ${(error as Error).message}`)
+  const { message } = error as Error
+  // It was not deployed, or another one was. What is left of any ends with the emulator.
+  if (!/does not exist/.test(message)) console.error(`The stack could not be deleted: ${message}`)
 }
 if (running.kind === 'localstack') compose(running.port, 'down', '--volumes')
 else {

@@ -4,7 +4,8 @@
  *   npx tidemark dev --on orders=examples/local-trigger/handler.ts,bisect,retries=2,on-failure=tidemark://orders-failed
  *   printf '{"amount":3}\n{"amout":4}\n{"amount":5}\n' | npx tidemark produce orders
  *
- * Edit and save it meanwhile: the next batch gets what it is by then.
+ * Edit and save it meanwhile: the next batch gets what it is by then. An order counts again when its batch is repeated,
+ * as when it is halved: handlers have to bear that, and this one does not.
  */
 import type { KafkaEvent } from '../../src/index.ts'
 
