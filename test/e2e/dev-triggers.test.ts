@@ -150,6 +150,11 @@ describe('dev --on refuses', () => {
     ['orders=package.json,batch-size=100000', '10000'],
     ['orders=package.json,filter={"values":["a"]}', 'values'],
     ['orders=package.json,from=12', 'earliest, latest or a time'],
+    [
+      'orders=package.json,on-failure=failed',
+      "on-failure: 'failed' is neither tidemark://TOPIC nor file:PATH",
+    ],
+    ['orders=package.json,on-failure=file:none/failed', 'on-failure: there is no folder'],
   ])('%s', async (on, message) => {
     const { exitCode, stderr } = await runTidemark(['dev', '--dir', join(folder, 'data'), '--on', on])
     expect(stderr).toContain(message)

@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs'
-import { relative, resolve } from 'node:path'
+import { dirname, relative, resolve } from 'node:path'
 import { TidemarkError } from '../../core/errors.ts'
 import { checkTopicName } from '../../core/log/topic-name.ts'
 import { compileFilters } from '../../core/trigger/filter.ts'
@@ -82,7 +82,7 @@ const OPTIONS: Readonly<Record<string, Option>> = {
   'on-failure': {
     value: 'PLACE',
     meaning: 'tidemark://TOPIC or file:PATH, for what is given up (nowhere)',
-    read: value => ({ onFailure: value }),
+    read: value => ({ onFailure: parseDestination(value) }),
   },
 }
 
@@ -202,6 +202,15 @@ function parseStart(text: string): TriggerSettings['startingPosition'] {
   const place = parseStartPlace(text)
   if (typeof place === 'string' || 'timestampMs' in place) return place
   throw new UsageError(`a trigger starts at earliest, latest or a time, and not at ${text}`)
+}
+
+/** What reaches nobody would be noticed with the first record that is given up, and hold up all behind it. */
+function parseDestination(text: string): string {
+  if (text.startsWith('tidemark://')) return text
+  if (!text.startsWith('file:')) throw new UsageError(`'${text}' is neither tidemark://TOPIC nor file:PATH`)
+  const folder = dirname(resolve(text.slice('file:'.length)))
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return text
+  throw new UsageError(`there is no folder ${folder}: make it, or name another file`)
 }
 
 function check(topic: string, settings: Settings): void {
