@@ -86,8 +86,15 @@ function makeUrl(host: string | undefined, path: string, query: string): URL {
   const text = `https://${host || NO_HOST}${escaped}`
   if (!URL.canParse(text)) throw malformed('its path cannot stand in a URL')
   const url = new URL(text)
+  // Permissions were checked for the path as it begins. Decoded, "..%2F" must not lead from there to another topic.
+  if (countSegments(url.pathname) !== countSegments(path)) throw malformed('its path has "." or ".." in it')
   url.search = query
   return url
+}
+
+/** To the parser of URLs a backslash is a slash. */
+function countSegments(path: string): number {
+  return path.split(/[/\\]/).length
 }
 
 function toQuery(query: NonNullable<DirectEvent['query']>): string {

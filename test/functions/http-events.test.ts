@@ -133,6 +133,20 @@ describe('an event of API Gateway', () => {
     expect(pathOf(gatewayEvent({ rawPath: '/$default/x' }))).toBe('/$default/x')
   })
 
+  // Whoever may read one topic has been let in for a path that begins with it.
+  test.each([
+    '/topics/tides/partitions/../../secret/partitions/0/records',
+    '/topics/tides/partitions/%2e%2E/../secret/partitions/0/records',
+    '/topics/tides/partitions/.\t./../secret/partitions/0/records',
+    '/groups/mine/members/a\\..\\..\\..\\theirs\\members\\b',
+    '/groups/mine/members/..',
+    '/topics/./tides',
+  ])('is refused where its path %j leads to another place', rawPath => {
+    for (const event of [gatewayEvent({ rawPath }), { method: 'GET', path: rawPath }]) {
+      expect(() => toRequest(event)).toThrow(HttpProblem)
+    }
+  })
+
   test('may have its path encoded or decoded: it means the same', () => {
     expect(pathOf(gatewayEvent({ rawPath: '/topics/high%20water/records' }))).toBe(
       '/topics/high%20water/records',
