@@ -38,7 +38,8 @@ export interface StartedTriggers {
 /**
  * Makes triggers and delivers them. One that another process of this kind has made for a group and topic is taken over:
  * there it is delivered no more, after the batch under way at most. That makes leftovers of a crash the same case.
- * @throws TidemarkError as putTrigger; then none of them is left
+ * @throws TidemarkError as putTrigger, NON_EMPTY_GROUP also where another has begun at the same moment; then none of
+ *   them is left
  */
 export async function startTriggers(
   host: TriggerHost,
@@ -54,7 +55,9 @@ export async function startTriggers(
   try {
     await removeOthers(store, wanted, settings.takesOver)
     for (const { groupId, topic, target, settings } of wanted) {
-      made.push(await store.put({ groupId, topic, target, settings }))
+      // Under an id of its own: what another has put meanwhile is not altered, or both would deliver it.
+      const triggerId = host.ports.entropy.id()
+      made.push(await store.put({ groupId, topic, target, settings, triggerId }))
     }
   } catch (error) {
     await removeAll()

@@ -296,6 +296,17 @@ describe('an end', () => {
     await rm(directory, { recursive: true, force: true })
   })
 
+  test('of two that start at the same moment at most one delivers', async () => {
+    await embedded.broker.createTopic({ topic: 'tides' })
+    const [one, other] = [collector(), collector()]
+    await Promise.allSettled(
+      [one, other].map(({ handler }) => start({ topic: 'tides', groupId: 'harbour', handler })),
+    )
+    await produce('tides', ['ebb'])
+    await eventually(() => lagOf('harbour', 'tides')).toBe(0)
+    expect([...Object.values(one.seen), ...Object.values(other.seen)]).toEqual([['ebb']])
+  })
+
   test('whoever starts later takes a trigger over', async () => {
     await embedded.broker.createTopic({ topic: 'tides' })
     const [first, second] = [collector(), collector()]
