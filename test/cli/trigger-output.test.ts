@@ -20,6 +20,28 @@ test('two handlers of a topic are told apart by their groups', () => {
   )
 })
 
+test('an answer that names failures is no success', () => {
+  const terminal = fakeTerminal()
+  const output = new TriggerOutput(terminal, true, [{ topic: 'tides' }])
+  const call = { requestId: 'a', executedVersion: '1', functionError: null }
+  const called = {
+    kind: 'called',
+    groupId: 'harbour',
+    topic: 'tides',
+    partition: 0,
+    records: 3,
+    firstOffset: 4,
+    lastOffset: 6,
+    elapsedMs: 2_000,
+    outcome: { kind: 'answered', answer: 'done', call },
+  } as const
+  output.onNews({ ...called, named: "the function's answer is no object" })
+  output.onNews({ ...called, named: null })
+  expect(terminal.printed().toString()).toBe(
+    "tides-0  3 records, offsets 4 to 6: FAILED after 2.0 s: the function's answer is no object\n",
+  )
+})
+
 test('of a module that cannot be loaded, its error is said and not where it stands', () => {
   const terminal = fakeTerminal()
   const output = new TriggerOutput(terminal, false, [{ topic: 'tides' }])

@@ -44,17 +44,18 @@ export class TriggerOutput implements FileTriggersListener {
   }
 
   #onCalled(news: Called): void {
-    const { outcome, records, firstOffset, lastOffset, elapsedMs } = news
+    const { outcome, named, records, firstOffset, lastOffset, elapsedMs } = news
     // Why it could not be called is said once, and not for each partition and try.
     if (outcome.kind === 'not-called') return
     const offsets =
       firstOffset === lastOffset ? `offset ${firstOffset}` : `offsets ${firstOffset} to ${lastOffset}`
     const what = `${this.#placeOf(news)}  ${plural(records, 'record')}, ${offsets}`
     const took = formatDuration(elapsedMs)
-    if (outcome.kind === 'failed') {
+    const error = outcome.kind === 'failed' ? outcome.error : named
+    if (error !== null) {
       // Each pause after a failure is told of.
       this.#lastReason.delete(this.#placeOf(news))
-      this.#say(`${what}: FAILED after ${took}: ${firstLine(outcome.error)}`)
+      this.#say(`${what}: FAILED after ${took}: ${firstLine(error)}`)
     } else if (!this.#isQuiet) this.#say(`${what}: ${took}`)
   }
 

@@ -1,17 +1,15 @@
+import { toOffset } from '../../core/numbers.ts'
+import { readFailures } from '../../core/trigger/batch-item-failures.ts'
+import type { Trigger } from '../../core/trigger/trigger.ts'
 import type { FailureDestinations } from '../../ports/failure-destinations.ts'
-import type { FunctionCaller } from '../../ports/function-caller.ts'
+import type { CallOutcome, FunctionCaller } from '../../ports/function-caller.ts'
 import type { KafkaEvent } from './function-handler.ts'
 import type { ReportNews } from './trigger-news.ts'
-
-interface TriggerName {
-  readonly groupId: string
-  readonly topic: string
-}
 
 /** Reports every call. */
 export function observedFunctions(
   functions: FunctionCaller,
-  { groupId, topic }: TriggerName,
+  { groupId, topic, settings }: Pick<Trigger, 'groupId' | 'topic' | 'settings'>,
   report: ReportNews,
 ): FunctionCaller {
   return {
@@ -34,6 +32,9 @@ export function observedFunctions(
           records: records.length,
           elapsedMs,
           outcome,
+          named: settings.reportBatchItemFailures
+            ? namedIn(outcome, { topic, partition, firstOffset, lastOffset })
+            : null,
         })
       }
       return outcome
@@ -50,5 +51,23 @@ export function observedFailures(failures: FailureDestinations, report: ReportNe
       const { partition } = givenUp.partition
       report({ kind: 'given-up', groupId, topic, partition, records: givenUp.records.length, destination })
     },
+  }
+}
+
+function namedIn(
+  outcome: CallOutcome,
+  batch: { topic: string; partition: number; firstOffset: number; lastOffset: number },
+): string | null {
+  if (outcome.kind !== 'answered') return null
+  const { topic, partition } = batch
+  const [first, last] = [toOffset(batch.firstOffset), toOffset(batch.lastOffset)]
+  const failures = readFailures(outcome.answer, topic, partition, first, last)
+  switch (failures.kind) {
+    case 'none':
+      return null
+    case 'from':
+      return `the function named offset ${failures.offset} as failed`
+    case 'all':
+      return failures.reason
   }
 }

@@ -10,6 +10,8 @@ export type TriggerNews = { readonly groupId: string; readonly topic: string } &
       readonly records: number
       readonly elapsedMs: number
       readonly outcome: CallOutcome
+      /** What a partial answer says has failed; null: nothing, or such answers are not asked for. */
+      readonly named: string | null
     }
   /** Nothing more of the partition until then. */
   | {
