@@ -380,6 +380,8 @@ export class DeliveryRun {
 
   async #commit(offset: Offset, progress: Progress | null): Promise<boolean> {
     if (!(await this.#parts.claim.commit(offset, progress))) return false
+    // While the batch was failing, nobody was woken for what was appended (see Dispatcher).
+    if (this.#progress !== null && progress === null) this.#reader.lookAgain()
     this.#position = offset
     this.#progress = progress
     this.#reader.skipTo(offset)

@@ -4,7 +4,8 @@ import { SWEEP_PARALLEL_MAX, TRIGGER_SEND_DEADLINE_MS } from '../../core/limits.
 import type { Head } from '../../core/log/head.ts'
 import { type PartitionId, partitionKey } from '../../core/log/partition-id.ts'
 import { laneOf } from '../../core/trigger/lane.ts'
-import type { Trigger } from '../../core/trigger/trigger.ts'
+import { decodeProgress } from '../../core/trigger/progress.ts'
+import { type Trigger, triggerOwner } from '../../core/trigger/trigger.ts'
 import type { Ports } from '../../ports/index.ts'
 import type { LanedWakeUp, WakeUps } from '../../ports/wake-ups.ts'
 import { retryUntil } from '../retry.ts'
@@ -40,7 +41,9 @@ export class Dispatcher {
 
   /**
    * Wakes the active triggers of partitions that have new records, and each changed trigger that is active for all its
-   * partitions. Resolves with their number once they are sent.
+   * partitions. Resolves with their number once they are sent. Where a batch is failing, a wake-up waits for its next try
+   * already, and whoever works on that looks at the log's end again once the batch is dealt with: others would only pile
+   * up, and a queue looks a bounded number of messages ahead, past which those of other triggers would be.
    * @param occasion names the change: the same one may come several times, and every later one is another
    * @throws TidemarkError: bring the same change again
    */
@@ -57,9 +60,17 @@ export class Dispatcher {
     const triggered = new Set(active.map(({ topic }) => topic))
     const topicIds = new Set(changed.partitions.map(({ topicId }) => topicId))
     const names = await this.#settle(deadlineMs, () => this.#topics.nameAll(topicIds, triggered))
-    for (const partition of changed.partitions) {
-      const name = names.get(partition.topicId)
-      for (const trigger of active) if (trigger.topic === name) add(trigger, partition)
+    const grown = changed.partitions.flatMap(partition =>
+      active
+        .filter(({ topic }) => topic === names.get(partition.topicId))
+        .map(trigger => ({ trigger, partition })),
+    )
+    for (let start = 0; start < grown.length; start += SWEEP_PARALLEL_MAX) {
+      const some = grown.slice(start, start + SWEEP_PARALLEL_MAX)
+      const failing = await Promise.all(some.map(each => this.#isFailing(each, deadlineMs)))
+      for (const [index, { trigger, partition }] of some.entries()) {
+        if (!failing[index]) add(trigger, partition)
+      }
     }
     for (const { groupId, topic } of changed.triggers) {
       const trigger = active.find(each => each.groupId === groupId && each.topic === topic)
@@ -104,6 +115,17 @@ export class Dispatcher {
       }
     }
     return { woken, looked, isFinished: true }
+  }
+
+  /** Whether the trigger has noted down that it is at a batch that fails. Read after the append, so that it is not missed. */
+  async #isFailing(
+    { trigger, partition }: { readonly trigger: Trigger; readonly partition: PartitionId },
+    deadlineMs: number,
+  ): Promise<boolean> {
+    const { groupId, triggerId } = trigger
+    const claim = await this.#settle(deadlineMs, () => this.#ports.groups.readClaim(groupId, partition))
+    if (!claim?.committed || claim.owner !== triggerOwner(triggerId)) return false
+    return decodeProgress(claim.committed.metadata) !== null
   }
 
   #activeTriggers(deadlineMs: number): Promise<Trigger[]> {

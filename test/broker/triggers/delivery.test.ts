@@ -42,6 +42,17 @@ describe('a wake-up', () => {
     expect(on.called.at(-1)).toEqual([10])
   })
 
+  test('sees what was appended while a batch that had failed was called again', async () => {
+    await on.append(numbered(0, 1))
+    on.answer = () => threw()
+    await on.deliver()
+    on.answer = async offsets => {
+      if (offsets[0] === 0) await on.append(numbered(1, 1))
+      return succeeded()
+    }
+    expect(await on.deliver()).toMatchObject({ outcome: 'caught-up', records: 2 })
+  })
+
   test('commits a batch before the next one is called', async () => {
     await on.alter({ settings: { batchSize: 2 } })
     await on.append(numbered(0, 6))

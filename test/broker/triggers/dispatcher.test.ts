@@ -3,6 +3,8 @@ import type { LogBroker } from '../../../src/broker/log-broker.ts'
 import { TopicDirectory } from '../../../src/broker/topic-directory.ts'
 import { Dispatcher } from '../../../src/broker/triggers/dispatcher.ts'
 import { toOffset } from '../../../src/core/numbers.ts'
+import { encodeProgress } from '../../../src/core/trigger/progress.ts'
+import { triggerOwner } from '../../../src/core/trigger/trigger.ts'
 import { NotApplied, StoreFailed } from '../../../src/ports/outcome.ts'
 import type { LanedWakeUp } from '../../../src/ports/wake-ups.ts'
 import { batchOf, Harness } from '../harness.ts'
@@ -103,14 +105,36 @@ describe('a change of partitions', () => {
     expect(sent.at(-1)!.wakeUps[0]!.partition).toEqual(anew)
   })
 
-  test('costs nothing for topics that are known, beyond the list of triggers', async () => {
+  test('costs a read of each claim for topics that are known, beyond the list of triggers', async () => {
     await putTrigger(harness, {})
     const partitions = [await harness.partitionId('orders'), await harness.partitionId('users')]
     await wakeChanged(partitions)
     const before = harness.calls.length
     await wakeChanged(partitions)
     await wakeChanged([partitions[1]!])
-    expect(harness.calls.slice(before)).toEqual([])
+    expect(harness.calls.slice(before).map(({ method }) => method)).toEqual(['readClaim'])
+  })
+
+  test('wakes nobody for a partition whose batch is failing: its own wake-up comes again', async () => {
+    const { triggerId } = await putTrigger(harness, { groupId: 'a' })
+    await putTrigger(harness, { groupId: 'b' })
+    const partition = await harness.partitionId('orders')
+    const note = async (metadata: string) => {
+      const { groups } = harness.plain
+      const standing = await groups.readClaim('a', partition)
+      const owner = triggerOwner(triggerId)
+      const { generation = 0 } =
+        standing ?? (await groups.setOwner('a', partition, owner, undefined)).claim ?? {}
+      const seenMs = standing?.committed?.committedMs ?? null
+      const committed = { offset: toOffset(0), leaderEpoch: -1, metadata, committedMs: (seenMs ?? 0) + 1 }
+      const { held } = await groups.commit('a', partition, committed, { owner, generation }, seenMs)
+      expect(held).toBe(true)
+    }
+    await note(encodeProgress({ attempts: 1, failures: 1, sinceMs: 0, ends: [toOffset(1)], error: 'no' }))
+    expect(await wakeChanged([partition])).toBe(1)
+    expect(woken()).toEqual(['b/orders/0'])
+    await note('')
+    expect(await wakeChanged([partition], 'two')).toBe(2)
   })
 
   test('is of no interest where no trigger is', async () => {
