@@ -29,6 +29,7 @@ export const ROUTES: readonly Route[] = [
   { method: 'GET', path: '/triggers', servedBy: 'rebalance' },
   { method: 'POST', path: '/groups/{groupId}/triggers/{topic}/pause', servedBy: 'rebalance' },
   { method: 'POST', path: '/groups/{groupId}/triggers/{topic}/resume', servedBy: 'rebalance' },
+  { method: 'DELETE', path: '/groups/{groupId}/triggers/{topic}', servedBy: 'rebalance' },
   { method: 'GET', path: '/health', servedBy: 'admin' },
   { method: 'GET', path: '/openapi.json', servedBy: 'admin' },
 ]

@@ -204,6 +204,10 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
     return this.#serveTrigger(request, (call, { resumeTrigger }) => resumeTrigger(call, request))
   }
 
+  deleteTrigger(request: TriggerName): Promise<void> {
+    return this.#serveGroup(request.groupId, (call, { deleteTrigger }) => deleteTrigger(call, request))
+  }
+
   #serveTrigger(
     { groupId }: TriggerName,
     change: (call: GroupCall, useCases: GroupUseCases) => Promise<Trigger>,

@@ -203,6 +203,10 @@ export class HttpBroker implements Broker, GroupBroker, TriggerBroker {
     return this.#json(TriggerAnswer, { method: 'POST', path })
   }
 
+  async deleteTrigger({ groupId, topic }: TriggerName): Promise<void> {
+    await this.#delete(pathOfGroup(groupId, 'triggers', topic))
+  }
+
   async #delete(path: HttpRequest['path'], query: NonNullable<HttpRequest['query']> = {}): Promise<void> {
     // Read to its end, or the connection could not be used again.
     await this.#transport.send({ method: 'DELETE', path, query, accept: JSON_TYPE }, response =>

@@ -1,4 +1,4 @@
-/** Triggers, as everybody sees them. They are made and removed where functions are deployed, and not by calls. */
+/** Triggers, as everybody sees them. They are made where functions are deployed, and not by calls. */
 export interface TriggerBroker {
   /** Every trigger, in the order of their groups and topics. */
   listTriggers(): Promise<TriggerDescription[]>
@@ -11,6 +11,13 @@ export interface TriggerBroker {
 
   /** Goes on where it stopped, and looks at all partitions at once, if it was not paused too. @throws GROUP_ID_NOT_FOUND */
   resumeTrigger(request: TriggerName): Promise<TriggerDescription>
+
+  /**
+   * Removes a paused trigger whose deployment is gone, so that its group is free. One that is still deployed is not made
+   * again before it is changed there. What is committed stays.
+   * @throws GROUP_ID_NOT_FOUND where the group has no trigger on this topic, NON_EMPTY_GROUP where it is active
+   */
+  deleteTrigger(request: TriggerName): Promise<void>
 }
 
 export interface TriggerName {

@@ -9,7 +9,13 @@ import { TopicDirectory } from '../../src/broker/topic-directory.ts'
 import { Triggers } from '../../src/broker/triggers/triggers.ts'
 import { describeGroup } from '../../src/cli/commands/group.ts'
 import { resetGroup } from '../../src/cli/commands/reset-group.ts'
-import { describeTrigger, listTriggers, pauseTrigger, resumeTrigger } from '../../src/cli/commands/trigger.ts'
+import {
+  deleteTrigger,
+  describeTrigger,
+  listTriggers,
+  pauseTrigger,
+  resumeTrigger,
+} from '../../src/cli/commands/trigger.ts'
 import { toOffset } from '../../src/core/numbers.ts'
 import { encodeBatch } from '../../src/core/record/index.ts'
 import { encodeProgress } from '../../src/core/trigger/progress.ts'
@@ -169,6 +175,18 @@ test('one is paused, its group reset, and resumed', async () => {
   const resumed = await printedBy(terminal => resumeTrigger(broker, NAME, terminal))
   expect(resumed).toMatchObject({ exitCode: 0, noted: expect.stringContaining('resumed') })
   expect(await broker.listTriggers()).toMatchObject([{ state: 'active' }])
+})
+
+test('one that was left behind is deleted once it is paused, and its group is free', async () => {
+  await triggers.put({ ...NAME, target: 'a function', settings: { startingPosition: 'latest' } })
+  const active = deleteTrigger(broker, NAME, fakeTerminal())
+  await expect(active).rejects.toMatchObject({ kafkaName: 'NON_EMPTY_GROUP' })
+  await pauseTrigger(broker, NAME, fakeTerminal())
+  const deleted = await printedBy(terminal => deleteTrigger(broker, NAME, terminal))
+  expect(deleted).toMatchObject({ exitCode: 0, noted: expect.stringContaining('deleted') })
+  expect(await broker.listTriggers()).toEqual([])
+  expect(await broker.fetchOffsets({ groupId: 'billing' })).not.toEqual([])
+  await broker.deleteGroup('billing')
 })
 
 test('its group is described as one with a member that has no lease', async () => {

@@ -202,6 +202,7 @@ describe('the API', () => {
     'GET /triggers -> <BrokerRebalance.Arn>',
     'POST /groups/{groupId}/triggers/{topic}/pause -> <BrokerRebalance.Arn>',
     'POST /groups/{groupId}/triggers/{topic}/resume -> <BrokerRebalance.Arn>',
+    'DELETE /groups/{groupId}/triggers/{topic} -> <BrokerRebalance.Arn>',
     'DELETE /topics/{topic}/partitions/{partition}/records -> <BrokerAdmin.Arn>',
     'GET /health -> <BrokerAdmin.Arn>',
     'GET /openapi.json -> <BrokerAdmin.Arn>',

@@ -22,7 +22,8 @@ export async function deleteGroup(call: GroupCall): Promise<void> {
     throw new TidemarkError(
       'NON_EMPTY_GROUP',
       `The group is that of the trigger which calls ${trigger.target} with the records of "${trigger.topic}": remove ` +
-        'the trigger from where it was deployed, or end the `tidemark dev` that runs it, then delete the group.',
+        'the trigger from where it was deployed, or end the `tidemark dev` that runs it (where those are gone, pause and ' +
+        'delete it), then delete the group.',
     )
   }
   // Also where there is none: a crash may have left something of it.

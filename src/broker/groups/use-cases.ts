@@ -1,6 +1,7 @@
 /** What a broker does for groups and triggers, as one module that is loaded when it is first called for. */
 export { describeTriggers } from '../triggers/describe.ts'
 export { listTriggers } from '../triggers/list.ts'
+export { deleteTrigger } from '../triggers/remove.ts'
 export { pauseTrigger, resumeTrigger } from '../triggers/state.ts'
 export { commit } from './commit.ts'
 export { deleteGroup } from './delete.ts'

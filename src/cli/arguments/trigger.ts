@@ -8,10 +8,10 @@ type JsonOptions = AddressOptions & { json?: boolean }
 export function addTrigger(program: Command, session: Session): void {
   const trigger = program
     .command('trigger')
-    .summary('list, describe, pause and resume triggers')
+    .summary('list, describe, pause, resume and delete triggers')
     .description(
-      'Lists, describes, pauses and resumes triggers, which call functions with records. They are made and removed ' +
-        'where the functions are deployed, or locally by `tidemark dev --on`.',
+      'Lists, describes, pauses, resumes and deletes triggers, which call functions with records. They are made and ' +
+        'removed where the functions are deployed, or locally by `tidemark dev --on`.',
     )
     .addHelpText(
       'after',
@@ -25,6 +25,7 @@ export function addTrigger(program: Command, session: Session): void {
   addDescribe(trigger, session)
   addPause(trigger, session)
   addResume(trigger, session)
+  addDelete(trigger, session)
 }
 
 function addList(trigger: Command, session: Session): void {
@@ -99,6 +100,26 @@ function addResume(trigger: Command, session: Session): void {
       const { resumeTrigger } = await import('../commands/trigger.ts')
       await session.useBroker(command.optsWithGlobals<AddressOptions>(), broker =>
         resumeTrigger(broker, { groupId, topic }, session.terminal),
+      )
+    })
+}
+
+function addDelete(trigger: Command, session: Session): void {
+  trigger
+    .command('delete')
+    .description(
+      'Deletes a paused trigger whose deployment is gone, so that its group is free. What is committed stays.',
+    )
+    .argument('<group>')
+    .argument('<topic>')
+    .addHelpText(
+      'after',
+      examples('tidemark trigger pause billing tides && tidemark trigger delete billing tides'),
+    )
+    .action(async (groupId: string, topic: string, _local: unknown, command: Command) => {
+      const { deleteTrigger } = await import('../commands/trigger.ts')
+      await session.useBroker(command.optsWithGlobals<AddressOptions>(), broker =>
+        deleteTrigger(broker, { groupId, topic }, session.terminal),
       )
     })
 }

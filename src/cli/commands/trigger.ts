@@ -74,6 +74,16 @@ export async function resumeTrigger(
   return EXIT_OK
 }
 
+export async function deleteTrigger(
+  broker: TriggerBroker,
+  name: TriggerName,
+  terminal: Terminal,
+): Promise<number> {
+  await broker.deleteTrigger(name)
+  note(terminal, `deleted: the group ${name.groupId} keeps its offsets in ${name.topic}`)
+  return EXIT_OK
+}
+
 async function find(broker: TriggerBroker, { groupId, topic }: TriggerName): Promise<TriggerDescription> {
   const triggers = await broker.listTriggers()
   const trigger = triggers.find(other => other.groupId === groupId && other.topic === topic)

@@ -225,8 +225,7 @@ export const ROUTE_DOCUMENTATION: Readonly<Record<string, RouteDocumentation>> =
   },
   'get /triggers': {
     summary: 'List the triggers',
-    description:
-      'Which functions get which topics. Triggers are made and removed where functions are deployed.',
+    description: 'Which functions get which topics. Triggers are made where functions are deployed.',
     answers: {
       200: {
         description: 'Every trigger, in the order of their groups and topics.',
@@ -246,5 +245,11 @@ export const ROUTE_DOCUMENTATION: Readonly<Record<string, RouteDocumentation>> =
     description: 'It goes on where it stopped, and looks at all partitions at once, also if it was active.',
     answers: { 200: { description: 'The trigger, active.', contents: { [JSON_TYPE]: TriggerAnswer } } },
     errors: ['GROUP_ID_NOT_FOUND', 'INVALID_GROUP_ID', 'INVALID_TOPIC_EXCEPTION'],
+  },
+  'delete /groups/{groupId}/triggers/{topic}': {
+    summary: 'Delete a paused trigger',
+    description: 'For one whose deployment is gone. Offsets stay committed.',
+    answers: { 204: { description: 'The trigger is gone.' } },
+    errors: ['GROUP_ID_NOT_FOUND', 'NON_EMPTY_GROUP', 'INVALID_GROUP_ID', 'INVALID_TOPIC_EXCEPTION'],
   },
 }

@@ -45,4 +45,19 @@ export function addTriggerRoutes(services: Services): void {
     },
     async ({ path }) => answerJson<typeof TriggerAnswer>(await broker.resumeTrigger(path)),
   )
+
+  addRoute(
+    services,
+    {
+      method: 'delete',
+      path: '/groups/{groupId}/triggers/{topic}',
+      pathParameters: TRIGGER_PATH,
+      query: NO_PARAMETERS,
+      answerTypes: [JSON_TYPE],
+    },
+    async ({ path }) => {
+      await broker.deleteTrigger(path)
+      return new Response(null, { status: 204 })
+    },
+  )
 }

@@ -346,6 +346,7 @@ describe('documentation', () => {
         'GET /triggers',
         'POST /groups/{groupId}/triggers/{topic}/pause',
         'POST /groups/{groupId}/triggers/{topic}/resume',
+        'DELETE /groups/{groupId}/triggers/{topic}',
         'GET /objects/{key}',
         'GET /health',
         'GET /openapi.json',

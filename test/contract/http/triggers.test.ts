@@ -76,7 +76,7 @@ test('triggers are listed with all that is set, and with whether their topics ar
 
 // What a path or a key could take for something else.
 test.each(['plain', 'a/b', 'per%2Fcent%', 'hash#?&=+', 'a b', 'ümläut 🌊', '../..'])(
-  'the trigger of the group %j is paused and resumed',
+  'the trigger of the group %j is paused, resumed and deleted',
   async groupId => {
     const trigger = triggerOf(groupId)
     await ports.triggers.putTrigger(trigger)
@@ -89,12 +89,19 @@ test.each(['plain', 'a/b', 'per%2Fcent%', 'hash#?&=+', 'a b', 'ümläut 🌊', '
     // Another version, so that whoever watches looks at its partitions.
     await broker.resumeTrigger(name)
     expect(await ports.triggers.readTrigger(groupId, 'tides')).toMatchObject({ state: 'active', version: 4 })
+    await expect(broker.deleteTrigger(name)).rejects.toMatchObject({
+      kafkaName: 'NON_EMPTY_GROUP',
+      written: 'no',
+    })
+    await broker.pauseTrigger(name)
+    await broker.deleteTrigger(name)
+    expect(await ports.triggers.readTrigger(groupId, 'tides')).toBeUndefined()
   },
 )
 
 test('a trigger that is not there, and names that are none', async () => {
   const error = (kafkaName: string) => expect.objectContaining({ kafkaName, written: 'no' })
-  for (const change of ['pauseTrigger', 'resumeTrigger'] as const) {
+  for (const change of ['pauseTrigger', 'resumeTrigger', 'deleteTrigger'] as const) {
     await expect(broker[change]({ groupId: 'nobody', topic: 'tides' })).rejects.toEqual(
       error('GROUP_ID_NOT_FOUND'),
     )
