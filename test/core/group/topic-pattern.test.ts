@@ -1,3 +1,4 @@
+import { createContext, Script } from 'node:vm'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { compilePattern } from '../../../src/core/group/topic-pattern.ts'
@@ -34,6 +35,20 @@ const name = fc
   .array(fc.constantFrom('a', 'b', 'c', '.', '-', '1'), { maxLength: 6 })
   .map(some => some.join(''))
 
+const matcher = createContext({ expression: /^$/u, name: '' })
+const match = new Script('expression.test(name)')
+
+/** What JavaScript's own matcher says; undefined where it goes on trying, which it can do for hours. */
+function matchedByJavaScript(expression: RegExp, text: string): boolean | undefined {
+  Object.assign(matcher, { expression, name: text })
+  try {
+    return match.runInContext(matcher, { timeout: 500 })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_SCRIPT_EXECUTION_TIMEOUT') return undefined
+    throw error
+  }
+}
+
 describe('a topic pattern', () => {
   test("says of every name what JavaScript's own matcher says", () => {
     let matched = 0
@@ -42,7 +57,9 @@ describe('a topic pattern', () => {
         const matches = compilePattern(text)
         const expression = new RegExp(`^(?:${text})$`, 'u')
         for (const each of names) {
-          expect([text, each, matches(each)]).toEqual([text, each, expression.test(each)])
+          const expected = matchedByJavaScript(expression, each)
+          fc.pre(expected !== undefined)
+          expect([text, each, matches(each)]).toEqual([text, each, expected])
           if (matches(each)) matched += 1
         }
       }),
