@@ -1,6 +1,8 @@
 import { defineConfig } from 'vitest/config'
 
 const AWS_TESTS = 'test/**/*.aws.test.ts'
+/** Whole programs, and thousands of seeds: minutes, where all others take seconds. */
+const LONG_TESTS = ['test/e2e/**/*.test.ts', 'test/simulation/**/*.test.ts']
 
 const shared = {
   testTimeout: 60_000,
@@ -14,7 +16,15 @@ export default defineConfig({
     maxWorkers: 2,
     reporters: process.env.CI ? ['default', ['json', { outputFile: '.ci/results.json' }]] : ['default'],
     projects: [
-      { test: { ...shared, name: 'unit', include: ['test/**/*.test.ts'], exclude: [AWS_TESTS] } },
+      {
+        test: {
+          ...shared,
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: [AWS_TESTS, ...LONG_TESTS],
+        },
+      },
+      { test: { ...shared, name: 'long', include: LONG_TESTS, exclude: [AWS_TESTS] } },
       {
         test: {
           ...shared,
