@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { triggerKey } from '../../src/core/storage-layout.ts'
+import { checkTriggerSettings } from '../../src/core/trigger/settings.ts'
 import type { Trigger, TriggerSettings } from '../../src/core/trigger/trigger.ts'
 import type { TriggerStore } from '../../src/ports/trigger-store.ts'
 import { freshId } from './samples.ts'
@@ -9,19 +10,7 @@ export interface OpenedTriggerStore {
   close(): Promise<void>
 }
 
-const PLAIN: TriggerSettings = {
-  batchSize: 100,
-  maxBatchingWindowMs: 0,
-  startingPosition: 'earliest',
-  parallelism: null,
-  retryAttempts: null,
-  maxRecordAgeMs: null,
-  bisectBatchOnError: false,
-  reportBatchItemFailures: false,
-  filters: [],
-  onFailure: null,
-  callTimeoutMs: 3_000,
-}
+const PLAIN = checkTriggerSettings({})
 
 /** What every TriggerStore promises. The store is opened once, and need not be empty nor used by nobody else. */
 export function describeTriggerStore(name: string, open: () => Promise<OpenedTriggerStore>): void {

@@ -2,6 +2,7 @@ import type { LogBroker } from '../../../src/broker/log-broker.ts'
 import { TopicDirectory } from '../../../src/broker/topic-directory.ts'
 import { type Delivered, type DeliverOptions, Delivery } from '../../../src/broker/triggers/delivery.ts'
 import { decodeProgress, type Progress } from '../../../src/core/trigger/progress.ts'
+import { checkTriggerSettings } from '../../../src/core/trigger/settings.ts'
 import type { Trigger, TriggerSettings } from '../../../src/core/trigger/trigger.ts'
 import type { GivenUp } from '../../../src/ports/failure-destinations.ts'
 import type { CallOutcome } from '../../../src/ports/function-caller.ts'
@@ -11,19 +12,7 @@ export const GROUP = 'workers'
 export const TOPIC = 'orders'
 const TARGET = 'arn:aws:lambda:eu-central-1:123456789012:function:orders'
 
-const DEFAULTS: TriggerSettings = {
-  batchSize: 100,
-  maxBatchingWindowMs: 0,
-  startingPosition: 'earliest',
-  parallelism: null,
-  retryAttempts: null,
-  maxRecordAgeMs: null,
-  bisectBatchOnError: false,
-  reportBatchItemFailures: false,
-  filters: [],
-  onFailure: null,
-  callTimeoutMs: 3_000,
-}
+const DEFAULTS = checkTriggerSettings({})
 
 interface Given extends Partial<Omit<Trigger, 'settings'>> {
   readonly settings?: Partial<TriggerSettings>
