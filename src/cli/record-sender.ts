@@ -206,7 +206,7 @@ export class RecordSender {
           }),
         { ...retry, isRepeatable: true },
       )
-      this.recordsWritten += countRecords(batches)
+      this.recordsWritten += spanOf(batches)
       this.bytesWritten += bytes
     } catch (error) {
       this.#fail(outbox.partition, batches, error)
@@ -221,17 +221,16 @@ export class RecordSender {
   }
 
   #fail(partition: number, batches: SourcedBatch[], error: unknown): void {
-    if (error instanceof TidemarkError && error.written === 'yes')
-      this.recordsWritten += countRecords(batches)
+    if (error instanceof TidemarkError && error.written === 'yes') this.recordsWritten += spanOf(batches)
     // An error that is none of the broker's tells nothing about the data.
     else if (!(error instanceof TidemarkError) || error.written === 'unknown')
-      this.recordsUnknown += countRecords(batches)
+      this.recordsUnknown += spanOf(batches)
     const firstLine = batches[0]?.firstLine ?? 0
     const lastLine = batches.at(-1)?.lastLine ?? 0
     this.failures.push({ partition, firstLine, lastLine, error })
   }
 }
 
-function countRecords(batches: SourcedBatch[]): number {
+function spanOf(batches: SourcedBatch[]): number {
   return batches.reduce((sum, batch) => sum + batch.records, 0)
 }

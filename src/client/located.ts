@@ -33,9 +33,9 @@ async function readRange(range: LocatedRange, settings: LocatedSettings): Promis
   // A copy of inline bytes, since filling in the offsets must not change what the caller holds.
   const bytes = 'inline' in range ? Uint8Array.from(range.inline) : await download(range, settings)
   if (bytes.length !== range.bytes) throw damaged(range, `of ${range.bytes} bytes ${bytes.length} came`)
-  let records = 0
-  for (const { header } of batchesOf(bytes, range.baseOffset)) records += header.recordCount
-  if (records !== range.records) throw damaged(range, `of ${range.records} records ${records} came`)
+  let covered = 0
+  for (const { span } of batchesOf(bytes, range.baseOffset)) covered += span
+  if (covered !== range.records) throw damaged(range, `of ${range.records} records ${covered} came`)
   return bytes
 }
 

@@ -158,7 +158,8 @@ export interface Located extends Fetchable {
 
 /**
  * A run of whole batches, and how to get its bytes. The offsets inside the bytes are not final:
- * the first batch's base offset is `baseOffset`, each further one follows its predecessor.
+ * the first batch's base offset is `baseOffset`, each further one follows its predecessor. Together they cover as many
+ * offsets as `records` says.
  */
 export type LocatedRange = { baseOffset: Offset; records: number; bytes: number } & (
   | { inline: Uint8Array }

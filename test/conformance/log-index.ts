@@ -6,7 +6,7 @@ import {
   PRODUCERS_RETIRED_MAX,
 } from '../../src/core/limits.ts'
 import { blockEnd } from '../../src/core/log/block.ts'
-import { countRecords, type IndexEntry } from '../../src/core/log/entry.ts'
+import { type IndexEntry, spanOf } from '../../src/core/log/entry.ts'
 import type { Head } from '../../src/core/log/head.ts'
 import type { FlushedProducer } from '../../src/core/log/producers/flushed-producer.ts'
 import { foldProducers } from '../../src/core/log/producers/fold-producers.ts'
@@ -194,7 +194,7 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
         const found = await everyEntry(index, partition)
         expect([...found.keys()].sort()).toEqual(entries.map(({ id }) => id).sort())
         for (const [number, entry] of entries.entries()) {
-          expect(heads[number]!.nextOffset - entry.records).toBe(found.get(entry.id))
+          expect(heads[number]!.nextOffset - entry.span).toBe(found.get(entry.id))
         }
         expect(await index.readHead(partition)).toMatchObject({ nextOffset: (16 * 17) / 2 })
       })
@@ -213,21 +213,21 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
           objectEntry(5, {
             place: { kind: 'object', object: freshId(), position: toPosition(2 ** 36 + 5) },
             marks: [
-              { records: 1, bytes: 65_536 },
-              { records: 2, bytes: 140_000 },
-              { records: 4, bytes: 2 ** 32 + 1 },
+              { span: 1, bytes: 65_536 },
+              { span: 2, bytes: 140_000 },
+              { span: 4, bytes: 2 ** 32 + 1 },
             ],
           }),
           objectEntry(9, {
             id: '00000000000000000000000000000000',
-            marks: Array.from({ length: 120 }, (_, mark) => ({ records: mark + 1, bytes: mark * 65_600 })),
+            marks: Array.from({ length: 120 }, (_, mark) => ({ span: mark + 1, bytes: mark * 65_600 })),
           }),
           objectEntry(9, { id: 'ffffffffffffffffffffffffffffffff' }),
         ]
         for (const entry of entries) await appended(partition, entry)
         const head = await index.readHead(partition)
         expect(head?.tail.map(plainEntry)).toEqual(entries.map(plainEntry))
-        expect(head?.nextOffset).toBe(countRecords(entries))
+        expect(head?.nextOffset).toBe(spanOf(entries))
         const block = blockOfTail(head!, entries.length)
         await index.putBlock(partition, block)
         expect(await index.readBlocks(partition, ZERO, 1)).toEqual([block])
@@ -265,7 +265,7 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
         epoch: 0,
         sequence,
         records: 2,
-        recordsBefore: 0,
+        spanBefore: 0,
         ...overrides,
       })
       const entryOf = (...producers: ProducerRun[]) => inlineEntry(2 * producers.length, { producers })
@@ -291,7 +291,7 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
       test('are taken as far as their entries follow on what is there', async () => {
         const partition = await madePartition()
         await begun(partition, entryOf(run(0)))
-        const head = await appended(partition, entryOf(run(2), run(4, { recordsBefore: 2 })))
+        const head = await appended(partition, entryOf(run(2), run(4, { spanBefore: 2 })))
         expect(head.producers).toEqual(new Map([[7n, last(5)]]))
         for (const sequence of [0, 2, 4, 5, 7, 8]) {
           expect((await refused(partition, entryOf(run(sequence)), ZERO)).nextOffset).toBe(6)
@@ -299,7 +299,7 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
         expect(await index.readHead(partition)).toMatchObject({ nextOffset: 6, producers: head.producers })
         expect(head.tail.map(({ producers }) => producers)).toEqual([
           [run(0)],
-          [run(2), run(4, { recordsBefore: 2 })],
+          [run(2), run(4, { spanBefore: 2 })],
         ])
         expect((await appended(partition, entryOf(run(6)))).producers).toEqual(new Map([[7n, last(7)]]))
       })
@@ -327,7 +327,7 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
         const partition = await madePartition()
         const runs = (sequence: number) =>
           Array.from({ length: ENTRY_PRODUCERS_MAX }, (_, number) =>
-            run(sequence, { producerId: BigInt(-2 - number), recordsBefore: 2 * number }),
+            run(sequence, { producerId: BigInt(-2 - number), spanBefore: 2 * number }),
           )
         await begun(partition, entryOf(...runs(0)))
         const wrong = [...runs(2).slice(1), run(3, { producerId: -2n })]
@@ -340,14 +340,14 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
 
       test('whose entries leave gaps within themselves are refused', async () => {
         const partition = await madePartition()
-        const head = await refused(partition, entryOf(run(0), run(3, { recordsBefore: 2 })), ZERO)
+        const head = await refused(partition, entryOf(run(0), run(3, { spanBefore: 2 })), ZERO)
         expect(head.nextOffset).toBe(0)
       })
 
       test('are remembered by their last runs when these leave the tail', async () => {
         const partition = await madePartition()
         await begun(partition, entryOf(run(0)))
-        const head = await begun(partition, entryOf(run(0, { producerId: 8n }), run(2, { recordsBefore: 2 })))
+        const head = await begun(partition, entryOf(run(0, { producerId: 8n }), run(2, { spanBefore: 2 })))
         const block = blockOfTail(head, 2)
         await index.putBlock(partition, block)
         const changes = foldProducers(head, block)
@@ -385,7 +385,7 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
       test('that the head does not know are taken from writers who have looked them up', async () => {
         const partition = await madePartition()
         for (const sequence of [0, 40]) await refused(partition, entryOf(run(sequence)), ZERO)
-        const both = entryOf(run(40), run(0, { producerId: 8n, recordsBefore: 2 }))
+        const both = entryOf(run(40), run(0, { producerId: 8n, spanBefore: 2 }))
         for (const newcomers of [new Set<bigint>(), new Set([7n]), new Set([8n, 9n])]) {
           const outcome = await index.append(partition, both, ZERO, newcomers)
           expect(outcome).toMatchObject({ kind: 'refused', head: { nextOffset: 0, tail: [] } })
@@ -666,7 +666,7 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
           let seen = ZERO
           for (;;) {
             const outcome = await index.append(partition, entry, seen)
-            if (outcome.kind === 'appended') return outcome.head.nextOffset - entry.records
+            if (outcome.kind === 'appended') return outcome.head.nextOffset - entry.span
             if (outcome.kind === 'missing') throw new Error('the head is gone')
             seen = outcome.head.nextOffset
           }

@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import type { Block } from '../../src/core/log/block.ts'
 import { blockEnd } from '../../src/core/log/block.ts'
-import { countRecords, type IndexEntry } from '../../src/core/log/entry.ts'
+import { type IndexEntry, spanOf } from '../../src/core/log/entry.ts'
 import type { Head } from '../../src/core/log/head.ts'
 import type { ProducerChanges } from '../../src/core/log/producers/fold-producers.ts'
 import { makeBlock } from '../../src/core/log/tail.ts'
@@ -22,13 +22,13 @@ export function freshPartition(partition = 0): PartitionId {
   return { topicId: randomUUID(), partition }
 }
 
-export function inlineEntry(records: number, overrides: Partial<IndexEntry> = {}): IndexEntry {
-  const payload = new Uint8Array(randomBytes(20 + (records % 50)))
+export function inlineEntry(span: number, overrides: Partial<IndexEntry> = {}): IndexEntry {
+  const payload = new Uint8Array(randomBytes(20 + (span % 50)))
   return {
     id: freshId(),
-    records,
+    span,
     bytes: payload.length,
-    maxTimestampMs: 1_700_000_000_000 + records,
+    maxTimestampMs: 1_700_000_000_000 + span,
     createdMs: 1_700_000_000_001,
     place: { kind: 'inline', payload },
     marks: [],
@@ -37,23 +37,23 @@ export function inlineEntry(records: number, overrides: Partial<IndexEntry> = {}
   }
 }
 
-export function objectEntry(records: number, overrides: Partial<IndexEntry> = {}): IndexEntry {
+export function objectEntry(span: number, overrides: Partial<IndexEntry> = {}): IndexEntry {
   const id = freshId()
   return {
-    ...inlineEntry(records),
+    ...inlineEntry(span),
     id,
-    bytes: records * 100,
+    bytes: span * 100,
     place: { kind: 'object', object: id, position: toPosition(0) },
     ...overrides,
   }
 }
 
 /** A block for a place in the index that no head knows of. */
-export function looseBlock(baseOffset: number, records: number): Block {
+export function looseBlock(baseOffset: number, span: number): Block {
   return {
     baseOffset: toOffset(baseOffset),
-    entries: [objectEntry(records)],
-    summary: { bytes: baseOffset + records, maxTimestampMs: 1_700_000_000_000 },
+    entries: [objectEntry(span)],
+    summary: { bytes: baseOffset + span, maxTimestampMs: 1_700_000_000_000 },
   }
 }
 
@@ -100,7 +100,7 @@ export async function everyEntry(index: LogIndex, partition: PartitionId): Promi
   const take = (entry: IndexEntry) => {
     if (found.has(entry.id)) throw new Error(`entry ${entry.id} stands twice`)
     found.set(entry.id, next)
-    next += entry.records
+    next += entry.span
   }
   while (next < head.tailOffset) {
     const [block] = await index.readBlocks(partition, toOffset(next), 1)
@@ -110,7 +110,7 @@ export async function everyEntry(index: LogIndex, partition: PartitionId): Promi
   if (next !== head.tailOffset)
     throw new Error(`blocks end at ${next}, the tail begins at ${head.tailOffset}`)
   for (const entry of head.tail) take(entry)
-  if (next !== head.nextOffset || countRecords(head.tail) !== head.nextOffset - head.tailOffset) {
+  if (next !== head.nextOffset || spanOf(head.tail) !== head.nextOffset - head.tailOffset) {
     throw new Error(`the tail ends at ${next}, nextOffset is ${head.nextOffset}`)
   }
   return found

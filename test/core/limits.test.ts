@@ -42,7 +42,7 @@ test('an object entry is small: a head at its soft limit stays under 1 KB, what 
   const id = 'ab'.repeat(16)
   const entry = encodeEntry({
     id,
-    records: 10_000,
+    span: 10_000,
     bytes: limits.MARK_INTERVAL_BYTES,
     maxTimestampMs: 2 ** 41,
     createdMs: 2 ** 41,

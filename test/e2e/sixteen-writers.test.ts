@@ -91,7 +91,7 @@ async function checkLog(directory: string, acknowledged: readonly Acknowledged[]
   }
 }
 
-const countRecords = (acknowledged: readonly Acknowledged[]) =>
+const spanOf = (acknowledged: readonly Acknowledged[]) =>
   acknowledged.reduce((sum, { records }) => sum + records, 0)
 
 test('sixteen processes append to one partition at the same time: no record lost, doubled or misplaced', {
@@ -101,7 +101,7 @@ test('sixteen processes append to one partition at the same time: no record lost
   const writers = Array.from({ length: WRITERS }, (_, writer) => runWriter(directory, writer))
   const acknowledged = (await Promise.all(writers)).flat()
   expect(acknowledged).toHaveLength(WRITERS * BATCHES)
-  expect(await checkLog(directory, acknowledged)).toBe(countRecords(acknowledged))
+  expect(await checkLog(directory, acknowledged)).toBe(spanOf(acknowledged))
 })
 
 test('half of them are killed while they write: the others go on, and what was acknowledged is there', {
@@ -114,5 +114,5 @@ test('half of them are killed while they write: the others go on, and what was a
   const acknowledged = (await Promise.all(writers)).flat()
   expect(acknowledged.length).toBeGreaterThanOrEqual((WRITERS / 2) * BATCHES)
   // Of a batch in flight nobody knows.
-  expect(await checkLog(directory, acknowledged)).toBeGreaterThanOrEqual(countRecords(acknowledged))
+  expect(await checkLog(directory, acknowledged)).toBeGreaterThanOrEqual(spanOf(acknowledged))
 })

@@ -40,7 +40,7 @@ export function appendUpdate(
   const update = new HeadUpdate()
   update.set.push(`${nextOffset} = ${nextOffset} + :records`, `${tail} = list_append(${tail}, :entries)`)
   update.conditions.push(`${tailOffset} <= :seen`, `NOT contains(${tail}, :entry)`)
-  update.values[':records'] = number(entry.records)
+  update.values[':records'] = number(entry.span)
   update.values[':entries'] = entryList([entry])
   update.values[':seen'] = number(seen)
   update.values[':entry'] = entryValue(entry)

@@ -98,7 +98,7 @@ export async function appendEntry(
       if (outcome.kind === 'missing') throw partitionGone(written)
       const { head } = outcome
       if (outcome.kind === 'appended') {
-        return { baseOffset: advance(head.nextOffset, -entry.records), head }
+        return { baseOffset: advance(head.nextOffset, -entry.span), head }
       }
       const inTail = findInTail(head, entry.id)
       if (inTail !== undefined) return { baseOffset: inTail, head }

@@ -78,16 +78,17 @@ function toEntry(
   id: string,
 ): IndexEntry {
   const marks = new MarkTracker()
-  let records = 0
+  // Of what is produced every offset has a record.
+  let span = 0
   let maxTimestampMs = -1
   for (const { run } of calls) {
     for (const batch of run.batches) marks.add(batch.records, batch.bytes)
-    records += run.records
+    span += run.records
     maxTimestampMs = Math.max(maxTimestampMs, run.maxTimestampMs)
   }
   return {
     id,
-    records,
+    span,
     bytes: countBytes(calls),
     maxTimestampMs,
     createdMs,
@@ -102,10 +103,10 @@ function toEntry(
 
 function producersOf(calls: readonly Call[]): ProducerRun[] {
   const producers: ProducerRun[] = []
-  let recordsBefore = 0
+  let spanBefore = 0
   for (const { run } of calls) {
-    if (run.sequence) producers.push({ ...run.sequence, records: run.records, recordsBefore })
-    recordsBefore += run.records
+    if (run.sequence) producers.push({ ...run.sequence, records: run.records, spanBefore })
+    spanBefore += run.records
   }
   return producers
 }

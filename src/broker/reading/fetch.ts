@@ -206,13 +206,13 @@ async function locateRange(range: PlannedRange, locator: ObjectLocator): Promise
     return {
       baseOffset,
       bytes,
-      records: range.records,
+      records: range.span,
       inline: copyBytes(range.payload),
     }
   }
   const { url, expiresMs } = await locator.locate(segmentKey(range.object), range.position, bytes)
-  // Ranges planned to end at a mark know their records.
-  return { baseOffset, bytes, records: range.records!, url, position: range.position, expiresMs }
+  // Ranges planned to end at a mark know their span.
+  return { baseOffset, bytes, records: range.span!, url, position: range.position, expiresMs }
 }
 
 function countBytes(entries: readonly PlacedEntry[], from: Offset): number {

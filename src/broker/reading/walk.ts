@@ -83,11 +83,11 @@ export async function readEntryBytes(
 /** About how many of an entry's bytes hold records from `from` on. */
 export function bytesFrom({ baseOffset, entry }: PlacedEntry, from: Offset): number {
   if (baseOffset >= from) return entry.bytes
-  return Math.ceil(entry.bytes * (1 - (from - baseOffset) / entry.records))
+  return Math.ceil(entry.bytes * (1 - (from - baseOffset) / entry.span))
 }
 
 function entriesFrom(placed: readonly PlacedEntry[], from: Offset): PlacedEntry[] {
-  return placed.filter(({ baseOffset, entry }) => advance(baseOffset, entry.records) > from)
+  return placed.filter(({ baseOffset, entry }) => advance(baseOffset, entry.span) > from)
 }
 
 /** What a read says that has begun anew often enough: nobody deletes as fast, so the store is damaged. */

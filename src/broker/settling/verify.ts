@@ -2,7 +2,7 @@ import { batchesOf } from '../../core/batches/batch-run.ts'
 import { TidemarkError } from '../../core/errors.ts'
 import { ORPHAN_AGE_MS } from '../../core/limits.ts'
 import { type Block, blockEnd } from '../../core/log/block.ts'
-import { countRecords, type IndexEntry, type PlacedEntry, placeEntries } from '../../core/log/entry.ts'
+import { type IndexEntry, type PlacedEntry, placeEntries, spanOf } from '../../core/log/entry.ts'
 import { findHeadProblems, type Head } from '../../core/log/head.ts'
 import { type LogSummary, summarize } from '../../core/log/summary.ts'
 import type { Offset } from '../../core/numbers.ts'
@@ -222,7 +222,7 @@ function findBlockProblems(
     const from = expected ?? head.startOffset
     problems.push(`does not follow the block before it: expected offset ${from}`)
   }
-  if (countRecords(block.entries) === 0) problems.push('holds no records')
+  if (spanOf(block.entries) === 0) problems.push('holds no records')
   const sums = before && summarize(before, block.entries)
   if (sums && (sums.bytes !== block.summary.bytes || sums.maxTimestampMs !== block.summary.maxTimestampMs)) {
     problems.push('its sums do not add up')
@@ -262,12 +262,14 @@ function findRunProblem(
   entry: IndexEntry,
   summary: VerifySummary,
 ): string | undefined {
+  let covered = 0
   let records = 0
   let maxTimestampMs = -1
   const boundaries = new Map<number, number>()
   try {
-    for (const { position, header } of batchesOf(bytes, baseOffset)) {
-      boundaries.set(position, records)
+    for (const { position, header, span } of batchesOf(bytes, baseOffset)) {
+      boundaries.set(position, covered)
+      covered += span
       records += header.recordCount
       maxTimestampMs = Math.max(maxTimestampMs, header.maxTimestamp)
       summary.batches += 1
@@ -278,12 +280,12 @@ function findRunProblem(
   }
   summary.records += records
   summary.bytes += bytes.length
-  if (records !== entry.records) return `holds ${records} records; the index says ${entry.records}`
+  if (covered !== entry.span) return `covers ${covered} offsets; the index says ${entry.span}`
   if (maxTimestampMs !== entry.maxTimestampMs) {
     return `its largest timestamp is ${maxTimestampMs}; the index says ${entry.maxTimestampMs}`
   }
-  const wrongMark = entry.marks.find(mark => boundaries.get(mark.bytes) !== mark.records)
-  if (wrongMark) return `no batch with record ${wrongMark.records} begins at byte ${wrongMark.bytes}`
+  const wrongMark = entry.marks.find(mark => boundaries.get(mark.bytes) !== mark.span)
+  if (wrongMark) return `no batch with record ${wrongMark.span} begins at byte ${wrongMark.bytes}`
   return undefined
 }
 

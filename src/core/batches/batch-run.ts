@@ -5,8 +5,8 @@ import { advance, type Offset } from '../numbers.ts'
 import {
   BATCH_HEADER_BYTES,
   type BatchHeader,
-  batchRecordCount,
   batchSizeBytes,
+  batchSpan,
   checkBatch,
   patchOffsets,
 } from '../record/index.ts'
@@ -17,17 +17,17 @@ const LEADER_EPOCH = 0
 /** Notes a batch boundary about every MARK_INTERVAL_BYTES, so that a read may start inside a long run. */
 export class MarkTracker {
   readonly marks: Mark[] = []
-  #records = 0
+  #span = 0
   #bytes = 0
   #lastMarkBytes = 0
 
-  /** Tells of the next batch of the run. */
-  add(records: number, bytes: number): void {
+  /** Tells of the next batch of the run: how many offsets it covers, and its size. */
+  add(span: number, bytes: number): void {
     if (this.#bytes - this.#lastMarkBytes >= MARK_INTERVAL_BYTES) {
-      this.marks.push({ records: this.#records, bytes: this.#bytes })
+      this.marks.push({ span: this.#span, bytes: this.#bytes })
       this.#lastMarkBytes = this.#bytes
     }
-    this.#records += records
+    this.#span += span
     this.#bytes += bytes
   }
 }
@@ -79,7 +79,7 @@ export function cutRun(bytes: Uint8Array, baseOffset: Offset, wanted: Wanted): C
         neededBytes = position + size
         break
       }
-      const end = advance(offset, batchRecordCount(bytes, position))
+      const end = advance(offset, batchSpan(bytes, position))
       if (end > wanted.from) {
         const first = start < 0 ? position : start
         const isFree = start < 0 && wanted.atLeastOne
@@ -115,19 +115,20 @@ function damagedBatch(offset: Offset, cause: TidemarkError): TidemarkError {
 
 /**
  * Each batch of a whole run, once its CRC is checked and its final offset filled in, in place. The header is as it
- * was stored.
+ * was stored; `span` is how many offsets the batch covers.
  * @throws TidemarkError CORRUPT_MESSAGE where stored bytes are damaged
  */
 export function* batchesOf(
   bytes: Uint8Array,
   baseOffset: Offset,
-): Generator<{ position: number; header: BatchHeader }> {
+): Generator<{ position: number; header: BatchHeader; span: number }> {
   let offset = baseOffset
   for (let position = 0; position < bytes.length; ) {
     const header = checkBatch(bytes, position)
     patchOffsets(bytes, position, offset, LEADER_EPOCH)
-    yield { position, header }
-    offset = advance(offset, header.recordCount)
+    const span = header.lastOffsetDelta + 1
+    yield { position, header, span }
+    offset = advance(offset, span)
     position += header.sizeBytes
   }
 }

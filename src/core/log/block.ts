@@ -1,6 +1,6 @@
 import { ByteReader, ByteWriter } from '../bytes.ts'
 import { advance, type Offset } from '../numbers.ts'
-import { countRecords, decodeEntry, encodeEntry, type IndexEntry } from './entry.ts'
+import { decodeEntry, encodeEntry, type IndexEntry, spanOf } from './entry.ts'
 import type { LogSummary } from './summary.ts'
 
 /** An immutable index item: entries that left the tail, all pointing at objects. */
@@ -13,7 +13,7 @@ export interface Block {
 
 /** The offset after the block's last record. */
 export function blockEnd(block: Block): Offset {
-  return advance(block.baseOffset, countRecords(block.entries))
+  return advance(block.baseOffset, spanOf(block.entries))
 }
 
 /** The base offset is the item's key and not repeated in the value. */

@@ -3,13 +3,14 @@ import { advance, type Offset, type Position, toPosition } from '../numbers.ts'
 import { decodeRuns, encodeRuns, type ProducerRun } from './producers/producer-run.ts'
 
 /**
- * Where one appended run of record batches lies. An entry says how many records it holds but not at which
- * offset: that is settled by its place among the others, in the same atomic update that adds it.
+ * Where one appended run of record batches lies. An entry says how many offsets it covers but not from which one
+ * on: that is settled by its place among the others, in the same atomic update that adds it.
  */
 export interface IndexEntry {
   /** 32 hexadecimal digits; kept when a flush turns inline bytes into a place in an object. */
   readonly id: string
-  readonly records: number
+  /** How many offsets it covers: the next entry begins so far behind it, however many records are left of its own. */
+  readonly span: number
   /** Of the batches, as stored. */
   readonly bytes: number
   /** The largest timestamp of its records; -1 where they have none. */
@@ -35,9 +36,9 @@ export interface ObjectPlace {
   readonly position: Position
 }
 
-/** A batch boundary inside a run: so many records and bytes lie before it. */
+/** A batch boundary inside a run: so many offsets and bytes lie before it. */
 export interface Mark {
-  readonly records: number
+  readonly span: number
   readonly bytes: number
 }
 
@@ -52,13 +53,14 @@ export function placeEntries(baseOffset: Offset, entries: readonly IndexEntry[])
   let next = baseOffset
   return entries.map(entry => {
     const placed = { baseOffset: next, entry }
-    next = advance(next, entry.records)
+    next = advance(next, entry.span)
     return placed
   })
 }
 
-export function countRecords(entries: readonly IndexEntry[]): number {
-  return entries.reduce((sum, entry) => sum + entry.records, 0)
+/** How many offsets entries cover together. */
+export function spanOf(entries: readonly IndexEntry[]): number {
+  return entries.reduce((sum, entry) => sum + entry.span, 0)
 }
 
 export function countBytes(entries: readonly IndexEntry[]): number {
@@ -101,7 +103,7 @@ function writeEntry(entry: IndexEntry): Uint8Array {
   const writer = new ByteWriter()
     .byte(producers.length > 0 ? kind + WITH_PRODUCERS : kind)
     .id(entry.id)
-    .number(entry.records)
+    .number(entry.span)
     // -1 says that there is no timestamp.
     .number(entry.maxTimestampMs + 1)
     .number(entry.createdMs)
@@ -124,7 +126,7 @@ function readEntry(encoded: Uint8Array): IndexEntry {
   const first = reader.byte()
   const kind = first & ~WITH_PRODUCERS
   const id = reader.id()
-  const records = reader.number()
+  const span = reader.number()
   const maxTimestampMs = reader.number() - 1
   const createdMs = reader.number()
   const marks = reader.block()
@@ -144,7 +146,7 @@ function readEntry(encoded: Uint8Array): IndexEntry {
   }
   return {
     id,
-    records,
+    span,
     bytes,
     maxTimestampMs,
     createdMs,
@@ -159,9 +161,9 @@ function readEntry(encoded: Uint8Array): IndexEntry {
 
 function encodeMarks(marks: readonly Mark[]): Uint8Array {
   const writer = new ByteWriter()
-  let before: Mark = { records: 0, bytes: 0 }
+  let before: Mark = { span: 0, bytes: 0 }
   for (const mark of marks) {
-    writer.number(mark.records - before.records).number(mark.bytes - before.bytes)
+    writer.number(mark.span - before.span).number(mark.bytes - before.bytes)
     before = mark
   }
   return writer.finish()
@@ -170,9 +172,9 @@ function encodeMarks(marks: readonly Mark[]): Uint8Array {
 function decodeMarks(bytes: Uint8Array): Mark[] {
   const reader = new ByteReader(bytes)
   const marks: Mark[] = []
-  let before: Mark = { records: 0, bytes: 0 }
+  let before: Mark = { span: 0, bytes: 0 }
   while (!reader.isAtEnd) {
-    before = { records: before.records + reader.number(), bytes: before.bytes + reader.number() }
+    before = { span: before.span + reader.number(), bytes: before.bytes + reader.number() }
     marks.push(before)
   }
   return marks

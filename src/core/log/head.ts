@@ -1,6 +1,6 @@
 import { ByteReader, ByteWriter } from '../bytes.ts'
 import { advance, type Offset, toOffset } from '../numbers.ts'
-import { countRecords, decodeEntry, encodeEntry, type IndexEntry } from './entry.ts'
+import { decodeEntry, encodeEntry, type IndexEntry, spanOf } from './entry.ts'
 import {
   decodeFlushedProducers,
   encodeFlushedProducers,
@@ -11,7 +11,7 @@ import { EMPTY_SUMMARY, type LogSummary } from './summary.ts'
 
 /**
  * The one mutable item of a partition: where its log starts and ends, and its newest index entries.
- * Invariants: tailOffset + the tail's records = nextOffset; startOffset <= nextOffset; tailOffset and
+ * Invariants: tailOffset + the tail's span = nextOffset; startOffset <= nextOffset; tailOffset and
  * nextOffset only grow; the tail changes only at its ends.
  */
 export interface Head {
@@ -42,13 +42,13 @@ export const EMPTY_HEAD: Head = {
 /** The offset of an entry that stands in the tail. */
 export function findInTail(head: Head, entryId: string): Offset | undefined {
   const index = head.tail.findIndex(entry => entry.id === entryId)
-  return index < 0 ? undefined : advance(head.tailOffset, countRecords(head.tail.slice(0, index)))
+  return index < 0 ? undefined : advance(head.tailOffset, spanOf(head.tail.slice(0, index)))
 }
 
 /** What does not add up in a head by itself. */
 export function findHeadProblems(head: Head): string[] {
   const problems: string[] = []
-  const end = advance(head.tailOffset, countRecords(head.tail))
+  const end = advance(head.tailOffset, spanOf(head.tail))
   if (end !== head.nextOffset) {
     problems.push(`the tail ends at offset ${end}, but nextOffset is ${head.nextOffset}`)
   }

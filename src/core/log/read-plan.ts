@@ -10,8 +10,8 @@ export interface ObjectRange {
   readonly position: Position
   readonly bytes: number
   readonly baseOffset: Offset
-  /** undefined where the range ends in the middle of a batch, and so of a number of records unknown. */
-  readonly records: number | undefined
+  /** How many offsets it covers; undefined where it ends in the middle of a batch. */
+  readonly span: number | undefined
 }
 
 export interface InlineRange {
@@ -19,7 +19,8 @@ export interface InlineRange {
   readonly payload: Uint8Array
   readonly bytes: number
   readonly baseOffset: Offset
-  readonly records: number
+  /** How many offsets it covers. */
+  readonly span: number
 }
 
 /**
@@ -50,14 +51,14 @@ export function planRead(
   let left = maxBytes
   for (const placed of entries) {
     if (left <= 0) break
-    if (advance(placed.baseOffset, placed.entry.records) <= from) continue
+    if (advance(placed.baseOffset, placed.entry.span) <= from) continue
     const range = planEntry(placed, from, left, end, known)
     left -= range.bytes
     const last = ranges.at(-1)
     const merged = last && mergeAdjacent(last, range)
     if (merged) ranges[ranges.length - 1] = merged
     else ranges.push(range)
-    if (range.records === undefined) break
+    if (range.span === undefined) break
   }
   return ranges
 }
@@ -71,20 +72,20 @@ function planEntry(
 ): PlannedRange {
   if (entry.place.kind === 'inline') {
     const { payload } = entry.place
-    return { kind: 'inline', payload, bytes: payload.length, baseOffset, records: entry.records }
+    return { kind: 'inline', payload, bytes: payload.length, baseOffset, span: entry.span }
   }
-  const firstRecord = from - baseOffset
-  const marks = firstRecord > 0 || entry.bytes > maxBytes ? entry.marks : []
-  const exact = known && findKnown(entry, entry.place, known, from, firstRecord)
-  const start = exact ?? marks.findLast(mark => mark.records <= firstRecord) ?? { records: 0, bytes: 0 }
-  const stop = planStop(entry, exact ? [exact, ...marks] : marks, firstRecord, maxBytes, end)
+  const spanBefore = from - baseOffset
+  const marks = spanBefore > 0 || entry.bytes > maxBytes ? entry.marks : []
+  const exact = known && findKnown(entry, entry.place, known, from, spanBefore)
+  const start = exact ?? marks.findLast(mark => mark.span <= spanBefore) ?? { span: 0, bytes: 0 }
+  const stop = planStop(entry, exact ? [exact, ...marks] : marks, spanBefore, maxBytes, end)
   return {
     kind: 'object',
     object: entry.place.object,
     position: toPosition(entry.place.position + start.bytes),
     bytes: stop.bytes - start.bytes,
-    baseOffset: advance(baseOffset, start.records),
-    records: stop.records === undefined ? undefined : stop.records - start.records,
+    baseOffset: advance(baseOffset, start.span),
+    span: stop.span === undefined ? undefined : stop.span - start.span,
   }
 }
 
@@ -94,32 +95,32 @@ function findKnown(
   place: ObjectPlace,
   known: KnownPlace,
   from: Offset,
-  firstRecord: number,
+  spanBefore: number,
 ): Mark | undefined {
   const bytes = known.position - place.position
   const isHere = known.object === place.object && bytes > 0 && bytes < entry.bytes
-  return isHere && known.offset === from ? { records: firstRecord, bytes } : undefined
+  return isHere && known.offset === from ? { span: spanBefore, bytes } : undefined
 }
 
 /** `maxBytes` count from the first mark at or above the first wanted record, since what lies before is dropped. */
 function planStop(
   entry: IndexEntry,
   marks: readonly Mark[],
-  firstRecord: number,
+  spanBefore: number,
   maxBytes: number,
   end: RangeEnd,
-): { records: number | undefined; bytes: number } {
-  const whole = { records: entry.records, bytes: entry.bytes }
-  const from = firstRecord <= 0 ? 0 : marks.find(mark => mark.records >= firstRecord)?.bytes
+): { span: number | undefined; bytes: number } {
+  const whole = { span: entry.span, bytes: entry.bytes }
+  const from = spanBefore <= 0 ? 0 : marks.find(mark => mark.span >= spanBefore)?.bytes
   if (from === undefined || entry.bytes - from <= maxBytes) return whole
-  if (end === 'byte') return { records: undefined, bytes: from + maxBytes }
+  if (end === 'byte') return { span: undefined, bytes: from + maxBytes }
   return marks.find(mark => mark.bytes - from >= maxBytes) ?? whole
 }
 
 /** Entries that a flush put side by side are read in one go. */
 function mergeAdjacent(left: PlannedRange, right: PlannedRange): ObjectRange | undefined {
   if (left.kind !== 'object' || right.kind !== 'object' || left.object !== right.object) return undefined
-  if (left.records === undefined || left.position + left.bytes !== right.position) return undefined
-  const records = right.records === undefined ? undefined : left.records + right.records
-  return { ...left, bytes: left.bytes + right.bytes, records }
+  if (left.span === undefined || left.position + left.bytes !== right.position) return undefined
+  const span = right.span === undefined ? undefined : left.span + right.span
+  return { ...left, bytes: left.bytes + right.bytes, span }
 }

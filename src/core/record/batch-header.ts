@@ -156,13 +156,13 @@ export function batchSizeBytes(bytes: Uint8Array, position: number): number {
 }
 
 /**
- * How many records the batch at `position` says it holds; true when `checkBatch` has accepted it.
+ * How many offsets the batch at `position` says it covers; true when `checkBatch` has accepted it.
  *
  * @throws TidemarkError CORRUPT_MESSAGE when no header is there
  */
-export function batchRecordCount(bytes: Uint8Array, position: number): number {
+export function batchSpan(bytes: Uint8Array, position: number): number {
   if (position + RECORDS_AT > bytes.length) throw incomplete(bytes, position)
-  return readInt32(bytes, position + RECORD_COUNT_AT)
+  return readInt32(bytes, position + LAST_OFFSET_DELTA_AT) + 1
 }
 
 /**

@@ -3,8 +3,8 @@ export { decodeBatch, decodeBatches, findTimestamp } from './batch-decoder.ts'
 export { encodeBatch } from './batch-encoder.ts'
 export {
   type BatchHeader,
-  batchRecordCount,
   batchSizeBytes,
+  batchSpan,
   checkBatch,
   NO_PRODUCER_ID,
   patchOffsets,

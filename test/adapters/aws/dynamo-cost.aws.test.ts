@@ -95,7 +95,7 @@ describeDynamoDbLocal('what the index asks of DynamoDB:', () => {
   /** A block of about so many bytes: an entry carries a place in its run for every few of them. */
   function largeBlock(baseOffset: number, bytes: number): Block {
     const marks = Array.from({ length: Math.floor(bytes / 5) }, (_, mark) => ({
-      records: mark + 1,
+      span: mark + 1,
       bytes: (mark + 1) * 2 ** 22,
     }))
     const block = looseBlock(baseOffset, 10)
@@ -179,7 +179,7 @@ describeDynamoDbLocal('what the index asks of DynamoDB:', () => {
         for (let commit = 0; commit < 50; commit += 1) {
           const entry = objectEntry(writer + 1)
           const head = await appended(partition, entry)
-          bases.set(head.nextOffset - entry.records, entry.records)
+          bases.set(head.nextOffset - entry.span, entry.span)
         }
       }),
     )
@@ -291,7 +291,7 @@ describeDynamoDbLocal('what the index asks of DynamoDB:', () => {
     for (let number = 0; number < BLOCK_ENTRIES_MAX; number += 1) {
       const producers =
         number < PRODUCERS_RETIRED_MAX
-          ? [{ producerId: 2n ** 62n + BigInt(number), epoch: 1, sequence: 0, records: 1, recordsBefore: 0 }]
+          ? [{ producerId: 2n ** 62n + BigInt(number), epoch: 1, sequence: 0, records: 1, spanBefore: 0 }]
           : []
       await appended(partition, objectEntry(1, { producers }))
     }
@@ -322,7 +322,7 @@ describeDynamoDbLocal('what the index asks of DynamoDB:', () => {
           epoch: 3,
           sequence,
           records: 1,
-          recordsBefore: number,
+          spanBefore: number,
         })),
       })
     await appended(partition, entryFrom(0))

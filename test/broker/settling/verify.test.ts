@@ -167,13 +167,13 @@ describe('damage to the index is found:', () => {
 
   test('entries that say something else than the bytes do', async () => {
     const changes: Partial<IndexEntry>[] = [
-      { records: 5 },
-      { records: 7 },
+      { span: 5 },
+      { span: 7 },
       { bytes: 61 },
       { maxTimestampMs: 1 },
       { place: { kind: 'inline', payload: new Uint8Array(0) } },
       { place: { kind: 'object', object: 'ff'.repeat(16), position: toPosition(0) } },
-      { marks: [{ records: 1, bytes: 70 }] },
+      { marks: [{ span: 1, bytes: 70 }] },
     ]
     for (const change of changes) {
       const problems = await withBlocks(block => changeFirst(block, change))

@@ -261,12 +261,12 @@ describe('marks', () => {
     fc.assert(
       fc.property(fc.array(batch, { maxLength: 40 }), batches => {
         const tracker = new MarkTracker()
-        const boundaries: { records: number; bytes: number }[] = []
-        let before = { records: 0, bytes: 0 }
-        for (const [records, bytes] of batches) {
-          tracker.add(records, bytes)
+        const boundaries: { span: number; bytes: number }[] = []
+        let before = { span: 0, bytes: 0 }
+        for (const [span, bytes] of batches) {
+          tracker.add(span, bytes)
           boundaries.push(before)
-          before = { records: before.records + records, bytes: before.bytes + bytes }
+          before = { span: before.span + span, bytes: before.bytes + bytes }
         }
         let last = 0
         for (const mark of tracker.marks) {
@@ -288,6 +288,6 @@ describe('marks', () => {
     tracker.add(5, MARK_INTERVAL_BYTES)
     expect(tracker.marks).toEqual([])
     tracker.add(5, 100)
-    expect(tracker.marks).toEqual([{ records: 5, bytes: MARK_INTERVAL_BYTES }])
+    expect(tracker.marks).toEqual([{ span: 5, bytes: MARK_INTERVAL_BYTES }])
   })
 })

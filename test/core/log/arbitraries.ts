@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import type { Block } from '../../../src/core/log/block.ts'
-import { countRecords, type IndexEntry, type Mark } from '../../../src/core/log/entry.ts'
+import { type IndexEntry, type Mark, spanOf } from '../../../src/core/log/entry.ts'
 import type { Head } from '../../../src/core/log/head.ts'
 import type { FlushedProducer } from '../../../src/core/log/producers/flushed-producer.ts'
 import type { ProducerRun } from '../../../src/core/log/producers/producer-run.ts'
@@ -18,11 +18,11 @@ const timeMs = fc.oneof(
 )
 
 /** Marks as a writer makes them: ascending in both, inside the run. */
-const marksInside = (records: number, bytes: number): fc.Arbitrary<Mark[]> =>
-  fc.array(fc.tuple(fc.nat({ max: records }), fc.nat({ max: bytes })), { maxLength: 6 }).map(pairs => {
-    const recordCounts = pairs.map(([count]) => count).sort((left, right) => left - right)
+const marksInside = (span: number, bytes: number): fc.Arbitrary<Mark[]> =>
+  fc.array(fc.tuple(fc.nat({ max: span }), fc.nat({ max: bytes })), { maxLength: 6 }).map(pairs => {
+    const spans = pairs.map(([count]) => count).sort((left, right) => left - right)
     const byteCounts = pairs.map(([, count]) => count).sort((left, right) => left - right)
-    return recordCounts.map((count, at) => ({ records: count, bytes: byteCounts[at]! }))
+    return spans.map((count, at) => ({ span: count, bytes: byteCounts[at]! }))
   })
 
 const producerId = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n })
@@ -42,7 +42,7 @@ const producerRuns: fc.Arbitrary<ProducerRun[]> = fc.array(
     epoch,
     sequence,
     records: size,
-    recordsBefore: size,
+    spanBefore: size,
   }),
   { maxLength: 3 },
 )
@@ -57,7 +57,7 @@ const shared = {
 export const inlineEntry: fc.Arbitrary<IndexEntry> = fc
   .record({
     ...shared,
-    records: fc.integer({ min: 1, max: 1000 }),
+    span: fc.integer({ min: 1, max: 1000 }),
     payload: fc.uint8Array({ maxLength: 600 }),
   })
   .map(({ payload, ...rest }) => ({
@@ -70,13 +70,13 @@ export const inlineEntry: fc.Arbitrary<IndexEntry> = fc
 const objectEntry: fc.Arbitrary<IndexEntry> = fc
   .record({
     ...shared,
-    records: size,
+    span: size,
     bytes: size,
     object: fc.option(id),
     position: fc.nat({ max: 2 ** 45 }),
   })
   .chain(({ object, position, ...rest }) =>
-    marksInside(rest.records, rest.bytes).map(marks => ({
+    marksInside(rest.span, rest.bytes).map(marks => ({
       ...rest,
       place: { kind: 'object' as const, object: object ?? rest.id, position: toPosition(position) },
       marks,
@@ -100,7 +100,7 @@ export const head: fc.Arbitrary<Head> = fc
       .map(pairs => new Map(pairs)),
   })
   .map(({ tailOffset, tail, start, flushed, producers, flushedProducers }) => {
-    const nextOffset = tailOffset + countRecords(tail)
+    const nextOffset = tailOffset + spanOf(tail)
     return {
       startOffset: toOffset(Math.floor(start * nextOffset)),
       tailOffset: toOffset(tailOffset),
@@ -123,7 +123,7 @@ export function exampleEntry(number: number, overrides: Partial<IndexEntry> = {}
   const payload = Uint8Array.from({ length: 100 }, (_, at) => (number + at) % 256)
   return {
     id: number.toString(16).padStart(32, '0'),
-    records: 1,
+    span: 1,
     bytes: payload.length,
     maxTimestampMs: 1_000 + number,
     createdMs: 10_000,
@@ -147,7 +147,7 @@ export function exampleHead(tail: readonly IndexEntry[], tailOffset = 0): Head {
   return {
     startOffset: toOffset(0),
     tailOffset: toOffset(tailOffset),
-    nextOffset: toOffset(tailOffset + countRecords(tail)),
+    nextOffset: toOffset(tailOffset + spanOf(tail)),
     tail,
     flushed: { bytes: 0, maxTimestampMs: -1 },
     producers: new Map(),

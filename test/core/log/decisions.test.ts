@@ -12,7 +12,7 @@ import { blockEnd } from '../../../src/core/log/block.ts'
 import { applyAppend } from '../../../src/core/log/changes/append.ts'
 import { applyStart } from '../../../src/core/log/changes/move-start.ts'
 import { applyTrim } from '../../../src/core/log/changes/trim-tail.ts'
-import { countInlineBytes, countRecords, type IndexEntry, placeEntries } from '../../../src/core/log/entry.ts'
+import { countInlineBytes, type IndexEntry, placeEntries, spanOf } from '../../../src/core/log/entry.ts'
 import { EMPTY_HEAD, findHeadProblems, findInTail } from '../../../src/core/log/head.ts'
 import { summarize } from '../../../src/core/log/summary.ts'
 import { countToFlush, flushDueMs, isPastHardLimit, makeBlock } from '../../../src/core/log/tail.ts'
@@ -34,8 +34,8 @@ const objects = (count: number) => Array.from({ length: count }, (_, number) => 
 
 describe('an append', () => {
   test('goes to the end and counts its records, whatever the writer last knew of the end', () => {
-    const head = exampleHead([exampleEntry(1, { records: 5 })], 10)
-    const entry = exampleEntry(2, { records: 7 })
+    const head = exampleHead([exampleEntry(1, { span: 5 })], 10)
+    const entry = exampleEntry(2, { span: 7 })
     for (const seen of [10, 12, 15, 1_000]) {
       const appended = applyAppend(head, entry, toOffset(seen))
       expect(appended).toMatchObject({ tailOffset: 10, nextOffset: 22, startOffset: 0 })
@@ -53,7 +53,7 @@ describe('an append', () => {
     for (const entry of tail) {
       expect(applyAppend(exampleHead(tail), entry, toOffset(100))).toBeUndefined()
       // A flush may have moved its bytes: the id is what counts.
-      expect(applyAppend(exampleHead(tail), { ...entry, records: 9 }, toOffset(100))).toBeUndefined()
+      expect(applyAppend(exampleHead(tail), { ...entry, span: 9 }, toOffset(100))).toBeUndefined()
     }
   })
 
@@ -67,7 +67,7 @@ describe('an append', () => {
         fc.pre(appended !== undefined)
         expect(findHeadProblems(appended)).toEqual([])
         expect(findInTail(appended, entry.id)).toBe(head.nextOffset)
-        expect(appended.nextOffset).toBe(head.nextOffset + entry.records)
+        expect(appended.nextOffset).toBe(head.nextOffset + entry.span)
       }),
     )
   })
@@ -76,7 +76,7 @@ describe('an append', () => {
 describe('findInTail', () => {
   test('tells the offset that the entry got', () => {
     const head = exampleHead(
-      [1, 2, 3].map(number => exampleEntry(number, { records: number * 10 })),
+      [1, 2, 3].map(number => exampleEntry(number, { span: number * 10 })),
       5,
     )
     expect(head.tail.map(({ id }) => findInTail(head, id))).toEqual([5, 15, 35])
@@ -87,7 +87,7 @@ describe('findInTail', () => {
 describe('a trim', () => {
   test('takes out of the tail what stands in the block, and carries the sums on', () => {
     const head = exampleHead(
-      [1, 2, 3].map(number => exampleObjectEntry(number, { records: number })),
+      [1, 2, 3].map(number => exampleObjectEntry(number, { span: number })),
       10,
     )
     const block = makeBlock(head, head.tail.slice(0, 2))
@@ -254,7 +254,7 @@ describe('the hard limit', () => {
 })
 
 describe('a head that does not add up', () => {
-  const head = exampleHead([exampleEntry(1, { records: 5 })], 10)
+  const head = exampleHead([exampleEntry(1, { span: 5 })], 10)
 
   test('is told what is wrong', () => {
     expect(findHeadProblems(head)).toEqual([])
@@ -270,9 +270,9 @@ test('offsets follow one another without a gap', () => {
       let next = base
       for (const placed of placeEntries(toOffset(base), entries)) {
         expect(placed.baseOffset).toBe(next)
-        next += placed.entry.records
+        next += placed.entry.span
       }
-      expect(next).toBe(base + countRecords(entries))
+      expect(next).toBe(base + spanOf(entries))
     }),
   )
 })

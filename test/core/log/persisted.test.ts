@@ -24,7 +24,7 @@ const OTHER_ID = 'f0e0d0c0b0a090807060504030201000'
 
 const INLINE: IndexEntry = {
   id: ID,
-  records: 3,
+  span: 3,
   bytes: 4,
   maxTimestampMs: 299,
   createdMs: 1_700_000_000_000,
@@ -34,13 +34,13 @@ const INLINE: IndexEntry = {
 }
 const OWN: IndexEntry = {
   ...INLINE,
-  records: 300,
+  span: 300,
   bytes: 2 ** 33,
   maxTimestampMs: -1,
   place: { kind: 'object', object: ID, position: toPosition(128) },
   marks: [
-    { records: 1, bytes: 65_536 },
-    { records: 200, bytes: 2 ** 32 },
+    { span: 1, bytes: 65_536 },
+    { span: 200, bytes: 2 ** 32 },
   ],
 }
 const OTHER: IndexEntry = {
@@ -55,8 +55,8 @@ const OTHER_HEX = `02 ${ID} 03 ac02 80d095ffbc31 00 ${OTHER_ID} 00 04`
 const WITH_PRODUCERS: IndexEntry = {
   ...INLINE,
   producers: [
-    { producerId: 7n, epoch: 2, sequence: 300, records: 1, recordsBefore: 0 },
-    { producerId: -2n, epoch: 0, sequence: 0, records: 2, recordsBefore: 1 },
+    { producerId: 7n, epoch: 2, sequence: 300, records: 1, spanBefore: 0 },
+    { producerId: -2n, epoch: 0, sequence: 0, records: 2, spanBefore: 1 },
   ],
 }
 const WITH_PRODUCERS_HEX =
@@ -100,8 +100,8 @@ describe('an entry', () => {
 
   test('without an id of 32 digits is not written', () => {
     expect(() => encodeEntry({ ...INLINE, id: 'abc' })).toThrow(RangeError)
-    expect(() => encodeEntry({ ...INLINE, records: -1 })).toThrow(RangeError)
-    expect(() => encodeEntry({ ...INLINE, records: 2 ** 53 })).toThrow(RangeError)
+    expect(() => encodeEntry({ ...INLINE, span: -1 })).toThrow(RangeError)
+    expect(() => encodeEntry({ ...INLINE, span: 2 ** 53 })).toThrow(RangeError)
   })
 })
 

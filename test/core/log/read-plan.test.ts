@@ -13,7 +13,7 @@ interface Run {
 }
 
 const batch = fc.record({
-  records: fc.integer({ min: 1, max: 20 }),
+  span: fc.integer({ min: 1, max: 20 }),
   bytes: fc.integer({ min: 61, max: 900 }),
 })
 
@@ -27,18 +27,18 @@ const run = (number: number): fc.Arbitrary<Run> =>
       markEvery: fc.integer({ min: 1, max: 4 }),
     })
     .map(({ batches, isInline, object, gap, markEvery }) => {
-      const records = batches.reduce((sum, item) => sum + item.records, 0)
+      const span = batches.reduce((sum, item) => sum + item.span, 0)
       const bytes = batches.reduce((sum, item) => sum + item.bytes, 0)
       const marks: Mark[] = []
-      let before: Mark = { records: 0, bytes: 0 }
+      let before: Mark = { span: 0, bytes: 0 }
       for (const [at, item] of batches.entries()) {
         if (at > 0 && at % markEvery === 0) marks.push(before)
-        before = { records: before.records + item.records, bytes: before.bytes + item.bytes }
+        before = { span: before.span + item.span, bytes: before.bytes + item.bytes }
       }
       const entry = isInline
-        ? exampleEntry(number, { records, bytes, place: { kind: 'inline', payload: new Uint8Array(bytes) } })
+        ? exampleEntry(number, { span, bytes, place: { kind: 'inline', payload: new Uint8Array(bytes) } })
         : exampleObjectEntry(number, {
-            records,
+            span,
             bytes,
             marks,
             // The gap stands for other partitions' runs in the same object; real positions follow below.
@@ -82,11 +82,11 @@ function plan(
   rangeEnd: 'byte' | 'mark',
 ): Case {
   const entries = asked.runs.map(({ entry }) => entry)
-  const end = asked.base + entries.reduce((sum, { records }) => sum + records, 0)
+  const end = asked.base + entries.reduce((sum, { span }) => sum + span, 0)
   const from = asked.base + Math.floor(asked.into * (end - asked.base))
   const placed = placeEntries(toOffset(asked.base), entries)
   // The caller gives entries from the one that holds the offset on.
-  const relevant = placed.filter(({ baseOffset, entry }) => advance(baseOffset, entry.records) > from)
+  const relevant = placed.filter(({ baseOffset, entry }) => advance(baseOffset, entry.span) > from)
   const ranges = planRead(relevant, toOffset(from), asked.maxBytes, rangeEnd)
   return { planned: ranges, from, end, runs: asked.runs, base: asked.base }
 }
@@ -98,15 +98,15 @@ function batchPlaces({ runs: all, base }: Case) {
     object: string | null
     position: number
     bytes: number
-    records: number
+    span: number
   }[] = []
   let offset = base
   for (const { entry, batches } of all) {
     let position: number = entry.place.kind === 'object' ? entry.place.position : 0
-    for (const { records, bytes } of batches) {
+    for (const { span, bytes } of batches) {
       const object = entry.place.kind === 'object' ? entry.place.object : null
-      places.push({ offset, object, position, bytes, records })
-      offset += records
+      places.push({ offset, object, position, bytes, span })
+      offset += span
       position += bytes
     }
   }
@@ -123,13 +123,13 @@ describe.each(['byte', 'mark'] as const)('a plan that ends at a %s', rangeEnd =>
         for (const [at, range] of planned.entries()) {
           const next = planned[at + 1]
           // Only the last range may end in the middle of a batch.
-          if (next) expect(next.baseOffset).toBe(range.baseOffset + range.records!)
+          if (next) expect(next.baseOffset).toBe(range.baseOffset + range.span!)
           expect(range.bytes).toBeGreaterThan(0)
         }
         const last = planned.at(-1)!
-        if (last.records !== undefined) {
-          expect(last.baseOffset + last.records).toBeGreaterThan(from)
-          expect(last.baseOffset + last.records).toBeLessThanOrEqual(end)
+        if (last.span !== undefined) {
+          expect(last.baseOffset + last.span).toBeGreaterThan(from)
+          expect(last.baseOffset + last.span).toBeLessThanOrEqual(end)
         }
       }),
     )
@@ -145,9 +145,9 @@ describe.each(['byte', 'mark'] as const)('a plan that ends at a %s', rangeEnd =>
           const position = range.kind === 'object' ? range.position : 0
           const first = places.find(place => place.offset === range.baseOffset)
           expect(first).toMatchObject({ object, position })
-          if (range.records === undefined) continue
+          if (range.span === undefined) continue
           const inside = places.filter(
-            ({ offset }) => offset >= range.baseOffset && offset < range.baseOffset + range.records!,
+            ({ offset }) => offset >= range.baseOffset && offset < range.baseOffset + range.span!,
           )
           // Side by side in the object too, without another's bytes between them.
           let next: number = position
@@ -157,7 +157,7 @@ describe.each(['byte', 'mark'] as const)('a plan that ends at a %s', rangeEnd =>
             next += place.bytes
           }
           expect(next - position).toBe(range.bytes)
-          expect(inside.reduce((sum, { records }) => sum + records, 0)).toBe(range.records)
+          expect(inside.reduce((sum, { span }) => sum + span, 0)).toBe(range.span)
         }
       }),
     )
@@ -181,7 +181,7 @@ describe.each(['byte', 'mark'] as const)('a plan that ends at a %s', rangeEnd =>
       fc.property(question, asked => {
         const planned = plan(asked, rangeEnd)
         const { from } = planned
-        const wanted = batchPlaces(planned).find(place => place.offset + place.records > from)!
+        const wanted = batchPlaces(planned).find(place => place.offset + place.span > from)!
         const bytesBefore = batchPlaces(planned)
           .filter(({ offset }) => offset >= planned.planned[0]!.baseOffset && offset < wanted.offset)
           .reduce((sum, { bytes }) => sum + bytes, 0)
@@ -202,15 +202,15 @@ test('a plan that ends at a byte reads, beyond the limit, only what lies between
       let offset = base
       let stretch = 0
       for (const { entry } of all) {
-        if (offset <= from && from < offset + entry.records) {
+        if (offset <= from && from < offset + entry.span) {
           const first = from - offset
-          const before = entry.marks.findLast(({ records }) => records <= first)?.bytes ?? 0
+          const before = entry.marks.findLast(({ span }) => span <= first)?.bytes ?? 0
           const behind =
-            first === 0 ? 0 : (entry.marks.find(({ records }) => records >= first)?.bytes ?? entry.bytes)
+            first === 0 ? 0 : (entry.marks.find(({ span }) => span >= first)?.bytes ?? entry.bytes)
           stretch = Math.max(0, behind - before)
           if (entry.place.kind === 'inline') stretch = entry.bytes
         }
-        offset += entry.records
+        offset += entry.span
       }
       expect(total).toBeLessThanOrEqual(asked.maxBytes + stretch + lastInline)
     }),
@@ -220,41 +220,41 @@ test('a plan that ends at a byte reads, beyond the limit, only what lies between
 test('a plan that ends at a mark knows the records of every range', () => {
   fc.assert(
     fc.property(question, asked => {
-      for (const range of plan(asked, 'mark').planned) expect(range.records).toBeGreaterThan(0)
+      for (const range of plan(asked, 'mark').planned) expect(range.span).toBeGreaterThan(0)
     }),
   )
 })
 
 test('a plan that ends at a mark stops at the first boundary at or above the limit', () => {
   const entry = exampleObjectEntry(1, {
-    records: 10,
+    span: 10,
     bytes: 1_000,
     marks: [
-      { records: 3, bytes: 300 },
-      { records: 6, bytes: 600 },
-      { records: 9, bytes: 900 },
+      { span: 3, bytes: 300 },
+      { span: 6, bytes: 600 },
+      { span: 9, bytes: 900 },
     ],
   })
   const placed = placeEntries(toOffset(100), [entry])
   const range = (from: number, maxBytes: number) => {
     const [first] = planRead(placed, toOffset(from), maxBytes, 'mark')
-    const { baseOffset, records, bytes } = first!
-    return { baseOffset, records, bytes }
+    const { baseOffset, span, bytes } = first!
+    return { baseOffset, span, bytes }
   }
-  expect(range(100, 1)).toEqual({ baseOffset: 100, records: 3, bytes: 300 })
-  expect(range(100, 300)).toEqual({ baseOffset: 100, records: 3, bytes: 300 })
-  expect(range(100, 301)).toEqual({ baseOffset: 100, records: 6, bytes: 600 })
-  expect(range(103, 300)).toEqual({ baseOffset: 103, records: 3, bytes: 300 })
-  expect(range(104, 300)).toEqual({ baseOffset: 103, records: 6, bytes: 600 })
-  expect(range(100, 901)).toEqual({ baseOffset: 100, records: 10, bytes: 1_000 })
-  expect(range(109, 1)).toEqual({ baseOffset: 109, records: 1, bytes: 100 })
+  expect(range(100, 1)).toEqual({ baseOffset: 100, span: 3, bytes: 300 })
+  expect(range(100, 300)).toEqual({ baseOffset: 100, span: 3, bytes: 300 })
+  expect(range(100, 301)).toEqual({ baseOffset: 100, span: 6, bytes: 600 })
+  expect(range(103, 300)).toEqual({ baseOffset: 103, span: 3, bytes: 300 })
+  expect(range(104, 300)).toEqual({ baseOffset: 103, span: 6, bytes: 600 })
+  expect(range(100, 901)).toEqual({ baseOffset: 100, span: 10, bytes: 1_000 })
+  expect(range(109, 1)).toEqual({ baseOffset: 109, span: 1, bytes: 100 })
 })
 
 test('a plan from a known place reads from there on, and only as much as was asked for', () => {
   const object = 'a'.repeat(32)
   const place = { kind: 'object', object, position: toPosition(5_000) } as const
-  const marks = [{ records: 50, bytes: 5_000 }]
-  const entry = exampleObjectEntry(1, { records: 100, bytes: 10_000, marks, place })
+  const marks = [{ span: 50, bytes: 5_000 }]
+  const entry = exampleObjectEntry(1, { span: 100, bytes: 10_000, marks, place })
   const placed = placeEntries(toOffset(200), [entry])
   const known = { offset: toOffset(220), object, position: toPosition(7_000) }
   const first = (from: number, maxBytes: number, where: typeof known) => {
@@ -266,7 +266,7 @@ test('a plan from a known place reads from there on, and only as much as was ask
     position: 7_000,
     bytes: 8_000,
     baseOffset: 220,
-    records: 80,
+    span: 80,
   })
   // What is known of another offset or another object is of no use.
   const fromMark = { position: 5_000, baseOffset: 200 }

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
-  batchRecordCount,
   batchSizeBytes,
+  batchSpan,
   checkBatch,
   decodeBatch,
   decodeBatches,
@@ -48,7 +48,7 @@ describe.each(COMPRESSIONS)('a batch with compression %s', compression => {
             baseSequence: 8,
           })
           expect(batchSizeBytes(batch, 0)).toBe(batch.length)
-          expect(batchRecordCount(batch, 0)).toBe(inputs.length)
+          expect(batchSpan(batch, 0)).toBe(inputs.length)
         },
       ),
     )

@@ -91,7 +91,7 @@ export class RecordReader {
       const record: TriggerRecord = { ...each, timestampType }
       if (this.#passes(record)) this.#upcoming.push({ record, encoded: undefined })
     }
-    this.#readTo = advance(toOffset(header.baseOffset), header.recordCount)
+    this.#readTo = advance(toOffset(header.baseOffset), header.lastOffsetDelta + 1)
     this.#chunkPosition += header.sizeBytes
     if (this.#chunkPosition < chunk.length) return
     this.#chunks.shift()

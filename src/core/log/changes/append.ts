@@ -29,7 +29,7 @@ export function applyAppend(
   return {
     ...head,
     producers,
-    nextOffset: advance(head.nextOffset, entry.records),
+    nextOffset: advance(head.nextOffset, entry.span),
     tail: [...head.tail, entry],
   }
 }

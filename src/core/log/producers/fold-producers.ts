@@ -30,9 +30,9 @@ export function foldProducers(
   let newestMs = 0
   for (const { baseOffset, entry } of placeEntries(block.baseOffset, block.entries)) {
     newestMs = Math.max(newestMs, entry.createdMs)
-    for (const { producerId, epoch, sequence, records, recordsBefore } of entry.producers) {
+    for (const { producerId, epoch, sequence, records, spanBefore } of entry.producers) {
       const before = changed.get(producerId)
-      const run = { sequence, records, baseOffset: advance(baseOffset, recordsBefore) }
+      const run = { sequence, records, baseOffset: advance(baseOffset, spanBefore) }
       const kept = before?.epoch === epoch ? before.runs.slice(1 - PRODUCER_ENTRIES_KEPT) : []
       changed.set(producerId, { epoch, createdMs: entry.createdMs, runs: [...kept, run] })
     }

@@ -62,8 +62,8 @@ function runsInTail(head: Head, { producerId, epoch }: ProducerRun): FlushedRun[
   return placeEntries(head.tailOffset, head.tail).flatMap(({ baseOffset, entry }) =>
     entry.producers
       .filter(run => run.producerId === producerId && run.epoch === epoch)
-      .map(({ sequence, records, recordsBefore }) => {
-        return { sequence, records, baseOffset: advance(baseOffset, recordsBefore) }
+      .map(({ sequence, records, spanBefore }) => {
+        return { sequence, records, baseOffset: advance(baseOffset, spanBefore) }
       }),
   )
 }

@@ -6,15 +6,16 @@ export interface ProducerRun {
   readonly epoch: number
   /** The first record's. */
   readonly sequence: number
+  /** As they were sent: what sequence numbers count. */
   readonly records: number
-  /** The entry's records that lie before it. */
-  readonly recordsBefore: number
+  /** How many of the entry's offsets lie before it. */
+  readonly spanBefore: number
 }
 
 export function encodeRuns(runs: readonly ProducerRun[]): Uint8Array {
   const writer = new ByteWriter()
-  for (const { producerId, epoch, sequence, records, recordsBefore } of runs) {
-    writer.raw(idBytes(producerId)).number(epoch).number(sequence).number(records).number(recordsBefore)
+  for (const { producerId, epoch, sequence, records, spanBefore } of runs) {
+    writer.raw(idBytes(producerId)).number(epoch).number(sequence).number(records).number(spanBefore)
   }
   return writer.finish()
 }
@@ -29,7 +30,7 @@ export function decodeRuns(bytes: Uint8Array): ProducerRun[] {
       epoch: reader.number(),
       sequence: reader.number(),
       records: reader.number(),
-      recordsBefore: reader.number(),
+      spanBefore: reader.number(),
     })
   }
   return runs

@@ -34,7 +34,7 @@ const run = (sequence: number, overrides: Partial<ProducerRun> = {}): ProducerRu
   epoch: 0,
   sequence,
   records: 10,
-  recordsBefore: 0,
+  spanBefore: 0,
   ...overrides,
 })
 
@@ -42,7 +42,7 @@ let nextNumber = 0
 const entryOf = (...producers: ProducerRun[]): IndexEntry => {
   nextNumber += 1
   const records = producers.reduce((sum, each) => sum + each.records, 0) || 1
-  return exampleObjectEntry(nextNumber, { producers, records })
+  return exampleObjectEntry(nextNumber, { producers, span: records })
 }
 
 /** All of an entry's producers, for a writer who has looked them up. */
@@ -110,7 +110,7 @@ describe('a log', () => {
 
   test('takes several runs of several producers as one entry, whole or not at all', () => {
     const head = headWith([
-      entryOf(run(0), run(10, { recordsBefore: 10 }), run(0, { producerId: 8n, recordsBefore: 20 })),
+      entryOf(run(0), run(10, { spanBefore: 10 }), run(0, { producerId: 8n, spanBefore: 20 })),
     ])
     expect([...head.producers]).toEqual([
       [7n, { epoch: 0, lastSequence: 19 }],
@@ -126,7 +126,7 @@ describe('a repetition', () => {
   test('is told where it stands: in the tail, in blocks, after further flushes', () => {
     let head = headWith([
       entryOf(run(0)),
-      entryOf(run(0, { producerId: 8n, records: 3 }), run(10, { recordsBefore: 3 })),
+      entryOf(run(0, { producerId: 8n, records: 3 }), run(10, { spanBefore: 3 })),
       entryOf(run(20)),
     ])
     const check = () => {
@@ -258,7 +258,7 @@ describe('producers that have been silent', () => {
     let head = EMPTY_HEAD
     for (let first = 0; first < count; first += producersPerEntry) {
       const runs = Array.from({ length: producersPerEntry }, (_, index) =>
-        run(0, { producerId: BigInt(first + index), recordsBefore: index * 10 }),
+        run(0, { producerId: BigInt(first + index), spanBefore: index * 10 }),
       )
       head = headWith([at(1_000 + first, ...runs)], head)
       if (head.tail.length === 8) head = flushedOnce(head)
