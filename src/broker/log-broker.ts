@@ -1,53 +1,28 @@
-import type {
-  AlterTopic,
-  Broker,
-  CreateTopic,
-  DeleteRecords,
-  Fetch,
-  Fetched,
-  FoundOffset,
-  Located,
-  OffsetFor,
-  Produce,
-  Produced,
-  TopicDescription,
-  TopicSummary,
-} from '../contract/broker.ts'
-import type {
-  CommitOffsets,
-  CommittedPartition,
-  GroupBroker,
-  GroupDescription,
-  GroupOffset,
-  GroupSummary,
-  Heartbeat,
-  HeartbeatAnswer,
-  LeaveGroup,
-} from '../contract/groups.ts'
+import type { Broker } from '../contract/broker.ts'
+import type { GroupBroker } from '../contract/groups.ts'
 import type { TriggerBroker, TriggerDescription, TriggerName } from '../contract/triggers.ts'
 import { FLUSH_BY_PRODUCER_MS } from '../core/limits.ts'
 import type { Head } from '../core/log/head.ts'
 import { crossesLimit, SHARED_LIMIT } from '../core/log/tail.ts'
-import type { Offset } from '../core/numbers.ts'
 import type { PartitionId } from '../core/topic/partition-id.ts'
 import type { Trigger } from '../core/trigger/trigger.ts'
 import type { Ports } from '../ports/index.ts'
 import type { ObjectLocator } from '../ports/object-locator.ts'
 import type { GroupCall } from './groups/group-call.ts'
 import { type GroupUseCases, loadGroupUseCases } from './groups/load-use-cases.ts'
-import { GroupCommit, type GroupCommitSettings } from './producing/gather.ts'
-import { Producing, shuttingDown } from './producing/intake.ts'
+import { Gatherer, type GatherSettings } from './producing/gather.ts'
+import { Intake, shuttingDown } from './producing/intake.ts'
 import { Fetching } from './reading/fetch.ts'
 import { offsetFor } from './reading/offset-for.ts'
 import { TailWatch } from './reading/tail-watch.ts'
-import { Flusher } from './settling/background-flush.ts'
+import { BackgroundFlush } from './settling/background-flush.ts'
 import { deleteRecords } from './settling/delete-records.ts'
 import { flush } from './settling/flush.ts'
 import { asTidemarkError } from './store-calls/store-errors.ts'
 import { TopicDirectory } from './topics/topic-directory.ts'
 import { Topics } from './topics/topics.ts'
 
-export interface LogBrokerSettings extends GroupCommitSettings {
+export interface LogBrokerSettings extends GatherSettings {
   /** What happens to errors of the background flush that nobody waits for. */
   readonly reportError: (error: unknown) => void
   /**
@@ -69,9 +44,9 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
   readonly #ports: Ports
   readonly #directory: TopicDirectory
   readonly #topics: Topics
-  readonly #producing: Producing
+  readonly #intake: Intake
   readonly #fetching: Fetching
-  readonly #flusher: Flusher
+  readonly #flushing: BackgroundFlush
   readonly #reportError: (error: unknown) => void
   readonly #flushesInBackground: boolean
   /** Calls under way: the store must not be taken from under them. */
@@ -86,20 +61,20 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
     this.#flushesInBackground = settings.flushes !== 'elsewhere'
     this.#directory = new TopicDirectory(ports.topics, ports.clock, settings.topicCacheMs)
     this.#topics = new Topics(ports, this.#directory)
-    this.#flusher = new Flusher(ports, this.#directory, settings.reportError)
-    const commits = new GroupCommit(ports, settings, (partition, head, flushMs) => {
+    this.#flushing = new BackgroundFlush(ports, this.#directory, settings.reportError)
+    const gatherer = new Gatherer(ports, settings, (partition, head, flushMs) => {
       watch.notify(partition)
-      if (this.#flushesInBackground) this.#flusher.noteAppend(partition, head, flushMs)
+      if (this.#flushesInBackground) this.#flushing.noteAppend(partition, head, flushMs)
       return this.#flushesInBackground ? undefined : this.#flushIfLong(partition, head)
     })
-    this.#producing = new Producing(ports, this.#directory, commits)
+    this.#intake = new Intake(ports, this.#directory, gatherer)
     this.#fetching = new Fetching(ports, this.#directory, watch, locator, settings.pollIntervalMsMax)
   }
 
   /** Begins to work in the background: flushes, and makes up for what a crash left half done. */
   start(): void {
     if (!this.#flushesInBackground) return
-    this.#flusher.start()
+    this.#flushing.start()
     this.#startedUp = this.#topics.finishDeletions().catch(this.#reportError)
   }
 
@@ -107,10 +82,10 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
   async close(): Promise<void> {
     this.#isClosing = true
     this.#fetching.close()
-    await this.#producing.close()
+    await this.#intake.close()
     await Promise.allSettled(this.#served)
     await this.#startedUp
-    if (this.#flushesInBackground) await this.#flusher.close()
+    if (this.#flushesInBackground) await this.#flushing.close()
   }
 
   /** Cuts a tail that the newest append has made too long. The append stands, whatever becomes of this. */
@@ -122,91 +97,62 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
     if (result?.status === 'rejected') this.#reportError(result.reason)
   }
 
-  createTopic(request: CreateTopic): Promise<TopicDescription> {
-    return this.#serve(() => this.#topics.create(request))
-  }
+  createTopic: Broker['createTopic'] = request => this.#serve(() => this.#topics.create(request))
 
-  listTopics(): Promise<TopicSummary[]> {
-    return this.#serve(() => this.#topics.list())
-  }
+  listTopics: Broker['listTopics'] = () => this.#serve(() => this.#topics.list())
 
-  describeTopic(topic: string): Promise<TopicDescription> {
-    return this.#serve(() => this.#topics.describe(topic))
-  }
+  describeTopic: Broker['describeTopic'] = topic => this.#serve(() => this.#topics.describe(topic))
 
-  alterTopic(request: AlterTopic): Promise<TopicDescription> {
-    return this.#serve(() => this.#topics.alter(request))
-  }
+  alterTopic: Broker['alterTopic'] = request => this.#serve(() => this.#topics.alter(request))
 
-  deleteTopic(topic: string): Promise<void> {
-    return this.#serve(() => this.#topics.delete(topic))
-  }
+  deleteTopic: Broker['deleteTopic'] = topic => this.#serve(() => this.#topics.delete(topic))
 
-  produce(request: Produce): Promise<Produced> {
-    return this.#producing.produce(request)
-  }
+  produce: Broker['produce'] = request => this.#intake.produce(request)
 
-  fetch(request: Fetch): Promise<Fetched> {
-    return this.#serve(() => this.#fetching.fetch(request))
-  }
+  fetch: Broker['fetch'] = request => this.#serve(() => this.#fetching.fetch(request))
 
-  locate(request: Fetch): Promise<Located> {
-    return this.#serve(() => this.#fetching.locate(request))
-  }
+  locate: Broker['locate'] = request => this.#serve(() => this.#fetching.locate(request))
 
-  offsetFor(request: OffsetFor): Promise<FoundOffset> {
-    return this.#serve(() => offsetFor(this.#ports, this.#directory, request))
-  }
+  offsetFor: Broker['offsetFor'] = request =>
+    this.#serve(() => offsetFor(this.#ports, this.#directory, request))
 
-  deleteRecords(request: DeleteRecords): Promise<{ startOffset: Offset }> {
-    return this.#serve(() => deleteRecords(this.#ports, this.#directory, request))
-  }
+  deleteRecords: Broker['deleteRecords'] = request =>
+    this.#serve(() => deleteRecords(this.#ports, this.#directory, request))
 
-  heartbeat(request: Heartbeat): Promise<HeartbeatAnswer> {
-    return this.#serveGroup(request.groupId, (call, { heartbeat }) => heartbeat(call, request))
-  }
+  heartbeat: GroupBroker['heartbeat'] = request =>
+    this.#serveGroup(request.groupId, (call, { heartbeat }) => heartbeat(call, request))
 
-  leaveGroup(request: LeaveGroup): Promise<void> {
-    return this.#serveGroup(request.groupId, (call, { leave }) => leave(call, request))
-  }
+  leaveGroup: GroupBroker['leaveGroup'] = request =>
+    this.#serveGroup(request.groupId, (call, { leaveGroup }) => leaveGroup(call, request))
 
-  commitOffsets(request: CommitOffsets): Promise<CommittedPartition[]> {
-    return this.#serveGroup(request.groupId, (call, { commit }) => commit(call, request))
-  }
+  commitOffsets: GroupBroker['commitOffsets'] = request =>
+    this.#serveGroup(request.groupId, (call, { commitOffsets }) => commitOffsets(call, request))
 
-  fetchOffsets({ groupId, topics }: { groupId: string; topics?: readonly string[] }): Promise<GroupOffset[]> {
-    return this.#serveGroup(groupId, (call, { offsets }) => offsets(call, topics))
-  }
+  fetchOffsets: GroupBroker['fetchOffsets'] = ({ groupId, topics }) =>
+    this.#serveGroup(groupId, (call, { fetchOffsets }) => fetchOffsets(call, topics))
 
-  listGroups(): Promise<GroupSummary[]> {
-    return this.#serveGroup('', (call, { list }) => list(call))
-  }
+  listGroups: GroupBroker['listGroups'] = () =>
+    this.#serveGroup('', (call, { listGroups }) => listGroups(call))
 
-  describeGroup(groupId: string): Promise<GroupDescription> {
-    return this.#serveGroup(groupId, (call, { describe }) => describe(call))
-  }
+  describeGroup: GroupBroker['describeGroup'] = groupId =>
+    this.#serveGroup(groupId, (call, { describeGroup }) => describeGroup(call))
 
-  deleteGroup(groupId: string): Promise<void> {
-    return this.#serveGroup(groupId, (call, { deleteGroup }) => deleteGroup(call))
-  }
+  deleteGroup: GroupBroker['deleteGroup'] = groupId =>
+    this.#serveGroup(groupId, (call, { deleteGroup }) => deleteGroup(call))
 
-  listTriggers(): Promise<TriggerDescription[]> {
-    return this.#serveGroup('', async (call, { describeTriggers, listTriggers }) =>
+  listTriggers: TriggerBroker['listTriggers'] = () =>
+    this.#serveGroup('', async (call, { describeTriggers, listTriggers }) =>
       describeTriggers(call, await listTriggers(call)),
     )
-  }
 
-  pauseTrigger(request: TriggerName): Promise<TriggerDescription> {
-    return this.#serveTrigger(request, (call, { pauseTrigger }) => pauseTrigger(call, request))
-  }
+  pauseTrigger: TriggerBroker['pauseTrigger'] = request =>
+    this.#serveTrigger(request, (call, { pauseTrigger }) => pauseTrigger(call, request))
 
-  resumeTrigger(request: TriggerName): Promise<TriggerDescription> {
-    return this.#serveTrigger(request, (call, { resumeTrigger }) => resumeTrigger(call, request))
-  }
+  resumeTrigger: TriggerBroker['resumeTrigger'] = request =>
+    this.#serveTrigger(request, (call, { resumeTrigger }) => resumeTrigger(call, request))
 
-  deleteTrigger(request: TriggerName): Promise<void> {
-    return this.#serveGroup(request.groupId, (call, { deleteTrigger }) => deleteTrigger(call, request))
-  }
+  deleteTrigger: TriggerBroker['deleteTrigger'] = request =>
+    this.#serveGroup(request.groupId, (call, { deleteTrigger }) => deleteTrigger(call, request))
 
   #serveTrigger(
     { groupId }: TriggerName,

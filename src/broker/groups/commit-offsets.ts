@@ -14,7 +14,7 @@ import type { GroupCall } from './group-call.ts'
 const NO_EPOCH = -1
 
 /** Commits offsets, each partition by itself: one that is refused keeps no other from being committed. */
-export async function commit(call: GroupCall, request: CommitOffsets): Promise<CommittedPartition[]> {
+export async function commitOffsets(call: GroupCall, request: CommitOffsets): Promise<CommittedPartition[]> {
   check(request)
   const { memberId, instanceId, offsets } = request
   const owner = memberId === undefined ? undefined : storedMemberId(memberId, instanceId)

@@ -15,7 +15,7 @@ import { readAllTopics } from './group-topics.ts'
  * A group with its members, and the partitions that they subscribe to or that somebody has owned or committed. A trigger
  * that is active is shown as a member.
  */
-export async function describe(call: GroupCall): Promise<GroupDescription> {
+export async function describeGroup(call: GroupCall): Promise<GroupDescription> {
   const { groupId, groups } = call
   checkGroupId(groupId)
   const group = await call.read(() => groups.readGroup(groupId))

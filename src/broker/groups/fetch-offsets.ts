@@ -4,7 +4,7 @@ import type { GroupCall } from './group-call.ts'
 import { readAllTopics, readTopics } from './group-topics.ts'
 
 /** What a group has committed, by topic and partition; offsets of topics that are gone are left out. */
-export async function offsets(
+export async function fetchOffsets(
   call: GroupCall,
   topics: readonly string[] | undefined,
 ): Promise<GroupOffset[]> {

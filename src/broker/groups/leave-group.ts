@@ -9,7 +9,10 @@ import { lookIfDue } from './look-at-members.ts'
  * already: a crash anywhere in between leaves a member that the next look removes. Its claims are free for whom the next
  * target names.
  */
-export async function leave(call: GroupCall, { groupId, memberId, instanceId }: LeaveGroup): Promise<void> {
+export async function leaveGroup(
+  call: GroupCall,
+  { groupId, memberId, instanceId }: LeaveGroup,
+): Promise<void> {
   checkGroupId(groupId)
   const stored = storedMemberId(memberId, instanceId)
   const member = await call.read(() => call.groups.readMember(groupId, stored))

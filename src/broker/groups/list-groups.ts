@@ -5,7 +5,7 @@ import type { GroupCall } from './group-call.ts'
 import { stateOf } from './group-state.ts'
 
 /** Every group; one whose deletion is under way is left out. */
-export async function list(call: GroupCall): Promise<GroupSummary[]> {
+export async function listGroups(call: GroupCall): Promise<GroupSummary[]> {
   const ids = await call.readAll(() => call.groups.groups())
   const triggers = await call.readAll(() => call.ports.triggers.triggers())
   const groups = await call.forEach(ids, async (groupId): Promise<GroupSummary | undefined> => {

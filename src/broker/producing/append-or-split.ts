@@ -10,39 +10,41 @@ import { timedOut } from '../store-calls/retry.ts'
 import { type AppendedEntry, SequenceRefused } from './append-once.ts'
 import { type Call, countBytes, type ProducerSequence } from './shipment.ts'
 
-/** Where calls lie: in the object of their commit from a position on, or in the entry itself. */
+/** Where calls lie: in the object of their shipment from a position on, or in the entry itself. */
 export interface Placement {
   readonly object: string
   readonly position: number | 'inline'
   readonly createdMs: number
 }
 
-/** The log that calls are committed to. */
+/** The log that calls go to. */
 export interface PartitionLog {
   /** Appends an entry once it is its turn. */
   append(entry: IndexEntry): Promise<AppendedEntry>
   /** What is known of a producer outside of the head. @param written for the error at the deadline */
   findRetired(producerId: bigint, written: Written): Promise<FlushedProducer | undefined>
+  newId(): string
 }
 
 /**
- * Commits calls to one partition as one entry and answers each. Where the log refuses the entry because of what a
+ * Appends calls to one partition as one entry and answers each. Where the log refuses the entry because of what a
  * call says of its producer, halves are tried, down to the very calls that are wrong: a repetition is answered
  * from where it stands, any other is refused, and the rest goes into the log.
+ * @param id the entry's: of a whole run its object's, which its encoding then need not repeat
  */
-export async function commitRun(
+export async function appendOrSplit(
   calls: readonly Call[],
   placement: Placement,
-  nextId: () => string,
+  id: string,
   log: PartitionLog,
 ): Promise<void> {
   try {
     const producers = producersOf(calls)
     if (calls.length > 1 && !sequenceSteps(producers)) {
-      await commitHalves(calls, placement, nextId, log)
+      await appendHalves(calls, placement, log)
       return
     }
-    const appended = await log.append(toEntry(calls, producers, placement, nextId()))
+    const appended = await log.append(toEntry(calls, producers, placement, id))
     answer(calls, appended)
   } catch (error) {
     if (!(error instanceof SequenceRefused)) {
@@ -50,7 +52,7 @@ export async function commitRun(
     } else if (calls.length === 1) {
       await answerRefused(calls[0]!, error, log)
     } else if (error.written === 'no') {
-      await commitHalves(calls, placement, nextId, log)
+      await appendHalves(calls, placement, log)
     } else {
       // Should the earlier try land yet, what its parts have put into the log meanwhile would stand there twice.
       for (const { waiter } of calls) waiter.reject(timedOut(error, error.written))
@@ -58,17 +60,12 @@ export async function commitRun(
   }
 }
 
-async function commitHalves(
-  calls: readonly Call[],
-  placement: Placement,
-  nextId: () => string,
-  log: PartitionLog,
-): Promise<void> {
+async function appendHalves(calls: readonly Call[], placement: Placement, log: PartitionLog): Promise<void> {
   const left = calls.slice(0, Math.ceil(calls.length / 2))
-  await commitRun(left, placement, nextId, log)
+  await appendOrSplit(left, placement, log.newId(), log)
   const { position } = placement
   const after = position === 'inline' ? position : position + countBytes(left)
-  await commitRun(calls.slice(left.length), { ...placement, position: after }, nextId, log)
+  await appendOrSplit(calls.slice(left.length), { ...placement, position: after }, log.newId(), log)
 }
 
 function toEntry(

@@ -4,13 +4,13 @@ import { segmentKey } from '../../core/storage-layout.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
 import type { Ports } from '../../ports/index.ts'
 import { retryUntil } from '../store-calls/retry.ts'
-import { commitRun, type PartitionLog } from './append-or-split.ts'
+import { appendOrSplit, type PartitionLog } from './append-or-split.ts'
 import { readRetired } from './retired-producers.ts'
-import { type CheckedRun, Commit, type Committed } from './shipment.ts'
-import { OrderedAppends } from './turns.ts'
+import { type Accepted, type CheckedRun, Shipment } from './shipment.ts'
+import { AppendTurns } from './turns.ts'
 
-export interface GroupCommitSettings {
-  /** How long a commit waits for more before it starts; 0: only for what arrives in the same turn. */
+export interface GatherSettings {
+  /** How long a shipment waits for more before it leaves; 0: only for what arrives in the same turn. */
   readonly lingerMs: number
   /** How long a call may take, all tries together; PRODUCE_DEADLINE_MS unless set. */
   readonly produceDeadlineMs?: number
@@ -27,40 +27,40 @@ export type AppendListener = (
 ) => Promise<void> | undefined
 
 /**
- * Lets requests that arrive at the same time share a commit: one object, or no object at all where the sum is
- * small, and one index update for each partition. While commits are in flight the next one gathers.
+ * Lets requests that arrive at the same time share a shipment: one object, or no object at all where the sum is
+ * small, and one index update for each partition. While some are in flight the next one gathers.
  */
-export class GroupCommit {
+export class Gatherer {
   readonly #ports: Ports
-  readonly #settings: GroupCommitSettings
+  readonly #settings: GatherSettings
   readonly #onAppend: AppendListener
-  readonly #appends: OrderedAppends
-  readonly #full: Commit[] = []
-  #gathering: Commit | undefined
+  readonly #appends: AppendTurns
+  readonly #full: Shipment[] = []
+  #gathering: Shipment | undefined
   #isStarting = false
   #inFlight = 0
 
-  constructor(ports: Ports, settings: GroupCommitSettings, onAppend: AppendListener) {
+  constructor(ports: Ports, settings: GatherSettings, onAppend: AppendListener) {
     this.#ports = ports
     this.#settings = settings
     this.#onAppend = onAppend
-    this.#appends = new OrderedAppends(ports)
+    this.#appends = new AppendTurns(ports)
   }
 
   /** Resolves when bytes and entry are durable. Runs of one partition keep the order of these calls. */
-  submit(partition: PartitionId, run: CheckedRun): Promise<Committed> {
+  submit(partition: PartitionId, run: CheckedRun): Promise<Accepted> {
     return new Promise((resolve, reject) => {
-      this.#commitFor(partition, run).add(partition, run, { resolve, reject })
+      this.#shipmentFor(partition, run).add(partition, run, { resolve, reject })
       if (!this.#isStarting) void this.#startSoon()
     })
   }
 
-  #commitFor(partition: PartitionId, run: CheckedRun): Commit {
+  #shipmentFor(partition: PartitionId, run: CheckedRun): Shipment {
     if (this.#gathering && !this.#gathering.hasRoomFor(partition, run)) {
       this.#full.push(this.#gathering)
       this.#gathering = undefined
     }
-    this.#gathering ??= new Commit(
+    this.#gathering ??= new Shipment(
       this.#ports.clock.nowMs() + (this.#settings.produceDeadlineMs ?? PRODUCE_DEADLINE_MS),
     )
     return this.#gathering
@@ -76,41 +76,32 @@ export class GroupCommit {
 
   #startNext(): void {
     while (this.#inFlight < COMMITS_IN_FLIGHT_MAX) {
-      const commit = this.#full.shift() ?? this.#takeGathering()
-      if (!commit) return
+      const shipment = this.#full.shift() ?? this.#takeGathering()
+      if (!shipment) return
       this.#inFlight += 1
       // Its failures reach the callers one by one.
-      void this.#run(commit).finally(() => {
+      void this.#send(shipment).finally(() => {
         this.#inFlight -= 1
         this.#startNext()
       })
     }
   }
 
-  #takeGathering(): Commit | undefined {
-    const commit = this.#gathering
+  #takeGathering(): Shipment | undefined {
+    const shipment = this.#gathering
     this.#gathering = undefined
-    return commit
+    return shipment
   }
 
-  async #run(commit: Commit): Promise<void> {
+  async #send(shipment: Shipment): Promise<void> {
     const { clock, entropy } = this.#ports
-    const { deadlineMs } = commit
+    const { deadlineMs } = shipment
     const id = entropy.id()
     // Upload before commit: a crash leaves an unreferenced object, never a dangling offset.
-    const uploaded = commit.isInline ? Promise.resolve() : this.#upload(id, commit)
+    const uploaded = shipment.isInline ? Promise.resolve() : this.#upload(id, shipment)
     const createdMs = clock.nowMs()
-    // The entry of a whole run bears its object's id; the parts of one that is split up need ids of their own.
-    const ids = () => {
-      let isFirst = true
-      return () => {
-        if (!isFirst) return entropy.id()
-        isFirst = false
-        return id
-      }
-    }
     await Promise.all(
-      commit.placedRuns().map(({ run, position }) => {
+      shipment.placedRuns().map(({ run, position }) => {
         const { partition, calls, flushMs } = run
         const placement = { object: id, position, createdMs }
         return this.#appends.inTurn(partition, uploaded, deadlineMs, append => {
@@ -124,16 +115,17 @@ export class GroupCommit {
               const found = await readRetired(this.#ports, partition, [producerId], deadlineMs, written)
               return found.get(producerId)
             },
+            newId: () => entropy.id(),
           }
-          return commitRun(calls, placement, ids(), log)
+          return appendOrSplit(calls, placement, id, log)
         })
       }),
     )
   }
 
-  async #upload(id: string, commit: Commit): Promise<void> {
+  async #upload(id: string, shipment: Shipment): Promise<void> {
     const { objects } = this.#ports
-    const chunks = commit.toChunks()
-    await retryUntil(this.#ports, commit.deadlineMs, 'no', () => objects.put(segmentKey(id), chunks))
+    const chunks = shipment.toChunks()
+    await retryUntil(this.#ports, shipment.deadlineMs, 'no', () => objects.put(segmentKey(id), chunks))
   }
 }

@@ -10,37 +10,36 @@ import type { TopicSettings } from '../../core/topic/topic-config.ts'
 import type { Ports } from '../../ports/index.ts'
 import { asTidemarkError } from '../store-calls/store-errors.ts'
 import { checkPartition, hasPartition, type Topic, type TopicDirectory } from '../topics/topic-directory.ts'
-import type { GroupCommit } from './gather.ts'
-import type { CheckedRun, Committed, ProducerSequence } from './shipment.ts'
+import type { Gatherer } from './gather.ts'
+import type { Accepted, CheckedRun, ProducerSequence } from './shipment.ts'
 
-/** The index stores a timestamp plus one, and an entry that it cannot store would fail its whole commit. */
+/** The index stores a timestamp plus one, and an entry that it cannot store would fail its whole shipment. */
 const TIMESTAMP_MS_MAX = Number.MAX_SAFE_INTEGER - 1
 
-/** A call that waits until it is known what topic it is for. */
-interface WaitingCall {
-  readonly request: Produce
-  readonly resolve: (committed: Promise<Committed>) => void
-  readonly reject: (error: unknown) => void
+/** Calls that wait until it is known what topic they are for. */
+interface Line {
+  readonly topic: Promise<Topic>
+  waiting: number
 }
 
 /**
- * Checks batches on arrival and hands them to the group commit, with a limit on what is in flight. Calls for one
+ * Checks batches on arrival and hands them to the gatherer, with a limit on what is in flight. Calls for one
  * partition keep the order in which they were made, so between call and hand-over nothing is awaited, and calls
  * that must wait for their topic wait in line.
  */
-export class Producing {
+export class Intake {
   readonly #ports: Ports
   readonly #directory: TopicDirectory
-  readonly #commits: GroupCommit
-  readonly #waiting = new Map<string, WaitingCall[]>()
+  readonly #gatherer: Gatherer
+  readonly #lines = new Map<string, Line>()
   #bytesInFlight = 0
   #callsInFlight = 0
   #closed: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined
 
-  constructor(ports: Ports, directory: TopicDirectory, commits: GroupCommit) {
+  constructor(ports: Ports, directory: TopicDirectory, gatherer: Gatherer) {
     this.#ports = ports
     this.#directory = directory
-    this.#commits = commits
+    this.#gatherer = gatherer
   }
 
   async produce(request: Produce): Promise<Produced> {
@@ -67,49 +66,36 @@ export class Producing {
     }
   }
 
-  #enter(request: Produce): Promise<Committed> {
-    const { topic: name, partition } = request
-    const line = this.#waiting.get(name)
-    const topic = line ? undefined : this.#directory.peek(name)
+  #enter(request: Produce): Promise<Accepted> {
+    const topic = this.#lines.has(request.topic) ? undefined : this.#directory.peek(request.topic)
     // A partition that is not known may be new.
-    if (topic && hasPartition(topic, partition)) return this.#submit(topic, request)
-    return new Promise((resolve, reject) => {
-      const call = { request, resolve, reject }
-      if (line) {
-        line.push(call)
-        return
-      }
-      this.#waiting.set(name, [call])
-      void this.#admitLine(name)
-    })
+    return topic && hasPartition(topic, request.partition)
+      ? this.#submit(topic, request)
+      : this.#waitInLine(request)
   }
 
-  /** Asks for the topic, and then lets all enter who have come meanwhile. */
-  async #admitLine(name: string): Promise<void> {
-    const takeLine = (): WaitingCall[] => {
-      const line = this.#waiting.get(name) ?? []
-      this.#waiting.delete(name)
-      return line
-    }
+  /** Whoever comes while a topic is asked for waits for it, too, and all enter in the order in which they came. */
+  async #waitInLine(request: Produce): Promise<Accepted> {
+    const { topic: name } = request
+    const line = this.#lines.get(name) ?? { topic: this.#directory.refresh(name), waiting: 0 }
+    this.#lines.set(name, line)
+    line.waiting += 1
+    let topic: Topic
     try {
-      const topic = await this.#directory.refresh(name)
-      for (const { request, resolve, reject } of takeLine()) {
-        try {
-          resolve(this.#submit(topic, request))
-        } catch (error) {
-          reject(error)
-        }
-      }
-    } catch (error) {
-      for (const { reject } of takeLine()) reject(error)
+      topic = await line.topic
+    } finally {
+      // Only with the last one: who comes between two that are let in comes after them.
+      line.waiting -= 1
+      if (line.waiting === 0) this.#lines.delete(name)
     }
+    return await this.#submit(topic, request)
   }
 
   /** @throws TidemarkError at once where the call cannot be taken */
-  #submit(topic: Topic, { partition, batches }: Produce): Promise<Committed> {
+  #submit(topic: Topic, { partition, batches }: Produce): Promise<Accepted> {
     checkPartition(topic, partition)
     const run = checkRun(batches, topic.settings, this.#ports.clock.nowMs())
-    return this.#commits.submit({ topicId: topic.topicId, partition }, run)
+    return this.#gatherer.submit({ topicId: topic.topicId, partition }, run)
   }
 
   /** Takes no more, and resolves when all that was taken is settled. */

@@ -28,22 +28,23 @@ export interface CheckedRun {
   readonly flushMs: number
 }
 
-export interface Committed {
+/** What became of a produce call. */
+export interface Accepted {
   readonly run: CheckedRun
   readonly baseOffset: Offset
-  /** After the commit, or as it was found later. */
+  /** After the append, or as it was found later. */
   readonly head: Head
   /** Whether an earlier sending of the same was what got there. */
   readonly isDuplicate?: boolean
 }
 
-/** Somebody who waits for a commit. */
+/** Somebody who waits for a call's answer. */
 export interface Waiter {
-  readonly resolve: (committed: Committed) => void
+  readonly resolve: (accepted: Accepted) => void
   readonly reject: (error: unknown) => void
 }
 
-/** What one commit holds of one partition: runs of several calls, one after the other. */
+/** What one shipment holds of one partition: runs of several calls, one after the other. */
 export class PartitionRun {
   readonly partition: PartitionId
   readonly #calls: Call[] = []
@@ -76,14 +77,14 @@ export class PartitionRun {
   }
 }
 
-/** A call in a commit, and who waits for it. */
+/** A call in a shipment, and who waits for it. */
 export interface Call {
   readonly run: CheckedRun
   readonly waiter: Waiter
 }
 
 /** What several produce calls put into the log together. */
-export class Commit {
+export class Shipment {
   /** From the first call on: how long its callers are kept waiting. */
   readonly deadlineMs: number
   readonly #runs = new Map<string, PartitionRun>()
@@ -114,13 +115,13 @@ export class Commit {
     return this.#bytes < INLINE_BYTES_MAX
   }
 
-  /** The bytes of the commit's object: each partition's run, one after the other. */
+  /** The bytes of the shipment's object: each partition's run, one after the other. */
   toChunks(): Uint8Array[] {
     const chunks = Array.from(this.#runs.values(), ({ calls }) => calls.map(({ run }) => run.chunk))
     return gatherSmallChunks(chunks.flat())
   }
 
-  /** Each partition's run, and where it begins in the commit's object. */
+  /** Each partition's run, and where it begins in the shipment's object. */
   placedRuns(): { run: PartitionRun; position: number | 'inline' }[] {
     let next = 0
     return Array.from(this.#runs.values(), run => {

@@ -27,7 +27,7 @@ interface PartitionState {
 }
 
 /** Appends entries to partitions: each partition's in the order of the calls, different partitions' side by side. */
-export class OrderedAppends {
+export class AppendTurns {
   readonly #ports: Ports
   readonly #partitions = new Map<string, PartitionState>()
 
@@ -36,20 +36,20 @@ export class OrderedAppends {
   }
 
   /**
-   * Runs `commit` when those before it have settled. It appends an entry, or several one after the other, with what
+   * Runs `work` when those before it have settled. It appends an entry, or several one after the other, with what
    * it is given, which waits for `uploaded`, fails where that does, and else throws as appendEntry does.
    */
   inTurn(
     partition: PartitionId,
     uploaded: Promise<void>,
     deadlineMs: number,
-    commit: (append: (entry: IndexEntry) => Promise<AppendedEntry>) => Promise<void>,
+    work: (append: (entry: IndexEntry) => Promise<AppendedEntry>) => Promise<void>,
   ): Promise<void> {
     const state = this.#stateOf(partition)
     state.waiting += 1
     // Where the upload fails, the append before may still be under way, and the next one must wait for both.
-    const committed = Promise.allSettled([state.last, uploaded]).then(() =>
-      commit(async entry => {
+    const done = Promise.allSettled([state.last, uploaded]).then(() =>
+      work(async entry => {
         await uploaded
         return await this.#appendNow(state, partition, entry, deadlineMs)
       }),
@@ -57,8 +57,8 @@ export class OrderedAppends {
     const settled = () => {
       state.waiting -= 1
     }
-    state.last = committed.then(settled, settled)
-    return committed
+    state.last = done.then(settled, settled)
+    return done
   }
 
   async #appendNow(

@@ -27,7 +27,7 @@ interface Pending {
  * It learns of work from the appends of this process; a scan of all heads, at the start and now and then,
  * finds what a process that is gone has left.
  */
-export class Flusher {
+export class BackgroundFlush {
   readonly #ports: Ports
   readonly #topics: TopicDirectory
   readonly #reportError: (error: unknown) => void
