@@ -1,5 +1,8 @@
 import { type Block, decodeBlock, encodeBlock } from '../../core/log/block.ts'
 import { applyAppend } from '../../core/log/changes/append.ts'
+import { applyStart } from '../../core/log/changes/move-start.ts'
+import { mergeRetired } from '../../core/log/changes/put-producer.ts'
+import { applyTrim } from '../../core/log/changes/trim-tail.ts'
 import type { IndexEntry } from '../../core/log/entry.ts'
 import { decodeHead, EMPTY_HEAD, encodeHead, type Head } from '../../core/log/head.ts'
 import {
@@ -7,10 +10,8 @@ import {
   encodeRetired,
   expiryMs,
   type FlushedProducer,
-  mergeRetired,
-  type ProducerChanges,
-} from '../../core/log/producers/producers.ts'
-import { applyStart, applyTrim } from '../../core/log/tail.ts'
+} from '../../core/log/producers/flushed-producer.ts'
+import type { ProducerChanges } from '../../core/log/producers/fold-producers.ts'
 import { type Offset, toOffset } from '../../core/numbers.ts'
 import {
   blockKey,
