@@ -1,4 +1,4 @@
-import type { Decisions } from '../../src/adapters/memory/memory-log-index.ts'
+import type { Decisions } from '../../src/adapters/items/decisions.ts'
 import { applyAppend } from '../../src/core/log/append.ts'
 import type { FlushedProducer } from '../../src/core/log/producers.ts'
 import { toOffset } from '../../src/core/numbers.ts'
