@@ -1,4 +1,4 @@
-import type { Decisions } from '../../src/adapters/memory/memory-log-index.ts'
+import type { Decisions } from '../../src/adapters/items/decisions.ts'
 import { applyAppend } from '../../src/core/log/changes/append.ts'
 import type { FlushedProducer } from '../../src/core/log/producers/flushed-producer.ts'
 import { toOffset } from '../../src/core/numbers.ts'
