@@ -1,16 +1,15 @@
 import { TidemarkError } from '../../core/errors.ts'
 import { checkGroupId } from '../../core/group/identity.ts'
-import { isExpired } from '../../core/group/session.ts'
 import { readGroupTriggers } from '../triggers/group-triggers.ts'
 import { type GroupCall, unknownGroup } from './group-call.ts'
+import { readLiving } from './group-state.ts'
 
 /** Removes a group that has no members and no triggers. One that joins at the same time may have to join again. */
 export async function deleteGroup(call: GroupCall): Promise<void> {
   const { groupId, groups } = call
   checkGroupId(groupId)
   const group = await call.read(() => groups.readGroup(groupId))
-  const members = await call.readAll(() => groups.members(groupId))
-  const living = members.filter(member => !isExpired(member, call.nowMs()))
+  const living = await readLiving(call, groupId)
   if (group && living.length > 0) {
     throw new TidemarkError(
       'NON_EMPTY_GROUP',

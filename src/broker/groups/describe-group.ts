@@ -1,14 +1,13 @@
 import type { GroupDescription } from '../../contract/groups.ts'
 import type { Claim, GroupTopic, Member } from '../../core/group/group.ts'
 import { checkGroupId } from '../../core/group/identity.ts'
-import { isExpired } from '../../core/group/session.ts'
 import { groupTopics } from '../../core/group/subscribing/subscription.ts'
-import { type PartitionId, partitionKey } from '../../core/topic/partition-id.ts'
+import { partitionKey, partitionsOf } from '../../core/topic/partition-id.ts'
 import { type Trigger, triggerOwner } from '../../core/trigger/trigger.ts'
 import { readGroupTriggers } from '../triggers/group-triggers.ts'
 import { byPlace } from './fetch-offsets.ts'
 import { type GroupCall, unknownGroup } from './group-call.ts'
-import { stateOf } from './group-state.ts'
+import { readLiving, stateOf } from './group-state.ts'
 import { readAllTopics } from './group-topics.ts'
 
 /**
@@ -20,8 +19,7 @@ export async function describeGroup(call: GroupCall): Promise<GroupDescription> 
   checkGroupId(groupId)
   const group = await call.read(() => groups.readGroup(groupId))
   if (!group) throw unknownGroup(groupId)
-  const all = await call.readAll(() => groups.members(groupId))
-  const members = all.filter(member => !isExpired(member, call.nowMs()))
+  const members = await readLiving(call, groupId)
   const triggers = await readGroupTriggers(call)
   const active = triggers.filter(trigger => trigger.state === 'active')
   const living = new Set([
@@ -39,52 +37,32 @@ export async function describeGroup(call: GroupCall): Promise<GroupDescription> 
     members: members.length + active.length,
     epoch: group.epoch,
     assignor: group.assignor,
-    memberList: [
-      ...members.map(member => describeMember(member, partitions)),
-      ...active.map(trigger => describeTrigger(trigger, partitions)),
-    ],
+    memberList: [...members.map(describeMember), ...active.map(describeTrigger)].map(member => ({
+      ...member,
+      owned: partitions
+        .filter(({ memberId }) => memberId === member.memberId)
+        .map(({ topic, partition }) => ({ topic, partition })),
+    })),
     partitions,
   }
 }
 
-function describeMember(
-  { memberId, instanceId, clientId, topics, topicPattern, leaseUntilMs }: Member,
-  partitions: GroupDescription['partitions'],
-): GroupDescription['memberList'][number] {
-  return {
-    memberId,
-    instanceId,
-    clientId,
-    topics: [...topics],
-    topicPattern,
-    owned: ownedBy(memberId, partitions),
-    leaseUntilMs,
-  }
+type DescribedMember = Omit<GroupDescription['memberList'][number], 'owned'>
+
+function describeMember(member: Member): DescribedMember {
+  const { memberId, instanceId, clientId, topics, topicPattern, leaseUntilMs } = member
+  return { memberId, instanceId, clientId, topics: [...topics], topicPattern, leaseUntilMs }
 }
 
-function describeTrigger(
-  { triggerId, target, topic }: Trigger,
-  partitions: GroupDescription['partitions'],
-): GroupDescription['memberList'][number] {
-  const memberId = triggerOwner(triggerId)
+function describeTrigger({ triggerId, target, topic }: Trigger): DescribedMember {
   return {
-    memberId,
+    memberId: triggerOwner(triggerId),
     instanceId: null,
     clientId: target,
     topics: [topic],
     topicPattern: null,
-    owned: ownedBy(memberId, partitions),
     leaseUntilMs: null,
   }
-}
-
-function ownedBy(
-  memberId: string,
-  partitions: GroupDescription['partitions'],
-): { topic: string; partition: number }[] {
-  return partitions
-    .filter(partition => partition.memberId === memberId)
-    .map(({ topic, partition }) => ({ topic, partition }))
 }
 
 async function describePartitions(
@@ -96,14 +74,11 @@ async function describePartitions(
 ): Promise<GroupDescription['partitions']> {
   const names = new Map(topics.map(({ topicId, name }) => [topicId, name]))
   const claimOf = new Map(claims.map(claim => [partitionKey(claim), claim]))
-  const ids = new Map<string, PartitionId>()
-  for (const { topicId, partition } of claims)
-    ids.set(partitionKey({ topicId, partition }), { topicId, partition })
-  for (const { topicId, partitions } of subscribed) {
-    for (let partition = 0; partition < partitions; partition += 1) {
-      ids.set(partitionKey({ topicId, partition }), { topicId, partition })
-    }
-  }
+  const partitionIds = [
+    ...claims.map(({ topicId, partition }) => ({ topicId, partition })),
+    ...subscribed.flatMap(partitionsOf),
+  ]
+  const ids = new Map(partitionIds.map(id => [partitionKey(id), id]))
   const described = await call.forEach([...ids], async ([key, id]) => {
     const topic = names.get(id.topicId)
     const head = topic === undefined ? undefined : await call.read(() => call.ports.index.readHead(id))

@@ -1,6 +1,8 @@
 import type { GroupState } from '../../contract/groups.ts'
 import type { Group, Member } from '../../core/group/group.ts'
+import { isExpired } from '../../core/group/session.ts'
 import type { Trigger } from '../../core/trigger/trigger.ts'
+import type { GroupCall } from './group-call.ts'
 
 /** Kafka's name for how far a group is. */
 export function stateOf(group: Group, members: readonly Member[], active: readonly Trigger[]): GroupState {
@@ -8,4 +10,10 @@ export function stateOf(group: Group, members: readonly Member[], active: readon
   if (members.length === 0) return active.length === 0 ? 'Empty' : 'Stable'
   if (group.marks !== group.marksSeen || group.epoch === 0) return 'Assigning'
   return members.every(member => member.settledEpoch === group.epoch) ? 'Stable' : 'Reconciling'
+}
+
+/** The group's members whose leases have not run out. */
+export async function readLiving(call: GroupCall, groupId: string): Promise<Member[]> {
+  const members = await call.readAll(() => call.groups.members(groupId))
+  return members.filter(member => !isExpired(member, call.nowMs()))
 }

@@ -1,4 +1,3 @@
-import { TidemarkError } from '../../core/errors.ts'
 import type { GroupTopic } from '../../core/group/group.ts'
 import type { Subscription } from '../../core/group/subscribing/subscription.ts'
 import type { GroupCall } from './group-call.ts'
@@ -17,22 +16,10 @@ export async function readTopics(
   const names = [...new Set(subscriptions.flatMap(({ topics }) => topics))]
   const isAnyPattern = subscriptions.some(({ topicPattern }) => topicPattern !== null)
   if (isAnyPattern || names.length > TOPICS_ASKED_FOR_MAX) return await readAllTopics(call)
-  const topics = await call.forEach(names, name => readTopic(call, name))
+  const topics = await call.forEach(names, name => call.read(() => call.directory.find(name)))
   return topics.filter(topic => topic !== undefined)
 }
 
 export function readAllTopics(call: GroupCall): Promise<GroupTopic[]> {
   return call.readAll(() => call.directory.list())
-}
-
-/** undefined: there is no such topic. */
-async function readTopic(call: GroupCall, name: string): Promise<GroupTopic | undefined> {
-  return await call.read(async () => {
-    try {
-      return await call.directory.refresh(name)
-    } catch (error) {
-      if (error instanceof TidemarkError && error.kafkaName === 'UNKNOWN_TOPIC_OR_PARTITION') return undefined
-      throw error
-    }
-  })
 }

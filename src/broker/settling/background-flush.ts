@@ -7,7 +7,7 @@ import {
 } from '../../core/limits.ts'
 import type { Head } from '../../core/log/head.ts'
 import { ageDueMs, countToFlush, crossesLimit, flushDueMs, SOFT_LIMIT } from '../../core/log/tail.ts'
-import { type PartitionId, partitionKey } from '../../core/topic/partition-id.ts'
+import { type PartitionId, partitionKey, partitionsOf } from '../../core/topic/partition-id.ts'
 import type { Ports } from '../../ports/index.ts'
 import { retryUntil } from '../store-calls/retry.ts'
 import type { TopicDirectory } from '../topics/topic-directory.ts'
@@ -182,9 +182,7 @@ export class BackgroundFlush {
 
   async *#everyPartition(): AsyncGenerator<{ partition: PartitionId; flushMs: number }> {
     for await (const topic of this.#topics.list()) {
-      for (let partition = 0; partition < topic.partitions; partition += 1) {
-        yield { partition: { topicId: topic.topicId, partition }, flushMs: topic.settings.flushMs }
-      }
+      for (const partition of partitionsOf(topic)) yield { partition, flushMs: topic.settings.flushMs }
     }
   }
 }

@@ -42,10 +42,17 @@ export class TopicDirectory {
 
   /** As resolve, but asks the store. */
   async refresh(name: string): Promise<Topic> {
+    const topic = await this.find(name)
+    if (!topic) throw unknownTopic(name)
+    return topic
+  }
+
+  /** As refresh; undefined where there is no such topic. */
+  async find(name: string): Promise<Topic | undefined> {
     const item = await this.#topics.get(name)
     if (item?.state !== 'live') {
       this.#known.delete(name)
-      throw unknownTopic(name)
+      return undefined
     }
     const topic = toTopic(item)
     this.#forgetExpired()

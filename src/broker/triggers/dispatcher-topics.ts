@@ -1,4 +1,3 @@
-import { TidemarkError } from '../../core/errors.ts'
 import { PARTITIONS_REMEMBERED_MAX } from '../../core/limits.ts'
 import type { TopicDirectory } from '../topics/topic-directory.ts'
 
@@ -43,12 +42,9 @@ export class DispatcherTopics {
 
   async #learn(triggered: ReadonlySet<string>): Promise<void> {
     for (const name of triggered) {
-      try {
-        this.#names.set((await this.#directory.refresh(name)).topicId, name)
-      } catch (error) {
-        // A trigger may outlive its topic, and come before it.
-        if (!(error instanceof TidemarkError && error.kafkaName === 'UNKNOWN_TOPIC_OR_PARTITION')) throw error
-      }
+      const topic = await this.#directory.find(name)
+      // A trigger may outlive its topic, and come before it.
+      if (topic) this.#names.set(topic.topicId, name)
     }
   }
 

@@ -1,15 +1,14 @@
 import type { TriggerName } from '../../contract/triggers.ts'
-import { TidemarkError } from '../../core/errors.ts'
 import { SWEEP_PARALLEL_MAX, TRIGGER_SEND_DEADLINE_MS } from '../../core/limits.ts'
 import type { Head } from '../../core/log/head.ts'
-import { type PartitionId, partitionKey } from '../../core/topic/partition-id.ts'
+import { type PartitionId, partitionKey, partitionsOf } from '../../core/topic/partition-id.ts'
 import { laneOf } from '../../core/trigger/lane.ts'
 import { decodeProgress } from '../../core/trigger/progress.ts'
 import { type Trigger, triggerOwner } from '../../core/trigger/trigger.ts'
 import type { Ports } from '../../ports/index.ts'
 import type { LanedWakeUp, WakeUps } from '../../ports/wake-ups.ts'
 import { retryUntil } from '../store-calls/retry.ts'
-import type { Topic, TopicDirectory } from '../topics/topic-directory.ts'
+import type { TopicDirectory } from '../topics/topic-directory.ts'
 import { DispatcherTopics } from './dispatcher-topics.ts'
 
 /** What a sweep came to. */
@@ -140,16 +139,9 @@ export class Dispatcher {
 
   /** None, where the topic is gone. */
   async #partitionsOf({ topic }: Trigger, deadlineMs: number): Promise<PartitionId[]> {
-    let found: Topic
-    try {
-      // As it is now: it may have grown, or be another one of this name.
-      found = await this.#settle(deadlineMs, () => this.#directory.refresh(topic))
-    } catch (error) {
-      if (error instanceof TidemarkError && error.kafkaName === 'UNKNOWN_TOPIC_OR_PARTITION') return []
-      throw error
-    }
-    const { topicId, partitions } = found
-    return Array.from({ length: partitions }, (_, partition) => ({ topicId, partition }))
+    // As it is now: it may have grown, or be another one of this name.
+    const found = await this.#settle(deadlineMs, () => this.#directory.find(topic))
+    return found ? partitionsOf(found) : []
   }
 
   async #committed({ groupId }: Trigger, deadlineMs: number): Promise<Map<string, number>> {

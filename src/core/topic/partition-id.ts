@@ -8,3 +8,14 @@ export interface PartitionId {
 export function partitionKey(id: PartitionId): string {
   return `${id.topicId}#${id.partition}`
 }
+
+/** A topic's partitions, in order. */
+export function partitionsOf({
+  topicId,
+  partitions,
+}: {
+  readonly topicId: string
+  readonly partitions: number
+}): PartitionId[] {
+  return Array.from({ length: partitions }, (_, partition) => ({ topicId, partition }))
+}

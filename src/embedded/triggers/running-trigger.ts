@@ -1,8 +1,7 @@
 import { GroupCall } from '../../broker/groups/group-call.ts'
 import type { Topic } from '../../broker/topics/topic-directory.ts'
-import { TidemarkError } from '../../core/errors.ts'
 import { LOCAL_TRIGGER_LOOK_MS } from '../../core/limits.ts'
-import { partitionKey } from '../../core/topic/partition-id.ts'
+import { partitionKey, partitionsOf } from '../../core/topic/partition-id.ts'
 import type { Trigger } from '../../core/trigger/trigger.ts'
 import { type LoopParts, PartitionLoop } from './partition-loop.ts'
 
@@ -83,15 +82,7 @@ export class RunningTrigger {
   async #readTopic(call: GroupCall): Promise<Topic | undefined> {
     const { directory, report } = this.#parts
     const { groupId, topic } = this.#parts.trigger
-    const found = await call.read(async () => {
-      try {
-        return await directory.refresh(topic)
-      } catch (error) {
-        if (error instanceof TidemarkError && error.kafkaName === 'UNKNOWN_TOPIC_OR_PARTITION')
-          return undefined
-        throw error
-      }
-    })
+    const found = await call.read(() => directory.find(topic))
     const isThere = found !== undefined
     if (isThere !== this.#isTopicThere) report({ kind: 'topic', groupId, topic, isThere })
     this.#isTopicThere = isThere
@@ -105,14 +96,12 @@ export class RunningTrigger {
       this.#loops.delete(key)
     }
     if (!topic) return
-    const { topicId } = topic
-    for (let partition = 0; partition < topic.partitions; partition += 1) {
-      const id = { topicId, partition }
+    for (const id of partitionsOf(topic)) {
       const key = partitionKey(id)
       if (this.#loops.has(key)) continue
       const stopping = new AbortController()
       const loop = new PartitionLoop(this.#parts, id, stopping.signal)
-      this.#loops.set(key, { topicId, loop, stopping })
+      this.#loops.set(key, { topicId: topic.topicId, loop, stopping })
       const ended = loop.run().finally(() => this.#unended.delete(ended))
       this.#unended.add(ended)
     }

@@ -3,7 +3,7 @@ import { TidemarkError } from '../../../core/errors.ts'
 import { TRIGGER_BLOCKED_PAUSE_MS, TRIGGER_CACHE_MS, TRIGGER_STORE_PAUSE_MS } from '../../../core/limits.ts'
 import { triggerOwner, type WakeUp } from '../../../core/trigger/trigger.ts'
 import { GroupCall } from '../../groups/group-call.ts'
-import { hasPartition, type TopicDirectory } from '../../topics/topic-directory.ts'
+import { hasPartition, type Topic, type TopicDirectory } from '../../topics/topic-directory.ts'
 import {
   again,
   type Counts,
@@ -90,16 +90,8 @@ export class Delivery {
 
   /** Whether the topic is still the one that the wake-up is for; one made anew under its name has wake-ups of its own. */
   async #isThere({ topic, partition: { topicId, partition } }: WakeUp): Promise<boolean> {
-    try {
-      let found = await this.#directory.resolve(topic)
-      if (found.topicId !== topicId || !hasPartition(found, partition)) {
-        found = await this.#directory.refresh(topic)
-      }
-      return found.topicId === topicId && hasPartition(found, partition)
-    } catch (error) {
-      if (error instanceof TidemarkError && error.kafkaName === 'UNKNOWN_TOPIC_OR_PARTITION') return false
-      throw error
-    }
+    const isIts = (found: Topic | undefined) => found?.topicId === topicId && hasPartition(found, partition)
+    return isIts(this.#directory.peek(topic)) || isIts(await this.#directory.find(topic))
   }
 
   #onTrouble({ kafkaName, message, retriable }: TidemarkError): Ended {
