@@ -1,7 +1,6 @@
 import { nextGeneration } from '../../core/group/claim.ts'
 import type { Claim } from '../../core/group/group.ts'
 import { type PartitionId, partitionKey } from '../../core/topic/partition-id.ts'
-import { OutcomeUnknown } from '../../ports/outcome.ts'
 import type { GroupCall } from './group-call.ts'
 
 /** Above this many, one query for all claims of the group is cheaper than a read for each. */
@@ -32,26 +31,20 @@ export async function changeOwner(
   owner: string | null,
   expected: Claim | undefined,
 ): Promise<Claim | undefined> {
-  let isUnsure = false
   // Ahead of all of an earlier group of this name: a static member that slept through its deletion must not find its
   // generation in the new one.
   const firstGeneration = Math.max(1, call.nowMs())
   const generation = nextGeneration(expected, firstGeneration)
-  return await call.write(async () => {
-    try {
-      const { held, claim } = await call.groups.setOwner(
-        call.groupId,
-        { topicId, partition },
-        owner,
-        expected && { owner: expected.owner, generation: expected.generation },
-        firstGeneration,
-      )
-      // An earlier try of unknown outcome has done it.
-      const isMine = isUnsure && claim?.owner === owner && claim.generation === generation
-      return held || isMine ? claim : undefined
-    } catch (error) {
-      if (error instanceof OutcomeUnknown) isUnsure = true
-      throw error
-    }
+  return await call.write(async isUnsure => {
+    const { held, claim } = await call.groups.setOwner(
+      call.groupId,
+      { topicId, partition },
+      owner,
+      expected && { owner: expected.owner, generation: expected.generation },
+      firstGeneration,
+    )
+    // An earlier try of unknown outcome has done it.
+    const isMine = isUnsure && claim?.owner === owner && claim.generation === generation
+    return held || isMine ? claim : undefined
   })
 }

@@ -1,6 +1,7 @@
 import type { CommitOffsets, CommittedPartition, OffsetToCommit } from '../../contract/groups.ts'
 import { TidemarkError } from '../../core/errors.ts'
-import type { Claim, CommittedOffset } from '../../core/group/group.ts'
+import { nextCommit } from '../../core/group/claim.ts'
+import type { Claim } from '../../core/group/group.ts'
 import { checkGroupId, storedMemberId } from '../../core/group/identity.ts'
 import { checkMetadata } from '../../core/group/offset-metadata.ts'
 import { canTakeOver } from '../../core/group/session.ts'
@@ -79,13 +80,8 @@ async function commitOne(call: GroupCall, offset: OffsetToCommit, owner: string 
       if (!rewinds && offset.offset < (claim?.committed?.offset ?? 0)) return
       // A try of unknown outcome has done it, and maybe somebody has committed on top of it since.
       if (unsureMs !== undefined && seenMs !== null && seenMs >= unsureMs) return
-      const committed: CommittedOffset = {
-        offset: offset.offset,
-        leaderEpoch,
-        metadata,
-        // Different from the one before even if this clock is behind: it is what tells commits apart.
-        committedMs: Math.max(call.nowMs(), (seenMs ?? 0) + 1),
-      }
+      const wanted = { offset: offset.offset, leaderEpoch, metadata }
+      const committed = nextCommit(claim?.committed, wanted, call.nowMs())
       try {
         if ((await call.groups.commit(call.groupId, id, committed, by, seenMs)).held) return
       } catch (error) {

@@ -35,8 +35,8 @@ export class GroupCall {
     return this.#settle('no', step)
   }
 
-  /** @param step may be repeated, whatever became of it */
-  write<T>(step: () => Promise<T>): Promise<T> {
+  /** @param step may be repeated, whatever became of it; it is told whether an earlier try may have done something */
+  write<T>(step: (isUnsure: boolean) => Promise<T>): Promise<T> {
     return this.#settle('unknown', step)
   }
 
@@ -58,11 +58,11 @@ export class GroupCall {
     return results
   }
 
-  async #settle<T>(written: Written, step: () => Promise<T>): Promise<T> {
-    return await retryUntil(this.ports, this.#deadlineMs, written, () => {
+  async #settle<T>(written: Written, step: (isUnsure: boolean) => Promise<T>): Promise<T> {
+    return await retryUntil(this.ports, this.#deadlineMs, written, isUnsure => {
       // A process that was asleep meanwhile must not go on with what its caller has given up and followed up on.
       if (this.nowMs() >= this.#deadlineMs) throw timedOut(new NotApplied('its time is over'), written)
-      return step()
+      return step(isUnsure)
     })
   }
 }

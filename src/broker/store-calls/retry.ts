@@ -17,18 +17,21 @@ export function isTransient(error: unknown): error is NotApplied | OutcomeUnknow
 
 /**
  * Repeats a step that may be repeated whatever became of it, until it settles or the deadline passes.
+ * @param step is told whether an earlier try of it may have done something
  * @throws TidemarkError REQUEST_TIMED_OUT at the deadline, with `written` as given
  */
 export async function retryUntil<T>(
   ports: { clock: Clock; entropy: Entropy },
   deadlineMs: number,
   written: Written,
-  step: () => Promise<T>,
+  step: (isUnsure: boolean) => Promise<T>,
 ): Promise<T> {
+  let isUnsure = false
   for (let failures = 0; ; failures += 1) {
     try {
-      return await step()
+      return await step(isUnsure)
     } catch (error) {
+      if (error instanceof OutcomeUnknown) isUnsure = true
       if (!isTransient(error)) throw asTidemarkError(error, written)
       const pauseMs = backoffMs(failures, ports.entropy)
       if (ports.clock.nowMs() + pauseMs >= deadlineMs) throw timedOut(error, written)

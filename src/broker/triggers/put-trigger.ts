@@ -5,7 +5,6 @@ import { TRIGGER_TARGET_CHARACTERS_MAX } from '../../core/limits.ts'
 import { checkTopicName } from '../../core/topic/topic-name.ts'
 import { checkTriggerSettings } from '../../core/trigger/settings.ts'
 import type { StartingPosition, Trigger, TriggerSettings } from '../../core/trigger/trigger.ts'
-import { OutcomeUnknown } from '../../ports/outcome.ts'
 import { GroupCall } from '../groups/group-call.ts'
 import { look } from '../groups/look-at-members.ts'
 import { refuseFailureCircle } from './failure-circle.ts'
@@ -71,14 +70,8 @@ async function make(
     createdMs: clock.nowMs(),
     version: 1,
   }
-  let isUnsure = false
-  const isPut = await call.write(async () => {
-    try {
-      if (await triggers.putTrigger(trigger)) return true
-    } catch (error) {
-      if (error instanceof OutcomeUnknown) isUnsure = true
-      throw error
-    }
+  const isPut = await call.write(async isUnsure => {
+    if (await triggers.putTrigger(trigger)) return true
     // A try of unknown outcome may have done it, and somebody may have paused it since.
     const standing = isUnsure ? await triggers.readTrigger(groupId, topic) : undefined
     return standing?.triggerId === trigger.triggerId

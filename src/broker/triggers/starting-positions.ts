@@ -1,5 +1,5 @@
 import { TidemarkError } from '../../core/errors.ts'
-import type { CommittedOffset } from '../../core/group/group.ts'
+import { nextCommit } from '../../core/group/claim.ts'
 import type { Offset } from '../../core/numbers.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
 import type { StartingPosition } from '../../core/trigger/trigger.ts'
@@ -64,12 +64,7 @@ async function commitFirst(call: GroupCall, id: PartitionId, offset: Offset): Pr
         await changeOwner(call, id, null, claim)
         continue
       }
-      const committed: CommittedOffset = {
-        offset,
-        leaderEpoch: -1,
-        metadata: '',
-        committedMs: call.nowMs(),
-      }
+      const committed = nextCommit(null, { offset }, call.nowMs())
       if ((await groups.commit(groupId, id, committed, 'unowned', null)).held) return
     }
   })

@@ -49,6 +49,16 @@ export function applyCommit(
   return isTheirs && isNext ? { ...claim, committed } : undefined
 }
 
+/** What is committed on top of what was before. */
+export function nextCommit(
+  before: CommittedOffset | null | undefined,
+  { offset, leaderEpoch = -1, metadata = '' }: Partial<CommittedOffset> & Pick<CommittedOffset, 'offset'>,
+  nowMs: number,
+): CommittedOffset {
+  // Different from the one before even if this clock is behind: it is what tells commits apart.
+  return { offset, leaderEpoch, metadata, committedMs: Math.max(nowMs, (before?.committedMs ?? 0) + 1) }
+}
+
 /** What a claim is made from, by its first owner or its first commit. */
 function unclaimed({ topicId, partition }: PartitionId): Claim {
   return { topicId, partition, owner: null, generation: 0, committed: null }

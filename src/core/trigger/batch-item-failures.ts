@@ -1,3 +1,4 @@
+import { isObject } from '../json.ts'
 import { type Offset, toOffset } from '../numbers.ts'
 import { partitionKey } from './event.ts'
 
@@ -68,8 +69,4 @@ function all(problem: string): Failures {
 function shown(value: unknown): string {
   const json = JSON.stringify(value) ?? 'nothing'
   return json.length <= 100 ? json : `${json.slice(0, 100)}…`
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -1,6 +1,6 @@
 import { TidemarkError } from '../errors.ts'
+import { isObject, type JsonObject, parseJson } from '../json.ts'
 import { TRIGGER_FILTER_CHARACTERS_MAX, TRIGGER_FILTER_ITEMS_MAX } from '../limits.ts'
-import { isObject, type JsonObject } from './pattern/json.ts'
 import { compileLeaf } from './pattern/leaf.ts'
 import { compileFields, compilePattern } from './pattern/pattern.ts'
 import { Place } from './pattern/place.ts'
@@ -158,16 +158,6 @@ function decodeStrictly(bytes: Uint8Array | null): string | null | undefined {
     return strictDecoder.decode(bytes)
   } catch (error) {
     if (error instanceof TypeError) return undefined
-    throw error
-  }
-}
-
-/** Undefined where it is no JSON, which stands for nothing. */
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined
     throw error
   }
 }

@@ -1,3 +1,4 @@
+import { isObject, parseJson } from '../json.ts'
 import { type Offset, toOffset } from '../numbers.ts'
 
 /**
@@ -36,8 +37,9 @@ export function encodeProgress(progress: Progress | null): string {
 /** What a commit's metadata says of failing records; null where it says nothing, or is somebody else's. */
 export function decodeProgress(metadata: string): Progress | null {
   if (!metadata.startsWith('{"trigger":')) return null
-  const fields = parse(metadata)
-  if (fields?.trigger !== VERSION) return null
+  // Somebody else's metadata may begin as ours does.
+  const fields = parseJson(metadata)
+  if (!isObject(fields) || fields.trigger !== VERSION) return null
   const { attempts, failures, sinceMs, ends, error } = fields
   if (!isCount(attempts) || !isCount(failures) || !isCount(sinceMs) || typeof error !== 'string') return null
   if (!Array.isArray(ends) || ends.length > ENDS_MAX || !ends.every(isCount)) return null
@@ -48,16 +50,6 @@ export function decodeProgress(metadata: string): Progress | null {
 /** Short enough to be noted down, and cut between characters. */
 function firstWords(error: string): string {
   return [...error.slice(0, 2 * ERROR_CHARACTERS_MAX)].slice(0, ERROR_CHARACTERS_MAX).join('').toWellFormed()
-}
-
-function parse(text: string): Record<string, unknown> | undefined {
-  try {
-    return JSON.parse(text) as Record<string, unknown>
-  } catch (error) {
-    // Somebody else's metadata may begin as ours does.
-    if (error instanceof SyntaxError) return undefined
-    throw error
-  }
 }
 
 function isCount(value: unknown): value is number {

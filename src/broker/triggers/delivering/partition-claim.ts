@@ -1,9 +1,9 @@
+import { nextCommit } from '../../../core/group/claim.ts'
 import type { Claim, CommittedOffset } from '../../../core/group/group.ts'
 import { canTakeOver } from '../../../core/group/session.ts'
 import { type Offset, toOffset } from '../../../core/numbers.ts'
 import type { PartitionId } from '../../../core/topic/partition-id.ts'
 import { decodeProgress, encodeProgress, type Progress } from '../../../core/trigger/progress.ts'
-import { OutcomeUnknown } from '../../../ports/outcome.ts'
 import { changeOwner } from '../../groups/claims.ts'
 import type { GroupCall } from '../../groups/group-call.ts'
 
@@ -66,24 +66,12 @@ export class PartitionClaim {
     const { generation, committed: before } = this.#claim!
     const call = this.#startCall()
     const seenMs = before?.committedMs ?? null
-    const committed: CommittedOffset = {
-      offset,
-      leaderEpoch: -1,
-      metadata: encodeProgress(progress),
-      // Different from the one before even if this clock is behind: it is what tells commits apart.
-      committedMs: Math.max(call.nowMs(), (seenMs ?? 0) + 1),
-    }
-    let isUnsure = false
-    const held = await call.write(async () => {
-      try {
-        const by = { owner: this.#owner, generation }
-        const { held, claim } = await call.groups.commit(call.groupId, this.#id, committed, by, seenMs)
-        // An earlier try of unknown outcome has done it.
-        return held || (isUnsure && isCommitted(claim, committed, by)) ? claim : undefined
-      } catch (error) {
-        if (error instanceof OutcomeUnknown) isUnsure = true
-        throw error
-      }
+    const committed = nextCommit(before, { offset, metadata: encodeProgress(progress) }, call.nowMs())
+    const by = { owner: this.#owner, generation }
+    const held = await call.write(async isUnsure => {
+      const { held, claim } = await call.groups.commit(call.groupId, this.#id, committed, by, seenMs)
+      // An earlier try of unknown outcome has done it.
+      return held || (isUnsure && isCommitted(claim, committed, by)) ? claim : undefined
     })
     if (held) this.#claim = held
     return held !== undefined

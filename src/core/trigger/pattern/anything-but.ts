@@ -1,4 +1,5 @@
-import { isObject, type Scalar, type ScalarTest } from './json.ts'
+import { isObject } from '../../json.ts'
+import type { Scalar, ScalarTest } from './json.ts'
 import type { Place } from './place.ts'
 import { compileEqualsIgnoreCase, compilePrefix, compileSuffix, compileWildcard } from './text.ts'
 

@@ -1,14 +1,10 @@
+import { isObject, type JsonObject } from '../../json.ts'
+
 /** What a leaf of a JSON document can be. */
 export type Scalar = string | number | boolean | null
 
 /** A scalar's test; whoever knows what a test is for makes one. */
 export type ScalarTest = (value: Scalar) => boolean
-
-export type JsonObject = Readonly<Record<string, unknown>>
-
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
 
 /** A field's value; what only the prototype has, a document does not have. */
 export function fieldOf(value: JsonObject, name: string): unknown {

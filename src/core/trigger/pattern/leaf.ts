@@ -1,6 +1,7 @@
+import { isObject } from '../../json.ts'
 import { compileAnythingBut } from './anything-but.ts'
 import { compileCidr } from './cidr.ts'
-import { isObject, type Scalar, type ScalarTest } from './json.ts'
+import type { Scalar, ScalarTest } from './json.ts'
 import { compileNumeric } from './numeric.ts'
 import type { Place } from './place.ts'
 import { compileEqualsIgnoreCase, compilePrefix, compileSuffix, compileWildcard } from './text.ts'

@@ -1,4 +1,5 @@
-import { fieldOf, isObject, type JsonObject, objectsOf, scalarsOf } from './json.ts'
+import { isObject, type JsonObject } from '../../json.ts'
+import { fieldOf, objectsOf, scalarsOf } from './json.ts'
 import { compileLeaf } from './leaf.ts'
 import type { Place } from './place.ts'
 

@@ -1,4 +1,5 @@
-import { isObject, type ScalarTest } from './json.ts'
+import { isObject } from '../../json.ts'
+import type { ScalarTest } from './json.ts'
 import type { Place } from './place.ts'
 
 /** `{"prefix": "a"}` or `{"prefix": {"equals-ignore-case": "a"}}`. */
