@@ -1,5 +1,5 @@
 import { type Offset, toOffset } from './numbers.ts'
-import type { PartitionId } from './topic/partition-id.ts'
+import { type PartitionId, partitionKey } from './topic/partition-id.ts'
 
 /**
  * Every name that Tidemark persists: object keys, item keys and items' attributes. docs/storage-layout.md says what
@@ -29,7 +29,7 @@ export const TOPICS_KEY = 'topics'
 
 /** The partition key of one log's items. */
 export function logKey(id: PartitionId): string {
-  return `${LOG_PREFIX}${id.topicId}#${id.partition}`
+  return `${LOG_PREFIX}${partitionKey(id)}`
 }
 
 /** The start of every log's partition key. */
@@ -37,8 +37,12 @@ export const LOG_PREFIX = 'log#'
 
 /** @throws RangeError when the key is not a log's */
 export function parseLogKey(key: string): PartitionId {
-  const match = /^log#([^#]+)#(\d+)$/.exec(key)
-  if (!match) throw new RangeError(`${key} is not the key of a log`)
+  return parsePartition(LOG_PREFIX, key, 'a log')
+}
+
+function parsePartition(prefix: string, key: string, what: string): PartitionId {
+  const match = key.startsWith(prefix) && /^([^#]+)#(\d+)$/.exec(key.slice(prefix.length))
+  if (!match) throw new RangeError(`${key} is not the key of ${what}`)
   return { topicId: match[1]!, partition: Number(match[2]) }
 }
 
@@ -137,7 +141,7 @@ export const CLAIM_PREFIX = 'claim#'
 
 /** A claim's sort key. */
 export function claimKey(id: PartitionId): string {
-  return `${CLAIM_PREFIX}${id.topicId}#${id.partition}`
+  return `${CLAIM_PREFIX}${partitionKey(id)}`
 }
 
 /** Sorts behind the sort keys of all of a group's items. No item has it. */
@@ -145,9 +149,7 @@ export const GROUP_END = 'target~'
 
 /** @throws RangeError when the key is not a claim's */
 export function parseClaimKey(key: string): PartitionId {
-  const match = /^claim#([^#]+)#(\d+)$/.exec(key)
-  if (!match) throw new RangeError(`${key} is not the key of a claim`)
-  return { topicId: match[1]!, partition: Number(match[2]) }
+  return parsePartition(CLAIM_PREFIX, key, 'a claim')
 }
 
 /** The partition key of all triggers. */

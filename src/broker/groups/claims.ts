@@ -9,7 +9,10 @@ const CLAIMS_ASKED_FOR_MAX = 64
 /** The claims of these partitions; those that nobody ever owned are left out. */
 export async function readClaims(call: GroupCall, partitions: readonly PartitionId[]): Promise<Claim[]> {
   const distinct = new Map(
-    partitions.map(({ topicId, partition }) => [`${topicId}#${partition}`, { topicId, partition }]),
+    partitions.map(({ topicId, partition }) => [
+      partitionKey({ topicId, partition }),
+      { topicId, partition },
+    ]),
   )
   if (distinct.size > CLAIMS_ASKED_FOR_MAX) {
     const all = await call.readAll(() => call.groups.claims(call.groupId))

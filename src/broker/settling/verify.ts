@@ -7,7 +7,7 @@ import { findHeadProblems, type Head } from '../../core/log/head.ts'
 import { type LogSummary, summarize } from '../../core/log/summary.ts'
 import type { Offset } from '../../core/numbers.ts'
 import { parseSegmentKey, segmentKey } from '../../core/storage-layout.ts'
-import { type PartitionId, partitionKey } from '../../core/topic/partition-id.ts'
+import { type PartitionId, partitionKey, partitionsOf } from '../../core/topic/partition-id.ts'
 import type { Ports } from '../../ports/index.ts'
 import type { TopicItem } from '../../ports/topic-store.ts'
 import { readEntryBytes } from '../reading/walk.ts'
@@ -62,7 +62,7 @@ export async function* verify(ports: Ports, summary: VerifySummary): AsyncGenera
   for await (const partition of ports.index.partitions()) {
     const topic = topics.get(partition.topicId)
     if (!topic || topic.state === 'deleting' || partition.partition >= topic.partitions) {
-      yield { severity: 'leftover', place: partitionKey(partition), problem: 'a log of no topic' }
+      yield leftover(partitionKey(partition), 'a log of no topic')
       continue
     }
     found.add(partitionKey(partition))
@@ -70,22 +70,19 @@ export async function* verify(ports: Ports, summary: VerifySummary): AsyncGenera
     const place = `${topic.name}/${partition.partition}`
     yield* verifyPartition(ports, partition, place, referred, summary)
   }
-  for (const { topicId, name, partitions, state } of topics.values()) {
-    for (let partition = 0; partition < partitions && state === 'live'; partition += 1) {
-      if (found.has(partitionKey({ topicId, partition }))) continue
+  for (const topic of topics.values()) {
+    const { name, topicId } = topic
+    for (const id of topic.state === 'live' ? partitionsOf(topic) : []) {
+      if (found.has(partitionKey(id))) continue
       if (await isDeleted(ports, name, topicId)) break
-      yield {
-        severity: 'error',
-        place: `${name}/${partition}`,
-        problem: 'has no head: nothing can be appended',
-      }
+      yield error(`${name}/${id.partition}`, 'has no head: nothing can be appended')
     }
   }
   for (const [key, { bytes, modifiedMs }] of objects) {
     if (referred.has(key) || ports.clock.nowMs() - modifiedMs < ORPHAN_AGE_MS) continue
     summary.orphanBytes += bytes
     const what = parseSegmentKey(key) === undefined ? 'is not a name of ours' : 'nothing refers to it'
-    yield { severity: 'leftover', place: key, problem: `${what} (${bytes} bytes)` }
+    yield leftover(key, `${what} (${bytes} bytes)`)
   }
 }
 
@@ -113,7 +110,7 @@ async function* verifyPartition(
   for (let again = 0; ; again += 1) {
     const head = await ports.index.readHead(partition)
     if (!head) {
-      yield { severity: 'leftover', place, problem: 'blocks without a head: the topic is being deleted' }
+      yield leftover(place, 'blocks without a head: the topic is being deleted')
       return
     }
     const countedBefore = { ...summary }
@@ -146,7 +143,7 @@ async function* verifyLog(
   referred: Set<string>,
   summary: VerifySummary,
 ): AsyncGenerator<Finding> {
-  for (const problem of findHeadProblems(head)) yield { severity: 'error', place: `${place} head`, problem }
+  for (const problem of findHeadProblems(head)) yield error(`${place} head`, problem)
 
   yield* verifyUntrimmed(ports, partition, head, place, referred)
   let next: Offset | undefined
@@ -155,7 +152,7 @@ async function* verifyLog(
     const blockPlace = `${place} block ${block.baseOffset}`
     summary.blocks += 1
     for (const problem of findBlockProblems(block, head, next, before)) {
-      yield { severity: 'error', place: blockPlace, problem }
+      yield error(blockPlace, problem)
     }
     yield* verifyEntries(ports, placeEntries(block.baseOffset, block.entries), blockPlace, referred, summary)
     next = blockEnd(block)
@@ -164,14 +161,13 @@ async function* verifyLog(
   const covered = next ?? head.tailOffset
   if (covered !== head.tailOffset || (next === undefined && head.startOffset < head.tailOffset)) {
     const missing = next ?? head.startOffset
-    const problem = `offsets ${missing} to ${head.tailOffset - 1} are in no block`
-    yield { severity: 'error', place, problem }
+    yield error(place, `offsets ${missing} to ${head.tailOffset - 1} are in no block`)
   }
   if (
     before &&
     (before.bytes !== head.flushed.bytes || before.maxTimestampMs !== head.flushed.maxTimestampMs)
   ) {
-    yield { severity: 'error', place: `${place} head`, problem: 'its sums are not those of the last block' }
+    yield error(`${place} head`, 'its sums are not those of the last block')
   }
   yield* verifyEntries(ports, placeEntries(head.tailOffset, head.tail), `${place} tail`, referred, summary)
 }
@@ -193,8 +189,10 @@ async function* verifyUntrimmed(
     for (const { place: at } of block.entries) if (at.kind === 'object') referred.add(segmentKey(at.object))
     const isTail = block.entries.every((entry, index) => entry.id === head.tail[index]?.id)
     if (isTail) continue
-    const problem = 'is to take entries out of the tail that do not stand there'
-    yield { severity: 'error', place: `${place} block ${block.baseOffset}`, problem }
+    yield error(
+      `${place} block ${block.baseOffset}`,
+      'is to take entries out of the tail that do not stand there',
+    )
   }
 }
 
@@ -246,12 +244,14 @@ async function* verifyEntries(
     const bytes = await readEntryBytes(ports.objects, entry)
     if (!bytes || bytes.length < entry.bytes) {
       const key = entry.place.kind === 'object' ? segmentKey(entry.place.object) : 'the tail'
-      const problem = `${entry.bytes} bytes should be in ${key}; ${bytes ? `only ${bytes.length} are` : 'it is not there'}`
-      yield { severity: 'error', place: entryPlace, problem }
+      yield error(
+        entryPlace,
+        `${entry.bytes} bytes should be in ${key}; ${bytes ? `only ${bytes.length} are` : 'it is not there'}`,
+      )
       continue
     }
     const problem = findRunProblem(bytes, baseOffset, entry, summary)
-    if (problem) yield { severity: 'error', place: entryPlace, problem }
+    if (problem) yield error(entryPlace, problem)
   }
 }
 
@@ -293,4 +293,12 @@ function findRunProblem(
 async function isDeleted(ports: Ports, name: string, topicId: string): Promise<boolean> {
   const item = await ports.topics.get(name)
   return item?.topicId !== topicId || item.state !== 'live'
+}
+
+function error(place: string, problem: string): Finding {
+  return { severity: 'error', place, problem }
+}
+
+function leftover(place: string, problem: string): Finding {
+  return { severity: 'leftover', place, problem }
 }

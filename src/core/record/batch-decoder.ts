@@ -108,10 +108,7 @@ function decodeInto(records: LogRecord[], header: BatchHeader, bytes: Uint8Array
     })
   }
   if (reader.position !== end) {
-    throw new TidemarkError(
-      'INVALID_RECORD',
-      `After the batch's ${recordCount} records there are ${end - reader.position} bytes more. ${BLAME}`,
-    )
+    throw wrong(`After the batch's ${recordCount} records there are ${end - reader.position} bytes more.`)
   }
 }
 
@@ -126,9 +123,8 @@ function openRecords(
   if (header.compression === 'none') return { reader: new VarintReader(bytes, start), end }
   const plain = decompress(header.compression, bytes.subarray(start, end))
   if (plain.length < header.recordCount * RECORD_BYTES_MIN) {
-    throw new TidemarkError(
-      'INVALID_RECORD',
-      `The batch says it has ${header.recordCount} records, which do not fit into ${plain.length} bytes. ${BLAME}`,
+    throw wrong(
+      `The batch says it has ${header.recordCount} records, which do not fit into ${plain.length} bytes.`,
     )
   }
   return { reader: new VarintReader(plain, 0), end: plain.length }
@@ -138,10 +134,7 @@ function openRecords(
 function readLength(reader: VarintReader, end: number): number {
   const length = reader.readVarint()
   if (length < RECORD_BYTES_MIN - 1 || length > end - reader.position) {
-    throw new TidemarkError(
-      'INVALID_RECORD',
-      `A record says it has ${length} bytes, which cannot be. ${BLAME}`,
-    )
+    throw wrong(`A record says it has ${length} bytes, which cannot be.`)
   }
   return reader.position + length
 }
@@ -157,10 +150,7 @@ function readField(reader: VarintReader, end: number): Uint8Array | null {
   if (length === NULL_LENGTH) return null
   const start = reader.position
   if (length < 0 || length > end - start) {
-    throw new TidemarkError(
-      'INVALID_RECORD',
-      `A key or value says it has ${length} bytes, which cannot be. ${BLAME}`,
-    )
+    throw wrong(`A key or value says it has ${length} bytes, which cannot be.`)
   }
   if (length === 0) return EMPTY
   reader.position = start + length
@@ -172,10 +162,7 @@ function readHeaders(reader: VarintReader, end: number, headersLeft: number): Re
   const count = reader.readVarint()
   if (count === 0) return NO_HEADERS
   if (count < 0 || count * HEADER_BYTES_MIN > end - reader.position) {
-    throw new TidemarkError(
-      'INVALID_RECORD',
-      `A record says it has ${count} headers, which cannot be. ${BLAME}`,
-    )
+    throw wrong(`A record says it has ${count} headers, which cannot be.`)
   }
   // A few kilobytes of zstd can say millions of empty headers, and each becomes an object here.
   if (count > headersLeft) {
@@ -189,10 +176,7 @@ function readHeaders(reader: VarintReader, end: number, headersLeft: number): Re
     const keyBytes = reader.readVarint()
     const start = reader.position
     if (keyBytes < 0 || keyBytes > end - start) {
-      throw new TidemarkError(
-        'INVALID_RECORD',
-        `A header's name says it has ${keyBytes} bytes, which cannot be. ${BLAME}`,
-      )
+      throw wrong(`A header's name says it has ${keyBytes} bytes, which cannot be.`)
     }
     reader.position = start + keyBytes
     headers.push({ key: readUtf8(reader.bytes, start, start + keyBytes), value: readField(reader, end) })
@@ -200,8 +184,13 @@ function readHeaders(reader: VarintReader, end: number, headersLeft: number): Re
   return headers
 }
 
-const BLAME = 'The CRC is right, so the producer wrote it so; use another client.'
-
 function invalid(offsetDelta: number, what: string): TidemarkError {
-  return new TidemarkError('INVALID_RECORD', `Record ${offsetDelta} of the batch ${what}. ${BLAME}`)
+  return wrong(`Record ${offsetDelta} of the batch ${what}.`)
+}
+
+function wrong(what: string): TidemarkError {
+  return new TidemarkError(
+    'INVALID_RECORD',
+    `${what} The CRC is right, so the producer wrote it so; use another client.`,
+  )
 }

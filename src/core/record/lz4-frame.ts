@@ -30,7 +30,8 @@ export function compressLz4(bytes: Uint8Array): Uint8Array {
 
 /**
  * @param limitBytes what the result may have
- * @throws TidemarkError MESSAGE_TOO_LARGE above the limit, INVALID_RECORD when it is no LZ4 frame
+ * @throws TidemarkError MESSAGE_TOO_LARGE above the limit
+ * @throws Error that says why it is no LZ4 frame
  */
 export function decompressLz4(bytes: Uint8Array, limitBytes: number): Uint8Array {
   const frame = asBuffer(bytes)
@@ -46,15 +47,15 @@ export function decompressLz4(bytes: Uint8Array, limitBytes: number): Uint8Array
 
 /** Walks the one frame that `frame` must be, and tells how much its blocks can hold at most. */
 function boundOutput(frame: Buffer): number {
-  if (frame.length < 7 || frame.readUInt32LE(0) !== FRAME_MAGIC) throw malformed('it is no LZ4 frame')
+  if (frame.length < 7 || frame.readUInt32LE(0) !== FRAME_MAGIC) throw new Error('it is no LZ4 frame')
   const flags = frame[4]!
   const blockSizeCode = (frame[5]! >>> 4) & 0b111
   if ((flags & VERSION_BITS) !== VERSION || (flags & RESERVED_BIT) !== 0 || (frame[5]! & 0b1000_1111) !== 0) {
-    throw malformed('the frame is of an unknown version')
+    throw new Error('the frame is of an unknown version')
   }
-  if ((flags & DICTIONARY_BIT) !== 0) throw malformed('the frame needs a dictionary')
+  if ((flags & DICTIONARY_BIT) !== 0) throw new Error('the frame needs a dictionary')
   if (blockSizeCode < BLOCK_SIZE_CODE_MIN)
-    throw malformed(`the frame has the unknown block size ${blockSizeCode}`)
+    throw new Error(`the frame has the unknown block size ${blockSizeCode}`)
   const blockBytesMax = 1 << (8 + 2 * blockSizeCode)
   const hasContentSize = (flags & CONTENT_SIZE_BIT) !== 0
   const blockTailBytes = (flags & BLOCK_CHECKSUM_BIT) !== 0 ? CHECKSUM_BYTES : 0
@@ -64,21 +65,21 @@ function boundOutput(frame: Buffer): number {
   let position = 4 + 2 + (hasContentSize ? CONTENT_SIZE_BYTES : 0) + 1
   let outputBytesMax = 0
   for (;;) {
-    if (position + 4 > frame.length) throw malformed('the frame has no end')
+    if (position + 4 > frame.length) throw new Error('the frame has no end')
     const word = frame.readUInt32LE(position)
     position += 4
     if (word === 0) break
     const stored = word >= STORED_BIT
     const blockBytes = stored ? word - STORED_BIT : word
     if (blockBytes > blockBytesMax)
-      throw malformed(`a block of ${blockBytes} bytes is larger than the frame allows`)
+      throw new Error(`a block of ${blockBytes} bytes is larger than the frame allows`)
     outputBytesMax += stored ? blockBytes : Math.min(blockBytesMax, blockBytes * GROWTH_MAX)
     position += blockBytes + blockTailBytes
   }
   if (position + frameTailBytes !== frame.length)
-    throw malformed('the frame does not end where the batch ends')
+    throw new Error('the frame does not end where the batch ends')
   if (hasContentSize && frame.readBigUInt64LE(6) > outputBytesMax) {
-    throw malformed('the frame says it holds more than its blocks can')
+    throw new Error('the frame says it holds more than its blocks can')
   }
   return outputBytesMax
 }
@@ -86,11 +87,4 @@ function boundOutput(frame: Buffer): number {
 /** lz4-napi's synchronous functions take a Buffer and nothing else; this is a view, not a copy. */
 function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-}
-
-function malformed(what: string): TidemarkError {
-  return new TidemarkError(
-    'INVALID_RECORD',
-    `The batch's lz4 data cannot be read: ${what}. The producer wrote it wrongly; use another client or another compression.`,
-  )
 }

@@ -42,7 +42,8 @@ export function compressSnappy(bytes: Uint8Array): Uint8Array {
 
 /**
  * @param limitBytes what the result may have
- * @throws TidemarkError MESSAGE_TOO_LARGE above the limit, INVALID_RECORD when it is no snappy
+ * @throws TidemarkError MESSAGE_TOO_LARGE above the limit
+ * @throws Error that says why it is no snappy
  */
 export function decompressSnappy(bytes: Uint8Array, limitBytes: number): Uint8Array {
   if (!isStream(bytes)) {
@@ -80,7 +81,7 @@ function splitStream(bytes: Uint8Array): Uint8Array[] {
     const start = position + LENGTH_BYTES
     const length = start > bytes.length ? -1 : readInt32(bytes, position)
     if (length < 1 || length > bytes.length - start) {
-      throw malformed(`the block at byte ${position} does not end inside the batch`)
+      throw new Error(`the block at byte ${position} does not end inside the batch`)
     }
     blocks.push(bytes.subarray(start, start + length))
     position = start + length
@@ -97,11 +98,11 @@ function declaredBytes(block: Uint8Array): number {
     declared += (byte & 0x7f) * weight
     if (byte >= 0x80) continue
     if (declared * COPY_ELEMENT_BYTES > block.length * COPY_BYTES_MAX) {
-      throw malformed(`a block of ${block.length} bytes says it holds ${declared}, more than snappy can pack`)
+      throw new Error(`a block of ${block.length} bytes says it holds ${declared}, more than snappy can pack`)
     }
     return declared
   }
-  throw malformed('a block does not begin with its length')
+  throw new Error('a block does not begin with its length')
 }
 
 function uncompress(block: Uint8Array): Uint8Array {
@@ -113,12 +114,5 @@ function checkLimit(totalBytes: number, limitBytes: number): void {
   throw new TidemarkError(
     'MESSAGE_TOO_LARGE',
     `The batch would have ${totalBytes} bytes when decompressed; ${limitBytes} is the most. Send fewer records in a batch.`,
-  )
-}
-
-function malformed(what: string): TidemarkError {
-  return new TidemarkError(
-    'INVALID_RECORD',
-    `The batch's snappy data cannot be read: ${what}. The producer wrote it wrongly; use another client or another compression.`,
   )
 }
