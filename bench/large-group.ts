@@ -1,7 +1,7 @@
 import { openMemoryStore } from '../src/adapters/memory/memory-store.ts'
 import { SeededEntropy } from '../src/adapters/memory/seeded-entropy.ts'
 import { VirtualClock } from '../src/adapters/memory/virtual-clock.ts'
-import { loadGroupUseCases } from '../src/broker/groups/load-use-cases.ts'
+import { loadGroupUseCases } from '../src/broker/load-use-cases.ts'
 import { LogBroker } from '../src/broker/log-broker.ts'
 import type { Heartbeat, HeartbeatAnswer, OwnedPartition } from '../src/contract/groups.ts'
 import { TidemarkError } from '../src/core/errors.ts'

@@ -180,13 +180,10 @@ interface SourceFile {
   readonly source: string
 }
 
-/**
- * Every circle of files that import one another, of types alone too: whoever reads one of them has to read all. Each is
- * told as its files in order. (Tarjan's strongly connected components.)
- */
-function findCircles(files: readonly SourceFile[]): string[][] {
+/** What each of the files imports of the others. */
+function importsAmong(files: readonly SourceFile[]): Map<string, string[]> {
   const known = new Set(files.map(({ file }) => file))
-  const targetsOf = new Map(
+  return new Map(
     files.map(({ file, source }) => {
       const targets = importsOf(source)
         .filter(({ specifier }) => specifier.startsWith('.'))
@@ -194,27 +191,52 @@ function findCircles(files: readonly SourceFile[]): string[][] {
       return [file, targets.filter(target => known.has(target))]
     }),
   )
+}
+
+/**
+ * Every circle of files that import one another, of types alone too: whoever reads one of them has to read all. Each is
+ * told as its files in order.
+ */
+function findCircles(files: readonly SourceFile[]): string[][] {
+  return circlesIn(importsAmong(files))
+}
+
+/** The same for the folders of one folder, however deep their files lie. What lies beside them is of no room. */
+function findCirclesOfRooms(files: readonly SourceFile[], folder: string): string[][] {
+  const roomOf = (file: string) => (isUnder(file, folder) ? file.slice(folder.length + 1).split('/') : [])
+  const rooms = new Map<string, string[]>()
+  for (const [file, targets] of importsAmong(files)) {
+    const [room, rest] = roomOf(file)
+    if (room === undefined || rest === undefined) continue
+    const others = targets.map(roomOf).flatMap(([other, inside]) => (inside === undefined ? [] : [other!]))
+    rooms.set(room, [...(rooms.get(room) ?? []), ...others.filter(other => other !== room)])
+  }
+  return circlesIn(rooms)
+}
+
+/** Tarjan's strongly connected components, those of one node only where it leads to itself. */
+function circlesIn(targetsOf: ReadonlyMap<string, readonly string[]>): string[][] {
   const circles: string[][] = []
   const order = new Map<string, number>()
-  /** Of the files on the path: the first one that leads back to them. */
+  /** Of the nodes on the path: the first one that leads back to them. */
   const lowest = new Map<string, number>()
   const path: string[] = []
 
-  function visit(file: string): void {
-    order.set(file, order.size)
-    lowest.set(file, order.get(file)!)
-    path.push(file)
-    for (const target of targetsOf.get(file)!) {
+  function visit(node: string): void {
+    order.set(node, order.size)
+    lowest.set(node, order.get(node)!)
+    path.push(node)
+    for (const target of targetsOf.get(node)!) {
       if (!order.has(target)) visit(target)
-      if (lowest.has(target)) lowest.set(file, Math.min(lowest.get(file)!, lowest.get(target)!))
+      if (lowest.has(target)) lowest.set(node, Math.min(lowest.get(node)!, lowest.get(target)!))
     }
-    if (lowest.get(file) !== order.get(file)) return
-    const circle = path.splice(path.indexOf(file))
+    if (lowest.get(node) !== order.get(node)) return
+    const circle = path.splice(path.indexOf(node))
     for (const each of circle) lowest.delete(each)
-    if (circle.length > 1 || targetsOf.get(file)!.includes(file)) circles.push(circle.sort())
+    if (circle.length > 1 || targetsOf.get(node)!.includes(node)) circles.push(circle.sort())
   }
 
-  for (const file of known) if (!order.has(file)) visit(file)
+  for (const node of targetsOf.keys()) if (!order.has(node)) visit(node)
   return circles
 }
 
@@ -260,6 +282,10 @@ describe('what is deployed and published', () => {
 
   test('has no circle of files', () => {
     expect(findCircles(files)).toEqual([])
+  })
+
+  test.each(['src/core', 'src/broker'])('has no circle of rooms in %s', folder => {
+    expect(findCirclesOfRooms(files, folder)).toEqual([])
   })
 
   test(`has no file of more than ${LINES_MAX} lines`, () => {
@@ -314,6 +340,19 @@ describe('a circle is found:', () => {
     ]
     expect(findCircles(files)).toEqual([])
   })
+})
+
+test('rooms that know each other are caught, though none of their files do', () => {
+  const files = [
+    { file: 'src/core/log/head.ts', source: "import type { Group } from '../group/group.ts'" },
+    { file: 'src/core/log/producers/runs.ts', source: "import '../entry.ts'" },
+    { file: 'src/core/log/entry.ts', source: "import '../bytes.ts'" },
+    { file: 'src/core/group/group.ts', source: "import '../topic/topic.ts'" },
+    { file: 'src/core/group/subscribing/names.ts', source: "import '../../log/entry.ts'" },
+    { file: 'src/core/topic/topic.ts', source: "import '../bytes.ts'" },
+    { file: 'src/core/bytes.ts', source: "import './topic/topic.ts'" },
+  ]
+  expect(findCirclesOfRooms(files, 'src/core')).toEqual([['group', 'log']])
 })
 
 test('a file that is too long is caught, and an exception that is none', () => {

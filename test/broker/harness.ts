@@ -1,7 +1,7 @@
 import { openMemoryStore } from '../../src/adapters/memory/memory-store.ts'
 import { SeededEntropy } from '../../src/adapters/memory/seeded-entropy.ts'
 import { VirtualClock } from '../../src/adapters/memory/virtual-clock.ts'
-import { loadGroupUseCases } from '../../src/broker/groups/load-use-cases.ts'
+import { loadGroupUseCases } from '../../src/broker/load-use-cases.ts'
 import { LogBroker, type LogBrokerSettings } from '../../src/broker/log-broker.ts'
 import {
   type Finding,

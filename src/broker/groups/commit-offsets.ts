@@ -7,9 +7,9 @@ import { checkMetadata } from '../../core/group/offset-metadata.ts'
 import { canTakeOver } from '../../core/group/session.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
 import { OutcomeUnknown } from '../../ports/outcome.ts'
-import { refuseActiveTriggers } from '../triggers/group-triggers.ts'
 import { changeOwner } from './claims.ts'
 import type { GroupCall } from './group-call.ts'
+import { refuseActiveTriggers } from './group-triggers.ts'
 
 /** No epoch of a group: nobody has settled in it. */
 const NO_EPOCH = -1

@@ -1,8 +1,8 @@
 import { TidemarkError } from '../../core/errors.ts'
 import { checkGroupId } from '../../core/group/identity.ts'
-import { readGroupTriggers } from '../triggers/group-triggers.ts'
 import { type GroupCall, unknownGroup } from './group-call.ts'
 import { readLiving } from './group-state.ts'
+import { readGroupTriggers } from './group-triggers.ts'
 
 /** Removes a group that has no members and no triggers. One that joins at the same time may have to join again. */
 export async function deleteGroup(call: GroupCall): Promise<void> {

@@ -4,11 +4,11 @@ import { checkGroupId } from '../../core/group/identity.ts'
 import { groupTopics } from '../../core/group/subscribing/subscription.ts'
 import { partitionKey, partitionsOf } from '../../core/topic/partition-id.ts'
 import { type Trigger, triggerOwner } from '../../core/trigger/trigger.ts'
-import { readGroupTriggers } from '../triggers/group-triggers.ts'
 import { byPlace } from './fetch-offsets.ts'
 import { type GroupCall, unknownGroup } from './group-call.ts'
 import { readLiving, stateOf } from './group-state.ts'
 import { readAllTopics } from './group-topics.ts'
+import { readGroupTriggers } from './group-triggers.ts'
 
 /**
  * A group with its members, and the partitions that they subscribe to or that somebody has owned or committed. A trigger

@@ -4,9 +4,9 @@ import type { Member } from '../../core/group/group.ts'
 import { storedMemberId } from '../../core/group/identity.ts'
 import { toSessionTimeout } from '../../core/group/session.ts'
 import { toSubscription } from '../../core/group/subscribing/subscription.ts'
-import { refuseTriggersGroup } from '../triggers/group-triggers.ts'
 import { fencedInstance, type GroupCall, unknownMember } from './group-call.ts'
 import { readShare } from './group-target.ts'
+import { refuseTriggersGroup } from './group-triggers.ts'
 
 /** Puts a member into its group, which is made where there is none. @throws INCONSISTENT_GROUP_PROTOCOL and others */
 export async function join(call: GroupCall, request: Heartbeat): Promise<Member> {

@@ -8,9 +8,10 @@ import { advance, type Offset, toOffset } from '../../core/numbers.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
 import type { Ports } from '../../ports/index.ts'
 import { OutcomeUnknown } from '../../ports/outcome.ts'
+import { readRetired } from '../settling/retired-producers.ts'
 import { backoffMs, isTransient, retryUntil, timedOut } from '../store-calls/retry.ts'
 import { asTidemarkError } from '../store-calls/store-errors.ts'
-import { readRetired } from './retired-producers.ts'
+import { partitionGone } from '../topics/topic-directory.ts'
 
 /** Blocks that one look-up reads at a time. */
 const BLOCKS_PER_READ = 16
@@ -170,15 +171,6 @@ async function findInBlocks(
     if (offset === before) throw lookUpGone()
   }
   return undefined
-}
-
-/** What an append says where there is no head. */
-export function partitionGone(written: Written): TidemarkError {
-  return new TidemarkError(
-    'UNKNOWN_TOPIC_OR_PARTITION',
-    'The partition does not exist, or its topic was deleted meanwhile. Create the topic, then try again.',
-    written,
-  )
 }
 
 function lookUpGone(): TidemarkError {

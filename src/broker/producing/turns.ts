@@ -6,13 +6,8 @@ import { type PartitionId, partitionKey } from '../../core/topic/partition-id.ts
 import type { Ports } from '../../ports/index.ts'
 import { flush } from '../settling/flush.ts'
 import { retryUntil, timedOut } from '../store-calls/retry.ts'
-import {
-  type AppendedEntry,
-  appendEntry,
-  partitionGone,
-  type SeenHead,
-  SequenceRefused,
-} from './append-once.ts'
+import { partitionGone } from '../topics/topic-directory.ts'
+import { type AppendedEntry, appendEntry, type SeenHead, SequenceRefused } from './append-once.ts'
 
 /** What a partition's next append needs from its last one. */
 interface PartitionState {

@@ -7,8 +7,8 @@ import { type Offset, toOffset } from '../../core/numbers.ts'
 import { findTimestamp } from '../../core/record/index.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
 import type { Ports } from '../../ports/index.ts'
-import { partitionGone } from '../producing/append-once.ts'
 import type { TopicDirectory } from '../topics/topic-directory.ts'
+import { partitionGone } from '../topics/topic-directory.ts'
 import { LogStartMoved, missingBytes, READ_AGAIN_MAX, readEntryBytes, walkEntries } from './walk.ts'
 
 /** Kafka's ListOffsets. */

@@ -3,9 +3,9 @@ import { TidemarkError } from '../../core/errors.ts'
 import { PRODUCE_DEADLINE_MS } from '../../core/limits.ts'
 import type { Offset } from '../../core/numbers.ts'
 import type { Ports } from '../../ports/index.ts'
-import { partitionGone } from '../producing/append-once.ts'
 import { retryUntil } from '../store-calls/retry.ts'
 import type { TopicDirectory } from '../topics/topic-directory.ts'
+import { partitionGone } from '../topics/topic-directory.ts'
 
 /**
  * Moves the log's start and drops the blocks below it. The start moves first: a crash in between leaves blocks

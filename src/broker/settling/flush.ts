@@ -8,8 +8,8 @@ import { toPosition } from '../../core/numbers.ts'
 import { segmentKey } from '../../core/storage-layout.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
 import type { Ports } from '../../ports/index.ts'
-import { putRetired } from '../producing/retired-producers.ts'
 import { retryUntil } from '../store-calls/retry.ts'
+import { putRetired } from './retired-producers.ts'
 
 /** A partition to flush, and what makes its inline entries due. */
 export interface FlushRequest {

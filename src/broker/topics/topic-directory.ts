@@ -104,6 +104,15 @@ export function unknownTopic(name: string, written: Written = 'no'): TidemarkErr
   )
 }
 
+/** What is said where there is no head. */
+export function partitionGone(written: Written): TidemarkError {
+  return new TidemarkError(
+    'UNKNOWN_TOPIC_OR_PARTITION',
+    'The partition does not exist, or its topic was deleted meanwhile. Create the topic, then try again.',
+    written,
+  )
+}
+
 export function hasPartition(topic: Topic, partition: number): boolean {
   return Number.isInteger(partition) && partition >= 0 && partition < topic.partitions
 }

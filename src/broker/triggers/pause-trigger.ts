@@ -3,7 +3,7 @@ import { checkGroupId } from '../../core/group/identity.ts'
 import { checkTopicName } from '../../core/topic/topic-name.ts'
 import type { Trigger } from '../../core/trigger/trigger.ts'
 import type { GroupCall } from '../groups/group-call.ts'
-import { unknownTrigger } from './group-triggers.ts'
+import { unknownTrigger } from '../groups/group-triggers.ts'
 
 /** Stops a trigger's deliveries; one that is paused stays as it is. @throws GROUP_ID_NOT_FOUND where there is none */
 export function pauseTrigger(call: GroupCall, name: TriggerName): Promise<Trigger> {

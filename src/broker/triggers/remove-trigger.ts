@@ -3,7 +3,7 @@ import { TidemarkError } from '../../core/errors.ts'
 import { checkGroupId } from '../../core/group/identity.ts'
 import { checkTopicName } from '../../core/topic/topic-name.ts'
 import type { GroupCall } from '../groups/group-call.ts'
-import { unknownTrigger } from './group-triggers.ts'
+import { unknownTrigger } from '../groups/group-triggers.ts'
 
 /**
  * Removes a trigger; with `triggerId`: that very one, and not another that was made in its place. One that is not there

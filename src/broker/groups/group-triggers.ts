@@ -1,7 +1,7 @@
 import type { TriggerName } from '../../contract/triggers.ts'
 import { TidemarkError } from '../../core/errors.ts'
 import { type Trigger, triggerOwner } from '../../core/trigger/trigger.ts'
-import type { GroupCall } from '../groups/group-call.ts'
+import type { GroupCall } from './group-call.ts'
 
 /** The triggers of the call's group, paused ones too. */
 export function readGroupTriggers(call: GroupCall): Promise<Trigger[]> {

@@ -1,0 +1,14 @@
+/** What a broker does for groups and triggers, as one module that is loaded when it is first called for. */
+
+export { commitOffsets } from './groups/commit-offsets.ts'
+export { deleteGroup } from './groups/delete-group.ts'
+export { describeGroup } from './groups/describe-group.ts'
+export { fetchOffsets } from './groups/fetch-offsets.ts'
+export { GroupCall } from './groups/group-call.ts'
+export { heartbeat } from './groups/heartbeat.ts'
+export { leaveGroup } from './groups/leave-group.ts'
+export { listGroups } from './groups/list-groups.ts'
+export { describeTriggers } from './triggers/describe-triggers.ts'
+export { listTriggers } from './triggers/list-triggers.ts'
+export { pauseTrigger, resumeTrigger } from './triggers/pause-trigger.ts'
+export { deleteTrigger } from './triggers/remove-trigger.ts'
