@@ -1,4 +1,3 @@
-import type { TriggerName } from '../../contract/triggers.ts'
 import { TidemarkError } from '../../core/errors.ts'
 import { type Trigger, triggerOwner } from '../../core/trigger/trigger.ts'
 import type { GroupCall } from './group-call.ts'
@@ -28,12 +27,5 @@ export async function refuseActiveTriggers(call: GroupCall, owner: string): Prom
     'UNKNOWN_MEMBER_ID',
     `The trigger of the group ${JSON.stringify(call.groupId)} on "${trigger.topic}" delivers this partition, and only ` +
       'it can commit. Pause it first, and resume it afterwards.',
-  )
-}
-
-export function unknownTrigger({ groupId, topic }: TriggerName): TidemarkError {
-  return new TidemarkError(
-    'GROUP_ID_NOT_FOUND',
-    `The group ${JSON.stringify(groupId)} has no trigger on the topic "${topic}".`,
   )
 }

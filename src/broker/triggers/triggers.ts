@@ -3,10 +3,9 @@ import type { Trigger } from '../../core/trigger/trigger.ts'
 import type { Ports } from '../../ports/index.ts'
 import { GroupCall } from '../groups/group-call.ts'
 import type { TopicDirectory } from '../topics/topic-directory.ts'
+import { pauseTrigger, removeTrigger, resumeTrigger } from './change-trigger.ts'
 import { listTriggers } from './list-triggers.ts'
-import { pauseTrigger, resumeTrigger } from './pause-trigger.ts'
 import { type PutTrigger, putTrigger } from './put-trigger.ts'
-import { removeTrigger } from './remove-trigger.ts'
 
 export type { PutTrigger } from './put-trigger.ts'
 

@@ -1,3 +1,5 @@
+import type { CallOutcome } from '../../ports/function-caller.ts'
+
 /** Lambda's event of a self-managed Kafka source: what functions get that triggers call. */
 export interface KafkaEvent {
   eventSource: 'SelfManagedKafka'
@@ -54,7 +56,7 @@ export interface CallIdentity {
   readonly timeoutMs: number
 }
 
-export const HANDLER_VERSION = '$LATEST'
+const HANDLER_VERSION = '$LATEST'
 
 /** Calls a handler and waits for its answer, whose JSON it is (undefined: none). Rejects with what the handler throws. */
 export async function invoke(
@@ -82,6 +84,18 @@ export function describeThrown(thrown: unknown): string {
 /** What Lambda says of a call that took too long. */
 export function describeTimeout(timeoutMs: number): string {
   return `Sandbox.Timedout: Task timed out after ${(timeoutMs / 1_000).toFixed(2)} seconds`
+}
+
+/** What a handler came to: the JSON of what it answered (undefined: nothing), or what was thrown. */
+export type HandlerAnswer =
+  | { readonly kind: 'answered'; readonly answer: string | undefined }
+  | { readonly kind: 'failed'; readonly error: string }
+
+export function outcomeOf(requestId: string, handled: HandlerAnswer): CallOutcome {
+  const call = { requestId, executedVersion: HANDLER_VERSION, functionError: null }
+  return handled.kind === 'failed'
+    ? { ...handled, call: { ...call, functionError: 'Unhandled' } }
+    : { kind: 'answered', answer: handled.answer && JSON.parse(handled.answer), call }
 }
 
 function contextOf({ requestId, functionName, timeoutMs }: CallIdentity): HandlerContext {

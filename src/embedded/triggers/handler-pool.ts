@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { HANDLER_PROCESSES_MAX } from '../../core/limits.ts'
-import type { CallDetails, CallOutcome, FunctionCaller } from '../../ports/function-caller.ts'
-import { HANDLER_VERSION } from './function-handler.ts'
+import type { CallOutcome, FunctionCaller } from '../../ports/function-caller.ts'
+import { outcomeOf } from './function-handler.ts'
 import type { HandlerFile } from './handler-file.ts'
 import { HandlerProcess } from './handler-process.ts'
 import { SourceWatch } from './source-watch.ts'
@@ -68,13 +68,7 @@ export class HandlerPool implements FunctionCaller {
     const { functionName } = this.#settings
     const answer = await given.call(event, { requestId, functionName, timeoutMs })
     this.#takeBack(given)
-    const call: CallDetails = { requestId, executedVersion: HANDLER_VERSION, functionError: null }
-    if (answer.kind === 'failed') return { ...answer, call: { ...call, functionError: 'Unhandled' } }
-    return {
-      kind: 'answered',
-      answer: answer.answer === undefined ? undefined : JSON.parse(answer.answer),
-      call,
-    }
+    return outcomeOf(requestId, answer)
   }
 
   /** Ends all processes, also those that are called. */

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { HANDLER_LOAD_MS_MAX } from '../../core/limits.ts'
-import { type CallIdentity, describeTimeout } from './function-handler.ts'
+import { type CallIdentity, describeTimeout, type HandlerAnswer } from './function-handler.ts'
 import type { HandlerFile } from './handler-file.ts'
 import type { HandlerCall, HandlerMessage } from './handler-messages.ts'
 
@@ -10,10 +10,6 @@ export interface HandlerListener {
   onOutput(stream: 'stdout' | 'stderr', text: string): void
   onRead(file: string, modifiedMs: number): void
 }
-
-type HandlerAnswer =
-  | { readonly kind: 'answered'; readonly answer: string | undefined }
-  | { readonly kind: 'failed'; readonly error: string }
 
 /** Beside this file: of the sources it is TypeScript, of what is built of them it is not. */
 const ENTRY = fileURLToPath(

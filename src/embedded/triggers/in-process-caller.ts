@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto'
-import type { CallDetails, CallOutcome, FunctionCaller } from '../../ports/function-caller.ts'
+import type { CallOutcome, FunctionCaller } from '../../ports/function-caller.ts'
 import {
   describeThrown,
   describeTimeout,
-  HANDLER_VERSION,
+  type HandlerAnswer,
   invoke,
+  outcomeOf,
   type TriggerHandler,
 } from './function-handler.ts'
 
@@ -20,28 +21,18 @@ export class InProcessCaller implements FunctionCaller {
 
   async call(_target: string, event: string, timeoutMs: number): Promise<CallOutcome> {
     const requestId = randomUUID()
-    const details: CallDetails = { requestId, executedVersion: HANDLER_VERSION, functionError: null }
-    const failed = (error: string): CallOutcome => ({
-      kind: 'failed',
-      error,
-      call: { ...details, functionError: 'Unhandled' },
-    })
-    const overtime = Promise.withResolvers<CallOutcome>()
-    const timer = setTimeout(() => overtime.resolve(failed(describeTimeout(timeoutMs))), timeoutMs)
-    const called = invoke(this.#handler, JSON.parse(event), {
-      requestId,
-      functionName: this.#functionName,
+    const identity = { requestId, functionName: this.#functionName, timeoutMs }
+    const overtime = Promise.withResolvers<HandlerAnswer>()
+    const timer = setTimeout(
+      () => overtime.resolve({ kind: 'failed', error: describeTimeout(timeoutMs) }),
       timeoutMs,
-    }).then(
-      (answer): CallOutcome => ({
-        kind: 'answered',
-        answer: answer === undefined ? undefined : JSON.parse(answer),
-        call: details,
-      }),
-      (thrown: unknown) => failed(describeThrown(thrown)),
+    )
+    const called = invoke(this.#handler, JSON.parse(event), identity).then(
+      (answer): HandlerAnswer => ({ kind: 'answered', answer }),
+      (thrown: unknown): HandlerAnswer => ({ kind: 'failed', error: describeThrown(thrown) }),
     )
     try {
-      return await Promise.race([called, overtime.promise])
+      return outcomeOf(requestId, await Promise.race([called, overtime.promise]))
     } finally {
       clearTimeout(timer)
     }
