@@ -2,13 +2,13 @@ import type { DynamoDBStreamEvent, ScheduledEvent } from 'aws-lambda'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { makeFlushFunction } from '../../functions/flush/flush-function.ts'
 import { openBroker } from '../../functions/runtime/open-broker.ts'
-import { ItemLogIndex } from '../../src/adapters/items/item-log-index.ts'
-import { MemoryItems } from '../../src/adapters/memory/memory-items.ts'
+import { openMemoryStore } from '../../src/adapters/memory/memory-store.ts'
 import type { LogBroker } from '../../src/broker/log-broker.ts'
 import type { Head } from '../../src/core/log/head.ts'
 import { encodeBatch } from '../../src/core/record/index.ts'
 import { HEAD_KEY, logKey } from '../../src/core/storage-layout.ts'
 import type { PartitionId } from '../../src/core/topic/partition-id.ts'
+import { systemClock } from '../../src/embedded/system.ts'
 import type { LogIndex } from '../../src/ports/log-index.ts'
 import { NotApplied, StoreFailed } from '../../src/ports/outcome.ts'
 import { contextOf, openTestService, type TestService } from './function-service.ts'
@@ -19,7 +19,7 @@ let broker: LogBroker
 let topicId: string
 
 beforeEach(async () => {
-  index = new ItemLogIndex(new MemoryItems())
+  index = openMemoryStore(systemClock).index
   service = openTestService({ index })
   broker = openBroker(service)
   topicId = (await broker.createTopic({ topic: 'tides', partitions: 3 })).topicId

@@ -3,8 +3,7 @@ import { FETCH_ROUTES } from '../../functions/fetch/routes.ts'
 import { PRODUCE_ROUTES } from '../../functions/produce/routes.ts'
 import { makeHttpFunction } from '../../functions/runtime/http-function.ts'
 import { openBroker } from '../../functions/runtime/open-broker.ts'
-import { ItemLogIndex } from '../../src/adapters/items/item-log-index.ts'
-import { MemoryItems } from '../../src/adapters/memory/memory-items.ts'
+import { openMemoryStore } from '../../src/adapters/memory/memory-store.ts'
 import {
   BATCH_BYTES_MAX,
   FUNCTION_ANSWER_BYTES_MAX,
@@ -15,6 +14,7 @@ import {
   TAIL_ENTRIES_SHARED_MAX,
 } from '../../src/core/limits.ts'
 import { encodeBatch, type RecordInput } from '../../src/core/record/index.ts'
+import { systemClock } from '../../src/embedded/system.ts'
 import { NotApplied } from '../../src/ports/outcome.ts'
 import {
   type Answered,
@@ -133,7 +133,7 @@ describe('producing and fetching', () => {
 
   test('a store that fails for no known reason shows nothing of itself, and is logged', async () => {
     const secret = new Error('the secret of the store')
-    const index = new ItemLogIndex(new MemoryItems())
+    const index = openMemoryStore(systemClock).index
     index.append = async () => {
       throw secret
     }
@@ -355,7 +355,7 @@ test('a produce call whose store does not answer is given up before the function
     },
     turn: () => new Promise<void>(resolve => setImmediate(resolve)),
   }
-  const index = new ItemLogIndex(new MemoryItems())
+  const index = openMemoryStore(systemClock).index
   const stuck = openTestService({ index, clock })
   await openBroker(stuck).createTopic({ topic: 'tides' })
   const startedMs = nowMs

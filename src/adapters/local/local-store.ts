@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { type ItemStores, storesOver } from '../items/item-stores.ts'
+import { type ItemStores, storesOver } from '../items/stores.ts'
 import { makeFolder, syncFolder } from './folders.ts'
 import { LocalObjectStore } from './local-object-store.ts'
 import { SqliteItems } from './sqlite-items.ts'

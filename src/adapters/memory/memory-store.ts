@@ -1,7 +1,7 @@
 import type { Clock } from '../../ports/clock.ts'
 import type { ObjectStore } from '../../ports/object-store.ts'
 import type { Decisions } from '../items/decisions.ts'
-import { type ItemStores, storesOver } from '../items/item-stores.ts'
+import { type ItemStores, storesOver } from '../items/stores.ts'
 import { MemoryItems } from './memory-items.ts'
 import { MemoryObjectStore } from './memory-object-store.ts'
 import type { Network } from './network.ts'

@@ -1,0 +1,21 @@
+import type { Ports } from '../../ports/index.ts'
+import { DECISIONS, type Decisions } from './decisions.ts'
+import { groupsOver } from './groups.ts'
+import type { Items } from './items.ts'
+import { logIndexOver } from './log-index.ts'
+import { topicsOver } from './topics.ts'
+import { triggersOver } from './triggers.ts'
+
+/** The ports that keep items. */
+export type ItemStores = Pick<Ports, 'index' | 'topics' | 'groups' | 'triggers'>
+
+/** The log index, topics, groups and triggers over one key space. */
+export function storesOver(items: Items, others: Partial<Decisions> = {}): ItemStores {
+  const decisions = { ...DECISIONS, ...others }
+  return {
+    index: logIndexOver(items, decisions),
+    topics: topicsOver(items),
+    groups: groupsOver(items, decisions),
+    triggers: triggersOver(items),
+  }
+}

@@ -1,0 +1,68 @@
+import { endOf, type Items } from './items.ts'
+
+/** Items of one kind, read and changed by what their bytes mean. Bytes that are damaged are a RangeError or a SyntaxError. */
+export class TypedItems<T> {
+  readonly #items: Items
+  readonly #encode: (value: T) => Uint8Array
+  readonly #decode: (bytes: Uint8Array, key: string) => T
+
+  constructor(
+    items: Items,
+    encode: (value: T) => Uint8Array = encodeJson,
+    decode: (bytes: Uint8Array, key: string) => T = decodeJson,
+  ) {
+    this.#items = items
+    this.#encode = encode
+    this.#decode = decode
+  }
+
+  async read(key: string): Promise<T | undefined> {
+    const bytes = await this.#items.get(key)
+    return bytes && this.#decode(bytes, key)
+  }
+
+  async range(start: string, end: string, limit?: number): Promise<T[]> {
+    return (await this.#items.range(start, end, limit)).map(({ key, value }) => this.#decode(value, key))
+  }
+
+  /** Those whose keys begin so. */
+  async *all(prefix: string): AsyncGenerator<T> {
+    yield* await this.range(prefix, endOf(prefix))
+  }
+
+  async put(key: string, value: T): Promise<void> {
+    await this.#items.update(key, () => ({ put: this.#encode(value), answer: undefined }))
+  }
+
+  /**
+   * Changes one item as `Items.update` does; undefined leaves it as it is. Tells what stood there, and what it became where
+   * it was changed.
+   */
+  async change(
+    key: string,
+    change: (standing: T | undefined) => T | undefined,
+  ): Promise<{ readonly standing: T | undefined; readonly changed: T | undefined }> {
+    return await this.#items.update(key, bytes => {
+      const standing = bytes && this.#decode(bytes, key)
+      const changed = change(standing)
+      return { put: changed && this.#encode(changed), answer: { standing, changed } }
+    })
+  }
+
+  /** Removes an item where one stands and the condition holds. `kept`: there is one, and it does not. */
+  async remove(key: string, condition: (standing: T) => boolean): Promise<'removed' | 'kept' | 'missing'> {
+    return await this.#items.update(key, bytes => {
+      if (!bytes) return { answer: 'missing' }
+      const isRemoved = condition(this.#decode(bytes, key))
+      return { isRemoved, answer: isRemoved ? 'removed' : 'kept' }
+    })
+  }
+}
+
+function encodeJson(value: unknown): Uint8Array {
+  return Buffer.from(JSON.stringify(value))
+}
+
+function decodeJson<T>(bytes: Uint8Array): T {
+  return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString()) as T
+}
