@@ -1,19 +1,29 @@
+import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
+import { LongestFirst } from './test/longest-first.ts'
 
 const AWS_TESTS = 'test/**/*.aws.test.ts'
 /** Whole programs, and thousands of seeds: minutes, where all others take seconds. */
 const LONG_TESTS = ['test/e2e/**/*.test.ts', 'test/simulation/**/*.test.ts']
+/** What measures its process, or changes it for good. */
+const ALONE_TESTS = ['test/core/record/hostile.test.ts', 'test/embedded/replaced-globals.test.ts']
+
+/** The programs that tests start, dozens of times, need not be compiled each time. */
+const NODE_COMPILE_CACHE = fileURLToPath(new URL('node_modules/.cache/node', import.meta.url))
 
 const shared = {
   testTimeout: 60_000,
   hookTimeout: 60_000,
-  // Forked processes: tests that measure memory or kill children must not share one.
+  // Forked processes: tests kill children, and change their folder.
   pool: 'forks' as const,
+  env: { NODE_COMPILE_CACHE },
 }
 
 export default defineConfig({
   test: {
-    maxWorkers: 2,
+    // For two cores: many tests wait, for emulators and for programs that they have started.
+    maxWorkers: 3,
+    sequence: { sequencer: LongestFirst },
     reporters: process.env.CI ? ['default', ['json', { outputFile: '.ci/results.json' }]] : ['default'],
     projects: [
       {
@@ -21,9 +31,12 @@ export default defineConfig({
           ...shared,
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: [AWS_TESTS, ...LONG_TESTS],
+          exclude: [AWS_TESTS, ...LONG_TESTS, ...ALONE_TESTS],
+          // A process loads what is tested once, and not for each file: half of the time.
+          isolate: false,
         },
       },
+      { test: { ...shared, name: 'unit-alone', include: ALONE_TESTS } },
       { test: { ...shared, name: 'long', include: LONG_TESTS, exclude: [AWS_TESTS] } },
       {
         test: {
@@ -31,9 +44,8 @@ export default defineConfig({
           name: 'aws',
           include: [AWS_TESTS],
           globalSetup: ['test/aws/emulators.ts'],
-          // One at a time: the emulators share the machine's cores with the tests.
-          fileParallelism: false,
           env: {
+            ...shared.env,
             AWS_ACCESS_KEY_ID: process.env.AWS_ACCESS_KEY_ID ?? 'test',
             AWS_SECRET_ACCESS_KEY: process.env.AWS_SECRET_ACCESS_KEY ?? 'test',
             AWS_REGION: process.env.AWS_REGION ?? 'us-east-1',

@@ -7,6 +7,7 @@ import { deployStack } from '../../localstack/stack.ts'
 import { signedByAws } from '../../src/adapters/aws/request-signer.ts'
 import { HttpBroker } from '../../src/client/http-broker.ts'
 import { startDev } from '../cli/tidemark-process.ts'
+import { type QuickClock, quickClock } from './quick-clock.ts'
 
 const EMULATOR_START_MS_MAX = 60_000
 
@@ -16,18 +17,21 @@ export interface ChaosBroker {
   readonly broker: HttpBroker
   /** What a command line needs to reach it. */
   readonly address: readonly string[]
+  /** What it goes by, and whoever uses it. */
+  readonly clock: QuickClock
   /** @param isKept whether what it has stored is to be looked at */
   end(isKept: boolean): Promise<void>
 }
 
 /** `tidemark dev` on a directory of its own. */
-export async function startDevBroker(): Promise<ChaosBroker> {
+export async function startDevBroker(clock = quickClock(1)): Promise<ChaosBroker> {
   const directory = await mkdtemp(join(tmpdir(), 'tidemark-group-'))
-  const dev = await startDev(directory)
+  const dev = await startDev(directory, [], clock.environment)
   return {
     name: `tidemark dev on ${directory}`,
     broker: new HttpBroker({ url: dev.url }),
     address: ['--broker', dev.url],
+    clock,
     async end(isKept) {
       await dev.end('SIGKILL')
       if (!isKept) await rm(directory, { recursive: true })
@@ -71,6 +75,7 @@ export function brokerAt(url: string, region: string | null): ChaosBroker {
     name: url,
     broker: new HttpBroker(region === null ? { url } : { url, sign: signedByAws({ url, region }) }),
     address: ['--broker', url, ...(region === null ? [] : ['--sigv4', '--region', region])],
+    clock: quickClock(1),
     async end() {},
   }
 }

@@ -4,13 +4,16 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { GroupDescription } from '../../src/contract/groups.ts'
 import { type DevProcess, finished, runTidemark, spawnTidemark, startDev } from '../cli/tidemark-process.ts'
+import { quickClock } from './quick-clock.ts'
 
+/** Members look around every few seconds, and hand over what they have when they are told. */
+const clock = quickClock(5)
 let directory: string
 let dev: DevProcess
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'tidemark-cli-groups-'))
-  dev = await startDev(directory)
+  dev = await startDev(directory, [], clock.environment)
 })
 
 afterAll(async () => {
@@ -18,7 +21,7 @@ afterAll(async () => {
   await rm(directory, { recursive: true })
 })
 
-const toDev = () => ({ TIDEMARK_BROKER: dev.url })
+const toDev = () => ({ TIDEMARK_BROKER: dev.url, ...clock.environment })
 
 /** Runs a command that has to succeed, and answers what it printed. */
 async function printed(commandLine: string[], input = ''): Promise<string> {

@@ -10,7 +10,6 @@
  */
 import { randomUUID } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import type { HttpBroker } from '../../src/client/http-broker.ts'
 import type { GroupDescription } from '../../src/contract/groups.ts'
@@ -22,6 +21,7 @@ import { seededRandom } from '../cli/seeded-random.ts'
 import { brokerAt, type ChaosBroker, deployBroker, startDevBroker } from './chaos-broker.ts'
 import { DeliveryLedger } from './delivery-ledger.ts'
 import { GroupProcess } from './group-process.ts'
+import type { QuickClock } from './quick-clock.ts'
 
 const PARTITIONS = 12
 const MEMBERS = 5
@@ -60,7 +60,10 @@ export const DEPLOYED_PACE: Pace = {
 
 export interface ChaosRun {
   pace: Pace
+  /** By the broker's clock. */
   seconds: number
+  /** However long these take; none unless set. */
+  changesMin?: number
   seed: number
   /** What the records say, beside their number. */
   lines: string[]
@@ -93,6 +96,7 @@ class Chaos {
   readonly #pace: Pace
   readonly #address: readonly string[]
   readonly #broker: HttpBroker
+  readonly #clock: QuickClock
   /** Of this run alone: the broker may have seen others. */
   readonly #topic = `chaos-${randomUUID()}`
   readonly #group = `chaotic group #${randomUUID()}`
@@ -111,11 +115,12 @@ class Chaos {
   #slowestMs = 0
   #isOver = false
 
-  constructor(run: ChaosRun, { broker, address }: ChaosBroker) {
+  constructor(run: ChaosRun, { broker, address, clock }: ChaosBroker) {
     this.#run = run
     this.#pace = run.pace
     this.#address = address
     this.#broker = broker
+    this.#clock = clock
     this.#random = seededRandom(run.seed)
   }
 
@@ -135,10 +140,12 @@ class Chaos {
       this.#start(INSTANCE)
       for (let member = 1; member < MEMBERS; member++) this.#start()
       await this.#settle('five members joined', 'joining')
-      const endMs = performance.now() + this.#run.seconds * 1_000
-      while (performance.now() < endMs && this.problems.length === 0) {
+      const endMs = this.#clock.nowMs() + this.#run.seconds * 1_000
+      const { changesMin = 0 } = this.#run
+      for (let changes = 0; this.problems.length === 0; changes++) {
+        if (changes >= changesMin && this.#clock.nowMs() >= endMs) break
         await this.#change()
-        await sleep(500 + 1_500 * this.#random())
+        await this.#clock.sleep(500 + 1_500 * this.#random())
       }
     } finally {
       this.#isOver = true
@@ -158,7 +165,10 @@ class Chaos {
     const timeoutMs = instanceId === null ? this.#pace.sessionTimeoutMs : INSTANCE_SESSION_TIMEOUT_MS
     const options = ['--group', this.#group, '--json', '--session-timeout', String(timeoutMs)]
     const commandLine = ['consume', this.#topic, ...options, ...this.#address]
-    const process = new GroupProcess(commandLine, instanceId, delivery => this.#ledger.delivered(delivery))
+    const process = new GroupProcess(
+      { commandLine, instanceId, environment: this.#clock.environment },
+      delivery => this.#ledger.delivered(delivery),
+    )
     this.#members.push(process)
     this.#all.push(process)
     return process
@@ -227,11 +237,11 @@ class Chaos {
   async #pause(victim: GroupProcess, before: GroupDescription): Promise<void> {
     victim.signal('SIGSTOP')
     this.#paused.push(victim)
-    const pausedMs = performance.now()
+    const pausedMs = this.#clock.nowMs()
     await this.#settle(`${victim.pid} was paused`, 'now', before)
     await this.#commitAsZombie(victim, before)
-    const leftMs = this.#pace.sessionTimeoutMs + 2_000 * this.#random() - (performance.now() - pausedMs)
-    await sleep(Math.max(0, leftMs))
+    const leftMs = this.#pace.sessionTimeoutMs + 2_000 * this.#random() - (this.#clock.nowMs() - pausedMs)
+    await this.#clock.sleep(Math.max(0, leftMs))
     this.#paused.splice(this.#paused.indexOf(victim), 1)
     this.#members.push(victim)
     const meanwhile = await this.#broker.describeGroup(this.#group)
@@ -270,7 +280,7 @@ class Chaos {
    * @param from when the time begins: now, or when all who run have joined
    */
   async #settle(cause: string, from: 'now' | 'joining', before?: GroupDescription): Promise<void> {
-    let startMs = performance.now()
+    let startMs = this.#clock.nowMs()
     let isJoining = from === 'joining'
     const generations = this.#generations(before)
     for (;;) {
@@ -281,8 +291,8 @@ class Chaos {
       })
       const wereJoining = isJoining
       isJoining &&= group === null || !this.#haveJoined(group)
-      if (wereJoining && !isJoining) startMs = performance.now()
-      const elapsedMs = performance.now() - startMs
+      if (wereJoining && !isJoining) startMs = this.#clock.nowMs()
+      const elapsedMs = this.#clock.nowMs() - startMs
       const lacking = group === null ? 'no group' : this.#lacking(group)
       if (lacking === null) {
         this.#slowestMs = Math.max(this.#slowestMs, elapsedMs)
@@ -297,7 +307,7 @@ class Chaos {
       }
       const dead = this.#members.find(({ hasExited }) => hasExited)
       if (dead) return this.problem(`${dead.pid} ended by itself`)
-      await sleep(this.#pace.lookIntervalMs)
+      await this.#clock.sleep(this.#pace.lookIntervalMs)
     }
   }
 
@@ -364,19 +374,19 @@ class Chaos {
       }
       await Promise.all(
         [...byPartition].map(async ([partition, records]) => {
-          const batches = encodeBatch(records, { nowMs: Date.now() })
+          const batches = encodeBatch(records, { nowMs: this.#clock.nowMs() })
           await this.#broker.produce({ topic: this.#topic, partition, batches })
           this.#produced[partition] = this.#produced[partition]! + records.length
         }),
       )
-      await sleep(this.#pace.produceIntervalMs)
+      await this.#clock.sleep(this.#pace.produceIntervalMs)
     }
   }
 
   async #watchCommits(): Promise<void> {
     while (!this.#isOver) {
       await this.#lookAtCommits()
-      await sleep(this.#pace.lookIntervalMs)
+      await this.#clock.sleep(this.#pace.lookIntervalMs)
     }
   }
 
@@ -388,8 +398,9 @@ class Chaos {
 
   /** Everything is delivered, and after everybody has left, committed. */
   async #finish(): Promise<void> {
-    const limitMs = performance.now() + this.#settlingMs
-    while (this.#missing() > 0 && performance.now() < limitMs) await sleep(this.#pace.lookIntervalMs)
+    const limitMs = this.#clock.nowMs() + this.#settlingMs
+    while (this.#missing() > 0 && this.#clock.nowMs() < limitMs)
+      await this.#clock.sleep(this.#pace.lookIntervalMs)
     if (this.#missing() > 0) this.problem(`${this.#missing()} records were never delivered`)
     for (const member of this.#members.splice(0)) {
       const exitCode = await member.end('SIGINT')

@@ -13,12 +13,19 @@ export class GroupProcess {
   readonly #exited: Promise<unknown[]>
   #stderr = ''
 
-  constructor(commandLine: string[], instanceId: string | null, onDelivery: (delivery: Delivery) => void) {
+  constructor(
+    {
+      commandLine,
+      instanceId,
+      environment,
+    }: { commandLine: string[]; instanceId: string | null; environment: NodeJS.ProcessEnv },
+    onDelivery: (delivery: Delivery) => void,
+  ) {
     this.instanceId = instanceId
-    this.#child = spawnTidemark([
-      ...commandLine,
-      ...(instanceId === null ? [] : ['--instance-id', instanceId]),
-    ])
+    this.#child = spawnTidemark(
+      [...commandLine, ...(instanceId === null ? [] : ['--instance-id', instanceId])],
+      environment,
+    )
     this.#exited = once(this.#child, 'close')
     this.pid = this.#child.pid!
     const lines = new LineSplitter()
