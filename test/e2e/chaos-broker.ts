@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { freePort, startGuarded, untilAnswers } from '../../localstack/guarded.ts'
 import { MINISTACK_HEALTH_PATH, ministackCommand } from '../../localstack/ministack.ts'
 import { deployStack } from '../../localstack/stack.ts'
-import { signedByAws } from '../../src/adapters/aws/request-signer.ts'
+import { signedByAws } from '../../src/adapters/aws/signing/request-signer.ts'
 import { HttpBroker } from '../../src/client/http-broker.ts'
 import { startDev } from '../cli/tidemark-process.ts'
 

@@ -1,7 +1,7 @@
-import { createHash, createHmac, type Hash, type Hmac } from 'node:crypto'
 import { defaultProvider } from '@aws-sdk/credential-provider-node'
+import { Hash } from '@smithy/core/serde'
 import { SignatureV4 } from '@smithy/signature-v4'
-import { TidemarkError } from '../../core/errors.ts'
+import { TidemarkError } from '../../../core/errors.ts'
 import { signingScopeOf } from './signing-scope.ts'
 
 /** Who signs, as AWS hands it out. */
@@ -51,7 +51,7 @@ export function signedByAws(options: RequestSignerOptions) {
     region,
     service: options.service ?? scope?.service ?? 'execute-api',
     credentials: typeof credentials === 'function' ? found(credentials) : credentials,
-    sha256: NodeSha256,
+    sha256: Hash.bind(null, 'sha256'),
     // The body's hash is part of the signature; only S3 wants it in a header too.
     applyChecksum: false,
   })
@@ -97,35 +97,4 @@ function found(provider: () => Promise<AwsCredentials>): () => Promise<AwsCreden
 /** A name that comes several times keeps all its values. */
 function queryOf(parameters: URLSearchParams): Record<string, string[]> {
   return Object.fromEntries([...parameters.keys()].map(name => [name, parameters.getAll(name)]))
-}
-
-type SecretBytes = string | ArrayBuffer | ArrayBufferView
-
-/** Node's own SHA-256, plain or keyed, in the form that the signer asks for. */
-class NodeSha256 {
-  readonly #start: () => Hash | Hmac
-  #hash: Hash | Hmac
-
-  constructor(secret?: SecretBytes) {
-    this.#start = () => (secret === undefined ? createHash('sha256') : createHmac('sha256', toBytes(secret)))
-    this.#hash = this.#start()
-  }
-
-  update(bytes: Uint8Array): void {
-    this.#hash.update(bytes)
-  }
-
-  async digest(): Promise<Uint8Array> {
-    return this.#hash.digest()
-  }
-
-  reset(): void {
-    this.#hash = this.#start()
-  }
-}
-
-function toBytes(data: SecretBytes): Uint8Array {
-  if (typeof data === 'string') return Buffer.from(data)
-  if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
-  return new Uint8Array(data)
 }

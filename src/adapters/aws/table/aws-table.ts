@@ -1,14 +1,14 @@
-import type { GroupStore } from '../../ports/group-store.ts'
-import type { LogIndex } from '../../ports/log-index.ts'
-import type { TopicStore } from '../../ports/topic-store.ts'
-import type { TriggerStore } from '../../ports/trigger-store.ts'
-import type { AwsConnection } from './connection.ts'
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import type { GroupStore } from '../../../ports/group-store.ts'
+import type { LogIndex } from '../../../ports/log-index.ts'
+import type { TopicStore } from '../../../ports/topic-store.ts'
+import type { TriggerStore } from '../../../ports/trigger-store.ts'
+import { type AwsConnection, type ClientPair, clientConfig, makeClientPair } from '../connection.ts'
 import { DynamoGroupStore } from './dynamo-group-store.ts'
 import { DynamoLogIndex } from './dynamo-log-index.ts'
 import { DynamoTable } from './dynamo-table.ts'
 import { DynamoTopicStore } from './dynamo-topic-store.ts'
 import { DynamoTriggerStore } from './dynamo-trigger-store.ts'
-import { makeTableClients } from './table-clients.ts'
 
 /** The ports on a table of DynamoDB. */
 export interface AwsTable {
@@ -18,6 +18,11 @@ export interface AwsTable {
   readonly triggers: TriggerStore
   /** Gives the connections back. */
   close(): void
+}
+
+/** Makes the clients of the table and sends nothing. */
+export function makeTableClients(connection: AwsConnection): ClientPair<DynamoDBClient> {
+  return makeClientPair(DynamoDBClient, clientConfig(connection), connection)
 }
 
 /** Makes the clients and sends nothing. */

@@ -1,45 +1,40 @@
-import { TABLE_BATCH_ITEMS_MAX, TABLE_SCAN_PAGE_ITEMS } from '../../core/limits.ts'
-import type { Block } from '../../core/log/block.ts'
-import type { IndexEntry } from '../../core/log/entry.ts'
-import { EMPTY_HEAD, type Head } from '../../core/log/head.ts'
-import { type PartitionId, partitionKey } from '../../core/log/partition-id.ts'
+import { TABLE_SCAN_PAGE_ITEMS } from '../../../core/limits.ts'
+import type { Block } from '../../../core/log/block.ts'
+import type { IndexEntry } from '../../../core/log/entry.ts'
+import { EMPTY_HEAD, type Head } from '../../../core/log/head.ts'
+import { type PartitionId, partitionKey } from '../../../core/log/partition-id.ts'
 import {
   type FlushedProducer,
   mergeRetired,
   type ProducerChanges,
   sequenceSteps,
-} from '../../core/log/producers.ts'
-import { type Offset, toOffset } from '../../core/numbers.ts'
+} from '../../../core/log/producers.ts'
+import { type Offset, toOffset } from '../../../core/numbers.ts'
 import {
   blockKey,
   GROUP_END,
   GROUP_PREFIX,
-  KEY_ATTRIBUTES,
   LOG_END,
   LOG_PREFIX,
   logKey,
-  PRODUCER_ATTRIBUTES,
   parseLogKey,
-} from '../../core/storage-layout.ts'
-import type { AppendOutcome, LogIndex } from '../../ports/log-index.ts'
+} from '../../../core/storage-layout.ts'
+import type { AppendOutcome, LogIndex } from '../../../ports/log-index.ts'
+import { decodeBlockItem, encodeBlockItem } from '../items/block.ts'
 import {
-  decodeBlockItem,
+  appendUpdate,
   decodeHeadItem,
-  decodeProducerItem,
-  encodeBlockItem,
   encodeHeadItem,
-  encodeProducerItem,
   headItemKey,
-  type Item,
-  itemKey,
-  producerItemKey,
-  readString,
-} from './dynamo-items.ts'
-import type { Checked, Condition, DynamoTable, Selection } from './dynamo-table.ts'
-import { appendUpdate, startUpdate, trimUpdate } from './head-updates.ts'
+  startUpdate,
+  trimUpdate,
+} from '../items/head.ts'
+import { decodeProducerItem, encodeProducerItem, isStill, producerItemKey } from '../items/producer.ts'
+import { type Item, itemKey, partitionKeyOf, sortKeyOf } from './attributes.ts'
+import { between, NO_ITEM, under } from './conditions.ts'
+import type { Checked, DynamoTable } from './dynamo-table.ts'
+import type { Expression } from './expression.ts'
 
-const { partition: PK, sort: SK } = KEY_ATTRIBUTES
-const NO_ITEM = { expression: `attribute_not_exists(${PK})` }
 const FIRST_OFFSET = toOffset(0)
 const LAST_OFFSET = toOffset(Number.MAX_SAFE_INTEGER)
 
@@ -56,8 +51,7 @@ export class DynamoLogIndex implements LogIndex {
   }
 
   async readHead(partition: PartitionId): Promise<Head | undefined> {
-    const item = await this.#table.get(headItemKey(partition))
-    return item && decodeHeadItem(item)
+    return await this.#table.read(headItemKey(partition), decodeHeadItem)
   }
 
   async append(
@@ -76,7 +70,8 @@ export class DynamoLogIndex implements LogIndex {
 
   async putBlock(partition: PartitionId, block: Block): Promise<Block> {
     const { held, item } = await this.#table.put(encodeBlockItem(partition, block), NO_ITEM)
-    return held ? block : decodeBlockItem(standing(item))
+    if (!item) throw new RangeError('DynamoDB refused a block without telling which one stands')
+    return held ? block : decodeBlockItem(item)
   }
 
   async trimTail(partition: PartitionId, block: Block, changes: ProducerChanges): Promise<Head | undefined> {
@@ -91,26 +86,26 @@ export class DynamoLogIndex implements LogIndex {
     for (;;) {
       const merged = mergeRetired(standing && decodeProducerItem(standing), producer)
       if (!merged) return
-      const condition = standing ? isStill(standing) : NO_ITEM
-      const put = await this.#table.put(encodeProducerItem(partition, producerId, merged), condition)
+      const when = standing ? isStill(standing) : NO_ITEM
+      const put = await this.#table.put(encodeProducerItem(partition, producerId, merged), when)
       if (put.held) return
       standing = put.item
     }
   }
 
   async readProducer(partition: PartitionId, producerId: bigint): Promise<FlushedProducer | undefined> {
-    const item = await this.#table.get(producerItemKey(partition, producerId))
-    return item && decodeProducerItem(item)
+    return await this.#table.read(producerItemKey(partition, producerId), decodeProducerItem)
   }
 
   async readBlocks(partition: PartitionId, offset: Offset, limit: number): Promise<Block[]> {
-    const last = await this.#lastBlock(partition, offset)
-    const blocks = last ? [decodeBlockItem(last)] : []
-    const from = last ? toOffset(blocks[0]!.baseOffset + 1) : FIRST_OFFSET
+    const last = await this.#lastOf(partition, offset, decodeBlockItem)
+    const blocks = last ? [last] : []
+    const from = last ? toOffset(last.baseOffset + 1) : FIRST_OFFSET
     const left = limit - blocks.length
     if (left <= 0) return blocks
-    const following = this.#table.query({ ...blocksBetween(partition, from, LAST_OFFSET), limit: left })
-    for await (const item of following) blocks.push(decodeBlockItem(item))
+    const following = blocksBetween(partition, from, LAST_OFFSET)
+    for await (const block of this.#table.list(following, decodeBlockItem, { limit: left }))
+      blocks.push(block)
     return blocks
   }
 
@@ -120,23 +115,23 @@ export class DynamoLogIndex implements LogIndex {
   }
 
   async removeBlocksBelow(partition: PartitionId, offset: Offset): Promise<void> {
-    const last = await this.#lastBlock(partition, offset, SK)
-    if (!last) return
-    await this.#removeItems(blocksBetween(partition, FIRST_OFFSET, offset), readString(last, SK))
+    const last = await this.#lastOf(partition, offset, sortKeyOf, true)
+    if (last === undefined) return
+    await this.#table.removeFound(blocksBetween(partition, FIRST_OFFSET, offset), last)
   }
 
   async removePartition(partition: PartitionId): Promise<void> {
     await this.#table.remove(headItemKey(partition))
-    await this.#removeItems({ condition: `${PK} = :log`, values: { ':log': { S: logKey(partition) } } })
+    await this.#table.removeFound(under(logKey(partition)))
   }
 
   async *partitions(): AsyncGenerator<PartitionId> {
     const given = new Set<string>()
     let startKey: Item | undefined
     do {
-      const { keys, lastKey } = await this.#table.scanKeys(PK, startKey, TABLE_SCAN_PAGE_ITEMS)
+      const { keys, lastKey } = await this.#table.scanPartitionKeys(startKey, TABLE_SCAN_PAGE_ITEMS)
       for (const key of keys) {
-        const log = readString(key, PK)
+        const log = partitionKeyOf(key)
         if (!log.startsWith(LOG_PREFIX)) continue
         const partition = parseLogKey(log)
         if (given.has(partitionKey(partition))) continue
@@ -153,62 +148,32 @@ export class DynamoLogIndex implements LogIndex {
     return head ? { kind: 'refused', head } : { kind: 'missing' }
   }
 
-  /** The item of the last block at or below an offset. */
-  async #lastBlock(partition: PartitionId, offset: Offset, attribute?: string): Promise<Item | undefined> {
-    const selection = blocksBetween(partition, FIRST_OFFSET, offset)
-    const newestFirst = { ...selection, descending: true, limit: 1, ...(attribute && { attribute }) }
-    for await (const item of this.#table.query(newestFirst)) return item
+  /** What is wanted of the last block at or below an offset. */
+  async #lastOf<Read>(
+    partition: PartitionId,
+    offset: Offset,
+    decode: (item: Item) => Read,
+    keysOnly = false,
+  ): Promise<Read | undefined> {
+    const blocks = blocksBetween(partition, FIRST_OFFSET, offset)
+    const newest = { descending: true, limit: 1, keysOnly }
+    for await (const last of this.#table.list(blocks, decode, newest)) return last
     return undefined
-  }
-
-  /**
-   * Removes items of a log, but not the one with the sort key `kept`. It removes as it finds them: where there are more
-   * than there is time for, the next try has fewer.
-   */
-  async #removeItems(selection: Selection, kept?: string): Promise<void> {
-    const { ':log': log } = selection.values
-    let keys: Item[] = []
-    for await (const item of this.#table.query({ ...selection, attribute: SK })) {
-      const sortKey = readString(item, SK)
-      if (sortKey !== kept) keys.push({ [PK]: log!, [SK]: { S: sortKey } })
-      if (keys.length < TABLE_BATCH_ITEMS_MAX) continue
-      await this.#table.removeAll(keys)
-      keys = []
-    }
-    await this.#table.removeAll(keys)
   }
 }
 
 /** Both offsets included. */
-function blocksBetween(partition: PartitionId, first: Offset, last: Offset): Selection {
-  return {
-    condition: `${PK} = :log AND ${SK} BETWEEN :first AND :last`,
-    values: {
-      ':log': { S: logKey(partition) },
-      ':first': { S: blockKey(first) },
-      ':last': { S: blockKey(last) },
-    },
-  }
+function blocksBetween(partition: PartitionId, first: Offset, last: Offset): Expression {
+  return between(logKey(partition), blockKey(first), blockKey(last))
 }
 
 /** Where a scan goes on behind all items of a log or of a group. */
 function pastItems(key: Item): Item {
-  const partition = readString(key, PK)
+  const partition = partitionKeyOf(key)
   if (partition.startsWith(LOG_PREFIX)) return itemKey(partition, LOG_END)
   return partition.startsWith(GROUP_PREFIX) ? itemKey(partition, GROUP_END) : key
 }
 
-/** That a producer's item is as it was read. */
-function isStill(item: Item): Condition {
-  const { encoded } = PRODUCER_ATTRIBUTES
-  return { expression: `${encoded} = :standing`, values: { ':standing': item[encoded]! } }
-}
-
 function headOf({ item }: Checked): Head | undefined {
   return item && decodeHeadItem(item)
-}
-
-function standing(item: Item | undefined): Item {
-  if (!item) throw new RangeError('DynamoDB refused a block without telling which one stands')
-  return item
 }

@@ -6,7 +6,6 @@ import {
   type GetObjectCommandOutput,
   HeadObjectCommand,
   ListObjectsV2Command,
-  type ListObjectsV2CommandOutput,
   PutObjectCommand,
   type S3Client,
 } from '@aws-sdk/client-s3'
@@ -19,13 +18,16 @@ import {
   OBJECT_READ_HEDGE_MS,
   OBJECT_READ_TIMEOUT_MS,
   OBJECT_TRY_TIMEOUT_MS,
-} from '../../core/limits.ts'
-import type { Position } from '../../core/numbers.ts'
-import type { ObjectInfo, ObjectStore } from '../../ports/object-store.ts'
-import { NotApplied } from '../../ports/outcome.ts'
-import { type AwsCall, asStoreError } from './aws-failures.ts'
-import type { BucketClients } from './bucket-clients.ts'
+} from '../../../core/limits.ts'
+import type { Position } from '../../../core/numbers.ts'
+import type { ObjectInfo, ObjectStore } from '../../../ports/object-store.ts'
+import { NotApplied } from '../../../ports/outcome.ts'
+import { type AwsCall, asStoreError } from '../aws-failures.ts'
+import type { ClientPair } from '../connection.ts'
 import { hedged } from './hedged.ts'
+
+/** Without the right to list, S3 hides whether an object is there. */
+const READING = 's3:GetObject and s3:ListBucket'
 
 export interface S3ObjectStoreSettings {
   /** When a slow read is asked for once more. */
@@ -43,7 +45,11 @@ export class S3ObjectStore implements ObjectStore {
   readonly #bucket: string
   readonly #settings: Required<S3ObjectStoreSettings>
 
-  constructor({ once, repeating }: BucketClients, bucket: string, settings: S3ObjectStoreSettings = {}) {
+  constructor(
+    { once, repeating }: ClientPair<S3Client>,
+    bucket: string,
+    settings: S3ObjectStoreSettings = {},
+  ) {
     this.#once = once
     this.#repeating = repeating
     this.#bucket = bucket
@@ -84,8 +90,7 @@ export class S3ObjectStore implements ObjectStore {
         const tryMs = Math.min(this.#tryMs(bytes), leftMs)
         return await this.#within(tryMs, whole => this.#readOnce(key, position, bytes, whole))
       } catch (error) {
-        // Without the right to list, S3 hides whether an object is there.
-        const failure = asStoreError(error, this.#call('s3:GetObject and s3:ListBucket', 'read'))
+        const failure = asStoreError(error, this.#call(READING, 'read'))
         const pauseMs = this.#settings.fraction() * Math.min(BACKOFF_MS_MAX, BACKOFF_FIRST_MS * 4 ** tries)
         const isLast = tries === OBJECT_READ_ATTEMPTS_MAX || performance.now() + pauseMs >= endMs
         if (isLast || !(failure instanceof NotApplied)) throw failure
@@ -97,7 +102,10 @@ export class S3ObjectStore implements ObjectStore {
   async *list(): AsyncGenerator<ObjectInfo> {
     let token: string | undefined
     do {
-      const page = await this.#listPage(token)
+      const command = new ListObjectsV2Command({ Bucket: this.#bucket, ContinuationToken: token })
+      const page = await this.#repeated('s3:ListBucket', 'read', abortSignal =>
+        this.#repeating.send(command, { abortSignal }),
+      )
       for (const { Key: key, Size: bytes = 0, LastModified } of page.Contents ?? []) {
         if (key !== undefined) yield { key, bytes, modifiedMs: LastModified?.getTime() ?? 0 }
       }
@@ -105,36 +113,24 @@ export class S3ObjectStore implements ObjectStore {
     } while (token !== undefined)
   }
 
-  async #listPage(token: string | undefined): Promise<ListObjectsV2CommandOutput> {
-    const command = new ListObjectsV2Command({
-      Bucket: this.#bucket,
-      ...(token !== undefined && { ContinuationToken: token }),
-    })
-    try {
-      return await this.#repeated(abortSignal => this.#repeating.send(command, { abortSignal }))
-    } catch (error) {
-      throw asStoreError(error, this.#call('s3:ListBucket', 'read'))
-    }
-  }
-
   async remove(key: string): Promise<void> {
-    try {
-      const command = new DeleteObjectCommand({ Bucket: this.#bucket, Key: key })
-      await this.#repeated(abortSignal => this.#repeating.send(command, { abortSignal }))
-    } catch (error) {
-      throw asStoreError(error, this.#call('s3:DeleteObject', 'write'))
-    }
+    const command = new DeleteObjectCommand({ Bucket: this.#bucket, Key: key })
+    await this.#repeated('s3:DeleteObject', 'write', abortSignal =>
+      this.#repeating.send(command, { abortSignal }),
+    )
   }
 
   async #exists(key: string): Promise<boolean> {
-    try {
-      const command = new HeadObjectCommand({ Bucket: this.#bucket, Key: key })
-      await this.#repeated(abortSignal => this.#repeating.send(command, { abortSignal }))
-      return true
-    } catch (error) {
-      if (nameOf(error) === 'NotFound') return false
-      throw asStoreError(error, this.#call('s3:GetObject and s3:ListBucket', 'read'))
-    }
+    const command = new HeadObjectCommand({ Bucket: this.#bucket, Key: key })
+    return await this.#repeated(READING, 'read', async abortSignal => {
+      try {
+        await this.#repeating.send(command, { abortSignal })
+        return true
+      } catch (error) {
+        if (nameOf(error) === 'NotFound') return false
+        throw error
+      }
+    })
   }
 
   async #readOnce(
@@ -168,8 +164,16 @@ export class S3ObjectStore implements ObjectStore {
   }
 
   /** For what the SDK repeats by itself: the time of all its tries. */
-  #repeated<Result>(act: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
-    return this.#within(AWS_ATTEMPTS_MAX * this.#tryMs(0), act)
+  async #repeated<Result>(
+    action: string,
+    effect: AwsCall['effect'],
+    act: (signal: AbortSignal) => Promise<Result>,
+  ): Promise<Result> {
+    try {
+      return await this.#within(AWS_ATTEMPTS_MAX * this.#tryMs(0), act)
+    } catch (error) {
+      throw asStoreError(error, this.#call(action, effect))
+    }
   }
 
   #tryMs(bytes: number): number {

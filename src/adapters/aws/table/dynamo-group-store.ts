@@ -1,51 +1,43 @@
 import { randomUUID } from 'node:crypto'
-import type { Ownership } from '../../core/group/claim.ts'
-import type { Claim, CommittedOffset, Group, Member } from '../../core/group/group.ts'
-import { newGroup } from '../../core/group/group-changes.ts'
-import type { PartitionId } from '../../core/log/partition-id.ts'
+import type { Ownership } from '../../../core/group/claim.ts'
+import type { Claim, CommittedOffset, Group, Member } from '../../../core/group/group.ts'
+import { newGroup } from '../../../core/group/group-changes.ts'
+import type { PartitionId } from '../../../core/log/partition-id.ts'
 import {
   CLAIM_PREFIX,
-  GROUP_ATTRIBUTES,
   GROUP_META_KEY,
   GROUPS_KEY,
   groupKey,
-  KEY_ATTRIBUTES,
-  LISTED_GROUP_ATTRIBUTES,
-  MEMBER_ATTRIBUTES,
   MEMBER_PREFIX,
   TARGET_PREFIX,
   targetKey,
-} from '../../core/storage-layout.ts'
-import type { GroupStore, TargetChunk } from '../../ports/group-store.ts'
-import {
-  claimItemKey,
-  decodeClaimItem,
-  decodeGroupItem,
-  decodeMemberItem,
-  decodeTargetChunkItem,
-  encodeGroupItem,
-  encodeListedItem,
-  encodeMemberItem,
-  encodeTargetChunkItem,
-  groupItemKey,
-  listedItemKey,
-  memberItemKey,
-  targetChunkItemKey,
-} from './dynamo-group-items.ts'
-import { type Item, itemKey, number, readString } from './dynamo-items.ts'
-import type { Checked, DynamoTable, Selection } from './dynamo-table.ts'
+} from '../../../core/storage-layout.ts'
+import type { GroupStore, TargetChunk } from '../../../ports/group-store.ts'
+import { claimItemKey, commitUpdate, decodeClaimItem, ownerUpdate } from '../items/claim.ts'
 import {
   checkUpdate,
-  commitUpdate,
-  leaseUpdate,
+  decodeGroupItem,
+  encodeGroupItem,
+  encodeListedItem,
+  groupItemKey,
+  isListedAs,
+  listedItemKey,
   listedUpdate,
   markUpdate,
-  ownerUpdate,
   targetUpdate,
-} from './group-updates.ts'
-
-const { partition: PK, sort: SK } = KEY_ATTRIBUTES
-const NO_ITEM = { expression: `attribute_not_exists(${PK})` }
+  unlistedMark,
+} from '../items/group.ts'
+import {
+  decodeMemberItem,
+  encodeMemberItem,
+  isLeasedUntil,
+  leaseUpdate,
+  memberItemKey,
+} from '../items/member.ts'
+import { decodeTargetChunkItem, encodeTargetChunkItem, targetChunkItemKey } from '../items/target-chunk.ts'
+import { type Item, sortKeyOf } from './attributes.ts'
+import { between, goneOr, NO_ITEM, under } from './conditions.ts'
+import type { Checked, DynamoTable } from './dynamo-table.ts'
 
 type ClaimChange = { held: boolean; claim: Claim | undefined }
 
@@ -64,16 +56,14 @@ export class DynamoGroupStore implements GroupStore {
    */
   async createGroup(groupId: string, assignor: Group['assignor']): Promise<void> {
     const known = await this.#table.get(groupItemKey(groupId))
-    const item = known ?? (await this.#makeGroup(newGroup(groupId, assignor)))
-    const mark = item[GROUP_ATTRIBUTES.unlisted]?.S
+    const mark = unlistedMark(known ?? (await this.#makeGroup(newGroup(groupId, assignor))))
     if (mark === undefined) return
     await this.#table.put(encodeListedItem(groupId, randomUUID()))
     await this.#table.update(groupItemKey(groupId), listedUpdate(mark))
   }
 
   async readGroup(groupId: string): Promise<Group | undefined> {
-    const item = await this.#table.get(groupItemKey(groupId))
-    return item && decodeGroupItem(groupId, item)
+    return await this.#table.read(groupItemKey(groupId), item => decodeGroupItem(groupId, item))
   }
 
   async markGroup(groupId: string): Promise<boolean> {
@@ -102,22 +92,16 @@ export class DynamoGroupStore implements GroupStore {
   }
 
   async readMember(groupId: string, memberId: string): Promise<Member | undefined> {
-    const item = await this.#table.get(memberItemKey(groupId, memberId))
-    return item && decodeMemberItem(item)
+    return await this.#table.read(memberItemKey(groupId, memberId), decodeMemberItem)
   }
 
-  async *members(groupId: string): AsyncGenerator<Member> {
-    for await (const item of this.#table.query(itemsOf(groupId, MEMBER_PREFIX))) yield decodeMemberItem(item)
+  members(groupId: string): AsyncGenerator<Member> {
+    return this.#table.list(under(groupKey(groupId), MEMBER_PREFIX), decodeMemberItem)
   }
 
   async removeMember(groupId: string, memberId: string, leaseUntilMs?: number): Promise<boolean> {
-    const key = memberItemKey(groupId, memberId)
-    if (leaseUntilMs === undefined) return await this.#table.remove(key)
-    return await this.#table.remove(key, {
-      // One that is not there is gone, too.
-      expression: `${NO_ITEM.expression} OR ${MEMBER_ATTRIBUTES.leaseUntilMs} = :lease`,
-      values: { ':lease': number(leaseUntilMs) },
-    })
+    const when = leaseUntilMs === undefined ? undefined : goneOr(isLeasedUntil(leaseUntilMs))
+    return await this.#table.remove(memberItemKey(groupId, memberId), when)
   }
 
   async putTargetChunk(groupId: string, targetId: string, chunk: number, shares: TargetChunk): Promise<void> {
@@ -125,29 +109,20 @@ export class DynamoGroupStore implements GroupStore {
   }
 
   async readTargetChunk(groupId: string, targetId: string, chunk: number): Promise<TargetChunk | undefined> {
-    const item = await this.#table.get(targetChunkItemKey(groupId, targetId, chunk))
-    return item && decodeTargetChunkItem(item)
+    return await this.#table.read(targetChunkItemKey(groupId, targetId, chunk), decodeTargetChunkItem)
   }
 
   async removeOlderTargets(groupId: string, targetId: string): Promise<void> {
     // No item has the end itself as its key. The units are those of what goes, not of the target that stays.
-    await this.#removeItems(groupId, {
-      condition: `${PK} = :group AND ${SK} BETWEEN :first AND :end`,
-      values: {
-        ':group': { S: groupKey(groupId) },
-        ':first': { S: TARGET_PREFIX },
-        ':end': { S: targetKey(targetId) },
-      },
-    })
+    await this.#table.removeFound(between(groupKey(groupId), TARGET_PREFIX, targetKey(targetId)))
   }
 
   async readClaim(groupId: string, partition: PartitionId): Promise<Claim | undefined> {
-    const item = await this.#table.get(claimItemKey(groupId, partition))
-    return item && decodeClaimItem(item)
+    return await this.#table.read(claimItemKey(groupId, partition), decodeClaimItem)
   }
 
-  async *claims(groupId: string): AsyncGenerator<Claim> {
-    for await (const item of this.#table.query(itemsOf(groupId, CLAIM_PREFIX))) yield decodeClaimItem(item)
+  claims(groupId: string): AsyncGenerator<Claim> {
+    return this.#table.list(under(groupKey(groupId), CLAIM_PREFIX), decodeClaimItem)
   }
 
   async setOwner(
@@ -177,24 +152,15 @@ export class DynamoGroupStore implements GroupStore {
    * removal that broke off can be seen and repeated; it stays where somebody has made the group anew meanwhile.
    */
   async removeGroup(groupId: string): Promise<void> {
-    const listed = await this.#table.get(listedItemKey(groupId))
+    const asListed = await this.#table.read(listedItemKey(groupId), isListedAs)
     await this.#table.remove(groupItemKey(groupId))
-    await this.#removeItems(groupId, {
-      condition: `${PK} = :group`,
-      values: { ':group': { S: groupKey(groupId) } },
-    })
-    if (!listed) return
-    const { version } = LISTED_GROUP_ATTRIBUTES
-    await this.#table.remove(listedItemKey(groupId), {
-      expression: `${version} = :version`,
-      values: { ':version': { S: readString(listed, version) } },
-    })
+    // Never the group's own item: that may be one made anew.
+    await this.#table.removeFound(under(groupKey(groupId)), GROUP_META_KEY)
+    if (asListed) await this.#table.remove(listedItemKey(groupId), asListed)
   }
 
-  async *groups(): AsyncGenerator<string> {
-    const condition = `${PK} = :groups`
-    const selection = { condition, values: { ':groups': { S: GROUPS_KEY } }, attribute: SK }
-    for await (const item of this.#table.query(selection)) yield readString(item, SK)
+  groups(): AsyncGenerator<string> {
+    return this.#table.list(under(GROUPS_KEY), sortKeyOf, { keysOnly: true })
   }
 
   /** The group's item; of whoever was faster, if somebody was. */
@@ -203,23 +169,6 @@ export class DynamoGroupStore implements GroupStore {
     const { held, item } = await this.#table.put(made, NO_ITEM)
     if (!held && !item) throw new RangeError('DynamoDB refused a group without telling which one stands')
     return item ?? made
-  }
-
-  /** Removes what a query finds, but never the group's own item: that may be one made anew. */
-  async #removeItems(groupId: string, selection: Selection): Promise<void> {
-    const keys: Item[] = []
-    for await (const item of this.#table.query({ ...selection, attribute: SK })) {
-      const sortKey = readString(item, SK)
-      if (sortKey !== GROUP_META_KEY) keys.push(itemKey(groupKey(groupId), sortKey))
-    }
-    await this.#table.removeAll(keys)
-  }
-}
-
-function itemsOf(groupId: string, prefix: string): Selection {
-  return {
-    condition: `${PK} = :group AND begins_with(${SK}, :prefix)`,
-    values: { ':group': { S: groupKey(groupId) }, ':prefix': { S: prefix } },
   }
 }
 

@@ -1,10 +1,10 @@
 import { GetObjectCommand, type S3Client } from '@aws-sdk/client-s3'
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
-import { LOCATED_URL_LIFETIME_MS } from '../../core/limits.ts'
-import type { Position } from '../../core/numbers.ts'
-import type { ObjectLocator } from '../../ports/object-locator.ts'
-import { asStoreError } from './aws-failures.ts'
-import type { BucketClients } from './bucket-clients.ts'
+import { LOCATED_URL_LIFETIME_MS } from '../../../core/limits.ts'
+import type { Position } from '../../../core/numbers.ts'
+import type { ObjectLocator } from '../../../ports/object-locator.ts'
+import { asStoreError } from '../aws-failures.ts'
+import type { ClientPair } from '../connection.ts'
 import { rangeOf } from './s3-object-store.ts'
 
 /** Presigned URLs of objects in a bucket, each for one byte range. */
@@ -12,7 +12,7 @@ export class S3ObjectLocator implements ObjectLocator {
   readonly #client: S3Client
   readonly #bucket: string
 
-  constructor({ once }: BucketClients, bucket: string) {
+  constructor({ once }: ClientPair<S3Client>, bucket: string) {
     this.#client = once
     this.#bucket = bucket
   }

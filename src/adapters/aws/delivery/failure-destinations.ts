@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { AWS_ATTEMPTS_MAX } from '../../core/limits.ts'
-import { partitionKey } from '../../core/log/partition-id.ts'
-import type { FailureDestinations, GivenUp } from '../../ports/failure-destinations.ts'
-import { StoreFailed } from '../../ports/outcome.ts'
-import { asStoreError } from './aws-failures.ts'
-import { type AwsConnection, clientConfig } from './connection.ts'
+import { AWS_ATTEMPTS_MAX } from '../../../core/limits.ts'
+import { partitionKey } from '../../../core/log/partition-id.ts'
+import type { FailureDestinations, GivenUp } from '../../../ports/failure-destinations.ts'
+import { StoreFailed } from '../../../ports/outcome.ts'
+import { asStoreError } from '../aws-failures.ts'
+import { type AwsConnection, bucketConfig, type clientConfig } from '../connection.ts'
 
 /** What is needed of an ARN, `arn:<partition>:<service>:<region>:<account>:<resource>`. */
 interface Arn {
@@ -48,7 +48,7 @@ export class AwsFailureDestinations implements FailureDestinations {
   #senderFor(service: string): Promise<Send> {
     let sender = this.#senders.get(service)
     if (!sender) {
-      const config = { ...clientConfig(this.#connection), maxAttempts: AWS_ATTEMPTS_MAX }
+      const config = { ...bucketConfig(this.#connection), maxAttempts: AWS_ATTEMPTS_MAX }
       if (service === 'sqs') sender = openQueues(config)
       else if (service === 'sns') sender = openTopics(config)
       else sender = openBuckets(config, this.#nowMs)
@@ -95,9 +95,7 @@ async function openTopics(config: ClientConfig): Promise<Send> {
 
 async function openBuckets(config: ClientConfig, nowMs: () => number): Promise<Send> {
   const { PutObjectCommand, S3Client } = await import('@aws-sdk/client-s3')
-  const endpoint = process.env.AWS_ENDPOINT_URL_S3 ?? process.env.AWS_ENDPOINT_URL
-  // An emulator has no host name for each bucket.
-  const client = new S3Client({ ...config, forcePathStyle: endpoint !== undefined || 'endpoint' in config })
+  const client = new S3Client(config)
   return async ({ resource: Bucket }, _, givenUp) => {
     const Body = JSON.stringify({ ...JSON.parse(givenUp.report), payload: givenUp.event })
     const Key = objectKey(givenUp, new Date(nowMs()))

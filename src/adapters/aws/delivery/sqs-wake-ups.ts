@@ -5,13 +5,13 @@ import {
   type SendMessageBatchRequestEntry,
   SQSClient,
 } from '@aws-sdk/client-sqs'
-import { AWS_ATTEMPTS_MAX, QUEUE_BATCH_MESSAGES_MAX } from '../../core/limits.ts'
-import { partitionKey } from '../../core/log/partition-id.ts'
-import type { WakeUp } from '../../core/trigger/trigger.ts'
-import { NotApplied } from '../../ports/outcome.ts'
-import type { LanedWakeUp, WakeUps } from '../../ports/wake-ups.ts'
-import { asStoreError } from './aws-failures.ts'
-import { type AwsConnection, clientConfig } from './connection.ts'
+import { AWS_ATTEMPTS_MAX, QUEUE_BATCH_MESSAGES_MAX } from '../../../core/limits.ts'
+import { partitionKey } from '../../../core/log/partition-id.ts'
+import type { WakeUp } from '../../../core/trigger/trigger.ts'
+import { NotApplied } from '../../../ports/outcome.ts'
+import type { LanedWakeUp, WakeUps } from '../../../ports/wake-ups.ts'
+import { asStoreError } from '../aws-failures.ts'
+import { type AwsConnection, clientConfig } from '../connection.ts'
 
 /**
  * Wake-ups as messages of a FIFO queue. A trigger's lane is a message group, whose messages come one after the other:
