@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import * as z from 'zod'
-import { TopicDirectory } from '../../src/broker/topic-directory.ts'
+import { TopicDirectory } from '../../src/broker/topics/topic-directory.ts'
 import { Triggers } from '../../src/broker/triggers/triggers.ts'
 import type { TriggerSettings } from '../../src/core/trigger/trigger.ts'
 import type { Ports } from '../../src/ports/index.ts'

@@ -1,6 +1,6 @@
 import type { TriggerName } from '../../src/contract/triggers.ts'
-import { type PartitionId, partitionKey } from '../../src/core/log/partition-id.ts'
 import { HEAD_KEY, parseLogKey, parseTriggerKey, TRIGGERS_KEY } from '../../src/core/storage-layout.ts'
+import { type PartitionId, partitionKey } from '../../src/core/topic/partition-id.ts'
 
 /** A record of the table's stream, as far as it is looked at: the key of what changed. */
 interface StreamRecord {

@@ -1,6 +1,6 @@
 import { type Block, decodeBlock, encodeBlock } from '../../../core/log/block.ts'
-import type { PartitionId } from '../../../core/log/partition-id.ts'
 import { BLOCK_ATTRIBUTES, blockKey, logKey, parseBlockKey } from '../../../core/storage-layout.ts'
+import type { PartitionId } from '../../../core/topic/partition-id.ts'
 import { bytes, type Item, itemKey, sortKeyOf } from '../table/attributes.ts'
 
 const NAME = BLOCK_ATTRIBUTES.encoded

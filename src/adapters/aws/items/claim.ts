@@ -1,7 +1,7 @@
 import { nextGeneration, type Ownership } from '../../../core/group/claim.ts'
 import type { Claim, CommittedOffset } from '../../../core/group/group.ts'
-import type { PartitionId } from '../../../core/log/partition-id.ts'
 import { CLAIM_ATTRIBUTES, claimKey, groupKey, parseClaimKey } from '../../../core/storage-layout.ts'
+import type { PartitionId } from '../../../core/topic/partition-id.ts'
 import {
   fields,
   type Item,

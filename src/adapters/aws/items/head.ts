@@ -1,7 +1,6 @@
 import { type Block, blockEnd } from '../../../core/log/block.ts'
 import { decodeEntry, encodeEntry, type IndexEntry } from '../../../core/log/entry.ts'
 import type { Head, LogSummary } from '../../../core/log/head.ts'
-import type { PartitionId } from '../../../core/log/partition-id.ts'
 import {
   conditionOf,
   decodeFlushedProducers,
@@ -12,9 +11,10 @@ import {
   type SequenceStep,
   stateOf,
   unpackState,
-} from '../../../core/log/producers.ts'
+} from '../../../core/log/producers/producers.ts'
 import type { Offset } from '../../../core/numbers.ts'
 import { HEAD_ATTRIBUTES, HEAD_KEY, logKey } from '../../../core/storage-layout.ts'
+import type { PartitionId } from '../../../core/topic/partition-id.ts'
 import {
   encoded,
   fields,

@@ -1,6 +1,11 @@
-import type { PartitionId } from '../../../core/log/partition-id.ts'
-import { decodeRetired, encodeRetired, expiryMs, type FlushedProducer } from '../../../core/log/producers.ts'
+import {
+  decodeRetired,
+  encodeRetired,
+  expiryMs,
+  type FlushedProducer,
+} from '../../../core/log/producers/producers.ts'
 import { logKey, PRODUCER_ATTRIBUTES, producerKey } from '../../../core/storage-layout.ts'
+import type { PartitionId } from '../../../core/topic/partition-id.ts'
 import { encoded, type Item, itemKey, number } from '../table/attributes.ts'
 import { type Expression, words } from '../table/expression.ts'
 
