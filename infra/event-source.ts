@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { CustomResource, Duration, Names, Token } from 'aws-cdk-lib'
+import { Duration, Names, Token } from 'aws-cdk-lib'
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import {
   EventSourceMapping,
@@ -10,12 +10,11 @@ import {
 import { Construct } from 'constructs'
 import { checkGroupId } from '../src/core/group/identity.ts'
 import { GROUP_ID_CHARACTERS_MAX, TRIGGER_CALL_TIMEOUT_MS_MAX } from '../src/core/limits.ts'
+import { makeDeployedResource } from './deployed-resource.ts'
 import type { Topic } from './topic.ts'
 import { TopicDestination } from './topic-destination.ts'
 import { settingsOf, type TidemarkEventSourceProps } from './trigger-settings.ts'
 
-/** Longer than the function that makes the trigger can take; without it, CloudFormation waits an hour for a crash. */
-const RESOURCE_TIMEOUT = Duration.minutes(5)
 /** Lambda's own. */
 const FUNCTION_TIMEOUT_DEFAULT = Duration.seconds(3)
 
@@ -65,20 +64,14 @@ export class TidemarkEventSource implements IEventSource {
     // CDK's destinations look at the deliverer only, and ask for a mapping, of which there is none.
     const mapping = EventSourceMapping.fromEventSourceMappingId(scope, 'Mapping', 'none')
     const destination = onFailure?.bind(mapping, deliverer).destination
-    const resource = new CustomResource(scope, 'Resource', {
-      resourceType: 'Custom::TidemarkTrigger',
-      // Answers CloudFormation itself, so that no further function has to stand between.
-      serviceToken: topic.broker.adminFunction.functionArn,
-      serviceTimeout: RESOURCE_TIMEOUT,
-      properties: {
-        groupId,
-        topic: topic.topicName,
-        target: target.functionArn,
-        state: enabled ? 'active' : 'paused',
-        // As JSON: CloudFormation hands on every number and every switch as text.
-        settings: JSON.stringify(settings),
-        ...(destination !== undefined && { onFailure: destination }),
-      },
+    const resource = makeDeployedResource(scope, 'Trigger', topic.broker.adminFunction, {
+      groupId,
+      topic: topic.topicName,
+      target: target.functionArn,
+      state: enabled ? 'active' : 'paused',
+      // As JSON: CloudFormation hands on every number and every switch as text.
+      settings: JSON.stringify(settings),
+      ...(destination !== undefined && { onFailure: destination }),
     })
     // The trigger is there after its topic and goes before it; and nothing is delivered before it may be.
     resource.node.addDependency(topic, deliverer.role!)

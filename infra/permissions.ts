@@ -1,4 +1,3 @@
-import type { Table } from 'aws-cdk-lib/aws-dynamodb'
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import type { LogGroup } from 'aws-cdk-lib/aws-logs'
 import type { Bucket } from 'aws-cdk-lib/aws-s3'
@@ -9,12 +8,7 @@ import {
   SEGMENT_PREFIX,
   TRIGGERS_KEY,
 } from '../src/core/storage-layout.ts'
-
-/** What the functions work on. */
-export interface Stores {
-  readonly table: Table
-  readonly bucket: Bucket
-}
+import type { Stores } from './stores.ts'
 
 /** All that topics and their logs take, deletions too. */
 const READ_AND_CHANGE = [
@@ -33,11 +27,7 @@ const READ_AND_CHANGE = [
 export function producePermissions({ table, bucket }: Stores): PolicyStatement[] {
   return [
     allow(['dynamodb:GetItem', 'dynamodb:Query'], table.tableArn),
-    new PolicyStatement({
-      actions: ['dynamodb:PutItem', 'dynamodb:UpdateItem'],
-      resources: [table.tableArn],
-      conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [`${LOG_PREFIX}*`] } },
-    }),
+    allowUnder([`${LOG_PREFIX}*`], ['dynamodb:PutItem', 'dynamodb:UpdateItem'], table.tableArn),
     allow(['s3:PutObject'], segmentsOf(bucket)),
   ]
 }
@@ -58,13 +48,11 @@ export function fetchPermissions({ table, bucket }: Stores): PolicyStatement[] {
 export function rebalancePermissions({ table }: Stores): PolicyStatement[] {
   return [
     allow(['dynamodb:GetItem', 'dynamodb:Query'], table.tableArn),
-    new PolicyStatement({
-      actions: ['dynamodb:BatchWriteItem', 'dynamodb:DeleteItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
-      resources: [table.tableArn],
-      conditions: {
-        'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [`${GROUP_PREFIX}*`, GROUPS_KEY, TRIGGERS_KEY] },
-      },
-    }),
+    allowUnder(
+      [`${GROUP_PREFIX}*`, GROUPS_KEY, TRIGGERS_KEY],
+      ['dynamodb:BatchWriteItem', 'dynamodb:DeleteItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
+      table.tableArn,
+    ),
   ]
 }
 
@@ -92,12 +80,8 @@ export function dispatchPermissions(stores: Stores): PolicyStatement[] {
 export function deliverPermissions({ table, bucket }: Stores): PolicyStatement[] {
   return [
     ...fetchPermissions({ table, bucket }),
-    new PolicyStatement({
-      actions: ['dynamodb:PutItem', 'dynamodb:UpdateItem'],
-      resources: [table.tableArn],
-      // The list of groups, too: a group that somebody has removed is made anew with the first commit.
-      conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [`${GROUP_PREFIX}*`, GROUPS_KEY] } },
-    }),
+    // The list of groups, too: a group that somebody has removed is made anew with the first commit.
+    allowUnder([`${GROUP_PREFIX}*`, GROUPS_KEY], ['dynamodb:PutItem', 'dynamodb:UpdateItem'], table.tableArn),
   ]
 }
 
@@ -122,4 +106,10 @@ function segmentsOf(bucket: Bucket): string {
 
 function allow(actions: string[], resource: string): PolicyStatement {
   return new PolicyStatement({ actions, resources: [resource] })
+}
+
+/** Only for items whose partition keys are like these. */
+function allowUnder(keys: string[], actions: string[], resource: string): PolicyStatement {
+  const conditions = { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': keys } }
+  return new PolicyStatement({ actions, resources: [resource], conditions })
 }
