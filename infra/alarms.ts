@@ -1,14 +1,7 @@
 import { Duration } from 'aws-cdk-lib'
-import {
-  Alarm,
-  ComparisonOperator,
-  type IMetric,
-  Metric,
-  type MetricOptions,
-  TreatMissingData,
-} from 'aws-cdk-lib/aws-cloudwatch'
-import type { Table } from 'aws-cdk-lib/aws-dynamodb'
-import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda'
+import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch'
+import type * as dynamodb from 'aws-cdk-lib/aws-dynamodb'
+import type * as lambda from 'aws-cdk-lib/aws-lambda'
 import type { Construct } from 'constructs'
 
 /** Over which most metrics that have alarms are summed up. */
@@ -18,7 +11,7 @@ export const ALARM_PERIOD = Duration.minutes(5)
 export const ITERATOR_AGE_MAX = Duration.minutes(1)
 
 interface AlarmProps {
-  readonly metric: IMetric
+  readonly metric: cloudwatch.IMetric
   /** Whom it wakes wants to know what it means. */
   readonly meaning: string
   /** The least value that is too much. Default: 1, for what should never happen at all. */
@@ -32,30 +25,30 @@ export function makeAlarm(
   scope: Construct,
   id: string,
   { metric, meaning, threshold = 1, evaluationPeriods = 1 }: AlarmProps,
-): Alarm {
-  return new Alarm(scope, id, {
+): cloudwatch.Alarm {
+  return new cloudwatch.Alarm(scope, id, {
     metric,
     threshold,
     evaluationPeriods,
-    comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+    comparisonOperator: cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
     alarmDescription: meaning,
-    treatMissingData: TreatMissingData.NOT_BREACHING,
+    treatMissingData: cloudwatch.TreatMissingData.NOT_BREACHING,
   })
 }
 
 /** How far a function is behind that the table's stream wakes. */
-export function iteratorAge(of: LambdaFunction): Metric {
+export function iteratorAge(of: lambda.Function): cloudwatch.Metric {
   return of.metric('IteratorAge', { statistic: 'Maximum', period: Duration.minutes(1) })
 }
 
 /** What a function publishes itself, with its broker's table as a dimension: an account can have several brokers. */
 export function ownMetric(
-  table: Table,
+  table: dynamodb.Table,
   service: string,
   metricName: string,
-  options: MetricOptions = {},
-): Metric {
-  return new Metric({
+  options: cloudwatch.MetricOptions = {},
+): cloudwatch.Metric {
+  return new cloudwatch.Metric({
     namespace: 'Tidemark',
     metricName,
     dimensionsMap: { service, broker: table.tableName },

@@ -1,17 +1,9 @@
 import { AccessLogField, AccessLogFormat } from 'aws-cdk-lib/aws-apigateway'
-import {
-  HttpApi,
-  HttpMethod,
-  HttpRoute,
-  HttpRouteKey,
-  HttpStage,
-  type IHttpRouteAuthorizer,
-  LogGroupLogDestination,
-} from 'aws-cdk-lib/aws-apigatewayv2'
+import * as apigateway from 'aws-cdk-lib/aws-apigatewayv2'
 import { HttpIamAuthorizer, HttpJwtAuthorizer } from 'aws-cdk-lib/aws-apigatewayv2-authorizers'
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations'
-import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda'
-import type { LogGroup } from 'aws-cdk-lib/aws-logs'
+import type * as lambda from 'aws-cdk-lib/aws-lambda'
+import type * as logs from 'aws-cdk-lib/aws-logs'
 import type { Construct } from 'constructs'
 import { ROUTES, type Route } from './routes.ts'
 
@@ -26,21 +18,21 @@ export type BrokerAuth =
 export function makeApi(
   scope: Construct,
   auth: BrokerAuth,
-  functions: Readonly<Record<Route['servedBy'], LambdaFunction>>,
-  makeLogGroup: () => LogGroup,
-): HttpApi {
-  const api = new HttpApi(scope, 'Api', {
+  functions: Readonly<Record<Route['servedBy'], lambda.Function>>,
+  makeLogGroup: () => logs.LogGroup,
+): apigateway.HttpApi {
+  const api = new apigateway.HttpApi(scope, 'Api', {
     apiName: scope.node.path.replaceAll('/', '-'),
     description: 'Tidemark: an event log',
     createDefaultStage: false,
     defaultAuthorizer: makeAuthorizer(auth),
   })
-  new HttpStage(scope, 'Stage', {
+  new apigateway.HttpStage(scope, 'Stage', {
     httpApi: api,
     stageName: '$default',
     autoDeploy: true,
     accessLogSettings: {
-      destination: new LogGroupLogDestination(makeLogGroup()),
+      destination: new apigateway.LogGroupLogDestination(makeLogGroup()),
       format: accessLogFormat(auth),
     },
   })
@@ -51,17 +43,17 @@ export function makeApi(
     admin: new HttpLambdaIntegration('Admin', functions.admin),
   }
   for (const { method, path, servedBy } of ROUTES) {
-    api.addRoutes({ path, methods: [HttpMethod[method]], integration: integrations[servedBy] })
+    api.addRoutes({ path, methods: [apigateway.HttpMethod[method]], integration: integrations[servedBy] })
   }
-  new HttpRoute(scope, 'OtherRequests', {
+  new apigateway.HttpRoute(scope, 'OtherRequests', {
     httpApi: api,
-    routeKey: HttpRouteKey.DEFAULT,
+    routeKey: apigateway.HttpRouteKey.DEFAULT,
     integration: integrations.admin,
   })
   return api
 }
 
-function makeAuthorizer(auth: BrokerAuth): IHttpRouteAuthorizer {
+function makeAuthorizer(auth: BrokerAuth): apigateway.IHttpRouteAuthorizer {
   if (auth === 'iam') return new HttpIamAuthorizer()
   const { issuer, audience } = auth.jwt
   return new HttpJwtAuthorizer('Jwt', issuer, { jwtAudience: [audience].flat() })

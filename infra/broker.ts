@@ -1,19 +1,12 @@
 import { join } from 'node:path'
 import { Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib'
-import type { HttpApi } from 'aws-cdk-lib/aws-apigatewayv2'
-import type { Alarm } from 'aws-cdk-lib/aws-cloudwatch'
-import type { Table } from 'aws-cdk-lib/aws-dynamodb'
-import {
-  type Grant,
-  type IGrantable,
-  PolicyDocument,
-  type PolicyStatement,
-  Role,
-  ServicePrincipal,
-} from 'aws-cdk-lib/aws-iam'
-import { Architecture, Code, Function as LambdaFunction, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda'
-import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs'
-import type { Bucket, IBucket } from 'aws-cdk-lib/aws-s3'
+import type * as apigateway from 'aws-cdk-lib/aws-apigatewayv2'
+import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch'
+import type * as dynamodb from 'aws-cdk-lib/aws-dynamodb'
+import * as iam from 'aws-cdk-lib/aws-iam'
+import * as lambda from 'aws-cdk-lib/aws-lambda'
+import * as logs from 'aws-cdk-lib/aws-logs'
+import type * as s3 from 'aws-cdk-lib/aws-s3'
 import { Construct } from 'constructs'
 import { FLUSH_DEFAULT_MS, FUNCTION_TIMEOUT_MS } from '../src/core/limits.ts'
 import { acknowledgeSegments, acknowledgeStream } from './acknowledge.ts'
@@ -55,13 +48,13 @@ export interface TidemarkBrokerProps {
    */
   readonly flushWindow?: Duration
   /** Of the functions and of the API's access log. Default: one month. */
-  readonly logRetention?: RetentionDays
+  readonly logRetention?: logs.RetentionDays
   /** Alarms and a dashboard. A dashboard costs $3 a month where an account has three already. Default: true. */
   readonly monitoring?: boolean
   /** Traces through X-Ray. Makes cold starts slower. Default: false. */
   readonly tracing?: boolean
   /** Where S3 logs who read and wrote objects. Default: nowhere, since only the functions do. */
-  readonly serverAccessLogsBucket?: IBucket
+  readonly serverAccessLogsBucket?: s3.IBucket
   /**
    * How many partitions are delivered to functions at the same time at most, all triggers together: 2 to 1,000.
    * Default: as many as the account's concurrency allows.
@@ -73,21 +66,21 @@ export interface TidemarkBrokerProps {
 
 /** A broker: a bucket, a table, five functions and an HTTP API. Costs next to nothing while nobody uses it. */
 export class TidemarkBroker extends Construct {
-  readonly bucket: Bucket
-  readonly table: Table
-  readonly produceFunction: LambdaFunction
-  readonly fetchFunction: LambdaFunction
-  readonly flushFunction: LambdaFunction
-  readonly rebalanceFunction: LambdaFunction
-  readonly adminFunction: LambdaFunction
-  readonly api: HttpApi
+  readonly bucket: s3.Bucket
+  readonly table: dynamodb.Table
+  readonly produceFunction: lambda.Function
+  readonly fetchFunction: lambda.Function
+  readonly flushFunction: lambda.Function
+  readonly rebalanceFunction: lambda.Function
+  readonly adminFunction: lambda.Function
+  readonly api: apigateway.HttpApi
   /** What `--broker` takes. */
   readonly apiUrl: string
   readonly isProduction: boolean
 
   readonly #auth: BrokerAuth
   readonly #props: TidemarkBrokerProps
-  readonly #alarms: readonly Alarm[]
+  readonly #alarms: readonly cloudwatch.Alarm[]
   readonly #topicNames = new Set<string>()
   #delivery: TriggerDelivery | undefined
 
@@ -145,17 +138,17 @@ export class TidemarkBroker extends Construct {
   }
 
   /** Without actions: give them yours. Empty where `monitoring` is false; more with the first trigger. */
-  get alarms(): readonly Alarm[] {
+  get alarms(): readonly cloudwatch.Alarm[] {
     return [...this.#alarms, ...(this.#delivery?.alarms ?? [])]
   }
 
   /** Lets `grantee` append to one topic through the API. @throws Error where the API asks for tokens */
-  grantProduce(grantee: IGrantable, topic: BrokerTopic | string): Grant {
+  grantProduce(grantee: iam.IGrantable, topic: BrokerTopic | string): iam.Grant {
     return this.#grantCalls(grantee, produceCalls(topicNameFor(this, topic)))
   }
 
   /** Lets `grantee` read one topic through the API. @throws Error where the API asks for tokens */
-  grantConsume(grantee: IGrantable, topic: BrokerTopic | string): Grant {
+  grantConsume(grantee: iam.IGrantable, topic: BrokerTopic | string): iam.Grant {
     return this.#grantCalls(grantee, consumeCalls(topicNameFor(this, topic)))
   }
 
@@ -163,7 +156,7 @@ export class TidemarkBroker extends Construct {
    * Lets `grantee` be a member of one group through the API. What it reads, `grantConsume` lets it.
    * @throws Error where the API asks for tokens, or where the id would open other groups
    */
-  grantGroup(grantee: IGrantable, groupId: string): Grant {
+  grantGroup(grantee: iam.IGrantable, groupId: string): iam.Grant {
     return this.#grantCalls(grantee, groupCalls(groupIdFor(groupId)))
   }
 
@@ -171,7 +164,7 @@ export class TidemarkBroker extends Construct {
    * Lets `grantee` alter and delete one topic and delete its records; without a topic: create, list, alter, delete
    * and read all of them, and all groups. @throws Error where the API asks for tokens
    */
-  grantAdmin(grantee: IGrantable, topic?: BrokerTopic | string): Grant {
+  grantAdmin(grantee: iam.IGrantable, topic?: BrokerTopic | string): iam.Grant {
     return this.#grantCalls(
       grantee,
       topic === undefined ? ADMIN_CALLS : topicAdminCalls(topicNameFor(this, topic)),
@@ -203,31 +196,31 @@ export class TidemarkBroker extends Construct {
     name: 'Produce' | 'Fetch' | 'Flush' | 'Rebalance' | 'Admin' | 'Dispatch' | 'Deliver',
     memorySize: number,
     timeout: Duration,
-    permissions: PolicyStatement[],
+    permissions: iam.PolicyStatement[],
     environment: Readonly<Record<string, string>> = {},
-  ): LambdaFunction {
+  ): lambda.Function {
     const { tracing = false, bundles } = this.#props
     const logGroup = this.#makeLogGroup(`${name}Log`)
     // Inline, so that a role is never there without what it may do; and AWS's managed policy for functions would let
     // it write to every log group of the account.
-    const role = new Role(this, `${name}Role`, {
-      assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
+    const role = new iam.Role(this, `${name}Role`, {
+      assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com'),
       description: `What the function "${name.toLowerCase()}" of ${this.node.path} may do`,
       inlinePolicies: {
-        Permissions: new PolicyDocument({ statements: [...permissions, ...logPermissions(logGroup)] }),
+        Permissions: new iam.PolicyDocument({ statements: [...permissions, ...logPermissions(logGroup)] }),
       },
     })
-    const made = new LambdaFunction(this, name, {
+    const made = new lambda.Function(this, name, {
       description: `Tidemark: ${name.toLowerCase()}`,
-      runtime: Runtime.NODEJS_24_X,
-      architecture: Architecture.ARM_64,
+      runtime: lambda.Runtime.NODEJS_24_X,
+      architecture: lambda.Architecture.ARM_64,
       handler: 'index.handler',
-      code: Code.fromAsset(join(bundles ?? findBundles(this), name.toLowerCase())),
+      code: lambda.Code.fromAsset(join(bundles ?? findBundles(this), name.toLowerCase())),
       memorySize,
       timeout,
       role,
       logGroup,
-      tracing: tracing ? Tracing.ACTIVE : Tracing.DISABLED,
+      tracing: tracing ? lambda.Tracing.ACTIVE : lambda.Tracing.DISABLED,
       environment: {
         TIDEMARK_TABLE: this.table.tableName,
         TIDEMARK_BUCKET: this.bucket.bucketName,
@@ -244,13 +237,13 @@ export class TidemarkBroker extends Construct {
     return made
   }
 
-  #makeLogGroup(id: string): LogGroup {
-    const { logRetention: retention = RetentionDays.ONE_MONTH } = this.#props
-    return new LogGroup(this, id, { retention, removalPolicy: RemovalPolicy.DESTROY })
+  #makeLogGroup(id: string): logs.LogGroup {
+    const { logRetention: retention = logs.RetentionDays.ONE_MONTH } = this.#props
+    return new logs.LogGroup(this, id, { retention, removalPolicy: RemovalPolicy.DESTROY })
   }
 
   /** @throws Error where the API asks for tokens */
-  #grantCalls(grantee: IGrantable, calls: readonly string[]): Grant {
+  #grantCalls(grantee: iam.IGrantable, calls: readonly string[]): iam.Grant {
     if (this.#auth === 'iam') return grantCalls(this.api, grantee, calls)
     throw new Error(
       `${this.node.path} asks for tokens, so IAM cannot let anybody in: leave auth at 'iam' to use grants.`,

@@ -1,5 +1,5 @@
 import { CustomResource, Duration } from 'aws-cdk-lib'
-import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda'
+import type * as lambda from 'aws-cdk-lib/aws-lambda'
 import type { Construct } from 'constructs'
 
 /** Longer than the function can take; without it, CloudFormation waits an hour for a crash. */
@@ -9,7 +9,7 @@ const RESOURCE_TIMEOUT = Duration.minutes(5)
 export function makeDeployedResource(
   scope: Construct,
   what: 'Topic' | 'Trigger',
-  adminFunction: LambdaFunction,
+  adminFunction: lambda.Function,
   properties: Readonly<Record<string, unknown>>,
 ): CustomResource {
   return new CustomResource(scope, 'Resource', {

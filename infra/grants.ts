@@ -1,6 +1,6 @@
 import { Stack, Token } from 'aws-cdk-lib'
-import type { HttpApi } from 'aws-cdk-lib/aws-apigatewayv2'
-import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam'
+import type * as apigateway from 'aws-cdk-lib/aws-apigatewayv2'
+import * as iam from 'aws-cdk-lib/aws-iam'
 import type { IConstruct } from 'constructs'
 import { checkTopicName } from '../src/core/topic/topic-name.ts'
 
@@ -30,8 +30,12 @@ export function groupIdFor(groupId: string): string {
 }
 
 /** Lets somebody call some of an API: `METHOD/path`. */
-export function grantCalls(api: HttpApi, grantee: IGrantable, calls: readonly string[]): Grant {
-  return Grant.addToPrincipal({
+export function grantCalls(
+  api: apigateway.HttpApi,
+  grantee: iam.IGrantable,
+  calls: readonly string[],
+): iam.Grant {
+  return iam.Grant.addToPrincipal({
     grantee,
     actions: ['execute-api:Invoke'],
     // The API has one stage, $default; the * spares the question of how IAM reads a $.

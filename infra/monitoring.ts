@@ -1,28 +1,28 @@
 import { Duration } from 'aws-cdk-lib'
-import type { HttpApi } from 'aws-cdk-lib/aws-apigatewayv2'
-import { type Alarm, Dashboard, GraphWidget, type IMetric } from 'aws-cdk-lib/aws-cloudwatch'
-import { Operation, type Table } from 'aws-cdk-lib/aws-dynamodb'
-import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda'
+import type * as apigateway from 'aws-cdk-lib/aws-apigatewayv2'
+import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch'
+import * as dynamodb from 'aws-cdk-lib/aws-dynamodb'
+import type * as lambda from 'aws-cdk-lib/aws-lambda'
 import { Construct } from 'constructs'
 import { ALARM_PERIOD, ITERATOR_AGE_MAX, iteratorAge, makeAlarm, ownMetric } from './alarms.ts'
 
 interface Monitored {
-  readonly api: HttpApi
-  readonly table: Table
-  readonly functions: Readonly<Record<'produce' | 'fetch' | 'flush' | 'rebalance' | 'admin', LambdaFunction>>
+  readonly api: apigateway.HttpApi
+  readonly table: dynamodb.Table
+  readonly functions: Readonly<Record<'produce' | 'fetch' | 'flush' | 'rebalance' | 'admin', lambda.Function>>
 }
 
 /** Ten alarms, which are as many as an account has for free, and a dashboard. */
 export class Monitoring extends Construct {
   /** None has an action yet. */
-  readonly alarms: readonly Alarm[]
+  readonly alarms: readonly cloudwatch.Alarm[]
 
   constructor(scope: Construct, id: string, { api, table, functions }: Monitored) {
     super(scope, id)
-    const alarms: Alarm[] = []
+    const alarms: cloudwatch.Alarm[] = []
     const add = (
       name: string,
-      metric: IMetric,
+      metric: cloudwatch.IMetric,
       meaning: string,
       more: { threshold?: number; evaluationPeriods?: number } = {},
     ) => alarms.push(makeAlarm(this, name, { metric, meaning, ...more }))
@@ -62,8 +62,9 @@ export class Monitoring extends Construct {
     )
     this.alarms = alarms
 
-    const each = (metric: (one: LambdaFunction) => IMetric) => Object.values(functions).map(metric)
-    new Dashboard(this, 'Dashboard', {
+    const each = (metric: (one: lambda.Function) => cloudwatch.IMetric) =>
+      Object.values(functions).map(metric)
+    new cloudwatch.Dashboard(this, 'Dashboard', {
       defaultInterval: Duration.hours(3),
       widgets: [
         [
@@ -100,7 +101,7 @@ export class Monitoring extends Construct {
           // A partition that gets more than an item takes shows here first.
           graph('Table: throttled writes', [
             table.metricThrottledRequestsForOperations({
-              operations: [Operation.UPDATE_ITEM, Operation.PUT_ITEM],
+              operations: [dynamodb.Operation.UPDATE_ITEM, dynamodb.Operation.PUT_ITEM],
               period: ALARM_PERIOD,
             }),
           ]),
@@ -119,6 +120,6 @@ function titleOf(name: string): string {
   return name[0]!.toUpperCase() + name.slice(1)
 }
 
-function graph(title: string, left: IMetric[]): GraphWidget {
-  return new GraphWidget({ title, left, width: 8, height: 6 })
+function graph(title: string, left: cloudwatch.IMetric[]): cloudwatch.GraphWidget {
+  return new cloudwatch.GraphWidget({ title, left, width: 8, height: 6 })
 }

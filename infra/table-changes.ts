@@ -1,14 +1,8 @@
 import type { Duration } from 'aws-cdk-lib'
-import type { Table } from 'aws-cdk-lib/aws-dynamodb'
-import { Rule, Schedule } from 'aws-cdk-lib/aws-events'
-import { LambdaFunction as LambdaTarget } from 'aws-cdk-lib/aws-events-targets'
-import {
-  EventSourceMapping,
-  FilterCriteria,
-  FilterRule,
-  type Function as LambdaFunction,
-  StartingPosition,
-} from 'aws-cdk-lib/aws-lambda'
+import type * as dynamodb from 'aws-cdk-lib/aws-dynamodb'
+import * as events from 'aws-cdk-lib/aws-events'
+import * as targets from 'aws-cdk-lib/aws-events-targets'
+import * as lambda from 'aws-cdk-lib/aws-lambda'
 import type { Construct } from 'constructs'
 import { HEAD_KEY, KEY_ATTRIBUTES, TRIGGERS_KEY } from '../src/core/storage-layout.ts'
 
@@ -36,29 +30,29 @@ interface Looks {
 /** Calls a function when something changes in the table, and by a schedule for what the stream has missed. */
 export function callOnChanges(
   scope: Construct,
-  target: LambdaFunction,
-  table: Table,
+  target: lambda.Function,
+  table: dynamodb.Table,
   { id, ...wakes }: Wakes,
   looks: Looks,
 ): void {
-  new EventSourceMapping(scope, id, {
+  new lambda.EventSourceMapping(scope, id, {
     target,
     eventSourceArn: table.tableStreamArn!,
     // Not the latest: a mapping takes a while to begin, and something may be written meanwhile.
-    startingPosition: StartingPosition.TRIM_HORIZON,
+    startingPosition: lambda.StartingPosition.TRIM_HORIZON,
     ...wakes,
     bisectBatchOnError: true,
     // The handlers fail only when a store or a queue does. What they miss then, the schedule finds.
     retryAttempts: 5,
   })
-  new Rule(scope, looks.id, {
+  new events.Rule(scope, looks.id, {
     description: looks.description,
-    schedule: Schedule.rate(looks.every),
-    targets: [new LambdaTarget(target)],
+    schedule: events.Schedule.rate(looks.every),
+    targets: [new targets.LambdaFunction(target)],
   })
 }
 
 function changed(eventName: string, attribute: string, key: string) {
-  const Keys = { [attribute]: { S: FilterRule.isEqual(key) } }
-  return FilterCriteria.filter({ eventName: FilterRule.isEqual(eventName), dynamodb: { Keys } })
+  const Keys = { [attribute]: { S: lambda.FilterRule.isEqual(key) } }
+  return lambda.FilterCriteria.filter({ eventName: lambda.FilterRule.isEqual(eventName), dynamodb: { Keys } })
 }

@@ -1,14 +1,8 @@
 import { Duration, Stack, Validations } from 'aws-cdk-lib'
-import type { Alarm } from 'aws-cdk-lib/aws-cloudwatch'
-import { type PolicyStatement, Role } from 'aws-cdk-lib/aws-iam'
-import {
-  type CfnFunction,
-  EventSourceMapping,
-  type IFunction,
-  Function as LambdaFunction,
-  RecursiveLoop,
-} from 'aws-cdk-lib/aws-lambda'
-import { DeduplicationScope, FifoThroughputLimit, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs'
+import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch'
+import * as iam from 'aws-cdk-lib/aws-iam'
+import * as lambda from 'aws-cdk-lib/aws-lambda'
+import * as sqs from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
 import { FUNCTION_RUN_MS_MAX, WAKE_UP_LIFETIME_MS } from '../src/core/limits.ts'
 import { acknowledgeSegments, acknowledgeStream } from './acknowledge.ts'
@@ -35,9 +29,9 @@ interface TriggerDeliveryProps {
     name: 'Dispatch' | 'Deliver',
     memorySize: number,
     timeout: Duration,
-    permissions: PolicyStatement[],
+    permissions: iam.PolicyStatement[],
     environment: Readonly<Record<string, string>>,
-  ): LambdaFunction
+  ): lambda.Function
 }
 
 /**
@@ -45,10 +39,10 @@ interface TriggerDeliveryProps {
  * queue, and a function that takes them out and calls the users' functions.
  */
 export class TriggerDelivery extends Construct {
-  readonly wakeUps: Queue
-  readonly dispatchFunction: LambdaFunction
-  readonly deliverFunction: LambdaFunction
-  readonly alarms: readonly Alarm[]
+  readonly wakeUps: sqs.Queue
+  readonly dispatchFunction: lambda.Function
+  readonly deliverFunction: lambda.Function
+  readonly alarms: readonly cloudwatch.Alarm[]
 
   readonly #stores: Stores
   readonly #claimed = new Set<string>()
@@ -72,8 +66,8 @@ export class TriggerDelivery extends Construct {
     // A partition whose turn is over goes behind the others of its lane. To Lambda, a function that sends to its own
     // queue is a loop, whose message it drops after some sixteen rounds; this one ends with the backlog.
     this.wakeUps.grant(this.deliverFunction, 'sqs:SendMessage')
-    const deliver = this.deliverFunction.node.defaultChild as CfnFunction
-    deliver.recursiveLoop = RecursiveLoop.ALLOW
+    const deliver = this.deliverFunction.node.defaultChild as lambda.CfnFunction
+    deliver.recursiveLoop = lambda.RecursiveLoop.ALLOW
     acknowledgeSegments(this.deliverFunction.role!, stores.bucket)
     acknowledgeStream(this.dispatchFunction.role!, stores.table)
     const filters = [HEAD_CHANGED, ...TRIGGER_CHANGED]
@@ -104,12 +98,12 @@ export class TriggerDelivery extends Construct {
    * The deliver function, as whoever is in `scope` lets it do something. For another stack, what it may do is stated
    * over there: that stack depends on this one, which must not depend on it in turn.
    */
-  asGranteeIn(scope: Construct): IFunction {
+  asGranteeIn(scope: Construct): lambda.IFunction {
     const { functionArn, role } = this.deliverFunction
     if (Stack.of(scope) === Stack.of(this)) return this.deliverFunction
-    return LambdaFunction.fromFunctionAttributes(scope, 'Deliver', {
+    return lambda.Function.fromFunctionAttributes(scope, 'Deliver', {
       functionArn,
-      role: Role.fromRoleArn(scope, 'DeliverRole', role!.roleArn),
+      role: iam.Role.fromRoleArn(scope, 'DeliverRole', role!.roleArn),
       sameEnvironment: true,
     })
   }
@@ -125,13 +119,13 @@ export class TriggerDelivery extends Construct {
     acknowledgeSegments(policy, this.#stores.bucket)
   }
 
-  #makeQueue(): Queue {
-    const queue = new Queue(this, 'WakeUps', {
+  #makeQueue(): sqs.Queue {
+    const queue = new sqs.Queue(this, 'WakeUps', {
       fifo: true,
       // Lanes share nothing, neither order nor throughput.
-      deduplicationScope: DeduplicationScope.MESSAGE_GROUP,
-      fifoThroughputLimit: FifoThroughputLimit.PER_MESSAGE_GROUP_ID,
-      encryption: QueueEncryption.SQS_MANAGED,
+      deduplicationScope: sqs.DeduplicationScope.MESSAGE_GROUP,
+      fifoThroughputLimit: sqs.FifoThroughputLimit.PER_MESSAGE_GROUP_ID,
+      encryption: sqs.QueueEncryption.SQS_MANAGED,
       enforceSSL: true,
       // Lambda wants it no shorter than the function's time; the function itself makes it as short as the call is.
       visibilityTimeout: Duration.millis(FUNCTION_RUN_MS_MAX),
@@ -147,7 +141,7 @@ export class TriggerDelivery extends Construct {
   }
 
   #deliver(maxConcurrency: number | undefined): void {
-    new EventSourceMapping(this, 'DeliverOnWakeUp', {
+    new lambda.EventSourceMapping(this, 'DeliverOnWakeUp', {
       target: this.deliverFunction,
       eventSourceArn: this.wakeUps.queueArn,
       // One at a time, so that a partition that fails takes no other one with it.
@@ -157,7 +151,7 @@ export class TriggerDelivery extends Construct {
     })
   }
 
-  #makeAlarms({ table }: Stores): Alarm[] {
+  #makeAlarms({ table }: Stores): cloudwatch.Alarm[] {
     const { wakeUps, deliverFunction, dispatchFunction } = this
     const period = ALARM_PERIOD
     return [
