@@ -1,11 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import {
-  claimItemKey,
-  encodeGroupItem,
-  encodeMemberItem,
-  encodeTargetChunkItem,
-} from '../src/adapters/aws/dynamo-group-items.ts'
-import { number } from '../src/adapters/aws/dynamo-items.ts'
+import { claimItemKey } from '../src/adapters/aws/items/claim.ts'
+import { encodeGroupItem } from '../src/adapters/aws/items/group.ts'
+import { encodeMemberItem } from '../src/adapters/aws/items/member.ts'
+import { encodeTargetChunkItem } from '../src/adapters/aws/items/target-chunk.ts'
+import { number } from '../src/adapters/aws/table/attributes.ts'
 import type { Claim, Group, Member } from '../src/core/group/group.ts'
 import { CLAIM_ATTRIBUTES } from '../src/core/storage-layout.ts'
 import type { Clock } from '../src/ports/clock.ts'

@@ -14,7 +14,7 @@ import { CloudWatchLogsClient, paginateFilterLogEvents } from '@aws-sdk/client-c
 import { freePort, startGuarded, untilAnswers } from '../localstack/guarded.ts'
 import { MINISTACK_HEALTH_PATH, ministackCommand } from '../localstack/ministack.ts'
 import { deleteStack, deployStack } from '../localstack/stack.ts'
-import { signedByAws } from '../src/adapters/aws/request-signer.ts'
+import { signedByAws } from '../src/adapters/aws/signing/request-signer.ts'
 import { HttpBroker } from '../src/client/http-broker.ts'
 import { encodeBatch } from '../src/core/record/index.ts'
 import { measureLocal } from './local-trigger-latency.ts'

@@ -1,5 +1,22 @@
 import { type CfnElement, Stack, Validations } from 'aws-cdk-lib'
+import type * as dynamodb from 'aws-cdk-lib/aws-dynamodb'
+import type * as s3 from 'aws-cdk-lib/aws-s3'
 import type { IConstruct } from 'constructs'
+import { SEGMENT_PREFIX } from '../src/core/storage-layout.ts'
+
+/** For a policy that opens a broker's segments. */
+export function acknowledgeSegments(policy: IConstruct, bucket: s3.Bucket): void {
+  const reason =
+    'Segments are named at random: all of a broker is one prefix, and this role may reach no other.'
+  acknowledgeWildcard(policy, bucket, `/${SEGMENT_PREFIX}*`, reason)
+}
+
+/** For a policy that opens the table's stream. */
+export function acknowledgeStream(policy: IConstruct, table: dynamodb.Table): void {
+  const reason =
+    'A table has one stream. Lambda asks for ListStreams, which AWS grants by table and not by stream.'
+  acknowledgeWildcard(policy, table, '/stream/*', reason)
+}
 
 /**
  * States that cdk-nag's finding about wildcards in a policy is known, and why it is right. cdk-nag names a
@@ -7,12 +24,7 @@ import type { IConstruct } from 'constructs'
  *
  * @param suffix what follows the resource's ARN, such as `/segments/*`
  */
-export function acknowledgeWildcard(
-  policy: IConstruct,
-  owner: IConstruct,
-  suffix: string,
-  reason: string,
-): void {
+function acknowledgeWildcard(policy: IConstruct, owner: IConstruct, suffix: string, reason: string): void {
   const logicalId = Stack.of(owner).getLogicalId(owner.node.defaultChild as CfnElement)
   Validations.of(policy).acknowledge({
     id: `AwsSolutions-IAM5[Resource::<${logicalId}.Arn>${suffix}]`,

@@ -1,21 +1,15 @@
 import { createHash } from 'node:crypto'
-import { CustomResource, Duration, Names, Token } from 'aws-cdk-lib'
-import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
-import {
-  EventSourceMapping,
-  type IEventSource,
-  type IFunction,
-  Function as LambdaFunction,
-} from 'aws-cdk-lib/aws-lambda'
+import { Duration, Names, Token } from 'aws-cdk-lib'
+import * as iam from 'aws-cdk-lib/aws-iam'
+import * as lambda from 'aws-cdk-lib/aws-lambda'
 import { Construct } from 'constructs'
 import { checkGroupId } from '../src/core/group/identity.ts'
 import { GROUP_ID_CHARACTERS_MAX, TRIGGER_CALL_TIMEOUT_MS_MAX } from '../src/core/limits.ts'
+import { makeDeployedResource } from './deployed-resource.ts'
 import type { Topic } from './topic.ts'
 import { TopicDestination } from './topic-destination.ts'
 import { settingsOf, type TidemarkEventSourceProps } from './trigger-settings.ts'
 
-/** Longer than the function that makes the trigger can take; without it, CloudFormation waits an hour for a crash. */
-const RESOURCE_TIMEOUT = Duration.minutes(5)
 /** Lambda's own. */
 const FUNCTION_TIMEOUT_DEFAULT = Duration.seconds(3)
 
@@ -23,7 +17,7 @@ const FUNCTION_TIMEOUT_DEFAULT = Duration.seconds(3)
  * Calls a function with the records of a topic: `fn.addEventSource(new TidemarkEventSource(topic, { … }))`. The
  * function gets the event that Lambda's own event source for self-managed Kafka sends.
  */
-export class TidemarkEventSource implements IEventSource {
+export class TidemarkEventSource implements lambda.IEventSource {
   readonly #topic: Topic
   readonly #props: TidemarkEventSourceProps
 
@@ -33,7 +27,7 @@ export class TidemarkEventSource implements IEventSource {
   }
 
   /** @throws TidemarkError or Error where something cannot be, before anything is deployed */
-  bind(target: IFunction): void {
+  bind(target: lambda.IFunction): void {
     const topic = this.#topic
     const { groupId = groupIdOf(target), enabled = true, onFailure } = this.#props
     if (Token.isUnresolved(groupId)) {
@@ -60,25 +54,19 @@ export class TidemarkEventSource implements IEventSource {
     const deliverer = delivery.asGranteeIn(scope)
     // Exactly this one: an alias's ARN does not let in to other versions, and a function's own not to its aliases.
     deliverer.addToRolePolicy(
-      new PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [target.functionArn] }),
+      new iam.PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [target.functionArn] }),
     )
     // CDK's destinations look at the deliverer only, and ask for a mapping, of which there is none.
-    const mapping = EventSourceMapping.fromEventSourceMappingId(scope, 'Mapping', 'none')
+    const mapping = lambda.EventSourceMapping.fromEventSourceMappingId(scope, 'Mapping', 'none')
     const destination = onFailure?.bind(mapping, deliverer).destination
-    const resource = new CustomResource(scope, 'Resource', {
-      resourceType: 'Custom::TidemarkTrigger',
-      // Answers CloudFormation itself, so that no further function has to stand between.
-      serviceToken: topic.broker.adminFunction.functionArn,
-      serviceTimeout: RESOURCE_TIMEOUT,
-      properties: {
-        groupId,
-        topic: topic.topicName,
-        target: target.functionArn,
-        state: enabled ? 'active' : 'paused',
-        // As JSON: CloudFormation hands on every number and every switch as text.
-        settings: JSON.stringify(settings),
-        ...(destination !== undefined && { onFailure: destination }),
-      },
+    const resource = makeDeployedResource(scope, 'Trigger', topic.broker.adminFunction, {
+      groupId,
+      topic: topic.topicName,
+      target: target.functionArn,
+      state: enabled ? 'active' : 'paused',
+      // As JSON: CloudFormation hands on every number and every switch as text.
+      settings: JSON.stringify(settings),
+      ...(destination !== undefined && { onFailure: destination }),
     })
     // The trigger is there after its topic and goes before it; and nothing is delivered before it may be.
     resource.node.addDependency(topic, deliverer.role!)
@@ -87,7 +75,7 @@ export class TidemarkEventSource implements IEventSource {
 }
 
 /** The function's place in the app, which is its own and changes only when it is moved. */
-function groupIdOf(target: IFunction): string {
+function groupIdOf(target: lambda.IFunction): string {
   const readable = target.node.path.replaceAll(/[^\w.-]+/g, '-')
   if (readable.length <= GROUP_ID_CHARACTERS_MAX) return readable
   const hash = createHash('sha256').update(target.node.path).digest('hex').slice(0, 8)
@@ -98,9 +86,9 @@ function groupIdOf(target: IFunction): string {
  * How long a call may take: the function's own time-out, where it is known here, and else the longest that can be.
  * @throws Error where it is too long for a function that waits for it
  */
-function timeoutMsOf(target: IFunction): number {
-  const called = 'lambda' in target ? (target.lambda as IFunction) : target
-  if (!(called instanceof LambdaFunction)) return TRIGGER_CALL_TIMEOUT_MS_MAX
+function timeoutMsOf(target: lambda.IFunction): number {
+  const called = 'lambda' in target ? (target.lambda as lambda.IFunction) : target
+  if (!(called instanceof lambda.Function)) return TRIGGER_CALL_TIMEOUT_MS_MAX
   const timeout = called.timeout ?? FUNCTION_TIMEOUT_DEFAULT
   if (timeout.isUnresolved()) return TRIGGER_CALL_TIMEOUT_MS_MAX
   if (timeout.toMilliseconds() > TRIGGER_CALL_TIMEOUT_MS_MAX) {

@@ -1,5 +1,6 @@
 /** Constructs for a CDK app: `import { TidemarkBroker, TidemarkEventSource, Topic } from 'tidemark/cdk'`. */
-export { type BrokerAuth, TidemarkBroker, type TidemarkBrokerProps } from './broker.ts'
+export type { BrokerAuth } from './api.ts'
+export { TidemarkBroker, type TidemarkBrokerProps } from './broker.ts'
 export { TidemarkEventSource } from './event-source.ts'
 export { TidemarkStack } from './tidemark-stack.ts'
 export { Topic, type TopicProps } from './topic.ts'

@@ -1,85 +1,70 @@
 import { Duration } from 'aws-cdk-lib'
-import type { HttpApi } from 'aws-cdk-lib/aws-apigatewayv2'
-import {
-  Alarm,
-  ComparisonOperator,
-  Dashboard,
-  GraphWidget,
-  type IMetric,
-  Metric,
-  type MetricOptions,
-  TreatMissingData,
-} from 'aws-cdk-lib/aws-cloudwatch'
-import { Operation, type Table } from 'aws-cdk-lib/aws-dynamodb'
-import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda'
+import type * as apigateway from 'aws-cdk-lib/aws-apigatewayv2'
+import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch'
+import * as dynamodb from 'aws-cdk-lib/aws-dynamodb'
+import type * as lambda from 'aws-cdk-lib/aws-lambda'
 import { Construct } from 'constructs'
-
-const PERIOD = Duration.minutes(5)
-/** Of the newest record that the flush function has not seen; payloads wait in the table meanwhile. */
-const ITERATOR_AGE_MAX = Duration.minutes(1)
+import { ALARM_PERIOD, ITERATOR_AGE_MAX, iteratorAge, makeAlarm, ownMetric } from './alarms.ts'
 
 interface Monitored {
-  readonly api: HttpApi
-  readonly table: Table
-  readonly functions: Readonly<Record<'produce' | 'fetch' | 'flush' | 'rebalance' | 'admin', LambdaFunction>>
+  readonly api: apigateway.HttpApi
+  readonly table: dynamodb.Table
+  readonly functions: Readonly<Record<'produce' | 'fetch' | 'flush' | 'rebalance' | 'admin', lambda.Function>>
 }
 
 /** Ten alarms, which are as many as an account has for free, and a dashboard. */
 export class Monitoring extends Construct {
   /** None has an action yet. */
-  readonly alarms: readonly Alarm[]
+  readonly alarms: readonly cloudwatch.Alarm[]
 
   constructor(scope: Construct, id: string, { api, table, functions }: Monitored) {
     super(scope, id)
-    const alarms: Alarm[] = []
+    const alarms: cloudwatch.Alarm[] = []
+    const add = (
+      name: string,
+      metric: cloudwatch.IMetric,
+      meaning: string,
+      more: { threshold?: number; evaluationPeriods?: number } = {},
+    ) => alarms.push(makeAlarm(this, name, { metric, meaning, ...more }))
+    const period = ALARM_PERIOD
     for (const [name, each] of Object.entries(functions)) {
       // Nobody but a person waits for the admin function, who sees it.
       if (name === 'admin') continue
-      alarms.push(
-        this.#alarmAtFirst(
-          `${titleOf(name)}Errors`,
-          each.metricErrors({ period: PERIOD }),
-          `The ${name} function crashed or timed out. What a client did wrong does not count as an error.`,
-        ),
+      add(
+        `${titleOf(name)}Errors`,
+        each.metricErrors({ period }),
+        `The ${name} function crashed or timed out. What a client did wrong does not count as an error.`,
       )
       // A member that is not answered comes again, and the API's own alarm tells of it.
       if (name === 'rebalance') continue
-      alarms.push(
-        this.#alarmAtFirst(
-          `${titleOf(name)}Throttles`,
-          each.metricThrottles({ period: PERIOD }),
-          `The account has no concurrency left for the ${name} function: ask for a higher quota.`,
-        ),
+      add(
+        `${titleOf(name)}Throttles`,
+        each.metricThrottles({ period }),
+        `The account has no concurrency left for the ${name} function: ask for a higher quota.`,
       )
     }
-    const iteratorAge = functions.flush.metric('IteratorAge', {
-      statistic: 'Maximum',
-      period: Duration.minutes(1),
-    })
-    alarms.push(
-      new Alarm(this, 'FlushIteratorAge', {
-        metric: iteratorAge,
-        threshold: ITERATOR_AGE_MAX.toMilliseconds(),
-        evaluationPeriods: 3,
-        alarmDescription:
-          'The flush function falls behind: payloads stay in the table, and appends cost more.',
-        treatMissingData: TreatMissingData.NOT_BREACHING,
-      }),
-      this.#alarmAtFirst(
-        'ApiServerErrors',
-        api.metricServerError({ period: PERIOD, statistic: 'Sum' }),
-        'The API answered a request with a 5xx status.',
-      ),
-      this.#alarmAtFirst(
-        'FlushFailures',
-        functionMetric(table, 'flush', 'FlushFailures', { period: PERIOD }),
-        'A partition cannot be flushed: its payloads stay in the table. The log of the flush function says why.',
-      ),
+    const age = iteratorAge(functions.flush)
+    add(
+      'FlushIteratorAge',
+      age,
+      'The flush function falls behind: payloads stay in the table, and appends cost more.',
+      { threshold: ITERATOR_AGE_MAX.toMilliseconds(), evaluationPeriods: 3 },
+    )
+    add(
+      'ApiServerErrors',
+      api.metricServerError({ period, statistic: 'Sum' }),
+      'The API answered a request with a 5xx status.',
+    )
+    add(
+      'FlushFailures',
+      ownMetric(table, 'flush', 'FlushFailures', { period }),
+      'A partition cannot be flushed: its payloads stay in the table. The log of the flush function says why.',
     )
     this.alarms = alarms
 
-    const each = (metric: (one: LambdaFunction) => IMetric) => Object.values(functions).map(metric)
-    new Dashboard(this, 'Dashboard', {
+    const each = (metric: (one: lambda.Function) => cloudwatch.IMetric) =>
+      Object.values(functions).map(metric)
+    new cloudwatch.Dashboard(this, 'Dashboard', {
       defaultInterval: Duration.hours(3),
       widgets: [
         [
@@ -92,7 +77,7 @@ export class Monitoring extends Construct {
             api.metricLatency({ statistic: 'p50', label: 'p50' }),
             api.metricLatency({ statistic: 'p99', label: 'p99' }),
           ]),
-          graph('Flush: age of the stream, ms', [iteratorAge]),
+          graph('Flush: age of the stream, ms', [age]),
         ],
         [
           graph(
@@ -116,53 +101,25 @@ export class Monitoring extends Construct {
           // A partition that gets more than an item takes shows here first.
           graph('Table: throttled writes', [
             table.metricThrottledRequestsForOperations({
-              operations: [Operation.UPDATE_ITEM, Operation.PUT_ITEM],
-              period: PERIOD,
+              operations: [dynamodb.Operation.UPDATE_ITEM, dynamodb.Operation.PUT_ITEM],
+              period: ALARM_PERIOD,
             }),
           ]),
           graph('Records and flushes', [
-            functionMetric(table, 'produce', 'ProducedRecords'),
-            functionMetric(table, 'flush', 'FlushedPartitions'),
-            functionMetric(table, 'flush', 'FlushFailures'),
+            ownMetric(table, 'produce', 'ProducedRecords'),
+            ownMetric(table, 'flush', 'FlushedPartitions'),
+            ownMetric(table, 'flush', 'FlushFailures'),
           ]),
         ],
       ],
     })
   }
-
-  /** For what should never happen at all. */
-  #alarmAtFirst(id: string, metric: IMetric, alarmDescription: string): Alarm {
-    return new Alarm(this, id, {
-      metric,
-      threshold: 1,
-      evaluationPeriods: 1,
-      comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-      alarmDescription,
-      treatMissingData: TreatMissingData.NOT_BREACHING,
-    })
-  }
-}
-
-/** What a function publishes itself, with its broker's table as a dimension: an account can have several brokers. */
-function functionMetric(
-  table: Table,
-  service: string,
-  metricName: string,
-  options: MetricOptions = {},
-): Metric {
-  return new Metric({
-    namespace: 'Tidemark',
-    metricName,
-    dimensionsMap: { service, broker: table.tableName },
-    statistic: 'Sum',
-    ...options,
-  })
 }
 
 function titleOf(name: string): string {
   return name[0]!.toUpperCase() + name.slice(1)
 }
 
-function graph(title: string, left: IMetric[]): GraphWidget {
-  return new GraphWidget({ title, left, width: 8, height: 6 })
+function graph(title: string, left: cloudwatch.IMetric[]): cloudwatch.GraphWidget {
+  return new cloudwatch.GraphWidget({ title, left, width: 8, height: 6 })
 }

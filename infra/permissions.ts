@@ -1,7 +1,6 @@
-import type { Table } from 'aws-cdk-lib/aws-dynamodb'
-import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
-import type { LogGroup } from 'aws-cdk-lib/aws-logs'
-import type { Bucket } from 'aws-cdk-lib/aws-s3'
+import * as iam from 'aws-cdk-lib/aws-iam'
+import type * as logs from 'aws-cdk-lib/aws-logs'
+import type * as s3 from 'aws-cdk-lib/aws-s3'
 import {
   GROUP_PREFIX,
   GROUPS_KEY,
@@ -9,12 +8,7 @@ import {
   SEGMENT_PREFIX,
   TRIGGERS_KEY,
 } from '../src/core/storage-layout.ts'
-
-/** What the functions work on. */
-export interface Stores {
-  readonly table: Table
-  readonly bucket: Bucket
-}
+import type { Stores } from './stores.ts'
 
 /** All that topics and their logs take, deletions too. */
 const READ_AND_CHANGE = [
@@ -30,14 +24,10 @@ const READ_AND_CHANGE = [
  * Looks up topics, heads and blocks; appends to heads; moves a tail that has grown too long into a block and an
  * object. It cannot touch topics: the condition lets it write to logs only.
  */
-export function producePermissions({ table, bucket }: Stores): PolicyStatement[] {
+export function producePermissions({ table, bucket }: Stores): iam.PolicyStatement[] {
   return [
     allow(['dynamodb:GetItem', 'dynamodb:Query'], table.tableArn),
-    new PolicyStatement({
-      actions: ['dynamodb:PutItem', 'dynamodb:UpdateItem'],
-      resources: [table.tableArn],
-      conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [`${LOG_PREFIX}*`] } },
-    }),
+    allowUnder([`${LOG_PREFIX}*`], ['dynamodb:PutItem', 'dynamodb:UpdateItem'], table.tableArn),
     allow(['s3:PutObject'], segmentsOf(bucket)),
   ]
 }
@@ -46,7 +36,7 @@ export function producePermissions({ table, bucket }: Stores): PolicyStatement[]
  * Looks up topics, heads and blocks, and reads objects: itself, or through URLs that it signs. It changes nothing.
  * Without s3:ListBucket, S3 answers "access denied" for an object that does not exist instead of "no such key".
  */
-export function fetchPermissions({ table, bucket }: Stores): PolicyStatement[] {
+export function fetchPermissions({ table, bucket }: Stores): iam.PolicyStatement[] {
   return [
     allow(['dynamodb:GetItem', 'dynamodb:Query'], table.tableArn),
     allow(['s3:GetObject'], segmentsOf(bucket)),
@@ -55,26 +45,24 @@ export function fetchPermissions({ table, bucket }: Stores): PolicyStatement[] {
 }
 
 /** Looks up topics and heads, and changes groups and triggers, which it pauses and resumes. The condition lets it write to nothing else. */
-export function rebalancePermissions({ table }: Stores): PolicyStatement[] {
+export function rebalancePermissions({ table }: Stores): iam.PolicyStatement[] {
   return [
     allow(['dynamodb:GetItem', 'dynamodb:Query'], table.tableArn),
-    new PolicyStatement({
-      actions: ['dynamodb:BatchWriteItem', 'dynamodb:DeleteItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
-      resources: [table.tableArn],
-      conditions: {
-        'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [`${GROUP_PREFIX}*`, GROUPS_KEY, TRIGGERS_KEY] },
-      },
-    }),
+    allowUnder(
+      [`${GROUP_PREFIX}*`, GROUPS_KEY, TRIGGERS_KEY],
+      ['dynamodb:BatchWriteItem', 'dynamodb:DeleteItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
+      table.tableArn,
+    ),
   ]
 }
 
 /** Looks through heads, moves tails into blocks and objects, and finishes deletions of topics that a crash left. */
-export function flushPermissions({ table, bucket }: Stores): PolicyStatement[] {
+export function flushPermissions({ table, bucket }: Stores): iam.PolicyStatement[] {
   return [allow(READ_AND_CHANGE, table.tableArn), allow(['s3:PutObject'], segmentsOf(bucket))]
 }
 
 /** Reads the table's stream. The action ListStreams goes by table and not by stream, hence the *. */
-export function streamPermissions({ table }: Stores): PolicyStatement[] {
+export function streamPermissions({ table }: Stores): iam.PolicyStatement[] {
   return [
     allow(
       ['dynamodb:DescribeStream', 'dynamodb:GetRecords', 'dynamodb:GetShardIterator', 'dynamodb:ListStreams'],
@@ -84,42 +72,44 @@ export function streamPermissions({ table }: Stores): PolicyStatement[] {
 }
 
 /** Looks up triggers, topics, heads and what is committed, and reads the stream. It changes nothing in the table. */
-export function dispatchPermissions(stores: Stores): PolicyStatement[] {
+export function dispatchPermissions(stores: Stores): iam.PolicyStatement[] {
   return [allow(['dynamodb:GetItem', 'dynamodb:Query'], stores.table.tableArn), ...streamPermissions(stores)]
 }
 
 /** Reads logs, and commits in the name of triggers' groups. Whom it may call, and where it may tell of failures, each trigger adds. */
-export function deliverPermissions({ table, bucket }: Stores): PolicyStatement[] {
+export function deliverPermissions({ table, bucket }: Stores): iam.PolicyStatement[] {
   return [
     ...fetchPermissions({ table, bucket }),
-    new PolicyStatement({
-      actions: ['dynamodb:PutItem', 'dynamodb:UpdateItem'],
-      resources: [table.tableArn],
-      // The list of groups, too: a group that somebody has removed is made anew with the first commit.
-      conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [`${GROUP_PREFIX}*`, GROUPS_KEY] } },
-    }),
+    // The list of groups, too: a group that somebody has removed is made anew with the first commit.
+    allowUnder([`${GROUP_PREFIX}*`, GROUPS_KEY], ['dynamodb:PutItem', 'dynamodb:UpdateItem'], table.tableArn),
   ]
 }
 
 /** What producing takes, where given-up records go to a topic: a topic is found by its name, so it may be any. */
-export function topicFailurePermissions(stores: Stores): PolicyStatement[] {
+export function topicFailurePermissions(stores: Stores): iam.PolicyStatement[] {
   return producePermissions(stores).filter(({ actions }) => !actions.includes('dynamodb:GetItem'))
 }
 
 /** Creates, alters and deletes topics and their logs. Objects are no business of its own. */
-export function adminPermissions({ table }: Stores): PolicyStatement[] {
+export function adminPermissions({ table }: Stores): iam.PolicyStatement[] {
   return [allow(READ_AND_CHANGE, table.tableArn)]
 }
 
 /** Writes to its own log. */
-export function logPermissions(logGroup: LogGroup): PolicyStatement[] {
+export function logPermissions(logGroup: logs.LogGroup): iam.PolicyStatement[] {
   return [allow(['logs:CreateLogStream', 'logs:PutLogEvents'], logGroup.logGroupArn)]
 }
 
-function segmentsOf(bucket: Bucket): string {
+function segmentsOf(bucket: s3.Bucket): string {
   return bucket.arnForObjects(`${SEGMENT_PREFIX}*`)
 }
 
-function allow(actions: string[], resource: string): PolicyStatement {
-  return new PolicyStatement({ actions, resources: [resource] })
+function allow(actions: string[], resource: string): iam.PolicyStatement {
+  return new iam.PolicyStatement({ actions, resources: [resource] })
+}
+
+/** Only for items whose partition keys are like these. */
+function allowUnder(keys: string[], actions: string[], resource: string): iam.PolicyStatement {
+  const conditions = { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': keys } }
+  return new iam.PolicyStatement({ actions, resources: [resource], conditions })
 }

@@ -1,8 +1,8 @@
-import type { IEventSourceDlq } from 'aws-cdk-lib/aws-lambda'
+import type * as lambda from 'aws-cdk-lib/aws-lambda'
 import type { Topic } from './topic.ts'
 
 /** Another topic of the same broker as the place for records that are given up: they go there as they are. */
-export class TopicDestination implements IEventSourceDlq {
+export class TopicDestination implements lambda.IEventSourceDlq {
   readonly topic: Topic
 
   constructor(topic: Topic) {

@@ -1,12 +1,10 @@
-import { CustomResource, Duration, RemovalPolicy, Token } from 'aws-cdk-lib'
+import { type Duration, RemovalPolicy, Token } from 'aws-cdk-lib'
 import { Construct } from 'constructs'
 import { TOPIC_PARTITIONS_MAX } from '../src/core/limits.ts'
 import { checkConfigs } from '../src/core/topic/topic-config.ts'
 import { checkTopicName } from '../src/core/topic/topic-name.ts'
 import { TidemarkBroker } from './broker.ts'
-
-/** Longer than the function that makes the topic can take; without it, CloudFormation waits an hour for a crash. */
-const TOPIC_TIMEOUT = Duration.minutes(5)
+import { makeDeployedResource } from './deployed-resource.ts'
 
 export interface TopicProps {
   /** Default: the one broker in the nearest scope around this topic that has any. */
@@ -45,17 +43,11 @@ export class Topic extends Construct {
 
     const removal =
       props.removalPolicy ?? (this.broker.isProduction ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY)
-    new CustomResource(this, 'Resource', {
-      resourceType: 'Custom::TidemarkTopic',
-      // Answers CloudFormation itself, so that no further function has to stand between.
-      serviceToken: this.broker.adminFunction.functionArn,
-      serviceTimeout: TOPIC_TIMEOUT,
-      properties: {
-        topic: topicName,
-        partitions,
-        configs,
-        removal: removal === RemovalPolicy.RETAIN ? 'retain' : 'delete',
-      },
+    makeDeployedResource(this, 'Topic', this.broker.adminFunction, {
+      topic: topicName,
+      partitions,
+      configs,
+      removal: removal === RemovalPolicy.RETAIN ? 'retain' : 'delete',
     })
   }
 }

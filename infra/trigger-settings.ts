@@ -1,6 +1,6 @@
 import { type Duration, Token } from 'aws-cdk-lib'
-import { StartingPosition } from 'aws-cdk-lib/aws-lambda'
-import type { S3OnFailureDestination, SnsDlq, SqsDlq } from 'aws-cdk-lib/aws-lambda-event-sources'
+import * as lambda from 'aws-cdk-lib/aws-lambda'
+import type * as sources from 'aws-cdk-lib/aws-lambda-event-sources'
 import { compileFilters } from '../src/core/trigger/filter.ts'
 import { checkTriggerSettings } from '../src/core/trigger/settings.ts'
 import type { TriggerSettings } from '../src/core/trigger/trigger.ts'
@@ -18,7 +18,7 @@ export interface TidemarkEventSourceProps {
   /** How long records wait for others to share their event, up to 5 minutes. Default: not at all. */
   readonly maxBatchingWindow?: Duration
   /** Where a partition begins in which the group has committed nothing yet. */
-  readonly startingPosition: StartingPosition
+  readonly startingPosition: lambda.StartingPosition
   /** With `StartingPosition.AT_TIMESTAMP`: the time, in Unix time seconds. */
   readonly startingPositionTimestamp?: number
   /** How many partitions are delivered at the same time, at most. Default: all of them. */
@@ -34,7 +34,7 @@ export interface TidemarkEventSourceProps {
   /** Made with `FilterCriteria.filter`. A record passes that fits one of them. Default: all records pass. */
   readonly filters?: readonly Readonly<Record<string, unknown>>[]
   /** Where records go that are given up. Default: nowhere, they are dropped. */
-  readonly onFailure?: SqsDlq | SnsDlq | S3OnFailureDestination | TopicDestination
+  readonly onFailure?: sources.SqsDlq | sources.SnsDlq | sources.S3OnFailureDestination | TopicDestination
   /** false: made, but paused. Default: true. */
   readonly enabled?: boolean
 }
@@ -72,14 +72,14 @@ function startingPositionOf({
   startingPosition,
   startingPositionTimestamp: timestampSeconds,
 }: TidemarkEventSourceProps): TriggerSettings['startingPosition'] {
-  const isAtTime = startingPosition === StartingPosition.AT_TIMESTAMP
+  const isAtTime = startingPosition === lambda.StartingPosition.AT_TIMESTAMP
   if (isAtTime !== (timestampSeconds !== undefined)) {
     throw new Error(
       'startingPosition AT_TIMESTAMP and startingPositionTimestamp go together: give both, or neither.',
     )
   }
   if (timestampSeconds !== undefined) return { timestampMs: Math.round(timestampSeconds * 1_000) }
-  return startingPosition === StartingPosition.LATEST ? 'latest' : 'earliest'
+  return startingPosition === lambda.StartingPosition.LATEST ? 'latest' : 'earliest'
 }
 
 function patternOf(filter: Readonly<Record<string, unknown>>): string {

@@ -10,6 +10,10 @@
  */
 
 export type { AwsStoreOptions } from './adapters/aws/aws-store.ts'
-export { type AwsCredentials, type RequestSignerOptions, signedByAws } from './adapters/aws/request-signer.ts'
+export {
+  type AwsCredentials,
+  type RequestSignerOptions,
+  signedByAws,
+} from './adapters/aws/signing/request-signer.ts'
 export { openAws } from './embedded/aws.ts'
 export type { Embedded, EmbeddedOptions } from './embedded/running-broker.ts'

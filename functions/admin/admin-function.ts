@@ -12,9 +12,7 @@ import type { HttpResult } from '../runtime/http-result.ts'
 import type { InvocationContext } from '../runtime/invocation.ts'
 import { openBroker } from '../runtime/open-broker.ts'
 import type { Service } from '../runtime/service.ts'
-import { isResourceEvent } from './resource-event.ts'
-import { type CarryOut, makeResource } from './resource-function.ts'
-import { makeTopicResource } from './topic-resource-function.ts'
+import { isResourceEvent, makeResource } from './resource-function.ts'
 
 /** All of them, since this is the function that describes the API; the gateway brings it only what the others do not serve. */
 const ADMIN_ROUTES: readonly RouteGroup[] = [
@@ -37,12 +35,19 @@ export function makeAdminFunction(
 ): (event: unknown, context: InvocationContext) => Promise<HttpResult | undefined> {
   const broker = openBroker(service)
   const answerHttp = makeHttpFunction(service, ADMIN_ROUTES, describe, broker)
-  const answerTopic = makeTopicResource(broker, service.telemetry)
-  // Loaded there: only a deployment makes triggers.
+  // Loaded there: only a deployment makes topics and triggers so, and requests over HTTP need no zod.
+  const answerTopic = makeResource(
+    'topic',
+    async event => await (await import('./topic-resource.ts')).settleTopic(broker, event),
+    service.telemetry,
+  )
   const loadTriggers = () => import('./trigger-resource.ts')
-  const settleTrigger: CarryOut = async event => (await loadTriggers()).settleTrigger(service.ports, event)
-  const triggerIdIn: CarryOut = async event => (await loadTriggers()).triggerIdIn(event)
-  const answerTrigger = makeResource('trigger', settleTrigger, service.telemetry, triggerIdIn)
+  const answerTrigger = makeResource(
+    'trigger',
+    async event => await (await loadTriggers()).settleTrigger(service.ports, event),
+    service.telemetry,
+    async event => (await loadTriggers()).triggerIdIn(event),
+  )
   return async (event, context) => {
     if (!isResourceEvent(event)) return await answerHttp(event, context)
     await (event.ResourceType === 'Custom::TidemarkTrigger' ? answerTrigger : answerTopic)(event, context)

@@ -1,8 +1,27 @@
-import { TidemarkError } from '../../src/core/errors.ts'
 import { RESOURCE_ANSWER_CALLS_MAX, RESOURCE_ANSWER_TIMEOUT_MS } from '../../src/core/limits.ts'
+import { inTime } from '../runtime/in-time.ts'
 import type { InvocationContext } from '../runtime/invocation.ts'
 import type { Telemetry } from '../runtime/telemetry.ts'
-import type { ResourceEvent } from './resource-event.ts'
+
+/** What CloudFormation sends for a custom resource, as far as it is needed to answer. */
+export interface ResourceEvent {
+  readonly RequestType: string
+  /** Missing from an event is a topic's, the oldest of them. */
+  readonly ResourceType?: string
+  /** Where the answer is PUT to. */
+  readonly ResponseURL: string
+  readonly StackId: string
+  readonly RequestId: string
+  readonly LogicalResourceId: string
+  readonly PhysicalResourceId?: string
+  readonly ResourceProperties?: unknown
+  readonly OldResourceProperties?: unknown
+}
+
+/** Whatever else is wrong with it: an event with a ResponseURL must be answered there, or the stack waits for an hour. */
+export function isResourceEvent(event: unknown): event is ResourceEvent {
+  return typeof event === 'object' && event !== null && 'ResponseURL' in event && 'RequestType' in event
+}
 
 /** CloudFormation takes an answer of 4 KB, of which this is the part that can be long. */
 const REASON_CHARACTERS_MAX = 1_000
@@ -37,7 +56,9 @@ export function makeResource(
     const { RequestType, StackId, RequestId, LogicalResourceId } = event
     const asked = { PhysicalResourceId: event.PhysicalResourceId ?? (await idOfFailed(event)) }
     const settled = settle(() => carryOut(event), asked)
-    const outcome = await inTime(settled, `The ${what} could not be settled`, asked, context)
+    const leftMs = context.getRemainingTimeInMillis() - RESOURCE_ANSWER_TIMEOUT_MS * RESOURCE_ANSWER_CALLS_MAX
+    const tooLate = () => failed(asked, `The ${what} could not be settled in time. Try again.`)
+    const outcome = await inTime(settled, leftMs, tooLate)
     const { Status, Reason = '' } = outcome
     if (Status === 'FAILED') {
       telemetry.error(`A ${what} resource failed`, { RequestType, LogicalResourceId, Reason })
@@ -55,39 +76,12 @@ export function makeResource(
   }
 }
 
-/** What CloudFormation has not asked for before. */
-export function unknownRequest(requestType: string): TidemarkError {
-  return new TidemarkError(
-    'INVALID_REQUEST',
-    `CloudFormation asks for "${requestType}", which is not known here.`,
-  )
-}
-
 /** Does what is asked, and tells what became of it; never throws. */
 async function settle(carryOut: () => Promise<string>, asked: Asked): Promise<Outcome> {
   try {
     return { Status: 'SUCCESS', PhysicalResourceId: await carryOut() }
   } catch (error) {
     return failed(asked, error instanceof Error ? error.message : String(error))
-  }
-}
-
-async function inTime(
-  outcome: Promise<Outcome>,
-  message: string,
-  asked: Asked,
-  context: InvocationContext,
-): Promise<Outcome> {
-  const leftMs = context.getRemainingTimeInMillis() - RESOURCE_ANSWER_TIMEOUT_MS * RESOURCE_ANSWER_CALLS_MAX
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<Outcome>(resolve => {
-    const tooLate = () => resolve(failed(asked, `${message} in time. Try again.`))
-    timer = setTimeout(tooLate, Math.max(0, leftMs))
-  })
-  try {
-    return await Promise.race([outcome, late])
-  } finally {
-    clearTimeout(timer)
   }
 }
 

@@ -1,11 +1,50 @@
+import * as z from 'zod'
 import type { Broker, TopicDescription } from '../../src/contract/broker.ts'
 import { TidemarkError } from '../../src/core/errors.ts'
-import { isKafka } from './kafka-error.ts'
-import type { TopicProperties } from './topic-properties.ts'
+import { carryOut, isKafka, readProperties } from './resource.ts'
+import type { ResourceEvent } from './resource-function.ts'
+
+/** CloudFormation sends every number and every boolean as text. */
+const text = z.union([z.string(), z.number(), z.boolean()]).transform(String)
+
+const Properties = z.object({
+  ServiceToken: z.unknown(),
+  topic: z.string().min(1),
+  partitions: z.union([z.int(), z.string().regex(/^\d{1,9}$/, 'must be a whole number')]).transform(Number),
+  configs: z.record(z.string(), text).default({}),
+  /** What becomes of the topic when the resource goes. */
+  removal: z.enum(['retain', 'delete']).default('retain'),
+})
+
+/** The topic that a template describes. */
+type TopicProperties = z.infer<typeof Properties>
+
+/** Makes, alters and removes the topic of a template; tells the resource's id, which is the topic's name. */
+export async function settleTopic(broker: Broker, event: ResourceEvent): Promise<string> {
+  const create = async (wanted: TopicProperties) => {
+    await createTopic(broker, wanted)
+    return wanted.topic
+  }
+  const resource = {
+    read: (properties: unknown) => readProperties('topic', Properties, properties),
+    create,
+    async update(wanted: TopicProperties, before: TopicProperties, id: string) {
+      // Another name is another topic. CloudFormation deletes the old one after.
+      if (wanted.topic !== id) return await create(wanted)
+      await updateTopic(broker, wanted, before)
+      return id
+    },
+    async remove({ removal }: TopicProperties, id: string) {
+      // By its id: after a renaming, the properties are the old ones, too.
+      if (removal === 'delete') await deleteTopic(broker, id)
+    },
+  }
+  return await carryOut(resource, event)
+}
 
 /** Creates the topic of a template. One of that name with the same number of partitions is adopted, since an
  * earlier try of this very request may have made it. */
-export async function createTopic(broker: Broker, wanted: TopicProperties): Promise<void> {
+async function createTopic(broker: Broker, wanted: TopicProperties): Promise<void> {
   const { topic, partitions, configs } = wanted
   try {
     await broker.createTopic({ topic, partitions, configs })
@@ -21,7 +60,7 @@ export async function createTopic(broker: Broker, wanted: TopicProperties): Prom
  * Brings a topic to what the template says now. Configs that the template named before and names no more go back
  * to their default; those that somebody set by other means stay.
  */
-export async function updateTopic(
+async function updateTopic(
   broker: Broker,
   wanted: TopicProperties,
   before: Pick<TopicProperties, 'configs'>,
@@ -30,7 +69,7 @@ export async function updateTopic(
 }
 
 /** Deletes the topic and its records; one that is gone already is fine. */
-export async function deleteTopic(broker: Broker, topic: string): Promise<void> {
+async function deleteTopic(broker: Broker, topic: string): Promise<void> {
   try {
     await broker.deleteTopic(topic)
   } catch (error) {

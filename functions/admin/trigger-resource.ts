@@ -1,38 +1,63 @@
 import { createHash } from 'node:crypto'
+import * as z from 'zod'
 import { TopicDirectory } from '../../src/broker/topics/topic-directory.ts'
 import { Triggers } from '../../src/broker/triggers/triggers.ts'
+import type { TriggerSettings } from '../../src/core/trigger/trigger.ts'
 import type { Ports } from '../../src/ports/index.ts'
-import { isKafka } from './kafka-error.ts'
-import type { ResourceEvent } from './resource-event.ts'
-import { NOT_CREATED, unknownRequest } from './resource-function.ts'
-import { readTriggerProperties, type TriggerProperties } from './trigger-properties.ts'
+import { carryOut, isKafka, readProperties } from './resource.ts'
+import { NOT_CREATED, type ResourceEvent } from './resource-function.ts'
+
+/** The settings come as JSON, since CloudFormation sends every number and every switch as text. */
+const settings = z.string().transform((text, { addIssue }) => {
+  try {
+    return z.record(z.string(), z.unknown()).parse(JSON.parse(text))
+  } catch {
+    addIssue('must be a JSON object')
+    return z.NEVER
+  }
+})
+
+const Properties = z.object({
+  ServiceToken: z.unknown(),
+  groupId: z.string().min(1),
+  topic: z.string().min(1),
+  /** The function's ARN. */
+  target: z.string().min(1),
+  state: z.enum(['active', 'paused']).default('active'),
+  settings,
+  onFailure: z.string().min(1).optional(),
+})
+
+/** The trigger that a template describes. */
+type TriggerProperties = ReturnType<typeof read>
+
+/** What is in the settings is checked where triggers are made. @throws TidemarkError INVALID_REQUEST */
+function read(properties: unknown) {
+  const { settings, onFailure, ...described } = readProperties('trigger', Properties, properties)
+  const all: Partial<TriggerSettings> = { ...settings, ...(onFailure !== undefined && { onFailure }) }
+  return { ...described, settings: all }
+}
 
 /** Makes, alters and removes the trigger of a template; tells the resource's id, which is the trigger's. */
 export async function settleTrigger(ports: Ports, event: ResourceEvent): Promise<string> {
-  const { RequestType, PhysicalResourceId = NOT_CREATED, ResourceProperties, OldResourceProperties } = event
-  if (RequestType === 'Delete' && PhysicalResourceId === NOT_CREATED) return PhysicalResourceId
   const triggers = new Triggers(ports, new TopicDirectory(ports.topics, ports.clock))
-  const wanted = readTriggerProperties(ResourceProperties)
-  switch (RequestType) {
-    case 'Create':
-      return await make(triggers, wanted, event)
-    case 'Update': {
-      const before = readTriggerProperties(OldResourceProperties)
+  const create = (wanted: TriggerProperties) => make(triggers, wanted, event)
+  const resource = {
+    read,
+    create,
+    async update(wanted: TriggerProperties, before: TriggerProperties, triggerId: string) {
       const isSame = wanted.groupId === before.groupId && wanted.topic === before.topic
       // Another group or topic is another trigger. CloudFormation deletes the old one after.
-      if (!isSame) return await make(triggers, wanted, event)
-      await alter(triggers, wanted, before, PhysicalResourceId)
-      return PhysicalResourceId
-    }
-    case 'Delete': {
-      const { groupId, topic } = wanted
+      if (!isSame) return await create(wanted)
+      await alter(triggers, wanted, before, triggerId)
+      return triggerId
+    },
+    async remove({ groupId, topic }: TriggerProperties, triggerId: string) {
       // By its id too: one that somebody has made since under these names is not this resource's.
-      await triggers.remove({ groupId, topic, triggerId: PhysicalResourceId })
-      return PhysicalResourceId
-    }
-    default:
-      throw unknownRequest(RequestType)
+      await triggers.remove({ groupId, topic, triggerId })
+    },
   }
+  return await carryOut(resource, event)
 }
 
 /**
@@ -41,7 +66,7 @@ export async function settleTrigger(ports: Ports, event: ResourceEvent): Promise
  */
 export function triggerIdIn(event: ResourceEvent): string {
   try {
-    readTriggerProperties(event.ResourceProperties)
+    read(event.ResourceProperties)
     return idOf(event)
   } catch (error) {
     if (isKafka(error, 'INVALID_REQUEST')) return NOT_CREATED

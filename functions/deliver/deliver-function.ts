@@ -9,7 +9,7 @@ import {
 } from '../../src/core/limits.ts'
 import type { WakeUp } from '../../src/core/trigger/trigger.ts'
 import type { WakeUps } from '../../src/ports/wake-ups.ts'
-import type { InvocationContext } from '../runtime/invocation.ts'
+import { deadlineMsOf, type InvocationContext } from '../runtime/invocation.ts'
 import type { Service } from '../runtime/service.ts'
 import { HiddenMessage, type MessageQueue } from './hidden-message.ts'
 import { type QueueAnswer, type QueueEvent, type QueueMessage, readWakeUp } from './queue-event.ts'
@@ -89,8 +89,7 @@ export function makeDeliverFunction(
 
   return async ({ Records }, context) => {
     // The last call's answer may be as late as is waited for, and is judged and committed then.
-    const reserveMs = TRIGGER_CALL_GRACE_MS + FUNCTION_RESERVE_MS
-    const deadlineMs = clock.nowMs() + context.getRemainingTimeInMillis() - reserveMs
+    const deadlineMs = deadlineMsOf(context, clock, TRIGGER_CALL_GRACE_MS + FUNCTION_RESERVE_MS)
     const again: QueueMessage[] = []
     for (const message of Records) {
       const isDone = await telemetry.trace('deliver', () => work(message, deadlineMs, context.awsRequestId))

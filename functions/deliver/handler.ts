@@ -1,16 +1,15 @@
-import { AwsFailureDestinations } from '../../src/adapters/aws/failure-destinations.ts'
-import { LambdaFunctionCaller } from '../../src/adapters/aws/lambda-function-caller.ts'
-import { SqsWakeUps } from '../../src/adapters/aws/sqs-wake-ups.ts'
+import { AwsFailureDestinations } from '../../src/adapters/aws/delivery/failure-destinations.ts'
+import { LambdaFunctionCaller } from '../../src/adapters/aws/delivery/lambda-function-caller.ts'
+import { SqsWakeUps } from '../../src/adapters/aws/delivery/sqs-wake-ups.ts'
 import { TopicDirectory } from '../../src/broker/topics/topic-directory.ts'
 import { Delivery } from '../../src/broker/triggers/delivering/delivery.ts'
-import { TopicFailures } from '../../src/broker/triggers/delivering/topic-destination.ts'
+import { TopicFailures, topicOfDestination } from '../../src/broker/triggers/delivering/topic-destination.ts'
 import type { FunctionCaller } from '../../src/ports/function-caller.ts'
 import { openBucketOnDemand } from '../runtime/bucket-on-demand.ts'
 import { readEnvironment, requireVariable } from '../runtime/environment.ts'
 import { openBroker } from '../runtime/open-broker.ts'
 import { openService } from '../runtime/service.ts'
 import { makeDeliverFunction } from './deliver-function.ts'
-import { routeFailures } from './failure-routes.ts'
 
 // On demand: records that have just come are in the table.
 const service = await openService('deliver', openBucketOnDemand)
@@ -31,11 +30,16 @@ async function openFunctions(): Promise<FunctionCaller> {
   return withCallFault(functions, testFault, telemetry)
 }
 
+const topics = new TopicFailures(broker)
+const places = new AwsFailureDestinations(() => ports.clock.nowMs())
 const delivery = new Delivery(
   {
     ...ports,
     functions: await openFunctions(),
-    failures: routeFailures(new TopicFailures(broker), new AwsFailureDestinations(() => ports.clock.nowMs())),
+    failures: {
+      send: (destination, givenUp) =>
+        (topicOfDestination(destination) === undefined ? places : topics).send(destination, givenUp),
+    },
   },
   broker,
   new TopicDirectory(ports.topics, ports.clock),

@@ -1,11 +1,9 @@
 import { TopicDirectory } from '../../src/broker/topics/topic-directory.ts'
 import { Dispatcher } from '../../src/broker/triggers/dispatcher.ts'
-import { FUNCTION_RESERVE_MS } from '../../src/core/limits.ts'
 import type { WakeUps } from '../../src/ports/wake-ups.ts'
-import { changedPartitions, isStreamEvent, type StreamEvent } from '../flush/changed-partitions.ts'
-import type { InvocationContext } from '../runtime/invocation.ts'
+import { deadlineMsOf, type InvocationContext } from '../runtime/invocation.ts'
 import type { Service } from '../runtime/service.ts'
-import { changedTriggers } from './changed-triggers.ts'
+import { changedIn, isStreamEvent, type StreamEvent } from '../runtime/table-stream.ts'
 
 /** Wakes deliveries. */
 export type DispatchFunction = (event: unknown, context: InvocationContext) => Promise<void>
@@ -25,11 +23,10 @@ export function makeDispatchFunction(service: Service, wakeUps: WakeUps): Dispat
       unknown += 1
       telemetry.warn('A record of the stream names no head and no trigger; it is passed over', { record })
     }
-    const changed = {
-      partitions: changedPartitions(event, passOver),
-      triggers: changedTriggers(event, passOver),
-    }
-    const woken = await dispatcher.wakeChanged(changed, event.Records.at(-1)?.eventID ?? requestId)
+    const woken = await dispatcher.wakeChanged(
+      changedIn(event, passOver),
+      event.Records.at(-1)?.eventID ?? requestId,
+    )
     telemetry.publish({
       metrics: { Requests: 1, WakeUps: woken, ...(unknown > 0 && { UnknownStreamRecords: unknown }) },
       details: { requestId, trigger: 'stream' },
@@ -48,9 +45,10 @@ export function makeDispatchFunction(service: Service, wakeUps: WakeUps): Dispat
   }
 
   return async (event, context) => {
-    const deadlineMs = ports.clock.nowMs() + context.getRemainingTimeInMillis() - FUNCTION_RESERVE_MS
+    const { awsRequestId } = context
+    const deadlineMs = deadlineMsOf(context, ports.clock)
     await telemetry.trace('dispatch', () =>
-      isStreamEvent(event) ? dispatch(event, context.awsRequestId) : sweep(deadlineMs, context.awsRequestId),
+      isStreamEvent(event) ? dispatch(event, awsRequestId) : sweep(deadlineMs, awsRequestId),
     )
   }
 }

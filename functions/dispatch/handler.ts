@@ -1,4 +1,4 @@
-import { SqsWakeUps } from '../../src/adapters/aws/sqs-wake-ups.ts'
+import { SqsWakeUps } from '../../src/adapters/aws/delivery/sqs-wake-ups.ts'
 import { openBucketOnDemand } from '../runtime/bucket-on-demand.ts'
 import { requireVariable } from '../runtime/environment.ts'
 import { openService } from '../runtime/service.ts'

@@ -1,4 +1,4 @@
-import { openAwsBucket } from '../../src/adapters/aws/aws-bucket.ts'
+import { openAwsBucket } from '../../src/adapters/aws/objects/aws-bucket.ts'
 import { makeHttpFunction } from '../runtime/http-function.ts'
 import { openService } from '../runtime/service.ts'
 import { FETCH_ROUTES } from './routes.ts'

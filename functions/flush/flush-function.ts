@@ -2,14 +2,16 @@ import { type FlushRequest, flush } from '../../src/broker/settling/flush.ts'
 import { isTransient } from '../../src/broker/store-calls/retry.ts'
 import { TopicDirectory } from '../../src/broker/topics/topic-directory.ts'
 import { Topics } from '../../src/broker/topics/topics.ts'
-import { FLUSH_DEADLINE_MS, FLUSH_PARTITIONS_MAX, FUNCTION_RESERVE_MS } from '../../src/core/limits.ts'
+import { FLUSH_DEADLINE_MS, FLUSH_PARTITIONS_MAX } from '../../src/core/limits.ts'
 import { countToFlush } from '../../src/core/log/tail.ts'
-import type { InvocationContext } from '../runtime/invocation.ts'
+import { deadlineMsOf, type InvocationContext } from '../runtime/invocation.ts'
 import type { Service } from '../runtime/service.ts'
-import { changedPartitions, isStreamEvent } from './changed-partitions.ts'
+import { changedIn, isStreamEvent, type StreamEvent } from '../runtime/table-stream.ts'
 
 /** How often a partition is taken up again of which something was left; others may be producing, so not for ever. */
 const ROUNDS = 3
+
+const SCAN_UNFINISHED = 'The look through all heads did not get to the end in time; the next one begins anew'
 
 /** Moves inline bytes into objects. */
 export type FlushFunction = (event: unknown, context: InvocationContext) => Promise<void>
@@ -25,19 +27,10 @@ export function makeFlushFunction(service: Service): FlushFunction {
   const topics = new Topics(ports, directory)
 
   return async (event, context) => {
-    const work = new FlushWork(
-      service,
-      ports.clock.nowMs() + context.getRemainingTimeInMillis() - FUNCTION_RESERVE_MS,
-    )
+    const work = new FlushWork(service, deadlineMsOf(context, ports.clock))
     await telemetry.trace('flush', async () => {
-      if (isStreamEvent(event)) {
-        await work.flushAll(
-          changedPartitions(event, record => work.passOver(record)).map(partition => ({
-            partition,
-            age: 'all',
-          })),
-        )
-      } else await work.scan(directory, topics)
+      if (isStreamEvent(event)) await work.flushChanged(event)
+      else await work.scan(directory, topics)
     })
     work.report(context.awsRequestId, isStreamEvent(event) ? 'stream' : 'schedule')
     // Thrown at the end: Lambda brings the batch again, and by then the others are done.
@@ -61,16 +54,14 @@ class FlushWork {
     this.#deadlineMs = deadlineMs
   }
 
-  passOver(record: unknown): void {
-    this.#unknown += 1
-    this.#service.telemetry.warn('A record of the stream names no head; it is passed over', { record })
-  }
-
-  /** Flushes partitions, so many at a time as share an object. */
-  async flushAll(requests: readonly FlushRequest[]): Promise<void> {
-    for (let start = 0; start < requests.length; start += FLUSH_PARTITIONS_MAX) {
-      let left = requests.slice(start, start + FLUSH_PARTITIONS_MAX)
-      for (let round = 0; round < ROUNDS && left.length > 0; round += 1) left = await this.#flushGroup(left)
+  async flushChanged(event: StreamEvent): Promise<void> {
+    const { partitions } = changedIn(event, record => {
+      this.#unknown += 1
+      this.#service.telemetry.warn('A record of the stream names no head; it is passed over', { record })
+    })
+    for (let start = 0; start < partitions.length; start += FLUSH_PARTITIONS_MAX) {
+      const some = partitions.slice(start, start + FLUSH_PARTITIONS_MAX)
+      await this.#flushGroup(some.map(partition => ({ partition, age: 'all' })))
     }
   }
 
@@ -85,17 +76,18 @@ class FlushWork {
       for await (const { topicId, partitions, settings } of directory.list()) {
         for (let partition = 0; partition < partitions; partition += 1) {
           if (clock.nowMs() >= this.#deadlineMs) {
-            this.#giveUpScan()
+            this.#unfinished += 1
+            this.#service.telemetry.warn(SCAN_UNFINISHED, {})
             return
           }
           const age = { nowMs: clock.nowMs(), flushMs: settings.flushMs }
           group.push({ partition: { topicId, partition }, age })
           if (group.length < FLUSH_PARTITIONS_MAX) continue
-          await this.flushAll(group)
+          await this.#flushGroup(group)
           group = []
         }
       }
-      await this.flushAll(group)
+      await this.#flushGroup(group)
       await topics.finishDeletions()
     } catch (error) {
       this.#fail(error, 'The look through all heads broke off')
@@ -115,8 +107,14 @@ class FlushWork {
     })
   }
 
-  /** Flushes a group once; tells of which partitions something is left that is due. */
-  async #flushGroup(group: readonly FlushRequest[]): Promise<FlushRequest[]> {
+  /** Flushes partitions that share an object, again and again while something is left of some that is due. */
+  async #flushGroup(group: readonly FlushRequest[]): Promise<void> {
+    let left = group
+    for (let round = 0; round < ROUNDS && left.length > 0; round += 1) left = await this.#flushOnce(left)
+  }
+
+  /** Tells of which partitions something is left that is due. */
+  async #flushOnce(group: readonly FlushRequest[]): Promise<FlushRequest[]> {
     const { ports } = this.#service
     const deadlineMs = Math.min(ports.clock.nowMs() + FLUSH_DEADLINE_MS, this.#deadlineMs)
     const results = await flush(ports, group, deadlineMs)
@@ -137,11 +135,5 @@ class FlushWork {
     this.#service.telemetry.error(message, { error, ...request?.partition })
     // What is damaged or forbidden stays so: another try would only hold up the stream.
     if (isTransient(error) || (error instanceof Error && isTransient(error.cause))) this.transient = error
-  }
-
-  #giveUpScan(): void {
-    this.#unfinished += 1
-    const message = 'The look through all heads did not get to the end in time; the next one begins anew'
-    this.#service.telemetry.warn(message, {})
   }
 }

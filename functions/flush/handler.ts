@@ -1,4 +1,4 @@
-import { openAwsBucket } from '../../src/adapters/aws/aws-bucket.ts'
+import { openAwsBucket } from '../../src/adapters/aws/objects/aws-bucket.ts'
 import { openService } from '../runtime/service.ts'
 import { makeFlushFunction } from './flush-function.ts'
 

@@ -1,4 +1,4 @@
-import type { openAwsBucket } from '../../src/adapters/aws/aws-bucket.ts'
+import type { openAwsBucket } from '../../src/adapters/aws/objects/aws-bucket.ts'
 
 type OpenBucket = typeof openAwsBucket
 
@@ -9,7 +9,9 @@ type OpenBucket = typeof openAwsBucket
 export const openBucketOnDemand: OpenBucket = options => {
   let opening: Promise<ReturnType<OpenBucket>> | undefined
   const open = () => {
-    opening ??= import('../../src/adapters/aws/aws-bucket.ts').then(module => module.openAwsBucket(options))
+    opening ??= import('../../src/adapters/aws/objects/aws-bucket.ts').then(module =>
+      module.openAwsBucket(options),
+    )
     return opening
   }
   return {

@@ -16,6 +16,7 @@ import {
 } from '../../src/core/limits.ts'
 import { toRequest } from './http-event.ts'
 import { type HttpResult, toResult } from './http-result.ts'
+import { inTime } from './in-time.ts'
 import type { InvocationContext } from './invocation.ts'
 import { observe } from './observed-broker.ts'
 import { openBroker } from './open-broker.ts'
@@ -95,36 +96,18 @@ async function answer(
     const request = toRequest(event)
     method = request.method
     path = new URL(request.url).pathname
-    const result = await inTime(app.fetch(request).then(toResult), method, context)
+    const leftMs = context.getRemainingTimeInMillis() - FUNCTION_RESERVE_MS
+    const result = await inTime(app.fetch(request).then(toResult), leftMs, () => timeIsOver(method))
     return { result, method, path }
   } catch (thrown) {
     return { result: toProblemResult(thrown, method, telemetry), method, path }
   }
 }
 
-/**
- * The result, or an error while there is time to give one: a function that is stopped answers nothing that a client
- * could make sense of.
- */
-async function inTime(
-  result: Promise<HttpResult>,
-  method: string,
-  context: InvocationContext,
-): Promise<HttpResult> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<HttpResult>(resolve => {
-    const giveUp = () => {
-      const message = "The function's time is over. Try again; if it goes on, look at the store."
-      const error = new TidemarkError('REQUEST_TIMED_OUT', message, isRead(method) ? 'no' : 'unknown')
-      resolve(problemResult(error, statusOf(error.kafkaName)))
-    }
-    timer = setTimeout(giveUp, Math.max(0, context.getRemainingTimeInMillis() - FUNCTION_RESERVE_MS))
-  })
-  try {
-    return await Promise.race([result, late])
-  } finally {
-    clearTimeout(timer)
-  }
+function timeIsOver(method: string): HttpResult {
+  const message = "The function's time is over. Try again; if it goes on, look at the store."
+  const error = new TidemarkError('REQUEST_TIMED_OUT', message, isRead(method) ? 'no' : 'unknown')
+  return problemResult(error, statusOf(error.kafkaName))
 }
 
 function toProblemResult(thrown: unknown, method: string, telemetry: Telemetry): HttpResult {

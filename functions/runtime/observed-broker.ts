@@ -1,6 +1,7 @@
 import type { Broker, Fetch, Produce } from '../../src/contract/broker.ts'
 import type { GroupBroker } from '../../src/contract/groups.ts'
 import type { TriggerBroker } from '../../src/contract/triggers.ts'
+import { overriding } from './overriding.ts'
 
 /** What went through a broker since it was last asked. */
 export interface Throughput {
@@ -16,33 +17,25 @@ export interface ObservedBroker {
   take(): Throughput
 }
 
-export function observe(broker: Broker & GroupBroker & TriggerBroker): ObservedBroker {
+export function observe(broker: ObservedBroker['broker']): ObservedBroker {
   let counted: Throughput = {}
   const count = (name: keyof Throughput, value: number) => {
     counted[name] = (counted[name] ?? 0) + value
   }
-  const produce = async (request: Produce) => {
-    const bytes = request.batches.length
-    const produced = await broker.produce(request)
-    count('ProducedRecords', produced.records)
-    count('ProducedBytes', bytes)
-    return produced
-  }
-  const fetch = async (request: Fetch) => {
-    const fetched = await broker.fetch(request)
-    count(
-      'FetchedBytes',
-      fetched.chunks.reduce((sum, chunk) => sum + chunk.length, 0),
-    )
-    return fetched
-  }
   return {
-    broker: new Proxy(broker, {
-      get(target, name) {
-        if (name === 'produce') return produce
-        if (name === 'fetch') return fetch
-        const value = Reflect.get(target, name, target)
-        return typeof value === 'function' ? value.bind(target) : value
+    broker: overriding(broker, {
+      async produce(request: Produce) {
+        const bytes = request.batches.length
+        const produced = await broker.produce(request)
+        count('ProducedRecords', produced.records)
+        count('ProducedBytes', bytes)
+        return produced
+      },
+      async fetch(request: Fetch) {
+        const fetched = await broker.fetch(request)
+        const bytes = fetched.chunks.reduce((sum, chunk) => sum + chunk.length, 0)
+        count('FetchedBytes', bytes)
+        return fetched
       },
     }),
     take: () => {

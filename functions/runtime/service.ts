@@ -1,5 +1,5 @@
-import type { openAwsBucket } from '../../src/adapters/aws/aws-bucket.ts'
-import { openAwsTable } from '../../src/adapters/aws/aws-table.ts'
+import type { openAwsBucket } from '../../src/adapters/aws/objects/aws-bucket.ts'
+import { openAwsTable } from '../../src/adapters/aws/table/aws-table.ts'
 import { countTableWrites, UsageMeter } from '../../src/adapters/aws/usage-meter.ts'
 import { systemClock, systemEntropy } from '../../src/embedded/system.ts'
 import type { Ports } from '../../src/ports/index.ts'

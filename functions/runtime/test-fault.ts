@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { FunctionCaller } from '../../src/ports/function-caller.ts'
 import type { Ports } from '../../src/ports/index.ts'
+import { overriding } from './overriding.ts'
 import type { Telemetry } from './telemetry.ts'
 
 /**
@@ -89,15 +90,4 @@ function isFirst(path: string): boolean {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
     throw error
   }
-}
-
-/** `target` with some methods replaced; a store's methods need their object. */
-function overriding<T extends object>(target: T, methods: Partial<T>): T {
-  return new Proxy(target, {
-    get(_, name) {
-      if (Object.hasOwn(methods, name)) return methods[name as keyof T]
-      const value = Reflect.get(target, name, target)
-      return typeof value === 'function' ? value.bind(target) : value
-    },
-  })
 }

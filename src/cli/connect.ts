@@ -30,14 +30,14 @@ async function openHttp({
 }: HttpAddress): Promise<Broker & GroupBroker & TriggerBroker> {
   const { HttpBroker } = await import('../client/http-broker.ts')
   if (token !== null) return new HttpBroker({ url, token })
-  const { signingScopeOf } = await import('../adapters/aws/signing-scope.ts')
+  const { signingScopeOf } = await import('../adapters/aws/signing/signing-scope.ts')
   const scope = signingScopeOf(url)
   if (signing === 'never' || (signing === 'by-host' && scope === undefined)) return new HttpBroker({ url })
   if (scope === undefined && region === null) {
     throw new UsageError(`the host of ${url} does not tell its AWS region: give --region, or set AWS_REGION`)
   }
   // Loaded for requests that are signed, and for no others: it is as large as all the rest.
-  const { signedByAws } = await import('../adapters/aws/request-signer.ts')
+  const { signedByAws } = await import('../adapters/aws/signing/request-signer.ts')
   return new HttpBroker({ url, sign: signedByAws(region === null ? { url } : { url, region }) })
 }
 

@@ -12,7 +12,7 @@ import {
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { deleteStack, deployStack } from '../../localstack/stack.ts'
 import { type AwsStore, openAwsStore } from '../../src/adapters/aws/aws-store.ts'
-import { signedByAws } from '../../src/adapters/aws/request-signer.ts'
+import { signedByAws } from '../../src/adapters/aws/signing/request-signer.ts'
 import { HttpBroker } from '../../src/client/http-broker.ts'
 import { Tidemark } from '../../src/client/sdk/tidemark.ts'
 import type { Broker, Produce } from '../../src/contract/broker.ts'

@@ -13,7 +13,7 @@ import {
 import { ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { deleteStack, deployStack } from '../../localstack/stack.ts'
-import { signedByAws } from '../../src/adapters/aws/request-signer.ts'
+import { signedByAws } from '../../src/adapters/aws/signing/request-signer.ts'
 import { HttpBroker } from '../../src/client/http-broker.ts'
 import { encodeBatch } from '../../src/core/record/index.ts'
 import { awsEndpoint, describeAws } from '../aws/endpoints.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { openBucketOnDemand } from '../../functions/runtime/bucket-on-demand.ts'
-import { openAwsBucket } from '../../src/adapters/aws/aws-bucket.ts'
+import { openAwsBucket } from '../../src/adapters/aws/objects/aws-bucket.ts'
 import { toPosition } from '../../src/core/numbers.ts'
 
 const OPTIONS = {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { makeDeliverFunction } from '../../functions/deliver/deliver-function.ts'
 import type { QueueMessage } from '../../functions/deliver/queue-event.ts'
-import { encodeWakeUp } from '../../src/adapters/aws/sqs-wake-ups.ts'
+import { encodeWakeUp } from '../../src/adapters/aws/delivery/sqs-wake-ups.ts'
 import { VirtualClock } from '../../src/adapters/memory/virtual-clock.ts'
 import type { Delivered, DeliverOptions } from '../../src/broker/triggers/delivering/delivered.ts'
 import {

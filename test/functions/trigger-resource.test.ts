@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import type { ResourceEvent } from '../../functions/admin/resource-event.ts'
+import type { ResourceEvent } from '../../functions/admin/resource-function.ts'
 import { settleTrigger, triggerIdIn } from '../../functions/admin/trigger-resource.ts'
 import { openBroker } from '../../functions/runtime/open-broker.ts'
 import { TopicDirectory } from '../../src/broker/topics/topic-directory.ts'

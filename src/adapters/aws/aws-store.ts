@@ -1,6 +1,6 @@
-import { type AwsBucket, openAwsBucket } from './aws-bucket.ts'
-import { type AwsTable, openAwsTable } from './aws-table.ts'
 import type { AwsConnection } from './connection.ts'
+import { type AwsBucket, openAwsBucket } from './objects/aws-bucket.ts'
+import { type AwsTable, openAwsTable } from './table/aws-table.ts'
 
 export interface AwsStoreOptions extends AwsConnection {
   /** The DynamoDB table's name. */

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
-import { DynamoGroupStore } from '../../../src/adapters/aws/dynamo-group-store.ts'
-import { DynamoLogIndex } from '../../../src/adapters/aws/dynamo-log-index.ts'
-import { DynamoTable } from '../../../src/adapters/aws/dynamo-table.ts'
-import { DynamoTopicStore } from '../../../src/adapters/aws/dynamo-topic-store.ts'
-import { DynamoTriggerStore } from '../../../src/adapters/aws/dynamo-trigger-store.ts'
-import { makeTableClients } from '../../../src/adapters/aws/table-clients.ts'
+import { makeTableClients } from '../../../src/adapters/aws/table/aws-table.ts'
+import { DynamoGroupStore } from '../../../src/adapters/aws/table/dynamo-group-store.ts'
+import { DynamoLogIndex } from '../../../src/adapters/aws/table/dynamo-log-index.ts'
+import { DynamoTable } from '../../../src/adapters/aws/table/dynamo-table.ts'
+import { DynamoTopicStore } from '../../../src/adapters/aws/table/dynamo-topic-store.ts'
+import { DynamoTriggerStore } from '../../../src/adapters/aws/table/dynamo-trigger-store.ts'
 import { TABLE_SCAN_PAGE_ITEMS } from '../../../src/core/limits.ts'
 import {
   awsEndpoint,

@@ -1,10 +1,10 @@
 import { type AttributeValue, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { headItemKey } from '../../../src/adapters/aws/dynamo-items.ts'
-import { DynamoLogIndex } from '../../../src/adapters/aws/dynamo-log-index.ts'
-import { DynamoTable } from '../../../src/adapters/aws/dynamo-table.ts'
-import { DynamoTopicStore } from '../../../src/adapters/aws/dynamo-topic-store.ts'
-import { makeTableClients, type TableClients } from '../../../src/adapters/aws/table-clients.ts'
+import { headItemKey } from '../../../src/adapters/aws/items/head.ts'
+import { makeTableClients } from '../../../src/adapters/aws/table/aws-table.ts'
+import { DynamoLogIndex } from '../../../src/adapters/aws/table/dynamo-log-index.ts'
+import { DynamoTable } from '../../../src/adapters/aws/table/dynamo-table.ts'
+import { DynamoTopicStore } from '../../../src/adapters/aws/table/dynamo-topic-store.ts'
 import { countTableWrites, UsageMeter } from '../../../src/adapters/aws/usage-meter.ts'
 import {
   BLOCK_ENTRIES_MAX,
@@ -46,7 +46,7 @@ function valueBytes({ S, N, B, L, M }: AttributeValue): number {
 
 describeDynamoDbLocal('what the index asks of DynamoDB:', () => {
   const meter = new UsageMeter()
-  let clients: TableClients
+  let clients: ReturnType<typeof makeTableClients>
   let index: DynamoLogIndex
   let topics: DynamoTopicStore
   let table: Awaited<ReturnType<typeof createTestTable>>

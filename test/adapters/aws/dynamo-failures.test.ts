@@ -3,9 +3,10 @@ import { text } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { asStoreError } from '../../../src/adapters/aws/aws-failures.ts'
 import type { AwsConnection } from '../../../src/adapters/aws/connection.ts'
-import { DynamoLogIndex } from '../../../src/adapters/aws/dynamo-log-index.ts'
-import { DynamoTable } from '../../../src/adapters/aws/dynamo-table.ts'
-import { makeTableClients } from '../../../src/adapters/aws/table-clients.ts'
+import { makeTableClients } from '../../../src/adapters/aws/table/aws-table.ts'
+import { DynamoLogIndex } from '../../../src/adapters/aws/table/dynamo-log-index.ts'
+import { DynamoTable } from '../../../src/adapters/aws/table/dynamo-table.ts'
+import { words } from '../../../src/adapters/aws/table/expression.ts'
 import { toOffset } from '../../../src/core/numbers.ts'
 import { blockKey } from '../../../src/core/storage-layout.ts'
 import { NotApplied, OutcomeUnknown, StoreFailed } from '../../../src/ports/outcome.ts'
@@ -15,7 +16,7 @@ type Answer = (request: IncomingMessage, response: ServerResponse) => void
 
 const CREDENTIALS = { accessKeyId: 'test', secretAccessKey: 'test' }
 const KEY = { pk: { S: 'log#x#0' }, sk: { S: 'head' } }
-const UPDATE = { expression: 'SET a = :a', condition: 'b = :a', names: {}, values: { ':a': { N: '1' } } }
+const UPDATE = { set: [words`a = ${{ N: '1' }}`], when: [words`b = ${{ N: '1' }}`] }
 /** Node's own errors have codes, whether of sockets or of arguments. */
 const INVALID_ARGUMENT = Object.assign(new TypeError('not a string'), { code: 'ERR_INVALID_ARG_TYPE' })
 /** Tries of a request that may be repeated. */
@@ -126,10 +127,11 @@ describe('an answer that says that nothing was done', () => {
   })
 
   test('is one that a batch of removals was not taken from at all', async () => {
-    answer = (_, response) => {
-      response.end(JSON.stringify({ UnprocessedItems: { tides: [{ DeleteRequest: { Key: KEY } }] } }))
+    bodies = (action, _, response) => {
+      const unprocessed = { UnprocessedItems: { tides: [{ DeleteRequest: { Key: KEY } }] } }
+      response.end(JSON.stringify(action === 'Query' ? { Items: [KEY] } : unprocessed))
     }
-    expect(await failureOf(openTable().removeAll([KEY]))).toBeInstanceOf(NotApplied)
+    expect(await failureOf(openTable().removeFound(words`pk = ${KEY.pk}`))).toBeInstanceOf(NotApplied)
   })
 })
 
@@ -149,7 +151,7 @@ describe('an answer that does not say what was done', () => {
     expect(await failureOf(openTable({}, timeoutMs).update(KEY, UPDATE))).toBeInstanceOf(OutcomeUnknown)
     expect(requests).toHaveLength(1)
     const others = openTable({}, timeoutMs)
-    expect(await failureOf(others.put(KEY, { expression: 'x' }))).toBeInstanceOf(OutcomeUnknown)
+    expect(await failureOf(others.put(KEY, words`x`))).toBeInstanceOf(OutcomeUnknown)
     expect(await failureOf(others.remove(KEY))).toBeInstanceOf(OutcomeUnknown)
     expect(requests).toHaveLength(3)
   })
@@ -254,8 +256,8 @@ describe('a failed condition', () => {
     }
     const refused = { held: false, item: KEY }
     expect(await openTable().update(KEY, UPDATE)).toEqual(refused)
-    expect(await openTable().put(KEY, { expression: 'x' })).toEqual(refused)
-    expect(await openTable().remove(KEY, { expression: 'x' })).toBe(false)
+    expect(await openTable().put(KEY, words`x`)).toEqual(refused)
+    expect(await openTable().remove(KEY, words`x`)).toBe(false)
   })
 })
 

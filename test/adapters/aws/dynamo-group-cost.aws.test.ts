@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
-import { DynamoGroupStore } from '../../../src/adapters/aws/dynamo-group-store.ts'
-import { DynamoLogIndex } from '../../../src/adapters/aws/dynamo-log-index.ts'
-import { DynamoTable } from '../../../src/adapters/aws/dynamo-table.ts'
-import { makeTableClients, type TableClients } from '../../../src/adapters/aws/table-clients.ts'
+import { makeTableClients } from '../../../src/adapters/aws/table/aws-table.ts'
+import { DynamoGroupStore } from '../../../src/adapters/aws/table/dynamo-group-store.ts'
+import { DynamoLogIndex } from '../../../src/adapters/aws/table/dynamo-log-index.ts'
+import { DynamoTable } from '../../../src/adapters/aws/table/dynamo-table.ts'
 import { UsageMeter } from '../../../src/adapters/aws/usage-meter.ts'
 import { encodeTargetChunk, splitTarget } from '../../../src/core/group/target-chunk.ts'
 import {
@@ -24,7 +24,7 @@ const NOW_MS = 1_750_000_000_000
 
 describeDynamoDbLocal('what groups ask of DynamoDB:', () => {
   const meter = new UsageMeter()
-  let clients: TableClients
+  let clients: ReturnType<typeof makeTableClients>
   let dynamo: DynamoTable
   let groups: DynamoGroupStore
   let table: Awaited<ReturnType<typeof createTestTable>>

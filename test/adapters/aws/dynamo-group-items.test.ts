@@ -1,15 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import {
-  decodeClaimItem,
-  decodeGroupItem,
-  decodeMemberItem,
-  decodeTargetChunkItem,
-  encodeGroupItem,
-  encodeListedItem,
-  encodeMemberItem,
-  encodeTargetChunkItem,
-} from '../../../src/adapters/aws/dynamo-group-items.ts'
-import { commitUpdate, ownerUpdate } from '../../../src/adapters/aws/group-updates.ts'
+import { commitUpdate, decodeClaimItem, ownerUpdate } from '../../../src/adapters/aws/items/claim.ts'
+import { decodeGroupItem, encodeGroupItem, encodeListedItem } from '../../../src/adapters/aws/items/group.ts'
+import { decodeMemberItem, encodeMemberItem } from '../../../src/adapters/aws/items/member.ts'
+import { decodeTargetChunkItem, encodeTargetChunkItem } from '../../../src/adapters/aws/items/target-chunk.ts'
+import type { Update } from '../../../src/adapters/aws/table/dynamo-table.ts'
+import { type Expression, RequestTerms } from '../../../src/adapters/aws/table/expression.ts'
 import type { Group, Member } from '../../../src/core/group/group.ts'
 import { toOffset } from '../../../src/core/numbers.ts'
 import { targetIdOf } from '../../../src/core/storage-layout.ts'
@@ -122,38 +117,60 @@ test('a claim is this item', () => {
 
 describe('a claim changes by these words:', () => {
   test('an owner', () => {
-    expect(ownerUpdate('two', { owner: 'one', generation: 4 })).toEqual({
-      expression: 'SET generation = :next, ownedBy = :owner',
-      condition: 'ownedBy = :expected AND generation = :generation',
-      names: {},
-      values: {
-        ':next': { N: '5' },
-        ':owner': { S: 'two' },
-        ':expected': { S: 'one' },
-        ':generation': { N: '4' },
-      },
+    expect(wordsOf(ownerUpdate('two', { owner: 'one', generation: 4 }))).toEqual({
+      set: ['ownedBy = :0', 'generation = :1'],
+      remove: [],
+      when: ['ownedBy = :2', 'generation = :3'],
+      values: { ':0': { S: 'two' }, ':1': { N: '5' }, ':2': { S: 'one' }, ':3': { N: '4' } },
+    })
+  })
+
+  test('nobody in place of an owner', () => {
+    expect(wordsOf(ownerUpdate(null, { owner: null, generation: 4 }))).toEqual({
+      set: ['generation = :0'],
+      remove: ['ownedBy'],
+      when: ['attribute_not_exists(ownedBy)', 'generation = :1'],
+      values: { ':0': { N: '5' }, ':1': { N: '4' } },
     })
   })
 
   test('a commit', () => {
     const committed = { offset: toOffset(5), leaderEpoch: -1, metadata: 'm', committedMs: 7 }
-    expect(commitUpdate(committed, { owner: 'one', generation: 4 }, 6)).toEqual({
-      expression:
-        'SET committed = :offset, leaderEpoch = :leader, metadata = :metadata, committedMs = :committed',
-      condition: 'ownedBy = :expected AND generation = :generation AND committedMs = :seen',
-      names: {},
+    expect(wordsOf(commitUpdate(committed, { owner: 'one', generation: 4 }, 6))).toEqual({
+      set: ['committed = :0', 'leaderEpoch = :1', 'metadata = :2', 'committedMs = :3'],
+      remove: [],
+      when: ['ownedBy = :4', 'generation = :5', 'committedMs = :6'],
       values: {
-        ':offset': { N: '5' },
-        ':leader': { N: '-1' },
-        ':metadata': { S: 'm' },
-        ':committed': { N: '7' },
-        ':seen': { N: '6' },
-        ':expected': { S: 'one' },
-        ':generation': { N: '4' },
+        ':0': { N: '5' },
+        ':1': { N: '-1' },
+        ':2': { S: 'm' },
+        ':3': { N: '7' },
+        ':4': { S: 'one' },
+        ':5': { N: '4' },
+        ':6': { N: '6' },
       },
     })
   })
+
+  test('the first commit of what nobody owns', () => {
+    const committed = { offset: toOffset(5), leaderEpoch: -1, metadata: 'm', committedMs: 7 }
+    const { set, when } = wordsOf(commitUpdate(committed, 'unowned', null))
+    expect(set.at(-1)).toBe('generation = if_not_exists(generation, :4)')
+    expect(when).toEqual(['attribute_not_exists(ownedBy)', 'attribute_not_exists(committedMs)'])
+  })
 })
+
+/** An update as DynamoDB gets it. */
+function wordsOf({ set = [], remove = [], when }: Update) {
+  const terms = new RequestTerms()
+  const write = (expressions: readonly Expression[]) => expressions.map(each => terms.write(each))
+  return {
+    set: write(set),
+    remove: write(remove),
+    when: write(when),
+    values: terms.input().ExpressionAttributeValues,
+  }
+}
 
 describe('what is damaged is refused, never guessed at:', () => {
   test.each(['epoch', 'targetId', 'assignor', 'marks', 'checkedMs'])('a group without %s', attribute => {

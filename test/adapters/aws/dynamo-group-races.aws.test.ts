@@ -1,11 +1,13 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { groupItemKey, listedItemKey } from '../../../src/adapters/aws/dynamo-group-items.ts'
-import { DynamoGroupStore } from '../../../src/adapters/aws/dynamo-group-store.ts'
-import { DynamoTable } from '../../../src/adapters/aws/dynamo-table.ts'
-import { makeTableClients, type TableClients } from '../../../src/adapters/aws/table-clients.ts'
+import { groupItemKey, listedItemKey } from '../../../src/adapters/aws/items/group.ts'
+import { makeTableClients } from '../../../src/adapters/aws/table/aws-table.ts'
+import { DynamoGroupStore } from '../../../src/adapters/aws/table/dynamo-group-store.ts'
+import { DynamoTable } from '../../../src/adapters/aws/table/dynamo-table.ts'
 import { describeDynamoDbLocal, dynamoDbLocalEndpoint } from '../../aws/endpoints.ts'
 import { createTestTable } from '../../aws/tables.ts'
 import { freshId } from '../../conformance/samples.ts'
+
+type TableClients = ReturnType<typeof makeTableClients>
 
 describeDynamoDbLocal('a group that is made and removed at the same time:', () => {
   let clients: TableClients
@@ -38,11 +40,11 @@ describeDynamoDbLocal('a group that is made and removed at the same time:', () =
 
   test('who was slow to list a group does not vouch for one that was made anew', async () => {
     const groupId = `race-${freshId()}`
-    const slow = stepByStep(dynamo, store => store.createGroup(groupId, 'range'))
+    const slow = stepThrough(store => store.createGroup(groupId, 'range'))
     // It looked, made the group and listed it.
     for (let step = 0; step < 3; step += 1) await slow.step()
     await groups.removeGroup(groupId)
-    const dying = stepByStep(dynamo, store => store.createGroup(groupId, 'range'))
+    const dying = stepThrough(store => store.createGroup(groupId, 'range'))
     for (let step = 0; step < 2; step += 1) await dying.step()
     expect(await slow.step()).toBe(true)
     expect(slow.isDone()).toBe(true)
@@ -53,8 +55,8 @@ describeDynamoDbLocal('a group that is made and removed at the same time:', () =
 
   async function meet(order: string): Promise<void> {
     const groupId = `race-${freshId()}`
-    const creation = stepByStep(dynamo, store => store.createGroup(groupId, 'range'))
-    const removal = stepByStep(dynamo, store => store.removeGroup(groupId))
+    const creation = stepThrough(store => store.createGroup(groupId, 'range'))
+    const removal = stepThrough(store => store.removeGroup(groupId))
     for (const who of order) await (who === 'c' ? creation : removal).step()
     const unlisted = { isGroup: true, isListed: false }
     if (creation.isDone()) expect({ order, ...(await standing(groupId)) }).not.toMatchObject(unlisted)
@@ -68,6 +70,10 @@ describeDynamoDbLocal('a group that is made and removed at the same time:', () =
     // What was made after its own item had gone is another group, and stays.
     const hasGone = [...order].filter(who => who === 'r').length >= 2
     if (hasGone) expect(last).toMatchObject({ isGroup: true })
+  }
+
+  function stepThrough(work: (store: DynamoGroupStore) => Promise<void>): Stepped {
+    return stepByStep(clients, gated => work(new DynamoGroupStore(new DynamoTable(gated, table.table))))
   }
 
   async function standing(groupId: string): Promise<{ isGroup: boolean; isListed: boolean }> {
@@ -100,8 +106,8 @@ interface Stepped {
   isDone(): boolean
 }
 
-/** Something done with a store whose requests wait until they are let through, one at a time. */
-function stepByStep(table: DynamoTable, work: (store: DynamoGroupStore) => Promise<void>): Stepped {
+/** Something done with clients whose requests wait until they are let through, one at a time. */
+function stepByStep(clients: TableClients, work: (gated: TableClients) => Promise<void>): Stepped {
   let arrived = Promise.withResolvers<(() => void) | undefined>()
   let isDone = false
   const gate = () => {
@@ -109,26 +115,19 @@ function stepByStep(table: DynamoTable, work: (store: DynamoGroupStore) => Promi
     arrived.resolve(resolve)
     return promise
   }
-  const gated = new Proxy(table, {
-    get(target, name) {
-      if (name === 'query') {
-        return async function* (...args: Parameters<DynamoTable['query']>) {
+  const gated = (client: TableClients['once']) =>
+    new Proxy(client, {
+      get(target, name) {
+        const method = Reflect.get(target, name)
+        if (name !== 'send') return method
+        return async (...call: unknown[]) => {
           await gate()
-          const items: unknown[] = []
-          for await (const item of target.query(...args)) items.push(item)
-          yield* items
+          return await method.apply(target, call)
         }
-      }
-      const method = Reflect.get(target, name) as (...args: unknown[]) => Promise<unknown>
-      return async (...args: unknown[]) => {
-        // What sends nothing is no step.
-        if (name !== 'removeAll' || (args[0] as unknown[]).length > 0) await gate()
-        return await method.apply(target, args)
-      }
-    },
-  })
+      },
+    })
   const working = (async () => {
-    await work(new DynamoGroupStore(gated))
+    await work({ ...clients, once: gated(clients.once), repeating: gated(clients.repeating) })
     isDone = true
   })()
   working.then(

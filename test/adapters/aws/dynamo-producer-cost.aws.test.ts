@@ -1,9 +1,9 @@
 import { GetItemCommand } from '@aws-sdk/client-dynamodb'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { producerItemKey } from '../../../src/adapters/aws/dynamo-items.ts'
-import { DynamoLogIndex } from '../../../src/adapters/aws/dynamo-log-index.ts'
-import { DynamoTable } from '../../../src/adapters/aws/dynamo-table.ts'
-import { makeTableClients, type TableClients } from '../../../src/adapters/aws/table-clients.ts'
+import { producerItemKey } from '../../../src/adapters/aws/items/producer.ts'
+import { makeTableClients } from '../../../src/adapters/aws/table/aws-table.ts'
+import { DynamoLogIndex } from '../../../src/adapters/aws/table/dynamo-log-index.ts'
+import { DynamoTable } from '../../../src/adapters/aws/table/dynamo-table.ts'
 import { UsageMeter } from '../../../src/adapters/aws/usage-meter.ts'
 import { openMemoryStore } from '../../../src/adapters/memory/memory-store.ts'
 import { LogBroker } from '../../../src/broker/log-broker.ts'
@@ -20,7 +20,7 @@ describeDynamoDbLocal('what an idempotent producer asks of DynamoDB:', () => {
   const meter = new UsageMeter()
   let aheadMs = 0
   const clock = { ...systemClock, nowMs: () => Date.now() + aheadMs }
-  let clients: TableClients
+  let clients: ReturnType<typeof makeTableClients>
   let table: Awaited<ReturnType<typeof createTestTable>>
   let ports: Ports
   let partition: PartitionId

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { openAwsTable } from '../../../src/adapters/aws/aws-table.ts'
+import { openAwsTable } from '../../../src/adapters/aws/table/aws-table.ts'
 import { UsageMeter } from '../../../src/adapters/aws/usage-meter.ts'
 import { MemoryObjectStore } from '../../../src/adapters/memory/memory-object-store.ts'
 import { LogBroker } from '../../../src/broker/log-broker.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { decodeTriggerItem, encodeTriggerItem } from '../../../src/adapters/aws/dynamo-trigger-items.ts'
+import { decodeTriggerItem, encodeTriggerItem } from '../../../src/adapters/aws/items/trigger.ts'
 import type { Trigger } from '../../../src/core/trigger/trigger.ts'
 
 /** These names stand in users' tables: a test that fails here says that old tables could not be read any more. */

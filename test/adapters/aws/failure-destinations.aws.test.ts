@@ -8,7 +8,7 @@ import {
   SQSClient,
 } from '@aws-sdk/client-sqs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { AwsFailureDestinations } from '../../../src/adapters/aws/failure-destinations.ts'
+import { AwsFailureDestinations } from '../../../src/adapters/aws/delivery/failure-destinations.ts'
 import { toOffset } from '../../../src/core/numbers.ts'
 import type { GivenUp } from '../../../src/ports/failure-destinations.ts'
 import { awsEndpoint, describeAws } from '../../aws/endpoints.ts'

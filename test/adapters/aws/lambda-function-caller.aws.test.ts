@@ -6,7 +6,7 @@ import {
   waitUntilFunctionActiveV2,
 } from '@aws-sdk/client-lambda'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { LambdaFunctionCaller } from '../../../src/adapters/aws/lambda-function-caller.ts'
+import { LambdaFunctionCaller } from '../../../src/adapters/aws/delivery/lambda-function-caller.ts'
 import { awsEndpoint, describeAws } from '../../aws/endpoints.ts'
 import { zipOf } from '../../aws/function-code.ts'
 

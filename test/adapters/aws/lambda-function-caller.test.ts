@@ -1,7 +1,7 @@
 import { createServer, type RequestListener } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { expect, onTestFinished, test } from 'vitest'
-import { LambdaFunctionCaller } from '../../../src/adapters/aws/lambda-function-caller.ts'
+import { LambdaFunctionCaller } from '../../../src/adapters/aws/delivery/lambda-function-caller.ts'
 import type { CallOutcome } from '../../../src/ports/function-caller.ts'
 import { listenLocally } from './local-server.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { signedByAws } from '../../../src/adapters/aws/request-signer.ts'
-import { signingScopeOf } from '../../../src/adapters/aws/signing-scope.ts'
+import { signedByAws } from '../../../src/adapters/aws/signing/request-signer.ts'
+import { signingScopeOf } from '../../../src/adapters/aws/signing/signing-scope.ts'
 import { HttpBroker } from '../../../src/client/http-broker.ts'
 import { encodeBatch } from '../../../src/core/record/index.ts'
 

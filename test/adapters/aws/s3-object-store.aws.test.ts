@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { createServer, request as forward } from 'node:http'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type BucketClients, makeBucketClients } from '../../../src/adapters/aws/bucket-clients.ts'
-import { S3ObjectLocator } from '../../../src/adapters/aws/s3-object-locator.ts'
-import { S3ObjectStore } from '../../../src/adapters/aws/s3-object-store.ts'
+import { makeBucketClients } from '../../../src/adapters/aws/objects/aws-bucket.ts'
+import { S3ObjectLocator } from '../../../src/adapters/aws/objects/s3-object-locator.ts'
+import { S3ObjectStore } from '../../../src/adapters/aws/objects/s3-object-store.ts'
 import { UsageMeter } from '../../../src/adapters/aws/usage-meter.ts'
 import { fetchLocated } from '../../../src/client/located.ts'
 import { LOCATED_URL_LIFETIME_MS } from '../../../src/core/limits.ts'
@@ -33,7 +33,7 @@ describeAws('S3', () => {
   describe('with a bucket', () => {
     const meter = new UsageMeter()
     let testBucket: Awaited<ReturnType<typeof createTestBucket>>
-    let clients: BucketClients
+    let clients: ReturnType<typeof makeBucketClients>
     let objects: S3ObjectStore
 
     beforeAll(async () => {

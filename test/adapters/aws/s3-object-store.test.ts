@@ -1,7 +1,10 @@
 import { createServer, type ServerResponse } from 'node:http'
 import { afterEach, describe, expect, test } from 'vitest'
-import { type BucketClients, makeBucketClients } from '../../../src/adapters/aws/bucket-clients.ts'
-import { S3ObjectStore, type S3ObjectStoreSettings } from '../../../src/adapters/aws/s3-object-store.ts'
+import { makeBucketClients } from '../../../src/adapters/aws/objects/aws-bucket.ts'
+import {
+  S3ObjectStore,
+  type S3ObjectStoreSettings,
+} from '../../../src/adapters/aws/objects/s3-object-store.ts'
 import { toPosition } from '../../../src/core/numbers.ts'
 import { NotApplied, OutcomeUnknown, StoreFailed } from '../../../src/ports/outcome.ts'
 import { listenLocally } from './local-server.ts'
@@ -52,7 +55,7 @@ async function storeOn(answers: readonly Answer[], settings: S3ObjectStoreSettin
     incoming.resume().on('end', () => answer(response))
   })
   const { url, close } = await listenLocally(server)
-  const clients: BucketClients = makeBucketClients({
+  const clients: ReturnType<typeof makeBucketClients> = makeBucketClients({
     endpoint: url,
     region: 'us-east-1',
     credentials: { accessKeyId: 'test', secretAccessKey: 'test' },

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { CreateQueueCommand, DeleteQueueCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { SqsWakeUps } from '../../../src/adapters/aws/sqs-wake-ups.ts'
+import { SqsWakeUps } from '../../../src/adapters/aws/delivery/sqs-wake-ups.ts'
 import type { LanedWakeUp } from '../../../src/ports/wake-ups.ts'
 import { awsEndpoint, describeAws } from '../../aws/endpoints.ts'
 

@@ -1,0 +1,52 @@
+import type { TriggerName } from '../../src/contract/triggers.ts'
+import { HEAD_KEY, parseLogKey, parseTriggerKey, TRIGGERS_KEY } from '../../src/core/storage-layout.ts'
+import { type PartitionId, partitionKey } from '../../src/core/topic/partition-id.ts'
+
+/** A record of the table's stream, as far as it is looked at: the key of what changed. */
+interface StreamRecord {
+  /** The same however often the record comes. */
+  readonly eventID?: string
+  readonly dynamodb?: { readonly Keys?: Readonly<Record<string, { readonly S?: string } | undefined>> }
+}
+
+/** A batch of the table's stream. */
+export interface StreamEvent {
+  readonly Records: readonly StreamRecord[]
+}
+
+export function isStreamEvent(event: unknown): event is StreamEvent {
+  return Array.isArray((event as StreamEvent | null)?.Records)
+}
+
+/** What a batch names, each once. */
+interface Changed {
+  /** Whose heads have changed. */
+  readonly partitions: PartitionId[]
+  readonly triggers: TriggerName[]
+}
+
+/**
+ * What a batch names; blocks and topics, which change too, are nothing that anybody here is woken for. A record that
+ * cannot be read is handed to `onUnknown` and passed over: to fail for it would hold up all that come behind it, for
+ * as long as the stream keeps it.
+ */
+export function changedIn({ Records }: StreamEvent, onUnknown: (record: unknown) => void): Changed {
+  const partitions = new Map<string, PartitionId>()
+  const triggers = new Map<string, TriggerName>()
+  for (const record of Records) {
+    const key = record?.dynamodb?.Keys?.pk?.S
+    const sortKey = record?.dynamodb?.Keys?.sk?.S
+    try {
+      if (typeof key !== 'string' || typeof sortKey !== 'string') throw new RangeError('there is no key')
+      if (key === TRIGGERS_KEY) triggers.set(sortKey, parseTriggerKey(sortKey))
+      else if (sortKey === HEAD_KEY) {
+        const partition = parseLogKey(key)
+        partitions.set(partitionKey(partition), partition)
+      }
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error
+      onUnknown(record)
+    }
+  }
+  return { partitions: [...partitions.values()], triggers: [...triggers.values()] }
+}

@@ -1,0 +1,81 @@
+import { AccessLogField, AccessLogFormat } from 'aws-cdk-lib/aws-apigateway'
+import * as apigateway from 'aws-cdk-lib/aws-apigatewayv2'
+import { HttpIamAuthorizer, HttpJwtAuthorizer } from 'aws-cdk-lib/aws-apigatewayv2-authorizers'
+import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations'
+import type * as lambda from 'aws-cdk-lib/aws-lambda'
+import type * as logs from 'aws-cdk-lib/aws-logs'
+import type { Construct } from 'constructs'
+import { ROUTES, type Route } from './routes.ts'
+
+/** Whom the API lets in. Nothing is open, /health neither: whoever may call it makes you pay for a function. */
+export type BrokerAuth =
+  /** AWS's own signatures (SigV4). Who may do what is said by `grantProduce` and its like. */
+  | 'iam'
+  /** Tokens of an OpenID Connect provider. Whoever has a valid one may do everything. */
+  | { readonly jwt: { readonly issuer: string; readonly audience: string | readonly string[] } }
+
+/** The HTTP API of a broker. */
+export function makeApi(
+  scope: Construct,
+  auth: BrokerAuth,
+  functions: Readonly<Record<Route['servedBy'], lambda.Function>>,
+  makeLogGroup: () => logs.LogGroup,
+): apigateway.HttpApi {
+  const api = new apigateway.HttpApi(scope, 'Api', {
+    apiName: scope.node.path.replaceAll('/', '-'),
+    description: 'Tidemark: an event log',
+    createDefaultStage: false,
+    defaultAuthorizer: makeAuthorizer(auth),
+  })
+  new apigateway.HttpStage(scope, 'Stage', {
+    httpApi: api,
+    stageName: '$default',
+    autoDeploy: true,
+    accessLogSettings: {
+      destination: new apigateway.LogGroupLogDestination(makeLogGroup()),
+      format: accessLogFormat(auth),
+    },
+  })
+  const integrations = {
+    produce: new HttpLambdaIntegration('Produce', functions.produce),
+    fetch: new HttpLambdaIntegration('Fetch', functions.fetch),
+    rebalance: new HttpLambdaIntegration('Rebalance', functions.rebalance),
+    admin: new HttpLambdaIntegration('Admin', functions.admin),
+  }
+  for (const { method, path, servedBy } of ROUTES) {
+    api.addRoutes({ path, methods: [apigateway.HttpMethod[method]], integration: integrations[servedBy] })
+  }
+  new apigateway.HttpRoute(scope, 'OtherRequests', {
+    httpApi: api,
+    routeKey: apigateway.HttpRouteKey.DEFAULT,
+    integration: integrations.admin,
+  })
+  return api
+}
+
+function makeAuthorizer(auth: BrokerAuth): apigateway.IHttpRouteAuthorizer {
+  if (auth === 'iam') return new HttpIamAuthorizer()
+  const { issuer, audience } = auth.jwt
+  return new HttpJwtAuthorizer('Jwt', issuer, { jwtAudience: [audience].flat() })
+}
+
+/** JSON, so that CloudWatch Logs Insights knows the fields. Who called is what an audit asks for. */
+function accessLogFormat(auth: BrokerAuth): AccessLogFormat {
+  return AccessLogFormat.custom(
+    JSON.stringify({
+      requestId: AccessLogField.contextRequestId(),
+      time: AccessLogField.contextRequestTime(),
+      caller:
+        auth === 'iam'
+          ? AccessLogField.contextIdentityUserArn()
+          : AccessLogField.contextAuthorizerClaims('sub'),
+      sourceIp: AccessLogField.contextIdentitySourceIp(),
+      method: AccessLogField.contextHttpMethod(),
+      path: AccessLogField.contextPath(),
+      status: AccessLogField.contextStatus(),
+      responseBytes: AccessLogField.contextResponseLength(),
+      latencyMs: AccessLogField.contextResponseLatency(),
+      error: AccessLogField.contextErrorMessage(),
+    }),
+  )
+}

@@ -1,0 +1,58 @@
+import type { Duration } from 'aws-cdk-lib'
+import type * as dynamodb from 'aws-cdk-lib/aws-dynamodb'
+import * as events from 'aws-cdk-lib/aws-events'
+import * as targets from 'aws-cdk-lib/aws-events-targets'
+import * as lambda from 'aws-cdk-lib/aws-lambda'
+import type { Construct } from 'constructs'
+import { HEAD_KEY, KEY_ATTRIBUTES, TRIGGERS_KEY } from '../src/core/storage-layout.ts'
+
+/** An append. A head that was just made is empty, and one that is removed has nothing left. */
+export const HEAD_CHANGED = changed('MODIFY', KEY_ATTRIBUTES.sort, HEAD_KEY)
+/** A trigger was made, altered, paused or resumed. */
+export const TRIGGER_CHANGED = [
+  changed('INSERT', KEY_ATTRIBUTES.partition, TRIGGERS_KEY),
+  changed('MODIFY', KEY_ATTRIBUTES.partition, TRIGGERS_KEY),
+]
+
+interface Wakes {
+  readonly id: string
+  readonly batchSize: number
+  readonly maxBatchingWindow?: Duration
+  readonly filters: ReturnType<typeof changed>[]
+}
+
+interface Looks {
+  readonly id: string
+  readonly every: Duration
+  readonly description: string
+}
+
+/** Calls a function when something changes in the table, and by a schedule for what the stream has missed. */
+export function callOnChanges(
+  scope: Construct,
+  target: lambda.Function,
+  table: dynamodb.Table,
+  { id, ...wakes }: Wakes,
+  looks: Looks,
+): void {
+  new lambda.EventSourceMapping(scope, id, {
+    target,
+    eventSourceArn: table.tableStreamArn!,
+    // Not the latest: a mapping takes a while to begin, and something may be written meanwhile.
+    startingPosition: lambda.StartingPosition.TRIM_HORIZON,
+    ...wakes,
+    bisectBatchOnError: true,
+    // The handlers fail only when a store or a queue does. What they miss then, the schedule finds.
+    retryAttempts: 5,
+  })
+  new events.Rule(scope, looks.id, {
+    description: looks.description,
+    schedule: events.Schedule.rate(looks.every),
+    targets: [new targets.LambdaFunction(target)],
+  })
+}
+
+function changed(eventName: string, attribute: string, key: string) {
+  const Keys = { [attribute]: { S: lambda.FilterRule.isEqual(key) } }
+  return lambda.FilterCriteria.filter({ eventName: lambda.FilterRule.isEqual(eventName), dynamodb: { Keys } })
+}

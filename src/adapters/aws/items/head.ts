@@ -1,0 +1,166 @@
+import { type Block, blockEnd } from '../../../core/log/block.ts'
+import { NO_NEWCOMERS } from '../../../core/log/changes/append.ts'
+import { decodeEntry, encodeEntry, type IndexEntry } from '../../../core/log/entry.ts'
+import type { Head } from '../../../core/log/head.ts'
+import {
+  decodeFlushedProducers,
+  encodeFlushedProducers,
+  stateOf,
+} from '../../../core/log/producers/flushed-producer.ts'
+import type { ProducerChanges } from '../../../core/log/producers/fold-producers.ts'
+import {
+  conditionOf,
+  packState,
+  type SequenceStep,
+  unpackState,
+} from '../../../core/log/producers/producer-state.ts'
+import type { LogSummary } from '../../../core/log/summary.ts'
+import type { Offset } from '../../../core/numbers.ts'
+import { HEAD_ATTRIBUTES, HEAD_KEY, logKey } from '../../../core/storage-layout.ts'
+import type { PartitionId } from '../../../core/topic/partition-id.ts'
+import {
+  encoded,
+  fields,
+  type Item,
+  itemKey,
+  type Kind,
+  list,
+  map,
+  number,
+  type OptionalKind,
+  offset,
+  whole,
+} from '../table/attributes.ts'
+import type { Update } from '../table/dynamo-table.ts'
+import { equalities, joined, MemberName, words } from '../table/expression.ts'
+
+/** A head of another version is refused, never guessed at, and never written to. */
+const HEAD_VERSION = 1
+
+const { version, startOffset, tailOffset, nextOffset, tail, producers, flushedProducers } = HEAD_ATTRIBUTES
+/** What a later version of Tidemark has written means something else. */
+const IS_KNOWN = words`${version} = ${number(HEAD_VERSION)}`
+
+/** One binary value an entry: `contains` compares it as a whole. */
+const entry = encoded(encodeEntry, decodeEntry)
+const entries = list(entry)
+const packedStates = map(whole)
+
+/** Always there, if empty: an update can only set a member of a map that stands. */
+const states: Kind<Head['producers']> = {
+  write: all =>
+    packedStates.write(Object.fromEntries([...all].map(([id, state]) => [String(id), packState(state)]))),
+  read(value, name) {
+    const members = Object.entries(packedStates.read(value, name))
+    return new Map(members.map(([id, packed]) => [BigInt(id), unpackState(packed)]))
+  },
+}
+
+const someFlushed = encoded<Head['flushedProducers']>(encodeFlushedProducers, decodeFlushedProducers)
+
+/** Most logs have none, and an attribute costs its name. */
+const flushed: OptionalKind<Head['flushedProducers']> = {
+  write: all => (all.size === 0 ? undefined : someFlushed.write(all)),
+  read: (value, name) => (value === undefined ? new Map() : someFlushed.read(value, name)),
+}
+
+const FIELDS = fields<Omit<Head, 'flushed'>>(HEAD_ATTRIBUTES, {
+  startOffset: offset,
+  tailOffset: offset,
+  nextOffset: offset,
+  tail: entries,
+  producers: states,
+  flushedProducers: flushed,
+})
+const SUMMARY = fields<LogSummary>(
+  { bytes: HEAD_ATTRIBUTES.flushedBytes, maxTimestampMs: HEAD_ATTRIBUTES.flushedMaxTimestampMs },
+  { bytes: whole, maxTimestampMs: whole },
+)
+
+export function headItemKey(partition: PartitionId): Item {
+  return itemKey(logKey(partition), HEAD_KEY)
+}
+
+export function encodeHeadItem(partition: PartitionId, head: Head): Item {
+  return {
+    ...headItemKey(partition),
+    [version]: number(HEAD_VERSION),
+    ...FIELDS.encode(head),
+    ...SUMMARY.encode(head.flushed),
+  }
+}
+
+/** @throws RangeError when the item is no head of a version that is known */
+export function decodeHeadItem(item: Item): Head {
+  const written = whole.read(item[version], version)
+  if (written !== HEAD_VERSION) throw new RangeError(`a head of version ${written} is not known`)
+  return { ...FIELDS.decode(item), flushed: SUMMARY.decode(item) }
+}
+
+/**
+ * {@link applyAppend} in DynamoDB's words. The base offset is the new nextOffset minus the entry's records: nothing
+ * compares nextOffset.
+ * @param steps what the entry adds to each idempotent producer's sequence
+ * @param newcomers the producers that the head need not know
+ */
+export function appendUpdate(
+  appended: IndexEntry,
+  seen: Offset,
+  steps: readonly SequenceStep[],
+  newcomers: ReadonlySet<bigint> = NO_NEWCOMERS,
+): Update {
+  const set = [
+    words`${nextOffset} = ${nextOffset} + ${number(appended.records)}`,
+    words`${tail} = list_append(${tail}, ${entries.write([appended])})`,
+  ]
+  const when = [
+    IS_KNOWN,
+    words`${tailOffset} <= ${number(seen)}`,
+    words`NOT contains(${tail}, ${entry.write(appended)})`,
+  ]
+  for (const step of steps) {
+    const state = placeOf(step.producerId)
+    const { equal, below } = conditionOf(step)
+    // Where there is none, no comparison holds.
+    const allowed = [words`${state} = ${number(equal)}`]
+    if (below !== undefined) allowed.push(words`${state} < ${number(below)}`)
+    if (newcomers.has(step.producerId)) allowed.push(words`attribute_not_exists(${state})`)
+    when.push(words`(${joined(allowed, ' OR ')})`)
+    set.push(words`${state} = ${number(packState({ epoch: step.epoch, lastSequence: step.last }))}`)
+  }
+  return { set, when }
+}
+
+/** {@link applyTrim} in DynamoDB's words: 4 KB of them at most, which is room for BLOCK_ENTRIES_MAX places in the list. */
+export function trimUpdate(block: Block, changes: ProducerChanges): Update {
+  const left = flushed.write(changes.flushedProducers)
+  const set = equalities({
+    [tailOffset]: number(blockEnd(block)),
+    ...SUMMARY.encode(block.summary),
+    ...(left && { [flushedProducers]: left }),
+  })
+  const when = [IS_KNOWN, words`${tailOffset} = ${number(block.baseOffset)}`]
+  // The last first: to DynamoDB the order is all the same, but some emulators take one away after the other.
+  const remove = block.entries.map((_, index) => words`${tail}[${String(index)}]`).toReversed()
+  for (const [producerId, retired] of changes.retired) {
+    const state = placeOf(producerId)
+    when.push(words`${state} = ${number(packState(stateOf(retired)))}`)
+    remove.push(state)
+  }
+  if (!left) remove.push(words`${flushedProducers}`)
+  return { set, remove, when }
+}
+
+/** {@link applyStart} in DynamoDB's words. */
+export function startUpdate(to: Offset): Update {
+  const start = number(to)
+  return {
+    set: equalities({ [startOffset]: start }),
+    when: [IS_KNOWN, words`${startOffset} < ${start}`, words`${nextOffset} >= ${start}`],
+  }
+}
+
+/** The place of a producer's state. */
+function placeOf(producerId: bigint) {
+  return words`${producers}.${new MemberName(String(producerId))}`
+}

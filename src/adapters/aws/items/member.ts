@@ -1,0 +1,54 @@
+import type { Member } from '../../../core/group/group.ts'
+import { groupKey, MEMBER_ATTRIBUTES, memberKey, parseMemberKey } from '../../../core/storage-layout.ts'
+import {
+  fields,
+  type Item,
+  itemKey,
+  list,
+  number,
+  orNull,
+  sortKeyOf,
+  text,
+  whole,
+} from '../table/attributes.ts'
+import { EXISTS } from '../table/conditions.ts'
+import type { Update } from '../table/dynamo-table.ts'
+import { type Expression, equalities, words } from '../table/expression.ts'
+import { assignor } from './group.ts'
+
+const LEASE = { leaseUntilMs: whole, settledEpoch: whole }
+const LEASE_FIELDS = fields<Pick<Member, 'leaseUntilMs' | 'settledEpoch'>>(MEMBER_ATTRIBUTES, LEASE)
+const FIELDS = fields<Omit<Member, 'memberId'>>(MEMBER_ATTRIBUTES, {
+  incarnation: text,
+  instanceId: orNull(text),
+  clientId: text,
+  topics: list(text),
+  topicPattern: orNull(text),
+  assignor,
+  sessionTimeoutMs: whole,
+  joinedMs: whole,
+  ...LEASE,
+})
+
+export function memberItemKey(groupId: string, memberId: string): Item {
+  return itemKey(groupKey(groupId), memberKey(memberId))
+}
+
+export function encodeMemberItem(groupId: string, member: Member): Item {
+  return { ...memberItemKey(groupId, member.memberId), ...FIELDS.encode(member) }
+}
+
+/** @throws RangeError when the item is no member */
+export function decodeMemberItem(item: Item): Member {
+  return { memberId: parseMemberKey(sortKeyOf(item)), ...FIELDS.decode(item) }
+}
+
+/** The next lease of a member that is there. */
+export function leaseUpdate(lease: Pick<Member, 'leaseUntilMs' | 'settledEpoch'>): Update {
+  return { set: equalities(LEASE_FIELDS.encode(lease)), when: [EXISTS] }
+}
+
+/** That its lease has not been renewed. */
+export function isLeasedUntil(leaseUntilMs: number): Expression {
+  return words`${MEMBER_ATTRIBUTES.leaseUntilMs} = ${number(leaseUntilMs)}`
+}

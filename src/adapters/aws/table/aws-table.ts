@@ -1,0 +1,39 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import type { GroupStore } from '../../../ports/group-store.ts'
+import type { LogIndex } from '../../../ports/log-index.ts'
+import type { TopicStore } from '../../../ports/topic-store.ts'
+import type { TriggerStore } from '../../../ports/trigger-store.ts'
+import { type AwsConnection, type ClientPair, clientConfig, makeClientPair } from '../connection.ts'
+import { DynamoGroupStore } from './dynamo-group-store.ts'
+import { DynamoLogIndex } from './dynamo-log-index.ts'
+import { DynamoTable } from './dynamo-table.ts'
+import { DynamoTopicStore } from './dynamo-topic-store.ts'
+import { DynamoTriggerStore } from './dynamo-trigger-store.ts'
+
+/** The ports on a table of DynamoDB. */
+export interface AwsTable {
+  readonly index: LogIndex
+  readonly topics: TopicStore
+  readonly groups: GroupStore
+  readonly triggers: TriggerStore
+  /** Gives the connections back. */
+  close(): void
+}
+
+/** Makes the clients of the table and sends nothing. */
+export function makeTableClients(connection: AwsConnection): ClientPair<DynamoDBClient> {
+  return makeClientPair(DynamoDBClient, clientConfig(connection), connection)
+}
+
+/** Makes the clients and sends nothing. */
+export function openAwsTable(options: AwsConnection & { readonly table: string }): AwsTable {
+  const clients = makeTableClients(options)
+  const table = new DynamoTable(clients, options.table)
+  return {
+    index: new DynamoLogIndex(table),
+    topics: new DynamoTopicStore(table),
+    groups: new DynamoGroupStore(table),
+    triggers: new DynamoTriggerStore(table),
+    close: () => clients.close(),
+  }
+}
