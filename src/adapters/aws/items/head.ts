@@ -110,7 +110,7 @@ export function appendUpdate(
   newcomers: ReadonlySet<bigint> = NO_NEWCOMERS,
 ): Update {
   const set = [
-    words`${nextOffset} = ${nextOffset} + ${number(appended.records)}`,
+    words`${nextOffset} = ${nextOffset} + ${number(appended.span)}`,
     words`${tail} = list_append(${tail}, ${entries.write([appended])})`,
   ]
   const when = [
