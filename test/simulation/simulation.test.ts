@@ -1,107 +1,75 @@
 import { describe, expect, test } from 'vitest'
-import { applyAppend } from '../../src/core/log/changes/append.ts'
-import { applyTrim } from '../../src/core/log/changes/trim-tail.ts'
-import type { ProducerRun } from '../../src/core/log/producers/producer-run.ts'
-import { toOffset } from '../../src/core/numbers.ts'
-import { RETIREMENT_DEFECTS } from './defects.ts'
+import { ACTORS, actorsNamed } from './actors/index.ts'
+import { DEFECTS, LOG_ACTORS } from './defects.ts'
 import { runSeeds } from './run-seeds.ts'
 import { runWorld } from './world.ts'
 
-const SEEDS = 3_000
-/** How many seeds a broken protocol may survive at most. */
-const SEEDS_TO_CATCH = 500
-/** As before, where several rare things must come together. */
-const SEEDS_TO_CATCH_RARE = 3_000
+const EVERYBODY = ACTORS.map(({ name }) => name)
 
-describe('the append protocol under crashes and ambiguous time-outs', () => {
-  test(`keeps its promises over ${SEEDS} seeds`, { timeout: 900_000 }, async () => {
-    const { failure, total } = await runSeeds(1, SEEDS)
+/** Runs of those who take part, over so many seeds; and how often each thing happens in each of them, at least. */
+interface Narrowed {
+  readonly actors: readonly string[]
+  readonly seeds: number
+  readonly atLeast: Readonly<Record<string, number>>
+}
+
+const WORLDS: Readonly<Record<string, Narrowed>> = {
+  'one topic’s log': {
+    actors: LOG_ACTORS,
+    seeds: 3_000,
+    atLeast: { acknowledged: 20, unknown: 1, crashes: 1, returns: 1, repetitions: 1 },
+  },
+  'topics that are made and deleted': {
+    actors: ['topics', 'writers', 'readers', 'deletions', 'flushes'],
+    seeds: 1_000,
+    atLeast: { made: 1, deleted: 1, acknowledged: 5, crashes: 1, sleeps: 1 },
+  },
+  'a group': {
+    actors: ['members'],
+    seeds: 2_000,
+    atLeast: { changes: 10, commits: 20, fenced: 0.5, removals: 0.1, crashes: 1, epochs: 5 },
+  },
+  triggers: {
+    actors: ['triggers'],
+    seeds: 120,
+    atLeast: { appended: 80, calls: 80, repeats: 1, told: 5, resets: 0.5, crashes: 1 },
+  },
+  'all of it': {
+    actors: EVERYBODY,
+    seeds: 60,
+    atLeast: { made: 1, acknowledged: 20, changes: 10, calls: 80, sleeps: 1 },
+  },
+}
+
+describe.each(Object.entries(WORLDS))('a world of %s', (_, { actors, seeds, atLeast }) => {
+  test(`keeps its promises over ${seeds} seeds`, { timeout: 900_000 }, async () => {
+    const { failure, total } = await runSeeds(1, seeds, { actors: actorsNamed(actors) })
     expect(failure && `seed ${failure.seed}: ${failure.error.message}`).toBeUndefined()
     // The runs were not idle.
-    expect(total.acknowledged).toBeGreaterThan(SEEDS * 20)
-    expect(total.unknown).toBeGreaterThan(SEEDS)
-    expect(total.crashes).toBeGreaterThan(SEEDS)
-    expect(total.returns).toBeGreaterThan(SEEDS)
-    expect(total.repetitions).toBeGreaterThan(SEEDS)
+    for (const [what, number] of Object.entries(atLeast)) {
+      expect(total[what] ?? 0, what).toBeGreaterThan(seeds * number)
+    }
   })
 
-  test('replays any seed', async () => {
-    for (const seed of [7, 1234]) expect(await runWorld(seed)).toEqual(await runWorld(seed))
+  test('goes the same way twice, byte for byte, with the same seed', async () => {
+    for (const seed of [7, 1234]) {
+      const whole: string[] = []
+      const options = { actors: actorsNamed(actors), print: (line: string) => whole.push(line) }
+      const first = await runWorld(seed, options)
+      const lines = whole.splice(0)
+      expect(await runWorld(seed, options)).toEqual(first)
+      expect(whole).toEqual(lines)
+    }
   })
+})
 
-  test('is caught without the condition tailOffset <= seen', async () => {
-    const { failure } = await runSeeds(1, SEEDS_TO_CATCH, {
-      decisions: {
-        // Any tail passes for one that shows everything since.
-        applyAppend: (head, entry, _, newcomers) =>
-          applyAppend(head, entry, toOffset(Number.MAX_SAFE_INTEGER), newcomers),
-      },
-    })
-    expect(failure?.error.message).toMatch(/doubled/)
-  })
+test.each(Object.entries(DEFECTS))('it is noticed when %s', { timeout: 300_000 }, async (_, defect) => {
+  const { actors, seeds, message } = defect
+  const { failure } = await runSeeds(1, seeds, { actors: actorsNamed(actors), defect })
+  expect(failure?.error.message).toMatch(message)
+})
 
-  test('is caught without looking for the entry in the tail', async () => {
-    const { failure } = await runSeeds(1, SEEDS_TO_CATCH, {
-      decisions: {
-        applyAppend: (head, entry, seen, newcomers) => {
-          const changed = applyAppend({ ...head, tail: [] }, entry, seen, newcomers)
-          return changed && { ...changed, tail: [...head.tail, entry] }
-        },
-      },
-    })
-    expect(failure?.error.message).toMatch(/doubled|stands in the tail twice/)
-  })
-
-  test('is caught when an append does not look at what its producer has sent before', async () => {
-    const { failure } = await runSeeds(1, SEEDS_TO_CATCH, {
-      decisions: {
-        applyAppend: (head, entry, seen) => applyAppend(head, { ...entry, producers: [] }, seen),
-      },
-    })
-    expect(failure?.error.message).toMatch(/doubled|moved|come after epoch/)
-  })
-
-  test('is caught when an append takes what a producer of a lower epoch sends', async () => {
-    const { failure } = await runSeeds(1, SEEDS_TO_CATCH, {
-      decisions: {
-        applyAppend: (head, entry, seen, newcomers) => {
-          const isFenced = ({ producerId, epoch }: ProducerRun) =>
-            epoch < (head.producers.get(producerId)?.epoch ?? 0)
-          const producers = entry.producers.filter(run => !isFenced(run))
-          const changed = applyAppend(head, { ...entry, producers }, seen, newcomers)
-          return changed && { ...changed, tail: [...head.tail, entry] }
-        },
-      },
-    })
-    expect(failure?.error.message).toMatch(/come after epoch|a repetition of/)
-  })
-
-  test("is caught when a cut forgets a producer's last runs", async () => {
-    const { failure } = await runSeeds(1, SEEDS_TO_CATCH, {
-      decisions: {
-        applyTrim: (head, block, changes) => {
-          const trimmed = applyTrim(head, block, changes)
-          return trimmed && { ...trimmed, producers: new Map() }
-        },
-      },
-    })
-    expect(failure?.error.message).toMatch(/doubled|moved|come after epoch/)
-  })
-
-  test('is caught when a trim does not look whether somebody was faster', async () => {
-    const { failure } = await runSeeds(1, SEEDS_TO_CATCH, {
-      decisions: {
-        applyTrim: (head, block, changes) =>
-          applyTrim({ ...head, tailOffset: block.baseOffset }, block, changes),
-      },
-    })
-    expect(failure).toBeDefined()
-  })
-
-  test.each(Object.keys(RETIREMENT_DEFECTS))('is caught where %s', { timeout: 300_000 }, async name => {
-    const { failure } = await runSeeds(1, SEEDS_TO_CATCH_RARE, RETIREMENT_DEFECTS[name])
-    expect(failure?.error.message).toMatch(
-      /doubled|moved|come after epoch|a repetition of|sent again and again/,
-    )
-  })
+test('only those take part who are named', async () => {
+  expect(actorsNamed(['members', 'topics']).map(({ name }) => name)).toEqual(['topics', 'members'])
+  expect(() => actorsNamed(['nobody'])).toThrow('"nobody" is none of')
 })
