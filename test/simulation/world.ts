@@ -344,10 +344,14 @@ function settled(): Promise<void> {
 
 function itemsAcross(items: Items, faults: ProcessFaults, countReturn: () => void): Items {
   return {
-    get: async key => {
+    get: key => {
       faults.about(`get ${key}`)
-      const value = await items.get(key)
-      if (value && key.includes(`/${PRODUCER_PREFIX}`)) countReturn()
+      const value = items.get(key)
+      if (key.includes(`/${PRODUCER_PREFIX}`))
+        void value.then(
+          found => found && countReturn(),
+          () => {},
+        )
       return value
     },
     range: (start, end, limit) => {

@@ -1,7 +1,6 @@
 import { TidemarkError } from '../../../src/core/errors.ts'
 import { toOffset } from '../../../src/core/numbers.ts'
 import { decodeBatches } from '../../../src/core/record/index.ts'
-import { keyText } from '../promises/log.ts'
 import { LASTING_PARTITIONS, type World } from '../world.ts'
 import type { Actor, ActorKind } from './actor.ts'
 
@@ -38,9 +37,11 @@ class Readers implements Actor {
       try {
         const fetched = await Promise.race([broker.fetch({ ...place, offset, maxBytes }), process.died])
         history.note('reader', `${what}: up to ${fetched?.nextOffset}`)
-        for (const record of (fetched?.chunks ?? []).flatMap(chunk => decodeBatches(chunk))) {
-          log.observe(place, moment, record.offset, keyText(record.key))
-        }
+        log.observe(
+          place,
+          moment,
+          (fetched?.chunks ?? []).flatMap(chunk => decodeBatches(chunk)),
+        )
       } catch (error) {
         // Refused for a moment, or below a start that has moved.
         const isExpected = error instanceof TidemarkError && error.kafkaName !== 'CORRUPT_MESSAGE'

@@ -6,7 +6,8 @@ import type { Place } from '../promises/log.ts'
 import type { Running, World } from '../world.ts'
 
 /** Above it a batch goes into an object of its own. */
-const LARGE_VALUE_BYTES = 5_000
+const LARGE_VALUE = Buffer.alloc(5_000)
+const SMALL_VALUE = Buffer.alloc(0)
 
 /** A broker, and the process that it lives in. */
 export type RunningBroker = Running & { readonly broker: LogBroker }
@@ -27,11 +28,11 @@ export interface SentBatch extends Place {
 
 function drawRecords(world: World, { topic }: Place): { values: string[]; records: RecordInput[] } {
   const values = Array.from({ length: world.random.integer(1, 3) }, () => world.drawValue())
-  const padding = world.random.pick([0, 0, 0, LARGE_VALUE_BYTES])
+  const content = world.random.pick([SMALL_VALUE, SMALL_VALUE, SMALL_VALUE, LARGE_VALUE])
   world.log.sent(topic, values)
   return {
     values,
-    records: values.map(value => ({ key: Buffer.from(value), value: Buffer.alloc(padding) })),
+    records: values.map(value => ({ key: Buffer.from(value), value: content })),
   }
 }
 

@@ -1,8 +1,8 @@
 import { type Offset, toOffset } from '../../../src/core/numbers.ts'
-import { checkBatch, decodeBatches, NO_PRODUCER_ID } from '../../../src/core/record/index.ts'
+import { checkBatch, decodeBatches, type LogRecord, NO_PRODUCER_ID } from '../../../src/core/record/index.ts'
 import { type PartitionId, partitionKey } from '../../../src/core/topic/partition-id.ts'
 import type { World } from '../world.ts'
-import type { TopicPromises } from './topics.ts'
+import type { PossibleLog, TopicPromises } from './topics.ts'
 
 /** How many sequence numbers there are before they begin anew. */
 export const SEQUENCES = 2 ** 31
@@ -58,15 +58,17 @@ export class LogPromises {
     if (logs.length === 0) {
       this.#violated(`void: "${values[0]}" is acknowledged, and ${nameOf(place)} had no log all the while`)
     }
-    // More than one: the topic was deleted and made again meanwhile.
-    const isSure = logs.length === 1 && !logs[0]!.isRevenant
+    const log = sureOne(logs)
     for (const [index, value] of values.entries()) {
       const offset = toOffset(baseOffset + index)
       const sent = this.#sent.get(value)!
       sent.fate = 'acknowledged'
-      if (isSure) sent.at = { log: partitionKey(logs[0]!.partition), offset }
-      this.observe(place, moment, offset, value)
+      if (log !== undefined) {
+        sent.at = { log, offset }
+        this.#observeIn(log, offset, value)
+      }
     }
+    this.#reach(place, baseOffset + values.length - 1)
   }
 
   settled(values: readonly string[], fate: 'no' | 'unknown'): void {
@@ -82,12 +84,17 @@ export class LogPromises {
     if (!isSorted) this.#violated(`calls in order got offsets out of order: ${known.join(', ')}`)
   }
 
-  /** A record was seen by a call that began at that moment. */
-  observe(place: Place, moment: number, offset: Offset, value: string): void {
-    const name = nameOf(place)
-    this.#highest.set(name, Math.max(this.highestOffset(place), offset))
-    const logs = this.#topics.logsSince(moment, place.topic, place.partition)
-    if (logs.length === 1 && !logs[0]!.isRevenant) this.#observeIn(logs[0]!.partition, offset, value)
+  /** Records were seen by a call that began at that moment. */
+  observe(place: Place, moment: number, records: readonly LogRecord[]): void {
+    const log = sureOne(this.#topics.logsSince(moment, place.topic, place.partition))
+    for (const { offset, key } of records) {
+      if (log !== undefined) this.#observeIn(log, offset, keyText(key))
+      this.#reach(place, offset)
+    }
+  }
+
+  #reach(place: Place, offset: number): void {
+    this.#highest.set(nameOf(place), Math.max(this.highestOffset(place), offset))
   }
 
   highestOffset(place: Place): number {
@@ -149,7 +156,7 @@ export class LogPromises {
       if (!value.startsWith(VALUE_BEGIN)) continue
       if (places.has(value)) throw new Error(`doubled: "${value}" is at ${places.get(value)} and at ${place}`)
       places.set(value, place)
-      this.#observeIn(partition, offset, value)
+      this.#observeIn(key, offset, value)
       if (fate === undefined) throw new Error(`"${value}" was never sent`)
       if (fate === 'no') throw new Error(`"${value}" was said not to be written, but is at ${place}`)
     }
@@ -160,8 +167,8 @@ export class LogPromises {
   }
 
   /** An offset, once told to anybody, names that record for ever. */
-  #observeIn(partition: PartitionId, offset: Offset, value: string): void {
-    const place = `${partitionKey(partition)}/${offset}`
+  #observeIn(log: string, offset: Offset, value: string): void {
+    const place = `${log}/${offset}`
     const before = this.#observed.get(place)
     if (before !== undefined && before !== value) {
       this.#violated(`moved: ${place} was "${before}" and is "${value}" now`)
@@ -174,8 +181,14 @@ export class LogPromises {
 const VALUE_BEGIN = 'value '
 
 /** What a record is known by. */
-export function keyText(key: Uint8Array | null): string {
+function keyText(key: Uint8Array | null): string {
   return key ? Buffer.from(key).toString() : ''
+}
+
+/** The log that a call has met; undefined: the topic was deleted meanwhile, and made again. */
+function sureOne(logs: readonly PossibleLog[]): string | undefined {
+  const [log] = logs
+  return logs.length === 1 && log && !log.isRevenant ? partitionKey(log.partition) : undefined
 }
 
 function nameOf({ topic, partition }: Place): string {
