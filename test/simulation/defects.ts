@@ -1,18 +1,261 @@
-import type { Decisions } from '../../src/adapters/items/decisions.ts'
-import { applyAppend } from '../../src/core/log/changes/append.ts'
-import type { FlushedProducer } from '../../src/core/log/producers/flushed-producer.ts'
-import { toOffset } from '../../src/core/numbers.ts'
+import { DECISIONS, type Decisions } from '../../src/adapters/items/decisions.ts'
+import { joinKey } from '../../src/adapters/items/items.ts'
+import type { MemoryStore } from '../../src/adapters/memory/memory-store.ts'
+import type { CreationDecisions } from '../../src/broker/topics/topics.ts'
+import { decodeRetired, type FlushedProducer } from '../../src/core/log/producers/flushed-producer.ts'
+import type { ProducerRun } from '../../src/core/log/producers/producer-run.ts'
+import { advance, toOffset } from '../../src/core/numbers.ts'
+import { logKey, PRODUCER_PREFIX, producerKey } from '../../src/core/storage-layout.ts'
+import { partitionKey } from '../../src/core/topic/partition-id.ts'
 import type { Clock } from '../../src/ports/clock.ts'
+import type { FailureDestinations } from '../../src/ports/failure-destinations.ts'
 import type { LogIndex } from '../../src/ports/log-index.ts'
+import type { DedupeKey } from './actors/wake-up-queue.ts'
 
 /** What is broken on purpose, to see that the simulation notices. */
 export interface Defect {
   readonly decisions?: Partial<Decisions>
-  readonly index?: (index: LogIndex, clock: Clock) => LogIndex
+  readonly creation?: Partial<CreationDecisions>
+  /** Puts something else in the place of each process's index. */
+  readonly index?: (store: MemoryStore, clock: Clock) => (index: LogIndex) => LogIndex
+  readonly failures?: FailureDestinations
+  readonly dedupeKeyOf?: DedupeKey
+  /** A request that makes a topic may be repeated by something on its way, and so be done again after a deletion. */
+  readonly doublesTopics?: boolean
 }
+
+/** A defect, and what notices it. */
+export interface PlantedDefect extends Defect {
+  /** Who must take part, by name. */
+  readonly actors: readonly string[]
+  /** How many seeds it may survive at most. */
+  readonly seeds: number
+  /** What the run that notices it fails with. */
+  readonly message: RegExp
+}
+
+/** Those who write and read logs. */
+export const LOG_ACTORS = ['writers', 'producers', 'crowd', 'readers', 'deletions', 'flushes']
+
+const APPENDS = { actors: LOG_ACTORS, seeds: 500 }
+/** Where several rare things must come together. */
+const RETIREMENT = {
+  actors: LOG_ACTORS,
+  seeds: 3_000,
+  message: /doubled|moved|come after epoch|a repetition of|sent again and again/,
+}
+const TOPICS = { actors: ['topics', 'writers'], seeds: 2_000 }
+const GROUPS = { actors: ['members'], seeds: 100 }
+const TRIGGERS = { actors: ['triggers'], seeds: 60 }
 
 /** How late a put is for which nobody waits, and how old what a look-up sees that is made too early. */
 const LATE_MS = 400
+
+const { applyAppend, applyTrim, applyOwner, applyCommit } = DECISIONS
+
+export const DEFECTS: Readonly<Record<string, PlantedDefect>> = {
+  'an append without the condition tailOffset <= seen': {
+    ...APPENDS,
+    message: /doubled/,
+    decisions: {
+      // Any tail passes for one that shows everything since.
+      applyAppend: (head, entry, _, newcomers) =>
+        applyAppend(head, entry, toOffset(Number.MAX_SAFE_INTEGER), newcomers),
+    },
+  },
+  'an append does not look for its entry in the tail': {
+    ...APPENDS,
+    message: /doubled|stands in the tail twice/,
+    decisions: {
+      applyAppend: (head, entry, seen, newcomers) => {
+        const changed = applyAppend({ ...head, tail: [] }, entry, seen, newcomers)
+        return changed && { ...changed, tail: [...head.tail, entry] }
+      },
+    },
+  },
+  'an append does not look at what its producer has sent before': {
+    ...APPENDS,
+    message: /doubled|moved|come after epoch/,
+    decisions: {
+      applyAppend: (head, entry, seen) => applyAppend(head, { ...entry, producers: [] }, seen),
+    },
+  },
+  'an append takes what a producer of a lower epoch sends': {
+    ...APPENDS,
+    message: /come after epoch|a repetition of/,
+    decisions: {
+      applyAppend: (head, entry, seen, newcomers) => {
+        const isFenced = ({ producerId, epoch }: ProducerRun) =>
+          epoch < (head.producers.get(producerId)?.epoch ?? 0)
+        const producers = entry.producers.filter(run => !isFenced(run))
+        const changed = applyAppend(head, { ...entry, producers }, seen, newcomers)
+        return changed && { ...changed, tail: [...head.tail, entry] }
+      },
+    },
+  },
+  "a cut forgets a producer's last runs": {
+    ...APPENDS,
+    message: /doubled|moved|come after epoch/,
+    decisions: {
+      applyTrim: (head, block, changes) => {
+        const trimmed = applyTrim(head, block, changes)
+        return trimmed && { ...trimmed, producers: new Map() }
+      },
+    },
+  },
+  'a trim does not look whether somebody was faster': {
+    ...APPENDS,
+    message: /./,
+    decisions: {
+      applyTrim: (head, block, changes) =>
+        applyTrim({ ...head, tailOffset: block.baseOffset }, block, changes),
+    },
+  },
+  'a producer leaves the head without an item': {
+    ...RETIREMENT,
+    index: () => index => withMethods(index, { putProducer: async () => {} }),
+  },
+  "a cut does not wait for its producers' items": {
+    ...RETIREMENT,
+    index: (_, clock) => index =>
+      withMethods(index, {
+        putProducer: async (...args) => {
+          void clock.sleep(LATE_MS).then(() => index.putProducer(...args).catch(() => {}))
+        },
+      }),
+  },
+  'an older item is put over a newer one': {
+    ...RETIREMENT,
+    decisions: { mergeRetired: (_, given) => given },
+  },
+  'nobody looks up a producer that the head does not know': {
+    ...RETIREMENT,
+    index: () => index => withMethods(index, { readProducer: async () => undefined }),
+  },
+  'a producer is looked up before the head is seen': {
+    ...RETIREMENT,
+    index: readEarly,
+  },
+  'a producer is taken that the head which was seen may have known': {
+    ...RETIREMENT,
+    decisions: {
+      applyAppend: (head, entry, seen) =>
+        applyAppend(head, entry, seen, new Set(entry.producers.map(({ producerId }) => producerId))),
+    },
+  },
+  'a producer is taken although the tail has moved past the head that was seen': {
+    ...RETIREMENT,
+    decisions: {
+      applyAppend: (head, entry, seen, newcomers) => {
+        const isReturn = entry.producers.some(({ producerId }) => newcomers?.has(producerId))
+        return applyAppend(head, entry, isReturn ? toOffset(Number.MAX_SAFE_INTEGER) : seen, newcomers)
+      },
+    },
+  },
+  'a topic whose put had no answer is put again under the same id': {
+    ...TOPICS,
+    message: /^twice/,
+    creation: { nextTopicId: (_, before) => before },
+  },
+  'a creation that gave up drops heads of a topic that may still be put': {
+    ...TOPICS,
+    message: /^headless/,
+    creation: { dropsHeads: () => true },
+  },
+  'a request that makes a topic is repeated on its way': {
+    ...TOPICS,
+    message: /^twice|^headless/,
+    doublesTopics: true,
+  },
+  'a commit does not look whose the partition is': {
+    ...GROUPS,
+    message: /^fenced/,
+    decisions: {
+      applyCommit: (partition, standing, committed, _, seenMs) =>
+        applyCommit(
+          partition,
+          standing,
+          committed,
+          standing?.owner ? { owner: standing.owner, generation: standing.generation } : 'unowned',
+          seenMs,
+        ),
+    },
+  },
+  'a commit looks at the owner, but not at the generation': {
+    ...GROUPS,
+    message: /^fenced/,
+    decisions: {
+      applyCommit: (partition, standing, committed, by, seenMs) =>
+        applyCommit(
+          partition,
+          standing,
+          committed,
+          by === 'unowned' || !standing ? by : { ...by, generation: standing.generation },
+          seenMs,
+        ),
+    },
+  },
+  "a member's commit does not look at what was committed since": {
+    ...GROUPS,
+    message: /^back/,
+    decisions: {
+      applyCommit: (partition, standing, committed, by) =>
+        applyCommit(partition, standing, committed, by, standing?.committed?.committedMs ?? null),
+    },
+  },
+  'an owner is set whoever owns it': {
+    ...GROUPS,
+    message: /^two owners/,
+    decisions: {
+      applyOwner: (partition, standing, owner) => applyOwner(partition, standing, owner, standing),
+    },
+  },
+  'a new owner does not get a generation of its own': {
+    ...GROUPS,
+    message: /^two owners/,
+    decisions: {
+      applyOwner: (partition, standing, owner, expected) => {
+        const claim = applyOwner(partition, standing, owner, expected)
+        return claim && { ...claim, generation: Math.max(1, standing?.generation ?? 0) }
+      },
+    },
+  },
+  'a group that was deleted counts generations anew': {
+    ...GROUPS,
+    message: /^two owners/,
+    decisions: {
+      applyOwner: (partition, standing, owner, expected) => applyOwner(partition, standing, owner, expected),
+    },
+  },
+  'more is committed than was dealt with': {
+    ...TRIGGERS,
+    message: /^(lost|stalled)/,
+    decisions: {
+      applyCommit: (partition, standing, committed, by, seenMs) => {
+        const ahead = advance(committed.offset, committed.metadata === '' ? 0 : 1)
+        return applyCommit(partition, standing, { ...committed, offset: ahead }, by, seenMs)
+      },
+    },
+  },
+  "a deliverer's commit does not look at what was committed since": {
+    ...TRIGGERS,
+    message: /^back/,
+    decisions: {
+      applyCommit: (partition, standing, committed, by) =>
+        applyCommit(partition, standing, committed, by, standing?.committed?.committedMs ?? null),
+    },
+  },
+  'what is given up is committed and told to nobody': {
+    ...TRIGGERS,
+    message: /^lost/,
+    failures: { send: async () => {} },
+  },
+  'a queue takes a later wake-up for a repeated one': {
+    ...TRIGGERS,
+    message: /^late/,
+    dedupeKeyOf: ({ triggerId, partition }) => `${triggerId}#${partitionKey(partition)}`,
+  },
+}
 
 function withMethods(index: LogIndex, methods: Partial<LogIndex>): LogIndex {
   return new Proxy(index, {
@@ -23,61 +266,20 @@ function withMethods(index: LogIndex, methods: Partial<LogIndex>): LogIndex {
   })
 }
 
-/** Ways of letting producers leave the head and come back that are not safe. */
-export const RETIREMENT_DEFECTS: Record<string, Defect> = {
-  'a producer leaves the head without an item': {
-    index: index => withMethods(index, { putProducer: async () => {} }),
-  },
-  "a cut does not wait for its producers' items": {
-    index: (index, clock) =>
-      withMethods(index, {
-        putProducer: async (...args) => {
-          void clock.sleep(LATE_MS).then(() => index.putProducer(...args))
-        },
-      }),
-  },
-  'an older item is put over a newer one': {
-    decisions: { mergeRetired: (_, given) => given },
-  },
-  'nobody looks up a producer that the head does not know': {
-    index: index => withMethods(index, { readProducer: async () => undefined }),
-  },
-  'a producer is looked up before the head is seen': {
-    index: readEarly,
-  },
-  'a producer is taken that the head which was seen may have known': {
-    decisions: {
-      applyAppend: (head, entry, seen) =>
-        applyAppend(head, entry, seen, new Set(entry.producers.map(({ producerId }) => producerId))),
-    },
-  },
-  'a producer is taken although the tail has moved past the head that was seen': {
-    decisions: {
-      applyAppend: (head, entry, seen, newcomers) => {
-        const isReturn = entry.producers.some(({ producerId }) => newcomers?.has(producerId))
-        return applyAppend(head, entry, isReturn ? toOffset(Number.MAX_SAFE_INTEGER) : seen, newcomers)
-      },
-    },
-  },
-}
-
-/** Items are seen as they were a short while ago. */
-function readEarly(index: LogIndex, clock: Clock): LogIndex {
+/** Items of producers are seen as they were a short while ago. */
+function readEarly(store: MemoryStore, clock: Clock): (index: LogIndex) => LogIndex {
   const before = new Map<string, { untilMs: number; producer: FlushedProducer | undefined }[]>()
-  const keyOf = (...[{ partition }, producerId]: Parameters<LogIndex['readProducer']>) =>
-    `${partition} ${producerId}`
-  return withMethods(index, {
-    putProducer: async (partition, producerId, producer, nowMs) => {
-      const key = keyOf(partition, producerId)
-      const standing = await index.readProducer(partition, producerId)
-      const versions = before.get(key) ?? []
-      before.set(key, [...versions, { untilMs: clock.nowMs() + LATE_MS, producer: standing }])
-      await index.putProducer(partition, producerId, producer, nowMs)
-    },
-    readProducer: async (partition, producerId) => {
-      const versions = before.get(keyOf(partition, producerId)) ?? []
+  store.items.observe((key, standing) => {
+    if (!key.includes(`/${PRODUCER_PREFIX}`)) return
+    const producer = standing && decodeRetired(standing)
+    before.set(key, [...(before.get(key) ?? []), { untilMs: clock.nowMs() + LATE_MS, producer }])
+  })
+  const readProducer =
+    (index: LogIndex): LogIndex['readProducer'] =>
+    async (partition, producerId) => {
+      const versions = before.get(joinKey(logKey(partition), producerKey(producerId))) ?? []
       const earlier = versions.find(({ untilMs }) => untilMs > clock.nowMs())
       return earlier ? earlier.producer : await index.readProducer(partition, producerId)
-    },
-  })
+    }
+  return index => withMethods(index, { readProducer: readProducer(index) })
 }

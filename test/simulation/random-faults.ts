@@ -1,5 +1,8 @@
 import type { Fault, FaultSource } from '../../src/adapters/memory/network.ts'
 import type { SeededEntropy } from '../../src/adapters/memory/seeded-entropy.ts'
+import { TOPICS_KEY } from '../../src/core/storage-layout.ts'
+import type { History } from './history.ts'
+import type { SleepyProcess } from './sleepy-process.ts'
 
 const OF_READS: readonly Fault[] = ['slow', 'slow', 'refused', 'crash before']
 const OF_WRITES: readonly Fault[] = [
@@ -14,16 +17,34 @@ const OF_WRITES: readonly Fault[] = [
   'crash before',
   'crash after',
 ]
+/** The longest is longer than any call goes on. */
+const SLEEPS_MS = [
+  [100, 2_000],
+  [2_000, 6_000],
+  [35_000, 45_000],
+] as const
+
+/** What becomes of one process's calls. */
+export interface ProcessFaults extends FaultSource {
+  /** Says what the next call is about. */
+  about(subject: string): void
+}
 
 /** Faults drawn from a seed; how many there are differs from run to run, too. */
-export class RandomFaults implements FaultSource {
+export class RandomFaults {
   readonly #random: SeededEntropy
+  readonly #history: History
   readonly #share: number
+  readonly #doublesTopics: boolean
   #isOn = false
   count = 0
+  sleeps = 0
 
-  constructor(random: SeededEntropy) {
+  /** @param doublesTopics whether a request that makes a topic may be repeated on its way, which nothing stands yet */
+  constructor(random: SeededEntropy, history: History, doublesTopics: boolean) {
     this.#random = random
+    this.#history = history
+    this.#doublesTopics = doublesTopics
     this.#share = random.pick([0.02, 0.1, 0.25])
   }
 
@@ -35,13 +56,41 @@ export class RandomFaults implements FaultSource {
     this.#isOn = false
   }
 
-  nextFault(writes: boolean): Fault {
-    if (!this.#isOn || this.#random.fraction() >= this.#share) return 'none'
-    this.count += 1
-    return this.#random.pick(writes ? OF_WRITES : OF_READS)
+  /** @param sleepShare in how many of its calls the process falls asleep */
+  of(process: SleepyProcess, sleepShare: number): ProcessFaults {
+    let subject = ''
+    return {
+      about: next => {
+        subject = next
+      },
+      nextFault: writes => {
+        const fault = this.#draw(writes, subject)
+        this.#history.note(process.name, fault === 'none' ? subject : `${subject}, ${fault}`)
+        if (this.#isOn && sleepShare > 0 && this.#random.fraction() < sleepShare) this.#putToSleep(process)
+        return fault
+      },
+      nextDelayMs: fault => this.nextDelayMs(fault),
+    }
   }
 
   nextDelayMs(fault: Fault): number {
     return fault === 'slow' ? this.#random.integer(50, 3_000) : this.#random.integer(1, 15)
+  }
+
+  #draw(writes: boolean, subject: string): Fault {
+    if (!this.#isOn || this.#random.fraction() >= this.#share) return 'none'
+    this.count += 1
+    const fault = this.#random.pick(writes ? OF_WRITES : OF_READS)
+    // Its condition is that there is none of that name, which is so again once the topic has been deleted.
+    const isTopic = subject.startsWith(`update ${TOPICS_KEY}/`)
+    return fault === 'duplicate' && isTopic && !this.#doublesTopics ? 'slow' : fault
+  }
+
+  #putToSleep(process: SleepyProcess): void {
+    this.sleeps += 1
+    const [minMs, maxMs] = this.#random.pick(SLEEPS_MS)
+    const durationMs = this.#random.integer(minMs, maxMs)
+    this.#history.note(process.name, `sleeps for ${durationMs} ms`)
+    process.fallAsleep(durationMs)
   }
 }

@@ -1,545 +1,388 @@
-import { openMemoryStore } from '../../src/adapters/memory/memory-store.ts'
-import { clockOf, SimulatedProcess } from '../../src/adapters/memory/network.ts'
+import { DECISIONS, type Decisions } from '../../src/adapters/items/decisions.ts'
+import type { Items } from '../../src/adapters/items/items.ts'
+import { storesOver } from '../../src/adapters/items/stores.ts'
+import { type MemoryStore, openMemoryStore } from '../../src/adapters/memory/memory-store.ts'
+import { clockOf, Network } from '../../src/adapters/memory/network.ts'
 import { SeededEntropy } from '../../src/adapters/memory/seeded-entropy.ts'
 import { VirtualClock } from '../../src/adapters/memory/virtual-clock.ts'
+import { loadGroupUseCases } from '../../src/broker/load-use-cases.ts'
 import { LogBroker } from '../../src/broker/log-broker.ts'
-import { flush } from '../../src/broker/settling/flush.ts'
 import { newVerifySummary, verify } from '../../src/broker/settling/verify.ts'
+import { isTransient } from '../../src/broker/store-calls/retry.ts'
 import { TidemarkError } from '../../src/core/errors.ts'
-import {
-  PRODUCER_ENTRIES_KEPT,
-  PRODUCER_EXPIRATION_MS,
-  PRODUCER_SILENT_MS_MAX,
-} from '../../src/core/limits.ts'
-import { type Offset, toOffset } from '../../src/core/numbers.ts'
-import {
-  checkBatch,
-  decodeBatches,
-  encodeBatch,
-  NO_PRODUCER_ID,
-  type RecordInput,
-} from '../../src/core/record/index.ts'
+import { PRODUCER_SILENT_MS_MAX } from '../../src/core/limits.ts'
+import { PRODUCER_PREFIX } from '../../src/core/storage-layout.ts'
 import type { Ports } from '../../src/ports/index.ts'
-import type { LogIndex } from '../../src/ports/log-index.ts'
+import type { ObjectStore } from '../../src/ports/object-store.ts'
+import type { Actor, ActorKind } from './actors/actor.ts'
 import type { Defect } from './defects.ts'
-import { Expectations } from './expectations.ts'
-import { RandomFaults } from './random-faults.ts'
-import { withFaults } from './with-faults.ts'
+import { History } from './history.ts'
+import { DeliveryPromises } from './promises/delivery.ts'
+import { LogPromises } from './promises/log.ts'
+import { OwnershipPromises } from './promises/ownership.ts'
+import { TopicPromises } from './promises/topics.ts'
+import { type ProcessFaults, RandomFaults } from './random-faults.ts'
+import { SleepyProcess } from './sleepy-process.ts'
 
-const TOPIC = 'simulated'
-const PARTITIONS = 2
+// Now: virtual time does not wait for a file to be loaded.
+await loadGroupUseCases()
+
 const PROCESSES = 2
-const WRITERS = 2
-const CALLS_PER_WRITER = 14
-const IDEMPOTENT_GROUPS = 8
-const IDEMPOTENT_ID = 42n
-const SEQUENCES = 2 ** 31
-/** Far more than any run needs. */
-const SENDINGS_MAX = 300
-/** How often something outside the brokers flushes, as a table's stream has it done. */
-const FLUSHES = 3
-/** Long enough for a producer to leave the head: how long it is silent, or how far ahead a process's clock may be. */
-const SILENCE_MS = PRODUCER_SILENT_MS_MAX + 5_000
-/** Longer than anything is known of a producer that is silent. */
-const LONG_SILENCE_MS = PRODUCER_EXPIRATION_MS + 60_000
-/** More producers at once than an entry takes, or a head keeps. */
-const CROWD = 20
-const CROWD_SENDINGS = 5
-const READS = 12
 const START_MS = Date.UTC(2026, 0, 1)
-/** Above it a batch goes into an object of its own. */
-const LARGE_VALUE_BYTES = 5_000
+/** A topic that is there from the beginning to the end. */
+const LASTING_TOPIC = 'simulated'
+export const LASTING_PARTITIONS = 2
+/** How far apart the clocks of two processes are at most that are kept right. */
+export const NEAR_SKEW_MS_MAX = 3_000
+/** Long enough for a producer to leave the head: how long it is silent, or how far ahead a process's clock may be. */
+export const FAR_SKEW_MS = PRODUCER_SILENT_MS_MAX + 5_000
+/** In how many of its calls a broker falls asleep. */
+const BROKER_SLEEP_SHARE = 0.002
+/** By when what the faults have delayed has landed. */
+const LATE_MS_MAX = 3_500
 
-/** What happened in a run, to see that it was not idle. */
-export interface RunReport {
-  readonly acknowledged: number
-  readonly unknown: number
-  readonly crashes: number
-  readonly faults: number
-  readonly records: number
-  /** Idempotent producers that were found outside of the head. */
-  readonly returns: number
-  /** Acknowledged batches that were sent once more. */
-  readonly repetitions: number
+/** What happened in a run. */
+export interface WorldReport {
+  /** To see that it was not idle. */
+  readonly counts: Readonly<Record<string, number>>
+  /** Of everything that happened, in order. */
+  readonly digest: string
+}
+
+export interface WorldOptions {
+  /** Who takes part. */
+  readonly actors: readonly ActorKind[]
+  /** What to break on purpose. */
+  readonly defect?: Defect | undefined
+  /** Is given each line of the history as it is written. */
+  readonly print?: ((line: string) => void) | undefined
+}
+
+/** A process, and what it sees of the outside. */
+export interface Running {
+  readonly process: SleepyProcess
+  readonly ports: Ports
+  readonly network: Network
 }
 
 /**
- * One run, all of it drawn from the seed: writers, readers and a deleter against brokers that share a store,
- * lose requests and answers, hear late of what was done, and die at any call. At the end the store is brought
- * to rest and compared with what was promised.
- * @param defect what to break on purpose
+ * One run, all of it drawn from the seed: actors use one store through processes that lose requests and answers, hear late
+ * of what was done, sleep, die at any call, and have clocks that are wrong. What was promised to anybody is held against
+ * every change as it is made, and against the whole once everything has come to rest.
  * @throws Error that says what was promised and not kept
  */
-export async function runWorld(seed: number, defect?: Defect): Promise<RunReport> {
-  const world = new World(seed, defect)
-  return await world.run()
+export async function runWorld(seed: number, options: WorldOptions): Promise<WorldReport> {
+  return await new World(seed, options).run()
 }
 
-class World {
-  readonly #random: SeededEntropy
-  readonly #clock = new VirtualClock(START_MS)
-  readonly #stores: Omit<Ports, 'clock' | 'entropy'>
-  readonly #faults: RandomFaults
-  readonly #expectations = new Expectations()
-  readonly #brokers: { broker: LogBroker; process: SimulatedProcess; ports: Ports }[] = []
-  /** How far ahead the clock of each process is. To one that is far ahead, all others' producers have long been silent. */
-  readonly #skewsMs: readonly number[]
+export class World {
+  readonly random: SeededEntropy
+  readonly clock = new VirtualClock(START_MS)
+  readonly history: History
+  readonly faults: RandomFaults
+  readonly defect: Defect
+  /** Without any faults: for checks, and for what is of no interest. */
+  readonly store: MemoryStore
+  readonly topics: TopicPromises
+  readonly log: LogPromises
+  readonly ownership: OwnershipPromises
+  readonly delivery: DeliveryPromises
+  readonly brokers: (Running & { readonly broker: LogBroker })[] = []
+  /** Topics that whoever writes or reads may take. */
+  readonly #topicNames: string[] = []
+  readonly #kinds: readonly ActorKind[]
+  readonly #actors: readonly Actor[]
+  readonly #decisions: Decisions
+  readonly #wrapIndex: (index: Ports['index']) => Ports['index']
+  readonly #farSkewsMs: readonly number[]
+  #areClocksRight = false
+  #failure: Error | undefined
   #crashes = 0
   #nextValue = 0
-  #returns = 0
-  #repetitions = 0
+  readonly #counts = new Map<string, number>()
 
-  constructor(seed: number, defect: Defect = {}) {
-    this.#random = new SeededEntropy(seed)
-    this.#faults = new RandomFaults(new SeededEntropy(seed ^ 0x5eed))
-    this.#skewsMs = Array.from({ length: PROCESSES }, () => this.#random.pick([0, 0, SILENCE_MS]))
-    const store = openMemoryStore(this.#clock, defect.decisions)
-    this.#stores = {
-      ...store,
-      index: defect.index?.(store.index, this.#clock) ?? store.index,
-    }
+  constructor(seed: number, { actors, defect = {}, print }: WorldOptions) {
+    this.random = new SeededEntropy(seed)
+    this.history = new History(this.clock, print)
+    const isDoubled = defect.doublesTopics ?? false
+    this.faults = new RandomFaults(new SeededEntropy(seed ^ 0x5eed), this.history, isDoubled)
+    this.defect = defect
+    this.#kinds = actors
+    this.topics = new TopicPromises(this.violated)
+    this.log = new LogPromises(this.topics, this.violated)
+    this.ownership = new OwnershipPromises(this.violated, this.#areClocksFar)
+    this.delivery = new DeliveryPromises(this.violated)
+    this.ownership.onCommit(this.delivery.committed)
+    this.#decisions = this.ownership.watch({ ...DECISIONS, ...defect.decisions })
+    this.store = openMemoryStore(this.clock, this.#decisions)
+    this.store.items.observe(this.topics.changed)
+    this.store.items.observe(this.ownership.changed)
+    this.#wrapIndex = defect.index?.(this.store, this.clock) ?? (index => index)
+    this.#farSkewsMs = Array.from({ length: PROCESSES }, () => this.random.pick([0, 0, FAR_SKEW_MS]))
+    this.#actors = actors.map(kind => kind.make(this))
   }
 
-  async run(): Promise<RunReport> {
-    await this.#drive(this.#setUp())
-    this.#faults.start()
-    const writers = Array.from({ length: WRITERS }, () => this.#write())
-    await this.#drive(
-      Promise.all([
-        ...writers,
-        this.#writeIdempotently(),
-        this.#crowd(),
-        this.#read(),
-        this.#delete(),
-        this.#flush(),
-      ]),
-    )
-    this.#faults.stop()
+  async run(): Promise<WorldReport> {
+    await this.#drive(this.#prepare())
+    this.faults.start()
+    await this.#drive(Promise.all(this.#actors.map(actor => actor.live())))
+    this.faults.stop()
+    this.#areClocksRight = true
     await this.#drive(this.#comeToRest())
-    const records = await this.#drive(this.#check())
-    const { acknowledged, unknown } = this.#expectations
-    return {
-      acknowledged,
-      unknown,
-      crashes: this.#crashes,
-      faults: this.#faults.count,
-      records,
-      returns: this.#returns,
-      repetitions: this.#repetitions,
-    }
+    await this.#drive(Promise.all(this.#actors.map(actor => actor.settle?.())))
+    await this.#drive(this.#tidyUp())
+    await this.#drive(this.#check())
+    return { counts: this.#report(), digest: this.history.digest() }
   }
 
-  async #setUp(): Promise<void> {
-    const configs = { 'flush.ms': String(this.#random.pick([50, 300, 2000])) }
-    const broker = new LogBroker(this.#plainPorts(), { lingerMs: 0, reportError: fail })
-    await broker.createTopic({ topic: TOPIC, partitions: PARTITIONS, configs })
-    for (let index = 0; index < PROCESSES; index += 1) this.#startProcess(index)
+  /** How far apart two clocks may be while there are faults. */
+  get skewMsMax(): number {
+    return this.#areClocksFar ? FAR_SKEW_MS + NEAR_SKEW_MS_MAX : NEAR_SKEW_MS_MAX
+  }
+
+  get #areClocksFar(): boolean {
+    return this.#kinds.some(({ wantsFarClocks }) => wantsFarClocks)
+  }
+
+  get #doFlush(): boolean {
+    return this.#kinds.some(({ wantsFlushes }) => wantsFlushes)
+  }
+
+  /** Whether nothing happens while nobody wants anything. */
+  get fallsSilent(): boolean {
+    return !this.#kinds.some(({ isNeverSilent }) => isNeverSilent)
+  }
+
+  /** Whether there are still faults to come. */
+  get isFaulty(): boolean {
+    return !this.#areClocksRight
+  }
+
+  /** A promise was broken. Kept and not thrown: a late write has nobody who would catch it. */
+  readonly violated = (problem: string): void => {
+    this.fail(new Error(problem))
+  }
+
+  fail(error: unknown): void {
+    this.#failure ??= error as Error
+    this.history.note('world', `failed: ${this.#failure.message}`)
+  }
+
+  /** Lets go on what nobody waits for; whatever it fails with is a defect. */
+  spawn(work: Promise<unknown>): void {
+    work.catch(error => this.fail(error))
+  }
+
+  /** Of calls that nobody waits for any more, refusals and a store's trouble are of no interest. */
+  readonly noteDefect = (error: unknown): void => {
+    const errors: unknown[] = error instanceof AggregateError ? error.errors : [error]
+    const defect = errors.find(each => !(each instanceof TidemarkError || isTransient(each)))
+    if (defect !== undefined) this.fail(defect)
+  }
+
+  count(what: string, by = 1): void {
+    this.#counts.set(what, (this.#counts.get(what) ?? 0) + by)
+  }
+
+  /** A value that is sent nowhere else. */
+  drawValue(): string {
+    this.#nextValue += 1
+    return `value ${this.#nextValue}`
+  }
+
+  pickBroker(): Running & { readonly broker: LogBroker } {
+    return this.random.pick(this.brokers)
+  }
+
+  /** Lets writers and readers use topics, whether they are there or not. */
+  offerTopics(names: readonly string[]): void {
+    this.#topicNames.push(...names)
+  }
+
+  pickTopic(): string {
+    return this.random.pick(this.#topicNames)
+  }
+
+  /** The name of a topic that is there as long as the run goes on. */
+  async lastingTopic(): Promise<string> {
+    if (this.#topicNames.includes(LASTING_TOPIC)) return LASTING_TOPIC
+    this.#topicNames.push(LASTING_TOPIC)
+    const configs = { 'flush.ms': String(this.random.pick([50, 300, 2000])) }
+    const topic = { topic: LASTING_TOPIC, partitions: LASTING_PARTITIONS, configs }
+    await this.openPlainBroker().createTopic(topic)
+    return LASTING_TOPIC
+  }
+
+  /** Starts a process with a clock of its own. */
+  start(name: string, sleepShare: number, farSkewMs = 0): Running {
+    const process = new SleepyProcess(name, this.clock)
+    const nearMs = this.random.integer(-NEAR_SKEW_MS_MAX / 2, NEAR_SKEW_MS_MAX / 2)
+    const skewMs = () => nearMs + (this.#areClocksFar && !this.#areClocksRight ? farSkewMs : 0)
+    const faults = this.faults.of(process, sleepShare)
+    const network = new Network(process, faults, this.clock)
+    const items = itemsAcross(this.store.items.across(network), faults, this.#countReturn)
+    const stores = storesOver(items, this.#decisions)
+    const ports: Ports = {
+      ...stores,
+      index: this.#wrapIndex(stores.index),
+      objects: objectsAcross(this.store.objects.across(network), faults),
+      clock: { ...clockOf(process, this.clock), nowMs: () => this.clock.nowMs() + skewMs() },
+      entropy: this.random,
+    }
+    void process.died.then(() => {
+      this.#crashes += 1
+      this.history.note(name, 'died')
+    })
+    return { process, ports, network }
+  }
+
+  plainPorts(): Ports {
+    const { index, objects, topics, groups, triggers } = this.store
+    return { index, objects, topics, groups, triggers, clock: this.clock, entropy: this.random }
+  }
+
+  openPlainBroker(): LogBroker {
+    return this.openBroker(this.plainPorts())
+  }
+
+  /** A broker that does nothing but answer. */
+  openBroker(ports: Ports): LogBroker {
+    return new LogBroker(ports, { lingerMs: 0, flushes: 'elsewhere', reportError: this.noteDefect })
+  }
+
+  /** An idempotent producer was found outside of the head. */
+  readonly #countReturn = (): void => this.count('returns')
+
+  async #prepare(): Promise<void> {
+    for (const actor of this.#actors) await actor.prepare?.()
+    for (let index = 0; index < PROCESSES; index += 1) this.#startBroker(index)
   }
 
   /** Starts a broker, and another in its place some time after it has died. */
-  #startProcess(index: number): void {
-    const process = new SimulatedProcess()
-    const skewMs = this.#skewsMs[index]!
-    const clock = { ...clockOf(process, this.#clock), nowMs: () => this.#clock.nowMs() + skewMs }
-    const across = <T extends object>(port: T, writes: readonly (keyof T)[]): T =>
-      withFaults(port, writes, this.#faults, process, this.#clock)
-    const ports: Ports = {
-      index: across(this.#countReturns(this.#stores.index), [
-        'createHead',
-        'append',
-        'putBlock',
-        'trimTail',
-        'moveStart',
-        'putProducer',
-      ]),
-      objects: across(this.#stores.objects, ['put']),
-      topics: across(this.#stores.topics, ['put', 'remove']),
-      groups: this.#stores.groups,
-      triggers: this.#stores.triggers,
-      clock,
-      entropy: this.#random,
-    }
+  #startBroker(index: number): void {
+    const running = this.start(`broker ${index}`, BROKER_SLEEP_SHARE, this.#farSkewsMs[index])
+    const { process, ports } = running
     const broker = new LogBroker(ports, {
-      lingerMs: this.#random.pick([0, 5]),
-      flushes: this.#random.pick(['in-background', 'in-background', 'elsewhere']),
-      reportError: fail,
+      lingerMs: this.random.pick([0, 5]),
+      flushes: this.#doFlush
+        ? this.random.pick(['in-background', 'in-background', 'elsewhere'])
+        : 'elsewhere',
+      reportError: this.noteDefect,
     })
     broker.start()
-    this.#brokers[index] = { broker, process, ports }
+    this.brokers[index] = { ...running, broker }
     void process.died.then(async () => {
-      this.#crashes += 1
-      await this.#clock.sleep(this.#random.integer(1, 1_000))
-      this.#startProcess(index)
+      await this.clock.sleep(this.random.integer(1, 1_000))
+      this.#startBroker(index)
     })
   }
 
-  #countReturns(index: LogIndex): LogIndex {
-    return new Proxy(index, {
-      get: (target, name) => {
-        const value = Reflect.get(target, name, target)
-        if (name !== 'readProducer') return typeof value === 'function' ? value.bind(target) : value
-        return async (...args: Parameters<LogIndex['readProducer']>) => {
-          const producer = await target.readProducer(...args)
-          if (producer) this.#returns += 1
-          return producer
-        }
-      },
-    })
-  }
-
-  async #write(): Promise<void> {
-    for (let call = 0; call < CALLS_PER_WRITER; call += 1) {
-      await this.#clock.sleep(this.#random.integer(0, 400))
-      const { broker, process } = this.#random.pick(this.#brokers)
-      const partition = this.#random.integer(0, PARTITIONS - 1)
-      // Now and then several calls at once: they must keep their order.
-      const calls = this.#random.pick([1, 1, 3])
-      const group = Array.from({ length: calls }, () => this.#produce(broker, process, partition))
-      this.#expectations.inOrder(await Promise.all(group))
-    }
-  }
-
-  /**
-   * A producer that numbers its batches and sends each until it is acknowledged, up to three at the same time, and
-   * each time to any broker: every record must stand in the log once, where the acknowledgement says. So it must when
-   * one is sent again much later. Now and then another takes its place with a higher epoch, or it is silent, for so
-   * long that it leaves the head or even is forgotten.
-   */
-  async #writeIdempotently(): Promise<void> {
-    let epoch = 0
-    const begin = this.#random.pick([0, 0, SEQUENCES - 3])
-    const next = new Map<number, number>()
-    let sent: SentBatch[] = []
-    const longSilence = this.#random.fraction() < 0.03 ? this.#random.integer(1, IDEMPOTENT_GROUPS - 1) : 0
-    for (let group = 0; group < IDEMPOTENT_GROUPS; group += 1) {
-      if (group > 0 && group === longSilence) {
-        await this.#clock.sleep(LONG_SILENCE_MS)
-        sent = []
-      } else if (group > 0 && this.#random.fraction() < 0.2) {
-        await this.#clock.sleep(SILENCE_MS)
-        await this.#moveOn()
-      } else {
-        await this.#clock.sleep(this.#random.integer(0, 700))
-      }
-      if (this.#random.fraction() < 0.6) await this.#repeat(sent)
-      const partition = this.#random.integer(0, PARTITIONS - 1)
-      let zombie: Promise<unknown> = Promise.resolve()
-      if (this.#random.fraction() < 0.15) {
-        const baseSequence = next.get(partition) ?? 0
-        zombie = this.#produceAnywhere(partition, {
-          producerId: IDEMPOTENT_ID,
-          producerEpoch: epoch,
-          baseSequence,
-        })
-        epoch += 1
-        next.clear()
-      }
-      const waiting = Array.from({ length: this.#random.pick([1, 1, 3]) }, () => {
-        const { values, records } = this.#drawRecords(partition)
-        const baseSequence = next.get(partition) ?? (epoch === 0 ? begin : 0)
-        next.set(partition, (baseSequence + records.length) % SEQUENCES)
-        const producer = { producerId: IDEMPOTENT_ID, producerEpoch: epoch, baseSequence }
-        const batch = encodeBatch(records, { ...producer, nowMs: this.#clock.nowMs() })
-        return { partition, epoch, values, batch }
-      })
-      sent.push(...waiting)
-      const left = await this.#sendAll(waiting, SENDINGS_MAX)
-      if (left.length > 0) throw new Error('a batch is sent again and again, and never taken')
-      await zombie
-    }
-    await this.#repeat(sent)
-  }
-
-  /** Sends batches until all are acknowledged, or so many times; tells which are not. */
-  async #sendAll(batches: readonly SentBatch[], sendingsMax: number): Promise<readonly SentBatch[]> {
-    let waiting = batches
-    for (let sendings = 0; waiting.length > 0 && sendings < sendingsMax; sendings += 1) {
-      const { broker, process } = this.#random.pick(this.#brokers)
-      const isDone = await Promise.all(waiting.map(sent => this.#sendOnce(broker, process, sent)))
-      waiting = waiting.filter((_, index) => !isDone[index])
-      await this.#clock.sleep(this.#random.integer(1, this.#random.pick([200, 200, 200, 4_000])))
-    }
-    return waiting
-  }
-
-  /** Others write, and tails are cut: a producer that was silent leaves the head. */
-  async #moveOn(): Promise<void> {
-    const { broker, process } = this.#random.pick(this.#brokers)
-    for (let partition = 0; partition < PARTITIONS; partition += 1) {
-      await this.#produce(broker, process, partition)
-    }
-    await this.#flushOnce()
-  }
-
-  /**
-   * Sends a batch that was acknowledged before, of any time: it is answered as then. Of one that is too far back it is
-   * only known that it was written.
-   */
-  async #repeat(sent: readonly SentBatch[]): Promise<void> {
-    if (sent.length === 0) return
-    const back = this.#random.integer(1, Math.min(sent.length, 2 * PRODUCER_ENTRIES_KEPT))
-    const repeated = sent[sent.length - back]!
-    const isNewestEpoch = repeated.epoch === sent.at(-1)!.epoch
-    this.#repetitions += 1
-    for (let sendings = 0; sendings < this.#random.integer(1, 4); sendings += 1) {
-      const { broker, process } = this.#random.pick(this.#brokers)
-      const outcome = await this.#sendOnce(broker, process, repeated, (error: TidemarkError) => {
-        if (error.retriable) return
-        // Each epoch may have had a zombie, whose batch counts as well.
-        const mayBeOld = back >= PRODUCER_ENTRIES_KEPT || !isNewestEpoch
-        if (error.kafkaName === 'DUPLICATE_SEQUENCE_NUMBER' && mayBeOld) return
-        if (error.kafkaName === 'INVALID_PRODUCER_EPOCH' && !isNewestEpoch) return
-        throw new Error(`a repetition of number ${back} from the last: ${error.message}`)
-      })
-      if (outcome) return
-      await this.#clock.sleep(this.#random.integer(1, 500))
-    }
-  }
-
-  /** Many producers with one batch each, in shared commits. */
-  async #crowd(): Promise<void> {
-    if (this.#random.fraction() < 0.7) return
-    await this.#clock.sleep(this.#random.integer(0, 3_000))
-    const partition = this.#random.integer(0, PARTITIONS - 1)
-    const batches = Array.from({ length: CROWD }, (_, number) => {
-      const { values, records } = this.#drawRecords(partition)
-      const producer = { producerId: BigInt(1_000 + number), producerEpoch: 0, baseSequence: 0 }
-      const batch = encodeBatch(records, { ...producer, nowMs: this.#clock.nowMs() })
-      return { partition, epoch: 0, values, batch }
-    })
-    // With twenty at once one of them nearly always meets a fault, so not until all are acknowledged.
-    await this.#sendAll(batches, CROWD_SENDINGS)
-    await this.#clock.sleep(this.#random.integer(0, 2_000))
-    // All of them, or some: those that have left the head and those that have not share commits.
-    const some = batches.filter(() => this.#random.fraction() < 0.7)
-    await this.#sendAll(some, CROWD_SENDINGS)
-  }
-
-  /** Sends a batch once, at some time soon. */
-  async #produceAnywhere(partition: number, producer: Sequence): Promise<void> {
-    await this.#clock.sleep(this.#random.integer(0, 100))
-    const { broker, process } = this.#random.pick(this.#brokers)
-    await this.#produce(broker, process, partition, producer)
-  }
-
-  /** Flushes as what watches the table does, from a process like the others. */
-  async #flush(): Promise<void> {
-    for (let number = 0; number < FLUSHES; number += 1) {
-      await this.#clock.sleep(this.#random.integer(0, 3_000))
-      await this.#flushOnce()
-    }
-  }
-
-  async #flushOnce(): Promise<void> {
-    const { process, ports } = this.#random.pick(this.#brokers)
-    const topic = await this.#stores.topics.get(TOPIC)
-    const requests = Array.from({ length: PARTITIONS }, (_, partition) => ({
-      partition: { topicId: topic!.topicId, partition },
-      age: 'all' as const,
-    }))
-    await Promise.race([flush(ports, requests, ports.clock.nowMs() + 10_000), process.died])
-  }
-
-  /** Tells whether it is acknowledged. */
-  async #sendOnce(
-    broker: LogBroker,
-    process: SimulatedProcess,
-    { partition, values, batch }: SentBatch,
-    checkError: (error: TidemarkError) => void = checkFirstSending,
-  ): Promise<boolean> {
-    // The bytes are the broker's once it has them, so each sending needs its own.
-    const batches = Uint8Array.from(batch)
-    try {
-      const result = await Promise.race([broker.produce({ topic: TOPIC, partition, batches }), process.died])
-      if (result) this.#expectations.acknowledge(partition, result.baseOffset, values)
-      return result !== undefined
-    } catch (error) {
-      if (!(error instanceof TidemarkError)) throw error
-      checkError(error)
-      return false
-    }
-  }
-
-  #drawRecords(partition: number): { values: string[]; records: RecordInput[] } {
-    const values = Array.from({ length: this.#random.integer(1, 3) }, () => `value ${this.#nextValue++}`)
-    const padding = this.#random.pick([0, 0, 0, LARGE_VALUE_BYTES])
-    this.#expectations.sent(partition, values)
-    return {
-      values,
-      records: values.map(value => ({ key: Buffer.from(value), value: Buffer.alloc(padding) })),
-    }
-  }
-
-  async #produce(
-    broker: LogBroker,
-    process: SimulatedProcess,
-    partition: number,
-    producer?: Sequence,
-  ): Promise<Offset | undefined> {
-    const { values, records } = this.#drawRecords(partition)
-    const batches = encodeBatch(records, { nowMs: this.#clock.nowMs(), ...producer })
-    const produced = broker.produce({ topic: TOPIC, partition, batches })
-    try {
-      const result = await Promise.race([produced, process.died])
-      if (!result) {
-        this.#expectations.settled(values, 'unknown')
-        return undefined
-      }
-      this.#expectations.acknowledge(partition, result.baseOffset, values)
-      return result.baseOffset
-    } catch (error) {
-      if (!(error instanceof TidemarkError)) throw error
-      if (error.written === 'yes')
-        throw new Error(`an error says that its records are written: ${error.message}`)
-      this.#expectations.settled(values, error.written)
-      return undefined
-    }
-  }
-
-  /** Reads here and there while others write: what was seen once must never change. */
-  async #read(): Promise<void> {
-    for (let read = 0; read < READS; read += 1) {
-      await this.#clock.sleep(this.#random.integer(0, 800))
-      const { broker, process } = this.#random.pick(this.#brokers)
-      const partition = this.#random.integer(0, PARTITIONS - 1)
-      const offset = toOffset(this.#random.integer(0, this.#expectations.highestOffset(partition)))
-      const maxBytes = this.#random.pick([1, 500, 20_000])
-      try {
-        const fetched = await Promise.race([
-          broker.fetch({ topic: TOPIC, partition, offset, maxBytes }),
-          process.died,
-        ])
-        for (const chunk of fetched?.chunks ?? []) {
-          for (const record of decodeBatches(chunk)) {
-            this.#expectations.observe(partition, record.offset, Buffer.from(record.key!).toString())
-          }
-        }
-      } catch (error) {
-        // Refused for a moment, or below a start that has moved.
-        const isExpected = error instanceof TidemarkError && error.kafkaName !== 'CORRUPT_MESSAGE'
-        if (!isExpected) throw error
-      }
-    }
-  }
-
-  async #delete(): Promise<void> {
-    if (this.#random.fraction() < 0.5) return
-    await this.#clock.sleep(this.#random.integer(1_000, 4_000))
-    const { broker, process } = this.#random.pick(this.#brokers)
-    const partition = this.#random.integer(0, PARTITIONS - 1)
-    const beforeOffset = toOffset(this.#random.integer(0, this.#expectations.highestOffset(partition)))
-    this.#expectations.deleted(partition, beforeOffset)
-    try {
-      await Promise.race([broker.deleteRecords({ topic: TOPIC, partition, beforeOffset }), process.died])
-    } catch (error) {
-      if (!(error instanceof TidemarkError)) throw error
-    }
-  }
-
-  /** Lets everything that is still under way land, and a last broker tidy up. */
+  /** Lets land what the faults have delayed, and wake up who is asleep. */
   async #comeToRest(): Promise<void> {
-    await this.#clock.sleep(60_000)
-    const last = new LogBroker(this.#plainPorts(), { lingerMs: 0, reportError: fail })
+    await this.clock.sleep(this.#doFlush ? 60_000 : LATE_MS_MAX)
+    while (this.brokers.some(({ process }) => process.isAsleep)) await this.clock.sleep(LATE_MS_MAX)
+  }
+
+  /** A last broker makes up for what the others have left half done. */
+  async #tidyUp(): Promise<void> {
+    if (!this.#doFlush) return
+    const last = new LogBroker(this.plainPorts(), { lingerMs: 0, reportError: this.noteDefect })
     last.start()
     await last.close()
   }
 
-  async #check(): Promise<number> {
-    const ports = this.#plainPorts()
-    const summary = newVerifySummary()
-    for await (const finding of verify(ports, summary)) {
-      if (finding.severity === 'error') throw new Error(`verify: ${finding.place}: ${finding.problem}`)
+  async #check(): Promise<void> {
+    for (const actor of this.#actors) await actor.check?.()
+    if (!this.#doFlush) return
+    await this.topics.check(this)
+    for await (const { severity, place, problem } of verify(this.plainPorts(), newVerifySummary())) {
+      if (severity === 'error') throw new Error(`verify: ${place}: ${problem}`)
     }
-    const broker = new LogBroker(ports, { lingerMs: 0, reportError: fail })
-    for (let partition = 0; partition < PARTITIONS; partition += 1) {
-      const { offset: start } = await broker.offsetFor({ topic: TOPIC, partition, at: 'earliest' })
-      const { offset: end } = await broker.offsetFor({ topic: TOPIC, partition, at: 'latest' })
-      const log = new Map<Offset, string>()
-      const fetched: Uint8Array[] = []
-      for (let offset = start!; offset < end!; ) {
-        const { chunks, nextOffset } = await broker.fetch({ topic: TOPIC, partition, offset })
-        if (nextOffset <= offset) throw new Error(`a fetch at offset ${offset} goes nowhere`)
-        fetched.push(...chunks)
-        for (const record of chunks.flatMap(chunk => decodeBatches(chunk))) {
-          log.set(record.offset, Buffer.from(record.key!).toString())
-        }
-        offset = nextOffset
-      }
-      this.#expectations.check(partition, start!, end!, log)
-      const sequences = new SequenceCheck()
-      for (const chunk of fetched) sequences.check(chunk)
-    }
-    return summary.records
+    await this.log.check(this)
   }
 
-  #plainPorts(): Ports {
-    return { ...this.#stores, clock: this.#clock, entropy: this.#random }
+  #report(): Readonly<Record<string, number>> {
+    const { made, deleted, revenants } = this.topics
+    const { acknowledged, unknown, records } = this.log
+    const { changes, commits, fenced, removals } = this.ownership
+    const { calls, repeats, told, resets } = this.delivery
+    const { count: faults, sleeps } = this.faults
+    const counted = {
+      made,
+      deleted,
+      revenants,
+      acknowledged,
+      unknown,
+      records,
+      changes,
+      commits,
+      fenced,
+      removals,
+    }
+    const all = { ...counted, calls, repeats, told, resets, crashes: this.#crashes, faults, sleeps }
+    const own = Object.fromEntries(this.#counts)
+    return Object.fromEntries(Object.entries({ ...all, ...own }).filter(([, count]) => count > 0))
   }
 
-  /** Lets time pass until `work` is done. */
+  /** Lets time pass until `work` is done, or something has failed. */
   async #drive<T>(work: Promise<T>): Promise<T> {
     let isDone = false
     const done = () => {
       isDone = true
     }
     work.then(done, done)
-    await this.#clock.runUntil(() => isDone)
+    await this.clock.runUntil(() => isDone || this.#failure !== undefined, settled)
+    if (this.#failure !== undefined) throw this.#failure
     return await work
   }
 }
 
-/** A batch of an idempotent producer. */
-interface SentBatch {
-  readonly partition: number
-  readonly epoch: number
-  readonly values: readonly string[]
-  readonly batch: Uint8Array
+/** Resolves once all promises have settled that can, since nothing in a world waits for anything else. */
+function settled(): Promise<void> {
+  return new Promise(resolve => process.nextTick(resolve))
 }
 
-function checkFirstSending(error: TidemarkError): void {
-  // What comes after a batch that did not get there is out of order until that one has been sent again.
-  const isExpected = error.retriable || error.kafkaName === 'OUT_OF_ORDER_SEQUENCE_NUMBER'
-  if (!isExpected) throw error
-}
-
-/** Where a batch stands in an idempotent producer's sequence. */
-interface Sequence {
-  readonly producerId: bigint
-  readonly producerEpoch: number
-  readonly baseSequence: number
-}
-
-/** What a log has of idempotent producers must be without a gap, and no epoch may come after a higher one. */
-class SequenceCheck {
-  readonly #next = new Map<bigint, { readonly epoch: number; readonly sequence: number }>()
-
-  check(batches: Uint8Array): void {
-    for (let position = 0; position < batches.length; ) {
-      const { producerId, producerEpoch, baseSequence, recordCount, sizeBytes } = checkBatch(
-        batches,
-        position,
-      )
-      position += sizeBytes
-      if (producerId === NO_PRODUCER_ID) continue
-      const before = this.#next.get(producerId)
-      const follows =
-        !before ||
-        (producerEpoch === before.epoch && baseSequence === before.sequence) ||
-        (producerEpoch > before.epoch && baseSequence === 0)
-      if (!follows) {
-        const got = `epoch ${producerEpoch} and sequence ${baseSequence}`
-        throw new Error(`${got} come after epoch ${before.epoch} up to sequence ${before.sequence}`)
-      }
-      this.#next.set(producerId, { epoch: producerEpoch, sequence: (baseSequence + recordCount) % SEQUENCES })
-    }
+function itemsAcross(items: Items, faults: ProcessFaults, countReturn: () => void): Items {
+  return {
+    get: key => {
+      faults.about(`get ${key}`)
+      const value = items.get(key)
+      if (key.includes(`/${PRODUCER_PREFIX}`))
+        void value.then(
+          found => found && countReturn(),
+          () => {},
+        )
+      return value
+    },
+    range: (start, end, limit) => {
+      faults.about(`range ${start}`)
+      return items.range(start, end, limit)
+    },
+    lastUpTo: (first, last) => {
+      faults.about(`last up to ${last}`)
+      return items.lastUpTo(first, last)
+    },
+    update: (key, change) => {
+      faults.about(`update ${key}`)
+      return items.update(key, change)
+    },
+    removeRange: (start, end) => {
+      faults.about(`remove from ${start}`)
+      return items.removeRange(start, end)
+    },
   }
 }
 
-/** The flush may be kept from its work for a while; any other error that it reports is a defect. */
-function fail(error: unknown): void {
-  const errors: unknown[] = error instanceof AggregateError ? error.errors : [error]
-  const defect = errors.find(
-    each => !(each instanceof TidemarkError && each.kafkaName === 'REQUEST_TIMED_OUT'),
-  )
-  if (defect !== undefined) throw defect
+function objectsAcross(objects: ObjectStore, faults: ProcessFaults): ObjectStore {
+  return {
+    ...objects,
+    put: (key, chunks) => {
+      faults.about(`put ${key}`)
+      return objects.put(key, chunks)
+    },
+    get: (key, position, bytes) => {
+      faults.about(`read ${key}`)
+      return objects.get(key, position, bytes)
+    },
+  }
 }

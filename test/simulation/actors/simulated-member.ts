@@ -10,7 +10,7 @@ import { TidemarkError } from '../../../src/core/errors.ts'
 import { toOffset } from '../../../src/core/numbers.ts'
 import { partitionKey } from '../../../src/core/topic/partition-id.ts'
 import type { Clock } from '../../../src/ports/clock.ts'
-import type { OwnershipRecord } from './ownership-record.ts'
+import type { World } from '../world.ts'
 
 /** Sends a call to some broker. Undefined: no answer came, whatever was done. */
 export type Send = <T>(call: (broker: GroupBroker) => Promise<T>) => Promise<T | undefined>
@@ -33,10 +33,10 @@ interface Holding extends OwnedPartition {
 /** A consumer as the protocol wants it: heartbeats, delivers, commits, lets go; and may be stopped at any moment. */
 export class SimulatedMember {
   readonly settings: MemberSettings
+  readonly #world: World
   readonly #random: SeededEntropy
   readonly #clock: Clock
   readonly #send: Send
-  readonly #record: OwnershipRecord
   #memberId: string
   #memberEpoch = 0
   #settledEpoch: number | undefined
@@ -46,19 +46,13 @@ export class SimulatedMember {
   #pauseMs = 0
   isAlive = true
 
-  constructor(
-    settings: MemberSettings,
-    random: SeededEntropy,
-    clock: Clock,
-    send: Send,
-    record: OwnershipRecord,
-  ) {
+  constructor(settings: MemberSettings, world: World, send: Send) {
     this.settings = settings
-    this.#random = random
-    this.#clock = clock
+    this.#world = world
+    this.#random = world.random
+    this.#clock = world.clock
     this.#send = send
-    this.#record = record
-    this.#memberId = random.id()
+    this.#memberId = world.random.id()
   }
 
   /** The epoch in which it was told that it owns its share; undefined: it still waits for that. */
@@ -162,7 +156,7 @@ export class SimulatedMember {
   }
 
   #hold(assigned: AssignedPartition, before: ReadonlyMap<string, Holding>): Holding {
-    this.#record.told(assigned, this.#memberId)
+    this.#world.ownership.told(assigned, this.#memberId)
     const known = before.get(partitionKey(assigned))
     if (known?.generation === assigned.generation) return known
     return { ...toOwned(assigned), next: assigned.committedOffset ?? 0 }
@@ -171,9 +165,11 @@ export class SimulatedMember {
   /** Delivers a few records of each partition, and commits them. */
   async #deliver(): Promise<void> {
     if (!this.isAlive || this.#held.size === 0) return
-    const holdings = [...this.#held.values()]
+    // Of a topic that was deleted and made again it may hold a partition twice, and commits are by name.
+    const byName = new Map([...this.#held.values()].map(each => [`${each.topic}/${each.partition}`, each]))
+    const holdings = [...byName.values()]
     for (const holding of holdings) holding.next += this.#random.integer(0, 5)
-    const highestBefore = new Map(holdings.map(each => [each, this.#record.highestTold(each)]))
+    const highestBefore = new Map(holdings.map(each => [each, this.#world.ownership.highestTold(each)]))
     const { groupId, instanceId } = this.settings
     const memberId = this.#memberId
     const answer = await this.#ask(broker =>
@@ -195,7 +191,7 @@ export class SimulatedMember {
         throw new Error(`fenced: ${memberId} committed to ${partitionKey(holding)} after another owned it`)
       }
       if (error?.kafkaName !== 'FENCED_MEMBER_EPOCH') continue
-      this.#record.fenced += 1
+      this.#world.ownership.fenced += 1
       if (this.#held.get(partitionKey(holding)) === holding) this.#held.delete(partitionKey(holding))
       // What it owns is not what it was told: it must be told anew.
       this.#settledEpoch = undefined

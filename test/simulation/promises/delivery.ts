@@ -1,7 +1,8 @@
+import { groupKey } from '../../../src/core/storage-layout.ts'
 import { type PartitionId, partitionKey } from '../../../src/core/topic/partition-id.ts'
 import type { Trigger } from '../../../src/core/trigger/trigger.ts'
 import type { GivenUp } from '../../../src/ports/failure-destinations.ts'
-import type { GroupStore } from '../../../src/ports/group-store.ts'
+import type { CommitObserver } from './ownership.ts'
 
 /** By when every deliverer has seen that a trigger was paused: the steps before a call, each as slow as can be. */
 export const PAUSE_SEEN_MS = 30_000
@@ -36,17 +37,21 @@ class Course {
  * dealt with and not committed, which is what a crash repeats; nothing is given up that has not failed as often as it
  * may; and what is paused is not called.
  */
-export class DeliveryRecord {
+export class DeliveryPromises {
+  readonly #violated: (problem: string) => void
   readonly #appended = new Map<string, Appended[]>()
   readonly #courses = new Map<string, Course>()
+  /** The same by the groups' keys. */
+  readonly #coursesOf = new Map<string, Course>()
   readonly #pausedSinceMs = new Map<string, number>()
-  /** The first promise that was broken. */
-  violation: Error | undefined
   calls = 0
   repeats = 0
   told = 0
-  commits = 0
   resets = 0
+
+  constructor(violated: (problem: string) => void) {
+    this.#violated = violated
+  }
 
   appended(partition: PartitionId, records: readonly Appended[]): void {
     const key = partitionKey(partition)
@@ -56,24 +61,10 @@ export class DeliveryRecord {
   /** Starts to watch a trigger on these partitions. */
   watchTrigger(trigger: Trigger, partitions: readonly PartitionId[]): void {
     for (const partition of partitions) {
-      this.#courses.set(courseKey(trigger.groupId, partition), new Course(trigger))
+      const course = new Course(trigger)
+      this.#courses.set(courseKey(trigger.groupId, partition), course)
+      this.#coursesOf.set(`${groupKey(trigger.groupId)}/${partition.partition}`, course)
     }
-  }
-
-  /** The store, with every commit held against what it promises. */
-  watchCommits(store: GroupStore): GroupStore {
-    const commit: GroupStore['commit'] = async (groupId, partition, committed, by, seenMs) => {
-      const result = await store.commit(groupId, partition, committed, by, seenMs)
-      if (result.held) this.#committed(groupId, partition, committed.offset, by === 'unowned')
-      return result
-    }
-    return new Proxy(store, {
-      get(_, name) {
-        if (name === 'commit') return commit
-        const value = Reflect.get(store, name, store)
-        return typeof value === 'function' ? value.bind(store) : value
-      },
-    })
   }
 
   /** A trigger is paused since then. */
@@ -139,10 +130,13 @@ export class DeliveryRecord {
     return this.#course(groupId, partition).committed
   }
 
-  #committed(groupId: string, partition: PartitionId, offset: number, isReset: boolean): void {
-    const course = this.#course(groupId, partition)
+  /** Hears of each commit that is made. */
+  readonly committed: CommitObserver = (group, partition, offset, by) => {
+    const course = this.#coursesOf.get(`${group}/${partition.partition}`)
+    if (!course) return
+    const isReset = by === 'unowned'
+    const { groupId } = course.trigger
     const key = courseKey(groupId, partition)
-    this.commits += 1
     if (isReset) {
       this.resets += 1
       course.resets += 1
@@ -185,10 +179,6 @@ export class DeliveryRecord {
 
   #course(groupId: string, partition: PartitionId): Course {
     return this.#courses.get(courseKey(groupId, partition))!
-  }
-
-  #violated(problem: string): void {
-    this.violation ??= new Error(problem)
   }
 }
 

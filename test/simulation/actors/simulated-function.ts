@@ -1,11 +1,9 @@
-import type { SimulatedProcess } from '../../../src/adapters/memory/network.ts'
-import type { SeededEntropy } from '../../../src/adapters/memory/seeded-entropy.ts'
-import type { VirtualClock } from '../../../src/adapters/memory/virtual-clock.ts'
 import type { PartitionId } from '../../../src/core/topic/partition-id.ts'
 import type { Trigger } from '../../../src/core/trigger/trigger.ts'
 import type { CallOutcome, FunctionCaller } from '../../../src/ports/function-caller.ts'
-import type { RandomFaults } from '../random-faults.ts'
-import type { DeliveryRecord } from './delivery-record.ts'
+import type { ProcessFaults } from '../random-faults.ts'
+import type { SleepyProcess } from '../sleepy-process.ts'
+import type { World } from '../world.ts'
 
 export const POISON = 'poison'
 
@@ -20,31 +18,22 @@ interface SeenRecord {
 export class SimulatedFunction {
   readonly #trigger: Trigger
   readonly #topicId: string
-  readonly #random: SeededEntropy
-  readonly #clock: VirtualClock
-  readonly #record: DeliveryRecord
+  readonly #world: World
   isMended = false
   isReliable = false
 
-  constructor(
-    trigger: Trigger,
-    topicId: string,
-    random: SeededEntropy,
-    clock: VirtualClock,
-    record: DeliveryRecord,
-  ) {
+  constructor(trigger: Trigger, topicId: string, world: World) {
     this.#trigger = trigger
     this.#topicId = topicId
-    this.#random = random
-    this.#clock = clock
-    this.#record = record
+    this.#world = world
   }
 
   /** The function as a process calls it, which may die meanwhile: the function goes on. */
-  calledFrom(process: SimulatedProcess, faults: RandomFaults): FunctionCaller {
+  calledFrom(process: SleepyProcess, faults: ProcessFaults): FunctionCaller {
     const call: FunctionCaller['call'] = async (_, event, timeoutMs) => {
+      faults.about(`call ${this.#trigger.target}`)
       const fault = faults.nextFault(true)
-      await this.#clock.sleep(faults.nextDelayMs(fault))
+      await this.#world.clock.sleep(faults.nextDelayMs(fault))
       if (fault === 'crash before') process.kill()
       if (fault === 'refused') return notCalled('throttled')
       if (fault === 'lost request') return notCalled('unreachable')
@@ -61,23 +50,23 @@ export class SimulatedFunction {
     const batch = Object.values(records).flat()
     const partition: PartitionId = { topicId: this.#topicId, partition: batch[0]!.partition }
     const offsets = batch.map(({ offset }) => offset)
-    this.#record.called(groupId, partition, offsets, this.#clock.nowMs())
-    const draw = this.isReliable ? 1 : this.#random.fraction()
+    this.#world.delivery.called(groupId, partition, offsets, this.#world.clock.nowMs())
+    const draw = this.isReliable ? 1 : this.#world.random.fraction()
     const isTooSlow = draw < 0.04
-    await this.#clock.sleep(isTooSlow ? timeoutMs : this.#random.integer(5, 1_500))
+    await this.#world.clock.sleep(isTooSlow ? timeoutMs : this.#world.random.integer(5, 1_500))
     const poisoned = batch.filter(({ value }) => this.#isPoison(value))
     const [first] = draw > 0.04 && draw < 0.08 ? batch.slice(-1) : poisoned
     if (!first && !isTooSlow && !isAnswerLost) {
-      this.#record.succeeded(groupId, partition, offsets)
-      return answered(this.#random.pick([null, undefined, {}, { batchItemFailures: [] }]))
+      this.#world.delivery.succeeded(groupId, partition, offsets)
+      return answered(this.#world.random.pick([null, undefined, {}, { batchItemFailures: [] }]))
     }
     if (first && settings.reportBatchItemFailures && !isTooSlow && !isAnswerLost && draw > 0.3) {
       const done = offsets.filter(offset => offset < first.offset)
-      this.#record.succeeded(groupId, partition, done)
-      this.#record.failed(groupId, partition, offsets.slice(done.length))
+      this.#world.delivery.succeeded(groupId, partition, done)
+      this.#world.delivery.failed(groupId, partition, offsets.slice(done.length))
       return answered({ batchItemFailures: [{ itemIdentifier: `${first.offset}` }] })
     }
-    this.#record.failed(groupId, partition, offsets)
+    this.#world.delivery.failed(groupId, partition, offsets)
     const error = isTooSlow ? 'Task timed out' : 'Error: thrown in the simulation'
     const call = { requestId: 'simulated', executedVersion: '$LATEST', functionError: 'Unhandled' }
     return { kind: 'failed', error, call }

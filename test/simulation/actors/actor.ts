@@ -1,0 +1,25 @@
+import type { World } from '../world.ts'
+
+/** Somebody who uses the system, or a part of it that works by itself, in one run. */
+export interface Actor {
+  /** Makes what it needs, before there are any faults. */
+  prepare?(): Promise<void>
+  /** Does what it does while there are faults, and all others do theirs. */
+  live(): Promise<void>
+  /** Waits, without faults, for what has to come in time. @throws Error that says what did not */
+  settle?(): Promise<void>
+  /** Looks at the whole when everything has come to rest. @throws Error that says what was promised and not kept */
+  check?(): Promise<void>
+}
+
+/** What actors of a kind need of the world, and how one is made. */
+export interface ActorKind {
+  readonly name: string
+  /** Whether what it does is of interest where clocks are minutes apart, and not seconds only. */
+  readonly wantsFarClocks?: boolean
+  /** Whether brokers flush. */
+  readonly wantsFlushes?: boolean
+  /** Whether it never falls silent while others wait, so that waiting for a day takes long. */
+  readonly isNeverSilent?: boolean
+  make(world: World): Actor
+}

@@ -1,0 +1,31 @@
+import type { ActorKind } from './actor.ts'
+import { crowd } from './crowd.ts'
+import { deletions } from './deletions.ts'
+import { flushes } from './flushes.ts'
+import { members } from './members.ts'
+import { producers } from './producers.ts'
+import { readers } from './readers.ts'
+import { topics } from './topics.ts'
+import { triggers } from './triggers.ts'
+import { writers } from './writers.ts'
+
+/** Everybody who can take part in a world. */
+export const ACTORS: readonly ActorKind[] = [
+  topics,
+  writers,
+  producers,
+  crowd,
+  readers,
+  deletions,
+  flushes,
+  members,
+  triggers,
+]
+
+/** @throws Error where one of the names is nobody's */
+export function actorsNamed(names: readonly string[]): readonly ActorKind[] {
+  const known = new Set(ACTORS.map(({ name }) => name))
+  const unknown = names.find(name => !known.has(name))
+  if (unknown !== undefined) throw new Error(`"${unknown}" is none of ${[...known].join(', ')}`)
+  return ACTORS.filter(({ name }) => names.includes(name))
+}

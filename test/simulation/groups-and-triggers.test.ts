@@ -1,0 +1,29 @@
+import { ACTORS } from './actors/index.ts'
+import { checkWorld } from './check-world.ts'
+
+checkWorld('a group', {
+  actors: ['members'],
+  seeds: 1_900,
+  atLeast: { changes: 10, commits: 20, fenced: 0.5, removals: 0.1, crashes: 1, epochs: 5 },
+})
+
+checkWorld('triggers', {
+  actors: ['triggers'],
+  seeds: 120,
+  atLeast: { appended: 80, calls: 80, repeats: 1, told: 5, resets: 0.5, crashes: 1 },
+})
+
+checkWorld('everybody', {
+  actors: ACTORS.map(({ name }) => name),
+  seeds: 100,
+  atLeast: {
+    made: 4,
+    deleted: 2,
+    acknowledged: 20,
+    repetitions: 1,
+    changes: 10,
+    epochs: 5,
+    calls: 80,
+    sleeps: 1,
+  },
+})

@@ -1,0 +1,14 @@
+import { checkWorld } from './check-world.ts'
+import { LOG_ACTORS } from './defects.ts'
+
+checkWorld('one topic’s log', {
+  actors: LOG_ACTORS,
+  seeds: 2_000,
+  atLeast: { acknowledged: 20, unknown: 1, crashes: 1, returns: 1, repetitions: 1 },
+})
+
+checkWorld('topics that are made, grown and deleted while they are written to', {
+  actors: ['topics', 'writers', 'readers', 'deletions', 'flushes'],
+  seeds: 1_000,
+  atLeast: { made: 4, deleted: 2, acknowledged: 20, unknown: 5, crashes: 1, sleeps: 1 },
+})

@@ -1,0 +1,149 @@
+import type { Decisions } from '../../../src/adapters/items/decisions.ts'
+import { splitKey } from '../../../src/adapters/items/items.ts'
+import type { OwnedPartition } from '../../../src/contract/groups.ts'
+import type { Claim } from '../../../src/core/group/group.ts'
+import {
+  CLAIM_PREFIX,
+  GROUP_META_KEY,
+  GROUP_PREFIX,
+  groupKey,
+  parseClaimKey,
+} from '../../../src/core/storage-layout.ts'
+import { type PartitionId, partitionKey } from '../../../src/core/topic/partition-id.ts'
+
+/** Whose commit it is: `unowned` is whoever may commit to what nobody owns. */
+type Committer = Parameters<Decisions['applyCommit']>[3]
+
+/** Hears of each commit that is made. `group` is the group's key. */
+export type CommitObserver = (group: string, partition: PartitionId, offset: number, by: Committer) => void
+
+type Decided = { readonly claim: Claim } & (
+  | { readonly kind: 'owner'; readonly expected: Parameters<Decisions['applyOwner']>[3] }
+  | { readonly kind: 'commit'; readonly by: Committer }
+)
+
+/**
+ * What groups promise of each partition: owners follow one another, each with the next generation; a generation is told
+ * to one process only; whoever commits is the owner at that moment; and no commit moves back.
+ */
+export class OwnershipPromises {
+  readonly #violated: (problem: string) => void
+  readonly #areClocksFar: boolean
+  readonly #claims = new Map<string, { owner: string | null; generation: number }>()
+  readonly #committed = new Map<string, number>()
+  readonly #told = new Map<string, string>()
+  readonly #highestTold = new Map<string, number>()
+  readonly #observers: CommitObserver[] = []
+  readonly #resettable = new Set<string>()
+  /** What was decided last. It is made in the same step, and so before anything else is decided. */
+  #decided: Decided | undefined
+  commits = 0
+  fenced = 0
+  changes = 0
+  removals = 0
+
+  /** @param areClocksFar a group that is made anew counts generations on from the time: by a clock that may be behind */
+  constructor(violated: (problem: string) => void, areClocksFar: boolean) {
+    this.#violated = violated
+    this.#areClocksFar = areClocksFar
+  }
+
+  onCommit(observer: CommitObserver): void {
+    this.#observers.push(observer)
+  }
+
+  /** Somebody may commit an earlier offset for this group, while nobody owns the partition. */
+  mayBeMovedBack(groupId: string): void {
+    this.#resettable.add(groupKey(groupId))
+  }
+
+  /** The decisions, with what they are decided upon remembered until it is made. */
+  watch(decisions: Decisions): Decisions {
+    return {
+      ...decisions,
+      applyOwner: (partition, standing, owner, expected, first) => {
+        const claim = decisions.applyOwner(partition, standing, owner, expected, first)
+        this.#decided = claim && { kind: 'owner', claim, expected }
+        return claim
+      },
+      applyCommit: (partition, standing, committed, by, seenMs) => {
+        const claim = decisions.applyCommit(partition, standing, committed, by, seenMs)
+        this.#decided = claim && { kind: 'commit', claim, by }
+        return claim
+      },
+    }
+  }
+
+  /** Hears of every change of an item. */
+  readonly changed = (key: string, _: Uint8Array | undefined, after: Uint8Array | undefined): void => {
+    if (!key.startsWith(GROUP_PREFIX)) return
+    const { partitionKey: group, sortKey } = splitKey(key)
+    if (sortKey === GROUP_META_KEY && !after) {
+      this.removals += 1
+      if (this.#areClocksFar) this.#highestTold.clear()
+    }
+    if (!sortKey.startsWith(CLAIM_PREFIX)) return
+    const partition = parseClaimKey(sortKey)
+    const place = `${group} ${partitionKey(partition)}`
+    if (!after) {
+      // What was told stays: a generation of a group must not come back in its successor.
+      this.#claims.delete(place)
+      this.#committed.delete(place)
+      return
+    }
+    const decided = this.#decided!
+    if (decided.kind === 'owner') this.#ownerChanged(place, decided.expected, decided.claim)
+    else this.#committedAt(group, partition, place, decided.claim.committed!.offset, decided.by)
+  }
+
+  /** A process was told that it owns this. */
+  told(owned: OwnedPartition, process: string): void {
+    const key = `${partitionKey(owned)}@${owned.generation}`
+    const before = this.#told.get(key)
+    if (before !== undefined && before !== process) {
+      this.#violated(`two owners: ${key} was told to ${before} and to ${process}`)
+    }
+    this.#told.set(key, process)
+    const partition = partitionKey(owned)
+    this.#highestTold.set(partition, Math.max(this.#highestTold.get(partition) ?? 0, owned.generation))
+  }
+
+  /** The highest generation that anybody was told of. */
+  highestTold(partition: PartitionId): number {
+    return this.#highestTold.get(partitionKey(partition)) ?? 0
+  }
+
+  #ownerChanged(place: string, expected: { generation: number } | undefined, claim: Claim): void {
+    const before = this.#claims.get(place)
+    if ((before?.generation ?? 0) !== (expected?.generation ?? 0)) {
+      this.#violated(
+        `two owners: ${place} went to ${claim.owner} from generation ${expected?.generation}, not ${before?.generation}`,
+      )
+    }
+    if (before && before.generation > 0 && claim.generation !== before.generation + 1) {
+      this.#violated(`two owners: ${place} has generation ${claim.generation} after ${before?.generation}`)
+    }
+    this.#claims.set(place, { owner: claim.owner, generation: claim.generation })
+    this.changes += 1
+  }
+
+  #committedAt(group: string, partition: PartitionId, place: string, offset: number, by: Committer): void {
+    const claim = this.#claims.get(place)
+    const isOwner =
+      by === 'unowned'
+        ? (claim?.owner ?? null) === null
+        : claim?.owner === by.owner && claim.generation === by.generation
+    if (!isOwner) {
+      this.#violated(
+        `fenced: a commit of ${JSON.stringify(by)} to ${place}, which is ${JSON.stringify(claim)}`,
+      )
+    }
+    const before = this.#committed.get(place) ?? 0
+    const isReset = by === 'unowned' && this.#resettable.has(group)
+    if (offset < before && !isReset)
+      this.#violated(`back: ${place} was committed at ${before}, and then at ${offset}`)
+    this.#committed.set(place, offset)
+    this.commits += 1
+    for (const observe of this.#observers) observe(group, partition, offset, by)
+  }
+}
