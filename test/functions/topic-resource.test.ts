@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { makeAdminFunction } from '../../functions/admin/admin-function.ts'
 import { triggerIdIn } from '../../functions/admin/trigger-resource.ts'
 import { openBroker } from '../../functions/runtime/open-broker.ts'
-import { describeRoutes } from '../../src/contract/http/openapi-document.ts'
+import { describeRoutes } from '../../src/contract/http/openapi/openapi-document.ts'
 import { contextOf, decoded, openTestService, type TestService } from './function-service.ts'
 
 interface SentAnswer {

@@ -7,13 +7,13 @@ import {
   HTTP_BODY_BYTES_MAX,
   TOPIC_CACHE_MS,
 } from '../../core/limits.ts'
-import { Bodies } from './bodies.ts'
-import { ErrorAnswers } from './error-answers.ts'
-import { addOpenApiRoute, type Describe } from './openapi-route.ts'
+import { ErrorAnswers } from './problems/error-answers.ts'
+import { Bodies } from './requests/bodies.ts'
 import type { AnyRoute, HttpEnv, Router } from './route.ts'
+import { addOpenApiRoute, type Describe } from './routes/describe-api.ts'
 import type { Services } from './services.ts'
 import type { HttpPorts, HttpSettings, ServerContext } from './settings.ts'
-import { checkHost, checkOrigin, checkToken } from './trust.ts'
+import { checkHost, checkOrigin, checkToken } from './trust/caller-checks.ts'
 
 /** Routes that belong together. An app carries only the code of those that it is built from. */
 export type RouteGroup = (services: Services) => void

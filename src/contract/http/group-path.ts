@@ -1,4 +1,4 @@
-import { pathTextParameter } from './parameters.ts'
+import { pathTextParameter } from './requests/parameters.ts'
 
 export const GROUP_PATH = {
   groupId: pathTextParameter(

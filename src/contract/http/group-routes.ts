@@ -1,16 +1,22 @@
-import { requireContentType } from './content-type.ts'
 import { GROUP_PATH } from './group-path.ts'
+import { JSON_TYPE } from './media-types.ts'
+import { requireContentType } from './requests/content-type.ts'
+import { parseJsonBody } from './requests/json-body.ts'
+import {
+  NO_PARAMETERS,
+  optional,
+  pathTextParameter,
+  textParameter,
+  textsParameter,
+} from './requests/parameters.ts'
+import { addRoute, answerJson } from './route.ts'
 import type {
   CommitOffsetsAnswer,
   GroupAnswer,
   GroupListAnswer,
   GroupOffsetsAnswer,
   HeartbeatAnswer,
-} from './group-schemas.ts'
-import { parseJsonBody } from './json-body.ts'
-import { JSON_TYPE } from './media-types.ts'
-import { NO_PARAMETERS, optional, pathTextParameter, textParameter, textsParameter } from './parameters.ts'
-import { addRoute, answerJson } from './route.ts'
+} from './schemas/groups.ts'
 import type { Services } from './services.ts'
 
 const MEMBER_PATH = { ...GROUP_PATH, memberId: pathTextParameter("The member's id, in the same form.") }
@@ -22,7 +28,7 @@ const OFFSETS_QUERY = {
 }
 
 /** Loaded for the first body: most requests have none, and zod is large. */
-const loadSchemas = () => import('./group-schemas.ts')
+const loadSchemas = () => import('./schemas/groups.ts')
 
 export function addGroupRoutes(services: Services): void {
   const { broker, bodies } = services

@@ -1,5 +1,5 @@
-import { partitionParameter } from './parameters.ts'
-import { TOPIC_PATH } from './topic-path.ts'
+import { partitionParameter } from './requests/parameters.ts'
+import { TOPIC_PATH } from './requests/paths.ts'
 
 export const PARTITION_PATH = {
   ...TOPIC_PATH,

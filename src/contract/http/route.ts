@@ -2,8 +2,8 @@ import type { Context, Hono } from 'hono'
 import type * as z from 'zod'
 import { TidemarkError } from '../../core/errors.ts'
 import { chooseMediaType, JSON_TYPE } from './media-types.ts'
-import { type Parameters, readParameters, type Values } from './parameters.ts'
-import { HttpProblem } from './problem.ts'
+import { HttpProblem } from './problems/problem.ts'
+import { type Parameters, readParameters, type Values } from './requests/parameters.ts'
 import type { ServerContext } from './settings.ts'
 
 export type HttpEnv = { Bindings: ServerContext }

@@ -2,7 +2,7 @@ import type { TidemarkError } from '../../core/errors.ts'
 import type { Broker } from '../broker.ts'
 import type { GroupBroker } from '../groups.ts'
 import type { TriggerBroker } from '../triggers.ts'
-import type { Bodies } from './bodies.ts'
+import type { Bodies } from './requests/bodies.ts'
 import type { RouteServices } from './route.ts'
 import type { AnswerLimits, LocatedObjects } from './settings.ts'
 

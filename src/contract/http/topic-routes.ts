@@ -1,14 +1,14 @@
-import { requireContentType } from './content-type.ts'
-import { parseJsonBody } from './json-body.ts'
 import { JSON_TYPE } from './media-types.ts'
-import { NO_PARAMETERS } from './parameters.ts'
+import { requireContentType } from './requests/content-type.ts'
+import { parseJsonBody } from './requests/json-body.ts'
+import { NO_PARAMETERS } from './requests/parameters.ts'
+import { TOPIC_PATH } from './requests/paths.ts'
 import { addRoute, answerJson } from './route.ts'
+import type { TopicAnswer, TopicListAnswer } from './schemas/topics.ts'
 import type { Services } from './services.ts'
-import { TOPIC_PATH } from './topic-path.ts'
-import type { TopicAnswer, TopicListAnswer } from './topic-schemas.ts'
 
 /** Loaded for the first body: most requests have none, and zod is large. */
-const loadSchemas = () => import('./topic-schemas.ts')
+const loadSchemas = () => import('./schemas/topics.ts')
 
 export function addTopicRoutes(services: Services): void {
   const { broker, bodies } = services

@@ -1,10 +1,10 @@
 import { GROUP_PATH } from './group-path.ts'
 import { JSON_TYPE } from './media-types.ts'
-import { NO_PARAMETERS } from './parameters.ts'
+import { NO_PARAMETERS } from './requests/parameters.ts'
+import { TOPIC_PATH } from './requests/paths.ts'
 import { addRoute, answerJson } from './route.ts'
+import type { TriggerAnswer, TriggerListAnswer } from './schemas/triggers.ts'
 import type { Services } from './services.ts'
-import { TOPIC_PATH } from './topic-path.ts'
-import type { TriggerAnswer, TriggerListAnswer } from './trigger-schemas.ts'
 
 const TRIGGER_PATH = { ...GROUP_PATH, ...TOPIC_PATH }
 
