@@ -1,12 +1,4 @@
-import type { RouteGroup } from '../../src/contract/http/build-app.ts'
-import { addGroupRoutes } from '../../src/contract/http/group-routes.ts'
-import { addDeleteRecordsRoute } from '../../src/contract/http/routes/delete-records.ts'
-import type { Describe } from '../../src/contract/http/routes/describe-api.ts'
-import { addFetchRoutes } from '../../src/contract/http/routes/fetch.ts'
-import { addOffsetRoute } from '../../src/contract/http/routes/find-offset.ts'
-import { addHealthRoute } from '../../src/contract/http/routes/health.ts'
-import { addProduceRoutes } from '../../src/contract/http/routes/produce.ts'
-import { addTopicRoutes } from '../../src/contract/http/topic-routes.ts'
+import type { Describe } from '../../src/contract/http/services.ts'
 import { makeHttpFunction } from '../runtime/http-function.ts'
 import type { HttpResult } from '../runtime/http-result.ts'
 import type { InvocationContext } from '../runtime/invocation.ts'
@@ -14,18 +6,8 @@ import { openBroker } from '../runtime/open-broker.ts'
 import type { Service } from '../runtime/service.ts'
 import { isResourceEvent } from './resource-event.ts'
 import { type CarryOut, makeResource } from './resource-function.ts'
+import { ADMIN_ROUTES } from './routes.ts'
 import { makeTopicResource } from './topic-resource-function.ts'
-
-/** All of them, since this is the function that describes the API; the gateway brings it only what the others do not serve. */
-const ADMIN_ROUTES: readonly RouteGroup[] = [
-  addTopicRoutes,
-  addProduceRoutes,
-  addFetchRoutes,
-  addOffsetRoute,
-  addDeleteRecordsRoute,
-  addGroupRoutes,
-  addHealthRoute,
-]
 
 /**
  * Serves topics over HTTP, and CloudFormation's custom resources for topics and triggers.

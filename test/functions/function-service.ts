@@ -8,7 +8,7 @@ import { MemoryLogIndex } from '../../src/adapters/memory/memory-log-index.ts'
 import { MemoryObjectStore } from '../../src/adapters/memory/memory-object-store.ts'
 import { MemoryTopicStore } from '../../src/adapters/memory/memory-topic-store.ts'
 import { MemoryTriggerStore } from '../../src/adapters/memory/memory-trigger-store.ts'
-import type { RouteGroup } from '../../src/contract/http/build-app.ts'
+import type { Route } from '../../src/contract/http/route.ts'
 import { systemClock, systemEntropy } from '../../src/embedded/system.ts'
 import type { Ports } from '../../src/ports/index.ts'
 
@@ -95,10 +95,7 @@ export function decoded(result: HttpResult): Answered {
 }
 
 /** Calls a function that serves these routes, with any event. */
-export function caller(
-  service: Service,
-  groups: readonly RouteGroup[],
-): (event: unknown) => Promise<Answered> {
-  const call = makeHttpFunction(service, groups)
+export function caller(service: Service, routes: readonly Route[]): (event: unknown) => Promise<Answered> {
+  const call = makeHttpFunction(service, routes)
   return async event => decoded(await call(event, contextOf()))
 }

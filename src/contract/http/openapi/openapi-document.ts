@@ -4,9 +4,9 @@ import type { KafkaErrorName } from '../../../core/errors.ts'
 import { JSON_TYPE, PROBLEM_TYPE } from '../media-types.ts'
 import { statusOf } from '../problems/problem.ts'
 import type { Parameters } from '../requests/parameters.ts'
-import type { AnyRoute } from '../route.ts'
+import * as schemas from '../schemas/index.ts'
 import { ProblemAnswer } from '../schemas/problem.ts'
-import { type Contents, ROUTE_DOCUMENTATION, type RouteDocumentation } from './documentation.ts'
+import type { DocumentedRoute, RouteDocumentation } from './documentation.ts'
 
 const ERRORS_OF_ALL: readonly KafkaErrorName[] = [
   'INVALID_REQUEST',
@@ -17,9 +17,9 @@ const ERRORS_OF_ALL: readonly KafkaErrorName[] = [
 
 /**
  * The routes as an OpenAPI 3.1 document.
- * @throws Error when the documentation of a route is missing, or names other types of answers than the route does
+ * @throws Error when a route answers in JSON, and its documentation has no schema of it
  */
-export function describeRoutes(routes: readonly AnyRoute[]): Record<string, unknown> {
+export function describeRoutes(routes: readonly DocumentedRoute[]): Record<string, unknown> {
   // Only its registry and its generator; it serves nothing.
   const documented = new OpenAPIHono()
   documented.openAPIRegistry.registerComponent('securitySchemes', 'bearer', {
@@ -31,10 +31,14 @@ export function describeRoutes(routes: readonly AnyRoute[]): Record<string, unkn
   return { ...documented.getOpenAPI31Document(DESCRIPTION) }
 }
 
-function register(registry: OpenAPIHono['openAPIRegistry'], route: AnyRoute): void {
-  const { method, path, pathParameters, query, isOpen } = route
-  const documentation = documentationOf(route)
-  const { summary, description, body, answers } = documentation
+function register(
+  registry: OpenAPIHono['openAPIRegistry'],
+  { route, documentation: document }: DocumentedRoute,
+): void {
+  const { method, path, pathParameters, query, answerTypes, isOpen } = route
+  const documentation = document(schemas)
+  const { summary, description, body, bytesInBody, answers } = documentation
+  const bodyTypes = bytesInBody === undefined ? [JSON_TYPE] : [JSON_TYPE, bytesInBody]
   registry.registerPath({
     method,
     path,
@@ -44,36 +48,32 @@ function register(registry: OpenAPIHono['openAPIRegistry'], route: AnyRoute): vo
     request: {
       params: toSchema(pathParameters),
       query: toSchema(query),
-      ...(body === undefined ? {} : { body: { required: true, content: toContent(body) } }),
+      ...(body && { body: { required: true, content: toContent(bodyTypes, body) } }),
     },
     responses: {
       ...Object.fromEntries(
-        Object.entries(answers).map(([status, { description, contents, headers }]) => [
+        Object.entries(answers).map(([status, { description, json, headers }]) => [
           status,
           {
             description,
-            ...(contents === undefined ? {} : { content: toContent(contents) }),
-            ...(headers === undefined ? {} : { headers: toHeaders(headers) }),
+            ...(status !== '204' && { content: toContent(answerTypes, json) }),
+            ...(headers && { headers: toHeaders(headers) }),
           },
         ]),
       ),
       ...documentErrors(documentation, isOpen),
     },
   })
-}
 
-function documentationOf({ method, path, answerTypes }: AnyRoute): RouteDocumentation {
-  const name = `${method} ${path}`
-  const documentation = ROUTE_DOCUMENTATION[name]
-  if (documentation === undefined) throw new Error(`${name} is not documented`)
-  const documented = Object.values(documentation.answers).flatMap(({ contents = {} }) =>
-    Object.keys(contents),
-  )
-  // A route that answers nothing takes whoever accepts JSON, for its errors.
-  const types = documented.length === 0 ? [JSON_TYPE] : [...new Set(documented)]
-  if (types.join() !== answerTypes.join())
-    throw new Error(`${name} answers ${answerTypes}, but documents ${types}`)
-  return documentation
+  function toContent(types: readonly string[], json: z.ZodType | undefined) {
+    return Object.fromEntries(
+      types.map(type => {
+        if (type !== JSON_TYPE) return [type, { schema: { type: 'string', format: 'binary' } as const }]
+        if (json === undefined) throw new Error(`${method} ${path} answers JSON and documents none`)
+        return [type, { schema: json }]
+      }),
+    )
+  }
 }
 
 function toSchema(parameters: Parameters): z.ZodObject {
@@ -87,15 +87,6 @@ function toSchema(parameters: Parameters): z.ZodObject {
   )
 }
 
-function toContent(contents: Contents) {
-  return Object.fromEntries(
-    Object.entries(contents).map(([type, schema]) => [
-      type,
-      { schema: schema ?? ({ type: 'string', format: 'binary' } as const) },
-    ]),
-  )
-}
-
 function toHeaders(headers: Readonly<Record<string, string>>) {
   return Object.fromEntries(
     Object.entries(headers).map(([name, description]) => [
@@ -105,24 +96,25 @@ function toHeaders(headers: Readonly<Record<string, string>>) {
   )
 }
 
-function documentErrors({ errors, body }: RouteDocumentation, isOpen = false) {
+function documentErrors({ errors = [], body }: RouteDocumentation, isOpen: boolean) {
   const names: readonly KafkaErrorName[] = [
     ...ERRORS_OF_ALL,
     ...(isOpen ? [] : (['SASL_AUTHENTICATION_FAILED'] as const)),
     ...(body === undefined ? [] : (['MESSAGE_TOO_LARGE', 'THROTTLING_QUOTA_EXCEEDED'] as const)),
     ...errors,
   ]
-  const byStatus = Map.groupBy(new Set(names), statusOf)
-  const documented = [...byStatus].map(([status, group]) => [
-    status,
-    { description: group.join(', '), content: { [PROBLEM_TYPE]: { schema: ProblemAnswer } } },
-  ])
-  const fixed: [number, string][] = [[406, 'INVALID_REQUEST: the Accept header takes none of the answers.']]
-  if (body !== undefined) fixed.push([415, 'INVALID_REQUEST: the Content-Type is none of those listed.'])
-  for (const [status, description] of fixed) {
-    documented.push([status, { description, content: { [PROBLEM_TYPE]: { schema: ProblemAnswer } } }])
+  const descriptions: [number, string][] = [
+    ...[...Map.groupBy(new Set(names), statusOf)].map(([status, group]): [number, string] => [
+      status,
+      group.join(', '),
+    ]),
+    [406, 'INVALID_REQUEST: the Accept header takes none of the answers.'],
+  ]
+  if (body !== undefined) {
+    descriptions.push([415, 'INVALID_REQUEST: the Content-Type is none of those listed.'])
   }
-  return Object.fromEntries(documented)
+  const content = { [PROBLEM_TYPE]: { schema: ProblemAnswer } }
+  return Object.fromEntries(descriptions.map(([status, description]) => [status, { description, content }]))
 }
 
 const DESCRIPTION = {

@@ -1,8 +1,8 @@
 import { TidemarkError } from '../../../core/errors.ts'
 import { PROBLEM_TYPE } from '../media-types.ts'
-import type { AnyRoute } from '../route.ts'
+import type { Route } from '../route.ts'
 import type { HttpLogger } from '../settings.ts'
-import { HttpProblem, statusOf, toProblem } from './problem.ts'
+import { HttpProblem, invalidRequest, statusOf, toProblem } from './problem.ts'
 
 /** How long a throttled client is told to wait. */
 const RETRY_AFTER_SECONDS = '1'
@@ -10,9 +10,9 @@ const RETRY_AFTER_SECONDS = '1'
 /** Makes problem+json answers of all that can go wrong. */
 export class ErrorAnswers {
   readonly #logger: HttpLogger
-  readonly #routes: readonly AnyRoute[]
+  readonly #routes: readonly Route[]
 
-  constructor(logger: HttpLogger, routes: readonly AnyRoute[]) {
+  constructor(logger: HttpLogger, routes: readonly Route[]) {
     this.#logger = logger
     this.#routes = routes
   }
@@ -46,14 +46,11 @@ export class ErrorAnswers {
     const allowed = this.#methodsOf(path)
     if (allowed.length === 0) {
       const message = `There is nothing at ${path}. GET /openapi.json describes what there is.`
-      return this.answer(new HttpProblem(404, new TidemarkError('INVALID_REQUEST', message)), request)
+      return this.answer(invalidRequest(404, message), request)
     }
     const allow = allowed.join(', ')
     const message = `${request.method} does not work at ${path}; ${allow} does.`
-    return this.answer(
-      new HttpProblem(405, new TidemarkError('INVALID_REQUEST', message), { allow }),
-      request,
-    )
+    return this.answer(invalidRequest(405, message, { allow }), request)
   }
 
   #methodsOf(path: string): string[] {

@@ -1,5 +1,5 @@
 import type * as z from 'zod'
-import type { KafkaErrorName, TidemarkError } from '../../../core/errors.ts'
+import { type KafkaErrorName, TidemarkError } from '../../../core/errors.ts'
 import type { ProblemAnswer } from '../schemas/problem.ts'
 
 export type Problem = z.infer<typeof ProblemAnswer>
@@ -26,6 +26,16 @@ export class HttpProblem extends Error {
     this.headers = headers
     this.extension = extension
   }
+}
+
+/** What is wrong with a request, where HTTP says it better by its status than Kafka by its error's name. */
+export function invalidRequest(
+  status: number,
+  message: string,
+  headers: Readonly<Record<string, string>> = {},
+  cause?: unknown,
+): HttpProblem {
+  return new HttpProblem(status, new TidemarkError('INVALID_REQUEST', message, 'no', { cause }), headers)
 }
 
 const STATUS: Record<KafkaErrorName, number> = {

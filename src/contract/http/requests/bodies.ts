@@ -1,5 +1,5 @@
 import { TidemarkError } from '../../../core/errors.ts'
-import { HttpProblem } from '../problems/problem.ts'
+import { HttpProblem, invalidRequest } from '../problems/problem.ts'
 
 export interface BodyLimits {
   bodyBytesMax: number
@@ -33,9 +33,7 @@ export class Bodies {
     const encoding = request.headers.get('content-encoding')
     if (encoding !== null && encoding.toLowerCase() !== 'identity') {
       const message = `Bodies in Content-Encoding ${encoding} are not understood: record batches have compression of their own.`
-      throw new HttpProblem(415, new TidemarkError('INVALID_REQUEST', message), {
-        'accept-encoding': 'identity',
-      })
+      throw invalidRequest(415, message, { 'accept-encoding': 'identity' })
     }
     const lengthHeader = request.headers.get('content-length')
     const declared =
@@ -49,7 +47,7 @@ export class Bodies {
     } catch (error) {
       if (error instanceof HttpProblem || error instanceof TidemarkError) throw error
       const message = 'The body broke off before its end. Nothing of it was written.'
-      throw new HttpProblem(400, new TidemarkError('INVALID_REQUEST', message, 'no', { cause: error }))
+      throw invalidRequest(400, message, {}, error)
     }
   }
 

@@ -1,6 +1,5 @@
-import { TidemarkError } from '../../../core/errors.ts'
 import { mediaTypeOf } from '../media-types.ts'
-import { HttpProblem } from '../problems/problem.ts'
+import { invalidRequest } from '../problems/problem.ts'
 
 /**
  * Which of `understood` the request's body is. There is no default: a form or text/plain is what a foreign
@@ -12,5 +11,5 @@ export function requireContentType<T extends string>(request: Request, understoo
   const type = understood.find(candidate => candidate === given)
   if (type !== undefined) return type
   const message = `A body of Content-Type ${given ?? '(none)'} is not understood here; ${understood.join(' or ')} is.`
-  throw new HttpProblem(415, new TidemarkError('INVALID_REQUEST', message), { accept: understood.join(', ') })
+  throw invalidRequest(415, message, { accept: understood.join(', ') })
 }

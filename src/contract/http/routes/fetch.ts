@@ -3,14 +3,13 @@ import { TidemarkError } from '../../../core/errors.ts'
 import { FETCH_BYTES_MAX, FETCH_DEFAULT_BYTES, FETCH_WAIT_MS_MAX } from '../../../core/limits.ts'
 import type { Fetched, Located } from '../../broker.ts'
 import { BATCHES_TYPE, JSON_TYPE } from '../media-types.ts'
-import { PARTITION_PATH } from '../partition-path.ts'
+import type { RouteDocumentation, Schemas } from '../openapi/documentation.ts'
 import { AnswerRoom } from '../records/answer-room.ts'
 import { toJsonRecords } from '../records/json-records.ts'
 import { END_OFFSET_HEADER, NEXT_OFFSET_HEADER, START_OFFSET_HEADER } from '../records/offset-headers.ts'
 import { choiceParameter, numberParameter, offsetParameter, optional } from '../requests/parameters.ts'
-import { addRoute, answerJson, type HttpContext } from '../route.ts'
-import type { FetchAnswer, LocateAnswer } from '../schemas/records.ts'
-import type { Services } from '../services.ts'
+import { PARTITION_PATH } from '../requests/paths.ts'
+import { answerJson, defineRoute, type HttpContext } from '../route.ts'
 
 /** Below this, copying chunks together costs less than sending them one by one. */
 const COPIED_BYTES_MAX = 64 * 1024
@@ -45,52 +44,73 @@ const FETCH_QUERY = {
   ),
 }
 
-export function addFetchRoutes(services: Services): void {
-  const { broker, answers } = services
-  addRoute(
-    services,
-    {
-      method: 'get',
-      path: '/topics/{topic}/partitions/{partition}/records',
-      pathParameters: PARTITION_PATH,
-      query: FETCH_QUERY,
-      answerTypes: [JSON_TYPE, BATCHES_TYPE],
-    },
-    async ({ context, path, query, accepted }) => {
-      const { locate, encoding = 'auto', maxBytes, maxWaitMs, minBytes, offset } = query
-      // Located bytes do not pass through here, so what an answer can carry is no limit for them.
-      const bytesMax = locate === 'true' ? FETCH_BYTES_MAX : answers.fetchBytesMax
-      const request = {
-        ...path,
-        offset,
-        maxBytes: Math.min(maxBytes ?? FETCH_DEFAULT_BYTES, bytesMax),
-        ...(minBytes === undefined ? {} : { minBytes }),
-        ...(maxWaitMs === undefined ? {} : { maxWaitMs: Math.min(maxWaitMs, answers.waitMsMax) }),
-      }
-      if (locate === 'true') {
-        if (accepted !== JSON_TYPE) {
-          throw new TidemarkError('INVALID_REQUEST', `locate=true answers in JSON: accept ${JSON_TYPE}.`)
-        }
-        const located = await whileConnected(context, maxWaitMs, signal =>
-          broker.locate({ ...request, ...signal }),
+export const route = defineRoute({
+  method: 'get',
+  path: '/topics/{topic}/partitions/{partition}/records',
+  pathParameters: PARTITION_PATH,
+  query: FETCH_QUERY,
+  answerTypes: [JSON_TYPE, BATCHES_TYPE],
+  handle: async ({ broker, answers }, { context, path, query, accepted }) => {
+    const { encoding = 'auto', maxBytes, maxWaitMs, minBytes, offset } = query
+    const isLocated = query.locate === 'true'
+    if (isLocated && accepted !== JSON_TYPE) {
+      throw new TidemarkError('INVALID_REQUEST', `locate=true answers in JSON: accept ${JSON_TYPE}.`)
+    }
+    // Located bytes do not pass through here, so what an answer can carry is no limit for them.
+    const bytesMax = isLocated ? FETCH_BYTES_MAX : answers.fetchBytesMax
+    const request = {
+      ...path,
+      offset,
+      maxBytes: Math.min(maxBytes ?? FETCH_DEFAULT_BYTES, bytesMax),
+      ...(minBytes !== undefined && { minBytes }),
+      ...(maxWaitMs !== undefined && { maxWaitMs: Math.min(maxWaitMs, answers.waitMsMax) }),
+    }
+    return whileConnected(context, maxWaitMs, async signal => {
+      if (isLocated) {
+        const located = await broker.locate({ ...request, ...signal })
+        return answerJson<Schemas['LocateAnswer']>(
+          toJsonRanges(located, context.req.url, answers.answerBytesMax),
         )
-        return answerJson<typeof LocateAnswer>(toJsonRanges(located, context.req.url, answers.answerBytesMax))
       }
-      const fetched = await whileConnected(context, maxWaitMs, signal =>
-        broker.fetch({ ...request, ...signal }),
-      )
+      const fetched = await broker.fetch({ ...request, ...signal })
       if (accepted === BATCHES_TYPE) return answerBatches(fetched)
-      return answerJson<typeof FetchAnswer>(toJsonRecords(fetched, offset, encoding, answers.answerBytesMax))
+      return answerJson<Schemas['FetchAnswer']>(
+        toJsonRecords(fetched, offset, encoding, answers.answerBytesMax),
+      )
+    })
+  },
+})
+
+export const documentation = ({ ReadAnswer }: Schemas): RouteDocumentation => ({
+  summary: 'Read records',
+  description:
+    `As JSON, or by Accept: ${BATCHES_TYPE} as Kafka record batches (magic 2), of which the first may begin ` +
+    'before the asked offset, as in Kafka. An empty answer is the end of the log. Go on at nextOffset.',
+  answers: {
+    200: {
+      description: 'Records from the offset on; with locate=true, where they lie.',
+      json: ReadAnswer,
+      headers: {
+        [START_OFFSET_HEADER]: 'With record batches: the first offset that is served.',
+        [END_OFFSET_HEADER]: 'With record batches: the offset that the next record gets.',
+        [NEXT_OFFSET_HEADER]: 'With record batches: where the next fetch goes on.',
+      },
     },
-  )
-}
+  },
+  errors: [
+    'UNKNOWN_TOPIC_OR_PARTITION',
+    'INVALID_TOPIC_EXCEPTION',
+    'OFFSET_OUT_OF_RANGE',
+    'KAFKA_STORAGE_ERROR',
+  ],
+})
 
 /** Ends a long poll when its client goes away or the server stops. */
-async function whileConnected<T>(
+async function whileConnected(
   context: HttpContext,
   maxWaitMs: number | undefined,
-  wait: (options: { signal?: AbortSignal }) => Promise<T>,
-): Promise<T> {
+  wait: (options: { signal?: AbortSignal }) => Promise<Response>,
+): Promise<Response> {
   if (!maxWaitMs) return wait({})
   const controller = new AbortController()
   const end = () => controller.abort()
@@ -136,9 +156,9 @@ function toJsonRanges(
   { ranges, ...offsets }: Located,
   requestUrl: string,
   answerBytesMax: number,
-): z.input<typeof LocateAnswer> {
+): z.input<Schemas['LocateAnswer']> {
   const room = new AnswerRoom(answerBytesMax)
-  const listed: z.input<typeof LocateAnswer>['ranges'] = []
+  const listed: z.input<Schemas['LocateAnswer']>['ranges'] = []
   for (const range of ranges) {
     const described =
       'inline' in range

@@ -1,41 +1,36 @@
 import type { OffsetPlace } from '../../broker.ts'
-import { JSON_TYPE } from '../media-types.ts'
-import { PARTITION_PATH } from '../partition-path.ts'
+import type { RouteDocumentation, Schemas } from '../openapi/documentation.ts'
 import { parsedParameter } from '../requests/parameters.ts'
+import { PARTITION_PATH } from '../requests/paths.ts'
 import { isZonedTime } from '../requests/zoned-time.ts'
-import { addRoute, answerJson } from '../route.ts'
-import type { OffsetAnswer } from '../schemas/records.ts'
-import type { Services } from '../services.ts'
+import { answerJson, defineRoute } from '../route.ts'
 
-const OFFSET_QUERY = {
-  at: parsedParameter(
-    toPlace,
-    'must be earliest, latest, milliseconds since 1970, or a time such as 2026-07-01T12:00:00Z ' +
-      '(with its zone, since the server has another than you)',
-    {
-      description:
-        'earliest: the first record. latest: the offset that the next record gets. Milliseconds since 1970 or an ' +
-        'ISO 8601 time with its zone: the first record with that timestamp or a later one.',
-      examples: ['earliest', 'latest', '1782907200000', '2026-07-01T12:00:00Z'],
-    },
-  ),
-}
+export const route = defineRoute({
+  method: 'get',
+  path: '/topics/{topic}/partitions/{partition}/offsets',
+  pathParameters: PARTITION_PATH,
+  query: {
+    at: parsedParameter(
+      toPlace,
+      'must be earliest, latest, milliseconds since 1970, or a time such as 2026-07-01T12:00:00Z ' +
+        '(with its zone, since the server has another than you)',
+      {
+        description:
+          'earliest: the first record. latest: the offset that the next record gets. Milliseconds since 1970 or an ' +
+          'ISO 8601 time with its zone: the first record with that timestamp or a later one.',
+        examples: ['earliest', 'latest', '1782907200000', '2026-07-01T12:00:00Z'],
+      },
+    ),
+  },
+  handle: async ({ broker }, { path, query }) =>
+    answerJson<Schemas['OffsetAnswer']>(await broker.offsetFor({ ...path, ...query })),
+})
 
-export function addOffsetRoute(services: Services): void {
-  const { broker } = services
-  addRoute(
-    services,
-    {
-      method: 'get',
-      path: '/topics/{topic}/partitions/{partition}/offsets',
-      pathParameters: PARTITION_PATH,
-      query: OFFSET_QUERY,
-      answerTypes: [JSON_TYPE],
-    },
-    async ({ path, query }) =>
-      answerJson<typeof OffsetAnswer>(await broker.offsetFor({ ...path, at: query.at })),
-  )
-}
+export const documentation = ({ OffsetAnswer }: Schemas): RouteDocumentation => ({
+  summary: 'Find the offset for a place in the log',
+  answers: { 200: { description: 'The offset.', json: OffsetAnswer } },
+  errors: ['UNKNOWN_TOPIC_OR_PARTITION', 'INVALID_TOPIC_EXCEPTION', 'KAFKA_STORAGE_ERROR'],
+})
 
 function toPlace(text: string): OffsetPlace | undefined {
   if (text === 'earliest' || text === 'latest') return text

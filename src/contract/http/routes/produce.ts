@@ -1,60 +1,70 @@
 import type * as z from 'zod'
 import { TidemarkError } from '../../../core/errors.ts'
 import { BATCHES_TYPE, JSON_TYPE } from '../media-types.ts'
+import type { RouteDocumentation, Schemas } from '../openapi/documentation.ts'
 import { type Placement, placeRecords } from '../records/placement.ts'
 import { produceRecords } from '../records/produce-records.ts'
 import { StickyPartitions } from '../records/sticky-partitions.ts'
 import { TopicFactsCache } from '../records/topic-facts.ts'
 import { requireContentType } from '../requests/content-type.ts'
-import { parseJsonBody } from '../requests/json-body.ts'
+import { jsonReader } from '../requests/json-body.ts'
 import { optional, partitionParameter } from '../requests/parameters.ts'
 import { TOPIC_PATH } from '../requests/paths.ts'
-import { addRoute, answerJson } from '../route.ts'
-import type { ProduceAnswer, ProduceBatchesAnswer, ProduceRequest } from '../schemas/records.ts'
+import { answerJson, defineRouteWithState } from '../route.ts'
 import type { Services } from '../services.ts'
 
-const PRODUCE_QUERY = {
-  partition: optional(
-    partitionParameter(`Where record batches go; required with ${BATCHES_TYPE}, and only then allowed.`),
-  ),
-}
-
-let schemas: Promise<typeof import('../schemas/records.ts')> | undefined
-
-/** Loaded for the first body in JSON: record batches are checked without it, and zod is large. */
-function loadSchemas(): NonNullable<typeof schemas> {
-  // Kept, since even an import of what is loaded takes its time in each request.
-  schemas ??= import('../schemas/records.ts')
-  return schemas
-}
-
-export function addProduceRoutes(services: Services): void {
-  const { broker, bodies } = services
-  const produceJson = jsonProducer(services)
-
-  addRoute(
-    services,
-    {
-      method: 'post',
-      path: '/topics/{topic}/records',
-      pathParameters: TOPIC_PATH,
-      query: PRODUCE_QUERY,
-      answerTypes: [JSON_TYPE],
-    },
-    async ({ context, path, query }) => {
+export const route = defineRouteWithState({
+  method: 'post',
+  path: '/topics/{topic}/records',
+  pathParameters: TOPIC_PATH,
+  query: {
+    partition: optional(
+      partitionParameter(`Where record batches go; required with ${BATCHES_TYPE}, and only then allowed.`),
+    ),
+  },
+  open: services => {
+    const { broker, bodies } = services
+    const produceJson = jsonProducer(services)
+    return async ({ context, path, query }) => {
       const request = context.req.raw
       const type = requireContentType(request, [JSON_TYPE, BATCHES_TYPE])
       const partition = partitionFor(type, query.partition)
       return bodies.read(request, async body => {
         if (partition === undefined)
-          return answerJson<typeof ProduceAnswer>(await produceJson(path.topic, body, request))
+          return answerJson<Schemas['ProduceAnswer']>(await produceJson(path.topic, body, request))
         if (body.length === 0) throw new TidemarkError('INVALID_RECORD', 'The body holds no record batch.')
         const produced = await broker.produce({ topic: path.topic, partition, batches: body })
-        return answerJson<typeof ProduceBatchesAnswer>({ partition, ...produced })
+        return answerJson<Schemas['ProduceBatchesAnswer']>({ partition, ...produced })
       })
+    }
+  },
+})
+
+export const documentation = ({ ProduceRequest, AnyProduceAnswer }: Schemas): RouteDocumentation => ({
+  summary: 'Write records',
+  description:
+    'As JSON: any number of records for any partitions of the topic. The request is checked as a whole before ' +
+    'anything is written; each partition gets its records as one batch, in the order of the request. ' +
+    `As ${BATCHES_TYPE}: Kafka record batches (magic 2) for one partition, one after the other. ` +
+    'When it is answered with success, the records are durable.',
+  body: ProduceRequest,
+  bytesInBody: BATCHES_TYPE,
+  answers: {
+    200: {
+      description: 'Where the records stand: per record for JSON, per request for record batches.',
+      json: AnyProduceAnswer,
     },
-  )
-}
+  },
+  errors: [
+    'UNKNOWN_TOPIC_OR_PARTITION',
+    'INVALID_TOPIC_EXCEPTION',
+    'INVALID_RECORD',
+    'INVALID_TIMESTAMP',
+    'CORRUPT_MESSAGE',
+    'RECORD_LIST_TOO_LARGE',
+    'KAFKA_STORAGE_ERROR',
+  ],
+})
 
 /** The partition that a binary body goes to; undefined for JSON, whose records choose for themselves. */
 function partitionFor(type: string, partition: number | undefined): number | undefined {
@@ -75,10 +85,11 @@ function partitionFor(type: string, partition: number | undefined): number | und
 function jsonProducer({ broker, nowMs, random, answers, topicCacheMs, toError }: Services) {
   const topics = new TopicFactsCache(broker, nowMs, topicCacheMs)
   const stickyPartitions = new StickyPartitions(random)
+  const read = jsonReader(async () => (await import('../schemas/records.ts')).ProduceRequest)
 
   async function place(
     topic: string,
-    { records, compression }: z.output<typeof ProduceRequest>,
+    { records, compression }: z.output<Schemas['ProduceRequest']>,
   ): Promise<Placement> {
     const facts = await topics.get(topic)
     const sticky = stickyPartitions.next(topic, facts.partitions)
@@ -86,8 +97,7 @@ function jsonProducer({ broker, nowMs, random, answers, topicCacheMs, toError }:
   }
 
   return async (topic: string, body: Uint8Array, request: Request) => {
-    const { ProduceRequest } = await loadSchemas()
-    const produce = parseJsonBody(body, ProduceRequest)
+    const produce = await read(body)
     checkCount(produce.records.length, answers.jsonRecordsMax)
     try {
       const placement = await place(topic, produce).catch(error => {

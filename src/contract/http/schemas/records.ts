@@ -60,6 +60,8 @@ export const ProduceBatchesAnswer = z
   })
   .meta({ id: 'ProducedBatches' })
 
+export const AnyProduceAnswer = z.union([ProduceAnswer, ProduceBatchesAnswer])
+
 export const FetchAnswer = z
   .object({
     startOffset,
@@ -109,6 +111,8 @@ export const LocateAnswer = z
       }),
   })
   .meta({ id: 'Located' })
+
+export const ReadAnswer = z.union([FetchAnswer, LocateAnswer])
 
 export const OffsetAnswer = z
   .object({
