@@ -5,7 +5,7 @@ import { MemoryObjectStore } from '../../src/adapters/memory/memory-object-store
 import { MemoryTopicStore } from '../../src/adapters/memory/memory-topic-store.ts'
 import { MemoryTriggerStore } from '../../src/adapters/memory/memory-trigger-store.ts'
 import { LogBroker } from '../../src/broker/log-broker.ts'
-import { TopicDirectory } from '../../src/broker/topic-directory.ts'
+import { TopicDirectory } from '../../src/broker/topics/topic-directory.ts'
 import { Triggers } from '../../src/broker/triggers/triggers.ts'
 import { describeGroup } from '../../src/cli/commands/group.ts'
 import { resetGroup } from '../../src/cli/commands/reset-group.ts'

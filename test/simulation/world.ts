@@ -6,9 +6,9 @@ import { MemoryTopicStore } from '../../src/adapters/memory/memory-topic-store.t
 import { MemoryTriggerStore } from '../../src/adapters/memory/memory-trigger-store.ts'
 import { SeededEntropy } from '../../src/adapters/memory/seeded-entropy.ts'
 import { VirtualClock } from '../../src/adapters/memory/virtual-clock.ts'
-import { flush } from '../../src/broker/flush.ts'
 import { LogBroker } from '../../src/broker/log-broker.ts'
-import { newVerifySummary, verify } from '../../src/broker/verify.ts'
+import { flush } from '../../src/broker/settling/flush.ts'
+import { newVerifySummary, verify } from '../../src/broker/settling/verify.ts'
 import { TidemarkError } from '../../src/core/errors.ts'
 import {
   PRODUCER_ENTRIES_KEPT,

@@ -2,7 +2,6 @@ import type { AttributeValue } from '@aws-sdk/client-dynamodb'
 import { type Block, decodeBlock, encodeBlock } from '../../core/log/block.ts'
 import { decodeEntry, encodeEntry, type IndexEntry } from '../../core/log/entry.ts'
 import type { Head } from '../../core/log/head.ts'
-import type { PartitionId } from '../../core/log/partition-id.ts'
 import {
   decodeFlushedProducers,
   decodeRetired,
@@ -12,7 +11,7 @@ import {
   type FlushedProducer,
   packState,
   unpackState,
-} from '../../core/log/producers.ts'
+} from '../../core/log/producers/producers.ts'
 import { type Offset, toOffset } from '../../core/numbers.ts'
 import {
   BLOCK_ATTRIBUTES,
@@ -27,6 +26,7 @@ import {
   TOPIC_ATTRIBUTES,
   TOPICS_KEY,
 } from '../../core/storage-layout.ts'
+import type { PartitionId } from '../../core/topic/partition-id.ts'
 import type { TopicItem } from '../../ports/topic-store.ts'
 
 /** What stands in the table: heads with an attribute for each field, blocks as bytes, topics readable. */

@@ -2,13 +2,12 @@ import { TABLE_BATCH_ITEMS_MAX, TABLE_SCAN_PAGE_ITEMS } from '../../core/limits.
 import type { Block } from '../../core/log/block.ts'
 import type { IndexEntry } from '../../core/log/entry.ts'
 import { EMPTY_HEAD, type Head } from '../../core/log/head.ts'
-import { type PartitionId, partitionKey } from '../../core/log/partition-id.ts'
 import {
   type FlushedProducer,
   mergeRetired,
   type ProducerChanges,
   sequenceSteps,
-} from '../../core/log/producers.ts'
+} from '../../core/log/producers/producers.ts'
 import { type Offset, toOffset } from '../../core/numbers.ts'
 import {
   blockKey,
@@ -21,6 +20,7 @@ import {
   PRODUCER_ATTRIBUTES,
   parseLogKey,
 } from '../../core/storage-layout.ts'
+import { type PartitionId, partitionKey } from '../../core/topic/partition-id.ts'
 import type { AppendOutcome, LogIndex } from '../../ports/log-index.ts'
 import {
   decodeBlockItem,

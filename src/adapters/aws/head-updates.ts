@@ -8,7 +8,7 @@ import {
   packState,
   type SequenceStep,
   stateOf,
-} from '../../core/log/producers.ts'
+} from '../../core/log/producers/producers.ts'
 import type { Offset } from '../../core/numbers.ts'
 import { HEAD_ATTRIBUTES } from '../../core/storage-layout.ts'
 import { entryList, entryValue, HEAD_VERSION, number, producerName } from './dynamo-items.ts'

@@ -2,7 +2,6 @@ import { applyCommit, applyOwner, type Ownership } from '../../core/group/claim.
 import type { Claim, CommittedOffset, Group, Member } from '../../core/group/group.ts'
 import { applyCheck, applyMark, applyTarget, newGroup } from '../../core/group/group-changes.ts'
 import { decodeTargetChunk, encodeTargetChunk } from '../../core/group/target-chunk.ts'
-import type { PartitionId } from '../../core/log/partition-id.ts'
 import {
   CLAIM_PREFIX,
   claimKey,
@@ -15,6 +14,7 @@ import {
   targetChunkKey,
   targetKey,
 } from '../../core/storage-layout.ts'
+import type { PartitionId } from '../../core/topic/partition-id.ts'
 import type { GroupStore, TargetChunk } from '../../ports/group-store.ts'
 import type { IndexDatabase } from './index-database.ts'
 

@@ -1,8 +1,8 @@
 import { applyCommit, applyOwner, type Ownership } from '../../core/group/claim.ts'
 import type { Claim, CommittedOffset, Group, Member } from '../../core/group/group.ts'
 import { applyCheck, applyMark, applyTarget, newGroup } from '../../core/group/group-changes.ts'
-import type { PartitionId } from '../../core/log/partition-id.ts'
 import { claimKey, groupKey, memberKey, targetChunkKey, targetKey } from '../../core/storage-layout.ts'
+import type { PartitionId } from '../../core/topic/partition-id.ts'
 import type { GroupStore, TargetChunk } from '../../ports/group-store.ts'
 
 interface GroupItems {

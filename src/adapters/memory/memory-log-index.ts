@@ -1,9 +1,7 @@
-import { applyAppend } from '../../core/log/append.ts'
 import { type Block, decodeBlock, encodeBlock } from '../../core/log/block.ts'
+import { applyAppend } from '../../core/log/changes/append.ts'
 import type { IndexEntry } from '../../core/log/entry.ts'
-import { applyStart, applyTrim } from '../../core/log/flush.ts'
 import { decodeHead, EMPTY_HEAD, encodeHead, type Head } from '../../core/log/head.ts'
-import { type PartitionId, partitionKey } from '../../core/log/partition-id.ts'
 import {
   decodeRetired,
   encodeRetired,
@@ -11,8 +9,10 @@ import {
   type FlushedProducer,
   mergeRetired,
   type ProducerChanges,
-} from '../../core/log/producers.ts'
+} from '../../core/log/producers/producers.ts'
+import { applyStart, applyTrim } from '../../core/log/tail.ts'
 import type { Offset } from '../../core/numbers.ts'
+import { type PartitionId, partitionKey } from '../../core/topic/partition-id.ts'
 import type { AppendOutcome, LogIndex } from '../../ports/log-index.ts'
 
 interface Log {

@@ -8,7 +8,7 @@ import {
   encodeStates,
   type FlushedProducer,
   type ProducerState,
-} from './producers.ts'
+} from './producers/producers.ts'
 
 /**
  * The one mutable item of a partition: where its log starts and ends, and its newest index entries.

@@ -1,6 +1,10 @@
 import type { LogBroker } from '../../../src/broker/log-broker.ts'
-import { TopicDirectory } from '../../../src/broker/topic-directory.ts'
-import { type Delivered, type DeliverOptions, Delivery } from '../../../src/broker/triggers/delivery.ts'
+import { TopicDirectory } from '../../../src/broker/topics/topic-directory.ts'
+import {
+  type Delivered,
+  type DeliverOptions,
+  Delivery,
+} from '../../../src/broker/triggers/delivering/delivery.ts'
 import { decodeProgress, type Progress } from '../../../src/core/trigger/progress.ts'
 import { checkTriggerSettings } from '../../../src/core/trigger/settings.ts'
 import type { Trigger, TriggerSettings } from '../../../src/core/trigger/trigger.ts'

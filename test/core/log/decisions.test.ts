@@ -8,9 +8,10 @@ import {
   TAIL_INLINE_KEPT_BYTES_MAX,
   TAIL_INLINE_SOFT_BYTES_MAX,
 } from '../../../src/core/limits.ts'
-import { applyAppend } from '../../../src/core/log/append.ts'
 import { blockEnd } from '../../../src/core/log/block.ts'
+import { applyAppend } from '../../../src/core/log/changes/append.ts'
 import { countInlineBytes, countRecords, type IndexEntry, placeEntries } from '../../../src/core/log/entry.ts'
+import { EMPTY_HEAD, findHeadProblems, findInTail, summarize } from '../../../src/core/log/head.ts'
 import {
   applyStart,
   applyTrim,
@@ -18,8 +19,7 @@ import {
   flushDueMs,
   isPastHardLimit,
   makeBlock,
-} from '../../../src/core/log/flush.ts'
-import { EMPTY_HEAD, findHeadProblems, findInTail, summarize } from '../../../src/core/log/head.ts'
+} from '../../../src/core/log/tail.ts'
 import { toOffset } from '../../../src/core/numbers.ts'
 import { NO_CHANGES } from '../../conformance/samples.ts'
 import {

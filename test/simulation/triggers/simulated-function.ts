@@ -1,7 +1,7 @@
 import type { SimulatedProcess } from '../../../src/adapters/memory/faults.ts'
 import type { SeededEntropy } from '../../../src/adapters/memory/seeded-entropy.ts'
 import type { VirtualClock } from '../../../src/adapters/memory/virtual-clock.ts'
-import type { PartitionId } from '../../../src/core/log/partition-id.ts'
+import type { PartitionId } from '../../../src/core/topic/partition-id.ts'
 import type { Trigger } from '../../../src/core/trigger/trigger.ts'
 import type { CallOutcome, FunctionCaller } from '../../../src/ports/function-caller.ts'
 import type { RandomFaults } from '../random-faults.ts'
