@@ -23,7 +23,7 @@ const base64 = z.strictObject({
 })
 
 const json = z
-  .strictObject({ json: z.unknown().meta({ description: 'Any JSON value.' }) })
+  .strictObject({ json: z.unknown().describe('Any JSON value.') })
   .refine(value => value.json !== undefined, { message: 'has neither `json` nor `base64`' })
 
 export const PayloadInput = z

@@ -2,20 +2,20 @@ import * as z from 'zod'
 import { isKafkaErrorName, TidemarkError } from '../../../core/errors.ts'
 import { OffsetSchema, PartitionSchema } from './numbers.ts'
 
-const written = z.enum(['no', 'yes', 'unknown']).meta({
-  description: 'Whether what the request was to write may be in the log.',
-})
+const written = z
+  .enum(['no', 'yes', 'unknown'])
+  .describe('Whether what the request was to write may be in the log.')
 
 /** An error as application/problem+json, RFC 9457. */
 export const ProblemAnswer = z
   .object({
-    type: z.string().meta({ description: 'about:blank: title and kafkaError tell the kind.' }),
+    type: z.string().describe('about:blank: title and kafkaError tell the kind.'),
     title: z.string().meta({ description: "Kafka's name of the error.", examples: ['OFFSET_OUT_OF_RANGE'] }),
     status: z.int(),
-    detail: z.string().meta({ description: 'What was wrong, and what to do about it.' }),
+    detail: z.string().describe('What was wrong, and what to do about it.'),
     kafkaError: z.string(),
     kafkaErrorNumber: z.int(),
-    retriable: z.boolean().meta({ description: 'Whether the same request can succeed later, unchanged.' }),
+    retriable: z.boolean().describe('Whether the same request can succeed later, unchanged.'),
     written,
     records: z
       .array(
@@ -30,10 +30,9 @@ export const ProblemAnswer = z
         ]),
       )
       .optional()
-      .meta({
-        description:
-          'Where records went to several partitions: what became of each, in the order of the request.',
-      }),
+      .describe(
+        'Where records went to several partitions: what became of each, in the order of the request.',
+      ),
   })
   .meta({ id: 'Problem' })
 

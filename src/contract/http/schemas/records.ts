@@ -3,11 +3,9 @@ import { BATCH_RECORDS_MAX } from '../../../core/limits.ts'
 import { CountSchema, OffsetSchema, PartitionSchema, PositionSchema, TimestampMsSchema } from './numbers.ts'
 import { PayloadInput, PayloadOutput } from './payload.ts'
 
-const startOffset = OffsetSchema.meta({ description: 'The first offset that the partition still serves.' })
-const endOffset = OffsetSchema.meta({
-  description: 'The high watermark: the offset that the next record gets.',
-})
-const nextOffset = OffsetSchema.meta({ description: 'Where the next fetch goes on.' })
+const startOffset = OffsetSchema.describe('The first offset that the partition still serves.')
+const endOffset = OffsetSchema.describe('The high watermark: the offset that the next record gets.')
+const nextOffset = OffsetSchema.describe('Where the next fetch goes on.')
 const headerKey = z.string().refine(key => key.isWellFormed(), 'has half of a surrogate pair')
 
 export const ProduceRequest = z
@@ -15,18 +13,18 @@ export const ProduceRequest = z
     records: z
       .array(
         z.strictObject({
-          key: PayloadInput.optional().meta({
-            description: 'Records with the same key go to the same partition: that of every Kafka client.',
-          }),
+          key: PayloadInput.optional().describe(
+            'Records with the same key go to the same partition: that of every Kafka client.',
+          ),
           value: PayloadInput,
           headers: z
             .array(z.strictObject({ key: headerKey, value: PayloadInput }))
             .optional()
-            .meta({ description: 'In order; a key may come more than once.' }),
-          partition: PartitionSchema.optional().meta({ description: 'Wins over the key.' }),
-          timestampMs: TimestampMsSchema.optional().meta({
-            description: 'Milliseconds since 1970, UTC; the time of arrival when it is left out.',
-          }),
+            .describe('In order; a key may come more than once.'),
+          partition: PartitionSchema.optional().describe('Wins over the key.'),
+          timestampMs: TimestampMsSchema.optional().describe(
+            'Milliseconds since 1970, UTC; the time of arrival when it is left out.',
+          ),
         }),
       )
       .min(1)
@@ -34,7 +32,7 @@ export const ProduceRequest = z
     compression: z
       .enum(['none', 'gzip', 'snappy', 'lz4', 'zstd'])
       .optional()
-      .meta({ description: 'How the records are stored; "none" when it is left out.' }),
+      .describe('How the records are stored; "none" when it is left out.'),
   })
   .meta({ id: 'Produce' })
 
@@ -42,21 +40,19 @@ export const ProduceAnswer = z
   .object({
     records: z
       .array(z.object({ partition: PartitionSchema, offset: OffsetSchema }))
-      .meta({ description: 'Where each record stands, in the order of the request.' }),
+      .describe('Where each record stands, in the order of the request.'),
   })
   .meta({ id: 'Produced' })
 
 export const ProduceBatchesAnswer = z
   .object({
     partition: PartitionSchema,
-    baseOffset: OffsetSchema.meta({
-      description: "The first record's offset; the others follow without a gap.",
-    }),
+    baseOffset: OffsetSchema.describe("The first record's offset; the others follow without a gap."),
     records: CountSchema,
     startOffset,
-    logAppendTimeMs: TimestampMsSchema.nullable().meta({
-      description: 'Where the topic stamps records itself (LogAppendTime); else null.',
-    }),
+    logAppendTimeMs: TimestampMsSchema.nullable().describe(
+      'Where the topic stamps records itself (LogAppendTime); else null.',
+    ),
   })
   .meta({ id: 'ProducedBatches' })
 
@@ -95,20 +91,20 @@ export const LocateAnswer = z
           }),
           z.object({
             ...run,
-            url: z.string().meta({
-              description:
+            url: z
+              .string()
+              .describe(
                 'Where to GET the bytes, with the header Range: bytes=<position>-<position+bytes-1>.',
-            }),
-            position: PositionSchema.meta({ description: "The range's first byte in the object." }),
-            expiresMs: TimestampMsSchema.meta({ description: 'When the URL ends to work.' }),
+              ),
+            position: PositionSchema.describe("The range's first byte in the object."),
+            expiresMs: TimestampMsSchema.describe('When the URL ends to work.'),
           }),
         ]),
       )
-      .meta({
-        description:
-          "Runs of whole record batches. The offsets inside the bytes are not final: a range's first batch " +
+      .describe(
+        "Runs of whole record batches. The offsets inside the bytes are not final: a range's first batch " +
           'begins at baseOffset, each further one where its predecessor ends.',
-      }),
+      ),
   })
   .meta({ id: 'Located' })
 
@@ -116,11 +112,11 @@ export const ReadAnswer = z.union([FetchAnswer, LocateAnswer])
 
 export const OffsetAnswer = z
   .object({
-    offset: OffsetSchema.nullable().meta({ description: 'null when no record is that young.' }),
+    offset: OffsetSchema.nullable().describe('null when no record is that young.'),
     timestampMs: z
       .int()
       .nullable()
-      .meta({ description: "The found record's timestamp, when one was looked for by time." }),
+      .describe("The found record's timestamp, when one was looked for by time."),
   })
   .meta({ id: 'FoundOffset' })
 

@@ -21,9 +21,9 @@ export const CreateTopicRequest = z
 
 export const AlterTopicRequest = z
   .strictObject({
-    partitions: z.int32().optional().meta({ description: 'The new number of partitions; it can only grow.' }),
+    partitions: z.int32().optional().describe('The new number of partitions; it can only grow.'),
     set: configs.optional(),
-    unset: z.array(z.string()).optional().meta({ description: 'Configs that go back to their default.' }),
+    unset: z.array(z.string()).optional().describe('Configs that go back to their default.'),
   })
   .refine(change => Object.values(change).some(part => part !== undefined), {
     message: 'says nothing to change: give `partitions`, `set` or `unset`',
@@ -32,9 +32,7 @@ export const AlterTopicRequest = z
 
 const summary = {
   topic,
-  topicId: z.string().meta({
-    description: 'A UUID; a topic that is created again under the same name has another.',
-  }),
+  topicId: z.string().describe('A UUID; a topic that is created again under the same name has another.'),
   partitions: CountSchema,
 }
 
@@ -43,21 +41,21 @@ export const TopicListAnswer = z.object({ topics: z.array(z.object(summary)) }).
 export const TopicAnswer = z
   .object({
     ...summary,
-    createdMs: TimestampMsSchema.meta({ description: 'Milliseconds since 1970, UTC.' }),
+    createdMs: TimestampMsSchema.describe('Milliseconds since 1970, UTC.'),
     configs: z
       .array(
         z.object({
           name: z.string(),
           value: z.string(),
-          isDefault: z.boolean().meta({ description: 'Whether it was never set on this topic.' }),
+          isDefault: z.boolean().describe('Whether it was never set on this topic.'),
         }),
       )
-      .meta({ description: 'Every config that Tidemark knows, with the value in force.' }),
+      .describe('Every config that Tidemark knows, with the value in force.'),
     offsets: z.array(
       z.object({
         partition: PartitionSchema,
-        startOffset: OffsetSchema.meta({ description: 'The first record that is served.' }),
-        endOffset: OffsetSchema.meta({ description: 'The offset that the next record gets.' }),
+        startOffset: OffsetSchema.describe('The first record that is served.'),
+        endOffset: OffsetSchema.describe('The offset that the next record gets.'),
       }),
     ),
   })

@@ -3,27 +3,27 @@ import { CountSchema, TimestampMsSchema } from './numbers.ts'
 
 export const TriggerAnswer = z
   .object({
-    groupId: z.string().meta({ description: 'The group whose offsets it commits, and which is its own.' }),
+    groupId: z.string().describe('The group whose offsets it commits, and which is its own.'),
     topic: z.string(),
     triggerId: z.string(),
-    target: z.string().meta({ description: 'What is called.' }),
+    target: z.string().describe('What is called.'),
     state: z.enum(['active', 'paused']),
-    hasTopic: z.boolean().meta({ description: 'Whether the topic is there.' }),
+    hasTopic: z.boolean().describe('Whether the topic is there.'),
     createdMs: TimestampMsSchema,
     batchSize: CountSchema,
     maxBatchingWindowMs: CountSchema,
     startingPosition: z
       .union([z.enum(['earliest', 'latest']), z.object({ timestampMs: TimestampMsSchema })])
-      .meta({ description: 'Where a partition begins in which the group has committed nothing.' }),
-    parallelism: CountSchema.nullable().meta({
-      description: 'Partitions that are delivered at the same time; null: all.',
-    }),
-    retryAttempts: CountSchema.nullable().meta({ description: 'null: without end.' }),
-    maxRecordAgeMs: CountSchema.nullable().meta({ description: 'null: however old.' }),
+      .describe('Where a partition begins in which the group has committed nothing.'),
+    parallelism: CountSchema.nullable().describe(
+      'Partitions that are delivered at the same time; null: all.',
+    ),
+    retryAttempts: CountSchema.nullable().describe('null: without end.'),
+    maxRecordAgeMs: CountSchema.nullable().describe('null: however old.'),
     bisectBatchOnError: z.boolean(),
     reportBatchItemFailures: z.boolean(),
-    filters: z.array(z.string()).readonly().meta({ description: 'EventBridge patterns, as JSON.' }),
-    onFailure: z.string().nullable().meta({ description: 'Where what is given up is told; null: nowhere.' }),
+    filters: z.array(z.string()).readonly().describe('EventBridge patterns, as JSON.'),
+    onFailure: z.string().nullable().describe('Where what is given up is told; null: nowhere.'),
     callTimeoutMs: CountSchema,
   })
   .meta({ id: 'Trigger' })
