@@ -10,7 +10,7 @@ import type { Services } from './services.ts'
 /** Makes a route whose requests have a body in JSON; a file of its own, for functions without such routes. */
 export function defineRouteWithBody<
   S extends z.ZodType,
-  Path extends Parameters = NoParameters,
+  const Path extends string,
   Query extends Parameters = NoParameters,
 >({
   loadBody,

@@ -3,6 +3,8 @@ import type * as z from 'zod'
 import { chooseMediaType, JSON_TYPE } from './media-types.ts'
 import { type HttpProblem, invalidRequest } from './problems/problem.ts'
 import { type Parameters, readParameters, type Values } from './requests/parameters.ts'
+import { type PathValues, pathParametersOf } from './requests/paths.ts'
+import type * as schemas from './schemas/index.ts'
 import type { Services } from './services.ts'
 import type { ServerContext } from './settings.ts'
 
@@ -24,9 +26,9 @@ export interface Route {
   open(services: Services): ((context: HttpContext) => Promise<Response>) | undefined
 }
 
-export interface RouteRequest<Path extends Parameters, Query extends Parameters> {
+export interface RouteRequest<Path extends string, Query extends Parameters> {
   readonly context: HttpContext
-  readonly path: Values<Path>
+  readonly path: PathValues<Path>
   readonly query: Values<Query>
   /** Which of the route's answers the client wants, by its Accept header. */
   readonly accepted: string
@@ -34,18 +36,15 @@ export interface RouteRequest<Path extends Parameters, Query extends Parameters>
 
 export type NoParameters = Record<never, never>
 
-/** What its file says of a route: no parameters, answers in JSON and a token wanted where it says nothing else. */
-export type Declaration<Path extends Parameters, Query extends Parameters, Rest> = Pick<
-  Route,
-  'method' | 'path'
-> &
-  Partial<Pick<Route, 'answerTypes' | 'isOpen'>> & { pathParameters?: Path; query?: Query } & Rest
+/** What its file says of a route: no query, answers in JSON and a token wanted where it says nothing else. */
+export type Declaration<Path extends string, Query extends Parameters, Rest> = Pick<Route, 'method'> &
+  Partial<Pick<Route, 'answerTypes' | 'isOpen'>> & { path: Path; query?: Query } & Rest
 
 /**
  * Makes a route of its declaration. What its documentation says beside that is another export of its file: schemas and
  * texts, which the bundle of a function that does not describe itself leaves out.
  */
-export function defineRoute<Path extends Parameters = NoParameters, Query extends Parameters = NoParameters>({
+export function defineRoute<const Path extends string, Query extends Parameters = NoParameters>({
   handle,
   ...declaration
 }: Declaration<
@@ -53,17 +52,14 @@ export function defineRoute<Path extends Parameters = NoParameters, Query extend
   Query,
   { handle: (services: Services, request: RouteRequest<Path, Query>) => Promise<Response> }
 >): Route {
-  return defineRouteWithState<Path, Query>({
+  return defineRouteWithState({
     ...declaration,
     open: services => request => handle(services, request),
   })
 }
 
 /** The same for a route that has something of its own in each app, or that not every app has. */
-export function defineRouteWithState<
-  Path extends Parameters = NoParameters,
-  Query extends Parameters = NoParameters,
->(
+export function defineRouteWithState<const Path extends string, Query extends Parameters = NoParameters>(
   declaration: Declaration<
     Path,
     Query,
@@ -73,9 +69,8 @@ export function defineRouteWithState<
     }
   >,
 ): Route {
-  const { answerTypes = [JSON_TYPE], isOpen = false } = declaration
-  const pathParameters = declaration.pathParameters ?? ({} as Path)
-  const query = declaration.query ?? ({} as Query)
+  const { path, answerTypes = [JSON_TYPE], isOpen = false, query = {} as Query } = declaration
+  const pathParameters = pathParametersOf(path)
   const open: Route['open'] = services => {
     const handle = declaration.open(services)
     if (handle === undefined) return undefined
@@ -85,7 +80,7 @@ export function defineRouteWithState<
       if (accepted === undefined) throw notAcceptable(answerTypes)
       return handle({
         context,
-        path: readParameters(pathParameters, context.req.param(), 'path', 'passed over'),
+        path: readParameters(pathParameters, context.req.param(), 'path', 'passed over') as PathValues<Path>,
         query: readParameters(query, queryOf(context), 'query', 'refused'),
         accepted,
       })
@@ -94,17 +89,18 @@ export function defineRouteWithState<
   return { ...declaration, pathParameters, query, answerTypes, isOpen, open }
 }
 
-/** `value`, which the compiler holds against the schema `S` that documents it, as a JSON answer. */
-export function answerJson<S extends z.ZodType>(
-  value: z.input<S>,
+/** `value`, which the compiler holds against the schema of this name that documents it, as a JSON answer. */
+export function answerJson<Name extends keyof typeof schemas>(
+  value: z.input<(typeof schemas)[Name]>,
   status = 200,
   headers: Readonly<Record<string, string>> = {},
 ): Response {
   return new Response(JSON.stringify(value), { status, headers: { 'content-type': JSON_TYPE, ...headers } })
 }
 
-/** The answer when there is nothing to say but that it is done. */
-export function answerDone(): Response {
+/** The answer when something is done and there is nothing to say of it. */
+export async function answerDone(done: Promise<void>): Promise<Response> {
+  await done
   return new Response(null, { status: 204 })
 }
 

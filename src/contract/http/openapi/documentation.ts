@@ -17,7 +17,7 @@ export interface RouteDocumentation {
   readonly answers: Readonly<
     Record<number, { description: string; json?: z.ZodType; headers?: Readonly<Record<string, string>> }>
   >
-  /** The errors that this route can answer beside those that all have. */
+  /** The errors that this route can answer beside those that all have, and those that its path implies. */
   readonly errors?: readonly KafkaErrorName[]
 }
 

@@ -4,6 +4,7 @@ import type { KafkaErrorName } from '../../../core/errors.ts'
 import { JSON_TYPE, PROBLEM_TYPE } from '../media-types.ts'
 import { statusOf } from '../problems/problem.ts'
 import type { Parameters } from '../requests/parameters.ts'
+import type { Route } from '../route.ts'
 import * as schemas from '../schemas/index.ts'
 import { ProblemAnswer } from '../schemas/problem.ts'
 import type { DocumentedRoute, RouteDocumentation } from './documentation.ts'
@@ -13,6 +14,13 @@ const ERRORS_OF_ALL: readonly KafkaErrorName[] = [
   'CLUSTER_AUTHORIZATION_FAILED',
   'UNKNOWN_SERVER_ERROR',
   'REQUEST_TIMED_OUT',
+]
+
+/** What a path with this in it can answer, whatever it is. */
+const ERRORS_OF_PATHS: readonly (readonly [string, KafkaErrorName])[] = [
+  ['{groupId}', 'INVALID_GROUP_ID'],
+  ['/topics/{topic}', 'UNKNOWN_TOPIC_OR_PARTITION'],
+  ['{topic}', 'INVALID_TOPIC_EXCEPTION'],
 ]
 
 /**
@@ -61,7 +69,7 @@ function register(
           },
         ]),
       ),
-      ...documentErrors(documentation, isOpen),
+      ...documentErrors(documentation, route),
     },
   })
 
@@ -96,11 +104,12 @@ function toHeaders(headers: Readonly<Record<string, string>>) {
   )
 }
 
-function documentErrors({ errors = [], body }: RouteDocumentation, isOpen: boolean) {
+function documentErrors({ errors = [], body }: RouteDocumentation, { path, isOpen }: Route) {
   const names: readonly KafkaErrorName[] = [
     ...ERRORS_OF_ALL,
     ...(isOpen ? [] : (['SASL_AUTHENTICATION_FAILED'] as const)),
     ...(body === undefined ? [] : (['MESSAGE_TOO_LARGE', 'THROTTLING_QUOTA_EXCEEDED'] as const)),
+    ...ERRORS_OF_PATHS.flatMap(([part, name]) => (path.includes(part) ? [name] : [])),
     ...errors,
   ]
   const descriptions: [number, string][] = [

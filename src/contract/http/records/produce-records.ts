@@ -8,7 +8,7 @@ import type { PlacedBatch, Placement } from './placement.ts'
 
 type RecordOutcome = NonNullable<Problem['records']>[number]
 
-type Outcome = { placed: PlacedBatch } & ({ baseOffset: Offset } | { error: TidemarkError })
+type Outcome = Omit<PlacedBatch, 'batch'> & ({ baseOffset: Offset } | { error: TidemarkError })
 
 /**
  * Writes placed records, all partitions at the same time, and tells where each record stands.
@@ -18,40 +18,33 @@ type Outcome = { placed: PlacedBatch } & ({ baseOffset: Offset } | { error: Tide
 export async function produceRecords(
   broker: Broker,
   topic: string,
-  placement: Placement,
+  { batches, partitions: { length: total } }: Placement,
   toError: (error: unknown) => TidemarkError,
 ): Promise<z.input<typeof ProduceAnswer>> {
   const outcomes = await Promise.all(
-    placement.batches.map(async (placed): Promise<Outcome> => {
+    batches.map(async ({ partition, batch, indices }): Promise<Outcome> => {
       try {
-        const { baseOffset } = await broker.produce({
-          topic,
-          partition: placed.partition,
-          batches: placed.batch,
-        })
-        return { placed, baseOffset }
+        const { baseOffset } = await broker.produce({ topic, partition, batches: batch })
+        return { partition, indices, baseOffset }
       } catch (error) {
-        return { placed, error: toError(error) }
+        return { partition, indices, error: toError(error) }
       }
     }),
   )
-  const errors = outcomes.flatMap(outcome => ('error' in outcome ? [outcome.error] : []))
-  if (errors.length > 0) throw failure(outcomes, errors, placement.partitions.length)
-  const records = new Array<{ partition: number; offset: Offset }>(placement.partitions.length)
-  for (const outcome of outcomes) {
-    if ('error' in outcome) continue
-    const { partition, indices } = outcome.placed
-    indices.forEach((index, nth) => {
-      records[index] = { partition, offset: advance(outcome.baseOffset, nth) }
-    })
-  }
+  const written = outcomes.filter(outcome => 'baseOffset' in outcome)
+  if (written.length < outcomes.length) throw failure(outcomes, total)
+  const records = inOrderOfRequest(written, total, ({ partition, baseOffset }, nth) => ({
+    partition,
+    offset: advance(baseOffset, nth),
+  }))
   return { records }
 }
 
-function failure(outcomes: readonly Outcome[], errors: readonly TidemarkError[], total: number): HttpProblem {
+function failure(outcomes: readonly Outcome[], total: number): HttpProblem {
+  const errors = outcomes.flatMap(outcome => ('error' in outcome ? [outcome.error] : []))
   const first = errors.find(error => error.written !== 'no') ?? errors[0]!
   if (outcomes.length === 1) return new HttpProblem(statusOf(first.kafkaName), first)
-  const records = describeRecords(outcomes, total)
+  const records = inOrderOfRequest(outcomes, total, describeOutcome)
   const count = (written: Written) => records.filter(record => record.written === written).length
   const yes = count('yes')
   const message =
@@ -65,22 +58,27 @@ function failure(outcomes: readonly Outcome[], errors: readonly TidemarkError[],
   return new HttpProblem(status, error, {}, { records, retriable })
 }
 
-function describeRecords(outcomes: readonly Outcome[], total: number): RecordOutcome[] {
-  const records = new Array<RecordOutcome>(total)
+function describeOutcome(outcome: Outcome, nth: number): RecordOutcome {
+  const { partition } = outcome
+  if ('baseOffset' in outcome) {
+    return { partition, written: 'yes', offset: advance(outcome.baseOffset, nth) }
+  }
+  const { kafkaName, message, written } = outcome.error
+  // A broker that says `yes` with an error cannot say which offsets the records have.
+  return { partition, written: written === 'no' ? 'no' : 'unknown', kafkaError: kafkaName, detail: message }
+}
+
+/** What is said of each record, of which the batches have each in its own order. */
+function inOrderOfRequest<O extends Outcome, T>(
+  outcomes: readonly O[],
+  total: number,
+  describe: (outcome: O, nth: number) => T,
+): T[] {
+  const records = new Array<T>(total)
   for (const outcome of outcomes) {
-    const { partition, indices } = outcome.placed
-    indices.forEach((index, nth) => {
-      records[index] =
-        'error' in outcome
-          ? describeFailure(partition, outcome.error)
-          : { partition, written: 'yes', offset: advance(outcome.baseOffset, nth) }
+    outcome.indices.forEach((index, nth) => {
+      records[index] = describe(outcome, nth)
     })
   }
   return records
-}
-
-function describeFailure(partition: number, error: TidemarkError): RecordOutcome {
-  // A broker that says `yes` with an error cannot say which offsets the records have.
-  const written = error.written === 'no' ? 'no' : 'unknown'
-  return { partition, written, kafkaError: error.kafkaName, detail: error.message }
 }

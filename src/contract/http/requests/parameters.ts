@@ -1,6 +1,5 @@
-import type { Offset, Position } from '../../../core/numbers.ts'
 import { fromPathText } from './path-text.ts'
-import { refuse } from './validation.ts'
+import { invalid } from './validation.ts'
 
 /**
  * A parameter of a path or a query. Written by hand and not with zod, which bodies need: a function that is sent record
@@ -53,31 +52,24 @@ export function readParameters<P extends Parameters>(
     const names = unknown.map(name => `"${name}"`).join(', ')
     issues.push(`${where}: Unrecognized key${unknown.length > 1 ? 's' : ''}: ${names}`)
   }
-  if (issues.length > 0) throw refuse(issues)
+  if (issues.length > 0) throw invalid(issues)
   return values as Values<P>
 }
 
 /** Any text. */
 export function textParameter(description: string): Parameter<string> {
-  return { read: readText, isOptional: false, schema: { type: 'string', description } }
+  return parameter(readText, { type: 'string', description })
 }
 
 /** Any text as a part of a path, in the form of `toPathText`. */
 export function pathTextParameter(description: string): Parameter<string> {
-  return { ...textParameter(description), read: given => fromPathText(readText(given)) }
+  return parameter(given => fromPathText(readText(given)), { type: 'string', description })
 }
 
 /** Any texts: one, or several where the parameter comes more than once. */
 export function textsParameter(description: string): Parameter<string[]> {
-  const read = (given: unknown) => (Array.isArray(given) ? given : [readText(given)])
-  return {
-    read,
-    isOptional: false,
-    schema: {
-      anyOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' } }],
-      description,
-    },
-  }
+  const anyOf = [{ type: 'string' }, { type: 'array', items: { type: 'string' } }]
+  return parameter(given => (Array.isArray(given) ? given : [readText(given)]), { anyOf, description })
 }
 
 /** A text that `parse` makes something of; `message` says what it takes where that is undefined. */
@@ -86,12 +78,8 @@ export function parsedParameter<T>(
   message: string,
   documentation: { description: string; examples: readonly string[] },
 ): Parameter<T> {
-  const read = (given: unknown) => {
-    const value = parse(readText(given))
-    if (value === undefined) throw new Refusal(message)
-    return value
-  }
-  return { read, isOptional: false, schema: { type: 'string', ...documentation } }
+  const read = (given: unknown) => parse(readText(given)) ?? refuse(message)
+  return parameter(read, { type: 'string', ...documentation })
 }
 
 /** One of some words. */
@@ -99,39 +87,22 @@ export function choiceParameter<const T extends string>(
   choices: readonly T[],
   description: string,
 ): Parameter<T> {
-  const read = (given: unknown) => {
-    const choice = choices.find(candidate => candidate === given)
-    if (choice !== undefined) return choice
-    throw new Refusal(
-      `Invalid option: expected one of ${choices.map(candidate => `"${candidate}"`).join('|')}`,
-    )
-  }
-  return { read, isOptional: false, schema: { type: 'string', enum: choices, description } }
+  const message = `Invalid option: expected one of ${choices.map(choice => `"${choice}"`).join('|')}`
+  const read = (given: unknown) => choices.find(choice => choice === given) ?? refuse(message)
+  return parameter(read, { type: 'string', enum: choices, description })
 }
 
-/** A whole number in decimal digits. */
-export function numberParameter(
+/** A whole number in decimal digits; `N` may brand it, since all are safe integers from 0 on. */
+export function numberParameter<N extends number = number>(
   description: string,
   largest: number = Number.MAX_SAFE_INTEGER,
-): Parameter<number> {
+): Parameter<N> {
   const read = (given: unknown) => {
     const text = readText(given)
-    if (!/^\d{1,16}$/.test(text)) throw new Refusal('must be a whole number from 0 on, in decimal digits')
-    const value = Number(text)
-    if (value > largest) throw new Refusal(`must be at most ${largest}`)
-    return value
+    if (!/^\d{1,16}$/.test(text)) refuse('must be a whole number from 0 on, in decimal digits')
+    return Number(text) <= largest ? (Number(text) as N) : refuse(`must be at most ${largest}`)
   }
-  return { read, isOptional: false, schema: { type: 'integer', minimum: 0, description } }
-}
-
-// Both are safe integers from 0 on, so the casts add the brand and nothing else.
-
-export function offsetParameter(description: string): Parameter<Offset> {
-  return numberParameter(description) as Parameter<Offset>
-}
-
-export function positionParameter(description: string): Parameter<Position> {
-  return numberParameter(description) as Parameter<Position>
+  return parameter(read, { type: 'integer', minimum: 0, description })
 }
 
 export function partitionParameter(description: string): Parameter<number> {
@@ -143,8 +114,16 @@ export function optional<T>(parameter: Parameter<T>): Parameter<T | undefined> {
   return { ...parameter, isOptional: true }
 }
 
+function parameter<T>(read: Parameter<T>['read'], schema: Parameter<T>['schema']): Parameter<T> {
+  return { read, isOptional: false, schema }
+}
+
 /** A parameter that comes twice is a list, which none takes: one of them would be ignored. */
 function readText(given: unknown): string {
   if (typeof given === 'string') return given
-  throw new Refusal(`Invalid input: expected string, received ${given === undefined ? 'undefined' : 'array'}`)
+  return refuse(`Invalid input: expected string, received ${given === undefined ? 'undefined' : 'array'}`)
+}
+
+function refuse(reason: string): never {
+  throw new Refusal(reason)
 }

@@ -17,14 +17,14 @@ export function check<S extends z.ZodType>(schema: S, value: unknown, where: str
   if (result.success) return result.data as Parsed<z.output<S>>
   // Only what is listed is described: there can be a million.
   const issues = result.error.issues
-  throw refuse(
+  throw invalid(
     issues.slice(0, ISSUES_MAX).map(issue => describe(issue, where)),
     issues.length,
   )
 }
 
 /** The error that tells what is wrong with a request. */
-export function refuse(issues: readonly string[], count = issues.length): TidemarkError {
+export function invalid(issues: readonly string[], count = issues.length): TidemarkError {
   const listed = issues.slice(0, ISSUES_MAX)
   if (count > ISSUES_MAX) listed.push(`and ${count - ISSUES_MAX} more`)
   return new TidemarkError('INVALID_REQUEST', `The request is not valid. ${listed.join('; ')}.`)

@@ -1,15 +1,13 @@
 import type { RouteDocumentation, Schemas } from '../openapi/documentation.ts'
-import { TOPIC_PATH } from '../requests/paths.ts'
 import { answerJson } from '../route.ts'
 import { defineRouteWithBody } from '../route-with-body.ts'
 
 export const route = defineRouteWithBody({
   method: 'patch',
   path: '/topics/{topic}',
-  pathParameters: TOPIC_PATH,
   loadBody: async () => (await import('../schemas/topics.ts')).AlterTopicRequest,
   handle: async ({ broker }, { path, body }) =>
-    answerJson<Schemas['TopicAnswer']>(await broker.alterTopic({ ...body, ...path })),
+    answerJson<'TopicAnswer'>(await broker.alterTopic({ ...body, ...path })),
 })
 
 export const documentation = ({ AlterTopicRequest, TopicAnswer }: Schemas): RouteDocumentation => ({
@@ -17,5 +15,5 @@ export const documentation = ({ AlterTopicRequest, TopicAnswer }: Schemas): Rout
   description: 'The change applies whole or not at all.',
   body: AlterTopicRequest,
   answers: { 200: { description: 'The topic after the change.', json: TopicAnswer } },
-  errors: ['UNKNOWN_TOPIC_OR_PARTITION', 'INVALID_TOPIC_EXCEPTION', 'INVALID_PARTITIONS', 'INVALID_CONFIG'],
+  errors: ['INVALID_PARTITIONS', 'INVALID_CONFIG'],
 })

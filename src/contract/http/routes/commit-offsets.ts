@@ -1,15 +1,13 @@
 import type { RouteDocumentation, Schemas } from '../openapi/documentation.ts'
-import { GROUP_PATH } from '../requests/paths.ts'
 import { answerJson } from '../route.ts'
 import { defineRouteWithBody } from '../route-with-body.ts'
 
 export const route = defineRouteWithBody({
   method: 'post',
   path: '/groups/{groupId}/offsets',
-  pathParameters: GROUP_PATH,
   loadBody: async () => (await import('../schemas/groups.ts')).CommitOffsetsRequest,
   handle: async ({ broker }, { path, body }) =>
-    answerJson<Schemas['CommitOffsetsAnswer']>({ offsets: await broker.commitOffsets({ ...body, ...path }) }),
+    answerJson<'CommitOffsetsAnswer'>({ offsets: await broker.commitOffsets({ ...body, ...path }) }),
 })
 
 export const documentation = ({
@@ -24,5 +22,4 @@ export const documentation = ({
   answers: {
     200: { description: 'What became of each, in the order of the request.', json: CommitOffsetsAnswer },
   },
-  errors: ['INVALID_GROUP_ID'],
 })

@@ -9,7 +9,7 @@ export const route = defineRouteWithBody({
   handle: async ({ broker }, { body }) => {
     const topic = await broker.createTopic(body)
     const location = `/topics/${encodeURIComponent(topic.topic)}`
-    return answerJson<Schemas['TopicAnswer']>(topic, 201, { location })
+    return answerJson<'TopicAnswer'>(topic, 201, { location })
   },
 })
 

@@ -1,20 +1,15 @@
 import type { RouteDocumentation } from '../openapi/documentation.ts'
-import { TRIGGER_PATH } from '../requests/paths.ts'
 import { answerDone, defineRoute } from '../route.ts'
 
 export const route = defineRoute({
   method: 'delete',
   path: '/groups/{groupId}/triggers/{topic}',
-  pathParameters: TRIGGER_PATH,
-  handle: async ({ broker }, { path }) => {
-    await broker.deleteTrigger(path)
-    return answerDone()
-  },
+  handle: ({ broker }, { path }) => answerDone(broker.deleteTrigger(path)),
 })
 
 export const documentation = (): RouteDocumentation => ({
   summary: 'Delete a paused trigger',
   description: 'For one whose deployment is gone. Offsets stay committed.',
   answers: { 204: { description: 'The trigger is gone.' } },
-  errors: ['GROUP_ID_NOT_FOUND', 'NON_EMPTY_GROUP', 'INVALID_GROUP_ID', 'INVALID_TOPIC_EXCEPTION'],
+  errors: ['GROUP_ID_NOT_FOUND', 'NON_EMPTY_GROUP'],
 })

@@ -11,7 +11,7 @@ export const route = defineRouteWithState({
     let document: ReturnType<Describe> | undefined
     return async () => {
       document ??= describe()
-      return answerJson<Schemas['OpenApiAnswer']>(await document)
+      return answerJson<'OpenApiAnswer'>(await document)
     }
   },
 })

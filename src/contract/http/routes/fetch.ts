@@ -1,21 +1,21 @@
 import type * as z from 'zod'
 import { TidemarkError } from '../../../core/errors.ts'
 import { FETCH_BYTES_MAX, FETCH_DEFAULT_BYTES, FETCH_WAIT_MS_MAX } from '../../../core/limits.ts'
+import type { Offset } from '../../../core/numbers.ts'
 import type { Fetched, Located } from '../../broker.ts'
 import { BATCHES_TYPE, JSON_TYPE } from '../media-types.ts'
 import type { RouteDocumentation, Schemas } from '../openapi/documentation.ts'
 import { AnswerRoom } from '../records/answer-room.ts'
 import { toJsonRecords } from '../records/json-records.ts'
 import { END_OFFSET_HEADER, NEXT_OFFSET_HEADER, START_OFFSET_HEADER } from '../records/offset-headers.ts'
-import { choiceParameter, numberParameter, offsetParameter, optional } from '../requests/parameters.ts'
-import { PARTITION_PATH } from '../requests/paths.ts'
+import { choiceParameter, numberParameter, optional } from '../requests/parameters.ts'
 import { answerJson, defineRoute, type HttpContext } from '../route.ts'
 
 /** Below this, copying chunks together costs less than sending them one by one. */
 const COPIED_BYTES_MAX = 64 * 1024
 
 const FETCH_QUERY = {
-  offset: offsetParameter('The first record that is wanted.'),
+  offset: numberParameter<Offset>('The first record that is wanted.'),
   maxBytes: optional(
     numberParameter(
       `A soft limit, as in Kafka: at least one batch comes, however large. ${FETCH_DEFAULT_BYTES} when it is ` +
@@ -47,7 +47,6 @@ const FETCH_QUERY = {
 export const route = defineRoute({
   method: 'get',
   path: '/topics/{topic}/partitions/{partition}/records',
-  pathParameters: PARTITION_PATH,
   query: FETCH_QUERY,
   answerTypes: [JSON_TYPE, BATCHES_TYPE],
   handle: async ({ broker, answers }, { context, path, query, accepted }) => {
@@ -68,15 +67,11 @@ export const route = defineRoute({
     return whileConnected(context, maxWaitMs, async signal => {
       if (isLocated) {
         const located = await broker.locate({ ...request, ...signal })
-        return answerJson<Schemas['LocateAnswer']>(
-          toJsonRanges(located, context.req.url, answers.answerBytesMax),
-        )
+        return answerJson<'LocateAnswer'>(toJsonRanges(located, context.req.url, answers.answerBytesMax))
       }
       const fetched = await broker.fetch({ ...request, ...signal })
       if (accepted === BATCHES_TYPE) return answerBatches(fetched)
-      return answerJson<Schemas['FetchAnswer']>(
-        toJsonRecords(fetched, offset, encoding, answers.answerBytesMax),
-      )
+      return answerJson<'FetchAnswer'>(toJsonRecords(fetched, offset, encoding, answers.answerBytesMax))
     })
   },
 })
@@ -97,12 +92,7 @@ export const documentation = ({ ReadAnswer }: Schemas): RouteDocumentation => ({
       },
     },
   },
-  errors: [
-    'UNKNOWN_TOPIC_OR_PARTITION',
-    'INVALID_TOPIC_EXCEPTION',
-    'OFFSET_OUT_OF_RANGE',
-    'KAFKA_STORAGE_ERROR',
-  ],
+  errors: ['OFFSET_OUT_OF_RANGE', 'KAFKA_STORAGE_ERROR'],
 })
 
 /** Ends a long poll when its client goes away or the server stops. */

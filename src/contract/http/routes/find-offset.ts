@@ -1,14 +1,12 @@
 import type { OffsetPlace } from '../../broker.ts'
 import type { RouteDocumentation, Schemas } from '../openapi/documentation.ts'
 import { parsedParameter } from '../requests/parameters.ts'
-import { PARTITION_PATH } from '../requests/paths.ts'
 import { isZonedTime } from '../requests/zoned-time.ts'
 import { answerJson, defineRoute } from '../route.ts'
 
 export const route = defineRoute({
   method: 'get',
   path: '/topics/{topic}/partitions/{partition}/offsets',
-  pathParameters: PARTITION_PATH,
   query: {
     at: parsedParameter(
       toPlace,
@@ -23,13 +21,13 @@ export const route = defineRoute({
     ),
   },
   handle: async ({ broker }, { path, query }) =>
-    answerJson<Schemas['OffsetAnswer']>(await broker.offsetFor({ ...path, ...query })),
+    answerJson<'OffsetAnswer'>(await broker.offsetFor({ ...path, ...query })),
 })
 
 export const documentation = ({ OffsetAnswer }: Schemas): RouteDocumentation => ({
   summary: 'Find the offset for a place in the log',
   answers: { 200: { description: 'The offset.', json: OffsetAnswer } },
-  errors: ['UNKNOWN_TOPIC_OR_PARTITION', 'INVALID_TOPIC_EXCEPTION', 'KAFKA_STORAGE_ERROR'],
+  errors: ['KAFKA_STORAGE_ERROR'],
 })
 
 function toPlace(text: string): OffsetPlace | undefined {

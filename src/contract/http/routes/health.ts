@@ -9,7 +9,7 @@ export const route = defineRoute({
   handle: async (_, { context }) => {
     if (context.env.stopping?.aborted)
       throw new TidemarkError('BROKER_NOT_AVAILABLE', 'The server is stopping.')
-    return answerJson<Schemas['HealthAnswer']>({ status: 'ok' })
+    return answerJson<'HealthAnswer'>({ status: 'ok' })
   },
 })
 

@@ -1,15 +1,13 @@
 import type { RouteDocumentation, Schemas } from '../openapi/documentation.ts'
-import { GROUP_PATH } from '../requests/paths.ts'
 import { answerJson } from '../route.ts'
 import { defineRouteWithBody } from '../route-with-body.ts'
 
 export const route = defineRouteWithBody({
   method: 'post',
   path: '/groups/{groupId}/heartbeat',
-  pathParameters: GROUP_PATH,
   loadBody: async () => (await import('../schemas/groups.ts')).HeartbeatRequest,
   handle: async ({ broker }, { path, body }) =>
-    answerJson<Schemas['HeartbeatAnswer']>(await broker.heartbeat({ ...body, ...path })),
+    answerJson<'HeartbeatAnswer'>(await broker.heartbeat({ ...body, ...path })),
 })
 
 export const documentation = ({ HeartbeatRequest, HeartbeatAnswer }: Schemas): RouteDocumentation => ({
@@ -22,7 +20,6 @@ export const documentation = ({ HeartbeatRequest, HeartbeatAnswer }: Schemas): R
     'UNKNOWN_MEMBER_ID',
     'FENCED_INSTANCE_ID',
     'INCONSISTENT_GROUP_PROTOCOL',
-    'INVALID_GROUP_ID',
     'INVALID_TOPIC_EXCEPTION',
     'POLICY_VIOLATION',
   ],

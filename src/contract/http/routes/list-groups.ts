@@ -4,7 +4,7 @@ import { answerJson, defineRoute } from '../route.ts'
 export const route = defineRoute({
   method: 'get',
   path: '/groups',
-  handle: async ({ broker }) => answerJson<Schemas['GroupListAnswer']>({ groups: await broker.listGroups() }),
+  handle: async ({ broker }) => answerJson<'GroupListAnswer'>({ groups: await broker.listGroups() }),
 })
 
 export const documentation = ({ GroupListAnswer }: Schemas): RouteDocumentation => ({

@@ -4,7 +4,7 @@ import { answerJson, defineRoute } from '../route.ts'
 export const route = defineRoute({
   method: 'get',
   path: '/topics',
-  handle: async ({ broker }) => answerJson<Schemas['TopicListAnswer']>({ topics: await broker.listTopics() }),
+  handle: async ({ broker }) => answerJson<'TopicListAnswer'>({ topics: await broker.listTopics() }),
 })
 
 export const documentation = ({ TopicListAnswer }: Schemas): RouteDocumentation => ({

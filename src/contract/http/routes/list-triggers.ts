@@ -4,8 +4,7 @@ import { answerJson, defineRoute } from '../route.ts'
 export const route = defineRoute({
   method: 'get',
   path: '/triggers',
-  handle: async ({ broker }) =>
-    answerJson<Schemas['TriggerListAnswer']>({ triggers: await broker.listTriggers() }),
+  handle: async ({ broker }) => answerJson<'TriggerListAnswer'>({ triggers: await broker.listTriggers() }),
 })
 
 export const documentation = ({ TriggerListAnswer }: Schemas): RouteDocumentation => ({

@@ -9,14 +9,12 @@ import { TopicFactsCache } from '../records/topic-facts.ts'
 import { requireContentType } from '../requests/content-type.ts'
 import { jsonReader } from '../requests/json-body.ts'
 import { optional, partitionParameter } from '../requests/parameters.ts'
-import { TOPIC_PATH } from '../requests/paths.ts'
 import { answerJson, defineRouteWithState } from '../route.ts'
 import type { Services } from '../services.ts'
 
 export const route = defineRouteWithState({
   method: 'post',
   path: '/topics/{topic}/records',
-  pathParameters: TOPIC_PATH,
   query: {
     partition: optional(
       partitionParameter(`Where record batches go; required with ${BATCHES_TYPE}, and only then allowed.`),
@@ -31,10 +29,10 @@ export const route = defineRouteWithState({
       const partition = partitionFor(type, query.partition)
       return bodies.read(request, async body => {
         if (partition === undefined)
-          return answerJson<Schemas['ProduceAnswer']>(await produceJson(path.topic, body, request))
+          return answerJson<'ProduceAnswer'>(await produceJson(path.topic, body, request))
         if (body.length === 0) throw new TidemarkError('INVALID_RECORD', 'The body holds no record batch.')
         const produced = await broker.produce({ topic: path.topic, partition, batches: body })
-        return answerJson<Schemas['ProduceBatchesAnswer']>({ partition, ...produced })
+        return answerJson<'ProduceBatchesAnswer'>({ partition, ...produced })
       })
     }
   },
@@ -56,8 +54,6 @@ export const documentation = ({ ProduceRequest, AnyProduceAnswer }: Schemas): Ro
     },
   },
   errors: [
-    'UNKNOWN_TOPIC_OR_PARTITION',
-    'INVALID_TOPIC_EXCEPTION',
     'INVALID_RECORD',
     'INVALID_TIMESTAMP',
     'CORRUPT_MESSAGE',

@@ -1,8 +1,9 @@
 import { TidemarkError } from '../../../core/errors.ts'
+import type { Position } from '../../../core/numbers.ts'
 import { BYTES_TYPE } from '../media-types.ts'
 import type { RouteDocumentation } from '../openapi/documentation.ts'
 import { HttpProblem } from '../problems/problem.ts'
-import { numberParameter, positionParameter, textParameter } from '../requests/parameters.ts'
+import { numberParameter, textParameter } from '../requests/parameters.ts'
 import { defineRouteWithState } from '../route.ts'
 import type { SignedRange } from '../trust/signed-url.ts'
 
@@ -10,9 +11,8 @@ import type { SignedRange } from '../trust/signed-url.ts'
 export const route = defineRouteWithState({
   method: 'get',
   path: '/objects/{key}',
-  pathParameters: { key: textParameter("The object's key. It has slashes, which stand as such.") },
   query: {
-    position: positionParameter("The range's first byte."),
+    position: numberParameter<Position>("The range's first byte."),
     bytes: numberParameter('How many bytes it has.'),
     expires: numberParameter('When the URL ends to work: milliseconds since 1970.'),
     signature: textParameter('What permits it.'),

@@ -1,18 +1,16 @@
 import type { RouteDocumentation, Schemas } from '../openapi/documentation.ts'
 import { optional, textsParameter } from '../requests/parameters.ts'
-import { GROUP_PATH } from '../requests/paths.ts'
 import { answerJson, defineRoute } from '../route.ts'
 
 export const route = defineRoute({
   method: 'get',
   path: '/groups/{groupId}/offsets',
-  pathParameters: GROUP_PATH,
   query: {
     topic: optional(textsParameter('Only of this topic; may stand several times. All when it is left out.')),
   },
   handle: async ({ broker }, { path, query: { topic: topics } }) => {
     const offsets = await broker.fetchOffsets({ ...path, ...(topics !== undefined && { topics }) })
-    return answerJson<Schemas['GroupOffsetsAnswer']>({ offsets })
+    return answerJson<'GroupOffsetsAnswer'>({ offsets })
   },
 })
 
@@ -20,5 +18,4 @@ export const documentation = ({ GroupOffsetsAnswer }: Schemas): RouteDocumentati
   summary: 'Read committed offsets',
   description: 'Partitions of which nothing was committed are left out.',
   answers: { 200: { description: 'The offsets.', json: GroupOffsetsAnswer } },
-  errors: ['INVALID_GROUP_ID'],
 })
