@@ -1,8 +1,4 @@
-import { MemoryGroupStore } from '../../src/adapters/memory/memory-group-store.ts'
-import { MemoryLogIndex } from '../../src/adapters/memory/memory-log-index.ts'
-import { MemoryObjectStore } from '../../src/adapters/memory/memory-object-store.ts'
-import { MemoryTopicStore } from '../../src/adapters/memory/memory-topic-store.ts'
-import { MemoryTriggerStore } from '../../src/adapters/memory/memory-trigger-store.ts'
+import { openMemoryStore } from '../../src/adapters/memory/memory-store.ts'
 import { SeededEntropy } from '../../src/adapters/memory/seeded-entropy.ts'
 import { VirtualClock } from '../../src/adapters/memory/virtual-clock.ts'
 import { loadGroupUseCases } from '../../src/broker/groups/load-use-cases.ts'
@@ -67,11 +63,7 @@ export class Harness {
     this.plain = {
       clock,
       entropy,
-      objects: new MemoryObjectStore(clock),
-      index: new MemoryLogIndex(),
-      topics: new MemoryTopicStore(),
-      groups: new MemoryGroupStore(),
-      triggers: new MemoryTriggerStore(),
+      ...openMemoryStore(clock),
     }
     this.ports = {
       clock,

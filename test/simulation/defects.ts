@@ -1,6 +1,6 @@
-import type { Decisions } from '../../src/adapters/memory/memory-log-index.ts'
+import type { Decisions } from '../../src/adapters/items/decisions.ts'
 import { applyAppend } from '../../src/core/log/changes/append.ts'
-import type { FlushedProducer } from '../../src/core/log/producers/producers.ts'
+import type { FlushedProducer } from '../../src/core/log/producers/flushed-producer.ts'
 import { toOffset } from '../../src/core/numbers.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { LogIndex } from '../../src/ports/log-index.ts'

@@ -9,9 +9,8 @@ import {
   encodeRetired,
   expiryMs,
   type FlushedProducer,
-  packState,
-  unpackState,
-} from '../../core/log/producers/producers.ts'
+} from '../../core/log/producers/flushed-producer.ts'
+import { packState, unpackState } from '../../core/log/producers/producer-state.ts'
 import { type Offset, toOffset } from '../../core/numbers.ts'
 import {
   BLOCK_ATTRIBUTES,

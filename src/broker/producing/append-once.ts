@@ -2,13 +2,8 @@ import { TidemarkError, type Written } from '../../core/errors.ts'
 import { blockEnd } from '../../core/log/block.ts'
 import { type IndexEntry, placeEntries } from '../../core/log/entry.ts'
 import { findInTail, type Head } from '../../core/log/head.ts'
-import {
-  type FlushedProducer,
-  isNext,
-  type SequenceStep,
-  sequenceSteps,
-  stateOf,
-} from '../../core/log/producers/producers.ts'
+import { type FlushedProducer, stateOf } from '../../core/log/producers/flushed-producer.ts'
+import { isNext, type SequenceStep, sequenceSteps } from '../../core/log/producers/producer-state.ts'
 import { advance, type Offset, toOffset } from '../../core/numbers.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
 import type { Ports } from '../../ports/index.ts'

@@ -1,13 +1,10 @@
 import { MarkTracker } from '../../core/batches/batch-run.ts'
 import { TidemarkError, type Written } from '../../core/errors.ts'
 import type { IndexEntry } from '../../core/log/entry.ts'
-import {
-  type FlushedProducer,
-  judgeRun,
-  type ProducerRun,
-  sequenceSteps,
-  type Verdict,
-} from '../../core/log/producers/producers.ts'
+import type { FlushedProducer } from '../../core/log/producers/flushed-producer.ts'
+import { judgeRun, type Verdict } from '../../core/log/producers/judge-run.ts'
+import type { ProducerRun } from '../../core/log/producers/producer-run.ts'
+import { sequenceSteps } from '../../core/log/producers/producer-state.ts'
 import { advance, toPosition } from '../../core/numbers.ts'
 import { timedOut } from '../store-calls/retry.ts'
 import { type AppendedEntry, SequenceRefused } from './append-once.ts'

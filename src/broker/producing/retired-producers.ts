@@ -1,6 +1,6 @@
 import type { Written } from '../../core/errors.ts'
 import { PRODUCERS_PARALLEL_MAX } from '../../core/limits.ts'
-import { expiryMs, type FlushedProducer } from '../../core/log/producers/producers.ts'
+import { expiryMs, type FlushedProducer } from '../../core/log/producers/flushed-producer.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
 import type { Ports } from '../../ports/index.ts'
 import { retryUntil } from '../store-calls/retry.ts'

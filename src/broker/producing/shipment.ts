@@ -6,7 +6,7 @@ import {
   INLINE_BYTES_MAX,
 } from '../../core/limits.ts'
 import type { Head } from '../../core/log/head.ts'
-import type { ProducerRun } from '../../core/log/producers/producers.ts'
+import type { ProducerRun } from '../../core/log/producers/producer-run.ts'
 import type { Offset } from '../../core/numbers.ts'
 import { gatherSmallChunks } from '../../core/segment/chunks.ts'
 import { type PartitionId, partitionKey } from '../../core/topic/partition-id.ts'

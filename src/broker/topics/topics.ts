@@ -1,59 +1,75 @@
 import type { AlterTopic, CreateTopic, TopicDescription, TopicSummary } from '../../contract/broker.ts'
 import { TidemarkError, type Written } from '../../core/errors.ts'
 import { PRODUCE_DEADLINE_MS, TOPIC_PARTITIONS_MAX } from '../../core/limits.ts'
+import { dropsHeads, type LostTry, nextTopicId } from '../../core/topic/creation.ts'
 import { checkConfigName, checkConfigs, describeConfigs } from '../../core/topic/topic-config.ts'
 import { toTopicId } from '../../core/topic/topic-id.ts'
 import { checkTopicName } from '../../core/topic/topic-name.ts'
 import type { Ports } from '../../ports/index.ts'
 import { OutcomeUnknown } from '../../ports/outcome.ts'
 import type { TopicItem } from '../../ports/topic-store.ts'
-import { retryUntil } from '../store-calls/retry.ts'
+import { backoffMs, retryUntil, timedOut } from '../store-calls/retry.ts'
 import { type TopicDirectory, unknownTopic } from './topic-directory.ts'
 
 /** Heads that are made, read or removed at the same time. */
 const HEADS_PARALLEL = 32
 
+/** What keeps a topic whole that is made anew. Only a test that breaks it on purpose puts others in their place. */
+export interface CreationDecisions {
+  readonly nextTopicId: typeof nextTopicId
+  readonly dropsHeads: typeof dropsHeads
+}
+
 /** Create, describe, alter, delete and list. */
 export class Topics {
   readonly #ports: Ports
   readonly #directory: TopicDirectory
+  readonly #decisions: CreationDecisions
 
-  constructor(ports: Ports, directory: TopicDirectory) {
+  constructor(ports: Ports, directory: TopicDirectory, decisions: Partial<CreationDecisions> = {}) {
     this.#ports = ports
     this.#directory = directory
+    this.#decisions = { nextTopicId, dropsHeads, ...decisions }
   }
 
   async create({ topic: name, partitions = 1, configs = {} }: CreateTopic): Promise<TopicDescription> {
     checkTopicName(name)
     checkPartitionCount(partitions)
     checkConfigs(configs)
-    const standing = await this.#read(() => this.#ports.topics.get(name))
-    if (standing?.state === 'live') throw topicExists(name)
-    if (standing) await this.#finishDeletion(standing)
-    const item: TopicItem = {
-      name,
-      topicId: toTopicId(this.#ports.entropy.id()),
-      partitions,
-      configs,
-      createdMs: this.#ports.clock.nowMs(),
-      state: 'live',
-      version: this.#ports.entropy.id(),
+    const tries = new Map<string, LostTry>()
+    let written: Written = 'no'
+    let topicId = toTopicId(this.#ports.entropy.id())
+    const deadlineMs = this.#deadlineMs()
+    for (let failures = 0; ; failures += 1) {
+      const standing = await this.#read(() => this.#ports.topics.get(name), written)
+      if (standing?.state === 'live') {
+        await this.#dropHeads(tries, partitions, standing.topicId)
+        // A try without an answer may have made it; altered by somebody else since, maybe.
+        if (tries.has(standing.topicId)) return await this.#describe(standing, 'yes')
+        throw topicExists(name, written)
+      }
+      if (standing) await this.#finishDeletion(standing)
+      const createdMs = this.#ports.clock.nowMs()
+      const version = this.#ports.entropy.id()
+      const item: TopicItem = { name, topicId, partitions, configs, createdMs, state: 'live', version }
+      // Heads before the topic: whoever sees the topic can append to it. A crash in between leaves empty heads
+      // of a topic that never was.
+      await this.#createHeads(topicId, 0, partitions)
+      const outcome = await this.#putNew(item)
+      if (outcome === 'done') {
+        this.#directory.forget(name)
+        await this.#dropHeads(tries, partitions, topicId)
+        return await this.#describe(item, 'yes')
+      }
+      const fresh = toTopicId(this.#ports.entropy.id())
+      tries.set(topicId, outcome === 'refused' ? 'refused' : 'unsure')
+      topicId = outcome === 'refused' ? fresh : this.#decisions.nextTopicId(fresh, topicId)
+      if (outcome === 'refused') continue
+      written = 'unknown'
+      const pauseMs = backoffMs(failures, this.#ports.entropy)
+      if (this.#ports.clock.nowMs() + pauseMs >= deadlineMs) throw timedOut(outcome, written)
+      await this.#ports.clock.sleep(pauseMs)
     }
-    // Heads before the topic: whoever sees the topic can append to it. A crash in between leaves empty heads
-    // of a topic that never was.
-    await this.#createHeads(item.topicId, 0, partitions)
-    const { isDone, isUnsure } = await this.#put(item, undefined)
-    if (isDone) {
-      this.#directory.forget(name)
-      // Between two tries somebody may have deleted what the first one made, and its heads with it.
-      if (isUnsure) await this.#createHeads(item.topicId, 0, partitions)
-      return await this.#describe(item, 'yes')
-    }
-    // It may stand there all the same: put by a try of unknown outcome, and altered by somebody else since.
-    const winner = await this.#read(() => this.#ports.topics.get(name), isUnsure ? 'unknown' : 'no')
-    if (winner?.topicId === item.topicId) return await this.#describe(winner, 'yes')
-    await this.#removeLogs(item)
-    throw topicExists(name)
   }
 
   async list(): Promise<TopicSummary[]> {
@@ -81,12 +97,12 @@ export class Topics {
       if (topicId !== undefined && item.topicId !== topicId) throw unknownTopic(name, written)
       topicId = item.topicId
       // A try of unknown outcome may have been what made it grow.
-      const hasGrown = written === 'unknown' && item.partitions === partitions
+      const hasGrown = written === 'unknown' && item.partitions >= (partitions ?? 0)
       if (partitions !== undefined && !hasGrown) checkGrowth(item, partitions)
       const kept = Object.entries(item.configs).filter(([config]) => !unset.includes(config))
       const altered: TopicItem = {
         ...item,
-        partitions: partitions ?? item.partitions,
+        partitions: Math.max(item.partitions, partitions ?? 0),
         configs: { ...Object.fromEntries(kept), ...set },
         version: this.#ports.entropy.id(),
       }
@@ -128,7 +144,7 @@ export class Topics {
     await this.#write(() => this.#ports.topics.remove(item.name, item.version))
   }
 
-  async #removeLogs({ topicId, partitions }: TopicItem): Promise<void> {
+  async #removeLogs({ topicId, partitions }: Pick<TopicItem, 'topicId' | 'partitions'>): Promise<void> {
     await inParallel(partitions, 0, partition =>
       this.#write(() => this.#ports.index.removePartition({ topicId, partition })),
     )
@@ -140,11 +156,31 @@ export class Topics {
     )
   }
 
+  /** Puts an item under a name that is free. Not repeated where there was no answer, which is told as it is. */
+  #putNew(item: TopicItem): Promise<'done' | 'refused' | OutcomeUnknown> {
+    return this.#write(async () => {
+      try {
+        return (await this.#ports.topics.put(item, undefined)) ? 'done' : 'refused'
+      } catch (error) {
+        if (error instanceof OutcomeUnknown) return error
+        throw error
+      }
+    })
+  }
+
+  /** Removes the heads that were made for tries that came to nothing, where they can go. */
+  async #dropHeads(tries: ReadonlyMap<string, LostTry>, partitions: number, made: string): Promise<void> {
+    for (const [topicId, lost] of tries) {
+      if (topicId !== made && this.#decisions.dropsHeads(lost))
+        await this.#removeLogs({ topicId, partitions })
+    }
+  }
+
   /**
-   * A conditional put that knows its own earlier try again. `isUnsure`: a try had an unknown outcome, so the item
-   * may have been put, and been written over or deleted since.
+   * A put over another version, which no other write ever has: repeated, it knows its own earlier try again.
+   * `isUnsure`: a try had an unknown outcome, so the item may have been put, and been written over or deleted since.
    */
-  async #put(item: TopicItem, expected: string | undefined): Promise<{ isDone: boolean; isUnsure: boolean }> {
+  async #put(item: TopicItem, expected: string): Promise<{ isDone: boolean; isUnsure: boolean }> {
     let isUnsure = false
     return await this.#write(async () => {
       try {
@@ -216,6 +252,6 @@ function checkGrowth(item: TopicItem, partitions: number): void {
   )
 }
 
-function topicExists(name: string): TidemarkError {
-  return new TidemarkError('TOPIC_ALREADY_EXISTS', `There is a topic "${name}" already.`)
+function topicExists(name: string, written: Written): TidemarkError {
+  return new TidemarkError('TOPIC_ALREADY_EXISTS', `There is a topic "${name}" already.`, written)
 }

@@ -9,11 +9,10 @@ import {
   TAIL_INLINE_KEPT_BYTES_MAX,
   TAIL_INLINE_SOFT_BYTES_MAX,
 } from '../limits.ts'
-import type { Offset } from '../numbers.ts'
-import { type Block, blockEnd } from './block.ts'
+import type { Block } from './block.ts'
 import { countInlineBytes, type IndexEntry } from './entry.ts'
-import { type Head, summarize } from './head.ts'
-import { type ProducerChanges, retireProducers } from './producers/producers.ts'
+import type { Head } from './head.ts'
+import { summarize } from './summary.ts'
 
 /** When inline entries must leave: at an age in milliseconds, or now, whatever their age. */
 export type FlushAge = { nowMs: number; flushMs: number } | 'all'
@@ -128,29 +127,4 @@ function countBeyondKept(tail: readonly IndexEntry[]): number {
 /** The block that the head's first `entries.length` entries become, once they all lie in objects. */
 export function makeBlock(head: Head, entries: readonly IndexEntry[]): Block {
   return { baseOffset: head.tailOffset, entries, summary: summarize(head.flushed, entries) }
-}
-
-/**
- * The effect of taking a block's entries out of the tail, on the condition that nobody has done so;
- * undefined where somebody has, or where a producer that was to be forgotten has gone on. The block must be in
- * the table before: it decides what leaves.
- */
-export function applyTrim(head: Head, block: Block, changes: ProducerChanges): Head | undefined {
-  if (head.tailOffset !== block.baseOffset) return undefined
-  const producers = retireProducers(head.producers, changes.retired)
-  if (!producers) return undefined
-  return {
-    ...head,
-    producers,
-    flushedProducers: changes.flushedProducers,
-    tailOffset: blockEnd(block),
-    tail: head.tail.slice(block.entries.length),
-    flushed: block.summary,
-  }
-}
-
-/** The effect of moving the log's start; undefined where it would go back or past the end. */
-export function applyStart(head: Head, startOffset: Offset): Head | undefined {
-  if (startOffset <= head.startOffset || startOffset > head.nextOffset) return undefined
-  return { ...head, startOffset }
 }

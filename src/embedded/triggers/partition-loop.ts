@@ -1,6 +1,7 @@
 import { GroupCall } from '../../broker/groups/group-call.ts'
 import type { TopicDirectory } from '../../broker/topics/topic-directory.ts'
-import type { Delivered, Delivery } from '../../broker/triggers/delivering/delivery.ts'
+import type { Delivered } from '../../broker/triggers/delivering/delivered.ts'
+import type { Delivery } from '../../broker/triggers/delivering/delivery.ts'
 import type { Broker } from '../../contract/broker.ts'
 import { TidemarkError } from '../../core/errors.ts'
 import { FETCH_WAIT_MS_MAX, LOCAL_DELIVERY_MS, LOCAL_TROUBLE_PAUSE_MS } from '../../core/limits.ts'

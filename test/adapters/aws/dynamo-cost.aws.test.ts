@@ -16,7 +16,7 @@ import {
 import type { Block } from '../../../src/core/log/block.ts'
 import type { IndexEntry } from '../../../src/core/log/entry.ts'
 import type { Head } from '../../../src/core/log/head.ts'
-import { foldProducers } from '../../../src/core/log/producers/producers.ts'
+import { foldProducers } from '../../../src/core/log/producers/fold-producers.ts'
 import { makeBlock } from '../../../src/core/log/tail.ts'
 import { toOffset } from '../../../src/core/numbers.ts'
 import type { PartitionId } from '../../../src/core/topic/partition-id.ts'

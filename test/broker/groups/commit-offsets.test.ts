@@ -155,8 +155,8 @@ describe('tools', () => {
     const described = await harness.run(broker.describeGroup(GROUP))
     expect(described).toMatchObject({ state: 'Stable', members: 2, assignor: 'cooperative-sticky' })
     expect(described.memberList.map(({ memberId, owned }) => [memberId, owned.length])).toEqual([
-      ['one', 1],
       ['instance-left', 1],
+      ['one', 1],
     ])
     expect(described.partitions).toMatchObject([
       { partition: 0, committedOffset: 1, startOffset: 0, endOffset: 3, lag: 2 },

@@ -335,6 +335,84 @@ test('a topic that was made by a lost try, and deleted before the next one, is w
   expect((await harness.verify()).findings).toEqual([])
 })
 
+test('a topic that was made by a lost try, and deleted before the next one, has another id the next time', async () => {
+  const other = harness.open()
+  let lost = ''
+  harness.around = async (method, args, call) => {
+    const result = await call()
+    if (method !== 'put' || lost !== '') return result
+    lost = (args[0] as TopicItem).topicId
+    await other.produce({ topic: 'tides', partition: 0, batches: batchOf(['told']) })
+    await other.deleteTopic('tides')
+    throw new OutcomeUnknown('the answer was lost')
+  }
+  expect((await create('tides')).topicId).not.toBe(lost)
+  expect(await valuesOf()).toEqual([])
+})
+
+test('a deletion that sleeps takes nothing of the topic that a lost try makes anew', async () => {
+  let wakeUp = () => {}
+  const isAwake = new Promise<void>(resolve => {
+    wakeUp = resolve
+  })
+  const steps: string[] = []
+  let asleep: Promise<void> | undefined
+  harness.around = async (method, _, call) => {
+    steps.push(method)
+    const isFirst = steps.filter(step => step === method).length === 1
+    if (method === 'removePartition' && isFirst) await isAwake
+    const result = await call()
+    if (method !== 'put' || !isFirst) return result
+    asleep = harness.open().deleteTopic('tides')
+    // That one sleeps; whoever starts meanwhile finishes what it has begun.
+    await harness.clock.sleep(10)
+    const finisher = harness.open()
+    finisher.start()
+    await finisher.close()
+    throw new OutcomeUnknown('the answer was lost')
+  }
+  await create('tides')
+  await produce('told')
+  wakeUp()
+  await harness.run(asleep!)
+  expect(await valuesOf()).toEqual(['told'])
+  expect((await harness.verify()).findings.filter(({ severity }) => severity === 'error')).toEqual([])
+})
+
+test('a creation that gave up keeps its heads, since its topic may still be put', async () => {
+  let putLate: (() => Promise<unknown>) | undefined
+  harness.around = async (method, _, call) => {
+    if (method !== 'put' || putLate) return await call()
+    putLate = call
+    await harness.open().createTopic({ topic: 'tides' })
+    throw new OutcomeUnknown('timed out before it was done')
+  }
+  const error = await harness.errorOf(broker.createTopic({ topic: 'tides', partitions: 2 }))
+  expect(error).toMatchObject({ kafkaName: 'TOPIC_ALREADY_EXISTS', written: 'unknown' })
+  await harness.run(broker.deleteTopic('tides'))
+  expect(await putLate!()).toBe(true)
+  expect(await produce('a', 1, harness.open())).toMatchObject({ baseOffset: 0 })
+  expect(await leftovers()).toEqual([])
+})
+
+test('a growth of unknown outcome is no failure when another has grown it further since, and takes nothing back', async () => {
+  await create('tides', 2)
+  const other = harness.open()
+  let puts = 0
+  harness.around = async (method, args, call) => {
+    const isGrowth = method === 'put' && (args[0] as Partial<TopicItem>).partitions === 4
+    if (!isGrowth || puts++ > 0) return await call()
+    await call()
+    await other.alterTopic({ topic: 'tides', partitions: 6 })
+    throw new OutcomeUnknown('timed out after it was done')
+  }
+  const altered = await harness.run(
+    broker.alterTopic({ topic: 'tides', partitions: 4, set: { 'flush.ms': '1' } }),
+  )
+  expect(altered.partitions).toBe(6)
+  expect(altered.configs.find(({ name }) => name === 'flush.ms')?.value).toBe('1')
+})
+
 describe('a deletion that a crash left half done', () => {
   /** Deletes until the given call of the given method, which never comes back. */
   async function crashAt(method: string, count: number): Promise<void> {

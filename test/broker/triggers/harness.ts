@@ -1,10 +1,7 @@
 import type { LogBroker } from '../../../src/broker/log-broker.ts'
 import { TopicDirectory } from '../../../src/broker/topics/topic-directory.ts'
-import {
-  type Delivered,
-  type DeliverOptions,
-  Delivery,
-} from '../../../src/broker/triggers/delivering/delivery.ts'
+import type { Delivered, DeliverOptions } from '../../../src/broker/triggers/delivering/delivered.ts'
+import { Delivery } from '../../../src/broker/triggers/delivering/delivery.ts'
 import { decodeProgress, type Progress } from '../../../src/core/trigger/progress.ts'
 import { checkTriggerSettings } from '../../../src/core/trigger/settings.ts'
 import type { Trigger, TriggerSettings } from '../../../src/core/trigger/trigger.ts'

@@ -7,7 +7,7 @@ import {
   decodeRetired,
   encodeRetired,
   type FlushedProducer,
-} from '../../../src/core/log/producers/producers.ts'
+} from '../../../src/core/log/producers/flushed-producer.ts'
 import { toOffset, toPosition } from '../../../src/core/numbers.ts'
 import { block, entry, flushedProducer, head, plainEntry, plainHead } from './arbitraries.ts'
 

@@ -1,4 +1,4 @@
-import type { SimulatedProcess } from '../../../src/adapters/memory/faults.ts'
+import type { SimulatedProcess } from '../../../src/adapters/memory/network.ts'
 import type { SeededEntropy } from '../../../src/adapters/memory/seeded-entropy.ts'
 import type { VirtualClock } from '../../../src/adapters/memory/virtual-clock.ts'
 import type { PartitionId } from '../../../src/core/topic/partition-id.ts'

@@ -1,19 +1,17 @@
 import type { Broker } from '../../../contract/broker.ts'
 import { TidemarkError } from '../../../core/errors.ts'
 import {
-  EVENT_BYTES_MAX,
   TRIGGER_BLOCKED_PAUSE_MS,
   TRIGGER_FENCED_PAUSE_MS,
-  TRIGGER_PASSED_RECORDS_MAX,
   TRIGGER_TURN_MS,
   TRIGGER_WAIT_IN_PLACE_MS_MAX,
   TRIGGER_WINDOW_LOOK_MS,
 } from '../../../core/limits.ts'
 import { type Offset, toOffset } from '../../../core/numbers.ts'
 import type { PartitionId } from '../../../core/topic/partition-id.ts'
-import { BatchBuilder, windowLeftMs } from '../../../core/trigger/batch.ts'
+import { type BatchBuilder, windowLeftMs } from '../../../core/trigger/batch.ts'
 import { readFailures } from '../../../core/trigger/batch-item-failures.ts'
-import { buildEvent, encodeRecord } from '../../../core/trigger/event.ts'
+import { buildEvent } from '../../../core/trigger/event.ts'
 import { laneOf } from '../../../core/trigger/lane.ts'
 import type { Progress } from '../../../core/trigger/progress.ts'
 import {
@@ -28,7 +26,16 @@ import {
 import { retriesOf } from '../../../core/trigger/settings.ts'
 import type { CallOutcome } from '../../../ports/function-caller.ts'
 import type { GroupCall } from '../../groups/group-call.ts'
-import type { Delivered, DeliverOptions, DeliveryPorts, DeliverySettings } from './delivery.ts'
+import {
+  again,
+  type Counts,
+  type DeliverOptions,
+  type DeliveryPorts,
+  type DeliverySettings,
+  dropped,
+  type Ended,
+} from './delivered.ts'
+import { type Gathered, gatherBatch } from './gather-batch.ts'
 import { type Cause, giveUp } from './give-up.ts'
 import type { KnownTrigger, KnownTriggers } from './known-triggers.ts'
 import type { PartitionClaim, Standing } from './partition-claim.ts'
@@ -42,25 +49,6 @@ interface Parts extends Required<DeliverySettings> {
   readonly triggers: KnownTriggers
   /** A call about the group with time of its own. */
   readonly startCall: () => GroupCall
-}
-
-/** What a run counts as it goes, so that it is known also where it breaks off. */
-interface Counts {
-  records: number
-  calls: number
-  failedCalls: number
-  givenUp: number
-}
-
-type Ended = Pick<Delivered, 'outcome' | 'afterMs' | 'lane' | 'reason'>
-
-/** The next records, as far as they share an event. */
-interface Gathered {
-  readonly batch: BatchBuilder
-  /** Everything before this offset is dealt with once the batch is. */
-  readonly end: Offset
-  /** Whether the log ends there and the batch is not full, so that more may come to it. */
-  readonly isAtLogEnd: boolean
 }
 
 /** Somebody else has committed or claimed so often meanwhile that they had better go on alone. */
@@ -159,7 +147,12 @@ export class DeliveryRun {
   async #step(): Promise<Ended | undefined> {
     let gathered: Gathered
     try {
-      gathered = await this.#gather()
+      gathered = await gatherBatch(this.#reader, this.#known.trigger, this.#partition.partition, {
+        position: this.#position,
+        bound: this.#progress?.ends[0] ?? null,
+        emptyBytes: this.#emptyBytes,
+        nowMs: this.#nowMs(),
+      })
     } catch (error) {
       return await this.#onUnreadable(error)
     }
@@ -175,54 +168,11 @@ export class DeliveryRun {
     }
   }
 
-  /** Collects the next batch; where something cannot be read, what comes before it is a batch by itself. */
-  async #gather(): Promise<Gathered> {
-    const { batchSize, maxRecordAgeMs } = this.#known.trigger.settings
-    const bound = this.#progress?.ends[0] ?? null
-    const limits = {
-      records: batchSize,
-      bytes: EVENT_BYTES_MAX,
-      emptyBytes: this.#emptyBytes,
-      end: bound,
-      maxRecordAgeMs,
-    }
-    const batch = new BatchBuilder(limits, this.#nowMs())
-    const reader = this.#reader
-    for (let taken = 0; ; ) {
-      const next = reader.upcoming[taken]
-      if (next) {
-        next.encoded ??= encodeRecord(this.#known.trigger.topic, this.#partition.partition, next.record)
-        if (!batch.add(next.record, next.encoded)) {
-          // Where the first one lies beyond the bound, what is left before it fits no filter.
-          const end = bound !== null && next.record.offset >= bound ? bound : next.record.offset
-          return { batch, end, isAtLogEnd: false }
-        }
-        taken += 1
-        if (!batch.isFull) continue
-      }
-      const follower = reader.upcoming[taken]?.record.offset ?? reader.readTo
-      const end = bound === null ? follower : toOffset(Math.min(bound, follower))
-      const passed = end - (batch.records.at(-1)?.offset ?? this.#position)
-      if (batch.isFull || end === bound || passed >= TRIGGER_PASSED_RECORDS_MAX) {
-        return { batch, end, isAtLogEnd: false }
-      }
-      try {
-        if (!(await reader.readOn())) return { batch, end, isAtLogEnd: true }
-      } catch (error) {
-        // What is before the trouble goes first; then it is met again.
-        if (end === this.#position || !(error instanceof TidemarkError)) throw error
-        return { batch, end, isAtLogEnd: false }
-      }
-    }
-  }
-
   /** Commits that nothing up to here is for the function. */
   async #passOver({ end, isAtLogEnd }: Gathered): Promise<Ended | undefined> {
-    if (end > this.#position) {
-      const isHeld = await this.#commit(end, progressBehind(this.#progress, end))
-      if (!isHeld) return await this.#onFenced()
-    }
-    return isAtLogEnd ? { outcome: 'caught-up', afterMs: 0, reason: '' } : undefined
+    const ended: Ended | undefined = isAtLogEnd ? { outcome: 'caught-up', afterMs: 0, reason: '' } : undefined
+    if (end === this.#position) return ended
+    return await this.#commit(end, progressBehind(this.#progress, end), ended)
   }
 
   /** A batch that more can come to waits for its window. */
@@ -284,12 +234,9 @@ export class DeliveryRun {
       const problem = await this.#tell(batch, from, commitTo, cause)
       if (problem !== undefined) return await this.#waitAt(from, decision.untold, problem)
     }
-    if (decision.kind === 'wait') {
-      const { failures, error } = decision.progress
-      if (!(await this.#commit(commitTo, decision.progress))) return await this.#onFenced()
-      return again(pauseMs(failures, this.#parts.ports.entropy.fraction()), error)
-    }
-    return (await this.#commit(commitTo, progress)) ? undefined : await this.#onFenced()
+    if (decision.kind === 'wait')
+      return await this.#waitAt(commitTo, decision.progress, decision.progress.error)
+    return await this.#commit(commitTo, progress)
   }
 
   /** A record that no event has room for is of no use to wait for, unless somebody wants it to be waited for. */
@@ -320,8 +267,7 @@ export class DeliveryRun {
       const untold = failed(this.#progress, attempts > 0 ? error : problem, this.#nowMs())
       return await this.#waitAt(first, untold, problem)
     }
-    const isHeld = await this.#commit(end, progressBehind(this.#progress, end))
-    return isHeld ? undefined : await this.#onFenced()
+    return await this.#commit(end, progressBehind(this.#progress, end))
   }
 
   /** Tells the destination of the batch's records in a range, before they are committed. Undefined: it is told. */
@@ -336,8 +282,8 @@ export class DeliveryRun {
 
   /** Notes down what stands in the way, and comes back after a pause. */
   async #waitAt(offset: Offset, progress: Progress, reason: string): Promise<Ended | undefined> {
-    if (!(await this.#commit(offset, progress))) return await this.#onFenced()
-    return again(pauseMs(progress.failures, this.#parts.ports.entropy.fraction()), reason)
+    const afterMs = pauseMs(progress.failures, this.#parts.ports.entropy.fraction())
+    return await this.#commit(offset, progress, again(afterMs, reason))
   }
 
   /** Whatever is damaged stays there for somebody to see: it is not skipped. */
@@ -378,14 +324,15 @@ export class DeliveryRun {
     return undefined
   }
 
-  async #commit(offset: Offset, progress: Progress | null): Promise<boolean> {
-    if (!(await this.#parts.claim.commit(offset, progress))) return false
+  /** Tells how it ended: with `ended`, or otherwise where somebody else is at the partition. */
+  async #commit(offset: Offset, progress: Progress | null, ended?: Ended): Promise<Ended | undefined> {
+    if (!(await this.#parts.claim.commit(offset, progress))) return await this.#onFenced()
     // While the batch was failing, nobody was woken for what was appended (see Dispatcher).
     if (this.#progress !== null && progress === null) this.#reader.lookAgain()
     this.#position = offset
     this.#progress = progress
     this.#reader.skipTo(offset)
-    return true
+    return ended
   }
 
   /** Somebody has moved the group, or delivers as well: from what they have left there. */
@@ -408,12 +355,4 @@ export class DeliveryRun {
   #nowMs(): number {
     return this.#parts.ports.clock.nowMs()
   }
-}
-
-function again(afterMs: number, reason: string): Ended {
-  return { outcome: 'again', afterMs, reason }
-}
-
-function dropped(reason: string): Ended {
-  return { outcome: 'dropped', afterMs: 0, reason }
 }

@@ -3,7 +3,7 @@ import { TRIGGER_SEND_DEADLINE_MS } from '../../../core/limits.ts'
 import { buildFailureReport, type FailureReport } from '../../../core/trigger/failure-report.ts'
 import type { GivenUp } from '../../../ports/failure-destinations.ts'
 import { retryUntil } from '../../store-calls/retry.ts'
-import type { DeliveryPorts } from './delivery.ts'
+import type { DeliveryPorts } from './delivered.ts'
 
 /** Why records are given up. */
 export interface Cause {

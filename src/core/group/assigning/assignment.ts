@@ -1,20 +1,12 @@
 import type { AssignorName, GroupTopic, Member, Target } from '../group.ts'
 import { type Subscription, subscribedTopicsOf } from '../subscribing/subscription.ts'
+import type { Assignor } from './assignor.ts'
 import { assignSticky } from './cooperative-sticky.ts'
 import { assignRange } from './range.ts'
 import { assignRoundRobin } from './round-robin.ts'
 
 /** A member as far as assignors look at it. */
 export type AssignedMember = Subscription & Pick<Member, 'memberId' | 'instanceId'>
-
-/** A member, and the topics that it subscribes to, in the order of their names. */
-export interface Subscriber {
-  readonly memberId: string
-  readonly topics: readonly GroupTopic[]
-}
-
-/** Shares partitions out; subscribers come in the order in which they are to be served. */
-export type Assignor = (subscribers: readonly Subscriber[], previous: Target) => Target
 
 const ASSIGNORS: Readonly<Record<AssignorName, Assignor>> = {
   range: assignRange,

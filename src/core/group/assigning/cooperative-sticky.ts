@@ -1,8 +1,8 @@
 import type { GroupTopic, Target } from '../group.ts'
 import { byName } from '../subscribing/subscription.ts'
-import { type TopicClass, toTopicClasses } from '../subscribing/topic-class.ts'
-import type { Subscriber } from './assignment.ts'
+import type { Subscriber } from './assignor.ts'
 import { Shares } from './shares.ts'
+import { type TopicClass, toTopicClasses } from './topic-class.ts'
 
 /**
  * Every member keeps what it had, as far as balance permits. What nobody has goes to whoever has least; then the

@@ -1,7 +1,7 @@
 import type { Target } from '../group.ts'
-import { toTopicClasses } from '../subscribing/topic-class.ts'
-import type { Subscriber } from './assignment.ts'
+import type { Subscriber } from './assignor.ts'
 import { Shares } from './shares.ts'
+import { toTopicClasses } from './topic-class.ts'
 
 /**
  * Each topic by itself: its subscribers in order get as many partitions in a row each, and the first ones one more

@@ -1,6 +1,6 @@
 import type { GroupTopic, Target } from '../group.ts'
 import { byName } from '../subscribing/subscription.ts'
-import type { Subscriber } from './assignment.ts'
+import type { Subscriber } from './assignor.ts'
 import { Shares } from './shares.ts'
 
 /**

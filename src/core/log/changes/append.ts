@@ -1,7 +1,10 @@
 import { advance, type Offset } from '../../numbers.ts'
 import type { IndexEntry } from '../entry.ts'
 import { findInTail, type Head } from '../head.ts'
-import { applySequences, NO_NEWCOMERS } from '../producers/producers.ts'
+import type { ProducerRun } from '../producers/producer-run.ts'
+import { isNext, type ProducerState, type SequenceStep, sequenceSteps } from '../producers/producer-state.ts'
+
+export const NO_NEWCOMERS: ReadonlySet<bigint> = new Set()
 
 /**
  * The condition and the effect of an append, as one atomic step on the head; undefined where the condition
@@ -29,4 +32,25 @@ export function applyAppend(
     nextOffset: advance(head.nextOffset, entry.records),
     tail: [...head.tail, entry],
   }
+}
+
+/**
+ * The states after an entry; undefined where one of its runs does not follow on what is there, or is of a producer
+ * that is neither there nor a newcomer.
+ */
+export function applySequences(
+  states: ReadonlyMap<bigint, ProducerState>,
+  runs: readonly ProducerRun[],
+  newcomers: ReadonlySet<bigint>,
+): ReadonlyMap<bigint, ProducerState> | undefined {
+  if (runs.length === 0) return states
+  const isTaken = (step: SequenceStep) => {
+    const state = states.get(step.producerId)
+    return state ? isNext(state, step) : newcomers.has(step.producerId)
+  }
+  const steps = sequenceSteps(runs)
+  if (!steps?.every(isTaken)) return undefined
+  const changed = new Map(states)
+  for (const { producerId, epoch, last } of steps) changed.set(producerId, { epoch, lastSequence: last })
+  return changed
 }

@@ -7,25 +7,23 @@ import {
   PRODUCERS_KEPT_MAX,
   PRODUCERS_RETIRED_MAX,
 } from '../../../../src/core/limits.ts'
-import { applyAppend } from '../../../../src/core/log/changes/append.ts'
+import { applyAppend, applySequences, NO_NEWCOMERS } from '../../../../src/core/log/changes/append.ts'
+import { mergeRetired } from '../../../../src/core/log/changes/put-producer.ts'
+import { applyTrim } from '../../../../src/core/log/changes/trim-tail.ts'
 import type { IndexEntry } from '../../../../src/core/log/entry.ts'
 import { EMPTY_HEAD, type Head } from '../../../../src/core/log/head.ts'
+import { type FlushedProducer, stateOf } from '../../../../src/core/log/producers/flushed-producer.ts'
+import { foldProducers } from '../../../../src/core/log/producers/fold-producers.ts'
+import { judgeRun } from '../../../../src/core/log/producers/judge-run.ts'
+import type { ProducerRun } from '../../../../src/core/log/producers/producer-run.ts'
 import {
-  applySequences,
   conditionOf,
-  type FlushedProducer,
-  foldProducers,
-  judgeRun,
-  mergeRetired,
-  NO_NEWCOMERS,
-  type ProducerRun,
   type ProducerState,
   packState,
   sequenceSteps,
-  stateOf,
   unpackState,
-} from '../../../../src/core/log/producers/producers.ts'
-import { applyTrim, countToFlush, makeBlock } from '../../../../src/core/log/tail.ts'
+} from '../../../../src/core/log/producers/producer-state.ts'
+import { countToFlush, makeBlock } from '../../../../src/core/log/tail.ts'
 import { advance, toOffset } from '../../../../src/core/numbers.ts'
 import { exampleObjectEntry } from '../arbitraries.ts'
 

@@ -1,6 +1,6 @@
-import type { Subscriber } from '../assigning/assignment.ts'
 import type { GroupTopic } from '../group.ts'
-import { byName } from './subscription.ts'
+import { byName } from '../subscribing/subscription.ts'
+import type { Subscriber } from './assignor.ts'
 
 /** Topics with the very same subscribers: as to who may have them, their partitions are all alike. */
 export interface TopicClass {

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { NotApplied, OutcomeUnknown, StoreFailed } from '../../ports/outcome.ts'
+import type { Change, Item, Items } from '../items/items.ts'
 
 /** How long a write waits for its turn among processes, and how long it sleeps between two looks, at most. */
 const TURN_MS_MAX = 10_000
@@ -11,27 +12,23 @@ const READ_TIMEOUT_MS = 10_000
 /** SQLITE_BUSY; extended codes have more bits. */
 const BUSY = 5
 
-interface Item {
-  readonly key: string
-  readonly value: Buffer
-}
-
 /** A change that waits for its transaction. */
 interface Write {
-  readonly apply: () => void
-  readonly resolve: () => void
+  /** Tells the answer. */
+  readonly apply: () => unknown
+  readonly resolve: (answer: never) => void
   readonly reject: (error: unknown) => void
 }
 
 /**
- * SQLite as Tidemark uses it: one sorted key space of bytes, in write-ahead mode, each commit synced. Changes that
+ * Items in SQLite, in write-ahead mode, each commit synced. Every read is of one moment, other processes' writes included. Changes that
  * are made in one turn, or while others are under way, share the next transaction and its fsync. Several processes may
  * write: SQLite lets one in at a time.
  *
  * A transaction that could not be committed, on a full disk say, is the last one: nobody knows then what the disk
  * and the memory agree on. Until the store is opened anew it can only be read.
  */
-export class IndexDatabase {
+export class SqliteItems implements Items {
   readonly #database: DatabaseSync
   readonly #get: StatementSync
   readonly #put: StatementSync
@@ -65,53 +62,27 @@ export class IndexDatabase {
     this.#database = database
   }
 
-  /** As of now, other processes' writes included. */
-  get(key: string): Buffer | undefined {
-    const row = this.#get.get(key)
-    return row && toItem({ key, ...row }).value
+  async get(key: string): Promise<Uint8Array | undefined> {
+    return this.#read(key)
   }
 
-  /** The items from `start` to below `end`, in order. */
-  range(start: string, end: string, limit = -1): Item[] {
-    return this.#range.all(start, end, limit).map(toItem)
+  async range(start: string, end: string, limit = -1): Promise<Item[]> {
+    return this.#range.all(start, end, limit) as unknown as Item[]
   }
 
-  /** The last item from `first` to `last`, both included. */
-  lastUpTo(first: string, last: string): Item | undefined {
-    const row = this.#lastUpTo.get(first, last)
-    return row && toItem(row)
+  async lastUpTo(first: string, last: string): Promise<Item | undefined> {
+    return this.#lastUpTo.get(first, last) as unknown as Item | undefined
   }
 
-  /**
-   * Changes one item atomically: `change` gets what stands there and tells what shall; undefined leaves it.
-   * @throws NotApplied, OutcomeUnknown, StoreFailed
-   */
-  async update(key: string, change: (standing: Buffer | undefined) => Uint8Array | undefined): Promise<void> {
-    await this.#write(() => {
-      const changed = change(this.get(key))
-      if (changed) this.#put.run(key, changed)
+  async update<T>(key: string, change: (standing: Uint8Array | undefined) => Change<T>): Promise<T> {
+    return await this.#write(() => {
+      const { put, isRemoved, answer } = change(this.#read(key))
+      if (put) this.#put.run(key, put)
+      else if (isRemoved) this.#remove.run(key)
+      return answer
     })
   }
 
-  /** Removes an item on a condition; tells whether it held. @throws NotApplied, OutcomeUnknown, StoreFailed */
-  async removeIf(key: string, condition: (standing: Buffer) => boolean): Promise<boolean> {
-    let isRemoved = false
-    await this.#write(() => {
-      const standing = this.get(key)
-      isRemoved = standing !== undefined && condition(standing)
-      if (isRemoved) this.#remove.run(key)
-    })
-    return isRemoved
-  }
-
-  /** @throws NotApplied, OutcomeUnknown, StoreFailed */
-  async removeAll(keys: readonly string[]): Promise<void> {
-    await this.#write(() => {
-      for (const key of keys) this.#remove.run(key)
-    })
-  }
-
-  /** Removes the items from `start` to below `end`. @throws NotApplied, OutcomeUnknown, StoreFailed */
   async removeRange(start: string, end: string): Promise<void> {
     await this.#write(() => {
       this.#removeRange.run(start, end)
@@ -123,8 +94,12 @@ export class IndexDatabase {
     this.#database.close()
   }
 
+  #read(key: string): Uint8Array | undefined {
+    return this.#get.get(key)?.value as Uint8Array | undefined
+  }
+
   /** Changes that are asked for in one turn are in one transaction. */
-  #write(apply: () => void): Promise<void> {
+  #write<T>(apply: () => T): Promise<T> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ apply, resolve, reject })
       if (!this.#isWriting) this.#written = this.#writeWaiting()
@@ -165,9 +140,9 @@ export class IndexDatabase {
   }
 
   #commit(writes: readonly Write[]): void {
-    const applied: Write[] = []
+    const acknowledgements: (() => void)[] = []
     try {
-      for (const write of writes) if (applyUnlessDamaged(write)) applied.push(write)
+      for (const write of writes) acknowledgements.push(apply(write))
       this.#database.exec('COMMIT')
     } catch (error) {
       this.#failure = error as Error
@@ -178,25 +153,23 @@ export class IndexDatabase {
       for (const { reject } of writes) reject(unknown)
       return
     }
-    for (const { resolve } of applied) resolve()
+    for (const acknowledge of acknowledgements) acknowledge()
   }
 }
 
-/** A change that cannot be made of what stands there fails alone, before it has written anything. */
-function applyUnlessDamaged({ apply, reject }: Write): boolean {
+/**
+ * Tells what the writer is to hear when the transaction is committed. A change that cannot be made of what stands there
+ * fails alone, before it has written anything.
+ */
+function apply({ apply: change, resolve, reject }: Write): () => void {
   try {
-    apply()
-    return true
+    const answer = change() as never
+    return () => resolve(answer)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ERR_SQLITE_ERROR') throw error
     reject(error)
-    return false
+    return () => {}
   }
-}
-
-function toItem(row: Record<string, unknown>): Item {
-  const value = row.value as Uint8Array
-  return { key: row.key as string, value: Buffer.from(value.buffer, value.byteOffset, value.byteLength) }
 }
 
 function isBusy(error: unknown): boolean {

@@ -72,77 +72,68 @@ export function clockOf(process: SimulatedProcess, clock: Clock): Clock {
 }
 
 /**
- * A port as it looks from a process across an unreliable network. Every call takes time and may meet a fault;
- * what the store does, it still does atomically. `writes` names the methods that change something.
+ * What lies between a process and something that is elsewhere. Every call takes time and may meet a fault; what is called
+ * still does what it does atomically.
  */
-export function withFaults<T extends object>(
-  port: T,
-  writes: readonly (keyof T)[],
-  faults: FaultSource,
-  process: SimulatedProcess,
-  clock: Clock,
-): T {
-  return new Proxy(port, {
-    get(target, name) {
-      const method = target[name as keyof T]
-      if (typeof method !== 'function') return method
-      return (...args: unknown[]) => {
-        const apply = () => Reflect.apply(method, target, args) as unknown
-        // Listings are not part of any protocol; they pass untouched.
-        if (name === 'list' || name === 'partitions') return apply()
-        const isWrite = writes.includes(name as keyof T)
-        return process.receive(callAcross(apply, isWrite, faults, process, clock))
-      }
-    },
-  })
-}
+export class Network {
+  readonly #process: SimulatedProcess
+  readonly #faults: FaultSource
+  readonly #clock: Clock
 
-async function callAcross(
-  apply: () => unknown,
-  isWrite: boolean,
-  faults: FaultSource,
-  process: SimulatedProcess,
-  clock: Clock,
-): Promise<unknown> {
-  const fault = faults.nextFault(isWrite)
-  const travel = () => clock.sleep(faults.nextDelayMs(fault))
-  if (fault === 'crash before') {
-    process.kill()
-    return await never()
+  constructor(process: SimulatedProcess, faults: FaultSource, clock: Clock) {
+    this.#process = process
+    this.#faults = faults
+    this.#clock = clock
   }
-  await travel()
-  switch (fault) {
-    case 'refused':
-      throw new NotApplied('refused by the simulation')
-    case 'lost request':
-      return await timeOut(clock)
-    case 'lost answer':
-      await apply()
-      return await timeOut(clock)
-    case 'late':
-      void clock.sleep(TIMEOUT_MS + faults.nextDelayMs('slow')).then(apply)
-      return await timeOut(clock)
-    case 'duplicate':
-      void clock.sleep(faults.nextDelayMs('slow')).then(apply)
-      return await answer(apply, travel)
-    case 'crash after':
-      await apply()
-      process.kill()
+
+  /** A call that changes nothing. */
+  read<T>(call: () => Promise<T>): Promise<T> {
+    return this.#process.receive(this.#send(call, this.#faults.nextFault(false)))
+  }
+
+  /** A call that may be made twice, or late, when nobody waits for it any more. */
+  write<T>(call: () => Promise<T>): Promise<T> {
+    return this.#process.receive(this.#send(call, this.#faults.nextFault(true)))
+  }
+
+  async #send<T>(call: () => Promise<T>, fault: Fault): Promise<T> {
+    if (fault === 'crash before') {
+      this.#process.kill()
       return await never()
-    default:
-      return await answer(apply, travel)
+    }
+    await this.#travel(fault)
+    switch (fault) {
+      case 'refused':
+        throw new NotApplied('refused by the simulation')
+      case 'lost request':
+        return await this.#timeOut()
+      case 'lost answer':
+        await call()
+        return await this.#timeOut()
+      case 'late':
+        void this.#clock.sleep(TIMEOUT_MS + this.#faults.nextDelayMs('slow')).then(call)
+        return await this.#timeOut()
+      case 'duplicate':
+        void this.#clock.sleep(this.#faults.nextDelayMs('slow')).then(call)
+        break
+      case 'crash after':
+        await call()
+        this.#process.kill()
+        return await never()
+    }
+    const answer = await call()
+    await this.#travel(fault)
+    return answer
   }
-}
 
-async function answer(apply: () => unknown, travel: () => Promise<void>): Promise<unknown> {
-  const result = await apply()
-  await travel()
-  return result
-}
+  #travel(fault: Fault): Promise<void> {
+    return this.#clock.sleep(this.#faults.nextDelayMs(fault))
+  }
 
-async function timeOut(clock: Clock): Promise<never> {
-  await clock.sleep(TIMEOUT_MS)
-  throw new OutcomeUnknown('timed out in the simulation')
+  async #timeOut(): Promise<never> {
+    await this.#clock.sleep(TIMEOUT_MS)
+    throw new OutcomeUnknown('timed out in the simulation')
+  }
 }
 
 function never(): Promise<never> {
