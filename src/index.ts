@@ -28,7 +28,7 @@ export type {
   HttpSettings,
   LocatedObjects,
 } from './contract/http/settings.ts'
-export { UrlSigner, type UrlSignerSettings } from './contract/http/signed-url.ts'
+export { UrlSigner, type UrlSignerSettings } from './contract/http/trust/signed-url.ts'
 /** A broker in this process: on a directory, or in memory. */
 export { type Embedded, type EmbeddedOptions, openEmbedded, openInMemory } from './embedded/embedded.ts'
 export { type HttpServer, type HttpServerSettings, startHttpServer } from './embedded/http-server.ts'

@@ -1,29 +1,11 @@
-import type { RouteGroup } from '../../src/contract/http/build-app.ts'
-import { addDeleteRecordsRoute } from '../../src/contract/http/delete-records-route.ts'
-import { addFetchRoutes } from '../../src/contract/http/fetch-routes.ts'
-import { addGroupRoutes } from '../../src/contract/http/group-routes.ts'
-import { addHealthRoute } from '../../src/contract/http/health-route.ts'
-import { addOffsetRoute } from '../../src/contract/http/offset-route.ts'
-import type { Describe } from '../../src/contract/http/openapi-route.ts'
-import { addProduceRoutes } from '../../src/contract/http/produce-routes.ts'
-import { addTopicRoutes } from '../../src/contract/http/topic-routes.ts'
+import type { Describe } from '../../src/contract/http/services.ts'
 import { makeHttpFunction } from '../runtime/http-function.ts'
 import type { HttpResult } from '../runtime/http-result.ts'
 import type { InvocationContext } from '../runtime/invocation.ts'
 import { openBroker } from '../runtime/open-broker.ts'
 import type { Service } from '../runtime/service.ts'
 import { isResourceEvent, makeResource } from './resource-function.ts'
-
-/** All of them, since this is the function that describes the API; the gateway brings it only what the others do not serve. */
-const ADMIN_ROUTES: readonly RouteGroup[] = [
-  addTopicRoutes,
-  addProduceRoutes,
-  addFetchRoutes,
-  addOffsetRoute,
-  addDeleteRecordsRoute,
-  addGroupRoutes,
-  addHealthRoute,
-]
+import { ADMIN_ROUTES } from './routes.ts'
 
 /**
  * Serves topics over HTTP, and CloudFormation's custom resources for topics and triggers.

@@ -1,7 +1,7 @@
-import type { RouteGroup } from '../../src/contract/http/build-app.ts'
-import { addFetchRoutes } from '../../src/contract/http/fetch-routes.ts'
-import { addHealthRoute } from '../../src/contract/http/health-route.ts'
-import { addOffsetRoute } from '../../src/contract/http/offset-route.ts'
+import type { Route } from '../../src/contract/http/route.ts'
+import { route as fetch } from '../../src/contract/http/routes/fetch.ts'
+import { route as findOffset } from '../../src/contract/http/routes/find-offset.ts'
+import { route as health } from '../../src/contract/http/routes/health.ts'
 
 /** What the fetch function serves; health, so that it can be kept warm or looked at by a direct invocation. */
-export const FETCH_ROUTES: readonly RouteGroup[] = [addFetchRoutes, addOffsetRoute, addHealthRoute]
+export const FETCH_ROUTES: readonly Route[] = [fetch, findOffset, health]

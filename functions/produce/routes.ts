@@ -1,6 +1,6 @@
-import type { RouteGroup } from '../../src/contract/http/build-app.ts'
-import { addHealthRoute } from '../../src/contract/http/health-route.ts'
-import { addProduceRoutes } from '../../src/contract/http/produce-routes.ts'
+import type { Route } from '../../src/contract/http/route.ts'
+import { route as health } from '../../src/contract/http/routes/health.ts'
+import { route as produce } from '../../src/contract/http/routes/produce.ts'
 
 /** What the produce function serves; health, so that it can be kept warm or looked at by a direct invocation. */
-export const PRODUCE_ROUTES: readonly RouteGroup[] = [addProduceRoutes, addHealthRoute]
+export const PRODUCE_ROUTES: readonly Route[] = [produce, health]

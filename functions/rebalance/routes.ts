@@ -1,7 +1,33 @@
-import type { RouteGroup } from '../../src/contract/http/build-app.ts'
-import { addGroupRoutes } from '../../src/contract/http/group-routes.ts'
-import { addHealthRoute } from '../../src/contract/http/health-route.ts'
-import { addTriggerRoutes } from '../../src/contract/http/trigger-routes.ts'
+import type { Route } from '../../src/contract/http/route.ts'
+import { route as commitOffsets } from '../../src/contract/http/routes/commit-offsets.ts'
+import { route as deleteGroup } from '../../src/contract/http/routes/delete-group.ts'
+import { route as deleteTrigger } from '../../src/contract/http/routes/delete-trigger.ts'
+import { route as describeGroup } from '../../src/contract/http/routes/describe-group.ts'
+import { route as health } from '../../src/contract/http/routes/health.ts'
+import { route as heartbeat } from '../../src/contract/http/routes/heartbeat.ts'
+import { route as leaveGroup } from '../../src/contract/http/routes/leave-group.ts'
+import { route as listGroups } from '../../src/contract/http/routes/list-groups.ts'
+import { route as listTriggers } from '../../src/contract/http/routes/list-triggers.ts'
+import { route as pauseTrigger } from '../../src/contract/http/routes/pause-trigger.ts'
+import { route as readOffsets } from '../../src/contract/http/routes/read-offsets.ts'
+import { route as resumeTrigger } from '../../src/contract/http/routes/resume-trigger.ts'
+
+export const GROUP_ROUTES: readonly Route[] = [
+  heartbeat,
+  leaveGroup,
+  commitOffsets,
+  readOffsets,
+  listGroups,
+  describeGroup,
+  deleteGroup,
+]
 
 /** What the rebalance function serves; health, so that it can be kept warm or looked at by a direct invocation. */
-export const REBALANCE_ROUTES: readonly RouteGroup[] = [addGroupRoutes, addTriggerRoutes, addHealthRoute]
+export const REBALANCE_ROUTES: readonly Route[] = [
+  ...GROUP_ROUTES,
+  listTriggers,
+  pauseTrigger,
+  resumeTrigger,
+  deleteTrigger,
+  health,
+]

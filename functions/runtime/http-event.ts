@@ -1,4 +1,4 @@
-import { HttpProblem } from '../../src/contract/http/problem.ts'
+import { HttpProblem } from '../../src/contract/http/problems/problem.ts'
 import { TidemarkError } from '../../src/core/errors.ts'
 
 /** What API Gateway's HTTP APIs (payload format 2.0) and function URLs send, as far as it is looked at. */

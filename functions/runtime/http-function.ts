@@ -1,9 +1,10 @@
 import type { Broker } from '../../src/contract/broker.ts'
 import type { GroupBroker } from '../../src/contract/groups.ts'
-import { buildHttpApp, type RouteGroup } from '../../src/contract/http/build-app.ts'
+import { buildHttpApp } from '../../src/contract/http/build-app.ts'
 import { PROBLEM_TYPE } from '../../src/contract/http/media-types.ts'
-import type { Describe } from '../../src/contract/http/openapi-route.ts'
-import { HttpProblem, statusOf, toProblem } from '../../src/contract/http/problem.ts'
+import { HttpProblem, statusOf, toProblem } from '../../src/contract/http/problems/problem.ts'
+import type { Route } from '../../src/contract/http/route.ts'
+import type { Describe } from '../../src/contract/http/services.ts'
 import type { HttpSettings } from '../../src/contract/http/settings.ts'
 import type { TriggerBroker } from '../../src/contract/triggers.ts'
 import { TidemarkError } from '../../src/core/errors.ts'
@@ -39,7 +40,7 @@ const SETTINGS: HttpSettings = {
 /** A function that serves some routes of a broker's HTTP form. */
 export function makeHttpFunction(
   service: Service,
-  groups: readonly RouteGroup[],
+  routes: Iterable<Route>,
   describe?: Describe,
   servedBroker: Broker & GroupBroker & TriggerBroker = openBroker(service),
 ): HttpFunction {
@@ -49,7 +50,7 @@ export function makeHttpFunction(
     error: (message: string, details: Readonly<Record<string, unknown>>) =>
       telemetry.error(message, { ...details }),
   }
-  const app = buildHttpApp({ broker, logger }, SETTINGS, groups, describe)
+  const app = buildHttpApp({ broker, logger }, SETTINGS, routes, describe)
 
   return async (event, context) => {
     const { awsRequestId } = context

@@ -82,7 +82,7 @@ export async function startBroker({
     await Promise.all([
       import('../embedded/embedded.ts'),
       import('../contract/http/app.ts'),
-      import('../contract/http/signed-url.ts'),
+      import('../contract/http/trust/signed-url.ts'),
       import('../embedded/http-server.ts'),
     ])
   // Before the store is opened, and perhaps made.

@@ -25,24 +25,28 @@ import type {
   HeartbeatAnswer,
   LeaveGroup,
 } from '../contract/groups.ts'
+import { BATCHES_TYPE, JSON_TYPE } from '../contract/http/media-types.ts'
+import {
+  END_OFFSET_HEADER,
+  NEXT_OFFSET_HEADER,
+  START_OFFSET_HEADER,
+} from '../contract/http/records/offset-headers.ts'
+import { toPathText } from '../contract/http/requests/path-text.ts'
 import {
   CommitOffsetsAnswer,
   GroupAnswer,
   GroupListAnswer,
   GroupOffsetsAnswer,
   HeartbeatAnswer as HeartbeatAnswerSchema,
-} from '../contract/http/group-schemas.ts'
-import { END_OFFSET_HEADER, NEXT_OFFSET_HEADER, START_OFFSET_HEADER } from '../contract/http/headers.ts'
-import { BATCHES_TYPE, JSON_TYPE } from '../contract/http/media-types.ts'
-import { toPathText } from '../contract/http/path-text.ts'
+} from '../contract/http/schemas/groups.ts'
 import {
   DeleteRecordsAnswer,
   LocateAnswer,
   OffsetAnswer,
   ProduceBatchesAnswer,
-} from '../contract/http/record-schemas.ts'
-import { TopicAnswer, TopicListAnswer } from '../contract/http/topic-schemas.ts'
-import { TriggerAnswer, TriggerListAnswer } from '../contract/http/trigger-schemas.ts'
+} from '../contract/http/schemas/records.ts'
+import { TopicAnswer, TopicListAnswer } from '../contract/http/schemas/topics.ts'
+import { TriggerAnswer, TriggerListAnswer } from '../contract/http/schemas/triggers.ts'
 import type { TriggerBroker, TriggerDescription, TriggerName } from '../contract/triggers.ts'
 import { TidemarkError } from '../core/errors.ts'
 import { checkGroupId } from '../core/group/identity.ts'

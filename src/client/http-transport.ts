@@ -1,4 +1,4 @@
-import { fromProblem } from '../contract/http/problem-schema.ts'
+import { fromProblem } from '../contract/http/schemas/problem.ts'
 import { TidemarkError, type Written } from '../core/errors.ts'
 import { DeadlinePassed, withDeadline } from './deadline.ts'
 import { fromGatewayAnswer } from './gateway-answer.ts'

@@ -1,5 +1,5 @@
 import type { Fetched, Located, LocatedRange } from '../contract/broker.ts'
-import { fromProblem } from '../contract/http/problem-schema.ts'
+import { fromProblem } from '../contract/http/schemas/problem.ts'
 import { batchesOf } from '../core/batches/batch-run.ts'
 import { TidemarkError } from '../core/errors.ts'
 import { LOCATED_READ_TIMEOUT_MS, READ_PARALLEL_MAX } from '../core/limits.ts'

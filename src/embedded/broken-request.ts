@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { PROBLEM_TYPE } from '../contract/http/media-types.ts'
-import { toProblem } from '../contract/http/problem.ts'
+import { toProblem } from '../contract/http/problems/problem.ts'
 import { TidemarkError } from '../core/errors.ts'
 import { HTTP_HEADER_BYTES_MAX } from '../core/limits.ts'
 

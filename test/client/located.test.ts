@@ -151,7 +151,7 @@ describe('a signed URL', () => {
 
   test('to an object that is gone is 404, and to one that is too short 500', async () => {
     let bytes: Uint8Array | undefined
-    const { UrlSigner } = await import('../../src/contract/http/signed-url.ts')
+    const { UrlSigner } = await import('../../src/contract/http/trust/signed-url.ts')
     const signer = new UrlSigner({ secret: Buffer.alloc(32, 1) })
     await using odd = await serveBroker({ ports: { objects: { signer, get: async () => bytes } } })
     const { url } = signer.sign('a/b', toPosition(0), 10, Date.now())

@@ -4,7 +4,7 @@ import type { InvocationContext } from '../../functions/runtime/invocation.ts'
 import type { Service } from '../../functions/runtime/service.ts'
 import type { Report, Telemetry } from '../../functions/runtime/telemetry.ts'
 import { openMemoryStore } from '../../src/adapters/memory/memory-store.ts'
-import type { RouteGroup } from '../../src/contract/http/build-app.ts'
+import type { Route } from '../../src/contract/http/route.ts'
 import { systemClock, systemEntropy } from '../../src/embedded/system.ts'
 import type { Ports } from '../../src/ports/index.ts'
 
@@ -87,10 +87,7 @@ export function decoded(result: HttpResult): Answered {
 }
 
 /** Calls a function that serves these routes, with any event. */
-export function caller(
-  service: Service,
-  groups: readonly RouteGroup[],
-): (event: unknown) => Promise<Answered> {
-  const call = makeHttpFunction(service, groups)
+export function caller(service: Service, routes: readonly Route[]): (event: unknown) => Promise<Answered> {
+  const call = makeHttpFunction(service, routes)
   return async event => decoded(await call(event, contextOf()))
 }

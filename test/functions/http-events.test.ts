@@ -2,7 +2,7 @@ import type { APIGatewayProxyEventV2, LambdaFunctionURLEvent } from 'aws-lambda'
 import { describe, expect, test } from 'vitest'
 import { toRequest } from '../../functions/runtime/http-event.ts'
 import { toResult } from '../../functions/runtime/http-result.ts'
-import { HttpProblem } from '../../src/contract/http/problem.ts'
+import { HttpProblem } from '../../src/contract/http/problems/problem.ts'
 import { FUNCTION_TEXT_BYTES_MAX, LAMBDA_PAYLOAD_BYTES_MAX } from '../../src/core/limits.ts'
 
 /** As the developer guide of API Gateway shows payload format 2.0, with a body. */

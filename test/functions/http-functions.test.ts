@@ -4,6 +4,7 @@ import { PRODUCE_ROUTES } from '../../functions/produce/routes.ts'
 import { makeHttpFunction } from '../../functions/runtime/http-function.ts'
 import { openBroker } from '../../functions/runtime/open-broker.ts'
 import { openMemoryStore } from '../../src/adapters/memory/memory-store.ts'
+import { defineRoute } from '../../src/contract/http/route.ts'
 import {
   BATCH_BYTES_MAX,
   FUNCTION_ANSWER_BYTES_MAX,
@@ -234,11 +235,12 @@ describe('the limits of a function', () => {
   })
 
   test('an answer that does not fit all the same is an error that says what became of the data', async () => {
-    const call = caller(service, [
-      ({ router }) => {
-        router.on('POST', '/large', () => new Response(Buffer.alloc(LAMBDA_PAYLOAD_BYTES_MAX)))
-      },
-    ])
+    const large = defineRoute({
+      method: 'post',
+      path: '/large',
+      handle: async () => new Response(Buffer.alloc(LAMBDA_PAYLOAD_BYTES_MAX)),
+    })
+    const call = caller(service, [large])
     const { status, json } = await call({ method: 'POST', path: '/large' })
     expect([status, json.kafkaError, json.written]).toEqual([500, 'UNKNOWN_SERVER_ERROR', 'unknown'])
     expect(service.telemetry.logged.at(-1)?.message).toContain('should not')

@@ -5,7 +5,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { makeAdminFunction } from '../../functions/admin/admin-function.ts'
 import { triggerIdIn } from '../../functions/admin/trigger-resource.ts'
 import { openBroker } from '../../functions/runtime/open-broker.ts'
-import { describeRoutes } from '../../src/contract/http/openapi-document.ts'
+import { describeRoutes } from '../../src/contract/http/openapi/openapi-document.ts'
+import { ROUTES } from '../../src/contract/http/routes/index.ts'
 import { contextOf, decoded, openTestService, type TestService } from './function-service.ts'
 
 interface SentAnswer {
@@ -31,7 +32,7 @@ let call: ReturnType<typeof makeAdminFunction>
 
 beforeEach(async () => {
   service = openTestService()
-  call = makeAdminFunction(service, describeRoutes)
+  call = makeAdminFunction(service, () => describeRoutes(ROUTES))
   answers = []
   statuses = []
   server = createServer((request, response) => {

@@ -1,35 +1,16 @@
 import { buildHttpApp } from './build-app.ts'
-import { addDeleteRecordsRoute } from './delete-records-route.ts'
-import { addFetchRoutes } from './fetch-routes.ts'
-import { addGroupRoutes } from './group-routes.ts'
-import { addHealthRoute } from './health-route.ts'
-import { addObjectRoutes } from './object-routes.ts'
-import { addOffsetRoute } from './offset-route.ts'
-import { describeRoutes } from './openapi-document.ts'
-import { addProduceRoutes } from './produce-routes.ts'
+import { describeRoutes } from './openapi/openapi-document.ts'
+import { ROUTES } from './routes/index.ts'
 import type { HttpApp, HttpPorts, HttpSettings } from './settings.ts'
-import { addTopicRoutes } from './topic-routes.ts'
-import { addTriggerRoutes } from './trigger-routes.ts'
-
-const ALL_GROUPS = [
-  addTopicRoutes,
-  addProduceRoutes,
-  addFetchRoutes,
-  addOffsetRoute,
-  addDeleteRecordsRoute,
-  addGroupRoutes,
-  addTriggerRoutes,
-  addObjectRoutes,
-  addHealthRoute,
-]
 
 /** The HTTP form of a broker. It runs wherever the Fetch API's Request and Response do. */
 export function createHttpApp(ports: HttpPorts, settings: HttpSettings = {}): HttpApp {
   let document: Record<string, unknown> | undefined
   const openApi = () => {
-    document ??= describeRoutes(app.routes)
+    document ??= describeRoutes(ROUTES.filter(({ route }) => app.routes.includes(route)))
     return document
   }
-  const app = buildHttpApp(ports, settings, ALL_GROUPS, openApi)
+  const routes = ROUTES.map(({ route }) => route)
+  const app = buildHttpApp(ports, settings, routes, openApi)
   return { needsToken: app.needsToken, openApi, fetch: (request, context) => app.fetch(request, context) }
 }

@@ -7,43 +7,35 @@ import {
   HTTP_BODY_BYTES_MAX,
   TOPIC_CACHE_MS,
 } from '../../core/limits.ts'
-import { Bodies } from './bodies.ts'
-import { ErrorAnswers } from './error-answers.ts'
-import { addOpenApiRoute, type Describe } from './openapi-route.ts'
-import type { AnyRoute, HttpEnv, Router } from './route.ts'
-import type { Services } from './services.ts'
+import { ErrorAnswers } from './problems/error-answers.ts'
+import { Bodies } from './requests/bodies.ts'
+import type { HttpEnv, Route } from './route.ts'
+import type { Describe, Services } from './services.ts'
 import type { HttpPorts, HttpSettings, ServerContext } from './settings.ts'
-import { checkHost, checkOrigin, checkToken } from './trust.ts'
-
-/** Routes that belong together. An app carries only the code of those that it is built from. */
-export type RouteGroup = (services: Services) => void
+import { checkHost, checkOrigin, checkToken } from './trust/caller-checks.ts'
 
 /** A part of the HTTP form, or all of it. */
 export interface BuiltApp {
   readonly needsToken: boolean
-  readonly routes: readonly AnyRoute[]
+  /** Those that it serves, of the ones that it was built from. */
+  readonly routes: readonly Route[]
   fetch(request: Request, context?: ServerContext): Promise<Response>
 }
 
-/**
- * Builds the HTTP form of a broker from groups of routes.
- * @param describe makes the document that GET /openapi.json answers; without it there is no such route
- */
+/** Builds the HTTP form of a broker from routes. It carries only the code of those that it is built from. */
 export function buildHttpApp(
   ports: HttpPorts,
   settings: HttpSettings,
-  groups: readonly RouteGroup[],
+  routes: Iterable<Route>,
   describe?: Describe,
 ): BuiltApp {
   const { broker, objects, logger, nowMs = Date.now, random = Math.random } = ports
   const { token, allowedHosts = [] } = settings
   if (token === '') throw new RangeError('an empty token protects nothing: leave it out, or give one')
-  const router: Router = new Hono<HttpEnv>()
-  const routes: AnyRoute[] = []
-  const errors = new ErrorAnswers(logger, routes)
+  const router = new Hono<HttpEnv>()
+  const served: Route[] = []
+  const errors = new ErrorAnswers(logger, served)
   const services: Services = {
-    router,
-    routes,
     broker,
     objects,
     nowMs,
@@ -59,6 +51,7 @@ export function buildHttpApp(
       bodyBytesMax: settings.bodyBytesMax ?? HTTP_BODY_BYTES_MAX,
       bodiesInFlightBytesMax: settings.bodiesInFlightBytesMax ?? HTTP_BODIES_IN_FLIGHT_BYTES_MAX,
     }),
+    describe,
     toError: (error, request) => errors.toError(error, request),
     checkToken: request => {
       if (token !== undefined) checkToken(request.headers.get('authorization'), token)
@@ -75,12 +68,16 @@ export function buildHttpApp(
     checkOrigin(headers)
     await next()
   })
-  for (const addRoutes of groups) addRoutes(services)
-  if (describe) addOpenApiRoute(services, describe)
+  for (const route of routes) {
+    const handle = route.open(services)
+    if (handle === undefined) continue
+    served.push(route)
+    router.on(route.method.toUpperCase(), toHonoPath(route.path), handle)
+  }
 
   return {
     needsToken: token !== undefined,
-    routes,
+    routes: served,
     async fetch(request, context = {}) {
       try {
         return await router.fetch(request, context)
@@ -90,4 +87,9 @@ export function buildHttpApp(
       }
     },
   }
+}
+
+function toHonoPath(path: string): string {
+  // An object's key has slashes in it.
+  return path.replace('{key}', ':key{.+}').replaceAll(/\{(\w+)\}(?!\})/g, (_, name) => `:${name}`)
 }

@@ -1,78 +1,107 @@
-import type { Context, Hono } from 'hono'
+import type { Context } from 'hono'
 import type * as z from 'zod'
-import { TidemarkError } from '../../core/errors.ts'
 import { chooseMediaType, JSON_TYPE } from './media-types.ts'
-import { type Parameters, readParameters, type Values } from './parameters.ts'
-import { HttpProblem } from './problem.ts'
+import { type HttpProblem, invalidRequest } from './problems/problem.ts'
+import { type Parameters, readParameters, type Values } from './requests/parameters.ts'
+import { type PathValues, pathParametersOf } from './requests/paths.ts'
+import type * as schemas from './schemas/index.ts'
+import type { Services } from './services.ts'
 import type { ServerContext } from './settings.ts'
 
 export type HttpEnv = { Bindings: ServerContext }
 export type HttpContext = Context<HttpEnv>
-export type Router = Hono<HttpEnv>
 
-export interface Route<Path extends Parameters, Query extends Parameters> {
-  method: 'get' | 'post' | 'patch' | 'delete'
+/** A route, whatever its parameters are: what an app is built of, and what is documented. */
+export interface Route {
+  readonly method: 'get' | 'post' | 'patch' | 'delete'
   /** As OpenAPI writes it. */
-  path: string
-  pathParameters: Path
-  query: Query
+  readonly path: string
+  readonly pathParameters: Parameters
+  readonly query: Parameters
   /** The types of its answers; the first one for clients that have no preference. */
-  answerTypes: readonly string[]
+  readonly answerTypes: readonly string[]
   /** Whether it needs no token. */
-  isOpen?: boolean
+  readonly isOpen: boolean
+  /** What answers its requests in one app; undefined where there is nothing for it to serve. */
+  open(services: Services): ((context: HttpContext) => Promise<Response>) | undefined
 }
 
-export interface RouteRequest<Path extends Parameters, Query extends Parameters> {
-  context: HttpContext
-  path: Values<Path>
-  query: Values<Query>
+export interface RouteRequest<Path extends string, Query extends Parameters> {
+  readonly context: HttpContext
+  readonly path: PathValues<Path>
+  readonly query: Values<Query>
   /** Which of the route's answers the client wants, by its Accept header. */
-  accepted: string
+  readonly accepted: string
 }
 
-/** A route, whatever its parameters are. */
-export type AnyRoute = Route<Parameters, Parameters>
+export type NoParameters = Record<never, never>
 
-/** What adding a route needs. */
-export interface RouteServices {
-  router: Router
-  /** Every route that was added, for whoever describes them. */
-  routes: AnyRoute[]
-  /** @throws HttpProblem when the request does not bring the token */
-  checkToken: (request: Request) => void
-}
+/** What its file says of a route: no query, answers in JSON and a token wanted where it says nothing else. */
+export type Declaration<Path extends string, Query extends Parameters, Rest> = Pick<Route, 'method'> &
+  Partial<Pick<Route, 'answerTypes' | 'isOpen'>> & { path: Path; query?: Query } & Rest
 
 /**
- * Adds a route. What its documentation says beside its parameters stands in route-documentation.ts: that takes schemas
- * of all bodies, which an app that does not describe itself would carry along, and make, for nothing.
+ * Makes a route of its declaration. What its documentation says beside that is another export of its file: schemas and
+ * texts, which the bundle of a function that does not describe itself leaves out.
  */
-export function addRoute<Path extends Parameters, Query extends Parameters>(
-  { router, routes, checkToken }: RouteServices,
-  route: Route<Path, Query>,
-  handle: (request: RouteRequest<Path, Query>) => Promise<Response>,
-): void {
-  routes.push(route)
-  const { answerTypes, pathParameters, query, isOpen } = route
-  router.on(route.method.toUpperCase(), toHonoPath(route.path), context => {
-    if (!isOpen) checkToken(context.req.raw)
-    const accepted = chooseMediaType(context.req.header('accept') ?? null, answerTypes)
-    if (accepted === undefined) throw notAcceptable(answerTypes)
-    return handle({
-      context,
-      path: readParameters(pathParameters, context.req.param(), 'path', 'passed over'),
-      query: readParameters(query, queryOf(context), 'query', 'refused'),
-      accepted,
-    })
+export function defineRoute<const Path extends string, Query extends Parameters = NoParameters>({
+  handle,
+  ...declaration
+}: Declaration<
+  Path,
+  Query,
+  { handle: (services: Services, request: RouteRequest<Path, Query>) => Promise<Response> }
+>): Route {
+  return defineRouteWithState({
+    ...declaration,
+    open: services => request => handle(services, request),
   })
 }
 
-/** `value`, which the compiler holds against the schema `S` that documents it, as a JSON answer. */
-export function answerJson<S extends z.ZodType>(
-  value: z.input<S>,
+/** The same for a route that has something of its own in each app, or that not every app has. */
+export function defineRouteWithState<const Path extends string, Query extends Parameters = NoParameters>(
+  declaration: Declaration<
+    Path,
+    Query,
+    {
+      /** Called once for each app; undefined: there is nothing to serve in this one. */
+      open: (services: Services) => ((request: RouteRequest<Path, Query>) => Promise<Response>) | undefined
+    }
+  >,
+): Route {
+  const { path, answerTypes = [JSON_TYPE], isOpen = false, query = {} as Query } = declaration
+  const pathParameters = pathParametersOf(path)
+  const open: Route['open'] = services => {
+    const handle = declaration.open(services)
+    if (handle === undefined) return undefined
+    return context => {
+      if (!isOpen) services.checkToken(context.req.raw)
+      const accepted = chooseMediaType(context.req.header('accept') ?? null, answerTypes)
+      if (accepted === undefined) throw notAcceptable(answerTypes)
+      return handle({
+        context,
+        path: readParameters(pathParameters, context.req.param(), 'path', 'passed over') as PathValues<Path>,
+        query: readParameters(query, queryOf(context), 'query', 'refused'),
+        accepted,
+      })
+    }
+  }
+  return { ...declaration, pathParameters, query, answerTypes, isOpen, open }
+}
+
+/** `value`, which the compiler holds against the schema of this name that documents it, as a JSON answer. */
+export function answerJson<Name extends keyof typeof schemas>(
+  value: z.input<(typeof schemas)[Name]>,
   status = 200,
   headers: Readonly<Record<string, string>> = {},
 ): Response {
   return new Response(JSON.stringify(value), { status, headers: { 'content-type': JSON_TYPE, ...headers } })
+}
+
+/** The answer when something is done and there is nothing to say of it. */
+export async function answerDone(done: Promise<void>): Promise<Response> {
+  await done
+  return new Response(null, { status: 204 })
 }
 
 /** A parameter that comes twice is shown as a list. */
@@ -83,12 +112,6 @@ function queryOf(context: HttpContext): Record<string, string | string[]> {
   )
 }
 
-function toHonoPath(path: string): string {
-  // An object's key has slashes in it.
-  return path.replace('{key}', ':key{.+}').replaceAll(/\{(\w+)\}(?!\})/g, (_, name) => `:${name}`)
-}
-
 function notAcceptable(offered: readonly string[]): HttpProblem {
-  const message = `The Accept header takes none of what there is: ${offered.join(', ')}.`
-  return new HttpProblem(406, new TidemarkError('INVALID_REQUEST', message))
+  return invalidRequest(406, `The Accept header takes none of what there is: ${offered.join(', ')}.`)
 }

@@ -1,20 +1,19 @@
 import type { TidemarkError } from '../../core/errors.ts'
-import type { Broker } from '../broker.ts'
-import type { GroupBroker } from '../groups.ts'
-import type { TriggerBroker } from '../triggers.ts'
-import type { Bodies } from './bodies.ts'
-import type { RouteServices } from './route.ts'
-import type { AnswerLimits, LocatedObjects } from './settings.ts'
+import type { Bodies } from './requests/bodies.ts'
+import type { AnswerLimits, HttpPorts } from './settings.ts'
+
+/** Makes the document that GET /openapi.json answers; given by whoever wants it served, since its generator is large. */
+export type Describe = () => Record<string, unknown> | Promise<Record<string, unknown>>
 
 /** What the routes are made from. */
-export interface Services extends RouteServices {
-  broker: Broker & GroupBroker & TriggerBroker
+export interface Services extends Pick<HttpPorts, 'broker'>, Required<Pick<HttpPorts, 'nowMs' | 'random'>> {
+  objects: HttpPorts['objects'] | undefined
   bodies: Bodies
   answers: Required<AnswerLimits>
   topicCacheMs: number
-  objects: LocatedObjects | undefined
-  nowMs: () => number
-  random: () => number
+  describe: Describe | undefined
   /** A TidemarkError is itself; anything else is logged and becomes an UNKNOWN_SERVER_ERROR. */
   toError: (error: unknown, request: Request) => TidemarkError
+  /** @throws HttpProblem when the request does not bring the token */
+  checkToken: (request: Request) => void
 }

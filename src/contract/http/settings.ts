@@ -2,7 +2,7 @@ import type { Position } from '../../core/numbers.ts'
 import type { Broker } from '../broker.ts'
 import type { GroupBroker } from '../groups.ts'
 import type { TriggerBroker } from '../triggers.ts'
-import type { UrlSigner } from './signed-url.ts'
+import type { UrlSigner } from './trust/signed-url.ts'
 
 /** What the HTTP form needs from outside. */
 export interface HttpPorts {

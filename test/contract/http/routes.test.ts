@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createHttpApp } from '../../../src/contract/http/app.ts'
-import { ProblemAnswer } from '../../../src/contract/http/problem-schema.ts'
+import { ProblemAnswer } from '../../../src/contract/http/schemas/problem.ts'
 import { TidemarkError } from '../../../src/core/errors.ts'
 import { openInMemory } from '../../../src/embedded/embedded.ts'
 import { BATCHES, overriding, type Served, serveBroker } from './served-broker.ts'

@@ -1,0 +1,28 @@
+import type * as z from 'zod'
+import type { KafkaErrorName } from '../../../core/errors.ts'
+import type { Route } from '../route.ts'
+
+/** What documentation is made of: given to it, so that what makes none need not load it. */
+export type Schemas = typeof import('../schemas/index.ts')
+
+/** What is said of a route beside what serves it. Of what is JSON a schema; types that are bytes need none. */
+export interface RouteDocumentation {
+  readonly summary: string
+  readonly description?: string
+  /** A body in JSON. */
+  readonly body?: z.ZodType
+  /** What else a body may be, by its media type. */
+  readonly bytesInBody?: string
+  /** By their status; those but 204 have the contents that the route says, in the order of its types. */
+  readonly answers: Readonly<
+    Record<number, { description: string; json?: z.ZodType; headers?: Readonly<Record<string, string>> }>
+  >
+  /** The errors that this route can answer beside those that all have, and those that its path implies. */
+  readonly errors?: readonly KafkaErrorName[]
+}
+
+/** What the file of a route exports. */
+export interface DocumentedRoute {
+  readonly route: Route
+  documentation(schemas: Schemas): RouteDocumentation
+}

@@ -1,0 +1,33 @@
+import { isUtf8 } from 'node:buffer'
+import type * as z from 'zod'
+import { TidemarkError } from '../../../core/errors.ts'
+import type { PayloadInput, PayloadOutput } from '../schemas/payload.ts'
+
+export type PayloadEncoding = 'auto' | 'base64'
+
+export function payloadToBytes(payload: z.output<typeof PayloadInput>): Uint8Array | null {
+  if (payload === null) return null
+  if (typeof payload === 'string') return Buffer.from(payload, 'utf8')
+  if ('base64' in payload) return Buffer.from(payload.base64, 'base64')
+  return Buffer.from(jsonText(payload.json), 'utf8')
+}
+
+function jsonText(value: unknown): string {
+  try {
+    return JSON.stringify(value)
+  } catch (error) {
+    // The parser takes any depth, the writer does not.
+    const message = 'A record has a JSON value that is nested too deeply. Send it as text.'
+    throw new TidemarkError('INVALID_RECORD', message, 'no', { cause: error })
+  }
+}
+
+export function bytesToPayload(
+  bytes: Uint8Array | null,
+  encoding: PayloadEncoding = 'auto',
+): z.input<typeof PayloadOutput> {
+  if (bytes === null) return null
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  if (encoding === 'auto' && isUtf8(buffer)) return buffer.toString('utf8')
+  return { base64: buffer.toString('base64') }
+}

@@ -1,0 +1,51 @@
+import { BATCH_BYTES_DEFAULT_MAX, PARTITIONS_REMEMBERED_MAX } from '../../../core/limits.ts'
+import type { Broker, TopicDescription } from '../../broker.ts'
+
+/** What placing and checking records needs to know of a topic. */
+export interface TopicFacts {
+  partitions: number
+  /** `max.message.bytes` */
+  batchBytesMax: number
+}
+
+interface Known {
+  facts: Promise<TopicFacts>
+  untilMs: number
+}
+
+/** Remembers topics for a moment, so that not every request describes its topic first. */
+export class TopicFactsCache {
+  readonly #broker: Broker
+  readonly #nowMs: () => number
+  readonly #cacheMs: number
+  readonly #known = new Map<string, Known>()
+
+  constructor(broker: Broker, nowMs: () => number, cacheMs: number) {
+    this.#broker = broker
+    this.#cacheMs = cacheMs
+    this.#nowMs = nowMs
+  }
+
+  get(topic: string): Promise<TopicFacts> {
+    const nowMs = this.#nowMs()
+    const known = this.#known.get(topic)
+    if (known !== undefined && nowMs < known.untilMs) return known.facts
+    // The promise is what is kept, so that requests at the same time share one call.
+    const facts = this.#broker.describeTopic(topic).then(factsOf)
+    facts.catch(() => this.forget(topic))
+    this.forget(topic)
+    if (this.#known.size >= PARTITIONS_REMEMBERED_MAX) this.forget(this.#known.keys().next().value!)
+    this.#known.set(topic, { facts, untilMs: nowMs + this.#cacheMs })
+    return facts
+  }
+
+  /** For a topic that turned out to be different; tells whether anything was remembered. */
+  forget(topic: string): boolean {
+    return this.#known.delete(topic)
+  }
+}
+
+function factsOf({ partitions, configs }: TopicDescription): TopicFacts {
+  const batchBytesMax = Number(configs.find(config => config.name === 'max.message.bytes')?.value)
+  return { partitions, batchBytesMax: batchBytesMax > 0 ? batchBytesMax : BATCH_BYTES_DEFAULT_MAX }
+}

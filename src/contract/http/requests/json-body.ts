@@ -1,0 +1,29 @@
+import type * as z from 'zod'
+import { TidemarkError } from '../../../core/errors.ts'
+import { parseJson } from './json-text.ts'
+import { check, type Parsed } from './validation.ts'
+
+/**
+ * Reads bodies in JSON, and throws INVALID_REQUEST where one is no JSON in UTF-8 or not as the schema wants it.
+ * @param load gives the schema, for the first body: most requests have none, and zod is large
+ */
+export function jsonReader<S extends z.ZodType>(
+  load: () => Promise<S>,
+): (body: Uint8Array) => Promise<Parsed<z.output<S>>> {
+  let schema: Promise<S> | undefined
+  return async body => {
+    // Kept, since even an import of what is loaded takes its time in each request.
+    schema ??= load()
+    return check(await schema, parseBody(body), 'body')
+  }
+}
+
+function parseBody(body: Uint8Array): unknown {
+  try {
+    // Fatal: a body that is not UTF-8 must not become records with U+FFFD in them.
+    return parseJson(new TextDecoder('utf-8', { fatal: true }).decode(body))
+  } catch (error) {
+    const message = `The body is not JSON in UTF-8: ${(error as Error).message}`
+    throw new TidemarkError('INVALID_REQUEST', message, 'no', { cause: error })
+  }
+}

@@ -1,0 +1,164 @@
+import type * as z from 'zod'
+import { TidemarkError } from '../../../core/errors.ts'
+import { FETCH_BYTES_MAX, FETCH_DEFAULT_BYTES, FETCH_WAIT_MS_MAX } from '../../../core/limits.ts'
+import type { Offset } from '../../../core/numbers.ts'
+import type { Fetched, Located } from '../../broker.ts'
+import { BATCHES_TYPE, JSON_TYPE } from '../media-types.ts'
+import type { RouteDocumentation, Schemas } from '../openapi/documentation.ts'
+import { AnswerRoom } from '../records/answer-room.ts'
+import { toJsonRecords } from '../records/json-records.ts'
+import { END_OFFSET_HEADER, NEXT_OFFSET_HEADER, START_OFFSET_HEADER } from '../records/offset-headers.ts'
+import { choiceParameter, numberParameter, optional } from '../requests/parameters.ts'
+import { answerJson, defineRoute, type HttpContext } from '../route.ts'
+
+/** Below this, copying chunks together costs less than sending them one by one. */
+const COPIED_BYTES_MAX = 64 * 1024
+
+const FETCH_QUERY = {
+  offset: numberParameter<Offset>('The first record that is wanted.'),
+  maxBytes: optional(
+    numberParameter(
+      `A soft limit, as in Kafka: at least one batch comes, however large. ${FETCH_DEFAULT_BYTES} when it is ` +
+        `left out; larger values than ${FETCH_BYTES_MAX} count as that.`,
+    ),
+  ),
+  minBytes: optional(numberParameter('How much to wait for; 1 when it is left out.')),
+  maxWaitMs: optional(
+    numberParameter(
+      'How long to wait for minBytes at the end of the log (long poll); 0 when it is left out. ' +
+        `Larger values than ${FETCH_WAIT_MS_MAX} count as that.`,
+    ),
+  ),
+  locate: optional(
+    choiceParameter(
+      ['true', 'false'],
+      'true: tell where the bytes lie, as URLs that work for a while, and not what they are.',
+    ),
+  ),
+  encoding: optional(
+    choiceParameter(
+      ['auto', 'base64'],
+      'How keys and values stand in JSON. auto: as a string when they are UTF-8, else as {"base64": …}; ' +
+        'base64: always as {"base64": …}.',
+    ),
+  ),
+}
+
+export const route = defineRoute({
+  method: 'get',
+  path: '/topics/{topic}/partitions/{partition}/records',
+  query: FETCH_QUERY,
+  answerTypes: [JSON_TYPE, BATCHES_TYPE],
+  handle: async ({ broker, answers }, { context, path, query, accepted }) => {
+    const { encoding = 'auto', maxBytes, maxWaitMs, minBytes, offset } = query
+    const isLocated = query.locate === 'true'
+    if (isLocated && accepted !== JSON_TYPE) {
+      throw new TidemarkError('INVALID_REQUEST', `locate=true answers in JSON: accept ${JSON_TYPE}.`)
+    }
+    // Located bytes do not pass through here, so what an answer can carry is no limit for them.
+    const bytesMax = isLocated ? FETCH_BYTES_MAX : answers.fetchBytesMax
+    const request = {
+      ...path,
+      offset,
+      maxBytes: Math.min(maxBytes ?? FETCH_DEFAULT_BYTES, bytesMax),
+      ...(minBytes !== undefined && { minBytes }),
+      ...(maxWaitMs !== undefined && { maxWaitMs: Math.min(maxWaitMs, answers.waitMsMax) }),
+    }
+    return whileConnected(context, maxWaitMs, async signal => {
+      if (isLocated) {
+        const located = await broker.locate({ ...request, ...signal })
+        return answerJson<'LocateAnswer'>(toJsonRanges(located, context.req.url, answers.answerBytesMax))
+      }
+      const fetched = await broker.fetch({ ...request, ...signal })
+      if (accepted === BATCHES_TYPE) return answerBatches(fetched)
+      return answerJson<'FetchAnswer'>(toJsonRecords(fetched, offset, encoding, answers.answerBytesMax))
+    })
+  },
+})
+
+export const documentation = ({ ReadAnswer }: Schemas): RouteDocumentation => ({
+  summary: 'Read records',
+  description:
+    `As JSON, or by Accept: ${BATCHES_TYPE} as Kafka record batches (magic 2), of which the first may begin ` +
+    'before the asked offset, as in Kafka. An empty answer is the end of the log. Go on at nextOffset.',
+  answers: {
+    200: {
+      description: 'Records from the offset on; with locate=true, where they lie.',
+      json: ReadAnswer,
+      headers: {
+        [START_OFFSET_HEADER]: 'With record batches: the first offset that is served.',
+        [END_OFFSET_HEADER]: 'With record batches: the offset that the next record gets.',
+        [NEXT_OFFSET_HEADER]: 'With record batches: where the next fetch goes on.',
+      },
+    },
+  },
+  errors: ['OFFSET_OUT_OF_RANGE', 'KAFKA_STORAGE_ERROR'],
+})
+
+/** Ends a long poll when its client goes away or the server stops. */
+async function whileConnected(
+  context: HttpContext,
+  maxWaitMs: number | undefined,
+  wait: (options: { signal?: AbortSignal }) => Promise<Response>,
+): Promise<Response> {
+  if (!maxWaitMs) return wait({})
+  const controller = new AbortController()
+  const end = () => controller.abort()
+  const signals = [context.req.raw.signal, context.env.stopping].filter(signal => signal !== undefined)
+  // By hand and not by AbortSignal.any, which would hang one more signal on the server's for each request.
+  for (const signal of signals) {
+    if (signal.aborted) end()
+    signal.addEventListener('abort', end)
+  }
+  try {
+    return await wait({ signal: controller.signal })
+  } finally {
+    for (const signal of signals) signal.removeEventListener('abort', end)
+  }
+}
+
+function answerBatches({ startOffset, endOffset, nextOffset, chunks }: Fetched): Response {
+  const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
+  const headers = {
+    'content-type': BATCHES_TYPE,
+    'content-length': String(bytes),
+    [START_OFFSET_HEADER]: String(startOffset),
+    [END_OFFSET_HEADER]: String(endOffset),
+    [NEXT_OFFSET_HEADER]: String(nextOffset),
+  }
+  if (chunks.length === 1) return new Response(chunks[0] as Uint8Array<ArrayBuffer>, { headers })
+  return new Response(bytes <= COPIED_BYTES_MAX ? Buffer.concat(chunks) : streamOf(chunks), { headers })
+}
+
+function streamOf(chunks: readonly Uint8Array[]): ReadableStream<Uint8Array> {
+  const remaining = chunks.values()
+  return new ReadableStream({
+    pull(controller) {
+      const { done, value } = remaining.next()
+      if (done) controller.close()
+      else controller.enqueue(value)
+    },
+  })
+}
+
+/** @param answerBytesMax what the answer may have: ranges beyond it are left to the next fetch */
+function toJsonRanges(
+  { ranges, ...offsets }: Located,
+  requestUrl: string,
+  answerBytesMax: number,
+): z.input<Schemas['LocateAnswer']> {
+  const room = new AnswerRoom(answerBytesMax)
+  const listed: z.input<Schemas['LocateAnswer']>['ranges'] = []
+  for (const range of ranges) {
+    const described =
+      'inline' in range
+        ? { ...range, inline: Buffer.from(range.inline).toString('base64') }
+        : // A URL that begins with its path is for this server, by whatever name the client reached it.
+          { ...range, url: new URL(range.url, requestUrl).href }
+    // The first one comes in any case, so that every answer gets further.
+    if (!room.take(described) && listed.length > 0)
+      return { ...offsets, nextOffset: range.baseOffset, ranges: listed }
+    listed.push(described)
+  }
+  return { ...offsets, ranges: listed }
+}

@@ -1,0 +1,40 @@
+import type { OffsetPlace } from '../../broker.ts'
+import type { RouteDocumentation, Schemas } from '../openapi/documentation.ts'
+import { parsedParameter } from '../requests/parameters.ts'
+import { isZonedTime } from '../requests/zoned-time.ts'
+import { answerJson, defineRoute } from '../route.ts'
+
+export const route = defineRoute({
+  method: 'get',
+  path: '/topics/{topic}/partitions/{partition}/offsets',
+  query: {
+    at: parsedParameter(
+      toPlace,
+      'must be earliest, latest, milliseconds since 1970, or a time such as 2026-07-01T12:00:00Z ' +
+        '(with its zone, since the server has another than you)',
+      {
+        description:
+          'earliest: the first record. latest: the offset that the next record gets. Milliseconds since 1970 or an ' +
+          'ISO 8601 time with its zone: the first record with that timestamp or a later one.',
+        examples: ['earliest', 'latest', '1782907200000', '2026-07-01T12:00:00Z'],
+      },
+    ),
+  },
+  handle: async ({ broker }, { path, query }) =>
+    answerJson<'OffsetAnswer'>(await broker.offsetFor({ ...path, ...query })),
+})
+
+export const documentation = ({ OffsetAnswer }: Schemas): RouteDocumentation => ({
+  summary: 'Find the offset for a place in the log',
+  answers: { 200: { description: 'The offset.', json: OffsetAnswer } },
+  errors: ['KAFKA_STORAGE_ERROR'],
+})
+
+function toPlace(text: string): OffsetPlace | undefined {
+  if (text === 'earliest' || text === 'latest') return text
+  if (/^\d{1,16}$/.test(text)) {
+    const timestampMs = Number(text)
+    return Number.isSafeInteger(timestampMs) ? { timestampMs } : undefined
+  }
+  return isZonedTime(text) ? { timestampMs: Date.parse(text) } : undefined
+}

@@ -1,0 +1,51 @@
+import type { DocumentedRoute } from '../openapi/documentation.ts'
+import * as alterTopic from './alter-topic.ts'
+import * as commitOffsets from './commit-offsets.ts'
+import * as createTopic from './create-topic.ts'
+import * as deleteGroup from './delete-group.ts'
+import * as deleteRecords from './delete-records.ts'
+import * as deleteTopic from './delete-topic.ts'
+import * as deleteTrigger from './delete-trigger.ts'
+import * as describeApi from './describe-api.ts'
+import * as describeGroup from './describe-group.ts'
+import * as describeTopic from './describe-topic.ts'
+import * as fetch from './fetch.ts'
+import * as findOffset from './find-offset.ts'
+import * as health from './health.ts'
+import * as heartbeat from './heartbeat.ts'
+import * as leaveGroup from './leave-group.ts'
+import * as listGroups from './list-groups.ts'
+import * as listTopics from './list-topics.ts'
+import * as listTriggers from './list-triggers.ts'
+import * as pauseTrigger from './pause-trigger.ts'
+import * as produce from './produce.ts'
+import * as readObject from './read-object.ts'
+import * as readOffsets from './read-offsets.ts'
+import * as resumeTrigger from './resume-trigger.ts'
+
+/** Every route there is, in the order in which the API's description has them. */
+export const ROUTES: readonly DocumentedRoute[] = [
+  listTopics,
+  createTopic,
+  describeTopic,
+  alterTopic,
+  deleteTopic,
+  produce,
+  fetch,
+  findOffset,
+  deleteRecords,
+  heartbeat,
+  leaveGroup,
+  commitOffsets,
+  readOffsets,
+  listGroups,
+  describeGroup,
+  deleteGroup,
+  listTriggers,
+  pauseTrigger,
+  resumeTrigger,
+  deleteTrigger,
+  readObject,
+  health,
+  describeApi,
+]

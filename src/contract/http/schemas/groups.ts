@@ -1,0 +1,148 @@
+import * as z from 'zod'
+import { CountSchema, OffsetSchema, PartitionSchema, TimestampMsSchema } from './numbers.ts'
+
+const topic = z.string().meta({ description: "The topic's name.", examples: ['orders'] })
+const instanceId = z.string().optional().describe('Of a static member.')
+const assignor = z.enum(['range', 'round-robin', 'cooperative-sticky'])
+const epoch = CountSchema.describe("Counts the group's targets.")
+
+const owned = {
+  topic,
+  topicId: z.string(),
+  partition: PartitionSchema,
+  generation: CountSchema.describe('Grows with every owner that this partition has in this group.'),
+}
+
+const Owned = z.strictObject(owned).meta({ id: 'OwnedPartition' })
+
+export const HeartbeatRequest = z
+  .strictObject({
+    memberId: z.string().describe('Chosen by the member, for one stay in the group: a UUID.'),
+    memberEpoch: CountSchema.describe('0 to join; else the epoch of the last answer.'),
+    instanceId,
+    clientId: z.string().optional(),
+    topics: z.array(topic).optional().describe('What it subscribes to, in every heartbeat.'),
+    topicPattern: z
+      .string()
+      .optional()
+      .describe('Or every topic whose name this regular expression matches as a whole.'),
+    assignor: assignor.optional().describe('The one that most members name wins.'),
+    sessionTimeoutMs: z.int().optional().describe('45,000 when it is left out.'),
+    owned: z.array(Owned).describe('What it owns by the last answer, and has not let go.'),
+    released: z.array(Owned).optional().describe('What it has let go since: finished with, and committed.'),
+    settledEpoch: CountSchema.optional().describe(
+      'The epoch for which it was told isSettled: then this costs one read and one write.',
+    ),
+  })
+  .meta({ id: 'Heartbeat' })
+
+export const HeartbeatAnswer = z
+  .object({
+    memberEpoch: epoch,
+    heartbeatIntervalMs: CountSchema,
+    assigned: z
+      .array(
+        z.object({
+          ...owned,
+          committedOffset: OffsetSchema.nullable().describe(
+            'Where to begin; null: nothing was committed. Only of what the member did not say it owns.',
+          ),
+        }),
+      )
+      .describe('All that the member owns now.'),
+    toRelease: z.array(z.object(owned)).describe('Of it: what it must finish, commit and release.'),
+    isSettled: z.boolean().describe('Whether it owns its share and nothing else.'),
+  })
+  .meta({ id: 'HeartbeatAnswer' })
+
+export const CommitOffsetsRequest = z
+  .strictObject({
+    memberId: z.string().optional().describe('Left out by consumers that are no members.'),
+    instanceId,
+    offsets: z.array(
+      z.strictObject({
+        topic,
+        partition: PartitionSchema,
+        offset: OffsetSchema.describe('The next record to deliver.'),
+        generation: CountSchema.optional().describe(
+          'Of a member: the generation under which it owns the partition.',
+        ),
+        rewinds: z
+          .boolean()
+          .optional()
+          .describe(
+            'Of a member: whether it means to go back; otherwise an offset below the committed one changes nothing.',
+          ),
+        metadata: z.string().optional().describe('At most 4,096 bytes.'),
+        leaderEpoch: z.int32().optional(),
+      }),
+    ),
+  })
+  .meta({ id: 'CommitOffsets' })
+
+export const CommitOffsetsAnswer = z
+  .object({
+    offsets: z.array(
+      z.object({
+        topic,
+        partition: PartitionSchema,
+        error: z
+          .object({ kafkaName: z.string(), message: z.string(), retriable: z.boolean() })
+          .nullable()
+          .describe('null: it is committed.'),
+      }),
+    ),
+  })
+  .meta({ id: 'CommittedPartitions' })
+
+export const GroupOffsetsAnswer = z
+  .object({
+    offsets: z.array(
+      z.object({
+        topic,
+        partition: PartitionSchema,
+        offset: OffsetSchema,
+        metadata: z.string(),
+        committedMs: TimestampMsSchema,
+      }),
+    ),
+  })
+  .meta({ id: 'GroupOffsets' })
+
+const summary = {
+  groupId: z.string(),
+  state: z.enum(['Empty', 'Assigning', 'Reconciling', 'Stable']),
+  members: CountSchema,
+}
+
+export const GroupListAnswer = z.object({ groups: z.array(z.object(summary)) }).meta({ id: 'GroupList' })
+
+export const GroupAnswer = z
+  .object({
+    ...summary,
+    epoch,
+    assignor,
+    memberList: z.array(
+      z.object({
+        memberId: z.string(),
+        instanceId: z.string().nullable(),
+        clientId: z.string(),
+        topics: z.array(topic),
+        topicPattern: z.string().nullable(),
+        owned: z.array(z.object({ topic, partition: PartitionSchema })),
+        leaseUntilMs: TimestampMsSchema.nullable().describe('null: of a trigger, which has none.'),
+      }),
+    ),
+    partitions: z.array(
+      z.object({
+        topic,
+        partition: PartitionSchema,
+        memberId: z.string().nullable().describe('Who owns it; null: nobody.'),
+        committedOffset: OffsetSchema.nullable(),
+        startOffset: OffsetSchema,
+        endOffset: OffsetSchema,
+        lag: CountSchema.describe('Records between the committed offset and the end.'),
+      }),
+    ),
+  })
+  .meta({ id: 'Group' })

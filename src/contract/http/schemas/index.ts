@@ -1,0 +1,6 @@
+/** All schemas, for whoever has use for zod anyway. */
+export * from './groups.ts'
+export * from './records.ts'
+export * from './server.ts'
+export * from './topics.ts'
+export * from './triggers.ts'

@@ -1,3 +1,0 @@
-import { textParameter } from './parameters.ts'
-
-export const TOPIC_PATH = { topic: textParameter("The topic's name.") }
