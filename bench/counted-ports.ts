@@ -1,6 +1,6 @@
 import { encodeBlock } from '../src/core/log/block.ts'
 import { encodeHead, type Head } from '../src/core/log/head.ts'
-import { encodeRetired } from '../src/core/log/producers.ts'
+import { encodeRetired } from '../src/core/log/producers/flushed-producer.ts'
 import type { LogIndex } from '../src/ports/log-index.ts'
 import type { ObjectStore } from '../src/ports/object-store.ts'
 import {

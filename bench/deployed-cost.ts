@@ -3,11 +3,9 @@ import { DynamoTable } from '../src/adapters/aws/dynamo-table.ts'
 import { DynamoTopicStore } from '../src/adapters/aws/dynamo-topic-store.ts'
 import { makeTableClients } from '../src/adapters/aws/table-clients.ts'
 import { countTableWrites, type Usage, UsageMeter } from '../src/adapters/aws/usage-meter.ts'
-import { MemoryGroupStore } from '../src/adapters/memory/memory-group-store.ts'
-import { MemoryObjectStore } from '../src/adapters/memory/memory-object-store.ts'
-import { MemoryTriggerStore } from '../src/adapters/memory/memory-trigger-store.ts'
-import { flush } from '../src/broker/flush.ts'
+import { openMemoryStore } from '../src/adapters/memory/memory-store.ts'
 import { LogBroker } from '../src/broker/log-broker.ts'
+import { flush } from '../src/broker/settling/flush.ts'
 import { FLUSH_DEADLINE_MS, FLUSH_DEFAULT_MS } from '../src/core/limits.ts'
 import { toOffset } from '../src/core/numbers.ts'
 import { systemClock, systemEntropy } from '../src/embedded/system.ts'
@@ -83,12 +81,13 @@ export async function countDeployedCost(settings: CostSettings): Promise<Counted
   const clients = makeTableClients({ endpoint, meter })
   const dynamo = new DynamoTable(clients, table)
   const counts = new Counts()
+  const memory = openMemoryStore(systemClock)
   const ports = {
-    objects: countObjects(new MemoryObjectStore(systemClock), counts),
+    objects: countObjects(memory.objects, counts),
     index: new DynamoLogIndex(dynamo),
     topics: new DynamoTopicStore(dynamo),
-    groups: new MemoryGroupStore(),
-    triggers: new MemoryTriggerStore(),
+    groups: memory.groups,
+    triggers: memory.triggers,
     clock: systemClock,
     entropy: systemEntropy,
   }

@@ -1,16 +1,12 @@
-import { MemoryGroupStore } from '../src/adapters/memory/memory-group-store.ts'
-import { MemoryLogIndex } from '../src/adapters/memory/memory-log-index.ts'
-import { MemoryObjectStore } from '../src/adapters/memory/memory-object-store.ts'
-import { MemoryTopicStore } from '../src/adapters/memory/memory-topic-store.ts'
-import { MemoryTriggerStore } from '../src/adapters/memory/memory-trigger-store.ts'
+import { openMemoryStore } from '../src/adapters/memory/memory-store.ts'
 import { SeededEntropy } from '../src/adapters/memory/seeded-entropy.ts'
 import { VirtualClock } from '../src/adapters/memory/virtual-clock.ts'
-import { loadGroupUseCases } from '../src/broker/groups/on-demand.ts'
+import { loadGroupUseCases } from '../src/broker/groups/load-use-cases.ts'
 import { LogBroker } from '../src/broker/log-broker.ts'
 import type { Heartbeat, HeartbeatAnswer, OwnedPartition } from '../src/contract/groups.ts'
 import { TidemarkError } from '../src/core/errors.ts'
 import type { Group } from '../src/core/group/group.ts'
-import { partitionKey } from '../src/core/log/partition-id.ts'
+import { partitionKey } from '../src/core/topic/partition-id.ts'
 import type { Ports } from '../src/ports/index.ts'
 import { CountedGroups, StoreCalls } from './counted-groups.ts'
 
@@ -78,7 +74,7 @@ class LargeGroup {
   readonly #clock = new VirtualClock(START_MS)
   readonly #entropy = new SeededEntropy(1)
   readonly #counted: CountedGroups
-  readonly #groups = new MemoryGroupStore()
+  readonly #store = openMemoryStore(this.#clock)
   readonly #broker: LogBroker
   readonly #members: BenchMember[] = []
   readonly #failures: unknown[] = []
@@ -89,11 +85,9 @@ class LargeGroup {
     this.#settings = settings
     this.#counted = new CountedGroups(this.#clock, this.#entropy, settings.storeMs)
     const ports: Ports = {
-      objects: new MemoryObjectStore(this.#clock),
-      index: new MemoryLogIndex(),
-      topics: this.#counted.watch(new MemoryTopicStore()),
-      groups: this.#counted.watch(this.#groups),
-      triggers: new MemoryTriggerStore(),
+      ...this.#store,
+      topics: this.#counted.watch(this.#store.topics),
+      groups: this.#counted.watch(this.#store.groups),
       clock: this.#clock,
       entropy: this.#entropy,
     }
@@ -164,7 +158,7 @@ class LargeGroup {
 
   async #change(name: string, movedMin: number, cause: () => void): Promise<Change> {
     const before = await this.#owners()
-    const epochBefore = (await this.#groups.readGroup(GROUP))?.epoch ?? 0
+    const epochBefore = (await this.#store.groups.readGroup(GROUP))?.epoch ?? 0
     const startMs = this.#clock.nowMs()
     this.#calls = new StoreCalls()
     for (const member of this.#members) member.heartbeats = 0
@@ -172,7 +166,7 @@ class LargeGroup {
     let group: Group | undefined
     await this.#clock.runUntil(() => {
       if (this.#failures.length > 0) throw this.#failures[0]
-      this.#groups.readGroup(GROUP).then(found => {
+      this.#store.groups.readGroup(GROUP).then(found => {
         group = found
       })
       return group !== undefined && group.epoch > epochBefore && this.#isWhole(group)
@@ -202,7 +196,7 @@ class LargeGroup {
 
   async #owners(): Promise<Map<string, string>> {
     const owners = new Map<string, string>()
-    for await (const claim of this.#groups.claims(GROUP)) {
+    for await (const claim of this.#store.groups.claims(GROUP)) {
       if (claim.owner !== null) owners.set(partitionKey(claim), claim.owner)
     }
     return owners

@@ -39,9 +39,10 @@ import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs'
 import { BlockPublicAccess, Bucket, BucketEncryption, type IBucket } from 'aws-cdk-lib/aws-s3'
 import { Construct } from 'constructs'
 import { FLUSH_DEFAULT_MS, FUNCTION_TIMEOUT_MS } from '../src/core/limits.ts'
-import { checkTopicName } from '../src/core/log/topic-name.ts'
 import { HEAD_KEY, KEY_ATTRIBUTES, PRODUCER_ATTRIBUTES, SEGMENT_PREFIX } from '../src/core/storage-layout.ts'
+import { checkTopicName } from '../src/core/topic/topic-name.ts'
 import { acknowledgeWildcard } from './acknowledge.ts'
+import type { BrokerTopic } from './broker-topic.ts'
 import { findBundles } from './bundles.ts'
 import { Monitoring } from './monitoring.ts'
 import {
@@ -55,7 +56,6 @@ import {
   streamPermissions,
 } from './permissions.ts'
 import { ADMIN_CALLS, consumeCalls, groupCalls, produceCalls, ROUTES, topicAdminCalls } from './routes.ts'
-import type { Topic } from './topic.ts'
 import { TriggerDelivery } from './trigger-delivery.ts'
 
 /** Nobody waits for a flush, and one that follows an outage has much to do. */
@@ -168,12 +168,12 @@ export class TidemarkBroker extends Construct {
   }
 
   /** Lets `grantee` append to one topic through the API. @throws Error where the API asks for tokens */
-  grantProduce(grantee: IGrantable, topic: Topic | string): Grant {
+  grantProduce(grantee: IGrantable, topic: BrokerTopic | string): Grant {
     return this.#grantCalls(grantee, produceCalls(this.#nameOf(topic)))
   }
 
   /** Lets `grantee` read one topic through the API. @throws Error where the API asks for tokens */
-  grantConsume(grantee: IGrantable, topic: Topic | string): Grant {
+  grantConsume(grantee: IGrantable, topic: BrokerTopic | string): Grant {
     return this.#grantCalls(grantee, consumeCalls(this.#nameOf(topic)))
   }
 
@@ -192,7 +192,7 @@ export class TidemarkBroker extends Construct {
    * Lets `grantee` alter and delete one topic and delete its records; without a topic: create, list, alter, delete
    * and read all of them, and all groups. @throws Error where the API asks for tokens
    */
-  grantAdmin(grantee: IGrantable, topic?: Topic | string): Grant {
+  grantAdmin(grantee: IGrantable, topic?: BrokerTopic | string): Grant {
     return this.#grantCalls(grantee, topic === undefined ? ADMIN_CALLS : topicAdminCalls(this.#nameOf(topic)))
   }
 
@@ -386,7 +386,7 @@ export class TidemarkBroker extends Construct {
     return new HttpJwtAuthorizer('Jwt', issuer, { jwtAudience: [audience].flat() })
   }
 
-  #nameOf(topic: Topic | string): string {
+  #nameOf(topic: BrokerTopic | string): string {
     if (typeof topic === 'string') {
       // A * in a name would open other topics.
       if (!Token.isUnresolved(topic)) checkTopicName(topic)

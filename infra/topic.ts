@@ -1,8 +1,8 @@
 import { CustomResource, Duration, RemovalPolicy, Token } from 'aws-cdk-lib'
 import { Construct } from 'constructs'
 import { TOPIC_PARTITIONS_MAX } from '../src/core/limits.ts'
-import { checkConfigs } from '../src/core/log/topic-config.ts'
-import { checkTopicName } from '../src/core/log/topic-name.ts'
+import { checkConfigs } from '../src/core/topic/topic-config.ts'
+import { checkTopicName } from '../src/core/topic/topic-name.ts'
 import { TidemarkBroker } from './broker.ts'
 
 /** Longer than the function that makes the topic can take; without it, CloudFormation waits an hour for a crash. */

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { builtinModules } from 'node:module'
-import { dirname, join, relative, resolve, sep } from 'node:path'
+import { dirname, join, posix, relative, resolve, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 
@@ -42,10 +42,15 @@ const LAYERS: Readonly<Record<string, Layer>> = {
     mayImport: ['core', 'ports'],
     packages: ['hono', 'zod', '@hono/zod-openapi', 'node:buffer', 'node:crypto'],
   },
-  'adapters/memory': { files: ['adapters/memory'], mayImport: ['core', 'ports'], packages: [] },
+  'adapters/items': { files: ['adapters/items'], mayImport: ['core', 'ports'], packages: ['node:crypto'] },
+  'adapters/memory': {
+    files: ['adapters/memory'],
+    mayImport: ['core', 'ports', 'adapters/items'],
+    packages: [],
+  },
   'adapters/local': {
     files: ['adapters/local'],
-    mayImport: ['core', 'ports'],
+    mayImport: ['core', 'ports', 'adapters/items'],
     packages: ['node:sqlite', 'node:timers/promises', 'node:fs', 'node:path', 'node:crypto'],
   },
   'adapters/aws': {
@@ -170,16 +175,163 @@ function findViolations(file: string, source: string): string[] {
   return violations
 }
 
-const SRC = join(dirname(fileURLToPath(import.meta.url)), '..', 'src')
-
-function sourceFiles(): string[] {
-  return readdirSync(SRC, { recursive: true, withFileTypes: true })
-    .filter(entry => entry.isFile() && /\.[jt]s$/.test(entry.name))
-    .map(entry => relative(SRC, join(entry.parentPath, entry.name)).split(sep).join('/'))
+interface SourceFile {
+  readonly file: string
+  readonly source: string
 }
 
+/**
+ * Every circle of files that import one another, of types alone too: whoever reads one of them has to read all. Each is
+ * told as its files in order. (Tarjan's strongly connected components.)
+ */
+function findCircles(files: readonly SourceFile[]): string[][] {
+  const known = new Set(files.map(({ file }) => file))
+  const targetsOf = new Map(
+    files.map(({ file, source }) => {
+      const targets = importsOf(source)
+        .filter(({ specifier }) => specifier.startsWith('.'))
+        .map(({ specifier }) => posix.join(posix.dirname(file), specifier))
+      return [file, targets.filter(target => known.has(target))]
+    }),
+  )
+  const circles: string[][] = []
+  const order = new Map<string, number>()
+  /** Of the files on the path: the first one that leads back to them. */
+  const lowest = new Map<string, number>()
+  const path: string[] = []
+
+  function visit(file: string): void {
+    order.set(file, order.size)
+    lowest.set(file, order.get(file)!)
+    path.push(file)
+    for (const target of targetsOf.get(file)!) {
+      if (!order.has(target)) visit(target)
+      if (lowest.has(target)) lowest.set(file, Math.min(lowest.get(file)!, lowest.get(target)!))
+    }
+    if (lowest.get(file) !== order.get(file)) return
+    const circle = path.splice(path.indexOf(file))
+    for (const each of circle) lowest.delete(each)
+    if (circle.length > 1 || targetsOf.get(file)!.includes(file)) circles.push(circle.sort())
+  }
+
+  for (const file of known) if (!order.has(file)) visit(file)
+  return circles
+}
+
+/** What is longer than this is more than one concept. */
+const LINES_MAX = 400
+
+/** Longer files that wait for being taken apart. One that is short enough must not stay here. */
+const STILL_LONGER: readonly string[] = [
+  'infra/broker.ts',
+  'src/client/sdk/consumer-session.ts',
+  'src/client/sdk/producer.ts',
+]
+
+/** What is wrong with the files' lengths, where those in `stillLonger` may be longer. */
+function findLengthViolations(files: readonly SourceFile[], stillLonger: readonly string[]): string[] {
+  const isLong = ({ source }: SourceFile) => source.trimEnd().split('\n').length > LINES_MAX
+  const long = new Set(files.filter(isLong).map(({ file }) => file))
+  return [
+    ...[...long]
+      .filter(file => !stillLonger.includes(file))
+      .map(file => `${file} has more than ${LINES_MAX} lines`),
+    ...stillLonger.filter(file => !long.has(file)).map(file => `${file} is no exception any more`),
+  ]
+}
+
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..')
+
+/** All files of a folder of the repository, by their paths from there on. */
+function filesIn(folder: string): SourceFile[] {
+  return readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true })
+    .filter(entry => entry.isFile() && /\.[jt]s$/.test(entry.name))
+    .map(entry => join(entry.parentPath, entry.name))
+    .map(path => ({
+      file: relative(join(ROOT, folder), path).split(sep).join('/'),
+      source: readFileSync(path, 'utf8'),
+    }))
+}
+
+describe('what is deployed and published', () => {
+  const files = ['src', 'functions', 'infra'].flatMap(folder =>
+    filesIn(folder).map(({ file, source }) => ({ file: `${folder}/${file}`, source })),
+  )
+
+  test('has no circle of files', () => {
+    expect(findCircles(files)).toEqual([])
+  })
+
+  test(`has no file of more than ${LINES_MAX} lines`, () => {
+    expect(findLengthViolations(files, STILL_LONGER)).toEqual([])
+  })
+})
+
+describe('a circle is found:', () => {
+  const file = (name: string, ...imports: string[]) => ({ file: name, source: imports.join('\n') })
+
+  test.each([
+    ['of two', [file('a.ts', "import { b } from './b.ts'"), file('b.ts', "import { a } from './a.ts'")]],
+    [
+      'of types alone',
+      [file('a.ts', "import type { B } from './b.ts'"), file('b.ts', "export type { A } from './a.ts'")],
+    ],
+    ['of an import on demand', [file('a.ts', "await import('./b.ts')"), file('b.ts', "import './a.ts'")]],
+    [
+      'across folders, beside what is none',
+      [
+        file('x/c.ts', "import '../a.ts'"),
+        file('a.ts', "import './b.ts'", "import './d.ts'"),
+        file('b.ts', "import { c } from './x/c.ts'", "import './d.ts'"),
+        file('d.ts', "import 'node:fs'"),
+      ],
+    ],
+    ['of a file with itself', [file('a.ts', "import { a } from './a.ts'")]],
+  ])('%s', (_, files) => {
+    const inCircle = files.map(each => each.file).filter(name => name !== 'd.ts')
+    expect(findCircles(files)).toEqual([inCircle.sort()])
+  })
+
+  test('two of them', () => {
+    const files = [
+      file('a.ts', "import './b.ts'"),
+      file('b.ts', "import './a.ts'", "import './c.ts'"),
+      file('c.ts', "import './d.ts'"),
+      file('d.ts', "import './c.ts'"),
+    ]
+    expect(findCircles(files)).toEqual([
+      ['c.ts', 'd.ts'],
+      ['a.ts', 'b.ts'],
+    ])
+  })
+
+  test('but not where two ways lead to one file', () => {
+    const files = [
+      file('a.ts', "import './b.ts'", "import './c.ts'"),
+      file('b.ts', "import './d.ts'"),
+      file('c.ts', "import './d.ts'"),
+      file('d.ts'),
+    ]
+    expect(findCircles(files)).toEqual([])
+  })
+})
+
+test('a file that is too long is caught, and an exception that is none', () => {
+  const lines = (count: number) => 'x\n'.repeat(count)
+  const files = [
+    { file: 'src/long.ts', source: lines(LINES_MAX + 1) },
+    { file: 'src/full.ts', source: lines(LINES_MAX) },
+  ]
+  expect(findLengthViolations(files, ['src/long.ts'])).toEqual([])
+  expect(findLengthViolations(files, ['src/full.ts', 'src/gone.ts'])).toEqual([
+    'src/long.ts has more than 400 lines',
+    'src/full.ts is no exception any more',
+    'src/gone.ts is no exception any more',
+  ])
+})
+
 describe('the source', () => {
-  const files = sourceFiles().map(file => ({ file, source: readFileSync(join(SRC, file), 'utf8') }))
+  const files = filesIn('src')
 
   test('keeps to the layers', () => {
     expect(files.length).toBeGreaterThan(50)
@@ -215,7 +367,8 @@ describe('the source', () => {
           .split(sep)
           .join('/')
         if (!specifier.startsWith('.') || !target.startsWith('adapters/')) continue
-        const mayKnow = adapter ? isUnder(target, adapter) : layerOf(file)?.[0] === 'entry points'
+        const isShared = isUnder(target, 'adapters/items') && adapter !== 'adapters/aws'
+        const mayKnow = adapter ? isUnder(target, adapter) || isShared : layerOf(file)?.[0] === 'entry points'
         expect([file, target, mayKnow]).toEqual([file, target, true])
       }
     }
@@ -267,12 +420,12 @@ describe('an import is seen', () => {
 
 describe('a forbidden import is caught:', () => {
   test.each([
-    ['core/log/made-up.ts', "import { x } from '../../broker/fetch.ts'"],
+    ['core/log/made-up.ts', "import { x } from '../../broker/reading/fetch.ts'"],
     ['core/log/made-up.ts', "import type { X } from '../../ports/clock.ts'"],
     ['core/made-up.ts', "import { readFile } from 'node:fs/promises'"],
     ['core/made-up.ts', "import { x } from 'lodash'"],
-    ['ports/made-up.ts', "import { x } from '../broker/fetch.ts'"],
-    ['broker/made-up.ts', "import { x } from '../adapters/memory/memory-log-index.ts'"],
+    ['ports/made-up.ts', "import { x } from '../broker/reading/fetch.ts'"],
+    ['broker/made-up.ts', "import { x } from '../adapters/memory/memory-items.ts'"],
     ['broker/made-up.ts', "const x = await import('../adapters/local/local-store.ts')"],
     ['broker/made-up.ts', "import { x } from '../contract/http/app.ts'"],
     ['broker/made-up.ts', "import { x } from '../contract/broker.ts'"],
@@ -280,7 +433,7 @@ describe('a forbidden import is caught:', () => {
     ['contract/http/made-up.ts', "import { x } from '../../broker/log-broker.ts'"],
     ['contract/made-up.ts', "export * from '../embedded/embedded.ts'"],
     ['adapters/local/made-up.ts', "import { x } from '../memory/virtual-clock.ts'"],
-    ['adapters/local/made-up.ts', "import { x } from '../../broker/flush.ts'"],
+    ['adapters/local/made-up.ts', "import { x } from '../../broker/settling/flush.ts'"],
     ['adapters/local/made-up.ts', "import { x } from '@aws-sdk/client-s3'"],
     ['adapters/memory/made-up.ts', "import { x } from 'node:fs'"],
     ['client/made-up.ts', "import { x } from '../broker/log-broker.ts'"],

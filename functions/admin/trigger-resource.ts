@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { TopicDirectory } from '../../src/broker/topic-directory.ts'
+import { TopicDirectory } from '../../src/broker/topics/topic-directory.ts'
 import { Triggers } from '../../src/broker/triggers/triggers.ts'
 import type { Ports } from '../../src/ports/index.ts'
 import { isKafka } from './kafka-error.ts'

@@ -1,4 +1,5 @@
-import type { Delivered, Delivery } from '../../src/broker/triggers/delivery.ts'
+import type { Delivered } from '../../src/broker/triggers/delivering/delivered.ts'
+import type { Delivery } from '../../src/broker/triggers/delivering/delivery.ts'
 import {
   DELIVERY_STALLED_MS,
   FUNCTION_RESERVE_MS,

@@ -1,4 +1,4 @@
-import { topicOfDestination } from '../../src/broker/triggers/topic-destination.ts'
+import { topicOfDestination } from '../../src/broker/triggers/delivering/topic-destination.ts'
 import type { FailureDestinations } from '../../src/ports/failure-destinations.ts'
 
 /** Topics of this broker are `topics`' to send to, and everything else is `others`'. */

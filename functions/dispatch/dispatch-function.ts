@@ -1,4 +1,4 @@
-import { TopicDirectory } from '../../src/broker/topic-directory.ts'
+import { TopicDirectory } from '../../src/broker/topics/topic-directory.ts'
 import { Dispatcher } from '../../src/broker/triggers/dispatcher.ts'
 import { FUNCTION_RESERVE_MS } from '../../src/core/limits.ts'
 import type { WakeUps } from '../../src/ports/wake-ups.ts'

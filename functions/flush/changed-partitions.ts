@@ -1,5 +1,5 @@
-import { type PartitionId, partitionKey } from '../../src/core/log/partition-id.ts'
 import { HEAD_KEY, parseLogKey } from '../../src/core/storage-layout.ts'
+import { type PartitionId, partitionKey } from '../../src/core/topic/partition-id.ts'
 
 /** A record of the table's stream, as far as it is looked at: the key of what changed. */
 interface StreamRecord {

@@ -1,5 +1,6 @@
 import { Logger } from '@aws-lambda-powertools/logger'
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
+import type { Trace } from './tracing.ts'
 
 /** The units of all metrics that functions publish; what is not here is no metric. */
 const UNITS = {
@@ -48,10 +49,8 @@ export interface Telemetry {
    */
   publish(report: Report): void
   /** Runs `work` as a segment of a trace, where traces are wanted. */
-  trace<T>(name: string, work: () => Promise<T>): Promise<T>
+  readonly trace: Trace
 }
-
-type Trace = Telemetry['trace']
 
 /** Who tells, and how much. */
 interface TelemetrySettings {

@@ -1,8 +1,10 @@
 import { Tracer } from '@aws-lambda-powertools/tracer'
-import type { Telemetry } from './telemetry.ts'
+
+/** Runs `work` as a segment of a trace. */
+export type Trace = <T>(name: string, work: () => Promise<T>) => Promise<T>
 
 /** Segments for AWS X-Ray, of the invocation and of every HTTP request that it makes to the store. */
-export function startTracing(service: string): Telemetry['trace'] {
+export function startTracing(service: string): Trace {
   const tracer = new Tracer({ serviceName: service, captureHTTPsRequests: true })
   return async <T>(name: string, work: () => Promise<T>) =>
     (await tracer.provider.captureAsyncFunc(name, async segment => {

@@ -1,16 +1,31 @@
-import type { AddressOptions, AwsStoreAddress } from './broker-address.ts'
 import { UsageError } from './failure.ts'
 import type { StackOutputs } from './stack-outputs.ts'
 
+/** The options that say where a store on AWS is; without one, `region` is for signatures. */
+export interface AwsStoreOptions {
+  table?: string
+  bucket?: string
+  endpoint?: string
+  region?: string
+}
+
+/** A bucket and a table, for a broker in this process. What is null is left to the AWS SDK. */
+export interface AwsStoreAddress {
+  table: string
+  bucket: string
+  region: string | null
+  endpoint: string | null
+}
+
 /** The options that mean something only beside --aws, as they were given. */
-export function awsOptionsGiven({ table, bucket, endpoint }: AddressOptions): string[] {
+export function awsOptionsGiven({ table, bucket, endpoint }: AwsStoreOptions): string[] {
   const options = { '--table': table, '--bucket': bucket, '--endpoint': endpoint }
   return Object.entries(options).flatMap(([name, value]) => (value === undefined ? [] : [name]))
 }
 
 /** The bucket and the table: from options, from a stack's outputs, from variables, in this order. */
 export function chooseAwsStore(
-  options: AddressOptions,
+  options: AwsStoreOptions,
   outputs: StackOutputs,
   environment: NodeJS.ProcessEnv,
 ): AwsStoreAddress {

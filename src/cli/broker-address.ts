@@ -1,20 +1,21 @@
-import { awsOptionsGiven, chooseAwsStore } from './aws-store-address.ts'
+import {
+  type AwsStoreAddress,
+  type AwsStoreOptions,
+  awsOptionsGiven,
+  chooseAwsStore,
+} from './aws-store-address.ts'
 import { UsageError } from './failure.ts'
 import { readStackOutputs, type StackOutputs } from './stack-outputs.ts'
 
 export const DEFAULT_BROKER_URL = 'http://127.0.0.1:8082'
 
 /** The options that every command understands. */
-export interface AddressOptions {
+export interface AddressOptions extends AwsStoreOptions {
   broker?: string
   token?: string
   sigv4?: boolean
   dir?: string
   aws?: boolean
-  table?: string
-  bucket?: string
-  endpoint?: string
-  region?: string
   outputs?: string
 }
 
@@ -26,14 +27,6 @@ export interface HttpAddress {
   signing: 'always' | 'by-host' | 'never'
   /** What signatures are for; null: what the host name tells. */
   region: string | null
-}
-
-/** A bucket and a table, for a broker in this process. What is null is left to the AWS SDK. */
-export interface AwsStoreAddress {
-  table: string
-  bucket: string
-  region: string | null
-  endpoint: string | null
 }
 
 /** Where the broker is: behind HTTP, or in this process, on a directory or on AWS. */

@@ -1,4 +1,4 @@
-import { partitionForKey, stickyPartition } from '../core/log/partitioner.ts'
+import { partitionForKey, stickyPartition } from '../core/topic/partitioner.ts'
 
 /**
  * Which partition a record goes to: the one that was named, else the one of its key, else one that unkeyed

@@ -11,7 +11,6 @@
 
 export type * from '../contract/broker.ts'
 export { type KafkaErrorName, TidemarkError, type Written } from '../core/errors.ts'
-export { partitionForKey } from '../core/log/partitioner.ts'
 export { type Offset, type Position, toOffset } from '../core/numbers.ts'
 export {
   type CompressionName,
@@ -22,6 +21,7 @@ export {
   type RecordHeader,
   type RecordInput,
 } from '../core/record/index.ts'
+export { partitionForKey } from '../core/topic/partitioner.ts'
 export { HttpBroker, type HttpBrokerSettings } from './http-broker.ts'
 export type { SignRequest, UnsignedRequest } from './http-transport.ts'
 export { fetchLocated, type LocatedSettings } from './located.ts'

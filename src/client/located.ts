@@ -1,8 +1,8 @@
 import type { Fetched, Located, LocatedRange } from '../contract/broker.ts'
 import { fromProblem } from '../contract/http/problem-schema.ts'
+import { batchesOf } from '../core/batches/batch-run.ts'
 import { TidemarkError } from '../core/errors.ts'
 import { LOCATED_READ_TIMEOUT_MS, READ_PARALLEL_MAX } from '../core/limits.ts'
-import { batchesOf } from '../core/log/batch-run.ts'
 import { DeadlinePassed, withDeadline } from './deadline.ts'
 
 export interface LocatedSettings {

@@ -1,5 +1,5 @@
-import type { PartitionId } from './log/partition-id.ts'
 import { type Offset, toOffset } from './numbers.ts'
+import type { PartitionId } from './topic/partition-id.ts'
 
 /**
  * Every name that Tidemark persists: object keys, item keys and items' attributes. docs/storage-layout.md says what

@@ -1,9 +1,4 @@
-import { MemoryGroupStore } from '../adapters/memory/memory-group-store.ts'
-import { MemoryLogIndex } from '../adapters/memory/memory-log-index.ts'
-import { MemoryObjectStore } from '../adapters/memory/memory-object-store.ts'
-import { MemoryTopicStore } from '../adapters/memory/memory-topic-store.ts'
-import { MemoryTriggerStore } from '../adapters/memory/memory-trigger-store.ts'
-import type { Ports } from '../ports/index.ts'
+import { openMemoryStore } from '../adapters/memory/memory-store.ts'
 import { type Embedded, type EmbeddedOptions, runBroker } from './running-broker.ts'
 import { systemClock, systemEntropy } from './system.ts'
 
@@ -29,14 +24,6 @@ export async function openEmbedded(
 
 /** A broker whose records end with the process: for tests and for trying things out. */
 export function openInMemory(options: EmbeddedOptions = {}): Embedded {
-  const ports: Ports = {
-    objects: new MemoryObjectStore(systemClock),
-    index: new MemoryLogIndex(),
-    topics: new MemoryTopicStore(),
-    groups: new MemoryGroupStore(),
-    triggers: new MemoryTriggerStore(),
-    clock: systemClock,
-    entropy: systemEntropy,
-  }
+  const ports = { ...openMemoryStore(systemClock), clock: systemClock, entropy: systemEntropy }
   return runBroker(ports, options, async () => {}, true)
 }

@@ -1,6 +1,6 @@
 import { LogBroker } from '../broker/log-broker.ts'
-import { TopicDirectory } from '../broker/topic-directory.ts'
-import { type Finding, newVerifySummary, type VerifySummary, verify } from '../broker/verify.ts'
+import { type Finding, newVerifySummary, type VerifySummary, verify } from '../broker/settling/verify.ts'
+import { TopicDirectory } from '../broker/topics/topic-directory.ts'
 import type { Broker } from '../contract/broker.ts'
 import type { GroupBroker } from '../contract/groups.ts'
 import type { TriggerBroker } from '../contract/triggers.ts'

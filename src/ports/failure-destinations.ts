@@ -1,4 +1,4 @@
-import type { PartitionId } from '../core/log/partition-id.ts'
+import type { PartitionId } from '../core/topic/partition-id.ts'
 import type { Trigger, TriggerRecord } from '../core/trigger/trigger.ts'
 
 /** Where to tell of records that a trigger gave up. */

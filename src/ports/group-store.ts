@@ -1,5 +1,5 @@
 import type { Claim, CommittedOffset, Group, Member, TopicShare } from '../core/group/group.ts'
-import type { PartitionId } from '../core/log/partition-id.ts'
+import type { PartitionId } from '../core/topic/partition-id.ts'
 
 /**
  * Consumer groups: each group has an item of its own, an item for each member and each claim, and the chunks of its

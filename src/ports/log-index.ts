@@ -1,9 +1,10 @@
 import type { Block } from '../core/log/block.ts'
 import type { IndexEntry } from '../core/log/entry.ts'
 import type { Head } from '../core/log/head.ts'
-import type { PartitionId } from '../core/log/partition-id.ts'
-import type { FlushedProducer, ProducerChanges } from '../core/log/producers.ts'
+import type { FlushedProducer } from '../core/log/producers/flushed-producer.ts'
+import type { ProducerChanges } from '../core/log/producers/fold-producers.ts'
 import type { Offset } from '../core/numbers.ts'
+import type { PartitionId } from '../core/topic/partition-id.ts'
 
 /**
  * The sorted offset index: a head and blocks for each partition. Every write is one atomic, durable step on
@@ -41,7 +42,7 @@ export interface LogIndex {
 
   /**
    * Keeps what is known of a producer that is to leave the head. Atomic, and never goes back: where something newer
-   * stands, that stays (mergeRetired in core/log/producers.ts). May be repeated. A store may take the opportunity to
+   * stands, that stays (mergeRetired in core/log/changes/put-producer.ts). May be repeated. A store may take the opportunity to
    * drop items that have expired by `nowMs`.
    */
   putProducer(

@@ -1,18 +1,19 @@
-import { MemoryGroupStore } from '../../src/adapters/memory/memory-group-store.ts'
-import { MemoryLogIndex } from '../../src/adapters/memory/memory-log-index.ts'
-import { MemoryObjectStore } from '../../src/adapters/memory/memory-object-store.ts'
-import { MemoryTopicStore } from '../../src/adapters/memory/memory-topic-store.ts'
-import { MemoryTriggerStore } from '../../src/adapters/memory/memory-trigger-store.ts'
+import { openMemoryStore } from '../../src/adapters/memory/memory-store.ts'
 import { SeededEntropy } from '../../src/adapters/memory/seeded-entropy.ts'
 import { VirtualClock } from '../../src/adapters/memory/virtual-clock.ts'
-import { loadGroupUseCases } from '../../src/broker/groups/on-demand.ts'
+import { loadGroupUseCases } from '../../src/broker/groups/load-use-cases.ts'
 import { LogBroker, type LogBrokerSettings } from '../../src/broker/log-broker.ts'
-import { type Finding, newVerifySummary, type VerifySummary, verify } from '../../src/broker/verify.ts'
+import {
+  type Finding,
+  newVerifySummary,
+  type VerifySummary,
+  verify,
+} from '../../src/broker/settling/verify.ts'
 import type { Broker, Fetch } from '../../src/contract/broker.ts'
 import { TidemarkError } from '../../src/core/errors.ts'
-import type { PartitionId } from '../../src/core/log/partition-id.ts'
 import { type Offset, toOffset } from '../../src/core/numbers.ts'
 import { type CompressionName, decodeBatches, encodeBatch } from '../../src/core/record/index.ts'
+import type { PartitionId } from '../../src/core/topic/partition-id.ts'
 import type { Ports } from '../../src/ports/index.ts'
 import type { ObjectLocator } from '../../src/ports/object-locator.ts'
 
@@ -62,11 +63,7 @@ export class Harness {
     this.plain = {
       clock,
       entropy,
-      objects: new MemoryObjectStore(clock),
-      index: new MemoryLogIndex(),
-      topics: new MemoryTopicStore(),
-      groups: new MemoryGroupStore(),
-      triggers: new MemoryTriggerStore(),
+      ...openMemoryStore(clock),
     }
     this.ports = {
       clock,

@@ -1,11 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { MemoryGroupStore } from '../../src/adapters/memory/memory-group-store.ts'
-import { MemoryLogIndex } from '../../src/adapters/memory/memory-log-index.ts'
-import { MemoryObjectStore } from '../../src/adapters/memory/memory-object-store.ts'
-import { MemoryTopicStore } from '../../src/adapters/memory/memory-topic-store.ts'
-import { MemoryTriggerStore } from '../../src/adapters/memory/memory-trigger-store.ts'
+import { openMemoryStore } from '../../src/adapters/memory/memory-store.ts'
 import { LogBroker } from '../../src/broker/log-broker.ts'
-import { TopicDirectory } from '../../src/broker/topic-directory.ts'
+import { TopicDirectory } from '../../src/broker/topics/topic-directory.ts'
 import { Triggers } from '../../src/broker/triggers/triggers.ts'
 import { describeGroup } from '../../src/cli/commands/group.ts'
 import { resetGroup } from '../../src/cli/commands/reset-group.ts'
@@ -29,11 +25,7 @@ let triggers: Triggers
 
 beforeEach(async () => {
   const ports = {
-    objects: new MemoryObjectStore(systemClock),
-    index: new MemoryLogIndex(),
-    topics: new MemoryTopicStore(),
-    groups: new MemoryGroupStore(),
-    triggers: new MemoryTriggerStore(),
+    ...openMemoryStore(systemClock),
     clock: systemClock,
     entropy: systemEntropy,
   }

@@ -8,9 +8,11 @@ import {
 import { blockEnd } from '../../src/core/log/block.ts'
 import { countRecords, type IndexEntry } from '../../src/core/log/entry.ts'
 import type { Head } from '../../src/core/log/head.ts'
-import type { PartitionId } from '../../src/core/log/partition-id.ts'
-import { type FlushedProducer, foldProducers, type ProducerRun } from '../../src/core/log/producers.ts'
+import type { FlushedProducer } from '../../src/core/log/producers/flushed-producer.ts'
+import { foldProducers } from '../../src/core/log/producers/fold-producers.ts'
+import type { ProducerRun } from '../../src/core/log/producers/producer-run.ts'
 import { type Offset, toOffset, toPosition } from '../../src/core/numbers.ts'
+import type { PartitionId } from '../../src/core/topic/partition-id.ts'
 import type { AppendOutcome, LogIndex } from '../../src/ports/log-index.ts'
 import {
   blockOfTail,

@@ -3,7 +3,7 @@ import { makeDeliverFunction } from '../../functions/deliver/deliver-function.ts
 import type { QueueMessage } from '../../functions/deliver/queue-event.ts'
 import { encodeWakeUp } from '../../src/adapters/aws/sqs-wake-ups.ts'
 import { VirtualClock } from '../../src/adapters/memory/virtual-clock.ts'
-import type { Delivered, DeliverOptions } from '../../src/broker/triggers/delivery.ts'
+import type { Delivered, DeliverOptions } from '../../src/broker/triggers/delivering/delivered.ts'
 import {
   DELIVERY_STALLED_MS,
   FUNCTION_RESERVE_MS,

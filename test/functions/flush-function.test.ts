@@ -2,22 +2,24 @@ import type { DynamoDBStreamEvent, ScheduledEvent } from 'aws-lambda'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { makeFlushFunction } from '../../functions/flush/flush-function.ts'
 import { openBroker } from '../../functions/runtime/open-broker.ts'
-import { MemoryLogIndex } from '../../src/adapters/memory/memory-log-index.ts'
+import { ItemLogIndex } from '../../src/adapters/items/item-log-index.ts'
+import { MemoryItems } from '../../src/adapters/memory/memory-items.ts'
 import type { LogBroker } from '../../src/broker/log-broker.ts'
 import type { Head } from '../../src/core/log/head.ts'
-import type { PartitionId } from '../../src/core/log/partition-id.ts'
 import { encodeBatch } from '../../src/core/record/index.ts'
 import { HEAD_KEY, logKey } from '../../src/core/storage-layout.ts'
+import type { PartitionId } from '../../src/core/topic/partition-id.ts'
+import type { LogIndex } from '../../src/ports/log-index.ts'
 import { NotApplied, StoreFailed } from '../../src/ports/outcome.ts'
 import { contextOf, openTestService, type TestService } from './function-service.ts'
 
-let index: MemoryLogIndex
+let index: LogIndex
 let service: TestService
 let broker: LogBroker
 let topicId: string
 
 beforeEach(async () => {
-  index = new MemoryLogIndex()
+  index = new ItemLogIndex(new MemoryItems())
   service = openTestService({ index })
   broker = openBroker(service)
   topicId = (await broker.createTopic({ topic: 'tides', partitions: 3 })).topicId

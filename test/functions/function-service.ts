@@ -3,11 +3,7 @@ import type { HttpResult } from '../../functions/runtime/http-result.ts'
 import type { InvocationContext } from '../../functions/runtime/invocation.ts'
 import type { Service } from '../../functions/runtime/service.ts'
 import type { Report, Telemetry } from '../../functions/runtime/telemetry.ts'
-import { MemoryGroupStore } from '../../src/adapters/memory/memory-group-store.ts'
-import { MemoryLogIndex } from '../../src/adapters/memory/memory-log-index.ts'
-import { MemoryObjectStore } from '../../src/adapters/memory/memory-object-store.ts'
-import { MemoryTopicStore } from '../../src/adapters/memory/memory-topic-store.ts'
-import { MemoryTriggerStore } from '../../src/adapters/memory/memory-trigger-store.ts'
+import { openMemoryStore } from '../../src/adapters/memory/memory-store.ts'
 import type { RouteGroup } from '../../src/contract/http/build-app.ts'
 import { systemClock, systemEntropy } from '../../src/embedded/system.ts'
 import type { Ports } from '../../src/ports/index.ts'
@@ -54,11 +50,7 @@ export interface TestService extends Service {
 /** What functions work with, in memory. */
 export function openTestService(overrides: Partial<Ports> = {}): TestService {
   const ports: Ports = {
-    objects: new MemoryObjectStore(systemClock),
-    index: new MemoryLogIndex(),
-    topics: new MemoryTopicStore(),
-    groups: new MemoryGroupStore(),
-    triggers: new MemoryTriggerStore(),
+    ...openMemoryStore(systemClock),
     clock: systemClock,
     entropy: systemEntropy,
     ...overrides,

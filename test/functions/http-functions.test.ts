@@ -3,7 +3,8 @@ import { FETCH_ROUTES } from '../../functions/fetch/routes.ts'
 import { PRODUCE_ROUTES } from '../../functions/produce/routes.ts'
 import { makeHttpFunction } from '../../functions/runtime/http-function.ts'
 import { openBroker } from '../../functions/runtime/open-broker.ts'
-import { MemoryLogIndex } from '../../src/adapters/memory/memory-log-index.ts'
+import { ItemLogIndex } from '../../src/adapters/items/item-log-index.ts'
+import { MemoryItems } from '../../src/adapters/memory/memory-items.ts'
 import {
   BATCH_BYTES_MAX,
   FUNCTION_ANSWER_BYTES_MAX,
@@ -132,7 +133,7 @@ describe('producing and fetching', () => {
 
   test('a store that fails for no known reason shows nothing of itself, and is logged', async () => {
     const secret = new Error('the secret of the store')
-    const index = new MemoryLogIndex()
+    const index = new ItemLogIndex(new MemoryItems())
     index.append = async () => {
       throw secret
     }
@@ -354,7 +355,7 @@ test('a produce call whose store does not answer is given up before the function
     },
     turn: () => new Promise<void>(resolve => setImmediate(resolve)),
   }
-  const index = new MemoryLogIndex()
+  const index = new ItemLogIndex(new MemoryItems())
   const stuck = openTestService({ index, clock })
   await openBroker(stuck).createTopic({ topic: 'tides' })
   const startedMs = nowMs

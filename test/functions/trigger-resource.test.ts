@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import type { ResourceEvent } from '../../functions/admin/resource-event.ts'
 import { settleTrigger, triggerIdIn } from '../../functions/admin/trigger-resource.ts'
 import { openBroker } from '../../functions/runtime/open-broker.ts'
-import { TopicDirectory } from '../../src/broker/topic-directory.ts'
+import { TopicDirectory } from '../../src/broker/topics/topic-directory.ts'
 import { Triggers } from '../../src/broker/triggers/triggers.ts'
 import { openTestService, type TestService } from './function-service.ts'
 

@@ -1,4 +1,4 @@
-import type { Fault, FaultSource } from '../../src/adapters/memory/faults.ts'
+import type { Fault, FaultSource } from '../../src/adapters/memory/network.ts'
 import type { SeededEntropy } from '../../src/adapters/memory/seeded-entropy.ts'
 
 const OF_READS: readonly Fault[] = ['slow', 'slow', 'refused', 'crash before']

@@ -1,14 +1,10 @@
-import { clockOf, SimulatedProcess, withFaults } from '../../src/adapters/memory/faults.ts'
-import { MemoryGroupStore } from '../../src/adapters/memory/memory-group-store.ts'
-import { MemoryLogIndex } from '../../src/adapters/memory/memory-log-index.ts'
-import { MemoryObjectStore } from '../../src/adapters/memory/memory-object-store.ts'
-import { MemoryTopicStore } from '../../src/adapters/memory/memory-topic-store.ts'
-import { MemoryTriggerStore } from '../../src/adapters/memory/memory-trigger-store.ts'
+import { openMemoryStore } from '../../src/adapters/memory/memory-store.ts'
+import { clockOf, SimulatedProcess } from '../../src/adapters/memory/network.ts'
 import { SeededEntropy } from '../../src/adapters/memory/seeded-entropy.ts'
 import { VirtualClock } from '../../src/adapters/memory/virtual-clock.ts'
-import { flush } from '../../src/broker/flush.ts'
 import { LogBroker } from '../../src/broker/log-broker.ts'
-import { newVerifySummary, verify } from '../../src/broker/verify.ts'
+import { flush } from '../../src/broker/settling/flush.ts'
+import { newVerifySummary, verify } from '../../src/broker/settling/verify.ts'
 import { TidemarkError } from '../../src/core/errors.ts'
 import {
   PRODUCER_ENTRIES_KEPT,
@@ -28,6 +24,7 @@ import type { LogIndex } from '../../src/ports/log-index.ts'
 import type { Defect } from './defects.ts'
 import { Expectations } from './expectations.ts'
 import { RandomFaults } from './random-faults.ts'
+import { withFaults } from './with-faults.ts'
 
 const TOPIC = 'simulated'
 const PARTITIONS = 2
@@ -96,13 +93,10 @@ class World {
     this.#random = new SeededEntropy(seed)
     this.#faults = new RandomFaults(new SeededEntropy(seed ^ 0x5eed))
     this.#skewsMs = Array.from({ length: PROCESSES }, () => this.#random.pick([0, 0, SILENCE_MS]))
-    const index = new MemoryLogIndex(defect.decisions)
+    const store = openMemoryStore(this.#clock, defect.decisions)
     this.#stores = {
-      index: defect.index?.(index, this.#clock) ?? index,
-      objects: new MemoryObjectStore(this.#clock),
-      topics: new MemoryTopicStore(),
-      groups: new MemoryGroupStore(),
-      triggers: new MemoryTriggerStore(),
+      ...store,
+      index: defect.index?.(store.index, this.#clock) ?? store.index,
     }
   }
 

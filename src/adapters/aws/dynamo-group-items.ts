@@ -1,6 +1,5 @@
 import type { AssignorName, Claim, CommittedOffset, Group, Member } from '../../core/group/group.ts'
 import { decodeTargetChunk, encodeTargetChunk } from '../../core/group/target-chunk.ts'
-import type { PartitionId } from '../../core/log/partition-id.ts'
 import { toOffset } from '../../core/numbers.ts'
 import {
   CLAIM_ATTRIBUTES,
@@ -18,6 +17,7 @@ import {
   TARGET_CHUNK_ATTRIBUTES,
   targetChunkKey,
 } from '../../core/storage-layout.ts'
+import type { PartitionId } from '../../core/topic/partition-id.ts'
 import type { TargetChunk } from '../../ports/group-store.ts'
 import { type Item, itemKey, missing, number, readNumber, readString } from './dynamo-items.ts'
 

@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto'
 import type { Ownership } from '../../core/group/claim.ts'
 import type { Claim, CommittedOffset, Group, Member } from '../../core/group/group.ts'
 import { newGroup } from '../../core/group/group-changes.ts'
-import type { PartitionId } from '../../core/log/partition-id.ts'
 import {
   CLAIM_PREFIX,
   GROUP_ATTRIBUTES,
@@ -16,6 +15,7 @@ import {
   TARGET_PREFIX,
   targetKey,
 } from '../../core/storage-layout.ts'
+import type { PartitionId } from '../../core/topic/partition-id.ts'
 import type { GroupStore, TargetChunk } from '../../ports/group-store.ts'
 import {
   claimItemKey,

@@ -2,7 +2,6 @@ import type { AttributeValue } from '@aws-sdk/client-dynamodb'
 import { type Block, decodeBlock, encodeBlock } from '../../core/log/block.ts'
 import { decodeEntry, encodeEntry, type IndexEntry } from '../../core/log/entry.ts'
 import type { Head } from '../../core/log/head.ts'
-import type { PartitionId } from '../../core/log/partition-id.ts'
 import {
   decodeFlushedProducers,
   decodeRetired,
@@ -10,9 +9,8 @@ import {
   encodeRetired,
   expiryMs,
   type FlushedProducer,
-  packState,
-  unpackState,
-} from '../../core/log/producers.ts'
+} from '../../core/log/producers/flushed-producer.ts'
+import { packState, unpackState } from '../../core/log/producers/producer-state.ts'
 import { type Offset, toOffset } from '../../core/numbers.ts'
 import {
   BLOCK_ATTRIBUTES,
@@ -27,6 +25,7 @@ import {
   TOPIC_ATTRIBUTES,
   TOPICS_KEY,
 } from '../../core/storage-layout.ts'
+import type { PartitionId } from '../../core/topic/partition-id.ts'
 import type { TopicItem } from '../../ports/topic-store.ts'
 
 /** What stands in the table: heads with an attribute for each field, blocks as bytes, topics readable. */

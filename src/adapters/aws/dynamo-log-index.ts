@@ -1,14 +1,11 @@
 import { TABLE_BATCH_ITEMS_MAX, TABLE_SCAN_PAGE_ITEMS } from '../../core/limits.ts'
 import type { Block } from '../../core/log/block.ts'
+import { mergeRetired } from '../../core/log/changes/put-producer.ts'
 import type { IndexEntry } from '../../core/log/entry.ts'
 import { EMPTY_HEAD, type Head } from '../../core/log/head.ts'
-import { type PartitionId, partitionKey } from '../../core/log/partition-id.ts'
-import {
-  type FlushedProducer,
-  mergeRetired,
-  type ProducerChanges,
-  sequenceSteps,
-} from '../../core/log/producers.ts'
+import type { FlushedProducer } from '../../core/log/producers/flushed-producer.ts'
+import type { ProducerChanges } from '../../core/log/producers/fold-producers.ts'
+import { sequenceSteps } from '../../core/log/producers/producer-state.ts'
 import { type Offset, toOffset } from '../../core/numbers.ts'
 import {
   blockKey,
@@ -21,6 +18,7 @@ import {
   PRODUCER_ATTRIBUTES,
   parseLogKey,
 } from '../../core/storage-layout.ts'
+import { type PartitionId, partitionKey } from '../../core/topic/partition-id.ts'
 import type { AppendOutcome, LogIndex } from '../../ports/log-index.ts'
 import {
   decodeBlockItem,

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { AWS_ATTEMPTS_MAX } from '../../core/limits.ts'
-import { partitionKey } from '../../core/log/partition-id.ts'
+import { partitionKey } from '../../core/topic/partition-id.ts'
 import type { FailureDestinations, GivenUp } from '../../ports/failure-destinations.ts'
 import { StoreFailed } from '../../ports/outcome.ts'
 import { asStoreError } from './aws-failures.ts'

@@ -1,14 +1,9 @@
 import { type Block, blockEnd } from '../../core/log/block.ts'
+import { NO_NEWCOMERS } from '../../core/log/changes/append.ts'
 import type { IndexEntry } from '../../core/log/entry.ts'
-import {
-  conditionOf,
-  encodeFlushedProducers,
-  NO_NEWCOMERS,
-  type ProducerChanges,
-  packState,
-  type SequenceStep,
-  stateOf,
-} from '../../core/log/producers.ts'
+import { encodeFlushedProducers, stateOf } from '../../core/log/producers/flushed-producer.ts'
+import type { ProducerChanges } from '../../core/log/producers/fold-producers.ts'
+import { conditionOf, packState, type SequenceStep } from '../../core/log/producers/producer-state.ts'
 import type { Offset } from '../../core/numbers.ts'
 import { HEAD_ATTRIBUTES } from '../../core/storage-layout.ts'
 import { entryList, entryValue, HEAD_VERSION, number, producerName } from './dynamo-items.ts'

@@ -6,7 +6,7 @@ import {
   SQSClient,
 } from '@aws-sdk/client-sqs'
 import { AWS_ATTEMPTS_MAX, QUEUE_BATCH_MESSAGES_MAX } from '../../core/limits.ts'
-import { partitionKey } from '../../core/log/partition-id.ts'
+import { partitionKey } from '../../core/topic/partition-id.ts'
 import type { WakeUp } from '../../core/trigger/trigger.ts'
 import { NotApplied } from '../../ports/outcome.ts'
 import type { LanedWakeUp, WakeUps } from '../../ports/wake-ups.ts'

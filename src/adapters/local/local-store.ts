@@ -1,19 +1,12 @@
 import { join } from 'node:path'
+import { type ItemStores, storesOver } from '../items/item-stores.ts'
 import { makeFolder, syncFolder } from './folders.ts'
-import { IndexDatabase } from './index-database.ts'
-import { LocalGroupStore } from './local-group-store.ts'
-import { LocalLogIndex } from './local-log-index.ts'
 import { LocalObjectStore } from './local-object-store.ts'
-import { LocalTopicStore } from './local-topic-store.ts'
-import { LocalTriggerStore } from './local-trigger-store.ts'
+import { SqliteItems } from './sqlite-items.ts'
 
 /** The ports on a directory: objects as files under `objects`, the index, topics, groups and triggers in SQLite under `index`. */
-export interface LocalStore {
+export interface LocalStore extends ItemStores {
   readonly objects: LocalObjectStore
-  readonly index: LocalLogIndex
-  readonly topics: LocalTopicStore
-  readonly groups: LocalGroupStore
-  readonly triggers: LocalTriggerStore
   close(): Promise<void>
 }
 
@@ -22,18 +15,15 @@ export async function openLocalStore(directory: string): Promise<LocalStore> {
   const objects = await LocalObjectStore.open(join(directory, 'objects'))
   const indexDirectory = join(directory, 'index')
   await makeFolder(indexDirectory)
-  const database = new IndexDatabase(indexDirectory)
+  const items = new SqliteItems(indexDirectory)
   // SQLite syncs its files, but not always the folder that they are new in.
   await syncFolder(indexDirectory)
   return {
     objects,
-    index: new LocalLogIndex(database),
-    topics: new LocalTopicStore(database),
-    groups: new LocalGroupStore(database),
-    triggers: new LocalTriggerStore(database),
+    ...storesOver(items),
     close: async () => {
       await objects.close()
-      await database.close()
+      await items.close()
     },
   }
 }

@@ -2,6 +2,7 @@ import { copyBytes } from '../../core/bytes.ts'
 import type { Position } from '../../core/numbers.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { ObjectInfo, ObjectStore } from '../../ports/object-store.ts'
+import type { Network } from './network.ts'
 
 /** Objects in memory. */
 export class MemoryObjectStore implements ObjectStore {
@@ -10,6 +11,16 @@ export class MemoryObjectStore implements ObjectStore {
 
   constructor(clock: Clock) {
     this.#clock = clock
+  }
+
+  /** These objects as they look across an unreliable network. A listing is no part of any protocol, and passes untouched. */
+  across(network: Network): ObjectStore {
+    return {
+      put: (key, chunks) => network.write(() => this.put(key, chunks)),
+      get: (key, position, bytes) => network.read(() => this.get(key, position, bytes)),
+      list: () => this.list(),
+      remove: key => network.write(() => this.remove(key)),
+    }
   }
 
   async put(key: string, chunks: readonly Uint8Array[]): Promise<void> {

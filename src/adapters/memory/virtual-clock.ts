@@ -1,10 +1,5 @@
 import type { Clock } from '../../ports/clock.ts'
-
-interface Timer {
-  readonly dueMs: number
-  readonly order: number
-  readonly fire: () => void
-}
+import { type Timer, Timers } from './timers.ts'
 
 /**
  * Time that passes only when somebody lets it. Timers that are due at the same moment fire in the order in
@@ -13,7 +8,7 @@ interface Timer {
 export class VirtualClock implements Clock {
   #nowMs: number
   #order = 0
-  readonly #timers = new Set<Timer>()
+  readonly #timers = new Timers()
 
   constructor(nowMs: number) {
     this.#nowMs = nowMs
@@ -26,16 +21,20 @@ export class VirtualClock implements Clock {
   sleep(durationMs: number, signal?: AbortSignal): Promise<void> {
     return new Promise(resolve => {
       if (signal?.aborted) return resolve()
-      const end = () => {
-        this.#timers.delete(timer)
-        signal?.removeEventListener('abort', end)
-        resolve()
-      }
       // Whole milliseconds, as every clock tells them.
       const dueMs = this.#nowMs + Math.max(0, Math.ceil(durationMs))
-      const timer: Timer = { dueMs, order: this.#order++, fire: end }
+      const timer: Timer = { dueMs, order: this.#order++, isOver: false, fire: resolve }
       this.#timers.add(timer)
-      signal?.addEventListener('abort', end)
+      if (!signal) return
+      const end = () => {
+        timer.isOver = true
+        resolve()
+      }
+      timer.fire = () => {
+        signal.removeEventListener('abort', end)
+        resolve()
+      }
+      signal.addEventListener('abort', end, { once: true })
     })
   }
 
@@ -43,32 +42,22 @@ export class VirtualClock implements Clock {
     return this.sleep(0)
   }
 
-  /** Fires timers, each after all that the one before set off has come to rest, until `isDone` or none is left. */
-  async runUntil(isDone: () => boolean): Promise<void> {
+  /**
+   * Fires timers, each after all that the one before set off has come to rest, until `isDone` or none is left.
+   * @param settle resolves when every promise that can settle has done so
+   */
+  async runUntil(isDone: () => boolean, settle: () => Promise<void> = nextTurn): Promise<void> {
     for (;;) {
       await settle()
       if (isDone()) return
-      const next = this.#earliest()
+      const next = this.#timers.take()
       if (!next) throw new Error('nothing is left that could happen, but the run is not done')
       this.#nowMs = Math.max(this.#nowMs, next.dueMs)
       next.fire()
     }
   }
-
-  #earliest(): Timer | undefined {
-    let earliest: Timer | undefined
-    for (const timer of this.#timers) {
-      const isEarlier =
-        !earliest ||
-        timer.dueMs < earliest.dueMs ||
-        (timer.dueMs === earliest.dueMs && timer.order < earliest.order)
-      if (isEarlier) earliest = timer
-    }
-    return earliest
-  }
 }
 
-/** Lets every promise that can settle do so. */
-function settle(): Promise<void> {
+function nextTurn(): Promise<void> {
   return new Promise(resolve => setImmediate(resolve))
 }

@@ -1,6 +1,6 @@
 import { nextGeneration } from '../../core/group/claim.ts'
 import type { Claim } from '../../core/group/group.ts'
-import { type PartitionId, partitionKey } from '../../core/log/partition-id.ts'
+import { type PartitionId, partitionKey } from '../../core/topic/partition-id.ts'
 import { OutcomeUnknown } from '../../ports/outcome.ts'
 import type { GroupCall } from './group-call.ts'
 

@@ -3,8 +3,8 @@ import { GROUP_CALL_DEADLINE_MS } from '../../core/limits.ts'
 import type { GroupStore } from '../../ports/group-store.ts'
 import type { Ports } from '../../ports/index.ts'
 import { NotApplied } from '../../ports/outcome.ts'
-import { retryUntil, timedOut } from '../retry.ts'
-import type { TopicDirectory } from '../topic-directory.ts'
+import { retryUntil, timedOut } from '../store-calls/retry.ts'
+import type { TopicDirectory } from '../topics/topic-directory.ts'
 
 /** Items that one call reads or writes at the same time. */
 const PARALLEL_MAX = 16

@@ -1,6 +1,6 @@
 import { TidemarkError } from '../../core/errors.ts'
 import type { GroupTopic } from '../../core/group/group.ts'
-import type { Subscription } from '../../core/group/subscription.ts'
+import type { Subscription } from '../../core/group/subscribing/subscription.ts'
 import type { GroupCall } from './group-call.ts'
 
 /** Above this many names, one listing is cheaper than asking for each. */

@@ -4,13 +4,13 @@ import { checkClientId, checkGroupId, checkInstanceId, checkMemberId } from '../
 import { type Reconciliation, reconcile } from '../../core/group/reconcile.ts'
 import { canTakeOver, isMarked, toHeartbeatInterval, toSessionTimeout } from '../../core/group/session.ts'
 import { GROUP_FIRST_TARGET_POLL_MS, HEARTBEAT_UNSETTLED_INTERVAL_MS } from '../../core/limits.ts'
-import type { PartitionId } from '../../core/log/partition-id.ts'
+import type { PartitionId } from '../../core/topic/partition-id.ts'
 import { changeOwner, readClaims } from './claims.ts'
 import { type GroupCall, unknownMember } from './group-call.ts'
+import { readShare } from './group-target.ts'
 import { readTopics } from './group-topics.ts'
-import { checkIncarnation, join, stay } from './join.ts'
-import { look, lookIfDue } from './look.ts'
-import { readShare } from './target.ts'
+import { checkIncarnation, join, stay } from './join-group.ts'
+import { look, lookIfDue } from './look-at-members.ts'
 
 /**
  * One heartbeat, whichever broker gets it: the member's lease, a look at the others where it is due, and the claims

@@ -1,6 +1,6 @@
 import { TidemarkError } from '../../core/errors.ts'
 import { PARTITIONS_REMEMBERED_MAX } from '../../core/limits.ts'
-import type { TopicDirectory } from '../topic-directory.ts'
+import type { TopicDirectory } from '../topics/topic-directory.ts'
 
 /**
  * The names of topics by their ids, which never change: a topic that is made anew has another id. Of topics without

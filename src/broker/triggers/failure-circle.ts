@@ -1,7 +1,7 @@
 import { TidemarkError } from '../../core/errors.ts'
 import type { Trigger } from '../../core/trigger/trigger.ts'
 import type { GroupCall } from '../groups/group-call.ts'
-import { topicOfDestination } from './topic-destination.ts'
+import { topicOfDestination } from './delivering/topic-destination.ts'
 
 type Link = Pick<Trigger, 'groupId' | 'topic' | 'settings'>
 

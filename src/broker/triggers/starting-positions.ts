@@ -1,11 +1,11 @@
 import { TidemarkError } from '../../core/errors.ts'
 import type { CommittedOffset } from '../../core/group/group.ts'
-import type { PartitionId } from '../../core/log/partition-id.ts'
 import type { Offset } from '../../core/numbers.ts'
+import type { PartitionId } from '../../core/topic/partition-id.ts'
 import type { StartingPosition } from '../../core/trigger/trigger.ts'
 import { changeOwner } from '../groups/claims.ts'
 import { GroupCall } from '../groups/group-call.ts'
-import { offsetFor } from '../offset-for.ts'
+import { offsetFor } from '../reading/offset-for.ts'
 
 /** Partitions that share one call's time. */
 const PARTITIONS_PER_CALL = 128

@@ -2,13 +2,13 @@ import type { TriggerName } from '../../contract/triggers.ts'
 import type { Trigger } from '../../core/trigger/trigger.ts'
 import type { Ports } from '../../ports/index.ts'
 import { GroupCall } from '../groups/group-call.ts'
-import type { TopicDirectory } from '../topic-directory.ts'
-import { listTriggers } from './list.ts'
-import { type PutTrigger, putTrigger } from './put.ts'
-import { removeTrigger } from './remove.ts'
-import { pauseTrigger, resumeTrigger } from './state.ts'
+import type { TopicDirectory } from '../topics/topic-directory.ts'
+import { listTriggers } from './list-triggers.ts'
+import { pauseTrigger, resumeTrigger } from './pause-trigger.ts'
+import { type PutTrigger, putTrigger } from './put-trigger.ts'
+import { removeTrigger } from './remove-trigger.ts'
 
-export type { PutTrigger } from './put.ts'
+export type { PutTrigger } from './put-trigger.ts'
 
 /** Makes, alters, removes, lists, pauses and resumes triggers. Every method rejects with a TidemarkError. */
 export class Triggers {

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
 import { dirname, relative, resolve } from 'node:path'
 import { TidemarkError } from '../../core/errors.ts'
-import { checkTopicName } from '../../core/log/topic-name.ts'
+import { checkTopicName } from '../../core/topic/topic-name.ts'
 import { compileFilters } from '../../core/trigger/filter.ts'
 import { checkTriggerSettings } from '../../core/trigger/settings.ts'
 import type { TriggerSettings } from '../../core/trigger/trigger.ts'

@@ -1,7 +1,7 @@
 import type { AlterTopic, Broker, CreateTopic, TopicDescription } from '../../contract/broker.ts'
 import type { GroupBroker } from '../../contract/groups.ts'
 import { type KafkaErrorName, TidemarkError } from '../../core/errors.ts'
-import { CONFIGS_WITHOUT_EFFECT } from '../../core/log/topic-config.ts'
+import { CONFIGS_WITHOUT_EFFECT } from '../../core/topic/topic-config.ts'
 import { describeFailure, EXIT_FAILURE, EXIT_OK } from '../failure.ts'
 import { findTopicLags, type TopicLag } from '../group-lag.ts'
 import { plural } from '../quantities.ts'

@@ -1,4 +1,4 @@
-import { partitionForKey } from '../../core/log/partitioner.ts'
+import { partitionForKey } from '../../core/topic/partitioner.ts'
 import type { Message } from './messages.ts'
 
 export interface PartitionerArguments {

@@ -1,7 +1,7 @@
 import type { Broker } from '../../contract/broker.ts'
 import { TidemarkError } from '../../core/errors.ts'
-import { partitionForKey, stickyPartition } from '../../core/log/partitioner.ts'
 import type { CompressionName, RecordInput } from '../../core/record/index.ts'
+import { partitionForKey, stickyPartition } from '../../core/topic/partitioner.ts'
 import { recordBytesMax } from '../record-size.ts'
 import { type CompressionType, toCompressionName } from './compression-types.ts'
 import { type InstrumentationEvent, Listeners } from './listeners.ts'

@@ -1,7 +1,7 @@
 import type * as z from 'zod'
 import { TidemarkError } from '../../core/errors.ts'
-import { partitionForKey } from '../../core/log/partitioner.ts'
 import { type CompressionName, encodeBatch, type RecordInput } from '../../core/record/index.ts'
+import { partitionForKey } from '../../core/topic/partitioner.ts'
 import { payloadToBytes } from './payload.ts'
 import type { ProduceRequest } from './record-schemas.ts'
 import type { TopicFacts } from './topic-facts.ts'

@@ -1,5 +1,5 @@
 import { PARTITIONS_REMEMBERED_MAX } from '../../core/limits.ts'
-import { stickyPartition } from '../../core/log/partitioner.ts'
+import { stickyPartition } from '../../core/topic/partitioner.ts'
 
 /** Chooses where each request's records without a key go: another partition than the topic's last request. */
 export class StickyPartitions {

@@ -1,4 +1,4 @@
-import type { PartitionId } from '../log/partition-id.ts'
+import type { PartitionId } from '../topic/partition-id.ts'
 import type { Claim, CommittedOffset } from './group.ts'
 
 /** Who is expected to own a partition: a change is refused where it is another, or the same at another time. */

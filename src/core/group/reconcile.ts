@@ -1,4 +1,4 @@
-import { type PartitionId, partitionKey } from '../log/partition-id.ts'
+import { type PartitionId, partitionKey } from '../topic/partition-id.ts'
 import type { Claim, TopicShare } from './group.ts'
 
 /** A partition that a member says it owns, or has let go. */

@@ -1,7 +1,7 @@
 import { ByteReader, ByteWriter } from '../bytes.ts'
 import { TidemarkError } from '../errors.ts'
 import { TARGET_CHUNK_BYTES_MAX, TARGET_CHUNK_ITEMS_MAX, TARGET_SHARE_BYTES_MAX } from '../limits.ts'
-import { murmur2 } from '../log/partitioner.ts'
+import { murmur2 } from '../topic/partitioner.ts'
 import type { Target, TopicShare } from './group.ts'
 
 /** A part of a target: some members, and what each is to own. Members without partitions are left out. */

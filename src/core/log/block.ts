@@ -1,7 +1,7 @@
 import { ByteReader, ByteWriter } from '../bytes.ts'
 import { advance, type Offset } from '../numbers.ts'
 import { countRecords, decodeEntry, encodeEntry, type IndexEntry } from './entry.ts'
-import type { LogSummary } from './head.ts'
+import type { LogSummary } from './summary.ts'
 
 /** An immutable index item: entries that left the tail, all pointing at objects. */
 export interface Block {

@@ -1,6 +1,6 @@
 import { ByteReader, ByteWriter } from '../bytes.ts'
 import { advance, type Offset, type Position, toPosition } from '../numbers.ts'
-import { decodeRuns, encodeRuns, type ProducerRun } from './producers.ts'
+import { decodeRuns, encodeRuns, type ProducerRun } from './producers/producer-run.ts'
 
 /**
  * Where one appended run of record batches lies. An entry says how many records it holds but not at which

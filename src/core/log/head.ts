@@ -1,14 +1,13 @@
 import { ByteReader, ByteWriter } from '../bytes.ts'
 import { advance, type Offset, toOffset } from '../numbers.ts'
-import { countBytes, countRecords, decodeEntry, encodeEntry, type IndexEntry } from './entry.ts'
+import { countRecords, decodeEntry, encodeEntry, type IndexEntry } from './entry.ts'
 import {
   decodeFlushedProducers,
-  decodeStates,
   encodeFlushedProducers,
-  encodeStates,
   type FlushedProducer,
-  type ProducerState,
-} from './producers.ts'
+} from './producers/flushed-producer.ts'
+import { decodeStates, encodeStates, type ProducerState } from './producers/producer-state.ts'
+import { EMPTY_SUMMARY, type LogSummary } from './summary.ts'
 
 /**
  * The one mutable item of a partition: where its log starts and ends, and its newest index entries.
@@ -30,18 +29,6 @@ export interface Head {
   readonly flushedProducers: ReadonlyMap<bigint, FlushedProducer>
 }
 
-/**
- * Sums over a log from its very beginning to some offset. Both only grow, so the block in which a size or
- * a timestamp is first reached can be found by halving, however long the log is.
- */
-export interface LogSummary {
-  readonly bytes: number
-  /** The largest timestamp so far; -1 where there is none. */
-  readonly maxTimestampMs: number
-}
-
-const EMPTY_SUMMARY: LogSummary = { bytes: 0, maxTimestampMs: -1 }
-
 export const EMPTY_HEAD: Head = {
   startOffset: toOffset(0),
   tailOffset: toOffset(0),
@@ -50,17 +37,6 @@ export const EMPTY_HEAD: Head = {
   flushed: EMPTY_SUMMARY,
   producers: new Map(),
   flushedProducers: new Map(),
-}
-
-/** The summary at the end of `entries`, when `before` is the one at their beginning. */
-export function summarize(before: LogSummary, entries: readonly IndexEntry[]): LogSummary {
-  return {
-    bytes: before.bytes + countBytes(entries),
-    maxTimestampMs: entries.reduce(
-      (max, entry) => Math.max(max, entry.maxTimestampMs),
-      before.maxTimestampMs,
-    ),
-  }
 }
 
 /** The offset of an entry that stands in the tail. */

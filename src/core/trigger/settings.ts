@@ -11,7 +11,7 @@ import {
   TRIGGER_RETRY_ATTEMPTS_MAX,
   TRIGGER_RETRY_ATTEMPTS_WITH_DESTINATION,
 } from '../limits.ts'
-import { checkTopicName } from '../log/topic-name.ts'
+import { checkTopicName } from '../topic/topic-name.ts'
 import { compileFilters } from './filter.ts'
 import type { StartingPosition, TriggerSettings } from './trigger.ts'
 

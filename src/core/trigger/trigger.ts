@@ -1,5 +1,5 @@
-import type { PartitionId } from '../log/partition-id.ts'
 import type { LogRecord } from '../record/record.ts'
+import type { PartitionId } from '../topic/partition-id.ts'
 
 /**
  * A function that is to get the records of one topic, in the name of a consumer group. The group is the trigger's

@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { TopicFailures, topicOfDestination } from '../../broker/triggers/topic-destination.ts'
+import { TopicFailures, topicOfDestination } from '../../broker/triggers/delivering/topic-destination.ts'
 import type { Broker } from '../../contract/broker.ts'
 import type { FailureDestinations, GivenUp } from '../../ports/failure-destinations.ts'
 import { StoreFailed } from '../../ports/outcome.ts'

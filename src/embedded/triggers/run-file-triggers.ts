@@ -1,4 +1,4 @@
-import { topicOfDestination } from '../../broker/triggers/topic-destination.ts'
+import { topicOfDestination } from '../../broker/triggers/delivering/topic-destination.ts'
 import type { Broker } from '../../contract/broker.ts'
 import { TidemarkError } from '../../core/errors.ts'
 import type { TriggerSettings } from '../../core/trigger/trigger.ts'

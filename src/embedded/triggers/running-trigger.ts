@@ -1,8 +1,8 @@
 import { GroupCall } from '../../broker/groups/group-call.ts'
-import type { Topic } from '../../broker/topic-directory.ts'
+import type { Topic } from '../../broker/topics/topic-directory.ts'
 import { TidemarkError } from '../../core/errors.ts'
 import { LOCAL_TRIGGER_LOOK_MS } from '../../core/limits.ts'
-import { partitionKey } from '../../core/log/partition-id.ts'
+import { partitionKey } from '../../core/topic/partition-id.ts'
 import type { Trigger } from '../../core/trigger/trigger.ts'
 import { type LoopParts, PartitionLoop } from './partition-loop.ts'
 

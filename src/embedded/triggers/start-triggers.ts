@@ -1,5 +1,5 @@
-import type { TopicDirectory } from '../../broker/topic-directory.ts'
-import { Delivery } from '../../broker/triggers/delivery.ts'
+import type { TopicDirectory } from '../../broker/topics/topic-directory.ts'
+import { Delivery } from '../../broker/triggers/delivering/delivery.ts'
 import { Triggers } from '../../broker/triggers/triggers.ts'
 import type { Broker } from '../../contract/broker.ts'
 import { TidemarkError } from '../../core/errors.ts'

@@ -5,15 +5,12 @@ import { DynamoLogIndex } from '../../../src/adapters/aws/dynamo-log-index.ts'
 import { DynamoTable } from '../../../src/adapters/aws/dynamo-table.ts'
 import { makeTableClients, type TableClients } from '../../../src/adapters/aws/table-clients.ts'
 import { UsageMeter } from '../../../src/adapters/aws/usage-meter.ts'
-import { MemoryGroupStore } from '../../../src/adapters/memory/memory-group-store.ts'
-import { MemoryObjectStore } from '../../../src/adapters/memory/memory-object-store.ts'
-import { MemoryTopicStore } from '../../../src/adapters/memory/memory-topic-store.ts'
-import { MemoryTriggerStore } from '../../../src/adapters/memory/memory-trigger-store.ts'
-import { flush } from '../../../src/broker/flush.ts'
+import { openMemoryStore } from '../../../src/adapters/memory/memory-store.ts'
 import { LogBroker } from '../../../src/broker/log-broker.ts'
+import { flush } from '../../../src/broker/settling/flush.ts'
 import { PRODUCER_EXPIRATION_MS, PRODUCER_SILENT_MS_MAX } from '../../../src/core/limits.ts'
-import type { PartitionId } from '../../../src/core/log/partition-id.ts'
 import { encodeBatch } from '../../../src/core/record/index.ts'
+import type { PartitionId } from '../../../src/core/topic/partition-id.ts'
 import { systemClock, systemEntropy } from '../../../src/embedded/system.ts'
 import type { Ports } from '../../../src/ports/index.ts'
 import { describeDynamoDbLocal, dynamoDbLocalEndpoint } from '../../aws/endpoints.ts'
@@ -37,13 +34,10 @@ describeDynamoDbLocal('what an idempotent producer asks of DynamoDB:', () => {
     table = await createTestTable(endpoint)
     clients = makeTableClients({ endpoint, meter })
     ports = {
+      ...openMemoryStore(clock),
       clock,
       entropy: systemEntropy,
       index: new DynamoLogIndex(new DynamoTable(clients, table.table)),
-      objects: new MemoryObjectStore(clock),
-      topics: new MemoryTopicStore(),
-      groups: new MemoryGroupStore(),
-      triggers: new MemoryTriggerStore(),
     }
   })
   afterAll(async () => {

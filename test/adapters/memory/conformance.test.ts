@@ -1,8 +1,4 @@
-import { MemoryGroupStore } from '../../../src/adapters/memory/memory-group-store.ts'
-import { MemoryLogIndex } from '../../../src/adapters/memory/memory-log-index.ts'
-import { MemoryObjectStore } from '../../../src/adapters/memory/memory-object-store.ts'
-import { MemoryTopicStore } from '../../../src/adapters/memory/memory-topic-store.ts'
-import { MemoryTriggerStore } from '../../../src/adapters/memory/memory-trigger-store.ts'
+import { openMemoryStore } from '../../../src/adapters/memory/memory-store.ts'
 import { VirtualClock } from '../../../src/adapters/memory/virtual-clock.ts'
 import { describeGroupStore } from '../../conformance/group-store.ts'
 import { describeLogIndex } from '../../conformance/log-index.ts'
@@ -10,10 +6,10 @@ import { describeObjectStore } from '../../conformance/object-store.ts'
 import { describeTopicStore } from '../../conformance/topic-store.ts'
 import { describeTriggerStore } from '../../conformance/trigger-store.ts'
 
-const close = async () => {}
+const open = async () => ({ ...openMemoryStore(new VirtualClock(0)), close: async () => {} })
 
-describeLogIndex('memory', async () => ({ index: new MemoryLogIndex(), close }))
-describeObjectStore('memory', async () => ({ objects: new MemoryObjectStore(new VirtualClock(0)), close }))
-describeTopicStore('memory', async () => ({ topics: new MemoryTopicStore(), close }))
-describeGroupStore('memory', async () => ({ groups: new MemoryGroupStore(), close }))
-describeTriggerStore('memory', async () => ({ triggers: new MemoryTriggerStore(), close }))
+describeLogIndex('memory', open)
+describeObjectStore('memory', open)
+describeTopicStore('memory', open)
+describeGroupStore('memory', open)
+describeTriggerStore('memory', open)

@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from 'vitest'
 import type { LogBroker } from '../../../src/broker/log-broker.ts'
-import { TopicDirectory } from '../../../src/broker/topic-directory.ts'
+import { TopicDirectory } from '../../../src/broker/topics/topic-directory.ts'
 import { Triggers } from '../../../src/broker/triggers/triggers.ts'
 import { toOffset } from '../../../src/core/numbers.ts'
 import { type Trigger, triggerOwner } from '../../../src/core/trigger/trigger.ts'

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { LogBroker } from '../../../src/broker/log-broker.ts'
-import { TopicDirectory } from '../../../src/broker/topic-directory.ts'
+import { TopicDirectory } from '../../../src/broker/topics/topic-directory.ts'
 import { Dispatcher } from '../../../src/broker/triggers/dispatcher.ts'
 import { toOffset } from '../../../src/core/numbers.ts'
 import { encodeProgress } from '../../../src/core/trigger/progress.ts'

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { TidemarkError } from '../../../src/core/errors.ts'
-import { partitionForKey } from '../../../src/core/log/partitioner.ts'
 import { decodeBatches, encodeBatch } from '../../../src/core/record/index.ts'
+import { partitionForKey } from '../../../src/core/topic/partitioner.ts'
 import { BATCHES, overriding, type Served, serveBroker } from './served-broker.ts'
 
 let served: Served

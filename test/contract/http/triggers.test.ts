@@ -1,9 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { MemoryGroupStore } from '../../../src/adapters/memory/memory-group-store.ts'
-import { MemoryLogIndex } from '../../../src/adapters/memory/memory-log-index.ts'
-import { MemoryObjectStore } from '../../../src/adapters/memory/memory-object-store.ts'
-import { MemoryTopicStore } from '../../../src/adapters/memory/memory-topic-store.ts'
-import { MemoryTriggerStore } from '../../../src/adapters/memory/memory-trigger-store.ts'
+import { openMemoryStore } from '../../../src/adapters/memory/memory-store.ts'
 import { LogBroker } from '../../../src/broker/log-broker.ts'
 import { HttpBroker } from '../../../src/client/http-broker.ts'
 import type { Trigger } from '../../../src/core/trigger/trigger.ts'
@@ -15,11 +11,7 @@ let served: Served
 let broker: HttpBroker
 
 const ports: Ports = {
-  objects: new MemoryObjectStore(systemClock),
-  index: new MemoryLogIndex(),
-  topics: new MemoryTopicStore(),
-  groups: new MemoryGroupStore(),
-  triggers: new MemoryTriggerStore(),
+  ...openMemoryStore(systemClock),
   clock: systemClock,
   entropy: systemEntropy,
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
-import type { AssignedMember } from '../../../src/core/group/assignment.ts'
+import type { AssignedMember } from '../../../src/core/group/assigning/assignment.ts'
 import type { AssignorName, GroupTopic, Target } from '../../../src/core/group/group.ts'
-import { toTopicId } from '../../../src/core/log/topic-id.ts'
+import { toTopicId } from '../../../src/core/topic/topic-id.ts'
 
 export const ASSIGNORS: readonly AssignorName[] = ['range', 'round-robin', 'cooperative-sticky']
 

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Claim } from '../../../src/core/group/group.ts'
 import { type Holding, reconcile } from '../../../src/core/group/reconcile.ts'
-import { partitionKey } from '../../../src/core/log/partition-id.ts'
+import { partitionKey } from '../../../src/core/topic/partition-id.ts'
 
 const claimOf = (partition: number, owner: string | null, generation: number): Claim => ({
   topicId: 't',

@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest'
-import { checkMetadata } from '../../../src/core/group/commit.ts'
 import type { Claim, Group, Member } from '../../../src/core/group/group.ts'
 import {
   checkClientId,
@@ -8,6 +7,7 @@ import {
   checkMemberId,
   storedMemberId,
 } from '../../../src/core/group/identity.ts'
+import { checkMetadata } from '../../../src/core/group/offset-metadata.ts'
 import {
   canTakeOver,
   isExpired,

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { assign } from '../../../src/core/group/assignment.ts'
+import { assign } from '../../../src/core/group/assigning/assignment.ts'
 import type { Target } from '../../../src/core/group/group.ts'
 import {
   chunkOf,

@@ -2,7 +2,9 @@ import fc from 'fast-check'
 import type { Block } from '../../../src/core/log/block.ts'
 import { countRecords, type IndexEntry, type Mark } from '../../../src/core/log/entry.ts'
 import type { Head } from '../../../src/core/log/head.ts'
-import type { FlushedProducer, ProducerRun, ProducerState } from '../../../src/core/log/producers.ts'
+import type { FlushedProducer } from '../../../src/core/log/producers/flushed-producer.ts'
+import type { ProducerRun } from '../../../src/core/log/producers/producer-run.ts'
+import type { ProducerState } from '../../../src/core/log/producers/producer-state.ts'
 import { toOffset, toPosition } from '../../../src/core/numbers.ts'
 
 const id = fc.uint8Array({ minLength: 16, maxLength: 16 }).map(bytes => Buffer.from(bytes).toString('hex'))

@@ -8,18 +8,14 @@ import {
   TAIL_INLINE_KEPT_BYTES_MAX,
   TAIL_INLINE_SOFT_BYTES_MAX,
 } from '../../../src/core/limits.ts'
-import { applyAppend } from '../../../src/core/log/append.ts'
 import { blockEnd } from '../../../src/core/log/block.ts'
+import { applyAppend } from '../../../src/core/log/changes/append.ts'
+import { applyStart } from '../../../src/core/log/changes/move-start.ts'
+import { applyTrim } from '../../../src/core/log/changes/trim-tail.ts'
 import { countInlineBytes, countRecords, type IndexEntry, placeEntries } from '../../../src/core/log/entry.ts'
-import {
-  applyStart,
-  applyTrim,
-  countToFlush,
-  flushDueMs,
-  isPastHardLimit,
-  makeBlock,
-} from '../../../src/core/log/flush.ts'
-import { EMPTY_HEAD, findHeadProblems, findInTail, summarize } from '../../../src/core/log/head.ts'
+import { EMPTY_HEAD, findHeadProblems, findInTail } from '../../../src/core/log/head.ts'
+import { summarize } from '../../../src/core/log/summary.ts'
+import { countToFlush, flushDueMs, isPastHardLimit, makeBlock } from '../../../src/core/log/tail.ts'
 import { toOffset } from '../../../src/core/numbers.ts'
 import { NO_CHANGES } from '../../conformance/samples.ts'
 import {

@@ -3,7 +3,11 @@ import { describe, expect, test } from 'vitest'
 import { type Block, decodeBlock, encodeBlock } from '../../../src/core/log/block.ts'
 import { decodeEntry, encodeEntry, type IndexEntry } from '../../../src/core/log/entry.ts'
 import { decodeHead, EMPTY_HEAD, encodeHead, type Head } from '../../../src/core/log/head.ts'
-import { decodeRetired, encodeRetired, type FlushedProducer } from '../../../src/core/log/producers.ts'
+import {
+  decodeRetired,
+  encodeRetired,
+  type FlushedProducer,
+} from '../../../src/core/log/producers/flushed-producer.ts'
 import { toOffset, toPosition } from '../../../src/core/numbers.ts'
 import { block, entry, flushedProducer, head, plainEntry, plainHead } from './arbitraries.ts'
 

@@ -1,6 +1,7 @@
-import { type FaultSource, type SimulatedProcess, withFaults } from '../../../src/adapters/memory/faults.ts'
+import type { FaultSource, SimulatedProcess } from '../../../src/adapters/memory/network.ts'
 import type { Clock } from '../../../src/ports/clock.ts'
 import type { GroupStore } from '../../../src/ports/group-store.ts'
+import { withFaults } from '../with-faults.ts'
 
 const WRITES = [
   'createGroup',

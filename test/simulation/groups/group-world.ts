@@ -1,19 +1,17 @@
-import { clockOf, SimulatedProcess, withFaults } from '../../../src/adapters/memory/faults.ts'
-import { type ClaimDecisions, MemoryGroupStore } from '../../../src/adapters/memory/memory-group-store.ts'
-import { MemoryLogIndex } from '../../../src/adapters/memory/memory-log-index.ts'
-import { MemoryObjectStore } from '../../../src/adapters/memory/memory-object-store.ts'
-import { MemoryTopicStore } from '../../../src/adapters/memory/memory-topic-store.ts'
-import { MemoryTriggerStore } from '../../../src/adapters/memory/memory-trigger-store.ts'
+import type { Decisions } from '../../../src/adapters/items/decisions.ts'
+import { openMemoryStore } from '../../../src/adapters/memory/memory-store.ts'
+import { clockOf, SimulatedProcess } from '../../../src/adapters/memory/network.ts'
 import { SeededEntropy } from '../../../src/adapters/memory/seeded-entropy.ts'
 import { VirtualClock } from '../../../src/adapters/memory/virtual-clock.ts'
-import { loadGroupUseCases } from '../../../src/broker/groups/on-demand.ts'
+import { loadGroupUseCases } from '../../../src/broker/groups/load-use-cases.ts'
 import { LogBroker } from '../../../src/broker/log-broker.ts'
 import type { GroupBroker } from '../../../src/contract/groups.ts'
 import { TidemarkError } from '../../../src/core/errors.ts'
-import { type PartitionId, partitionKey } from '../../../src/core/log/partition-id.ts'
+import { type PartitionId, partitionKey } from '../../../src/core/topic/partition-id.ts'
 import type { GroupStore } from '../../../src/ports/group-store.ts'
 import type { Ports } from '../../../src/ports/index.ts'
 import { RandomFaults } from '../random-faults.ts'
+import { withFaults } from '../with-faults.ts'
 import { groupStoreAcross } from './group-store-across.ts'
 import { OwnershipRecord } from './ownership-record.ts'
 import { type MemberSettings, type Send, SimulatedMember } from './simulated-member.ts'
@@ -58,6 +56,9 @@ export async function runGroupWorld(seed: number, decisions?: ClaimDecisions): P
   return await new GroupWorld(seed, decisions).run()
 }
 
+/** The decisions that fence claims. */
+export type ClaimDecisions = Pick<Decisions, 'applyOwner' | 'applyCommit'>
+
 class GroupWorld {
   readonly #random: SeededEntropy
   readonly #clock = new VirtualClock(START_MS)
@@ -75,14 +76,9 @@ class GroupWorld {
   constructor(seed: number, decisions: ClaimDecisions | undefined) {
     this.#random = new SeededEntropy(seed)
     this.#faults = new RandomFaults(new SeededEntropy(seed ^ 0x5eed))
-    this.#groups = this.#record.watch(new MemoryGroupStore(decisions))
-    this.#stores = {
-      index: new MemoryLogIndex(),
-      objects: new MemoryObjectStore(this.#clock),
-      topics: new MemoryTopicStore(),
-      groups: this.#groups,
-      triggers: new MemoryTriggerStore(),
-    }
+    const store = openMemoryStore(this.#clock, decisions)
+    this.#groups = this.#record.watch(store.groups)
+    this.#stores = { ...store, groups: this.#groups }
   }
 
   async run(): Promise<GroupRunReport> {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import type { ClaimDecisions } from '../../../src/adapters/memory/memory-group-store.ts'
 import { applyCommit, applyOwner } from '../../../src/core/group/claim.ts'
+import type { ClaimDecisions } from './group-world.ts'
 import { runGroupWorld } from './group-world.ts'
 import { runGroupSeeds } from './run-group-seeds.ts'
 

@@ -1,6 +1,6 @@
 import type { OwnedPartition } from '../../../src/contract/groups.ts'
 import type { Claim } from '../../../src/core/group/group.ts'
-import { type PartitionId, partitionKey } from '../../../src/core/log/partition-id.ts'
+import { type PartitionId, partitionKey } from '../../../src/core/topic/partition-id.ts'
 import type { GroupStore } from '../../../src/ports/group-store.ts'
 
 /**

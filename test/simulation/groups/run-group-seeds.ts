@@ -1,4 +1,4 @@
-import type { ClaimDecisions } from '../../../src/adapters/memory/memory-group-store.ts'
+import type { ClaimDecisions } from './group-world.ts'
 import { type GroupRunReport, runGroupWorld } from './group-world.ts'
 
 interface GroupSeedsOutcome {

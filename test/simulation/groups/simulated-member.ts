@@ -7,8 +7,8 @@ import type {
   OwnedPartition,
 } from '../../../src/contract/groups.ts'
 import { TidemarkError } from '../../../src/core/errors.ts'
-import { partitionKey } from '../../../src/core/log/partition-id.ts'
 import { toOffset } from '../../../src/core/numbers.ts'
+import { partitionKey } from '../../../src/core/topic/partition-id.ts'
 import type { Clock } from '../../../src/ports/clock.ts'
 import type { OwnershipRecord } from './ownership-record.ts'
 

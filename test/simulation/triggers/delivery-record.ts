@@ -1,4 +1,4 @@
-import { type PartitionId, partitionKey } from '../../../src/core/log/partition-id.ts'
+import { type PartitionId, partitionKey } from '../../../src/core/topic/partition-id.ts'
 import type { Trigger } from '../../../src/core/trigger/trigger.ts'
 import type { GivenUp } from '../../../src/ports/failure-destinations.ts'
 import type { GroupStore } from '../../../src/ports/group-store.ts'

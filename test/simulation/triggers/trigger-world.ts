@@ -1,26 +1,17 @@
-import {
-  clockOf,
-  type FaultSource,
-  SimulatedProcess,
-  withFaults,
-} from '../../../src/adapters/memory/faults.ts'
-import { type ClaimDecisions, MemoryGroupStore } from '../../../src/adapters/memory/memory-group-store.ts'
-import { MemoryLogIndex } from '../../../src/adapters/memory/memory-log-index.ts'
-import { MemoryObjectStore } from '../../../src/adapters/memory/memory-object-store.ts'
-import { MemoryTopicStore } from '../../../src/adapters/memory/memory-topic-store.ts'
-import { MemoryTriggerStore } from '../../../src/adapters/memory/memory-trigger-store.ts'
+import { openMemoryStore } from '../../../src/adapters/memory/memory-store.ts'
+import { clockOf, type FaultSource, SimulatedProcess } from '../../../src/adapters/memory/network.ts'
 import { SeededEntropy } from '../../../src/adapters/memory/seeded-entropy.ts'
 import { VirtualClock } from '../../../src/adapters/memory/virtual-clock.ts'
-import { loadGroupUseCases } from '../../../src/broker/groups/on-demand.ts'
+import { loadGroupUseCases } from '../../../src/broker/groups/load-use-cases.ts'
 import { LogBroker } from '../../../src/broker/log-broker.ts'
-import { TopicDirectory } from '../../../src/broker/topic-directory.ts'
-import { Delivery } from '../../../src/broker/triggers/delivery.ts'
+import { TopicDirectory } from '../../../src/broker/topics/topic-directory.ts'
+import { Delivery } from '../../../src/broker/triggers/delivering/delivery.ts'
 import { Dispatcher } from '../../../src/broker/triggers/dispatcher.ts'
 import { Triggers } from '../../../src/broker/triggers/triggers.ts'
 import { TidemarkError } from '../../../src/core/errors.ts'
-import type { PartitionId } from '../../../src/core/log/partition-id.ts'
 import { toOffset } from '../../../src/core/numbers.ts'
 import { encodeBatch } from '../../../src/core/record/index.ts'
+import type { PartitionId } from '../../../src/core/topic/partition-id.ts'
 import { laneOf } from '../../../src/core/trigger/lane.ts'
 import type { Trigger, TriggerSettings } from '../../../src/core/trigger/trigger.ts'
 import type { FailureDestinations } from '../../../src/ports/failure-destinations.ts'
@@ -29,7 +20,9 @@ import type { Ports } from '../../../src/ports/index.ts'
 import { StoreFailed } from '../../../src/ports/outcome.ts'
 import type { TriggerStore } from '../../../src/ports/trigger-store.ts'
 import { groupStoreAcross } from '../groups/group-store-across.ts'
+import type { ClaimDecisions } from '../groups/group-world.ts'
 import { RandomFaults } from '../random-faults.ts'
+import { withFaults } from '../with-faults.ts'
 import { DeliveryRecord, PAUSE_SEEN_MS } from './delivery-record.ts'
 import { POISON, SimulatedFunction } from './simulated-function.ts'
 import { type DedupeKey, dedupeKeyOf, type Received, WakeUpQueue } from './wake-up-queue.ts'
@@ -115,14 +108,9 @@ class TriggerWorld {
     this.#random = new SeededEntropy(seed)
     this.#faults = new RandomFaults(new SeededEntropy(seed ^ 0x5eed))
     this.#queue = new WakeUpQueue(this.#clock, parts.dedupeKeyOf ?? dedupeKeyOf)
-    const groups = this.#record.watchCommits(new MemoryGroupStore(parts.claimDecisions))
-    this.#stores = {
-      index: new MemoryLogIndex(),
-      objects: new MemoryObjectStore(this.#clock),
-      topics: new MemoryTopicStore(),
-      groups: parts.wrapGroups?.(groups) ?? groups,
-      triggers: new MemoryTriggerStore(),
-    }
+    const store = openMemoryStore(this.#clock, parts.claimDecisions)
+    const groups = this.#record.watchCommits(store.groups)
+    this.#stores = { ...store, groups: parts.wrapGroups?.(groups) ?? groups }
     const failures: FailureDestinations = {
       send: async (_, givenUp) => this.#record.toldOf(givenUp),
     }

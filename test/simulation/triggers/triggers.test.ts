@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { applyCommit, applyOwner } from '../../../src/core/group/claim.ts'
-import { partitionKey } from '../../../src/core/log/partition-id.ts'
 import { advance } from '../../../src/core/numbers.ts'
+import { partitionKey } from '../../../src/core/topic/partition-id.ts'
 import type { GroupStore } from '../../../src/ports/group-store.ts'
 import { runTriggerSeeds } from './run-trigger-seeds.ts'
 import { runTriggerWorld, type TriggerParts } from './trigger-world.ts'

@@ -1,5 +1,5 @@
 import type { VirtualClock } from '../../../src/adapters/memory/virtual-clock.ts'
-import { partitionKey } from '../../../src/core/log/partition-id.ts'
+import { partitionKey } from '../../../src/core/topic/partition-id.ts'
 import type { LanedWakeUp, WakeUps } from '../../../src/ports/wake-ups.ts'
 
 /** How long a queue remembers what was sent for an occasion: that of SQS. */

@@ -1,0 +1,30 @@
+import type { Clock } from '../../ports/clock.ts'
+import type { ObjectStore } from '../../ports/object-store.ts'
+import type { Decisions } from '../items/decisions.ts'
+import { type ItemStores, storesOver } from '../items/item-stores.ts'
+import { MemoryItems } from './memory-items.ts'
+import { MemoryObjectStore } from './memory-object-store.ts'
+import type { Network } from './network.ts'
+
+/** The ports in memory. */
+export interface MemoryStore extends ItemStores {
+  readonly objects: MemoryObjectStore
+  readonly items: MemoryItems
+  /** The same store as it looks across an unreliable network. */
+  across(network: Network): ItemStores & { readonly objects: ObjectStore }
+}
+
+/** Makes an empty store. */
+export function openMemoryStore(clock: Clock, decisions: Partial<Decisions> = {}): MemoryStore {
+  const items = new MemoryItems()
+  const objects = new MemoryObjectStore(clock)
+  return {
+    ...storesOver(items, decisions),
+    objects,
+    items,
+    across: network => ({
+      ...storesOver(items.across(network), decisions),
+      objects: objects.across(network),
+    }),
+  }
+}

@@ -1,0 +1,124 @@
+import type { CommitOffsets, CommittedPartition, OffsetToCommit } from '../../contract/groups.ts'
+import { TidemarkError } from '../../core/errors.ts'
+import type { Claim, CommittedOffset } from '../../core/group/group.ts'
+import { checkGroupId, storedMemberId } from '../../core/group/identity.ts'
+import { checkMetadata } from '../../core/group/offset-metadata.ts'
+import { canTakeOver } from '../../core/group/session.ts'
+import type { PartitionId } from '../../core/topic/partition-id.ts'
+import { OutcomeUnknown } from '../../ports/outcome.ts'
+import { refuseActiveTriggers } from '../triggers/group-triggers.ts'
+import { changeOwner } from './claims.ts'
+import type { GroupCall } from './group-call.ts'
+
+/** No epoch of a group: nobody has settled in it. */
+const NO_EPOCH = -1
+
+/** Commits offsets, each partition by itself: one that is refused keeps no other from being committed. */
+export async function commit(call: GroupCall, request: CommitOffsets): Promise<CommittedPartition[]> {
+  check(request)
+  const { memberId, instanceId, offsets } = request
+  const owner = memberId === undefined ? undefined : storedMemberId(memberId, instanceId)
+  if (owner === undefined && offsets.length > 0) await makeGroup(call)
+  return await call.forEach(offsets, async offset => {
+    const { topic, partition } = offset
+    return { topic, partition, error: await errorOf(commitOne(call, offset, owner)) }
+  })
+}
+
+/** Offsets of consumers that are in no group's protocol make a group all the same, as in Kafka. */
+async function makeGroup(call: GroupCall): Promise<void> {
+  const group = await call.read(() => call.groups.readGroup(call.groupId))
+  if (!group) await call.write(() => call.groups.createGroup(call.groupId, 'cooperative-sticky'))
+}
+
+function check({ groupId, memberId, offsets }: CommitOffsets): void {
+  checkGroupId(groupId)
+  const seen = new Set<string>()
+  for (const { topic, partition, offset, generation } of offsets) {
+    const place = `${topic}/${partition}`
+    if (seen.has(place))
+      throw new TidemarkError('INVALID_REQUEST', `${place} is there twice: commit one offset.`)
+    seen.add(place)
+    if (!Number.isSafeInteger(offset) || offset < 0) {
+      throw new TidemarkError(
+        'INVALID_REQUEST',
+        `${offset} is no offset that ${place} could be committed at.`,
+      )
+    }
+    if (memberId !== undefined && generation === undefined) {
+      throw new TidemarkError(
+        'INVALID_REQUEST',
+        `A member commits under a generation: give one for ${place}.`,
+      )
+    }
+  }
+}
+
+async function errorOf(committed: Promise<void>): Promise<CommittedPartition['error']> {
+  try {
+    await committed
+    return null
+  } catch (error) {
+    if (!(error instanceof TidemarkError)) throw error
+    const { kafkaName, message, retriable } = error
+    return { kafkaName, message, retriable }
+  }
+}
+
+async function commitOne(call: GroupCall, offset: OffsetToCommit, owner: string | undefined): Promise<void> {
+  const { topic, metadata = '', leaderEpoch = -1, generation, rewinds = owner === undefined } = offset
+  checkMetadata(metadata)
+  const id = await call.read(() => call.directory.resolvePartition(topic, offset.partition))
+  const by = owner === undefined ? ('unowned' as const) : { owner, generation: generation! }
+  let unsureMs: number | undefined
+  await call.write(async () => {
+    for (;;) {
+      const claim = await readOwn(call, id, by)
+      const seenMs = claim?.committed?.committedMs ?? null
+      // Overtaken on its way, by a later commit of the same member.
+      if (!rewinds && offset.offset < (claim?.committed?.offset ?? 0)) return
+      // A try of unknown outcome has done it, and maybe somebody has committed on top of it since.
+      if (unsureMs !== undefined && seenMs !== null && seenMs >= unsureMs) return
+      const committed: CommittedOffset = {
+        offset: offset.offset,
+        leaderEpoch,
+        metadata,
+        // Different from the one before even if this clock is behind: it is what tells commits apart.
+        committedMs: Math.max(call.nowMs(), (seenMs ?? 0) + 1),
+      }
+      try {
+        if ((await call.groups.commit(call.groupId, id, committed, by, seenMs)).held) return
+      } catch (error) {
+        if (error instanceof OutcomeUnknown) unsureMs = committed.committedMs
+        throw error
+      }
+    }
+  })
+}
+
+/** The claim, once it is one that these may commit to. @throws FENCED_MEMBER_EPOCH, UNKNOWN_MEMBER_ID */
+async function readOwn(
+  call: GroupCall,
+  id: PartitionId,
+  by: { owner: string; generation: number } | 'unowned',
+): Promise<Claim | undefined> {
+  const claim = await call.groups.readClaim(call.groupId, id)
+  if (by !== 'unowned') {
+    if (claim?.owner === by.owner && claim.generation === by.generation) return claim
+    throw new TidemarkError(
+      'FENCED_MEMBER_EPOCH',
+      'Another member owns this partition by now, or has owned it since: what comes from before is not committed.',
+    )
+  }
+  if (claim === undefined || claim.owner === null) return claim
+  const owner = await call.groups.readMember(call.groupId, claim.owner)
+  if (!canTakeOver(claim, owner, NO_EPOCH, call.nowMs())) {
+    throw new TidemarkError(
+      'UNKNOWN_MEMBER_ID',
+      `The member ${JSON.stringify(claim.owner)} owns this partition: only it can commit. Stop it first.`,
+    )
+  }
+  if (!owner) await refuseActiveTriggers(call, claim.owner)
+  await changeOwner(call, id, null, claim)
+  return await readOwn(call, id, by)
+}

@@ -1,0 +1,114 @@
+import type { Heartbeat } from '../../contract/groups.ts'
+import { TidemarkError } from '../../core/errors.ts'
+import type { Member } from '../../core/group/group.ts'
+import { storedMemberId } from '../../core/group/identity.ts'
+import { toSessionTimeout } from '../../core/group/session.ts'
+import { toSubscription } from '../../core/group/subscribing/subscription.ts'
+import { refuseTriggersGroup } from '../triggers/group-triggers.ts'
+import { fencedInstance, type GroupCall, unknownMember } from './group-call.ts'
+import { readShare } from './group-target.ts'
+
+/** Puts a member into its group, which is made where there is none. @throws INCONSISTENT_GROUP_PROTOCOL and others */
+export async function join(call: GroupCall, request: Heartbeat): Promise<Member> {
+  if (request.topics === undefined && request.topicPattern === undefined) {
+    throw new TidemarkError(
+      'INVALID_REQUEST',
+      'Whoever joins a group says which topics: give topics or topicPattern.',
+    )
+  }
+  const sessionTimeoutMs = toSessionTimeout(request.sessionTimeoutMs)
+  const nowMs = call.nowMs()
+  const member: Member = {
+    memberId: storedMemberId(request.memberId, request.instanceId),
+    incarnation: request.memberId,
+    instanceId: request.instanceId ?? null,
+    clientId: request.clientId ?? '',
+    ...toSubscription(request.topics, request.topicPattern),
+    assignor: request.assignor ?? 'cooperative-sticky',
+    sessionTimeoutMs,
+    joinedMs: nowMs,
+    leaseUntilMs: nowMs + sessionTimeoutMs,
+    settledEpoch: 0,
+  }
+  await refuseTriggersGroup(call)
+  do {
+    await call.write(() => call.groups.createGroup(call.groupId, member.assignor))
+    const isReturning = member.instanceId !== null && (await isExpectedBack(call, member))
+    await call.write(() => call.groups.putMember(call.groupId, member))
+    await leaveToTrigger(call, member)
+    if (isReturning) return member
+    // Where the group was deleted in between, it is made anew.
+  } while (!(await call.write(() => call.groups.markGroup(call.groupId))))
+  return member
+}
+
+/**
+ * Whoever makes a trigger looks for members when it is there, and a member looks for triggers when it is: one of the two
+ * sees the other.
+ */
+async function leaveToTrigger(call: GroupCall, { memberId }: Member): Promise<void> {
+  try {
+    await refuseTriggersGroup(call)
+  } catch (error) {
+    await call.write(() => call.groups.removeMember(call.groupId, memberId))
+    throw error
+  }
+}
+
+/**
+ * Whether a static member comes back to a share that waits for it, so that nobody else needs to hear of it. The lease
+ * moves first: from then on nobody removes the member that is there for having been silent. One without a share may
+ * have been put by somebody who died before the mark.
+ */
+async function isExpectedBack(call: GroupCall, member: Member): Promise<boolean> {
+  const { memberId, leaseUntilMs } = member
+  const before = await call.write(() =>
+    call.groups.renewLease(call.groupId, memberId, { leaseUntilMs, settledEpoch: 0 }),
+  )
+  if (!before || !isSameSubscription(before, member)) return false
+  const group = await call.read(() => call.groups.readGroup(call.groupId))
+  const share = group && (await readShare(call, group, memberId))
+  return share !== undefined && share.length > 0
+}
+
+/**
+ * Renews a member's lease, and puts its subscription where that has changed.
+ * @throws UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID
+ */
+export async function stay(call: GroupCall, request: Heartbeat): Promise<Member> {
+  const memberId = storedMemberId(request.memberId, request.instanceId)
+  const sessionTimeoutMs = toSessionTimeout(request.sessionTimeoutMs)
+  const leaseUntilMs = call.nowMs() + sessionTimeoutMs
+  const settledEpoch = request.released?.length ? 0 : (request.settledEpoch ?? 0)
+  const member = await call.write(() =>
+    call.groups.renewLease(call.groupId, memberId, { leaseUntilMs, settledEpoch }),
+  )
+  if (!member) throw unknownMember(request.memberId)
+  checkIncarnation(member, request)
+  if (request.topics === undefined && request.topicPattern === undefined) return member
+  const changed: Member = {
+    ...member,
+    ...toSubscription(request.topics, request.topicPattern),
+    assignor: request.assignor ?? 'cooperative-sticky',
+    sessionTimeoutMs,
+  }
+  if (isSameSubscription(member, changed)) return member
+  await call.write(() => call.groups.putMember(call.groupId, changed))
+  await call.write(() => call.groups.markGroup(call.groupId))
+  return changed
+}
+
+/** @throws FENCED_INSTANCE_ID */
+export function checkIncarnation(member: Member, { memberId, instanceId = '' }: Heartbeat): void {
+  if (member.incarnation !== memberId) throw fencedInstance(instanceId)
+}
+
+/** Whether a target for one is right for the other. */
+function isSameSubscription(one: Member, other: Member): boolean {
+  return (
+    one.topicPattern === other.topicPattern &&
+    one.assignor === other.assignor &&
+    one.topics.length === other.topics.length &&
+    one.topics.every((topic, index) => topic === other.topics[index])
+  )
+}

@@ -1,0 +1,192 @@
+import { MarkTracker } from '../../core/batches/batch-run.ts'
+import { TidemarkError, type Written } from '../../core/errors.ts'
+import type { IndexEntry } from '../../core/log/entry.ts'
+import type { FlushedProducer } from '../../core/log/producers/flushed-producer.ts'
+import { judgeRun, type Verdict } from '../../core/log/producers/judge-run.ts'
+import type { ProducerRun } from '../../core/log/producers/producer-run.ts'
+import { sequenceSteps } from '../../core/log/producers/producer-state.ts'
+import { advance, toPosition } from '../../core/numbers.ts'
+import { timedOut } from '../store-calls/retry.ts'
+import { type AppendedEntry, SequenceRefused } from './append-once.ts'
+import { type Call, countBytes, type ProducerSequence } from './shipment.ts'
+
+/** Where calls lie: in the object of their commit from a position on, or in the entry itself. */
+export interface Placement {
+  readonly object: string
+  readonly position: number | 'inline'
+  readonly createdMs: number
+}
+
+/** The log that calls are committed to. */
+export interface PartitionLog {
+  /** Appends an entry once it is its turn. */
+  append(entry: IndexEntry): Promise<AppendedEntry>
+  /** What is known of a producer outside of the head. @param written for the error at the deadline */
+  findRetired(producerId: bigint, written: Written): Promise<FlushedProducer | undefined>
+}
+
+/**
+ * Commits calls to one partition as one entry and answers each. Where the log refuses the entry because of what a
+ * call says of its producer, halves are tried, down to the very calls that are wrong: a repetition is answered
+ * from where it stands, any other is refused, and the rest goes into the log.
+ */
+export async function commitRun(
+  calls: readonly Call[],
+  placement: Placement,
+  nextId: () => string,
+  log: PartitionLog,
+): Promise<void> {
+  try {
+    const producers = producersOf(calls)
+    if (calls.length > 1 && !sequenceSteps(producers)) {
+      await commitHalves(calls, placement, nextId, log)
+      return
+    }
+    const appended = await log.append(toEntry(calls, producers, placement, nextId()))
+    answer(calls, appended)
+  } catch (error) {
+    if (!(error instanceof SequenceRefused)) {
+      for (const { waiter } of calls) waiter.reject(error)
+    } else if (calls.length === 1) {
+      await answerRefused(calls[0]!, error, log)
+    } else if (error.written === 'no') {
+      await commitHalves(calls, placement, nextId, log)
+    } else {
+      // Should the earlier try land yet, what its parts have put into the log meanwhile would stand there twice.
+      for (const { waiter } of calls) waiter.reject(timedOut(error, error.written))
+    }
+  }
+}
+
+async function commitHalves(
+  calls: readonly Call[],
+  placement: Placement,
+  nextId: () => string,
+  log: PartitionLog,
+): Promise<void> {
+  const left = calls.slice(0, Math.ceil(calls.length / 2))
+  await commitRun(left, placement, nextId, log)
+  const { position } = placement
+  const after = position === 'inline' ? position : position + countBytes(left)
+  await commitRun(calls.slice(left.length), { ...placement, position: after }, nextId, log)
+}
+
+function toEntry(
+  calls: readonly Call[],
+  producers: readonly ProducerRun[],
+  { object, position, createdMs }: Placement,
+  id: string,
+): IndexEntry {
+  const marks = new MarkTracker()
+  let records = 0
+  let maxTimestampMs = -1
+  for (const { run } of calls) {
+    for (const batch of run.batches) marks.add(batch.records, batch.bytes)
+    records += run.records
+    maxTimestampMs = Math.max(maxTimestampMs, run.maxTimestampMs)
+  }
+  return {
+    id,
+    records,
+    bytes: countBytes(calls),
+    maxTimestampMs,
+    createdMs,
+    place:
+      position === 'inline'
+        ? { kind: 'inline', payload: Buffer.concat(calls.map(({ run }) => run.chunk)) }
+        : { kind: 'object', object, position: toPosition(position) },
+    marks: marks.marks,
+    producers,
+  }
+}
+
+function producersOf(calls: readonly Call[]): ProducerRun[] {
+  const producers: ProducerRun[] = []
+  let recordsBefore = 0
+  for (const { run } of calls) {
+    if (run.sequence) producers.push({ ...run.sequence, records: run.records, recordsBefore })
+    recordsBefore += run.records
+  }
+  return producers
+}
+
+function answer(calls: readonly Call[], { baseOffset, head }: AppendedEntry): void {
+  let next = baseOffset
+  for (const { run, waiter } of calls) {
+    waiter.resolve({ run, baseOffset: next, head })
+    next = advance(next, run.records)
+  }
+}
+
+async function answerRefused(
+  { run, waiter }: Call,
+  refused: SequenceRefused,
+  log: PartitionLog,
+): Promise<void> {
+  const { head, written } = refused
+  const [producer] = producersOf([{ run, waiter }])
+  try {
+    const verdict = producer && (await judge(producer, refused, log))
+    if (verdict?.kind === 'duplicate') {
+      waiter.resolve({ run, baseOffset: verdict.baseOffset, head, isDuplicate: true })
+    } else {
+      waiter.reject(refusal(verdict, run.sequence, written))
+    }
+  } catch (error) {
+    waiter.reject(error)
+  }
+}
+
+async function judge(
+  run: ProducerRun,
+  { head, retired, written }: SequenceRefused,
+  log: PartitionLog,
+): Promise<Verdict> {
+  const { producerId } = run
+  const verdict = judgeRun(head, run, retired.get(producerId))
+  // Of a producer that has come back the head knows what came since. What was before may still stand in its item.
+  const isBehind = verdict.kind === 'old' || verdict.kind === 'skipped'
+  if (!isBehind || retired.has(producerId)) return verdict
+  return judgeRun(head, run, await log.findRetired(producerId, written))
+}
+
+function refusal(
+  verdict: Verdict | undefined,
+  sequence: ProducerSequence | undefined,
+  written: Written,
+): Error {
+  const who = `Producer ${sequence?.producerId}`
+  switch (verdict?.kind) {
+    case 'old':
+      return new TidemarkError(
+        'DUPLICATE_SEQUENCE_NUMBER',
+        `${who} has sent sequence ${sequence!.sequence} before, and it was written; too much has come since to say ` +
+          'where it stands. Do not send it again.',
+        'yes',
+      )
+    case 'skipped':
+      return new TidemarkError(
+        'OUT_OF_ORDER_SEQUENCE_NUMBER',
+        `${who} sent sequence ${sequence!.sequence}, but the log goes on with ${verdict.expected}, and has not taken all ` +
+          'of this batch: later ones were faster, or it was made in another way the first time. Read what is there, or ' +
+          'begin anew with a higher epoch.',
+        // What was forgotten may be there all the same, and a part of it is where only its end is missing.
+        'unknown',
+      )
+    case 'gap':
+      return new TidemarkError(
+        'OUT_OF_ORDER_SEQUENCE_NUMBER',
+        `${who} sent sequence ${sequence!.sequence}, but the log goes on with ${verdict.expected}. Send what is missing ` +
+          'first, or begin anew with a higher epoch.',
+        written,
+      )
+    case 'fenced':
+      return new TidemarkError(
+        'INVALID_PRODUCER_EPOCH',
+        `${who} sent epoch ${sequence!.epoch}, but another has taken its place with epoch ${verdict.epoch}.`,
+        written,
+      )
+    default:
+      return new Error('the log refused an entry that follows on what it has')
+  }
+}

@@ -1,0 +1,236 @@
+import type { Produce, Produced } from '../../contract/broker.ts'
+import { TidemarkError } from '../../core/errors.ts'
+import {
+  PRODUCE_BYTES_MAX,
+  PRODUCE_IN_FLIGHT_BYTES_MAX,
+  PRODUCE_IN_FLIGHT_CALLS_MAX,
+} from '../../core/limits.ts'
+import { type BatchHeader, checkBatch, NO_PRODUCER_ID, stampLogAppendTime } from '../../core/record/index.ts'
+import type { TopicSettings } from '../../core/topic/topic-config.ts'
+import type { Ports } from '../../ports/index.ts'
+import { asTidemarkError } from '../store-calls/store-errors.ts'
+import { checkPartition, hasPartition, type Topic, type TopicDirectory } from '../topics/topic-directory.ts'
+import type { GroupCommit } from './gather.ts'
+import type { CheckedRun, Committed, ProducerSequence } from './shipment.ts'
+
+/** The index stores a timestamp plus one, and an entry that it cannot store would fail its whole commit. */
+const TIMESTAMP_MS_MAX = Number.MAX_SAFE_INTEGER - 1
+
+/** A call that waits until it is known what topic it is for. */
+interface WaitingCall {
+  readonly request: Produce
+  readonly resolve: (committed: Promise<Committed>) => void
+  readonly reject: (error: unknown) => void
+}
+
+/**
+ * Checks batches on arrival and hands them to the group commit, with a limit on what is in flight. Calls for one
+ * partition keep the order in which they were made, so between call and hand-over nothing is awaited, and calls
+ * that must wait for their topic wait in line.
+ */
+export class Producing {
+  readonly #ports: Ports
+  readonly #directory: TopicDirectory
+  readonly #commits: GroupCommit
+  readonly #waiting = new Map<string, WaitingCall[]>()
+  #bytesInFlight = 0
+  #callsInFlight = 0
+  #closed: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined
+
+  constructor(ports: Ports, directory: TopicDirectory, commits: GroupCommit) {
+    this.#ports = ports
+    this.#directory = directory
+    this.#commits = commits
+  }
+
+  async produce(request: Produce): Promise<Produced> {
+    const bytes = request.batches.length
+    this.#admit(bytes)
+    try {
+      const { run, head, baseOffset, isDuplicate } = await this.#enter(request)
+      return {
+        baseOffset,
+        records: run.records,
+        startOffset: head.startOffset,
+        logAppendTimeMs: run.isStamped && !isDuplicate ? run.maxTimestampMs : null,
+      }
+    } catch (error) {
+      // The topic that this process knew may be gone, and another be there under its name.
+      if (error instanceof TidemarkError && error.kafkaName === 'UNKNOWN_TOPIC_OR_PARTITION') {
+        this.#directory.forget(request.topic)
+      }
+      throw asTidemarkError(error)
+    } finally {
+      this.#bytesInFlight -= bytes
+      this.#callsInFlight -= 1
+      if (this.#callsInFlight === 0) this.#closed?.resolve()
+    }
+  }
+
+  #enter(request: Produce): Promise<Committed> {
+    const { topic: name, partition } = request
+    const line = this.#waiting.get(name)
+    const topic = line ? undefined : this.#directory.peek(name)
+    // A partition that is not known may be new.
+    if (topic && hasPartition(topic, partition)) return this.#submit(topic, request)
+    return new Promise((resolve, reject) => {
+      const call = { request, resolve, reject }
+      if (line) {
+        line.push(call)
+        return
+      }
+      this.#waiting.set(name, [call])
+      void this.#admitLine(name)
+    })
+  }
+
+  /** Asks for the topic, and then lets all enter who have come meanwhile. */
+  async #admitLine(name: string): Promise<void> {
+    const takeLine = (): WaitingCall[] => {
+      const line = this.#waiting.get(name) ?? []
+      this.#waiting.delete(name)
+      return line
+    }
+    try {
+      const topic = await this.#directory.refresh(name)
+      for (const { request, resolve, reject } of takeLine()) {
+        try {
+          resolve(this.#submit(topic, request))
+        } catch (error) {
+          reject(error)
+        }
+      }
+    } catch (error) {
+      for (const { reject } of takeLine()) reject(error)
+    }
+  }
+
+  /** @throws TidemarkError at once where the call cannot be taken */
+  #submit(topic: Topic, { partition, batches }: Produce): Promise<Committed> {
+    checkPartition(topic, partition)
+    const run = checkRun(batches, topic.settings, this.#ports.clock.nowMs())
+    return this.#commits.submit({ topicId: topic.topicId, partition }, run)
+  }
+
+  /** Takes no more, and resolves when all that was taken is settled. */
+  async close(): Promise<void> {
+    this.#closed ??= Promise.withResolvers<void>()
+    if (this.#callsInFlight === 0) this.#closed.resolve()
+    await this.#closed.promise
+  }
+
+  #admit(bytes: number): void {
+    if (this.#closed) throw shuttingDown()
+    if (bytes > PRODUCE_BYTES_MAX) {
+      throw new TidemarkError(
+        'RECORD_LIST_TOO_LARGE',
+        `A produce call of ${bytes} bytes is above the limit of ${PRODUCE_BYTES_MAX}. Send fewer batches at a time.`,
+      )
+    }
+    const isFull =
+      this.#bytesInFlight + bytes > PRODUCE_IN_FLIGHT_BYTES_MAX ||
+      this.#callsInFlight >= PRODUCE_IN_FLIGHT_CALLS_MAX
+    if (isFull) {
+      throw new TidemarkError(
+        'THROTTLING_QUOTA_EXCEEDED',
+        'Too much is being written at the moment. Wait for answers that are due, then try again.',
+      )
+    }
+    this.#bytesInFlight += bytes
+    this.#callsInFlight += 1
+  }
+}
+
+/**
+ * Checks batches that lie one after the other without decoding a record, and stamps them where the topic says
+ * so. Nothing is written before all of them have passed.
+ */
+function checkRun(chunk: Uint8Array, settings: TopicSettings, nowMs: number): CheckedRun {
+  const batches: { records: number; bytes: number }[] = []
+  let records = 0
+  let maxTimestampMs = -1
+  let position = 0
+  let sequence: ProducerSequence | undefined
+  do {
+    const header = checkBatch(chunk, position)
+    if (position === 0) sequence = sequenceOf(header)
+    else checkFollows(header, sequence, records)
+    if (header.sizeBytes > settings.maxBatchBytes) {
+      throw new TidemarkError(
+        'MESSAGE_TOO_LARGE',
+        `A batch of ${header.sizeBytes} bytes is above the topic's max.message.bytes of ` +
+          `${settings.maxBatchBytes}. Send smaller batches, or raise that config.`,
+      )
+    }
+    if (header.isControl || header.isTransactional) {
+      throw new TidemarkError(
+        'INVALID_RECORD',
+        `The batch is ${header.isControl ? 'a control batch' : 'part of a transaction'}, which is not taken here. ` +
+          'Send it as a plain batch.',
+      )
+    }
+    if (settings.stampsAppendTime) {
+      stampLogAppendTime(chunk, position, nowMs)
+      maxTimestampMs = nowMs
+    } else {
+      const latestMs = Math.min(nowMs + settings.timestampAfterMaxMs, TIMESTAMP_MS_MAX)
+      if (header.maxTimestamp > latestMs) throw fromTheFuture(header.maxTimestamp)
+      maxTimestampMs = Math.max(maxTimestampMs, header.maxTimestamp)
+    }
+    batches.push({ records: header.recordCount, bytes: header.sizeBytes })
+    records += header.recordCount
+    position += header.sizeBytes
+  } while (position < chunk.length)
+  return {
+    chunk,
+    batches,
+    records,
+    maxTimestampMs,
+    isStamped: settings.stampsAppendTime,
+    flushMs: settings.flushMs,
+    ...(sequence && { sequence }),
+  }
+}
+
+/** Undefined where the producer is not idempotent. */
+function sequenceOf({ producerId, producerEpoch, baseSequence }: BatchHeader): ProducerSequence | undefined {
+  if (producerId === NO_PRODUCER_ID) return undefined
+  if (producerEpoch >= 0 && baseSequence >= 0) {
+    return { producerId, epoch: producerEpoch, sequence: baseSequence }
+  }
+  throw new TidemarkError(
+    'INVALID_RECORD',
+    `The batch names producer ${producerId}, but its epoch is ${producerEpoch} and its sequence ${baseSequence}. ` +
+      'Number them from 0, or leave the producer out (-1).',
+  )
+}
+
+/** The batches of one call are repeated together or not at all, so they must be one run of one producer. */
+function checkFollows(header: BatchHeader, first: ProducerSequence | undefined, records: number): void {
+  const next = sequenceOf(header)
+  const isNext = first
+    ? next?.producerId === first.producerId &&
+      next.epoch === first.epoch &&
+      next.sequence === (first.sequence + records) % 2 ** 31
+    : !next
+  if (isNext) return
+  throw new TidemarkError(
+    'INVALID_RECORD',
+    "The call's batches do not follow one another in one producer's sequence. Send them in calls of their own.",
+  )
+}
+
+function fromTheFuture(timestampMs: number): TidemarkError {
+  return new TidemarkError(
+    'INVALID_TIMESTAMP',
+    `The timestamp ${timestampMs} lies further in the future than the topic's message.timestamp.after.max.ms ` +
+      'allows. Timestamps are milliseconds since 1970.',
+  )
+}
+
+export function shuttingDown(): TidemarkError {
+  return new TidemarkError(
+    'BROKER_NOT_AVAILABLE',
+    'The broker is shutting down. Send this to another, or wait.',
+  )
+}

@@ -1,0 +1,132 @@
+import { PARTITIONS_REMEMBERED_MAX } from '../../core/limits.ts'
+import type { IndexEntry } from '../../core/log/entry.ts'
+import type { Head } from '../../core/log/head.ts'
+import { isPastHardLimit } from '../../core/log/tail.ts'
+import { type PartitionId, partitionKey } from '../../core/topic/partition-id.ts'
+import type { Ports } from '../../ports/index.ts'
+import { flush } from '../settling/flush.ts'
+import { retryUntil, timedOut } from '../store-calls/retry.ts'
+import {
+  type AppendedEntry,
+  appendEntry,
+  partitionGone,
+  type SeenHead,
+  SequenceRefused,
+} from './append-once.ts'
+
+/** What a partition's next append needs from its last one. */
+interface PartitionState {
+  /** The newest head that was seen; undefined before the first append. */
+  seen: SeenHead | undefined
+  /** Whether the tail was too long then to append to. */
+  isPastHardLimit: boolean
+  /** Appends that are under way, or wait for their turn. */
+  waiting: number
+  /** Settles when the last of them has. */
+  last: Promise<void>
+}
+
+/** Appends entries to partitions: each partition's in the order of the calls, different partitions' side by side. */
+export class OrderedAppends {
+  readonly #ports: Ports
+  readonly #partitions = new Map<string, PartitionState>()
+
+  constructor(ports: Ports) {
+    this.#ports = ports
+  }
+
+  /**
+   * Runs `commit` when those before it have settled. It appends an entry, or several one after the other, with what
+   * it is given, which waits for `uploaded`, fails where that does, and else throws as appendEntry does.
+   */
+  inTurn(
+    partition: PartitionId,
+    uploaded: Promise<void>,
+    deadlineMs: number,
+    commit: (append: (entry: IndexEntry) => Promise<AppendedEntry>) => Promise<void>,
+  ): Promise<void> {
+    const state = this.#stateOf(partition)
+    state.waiting += 1
+    // Where the upload fails, the append before may still be under way, and the next one must wait for both.
+    const committed = Promise.allSettled([state.last, uploaded]).then(() =>
+      commit(async entry => {
+        await uploaded
+        return await this.#appendNow(state, partition, entry, deadlineMs)
+      }),
+    )
+    const settled = () => {
+      state.waiting -= 1
+    }
+    state.last = committed.then(settled, settled)
+    return committed
+  }
+
+  async #appendNow(
+    state: PartitionState,
+    partition: PartitionId,
+    entry: IndexEntry,
+    deadlineMs: number,
+  ): Promise<AppendedEntry> {
+    if (this.#ports.clock.nowMs() >= deadlineMs)
+      throw timedOut(new Error('those before it took too long'), 'no')
+    const seen = await this.#prepare(state, partition, deadlineMs)
+    try {
+      const appended = await appendEntry(this.#ports, partition, entry, seen, deadlineMs)
+      remember(state, appended.head)
+      return appended
+    } catch (error) {
+      if (error instanceof SequenceRefused) remember(state, error.head)
+      // Others may have filled the head until it takes nothing more: the next append looks, and flushes first.
+      else forget(state)
+      throw error
+    }
+  }
+
+  /** A head seen before the append; flushes first where the flush beside producing does not keep up. */
+  async #prepare(state: PartitionState, partition: PartitionId, deadlineMs: number): Promise<SeenHead> {
+    if (state.seen === undefined) {
+      const head = await retryUntil(this.#ports, deadlineMs, 'no', () =>
+        this.#ports.index.readHead(partition),
+      )
+      if (!head) throw partitionGone('no')
+      remember(state, head)
+    }
+    if (state.isPastHardLimit) {
+      const age = { nowMs: this.#ports.clock.nowMs(), flushMs: Number.POSITIVE_INFINITY }
+      const [result] = await flush(this.#ports, [{ partition, age }], deadlineMs)
+      if (result?.status === 'rejected') throw result.reason
+      if (!result?.value) throw partitionGone('no')
+      remember(state, result.value)
+    }
+    return state.seen!
+  }
+
+  #stateOf(partition: PartitionId): PartitionState {
+    const key = partitionKey(partition)
+    const known = this.#partitions.get(key)
+    if (known) return known
+    this.#forgetIdle()
+    const state = { seen: undefined, isPastHardLimit: false, waiting: 0, last: Promise.resolve() }
+    this.#partitions.set(key, state)
+    return state
+  }
+
+  /** Keeps what is remembered within bounds: the longest known first, and never one in use. */
+  #forgetIdle(): void {
+    for (const [key, { waiting }] of this.#partitions) {
+      if (this.#partitions.size < PARTITIONS_REMEMBERED_MAX) return
+      if (waiting === 0) this.#partitions.delete(key)
+    }
+  }
+}
+
+function forget(state: PartitionState): void {
+  state.seen = undefined
+  state.isPastHardLimit = false
+}
+
+function remember(state: PartitionState, head: Head): void {
+  // Not the whole head: thousands of partitions may be remembered, and entries have payloads.
+  state.seen = { nextOffset: head.nextOffset, producers: head.producers }
+  state.isPastHardLimit = isPastHardLimit(head)
+}

@@ -1,0 +1,220 @@
+import type { Fetch, Fetched, Located, LocatedRange } from '../../contract/broker.ts'
+import { type CutRun, cutRun, type Wanted } from '../../core/batches/batch-run.ts'
+import { copyBytes } from '../../core/bytes.ts'
+import { TidemarkError } from '../../core/errors.ts'
+import {
+  FETCH_BYTES_MAX,
+  FETCH_DEFAULT_BYTES,
+  FETCH_POLL_INTERVAL_MS,
+  FETCH_WAIT_MS_MAX,
+  READ_PARALLEL_MAX,
+} from '../../core/limits.ts'
+import type { PlacedEntry } from '../../core/log/entry.ts'
+import type { Head } from '../../core/log/head.ts'
+import { type PlannedRange, planRead, type RangeEnd } from '../../core/log/read-plan.ts'
+import { advance, type Offset, toPosition } from '../../core/numbers.ts'
+import { segmentKey } from '../../core/storage-layout.ts'
+import type { PartitionId } from '../../core/topic/partition-id.ts'
+import type { Ports } from '../../ports/index.ts'
+import type { ObjectLocator } from '../../ports/object-locator.ts'
+import type { TopicDirectory } from '../topics/topic-directory.ts'
+import { KnownPlaces } from './known-places.ts'
+import type { TailWatch } from './tail-watch.ts'
+import { bytesFrom, missingBytes, READ_AGAIN_MAX, readEntries } from './walk.ts'
+
+/** What is in the log from an offset on, as the index tells. */
+interface Available {
+  readonly partition: PartitionId
+  readonly head: Head
+  readonly entries: readonly PlacedEntry[]
+}
+
+/** Serves reads. Keeps nothing per consumer; the work depends on the answer's size, not on the log's. */
+export class Fetching {
+  readonly #ports: Ports
+  readonly #directory: TopicDirectory
+  readonly #watch: TailWatch
+  readonly #locator: ObjectLocator | undefined
+  readonly #pollIntervalMsMax: number
+  readonly #places = new KnownPlaces()
+  #isClosing = false
+
+  /** @param pollIntervalMsMax what the pause between two looks at a log's end may grow to */
+  constructor(
+    ports: Ports,
+    directory: TopicDirectory,
+    watch: TailWatch,
+    locator: ObjectLocator | undefined,
+    pollIntervalMsMax = FETCH_POLL_INTERVAL_MS,
+  ) {
+    this.#pollIntervalMsMax = pollIntervalMsMax
+    this.#ports = ports
+    this.#directory = directory
+    this.#watch = watch
+    this.#locator = locator
+  }
+
+  /** Lets nobody wait any more: every fetch is answered with what there is. */
+  close(): void {
+    this.#isClosing = true
+    this.#watch.notifyAll()
+  }
+
+  async fetch(request: Fetch): Promise<Fetched> {
+    return await this.#serve(request, 'byte', async ({ partition, head, entries }, ranges, maxBytes) => {
+      const { chunks, nextOffset } = await this.#readRanges(partition, ranges, request.offset, maxBytes)
+      if (entries.length > 0 && chunks.length === 0) return undefined
+      return { startOffset: head.startOffset, endOffset: head.nextOffset, nextOffset, chunks }
+    })
+  }
+
+  async locate(request: Fetch): Promise<Located> {
+    const locator = this.#locator
+    if (!locator) {
+      throw new TidemarkError(
+        'INVALID_REQUEST',
+        'This broker has no URLs for its objects. Fetch the bytes instead.',
+      )
+    }
+    return await this.#serve(request, 'mark', async ({ head }, ranges) => {
+      const located = await Promise.all(ranges.map(range => locateRange(range, locator)))
+      const last = located.at(-1)
+      const nextOffset = last ? advance(last.baseOffset, last.records) : request.offset
+      return { startOffset: head.startOffset, endOffset: head.nextOffset, nextOffset, ranges: located }
+    })
+  }
+
+  /** Finds what there is, waits where it is too little, plans, and lets `answer` do what was planned. */
+  async #serve<T>(
+    request: Fetch,
+    end: RangeEnd,
+    answer: (
+      available: Available,
+      ranges: readonly PlannedRange[],
+      maxBytes: number,
+    ) => Promise<T | undefined>,
+  ): Promise<T> {
+    const { topic, partition, offset } = request
+    const maxBytes = Math.min(Math.max(request.maxBytes ?? FETCH_DEFAULT_BYTES, 1), FETCH_BYTES_MAX)
+    const minBytes = Math.min(request.minBytes ?? 1, maxBytes)
+    const waitMs = Math.min(request.maxWaitMs ?? 0, FETCH_WAIT_MS_MAX)
+    const untilMs = this.#ports.clock.nowMs() + waitMs
+    let pauseMs = FETCH_POLL_INTERVAL_MS
+    for (let misses = 0; ; ) {
+      const id = await this.#directory.resolvePartition(topic, partition)
+      const available = await this.#look(id, request, maxBytes)
+      if (available) {
+        const isWaiting =
+          waitMs > 0 &&
+          countBytes(available.entries, offset) < minBytes &&
+          this.#ports.clock.nowMs() < untilMs &&
+          !request.signal?.aborted &&
+          !this.#isClosing
+        if (isWaiting) {
+          await this.#watch.wait(id, pauseMs, untilMs, request.signal)
+          pauseMs = Math.min(2 * pauseMs, this.#pollIntervalMsMax)
+          continue
+        }
+        const known = this.#places.find(id, offset)
+        const ranges = planRead(available.entries, offset, maxBytes, end, known)
+        const answered = await answer(available, ranges, maxBytes)
+        if (answered) return answered
+      }
+      // Deleted between two looks: the next one tells the caller so, unless the index is damaged.
+      misses += 1
+      if (misses > READ_AGAIN_MAX) throw missingBytes(offset)
+    }
+  }
+
+  async #look(id: PartitionId, { topic, offset }: Fetch, maxBytes: number): Promise<Available | undefined> {
+    const head = await this.#ports.index.readHead(id)
+    if (!head) {
+      this.#directory.forget(topic)
+      return undefined
+    }
+    if (offset < head.startOffset || offset > head.nextOffset) {
+      throw new TidemarkError(
+        'OFFSET_OUT_OF_RANGE',
+        `Offset ${offset} is not in the log, which goes from ${head.startOffset} to ${head.nextOffset}. ` +
+          'Start from the earliest or the latest offset.',
+      )
+    }
+    const entries = await readEntries(this.#ports.index, id, head, offset, maxBytes)
+    return entries && { partition: id, head, entries }
+  }
+
+  async #readRanges(
+    partition: PartitionId,
+    ranges: readonly PlannedRange[],
+    from: Offset,
+    maxBytes: number,
+  ): Promise<{ chunks: Uint8Array[]; nextOffset: Offset }> {
+    const chunks: Uint8Array[] = []
+    let nextOffset = from
+    let left = maxBytes
+    for (let start = 0; start < ranges.length; start += READ_PARALLEL_MAX) {
+      const group = ranges.slice(start, start + READ_PARALLEL_MAX)
+      const reads = await Promise.all(group.map(range => this.#readRange(range)))
+      for (const [index, bytes] of reads.entries()) {
+        const wanted = { from: nextOffset, maxBytes: left, atLeastOne: chunks.length === 0 }
+        const cut = bytes && (await this.#cut(group[index]!, bytes, wanted))
+        if (!cut || cut.batches.length === 0) return { chunks, nextOffset }
+        chunks.push(cut.batches)
+        nextOffset = cut.nextOffset
+        left -= cut.batches.length
+        const range = group[index]!
+        if (!cut.isWhole && range.kind === 'object') {
+          const position = toPosition(range.position + cut.usedBytes)
+          this.#places.add(partition, { offset: nextOffset, object: range.object, position })
+        }
+        if (!cut.isWhole || left <= 0) return { chunks, nextOffset }
+      }
+    }
+    return { chunks, nextOffset }
+  }
+
+  /** Cuts a range to what is wanted; reads more of it where not even one batch is whole. */
+  async #cut(range: PlannedRange, bytes: Uint8Array, wanted: Wanted): Promise<CutRun | undefined> {
+    let read: Uint8Array | undefined = bytes
+    while (read) {
+      const cut = cutRun(read, range.baseOffset, wanted)
+      const isEnough = cut.batches.length > 0 || cut.neededBytes === undefined || !wanted.atLeastOne
+      if (isEnough) return cut
+      const before: number = read.length
+      read = await this.#readRange(growTo(range, cut.neededBytes!))
+      // The object ends before its entry says so.
+      if (read && read.length <= before) return undefined
+    }
+    return undefined
+  }
+
+  async #readRange(range: PlannedRange): Promise<Uint8Array | undefined> {
+    // A copy: the offsets are filled in place, and the index's own bytes must stay as they are.
+    if (range.kind === 'inline') return copyBytes(range.payload)
+    return await this.#ports.objects.get(segmentKey(range.object), range.position, range.bytes)
+  }
+}
+
+function growTo(range: PlannedRange, bytes: number): PlannedRange {
+  return range.kind === 'object' ? { ...range, bytes } : range
+}
+
+async function locateRange(range: PlannedRange, locator: ObjectLocator): Promise<LocatedRange> {
+  const { baseOffset, bytes } = range
+  if (range.kind === 'inline') {
+    // A copy: whoever gets it fills in the offsets, and the index's own bytes must stay as they are.
+    return {
+      baseOffset,
+      bytes,
+      records: range.records,
+      inline: copyBytes(range.payload),
+    }
+  }
+  const { url, expiresMs } = await locator.locate(segmentKey(range.object), range.position, bytes)
+  // Ranges planned to end at a mark know their records.
+  return { baseOffset, bytes, records: range.records!, url, position: range.position, expiresMs }
+}
+
+function countBytes(entries: readonly PlacedEntry[], from: Offset): number {
+  return entries.reduce((sum, placed) => sum + bytesFrom(placed, from), 0)
+}

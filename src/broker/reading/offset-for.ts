@@ -1,0 +1,93 @@
+import type { FoundOffset, OffsetFor } from '../../contract/broker.ts'
+import { batchesOf } from '../../core/batches/batch-run.ts'
+import { type Block, blockEnd } from '../../core/log/block.ts'
+import type { PlacedEntry } from '../../core/log/entry.ts'
+import type { Head } from '../../core/log/head.ts'
+import { type Offset, toOffset } from '../../core/numbers.ts'
+import { findTimestamp } from '../../core/record/index.ts'
+import type { PartitionId } from '../../core/topic/partition-id.ts'
+import type { Ports } from '../../ports/index.ts'
+import { partitionGone } from '../producing/append-once.ts'
+import type { TopicDirectory } from '../topics/topic-directory.ts'
+import { LogStartMoved, missingBytes, READ_AGAIN_MAX, readEntryBytes, walkEntries } from './walk.ts'
+
+/** Kafka's ListOffsets. */
+export async function offsetFor(
+  ports: Ports,
+  directory: TopicDirectory,
+  { topic, partition, at }: OffsetFor,
+): Promise<FoundOffset> {
+  for (let misses = 0; ; misses += 1) {
+    const id = await directory.resolvePartition(topic, partition)
+    const head = await ports.index.readHead(id)
+    if (!head) {
+      // Deleted: the next look tells the caller so, unless there is another topic of that name.
+      if (misses === READ_AGAIN_MAX) throw partitionGone('no')
+      directory.forget(topic)
+      continue
+    }
+    if (at === 'earliest') return { offset: head.startOffset, timestampMs: null }
+    if (at === 'latest') return { offset: head.nextOffset, timestampMs: null }
+    try {
+      return await offsetForTime(ports, id, head, at.timestampMs)
+    } catch (error) {
+      // Records were deleted while we looked: look again from the new start.
+      if (!(error instanceof LogStartMoved)) throw error
+      if (misses === READ_AGAIN_MAX) throw missingBytes(head.startOffset)
+    }
+  }
+}
+
+async function offsetForTime(
+  ports: Ports,
+  partition: PartitionId,
+  head: Head,
+  timestampMs: number,
+): Promise<FoundOffset> {
+  const from = await findCandidate(ports, partition, head, timestampMs)
+  for await (const placed of walkEntries(ports.index, partition, head, from)) {
+    if (placed.entry.maxTimestampMs < timestampMs) continue
+    const found = await findInEntry(ports, placed, head.startOffset, timestampMs)
+    if (found) return found
+  }
+  return { offset: null, timestampMs: null }
+}
+
+/**
+ * Where to start looking: below it no block holds a record with this timestamp or a later one. Halves the
+ * offsets, since each block knows the largest timestamp up to its end: the number of blocks read grows with
+ * the logarithm of the log's length.
+ */
+async function findCandidate(
+  ports: Ports,
+  partition: PartitionId,
+  head: Head,
+  timestampMs: number,
+): Promise<Offset> {
+  let low: number = head.startOffset
+  let high: number = head.tailOffset
+  while (low < high) {
+    const middle = toOffset(Math.floor((low + high) / 2))
+    const block: Block | undefined = (await ports.index.readBlocks(partition, middle, 1))[0]
+    if (!block || block.baseOffset > middle || blockEnd(block) <= middle) throw new LogStartMoved()
+    if (block.summary.maxTimestampMs >= timestampMs) high = block.baseOffset
+    else low = blockEnd(block)
+  }
+  return toOffset(Math.max(low, head.startOffset))
+}
+
+/** The one place where the broker decodes a batch. */
+async function findInEntry(
+  ports: Ports,
+  { baseOffset, entry }: PlacedEntry,
+  startOffset: Offset,
+  timestampMs: number,
+): Promise<FoundOffset | undefined> {
+  const bytes = await readEntryBytes(ports.objects, entry)
+  if (!bytes) throw new LogStartMoved()
+  for (const { position } of batchesOf(bytes, baseOffset)) {
+    const found = findTimestamp(bytes, position, timestampMs, startOffset)
+    if (found) return found
+  }
+  return undefined
+}

@@ -1,0 +1,34 @@
+import type { DeleteRecords } from '../../contract/broker.ts'
+import { TidemarkError } from '../../core/errors.ts'
+import { PRODUCE_DEADLINE_MS } from '../../core/limits.ts'
+import type { Offset } from '../../core/numbers.ts'
+import type { Ports } from '../../ports/index.ts'
+import { partitionGone } from '../producing/append-once.ts'
+import { retryUntil } from '../store-calls/retry.ts'
+import type { TopicDirectory } from '../topics/topic-directory.ts'
+
+/**
+ * Moves the log's start and drops the blocks below it. The start moves first: a crash in between leaves blocks
+ * that nobody reads, and the next deletion takes them along.
+ */
+export async function deleteRecords(
+  ports: Ports,
+  directory: TopicDirectory,
+  { topic, partition, beforeOffset }: DeleteRecords,
+): Promise<{ startOffset: Offset }> {
+  const deadlineMs = ports.clock.nowMs() + PRODUCE_DEADLINE_MS
+  const id = await directory.resolvePartition(topic, partition)
+  const head = await retryUntil(ports, deadlineMs, 'unknown', () => ports.index.moveStart(id, beforeOffset))
+  if (!head) {
+    directory.forget(topic)
+    throw partitionGone('no')
+  }
+  if (beforeOffset > head.nextOffset) {
+    throw new TidemarkError(
+      'OFFSET_OUT_OF_RANGE',
+      `Records before ${beforeOffset} cannot be deleted: the log ends at ${head.nextOffset}.`,
+    )
+  }
+  await retryUntil(ports, deadlineMs, 'yes', () => ports.index.removeBlocksBelow(id, head.startOffset))
+  return { startOffset: head.startOffset }
+}

@@ -1,0 +1,294 @@
+import { batchesOf } from '../../core/batches/batch-run.ts'
+import { TidemarkError } from '../../core/errors.ts'
+import { ORPHAN_AGE_MS } from '../../core/limits.ts'
+import { type Block, blockEnd } from '../../core/log/block.ts'
+import { countRecords, type IndexEntry, type PlacedEntry, placeEntries } from '../../core/log/entry.ts'
+import { findHeadProblems, type Head } from '../../core/log/head.ts'
+import { type LogSummary, summarize } from '../../core/log/summary.ts'
+import type { Offset } from '../../core/numbers.ts'
+import { parseSegmentKey, segmentKey } from '../../core/storage-layout.ts'
+import { type PartitionId, partitionKey } from '../../core/topic/partition-id.ts'
+import type { Ports } from '../../ports/index.ts'
+import type { TopicItem } from '../../ports/topic-store.ts'
+import { readEntryBytes } from '../reading/walk.ts'
+
+const BLOCKS_PER_READ = 64
+/** How often a partition is looked at anew because it has changed while it was. */
+const LOOK_AGAIN_MAX = 5
+
+/** What `verify` has to say about one place of the store. */
+export interface Finding {
+  /**
+   * `error`: an invariant does not hold, records may be lost; `leftover`: something that nothing refers to, as a
+   * crash or a deletion leaves it, which does no harm.
+   */
+  readonly severity: 'error' | 'leftover'
+  /** A partition, an item or an object. */
+  readonly place: string
+  readonly problem: string
+}
+
+/** What was looked at. */
+export interface VerifySummary {
+  topics: number
+  partitions: number
+  blocks: number
+  entries: number
+  batches: number
+  records: number
+  bytes: number
+  objects: number
+  orphanBytes: number
+}
+
+/**
+ * Checks the invariants of a whole store: that blocks and tail of every partition cover its log with no gap and
+ * no overlap, that counts and sums add up, that every byte the index points at is there with a CRC that fits,
+ * and that records and offsets agree. Tells what nothing points at. Reads everything; changes nothing.
+ * Runs beside writers: what they add meanwhile is not looked at.
+ */
+export async function* verify(ports: Ports, summary: VerifySummary): AsyncGenerator<Finding> {
+  const topics = new Map<string, TopicItem>()
+  for await (const topic of ports.topics.list()) topics.set(topic.topicId, topic)
+  summary.topics = topics.size
+
+  // Listed before the index is read: an object that appears later is not taken for an orphan.
+  const objects = new Map<string, { bytes: number; modifiedMs: number }>()
+  for await (const { key, bytes, modifiedMs } of ports.objects.list()) objects.set(key, { bytes, modifiedMs })
+  summary.objects = objects.size
+  const referred = new Set<string>()
+
+  const found = new Set<string>()
+  for await (const partition of ports.index.partitions()) {
+    const topic = topics.get(partition.topicId)
+    if (!topic || topic.state === 'deleting' || partition.partition >= topic.partitions) {
+      yield { severity: 'leftover', place: partitionKey(partition), problem: 'a log of no topic' }
+      continue
+    }
+    found.add(partitionKey(partition))
+    summary.partitions += 1
+    const place = `${topic.name}/${partition.partition}`
+    yield* verifyPartition(ports, partition, place, referred, summary)
+  }
+  for (const { topicId, name, partitions, state } of topics.values()) {
+    for (let partition = 0; partition < partitions && state === 'live'; partition += 1) {
+      if (found.has(partitionKey({ topicId, partition }))) continue
+      if (await isDeleted(ports, name, topicId)) break
+      yield {
+        severity: 'error',
+        place: `${name}/${partition}`,
+        problem: 'has no head: nothing can be appended',
+      }
+    }
+  }
+  for (const [key, { bytes, modifiedMs }] of objects) {
+    if (referred.has(key) || ports.clock.nowMs() - modifiedMs < ORPHAN_AGE_MS) continue
+    summary.orphanBytes += bytes
+    const what = parseSegmentKey(key) === undefined ? 'is not a name of ours' : 'nothing refers to it'
+    yield { severity: 'leftover', place: key, problem: `${what} (${bytes} bytes)` }
+  }
+}
+
+export function newVerifySummary(): VerifySummary {
+  return {
+    topics: 0,
+    partitions: 0,
+    blocks: 0,
+    entries: 0,
+    batches: 0,
+    records: 0,
+    bytes: 0,
+    objects: 0,
+    orphanBytes: 0,
+  }
+}
+
+async function* verifyPartition(
+  ports: Ports,
+  partition: PartitionId,
+  place: string,
+  referred: Set<string>,
+  summary: VerifySummary,
+): AsyncGenerator<Finding> {
+  for (let again = 0; ; again += 1) {
+    const head = await ports.index.readHead(partition)
+    if (!head) {
+      yield { severity: 'leftover', place, problem: 'blocks without a head: the topic is being deleted' }
+      return
+    }
+    const countedBefore = { ...summary }
+    const findings: Finding[] = []
+    for await (const finding of verifyLog(ports, partition, head, place, referred, summary))
+      findings.push(finding)
+    // What looks wrong may be what somebody has flushed or deleted since the head was read.
+    if (findings.length === 0 || again === LOOK_AGAIN_MAX || !(await hasMoved(ports, partition, head))) {
+      yield* findings
+      return
+    }
+    Object.assign(summary, countedBefore)
+  }
+}
+
+async function hasMoved(ports: Ports, partition: PartitionId, head: Head): Promise<boolean> {
+  const now = await ports.index.readHead(partition)
+  return (
+    now?.startOffset !== head.startOffset ||
+    now.tailOffset !== head.tailOffset ||
+    now.nextOffset !== head.nextOffset
+  )
+}
+
+async function* verifyLog(
+  ports: Ports,
+  partition: PartitionId,
+  head: Head,
+  place: string,
+  referred: Set<string>,
+  summary: VerifySummary,
+): AsyncGenerator<Finding> {
+  for (const problem of findHeadProblems(head)) yield { severity: 'error', place: `${place} head`, problem }
+
+  yield* verifyUntrimmed(ports, partition, head, place, referred)
+  let next: Offset | undefined
+  let before: LogSummary | undefined
+  for await (const block of blocksOf(ports, partition, head)) {
+    const blockPlace = `${place} block ${block.baseOffset}`
+    summary.blocks += 1
+    for (const problem of findBlockProblems(block, head, next, before)) {
+      yield { severity: 'error', place: blockPlace, problem }
+    }
+    yield* verifyEntries(ports, placeEntries(block.baseOffset, block.entries), blockPlace, referred, summary)
+    next = blockEnd(block)
+    before = block.summary
+  }
+  const covered = next ?? head.tailOffset
+  if (covered !== head.tailOffset || (next === undefined && head.startOffset < head.tailOffset)) {
+    const missing = next ?? head.startOffset
+    const problem = `offsets ${missing} to ${head.tailOffset - 1} are in no block`
+    yield { severity: 'error', place, problem }
+  }
+  if (
+    before &&
+    (before.bytes !== head.flushed.bytes || before.maxTimestampMs !== head.flushed.maxTimestampMs)
+  ) {
+    yield { severity: 'error', place: `${place} head`, problem: 'its sums are not those of the last block' }
+  }
+  yield* verifyEntries(ports, placeEntries(head.tailOffset, head.tail), `${place} tail`, referred, summary)
+}
+
+/**
+ * A block that was put, but whose entries still stand in the tail: a crash in the middle of a flush leaves one,
+ * and the next flush goes on from it. What it points at is in use; its entries must be the tail's.
+ */
+async function* verifyUntrimmed(
+  ports: Ports,
+  partition: PartitionId,
+  head: Head,
+  place: string,
+  referred: Set<string>,
+): AsyncGenerator<Finding> {
+  for (const block of await ports.index.readBlocks(partition, head.tailOffset, 2)) {
+    // One further on was put after the head was read.
+    if (block.baseOffset !== head.tailOffset) continue
+    for (const { place: at } of block.entries) if (at.kind === 'object') referred.add(segmentKey(at.object))
+    const isTail = block.entries.every((entry, index) => entry.id === head.tail[index]?.id)
+    if (isTail) continue
+    const problem = 'is to take entries out of the tail that do not stand there'
+    yield { severity: 'error', place: `${place} block ${block.baseOffset}`, problem }
+  }
+}
+
+/** The blocks that the head's tail follows. Those put meanwhile are left out, and so are those below its start. */
+async function* blocksOf(ports: Ports, partition: PartitionId, head: Head): AsyncGenerator<Block> {
+  let from = head.startOffset
+  while (from < head.tailOffset) {
+    const blocks = await ports.index.readBlocks(partition, from, BLOCKS_PER_READ)
+    const fresh = blocks.filter(block => block.baseOffset < head.tailOffset && blockEnd(block) > from)
+    yield* fresh
+    const last = fresh.at(-1)
+    if (!last) return
+    from = blockEnd(last)
+  }
+}
+
+function findBlockProblems(
+  block: Block,
+  head: Head,
+  expected: Offset | undefined,
+  before: LogSummary | undefined,
+): string[] {
+  const problems: string[] = []
+  if (expected === undefined ? block.baseOffset > head.startOffset : block.baseOffset !== expected) {
+    const from = expected ?? head.startOffset
+    problems.push(`does not follow the block before it: expected offset ${from}`)
+  }
+  if (countRecords(block.entries) === 0) problems.push('holds no records')
+  const sums = before && summarize(before, block.entries)
+  if (sums && (sums.bytes !== block.summary.bytes || sums.maxTimestampMs !== block.summary.maxTimestampMs)) {
+    problems.push('its sums do not add up')
+  }
+  const inline = block.entries.filter(entry => entry.place.kind === 'inline').length
+  if (inline > 0) problems.push(`has ${inline} inline entries; a block points at objects only`)
+  return problems
+}
+
+async function* verifyEntries(
+  ports: Ports,
+  entries: readonly PlacedEntry[],
+  place: string,
+  referred: Set<string>,
+  summary: VerifySummary,
+): AsyncGenerator<Finding> {
+  for (const { baseOffset, entry } of entries) {
+    summary.entries += 1
+    if (entry.place.kind === 'object') referred.add(segmentKey(entry.place.object))
+    const entryPlace = `${place} offset ${baseOffset}`
+    const bytes = await readEntryBytes(ports.objects, entry)
+    if (!bytes || bytes.length < entry.bytes) {
+      const key = entry.place.kind === 'object' ? segmentKey(entry.place.object) : 'the tail'
+      const problem = `${entry.bytes} bytes should be in ${key}; ${bytes ? `only ${bytes.length} are` : 'it is not there'}`
+      yield { severity: 'error', place: entryPlace, problem }
+      continue
+    }
+    const problem = findRunProblem(bytes, baseOffset, entry, summary)
+    if (problem) yield { severity: 'error', place: entryPlace, problem }
+  }
+}
+
+/** Checks every batch of an entry, CRC included, and what the entry says of them. */
+function findRunProblem(
+  bytes: Uint8Array,
+  baseOffset: Offset,
+  entry: IndexEntry,
+  summary: VerifySummary,
+): string | undefined {
+  let records = 0
+  let maxTimestampMs = -1
+  const boundaries = new Map<number, number>()
+  try {
+    for (const { position, header } of batchesOf(bytes, baseOffset)) {
+      boundaries.set(position, records)
+      records += header.recordCount
+      maxTimestampMs = Math.max(maxTimestampMs, header.maxTimestamp)
+      summary.batches += 1
+    }
+  } catch (error) {
+    if (error instanceof TidemarkError) return error.message
+    throw error
+  }
+  summary.records += records
+  summary.bytes += bytes.length
+  if (records !== entry.records) return `holds ${records} records; the index says ${entry.records}`
+  if (maxTimestampMs !== entry.maxTimestampMs) {
+    return `its largest timestamp is ${maxTimestampMs}; the index says ${entry.maxTimestampMs}`
+  }
+  const wrongMark = entry.marks.find(mark => boundaries.get(mark.bytes) !== mark.records)
+  if (wrongMark) return `no batch with record ${wrongMark.records} begins at byte ${wrongMark.bytes}`
+  return undefined
+}
+
+/** Whether a topic that had no log went away while we looked. */
+async function isDeleted(ports: Ports, name: string, topicId: string): Promise<boolean> {
+  const item = await ports.topics.get(name)
+  return item?.topicId !== topicId || item.state !== 'live'
+}

@@ -1,0 +1,111 @@
+import { TidemarkError, type Written } from '../../core/errors.ts'
+import { PARTITIONS_REMEMBERED_MAX, TOPIC_CACHE_MS } from '../../core/limits.ts'
+import type { PartitionId } from '../../core/topic/partition-id.ts'
+import { readSettings, type TopicSettings } from '../../core/topic/topic-config.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { TopicItem, TopicStore } from '../../ports/topic-store.ts'
+
+/** A topic as the broker uses it. */
+export interface Topic {
+  readonly name: string
+  readonly topicId: string
+  readonly partitions: number
+  readonly settings: TopicSettings
+}
+
+/**
+ * What this process knows of topics. Trusted for a short while only; a topic that was deleted and created again
+ * meanwhile is noticed all the same, since its old logs take no appends.
+ */
+export class TopicDirectory {
+  readonly #topics: TopicStore
+  readonly #clock: Clock
+  readonly #cacheMs: number
+  readonly #known = new Map<string, { topic: Topic; untilMs: number }>()
+
+  constructor(topics: TopicStore, clock: Clock, cacheMs = TOPIC_CACHE_MS) {
+    this.#topics = topics
+    this.#clock = clock
+    this.#cacheMs = cacheMs
+  }
+
+  /** What is known without asking; undefined where nothing is, or it is too old. */
+  peek(name: string): Topic | undefined {
+    const known = this.#known.get(name)
+    return known && known.untilMs > this.#clock.nowMs() ? known.topic : undefined
+  }
+
+  /** @throws TidemarkError UNKNOWN_TOPIC_OR_PARTITION */
+  async resolve(name: string): Promise<Topic> {
+    return this.peek(name) ?? (await this.refresh(name))
+  }
+
+  /** As resolve, but asks the store. */
+  async refresh(name: string): Promise<Topic> {
+    const item = await this.#topics.get(name)
+    if (item?.state !== 'live') {
+      this.#known.delete(name)
+      throw unknownTopic(name)
+    }
+    const topic = toTopic(item)
+    this.#forgetExpired()
+    this.#known.set(name, { topic, untilMs: this.#clock.nowMs() + this.#cacheMs })
+    return topic
+  }
+
+  /** @throws TidemarkError UNKNOWN_TOPIC_OR_PARTITION */
+  async resolvePartition(name: string, partition: number): Promise<PartitionId> {
+    let topic = await this.resolve(name)
+    // The topic may have grown since.
+    if (!hasPartition(topic, partition)) topic = await this.refresh(name)
+    checkPartition(topic, partition)
+    return { topicId: topic.topicId, partition }
+  }
+
+  /** Keeps what is remembered within bounds. */
+  #forgetExpired(): void {
+    if (this.#known.size < PARTITIONS_REMEMBERED_MAX) return
+    for (const [name, { untilMs }] of this.#known) {
+      if (untilMs <= this.#clock.nowMs()) this.#known.delete(name)
+    }
+  }
+
+  forget(name: string): void {
+    this.#known.delete(name)
+  }
+
+  /** All live topics, from the store. */
+  async *list(): AsyncGenerator<Topic> {
+    for await (const item of this.#topics.list()) if (item.state === 'live') yield toTopic(item)
+  }
+}
+
+function toTopic(item: TopicItem): Topic {
+  return {
+    name: item.name,
+    topicId: item.topicId,
+    partitions: item.partitions,
+    settings: readSettings(item.configs),
+  }
+}
+
+export function unknownTopic(name: string, written: Written = 'no'): TidemarkError {
+  return new TidemarkError(
+    'UNKNOWN_TOPIC_OR_PARTITION',
+    `There is no topic "${name}". Create it first.`,
+    written,
+  )
+}
+
+export function hasPartition(topic: Topic, partition: number): boolean {
+  return Number.isInteger(partition) && partition >= 0 && partition < topic.partitions
+}
+
+/** @throws TidemarkError UNKNOWN_TOPIC_OR_PARTITION */
+export function checkPartition(topic: Topic, partition: number): void {
+  if (hasPartition(topic, partition)) return
+  throw new TidemarkError(
+    'UNKNOWN_TOPIC_OR_PARTITION',
+    `Topic "${topic.name}" has no partition ${partition}: its partitions are 0 to ${topic.partitions - 1}.`,
+  )
+}

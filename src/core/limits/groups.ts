@@ -1,0 +1,52 @@
+import { assert, KiB } from './units.ts'
+
+/** Group ids, member ids and instance ids: short enough to stand in an item's key. */
+export const GROUP_ID_CHARACTERS_MAX = 249
+export const MEMBER_ID_CHARACTERS_MAX = 249
+export const CLIENT_ID_CHARACTERS_MAX = 249
+/** Kafka's `offset.metadata.max.bytes`. */
+export const COMMIT_METADATA_BYTES_MAX = 4 * KiB
+/** What a member subscribes to, names and pattern together: its item stays small. */
+export const SUBSCRIPTION_BYTES_MAX = 64 * KiB
+/** A topic pattern, and what it grows to when its repetitions are written out: each name is held against all of it. */
+export const TOPIC_PATTERN_CHARACTERS_MAX = 1_000
+export const TOPIC_PATTERN_PLACES_MAX = 1_000
+/** How long a member may be silent: Kafka's defaults for `group.consumer.session.timeout.ms`, and its bounds. */
+export const SESSION_TIMEOUT_DEFAULT_MS = 45_000
+export const SESSION_TIMEOUT_MS_MIN = 6_000
+export const SESSION_TIMEOUT_MS_MAX = 1_800_000
+/** How often a member says that it is there; more often where its session time-out is short. */
+export const HEARTBEAT_INTERVAL_DEFAULT_MS = 3_000
+/** How soon a member asks again that still waits for partitions, or has some to give up. */
+export const HEARTBEAT_UNSETTLED_INTERVAL_MS = 1_000
+/** How long others leave it to whoever has begun to look at a group's members, before somebody begins anew. */
+export const GROUP_LOOK_MS_MAX = 1_000
+/** How long a member waits for a group's very first target before it looks for it again. */
+export const GROUP_FIRST_TARGET_POLL_MS = 100
+/** How long one call about a group insists, all its steps together. */
+export const GROUP_CALL_DEADLINE_MS = 15_000
+/** How far the clocks of two brokers may be apart before a member can lose its partitions without being silent. */
+export const CLOCK_SKEW_MS_MAX = 5_000
+/** What a trigger calls: an ARN has some two hundred. */
+export const TRIGGER_TARGET_CHARACTERS_MAX = 2_048
+/** One chunk of a target, of which every member in it reads the whole whenever the target changes. */
+export const TARGET_CHUNK_BYTES_MAX = 100 * KiB
+/** A chunk with a single member cannot be split. It stays below what an item can hold. */
+export const TARGET_SHARE_BYTES_MAX = 380 * KiB
+/** Chunks of one target: a thousand members with ten thousand partitions fit into one. */
+export const TARGET_CHUNK_ITEMS_MAX = 256
+
+assert(TARGET_CHUNK_BYTES_MAX <= TARGET_SHARE_BYTES_MAX, 'a member alone in its chunk has no less room')
+assert(
+  HEARTBEAT_INTERVAL_DEFAULT_MS * 2 <= SESSION_TIMEOUT_MS_MIN,
+  'a member that loses one heartbeat does not lose its partitions',
+)
+assert(
+  CLOCK_SKEW_MS_MAX < SESSION_TIMEOUT_MS_MIN,
+  'a lease that was just renewed has not run out by the clock of any other broker',
+)
+assert(
+  GROUP_LOOK_MS_MAX <= HEARTBEAT_UNSETTLED_INTERVAL_MS,
+  'who comes back after one that died while it looked can look itself',
+)
+assert(SESSION_TIMEOUT_DEFAULT_MS <= SESSION_TIMEOUT_MS_MAX, 'the default session time-out is allowed')

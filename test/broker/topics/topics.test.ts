@@ -1,0 +1,458 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import { SeededEntropy } from '../../../src/adapters/memory/seeded-entropy.ts'
+import type { LogBroker } from '../../../src/broker/log-broker.ts'
+import { toOffset } from '../../../src/core/numbers.ts'
+import { NotApplied, OutcomeUnknown } from '../../../src/ports/outcome.ts'
+import type { TopicItem } from '../../../src/ports/topic-store.ts'
+import { batchOf, Harness, NOW_MS, readAll } from '../harness.ts'
+
+let harness: Harness
+let broker: LogBroker
+
+beforeEach(() => {
+  harness = new Harness()
+  broker = harness.open()
+})
+
+const create = (topic: string, partitions?: number, through = broker) =>
+  harness.run(through.createTopic(partitions === undefined ? { topic } : { topic, partitions }))
+const produce = (value: string, partition = 0, through = broker, topic = 'tides') =>
+  harness.run(through.produce({ topic, partition, batches: batchOf([value]) }))
+const valuesOf = async (through = broker, partition = 0) =>
+  (await harness.run(readAll(through, { topic: 'tides', partition }))).map(({ value }) => value)
+const leftovers = async () => (await harness.verify()).findings
+
+describe('creating', () => {
+  test('makes a topic with empty partitions and describes it', async () => {
+    const made = await harness.run(
+      broker.createTopic({ topic: 'tides', partitions: 3, configs: { 'flush.ms': '100' } }),
+    )
+    expect(made).toMatchObject({ topic: 'tides', partitions: 3, createdMs: NOW_MS })
+    expect(made.topicId).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
+    expect(made.offsets).toEqual([0, 1, 2].map(partition => ({ partition, startOffset: 0, endOffset: 0 })))
+    expect(made.configs).toContainEqual({ name: 'flush.ms', value: '100', isDefault: false })
+    expect(made.configs).toContainEqual({ name: 'retention.bytes', value: '-1', isDefault: true })
+    expect(await harness.run(broker.describeTopic('tides'))).toEqual(made)
+  })
+
+  test('makes one partition where nothing else is said', async () => {
+    expect(await create('tides')).toMatchObject({ partitions: 1 })
+  })
+
+  test('makes hundreds of partitions that take records', async () => {
+    await create('tides', 300)
+    for (const partition of [0, 31, 32, 299]) {
+      expect(await produce('a', partition)).toMatchObject({ baseOffset: 0 })
+    }
+    expect(await leftovers()).toEqual([])
+  })
+
+  test.each([
+    [{ topic: 'a b' }, 'INVALID_TOPIC_EXCEPTION'],
+    [{ topic: '' }, 'INVALID_TOPIC_EXCEPTION'],
+    [{ topic: 'ok', partitions: 0 }, 'INVALID_PARTITIONS'],
+    [{ topic: 'ok', partitions: -1 }, 'INVALID_PARTITIONS'],
+    [{ topic: 'ok', partitions: 1.5 }, 'INVALID_PARTITIONS'],
+    [{ topic: 'ok', partitions: 10_001 }, 'INVALID_PARTITIONS'],
+    [{ topic: 'ok', configs: { nope: '1' } }, 'INVALID_CONFIG'],
+    [{ topic: 'ok', configs: { 'retention.ms': 'x' } }, 'INVALID_CONFIG'],
+  ])('refuses %j', async (request, kafkaName) => {
+    expect(await harness.errorOf(broker.createTopic(request))).toMatchObject({ kafkaName, written: 'no' })
+    expect(await harness.run(broker.listTopics())).toEqual([])
+  })
+
+  test('refuses a name that is taken, and changes nothing', async () => {
+    const made = await create('tides', 2)
+    expect(await harness.errorOf(broker.createTopic({ topic: 'tides', partitions: 5 }))).toMatchObject({
+      kafkaName: 'TOPIC_ALREADY_EXISTS',
+    })
+    expect(await harness.run(broker.describeTopic('tides'))).toEqual(made)
+    expect(await leftovers()).toEqual([])
+  })
+
+  test('by twenty brokers at once makes one topic that works, and leaves nothing else behind', async () => {
+    const brokers = Array.from({ length: 20 }, () => harness.open())
+    const attempts = brokers.map((each, number) =>
+      each.createTopic({ topic: 'tides', partitions: number + 1 }).catch(error => error),
+    )
+    const outcomes = await harness.run(Promise.all(attempts))
+    const made = outcomes.filter(outcome => !(outcome instanceof Error))
+    expect(made).toHaveLength(1)
+    for (const outcome of outcomes) {
+      if (outcome instanceof Error) expect(outcome).toMatchObject({ kafkaName: 'TOPIC_ALREADY_EXISTS' })
+    }
+    expect(await produce('a')).toMatchObject({ baseOffset: 0 })
+    expect(await leftovers()).toEqual([])
+  })
+
+  test('succeeds over a store that fails and leaves answers open', async () => {
+    const random = new SeededEntropy(7)
+    harness.around = async (_, __, call) => {
+      const fault = random.pick(['none', 'refused', 'before', 'after'])
+      if (fault === 'refused') throw new NotApplied('throttled')
+      if (fault === 'before') throw new OutcomeUnknown('timed out before')
+      const result = await call()
+      if (fault === 'after') throw new OutcomeUnknown('timed out after')
+      return result
+    }
+    expect(await create('tides', 5)).toMatchObject({ partitions: 5 })
+    harness.around = (_, __, call) => call()
+    for (let partition = 0; partition < 5; partition += 1) await produce('a', partition)
+    expect(await leftovers()).toEqual([])
+  })
+
+  test('whose write was of unknown outcome leaves the topic alone when another has altered it since', async () => {
+    const other = harness.open()
+    let puts = 0
+    harness.around = async (method, args, call) => {
+      const isTopicPut = method === 'put' && (args[0] as Partial<TopicItem>).name === 'tides'
+      if (!isTopicPut || puts++ > 0) return await call()
+      await call()
+      await other.alterTopic({ topic: 'tides', set: { 'flush.ms': '1' } })
+      throw new OutcomeUnknown('timed out after it was done')
+    }
+    await harness.run(broker.createTopic({ topic: 'tides', partitions: 2 }).catch(() => {}))
+    harness.around = (_, __, call) => call()
+    expect(await produce('a', 1, other)).toMatchObject({ baseOffset: 0 })
+    expect(await leftovers()).toEqual([])
+  })
+})
+
+describe('listing', () => {
+  test('gives every topic in the order of their names', async () => {
+    for (const topic of ['b', 'a', 'c-1', 'c', 'B']) await create(topic, 2)
+    const listed = await harness.run(broker.listTopics())
+    expect(listed.map(({ topic }) => topic)).toEqual(['B', 'a', 'b', 'c', 'c-1'])
+    expect(listed[0]).toEqual({ topic: 'B', partitions: 2, topicId: expect.any(String) })
+  })
+})
+
+describe('altering', () => {
+  test('adds partitions, and every broker finds them at once', async () => {
+    const other = harness.open()
+    await create('tides', 1)
+    await produce('a', 0, other)
+    expect(await harness.run(broker.alterTopic({ topic: 'tides', partitions: 4 }))).toMatchObject({
+      partitions: 4,
+    })
+    expect(await produce('b', 3, other)).toMatchObject({ baseOffset: 0 })
+    expect(await valuesOf(broker, 0)).toEqual(['a'])
+    expect(await valuesOf(other, 3)).toEqual(['b'])
+  })
+
+  test('never takes partitions away', async () => {
+    await create('tides', 3)
+    for (const partitions of [3, 2, 0, -1, 1.5, 10_001]) {
+      expect(await harness.errorOf(broker.alterTopic({ topic: 'tides', partitions }))).toMatchObject({
+        kafkaName: 'INVALID_PARTITIONS',
+      })
+    }
+  })
+
+  test('sets configs and gives them back their defaults', async () => {
+    const configOf = async (name: string) =>
+      (await harness.run(broker.describeTopic('tides'))).configs.find(config => config.name === name)
+    await create('tides')
+    await harness.run(broker.alterTopic({ topic: 'tides', set: { 'retention.ms': '5', 'flush.ms': '7' } }))
+    expect(await configOf('retention.ms')).toMatchObject({ value: '5', isDefault: false })
+    await harness.run(broker.alterTopic({ topic: 'tides', unset: ['retention.ms'] }))
+    expect(await configOf('retention.ms')).toMatchObject({ value: '604800000', isDefault: true })
+    expect(await configOf('flush.ms')).toMatchObject({ value: '7', isDefault: false })
+  })
+
+  test('applies whole or not at all', async () => {
+    const made = await create('tides', 2)
+    for (const request of [
+      { topic: 'tides', partitions: 5, set: { 'retention.ms': 'x' } },
+      { topic: 'tides', partitions: 5, set: { nope: '1' } },
+      { topic: 'tides', partitions: 5, unset: ['nope'] },
+      { topic: 'tides', partitions: 1, set: { 'retention.ms': '5' } },
+    ]) {
+      await harness.errorOf(broker.alterTopic(request))
+      expect(await harness.run(broker.describeTopic('tides'))).toEqual(made)
+    }
+  })
+
+  test('of unknown outcome that made it grow is no failure when another has altered it since', async () => {
+    await create('tides', 2)
+    const other = harness.open()
+    let puts = 0
+    harness.around = async (method, args, call) => {
+      const isGrowth = method === 'put' && (args[0] as Partial<TopicItem>).partitions === 4
+      if (!isGrowth || puts++ > 0) return await call()
+      await call()
+      await other.alterTopic({ topic: 'tides', set: { 'flush.ms': '1' } })
+      throw new OutcomeUnknown('timed out after it was done')
+    }
+    const altered = await harness.run(broker.alterTopic({ topic: 'tides', partitions: 4 }))
+    expect(altered.partitions).toBe(4)
+    expect(altered.configs.find(({ name }) => name === 'flush.ms')?.value).toBe('1')
+  })
+
+  test('and then not being able to describe it says that it is written', async () => {
+    await create('tides', 2)
+    harness.around = async (method, _, call) => {
+      if (method === 'readHead') throw new NotApplied('throttled')
+      return await call()
+    }
+    const error = await harness.errorOf(broker.alterTopic({ topic: 'tides', partitions: 4 }))
+    expect(error).toMatchObject({ kafkaName: 'REQUEST_TIMED_OUT', written: 'yes' })
+  })
+
+  test('by many at once applies every change', async () => {
+    await create('tides', 1)
+    const changes = [
+      { partitions: 2 },
+      { set: { 'retention.ms': '5' } },
+      { set: { 'flush.ms': '7' } },
+      { set: { 'max.message.bytes': '9000' } },
+    ]
+    const brokers = changes.map(() => harness.open())
+    await harness.run(
+      Promise.all(changes.map((change, at) => brokers[at]!.alterTopic({ topic: 'tides', ...change }))),
+    )
+    const { partitions, configs } = await harness.run(broker.describeTopic('tides'))
+    expect(partitions).toBe(2)
+    expect(configs.filter(({ isDefault }) => !isDefault).map(({ value }) => value)).toEqual([
+      '7',
+      '9000',
+      '5',
+    ])
+  })
+
+  test('of a topic that is not there is refused', async () => {
+    expect((await harness.errorOf(broker.alterTopic({ topic: 'ebb' }))).kafkaName).toBe(
+      'UNKNOWN_TOPIC_OR_PARTITION',
+    )
+    expect((await harness.errorOf(broker.describeTopic('ebb'))).kafkaName).toBe('UNKNOWN_TOPIC_OR_PARTITION')
+  })
+})
+
+describe('deleting', () => {
+  test('takes the topic and its records away', async () => {
+    await create('tides', 3)
+    await produce('a', 1)
+    await harness.run(broker.deleteTopic('tides'))
+    expect(await harness.run(broker.listTopics())).toEqual([])
+    for (const attempt of [
+      () => broker.describeTopic('tides'),
+      () => broker.deleteTopic('tides'),
+      () => broker.produce({ topic: 'tides', partition: 0, batches: batchOf(['b']) }),
+      () => broker.fetch({ topic: 'tides', partition: 1, offset: toOffset(0) }),
+      () => broker.offsetFor({ topic: 'tides', partition: 1, at: 'latest' }),
+      () => broker.deleteRecords({ topic: 'tides', partition: 1, beforeOffset: toOffset(0) }),
+    ]) {
+      expect((await harness.errorOf(attempt())).kafkaName).toBe('UNKNOWN_TOPIC_OR_PARTITION')
+    }
+    expect(await leftovers()).toEqual([])
+  })
+
+  test('by several at once deletes it once, and all are told so', async () => {
+    await create('tides', 3)
+    const brokers = Array.from({ length: 5 }, () => harness.open())
+    await harness.run(Promise.all(brokers.map(each => each.deleteTopic('tides'))))
+    expect(await harness.run(broker.listTopics())).toEqual([])
+    expect(await leftovers()).toEqual([])
+  })
+
+  test('of unknown outcome never takes the next topic of that name along', async () => {
+    await create('tides')
+    const other = harness.open()
+    let puts = 0
+    harness.around = async (method, args, call) => {
+      const isTopicPut = method === 'put' && (args[0] as Partial<TopicItem>).state === 'deleting'
+      if (!isTopicPut || puts++ > 0) return await call()
+      await call()
+      await other.createTopic({ topic: 'tides' })
+      throw new OutcomeUnknown('timed out after it was done')
+    }
+    await harness.run(broker.deleteTopic('tides'))
+    harness.around = (_, __, call) => call()
+    expect(await produce('new', 0, other)).toMatchObject({ baseOffset: 0 })
+    expect(await valuesOf(other)).toEqual(['new'])
+  })
+
+  test('and creating again makes a new, empty topic', async () => {
+    const first = await create('tides')
+    await produce('old')
+    await harness.run(broker.deleteTopic('tides'))
+    const second = await create('tides')
+    expect(second.topicId).not.toBe(first.topicId)
+    expect(await valuesOf()).toEqual([])
+    expect(await produce('new')).toMatchObject({ baseOffset: 0 })
+    expect(await valuesOf()).toEqual(['new'])
+  })
+
+  test('and creating again is noticed by a broker that knew the old one: it writes nothing into the void', async () => {
+    const stale = harness.open()
+    await create('tides')
+    await produce('old', 0, stale)
+    await harness.run(broker.deleteTopic('tides'))
+    await create('tides')
+    const outcomes: unknown[] = []
+    for (const value of ['a', 'b', 'c']) {
+      outcomes.push(await produce(value, 0, stale).catch(error => error))
+    }
+    const refused = outcomes.filter(outcome => outcome instanceof Error)
+    expect(refused.length).toBeLessThanOrEqual(1)
+    for (const error of refused) {
+      expect(error).toMatchObject({ kafkaName: 'UNKNOWN_TOPIC_OR_PARTITION', retriable: true, written: 'no' })
+    }
+    const acknowledged = ['a', 'b', 'c'].slice(refused.length)
+    expect(await valuesOf(broker)).toEqual(acknowledged)
+    expect(await valuesOf(stale)).toEqual(acknowledged)
+  })
+
+  test('and creating again is noticed by a broker that reads', async () => {
+    const stale = harness.open()
+    await create('tides')
+    await produce('old')
+    expect(await valuesOf(stale)).toEqual(['old'])
+    await harness.run(broker.deleteTopic('tides'))
+    await create('tides')
+    await produce('new')
+    expect(await valuesOf(stale)).toEqual(['new'])
+    await harness.run(broker.deleteTopic('tides'))
+    await create('tides')
+    expect(await harness.run(stale.offsetFor({ topic: 'tides', partition: 0, at: 'latest' }))).toMatchObject({
+      offset: 0,
+    })
+  })
+})
+
+test('a topic that was made by a lost try, and deleted before the next one, is whole when it is made again', async () => {
+  const other = harness.open()
+  let isFirst = true
+  harness.around = async (method, _, call) => {
+    const result = await call()
+    if (method !== 'put' || !isFirst) return result
+    isFirst = false
+    await other.deleteTopic('tides')
+    throw new OutcomeUnknown('the answer was lost')
+  }
+  expect(await create('tides')).toMatchObject({ topic: 'tides' })
+  expect(await produce('a')).toMatchObject({ baseOffset: 0 })
+  expect((await harness.verify()).findings).toEqual([])
+})
+
+test('a topic that was made by a lost try, and deleted before the next one, has another id the next time', async () => {
+  const other = harness.open()
+  let lost = ''
+  harness.around = async (method, args, call) => {
+    const result = await call()
+    if (method !== 'put' || lost !== '') return result
+    lost = (args[0] as TopicItem).topicId
+    await other.produce({ topic: 'tides', partition: 0, batches: batchOf(['told']) })
+    await other.deleteTopic('tides')
+    throw new OutcomeUnknown('the answer was lost')
+  }
+  expect((await create('tides')).topicId).not.toBe(lost)
+  expect(await valuesOf()).toEqual([])
+})
+
+test('a deletion that sleeps takes nothing of the topic that a lost try makes anew', async () => {
+  let wakeUp = () => {}
+  const isAwake = new Promise<void>(resolve => {
+    wakeUp = resolve
+  })
+  const steps: string[] = []
+  let asleep: Promise<void> | undefined
+  harness.around = async (method, _, call) => {
+    steps.push(method)
+    const isFirst = steps.filter(step => step === method).length === 1
+    if (method === 'removePartition' && isFirst) await isAwake
+    const result = await call()
+    if (method !== 'put' || !isFirst) return result
+    asleep = harness.open().deleteTopic('tides')
+    // That one sleeps; whoever starts meanwhile finishes what it has begun.
+    await harness.clock.sleep(10)
+    const finisher = harness.open()
+    finisher.start()
+    await finisher.close()
+    throw new OutcomeUnknown('the answer was lost')
+  }
+  await create('tides')
+  await produce('told')
+  wakeUp()
+  await harness.run(asleep!)
+  expect(await valuesOf()).toEqual(['told'])
+  expect((await harness.verify()).findings.filter(({ severity }) => severity === 'error')).toEqual([])
+})
+
+test('a creation that gave up keeps its heads, since its topic may still be put', async () => {
+  let putLate: (() => Promise<unknown>) | undefined
+  harness.around = async (method, _, call) => {
+    if (method !== 'put' || putLate) return await call()
+    putLate = call
+    await harness.open().createTopic({ topic: 'tides' })
+    throw new OutcomeUnknown('timed out before it was done')
+  }
+  const error = await harness.errorOf(broker.createTopic({ topic: 'tides', partitions: 2 }))
+  expect(error).toMatchObject({ kafkaName: 'TOPIC_ALREADY_EXISTS', written: 'unknown' })
+  await harness.run(broker.deleteTopic('tides'))
+  expect(await putLate!()).toBe(true)
+  expect(await produce('a', 1, harness.open())).toMatchObject({ baseOffset: 0 })
+  expect(await leftovers()).toEqual([])
+})
+
+test('a growth of unknown outcome is no failure when another has grown it further since, and takes nothing back', async () => {
+  await create('tides', 2)
+  const other = harness.open()
+  let puts = 0
+  harness.around = async (method, args, call) => {
+    const isGrowth = method === 'put' && (args[0] as Partial<TopicItem>).partitions === 4
+    if (!isGrowth || puts++ > 0) return await call()
+    await call()
+    await other.alterTopic({ topic: 'tides', partitions: 6 })
+    throw new OutcomeUnknown('timed out after it was done')
+  }
+  const altered = await harness.run(
+    broker.alterTopic({ topic: 'tides', partitions: 4, set: { 'flush.ms': '1' } }),
+  )
+  expect(altered.partitions).toBe(6)
+  expect(altered.configs.find(({ name }) => name === 'flush.ms')?.value).toBe('1')
+})
+
+describe('a deletion that a crash left half done', () => {
+  /** Deletes until the given call of the given method, which never comes back. */
+  async function crashAt(method: string, count: number): Promise<void> {
+    const crashing = harness.open()
+    let calls = 0
+    harness.around = async (name, _, call) => {
+      if (name === method && calls++ === count) throw new Error('crashed')
+      return await call()
+    }
+    await harness.run(crashing.deleteTopic('tides').catch(() => {}))
+    harness.around = (_, __, call) => call()
+  }
+
+  const crashes: [string, number][] = [
+    ['removePartition', 0],
+    ['removePartition', 1],
+    ['removePartition', 2],
+    ['remove', 0],
+  ]
+
+  beforeEach(async () => {
+    await create('tides', 3)
+    await produce('old', 1)
+  })
+
+  test.each(crashes)('at %s %d is finished by the next broker that starts', async (method, count) => {
+    await crashAt(method, count)
+    expect(await harness.run(broker.listTopics())).toEqual([])
+    const next = harness.open()
+    next.start()
+    await harness.run(next.close())
+    expect(await leftovers()).toEqual([])
+    expect(await harness.plain.topics.get('tides')).toBeUndefined()
+  })
+
+  test.each(crashes)('at %s %d is finished by creating the topic again', async (method, count) => {
+    await crashAt(method, count)
+    await create('tides', 2)
+    expect(await valuesOf(broker, 1)).toEqual([])
+    expect(await produce('new', 1)).toMatchObject({ baseOffset: 0 })
+    expect(await leftovers()).toEqual([])
+  })
+})
