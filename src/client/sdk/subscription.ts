@@ -1,5 +1,5 @@
 import { TidemarkError } from '../../core/errors.ts'
-import { compilePattern } from '../../core/group/topic-pattern.ts'
+import { compilePattern } from '../../core/group/subscribing/topic-pattern.ts'
 import type { StartPlace } from './start-place.ts'
 
 export interface ConsumerSubscribe {
