@@ -110,7 +110,8 @@ export class ConsumerSession implements PrefetchListener {
   #openDelivery(run: ConsumerRun): Delivery {
     const host = this.#host
     return new Delivery(run, this.#options.retry ?? {}, {
-      isAlive: () => this.#assignment.source.isAlive,
+      // Over a failure that ends it, nobody is called any more.
+      isAlive: () => !this.#isStopping && this.#assignment.source.isAlive,
       isPaused: stream => this.isPaused(stream),
       pause: host.pause,
       emit: host.emit,

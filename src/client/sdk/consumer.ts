@@ -37,7 +37,7 @@ export class Consumer implements AsyncIterable<ConsumedRecord> {
   #follows = false
   #session: ConsumerSession | undefined
   #handoff: RecordHandoff | undefined
-  #end = openEnd()
+  #end: ReturnType<typeof openEnd> | undefined
 
   /** @throws TidemarkError INVALID_GROUP_ID */
   constructor(broker: Broker & GroupBroker, options: ConsumerOptions & { clientId: string }) {
@@ -63,6 +63,7 @@ export class Consumer implements AsyncIterable<ConsumedRecord> {
     if (this.#options.groupId === undefined) {
       throw new TidemarkError('INVALID_GROUP_ID', 'A consumer that subscribes needs a groupId.')
     }
+    if (this.#places !== null) throw twoWays()
     this.#subscription.add(subscription)
   }
 
@@ -74,14 +75,16 @@ export class Consumer implements AsyncIterable<ConsumedRecord> {
    */
   assign(partitions: TopicPartitionOffset[], { follow = false }: { follow?: boolean } = {}): void {
     this.#checkStands('assign')
-    if (!this.#subscription.isEmpty) {
-      throw new TidemarkError('INVALID_REQUEST', 'The consumer is subscribed: use another one to assign.')
-    }
-    this.#places = partitions.map(each => ({
+    if (!this.#subscription.isEmpty) throw twoWays()
+    const places = partitions.map(each => ({
       topic: each.topic,
       partition: each.partition,
       offset: parseOffset(each.offset),
     }))
+    if (new Set(places.map(({ topic, partition }) => placeOf(topic, partition))).size < places.length) {
+      throw new TidemarkError('INVALID_REQUEST', 'Assign each partition once.')
+    }
+    this.#places = places
     this.#follows = follow
   }
 
@@ -103,15 +106,21 @@ export class Consumer implements AsyncIterable<ConsumedRecord> {
     }
     for (const { offset } of run.stopOffsets ?? []) parseOffset(offset)
     this.#end = openEnd()
-    await this.#start(run)
+    try {
+      await this.#start(run)
+    } catch (error) {
+      this.#end.reject(error)
+      throw error
+    }
   }
 
   /**
    * Resolves when the run is over and the group is left: whether all that its limits (`stopOffsets`, `recordsMax`) asked
    * for was delivered, or it was stopped before.
-   * @throws what ended the consumer
+   * @throws what ended the consumer; TidemarkError INVALID_REQUEST before `run`
    */
-  finished(): Promise<boolean> {
+  async finished(): Promise<boolean> {
+    if (!this.#end) throw notRunning()
     return this.#end.promise
   }
 
@@ -128,7 +137,7 @@ export class Consumer implements AsyncIterable<ConsumedRecord> {
     if (this.#session !== session) return
     this.#session = undefined
     this.#listeners.emit(CONSUMER_EVENTS.STOP, null)
-    this.#end.resolve(isComplete)
+    this.#end?.resolve(isComplete)
   }
 
   async disconnect(): Promise<void> {
@@ -218,8 +227,7 @@ export class Consumer implements AsyncIterable<ConsumedRecord> {
    * @throws TidemarkError; FENCED_MEMBER_EPOCH when another owns one of the partitions by now
    */
   async commitOffsets(offsets: TopicPartitionOffset[]): Promise<void> {
-    if (!this.#session)
-      throw new TidemarkError('INVALID_REQUEST', 'The consumer does not run: call run first.')
+    if (!this.#session) throw notRunning()
     await this.#session.commitOffsets(offsets.map(each => ({ ...each, offset: parseOffset(each.offset) })))
   }
 
@@ -283,7 +291,7 @@ export class Consumer implements AsyncIterable<ConsumedRecord> {
     this.#session = undefined
     if (!restarts) {
       this.#listeners.emit(CONSUMER_EVENTS.DISCONNECT, null)
-      this.#end.reject(error)
+      this.#end?.reject(error)
       return
     }
     try {
@@ -291,7 +299,7 @@ export class Consumer implements AsyncIterable<ConsumedRecord> {
     } catch (again) {
       this.#tell(again, 'heartbeat', false)
       this.#handoff?.fail(again)
-      this.#end.reject(again)
+      this.#end?.reject(again)
     }
   }
 
@@ -309,6 +317,14 @@ export class Consumer implements AsyncIterable<ConsumedRecord> {
     // An error that nobody hears of would be a consumer that stands still for no reason.
     if (!isHeard) console.error(error)
   }
+}
+
+function notRunning(): TidemarkError {
+  return new TidemarkError('INVALID_REQUEST', 'The consumer does not run: call run first.')
+}
+
+function twoWays(): TidemarkError {
+  return new TidemarkError('INVALID_REQUEST', 'A consumer either subscribes or assigns: use another one.')
 }
 
 /** How a run ends; nobody has to look. */

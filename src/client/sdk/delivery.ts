@@ -13,7 +13,7 @@ import { NotConsumed } from './record-handoff.ts'
 import type { RetryOptions } from './retry-options.ts'
 
 export interface DeliveryHost {
-  /** Whether somebody confirms that what is assigned is still its own. */
+  /** Whether the consumer goes on, and what is assigned is still its own as far as it knows. */
   isAlive(): boolean
   isPaused(stream: PartitionStream): boolean
   /** @returns what resumes it */
