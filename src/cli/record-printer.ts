@@ -1,8 +1,9 @@
+import { hostname } from 'node:os'
 import type { Consumer } from '../client/sdk/consumer.ts'
 import type { ConsumerOptions, ConsumerRun, RunLimits } from '../client/sdk/consumer-options.ts'
 import { isPassing } from '../client/sdk/outages.ts'
 import type { RetryOptions } from '../client/sdk/retry-options.ts'
-import { FETCH_DEFAULT_BYTES } from '../core/limits.ts'
+import { CLIENT_ID_CHARACTERS_MAX, FETCH_DEFAULT_BYTES } from '../core/limits.ts'
 import type { FormatRecord } from './consumed-record.ts'
 import { EXIT_INTERRUPTED, EXIT_OK } from './failure.ts'
 import { listPartitions } from './partition-list.ts'
@@ -34,9 +35,11 @@ export const READING_DEFAULT: ReadingTuning = {
 }
 
 /** How a consumer is set for printing: whatever cannot be waited out ends it. */
-export function consumerOptions(tuning: ReadingTuning): ConsumerOptions {
+export function consumerOptions(tuning: ReadingTuning): ConsumerOptions & { clientId: string } {
   const { fetchesMax } = tuning
   return {
+    // What a description of the group shows: where to find this process.
+    clientId: `tidemark-${process.pid}@${hostname()}`.slice(0, CLIENT_ID_CHARACTERS_MAX),
     maxWaitTimeInMs: tuning.waitMsMax,
     maxInFlightRequests: fetchesMax,
     metadataMaxAge: tuning.topicCheckMs,

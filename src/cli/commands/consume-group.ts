@@ -1,10 +1,8 @@
-import { hostname } from 'node:os'
+import { Consumer } from '../../client/sdk/consumer.ts'
 import type { StartPlace } from '../../client/sdk/start-place.ts'
-import { Tidemark } from '../../client/sdk/tidemark.ts'
 import type { Broker, TopicDescription } from '../../contract/broker.ts'
 import type { AssignorName, GroupBroker } from '../../contract/groups.ts'
 import { compilePattern } from '../../core/group/subscribing/topic-pattern.ts'
-import { CLIENT_ID_CHARACTERS_MAX } from '../../core/limits.ts'
 import type { FormatRecord } from '../consumed-record.ts'
 import { resultUntil } from '../interruption.ts'
 import { endsOf } from '../reading-plan.ts'
@@ -34,9 +32,7 @@ export async function consumeGroup(
   const { groupId, instanceId, assignor, sessionTimeoutMs, topics, topicPattern } = settings
   const { from, recordsMax, format, exitAtEnd } = settings
   const described = await resultUntil(describeTopics(broker, settings), terminal.interrupted)
-  // What a description of the group shows: where to find this process.
-  const clientId = `tidemark-${process.pid}@${hostname()}`.slice(0, CLIENT_ID_CHARACTERS_MAX)
-  const consumer = new Tidemark({ broker, clientId }).consumer({
+  const consumer = new Consumer(broker, {
     ...consumerOptions(tuning),
     groupId,
     sessionTimeout: sessionTimeoutMs,

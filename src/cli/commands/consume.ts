@@ -1,5 +1,5 @@
+import { Consumer } from '../../client/sdk/consumer.ts'
 import type { StartPlace } from '../../client/sdk/start-place.ts'
-import { Tidemark } from '../../client/sdk/tidemark.ts'
 import type { Broker } from '../../contract/broker.ts'
 import type { GroupBroker } from '../../contract/groups.ts'
 import type { FormatRecord } from '../consumed-record.ts'
@@ -30,7 +30,7 @@ export async function consume(
   const topic = await resultUntil(broker.describeTopic(settings.topic), interrupted)
   const plan = await resultUntil(planReading(broker, topic, settings), interrupted)
   for (const line of plan.notes) note(terminal, line)
-  const consumer = new Tidemark({ broker }).consumer(consumerOptions(tuning))
+  const consumer = new Consumer(broker, consumerOptions(tuning))
   consumer.assign(plan.starts, { follow: settings.partitions.length === 0 && !exitAtEnd })
   const limits = {
     ...(exitAtEnd && { stopOffsets: endsOf([topic]) }),
