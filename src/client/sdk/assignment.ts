@@ -1,18 +1,13 @@
+import type { Broker } from '../../contract/broker.ts'
 import { type Offset, toOffset } from '../../core/numbers.ts'
-import type { Committing } from './committing.ts'
-import { CONSUMER_EVENTS } from './consumer-options.ts'
+import { CONSUMER_EVENTS, type TopicPartitionOffset } from './consumer-options.ts'
 import type { Delivery } from './delivery.ts'
+import type { GroupMembership, MembershipListener } from './group-membership.ts'
+import { type PartitionPlace, watchForPartitions } from './new-partitions.ts'
+import type { OffsetCommits } from './offset-commits.ts'
 import { type ConsumerWork, isPassing } from './outages.ts'
-import type { PartitionListener, PartitionSource, ReadPartition } from './partition-source.ts'
-import { PartitionStream } from './partition-stream.ts'
+import { PartitionStream, type ReadPartition } from './partition-stream.ts'
 import type { Prefetcher } from './prefetcher.ts'
-
-export interface AssignmentSettings {
-  groupId: string
-  groupProtocol: string
-  /** Where each partition's reading ends; one that is missing has nothing to read. null: nowhere. */
-  stopOffsets: readonly { topic: string; partition: number; offset: Offset }[] | null
-}
 
 export interface AssignmentHost {
   /** Where the consumer was told to go on in a partition that it did not own then. */
@@ -20,64 +15,98 @@ export interface AssignmentHost {
   hears(type: string): boolean
   emit(type: string, payload: unknown): void
   tell(error: unknown, during: ConsumerWork, goesOn: boolean): void
-  failed(error: unknown): void
+  failed(error: unknown, during: ConsumerWork): void
   /** A heartbeat was answered: what is owned may be another, or all that is to come. */
   beat(): void
 }
 
+/** What works on the partitions. */
+export interface AssignmentParts {
+  delivery: Delivery
+  prefetcher: Prefetcher
+  commits: OffsetCommits
+}
+
 /** What a consumer owns: it is read from when it comes until it is given back, committed, or lost. */
-export class Assignment implements PartitionListener {
-  readonly source: PartitionSource
-  readonly #settings: AssignmentSettings
-  readonly #delivery: Delivery
-  readonly #prefetcher: Prefetcher
-  readonly #committing: Committing
+export class Assignment implements MembershipListener {
+  readonly #membership: GroupMembership | null
+  readonly #parts: AssignmentParts
   readonly #host: AssignmentHost
   readonly #stops: ReadonlyMap<string, Offset> | null
+  #endWatch: (() => void) | undefined
   #told = ''
 
+  /**
+   * @param join null: partitions are assigned by hand
+   * @param stopOffsets where each partition's reading ends; one that is missing has nothing to read. undefined: nowhere
+   */
   constructor(
-    settings: AssignmentSettings,
-    parts: { delivery: Delivery; prefetcher: Prefetcher; committing: Committing },
+    join: ((listener: MembershipListener) => GroupMembership) | null,
+    stopOffsets: readonly TopicPartitionOffset[] | undefined,
+    parts: AssignmentParts,
     host: AssignmentHost,
-    openSource: (listener: PartitionListener) => PartitionSource,
   ) {
-    this.#settings = settings
-    this.#delivery = parts.delivery
-    this.#prefetcher = parts.prefetcher
-    this.#committing = parts.committing
+    this.#membership = join?.(this) ?? null
+    this.#parts = parts
     this.#host = host
-    const { stopOffsets } = settings
-    this.#stops = stopOffsets && new Map(stopOffsets.map(each => [keyOf(each), each.offset]))
-    this.source = openSource(this)
+    this.#stops = stopOffsets
+      ? new Map(stopOffsets.map(each => [keyOf(each), toOffset(Number(each.offset))]))
+      : null
   }
 
-  get member(): { groupId: string; memberId: string; groupGenerationId: number } {
-    const { memberId, memberEpoch } = this.source
-    return { groupId: this.#settings.groupId, memberId, groupGenerationId: memberEpoch }
+  /** null: nobody shares. */
+  get membership(): GroupMembership | null {
+    return this.#membership
+  }
+
+  get isAlive(): boolean {
+    return this.#membership?.isAlive ?? true
   }
 
   /** Whether all that it is to own is read as far as it shall be. */
   get isAtEnd(): boolean {
     return (
       this.#stops !== null &&
-      this.source.isSettled &&
-      this.#delivery.streams.every(({ isAtStop, isBusy, isDeleted }) => (isAtStop && !isBusy) || isDeleted)
+      (this.#membership?.isSettled ?? true) &&
+      this.#parts.delivery.streams.every(
+        ({ isAtStop, isBusy, isDeleted }) => (isAtStop && !isBusy) || isDeleted,
+      )
     )
+  }
+
+  /** @throws TidemarkError when it could not join */
+  async join(): Promise<void> {
+    await this.#membership?.join()
+  }
+
+  /** @param lookMs how often to look for new partitions; null: not to look */
+  assignByHand(broker: Broker, places: readonly PartitionPlace[], lookMs: number | null): void {
+    const assign = (all: readonly PartitionPlace[]) =>
+      this.assigned(all.map(({ offset, ...place }) => ({ ...place, committedOffset: offset })))
+    assign(places)
+    if (lookMs !== null) this.#endWatch = watchForPartitions(broker, places, lookMs, assign)
+  }
+
+  async leave(): Promise<void> {
+    this.#endWatch?.()
+    await this.#membership?.stop()
+    for (const stream of this.#parts.delivery.streams) this.#remove(stream)
+    await this.#membership?.leave()
   }
 
   /** Sorted. */
   partitions(): { topic: string; partition: number }[] {
-    return this.#delivery.streams
+    return this.#parts.delivery.streams
       .map(({ topic, partition }) => ({ topic, partition }))
       .toSorted((a, b) => (a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1))
   }
 
   find({ topic, partition }: { topic: string; partition: number }): PartitionStream | undefined {
-    return this.#delivery.streams.find(each => each.topic === topic && each.partition === partition)
+    return this.#parts.delivery.streams.find(each => each.topic === topic && each.partition === partition)
   }
 
   assigned(partitions: readonly (ReadPartition & { committedOffset: Offset | null })[]): void {
+    const { delivery, prefetcher } = this.#parts
     const streams = partitions.map(({ committedOffset, ...place }) => {
       const stop = this.#stops === null ? null : (this.#stops.get(keyOf(place)) ?? toOffset(0))
       const stream = new PartitionStream(place, committedOffset, stop)
@@ -86,9 +115,9 @@ export class Assignment implements PartitionListener {
       return stream
     })
     // All of them first, so that they share what may be fetched ahead.
-    this.#delivery.streams.push(...streams)
-    this.#prefetcher.partitions = this.#delivery.streams.length
-    for (const stream of streams) this.#prefetcher.want(stream)
+    delivery.streams.push(...streams)
+    prefetcher.partitions = delivery.streams.length
+    for (const stream of streams) prefetcher.want(stream)
   }
 
   toRelease(partitions: readonly ReadPartition[]): void {
@@ -109,20 +138,20 @@ export class Assignment implements PartitionListener {
     try {
       await Promise.all(streams.map(stream => stream.idle()))
       // Tried once: by the next heartbeat the group may have changed its mind.
-      await this.#committing.positions(streams, 0)
+      await this.#parts.commits.positions(streams, 0)
     } catch (error) {
       if (!isPassing(error)) this.#host.tell(error, 'commit', true)
       for (const stream of streams) {
         stream.isRevoking = false
-        this.#prefetcher.want(stream)
+        this.#parts.prefetcher.want(stream)
       }
-      this.#delivery.pump()
+      this.#parts.delivery.pump()
       return
     }
     // Another may own it by now, as a refusal told.
     for (const stream of streams.filter(({ isLost }) => !isLost)) {
       this.#remove(stream)
-      this.source.release(stream)
+      this.#membership?.release(stream)
     }
   }
 
@@ -134,22 +163,21 @@ export class Assignment implements PartitionListener {
       this.#remove(stream)
     }
     const places = partitions.map(({ topic, partition }) => ({ topic, partition }))
-    this.#host.emit(CONSUMER_EVENTS.PARTITIONS_LOST, { partitions: places })
+    this.#host.emit(CONSUMER_EVENTS.PARTITIONS_LOST, { ...this.#membership?.identity, partitions: places })
   }
 
   beat(): void {
-    this.#host.emit(CONSUMER_EVENTS.HEARTBEAT, this.member)
+    this.#host.emit(CONSUMER_EVENTS.HEARTBEAT, this.#membership?.identity)
     this.#tellAssignment()
     this.#host.beat()
   }
 
   rebalancing(): void {
-    const { groupId, memberId } = this.member
-    this.#host.emit(CONSUMER_EVENTS.REBALANCING, { groupId, memberId })
+    this.#host.emit(CONSUMER_EVENTS.REBALANCING, this.#membership?.identity)
   }
 
   failed(error: unknown): void {
-    this.#host.failed(error)
+    this.#host.failed(error, 'heartbeat')
   }
 
   #tellAssignment(): void {
@@ -158,13 +186,13 @@ export class Assignment implements PartitionListener {
     for (const { topic, partition } of this.partitions()) {
       memberAssignment[topic] = [...(memberAssignment[topic] ?? []), partition]
     }
-    const told = JSON.stringify([this.source.memberId, memberAssignment])
+    const told = JSON.stringify([this.#membership?.memberId, memberAssignment])
     if (told === this.#told) return
     this.#told = told
     this.#host.emit(CONSUMER_EVENTS.GROUP_JOIN, {
-      ...this.member,
+      ...this.#membership?.identity,
       memberAssignment,
-      groupProtocol: this.#settings.groupProtocol,
+      groupProtocol: this.#membership?.assignor,
       // There is no leader: whichever broker is asked works the assignment out.
       isLeader: false,
       leaderId: '',
@@ -173,8 +201,8 @@ export class Assignment implements PartitionListener {
   }
 
   #remove(stream: PartitionStream): void {
-    this.#delivery.remove(stream)
-    this.#prefetcher.partitions = this.#delivery.streams.length
+    this.#parts.delivery.remove(stream)
+    this.#parts.prefetcher.partitions = this.#parts.delivery.streams.length
   }
 }
 

@@ -199,7 +199,7 @@ export interface ConsumerEventPayloads {
   'consumer.crash': { error: Error; groupId: string; restart: boolean; during: ConsumerWork }
   'consumer.rebalancing': OfMember
   /** Others may have them by now: what was consumed of them and not committed is delivered again. */
-  'consumer.partitions_lost': { partitions: { topic: string; partition: number }[] }
+  'consumer.partitions_lost': OfMember & { partitions: { topic: string; partition: number }[] }
   /** Nothing more comes of it. */
   'consumer.partition_deleted': { topic: string; partition: number }
   /** There was no record at the position, and it goes on elsewhere. `isStart`: it was that of `subscribe`. */

@@ -2,9 +2,7 @@ import type { Broker } from '../../contract/broker.ts'
 import type { GroupBroker } from '../../contract/groups.ts'
 import { TidemarkError } from '../../core/errors.ts'
 import { type Offset, toOffset } from '../../core/numbers.ts'
-import { AssignedByHand, type PartitionPlace } from './assigned-by-hand.ts'
 import { Assignment } from './assignment.ts'
-import { Committing } from './committing.ts'
 import {
   CONSUMER_EVENTS,
   type ConsumerOptions,
@@ -12,10 +10,10 @@ import {
   type TopicsOffsets,
 } from './consumer-options.ts'
 import { Delivery } from './delivery.ts'
-import { GroupMembership } from './group-membership.ts'
+import { GroupMembership, type MembershipListener } from './group-membership.ts'
+import type { PartitionPlace } from './new-partitions.ts'
 import { OffsetCommits, type StreamOffset } from './offset-commits.ts'
 import { type ConsumerWork, Outages } from './outages.ts'
-import type { PartitionListener, PartitionSource } from './partition-source.ts'
 import { PartitionStream } from './partition-stream.ts'
 import { Prefetcher, type PrefetchListener } from './prefetcher.ts'
 import { requestRetries } from './retry-options.ts'
@@ -66,7 +64,7 @@ export class ConsumerSession implements PrefetchListener {
   readonly #outages: Outages
   readonly #prefetcher: Prefetcher
   readonly #delivery: Delivery
-  readonly #committing: Committing
+  readonly #commits: OffsetCommits
   readonly #assignment: Assignment
   #isStarted = false
   #isStopping = false
@@ -88,7 +86,7 @@ export class ConsumerSession implements PrefetchListener {
     })
     this.#prefetcher = this.#openPrefetcher()
     this.#delivery = this.#openDelivery(run)
-    this.#committing = this.#openCommitting(run)
+    this.#commits = this.#openCommits(run)
     this.#assignment = this.#openAssignment(run)
   }
 
@@ -111,80 +109,63 @@ export class ConsumerSession implements PrefetchListener {
     const host = this.#host
     return new Delivery(run, this.#options.retry ?? {}, {
       // Over a failure that ends it, nobody is called any more.
-      isAlive: () => !this.#isStopping && this.#assignment.source.isAlive,
+      isAlive: () => !this.#isStopping && this.#assignment.isAlive,
       isPaused: stream => this.isPaused(stream),
       pause: host.pause,
       emit: host.emit,
       consumed: (stream, records) => {
-        this.#committing.counted(records)
+        this.#commits.counted(records)
         this.#prefetcher.want(stream)
       },
       turnEnded: stream => {
         this.#prefetcher.want(stream)
         this.#endIfComplete()
       },
-      commitIfDue: offsets => (offsets ? this.#commitTopics(offsets) : this.#committing.ifDue()),
-      uncommitted: () => this.#committing.uncommitted(),
-      handlerFailed: () => this.#committing.inBackground(),
+      commitIfDue: offsets => (offsets ? this.#commitTopics(offsets) : this.#commits.ifDue()),
+      uncommitted: () => this.#commits.uncommitted(),
+      handlerFailed: () => this.#commits.inBackground(),
       tell: error => host.tell(error, 'deliver', true),
       failed: error => void this.#crash(error, 'deliver'),
     })
   }
 
-  #openCommitting(run: ConsumerRun): Committing {
-    const { groupId = '', groupInstanceId: instanceId, retry = {} } = this.#options
-    const identity = () => ({ groupId, instanceId, memberId: this.#assignment.source.memberId })
-    const retries = requestRetries(retry, COMMIT_MS)
-    const commits = new OffsetCommits(this.#broker, identity, retries, this.#outages, run.beforeCommit)
-    return new Committing(this.#isInGroup ? run : { ...run, autoCommit: false }, commits, {
+  #openCommits(run: ConsumerRun): OffsetCommits {
+    const { groupId = '', groupInstanceId, retry = {} } = this.#options
+    const group = { groupId, ...(groupInstanceId !== undefined && { instanceId: groupInstanceId }) }
+    const settings = this.#isInGroup ? run : { ...run, autoCommit: false }
+    return new OffsetCommits(this.#broker, settings, requestRetries(retry, COMMIT_MS), this.#outages, {
+      member: () => ({ ...group, memberId: this.#assignment.membership?.memberId ?? '' }),
       streams: () => this.#delivery.streams,
-      committed: topics =>
-        this.#host.emit(CONSUMER_EVENTS.COMMIT_OFFSETS, { ...this.#assignment.member, topics }),
-      giveUp: stream => this.#assignment.source.giveUp(stream),
-      beatSoon: () => this.#assignment.source.beatSoon(),
+      committed: topics => {
+        const { membership } = this.#assignment
+        this.#host.emit(CONSUMER_EVENTS.COMMIT_OFFSETS, { ...membership?.identity, topics })
+      },
+      giveUp: stream => this.#assignment.membership?.giveUp(stream),
+      beatSoon: () => this.#assignment.membership?.beatSoon(),
       tell: error => this.#host.tell(error, 'commit', true),
     })
   }
 
   #openAssignment({ stopOffsets }: ConsumerRun): Assignment {
-    const { groupId = '', assignor = 'cooperative-sticky' } = this.#options
-    const settings = {
-      groupId,
-      groupProtocol: assignor,
-      stopOffsets: stopOffsets?.map(each => ({ ...each, offset: toOffset(Number(each.offset)) })) ?? null,
-    }
-    const parts = {
-      delivery: this.#delivery,
-      prefetcher: this.#prefetcher,
-      committing: this.#committing,
-    }
+    const parts = { delivery: this.#delivery, prefetcher: this.#prefetcher, commits: this.#commits }
     const { takeSeek, hears, emit, tell } = this.#host
-    const host = {
+    const join = (listener: MembershipListener) => this.#openMembership(listener)
+    return new Assignment(this.#isInGroup ? join : null, stopOffsets, parts, {
       ...{ takeSeek, hears, emit, tell },
-      failed: (error: unknown) => void this.#crash(error, 'heartbeat'),
+      failed: (error, during) => void this.#crash(error, during),
       beat: () => {
         // Delivery stands still while nobody confirms that the partitions are still its own.
         this.#delivery.pump()
         this.#endIfComplete()
       },
-    }
-    return new Assignment(settings, parts, host, listener => this.#openSource(listener))
+    })
   }
 
-  #openSource(listener: PartitionListener): PartitionSource {
+  #openMembership(listener: MembershipListener): GroupMembership {
     const { groupId = '', clientId, groupInstanceId: instanceId, assignor, retry = {} } = this.#options
-    const { subscription, places, follows } = this.#host
-    if (places !== null) {
-      const lookMs = this.#options.metadataMaxAge ?? DEFAULT.lookMs
-      return new AssignedByHand(this.#broker, places, follows ? lookMs : null, listener)
-    }
+    const { topics, topicPattern } = this.#host.subscription
     const settings = {
-      groupId,
-      clientId,
-      instanceId,
-      assignor,
-      topics: subscription.topics,
-      topicPattern: subscription.topicPattern,
+      ...{ groupId, clientId, instanceId, assignor, topics, topicPattern },
       sessionTimeoutMs: this.#options.sessionTimeout ?? DEFAULT.sessionTimeoutMs,
       heartbeatIntervalMs: this.#options.heartbeatInterval,
       joinMs: this.#options.giveUpAfter ?? JOIN_MS,
@@ -195,9 +176,12 @@ export class ConsumerSession implements PrefetchListener {
 
   /** @throws TidemarkError when it cannot join */
   async start(): Promise<void> {
-    await this.#assignment.source.join()
+    await this.#assignment.join()
     if (this.#isStopping) return
-    this.#committing.start()
+    const { places, follows } = this.#host
+    const lookMs = this.#options.metadataMaxAge ?? DEFAULT.lookMs
+    if (places !== null) this.#assignment.assignByHand(this.#broker, places, follows ? lookMs : null)
+    this.#commits.start()
     this.#isStarted = true
     this.#endIfComplete()
   }
@@ -210,19 +194,16 @@ export class ConsumerSession implements PrefetchListener {
 
   async #stop(): Promise<void> {
     this.#isStopping = true
-    this.#committing.stop()
+    this.#commits.stop()
     const streams = [...this.#delivery.streams]
     // Nobody waits for what is on its way.
     for (const stream of streams) stream.ended.abort()
     await this.#delivery.stop()
-    await this.#committing.positions(streams, this.#options.giveUpAfter).catch(error => {
+    await this.#commits.positions(streams, this.#options.giveUpAfter).catch(error => {
       // What is not committed is delivered again.
       this.#host.tell(error, 'commit', false)
     })
-    const { source } = this.#assignment
-    await source.stop()
-    for (const stream of this.#delivery.streams) this.#delivery.remove(stream)
-    await source.leave().catch(error => {
+    await this.#assignment.leave().catch(error => {
       // The group notices when the session time-out has passed.
       this.#host.tell(error, 'leave', false)
     })
@@ -259,7 +240,7 @@ export class ConsumerSession implements PrefetchListener {
       if (!stream) throw notOwned(topic, partition)
       return { stream, offset, ...(metadata != null && { metadata }) }
     })
-    await this.#committing.offsets(wanted)
+    await this.#commits.offsets(wanted)
   }
 
   async #commitTopics({ topics }: TopicsOffsets): Promise<void> {

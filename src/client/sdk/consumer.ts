@@ -2,7 +2,6 @@ import type { Broker } from '../../contract/broker.ts'
 import type { GroupBroker } from '../../contract/groups.ts'
 import { TidemarkError } from '../../core/errors.ts'
 import { type Offset, toOffset } from '../../core/numbers.ts'
-import type { PartitionPlace } from './assigned-by-hand.ts'
 import {
   CONSUMER_EVENTS,
   type ConsumedRecord,
@@ -15,6 +14,7 @@ import {
 } from './consumer-options.ts'
 import { ConsumerSession, type SessionHost } from './consumer-session.ts'
 import { type InstrumentationEvent, Listeners } from './listeners.ts'
+import type { PartitionPlace } from './new-partitions.ts'
 import type { ConsumerWork } from './outages.ts'
 import { RecordHandoff } from './record-handoff.ts'
 import { type ConsumerSubscribe, Subscription } from './subscription.ts'

@@ -1,4 +1,5 @@
 import type {
+  AssignedPartition,
   AssignorName,
   GroupBroker,
   Heartbeat,
@@ -9,7 +10,7 @@ import { TidemarkError } from '../../core/errors.ts'
 import { pause } from '../pause.ts'
 import { pauseAfter, type RetrySettings } from '../retry.ts'
 import { isPassing, type Outages } from './outages.ts'
-import type { PartitionListener, PartitionSource, ReadPartition } from './partition-source.ts'
+import type { ReadPartition } from './partition-stream.ts'
 import { isKafkaError } from './topic-facts.ts'
 
 export interface MembershipSettings {
@@ -28,6 +29,22 @@ export interface MembershipSettings {
   retry: RetrySettings
 }
 
+/** What a membership tells its consumer. None of these may throw. */
+export interface MembershipListener {
+  /** These are read from now on. `committedOffset`: where to begin; null: nothing was ever committed. */
+  assigned(partitions: readonly AssignedPartition[]): void
+  /** Finish with these and commit them, then `release` them. Told again until that is done. */
+  toRelease(partitions: readonly OwnedPartition[]): void
+  /** Others may have these by now: nothing more of them may be delivered or committed. */
+  lost(partitions: readonly OwnedPartition[]): void
+  /** A heartbeat was answered, and all that it told is told. */
+  beat(): void
+  /** All is lost, and the member joins again. */
+  rebalancing(): void
+  /** The membership is over. */
+  failed(error: unknown): void
+}
+
 /** While partitions wait for those who have them, a member asks more often: so much of the interval. */
 const UNSETTLED_SHARE = 1 / 4
 const UNSETTLED_PAUSE_MS_MIN = 50
@@ -36,11 +53,11 @@ const UNSETTLED_PAUSE_MS_MIN = 50
  * One member of a group: its heartbeats, and what it owns by them. A member whose session time-out has passed
  * without an answer holds still (`isAlive`), since its partitions may be another's by then.
  */
-export class GroupMembership implements PartitionSource {
+export class GroupMembership {
   readonly #broker: GroupBroker
   readonly #settings: MembershipSettings
   readonly #outages: Outages
-  readonly #listener: PartitionListener
+  readonly #listener: MembershipListener
   #owned = new Map<string, OwnedPartition>()
   /** Let go, and not yet told to the broker. */
   #released: OwnedPartition[] = []
@@ -61,7 +78,7 @@ export class GroupMembership implements PartitionSource {
     broker: GroupBroker,
     settings: MembershipSettings,
     outages: Outages,
-    listener: PartitionListener,
+    listener: MembershipListener,
   ) {
     this.#broker = broker
     this.#settings = settings
@@ -73,15 +90,22 @@ export class GroupMembership implements PartitionSource {
     return this.#memberId
   }
 
-  get memberEpoch(): number {
-    return this.#memberEpoch
+  /** Who it is, as events tell it. */
+  get identity(): { groupId: string; memberId: string; groupGenerationId: number } {
+    const { groupId } = this.#settings
+    return { groupId, memberId: this.#memberId, groupGenerationId: this.#memberEpoch }
   }
 
-  /** Time counts from before a heartbeat was sent, so a broker's lease ends later than this. */
+  get assignor(): AssignorName {
+    return this.#settings.assignor ?? 'cooperative-sticky'
+  }
+
+  /** Whether what it owns is its own still. Time counts from before a heartbeat, so a broker's lease ends later. */
   get isAlive(): boolean {
     return performance.now() < this.#aliveUntilMs
   }
 
+  /** Whether it has all that it is to have for now, and nothing else. */
   get isSettled(): boolean {
     return this.#settledEpoch !== undefined && this.#released.length === 0
   }
@@ -111,11 +135,13 @@ export class GroupMembership implements PartitionSource {
     this.#running = this.#run()
   }
 
+  /** Makes the next heartbeat come at once. */
   beatSoon(): void {
     this.#isUrgent = true
     this.#waiting?.abort()
   }
 
+  /** Ends the heartbeats; what is owned stays so until `leave`. */
   async stop(): Promise<void> {
     this.#isStopped = true
     this.#waiting?.abort()
@@ -134,6 +160,7 @@ export class GroupMembership implements PartitionSource {
     }
   }
 
+  /** Gives back what was to be released. */
   release(partition: ReadPartition): void {
     const owned = this.#take(partition)
     if (!owned) return
@@ -141,6 +168,7 @@ export class GroupMembership implements PartitionSource {
     this.beatSoon()
   }
 
+  /** Another owns it, as a refused commit told. */
   giveUp(partition: ReadPartition): void {
     const owned = this.#take(partition)
     if (!owned) return

@@ -1,6 +1,13 @@
 import { advance, type Offset, toOffset } from '../../core/numbers.ts'
 import { decodeBatch, type LogRecord, readBatchHeader } from '../../core/record/index.ts'
-import type { ReadPartition } from './partition-source.ts'
+
+/** A partition that is read. */
+export interface ReadPartition {
+  readonly topic: string
+  readonly partition: number
+  /** In a group: under which ownership it is read. */
+  readonly generation?: number | undefined
+}
 
 /** A batch that was fetched and not yet looked into. */
 interface FetchedBatch {
