@@ -1,13 +1,5 @@
+import type { StartPlace } from '../client/sdk/start-place.ts'
 import { UsageError } from './failure.ts'
-
-/** Where reading begins, the same for every partition. */
-export type StartPlace =
-  | 'earliest'
-  | 'latest'
-  | { offset: number }
-  /** So many records before the end. */
-  | { fromEnd: number }
-  | { timestampMs: number }
 
 const ISO_TIME = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?)?$/
 

@@ -2,6 +2,7 @@
 // The command `tidemark`. Plain JavaScript of an old kind, so that an old Node gets as far as the message below.
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import module from 'node:module'
 import { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
 
@@ -14,6 +15,8 @@ const [major, minor] = process.versions.node.split('.').map(Number)
 const newEnough = major > 22 || (major === 22 && minor >= (inCheckout ? 18 : 15))
 
 if (newEnough) {
+  // Most of what a short command takes is the loading of its modules.
+  module.enableCompileCache()
   const { main } = await import(inCheckout ? source.href : built.href)
   await main(process.argv.slice(2))
 } else {

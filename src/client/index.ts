@@ -33,6 +33,7 @@ export type * from './sdk/consumer-options.ts'
 export type { InstrumentationEvent } from './sdk/listeners.ts'
 export type { MessageBatch } from './sdk/message-batch.ts'
 export type { ConsumedMessage, Message, MessageHeaders } from './sdk/messages.ts'
+export type { ConsumerWork } from './sdk/outages.ts'
 export { Partitioners } from './sdk/partitioners.ts'
 export {
   Producer,
@@ -43,5 +44,6 @@ export {
   type RecordMetadata,
 } from './sdk/producer.ts'
 export type { RetryOptions } from './sdk/retry-options.ts'
+export type { StartPlace } from './sdk/start-place.ts'
 export type { ConsumerSubscribe } from './sdk/subscription.ts'
 export { Tidemark, type TidemarkOptions } from './sdk/tidemark.ts'

@@ -40,9 +40,13 @@ export async function withRetries<T>(action: () => Promise<T>, settings: RetrySe
   }
 }
 
-function pauseAfter(tries: number, { firstPauseMs, pauseMaxMs, random }: RetrySettings): number {
+/** How long to wait after so many failures in a row. */
+export function pauseAfter(
+  tries: number,
+  { firstPauseMs, pauseMaxMs, random }: Pick<RetrySettings, 'firstPauseMs' | 'pauseMaxMs' | 'random'>,
+): number {
   const pauseMs = Math.min(pauseMaxMs, firstPauseMs * 2 ** tries)
-  // Half of it by chance, so that many producers which were throttled together do not come back together.
+  // Half of it by chance, so that many clients which were throttled together do not come back together.
   return pauseMs / 2 + (pauseMs / 2) * random()
 }
 

@@ -2,9 +2,8 @@ import { Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { type ConsumeGroupSettings, consumeGroup } from '../../src/cli/commands/consume-group.ts'
-import { GROUP_CONSUMER_DEFAULT } from '../../src/cli/group-consumer.ts'
 import { formatJsonLine } from '../../src/cli/record-json.ts'
-import { RECORD_READER_DEFAULT } from '../../src/cli/record-reader.ts'
+import { READING_DEFAULT } from '../../src/cli/record-printer.ts'
 import { TidemarkError } from '../../src/core/errors.ts'
 import { toOffset } from '../../src/core/numbers.ts'
 import { encodeBatch } from '../../src/core/record/index.ts'
@@ -23,11 +22,11 @@ const SETTINGS: ConsumeGroupSettings = {
   exitAtEnd: false,
   format: ({ partition, record }) => [Buffer.from(`${partition}:${record.offset}\n`)],
 }
-const RETRY = { forMs: 1_000, firstPauseMs: 1, pauseMaxMs: 2, random: () => 0 }
 const TUNING = {
-  ...GROUP_CONSUMER_DEFAULT,
-  reader: { ...RECORD_READER_DEFAULT, waitMsMax: 10, retry: RETRY },
-  retry: RETRY,
+  ...READING_DEFAULT,
+  waitMsMax: 10,
+  outageMsMax: 1_000,
+  retry: { initialRetryTime: 1, maxRetryTime: 2 },
 }
 
 async function groupWith(recordsEach: number, partitions = 3): Promise<ScriptedGroup> {

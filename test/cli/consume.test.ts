@@ -4,12 +4,12 @@ import { expect, test } from 'vitest'
 import { type ConsumeSettings, consume } from '../../src/cli/commands/consume.ts'
 import { formatValueLine } from '../../src/cli/consumed-record.ts'
 import { compileFormat } from '../../src/cli/format-template.ts'
-import { RECORD_READER_DEFAULT } from '../../src/cli/record-reader.ts'
+import { READING_DEFAULT } from '../../src/cli/record-printer.ts'
 import { TidemarkError } from '../../src/core/errors.ts'
 import { toOffset } from '../../src/core/numbers.ts'
 import { encodeBatch } from '../../src/core/record/index.ts'
 import { type FakeTerminal, fakeTerminal } from './fake-terminal.ts'
-import { ScriptedBroker } from './scripted-broker.ts'
+import { ScriptedGroup } from './scripted-group.ts'
 
 const SETTINGS: ConsumeSettings = {
   topic: 'tides',
@@ -19,12 +19,12 @@ const SETTINGS: ConsumeSettings = {
   exitAtEnd: true,
   format: formatValueLine,
 }
-const RETRY = { forMs: 1_000, firstPauseMs: 1, pauseMaxMs: 2, random: () => 0 }
-const TUNING = { ...RECORD_READER_DEFAULT, waitMsMax: 20, retry: RETRY }
+const RETRY = { initialRetryTime: 1, maxRetryTime: 2 }
+const TUNING = { ...READING_DEFAULT, waitMsMax: 20, outageMsMax: 1_000, retry: RETRY }
 
 /** Records 0, 1, 2, … in batches of `batchRecords`; the timestamp is a thousand times the number. */
 async function fill(
-  broker: ScriptedBroker,
+  broker: ScriptedGroup,
   partition: number,
   count: number,
   batchRecords = 10,
@@ -39,7 +39,7 @@ async function fill(
 }
 
 async function consumeAll(
-  broker: ScriptedBroker,
+  broker: ScriptedGroup,
   settings: Partial<ConsumeSettings> = {},
   terminal = fakeTerminal(),
 ) {
@@ -55,7 +55,7 @@ const expected = (partition: number, from: number, to: number) =>
   Array.from({ length: to - from }, (_, index) => `${partition}:${from + index}`)
 
 test('prints every record, those of a partition in order', async () => {
-  const broker = new ScriptedBroker(3)
+  const broker = new ScriptedGroup(3)
   for (const partition of [0, 1, 2]) await fill(broker, partition, 35)
   const { exitCode, lines } = await consumeAll(broker)
   expect(exitCode).toBe(0)
@@ -73,13 +73,13 @@ test.each([
   ['a time to come', { timestampMs: 99_999_999 }, 30],
   ['the end', 'latest', 30],
 ] as const)('begins at %s', async (_name, from, first) => {
-  const broker = new ScriptedBroker()
+  const broker = new ScriptedGroup()
   await fill(broker, 0, 30)
   expect(await consumeAll(broker, { from })).toMatchObject({ lines: expected(0, first, 30), noted: '' })
 })
 
 test('an offset that is not there is moved, and that is told', async () => {
-  const broker = new ScriptedBroker()
+  const broker = new ScriptedGroup()
   await fill(broker, 0, 30)
   broker.partitions[0]!.startOffset = toOffset(12)
   const early = await consumeAll(broker, { from: { offset: 3 } })
@@ -91,7 +91,7 @@ test('an offset that is not there is moved, and that is told', async () => {
 })
 
 test('only some partitions', async () => {
-  const broker = new ScriptedBroker(3)
+  const broker = new ScriptedGroup(3)
   for (const partition of [0, 1, 2]) await fill(broker, partition, 5)
   const { lines } = await consumeAll(broker, { partitions: [2, 0, 2] })
   expect(lines.toSorted()).toEqual([...expected(0, 0, 5), ...expected(2, 0, 5)])
@@ -99,7 +99,7 @@ test('only some partitions', async () => {
 })
 
 test('stops after so many records', async () => {
-  const broker = new ScriptedBroker(2)
+  const broker = new ScriptedGroup(2)
   for (const partition of [0, 1]) await fill(broker, partition, 50)
   const { exitCode, lines } = await consumeAll(broker, { recordsMax: 13, exitAtEnd: false })
   expect(exitCode).toBe(0)
@@ -107,7 +107,7 @@ test('stops after so many records', async () => {
 })
 
 test('the end is where it was at the start', async () => {
-  const broker = new ScriptedBroker()
+  const broker = new ScriptedGroup()
   await fill(broker, 0, 15)
   let more = true
   broker.beforeFetch = async () => {
@@ -118,13 +118,13 @@ test('the end is where it was at the start', async () => {
 })
 
 test('an empty topic has its end at once', async () => {
-  const broker = new ScriptedBroker(2)
+  const broker = new ScriptedGroup(2)
   expect(await consumeAll(broker)).toMatchObject({ exitCode: 0, lines: [] })
   expect(broker.fetches).toBe(0)
 })
 
 test('follows the log and new partitions until Ctrl-C', async () => {
-  const broker = new ScriptedBroker()
+  const broker = new ScriptedGroup()
   const terminal = fakeTerminal()
   const settings = { ...SETTINGS, exitAtEnd: false }
   const done = consume(broker, settings, terminal, { ...TUNING, topicCheckMs: 5 })
@@ -138,7 +138,7 @@ test('follows the log and new partitions until Ctrl-C', async () => {
 })
 
 test('Ctrl-C before the wanted end is told by the exit code', async () => {
-  const broker = new ScriptedBroker()
+  const broker = new ScriptedGroup()
   await fill(broker, 0, 30)
   const terminal = fakeTerminal()
   broker.beforeFetch = async () => {
@@ -149,17 +149,17 @@ test('Ctrl-C before the wanted end is told by the exit code', async () => {
 })
 
 test('many partitions take turns', async () => {
-  const broker = new ScriptedBroker(50)
+  const broker = new ScriptedGroup(50)
   const terminal = fakeTerminal()
   const settings = { ...SETTINGS, exitAtEnd: false, recordsMax: 50 }
-  const done = consume(broker, settings, terminal, { ...TUNING, fetchesMax: 4, roundMs: 100 })
+  const done = consume(broker, settings, terminal, { ...TUNING, fetchesMax: 4 })
   for (let partition = 0; partition < 50; partition++) await fill(broker, partition, 1)
   expect(await done).toBe(0)
   expect(new Set(linesOf(terminal)).size).toBe(50)
 })
 
 test('records that are deleted meanwhile are skipped, and that is told', async () => {
-  const broker = new ScriptedBroker()
+  const broker = new ScriptedGroup()
   await fill(broker, 0, 30)
   broker.beforeFetch = async ({ offset }) => {
     if (offset === 10) broker.partitions[0]!.startOffset = toOffset(25)
@@ -170,7 +170,7 @@ test('records that are deleted meanwhile are skipped, and that is told', async (
 })
 
 test('a failure that passes is waited out, another one ends the run', async () => {
-  const broker = new ScriptedBroker(2)
+  const broker = new ScriptedGroup(2)
   for (const partition of [0, 1]) await fill(broker, partition, 5)
   let failures = 3
   broker.beforeFetch = async () => {
@@ -184,7 +184,7 @@ test('a failure that passes is waited out, another one ends the run', async () =
 })
 
 test('a reader that went away ends it quietly, a full disk does not', async () => {
-  const broker = new ScriptedBroker()
+  const broker = new ScriptedGroup()
   await fill(broker, 0, 30)
   for (const [code, quiet] of [
     ['EPIPE', true],
@@ -201,7 +201,7 @@ test('a reader that went away ends it quietly, a full disk does not', async () =
 })
 
 test('waits for a reader that is slow', async () => {
-  const broker = new ScriptedBroker()
+  const broker = new ScriptedGroup()
   await fill(broker, 0, 300)
   const slow = new Writable({
     highWaterMark: 1,
@@ -216,7 +216,7 @@ test('waits for a reader that is slow', async () => {
 })
 
 test('formats see topic, partition and offset', async () => {
-  const broker = new ScriptedBroker()
+  const broker = new ScriptedGroup()
   await fill(broker, 0, 2)
   const { lines } = await consumeAll(broker, { format: compileFormat('%t %p %o %T %S %s\\n') })
   expect(lines).toEqual(['tides 0 0 0 3 0:0', 'tides 0 1 1000 3 0:1'])

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander'
+import type { StartPlace } from '../../client/sdk/start-place.ts'
 import type { AssignorName } from '../../contract/groups.ts'
 import {
   SESSION_TIMEOUT_DEFAULT_MS,
@@ -11,7 +12,7 @@ import { UsageError } from '../failure.ts'
 import { compileFormat } from '../format-template.ts'
 import { formatJsonLine } from '../record-json.ts'
 import type { Session } from '../session.ts'
-import { parseStartPlace, type StartPlace } from '../start-place.ts'
+import { parseStartPlace } from '../start-place.ts'
 import { argument, examples, parseWholeNumber, repeated, wholeNumber } from './argument.ts'
 
 interface ConsumeOptions extends AddressOptions {

@@ -1,11 +1,12 @@
+import { Consumer } from '../../client/sdk/consumer.ts'
+import type { StartPlace } from '../../client/sdk/start-place.ts'
 import type { Broker } from '../../contract/broker.ts'
+import type { GroupBroker } from '../../contract/groups.ts'
 import type { FormatRecord } from '../consumed-record.ts'
-import { EXIT_INTERRUPTED, EXIT_OK } from '../failure.ts'
 import { resultUntil } from '../interruption.ts'
-import { planCursors } from '../partition-cursor.ts'
-import { RECORD_READER_DEFAULT, RecordReader } from '../record-reader.ts'
-import type { StartPlace } from '../start-place.ts'
-import { note, type Terminal, throwIfOutputFailed } from '../terminal.ts'
+import { endsOf, planReading } from '../reading-plan.ts'
+import { consumerOptions, printRecords, READING_DEFAULT } from '../record-printer.ts'
+import { note, type Terminal } from '../terminal.ts'
 
 export interface ConsumeSettings {
   topic: string
@@ -19,24 +20,22 @@ export interface ConsumeSettings {
 
 /** Prints records: those of a partition in order, those of different partitions as they arrive. */
 export async function consume(
-  broker: Broker,
+  broker: Broker & GroupBroker,
   settings: ConsumeSettings,
   terminal: Terminal,
-  tuning = RECORD_READER_DEFAULT,
+  tuning = READING_DEFAULT,
 ): Promise<number> {
+  const { exitAtEnd, recordsMax, format } = settings
   const { interrupted } = terminal
   const topic = await resultUntil(broker.describeTopic(settings.topic), interrupted)
-  const plan = await resultUntil(planCursors(broker, topic, settings), interrupted)
+  const plan = await resultUntil(planReading(broker, topic, settings), interrupted)
   for (const line of plan.notes) note(terminal, line)
-  const reader = new RecordReader(
-    broker,
-    { ...tuning, recordsMax: settings.recordsMax, format: settings.format },
-    terminal,
-  )
-  for (const cursor of plan.cursors) reader.add(cursor)
-  const followsPartitions = settings.partitions.length === 0 && !settings.exitAtEnd
-  await reader.run(followsPartitions ? topic : null)
-  throwIfOutputFailed(terminal)
-  const isComplete = reader.isComplete || (!settings.exitAtEnd && settings.recordsMax === null)
-  return interrupted.aborted && !isComplete ? EXIT_INTERRUPTED : EXIT_OK
+  const consumer = new Consumer(broker, consumerOptions(tuning))
+  consumer.assign(plan.starts, { follow: settings.partitions.length === 0 && !exitAtEnd })
+  const limits = {
+    ...(exitAtEnd && { stopOffsets: endsOf([topic]) }),
+    ...(recordsMax !== null && { recordsMax }),
+  }
+  const print = { limits, format, prefix: '', commitIntervalMs: tuning.commitIntervalMs }
+  return printRecords(consumer, print, terminal)
 }

@@ -1,11 +1,11 @@
+import { findStart, type StartPlace } from '../../client/sdk/start-place.ts'
 import type { Broker, PartitionOffsets } from '../../contract/broker.ts'
 import type { GroupBroker } from '../../contract/groups.ts'
 import { TidemarkError } from '../../core/errors.ts'
 import type { Offset } from '../../core/numbers.ts'
 import { CommandFailure, EXIT_FAILURE, EXIT_OK } from '../failure.ts'
-import { findStart } from '../partition-cursor.ts'
 import { plural } from '../quantities.ts'
-import type { StartPlace } from '../start-place.ts'
+import { movedStart } from '../reading-plan.ts'
 import { formatTable } from '../table.ts'
 import { note, type Terminal, write } from '../terminal.ts'
 import { formatJson } from './topic.ts'
@@ -49,10 +49,10 @@ export async function resetGroup(
   const moves: Move[] = []
   for (const { topic, offsets } of partitions) {
     const { partition } = offsets
-    const start = await findStart(broker, topic, offsets, to)
-    if (start.note !== null) note(terminal, `${topic}, ${start.note}`)
+    const { wanted, offset } = await findStart(broker, { topic, partition }, to, offsets)
+    if (wanted !== offset) note(terminal, `${topic}, ${movedStart(partition, wanted, offset)}`)
     const before = committed.find(other => other.topic === topic && other.partition === partition)
-    moves.push({ topic, partition, committedOffset: before?.offset ?? null, newOffset: start.offset })
+    moves.push({ topic, partition, committedOffset: before?.offset ?? null, newOffset: offset })
   }
   const refused = dryRun ? [] : await commit(broker, groupId, moves)
   const done = moves.filter(({ topic, partition }) => !isIn(refused, topic, partition))

@@ -1,11 +1,15 @@
 import type { AssignorName } from '../../contract/groups.ts'
+import type { TidemarkError } from '../../core/errors.ts'
+import type { LogRecord } from '../../core/record/index.ts'
 import type { MessageBatch } from './message-batch.ts'
 import type { ConsumedMessage } from './messages.ts'
+import type { ConsumerWork } from './outages.ts'
 import type { RetryOptions } from './retry-options.ts'
 
 /** A consumer's settings; KafkaJS's names where it has them. All times in milliseconds. */
 export interface ConsumerOptions {
-  groupId: string
+  /** Left out by a consumer that assigns partitions to itself. */
+  groupId?: string
   /** How long the group waits for a member that is silent; 45,000 by default. */
   sessionTimeout?: number
   /** How often it says that it is there; as often as the broker asks for unless it is set. */
@@ -20,7 +24,7 @@ export interface ConsumerOptions {
   minBytes?: number
   /** What is fetched ahead of delivery over all partitions, in bytes; 200,000 by default. */
   maxBytes?: number
-  /** The same in records; 1,000 by default. */
+  /** The same in records; 1,000 by default. 0: more of a partition is fetched once all that came before is delivered. */
   maxRecords?: number
   /** How long a fetch at the end of a partition waits; 5,000 by default. */
   maxWaitTimeInMs?: number
@@ -28,29 +32,59 @@ export interface ConsumerOptions {
   maxInFlightRequests?: number
   /** Whether bytes are read where they lie, past the broker, where it can tell; not unless it is set. */
   located?: boolean
-  /** Of a message that the handler failed at. */
+  /** Of a message that the handler failed at, and of requests. */
   retry?: RetryOptions
+  /** How long requests may go on failing before that ends the consumer; for ever unless it is set. */
+  giveUpAfter?: number
+  /** How often `assign` with `follow` looks for new partitions; 30,000 by default. */
+  metadataMaxAge?: number
   /** Taken for KafkaJS's sake. */
   allowAutoTopicCreation?: boolean
-  metadataMaxAge?: number
   rebalanceTimeout?: number
   readUncommitted?: boolean
   rackId?: string
 }
 
-export interface ConsumerRun {
+/** Where a run ends by itself, if it does. */
+export interface RunLimits {
+  /**
+   * Where each partition's reading ends: at the first record not to deliver. A partition that is not named has nothing
+   * to deliver. The run is over when all that it owns is at its end, and the group has nothing else for it.
+   */
+  stopOffsets?: TopicPartitionOffset[]
+  /** The run is over after so many records. */
+  recordsMax?: number
+}
+
+export interface ConsumerRun extends RunLimits {
   /** Whether what was consumed is committed by itself; it is unless this is false. */
   autoCommit?: boolean
   /** How often, in milliseconds; 5,000 by default, as in Kafka's own client. null: only by the threshold. */
   autoCommitInterval?: number | null
   /** After so many messages. */
   autoCommitThreshold?: number | null
+  /**
+   * Awaited before what was consumed is committed, such as until an output's buffer is empty. `false`, or a failure:
+   * it is not committed.
+   */
+  beforeCommit?: () => Promise<boolean | undefined>
   /** Whether a batch that the handler got through counts as consumed whole; it does unless this is false. */
   eachBatchAutoResolve?: boolean
   /** Partitions that the handler is called for at the same time; 1 by default. */
   partitionsConsumedConcurrently?: number
   eachMessage?: (payload: EachMessagePayload) => Promise<void>
   eachBatch?: (payload: EachBatchPayload) => Promise<void>
+  /** Called with records as they are, and with one batch of the log at a time: no more than that is unpacked. */
+  eachRecords?: (payload: EachRecordsPayload) => Promise<void>
+}
+
+export interface EachRecordsPayload {
+  topic: string
+  partition: number
+  /** In a group: under which ownership it was read. It grows with every owner that the partition has. */
+  generation?: number
+  /** In order, at least one. */
+  records: readonly LogRecord[]
 }
 
 export interface EachMessagePayload {
@@ -118,6 +152,11 @@ export const CONSUMER_EVENTS = {
   STOP: 'consumer.stop',
   CRASH: 'consumer.crash',
   REBALANCING: 'consumer.rebalancing',
+  // And those that KafkaJS has not.
+  PARTITIONS_LOST: 'consumer.partitions_lost',
+  PARTITION_DELETED: 'consumer.partition_deleted',
+  POSITION_MOVED: 'consumer.position_moved',
+  OUTAGE: 'consumer.outage',
 } as const
 
 interface OfMember {
@@ -142,6 +181,7 @@ export interface ConsumerEventPayloads {
   'consumer.commit_offsets': OfMember & { groupGenerationId: number } & TopicsOffsets
   /** What it owns has changed. */
   'consumer.group_join': OfMember & {
+    groupGenerationId: number
     memberAssignment: Record<string, number[]>
     groupProtocol: string
     isLeader: boolean
@@ -156,6 +196,14 @@ export interface ConsumerEventPayloads {
   'consumer.disconnect': null
   'consumer.stop': null
   /** `restart`: whether it goes on all the same. */
-  'consumer.crash': { error: Error; groupId: string; restart: boolean }
+  'consumer.crash': { error: Error; groupId: string; restart: boolean; during: ConsumerWork }
   'consumer.rebalancing': OfMember
+  /** Others may have them by now: what was consumed of them and not committed is delivered again. */
+  'consumer.partitions_lost': OfMember & { partitions: { topic: string; partition: number }[] }
+  /** Nothing more comes of it. */
+  'consumer.partition_deleted': { topic: string; partition: number }
+  /** There was no record at the position, and it goes on elsewhere. `isStart`: it was that of `subscribe`. */
+  'consumer.position_moved': TopicPartitionOffset & { from: string; isStart: boolean }
+  /** Something failed that is tried again: told once, until it succeeds. */
+  'consumer.outage': { error: TidemarkError; during: ConsumerWork; topic?: string; partition?: number }
 }

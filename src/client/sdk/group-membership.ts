@@ -8,6 +8,10 @@ import type {
 } from '../../contract/groups.ts'
 import { TidemarkError } from '../../core/errors.ts'
 import { pause } from '../pause.ts'
+import { pauseAfter, type RetrySettings } from '../retry.ts'
+import { isPassing, type Outages } from './outages.ts'
+import type { ReadPartition } from './partition-stream.ts'
+import { isKafkaError } from './topic-facts.ts'
 
 export interface MembershipSettings {
   groupId: string
@@ -21,32 +25,29 @@ export interface MembershipSettings {
   heartbeatIntervalMs: number | undefined
   /** How long the first heartbeat is tried. */
   joinMs: number
+  /** The pauses after heartbeats that failed. */
+  retry: RetrySettings
 }
 
-/** What a membership tells its consumer. */
+/** What a membership tells its consumer. None of these may throw. */
 export interface MembershipListener {
-  assigned(partition: AssignedPartition): void
-  /** Resolves when the partition is finished with and committed. */
-  revoke(partition: OwnedPartition): Promise<void>
-  /** Another may own it by now: nothing more of it may be delivered or committed. */
-  lost(partition: OwnedPartition): void
-  /** A heartbeat was answered; `isChanged`: what this member owns is another than before. */
-  beat(isChanged: boolean): void
-  /** All is lost and the member joins again, or something is to be released. */
+  /** These are read from now on. `committedOffset`: where to begin; null: nothing was ever committed. */
+  assigned(partitions: readonly AssignedPartition[]): void
+  /** Finish with these and commit them, then `release` them. Told again until that is done. */
+  toRelease(partitions: readonly OwnedPartition[]): void
+  /** Others may have these by now: nothing more of them may be delivered or committed. */
+  lost(partitions: readonly OwnedPartition[]): void
+  /** A heartbeat was answered, and all that it told is told. */
+  beat(): void
+  /** All is lost, and the member joins again. */
   rebalancing(): void
   /** The membership is over. */
   failed(error: unknown): void
 }
 
-const RETRY_FIRST_MS = 100
 /** While partitions wait for those who have them, a member asks more often: so much of the interval. */
 const UNSETTLED_SHARE = 1 / 4
 const UNSETTLED_PAUSE_MS_MIN = 50
-
-interface Ownership {
-  partition: OwnedPartition
-  isRevoking: boolean
-}
 
 /**
  * One member of a group: its heartbeats, and what it owns by them. A member whose session time-out has passed
@@ -55,11 +56,15 @@ interface Ownership {
 export class GroupMembership {
   readonly #broker: GroupBroker
   readonly #settings: MembershipSettings
+  readonly #outages: Outages
   readonly #listener: MembershipListener
-  readonly #owned = new Map<string, Ownership>()
+  #owned = new Map<string, OwnedPartition>()
+  /** Let go, and not yet told to the broker. */
   #released: OwnedPartition[] = []
   #memberId = globalThis.crypto.randomUUID() as string
   #memberEpoch = 0
+  /** Whether the group may know of this member. */
+  #isKnown = false
   #settledEpoch: number | undefined
   #intervalMs = 0
   #aliveUntilMs = 0
@@ -69,9 +74,15 @@ export class GroupMembership {
   #waiting: AbortController | undefined
   #running: Promise<void> | undefined
 
-  constructor(broker: GroupBroker, settings: MembershipSettings, listener: MembershipListener) {
+  constructor(
+    broker: GroupBroker,
+    settings: MembershipSettings,
+    outages: Outages,
+    listener: MembershipListener,
+  ) {
     this.#broker = broker
     this.#settings = settings
+    this.#outages = outages
     this.#listener = listener
   }
 
@@ -79,21 +90,24 @@ export class GroupMembership {
     return this.#memberId
   }
 
-  get memberEpoch(): number {
-    return this.#memberEpoch
+  /** Who it is, as events tell it. */
+  get identity(): { groupId: string; memberId: string; groupGenerationId: number } {
+    const { groupId } = this.#settings
+    return { groupId, memberId: this.#memberId, groupGenerationId: this.#memberEpoch }
   }
 
-  /** Whether what it owns is still its own, as far as its own clock tells. */
+  get assignor(): AssignorName {
+    return this.#settings.assignor ?? 'cooperative-sticky'
+  }
+
+  /** Whether what it owns is its own still. Time counts from before a heartbeat, so a broker's lease ends later. */
   get isAlive(): boolean {
     return performance.now() < this.#aliveUntilMs
   }
 
-  /** @returns what is owned and not being let go, or undefined */
-  ownedOf(topic: string, partition: number): OwnedPartition | undefined {
-    for (const { partition: owned } of this.#owned.values()) {
-      if (owned.topic === topic && owned.partition === partition) return owned
-    }
-    return undefined
+  /** Whether it has all that it is to have for now, and nothing else. */
+  get isSettled(): boolean {
+    return this.#settledEpoch !== undefined && this.#released.length === 0
   }
 
   /**
@@ -108,7 +122,8 @@ export class GroupMembership {
         break
       } catch (error) {
         const pauseMs = this.#backoffMs(failures)
-        if (!isPassing(error) || performance.now() + pauseMs > deadlineMs || this.#isStopped) throw error
+        if (performance.now() + pauseMs > deadlineMs || this.#isStopped) throw error
+        if (!this.#outages.failed('heartbeat', this, error)) throw error
         await this.#wait(pauseMs)
       }
     }
@@ -133,11 +148,34 @@ export class GroupMembership {
     await this.#running
   }
 
-  /** Gives up all partitions. A static member only falls silent, since it may come back for them. */
+  /** A static member only falls silent, since it may come back. */
   async leave(): Promise<void> {
     const { groupId, instanceId } = this.#settings
-    if (this.#memberEpoch === 0 || instanceId !== undefined) return
-    await this.#broker.leaveGroup({ groupId, memberId: this.#memberId })
+    if (!this.#isKnown || instanceId !== undefined) return
+    try {
+      await this.#broker.leaveGroup({ groupId, memberId: this.#memberId })
+    } catch (error) {
+      // It never heard that it has joined: that it had is not likely.
+      if (this.#memberEpoch > 0 || !isPassing(error)) throw error
+    }
+  }
+
+  /** Gives back what was to be released. */
+  release(partition: ReadPartition): void {
+    const owned = this.#take(partition)
+    if (!owned) return
+    this.#released.push(owned)
+    this.beatSoon()
+  }
+
+  /** Another owns it, as a refused commit told. */
+  giveUp(partition: ReadPartition): void {
+    const owned = this.#take(partition)
+    if (!owned) return
+    // So that the group tells anew what is owned.
+    this.#settledEpoch = undefined
+    this.#listener.lost([owned])
+    this.beatSoon()
   }
 
   async #run(): Promise<void> {
@@ -153,7 +191,7 @@ export class GroupMembership {
       } catch (error) {
         pauseMs = this.#backoffMs(failures++)
         if (isGivenUp(error)) this.#startAnew()
-        else if (!isPassing(error)) {
+        else if (!this.#outages.failed('heartbeat', this, error)) {
           this.#isStopped = true
           this.#loseAll()
           this.#listener.failed(error)
@@ -165,24 +203,22 @@ export class GroupMembership {
   async #beat(): Promise<void> {
     this.#isUrgent = false
     const beganMs = performance.now()
-    const released = this.#released
-    const answer = await this.#broker.heartbeat(this.#request(released))
-    // From when it was asked: the broker counts from some time after that.
+    const request = this.#request()
+    this.#isKnown = true
+    const answer = await this.#broker.heartbeat(request)
+    this.#outages.passed('heartbeat', this)
     this.#aliveUntilMs = beganMs + this.#settings.sessionTimeoutMs
-    this.#released = this.#released.filter(each => !released.includes(each))
-    const isJoined = this.#memberEpoch === 0
     this.#memberEpoch = answer.memberEpoch
     this.#settledEpoch = answer.isSettled ? answer.memberEpoch : undefined
     this.#intervalMs = Math.min(
       answer.heartbeatIntervalMs,
       this.#settings.heartbeatIntervalMs ?? answer.heartbeatIntervalMs,
     )
-    const isChanged = this.#adopt(answer)
-    this.#listener.beat(isChanged || isJoined)
-    this.#release(answer)
+    this.#adopt(request, answer)
+    this.#listener.beat()
   }
 
-  #request(released: OwnedPartition[]): Heartbeat {
+  #request(): Heartbeat {
     const { groupId, clientId, instanceId, topics, topicPattern, assignor, sessionTimeoutMs } = this.#settings
     return {
       groupId,
@@ -190,64 +226,48 @@ export class GroupMembership {
       memberEpoch: this.#memberEpoch,
       clientId,
       sessionTimeoutMs,
-      owned: [...this.#owned.values()].map(({ partition }) => partition),
+      owned: [...this.#owned.values()],
       ...(topics.length > 0 && { topics }),
       ...(topicPattern !== undefined && { topicPattern }),
       ...(instanceId !== undefined && { instanceId }),
       ...(assignor !== undefined && { assignor }),
-      ...(released.length > 0 && { released }),
+      // A copy: what is released while this is on its way is still to be told.
+      ...(this.#released.length > 0 && { released: [...this.#released] }),
       ...(this.#settledEpoch !== undefined && { settledEpoch: this.#settledEpoch }),
     }
   }
 
-  /** @returns whether something changed */
-  #adopt({ assigned }: HeartbeatAnswer): boolean {
-    let isChanged = false
-    const kept = new Set<string>()
-    for (const each of assigned) {
-      const key = keyOf(each)
-      // Let go while the heartbeat was on its way.
-      if (this.#released.some(other => keyOf(other) === key && other.generation === each.generation)) continue
-      kept.add(key)
-      const known = this.#owned.get(key)
-      if (known?.partition.generation === each.generation) continue
-      // Another generation: what was delivered under the one before can no longer be committed.
-      if (known) this.#lose(key, known)
-      this.#owned.set(key, { partition: toOwned(each), isRevoking: false })
-      this.#listener.assigned(each)
-      isChanged = true
-    }
-    for (const [key, ownership] of this.#owned) {
-      if (kept.has(key)) continue
-      this.#lose(key, ownership)
-      isChanged = true
-    }
-    return isChanged
+  #adopt({ owned, released = [] }: Heartbeat, answer: HeartbeatAnswer): void {
+    this.#released = this.#released.filter(partition => !released.includes(partition))
+    // What was let go or lost while the heartbeat was on its way is not owned again because of its answer.
+    const asked = new Map(owned.map(partition => [keyOf(partition), partition]))
+    const assigned = answer.assigned.filter(
+      partition => !isSame(asked.get(keyOf(partition)), partition) || this.#owns(partition),
+    )
+    const before = this.#owned
+    this.#owned = new Map(assigned.map(partition => [keyOf(partition), toOwned(partition)]))
+    // Another generation: what was delivered under the one before can no longer be committed.
+    const lost = [...before.values()].filter(partition => !this.#owns(partition))
+    const added = assigned.filter(partition => !isSame(before.get(keyOf(partition)), partition))
+    if (lost.length > 0) this.#listener.lost(lost)
+    if (added.length > 0) this.#listener.assigned(added)
+    const toRelease = answer.toRelease.filter(partition => this.#owns(partition))
+    if (toRelease.length > 0) this.#listener.toRelease(toRelease)
   }
 
-  #release({ toRelease }: HeartbeatAnswer): void {
-    const revoked = toRelease
-      .map(each => this.#owned.get(keyOf(each)))
-      .filter(ownership => ownership !== undefined && !ownership.isRevoking)
-    if (revoked.length > 0) this.#listener.rebalancing()
-    for (const ownership of revoked) if (ownership) void this.#revoke(ownership)
+  #owns(partition: OwnedPartition): boolean {
+    return isSame(this.#owned.get(keyOf(partition)), partition)
   }
 
-  /** Never rejects: a revocation that fails ends the membership. */
-  async #revoke(ownership: Ownership): Promise<void> {
-    ownership.isRevoking = true
-    const { partition } = ownership
-    try {
-      await this.#listener.revoke(partition)
-    } catch (error) {
-      this.#listener.failed(error)
-      return
+  /** What is owned under this generation is not any more. */
+  #take({ topic, partition, generation }: ReadPartition): OwnedPartition | undefined {
+    for (const [key, owned] of this.#owned) {
+      if (owned.topic !== topic || owned.partition !== partition) continue
+      if (owned.generation !== generation) continue
+      this.#owned.delete(key)
+      return owned
     }
-    const key = keyOf(partition)
-    if (this.#owned.get(key) !== ownership) return
-    this.#owned.delete(key)
-    this.#released = [...this.#released, partition]
-    this.beatSoon()
+    return undefined
   }
 
   #startAnew(): void {
@@ -256,17 +276,15 @@ export class GroupMembership {
     this.#released = []
     this.#memberId = globalThis.crypto.randomUUID()
     this.#memberEpoch = 0
+    this.#isKnown = false
     this.#settledEpoch = undefined
     this.#aliveUntilMs = 0
   }
 
   #loseAll(): void {
-    for (const [key, ownership] of this.#owned) this.#lose(key, ownership)
-  }
-
-  #lose(key: string, { partition }: Ownership): void {
-    this.#owned.delete(key)
-    this.#listener.lost(partition)
+    const lost = [...this.#owned.values()]
+    this.#owned.clear()
+    if (lost.length > 0) this.#listener.lost(lost)
   }
 
   #pauseMs(): number {
@@ -275,9 +293,9 @@ export class GroupMembership {
   }
 
   #backoffMs(failures: number): number {
-    const pauseMs = Math.min(this.#intervalMs || RETRY_FIRST_MS * 10, RETRY_FIRST_MS * 2 ** failures)
-    // Half of it by chance: many members that failed together shall not come back together.
-    return pauseMs / 2 + (pauseMs / 2) * Math.random()
+    const { retry } = this.#settings
+    const pauseMaxMs = this.#intervalMs === 0 ? retry.pauseMaxMs : this.#intervalMs
+    return pauseAfter(failures, { ...retry, pauseMaxMs })
   }
 
   async #wait(pauseMs: number): Promise<void> {
@@ -292,19 +310,15 @@ function keyOf({ topicId, partition }: OwnedPartition): string {
   return `${topicId} ${partition}`
 }
 
+function isSame(one: OwnedPartition | undefined, other: OwnedPartition): boolean {
+  return one !== undefined && one.generation === other.generation
+}
+
 function toOwned({ topic, topicId, partition, generation }: OwnedPartition): OwnedPartition {
   return { topic, topicId, partition, generation }
 }
 
 /** The group has given this member up: it can join again. */
 function isGivenUp(error: unknown): boolean {
-  return (
-    error instanceof TidemarkError &&
-    (error.kafkaName === 'UNKNOWN_MEMBER_ID' || error.kafkaName === 'FENCED_MEMBER_EPOCH')
-  )
-}
-
-/** Worth another try: also a broker that broke down over one request. */
-function isPassing(error: unknown): boolean {
-  return error instanceof TidemarkError && (error.retriable || error.kafkaName === 'UNKNOWN_SERVER_ERROR')
+  return isKafkaError(error, 'UNKNOWN_MEMBER_ID') || isKafkaError(error, 'FENCED_MEMBER_EPOCH')
 }

@@ -1,6 +1,13 @@
-import type { OwnedPartition } from '../../contract/groups.ts'
 import { advance, type Offset, toOffset } from '../../core/numbers.ts'
 import { decodeBatch, type LogRecord, readBatchHeader } from '../../core/record/index.ts'
+
+/** A partition that is read. */
+export interface ReadPartition {
+  readonly topic: string
+  readonly partition: number
+  /** In a group: under which ownership it is read. */
+  readonly generation?: number | undefined
+}
 
 /** A batch that was fetched and not yet looked into. */
 interface FetchedBatch {
@@ -12,9 +19,13 @@ interface FetchedBatch {
   isControl: boolean
 }
 
-/** One partition that a consumer owns: where it is, and what was fetched ahead of that. */
+/** One partition that a consumer reads: where it is, and what was fetched ahead of that. */
 export class PartitionStream {
-  readonly owned: OwnedPartition
+  readonly topic: string
+  readonly partition: number
+  readonly generation: number | undefined
+  /** The first record not to deliver; null: there is no end. */
+  readonly stopOffset: Offset | null
   /** The next record to deliver; null: not known yet, and found out by the rule for partitions without a commit. */
   position: Offset | null
   /** What is committed; null: nothing. */
@@ -30,6 +41,8 @@ export class PartitionStream {
   isBusy = false
   isRevoking = false
   isLost = false
+  /** Whether the partition is there no more. */
+  isDeleted = false
   /** Failures of the handler in a row, and until when it rests. */
   failures = 0
   restsUntilMs = 0
@@ -39,25 +52,26 @@ export class PartitionStream {
   bufferedBytes = 0
   #fetchOffset: Offset | null
   #fetched: FetchedBatch[] = []
+  /** Of one batch; those before `#next` are delivered. */
   #decoded: LogRecord[] = []
+  #next = 0
   #decodedEnd: Offset | null = null
   #idle: (() => void)[] = []
   #longPoll = new AbortController()
 
-  constructor(owned: OwnedPartition, committed: Offset | null) {
-    this.owned = owned
+  constructor(
+    { topic, partition, generation }: ReadPartition,
+    committed: Offset | null,
+    stop: Offset | null,
+  ) {
+    this.topic = topic
+    this.partition = partition
+    this.generation = generation
+    this.stopOffset = stop
     this.committed = committed
     this.position = committed
     this.#fetchOffset = committed
     this.endOffset = committed ?? toOffset(0)
-  }
-
-  get topic(): string {
-    return this.owned.topic
-  }
-
-  get partition(): number {
-    return this.owned.partition
   }
 
   /** Where the next fetch goes on; null as `position`. */
@@ -68,6 +82,16 @@ export class PartitionStream {
   /** Whether something can be delivered. */
   get hasRecords(): boolean {
     return this.#decoded.length > 0 || this.#fetched.length > 0
+  }
+
+  /** Whether all that is wanted of it is delivered. */
+  get isAtStop(): boolean {
+    return this.#isPastStop(this.position)
+  }
+
+  /** Whether there is nothing more to fetch. */
+  get isFetchedWhole(): boolean {
+    return this.#isPastStop(this.#fetchOffset)
   }
 
   /** Ends a fetch that only waits, and with it the interest in what it brings. */
@@ -82,6 +106,7 @@ export class PartitionStream {
     this.#fetchOffset = offset
     this.#fetched = []
     this.#decoded = []
+    this.#next = 0
     this.#decodedEnd = null
     this.bufferedRecords = 0
     this.bufferedBytes = 0
@@ -121,38 +146,52 @@ export class PartitionStream {
       }
     }
     this.#fetchOffset = nextOffset
+    this.#passNoRecords()
   }
 
-  /** The next record to deliver, if one was fetched. */
-  peek(): LogRecord | undefined {
+  /** The next records to deliver, of one batch; they stay the next ones until `advance`. @throws CORRUPT_MESSAGE */
+  peek(recordsMax: number): LogRecord[] {
     while (this.#decoded.length === 0 && this.#fetched.length > 0) {
-      const endOffset = this.#decodeNext()
+      this.#decodeNext()
       // Nothing to deliver in it, so it is done with.
-      if (this.#decoded.length === 0) this.position = endOffset
+      if (this.#decoded.length === 0) this.position = this.#decodedEnd
     }
-    return this.#decoded.at(-1)
+    if (this.#next === 0 && this.#decoded.length <= recordsMax) return this.#decoded
+    return this.#decoded.slice(this.#next, this.#next + recordsMax)
   }
 
-  /** The record that `peek` gave has been dealt with. */
-  advance(record: LogRecord): void {
-    this.#decoded.pop()
-    this.position = advance(record.offset, 1)
-    if (this.#decoded.length === 0 && this.#decodedEnd !== null) this.position = this.#decodedEnd
+  /** So many of the records that `peek` gave have been dealt with. */
+  advance(records: number): void {
+    this.#next += records
+    const last = this.#decoded[this.#next - 1]
+    if (this.#next < this.#decoded.length) {
+      if (last) this.position = advance(last.offset, 1)
+      return
+    }
+    this.#decoded = []
+    this.#next = 0
+    this.position = this.#decodedEnd
   }
 
-  /** Everything that was fetched; where the position is afterwards, the caller says with `resolve` and `jump`. */
+  /**
+   * Everything that was fetched; where the position is afterwards, the caller says, and with `jump` what comes again.
+   * @throws CORRUPT_MESSAGE
+   */
   takeAll(): { records: LogRecord[]; endOffset: Offset | null } {
     const records: LogRecord[] = []
-    while (this.hasRecords) {
-      if (this.#decoded.length === 0) this.#decodeNext()
-      for (let last = this.#decoded.pop(); last; last = this.#decoded.pop()) records.push(last)
-    }
+    do {
+      for (const record of this.#decoded.slice(this.#next)) records.push(record)
+      this.#decoded = []
+      this.#next = 0
+      if (this.#fetched.length > 0) this.#decodeNext()
+    } while (this.hasRecords)
     return { records, endOffset: this.#decodedEnd }
   }
 
   /** Tells who waits for the handler that it has ended. */
   becameIdle(): void {
     this.isBusy = false
+    this.#passNoRecords()
     for (const resolve of this.#idle.splice(0)) resolve()
   }
 
@@ -161,20 +200,33 @@ export class PartitionStream {
     return this.isBusy ? new Promise(resolve => this.#idle.push(resolve)) : Promise.resolve()
   }
 
-  /** @returns where the batch ends */
-  #decodeNext(): Offset | null {
-    const batch = this.#fetched.shift()
-    if (!batch) return this.position
+  /** What lies between the last record that was delivered and the next fetch is no record. */
+  #passNoRecords(): void {
+    if (this.isBusy || this.hasRecords || this.#fetchOffset === null) return
+    this.position = toOffset(Math.max(this.position ?? 0, this.#bounded(this.#fetchOffset)))
+  }
+
+  #isPastStop(offset: Offset | null): boolean {
+    return offset !== null && this.stopOffset !== null && offset >= this.stopOffset
+  }
+
+  /** Not past records that are not to be delivered, which nobody has consumed. */
+  #bounded(offset: Offset): Offset {
+    return this.#isPastStop(offset) ? this.stopOffset! : offset
+  }
+
+  #decodeNext(): void {
+    const batch = this.#fetched[0]!
+    // Markers of transactions no consumer gets to see.
+    const decoded = batch.isControl ? [] : decodeBatch(batch.chunk, batch.position).records
+    // Once it is decoded: a batch that cannot be is not passed over.
+    this.#fetched.shift()
     this.bufferedRecords -= batch.records
     this.bufferedBytes -= batch.bytes
-    this.#decodedEnd = batch.endOffset
     const from = this.position ?? 0
-    // Markers of transactions, which no consumer gets to see; and records before the place that was asked for.
-    const records = batch.isControl
-      ? []
-      : decodeBatch(batch.chunk, batch.position).records.filter(({ offset }) => offset >= from)
-    // The next one last: taking from the end costs nothing.
-    this.#decoded = records.reverse()
-    return batch.endOffset
+    const stop = this.stopOffset ?? Number.POSITIVE_INFINITY
+    const isWhole = (decoded[0]?.offset ?? from) >= from && batch.endOffset <= stop
+    this.#decoded = isWhole ? decoded : decoded.filter(({ offset }) => offset >= from && offset < stop)
+    this.#decodedEnd = this.#bounded(batch.endOffset)
   }
 }

@@ -1,7 +1,9 @@
 import type { Broker, Fetch, Fetched } from '../../contract/broker.ts'
-import { TidemarkError } from '../../core/errors.ts'
+import type { Offset } from '../../core/numbers.ts'
 import { fetchLocated } from '../located.ts'
 import { pause } from '../pause.ts'
+import { pauseAfter, type RetrySettings } from '../retry.ts'
+import type { Outages } from './outages.ts'
 import type { PartitionStream } from './partition-stream.ts'
 import { isKafkaError } from './topic-facts.ts'
 
@@ -18,13 +20,21 @@ export interface PrefetchSettings {
   fetchesMax: number
   /** Whether bytes are read where they lie, past the broker, where it can tell. */
   isLocated: boolean
+  /** The pauses after fetches that failed. */
+  retry: RetrySettings
 }
 
 export interface PrefetchListener {
-  isFromBeginning(topic: string): boolean
+  /** Where to begin in a partition of which nothing is committed. */
+  findStart(stream: PartitionStream): Promise<Offset>
+  /** Where to go on when the position is gone; null: as in a partition of which nothing is committed. */
+  findNext(stream: PartitionStream, error: unknown): Promise<Offset | null>
   isPaused(stream: PartitionStream): boolean
   fetchStarted(): void
-  fetched(stream: PartitionStream, batches: number, durationMs: number): void
+  fetched(batches: number, durationMs: number): void
+  /** Where it begins is known: perhaps there is nothing to fetch. */
+  started(): void
+  deleted(stream: PartitionStream, error: unknown): void
   /** A partition that cannot be read, and not for a passing reason. */
   failed(error: unknown): void
 }
@@ -33,13 +43,12 @@ export interface PrefetchListener {
 const FETCH_BYTES_MIN = 16 * 1024
 /** With more partitions than fetches, how long a round over all of them may take. */
 const ROUND_MS = 1_000
-const RETRY_FIRST_MS = 100
-const RETRY_MS_MAX = 5_000
 
 /** Fetches ahead of delivery: every partition has its share, so that one that is not consumed holds up no other. */
 export class Prefetcher {
   readonly #broker: Broker
   readonly #settings: PrefetchSettings
+  readonly #outages: Outages
   readonly #listener: PrefetchListener
   readonly #waiting = new Set<PartitionStream>()
   #fetches = 0
@@ -47,9 +56,10 @@ export class Prefetcher {
   /** How many partitions share what may be fetched ahead. */
   partitions = 0
 
-  constructor(broker: Broker, settings: PrefetchSettings, listener: PrefetchListener) {
+  constructor(broker: Broker, settings: PrefetchSettings, outages: Outages, listener: PrefetchListener) {
     this.#broker = broker
     this.#settings = settings
+    this.#outages = outages
     this.#listener = listener
     this.#isLocated = settings.isLocated
   }
@@ -67,6 +77,7 @@ export class Prefetcher {
       !stream.isFetching &&
       !stream.ended.signal.aborted &&
       !stream.isRevoking &&
+      !stream.isFetchedWhole &&
       !this.#listener.isPaused(stream) &&
       // Below half of its share, so that fetches are few and large.
       (!stream.hasRecords ||
@@ -91,9 +102,11 @@ export class Prefetcher {
     try {
       await this.#fetchInto(stream, jumps)
       stream.fetchFailures = 0
+      this.#outages.passed('fetch', stream)
     } catch (error) {
       // After a jump nobody wants to know what became of it.
-      if (!stream.ended.signal.aborted && stream.jumps === jumps) pauseMs = this.#afterFailure(stream, error)
+      if (!stream.ended.signal.aborted && stream.jumps === jumps)
+        pauseMs = await this.#afterFailure(stream, error)
     }
     this.#fetches--
     stream.isFetching = pauseMs > 0
@@ -108,10 +121,11 @@ export class Prefetcher {
   async #fetchInto(stream: PartitionStream, jumps: number): Promise<void> {
     const { topic, partition } = stream
     if (stream.fetchOffset === null) {
-      const at = this.#listener.isFromBeginning(topic) ? 'earliest' : 'latest'
-      const { offset } = await this.#broker.offsetFor({ topic, partition, at })
-      if (stream.jumps !== jumps || offset === null) return
+      const offset = await this.#listener.findStart(stream)
+      if (stream.jumps !== jumps) return
       stream.start(offset)
+      this.#listener.started()
+      if (stream.isFetchedWhole) return
     }
     const beganMs = performance.now()
     this.#listener.fetchStarted()
@@ -128,13 +142,13 @@ export class Prefetcher {
     stream.endOffset = fetched.endOffset
     stream.startOffset = fetched.startOffset
     stream.add(fetched.chunks, fetched.nextOffset)
-    this.#listener.fetched(stream, fetched.chunks.length, performance.now() - beganMs)
+    this.#listener.fetched(fetched.chunks.length, performance.now() - beganMs)
   }
 
-  async #fetch(request: Fetch): Promise<Fetched> {
+  async #fetch(request: Fetch & { signal: AbortSignal }): Promise<Fetched> {
     if (!this.#isLocated) return this.#broker.fetch(request)
     try {
-      return await fetchLocated(await this.#broker.locate(request))
+      return await fetchLocated(await this.#broker.locate(request), { signal: request.signal })
     } catch (error) {
       if (!isKafkaError(error, 'INVALID_REQUEST') && !isKafkaError(error, 'UNSUPPORTED_VERSION')) throw error
       // A broker without URLs to give stays one.
@@ -157,19 +171,25 @@ export class Prefetcher {
   }
 
   /** @returns how long the partition rests */
-  #afterFailure(stream: PartitionStream, error: unknown): number {
-    if (isKafkaError(error, 'OFFSET_OUT_OF_RANGE')) {
-      // Retention or a deletion has overtaken the consumer: where to go on is the same rule as where to begin.
-      stream.jump(null)
+  async #afterFailure(stream: PartitionStream, error: unknown): Promise<number> {
+    if (isKafkaError(error, 'UNKNOWN_TOPIC_OR_PARTITION')) {
+      stream.isDeleted = true
+      stream.ended.abort()
+      this.#listener.deleted(stream, error)
       return 0
     }
-    const isPassing =
-      error instanceof TidemarkError && (error.retriable || error.kafkaName === 'UNKNOWN_SERVER_ERROR')
-    if (!isPassing) {
-      this.#listener.failed(error)
-      return RETRY_MS_MAX
+    let failure = error
+    if (isKafkaError(error, 'OFFSET_OUT_OF_RANGE')) {
+      // Retention or a deletion has overtaken the consumer.
+      try {
+        stream.jump(await this.#listener.findNext(stream, error))
+        return 0
+      } catch (other) {
+        failure = other
+      }
     }
-    const pauseMs = Math.min(RETRY_MS_MAX, RETRY_FIRST_MS * 2 ** stream.fetchFailures++)
-    return pauseMs / 2 + (pauseMs / 2) * Math.random()
+    const pauseMs = pauseAfter(stream.fetchFailures++, this.#settings.retry)
+    if (!this.#outages.failed('fetch', stream, failure)) this.#listener.failed(failure)
+    return pauseMs
   }
 }

@@ -40,7 +40,8 @@ export class Tidemark {
     return new Producer(this.#broker, { ...this.#retry, ...options })
   }
 
-  consumer(options: ConsumerOptions): Consumer {
+  /** With a `groupId`, a member of that group; without one, a reader of what it assigns to itself. */
+  consumer(options: ConsumerOptions = {}): Consumer {
     return new Consumer(this.#broker, { ...this.#retry, clientId: this.#clientId, ...options })
   }
 

@@ -52,6 +52,16 @@ test('admin, producer, group and loop, one after the other', async () => {
   // Two runs of a loop get every record once: what the first one committed the second one does not see.
   const looped = `${await example('async-iteration', '4')}${await example('async-iteration', '2')}`
   expect(new Set(looped.trim().split('\n')).size).toBe(6)
+  // However many there are, without a group they can be read again.
+  const all = (await example('reader', '9')).trim().split('\n')
+  expect(all.map(line => line.replace(/^.* (?=\w+ = )/, '')).toSorted()).toEqual([
+    'bergen = 5.0',
+    'brest = 3.0',
+    'cuxhaven = 4.0',
+    'dover = 6.2',
+    'dover = 6.4',
+    'vigo = 6.0',
+  ])
   expect(await example('admin')).toMatch(/^tides was there/)
 })
 
@@ -79,7 +89,7 @@ describe('a program written for KafkaJS', () => {
 
 test('what the README and the guide show of the examples is in them', async () => {
   const examples = (
-    await Promise.all(['producer', 'consumer-group', 'async-iteration', 'admin'].map(exampleOf))
+    await Promise.all(['producer', 'consumer-group', 'async-iteration', 'reader', 'admin'].map(exampleOf))
   )
     .join('\n')
     .replaceAll("'../src/index.ts'", "'tidemark'")

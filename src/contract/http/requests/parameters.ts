@@ -19,8 +19,6 @@ export type Parameters = Readonly<Record<string, Parameter<unknown>>>
 /** What is read of parameters; those that may be left out are undefined then. */
 export type Values<P extends Parameters> = { [Name in keyof P]: ReturnType<P[Name]['read']> }
 
-const NO_PARAMETERS = {}
-
 /** Why a text is not what its parameter takes. */
 class Refusal extends Error {}
 
