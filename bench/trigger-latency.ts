@@ -13,7 +13,7 @@ import { parseArgs } from 'node:util'
 import { CloudWatchLogsClient, paginateFilterLogEvents } from '@aws-sdk/client-cloudwatch-logs'
 import { freePort, startGuarded, untilAnswers } from '../localstack/guarded.ts'
 import { MINISTACK_HEALTH_PATH, ministackCommand } from '../localstack/ministack.ts'
-import { deleteStack, deployStack } from '../localstack/stack.ts'
+import { bootstrapAccount, deleteStack, deployStack } from '../localstack/stack.ts'
 import { signedByAws } from '../src/adapters/aws/signing/request-signer.ts'
 import { HttpBroker } from '../src/client/http-broker.ts'
 import { encodeBatch } from '../src/core/record/index.ts'
@@ -65,6 +65,7 @@ try {
 async function measure(endpoint: string): Promise<void> {
   const app = 'npx node test/e2e/triggers-app.ts'
   const outputsFile = join(directory, 'outputs.json')
+  await bootstrapAccount(endpoint)
   const outputs = await deployStack({ endpoint, stackName: STACK, app, outputsFile })
   const logs = new CloudWatchLogsClient({ endpoint })
   try {

@@ -36,21 +36,24 @@ export interface Deployment {
 }
 
 /**
- * Prepares the emulator's account for CDK and deploys the stack to it; tells the stack's outputs. The API's URL
- * among them is one that this machine can reach.
+ * Prepares the emulator's account for CDK; may be repeated, but not while it is under way.
+ * @throws Error with the end of CDK's output, or where no emulator answers
+ */
+export async function bootstrapAccount(endpoint: string): Promise<void> {
+  // Away from cdk.json: bootstrapping needs no app, and making the app's templates takes longer than the rest.
+  const options = { cwd: import.meta.dirname, env: await cdkEnvironment(endpoint), timeout: BOOTSTRAP_MS_MAX }
+  await runCdk(['bootstrap', `aws://${ACCOUNT}/${REGION}`], options)
+}
+
+/**
+ * Deploys the stack to an account that is prepared; tells the stack's outputs. The API's URL among them is one that
+ * this machine can reach.
  * @throws Error with the end of CDK's output, or where no emulator answers
  */
 export async function deployStack(deployment: Deployment): Promise<Record<string, string>> {
   const { endpoint, stackName = 'Tidemark', app, context = {} } = deployment
   const outputsFile = resolve(deployment.outputsFile)
-  const isMinistack = await isMinistackAt(endpoint)
-  const env = {
-    ...emulatorEnvironment(endpoint),
-    ...(isMinistack ? {} : { AWS_ENDPOINT_URL_S3: localstackS3(endpoint) }),
-  }
-  // Away from cdk.json: bootstrapping needs no app, and making the app's templates takes longer than the rest.
-  const bootstrap = ['bootstrap', `aws://${ACCOUNT}/${REGION}`]
-  await runCdk(bootstrap, { cwd: import.meta.dirname, env, timeout: BOOTSTRAP_MS_MAX })
+  const env = await cdkEnvironment(endpoint)
   const settings = Object.entries({ stackName, ...context }).flatMap(([name, value]) => [
     '--context',
     `${name}=${value}`,
@@ -62,7 +65,7 @@ export async function deployStack(deployment: Deployment): Promise<Record<string
   const stacks: Record<string, Record<string, string>> = JSON.parse(await readFile(outputsFile, 'utf8'))
   const outputs = stacks[stackName]
   if (!outputs) throw new Error(`${outputsFile} has no outputs of ${stackName}`)
-  if (outputs.ApiUrl && isMinistack) outputs.ApiUrl = reachable(outputs.ApiUrl, endpoint)
+  if (outputs.ApiUrl && (await isMinistackAt(endpoint))) outputs.ApiUrl = reachable(outputs.ApiUrl, endpoint)
   await writeFile(outputsFile, JSON.stringify(stacks, null, 2))
   return outputs
 }
@@ -110,10 +113,11 @@ async function isMinistackAt(endpoint: string): Promise<boolean> {
   return answer.ok
 }
 
-/** What a process needs in its environment to take the emulator for AWS. */
-function emulatorEnvironment(endpoint: string): NodeJS.ProcessEnv {
+/** What CDK needs in its environment to take the emulator for AWS. */
+async function cdkEnvironment(endpoint: string): Promise<NodeJS.ProcessEnv> {
   return {
     ...process.env,
+    ...((await isMinistackAt(endpoint)) ? {} : { AWS_ENDPOINT_URL_S3: localstackS3(endpoint) }),
     // CDK runs the app with the first node on the path.
     PATH: [join(PROJECT, 'node_modules', '.bin'), process.env.PATH].join(delimiter),
     AWS_ENDPOINT_URL: endpoint,

@@ -8,6 +8,7 @@ import type { TestProject } from 'vitest/node'
 import { hasDocker } from '../../localstack/docker.ts'
 import { freePort, startGuarded, untilAnswers } from '../../localstack/guarded.ts'
 import { MINISTACK_HEALTH_PATH, ministackCommand } from '../../localstack/ministack.ts'
+import { bootstrapAccount } from '../../localstack/stack.ts'
 import { startDynamoDbLocal } from './dynamodb-local.ts'
 import { startLocalstack } from './localstack-container.ts'
 
@@ -54,6 +55,18 @@ export default async function setup(project: TestProject): Promise<() => Promise
 }
 
 async function startAws(): Promise<Emulator> {
+  const emulator = await startEmulator()
+  try {
+    // Once, and before any suite: two that bootstrap at the same time are in each other's way.
+    await bootstrapAccount(emulator.endpoint)
+  } catch (error) {
+    await emulator.stop()
+    throw error
+  }
+  return emulator
+}
+
+async function startEmulator(): Promise<Emulator> {
   const given = process.env.AWS_ENDPOINT_URL
   if (given) return { endpoint: given, stop: async () => {} }
   if (await hasDocker()) return await startLocalstack()

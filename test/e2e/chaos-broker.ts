@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePort, startGuarded, untilAnswers } from '../../localstack/guarded.ts'
 import { MINISTACK_HEALTH_PATH, ministackCommand } from '../../localstack/ministack.ts'
-import { deployStack } from '../../localstack/stack.ts'
+import { bootstrapAccount, deployStack } from '../../localstack/stack.ts'
 import { signedByAws } from '../../src/adapters/aws/signing/request-signer.ts'
 import { HttpBroker } from '../../src/client/http-broker.ts'
 import { startDev } from '../cli/tidemark-process.ts'
@@ -49,6 +49,7 @@ export async function deployBroker(): Promise<ChaosBroker> {
   try {
     await untilAnswers(`${endpoint}${MINISTACK_HEALTH_PATH}`, ministack, EMULATOR_START_MS_MAX)
     const outputsFile = join(directory, 'outputs.json')
+    await bootstrapAccount(endpoint)
     const outputs = await deployStack({ endpoint, outputsFile, context: { production: 'false' } })
     return {
       ...brokerAt(outputs.ApiUrl!, outputs.Region!),
