@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { type ProduceSettings, produce } from '../../src/cli/commands/produce.ts'
-import { SENDER_DEFAULT } from '../../src/cli/record-sender.ts'
+import { PRODUCE_TUNING, type ProduceSettings, produce } from '../../src/cli/commands/produce.ts'
 import type { Broker, Produce } from '../../src/contract/broker.ts'
 import { TidemarkError } from '../../src/core/errors.ts'
 import { partitionForKey } from '../../src/core/log/partitioner.ts'
@@ -27,7 +26,7 @@ const random = () => {
   return state / 2_147_483_647
 }
 const RETRY = { forMs: 1_000, firstPauseMs: 1, pauseMaxMs: 2, random }
-const TUNING = { ...SENDER_DEFAULT, retry: RETRY }
+const TUNING = { ...PRODUCE_TUNING, retry: RETRY }
 const numbers = (count: number) => Array.from({ length: count }, (_, index) => String(index))
 const byNumber = (a: string, b: string) => Number(a) - Number(b)
 
