@@ -41,11 +41,11 @@ class LineTally {
   readonly failures: Delivery<number>[] = []
 
   settled(delivery: Delivery<number>): void {
-    const { tags, bytes, written, error, isAbandoned } = delivery
+    const { records, bytes, written, error, isAbandoned } = delivery
     if (written === 'yes') {
-      this.written += tags.length
+      this.written += records
       this.bytesWritten += bytes
-    } else if (written === 'unknown') this.unknown += tags.length
+    } else if (written === 'unknown') this.unknown += records
     if (error !== undefined && !isAbandoned) this.failures.push(delivery)
   }
 }
@@ -174,9 +174,9 @@ function checkPartition({ partition }: ProduceSettings, { topic, partitions }: T
 }
 
 function describeFailedLines({ failures }: LineTally): string[] {
-  return failures.flatMap(({ partition, tags, error }) => [
+  return failures.flatMap(({ partition, first, last, error }) => [
     ...describeFailure(error),
-    `  This was about partition ${partition}, between lines ${tags[0]} and ${tags.at(-1)}.`,
+    `  This was about partition ${partition}, between lines ${first} and ${last}.`,
   ])
 }
 

@@ -16,8 +16,10 @@ export class OutgoingBatch<Tag> {
   readonly partition: number
   readonly compression: CompressionName
   readonly openedMs = performance.now()
-  /** What the writer calls its records, one for each. */
-  readonly tags: Tag[] = []
+  /** How many there are, and what their sender calls the first and the last of them. */
+  records = 0
+  first: Tag
+  last: Tag
   /** What its records take: at most, while it is gathered; then as they are encoded. */
   bytes = 0
   /** Nothing until it is closed. */
@@ -26,10 +28,13 @@ export class OutgoingBatch<Tag> {
   readonly written: Promise<WrittenBatch>
   resolve!: (written: WrittenBatch) => void
   reject!: (error: unknown) => void
-  #records: RecordInput[] = []
+  #gathered: RecordInput[] = []
 
-  constructor(partition: number, compression: CompressionName) {
+  /** @param tag that of the record that comes first */
+  constructor(partition: number, compression: CompressionName, tag: Tag) {
     this.partition = partition
+    this.first = tag
+    this.last = tag
     this.compression = compression
     this.written = new Promise((resolve, reject) => {
       this.resolve = resolve
@@ -41,8 +46,9 @@ export class OutgoingBatch<Tag> {
 
   /** @param bytes the record's upper bound */
   add(record: RecordInput, bytes: number, tag: Tag): void {
-    this.#records.push(record)
-    this.tags.push(tag)
+    this.#gathered.push(record)
+    this.records++
+    this.last = tag
     this.bytes += bytes
   }
 
@@ -61,14 +67,14 @@ export class OutgoingBatch<Tag> {
           'Raise that, compress, or send less in a record.',
       )
     }
-    this.#records = []
+    this.#gathered = []
     this.encoded = encoded
     this.bytes = encoded.length
   }
 
   #encodeWith(compression: CompressionName, bytesMax: number): Uint8Array | null {
     try {
-      const encoded = encodeBatch(this.#records, { compression })
+      const encoded = encodeBatch(this.#gathered, { compression })
       return encoded.length <= bytesMax ? encoded : null
     } catch (error) {
       if (isKafkaError(error, 'MESSAGE_TOO_LARGE')) return null

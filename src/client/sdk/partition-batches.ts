@@ -25,8 +25,10 @@ export interface BatchSettings {
 /** What became of records of one partition that went out together, or were to. */
 export interface Delivery<Tag> {
   partition: number
-  /** What the writer calls the records, in their order. */
-  tags: Tag[]
+  records: number
+  /** What their sender calls the first and the last one. In this partition none but them lie in between. */
+  first: Tag
+  last: Tag
   /** As they were encoded. */
   bytes: number
   /** Whether they are in the log. */
@@ -85,14 +87,14 @@ export class PartitionBatches<Tag> {
     // Such a one fits compressed, or because its bound is a few bytes above the truth, or never.
     const isOversize = BATCH_HEADER_BYTES + bytes > facts().batchBytesMax
     if (isOversize || this.#open?.compression !== compression || !this.hasRoomFor(bytes)) this.flush()
-    const batch = this.#open ?? new OutgoingBatch<Tag>(this.partition, compression)
+    const batch = this.#open ?? new OutgoingBatch<Tag>(this.partition, compression, tag)
     batch.add(record, bytes, tag)
     if (isOversize) batch.encode(facts())
     room.take(isOversize ? batch.bytes : bytes)
     this.#open = batch
-    const isFull = batch.bytes >= this.#recordBytesMax || batch.tags.length >= settings.batchRecords
+    const isFull = batch.bytes >= this.#recordBytesMax || batch.records >= settings.batchRecords
     if (isOversize || isFull) this.flush()
-    else if (batch.tags.length === 1) this.#linger = setTimeout(() => this.hurry(), settings.lingerMs)
+    else if (batch.records === 1) this.#linger = setTimeout(() => this.hurry(), settings.lingerMs)
     return batch
   }
 
@@ -172,7 +174,7 @@ export class PartitionBatches<Tag> {
   async #deliver(batches: OutgoingBatch<Tag>[]): Promise<void> {
     try {
       const written = await this.#insistAsKnown(batches)
-      this.#sequence.advance(batches.reduce((sum, { tags }) => sum + tags.length, 0))
+      this.#sequence.advance(countRecords(batches))
       this.#wrote(batches, written)
     } catch (error) {
       // What follows must not look like a repetition of what may be in the log, nor leave a gap after it.
@@ -224,7 +226,7 @@ export class PartitionBatches<Tag> {
     let records = 0
     for (const batch of batches) {
       batch.resolve({ ...written, baseOffset: baseOffset === null ? null : baseOffset + records })
-      records += batch.tags.length
+      records += batch.records
     }
   }
 
@@ -240,9 +242,19 @@ export class PartitionBatches<Tag> {
   ): void {
     const bytes = batches.reduce((sum, batch) => sum + batch.bytes, 0)
     this.#sending.room.giveBack(bytes)
-    const tags = batches.flatMap(batch => batch.tags)
-    this.#sending.onSettled({ partition: this.partition, tags, bytes, ...outcome })
+    this.#sending.onSettled({
+      partition: this.partition,
+      records: countRecords(batches),
+      first: batches[0]!.first,
+      last: batches.at(-1)!.last,
+      bytes,
+      ...outcome,
+    })
   }
+}
+
+function countRecords(batches: readonly OutgoingBatch<unknown>[]): number {
+  return batches.reduce((sum, { records }) => sum + records, 0)
 }
 
 /** An error that is none of the broker's tells nothing about the records. */

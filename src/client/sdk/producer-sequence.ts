@@ -15,9 +15,9 @@ export class ProducerSequence {
   /** Numbers batches that are sent together, in their own bytes. */
   number(batches: readonly OutgoingBatch<unknown>[]): void {
     let baseSequence = this.#next
-    for (const { encoded, tags } of batches) {
+    for (const { encoded, records } of batches) {
       stampProducer(encoded, 0, { producerId: this.#producerId, producerEpoch: 0, baseSequence })
-      baseSequence = (baseSequence + tags.length) % SEQUENCES
+      baseSequence = (baseSequence + records) % SEQUENCES
     }
   }
 

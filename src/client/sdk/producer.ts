@@ -266,7 +266,7 @@ export class Producer {
     const place = writer.place(record, bytes, partition)
     try {
       const batch = place.add(record, bytes, undefined, compression)
-      if (!batches.has(batch)) batches.set(batch, batch.tags.length - 1)
+      if (!batches.has(batch)) batches.set(batch, batch.records - 1)
     } catch (error) {
       // One that is too large: the others go.
       failures.push(error)
@@ -297,8 +297,8 @@ export class Producer {
   #writerOf(state: TopicState, facts: TopicFacts): TopicWriter {
     if (state.writer) state.writer.facts = facts
     else {
-      const settings = this.#writerSettings<undefined>(this.#room, ({ partition, tags, error }) => {
-        if (error !== undefined) this.#failed(facts.topic, partition, tags.length, error)
+      const settings = this.#writerSettings<undefined>(this.#room, ({ partition, records, error }) => {
+        if (error !== undefined) this.#failed(facts.topic, partition, records, error)
       })
       state.writer = new TopicWriter(this.#broker, facts, settings)
     }

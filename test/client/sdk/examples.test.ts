@@ -53,6 +53,7 @@ test('admin, producer, group and loop, one after the other', async () => {
   const looped = `${await example('async-iteration', '4')}${await example('async-iteration', '2')}`
   expect(new Set(looped.trim().split('\n')).size).toBe(6)
   expect(await example('admin')).toMatch(/^tides was there/)
+  expect(await example('writer')).toBe('lines that are not in the log: none\n')
 })
 
 describe('a program written for KafkaJS', () => {
@@ -79,7 +80,7 @@ describe('a program written for KafkaJS', () => {
 
 test('what the README and the guide show of the examples is in them', async () => {
   const examples = (
-    await Promise.all(['producer', 'consumer-group', 'async-iteration', 'admin'].map(exampleOf))
+    await Promise.all(['producer', 'writer', 'consumer-group', 'async-iteration', 'admin'].map(exampleOf))
   )
     .join('\n')
     .replaceAll("'../src/index.ts'", "'tidemark'")
