@@ -34,6 +34,8 @@ export type { InstrumentationEvent } from './sdk/listeners.ts'
 export type { MessageBatch } from './sdk/message-batch.ts'
 export type { ConsumedMessage, Message, MessageHeaders } from './sdk/messages.ts'
 export type { ConsumerWork } from './sdk/outages.ts'
+export type { OutgoingBatch, WrittenBatch } from './sdk/outgoing-batch.ts'
+export type { Delivery } from './sdk/partition-batches.ts'
 export { Partitioners } from './sdk/partitioners.ts'
 export {
   Producer,
@@ -41,9 +43,11 @@ export {
   type ProducerEventPayloads,
   type ProducerOptions,
   type ProducerRecord,
-  type RecordMetadata,
+  type WriterOptions,
 } from './sdk/producer.ts'
 export type { RetryOptions } from './sdk/retry-options.ts'
+export type { RecordMetadata } from './sdk/sent-records.ts'
 export type { StartPlace } from './sdk/start-place.ts'
 export type { ConsumerSubscribe } from './sdk/subscription.ts'
 export { Tidemark, type TidemarkOptions } from './sdk/tidemark.ts'
+export type { Placing, TopicWriter } from './sdk/topic-writer.ts'

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { type ProduceSettings, produce } from '../../src/cli/commands/produce.ts'
-import { SENDER_DEFAULT } from '../../src/cli/record-sender.ts'
+import { PRODUCE_TUNING, type ProduceSettings, produce } from '../../src/cli/commands/produce.ts'
 import type { Broker, Produce } from '../../src/contract/broker.ts'
 import { TidemarkError } from '../../src/core/errors.ts'
+import { BATCH_BYTES_MAX } from '../../src/core/limits.ts'
 import { toOffset } from '../../src/core/numbers.ts'
 import { decodeBatches } from '../../src/core/record/index.ts'
 import { partitionForKey } from '../../src/core/topic/partitioner.ts'
@@ -27,7 +27,7 @@ const random = () => {
   return state / 2_147_483_647
 }
 const RETRY = { forMs: 1_000, firstPauseMs: 1, pauseMaxMs: 2, random }
-const TUNING = { ...SENDER_DEFAULT, retry: RETRY }
+const TUNING = { ...PRODUCE_TUNING, retry: RETRY }
 const numbers = (count: number) => Array.from({ length: count }, (_, index) => String(index))
 const byNumber = (a: string, b: string) => Number(a) - Number(b)
 
@@ -215,6 +215,40 @@ test('an outcome that stays unknown is told, whatever the last try says', async 
   expect(noted).toContain('partition 0, between lines 2 and 2')
   expect(noted).toContain('wrote 1 record,')
   expect(noted).toContain('1 record may or may not have been written')
+})
+
+test('a repetition that the broker has, and cannot place any more, is written', async () => {
+  const broker = new ScriptedBroker()
+  let calls = 0
+  broker.beforeProduce = async () => {
+    calls++
+    if (calls === 1) throw new TidemarkError('NETWORK_EXCEPTION', 'Cut off.', 'unknown')
+    if (calls === 2) throw new TidemarkError('DUPLICATE_SEQUENCE_NUMBER', 'It is there.', 'yes')
+  }
+  const { exitCode, noted } = await produceLines(broker, ['a\nb\n'])
+  expect(exitCode).toBe(0)
+  expect(noted).toContain('wrote 2 records')
+})
+
+test('a broker that has lost count takes the lines under a new number', async () => {
+  const broker = new ScriptedBroker()
+  let calls = 0
+  broker.beforeProduce = async () => {
+    if (++calls === 2) throw new TidemarkError('OUT_OF_ORDER_SEQUENCE_NUMBER', 'A gap.')
+  }
+  const tuning = { ...TUNING, pendingBytesMax: 0 }
+  const { exitCode } = await produceLines(broker, ['a\nb\nc\n'], {}, tuning)
+  expect(exitCode).toBe(0)
+  expect(broker.values()).toEqual(['a', 'b', 'c'])
+})
+
+test('noise in batches as large as batches can be is sent as it is', async () => {
+  const broker = new ScriptedBroker()
+  broker.maxMessageBytes = BATCH_BYTES_MAX
+  const line = Buffer.from(randomBytes(BATCH_BYTES_MAX - 100).map(byte => (byte === 10 ? 11 : byte)))
+  const { exitCode } = await produceLines(broker, [line], { compression: 'lz4' })
+  expect(exitCode).toBe(0)
+  expect(broker.records()).toHaveLength(1)
 })
 
 test('what cannot be retried ends the run, and says what was not written', async () => {

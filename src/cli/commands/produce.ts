@@ -1,17 +1,19 @@
+import { recordBytesMax } from '../../client/record-size.ts'
 import { RETRY_DEFAULT } from '../../client/retry.ts'
+import type { Delivery } from '../../client/sdk/partition-batches.ts'
+import { Room } from '../../client/sdk/room.ts'
+import { isKafkaError, type TopicFacts } from '../../client/sdk/topic-facts.ts'
+import { TopicWriter } from '../../client/sdk/topic-writer.ts'
 import type { Broker, TopicDescription } from '../../contract/broker.ts'
-import type { TidemarkError } from '../../core/errors.ts'
+import { TidemarkError } from '../../core/errors.ts'
 import { DECOMPRESSED_BYTES_MAX } from '../../core/limits.ts'
 import type { CompressionName, RecordInput } from '../../core/record/index.ts'
 import { CommandFailure, describeFailure, EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK } from '../failure.ts'
 import { itemsUntil, resultUntil } from '../interruption.ts'
 import { type LineSyntax, splitLine } from '../line-record.ts'
 import { LineSplitter } from '../line-splitter.ts'
-import { PartitionChoice } from '../partition-choice.ts'
 import { openProgress } from '../progress.ts'
 import { formatRate, plural } from '../quantities.ts'
-import { type BatchLimits, lineTooLong } from '../record-batcher.ts'
-import { RecordSender, SENDER_DEFAULT } from '../record-sender.ts'
 import { note, type Terminal } from '../terminal.ts'
 
 export interface ProduceSettings {
@@ -23,17 +25,41 @@ export interface ProduceSettings {
   batchRecords: number
 }
 
+export const PRODUCE_TUNING = {
+  lingerMs: 20,
+  callsMax: 8,
+  pendingBytesMax: 16 * 1024 * 1024,
+  retry: RETRY_DEFAULT,
+}
+
+/** What became of the lines that were read, each by its number. */
+class LineTally {
+  taken = 0
+  written = 0
+  bytesWritten = 0
+  unknown = 0
+  readonly failures: Delivery<number>[] = []
+
+  settled(delivery: Delivery<number>): void {
+    const { records, bytes, written, error, isAbandoned } = delivery
+    if (written === 'yes') {
+      this.written += records
+      this.bytesWritten += bytes
+    } else if (written === 'unknown') this.unknown += records
+    if (error !== undefined && !isAbandoned) this.failures.push(delivery)
+  }
+}
+
 /** One record a line of `input`. */
 export async function produce(
   broker: Broker,
   settings: ProduceSettings,
   input: AsyncIterable<Uint8Array>,
   terminal: Terminal,
-  tuning = { ...SENDER_DEFAULT, retry: RETRY_DEFAULT },
+  tuning = PRODUCE_TUNING,
 ): Promise<number> {
   const topic = await resultUntil(broker.describeTopic(settings.topic), terminal.interrupted)
   checkPartition(settings, topic)
-  const limits = batchLimits(settings, topic)
   let isTold = false
   const onRetry = (error: TidemarkError) => {
     // Throttling is back-pressure and no news.
@@ -41,15 +67,21 @@ export async function produce(
     isTold = true
     note(terminal, `${error.kafkaName}: ${error.message} Trying again.`)
   }
-  const sender = new RecordSender(broker, {
+  const tally = new LineTally()
+  const writer = new TopicWriter<number>(broker, factsOf(topic), {
     ...tuning,
     retry: { ...tuning.retry, onRetry },
-    topic: settings.topic,
-    choice: new PartitionChoice(topic.partitions, settings.partition, tuning.retry.random),
-    limits,
+    room: new Room(tuning.pendingBytesMax),
+    compression: settings.compression,
+    batchRecords: settings.batchRecords,
+    batchBytes: Number.POSITIVE_INFINITY,
+    deliveryMs: Number.POSITIVE_INFINITY,
+    isIdempotent: true,
+    stopsAtFailure: true,
+    onSettled: delivery => tally.settled(delivery),
   })
   const startMs = performance.now()
-  const summary = () => formatRate(sender.recordsWritten, sender.bytesWritten, performance.now() - startMs)
+  const summary = () => formatRate(tally.written, tally.bytesWritten, performance.now() - startMs)
   const isTyped = 'isTTY' in input && input.isTTY === true
   if (isTyped) note(terminal, 'one record a line; Ctrl-D ends')
   // Never over what somebody is typing.
@@ -57,63 +89,81 @@ export async function produce(
 
   let readFailure: unknown
   try {
-    await sendLines(sender, settings, limits, input, terminal.interrupted)
+    await sendLines(writer, tally, settings, input, terminal.interrupted)
   } catch (error) {
     readFailure = error
   }
   // What was read before the failure is sent, so that the summary says where to go on.
-  await sender.finish()
+  await writer.flush()
   progress?.close()
 
   const problems = [
     ...(readFailure === undefined ? [] : describeFailure(readFailure)),
-    ...describeFailedLines(sender),
+    ...describeFailedLines(tally),
   ]
   for (const line of problems) note(terminal, line)
   note(terminal, `wrote ${summary()}`)
-  for (const line of describeRemainder(sender)) note(terminal, line)
+  for (const line of describeRemainder(tally)) note(terminal, line)
   if (problems.length > 0) return EXIT_FAILURE
   return terminal.interrupted.aborted ? EXIT_INTERRUPTED : EXIT_OK
 }
 
 async function sendLines(
-  sender: RecordSender,
-  settings: ProduceSettings,
-  limits: BatchLimits,
+  writer: TopicWriter<number>,
+  tally: LineTally,
+  { syntax, headers, compression, partition }: ProduceSettings,
   input: AsyncIterable<Uint8Array>,
   interrupted: AbortSignal,
 ): Promise<void> {
   const splitter = new LineSplitter()
-  const { syntax, headers } = settings
   // Compressed, a line may be much longer than the batch it makes; some bound there must be.
-  const lineBytesMax = limits.compression === 'none' ? limits.bytes : DECOMPRESSED_BYTES_MAX
-  let lineNumber = 0
+  const { batchBytesMax } = writer.facts
+  const lineBytesMax = compression === 'none' ? batchBytesMax : DECOMPRESSED_BYTES_MAX
+  const placing = { partition: partition ?? undefined }
   const send = (line: Uint8Array) => {
-    lineNumber++
-    sender.add(lineNumber, { ...splitLine(line, syntax), headers, timestampMs: Date.now() })
+    const record = { ...splitLine(line, syntax), headers, timestampMs: Date.now() }
+    try {
+      writer.write(record, tally.taken + 1, placing)
+    } catch (error) {
+      if (!isKafkaError(error, 'MESSAGE_TOO_LARGE')) throw error
+      throw lineTooLong(tally.taken + 1, recordBytesMax(record), batchBytesMax, compression)
+    }
+    tally.taken++
   }
   for await (const chunk of itemsUntil(input, interrupted)) {
     for (const line of splitter.push(chunk)) {
+      if (writer.hasStopped) return
       send(line)
-      if (!sender.hasRoom) await sender.room()
-      if (sender.failed) return
+      if (!writer.hasRoom) await writer.room()
     }
-    if (splitter.pendingBytes > lineBytesMax) throw lineTooLong(lineNumber + 1, splitter.pendingBytes, limits)
+    if (splitter.pendingBytes > lineBytesMax)
+      throw lineTooLong(tally.taken + 1, splitter.pendingBytes, batchBytesMax, compression)
   }
   const last = splitter.end()
   // Of a line that Ctrl-C cut off nobody knows the rest.
-  if (last && !interrupted.aborted) send(last)
+  if (last && !interrupted.aborted && !writer.hasStopped) send(last)
 }
 
-function batchLimits(settings: ProduceSettings, topic: TopicDescription): BatchLimits {
-  const config = topic.configs.find(({ name }) => name === 'max.message.bytes')
-  const bytes = Number(config?.value)
-  if (!Number.isSafeInteger(bytes)) {
-    throw new CommandFailure(
-      `topic ${topic.topic} does not tell its max.message.bytes: is the broker a Tidemark?`,
-    )
-  }
-  return { records: settings.batchRecords, bytes, compression: settings.compression }
+/** @param lineBytes as much as was seen of the line */
+function lineTooLong(
+  line: number,
+  lineBytes: number,
+  batchBytesMax: number,
+  compression: CompressionName,
+): TidemarkError {
+  const compressed = compression === 'none' ? '' : `, compressed with ${compression},`
+  return new TidemarkError(
+    'MESSAGE_TOO_LARGE',
+    `line ${line} with its ${lineBytes} bytes or so${compressed} is too large for a batch: the topic's ` +
+      `max.message.bytes is ${batchBytesMax}. Raise that with \`tidemark topic alter\`, or leave the line out.`,
+  )
+}
+
+function factsOf({ topic, partitions, configs }: TopicDescription): TopicFacts {
+  const config = configs.find(({ name }) => name === 'max.message.bytes')
+  const batchBytesMax = Number(config?.value)
+  if (Number.isSafeInteger(batchBytesMax)) return { topic, partitions, batchBytesMax }
+  throw new CommandFailure(`topic ${topic} does not tell its max.message.bytes: is the broker a Tidemark?`)
 }
 
 function checkPartition({ partition }: ProduceSettings, { topic, partitions }: TopicDescription): void {
@@ -123,17 +173,17 @@ function checkPartition({ partition }: ProduceSettings, { topic, partitions }: T
   )
 }
 
-function describeFailedLines(sender: RecordSender): string[] {
-  return sender.failures.flatMap(({ partition, firstLine, lastLine, error }) => [
+function describeFailedLines({ failures }: LineTally): string[] {
+  return failures.flatMap(({ partition, first, last, error }) => [
     ...describeFailure(error),
-    `  This was about partition ${partition}, between lines ${firstLine} and ${lastLine}.`,
+    `  This was about partition ${partition}, between lines ${first} and ${last}.`,
   ])
 }
 
-function describeRemainder({ recordsTaken, recordsWritten, recordsUnknown }: RecordSender): string[] {
-  const notWritten = recordsTaken - recordsWritten - recordsUnknown
+function describeRemainder({ taken, written, unknown }: LineTally): string[] {
+  const notWritten = taken - written - unknown
   return [
-    ...(recordsUnknown > 0 ? [`${plural(recordsUnknown, 'record')} may or may not have been written`] : []),
+    ...(unknown > 0 ? [`${plural(unknown, 'record')} may or may not have been written`] : []),
     ...(notWritten > 0 ? [`${plural(notWritten, 'record')} read and not written`] : []),
   ]
 }

@@ -1,3 +1,6 @@
+import { stampProducer } from '../../core/record/index.ts'
+import type { OutgoingBatch } from './outgoing-batch.ts'
+
 /** Kafka's sequence numbers are 31 bits wide, and begin at 0 again. */
 const SEQUENCES = 2 ** 31
 
@@ -9,9 +12,13 @@ export class ProducerSequence {
   #producerId = drawProducerId()
   #next = 0
 
-  /** For `encodeBatch`. */
-  get fields(): { producerId: bigint; producerEpoch: number; baseSequence: number } {
-    return { producerId: this.#producerId, producerEpoch: 0, baseSequence: this.#next }
+  /** Numbers batches that are sent together, in their own bytes. */
+  number(batches: readonly OutgoingBatch<unknown>[]): void {
+    let baseSequence = this.#next
+    for (const { encoded, records } of batches) {
+      stampProducer(encoded, 0, { producerId: this.#producerId, producerEpoch: 0, baseSequence })
+      baseSequence = (baseSequence + records) % SEQUENCES
+    }
   }
 
   advance(records: number): void {

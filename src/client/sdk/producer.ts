@@ -1,16 +1,18 @@
 import type { Broker } from '../../contract/broker.ts'
 import { TidemarkError } from '../../core/errors.ts'
+import { BATCH_RECORDS_MAX } from '../../core/limits.ts'
 import type { CompressionName, RecordInput } from '../../core/record/index.ts'
-import { partitionForKey, stickyPartition } from '../../core/topic/partitioner.ts'
 import { recordBytesMax } from '../record-size.ts'
 import { type CompressionType, toCompressionName } from './compression-types.ts'
 import { type InstrumentationEvent, Listeners } from './listeners.ts'
 import { type Message, toRecord } from './messages.ts'
-import { type OpenBatch, PartitionBatches, type TakenRecord, type WrittenBatch } from './partition-batches.ts'
+import type { Delivery } from './partition-batches.ts'
 import type { CreatePartitioner } from './partitioners.ts'
 import { type RetryOptions, requestRetries } from './retry-options.ts'
 import { Room } from './room.ts'
+import { type RecordMetadata, settledMetadata, type TakenMessages } from './sent-records.ts'
 import { TopicCache, type TopicFacts } from './topic-facts.ts'
+import { TopicWriter, type TopicWriterSettings } from './topic-writer.ts'
 
 /** A producer's settings; KafkaJS's names where it has them. */
 export interface ProducerOptions {
@@ -57,18 +59,6 @@ export interface ProducerBatch extends SendOptions {
   topicMessages?: { topic: string; messages: Message[] }[]
 }
 
-/** Where the messages of one call in one partition begin. */
-export interface RecordMetadata {
-  topicName: string
-  partition: number
-  errorCode: 0
-  /** In digits; -1 where it is not known: acks 0, or a repetition that the broker recognized too late to tell. */
-  baseOffset: string
-  /** Milliseconds, where the topic stamps records itself; else -1. */
-  logAppendTime: string
-  logStartOffset: string
-}
-
 const PRODUCER_EVENTS = {
   CONNECT: 'producer.connect',
   DISCONNECT: 'producer.disconnect',
@@ -92,11 +82,26 @@ const DEFAULT = {
 
 /** What a producer keeps of a topic. */
 interface TopicState {
-  readonly partitions: Map<number, PartitionBatches>
-  /** Where records without a key go, until a batch is full. */
-  sticky: number | null
+  /** Made once the topic is known. */
+  writer: TopicWriter | undefined
   /** Settles when everything that was handed in before has been taken. */
   taken: Promise<void>
+}
+
+/** What a writer of one topic is asked for; what is left out is as in the producer's options. */
+export interface WriterOptions<Tag> {
+  topic: string
+  compression?: CompressionType | CompressionName
+  /** Records in a batch at most. */
+  batchRecords?: number
+  /** Produce calls at the same time, each to another partition; no bound by default. */
+  callsMax?: number
+  /** Whether nothing more is sent after a failure, so that nothing is written behind what is missing. */
+  stopsAtFailure?: boolean
+  /** Told once for each record, a batch or several together, whatever becomes of them. */
+  onSettled?: (delivery: Delivery<Tag>) => void
+  /** Told before a call is tried again. */
+  onRetry?: (error: TidemarkError, pauseMs: number) => void
 }
 
 /**
@@ -114,7 +119,6 @@ export class Producer {
   readonly #listeners = new Listeners()
   readonly #partitioner: ReturnType<CreatePartitioner> | undefined
   readonly #deliveryMs: number
-  readonly #pending = new Set<Promise<unknown>>()
   #isClosed = false
 
   /** @throws TidemarkError UNSUPPORTED_VERSION for transactions */
@@ -124,7 +128,7 @@ export class Producer {
     this.#options = options
     this.#deliveryMs = options.deliveryTimeoutMs ?? DEFAULT.deliveryTimeoutMs
     this.#partitioner = options.createPartitioner?.()
-    this.#room = new Room(options.pendingBytesMax ?? DEFAULT.pendingBytesMax)
+    this.#room = this.#newRoom()
     this.#topics = new TopicCache(broker, {
       maxAgeMs: options.metadataMaxAge ?? DEFAULT.metadataMaxAgeMs,
       createsTopics: options.allowAutoTopicCreation ?? false,
@@ -165,27 +169,44 @@ export class Producer {
       }
       return { topic, messages: messages.map(message => ({ message, record: toRecord(message, nowMs) })) }
     })
-    const takings = wanted.map(({ topic, messages }) => ({
-      topic,
-      taking: this.#take(topic, messages, name),
-    }))
-    const sent = Promise.all(takings.map(async ({ topic, taking }) => settleAll(topic, await taking))).then(
-      results => toMetadata(results.flat()),
-    )
-    this.#remember(sent)
+    const takings = wanted.map(({ topic, messages }) => this.#take(topic, messages, name))
+    const sent = Promise.all(takings).then(settledMetadata)
     if (acks !== 0) return sent
     // As in Kafka: nobody hears of a failure, but who listens to the events.
     sent.catch(() => {})
-    await Promise.all(takings.map(({ taking }) => taking))
+    await Promise.all(takings)
     return []
+  }
+
+  /**
+   * Writes to one topic without a promise for each record, for programs that send very many and want to know which of
+   * them are in the log. The writer sends, waits and retries as this producer does, and is flushed by itself.
+   * @throws TidemarkError UNKNOWN_TOPIC_OR_PARTITION
+   */
+  async writer<Tag = undefined>({
+    topic,
+    compression = this.#options.compression,
+    onSettled = () => {},
+    onRetry = () => {},
+    ...options
+  }: WriterOptions<Tag>): Promise<TopicWriter<Tag>> {
+    const facts = await this.#topics.resolve(topic)
+    const settings = this.#writerSettings(this.#newRoom(), onSettled)
+    return new TopicWriter(this.#broker, facts, {
+      ...settings,
+      ...options,
+      compression: toCompressionName(compression),
+      // A broker that is slow keeps records waiting, which is no failure: each call has the whole time.
+      deliveryMs: Number.POSITIVE_INFINITY,
+      retry: { ...settings.retry, onRetry },
+    })
   }
 
   /** Sends what has been gathered, without waiting for more, and resolves when all of it has settled. */
   async flush(): Promise<void> {
-    const pending = [...this.#pending]
-    await Promise.all([...this.#states.values()].map(({ taken }) => taken))
-    this.#flushBatches()
-    await Promise.allSettled(pending)
+    const states = [...this.#states.values()]
+    await Promise.all(states.map(({ taken }) => taken))
+    await Promise.all(states.map(({ writer }) => writer?.flush()))
   }
 
   /** Flushes, and takes nothing more. */
@@ -208,205 +229,111 @@ export class Producer {
     return this.#listeners.on(eventName, listener)
   }
 
-  #remember(sent: Promise<unknown>): void {
-    this.#pending.add(sent)
-    const forget = () => this.#pending.delete(sent)
-    sent.then(forget, forget)
-  }
-
   /** Takes messages in the order of the calls, once their topic is known and there is room. */
   #take(
     topic: string,
     messages: { message: Message; record: RecordInput }[],
     compression: CompressionName,
-  ): Promise<PlacedRecord[]> {
+  ): Promise<TakenMessages> {
     const state = this.#stateOf(topic)
     const taking = state.taken.then(async () => {
-      const placed: PlacedRecord[] = []
+      const taken: TakenMessages = { topic, batches: new Map(), failures: [] }
       try {
         for (const { message, record } of messages) {
-          const bytes = recordBytesMax(record)
           const facts = this.#topics.peek(topic) ?? (await this.#topics.resolve(topic))
-          const { partition, batches } = this.#place(state, facts, message, bytes)
-          if (!this.#room.tryTake(bytes)) await this.#waitForRoom(bytes)
-          placed.push({ partition, ...batches.add(record, bytes, compression) })
+          if (this.#room.isFull) await this.#room.whenFree(() => this.#hurry(), this.#deliveryMs)
+          this.#add(this.#writerOf(state, facts), message, record, compression, taken)
         }
-        return placed
       } catch (error) {
         // Those before it are on their way: their fate is part of the answer.
-        return [...placed, { failure: error }]
+        taken.failures.push(error)
       }
+      return taken
     })
     state.taken = taking.then(() => {})
     return taking
   }
 
-  async #waitForRoom(bytes: number): Promise<void> {
-    // What lingers would only be waited for.
-    this.#flushBatches()
-    await this.#room.take(bytes, this.#deliveryMs)
+  #add(
+    writer: TopicWriter,
+    message: Message,
+    record: RecordInput,
+    compression: CompressionName,
+    { topic, batches, failures }: TakenMessages,
+  ): void {
+    const bytes = recordBytesMax(record)
+    const partition = message.partition ?? this.#byPartitioner(writer.facts, message)
+    const place = writer.place(record, bytes, partition)
+    try {
+      const batch = place.add(record, bytes, undefined, compression)
+      if (!batches.has(batch)) batches.set(batch, batch.records - 1)
+    } catch (error) {
+      // One that is too large: the others go.
+      failures.push(error)
+      this.#failed(topic, place.partition, 1, error)
+    }
   }
 
-  #flushBatches(): void {
-    for (const { partitions } of this.#states.values()) {
-      for (const batches of partitions.values()) batches.flush()
-    }
+  #byPartitioner({ topic, partitions }: TopicFacts, message: Message): number | undefined {
+    if (!this.#partitioner) return undefined
+    const partitionMetadata = Array.from({ length: partitions }, (_, partitionId) => ({ partitionId }))
+    return this.#partitioner({ topic, partitionMetadata, message })
+  }
+
+  /** What lingers would only be waited for. */
+  #hurry(): void {
+    for (const { writer } of this.#states.values()) writer?.hurry()
   }
 
   #stateOf(topic: string): TopicState {
     let state = this.#states.get(topic)
     if (!state) {
-      state = { partitions: new Map(), sticky: null, taken: Promise.resolve() }
+      state = { writer: undefined, taken: Promise.resolve() }
       this.#states.set(topic, state)
     }
     return state
   }
 
-  #place(state: TopicState, facts: TopicFacts, message: Message, bytes: number) {
-    let partition = this.#choose(state, facts, message)
-    let batches = this.#batchesOf(state, facts, partition)
-    if (partition === state.sticky && !batches.hasRoomFor(bytes)) {
-      // Closing the batch moves the sticky partition on, and a record without a key goes along.
-      batches.flush()
-      partition = this.#choose(state, facts, message)
-      batches = this.#batchesOf(state, facts, partition)
+  #writerOf(state: TopicState, facts: TopicFacts): TopicWriter {
+    if (state.writer) state.writer.facts = facts
+    else {
+      const settings = this.#writerSettings<undefined>(this.#room, ({ partition, records, error }) => {
+        if (error !== undefined) this.#failed(facts.topic, partition, records, error)
+      })
+      state.writer = new TopicWriter(this.#broker, facts, settings)
     }
-    return { partition, batches }
+    return state.writer
   }
 
-  #choose(state: TopicState, { topic, partitions }: TopicFacts, message: Message): number {
-    const partition = message.partition ?? this.#byRule(state, topic, partitions, message)
-    if (Number.isInteger(partition) && partition >= 0 && partition < partitions) return partition
-    throw new TidemarkError(
-      'UNKNOWN_TOPIC_OR_PARTITION',
-      `${topic} has no partition ${partition}: it has ${partitions}, numbered from 0.`,
-    )
-  }
-
-  #byRule(state: TopicState, topic: string, partitions: number, message: Message): number {
-    if (this.#partitioner) {
-      const partitionMetadata = Array.from({ length: partitions }, (_, partitionId) => ({ partitionId }))
-      return this.#partitioner({ topic, partitionMetadata, message })
-    }
-    if (message.key != null) return partitionForKey(Buffer.from(message.key), partitions)
-    state.sticky ??= stickyPartition(null, partitions, Math.random())
-    return state.sticky
-  }
-
-  #batchesOf(
-    state: TopicState,
-    { topic, partitions, batchBytesMax }: TopicFacts,
-    partition: number,
-  ): PartitionBatches {
-    const known = state.partitions.get(partition)
-    if (known) {
-      known.batchBytesMax = batchBytesMax
-      return known
-    }
+  #writerSettings<Tag>(
+    room: Room,
+    onSettled: TopicWriterSettings<Tag>['onSettled'],
+  ): TopicWriterSettings<Tag> {
     const { lingerMs = DEFAULT.lingerMs, batchBytes = DEFAULT.batchBytes, retry = {} } = this.#options
-    const made = new PartitionBatches(
-      this.#broker,
-      { topic, partition, batchBytesMax },
-      {
-        lingerMs,
-        batchBytes,
-        deliveryMs: this.#deliveryMs,
-        isIdempotent: this.isIdempotent(),
-        retry: requestRetries(retry, this.#deliveryMs),
-      },
-      {
-        closed: () => {
-          if (state.sticky === partition) state.sticky = stickyPartition(partition, partitions, Math.random())
-        },
-        settled: (batch, error) => this.#settled(topic, partition, batch, error),
-      },
-    )
-    state.partitions.set(partition, made)
-    return made
+    return {
+      lingerMs,
+      batchBytes,
+      batchRecords: BATCH_RECORDS_MAX,
+      compression: 'none',
+      callsMax: Number.POSITIVE_INFINITY,
+      deliveryMs: this.#deliveryMs,
+      isIdempotent: this.isIdempotent(),
+      retry: requestRetries(retry, this.#deliveryMs),
+      room,
+      stopsAtFailure: false,
+      onSettled,
+    }
   }
 
-  #settled(topic: string, partition: number, batch: OpenBatch, error: unknown): void {
-    this.#room.giveBack(batch.recordBytes)
-    if (error === undefined) return
+  #newRoom(): Room {
+    return new Room(this.#options.pendingBytesMax ?? DEFAULT.pendingBytesMax)
+  }
+
+  #failed(topic: string, partition: number, records: number, error: unknown): void {
     // The topic may have been deleted or changed since it was looked at.
     this.#topics.forget(topic)
-    const payload = { error, topic, partition, records: batch.records.length }
-    this.#listeners.emit(PRODUCER_EVENTS.DELIVERY_FAILED, payload)
+    this.#listeners.emit(PRODUCER_EVENTS.DELIVERY_FAILED, { error, topic, partition, records })
   }
-}
-
-type PlacedRecord = ({ partition: number } & TakenRecord) | { failure: unknown }
-
-interface SettledPartition {
-  topic: string
-  partition: number
-  baseOffset: number | null
-  written: WrittenBatch
-}
-
-/** Waits for every batch that holds a record of one call. */
-async function settleAll(
-  topic: string,
-  placed: PlacedRecord[],
-): Promise<(SettledPartition | { failure: unknown })[]> {
-  const batches = new Map<OpenBatch, { partition: number; index: number }>()
-  const failures: { failure: unknown }[] = []
-  for (const each of placed) {
-    if ('failure' in each) failures.push(each)
-    else if (!batches.has(each.batch))
-      batches.set(each.batch, { partition: each.partition, index: each.index })
-  }
-  const settled = await Promise.all(
-    [...batches].map(async ([batch, { partition, index }]) => {
-      try {
-        const written = await batch.written
-        const baseOffset = written.baseOffset === null ? null : written.baseOffset + index
-        return { topic, partition, baseOffset, written }
-      } catch (failure) {
-        return { failure }
-      }
-    }),
-  )
-  return [...settled, ...failures]
-}
-
-/** @throws TidemarkError when one of the batches failed */
-function toMetadata(results: (SettledPartition | { failure: unknown })[]): RecordMetadata[] {
-  const failed = results.find(result => 'failure' in result)
-  if (failed) throw asOne(failed.failure, results)
-  const byPartition = new Map<string, RecordMetadata>()
-  for (const result of results) {
-    if ('failure' in result) continue
-    const { topic, partition, baseOffset, written } = result
-    const key = `${topic}\n${partition}`
-    // A call's batches of one partition are in their order: the first one tells where it begins.
-    if (byPartition.has(key)) continue
-    byPartition.set(key, {
-      topicName: topic,
-      partition,
-      errorCode: 0,
-      baseOffset: String(baseOffset ?? -1),
-      logAppendTime: String(written.logAppendTimeMs ?? -1),
-      logStartOffset: String(written.startOffset ?? -1),
-    })
-  }
-  return [...byPartition.values()]
-}
-
-/** What is said of a call of which some records failed: `written` is about all of them. */
-function asOne(failure: unknown, results: readonly object[]): unknown {
-  if (!(failure instanceof TidemarkError) || failure.written !== 'no') return failure
-  const mayBeWritten = results.some(
-    result =>
-      !('failure' in result) || !(result.failure instanceof TidemarkError) || result.failure.written !== 'no',
-  )
-  if (!mayBeWritten) return failure
-  return new TidemarkError(
-    failure.kafkaName,
-    `${failure.message} Other messages of the same call may be in the log.`,
-    'unknown',
-    { cause: failure },
-  )
 }
 
 function noTransactions(): TidemarkError {

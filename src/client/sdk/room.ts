@@ -1,56 +1,60 @@
 import { TidemarkError } from '../../core/errors.ts'
 
-/** Bounded memory: who wants more than is free waits for it, in the order of coming. */
+/** Longer than a timer can wait. */
+const TIMER_MS_MAX = 2 ** 31 - 1
+
+/** Bounded memory: whoever finds it full waits until enough was given back. */
 export class Room {
-  #free: number
-  readonly #size: number
-  readonly #waiting: { bytes: number; enter: () => void }[] = []
+  readonly #bytesMax: number
+  #bytes = 0
+  readonly #waiting = new Set<() => void>()
 
-  constructor(bytes: number) {
-    this.#size = bytes
-    this.#free = bytes
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax
   }
 
-  tryTake(bytes: number): boolean {
-    // One that is larger than all the room gets in alone, or it could never be sent.
-    if (this.#waiting.length > 0 || (bytes > this.#free && this.#free < this.#size)) return false
-    this.#free -= bytes
-    return true
+  get isFull(): boolean {
+    return this.#bytes > this.#bytesMax
   }
 
-  /** @throws TidemarkError REQUEST_TIMED_OUT when there is no room for `waitMs` */
-  take(bytes: number, waitMs: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const waiting = {
-        bytes,
-        enter: () => {
-          clearTimeout(timer)
-          resolve()
-        },
-      }
-      const timer = setTimeout(() => {
-        this.#waiting.splice(this.#waiting.indexOf(waiting), 1)
-        const message = `There was no room for more records for ${waitMs} ms: the broker takes them too slowly.`
-        reject(new TidemarkError('REQUEST_TIMED_OUT', message))
-        this.#admit()
-      }, waitMs)
-      this.#waiting.push(waiting)
-      this.#admit()
-    })
+  /** Never refused: a record that is larger than all the room could not be sent otherwise. */
+  take(bytes: number): void {
+    this.#bytes += bytes
   }
 
   giveBack(bytes: number): void {
-    this.#free += bytes
-    this.#admit()
+    this.#bytes -= bytes
+    for (const wake of this.#waiting) wake()
+    this.#waiting.clear()
   }
 
-  #admit(): void {
-    for (;;) {
-      const next = this.#waiting[0]
-      if (!next || (next.bytes > this.#free && this.#free < this.#size)) return
-      this.#waiting.shift()
-      this.#free -= next.bytes
-      next.enter()
+  /**
+   * Waits while it is full.
+   * @param hurry called before each wait: sends what would only be waited for
+   * @throws TidemarkError REQUEST_TIMED_OUT after `waitMs`
+   */
+  async whenFree(hurry: () => void, waitMs: number): Promise<void> {
+    const deadlineMs = performance.now() + waitMs
+    while (this.isFull) {
+      hurry()
+      const leftMs = deadlineMs - performance.now()
+      if (leftMs > 0) await this.#change(leftMs)
+      else {
+        const message = `There was no room for more records for ${waitMs} ms: the broker takes them too slowly.`
+        throw new TidemarkError('REQUEST_TIMED_OUT', message)
+      }
     }
+  }
+
+  /** Waits until something is given back, or the time is up. */
+  #change(waitMs: number): Promise<void> {
+    return new Promise(resolve => {
+      const end = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+      const timer = setTimeout(end, Math.min(waitMs, TIMER_MS_MAX))
+      this.#waiting.add(end)
+    })
   }
 }

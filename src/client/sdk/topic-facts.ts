@@ -9,6 +9,9 @@ export interface TopicFacts {
   readonly partitions: number
   /** The topic's max.message.bytes. */
   readonly batchBytesMax: number
+}
+
+interface CachedFacts extends TopicFacts {
   /** When to ask again, by the clock that only goes forward. */
   readonly untilMs: number
 }
@@ -25,7 +28,7 @@ export interface TopicCacheSettings {
 export class TopicCache {
   readonly #broker: Broker
   readonly #settings: TopicCacheSettings
-  readonly #known = new Map<string, TopicFacts>()
+  readonly #known = new Map<string, CachedFacts>()
   readonly #asked = new Map<string, Promise<TopicFacts>>()
 
   constructor(broker: Broker, settings: TopicCacheSettings) {

@@ -1,9 +1,9 @@
 import { TidemarkError } from '../errors.ts'
 import { BATCH_BYTES_MAX, BATCH_RECORDS_MAX, DECOMPRESSED_BYTES_MAX } from '../limits.ts'
+import { NO_PRODUCER_ID, writeProducer } from './batch-header.ts'
 import {
   ATTRIBUTES_AT,
   BASE_OFFSET_AT,
-  BASE_SEQUENCE_AT,
   BASE_TIMESTAMP_AT,
   CRC_AT,
   LAST_OFFSET_DELTA_AT,
@@ -13,8 +13,6 @@ import {
   MAGIC,
   MAGIC_AT,
   MAX_TIMESTAMP_AT,
-  PRODUCER_EPOCH_AT,
-  PRODUCER_ID_AT,
   RECORD_COUNT_AT,
   RECORDS_AT,
   writeInt16,
@@ -112,9 +110,11 @@ export function encodeBatch(records: readonly RecordInput[], options: EncodeOpti
   writeInt32(batch, LAST_OFFSET_DELTA_AT, records.length - 1)
   writeInt64(batch, BASE_TIMESTAMP_AT, baseTimestamp)
   writeInt64(batch, MAX_TIMESTAMP_AT, maxTimestamp)
-  writeProducerId(batch, PRODUCER_ID_AT, options.producerId)
-  writeInt16(batch, PRODUCER_EPOCH_AT, options.producerEpoch ?? NO_PRODUCER_EPOCH)
-  writeInt32(batch, BASE_SEQUENCE_AT, options.baseSequence ?? NO_SEQUENCE)
+  writeProducer(batch, 0, {
+    producerId: options.producerId ?? NO_PRODUCER_ID,
+    producerEpoch: options.producerEpoch ?? NO_PRODUCER_EPOCH,
+    baseSequence: options.baseSequence ?? NO_SEQUENCE,
+  })
   writeInt32(batch, RECORD_COUNT_AT, records.length)
   writeInt32(batch, CRC_AT, batchChecksum(batch, 0, batch.length))
   return batch
@@ -183,16 +183,6 @@ function writeHeaders(bytes: Uint8Array, position: number, headers: readonly Rec
     next = writeField(bytes, next + keyBytes, header.value)
   }
   return next
-}
-
-function writeProducerId(bytes: Uint8Array, position: number, producerId: bigint | undefined): void {
-  if (producerId === undefined || producerId === -1n) {
-    writeInt32(bytes, position, -1)
-    writeInt32(bytes, position + 4, -1)
-    return
-  }
-  writeInt32(bytes, position, Number(BigInt.asIntN(32, producerId >> 32n)))
-  writeInt32(bytes, position + 4, Number(BigInt.asIntN(32, producerId)))
 }
 
 function timestampOf(record: RecordInput, nowMs: number | undefined): number {

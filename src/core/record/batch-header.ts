@@ -25,14 +25,23 @@ import {
   readInt32,
   readInt64,
   TRANSACTIONAL_BIT,
+  writeInt16,
   writeInt32,
   writeInt64,
 } from './batch-layout.ts'
 import { batchChecksum } from './checksum.ts'
 import { type CompressionName, compressionName } from './compression.ts'
 
+/** Who sent a batch, and as which of its batches in the partition. */
+export interface BatchProducer {
+  /** -1 when the producer is not idempotent; then its epoch and sequence mean nothing. */
+  producerId: bigint
+  producerEpoch: number
+  baseSequence: number
+}
+
 /** The 61 bytes before a batch's records. Times are milliseconds since the epoch. */
-export interface BatchHeader {
+export interface BatchHeader extends BatchProducer {
   baseOffset: number
   /** The whole batch, with the 12 bytes that its own length field leaves out. */
   sizeBytes: number
@@ -47,10 +56,6 @@ export interface BatchHeader {
   lastOffsetDelta: number
   baseTimestamp: number
   maxTimestamp: number
-  /** -1 when the producer is not idempotent; then its epoch and sequence mean nothing. */
-  producerId: bigint
-  producerEpoch: number
-  baseSequence: number
   recordCount: number
 }
 
@@ -202,6 +207,29 @@ export function stampLogAppendTime(bytes: Uint8Array, position: number, nowMs: n
   bytes[position + ATTRIBUTES_AT + 1]! |= LOG_APPEND_TIME_BIT
   writeInt64(bytes, position + MAX_TIMESTAMP_AT, nowMs)
   writeInt32(bytes, position + CRC_AT, batchChecksum(bytes, position, sizeBytes))
+}
+
+/**
+ * Says who sends the batch, in its own bytes, and renews the CRC: a producer knows its number only when it sends
+ * it. For a batch that was just encoded: a damaged one would look whole afterwards.
+ *
+ * @throws TidemarkError CORRUPT_MESSAGE when the batch is incomplete
+ */
+export function stampProducer(bytes: Uint8Array, position: number, producer: BatchProducer): void {
+  const sizeBytes = batchSizeBytes(bytes, position)
+  if (position + sizeBytes > bytes.length) throw incomplete(bytes, position)
+  writeProducer(bytes, position, producer)
+  writeInt32(bytes, position + CRC_AT, batchChecksum(bytes, position, sizeBytes))
+}
+
+/** As `stampProducer`, and leaves the CRC to the caller. */
+export function writeProducer(bytes: Uint8Array, position: number, producer: BatchProducer): void {
+  const { producerId, producerEpoch, baseSequence } = producer
+  const isNone = producerId === NO_PRODUCER_ID
+  writeInt32(bytes, position + PRODUCER_ID_AT, isNone ? -1 : Number(BigInt.asIntN(32, producerId >> 32n)))
+  writeInt32(bytes, position + PRODUCER_ID_AT + 4, isNone ? -1 : Number(BigInt.asIntN(32, producerId)))
+  writeInt16(bytes, position + PRODUCER_EPOCH_AT, producerEpoch)
+  writeInt32(bytes, position + BASE_SEQUENCE_AT, baseSequence)
 }
 
 function checkMagic(bytes: Uint8Array, position: number): void {

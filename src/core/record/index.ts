@@ -10,6 +10,7 @@ export {
   patchOffsets,
   readBatchHeader,
   stampLogAppendTime,
+  stampProducer,
 } from './batch-header.ts'
 export { RECORDS_AT as BATCH_HEADER_BYTES } from './batch-layout.ts'
 export type { CompressionName } from './compression.ts'

@@ -63,6 +63,7 @@ test('admin, producer, group and loop, one after the other', async () => {
     'vigo = 6.0',
   ])
   expect(await example('admin')).toMatch(/^tides was there/)
+  expect(await example('writer')).toBe('lines that are not in the log: none\n')
 })
 
 describe('a program written for KafkaJS', () => {
@@ -89,7 +90,9 @@ describe('a program written for KafkaJS', () => {
 
 test('what the README and the guide show of the examples is in them', async () => {
   const examples = (
-    await Promise.all(['producer', 'consumer-group', 'async-iteration', 'reader', 'admin'].map(exampleOf))
+    await Promise.all(
+      ['producer', 'writer', 'consumer-group', 'async-iteration', 'reader', 'admin'].map(exampleOf),
+    )
   )
     .join('\n')
     .replaceAll("'../src/index.ts'", "'tidemark'")

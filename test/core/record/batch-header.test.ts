@@ -8,6 +8,7 @@ import {
   patchOffsets,
   readBatchHeader,
   stampLogAppendTime,
+  stampProducer,
 } from '../../../src/core/record/index.ts'
 import { COMPRESSIONS } from './arbitraries.ts'
 import { errorOf } from './errors-of.ts'
@@ -158,4 +159,23 @@ test('only a whole batch can be stamped, with a time', () => {
   expect(errorOf(() => stampLogAppendTime(batch.subarray(0, batch.length - 1), 0, 1))).toBe('CORRUPT_MESSAGE')
   expect(() => stampLogAppendTime(batch, 0, -1)).toThrow(RangeError)
   expect(() => stampLogAppendTime(batch, 0, 0.5)).toThrow(RangeError)
+})
+
+test.each(COMPRESSIONS)('the producer is stamped in place, with compression %s', compression => {
+  const batch = encodeBatch(INPUTS, { compression })
+  const around = new Uint8Array(batch.length + 50).fill(0xaa)
+  around.set(batch, 20)
+  for (const producer of [
+    { producerId: 2n ** 63n - 1n, producerEpoch: 32_767, baseSequence: 2 ** 31 - 1 },
+    { producerId: 0n, producerEpoch: 0, baseSequence: 0 },
+    { producerId: -1n, producerEpoch: -1, baseSequence: -1 },
+  ]) {
+    stampProducer(around, 20, producer)
+    expect(checkBatch(around, 20)).toMatchObject(producer)
+    expect(around.subarray(20, 20 + batch.length)).toEqual(encodeBatch(INPUTS, { compression, ...producer }))
+  }
+  expect(around.subarray(0, 20).every(byte => byte === 0xaa)).toBe(true)
+  expect(around.subarray(20 + batch.length).every(byte => byte === 0xaa)).toBe(true)
+  const none = { producerId: 1n, producerEpoch: 0, baseSequence: 0 }
+  expect(errorOf(() => stampProducer(batch.subarray(0, batch.length - 1), 0, none))).toBe('CORRUPT_MESSAGE')
 })
