@@ -14,7 +14,9 @@ describeAws('the AWS endpoint', () => {
     const client = new S3Client({ endpoint: awsEndpoint(), forcePathStyle: true })
     await client.send(new HeadBucketCommand({ Bucket: bucket }))
     await remove()
-    await expect(client.send(new HeadBucketCommand({ Bucket: bucket }))).rejects.toThrow()
+    await expect(client.send(new HeadBucketCommand({ Bucket: bucket }))).rejects.toMatchObject({
+      name: 'NotFound',
+    })
     client.destroy()
   })
 })
@@ -32,6 +34,8 @@ async function expectTable(endpoint: string): Promise<void> {
   expect(Table?.KeySchema?.map(({ AttributeName }) => AttributeName)).toEqual(['pk', 'sk'])
   expect(Table?.StreamSpecification).toEqual({ StreamEnabled: true, StreamViewType: 'KEYS_ONLY' })
   await remove()
-  await expect(client.send(new DescribeTableCommand({ TableName: table }))).rejects.toThrow()
+  await expect(client.send(new DescribeTableCommand({ TableName: table }))).rejects.toMatchObject({
+    name: 'ResourceNotFoundException',
+  })
   client.destroy()
 }

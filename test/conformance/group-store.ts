@@ -305,7 +305,9 @@ export function describeGroupStore(
         const chunk = sampleChunk(2)
         for (const id of ids)
           for (const number of [0, 1, 10]) await groups.putTargetChunk(groupId, id, number, chunk)
-        await groups.putMember(groupId, sampleMember())
+        const member = sampleMember()
+        await groups.putMember(groupId, member)
+        const group = await groups.readGroup(groupId)
         await groups.removeOlderTargets(groupId, ids[2]!)
         await groups.removeOlderTargets(groupId, ids[2]!)
         const standing: boolean[] = []
@@ -317,8 +319,8 @@ export function describeGroupStore(
           expect(new Set(found.map(each => each === undefined)).size).toBe(1)
         }
         expect(standing).toEqual([false, false, true, true, true])
-        expect(await all(groups.members(groupId))).toHaveLength(1)
-        expect(await groups.readGroup(groupId)).toBeDefined()
+        expect(await all(groups.members(groupId))).toEqual([member])
+        expect(await groups.readGroup(groupId)).toEqual(group)
       })
 
       test.each(['', 'x', '1', SOME_ID, `1-${SOME_ID}`, `${targetIdOf(1, SOME_ID)}#0`])(

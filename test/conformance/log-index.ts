@@ -7,7 +7,7 @@ import {
 } from '../../src/core/limits.ts'
 import { blockEnd } from '../../src/core/log/block.ts'
 import { type IndexEntry, spanOf } from '../../src/core/log/entry.ts'
-import type { Head } from '../../src/core/log/head.ts'
+import { EMPTY_HEAD, type Head } from '../../src/core/log/head.ts'
 import type { FlushedProducer } from '../../src/core/log/producers/flushed-producer.ts'
 import { foldProducers } from '../../src/core/log/producers/fold-producers.ts'
 import type { ProducerRun } from '../../src/core/log/producers/producer-run.ts'
@@ -565,7 +565,7 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
           await index.removePartition(partition)
           for (let producerId = 0n; producerId < 40n; producerId += 1n) {
             expect(await read(partition, producerId)).toBeUndefined()
-            for (const id of others) expect(await read(id, producerId)).toBeDefined()
+            for (const id of others) expect(await read(id, producerId)).toEqual(flushed([[0, 0]]))
           }
         })
 
@@ -577,7 +577,7 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
           expect(await blockOffsets(partition, 0, 10)).toEqual([0, 10, 20])
           await index.removeBlocksBelow(partition, toOffset(2 ** 53 - 1))
           expect(await blockOffsets(partition, 0, 10)).toEqual([20])
-          expect(await read(partition)).toBeDefined()
+          expect(await read(partition)).toEqual(flushed([[0, 0]]))
         })
       })
     })
@@ -641,7 +641,10 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
         for (let number = 0; number < 4; number += 1) await appended(partition, inlineEntry(1))
         const block = blockOfTail((await index.readHead(partition))!, 2)
         await index.putBlock(partition, block)
-        expect(await index.trimTail(partition, block, NO_CHANGES)).toBeDefined()
+        expect(await index.trimTail(partition, block, NO_CHANGES)).toMatchObject({
+          tailOffset: 2,
+          nextOffset: 4,
+        })
         expect(await index.trimTail(partition, block, NO_CHANGES)).toBeUndefined()
         expect(await index.readHead(partition)).toMatchObject({ tailOffset: 2, nextOffset: 4 })
       })
@@ -838,7 +841,7 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
         await index.removeBlocksBelow(partition, toOffset(20))
         expect(await blockOffsets(partition, 0, 10)).toEqual([20])
         for (const other of others) expect(await blockOffsets(other, 0, 10)).toEqual([0, 10, 20])
-        expect(await index.readHead(partition)).toBeDefined()
+        expect(await index.readHead(partition)).toEqual(EMPTY_HEAD)
       })
 
       test('removes many', async () => {

@@ -118,7 +118,7 @@ describe('closing', () => {
     const running = served.send('POST', '/topics', { topic: 't' })
     await entered.promise
     const closing = served.close()
-    await expect(served.get('/health')).rejects.toThrow()
+    await expect(served.get('/health')).rejects.toMatchObject({ cause: { code: 'ECONNREFUSED' } })
     gate.resolve()
     const answer = await running
     expect(answer.status).toBe(201)

@@ -184,7 +184,7 @@ describeDynamoDbLocal('what groups ask of DynamoDB:', () => {
     expect(requests().Query).toBeGreaterThanOrEqual(2)
     for (let number = 0; number < 12; number += 1) {
       expect(await groups.readTargetChunk(groupId, old, number)).toBeUndefined()
-      expect(await groups.readTargetChunk(groupId, current, number)).toBeDefined()
+      expect(await groups.readTargetChunk(groupId, current, number)).toEqual(chunk)
     }
     meter.reset()
     await groups.removeOlderTargets(groupId, current)

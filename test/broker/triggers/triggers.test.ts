@@ -123,9 +123,10 @@ describe('a trigger', () => {
   })
 
   test('is removed with its id, or whichever there is; not there, it is gone', async () => {
-    const { triggerId } = await put()
+    const made = await put()
+    const { triggerId } = made
     await harness.run(triggers.remove({ ...NAME, triggerId: 'another' }))
-    expect(await standing()).toBeDefined()
+    expect(await standing()).toEqual(made)
     await harness.run(triggers.remove({ ...NAME, triggerId }))
     expect(await standing()).toBeUndefined()
     await put()
@@ -264,7 +265,7 @@ describe('a group with members', () => {
     }
     const refused = { kafkaName: 'INCONSISTENT_GROUP_PROTOCOL', written: 'no' }
     expect(await harness.errorOf(member.send())).toMatchObject(refused)
-    expect(await standing()).toBeDefined()
+    expect(await standing()).toMatchObject({ ...NAME, target: WANTED.target, state: 'active', version: 1 })
     expect(await harness.run(broker.describeGroup(GROUP))).toMatchObject({
       state: 'Stable',
       memberList: [{ clientId: 'a function' }],

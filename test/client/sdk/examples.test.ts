@@ -96,12 +96,15 @@ test('what the README and the guide show of the examples is in them', async () =
   )
     .join('\n')
     .replaceAll("'../src/index.ts'", "'tidemark'")
-  for (const page of ['README.md', 'docs/sdk.md']) {
+  for (const [page, count] of [
+    ['README.md', 2],
+    ['docs/sdk.md', 7],
+  ] as const) {
     const text = await readFile(join(ROOT, page), 'utf8')
     const quotes = [...text.matchAll(/<!-- from examples -->\n```ts\n(.*?)```/gs)].map(
       ([, quote]) => quote ?? '',
     )
-    expect(quotes.length).toBeGreaterThan(0)
+    expect([page, quotes.length]).toEqual([page, count])
     for (const quote of quotes) expect(examples).toContain(quote)
   }
 })

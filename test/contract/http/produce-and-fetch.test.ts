@@ -423,7 +423,7 @@ describe('reading', () => {
       signal: controller.signal,
     })
     setTimeout(() => controller.abort(), 100)
-    await expect(poll).rejects.toThrow()
+    await expect(poll).rejects.toMatchObject({ name: 'AbortError' })
     await expect.poll(() => ended).toBe(1)
   })
 

@@ -228,7 +228,7 @@ describe('damage', () => {
         fc.pre(inBatch >= 16 || (inBatch >= 8 && inBatch < 12))
         const bytes = all()
         bytes[position]! ^= change
-        expect(errorNameOf(() => [...batchesOf(bytes, toOffset(0))])).toBeDefined()
+        expect(errorNameOf(() => [...batchesOf(bytes, toOffset(0))])).toBe('CORRUPT_MESSAGE')
       }),
     )
   })

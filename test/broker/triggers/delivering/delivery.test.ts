@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { EVENT_BYTES_MAX, TRIGGER_TURN_MS } from '../../../../src/core/limits.ts'
+import { EVENT_BYTES_MAX, TRIGGER_STORE_PAUSE_MS, TRIGGER_TURN_MS } from '../../../../src/core/limits.ts'
 import { toOffset } from '../../../../src/core/numbers.ts'
 import { triggerOwner } from '../../../../src/core/trigger/trigger.ts'
 import { NotApplied, OutcomeUnknown, StoreFailed } from '../../../../src/ports/outcome.ts'
@@ -693,7 +693,8 @@ describe('a store that fails', () => {
     const delivered = await on.deliver()
     expect(delivered).toMatchObject({ outcome: 'again', calls: 1 })
     expect(delivered.reason).toContain('REQUEST_TIMED_OUT')
-    expect(delivered.afterMs).toBeGreaterThan(0)
+    expect(delivered.afterMs).toBeGreaterThanOrEqual(TRIGGER_STORE_PAUSE_MS / 2)
+    expect(delivered.afterMs).toBeLessThanOrEqual(TRIGGER_STORE_PAUSE_MS)
     on.harness.around = (_, __, call) => call()
     expect(await on.deliver()).toMatchObject({ outcome: 'caught-up', calls: 1 })
   })
