@@ -20,8 +20,8 @@ interface Layer {
 
 const LAYERS: Readonly<Record<string, Layer>> = {
   'entry points': {
-    // cli/connect.ts assembles what the options name: a signed client, a store.
-    files: ['embedded', 'index.ts', 'aws.ts', 'cli/main.ts', 'cli/connect.ts', 'cli/tidemark.js'],
+    // cli/address/connect.ts assembles what the options name: a signed client, a store.
+    files: ['embedded', 'index.ts', 'aws.ts', 'cli/main.ts', 'cli/address/connect.ts', 'cli/tidemark.js'],
     mayImport: [''],
     packages: ['node:', '@hono/node-server', 'commander', 'hono'],
   },

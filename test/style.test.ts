@@ -15,8 +15,9 @@ const UNSEEDED: Readonly<Record<string, string>> = {
   'src/adapters/local/sqlite-items.ts':
     'how long to wait while another process writes, which no outcome goes by',
   'src/client/retry.ts': 'what is taken where no other chance is given',
-  'src/client/sdk/delivery.ts': 'how long a failed read rests, which no outcome goes by',
-  'src/client/sdk/partitioners.ts': "where a producer's records without a key begin, as in Kafka: anywhere",
+  'src/client/sdk/consuming/delivery.ts': 'how long a failed read rests, which no outcome goes by',
+  'src/client/sdk/producing/partitioners.ts':
+    "where a producer's records without a key begin, as in Kafka: anywhere",
   'src/client/sdk/retry-options.ts': 'what is taken where no other chance is given',
   'src/contract/http/build-app.ts': 'what is taken where no other chance is given',
   'src/embedded/system.ts': 'the one behind the port',

@@ -1,4 +1,4 @@
-import { InterruptedError } from './failure.ts'
+import { InterruptedError } from './output/failure.ts'
 
 /** What `items` gives until it ends or `signal` ends it; the step under way is not waited for. */
 export async function* itemsUntil<T>(items: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {

@@ -1,9 +1,9 @@
 import { CommanderError } from 'commander'
-import { describeFailure, EXIT_OK, EXIT_USAGE, exitCodeOf } from './failure.ts'
-import { openProcessTerminal } from './process-terminal.ts'
+import { describeFailure, EXIT_OK, EXIT_USAGE, exitCodeOf } from './output/failure.ts'
+import { openProcessTerminal } from './output/process-terminal.ts'
+import { note, type Terminal } from './output/terminal.ts'
 import { buildProgram } from './program.ts'
 import { Session } from './session.ts'
-import { note, type Terminal } from './terminal.ts'
 
 /** Runs one command line to its end and answers its exit code. */
 export async function run(

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
+import { DEFAULT_BROKER_URL } from './address/broker-address.ts'
 import { examples } from './arguments/argument.ts'
 import { addConsume } from './arguments/consume.ts'
 import { addGroup } from './arguments/group.ts'
@@ -8,7 +9,6 @@ import { addProduce } from './arguments/produce.ts'
 import { addDev, addVerify } from './arguments/store.ts'
 import { addTopic } from './arguments/topic.ts'
 import { addTrigger } from './arguments/trigger.ts'
-import { DEFAULT_BROKER_URL } from './broker-address.ts'
 import type { Session } from './session.ts'
 
 /** The whole syntax of the command line; what a command does is loaded when it runs. */

@@ -1,10 +1,10 @@
 import type { Broker } from '../contract/broker.ts'
 import type { GroupBroker } from '../contract/groups.ts'
 import type { TriggerBroker } from '../contract/triggers.ts'
-import { type AddressOptions, chooseAddress } from './broker-address.ts'
-import { EXIT_OK } from './failure.ts'
+import { type AddressOptions, chooseAddress } from './address/broker-address.ts'
 import { resultUntil } from './interruption.ts'
-import type { Terminal } from './terminal.ts'
+import { EXIT_OK } from './output/failure.ts'
+import type { Terminal } from './output/terminal.ts'
 
 export interface UseSettings {
   /** Whether a directory that does not exist becomes a store. */
@@ -32,7 +32,7 @@ export class Session {
   ): Promise<void> {
     const address = chooseAddress(options, this.environment)
     // Loaded now and not above: `--help` needs neither a database nor an HTTP client.
-    const { connect } = await import('./connect.ts')
+    const { connect } = await import('./address/connect.ts')
     const { mayCreate = false, endsByItself = false } = settings
     const { broker, close } = await connect(address, mayCreate)
     try {

@@ -27,16 +27,18 @@ export type { SignRequest, UnsignedRequest } from './http-transport.ts'
 export { fetchLocated, type LocatedSettings } from './located.ts'
 /** Producers, consumers and admins as Node's Kafka users know them. */
 export { Admin, type AdminEventPayloads, type AdminOptions, ConfigResourceTypes } from './sdk/admin.ts'
-export { CompressionTypes } from './sdk/compression-types.ts'
-export { Consumer } from './sdk/consumer.ts'
-export type * from './sdk/consumer-options.ts'
+export { Consumer } from './sdk/consuming/consumer.ts'
+export type * from './sdk/consuming/consumer-options.ts'
+export type { MessageBatch } from './sdk/consuming/message-batch.ts'
+export type { ConsumerWork } from './sdk/consuming/outages.ts'
+export type { StartPlace } from './sdk/consuming/start-place.ts'
+export type { ConsumerSubscribe } from './sdk/consuming/subscription.ts'
 export type { InstrumentationEvent } from './sdk/listeners.ts'
-export type { MessageBatch } from './sdk/message-batch.ts'
 export type { ConsumedMessage, Message, MessageHeaders } from './sdk/messages.ts'
-export type { ConsumerWork } from './sdk/outages.ts'
-export type { OutgoingBatch, WrittenBatch } from './sdk/outgoing-batch.ts'
-export type { Delivery } from './sdk/partition-batches.ts'
-export { Partitioners } from './sdk/partitioners.ts'
+export { CompressionTypes } from './sdk/producing/compression-types.ts'
+export type { OutgoingBatch, WrittenBatch } from './sdk/producing/outgoing-batch.ts'
+export type { Delivery } from './sdk/producing/partition-batches.ts'
+export { Partitioners } from './sdk/producing/partitioners.ts'
 export {
   Producer,
   type ProducerBatch,
@@ -44,10 +46,8 @@ export {
   type ProducerOptions,
   type ProducerRecord,
   type WriterOptions,
-} from './sdk/producer.ts'
+} from './sdk/producing/producer.ts'
+export type { RecordMetadata } from './sdk/producing/sent-records.ts'
+export type { Placing, TopicWriter } from './sdk/producing/topic-writer.ts'
 export type { RetryOptions } from './sdk/retry-options.ts'
-export type { RecordMetadata } from './sdk/sent-records.ts'
-export type { StartPlace } from './sdk/start-place.ts'
-export type { ConsumerSubscribe } from './sdk/subscription.ts'
 export { Tidemark, type TidemarkOptions } from './sdk/tidemark.ts'
-export type { Placing, TopicWriter } from './sdk/topic-writer.ts'

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { UsageError } from '../../src/cli/failure.ts'
-import { parseListenAddress } from '../../src/cli/listen-address.ts'
+import { parseListenAddress } from '../../src/cli/address/listen-address.ts'
+import { parseNameValue } from '../../src/cli/arguments/name-value.ts'
 import { run } from '../../src/cli/main.ts'
-import { parseNameValue } from '../../src/cli/name-value.ts'
+import { UsageError } from '../../src/cli/output/failure.ts'
 import { fakeTerminal } from './fake-terminal.ts'
 
 async function runLine(...commandLine: string[]) {

@@ -1,5 +1,5 @@
 import { Writable } from 'node:stream'
-import type { Terminal } from '../../src/cli/terminal.ts'
+import type { Terminal } from '../../src/cli/output/terminal.ts'
 
 export interface FakeTerminal extends Terminal {
   /** What was printed so far. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { InterruptedError } from '../../src/cli/failure.ts'
 import { itemsUntil, resultUntil } from '../../src/cli/interruption.ts'
+import { InterruptedError } from '../../src/cli/output/failure.ts'
 
 async function* endless(onEnd = () => {}) {
   try {

@@ -1,6 +1,6 @@
 import type { ChildProcessWithoutNullStreams } from 'node:child_process'
 import { once } from 'node:events'
-import { LineSplitter } from '../../src/cli/line-splitter.ts'
+import { LineSplitter } from '../../src/cli/producing/line-splitter.ts'
 import { spawnTidemark } from '../cli/tidemark-process.ts'
 import type { Delivery } from './delivery-ledger.ts'
 

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander'
-import { UsageError } from '../failure.ts'
+import { UsageError } from '../output/failure.ts'
 
 /** Lets commander say which option a UsageError is about. */
 export function argument<T>(parse: (text: string) => T): (text: string) => T {

@@ -1,18 +1,18 @@
 import { type Command, Option } from 'commander'
-import type { StartPlace } from '../../client/sdk/start-place.ts'
+import type { StartPlace } from '../../client/sdk/consuming/start-place.ts'
 import type { AssignorName } from '../../contract/groups.ts'
 import {
   SESSION_TIMEOUT_DEFAULT_MS,
   SESSION_TIMEOUT_MS_MAX,
   SESSION_TIMEOUT_MS_MIN,
 } from '../../core/limits.ts'
-import type { AddressOptions } from '../broker-address.ts'
-import { type FormatRecord, formatJoinedValues, formatValueLine } from '../consumed-record.ts'
-import { UsageError } from '../failure.ts'
-import { compileFormat } from '../format-template.ts'
-import { formatJsonLine } from '../record-json.ts'
+import type { AddressOptions } from '../address/broker-address.ts'
+import { type FormatRecord, formatJoinedValues, formatValueLine } from '../consuming/consumed-record.ts'
+import { compileFormat } from '../consuming/format-template.ts'
+import { formatJsonLine } from '../consuming/record-json.ts'
+import { parseStartPlace } from '../consuming/start-place.ts'
+import { UsageError } from '../output/failure.ts'
 import type { Session } from '../session.ts'
-import { parseStartPlace } from '../start-place.ts'
 import { argument, examples, parseWholeNumber, repeated, wholeNumber } from './argument.ts'
 
 interface ConsumeOptions extends AddressOptions {

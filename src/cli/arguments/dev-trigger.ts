@@ -7,9 +7,9 @@ import { checkTriggerSettings } from '../../core/trigger/settings.ts'
 import type { TriggerSettings } from '../../core/trigger/trigger.ts'
 import { functionNameOf } from '../../embedded/triggers/handler-file.ts'
 import type { FileTrigger } from '../../embedded/triggers/run-file-triggers.ts'
-import { parseDuration } from '../duration.ts'
-import { UsageError } from '../failure.ts'
-import { parseStartPlace } from '../start-place.ts'
+import { parseStartPlace } from '../consuming/start-place.ts'
+import { parseDuration } from '../output/duration.ts'
+import { UsageError } from '../output/failure.ts'
 import { parseWholeNumber } from './argument.ts'
 
 type Settings = Partial<TriggerSettings>

@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
-import type { StartPlace } from '../../client/sdk/start-place.ts'
-import type { AddressOptions } from '../broker-address.ts'
+import type { StartPlace } from '../../client/sdk/consuming/start-place.ts'
+import type { AddressOptions } from '../address/broker-address.ts'
 import type { TopicChoice } from '../commands/reset-group.ts'
-import { UsageError } from '../failure.ts'
+import { parseStartPlace } from '../consuming/start-place.ts'
+import { UsageError } from '../output/failure.ts'
 import type { Session } from '../session.ts'
-import { parseStartPlace } from '../start-place.ts'
 import { argument, examples, parseWholeNumber, repeated } from './argument.ts'
 
 interface ResetOptions extends AddressOptions {

@@ -1,9 +1,9 @@
 import { type Command, Option } from 'commander'
 import type { OffsetPlace } from '../../contract/broker.ts'
-import type { AddressOptions } from '../broker-address.ts'
-import { UsageError } from '../failure.ts'
+import type { AddressOptions } from '../address/broker-address.ts'
+import { parseTime } from '../consuming/start-place.ts'
+import { UsageError } from '../output/failure.ts'
 import type { Session } from '../session.ts'
-import { parseTime } from '../start-place.ts'
 import { argument, examples, parseWholeNumber, wholeNumber } from './argument.ts'
 
 export function addOffsets(program: Command, session: Session): void {

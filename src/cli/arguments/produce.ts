@@ -1,11 +1,11 @@
 import { type Command, Option } from 'commander'
 import type { CompressionName } from '../../core/record/index.ts'
-import type { AddressOptions } from '../broker-address.ts'
-import { resolveEscapes } from '../escapes.ts'
-import { UsageError } from '../failure.ts'
-import { parseNameValue } from '../name-value.ts'
+import type { AddressOptions } from '../address/broker-address.ts'
+import { resolveEscapes } from '../output/escapes.ts'
+import { UsageError } from '../output/failure.ts'
 import type { Session } from '../session.ts'
 import { argument, examples, repeated, wholeNumber } from './argument.ts'
+import { parseNameValue } from './name-value.ts'
 
 interface ProduceOptions extends AddressOptions {
   keySeparator?: Uint8Array

@@ -1,9 +1,9 @@
 import type { Command } from 'commander'
 import type { FileTrigger } from '../../embedded/triggers/run-file-triggers.ts'
-import { awsOptionsGiven } from '../aws-store-address.ts'
-import { type AddressOptions, chooseAddress, chooseToken } from '../broker-address.ts'
-import { UsageError } from '../failure.ts'
-import { type ListenAddress, parseListenAddress } from '../listen-address.ts'
+import { awsOptionsGiven } from '../address/aws-store-address.ts'
+import { type AddressOptions, chooseAddress, chooseToken } from '../address/broker-address.ts'
+import { type ListenAddress, parseListenAddress } from '../address/listen-address.ts'
+import { UsageError } from '../output/failure.ts'
 import type { Session } from '../session.ts'
 import { argument, examples, repeated } from './argument.ts'
 import { checkDevTriggers, describeTriggerOptions, parseDevTrigger } from './dev-trigger.ts'
@@ -71,7 +71,7 @@ export function addDev(program: Command, session: Session): void {
       checkDevTriggers(triggers)
       const [{ dev }, { startBroker }] = await Promise.all([
         import('../commands/dev.ts'),
-        import('../connect.ts'),
+        import('../address/connect.ts'),
       ])
       const settings = {
         directory: options.dir ?? DEFAULT_DIRECTORY,
@@ -110,7 +110,7 @@ export function addVerify(program: Command, session: Session): void {
       }
       const [{ verify }, { openStore }] = await Promise.all([
         import('../commands/verify.ts'),
-        import('../connect.ts'),
+        import('../address/connect.ts'),
       ])
       const store = await openStore(address, false)
       try {

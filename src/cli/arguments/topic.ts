@@ -1,9 +1,9 @@
 import type { Command } from 'commander'
-import type { AddressOptions } from '../broker-address.ts'
-import { UsageError } from '../failure.ts'
-import { parseNameValue } from '../name-value.ts'
+import type { AddressOptions } from '../address/broker-address.ts'
+import { UsageError } from '../output/failure.ts'
 import type { Session } from '../session.ts'
 import { examples, repeated, wholeNumber } from './argument.ts'
+import { parseNameValue } from './name-value.ts'
 
 interface CreateOptions extends AddressOptions {
   partitions?: number

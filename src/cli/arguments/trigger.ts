@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { AddressOptions } from '../broker-address.ts'
+import type { AddressOptions } from '../address/broker-address.ts'
 import type { Session } from '../session.ts'
 import { examples } from './argument.ts'
 

@@ -1,13 +1,13 @@
-import { Consumer } from '../../client/sdk/consumer.ts'
-import type { StartPlace } from '../../client/sdk/start-place.ts'
+import { Consumer } from '../../client/sdk/consuming/consumer.ts'
+import type { StartPlace } from '../../client/sdk/consuming/start-place.ts'
 import type { Broker, TopicDescription } from '../../contract/broker.ts'
 import type { AssignorName, GroupBroker } from '../../contract/groups.ts'
 import { compilePattern } from '../../core/group/subscribing/topic-pattern.ts'
-import type { FormatRecord } from '../consumed-record.ts'
+import type { FormatRecord } from '../consuming/consumed-record.ts'
+import { endsOf } from '../consuming/reading-plan.ts'
+import { consumerOptions, printRecords, READING_DEFAULT } from '../consuming/record-printer.ts'
 import { resultUntil } from '../interruption.ts'
-import { endsOf } from '../reading-plan.ts'
-import { consumerOptions, printRecords, READING_DEFAULT } from '../record-printer.ts'
-import type { Terminal } from '../terminal.ts'
+import type { Terminal } from '../output/terminal.ts'
 
 export interface ConsumeGroupSettings {
   groupId: string

@@ -1,12 +1,12 @@
-import { Consumer } from '../../client/sdk/consumer.ts'
-import type { StartPlace } from '../../client/sdk/start-place.ts'
+import { Consumer } from '../../client/sdk/consuming/consumer.ts'
+import type { StartPlace } from '../../client/sdk/consuming/start-place.ts'
 import type { Broker } from '../../contract/broker.ts'
 import type { GroupBroker } from '../../contract/groups.ts'
-import type { FormatRecord } from '../consumed-record.ts'
+import type { FormatRecord } from '../consuming/consumed-record.ts'
+import { endsOf, planReading } from '../consuming/reading-plan.ts'
+import { consumerOptions, printRecords, READING_DEFAULT } from '../consuming/record-printer.ts'
 import { resultUntil } from '../interruption.ts'
-import { endsOf, planReading } from '../reading-plan.ts'
-import { consumerOptions, printRecords, READING_DEFAULT } from '../record-printer.ts'
-import { note, type Terminal } from '../terminal.ts'
+import { note, type Terminal } from '../output/terminal.ts'
 
 export interface ConsumeSettings {
   topic: string

@@ -1,7 +1,7 @@
 import type { Broker } from '../../contract/broker.ts'
 import { toOffset } from '../../core/numbers.ts'
-import { CommandFailure, EXIT_OK } from '../failure.ts'
-import { note, type Terminal } from '../terminal.ts'
+import { CommandFailure, EXIT_OK } from '../output/failure.ts'
+import { note, type Terminal } from '../output/terminal.ts'
 
 export interface DeleteRecordsSettings {
   topic: string

@@ -1,10 +1,10 @@
 import { resolve } from 'node:path'
 import type { FileTrigger, FileTriggersListener } from '../../embedded/triggers/run-file-triggers.ts'
-import { DEFAULT_BROKER_URL } from '../broker-address.ts'
-import { EXIT_OK } from '../failure.ts'
-import type { ListenAddress } from '../listen-address.ts'
-import { note, type Terminal, write } from '../terminal.ts'
-import { TriggerOutput } from './trigger-output.ts'
+import { DEFAULT_BROKER_URL } from '../address/broker-address.ts'
+import type { ListenAddress } from '../address/listen-address.ts'
+import { EXIT_OK } from '../output/failure.ts'
+import { note, type Terminal, write } from '../output/terminal.ts'
+import { TriggerOutput } from '../output/trigger-output.ts'
 
 export interface DevSettings {
   directory: string

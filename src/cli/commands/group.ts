@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { GroupBroker, GroupDescription } from '../../contract/groups.ts'
-import { describeFailure, EXIT_FAILURE, EXIT_OK } from '../failure.ts'
 import { resultUntil } from '../interruption.ts'
-import { listPartitions } from '../partition-list.ts'
-import { plural } from '../quantities.ts'
-import { formatTable } from '../table.ts'
-import { note, type Terminal, throwIfOutputFailed, write } from '../terminal.ts'
+import { describeFailure, EXIT_FAILURE, EXIT_OK } from '../output/failure.ts'
+import { listPartitions } from '../output/partition-list.ts'
+import { plural } from '../output/quantities.ts'
+import { formatTable } from '../output/table.ts'
+import { note, type Terminal, throwIfOutputFailed, write } from '../output/terminal.ts'
 import { formatJson } from './topic.ts'
 
 export interface DescribeGroupSettings {

@@ -1,9 +1,9 @@
 import type { Broker, OffsetPlace } from '../../contract/broker.ts'
 import type { GroupBroker } from '../../contract/groups.ts'
-import { EXIT_OK } from '../failure.ts'
-import { lagOf } from '../group-lag.ts'
-import { formatTable } from '../table.ts'
-import { type Terminal, write } from '../terminal.ts'
+import { lagOf } from '../consuming/group-lag.ts'
+import { EXIT_OK } from '../output/failure.ts'
+import { formatTable } from '../output/table.ts'
+import { type Terminal, write } from '../output/terminal.ts'
 import { formatJson } from './topic.ts'
 
 export interface OffsetsSettings {

@@ -1,20 +1,26 @@
 import { recordBytesMax } from '../../client/record-size.ts'
 import { RETRY_DEFAULT } from '../../client/retry.ts'
-import type { Delivery } from '../../client/sdk/partition-batches.ts'
+import type { Delivery } from '../../client/sdk/producing/partition-batches.ts'
+import { TopicWriter } from '../../client/sdk/producing/topic-writer.ts'
 import { Room } from '../../client/sdk/room.ts'
 import { isKafkaError, type TopicFacts } from '../../client/sdk/topic-facts.ts'
-import { TopicWriter } from '../../client/sdk/topic-writer.ts'
 import type { Broker, TopicDescription } from '../../contract/broker.ts'
 import { TidemarkError } from '../../core/errors.ts'
 import { DECOMPRESSED_BYTES_MAX } from '../../core/limits.ts'
 import type { CompressionName, RecordInput } from '../../core/record/index.ts'
-import { CommandFailure, describeFailure, EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK } from '../failure.ts'
 import { itemsUntil, resultUntil } from '../interruption.ts'
-import { type LineSyntax, splitLine } from '../line-record.ts'
-import { LineSplitter } from '../line-splitter.ts'
-import { openProgress } from '../progress.ts'
-import { formatRate, plural } from '../quantities.ts'
-import { note, type Terminal } from '../terminal.ts'
+import {
+  CommandFailure,
+  describeFailure,
+  EXIT_FAILURE,
+  EXIT_INTERRUPTED,
+  EXIT_OK,
+} from '../output/failure.ts'
+import { openProgress } from '../output/progress.ts'
+import { formatRate, plural } from '../output/quantities.ts'
+import { note, type Terminal } from '../output/terminal.ts'
+import { type LineSyntax, splitLine } from '../producing/line-record.ts'
+import { LineSplitter } from '../producing/line-splitter.ts'
 
 export interface ProduceSettings {
   topic: string

@@ -2,11 +2,11 @@ import type { AlterTopic, Broker, CreateTopic, TopicDescription } from '../../co
 import type { GroupBroker } from '../../contract/groups.ts'
 import { type KafkaErrorName, TidemarkError } from '../../core/errors.ts'
 import { CONFIGS_WITHOUT_EFFECT } from '../../core/topic/topic-config.ts'
-import { describeFailure, EXIT_FAILURE, EXIT_OK } from '../failure.ts'
-import { findTopicLags, type TopicLag } from '../group-lag.ts'
-import { plural } from '../quantities.ts'
-import { formatTable } from '../table.ts'
-import { note, type Terminal, write } from '../terminal.ts'
+import { findTopicLags, type TopicLag } from '../consuming/group-lag.ts'
+import { describeFailure, EXIT_FAILURE, EXIT_OK } from '../output/failure.ts'
+import { plural } from '../output/quantities.ts'
+import { formatTable } from '../output/table.ts'
+import { note, type Terminal, write } from '../output/terminal.ts'
 
 export async function createTopic(
   broker: Broker,

@@ -1,8 +1,8 @@
 import type { Embedded } from '../../embedded/embedded.ts'
-import { EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK } from '../failure.ts'
 import { itemsUntil } from '../interruption.ts'
-import { formatBytes, plural } from '../quantities.ts'
-import { note, type Terminal, write } from '../terminal.ts'
+import { EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK } from '../output/failure.ts'
+import { formatBytes, plural } from '../output/quantities.ts'
+import { note, type Terminal, write } from '../output/terminal.ts'
 
 /**
  * Prints what a check of the whole store finds. What nothing points at (orphaned by a crash or a deletion)

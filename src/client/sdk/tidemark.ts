@@ -2,9 +2,9 @@ import type { Broker } from '../../contract/broker.ts'
 import type { GroupBroker } from '../../contract/groups.ts'
 import { HttpBroker, type HttpBrokerSettings } from '../http-broker.ts'
 import { Admin, type AdminOptions } from './admin.ts'
-import { Consumer } from './consumer.ts'
-import type { ConsumerOptions } from './consumer-options.ts'
-import { Producer, type ProducerOptions } from './producer.ts'
+import { Consumer } from './consuming/consumer.ts'
+import type { ConsumerOptions } from './consuming/consumer-options.ts'
+import { Producer, type ProducerOptions } from './producing/producer.ts'
 import type { RetryOptions } from './retry-options.ts'
 
 /** Where the broker is: one at hand (embedded, or on AWS directly), or one behind HTTP. */

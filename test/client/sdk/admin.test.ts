@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { ConfigResourceTypes } from '../../../src/client/sdk/admin.ts'
-import { openTides, until, writeNumbers } from './group-of-consumers.ts'
+import { openTides, until, writeNumbers } from './consuming/group-of-consumers.ts'
 
 async function openAdmin(partitions = 2) {
   const opened = await openTides(partitions)

@@ -5,7 +5,7 @@ import type { Fetch, Produce } from '../../../src/contract/broker.ts'
 import { TidemarkError } from '../../../src/core/errors.ts'
 import { seededRandom } from '../../cli/seeded-random.ts'
 import { serveBroker } from '../../contract/http/served-broker.ts'
-import { bent, until } from './group-of-consumers.ts'
+import { bent, until } from './consuming/group-of-consumers.ts'
 
 const RECORDS = 400
 const WAVE = 20

@@ -1,0 +1,131 @@
+import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import type { Broker } from '../../contract/broker.ts'
+import type { GroupBroker } from '../../contract/groups.ts'
+import type { HttpLogger } from '../../contract/http/settings.ts'
+import type { TriggerBroker } from '../../contract/triggers.ts'
+import type { Embedded } from '../../embedded/embedded.ts'
+import type { RunningTriggers } from '../../embedded/triggers/run-triggers.ts'
+import type { DevSettings, RunningBroker } from '../commands/dev.ts'
+import { CommandFailure, UsageError } from '../output/failure.ts'
+import type { AwsStoreAddress } from './aws-store-address.ts'
+import type { BrokerAddress, HttpAddress } from './broker-address.ts'
+
+export interface Connection {
+  broker: Broker & GroupBroker & TriggerBroker
+  close(): Promise<void>
+}
+
+/** @param mayCreate whether a directory that does not exist becomes a new store */
+export async function connect(address: BrokerAddress, mayCreate: boolean): Promise<Connection> {
+  if ('url' in address) return { broker: await openHttp(address), close: async () => {} }
+  return openStore(address, mayCreate)
+}
+
+async function openHttp({
+  url,
+  token,
+  signing,
+  region,
+}: HttpAddress): Promise<Broker & GroupBroker & TriggerBroker> {
+  const { HttpBroker } = await import('../../client/http-broker.ts')
+  if (token !== null) return new HttpBroker({ url, token })
+  const { signingScopeOf } = await import('../../adapters/aws/signing/signing-scope.ts')
+  const scope = signingScopeOf(url)
+  if (signing === 'never' || (signing === 'by-host' && scope === undefined)) return new HttpBroker({ url })
+  if (scope === undefined && region === null) {
+    throw new UsageError(`the host of ${url} does not tell its AWS region: give --region, or set AWS_REGION`)
+  }
+  // Loaded for requests that are signed, and for no others: it is as large as all the rest.
+  const { signedByAws } = await import('../../adapters/aws/signing/request-signer.ts')
+  return new HttpBroker({ url, sign: signedByAws(region === null ? { url } : { url, region }) })
+}
+
+/** A store that this process opens itself. */
+export async function openStore(
+  address: { directory: string } | AwsStoreAddress,
+  mayCreate: boolean,
+): Promise<Embedded> {
+  if ('table' in address) return openAwsStore(address)
+  const { directory } = address
+  // A mistyped directory must not look like an empty store.
+  if (!mayCreate && !existsSync(directory)) {
+    throw new CommandFailure(
+      `there is no directory ${directory}; \`tidemark dev --dir ${directory}\` would make it`,
+    )
+  }
+  const { openEmbedded } = await import('../../embedded/embedded.ts')
+  return openEmbedded({ directory })
+}
+
+async function openAwsStore({ table, bucket, region, endpoint }: AwsStoreAddress): Promise<Embedded> {
+  const { openAws } = await import('../../embedded/aws.ts')
+  return openAws({
+    table,
+    bucket,
+    // The deployed functions see to that. So a command that only reads needs no permission to write.
+    flushes: 'elsewhere',
+    ...(region === null ? {} : { region }),
+    ...(endpoint === null ? {} : { endpoint }),
+  })
+}
+
+/** A broker on a directory, behind HTTP. */
+export async function startBroker({
+  directory,
+  listen,
+  token,
+  insecure,
+  allowedHosts,
+}: DevSettings): Promise<RunningBroker> {
+  const [{ openEmbedded }, { createHttpApp }, { UrlSigner }, { checkListenHost, startHttpServer }] =
+    await Promise.all([
+      import('../../embedded/embedded.ts'),
+      import('../../contract/http/app.ts'),
+      import('../../contract/http/trust/signed-url.ts'),
+      import('../../embedded/http-server.ts'),
+    ])
+  // Before the store is opened, and perhaps made.
+  checkListenHost(listen.host, token !== null, insecure)
+  // A secret for this run alone: who was told where bytes lie asks again after a restart.
+  const signer = new UrlSigner({ secret: randomBytes(32) })
+  const store = await openEmbedded({
+    directory,
+    locator: { locate: async (key, position, bytes) => signer.sign(key, position, bytes, Date.now()) },
+  })
+  try {
+    const objects = { signer, get: store.objects.get.bind(store.objects) }
+    const settings = token === null ? { allowedHosts } : { allowedHosts, token }
+    const app = createHttpApp({ broker: store.broker, objects, logger }, settings)
+    const server = await startHttpServer(app, { ...listen, insecure, replaceGlobals: true })
+    const { url } = server
+    let running: RunningTriggers | undefined
+    return {
+      url,
+      async runTriggers(triggers, listener) {
+        const { runFileTriggers } = await import('../../embedded/triggers/run-file-triggers.ts')
+        // So that a handler that produces finds its broker.
+        const address =
+          token === null ? { TIDEMARK_BROKER: url } : { TIDEMARK_BROKER: url, TIDEMARK_TOKEN: token }
+        const settings = { bootstrapServers: new URL(url).host, environment: { ...process.env, ...address } }
+        running = await runFileTriggers(store, triggers, settings, listener)
+      },
+      async close() {
+        // Handlers first: those under way may have something to produce.
+        await running?.stop()
+        // The server first, so that what it has accepted reaches the store that is flushed then.
+        await server.close()
+        await store.close()
+      },
+    }
+  } catch (error) {
+    await store.close()
+    throw error
+  }
+}
+
+const logger: HttpLogger = {
+  error(message, { error, method, path }) {
+    console.error(`${method} ${path}: ${message}:`, error)
+  },
+}

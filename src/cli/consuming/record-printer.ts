@@ -1,0 +1,163 @@
+import { hostname } from 'node:os'
+import type { Consumer } from '../../client/sdk/consuming/consumer.ts'
+import type { ConsumerOptions, ConsumerRun, RunLimits } from '../../client/sdk/consuming/consumer-options.ts'
+import { isPassing } from '../../client/sdk/consuming/outages.ts'
+import type { RetryOptions } from '../../client/sdk/retry-options.ts'
+import { CLIENT_ID_CHARACTERS_MAX, FETCH_DEFAULT_BYTES } from '../../core/limits.ts'
+import { EXIT_INTERRUPTED, EXIT_OK } from '../output/failure.ts'
+import { listPartitions } from '../output/partition-list.ts'
+import { flushed, note, type Terminal, throwIfOutputFailed, write } from '../output/terminal.ts'
+import type { FormatRecord } from './consumed-record.ts'
+import { movedStart } from './reading-plan.ts'
+
+/** What tests make shorter. */
+export interface ReadingTuning {
+  /** How long a fetch at the end of a partition waits for records. */
+  waitMsMax: number
+  /** Fetches at the same time. */
+  fetchesMax: number
+  /** How often to look whether the topic has got more partitions. */
+  topicCheckMs: number
+  commitIntervalMs: number
+  /** How long failures may go on. */
+  outageMsMax: number
+  retry: RetryOptions
+}
+
+export const READING_DEFAULT: ReadingTuning = {
+  waitMsMax: 10_000,
+  fetchesMax: 16,
+  topicCheckMs: 30_000,
+  // Kafka's auto.commit.interval.ms.
+  commitIntervalMs: 5_000,
+  outageMsMax: 30_000,
+  retry: { initialRetryTime: 50, maxRetryTime: 2_000 },
+}
+
+/** How a consumer is set for printing: whatever cannot be waited out ends it. */
+export function consumerOptions(tuning: ReadingTuning): ConsumerOptions & { clientId: string } {
+  const { fetchesMax } = tuning
+  return {
+    // What a description of the group shows: where to find this process.
+    clientId: `tidemark-${process.pid}@${hostname()}`.slice(0, CLIENT_ID_CHARACTERS_MAX),
+    maxWaitTimeInMs: tuning.waitMsMax,
+    maxInFlightRequests: fetchesMax,
+    metadataMaxAge: tuning.topicCheckMs,
+    giveUpAfter: tuning.outageMsMax,
+    // A reader that is slow holds up the fetching: nothing is fetched ahead of what is not printed.
+    maxRecords: 0,
+    maxBytes: fetchesMax * FETCH_DEFAULT_BYTES,
+    maxBytesPerPartition: FETCH_DEFAULT_BYTES,
+    retry: { ...tuning.retry, retries: 0, restartOnFailure: async () => false },
+  }
+}
+
+export interface PrintSettings {
+  limits: RunLimits
+  format: FormatRecord
+  commitIntervalMs: number
+  /** What stands before each note. */
+  prefix: string
+}
+
+/** Prints what a consumer reads, until that is over or the terminal ends it. Answers the exit code. */
+export async function printRecords(
+  consumer: Consumer,
+  settings: PrintSettings,
+  terminal: Terminal,
+): Promise<number> {
+  const { interrupted, outputClosed } = terminal
+  const { limits, format, commitIntervalMs, prefix } = settings
+  const stopped = AbortSignal.any([interrupted, outputClosed])
+  const failures = listen(consumer, prefix, terminal)
+  const run: ConsumerRun = {
+    ...limits,
+    autoCommitInterval: commitIntervalMs,
+    eachRecords: async ({ records, ...place }) => {
+      const lines: Uint8Array[] = []
+      for (const record of records) lines.push(...format({ ...place, record }))
+      // Whoever ends it does not wait for a reader that is slow.
+      await untilAborted(write(terminal, Buffer.concat(lines)), stopped)
+    },
+    beforeCommit: async () => {
+      // What still waits in this process is lost with it: it is not consumed yet.
+      await flushed(terminal)
+      return !outputClosed.aborted
+    },
+  }
+  const isComplete = stopped.aborted ? false : await runUntil(consumer, run, stopped)
+  const [failure] = failures
+  if (failure) throw failure
+  throwIfOutputFailed(terminal)
+  const hasLimits = limits.stopOffsets !== undefined || limits.recordsMax !== undefined
+  return interrupted.aborted && hasLimits && !isComplete ? EXIT_INTERRUPTED : EXIT_OK
+}
+
+/** Answers whether all was delivered that was asked for. */
+async function runUntil(consumer: Consumer, run: ConsumerRun, stopped: AbortSignal): Promise<boolean> {
+  const stop = () => void consumer.stop()
+  stopped.addEventListener('abort', stop)
+  try {
+    await consumer.run(run)
+  } catch (error) {
+    // A join that was stopped fails, too.
+    if (!stopped.aborted) throw error
+    return false
+  }
+  return await consumer.finished().finally(() => stopped.removeEventListener('abort', stop))
+}
+
+/** Tells what goes on, and gathers what the run has to fail with in the end. */
+function listen(consumer: Consumer, prefix: string, terminal: Terminal): Error[] {
+  const { events } = consumer
+  const failures: Error[] = []
+  let told = ''
+  consumer.on(events.GROUP_JOIN, ({ payload: { memberAssignment, groupGenerationId } }) => {
+    const owned = Object.entries(memberAssignment).flatMap(([topic, partitions]) =>
+      partitions.map(partition => ({ topic, partition })),
+    )
+    const text = listPartitions(owned)
+    if (text !== told) note(terminal, `${prefix}owns ${text || 'nothing'} (epoch ${groupGenerationId})`)
+    told = text
+  })
+  consumer.on(events.PARTITIONS_LOST, ({ payload: { partitions } }) => {
+    const what = 'what was printed and not committed may be printed again'
+    note(terminal, `${prefix}lost ${listPartitions(partitions)}: ${what}`)
+  })
+  consumer.on(events.PARTITION_DELETED, ({ payload: { topic, partition } }) =>
+    note(terminal, `${topic}, partition ${partition}: it was deleted`),
+  )
+  consumer.on(events.POSITION_MOVED, ({ payload: { topic, partition, from, offset, isStart } }) => {
+    const [wanted, to] = [Number(from), Number(offset)]
+    if (isStart) note(terminal, `${prefix}${topic}, ${movedStart(partition, wanted, to)}`)
+    else {
+      const gone = `records ${from} to ${to - 1} were deleted before they were read`
+      note(terminal, `partition ${partition}: ${gone}`)
+    }
+  })
+  consumer.on(events.OUTAGE, ({ payload: { error, during, topic, partition } }) => {
+    const text = `${error.kafkaName}: ${error.message}`
+    if (during === 'fetch') note(terminal, `${text} Trying again.`)
+    else if (topic === undefined || partition === undefined) note(terminal, `${prefix}${text} Trying again.`)
+    else note(terminal, `${prefix}commit of ${listPartitions([{ topic, partition }])}: ${text}`)
+  })
+  consumer.on(events.CRASH, ({ payload: { error, during, restart } }) => {
+    if (during === 'leave') {
+      const what = 'it could not leave, so others have to wait for its session time-out'
+      note(terminal, `${prefix}${what}: ${error.message}`)
+    } else if (during === 'commit' && !(restart && isPassing(error))) {
+      failures.push(error)
+      void consumer.stop()
+    }
+  })
+  return failures
+}
+
+function untilAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return resolve()
+    const end = () => resolve()
+    signal.addEventListener('abort', end, { once: true })
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', end))
+  })
+}

@@ -1,0 +1,67 @@
+import { TidemarkError } from '../../core/errors.ts'
+import { NotApplied, OutcomeUnknown, StoreFailed } from '../../ports/outcome.ts'
+
+export const EXIT_OK = 0
+export const EXIT_FAILURE = 1
+export const EXIT_USAGE = 2
+/** What a shell reports for a command that Ctrl-C ended. */
+export const EXIT_INTERRUPTED = 130
+
+/** The command line asks for something that makes no sense; the message says what would. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError'
+}
+
+/** What was attempted failed, for a reason that is not the broker's; the message says it all. */
+export class CommandFailure extends Error {
+  override readonly name = 'CommandFailure'
+}
+
+/** The user does not want to wait for the end. */
+export class InterruptedError extends Error {
+  override readonly name = 'InterruptedError'
+}
+
+export function exitCodeOf(error: unknown): number {
+  if (error instanceof InterruptedError) return EXIT_INTERRUPTED
+  return error instanceof UsageError ? EXIT_USAGE : EXIT_FAILURE
+}
+
+/** The lines that tell the user about `error`. */
+export function describeFailure(error: unknown): string[] {
+  if (error instanceof TidemarkError) {
+    return [`tidemark: ${error.kafkaName}: ${error.message}`, ...advice(error)]
+  }
+  if (
+    error instanceof UsageError ||
+    error instanceof CommandFailure ||
+    error instanceof InterruptedError ||
+    // From `verify`, which reads the store without a broker in between.
+    error instanceof StoreFailed ||
+    error instanceof NotApplied ||
+    error instanceof OutcomeUnknown ||
+    isSystemError(error)
+  ) {
+    return [`tidemark: ${error.message}`]
+  }
+  // Anything else is a bug of ours, and its stack is what a report needs.
+  return [`tidemark: unexpected failure: ${error instanceof Error ? error.stack : String(error)}`]
+}
+
+function advice(error: TidemarkError): string[] {
+  const lines: string[] = []
+  if (error.kafkaName === 'NETWORK_EXCEPTION' || error.kafkaName === 'BROKER_NOT_AVAILABLE') {
+    lines.push('  --broker URL names another broker; --dir DIR or --aws opens a store without one.')
+  }
+  if (error.kafkaName === 'SASL_AUTHENTICATION_FAILED') {
+    lines.push('  Give the token with --token or TIDEMARK_TOKEN.')
+  }
+  if (error.written === 'unknown')
+    lines.push('  written: unknown. It may have taken effect: look before trying again.')
+  if (error.written === 'yes') lines.push('  written: yes. It did take effect: do not send it again.')
+  return lines
+}
+
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'code' in error && 'syscall' in error
+}

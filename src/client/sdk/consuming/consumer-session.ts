@@ -1,0 +1,331 @@
+import type { Broker } from '../../../contract/broker.ts'
+import type { GroupBroker } from '../../../contract/groups.ts'
+import { TidemarkError } from '../../../core/errors.ts'
+import { type Offset, toOffset } from '../../../core/numbers.ts'
+import { requestRetries } from '../retry-options.ts'
+import { Assignment } from './assignment.ts'
+import {
+  CONSUMER_EVENTS,
+  type ConsumerOptions,
+  type ConsumerRun,
+  type TopicsOffsets,
+} from './consumer-options.ts'
+import { Delivery } from './delivery.ts'
+import { GroupMembership, type MembershipListener } from './group-membership.ts'
+import type { PartitionPlace } from './new-partitions.ts'
+import { OffsetCommits, type StreamOffset } from './offset-commits.ts'
+import { type ConsumerWork, Outages } from './outages.ts'
+import { PartitionStream } from './partition-stream.ts'
+import { Prefetcher, type PrefetchListener } from './prefetcher.ts'
+import { findStart } from './start-place.ts'
+import type { Subscription } from './subscription.ts'
+
+/** What a session needs from its consumer. */
+export interface SessionHost {
+  subscription: Subscription
+  /** What is read without a group; null: the subscription is read. */
+  places: readonly PartitionPlace[] | null
+  /** Whether partitions that their topics get later are read as well. */
+  follows: boolean
+  isPaused(topic: string, partition: number): boolean
+  /** @returns what resumes it */
+  pause(topic: string, partition: number): () => void
+  /** Where the consumer was told to go on in a partition that it did not own then. */
+  takeSeek(topic: string, partition: number): Offset | undefined
+  hears(type: string): boolean
+  emit(type: string, payload: unknown): void
+  /** A failure that ends nothing; after the last one of its kind it does not go on. */
+  tell(error: unknown, during: ConsumerWork, goesOn: boolean): void
+  /** A failure that ends the session. */
+  crashed(error: unknown, during: ConsumerWork, restarts: boolean): void
+  /** All that the run was to deliver is delivered. */
+  completed(): void
+}
+
+const DEFAULT = {
+  sessionTimeoutMs: 45_000,
+  recordsAhead: 1_000,
+  bytesAhead: 200_000,
+  fetchBytesMax: 1024 * 1024,
+  waitMs: 5_000,
+  fetchesMax: 16,
+  lookMs: 30_000,
+}
+/** How long a join is tried. */
+const JOIN_MS = 30_000
+/** How long a commit is tried. */
+const COMMIT_MS = 10_000
+
+/** A consumer from joining to leaving: what it is assigned is fetched ahead, delivered and committed. */
+export class ConsumerSession implements PrefetchListener {
+  readonly #broker: Broker & GroupBroker
+  readonly #options: ConsumerOptions & { clientId: string }
+  readonly #host: SessionHost
+  readonly #outages: Outages
+  readonly #prefetcher: Prefetcher
+  readonly #delivery: Delivery
+  readonly #commits: OffsetCommits
+  readonly #assignment: Assignment
+  #isStarted = false
+  #isStopping = false
+  #stopped: Promise<void> | undefined
+
+  constructor(
+    broker: Broker & GroupBroker,
+    options: ConsumerOptions & { clientId: string },
+    run: ConsumerRun,
+    host: SessionHost,
+  ) {
+    this.#broker = broker
+    this.#options = options
+    this.#host = host
+    const giveUpAfterMs = options.giveUpAfter ?? Number.POSITIVE_INFINITY
+    this.#outages = new Outages(giveUpAfterMs, (error, during, of) => {
+      const place = of instanceof PartitionStream && { topic: of.topic, partition: of.partition }
+      host.emit(CONSUMER_EVENTS.OUTAGE, { error, during, ...place })
+    })
+    this.#prefetcher = this.#openPrefetcher()
+    this.#delivery = this.#openDelivery(run)
+    this.#commits = this.#openCommits(run)
+    this.#assignment = this.#openAssignment(run)
+  }
+
+  #openPrefetcher(): Prefetcher {
+    const options = this.#options
+    const settings = {
+      recordsAhead: options.maxRecords ?? DEFAULT.recordsAhead,
+      bytesAhead: options.maxBytes ?? DEFAULT.bytesAhead,
+      fetchBytesMax: options.maxBytesPerPartition ?? DEFAULT.fetchBytesMax,
+      minBytes: options.minBytes ?? 1,
+      waitMs: options.maxWaitTimeInMs ?? DEFAULT.waitMs,
+      fetchesMax: options.maxInFlightRequests ?? DEFAULT.fetchesMax,
+      isLocated: options.located ?? false,
+      retry: requestRetries(options.retry ?? {}, 0),
+    }
+    return new Prefetcher(this.#broker, settings, this.#outages, this)
+  }
+
+  #openDelivery(run: ConsumerRun): Delivery {
+    const host = this.#host
+    return new Delivery(run, this.#options.retry ?? {}, {
+      // Over a failure that ends it, nobody is called any more.
+      isAlive: () => !this.#isStopping && this.#assignment.isAlive,
+      isPaused: stream => this.isPaused(stream),
+      pause: host.pause,
+      emit: host.emit,
+      consumed: (stream, records) => {
+        this.#commits.counted(records)
+        this.#prefetcher.want(stream)
+      },
+      turnEnded: stream => {
+        this.#prefetcher.want(stream)
+        this.#endIfComplete()
+      },
+      commitIfDue: offsets => (offsets ? this.#commitTopics(offsets) : this.#commits.ifDue()),
+      uncommitted: () => this.#commits.uncommitted(),
+      handlerFailed: () => this.#commits.inBackground(),
+      tell: error => host.tell(error, 'deliver', true),
+      failed: error => void this.#crash(error, 'deliver'),
+    })
+  }
+
+  #openCommits(run: ConsumerRun): OffsetCommits {
+    const { groupId = '', groupInstanceId, retry = {} } = this.#options
+    const group = { groupId, ...(groupInstanceId !== undefined && { instanceId: groupInstanceId }) }
+    const settings = this.#isInGroup ? run : { ...run, autoCommit: false }
+    return new OffsetCommits(this.#broker, settings, requestRetries(retry, COMMIT_MS), this.#outages, {
+      member: () => ({ ...group, memberId: this.#assignment.membership?.memberId ?? '' }),
+      streams: () => this.#delivery.streams,
+      committed: topics => {
+        const { membership } = this.#assignment
+        this.#host.emit(CONSUMER_EVENTS.COMMIT_OFFSETS, { ...membership?.identity, topics })
+      },
+      giveUp: stream => this.#assignment.membership?.giveUp(stream),
+      beatSoon: () => this.#assignment.membership?.beatSoon(),
+      tell: error => this.#host.tell(error, 'commit', true),
+    })
+  }
+
+  #openAssignment({ stopOffsets }: ConsumerRun): Assignment {
+    const parts = { delivery: this.#delivery, prefetcher: this.#prefetcher, commits: this.#commits }
+    const { takeSeek, hears, emit, tell } = this.#host
+    const join = (listener: MembershipListener) => this.#openMembership(listener)
+    return new Assignment(this.#isInGroup ? join : null, stopOffsets, parts, {
+      ...{ takeSeek, hears, emit, tell },
+      failed: (error, during) => void this.#crash(error, during),
+      beat: () => {
+        // Delivery stands still while nobody confirms that the partitions are still its own.
+        this.#delivery.pump()
+        this.#endIfComplete()
+      },
+    })
+  }
+
+  #openMembership(listener: MembershipListener): GroupMembership {
+    const { groupId = '', clientId, groupInstanceId: instanceId, assignor, retry = {} } = this.#options
+    const { topics, topicPattern } = this.#host.subscription
+    const settings = {
+      ...{ groupId, clientId, instanceId, assignor, topics, topicPattern },
+      sessionTimeoutMs: this.#options.sessionTimeout ?? DEFAULT.sessionTimeoutMs,
+      heartbeatIntervalMs: this.#options.heartbeatInterval,
+      joinMs: this.#options.giveUpAfter ?? JOIN_MS,
+      retry: requestRetries(retry, 0),
+    }
+    return new GroupMembership(this.#broker, settings, this.#outages, listener)
+  }
+
+  /** @throws TidemarkError when it cannot join */
+  async start(): Promise<void> {
+    await this.#assignment.join()
+    if (this.#isStopping) return
+    const { places, follows } = this.#host
+    const lookMs = this.#options.metadataMaxAge ?? DEFAULT.lookMs
+    if (places !== null) this.#assignment.assignByHand(this.#broker, places, follows ? lookMs : null)
+    this.#commits.start()
+    this.#isStarted = true
+    this.#endIfComplete()
+  }
+
+  /** Waits for the handlers, commits, and leaves the group. May be repeated. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop()
+    return this.#stopped
+  }
+
+  async #stop(): Promise<void> {
+    this.#isStopping = true
+    this.#commits.stop()
+    const streams = [...this.#delivery.streams]
+    // Nobody waits for what is on its way.
+    for (const stream of streams) stream.ended.abort()
+    await this.#delivery.stop()
+    await this.#commits.positions(streams, this.#options.giveUpAfter).catch(error => {
+      // What is not committed is delivered again.
+      this.#host.tell(error, 'commit', false)
+    })
+    await this.#assignment.leave().catch(error => {
+      // The group notices when the session time-out has passed.
+      this.#host.tell(error, 'leave', false)
+    })
+  }
+
+  assignment(): { topic: string; partition: number }[] {
+    return this.#assignment.partitions()
+  }
+
+  /** @returns whether it owns the partition */
+  seek(topic: string, partition: number, offset: Offset): boolean {
+    const stream = this.#assignment.find({ topic, partition })
+    if (!stream) return false
+    stream.jump(offset)
+    stream.failures = 0
+    stream.restsUntilMs = 0
+    this.#prefetcher.want(stream)
+    return true
+  }
+
+  /** Something that was paused is not any more. */
+  resumed(): void {
+    for (const stream of this.#delivery.streams) this.#prefetcher.want(stream)
+    this.#delivery.pump()
+  }
+
+  /** @throws TidemarkError when one of the offsets was refused */
+  async commitOffsets(
+    offsets: { topic: string; partition: number; offset: Offset; metadata?: string | null }[],
+  ): Promise<void> {
+    if (!this.#isInGroup) throw new TidemarkError('INVALID_REQUEST', 'Without a group nothing is committed.')
+    const wanted = offsets.map(({ topic, partition, offset, metadata }): StreamOffset => {
+      const stream = this.#assignment.find({ topic, partition })
+      if (!stream) throw notOwned(topic, partition)
+      return { stream, offset, ...(metadata != null && { metadata }) }
+    })
+    await this.#commits.offsets(wanted)
+  }
+
+  async #commitTopics({ topics }: TopicsOffsets): Promise<void> {
+    await this.commitOffsets(
+      topics.flatMap(({ topic, partitions }) =>
+        partitions.map(({ partition, offset }) => ({ topic, partition, offset: toOffset(Number(offset)) })),
+      ),
+    )
+  }
+
+  // What the prefetcher asks and tells.
+
+  async findStart({ topic, partition }: PartitionStream): Promise<Offset> {
+    const { place } = this.#host.subscription.startOf(topic)
+    const { wanted, offset } = await findStart(this.#broker, { topic, partition }, place)
+    if (wanted !== offset) this.#tellMoved(topic, partition, wanted, offset, true)
+    return offset
+  }
+
+  async findNext({ topic, partition, position }: PartitionStream, error: unknown): Promise<Offset | null> {
+    const skipsDeleted = !this.#isInGroup || this.#host.subscription.startOf(topic).skipsDeleted
+    if (position === null || !skipsDeleted) return null
+    const { offset } = await this.#broker.offsetFor({ topic, partition, at: 'earliest' })
+    // Beyond the end: not the topic that it began with.
+    if (offset === null || offset <= position) throw error
+    this.#tellMoved(topic, partition, position, offset, false)
+    return offset
+  }
+
+  isPaused({ topic, partition }: PartitionStream): boolean {
+    return this.#host.isPaused(topic, partition)
+  }
+
+  fetchStarted(): void {
+    this.#host.emit(CONSUMER_EVENTS.FETCH_START, { nodeId: 0 })
+  }
+
+  fetched(numberOfBatches: number, duration: number): void {
+    this.#host.emit(CONSUMER_EVENTS.FETCH, { numberOfBatches, duration, nodeId: 0 })
+    this.#delivery.pump()
+    // What came may have been no records, but the end.
+    this.#endIfComplete()
+  }
+
+  started(): void {
+    this.#endIfComplete()
+  }
+
+  deleted({ topic, partition }: PartitionStream, error: unknown): void {
+    if (this.#isInGroup) {
+      this.#host.emit(CONSUMER_EVENTS.PARTITION_DELETED, { topic, partition })
+      this.#endIfComplete()
+    } else this.failed(error)
+  }
+
+  failed(error: unknown): void {
+    void this.#crash(error, 'fetch')
+  }
+
+  async #crash(error: unknown, during: ConsumerWork): Promise<void> {
+    if (this.#isStopping) return
+    this.#isStopping = true
+    const asError = error instanceof Error ? error : new Error(String(error))
+    const restarts = (await this.#options.retry?.restartOnFailure?.(asError)) ?? false
+    this.#host.crashed(error, during, restarts)
+  }
+
+  #endIfComplete(): void {
+    if (!this.#isStarted || this.#isStopping) return
+    if (this.#assignment.isAtEnd || this.#delivery.isComplete) this.#host.completed()
+  }
+
+  get #isInGroup(): boolean {
+    return this.#host.places === null
+  }
+
+  #tellMoved(topic: string, partition: number, from: number, to: Offset, isStart: boolean): void {
+    const moved = { topic, partition, from: String(from), offset: String(to), isStart }
+    this.#host.emit(CONSUMER_EVENTS.POSITION_MOVED, moved)
+  }
+}
+
+function notOwned(topic: string, partition: number): TidemarkError {
+  return new TidemarkError(
+    'FENCED_MEMBER_EPOCH',
+    `Partition ${partition} of ${topic} is not this member's: only its owner can commit.`,
+  )
+}

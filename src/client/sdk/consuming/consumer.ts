@@ -1,0 +1,361 @@
+import type { Broker } from '../../../contract/broker.ts'
+import type { GroupBroker } from '../../../contract/groups.ts'
+import { TidemarkError } from '../../../core/errors.ts'
+import { type Offset, toOffset } from '../../../core/numbers.ts'
+import { type InstrumentationEvent, Listeners } from '../listeners.ts'
+import {
+  CONSUMER_EVENTS,
+  type ConsumedRecord,
+  type ConsumerEventPayloads,
+  type ConsumerOptions,
+  type ConsumerRun,
+  type RunLimits,
+  type TopicPartitionOffset,
+  type TopicPartitions,
+} from './consumer-options.ts'
+import { ConsumerSession, type SessionHost } from './consumer-session.ts'
+import type { PartitionPlace } from './new-partitions.ts'
+import type { ConsumerWork } from './outages.ts'
+import { RecordHandoff } from './record-handoff.ts'
+import { type ConsumerSubscribe, Subscription } from './subscription.ts'
+
+/**
+ * Reads topics as a member of a group, in KafkaJS's shape, or partitions that it assigns to itself: `run` calls a
+ * handler, or a loop takes one record after the other. A record is delivered at least once; in its partition's order, as
+ * long as this member owns the partition.
+ */
+export class Consumer implements AsyncIterable<ConsumedRecord> {
+  readonly events = CONSUMER_EVENTS
+  readonly #broker: Broker & GroupBroker
+  readonly #options: ConsumerOptions & { clientId: string }
+  readonly #listeners = new Listeners()
+  readonly #paused = new Set<string>()
+  readonly #seeks = new Map<string, Offset>()
+  readonly #subscription = new Subscription()
+  /** null: none are assigned by hand. */
+  #places: PartitionPlace[] | null = null
+  #follows = false
+  #session: ConsumerSession | undefined
+  #handoff: RecordHandoff | undefined
+  #end: ReturnType<typeof openEnd> | undefined
+
+  /** @throws TidemarkError INVALID_GROUP_ID */
+  constructor(broker: Broker & GroupBroker, options: ConsumerOptions & { clientId: string }) {
+    const { groupId } = options
+    if (groupId !== undefined && (typeof groupId !== 'string' || groupId === '')) {
+      throw new TidemarkError('INVALID_GROUP_ID', 'A groupId is a name.')
+    }
+    this.#broker = broker
+    this.#options = options
+  }
+
+  /** There is no connection to be made. */
+  async connect(): Promise<void> {
+    this.#listeners.emit(CONSUMER_EVENTS.CONNECT, null)
+  }
+
+  /**
+   * Adds topics to those that `run` will read.
+   * @throws TidemarkError INVALID_REQUEST while the consumer runs, INVALID_GROUP_ID without a group
+   */
+  async subscribe(subscription: ConsumerSubscribe): Promise<void> {
+    this.#checkStands('subscribe')
+    if (this.#options.groupId === undefined) {
+      throw new TidemarkError('INVALID_GROUP_ID', 'A consumer that subscribes needs a groupId.')
+    }
+    if (this.#places !== null) throw twoWays()
+    this.#subscription.add(subscription)
+  }
+
+  /**
+   * Reads these partitions, each from its offset on, without sharing them with anybody: in place of `subscribe`.
+   * Nothing is committed. One that is deleted ends the consumer.
+   * @param options `follow`: partitions that their topics get later as well, from the first record on
+   * @throws TidemarkError INVALID_REQUEST while the consumer runs
+   */
+  assign(partitions: TopicPartitionOffset[], { follow = false }: { follow?: boolean } = {}): void {
+    this.#checkStands('assign')
+    if (!this.#subscription.isEmpty) throw twoWays()
+    const places = partitions.map(each => ({
+      topic: each.topic,
+      partition: each.partition,
+      offset: parseOffset(each.offset),
+    }))
+    if (new Set(places.map(({ topic, partition }) => placeOf(topic, partition))).size < places.length) {
+      throw new TidemarkError('INVALID_REQUEST', 'Assign each partition once.')
+    }
+    this.#places = places
+    this.#follows = follow
+  }
+
+  /**
+   * Joins the group and calls the handler from then on. Resolves when it has joined; `finished` tells of the end.
+   * @throws TidemarkError when it cannot join, INVALID_REQUEST when there is nothing to read
+   */
+  async run(run: ConsumerRun): Promise<void> {
+    if (this.#session) throw new TidemarkError('INVALID_REQUEST', 'The consumer is running already.')
+    if (this.#subscription.isEmpty && this.#places === null) {
+      throw new TidemarkError(
+        'INVALID_REQUEST',
+        'The consumer is subscribed to nothing: call subscribe or assign first.',
+      )
+    }
+    const handlers = [run.eachMessage, run.eachBatch, run.eachRecords].filter(each => each !== undefined)
+    if (handlers.length !== 1) {
+      throw new TidemarkError('INVALID_REQUEST', 'Give one of eachMessage, eachBatch and eachRecords.')
+    }
+    for (const { offset } of run.stopOffsets ?? []) parseOffset(offset)
+    this.#end = openEnd()
+    try {
+      await this.#start(run)
+    } catch (error) {
+      this.#end.reject(error)
+      throw error
+    }
+  }
+
+  /**
+   * Resolves when the run is over and the group is left: whether all that its limits (`stopOffsets`, `recordsMax`) asked
+   * for was delivered, or it was stopped before.
+   * @throws what ended the consumer; TidemarkError INVALID_REQUEST before `run`
+   */
+  async finished(): Promise<boolean> {
+    if (!this.#end) throw notRunning()
+    return this.#end.promise
+  }
+
+  /** Ends delivery, waits for the handlers, commits, and leaves the group. Do not wait for it inside a handler. */
+  async stop(): Promise<void> {
+    const session = this.#session
+    if (!session) return
+    this.#handoff?.close()
+    await this.#stopped(session, false)
+  }
+
+  async #stopped(session: ConsumerSession, isComplete: boolean): Promise<void> {
+    await session.stop()
+    if (this.#session !== session) return
+    this.#session = undefined
+    this.#listeners.emit(CONSUMER_EVENTS.STOP, null)
+    this.#end?.resolve(isComplete)
+  }
+
+  async disconnect(): Promise<void> {
+    await this.stop()
+    this.#listeners.emit(CONSUMER_EVENTS.DISCONNECT, null)
+  }
+
+  /** As `records`, without limits. */
+  [Symbol.asyncIterator](): AsyncGenerator<ConsumedRecord, void, undefined> {
+    return this.records()
+  }
+
+  /**
+   * One record after the other, of all partitions. A record counts as consumed when the next one is asked for: the one
+   * at which a loop is left comes again, unless `commitOffsets` says otherwise. Leaving the loop stops the consumer.
+   * @throws what ends the consumer
+   */
+  async *records(limits: RunLimits = {}): AsyncGenerator<ConsumedRecord, void, undefined> {
+    const handoff = new RecordHandoff()
+    this.#handoff = handoff
+    try {
+      await this.run({
+        ...limits,
+        eachMessage: ({ topic, partition, message }) => handoff.give({ topic, partition, ...message }),
+      })
+      for (;;) {
+        const record = await handoff.take()
+        if (!record) return
+        yield record
+        handoff.consumed()
+      }
+    } finally {
+      await this.stop()
+      this.#handoff = undefined
+    }
+  }
+
+  /**
+   * Goes on from this offset in a partition, now or when it is assigned. What is under way is still finished.
+   * @throws TidemarkError INVALID_REQUEST
+   */
+  seek({ topic, partition, offset }: TopicPartitionOffset): void {
+    const to = parseOffset(offset)
+    if (this.#session?.seek(topic, partition, to)) return
+    this.#seeks.set(placeOf(topic, partition), to)
+  }
+
+  /** Delivers nothing more of these partitions, once the message or batch under way is finished; they stay assigned. */
+  pause(topics: TopicPartitions[]): void {
+    for (const place of placesOf(topics)) this.#paused.add(place)
+  }
+
+  resume(topics: TopicPartitions[]): void {
+    for (const { topic, partitions } of topics) {
+      if (partitions) for (const partition of partitions) this.#paused.delete(placeOf(topic, partition))
+      else {
+        for (const place of this.#paused) if (topicOf(place) === topic) this.#paused.delete(place)
+      }
+    }
+    this.#session?.resumed()
+  }
+
+  /** What is paused. A topic without partitions: all of them. */
+  paused(): TopicPartitions[] {
+    const byTopic = new Map<string, number[] | null>()
+    for (const place of this.#paused) {
+      const topic = topicOf(place)
+      const partition = place.slice(topic.length + 1)
+      const before = byTopic.get(topic)
+      if (partition === '' || before === null) byTopic.set(topic, null)
+      else
+        byTopic.set(
+          topic,
+          [...(before ?? []), Number(partition)].toSorted((a, b) => a - b),
+        )
+    }
+    return [...byTopic].map(([topic, partitions]) => ({ topic, ...(partitions && { partitions }) }))
+  }
+
+  /** The partitions that it owns at the moment. */
+  assignment(): { topic: string; partition: number }[] {
+    return this.#session?.assignment() ?? []
+  }
+
+  /**
+   * Commits these offsets, each of the next message to deliver.
+   * @throws TidemarkError; FENCED_MEMBER_EPOCH when another owns one of the partitions by now
+   */
+  async commitOffsets(offsets: TopicPartitionOffset[]): Promise<void> {
+    if (!this.#session) throw notRunning()
+    await this.#session.commitOffsets(offsets.map(each => ({ ...each, offset: parseOffset(each.offset) })))
+  }
+
+  /** @returns what takes the listener away again */
+  on<Name extends keyof ConsumerEventPayloads>(
+    eventName: Name,
+    listener: (event: InstrumentationEvent<ConsumerEventPayloads[Name]>) => void,
+  ): () => void {
+    return this.#listeners.on(eventName, listener)
+  }
+
+  async #start(run: ConsumerRun): Promise<void> {
+    const host: SessionHost = {
+      subscription: this.#subscription,
+      places: this.#places,
+      follows: this.#follows,
+      isPaused: (topic, partition) =>
+        this.#paused.has(`${topic}\n`) || this.#paused.has(placeOf(topic, partition)),
+      pause: (topic, partition) => {
+        this.pause([{ topic, partitions: [partition] }])
+        return () => this.resume([{ topic, partitions: [partition] }])
+      },
+      takeSeek: (topic, partition) => {
+        const place = placeOf(topic, partition)
+        const offset = this.#seeks.get(place)
+        this.#seeks.delete(place)
+        return offset
+      },
+      hears: type => this.#listeners.has(type),
+      emit: (type, payload) => this.#listeners.emit(type, payload),
+      tell: (error, during, goesOn) => this.#tell(error, during, goesOn),
+      crashed: (error, during, restarts) => void this.#crashed(session, run, error, during, restarts),
+      completed: () => {
+        this.#handoff?.close()
+        void this.#stopped(session, true)
+      },
+    }
+    const session = new ConsumerSession(this.#broker, this.#options, run, host)
+    this.#session = session
+    try {
+      await session.start()
+    } catch (error) {
+      if (this.#session === session) this.#session = undefined
+      await session.stop()
+      throw error
+    }
+  }
+
+  /** A session has ended by itself. */
+  async #crashed(
+    session: ConsumerSession,
+    run: ConsumerRun,
+    error: unknown,
+    during: ConsumerWork,
+    restarts: boolean,
+  ): Promise<void> {
+    this.#tell(error, during, restarts)
+    if (!restarts) this.#handoff?.fail(error)
+    await session.stop()
+    if (this.#session !== session) return
+    this.#session = undefined
+    if (!restarts) {
+      this.#listeners.emit(CONSUMER_EVENTS.DISCONNECT, null)
+      this.#end?.reject(error)
+      return
+    }
+    try {
+      await this.#start(run)
+    } catch (again) {
+      this.#tell(again, 'heartbeat', false)
+      this.#handoff?.fail(again)
+      this.#end?.reject(again)
+    }
+  }
+
+  /** @throws TidemarkError INVALID_REQUEST */
+  #checkStands(todo: string): void {
+    if (!this.#session) return
+    throw new TidemarkError('INVALID_REQUEST', `The consumer is running: stop it before you ${todo}.`)
+  }
+
+  #tell(error: unknown, during: ConsumerWork, restart: boolean): void {
+    const isHeard = this.#listeners.has(CONSUMER_EVENTS.CRASH) || this.#handoff !== undefined
+    const asError = error instanceof Error ? error : new Error(String(error))
+    const groupId = this.#options.groupId ?? ''
+    this.#listeners.emit(CONSUMER_EVENTS.CRASH, { error: asError, groupId, restart, during })
+    // An error that nobody hears of would be a consumer that stands still for no reason.
+    if (!isHeard) console.error(error)
+  }
+}
+
+function notRunning(): TidemarkError {
+  return new TidemarkError('INVALID_REQUEST', 'The consumer does not run: call run first.')
+}
+
+function twoWays(): TidemarkError {
+  return new TidemarkError('INVALID_REQUEST', 'A consumer either subscribes or assigns: use another one.')
+}
+
+/** How a run ends; nobody has to look. */
+function openEnd() {
+  let resolve: (isComplete: boolean) => void = () => {}
+  let reject: (error: unknown) => void = () => {}
+  const promise = new Promise<boolean>((resolved, rejected) => {
+    resolve = resolved
+    reject = rejected
+  })
+  promise.catch(() => {})
+  return { promise, resolve, reject }
+}
+
+/** A topic's name has no line break; nothing after it stands for all partitions. */
+function placeOf(topic: string, partition: number): string {
+  return `${topic}\n${partition}`
+}
+
+function placesOf(topics: TopicPartitions[]): string[] {
+  return topics.flatMap(
+    ({ topic, partitions }) => partitions?.map(partition => placeOf(topic, partition)) ?? [`${topic}\n`],
+  )
+}
+
+function topicOf(place: string): string {
+  return place.slice(0, place.indexOf('\n'))
+}
+
+/** @throws TidemarkError INVALID_REQUEST */
+function parseOffset(text: string): Offset {
+  if (/^\d{1,16}$/.test(String(text)) && Number.isSafeInteger(Number(text))) return toOffset(Number(text))
+  throw new TidemarkError('INVALID_REQUEST', `${JSON.stringify(text)} is not an offset: give its digits.`)
+}

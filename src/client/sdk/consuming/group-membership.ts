@@ -1,0 +1,324 @@
+import type {
+  AssignedPartition,
+  AssignorName,
+  GroupBroker,
+  Heartbeat,
+  HeartbeatAnswer,
+  OwnedPartition,
+} from '../../../contract/groups.ts'
+import { TidemarkError } from '../../../core/errors.ts'
+import { pause } from '../../pause.ts'
+import { pauseAfter, type RetrySettings } from '../../retry.ts'
+import { isKafkaError } from '../topic-facts.ts'
+import { isPassing, type Outages } from './outages.ts'
+import type { ReadPartition } from './partition-stream.ts'
+
+export interface MembershipSettings {
+  groupId: string
+  clientId: string
+  instanceId: string | undefined
+  topics: string[]
+  topicPattern: string | undefined
+  assignor: AssignorName | undefined
+  sessionTimeoutMs: number
+  /** More often than the broker asks for; at most as often as it asks unless it is set. */
+  heartbeatIntervalMs: number | undefined
+  /** How long the first heartbeat is tried. */
+  joinMs: number
+  /** The pauses after heartbeats that failed. */
+  retry: RetrySettings
+}
+
+/** What a membership tells its consumer. None of these may throw. */
+export interface MembershipListener {
+  /** These are read from now on. `committedOffset`: where to begin; null: nothing was ever committed. */
+  assigned(partitions: readonly AssignedPartition[]): void
+  /** Finish with these and commit them, then `release` them. Told again until that is done. */
+  toRelease(partitions: readonly OwnedPartition[]): void
+  /** Others may have these by now: nothing more of them may be delivered or committed. */
+  lost(partitions: readonly OwnedPartition[]): void
+  /** A heartbeat was answered, and all that it told is told. */
+  beat(): void
+  /** All is lost, and the member joins again. */
+  rebalancing(): void
+  /** The membership is over. */
+  failed(error: unknown): void
+}
+
+/** While partitions wait for those who have them, a member asks more often: so much of the interval. */
+const UNSETTLED_SHARE = 1 / 4
+const UNSETTLED_PAUSE_MS_MIN = 50
+
+/**
+ * One member of a group: its heartbeats, and what it owns by them. A member whose session time-out has passed
+ * without an answer holds still (`isAlive`), since its partitions may be another's by then.
+ */
+export class GroupMembership {
+  readonly #broker: GroupBroker
+  readonly #settings: MembershipSettings
+  readonly #outages: Outages
+  readonly #listener: MembershipListener
+  #owned = new Map<string, OwnedPartition>()
+  /** Let go, and not yet told to the broker. */
+  #released: OwnedPartition[] = []
+  #memberId = globalThis.crypto.randomUUID() as string
+  #memberEpoch = 0
+  /** Whether the group may know of this member. */
+  #isKnown = false
+  #settledEpoch: number | undefined
+  #intervalMs = 0
+  #aliveUntilMs = 0
+  #isStopped = false
+  /** Set when a heartbeat shall come at once; taken back by it. */
+  #isUrgent = false
+  #waiting: AbortController | undefined
+  #running: Promise<void> | undefined
+
+  constructor(
+    broker: GroupBroker,
+    settings: MembershipSettings,
+    outages: Outages,
+    listener: MembershipListener,
+  ) {
+    this.#broker = broker
+    this.#settings = settings
+    this.#outages = outages
+    this.#listener = listener
+  }
+
+  get memberId(): string {
+    return this.#memberId
+  }
+
+  /** Who it is, as events tell it. */
+  get identity(): { groupId: string; memberId: string; groupGenerationId: number } {
+    const { groupId } = this.#settings
+    return { groupId, memberId: this.#memberId, groupGenerationId: this.#memberEpoch }
+  }
+
+  get assignor(): AssignorName {
+    return this.#settings.assignor ?? 'cooperative-sticky'
+  }
+
+  /** Whether what it owns is its own still. Time counts from before a heartbeat, so a broker's lease ends later. */
+  get isAlive(): boolean {
+    return performance.now() < this.#aliveUntilMs
+  }
+
+  /** Whether it has all that it is to have for now, and nothing else. */
+  get isSettled(): boolean {
+    return this.#settledEpoch !== undefined && this.#released.length === 0
+  }
+
+  /**
+   * Joins, and goes on in the background.
+   * @throws TidemarkError when it could not join
+   */
+  async join(): Promise<void> {
+    const deadlineMs = performance.now() + this.#settings.joinMs
+    for (let failures = 0; ; failures++) {
+      try {
+        await this.#beat()
+        break
+      } catch (error) {
+        const pauseMs = this.#backoffMs(failures)
+        if (performance.now() + pauseMs > deadlineMs || this.#isStopped) throw error
+        if (!this.#outages.failed('heartbeat', this, error)) throw error
+        await this.#wait(pauseMs)
+      }
+    }
+    if (this.#isStopped) {
+      // Stopped while the answer was on its way: whoever stopped it could not leave yet.
+      await this.leave()
+      throw new TidemarkError('INVALID_REQUEST', 'The consumer was stopped while it joined.')
+    }
+    this.#running = this.#run()
+  }
+
+  /** Makes the next heartbeat come at once. */
+  beatSoon(): void {
+    this.#isUrgent = true
+    this.#waiting?.abort()
+  }
+
+  /** Ends the heartbeats; what is owned stays so until `leave`. */
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    this.#waiting?.abort()
+    await this.#running
+  }
+
+  /** A static member only falls silent, since it may come back. */
+  async leave(): Promise<void> {
+    const { groupId, instanceId } = this.#settings
+    if (!this.#isKnown || instanceId !== undefined) return
+    try {
+      await this.#broker.leaveGroup({ groupId, memberId: this.#memberId })
+    } catch (error) {
+      // It never heard that it has joined: that it had is not likely.
+      if (this.#memberEpoch > 0 || !isPassing(error)) throw error
+    }
+  }
+
+  /** Gives back what was to be released. */
+  release(partition: ReadPartition): void {
+    const owned = this.#take(partition)
+    if (!owned) return
+    this.#released.push(owned)
+    this.beatSoon()
+  }
+
+  /** Another owns it, as a refused commit told. */
+  giveUp(partition: ReadPartition): void {
+    const owned = this.#take(partition)
+    if (!owned) return
+    // So that the group tells anew what is owned.
+    this.#settledEpoch = undefined
+    this.#listener.lost([owned])
+    this.beatSoon()
+  }
+
+  async #run(): Promise<void> {
+    let failures = 0
+    let pauseMs = this.#pauseMs()
+    while (!this.#isStopped) {
+      await this.#wait(pauseMs)
+      if (this.#isStopped) return
+      try {
+        await this.#beat()
+        failures = 0
+        pauseMs = this.#pauseMs()
+      } catch (error) {
+        pauseMs = this.#backoffMs(failures++)
+        if (isGivenUp(error)) this.#startAnew()
+        else if (!this.#outages.failed('heartbeat', this, error)) {
+          this.#isStopped = true
+          this.#loseAll()
+          this.#listener.failed(error)
+        }
+      }
+    }
+  }
+
+  async #beat(): Promise<void> {
+    this.#isUrgent = false
+    const beganMs = performance.now()
+    const request = this.#request()
+    this.#isKnown = true
+    const answer = await this.#broker.heartbeat(request)
+    this.#outages.passed('heartbeat', this)
+    this.#aliveUntilMs = beganMs + this.#settings.sessionTimeoutMs
+    this.#memberEpoch = answer.memberEpoch
+    this.#settledEpoch = answer.isSettled ? answer.memberEpoch : undefined
+    this.#intervalMs = Math.min(
+      answer.heartbeatIntervalMs,
+      this.#settings.heartbeatIntervalMs ?? answer.heartbeatIntervalMs,
+    )
+    this.#adopt(request, answer)
+    this.#listener.beat()
+  }
+
+  #request(): Heartbeat {
+    const { groupId, clientId, instanceId, topics, topicPattern, assignor, sessionTimeoutMs } = this.#settings
+    return {
+      groupId,
+      memberId: this.#memberId,
+      memberEpoch: this.#memberEpoch,
+      clientId,
+      sessionTimeoutMs,
+      owned: [...this.#owned.values()],
+      ...(topics.length > 0 && { topics }),
+      ...(topicPattern !== undefined && { topicPattern }),
+      ...(instanceId !== undefined && { instanceId }),
+      ...(assignor !== undefined && { assignor }),
+      // A copy: what is released while this is on its way is still to be told.
+      ...(this.#released.length > 0 && { released: [...this.#released] }),
+      ...(this.#settledEpoch !== undefined && { settledEpoch: this.#settledEpoch }),
+    }
+  }
+
+  #adopt({ owned, released = [] }: Heartbeat, answer: HeartbeatAnswer): void {
+    this.#released = this.#released.filter(partition => !released.includes(partition))
+    // What was let go or lost while the heartbeat was on its way is not owned again because of its answer.
+    const asked = new Map(owned.map(partition => [keyOf(partition), partition]))
+    const assigned = answer.assigned.filter(
+      partition => !isSame(asked.get(keyOf(partition)), partition) || this.#owns(partition),
+    )
+    const before = this.#owned
+    this.#owned = new Map(assigned.map(partition => [keyOf(partition), toOwned(partition)]))
+    // Another generation: what was delivered under the one before can no longer be committed.
+    const lost = [...before.values()].filter(partition => !this.#owns(partition))
+    const added = assigned.filter(partition => !isSame(before.get(keyOf(partition)), partition))
+    if (lost.length > 0) this.#listener.lost(lost)
+    if (added.length > 0) this.#listener.assigned(added)
+    const toRelease = answer.toRelease.filter(partition => this.#owns(partition))
+    if (toRelease.length > 0) this.#listener.toRelease(toRelease)
+  }
+
+  #owns(partition: OwnedPartition): boolean {
+    return isSame(this.#owned.get(keyOf(partition)), partition)
+  }
+
+  /** What is owned under this generation is not any more. */
+  #take({ topic, partition, generation }: ReadPartition): OwnedPartition | undefined {
+    for (const [key, owned] of this.#owned) {
+      if (owned.topic !== topic || owned.partition !== partition) continue
+      if (owned.generation !== generation) continue
+      this.#owned.delete(key)
+      return owned
+    }
+    return undefined
+  }
+
+  #startAnew(): void {
+    this.#listener.rebalancing()
+    this.#loseAll()
+    this.#released = []
+    this.#memberId = globalThis.crypto.randomUUID()
+    this.#memberEpoch = 0
+    this.#isKnown = false
+    this.#settledEpoch = undefined
+    this.#aliveUntilMs = 0
+  }
+
+  #loseAll(): void {
+    const lost = [...this.#owned.values()]
+    this.#owned.clear()
+    if (lost.length > 0) this.#listener.lost(lost)
+  }
+
+  #pauseMs(): number {
+    if (this.#settledEpoch !== undefined) return this.#intervalMs
+    return Math.max(UNSETTLED_PAUSE_MS_MIN, this.#intervalMs * UNSETTLED_SHARE)
+  }
+
+  #backoffMs(failures: number): number {
+    const { retry } = this.#settings
+    const pauseMaxMs = this.#intervalMs === 0 ? retry.pauseMaxMs : this.#intervalMs
+    return pauseAfter(failures, { ...retry, pauseMaxMs })
+  }
+
+  async #wait(pauseMs: number): Promise<void> {
+    if (this.#isUrgent || this.#isStopped) return
+    this.#waiting = new AbortController()
+    await pause(pauseMs, this.#waiting.signal)
+    this.#waiting = undefined
+  }
+}
+
+function keyOf({ topicId, partition }: OwnedPartition): string {
+  return `${topicId} ${partition}`
+}
+
+function isSame(one: OwnedPartition | undefined, other: OwnedPartition): boolean {
+  return one !== undefined && one.generation === other.generation
+}
+
+function toOwned({ topic, topicId, partition, generation }: OwnedPartition): OwnedPartition {
+  return { topic, topicId, partition, generation }
+}
+
+/** The group has given this member up: it can join again. */
+function isGivenUp(error: unknown): boolean {
+  return isKafkaError(error, 'UNKNOWN_MEMBER_ID') || isKafkaError(error, 'FENCED_MEMBER_EPOCH')
+}

@@ -1,0 +1,41 @@
+import type { Broker } from '../../../contract/broker.ts'
+import type { Offset } from '../../../core/numbers.ts'
+
+export interface PartitionPlace {
+  topic: string
+  partition: number
+  offset: Offset
+}
+
+/**
+ * Looks again and again whether the topics of these places have got more partitions, and tells where those begin.
+ * @returns what ends it
+ */
+export function watchForPartitions(
+  broker: Broker,
+  places: readonly PartitionPlace[],
+  everyMs: number,
+  tell: (places: PartitionPlace[]) => void,
+): () => void {
+  const known = new Map<string, number>()
+  for (const { topic, partition } of places) {
+    known.set(topic, Math.max(known.get(topic) ?? 0, partition + 1))
+  }
+  let isOver = false
+  const look = async (topic: string) => {
+    // A failure here is one of the fetches as well, or passes.
+    const described = await broker.describeTopic(topic).catch(() => null)
+    const count = known.get(topic) ?? 0
+    if (!described || isOver || described.partitions <= count) return
+    known.set(topic, described.partitions)
+    const added = described.offsets.filter(({ partition }) => partition >= count)
+    tell(added.map(({ partition, startOffset }) => ({ topic, partition, offset: startOffset })))
+  }
+  const timer = setInterval(() => {
+    for (const topic of known.keys()) void look(topic)
+  }, everyMs)
+  return () => {
+    isOver = true
+    clearInterval(timer)
+  }
+}

@@ -1,0 +1,195 @@
+import type { Broker, Fetch, Fetched } from '../../../contract/broker.ts'
+import type { Offset } from '../../../core/numbers.ts'
+import { fetchLocated } from '../../located.ts'
+import { pause } from '../../pause.ts'
+import { pauseAfter, type RetrySettings } from '../../retry.ts'
+import { isKafkaError } from '../topic-facts.ts'
+import type { Outages } from './outages.ts'
+import type { PartitionStream } from './partition-stream.ts'
+
+export interface PrefetchSettings {
+  /** What is fetched ahead of delivery, over all partitions. */
+  recordsAhead: number
+  bytesAhead: number
+  /** Of one fetch. */
+  fetchBytesMax: number
+  minBytes: number
+  /** How long a fetch at the end of a partition waits. */
+  waitMs: number
+  /** Fetches at the same time. */
+  fetchesMax: number
+  /** Whether bytes are read where they lie, past the broker, where it can tell. */
+  isLocated: boolean
+  /** The pauses after fetches that failed. */
+  retry: RetrySettings
+}
+
+export interface PrefetchListener {
+  /** Where to begin in a partition of which nothing is committed. */
+  findStart(stream: PartitionStream): Promise<Offset>
+  /** Where to go on when the position is gone; null: as in a partition of which nothing is committed. */
+  findNext(stream: PartitionStream, error: unknown): Promise<Offset | null>
+  isPaused(stream: PartitionStream): boolean
+  fetchStarted(): void
+  fetched(batches: number, durationMs: number): void
+  /** Where it begins is known: perhaps there is nothing to fetch. */
+  started(): void
+  deleted(stream: PartitionStream, error: unknown): void
+  /** A partition that cannot be read, and not for a passing reason. */
+  failed(error: unknown): void
+}
+
+/** A fetch below this is not worth its request. */
+const FETCH_BYTES_MIN = 16 * 1024
+/** With more partitions than fetches, how long a round over all of them may take. */
+const ROUND_MS = 1_000
+
+/** Fetches ahead of delivery: every partition has its share, so that one that is not consumed holds up no other. */
+export class Prefetcher {
+  readonly #broker: Broker
+  readonly #settings: PrefetchSettings
+  readonly #outages: Outages
+  readonly #listener: PrefetchListener
+  readonly #waiting = new Set<PartitionStream>()
+  #fetches = 0
+  #isLocated: boolean
+  /** How many partitions share what may be fetched ahead. */
+  partitions = 0
+
+  constructor(broker: Broker, settings: PrefetchSettings, outages: Outages, listener: PrefetchListener) {
+    this.#broker = broker
+    this.#settings = settings
+    this.#outages = outages
+    this.#listener = listener
+    this.#isLocated = settings.isLocated
+  }
+
+  /** Fetches for a partition as soon as there is a free place, if it has less than it shall have. */
+  want(stream: PartitionStream): void {
+    if (this.#isWanted(stream)) this.#waiting.add(stream)
+    this.#pump()
+  }
+
+  #isWanted(stream: PartitionStream): boolean {
+    const { recordsAhead, bytesAhead } = this.#settings
+    const sharing = Math.max(1, this.partitions) * 2
+    return (
+      !stream.isFetching &&
+      !stream.ended.signal.aborted &&
+      !stream.isRevoking &&
+      !stream.isFetchedWhole &&
+      !this.#listener.isPaused(stream) &&
+      // Below half of its share, so that fetches are few and large.
+      (!stream.hasRecords ||
+        (stream.bufferedRecords < recordsAhead / sharing && stream.bufferedBytes < bytesAhead / sharing))
+    )
+  }
+
+  #pump(): void {
+    for (const stream of this.#waiting) {
+      if (this.#fetches >= this.#settings.fetchesMax) return
+      this.#waiting.delete(stream)
+      if (this.#isWanted(stream)) void this.#step(stream)
+    }
+  }
+
+  /** One fetch. Never rejects. */
+  async #step(stream: PartitionStream): Promise<void> {
+    this.#fetches++
+    stream.isFetching = true
+    const { jumps } = stream
+    let pauseMs = 0
+    try {
+      await this.#fetchInto(stream, jumps)
+      stream.fetchFailures = 0
+      this.#outages.passed('fetch', stream)
+    } catch (error) {
+      // After a jump nobody wants to know what became of it.
+      if (!stream.ended.signal.aborted && stream.jumps === jumps)
+        pauseMs = await this.#afterFailure(stream, error)
+    }
+    this.#fetches--
+    stream.isFetching = pauseMs > 0
+    this.#pump()
+    if (pauseMs > 0) {
+      await pause(pauseMs, stream.ended.signal)
+      stream.isFetching = false
+    }
+    this.want(stream)
+  }
+
+  async #fetchInto(stream: PartitionStream, jumps: number): Promise<void> {
+    const { topic, partition } = stream
+    if (stream.fetchOffset === null) {
+      const offset = await this.#listener.findStart(stream)
+      if (stream.jumps !== jumps) return
+      stream.start(offset)
+      this.#listener.started()
+      if (stream.isFetchedWhole) return
+    }
+    const beganMs = performance.now()
+    this.#listener.fetchStarted()
+    const fetched = await this.#fetch({
+      topic,
+      partition,
+      offset: stream.fetchOffset!,
+      maxBytes: this.#bytesFor(stream),
+      minBytes: this.#settings.minBytes,
+      maxWaitMs: this.#waitMs(),
+      signal: stream.longPoll,
+    })
+    if (stream.jumps !== jumps) return
+    stream.endOffset = fetched.endOffset
+    stream.startOffset = fetched.startOffset
+    stream.add(fetched.chunks, fetched.nextOffset)
+    this.#listener.fetched(fetched.chunks.length, performance.now() - beganMs)
+  }
+
+  async #fetch(request: Fetch & { signal: AbortSignal }): Promise<Fetched> {
+    if (!this.#isLocated) return this.#broker.fetch(request)
+    try {
+      return await fetchLocated(await this.#broker.locate(request), { signal: request.signal })
+    } catch (error) {
+      if (!isKafkaError(error, 'INVALID_REQUEST') && !isKafkaError(error, 'UNSUPPORTED_VERSION')) throw error
+      // A broker without URLs to give stays one.
+      this.#isLocated = false
+      return this.#broker.fetch(request)
+    }
+  }
+
+  #bytesFor({ bufferedBytes }: PartitionStream): number {
+    const { bytesAhead, fetchBytesMax } = this.#settings
+    const share = bytesAhead / Math.max(1, this.partitions) - bufferedBytes
+    return Math.min(fetchBytesMax, Math.max(FETCH_BYTES_MIN, Math.floor(share)))
+  }
+
+  /** Many partitions take turns, and none may hold up the others for long by waiting. */
+  #waitMs(): number {
+    const { fetchesMax, waitMs } = this.#settings
+    if (this.partitions <= fetchesMax) return waitMs
+    return Math.min(waitMs, Math.floor((ROUND_MS * fetchesMax) / this.partitions))
+  }
+
+  /** @returns how long the partition rests */
+  async #afterFailure(stream: PartitionStream, error: unknown): Promise<number> {
+    if (isKafkaError(error, 'UNKNOWN_TOPIC_OR_PARTITION')) {
+      stream.isDeleted = true
+      stream.ended.abort()
+      this.#listener.deleted(stream, error)
+      return 0
+    }
+    let failure = error
+    if (isKafkaError(error, 'OFFSET_OUT_OF_RANGE')) {
+      // Retention or a deletion has overtaken the consumer.
+      try {
+        stream.jump(await this.#listener.findNext(stream, error))
+        return 0
+      } catch (other) {
+        failure = other
+      }
+    }
+    const pauseMs = pauseAfter(stream.fetchFailures++, this.#settings.retry)
+    if (!this.#outages.failed('fetch', stream, failure)) this.#listener.failed(failure)
+    return pauseMs
+  }
+}

@@ -1,0 +1,341 @@
+import type { Broker } from '../../../contract/broker.ts'
+import { TidemarkError } from '../../../core/errors.ts'
+import { BATCH_RECORDS_MAX } from '../../../core/limits.ts'
+import type { CompressionName, RecordInput } from '../../../core/record/index.ts'
+import { recordBytesMax } from '../../record-size.ts'
+import { type InstrumentationEvent, Listeners } from '../listeners.ts'
+import { type Message, toRecord } from '../messages.ts'
+import { type RetryOptions, requestRetries } from '../retry-options.ts'
+import { Room } from '../room.ts'
+import { TopicCache, type TopicFacts } from '../topic-facts.ts'
+import { type CompressionType, toCompressionName } from './compression-types.ts'
+import type { Delivery } from './partition-batches.ts'
+import type { CreatePartitioner } from './partitioners.ts'
+import { type RecordMetadata, settledMetadata, type TakenMessages } from './sent-records.ts'
+import { TopicWriter, type TopicWriterSettings } from './topic-writer.ts'
+
+/** A producer's settings; KafkaJS's names where it has them. */
+export interface ProducerOptions {
+  /** Chooses partitions in place of Kafka's rule. */
+  createPartitioner?: CreatePartitioner
+  retry?: RetryOptions
+  /** How long what is known of a topic holds, in milliseconds; 300,000 by default. */
+  metadataMaxAge?: number
+  /** Whether a topic that does not exist is made; not unless it is set. */
+  allowAutoTopicCreation?: boolean
+  /** Whether batches are numbered, so that a repeated one is in the log once. They are unless this is false. */
+  idempotent?: boolean
+  /** How long a batch that is not full waits for more, in milliseconds; 5 by default. */
+  lingerMs?: number
+  /** What a batch gathers, in bytes before compression; 1 MiB by default. */
+  batchBytes?: number
+  /** Bytes taken and not yet acknowledged; above it, `send` waits. 32 MiB by default. */
+  pendingBytesMax?: number
+  /** How long records may take, all tries together, in milliseconds; 120,000 by default. */
+  deliveryTimeoutMs?: number
+  /** For what is sent without saying. */
+  compression?: CompressionType | CompressionName
+  /** Not there: Tidemark has no transactions. */
+  transactionalId?: string
+  /** Taken for KafkaJS's sake: a partition has one call in flight, and all of them are independent. */
+  maxInFlightRequests?: number
+  transactionTimeout?: number
+}
+
+export interface SendOptions {
+  /** 0: resolves at once, and what becomes of the records only the events tell. Anything else: when they are durable. */
+  acks?: number
+  /** Taken for KafkaJS's sake. */
+  timeout?: number
+  compression?: CompressionType | CompressionName
+}
+
+export interface ProducerRecord extends SendOptions {
+  topic: string
+  messages: Message[]
+}
+
+export interface ProducerBatch extends SendOptions {
+  topicMessages?: { topic: string; messages: Message[] }[]
+}
+
+const PRODUCER_EVENTS = {
+  CONNECT: 'producer.connect',
+  DISCONNECT: 'producer.disconnect',
+  /** A batch could not be written: its error, topic, partition and number of records. */
+  DELIVERY_FAILED: 'producer.delivery_failed',
+} as const
+
+export interface ProducerEventPayloads {
+  'producer.connect': null
+  'producer.disconnect': null
+  'producer.delivery_failed': { error: Error; topic: string; partition: number; records: number }
+}
+
+const DEFAULT = {
+  metadataMaxAgeMs: 300_000,
+  lingerMs: 5,
+  batchBytes: 1024 * 1024,
+  pendingBytesMax: 32 * 1024 * 1024,
+  deliveryTimeoutMs: 120_000,
+}
+
+/** What a producer keeps of a topic. */
+interface TopicState {
+  /** Made once the topic is known. */
+  writer: TopicWriter | undefined
+  /** Settles when everything that was handed in before has been taken. */
+  taken: Promise<void>
+}
+
+/** What a writer of one topic is asked for; what is left out is as in the producer's options. */
+export interface WriterOptions<Tag> {
+  topic: string
+  compression?: CompressionType | CompressionName
+  /** Records in a batch at most. */
+  batchRecords?: number
+  /** Produce calls at the same time, each to another partition; no bound by default. */
+  callsMax?: number
+  /** Whether nothing more is sent after a failure, so that nothing is written behind what is missing. */
+  stopsAtFailure?: boolean
+  /** Told once for each record, a batch or several together, whatever becomes of them. */
+  onSettled?: (delivery: Delivery<Tag>) => void
+  /** Told before a call is tried again. */
+  onRetry?: (error: TidemarkError, pauseMs: number) => void
+}
+
+/**
+ * Sends records, gathered into batches by partition. Records of one partition are in the log in the order in which they
+ * were handed in, whether or not somebody waits in between. Every method rejects with a TidemarkError, which says
+ * what became of the records.
+ */
+export class Producer {
+  readonly events = PRODUCER_EVENTS
+  readonly #broker: Broker
+  readonly #options: ProducerOptions
+  readonly #topics: TopicCache
+  readonly #states = new Map<string, TopicState>()
+  readonly #room: Room
+  readonly #listeners = new Listeners()
+  readonly #partitioner: ReturnType<CreatePartitioner> | undefined
+  readonly #deliveryMs: number
+  #isClosed = false
+
+  /** @throws TidemarkError UNSUPPORTED_VERSION for transactions */
+  constructor(broker: Broker, options: ProducerOptions = {}) {
+    if (options.transactionalId !== undefined) throw noTransactions()
+    this.#broker = broker
+    this.#options = options
+    this.#deliveryMs = options.deliveryTimeoutMs ?? DEFAULT.deliveryTimeoutMs
+    this.#partitioner = options.createPartitioner?.()
+    this.#room = this.#newRoom()
+    this.#topics = new TopicCache(broker, {
+      maxAgeMs: options.metadataMaxAge ?? DEFAULT.metadataMaxAgeMs,
+      createsTopics: options.allowAutoTopicCreation ?? false,
+      retry: requestRetries(options.retry ?? {}, this.#deliveryMs),
+    })
+  }
+
+  /** There is no connection to be made; a producer that was disconnected can be used again. */
+  async connect(): Promise<void> {
+    this.#isClosed = false
+    this.#listeners.emit(PRODUCER_EVENTS.CONNECT, null)
+  }
+
+  isIdempotent(): boolean {
+    return this.#options.idempotent ?? true
+  }
+
+  /**
+   * Sends messages to one topic. Resolves when all of them are durable.
+   * @returns one for each partition that got some
+   * @throws TidemarkError; `written` says whether some of the messages may be in the log
+   */
+  send({ topic, messages, ...options }: ProducerRecord): Promise<RecordMetadata[]> {
+    return this.sendBatch({ ...options, topicMessages: [{ topic, messages }] })
+  }
+
+  /** As `send`, to several topics. */
+  async sendBatch({ topicMessages = [], acks = -1, compression }: ProducerBatch): Promise<RecordMetadata[]> {
+    if (this.#isClosed) {
+      throw new TidemarkError('INVALID_REQUEST', 'The producer is disconnected: connect it before you send.')
+    }
+    const name = toCompressionName(compression ?? this.#options.compression)
+    const nowMs = Date.now()
+    // All is looked at before anything is taken, so that a message that cannot be sent leaves no half behind.
+    const wanted = topicMessages.map(({ topic, messages }) => {
+      if (typeof topic !== 'string' || !Array.isArray(messages)) {
+        throw new TidemarkError('INVALID_REQUEST', 'Give a topic and a list of messages.')
+      }
+      return { topic, messages: messages.map(message => ({ message, record: toRecord(message, nowMs) })) }
+    })
+    const takings = wanted.map(({ topic, messages }) => this.#take(topic, messages, name))
+    const sent = Promise.all(takings).then(settledMetadata)
+    if (acks !== 0) return sent
+    // As in Kafka: nobody hears of a failure, but who listens to the events.
+    sent.catch(() => {})
+    await Promise.all(takings)
+    return []
+  }
+
+  /**
+   * Writes to one topic without a promise for each record, for programs that send very many and want to know which of
+   * them are in the log. The writer sends, waits and retries as this producer does, and is flushed by itself.
+   * @throws TidemarkError UNKNOWN_TOPIC_OR_PARTITION
+   */
+  async writer<Tag = undefined>({
+    topic,
+    compression = this.#options.compression,
+    onSettled = () => {},
+    onRetry = () => {},
+    ...options
+  }: WriterOptions<Tag>): Promise<TopicWriter<Tag>> {
+    const facts = await this.#topics.resolve(topic)
+    const settings = this.#writerSettings(this.#newRoom(), onSettled)
+    return new TopicWriter(this.#broker, facts, {
+      ...settings,
+      ...options,
+      compression: toCompressionName(compression),
+      // A broker that is slow keeps records waiting, which is no failure: each call has the whole time.
+      deliveryMs: Number.POSITIVE_INFINITY,
+      retry: { ...settings.retry, onRetry },
+    })
+  }
+
+  /** Sends what has been gathered, without waiting for more, and resolves when all of it has settled. */
+  async flush(): Promise<void> {
+    const states = [...this.#states.values()]
+    await Promise.all(states.map(({ taken }) => taken))
+    await Promise.all(states.map(({ writer }) => writer?.flush()))
+  }
+
+  /** Flushes, and takes nothing more. */
+  async disconnect(): Promise<void> {
+    this.#isClosed = true
+    await this.flush()
+    this.#listeners.emit(PRODUCER_EVENTS.DISCONNECT, null)
+  }
+
+  /** @throws TidemarkError UNSUPPORTED_VERSION, always */
+  async transaction(): Promise<never> {
+    throw noTransactions()
+  }
+
+  /** @returns what takes the listener away again */
+  on<Name extends keyof ProducerEventPayloads>(
+    eventName: Name,
+    listener: (event: InstrumentationEvent<ProducerEventPayloads[Name]>) => void,
+  ): () => void {
+    return this.#listeners.on(eventName, listener)
+  }
+
+  /** Takes messages in the order of the calls, once their topic is known and there is room. */
+  #take(
+    topic: string,
+    messages: { message: Message; record: RecordInput }[],
+    compression: CompressionName,
+  ): Promise<TakenMessages> {
+    const state = this.#stateOf(topic)
+    const taking = state.taken.then(async () => {
+      const taken: TakenMessages = { topic, batches: new Map(), failures: [] }
+      try {
+        for (const { message, record } of messages) {
+          const facts = this.#topics.peek(topic) ?? (await this.#topics.resolve(topic))
+          if (this.#room.isFull) await this.#room.whenFree(() => this.#hurry(), this.#deliveryMs)
+          this.#add(this.#writerOf(state, facts), message, record, compression, taken)
+        }
+      } catch (error) {
+        // Those before it are on their way: their fate is part of the answer.
+        taken.failures.push(error)
+      }
+      return taken
+    })
+    state.taken = taking.then(() => {})
+    return taking
+  }
+
+  #add(
+    writer: TopicWriter,
+    message: Message,
+    record: RecordInput,
+    compression: CompressionName,
+    { topic, batches, failures }: TakenMessages,
+  ): void {
+    const bytes = recordBytesMax(record)
+    const partition = message.partition ?? this.#byPartitioner(writer.facts, message)
+    const place = writer.place(record, bytes, partition)
+    try {
+      const batch = place.add(record, bytes, undefined, compression)
+      if (!batches.has(batch)) batches.set(batch, batch.records - 1)
+    } catch (error) {
+      // One that is too large: the others go.
+      failures.push(error)
+      this.#failed(topic, place.partition, 1, error)
+    }
+  }
+
+  #byPartitioner({ topic, partitions }: TopicFacts, message: Message): number | undefined {
+    if (!this.#partitioner) return undefined
+    const partitionMetadata = Array.from({ length: partitions }, (_, partitionId) => ({ partitionId }))
+    return this.#partitioner({ topic, partitionMetadata, message })
+  }
+
+  /** What lingers would only be waited for. */
+  #hurry(): void {
+    for (const { writer } of this.#states.values()) writer?.hurry()
+  }
+
+  #stateOf(topic: string): TopicState {
+    let state = this.#states.get(topic)
+    if (!state) {
+      state = { writer: undefined, taken: Promise.resolve() }
+      this.#states.set(topic, state)
+    }
+    return state
+  }
+
+  #writerOf(state: TopicState, facts: TopicFacts): TopicWriter {
+    if (state.writer) state.writer.facts = facts
+    else {
+      const settings = this.#writerSettings<undefined>(this.#room, ({ partition, records, error }) => {
+        if (error !== undefined) this.#failed(facts.topic, partition, records, error)
+      })
+      state.writer = new TopicWriter(this.#broker, facts, settings)
+    }
+    return state.writer
+  }
+
+  #writerSettings<Tag>(
+    room: Room,
+    onSettled: TopicWriterSettings<Tag>['onSettled'],
+  ): TopicWriterSettings<Tag> {
+    const { lingerMs = DEFAULT.lingerMs, batchBytes = DEFAULT.batchBytes, retry = {} } = this.#options
+    return {
+      lingerMs,
+      batchBytes,
+      batchRecords: BATCH_RECORDS_MAX,
+      compression: 'none',
+      callsMax: Number.POSITIVE_INFINITY,
+      deliveryMs: this.#deliveryMs,
+      isIdempotent: this.isIdempotent(),
+      retry: requestRetries(retry, this.#deliveryMs),
+      room,
+      stopsAtFailure: false,
+      onSettled,
+    }
+  }
+
+  #newRoom(): Room {
+    return new Room(this.#options.pendingBytesMax ?? DEFAULT.pendingBytesMax)
+  }
+
+  #failed(topic: string, partition: number, records: number, error: unknown): void {
+    // The topic may have been deleted or changed since it was looked at.
+    this.#topics.forget(topic)
+    this.#listeners.emit(PRODUCER_EVENTS.DELIVERY_FAILED, { error, topic, partition, records })
+  }
+}
+
+function noTransactions(): TidemarkError {
+  return new TidemarkError('UNSUPPORTED_VERSION', 'Tidemark has no transactions: leave transactionalId out.')
+}
