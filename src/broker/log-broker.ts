@@ -88,13 +88,30 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
     if (this.#flushesInBackground) await this.#flushing.close()
   }
 
-  /** Cuts a tail that the newest append has made too long. The append stands, whatever becomes of this. */
+  /**
+   * Cuts a tail that the newest append has made too long. The append stands, whatever becomes of this, and its answer
+   * goes out in time: a cut that is slow goes on without it, up to where the next one takes over.
+   */
   async #flushIfLong(partition: PartitionId, head: Head): Promise<void> {
     if (!crossesLimit(head, SHARED_LIMIT)) return
     const nowMs = this.#ports.clock.nowMs()
     const age = { nowMs, flushMs: Number.POSITIVE_INFINITY }
-    const [result] = await flush(this.#ports, [{ partition, age, head }], nowMs + FLUSH_BY_PRODUCER_MS)
-    if (result?.status === 'rejected') this.#reportError(result.reason)
+    const cut = flush(this.#ports, [{ partition, age, head }], nowMs + FLUSH_BY_PRODUCER_MS)
+    const reported = cut.then(([result]) => {
+      if (result?.status === 'rejected') this.#reportError(result.reason)
+    })
+    await this.#waitFor(reported, FLUSH_BY_PRODUCER_MS)
+  }
+
+  /** Until it is done, or so long; what goes on meanwhile must not lose its store. */
+  async #waitFor(work: Promise<void>, durationMs: number): Promise<void> {
+    const done = new AbortController()
+    const settled = work.finally(() => {
+      done.abort()
+      this.#served.delete(settled)
+    })
+    this.#served.add(settled)
+    await this.#ports.clock.sleep(durationMs, done.signal)
   }
 
   createTopic: Broker['createTopic'] = request => this.#serve(() => this.#topics.create(request))

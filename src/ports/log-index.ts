@@ -22,6 +22,7 @@ export interface LogIndex {
    * stand in the tail, and that what it holds of each idempotent producer follows on what the head has of that
    * producer. A producer that the head does not know must be one of `newcomers`, which are nobody unless given: the
    * writer has read its item. Both outcomes carry the whole head: as it became, or as it was refused.
+   * @throws NoRoom where the head can take no more before a flush
    */
   append(
     partition: PartitionId,

@@ -8,6 +8,9 @@ export class NotApplied extends Error {
   override readonly name = 'NotApplied'
 }
 
+/** The store did not do it, since the item would become too large: first something in it has to go. */
+export class NoRoom extends NotApplied {}
+
 /** Nobody knows: a time-out, a lost answer, a 5xx. It may be done, be done later, or never. */
 export class OutcomeUnknown extends Error {
   override readonly name = 'OutcomeUnknown'

@@ -4,13 +4,17 @@ import { PRODUCE_ROUTES } from '../../functions/produce/routes.ts'
 import { makeHttpFunction } from '../../functions/runtime/http-function.ts'
 import { openBroker } from '../../functions/runtime/open-broker.ts'
 import { openMemoryStore } from '../../src/adapters/memory/memory-store.ts'
+import { VirtualClock } from '../../src/adapters/memory/virtual-clock.ts'
 import { defineRoute } from '../../src/contract/http/route.ts'
 import {
   BATCH_BYTES_MAX,
   FUNCTION_ANSWER_BYTES_MAX,
   FUNCTION_FETCH_WAIT_MS_MAX,
   FUNCTION_JSON_RECORDS_MAX,
+  FUNCTION_RESERVE_MS,
+  FUNCTION_TIMEOUT_MS,
   LAMBDA_PAYLOAD_BYTES_MAX,
+  TABLE_READ_TIMEOUT_MS,
   TAIL_ENTRIES_HARD_MAX,
   TAIL_ENTRIES_SHARED_MAX,
 } from '../../src/core/limits.ts'
@@ -309,19 +313,11 @@ test('a tail that grows long is cut by the producers themselves, since nothing w
 })
 
 test('a long poll waits no longer than a gateway does', async () => {
-  let nowMs = Date.now()
-  const startedMs = nowMs
-  const clock = {
-    nowMs: () => nowMs,
-    sleep: async (durationMs: number) => {
-      nowMs += durationMs
-    },
-    turn: () => new Promise<void>(resolve => setImmediate(resolve)),
-  }
-  const patient = openTestService({ ...service.ports, clock })
-  const { json } = await caller(patient, FETCH_ROUTES)(fetchEvent(0, { maxWaitMs: '600000' }))
+  const { clock, settled, stuck } = await openStuck()
+  const startedMs = clock.nowMs()
+  const { json } = await settled(caller(stuck, FETCH_ROUTES)(fetchEvent(0, { maxWaitMs: '600000' })))
   expect(json.records).toEqual([])
-  expect(nowMs - startedMs).toBe(FUNCTION_FETCH_WAIT_MS_MAX)
+  expect(clock.nowMs() - startedMs).toBe(FUNCTION_FETCH_WAIT_MS_MAX)
 })
 
 test('a topic is asked for once, and not with each call', async () => {
@@ -349,23 +345,50 @@ test('a topic is asked for once, and not with each call', async () => {
 })
 
 test('a produce call whose store does not answer is given up before the function would be', async () => {
-  let nowMs = Date.now()
-  const clock = {
-    nowMs: () => nowMs,
-    sleep: async (durationMs: number) => {
-      nowMs += durationMs
-    },
-    turn: () => new Promise<void>(resolve => setImmediate(resolve)),
-  }
-  const index = openMemoryStore(systemClock).index
-  const stuck = openTestService({ index, clock })
-  await openBroker(stuck).createTopic({ topic: 'tides' })
-  const startedMs = nowMs
+  const { clock, index, produce } = await openStuck()
+  const startedMs = clock.nowMs()
   index.append = async () => {
-    nowMs += 500
+    await clock.sleep(500)
     throw new NotApplied('throttled')
   }
-  const { status, json } = await caller(stuck, PRODUCE_ROUTES)(produceEvent([{ value: null }]))
+  const { status, json } = await produce()
   expect([status, json.kafkaError, json.written]).toEqual([504, 'REQUEST_TIMED_OUT', 'no'])
-  expect(nowMs - startedMs).toBeLessThan(18_000)
+  expect(clock.nowMs() - startedMs).toBeLessThan(18_000)
 })
+
+test('a produce call is answered before its function is stopped, however slow each step is that succeeds', async () => {
+  const { clock, index, topics, produce } = await openStuck()
+  const startedMs = clock.nowMs()
+  for (const store of [index, topics]) {
+    for (const [name, method] of Object.entries(store) as [keyof typeof store, () => Promise<unknown>][]) {
+      const slowly = async (...args: []) => {
+        await clock.sleep(TABLE_READ_TIMEOUT_MS - 100)
+        return await method(...args)
+      }
+      Object.assign(store, { [name]: slowly })
+    }
+  }
+  const { status, json } = await produce()
+  // The topic, the head, and then it is too late to begin to write.
+  expect([status, json.kafkaError, json.written]).toEqual([504, 'REQUEST_TIMED_OUT', 'no'])
+  expect(clock.nowMs() - startedMs).toBeLessThan(FUNCTION_TIMEOUT_MS - FUNCTION_RESERVE_MS)
+})
+
+/** A topic in a store whose methods can be replaced, over virtual time. */
+async function openStuck() {
+  const clock = new VirtualClock(Date.now())
+  const { index, topics, objects } = openMemoryStore(clock)
+  const stuck = openTestService({ index, topics, objects, clock })
+  const settled = async <T>(work: Promise<T>): Promise<T> => {
+    let isDone = false
+    const done = () => {
+      isDone = true
+    }
+    work.then(done, done)
+    await clock.runUntil(() => isDone)
+    return await work
+  }
+  await settled(openBroker(stuck).createTopic({ topic: 'tides' }))
+  const produce = () => settled(caller(stuck, PRODUCE_ROUTES)(produceEvent([{ value: null }])))
+  return { clock, index, topics, stuck, settled, produce }
+}

@@ -1,4 +1,4 @@
-import { NotApplied, OutcomeUnknown, StoreFailed } from '../../ports/outcome.ts'
+import { NoRoom, NotApplied, OutcomeUnknown, StoreFailed } from '../../ports/outcome.ts'
 
 /** What was asked for: enough to say what became of it, and what is missing. */
 export interface AwsCall {
@@ -106,6 +106,8 @@ export function asStoreError(error: unknown, call: AwsCall): unknown {
   const cause: AwsError = error
   const told = `${cause.name}: ${cause.message}`.replace(/\.$/, '')
   const options = { cause }
+  if (isItemTooLarge(cause))
+    return new NoRoom(`${call.action} would make an item too large (${told})`, options)
   if (isRefusedForNow(cause)) return new NotApplied(`${call.action} was refused for now (${told})`, options)
   if (isNeverSent(cause)) return new NotApplied(`AWS cannot be reached for ${call.action} (${told})`, options)
   if (isAmbiguous(cause)) {
@@ -122,8 +124,7 @@ function isRefusedForNow(error: AwsError): boolean {
     statusOf(error) === 429 ||
     // The SDK has learned the service's time from this very answer and will sign the next request with it. While the
     // clock is wrong it says so of every error, also of one that does not tell what was done.
-    (error.$metadata?.clockSkewCorrected === true && WRONG_TIME_IN_SIGNATURE.includes(error.name)) ||
-    isItemTooLarge(error)
+    (error.$metadata?.clockSkewCorrected === true && WRONG_TIME_IN_SIGNATURE.includes(error.name))
   )
 }
 

@@ -2,8 +2,7 @@ import { TidemarkError, type Written } from '../../core/errors.ts'
 import { GROUP_CALL_DEADLINE_MS } from '../../core/limits.ts'
 import type { GroupStore } from '../../ports/group-store.ts'
 import type { Ports } from '../../ports/index.ts'
-import { NotApplied } from '../../ports/outcome.ts'
-import { retryUntil, timedOut } from '../store-calls/retry.ts'
+import { retryUntil } from '../store-calls/retry.ts'
 import type { TopicDirectory } from '../topics/topic-directory.ts'
 
 /** Items that one call reads or writes at the same time. */
@@ -59,11 +58,8 @@ export class GroupCall {
   }
 
   async #settle<T>(written: Written, step: (isUnsure: boolean) => Promise<T>): Promise<T> {
-    return await retryUntil(this.ports, this.#deadlineMs, written, isUnsure => {
-      // A process that was asleep meanwhile must not go on with what its caller has given up and followed up on.
-      if (this.nowMs() >= this.#deadlineMs) throw timedOut(new NotApplied('its time is over'), written)
-      return step(isUnsure)
-    })
+    // A process that was asleep meanwhile does not go on with what its caller has given up and followed up on.
+    return await retryUntil(this.ports, this.#deadlineMs, written, step)
   }
 }
 

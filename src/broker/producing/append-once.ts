@@ -7,9 +7,10 @@ import { isNext, type SequenceStep, sequenceSteps } from '../../core/log/produce
 import { advance, type Offset, toOffset } from '../../core/numbers.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
 import type { Ports } from '../../ports/index.ts'
-import { OutcomeUnknown } from '../../ports/outcome.ts'
+import { NoRoom, NotApplied, OutcomeUnknown } from '../../ports/outcome.ts'
+import { flush } from '../settling/flush.ts'
 import { readRetired } from '../settling/retired-producers.ts'
-import { backoffMs, isTransient, retryUntil, timedOut } from '../store-calls/retry.ts'
+import { backoffMs, inTime, isTransient, retryUntil, timedOut } from '../store-calls/retry.ts'
 import { asTidemarkError } from '../store-calls/store-errors.ts'
 import { partitionGone } from '../topics/topic-directory.ts'
 
@@ -95,7 +96,9 @@ export async function appendEntry(
     }
     try {
       const newcomers = new Set(retired.keys())
-      const outcome = await ports.index.append(partition, entry, known.nextOffset, newcomers)
+      if (ports.clock.nowMs() >= deadlineMs) throw timedOut(new NotApplied('its time is over'), written)
+      const append = ports.index.append(partition, entry, known.nextOffset, newcomers)
+      const outcome = await inTime(ports.clock, deadlineMs, append)
       if (outcome.kind === 'missing') throw partitionGone(written)
       const { head } = outcome
       if (outcome.kind === 'appended') {
@@ -106,7 +109,8 @@ export async function appendEntry(
       if (head.tailOffset > known.nextOffset) {
         // From here on no earlier try can land any more: tailOffset is above what it had seen, and only grows.
         if (written === 'unknown') {
-          const inBlocks = await findInBlocks(ports, partition, entry.id, known.nextOffset, head)
+          const looking = findInBlocks(ports, partition, entry.id, known.nextOffset, head)
+          const inBlocks = await inTime(ports.clock, deadlineMs, looking)
           if (inBlocks !== undefined) return { baseOffset: inBlocks, head }
           written = 'no'
         }
@@ -118,17 +122,24 @@ export async function appendEntry(
       known = head
       current = head
       retired = undefined
-      // No pause: somebody else has made headway. But not for ever.
-      if (ports.clock.nowMs() >= deadlineMs) throw timedOut(new Error('others kept moving the tail'), written)
+      // No pause: somebody else has made headway.
     } catch (error) {
       if (!isTransient(error)) throw asTidemarkError(error, written)
       if (error instanceof OutcomeUnknown) written = 'unknown'
+      // Others have filled it. No pause makes room, only a flush does.
+      if (error instanceof NoRoom) await makeRoom(ports, partition, deadlineMs)
       const pauseMs = backoffMs(failures, ports.entropy)
       if (ports.clock.nowMs() + pauseMs >= deadlineMs) throw timedOut(error, written)
       failures += 1
       await ports.clock.sleep(pauseMs)
     }
   }
+}
+
+/** Whatever becomes of it: the next try tells whether there is room. */
+async function makeRoom(ports: Ports, partition: PartitionId, deadlineMs: number): Promise<void> {
+  const age = { nowMs: ports.clock.nowMs(), flushMs: Number.POSITIVE_INFINITY }
+  await flush(ports, [{ partition, age }], deadlineMs)
 }
 
 /** Whether each step follows on what is known outside of the head. */

@@ -47,22 +47,29 @@ export class Gatherer {
     this.#appends = new AppendTurns(ports)
   }
 
-  /** Resolves when bytes and entry are durable. Runs of one partition keep the order of these calls. */
-  submit(partition: PartitionId, run: CheckedRun): Promise<Accepted> {
+  /**
+   * Resolves when bytes and entry are durable. Runs of one partition keep the order of these calls.
+   * @param arrivedMs when the call came, from which its time counts
+   */
+  submit(partition: PartitionId, run: CheckedRun, arrivedMs: number): Promise<Accepted> {
+    const deadlineMs = this.deadlineMsOf(arrivedMs)
     return new Promise((resolve, reject) => {
-      this.#shipmentFor(partition, run).add(partition, run, { resolve, reject })
+      this.#shipmentFor(partition, run, deadlineMs).add(partition, run, { resolve, reject }, deadlineMs)
       if (!this.#isStarting) void this.#startSoon()
     })
   }
 
-  #shipmentFor(partition: PartitionId, run: CheckedRun): Shipment {
+  /** Until when a call is answered that came then. */
+  deadlineMsOf(arrivedMs: number): number {
+    return arrivedMs + (this.#settings.produceDeadlineMs ?? PRODUCE_DEADLINE_MS)
+  }
+
+  #shipmentFor(partition: PartitionId, run: CheckedRun, deadlineMs: number): Shipment {
     if (this.#gathering && !this.#gathering.hasRoomFor(partition, run)) {
       this.#full.push(this.#gathering)
       this.#gathering = undefined
     }
-    this.#gathering ??= new Shipment(
-      this.#ports.clock.nowMs() + (this.#settings.produceDeadlineMs ?? PRODUCE_DEADLINE_MS),
-    )
+    this.#gathering ??= new Shipment(deadlineMs)
     return this.#gathering
   }
 

@@ -8,6 +8,8 @@ import {
 import { type BatchHeader, checkBatch, NO_PRODUCER_ID, stampLogAppendTime } from '../../core/record/index.ts'
 import type { TopicSettings } from '../../core/topic/topic-config.ts'
 import type { Ports } from '../../ports/index.ts'
+import { OutcomeUnknown } from '../../ports/outcome.ts'
+import { inTime, timedOut } from '../store-calls/retry.ts'
 import { asTidemarkError } from '../store-calls/store-errors.ts'
 import { checkPartition, hasPartition, type Topic, type TopicDirectory } from '../topics/topic-directory.ts'
 import type { Gatherer } from './gather.ts'
@@ -70,32 +72,41 @@ export class Intake {
     const topic = this.#lines.has(request.topic) ? undefined : this.#directory.peek(request.topic)
     // A partition that is not known may be new.
     return topic && hasPartition(topic, request.partition)
-      ? this.#submit(topic, request)
-      : this.#waitInLine(request)
+      ? this.#submit(topic, request, this.#ports.clock.nowMs())
+      : this.#waitInLine(request, this.#ports.clock.nowMs())
   }
 
   /** Whoever comes while a topic is asked for waits for it, too, and all enter in the order in which they came. */
-  async #waitInLine(request: Produce): Promise<Accepted> {
+  async #waitInLine(request: Produce, arrivedMs: number): Promise<Accepted> {
     const { topic: name } = request
     const line = this.#lines.get(name) ?? { topic: this.#directory.refresh(name), waiting: 0 }
     this.#lines.set(name, line)
     line.waiting += 1
     let topic: Topic
     try {
-      topic = await line.topic
+      topic = await this.#inTime(line.topic, this.#gatherer.deadlineMsOf(arrivedMs))
     } finally {
       // Only with the last one: who comes between two that are let in comes after them.
       line.waiting -= 1
       if (line.waiting === 0) this.#lines.delete(name)
     }
-    return await this.#submit(topic, request)
+    return await this.#submit(topic, request, arrivedMs)
+  }
+
+  /** A topic's look-up that takes all of a call's time leaves the call unwritten. */
+  async #inTime(topic: Promise<Topic>, deadlineMs: number): Promise<Topic> {
+    try {
+      return await inTime(this.#ports.clock, deadlineMs, topic)
+    } catch (error) {
+      throw error instanceof OutcomeUnknown ? timedOut(error, 'no') : error
+    }
   }
 
   /** @throws TidemarkError at once where the call cannot be taken */
-  #submit(topic: Topic, { partition, batches }: Produce): Promise<Accepted> {
+  #submit(topic: Topic, { partition, batches }: Produce, arrivedMs: number): Promise<Accepted> {
     checkPartition(topic, partition)
     const run = checkRun(batches, topic.settings, this.#ports.clock.nowMs())
-    return this.#gatherer.submit({ topicId: topic.topicId, partition }, run)
+    return this.#gatherer.submit({ topicId: topic.topicId, partition }, run, arrivedMs)
   }
 
   /** Takes no more, and resolves when all that was taken is settled. */

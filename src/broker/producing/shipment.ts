@@ -85,8 +85,7 @@ export interface Call {
 
 /** What several produce calls put into the log together. */
 export class Shipment {
-  /** From the first call on: how long its callers are kept waiting. */
-  readonly deadlineMs: number
+  #deadlineMs: number
   readonly #runs = new Map<string, PartitionRun>()
   /** The one that was added to last, which is most often the next one, too. */
   #lastRun: PartitionRun | undefined
@@ -94,7 +93,12 @@ export class Shipment {
   #records = 0
 
   constructor(deadlineMs: number) {
-    this.deadlineMs = deadlineMs
+    this.#deadlineMs = deadlineMs
+  }
+
+  /** How long its callers are kept waiting: that of the one who came first. */
+  get deadlineMs(): number {
+    return this.#deadlineMs
   }
 
   hasRoomFor(partition: PartitionId, run: CheckedRun): boolean {
@@ -104,8 +108,9 @@ export class Shipment {
     return fits && (!run.sequence || this.#runOf(partition).hasRoomFor(run))
   }
 
-  add(partition: PartitionId, run: CheckedRun, waiter: Waiter): void {
+  add(partition: PartitionId, run: CheckedRun, waiter: Waiter, deadlineMs: number): void {
     this.#runOf(partition).add(run, waiter)
+    this.#deadlineMs = Math.min(this.#deadlineMs, deadlineMs)
     this.#bytes += run.chunk.length
     this.#records += run.records
   }

@@ -17,9 +17,11 @@ import { segmentKey } from '../../core/storage-layout.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
 import type { Ports } from '../../ports/index.ts'
 import type { ObjectLocator } from '../../ports/object-locator.ts'
+import { OutcomeUnknown } from '../../ports/outcome.ts'
+import { inTime } from '../store-calls/retry.ts'
 import type { TopicDirectory } from '../topics/topic-directory.ts'
 import { KnownPlaces } from './known-places.ts'
-import type { TailWatch } from './tail-watch.ts'
+import type { ArmedWatch, TailWatch } from './tail-watch.ts'
 import { bytesFrom, missingBytes, READ_AGAIN_MAX, readEntries } from './walk.ts'
 
 /** What is in the log from an offset on, as the index tells. */
@@ -99,22 +101,13 @@ export class Fetching {
     const minBytes = Math.min(request.minBytes ?? 1, maxBytes)
     const waitMs = Math.min(request.maxWaitMs ?? 0, FETCH_WAIT_MS_MAX)
     const untilMs = this.#ports.clock.nowMs() + waitMs
-    let pauseMs = FETCH_POLL_INTERVAL_MS
     for (let misses = 0; ; ) {
-      const id = await this.#directory.resolvePartition(topic, partition)
-      const available = await this.#look(id, request, maxBytes)
+      const available =
+        waitMs > 0
+          ? await this.#lookUntil(untilMs, minBytes, request, maxBytes)
+          : await this.#look(await this.#directory.resolvePartition(topic, partition), request, maxBytes)
       if (available) {
-        const isWaiting =
-          waitMs > 0 &&
-          countBytes(available.entries, offset) < minBytes &&
-          this.#ports.clock.nowMs() < untilMs &&
-          !request.signal?.aborted &&
-          !this.#isClosing
-        if (isWaiting) {
-          await this.#watch.wait(id, pauseMs, untilMs, request.signal)
-          pauseMs = Math.min(2 * pauseMs, this.#pollIntervalMsMax)
-          continue
-        }
+        const id = available.partition
         const known = this.#places.find(id, offset)
         const ranges = planRead(available.entries, offset, maxBytes, end, known)
         const answered = await answer(available, ranges, maxBytes)
@@ -123,6 +116,59 @@ export class Fetching {
       // Deleted between two looks: the next one tells the caller so, unless the index is damaged.
       misses += 1
       if (misses > READ_AGAIN_MAX) throw missingBytes(offset)
+    }
+  }
+
+  /** Looks until there is enough, or the time is up: then what was there at the last look that came in time. */
+  async #lookUntil(
+    untilMs: number,
+    minBytes: number,
+    request: Fetch,
+    maxBytes: number,
+  ): Promise<Available | undefined> {
+    const { clock } = this.#ports
+    const { topic, partition, offset, signal } = request
+    let armed: { readonly topicId: string; readonly watch: ArmedWatch } | undefined
+    let before: Available | undefined
+    try {
+      for (let pauseMs = FETCH_POLL_INTERVAL_MS; ; pauseMs = Math.min(2 * pauseMs, this.#pollIntervalMsMax)) {
+        const look = async () => {
+          const id = await this.#directory.resolvePartition(topic, partition)
+          if (armed?.topicId !== id.topicId) {
+            armed?.watch.disarm()
+            armed = { topicId: id.topicId, watch: this.#watch.arm(id) }
+          }
+          return await this.#look(id, request, maxBytes)
+        }
+        const looking = look()
+        const available = before ? await this.#orBefore(looking, untilMs, before) : await looking
+        const isWaiting =
+          available !== undefined &&
+          available !== before &&
+          countBytes(available.entries, offset) < minBytes &&
+          clock.nowMs() < untilMs &&
+          !signal?.aborted &&
+          !this.#isClosing
+        if (!isWaiting) return available
+        before = available
+        await armed!.watch.wait(pauseMs, untilMs, signal)
+      }
+    } finally {
+      armed?.watch.disarm()
+    }
+  }
+
+  /** A look that is late is as good as none: the last one tells what there was. */
+  async #orBefore(
+    looking: Promise<Available | undefined>,
+    untilMs: number,
+    before: Available,
+  ): Promise<Available | undefined> {
+    try {
+      return await inTime(this.#ports.clock, untilMs, looking)
+    } catch (error) {
+      if (error instanceof OutcomeUnknown) return before
+      throw error
     }
   }
 

@@ -1,5 +1,5 @@
 import { TidemarkError, type Written } from '../../core/errors.ts'
-import { BACKOFF_FIRST_MS, BACKOFF_MS_MAX } from '../../core/limits.ts'
+import { BACKOFF_FIRST_MS, BACKOFF_MS_MAX, LAST_STEP_MS_MAX } from '../../core/limits.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Entropy } from '../../ports/entropy.ts'
 import { NotApplied, OutcomeUnknown } from '../../ports/outcome.ts'
@@ -16,7 +16,26 @@ export function isTransient(error: unknown): error is NotApplied | OutcomeUnknow
 }
 
 /**
- * Repeats a step that may be repeated whatever became of it, until it settles or the deadline passes.
+ * A step's result, if it comes in time: until a little past the deadline, since a step that was begun just before it
+ * may well succeed. What comes later goes on, and nobody hears of it.
+ * @throws OutcomeUnknown where it is late
+ */
+export async function inTime<T>(clock: Clock, deadlineMs: number, step: Promise<T>): Promise<T> {
+  const settled = new AbortController()
+  const late = clock.sleep(deadlineMs + LAST_STEP_MS_MAX - clock.nowMs(), settled.signal).then(() => {
+    if (settled.signal.aborted) return step
+    throw new OutcomeUnknown('it goes on for longer than there is time')
+  })
+  try {
+    return await Promise.race([step, late])
+  } finally {
+    settled.abort()
+  }
+}
+
+/**
+ * Repeats a step that may be repeated whatever became of it, until it settles or the deadline passes. None is begun
+ * after the deadline, and none is waited for long after it: several that are slow and succeed keep it, too.
  * @param step is told whether an earlier try of it may have done something
  * @throws TidemarkError REQUEST_TIMED_OUT at the deadline, with `written` as given
  */
@@ -28,8 +47,9 @@ export async function retryUntil<T>(
 ): Promise<T> {
   let isUnsure = false
   for (let failures = 0; ; failures += 1) {
+    if (ports.clock.nowMs() >= deadlineMs) throw timedOut(new NotApplied('its time is over'), written)
     try {
-      return await step(isUnsure)
+      return await inTime(ports.clock, deadlineMs, step(isUnsure))
     } catch (error) {
       if (error instanceof OutcomeUnknown) isUnsure = true
       if (!isTransient(error)) throw asTidemarkError(error, written)

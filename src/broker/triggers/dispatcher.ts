@@ -94,6 +94,7 @@ export class Dispatcher {
     let woken = 0
     let looked = 0
     for (const trigger of [...active.slice(first), ...active.slice(0, first)]) {
+      if (clock.nowMs() >= deadlineMs) return { woken, looked, isFinished: false }
       const partitions = await this.#partitionsOf(trigger, deadlineMs)
       const committed = partitions.length === 0 ? new Map() : await this.#committed(trigger, deadlineMs)
       for (let start = 0; start < partitions.length; start += SWEEP_PARALLEL_MAX) {
@@ -108,8 +109,8 @@ export class Dispatcher {
           }),
         )
         const wakeUps = behind.flat().map(partition => wakeUpOf(trigger, partition))
-        // As soon as they are found: a sweep that dies has woken these.
-        woken += await this.#wake(wakeUps, occasion, deadlineMs)
+        // As soon as they are found: a sweep that dies has woken these. Its time may be over by now, but for one try.
+        woken += await this.#wake(wakeUps, occasion, Math.max(deadlineMs, clock.nowMs() + 1))
         looked += some.length
       }
     }

@@ -7,6 +7,7 @@ import {
   FETCH_BYTES_MAX,
   FETCH_WAIT_MS_MAX,
   FLUSH_BY_PRODUCER_MS,
+  LAST_STEP_MS_MAX,
   PRODUCE_BYTES_MAX,
   PRODUCE_DEADLINE_MS,
 } from './log.ts'
@@ -116,21 +117,22 @@ assert(
 )
 assert(SUBSCRIPTION_BYTES_MAX + 4 * KiB < TABLE_ITEM_BYTES_MAX, 'a member fits into an item')
 assert(
-  GROUP_CALL_DEADLINE_MS + TABLE_WRITE_TIMEOUT_MS + FUNCTION_RESERVE_MS < FUNCTION_TIMEOUT_MS,
+  GROUP_CALL_DEADLINE_MS + LAST_STEP_MS_MAX + FUNCTION_RESERVE_MS < FUNCTION_TIMEOUT_MS,
   'a call about a group is answered, even if its last try begins just before the deadline',
 )
 assert(EVENT_BYTES_MAX < LAMBDA_PAYLOAD_BYTES_MAX, 'an event fits into a call')
 assert(TRIGGER_CALL_TIMEOUT_DEFAULT_MS <= TRIGGER_CALL_TIMEOUT_MS_MAX, 'the default time-out is allowed')
 assert(FUNCTION_TIMEOUT_MS < API_GATEWAY_TIMEOUT_MS, 'a function ends before its gateway gives up')
 assert(
-  FUNCTION_PRODUCE_DEADLINE_MS + TABLE_WRITE_TIMEOUT_MS + FLUSH_BY_PRODUCER_MS + FUNCTION_RESERVE_MS <
+  FUNCTION_PRODUCE_DEADLINE_MS + LAST_STEP_MS_MAX + FLUSH_BY_PRODUCER_MS + FUNCTION_RESERVE_MS <
     FUNCTION_TIMEOUT_MS,
   'a producer hears what became of its records, even if the last try begins just before the deadline',
 )
 assert(
-  FUNCTION_FETCH_WAIT_MS_MAX + FUNCTION_RESERVE_MS < FUNCTION_TIMEOUT_MS,
+  FUNCTION_FETCH_WAIT_MS_MAX + LAST_STEP_MS_MAX + FUNCTION_RESERVE_MS < FUNCTION_TIMEOUT_MS,
   'after a long poll there is time to read',
 )
+assert(LAST_STEP_MS_MAX < FUNCTION_RESERVE_MS, 'a function that works until its deadline has time to tell')
 assert(FUNCTION_FETCH_WAIT_MS_MAX <= FETCH_WAIT_MS_MAX, 'a function waits no longer than a server')
 assert(FAILED_BATCH_BYTES < BATCH_BYTES_DEFAULT_MAX, 'given-up records fit into a batch, with their headers')
 assert(

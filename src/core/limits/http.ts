@@ -1,5 +1,7 @@
 import {
   FETCH_WAIT_MS_MAX,
+  FLUSH_BY_PRODUCER_MS,
+  LAST_STEP_MS_MAX,
   LOCATED_URL_LIFETIME_MS,
   PRODUCE_BYTES_MAX,
   PRODUCE_DEADLINE_MS,
@@ -29,7 +31,7 @@ assert(
 )
 assert((PRODUCE_BYTES_MAX * 4) / 3 < HTTP_BODY_BYTES_MAX, 'base64 grows a body by a third')
 assert(
-  PRODUCE_DEADLINE_MS < CLIENT_TIMEOUT_MS,
+  PRODUCE_DEADLINE_MS + LAST_STEP_MS_MAX + FLUSH_BY_PRODUCER_MS < CLIENT_TIMEOUT_MS,
   'a broker tells what became of a produce call before its client gives up',
 )
 assert(

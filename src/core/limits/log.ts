@@ -38,6 +38,8 @@ export const PRODUCE_IN_FLIGHT_CALLS_MAX = 131_072
 export const PARTITIONS_REMEMBERED_MAX = 10_000
 /** How long a produce call may take, all tries together, before it is given up. */
 export const PRODUCE_DEADLINE_MS = 30_000
+/** How long past a deadline a step is waited for that was begun before it; no step begins after it. */
+export const LAST_STEP_MS_MAX = 2_500
 /** The longest pause before another try; the first is BACKOFF_FIRST_MS, and both are only the upper end. */
 export const BACKOFF_MS_MAX = 1_000
 export const BACKOFF_FIRST_MS = 10
@@ -67,7 +69,7 @@ export const BLOCK_ENTRIES_MAX = 256
 export const FLUSH_DEFAULT_MS = 5_000
 /** How long one flush in the background insists before it lets others have their turn. */
 export const FLUSH_DEADLINE_MS = 10_000
-/** How long a producer that cuts a tail insists, since somebody waits for its answer. */
+/** How long the answer to a producer that cuts a tail waits for the cut; what is left goes on without it, or waits for the next. */
 export const FLUSH_BY_PRODUCER_MS = 2_000
 /** How long a partition rests whose flush failed. */
 export const FLUSH_FAILED_PAUSE_MS = 5_000

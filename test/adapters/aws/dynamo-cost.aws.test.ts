@@ -20,7 +20,7 @@ import { foldProducers } from '../../../src/core/log/producers/fold-producers.ts
 import { makeBlock } from '../../../src/core/log/tail.ts'
 import { toOffset } from '../../../src/core/numbers.ts'
 import type { PartitionId } from '../../../src/core/topic/partition-id.ts'
-import { NotApplied } from '../../../src/ports/outcome.ts'
+import { NoRoom } from '../../../src/ports/outcome.ts'
 import { describeDynamoDbLocal, dynamoDbLocalEndpoint } from '../../aws/endpoints.ts'
 import { createTestTable } from '../../aws/tables.ts'
 import { freshId, freshPartition, inlineEntry, looseBlock, objectEntry } from '../../conformance/samples.ts'
@@ -273,7 +273,7 @@ describeDynamoDbLocal('what the index asks of DynamoDB:', () => {
     const largeEntry = () => inlineEntry(1, { bytes: payload.length, place: { kind: 'inline', payload } })
     for (let number = 0; number < 12; number += 1) await appended(partition, largeEntry())
     const refused = largeEntry()
-    await expect(index.append(partition, refused, ZERO)).rejects.toBeInstanceOf(NotApplied)
+    await expect(index.append(partition, refused, ZERO)).rejects.toBeInstanceOf(NoRoom)
     const head = (await index.readHead(partition))!
     expect(head.nextOffset).toBe(12)
     expect(itemBytes(await storedItem(partition))).toBeLessThan(TABLE_ITEM_BYTES_MAX)

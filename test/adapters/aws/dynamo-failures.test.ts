@@ -9,7 +9,7 @@ import { DynamoTable } from '../../../src/adapters/aws/table/dynamo-table.ts'
 import { words } from '../../../src/adapters/aws/table/expression.ts'
 import { toOffset } from '../../../src/core/numbers.ts'
 import { blockKey } from '../../../src/core/storage-layout.ts'
-import { NotApplied, OutcomeUnknown, StoreFailed } from '../../../src/ports/outcome.ts'
+import { NoRoom, NotApplied, OutcomeUnknown, StoreFailed } from '../../../src/ports/outcome.ts'
 import { listenLocally } from './local-server.ts'
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void
@@ -109,7 +109,7 @@ describe('an answer that says that nothing was done', () => {
 
   test('is that an item would become too large: a flush makes room', async () => {
     answer = refusal(400, 'ValidationException', 'Item size to update has exceeded the maximum allowed size')
-    expect(await failureOf(openTable().update(KEY, UPDATE))).toBeInstanceOf(NotApplied)
+    expect(await failureOf(openTable().update(KEY, UPDATE))).toBeInstanceOf(NoRoom)
   })
 
   test('is a wrong clock that the answer has put right', async () => {

@@ -4,7 +4,7 @@ import { SeededEntropy } from '../../../src/adapters/memory/seeded-entropy.ts'
 import type { LogBroker } from '../../../src/broker/log-broker.ts'
 import type { Fetch, LocatedRange } from '../../../src/contract/broker.ts'
 import { batchesOf } from '../../../src/core/batches/batch-run.ts'
-import { FETCH_WAIT_MS_MAX, TAIL_ENTRIES_HARD_MAX } from '../../../src/core/limits.ts'
+import { FETCH_WAIT_MS_MAX, LAST_STEP_MS_MAX, TAIL_ENTRIES_HARD_MAX } from '../../../src/core/limits.ts'
 import type { Block } from '../../../src/core/log/block.ts'
 import { advance, toOffset } from '../../../src/core/numbers.ts'
 import type { ObjectLocator } from '../../../src/ports/object-locator.ts'
@@ -211,6 +211,43 @@ describe('a fetch that waits', () => {
     expect(recordsIn(chunks)).toEqual([{ offset: 0, value: 'a' }])
     // Woken and not found by looking again.
     expect(harness.clock.nowMs()).toBe(producedAtMs)
+  })
+
+  test('is woken by an append that comes while its look is under way', async () => {
+    let isFirst = true
+    let produced: Promise<unknown> | undefined
+    harness.around = async (method, _, call) => {
+      const seen = await call()
+      if (method !== 'readHead' || !isFirst) return seen
+      isFirst = false
+      // The answer is on its way, and does not tell of this one.
+      produced = broker.produce({ topic: 'tides', partition: 0, batches: batchOf(['a']) })
+      await produced
+      return seen
+    }
+    const patient = { topic: 'tides', partition: 0, offset: toOffset(0), maxWaitMs: 20_000 }
+    const beforeMs = harness.clock.nowMs()
+    expect(recordsIn((await harness.run(broker.fetch(patient))).chunks)).toEqual([{ offset: 0, value: 'a' }])
+    expect(harness.clock.nowMs()).toBe(beforeMs)
+  })
+
+  test('is answered in time where a look is slow, with what was there before', async () => {
+    await produce(batchOf(['a']))
+    const waiting = broker.fetch({
+      topic: 'tides',
+      partition: 0,
+      offset: toOffset(0),
+      minBytes: 10_000,
+      maxWaitMs: 20_000,
+    })
+    await harness.pass(1_000)
+    const beforeMs = harness.clock.nowMs()
+    harness.around = async (method, _, call) => {
+      if (method === 'readHead') await harness.clock.sleep(60_000)
+      return await call()
+    }
+    expect(offsetsIn((await harness.run(waiting)).chunks)).toEqual([0])
+    expect(harness.clock.nowMs() - beforeMs).toBeLessThanOrEqual(19_000 + LAST_STEP_MS_MAX)
   })
 
   test('looks less and less often where each look is paid for', async () => {

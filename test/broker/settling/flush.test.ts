@@ -14,7 +14,7 @@ import {
 import { countInlineBytes } from '../../../src/core/log/entry.ts'
 import type { Head } from '../../../src/core/log/head.ts'
 import { toOffset } from '../../../src/core/numbers.ts'
-import { NotApplied, OutcomeUnknown } from '../../../src/ports/outcome.ts'
+import { NoRoom, NotApplied, OutcomeUnknown } from '../../../src/ports/outcome.ts'
 import { everyEntry, objectEntry } from '../../conformance/samples.ts'
 import { batchOf, Harness, numbered, readAll } from '../harness.ts'
 
@@ -286,6 +286,24 @@ describe('a head that others have filled until it takes nothing more', () => {
     const refused = broker.produce({ topic: 'tides', partition: 0, batches: batchOf(['b']) })
     expect(await harness.errorOf(refused)).toMatchObject({ kafkaName: 'REQUEST_TIMED_OUT', written: 'no' })
     expect(await produce('b')).toMatchObject({ baseOffset: TAIL_ENTRIES_HARD_MAX + 2 })
+  })
+
+  test('is flushed at once by a producer that did not know how full it is', async () => {
+    await produce('a')
+    const partition = await harness.partitionId('tides')
+    const { index } = harness.plain
+    for (let number = 0; number <= TAIL_ENTRIES_HARD_MAX; number += 1) {
+      await index.append(partition, objectEntry(1), toOffset(1 + number))
+    }
+    harness.around = async (method, _, call) => {
+      if (method === 'append' && (await headOf()).tail.length > TAIL_ENTRIES_HARD_MAX) {
+        throw new NoRoom('the item would become too large')
+      }
+      return await call()
+    }
+    const beforeMs = harness.clock.nowMs()
+    expect(await produce('b')).toMatchObject({ baseOffset: TAIL_ENTRIES_HARD_MAX + 2 })
+    expect(harness.clock.nowMs() - beforeMs).toBeLessThan(100)
   })
 })
 

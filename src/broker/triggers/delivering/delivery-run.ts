@@ -126,11 +126,20 @@ export class DeliveryRun {
       if (ended) return ended
     }
     const { settings } = this.#known.trigger
-    const nowMs = this.#nowMs()
-    const isShort = nowMs + settings.callTimeoutMs > this.#options.deadlineMs
     const mayShare = settings.parallelism !== null
-    if (!isShort && !(mayShare && nowMs - this.#startedMs >= TRIGGER_TURN_MS)) return undefined
-    return { ...again(0, 'its turn is over'), lane: laneOf(settings, this.#partition.partition) }
+    if (!this.#isShort() && !(mayShare && this.#nowMs() - this.#startedMs >= TRIGGER_TURN_MS))
+      return undefined
+    return this.#turnIsOver()
+  }
+
+  /** Whether a call that takes all of its time would not end in this run's. */
+  #isShort(): boolean {
+    return this.#nowMs() + this.#known.trigger.settings.callTimeoutMs > this.#options.deadlineMs
+  }
+
+  #turnIsOver(): Ended {
+    const lane = laneOf(this.#known.trigger.settings, this.#partition.partition)
+    return { ...again(0, 'its turn is over'), lane }
   }
 
   async #renewTrigger(): Promise<Ended | undefined> {
@@ -196,6 +205,8 @@ export class DeliveryRun {
       // Somebody has called it as often as may be, and could not tell of it.
       return await this.#giveUpUnseen(batch, end, 'RetryAttemptsExhausted')
     }
+    // What was read since may have taken long.
+    if (this.#steps > 0 && this.#isShort()) return this.#turnIsOver()
     await this.#options.beforeCall?.(settings.callTimeoutMs)
     const event = this.#eventOf(batch.encoded)
     this.#counts.calls += 1
