@@ -6,7 +6,10 @@ import * as lambda from 'aws-cdk-lib/aws-lambda'
 import type { Construct } from 'constructs'
 import { HEAD_KEY, KEY_ATTRIBUTES, TRIGGERS_KEY } from '../src/core/storage-layout.ts'
 
-/** An append. A head that was just made is empty, and one that is removed has nothing left. */
+/**
+ * An append, or a flush's cut: the stream has keys only, so whoever is called tells them apart. A head that was just made
+ * is empty.
+ */
 export const HEAD_CHANGED = changed('MODIFY', KEY_ATTRIBUTES.sort, HEAD_KEY)
 /** A trigger was made, altered, paused or resumed. */
 export const TRIGGER_CHANGED = [

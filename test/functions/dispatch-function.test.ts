@@ -39,12 +39,13 @@ beforeEach(async () => {
     target: 'arn:aws:lambda:us-east-1:123456789012:function:ship',
     settings: {},
   })
-  await broker.produce({
-    topic: 'orders',
-    partition: 1,
-    batches: encodeBatch([{ value: Buffer.from('x') }], { nowMs: 1 }),
-  })
+  await append(1)
 })
+
+async function append(partition: number): Promise<void> {
+  const batches = encodeBatch([{ value: Buffer.from('x') }], { nowMs: 1 })
+  await openBroker(service).produce({ topic: 'orders', partition, batches })
+}
 
 const keys = (pk: string, sk: string) => ({
   eventID: randomUUID(),
@@ -54,6 +55,7 @@ const headOf = (partition: number) => keys(logKey({ topicId, partition }), HEAD_
 const partitions = () => sent.map(({ wakeUp }) => wakeUp.partition.partition).sort()
 
 test('changed heads wake their triggers, each once', async () => {
+  for (const partition of [0, 2]) await append(partition)
   await dispatch({ Records: [headOf(0), headOf(2), headOf(0)] }, contextOf())
   expect(partitions()).toEqual([0, 2])
   expect(sent[0]!.wakeUp).toMatchObject({ groupId: 'shipping', topic: 'orders', lane: 0 })
@@ -61,10 +63,10 @@ test('changed heads wake their triggers, each once', async () => {
 })
 
 test('a batch that comes again is the same occasion, and the next one is another', async () => {
-  const batch = { Records: [headOf(0)] }
+  const batch = { Records: [headOf(1)] }
   await dispatch(batch, contextOf())
   await dispatch(batch, contextOf())
-  await dispatch({ Records: [headOf(0)] }, contextOf())
+  await dispatch({ Records: [headOf(1)] }, contextOf())
   const [first, second, third] = sent.map(({ occasion }) => occasion)
   expect(second).toBe(first)
   expect(third).not.toBe(first)
@@ -74,6 +76,11 @@ test('a trigger that was made or resumed looks at all its partitions', async () 
   const changed = keys(TRIGGERS_KEY, triggerKey({ groupId: 'shipping', topic: 'orders' }))
   await dispatch({ Records: [changed] }, contextOf())
   expect(partitions()).toEqual([0, 1, 2])
+})
+
+test('a head that has changed in another way than by an append wakes nobody', async () => {
+  await dispatch({ Records: [headOf(0), headOf(2)] }, contextOf())
+  expect(sent).toEqual([])
 })
 
 test("what is nobody's wakes nobody", async () => {
@@ -91,8 +98,8 @@ test.each([
   ['nothing', null],
   ["a trigger's key that is none", keys(TRIGGERS_KEY, 'shipping')],
 ])('a record with %s is passed over, and those behind it are not', async (_, record) => {
-  await dispatch({ Records: [record, headOf(0)] }, contextOf())
-  expect(partitions()).toEqual([0])
+  await dispatch({ Records: [record, headOf(1)] }, contextOf())
+  expect(partitions()).toEqual([1])
   expect(service.telemetry.sum('UnknownStreamRecords')).toBe(1)
   expect(service.telemetry.logged).toMatchObject([{ level: 'warn' }])
 })
@@ -108,7 +115,7 @@ test('a queue that fails fails the invocation, so that the batch comes again', a
   const clock = new VirtualClock(Date.now())
   dispatch = makeDispatchFunction({ ...service, ports: { ...service.ports, clock } }, wakeUps)
   let isOver = false
-  const dispatched = dispatch({ Records: [headOf(0)] }, contextOf()).finally(() => {
+  const dispatched = dispatch({ Records: [headOf(1)] }, contextOf()).finally(() => {
     isOver = true
   })
   await Promise.all([

@@ -39,8 +39,9 @@ export class Dispatcher {
   }
 
   /**
-   * Wakes the active triggers of partitions that have new records, and each changed trigger that is active for all its
-   * partitions. Resolves with their number once they are sent. Where a batch is failing, a wake-up waits for its next try
+   * Wakes the active triggers of partitions that have changed and in which their groups are behind, and each changed
+   * trigger that is active for all its partitions. Resolves with their number once they are sent. A head changes without
+   * an append, too: a flush cuts it, a deletion moves its start. Where a batch is failing, a wake-up waits for its next try
    * already, and whoever works on that looks at the log's end again once the batch is dealt with: others would only pile
    * up, and a queue looks a bounded number of messages ahead, past which those of other triggers would be.
    * @param occasion names the change: the same one may come several times, and every later one is another
@@ -64,11 +65,12 @@ export class Dispatcher {
         .filter(({ topic }) => topic === names.get(partition.topicId))
         .map(trigger => ({ trigger, partition })),
     )
+    const heads = new Map<string, Promise<LogBounds | undefined>>()
     for (let start = 0; start < grown.length; start += SWEEP_PARALLEL_MAX) {
       const some = grown.slice(start, start + SWEEP_PARALLEL_MAX)
-      const failing = await Promise.all(some.map(each => this.#isFailing(each, deadlineMs)))
+      const wanted = await Promise.all(some.map(each => this.#isWanted(each, heads, deadlineMs)))
       for (const [index, { trigger, partition }] of some.entries()) {
-        if (!failing[index]) add(trigger, partition)
+        if (wanted[index]) add(trigger, partition)
       }
     }
     for (const { groupId, topic } of changed.triggers) {
@@ -103,9 +105,7 @@ export class Dispatcher {
         const behind = await Promise.all(
           some.map(async partition => {
             const head = await this.#readHead(partition, heads, deadlineMs)
-            if (!head) return []
-            const at = Math.max(committed.get(partitionKey(partition)) ?? 0, head.startOffset)
-            return head.nextOffset > at ? [partition] : []
+            return isBehind(head, committed.get(partitionKey(partition))) ? [partition] : []
           }),
         )
         const wakeUps = behind.flat().map(partition => wakeUpOf(trigger, partition))
@@ -117,15 +117,27 @@ export class Dispatcher {
     return { woken, looked, isFinished: true }
   }
 
-  /** Whether the trigger has noted down that it is at a batch that fails. Read after the append, so that it is not missed. */
-  async #isFailing(
+  /**
+   * Whether the trigger is behind, and has not noted down that it is at a batch that fails. Both are read after the
+   * append, so that it is not missed.
+   */
+  async #isWanted(
     { trigger, partition }: { readonly trigger: Trigger; readonly partition: PartitionId },
+    heads: Map<string, Promise<LogBounds | undefined>>,
     deadlineMs: number,
   ): Promise<boolean> {
     const { groupId, triggerId } = trigger
     const claim = await this.#settle(deadlineMs, () => this.#ports.groups.readClaim(groupId, partition))
-    if (!claim?.committed || claim.owner !== triggerOwner(triggerId)) return false
-    return decodeProgress(claim.committed.metadata) !== null
+    const committed = claim?.committed
+    const isIts = claim?.owner === triggerOwner(triggerId)
+    if (committed && isIts && decodeProgress(committed.metadata) !== null) return false
+    try {
+      return isBehind(await this.#readHead(partition, heads, deadlineMs), committed?.offset)
+    } catch (error) {
+      // A head that is damaged must not hold up the others; whoever is woken tells what is wrong with it.
+      if (error instanceof RangeError) return true
+      throw error
+    }
   }
 
   #activeTriggers(deadlineMs: number): Promise<Trigger[]> {
@@ -182,6 +194,11 @@ export class Dispatcher {
   #settle<T>(deadlineMs: number, step: () => Promise<T>): Promise<T> {
     return retryUntil(this.#ports, deadlineMs, 'unknown', step)
   }
+}
+
+/** Whether there is anything behind what is committed. */
+function isBehind(head: LogBounds | undefined, committed: number | undefined): boolean {
+  return head !== undefined && head.nextOffset > Math.max(committed ?? 0, head.startOffset)
 }
 
 function wakeUpOf({ triggerId, groupId, topic, settings }: Trigger, partition: PartitionId): LanedWakeUp {

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { LogBroker } from '../../../src/broker/log-broker.ts'
+import { flush } from '../../../src/broker/settling/flush.ts'
 import { TopicDirectory } from '../../../src/broker/topics/topic-directory.ts'
 import { Dispatcher } from '../../../src/broker/triggers/dispatcher.ts'
 import { toOffset } from '../../../src/core/numbers.ts'
@@ -62,6 +63,11 @@ function wakeChanged(partitions: Parameters<Dispatcher['wakeChanged']>[0]['parti
 }
 
 describe('a change of partitions', () => {
+  beforeEach(async () => {
+    for (const partition of [0, 1, 2]) await append('orders', partition)
+    for (const partition of [0, 1]) await append('users', partition)
+  })
+
   test('wakes every active trigger on their topics, each partition once', async () => {
     await putTrigger(harness, { groupId: 'a' })
     await putTrigger(harness, { groupId: 'b', settings: { parallelism: 2 } })
@@ -100,19 +106,20 @@ describe('a change of partitions', () => {
     expect(await wakeChanged([await harness.partitionId('orders')])).toBe(1)
     await harness.run(broker.deleteTopic('orders'))
     await harness.run(broker.createTopic({ topic: 'orders' }))
+    await append('orders', 0)
     const anew = await harness.partitionId('orders')
     expect(await wakeChanged([anew])).toBe(1)
     expect(sent.at(-1)!.wakeUps[0]!.partition).toEqual(anew)
   })
 
-  test('costs a read of each claim for topics that are known, beyond the list of triggers', async () => {
+  test('costs a read of each claim and head for topics that are known, beyond the list of triggers', async () => {
     await putTrigger(harness, {})
     const partitions = [await harness.partitionId('orders'), await harness.partitionId('users')]
     await wakeChanged(partitions)
     const before = harness.calls.length
     await wakeChanged(partitions)
     await wakeChanged([partitions[1]!])
-    expect(harness.calls.slice(before).map(({ method }) => method)).toEqual(['readClaim'])
+    expect(harness.calls.slice(before).map(({ method }) => method)).toEqual(['readClaim', 'readHead'])
   })
 
   test('wakes nobody for a partition whose batch is failing: its own wake-up comes again', async () => {
@@ -135,6 +142,42 @@ describe('a change of partitions', () => {
     expect(woken()).toEqual(['b/orders/0'])
     await note('')
     expect(await wakeChanged([partition], 'two')).toBe(2)
+  })
+
+  test('that is no append wakes nobody who has caught up', async () => {
+    const { triggerId } = await putTrigger(harness, { groupId: 'a' })
+    await putTrigger(harness, { groupId: 'b' })
+    const partition = await harness.partitionId('orders')
+    const owner = triggerOwner(triggerId)
+    const { claim } = await harness.plain.groups.setOwner('a', partition, owner, undefined)
+    const committed = { offset: toOffset(1), leaderEpoch: -1, metadata: '', committedMs: 1 }
+    const by = { owner, generation: claim!.generation }
+    expect(await harness.plain.groups.commit('a', partition, committed, by, null)).toMatchObject({
+      held: true,
+    })
+    // The cut of a flush: b has not dealt with the record yet.
+    const deadlineMs = harness.clock.nowMs() + 10_000
+    await harness.run(flush(harness.ports, [{ partition, age: 'all' }], deadlineMs))
+    expect(await wakeChanged([partition], 'the cut')).toBe(1)
+    expect(woken()).toEqual(['b/orders/0'])
+    await append('orders', 0)
+    expect(await wakeChanged([partition], 'the next append')).toBe(2)
+    // Deleted records are dealt with.
+    const last = { topic: 'orders', partition: 0, beforeOffset: toOffset(2) }
+    await harness.run(broker.deleteRecords(last))
+    expect(await wakeChanged([partition], 'the deletion')).toBe(0)
+    await harness.run(broker.deleteTopic('orders'))
+    expect(await wakeChanged([partition], 'the end')).toBe(0)
+  })
+
+  test('whose head cannot be read wakes those who will tell, and the others', async () => {
+    await putTrigger(harness, {})
+    const [damaged, sound] = [await harness.partitionId('orders', 0), await harness.partitionId('orders', 1)]
+    harness.around = async (method, args, call) => {
+      if (method === 'readHead' && args[0] === damaged) throw new RangeError('damaged')
+      return await call()
+    }
+    expect(await wakeChanged([damaged, sound])).toBe(2)
   })
 
   test('is of no interest where no trigger is', async () => {
