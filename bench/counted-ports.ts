@@ -79,6 +79,7 @@ export function countIndex(index: LogIndex, counts: Counts): LogIndex {
   const headBytes = (head: Head | undefined) => (head ? encodeHead(head).length : 0)
   return {
     createHead: partition => index.createHead(partition),
+    isRemoved: partition => index.isRemoved(partition),
     readHead: async partition => {
       const head = await index.readHead(partition)
       read(headBytes(head))

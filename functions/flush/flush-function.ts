@@ -48,6 +48,8 @@ class FlushWork {
   #failures = 0
   #unknown = 0
   #unfinished = 0
+  /** Ids of topics that have a partition without a head. */
+  readonly #headless = new Set<string>()
 
   constructor(service: Service, deadlineMs: number) {
     this.#service = service
@@ -66,8 +68,8 @@ class FlushWork {
   }
 
   /**
-   * Looks through the heads of all topics and flushes those with entries past their age; then makes up for
-   * deletions that a crash left half done.
+   * Looks through the heads of all topics and flushes those with entries past their age; then makes up for what crashes
+   * have left of topics.
    */
   async scan(directory: TopicDirectory, topics: Topics): Promise<void> {
     const { clock } = this.#service.ports
@@ -88,7 +90,7 @@ class FlushWork {
         }
       }
       await this.#flushGroup(group)
-      await topics.finishDeletions()
+      await topics.finishDeletions(this.#headless)
     } catch (error) {
       this.#fail(error, 'The look through all heads broke off')
     }
@@ -124,7 +126,10 @@ class FlushWork {
         this.#fail(result.reason, 'A partition could not be flushed, and stays inline for now', request)
         return false
       }
-      if (result.value === undefined) return false
+      if (result.value === undefined) {
+        this.#headless.add(request.partition.topicId)
+        return false
+      }
       this.#flushed += 1
       return countToFlush(result.value, request.age) > 0
     })

@@ -209,6 +209,7 @@ export const TOPIC_ATTRIBUTES = {
   partitions: 'partitions',
   configs: 'configs',
   createdMs: 'createdMs',
+  growingTo: 'growingTo',
   state: 'state',
   version: 'version',
 } as const

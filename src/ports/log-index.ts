@@ -12,9 +12,16 @@ import type { PartitionId } from '../core/topic/partition-id.ts'
  * All methods can throw NotApplied and StoreFailed; those that write also OutcomeUnknown.
  */
 export interface LogIndex {
-  /** Makes an empty head; one that is there stays as it is. */
-  createHead(partition: PartitionId): Promise<void>
+  /**
+   * Makes an empty head; one that is there stays as it is. False: the partition was removed, and has none any more,
+   * whoever asks and however late.
+   */
+  createHead(partition: PartitionId): Promise<boolean>
 
+  /** Whether the partition was removed. */
+  isRemoved(partition: PartitionId): Promise<boolean>
+
+  /** Undefined where there never was one, or the partition was removed. */
   readHead(partition: PartitionId): Promise<Head | undefined>
 
   /**
@@ -68,10 +75,13 @@ export interface LogIndex {
   /** Removes all blocks below `offset` but the last one, which may reach beyond it. */
   removeBlocksBelow(partition: PartitionId, offset: Offset): Promise<void>
 
-  /** Removes the head, so that nothing can be appended any more, and then the blocks and the producers. */
+  /**
+   * Closes the head for ever, also one that was never made, so that nothing can be appended any more; then removes the
+   * blocks and the producers.
+   */
   removePartition(partition: PartitionId): Promise<void>
 
-  /** Every partition that has a head, a block or a producer, a deleted topic's leftovers too. */
+  /** Every partition that has a head, a block or a producer, a deleted topic's leftovers too; not what was removed. */
   partitions(): AsyncIterable<PartitionId>
 }
 

@@ -24,8 +24,17 @@ export interface TopicItem {
   /** Only what was set; the rest is at its default. */
   readonly configs: Readonly<Record<string, string>>
   readonly createdMs: number
-  /** A deleted topic's item stays until its logs are gone, so that a crash in between can be made up for. */
-  readonly state: 'live' | 'deleting'
+  /**
+   * Heads up to here may have been made, and more than `partitions`, while it grows. Noted down before the first of them
+   * is made: so a deletion knows of all.
+   */
+  readonly growingTo?: number | undefined
+  /**
+   * `making`: its name is taken and its heads are being made; to everybody else there is no such topic. `deleting`: stays
+   * until its logs are gone, so that a crash in between can be made up for. A topic id goes through these states once, in
+   * this order.
+   */
+  readonly state: 'making' | 'live' | 'deleting'
   /** Unique to this write, so that a write of unknown outcome can be recognized. */
   readonly version: string
 }

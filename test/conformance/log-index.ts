@@ -81,7 +81,7 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
       test('makes an empty head', async () => {
         const partition = freshPartition()
         expect(await index.readHead(partition)).toBeUndefined()
-        await index.createHead(partition)
+        expect(await index.createHead(partition)).toBe(true)
         expect(await index.readHead(partition)).toEqual({
           startOffset: 0,
           tailOffset: 0,
@@ -888,12 +888,27 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
         }
       })
 
-      test('leaves room for a new, empty head', async () => {
+      test('is for ever: whoever comes late with a head makes none, also where there never was one', async () => {
         const partition = await madePartition()
         await fillBlocks(index, partition, 2)
+        for (const removed of [partition, freshPartition()]) {
+          expect(await index.isRemoved(removed)).toBe(false)
+          await index.removePartition(removed)
+          expect(await index.isRemoved(removed)).toBe(true)
+          expect(await index.createHead(removed)).toBe(false)
+          expect(await index.readHead(removed)).toBeUndefined()
+          expect(await index.append(removed, inlineEntry(1), ZERO)).toEqual({ kind: 'missing' })
+          expect(await index.moveStart(removed, ZERO)).toBeUndefined()
+        }
+      })
+
+      test('takes along what a late flush has left, when it is repeated', async () => {
+        const partition = await madePartition()
         await index.removePartition(partition)
-        await index.createHead(partition)
-        expect(await index.readHead(partition)).toMatchObject({ startOffset: 0, nextOffset: 0, tail: [] })
+        await index.putBlock(partition, looseBlock(0, 1))
+        await index.removePartition(partition)
+        expect(await blockOffsets(partition, 0, 10)).toEqual([])
+        expect(await index.isRemoved(partition)).toBe(true)
       })
     })
 
@@ -918,6 +933,10 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
         expect(await listed(topicId)).toEqual([0, 1, 2, 3, 4, 10, 11])
         for (const partition of [1, 4]) await index.removePartition({ topicId, partition })
         expect(await listed(topicId)).toEqual([0, 2, 3, 10, 11])
+        // What comes too late for the removal is there all the same.
+        await index.putBlock({ topicId, partition: 1 }, looseBlock(0, 1))
+        await index.putProducer({ topicId, partition: 4 }, 7n, producer, 0)
+        expect(await listed(topicId)).toEqual([0, 1, 2, 3, 4, 10, 11])
       })
 
       test('lets others change the index while it is being read', async () => {

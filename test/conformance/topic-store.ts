@@ -71,6 +71,22 @@ export function describeTopicStore(name: string, open: () => Promise<OpenedTopic
       expect(await topics.get(item.name.slice(0, -1))).toBeUndefined()
     })
 
+    test('keeps each state, and how far a topic is growing', async () => {
+      const item = topicItem()
+      let expected: string | undefined
+      for (const change of [
+        { state: 'making' as const },
+        { state: 'live' as const, growingTo: 7 },
+        { state: 'live' as const },
+        { state: 'deleting' as const, growingTo: 9 },
+      ]) {
+        const put = changed(item, change)
+        expect(await topics.put(put, expected)).toBe(true)
+        expect(await topics.get(item.name)).toEqual(put)
+        expected = put.version
+      }
+    })
+
     test('puts a first item only where there is none', async () => {
       const item = topicItem()
       expect(await topics.put(item, undefined)).toBe(true)

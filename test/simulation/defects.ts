@@ -1,27 +1,26 @@
 import { DECISIONS, type Decisions } from '../../src/adapters/items/decisions.ts'
 import { joinKey } from '../../src/adapters/items/items.ts'
 import type { MemoryStore } from '../../src/adapters/memory/memory-store.ts'
-import type { CreationDecisions } from '../../src/broker/topics/topics.ts'
 import { decodeRetired, type FlushedProducer } from '../../src/core/log/producers/flushed-producer.ts'
 import type { ProducerRun } from '../../src/core/log/producers/producer-run.ts'
 import { advance, toOffset } from '../../src/core/numbers.ts'
-import { logKey, PRODUCER_PREFIX, producerKey } from '../../src/core/storage-layout.ts'
+import { HEAD_KEY, logKey, PRODUCER_PREFIX, producerKey } from '../../src/core/storage-layout.ts'
 import { partitionKey } from '../../src/core/topic/partition-id.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { FailureDestinations } from '../../src/ports/failure-destinations.ts'
 import type { LogIndex } from '../../src/ports/log-index.ts'
+import type { TopicItem, TopicStore } from '../../src/ports/topic-store.ts'
 import type { DedupeKey } from './actors/wake-up-queue.ts'
 
 /** What is broken on purpose, to see that the simulation notices. */
 export interface Defect {
   readonly decisions?: Partial<Decisions>
-  readonly creation?: Partial<CreationDecisions>
   /** Puts something else in the place of each process's index. */
   readonly index?: (store: MemoryStore, clock: Clock) => (index: LogIndex) => LogIndex
   readonly failures?: FailureDestinations
   readonly dedupeKeyOf?: DedupeKey
-  /** A request that makes a topic may be repeated by something on its way, and so be done again after a deletion. */
-  readonly doublesTopics?: boolean
+  /** Puts something else in the place of each process's topics. */
+  readonly topics?: (topics: TopicStore) => TopicStore
 }
 
 /** A defect, and what notices it. */
@@ -152,20 +151,47 @@ export const DEFECTS: Readonly<Record<string, PlantedDefect>> = {
       },
     },
   },
-  'a topic whose put had no answer is put again under the same id': {
+  'a deletion leaves nothing where its heads were': {
     ...TOPICS,
-    message: /^twice/,
-    creation: { nextTopicId: (_, before) => before },
+    message: /^twice|^left|^void/,
+    index: store => index =>
+      withMethods(index, {
+        removePartition: async partition => {
+          const log = logKey(partition)
+          await index.removePartition(partition)
+          await store.items.removeRange(joinKey(log, HEAD_KEY), joinKey(log, PRODUCER_PREFIX))
+        },
+      }),
   },
-  'a creation that gave up drops heads of a topic that may still be put': {
+  'a topic is put live whether its name is still taken for it or not': {
     ...TOPICS,
-    message: /^headless/,
-    creation: { dropsHeads: () => true },
+    message: /^twice|^headless|^gone/,
+    topics: topics => ({
+      ...topics,
+      put: async (item, expected) => {
+        const isNew = item.state === 'live' && (await topics.get(item.name)) === undefined
+        return await topics.put(item, isNew ? undefined : expected)
+      },
+    }),
   },
-  'a request that makes a topic is repeated on its way': {
+  'a growth does not note down how far it makes heads': {
     ...TOPICS,
-    message: /^twice|^headless/,
-    doublesTopics: true,
+    message: /^left/,
+    topics: topics => ({
+      ...topics,
+      put: ({ growingTo: _, ...item }, expected) => topics.put(item, expected),
+    }),
+  },
+  'a deletion goes on from a topic that is in the making': {
+    ...TOPICS,
+    message: /^headless|^gone|^twice/,
+    topics: topics => ({
+      ...topics,
+      get: async name => finished(await topics.get(name)),
+      async *list() {
+        for await (const item of topics.list()) yield finished(item)!
+      },
+    }),
   },
   'a commit does not look whose the partition is': {
     ...GROUPS,
@@ -255,6 +281,11 @@ export const DEFECTS: Readonly<Record<string, PlantedDefect>> = {
     message: /^late/,
     dedupeKeyOf: ({ triggerId, partition }) => `${triggerId}#${partitionKey(partition)}`,
   },
+}
+
+/** As if its heads could be removed before anybody has said that it is not to be. */
+function finished(item: TopicItem | undefined): TopicItem | undefined {
+  return item?.state === 'making' ? { ...item, state: 'deleting' } : item
 }
 
 function withMethods(index: LogIndex, methods: Partial<LogIndex>): LogIndex {

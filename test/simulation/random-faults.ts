@@ -1,6 +1,5 @@
 import type { Fault, FaultSource } from '../../src/adapters/memory/network.ts'
 import type { SeededEntropy } from '../../src/adapters/memory/seeded-entropy.ts'
-import { TOPICS_KEY } from '../../src/core/storage-layout.ts'
 import type { History } from './history.ts'
 import type { SleepyProcess } from './sleepy-process.ts'
 
@@ -35,16 +34,13 @@ export class RandomFaults {
   readonly #random: SeededEntropy
   readonly #history: History
   readonly #share: number
-  readonly #doublesTopics: boolean
   #isOn = false
   count = 0
   sleeps = 0
 
-  /** @param doublesTopics whether a request that makes a topic may be repeated on its way, which nothing stands yet */
-  constructor(random: SeededEntropy, history: History, doublesTopics: boolean) {
+  constructor(random: SeededEntropy, history: History) {
     this.#random = random
     this.#history = history
-    this.#doublesTopics = doublesTopics
     this.#share = random.pick([0.02, 0.1, 0.25])
   }
 
@@ -64,7 +60,7 @@ export class RandomFaults {
         subject = next
       },
       nextFault: writes => {
-        const fault = this.#draw(writes, subject)
+        const fault = this.#draw(writes)
         this.#history.note(process.name, fault === 'none' ? subject : `${subject}, ${fault}`)
         if (this.#isOn && sleepShare > 0 && this.#random.fraction() < sleepShare) this.#putToSleep(process)
         return fault
@@ -77,13 +73,10 @@ export class RandomFaults {
     return fault === 'slow' ? this.#random.integer(50, 3_000) : this.#random.integer(1, 15)
   }
 
-  #draw(writes: boolean, subject: string): Fault {
+  #draw(writes: boolean): Fault {
     if (!this.#isOn || this.#random.fraction() >= this.#share) return 'none'
     this.count += 1
-    const fault = this.#random.pick(writes ? OF_WRITES : OF_READS)
-    // Its condition is that there is none of that name, which is so again once the topic has been deleted.
-    const isTopic = subject.startsWith(`update ${TOPICS_KEY}/`)
-    return fault === 'duplicate' && isTopic && !this.#doublesTopics ? 'slow' : fault
+    return this.#random.pick(writes ? OF_WRITES : OF_READS)
   }
 
   #putToSleep(process: SleepyProcess): void {

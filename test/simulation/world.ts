@@ -94,6 +94,7 @@ export class World {
   readonly #actors: readonly Actor[]
   readonly #decisions: Decisions
   readonly #wrapIndex: (index: Ports['index']) => Ports['index']
+  readonly #wrapTopics: (topics: Ports['topics']) => Ports['topics']
   readonly #farSkewsMs: readonly number[]
   #areClocksRight = false
   #failure: Error | undefined
@@ -104,8 +105,7 @@ export class World {
   constructor(seed: number, { actors, defect = {}, print }: WorldOptions) {
     this.random = new SeededEntropy(seed)
     this.history = new History(this.clock, print)
-    const isDoubled = defect.doublesTopics ?? false
-    this.faults = new RandomFaults(new SeededEntropy(seed ^ 0x5eed), this.history, isDoubled)
+    this.faults = new RandomFaults(new SeededEntropy(seed ^ 0x5eed), this.history)
     this.defect = defect
     this.#kinds = actors
     this.topics = new TopicPromises(this.violated)
@@ -118,6 +118,7 @@ export class World {
     this.store.items.observe(this.topics.changed)
     this.store.items.observe(this.ownership.changed)
     this.#wrapIndex = defect.index?.(this.store, this.clock) ?? (index => index)
+    this.#wrapTopics = defect.topics ?? (topics => topics)
     this.#farSkewsMs = Array.from({ length: PROCESSES }, () => this.random.pick([0, 0, FAR_SKEW_MS]))
     this.#actors = actors.map(kind => kind.make(this))
   }
@@ -225,6 +226,7 @@ export class World {
     const ports: Ports = {
       ...stores,
       index: this.#wrapIndex(stores.index),
+      topics: this.#wrapTopics(stores.topics),
       objects: objectsAcross(this.store.objects.across(network), faults),
       clock: { ...clockOf(process, this.clock), nowMs: () => this.clock.nowMs() + skewMs() },
       entropy: this.random,
@@ -302,7 +304,7 @@ export class World {
   }
 
   #report(): Readonly<Record<string, number>> {
-    const { made, deleted, revenants } = this.topics
+    const { made, deleted, ghosts } = this.topics
     const { acknowledged, unknown, records } = this.log
     const { changes, commits, fenced, removals } = this.ownership
     const { calls, repeats, told, resets } = this.delivery
@@ -310,7 +312,7 @@ export class World {
     const counted = {
       made,
       deleted,
-      revenants,
+      ghosts,
       acknowledged,
       unknown,
       records,

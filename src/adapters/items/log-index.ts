@@ -1,6 +1,13 @@
 import { decodeBlock, encodeBlock } from '../../core/log/block.ts'
 import { applyStart } from '../../core/log/changes/move-start.ts'
-import { decodeHead, EMPTY_HEAD, encodeHead, type Head } from '../../core/log/head.ts'
+import {
+  CLOSED_HEAD,
+  decodeStandingHead,
+  EMPTY_HEAD,
+  encodeStandingHead,
+  type Head,
+  type StandingHead,
+} from '../../core/log/head.ts'
 import {
   decodeRetired,
   encodeRetired,
@@ -22,7 +29,7 @@ import {
 import type { PartitionId } from '../../core/topic/partition-id.ts'
 import type { LogIndex } from '../../ports/log-index.ts'
 import type { Decisions } from './decisions.ts'
-import { endOf, type Items, joinKey, removal, splitKey } from './items.ts'
+import { endOf, type Items, joinKey, splitKey } from './items.ts'
 import { TypedItems } from './typed-items.ts'
 
 /** How many producers' items each one that is put looks at, whether they have expired. */
@@ -30,13 +37,19 @@ const PRODUCERS_LOOKED_AT = 4
 
 /** The index over sorted items. */
 export function logIndexOver(items: Items, decisions: Decisions): LogIndex {
-  const heads = new TypedItems(items, encodeHead, decodeHead)
+  const heads = new TypedItems(items, encodeStandingHead, decodeStandingHead)
   const producers = new TypedItems(items, encodeRetired, decodeRetired)
   const toBlock = (bytes: Uint8Array, key: string) => decodeBlock(parseBlockKey(splitKey(key).sortKey), bytes)
   const blocks = new TypedItems(items, encodeBlock, toBlock)
 
-  const changeHead = (partition: PartitionId, change: (head: Head) => Head | undefined) =>
-    heads.change(headKey(partition), head => head && change(head))
+  /** A closed head is none. */
+  const changeHead = async (partition: PartitionId, change: (head: Head) => Head | undefined) => {
+    const { standing, changed } = await heads.change(headKey(partition), found => {
+      const head = openHead(found)
+      return head && change(head)
+    })
+    return { standing: openHead(standing), changed: openHead(changed) }
+  }
 
   /** The item of the last block at or below an offset. */
   const lastBlock = (partition: PartitionId, offset: Offset) =>
@@ -59,9 +72,11 @@ export function logIndexOver(items: Items, decisions: Decisions): LogIndex {
 
   return {
     createHead: async partition => {
-      await heads.change(headKey(partition), head => (head ? undefined : EMPTY_HEAD))
+      const { standing } = await heads.change(headKey(partition), head => (head ? undefined : EMPTY_HEAD))
+      return standing !== CLOSED_HEAD
     },
-    readHead: partition => heads.read(headKey(partition)),
+    isRemoved: async partition => (await heads.read(headKey(partition))) === CLOSED_HEAD,
+    readHead: async partition => openHead(await heads.read(headKey(partition))),
     append: async (partition, entry, seen, newcomers) => {
       const { standing, changed } = await changeHead(partition, head =>
         decisions.applyAppend(head, entry, seen, newcomers),
@@ -100,15 +115,21 @@ export function logIndexOver(items: Items, decisions: Decisions): LogIndex {
     },
     removePartition: async partition => {
       // Nothing can be appended any more, and then the rest goes.
-      await items.update(headKey(partition), removal)
-      await items.removeRange(itemKey(partition, ''), itemKey(partition, LOG_END))
+      await heads.put(headKey(partition), CLOSED_HEAD)
+      await items.removeRange(itemKey(partition, ''), headKey(partition))
+      await items.removeRange(itemKey(partition, PRODUCER_PREFIX), itemKey(partition, LOG_END))
     },
     partitions: async function* () {
       let start = LOG_PREFIX
       for (;;) {
         const [item] = await items.range(start, endOf(LOG_PREFIX), 1)
         if (!item) return
-        const { partitionKey } = splitKey(item.key)
+        const { partitionKey, sortKey } = splitKey(item.key)
+        if (sortKey === HEAD_KEY && decodeStandingHead(item.value) === CLOSED_HEAD) {
+          // Something may have come too late for the removal.
+          start = joinKey(partitionKey, PRODUCER_PREFIX)
+          continue
+        }
         yield parseLogKey(partitionKey)
         // On to the next log, past all of this one's items.
         start = endOf(joinKey(partitionKey, ''))
@@ -119,6 +140,10 @@ export function logIndexOver(items: Items, decisions: Decisions): LogIndex {
 
 /** Above every block's sort key. */
 const BLOCKS_END = 'block$'
+
+function openHead(head: StandingHead | undefined): Head | undefined {
+  return head === CLOSED_HEAD ? undefined : head
+}
 
 function itemKey(partition: PartitionId, sortKey: string): string {
   return joinKey(logKey(partition), sortKey)

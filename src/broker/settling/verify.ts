@@ -61,7 +61,7 @@ export async function* verify(ports: Ports, summary: VerifySummary): AsyncGenera
   const found = new Set<string>()
   for await (const partition of ports.index.partitions()) {
     const topic = topics.get(partition.topicId)
-    if (!topic || topic.state === 'deleting' || partition.partition >= topic.partitions) {
+    if (topic?.state !== 'live' || partition.partition >= topic.partitions) {
       yield leftover(partitionKey(partition), 'a log of no topic')
       continue
     }

@@ -1,85 +1,45 @@
 import type { AlterTopic, CreateTopic, TopicDescription, TopicSummary } from '../../contract/broker.ts'
 import { TidemarkError, type Written } from '../../core/errors.ts'
-import { PRODUCE_DEADLINE_MS, TOPIC_PARTITIONS_MAX } from '../../core/limits.ts'
-import { dropsHeads, type LostTry, nextTopicId } from '../../core/topic/creation.ts'
+import { MAKING_LEFT_MS, TOPIC_PARTITIONS_MAX } from '../../core/limits.ts'
+import { headsMade, isLeftBehind } from '../../core/topic/creation.ts'
 import { checkConfigName, checkConfigs, describeConfigs } from '../../core/topic/topic-config.ts'
-import { toTopicId } from '../../core/topic/topic-id.ts'
 import { checkTopicName } from '../../core/topic/topic-name.ts'
 import type { Ports } from '../../ports/index.ts'
-import { OutcomeUnknown } from '../../ports/outcome.ts'
 import type { TopicItem } from '../../ports/topic-store.ts'
-import { backoffMs, retryUntil, timedOut } from '../store-calls/retry.ts'
+import { makeTopic } from './create-topic.ts'
 import { type TopicDirectory, unknownTopic } from './topic-directory.ts'
-
-/** Heads that are made, read or removed at the same time. */
-const HEADS_PARALLEL = 32
-
-/** What keeps a topic whole that is made anew. Only a test that breaks it on purpose puts others in their place. */
-export interface CreationDecisions {
-  readonly nextTopicId: typeof nextTopicId
-  readonly dropsHeads: typeof dropsHeads
-}
+import { TopicSteps } from './topic-steps.ts'
 
 /** Create, describe, alter, delete and list. */
 export class Topics {
   readonly #ports: Ports
   readonly #directory: TopicDirectory
-  readonly #decisions: CreationDecisions
+  readonly #steps: TopicSteps
 
-  constructor(ports: Ports, directory: TopicDirectory, decisions: Partial<CreationDecisions> = {}) {
+  constructor(ports: Ports, directory: TopicDirectory) {
     this.#ports = ports
     this.#directory = directory
-    this.#decisions = { nextTopicId, dropsHeads, ...decisions }
+    this.#steps = new TopicSteps(ports)
   }
 
-  async create({ topic: name, partitions = 1, configs = {} }: CreateTopic): Promise<TopicDescription> {
+  async create(request: CreateTopic): Promise<TopicDescription> {
+    const { topic: name, partitions = 1, configs = {} } = request
     checkTopicName(name)
     checkPartitionCount(partitions)
     checkConfigs(configs)
-    const tries = new Map<string, LostTry>()
-    let written: Written = 'no'
-    let topicId = toTopicId(this.#ports.entropy.id())
-    const deadlineMs = this.#deadlineMs()
-    for (let failures = 0; ; failures += 1) {
-      const standing = await this.#read(() => this.#ports.topics.get(name), written)
-      if (standing?.state === 'live') {
-        await this.#dropHeads(tries, partitions, standing.topicId)
-        // A try without an answer may have made it; altered by somebody else since, maybe.
-        if (tries.has(standing.topicId)) return await this.#describe(standing, 'yes')
-        throw topicExists(name, written)
-      }
-      if (standing) await this.#finishDeletion(standing)
-      const createdMs = this.#ports.clock.nowMs()
-      const version = this.#ports.entropy.id()
-      const item: TopicItem = { name, topicId, partitions, configs, createdMs, state: 'live', version }
-      // Heads before the topic: whoever sees the topic can append to it. A crash in between leaves empty heads
-      // of a topic that never was.
-      await this.#createHeads(topicId, 0, partitions)
-      const outcome = await this.#putNew(item)
-      if (outcome === 'done') {
-        this.#directory.forget(name)
-        await this.#dropHeads(tries, partitions, topicId)
-        return await this.#describe(item, 'yes')
-      }
-      const fresh = toTopicId(this.#ports.entropy.id())
-      tries.set(topicId, outcome === 'refused' ? 'refused' : 'unsure')
-      topicId = outcome === 'refused' ? fresh : this.#decisions.nextTopicId(fresh, topicId)
-      if (outcome === 'refused') continue
-      written = 'unknown'
-      const pauseMs = backoffMs(failures, this.#ports.entropy)
-      if (this.#ports.clock.nowMs() + pauseMs >= deadlineMs) throw timedOut(outcome, written)
-      await this.#ports.clock.sleep(pauseMs)
-    }
+    const { item, isNew } = await makeTopic(this.#ports, this.#steps, request)
+    if (isNew) this.#directory.forget(name)
+    return await this.#describe(item, 'yes')
   }
 
   async list(): Promise<TopicSummary[]> {
-    return await this.#read(async () => {
+    return await this.#steps.read(async () => {
       const topics: TopicSummary[] = []
       for await (const { name, topicId, partitions, state } of this.#ports.topics.list()) {
         if (state === 'live') topics.push({ topic: name, topicId, partitions })
       }
       return topics
-    })
+    }, 'no')
   }
 
   async describe(name: string): Promise<TopicDescription> {
@@ -100,14 +60,23 @@ export class Topics {
       const hasGrown = written === 'unknown' && item.partitions >= (partitions ?? 0)
       if (partitions !== undefined && !hasGrown) checkGrowth(item, partitions)
       const kept = Object.entries(item.configs).filter(([config]) => !unset.includes(config))
+      const grown = Math.max(item.partitions, partitions ?? 0)
+      const noted = await this.#noteGrowth(item, grown)
+      if (!noted) continue
+      if (!(await this.#steps.createHeads(item.topicId, item.partitions, grown, written))) {
+        await this.#steps.retire(noted)
+        continue
+      }
+      const { growingTo, ...rest } = noted
       const altered: TopicItem = {
-        ...item,
-        partitions: Math.max(item.partitions, partitions ?? 0),
+        ...rest,
+        // Of a growth that came to nothing, for the deletion to know.
+        ...(growingTo !== undefined && growingTo > grown && { growingTo }),
+        partitions: grown,
         configs: { ...Object.fromEntries(kept), ...set },
         version: this.#ports.entropy.id(),
       }
-      await this.#createHeads(item.topicId, item.partitions, altered.partitions)
-      const { isDone, isUnsure } = await this.#put(altered, item.version)
+      const { isDone, isUnsure } = await this.#steps.put(altered, noted.version)
       if (isDone) {
         this.#directory.forget(name)
         return await this.#describe(altered, 'yes')
@@ -122,116 +91,56 @@ export class Topics {
     const { topicId } = item
     // Once it is gone, by whomever, what has its name is another topic.
     while (item?.topicId === topicId) {
-      const deleting: TopicItem = { ...item, state: 'deleting', version: this.#ports.entropy.id() }
-      if (item.state === 'deleting' || (await this.#put(deleting, item.version)).isDone) {
-        this.#directory.forget(name)
-        await this.#finishDeletion(item.state === 'deleting' ? item : deleting)
-        return
-      }
-      item = await this.#read(() => this.#ports.topics.get(name), 'unknown')
-    }
-  }
-
-  /** Makes up for deletions that a crash left half done. */
-  async finishDeletions(): Promise<void> {
-    for await (const item of this.#ports.topics.list()) {
-      if (item.state === 'deleting') await this.#finishDeletion(item)
-    }
-  }
-
-  async #finishDeletion(item: TopicItem): Promise<void> {
-    await this.#removeLogs(item)
-    await this.#write(() => this.#ports.topics.remove(item.name, item.version))
-  }
-
-  async #removeLogs({ topicId, partitions }: Pick<TopicItem, 'topicId' | 'partitions'>): Promise<void> {
-    await inParallel(partitions, 0, partition =>
-      this.#write(() => this.#ports.index.removePartition({ topicId, partition })),
-    )
-  }
-
-  async #createHeads(topicId: string, from: number, to: number): Promise<void> {
-    await inParallel(to, from, partition =>
-      this.#write(() => this.#ports.index.createHead({ topicId, partition })),
-    )
-  }
-
-  /** Puts an item under a name that is free. Not repeated where there was no answer, which is told as it is. */
-  #putNew(item: TopicItem): Promise<'done' | 'refused' | OutcomeUnknown> {
-    return this.#write(async () => {
       try {
-        return (await this.#ports.topics.put(item, undefined)) ? 'done' : 'refused'
-      } catch (error) {
-        if (error instanceof OutcomeUnknown) return error
-        throw error
+        if (item.state === 'deleting') await this.#steps.finishDeletion(item)
+        if (item.state === 'deleting' || (await this.#steps.retire(item))) return
+      } finally {
+        this.#directory.forget(name)
       }
-    })
-  }
-
-  /** Removes the heads that were made for tries that came to nothing, where they can go. */
-  async #dropHeads(tries: ReadonlyMap<string, LostTry>, partitions: number, made: string): Promise<void> {
-    for (const [topicId, lost] of tries) {
-      if (topicId !== made && this.#decisions.dropsHeads(lost))
-        await this.#removeLogs({ topicId, partitions })
+      item = await this.#steps.get(name, 'unknown')
     }
   }
 
   /**
-   * A put over another version, which no other write ever has: repeated, it knows its own earlier try again.
-   * `isUnsure`: a try had an unknown outcome, so the item may have been put, and been written over or deleted since.
+   * Makes up for what crashes have left: deletions that are half done, topics whose making broke off, and those that are
+   * there again after they were deleted.
+   * @param suspects ids of topics that may be such; all unless given
    */
-  async #put(item: TopicItem, expected: string): Promise<{ isDone: boolean; isUnsure: boolean }> {
-    let isUnsure = false
-    return await this.#write(async () => {
-      try {
-        if (await this.#ports.topics.put(item, expected)) return { isDone: true, isUnsure }
-      } catch (error) {
-        if (error instanceof OutcomeUnknown) isUnsure = true
-        throw error
-      }
-      const isDone = isUnsure && (await this.#ports.topics.get(item.name))?.version === item.version
-      return { isDone, isUnsure }
-    })
+  async finishDeletions(suspects?: ReadonlySet<string>): Promise<void> {
+    for await (const item of this.#ports.topics.list()) {
+      if (item.state === 'deleting') await this.#steps.finishDeletion(item)
+      else if (await this.#isOver(item, suspects)) await this.#steps.retire(item)
+    }
+  }
+
+  async #isOver(item: TopicItem, suspects: ReadonlySet<string> | undefined): Promise<boolean> {
+    if (item.state === 'making')
+      return isLeftBehind(item.createdMs, this.#ports.clock.nowMs(), MAKING_LEFT_MS)
+    return (suspects?.has(item.topicId) ?? true) && (await this.#steps.isGhost(item, 'no'))
+  }
+
+  /** Notes down how far heads are going to be made, before any is. Undefined: somebody else has altered it meanwhile. */
+  async #noteGrowth(item: TopicItem, to: number): Promise<TopicItem | undefined> {
+    if (to <= headsMade(item)) return item
+    const noted: TopicItem = { ...item, growingTo: to, version: this.#ports.entropy.id() }
+    return (await this.#steps.put(noted, item.version)).isDone ? noted : undefined
   }
 
   async #get(name: string, written: Written = 'no'): Promise<TopicItem> {
-    const item = await this.#read(() => this.#ports.topics.get(name), written)
+    const item = await this.#steps.get(name, written)
     if (item?.state !== 'live') throw unknownTopic(name, written)
     return item
   }
 
   async #describe(item: TopicItem, written: Written = 'no'): Promise<TopicDescription> {
     const { name, topicId, partitions, createdMs, configs } = item
-    const offsets = await inParallel(partitions, 0, async partition => {
-      const head = await this.#read(() => this.#ports.index.readHead({ topicId, partition }), written)
-      if (!head) throw unknownTopic(name, written)
-      return { partition, startOffset: head.startOffset, endOffset: head.nextOffset }
-    })
+    const offsets = await this.#steps.offsets(item, written)
+    if (!offsets) {
+      if (await this.#steps.isGhost(item, written)) await this.#steps.retire(item)
+      throw unknownTopic(name, written)
+    }
     return { topic: name, topicId, partitions, createdMs, configs: describeConfigs(configs), offsets }
   }
-
-  /** @param written what the whole call has written by now, for the error */
-  #read<T>(step: () => Promise<T>, written: Written = 'no'): Promise<T> {
-    return retryUntil(this.#ports, this.#deadlineMs(), written, step)
-  }
-
-  #write<T>(step: () => Promise<T>): Promise<T> {
-    return retryUntil(this.#ports, this.#deadlineMs(), 'unknown', step)
-  }
-
-  #deadlineMs(): number {
-    return this.#ports.clock.nowMs() + PRODUCE_DEADLINE_MS
-  }
-}
-
-/** Does something for the numbers from `from` to below `to`, a few at a time; results in order. */
-async function inParallel<T>(to: number, from: number, work: (number: number) => Promise<T>): Promise<T[]> {
-  const results: T[] = []
-  for (let start = from; start < to; start += HEADS_PARALLEL) {
-    const numbers = Array.from({ length: Math.min(HEADS_PARALLEL, to - start) }, (_, index) => start + index)
-    results.push(...(await Promise.all(numbers.map(work))))
-  }
-  return results
 }
 
 function checkPartitionCount(partitions: number): void {
@@ -250,8 +159,4 @@ function checkGrowth(item: TopicItem, partitions: number): void {
     `Topic "${item.name}" has ${item.partitions} partitions already, and their number can only grow; ` +
       `${partitions} is no growth.`,
   )
-}
-
-function topicExists(name: string, written: Written): TidemarkError {
-  return new TidemarkError('TOPIC_ALREADY_EXISTS', `There is a topic "${name}" already.`, written)
 }

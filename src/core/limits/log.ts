@@ -7,6 +7,13 @@ export const TOPIC_NAME_CHARACTERS_MAX = 249
 export const TOPIC_PARTITIONS_MAX = 10_000
 /** How long a process trusts what it knows of a topic before it asks again. */
 export const TOPIC_CACHE_MS = 1_000
+/**
+ * How long a topic may be in the making before whoever wants its name takes it for left behind: long for one whose
+ * maker lives. Too short does no harm but work: who is made to begin anew begins with another id.
+ */
+export const MAKING_PATIENCE_MS = 5_000
+/** The same for whoever only tidies up, and wants nothing. */
+export const MAKING_LEFT_MS = 60_000
 
 // Record batches.
 
@@ -126,6 +133,8 @@ export const LOCATED_URL_LIFETIME_MS = 15 * 60_000
 /** An object this young may belong to a commit or a flush that is under way. */
 export const ORPHAN_AGE_MS = 60_000
 
+assert(MAKING_PATIENCE_MS < PRODUCE_DEADLINE_MS, 'a creation outlasts another one that was left behind')
+assert(PRODUCE_DEADLINE_MS < MAKING_LEFT_MS, 'who tidies up leaves those alone who are at work')
 assert(BATCH_BYTES_DEFAULT_MAX <= BATCH_BYTES_MAX, 'the default batch size is allowed')
 assert(BATCH_BYTES_MAX <= PRODUCE_BYTES_MAX, 'the largest batch fits into a produce call')
 assert(PRODUCE_BYTES_MAX <= COMMIT_BYTES_MAX, 'one call fits into a commit')

@@ -92,5 +92,25 @@ export function decodeHead(bytes: Uint8Array): Head {
   return { startOffset, tailOffset, nextOffset, tail, flushed, producers, flushedProducers }
 }
 
+/**
+ * What stands in a head's place once its topic was deleted. It stays for ever: a head is made only where nothing stands, so
+ * whoever comes late with an old topic finds that it is over.
+ */
+export const CLOSED_HEAD = 'closed'
+
+/** What can stand in a head's place. */
+export type StandingHead = Head | typeof CLOSED_HEAD
+
+export function encodeStandingHead(head: StandingHead): Uint8Array {
+  return head === CLOSED_HEAD ? Uint8Array.of(HEAD_VERSION_CLOSED) : encodeHead(head)
+}
+
+/** @throws RangeError as decodeHead */
+export function decodeStandingHead(bytes: Uint8Array): StandingHead {
+  return bytes[0] === HEAD_VERSION_CLOSED ? CLOSED_HEAD : decodeHead(bytes)
+}
+
+/** In both forms of a head. Before there were closed ones no version was 0, so that whoever does not know it refuses it. */
+export const HEAD_VERSION_CLOSED = 0
 const HEAD_VERSION_WITHOUT_PRODUCERS = 1
 const HEAD_VERSION = 2

@@ -50,10 +50,10 @@ describe('the background flush', () => {
     await produce('a')
     await harness.pass(FLUSH_DEFAULT_MS - 100)
     expect(await inlineBytesOf()).toBe(batchOf(['a']).length)
-    expect(harness.count('put')).toBe(1) // the topic
+    expect(harness.count('put')).toBe(2) // the topic
     await harness.pass(200)
     expect(await inlineBytesOf()).toBe(0)
-    expect(harness.count('put')).toBe(2)
+    expect(harness.count('put')).toBe(3)
     await expectWhole(['a'])
     expect(await produce('b')).toMatchObject({ baseOffset: 1 })
   })

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { SeededEntropy } from '../../../src/adapters/memory/seeded-entropy.ts'
 import type { LogBroker } from '../../../src/broker/log-broker.ts'
+import { MAKING_LEFT_MS, MAKING_PATIENCE_MS } from '../../../src/core/limits.ts'
 import { toOffset } from '../../../src/core/numbers.ts'
 import { NotApplied, OutcomeUnknown } from '../../../src/ports/outcome.ts'
 import type { TopicItem } from '../../../src/ports/topic-store.ts'
@@ -105,8 +106,8 @@ describe('creating', () => {
     const other = harness.open()
     let puts = 0
     harness.around = async (method, args, call) => {
-      const isTopicPut = method === 'put' && (args[0] as Partial<TopicItem>).name === 'tides'
-      if (!isTopicPut || puts++ > 0) return await call()
+      const isMade = method === 'put' && (args[0] as Partial<TopicItem>).state === 'live'
+      if (!isMade || puts++ > 0) return await call()
       await call()
       await other.alterTopic({ topic: 'tides', set: { 'flush.ms': '1' } })
       throw new OutcomeUnknown('timed out after it was done')
@@ -323,9 +324,9 @@ describe('deleting', () => {
 test('a topic that was made by a lost try, and deleted before the next one, is whole when it is made again', async () => {
   const other = harness.open()
   let isFirst = true
-  harness.around = async (method, _, call) => {
+  harness.around = async (method, args, call) => {
     const result = await call()
-    if (method !== 'put' || !isFirst) return result
+    if (method !== 'put' || (args[0] as TopicItem).state !== 'live' || !isFirst) return result
     isFirst = false
     await other.deleteTopic('tides')
     throw new OutcomeUnknown('the answer was lost')
@@ -340,7 +341,7 @@ test('a topic that was made by a lost try, and deleted before the next one, has 
   let lost = ''
   harness.around = async (method, args, call) => {
     const result = await call()
-    if (method !== 'put' || lost !== '') return result
+    if (method !== 'put' || (args[0] as TopicItem).state !== 'live' || lost !== '') return result
     lost = (args[0] as TopicItem).topicId
     await other.produce({ topic: 'tides', partition: 0, batches: batchOf(['told']) })
     await other.deleteTopic('tides')
@@ -357,12 +358,13 @@ test('a deletion that sleeps takes nothing of the topic that a lost try makes an
   })
   const steps: string[] = []
   let asleep: Promise<void> | undefined
-  harness.around = async (method, _, call) => {
-    steps.push(method)
-    const isFirst = steps.filter(step => step === method).length === 1
+  harness.around = async (method, args, call) => {
+    const step = method === 'put' ? (args[0] as TopicItem).state : method
+    steps.push(step)
+    const isFirst = steps.filter(each => each === step).length === 1
     if (method === 'removePartition' && isFirst) await isAwake
     const result = await call()
-    if (method !== 'put' || !isFirst) return result
+    if (step !== 'live' || !isFirst) return result
     asleep = harness.open().deleteTopic('tides')
     // That one sleeps; whoever starts meanwhile finishes what it has begun.
     await harness.clock.sleep(10)
@@ -379,20 +381,144 @@ test('a deletion that sleeps takes nothing of the topic that a lost try makes an
   expect((await harness.verify()).findings.filter(({ severity }) => severity === 'error')).toEqual([])
 })
 
-test('a creation that gave up keeps its heads, since its topic may still be put', async () => {
-  let putLate: (() => Promise<unknown>) | undefined
-  harness.around = async (method, _, call) => {
-    if (method !== 'put' || putLate) return await call()
-    putLate = call
-    await harness.open().createTopic({ topic: 'tides' })
-    throw new OutcomeUnknown('timed out before it was done')
+describe('a put that comes late', () => {
+  /** Makes the first put of a topic in this state time out, and gives a way to let it be done later. */
+  function delay(state: TopicItem['state'], meanwhile: () => Promise<unknown>): () => Promise<unknown> {
+    let putLate: (() => Promise<unknown>) | undefined
+    harness.around = async (method, args, call) => {
+      if (method !== 'put' || putLate || (args[0] as TopicItem).state !== state) return await call()
+      putLate = call
+      await meanwhile()
+      throw new OutcomeUnknown('timed out before it was done')
+    }
+    return () => putLate!()
   }
-  const error = await harness.errorOf(broker.createTopic({ topic: 'tides', partitions: 2 }))
-  expect(error).toMatchObject({ kafkaName: 'TOPIC_ALREADY_EXISTS', written: 'unknown' })
+
+  test('and takes a name for a creation that gave up makes no topic, and the name can be had', async () => {
+    const putLate = delay('making', () => harness.open().createTopic({ topic: 'tides' }))
+    const error = await harness.errorOf(broker.createTopic({ topic: 'tides', partitions: 2 }))
+    expect(error).toMatchObject({ kafkaName: 'TOPIC_ALREADY_EXISTS', written: 'no' })
+    await harness.run(broker.deleteTopic('tides'))
+    expect(await putLate()).toBe(true)
+    expect(await harness.run(broker.listTopics())).toEqual([])
+    for (const attempt of [() => broker.describeTopic('tides'), () => broker.deleteTopic('tides')]) {
+      expect((await harness.errorOf(attempt())).kafkaName).toBe('UNKNOWN_TOPIC_OR_PARTITION')
+    }
+    expect(await create('tides', 3)).toMatchObject({ partitions: 3 })
+    expect(await produce('a', 2, harness.open())).toMatchObject({ baseOffset: 0 })
+    expect(await leftovers()).toEqual([])
+  })
+
+  test('and makes a topic live brings none back that was deleted meanwhile', async () => {
+    const isTold: unknown[] = []
+    const putLate = delay('live', async () => {
+      // Somebody else wants the name, and takes what is in the making for left behind.
+      await harness.clock.sleep(MAKING_PATIENCE_MS)
+      isTold.push(await harness.open().createTopic({ topic: 'tides' }))
+    })
+    const error = await harness.errorOf(broker.createTopic({ topic: 'tides', partitions: 2 }))
+    expect(error).toMatchObject({ kafkaName: 'TOPIC_ALREADY_EXISTS', written: 'unknown' })
+    expect(isTold).toHaveLength(1)
+    await harness.run(broker.deleteTopic('tides'))
+    expect(await putLate()).toBe(false)
+    expect(await harness.run(broker.listTopics())).toEqual([])
+    expect(await leftovers()).toEqual([])
+  })
+})
+
+test('what makes a topic comes twice, all of it, and the second time after its deletion: nobody can use it, and its name is free', async () => {
+  const steps: (() => Promise<unknown>)[] = []
+  harness.around = async (method, _, call) => {
+    if (method === 'put' || method === 'createHead') steps.push(call)
+    return await call()
+  }
+  const first = await create('tides', 2)
+  harness.around = (_, __, call) => call()
+  const stale = harness.open({ topicCacheMs: 600_000 })
+  await produce('told', 0, stale)
   await harness.run(broker.deleteTopic('tides'))
-  expect(await putLate!()).toBe(true)
-  expect(await produce('a', 1, harness.open())).toMatchObject({ baseOffset: 0 })
+  for (const step of steps) await step()
+  expect((await harness.plain.topics.get('tides'))?.topicId).toBe(first.topicId)
+  expect(await harness.plain.index.readHead({ topicId: first.topicId, partition: 0 })).toBeUndefined()
+  for (const through of [stale, harness.open()]) {
+    const error = await produce('void', 0, through).catch(thrown => thrown)
+    expect(error).toMatchObject({ kafkaName: 'UNKNOWN_TOPIC_OR_PARTITION', written: 'no' })
+  }
+  const second = await create('tides')
+  expect(second.topicId).not.toBe(first.topicId)
+  expect(await produce('new')).toMatchObject({ baseOffset: 0 })
+  await harness.run(broker.deleteTopic('tides'))
+  for (const step of steps) await step()
+  expect((await harness.errorOf(broker.describeTopic('tides'))).kafkaName).toBe('UNKNOWN_TOPIC_OR_PARTITION')
+  expect(await harness.run(broker.listTopics())).toEqual([])
+  for (const step of steps) await step()
+  const next = harness.open()
+  next.start()
+  await harness.run(next.close())
+  expect(await harness.run(broker.listTopics())).toEqual([])
   expect(await leftovers()).toEqual([])
+})
+
+describe('heads of a topic that is gone', () => {
+  test('are not made by a growth that comes late, and take nothing of who still believes in it', async () => {
+    await create('tides', 1)
+    const stale = harness.open({ topicCacheMs: 600_000 })
+    await produce('a', 0, stale)
+    let isFirst = true
+    harness.around = async (method, _, call) => {
+      if (method !== 'createHead' || !isFirst) return await call()
+      isFirst = false
+      await harness.open().deleteTopic('tides')
+      return await call()
+    }
+    const growth = broker.alterTopic({ topic: 'tides', partitions: 3 })
+    expect((await harness.errorOf(growth)).kafkaName).toBe('UNKNOWN_TOPIC_OR_PARTITION')
+    expect(await leftovers()).toEqual([])
+    const late = await produce('b', 0, stale).catch(error => error)
+    expect(late).toMatchObject({ kafkaName: 'UNKNOWN_TOPIC_OR_PARTITION', written: 'no' })
+  })
+
+  test('of a growth that broke off go with the topic', async () => {
+    await create('tides', 1)
+    harness.around = async (method, args, call) => {
+      const isGrown = method === 'put' && (args[0] as TopicItem).partitions === 3
+      if (isGrown) throw new Error('crashed')
+      return await call()
+    }
+    await harness.run(
+      harness
+        .open()
+        .alterTopic({ topic: 'tides', partitions: 3 })
+        .catch(() => {}),
+    )
+    harness.around = (_, __, call) => call()
+    expect((await leftovers()).map(({ severity }) => severity)).toEqual(['leftover', 'leftover'])
+    await harness.run(broker.deleteTopic('tides'))
+    expect(await leftovers()).toEqual([])
+  })
+
+  test('of a growth that broke off are used by the next one', async () => {
+    await create('tides', 1)
+    harness.around = async (method, args, call) => {
+      if (method === 'put' && (args[0] as TopicItem).partitions === 3) throw new Error('crashed')
+      return await call()
+    }
+    await harness.run(
+      harness
+        .open()
+        .alterTopic({ topic: 'tides', partitions: 3 })
+        .catch(() => {}),
+    )
+    harness.around = (_, __, call) => call()
+    expect(await harness.run(broker.alterTopic({ topic: 'tides', partitions: 2 }))).toMatchObject({
+      partitions: 2,
+    })
+    expect(await harness.run(broker.alterTopic({ topic: 'tides', partitions: 4 }))).toMatchObject({
+      partitions: 4,
+    })
+    expect(await harness.plain.topics.get('tides')).not.toHaveProperty('growingTo')
+    expect(await leftovers()).toEqual([])
+  })
 })
 
 test('a growth of unknown outcome is no failure when another has grown it further since, and takes nothing back', async () => {
@@ -453,6 +579,70 @@ describe('a deletion that a crash left half done', () => {
     await create('tides', 2)
     expect(await valuesOf(broker, 1)).toEqual([])
     expect(await produce('new', 1)).toMatchObject({ baseOffset: 0 })
+    expect(await leftovers()).toEqual([])
+  })
+})
+
+describe('a creation that a crash left half done', () => {
+  const crashes: [string, number, string][] = [
+    ['createHead', 0, 'making'],
+    ['createHead', 2, 'making'],
+    ['put', 1, 'making'],
+  ]
+
+  async function crashAt(method: string, count: number): Promise<void> {
+    let calls = 0
+    harness.around = async (name, _, call) => {
+      if (name === method && calls++ === count) throw new Error('crashed')
+      return await call()
+    }
+    await harness.run(
+      harness
+        .open()
+        .createTopic({ topic: 'tides', partitions: 3 })
+        .catch(() => {}),
+    )
+    harness.around = (_, __, call) => call()
+  }
+
+  test.each(crashes)(
+    'at %s %d is not there, and is made by the next who wants it',
+    async (method, count, state) => {
+      await crashAt(method, count)
+      expect(await harness.plain.topics.get('tides')).toMatchObject({ state })
+      expect(await harness.run(broker.listTopics())).toEqual([])
+      expect(await create('tides', 2)).toMatchObject({ partitions: 2 })
+      expect(await produce('a', 1)).toMatchObject({ baseOffset: 0 })
+      expect(await leftovers()).toEqual([])
+    },
+  )
+
+  test.each(crashes)(
+    'at %s %d is tidied up by a broker that starts some time later',
+    async (method, count) => {
+      await crashAt(method, count)
+      await harness.pass(MAKING_LEFT_MS)
+      const next = harness.open()
+      next.start()
+      await harness.run(next.close())
+      expect(await harness.plain.topics.get('tides')).toBeUndefined()
+      expect(await leftovers()).toEqual([])
+    },
+  )
+
+  test('is left alone by who starts meanwhile: its maker may live', async () => {
+    let started: Promise<void> | undefined
+    harness.around = async (method, _, call) => {
+      if (method === 'createHead' && !started) {
+        const next = harness.open()
+        next.start()
+        started = next.close()
+        await started
+      }
+      return await call()
+    }
+    expect(await create('tides', 3)).toMatchObject({ partitions: 3 })
+    expect(await produce('a', 2)).toMatchObject({ baseOffset: 0 })
     expect(await leftovers()).toEqual([])
   })
 })

@@ -2,7 +2,15 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type Block, decodeBlock, encodeBlock } from '../../../src/core/log/block.ts'
 import { decodeEntry, encodeEntry, type IndexEntry } from '../../../src/core/log/entry.ts'
-import { decodeHead, EMPTY_HEAD, encodeHead, type Head } from '../../../src/core/log/head.ts'
+import {
+  CLOSED_HEAD,
+  decodeHead,
+  decodeStandingHead,
+  EMPTY_HEAD,
+  encodeHead,
+  encodeStandingHead,
+  type Head,
+} from '../../../src/core/log/head.ts'
 import {
   decodeRetired,
   encodeRetired,
@@ -130,6 +138,15 @@ describe('a head', () => {
     expect(plainHead(decodeHead(unhex(HEAD_HEX)))).toEqual(HEAD)
     expect(hex(encodeHead(EMPTY_HEAD))).toBe('0200000000000000')
     expect(decodeHead(unhex('0200000000000000'))).toEqual(EMPTY_HEAD)
+  })
+
+  test('that is closed is one byte, which no version of a head has', () => {
+    expect(hex(encodeStandingHead(CLOSED_HEAD))).toBe('00')
+    expect(decodeStandingHead(unhex('00'))).toBe(CLOSED_HEAD)
+    expect(hex(encodeStandingHead(HEAD))).toBe(HEAD_HEX.replaceAll(' ', ''))
+    expect(plainHead(decodeStandingHead(unhex(HEAD_HEX)) as Head)).toEqual(HEAD)
+    // What does not know of closed ones refuses them.
+    expect(() => decodeHead(unhex('00'))).toThrow('a head of version 0 is not known')
   })
 
   test('of the version before idempotent producers is read all the same', () => {

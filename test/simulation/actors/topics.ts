@@ -53,10 +53,10 @@ class Operators implements Actor {
   }
 
   async #doSomething(who: string): Promise<void> {
-    const { random, history, defect } = this.#world
+    const { random, history } = this.#world
     const { process, ports } = this.#world.start(who, SLEEP_SHARE, random.pick([0, 0, FAR_SKEW_MS]))
     const directory = new TopicDirectory(ports.topics, ports.clock)
-    const operated = new Topics(ports, directory, defect.creation)
+    const operated = new Topics(ports, directory)
     const name = random.pick(NAMES)
     const [what, work] = this.#draw(operated, name)
     history.note(who, `${what} ${name}`)

@@ -2,7 +2,7 @@ import { type Offset, toOffset } from '../../../src/core/numbers.ts'
 import { checkBatch, decodeBatches, type LogRecord, NO_PRODUCER_ID } from '../../../src/core/record/index.ts'
 import { type PartitionId, partitionKey } from '../../../src/core/topic/partition-id.ts'
 import type { World } from '../world.ts'
-import type { PossibleLog, TopicPromises } from './topics.ts'
+import type { TopicPromises } from './topics.ts'
 
 /** How many sequence numbers there are before they begin anew. */
 export const SEQUENCES = 2 ** 31
@@ -103,7 +103,7 @@ export class LogPromises {
 
   /** Somebody has asked for records to be deleted, whatever became of it. */
   deleted(place: Place, moment: number, before: Offset): void {
-    for (const { partition } of this.#topics.logsSince(moment, place.topic, place.partition)) {
+    for (const partition of this.#topics.logsSince(moment, place.topic, place.partition)) {
       const log = partitionKey(partition)
       this.#deletedBefore.set(log, Math.max(this.#deletedBefore.get(log) ?? 0, before))
     }
@@ -130,22 +130,19 @@ export class LogPromises {
           offset = nextOffset
         }
         this.records += log.size
-        this.#checkLog({ topicId, partition }, name, start!, end!, log, places)
+        this.#checkLog({ topicId, partition }, start!, end!, log, places)
       }
     }
   }
 
   #checkLog(
     partition: PartitionId,
-    topic: string,
     start: Offset,
     end: Offset,
     log: ReadonlyMap<Offset, string>,
     places: Map<string, string>,
   ): void {
     const key = partitionKey(partition)
-    const [revenant] = this.#topics.logsSince(this.moment, topic, partition.partition)
-    if (revenant?.isRevenant) return
     if (start > (this.#deletedBefore.get(key) ?? 0)) throw new Error(`the log starts at ${start}`)
     for (let offset = start; offset < end; offset = toOffset(offset + 1)) {
       const value = log.get(offset)
@@ -186,9 +183,9 @@ function keyText(key: Uint8Array | null): string {
 }
 
 /** The log that a call has met; undefined: the topic was deleted meanwhile, and made again. */
-function sureOne(logs: readonly PossibleLog[]): string | undefined {
+function sureOne(logs: readonly PartitionId[]): string | undefined {
   const [log] = logs
-  return logs.length === 1 && log && !log.isRevenant ? partitionKey(log.partition) : undefined
+  return logs.length === 1 && log ? partitionKey(log) : undefined
 }
 
 function nameOf({ topic, partition }: Place): string {

@@ -1,5 +1,7 @@
 import { splitKey } from '../../../src/adapters/items/items.ts'
+import { CLOSED_HEAD, decodeStandingHead } from '../../../src/core/log/head.ts'
 import { HEAD_KEY, LOG_PREFIX, parseLogKey, TOPICS_KEY } from '../../../src/core/storage-layout.ts'
+import { headsMade } from '../../../src/core/topic/creation.ts'
 import { type PartitionId, partitionKey } from '../../../src/core/topic/partition-id.ts'
 import type { TopicItem } from '../../../src/ports/topic-store.ts'
 import type { World } from '../world.ts'
@@ -12,34 +14,27 @@ const TOPIC_BEGIN = `${TOPICS_KEY}/`
 interface Life {
   name: string
   partitions: number
-  state: 'unborn' | 'live' | 'deleting' | 'gone'
+  state: 'unborn' | 'making' | 'live' | 'deleting' | 'gone'
 }
 
 /** Until when a partition had a head; for ever, where it still has one. */
-interface HeadLife {
-  until: number
-}
-
-/** A partition's log that took part in a call, maybe. */
-export interface PossibleLog {
-  readonly partition: PartitionId
-  /** Its head was made again after the topic's deletion, by a growth or a creation that had slept. */
-  readonly isRevenant: boolean
-}
+type HeadLife = number
 
 /**
- * What a topic's life promises: an id is made once; as long as its topic is there, each of its partitions has a head;
- * partitions never become fewer; who was told that a topic is made or deleted was told the truth.
+ * What a topic's life promises: an id is made once, and so is each of its heads; as long as its topic is there, each of its
+ * partitions has a head; partitions never become fewer; who was told that a topic is made or deleted was told the truth.
+ * What comes late of a topic that is gone can bring its item back, with nothing that anybody could use: a ghost. None is
+ * left at rest, and no head without a topic.
  */
 export class TopicPromises {
   readonly #violated: (problem: string) => void
   readonly #lives = new Map<string, Life>()
   readonly #idsOf = new Map<string, string[]>()
-  readonly #heads = new Map<string, HeadLife[]>()
+  readonly #heads = new Map<string, HeadLife>()
   #moment = 0
   made = 0
   deleted = 0
-  revenants = 0
+  ghosts = 0
 
   constructor(violated: (problem: string) => void) {
     this.#violated = violated
@@ -53,8 +48,8 @@ export class TopicPromises {
   /** Hears of every change of an item. */
   readonly changed = (key: string, before: Uint8Array | undefined, after: Uint8Array | undefined): void => {
     if (key.endsWith(HEAD_END) && key.startsWith(LOG_PREFIX)) {
-      if (before && after) return
-      this.#headChanged(parseLogKey(splitKey(key).partitionKey), after !== undefined)
+      const [wasThere, isThere] = [isOpen(before), isOpen(after)]
+      if (wasThere !== isThere) this.#headChanged(parseLogKey(splitKey(key).partitionKey), isThere)
     } else if (key.startsWith(TOPIC_BEGIN)) {
       this.#topicChanged(before && TOPICS.decode(before), after && TOPICS.decode(after))
     }
@@ -81,41 +76,61 @@ export class TopicPromises {
   }
 
   /** The logs that a call on this partition may have met: those that had a head since that moment. */
-  logsSince(moment: number, name: string, partition: number): PossibleLog[] {
+  logsSince(moment: number, name: string, partition: number): PartitionId[] {
     const ids = (this.#idsOf.get(name) ?? []).map(topicId => ({ topicId, partition }))
-    return ids.flatMap(id => {
-      const heads = this.#heads.get(partitionKey(id)) ?? []
-      const isThere = heads.some(({ until }) => until > moment)
-      return isThere ? [{ partition: id, isRevenant: heads.length > 1 }] : []
-    })
+    return ids.filter(id => (this.#heads.get(partitionKey(id)) ?? 0) > moment)
   }
 
-  /** At rest: no deletion is half done, and every topic that is listed can be described. */
+  /**
+   * At rest: no deletion is half done, every topic that is listed can be described and no other one; of what is in the
+   * making still, the name can be had. No log is there without a topic.
+   */
   async check(world: World): Promise<void> {
     const broker = world.openPlainBroker()
-    for await (const { name, state } of world.store.topics.list()) {
+    const known = new Map<string, number>()
+    for await (const item of world.store.topics.list()) {
+      const { name, state } = item
       if (state === 'deleting') throw new Error(`unfinished: topic "${name}" is still being deleted`)
-      await broker.describeTopic(name)
+      if (state === 'making') await broker.createTopic({ topic: name })
+      const { topicId } = await broker.describeTopic(name)
+      known.set(topicId, state === 'making' ? 1 : headsMade(item))
+    }
+    for (const [key, until] of this.#heads) {
+      const { topicId, partition } = parseLogKey(`${LOG_PREFIX}${key}`)
+      const isLeft = until === Number.POSITIVE_INFINITY && partition >= (known.get(topicId) ?? 0)
+      if (isLeft) throw new Error(`left: ${key} has a head, and no topic`)
     }
   }
 
   #topicChanged(before: TopicItem | undefined, after: TopicItem | undefined): void {
     if (!after) {
-      const life = this.#lives.get(before!.topicId)!
+      const life = this.#lives.get(before!.topicId)
+      if (!life) return
       if (life.state === 'live') this.#violated(`gone: topic "${life.name}" was removed while it was live`)
+      if (life.state !== 'gone') this.deleted += 1
       life.state = 'gone'
-      this.deleted += 1
       return
     }
     const { name, topicId, partitions, state } = after
+    // What was in the making and never live was not made; that it has a life of heads only is nobody's business.
+    if (state === 'making' || !(this.#lives.has(topicId) || state === 'live')) return
     const life = this.#lives.get(topicId) ?? { name, partitions, state: 'unborn' }
     if (life.state === 'unborn') {
       this.#lives.set(topicId, life)
       this.#idsOf.set(name, [...(this.#idsOf.get(name) ?? []), topicId])
       this.made += 1
     }
-    if (state === 'live' && (life.state === 'gone' || life.state === 'deleting')) {
-      this.#violated(`twice: topic "${name}" was made again under the id ${topicId}`)
+    if (life.state === 'gone' || life.state === 'deleting') {
+      if (state !== 'live') {
+        if (life.state === 'deleting') life.state = state
+        return
+      }
+      this.ghosts += 1
+      for (let partition = 0; partition < headsMade(after); partition += 1) {
+        if (!this.#hasHead({ topicId, partition })) continue
+        this.#violated(`twice: topic "${name}" was made again under the id ${topicId}`)
+      }
+      return
     }
     if (before && before.topicId !== topicId) this.#violated(`gone: another topic was put over "${name}"`)
     if (partitions < life.partitions) this.#violated(`fewer: "${name}" has ${partitions} partitions now`)
@@ -129,14 +144,12 @@ export class TopicPromises {
   #headChanged(partition: PartitionId, isMade: boolean): void {
     this.#moment += 1
     const key = partitionKey(partition)
-    const heads = this.#heads.get(key) ?? []
-    this.#heads.set(key, heads)
     if (isMade) {
-      if (heads.length > 0) this.revenants += 1
-      heads.push({ until: Number.POSITIVE_INFINITY })
+      if (this.#heads.has(key)) this.#violated(`twice: the head of ${key} was made again`)
+      this.#heads.set(key, Number.POSITIVE_INFINITY)
       return
     }
-    heads.at(-1)!.until = this.#moment
+    this.#heads.set(key, this.#moment)
     const life = this.#lives.get(partition.topicId)
     if (life?.state === 'live' && partition.partition < life.partitions) {
       this.#violated(`headless: that of ${life.name}/${partition.partition} was removed`)
@@ -144,6 +157,10 @@ export class TopicPromises {
   }
 
   #hasHead(partition: PartitionId): boolean {
-    return this.#heads.get(partitionKey(partition))?.at(-1)?.until === Number.POSITIVE_INFINITY
+    return this.#heads.get(partitionKey(partition)) === Number.POSITIVE_INFINITY
   }
+}
+
+function isOpen(head: Uint8Array | undefined): boolean {
+  return head !== undefined && decodeStandingHead(head) !== CLOSED_HEAD
 }

@@ -1,7 +1,7 @@
 import { type Block, blockEnd } from '../../../core/log/block.ts'
 import { NO_NEWCOMERS } from '../../../core/log/changes/append.ts'
 import { decodeEntry, encodeEntry, type IndexEntry } from '../../../core/log/entry.ts'
-import type { Head } from '../../../core/log/head.ts'
+import { HEAD_VERSION_CLOSED, type Head } from '../../../core/log/head.ts'
 import {
   decodeFlushedProducers,
   encodeFlushedProducers,
@@ -88,6 +88,23 @@ export function encodeHeadItem(partition: PartitionId, head: Head): Item {
     ...FIELDS.encode(head),
     ...SUMMARY.encode(head.flushed),
   }
+}
+
+/** What stands where a partition was removed. */
+export function closedHeadItem(partition: PartitionId): Item {
+  return { ...headItemKey(partition), [version]: number(HEAD_VERSION_CLOSED) }
+}
+
+export function isClosedItem(item: Item | undefined): boolean {
+  return item?.[version] !== undefined && whole.read(item[version], version) === HEAD_VERSION_CLOSED
+}
+
+/** Of whatever item: that it is no closed head. */
+export const IS_NOT_CLOSED = words`NOT ${version} = ${number(HEAD_VERSION_CLOSED)}`
+
+/** As decodeHeadItem; undefined where the item is a closed head. */
+export function decodeOpenHeadItem(item: Item): Head | undefined {
+  return isClosedItem(item) ? undefined : decodeHeadItem(item)
 }
 
 /** @throws RangeError when the item is no head of a version that is known */

@@ -6,6 +6,7 @@ import {
   itemKey,
   map,
   oneOf,
+  orAbsent,
   sortKeyOf,
   string,
   text,
@@ -19,7 +20,8 @@ const FIELDS = fields<Omit<TopicItem, 'name'>>(TOPIC_ATTRIBUTES, {
   partitions: whole,
   configs: map(text),
   createdMs: whole,
-  state: oneOf("a topic's state", 'live', 'deleting'),
+  growingTo: orAbsent(whole),
+  state: oneOf("a topic's state", 'making', 'live', 'deleting'),
   version: text,
 })
 

@@ -94,6 +94,14 @@ export function orNull<Field>(kind: Kind<Field>): OptionalKind<Field | null> {
   }
 }
 
+/** As orNull, for a field that can be left out. */
+export function orAbsent<Field>(kind: Kind<Field>): OptionalKind<Field | undefined> {
+  return {
+    write: field => (field === undefined ? undefined : kind.write(field)),
+    read: (value, name) => (value === undefined ? undefined : kind.read(value, name)),
+  }
+}
+
 /** The fields of an object as attributes of an item, both ways; decoding throws RangeError where one is missing. */
 export function fields<T extends object>(
   names: { readonly [Field in keyof T]: string },

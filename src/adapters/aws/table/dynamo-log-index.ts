@@ -11,6 +11,7 @@ import {
   blockKey,
   GROUP_END,
   GROUP_PREFIX,
+  HEAD_KEY,
   LOG_END,
   LOG_PREFIX,
   logKey,
@@ -21,9 +22,12 @@ import type { AppendOutcome, LogIndex } from '../../../ports/log-index.ts'
 import { decodeBlockItem, encodeBlockItem } from '../items/block.ts'
 import {
   appendUpdate,
-  decodeHeadItem,
+  closedHeadItem,
+  decodeOpenHeadItem,
   encodeHeadItem,
   headItemKey,
+  IS_NOT_CLOSED,
+  isClosedItem,
   startUpdate,
   trimUpdate,
 } from '../items/head.ts'
@@ -44,12 +48,17 @@ export class DynamoLogIndex implements LogIndex {
     this.#table = table
   }
 
-  async createHead(partition: PartitionId): Promise<void> {
-    await this.#table.put(encodeHeadItem(partition, EMPTY_HEAD), NO_ITEM)
+  async createHead(partition: PartitionId): Promise<boolean> {
+    const { held, item } = await this.#table.put(encodeHeadItem(partition, EMPTY_HEAD), NO_ITEM)
+    return held || !isClosedItem(item)
+  }
+
+  async isRemoved(partition: PartitionId): Promise<boolean> {
+    return isClosedItem(await this.#table.get(headItemKey(partition)))
   }
 
   async readHead(partition: PartitionId): Promise<Head | undefined> {
-    return await this.#table.read(headItemKey(partition), decodeHeadItem)
+    return await this.#table.read(headItemKey(partition), decodeOpenHeadItem)
   }
 
   async append(
@@ -62,8 +71,8 @@ export class DynamoLogIndex implements LogIndex {
     if (!steps) return await this.#refuse(partition)
     const update = appendUpdate(entry, seen, steps, newcomers)
     const { held, item } = await this.#table.update(headItemKey(partition), update)
-    if (!item) return { kind: 'missing' }
-    return { kind: held ? 'appended' : 'refused', head: decodeHeadItem(item) }
+    const head = item && decodeOpenHeadItem(item)
+    return head ? { kind: held ? 'appended' : 'refused', head } : { kind: 'missing' }
   }
 
   async putBlock(partition: PartitionId, block: Block): Promise<Block> {
@@ -119,15 +128,19 @@ export class DynamoLogIndex implements LogIndex {
   }
 
   async removePartition(partition: PartitionId): Promise<void> {
-    await this.#table.remove(headItemKey(partition))
-    await this.#table.removeFound(under(logKey(partition)))
+    await this.#table.put(closedHeadItem(partition))
+    await this.#table.removeFound(under(logKey(partition)), HEAD_KEY)
   }
 
   async *partitions(): AsyncGenerator<PartitionId> {
     const given = new Set<string>()
     let startKey: Item | undefined
     do {
-      const { keys, lastKey } = await this.#table.scanPartitionKeys(startKey, TABLE_SCAN_PAGE_ITEMS)
+      const { keys, lastKey } = await this.#table.scanPartitionKeys(
+        startKey,
+        TABLE_SCAN_PAGE_ITEMS,
+        IS_NOT_CLOSED,
+      )
       for (const key of keys) {
         const log = partitionKeyOf(key)
         if (!log.startsWith(LOG_PREFIX)) continue
@@ -173,5 +186,5 @@ function pastItems(key: Item): Item {
 }
 
 function headOf({ item }: Checked): Head | undefined {
-  return item && decodeHeadItem(item)
+  return item && decodeOpenHeadItem(item)
 }

@@ -151,15 +151,19 @@ export class DynamoTable {
     } while (startKey && left > 0)
   }
 
-  /** One page of the items' partition keys, in an order that only DynamoDB knows. */
+  /** One page of the partition keys of items for which a condition holds, in an order that only DynamoDB knows. */
   async scanPartitionKeys(
     startKey: Item | undefined,
     limit: number,
+    where: Expression,
   ): Promise<{ keys: Item[]; lastKey: Item | undefined }> {
+    const terms = new RequestTerms()
     const command = new ScanCommand({
       TableName: this.#name,
       ConsistentRead: true,
       ProjectionExpression: KEY_ATTRIBUTES.partition,
+      FilterExpression: terms.write(where),
+      ...terms.input(),
       ExclusiveStartKey: startKey,
       Limit: limit,
     })

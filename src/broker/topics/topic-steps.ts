@@ -1,0 +1,118 @@
+import { TidemarkError, type Written } from '../../core/errors.ts'
+import { PRODUCE_DEADLINE_MS } from '../../core/limits.ts'
+import { headsMade } from '../../core/topic/creation.ts'
+import type { Ports } from '../../ports/index.ts'
+import { OutcomeUnknown } from '../../ports/outcome.ts'
+import type { TopicItem } from '../../ports/topic-store.ts'
+import { retryUntil } from '../store-calls/retry.ts'
+
+/** Heads that are made, read or removed at the same time. */
+const HEADS_PARALLEL = 32
+
+/** The steps of a topic's life. Each is conditional on what was read, and can be repeated, by anybody, however late. */
+export class TopicSteps {
+  readonly #ports: Ports
+
+  constructor(ports: Ports) {
+    this.#ports = ports
+  }
+
+  get(name: string, written: Written): Promise<TopicItem | undefined> {
+    return this.read(() => this.#ports.topics.get(name), written)
+  }
+
+  /** Makes heads; those that are there stay. False: the topic was deleted, and has none any more. */
+  async createHeads(topicId: string, from: number, to: number, written: Written): Promise<boolean> {
+    const made = await inParallel(to, from, partition =>
+      this.read(() => this.#ports.index.createHead({ topicId, partition }), written),
+    )
+    return made.every(Boolean)
+  }
+
+  /** Puts an item under a name that is free. Not repeated where there was no answer, which is told as it is. */
+  putNew(item: TopicItem, written: Written): Promise<'done' | 'refused' | OutcomeUnknown> {
+    return this.read(async () => {
+      try {
+        return (await this.#ports.topics.put(item, undefined)) ? 'done' : 'refused'
+      } catch (error) {
+        if (error instanceof OutcomeUnknown) return error
+        throw error
+      }
+    }, written)
+  }
+
+  /**
+   * A put over another version, which no other write ever has: repeated, it knows its own earlier try again.
+   * `isUnsure`: a try had an unknown outcome, so the item may have been put, and been written over or deleted since.
+   */
+  async put(item: TopicItem, expected: string): Promise<{ isDone: boolean; isUnsure: boolean }> {
+    let isUnsure = false
+    return await this.#write(async () => {
+      try {
+        if (await this.#ports.topics.put(item, expected)) return { isDone: true, isUnsure }
+      } catch (error) {
+        if (error instanceof OutcomeUnknown) isUnsure = true
+        throw error
+      }
+      const isDone = isUnsure && (await this.#ports.topics.get(item.name))?.version === item.version
+      return { isDone, isUnsure }
+    })
+  }
+
+  /** Deletes the topic as it was read, where it still stands so. Tells whether it did. */
+  async retire(item: TopicItem): Promise<boolean> {
+    const deleting: TopicItem = { ...item, state: 'deleting', version: this.#ports.entropy.id() }
+    if (!(await this.put(deleting, item.version)).isDone) return false
+    await this.finishDeletion(deleting)
+    return true
+  }
+
+  /** @param item a topic that is being deleted: its id never lives again */
+  async finishDeletion(item: TopicItem): Promise<void> {
+    const { topicId } = item
+    await inParallel(headsMade(item), 0, partition =>
+      this.#write(() => this.#ports.index.removePartition({ topicId, partition })),
+    )
+    await this.#write(() => this.#ports.topics.remove(item.name, item.version))
+  }
+
+  /** Start and end of each partition's log; undefined where one has no head. */
+  async offsets({ topicId, partitions }: TopicItem, written: Written) {
+    const offsets = await inParallel(partitions, 0, async partition => {
+      const head = await this.read(() => this.#ports.index.readHead({ topicId, partition }), written)
+      return head && { partition, startOffset: head.startOffset, endOffset: head.nextOffset }
+    })
+    return offsets.every(each => each !== undefined) ? offsets : undefined
+  }
+
+  /**
+   * Whether the topic that is there was deleted before, and is there again because what made it was repeated on its way, or
+   * came late. A partition is removed only once its topic is being deleted, and for ever.
+   */
+  isGhost({ topicId }: TopicItem, written: Written): Promise<boolean> {
+    return this.read(() => this.#ports.index.isRemoved({ topicId, partition: 0 }), written)
+  }
+
+  /** @param written what the whole call has written by now, for the error */
+  read<T>(step: () => Promise<T>, written: Written): Promise<T> {
+    return retryUntil(this.#ports, this.#ports.clock.nowMs() + PRODUCE_DEADLINE_MS, written, step)
+  }
+
+  #write<T>(step: () => Promise<T>): Promise<T> {
+    return this.read(step, 'unknown')
+  }
+}
+
+/** Does something for the numbers from `from` to below `to`, a few at a time; results in order. */
+async function inParallel<T>(to: number, from: number, work: (number: number) => Promise<T>): Promise<T[]> {
+  const results: T[] = []
+  for (let start = from; start < to; start += HEADS_PARALLEL) {
+    const numbers = Array.from({ length: Math.min(HEADS_PARALLEL, to - start) }, (_, index) => start + index)
+    results.push(...(await Promise.all(numbers.map(work))))
+  }
+  return results
+}
+
+export function topicExists(name: string, written: Written): TidemarkError {
+  return new TidemarkError('TOPIC_ALREADY_EXISTS', `There is a topic "${name}" already.`, written)
+}
