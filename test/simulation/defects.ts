@@ -94,7 +94,7 @@ export const DEFECTS: Readonly<Record<string, PlantedDefect>> = {
   },
   "a cut forgets a producer's last runs": {
     ...APPENDS,
-    message: /doubled|moved|come after epoch/,
+    message: /doubled|moved|come after epoch|sent again and again/,
     decisions: {
       applyTrim: (head, block, changes) => {
         const trimmed = applyTrim(head, block, changes)
