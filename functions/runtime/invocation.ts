@@ -1,4 +1,4 @@
-import { FUNCTION_RESERVE_MS } from '../../src/core/limits.ts'
+import { FUNCTION_RESERVE_MS, LAST_STEP_MS_MAX } from '../../src/core/limits.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 
 /** What Lambda says about an invocation, as far as it is looked at. */
@@ -7,11 +7,11 @@ export interface InvocationContext {
   getRemainingTimeInMillis(): number
 }
 
-/** Until when an invocation may work: what follows takes a little of its time, too. */
+/** Until when an invocation may begin something: the last step, and what follows, take some of its time, too. */
 export function deadlineMsOf(
   context: InvocationContext,
   clock: Clock,
-  reserveMs = FUNCTION_RESERVE_MS,
+  reserveMs = LAST_STEP_MS_MAX + FUNCTION_RESERVE_MS,
 ): number {
   return clock.nowMs() + context.getRemainingTimeInMillis() - reserveMs
 }

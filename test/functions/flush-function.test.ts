@@ -3,7 +3,9 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { makeFlushFunction } from '../../functions/flush/flush-function.ts'
 import { openBroker } from '../../functions/runtime/open-broker.ts'
 import { openMemoryStore } from '../../src/adapters/memory/memory-store.ts'
+import { VirtualClock } from '../../src/adapters/memory/virtual-clock.ts'
 import type { LogBroker } from '../../src/broker/log-broker.ts'
+import { MAKING_LEFT_MS } from '../../src/core/limits.ts'
 import type { Head } from '../../src/core/log/head.ts'
 import { encodeBatch } from '../../src/core/record/index.ts'
 import { HEAD_KEY, logKey } from '../../src/core/storage-layout.ts'
@@ -159,11 +161,31 @@ describe('a batch of the stream', () => {
   test('comes again where the store could not do it now, once the others are done', async () => {
     for (const partition of [0, 1]) await produceTo(partition)
     failReading(0, new NotApplied('throttled'))
-    // So little time is left that one try is all.
-    const flushing = makeFlushFunction(service)(streamEvent(headOf(0), headOf(1)), contextOf(3_200))
+    const flushing = makeFlushFunction(service)(streamEvent(headOf(0), headOf(1)), contextOf(8_500))
     await expect(flushing).rejects.toMatchObject({ kafkaName: 'REQUEST_TIMED_OUT' })
     expect(await inlineEntries(1)).toBe(0)
     expect(service.telemetry.sum('FlushFailures')).toBe(1)
+  })
+
+  test('of which one head is slow flushes the others all the same', async () => {
+    const clock = new VirtualClock(Date.now())
+    const read = service.ports.index.readHead
+    for (const partition of [0, 1]) await produceTo(partition)
+    service.ports.index.readHead = async partition => {
+      if (partition.partition === 0) await clock.sleep(60_000)
+      return await read(partition)
+    }
+    const slow = { ...service, ports: { ...service.ports, clock } }
+    let isOver = false
+    const flushed = makeFlushFunction(slow)(streamEvent(headOf(0), headOf(1)), contextOf()).finally(() => {
+      isOver = true
+    })
+    await Promise.all([
+      expect(flushed).rejects.toMatchObject({ kafkaName: 'REQUEST_TIMED_OUT' }),
+      clock.runUntil(() => isOver),
+    ])
+    service.ports.index.readHead = read
+    expect(await inlineEntries(1)).toBe(0)
   })
 
   test('takes a partition up again of which somebody else has flushed a part', async () => {
@@ -228,6 +250,28 @@ describe('the schedule', () => {
     await makeFlushFunction(service)(SCHEDULED_EVENT, contextOf())
     expect(await service.ports.topics.get('tides')).toBeUndefined()
     expect(await index.readHead({ topicId, partition: 0 })).toBeUndefined()
+  })
+
+  test('takes away a topic that is there again after its deletion, and leaves the others', async () => {
+    const item = (await service.ports.topics.get('tides'))!
+    await openBroker(service).createTopic({ topic: 'other' })
+    await openBroker(service).deleteTopic('tides')
+    // What made it comes once more.
+    await service.ports.topics.put(item, undefined)
+    await makeFlushFunction(service)(SCHEDULED_EVENT, contextOf())
+    expect(await service.ports.topics.get('tides')).toBeUndefined()
+    expect(await service.ports.topics.get('other')).toMatchObject({ state: 'live' })
+  })
+
+  test('takes back a topic whose making broke off, once that is some time ago', async () => {
+    const made = (await service.ports.topics.get('tides'))!
+    const making = (name: string, createdMs: number) =>
+      service.ports.topics.put({ ...made, name, topicId: name, createdMs, state: 'making' }, undefined)
+    await making('young', Date.now())
+    await making('left', Date.now() - MAKING_LEFT_MS)
+    await makeFlushFunction(service)(SCHEDULED_EVENT, contextOf())
+    expect(await service.ports.topics.get('young')).toMatchObject({ state: 'making' })
+    expect(await service.ports.topics.get('left')).toBeUndefined()
   })
 
   test('fails where topics cannot be listed now', async () => {

@@ -5,6 +5,7 @@ import { TidemarkError } from '../../core/errors.ts'
 import {
   FETCH_BYTES_MAX,
   FETCH_DEFAULT_BYTES,
+  FETCH_LAST_LOOK_MS_MAX,
   FETCH_POLL_INTERVAL_MS,
   FETCH_WAIT_MS_MAX,
   READ_PARALLEL_MAX,
@@ -165,7 +166,7 @@ export class Fetching {
     before: Available,
   ): Promise<Available | undefined> {
     try {
-      return await inTime(this.#ports.clock, untilMs, looking)
+      return await inTime(this.#ports.clock, untilMs, looking, FETCH_LAST_LOOK_MS_MAX)
     } catch (error) {
       if (error instanceof OutcomeUnknown) return before
       throw error

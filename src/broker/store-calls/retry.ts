@@ -20,9 +20,14 @@ export function isTransient(error: unknown): error is NotApplied | OutcomeUnknow
  * may well succeed. What comes later goes on, and nobody hears of it.
  * @throws OutcomeUnknown where it is late
  */
-export async function inTime<T>(clock: Clock, deadlineMs: number, step: Promise<T>): Promise<T> {
+export async function inTime<T>(
+  clock: Clock,
+  deadlineMs: number,
+  step: Promise<T>,
+  lastStepMs = LAST_STEP_MS_MAX,
+): Promise<T> {
   const settled = new AbortController()
-  const late = clock.sleep(deadlineMs + LAST_STEP_MS_MAX - clock.nowMs(), settled.signal).then(() => {
+  const late = clock.sleep(deadlineMs + lastStepMs - clock.nowMs(), settled.signal).then(() => {
     if (settled.signal.aborted) return step
     throw new OutcomeUnknown('it goes on for longer than there is time')
   })

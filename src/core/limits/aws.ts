@@ -5,6 +5,7 @@ import {
   BATCH_BYTES_MAX,
   COMMIT_BYTES_MAX,
   FETCH_BYTES_MAX,
+  FETCH_LAST_LOOK_MS_MAX,
   FETCH_WAIT_MS_MAX,
   FLUSH_BY_PRODUCER_MS,
   LAST_STEP_MS_MAX,
@@ -129,10 +130,10 @@ assert(
   'a producer hears what became of its records, even if the last try begins just before the deadline',
 )
 assert(
-  FUNCTION_FETCH_WAIT_MS_MAX + LAST_STEP_MS_MAX + FUNCTION_RESERVE_MS < FUNCTION_TIMEOUT_MS,
+  FUNCTION_FETCH_WAIT_MS_MAX + FETCH_LAST_LOOK_MS_MAX + FUNCTION_RESERVE_MS < FUNCTION_TIMEOUT_MS,
   'after a long poll there is time to read',
 )
-assert(LAST_STEP_MS_MAX < FUNCTION_RESERVE_MS, 'a function that works until its deadline has time to tell')
+assert(TABLE_WRITE_TIMEOUT_MS <= LAST_STEP_MS_MAX, 'a write that was begun in time may take all of its own')
 assert(FUNCTION_FETCH_WAIT_MS_MAX <= FETCH_WAIT_MS_MAX, 'a function waits no longer than a server')
 assert(FAILED_BATCH_BYTES < BATCH_BYTES_DEFAULT_MAX, 'given-up records fit into a batch, with their headers')
 assert(

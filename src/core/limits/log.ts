@@ -44,9 +44,9 @@ export const PRODUCE_IN_FLIGHT_CALLS_MAX = 131_072
 /** Partitions and topics that a process remembers something of, to save reads. */
 export const PARTITIONS_REMEMBERED_MAX = 10_000
 /** How long a produce call may take, all tries together, before it is given up. */
-export const PRODUCE_DEADLINE_MS = 30_000
+export const PRODUCE_DEADLINE_MS = 27_000
 /** How long past a deadline a step is waited for that was begun before it; no step begins after it. */
-export const LAST_STEP_MS_MAX = 2_500
+export const LAST_STEP_MS_MAX = 5_000
 /** The longest pause before another try; the first is BACKOFF_FIRST_MS, and both are only the upper end. */
 export const BACKOFF_MS_MAX = 1_000
 export const BACKOFF_FIRST_MS = 10
@@ -76,6 +76,8 @@ export const BLOCK_ENTRIES_MAX = 256
 export const FLUSH_DEFAULT_MS = 5_000
 /** How long one flush in the background insists before it lets others have their turn. */
 export const FLUSH_DEADLINE_MS = 10_000
+/** How much of a flush's time the reading of heads may take, beyond its last step. */
+export const FLUSH_READ_SHARE = 1 / 4
 /** How long the answer to a producer that cuts a tail waits for the cut; what is left goes on without it, or waits for the next. */
 export const FLUSH_BY_PRODUCER_MS = 2_000
 /** How long a partition rests whose flush failed. */
@@ -121,6 +123,8 @@ export const FETCH_WAIT_MS_MAX = 30_000
 export const PLACES_REMEMBERED_MAX = 1_000
 /** Ranges that one fetch reads at the same time. */
 export const READ_PARALLEL_MAX = 8
+/** How long past a fetch's time its last look is waited for; else the one before counts. */
+export const FETCH_LAST_LOOK_MS_MAX = 2_500
 /** How often a waiting fetch looks for records that another process wrote. */
 export const FETCH_POLL_INTERVAL_MS = 50
 /** Where each look is paid for, the pause doubles while nothing comes, up to this. */
@@ -135,6 +139,10 @@ export const ORPHAN_AGE_MS = 60_000
 
 assert(MAKING_PATIENCE_MS < PRODUCE_DEADLINE_MS, 'a creation outlasts another one that was left behind')
 assert(PRODUCE_DEADLINE_MS < MAKING_LEFT_MS, 'who tidies up leaves those alone who are at work')
+assert(
+  FLUSH_DEADLINE_MS * FLUSH_READ_SHARE + LAST_STEP_MS_MAX < FLUSH_DEADLINE_MS,
+  'a head that is slow to read keeps no other from being flushed',
+)
 assert(BATCH_BYTES_DEFAULT_MAX <= BATCH_BYTES_MAX, 'the default batch size is allowed')
 assert(BATCH_BYTES_MAX <= PRODUCE_BYTES_MAX, 'the largest batch fits into a produce call')
 assert(PRODUCE_BYTES_MAX <= COMMIT_BYTES_MAX, 'one call fits into a commit')

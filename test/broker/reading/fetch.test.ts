@@ -4,7 +4,7 @@ import { SeededEntropy } from '../../../src/adapters/memory/seeded-entropy.ts'
 import type { LogBroker } from '../../../src/broker/log-broker.ts'
 import type { Fetch, LocatedRange } from '../../../src/contract/broker.ts'
 import { batchesOf } from '../../../src/core/batches/batch-run.ts'
-import { FETCH_WAIT_MS_MAX, LAST_STEP_MS_MAX, TAIL_ENTRIES_HARD_MAX } from '../../../src/core/limits.ts'
+import { FETCH_LAST_LOOK_MS_MAX, FETCH_WAIT_MS_MAX, TAIL_ENTRIES_HARD_MAX } from '../../../src/core/limits.ts'
 import type { Block } from '../../../src/core/log/block.ts'
 import { advance, toOffset } from '../../../src/core/numbers.ts'
 import type { ObjectLocator } from '../../../src/ports/object-locator.ts'
@@ -247,7 +247,7 @@ describe('a fetch that waits', () => {
       return await call()
     }
     expect(offsetsIn((await harness.run(waiting)).chunks)).toEqual([0])
-    expect(harness.clock.nowMs() - beforeMs).toBeLessThanOrEqual(19_000 + LAST_STEP_MS_MAX)
+    expect(harness.clock.nowMs() - beforeMs).toBeLessThanOrEqual(19_000 + FETCH_LAST_LOOK_MS_MAX)
   })
 
   test('looks less and less often where each look is paid for', async () => {
