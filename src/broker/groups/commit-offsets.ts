@@ -1,6 +1,6 @@
 import type { CommitOffsets, CommittedPartition, OffsetToCommit } from '../../contract/groups.ts'
 import { TidemarkError } from '../../core/errors.ts'
-import { nextCommit } from '../../core/group/claim.ts'
+import { type Committer, nextCommit } from '../../core/group/claim.ts'
 import type { Claim } from '../../core/group/group.ts'
 import { checkGroupId, storedMemberId } from '../../core/group/identity.ts'
 import { checkMetadata } from '../../core/group/offset-metadata.ts'
@@ -70,7 +70,7 @@ async function commitOne(call: GroupCall, offset: OffsetToCommit, owner: string 
   const { topic, metadata = '', leaderEpoch = -1, generation, rewinds = owner === undefined } = offset
   checkMetadata(metadata)
   const id = await call.read(() => call.directory.resolvePartition(topic, offset.partition))
-  const by = owner === undefined ? ('unowned' as const) : { owner, generation: generation! }
+  const by: Committer = owner === undefined ? 'unowned' : { owner, generation: generation! }
   let unsureMs: number | undefined
   await call.write(async () => {
     for (;;) {
@@ -93,11 +93,7 @@ async function commitOne(call: GroupCall, offset: OffsetToCommit, owner: string 
 }
 
 /** The claim, once it is one that these may commit to. @throws FENCED_MEMBER_EPOCH, UNKNOWN_MEMBER_ID */
-async function readOwn(
-  call: GroupCall,
-  id: PartitionId,
-  by: { owner: string; generation: number } | 'unowned',
-): Promise<Claim | undefined> {
+async function readOwn(call: GroupCall, id: PartitionId, by: Committer): Promise<Claim | undefined> {
   const claim = await call.groups.readClaim(call.groupId, id)
   if (by !== 'unowned') {
     if (claim?.owner === by.owner && claim.generation === by.generation) return claim

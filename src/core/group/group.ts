@@ -48,6 +48,9 @@ export interface Member {
   readonly settledEpoch: number
 }
 
+/** What each heartbeat of a member writes. */
+export type Lease = Pick<Member, 'leaseUntilMs' | 'settledEpoch'>
+
 /** Who owns a partition in a group, and up to where it has been consumed. One item, changed by conditional writes only. */
 export interface Claim {
   readonly topicId: string

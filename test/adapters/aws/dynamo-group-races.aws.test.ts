@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { groupItemKey, listedItemKey } from '../../../src/adapters/aws/items/group.ts'
 import { makeTableClients } from '../../../src/adapters/aws/table/aws-table.ts'
-import { DynamoGroupStore } from '../../../src/adapters/aws/table/dynamo-group-store.ts'
+import { dynamoGroupStore } from '../../../src/adapters/aws/table/dynamo-group-store.ts'
 import { DynamoTable } from '../../../src/adapters/aws/table/dynamo-table.ts'
+import type { GroupStore } from '../../../src/ports/group-store.ts'
 import { describeDynamoDbLocal, dynamoDbLocalEndpoint } from '../../aws/endpoints.ts'
 import { createTestTable } from '../../aws/tables.ts'
 import { freshId } from '../../conformance/samples.ts'
@@ -12,14 +13,14 @@ type TableClients = ReturnType<typeof makeTableClients>
 describeDynamoDbLocal('a group that is made and removed at the same time:', () => {
   let clients: TableClients
   let dynamo: DynamoTable
-  let groups: DynamoGroupStore
+  let groups: GroupStore
   let table: Awaited<ReturnType<typeof createTestTable>>
 
   beforeAll(async () => {
     table = await createTestTable(dynamoDbLocalEndpoint())
     clients = makeTableClients({ endpoint: dynamoDbLocalEndpoint() })
     dynamo = new DynamoTable(clients, table.table)
-    groups = new DynamoGroupStore(dynamo)
+    groups = dynamoGroupStore(dynamo)
   })
   afterAll(async () => {
     clients.close()
@@ -72,8 +73,8 @@ describeDynamoDbLocal('a group that is made and removed at the same time:', () =
     if (hasGone) expect(last).toMatchObject({ isGroup: true })
   }
 
-  function stepThrough(work: (store: DynamoGroupStore) => Promise<void>): Stepped {
-    return stepByStep(clients, gated => work(new DynamoGroupStore(new DynamoTable(gated, table.table))))
+  function stepThrough(work: (store: GroupStore) => Promise<void>): Stepped {
+    return stepByStep(clients, gated => work(dynamoGroupStore(new DynamoTable(gated, table.table))))
   }
 
   async function standing(groupId: string): Promise<{ isGroup: boolean; isListed: boolean }> {
