@@ -1,5 +1,5 @@
 import { LogBroker } from '../broker/log-broker.ts'
-import { type Finding, newVerifySummary, type VerifySummary, verify } from '../broker/settling/verify.ts'
+import { type Finding, VerifySummary, verify } from '../broker/settling/verify.ts'
 import { TopicDirectory } from '../broker/topics/topic-directory.ts'
 import type { Broker } from '../contract/broker.ts'
 import type { GroupBroker } from '../contract/groups.ts'
@@ -88,7 +88,7 @@ export function runBroker(
     broker,
     objects: ports.objects,
     verify: () => {
-      const summary = newVerifySummary()
+      const summary = new VerifySummary()
       return { findings: verify(ports, summary), summary }
     },
     close: () => {

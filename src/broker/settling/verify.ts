@@ -29,16 +29,16 @@ export interface Finding {
 }
 
 /** What was looked at. */
-export interface VerifySummary {
-  topics: number
-  partitions: number
-  blocks: number
-  entries: number
-  batches: number
-  records: number
-  bytes: number
-  objects: number
-  orphanBytes: number
+export class VerifySummary {
+  topics = 0
+  partitions = 0
+  blocks = 0
+  entries = 0
+  batches = 0
+  records = 0
+  bytes = 0
+  objects = 0
+  orphanBytes = 0
 }
 
 /**
@@ -83,20 +83,6 @@ export async function* verify(ports: Ports, summary: VerifySummary): AsyncGenera
     summary.orphanBytes += bytes
     const what = parseSegmentKey(key) === undefined ? 'is not a name of ours' : 'nothing refers to it'
     yield leftover(key, `${what} (${bytes} bytes)`)
-  }
-}
-
-export function newVerifySummary(): VerifySummary {
-  return {
-    topics: 0,
-    partitions: 0,
-    blocks: 0,
-    entries: 0,
-    batches: 0,
-    records: 0,
-    bytes: 0,
-    objects: 0,
-    orphanBytes: 0,
   }
 }
 
