@@ -1,4 +1,3 @@
-/** Which function serves what. */
 export interface Route {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
   readonly path: string

@@ -8,7 +8,6 @@ export interface QueueMessage {
   readonly attributes: { readonly SentTimestamp: string }
 }
 
-/** What Lambda sends for a queue. */
 export interface QueueEvent {
   readonly Records: readonly QueueMessage[]
 }

@@ -5,7 +5,6 @@ import { deadlineMsOf, type InvocationContext } from '../runtime/invocation.ts'
 import type { Service } from '../runtime/service.ts'
 import { changedIn, isStreamEvent, type StreamEvent } from '../runtime/table-stream.ts'
 
-/** Wakes deliveries. */
 export type DispatchFunction = (event: unknown, context: InvocationContext) => Promise<void>
 
 /**

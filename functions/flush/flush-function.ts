@@ -13,7 +13,6 @@ const ROUNDS = 3
 
 const SCAN_UNFINISHED = 'The look through all heads did not get to the end in time; the next one begins anew'
 
-/** Moves inline bytes into objects. */
 export type FlushFunction = (event: unknown, context: InvocationContext) => Promise<void>
 
 /**

@@ -37,7 +37,6 @@ const SETTINGS: HttpSettings = {
   topicCacheMs: FUNCTION_TOPIC_CACHE_MS,
 }
 
-/** A function that serves some routes of a broker's HTTP form. */
 export function makeHttpFunction(
   service: Service,
   routes: Iterable<Route>,

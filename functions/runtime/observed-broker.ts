@@ -10,7 +10,6 @@ export interface Throughput {
   FetchedBytes?: number
 }
 
-/** A broker that counts what goes through it. */
 export interface ObservedBroker {
   readonly broker: Broker & GroupBroker & TriggerBroker
   /** What was counted since the last call; everything is told once. */

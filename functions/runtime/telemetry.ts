@@ -14,7 +14,6 @@ const UNITS = {
   FlushFailures: MetricUnit.Count,
   UnknownStreamRecords: MetricUnit.Count,
   UnfinishedScans: MetricUnit.Count,
-  /** Wake-ups that were sent. */
   WakeUps: MetricUnit.Count,
   /** Records that triggers' functions have taken. */
   DeliveredRecords: MetricUnit.Count,
@@ -38,7 +37,6 @@ export interface Report {
   readonly details?: Readonly<Record<string, string | number>>
 }
 
-/** Where functions tell what they do. */
 export interface Telemetry {
   debug(message: string, details: Readonly<Record<string, unknown>>): void
   warn(message: string, details: Readonly<Record<string, unknown>>): void
@@ -52,9 +50,7 @@ export interface Telemetry {
   readonly trace: Trace
 }
 
-/** Who tells, and how much. */
 interface TelemetrySettings {
-  /** The function's name. */
   readonly service: string
   /** The table's name, which no other broker of the account and region has: so their metrics do not add up. */
   readonly broker: string

@@ -89,7 +89,6 @@ const WRONG_REGION: readonly string[] = [
   'PermanentRedirect',
 ]
 
-/** An error of the SDK, as far as it tells. */
 interface AwsError extends Error {
   readonly code?: string
   /** What Node was doing with a socket: connect, read, write. */

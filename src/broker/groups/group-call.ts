@@ -7,7 +7,6 @@ import { fewAtATime } from '../store-calls/few-at-a-time.ts'
 import { retryUntil, timedOut } from '../store-calls/retry.ts'
 import type { TopicDirectory } from '../topics/topic-directory.ts'
 
-/** Items that one call reads or writes at the same time. */
 const PARALLEL_MAX = 16
 
 /** One call about one group: what it works with, and until when. */

@@ -13,7 +13,6 @@ import { backoffMs, isTransient, retryUntil, timedOut } from '../store-calls/ret
 import { asTidemarkError } from '../store-calls/store-errors.ts'
 import { partitionGone } from '../topics/topic-directory.ts'
 
-/** Blocks that one look-up reads at a time. */
 const BLOCKS_PER_READ = 16
 
 export interface AppendedEntry {
@@ -139,7 +138,6 @@ function followOn(steps: readonly SequenceStep[], retired: Retired): boolean {
   })
 }
 
-/** Whether a head takes a step as far as it knows. */
 function isTaken({ producers }: Head, step: SequenceStep): boolean {
   return isNext(producers.get(step.producerId), step)
 }

@@ -13,7 +13,6 @@ import { fewAtATime } from '../store-calls/few-at-a-time.ts'
 import { backoffMs, retryUntil, timedOut } from '../store-calls/retry.ts'
 import { type TopicDirectory, unknownTopic } from './topic-directory.ts'
 
-/** Heads that are made, read or removed at the same time. */
 const HEADS_PARALLEL = 32
 
 /** What keeps a topic whole that is made anew. Only a test that breaks it on purpose puts others in their place. */
@@ -22,7 +21,6 @@ export interface CreationDecisions {
   readonly dropsHeads: typeof dropsHeads
 }
 
-/** Create, describe, alter, delete and list. */
 export class Topics {
   readonly #ports: Ports
   readonly #directory: TopicDirectory

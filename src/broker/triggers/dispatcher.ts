@@ -12,7 +12,6 @@ import { retryUntil } from '../store-calls/retry.ts'
 import type { TopicDirectory } from '../topics/topic-directory.ts'
 import { DispatcherTopics } from './dispatcher-topics.ts'
 
-/** What a sweep came to. */
 export interface Swept {
   readonly woken: number
   /** Partitions that were looked at, for each trigger. */

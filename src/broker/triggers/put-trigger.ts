@@ -22,7 +22,6 @@ export interface PutTrigger extends TriggerName {
   readonly state?: Trigger['state']
 }
 
-/** The request, checked. */
 interface Wanted extends PutTrigger {
   readonly settings: TriggerSettings
 }

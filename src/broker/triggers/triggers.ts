@@ -19,12 +19,10 @@ export class Triggers {
     this.#directory = directory
   }
 
-  /** See putTrigger. */
   put(request: PutTrigger): Promise<Trigger> {
     return putTrigger(this.#call(request.groupId), request)
   }
 
-  /** See removeTrigger. */
   remove(name: TriggerName & { readonly triggerId?: string }): Promise<void> {
     return removeTrigger(this.#call(name.groupId), name)
   }
@@ -34,12 +32,10 @@ export class Triggers {
     return listTriggers(this.#call(''))
   }
 
-  /** See pauseTrigger. */
   pause(name: TriggerName): Promise<Trigger> {
     return pauseTrigger(this.#call(name.groupId), name)
   }
 
-  /** See resumeTrigger. */
   resume(name: TriggerName): Promise<Trigger> {
     return resumeTrigger(this.#call(name.groupId), name)
   }

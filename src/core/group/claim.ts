@@ -52,7 +52,6 @@ export function applyCommit(
   return isTheirs && isNext ? { ...claim, committed } : undefined
 }
 
-/** What is committed on top of what was before. */
 export function nextCommit(
   before: CommittedOffset | null | undefined,
   { offset, leaderEpoch = -1, metadata = '' }: Partial<CommittedOffset> & Pick<CommittedOffset, 'offset'>,

@@ -1,6 +1,5 @@
 import type { Offset } from '../numbers.ts'
 
-/** How partitions are shared out. */
 export type AssignorName = 'range' | 'round-robin' | 'cooperative-sticky'
 
 /**

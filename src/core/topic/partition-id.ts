@@ -9,7 +9,6 @@ export function partitionKey(id: PartitionId): string {
   return `${id.topicId}#${id.partition}`
 }
 
-/** A topic's partitions, in order. */
 export function partitionsOf({
   topicId,
   partitions,

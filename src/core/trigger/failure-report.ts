@@ -3,7 +3,6 @@ import type { Offset } from '../numbers.ts'
 import { partitionKey } from './event.ts'
 import type { Trigger, TriggerRecord } from './trigger.ts'
 
-/** What was given up, and why. */
 export interface FailureReport {
   readonly trigger: Pick<Trigger, 'triggerId' | 'groupId' | 'topic' | 'target'>
   readonly partition: { readonly partition: number }

@@ -18,7 +18,6 @@ export interface StartSettings {
   readonly takesOver: boolean
 }
 
-/** Triggers that this process delivers. */
 export interface StartedTriggers {
   /** Ends all pauses of those with this target. */
   wake(target: string): void

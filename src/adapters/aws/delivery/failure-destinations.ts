@@ -58,7 +58,6 @@ export class AwsFailureDestinations implements FailureDestinations {
   }
 }
 
-/** What each destination takes permission for. */
 const ACTIONS: Readonly<Record<string, string>> = {
   sqs: 'sqs:SendMessage',
   sns: 'sns:Publish',

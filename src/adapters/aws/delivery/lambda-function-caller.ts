@@ -45,7 +45,6 @@ export class LambdaFunctionCaller implements FunctionCaller {
     }
   }
 
-  /** Gives the connections back. */
   close(): void {
     this.#client.destroy()
   }

@@ -52,7 +52,6 @@ export class SqsWakeUps implements WakeUps {
     }
   }
 
-  /** Gives the connections back. */
   close(): void {
     this.#client.destroy()
   }

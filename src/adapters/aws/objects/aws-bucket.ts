@@ -9,11 +9,9 @@ import { S3ObjectStore } from './s3-object-store.ts'
 export interface AwsBucket {
   readonly objects: ObjectStore
   readonly locator: ObjectLocator
-  /** Gives the connections back. */
   close(): void
 }
 
-/** Makes the clients of the bucket and sends nothing. */
 export function makeBucketClients(connection: AwsConnection): ClientPair<S3Client> {
   const config = {
     ...bucketConfig(connection),

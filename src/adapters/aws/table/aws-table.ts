@@ -16,11 +16,9 @@ export interface AwsTable {
   readonly topics: TopicStore
   readonly groups: GroupStore
   readonly triggers: TriggerStore
-  /** Gives the connections back. */
   close(): void
 }
 
-/** Makes the clients of the table and sends nothing. */
 export function makeTableClients(connection: AwsConnection): ClientPair<DynamoDBClient> {
   return makeClientPair(DynamoDBClient, clientConfig(connection), connection)
 }

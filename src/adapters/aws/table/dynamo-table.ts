@@ -33,7 +33,6 @@ export interface Checked {
   readonly item: Item | undefined
 }
 
-/** How much of what a query finds. */
 export interface QueryOptions {
   /** How many items, at most; all unless set. */
   readonly limit?: number

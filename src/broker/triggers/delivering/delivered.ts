@@ -29,7 +29,6 @@ export interface DeliverOptions {
   readonly signal?: AbortSignal
 }
 
-/** How a wake-up ended. */
 export interface Ended {
   /**
    * `caught-up`: everything that was there is dealt with. `again`: there is more; deliver the same wake-up in
@@ -55,7 +54,6 @@ export interface Counts {
   givenUp: number
 }
 
-/** What a wake-up came to. */
 export type Delivered = Ended & Readonly<Counts>
 
 export function again(afterMs: number, reason: string): Ended {

@@ -15,7 +15,6 @@ export interface Gathered {
   readonly isAtLogEnd: boolean
 }
 
-/** Where gathering begins, and what bounds it. */
 export interface GatherFrom {
   readonly position: Offset
   /** Where a batch that is failing ends; null: there is none. */

@@ -5,7 +5,6 @@ import type { GivenUp } from '../../../ports/failure-destinations.ts'
 import { retryUntil } from '../../store-calls/retry.ts'
 import type { DeliveryPorts } from './delivered.ts'
 
-/** Why records are given up. */
 export interface Cause {
   readonly condition: FailureReport['condition']
   /** Calls with them that failed. */
