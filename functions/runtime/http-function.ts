@@ -2,6 +2,7 @@ import type { Broker } from '../../src/contract/broker.ts'
 import type { GroupBroker } from '../../src/contract/groups.ts'
 import { buildHttpApp } from '../../src/contract/http/build-app.ts'
 import { PROBLEM_TYPE } from '../../src/contract/http/media-types.ts'
+import { isRead } from '../../src/contract/http/problems/error-answers.ts'
 import { HttpProblem, statusOf, toProblem } from '../../src/contract/http/problems/problem.ts'
 import type { Route } from '../../src/contract/http/route.ts'
 import type { Describe } from '../../src/contract/http/services.ts'
@@ -118,10 +119,6 @@ function toProblemResult(thrown: unknown, method: string, telemetry: Telemetry):
     new TidemarkError('UNKNOWN_SERVER_ERROR', message, isRead(method) ? 'no' : 'unknown'),
     500,
   )
-}
-
-function isRead(method: string): boolean {
-  return method === 'GET' || method === 'HEAD'
 }
 
 function problemResult(error: TidemarkError, status: number): HttpResult {

@@ -1,5 +1,6 @@
 import type { Committer, Ownership } from '../core/group/claim.ts'
-import type { Claim, CommittedOffset, Group, Lease, Member, TopicShare } from '../core/group/group.ts'
+import type { Claim, CommittedOffset, Group, Lease, Member } from '../core/group/group.ts'
+import type { TargetChunk } from '../core/group/target-chunk.ts'
 import type { PartitionId } from '../core/topic/partition-id.ts'
 
 /**
@@ -102,5 +103,3 @@ export interface ClaimChange {
   readonly held: boolean
   readonly claim: Claim | undefined
 }
-
-export type TargetChunk = ReadonlyMap<string, readonly TopicShare[]>

@@ -5,7 +5,7 @@ import { dynamoGroupStore } from '../../../src/adapters/aws/table/dynamo-group-s
 import { dynamoLogIndex } from '../../../src/adapters/aws/table/dynamo-log-index.ts'
 import { DynamoTable } from '../../../src/adapters/aws/table/dynamo-table.ts'
 import { UsageMeter } from '../../../src/adapters/aws/usage-meter.ts'
-import { encodeTargetChunk, splitTarget } from '../../../src/core/group/target-chunk.ts'
+import { encodeTargetChunk, splitTarget, type TargetChunk } from '../../../src/core/group/target-chunk.ts'
 import {
   COMMIT_METADATA_BYTES_MAX,
   SUBSCRIPTION_BYTES_MAX,
@@ -14,7 +14,7 @@ import {
 } from '../../../src/core/limits.ts'
 import { toOffset } from '../../../src/core/numbers.ts'
 import { targetIdOf } from '../../../src/core/storage-layout.ts'
-import type { GroupStore, TargetChunk } from '../../../src/ports/group-store.ts'
+import type { GroupStore } from '../../../src/ports/group-store.ts'
 import { describeDynamoDbLocal, dynamoDbLocalEndpoint } from '../../aws/endpoints.ts'
 import { createTestTable } from '../../aws/tables.ts'
 import { sampleMember } from '../../conformance/group-store.ts'

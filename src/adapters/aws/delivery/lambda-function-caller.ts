@@ -1,6 +1,7 @@
 import { InvokeCommand, type InvokeCommandOutput, LambdaClient } from '@aws-sdk/client-lambda'
 import { TRIGGER_CALL_GRACE_MS } from '../../../core/limits.ts'
-import type { CallDetails, CallOutcome, FunctionCaller } from '../../../ports/function-caller.ts'
+import type { CallDetails } from '../../../core/trigger/failure-report.ts'
+import type { CallOutcome, FunctionCaller } from '../../../ports/function-caller.ts'
 import { type AwsConnection, clientConfig } from '../connection.ts'
 
 /** The account has no concurrency left, or the network for another environment: the function has not begun. */

@@ -66,7 +66,8 @@ function answerProblem(problem: { status: number }, headers: Readonly<Record<str
   })
 }
 
-function isRead(method: string): boolean {
+/** Whether nothing can have been written. */
+export function isRead(method: string): boolean {
   return method === 'GET' || method === 'HEAD'
 }
 
