@@ -4,15 +4,12 @@ import { type Committer, nextCommit } from '../../core/group/claim.ts'
 import type { Claim } from '../../core/group/group.ts'
 import { checkGroupId, storedMemberId } from '../../core/group/identity.ts'
 import { checkMetadata } from '../../core/group/offset-metadata.ts'
-import { canTakeOver } from '../../core/group/session.ts'
+import { canTakeOver, NO_EPOCH } from '../../core/group/session.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
 import { OutcomeUnknown } from '../../ports/outcome.ts'
 import { changeOwner } from './claims.ts'
 import type { GroupCall } from './group-call.ts'
 import { refuseActiveTriggers } from './group-triggers.ts'
-
-/** No epoch of a group: nobody has settled in it. */
-const NO_EPOCH = -1
 
 /** Commits offsets, each partition by itself: one that is refused keeps no other from being committed. */
 export async function commitOffsets(call: GroupCall, request: CommitOffsets): Promise<CommittedPartition[]> {

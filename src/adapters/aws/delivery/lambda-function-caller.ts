@@ -1,4 +1,5 @@
 import { InvokeCommand, type InvokeCommandOutput, LambdaClient } from '@aws-sdk/client-lambda'
+import { parseJson } from '../../../core/json.ts'
 import { TRIGGER_CALL_GRACE_MS } from '../../../core/limits.ts'
 import type { CallDetails } from '../../../core/trigger/failure-report.ts'
 import type { CallOutcome, FunctionCaller } from '../../../ports/function-caller.ts'
@@ -59,23 +60,13 @@ function outcomeOf(output: InvokeCommandOutput): CallOutcome {
     executedVersion: ExecutedVersion,
     functionError: FunctionError ?? null,
   }
-  const answer = parse(text)
-  if (FunctionError !== undefined) return { kind: 'failed', error: errorIn(answer?.value, text), call }
-  if (answer === undefined) {
+  const answer = parseJson(text)
+  if (FunctionError !== undefined) return { kind: 'failed', error: errorIn(answer, text), call }
+  // Nothing at all is a function that returns nothing.
+  if (answer === undefined && text !== '') {
     return { kind: 'failed', error: `The function answered what is no JSON: ${text}`, call }
   }
-  return { kind: 'answered', answer: answer.value, call }
-}
-
-/** undefined where it is no JSON; nothing at all is a function that returns nothing. */
-function parse(text: string): { readonly value: unknown } | undefined {
-  if (text === '') return { value: undefined }
-  try {
-    return { value: JSON.parse(text) }
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined
-    throw error
-  }
+  return { kind: 'answered', answer, call }
 }
 
 /** `Error: no such order`, as runtimes tell it. */
