@@ -1,6 +1,5 @@
-import type { Broker, Fetch, Produce } from '../../src/contract/broker.ts'
-import type { GroupBroker } from '../../src/contract/groups.ts'
-import type { TriggerBroker } from '../../src/contract/triggers.ts'
+import type { Fetch, Produce } from '../../src/contract/broker.ts'
+import type { HttpPorts } from '../../src/contract/http/settings.ts'
 import { overriding } from './overriding.ts'
 
 /** What went through a broker since it was last asked. */
@@ -11,7 +10,7 @@ export interface Throughput {
 }
 
 export interface ObservedBroker {
-  readonly broker: Broker & GroupBroker & TriggerBroker
+  readonly broker: HttpPorts['broker']
   /** What was counted since the last call; everything is told once. */
   take(): Throughput
 }

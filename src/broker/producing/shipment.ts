@@ -37,10 +37,7 @@ export interface Accepted {
   readonly isDuplicate?: boolean
 }
 
-export interface Waiter {
-  readonly resolve: (accepted: Accepted) => void
-  readonly reject: (error: unknown) => void
-}
+export type Waiter = Pick<PromiseWithResolvers<Accepted>, 'resolve' | 'reject'>
 
 /** What one shipment holds of one partition: runs of several calls, one after the other. */
 export class PartitionRun {

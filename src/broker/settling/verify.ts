@@ -10,7 +10,7 @@ import { parseSegmentKey, segmentKey } from '../../core/storage-layout.ts'
 import { type PartitionId, partitionKey, partitionsOf } from '../../core/topic/partition-id.ts'
 import type { Ports } from '../../ports/index.ts'
 import type { TopicItem } from '../../ports/topic-store.ts'
-import { readEntryBytes } from '../reading/walk.ts'
+import { readPlace } from '../reading/walk.ts'
 
 const BLOCKS_PER_READ = 64
 /** How often a partition is looked at anew because it has changed while it was. */
@@ -227,7 +227,7 @@ async function* verifyEntries(
     summary.entries += 1
     if (entry.place.kind === 'object') referred.add(segmentKey(entry.place.object))
     const entryPlace = `${place} offset ${baseOffset}`
-    const bytes = await readEntryBytes(ports.objects, entry)
+    const bytes = await readPlace(ports.objects, entry.place, entry.bytes)
     if (!bytes || bytes.length < entry.bytes) {
       const key = entry.place.kind === 'object' ? segmentKey(entry.place.object) : 'the tail'
       yield error(
