@@ -1,4 +1,4 @@
-import { AwsFailureDestinations } from '../../src/adapters/aws/delivery/failure-destinations.ts'
+import { awsFailureDestinations } from '../../src/adapters/aws/delivery/failure-destinations.ts'
 import { LambdaFunctionCaller } from '../../src/adapters/aws/delivery/lambda-function-caller.ts'
 import { SqsWakeUps } from '../../src/adapters/aws/delivery/sqs-wake-ups.ts'
 import { TopicDirectory } from '../../src/broker/topics/topic-directory.ts'
@@ -31,7 +31,7 @@ async function openFunctions(): Promise<FunctionCaller> {
 }
 
 const topics = topicFailures(broker)
-const places = new AwsFailureDestinations(() => ports.clock.nowMs())
+const places = awsFailureDestinations(() => ports.clock.nowMs())
 const delivery = new Delivery(
   {
     ...ports,

@@ -109,7 +109,7 @@ export async function appendEntry(
           if (inBlocks !== undefined) return { baseOffset: inBlocks, head }
           written = 'no'
         }
-      } else if (!steps?.every(step => isTaken(head, step))) {
+      } else if (!steps?.every(step => isNext(head.producers.get(step.producerId), step))) {
         throw new SequenceRefused(head, retired, written)
       }
       // What remains is a tail that has moved, or a producer that was retired since the known head. This one shows
@@ -136,10 +136,6 @@ function followOn(steps: readonly SequenceStep[], retired: Retired): boolean {
     const producer = retired.get(step.producerId)
     return isNext(producer && stateOf(producer), step)
   })
-}
-
-function isTaken({ producers }: Head, step: SequenceStep): boolean {
-  return isNext(producers.get(step.producerId), step)
 }
 
 async function readHead(ports: Ports, partition: PartitionId, deadlineMs: number): Promise<Head> {

@@ -46,7 +46,7 @@ export class Topics {
         await this.#dropHeads(tries, partitions, standing.topicId)
         // A try without an answer may have made it; altered by somebody else since, maybe.
         if (tries.has(standing.topicId)) return await this.#describe(standing, 'yes')
-        throw topicExists(name, written)
+        throw new TidemarkError('TOPIC_ALREADY_EXISTS', `There is a topic "${name}" already.`, written)
       }
       if (standing) await this.#finishDeletion(standing)
       const createdMs = this.#ports.clock.nowMs()
@@ -238,8 +238,4 @@ function checkGrowth(item: TopicItem, partitions: number): void {
     `Topic "${item.name}" has ${item.partitions} partitions already, and their number can only grow; ` +
       `${partitions} is no growth.`,
   )
-}
-
-function topicExists(name: string, written: Written): TidemarkError {
-  return new TidemarkError('TOPIC_ALREADY_EXISTS', `There is a topic "${name}" already.`, written)
 }

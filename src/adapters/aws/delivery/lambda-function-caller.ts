@@ -42,7 +42,10 @@ export class LambdaFunctionCaller implements FunctionCaller {
       return outcomeOf(await this.#client.send(command, { abortSignal }))
     } catch (error) {
       // By the signal and not by the error: the SDK calls a lost connection a TimeoutError, too.
-      if (abortSignal.aborted) return unanswered(timeoutMs)
+      // The function may be slow for what is in the batch, so this counts as a try of it.
+      if (abortSignal.aborted) {
+        return failed(`The function gave no answer within ${timeoutMs} ms, and then some.`, '')
+      }
       return outcomeOfError(error)
     }
   }
@@ -74,11 +77,6 @@ function errorIn(answer: unknown, text: string): string {
   const { errorType, errorMessage } = (answer ?? {}) as { errorType?: unknown; errorMessage?: unknown }
   const parts = [errorType, errorMessage].filter(part => typeof part === 'string' && part !== '')
   return parts.length > 0 ? parts.join(': ') : text || 'The function failed and gave no reason.'
-}
-
-/** The function may be slow for what is in the batch, so this counts as a try of it. */
-function unanswered(timeoutMs: number): CallOutcome {
-  return failed(`The function gave no answer within ${timeoutMs} ms, and then some.`, '')
 }
 
 function failed(error: string, requestId: string): CallOutcome {
