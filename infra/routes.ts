@@ -38,7 +38,6 @@ export function produceCalls(topic: string): string[] {
   return [`POST/topics/${topic}/records`, `GET/topics/${topic}`]
 }
 
-/** What a consumer of one topic calls. */
 export function consumeCalls(topic: string): string[] {
   return [
     `GET/topics/${topic}/partitions/*/records`,

@@ -2,7 +2,6 @@ import type { Fetch, Produce } from '../../src/contract/broker.ts'
 import type { HttpPorts } from '../../src/contract/http/settings.ts'
 import { overriding } from './overriding.ts'
 
-/** What went through a broker since it was last asked. */
 export interface Throughput {
   ProducedRecords?: number
   ProducedBytes?: number

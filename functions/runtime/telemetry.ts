@@ -46,7 +46,6 @@ export interface Telemetry {
    * other line at INFO, since CloudWatch takes more for a line than Lambda for the invocation.
    */
   publish(report: Report): void
-  /** Runs `work` as a segment of a trace, where traces are wanted. */
   readonly trace: Trace
 }
 

@@ -181,7 +181,7 @@ export class Fetching {
       const isEnough = cut.batches.length > 0 || cut.neededBytes === undefined || !wanted.atLeastOne
       if (isEnough) return cut
       const before: number = read.length
-      read = await this.#readRange(growTo(range, cut.neededBytes!))
+      read = await readPlace(this.#ports.objects, range, cut.neededBytes!)
       // The object ends before its entry says so.
       if (read && read.length <= before) return undefined
     }
@@ -191,10 +191,6 @@ export class Fetching {
   #readRange(range: PlannedRange): Promise<Uint8Array | undefined> {
     return readPlace(this.#ports.objects, range, range.bytes)
   }
-}
-
-function growTo(range: PlannedRange, bytes: number): PlannedRange {
-  return range.kind === 'object' ? { ...range, bytes } : range
 }
 
 async function locateRange(range: PlannedRange, locator: ObjectLocator): Promise<LocatedRange> {

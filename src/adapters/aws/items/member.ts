@@ -43,7 +43,6 @@ export function decodeMemberItem(item: Item): Member {
   return { memberId: parseMemberKey(sortKeyOf(item)), ...FIELDS.decode(item) }
 }
 
-/** The next lease of a member that is there. */
 export function leaseUpdate(lease: Lease): Update {
   return { set: equalities(LEASE_FIELDS.encode(lease)), when: [EXISTS] }
 }

@@ -5,7 +5,6 @@ import { type AwsConnection, bucketConfig, type ClientPair, makeClientPair } fro
 import { s3ObjectLocator } from './s3-object-locator.ts'
 import { S3ObjectStore } from './s3-object-store.ts'
 
-/** The ports on a bucket of S3. */
 export interface AwsBucket {
   readonly objects: ObjectStore
   readonly locator: ObjectLocator

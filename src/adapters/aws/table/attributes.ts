@@ -12,7 +12,6 @@ export interface OptionalKind<Field> {
   read(value: AttributeValue | undefined, name: string): Field
 }
 
-/** How fields of one type stand in an item. */
 export interface Kind<Field> extends OptionalKind<Field> {
   write(field: Field): AttributeValue
 }

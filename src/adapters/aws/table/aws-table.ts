@@ -10,7 +10,6 @@ import { DynamoTable } from './dynamo-table.ts'
 import { dynamoTopicStore } from './dynamo-topic-store.ts'
 import { dynamoTriggerStore } from './dynamo-trigger-store.ts'
 
-/** The ports on a table of DynamoDB. */
 export interface AwsTable {
   readonly index: LogIndex
   readonly topics: TopicStore

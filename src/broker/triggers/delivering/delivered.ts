@@ -2,7 +2,6 @@ import type { FailureDestinations } from '../../../ports/failure-destinations.ts
 import type { FunctionCaller } from '../../../ports/function-caller.ts'
 import type { Ports } from '../../../ports/index.ts'
 
-/** All that delivering needs from outside. */
 export interface DeliveryPorts extends Ports {
   readonly functions: FunctionCaller
   readonly failures: FailureDestinations

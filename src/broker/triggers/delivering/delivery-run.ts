@@ -250,7 +250,6 @@ export class DeliveryRun {
     return await this.#waitAt(offset, failed(this.#progress, problem, this.#nowMs()), problem)
   }
 
-  /** Gives up records that are not called, or not any more. */
   async #giveUpUnseen(
     batch: BatchBuilder,
     end: Offset,
