@@ -207,6 +207,43 @@ describe('removing a group', () => {
   )
 })
 
+describe('making a group that is removed meanwhile', () => {
+  const make = ({ groups }: ItemStores) => groups.createGroup(GROUP, 'round-robin')
+  const PLACES = everywhere(
+    ['groups/orders', 'group#orders/meta', 'groups/orders'],
+    ['slow', 'late', 'duplicate'],
+  )
+
+  const atTheSameTime = async (blow: Blow) => {
+    const stores = new FarStores()
+    const making = stores.begin(make, blow)
+    const removing = (async () => {
+      await stores.clock.sleep(200)
+      await stores.near.groups.removeGroup(GROUP)
+    })()
+    const [{ end }] = await stores.run(Promise.all([making, removing]))
+    await stores.settle()
+    return { stores, end }
+  }
+
+  test.each(PLACES)('lists what it has made, with $fault at $place, $change', async blow => {
+    const { stores, end } = await atTheSameTime(blow)
+    const group = await stores.near.groups.readGroup(GROUP)
+    // One of which nobody was told that it is made may be there without being listed, until somebody uses it.
+    const isTold = blow.fault === 'slow' && end === 'done'
+    if (group && isTold) expect(await all(stores.near.groups.groups())).toEqual([GROUP])
+    expect((await stores.call(make)).end).toBe('done')
+    expect(await all(stores.near.groups.groups())).toEqual([GROUP])
+    expect(await stores.near.groups.readGroup(GROUP)).toEqual(newGroup(GROUP, 'round-robin'))
+  })
+
+  test.each(PLACES)('leaves nothing once it is removed again, with $fault at $place, $change', async blow => {
+    const { stores } = await atTheSameTime(blow)
+    await stores.near.groups.removeGroup(GROUP)
+    expect(await stores.keys()).toEqual([])
+  })
+})
+
 const producer = (createdMs: number, sequence = 0): FlushedProducer => ({
   epoch: 0,
   createdMs,
