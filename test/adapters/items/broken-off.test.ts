@@ -300,6 +300,79 @@ describe('removing a log', () => {
   )
 })
 
+describe('removing the blocks below an offset', () => {
+  const remove = ({ index }: ItemStores) => index.removeBlocksBelow(PARTITION, toOffset(35))
+  const keyOf = (offset: number) => `-log#${TOPIC_ID}#0/block#${String(offset).padStart(16, '0')}`
+  const CHANGES = [0, 10, 20].map(keyOf)
+
+  const filled = async () => {
+    const stores = new FarStores()
+    await stores.near.index.createHead(PARTITION)
+    for (const offset of [0, 10, 20, 30, 40])
+      await stores.near.index.putBlock(PARTITION, looseBlock(offset, 10))
+    return stores
+  }
+  const offsets = async ({ near }: FarStores) =>
+    (await near.index.readBlocks(PARTITION, toOffset(0), 100)).map(({ baseOffset }) => Number(baseOffset))
+
+  test('makes these changes, in this order', async () => {
+    const stores = await filled()
+    expect(await stores.call(remove)).toEqual({ changes: CHANGES, end: 'done' })
+    expect(await offsets(stores)).toEqual([30, 40])
+  })
+
+  test.each(everywhere(CHANGES))(
+    'can be repeated when $fault broke it off at $place, $change',
+    async blow => {
+      const stores = await filled()
+      expect((await stores.call(remove, blow)).end).toBe(endOf(blow))
+      // The oldest go first: what is left has no gap.
+      const left = await offsets(stores)
+      expect(left).toEqual([0, 10, 20, 30, 40].slice(-left.length))
+      expect((await stores.call(remove)).end).toBe('done')
+      await stores.settle()
+      expect(await offsets(stores)).toEqual([30, 40])
+    },
+  )
+})
+
+describe('removing older targets', () => {
+  const [older, standing, later] = [1, 2, 3].map(epoch => targetIdOf(epoch, '00'.repeat(16))) as [
+    string,
+    string,
+    string,
+  ]
+  const remove = ({ groups }: ItemStores) => groups.removeOlderTargets(GROUP, standing)
+  const CHANGES = [0, 1].map(chunk => `-group#orders/target#${older}#${chunk}`)
+
+  const filled = async () => {
+    const stores = new FarStores()
+    for (const targetId of [older, standing, later]) {
+      for (const chunk of [0, 1]) await stores.near.groups.putTargetChunk(GROUP, targetId, chunk, new Map())
+    }
+    return stores
+  }
+
+  test('makes these changes, in this order', async () => {
+    const stores = await filled()
+    expect(await stores.call(remove)).toEqual({ changes: CHANGES, end: 'done' })
+  })
+
+  test.each(everywhere(CHANGES))(
+    'can be repeated when $fault broke it off at $place, $change',
+    async blow => {
+      const stores = await filled()
+      expect((await stores.call(remove, blow)).end).toBe(endOf(blow))
+      expect((await stores.call(remove)).end).toBe('done')
+      await stores.settle()
+      const left = [standing, later].flatMap(targetId =>
+        [0, 1].map(n => `group#orders/target#${targetId}#${n}`),
+      )
+      expect(await stores.keys()).toEqual(left)
+    },
+  )
+})
+
 describe('putting a producer', () => {
   const put = ({ index }: ItemStores) => index.putProducer(PARTITION, 5n, YOUNG, NOW_MS)
   const keyOf = (id: number) => `log#${TOPIC_ID}#0/producer#${id}`
