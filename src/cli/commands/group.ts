@@ -9,9 +9,9 @@ import { note, type Terminal, throwIfOutputFailed, write } from '../output/termi
 import { formatJson } from './topic.ts'
 
 export interface DescribeGroupSettings {
-  json: boolean
+  json?: boolean | undefined
   /** Again and again, until Ctrl-C. */
-  watch: boolean
+  watch?: boolean | undefined
 }
 
 /** Between two looks of `--watch`. */
@@ -21,7 +21,7 @@ const REDRAW = '\x1b[H\x1b[J'
 
 export async function listGroups(
   broker: GroupBroker,
-  settings: { json: boolean },
+  settings: { json?: boolean | undefined },
   terminal: Terminal,
 ): Promise<number> {
   const groups = await broker.listGroups()

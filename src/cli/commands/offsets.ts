@@ -12,7 +12,7 @@ export interface OffsetsSettings {
   at: OffsetPlace | null
   /** How far this group is, too; null: none. */
   groupId: string | null
-  json: boolean
+  json?: boolean | undefined
 }
 
 export async function offsets(

@@ -21,8 +21,8 @@ export interface ResetGroupSettings {
   /** Empty: all in which the group has committed something. */
   topics: TopicChoice[]
   to: StartPlace
-  dryRun: boolean
-  json: boolean
+  dryRun?: boolean | undefined
+  json?: boolean | undefined
 }
 
 interface Move {

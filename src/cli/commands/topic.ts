@@ -11,7 +11,7 @@ import { note, type Terminal, write } from '../output/terminal.ts'
 export async function createTopic(
   broker: Broker,
   request: CreateTopic,
-  settings: { ifNotExists: boolean },
+  settings: { ifNotExists?: boolean | undefined },
   terminal: Terminal,
 ): Promise<number> {
   try {
@@ -27,7 +27,7 @@ export async function createTopic(
 
 export async function listTopics(
   broker: Broker,
-  settings: { json: boolean },
+  settings: { json?: boolean | undefined },
   terminal: Terminal,
 ): Promise<number> {
   const topics = await broker.listTopics()
@@ -46,7 +46,7 @@ export async function listTopics(
 export async function describeTopic(
   broker: Broker & GroupBroker,
   topic: string,
-  settings: { json: boolean; groups?: boolean },
+  settings: { json?: boolean | undefined; groups?: boolean },
   terminal: Terminal,
 ): Promise<number> {
   const description = await broker.describeTopic(topic)
@@ -73,7 +73,7 @@ export async function alterTopic(broker: Broker, request: AlterTopic, terminal: 
 export async function deleteTopics(
   broker: Broker,
   topics: string[],
-  settings: { ifExists: boolean },
+  settings: { ifExists?: boolean | undefined },
   terminal: Terminal,
 ): Promise<number> {
   let exitCode = EXIT_OK

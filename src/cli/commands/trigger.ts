@@ -11,7 +11,7 @@ import { note, type Terminal, write } from '../output/terminal.ts'
 import { formatJson } from './topic.ts'
 
 interface JsonSettings {
-  json: boolean
+  json?: boolean | undefined
 }
 
 /** How far a trigger is in one partition. */
