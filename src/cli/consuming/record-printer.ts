@@ -4,6 +4,7 @@ import type { ConsumerOptions, ConsumerRun, RunLimits } from '../../client/sdk/c
 import { isPassing } from '../../client/sdk/consuming/outages.ts'
 import type { RetryOptions } from '../../client/sdk/retry-options.ts'
 import { CLIENT_ID_CHARACTERS_MAX, FETCH_DEFAULT_BYTES } from '../../core/limits.ts'
+import { settledUntil } from '../interruption.ts'
 import { EXIT_INTERRUPTED, EXIT_OK } from '../output/failure.ts'
 import { listPartitions } from '../output/partition-list.ts'
 import { flushed, note, type Terminal, throwIfOutputFailed, write } from '../output/terminal.ts'
@@ -77,7 +78,7 @@ export async function printRecords(
       const lines: Uint8Array[] = []
       for (const record of records) lines.push(...format({ ...place, record }))
       // Whoever ends it does not wait for a reader that is slow.
-      await untilAborted(write(terminal, Buffer.concat(lines)), stopped)
+      await settledUntil(write(terminal, Buffer.concat(lines)), stopped)
     },
     beforeCommit: async () => {
       // What still waits in this process is lost with it: it is not consumed yet.
@@ -151,13 +152,4 @@ function listen(consumer: Consumer, prefix: string, terminal: Terminal): Error[]
     }
   })
   return failures
-}
-
-function untilAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (signal.aborted) return resolve()
-    const end = () => resolve()
-    signal.addEventListener('abort', end, { once: true })
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', end))
-  })
 }
