@@ -56,7 +56,7 @@ function testScan(endpoint: () => string): void {
   })
 }
 
-describeDynamoDbLocal('on DynamoDB Local,', () => {
+describeDynamoDbLocal('on DynamoDB Local,', { concurrent: true }, () => {
   describeLogIndex('DynamoDB', () => openFresh(dynamoDbLocalEndpoint()))
   describeTopicStore('DynamoDB', () => openFresh(dynamoDbLocalEndpoint()))
   describeGroupStore('DynamoDB', () => openFresh(dynamoDbLocalEndpoint()), SIZES)
@@ -64,7 +64,7 @@ describeDynamoDbLocal('on DynamoDB Local,', () => {
   testScan(dynamoDbLocalEndpoint)
 })
 
-describeAws('on the AWS endpoint,', () => {
+describeAws('on the AWS endpoint,', { concurrent: true }, () => {
   describeLogIndex('DynamoDB', () => openFresh(awsEndpoint()))
   describeTopicStore('DynamoDB', () => openFresh(awsEndpoint()))
   describeGroupStore('DynamoDB', () => openFresh(awsEndpoint()), SIZES)
