@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { withResolvers } from '../../core/since-node-22.ts'
 import type { CallOutcome, FunctionCaller } from '../../ports/function-caller.ts'
 import {
   describeThrown,
@@ -22,7 +23,7 @@ export class InProcessCaller implements FunctionCaller {
   async call(_target: string, event: string, timeoutMs: number): Promise<CallOutcome> {
     const requestId = randomUUID()
     const identity = { requestId, functionName: this.#functionName, timeoutMs }
-    const overtime = Promise.withResolvers<HandlerAnswer>()
+    const overtime = withResolvers<HandlerAnswer>()
     const timer = setTimeout(
       () => overtime.resolve({ kind: 'failed', error: describeTimeout(timeoutMs) }),
       timeoutMs,
