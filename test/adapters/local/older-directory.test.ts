@@ -22,7 +22,7 @@ import { type LocalStore, openLocalStore } from '../../../src/adapters/local/loc
 import { SeededEntropy } from '../../../src/adapters/memory/seeded-entropy.ts'
 import { LogBroker } from '../../../src/broker/log-broker.ts'
 import { flush } from '../../../src/broker/settling/flush.ts'
-import { newVerifySummary, verify } from '../../../src/broker/settling/verify.ts'
+import { VerifySummary, verify } from '../../../src/broker/settling/verify.ts'
 import type { Heartbeat } from '../../../src/contract/groups.ts'
 import { toOffset } from '../../../src/core/numbers.ts'
 import { decodeBatches, encodeBatch } from '../../../src/core/record/index.ts'
@@ -136,7 +136,7 @@ async function all<T>(iterable: AsyncIterable<T>): Promise<T[]> {
   return found
 }
 
-const findings = () => all(verify(ports, newVerifySummary()))
+const findings = () => all(verify(ports, new VerifySummary()))
 
 const partitionId = async (partition: number) => {
   const { topicId } = (await store.topics.get('tides'))!
