@@ -4,7 +4,7 @@ import { clockOf, type Fault, type FaultSource, Network } from '../../src/adapte
 import { SeededEntropy } from '../../src/adapters/memory/seeded-entropy.ts'
 import { VirtualClock } from '../../src/adapters/memory/virtual-clock.ts'
 import { LogBroker } from '../../src/broker/log-broker.ts'
-import { newVerifySummary, verify } from '../../src/broker/settling/verify.ts'
+import { VerifySummary, verify } from '../../src/broker/settling/verify.ts'
 import { isTransient } from '../../src/broker/store-calls/retry.ts'
 import { TidemarkError } from '../../src/core/errors.ts'
 import { MAKING_LEFT_MS } from '../../src/core/limits.ts'
@@ -206,7 +206,7 @@ class Run {
   /** Once it has been tidied up, a deletion leaves nothing. */
   async checkLeftovers(): Promise<void> {
     await this.open(this.plain).deleteTopic(TOPIC)
-    const findings = await toArray(verify(this.plain, newVerifySummary()))
+    const findings = await toArray(verify(this.plain, new VerifySummary()))
     expect(findings.filter(({ place }) => !place.startsWith('segments/'))).toEqual([])
   }
 }

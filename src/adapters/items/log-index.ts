@@ -6,6 +6,7 @@ import {
   EMPTY_HEAD,
   encodeStandingHead,
   type Head,
+  isClosedHead,
   type StandingHead,
 } from '../../core/log/head.ts'
 import {
@@ -125,7 +126,7 @@ export function logIndexOver(items: Items, decisions: Decisions): LogIndex {
         const [item] = await items.range(start, endOf(LOG_PREFIX), 1)
         if (!item) return
         const { partitionKey, sortKey } = splitKey(item.key)
-        if (sortKey === HEAD_KEY && decodeStandingHead(item.value) === CLOSED_HEAD) {
+        if (sortKey === HEAD_KEY && isClosedHead(item.value)) {
           // Something may have come too late for the removal.
           start = joinKey(partitionKey, PRODUCER_PREFIX)
           continue

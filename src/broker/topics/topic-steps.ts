@@ -1,9 +1,11 @@
 import { TidemarkError, type Written } from '../../core/errors.ts'
 import { PRODUCE_DEADLINE_MS } from '../../core/limits.ts'
 import { headsMade } from '../../core/topic/creation.ts'
+import { partitionsOf } from '../../core/topic/partition-id.ts'
 import type { Ports } from '../../ports/index.ts'
 import { OutcomeUnknown } from '../../ports/outcome.ts'
 import type { TopicItem } from '../../ports/topic-store.ts'
+import { fewAtATime } from '../store-calls/few-at-a-time.ts'
 import { retryUntil } from '../store-calls/retry.ts'
 
 /** Heads that are made, read or removed at the same time. */
@@ -23,8 +25,9 @@ export class TopicSteps {
 
   /** Makes heads; those that are there stay. False: the topic was deleted, and has none any more. */
   async createHeads(topicId: string, from: number, to: number, written: Written): Promise<boolean> {
-    const made = await inParallel(to, from, partition =>
-      this.read(() => this.#ports.index.createHead({ topicId, partition }), written),
+    const ids = partitionsOf({ topicId, partitions: to }).slice(from)
+    const made = await fewAtATime(ids, HEADS_PARALLEL, id =>
+      this.read(() => this.#ports.index.createHead(id), written),
     )
     return made.every(Boolean)
   }
@@ -69,18 +72,16 @@ export class TopicSteps {
 
   /** @param item a topic that is being deleted: its id never lives again */
   async finishDeletion(item: TopicItem): Promise<void> {
-    const { topicId } = item
-    await inParallel(headsMade(item), 0, partition =>
-      this.#write(() => this.#ports.index.removePartition({ topicId, partition })),
-    )
+    const ids = partitionsOf({ topicId: item.topicId, partitions: headsMade(item) })
+    await fewAtATime(ids, HEADS_PARALLEL, id => this.#write(() => this.#ports.index.removePartition(id)))
     await this.#write(() => this.#ports.topics.remove(item.name, item.version))
   }
 
   /** Start and end of each partition's log; undefined where one has no head. */
-  async offsets({ topicId, partitions }: TopicItem, written: Written) {
-    const offsets = await inParallel(partitions, 0, async partition => {
-      const head = await this.read(() => this.#ports.index.readHead({ topicId, partition }), written)
-      return head && { partition, startOffset: head.startOffset, endOffset: head.nextOffset }
+  async offsets(item: TopicItem, written: Written) {
+    const offsets = await fewAtATime(partitionsOf(item), HEADS_PARALLEL, async id => {
+      const head = await this.read(() => this.#ports.index.readHead(id), written)
+      return head && { partition: id.partition, startOffset: head.startOffset, endOffset: head.nextOffset }
     })
     return offsets.every(each => each !== undefined) ? offsets : undefined
   }
@@ -101,16 +102,6 @@ export class TopicSteps {
   #write<T>(step: () => Promise<T>): Promise<T> {
     return this.read(step, 'unknown')
   }
-}
-
-/** Does something for the numbers from `from` to below `to`, a few at a time; results in order. */
-async function inParallel<T>(to: number, from: number, work: (number: number) => Promise<T>): Promise<T[]> {
-  const results: T[] = []
-  for (let start = from; start < to; start += HEADS_PARALLEL) {
-    const numbers = Array.from({ length: Math.min(HEADS_PARALLEL, to - start) }, (_, index) => start + index)
-    results.push(...(await Promise.all(numbers.map(work))))
-  }
-  return results
 }
 
 export function topicExists(name: string, written: Written): TidemarkError {

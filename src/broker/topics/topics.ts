@@ -10,7 +10,6 @@ import { makeTopic } from './create-topic.ts'
 import { type TopicDirectory, unknownTopic } from './topic-directory.ts'
 import { TopicSteps } from './topic-steps.ts'
 
-/** Create, describe, alter, delete and list. */
 export class Topics {
   readonly #ports: Ports
   readonly #directory: TopicDirectory

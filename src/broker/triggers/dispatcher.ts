@@ -7,11 +7,11 @@ import { decodeProgress } from '../../core/trigger/progress.ts'
 import { type Trigger, triggerOwner } from '../../core/trigger/trigger.ts'
 import type { Ports } from '../../ports/index.ts'
 import type { LanedWakeUp, WakeUps } from '../../ports/wake-ups.ts'
+import { fewAtATime } from '../store-calls/few-at-a-time.ts'
 import { retryUntil } from '../store-calls/retry.ts'
 import type { TopicDirectory } from '../topics/topic-directory.ts'
 import { DispatcherTopics } from './dispatcher-topics.ts'
 
-/** What a sweep came to. */
 export interface Swept {
   readonly woken: number
   /** Partitions that were looked at, for each trigger. */
@@ -66,12 +66,10 @@ export class Dispatcher {
         .map(trigger => ({ trigger, partition })),
     )
     const heads = new Map<string, Promise<LogBounds | undefined>>()
-    for (let start = 0; start < grown.length; start += SWEEP_PARALLEL_MAX) {
-      const some = grown.slice(start, start + SWEEP_PARALLEL_MAX)
-      const wanted = await Promise.all(some.map(each => this.#isWanted(each, heads, deadlineMs)))
-      for (const [index, { trigger, partition }] of some.entries()) {
-        if (wanted[index]) add(trigger, partition)
-      }
+    const isWanted = (each: (typeof grown)[number]) => this.#isWanted(each, heads, deadlineMs)
+    const wanted = await fewAtATime(grown, SWEEP_PARALLEL_MAX, isWanted)
+    for (const [index, { trigger, partition }] of grown.entries()) {
+      if (wanted[index]) add(trigger, partition)
     }
     for (const { groupId, topic } of changed.triggers) {
       const trigger = active.find(each => each.groupId === groupId && each.topic === topic)

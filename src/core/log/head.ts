@@ -39,13 +39,11 @@ export const EMPTY_HEAD: Head = {
   flushedProducers: new Map(),
 }
 
-/** The offset of an entry that stands in the tail. */
 export function findInTail(head: Head, entryId: string): Offset | undefined {
   const index = head.tail.findIndex(entry => entry.id === entryId)
   return index < 0 ? undefined : advance(head.tailOffset, spanOf(head.tail.slice(0, index)))
 }
 
-/** What does not add up in a head by itself. */
 export function findHeadProblems(head: Head): string[] {
   const problems: string[] = []
   const end = advance(head.tailOffset, spanOf(head.tail))
@@ -107,7 +105,11 @@ export function encodeStandingHead(head: StandingHead): Uint8Array {
 
 /** @throws RangeError as decodeHead */
 export function decodeStandingHead(bytes: Uint8Array): StandingHead {
-  return bytes[0] === HEAD_VERSION_CLOSED ? CLOSED_HEAD : decodeHead(bytes)
+  return isClosedHead(bytes) ? CLOSED_HEAD : decodeHead(bytes)
+}
+
+export function isClosedHead(bytes: Uint8Array): boolean {
+  return bytes[0] === HEAD_VERSION_CLOSED
 }
 
 /** In both forms of a head. Before there were closed ones no version was 0, so that whoever does not know it refuses it. */

@@ -1,5 +1,5 @@
 import { splitKey } from '../../../src/adapters/items/items.ts'
-import { CLOSED_HEAD, decodeStandingHead } from '../../../src/core/log/head.ts'
+import { isClosedHead } from '../../../src/core/log/head.ts'
 import { HEAD_KEY, LOG_PREFIX, parseLogKey, TOPICS_KEY } from '../../../src/core/storage-layout.ts'
 import { headsMade } from '../../../src/core/topic/creation.ts'
 import { type PartitionId, partitionKey } from '../../../src/core/topic/partition-id.ts'
@@ -162,5 +162,5 @@ export class TopicPromises {
 }
 
 function isOpen(head: Uint8Array | undefined): boolean {
-  return head !== undefined && decodeStandingHead(head) !== CLOSED_HEAD
+  return head !== undefined && !isClosedHead(head)
 }
