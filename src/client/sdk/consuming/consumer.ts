@@ -1,7 +1,8 @@
 import type { Broker } from '../../../contract/broker.ts'
 import type { GroupBroker } from '../../../contract/groups.ts'
 import { TidemarkError } from '../../../core/errors.ts'
-import { type Offset, toOffset } from '../../../core/numbers.ts'
+import type { Offset } from '../../../core/numbers.ts'
+import { parseOffset } from '../arguments.ts'
 import { type InstrumentationEvent, Listeners } from '../listeners.ts'
 import {
   CONSUMER_EVENTS,
@@ -16,6 +17,7 @@ import {
 import { ConsumerSession, type SessionHost } from './consumer-session.ts'
 import type { PartitionPlace } from './new-partitions.ts'
 import type { ConsumerWork } from './outages.ts'
+import { PausedPartitions } from './paused-partitions.ts'
 import { RecordHandoff } from './record-handoff.ts'
 import { type ConsumerSubscribe, Subscription } from './subscription.ts'
 
@@ -29,7 +31,7 @@ export class Consumer implements AsyncIterable<ConsumedRecord> {
   readonly #broker: Broker & GroupBroker
   readonly #options: ConsumerOptions & { clientId: string }
   readonly #listeners = new Listeners()
-  readonly #paused = new Set<string>()
+  readonly #paused = new PausedPartitions()
   readonly #seeks = new Map<string, Offset>()
   readonly #subscription = new Subscription()
   /** null: none are assigned by hand. */
@@ -187,34 +189,18 @@ export class Consumer implements AsyncIterable<ConsumedRecord> {
 
   /** Delivers nothing more of these partitions, once the message or batch under way is finished; they stay assigned. */
   pause(topics: TopicPartitions[]): void {
-    for (const place of placesOf(topics)) this.#paused.add(place)
+    this.#paused.pause(topics)
   }
 
+  /** Of a topic that is paused as a whole, too, some partitions can go on. */
   resume(topics: TopicPartitions[]): void {
-    for (const { topic, partitions } of topics) {
-      if (partitions) for (const partition of partitions) this.#paused.delete(placeOf(topic, partition))
-      else {
-        for (const place of this.#paused) if (topicOf(place) === topic) this.#paused.delete(place)
-      }
-    }
+    this.#paused.resume(topics)
     this.#session?.resumed()
   }
 
   /** What is paused. A topic without partitions: all of them. */
   paused(): TopicPartitions[] {
-    const byTopic = new Map<string, number[] | null>()
-    for (const place of this.#paused) {
-      const topic = topicOf(place)
-      const partition = place.slice(topic.length + 1)
-      const before = byTopic.get(topic)
-      if (partition === '' || before === null) byTopic.set(topic, null)
-      else
-        byTopic.set(
-          topic,
-          [...(before ?? []), Number(partition)].toSorted((a, b) => a - b),
-        )
-    }
-    return [...byTopic].map(([topic, partitions]) => ({ topic, ...(partitions && { partitions }) }))
+    return this.#paused.list(this.assignment())
   }
 
   /** The partitions that it owns at the moment. */
@@ -244,8 +230,7 @@ export class Consumer implements AsyncIterable<ConsumedRecord> {
       subscription: this.#subscription,
       places: this.#places,
       follows: this.#follows,
-      isPaused: (topic, partition) =>
-        this.#paused.has(`${topic}\n`) || this.#paused.has(placeOf(topic, partition)),
+      isPaused: (topic, partition) => this.#paused.has(topic, partition),
       pause: (topic, partition) => {
         this.pause([{ topic, partitions: [partition] }])
         return () => this.resume([{ topic, partitions: [partition] }])
@@ -339,23 +324,7 @@ function openEnd() {
   return { promise, resolve, reject }
 }
 
-/** A topic's name has no line break; nothing after it stands for all partitions. */
+/** A topic's name has no line break. */
 function placeOf(topic: string, partition: number): string {
   return `${topic}\n${partition}`
-}
-
-function placesOf(topics: TopicPartitions[]): string[] {
-  return topics.flatMap(
-    ({ topic, partitions }) => partitions?.map(partition => placeOf(topic, partition)) ?? [`${topic}\n`],
-  )
-}
-
-function topicOf(place: string): string {
-  return place.slice(0, place.indexOf('\n'))
-}
-
-/** @throws TidemarkError INVALID_REQUEST */
-function parseOffset(text: string): Offset {
-  if (/^\d{1,16}$/.test(String(text)) && Number.isSafeInteger(Number(text))) return toOffset(Number(text))
-  throw new TidemarkError('INVALID_REQUEST', `${JSON.stringify(text)} is not an offset: give its digits.`)
 }
