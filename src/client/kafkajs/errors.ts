@@ -1,6 +1,5 @@
 import { TidemarkError } from '../../core/errors.ts'
 import { NamedFailures } from '../sdk/each-named.ts'
-import type { DeleteGroupsResult } from './types/groups.ts'
 
 interface About {
   retriable?: boolean
@@ -138,12 +137,19 @@ export class KafkaJSAggregateError extends Error {
   }
 }
 
+/** What became of a group that was to be deleted. */
+export interface DeletedGroup {
+  groupId: string
+  errorCode?: number
+  error?: KafkaJSProtocolError
+}
+
 /** The groups that could not be deleted; all others that the call named are gone. */
 export class KafkaJSDeleteGroupsError extends KafkaJSError {
   override readonly name = 'KafkaJSDeleteGroupsError'
-  readonly groups: DeleteGroupsResult[]
+  readonly groups: DeletedGroup[]
 
-  constructor(error: Error | string, groups: DeleteGroupsResult[] = []) {
+  constructor(error: Error | string, groups: DeletedGroup[] = []) {
     super(error)
     this.groups = groups
   }

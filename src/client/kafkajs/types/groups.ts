@@ -1,4 +1,4 @@
-import type { KafkaJSProtocolError } from '../errors.ts'
+import type { DeletedGroup } from '../errors.ts'
 
 export type ConsumerGroupState =
   | 'Unknown'
@@ -32,4 +32,4 @@ export type GroupDescriptions = { groups: GroupDescription[] }
 
 export type GroupOverview = { groupId: string; protocolType: string }
 
-export type DeleteGroupsResult = { groupId: string; errorCode?: number; error?: KafkaJSProtocolError }
+export type DeleteGroupsResult = DeletedGroup
