@@ -32,7 +32,7 @@ class GaugeConsumer {
       await this.consumer.subscribe(topics)
       await this.consumer.run(run)
     } catch (error) {
-      if (error instanceof kafkajs.KafkaJSError) this.logger.error(`${error.name}: ${error.message}`)
+      if (error instanceof Error) this.logger.error(`${error.name}: ${error.message}`)
       throw error
     }
   }

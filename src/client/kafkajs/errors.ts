@@ -195,6 +195,14 @@ export function sameError(error: TidemarkError, cause: TidemarkError = error): K
   }
 }
 
+/** What a consumer's failure is told as: one of the handler is the cause of what KafkaJS makes of it. */
+export function toCrash(error: unknown): Error {
+  if (error instanceof TidemarkError) return toKafkaJSError(error) as Error
+  const cause = error instanceof Error ? error : new Error(String(error))
+  const isFinal = 'retriable' in cause && cause.retriable === false
+  return isFinal ? new KafkaJSNonRetriableError(cause, { cause }) : new KafkaJSNumberOfRetriesExceeded(cause)
+}
+
 /** What an action rejects with, in KafkaJS's errors. */
 export async function inKafkaJSErrors<T>(action: () => Promise<T>): Promise<T> {
   const sinceMs = performance.now()

@@ -90,7 +90,13 @@ export class KafkaAdmin implements Admin {
   }
 
   fetchOffsets(options: Options<'fetchOffsets'>): Answer<'fetchOffsets'> {
-    return inKafkaJSErrors(() => this.#admin.fetchOffsets(withoutUndefined(options)))
+    return inKafkaJSErrors(async () => {
+      const offsets = await this.#admin.fetchOffsets(withoutUndefined(options))
+      return offsets.map(({ topic, partitions }) => ({
+        topic,
+        partitions: partitions.map(each => ({ ...each, metadata: each.metadata || null })),
+      }))
+    })
   }
 
   fetchTopicOffsets(topic: string): Answer<'fetchTopicOffsets'> {
@@ -239,9 +245,13 @@ export class KafkaAdmin implements Admin {
 
 type DescribedGroup = Awaited<ReturnType<TidemarkAdmin['describeGroups']>>['groups'][number]
 
-function toKafkaGroup({ members, ...group }: DescribedGroup): GroupDescription {
+function toKafkaGroup({ groupId, state, protocol, members }: DescribedGroup): GroupDescription {
   return {
-    ...group,
+    groupId,
+    state,
+    // A group without members uses nothing, and one that is none is of no type.
+    protocol: members.length === 0 ? '' : protocol,
+    protocolType: state === 'Dead' ? '' : 'consumer',
     members: members.map(({ memberId, clientId, assignment: owned }) => {
       const assignment: Record<string, number[]> = {}
       for (const { topic, partition } of owned) assignment[topic] = [...(assignment[topic] ?? []), partition]

@@ -1,5 +1,5 @@
 import { CONSUMER_EVENTS } from '../sdk/consuming/consumer-options.ts'
-import { KafkaJSNonRetriableError, toKafkaJSError } from './errors.ts'
+import { KafkaJSNonRetriableError, toCrash, toKafkaJSError } from './errors.ts'
 import type { AdminEvents, ConsumerEvents, InstrumentationEvent, ProducerEvents } from './types/events.ts'
 import type { Logger } from './types/logging.ts'
 
@@ -50,7 +50,8 @@ export function listen(
   }
   return client.on(name as never, async (event: InstrumentationEvent<{ error?: unknown } | null>) => {
     const { payload } = event
-    const told = payload?.error === undefined ? payload : { ...payload, error: toKafkaJSError(payload.error) }
+    const translate = name === CONSUMER_EVENTS.CRASH ? toCrash : toKafkaJSError
+    const told = payload?.error === undefined ? payload : { ...payload, error: translate(payload.error) }
     try {
       await listener({ ...event, payload: told })
     } catch (error) {

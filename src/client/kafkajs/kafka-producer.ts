@@ -37,7 +37,7 @@ export class KafkaProducer implements Producer {
     return this.sendBatch({ ...how, topicMessages: [{ topic, messages }] })
   }
 
-  sendBatch({ topicMessages, acks = -1, compression }: ProducerBatch): Promise<RecordMetadata[]> {
+  sendBatch({ topicMessages = [], acks = -1, compression }: ProducerBatch): Promise<RecordMetadata[]> {
     return inKafkaJSErrors(() => {
       if (!Array.isArray(topicMessages)) throw new KafkaJSNonRetriableError('Give a list of topicMessages.')
       return this.#producer.sendBatch({

@@ -3,7 +3,7 @@ import { TidemarkError } from '../../core/errors.ts'
 import { Tidemark } from '../sdk/tidemark.ts'
 import { isKafkaError } from '../sdk/topic-facts.ts'
 import { findBroker, type NamedBroker } from './address.ts'
-import { KafkaJSNonRetriableError, KafkaJSNotImplemented, toKafkaJSError } from './errors.ts'
+import { KafkaJSNonRetriableError, KafkaJSNotImplemented, toCrash, toKafkaJSError } from './errors.ts'
 import { KafkaAdmin, withoutUndefined } from './kafka-admin.ts'
 import { KafkaConsumer } from './kafka-consumer.ts'
 import { KafkaProducer } from './kafka-producer.ts'
@@ -98,13 +98,18 @@ export class Kafka {
       )
     }
     const assignor = assignorOf(partitionAssigners)
+    const retries = { ...this.#retry, ...retry }
+    const { restartOnFailure } = retries
     const consumer = inKafkaJSError(() =>
       this.#tidemark.consumer({
         ...withoutUndefined(options),
         ...(assignor && { assignor }),
         groupId,
         sessionTimeout,
-        retry: { ...this.#retry, ...retry },
+        retry: {
+          ...retries,
+          ...(restartOnFailure && { restartOnFailure: error => restartOnFailure(toCrash(error)) }),
+        },
       }),
     )
     return new KafkaConsumer({

@@ -219,8 +219,7 @@ export class Admin {
         checkIsTopic(type)
         checkName(name, 'topic')
         const { configs } = await this.#read(() => this.#broker.describeTopic(name))
-        // null is KafkaJS's word for all; a list without a name is one of none, as in Kafka.
-        const wanted = configs.filter(config => configNames?.includes(config.name) ?? true)
+        const wanted = configs.filter(config => !configNames?.length || configNames.includes(config.name))
         return {
           resourceType: type,
           resourceName: name,
