@@ -182,7 +182,6 @@ export function sameError(error: TidemarkError, cause: TidemarkError = error): K
   const { message } = cause
   switch (kafkaName) {
     case 'NETWORK_EXCEPTION':
-    case 'BROKER_NOT_AVAILABLE':
       return new KafkaJSConnectionError(message, { code: kafkaName, cause })
     case 'SASL_AUTHENTICATION_FAILED':
       return new KafkaJSSASLAuthenticationError(message, { cause })

@@ -336,22 +336,32 @@ describe('a consumer', () => {
 })
 
 test('a producer says what it could not write', async () => {
-  const lines: string[] = []
-  const logCreator =
-    () =>
-    ({ namespace, log }: { namespace: string; log: { message: string } }) => {
-      lines.push(`${namespace}: ${log.message}`)
-    }
-  const { producer } = await open({ logLevel: logLevel.ERROR, logCreator })
-  await producer.send({ topic: 'tides', acks: 0, messages: [{ partition: 9, value: 'x' }] })
+  const { producer } = await open()
   const failed = producer.send({ topic: 'tides', messages: [{ partition: 9, value: 'x' }] })
   await expect(failed).rejects.toBeInstanceOf(KafkaJSProtocolError)
   await expect(failed).rejects.toMatchObject({
     cause: { kafkaName: 'UNKNOWN_TOPIC_OR_PARTITION', written: 'no' },
   })
+  const large = producer.send({ topic: 'tides', messages: [{ value: Buffer.alloc(2_000_000) }] })
+  await expect(large).rejects.toMatchObject({ type: 'MESSAGE_TOO_LARGE', code: 10, retriable: false })
+})
+
+test('a producer takes what KafkaJS takes', async () => {
+  const { producer, kafka } = await open()
   expect(await producer.sendBatch({})).toEqual([])
-  const before = Date.now()
+  expect(await producer.send({ topic: 'tides', messages: [] })).toEqual([])
+  expect(await producer.send({ topic: 'tides', acks: 0, messages: [{ value: 'x' }] })).toEqual([])
+  // An empty timestamp is none.
   const [written] = await producer.send({ topic: 'tides', messages: [{ value: 'x', timestamp: '' }] })
   expect(written).toMatchObject({ topicName: 'tides', partition: 0, errorCode: 0, logAppendTime: '-1' })
-  expect(Date.now()).toBeGreaterThanOrEqual(before)
+  const told: unknown[] = []
+  const choosing = kafka.producer({
+    createPartitioner: () => args => {
+      told.push(args)
+      return 0
+    },
+  })
+  await choosing.send({ topic: 'tides', messages: [{ key: 'dover', value: 'x' }] })
+  const partition = { partitionId: 0, partitionErrorCode: 0, leader: 0, replicas: [0], isr: [0] }
+  expect(told).toMatchObject([{ topic: 'tides', message: { key: 'dover' }, partitionMetadata: [partition] }])
 })
