@@ -49,7 +49,7 @@ export class KafkaJSProtocolError extends KafkaJSError {
 
   constructor(error: Error | Said | string) {
     const {
-      retriable = false,
+      retriable = true,
       type = 'UNKNOWN',
       code = -1,
       cause,
