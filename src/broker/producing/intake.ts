@@ -160,7 +160,13 @@ function checkRun(chunk: Uint8Array, settings: TopicSettings, nowMs: number): Ch
       maxTimestampMs = nowMs
     } else {
       const latestMs = Math.min(nowMs + settings.timestampAfterMaxMs, TIMESTAMP_MS_MAX)
-      if (header.maxTimestamp > latestMs) throw fromTheFuture(header.maxTimestamp)
+      if (header.maxTimestamp > latestMs) {
+        throw new TidemarkError(
+          'INVALID_TIMESTAMP',
+          `The timestamp ${header.maxTimestamp} lies further in the future than the topic's ` +
+            'message.timestamp.after.max.ms allows. Timestamps are milliseconds since 1970.',
+        )
+      }
       maxTimestampMs = Math.max(maxTimestampMs, header.maxTimestamp)
     }
     batches.push({ records: header.recordCount, bytes: header.sizeBytes })
@@ -203,14 +209,6 @@ function checkFollows(header: BatchHeader, first: ProducerSequence | undefined, 
   throw new TidemarkError(
     'INVALID_RECORD',
     "The call's batches do not follow one another in one producer's sequence. Send them in calls of their own.",
-  )
-}
-
-function fromTheFuture(timestampMs: number): TidemarkError {
-  return new TidemarkError(
-    'INVALID_TIMESTAMP',
-    `The timestamp ${timestampMs} lies further in the future than the topic's message.timestamp.after.max.ms ` +
-      'allows. Timestamps are milliseconds since 1970.',
   )
 }
 

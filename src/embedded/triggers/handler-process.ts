@@ -28,7 +28,8 @@ process.on('exit', () => {
 export class HandlerProcess {
   readonly #child: ChildProcess
   readonly #listener: HandlerListener
-  readonly #ended: Promise<string>
+  /** Resolves when it has ended, with how. */
+  readonly ended: Promise<string>
   /** Undefined: it may be called. Else why it may not, as text for people. */
   readonly loaded: Promise<string | undefined>
   #isLoaded = false
@@ -58,18 +59,13 @@ export class HandlerProcess {
       if (message.kind === 'reads') listener.onRead(message.file, message.modifiedMs)
       else this.#onMessage(message)
     })
-    this.#ended = this.#end()
+    this.ended = this.#end()
     this.loaded = this.#load()
   }
 
   /** Whether it may be called once more. */
   get isAlive(): boolean {
     return this.#isAlive
-  }
-
-  /** Resolves when it has ended, with how. */
-  get ended(): Promise<string> {
-    return this.#ended
   }
 
   /** One that takes too long is killed. */
@@ -81,7 +77,7 @@ export class HandlerProcess {
       // Where it is gone, its end tells.
       this.#child.send({ kind: 'call', event, identity } satisfies HandlerCall, () => {})
     })
-    const ended = this.#ended.then(
+    const ended = this.ended.then(
       (how): HandlerAnswer => ({ kind: 'failed', error: `Runtime.ExitError: ${how}` }),
     )
     const overtime = Promise.withResolvers<HandlerAnswer>()
@@ -136,7 +132,7 @@ export class HandlerProcess {
       isLate = true
       this.kill()
     }, HANDLER_LOAD_MS_MAX)
-    const how = await Promise.race([loaded, this.#ended])
+    const how = await Promise.race([loaded, this.ended])
     clearTimeout(timer)
     const said = this.#stderr
     this.#isLoaded = true

@@ -19,7 +19,6 @@ export type Parameters = Readonly<Record<string, Parameter<unknown>>>
 /** What is read of parameters; those that may be left out are undefined then. */
 export type Values<P extends Parameters> = { [Name in keyof P]: ReturnType<P[Name]['read']> }
 
-/** Why a text is not what its parameter takes. */
 class Refusal extends Error {}
 
 /**
@@ -54,7 +53,6 @@ export function readParameters<P extends Parameters>(
   return values as Values<P>
 }
 
-/** Any text. */
 export function textParameter(description: string): Parameter<string> {
   return parameter(readText, { type: 'string', description })
 }
@@ -80,7 +78,6 @@ export function parsedParameter<T>(
   return parameter(read, { type: 'string', ...documentation })
 }
 
-/** One of some words. */
 export function choiceParameter<const T extends string>(
   choices: readonly T[],
   description: string,
@@ -107,7 +104,6 @@ export function partitionParameter(description: string): Parameter<number> {
   return numberParameter(description, 2 ** 31 - 1)
 }
 
-/** The same, and it may be left out. */
 export function optional<T>(parameter: Parameter<T>): Parameter<T | undefined> {
   return { ...parameter, isOptional: true }
 }

@@ -1,6 +1,5 @@
 import { isObject, type JsonObject } from '../../json.ts'
 
-/** What a leaf of a JSON document can be. */
 export type Scalar = string | number | boolean | null
 
 /** A scalar's test; whoever knows what a test is for makes one. */
