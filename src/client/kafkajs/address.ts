@@ -1,7 +1,7 @@
 import type { Broker } from '../../contract/broker.ts'
 import type { GroupBroker } from '../../contract/groups.ts'
-import { HttpBroker, type HttpBrokerSettings } from '../http-broker.ts'
-import type { SignRequest } from '../http-transport.ts'
+import { HttpBroker } from '../http-broker.ts'
+import type { HttpBrokerSettings, SignRequest } from '../http-transport.ts'
 import { KafkaJSError, KafkaJSNonRetriableError, KafkaJSNotImplemented, toKafkaJSError } from './errors.ts'
 import type { EmbeddedKafkaConfig, KafkaConfig, SASLOptions } from './types/configuration.ts'
 
