@@ -114,6 +114,18 @@ test('all names of the package load in every Node that is found here, by import 
   expect(Number([...names][0])).toBeGreaterThan(30)
 })
 
+test('what the page shows of the examples is in them', async () => {
+  const page = await readFile(join(ROOT, 'docs/from-kafkajs.md'), 'utf8')
+  const quotes = [...page.matchAll(/<!-- from examples -->\n```ts\n(.*?)```/gs)].map(
+    ([, quote]) => quote ?? '',
+  )
+  expect(quotes.length).toBe(1)
+  const producer = await readFile(join(ROOT, 'examples/kafkajs/producer.ts'), 'utf8')
+  expect(producer.replaceAll("'../../src/client/kafkajs/index.ts'", "'tidemark/kafkajs'")).toContain(
+    quotes[0],
+  )
+})
+
 async function runAll(folder: string): Promise<void> {
   const { broker, close } = openInMemory()
   const app = createHttpApp({ broker, logger: { error: console.error } })
