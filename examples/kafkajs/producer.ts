@@ -1,9 +1,9 @@
 /**
- * Sends readings one call after the other, then some to two topics in one call. Written for KafkaJS: only the first
- * import is another.
+ * Sends readings one call after the other, then some to two topics in one call. Written for KafkaJS: only where it
+ * imports from is another.
  */
-// import { CompressionTypes, Kafka, logLevel, Partitioners } from 'kafkajs'
 // import type { Message, ProducerBatch, RecordMetadata, TopicMessages } from 'kafkajs'
+// import { CompressionTypes, Kafka, logLevel, Partitioners } from 'kafkajs'
 
 import type { Message, ProducerBatch, RecordMetadata, TopicMessages } from '../../src/client/kafkajs/index.ts'
 import { CompressionTypes, Kafka, logLevel, Partitioners } from '../../src/client/kafkajs/index.ts'
