@@ -52,7 +52,7 @@ export class KafkaAdmin implements Admin {
   }
 
   /** @throws KafkaJSAggregateError with a KafkaJSCreateTopicError for each topic that could not be made */
-  createTopics({ topics, validateOnly = false }: Options<'createTopics'>): Answer<'createTopics'> {
+  async createTopics({ topics, validateOnly = false }: Options<'createTopics'>): Answer<'createTopics'> {
     return inKafkaJSErrors(async () => {
       checkOnce(topics)
       try {
@@ -66,11 +66,14 @@ export class KafkaAdmin implements Admin {
     })
   }
 
-  deleteTopics({ topics }: Options<'deleteTopics'>): Promise<void> {
+  async deleteTopics({ topics }: Options<'deleteTopics'>): Promise<void> {
     return inKafkaJSErrors(() => this.#admin.deleteTopics({ topics }))
   }
 
-  createPartitions({ topicPartitions, validateOnly = false }: Options<'createPartitions'>): Promise<boolean> {
+  async createPartitions({
+    topicPartitions,
+    validateOnly = false,
+  }: Options<'createPartitions'>): Promise<boolean> {
     return inKafkaJSErrors(async () => {
       checkOnce(topicPartitions)
       checkSome(topicPartitions, 'topicPartitions')
@@ -78,7 +81,7 @@ export class KafkaAdmin implements Admin {
     })
   }
 
-  fetchTopicMetadata(
+  async fetchTopicMetadata(
     { topics = [] }: Options<'fetchTopicMetadata'> & {} = { topics: [] },
   ): Answer<'fetchTopicMetadata'> {
     return inKafkaJSErrors(async () => {
@@ -129,7 +132,7 @@ export class KafkaAdmin implements Admin {
     return inKafkaJSErrors(() => this.#admin.resetOffsets(options))
   }
 
-  describeConfigs({ resources }: Options<'describeConfigs'>): Answer<'describeConfigs'> {
+  async describeConfigs({ resources }: Options<'describeConfigs'>): Answer<'describeConfigs'> {
     return inKafkaJSErrors(async () => {
       checkSome(resources, 'resources')
       const described = await this.#admin.describeConfigs({ resources: resources.map(withoutUndefined) })
@@ -149,7 +152,7 @@ export class KafkaAdmin implements Admin {
     })
   }
 
-  alterConfigs({ resources, validateOnly }: Options<'alterConfigs'>): Answer<'alterConfigs'> {
+  async alterConfigs({ resources, validateOnly }: Options<'alterConfigs'>): Answer<'alterConfigs'> {
     return inKafkaJSErrors(async () => {
       checkSome(resources, 'resources')
       await this.#admin.alterConfigs({ resources, validateOnly })
@@ -193,7 +196,7 @@ export class KafkaAdmin implements Admin {
   }
 
   /** @throws KafkaJSDeleteTopicRecordsError which names the partitions whose records could not be deleted */
-  deleteTopicRecords({ topic, partitions }: Options<'deleteTopicRecords'>): Promise<void> {
+  async deleteTopicRecords({ topic, partitions }: Options<'deleteTopicRecords'>): Promise<void> {
     return inKafkaJSErrors(async () => {
       checkSome(partitions, 'partitions')
       try {

@@ -33,11 +33,11 @@ export class KafkaProducer implements Producer {
     return this.#producer.isIdempotent()
   }
 
-  send({ topic, messages, ...how }: ProducerRecord): Promise<RecordMetadata[]> {
+  async send({ topic, messages, ...how }: ProducerRecord): Promise<RecordMetadata[]> {
     return this.sendBatch({ ...how, topicMessages: [{ topic, messages }] })
   }
 
-  sendBatch({ topicMessages = [], acks = -1, compression }: ProducerBatch): Promise<RecordMetadata[]> {
+  async sendBatch({ topicMessages = [], acks = -1, compression }: ProducerBatch): Promise<RecordMetadata[]> {
     return inKafkaJSErrors(() => {
       if (!Array.isArray(topicMessages)) throw new KafkaJSNonRetriableError('Give a list of topicMessages.')
       return this.#producer.sendBatch({

@@ -2,7 +2,21 @@ import type { Broker } from '../../contract/broker.ts'
 import type { GroupBroker } from '../../contract/groups.ts'
 import { TidemarkError } from '../../core/errors.ts'
 import { type RetrySettings, withRetries } from '../retry.ts'
-import { checkList, checkName, checkNames, parseOffset } from './arguments.ts'
+import {
+  type ConfigResource,
+  ConfigResourceTypes,
+  type ConfigsToAlter,
+  type ConfigsToDescribe,
+  type OffsetsToFetch,
+  type OffsetsToReset,
+  type OffsetsToSet,
+  type PartitionOffset,
+  type PartitionsToCreate,
+  type RecordsToDelete,
+  type TopicsToCreate,
+  type TopicsToDelete,
+} from './admin-requests.ts'
+import { checkName, checkNames, given, givenEach, parseOffset } from './arguments.ts'
 import { type DescribedGroup, STATES, toDescribed } from './described-group.ts'
 import { eachNamed } from './each-named.ts'
 import { type InstrumentationEvent, Listeners } from './listeners.ts'
@@ -12,29 +26,6 @@ import { isKafkaError } from './topic-facts.ts'
 
 export interface AdminOptions {
   retry?: RetryOptions
-}
-
-export interface TopicToCreate {
-  topic: string
-  /** 1 when it is left out. */
-  numPartitions?: number
-  configEntries?: { name: string; value: string }[]
-  /** Taken for KafkaJS's sake: the store replicates. */
-  replicationFactor?: number
-}
-
-export interface PartitionOffset {
-  partition: number
-  /** In digits. */
-  offset: string
-}
-
-/** Of Kafka's resources with configs there is one kind here. */
-export const ConfigResourceTypes = { TOPIC: 2 } as const
-
-export interface ConfigResource {
-  type: number
-  name: string
 }
 
 const ADMIN_EVENTS = { CONNECT: 'admin.connect', DISCONNECT: 'admin.disconnect' } as const
@@ -88,21 +79,14 @@ export class Admin {
    * Creates topics that are not there yet.
    * @returns whether all of them were made; false where at least one was there before
    */
-  async createTopics({
-    topics,
-    validateOnly = false,
-  }: {
-    topics: TopicToCreate[]
-    validateOnly?: boolean
-    waitForLeaders?: boolean
-    timeout?: number
-  }): Promise<boolean> {
+  async createTopics(wanted: TopicsToCreate): Promise<boolean> {
+    const { topics, validateOnly = false } = given(wanted, 'topics')
     if (validateOnly) throw notThere('validateOnly')
-    checkList(topics, 'topics')
+    givenEach(topics, 'a topic', 'topics')
     let areNew = true
     await eachNamed(topics, topicOf, async ({ topic, numPartitions = 1, configEntries = [] }) => {
       checkName(topic, 'topic')
-      checkList(configEntries, 'configs')
+      givenEach(configEntries, 'a config', 'configs')
       const request = {
         topic,
         // KafkaJS's way of saying: as the broker likes.
@@ -120,22 +104,16 @@ export class Admin {
   }
 
   /** Deletes topics with their records. */
-  async deleteTopics({ topics }: { topics: string[]; timeout?: number }): Promise<void> {
+  async deleteTopics(wanted: TopicsToDelete): Promise<void> {
+    const { topics } = given(wanted, 'topics')
     checkNames(topics, 'topic')
     await eachNamed(topics, String, topic => withRetries(() => this.#broker.deleteTopic(topic), this.#retry))
   }
 
-  /** `count` is how many a topic has afterwards. */
-  async createPartitions({
-    topicPartitions,
-    validateOnly = false,
-  }: {
-    topicPartitions: { topic: string; count: number }[]
-    validateOnly?: boolean
-    timeout?: number
-  }): Promise<boolean> {
+  async createPartitions(wanted: PartitionsToCreate): Promise<boolean> {
+    const { topicPartitions, validateOnly = false } = given(wanted, 'topics and counts')
     if (validateOnly) throw notThere('validateOnly')
-    checkList(topicPartitions, 'topics and counts')
+    givenEach(topicPartitions, 'a topic and a count', 'topics and counts')
     await eachNamed(topicPartitions, topicOf, ({ topic, count }) => {
       checkName(topic, 'topic')
       return withRetries(() => this.#broker.alterTopic({ topic, partitions: count }), this.#retry)
@@ -144,9 +122,10 @@ export class Admin {
   }
 
   /** Of the topics that are named; of all where none is. */
-  async fetchTopicMetadata({ topics = [] }: { topics?: string[] } = {}): Promise<{
+  async fetchTopicMetadata(wanted: { topics?: string[] } = {}): Promise<{
     topics: { name: string; topicId: string; partitions: { partitionId: number }[] }[]
   }> {
+    const { topics = [] } = given(wanted, 'topics')
     checkNames(topics, 'topic')
     const all = await this.#read(() => this.#broker.listTopics())
     const missing = topics.find(name => all.every(({ topic }) => topic !== name))
@@ -191,14 +170,9 @@ export class Admin {
   }
 
   /** Moves the beginning of partitions: records before each `offset` go. -1: all that there are. */
-  async deleteTopicRecords({
-    topic,
-    partitions,
-  }: {
-    topic: string
-    partitions: PartitionOffset[]
-  }): Promise<void> {
-    checkList(partitions, 'partitions')
+  async deleteTopicRecords(wanted: RecordsToDelete): Promise<void> {
+    const { topic, partitions } = given(wanted, 'a topic and partitions')
+    givenEach(partitions, 'a partition and an offset', 'partitions')
     const ends = await this.fetchTopicOffsets(topic)
     await eachNamed(partitions, partitionOf, async ({ partition, offset }) => {
       const { high } = endOf(ends, topic, partition)
@@ -207,13 +181,9 @@ export class Admin {
     })
   }
 
-  async describeConfigs({
-    resources,
-  }: {
-    resources: (ConfigResource & { configNames?: string[] })[]
-    includeSynonyms?: boolean
-  }) {
-    checkList(resources, 'resources')
+  async describeConfigs(wanted: ConfigsToDescribe) {
+    const { resources } = given(wanted, 'resources')
+    givenEach(resources, 'a resource', 'resources')
     const described = await Promise.all(
       resources.map(async ({ type, name, configNames }) => {
         checkIsTopic(type)
@@ -238,19 +208,14 @@ export class Admin {
   }
 
   /** As Kafka's AlterConfigs: what is not named goes back to its default. */
-  async alterConfigs({
-    resources,
-    validateOnly = false,
-  }: {
-    resources: (ConfigResource & { configEntries: { name: string; value: string }[] })[]
-    validateOnly?: boolean
-  }): Promise<void> {
+  async alterConfigs(wanted: ConfigsToAlter): Promise<void> {
+    const { resources, validateOnly = false } = given(wanted, 'resources')
     if (validateOnly) throw notThere('validateOnly')
-    checkList(resources, 'resources')
+    givenEach(resources, 'a resource', 'resources')
     await eachNamed(resources, resourceOf, async ({ type, name, configEntries }) => {
       checkIsTopic(type)
       checkName(name, 'topic')
-      checkList(configEntries, 'configs')
+      givenEach(configEntries, 'a config', 'configs')
       const set = Object.fromEntries(configEntries.map(each => [each.name, String(each.value)]))
       const { configs } = await this.#read(() => this.#broker.describeTopic(name))
       const unset = configs.filter(config => !config.isDefault && !Object.hasOwn(set, config.name))
@@ -297,16 +262,10 @@ export class Admin {
    * What a group has committed: of the topics that are named every partition, with -1 where nothing was. Where none is
    * named, all that it has committed.
    */
-  async fetchOffsets({
-    groupId,
-    topics = [],
-    resolveOffsets = false,
-  }: {
-    groupId: string
-    topics?: string[]
-    /** Whether -1 is replaced by where a consumer would begin: the end. */
-    resolveOffsets?: boolean
-  }): Promise<{ topic: string; partitions: (PartitionOffset & { metadata: string | null })[] }[]> {
+  async fetchOffsets(
+    wanted: OffsetsToFetch,
+  ): Promise<{ topic: string; partitions: (PartitionOffset & { metadata: string | null })[] }[]> {
+    const { groupId, topics = [], resolveOffsets = false } = given(wanted, 'a group')
     checkName(groupId, 'group')
     checkNames(topics, 'topic')
     const areNamed = topics.length > 0
@@ -331,17 +290,10 @@ export class Admin {
   }
 
   /** Commits offsets in the name of a group; of partitions that nobody owns. -1 is the end, -2 the beginning. */
-  async setOffsets({
-    groupId,
-    topic,
-    partitions,
-  }: {
-    groupId: string
-    topic: string
-    partitions: PartitionOffset[]
-  }): Promise<void> {
+  async setOffsets(wanted: OffsetsToSet): Promise<void> {
+    const { groupId, topic, partitions } = given(wanted, 'a group, a topic and partitions')
     checkName(groupId, 'group')
-    checkList(partitions, 'partitions')
+    givenEach(partitions, 'a partition and an offset', 'partitions')
     const ends = await this.fetchTopicOffsets(topic)
     const offsets = partitions.map(({ partition, offset }) => {
       const { high, low } = endOf(ends, topic, partition)
@@ -357,15 +309,9 @@ export class Admin {
   }
 
   /** Sets a group to the end of each partition, or to the beginning. */
-  async resetOffsets({
-    groupId,
-    topic,
-    earliest = false,
-  }: {
-    groupId: string
-    topic: string
-    earliest?: boolean
-  }): Promise<void> {
+  async resetOffsets(wanted: OffsetsToReset): Promise<void> {
+    const { groupId, topic, earliest = false } = given(wanted, 'a group and a topic')
+    checkName(groupId, 'group')
     const ends = await this.fetchTopicOffsets(topic)
     const partitions = ends.map(({ partition, low, high }) => ({ partition, offset: earliest ? low : high }))
     await this.setOffsets({ groupId, topic, partitions })

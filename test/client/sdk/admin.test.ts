@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { ConfigResourceTypes } from '../../../src/client/sdk/admin.ts'
+import { ConfigResourceTypes } from '../../../src/client/sdk/admin-requests.ts'
 import { TidemarkError } from '../../../src/core/errors.ts'
 import { openTides, until, writeNumbers } from './consuming/group-of-consumers.ts'
 
@@ -187,7 +187,13 @@ test('whatever is handed in, each method rejects with a TidemarkError', async ()
     'a number of partitions that is none': () =>
       any.createTopics({ topics: [{ topic: 'ebbs', numPartitions: 'three' }] }),
   }
-  for (const [what, call] of Object.entries(wrong)) {
+  const methods = ['createTopics', 'deleteTopics', 'createPartitions', 'fetchTopicOffsets', 'fetchOffsets']
+  const others = ['setOffsets', 'resetOffsets', 'describeConfigs', 'alterConfigs', 'deleteTopicRecords']
+  const lists = ['describeGroups', 'deleteGroups', 'fetchTopicOffsetsByTimestamp']
+  const nothings = [...methods, ...others, ...lists].flatMap(method =>
+    [undefined, null, 7, {}, 7n].map(each => [`${method}(${each})`, () => any[method](each)] as const),
+  )
+  for (const [what, call] of [...Object.entries(wrong), ...nothings]) {
     const answer = await call().then(
       () => 'an answer',
       (error: unknown) => (error instanceof TidemarkError ? 'a TidemarkError' : error),

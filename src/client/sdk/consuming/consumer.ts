@@ -2,7 +2,15 @@ import type { Broker } from '../../../contract/broker.ts'
 import type { GroupBroker } from '../../../contract/groups.ts'
 import { TidemarkError } from '../../../core/errors.ts'
 import type { Offset } from '../../../core/numbers.ts'
-import { parseOffset } from '../arguments.ts'
+import {
+  checkList,
+  checkName,
+  checkPartition,
+  checkPlace,
+  given,
+  givenEach,
+  parseOffset,
+} from '../arguments.ts'
 import { type InstrumentationEvent, Listeners } from '../listeners.ts'
 import {
   CONSUMER_EVENTS,
@@ -66,7 +74,7 @@ export class Consumer implements AsyncIterable<ConsumedRecord> {
       throw new TidemarkError('INVALID_GROUP_ID', 'A consumer that subscribes needs a groupId.')
     }
     if (this.#places !== null) throw twoWays()
-    this.#subscription.add(subscription)
+    this.#subscription.add(given(subscription, 'topics'))
   }
 
   /**
@@ -78,11 +86,10 @@ export class Consumer implements AsyncIterable<ConsumedRecord> {
   assign(partitions: TopicPartitionOffset[], { follow = false }: { follow?: boolean } = {}): void {
     this.#checkStands('assign')
     if (!this.#subscription.isEmpty) throw twoWays()
-    const places = partitions.map(each => ({
-      topic: each.topic,
-      partition: each.partition,
-      offset: parseOffset(each.offset),
-    }))
+    const places = givenEach(partitions, 'a partition', 'partitions').map(each => {
+      checkPlace(each)
+      return { topic: each.topic, partition: each.partition, offset: parseOffset(each.offset) }
+    })
     if (new Set(places.map(({ topic, partition }) => placeOf(topic, partition))).size < places.length) {
       throw new TidemarkError('INVALID_REQUEST', 'Assign each partition once.')
     }
@@ -102,6 +109,7 @@ export class Consumer implements AsyncIterable<ConsumedRecord> {
         'The consumer is subscribed to nothing: call subscribe or assign first.',
       )
     }
+    given(run, 'a handler')
     const handlers = [run.eachMessage, run.eachBatch, run.eachRecords].filter(each => each !== undefined)
     if (handlers.length !== 1) {
       throw new TidemarkError('INVALID_REQUEST', 'Give one of eachMessage, eachBatch and eachRecords.')
@@ -181,7 +189,9 @@ export class Consumer implements AsyncIterable<ConsumedRecord> {
    * Goes on from this offset in a partition, now or when it is assigned. What is under way is still finished.
    * @throws TidemarkError INVALID_REQUEST
    */
-  seek({ topic, partition, offset }: TopicPartitionOffset): void {
+  seek(place: TopicPartitionOffset): void {
+    const { topic, partition, offset } = given(place, 'a partition and an offset')
+    checkPlace(place)
     const to = parseOffset(offset)
     if (this.#session?.seek(topic, partition, to)) return
     this.#seeks.set(placeOf(topic, partition), to)
@@ -189,12 +199,12 @@ export class Consumer implements AsyncIterable<ConsumedRecord> {
 
   /** Delivers nothing more of these partitions, once the message or batch under way is finished; they stay assigned. */
   pause(topics: TopicPartitions[]): void {
-    this.#paused.pause(topics)
+    this.#paused.pause(checkedTopics(topics))
   }
 
   /** Of a topic that is paused as a whole, too, some partitions can go on. */
   resume(topics: TopicPartitions[]): void {
-    this.#paused.resume(topics)
+    this.#paused.resume(checkedTopics(topics))
     this.#session?.resumed()
   }
 
@@ -213,6 +223,7 @@ export class Consumer implements AsyncIterable<ConsumedRecord> {
    * @throws TidemarkError; FENCED_MEMBER_EPOCH when another owns one of the partitions by now
    */
   async commitOffsets(offsets: TopicPartitionOffset[]): Promise<void> {
+    givenEach(offsets, 'a partition and an offset', 'partitions and offsets').forEach(checkPlace)
     if (!this.#session) throw notRunning()
     await this.#session.commitOffsets(offsets.map(each => ({ ...each, offset: parseOffset(each.offset) })))
   }
@@ -306,6 +317,16 @@ export class Consumer implements AsyncIterable<ConsumedRecord> {
 
 function notRunning(): TidemarkError {
   return new TidemarkError('INVALID_REQUEST', 'The consumer does not run: call run first.')
+}
+
+/** @throws TidemarkError INVALID_REQUEST */
+function checkedTopics(topics: readonly TopicPartitions[]): readonly TopicPartitions[] {
+  for (const { topic, partitions = [] } of givenEach(topics, 'a topic', 'topics')) {
+    checkName(topic, 'topic')
+    checkList(partitions, 'partitions')
+    for (const partition of partitions) checkPartition(partition as number)
+  }
+  return topics
 }
 
 function twoWays(): TidemarkError {
