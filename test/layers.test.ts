@@ -66,7 +66,12 @@ const LAYERS: Readonly<Record<string, Layer>> = {
       'node:zlib',
     ],
   },
-  client: { files: ['client'], mayImport: ['core', 'contract'], packages: [], typePackages: ['zod'] },
+  client: {
+    files: ['client'],
+    mayImport: ['core', 'contract'],
+    packages: [],
+    typePackages: ['zod', 'node:tls'],
+  },
   gateway: {
     files: ['gateway'],
     mayImport: ['core', 'contract'],

@@ -1,8 +1,24 @@
 import type { Broker } from '../../contract/broker.ts'
-import type { GroupDescription as Group, GroupBroker, GroupState } from '../../contract/groups.ts'
+import type { GroupBroker } from '../../contract/groups.ts'
 import { TidemarkError } from '../../core/errors.ts'
-import { toOffset } from '../../core/numbers.ts'
 import { type RetrySettings, withRetries } from '../retry.ts'
+import {
+  type ConfigResource,
+  ConfigResourceTypes,
+  type ConfigsToAlter,
+  type ConfigsToDescribe,
+  type OffsetsToFetch,
+  type OffsetsToReset,
+  type OffsetsToSet,
+  type PartitionOffset,
+  type PartitionsToCreate,
+  type RecordsToDelete,
+  type TopicsToCreate,
+  type TopicsToDelete,
+} from './admin-requests.ts'
+import { checkName, checkNames, given, givenEach, parseOffset } from './arguments.ts'
+import { type DescribedGroup, STATES, toDescribed } from './described-group.ts'
+import { eachNamed } from './each-named.ts'
 import { type InstrumentationEvent, Listeners } from './listeners.ts'
 import { refusedCommit } from './refused-commit.ts'
 import { type RetryOptions, requestRetries } from './retry-options.ts'
@@ -10,45 +26,6 @@ import { isKafkaError } from './topic-facts.ts'
 
 export interface AdminOptions {
   retry?: RetryOptions
-}
-
-export interface TopicToCreate {
-  topic: string
-  /** 1 when it is left out. */
-  numPartitions?: number
-  configEntries?: { name: string; value: string }[]
-  /** Taken for KafkaJS's sake: the store replicates. */
-  replicationFactor?: number
-}
-
-export interface PartitionOffset {
-  partition: number
-  /** In digits. */
-  offset: string
-}
-
-/** Of Kafka's resources with configs there is one kind here. */
-export const ConfigResourceTypes = { TOPIC: 2 } as const
-
-export interface ConfigResource {
-  type: number
-  name: string
-}
-
-export interface DescribedGroup {
-  groupId: string
-  protocolType: 'consumer'
-  /** The assignor. */
-  protocol: string
-  state: 'Empty' | 'PreparingRebalance' | 'CompletingRebalance' | 'Stable' | 'Dead'
-  members: DescribedMember[]
-}
-
-export interface DescribedMember {
-  memberId: string
-  clientId: string
-  /** What it owns. In place of KafkaJS's encoded memberAssignment. */
-  assignment: { topic: string; partition: number }[]
 }
 
 const ADMIN_EVENTS = { CONNECT: 'admin.connect', DISCONNECT: 'admin.disconnect' } as const
@@ -61,14 +38,10 @@ export interface AdminEventPayloads {
 /** How long a request is tried, in milliseconds. */
 const REQUEST_MS = 30_000
 
-const STATES = {
-  Empty: 'Empty',
-  Assigning: 'PreparingRebalance',
-  Reconciling: 'CompletingRebalance',
-  Stable: 'Stable',
-} as const satisfies Record<GroupState, DescribedGroup['state']>
-
-/** Topics, offsets and groups, in KafkaJS's shape. Every method rejects with a TidemarkError. */
+/**
+ * Topics, offsets and groups, in KafkaJS's shape. Every method rejects with a TidemarkError. One that changes several
+ * things tries all of them, and rejects with NamedFailures, which say which of them failed.
+ */
 export class Admin {
   readonly events = ADMIN_EVENTS
   readonly #broker: Broker & GroupBroker
@@ -106,18 +79,14 @@ export class Admin {
    * Creates topics that are not there yet.
    * @returns whether all of them were made; false where at least one was there before
    */
-  async createTopics({
-    topics,
-    validateOnly = false,
-  }: {
-    topics: TopicToCreate[]
-    validateOnly?: boolean
-    waitForLeaders?: boolean
-    timeout?: number
-  }): Promise<boolean> {
+  async createTopics(wanted: TopicsToCreate): Promise<boolean> {
+    const { topics, validateOnly = false } = given(wanted, 'topics')
     if (validateOnly) throw notThere('validateOnly')
+    givenEach(topics, 'a topic', 'topics')
     let areNew = true
-    for (const { topic, numPartitions = 1, configEntries = [] } of topics) {
+    await eachNamed(topics, topicOf, async ({ topic, numPartitions = 1, configEntries = [] }) => {
+      checkName(topic, 'topic')
+      givenEach(configEntries, 'a config', 'configs')
       const request = {
         topic,
         // KafkaJS's way of saying: as the broker likes.
@@ -130,43 +99,42 @@ export class Admin {
         if (!isKafkaError(error, 'TOPIC_ALREADY_EXISTS')) throw error
         areNew = false
       }
-    }
+    })
     return areNew
   }
 
   /** Deletes topics with their records. */
-  async deleteTopics({ topics }: { topics: string[]; timeout?: number }): Promise<void> {
-    for (const topic of topics) await withRetries(() => this.#broker.deleteTopic(topic), this.#retry)
+  async deleteTopics(wanted: TopicsToDelete): Promise<void> {
+    const { topics } = given(wanted, 'topics')
+    checkNames(topics, 'topic')
+    await eachNamed(topics, String, topic => withRetries(() => this.#broker.deleteTopic(topic), this.#retry))
   }
 
-  /** `count` is how many a topic has afterwards. */
-  async createPartitions({
-    topicPartitions,
-    validateOnly = false,
-  }: {
-    topicPartitions: { topic: string; count: number }[]
-    validateOnly?: boolean
-    timeout?: number
-  }): Promise<boolean> {
+  async createPartitions(wanted: PartitionsToCreate): Promise<boolean> {
+    const { topicPartitions, validateOnly = false } = given(wanted, 'topics and counts')
     if (validateOnly) throw notThere('validateOnly')
-    for (const { topic, count } of topicPartitions) {
-      await withRetries(() => this.#broker.alterTopic({ topic, partitions: count }), this.#retry)
-    }
+    givenEach(topicPartitions, 'a topic and a count', 'topics and counts')
+    await eachNamed(topicPartitions, topicOf, ({ topic, count }) => {
+      checkName(topic, 'topic')
+      return withRetries(() => this.#broker.alterTopic({ topic, partitions: count }), this.#retry)
+    })
     return true
   }
 
-  /** Of the topics that are named, or of all. */
-  async fetchTopicMetadata({ topics }: { topics?: string[] } = {}): Promise<{
+  /** Of the topics that are named; of all where none is. */
+  async fetchTopicMetadata(wanted: { topics?: string[] } = {}): Promise<{
     topics: { name: string; topicId: string; partitions: { partitionId: number }[] }[]
   }> {
+    const { topics = [] } = given(wanted, 'topics')
+    checkNames(topics, 'topic')
     const all = await this.#read(() => this.#broker.listTopics())
-    const missing = topics?.find(name => all.every(({ topic }) => topic !== name))
+    const missing = topics.find(name => all.every(({ topic }) => topic !== name))
     if (missing !== undefined) {
       throw new TidemarkError('UNKNOWN_TOPIC_OR_PARTITION', `There is no topic ${missing}.`)
     }
     return {
       topics: all
-        .filter(({ topic }) => topics?.includes(topic) ?? true)
+        .filter(({ topic }) => topics.length === 0 || topics.includes(topic))
         .map(({ topic, topicId, partitions }) => ({
           name: topic,
           topicId,
@@ -177,6 +145,7 @@ export class Admin {
 
   /** Where each partition begins and ends; `offset` is `high`, the offset that the next record gets. */
   async fetchTopicOffsets(topic: string): Promise<(PartitionOffset & { high: string; low: string })[]> {
+    checkName(topic, 'topic')
     const { offsets } = await this.#read(() => this.#broker.describeTopic(topic))
     return offsets.map(({ partition, startOffset, endOffset }) => ({
       partition,
@@ -201,32 +170,26 @@ export class Admin {
   }
 
   /** Moves the beginning of partitions: records before each `offset` go. -1: all that there are. */
-  async deleteTopicRecords({
-    topic,
-    partitions,
-  }: {
-    topic: string
-    partitions: PartitionOffset[]
-  }): Promise<void> {
+  async deleteTopicRecords(wanted: RecordsToDelete): Promise<void> {
+    const { topic, partitions } = given(wanted, 'a topic and partitions')
+    givenEach(partitions, 'a partition and an offset', 'partitions')
     const ends = await this.fetchTopicOffsets(topic)
-    for (const { partition, offset } of partitions) {
-      const end = ends.find(each => each.partition === partition)?.high
-      const beforeOffset = toOffset(Number(offset === '-1' ? (end ?? offset) : offset))
+    await eachNamed(partitions, partitionOf, async ({ partition, offset }) => {
+      const { high } = endOf(ends, topic, partition)
+      const beforeOffset = parseOffset(offset === '-1' ? high : offset)
       await withRetries(() => this.#broker.deleteRecords({ topic, partition, beforeOffset }), this.#retry)
-    }
+    })
   }
 
-  async describeConfigs({
-    resources,
-  }: {
-    resources: (ConfigResource & { configNames?: string[] })[]
-    includeSynonyms?: boolean
-  }) {
+  async describeConfigs(wanted: ConfigsToDescribe) {
+    const { resources } = given(wanted, 'resources')
+    givenEach(resources, 'a resource', 'resources')
     const described = await Promise.all(
       resources.map(async ({ type, name, configNames }) => {
         checkIsTopic(type)
+        checkName(name, 'topic')
         const { configs } = await this.#read(() => this.#broker.describeTopic(name))
-        const wanted = configs.filter(config => configNames?.includes(config.name) ?? true)
+        const wanted = configs.filter(config => !configNames?.length || configNames.includes(config.name))
         return {
           resourceType: type,
           resourceName: name,
@@ -245,22 +208,20 @@ export class Admin {
   }
 
   /** As Kafka's AlterConfigs: what is not named goes back to its default. */
-  async alterConfigs({
-    resources,
-    validateOnly = false,
-  }: {
-    resources: (ConfigResource & { configEntries: { name: string; value: string }[] })[]
-    validateOnly?: boolean
-  }): Promise<void> {
+  async alterConfigs(wanted: ConfigsToAlter): Promise<void> {
+    const { resources, validateOnly = false } = given(wanted, 'resources')
     if (validateOnly) throw notThere('validateOnly')
-    for (const { type, name, configEntries } of resources) {
+    givenEach(resources, 'a resource', 'resources')
+    await eachNamed(resources, resourceOf, async ({ type, name, configEntries }) => {
       checkIsTopic(type)
+      checkName(name, 'topic')
+      givenEach(configEntries, 'a config', 'configs')
       const set = Object.fromEntries(configEntries.map(each => [each.name, String(each.value)]))
       const { configs } = await this.#read(() => this.#broker.describeTopic(name))
       const unset = configs.filter(config => !config.isDefault && !Object.hasOwn(set, config.name))
       const change = { topic: name, set, unset: unset.map(config => config.name) }
       await withRetries(() => this.#broker.alterTopic(change), this.#retry)
-    }
+    })
   }
 
   async listGroups(): Promise<{ groups: { groupId: string; protocolType: 'consumer'; state: string }[] }> {
@@ -276,6 +237,7 @@ export class Admin {
 
   /** A group that does not exist is described as dead, as Kafka does. */
   async describeGroups(groupIds: string[]): Promise<{ groups: DescribedGroup[] }> {
+    checkNames(groupIds, 'group')
     const groups = await Promise.all(
       groupIds.map(async groupId => {
         try {
@@ -291,25 +253,26 @@ export class Admin {
 
   /** Deletes groups without members, with their offsets. */
   async deleteGroups(groupIds: string[]): Promise<{ groupId: string; errorCode: 0 }[]> {
-    for (const groupId of groupIds) await withRetries(() => this.#broker.deleteGroup(groupId), this.#retry)
+    checkNames(groupIds, 'group')
+    await eachNamed(groupIds, String, id => withRetries(() => this.#broker.deleteGroup(id), this.#retry))
     return groupIds.map(groupId => ({ groupId, errorCode: 0 }))
   }
 
-  /** What a group has committed; of the topics that are named every partition, with -1 where nothing was. */
-  async fetchOffsets({
-    groupId,
-    topics,
-    resolveOffsets = false,
-  }: {
-    groupId: string
-    topics?: string[]
-    /** Whether -1 is replaced by where a consumer would begin: the end. */
-    resolveOffsets?: boolean
-  }): Promise<{ topic: string; partitions: (PartitionOffset & { metadata: string | null })[] }[]> {
+  /**
+   * What a group has committed: of the topics that are named every partition, with -1 where nothing was. Where none is
+   * named, all that it has committed.
+   */
+  async fetchOffsets(
+    wanted: OffsetsToFetch,
+  ): Promise<{ topic: string; partitions: (PartitionOffset & { metadata: string | null })[] }[]> {
+    const { groupId, topics = [], resolveOffsets = false } = given(wanted, 'a group')
+    checkName(groupId, 'group')
+    checkNames(topics, 'topic')
+    const areNamed = topics.length > 0
     const committed = await this.#read(() =>
-      this.#broker.fetchOffsets({ groupId, ...(topics && { topics }) }),
+      this.#broker.fetchOffsets({ groupId, ...(areNamed && { topics }) }),
     )
-    const names = topics ?? [...new Set(committed.map(({ topic }) => topic))]
+    const names = areNamed ? topics : [...new Set(committed.map(({ topic }) => topic))]
     return Promise.all(
       names.map(async topic => {
         const ends = await this.fetchTopicOffsets(topic)
@@ -318,26 +281,24 @@ export class Admin {
           const offset = found ? String(found.offset) : resolveOffsets ? high : '-1'
           return { partition, offset, metadata: found?.metadata ?? null }
         })
-        return { topic, partitions: topics ? partitions : partitions.filter(({ offset }) => offset !== '-1') }
+        return {
+          topic,
+          partitions: areNamed ? partitions : partitions.filter(({ offset }) => offset !== '-1'),
+        }
       }),
     )
   }
 
   /** Commits offsets in the name of a group; of partitions that nobody owns. -1 is the end, -2 the beginning. */
-  async setOffsets({
-    groupId,
-    topic,
-    partitions,
-  }: {
-    groupId: string
-    topic: string
-    partitions: PartitionOffset[]
-  }): Promise<void> {
+  async setOffsets(wanted: OffsetsToSet): Promise<void> {
+    const { groupId, topic, partitions } = given(wanted, 'a group, a topic and partitions')
+    checkName(groupId, 'group')
+    givenEach(partitions, 'a partition and an offset', 'partitions')
     const ends = await this.fetchTopicOffsets(topic)
     const offsets = partitions.map(({ partition, offset }) => {
-      const { high, low } = ends.find(each => each.partition === partition) ?? { high: offset, low: offset }
+      const { high, low } = endOf(ends, topic, partition)
       const resolved = offset === '-1' ? high : offset === '-2' ? low : offset
-      return { topic, partition, offset: toOffset(Number(resolved)) }
+      return { topic, partition, offset: parseOffset(resolved) }
     })
     const committed = await withRetries(() => this.#broker.commitOffsets({ groupId, offsets }), {
       ...this.#retry,
@@ -348,15 +309,9 @@ export class Admin {
   }
 
   /** Sets a group to the end of each partition, or to the beginning. */
-  async resetOffsets({
-    groupId,
-    topic,
-    earliest = false,
-  }: {
-    groupId: string
-    topic: string
-    earliest?: boolean
-  }): Promise<void> {
+  async resetOffsets(wanted: OffsetsToReset): Promise<void> {
+    const { groupId, topic, earliest = false } = given(wanted, 'a group and a topic')
+    checkName(groupId, 'group')
     const ends = await this.fetchTopicOffsets(topic)
     const partitions = ends.map(({ partition, low, high }) => ({ partition, offset: earliest ? low : high }))
     await this.setOffsets({ groupId, topic, partitions })
@@ -367,14 +322,15 @@ export class Admin {
   }
 }
 
-function toDescribed({ groupId, assignor, state, memberList }: Group): DescribedGroup {
-  return {
-    groupId,
-    protocolType: 'consumer',
-    protocol: assignor,
-    state: STATES[state],
-    members: memberList.map(({ memberId, clientId, owned }) => ({ memberId, clientId, assignment: owned })),
-  }
+const topicOf = ({ topic }: { topic: string }) => String(topic)
+const partitionOf = ({ partition }: PartitionOffset) => `partition ${partition}`
+const resourceOf = ({ name }: ConfigResource) => String(name)
+
+/** @throws TidemarkError UNKNOWN_TOPIC_OR_PARTITION */
+function endOf<End extends PartitionOffset>(ends: readonly End[], topic: string, partition: number): End {
+  const end = ends.find(each => each.partition === partition)
+  if (end) return end
+  throw new TidemarkError('UNKNOWN_TOPIC_OR_PARTITION', `Topic ${topic} has no partition ${partition}.`)
 }
 
 function checkIsTopic(type: number): void {

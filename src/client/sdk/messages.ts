@@ -1,5 +1,6 @@
 import { TidemarkError } from '../../core/errors.ts'
 import type { LogRecord, RecordHeader, RecordInput } from '../../core/record/index.ts'
+import { checkPartition, given } from './arguments.ts'
 
 /** Text is written as UTF-8. */
 export type Bytes = Uint8Array | string
@@ -33,7 +34,9 @@ export interface ConsumedMessage {
 }
 
 /** @throws TidemarkError INVALID_TIMESTAMP, INVALID_RECORD */
-export function toRecord({ key, value, headers, timestamp }: Message, nowMs: number): RecordInput {
+export function toRecord(message: Message, nowMs: number): RecordInput {
+  const { key, value, headers, timestamp, partition } = given(message, 'a message')
+  if (partition != null) checkPartition(partition)
   if (value === undefined) {
     throw new TidemarkError('INVALID_RECORD', 'A message has no value. Give null for a tombstone.')
   }
@@ -67,6 +70,7 @@ export function toMessage(record: LogRecord): ConsumedMessage {
 }
 
 function toHeaders(headers: MessageHeaders): RecordHeader[] {
+  given(headers, 'headers by their names')
   return Object.entries(headers).flatMap(([key, value]) => {
     const values = Array.isArray(value) ? value : value === undefined ? [] : [value]
     return values.map(each => ({ key, value: toBytes(each) }))

@@ -3,6 +3,7 @@ import type { GroupBroker } from '../../contract/groups.ts'
 import { HttpBroker } from '../http-broker.ts'
 import type { HttpBrokerSettings } from '../http-transport.ts'
 import { Admin, type AdminOptions } from './admin.ts'
+import { given } from './arguments.ts'
 import { Consumer } from './consuming/consumer.ts'
 import type { ConsumerOptions } from './consuming/consumer-options.ts'
 import { Producer, type ProducerOptions } from './producing/producer.ts'
@@ -38,15 +39,19 @@ export class Tidemark {
   }
 
   producer(options: ProducerOptions = {}): Producer {
-    return new Producer(this.#broker, { ...this.#retry, ...options })
+    return new Producer(this.#broker, { ...this.#retry, ...given(options, 'options') })
   }
 
   /** With a `groupId`, a member of that group; without one, a reader of what it assigns to itself. */
   consumer(options: ConsumerOptions = {}): Consumer {
-    return new Consumer(this.#broker, { ...this.#retry, clientId: this.#clientId, ...options })
+    return new Consumer(this.#broker, {
+      ...this.#retry,
+      clientId: this.#clientId,
+      ...given(options, 'options'),
+    })
   }
 
   admin(options: AdminOptions = {}): Admin {
-    return new Admin(this.#broker, { ...this.#retry, ...options })
+    return new Admin(this.#broker, { ...this.#retry, ...given(options, 'options') })
   }
 }

@@ -1,5 +1,6 @@
-import { expect, test } from 'vitest'
-import { ConfigResourceTypes } from '../../../src/client/sdk/admin.ts'
+import { describe, expect, test } from 'vitest'
+import { ConfigResourceTypes } from '../../../src/client/sdk/admin-requests.ts'
+import { TidemarkError } from '../../../src/core/errors.ts'
 import { openTides, until, writeNumbers } from './consuming/group-of-consumers.ts'
 
 async function openAdmin(partitions = 2) {
@@ -106,4 +107,97 @@ test('sets and resets what a group has committed, and a consumer begins there', 
   await reader.disconnect()
   expect(await admin.deleteGroups(['gauges'])).toEqual([{ groupId: 'gauges', errorCode: 0 }])
   expect((await admin.listGroups()).groups).toEqual([])
+})
+
+describe('lists', () => {
+  test('an empty one names all', async () => {
+    const { admin } = await openAdmin(1)
+    await admin.createTopics({ topics: [{ topic: 'ebbs' }] })
+    for (const topic of ['tides', 'ebbs']) {
+      await admin.setOffsets({ groupId: 'gauges', topic, partitions: [{ partition: 0, offset: '0' }] })
+    }
+    const all = await admin.fetchOffsets({ groupId: 'gauges' })
+    expect(all.map(({ topic }) => topic).toSorted()).toEqual(['ebbs', 'tides'])
+    expect(await admin.fetchOffsets({ groupId: 'gauges', topics: [] })).toEqual(all)
+    const { topics } = await admin.fetchTopicMetadata({ topics: [] })
+    expect(topics.map(({ name }) => name)).toEqual(['ebbs', 'tides'])
+  })
+
+  test('everything is tried, and the error says what failed', async () => {
+    const { admin } = await openAdmin(1)
+    for (const groupId of ['gauges', 'buoys']) {
+      await admin.setOffsets({ groupId, topic: 'tides', partitions: [{ partition: 0, offset: '0' }] })
+    }
+    await expect(admin.deleteGroups(['nobody', 'gauges', 'buoys'])).rejects.toMatchObject({
+      kafkaName: 'GROUP_ID_NOT_FOUND',
+      message: expect.stringMatching(/^1 of 3 failed\. nobody: .* Done: gauges, buoys\.$/),
+      failures: [{ name: 'nobody', error: { kafkaName: 'GROUP_ID_NOT_FOUND' } }],
+      done: ['gauges', 'buoys'],
+    })
+    expect((await admin.listGroups()).groups).toEqual([])
+    const made = admin.createTopics({ topics: [{ topic: 'a b' }, { topic: 'ebbs' }, { topic: 'tides' }] })
+    await expect(made).rejects.toMatchObject({ failures: [{ name: 'a b' }], done: ['ebbs', 'tides'] })
+    const topicPartitions = ['none', 'ebbs'].map(topic => ({ topic, count: 2 }))
+    await expect(admin.createPartitions({ topicPartitions })).rejects.toMatchObject({
+      failures: [{ name: 'none' }],
+    })
+    expect(await admin.fetchTopicOffsets('ebbs')).toMatchObject([{ partition: 0 }, { partition: 1 }])
+    const configEntries = [{ name: 'flush.ms', value: '100' }]
+    const resources = ['none', 'ebbs'].map(name => ({ type: ConfigResourceTypes.TOPIC, name, configEntries }))
+    await expect(admin.alterConfigs({ resources })).rejects.toMatchObject({ done: ['ebbs'] })
+    const partitions = [7, 0].map(partition => ({ partition, offset: '0' }))
+    await expect(admin.deleteTopicRecords({ topic: 'ebbs', partitions })).rejects.toMatchObject({
+      failures: [{ name: 'partition 7', error: { kafkaName: 'UNKNOWN_TOPIC_OR_PARTITION' } }],
+      done: ['partition 0'],
+    })
+    await expect(admin.deleteTopics({ topics: ['none', 'ebbs'] })).rejects.toMatchObject({
+      message: expect.stringMatching(/^1 of 2 failed\. none: /),
+    })
+    expect(await admin.listTopics()).toEqual(['tides'])
+  })
+})
+
+test('whatever is handed in, each method rejects with a TidemarkError', async () => {
+  const { admin } = await openAdmin(1)
+  // As a program without types would.
+  // biome-ignore lint/suspicious/noExplicitAny: what types would refuse
+  const any = admin as any
+  const wrong = {
+    'no list of topics': () => any.createTopics({ topics: 'ebbs' }),
+    'a topic without a name': () => any.createTopics({ topics: [{}] }),
+    'configs that are no list': () => any.createTopics({ topics: [{ topic: 'a', configEntries: {} }] }),
+    'topics to delete that are no list': () => any.deleteTopics({ topics: 'tides' }),
+    'a topic to delete without a name': () => any.deleteTopics({ topics: [''] }),
+    'no list of partitions to make': () => any.createPartitions({ topicPartitions: { topic: 'tides' } }),
+    'topics to describe that are no list': () => any.fetchTopicMetadata({ topics: 'tides' }),
+    'no topic whose offsets': () => any.fetchTopicOffsets(),
+    'no group whose offsets': () => any.fetchOffsets({}),
+    'an offset that is none': () =>
+      any.setOffsets({ groupId: 'g', topic: 'tides', partitions: [{ partition: 0, offset: 'x' }] }),
+    'the end of a partition that is none': () =>
+      any.setOffsets({ groupId: 'g', topic: 'tides', partitions: [{ partition: 7, offset: '-1' }] }),
+    'no list of partitions to set': () => any.setOffsets({ groupId: 'g', topic: 'tides' }),
+    'records before what is no offset': () =>
+      any.deleteTopicRecords({ topic: 'tides', partitions: [{ partition: 0, offset: '-3' }] }),
+    'no resources to describe': () => any.describeConfigs({}),
+    'a resource without configs': () =>
+      any.alterConfigs({ resources: [{ type: ConfigResourceTypes.TOPIC, name: 'tides' }] }),
+    'groups to describe that are no list': () => any.describeGroups('gauges'),
+    'groups to delete that are no list': () => any.deleteGroups('gauges'),
+    'a number of partitions that is none': () =>
+      any.createTopics({ topics: [{ topic: 'ebbs', numPartitions: 'three' }] }),
+  }
+  const methods = ['createTopics', 'deleteTopics', 'createPartitions', 'fetchTopicOffsets', 'fetchOffsets']
+  const others = ['setOffsets', 'resetOffsets', 'describeConfigs', 'alterConfigs', 'deleteTopicRecords']
+  const lists = ['describeGroups', 'deleteGroups', 'fetchTopicOffsetsByTimestamp']
+  const nothings = [...methods, ...others, ...lists].flatMap(method =>
+    [undefined, null, 7, {}, 7n].map(each => [`${method}(${each})`, () => any[method](each)] as const),
+  )
+  for (const [what, call] of [...Object.entries(wrong), ...nothings]) {
+    const answer = await call().then(
+      () => 'an answer',
+      (error: unknown) => (error instanceof TidemarkError ? 'a TidemarkError' : error),
+    )
+    expect([what, answer]).toEqual([what, 'a TidemarkError'])
+  }
 })

@@ -1,7 +1,16 @@
 import type { Broker } from '../../../contract/broker.ts'
 import type { GroupBroker } from '../../../contract/groups.ts'
 import { TidemarkError } from '../../../core/errors.ts'
-import { type Offset, toOffset } from '../../../core/numbers.ts'
+import type { Offset } from '../../../core/numbers.ts'
+import {
+  checkList,
+  checkName,
+  checkPartition,
+  checkPlace,
+  given,
+  givenEach,
+  parseOffset,
+} from '../arguments.ts'
 import { type InstrumentationEvent, Listeners } from '../listeners.ts'
 import {
   CONSUMER_EVENTS,
@@ -16,6 +25,7 @@ import {
 import { ConsumerSession, type SessionHost } from './consumer-session.ts'
 import type { PartitionPlace } from './new-partitions.ts'
 import type { ConsumerWork } from './outages.ts'
+import { PausedPartitions } from './paused-partitions.ts'
 import { RecordHandoff } from './record-handoff.ts'
 import { type ConsumerSubscribe, Subscription } from './subscription.ts'
 
@@ -29,7 +39,7 @@ export class Consumer implements AsyncIterable<ConsumedRecord> {
   readonly #broker: Broker & GroupBroker
   readonly #options: ConsumerOptions & { clientId: string }
   readonly #listeners = new Listeners()
-  readonly #paused = new Set<string>()
+  readonly #paused = new PausedPartitions()
   readonly #seeks = new Map<string, Offset>()
   readonly #subscription = new Subscription()
   /** null: none are assigned by hand. */
@@ -64,7 +74,7 @@ export class Consumer implements AsyncIterable<ConsumedRecord> {
       throw new TidemarkError('INVALID_GROUP_ID', 'A consumer that subscribes needs a groupId.')
     }
     if (this.#places !== null) throw twoWays()
-    this.#subscription.add(subscription)
+    this.#subscription.add(given(subscription, 'topics'))
   }
 
   /**
@@ -76,11 +86,10 @@ export class Consumer implements AsyncIterable<ConsumedRecord> {
   assign(partitions: TopicPartitionOffset[], { follow = false }: { follow?: boolean } = {}): void {
     this.#checkStands('assign')
     if (!this.#subscription.isEmpty) throw twoWays()
-    const places = partitions.map(each => ({
-      topic: each.topic,
-      partition: each.partition,
-      offset: parseOffset(each.offset),
-    }))
+    const places = givenEach(partitions, 'a partition', 'partitions').map(each => {
+      checkPlace(each)
+      return { topic: each.topic, partition: each.partition, offset: parseOffset(each.offset) }
+    })
     if (new Set(places.map(({ topic, partition }) => placeOf(topic, partition))).size < places.length) {
       throw new TidemarkError('INVALID_REQUEST', 'Assign each partition once.')
     }
@@ -100,6 +109,7 @@ export class Consumer implements AsyncIterable<ConsumedRecord> {
         'The consumer is subscribed to nothing: call subscribe or assign first.',
       )
     }
+    given(run, 'a handler')
     const handlers = [run.eachMessage, run.eachBatch, run.eachRecords].filter(each => each !== undefined)
     if (handlers.length !== 1) {
       throw new TidemarkError('INVALID_REQUEST', 'Give one of eachMessage, eachBatch and eachRecords.')
@@ -179,7 +189,9 @@ export class Consumer implements AsyncIterable<ConsumedRecord> {
    * Goes on from this offset in a partition, now or when it is assigned. What is under way is still finished.
    * @throws TidemarkError INVALID_REQUEST
    */
-  seek({ topic, partition, offset }: TopicPartitionOffset): void {
+  seek(place: TopicPartitionOffset): void {
+    const { topic, partition, offset } = given(place, 'a partition and an offset')
+    checkPlace(place)
     const to = parseOffset(offset)
     if (this.#session?.seek(topic, partition, to)) return
     this.#seeks.set(placeOf(topic, partition), to)
@@ -187,34 +199,18 @@ export class Consumer implements AsyncIterable<ConsumedRecord> {
 
   /** Delivers nothing more of these partitions, once the message or batch under way is finished; they stay assigned. */
   pause(topics: TopicPartitions[]): void {
-    for (const place of placesOf(topics)) this.#paused.add(place)
+    this.#paused.pause(checkedTopics(topics))
   }
 
+  /** Of a topic that is paused as a whole, too, some partitions can go on. */
   resume(topics: TopicPartitions[]): void {
-    for (const { topic, partitions } of topics) {
-      if (partitions) for (const partition of partitions) this.#paused.delete(placeOf(topic, partition))
-      else {
-        for (const place of this.#paused) if (topicOf(place) === topic) this.#paused.delete(place)
-      }
-    }
+    this.#paused.resume(checkedTopics(topics))
     this.#session?.resumed()
   }
 
   /** What is paused. A topic without partitions: all of them. */
   paused(): TopicPartitions[] {
-    const byTopic = new Map<string, number[] | null>()
-    for (const place of this.#paused) {
-      const topic = topicOf(place)
-      const partition = place.slice(topic.length + 1)
-      const before = byTopic.get(topic)
-      if (partition === '' || before === null) byTopic.set(topic, null)
-      else
-        byTopic.set(
-          topic,
-          [...(before ?? []), Number(partition)].toSorted((a, b) => a - b),
-        )
-    }
-    return [...byTopic].map(([topic, partitions]) => ({ topic, ...(partitions && { partitions }) }))
+    return this.#paused.list(this.assignment())
   }
 
   /** The partitions that it owns at the moment. */
@@ -227,6 +223,7 @@ export class Consumer implements AsyncIterable<ConsumedRecord> {
    * @throws TidemarkError; FENCED_MEMBER_EPOCH when another owns one of the partitions by now
    */
   async commitOffsets(offsets: TopicPartitionOffset[]): Promise<void> {
+    givenEach(offsets, 'a partition and an offset', 'partitions and offsets').forEach(checkPlace)
     if (!this.#session) throw notRunning()
     await this.#session.commitOffsets(offsets.map(each => ({ ...each, offset: parseOffset(each.offset) })))
   }
@@ -244,8 +241,7 @@ export class Consumer implements AsyncIterable<ConsumedRecord> {
       subscription: this.#subscription,
       places: this.#places,
       follows: this.#follows,
-      isPaused: (topic, partition) =>
-        this.#paused.has(`${topic}\n`) || this.#paused.has(placeOf(topic, partition)),
+      isPaused: (topic, partition) => this.#paused.has(topic, partition),
       pause: (topic, partition) => {
         this.pause([{ topic, partitions: [partition] }])
         return () => this.resume([{ topic, partitions: [partition] }])
@@ -323,6 +319,16 @@ function notRunning(): TidemarkError {
   return new TidemarkError('INVALID_REQUEST', 'The consumer does not run: call run first.')
 }
 
+/** @throws TidemarkError INVALID_REQUEST */
+function checkedTopics(topics: readonly TopicPartitions[]): readonly TopicPartitions[] {
+  for (const { topic, partitions = [] } of givenEach(topics, 'a topic', 'topics')) {
+    checkName(topic, 'topic')
+    checkList(partitions, 'partitions')
+    for (const partition of partitions) checkPartition(partition as number)
+  }
+  return topics
+}
+
 function twoWays(): TidemarkError {
   return new TidemarkError('INVALID_REQUEST', 'A consumer either subscribes or assigns: use another one.')
 }
@@ -339,23 +345,7 @@ function openEnd() {
   return { promise, resolve, reject }
 }
 
-/** A topic's name has no line break; nothing after it stands for all partitions. */
+/** A topic's name has no line break. */
 function placeOf(topic: string, partition: number): string {
   return `${topic}\n${partition}`
-}
-
-function placesOf(topics: TopicPartitions[]): string[] {
-  return topics.flatMap(
-    ({ topic, partitions }) => partitions?.map(partition => placeOf(topic, partition)) ?? [`${topic}\n`],
-  )
-}
-
-function topicOf(place: string): string {
-  return place.slice(0, place.indexOf('\n'))
-}
-
-/** @throws TidemarkError INVALID_REQUEST */
-function parseOffset(text: string): Offset {
-  if (/^\d{1,16}$/.test(String(text)) && Number.isSafeInteger(Number(text))) return toOffset(Number(text))
-  throw new TidemarkError('INVALID_REQUEST', `${JSON.stringify(text)} is not an offset: give its digits.`)
 }

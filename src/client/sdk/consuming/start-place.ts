@@ -1,5 +1,7 @@
 import type { Broker, PartitionOffsets } from '../../../contract/broker.ts'
+import { TidemarkError } from '../../../core/errors.ts'
 import { type Offset, toOffset } from '../../../core/numbers.ts'
+import { given, shown } from '../arguments.ts'
 
 /** Where reading begins, the same for every partition. */
 export type StartPlace =
@@ -46,4 +48,13 @@ export async function findStart(
   const [first, end] = await Promise.all([find('earliest'), find('latest')])
   const wanted = 'offset' in place ? place.offset : Math.max(first, end - place.fromEnd)
   return { wanted, offset: toOffset(Math.min(Math.max(wanted, first), end)) }
+}
+
+/** @throws TidemarkError INVALID_REQUEST for what is no place */
+export function checkStartPlace(place: StartPlace): void {
+  if (place === 'earliest' || place === 'latest') return
+  const numbers = Object.values(given(place, "'earliest', 'latest', or an offset or a time"))
+  if (numbers.length === 1 && numbers.every(Number.isSafeInteger)) return
+  const message = `${shown(place)} is no place to begin: give offset, fromEnd or timestampMs, a number.`
+  throw new TidemarkError('INVALID_REQUEST', message)
 }

@@ -1,6 +1,7 @@
 import { TidemarkError } from '../../../core/errors.ts'
 import { compilePattern } from '../../../core/group/subscribing/topic-pattern.ts'
-import type { StartPlace } from './start-place.ts'
+import { checkList, checkName } from '../arguments.ts'
+import { checkStartPlace, type StartPlace } from './start-place.ts'
 
 export interface ConsumerSubscribe {
   topics?: (string | RegExp)[]
@@ -25,12 +26,15 @@ export class Subscription {
 
   /** @throws TidemarkError INVALID_REQUEST, INVALID_TOPIC_EXCEPTION */
   add({ topics = [], topic, topicPattern, fromBeginning = false, from }: ConsumerSubscribe): void {
+    checkList(topics, 'topics')
     const all = topic === undefined ? topics : [...topics, topic]
     const place = from ?? (fromBeginning ? 'earliest' : 'latest')
     const start = { place, skipsDeleted: from !== undefined }
     if (all.length === 0 && topicPattern === undefined)
       throw new TidemarkError('INVALID_REQUEST', 'Subscribe to a topic at least.')
+    checkStartPlace(place)
     if (topicPattern !== undefined) {
+      checkName(topicPattern, 'pattern')
       this.#patterns.push({ whole: topicPattern, matches: compilePattern(topicPattern), start })
     }
     for (const each of all) {

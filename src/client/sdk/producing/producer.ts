@@ -3,6 +3,7 @@ import { TidemarkError } from '../../../core/errors.ts'
 import { BATCH_RECORDS_MAX } from '../../../core/limits.ts'
 import type { CompressionName, RecordInput } from '../../../core/record/index.ts'
 import { recordBytesMax } from '../../record-size.ts'
+import { checkList, checkName, given, givenEach } from '../arguments.ts'
 import { type InstrumentationEvent, Listeners } from '../listeners.ts'
 import { type Message, toRecord } from '../messages.ts'
 import { type RetryOptions, requestRetries } from '../retry-options.ts'
@@ -151,22 +152,24 @@ export class Producer {
    * @returns one for each partition that got some
    * @throws TidemarkError; `written` says whether some of the messages may be in the log
    */
-  send({ topic, messages, ...options }: ProducerRecord): Promise<RecordMetadata[]> {
+  async send(record: ProducerRecord): Promise<RecordMetadata[]> {
+    const { topic, messages, ...options } = given(record, 'a topic and messages')
     return this.sendBatch({ ...options, topicMessages: [{ topic, messages }] })
   }
 
   /** As `send`, to several topics. */
-  async sendBatch({ topicMessages = [], acks = -1, compression }: ProducerBatch): Promise<RecordMetadata[]> {
+  async sendBatch(batch: ProducerBatch): Promise<RecordMetadata[]> {
+    const { topicMessages = [], acks = -1, compression } = given(batch, 'topics and messages')
     if (this.#isClosed) {
       throw new TidemarkError('INVALID_REQUEST', 'The producer is disconnected: connect it before you send.')
     }
     const name = toCompressionName(compression ?? this.#options.compression)
     const nowMs = Date.now()
     // All is looked at before anything is taken, so that a message that cannot be sent leaves no half behind.
-    const wanted = topicMessages.map(({ topic, messages }) => {
-      if (typeof topic !== 'string' || !Array.isArray(messages)) {
-        throw new TidemarkError('INVALID_REQUEST', 'Give a topic and a list of messages.')
-      }
+    const topics = givenEach(topicMessages, 'a topic and messages', 'topics and messages')
+    const wanted = topics.map(({ topic, messages }) => {
+      checkName(topic, 'topic')
+      checkList(messages, 'messages')
       return { topic, messages: messages.map(message => ({ message, record: toRecord(message, nowMs) })) }
     })
     const takings = wanted.map(({ topic, messages }) => this.#take(topic, messages, name))
@@ -183,13 +186,15 @@ export class Producer {
    * them are in the log. The writer sends, waits and retries as this producer does, and is flushed by itself.
    * @throws TidemarkError UNKNOWN_TOPIC_OR_PARTITION
    */
-  async writer<Tag = undefined>({
-    topic,
-    compression = this.#options.compression,
-    onSettled = () => {},
-    onRetry = () => {},
-    ...options
-  }: WriterOptions<Tag>): Promise<TopicWriter<Tag>> {
+  async writer<Tag = undefined>(writing: WriterOptions<Tag>): Promise<TopicWriter<Tag>> {
+    const {
+      topic,
+      compression = this.#options.compression,
+      onSettled = () => {},
+      onRetry = () => {},
+      ...options
+    } = given(writing, 'a topic')
+    checkName(topic, 'topic')
     const facts = await this.#topics.resolve(topic)
     const settings = this.#writerSettings(this.#newRoom(), onSettled)
     return new TopicWriter(this.#broker, facts, {

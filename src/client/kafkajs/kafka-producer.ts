@@ -1,0 +1,73 @@
+import type { Producer as TidemarkProducer } from '../sdk/producing/producer.ts'
+import { inKafkaJSErrors, KafkaJSNonRetriableError } from './errors.ts'
+import { KAFKA_PRODUCER_EVENTS, listen } from './kafka-events.ts'
+import type { Producer } from './types/clients.ts'
+import type { ProducerEventsByName } from './types/events.ts'
+import type { Logger } from './types/logging.ts'
+import type { Message, ProducerBatch, ProducerRecord, RecordMetadata } from './types/messages.ts'
+
+/** A producer that behaves as KafkaJS's. */
+export class KafkaProducer implements Producer {
+  readonly events = KAFKA_PRODUCER_EVENTS
+  readonly #producer: TidemarkProducer
+  readonly #logger: Logger
+
+  constructor(producer: TidemarkProducer, logger: Logger) {
+    this.#producer = producer
+    this.#logger = logger
+    this.on('producer.delivery_failed', ({ payload }) => {
+      const { error, ...about } = payload
+      logger.error(`Records could not be written: ${error.message}`, about)
+    })
+  }
+
+  connect(): Promise<void> {
+    return inKafkaJSErrors(() => this.#producer.connect())
+  }
+
+  disconnect(): Promise<void> {
+    return inKafkaJSErrors(() => this.#producer.disconnect())
+  }
+
+  isIdempotent(): boolean {
+    return this.#producer.isIdempotent()
+  }
+
+  async send({ topic, messages, ...how }: ProducerRecord): Promise<RecordMetadata[]> {
+    return this.sendBatch({ ...how, topicMessages: [{ topic, messages }] })
+  }
+
+  async sendBatch({ topicMessages = [], acks = -1, compression }: ProducerBatch): Promise<RecordMetadata[]> {
+    return inKafkaJSErrors(() => {
+      if (!Array.isArray(topicMessages)) throw new KafkaJSNonRetriableError('Give a list of topicMessages.')
+      return this.#producer.sendBatch({
+        topicMessages: topicMessages.map(({ topic, messages }) => ({
+          topic,
+          messages: Array.isArray(messages) ? messages.map(withTime) : messages,
+        })),
+        acks,
+        ...(compression !== undefined && { compression }),
+      })
+    })
+  }
+
+  transaction(): Promise<never> {
+    return inKafkaJSErrors(() => this.#producer.transaction())
+  }
+
+  logger(): Logger {
+    return this.#logger
+  }
+
+  on<Name extends keyof ProducerEventsByName>(
+    name: Name,
+    listener: (event: ProducerEventsByName[Name]) => void,
+  ): () => void {
+    return listen({ events: this.events, client: this.#producer, logger: this.#logger }, name, listener)
+  }
+}
+
+/** An empty text is no time, as with KafkaJS. */
+function withTime({ timestamp, ...message }: Message): Message {
+  return timestamp ? { ...message, timestamp } : message
+}
