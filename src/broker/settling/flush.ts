@@ -1,4 +1,4 @@
-import { FLUSH_READ_SHARE, PRODUCERS_RETIRED_MAX } from '../../core/limits.ts'
+import { FLUSH_READ_MS_MAX, PRODUCERS_RETIRED_MAX } from '../../core/limits.ts'
 import type { Block } from '../../core/log/block.ts'
 import type { IndexEntry } from '../../core/log/entry.ts'
 import type { Head } from '../../core/log/head.ts'
@@ -33,9 +33,8 @@ export async function flush(
   deadlineMs: number,
 ): Promise<PromiseSettledResult<Head | undefined>[]> {
   const insist = <T>(step: () => Promise<T>) => retryUntil(ports, deadlineMs, 'no', step)
-  // One head that cannot be read, or is slow to be, leaves time for the others.
   const nowMs = ports.clock.nowMs()
-  const readByMs = nowMs + (deadlineMs - nowMs) * FLUSH_READ_SHARE
+  const readByMs = Math.min(nowMs + FLUSH_READ_MS_MAX, (nowMs + deadlineMs) / 2)
   const reads = requests.map(({ partition, head }) =>
     head ? Promise.resolve(head) : retryUntil(ports, readByMs, 'no', () => ports.index.readHead(partition)),
   )

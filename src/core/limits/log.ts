@@ -76,8 +76,8 @@ export const BLOCK_ENTRIES_MAX = 256
 export const FLUSH_DEFAULT_MS = 5_000
 /** How long one flush in the background insists before it lets others have their turn. */
 export const FLUSH_DEADLINE_MS = 10_000
-/** How much of a flush's time the reading of heads may take, beyond its last step. */
-export const FLUSH_READ_SHARE = 1 / 4
+/** How long a flush in the background tries to read heads: one that cannot be read, or slowly, leaves time for the others. */
+export const FLUSH_READ_MS_MAX = 2_500
 /** How long the answer to a producer that cuts a tail waits for the cut; what is left goes on without it, or waits for the next. */
 export const FLUSH_BY_PRODUCER_MS = 2_000
 /** How long a partition rests whose flush failed. */
@@ -140,7 +140,7 @@ export const ORPHAN_AGE_MS = 60_000
 assert(MAKING_PATIENCE_MS < PRODUCE_DEADLINE_MS, 'a creation outlasts another one that was left behind')
 assert(PRODUCE_DEADLINE_MS < MAKING_LEFT_MS, 'who tidies up leaves those alone who are at work')
 assert(
-  FLUSH_DEADLINE_MS * FLUSH_READ_SHARE + LAST_STEP_MS_MAX < FLUSH_DEADLINE_MS,
+  FLUSH_READ_MS_MAX + LAST_STEP_MS_MAX < FLUSH_DEADLINE_MS,
   'a head that is slow to read keeps no other from being flushed',
 )
 assert(BATCH_BYTES_DEFAULT_MAX <= BATCH_BYTES_MAX, 'the default batch size is allowed')
