@@ -4,9 +4,9 @@ import type { LogRecord, RecordHeader, RecordInput } from '../../core/record/ind
 /** Text is written as UTF-8. */
 export type Bytes = Uint8Array | string
 
-/** Names and values; a list where a name comes several times. */
+/** Names and values; a list where a name comes several times. Null is no value, and not an empty one. */
 export interface MessageHeaders {
-  [name: string]: Bytes | Bytes[] | undefined
+  [name: string]: Bytes | null | (Bytes | null)[] | undefined
 }
 
 /** What a producer sends: KafkaJS's shape. */
@@ -29,7 +29,8 @@ export interface ConsumedMessage {
   attributes: number
   /** In digits. */
   offset: string
-  headers: { [name: string]: Buffer | Buffer[] | undefined }
+  /** Null where a header has no value. */
+  headers: { [name: string]: Buffer | null | (Buffer | null)[] | undefined }
 }
 
 /** @throws TidemarkError INVALID_TIMESTAMP, INVALID_RECORD */
@@ -55,7 +56,7 @@ export function toRecord({ key, value, headers, timestamp }: Message, nowMs: num
 /** The message of a record that was read. */
 export function toMessage(record: LogRecord): ConsumedMessage {
   const headers: ConsumedMessage['headers'] = {}
-  for (const { key, value } of record.headers) addHeader(headers, key, toBuffer(value) ?? Buffer.alloc(0))
+  for (const { key, value } of record.headers) addHeader(headers, key, toBuffer(value))
   return {
     key: toBuffer(record.key),
     value: toBuffer(record.value),
@@ -69,11 +70,11 @@ export function toMessage(record: LogRecord): ConsumedMessage {
 function toHeaders(headers: MessageHeaders): RecordHeader[] {
   return Object.entries(headers).flatMap(([key, value]) => {
     const values = Array.isArray(value) ? value : value === undefined ? [] : [value]
-    return values.map(each => ({ key, value: toBytes(each) }))
+    return values.map(each => ({ key, value: each === null ? null : toBytes(each) }))
   })
 }
 
-function addHeader(headers: ConsumedMessage['headers'], name: string, value: Buffer): void {
+function addHeader(headers: ConsumedMessage['headers'], name: string, value: Buffer | null): void {
   const before = Object.hasOwn(headers, name) ? headers[name] : undefined
   const all = before === undefined ? value : Array.isArray(before) ? [...before, value] : [before, value]
   // Defined and not assigned: a record may name a header __proto__.
