@@ -1,7 +1,13 @@
-import { isObject, type JsonObject } from '../../json.ts'
+import { isObject as isAnyObject, type JsonObject } from '../../json.ts'
+import { isNumeral, type Numeral } from './numeral.ts'
 
 /** What a leaf of a JSON document can be. */
-export type Scalar = string | number | boolean | null
+export type Scalar = string | number | Numeral | boolean | null
+
+/** Of what `parseDocument` made. */
+export function isObject(value: unknown): value is JsonObject {
+  return isAnyObject(value) && !isNumeral(value)
+}
 
 /** A scalar's test; whoever knows what a test is for makes one. */
 export type ScalarTest = (value: Scalar) => boolean
