@@ -1,9 +1,9 @@
 import type { Broker } from '../../contract/broker.ts'
 import type { GroupDescription as Group, GroupBroker, GroupState } from '../../contract/groups.ts'
 import { TidemarkError } from '../../core/errors.ts'
-import { toOffset } from '../../core/numbers.ts'
 import { type RetrySettings, withRetries } from '../retry.ts'
 import { type InstrumentationEvent, Listeners } from './listeners.ts'
+import { parseOffset } from './offsets.ts'
 import { refusedCommit } from './refused-commit.ts'
 import { type RetryOptions, requestRetries } from './retry-options.ts'
 import { isKafkaError } from './topic-facts.ts'
@@ -211,7 +211,7 @@ export class Admin {
     const ends = await this.fetchTopicOffsets(topic)
     for (const { partition, offset } of partitions) {
       const end = ends.find(each => each.partition === partition)?.high
-      const beforeOffset = toOffset(Number(offset === '-1' ? (end ?? offset) : offset))
+      const beforeOffset = parseOffset(offset === '-1' ? (end ?? offset) : offset)
       await withRetries(() => this.#broker.deleteRecords({ topic, partition, beforeOffset }), this.#retry)
     }
   }
@@ -337,7 +337,7 @@ export class Admin {
     const offsets = partitions.map(({ partition, offset }) => {
       const { high, low } = ends.find(each => each.partition === partition) ?? { high: offset, low: offset }
       const resolved = offset === '-1' ? high : offset === '-2' ? low : offset
-      return { topic, partition, offset: toOffset(Number(resolved)) }
+      return { topic, partition, offset: parseOffset(resolved) }
     })
     const committed = await withRetries(() => this.#broker.commitOffsets({ groupId, offsets }), {
       ...this.#retry,

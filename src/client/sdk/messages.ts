@@ -1,4 +1,5 @@
 import { TidemarkError } from '../../core/errors.ts'
+import { toWholeNumber, wholeNumberWords } from '../../core/numbers.ts'
 import type { LogRecord, RecordHeader, RecordInput } from '../../core/record/index.ts'
 
 /** Text is written as UTF-8. */
@@ -38,11 +39,11 @@ export function toRecord({ key, value, headers, timestamp }: Message, nowMs: num
   if (value === undefined) {
     throw new TidemarkError('INVALID_RECORD', 'A message has no value. Give null for a tombstone.')
   }
-  const timestampMs = timestamp === undefined ? nowMs : Number(timestamp)
-  if (!Number.isSafeInteger(timestampMs) || timestampMs < 0) {
+  const timestampMs = timestamp === undefined ? nowMs : toWholeNumber(timestamp)
+  if (timestampMs === undefined) {
     throw new TidemarkError(
       'INVALID_TIMESTAMP',
-      `A message has the timestamp ${JSON.stringify(timestamp)}. Give whole milliseconds since 1970.`,
+      `A message has the timestamp ${JSON.stringify(timestamp)}. Give ${wholeNumberWords({}, 'milliseconds')}, since 1970.`,
     )
   }
   return {

@@ -1,7 +1,8 @@
 import type { Broker } from '../../../contract/broker.ts'
 import type { GroupBroker } from '../../../contract/groups.ts'
 import { TidemarkError } from '../../../core/errors.ts'
-import { type Offset, toOffset } from '../../../core/numbers.ts'
+import type { Offset } from '../../../core/numbers.ts'
+import { parseOffset } from '../offsets.ts'
 import { requestRetries } from '../retry-options.ts'
 import { Assignment } from './assignment.ts'
 import {
@@ -246,7 +247,7 @@ export class ConsumerSession implements PrefetchListener {
   async #commitTopics({ topics }: TopicsOffsets): Promise<void> {
     await this.commitOffsets(
       topics.flatMap(({ topic, partitions }) =>
-        partitions.map(({ partition, offset }) => ({ topic, partition, offset: toOffset(Number(offset)) })),
+        partitions.map(({ partition, offset }) => ({ topic, partition, offset: parseOffset(offset) })),
       ),
     )
   }

@@ -1,14 +1,18 @@
 import type { Broker } from '../../../contract/broker.ts'
 import type { GroupBroker } from '../../../contract/groups.ts'
 import { TidemarkError } from '../../../core/errors.ts'
-import { type Offset, toOffset } from '../../../core/numbers.ts'
+import type { Offset } from '../../../core/numbers.ts'
 import { type InstrumentationEvent, Listeners } from '../listeners.ts'
+import { checkNumbers, checkRetry } from '../number-options.ts'
+import { parseOffset } from '../offsets.ts'
 import {
   CONSUMER_EVENTS,
+  CONSUMER_NUMBERS,
   type ConsumedRecord,
   type ConsumerEventPayloads,
   type ConsumerOptions,
   type ConsumerRun,
+  RUN_NUMBERS,
   type RunLimits,
   type TopicPartitionOffset,
   type TopicPartitions,
@@ -39,12 +43,14 @@ export class Consumer implements AsyncIterable<ConsumedRecord> {
   #handoff: RecordHandoff | undefined
   #end: ReturnType<typeof openEnd> | undefined
 
-  /** @throws TidemarkError INVALID_GROUP_ID */
+  /** @throws TidemarkError INVALID_GROUP_ID, INVALID_REQUEST for numbers that cannot be */
   constructor(broker: Broker & GroupBroker, options: ConsumerOptions & { clientId: string }) {
     const { groupId } = options
     if (groupId !== undefined && (typeof groupId !== 'string' || groupId === '')) {
       throw new TidemarkError('INVALID_GROUP_ID', 'A groupId is a name.')
     }
+    checkNumbers('a consumer', options, CONSUMER_NUMBERS)
+    checkRetry(options.retry)
     this.#broker = broker
     this.#options = options
   }
@@ -105,6 +111,7 @@ export class Consumer implements AsyncIterable<ConsumedRecord> {
       throw new TidemarkError('INVALID_REQUEST', 'Give one of eachMessage, eachBatch and eachRecords.')
     }
     for (const { offset } of run.stopOffsets ?? []) parseOffset(offset)
+    checkNumbers('run', run, RUN_NUMBERS)
     this.#end = openEnd()
     try {
       await this.#start(run)
@@ -352,10 +359,4 @@ function placesOf(topics: TopicPartitions[]): string[] {
 
 function topicOf(place: string): string {
   return place.slice(0, place.indexOf('\n'))
-}
-
-/** @throws TidemarkError INVALID_REQUEST */
-function parseOffset(text: string): Offset {
-  if (/^\d{1,16}$/.test(String(text)) && Number.isSafeInteger(Number(text))) return toOffset(Number(text))
-  throw new TidemarkError('INVALID_REQUEST', `${JSON.stringify(text)} is not an offset: give its digits.`)
 }

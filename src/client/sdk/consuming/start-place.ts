@@ -1,5 +1,8 @@
 import type { Broker, PartitionOffsets } from '../../../contract/broker.ts'
+import { TidemarkError } from '../../../core/errors.ts'
 import { type Offset, toOffset } from '../../../core/numbers.ts'
+import { startTimeProblem } from '../../../core/times.ts'
+import { checkNumbers } from '../number-options.ts'
 
 /** Where reading begins, the same for every partition. */
 export type StartPlace =
@@ -11,6 +14,16 @@ export type StartPlace =
   | { fromEnd: number }
   /** The first record of this time or a later one; the end where there is none. */
   | { timestampMs: number }
+
+/** @throws TidemarkError INVALID_REQUEST for numbers that cannot be, and times that cannot be meant */
+export function checkPlace(place: StartPlace): void {
+  if (typeof place === 'string') return
+  checkNumbers('from', place, { offset: {}, fromEnd: {} })
+  if (!('timestampMs' in place)) return
+  const problem = startTimeProblem(place.timestampMs, Date.now())
+  if (problem === undefined) return
+  throw new TidemarkError('INVALID_REQUEST', `timestampMs ${JSON.stringify(place.timestampMs)} ${problem}.`)
+}
 
 /** An offset that was asked for, and the one that there is. */
 export interface FoundStart {

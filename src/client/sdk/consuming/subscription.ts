@@ -1,6 +1,6 @@
 import { TidemarkError } from '../../../core/errors.ts'
 import { compilePattern } from '../../../core/group/subscribing/topic-pattern.ts'
-import type { StartPlace } from './start-place.ts'
+import { checkPlace, type StartPlace } from './start-place.ts'
 
 export interface ConsumerSubscribe {
   topics?: (string | RegExp)[]
@@ -27,6 +27,7 @@ export class Subscription {
   add({ topics = [], topic, topicPattern, fromBeginning = false, from }: ConsumerSubscribe): void {
     const all = topic === undefined ? topics : [...topics, topic]
     const place = from ?? (fromBeginning ? 'earliest' : 'latest')
+    checkPlace(place)
     const start = { place, skipsDeleted: from !== undefined }
     if (all.length === 0 && topicPattern === undefined)
       throw new TidemarkError('INVALID_REQUEST', 'Subscribe to a topic at least.')
