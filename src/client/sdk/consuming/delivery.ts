@@ -1,6 +1,7 @@
-import { advance, toOffset } from '../../../core/numbers.ts'
+import { advance } from '../../../core/numbers.ts'
 import type { LogRecord } from '../../../core/record/index.ts'
 import { toMessage } from '../messages.ts'
+import { parseOffset } from '../offsets.ts'
 import type { RetryOptions } from '../retry-options.ts'
 import {
   CONSUMER_EVENTS,
@@ -215,7 +216,7 @@ export class Delivery {
     return {
       batch,
       resolveOffset: offset => {
-        if (stream.jumps === jumps) stream.position = advance(toOffset(Number(offset)), 1)
+        if (stream.jumps === jumps) stream.position = advance(parseOffset(offset), 1)
       },
       heartbeat: async () => {},
       pause: () => this.#host.pause(topic, partition),
