@@ -1,7 +1,7 @@
 import { makeTableClients } from '../src/adapters/aws/table/aws-table.ts'
-import { DynamoLogIndex } from '../src/adapters/aws/table/dynamo-log-index.ts'
+import { dynamoLogIndex } from '../src/adapters/aws/table/dynamo-log-index.ts'
 import { DynamoTable } from '../src/adapters/aws/table/dynamo-table.ts'
-import { DynamoTopicStore } from '../src/adapters/aws/table/dynamo-topic-store.ts'
+import { dynamoTopicStore } from '../src/adapters/aws/table/dynamo-topic-store.ts'
 import { countTableWrites, type Usage, UsageMeter } from '../src/adapters/aws/usage-meter.ts'
 import { openMemoryStore } from '../src/adapters/memory/memory-store.ts'
 import { LogBroker } from '../src/broker/log-broker.ts'
@@ -84,8 +84,8 @@ export async function countDeployedCost(settings: CostSettings): Promise<Counted
   const memory = openMemoryStore(systemClock)
   const ports = {
     objects: countObjects(memory.objects, counts),
-    index: new DynamoLogIndex(dynamo),
-    topics: new DynamoTopicStore(dynamo),
+    index: dynamoLogIndex(dynamo),
+    topics: dynamoTopicStore(dynamo),
     groups: memory.groups,
     triggers: memory.triggers,
     clock: systemClock,

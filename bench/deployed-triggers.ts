@@ -1,9 +1,9 @@
 import { makeTableClients } from '../src/adapters/aws/table/aws-table.ts'
-import { DynamoGroupStore } from '../src/adapters/aws/table/dynamo-group-store.ts'
-import { DynamoLogIndex } from '../src/adapters/aws/table/dynamo-log-index.ts'
+import { dynamoGroupStore } from '../src/adapters/aws/table/dynamo-group-store.ts'
+import { dynamoLogIndex } from '../src/adapters/aws/table/dynamo-log-index.ts'
 import { DynamoTable } from '../src/adapters/aws/table/dynamo-table.ts'
-import { DynamoTopicStore } from '../src/adapters/aws/table/dynamo-topic-store.ts'
-import { DynamoTriggerStore } from '../src/adapters/aws/table/dynamo-trigger-store.ts'
+import { dynamoTopicStore } from '../src/adapters/aws/table/dynamo-topic-store.ts'
+import { dynamoTriggerStore } from '../src/adapters/aws/table/dynamo-trigger-store.ts'
 import { UsageMeter } from '../src/adapters/aws/usage-meter.ts'
 import { MemoryObjectStore } from '../src/adapters/memory/memory-object-store.ts'
 import { LogBroker } from '../src/broker/log-broker.ts'
@@ -94,10 +94,10 @@ export async function countTriggerCost(settings: TriggerCostSettings): Promise<C
   const clock: Clock = { ...systemClock, nowMs: () => nowMs }
   const ports = {
     objects: countObjects(new MemoryObjectStore(clock), counts),
-    index: new DynamoLogIndex(dynamo),
-    topics: new DynamoTopicStore(dynamo),
-    groups: new DynamoGroupStore(dynamo),
-    triggers: new DynamoTriggerStore(dynamo),
+    index: dynamoLogIndex(dynamo),
+    topics: dynamoTopicStore(dynamo),
+    groups: dynamoGroupStore(dynamo),
+    triggers: dynamoTriggerStore(dynamo),
     clock,
     entropy: systemEntropy,
   }

@@ -95,7 +95,6 @@ const withVersionOnly: Plugin = {
     }),
 }
 
-/** What the functions serve together, as OpenAPI. */
 function describeApi(): object {
   // Describing calls nothing.
   const ports = { broker: {}, logger: {} } as HttpPorts

@@ -4,14 +4,12 @@ import type * as s3 from 'aws-cdk-lib/aws-s3'
 import type { IConstruct } from 'constructs'
 import { SEGMENT_PREFIX } from '../src/core/storage-layout.ts'
 
-/** For a policy that opens a broker's segments. */
 export function acknowledgeSegments(policy: IConstruct, bucket: s3.Bucket): void {
   const reason =
     'Segments are named at random: all of a broker is one prefix, and this role may reach no other.'
   acknowledgeWildcard(policy, bucket, `/${SEGMENT_PREFIX}*`, reason)
 }
 
-/** For a policy that opens the table's stream. */
 export function acknowledgeStream(policy: IConstruct, table: dynamodb.Table): void {
   const reason =
     'A table has one stream. Lambda asks for ListStreams, which AWS grants by table and not by stream.'

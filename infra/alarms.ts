@@ -4,7 +4,6 @@ import type * as dynamodb from 'aws-cdk-lib/aws-dynamodb'
 import type * as lambda from 'aws-cdk-lib/aws-lambda'
 import type { Construct } from 'constructs'
 
-/** Over which most metrics that have alarms are summed up. */
 export const ALARM_PERIOD = Duration.minutes(5)
 
 /** Of the newest change that a function has not seen which the table's stream wakes. */
@@ -36,7 +35,6 @@ export function makeAlarm(
   })
 }
 
-/** How far a function is behind that the table's stream wakes. */
 export function iteratorAge(of: lambda.Function): cloudwatch.Metric {
   return of.metric('IteratorAge', { statistic: 'Maximum', period: Duration.minutes(1) })
 }

@@ -14,7 +14,6 @@ export type BrokerAuth =
   /** Tokens of an OpenID Connect provider. Whoever has a valid one may do everything. */
   | { readonly jwt: { readonly issuer: string; readonly audience: string | readonly string[] } }
 
-/** The HTTP API of a broker. */
 export function makeApi(
   scope: Construct,
   auth: BrokerAuth,

@@ -4,7 +4,6 @@ import * as iam from 'aws-cdk-lib/aws-iam'
 import type { IConstruct } from 'constructs'
 import { checkTopicName } from '../src/core/topic/topic-name.ts'
 
-/** A topic, as far as its broker looks at it. */
 export interface BrokerTopic extends IConstruct {
   readonly broker: IConstruct
   readonly topicName: string

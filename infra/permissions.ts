@@ -95,7 +95,6 @@ export function adminPermissions({ table }: Stores): iam.PolicyStatement[] {
   return [allow(READ_AND_CHANGE, table.tableArn)]
 }
 
-/** Writes to its own log. */
 export function logPermissions(logGroup: logs.LogGroup): iam.PolicyStatement[] {
   return [allow(['logs:CreateLogStream', 'logs:PutLogEvents'], logGroup.logGroupArn)]
 }

@@ -1,4 +1,3 @@
-/** Which function serves what. */
 export interface Route {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
   readonly path: string
@@ -39,7 +38,6 @@ export function produceCalls(topic: string): string[] {
   return [`POST/topics/${topic}/records`, `GET/topics/${topic}`]
 }
 
-/** What a consumer of one topic calls. */
 export function consumeCalls(topic: string): string[] {
   return [
     `GET/topics/${topic}/partitions/*/records`,

@@ -4,7 +4,6 @@ import * as s3 from 'aws-cdk-lib/aws-s3'
 import type { Construct } from 'constructs'
 import { KEY_ATTRIBUTES, PRODUCER_ATTRIBUTES } from '../src/core/storage-layout.ts'
 
-/** What the functions work on. */
 export interface Stores {
   readonly table: dynamodb.Table
   readonly bucket: s3.Bucket

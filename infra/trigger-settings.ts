@@ -2,7 +2,6 @@ import { type Duration, Token } from 'aws-cdk-lib'
 import * as lambda from 'aws-cdk-lib/aws-lambda'
 import type * as sources from 'aws-cdk-lib/aws-lambda-event-sources'
 import { startTimeProblem } from '../src/core/times.ts'
-import { compileFilters } from '../src/core/trigger/filter.ts'
 import { checkTriggerSettings } from '../src/core/trigger/settings.ts'
 import type { TriggerSettings } from '../src/core/trigger/trigger.ts'
 import type { TopicDestination } from './topic-destination.ts'
@@ -65,7 +64,6 @@ export function settingsOf(props: TidemarkEventSourceProps, callTimeoutMs: numbe
     )
   }
   checkTriggerSettings(settings, Date.now())
-  compileFilters(settings.filters ?? [])
   return settings
 }
 

@@ -2,11 +2,9 @@ import type * as z from 'zod'
 import { TidemarkError } from '../../src/core/errors.ts'
 import { NOT_CREATED, type ResourceEvent } from './resource-function.ts'
 
-/** Something that a template describes by its properties. */
 interface Resource<Properties> {
   /** @throws TidemarkError INVALID_REQUEST */
   read(properties: unknown): Properties
-  /** Makes it, and tells its id. */
   create(wanted: Properties): Promise<string>
   /** Tells its id: another one than before makes CloudFormation delete the old one after. */
   update(wanted: Properties, before: Properties, id: string): Promise<string>

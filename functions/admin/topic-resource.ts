@@ -16,7 +16,6 @@ const Properties = z.object({
   removal: z.enum(['retain', 'delete']).default('retain'),
 })
 
-/** The topic that a template describes. */
 type TopicProperties = z.infer<typeof Properties>
 
 /** Makes, alters and removes the topic of a template; tells the resource's id, which is the topic's name. */

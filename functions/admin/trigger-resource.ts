@@ -28,7 +28,6 @@ const Properties = z.object({
   onFailure: z.string().min(1).optional(),
 })
 
-/** The trigger that a template describes. */
 type TriggerProperties = ReturnType<typeof read>
 
 /** What is in the settings is checked where triggers are made. @throws TidemarkError INVALID_REQUEST */

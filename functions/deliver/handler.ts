@@ -1,9 +1,9 @@
-import { AwsFailureDestinations } from '../../src/adapters/aws/delivery/failure-destinations.ts'
+import { awsFailureDestinations } from '../../src/adapters/aws/delivery/failure-destinations.ts'
 import { LambdaFunctionCaller } from '../../src/adapters/aws/delivery/lambda-function-caller.ts'
 import { SqsWakeUps } from '../../src/adapters/aws/delivery/sqs-wake-ups.ts'
 import { TopicDirectory } from '../../src/broker/topics/topic-directory.ts'
 import { Delivery } from '../../src/broker/triggers/delivering/delivery.ts'
-import { TopicFailures, topicOfDestination } from '../../src/broker/triggers/delivering/topic-destination.ts'
+import { topicFailures, topicOfDestination } from '../../src/broker/triggers/delivering/topic-destination.ts'
 import type { FunctionCaller } from '../../src/ports/function-caller.ts'
 import { openBucketOnDemand } from '../runtime/bucket-on-demand.ts'
 import { readEnvironment, requireVariable } from '../runtime/environment.ts'
@@ -30,8 +30,8 @@ async function openFunctions(): Promise<FunctionCaller> {
   return withCallFault(functions, testFault, telemetry)
 }
 
-const topics = new TopicFailures(broker)
-const places = new AwsFailureDestinations(() => ports.clock.nowMs())
+const topics = topicFailures(broker)
+const places = awsFailureDestinations(() => ports.clock.nowMs())
 const delivery = new Delivery(
   {
     ...ports,

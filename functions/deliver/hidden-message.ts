@@ -1,7 +1,6 @@
 import { WAKE_UP_RESERVE_MS } from '../../src/core/limits.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 
-/** A queue that messages come from. */
 export interface MessageQueue {
   /** Hides a message, and with it its lane, for so long from now on. */
   hide(receipt: string, forMs: number): Promise<void>

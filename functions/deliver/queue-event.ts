@@ -1,3 +1,4 @@
+import { isObject, type JsonObject, parseJson } from '../../src/core/json.ts'
 import type { WakeUp } from '../../src/core/trigger/trigger.ts'
 
 /** A message of the queue of wake-ups, as far as it is looked at. */
@@ -8,7 +9,6 @@ export interface QueueMessage {
   readonly attributes: { readonly SentTimestamp: string }
 }
 
-/** What Lambda sends for a queue. */
 export interface QueueEvent {
   readonly Records: readonly QueueMessage[]
 }
@@ -27,11 +27,7 @@ export function readWakeUp(body: string): WakeUp | undefined {
   return { triggerId, groupId, topic, partition: { topicId, partition } } as WakeUp
 }
 
-function membersOf(body: string): Readonly<Record<string, unknown>> {
-  try {
-    return JSON.parse(body) ?? {}
-  } catch (error) {
-    if (error instanceof SyntaxError) return {}
-    throw error
-  }
+function membersOf(body: string): JsonObject {
+  const members = parseJson(body)
+  return isObject(members) ? members : {}
 }

@@ -1,19 +1,16 @@
 import { TopicDirectory } from '../../src/broker/topics/topic-directory.ts'
 import { Dispatcher } from '../../src/broker/triggers/dispatcher.ts'
 import type { WakeUps } from '../../src/ports/wake-ups.ts'
-import { deadlineMsOf, type InvocationContext } from '../runtime/invocation.ts'
+import { deadlineMsOf, type EventFunction } from '../runtime/invocation.ts'
 import type { Service } from '../runtime/service.ts'
 import { changedIn, isStreamEvent, type StreamEvent } from '../runtime/table-stream.ts'
-
-/** Wakes deliveries. */
-export type DispatchFunction = (event: unknown, context: InvocationContext) => Promise<void>
 
 /**
  * A batch of the table's stream names the partitions and the triggers that have changed. Anything else is the
  * schedule's call, which looks for partitions that are behind. Where the store or the queue fails, so does the
  * invocation, and Lambda brings the batch again.
  */
-export function makeDispatchFunction(service: Service, wakeUps: WakeUps): DispatchFunction {
+export function makeDispatchFunction(service: Service, wakeUps: WakeUps): EventFunction {
   const { ports, telemetry } = service
   const dispatcher = new Dispatcher({ ...ports, wakeUps }, new TopicDirectory(ports.topics, ports.clock))
 

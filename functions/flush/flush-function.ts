@@ -4,7 +4,7 @@ import { TopicDirectory } from '../../src/broker/topics/topic-directory.ts'
 import { Topics } from '../../src/broker/topics/topics.ts'
 import { FLUSH_DEADLINE_MS, FLUSH_PARTITIONS_MAX } from '../../src/core/limits.ts'
 import { countToFlush } from '../../src/core/log/tail.ts'
-import { deadlineMsOf, type InvocationContext } from '../runtime/invocation.ts'
+import { deadlineMsOf, type EventFunction } from '../runtime/invocation.ts'
 import type { Service } from '../runtime/service.ts'
 import { changedIn, isStreamEvent, type StreamEvent } from '../runtime/table-stream.ts'
 
@@ -13,15 +13,12 @@ const ROUNDS = 3
 
 const SCAN_UNFINISHED = 'The look through all heads did not get to the end in time; the next one begins anew'
 
-/** Moves inline bytes into objects. */
-export type FlushFunction = (event: unknown, context: InvocationContext) => Promise<void>
-
 /**
  * A batch of the table's stream names the partitions to flush; what is in it beside their keys may be out of date,
  * and is not looked at: the heads decide. Anything else is the schedule's call, which looks through all heads for
  * what nobody has flushed.
  */
-export function makeFlushFunction(service: Service): FlushFunction {
+export function makeFlushFunction(service: Service): EventFunction {
   const { ports, telemetry } = service
   const directory = new TopicDirectory(ports.topics, ports.clock)
   const topics = new Topics(ports, directory)

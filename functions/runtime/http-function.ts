@@ -1,12 +1,10 @@
-import type { Broker } from '../../src/contract/broker.ts'
-import type { GroupBroker } from '../../src/contract/groups.ts'
 import { buildHttpApp } from '../../src/contract/http/build-app.ts'
 import { PROBLEM_TYPE } from '../../src/contract/http/media-types.ts'
+import { isRead } from '../../src/contract/http/problems/error-answers.ts'
 import { HttpProblem, statusOf, toProblem } from '../../src/contract/http/problems/problem.ts'
 import type { Route } from '../../src/contract/http/route.ts'
 import type { Describe } from '../../src/contract/http/services.ts'
-import type { HttpSettings } from '../../src/contract/http/settings.ts'
-import type { TriggerBroker } from '../../src/contract/triggers.ts'
+import type { HttpPorts, HttpSettings } from '../../src/contract/http/settings.ts'
 import { TidemarkError } from '../../src/core/errors.ts'
 import {
   FUNCTION_ANSWER_BYTES_MAX,
@@ -37,12 +35,11 @@ const SETTINGS: HttpSettings = {
   topicCacheMs: FUNCTION_TOPIC_CACHE_MS,
 }
 
-/** A function that serves some routes of a broker's HTTP form. */
 export function makeHttpFunction(
   service: Service,
   routes: Iterable<Route>,
   describe?: Describe,
-  servedBroker: Broker & GroupBroker & TriggerBroker = openBroker(service),
+  servedBroker: HttpPorts['broker'] = openBroker(service),
 ): HttpFunction {
   const { telemetry, takeTableWrites } = service
   const { broker, take } = observe(servedBroker)
@@ -119,10 +116,6 @@ function toProblemResult(thrown: unknown, method: string, telemetry: Telemetry):
     new TidemarkError('UNKNOWN_SERVER_ERROR', message, isRead(method) ? 'no' : 'unknown'),
     500,
   )
-}
-
-function isRead(method: string): boolean {
-  return method === 'GET' || method === 'HEAD'
 }
 
 function problemResult(error: TidemarkError, status: number): HttpResult {

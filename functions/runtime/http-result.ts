@@ -24,16 +24,13 @@ export async function toResult(response: Response): Promise<HttpResult> {
   const headers = Object.fromEntries(response.headers)
   // The gateway counts for itself.
   delete headers['content-length']
-  const isText = isTextType(headers['content-type']) && bytes.length <= FUNCTION_TEXT_BYTES_MAX
+  // All that the HTTP form writes as text is JSON.
+  const isJson = /^application\/(\w+\+)?json\b/.test(headers['content-type'] ?? 'application/json')
+  const isText = isJson && bytes.length <= FUNCTION_TEXT_BYTES_MAX
   return {
     statusCode: response.status,
     headers,
     body: bytes.toString(isText ? 'utf8' : 'base64'),
     isBase64Encoded: !isText,
   }
-}
-
-/** All that the HTTP form writes as text is JSON. */
-function isTextType(contentType: string | undefined): boolean {
-  return contentType === undefined || /^application\/(\w+\+)?json\b/.test(contentType)
 }

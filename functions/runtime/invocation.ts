@@ -7,6 +7,9 @@ export interface InvocationContext {
   getRemainingTimeInMillis(): number
 }
 
+/** What is called with events of whatever kind, and answers nothing. */
+export type EventFunction = (event: unknown, context: InvocationContext) => Promise<void>
+
 /** Until when an invocation may work: what follows takes a little of its time, too. */
 export function deadlineMsOf(
   context: InvocationContext,

@@ -1,18 +1,15 @@
-import type { Broker, Fetch, Produce } from '../../src/contract/broker.ts'
-import type { GroupBroker } from '../../src/contract/groups.ts'
-import type { TriggerBroker } from '../../src/contract/triggers.ts'
+import type { Fetch, Produce } from '../../src/contract/broker.ts'
+import type { HttpPorts } from '../../src/contract/http/settings.ts'
 import { overriding } from './overriding.ts'
 
-/** What went through a broker since it was last asked. */
 export interface Throughput {
   ProducedRecords?: number
   ProducedBytes?: number
   FetchedBytes?: number
 }
 
-/** A broker that counts what goes through it. */
 export interface ObservedBroker {
-  readonly broker: Broker & GroupBroker & TriggerBroker
+  readonly broker: HttpPorts['broker']
   /** What was counted since the last call; everything is told once. */
   take(): Throughput
 }

@@ -7,7 +7,6 @@ import type { ObjectLocator } from '../../src/ports/object-locator.ts'
 import { readEnvironment } from './environment.ts'
 import { openTelemetry, type Telemetry } from './telemetry.ts'
 
-/** What every function works with. */
 export interface Service {
   readonly ports: Ports
   readonly locator: ObjectLocator

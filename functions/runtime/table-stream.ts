@@ -9,7 +9,6 @@ interface StreamRecord {
   readonly dynamodb?: { readonly Keys?: Readonly<Record<string, { readonly S?: string } | undefined>> }
 }
 
-/** A batch of the table's stream. */
 export interface StreamEvent {
   readonly Records: readonly StreamRecord[]
 }

@@ -14,7 +14,6 @@ const UNITS = {
   FlushFailures: MetricUnit.Count,
   UnknownStreamRecords: MetricUnit.Count,
   UnfinishedScans: MetricUnit.Count,
-  /** Wake-ups that were sent. */
   WakeUps: MetricUnit.Count,
   /** Records that triggers' functions have taken. */
   DeliveredRecords: MetricUnit.Count,
@@ -38,7 +37,6 @@ export interface Report {
   readonly details?: Readonly<Record<string, string | number>>
 }
 
-/** Where functions tell what they do. */
 export interface Telemetry {
   debug(message: string, details: Readonly<Record<string, unknown>>): void
   warn(message: string, details: Readonly<Record<string, unknown>>): void
@@ -48,13 +46,10 @@ export interface Telemetry {
    * other line at INFO, since CloudWatch takes more for a line than Lambda for the invocation.
    */
   publish(report: Report): void
-  /** Runs `work` as a segment of a trace, where traces are wanted. */
   readonly trace: Trace
 }
 
-/** Who tells, and how much. */
 interface TelemetrySettings {
-  /** The function's name. */
   readonly service: string
   /** The table's name, which no other broker of the account and region has: so their metrics do not add up. */
   readonly broker: string

@@ -12,7 +12,6 @@ import type { Telemetry } from './telemetry.ts'
  */
 const FAULTS = ['after-put', 'after-commit', 'after-call'] as const
 
-/** Where a process dies once, and how. */
 interface TestFault {
   readonly point: (typeof FAULTS)[number]
   dieOnce(): void

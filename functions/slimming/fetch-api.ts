@@ -65,7 +65,6 @@ function valueIn(given: string): string {
 
 type Content = string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>
 
-/** What requests and responses have in common. */
 class Message {
   readonly headers: Headers
   #content: Content | null

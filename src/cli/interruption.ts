@@ -32,8 +32,11 @@ async function nextUntil<T>(
   return settled?.value ?? null
 }
 
-/** Not Promise.race with one promise for the signal: that promise would keep every result for ever. */
-function settledUntil<T>(result: Promise<T>, signal: AbortSignal): Promise<{ value: T } | null> {
+/**
+ * What came, or null where `signal` came first.
+ * Not Promise.race with one promise for the signal: that promise would keep every result for ever.
+ */
+export function settledUntil<T>(result: Promise<T>, signal: AbortSignal): Promise<{ value: T } | null> {
   return new Promise((resolve, reject) => {
     const onAbort = () => resolve(null)
     if (signal.aborted) onAbort()

@@ -1,7 +1,7 @@
 import { CommanderError } from 'commander'
-import { describeFailure, EXIT_OK, EXIT_USAGE, exitCodeOf } from './output/failure.ts'
+import { EXIT_OK, EXIT_USAGE, exitCodeOf } from './output/failure.ts'
 import { openProcessTerminal } from './output/process-terminal.ts'
-import { note, type Terminal } from './output/terminal.ts'
+import { noteFailure, type Terminal } from './output/terminal.ts'
 import { buildProgram } from './program.ts'
 import { Session } from './session.ts'
 
@@ -18,7 +18,7 @@ export async function run(
   } catch (error) {
     // Commander has said already what it does not like.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_OK : EXIT_USAGE
-    for (const line of describeFailure(error)) note(terminal, line)
+    noteFailure(terminal, error)
     return exitCodeOf(error)
   }
 }

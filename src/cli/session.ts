@@ -1,3 +1,4 @@
+import type { Command } from 'commander'
 import type { Broker } from '../contract/broker.ts'
 import type { GroupBroker } from '../contract/groups.ts'
 import type { TriggerBroker } from '../contract/triggers.ts'
@@ -5,6 +6,8 @@ import { type AddressOptions, chooseAddress } from './address/broker-address.ts'
 import { resultUntil } from './interruption.ts'
 import { EXIT_OK } from './output/failure.ts'
 import type { Terminal } from './output/terminal.ts'
+
+export type BrokerCommand = (broker: Broker & GroupBroker & TriggerBroker) => Promise<number>
 
 export interface UseSettings {
   /** Whether a directory that does not exist becomes a store. */
@@ -24,16 +27,31 @@ export class Session {
     this.environment = environment
   }
 
-  /** Runs a command on the broker that the options name, and keeps its exit code. */
-  async useBroker(
-    options: AddressOptions,
-    command: (broker: Broker & GroupBroker & TriggerBroker) => Promise<number>,
+  /**
+   * Lets a command run on the broker that the options name, and keeps its exit code.
+   * @param prepare what it does, by its options and arguments
+   */
+  onBroker<Options, Arguments extends unknown[]>(
+    command: Command,
+    prepare: (options: Options, ...given: Arguments) => Promise<BrokerCommand>,
     settings: UseSettings = {},
+  ): void {
+    command.action(async (...given) => {
+      const options = command.optsWithGlobals<Options & AddressOptions>()
+      // Behind the arguments stand the options and the command.
+      const prepared = await prepare(options, ...(given.slice(0, -2) as Arguments))
+      await this.#useBroker(options, prepared, settings)
+    })
+  }
+
+  async #useBroker(
+    options: AddressOptions,
+    command: BrokerCommand,
+    { mayCreate = false, endsByItself = false }: UseSettings,
   ): Promise<void> {
     const address = chooseAddress(options, this.environment)
     // Loaded now and not above: `--help` needs neither a database nor an HTTP client.
     const { connect } = await import('./address/connect.ts')
-    const { mayCreate = false, endsByItself = false } = settings
     const { broker, close } = await connect(address, mayCreate)
     try {
       const exitCode = command(broker)

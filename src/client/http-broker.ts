@@ -50,20 +50,8 @@ import { TriggerAnswer, TriggerListAnswer } from '../contract/http/schemas/trigg
 import type { TriggerBroker, TriggerDescription, TriggerName } from '../contract/triggers.ts'
 import { TidemarkError } from '../core/errors.ts'
 import { checkGroupId } from '../core/group/identity.ts'
-import { CLIENT_TIMEOUT_MS } from '../core/limits.ts'
 import { type Offset, toOffset } from '../core/numbers.ts'
-import { type HttpRequest, HttpTransport, type SignRequest } from './http-transport.ts'
-
-export interface HttpBrokerSettings {
-  /** Where the broker is, such as `http://127.0.0.1:9900`. */
-  url: string
-  /** Sent as a bearer token. */
-  token?: string
-  /** Signs every request, in place of a token: `signedByAws` of `tidemark/aws` makes one. */
-  sign?: SignRequest
-  /** How long a request may take, beside what a fetch waits; a bit longer than the broker's own deadline. */
-  timeoutMs?: number
-}
+import { type HttpBrokerSettings, type HttpRequest, HttpTransport } from './http-transport.ts'
 
 /**
  * A broker somewhere else, over HTTP. It never sends anything a second time: where the outcome of a write is
@@ -72,8 +60,8 @@ export interface HttpBrokerSettings {
 export class HttpBroker implements Broker, GroupBroker, TriggerBroker {
   readonly #transport: HttpTransport
 
-  constructor({ timeoutMs = CLIENT_TIMEOUT_MS, ...settings }: HttpBrokerSettings) {
-    this.#transport = new HttpTransport({ ...settings, timeoutMs })
+  constructor(settings: HttpBrokerSettings) {
+    this.#transport = new HttpTransport(settings)
   }
 
   createTopic(request: CreateTopic): Promise<TopicDescription> {

@@ -1,5 +1,6 @@
 import { fromProblem } from '../contract/http/schemas/problem.ts'
 import { TidemarkError, type Written } from '../core/errors.ts'
+import { CLIENT_TIMEOUT_MS } from '../core/limits.ts'
 import { DeadlinePassed, withDeadline } from './deadline.ts'
 import { fromGatewayAnswer } from './gateway-answer.ts'
 
@@ -20,15 +21,15 @@ export interface UnsignedRequest {
  */
 export type SignRequest = (request: UnsignedRequest) => Promise<Readonly<Record<string, string>>>
 
-export interface HttpTransportSettings {
+export interface HttpBrokerSettings {
   /** Where the broker is, such as `http://127.0.0.1:9900`. */
   url: string
   /** Sent as a bearer token. */
   token?: string
-  /** Signs every request, in place of a token. */
+  /** Signs every request, in place of a token: `signedByAws` of `tidemark/aws` makes one. */
   sign?: SignRequest
-  /** How long a request may take, beside what a long poll waits. */
-  timeoutMs: number
+  /** How long a request may take, beside what a fetch waits; a bit longer than the broker's own deadline. */
+  timeoutMs?: number
 }
 
 export interface HttpRequest {
@@ -62,7 +63,7 @@ export class HttpTransport {
   readonly #sign: SignRequest | undefined
   readonly #timeoutMs: number
 
-  constructor({ url, token, sign, timeoutMs }: HttpTransportSettings) {
+  constructor({ url, token, sign, timeoutMs = CLIENT_TIMEOUT_MS }: HttpBrokerSettings) {
     if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
       throw new TidemarkError(
         'INVALID_REQUEST',

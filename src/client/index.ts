@@ -22,8 +22,8 @@ export {
   type RecordInput,
 } from '../core/record/index.ts'
 export { partitionForKey } from '../core/topic/partitioner.ts'
-export { HttpBroker, type HttpBrokerSettings } from './http-broker.ts'
-export type { SignRequest, UnsignedRequest } from './http-transport.ts'
+export { HttpBroker } from './http-broker.ts'
+export type { HttpBrokerSettings, SignRequest, UnsignedRequest } from './http-transport.ts'
 export { fetchLocated, type LocatedSettings } from './located.ts'
 /** Producers, consumers and admins as Node's Kafka users know them. */
 export { Admin, type AdminEventPayloads, type AdminOptions, ConfigResourceTypes } from './sdk/admin.ts'

@@ -1,4 +1,7 @@
+import type { AssignorName } from '../core/group/group.ts'
 import type { Offset } from '../core/numbers.ts'
+
+export type { AssignorName } from '../core/group/group.ts'
 
 /**
  * Consumer groups, as Kafka's KIP-848 has them: a member says in each heartbeat what it subscribes to and what it has
@@ -40,8 +43,6 @@ export interface GroupBroker {
   /** Forgets a group without members or triggers, and its offsets. @throws GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP */
   deleteGroup(groupId: string): Promise<void>
 }
-
-export type AssignorName = 'range' | 'round-robin' | 'cooperative-sticky'
 
 export interface Heartbeat {
   groupId: string

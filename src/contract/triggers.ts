@@ -1,3 +1,5 @@
+import type { Trigger, TriggerSettings } from '../core/trigger/trigger.ts'
+
 /** Triggers, as everybody sees them. They are made where functions are deployed, and not by calls. */
 export interface TriggerBroker {
   /** Every trigger, in the order of their groups and topics. */
@@ -25,23 +27,11 @@ export interface TriggerName {
   topic: string
 }
 
-export interface TriggerDescription extends TriggerName {
-  triggerId: string
-  target: string
-  state: 'active' | 'paused'
+/** What Trigger and TriggerSettings of the core say of each. */
+export interface TriggerDescription
+  extends TriggerName,
+    Pick<Trigger, 'triggerId' | 'target' | 'state' | 'createdMs'>,
+    TriggerSettings {
   /** Whether the topic is there; where it was deleted, nothing is delivered until there is one of its name again. */
   hasTopic: boolean
-  createdMs: number
-  batchSize: number
-  maxBatchingWindowMs: number
-  /** Where a partition begins in which the group has committed nothing. */
-  startingPosition: 'earliest' | 'latest' | { timestampMs: number }
-  parallelism: number | null
-  retryAttempts: number | null
-  maxRecordAgeMs: number | null
-  bisectBatchOnError: boolean
-  reportBatchItemFailures: boolean
-  filters: readonly string[]
-  onFailure: string | null
-  callTimeoutMs: number
 }

@@ -42,7 +42,6 @@ const KAFKA_ERRORS = {
   FENCED_MEMBER_EPOCH: { number: 110, retriable: false },
 } as const satisfies Record<string, { number: number; retriable: boolean }>
 
-/** A Kafka error's name, as in Kafka's protocol guide. */
 export type KafkaErrorName = keyof typeof KAFKA_ERRORS
 
 /** Whether what the failed request was to write may be in the log. */

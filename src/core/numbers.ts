@@ -53,7 +53,6 @@ export function toPosition(value: number): Position {
   return value as Position
 }
 
-/** The offset `records` after `offset`. */
 export function advance(offset: Offset, records: number): Offset {
   return (offset + records) as Offset
 }

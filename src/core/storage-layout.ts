@@ -7,7 +7,6 @@ import { type PartitionId, partitionKey } from './topic/partition-id.ts'
  * join them.
  */
 
-/** The start of every segment's key. */
 export const SEGMENT_PREFIX = 'segments/'
 
 /**
@@ -194,7 +193,6 @@ export const HEAD_ATTRIBUTES = {
   flushedProducers: 'flushedProducers',
 } as const
 
-/** A block's attribute in a DynamoDB table. */
 export const BLOCK_ATTRIBUTES = { encoded: 'encoded' } as const
 
 /**
@@ -243,7 +241,6 @@ export const MEMBER_ATTRIBUTES = {
   settledEpoch: 'settledEpoch',
 } as const
 
-/** A target chunk's attribute in a DynamoDB table. */
 export const TARGET_CHUNK_ATTRIBUTES = { encoded: 'encoded' } as const
 
 /** A claim's attributes in a DynamoDB table; the partition stands in the sort key. "owner" and "offset" are reserved words. */

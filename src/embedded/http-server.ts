@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { networkInterfaces } from 'node:os'
@@ -116,13 +117,9 @@ export function checkListenHost(host: string, needsToken: boolean, insecure: boo
 
 async function listen(server: Server, host: string, port: number): Promise<void> {
   try {
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject)
-      server.listen({ host, port }, () => {
-        server.off('error', reject)
-        resolve()
-      })
-    })
+    server.listen({ host, port })
+    // Rejects where the server has an error first.
+    await once(server, 'listening')
   } catch (error) {
     throw new TidemarkError('BROKER_NOT_AVAILABLE', cannotListen(error, host, port), 'no', { cause: error })
   }

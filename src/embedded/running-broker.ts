@@ -1,5 +1,5 @@
-import { LogBroker } from '../broker/log-broker.ts'
-import { type Finding, newVerifySummary, type VerifySummary, verify } from '../broker/settling/verify.ts'
+import { LogBroker, type LogBrokerSettings } from '../broker/log-broker.ts'
+import { type Finding, VerifySummary, verify } from '../broker/settling/verify.ts'
 import { TopicDirectory } from '../broker/topics/topic-directory.ts'
 import type { Broker } from '../contract/broker.ts'
 import type { GroupBroker } from '../contract/groups.ts'
@@ -20,17 +20,11 @@ export interface Embedded {
   close(): Promise<void>
 }
 
-export interface EmbeddedOptions {
-  /** How long a commit waits for more records; 0 unless set, which means: for what arrives at the same time. */
-  readonly lingerMs?: number
-  /** Whether something else moves inline bytes into objects, as a deployed stack does; this process unless set. */
-  readonly flushes?: 'in-background' | 'elsewhere'
-  /** What the pause may grow to between two looks of a waiting fetch for what other processes wrote. */
-  readonly pollIntervalMsMax?: number
+/** Without a `lingerMs` nobody waits; errors go to stderr without a `reportError`. */
+export interface EmbeddedOptions
+  extends Partial<Pick<LogBrokerSettings, 'lingerMs' | 'flushes' | 'pollIntervalMsMax' | 'reportError'>> {
   /** Hands out URLs for byte ranges; without one, `locate` is refused. */
   readonly locator?: ObjectLocator
-  /** What happens to errors of background work; they go to stderr unless set. */
-  readonly reportError?: (error: unknown) => void
 }
 
 /** What else of this process can work on a broker's store. */
@@ -60,27 +54,11 @@ export function hostOf(embedded: Embedded): EmbeddedHost {
  */
 export function runBroker(
   ports: Ports,
-  options: EmbeddedOptions,
+  { locator, lingerMs = 0, reportError = error => console.error(error), ...settings }: EmbeddedOptions,
   closeStore: () => Promise<void>,
   isHost: boolean,
 ): Embedded {
-  const {
-    lingerMs = 0,
-    flushes = 'in-background',
-    locator,
-    pollIntervalMsMax,
-    reportError = error => console.error(error),
-  } = options
-  const broker = new LogBroker(
-    ports,
-    {
-      lingerMs,
-      flushes,
-      reportError,
-      ...(pollIntervalMsMax !== undefined && { pollIntervalMsMax }),
-    },
-    locator,
-  )
+  const broker = new LogBroker(ports, { lingerMs, reportError, ...settings }, locator)
   broker.start()
   const stops: (() => Promise<void>)[] = []
   let closed: Promise<void> | undefined
@@ -88,7 +66,7 @@ export function runBroker(
     broker,
     objects: ports.objects,
     verify: () => {
-      const summary = newVerifySummary()
+      const summary = new VerifySummary()
       return { findings: verify(ports, summary), summary }
     },
     close: () => {

@@ -5,7 +5,6 @@ import type { Entropy } from '../ports/entropy.ts'
 /** setTimeout's own limit; a longer sleep ends early, and whoever sleeps looks at the time anyway. */
 const TIMEOUT_MS_MAX = 2 ** 31 - 1
 
-/** The machine's clock. */
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
   sleep: (durationMs, signal) =>

@@ -1,3 +1,5 @@
+import type { CallDetails } from '../core/trigger/failure-report.ts'
+
 /** Calls what triggers name. */
 export interface FunctionCaller {
   /**
@@ -19,11 +21,3 @@ export type CallOutcome =
       readonly reason: 'throttled' | 'unreachable' | 'refused'
       readonly error: string
     }
-
-/** As far as the place that calls knows them. */
-export interface CallDetails {
-  readonly requestId: string
-  readonly executedVersion: string
-  /** What Lambda calls it: `Handled` or `Unhandled`; null where it answered. */
-  readonly functionError: string | null
-}

@@ -1,4 +1,6 @@
-import type { Claim, CommittedOffset, Group, Member, TopicShare } from '../core/group/group.ts'
+import type { Committer, Ownership } from '../core/group/claim.ts'
+import type { Claim, CommittedOffset, Group, Lease, Member } from '../core/group/group.ts'
+import type { TargetChunk } from '../core/group/target-chunk.ts'
 import type { PartitionId } from '../core/topic/partition-id.ts'
 
 /**
@@ -28,11 +30,7 @@ export interface GroupStore {
   putMember(groupId: string, member: Member): Promise<void>
 
   /** Moves a member's lease on the condition that it is there, and tells the member as it is then. */
-  renewLease(
-    groupId: string,
-    memberId: string,
-    lease: Pick<Member, 'leaseUntilMs' | 'settledEpoch'>,
-  ): Promise<Member | undefined>
+  renewLease(groupId: string, memberId: string, lease: Lease): Promise<Member | undefined>
 
   readMember(groupId: string, memberId: string): Promise<Member | undefined>
 
@@ -69,9 +67,9 @@ export interface GroupStore {
     groupId: string,
     partition: PartitionId,
     owner: string | null,
-    expected: { owner: string | null; generation: number } | undefined,
+    expected: Ownership | undefined,
     firstGeneration?: number,
-  ): Promise<{ held: boolean; claim: Claim | undefined }>
+  ): Promise<ClaimChange>
 
   /**
    * Commits on the condition that owner and generation are these; `unowned`: that nobody owns it (a claim is made where
@@ -83,9 +81,9 @@ export interface GroupStore {
     groupId: string,
     partition: PartitionId,
     committed: CommittedOffset,
-    by: { owner: string; generation: number } | 'unowned',
+    by: Committer,
     seenMs: number | null,
-  ): Promise<{ held: boolean; claim: Claim | undefined }>
+  ): Promise<ClaimChange>
 
   /**
    * Removes a group and all that is its own. Where it throws, some may be left that a new group of this id would have:
@@ -100,4 +98,8 @@ export interface GroupStore {
   groups(): AsyncIterable<string>
 }
 
-export type TargetChunk = ReadonlyMap<string, readonly TopicShare[]>
+/** Whether a change's condition held, and the claim as it is then. */
+export interface ClaimChange {
+  readonly held: boolean
+  readonly claim: Claim | undefined
+}

@@ -3,12 +3,7 @@ import { SeededEntropy } from '../../src/adapters/memory/seeded-entropy.ts'
 import { VirtualClock } from '../../src/adapters/memory/virtual-clock.ts'
 import { loadGroupUseCases } from '../../src/broker/load-use-cases.ts'
 import { LogBroker, type LogBrokerSettings } from '../../src/broker/log-broker.ts'
-import {
-  type Finding,
-  newVerifySummary,
-  type VerifySummary,
-  verify,
-} from '../../src/broker/settling/verify.ts'
+import { type Finding, VerifySummary, verify } from '../../src/broker/settling/verify.ts'
 import type { Broker, Fetch } from '../../src/contract/broker.ts'
 import { TidemarkError } from '../../src/core/errors.ts'
 import { type Offset, toOffset } from '../../src/core/numbers.ts'
@@ -123,7 +118,7 @@ export class Harness {
   }
 
   async verify(): Promise<{ findings: Finding[]; summary: VerifySummary }> {
-    const summary = newVerifySummary()
+    const summary = new VerifySummary()
     const findings: Finding[] = []
     const all = (async () => {
       for await (const finding of verify(this.plain, summary)) findings.push(finding)

@@ -24,8 +24,8 @@ const SETTINGS: ConsumeGroupSettings = {
 }
 const TUNING = {
   ...READING_DEFAULT,
-  waitMsMax: 10,
-  outageMsMax: 1_000,
+  maxWaitTimeInMs: 10,
+  giveUpAfter: 1_000,
   retry: { initialRetryTime: 1, maxRetryTime: 2 },
 }
 
@@ -136,7 +136,7 @@ test('so many records, and not one more is committed', async () => {
 test('commits again and again while it runs, on Ctrl-C what is left, and leaves', async () => {
   const group = await groupWith(5, 1)
   group.answer = answerOf([assigned(0)])
-  const { done, terminal } = start(group, {}, { commitIntervalMs: 5 })
+  const { done, terminal } = start(group, {}, { autoCommitInterval: 5 })
   await expect.poll(() => group.committed()).toEqual({ 0: 5 })
   const { length } = group.commits
   await beatsAnswered(group, 5)
@@ -391,7 +391,7 @@ test('what is still in this process is not committed', async () => {
     write: (_chunk, _encoding, done) => void unstuck.promise.then(() => done()),
   })
   const terminal = { ...fakeTerminal(), output: stuck }
-  const { done } = start(group, {}, { commitIntervalMs: 5 }, terminal)
+  const { done } = start(group, {}, { autoCommitInterval: 5 }, terminal)
   await expect.poll(() => group.fetches).toBeGreaterThan(1)
   await beatsAnswered(group, 10)
   expect(group.commits).toEqual([])

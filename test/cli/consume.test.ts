@@ -20,7 +20,7 @@ const SETTINGS: ConsumeSettings = {
   format: formatValueLine,
 }
 const RETRY = { initialRetryTime: 1, maxRetryTime: 2 }
-const TUNING = { ...READING_DEFAULT, waitMsMax: 20, outageMsMax: 1_000, retry: RETRY }
+const TUNING = { ...READING_DEFAULT, maxWaitTimeInMs: 20, giveUpAfter: 1_000, retry: RETRY }
 
 /** Records 0, 1, 2, … in batches of `batchRecords`; the timestamp is a thousand times the number. */
 async function fill(
@@ -127,7 +127,7 @@ test('follows the log and new partitions until Ctrl-C', async () => {
   const broker = new ScriptedGroup()
   const terminal = fakeTerminal()
   const settings = { ...SETTINGS, exitAtEnd: false }
-  const done = consume(broker, settings, terminal, { ...TUNING, topicCheckMs: 5 })
+  const done = consume(broker, settings, terminal, { ...TUNING, metadataMaxAge: 5 })
   await fill(broker, 0, 3)
   await expect.poll(() => linesOf(terminal)).toEqual(expected(0, 0, 3))
   broker.partitions.push({ startOffset: toOffset(0), batches: [] })
@@ -152,7 +152,7 @@ test('many partitions take turns', async () => {
   const broker = new ScriptedGroup(50)
   const terminal = fakeTerminal()
   const settings = { ...SETTINGS, exitAtEnd: false, recordsMax: 50 }
-  const done = consume(broker, settings, terminal, { ...TUNING, fetchesMax: 4 })
+  const done = consume(broker, settings, terminal, { ...TUNING, maxInFlightRequests: 4 })
   for (let partition = 0; partition < 50; partition++) await fill(broker, partition, 1)
   expect(await done).toBe(0)
   expect(new Set(linesOf(terminal)).size).toBe(50)

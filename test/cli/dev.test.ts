@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { dev } from '../../src/cli/commands/dev.ts'
 import { fakeTerminal } from './fake-terminal.ts'
 
@@ -31,6 +31,14 @@ async function runDev(url: string, token: string | null) {
   return terminal.printed().toString()
 }
 
+// What starts the tests may itself be npx.
+beforeEach(() => {
+  vi.stubEnv('npm_command', undefined)
+})
+afterEach(() => {
+  vi.unstubAllEnvs()
+})
+
 test('says where it is and what to try, and stops cleanly', async () => {
   const printed = await runDev('http://127.0.0.1:8082', null)
   expect(printed).toContain('listens on http://127.0.0.1:8082\n')
@@ -42,6 +50,11 @@ test('the commands to try reach another address, and do not show the token', asy
   const printed = await runDev('http://127.0.0.1:9999', 'secret')
   expect(printed).toContain('  tidemark --broker http://127.0.0.1:9999 --token … topic create ')
   expect(printed).not.toContain('secret')
+})
+
+test('where npx runs it, the commands to try are for npx', async () => {
+  vi.stubEnv('npm_command', 'exec')
+  expect(await runDev('http://127.0.0.1:8082', null)).toContain('  npx tidemark topic create ')
 })
 
 test('a start that fails is passed on', async () => {

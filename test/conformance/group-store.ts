@@ -2,11 +2,12 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Claim, CommittedOffset, Group, Member } from '../../src/core/group/group.ts'
 import { newGroup } from '../../src/core/group/group-changes.ts'
+import type { TargetChunk } from '../../src/core/group/target-chunk.ts'
 import { SUBSCRIPTION_BYTES_MAX } from '../../src/core/limits.ts'
 import { toOffset } from '../../src/core/numbers.ts'
 import { targetIdOf } from '../../src/core/storage-layout.ts'
 import type { PartitionId } from '../../src/core/topic/partition-id.ts'
-import type { GroupStore, TargetChunk } from '../../src/ports/group-store.ts'
+import type { GroupStore } from '../../src/ports/group-store.ts'
 import { freshId, freshPartition } from './samples.ts'
 
 export interface OpenedGroupStore {

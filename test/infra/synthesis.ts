@@ -25,6 +25,7 @@ export interface Resource {
   // biome-ignore lint/suspicious/noExplicitAny: a template is as deep as it likes; tests compare its parts.
   readonly Properties: any
   readonly DeletionPolicy?: string
+  readonly UpdateReplacePolicy?: string
 }
 
 /** The resources of a type, by their logical ids. */

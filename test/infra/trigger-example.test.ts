@@ -14,7 +14,15 @@ test('the example of a trigger makes the stack that its README tells of', { time
     '<OrderHandler.Arn>',
     '<Failures.Arn>',
   ])
-  expect(JSON.parse(Properties.settings)).toMatchObject({ bisectBatchOnError: true, retryAttempts: 2 })
+  const handler = theResource(template, 'AWS::Lambda::Function', 'OrderHandler').Properties
+  expect(JSON.parse(Properties.settings)).toMatchObject({
+    bisectBatchOnError: true,
+    retryAttempts: 2,
+    callTimeoutMs: handler.Timeout * 1000,
+  })
+  // Long enough for somebody to look at what could not be handled: as long as a queue can.
+  const failures = theResource(template, 'AWS::SQS::Queue', 'Failures').Properties
+  expect(failures.MessageRetentionPeriod).toBe(14 * 24 * 60 * 60)
   expect(Object.keys(template.toJSON().Outputs)).toEqual(
     expect.arrayContaining(['ApiUrl', 'FailuresUrl', 'HandlerName']),
   )

@@ -1,16 +1,21 @@
-/**
- * Runs the simulation over many seeds:
- * node test/simulation/main.ts [--seeds 1000] [--from 1] [--actors topics,writers] [--defect "…"] [--trace]
- * All actors take part unless some are named; with a defect planted, those that notice it. A run that fails prints the
- * seed, and the command that repeats it.
- */
+/** Runs the simulation over many seeds; USAGE says how. A run that fails prints the command that repeats it. */
 import { parseArgs } from 'node:util'
 import { ACTORS, actorsNamed } from './actors/index.ts'
 import { DEFECTS } from './defects.ts'
 import { runSeeds } from './run-seeds.ts'
 
+const USAGE = `npm run test:simulation -- [--seeds 1000] [--from 1] [--actors NAME,…] [--defect "…"] [--trace]
+  --seeds 10000                  as many histories, each by its own seed (1000)
+  --from 24 --seeds 1 --trace    one of them, told step by step
+  --actors topics,writers        only these take part, and more seeds a second run (all, or those that notice the defect)
+  --defect "…"                   with a fault planted that is known to be found
+Actors: ${ACTORS.map(({ name }) => name).join(', ')}
+Defects:
+  ${Object.keys(DEFECTS).join('\n  ')}`
+
 const { values } = parseArgs({
   options: {
+    help: { type: 'boolean', default: false },
     seeds: { type: 'string', default: '1000' },
     from: { type: 'string', default: '1' },
     actors: { type: 'string' },
@@ -18,9 +23,14 @@ const { values } = parseArgs({
     trace: { type: 'boolean', default: false },
   },
 })
+if (values.help) {
+  console.log(USAGE)
+  process.exit()
+}
 const defect = values.defect === undefined ? undefined : DEFECTS[values.defect]
 if (values.defect !== undefined && !defect) {
-  throw new Error(`There is no such defect; there are:\n${Object.keys(DEFECTS).join('\n')}`)
+  console.error(`There is no defect ${JSON.stringify(values.defect)}.\n\n${USAGE}`)
+  process.exit(1)
 }
 const names = values.actors?.split(',') ?? defect?.actors ?? ACTORS.map(({ name }) => name)
 const actors = actorsNamed(names)

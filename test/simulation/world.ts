@@ -7,7 +7,7 @@ import { SeededEntropy } from '../../src/adapters/memory/seeded-entropy.ts'
 import { VirtualClock } from '../../src/adapters/memory/virtual-clock.ts'
 import { loadGroupUseCases } from '../../src/broker/load-use-cases.ts'
 import { LogBroker } from '../../src/broker/log-broker.ts'
-import { newVerifySummary, verify } from '../../src/broker/settling/verify.ts'
+import { VerifySummary, verify } from '../../src/broker/settling/verify.ts'
 import { isTransient } from '../../src/broker/store-calls/retry.ts'
 import { TidemarkError } from '../../src/core/errors.ts'
 import { PRODUCER_SILENT_MS_MAX } from '../../src/core/limits.ts'
@@ -295,7 +295,7 @@ export class World {
     for (const actor of this.#actors) await actor.check?.()
     if (!this.#doFlush) return
     await this.topics.check(this)
-    for await (const { severity, place, problem } of verify(this.plainPorts(), newVerifySummary())) {
+    for await (const { severity, place, problem } of verify(this.plainPorts(), new VerifySummary())) {
       if (severity === 'error') throw new Error(`verify: ${place}: ${problem}`)
     }
     await this.log.check(this)

@@ -89,7 +89,6 @@ const WRONG_REGION: readonly string[] = [
   'PermanentRedirect',
 ]
 
-/** An error of the SDK, as far as it tells. */
 interface AwsError extends Error {
   readonly code?: string
   /** What Node was doing with a socket: connect, read, write. */
@@ -163,7 +162,8 @@ function adviceFor(error: AwsError, { action, resource }: AwsCall): string | und
     return `AWS needs valid credentials for ${action}: look at AWS_ACCESS_KEY_ID, AWS_PROFILE or the role in use`
   }
   if (WRONG_CLOCK.includes(name)) return 'this machine and AWS disagree on the time: set the clock'
-  if (NO_SUCH_RESOURCE.includes(name)) return `there is no ${bare(resource)} in this account and region`
+  if (NO_SUCH_RESOURCE.includes(name))
+    return `there is no ${resource.replace(/^the /, '')} in this account and region`
   if (WRONG_REGION.includes(name)) return `${resource} is in another region: set AWS_REGION to that one`
   if (name.startsWith('KMS')) return `the key that encrypts ${resource} cannot be used`
   if (/region (is missing|not accepted)/i.test(error.message)) return 'no region is known: set AWS_REGION'
@@ -175,9 +175,4 @@ function adviceFor(error: AwsError, { action, resource }: AwsCall): string | und
 
 function statusOf(error: AwsError): number | undefined {
   return error.$metadata?.httpStatusCode
-}
-
-/** The resource without its article. */
-function bare(resource: string): string {
-  return resource.replace(/^the /, '')
 }

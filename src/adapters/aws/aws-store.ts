@@ -3,15 +3,12 @@ import { type AwsBucket, openAwsBucket } from './objects/aws-bucket.ts'
 import { type AwsTable, openAwsTable } from './table/aws-table.ts'
 
 export interface AwsStoreOptions extends AwsConnection {
-  /** The DynamoDB table's name. */
   readonly table: string
-  /** The S3 bucket's name. */
   readonly bucket: string
 }
 
 /** The ports on a table of DynamoDB and a bucket of S3. */
 export interface AwsStore extends AwsBucket, AwsTable {
-  /** Gives the connections back. */
   close(): void
 }
 

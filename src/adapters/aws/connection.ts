@@ -9,11 +9,9 @@ export interface AwsConnection {
   /** Of an emulator, for both services; AWS_ENDPOINT_URL and its like are honoured without it. */
   readonly endpoint?: string
   readonly credentials?: NonNullable<DynamoDBClientConfig['credentials']>
-  /** Counts what the clients ask for. */
   readonly meter?: UsageMeter
 }
 
-/** What the clients of all services are made with. */
 export function clientConfig({ region, endpoint, credentials }: AwsConnection) {
   const agent = { keepAlive: true, maxSockets: AWS_SOCKETS_MAX }
   return {

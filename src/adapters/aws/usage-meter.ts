@@ -1,7 +1,6 @@
 import type { DynamoDBClient, ServiceInputTypes } from '@aws-sdk/client-dynamodb'
 import type { S3Client } from '@aws-sdk/client-s3'
 
-/** What the requests of one operation came to. */
 export interface OperationUsage {
   /** Every try counts, as on the bill. */
   readonly requests: number
@@ -64,7 +63,6 @@ export class UsageMeter {
     return Object.fromEntries([...this.#operations].map(([name, counted]) => [name, { ...counted }]))
   }
 
-  /** Begins again at nothing. */
   reset(): void {
     this.#operations.clear()
   }

@@ -1,6 +1,6 @@
 import { nextGeneration } from '../../core/group/claim.ts'
 import type { Claim } from '../../core/group/group.ts'
-import { type PartitionId, partitionKey } from '../../core/topic/partition-id.ts'
+import { type PartitionId, partitionKey, partitionsByKey } from '../../core/topic/partition-id.ts'
 import type { GroupCall } from './group-call.ts'
 
 /** Above this many, one query for all claims of the group is cheaper than a read for each. */
@@ -8,12 +8,7 @@ const CLAIMS_ASKED_FOR_MAX = 64
 
 /** The claims of these partitions; those that nobody ever owned are left out. */
 export async function readClaims(call: GroupCall, partitions: readonly PartitionId[]): Promise<Claim[]> {
-  const distinct = new Map(
-    partitions.map(({ topicId, partition }) => [
-      partitionKey({ topicId, partition }),
-      { topicId, partition },
-    ]),
-  )
+  const distinct = partitionsByKey(partitions)
   if (distinct.size > CLAIMS_ASKED_FOR_MAX) {
     const all = await call.readAll(() => call.groups.claims(call.groupId))
     return all.filter(claim => distinct.has(partitionKey(claim)))

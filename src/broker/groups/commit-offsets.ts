@@ -1,18 +1,15 @@
 import type { CommitOffsets, CommittedPartition, OffsetToCommit } from '../../contract/groups.ts'
 import { TidemarkError } from '../../core/errors.ts'
-import { nextCommit } from '../../core/group/claim.ts'
+import { type Committer, nextCommit } from '../../core/group/claim.ts'
 import type { Claim } from '../../core/group/group.ts'
 import { checkGroupId, storedMemberId } from '../../core/group/identity.ts'
 import { checkMetadata } from '../../core/group/offset-metadata.ts'
-import { canTakeOver } from '../../core/group/session.ts'
+import { canTakeOver, NO_EPOCH } from '../../core/group/session.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
 import { OutcomeUnknown } from '../../ports/outcome.ts'
 import { changeOwner } from './claims.ts'
 import type { GroupCall } from './group-call.ts'
 import { refuseActiveTriggers } from './group-triggers.ts'
-
-/** No epoch of a group: nobody has settled in it. */
-const NO_EPOCH = -1
 
 /** Commits offsets, each partition by itself: one that is refused keeps no other from being committed. */
 export async function commitOffsets(call: GroupCall, request: CommitOffsets): Promise<CommittedPartition[]> {
@@ -70,7 +67,7 @@ async function commitOne(call: GroupCall, offset: OffsetToCommit, owner: string 
   const { topic, metadata = '', leaderEpoch = -1, generation, rewinds = owner === undefined } = offset
   checkMetadata(metadata)
   const id = await call.read(() => call.directory.resolvePartition(topic, offset.partition))
-  const by = owner === undefined ? ('unowned' as const) : { owner, generation: generation! }
+  const by: Committer = owner === undefined ? 'unowned' : { owner, generation: generation! }
   let unsureMs: number | undefined
   await call.write(async () => {
     for (;;) {
@@ -93,11 +90,7 @@ async function commitOne(call: GroupCall, offset: OffsetToCommit, owner: string 
 }
 
 /** The claim, once it is one that these may commit to. @throws FENCED_MEMBER_EPOCH, UNKNOWN_MEMBER_ID */
-async function readOwn(
-  call: GroupCall,
-  id: PartitionId,
-  by: { owner: string; generation: number } | 'unowned',
-): Promise<Claim | undefined> {
+async function readOwn(call: GroupCall, id: PartitionId, by: Committer): Promise<Claim | undefined> {
   const claim = await call.groups.readClaim(call.groupId, id)
   if (by !== 'unowned') {
     if (claim?.owner === by.owner && claim.generation === by.generation) return claim

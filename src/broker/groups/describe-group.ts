@@ -2,7 +2,7 @@ import type { GroupDescription } from '../../contract/groups.ts'
 import type { Claim, GroupTopic, Member } from '../../core/group/group.ts'
 import { checkGroupId } from '../../core/group/identity.ts'
 import { groupTopics } from '../../core/group/subscribing/subscription.ts'
-import { partitionKey, partitionsOf } from '../../core/topic/partition-id.ts'
+import { partitionKey, partitionsByKey, partitionsOf } from '../../core/topic/partition-id.ts'
 import { type Trigger, triggerOwner } from '../../core/trigger/trigger.ts'
 import { byPlace } from './fetch-offsets.ts'
 import { type GroupCall, unknownGroup } from './group-call.ts'
@@ -74,11 +74,7 @@ async function describePartitions(
 ): Promise<GroupDescription['partitions']> {
   const names = new Map(topics.map(({ topicId, name }) => [topicId, name]))
   const claimOf = new Map(claims.map(claim => [partitionKey(claim), claim]))
-  const partitionIds = [
-    ...claims.map(({ topicId, partition }) => ({ topicId, partition })),
-    ...subscribed.flatMap(partitionsOf),
-  ]
-  const ids = new Map(partitionIds.map(id => [partitionKey(id), id]))
+  const ids = partitionsByKey([...claims, ...subscribed.flatMap(partitionsOf)])
   const described = await call.forEach([...ids], async ([key, id]) => {
     const topic = names.get(id.topicId)
     const head = topic === undefined ? undefined : await call.read(() => call.ports.index.readHead(id))

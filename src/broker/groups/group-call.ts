@@ -3,10 +3,10 @@ import { GROUP_CALL_DEADLINE_MS } from '../../core/limits.ts'
 import type { GroupStore } from '../../ports/group-store.ts'
 import type { Ports } from '../../ports/index.ts'
 import { NotApplied } from '../../ports/outcome.ts'
+import { fewAtATime } from '../store-calls/few-at-a-time.ts'
 import { retryUntil, timedOut } from '../store-calls/retry.ts'
 import type { TopicDirectory } from '../topics/topic-directory.ts'
 
-/** Items that one call reads or writes at the same time. */
 const PARALLEL_MAX = 16
 
 /** One call about one group: what it works with, and until when. */
@@ -50,12 +50,8 @@ export class GroupCall {
   }
 
   /** Does something for each item, a few at a time; results in order. */
-  async forEach<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
-    const results: R[] = []
-    for (let start = 0; start < items.length; start += PARALLEL_MAX) {
-      results.push(...(await Promise.all(items.slice(start, start + PARALLEL_MAX).map(work))))
-    }
-    return results
+  forEach<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
+    return fewAtATime(items, PARALLEL_MAX, work)
   }
 
   async #settle<T>(written: Written, step: (isUnsure: boolean) => Promise<T>): Promise<T> {

@@ -1,7 +1,7 @@
 import type { AssignedPartition, Heartbeat, HeartbeatAnswer, OwnedPartition } from '../../contract/groups.ts'
 import type { Claim, Group, Member, TopicShare } from '../../core/group/group.ts'
 import { checkClientId, checkGroupId, checkInstanceId, checkMemberId } from '../../core/group/identity.ts'
-import { type Reconciliation, reconcile } from '../../core/group/reconcile.ts'
+import { partitionsIn, type Reconciliation, reconcile } from '../../core/group/reconcile.ts'
 import { canTakeOver, isMarked, toHeartbeatInterval, toSessionTimeout } from '../../core/group/session.ts'
 import { GROUP_FIRST_TARGET_POLL_MS, HEARTBEAT_UNSETTLED_INTERVAL_MS } from '../../core/limits.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
@@ -74,7 +74,7 @@ async function bringCloser(
   const names = await nameTopics(call, share, member, [...owned, ...released])
   // A topic that was deleted since; the next look finds out.
   const known = share.filter(({ topicId }) => names.has(topicId))
-  const claims = await readClaims(call, [...partitionsOf(known), ...owned, ...released])
+  const claims = await readClaims(call, [...partitionsIn(known), ...owned, ...released])
   const plan = reconcile(member.memberId, known, owned, released, claims)
 
   await call.forEach(plan.release, claim => changeOwner(call, claim, null, claim))
@@ -130,10 +130,6 @@ async function nameTopics(
   if (share.every(({ topicId }) => names.has(topicId))) return names
   for (const { topicId, name } of await readTopics(call, [member])) names.set(topicId, name)
   return names
-}
-
-function partitionsOf(share: readonly TopicShare[]): PartitionId[] {
-  return share.flatMap(({ topicId, partitions }) => partitions.map(partition => ({ topicId, partition })))
 }
 
 /** Of the partitions that others own those that may be taken from them. */

@@ -13,7 +13,6 @@ import { backoffMs, isTransient, retryUntil, timedOut } from '../store-calls/ret
 import { asTidemarkError } from '../store-calls/store-errors.ts'
 import { partitionGone } from '../topics/topic-directory.ts'
 
-/** Blocks that one look-up reads at a time. */
 const BLOCKS_PER_READ = 16
 
 export interface AppendedEntry {
@@ -110,7 +109,7 @@ export async function appendEntry(
           if (inBlocks !== undefined) return { baseOffset: inBlocks, head }
           written = 'no'
         }
-      } else if (!steps?.every(step => isTaken(head, step))) {
+      } else if (!steps?.every(step => isNext(head.producers.get(step.producerId), step))) {
         throw new SequenceRefused(head, retired, written)
       }
       // What remains is a tail that has moved, or a producer that was retired since the known head. This one shows
@@ -137,11 +136,6 @@ function followOn(steps: readonly SequenceStep[], retired: Retired): boolean {
     const producer = retired.get(step.producerId)
     return isNext(producer && stateOf(producer), step)
   })
-}
-
-/** Whether a head takes a step as far as it knows. */
-function isTaken({ producers }: Head, step: SequenceStep): boolean {
-  return isNext(producers.get(step.producerId), step)
 }
 
 async function readHead(ports: Ports, partition: PartitionId, deadlineMs: number): Promise<Head> {

@@ -17,7 +17,6 @@ export interface Placement {
   readonly createdMs: number
 }
 
-/** The log that calls go to. */
 export interface PartitionLog {
   /** Appends an entry once it is its turn. */
   append(entry: IndexEntry): Promise<AppendedEntry>

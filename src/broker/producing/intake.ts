@@ -6,6 +6,7 @@ import {
   PRODUCE_IN_FLIGHT_CALLS_MAX,
 } from '../../core/limits.ts'
 import { type BatchHeader, checkBatch, NO_PRODUCER_ID, stampLogAppendTime } from '../../core/record/index.ts'
+import { withResolvers } from '../../core/since-node-22.ts'
 import type { TopicSettings } from '../../core/topic/topic-config.ts'
 import type { Ports } from '../../ports/index.ts'
 import { asTidemarkError } from '../store-calls/store-errors.ts'
@@ -100,7 +101,7 @@ export class Intake {
 
   /** Takes no more, and resolves when all that was taken is settled. */
   async close(): Promise<void> {
-    this.#closed ??= Promise.withResolvers<void>()
+    this.#closed ??= withResolvers<void>()
     if (this.#callsInFlight === 0) this.#closed.resolve()
     await this.#closed.promise
   }
@@ -160,7 +161,13 @@ function checkRun(chunk: Uint8Array, settings: TopicSettings, nowMs: number): Ch
       maxTimestampMs = nowMs
     } else {
       const latestMs = Math.min(nowMs + settings.timestampAfterMaxMs, TIMESTAMP_MS_MAX)
-      if (header.maxTimestamp > latestMs) throw fromTheFuture(header.maxTimestamp)
+      if (header.maxTimestamp > latestMs) {
+        throw new TidemarkError(
+          'INVALID_TIMESTAMP',
+          `The timestamp ${header.maxTimestamp} lies further in the future than the topic's ` +
+            'message.timestamp.after.max.ms allows. Timestamps are milliseconds since 1970.',
+        )
+      }
       maxTimestampMs = Math.max(maxTimestampMs, header.maxTimestamp)
     }
     batches.push({ records: header.recordCount, bytes: header.sizeBytes })
@@ -203,14 +210,6 @@ function checkFollows(header: BatchHeader, first: ProducerSequence | undefined, 
   throw new TidemarkError(
     'INVALID_RECORD',
     "The call's batches do not follow one another in one producer's sequence. Send them in calls of their own.",
-  )
-}
-
-function fromTheFuture(timestampMs: number): TidemarkError {
-  return new TidemarkError(
-    'INVALID_TIMESTAMP',
-    `The timestamp ${timestampMs} lies further in the future than the topic's message.timestamp.after.max.ms ` +
-      'allows. Timestamps are milliseconds since 1970.',
   )
 }
 

@@ -28,7 +28,6 @@ export interface CheckedRun {
   readonly flushMs: number
 }
 
-/** What became of a produce call. */
 export interface Accepted {
   readonly run: CheckedRun
   readonly baseOffset: Offset
@@ -38,10 +37,9 @@ export interface Accepted {
   readonly isDuplicate?: boolean
 }
 
-/** Somebody who waits for a call's answer. */
 export interface Waiter {
-  readonly resolve: (accepted: Accepted) => void
-  readonly reject: (error: unknown) => void
+  resolve(accepted: Accepted): void
+  reject(error: unknown): void
 }
 
 /** What one shipment holds of one partition: runs of several calls, one after the other. */
@@ -77,7 +75,6 @@ export class PartitionRun {
   }
 }
 
-/** A call in a shipment, and who waits for it. */
 export interface Call {
   readonly run: CheckedRun
   readonly waiter: Waiter

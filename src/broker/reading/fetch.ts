@@ -20,7 +20,7 @@ import type { ObjectLocator } from '../../ports/object-locator.ts'
 import type { TopicDirectory } from '../topics/topic-directory.ts'
 import { KnownPlaces } from './known-places.ts'
 import type { TailWatch } from './tail-watch.ts'
-import { bytesFrom, missingBytes, READ_AGAIN_MAX, readEntries } from './walk.ts'
+import { bytesFrom, missingBytes, READ_AGAIN_MAX, readEntries, readPlace } from './walk.ts'
 
 /** What is in the log from an offset on, as the index tells. */
 interface Available {
@@ -181,34 +181,23 @@ export class Fetching {
       const isEnough = cut.batches.length > 0 || cut.neededBytes === undefined || !wanted.atLeastOne
       if (isEnough) return cut
       const before: number = read.length
-      read = await this.#readRange(growTo(range, cut.neededBytes!))
+      read = await readPlace(this.#ports.objects, range, cut.neededBytes!)
       // The object ends before its entry says so.
       if (read && read.length <= before) return undefined
     }
     return undefined
   }
 
-  async #readRange(range: PlannedRange): Promise<Uint8Array | undefined> {
-    // A copy: the offsets are filled in place, and the index's own bytes must stay as they are.
-    if (range.kind === 'inline') return copyBytes(range.payload)
-    return await this.#ports.objects.get(segmentKey(range.object), range.position, range.bytes)
+  #readRange(range: PlannedRange): Promise<Uint8Array | undefined> {
+    return readPlace(this.#ports.objects, range, range.bytes)
   }
-}
-
-function growTo(range: PlannedRange, bytes: number): PlannedRange {
-  return range.kind === 'object' ? { ...range, bytes } : range
 }
 
 async function locateRange(range: PlannedRange, locator: ObjectLocator): Promise<LocatedRange> {
   const { baseOffset, bytes } = range
   if (range.kind === 'inline') {
     // A copy: whoever gets it fills in the offsets, and the index's own bytes must stay as they are.
-    return {
-      baseOffset,
-      bytes,
-      records: range.span,
-      inline: copyBytes(range.payload),
-    }
+    return { baseOffset, bytes, records: range.span, inline: copyBytes(range.payload) }
   }
   const { url, expiresMs } = await locator.locate(segmentKey(range.object), range.position, bytes)
   // Ranges planned to end at a mark know their span.

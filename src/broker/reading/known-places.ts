@@ -19,11 +19,7 @@ export class KnownPlaces {
     const key = placeKey(partition, place.offset)
     this.#places.delete(key)
     this.#places.set(key, place)
-    if (this.#places.size <= PLACES_REMEMBERED_MAX) return
-    for (const oldest of this.#places.keys()) {
-      this.#places.delete(oldest)
-      return
-    }
+    if (this.#places.size > PLACES_REMEMBERED_MAX) this.#places.delete(this.#places.keys().next().value!)
   }
 }
 

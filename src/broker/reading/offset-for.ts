@@ -10,7 +10,7 @@ import type { PartitionId } from '../../core/topic/partition-id.ts'
 import type { Ports } from '../../ports/index.ts'
 import type { TopicDirectory } from '../topics/topic-directory.ts'
 import { partitionGone } from '../topics/topic-directory.ts'
-import { LogStartMoved, missingBytes, READ_AGAIN_MAX, readEntryBytes, walkEntries } from './walk.ts'
+import { LogStartMoved, missingBytes, READ_AGAIN_MAX, readPlace, walkEntries } from './walk.ts'
 
 /** Kafka's ListOffsets. */
 export async function offsetFor(
@@ -94,7 +94,7 @@ async function findInEntry(
   startOffset: Offset,
   timestampMs: number,
 ): Promise<FoundOffset | undefined> {
-  const bytes = await readEntryBytes(ports.objects, entry)
+  const bytes = await readPlace(ports.objects, entry.place, entry.bytes)
   if (!bytes) throw new LogStartMoved()
   for (const { position } of batchesOf(bytes, baseOffset)) {
     const found = findTimestamp(bytes, position, timestampMs, startOffset)

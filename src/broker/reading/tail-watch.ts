@@ -13,7 +13,6 @@ export class TailWatch {
     this.#clock = clock
   }
 
-  /** Wakes everybody who waits for this partition. */
   notify(partition: PartitionId): void {
     const key = partitionKey(partition)
     for (const waiter of this.#waiting.get(key) ?? []) waiter.abort()

@@ -70,14 +70,15 @@ export async function readEntries(
   }
 }
 
-/** All batches of an entry, in memory that is the caller's to change; undefined where their object is gone. */
-export async function readEntryBytes(
+/** What lies in a place, in memory that is the caller's to change; undefined where its object is gone. */
+export async function readPlace(
   objects: ObjectStore,
-  entry: IndexEntry,
+  place: IndexEntry['place'],
+  bytes: number,
 ): Promise<Uint8Array | undefined> {
-  const { place } = entry
+  // A copy: the offsets are filled in place, and the index's own bytes must stay as they are.
   if (place.kind === 'inline') return copyBytes(place.payload)
-  return await objects.get(segmentKey(place.object), place.position, entry.bytes)
+  return await objects.get(segmentKey(place.object), place.position, bytes)
 }
 
 /** About how many of an entry's bytes hold records from `from` on. */

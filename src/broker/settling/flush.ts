@@ -11,7 +11,6 @@ import type { Ports } from '../../ports/index.ts'
 import { retryUntil } from '../store-calls/retry.ts'
 import { putRetired } from './retired-producers.ts'
 
-/** A partition to flush, and what makes its inline entries due. */
 export interface FlushRequest {
   readonly partition: PartitionId
   readonly age: FlushAge

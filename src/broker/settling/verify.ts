@@ -10,7 +10,7 @@ import { parseSegmentKey, segmentKey } from '../../core/storage-layout.ts'
 import { type PartitionId, partitionKey, partitionsOf } from '../../core/topic/partition-id.ts'
 import type { Ports } from '../../ports/index.ts'
 import type { TopicItem } from '../../ports/topic-store.ts'
-import { readEntryBytes } from '../reading/walk.ts'
+import { readPlace } from '../reading/walk.ts'
 
 const BLOCKS_PER_READ = 64
 /** How often a partition is looked at anew because it has changed while it was. */
@@ -29,16 +29,16 @@ export interface Finding {
 }
 
 /** What was looked at. */
-export interface VerifySummary {
-  topics: number
-  partitions: number
-  blocks: number
-  entries: number
-  batches: number
-  records: number
-  bytes: number
-  objects: number
-  orphanBytes: number
+export class VerifySummary {
+  topics = 0
+  partitions = 0
+  blocks = 0
+  entries = 0
+  batches = 0
+  records = 0
+  bytes = 0
+  objects = 0
+  orphanBytes = 0
 }
 
 /**
@@ -83,20 +83,6 @@ export async function* verify(ports: Ports, summary: VerifySummary): AsyncGenera
     summary.orphanBytes += bytes
     const what = parseSegmentKey(key) === undefined ? 'is not a name of ours' : 'nothing refers to it'
     yield leftover(key, `${what} (${bytes} bytes)`)
-  }
-}
-
-export function newVerifySummary(): VerifySummary {
-  return {
-    topics: 0,
-    partitions: 0,
-    blocks: 0,
-    entries: 0,
-    batches: 0,
-    records: 0,
-    bytes: 0,
-    objects: 0,
-    orphanBytes: 0,
   }
 }
 
@@ -241,7 +227,7 @@ async function* verifyEntries(
     summary.entries += 1
     if (entry.place.kind === 'object') referred.add(segmentKey(entry.place.object))
     const entryPlace = `${place} offset ${baseOffset}`
-    const bytes = await readEntryBytes(ports.objects, entry)
+    const bytes = await readPlace(ports.objects, entry.place, entry.bytes)
     if (!bytes || bytes.length < entry.bytes) {
       const key = entry.place.kind === 'object' ? segmentKey(entry.place.object) : 'the tail'
       yield error(

@@ -1,4 +1,5 @@
 import { TidemarkError, type Written } from '../../core/errors.ts'
+import type { GroupTopic } from '../../core/group/group.ts'
 import { PARTITIONS_REMEMBERED_MAX, TOPIC_CACHE_MS } from '../../core/limits.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
 import { readSettings, type TopicSettings } from '../../core/topic/topic-config.ts'
@@ -6,10 +7,7 @@ import type { Clock } from '../../ports/clock.ts'
 import type { TopicItem, TopicStore } from '../../ports/topic-store.ts'
 
 /** A topic as the broker uses it. */
-export interface Topic {
-  readonly name: string
-  readonly topicId: string
-  readonly partitions: number
+export interface Topic extends GroupTopic {
   readonly settings: TopicSettings
 }
 
@@ -87,13 +85,8 @@ export class TopicDirectory {
   }
 }
 
-function toTopic(item: TopicItem): Topic {
-  return {
-    name: item.name,
-    topicId: item.topicId,
-    partitions: item.partitions,
-    settings: readSettings(item.configs),
-  }
+function toTopic({ name, topicId, partitions, configs }: TopicItem): Topic {
+  return { name, topicId, partitions, settings: readSettings(configs) }
 }
 
 export function unknownTopic(name: string, written: Written = 'no'): TidemarkError {

@@ -3,16 +3,17 @@ import { TidemarkError, type Written } from '../../core/errors.ts'
 import { PRODUCE_DEADLINE_MS, TOPIC_PARTITIONS_MAX } from '../../core/limits.ts'
 import { toWholeNumber, wholeNumberWords } from '../../core/numbers.ts'
 import { dropsHeads, type LostTry, nextTopicId } from '../../core/topic/creation.ts'
+import { type PartitionId, partitionsOf } from '../../core/topic/partition-id.ts'
 import { checkConfigName, checkConfigs, describeConfigs } from '../../core/topic/topic-config.ts'
 import { toTopicId } from '../../core/topic/topic-id.ts'
 import { checkTopicName } from '../../core/topic/topic-name.ts'
 import type { Ports } from '../../ports/index.ts'
 import { OutcomeUnknown } from '../../ports/outcome.ts'
 import type { TopicItem } from '../../ports/topic-store.ts'
+import { fewAtATime } from '../store-calls/few-at-a-time.ts'
 import { backoffMs, retryUntil, timedOut } from '../store-calls/retry.ts'
 import { type TopicDirectory, unknownTopic } from './topic-directory.ts'
 
-/** Heads that are made, read or removed at the same time. */
 const HEADS_PARALLEL = 32
 
 /** What keeps a topic whole that is made anew. Only a test that breaks it on purpose puts others in their place. */
@@ -21,7 +22,6 @@ export interface CreationDecisions {
   readonly dropsHeads: typeof dropsHeads
 }
 
-/** Create, describe, alter, delete and list. */
 export class Topics {
   readonly #ports: Ports
   readonly #directory: TopicDirectory
@@ -47,7 +47,7 @@ export class Topics {
         await this.#dropHeads(tries, partitions, standing.topicId)
         // A try without an answer may have made it; altered by somebody else since, maybe.
         if (tries.has(standing.topicId)) return await this.#describe(standing, 'yes')
-        throw topicExists(name, written)
+        throw new TidemarkError('TOPIC_ALREADY_EXISTS', `There is a topic "${name}" already.`, written)
       }
       if (standing) await this.#finishDeletion(standing)
       const createdMs = this.#ports.clock.nowMs()
@@ -146,14 +146,14 @@ export class Topics {
   }
 
   async #removeLogs({ topicId, partitions }: Pick<TopicItem, 'topicId' | 'partitions'>): Promise<void> {
-    await inParallel(partitions, 0, partition =>
-      this.#write(() => this.#ports.index.removePartition({ topicId, partition })),
+    await forEach(partitionsOf({ topicId, partitions }), id =>
+      this.#write(() => this.#ports.index.removePartition(id)),
     )
   }
 
   async #createHeads(topicId: string, from: number, to: number): Promise<void> {
-    await inParallel(to, from, partition =>
-      this.#write(() => this.#ports.index.createHead({ topicId, partition })),
+    await forEach(partitionsOf({ topicId, partitions: to }).slice(from), id =>
+      this.#write(() => this.#ports.index.createHead(id)),
     )
   }
 
@@ -181,17 +181,11 @@ export class Topics {
    * A put over another version, which no other write ever has: repeated, it knows its own earlier try again.
    * `isUnsure`: a try had an unknown outcome, so the item may have been put, and been written over or deleted since.
    */
-  async #put(item: TopicItem, expected: string): Promise<{ isDone: boolean; isUnsure: boolean }> {
-    let isUnsure = false
-    return await this.#write(async () => {
-      try {
-        if (await this.#ports.topics.put(item, expected)) return { isDone: true, isUnsure }
-      } catch (error) {
-        if (error instanceof OutcomeUnknown) isUnsure = true
-        throw error
-      }
-      const isDone = isUnsure && (await this.#ports.topics.get(item.name))?.version === item.version
-      return { isDone, isUnsure }
+  #put(item: TopicItem, expected: string): Promise<{ isDone: boolean; isUnsure: boolean }> {
+    return this.#write(async isUnsure => {
+      const isPut = await this.#ports.topics.put(item, expected)
+      const wasPut = async () => (await this.#ports.topics.get(item.name))?.version === item.version
+      return { isDone: isPut || (isUnsure && (await wasPut())), isUnsure }
     })
   }
 
@@ -203,10 +197,10 @@ export class Topics {
 
   async #describe(item: TopicItem, written: Written = 'no'): Promise<TopicDescription> {
     const { name, topicId, partitions, createdMs, configs } = item
-    const offsets = await inParallel(partitions, 0, async partition => {
-      const head = await this.#read(() => this.#ports.index.readHead({ topicId, partition }), written)
+    const offsets = await forEach(partitionsOf(item), async id => {
+      const head = await this.#read(() => this.#ports.index.readHead(id), written)
       if (!head) throw unknownTopic(name, written)
-      return { partition, startOffset: head.startOffset, endOffset: head.nextOffset }
+      return { partition: id.partition, startOffset: head.startOffset, endOffset: head.nextOffset }
     })
     return { topic: name, topicId, partitions, createdMs, configs: describeConfigs(configs), offsets }
   }
@@ -216,7 +210,7 @@ export class Topics {
     return retryUntil(this.#ports, this.#deadlineMs(), written, step)
   }
 
-  #write<T>(step: () => Promise<T>): Promise<T> {
+  #write<T>(step: (isUnsure: boolean) => Promise<T>): Promise<T> {
     return retryUntil(this.#ports, this.#deadlineMs(), 'unknown', step)
   }
 
@@ -225,14 +219,8 @@ export class Topics {
   }
 }
 
-/** Does something for the numbers from `from` to below `to`, a few at a time; results in order. */
-async function inParallel<T>(to: number, from: number, work: (number: number) => Promise<T>): Promise<T[]> {
-  const results: T[] = []
-  for (let start = from; start < to; start += HEADS_PARALLEL) {
-    const numbers = Array.from({ length: Math.min(HEADS_PARALLEL, to - start) }, (_, index) => start + index)
-    results.push(...(await Promise.all(numbers.map(work))))
-  }
-  return results
+function forEach<T>(ids: readonly PartitionId[], work: (id: PartitionId) => Promise<T>): Promise<T[]> {
+  return fewAtATime(ids, HEADS_PARALLEL, work)
 }
 
 function checkPartitionCount(partitions: number): void {
@@ -252,8 +240,4 @@ function checkGrowth(item: TopicItem, partitions: number): void {
     `Topic "${item.name}" has ${item.partitions} partitions already, and their number can only grow; ` +
       `${partitions} is no growth.`,
   )
-}
-
-function topicExists(name: string, written: Written): TidemarkError {
-  return new TidemarkError('TOPIC_ALREADY_EXISTS', `There is a topic "${name}" already.`, written)
 }

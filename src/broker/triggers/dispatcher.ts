@@ -7,11 +7,11 @@ import { decodeProgress } from '../../core/trigger/progress.ts'
 import { type Trigger, triggerOwner } from '../../core/trigger/trigger.ts'
 import type { Ports } from '../../ports/index.ts'
 import type { LanedWakeUp, WakeUps } from '../../ports/wake-ups.ts'
+import { fewAtATime } from '../store-calls/few-at-a-time.ts'
 import { retryUntil } from '../store-calls/retry.ts'
 import type { TopicDirectory } from '../topics/topic-directory.ts'
 import { DispatcherTopics } from './dispatcher-topics.ts'
 
-/** What a sweep came to. */
 export interface Swept {
   readonly woken: number
   /** Partitions that were looked at, for each trigger. */
@@ -64,12 +64,9 @@ export class Dispatcher {
         .filter(({ topic }) => topic === names.get(partition.topicId))
         .map(trigger => ({ trigger, partition })),
     )
-    for (let start = 0; start < grown.length; start += SWEEP_PARALLEL_MAX) {
-      const some = grown.slice(start, start + SWEEP_PARALLEL_MAX)
-      const failing = await Promise.all(some.map(each => this.#isFailing(each, deadlineMs)))
-      for (const [index, { trigger, partition }] of some.entries()) {
-        if (!failing[index]) add(trigger, partition)
-      }
+    const failing = await fewAtATime(grown, SWEEP_PARALLEL_MAX, each => this.#isFailing(each, deadlineMs))
+    for (const [index, { trigger, partition }] of grown.entries()) {
+      if (!failing[index]) add(trigger, partition)
     }
     for (const { groupId, topic } of changed.triggers) {
       const trigger = active.find(each => each.groupId === groupId && each.topic === topic)

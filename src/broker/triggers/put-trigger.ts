@@ -22,7 +22,6 @@ export interface PutTrigger extends TriggerName {
   readonly state?: Trigger['state']
 }
 
-/** The request, checked. */
 interface Wanted extends PutTrigger {
   readonly settings: TriggerSettings
 }
@@ -48,7 +47,11 @@ export async function putTrigger(call: GroupCall, request: PutTrigger): Promise<
   for (;;) {
     const standing = await call.read(() => call.ports.triggers.readTrigger(groupId, topic))
     if (standing && request.triggerId !== undefined && standing.triggerId !== request.triggerId) {
-      throw taken(standing)
+      throw new TidemarkError(
+        'NON_EMPTY_GROUP',
+        `The group ${JSON.stringify(groupId)} has a trigger on "${topic}" already, which calls ${standing.target}. Give ` +
+          'this one another group, or remove the other one first: the offsets of the group stay.',
+      )
     }
     const put = standing ? await alter(call, wanted, standing) : await make(call, wanted, request)
     // Somebody else was faster: what they have put is what is altered.
@@ -137,12 +140,4 @@ function isSameStart(one: StartingPosition, other: StartingPosition): boolean {
   return typeof one === 'string' || typeof other === 'string'
     ? one === other
     : one.timestampMs === other.timestampMs
-}
-
-function taken({ groupId, topic, target }: Trigger): TidemarkError {
-  return new TidemarkError(
-    'NON_EMPTY_GROUP',
-    `The group ${JSON.stringify(groupId)} has a trigger on "${topic}" already, which calls ${target}. Give this one ` +
-      'another group, or remove the other one first: the offsets of the group stay.',
-  )
 }

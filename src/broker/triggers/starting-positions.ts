@@ -1,7 +1,7 @@
 import { TidemarkError } from '../../core/errors.ts'
 import { nextCommit } from '../../core/group/claim.ts'
 import type { Offset } from '../../core/numbers.ts'
-import type { PartitionId } from '../../core/topic/partition-id.ts'
+import { type PartitionId, partitionsOf } from '../../core/topic/partition-id.ts'
 import type { StartingPosition } from '../../core/trigger/trigger.ts'
 import { changeOwner } from '../groups/claims.ts'
 import { GroupCall } from '../groups/group-call.ts'
@@ -20,20 +20,14 @@ export async function commitStarts(
   topic: string,
   position: Exclude<StartingPosition, 'earliest'>,
 ): Promise<void> {
-  const { topicId, partitions } = await new GroupCall(ports, directory, groupId).read(() =>
-    directory.refresh(topic),
-  )
-  for (let first = 0; first < partitions; first += PARTITIONS_PER_CALL) {
+  const found = await new GroupCall(ports, directory, groupId).read(() => directory.refresh(topic))
+  const ids = partitionsOf(found)
+  for (let first = 0; first < ids.length; first += PARTITIONS_PER_CALL) {
     const call = new GroupCall(ports, directory, groupId)
-    const numbers = Array.from(
-      { length: Math.min(PARTITIONS_PER_CALL, partitions - first) },
-      (_, index) => first + index,
-    )
-    await call.forEach(numbers, async partition => {
-      const id = { topicId, partition }
+    await call.forEach(ids.slice(first, first + PARTITIONS_PER_CALL), async id => {
       const claim = await call.read(() => call.groups.readClaim(groupId, id))
       if (claim?.committed) return
-      await commitFirst(call, id, await findStart(call, topic, partition, position))
+      await commitFirst(call, id, await findStart(call, topic, id.partition, position))
     })
   }
 }

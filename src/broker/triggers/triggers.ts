@@ -19,30 +19,17 @@ export class Triggers {
     this.#directory = directory
   }
 
-  /** See putTrigger. */
-  put(request: PutTrigger): Promise<Trigger> {
-    return putTrigger(this.#call(request.groupId), request)
-  }
+  put = (request: PutTrigger): Promise<Trigger> => putTrigger(this.#call(request.groupId), request)
 
-  /** See removeTrigger. */
-  remove(name: TriggerName & { readonly triggerId?: string }): Promise<void> {
-    return removeTrigger(this.#call(name.groupId), name)
-  }
+  remove = (name: TriggerName & { readonly triggerId?: string }): Promise<void> =>
+    removeTrigger(this.#call(name.groupId), name)
 
   /** Every trigger, in the order of their groups and topics. */
-  list(): Promise<Trigger[]> {
-    return listTriggers(this.#call(''))
-  }
+  list = (): Promise<Trigger[]> => listTriggers(this.#call(''))
 
-  /** See pauseTrigger. */
-  pause(name: TriggerName): Promise<Trigger> {
-    return pauseTrigger(this.#call(name.groupId), name)
-  }
+  pause = (name: TriggerName): Promise<Trigger> => pauseTrigger(this.#call(name.groupId), name)
 
-  /** See resumeTrigger. */
-  resume(name: TriggerName): Promise<Trigger> {
-    return resumeTrigger(this.#call(name.groupId), name)
-  }
+  resume = (name: TriggerName): Promise<Trigger> => resumeTrigger(this.#call(name.groupId), name)
 
   #call(groupId: string): GroupCall {
     return new GroupCall(this.#ports, this.#directory, groupId)

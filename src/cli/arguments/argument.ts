@@ -2,6 +2,13 @@ import { InvalidArgumentError } from 'commander'
 import { toWholeNumber, wholeNumberWords } from '../../core/numbers.ts'
 import { UsageError } from '../output/failure.ts'
 
+export interface JsonOptions {
+  json?: boolean
+}
+
+/** For commander's `option`. */
+export const PRINT_JSON = ['-J, --json', 'print JSON'] as const
+
 /** Lets commander say which option a UsageError is about. */
 export function argument<T>(parse: (text: string) => T): (text: string) => T {
   return text => {

@@ -6,22 +6,20 @@ import {
   SESSION_TIMEOUT_MS_MAX,
   SESSION_TIMEOUT_MS_MIN,
 } from '../../core/limits.ts'
-import type { AddressOptions } from '../address/broker-address.ts'
 import { type FormatRecord, formatJoinedValues, formatValueLine } from '../consuming/consumed-record.ts'
 import { compileFormat } from '../consuming/format-template.ts'
 import { formatJsonLine } from '../consuming/record-json.ts'
 import { parseStartPlace } from '../consuming/start-place.ts'
 import { UsageError } from '../output/failure.ts'
-import type { Session } from '../session.ts'
-import { argument, examples, parseWholeNumber, repeated, wholeNumber } from './argument.ts'
+import type { BrokerCommand, Session } from '../session.ts'
+import { argument, examples, type JsonOptions, parseWholeNumber, repeated, wholeNumber } from './argument.ts'
 
-interface ConsumeOptions extends AddressOptions {
+interface ConsumeOptions extends JsonOptions {
   from: StartPlace
   partition?: number[]
   maxRecords?: number
   exitAtEnd?: boolean
   format?: FormatRecord
-  json?: boolean
   finalNewline: boolean
   group?: string
   pattern?: string
@@ -57,7 +55,7 @@ then tells the generation, too, which grows: a later owner of a partition has a 
 --exit-at-end ends when this member's share is read as far as it went at the start.`
 
 export function addConsume(program: Command, session: Session): void {
-  program
+  const command = program
     .command('consume')
     .summary('print records')
     .description(
@@ -114,15 +112,21 @@ export function addConsume(program: Command, session: Session): void {
           "tidemark consume --pattern 'tides-.*' --group harbour --instance-id pier-1",
         ),
     )
-    .action(async (topics: string[], _local: unknown, command: Command) => {
-      const options = command.optsWithGlobals<ConsumeOptions>()
-      await (options.group === undefined
+  session.onBroker(
+    command,
+    (options: ConsumeOptions, topics: string[]) =>
+      options.group === undefined
         ? consumeAlone(topics, options, session)
-        : consumeInGroup(topics, options.group, options, session))
-    })
+        : consumeInGroup(topics, options.group, options, session),
+    { endsByItself: true },
+  )
 }
 
-async function consumeAlone(topics: string[], options: ConsumeOptions, session: Session): Promise<void> {
+async function consumeAlone(
+  topics: string[],
+  options: ConsumeOptions,
+  session: Session,
+): Promise<BrokerCommand> {
   const [topic, ...others] = topics
   if (topic === undefined) throw new UsageError("missing required argument 'topic'")
   if (others.length > 0) throw new UsageError('several topics are for groups: add --group, or name one')
@@ -131,9 +135,7 @@ async function consumeAlone(topics: string[], options: ConsumeOptions, session: 
   }
   const { consume } = await import('../commands/consume.ts')
   const settings = { ...commonSettings(options), topic, partitions: options.partition ?? [] }
-  await session.useBroker(options, broker => consume(broker, settings, session.terminal), {
-    endsByItself: true,
-  })
+  return broker => consume(broker, settings, session.terminal)
 }
 
 async function consumeInGroup(
@@ -141,7 +143,7 @@ async function consumeInGroup(
   groupId: string,
   options: ConsumeOptions,
   session: Session,
-): Promise<void> {
+): Promise<BrokerCommand> {
   if (options.partition) throw new UsageError('--group says who reads which partition: leave out --partition')
   if (topics.length === 0 && options.pattern === undefined) {
     throw new UsageError('name a topic, or several, or give --pattern')
@@ -156,9 +158,7 @@ async function consumeInGroup(
     assignor: options.assignor ?? null,
     sessionTimeoutMs: options.sessionTimeout ?? SESSION_TIMEOUT_DEFAULT_MS,
   }
-  await session.useBroker(options, broker => consumeGroup(broker, settings, session.terminal), {
-    endsByItself: true,
-  })
+  return broker => consumeGroup(broker, settings, session.terminal)
 }
 
 function commonSettings(options: ConsumeOptions) {

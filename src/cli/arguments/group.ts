@@ -1,18 +1,16 @@
 import type { Command } from 'commander'
 import type { StartPlace } from '../../client/sdk/consuming/start-place.ts'
-import type { AddressOptions } from '../address/broker-address.ts'
 import type { TopicChoice } from '../commands/reset-group.ts'
 import { parseStartPlace } from '../consuming/start-place.ts'
 import { UsageError } from '../output/failure.ts'
 import type { Session } from '../session.ts'
-import { argument, examples, parseWholeNumber, repeated } from './argument.ts'
+import { argument, examples, type JsonOptions, PRINT_JSON, parseWholeNumber, repeated } from './argument.ts'
 
-interface ResetOptions extends AddressOptions {
+interface ResetOptions extends JsonOptions {
   topic?: TopicChoice[]
   allTopics?: boolean
   to: StartPlace
   dryRun?: boolean
-  json?: boolean
 }
 
 export function addGroup(program: Command, session: Session): void {
@@ -35,22 +33,19 @@ export function addGroup(program: Command, session: Session): void {
 }
 
 function addList(group: Command, session: Session): void {
-  group
+  const command = group
     .command('list')
     .description('Lists the groups.')
-    .option('-J, --json', 'print JSON')
+    .option(...PRINT_JSON)
     .addHelpText('after', examples('tidemark group list --json | jq -r .[].groupId'))
-    .action(async (_local: unknown, command: Command) => {
-      const options = command.optsWithGlobals<AddressOptions & { json?: boolean }>()
-      const { listGroups } = await import('../commands/group.ts')
-      await session.useBroker(options, broker =>
-        listGroups(broker, { json: options.json ?? false }, session.terminal),
-      )
-    })
+  session.onBroker(command, async (options: JsonOptions) => {
+    const { listGroups } = await import('../commands/group.ts')
+    return broker => listGroups(broker, options, session.terminal)
+  })
 }
 
 function addDescribe(group: Command, session: Session): void {
-  group
+  const command = group
     .command('describe')
     .description(
       'Shows who owns which partition, what is committed, where the partition ends, and the lag between the two.',
@@ -62,18 +57,18 @@ function addDescribe(group: Command, session: Session): void {
       'after',
       examples('tidemark group describe harbour', 'tidemark group describe harbour --watch'),
     )
-    .action(async (groupId: string, _local: unknown, command: Command) => {
-      const options = command.optsWithGlobals<AddressOptions & { json?: boolean; watch?: boolean }>()
+  session.onBroker(
+    command,
+    async (options: JsonOptions & { watch?: boolean }, groupId: string) => {
       const { describeGroup } = await import('../commands/group.ts')
-      const settings = { json: options.json ?? false, watch: options.watch ?? false }
-      await session.useBroker(options, broker => describeGroup(broker, groupId, settings, session.terminal), {
-        endsByItself: true,
-      })
-    })
+      return broker => describeGroup(broker, groupId, options, session.terminal)
+    },
+    { endsByItself: true },
+  )
 }
 
 function addReset(group: Command, session: Session): void {
-  group
+  const command = group
     .command('reset')
     .description(
       'Moves the committed offsets of a group that has no members: its consumers go on from there when they come back.',
@@ -91,7 +86,7 @@ function addReset(group: Command, session: Session): void {
       argument(parseStartPlace),
     )
     .option('-n, --dry-run', 'only show what would change')
-    .option('-J, --json', 'print JSON')
+    .option(...PRINT_JSON)
     .addHelpText(
       'after',
       examples(
@@ -100,34 +95,26 @@ function addReset(group: Command, session: Session): void {
         'tidemark group reset harbour --all-topics --to 2026-01-31T12:00:00Z',
       ),
     )
-    .action(async (groupId: string, _local: unknown, command: Command) => {
-      const options = command.optsWithGlobals<ResetOptions>()
-      if ((options.topic === undefined) === (options.allTopics === undefined)) {
-        throw new UsageError('say what to reset: --topic, or --all-topics')
-      }
-      const { resetGroup } = await import('../commands/reset-group.ts')
-      const settings = {
-        groupId,
-        topics: options.topic ?? [],
-        to: options.to,
-        dryRun: options.dryRun ?? false,
-        json: options.json ?? false,
-      }
-      await session.useBroker(options, broker => resetGroup(broker, settings, session.terminal))
-    })
+  session.onBroker(command, async ({ topic, allTopics, ...options }: ResetOptions, groupId: string) => {
+    if ((topic === undefined) === (allTopics === undefined)) {
+      throw new UsageError('say what to reset: --topic, or --all-topics')
+    }
+    const { resetGroup } = await import('../commands/reset-group.ts')
+    const settings = { groupId, topics: topic ?? [], ...options }
+    return broker => resetGroup(broker, settings, session.terminal)
+  })
 }
 
 function addDelete(group: Command, session: Session): void {
-  group
+  const command = group
     .command('delete')
     .description('Forgets groups that have no members, and their offsets. There is no way back.')
     .argument('<group...>')
     .addHelpText('after', examples('tidemark group delete harbour'))
-    .action(async (groupIds: string[], _local: unknown, command: Command) => {
-      const options = command.optsWithGlobals<AddressOptions>()
-      const { deleteGroups } = await import('../commands/group.ts')
-      await session.useBroker(options, broker => deleteGroups(broker, groupIds, session.terminal))
-    })
+  session.onBroker(command, async (_options: object, groupIds: string[]) => {
+    const { deleteGroups } = await import('../commands/group.ts')
+    return broker => deleteGroups(broker, groupIds, session.terminal)
+  })
 }
 
 /** `tides` or `tides:3`; topic names hold no colon. */

@@ -1,13 +1,29 @@
 import { type Command, Option } from 'commander'
 import type { OffsetPlace } from '../../contract/broker.ts'
-import type { AddressOptions } from '../address/broker-address.ts'
 import { parseStartTime } from '../consuming/start-place.ts'
 import { UsageError } from '../output/failure.ts'
 import type { Session } from '../session.ts'
-import { argument, examples, parseWholeNumber, wholeNumber } from './argument.ts'
+import {
+  argument,
+  examples,
+  type JsonOptions,
+  PRINT_JSON,
+  parseWholeNumber,
+  wholeNumber,
+} from './argument.ts'
+
+interface OffsetsOptions extends JsonOptions {
+  at?: OffsetPlace
+  group?: string
+}
+
+interface DeleteOptions {
+  partition: number
+  before: number | 'latest'
+}
 
 export function addOffsets(program: Command, session: Session): void {
-  program
+  const command = program
     .command('offsets')
     .summary("show a topic's offsets")
     .description(
@@ -24,7 +40,7 @@ export function addOffsets(program: Command, session: Session): void {
         'at',
       ),
     )
-    .option('-J, --json', 'print JSON')
+    .option(...PRINT_JSON)
     .addHelpText(
       'after',
       examples(
@@ -33,23 +49,15 @@ export function addOffsets(program: Command, session: Session): void {
         'tidemark offsets tides --group harbour',
       ),
     )
-    .action(async (topic: string, _local: unknown, command: Command) => {
-      const options = command.optsWithGlobals<
-        AddressOptions & { at?: OffsetPlace; group?: string; json?: boolean }
-      >()
-      const { offsets } = await import('../commands/offsets.ts')
-      const settings = {
-        topic,
-        at: options.at ?? null,
-        groupId: options.group ?? null,
-        json: options.json ?? false,
-      }
-      await session.useBroker(options, broker => offsets(broker, settings, session.terminal))
-    })
+  session.onBroker(command, async (options: OffsetsOptions, topic: string) => {
+    const { offsets } = await import('../commands/offsets.ts')
+    const settings = { topic, at: options.at ?? null, groupId: options.group ?? null, json: options.json }
+    return broker => offsets(broker, settings, session.terminal)
+  })
 }
 
 export function addDeleteRecords(program: Command, session: Session): void {
-  program
+  const command = program
     .command('delete-records')
     .summary('delete the oldest records of a partition')
     .description('Deletes the records of a partition before an offset. There is no way back.')
@@ -57,14 +65,10 @@ export function addDeleteRecords(program: Command, session: Session): void {
     .requiredOption('-p, --partition <number>', 'which partition', wholeNumber(0))
     .requiredOption('--before <offset>', 'the first record to keep; latest: keep none', argument(parseBefore))
     .addHelpText('after', examples('tidemark delete-records tides --partition 0 --before 1000'))
-    .action(async (topic: string, _local: unknown, command: Command) => {
-      const options = command.optsWithGlobals<
-        AddressOptions & { partition: number; before: number | 'latest' }
-      >()
-      const { deleteRecords } = await import('../commands/delete-records.ts')
-      const settings = { topic, partition: options.partition, before: options.before }
-      await session.useBroker(options, broker => deleteRecords(broker, settings, session.terminal))
-    })
+  session.onBroker(command, async ({ partition, before }: DeleteOptions, topic: string) => {
+    const { deleteRecords } = await import('../commands/delete-records.ts')
+    return broker => deleteRecords(broker, { topic, partition, before }, session.terminal)
+  })
 }
 
 function parsePlace(text: string): OffsetPlace {

@@ -1,13 +1,12 @@
 import { type Command, Option } from 'commander'
 import type { CompressionName, RecordHeader } from '../../core/record/index.ts'
-import type { AddressOptions } from '../address/broker-address.ts'
 import { resolveEscapes } from '../output/escapes.ts'
 import { UsageError } from '../output/failure.ts'
 import type { Session } from '../session.ts'
 import { argument, examples, repeated, wholeNumber } from './argument.ts'
 import { parseNameValue } from './name-value.ts'
 
-interface ProduceOptions extends AddressOptions {
+interface ProduceOptions {
   keySeparator?: Uint8Array
   nullMarker?: string
   partition?: number
@@ -19,7 +18,7 @@ interface ProduceOptions extends AddressOptions {
 const COMPRESSIONS: CompressionName[] = ['none', 'gzip', 'snappy', 'lz4', 'zstd']
 
 export function addProduce(program: Command, session: Session): void {
-  program
+  const command = program
     .command('produce')
     .summary('write records, one a line')
     .description(
@@ -55,34 +54,32 @@ export function addProduce(program: Command, session: Session): void {
         'tail -F access.log | tidemark produce requests --compression zstd --header host=web1',
       ),
     )
-    .action(async (topic: string, file: string | undefined, _local: unknown, command: Command) => {
-      const options = command.optsWithGlobals<ProduceOptions>()
+  session.onBroker(
+    command,
+    async (options: ProduceOptions, topic: string, file: string | undefined) => {
       const [{ produce }, { open }] = await Promise.all([
         import('../commands/produce.ts'),
         import('node:fs/promises'),
       ])
+      const { keySeparator = null, nullMarker, partition = null, header = [] } = options
+      const { compression, batchRecords } = options
       const settings = {
         topic,
-        syntax: {
-          keySeparator: options.keySeparator ?? null,
-          nullMarker: options.nullMarker === undefined ? null : Buffer.from(options.nullMarker),
-        },
-        partition: options.partition ?? null,
-        headers: options.header ?? [],
-        compression: options.compression,
-        batchRecords: options.batchRecords,
+        syntax: { keySeparator, nullMarker: nullMarker === undefined ? null : Buffer.from(nullMarker) },
+        partition,
+        headers: header,
+        compression,
+        batchRecords,
       }
-      await session.useBroker(
-        options,
-        async broker => {
-          const fromTerminal = file === undefined || file === '-'
-          // Opened before anything else: a file that is not there is told at once.
-          const input = fromTerminal ? session.terminal.input : (await open(file)).createReadStream()
-          return await produce(broker, settings, input, session.terminal)
-        },
-        { endsByItself: true },
-      )
-    })
+      return async broker => {
+        const fromTerminal = file === undefined || file === '-'
+        // Opened before anything else: a file that is not there is told at once.
+        const input = fromTerminal ? session.terminal.input : (await open(file)).createReadStream()
+        return await produce(broker, settings, input, session.terminal)
+      }
+    },
+    { endsByItself: true },
+  )
 }
 
 /** As in kcat: without a sign of equality the header's value is null. */

@@ -1,20 +1,12 @@
 import type { Command } from 'commander'
-import type { AddressOptions } from '../address/broker-address.ts'
 import { UsageError } from '../output/failure.ts'
 import type { Session } from '../session.ts'
-import { examples, repeated, wholeNumber } from './argument.ts'
+import { examples, type JsonOptions, PRINT_JSON, repeated, wholeNumber } from './argument.ts'
 import { parseNameValue } from './name-value.ts'
 
-interface CreateOptions extends AddressOptions {
+interface TopicOptions {
   partitions?: number
   config?: [name: string, value: string][]
-  ifNotExists?: boolean
-}
-
-interface AlterOptions extends AddressOptions {
-  partitions?: number
-  config?: [name: string, value: string][]
-  deleteConfig?: string[]
 }
 
 export function addTopic(program: Command, session: Session): void {
@@ -38,7 +30,7 @@ export function addTopic(program: Command, session: Session): void {
 }
 
 function addCreate(topic: Command, session: Session): void {
-  topic
+  const command = topic
     .command('create')
     .description('Creates a topic.')
     .argument('<name>')
@@ -53,54 +45,49 @@ function addCreate(topic: Command, session: Session): void {
       'after',
       examples('tidemark topic create tides --partitions 4 --config retention.ms=604800000'),
     )
-    .action(async (name: string, _local: unknown, command: Command) => {
-      const options = command.optsWithGlobals<CreateOptions>()
+  session.onBroker(
+    command,
+    async (options: TopicOptions & { ifNotExists?: boolean }, name: string) => {
       const { createTopic } = await import('../commands/topic.ts')
       const request = {
         topic: name,
         ...(options.partitions === undefined ? {} : { partitions: options.partitions }),
         ...(options.config === undefined ? {} : { configs: Object.fromEntries(options.config) }),
       }
-      const settings = { ifNotExists: options.ifNotExists ?? false }
-      await session.useBroker(options, broker => createTopic(broker, request, settings, session.terminal), {
-        mayCreate: true,
-      })
-    })
+      return broker => createTopic(broker, request, options, session.terminal)
+    },
+    { mayCreate: true },
+  )
 }
 
 function addList(topic: Command, session: Session): void {
-  topic
+  const command = topic
     .command('list')
     .description('Lists the topics.')
-    .option('-J, --json', 'print JSON')
+    .option(...PRINT_JSON)
     .addHelpText('after', examples('tidemark topic list --json | jq -r .[].topic'))
-    .action(async (_local: unknown, command: Command) => {
-      const options = command.optsWithGlobals<AddressOptions & { json?: boolean }>()
-      const { listTopics } = await import('../commands/topic.ts')
-      await session.useBroker(options, broker =>
-        listTopics(broker, { json: options.json ?? false }, session.terminal),
-      )
-    })
+  session.onBroker(command, async (options: JsonOptions) => {
+    const { listTopics } = await import('../commands/topic.ts')
+    return broker => listTopics(broker, options, session.terminal)
+  })
 }
 
 function addDescribe(topic: Command, session: Session): void {
-  topic
+  const command = topic
     .command('describe')
     .description('Shows partitions, offsets and configs of a topic.')
     .argument('<name>')
     .option('-g, --groups', 'and how far behind each consumer group is')
-    .option('-J, --json', 'print JSON')
+    .option(...PRINT_JSON)
     .addHelpText('after', examples('tidemark topic describe tides', 'tidemark topic describe tides --groups'))
-    .action(async (name: string, _local: unknown, command: Command) => {
-      const options = command.optsWithGlobals<AddressOptions & { json?: boolean; groups?: boolean }>()
-      const { describeTopic } = await import('../commands/topic.ts')
-      const settings = { json: options.json ?? false, groups: options.groups ?? false }
-      await session.useBroker(options, broker => describeTopic(broker, name, settings, session.terminal))
-    })
+  session.onBroker(command, async (options: JsonOptions & { groups?: boolean }, name: string) => {
+    const { describeTopic } = await import('../commands/topic.ts')
+    return broker => describeTopic(broker, name, options, session.terminal)
+  })
 }
 
 function addAlter(topic: Command, session: Session): void {
-  topic
+  const command = topic
     .command('alter')
     .description('Adds partitions or changes configs; all of it or nothing.')
     .argument('<name>')
@@ -114,34 +101,31 @@ function addAlter(topic: Command, session: Session): void {
         'tidemark topic alter tides --config max.message.bytes=4194304 --delete-config retention.ms',
       ),
     )
-    .action(async (name: string, _local: unknown, command: Command) => {
-      const options = command.optsWithGlobals<AlterOptions>()
-      const { partitions, config, deleteConfig } = options
-      if (partitions === undefined && config === undefined && deleteConfig === undefined) {
-        throw new UsageError('nothing to alter: give --partitions, --config or --delete-config')
-      }
-      const { alterTopic } = await import('../commands/topic.ts')
-      const request = {
-        topic: name,
-        ...(partitions === undefined ? {} : { partitions }),
-        ...(config === undefined ? {} : { set: Object.fromEntries(config) }),
-        ...(deleteConfig === undefined ? {} : { unset: deleteConfig }),
-      }
-      await session.useBroker(options, broker => alterTopic(broker, request, session.terminal))
-    })
+  session.onBroker(command, async (options: TopicOptions & { deleteConfig?: string[] }, name: string) => {
+    const { partitions, config, deleteConfig } = options
+    if (partitions === undefined && config === undefined && deleteConfig === undefined) {
+      throw new UsageError('nothing to alter: give --partitions, --config or --delete-config')
+    }
+    const { alterTopic } = await import('../commands/topic.ts')
+    const request = {
+      topic: name,
+      ...(partitions === undefined ? {} : { partitions }),
+      ...(config === undefined ? {} : { set: Object.fromEntries(config) }),
+      ...(deleteConfig === undefined ? {} : { unset: deleteConfig }),
+    }
+    return broker => alterTopic(broker, request, session.terminal)
+  })
 }
 
 function addDelete(topic: Command, session: Session): void {
-  topic
+  const command = topic
     .command('delete')
     .description('Deletes topics and their records. There is no way back.')
     .argument('<name...>')
     .option('--if-exists', 'a topic that does not exist is no error')
     .addHelpText('after', examples('tidemark topic delete tides currents'))
-    .action(async (names: string[], _local: unknown, command: Command) => {
-      const options = command.optsWithGlobals<AddressOptions & { ifExists?: boolean }>()
-      const { deleteTopics } = await import('../commands/topic.ts')
-      const settings = { ifExists: options.ifExists ?? false }
-      await session.useBroker(options, broker => deleteTopics(broker, names, settings, session.terminal))
-    })
+  session.onBroker(command, async (options: { ifExists?: boolean }, names: string[]) => {
+    const { deleteTopics } = await import('../commands/topic.ts')
+    return broker => deleteTopics(broker, names, options, session.terminal)
+  })
 }

@@ -1,9 +1,6 @@
 import type { Command } from 'commander'
-import type { AddressOptions } from '../address/broker-address.ts'
 import type { Session } from '../session.ts'
-import { examples } from './argument.ts'
-
-type JsonOptions = AddressOptions & { json?: boolean }
+import { examples, type JsonOptions, PRINT_JSON } from './argument.ts'
 
 export function addTrigger(program: Command, session: Session): void {
   const trigger = program
@@ -23,33 +20,47 @@ export function addTrigger(program: Command, session: Session): void {
     )
   addList(trigger, session)
   addDescribe(trigger, session)
-  addPause(trigger, session)
-  addResume(trigger, session)
-  addDelete(trigger, session)
+  addChange(trigger, session, {
+    name: 'pause',
+    description: 'Stops deliveries: at once where none is under way, else after the batch that is.',
+    examples: [
+      'tidemark trigger pause billing tides',
+      'tidemark trigger pause billing tides && tidemark group reset billing --topic tides --to earliest',
+    ],
+  })
+  addChange(trigger, session, {
+    name: 'resume',
+    description:
+      'Lets a paused trigger go on behind what is committed; one that is active looks at all partitions.',
+    examples: ['tidemark trigger resume billing tides'],
+  })
+  addChange(trigger, session, {
+    name: 'delete',
+    description:
+      'Deletes a paused trigger whose deployment is gone, so that its group is free. What is committed stays.',
+    examples: ['tidemark trigger pause billing tides && tidemark trigger delete billing tides'],
+  })
 }
 
 function addList(trigger: Command, session: Session): void {
-  trigger
+  const command = trigger
     .command('list')
     .description('Lists the triggers.')
-    .option('-J, --json', 'print JSON')
+    .option(...PRINT_JSON)
     .addHelpText('after', examples('tidemark trigger list --json | jq -r .[].target'))
-    .action(async (_local: unknown, command: Command) => {
-      const options = command.optsWithGlobals<JsonOptions>()
-      const { listTriggers } = await import('../commands/trigger.ts')
-      await session.useBroker(options, broker =>
-        listTriggers(broker, { json: options.json ?? false }, session.terminal),
-      )
-    })
+  session.onBroker(command, async (options: JsonOptions) => {
+    const { listTriggers } = await import('../commands/trigger.ts')
+    return broker => listTriggers(broker, options, session.terminal)
+  })
 }
 
 function addDescribe(trigger: Command, session: Session): void {
-  trigger
+  const command = trigger
     .command('describe')
     .description('Shows how a trigger is set, how far it is in each partition, and what fails there.')
     .argument('<group>')
     .argument('<topic>')
-    .option('-J, --json', 'print JSON')
+    .option(...PRINT_JSON)
     .addHelpText(
       'after',
       examples(
@@ -57,69 +68,28 @@ function addDescribe(trigger: Command, session: Session): void {
         "tidemark trigger describe billing tides --json | jq '.partitions[] | select(.failing)'",
       ),
     )
-    .action(async (groupId: string, topic: string, _local: unknown, command: Command) => {
-      const options = command.optsWithGlobals<JsonOptions>()
-      const { describeTrigger } = await import('../commands/trigger.ts')
-      await session.useBroker(options, broker =>
-        describeTrigger(broker, { groupId, topic }, { json: options.json ?? false }, session.terminal),
-      )
-    })
+  session.onBroker(command, async (options: JsonOptions, groupId: string, topic: string) => {
+    const { describeTrigger } = await import('../commands/trigger.ts')
+    return broker => describeTrigger(broker, { groupId, topic }, options, session.terminal)
+  })
 }
 
-function addPause(trigger: Command, session: Session): void {
-  trigger
-    .command('pause')
-    .description('Stops deliveries: at once where none is under way, else after the batch that is.')
-    .argument('<group>')
-    .argument('<topic>')
-    .addHelpText(
-      'after',
-      examples(
-        'tidemark trigger pause billing tides',
-        'tidemark trigger pause billing tides && tidemark group reset billing --topic tides --to earliest',
-      ),
-    )
-    .action(async (groupId: string, topic: string, _local: unknown, command: Command) => {
-      const { pauseTrigger } = await import('../commands/trigger.ts')
-      await session.useBroker(command.optsWithGlobals<AddressOptions>(), broker =>
-        pauseTrigger(broker, { groupId, topic }, session.terminal),
-      )
-    })
+interface Change {
+  name: 'pause' | 'resume' | 'delete'
+  description: string
+  examples: string[]
 }
 
-function addResume(trigger: Command, session: Session): void {
-  trigger
-    .command('resume')
-    .description(
-      'Lets a paused trigger go on behind what is committed; one that is active looks at all partitions.',
-    )
+function addChange(trigger: Command, session: Session, { name, description, examples: lines }: Change): void {
+  const command = trigger
+    .command(name)
+    .description(description)
     .argument('<group>')
     .argument('<topic>')
-    .addHelpText('after', examples('tidemark trigger resume billing tides'))
-    .action(async (groupId: string, topic: string, _local: unknown, command: Command) => {
-      const { resumeTrigger } = await import('../commands/trigger.ts')
-      await session.useBroker(command.optsWithGlobals<AddressOptions>(), broker =>
-        resumeTrigger(broker, { groupId, topic }, session.terminal),
-      )
-    })
-}
-
-function addDelete(trigger: Command, session: Session): void {
-  trigger
-    .command('delete')
-    .description(
-      'Deletes a paused trigger whose deployment is gone, so that its group is free. What is committed stays.',
-    )
-    .argument('<group>')
-    .argument('<topic>')
-    .addHelpText(
-      'after',
-      examples('tidemark trigger pause billing tides && tidemark trigger delete billing tides'),
-    )
-    .action(async (groupId: string, topic: string, _local: unknown, command: Command) => {
-      const { deleteTrigger } = await import('../commands/trigger.ts')
-      await session.useBroker(command.optsWithGlobals<AddressOptions>(), broker =>
-        deleteTrigger(broker, { groupId, topic }, session.terminal),
-      )
-    })
+    .addHelpText('after', examples(...lines))
+  session.onBroker(command, async (_options: object, groupId: string, topic: string) => {
+    const { pauseTrigger, resumeTrigger, deleteTrigger } = await import('../commands/trigger.ts')
+    const change = { pause: pauseTrigger, resume: resumeTrigger, delete: deleteTrigger }[name]
+    return broker => change(broker, { groupId, topic }, session.terminal)
+  })
 }

@@ -1,25 +1,23 @@
 import { Consumer } from '../../client/sdk/consuming/consumer.ts'
-import type { StartPlace } from '../../client/sdk/consuming/start-place.ts'
 import type { Broker, TopicDescription } from '../../contract/broker.ts'
 import type { AssignorName, GroupBroker } from '../../contract/groups.ts'
 import { compilePattern } from '../../core/group/subscribing/topic-pattern.ts'
-import type { FormatRecord } from '../consuming/consumed-record.ts'
-import { endsOf } from '../consuming/reading-plan.ts'
-import { consumerOptions, printRecords, READING_DEFAULT } from '../consuming/record-printer.ts'
+import {
+  consumerOptions,
+  printRecords,
+  READING_DEFAULT,
+  type ReadingSettings,
+} from '../consuming/record-printer.ts'
 import { resultUntil } from '../interruption.ts'
 import type { Terminal } from '../output/terminal.ts'
 
-export interface ConsumeGroupSettings {
+export interface ConsumeGroupSettings extends ReadingSettings {
   groupId: string
   topics: string[]
   topicPattern: string | null
   instanceId: string | null
   assignor: AssignorName | null
   sessionTimeoutMs: number
-  from: StartPlace
-  recordsMax: number | null
-  exitAtEnd: boolean
-  format: FormatRecord
 }
 
 /** Prints the records of this member's share of some topics, and commits how far it is. */
@@ -29,8 +27,7 @@ export async function consumeGroup(
   terminal: Terminal,
   tuning = READING_DEFAULT,
 ): Promise<number> {
-  const { groupId, instanceId, assignor, sessionTimeoutMs, topics, topicPattern } = settings
-  const { from, recordsMax, format, exitAtEnd } = settings
+  const { groupId, instanceId, assignor, sessionTimeoutMs, topics, topicPattern, from } = settings
   const described = await resultUntil(describeTopics(broker, settings), terminal.interrupted)
   const consumer = new Consumer(broker, {
     ...consumerOptions(tuning),
@@ -40,12 +37,8 @@ export async function consumeGroup(
     ...(assignor !== null && { assignor }),
   })
   await consumer.subscribe({ topics, ...(topicPattern !== null && { topicPattern }), from })
-  const limits = {
-    ...(exitAtEnd && { stopOffsets: endsOf(described) }),
-    ...(recordsMax !== null && { recordsMax }),
-  }
-  const { commitIntervalMs } = tuning
-  return printRecords(consumer, { limits, format, prefix: `group ${groupId}: `, commitIntervalMs }, terminal)
+  const print = { topics: described, tuning, prefix: `group ${groupId}: ` }
+  return printRecords(consumer, settings, print, terminal)
 }
 
 /** A topic that was named and is not there fails: waiting for it would look like reading it. */

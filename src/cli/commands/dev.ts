@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import type { FileTrigger, FileTriggersListener } from '../../embedded/triggers/run-file-triggers.ts'
 import { DEFAULT_BROKER_URL } from '../address/broker-address.ts'
 import type { ListenAddress } from '../address/listen-address.ts'
+import { settledUntil } from '../interruption.ts'
 import { EXIT_OK } from '../output/failure.ts'
 import { note, type Terminal, write } from '../output/terminal.ts'
 import { TriggerOutput } from '../output/trigger-output.ts'
@@ -38,7 +39,7 @@ export async function dev(
   try {
     await write(terminal, welcome(running.url, settings))
     await runTriggers(running, settings, terminal)
-    await interruption(terminal.interrupted)
+    await settledUntil(new Promise(() => {}), terminal.interrupted)
     const calls = settings.triggers.length === 0 ? '' : 'calls under way may end, and '
     note(
       terminal,
@@ -79,11 +80,4 @@ function welcome(url: string, { directory, token }: DevSettings): string {
     'Ctrl-C stops it.',
     '',
   ].join('\n')
-}
-
-function interruption(signal: AbortSignal): Promise<void> {
-  return new Promise(resolve => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
-  })
 }

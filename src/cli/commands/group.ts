@@ -1,17 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { GroupBroker, GroupDescription } from '../../contract/groups.ts'
+import type { GroupBroker, GroupDescription, GroupSummary } from '../../contract/groups.ts'
 import { resultUntil } from '../interruption.ts'
-import { describeFailure, EXIT_FAILURE, EXIT_OK } from '../output/failure.ts'
+import { EXIT_OK } from '../output/failure.ts'
+import { formatJson, type JsonSettings, printList } from '../output/listing.ts'
 import { listPartitions } from '../output/partition-list.ts'
 import { plural } from '../output/quantities.ts'
 import { formatTable } from '../output/table.ts'
 import { note, type Terminal, throwIfOutputFailed, write } from '../output/terminal.ts'
-import { formatJson } from './topic.ts'
+import { forEachName } from './for-each-name.ts'
 
-export interface DescribeGroupSettings {
-  json: boolean
+export interface DescribeGroupSettings extends JsonSettings {
   /** Again and again, until Ctrl-C. */
-  watch: boolean
+  watch?: boolean | undefined
 }
 
 /** Between two looks of `--watch`. */
@@ -21,18 +21,15 @@ const REDRAW = '\x1b[H\x1b[J'
 
 export async function listGroups(
   broker: GroupBroker,
-  settings: { json: boolean },
+  settings: JsonSettings,
   terminal: Terminal,
 ): Promise<number> {
-  const groups = await broker.listGroups()
-  if (settings.json) await write(terminal, formatJson(groups))
-  else if (groups.length === 0)
-    note(terminal, 'no groups yet: `tidemark consume TOPIC --group NAME` makes one')
-  else {
-    const rows = groups.map(({ groupId, state, members }) => [groupId, state, members])
-    await write(terminal, formatTable(['GROUP', 'STATE', 'MEMBERS'], rows))
+  const listing = {
+    titles: ['GROUP', 'STATE', 'MEMBERS'],
+    row: ({ groupId, state, members }: GroupSummary) => [groupId, state, members],
+    none: 'no groups yet: `tidemark consume TOPIC --group NAME` makes one',
   }
-  return EXIT_OK
+  return printList(await broker.listGroups(), listing, settings, terminal)
 }
 
 export async function describeGroup(
@@ -68,23 +65,12 @@ async function watchGroup(
   }
 }
 
-/** Forgets each group, those after one that failed too; every failure is told. */
-export async function deleteGroups(
-  broker: GroupBroker,
-  groupIds: string[],
-  terminal: Terminal,
-): Promise<number> {
-  let exitCode = EXIT_OK
-  for (const groupId of groupIds) {
-    try {
-      await broker.deleteGroup(groupId)
-      note(terminal, `deleted group ${groupId} and its offsets`)
-    } catch (error) {
-      for (const line of describeFailure(error)) note(terminal, line)
-      exitCode = EXIT_FAILURE
-    }
+export function deleteGroups(broker: GroupBroker, groupIds: string[], terminal: Terminal): Promise<number> {
+  const deleteGroup = async (groupId: string) => {
+    await broker.deleteGroup(groupId)
+    note(terminal, `deleted group ${groupId} and its offsets`)
   }
-  return exitCode
+  return forEachName(groupIds, deleteGroup, terminal)
 }
 
 function formatGroup(group: GroupDescription, nowMs: number): string {

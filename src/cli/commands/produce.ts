@@ -15,6 +15,7 @@ import {
   EXIT_FAILURE,
   EXIT_INTERRUPTED,
   EXIT_OK,
+  noSuchPartition,
 } from '../output/failure.ts'
 import { openProgress } from '../output/progress.ts'
 import { formatRate, plural } from '../output/quantities.ts'
@@ -173,10 +174,7 @@ function factsOf({ topic, partitions, configs }: TopicDescription): TopicFacts {
 }
 
 function checkPartition({ partition }: ProduceSettings, { topic, partitions }: TopicDescription): void {
-  if (partition === null || partition < partitions) return
-  throw new CommandFailure(
-    `topic ${topic} has no partition ${partition}: it has ${partitions}, numbered from 0`,
-  )
+  if (partition !== null && partition >= partitions) throw noSuchPartition(topic, partition, partitions)
 }
 
 function describeFailedLines({ failures }: LineTally): string[] {

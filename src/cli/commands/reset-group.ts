@@ -1,14 +1,14 @@
 import { findStart, type StartPlace } from '../../client/sdk/consuming/start-place.ts'
+import { isKafkaError } from '../../client/sdk/topic-facts.ts'
 import type { Broker, PartitionOffsets } from '../../contract/broker.ts'
 import type { GroupBroker } from '../../contract/groups.ts'
-import { TidemarkError } from '../../core/errors.ts'
 import type { Offset } from '../../core/numbers.ts'
+import { groupBy } from '../../core/since-node-22.ts'
 import { movedStart } from '../consuming/reading-plan.ts'
-import { CommandFailure, EXIT_FAILURE, EXIT_OK } from '../output/failure.ts'
+import { CommandFailure, EXIT_FAILURE, EXIT_OK, noSuchPartition } from '../output/failure.ts'
+import { type JsonSettings, printList } from '../output/listing.ts'
 import { plural } from '../output/quantities.ts'
-import { formatTable } from '../output/table.ts'
-import { note, type Terminal, write } from '../output/terminal.ts'
-import { formatJson } from './topic.ts'
+import { note, type Terminal } from '../output/terminal.ts'
 
 /** A topic, or one partition of it. */
 export interface TopicChoice {
@@ -16,13 +16,12 @@ export interface TopicChoice {
   partition: number | null
 }
 
-export interface ResetGroupSettings {
+export interface ResetGroupSettings extends JsonSettings {
   groupId: string
   /** Empty: all in which the group has committed something. */
   topics: TopicChoice[]
   to: StartPlace
-  dryRun: boolean
-  json: boolean
+  dryRun?: boolean | undefined
 }
 
 interface Move {
@@ -32,13 +31,23 @@ interface Move {
   newOffset: Offset
 }
 
+const MOVES = {
+  titles: ['TOPIC', 'PARTITION', 'COMMITTED', 'NEW OFFSET'],
+  row: ({ topic, partition, committedOffset, newOffset }: Move) => [
+    topic,
+    partition,
+    committedOffset ?? '-',
+    newOffset,
+  ],
+}
+
 /** Moves what a group without members has committed. */
 export async function resetGroup(
   broker: Broker & GroupBroker,
   settings: ResetGroupSettings,
   terminal: Terminal,
 ): Promise<number> {
-  const { groupId, to, dryRun, json } = settings
+  const { groupId, to, dryRun } = settings
   await checkEmpty(broker, groupId, terminal)
   const committed = await broker.fetchOffsets({ groupId })
   const choices =
@@ -56,7 +65,7 @@ export async function resetGroup(
   }
   const refused = dryRun ? [] : await commit(broker, groupId, moves)
   const done = moves.filter(({ topic, partition }) => !isIn(refused, topic, partition))
-  await write(terminal, json ? formatJson(done) : formatMoves(done))
+  await printList(done, MOVES, settings, terminal)
   for (const { topic, partition, error } of refused) {
     note(terminal, `tidemark: ${topic}, partition ${partition}: ${error?.kafkaName}: ${error?.message}`)
   }
@@ -77,7 +86,7 @@ async function checkEmpty(broker: GroupBroker, groupId: string, terminal: Termin
         'or wait until their session time-outs are over',
     )
   } catch (error) {
-    if (!(error instanceof TidemarkError) || error.kafkaName !== 'GROUP_ID_NOT_FOUND') throw error
+    if (!isKafkaError(error, 'GROUP_ID_NOT_FOUND')) throw error
     note(terminal, `group ${groupId} is new`)
   }
 }
@@ -93,15 +102,13 @@ async function choosePartitions(
   broker: Broker,
   choices: TopicChoice[],
 ): Promise<{ topic: string; offsets: PartitionOffsets }[]> {
-  const byTopic = Map.groupBy(choices, ({ topic }) => topic)
+  const byTopic = groupBy(choices, ({ topic }) => topic)
   const chosen = await Promise.all(
     [...byTopic].map(async ([topic, wanted]) => {
       const { offsets } = await broker.describeTopic(topic)
       for (const { partition } of wanted) {
         if (partition === null || offsets.some(other => other.partition === partition)) continue
-        throw new CommandFailure(
-          `topic ${topic} has no partition ${partition}: it has ${offsets.length}, numbered from 0`,
-        )
+        throw noSuchPartition(topic, partition, offsets.length)
       }
       const isWanted = (partition: number) =>
         wanted.some(choice => choice.partition === null || choice.partition === partition)
@@ -122,14 +129,4 @@ async function commit(broker: GroupBroker, groupId: string, moves: Move[]) {
 
 function isIn(refused: { topic: string; partition: number }[], topic: string, partition: number): boolean {
   return refused.some(other => other.topic === topic && other.partition === partition)
-}
-
-function formatMoves(moves: Move[]): string {
-  const rows = moves.map(({ topic, partition, committedOffset, newOffset }) => [
-    topic,
-    partition,
-    committedOffset ?? '-',
-    newOffset,
-  ])
-  return formatTable(['TOPIC', 'PARTITION', 'COMMITTED', 'NEW OFFSET'], rows)
 }

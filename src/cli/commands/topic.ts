@@ -1,17 +1,25 @@
-import type { AlterTopic, Broker, CreateTopic, TopicDescription } from '../../contract/broker.ts'
+import { isKafkaError } from '../../client/sdk/topic-facts.ts'
+import type {
+  AlterTopic,
+  Broker,
+  CreateTopic,
+  TopicDescription,
+  TopicSummary,
+} from '../../contract/broker.ts'
 import type { GroupBroker } from '../../contract/groups.ts'
-import { type KafkaErrorName, TidemarkError } from '../../core/errors.ts'
 import { CONFIGS_WITHOUT_EFFECT } from '../../core/topic/topic-config.ts'
 import { findTopicLags, type TopicLag } from '../consuming/group-lag.ts'
-import { describeFailure, EXIT_FAILURE, EXIT_OK } from '../output/failure.ts'
+import { EXIT_OK } from '../output/failure.ts'
+import { formatJson, type JsonSettings, printList } from '../output/listing.ts'
 import { plural } from '../output/quantities.ts'
 import { formatTable } from '../output/table.ts'
 import { note, type Terminal, write } from '../output/terminal.ts'
+import { forEachName } from './for-each-name.ts'
 
 export async function createTopic(
   broker: Broker,
   request: CreateTopic,
-  settings: { ifNotExists: boolean },
+  settings: { ifNotExists?: boolean | undefined },
   terminal: Terminal,
 ): Promise<number> {
   try {
@@ -19,7 +27,7 @@ export async function createTopic(
     note(terminal, `created topic ${topic} with ${plural(partitions, 'partition')}`)
     noteWithoutEffect(request.configs, terminal)
   } catch (error) {
-    if (!settings.ifNotExists || !hasName(error, 'TOPIC_ALREADY_EXISTS')) throw error
+    if (!settings.ifNotExists || !isKafkaError(error, 'TOPIC_ALREADY_EXISTS')) throw error
     note(terminal, `topic ${request.topic} exists already and was left as it is`)
   }
   return EXIT_OK
@@ -27,26 +35,21 @@ export async function createTopic(
 
 export async function listTopics(
   broker: Broker,
-  settings: { json: boolean },
+  settings: JsonSettings,
   terminal: Terminal,
 ): Promise<number> {
-  const topics = await broker.listTopics()
-  if (settings.json) {
-    await write(terminal, formatJson(topics))
-    return EXIT_OK
+  const listing = {
+    titles: ['TOPIC', 'PARTITIONS', 'ID'],
+    row: ({ topic, partitions, topicId }: TopicSummary) => [topic, partitions, topicId],
+    none: 'no topics yet: `tidemark topic create NAME` makes one',
   }
-  if (topics.length === 0) note(terminal, 'no topics yet: `tidemark topic create NAME` makes one')
-  else {
-    const rows = topics.map(({ topic, partitions, topicId }) => [topic, partitions, topicId])
-    await write(terminal, formatTable(['TOPIC', 'PARTITIONS', 'ID'], rows))
-  }
-  return EXIT_OK
+  return printList(await broker.listTopics(), listing, settings, terminal)
 }
 
 export async function describeTopic(
   broker: Broker & GroupBroker,
   topic: string,
-  settings: { json: boolean; groups?: boolean },
+  settings: JsonSettings & { groups?: boolean },
   terminal: Terminal,
 ): Promise<number> {
   const description = await broker.describeTopic(topic)
@@ -69,32 +72,22 @@ export async function alterTopic(broker: Broker, request: AlterTopic, terminal: 
   return EXIT_OK
 }
 
-/** Deletes each topic, those after one that failed too; every failure is told. */
-export async function deleteTopics(
+export function deleteTopics(
   broker: Broker,
   topics: string[],
-  settings: { ifExists: boolean },
+  settings: { ifExists?: boolean | undefined },
   terminal: Terminal,
 ): Promise<number> {
-  let exitCode = EXIT_OK
-  for (const topic of topics) {
+  const deleteTopic = async (topic: string) => {
     try {
       await broker.deleteTopic(topic)
       note(terminal, `deleted topic ${topic} and its records`)
     } catch (error) {
-      if (settings.ifExists && hasName(error, 'UNKNOWN_TOPIC_OR_PARTITION')) {
-        note(terminal, `there is no topic ${topic}`)
-        continue
-      }
-      for (const line of describeFailure(error)) note(terminal, line)
-      exitCode = EXIT_FAILURE
+      if (!settings.ifExists || !isKafkaError(error, 'UNKNOWN_TOPIC_OR_PARTITION')) throw error
+      note(terminal, `there is no topic ${topic}`)
     }
   }
-  return exitCode
-}
-
-export function formatJson(value: unknown): string {
-  return `${JSON.stringify(value, null, 2)}\n`
+  return forEachName(topics, deleteTopic, terminal)
 }
 
 function formatDescription({ topic, topicId, createdMs, configs, offsets }: TopicDescription): string {
@@ -120,10 +113,6 @@ function formatLags(groups: readonly TopicLag[]): string {
   if (groups.length === 0) return 'No group has committed anything here.\n'
   const rows = groups.map(({ groupId, state, members, lag }) => [groupId, state, members, lag])
   return formatTable(['GROUP', 'STATE', 'MEMBERS', 'LAG'], rows)
-}
-
-function hasName(error: unknown, name: KafkaErrorName): boolean {
-  return error instanceof TidemarkError && error.kafkaName === name
 }
 
 function noteWithoutEffect(configs: Readonly<Record<string, string>> | undefined, terminal: Terminal): void {

@@ -5,14 +5,10 @@ import { decodeProgress } from '../../core/trigger/progress.ts'
 import { retriesOf } from '../../core/trigger/settings.ts'
 import { lagOf, type PartitionLag } from '../consuming/group-lag.ts'
 import { CommandFailure, EXIT_OK } from '../output/failure.ts'
+import { formatJson, type JsonSettings, printList } from '../output/listing.ts'
 import { plural } from '../output/quantities.ts'
 import { formatTable } from '../output/table.ts'
 import { note, type Terminal, write } from '../output/terminal.ts'
-import { formatJson } from './topic.ts'
-
-interface JsonSettings {
-  json: boolean
-}
 
 /** How far a trigger is in one partition. */
 interface PartitionState extends PartitionLag {
@@ -27,18 +23,15 @@ interface PartitionState extends PartitionLag {
 
 export async function listTriggers(
   broker: TriggerBroker,
-  { json }: JsonSettings,
+  settings: JsonSettings,
   terminal: Terminal,
 ): Promise<number> {
-  const triggers = await broker.listTriggers()
-  if (json) await write(terminal, formatJson(triggers))
-  else if (triggers.length === 0)
-    note(terminal, 'no triggers yet: they are made where functions are deployed, and by `tidemark dev --on`')
-  else {
-    const rows = triggers.map(trigger => [trigger.groupId, trigger.topic, stateOf(trigger), trigger.target])
-    await write(terminal, formatTable(['GROUP', 'TOPIC', 'STATE', 'TARGET'], rows))
+  const listing = {
+    titles: ['GROUP', 'TOPIC', 'STATE', 'TARGET'],
+    row: (trigger: TriggerDescription) => [trigger.groupId, trigger.topic, stateOf(trigger), trigger.target],
+    none: 'no triggers yet: they are made where functions are deployed, and by `tidemark dev --on`',
   }
-  return EXIT_OK
+  return printList(await broker.listTriggers(), listing, settings, terminal)
 }
 
 export async function describeTrigger(

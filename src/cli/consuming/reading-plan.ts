@@ -1,7 +1,7 @@
 import type { TopicPartitionOffset } from '../../client/sdk/consuming/consumer-options.ts'
 import { findStart, type StartPlace } from '../../client/sdk/consuming/start-place.ts'
 import type { Broker, PartitionOffsets, TopicDescription } from '../../contract/broker.ts'
-import { CommandFailure } from '../output/failure.ts'
+import { noSuchPartition } from '../output/failure.ts'
 
 export interface ReadingPlan {
   starts: TopicPartitionOffset[]
@@ -44,9 +44,7 @@ function choosePartitions({ topic, offsets }: TopicDescription, wanted: number[]
   if (wanted.length === 0) return offsets
   return [...new Set(wanted)].map(partition => {
     const found = offsets.find(other => other.partition === partition)
-    if (found) return found
-    throw new CommandFailure(
-      `topic ${topic} has no partition ${partition}: it has ${offsets.length}, numbered from 0`,
-    )
+    if (!found) throw noSuchPartition(topic, partition, offsets.length)
+    return found
   })
 }

@@ -1,61 +1,57 @@
 import { hostname } from 'node:os'
 import type { Consumer } from '../../client/sdk/consuming/consumer.ts'
-import type { ConsumerOptions, ConsumerRun, RunLimits } from '../../client/sdk/consuming/consumer-options.ts'
+import type { ConsumerOptions, ConsumerRun } from '../../client/sdk/consuming/consumer-options.ts'
 import { isPassing } from '../../client/sdk/consuming/outages.ts'
-import type { RetryOptions } from '../../client/sdk/retry-options.ts'
+import type { StartPlace } from '../../client/sdk/consuming/start-place.ts'
+import type { TopicDescription } from '../../contract/broker.ts'
 import { CLIENT_ID_CHARACTERS_MAX, FETCH_DEFAULT_BYTES } from '../../core/limits.ts'
+import { settledUntil } from '../interruption.ts'
 import { EXIT_INTERRUPTED, EXIT_OK } from '../output/failure.ts'
 import { listPartitions } from '../output/partition-list.ts'
 import { flushed, note, type Terminal, throwIfOutputFailed, write } from '../output/terminal.ts'
 import type { FormatRecord } from './consumed-record.ts'
-import { movedStart } from './reading-plan.ts'
+import { endsOf, movedStart } from './reading-plan.ts'
 
 /** What tests make shorter. */
-export interface ReadingTuning {
-  /** How long a fetch at the end of a partition waits for records. */
-  waitMsMax: number
-  /** Fetches at the same time. */
-  fetchesMax: number
-  /** How often to look whether the topic has got more partitions. */
-  topicCheckMs: number
-  commitIntervalMs: number
-  /** How long failures may go on. */
-  outageMsMax: number
-  retry: RetryOptions
+export interface ReadingTuning extends ConsumerOptions {
+  autoCommitInterval?: number
 }
 
+const FETCHES_MAX = 16
+
 export const READING_DEFAULT: ReadingTuning = {
-  waitMsMax: 10_000,
-  fetchesMax: 16,
-  topicCheckMs: 30_000,
-  // Kafka's auto.commit.interval.ms.
-  commitIntervalMs: 5_000,
-  outageMsMax: 30_000,
+  maxWaitTimeInMs: 10_000,
+  maxInFlightRequests: FETCHES_MAX,
+  giveUpAfter: 30_000,
+  // A reader that is slow holds up the fetching: nothing is fetched ahead of what is not printed.
+  maxRecords: 0,
+  maxBytes: FETCHES_MAX * FETCH_DEFAULT_BYTES,
+  maxBytesPerPartition: FETCH_DEFAULT_BYTES,
   retry: { initialRetryTime: 50, maxRetryTime: 2_000 },
 }
 
 /** How a consumer is set for printing: whatever cannot be waited out ends it. */
 export function consumerOptions(tuning: ReadingTuning): ConsumerOptions & { clientId: string } {
-  const { fetchesMax } = tuning
   return {
+    ...tuning,
     // What a description of the group shows: where to find this process.
     clientId: `tidemark-${process.pid}@${hostname()}`.slice(0, CLIENT_ID_CHARACTERS_MAX),
-    maxWaitTimeInMs: tuning.waitMsMax,
-    maxInFlightRequests: fetchesMax,
-    metadataMaxAge: tuning.topicCheckMs,
-    giveUpAfter: tuning.outageMsMax,
-    // A reader that is slow holds up the fetching: nothing is fetched ahead of what is not printed.
-    maxRecords: 0,
-    maxBytes: fetchesMax * FETCH_DEFAULT_BYTES,
-    maxBytesPerPartition: FETCH_DEFAULT_BYTES,
     retry: { ...tuning.retry, retries: 0, restartOnFailure: async () => false },
   }
 }
 
-export interface PrintSettings {
-  limits: RunLimits
+/** What is read, and how it is printed. */
+export interface ReadingSettings {
+  from: StartPlace
+  recordsMax: number | null
+  exitAtEnd: boolean
   format: FormatRecord
-  commitIntervalMs: number
+}
+
+interface PrintSettings {
+  /** As they were when the reading began. */
+  topics: TopicDescription[]
+  tuning: ReadingTuning
   /** What stands before each note. */
   prefix: string
 }
@@ -63,21 +59,22 @@ export interface PrintSettings {
 /** Prints what a consumer reads, until that is over or the terminal ends it. Answers the exit code. */
 export async function printRecords(
   consumer: Consumer,
-  settings: PrintSettings,
+  { recordsMax, exitAtEnd, format }: ReadingSettings,
+  { topics, tuning: { autoCommitInterval }, prefix }: PrintSettings,
   terminal: Terminal,
 ): Promise<number> {
   const { interrupted, outputClosed } = terminal
-  const { limits, format, commitIntervalMs, prefix } = settings
   const stopped = AbortSignal.any([interrupted, outputClosed])
   const failures = listen(consumer, prefix, terminal)
   const run: ConsumerRun = {
-    ...limits,
-    autoCommitInterval: commitIntervalMs,
+    ...(exitAtEnd && { stopOffsets: endsOf(topics) }),
+    ...(recordsMax !== null && { recordsMax }),
+    ...(autoCommitInterval !== undefined && { autoCommitInterval }),
     eachRecords: async ({ records, ...place }) => {
       const lines: Uint8Array[] = []
       for (const record of records) lines.push(...format({ ...place, record }))
       // Whoever ends it does not wait for a reader that is slow.
-      await untilAborted(write(terminal, Buffer.concat(lines)), stopped)
+      await settledUntil(write(terminal, Buffer.concat(lines)), stopped)
     },
     beforeCommit: async () => {
       // What still waits in this process is lost with it: it is not consumed yet.
@@ -89,7 +86,7 @@ export async function printRecords(
   const [failure] = failures
   if (failure) throw failure
   throwIfOutputFailed(terminal)
-  const hasLimits = limits.stopOffsets !== undefined || limits.recordsMax !== undefined
+  const hasLimits = exitAtEnd || recordsMax !== null
   return interrupted.aborted && hasLimits && !isComplete ? EXIT_INTERRUPTED : EXIT_OK
 }
 
@@ -151,13 +148,4 @@ function listen(consumer: Consumer, prefix: string, terminal: Terminal): Error[]
     }
   })
   return failures
-}
-
-function untilAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (signal.aborted) return resolve()
-    const end = () => resolve()
-    signal.addEventListener('abort', end, { once: true })
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', end))
-  })
 }

@@ -22,6 +22,12 @@ export class InterruptedError extends Error {
   override readonly name = 'InterruptedError'
 }
 
+export function noSuchPartition(topic: string, partition: number, partitions: number): CommandFailure {
+  return new CommandFailure(
+    `topic ${topic} has no partition ${partition}: it has ${partitions}, numbered from 0`,
+  )
+}
+
 export function exitCodeOf(error: unknown): number {
   if (error instanceof InterruptedError) return EXIT_INTERRUPTED
   return error instanceof UsageError ? EXIT_USAGE : EXIT_FAILURE

@@ -1,4 +1,5 @@
 import type { Writable } from 'node:stream'
+import { describeFailure } from './failure.ts'
 
 /** What a command has to do with the outside, besides the broker. */
 export interface Terminal {
@@ -46,6 +47,10 @@ export async function flushed({ output, outputClosed }: Terminal): Promise<void>
 
 export function note(terminal: Terminal, line: string): void {
   terminal.notes.write(`${line}\n`)
+}
+
+export function noteFailure(terminal: Terminal, error: unknown): void {
+  for (const line of describeFailure(error)) note(terminal, line)
 }
 
 /** A reader that went away is no failure, as it is none for `cat`; a full disk is one. */

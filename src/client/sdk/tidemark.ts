@@ -1,6 +1,7 @@
 import type { Broker } from '../../contract/broker.ts'
 import type { GroupBroker } from '../../contract/groups.ts'
-import { HttpBroker, type HttpBrokerSettings } from '../http-broker.ts'
+import { HttpBroker } from '../http-broker.ts'
+import type { HttpBrokerSettings } from '../http-transport.ts'
 import { Admin, type AdminOptions } from './admin.ts'
 import { Consumer } from './consuming/consumer.ts'
 import type { ConsumerOptions } from './consuming/consumer-options.ts'

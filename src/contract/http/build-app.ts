@@ -14,7 +14,6 @@ import type { Describe, Services } from './services.ts'
 import type { HttpPorts, HttpSettings, ServerContext } from './settings.ts'
 import { checkHost, checkOrigin, checkToken } from './trust/caller-checks.ts'
 
-/** A part of the HTTP form, or all of it. */
 export interface BuiltApp {
   readonly needsToken: boolean
   /** Those that it serves, of the ones that it was built from. */

@@ -1,7 +1,7 @@
 import type { Context } from 'hono'
 import type * as z from 'zod'
 import { chooseMediaType, JSON_TYPE } from './media-types.ts'
-import { type HttpProblem, invalidRequest } from './problems/problem.ts'
+import { invalidRequest } from './problems/problem.ts'
 import { type Parameters, readParameters, type Values } from './requests/parameters.ts'
 import { type PathValues, pathParametersOf } from './requests/paths.ts'
 import type * as schemas from './schemas/index.ts'
@@ -77,7 +77,9 @@ export function defineRouteWithState<const Path extends string, Query extends Pa
     return context => {
       if (!isOpen) services.checkToken(context.req.raw)
       const accepted = chooseMediaType(context.req.header('accept') ?? null, answerTypes)
-      if (accepted === undefined) throw notAcceptable(answerTypes)
+      if (accepted === undefined) {
+        throw invalidRequest(406, `The Accept header takes none of what there is: ${answerTypes.join(', ')}.`)
+      }
       return handle({
         context,
         path: readParameters(pathParameters, context.req.param(), 'path', 'passed over') as PathValues<Path>,
@@ -110,8 +112,4 @@ function queryOf(context: HttpContext): Record<string, string | string[]> {
   return Object.fromEntries(
     entries.map(([name, values]) => [name, values.length === 1 ? values[0]! : values]),
   )
-}
-
-function notAcceptable(offered: readonly string[]): HttpProblem {
-  return invalidRequest(406, `The Accept header takes none of what there is: ${offered.join(', ')}.`)
 }

@@ -5,7 +5,6 @@ import type { AnswerLimits, HttpPorts } from './settings.ts'
 /** Makes the document that GET /openapi.json answers; given by whoever wants it served, since its generator is large. */
 export type Describe = () => Record<string, unknown> | Promise<Record<string, unknown>>
 
-/** What the routes are made from. */
 export interface Services extends Pick<HttpPorts, 'broker'>, Required<Pick<HttpPorts, 'nowMs' | 'random'>> {
   objects: HttpPorts['objects'] | undefined
   bodies: Bodies

@@ -4,7 +4,6 @@ import type { GroupBroker } from '../groups.ts'
 import type { TriggerBroker } from '../triggers.ts'
 import type { UrlSigner } from './trust/signed-url.ts'
 
-/** What the HTTP form needs from outside. */
 export interface HttpPorts {
   broker: Broker & GroupBroker & TriggerBroker
   /** Given where this server itself serves what `locate` points at. */

@@ -49,7 +49,6 @@ export interface CutRun {
   readonly isWhole: boolean
 }
 
-/** What of a run is wanted. */
 export interface Wanted {
   /** Batches that end at or before this offset are left out. */
   readonly from: Offset

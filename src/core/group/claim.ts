@@ -7,6 +7,9 @@ export interface Ownership {
   readonly generation: number
 }
 
+/** Who commits: the owner of that time; or somebody who is none, where nobody owns the partition. */
+export type Committer = { readonly owner: string; readonly generation: number } | 'unowned'
+
 /**
  * Under which generation the next owner has a partition: one more than before. Whoever is the first counts on from
  * `firstGeneration`.
@@ -39,7 +42,7 @@ export function applyCommit(
   partition: PartitionId,
   standing: Claim | undefined,
   committed: CommittedOffset,
-  by: { readonly owner: string; readonly generation: number } | 'unowned',
+  by: Committer,
   seenMs: number | null,
 ): Claim | undefined {
   const claim = standing ?? unclaimed(partition)
@@ -49,7 +52,6 @@ export function applyCommit(
   return isTheirs && isNext ? { ...claim, committed } : undefined
 }
 
-/** What is committed on top of what was before. */
 export function nextCommit(
   before: CommittedOffset | null | undefined,
   { offset, leaderEpoch = -1, metadata = '' }: Partial<CommittedOffset> & Pick<CommittedOffset, 'offset'>,

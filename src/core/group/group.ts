@@ -1,6 +1,5 @@
 import type { Offset } from '../numbers.ts'
 
-/** How partitions are shared out. */
 export type AssignorName = 'range' | 'round-robin' | 'cooperative-sticky'
 
 /**
@@ -47,6 +46,9 @@ export interface Member {
   /** The last epoch in which it owned nothing beyond its share: a claim of its own beyond that was never told to it. */
   readonly settledEpoch: number
 }
+
+/** What each heartbeat of a member writes. */
+export type Lease = Pick<Member, 'leaseUntilMs' | 'settledEpoch'>
 
 /** Who owns a partition in a group, and up to where it has been consumed. One item, changed by conditional writes only. */
 export interface Claim {

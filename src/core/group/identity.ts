@@ -1,4 +1,4 @@
-import { TidemarkError } from '../errors.ts'
+import { type KafkaErrorName, TidemarkError } from '../errors.ts'
 import { CLIENT_ID_CHARACTERS_MAX, GROUP_ID_CHARACTERS_MAX, MEMBER_ID_CHARACTERS_MAX } from '../limits.ts'
 import { TRIGGER_OWNER_PREFIX } from '../trigger/trigger.ts'
 
@@ -23,14 +23,23 @@ function problemOf(what: string, id: string, charactersMax: number): string | nu
   return null
 }
 
+function check(
+  id: string,
+  what: string,
+  charactersMax: number,
+  error: KafkaErrorName = 'INVALID_REQUEST',
+): void {
+  const problem = problemOf(what, id, charactersMax)
+  if (problem !== null) throw new TidemarkError(error, problem)
+}
+
 /**
  * Any text of 1 to 249 characters (at most 747 bytes of UTF-8) without control characters, but `.` and `..`. Kafka takes
  * any text at all but the empty one.
  * @throws INVALID_GROUP_ID
  */
 export function checkGroupId(groupId: string): void {
-  const problem = problemOf('group id', groupId, GROUP_ID_CHARACTERS_MAX)
-  if (problem !== null) throw new TidemarkError('INVALID_GROUP_ID', problem)
+  check(groupId, 'group id', GROUP_ID_CHARACTERS_MAX, 'INVALID_GROUP_ID')
 }
 
 /**
@@ -39,8 +48,7 @@ export function checkGroupId(groupId: string): void {
  * @throws INVALID_REQUEST
  */
 export function checkMemberId(memberId: string): void {
-  const problem = problemOf('member id', memberId, MEMBER_ID_CHARACTERS_MAX)
-  if (problem !== null) throw new TidemarkError('INVALID_REQUEST', problem)
+  check(memberId, 'member id', MEMBER_ID_CHARACTERS_MAX)
   if (memberId.startsWith(STATIC_PREFIX)) {
     throw new TidemarkError(
       'INVALID_REQUEST',
@@ -57,14 +65,12 @@ export function checkMemberId(memberId: string): void {
 
 /** @throws INVALID_REQUEST */
 export function checkInstanceId(instanceId: string): void {
-  const problem = problemOf('instance id', instanceId, MEMBER_ID_CHARACTERS_MAX - STATIC_PREFIX.length)
-  if (problem !== null) throw new TidemarkError('INVALID_REQUEST', problem)
+  check(instanceId, 'instance id', MEMBER_ID_CHARACTERS_MAX - STATIC_PREFIX.length)
 }
 
 /** A client id may be empty. @throws INVALID_REQUEST */
 export function checkClientId(clientId: string): void {
-  const problem = clientId === '' ? null : problemOf('client id', clientId, CLIENT_ID_CHARACTERS_MAX)
-  if (problem !== null) throw new TidemarkError('INVALID_REQUEST', problem)
+  if (clientId !== '') check(clientId, 'client id', CLIENT_ID_CHARACTERS_MAX)
 }
 
 /** The id under which a member is stored: a static one keeps it from one stay to the next. */

@@ -1,4 +1,4 @@
-import { type PartitionId, partitionKey } from '../topic/partition-id.ts'
+import { type PartitionId, partitionKey, partitionsByKey } from '../topic/partition-id.ts'
 import type { Claim, TopicShare } from './group.ts'
 
 /** A partition that a member says it owns, or has let go. */
@@ -20,6 +20,10 @@ export interface Reconciliation {
   readonly blocked: readonly Claim[]
 }
 
+export function partitionsIn(share: readonly TopicShare[]): PartitionId[] {
+  return share.flatMap(({ topicId, partitions }) => partitions.map(partition => ({ topicId, partition })))
+}
+
 /**
  * Compares a member's share of the target with what it says and with the claims, which alone decide.
  *
@@ -39,11 +43,7 @@ export function reconcile(
   released: readonly Holding[],
   claims: Iterable<Claim>,
 ): Reconciliation {
-  const wanted = new Map<string, PartitionId>()
-  for (const { topicId, partitions } of target) {
-    for (const partition of partitions)
-      wanted.set(partitionKey({ topicId, partition }), { topicId, partition })
-  }
+  const wanted = partitionsByKey(partitionsIn(target))
   const held = new Map(owned.map(holding => [partitionKey(holding), holding.generation]))
   for (const holding of released) {
     // Of a partition that it let go and got again meanwhile, the member holds the later generation.

@@ -68,6 +68,9 @@ export function isExpired(member: Member, nowMs: number): boolean {
   return nowMs > member.leaseUntilMs
 }
 
+/** No epoch of a group: nobody has settled in it. */
+export const NO_EPOCH = -1
+
 /**
  * Whether a partition that the target of this epoch gives to another may be taken from its owner without being given
  * back: where nobody owns it, the owner has left (undefined), its lease has run out by any clock, or it has said

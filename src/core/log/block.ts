@@ -11,7 +11,6 @@ export interface Block {
   readonly summary: LogSummary
 }
 
-/** The offset after the block's last record. */
 export function blockEnd(block: Block): Offset {
   return advance(block.baseOffset, spanOf(block.entries))
 }

@@ -58,7 +58,6 @@ export function placeEntries(baseOffset: Offset, entries: readonly IndexEntry[])
   })
 }
 
-/** How many offsets entries cover together. */
 export function spanOf(entries: readonly IndexEntry[]): number {
   return entries.reduce((sum, entry) => sum + entry.span, 0)
 }

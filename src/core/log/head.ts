@@ -39,13 +39,11 @@ export const EMPTY_HEAD: Head = {
   flushedProducers: new Map(),
 }
 
-/** The offset of an entry that stands in the tail. */
 export function findInTail(head: Head, entryId: string): Offset | undefined {
   const index = head.tail.findIndex(entry => entry.id === entryId)
   return index < 0 ? undefined : advance(head.tailOffset, spanOf(head.tail.slice(0, index)))
 }
 
-/** What does not add up in a head by itself. */
 export function findHeadProblems(head: Head): string[] {
   const problems: string[] = []
   const end = advance(head.tailOffset, spanOf(head.tail))

@@ -1,22 +1,17 @@
 import { advance, type Offset, type Position, toPosition } from '../numbers.ts'
-import type { IndexEntry, Mark, ObjectPlace, PlacedEntry } from './entry.ts'
+import type { IndexEntry, InlinePlace, Mark, ObjectPlace, PlacedEntry } from './entry.ts'
 
 /** What a read is to fetch: batches that lie next to one another; the first one begins at `baseOffset`, the others follow it. */
 export type PlannedRange = ObjectRange | InlineRange
 
-export interface ObjectRange {
-  readonly kind: 'object'
-  readonly object: string
-  readonly position: Position
+export interface ObjectRange extends ObjectPlace {
   readonly bytes: number
   readonly baseOffset: Offset
   /** How many offsets it covers; undefined where it ends in the middle of a batch. */
   readonly span: number | undefined
 }
 
-export interface InlineRange {
-  readonly kind: 'inline'
-  readonly payload: Uint8Array
+export interface InlineRange extends InlinePlace {
   readonly bytes: number
   readonly baseOffset: Offset
   /** How many offsets it covers. */

@@ -62,7 +62,6 @@ export function countToFlush(head: Head, age: FlushAge): number {
   return Math.min(Math.max(countDueByAge(head.tail, age), byLimit), countForBlock(head.tail))
 }
 
-/** How many of the oldest entries one block may hold. */
 function countForBlock(tail: readonly IndexEntry[]): number {
   const seen = new Set<bigint>()
   const tooMany = tail.findIndex(({ producers }) => {

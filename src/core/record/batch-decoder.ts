@@ -130,7 +130,6 @@ function openRecords(
   return { reader: new VarintReader(plain, 0), end: plain.length }
 }
 
-/** Reads a record's length and answers where it ends. */
 function readLength(reader: VarintReader, end: number): number {
   const length = reader.readVarint()
   if (length < RECORD_BYTES_MIN - 1 || length > end - reader.position) {

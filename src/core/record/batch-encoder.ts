@@ -25,7 +25,6 @@ import { BATCH_HEADERS_MAX, type RecordHeader, type RecordInput } from './record
 import { utf8SizeBytes, writeUtf8 } from './utf8.ts'
 import { varintSizeBytes, varlongSizeBytes, writeVarint, writeVarlong } from './varint.ts'
 
-/** What a batch has beside its records. */
 interface EncodeOptions {
   /** None by default. */
   compression?: CompressionName

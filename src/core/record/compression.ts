@@ -15,24 +15,14 @@ export type CompressionName = (typeof NAMES)[number]
 /** @throws TidemarkError UNSUPPORTED_COMPRESSION_TYPE when Kafka has no such code */
 export function compressionName(code: number): CompressionName {
   const name = NAMES[code]
-  if (name === undefined) {
-    throw new TidemarkError(
-      'UNSUPPORTED_COMPRESSION_TYPE',
-      `There is no compression with the code ${code}. Use one of ${NAMES.join(', ')}.`,
-    )
-  }
+  if (name === undefined) throw unknown(`with the code ${code}`)
   return name
 }
 
 /** @throws TidemarkError UNSUPPORTED_COMPRESSION_TYPE when Kafka has no such name */
 export function compressionCode(name: CompressionName): number {
   const code = NAMES.indexOf(name)
-  if (code < 0) {
-    throw new TidemarkError(
-      'UNSUPPORTED_COMPRESSION_TYPE',
-      `There is no compression called ${name}. Use one of ${NAMES.join(', ')}.`,
-    )
-  }
+  if (code < 0) throw unknown(`called ${name}`)
   return code
 }
 
@@ -88,6 +78,13 @@ export function decompress(name: CompressionName, bytes: Uint8Array): Uint8Array
       { cause: error },
     )
   }
+}
+
+function unknown(which: string): TidemarkError {
+  return new TidemarkError(
+    'UNSUPPORTED_COMPRESSION_TYPE',
+    `There is no compression ${which}. Use one of ${NAMES.join(', ')}.`,
+  )
 }
 
 function checkZstd(): void {

@@ -9,7 +9,13 @@ export function partitionKey(id: PartitionId): string {
   return `${id.topicId}#${id.partition}`
 }
 
-/** A topic's partitions, in order. */
+/** By their keys, each once, and nothing else of what is given. */
+export function partitionsByKey(ids: readonly PartitionId[]): Map<string, PartitionId> {
+  return new Map(
+    ids.map(({ topicId, partition }) => [partitionKey({ topicId, partition }), { topicId, partition }]),
+  )
+}
+
 export function partitionsOf({
   topicId,
   partitions,

@@ -2,7 +2,6 @@ import { isObject } from '../json.ts'
 import { type Offset, toOffset } from '../numbers.ts'
 import { partitionKey } from './event.ts'
 
-/** What a function's answer says of its batch. */
 export type Failures =
   | { readonly kind: 'none' }
   /** What comes before this offset is done. */

@@ -1,7 +1,6 @@
 import type { Offset } from '../numbers.ts'
 import type { TriggerRecord } from './trigger.ts'
 
-/** What one call may have. */
 export interface BatchLimits {
   readonly records: number
   /** Of the whole event, as JSON in UTF-8. */

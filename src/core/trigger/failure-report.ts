@@ -3,7 +3,6 @@ import type { Offset } from '../numbers.ts'
 import { partitionKey } from './event.ts'
 import type { Trigger, TriggerRecord } from './trigger.ts'
 
-/** What was given up, and why. */
 export interface FailureReport {
   readonly trigger: Pick<Trigger, 'triggerId' | 'groupId' | 'topic' | 'target'>
   readonly partition: { readonly partition: number }
@@ -12,7 +11,7 @@ export interface FailureReport {
   readonly condition: 'RetryAttemptsExhausted' | 'RecordAgeExceeded' | 'RecordTooLarge'
   /** Calls with them that failed. */
   readonly attempts: number
-  /** Of the last call, where it is known. */
+  /** Of the last call, where it is known; where another deliverer made it, only its error is. */
   readonly outcome?: LastOutcome | undefined
   /** The event that failed, as JSON. */
   readonly event: string
@@ -23,13 +22,15 @@ export interface FailureReport {
 
 /** As far as a report tells of it; a CallOutcome is one. */
 type LastOutcome =
-  | { readonly kind: 'answered'; readonly call: Call }
-  | { readonly kind: 'failed'; readonly error: string; readonly call: Call }
+  | { readonly kind: 'answered'; readonly call: CallDetails }
+  | { readonly kind: 'failed'; readonly error: string; readonly call: CallDetails }
   | { readonly kind: 'not-called'; readonly error: string }
 
-interface Call {
+/** As far as the place that calls knows them. */
+export interface CallDetails {
   readonly requestId: string
   readonly executedVersion: string
+  /** What Lambda calls it: `Handled` or `Unhandled`; null where it answered. */
   readonly functionError: string | null
 }
 

@@ -16,7 +16,6 @@ import type { TriggerRecord } from './trigger.ts'
  */
 type RecordTest = (record: DecodedRecord) => boolean
 
-/** A condition on one field of a record. */
 type CompileField = (given: unknown, place: Place) => RecordTest
 
 const FIELDS: Readonly<Record<string, CompileField>> = {

@@ -10,7 +10,6 @@ export type Judged =
   /** The function did not get the batch, which is not at fault. */
   | { readonly kind: 'not-called'; readonly error: string }
 
-/** A batch that was called, or was to be. */
 export interface CalledBatch {
   /** Of its records, ascending, at least one. Others between them fit no filter. */
   readonly offsets: readonly Offset[]

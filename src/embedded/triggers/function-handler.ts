@@ -35,7 +35,6 @@ export interface HandlerContext {
   awsRequestId: string
   logGroupName: string
   logStreamName: string
-  /** How long the call may still take. */
   getRemainingTimeInMillis(): number
 }
 
@@ -49,7 +48,6 @@ export type TriggerHandler = {
   handle(event: KafkaEvent, context: HandlerContext, callback: HandlerCallback): unknown
 }['handle']
 
-/** What tells one call from the others. */
 export interface CallIdentity {
   readonly requestId: string
   readonly functionName: string

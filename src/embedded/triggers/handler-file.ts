@@ -1,6 +1,5 @@
 import { basename } from 'node:path'
 
-/** A file and what it exports, which is called. */
 export interface HandlerFile {
   /** Absolute. */
   readonly path: string

@@ -8,7 +8,6 @@ export interface HandlerCall {
   readonly identity: CallIdentity
 }
 
-/** What a handler's process tells. */
 export type HandlerMessage =
   /** It is about to read this file, whose time was this (milliseconds since the epoch). */
   | { readonly kind: 'reads'; readonly file: string; readonly modifiedMs: number }

@@ -18,7 +18,6 @@ export type HandlerNews =
 
 interface PoolSettings {
   readonly file: HandlerFile
-  /** What its context calls the function. */
   readonly functionName: string
   readonly environment: NodeJS.ProcessEnv
   readonly report: (news: HandlerNews) => void
@@ -26,7 +25,6 @@ interface PoolSettings {
   readonly onReload: () => void
 }
 
-/** A process, or why there is none. */
 type Given = HandlerProcess | { readonly reason: string }
 
 /**
@@ -41,7 +39,6 @@ export class HandlerPool implements FunctionCaller {
   readonly #idle = new Set<HandlerProcess>()
   readonly #busy = new Set<HandlerProcess>()
   readonly #waiting: ((given: Given) => void)[] = []
-  /** Grows with every edit. */
   #version = 0
   #loadedVersion = -1
   #lastReason: string | undefined

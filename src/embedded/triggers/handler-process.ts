@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { HANDLER_LOAD_MS_MAX } from '../../core/limits.ts'
+import { withResolvers } from '../../core/since-node-22.ts'
 import { type CallIdentity, describeTimeout, type HandlerAnswer } from './function-handler.ts'
 import type { HandlerFile } from './handler-file.ts'
 import type { HandlerCall, HandlerMessage } from './handler-messages.ts'
@@ -28,7 +29,8 @@ process.on('exit', () => {
 export class HandlerProcess {
   readonly #child: ChildProcess
   readonly #listener: HandlerListener
-  readonly #ended: Promise<string>
+  /** Resolves when it has ended, with how. */
+  readonly ended: Promise<string>
   /** Undefined: it may be called. Else why it may not, as text for people. */
   readonly loaded: Promise<string | undefined>
   #isLoaded = false
@@ -58,18 +60,13 @@ export class HandlerProcess {
       if (message.kind === 'reads') listener.onRead(message.file, message.modifiedMs)
       else this.#onMessage(message)
     })
-    this.#ended = this.#end()
+    this.ended = this.#end()
     this.loaded = this.#load()
   }
 
   /** Whether it may be called once more. */
   get isAlive(): boolean {
     return this.#isAlive
-  }
-
-  /** Resolves when it has ended, with how. */
-  get ended(): Promise<string> {
-    return this.#ended
   }
 
   /** One that takes too long is killed. */
@@ -81,10 +78,10 @@ export class HandlerProcess {
       // Where it is gone, its end tells.
       this.#child.send({ kind: 'call', event, identity } satisfies HandlerCall, () => {})
     })
-    const ended = this.#ended.then(
+    const ended = this.ended.then(
       (how): HandlerAnswer => ({ kind: 'failed', error: `Runtime.ExitError: ${how}` }),
     )
-    const overtime = Promise.withResolvers<HandlerAnswer>()
+    const overtime = withResolvers<HandlerAnswer>()
     const timer = setTimeout(() => {
       overtime.resolve({ kind: 'failed', error: describeTimeout(identity.timeoutMs) })
       this.kill()
@@ -136,7 +133,7 @@ export class HandlerProcess {
       isLate = true
       this.kill()
     }, HANDLER_LOAD_MS_MAX)
-    const how = await Promise.race([loaded, this.#ended])
+    const how = await Promise.race([loaded, this.ended])
     clearTimeout(timer)
     const said = this.#stderr
     this.#isLoaded = true

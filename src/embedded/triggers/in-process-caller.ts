@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import type { CallOutcome, FunctionCaller } from '../../ports/function-caller.ts'
+import { withResolvers } from '../../core/since-node-22.ts'
+import type { FunctionCaller } from '../../ports/function-caller.ts'
 import {
   describeThrown,
   describeTimeout,
@@ -10,24 +11,16 @@ import {
 } from './function-handler.ts'
 
 /** Calls a function of this process. One that takes too long cannot be stopped: its answer is not waited for. */
-export class InProcessCaller implements FunctionCaller {
-  readonly #handler: TriggerHandler
-  readonly #functionName: string
-
-  constructor(handler: TriggerHandler, functionName: string) {
-    this.#handler = handler
-    this.#functionName = functionName
-  }
-
-  async call(_target: string, event: string, timeoutMs: number): Promise<CallOutcome> {
+export function inProcessCaller(handler: TriggerHandler, functionName: string): FunctionCaller {
+  const call: FunctionCaller['call'] = async (_target, event, timeoutMs) => {
     const requestId = randomUUID()
-    const identity = { requestId, functionName: this.#functionName, timeoutMs }
-    const overtime = Promise.withResolvers<HandlerAnswer>()
+    const identity = { requestId, functionName, timeoutMs }
+    const overtime = withResolvers<HandlerAnswer>()
     const timer = setTimeout(
       () => overtime.resolve({ kind: 'failed', error: describeTimeout(timeoutMs) }),
       timeoutMs,
     )
-    const called = invoke(this.#handler, JSON.parse(event), identity).then(
+    const called = invoke(handler, JSON.parse(event), identity).then(
       (answer): HandlerAnswer => ({ kind: 'answered', answer }),
       (thrown: unknown): HandlerAnswer => ({ kind: 'failed', error: describeThrown(thrown) }),
     )
@@ -37,4 +30,5 @@ export class InProcessCaller implements FunctionCaller {
       clearTimeout(timer)
     }
   }
+  return { call }
 }

@@ -1,8 +1,8 @@
 import { open } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { TopicFailures, topicOfDestination } from '../../broker/triggers/delivering/topic-destination.ts'
+import { topicFailures, topicOfDestination } from '../../broker/triggers/delivering/topic-destination.ts'
 import type { Broker } from '../../contract/broker.ts'
-import type { FailureDestinations, GivenUp } from '../../ports/failure-destinations.ts'
+import type { FailureDestinations } from '../../ports/failure-destinations.ts'
 import { StoreFailed } from '../../ports/outcome.ts'
 
 const FILE_SCHEME = 'file:'
@@ -18,16 +18,11 @@ export function isLocalDestination(destination: string): boolean {
 }
 
 /** Topics of the same broker, and files to which reports are appended, a line of JSON each. */
-export class LocalFailures implements FailureDestinations {
-  readonly #topics: TopicFailures
-
-  constructor(broker: Pick<Broker, 'produce' | 'describeTopic'>) {
-    this.#topics = new TopicFailures(broker)
-  }
-
-  async send(destination: string, givenUp: GivenUp): Promise<void> {
+export function localFailures(broker: Pick<Broker, 'produce' | 'describeTopic'>): FailureDestinations {
+  const topics = topicFailures(broker)
+  const send: FailureDestinations['send'] = async (destination, givenUp) => {
     const path = fileOfDestination(destination)
-    if (path === undefined) return await this.#topics.send(destination, givenUp)
+    if (path === undefined) return await topics.send(destination, givenUp)
     // In the form of the objects that a bucket gets.
     const line = `${JSON.stringify({ ...JSON.parse(givenUp.report), payload: givenUp.event })}\n`
     try {
@@ -36,6 +31,7 @@ export class LocalFailures implements FailureDestinations {
       throw new StoreFailed(`${path} cannot be written: ${(error as Error).message}`, { cause: error })
     }
   }
+  return { send }
 }
 
 async function append(path: string, line: string): Promise<void> {

@@ -14,12 +14,10 @@ export interface LocalTrigger {
 const FILE_SCHEME = 'file:'
 const FUNCTION_SCHEME = 'function:'
 
-/** How the store names a handler in a file. */
 export function fileTarget(path: string): string {
   return `${FILE_SCHEME}${path}`
 }
 
-/** How the store names a function of the process that delivers. */
 export function functionTarget(name: string): string {
   return `${FUNCTION_SCHEME}${name}`
 }

@@ -6,7 +6,6 @@ import type { CallOutcome, FunctionCaller } from '../../ports/function-caller.ts
 import type { KafkaEvent } from './function-handler.ts'
 import type { ReportNews } from './trigger-news.ts'
 
-/** Reports every call. */
 export function observedFunctions(
   functions: FunctionCaller,
   { groupId, topic, settings }: Pick<Trigger, 'groupId' | 'topic' | 'settings'>,
@@ -42,7 +41,6 @@ export function observedFunctions(
   }
 }
 
-/** Reports what a destination was told. */
 export function observedFailures(failures: FailureDestinations, report: ReportNews): FailureDestinations {
   return {
     async send(destination, givenUp) {

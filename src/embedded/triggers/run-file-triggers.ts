@@ -10,7 +10,6 @@ import type { RunningTriggers } from './run-triggers.ts'
 import { startTriggers } from './start-triggers.ts'
 import type { TriggerNews } from './trigger-news.ts'
 
-/** A handler in a file that gets the records of a topic. */
 export interface FileTrigger {
   readonly topic: string
   readonly groupId: string
@@ -20,7 +19,6 @@ export interface FileTrigger {
   readonly settings: Partial<TriggerSettings>
 }
 
-/** Who hears what happens. */
 export interface FileTriggersListener {
   onNews(news: TriggerNews): void
   /** @param name the handler's, as in FileTrigger */

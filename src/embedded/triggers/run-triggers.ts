@@ -2,7 +2,7 @@ import { TidemarkError } from '../../core/errors.ts'
 import type { TriggerSettings } from '../../core/trigger/trigger.ts'
 import { type Embedded, hostOf } from '../running-broker.ts'
 import type { TriggerHandler } from './function-handler.ts'
-import { InProcessCaller } from './in-process-caller.ts'
+import { inProcessCaller } from './in-process-caller.ts'
 import { functionTarget } from './local-trigger.ts'
 import { startTriggers } from './start-triggers.ts'
 import type { TriggerNews } from './trigger-news.ts'
@@ -41,7 +41,7 @@ export async function runTriggers(
   const { bootstrapServers = 'localhost:9092', report = reportTrouble } = options
   const wanted = triggers.map(({ topic, groupId, handler, ...settings }) => {
     const name = handler.name || 'handler'
-    const functions = new InProcessCaller(handler, name)
+    const functions = inProcessCaller(handler, name)
     return { topic, groupId, settings, functions, target: functionTarget(name) }
   })
   refuseTwins(wanted)

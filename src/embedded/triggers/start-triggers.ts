@@ -1,23 +1,14 @@
-import type { TopicDirectory } from '../../broker/topics/topic-directory.ts'
 import { Delivery } from '../../broker/triggers/delivering/delivery.ts'
 import { Triggers } from '../../broker/triggers/triggers.ts'
-import type { Broker } from '../../contract/broker.ts'
 import { TidemarkError } from '../../core/errors.ts'
 import type { Trigger } from '../../core/trigger/trigger.ts'
-import type { Ports } from '../../ports/index.ts'
+import type { EmbeddedHost } from '../running-broker.ts'
 import { Lanes } from './lanes.ts'
-import { isLocalDestination, LocalFailures } from './local-failures.ts'
+import { isLocalDestination, localFailures } from './local-failures.ts'
 import { isFileTarget, isLocalTarget, type LocalTrigger } from './local-trigger.ts'
 import { observedFailures, observedFunctions } from './observed-ports.ts'
 import { RunningTrigger } from './running-trigger.ts'
 import type { ReportNews } from './trigger-news.ts'
-
-/** The store and the broker of this process. */
-export interface TriggerHost {
-  readonly ports: Ports
-  readonly broker: Broker
-  readonly directory: TopicDirectory
-}
 
 export interface StartSettings {
   /** What events name as the cluster that they come from. */
@@ -27,7 +18,6 @@ export interface StartSettings {
   readonly takesOver: boolean
 }
 
-/** Triggers that this process delivers. */
 export interface StartedTriggers {
   /** Ends all pauses of those with this target. */
   wake(target: string): void
@@ -42,7 +32,7 @@ export interface StartedTriggers {
  *   them is left
  */
 export async function startTriggers(
-  host: TriggerHost,
+  host: EmbeddedHost,
   wanted: readonly LocalTrigger[],
   settings: StartSettings,
 ): Promise<StartedTriggers> {
@@ -77,7 +67,7 @@ export async function startTriggers(
 }
 
 function run(
-  { ports, broker, directory }: TriggerHost,
+  { ports, broker, directory }: EmbeddedHost,
   trigger: Trigger,
   { functions }: LocalTrigger,
   { bootstrapServers, report }: StartSettings,
@@ -85,7 +75,7 @@ function run(
   const observed = {
     ...ports,
     functions: observedFunctions(functions, trigger, report),
-    failures: observedFailures(new LocalFailures(broker), report),
+    failures: observedFailures(localFailures(broker), report),
   }
   const delivery = new Delivery(observed, broker, directory, { bootstrapServers })
   return new RunningTrigger({ ports, directory, broker, delivery, trigger, lanes: new Lanes(), report })

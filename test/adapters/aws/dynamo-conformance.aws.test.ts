@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
 import { makeTableClients } from '../../../src/adapters/aws/table/aws-table.ts'
-import { DynamoGroupStore } from '../../../src/adapters/aws/table/dynamo-group-store.ts'
-import { DynamoLogIndex } from '../../../src/adapters/aws/table/dynamo-log-index.ts'
+import { dynamoGroupStore } from '../../../src/adapters/aws/table/dynamo-group-store.ts'
+import { dynamoLogIndex } from '../../../src/adapters/aws/table/dynamo-log-index.ts'
 import { DynamoTable } from '../../../src/adapters/aws/table/dynamo-table.ts'
-import { DynamoTopicStore } from '../../../src/adapters/aws/table/dynamo-topic-store.ts'
-import { DynamoTriggerStore } from '../../../src/adapters/aws/table/dynamo-trigger-store.ts'
+import { dynamoTopicStore } from '../../../src/adapters/aws/table/dynamo-topic-store.ts'
+import { dynamoTriggerStore } from '../../../src/adapters/aws/table/dynamo-trigger-store.ts'
 import { TABLE_SCAN_PAGE_ITEMS } from '../../../src/core/limits.ts'
 import {
   awsEndpoint,
@@ -31,10 +31,10 @@ async function openFresh(endpoint: string) {
     await remove()
   }
   return {
-    index: new DynamoLogIndex(dynamo),
-    topics: new DynamoTopicStore(dynamo),
-    groups: new DynamoGroupStore(dynamo),
-    triggers: new DynamoTriggerStore(dynamo),
+    index: dynamoLogIndex(dynamo),
+    topics: dynamoTopicStore(dynamo),
+    groups: dynamoGroupStore(dynamo),
+    triggers: dynamoTriggerStore(dynamo),
     close,
   }
 }

@@ -2,9 +2,9 @@ import { type AttributeValue, GetItemCommand, PutItemCommand } from '@aws-sdk/cl
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { headItemKey } from '../../../src/adapters/aws/items/head.ts'
 import { makeTableClients } from '../../../src/adapters/aws/table/aws-table.ts'
-import { DynamoLogIndex } from '../../../src/adapters/aws/table/dynamo-log-index.ts'
+import { dynamoLogIndex } from '../../../src/adapters/aws/table/dynamo-log-index.ts'
 import { DynamoTable } from '../../../src/adapters/aws/table/dynamo-table.ts'
-import { DynamoTopicStore } from '../../../src/adapters/aws/table/dynamo-topic-store.ts'
+import { dynamoTopicStore } from '../../../src/adapters/aws/table/dynamo-topic-store.ts'
 import { countTableWrites, UsageMeter } from '../../../src/adapters/aws/usage-meter.ts'
 import {
   BLOCK_ENTRIES_MAX,
@@ -20,7 +20,9 @@ import { foldProducers } from '../../../src/core/log/producers/fold-producers.ts
 import { makeBlock } from '../../../src/core/log/tail.ts'
 import { toOffset } from '../../../src/core/numbers.ts'
 import type { PartitionId } from '../../../src/core/topic/partition-id.ts'
+import type { LogIndex } from '../../../src/ports/log-index.ts'
 import { NotApplied } from '../../../src/ports/outcome.ts'
+import type { TopicStore } from '../../../src/ports/topic-store.ts'
 import { describeDynamoDbLocal, dynamoDbLocalEndpoint } from '../../aws/endpoints.ts'
 import { createTestTable } from '../../aws/tables.ts'
 import { freshId, freshPartition, inlineEntry, looseBlock, objectEntry } from '../../conformance/samples.ts'
@@ -47,8 +49,8 @@ function valueBytes({ S, N, B, L, M }: AttributeValue): number {
 describeDynamoDbLocal('what the index asks of DynamoDB:', () => {
   const meter = new UsageMeter()
   let clients: ReturnType<typeof makeTableClients>
-  let index: DynamoLogIndex
-  let topics: DynamoTopicStore
+  let index: LogIndex
+  let topics: TopicStore
   let table: Awaited<ReturnType<typeof createTestTable>>
 
   beforeAll(async () => {
@@ -56,8 +58,8 @@ describeDynamoDbLocal('what the index asks of DynamoDB:', () => {
     table = await createTestTable(endpoint)
     clients = makeTableClients({ endpoint, meter })
     const dynamo = new DynamoTable(clients, table.table)
-    index = new DynamoLogIndex(dynamo)
-    topics = new DynamoTopicStore(dynamo)
+    index = dynamoLogIndex(dynamo)
+    topics = dynamoTopicStore(dynamo)
   })
   afterAll(async () => {
     clients.close()
@@ -250,7 +252,7 @@ describeDynamoDbLocal('what the index asks of DynamoDB:', () => {
     const producer = { epoch: 0, createdMs: 0, runs: [{ sequence: 0, records: 1, baseOffset: ZERO }] }
     for (let first = 0; first < 200; first += 20) {
       const ids = Array.from({ length: 20 }, (_, number) => BigInt(first + number))
-      await Promise.all(ids.map(id => index.putProducer(withHead, id, producer)))
+      await Promise.all(ids.map(id => index.putProducer(withHead, id, producer, 0)))
     }
     const others = Array.from({ length: 5 }, () => freshPartition())
     for (const partition of others) await index.createHead(partition)

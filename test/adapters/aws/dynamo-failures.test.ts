@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { asStoreError } from '../../../src/adapters/aws/aws-failures.ts'
 import type { AwsConnection } from '../../../src/adapters/aws/connection.ts'
 import { makeTableClients } from '../../../src/adapters/aws/table/aws-table.ts'
-import { DynamoLogIndex } from '../../../src/adapters/aws/table/dynamo-log-index.ts'
+import { dynamoLogIndex } from '../../../src/adapters/aws/table/dynamo-log-index.ts'
 import { DynamoTable } from '../../../src/adapters/aws/table/dynamo-table.ts'
 import { words } from '../../../src/adapters/aws/table/expression.ts'
 import { toOffset } from '../../../src/core/numbers.ts'
@@ -296,7 +296,7 @@ describe('a partition with more blocks than there is time for', () => {
       if (action === 'Query' && queries % 2 === 1) queries += 1
       else response.end(JSON.stringify(answers[action]!(body)))
     }
-    const index = new DynamoLogIndex(openTable({}, 400))
+    const index = dynamoLogIndex(openTable({}, 400))
     for (const left of [150, 100]) {
       const removal = index.removePartition({ topicId: 'x', partition: 0 })
       expect(await failureOf(removal)).toBeInstanceOf(NotApplied)

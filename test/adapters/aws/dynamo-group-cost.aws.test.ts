@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { makeTableClients } from '../../../src/adapters/aws/table/aws-table.ts'
-import { DynamoGroupStore } from '../../../src/adapters/aws/table/dynamo-group-store.ts'
-import { DynamoLogIndex } from '../../../src/adapters/aws/table/dynamo-log-index.ts'
+import { dynamoGroupStore } from '../../../src/adapters/aws/table/dynamo-group-store.ts'
+import { dynamoLogIndex } from '../../../src/adapters/aws/table/dynamo-log-index.ts'
 import { DynamoTable } from '../../../src/adapters/aws/table/dynamo-table.ts'
 import { UsageMeter } from '../../../src/adapters/aws/usage-meter.ts'
-import { encodeTargetChunk, splitTarget } from '../../../src/core/group/target-chunk.ts'
+import { encodeTargetChunk, splitTarget, type TargetChunk } from '../../../src/core/group/target-chunk.ts'
 import {
   COMMIT_METADATA_BYTES_MAX,
   SUBSCRIPTION_BYTES_MAX,
@@ -14,7 +14,7 @@ import {
 } from '../../../src/core/limits.ts'
 import { toOffset } from '../../../src/core/numbers.ts'
 import { targetIdOf } from '../../../src/core/storage-layout.ts'
-import type { TargetChunk } from '../../../src/ports/group-store.ts'
+import type { GroupStore } from '../../../src/ports/group-store.ts'
 import { describeDynamoDbLocal, dynamoDbLocalEndpoint } from '../../aws/endpoints.ts'
 import { createTestTable } from '../../aws/tables.ts'
 import { sampleMember } from '../../conformance/group-store.ts'
@@ -26,7 +26,7 @@ describeDynamoDbLocal('what groups ask of DynamoDB:', () => {
   const meter = new UsageMeter()
   let clients: ReturnType<typeof makeTableClients>
   let dynamo: DynamoTable
-  let groups: DynamoGroupStore
+  let groups: GroupStore
   let table: Awaited<ReturnType<typeof createTestTable>>
 
   beforeAll(async () => {
@@ -37,7 +37,7 @@ describeDynamoDbLocal('what groups ask of DynamoDB:', () => {
     // New connections for each test: DynamoDB Local closes those that were idle in a long one.
     clients = makeTableClients({ endpoint: dynamoDbLocalEndpoint(), meter })
     dynamo = new DynamoTable(clients, table.table)
-    groups = new DynamoGroupStore(dynamo)
+    groups = dynamoGroupStore(dynamo)
     meter.reset()
   })
   afterEach(() => clients.close())
@@ -195,7 +195,7 @@ describeDynamoDbLocal('what groups ask of DynamoDB:', () => {
   test('a scan for partitions jumps over what a group holds', async () => {
     const groupId = await createdGroup()
     const partition = freshPartition()
-    const index = new DynamoLogIndex(dynamo)
+    const index = dynamoLogIndex(dynamo)
     await index.createHead(partition)
     const topicId = randomUUID()
     const claims = Array.from({ length: TABLE_SCAN_PAGE_ITEMS * 6 }, (_, number) => ({

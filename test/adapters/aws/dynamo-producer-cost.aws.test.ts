@@ -2,7 +2,7 @@ import { GetItemCommand } from '@aws-sdk/client-dynamodb'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { producerItemKey } from '../../../src/adapters/aws/items/producer.ts'
 import { makeTableClients } from '../../../src/adapters/aws/table/aws-table.ts'
-import { DynamoLogIndex } from '../../../src/adapters/aws/table/dynamo-log-index.ts'
+import { dynamoLogIndex } from '../../../src/adapters/aws/table/dynamo-log-index.ts'
 import { DynamoTable } from '../../../src/adapters/aws/table/dynamo-table.ts'
 import { UsageMeter } from '../../../src/adapters/aws/usage-meter.ts'
 import { openMemoryStore } from '../../../src/adapters/memory/memory-store.ts'
@@ -37,7 +37,7 @@ describeDynamoDbLocal('what an idempotent producer asks of DynamoDB:', () => {
       ...openMemoryStore(clock),
       clock,
       entropy: systemEntropy,
-      index: new DynamoLogIndex(new DynamoTable(clients, table.table)),
+      index: dynamoLogIndex(new DynamoTable(clients, table.table)),
     }
   })
   afterAll(async () => {

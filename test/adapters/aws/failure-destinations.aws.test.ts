@@ -8,9 +8,9 @@ import {
   SQSClient,
 } from '@aws-sdk/client-sqs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { AwsFailureDestinations } from '../../../src/adapters/aws/delivery/failure-destinations.ts'
+import { awsFailureDestinations } from '../../../src/adapters/aws/delivery/failure-destinations.ts'
 import { toOffset } from '../../../src/core/numbers.ts'
-import type { GivenUp } from '../../../src/ports/failure-destinations.ts'
+import type { FailureDestinations, GivenUp } from '../../../src/ports/failure-destinations.ts'
 import { awsEndpoint, describeAws } from '../../aws/endpoints.ts'
 
 const REPORT = { requestContext: { condition: 'RetryAttemptsExhausted' }, version: '1.0' }
@@ -47,14 +47,14 @@ describeAws('what is given up', () => {
   let sqs: SQSClient
   let sns: SNSClient
   let s3: S3Client
-  let destinations: AwsFailureDestinations
+  let destinations: FailureDestinations
 
   beforeAll(() => {
     const endpoint = awsEndpoint()
     sqs = new SQSClient({ endpoint })
     sns = new SNSClient({ endpoint })
     s3 = new S3Client({ endpoint, forcePathStyle: true })
-    destinations = new AwsFailureDestinations(() => NOW_MS, { endpoint })
+    destinations = awsFailureDestinations(() => NOW_MS, { endpoint })
   })
 
   afterAll(() => {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { createServer, request as forward } from 'node:http'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { makeBucketClients } from '../../../src/adapters/aws/objects/aws-bucket.ts'
-import { S3ObjectLocator } from '../../../src/adapters/aws/objects/s3-object-locator.ts'
+import { s3ObjectLocator } from '../../../src/adapters/aws/objects/s3-object-locator.ts'
 import { S3ObjectStore } from '../../../src/adapters/aws/objects/s3-object-store.ts'
 import { UsageMeter } from '../../../src/adapters/aws/usage-meter.ts'
 import { fetchLocated } from '../../../src/client/located.ts'
@@ -101,7 +101,7 @@ describeAws('S3', () => {
       const key = segmentKey(freshId())
       await objects.put(key, [randomBytes(333), batch, randomBytes(99)])
       const position = toPosition(333)
-      const locator = new S3ObjectLocator(clients, testBucket.bucket)
+      const locator = s3ObjectLocator(clients, testBucket.bucket)
       const place = { position, ...(await locator.locate(key, position, batch.length)) }
       const baseOffset = toOffset(40)
       const { chunks } = await fetchLocated({
@@ -123,7 +123,7 @@ describeAws('S3', () => {
 
       beforeAll(async () => {
         await objects.put(key, [bytes])
-        const located = await new S3ObjectLocator(clients, testBucket.bucket).locate(key, toPosition(100), 50)
+        const located = await s3ObjectLocator(clients, testBucket.bucket).locate(key, toPosition(100), 50)
         url = located.url
         expect(Math.abs(located.expiresMs - Date.now() - LOCATED_URL_LIFETIME_MS)).toBeLessThan(60_000)
       })

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { LogBroker } from '../../../src/broker/log-broker.ts'
-import { newVerifySummary, verify } from '../../../src/broker/settling/verify.ts'
+import { VerifySummary, verify } from '../../../src/broker/settling/verify.ts'
 import type { Block } from '../../../src/core/log/block.ts'
 import type { IndexEntry } from '../../../src/core/log/entry.ts'
 import type { Head } from '../../../src/core/log/head.ts'
@@ -55,7 +55,7 @@ async function withIndex(changed: Partial<LogIndex>): Promise<string[]> {
     },
   })
   const problems: string[] = []
-  for await (const { severity, place, problem } of verify({ ...harness.plain, index }, newVerifySummary())) {
+  for await (const { severity, place, problem } of verify({ ...harness.plain, index }, new VerifySummary())) {
     if (severity === 'error') problems.push(`${place}: ${problem}`)
   }
   return problems
@@ -309,7 +309,7 @@ test('verifying beside producers finds nothing wrong', async () => {
   const findings: unknown[] = []
   const verifying = (async () => {
     while (!isDone) {
-      for await (const finding of verify(harness.ports, newVerifySummary())) {
+      for await (const finding of verify(harness.ports, new VerifySummary())) {
         if (finding.severity === 'error') findings.push(finding)
         await harness.clock.sleep(1)
       }
@@ -348,7 +348,7 @@ test('verifying beside those who delete finds nothing wrong', async () => {
   const errors: unknown[] = []
   const verifying = (async () => {
     while (!isDone) {
-      for await (const finding of verify(harness.ports, newVerifySummary())) {
+      for await (const finding of verify(harness.ports, new VerifySummary())) {
         if (finding.severity === 'error') errors.push(finding)
       }
     }

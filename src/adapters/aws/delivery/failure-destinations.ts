@@ -19,24 +19,30 @@ type Send = (arn: Arn, destination: string, givenUp: GivenUp) => Promise<void>
  * Queues, topics of SNS and buckets, by their ARNs. A queue and a topic get the report; a bucket gets the report with
  * the event in it, in an object named as Lambda names such objects. Each client is loaded when it is first needed,
  * since nearly every deliverer has nothing to give up.
+ * @param nowMs tells the time, which stands in objects' keys
  */
-export class AwsFailureDestinations implements FailureDestinations {
-  readonly #connection: AwsConnection
-  readonly #senders = new Map<string, Promise<Send>>()
-  readonly #nowMs: () => number
-
-  /** @param nowMs tells the time, which stands in objects' keys */
-  constructor(nowMs: () => number, connection: AwsConnection = {}) {
-    this.#nowMs = nowMs
-    this.#connection = connection
+export function awsFailureDestinations(
+  nowMs: () => number,
+  connection: AwsConnection = {},
+): FailureDestinations {
+  const senders = new Map<string, Promise<Send>>()
+  const senderFor = (service: string): Promise<Send> => {
+    let sender = senders.get(service)
+    if (!sender) {
+      const config = { ...bucketConfig(connection), maxAttempts: AWS_ATTEMPTS_MAX }
+      if (service === 'sqs') sender = openQueues(config)
+      else if (service === 'sns') sender = openTopics(config)
+      else sender = openBuckets(config, nowMs)
+      senders.set(service, sender)
+    }
+    return sender
   }
-
-  async send(destination: string, givenUp: GivenUp): Promise<void> {
+  const send: FailureDestinations['send'] = async (destination, givenUp) => {
     const arn = parseArn(destination)
     if (!Object.hasOwn(ACTIONS, arn.service)) {
       throw new StoreFailed(`${destination} is no queue, no topic of SNS and no bucket: give the ARN of one`)
     }
-    const sender = await this.#senderFor(arn.service)
+    const sender = await senderFor(arn.service)
     try {
       await sender(arn, destination, givenUp)
     } catch (error) {
@@ -44,21 +50,9 @@ export class AwsFailureDestinations implements FailureDestinations {
       throw asStoreError(error, call)
     }
   }
-
-  #senderFor(service: string): Promise<Send> {
-    let sender = this.#senders.get(service)
-    if (!sender) {
-      const config = { ...bucketConfig(this.#connection), maxAttempts: AWS_ATTEMPTS_MAX }
-      if (service === 'sqs') sender = openQueues(config)
-      else if (service === 'sns') sender = openTopics(config)
-      else sender = openBuckets(config, this.#nowMs)
-      this.#senders.set(service, sender)
-    }
-    return sender
-  }
+  return { send }
 }
 
-/** What each destination takes permission for. */
 const ACTIONS: Readonly<Record<string, string>> = {
   sqs: 'sqs:SendMessage',
   sns: 'sns:Publish',

@@ -1,6 +1,8 @@
 import { InvokeCommand, type InvokeCommandOutput, LambdaClient } from '@aws-sdk/client-lambda'
+import { parseJson } from '../../../core/json.ts'
 import { TRIGGER_CALL_GRACE_MS } from '../../../core/limits.ts'
-import type { CallDetails, CallOutcome, FunctionCaller } from '../../../ports/function-caller.ts'
+import type { CallDetails } from '../../../core/trigger/failure-report.ts'
+import type { CallOutcome, FunctionCaller } from '../../../ports/function-caller.ts'
 import { type AwsConnection, clientConfig } from '../connection.ts'
 
 /** The account has no concurrency left, or the network for another environment: the function has not begun. */
@@ -40,12 +42,14 @@ export class LambdaFunctionCaller implements FunctionCaller {
       return outcomeOf(await this.#client.send(command, { abortSignal }))
     } catch (error) {
       // By the signal and not by the error: the SDK calls a lost connection a TimeoutError, too.
-      if (abortSignal.aborted) return unanswered(timeoutMs)
+      // The function may be slow for what is in the batch, so this counts as a try of it.
+      if (abortSignal.aborted) {
+        return failed(`The function gave no answer within ${timeoutMs} ms, and then some.`, '')
+      }
       return outcomeOfError(error)
     }
   }
 
-  /** Gives the connections back. */
   close(): void {
     this.#client.destroy()
   }
@@ -59,23 +63,13 @@ function outcomeOf(output: InvokeCommandOutput): CallOutcome {
     executedVersion: ExecutedVersion,
     functionError: FunctionError ?? null,
   }
-  const answer = parse(text)
-  if (FunctionError !== undefined) return { kind: 'failed', error: errorIn(answer?.value, text), call }
-  if (answer === undefined) {
+  const answer = parseJson(text)
+  if (FunctionError !== undefined) return { kind: 'failed', error: errorIn(answer, text), call }
+  // Nothing at all is a function that returns nothing.
+  if (answer === undefined && text !== '') {
     return { kind: 'failed', error: `The function answered what is no JSON: ${text}`, call }
   }
-  return { kind: 'answered', answer: answer.value, call }
-}
-
-/** undefined where it is no JSON; nothing at all is a function that returns nothing. */
-function parse(text: string): { readonly value: unknown } | undefined {
-  if (text === '') return { value: undefined }
-  try {
-    return { value: JSON.parse(text) }
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined
-    throw error
-  }
+  return { kind: 'answered', answer, call }
 }
 
 /** `Error: no such order`, as runtimes tell it. */
@@ -83,11 +77,6 @@ function errorIn(answer: unknown, text: string): string {
   const { errorType, errorMessage } = (answer ?? {}) as { errorType?: unknown; errorMessage?: unknown }
   const parts = [errorType, errorMessage].filter(part => typeof part === 'string' && part !== '')
   return parts.length > 0 ? parts.join(': ') : text || 'The function failed and gave no reason.'
-}
-
-/** The function may be slow for what is in the batch, so this counts as a try of it. */
-function unanswered(timeoutMs: number): CallOutcome {
-  return failed(`The function gave no answer within ${timeoutMs} ms, and then some.`, '')
 }
 
 function failed(error: string, requestId: string): CallOutcome {

@@ -52,7 +52,6 @@ export class SqsWakeUps implements WakeUps {
     }
   }
 
-  /** Gives the connections back. */
   close(): void {
     this.#client.destroy()
   }
@@ -77,7 +76,6 @@ export class SqsWakeUps implements WakeUps {
   }
 }
 
-/** The JSON of a wake-up, as it stands in a message. */
 export function encodeWakeUp({ triggerId, groupId, topic, partition }: WakeUp): string {
   const { topicId, partition: number } = partition
   return JSON.stringify({ triggerId, groupId, topic, topicId, partition: number })

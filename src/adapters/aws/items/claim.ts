@@ -1,4 +1,4 @@
-import { nextGeneration, type Ownership } from '../../../core/group/claim.ts'
+import { type Committer, nextGeneration, type Ownership } from '../../../core/group/claim.ts'
 import type { Claim, CommittedOffset } from '../../../core/group/group.ts'
 import { CLAIM_ATTRIBUTES, claimKey, groupKey, parseClaimKey } from '../../../core/storage-layout.ts'
 import type { PartitionId } from '../../../core/topic/partition-id.ts'
@@ -54,11 +54,7 @@ export function ownerUpdate(
 }
 
 /** {@link applyCommit} in DynamoDB's words. */
-export function commitUpdate(
-  committed: CommittedOffset,
-  by: { readonly owner: string; readonly generation: number } | 'unowned',
-  seenMs: number | null,
-): Update {
+export function commitUpdate(committed: CommittedOffset, by: Committer, seenMs: number | null): Update {
   const set = equalities(COMMITTED.encode(committed))
   // A claim that nobody ever owned is made by its first commit.
   if (by === 'unowned') set.push(words`${GENERATION} = if_not_exists(${GENERATION}, ${number(0)})`)

@@ -160,7 +160,6 @@ export function startUpdate(to: Offset): Update {
   }
 }
 
-/** The place of a producer's state. */
 function placeOf(producerId: bigint) {
   return words`${producers}.${new MemberName(String(producerId))}`
 }

@@ -1,4 +1,4 @@
-import type { Member } from '../../../core/group/group.ts'
+import type { Lease, Member } from '../../../core/group/group.ts'
 import { groupKey, MEMBER_ATTRIBUTES, memberKey, parseMemberKey } from '../../../core/storage-layout.ts'
 import {
   fields,
@@ -17,7 +17,7 @@ import { type Expression, equalities, words } from '../table/expression.ts'
 import { assignor } from './group.ts'
 
 const LEASE = { leaseUntilMs: whole, settledEpoch: whole }
-const LEASE_FIELDS = fields<Pick<Member, 'leaseUntilMs' | 'settledEpoch'>>(MEMBER_ATTRIBUTES, LEASE)
+const LEASE_FIELDS = fields<Lease>(MEMBER_ATTRIBUTES, LEASE)
 const FIELDS = fields<Omit<Member, 'memberId'>>(MEMBER_ATTRIBUTES, {
   incarnation: text,
   instanceId: orNull(text),
@@ -43,8 +43,7 @@ export function decodeMemberItem(item: Item): Member {
   return { memberId: parseMemberKey(sortKeyOf(item)), ...FIELDS.decode(item) }
 }
 
-/** The next lease of a member that is there. */
-export function leaseUpdate(lease: Pick<Member, 'leaseUntilMs' | 'settledEpoch'>): Update {
+export function leaseUpdate(lease: Lease): Update {
   return { set: equalities(LEASE_FIELDS.encode(lease)), when: [EXISTS] }
 }
 

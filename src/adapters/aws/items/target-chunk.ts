@@ -1,6 +1,5 @@
-import { decodeTargetChunk, encodeTargetChunk } from '../../../core/group/target-chunk.ts'
+import { decodeTargetChunk, encodeTargetChunk, type TargetChunk } from '../../../core/group/target-chunk.ts'
 import { groupKey, TARGET_CHUNK_ATTRIBUTES, targetChunkKey } from '../../../core/storage-layout.ts'
-import type { TargetChunk } from '../../../ports/group-store.ts'
 import { encoded, type Item, itemKey } from '../table/attributes.ts'
 
 const NAME = TARGET_CHUNK_ATTRIBUTES.encoded

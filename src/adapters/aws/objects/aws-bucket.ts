@@ -2,18 +2,15 @@ import { S3Client } from '@aws-sdk/client-s3'
 import type { ObjectLocator } from '../../../ports/object-locator.ts'
 import type { ObjectStore } from '../../../ports/object-store.ts'
 import { type AwsConnection, bucketConfig, type ClientPair, makeClientPair } from '../connection.ts'
-import { S3ObjectLocator } from './s3-object-locator.ts'
+import { s3ObjectLocator } from './s3-object-locator.ts'
 import { S3ObjectStore } from './s3-object-store.ts'
 
-/** The ports on a bucket of S3. */
 export interface AwsBucket {
   readonly objects: ObjectStore
   readonly locator: ObjectLocator
-  /** Gives the connections back. */
   close(): void
 }
 
-/** Makes the clients of the bucket and sends nothing. */
 export function makeBucketClients(connection: AwsConnection): ClientPair<S3Client> {
   const config = {
     ...bucketConfig(connection),
@@ -30,7 +27,7 @@ export function openAwsBucket(options: AwsConnection & { readonly bucket: string
   const clients = makeBucketClients(options)
   return {
     objects: new S3ObjectStore(clients, options.bucket),
-    locator: new S3ObjectLocator(clients, options.bucket),
+    locator: s3ObjectLocator(clients, options.bucket),
     close: () => clients.close(),
   }
 }

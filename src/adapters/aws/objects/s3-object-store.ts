@@ -38,7 +38,6 @@ export interface S3ObjectStoreSettings {
   readonly fraction?: () => number
 }
 
-/** Objects in a bucket of S3. */
 export class S3ObjectStore implements ObjectStore {
   readonly #once: S3Client
   readonly #repeating: S3Client
@@ -185,7 +184,6 @@ export class S3ObjectStore implements ObjectStore {
   }
 }
 
-/** The header that asks for these bytes of an object. */
 export function rangeOf(position: number, bytes: number): string {
   return `bytes=${position}-${position + bytes - 1}`
 }

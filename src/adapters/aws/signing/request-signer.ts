@@ -25,7 +25,6 @@ export interface RequestSignerOptions {
   readonly nowMs?: () => number
 }
 
-/** A request as it goes out. */
 interface OutgoingRequest {
   readonly method: string
   /** Encoded, with its query. */

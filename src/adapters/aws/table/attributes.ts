@@ -2,7 +2,6 @@ import type { AttributeValue } from '@aws-sdk/client-dynamodb'
 import { type Offset, toOffset } from '../../../core/numbers.ts'
 import { KEY_ATTRIBUTES } from '../../../core/storage-layout.ts'
 
-/** What stands in the table: an attribute for each field. */
 export type Item = Record<string, AttributeValue>
 
 /** How fields of one type stand in an item, or do not. */
@@ -13,7 +12,6 @@ export interface OptionalKind<Field> {
   read(value: AttributeValue | undefined, name: string): Field
 }
 
-/** How fields of one type stand in an item. */
 export interface Kind<Field> extends OptionalKind<Field> {
   write(field: Field): AttributeValue
 }
@@ -121,12 +119,10 @@ export function itemKey(partition: string, sort: string): Item {
   return { [KEY_ATTRIBUTES.partition]: string(partition), [KEY_ATTRIBUTES.sort]: string(sort) }
 }
 
-/** The sort key of an item that was read. */
 export function sortKeyOf(item: Item): string {
   return text.read(item[KEY_ATTRIBUTES.sort], KEY_ATTRIBUTES.sort)
 }
 
-/** The partition key of an item that was read. */
 export function partitionKeyOf(item: Item): string {
   return text.read(item[KEY_ATTRIBUTES.partition], KEY_ATTRIBUTES.partition)
 }

@@ -4,23 +4,20 @@ import type { LogIndex } from '../../../ports/log-index.ts'
 import type { TopicStore } from '../../../ports/topic-store.ts'
 import type { TriggerStore } from '../../../ports/trigger-store.ts'
 import { type AwsConnection, type ClientPair, clientConfig, makeClientPair } from '../connection.ts'
-import { DynamoGroupStore } from './dynamo-group-store.ts'
-import { DynamoLogIndex } from './dynamo-log-index.ts'
+import { dynamoGroupStore } from './dynamo-group-store.ts'
+import { dynamoLogIndex } from './dynamo-log-index.ts'
 import { DynamoTable } from './dynamo-table.ts'
-import { DynamoTopicStore } from './dynamo-topic-store.ts'
-import { DynamoTriggerStore } from './dynamo-trigger-store.ts'
+import { dynamoTopicStore } from './dynamo-topic-store.ts'
+import { dynamoTriggerStore } from './dynamo-trigger-store.ts'
 
-/** The ports on a table of DynamoDB. */
 export interface AwsTable {
   readonly index: LogIndex
   readonly topics: TopicStore
   readonly groups: GroupStore
   readonly triggers: TriggerStore
-  /** Gives the connections back. */
   close(): void
 }
 
-/** Makes the clients of the table and sends nothing. */
 export function makeTableClients(connection: AwsConnection): ClientPair<DynamoDBClient> {
   return makeClientPair(DynamoDBClient, clientConfig(connection), connection)
 }
@@ -30,10 +27,10 @@ export function openAwsTable(options: AwsConnection & { readonly table: string }
   const clients = makeTableClients(options)
   const table = new DynamoTable(clients, options.table)
   return {
-    index: new DynamoLogIndex(table),
-    topics: new DynamoTopicStore(table),
-    groups: new DynamoGroupStore(table),
-    triggers: new DynamoTriggerStore(table),
+    index: dynamoLogIndex(table),
+    topics: dynamoTopicStore(table),
+    groups: dynamoGroupStore(table),
+    triggers: dynamoTriggerStore(table),
     close: () => clients.close(),
   }
 }

@@ -4,10 +4,8 @@ import { type Expression, joined, words } from './expression.ts'
 
 const { partition, sort } = KEY_ATTRIBUTES
 
-/** That there is an item. */
 export const EXISTS = words`attribute_exists(${partition})`
 
-/** That there is none. */
 export const NO_ITEM = words`attribute_not_exists(${partition})`
 
 /** For what is to be gone: an item that is not there is. */

@@ -33,7 +33,6 @@ export interface Checked {
   readonly item: Item | undefined
 }
 
-/** How much of what a query finds. */
 export interface QueryOptions {
   /** How many items, at most; all unless set. */
   readonly limit?: number
@@ -92,9 +91,9 @@ export class DynamoTable {
       ...conditionOf(joined(when, ' AND '), terms),
       ReturnValues: 'ALL_NEW',
     })
-    return await this.#check('UpdateItem', async (client, within) => {
-      return (await client.send(command, within)).Attributes
-    })
+    const send: Send<Item | undefined> = async (client, within) =>
+      (await client.send(command, within)).Attributes
+    return await this.#check('UpdateItem', send)
   }
 
   /** Writes over what stands, unless there is a condition. */

@@ -1,31 +1,15 @@
 import { TOPICS_KEY } from '../../../core/storage-layout.ts'
-import type { TopicItem, TopicStore } from '../../../ports/topic-store.ts'
+import type { TopicStore } from '../../../ports/topic-store.ts'
 import { decodeTopicItem, encodeTopicItem, isAtVersion, topicItemKey } from '../items/topic.ts'
 import { under } from './conditions.ts'
 import type { DynamoTable } from './dynamo-table.ts'
 
 /** Topics in a DynamoDB table, all under one partition key, so that a listing is one query. */
-export class DynamoTopicStore implements TopicStore {
-  readonly #table: DynamoTable
-
-  constructor(table: DynamoTable) {
-    this.#table = table
-  }
-
-  async get(name: string): Promise<TopicItem | undefined> {
-    return await this.#table.read(topicItemKey(name), decodeTopicItem)
-  }
-
-  list(): AsyncGenerator<TopicItem> {
-    return this.#table.list(under(TOPICS_KEY), decodeTopicItem)
-  }
-
-  async put(item: TopicItem, expected: string | undefined): Promise<boolean> {
-    const { held } = await this.#table.put(encodeTopicItem(item), isAtVersion(expected))
-    return held
-  }
-
-  async remove(name: string, expected: string): Promise<boolean> {
-    return await this.#table.remove(topicItemKey(name), isAtVersion(expected))
+export function dynamoTopicStore(table: DynamoTable): TopicStore {
+  return {
+    get: async name => await table.read(topicItemKey(name), decodeTopicItem),
+    list: () => table.list(under(TOPICS_KEY), decodeTopicItem),
+    put: async (item, expected) => (await table.put(encodeTopicItem(item), isAtVersion(expected))).held,
+    remove: async (name, expected) => await table.remove(topicItemKey(name), isAtVersion(expected)),
   }
 }

@@ -2,7 +2,6 @@ import type { FailureDestinations } from '../../../ports/failure-destinations.ts
 import type { FunctionCaller } from '../../../ports/function-caller.ts'
 import type { Ports } from '../../../ports/index.ts'
 
-/** All that delivering needs from outside. */
 export interface DeliveryPorts extends Ports {
   readonly functions: FunctionCaller
   readonly failures: FailureDestinations
@@ -29,8 +28,7 @@ export interface DeliverOptions {
   readonly signal?: AbortSignal
 }
 
-/** What a wake-up came to. */
-export interface Delivered {
+export interface Ended {
   /**
    * `caught-up`: everything that was there is dealt with. `again`: there is more; deliver the same wake-up in
    * `afterMs`, and meanwhile no other one of its lane. `dropped`: nothing is to be delivered.
@@ -44,23 +42,18 @@ export interface Delivered {
   readonly lane?: number
   /** Why, in a sentence; '' where it has caught up. */
   readonly reason: string
-  /** Records that the function has dealt with. */
-  readonly records: number
-  readonly calls: number
-  readonly failedCalls: number
-  readonly givenUp: number
 }
-
-/** How a wake-up ended, without what was counted on the way. */
-export type Ended = Pick<Delivered, 'outcome' | 'afterMs' | 'lane' | 'reason'>
 
 /** What is counted on the way, so that it is known also where a delivery breaks off. */
 export interface Counts {
+  /** Records that the function has dealt with. */
   records: number
   calls: number
   failedCalls: number
   givenUp: number
 }
+
+export type Delivered = Ended & Readonly<Counts>
 
 export function again(afterMs: number, reason: string): Ended {
   return { outcome: 'again', afterMs, reason }

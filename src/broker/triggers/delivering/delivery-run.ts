@@ -41,7 +41,6 @@ import type { KnownTrigger, KnownTriggers } from './known-triggers.ts'
 import type { PartitionClaim, Standing } from './partition-claim.ts'
 import { RecordReader } from './record-reader.ts'
 
-/** What a run works with. */
 interface Parts extends Required<DeliverySettings> {
   readonly ports: DeliveryPorts
   readonly broker: Pick<Broker, 'fetch'>
@@ -99,7 +98,6 @@ export class DeliveryRun {
     }
   }
 
-  /** Starts from what is committed. */
   #stand({ offset, progress }: Standing): void {
     this.#moveTo(offset ?? toOffset(0), progress)
   }
@@ -252,7 +250,6 @@ export class DeliveryRun {
     return await this.#waitAt(offset, failed(this.#progress, problem, this.#nowMs()), problem)
   }
 
-  /** Gives up records that are not called, or not any more. */
   async #giveUpUnseen(
     batch: BatchBuilder,
     end: Offset,

@@ -6,7 +6,6 @@ import { encodeRecord } from '../../../core/trigger/event.ts'
 import type { Trigger } from '../../../core/trigger/trigger.ts'
 import type { RecordReader } from './record-reader.ts'
 
-/** The next records, as far as they share an event. */
 export interface Gathered {
   readonly batch: BatchBuilder
   /** Everything before this offset is dealt with once the batch is. */
@@ -15,7 +14,6 @@ export interface Gathered {
   readonly isAtLogEnd: boolean
 }
 
-/** Where gathering begins, and what bounds it. */
 export interface GatherFrom {
   readonly position: Offset
   /** Where a batch that is failing ends; null: there is none. */

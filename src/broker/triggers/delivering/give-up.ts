@@ -5,14 +5,7 @@ import type { GivenUp } from '../../../ports/failure-destinations.ts'
 import { retryUntil } from '../../store-calls/retry.ts'
 import type { DeliveryPorts } from './delivered.ts'
 
-/** Why records are given up. */
-export interface Cause {
-  readonly condition: FailureReport['condition']
-  /** Calls with them that failed. */
-  readonly attempts: number
-  /** Of the last call; where another deliverer made it, only its error is known. */
-  readonly outcome: FailureReport['outcome']
-}
+export type Cause = Pick<FailureReport, 'condition' | 'attempts' | 'outcome'>
 
 /**
  * Tells the trigger's destination, if it has one, of records that are given up. Told first and committed after: a crash

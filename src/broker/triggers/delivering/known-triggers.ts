@@ -2,7 +2,6 @@ import { compileFilters } from '../../../core/trigger/filter.ts'
 import type { Trigger, TriggerRecord } from '../../../core/trigger/trigger.ts'
 import type { GroupCall } from '../../groups/group-call.ts'
 
-/** A trigger as whoever delivers uses it. */
 export interface KnownTrigger {
   readonly trigger: Trigger
   /** When it was asked for: milliseconds since the epoch. */

@@ -1,14 +1,11 @@
-import { nextCommit } from '../../../core/group/claim.ts'
+import { nextCommit, type Ownership } from '../../../core/group/claim.ts'
 import type { Claim, CommittedOffset } from '../../../core/group/group.ts'
-import { canTakeOver } from '../../../core/group/session.ts'
+import { canTakeOver, NO_EPOCH } from '../../../core/group/session.ts'
 import { type Offset, toOffset } from '../../../core/numbers.ts'
 import type { PartitionId } from '../../../core/topic/partition-id.ts'
 import { decodeProgress, encodeProgress, type Progress } from '../../../core/trigger/progress.ts'
 import { changeOwner } from '../../groups/claims.ts'
 import type { GroupCall } from '../../groups/group-call.ts'
-
-/** No epoch of a group: nobody has settled in it. */
-const NO_EPOCH = -1
 
 /** Where a group stands in a partition that a trigger owns. */
 export interface Standing {
@@ -99,11 +96,7 @@ function standingOf({ committed }: Claim): Standing {
   return { offset, progress: progress && { ...progress, ends } }
 }
 
-function isCommitted(
-  claim: Claim | undefined,
-  committed: CommittedOffset,
-  by: { readonly owner: string; readonly generation: number },
-): boolean {
+function isCommitted(claim: Claim | undefined, committed: CommittedOffset, by: Ownership): boolean {
   const found = claim?.committed
   return (
     claim?.owner === by.owner &&

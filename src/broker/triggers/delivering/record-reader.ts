@@ -4,7 +4,6 @@ import { advance, type Offset, toOffset } from '../../../core/numbers.ts'
 import { decodeBatch } from '../../../core/record/index.ts'
 import type { TriggerRecord } from '../../../core/trigger/trigger.ts'
 
-/** A record that is read and not dealt with yet. */
 export interface Upcoming {
   readonly record: TriggerRecord
   /** As it stands in an event; made when it is first needed, and kept for the next try. */

@@ -6,12 +6,8 @@ import type { TriggerRecord } from '../../../core/trigger/trigger.ts'
 import type { FailureDestinations, GivenUp } from '../../../ports/failure-destinations.ts'
 import { NotApplied, OutcomeUnknown, StoreFailed } from '../../../ports/outcome.ts'
 
+/** `tidemark://<topic>` names a topic of the same broker. */
 const SCHEME = 'tidemark://'
-
-/** How a trigger's `onFailure` names a topic of the same broker. */
-export function topicDestination(topic: string): string {
-  return `${SCHEME}${topic}`
-}
 
 /** The topic that a trigger's `onFailure` names; undefined where it names something else. */
 export function topicOfDestination(destination: string): string | undefined {
@@ -22,27 +18,21 @@ export function topicOfDestination(destination: string): string | undefined {
  * Puts given-up records into a topic of this broker: the records themselves, with headers behind their own that say
  * where they come from and why. Records of one partition stay in order, in one partition.
  */
-export class TopicFailures implements FailureDestinations {
-  readonly #broker: Pick<Broker, 'produce' | 'describeTopic'>
-
-  constructor(broker: Pick<Broker, 'produce' | 'describeTopic'>) {
-    this.#broker = broker
-  }
-
-  /** @param destination `tidemark://<topic>` */
-  async send(destination: string, givenUp: GivenUp): Promise<void> {
+export function topicFailures(broker: Pick<Broker, 'produce' | 'describeTopic'>): FailureDestinations {
+  const send: FailureDestinations['send'] = async (destination, givenUp) => {
     const topic = topicOfDestination(destination)
     if (topic === undefined) throw new StoreFailed(`${destination} names no topic: give ${SCHEME}<topic>`)
     try {
-      const { partitions } = await this.#broker.describeTopic(topic)
+      const { partitions } = await broker.describeTopic(topic)
       const partition = givenUp.partition.partition % partitions
       for (const batch of batchesOf(givenUp)) {
-        await this.#broker.produce({ topic, partition, batches: encode(batch) })
+        await broker.produce({ topic, partition, batches: encode(batch) })
       }
     } catch (error) {
       throw asOutcome(error, topic)
     }
   }
+  return { send }
 }
 
 /** Several, where they are too many for one batch. A crash between two of them sends the first ones again. */

@@ -43,17 +43,8 @@ export interface SessionHost {
   completed(): void
 }
 
-const DEFAULT = {
-  sessionTimeoutMs: 45_000,
-  recordsAhead: 1_000,
-  bytesAhead: 200_000,
-  fetchBytesMax: 1024 * 1024,
-  waitMs: 5_000,
-  fetchesMax: 16,
-  lookMs: 30_000,
-}
-/** How long a join is tried. */
-const JOIN_MS = 30_000
+/** How often to look for new partitions. */
+const LOOK_MS = 30_000
 /** How long a commit is tried. */
 const COMMIT_MS = 10_000
 
@@ -85,25 +76,10 @@ export class ConsumerSession implements PrefetchListener {
       const place = of instanceof PartitionStream && { topic: of.topic, partition: of.partition }
       host.emit(CONSUMER_EVENTS.OUTAGE, { error, during, ...place })
     })
-    this.#prefetcher = this.#openPrefetcher()
+    this.#prefetcher = new Prefetcher(broker, options, this.#outages, this)
     this.#delivery = this.#openDelivery(run)
     this.#commits = this.#openCommits(run)
     this.#assignment = this.#openAssignment(run)
-  }
-
-  #openPrefetcher(): Prefetcher {
-    const options = this.#options
-    const settings = {
-      recordsAhead: options.maxRecords ?? DEFAULT.recordsAhead,
-      bytesAhead: options.maxBytes ?? DEFAULT.bytesAhead,
-      fetchBytesMax: options.maxBytesPerPartition ?? DEFAULT.fetchBytesMax,
-      minBytes: options.minBytes ?? 1,
-      waitMs: options.maxWaitTimeInMs ?? DEFAULT.waitMs,
-      fetchesMax: options.maxInFlightRequests ?? DEFAULT.fetchesMax,
-      isLocated: options.located ?? false,
-      retry: requestRetries(options.retry ?? {}, 0),
-    }
-    return new Prefetcher(this.#broker, settings, this.#outages, this)
   }
 
   #openDelivery(run: ConsumerRun): Delivery {
@@ -150,7 +126,8 @@ export class ConsumerSession implements PrefetchListener {
   #openAssignment({ stopOffsets }: ConsumerRun): Assignment {
     const parts = { delivery: this.#delivery, prefetcher: this.#prefetcher, commits: this.#commits }
     const { takeSeek, hears, emit, tell } = this.#host
-    const join = (listener: MembershipListener) => this.#openMembership(listener)
+    const join = (listener: MembershipListener) =>
+      new GroupMembership(this.#broker, this.#options, this.#host.subscription, this.#outages, listener)
     return new Assignment(this.#isInGroup ? join : null, stopOffsets, parts, {
       ...{ takeSeek, hears, emit, tell },
       failed: (error, during) => void this.#crash(error, during),
@@ -162,25 +139,12 @@ export class ConsumerSession implements PrefetchListener {
     })
   }
 
-  #openMembership(listener: MembershipListener): GroupMembership {
-    const { groupId = '', clientId, groupInstanceId: instanceId, assignor, retry = {} } = this.#options
-    const { topics, topicPattern } = this.#host.subscription
-    const settings = {
-      ...{ groupId, clientId, instanceId, assignor, topics, topicPattern },
-      sessionTimeoutMs: this.#options.sessionTimeout ?? DEFAULT.sessionTimeoutMs,
-      heartbeatIntervalMs: this.#options.heartbeatInterval,
-      joinMs: this.#options.giveUpAfter ?? JOIN_MS,
-      retry: requestRetries(retry, 0),
-    }
-    return new GroupMembership(this.#broker, settings, this.#outages, listener)
-  }
-
   /** @throws TidemarkError when it cannot join */
   async start(): Promise<void> {
     await this.#assignment.join()
     if (this.#isStopping) return
     const { places, follows } = this.#host
-    const lookMs = this.#options.metadataMaxAge ?? DEFAULT.lookMs
+    const lookMs = this.#options.metadataMaxAge ?? LOOK_MS
     if (places !== null) this.#assignment.assignByHand(this.#broker, places, follows ? lookMs : null)
     this.#commits.start()
     this.#isStarted = true

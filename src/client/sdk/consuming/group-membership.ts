@@ -7,27 +7,15 @@ import type {
   OwnedPartition,
 } from '../../../contract/groups.ts'
 import { TidemarkError } from '../../../core/errors.ts'
+import { SESSION_TIMEOUT_DEFAULT_MS } from '../../../core/limits.ts'
 import { pause } from '../../pause.ts'
 import { pauseAfter, type RetrySettings } from '../../retry.ts'
+import { requestRetries } from '../retry-options.ts'
 import { isKafkaError } from '../topic-facts.ts'
+import type { ConsumerOptions } from './consumer-options.ts'
 import { isPassing, type Outages } from './outages.ts'
 import type { ReadPartition } from './partition-stream.ts'
-
-export interface MembershipSettings {
-  groupId: string
-  clientId: string
-  instanceId: string | undefined
-  topics: string[]
-  topicPattern: string | undefined
-  assignor: AssignorName | undefined
-  sessionTimeoutMs: number
-  /** More often than the broker asks for; at most as often as it asks unless it is set. */
-  heartbeatIntervalMs: number | undefined
-  /** How long the first heartbeat is tried. */
-  joinMs: number
-  /** The pauses after heartbeats that failed. */
-  retry: RetrySettings
-}
+import type { Subscription } from './subscription.ts'
 
 /** What a membership tells its consumer. None of these may throw. */
 export interface MembershipListener {
@@ -45,6 +33,8 @@ export interface MembershipListener {
   failed(error: unknown): void
 }
 
+/** How long the first heartbeat is tried. */
+const JOIN_MS = 30_000
 /** While partitions wait for those who have them, a member asks more often: so much of the interval. */
 const UNSETTLED_SHARE = 1 / 4
 const UNSETTLED_PAUSE_MS_MIN = 50
@@ -55,7 +45,11 @@ const UNSETTLED_PAUSE_MS_MIN = 50
  */
 export class GroupMembership {
   readonly #broker: GroupBroker
-  readonly #settings: MembershipSettings
+  readonly #options: ConsumerOptions & { clientId: string }
+  readonly #groupId: string
+  readonly #sessionTimeoutMs: number
+  readonly #retry: RetrySettings
+  readonly #subscription: Subscription
   readonly #outages: Outages
   readonly #listener: MembershipListener
   #owned = new Map<string, OwnedPartition>()
@@ -76,12 +70,17 @@ export class GroupMembership {
 
   constructor(
     broker: GroupBroker,
-    settings: MembershipSettings,
+    options: ConsumerOptions & { clientId: string },
+    subscription: Subscription,
     outages: Outages,
     listener: MembershipListener,
   ) {
     this.#broker = broker
-    this.#settings = settings
+    this.#options = options
+    this.#groupId = options.groupId ?? ''
+    this.#sessionTimeoutMs = options.sessionTimeout ?? SESSION_TIMEOUT_DEFAULT_MS
+    this.#retry = requestRetries(options.retry ?? {}, 0)
+    this.#subscription = subscription
     this.#outages = outages
     this.#listener = listener
   }
@@ -92,12 +91,11 @@ export class GroupMembership {
 
   /** Who it is, as events tell it. */
   get identity(): { groupId: string; memberId: string; groupGenerationId: number } {
-    const { groupId } = this.#settings
-    return { groupId, memberId: this.#memberId, groupGenerationId: this.#memberEpoch }
+    return { groupId: this.#groupId, memberId: this.#memberId, groupGenerationId: this.#memberEpoch }
   }
 
   get assignor(): AssignorName {
-    return this.#settings.assignor ?? 'cooperative-sticky'
+    return this.#options.assignor ?? 'cooperative-sticky'
   }
 
   /** Whether what it owns is its own still. Time counts from before a heartbeat, so a broker's lease ends later. */
@@ -115,7 +113,7 @@ export class GroupMembership {
    * @throws TidemarkError when it could not join
    */
   async join(): Promise<void> {
-    const deadlineMs = performance.now() + this.#settings.joinMs
+    const deadlineMs = performance.now() + (this.#options.giveUpAfter ?? JOIN_MS)
     for (let failures = 0; ; failures++) {
       try {
         await this.#beat()
@@ -150,10 +148,9 @@ export class GroupMembership {
 
   /** A static member only falls silent, since it may come back. */
   async leave(): Promise<void> {
-    const { groupId, instanceId } = this.#settings
-    if (!this.#isKnown || instanceId !== undefined) return
+    if (!this.#isKnown || this.#options.groupInstanceId !== undefined) return
     try {
-      await this.#broker.leaveGroup({ groupId, memberId: this.#memberId })
+      await this.#broker.leaveGroup({ groupId: this.#groupId, memberId: this.#memberId })
     } catch (error) {
       // It never heard that it has joined: that it had is not likely.
       if (this.#memberEpoch > 0 || !isPassing(error)) throw error
@@ -207,25 +204,26 @@ export class GroupMembership {
     this.#isKnown = true
     const answer = await this.#broker.heartbeat(request)
     this.#outages.passed('heartbeat', this)
-    this.#aliveUntilMs = beganMs + this.#settings.sessionTimeoutMs
+    this.#aliveUntilMs = beganMs + this.#sessionTimeoutMs
     this.#memberEpoch = answer.memberEpoch
     this.#settledEpoch = answer.isSettled ? answer.memberEpoch : undefined
     this.#intervalMs = Math.min(
       answer.heartbeatIntervalMs,
-      this.#settings.heartbeatIntervalMs ?? answer.heartbeatIntervalMs,
+      this.#options.heartbeatInterval ?? answer.heartbeatIntervalMs,
     )
     this.#adopt(request, answer)
     this.#listener.beat()
   }
 
   #request(): Heartbeat {
-    const { groupId, clientId, instanceId, topics, topicPattern, assignor, sessionTimeoutMs } = this.#settings
+    const { clientId, groupInstanceId: instanceId, assignor } = this.#options
+    const { topics, topicPattern } = this.#subscription
     return {
-      groupId,
+      groupId: this.#groupId,
       memberId: this.#memberId,
       memberEpoch: this.#memberEpoch,
       clientId,
-      sessionTimeoutMs,
+      sessionTimeoutMs: this.#sessionTimeoutMs,
       owned: [...this.#owned.values()],
       ...(topics.length > 0 && { topics }),
       ...(topicPattern !== undefined && { topicPattern }),
@@ -293,9 +291,8 @@ export class GroupMembership {
   }
 
   #backoffMs(failures: number): number {
-    const { retry } = this.#settings
-    const pauseMaxMs = this.#intervalMs === 0 ? retry.pauseMaxMs : this.#intervalMs
-    return pauseAfter(failures, { ...retry, pauseMaxMs })
+    const pauseMaxMs = this.#intervalMs === 0 ? this.#retry.pauseMaxMs : this.#intervalMs
+    return pauseAfter(failures, { ...this.#retry, pauseMaxMs })
   }
 
   async #wait(pauseMs: number): Promise<void> {

@@ -2,27 +2,12 @@ import type { Broker, Fetch, Fetched } from '../../../contract/broker.ts'
 import type { Offset } from '../../../core/numbers.ts'
 import { fetchLocated } from '../../located.ts'
 import { pause } from '../../pause.ts'
-import { pauseAfter, type RetrySettings } from '../../retry.ts'
+import { pauseAfter } from '../../retry.ts'
+import { requestRetries } from '../retry-options.ts'
 import { isKafkaError } from '../topic-facts.ts'
+import type { ConsumerOptions } from './consumer-options.ts'
 import type { Outages } from './outages.ts'
 import type { PartitionStream } from './partition-stream.ts'
-
-export interface PrefetchSettings {
-  /** What is fetched ahead of delivery, over all partitions. */
-  recordsAhead: number
-  bytesAhead: number
-  /** Of one fetch. */
-  fetchBytesMax: number
-  minBytes: number
-  /** How long a fetch at the end of a partition waits. */
-  waitMs: number
-  /** Fetches at the same time. */
-  fetchesMax: number
-  /** Whether bytes are read where they lie, past the broker, where it can tell. */
-  isLocated: boolean
-  /** The pauses after fetches that failed. */
-  retry: RetrySettings
-}
 
 export interface PrefetchListener {
   /** Where to begin in a partition of which nothing is committed. */
@@ -47,7 +32,7 @@ const ROUND_MS = 1_000
 /** Fetches ahead of delivery: every partition has its share, so that one that is not consumed holds up no other. */
 export class Prefetcher {
   readonly #broker: Broker
-  readonly #settings: PrefetchSettings
+  readonly #settings: ReturnType<typeof settingsOf>
   readonly #outages: Outages
   readonly #listener: PrefetchListener
   readonly #waiting = new Set<PartitionStream>()
@@ -56,12 +41,12 @@ export class Prefetcher {
   /** How many partitions share what may be fetched ahead. */
   partitions = 0
 
-  constructor(broker: Broker, settings: PrefetchSettings, outages: Outages, listener: PrefetchListener) {
+  constructor(broker: Broker, options: ConsumerOptions, outages: Outages, listener: PrefetchListener) {
     this.#broker = broker
-    this.#settings = settings
+    this.#settings = settingsOf(options)
     this.#outages = outages
     this.#listener = listener
-    this.#isLocated = settings.isLocated
+    this.#isLocated = options.located ?? false
   }
 
   /** Fetches for a partition as soon as there is a free place, if it has less than it shall have. */
@@ -191,5 +176,17 @@ export class Prefetcher {
     const pauseMs = pauseAfter(stream.fetchFailures++, this.#settings.retry)
     if (!this.#outages.failed('fetch', stream, failure)) this.#listener.failed(failure)
     return pauseMs
+  }
+}
+
+function settingsOf(options: ConsumerOptions) {
+  return {
+    recordsAhead: options.maxRecords ?? 1_000,
+    bytesAhead: options.maxBytes ?? 200_000,
+    fetchBytesMax: options.maxBytesPerPartition ?? 1024 * 1024,
+    minBytes: options.minBytes ?? 1,
+    waitMs: options.maxWaitTimeInMs ?? 5_000,
+    fetchesMax: options.maxInFlightRequests ?? 16,
+    retry: requestRetries(options.retry ?? {}, 0),
   }
 }

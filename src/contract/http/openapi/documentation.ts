@@ -9,7 +9,6 @@ export type Schemas = typeof import('../schemas/index.ts')
 export interface RouteDocumentation {
   readonly summary: string
   readonly description?: string
-  /** A body in JSON. */
   readonly body?: z.ZodType
   /** What else a body may be, by its media type. */
   readonly bytesInBody?: string
@@ -21,7 +20,6 @@ export interface RouteDocumentation {
   readonly errors?: readonly KafkaErrorName[]
 }
 
-/** What the file of a route exports. */
 export interface DocumentedRoute {
   readonly route: Route
   documentation(schemas: Schemas): RouteDocumentation

@@ -4,10 +4,8 @@ import type { Route } from '../route.ts'
 import type { HttpLogger } from '../settings.ts'
 import { HttpProblem, invalidRequest, statusOf, toProblem } from './problem.ts'
 
-/** How long a throttled client is told to wait. */
 const RETRY_AFTER_SECONDS = '1'
 
-/** Makes problem+json answers of all that can go wrong. */
 export class ErrorAnswers {
   readonly #logger: HttpLogger
   readonly #routes: readonly Route[]
@@ -68,7 +66,8 @@ function answerProblem(problem: { status: number }, headers: Readonly<Record<str
   })
 }
 
-function isRead(method: string): boolean {
+/** Whether nothing can have been written. */
+export function isRead(method: string): boolean {
   return method === 'GET' || method === 'HEAD'
 }
 

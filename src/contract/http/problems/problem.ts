@@ -77,7 +77,6 @@ const STATUS: Record<KafkaErrorName, number> = {
   REQUEST_TIMED_OUT: 504,
 }
 
-/** The HTTP status that says best what a Kafka error means. */
 export function statusOf(name: KafkaErrorName): number {
   return STATUS[name]
 }

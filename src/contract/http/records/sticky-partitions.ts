@@ -2,20 +2,14 @@ import { PARTITIONS_REMEMBERED_MAX } from '../../../core/limits.ts'
 import { stickyPartition } from '../../../core/topic/partitioner.ts'
 
 /** Chooses where each request's records without a key go: another partition than the topic's last request. */
-export class StickyPartitions {
-  readonly #random: () => number
-  readonly #last = new Map<string, number>()
-
-  constructor(random: () => number) {
-    this.#random = random
-  }
-
-  next(topic: string, partitions: number): number {
-    const chosen = stickyPartition(this.#last.get(topic) ?? null, partitions, this.#random())
+export function stickyPartitions(random: () => number): (topic: string, partitions: number) => number {
+  const last = new Map<string, number>()
+  return (topic, partitions) => {
+    const chosen = stickyPartition(last.get(topic) ?? null, partitions, random())
     // Taken out first, so that the map's order is that of use and the oldest one goes.
-    this.#last.delete(topic)
-    if (this.#last.size >= PARTITIONS_REMEMBERED_MAX) this.#last.delete(this.#last.keys().next().value!)
-    this.#last.set(topic, chosen)
+    last.delete(topic)
+    if (last.size >= PARTITIONS_REMEMBERED_MAX) last.delete(last.keys().next().value!)
+    last.set(topic, chosen)
     return chosen
   }
 }

@@ -1,7 +1,6 @@
 import { BATCH_BYTES_DEFAULT_MAX, PARTITIONS_REMEMBERED_MAX } from '../../../core/limits.ts'
 import type { Broker, TopicDescription } from '../../broker.ts'
 
-/** What placing and checking records needs to know of a topic. */
 export interface TopicFacts {
   partitions: number
   /** `max.message.bytes` */

@@ -20,7 +20,6 @@ export type Parameters = Readonly<Record<string, Parameter<unknown>>>
 /** What is read of parameters; those that may be left out are undefined then. */
 export type Values<P extends Parameters> = { [Name in keyof P]: ReturnType<P[Name]['read']> }
 
-/** Why a text is not what its parameter takes. */
 class Refusal extends Error {}
 
 /**
@@ -55,7 +54,6 @@ export function readParameters<P extends Parameters>(
   return values as Values<P>
 }
 
-/** Any text. */
 export function textParameter(description: string): Parameter<string> {
   return parameter(readText, { type: 'string', description })
 }
@@ -81,7 +79,6 @@ export function parsedParameter<T>(
   return parameter(read, { type: 'string', ...documentation })
 }
 
-/** One of some words. */
 export function choiceParameter<const T extends string>(
   choices: readonly T[],
   description: string,
@@ -109,7 +106,6 @@ export function partitionParameter(description: string): Parameter<number> {
   return numberParameter(description, 2 ** 31 - 1)
 }
 
-/** The same, and it may be left out. */
 export function optional<T>(parameter: Parameter<T>): Parameter<T | undefined> {
   return { ...parameter, isOptional: true }
 }

@@ -23,7 +23,6 @@ export function check<S extends z.ZodType>(schema: S, value: unknown, where: str
   )
 }
 
-/** The error that tells what is wrong with a request. */
 export function invalid(issues: readonly string[], count = issues.length): TidemarkError {
   const listed = issues.slice(0, ISSUES_MAX)
   if (count > ISSUES_MAX) listed.push(`and ${count - ISSUES_MAX} more`)

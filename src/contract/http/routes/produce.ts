@@ -4,7 +4,7 @@ import { BATCHES_TYPE, JSON_TYPE } from '../media-types.ts'
 import type { RouteDocumentation, Schemas } from '../openapi/documentation.ts'
 import { type Placement, placeRecords } from '../records/placement.ts'
 import { produceRecords } from '../records/produce-records.ts'
-import { StickyPartitions } from '../records/sticky-partitions.ts'
+import { stickyPartitions } from '../records/sticky-partitions.ts'
 import { TopicFactsCache } from '../records/topic-facts.ts'
 import { requireContentType } from '../requests/content-type.ts'
 import { jsonReader } from '../requests/json-body.ts'
@@ -80,7 +80,7 @@ function partitionFor(type: string, partition: number | undefined): number | und
 
 function jsonProducer({ broker, nowMs, random, answers, topicCacheMs, toError }: Services) {
   const topics = new TopicFactsCache(broker, nowMs, topicCacheMs)
-  const stickyPartitions = new StickyPartitions(random)
+  const nextSticky = stickyPartitions(random)
   const read = jsonReader(async () => (await import('../schemas/records.ts')).ProduceRequest)
 
   async function place(
@@ -88,7 +88,7 @@ function jsonProducer({ broker, nowMs, random, answers, topicCacheMs, toError }:
     { records, compression }: z.output<Schemas['ProduceRequest']>,
   ): Promise<Placement> {
     const facts = await topics.get(topic)
-    const sticky = stickyPartitions.next(topic, facts.partitions)
+    const sticky = nextSticky(topic, facts.partitions)
     return placeRecords(records, facts, sticky, { nowMs: nowMs(), ...(compression && { compression }) })
   }
 

@@ -3,7 +3,6 @@ import { TidemarkError } from '../../../core/errors.ts'
 import { LOCATED_URL_LIFETIME_MS } from '../../../core/limits.ts'
 import type { Position } from '../../../core/numbers.ts'
 
-/** The path below which objects are served. */
 const OBJECTS_PATH = '/objects/'
 
 export interface UrlSignerSettings {

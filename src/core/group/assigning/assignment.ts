@@ -5,7 +5,6 @@ import { assignSticky } from './cooperative-sticky.ts'
 import { assignRange } from './range.ts'
 import { assignRoundRobin } from './round-robin.ts'
 
-/** A member as far as assignors look at it. */
 export type AssignedMember = Subscription & Pick<Member, 'memberId' | 'instanceId'>
 
 const ASSIGNORS: Readonly<Record<AssignorName, Assignor>> = {

@@ -32,7 +32,6 @@ interface Place {
   readonly partition: number
 }
 
-/** Who has what of a class of topics. */
 interface ClassHolding extends TopicClass {
   /** By the subscriber's index; at the end stands what it can give away at the least loss. */
   readonly placesOf: ReadonlyMap<number, Place[]>

@@ -10,7 +10,6 @@ import { placeEntries } from '../entry.ts'
 import type { Head } from '../head.ts'
 import type { FlushedProducer } from './flushed-producer.ts'
 
-/** What becomes of producers when a block leaves the tail. */
 export interface ProducerChanges {
   readonly flushedProducers: ReadonlyMap<bigint, FlushedProducer>
   /** Producers that leave the head, on the condition that they have not gone on since. Their items must stand before. */

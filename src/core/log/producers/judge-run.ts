@@ -6,7 +6,6 @@ import { type FlushedProducer, type FlushedRun, stateOf } from './flushed-produc
 import type { ProducerRun } from './producer-run.ts'
 import { after, SEQUENCES } from './producer-state.ts'
 
-/** What the log says of a run. */
 export type Verdict =
   /** It follows on what is there. */
   | { readonly kind: 'next' }

@@ -49,7 +49,6 @@ export function isNext(state: ProducerState | undefined, { epoch, first }: Seque
   return epoch === state.epoch && first === after(state.lastSequence)
 }
 
-/** The number after a sequence number. */
 export function after(sequence: number): number {
   return (sequence + 1) % SEQUENCES
 }

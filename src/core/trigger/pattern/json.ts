@@ -1,7 +1,6 @@
 import { isObject as isAnyObject, type JsonObject } from '../../json.ts'
 import { isNumeral, type Numeral } from './numeral.ts'
 
-/** What a leaf of a JSON document can be. */
 export type Scalar = string | number | Numeral | boolean | null
 
 /** Of what `parseDocument` made. */

@@ -16,7 +16,6 @@ import {
 export interface Leaf {
   /** Whether one of the field's values fits one of the list's entries. */
   matches(values: readonly Scalar[]): boolean
-  /** Whether a field that is not there fits. */
   readonly matchesAbsent: boolean
 }
 

@@ -11,7 +11,6 @@ import type { Place } from './place.ts'
  */
 export type Pattern = (root: JsonObject) => boolean
 
-/** Whether an object in a document fits. */
 type ObjectTest = (object: JsonObject, document: Document) => boolean
 
 /** How the names of a pattern's fields are made conditions: documents and records differ in that. */

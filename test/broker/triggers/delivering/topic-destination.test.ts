@@ -1,8 +1,5 @@
 import { beforeEach, expect, test } from 'vitest'
-import {
-  TopicFailures,
-  topicDestination,
-} from '../../../../src/broker/triggers/delivering/topic-destination.ts'
+import { topicFailures } from '../../../../src/broker/triggers/delivering/topic-destination.ts'
 import type { Produce } from '../../../../src/contract/broker.ts'
 import { TidemarkError } from '../../../../src/core/errors.ts'
 import { FAILED_BATCH_BYTES } from '../../../../src/core/limits.ts'
@@ -63,7 +60,7 @@ async function recordsIn(partition: number) {
 }
 
 test('records go as they are, with headers that say where they come from and why', async () => {
-  await new TopicFailures(embedded.broker).send(topicDestination('failed'), givenUp([recordOf(17, 'x')]))
+  await topicFailures(embedded.broker).send('tidemark://failed', givenUp([recordOf(17, 'x')]))
   const [record] = await recordsIn(2)
   expect(record).toMatchObject({ timestampMs: 1_700_000_000_017 })
   expect(Buffer.from(record!.value!).toString()).toBe('x')
@@ -81,7 +78,7 @@ test('records go as they are, with headers that say where they come from and why
 
 test('too many for one batch stay in order', async () => {
   const records = Array.from({ length: 7 }, (_, offset) => recordOf(offset, `${offset}`.repeat(200_000)))
-  await new TopicFailures(embedded.broker).send('tidemark://failed', givenUp(records, 0))
+  await topicFailures(embedded.broker).send('tidemark://failed', givenUp(records, 0))
   const values = (await recordsIn(0)).map(({ value }) => Buffer.from(value!).toString()[0])
   expect(values).toEqual(['0', '1', '2', '3', '4', '5', '6'])
 })
@@ -96,12 +93,12 @@ test('one that is as large as a topic takes is a batch by itself', async () => {
     },
   }
   const records = [recordOf(0, 'a'), recordOf(1, 'b'.repeat(FAILED_BATCH_BYTES)), recordOf(2, 'c')]
-  await new TopicFailures(broker).send('tidemark://failed', givenUp(records, 0))
+  await topicFailures(broker).send('tidemark://failed', givenUp(records, 0))
   expect(sizes).toHaveLength(3)
 })
 
 test('one that came compressed, and is more than a topic takes otherwise, goes compressed', async () => {
-  await new TopicFailures(embedded.broker).send(
+  await topicFailures(embedded.broker).send(
     'tidemark://failed',
     givenUp([recordOf(0, 'x'.repeat(5_000_000))], 0),
   )
@@ -113,7 +110,7 @@ test.each([
   ['tidemark://nowhere', 'StoreFailed', 'nowhere'],
   ['arn:aws:sqs:us-east-1:123456789012:failures', 'StoreFailed', 'tidemark://<topic>'],
 ])('%s is no place for them: %s', async (destination, name, message) => {
-  const sent = new TopicFailures(embedded.broker).send(destination, givenUp([recordOf(0, 'x')]))
+  const sent = topicFailures(embedded.broker).send(destination, givenUp([recordOf(0, 'x')]))
   await expect(sent).rejects.toMatchObject({ name, message: expect.stringContaining(message) })
 })
 
@@ -128,6 +125,6 @@ test.each([
       throw new TidemarkError(kafkaName, 'no', written)
     },
   }
-  const sent = new TopicFailures(broker).send('tidemark://failed', givenUp([recordOf(0, 'x')]))
+  const sent = topicFailures(broker).send('tidemark://failed', givenUp([recordOf(0, 'x')]))
   await expect(sent).rejects.toMatchObject({ name })
 })
