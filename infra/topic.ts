@@ -1,6 +1,7 @@
 import { type Duration, RemovalPolicy, Token } from 'aws-cdk-lib'
 import { Construct } from 'constructs'
 import { TOPIC_PARTITIONS_MAX } from '../src/core/limits.ts'
+import { toWholeNumber, wholeNumberWords } from '../src/core/numbers.ts'
 import { checkConfigs } from '../src/core/topic/topic-config.ts'
 import { checkTopicName } from '../src/core/topic/topic-name.ts'
 import { TidemarkBroker } from './broker.ts'
@@ -61,8 +62,9 @@ function configsOf({ retention, configs = {} }: TopicProps): Record<string, stri
 }
 
 function checkPartitions(partitions: number): void {
-  if (Number.isInteger(partitions) && partitions >= 1 && partitions <= TOPIC_PARTITIONS_MAX) return
-  throw new Error(`A topic has 1 to ${TOPIC_PARTITIONS_MAX} partitions, not ${partitions}.`)
+  const bounds = { min: 1, max: TOPIC_PARTITIONS_MAX }
+  if (typeof partitions === 'number' && toWholeNumber(partitions, bounds) !== undefined) return
+  throw new Error(`A topic has ${wholeNumberWords(bounds, 'partitions')}, not ${JSON.stringify(partitions)}.`)
 }
 
 /** @throws Error where there is none, or where it could be one or another */

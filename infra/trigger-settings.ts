@@ -1,6 +1,7 @@
 import { type Duration, Token } from 'aws-cdk-lib'
 import * as lambda from 'aws-cdk-lib/aws-lambda'
 import type * as sources from 'aws-cdk-lib/aws-lambda-event-sources'
+import { startTimeProblem } from '../src/core/times.ts'
 import { checkTriggerSettings } from '../src/core/trigger/settings.ts'
 import type { TriggerSettings } from '../src/core/trigger/trigger.ts'
 import type { TopicDestination } from './topic-destination.ts'
@@ -62,7 +63,7 @@ export function settingsOf(props: TidemarkEventSourceProps, callTimeoutMs: numbe
       'An event source is checked before it is deployed: give its numbers and texts as they are.',
     )
   }
-  checkTriggerSettings(settings)
+  checkTriggerSettings(settings, Date.now())
   return settings
 }
 
@@ -76,7 +77,11 @@ function startingPositionOf({
       'startingPosition AT_TIMESTAMP and startingPositionTimestamp go together: give both, or neither.',
     )
   }
-  if (timestampSeconds !== undefined) return { timestampMs: Math.round(timestampSeconds * 1_000) }
+  if (timestampSeconds !== undefined) {
+    const problem = startTimeProblem(timestampSeconds, Date.now(), 'seconds')
+    if (problem !== undefined) throw new Error(`startingPositionTimestamp ${timestampSeconds} ${problem}.`)
+    return { timestampMs: Math.round(timestampSeconds * 1_000) }
+  }
   return startingPosition === lambda.StartingPosition.LATEST ? 'latest' : 'earliest'
 }
 

@@ -1,4 +1,7 @@
-import { expect, test } from 'vitest'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
 import { parseListenAddress } from '../../src/cli/address/listen-address.ts'
 import { parseNameValue } from '../../src/cli/arguments/name-value.ts'
 import { run } from '../../src/cli/main.ts'
@@ -121,4 +124,21 @@ test('a value may hold signs of equality, or nothing', () => {
   expect(parseNameValue('a=b=c')).toEqual(['a', 'b=c'])
   expect(parseNameValue('a=')).toEqual(['a', ''])
   expect(() => parseNameValue('=b')).toThrow(UsageError)
+})
+
+test('a header without a sign of equality has no value, and is told apart from an empty one', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'tidemark-headers-'))
+  onTestFinished(() => rmSync(directory, { recursive: true }))
+  const [input, store] = [join(directory, 'input'), ['--dir', join(directory, 'store')]]
+  writeFileSync(input, 'ebb\n')
+  await runLine('topic', 'create', 'tides', '--partitions', '1', ...store)
+  const headers = ['-H', 'none', '-H', 'empty=', '-H', 'unit=m']
+  expect(await runLine('produce', 'tides', input, ...headers, ...store)).toMatchObject({ exitCode: 0 })
+  const read = ['consume', 'tides', '--from', 'earliest', '--exit-at-end', ...store]
+  expect(JSON.parse((await runLine(...read, '--json')).printed).headers).toEqual([
+    { key: 'none', value: null },
+    { key: 'empty', value: '' },
+    { key: 'unit', value: 'm' },
+  ])
+  expect((await runLine(...read, '--format', '%h')).printed).toBe('none=NULL,empty=,unit=m')
 })

@@ -31,6 +31,7 @@ test('every limit says its unit: what it counts, bytes or milliseconds', () => {
     'ITEMS',
     'PROCESSES',
     'MESSAGES',
+    'FRAMES',
   ]
   const parallel = ['READ_PARALLEL_MAX', 'SWEEP_PARALLEL_MAX', 'COMMITS_IN_FLIGHT_MAX']
   for (const [name] of entries) {

@@ -54,7 +54,7 @@ describe('a topic', () => {
 
   test.each<[string, TopicProps, RegExp]>([
     ['a name with a slash', { topicName: 'a/b' }, /illegal character/],
-    ['no partitions', { partitions: 0 }, /1 to 10000 partitions, not 0/],
+    ['no partitions', { partitions: 0 }, /A topic has a whole number of partitions from 1 to 10000, not 0\./],
     ['half a partition', { partitions: 1.5 }, /not 1.5/],
     ['too many partitions', { partitions: 10_001 }, /not 10001/],
     ['an unknown config', { configs: { 'no.such': 'x' } }, /Unknown topic config "no.such"/],

@@ -1,9 +1,10 @@
 import type { FoundOffset, OffsetFor } from '../../contract/broker.ts'
 import { batchesOf } from '../../core/batches/batch-run.ts'
+import { TidemarkError } from '../../core/errors.ts'
 import { type Block, blockEnd } from '../../core/log/block.ts'
 import type { PlacedEntry } from '../../core/log/entry.ts'
 import type { Head } from '../../core/log/head.ts'
-import { type Offset, toOffset } from '../../core/numbers.ts'
+import { type Offset, toOffset, toWholeNumber, wholeNumberWords } from '../../core/numbers.ts'
 import { findTimestamp } from '../../core/record/index.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
 import type { Ports } from '../../ports/index.ts'
@@ -28,6 +29,7 @@ export async function offsetFor(
     }
     if (at === 'earliest') return { offset: head.startOffset, timestampMs: null }
     if (at === 'latest') return { offset: head.nextOffset, timestampMs: null }
+    checkTimestamp(at.timestampMs)
     try {
       return await offsetForTime(ports, id, head, at.timestampMs)
     } catch (error) {
@@ -36,6 +38,15 @@ export async function offsetFor(
       if (misses === READ_AGAIN_MAX) throw missingBytes(head.startOffset)
     }
   }
+}
+
+/** A time of the future is none of a record, which is an answer and no mistake. */
+function checkTimestamp(timestampMs: number): void {
+  if (typeof timestampMs === 'number' && toWholeNumber(timestampMs) !== undefined) return
+  throw new TidemarkError(
+    'INVALID_REQUEST',
+    `timestampMs is ${wholeNumberWords({}, 'milliseconds')}, since 1970, and not ${JSON.stringify(timestampMs)}.`,
+  )
 }
 
 async function offsetForTime(

@@ -1,6 +1,7 @@
 import type { AlterTopic, CreateTopic, TopicDescription, TopicSummary } from '../../contract/broker.ts'
 import { TidemarkError, type Written } from '../../core/errors.ts'
 import { MAKING_LEFT_MS, TOPIC_PARTITIONS_MAX } from '../../core/limits.ts'
+import { toWholeNumber, wholeNumberWords } from '../../core/numbers.ts'
 import { headsMade, isLeftBehind } from '../../core/topic/creation.ts'
 import { checkConfigName, checkConfigs, describeConfigs } from '../../core/topic/topic-config.ts'
 import { checkTopicName } from '../../core/topic/topic-name.ts'
@@ -143,10 +144,11 @@ export class Topics {
 }
 
 function checkPartitionCount(partitions: number): void {
-  if (Number.isInteger(partitions) && partitions >= 1 && partitions <= TOPIC_PARTITIONS_MAX) return
+  const bounds = { min: 1, max: TOPIC_PARTITIONS_MAX }
+  if (typeof partitions === 'number' && toWholeNumber(partitions, bounds) !== undefined) return
   throw new TidemarkError(
     'INVALID_PARTITIONS',
-    `A topic has 1 to ${TOPIC_PARTITIONS_MAX} partitions, not ${partitions}.`,
+    `A topic has ${wholeNumberWords(bounds, 'partitions')}, not ${JSON.stringify(partitions)}.`,
   )
 }
 

@@ -37,7 +37,12 @@ export async function putTrigger(call: GroupCall, request: PutTrigger): Promise<
   checkGroupId(groupId)
   checkTopicName(topic)
   checkTarget(target)
-  const wanted = { groupId, topic, target, settings: checkTriggerSettings(request.settings) }
+  const wanted = {
+    groupId,
+    topic,
+    target,
+    settings: checkTriggerSettings(request.settings, call.ports.clock.nowMs()),
+  }
   await refuseFailureCircle(call, wanted)
   for (;;) {
     const standing = await call.read(() => call.ports.triggers.readTrigger(groupId, topic))

@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander'
+import { toWholeNumber, wholeNumberWords } from '../../core/numbers.ts'
 import { UsageError } from '../output/failure.ts'
 
 export interface JsonOptions {
@@ -32,9 +33,9 @@ export function wholeNumber(min: number): (text: string) => number {
 }
 
 export function parseWholeNumber(text: string, min: number): number {
-  const value = Number(text)
-  if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= min) return value
-  throw new UsageError(`'${text}' is not a whole number from ${min} on`)
+  const value = toWholeNumber(text, { min })
+  if (value !== undefined) return value
+  throw new UsageError(`'${text}' is not ${wholeNumberWords({ min })}`)
 }
 
 /** Help text with commands to try; `$` is left to the shell's prompt. */

@@ -42,7 +42,7 @@ Formats, --format (kcat's):
   %t topic     %p partition       %o offset          %T timestamp in ms, -1 for none
   %k key       %K its length      %h headers         %R value length as 4 bytes, big-endian
   %s value     %S its length      %% a percent sign  \\n \\t \\r \\0 \\xHH bytes
-  A null key or value prints as nothing and has length -1.
+  A null key or value prints as nothing and has length -1; a header without a value prints as NULL.
 
 With --json each line is an object. Bytes that are no UTF-8 come in base64, as keyBase64 and valueBase64.
 

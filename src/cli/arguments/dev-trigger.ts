@@ -177,7 +177,7 @@ function readOption(name: string, value: string | undefined): Settings {
   try {
     const { filters, ...others } = option.read(text)
     // Filters are checked together: what is wrong with one is told with its number.
-    checkTriggerSettings(others)
+    checkTriggerSettings(others, Date.now())
     return { ...others, ...(filters && { filters }) }
   } catch (error) {
     if (error instanceof UsageError || error instanceof TidemarkError) {
@@ -216,7 +216,7 @@ function parseDestination(text: string): string {
 function check(topic: string, settings: Settings): void {
   try {
     checkTopicName(topic)
-    compileFilters(checkTriggerSettings(settings).filters)
+    compileFilters(checkTriggerSettings(settings, Date.now()).filters)
   } catch (error) {
     if (error instanceof TidemarkError) throw new UsageError(error.message)
     throw error

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander'
 import type { OffsetPlace } from '../../contract/broker.ts'
-import { parseTime } from '../consuming/start-place.ts'
+import { parseStartTime } from '../consuming/start-place.ts'
 import { UsageError } from '../output/failure.ts'
 import type { Session } from '../session.ts'
 import {
@@ -73,7 +73,7 @@ export function addDeleteRecords(program: Command, session: Session): void {
 
 function parsePlace(text: string): OffsetPlace {
   if (text === 'earliest' || text === 'latest') return text
-  const timestampMs = parseTime(text)
+  const timestampMs = parseStartTime(text)
   if (timestampMs !== null) return { timestampMs }
   throw new UsageError(
     `'${text}' is neither earliest nor latest nor a time such as 2026-01-31T12:00:00Z or @ms`,

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander'
-import type { CompressionName } from '../../core/record/index.ts'
+import type { CompressionName, RecordHeader } from '../../core/record/index.ts'
 import { resolveEscapes } from '../output/escapes.ts'
 import { UsageError } from '../output/failure.ts'
 import type { Session } from '../session.ts'
@@ -10,7 +10,7 @@ interface ProduceOptions {
   keySeparator?: Uint8Array
   nullMarker?: string
   partition?: number
-  header?: [name: string, value: string][]
+  header?: RecordHeader[]
   compression: CompressionName
   batchRecords: number
 }
@@ -37,8 +37,8 @@ export function addProduce(program: Command, session: Session): void {
     .option('-p, --partition <number>', 'write to this partition', wholeNumber(0))
     .option(
       '-H, --header <name=value>',
-      'a header for every record; repeat it for more',
-      repeated(parseNameValue),
+      'a header for every record; repeat it for more; NAME alone has no value, NAME= an empty one',
+      repeated(parseHeader),
     )
     .addOption(
       new Option('-z, --compression <kind>', 'how batches are compressed')
@@ -67,7 +67,7 @@ export function addProduce(program: Command, session: Session): void {
         topic,
         syntax: { keySeparator, nullMarker: nullMarker === undefined ? null : Buffer.from(nullMarker) },
         partition,
-        headers: header.map(([key, value]) => ({ key, value: Buffer.from(value) })),
+        headers: header,
         compression,
         batchRecords,
       }
@@ -80,6 +80,13 @@ export function addProduce(program: Command, session: Session): void {
     },
     { endsByItself: true },
   )
+}
+
+/** As in kcat: without a sign of equality the header's value is null. */
+function parseHeader(text: string): RecordHeader {
+  if (text !== '' && !text.includes('=')) return { key: text, value: null }
+  const [key, value] = parseNameValue(text)
+  return { key, value: Buffer.from(value) }
 }
 
 function parseSeparator(text: string): Uint8Array {

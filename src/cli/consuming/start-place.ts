@@ -1,7 +1,7 @@
 import type { StartPlace } from '../../client/sdk/consuming/start-place.ts'
+import { toWholeNumber, wholeNumberWords } from '../../core/numbers.ts'
+import { parseTime, startTimeProblem } from '../../core/times.ts'
 import { UsageError } from '../output/failure.ts'
-
-const ISO_TIME = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?)?$/
 
 /**
  * Whole numbers are offsets, `-N` counts back from the end (both as in kcat); a time is ISO 8601 or
@@ -10,9 +10,9 @@ const ISO_TIME = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{
 export function parseStartPlace(text: string): StartPlace {
   if (text === 'earliest' || text === 'beginning') return 'earliest'
   if (text === 'latest' || text === 'end') return 'latest'
-  if (/^\d+$/.test(text)) return { offset: safeInteger(text, text) }
-  if (/^-\d+$/.test(text)) return { fromEnd: safeInteger(text.slice(1), text) }
-  const timestampMs = parseTime(text)
+  if (/^\d+$/.test(text)) return { offset: offsetOf(text, text) }
+  if (/^-\d+$/.test(text)) return { fromEnd: offsetOf(text.slice(1), text) }
+  const timestampMs = parseStartTime(text)
   if (timestampMs !== null) return { timestampMs }
   throw new UsageError(
     `'${text}' is no place in a log: give earliest, latest, an offset, -N for the last N records, ` +
@@ -20,18 +20,20 @@ export function parseStartPlace(text: string): StartPlace {
   )
 }
 
-/** Milliseconds since the epoch, or null where `text` is no time. A date without a zone is local time. */
-export function parseTime(text: string): number | null {
-  if (/^@\d+$/.test(text)) return safeInteger(text.slice(1), text)
-  if (!ISO_TIME.test(text)) return null
-  // ECMAScript reads a bare date as UTC and a bare date with a time as local: one rule is enough here.
-  const ms = Date.parse(text.includes('T') ? text : `${text}T00:00:00`)
-  return Number.isNaN(ms) ? null : ms
+/**
+ * Milliseconds since the epoch, or null where `text` is no time. A date without a zone is local time.
+ * @throws UsageError where the time cannot be meant
+ */
+export function parseStartTime(text: string): number | null {
+  const timestampMs = text.startsWith('@') ? toWholeNumber(text.slice(1)) : parseTime(text, 'local')
+  if (timestampMs === undefined) return null
+  const problem = startTimeProblem(timestampMs, Date.now())
+  if (problem !== undefined) throw new UsageError(`'${text}' ${problem}`)
+  return timestampMs
 }
 
-function safeInteger(digits: string, text: string): number {
-  const value = Number(digits)
-  if (!Number.isSafeInteger(value))
-    throw new UsageError(`${text} is larger than any offset or time, 2^53 - 1`)
-  return value
+function offsetOf(digits: string, text: string): number {
+  const offset = toWholeNumber(digits)
+  if (offset !== undefined) return offset
+  throw new UsageError(`${text} is no offset: that is ${wholeNumberWords()}`)
 }

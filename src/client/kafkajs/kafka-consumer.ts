@@ -1,4 +1,5 @@
 import type { Consumer as TidemarkConsumer } from '../sdk/consuming/consumer.ts'
+import type { ConsumerRun } from '../sdk/consuming/consumer-options.ts'
 import { inKafkaJSErrors, KafkaJSNonRetriableError, toKafkaJSError } from './errors.ts'
 import { KAFKA_CONSUMER_EVENTS, listen } from './kafka-events.ts'
 import type {
@@ -137,12 +138,14 @@ export class KafkaConsumer implements Consumer {
 }
 
 /** Without a handler everything is read, and counts as consumed, as with KafkaJS; of two, eachMessage is called. */
-function toRun({ eachMessage, eachBatch, autoCommitInterval, ...run }: ConsumerRunConfig) {
+function toRun({ eachMessage, eachBatch, autoCommitInterval, ...run }: ConsumerRunConfig): ConsumerRun {
+  const handler = eachMessage ? { eachMessage } : { eachBatch: eachBatch ?? (async () => {}) }
   return {
     ...run,
     // null is KafkaJS's own default.
     ...(autoCommitInterval != null && { autoCommitInterval }),
-    ...(eachMessage ? { eachMessage } : { eachBatch: eachBatch ?? (async () => {}) }),
+    // KafkaJS, too, hands out null where a header has no value, and its types do not say so.
+    ...(handler as Pick<ConsumerRun, 'eachMessage' | 'eachBatch'>),
   }
 }
 

@@ -1,15 +1,19 @@
 import { TidemarkError } from '../../core/errors.ts'
-import { type Offset, toOffset } from '../../core/numbers.ts'
+import { type Offset, toOffset, toWholeNumber, wholeNumberWords } from '../../core/numbers.ts'
 
 /**
  * What programs without types hand in. Whatever is not of the shape that is asked for is refused here, in words, before
  * anything is done.
  */
 
-/** @throws TidemarkError INVALID_REQUEST */
-export function parseOffset(text: string): Offset {
-  if (/^\d{1,16}$/.test(String(text)) && Number.isSafeInteger(Number(text))) return toOffset(Number(text))
-  throw new TidemarkError('INVALID_REQUEST', `${shown(text)} is not an offset: give its digits.`)
+/** Of its digits; a number is taken, too. @throws TidemarkError INVALID_REQUEST */
+export function parseOffset(given: unknown): Offset {
+  const offset = toWholeNumber(given)
+  if (offset !== undefined) return toOffset(offset)
+  throw new TidemarkError(
+    'INVALID_REQUEST',
+    `${shown(given)} is not an offset: give the digits of ${wholeNumberWords()}.`,
+  )
 }
 
 /** @throws TidemarkError INVALID_REQUEST */

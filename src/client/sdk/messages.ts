@@ -1,13 +1,14 @@
 import { TidemarkError } from '../../core/errors.ts'
+import { toWholeNumber, wholeNumberWords } from '../../core/numbers.ts'
 import type { LogRecord, RecordHeader, RecordInput } from '../../core/record/index.ts'
 import { checkPartition, given } from './arguments.ts'
 
 /** Text is written as UTF-8. */
 export type Bytes = Uint8Array | string
 
-/** Names and values; a list where a name comes several times. */
+/** Names and values; a list where a name comes several times. Null is no value, and not an empty one. */
 export interface MessageHeaders {
-  [name: string]: Bytes | Bytes[] | undefined
+  [name: string]: Bytes | null | (Bytes | null)[] | undefined
 }
 
 /** What a producer sends: KafkaJS's shape. */
@@ -30,7 +31,8 @@ export interface ConsumedMessage {
   attributes: number
   /** In digits. */
   offset: string
-  headers: { [name: string]: Buffer | Buffer[] | undefined }
+  /** Null where a header has no value. */
+  headers: { [name: string]: Buffer | null | (Buffer | null)[] | undefined }
 }
 
 /** @throws TidemarkError INVALID_TIMESTAMP, INVALID_RECORD */
@@ -40,11 +42,11 @@ export function toRecord(message: Message, nowMs: number): RecordInput {
   if (value === undefined) {
     throw new TidemarkError('INVALID_RECORD', 'A message has no value. Give null for a tombstone.')
   }
-  const timestampMs = timestamp === undefined ? nowMs : Number(timestamp)
-  if (!Number.isSafeInteger(timestampMs) || timestampMs < 0) {
+  const timestampMs = timestamp === undefined ? nowMs : toWholeNumber(timestamp)
+  if (timestampMs === undefined) {
     throw new TidemarkError(
       'INVALID_TIMESTAMP',
-      `A message has the timestamp ${JSON.stringify(timestamp)}. Give whole milliseconds since 1970.`,
+      `A message has the timestamp ${JSON.stringify(timestamp)}. Give ${wholeNumberWords({}, 'milliseconds')}, since 1970.`,
     )
   }
   return {
@@ -58,7 +60,7 @@ export function toRecord(message: Message, nowMs: number): RecordInput {
 /** The message of a record that was read. */
 export function toMessage(record: LogRecord): ConsumedMessage {
   const headers: ConsumedMessage['headers'] = {}
-  for (const { key, value } of record.headers) addHeader(headers, key, toBuffer(value) ?? Buffer.alloc(0))
+  for (const { key, value } of record.headers) addHeader(headers, key, toBuffer(value))
   return {
     key: toBuffer(record.key),
     value: toBuffer(record.value),
@@ -73,11 +75,11 @@ function toHeaders(headers: MessageHeaders): RecordHeader[] {
   given(headers, 'headers by their names')
   return Object.entries(headers).flatMap(([key, value]) => {
     const values = Array.isArray(value) ? value : value === undefined ? [] : [value]
-    return values.map(each => ({ key, value: toBytes(each) }))
+    return values.map(each => ({ key, value: each === null ? null : toBytes(each) }))
   })
 }
 
-function addHeader(headers: ConsumedMessage['headers'], name: string, value: Buffer): void {
+function addHeader(headers: ConsumedMessage['headers'], name: string, value: Buffer | null): void {
   const before = Object.hasOwn(headers, name) ? headers[name] : undefined
   const all = before === undefined ? value : Array.isArray(before) ? [...before, value] : [before, value]
   // Defined and not assigned: a record may name a header __proto__.

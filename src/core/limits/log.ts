@@ -25,6 +25,8 @@ export const BATCH_BYTES_MAX = 4 * MiB
 export const DECOMPRESSED_BYTES_MAX = 128 * MiB
 /** Records in one batch; Kafka's field is 31 bits wide, and this is far above any real producer. */
 export const BATCH_RECORDS_MAX = 1_000_000
+/** Frames that a batch may be compressed in; real producers write one, or one for each of their writes. */
+export const BATCH_FRAMES_MAX = 10_000
 
 // Produce.
 

@@ -4,6 +4,7 @@ import { TidemarkError } from '../errors.ts'
 import { DECOMPRESSED_BYTES_MAX } from '../limits.ts'
 import { compressLz4, decompressLz4 } from './lz4-frame.ts'
 import { compressSnappy, decompressSnappy } from './snappy-stream.ts'
+import { decompressZstd } from './zstd-frames.ts'
 
 /** In the order of their codes in a batch's attributes. */
 const NAMES = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
@@ -46,7 +47,8 @@ export function compress(name: CompressionName, bytes: Uint8Array): Uint8Array {
 }
 
 /**
- * The records of a batch as they were before `compress`. Never takes more memory than a few times
+ * The records of a batch as they were before `compress`, or as another client packed them: in several frames, members
+ * or streams one after the other, as each of these formats allows. Never takes more memory than a few times
  * DECOMPRESSED_BYTES_MAX, and with honest input no more than a few times the result.
  *
  * @throws TidemarkError MESSAGE_TOO_LARGE when they would grow above DECOMPRESSED_BYTES_MAX;
@@ -64,7 +66,7 @@ export function decompress(name: CompressionName, bytes: Uint8Array): Uint8Array
         return decompressLz4(bytes, DECOMPRESSED_BYTES_MAX)
       case 'zstd':
         checkZstd()
-        return zlib.zstdDecompressSync(bytes, { maxOutputLength: DECOMPRESSED_BYTES_MAX })
+        return decompressZstd(bytes, DECOMPRESSED_BYTES_MAX)
     }
   } catch (error) {
     if (error instanceof TidemarkError) throw error

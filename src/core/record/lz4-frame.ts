@@ -1,12 +1,17 @@
 import { compressFrameSync, decompressFrameSync } from 'lz4-napi'
 import { TidemarkError } from '../errors.ts'
+import { BATCH_FRAMES_MAX } from '../limits.ts'
 
 /**
- * LZ4 in its frame format, as Kafka uses it since magic 2. The decompressor has no limit of its own, so
- * the frame is walked first: its blocks' sizes bound what can come out.
+ * LZ4 in its frame format, as Kafka uses it since magic 2. Frames may follow each other, and some are to be skipped.
+ * The decompressor takes one frame and has no limit of its own, so all are walked first: their blocks' sizes bound what
+ * can come out.
  * Source: https://github.com/lz4/lz4/blob/dev/doc/lz4_Frame_format.md
  */
 const FRAME_MAGIC = 0x184d2204
+/** The last four bits of a skippable frame's magic are anybody's. */
+const SKIPPABLE_MAGIC = 0x184d2a5
+const SKIPPABLE_HEADER_BYTES = 8
 const VERSION_BITS = 0b1100_0000
 const VERSION = 0b0100_0000
 const BLOCK_CHECKSUM_BIT = 1 << 4
@@ -31,26 +36,57 @@ export function compressLz4(bytes: Uint8Array): Uint8Array {
 /**
  * @param limitBytes what the result may have
  * @throws TidemarkError MESSAGE_TOO_LARGE above the limit
- * @throws Error that says why it is no LZ4 frame
+ * @throws Error that says why it is no LZ4
  */
 export function decompressLz4(bytes: Uint8Array, limitBytes: number): Uint8Array {
-  const frame = asBuffer(bytes)
-  const outputBytesMax = boundOutput(frame)
+  const frames = framesOf(asBuffer(bytes))
+  const outputBytesMax = frames.reduce((sum, frame) => sum + frame.outputBytesMax, 0)
   if (outputBytesMax > limitBytes) {
     throw new TidemarkError(
       'MESSAGE_TOO_LARGE',
       `The batch could have ${outputBytesMax} bytes when decompressed; ${limitBytes} is the most. Send fewer records in a batch.`,
     )
   }
-  return decompressFrameSync(frame)
+  const parts = frames.map(frame => decompressFrameSync(frame.bytes))
+  return parts.length === 1 ? parts[0]! : Buffer.concat(parts)
 }
 
-/** Walks the one frame that `frame` must be, and tells how much its blocks can hold at most. */
-function boundOutput(frame: Buffer): number {
-  if (frame.length < 7 || frame.readUInt32LE(0) !== FRAME_MAGIC) throw new Error('it is no LZ4 frame')
-  const flags = frame[4]!
-  const blockSizeCode = (frame[5]! >>> 4) & 0b111
-  if ((flags & VERSION_BITS) !== VERSION || (flags & RESERVED_BIT) !== 0 || (frame[5]! & 0b1000_1111) !== 0) {
+interface Frame {
+  readonly bytes: Buffer
+  readonly outputBytesMax: number
+}
+
+function framesOf(bytes: Buffer): Frame[] {
+  const frames: Frame[] = []
+  let position = 0
+  // At least once: of nothing, the walk says what is missing.
+  do {
+    const rest = bytes.subarray(position)
+    const skipped = skippableBytes(rest)
+    if (skipped === 0) {
+      const frame = walkFrame(rest)
+      frames.push(frame)
+      position += frame.bytes.length
+    } else position += skipped
+    if (frames.length > BATCH_FRAMES_MAX) throw new Error(`it has more than ${BATCH_FRAMES_MAX} frames`)
+  } while (position < bytes.length)
+  return frames
+}
+
+/** How long a skippable frame at the beginning is; 0 where there is none. */
+function skippableBytes(bytes: Buffer): number {
+  if (bytes.length < SKIPPABLE_HEADER_BYTES || bytes.readUInt32LE(0) >>> 4 !== SKIPPABLE_MAGIC) return 0
+  const frameBytes = SKIPPABLE_HEADER_BYTES + bytes.readUInt32LE(4)
+  if (frameBytes > bytes.length) throw new Error('a skippable frame has no end')
+  return frameBytes
+}
+
+/** Walks the frame at the beginning, and tells how much its blocks can hold at most. */
+function walkFrame(bytes: Buffer): Frame {
+  if (bytes.length < 7 || bytes.readUInt32LE(0) !== FRAME_MAGIC) throw new Error('it is no LZ4 frame')
+  const flags = bytes[4]!
+  const blockSizeCode = (bytes[5]! >>> 4) & 0b111
+  if ((flags & VERSION_BITS) !== VERSION || (flags & RESERVED_BIT) !== 0 || (bytes[5]! & 0b1000_1111) !== 0) {
     throw new Error('the frame is of an unknown version')
   }
   if ((flags & DICTIONARY_BIT) !== 0) throw new Error('the frame needs a dictionary')
@@ -65,8 +101,8 @@ function boundOutput(frame: Buffer): number {
   let position = 4 + 2 + (hasContentSize ? CONTENT_SIZE_BYTES : 0) + 1
   let outputBytesMax = 0
   for (;;) {
-    if (position + 4 > frame.length) throw new Error('the frame has no end')
-    const word = frame.readUInt32LE(position)
+    if (position + 4 > bytes.length) throw new Error('the frame has no end')
+    const word = bytes.readUInt32LE(position)
     position += 4
     if (word === 0) break
     const stored = word >= STORED_BIT
@@ -76,12 +112,12 @@ function boundOutput(frame: Buffer): number {
     outputBytesMax += stored ? blockBytes : Math.min(blockBytesMax, blockBytes * GROWTH_MAX)
     position += blockBytes + blockTailBytes
   }
-  if (position + frameTailBytes !== frame.length)
-    throw new Error('the frame does not end where the batch ends')
-  if (hasContentSize && frame.readBigUInt64LE(6) > outputBytesMax) {
+  const frameBytes = position + frameTailBytes
+  if (frameBytes > bytes.length) throw new Error('the frame has no end')
+  if (hasContentSize && bytes.readBigUInt64LE(6) > outputBytesMax) {
     throw new Error('the frame says it holds more than its blocks can')
   }
-  return outputBytesMax
+  return { bytes: bytes.subarray(0, frameBytes), outputBytesMax }
 }
 
 /** lz4-napi's synchronous functions take a Buffer and nothing else; this is a view, not a copy. */

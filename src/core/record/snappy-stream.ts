@@ -4,8 +4,8 @@ import { readInt32, writeInt32 } from './batch-layout.ts'
 
 /**
  * Snappy as Kafka's Java clients write it, in the stream format of xerial's snappy-java: a magic, two
- * versions, then blocks that are compressed one by one, each behind its length. Some other clients
- * write one raw block without any of this, so both are read.
+ * versions, then blocks that are compressed one by one, each behind its length. Streams may follow each other. Some
+ * other clients write one raw block without any of this, so both are read.
  * Source: org.xerial.snappy.SnappyOutputStream and SnappyCodec.
  */
 const STREAM_HEADER = Uint8Array.of(0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0, 0, 0, 0, 1, 0, 0, 0, 1)
@@ -66,10 +66,10 @@ export function decompressSnappy(bytes: Uint8Array, limitBytes: number): Uint8Ar
   return whole
 }
 
-function isStream(bytes: Uint8Array): boolean {
-  if (bytes.length < STREAM_HEADER.length) return false
+function isStream(bytes: Uint8Array, position = 0): boolean {
+  if (bytes.length - position < STREAM_HEADER.length) return false
   for (let at = 0; at < MAGIC_BYTES; at++) {
-    if (bytes[at] !== STREAM_HEADER[at]) return false
+    if (bytes[position + at] !== STREAM_HEADER[at]) return false
   }
   return true
 }
@@ -78,6 +78,11 @@ function splitStream(bytes: Uint8Array): Uint8Array[] {
   const blocks: Uint8Array[] = []
   let position = STREAM_HEADER.length
   while (position < bytes.length) {
+    // The magic's first bytes are a length below zero, which no block has.
+    if (isStream(bytes, position)) {
+      position += STREAM_HEADER.length
+      continue
+    }
     const start = position + LENGTH_BYTES
     const length = start > bytes.length ? -1 : readInt32(bytes, position)
     if (length < 1 || length > bytes.length - start) {

@@ -1,5 +1,6 @@
 import { TidemarkError } from '../errors.ts'
 import { BATCH_BYTES_DEFAULT_MAX, BATCH_BYTES_MAX, FLUSH_DEFAULT_MS } from '../limits.ts'
+import { toWholeNumber, wholeNumberWords } from '../numbers.ts'
 
 /**
  * Kafka's topic configs, as far as they mean something here. Names and defaults are Kafka's
@@ -83,9 +84,7 @@ function integer(min: number, max: number, defaultValue: number): ConfigRule {
   return {
     defaultValue: String(defaultValue),
     problem: value =>
-      /^-?\d{1,16}$/.test(value) && Number(value) >= min && Number(value) <= max
-        ? undefined
-        : `a whole number from ${min} to ${max}`,
+      toWholeNumber(value, { min, max }) === undefined ? wholeNumberWords({ min, max }) : undefined,
   }
 }
 

@@ -16,7 +16,7 @@ export function encodeRecord(topic: string, partition: number, record: TriggerRe
   return (
     `{"topic":${text(topic)},"partition":${partition},"offset":${offset},"timestamp":${timestampMs},` +
     `"timestampType":"${timestampType}"${bytesField('key', key)}${bytesField('value', value)},` +
-    `"headers":[${headers.map(encodeHeader).join()}]}`
+    `"headers":[${headers.map(encodeHeader).join()}]${nullHeadersField(headers)}}`
   )
 }
 
@@ -44,10 +44,16 @@ function bytesField(name: string, bytes: Uint8Array | null): string {
   return `,"${name}":"${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')}"`
 }
 
-/** A header without a value has no bytes: handlers expect a list, and fail at anything else. */
+/** A header without a value has no bytes: handlers expect a list, and Powertools' consumer fails at anything else. */
 function encodeHeader({ key, value }: RecordHeader): string {
   const signed = value === null ? '' : new Int8Array(value.buffer, value.byteOffset, value.byteLength).join()
   return `{${text(key)}:[${signed}]}`
+}
+
+/** Which of the headers have no value, by their places in the list: a field of our own, and only where there are any. */
+function nullHeadersField(headers: readonly RecordHeader[]): string {
+  const places = headers.flatMap(({ value }, index) => (value === null ? [index] : []))
+  return places.length === 0 ? '' : `,"nullHeaders":[${places}]`
 }
 
 function text(value: string): string {

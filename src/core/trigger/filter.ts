@@ -1,7 +1,10 @@
 import { TidemarkError } from '../errors.ts'
-import { isObject, type JsonObject, parseJson } from '../json.ts'
+import type { JsonObject } from '../json.ts'
 import { TRIGGER_FILTER_CHARACTERS_MAX, TRIGGER_FILTER_ITEMS_MAX } from '../limits.ts'
+import { checkFields } from './pattern/fields.ts'
+import { isObject } from './pattern/json.ts'
 import { compileLeaf } from './pattern/leaf.ts'
+import { parseDocument } from './pattern/numeral.ts'
 import { compileFields, compilePattern } from './pattern/pattern.ts'
 import { Place } from './pattern/place.ts'
 import type { TriggerRecord } from './trigger.ts'
@@ -50,13 +53,15 @@ function compileFilter(filter: string, place: Place): RecordTest {
       `has ${filter.length} characters, and at most ${TRIGGER_FILTER_CHARACTERS_MAX} are allowed`,
     )
   }
-  const pattern = parseJson(filter)
+  const pattern = parseDocument(filter)
   if (!isObject(pattern))
     throw place.refusal('is no JSON object: write it as {"value": {"name": ["what fits"]}}')
-  return compileFields(pattern, place, (name, given, at) => {
+  const test = compileFields(pattern, place, (name, given, at) => {
     if (Object.hasOwn(FIELDS, name)) return FIELDS[name]!(given, at)
     throw at.refusal(`looks at what a record does not have. It has ${Object.keys(FIELDS).join(', ')}`)
   })
+  checkFields(pattern, place)
+  return test
 }
 
 /** Under an object, the bytes are JSON, and what is no JSON object does not fit; under a list, they are text. */
@@ -129,7 +134,7 @@ class DecodedRecord {
   jsonOf(name: 'key' | 'value'): unknown {
     if (!(name in this.#documents)) {
       const text = this.textOf(name)
-      this.#documents[name] = typeof text === 'string' ? parseJson(text) : undefined
+      this.#documents[name] = typeof text === 'string' ? parseDocument(text) : undefined
     }
     return this.#documents[name]
   }

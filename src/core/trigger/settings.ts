@@ -11,9 +11,11 @@ import {
   TRIGGER_RETRY_ATTEMPTS_MAX,
   TRIGGER_RETRY_ATTEMPTS_WITH_DESTINATION,
 } from '../limits.ts'
+import { toWholeNumber, wholeNumberWords } from '../numbers.ts'
+import { startTimeProblem } from '../times.ts'
 import { checkTopicName } from '../topic/topic-name.ts'
 import { compileFilters } from './filter.ts'
-import type { StartingPosition, TriggerSettings } from './trigger.ts'
+import type { TriggerSettings } from './trigger.ts'
 
 /**
  * As Lambda's event sources for Kafka have it, save for the window, which is 500 ms there; and for the time-out, which
@@ -33,16 +35,13 @@ const DEFAULTS: TriggerSettings = {
   callTimeoutMs: TRIGGER_CALL_TIMEOUT_DEFAULT_MS,
 }
 
-type Check = (value: unknown) => string | null
+type Check = (value: unknown, nowMs: number) => string | null
 
 /** A setting's check tells what would be right, or null where it is. */
 const CHECKS: Readonly<Record<keyof TriggerSettings, Check>> = {
   batchSize: whole(1, TRIGGER_BATCH_RECORDS_MAX, 'records'),
   maxBatchingWindowMs: whole(0, TRIGGER_BATCHING_WINDOW_MS_MAX, 'ms'),
-  startingPosition: value =>
-    isStartingPosition(value)
-      ? null
-      : 'is "earliest", "latest" or {"timestampMs": milliseconds since the epoch}',
+  startingPosition,
   parallelism: orNull(whole(1, TOPIC_PARTITIONS_MAX, 'partitions at a time')),
   retryAttempts: orNull(whole(0, TRIGGER_RETRY_ATTEMPTS_MAX, 'retries')),
   maxRecordAgeMs: orNull(whole(TRIGGER_RECORD_AGE_MS_MIN, Number.MAX_SAFE_INTEGER, 'ms')),
@@ -58,16 +57,20 @@ const CHECKS: Readonly<Record<keyof TriggerSettings, Check>> = {
 
 /**
  * A trigger's settings, with defaults for what was not given.
+ * @param nowMs a starting position cannot lie behind it; left out: it can lie anywhere
  * @throws TidemarkError INVALID_REQUEST where a setting is not known or out of its bounds
  */
-export function checkTriggerSettings(given: Partial<TriggerSettings>): TriggerSettings {
+export function checkTriggerSettings(
+  given: Partial<TriggerSettings>,
+  nowMs = Number.POSITIVE_INFINITY,
+): TriggerSettings {
   const values: Record<string, unknown> = { ...DEFAULTS }
   for (const [name, value] of Object.entries(given)) {
     if (!Object.hasOwn(CHECKS, name)) {
       throw refusal(name, `is not known. Known are ${Object.keys(CHECKS).join(', ')}`)
     }
     if (value === undefined) continue
-    const problem = CHECKS[name as keyof TriggerSettings](value)
+    const problem = CHECKS[name as keyof TriggerSettings](value, nowMs)
     if (problem !== null) throw refusal(name, `${problem}, and not ${JSON.stringify(value)}`)
     values[name] = value
   }
@@ -91,26 +94,29 @@ function refusal(name: string, problem: string): TidemarkError {
 }
 
 function whole(min: number, max: number, unit: string): Check {
-  const upTo = max === Number.MAX_SAFE_INTEGER ? 'up' : `to ${max}`
+  // Settings come as JSON, where a number in quotes is a text.
   return value =>
-    Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max
+    typeof value === 'number' && toWholeNumber(value, { min, max }) !== undefined
       ? null
-      : `is a whole number of ${unit} from ${min} ${upTo}`
+      : `is ${wholeNumberWords({ min, max }, unit)}`
 }
 
 function orNull(check: Check): Check {
-  return value => (value === null ? null : check(value))
+  return (value, nowMs) => (value === null ? null : check(value, nowMs))
 }
 
 function flag(value: unknown): string | null {
   return typeof value === 'boolean' ? null : 'is true or false'
 }
 
-function isStartingPosition(value: unknown): value is StartingPosition {
-  if (value === 'earliest' || value === 'latest') return true
-  if (typeof value !== 'object' || value === null || Object.keys(value).length !== 1) return false
+function startingPosition(value: unknown, nowMs: number): string | null {
+  const forms = 'is "earliest", "latest" or {"timestampMs": milliseconds since the epoch}'
+  if (value === 'earliest' || value === 'latest') return null
+  if (typeof value !== 'object' || value === null || Object.keys(value).length !== 1) return forms
   const { timestampMs } = value as { timestampMs?: unknown }
-  return Number.isSafeInteger(timestampMs) && (timestampMs as number) >= 0
+  if (typeof timestampMs !== 'number' || toWholeNumber(timestampMs) === undefined) return forms
+  const problem = startTimeProblem(timestampMs, nowMs)
+  return problem === undefined ? null : `${forms}. ${timestampMs} ${problem}`
 }
 
 const DESTINATION = /^arn:[a-z0-9-]+:(?:(?:sqs|sns):[a-z0-9-]+:\d{12}:[\w.-]+|s3:::[a-z0-9.-]+)$/

@@ -173,6 +173,21 @@ describe('a bomb', () => {
     expect(grown).toBeLessThan(64 * MiB)
   })
 
+  test.each(['lz4', 'zstd'] as const)('of %s in several frames stops at the limit of all together', name => {
+    const part = rawCompress[name](new Uint8Array(DECOMPRESSED_BYTES_MAX / 4))
+    const batch = forgeCompressed(
+      name,
+      Buffer.concat([part, part, part, part, rawCompress[name](Uint8Array.of(1))]),
+    )
+    expect(errorOf(() => decodeBatch(batch))).toBe('MESSAGE_TOO_LARGE')
+  })
+
+  test.each(['lz4', 'zstd'] as const)('of frames of %s with nothing inside is refused', name => {
+    const frame = rawCompress[name](new Uint8Array(0))
+    const batch = forgeCompressed(name, Buffer.concat(Array.from({ length: 10_001 }, () => frame)))
+    expect(() => decodeBatch(batch)).toThrow('more than 10000 frames')
+  })
+
   test('of headers is refused before they are made', () => {
     const count = 20_000_000
     const body = [0, 0, 0, ...NULL, ...NULL, ...varint(count)]
@@ -200,7 +215,8 @@ describe('an LZ4 frame', () => {
     ['with a wrong header checksum', changed(6, frame[6]! ^ 1)],
     ['without an end', frame.subarray(0, frame.length - 4)],
     ['with something after its end', Uint8Array.from([...frame, 0])],
-    ['twice', Uint8Array.from([...frame, ...frame])],
+    ['with another one that has no end', Uint8Array.from([...frame, ...frame.subarray(0, frame.length - 4)])],
+    ['with a skippable one that has no end', Uint8Array.from([...frame, 0x5f, 0x2a, 0x4d, 0x18, 1, 0, 0, 0])],
   ]
   test.each(bad)('%s is refused', (_, payload) => {
     expect(errorOf(() => decodeBatch(forgeCompressed('lz4', payload)))).toBe('INVALID_RECORD')

@@ -1,4 +1,4 @@
-import type { SelfManagedKafkaEvent } from 'aws-lambda'
+import type { SelfManagedKafkaEvent, SelfManagedKafkaRecord } from 'aws-lambda'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { buildEvent, encodeRecord } from '../../../src/core/trigger/event.ts'
@@ -36,7 +36,7 @@ function parsed(json: string): SelfManagedKafkaEvent {
 }
 
 function only(json: string) {
-  return parsed(json).records['orders-3']![0]!
+  return parsed(json).records['orders-3']![0] as SelfManagedKafkaRecord & { nullHeaders?: number[] }
 }
 
 describe('an event', () => {
@@ -88,8 +88,8 @@ describe('an event', () => {
     expect(only(eventOf([record({ key: '', value: '' })]))).toMatchObject({ key: '', value: '' })
   })
 
-  test("writes the bytes of headers as Java's, and none where a header has no value", () => {
-    const headers = only(
+  test("writes the bytes of headers as Java's, and says which of them have no value", () => {
+    const { headers, nullHeaders } = only(
       eventOf([
         record({
           headers: [
@@ -100,7 +100,8 @@ describe('an event', () => {
           ],
         }),
       ]),
-    ).headers
+    )
+    expect(nullHeaders).toEqual([1])
     expect(headers).toEqual([
       { é: [0, 127, -128, -1] },
       { a: [] },
@@ -146,22 +147,27 @@ describe('an event', () => {
           )
           const event = parsed(json)
           expect(event.bootstrapServers).toBe(servers)
-          const read = event.records['orders-3']!.map(({ offset, timestamp, key, value, headers }) => ({
-            offset,
-            timestampMs: timestamp,
-            key: decoded(key),
-            value: decoded(value),
-            headers: headers
-              .map(header => Object.entries(header)[0]!)
-              .map(([name, list]) => [name, [...Buffer.from(list)]]),
-          }))
+          const read = event.records['orders-3']!.map(
+            ({ offset, timestamp, key, value, headers, ...more }) => ({
+              offset,
+              timestampMs: timestamp,
+              key: decoded(key),
+              value: decoded(value),
+              headers: headers
+                .map(header => Object.entries(header)[0]!)
+                .map(([name, list], index) => {
+                  const isNull = (more as { nullHeaders?: number[] }).nullHeaders?.includes(index)
+                  return [name, isNull ? null : [...Buffer.from(list)]]
+                }),
+            }),
+          )
           expect(read).toEqual(
             records.map(({ offset, timestampMs, key, value, headers }) => ({
               offset,
               timestampMs,
               key: key && [...key],
               value: value && [...value],
-              headers: headers.map(header => [header.key, [...(header.value ?? [])]]),
+              headers: headers.map(header => [header.key, header.value && [...header.value]]),
             })),
           )
         },

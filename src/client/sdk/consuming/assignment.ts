@@ -1,5 +1,6 @@
 import type { Broker } from '../../../contract/broker.ts'
 import { type Offset, toOffset } from '../../../core/numbers.ts'
+import { parseOffset } from '../arguments.ts'
 import { CONSUMER_EVENTS, type TopicPartitionOffset } from './consumer-options.ts'
 import type { Delivery } from './delivery.ts'
 import type { GroupMembership, MembershipListener } from './group-membership.ts'
@@ -50,7 +51,7 @@ export class Assignment implements MembershipListener {
     this.#parts = parts
     this.#host = host
     this.#stops = stopOffsets
-      ? new Map(stopOffsets.map(each => [keyOf(each), toOffset(Number(each.offset))]))
+      ? new Map(stopOffsets.map(each => [keyOf(each), parseOffset(each.offset)]))
       : null
   }
 

@@ -45,6 +45,26 @@ export interface ConsumerOptions {
   rackId?: string
 }
 
+export const CONSUMER_NUMBERS = {
+  sessionTimeout: { min: 1 },
+  heartbeatInterval: { min: 1 },
+  maxBytesPerPartition: { min: 1 },
+  minBytes: {},
+  maxBytes: { min: 1 },
+  maxRecords: {},
+  maxWaitTimeInMs: {},
+  maxInFlightRequests: { min: 1 },
+  giveUpAfter: {},
+  metadataMaxAge: {},
+}
+
+export const RUN_NUMBERS = {
+  recordsMax: {},
+  autoCommitInterval: {},
+  autoCommitThreshold: { min: 1 },
+  partitionsConsumedConcurrently: { min: 1 },
+}
+
 /** Where a run ends by itself, if it does. */
 export interface RunLimits {
   /**

@@ -12,12 +12,15 @@ import {
   parseOffset,
 } from '../arguments.ts'
 import { type InstrumentationEvent, Listeners } from '../listeners.ts'
+import { checkNumbers, checkRetry } from '../number-options.ts'
 import {
   CONSUMER_EVENTS,
+  CONSUMER_NUMBERS,
   type ConsumedRecord,
   type ConsumerEventPayloads,
   type ConsumerOptions,
   type ConsumerRun,
+  RUN_NUMBERS,
   type RunLimits,
   type TopicPartitionOffset,
   type TopicPartitions,
@@ -49,12 +52,14 @@ export class Consumer implements AsyncIterable<ConsumedRecord> {
   #handoff: RecordHandoff | undefined
   #end: ReturnType<typeof openEnd> | undefined
 
-  /** @throws TidemarkError INVALID_GROUP_ID */
+  /** @throws TidemarkError INVALID_GROUP_ID, INVALID_REQUEST for numbers that cannot be */
   constructor(broker: Broker & GroupBroker, options: ConsumerOptions & { clientId: string }) {
     const { groupId } = options
     if (groupId !== undefined && (typeof groupId !== 'string' || groupId === '')) {
       throw new TidemarkError('INVALID_GROUP_ID', 'A groupId is a name.')
     }
+    checkNumbers('a consumer', options, CONSUMER_NUMBERS)
+    checkRetry(options.retry)
     this.#broker = broker
     this.#options = options
   }
@@ -115,6 +120,7 @@ export class Consumer implements AsyncIterable<ConsumedRecord> {
       throw new TidemarkError('INVALID_REQUEST', 'Give one of eachMessage, eachBatch and eachRecords.')
     }
     for (const { offset } of run.stopOffsets ?? []) parseOffset(offset)
+    checkNumbers('run', run, RUN_NUMBERS)
     this.#end = openEnd()
     try {
       await this.#start(run)

@@ -1,7 +1,9 @@
 import type { Broker, PartitionOffsets } from '../../../contract/broker.ts'
 import { TidemarkError } from '../../../core/errors.ts'
 import { type Offset, toOffset } from '../../../core/numbers.ts'
+import { startTimeProblem } from '../../../core/times.ts'
 import { given, shown } from '../arguments.ts'
+import { checkNumbers } from '../number-options.ts'
 
 /** Where reading begins, the same for every partition. */
 export type StartPlace =
@@ -50,11 +52,17 @@ export async function findStart(
   return { wanted, offset: toOffset(Math.min(Math.max(wanted, first), end)) }
 }
 
-/** @throws TidemarkError INVALID_REQUEST for what is no place */
+/** @throws TidemarkError INVALID_REQUEST for what is no place, numbers that cannot be, times that cannot be meant */
 export function checkStartPlace(place: StartPlace): void {
   if (place === 'earliest' || place === 'latest') return
-  const numbers = Object.values(given(place, "'earliest', 'latest', or an offset or a time"))
-  if (numbers.length === 1 && numbers.every(Number.isSafeInteger)) return
-  const message = `${shown(place)} is no place to begin: give offset, fromEnd or timestampMs, a number.`
-  throw new TidemarkError('INVALID_REQUEST', message)
+  const names = Object.keys(given(place, "'earliest', 'latest', or an offset or a time"))
+  if (names.length !== 1 || !['offset', 'fromEnd', 'timestampMs'].includes(names[0]!)) {
+    const message = `${shown(place)} is no place to begin: give offset, fromEnd or timestampMs, a number.`
+    throw new TidemarkError('INVALID_REQUEST', message)
+  }
+  checkNumbers('from', place, { offset: {}, fromEnd: {} })
+  if (!('timestampMs' in place)) return
+  const problem = startTimeProblem(place.timestampMs, Date.now())
+  if (problem === undefined) return
+  throw new TidemarkError('INVALID_REQUEST', `timestampMs ${shown(place.timestampMs)} ${problem}.`)
 }

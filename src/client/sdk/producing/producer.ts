@@ -6,6 +6,7 @@ import { recordBytesMax } from '../../record-size.ts'
 import { checkList, checkName, given, givenEach } from '../arguments.ts'
 import { type InstrumentationEvent, Listeners } from '../listeners.ts'
 import { type Message, toRecord } from '../messages.ts'
+import { checkNumbers, checkRetry } from '../number-options.ts'
 import { type RetryOptions, requestRetries } from '../retry-options.ts'
 import { Room } from '../room.ts'
 import { TopicCache, type TopicFacts } from '../topic-facts.ts'
@@ -81,6 +82,14 @@ const DEFAULT = {
   deliveryTimeoutMs: 120_000,
 }
 
+const NUMBERS = {
+  metadataMaxAge: {},
+  lingerMs: {},
+  batchBytes: { min: 1 },
+  pendingBytesMax: {},
+  deliveryTimeoutMs: {},
+}
+
 /** What a producer keeps of a topic. */
 interface TopicState {
   /** Made once the topic is known. */
@@ -122,9 +131,11 @@ export class Producer {
   readonly #deliveryMs: number
   #isClosed = false
 
-  /** @throws TidemarkError UNSUPPORTED_VERSION for transactions */
+  /** @throws TidemarkError UNSUPPORTED_VERSION for transactions, INVALID_REQUEST for numbers that cannot be */
   constructor(broker: Broker, options: ProducerOptions = {}) {
     if (options.transactionalId !== undefined) throw noTransactions()
+    checkNumbers('a producer', options, NUMBERS)
+    checkRetry(options.retry)
     this.#broker = broker
     this.#options = options
     this.#deliveryMs = options.deliveryTimeoutMs ?? DEFAULT.deliveryTimeoutMs

@@ -1,6 +1,6 @@
 import type * as z from 'zod'
 import { TidemarkError } from '../../../core/errors.ts'
-import { parseJson } from './json-text.ts'
+import { parseBodyJson } from './json-text.ts'
 import { check, type Parsed } from './validation.ts'
 
 /**
@@ -21,7 +21,7 @@ export function jsonReader<S extends z.ZodType>(
 function parseBody(body: Uint8Array): unknown {
   try {
     // Fatal: a body that is not UTF-8 must not become records with U+FFFD in them.
-    return parseJson(new TextDecoder('utf-8', { fatal: true }).decode(body))
+    return parseBodyJson(new TextDecoder('utf-8', { fatal: true }).decode(body))
   } catch (error) {
     const message = `The body is not JSON in UTF-8: ${(error as Error).message}`
     throw new TidemarkError('INVALID_REQUEST', message, 'no', { cause: error })

@@ -8,6 +8,7 @@ const json = JSON as unknown as {
     reviver: (key: string, value: unknown, context: { source?: string }) => unknown,
   ): unknown
   rawJSON(text: string): unknown
+  isRawJSON(value: unknown): value is { rawJSON: string }
 }
 
 /** Only such numbers can change on the way through a double; the same in a string matches too, harmlessly. */
@@ -25,5 +26,24 @@ export function parseJson(text: string): unknown {
     typeof value === 'number' && source !== undefined && String(value) !== source
       ? json.rawJSON(source)
       : value,
+  )
+}
+
+/**
+ * The same with plain numbers, but for what stands under the name `json`, which is handed on: whole numbers may be written
+ * as 5.0 or 1e3 there, as everywhere in JSON.
+ * @throws SyntaxError
+ */
+export function parseBodyJson(text: string): unknown {
+  const parsed = parseJson(text)
+  return MAY_CHANGE.test(text) ? withPlainNumbers(parsed) : parsed
+}
+
+function withPlainNumbers(value: unknown): unknown {
+  if (json.isRawJSON(value)) return Number(value.rawJSON)
+  if (Array.isArray(value)) return value.map(withPlainNumbers)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(
+    Object.entries(value).map(([name, each]) => [name, name === 'json' ? each : withPlainNumbers(each)]),
   )
 }

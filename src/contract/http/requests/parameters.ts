@@ -1,3 +1,4 @@
+import { toWholeNumber, wholeNumberWords } from '../../../core/numbers.ts'
 import { fromPathText } from './path-text.ts'
 import { invalid } from './validation.ts'
 
@@ -93,9 +94,10 @@ export function numberParameter<N extends number = number>(
   largest: number = Number.MAX_SAFE_INTEGER,
 ): Parameter<N> {
   const read = (given: unknown) => {
-    const text = readText(given)
-    if (!/^\d{1,16}$/.test(text)) refuse('must be a whole number from 0 on, in decimal digits')
-    return Number(text) <= largest ? (Number(text) as N) : refuse(`must be at most ${largest}`)
+    const number = toWholeNumber(readText(given), { max: largest })
+    return (
+      (number as N | undefined) ?? refuse(`must be ${wholeNumberWords({ max: largest })}, in decimal digits`)
+    )
   }
   return parameter(read, { type: 'integer', minimum: 0, description })
 }

@@ -1,7 +1,8 @@
+import { toWholeNumber } from '../../../core/numbers.ts'
+import { parseTime } from '../../../core/times.ts'
 import type { OffsetPlace } from '../../broker.ts'
 import type { RouteDocumentation, Schemas } from '../openapi/documentation.ts'
 import { parsedParameter } from '../requests/parameters.ts'
-import { isZonedTime } from '../requests/zoned-time.ts'
 import { answerJson, defineRoute } from '../route.ts'
 
 export const route = defineRoute({
@@ -32,9 +33,6 @@ export const documentation = ({ OffsetAnswer }: Schemas): RouteDocumentation => 
 
 function toPlace(text: string): OffsetPlace | undefined {
   if (text === 'earliest' || text === 'latest') return text
-  if (/^\d{1,16}$/.test(text)) {
-    const timestampMs = Number(text)
-    return Number.isSafeInteger(timestampMs) ? { timestampMs } : undefined
-  }
-  return isZonedTime(text) ? { timestampMs: Date.parse(text) } : undefined
+  const timestampMs = toWholeNumber(text) ?? toWholeNumber(parseTime(text, 'zoned'))
+  return timestampMs === undefined ? undefined : { timestampMs }
 }

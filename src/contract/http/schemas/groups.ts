@@ -27,7 +27,7 @@ export const HeartbeatRequest = z
       .optional()
       .describe('Or every topic whose name this regular expression matches as a whole.'),
     assignor: assignor.optional().describe('The one that most members name wins.'),
-    sessionTimeoutMs: z.int().optional().describe('45,000 when it is left out.'),
+    sessionTimeoutMs: CountSchema.optional().describe('45,000 when it is left out.'),
     owned: z.array(Owned).describe('What it owns by the last answer, and has not let go.'),
     released: z.array(Owned).optional().describe('What it has let go since: finished with, and committed.'),
     settledEpoch: CountSchema.optional().describe(

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { CountSchema, OffsetSchema, PartitionSchema, TimestampMsSchema } from './numbers.ts'
+import { CountSchema, OffsetSchema, PartitionSchema, PartitionsSchema, TimestampMsSchema } from './numbers.ts'
 
 const topic = z.string().meta({ description: "The topic's name.", examples: ['orders'] })
 
@@ -11,17 +11,14 @@ const configs = z.record(z.string(), z.union([z.string(), z.number(), z.boolean(
 export const CreateTopicRequest = z
   .strictObject({
     topic,
-    partitions: z
-      .int32()
-      .optional()
-      .meta({ description: '1 when it is left out.', examples: [4] }),
+    partitions: PartitionsSchema.optional().meta({ description: '1 when it is left out.', examples: [4] }),
     configs: configs.optional(),
   })
   .meta({ id: 'CreateTopic' })
 
 export const AlterTopicRequest = z
   .strictObject({
-    partitions: z.int32().optional().describe('The new number of partitions; it can only grow.'),
+    partitions: PartitionsSchema.optional().describe('The new number of partitions; it can only grow.'),
     set: configs.optional(),
     unset: z.array(z.string()).optional().describe('Configs that go back to their default.'),
   })

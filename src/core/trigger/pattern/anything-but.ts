@@ -1,5 +1,5 @@
-import { isObject } from '../../json.ts'
-import type { Scalar, ScalarTest } from './json.ts'
+import { isObject, type Scalar, type ScalarTest } from './json.ts'
+import { isNumeral } from './numeral.ts'
 import type { Place } from './place.ts'
 import { compileEqualsIgnoreCase, compilePrefix, compileSuffix, compileWildcard } from './text.ts'
 
@@ -23,6 +23,8 @@ export function compileAnythingBut(operand: unknown, place: Place): ScalarTest {
 
 function compileList(operand: unknown, place: Place): ScalarTest {
   const values: unknown[] = Array.isArray(operand) ? operand : [operand]
+  const lost = values.find(isNumeral)
+  if (lost) throw place.incomparable(lost.text)
   const isOfKind = (kind: string) => values.every(value => typeof value === kind)
   if (values.length === 0 || !(isOfKind('string') || isOfKind('number'))) throw wrong(place)
   const excluded = new Set<unknown>(values)
@@ -35,6 +37,9 @@ function compileTextOperator(operand: Readonly<Record<string, unknown>>, place: 
   const [name, given] = entry
   const texts: unknown[] = Array.isArray(given) ? given : [given]
   if (texts.length === 0 || !texts.every(text => typeof text === 'string')) throw wrong(place)
+  if ((name === 'prefix' || name === 'suffix') && texts.includes('')) {
+    throw place.refusal(`has an "anything-but" with an empty ${name}, which every text has`)
+  }
   const tests = texts.map(text => TEXT_OPERATORS[name]!(text, place))
   return value => tests.some(test => test(value))
 }

@@ -6,13 +6,26 @@ interface Address {
   readonly value: bigint
 }
 
+/** A text that is an address fits however it is written; of others there is no test. */
+export function compileAddress(text: string): ScalarTest | undefined {
+  const wanted = readAddress(text)
+  if (!wanted) return undefined
+  return value => {
+    const address = typeof value === 'string' ? readAddress(value) : undefined
+    return address?.bits === wanted.bits && address.value === wanted.value
+  }
+}
+
 /** `{"cidr": "10.0.0.0/24"}`, and the same for IPv6. */
 export function compileCidr(operand: unknown, place: Place): ScalarTest {
   const parts = typeof operand === 'string' ? /^([^/]+)\/(\d{1,3})$/.exec(operand) : null
   const network = parts ? readAddress(parts[1]!) : undefined
   const prefixBits = Number(parts?.[2])
-  if (!network || prefixBits > network.bits) {
-    throw place.refusal('has a "cidr" that is no network: give an address and its bits, as in "10.0.0.0/24"')
+  if (!network || prefixBits >= network.bits) {
+    throw place.refusal(
+      'has a "cidr" that is no network: give an address and its bits, as in "10.0.0.0/24"; a single address stands ' +
+        'in a list as it is',
+    )
   }
   const hostBits = BigInt(network.bits - prefixBits)
   return value => {
@@ -25,7 +38,8 @@ function readAddress(text: string): Address | undefined {
   const short = readIpv4(text)
   if (short !== undefined) return { bits: 32, value: short }
   const long = readIpv6(text)
-  return long === undefined ? undefined : { bits: 128, value: long }
+  if (long === undefined) return undefined
+  return long >> 32n === MAPPED ? { bits: 32, value: long & 0xffff_ffffn } : { bits: 128, value: long }
 }
 
 function readIpv4(text: string): bigint | undefined {
@@ -40,6 +54,8 @@ function readIpv4(text: string): bigint | undefined {
 }
 
 const IPV6_GROUPS = 8
+/** What stands before an IPv4 address in an IPv6 one that means it: ::ffff:0:0/96. */
+const MAPPED = 0xffffn
 
 function readIpv6(text: string): bigint | undefined {
   // An address has 45 characters at most; a record's text can have millions.

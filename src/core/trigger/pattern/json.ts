@@ -1,6 +1,12 @@
-import { isObject, type JsonObject } from '../../json.ts'
+import { isObject as isAnyObject, type JsonObject } from '../../json.ts'
+import { isNumeral, type Numeral } from './numeral.ts'
 
-export type Scalar = string | number | boolean | null
+export type Scalar = string | number | Numeral | boolean | null
+
+/** Of what `parseDocument` made. */
+export function isObject(value: unknown): value is JsonObject {
+  return isAnyObject(value) && !isNumeral(value)
+}
 
 /** A scalar's test; whoever knows what a test is for makes one. */
 export type ScalarTest = (value: Scalar) => boolean

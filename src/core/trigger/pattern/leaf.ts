@@ -1,10 +1,16 @@
-import { isObject } from '../../json.ts'
 import { compileAnythingBut } from './anything-but.ts'
-import { compileCidr } from './cidr.ts'
-import type { Scalar, ScalarTest } from './json.ts'
+import { compileAddress, compileCidr } from './cidr.ts'
+import { isObject, type Scalar, type ScalarTest } from './json.ts'
+import { isNumeral } from './numeral.ts'
 import { compileNumeric } from './numeric.ts'
 import type { Place } from './place.ts'
-import { compileEqualsIgnoreCase, compilePrefix, compileSuffix, compileWildcard } from './text.ts'
+import {
+  compileEqualsIgnoreCase,
+  compileExactly,
+  compilePrefix,
+  compileSuffix,
+  compileWildcard,
+} from './text.ts'
 
 /** What a list at the end of a pattern's path asks of a field. */
 export interface Leaf {
@@ -14,6 +20,7 @@ export interface Leaf {
 }
 
 const OPERATORS: Readonly<Record<string, (operand: unknown, place: Place) => ScalarTest>> = {
+  exactly: compileExactly,
   prefix: compilePrefix,
   suffix: compileSuffix,
   'equals-ignore-case': compileEqualsIgnoreCase,
@@ -40,6 +47,8 @@ export function compileLeaf(list: readonly unknown[], place: Place): Leaf {
 
 function compileEntry(entry: unknown, place: Place): ScalarTest {
   if (Array.isArray(entry)) throw place.refusal('has a list in a list: list values and operators')
+  if (isNumeral(entry)) return value => isNumeral(value) && value.text === entry.text
+  if (typeof entry === 'string') return compileAddress(entry) ?? (value => value === entry)
   // Numbers are equal by value, however they were written.
   if (!isObject(entry)) return value => value === entry
   const names = Object.keys(entry)

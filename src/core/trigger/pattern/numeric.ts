@@ -1,4 +1,5 @@
 import type { ScalarTest } from './json.ts'
+import { isNumeral } from './numeral.ts'
 import type { Place } from './place.ts'
 
 type Comparison = (value: number, bound: number) => boolean
@@ -31,6 +32,7 @@ function find(
   place: Place,
 ): Comparison {
   const comparison = typeof name === 'string' && Object.hasOwn(comparisons, name) && comparisons[name]
+  if (isNumeral(bound)) throw place.incomparable(bound.text)
   if (!comparison || typeof bound !== 'number') throw wrong(place)
   return comparison
 }

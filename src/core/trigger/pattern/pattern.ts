@@ -1,13 +1,13 @@
-import { isObject, type JsonObject } from '../../json.ts'
-import { fieldOf, objectsOf, scalarsOf } from './json.ts'
+import type { JsonObject } from '../../json.ts'
+import { fieldOf, isObject, objectsOf, scalarsOf } from './json.ts'
 import { compileLeaf } from './leaf.ts'
 import type { Place } from './place.ts'
 
 /**
  * EventBridge's event patterns. Every field of a pattern has to fit: an object by its own fields, a list by one of its
  * entries. A list in a document fits by any of its values; of a list of objects, one object has to fit as a whole.
- * Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html, and for what is
- * in lists of objects the library that AWS made public as "event-ruler".
+ * Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html, and for what it
+ * does not say event-ruler 2.1.0, the library that AWS made public: test/core/trigger/oracle holds us to its answers.
  */
 export type Pattern = (root: JsonObject) => boolean
 
@@ -39,8 +39,8 @@ export function compileFields<Subject>(
   if (entries.length === 0) throw place.refusal('is an empty object, which everything fits: leave it out')
   const tests = entries.map(([name, given]) => {
     if (name !== '$or') return compileField(name, given, place.at(name))
-    if (!Array.isArray(given) || given.length === 0 || !given.every(isObject)) {
-      throw place.at(name).refusal('is no list of objects, of which one has to fit')
+    if (!Array.isArray(given) || given.length < 2 || !given.every(isObject)) {
+      throw place.at(name).refusal('is no list of two objects or more, of which one has to fit')
     }
     // Names in messages lead to fields, and "$or" is none.
     const choices = given.map(choice => compileFields(choice, place, compileField))

@@ -16,6 +16,14 @@ export class Place {
     return new Place(this.#filter, [...this.path, name])
   }
 
+  /** For a number that is to be compared and that doubles do not have. */
+  incomparable(number: string): TidemarkError {
+    return this.refusal(
+      `compares with ${number.slice(0, 100)}, which no double is: only in a list by itself, [${number.slice(0, 100)}], ` +
+        'such a number can be looked for, as it is written',
+    )
+  }
+
   /** @param problem goes on after the place's name, without a full stop */
   refusal(problem: string): TidemarkError {
     const path = this.path.length === 0 ? '' : ` at ${this.path.map(name => JSON.stringify(name)).join('.')}`

@@ -1,23 +1,40 @@
-import { isObject } from '../../json.ts'
-import type { ScalarTest } from './json.ts'
+import { isObject, type ScalarTest } from './json.ts'
 import type { Place } from './place.ts'
 
 /** `{"prefix": "a"}` or `{"prefix": {"equals-ignore-case": "a"}}`. */
 export function compilePrefix(operand: unknown, place: Place): ScalarTest {
-  return compileAffix('prefix', operand, place, (text, prefix) => text.startsWith(prefix))
+  return compileAffix(
+    'prefix',
+    operand,
+    place,
+    (text, prefix) => text.startsWith(prefix),
+    (text, variants) => endsOf(text, variants).size > 0,
+  )
 }
 
 /** `{"suffix": "a"}` or `{"suffix": {"equals-ignore-case": "a"}}`. */
 export function compileSuffix(operand: unknown, place: Place): ScalarTest {
-  return compileAffix('suffix', operand, place, (text, suffix) => text.endsWith(suffix))
+  return compileAffix(
+    'suffix',
+    operand,
+    place,
+    (text, suffix) => text.endsWith(suffix),
+    (text, variants) => startsOf(text, variants).size > 0,
+  )
+}
+
+/** `{"exactly": "a"}`: the text, also where it looks like an address. */
+export function compileExactly(operand: unknown, place: Place): ScalarTest {
+  if (typeof operand !== 'string') throw place.refusal('gives "exactly" something else than a text')
+  return value => value === operand
 }
 
 /** `{"equals-ignore-case": "a"}`. */
 export function compileEqualsIgnoreCase(operand: unknown, place: Place): ScalarTest {
   if (typeof operand !== 'string')
     throw place.refusal('gives "equals-ignore-case" something else than a text')
-  const wanted = folded(operand)
-  return value => typeof value === 'string' && folded(value) === wanted
+  const variants = variantsOf(operand)
+  return value => typeof value === 'string' && endsOf(value, variants).has(value.length)
 }
 
 /**
@@ -47,13 +64,14 @@ function compileAffix(
   operand: unknown,
   place: Place,
   holds: (text: string, affix: string) => boolean,
+  holdsIgnoringCase: (text: string, variants: Variants) => boolean,
 ): ScalarTest {
   if (typeof operand === 'string') return value => typeof value === 'string' && holds(value, operand)
   if (isObject(operand) && Object.keys(operand).length === 1) {
     const ignoringCase = operand['equals-ignore-case']
     if (typeof ignoringCase === 'string') {
-      const wanted = folded(ignoringCase)
-      return value => typeof value === 'string' && holds(folded(value), wanted)
+      const variants = variantsOf(ignoringCase)
+      return value => typeof value === 'string' && holdsIgnoringCase(value, variants)
     }
   }
   throw place.refusal(`gives "${name}" something else than a text or {"equals-ignore-case": text}`)
@@ -81,7 +99,41 @@ function piecesOf(wildcard: string, place: Place): string[] {
   return pieces
 }
 
-/** Upper case and not lower: a Greek text's last sigma has a form of its own there. */
-function folded(text: string): string {
-  return text.toUpperCase()
+/** How each character of a text may be written. */
+type Variants = readonly (readonly string[])[]
+
+/**
+ * Each character as it is, in lower and in upper case, by itself as event-ruler has it: "ß" may be written "SS", and
+ * "SS" not "ß". Characters of two units stand for themselves.
+ */
+function variantsOf(text: string): Variants {
+  return text.split('').map(unit => [...new Set([unit, unit.toLowerCase(), unit.toUpperCase()])])
+}
+
+/** Where the variants can end that a text begins with: more than one place where they differ in length. */
+function endsOf(text: string, variants: Variants): Set<number> {
+  let ends = new Set([0])
+  for (const spellings of variants) {
+    const next = new Set<number>()
+    for (const end of ends) {
+      for (const spelling of spellings) if (text.startsWith(spelling, end)) next.add(end + spelling.length)
+    }
+    if (next.size === 0) return next
+    ends = next
+  }
+  return ends
+}
+
+/** The same from the end. */
+function startsOf(text: string, variants: Variants): Set<number> {
+  let starts = new Set([text.length])
+  for (const spellings of variants.toReversed()) {
+    const next = new Set<number>()
+    for (const start of starts) {
+      for (const spelling of spellings) if (text.endsWith(spelling, start)) next.add(start - spelling.length)
+    }
+    if (next.size === 0) return next
+    starts = next
+  }
+  return starts
 }

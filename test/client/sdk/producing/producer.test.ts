@@ -66,7 +66,7 @@ test('a message arrives as it was sent', async () => {
       {
         key: 'dover',
         value: 'ebb',
-        headers: { unit: 'm', by: ['a', Buffer.from('b')] },
+        headers: { unit: 'm', by: ['a', Buffer.from('b'), null], none: null, empty: '', left: undefined },
         timestamp: '1700000000000',
       },
       { key: Buffer.from([0, 255]), value: null },
@@ -85,10 +85,13 @@ test('a message arrives as it was sent', async () => {
   const [first, second] = await recordsOf(broker)
   expect(Buffer.from(first?.key ?? []).toString()).toBe('dover')
   expect(first?.timestampMs).toBe(1_700_000_000_000)
-  expect(first?.headers.map(({ key, value }) => [key, Buffer.from(value ?? []).toString()])).toEqual([
+  expect(first?.headers.map(({ key, value }) => [key, value && Buffer.from(value).toString()])).toEqual([
     ['unit', 'm'],
     ['by', 'a'],
     ['by', 'b'],
+    ['by', null],
+    ['none', null],
+    ['empty', ''],
   ])
   expect([...(second?.key ?? [])]).toEqual([0, 255])
   expect(second?.value).toBeNull()

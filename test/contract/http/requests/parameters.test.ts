@@ -11,6 +11,7 @@ import {
   textParameter,
 } from '../../../../src/contract/http/requests/parameters.ts'
 import { check } from '../../../../src/contract/http/requests/validation.ts'
+import { wholeNumberWords } from '../../../../src/core/numbers.ts'
 
 const PARAMETERS = {
   word: textParameter('A word.'),
@@ -23,9 +24,11 @@ const PARAMETERS = {
 const number = (largest: number) =>
   z
     .string()
-    .regex(/^\d{1,16}$/, 'must be a whole number from 0 on, in decimal digits')
+    .refine(
+      text => /^\d+$/.test(text) && Number(text) <= largest,
+      `must be ${wholeNumberWords({ max: largest })}, in decimal digits`,
+    )
     .transform(Number)
-    .refine(value => value <= largest, `must be at most ${largest}`)
 const shape = {
   word: z.string(),
   count: number(Number.MAX_SAFE_INTEGER),
