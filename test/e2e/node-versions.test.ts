@@ -23,6 +23,7 @@ beforeAll(async () => {
   const manifest = { type: 'module', dependencies: { ...dependencies, tidemark: `file:${tarball}` } }
   writeFileSync(join(app, 'package.json'), JSON.stringify(manifest))
   writeFileSync(join(app, 'round-trip.js'), ROUND_TRIP)
+  writeFileSync(join(app, 'kafkajs.js'), KAFKAJS)
   writeFileSync(join(app, 'embedded.js'), EMBEDDED)
   execFileSync('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline'], { cwd: app, stdio: 'pipe' })
   dev = await startDev(join(folder, 'data'))
@@ -62,6 +63,26 @@ const value = await new Promise((resolve, reject) => {
 })
 await consumer.disconnect()
 console.log(value)
+`
+
+const KAFKAJS = `
+import { Kafka, KafkaJSProtocolError, logLevel } from 'tidemark/kafkajs'
+
+const [url, topic] = process.argv.slice(2)
+const kafka = new Kafka({ brokers: [new URL(url).host], logLevel: logLevel.ERROR })
+const producer = kafka.producer()
+await producer.connect()
+await producer.send({ topic, messages: [{ key: 'k', value: 'as with KafkaJS' }] })
+await producer.disconnect()
+const consumer = kafka.consumer({ groupId: topic })
+await consumer.connect()
+await consumer.subscribe({ topics: [topic], fromBeginning: true })
+const value = await new Promise((resolve, reject) => {
+  consumer.run({ eachMessage: async ({ message }) => resolve(message.value.toString()) }).catch(reject)
+})
+await consumer.disconnect()
+const refused = await kafka.admin().fetchTopicOffsets('none').catch(error => error)
+console.log(value, refused instanceof KafkaJSProtocolError, refused.type)
 `
 
 const EMBEDDED = `
@@ -130,6 +151,12 @@ describe.each(VERSIONS)('Node %s', version => {
   test('runs the SDK over HTTP', async () => {
     const { stdout, stderr } = await run('round-trip.js', dev.url, `sdk-${version}`)
     expect({ stdout, stderr }).toEqual({ stdout: 'from the SDK\n', stderr: '' })
+  })
+
+  test('runs a program written for KafkaJS', async () => {
+    const { stdout, stderr } = await run('kafkajs.js', dev.url, `kafkajs-${version}`)
+    const shown = 'as with KafkaJS true UNKNOWN_TOPIC_OR_PARTITION\n'
+    expect({ stdout, stderr }).toEqual({ stdout: shown, stderr: '' })
   })
 
   test('opens a store in a directory, or says what that needs', async () => {
