@@ -278,7 +278,7 @@ describe('a partition with more blocks than there is time for', () => {
     const blocks = Array.from({ length: 200 }, (_, offset) => blockKey(toOffset(offset)))
     let queries = 0
     const answers: Record<string, (body: string) => object> = {
-      DeleteItem: () => ({}),
+      PutItem: () => ({}),
       // The second page is never answered.
       Query: () => {
         queries += 1
