@@ -74,8 +74,8 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   },
   cli: {
     files: ['cli'],
-    // Of the ports only how a store fails, for `verify`.
-    mayImport: ['core', 'contract', 'client', 'embedded', 'ports/outcome.ts'],
+    // Of the ports only how a store fails and fares, for `verify` and `dev`.
+    mayImport: ['core', 'contract', 'client', 'embedded', 'ports/outcome.ts', 'ports/store-health.ts'],
     packages: ['node:', 'commander'],
   },
 }

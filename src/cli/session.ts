@@ -18,6 +18,8 @@ export class Session {
   readonly terminal: Terminal
   readonly environment: NodeJS.ProcessEnv
   exitCode = EXIT_OK
+  /** Whether failures are told with their stacks. */
+  isVerbose = false
 
   constructor(terminal: Terminal, environment: NodeJS.ProcessEnv) {
     this.terminal = terminal

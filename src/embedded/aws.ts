@@ -12,9 +12,8 @@ export function openAws(options: AwsStoreOptions & EmbeddedOptions): Embedded {
   const { objects, index, topics, groups, triggers, locator, close } = openAwsStore(options)
   const ports = { objects, index, topics, groups, triggers, clock: systemClock, entropy: systemEntropy }
   return runBroker(
-    ports,
+    { ports, close: async () => close() },
     { locator, pollIntervalMsMax: FETCH_POLL_PAID_INTERVAL_MS_MAX, ...options },
-    async () => close(),
     false,
   )
 }

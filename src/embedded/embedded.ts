@@ -13,17 +13,13 @@ export async function openEmbedded(
 ): Promise<Embedded> {
   // Only now: Node 20 has no SQLite, and clients and brokers of other kinds work there.
   const { openLocalStore } = await import('../adapters/local/local-store.ts')
-  const store = await openLocalStore(options.directory)
-  return runBroker(
-    { ...store, clock: systemClock, entropy: systemEntropy },
-    options,
-    () => store.close(),
-    true,
-  )
+  const { health, close, ...stores } = await openLocalStore(options.directory)
+  const ports = { ...stores, clock: systemClock, entropy: systemEntropy }
+  return runBroker({ ports, health, close }, options, true)
 }
 
 /** A broker whose records end with the process: for tests and for trying things out. */
 export function openInMemory(options: EmbeddedOptions = {}): Embedded {
   const ports = { ...openMemoryStore(systemClock), clock: systemClock, entropy: systemEntropy }
-  return runBroker(ports, options, async () => {}, true)
+  return runBroker({ ports, close: async () => {} }, options, true)
 }

@@ -8,12 +8,15 @@ import { TidemarkError } from '../core/errors.ts'
 import type { Ports } from '../ports/index.ts'
 import type { ObjectLocator } from '../ports/object-locator.ts'
 import type { ObjectStore } from '../ports/object-store.ts'
+import type { StoreHealth } from '../ports/store-health.ts'
 
 /** A broker that lives in this process, with its store. */
 export interface Embedded {
   readonly broker: Broker & GroupBroker & TriggerBroker
   /** The store's objects, for a server that hands out their bytes. */
   readonly objects: ObjectStore
+  /** Whether the store can do what is asked of it; undefined where nobody can tell without asking for something. */
+  readonly health: StoreHealth | undefined
   /** Checks the whole store; `summary` counts what was looked at, as it goes on. */
   verify(): { findings: AsyncIterable<Finding>; summary: VerifySummary }
   /** Settles what is being written, moves inline bytes into objects, and gives the store back. May be repeated. */
@@ -54,14 +57,21 @@ export function hostOf(embedded: Embedded): EmbeddedHost {
   )
 }
 
+/** A store that a broker runs on, and what else can be asked of it. */
+export interface OpenStore {
+  readonly ports: Ports
+  readonly health?: StoreHealth
+  /** Gives it back, once the broker has closed. */
+  close(): Promise<void>
+}
+
 /**
- * Runs a broker on these ports; `closeStore` gives them back, once the broker has closed.
+ * Runs a broker on a store.
  * @param isHost whether triggers may run beside it; where functions deliver, they would get in each other's way
  */
 export function runBroker(
-  ports: Ports,
+  { ports, health, close: closeStore }: OpenStore,
   options: EmbeddedOptions,
-  closeStore: () => Promise<void>,
   isHost: boolean,
 ): Embedded {
   const {
@@ -87,6 +97,7 @@ export function runBroker(
   const embedded: Embedded = {
     broker,
     objects: ports.objects,
+    health,
     verify: () => {
       const summary = newVerifySummary()
       return { findings: verify(ports, summary), summary }

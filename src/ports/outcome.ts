@@ -19,4 +19,11 @@ export class OutcomeUnknown extends Error {
  */
 export class StoreFailed extends Error {
   override readonly name = 'StoreFailed'
+  /** Whether it may be done all the same: the store failed on the way, and cannot be asked. */
+  readonly isUnsure: boolean
+
+  constructor(message: string, { isUnsure = false, ...options }: ErrorOptions & { isUnsure?: boolean } = {}) {
+    super(message, options)
+    this.isUnsure = isUnsure
+  }
 }

@@ -1,5 +1,8 @@
-import { mkdir, open } from 'node:fs/promises'
+import { mkdir, open, statfs } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
+
+/** What must be free on a disk that was full before it counts as having room again. */
+const ROOM_BYTES_MIN = 1024 * 1024
 
 /**
  * Makes a folder and those above it, each durably known to its parent. Where it is there already, another process
@@ -14,6 +17,19 @@ export async function makeFolder(path: string): Promise<void> {
   }
 }
 
+/**
+ * Makes a folder below one that is there, and those between, each durably known to its parent.
+ * @throws Error ENOENT where the upper one is gone: it is not made anew
+ */
+export async function makeFolderBelow(upper: string, path: string): Promise<void> {
+  if (path === upper) return
+  await makeFolderBelow(upper, dirname(path))
+  await mkdir(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error
+  })
+  await syncFolder(dirname(path))
+}
+
 /** Makes what was created or renamed in a folder durable. */
 export async function syncFolder(path: string): Promise<void> {
   const folder = await open(path)
@@ -22,4 +38,12 @@ export async function syncFolder(path: string): Promise<void> {
   } finally {
     await folder.close()
   }
+}
+
+/** @throws Error ENOSPC where the disk has hardly any room: what is written now may still fit, what comes next will not */
+export async function checkRoom(path: string): Promise<void> {
+  const { bavail, bsize } = await statfs(path)
+  const bytes = bavail * bsize
+  if (bytes >= ROOM_BYTES_MIN) return
+  throw Object.assign(new Error(`ENOSPC: ${bytes} bytes are free, statfs '${path}'`), { code: 'ENOSPC' })
 }

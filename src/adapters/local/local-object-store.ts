@@ -3,14 +3,25 @@ import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promis
 import { dirname, join, relative, sep } from 'node:path'
 import type { Position } from '../../core/numbers.ts'
 import type { ObjectInfo, ObjectStore } from '../../ports/object-store.ts'
-import { NotApplied } from '../../ports/outcome.ts'
-import { makeFolder } from './folders.ts'
+import { NotApplied, StoreFailed } from '../../ports/outcome.ts'
+import { checkRoom, makeFolder, makeFolderBelow } from './folders.ts'
+import { Footing } from './footing.ts'
+import { asFileFailure } from './local-failures.ts'
 import { OpenFiles } from './open-files.ts'
+import { Trouble } from './trouble.ts'
 
 /** Where files are written before they get their name; what lies here after a crash is nobody's. */
 const UNFINISHED = 'unfinished'
 /** An unfinished file of this age was left by a crash. */
 const UNFINISHED_MS_MAX = 3_600_000
+/** What is written to try whether a disk takes anything. */
+const TRIAL_BYTES = 64 * 1024
+
+/** A folder that puts sync, and what else must lie under its name as long as that is done. */
+interface SyncedFolder {
+  readonly handle: FileHandle
+  readonly footing: Footing
+}
 
 /**
  * Objects as files. A put writes a temporary file, syncs it, gives it its name and syncs the folder: under its
@@ -18,15 +29,22 @@ const UNFINISHED_MS_MAX = 3_600_000
  */
 export class LocalObjectStore implements ObjectStore {
   readonly #directory: string
+  readonly #footing: Footing
   readonly #open = new OpenFiles()
-  readonly #folders = new Map<string, Promise<FileHandle>>()
+  readonly #folders = new Map<string, Promise<SyncedFolder>>()
+  /** What is wrong with the disk, as far as the last puts and reads tell. */
+  readonly trouble = new Trouble(() => this.#tryOut())
 
-  private constructor(directory: string) {
+  private constructor(directory: string, footing: Footing) {
     this.#directory = directory
+    this.#footing = footing
   }
 
-  /** Opens the store in this folder, makes it where there is none, and clears away what a crash has left. */
-  static async open(directory: string): Promise<LocalObjectStore> {
+  /**
+   * Opens the store in this folder, makes it where there is none, and clears away what a crash has left.
+   * @param footing what must not be taken away meanwhile; the folder is added
+   */
+  static async open(directory: string, footing: Footing): Promise<LocalObjectStore> {
     const unfinished = join(directory, UNFINISHED)
     await makeFolder(unfinished)
     for (const name of await readdir(unfinished)) {
@@ -34,27 +52,27 @@ export class LocalObjectStore implements ObjectStore {
       const file = await stat(path).catch(ignoreMissing)
       if (file && Date.now() - file.mtimeMs > UNFINISHED_MS_MAX) await rm(path, { force: true })
     }
-    return new LocalObjectStore(directory)
+    footing.take(directory)
+    return new LocalObjectStore(directory, footing)
   }
 
   async put(key: string, chunks: readonly Uint8Array[]): Promise<void> {
     const path = this.#path(key)
-    const unfinished = join(this.#directory, UNFINISHED, randomBytes(12).toString('hex'))
+    this.#footing.check(false)
     try {
       const folder = await this.#folder(dirname(path))
-      const file = await open(unfinished, 'wx')
-      try {
-        await writeAll(file, chunks)
-        await file.datasync()
-      } finally {
-        await file.close()
+      await this.#write(path, chunks)
+      await folder.handle.sync()
+      if (folder.footing.trouble() !== undefined) {
+        throw new NotApplied(`another folder has taken the place of ${dirname(path)}`)
       }
-      await rename(unfinished, path)
-      await folder.sync()
+      // A name that leads elsewhere by now does not keep what was written.
+      this.#footing.check(false)
+      this.trouble.worked()
     } catch (error) {
-      await rm(unfinished, { force: true })
+      await this.#forgetFolder(dirname(path))
       // Should the name be there after all, the object is whole, and the same bytes can be put again.
-      throw new NotApplied(`the object could not be written: ${(error as Error).message}`, { cause: error })
+      throw this.#failure(error, 'written')
     }
   }
 
@@ -63,7 +81,7 @@ export class LocalObjectStore implements ObjectStore {
     try {
       return await this.#open.use(path, handle => readUpTo(handle, position, bytes))
     } catch (error) {
-      throw new NotApplied(`the object could not be read: ${(error as Error).message}`, { cause: error })
+      throw this.#failure(error, 'read')
     }
   }
 
@@ -85,7 +103,48 @@ export class LocalObjectStore implements ObjectStore {
 
   async close(): Promise<void> {
     await this.#open.close()
-    for (const folder of this.#folders.values()) await (await folder).close()
+    for (const folder of this.#folders.values()) await (await folder).handle.close()
+  }
+
+  /** Writes a file under another name, and gives it its own when it is whole. */
+  async #write(path: string, chunks: readonly Uint8Array[]): Promise<void> {
+    const unfinished = join(this.#directory, UNFINISHED, randomBytes(12).toString('hex'))
+    try {
+      const file = await open(unfinished, 'wx')
+      try {
+        await writeAll(file, chunks)
+        await file.datasync()
+      } finally {
+        await file.close()
+      }
+      await rename(unfinished, path)
+    } catch (error) {
+      await rm(unfinished, { force: true }).catch(() => {})
+      throw error
+    }
+  }
+
+  #failure(error: unknown, done: 'written' | 'read'): Error {
+    const taken = this.#footing.trouble()
+    if (taken !== undefined) return new StoreFailed(taken, { cause: error })
+    if (error instanceof NotApplied) return error
+    const doing = `an object could not be ${done} in ${this.#directory}`
+    return this.trouble.failed(asFileFailure(error, doing))
+  }
+
+  /** Whether there is room, and something can be written. */
+  async #tryOut(): Promise<void> {
+    this.#footing.check(false)
+    const path = join(this.#directory, UNFINISHED, randomBytes(12).toString('hex'))
+    try {
+      await checkRoom(this.#directory)
+      await makeFolderBelow(this.#directory, dirname(path))
+      await this.#write(path, [Buffer.alloc(TRIAL_BYTES)])
+    } catch (error) {
+      throw asFileFailure(error, `an object could not be written in ${this.#directory}`)
+    } finally {
+      await rm(path, { force: true }).catch(() => {})
+    }
   }
 
   #path(key: string): string {
@@ -96,15 +155,28 @@ export class LocalObjectStore implements ObjectStore {
   }
 
   /** A folder kept open, since every put syncs one. */
-  #folder(path: string): Promise<FileHandle> {
+  #folder(path: string): Promise<SyncedFolder> {
     let folder = this.#folders.get(path)
     if (!folder) {
-      folder = makeFolder(path).then(() => open(path))
+      folder = this.#openFolder(path)
       this.#folders.set(path, folder)
-      // A folder that could not be opened is tried again by the next put.
-      folder.catch(() => this.#folders.delete(path))
     }
     return folder
+  }
+
+  /** The next put opens it again, and makes it where somebody has removed it. */
+  async #forgetFolder(path: string): Promise<void> {
+    const folder = this.#folders.get(path)
+    this.#folders.delete(path)
+    await folder?.then(({ handle }) => handle.close()).catch(() => {})
+  }
+
+  async #openFolder(path: string): Promise<SyncedFolder> {
+    await makeFolderBelow(this.#directory, path)
+    await makeFolderBelow(this.#directory, join(this.#directory, UNFINISHED))
+    const footing = new Footing(path)
+    footing.take(path)
+    return { handle: await open(path), footing }
   }
 }
 

@@ -6,7 +6,7 @@ import type { HttpLogger } from '../../contract/http/settings.ts'
 import type { TriggerBroker } from '../../contract/triggers.ts'
 import type { Embedded } from '../../embedded/embedded.ts'
 import type { RunningTriggers } from '../../embedded/triggers/run-triggers.ts'
-import type { DevSettings, RunningBroker } from '../commands/dev.ts'
+import type { DevSettings, Report, RunningBroker } from '../commands/dev.ts'
 import { CommandFailure, UsageError } from '../output/failure.ts'
 import type { AwsStoreAddress } from './aws-store-address.ts'
 import type { BrokerAddress, HttpAddress } from './broker-address.ts'
@@ -71,13 +71,14 @@ async function openAwsStore({ table, bucket, region, endpoint }: AwsStoreAddress
 }
 
 /** A broker on a directory, behind HTTP. */
-export async function startBroker({
-  directory,
-  listen,
-  token,
-  insecure,
-  allowedHosts,
-}: DevSettings): Promise<RunningBroker> {
+export async function startBroker(
+  { directory, listen, token, insecure, allowedHosts }: DevSettings,
+  report: Report,
+): Promise<RunningBroker> {
+  const reportError = (error: unknown) => report('work in the background failed', error)
+  const logger: HttpLogger = {
+    error: (message, { error, method, path }) => report(`${method} ${path}: ${message}`, error),
+  }
   const [{ openEmbedded }, { createHttpApp }, { UrlSigner }, { checkListenHost, startHttpServer }] =
     await Promise.all([
       import('../../embedded/embedded.ts'),
@@ -91,17 +92,19 @@ export async function startBroker({
   const signer = new UrlSigner({ secret: randomBytes(32) })
   const store = await openEmbedded({
     directory,
+    reportError,
     locator: { locate: async (key, position, bytes) => signer.sign(key, position, bytes, Date.now()) },
   })
   try {
     const objects = { signer, get: store.objects.get.bind(store.objects) }
     const settings = token === null ? { allowedHosts } : { allowedHosts, token }
-    const app = createHttpApp({ broker: store.broker, objects, logger }, settings)
-    const server = await startHttpServer(app, { ...listen, insecure, replaceGlobals: true })
+    const app = createHttpApp({ broker: store.broker, objects, health: store.health, logger }, settings)
+    const server = await startHttpServer(app, { ...listen, insecure, replaceGlobals: true, reportError })
     const { url } = server
     let running: RunningTriggers | undefined
     return {
       url,
+      health: store.health,
       async runTriggers(triggers, listener) {
         const { runFileTriggers } = await import('../../embedded/triggers/run-file-triggers.ts')
         // So that a handler that produces finds its broker.
@@ -122,10 +125,4 @@ export async function startBroker({
     await store.close()
     throw error
   }
-}
-
-const logger: HttpLogger = {
-  error(message, { error, method, path }) {
-    console.error(`${method} ${path}: ${message}:`, error)
-  },
 }

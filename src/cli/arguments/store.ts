@@ -81,6 +81,7 @@ export function addDev(program: Command, session: Session): void {
         allowedHosts: options.allowHost ?? [],
         triggers,
         isQuiet: options.quiet ?? false,
+        isVerbose: session.isVerbose,
       }
       session.exitCode = await dev(startBroker, settings, session.terminal)
     })

@@ -8,6 +8,7 @@ export type Describe = () => Record<string, unknown> | Promise<Record<string, un
 /** What the routes are made from. */
 export interface Services extends Pick<HttpPorts, 'broker'>, Required<Pick<HttpPorts, 'nowMs' | 'random'>> {
   objects: HttpPorts['objects'] | undefined
+  health: HttpPorts['health']
   bodies: Bodies
   answers: Required<AnswerLimits>
   topicCacheMs: number
