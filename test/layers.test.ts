@@ -51,7 +51,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   'adapters/local': {
     files: ['adapters/local'],
     mayImport: ['core', 'ports', 'adapters/items'],
-    packages: ['node:sqlite', 'node:timers/promises', 'node:fs', 'node:path', 'node:crypto'],
+    packages: ['node:sqlite', 'node:timers/promises', 'node:fs', 'node:path', 'node:crypto', 'node:url'],
   },
   'adapters/aws': {
     files: ['adapters/aws'],

@@ -1,17 +1,20 @@
 import type { Broker } from '../contract/broker.ts'
 import type { GroupBroker } from '../contract/groups.ts'
 import type { TriggerBroker } from '../contract/triggers.ts'
-import { type AddressOptions, chooseAddress } from './address/broker-address.ts'
+import { type AddressOptions, chooseAddress, type StoreAccess } from './address/broker-address.ts'
 import { resultUntil } from './interruption.ts'
 import { EXIT_OK } from './output/failure.ts'
 import type { Terminal } from './output/terminal.ts'
 
 export interface UseSettings {
-  /** Whether a directory that does not exist becomes a store. */
-  mayCreate?: boolean
+  /** What the command does to a store that this process opens: `write` unless set. `create` makes one where there is none. */
+  access?: StoreAccess
   /** Whether the command sees to Ctrl-C; any other is abandoned then. */
   endsByItself?: boolean
 }
+
+/** For commands that change nothing. */
+export const READING: UseSettings = { access: 'read' }
 
 /** One run of the command line. */
 export class Session {
@@ -35,8 +38,8 @@ export class Session {
     const address = chooseAddress(options, this.environment)
     // Loaded now and not above: `--help` needs neither a database nor an HTTP client.
     const { connect } = await import('./address/connect.ts')
-    const { mayCreate = false, endsByItself = false } = settings
-    const { broker, close } = await connect(address, mayCreate)
+    const { access = 'write', endsByItself = false } = settings
+    const { broker, close } = await connect(address, access)
     try {
       const exitCode = command(broker)
       this.exitCode = await (endsByItself ? exitCode : resultUntil(exitCode, this.terminal.interrupted))

@@ -7,6 +7,12 @@ import { type PartitionId, partitionKey } from './topic/partition-id.ts'
  * join them.
  */
 
+/** What a store says of itself: the key of an object, and the name of a file in a local store's directory. */
+export const FORMAT_OBJECT = 'format.json'
+
+/** The same in the index: the two parts of an item's key. */
+export const FORMAT_ITEM = { partitionKey: 'store', sortKey: 'format' } as const
+
 /** The start of every segment's key. */
 export const SEGMENT_PREFIX = 'segments/'
 

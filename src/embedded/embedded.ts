@@ -1,21 +1,46 @@
 import { openMemoryStore } from '../adapters/memory/memory-store.ts'
+import { TidemarkError } from '../core/errors.ts'
+import { NotApplied, StoreFailed } from '../ports/outcome.ts'
 import { type Embedded, type EmbeddedOptions, runBroker } from './running-broker.ts'
 import { systemClock, systemEntropy } from './system.ts'
 
 export type { Embedded, EmbeddedOptions } from './running-broker.ts'
 
+/** A directory, and how to open the store in it. */
+export interface DirectoryOptions {
+  readonly directory: string
+  /**
+   * `create` unless set: makes a store where there is none. `write` refuses that; `read` changes nothing, and refuses what
+   * would.
+   */
+  readonly access?: 'read' | 'write' | 'create'
+}
+
 /**
- * Opens the store in `directory`, makes it where there is none, and runs a broker on it. Several processes
- * may do so at the same time. Needs Node 22.13 or later.
+ * Opens the store in `directory` and runs a broker on it. Several processes may do so at the same time. Needs Node 22.13
+ * or later.
+ * @throws TidemarkError KAFKA_STORAGE_ERROR: it is no store, not whole, of a newer version, or cannot be read; the message
+ *   says what to do
  */
-export async function openEmbedded(
-  options: EmbeddedOptions & { readonly directory: string },
-): Promise<Embedded> {
+export async function openEmbedded(options: EmbeddedOptions & DirectoryOptions): Promise<Embedded> {
   // Only now: Node 20 has no SQLite, and clients and brokers of other kinds work there.
   const { openLocalStore } = await import('../adapters/local/local-store.ts')
-  const { health, close, ...stores } = await openLocalStore(options.directory)
+  const { directory, access = 'create' } = options
+  const { health, format, checkIndex, close, ...stores } = await openLocalStore(directory, access).catch(
+    error => {
+      throw asOpeningError(error)
+    },
+  )
   const ports = { ...stores, clock: systemClock, entropy: systemEntropy }
-  return runBroker({ ports, health, close }, options, true)
+  const createdMs = format?.createdMs ?? null
+  const store = { ports, health, createdMs, checkIndex, close, isReadOnly: access === 'read' }
+  return runBroker(store, options, true)
+}
+
+function asOpeningError(error: unknown): unknown {
+  if (!(error instanceof StoreFailed || error instanceof NotApplied)) return error
+  const message = error.message.charAt(0).toUpperCase() + error.message.slice(1)
+  return new TidemarkError('KAFKA_STORAGE_ERROR', `${message}.`, 'no', { cause: error })
 }
 
 /** A broker whose records end with the process: for tests and for trying things out. */

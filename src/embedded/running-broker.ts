@@ -61,6 +61,12 @@ export function hostOf(embedded: Embedded): EmbeddedHost {
 export interface OpenStore {
   readonly ports: Ports
   readonly health?: StoreHealth
+  /** When its index was made; null: before stores said so; undefined where nobody knows. */
+  readonly createdMs?: number | null | undefined
+  /** What is wrong with the index as a whole, a line each. */
+  checkIndex?(): string[]
+  /** Whether nothing in it may be changed, and nobody flushes. */
+  readonly isReadOnly?: boolean
   /** Gives it back, once the broker has closed. */
   close(): Promise<void>
 }
@@ -70,7 +76,7 @@ export interface OpenStore {
  * @param isHost whether triggers may run beside it; where functions deliver, they would get in each other's way
  */
 export function runBroker(
-  { ports, health, close: closeStore }: OpenStore,
+  { ports, health, createdMs, checkIndex, isReadOnly = false, close: closeStore }: OpenStore,
   options: EmbeddedOptions,
   isHost: boolean,
 ): Embedded {
@@ -85,7 +91,7 @@ export function runBroker(
     ports,
     {
       lingerMs,
-      flushes,
+      flushes: isReadOnly ? 'elsewhere' : flushes,
       reportError,
       ...(pollIntervalMsMax !== undefined && { pollIntervalMsMax }),
     },
@@ -100,7 +106,7 @@ export function runBroker(
     health,
     verify: () => {
       const summary = newVerifySummary()
-      return { findings: verify(ports, summary), summary }
+      return { findings: verify(ports, summary, { createdMs, checkIndex }), summary }
     },
     close: () => {
       closed ??= closeAll(stops, broker, closeStore)

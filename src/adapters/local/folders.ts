@@ -1,4 +1,4 @@
-import { mkdir, open, statfs } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, statfs } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 
 /** What must be free on a disk that was full before it counts as having room again. */
@@ -46,4 +46,25 @@ export async function checkRoom(path: string): Promise<void> {
   const bytes = bavail * bsize
   if (bytes >= ROOM_BYTES_MIN) return
   throw Object.assign(new Error(`ENOSPC: ${bytes} bytes are free, statfs '${path}'`), { code: 'ENOSPC' })
+}
+
+/** Writes a new file, and syncs it. @throws Error EEXIST where there is one */
+export async function writeSynced(path: string, chunks: readonly Uint8Array[]): Promise<void> {
+  const file = await open(path, 'wx')
+  try {
+    await writeAll(file, chunks)
+    await file.datasync()
+  } finally {
+    await file.close()
+  }
+}
+
+async function writeAll(file: FileHandle, chunks: readonly Uint8Array[]): Promise<void> {
+  let left = chunks.slice()
+  while (left.length > 0) {
+    let { bytesWritten } = await file.writev(left)
+    // A write may stop early; go on where it did.
+    while (left.length > 0 && bytesWritten >= left[0]!.length) bytesWritten -= left.shift()!.length
+    if (bytesWritten > 0) left = [left[0]!.subarray(bytesWritten), ...left.slice(1)]
+  }
 }

@@ -3,6 +3,9 @@ import { NotApplied, StoreFailed } from '../../ports/outcome.ts'
 /** What a person is told of a full disk; a write that succeeds later ends it. */
 const MAKE_ROOM = 'make room, and writing goes on by itself'
 
+/** What a store says that was opened to be read. */
+export const READ_ONLY = 'it was opened for reading only: open it for writing'
+
 /** What to do about an error of the file system that does not go by itself. */
 const ADVICE: Readonly<Record<string, string>> = {
   EACCES: 'this user may not: give it the permission to read and write there',
@@ -70,6 +73,11 @@ export function isBusy(error: unknown): boolean {
 export function isFull(error: unknown): boolean {
   if (!isSqliteError(error)) return false
   return codeOf(error) === SQLITE.full || error.errcode === SHARED_MEMORY_IS_FULL
+}
+
+/** Whether SQLite could not make a file, or write to it. */
+export function isNotWritable(error: unknown): boolean {
+  return isSqliteError(error) && (codeOf(error) === SQLITE.cannotOpen || codeOf(error) === SQLITE.readOnly)
 }
 
 /** Whether the disk failed under it. */

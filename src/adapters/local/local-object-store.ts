@@ -2,11 +2,13 @@ import { randomBytes } from 'node:crypto'
 import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join, relative, sep } from 'node:path'
 import type { Position } from '../../core/numbers.ts'
+import { FORMAT_OBJECT } from '../../core/storage-layout.ts'
 import type { ObjectInfo, ObjectStore } from '../../ports/object-store.ts'
 import { NotApplied, StoreFailed } from '../../ports/outcome.ts'
-import { checkRoom, makeFolder, makeFolderBelow } from './folders.ts'
+import type { Access } from './directory.ts'
+import { checkRoom, makeFolder, makeFolderBelow, writeSynced } from './folders.ts'
 import { Footing } from './footing.ts'
-import { asFileFailure } from './local-failures.ts'
+import { asFileFailure, READ_ONLY } from './local-failures.ts'
 import { OpenFiles } from './open-files.ts'
 import { Trouble } from './trouble.ts'
 
@@ -34,30 +36,28 @@ export class LocalObjectStore implements ObjectStore {
   readonly #folders = new Map<string, Promise<SyncedFolder>>()
   /** What is wrong with the disk, as far as the last puts and reads tell. */
   readonly trouble = new Trouble(() => this.#tryOut())
+  readonly #isReadOnly: boolean
 
-  private constructor(directory: string, footing: Footing) {
+  private constructor(directory: string, footing: Footing, isReadOnly: boolean) {
     this.#directory = directory
+    this.#isReadOnly = isReadOnly
     this.#footing = footing
   }
 
   /**
-   * Opens the store in this folder, makes it where there is none, and clears away what a crash has left.
+   * Opens the store in this folder. Unless it is only to be read, it is made where there is none, and what a crash has left
+   * is cleared away.
    * @param footing what must not be taken away meanwhile; the folder is added
    */
-  static async open(directory: string, footing: Footing): Promise<LocalObjectStore> {
-    const unfinished = join(directory, UNFINISHED)
-    await makeFolder(unfinished)
-    for (const name of await readdir(unfinished)) {
-      const path = join(unfinished, name)
-      const file = await stat(path).catch(ignoreMissing)
-      if (file && Date.now() - file.mtimeMs > UNFINISHED_MS_MAX) await rm(path, { force: true })
-    }
+  static async open(directory: string, footing: Footing, access: Access): Promise<LocalObjectStore> {
+    if (access !== 'read') await clearUnfinished(directory)
     footing.take(directory)
-    return new LocalObjectStore(directory, footing)
+    return new LocalObjectStore(directory, footing, access === 'read')
   }
 
   async put(key: string, chunks: readonly Uint8Array[]): Promise<void> {
     const path = this.#path(key)
+    if (this.#isReadOnly) throw new StoreFailed(READ_ONLY)
     this.#footing.check(false)
     try {
       const folder = await this.#folder(dirname(path))
@@ -91,7 +91,7 @@ export class LocalObjectStore implements ObjectStore {
       if (!entry.isFile()) continue
       const path = join(entry.parentPath, entry.name)
       const key = relative(this.#directory, path).split(sep).join('/')
-      if (key.startsWith(`${UNFINISHED}/`)) continue
+      if (key.startsWith(`${UNFINISHED}/`) || key === FORMAT_OBJECT) continue
       const file = await stat(path).catch(ignoreMissing)
       if (file) yield { key, bytes: file.size, modifiedMs: file.mtimeMs }
     }
@@ -110,13 +110,7 @@ export class LocalObjectStore implements ObjectStore {
   async #write(path: string, chunks: readonly Uint8Array[]): Promise<void> {
     const unfinished = join(this.#directory, UNFINISHED, randomBytes(12).toString('hex'))
     try {
-      const file = await open(unfinished, 'wx')
-      try {
-        await writeAll(file, chunks)
-        await file.datasync()
-      } finally {
-        await file.close()
-      }
+      await writeSynced(unfinished, chunks)
       await rename(unfinished, path)
     } catch (error) {
       await rm(unfinished, { force: true }).catch(() => {})
@@ -180,6 +174,17 @@ export class LocalObjectStore implements ObjectStore {
   }
 }
 
+/** Removes what a crash has left. */
+async function clearUnfinished(directory: string): Promise<void> {
+  const unfinished = join(directory, UNFINISHED)
+  await makeFolder(unfinished)
+  for (const name of await readdir(unfinished)) {
+    const path = join(unfinished, name)
+    const file = await stat(path).catch(ignoreMissing)
+    if (file && Date.now() - file.mtimeMs > UNFINISHED_MS_MAX) await rm(path, { force: true })
+  }
+}
+
 async function readUpTo(file: FileHandle, position: number, bytes: number): Promise<Uint8Array> {
   const buffer = Buffer.allocUnsafe(bytes)
   let length = 0
@@ -189,16 +194,6 @@ async function readUpTo(file: FileHandle, position: number, bytes: number): Prom
     length += bytesRead
   }
   return buffer.subarray(0, length)
-}
-
-async function writeAll(file: FileHandle, chunks: readonly Uint8Array[]): Promise<void> {
-  let left = chunks.slice()
-  while (left.length > 0) {
-    let { bytesWritten } = await file.writev(left)
-    // A write may stop early; go on where it did.
-    while (left.length > 0 && bytesWritten >= left[0]!.length) bytesWritten -= left.shift()!.length
-    if (bytesWritten > 0) left = [left[0]!.subarray(bytesWritten), ...left.slice(1)]
-  }
 }
 
 function ignoreMissing(error: NodeJS.ErrnoException): undefined {

@@ -1,8 +1,11 @@
-import { dirname, join } from 'node:path'
+import { existsSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { pathToFileURL } from 'node:url'
 import { OutcomeUnknown, StoreFailed } from '../../ports/outcome.ts'
 import type { Change, Item, Items } from '../items/items.ts'
+import type { Access } from './directory.ts'
 import { checkRoom } from './folders.ts'
 import type { Footing } from './footing.ts'
 import {
@@ -11,7 +14,9 @@ import {
   isBusy,
   isDiskFailure,
   isFull,
+  isNotWritable,
   isSqliteError,
+  READ_ONLY,
 } from './local-failures.ts'
 import { Trouble } from './trouble.ts'
 
@@ -20,6 +25,9 @@ const TURN_MS_MAX = 10_000
 const TURN_PAUSE_MS_MAX = 4
 /** A reader has to wait only while another process recovers the file or empties its log. */
 const READ_TIMEOUT_MS = 10_000
+
+/** Of a damaged file, how much is told. */
+const PROBLEMS_MAX = 10
 
 /** A change that waits for its transaction. */
 interface Write {
@@ -56,18 +64,14 @@ export class SqliteItems implements Items {
   readonly trouble = new Trouble(() => this.#tryOut())
 
   /**
-   * Opens the database in this folder, and makes it where there is none.
+   * Opens the database in this file, and makes it where there is none and it may be made.
    * @param footing what must not be taken away meanwhile; the database's files are added
    */
-  constructor(directory: string, footing: Footing) {
-    this.#path = join(directory, 'index.sqlite')
+  constructor(path: string, footing: Footing, access: Access) {
+    this.#path = path
     this.#footing = footing
-    const database = new DatabaseSync(this.#path, { timeout: READ_TIMEOUT_MS })
-    // FULL: a commit returns when it is on the disk.
-    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL')
-    database.exec(
-      'CREATE TABLE IF NOT EXISTS items (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID',
-    )
+    if (access === 'read') this.#failure = new StoreFailed(READ_ONLY)
+    const database = openDatabase(path, access)
     this.#get = database.prepare('SELECT value FROM items WHERE key = ?')
     this.#put = database.prepare('INSERT OR REPLACE INTO items (key, value) VALUES (?, ?)')
     this.#remove = database.prepare('DELETE FROM items WHERE key = ?')
@@ -80,7 +84,8 @@ export class SqliteItems implements Items {
     )
     // With the first look at the data, which makes the other two files: they stay until the last process closes.
     this.#get.get('')
-    for (const suffix of ['', '-wal', '-shm']) footing.take(`${this.#path}${suffix}`)
+    const suffixes = access === 'read' ? [''] : ['', '-wal', '-shm']
+    for (const suffix of suffixes) footing.take(`${path}${suffix}`)
     this.#database = database
   }
 
@@ -109,6 +114,13 @@ export class SqliteItems implements Items {
     await this.#write(() => {
       this.#removeRange.run(start, end)
     })
+  }
+
+  /** What SQLite finds wrong with the file, a line each. */
+  check(): string[] {
+    const told = this.#reading(() => this.#database.prepare(`PRAGMA integrity_check(${PROBLEMS_MAX})`).all())
+    const lines = told.map(({ integrity_check: line }) => String(line))
+    return lines.length === 1 && lines[0] === 'ok' ? [] : lines
   }
 
   async close(): Promise<void> {
@@ -215,6 +227,29 @@ export class SqliteItems implements Items {
   #noted(error: unknown, doing: string, isUnsure = false): unknown {
     const failure = asSqliteFailure(error, this.#path, doing, isUnsure)
     return failure instanceof StoreFailed && isSqliteError(error) ? this.trouble.failed(failure) : failure
+  }
+}
+
+function openDatabase(path: string, access: Access): DatabaseSync {
+  // SQLite makes a file that is missing.
+  if (access !== 'create') statSync(path)
+  const database = new DatabaseSync(path, { timeout: READ_TIMEOUT_MS })
+  try {
+    if (access === 'read') {
+      database.exec('SELECT 1 FROM items LIMIT 1')
+      return database
+    }
+    // FULL: a commit returns when it is on the disk.
+    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL')
+    database.exec(
+      'CREATE TABLE IF NOT EXISTS items (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID',
+    )
+    return database
+  } catch (error) {
+    database.close()
+    // Where nothing can be written, SQLite cannot make the files that it reads with; it needs none where all is in the first.
+    if (access !== 'read' || !isNotWritable(error) || existsSync(`${path}-wal`)) throw error
+    return new DatabaseSync(new URL(`${pathToFileURL(path)}?immutable=1`), { readOnly: true })
   }
 }
 

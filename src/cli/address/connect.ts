@@ -9,17 +9,17 @@ import type { RunningTriggers } from '../../embedded/triggers/run-triggers.ts'
 import type { DevSettings, Report, RunningBroker } from '../commands/dev.ts'
 import { CommandFailure, UsageError } from '../output/failure.ts'
 import type { AwsStoreAddress } from './aws-store-address.ts'
-import type { BrokerAddress, HttpAddress } from './broker-address.ts'
+import type { BrokerAddress, HttpAddress, StoreAccess } from './broker-address.ts'
 
 export interface Connection {
   broker: Broker & GroupBroker & TriggerBroker
   close(): Promise<void>
 }
 
-/** @param mayCreate whether a directory that does not exist becomes a new store */
-export async function connect(address: BrokerAddress, mayCreate: boolean): Promise<Connection> {
+/** @param access what the command does to a store that this process opens itself */
+export async function connect(address: BrokerAddress, access: StoreAccess): Promise<Connection> {
   if ('url' in address) return { broker: await openHttp(address), close: async () => {} }
-  return openStore(address, mayCreate)
+  return openStore(address, access)
 }
 
 async function openHttp({
@@ -44,18 +44,18 @@ async function openHttp({
 /** A store that this process opens itself. */
 export async function openStore(
   address: { directory: string } | AwsStoreAddress,
-  mayCreate: boolean,
+  access: StoreAccess,
 ): Promise<Embedded> {
   if ('table' in address) return openAwsStore(address)
   const { directory } = address
   // A mistyped directory must not look like an empty store.
-  if (!mayCreate && !existsSync(directory)) {
+  if (access !== 'create' && !existsSync(directory)) {
     throw new CommandFailure(
       `there is no directory ${directory}; \`tidemark dev --dir ${directory}\` would make it`,
     )
   }
   const { openEmbedded } = await import('../../embedded/embedded.ts')
-  return openEmbedded({ directory })
+  return openEmbedded({ directory, access })
 }
 
 async function openAwsStore({ table, bucket, region, endpoint }: AwsStoreAddress): Promise<Embedded> {

@@ -12,7 +12,7 @@ import { compileFormat } from '../consuming/format-template.ts'
 import { formatJsonLine } from '../consuming/record-json.ts'
 import { parseStartPlace } from '../consuming/start-place.ts'
 import { UsageError } from '../output/failure.ts'
-import type { Session } from '../session.ts'
+import { READING, type Session } from '../session.ts'
 import { argument, examples, parseWholeNumber, repeated, wholeNumber } from './argument.ts'
 
 interface ConsumeOptions extends AddressOptions {
@@ -132,6 +132,7 @@ async function consumeAlone(topics: string[], options: ConsumeOptions, session: 
   const { consume } = await import('../commands/consume.ts')
   const settings = { ...commonSettings(options), topic, partitions: options.partition ?? [] }
   await session.useBroker(options, broker => consume(broker, settings, session.terminal), {
+    ...READING,
     endsByItself: true,
   })
 }

@@ -4,7 +4,7 @@ import type { AddressOptions } from '../address/broker-address.ts'
 import type { TopicChoice } from '../commands/reset-group.ts'
 import { parseStartPlace } from '../consuming/start-place.ts'
 import { UsageError } from '../output/failure.ts'
-import type { Session } from '../session.ts'
+import { READING, type Session } from '../session.ts'
 import { argument, examples, parseWholeNumber, repeated } from './argument.ts'
 
 interface ResetOptions extends AddressOptions {
@@ -43,9 +43,8 @@ function addList(group: Command, session: Session): void {
     .action(async (_local: unknown, command: Command) => {
       const options = command.optsWithGlobals<AddressOptions & { json?: boolean }>()
       const { listGroups } = await import('../commands/group.ts')
-      await session.useBroker(options, broker =>
-        listGroups(broker, { json: options.json ?? false }, session.terminal),
-      )
+      const settings = { json: options.json ?? false }
+      await session.useBroker(options, broker => listGroups(broker, settings, session.terminal), READING)
     })
 }
 
@@ -67,6 +66,7 @@ function addDescribe(group: Command, session: Session): void {
       const { describeGroup } = await import('../commands/group.ts')
       const settings = { json: options.json ?? false, watch: options.watch ?? false }
       await session.useBroker(options, broker => describeGroup(broker, groupId, settings, session.terminal), {
+        ...READING,
         endsByItself: true,
       })
     })

@@ -3,7 +3,7 @@ import type { OffsetPlace } from '../../contract/broker.ts'
 import type { AddressOptions } from '../address/broker-address.ts'
 import { parseTime } from '../consuming/start-place.ts'
 import { UsageError } from '../output/failure.ts'
-import type { Session } from '../session.ts'
+import { READING, type Session } from '../session.ts'
 import { argument, examples, parseWholeNumber, wholeNumber } from './argument.ts'
 
 export function addOffsets(program: Command, session: Session): void {
@@ -44,7 +44,7 @@ export function addOffsets(program: Command, session: Session): void {
         groupId: options.group ?? null,
         json: options.json ?? false,
       }
-      await session.useBroker(options, broker => offsets(broker, settings, session.terminal))
+      await session.useBroker(options, broker => offsets(broker, settings, session.terminal), READING)
     })
 }
 

@@ -113,7 +113,7 @@ export function addVerify(program: Command, session: Session): void {
         import('../commands/verify.ts'),
         import('../address/connect.ts'),
       ])
-      const store = await openStore(address, false)
+      const store = await openStore(address, 'read')
       try {
         session.exitCode = await verify(store, session.terminal)
       } finally {

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { AddressOptions } from '../address/broker-address.ts'
 import { UsageError } from '../output/failure.ts'
-import type { Session } from '../session.ts'
+import { READING, type Session } from '../session.ts'
 import { examples, repeated, wholeNumber } from './argument.ts'
 import { parseNameValue } from './name-value.ts'
 
@@ -63,7 +63,7 @@ function addCreate(topic: Command, session: Session): void {
       }
       const settings = { ifNotExists: options.ifNotExists ?? false }
       await session.useBroker(options, broker => createTopic(broker, request, settings, session.terminal), {
-        mayCreate: true,
+        access: 'create',
       })
     })
 }
@@ -77,9 +77,8 @@ function addList(topic: Command, session: Session): void {
     .action(async (_local: unknown, command: Command) => {
       const options = command.optsWithGlobals<AddressOptions & { json?: boolean }>()
       const { listTopics } = await import('../commands/topic.ts')
-      await session.useBroker(options, broker =>
-        listTopics(broker, { json: options.json ?? false }, session.terminal),
-      )
+      const settings = { json: options.json ?? false }
+      await session.useBroker(options, broker => listTopics(broker, settings, session.terminal), READING)
     })
 }
 
@@ -95,7 +94,11 @@ function addDescribe(topic: Command, session: Session): void {
       const options = command.optsWithGlobals<AddressOptions & { json?: boolean; groups?: boolean }>()
       const { describeTopic } = await import('../commands/topic.ts')
       const settings = { json: options.json ?? false, groups: options.groups ?? false }
-      await session.useBroker(options, broker => describeTopic(broker, name, settings, session.terminal))
+      await session.useBroker(
+        options,
+        broker => describeTopic(broker, name, settings, session.terminal),
+        READING,
+      )
     })
 }
 

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { AddressOptions } from '../address/broker-address.ts'
-import type { Session } from '../session.ts'
+import { READING, type Session } from '../session.ts'
 import { examples } from './argument.ts'
 
 type JsonOptions = AddressOptions & { json?: boolean }
@@ -37,9 +37,8 @@ function addList(trigger: Command, session: Session): void {
     .action(async (_local: unknown, command: Command) => {
       const options = command.optsWithGlobals<JsonOptions>()
       const { listTriggers } = await import('../commands/trigger.ts')
-      await session.useBroker(options, broker =>
-        listTriggers(broker, { json: options.json ?? false }, session.terminal),
-      )
+      const settings = { json: options.json ?? false }
+      await session.useBroker(options, broker => listTriggers(broker, settings, session.terminal), READING)
     })
 }
 

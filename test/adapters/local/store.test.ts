@@ -113,7 +113,7 @@ describe('files', () => {
     await store.objects.put(segmentKey(id), [Buffer.from('bytes')])
     const path = join(directory, 'objects', 'segments', id.slice(0, 2), id)
     expect(await readFile(path, 'utf8')).toBe('bytes')
-    expect(await files()).toEqual([segmentKey(id)])
+    expect(await files()).toEqual(['format.json', segmentKey(id)])
     expect((await stat(join(directory, 'index'))).isDirectory()).toBe(true)
   })
 
