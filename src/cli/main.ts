@@ -18,6 +18,7 @@ export async function run(
   } catch (error) {
     // Commander has said already what it does not like.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_OK : EXIT_USAGE
+    session.forgetAsides()
     for (const line of describeFailure(error, session.isVerbose)) note(terminal, line)
     return exitCodeOf(error)
   }

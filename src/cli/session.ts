@@ -3,8 +3,8 @@ import type { GroupBroker } from '../contract/groups.ts'
 import type { TriggerBroker } from '../contract/triggers.ts'
 import { type AddressOptions, chooseAddress, type StoreAccess } from './address/broker-address.ts'
 import { resultUntil } from './interruption.ts'
-import { EXIT_OK } from './output/failure.ts'
-import type { Terminal } from './output/terminal.ts'
+import { describeAside, EXIT_OK } from './output/failure.ts'
+import { note, type Terminal } from './output/terminal.ts'
 
 export interface UseSettings {
   /** What the command does to a store that this process opens: `write` unless set. `create` makes one where there is none. */
@@ -12,6 +12,9 @@ export interface UseSettings {
   /** Whether the command sees to Ctrl-C; any other is abandoned then. */
   endsByItself?: boolean
 }
+
+/** How long what fails beside a command waits for whether the command does. */
+const ASIDE_PAUSE_MS = 1_000
 
 /** For commands that change nothing. */
 export const READING: UseSettings = { access: 'read' }
@@ -23,10 +26,24 @@ export class Session {
   exitCode = EXIT_OK
   /** Whether failures are told with their stacks. */
   isVerbose = false
+  readonly #asides = new Map<string, NodeJS.Timeout>()
 
   constructor(terminal: Terminal, environment: NodeJS.ProcessEnv) {
     this.terminal = terminal
     this.environment = environment
+  }
+
+  /** Tells what went wrong beside what the command does, which may succeed all the same: once, and not at once. */
+  reportAside(error: unknown): void {
+    const line = describeAside('tidemark: work in the background failed', error, this.isVerbose)
+    if (this.#asides.has(line)) return
+    const timer = setTimeout(() => note(this.terminal, line), ASIDE_PAUSE_MS)
+    this.#asides.set(line, timer.unref())
+  }
+
+  /** Whatever made the command fail is told then, and most often is what else failed. */
+  forgetAsides(): void {
+    for (const timer of this.#asides.values()) clearTimeout(timer)
   }
 
   /** Runs a command on the broker that the options name, and keeps its exit code. */
@@ -39,7 +56,7 @@ export class Session {
     // Loaded now and not above: `--help` needs neither a database nor an HTTP client.
     const { connect } = await import('./address/connect.ts')
     const { access = 'write', endsByItself = false } = settings
-    const { broker, close } = await connect(address, access)
+    const { broker, close } = await connect(address, access, error => this.reportAside(error))
     try {
       const exitCode = command(broker)
       this.exitCode = await (endsByItself ? exitCode : resultUntil(exitCode, this.terminal.interrupted))

@@ -1,5 +1,4 @@
-import { damagedItem } from '../../core/damage.ts'
-import { StoreFailed } from '../../ports/outcome.ts'
+import { meaningOf } from '../../ports/damaged-item.ts'
 import { endOf, type Items } from './items.ts'
 
 /** Items of one kind, read and changed by what their bytes mean. Those whose bytes mean nothing are a StoreFailed. */
@@ -19,11 +18,7 @@ export class TypedItems<T> {
   }
 
   #meaning(bytes: Uint8Array, key: string): T {
-    try {
-      return this.#decode(bytes, key)
-    } catch (error) {
-      throw new StoreFailed(damagedItem(key, error), { cause: error })
-    }
+    return meaningOf(key, () => this.#decode(bytes, key))
   }
 
   async read(key: string): Promise<T | undefined> {
@@ -73,6 +68,7 @@ function encodeJson(value: unknown): Uint8Array {
   return Buffer.from(JSON.stringify(value))
 }
 
-function decodeJson<T>(bytes: Uint8Array): T {
+/** @throws SyntaxError */
+export function decodeJson<T>(bytes: Uint8Array): T {
   return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString()) as T
 }

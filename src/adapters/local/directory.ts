@@ -44,6 +44,11 @@ export async function lookAtDirectory(directory: string, access: Access): Promis
   if ('refusal' in agreement) throw new StoreFailed(agreement.refusal)
   const other = agreement.format ? parts.format : await findSegment(parts.objects)
   const database = await stat(parts.database).catch(ignoreMissing)
+  if (database?.isDirectory()) {
+    throw new StoreFailed(
+      `${parts.database} is a folder, where a file should be: bring the index back from a backup`,
+    )
+  }
   // An empty file is what SQLite begins with.
   const isThere = database !== undefined && database.size > 0
   if (!isThere && other !== undefined) throw new StoreFailed(lostIndex(parts.database, other))

@@ -1,4 +1,4 @@
-import { type FileHandle, mkdir, open, statfs } from 'node:fs/promises'
+import { access, constants, type FileHandle, mkdir, open, statfs } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 
 /** What must be free on a disk that was full before it counts as having room again. */
@@ -11,10 +11,24 @@ const ROOM_BYTES_MIN = 1024 * 1024
 export async function makeFolder(path: string): Promise<void> {
   // Absolute, so that every step up makes it shorter: a relative one ends in '.', and never gets beyond.
   const absolute = resolve(path)
-  const first = (await mkdir(absolute, { recursive: true })) ?? absolute
+  const making = mkdir(absolute, { recursive: true }).catch(async error => {
+    // Where nothing can be written, Node may say that there is no such folder.
+    await access(await nearestFolder(absolute), constants.W_OK)
+    throw error
+  })
+  const first = (await making) ?? absolute
   for (let made = absolute; made.length >= first.length && made !== '/'; made = dirname(made)) {
     await syncFolder(dirname(made))
   }
+}
+
+/** The lowest folder on the way to this one that is there. */
+async function nearestFolder(path: string): Promise<string> {
+  const isThere = await access(path).then(
+    () => true,
+    () => false,
+  )
+  return isThere || path === dirname(path) ? path : await nearestFolder(dirname(path))
 }
 
 /**

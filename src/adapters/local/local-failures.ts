@@ -80,6 +80,11 @@ export function isNotWritable(error: unknown): boolean {
   return isSqliteError(error) && (codeOf(error) === SQLITE.cannotOpen || codeOf(error) === SQLITE.readOnly)
 }
 
+/** Whether what stands in the file makes no sense. */
+export function isDamage(error: unknown): boolean {
+  return isSqliteError(error) && (codeOf(error) === SQLITE.corrupt || codeOf(error) === SQLITE.notADatabase)
+}
+
 /** Whether the disk failed under it. */
 export function isDiskFailure(error: unknown): boolean {
   return isSqliteError(error) && codeOf(error) === SQLITE.inputOutput && !isFull(error)
@@ -111,7 +116,7 @@ function adviceFor(code: number): string | undefined {
     case SQLITE.inputOutput:
       return ADVICE.EIO
     case SQLITE.cannotOpen:
-      return 'it cannot be opened: is it there, may this user read and write it, and are there files to spare (ulimit -n)?'
+      return 'is it there, a file, may this user read and write it, and are there files to spare (ulimit -n)?'
     default:
       return undefined
   }

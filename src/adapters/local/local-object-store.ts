@@ -86,7 +86,9 @@ export class LocalObjectStore implements ObjectStore {
   }
 
   async *list(): AsyncGenerator<ObjectInfo> {
-    const entries = await readdir(this.#directory, { recursive: true, withFileTypes: true })
+    const entries = await readdir(this.#directory, { recursive: true, withFileTypes: true }).catch(error => {
+      throw this.#failure(error, 'read')
+    })
     for (const entry of entries) {
       if (!entry.isFile()) continue
       const path = join(entry.parentPath, entry.name)
@@ -98,7 +100,9 @@ export class LocalObjectStore implements ObjectStore {
   }
 
   async remove(key: string): Promise<void> {
-    await rm(this.#path(key), { force: true })
+    await rm(this.#path(key), { force: true }).catch(error => {
+      throw this.#failure(error, 'removed')
+    })
   }
 
   async close(): Promise<void> {
@@ -118,7 +122,7 @@ export class LocalObjectStore implements ObjectStore {
     }
   }
 
-  #failure(error: unknown, done: 'written' | 'read'): Error {
+  #failure(error: unknown, done: 'written' | 'read' | 'removed'): Error {
     const taken = this.#footing.trouble()
     if (taken !== undefined) return new StoreFailed(taken, { cause: error })
     if (error instanceof NotApplied) return error

@@ -1,4 +1,4 @@
-import { existsSync, statSync } from 'node:fs'
+import { accessSync, constants, existsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -12,6 +12,7 @@ import {
   asFileFailure,
   asSqliteFailure,
   isBusy,
+  isDamage,
   isDiskFailure,
   isFull,
   isNotWritable,
@@ -60,6 +61,8 @@ export class SqliteItems implements Items {
   #isWriting = false
   #written: Promise<void> = Promise.resolve()
   #failure: StoreFailed | undefined
+  /** What was found of damage, which does not go by itself. */
+  #damage: Error | undefined
   /** What is wrong with the database, as far as the last writes tell. */
   readonly trouble = new Trouble(() => this.#tryOut())
 
@@ -119,7 +122,10 @@ export class SqliteItems implements Items {
   /** What SQLite finds wrong with the file, a line each. */
   check(): string[] {
     const told = this.#reading(() => this.#database.prepare(`PRAGMA integrity_check(${PROBLEMS_MAX})`).all())
-    const lines = told.map(({ integrity_check: line }) => String(line))
+    // Several of them may come as the lines of one text, below the name of the database.
+    const lines = told
+      .flatMap(({ integrity_check: text }) => String(text).split('\n'))
+      .filter(line => !line.startsWith('***'))
     return lines.length === 1 && lines[0] === 'ok' ? [] : lines
   }
 
@@ -136,14 +142,15 @@ export class SqliteItems implements Items {
     try {
       return read()
     } catch (error) {
-      throw asSqliteFailure(error, this.#path, 'could not be read')
+      throw this.#noted(error, 'could not be read')
     }
   }
 
   /** Writes an item as it is. */
   async #tryOut(): Promise<void> {
     this.#footing.check(false)
-    if (this.#failure) throw this.#failure
+    const lasting = this.#damage ?? this.#failure
+    if (lasting) throw lasting
     await checkRoom(dirname(this.#path)).catch(error => {
       throw asFileFailure(error, `the index ${this.#path} could not be written`)
     })
@@ -210,7 +217,7 @@ export class SqliteItems implements Items {
       for (const { reject } of writes) reject(failure)
       return
     }
-    this.trouble.worked()
+    if (!this.#damage) this.trouble.worked()
     for (const acknowledge of acknowledgements) acknowledge()
   }
 
@@ -226,7 +233,9 @@ export class SqliteItems implements Items {
 
   #noted(error: unknown, doing: string, isUnsure = false): unknown {
     const failure = asSqliteFailure(error, this.#path, doing, isUnsure)
-    return failure instanceof StoreFailed && isSqliteError(error) ? this.trouble.failed(failure) : failure
+    if (!(failure instanceof StoreFailed) || !isSqliteError(error)) return failure
+    if (isDamage(error)) this.#damage = failure
+    return this.trouble.failed(failure)
   }
 }
 
@@ -247,6 +256,10 @@ function openDatabase(path: string, access: Access): DatabaseSync {
     return database
   } catch (error) {
     database.close()
+    // SQLite does not say why it cannot: the file system does.
+    if (access !== 'read' && isNotWritable(error)) {
+      for (const place of [path, dirname(path)]) accessSync(place, constants.R_OK | constants.W_OK)
+    }
     // Where nothing can be written, SQLite cannot make the files that it reads with; it needs none where all is in the first.
     if (access !== 'read' || !isNotWritable(error) || existsSync(`${path}-wal`)) throw error
     return new DatabaseSync(new URL(`${pathToFileURL(path)}?immutable=1`), { readOnly: true })

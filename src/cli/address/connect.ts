@@ -16,10 +16,17 @@ export interface Connection {
   close(): Promise<void>
 }
 
-/** @param access what the command does to a store that this process opens itself */
-export async function connect(address: BrokerAddress, access: StoreAccess): Promise<Connection> {
+/**
+ * @param access what the command does to a store that this process opens itself
+ * @param reportError told of what fails there in the background
+ */
+export async function connect(
+  address: BrokerAddress,
+  access: StoreAccess,
+  reportError: (error: unknown) => void,
+): Promise<Connection> {
   if ('url' in address) return { broker: await openHttp(address), close: async () => {} }
-  return openStore(address, access)
+  return openStore(address, access, reportError)
 }
 
 async function openHttp({
@@ -45,8 +52,9 @@ async function openHttp({
 export async function openStore(
   address: { directory: string } | AwsStoreAddress,
   access: StoreAccess,
+  reportError: (error: unknown) => void,
 ): Promise<Embedded> {
-  if ('table' in address) return openAwsStore(address)
+  if ('table' in address) return openAwsStore(address, reportError)
   const { directory } = address
   // A mistyped directory must not look like an empty store.
   if (access !== 'create' && !existsSync(directory)) {
@@ -55,16 +63,20 @@ export async function openStore(
     )
   }
   const { openEmbedded } = await import('../../embedded/embedded.ts')
-  return openEmbedded({ directory, access })
+  return openEmbedded({ directory, access, reportError })
 }
 
-async function openAwsStore({ table, bucket, region, endpoint }: AwsStoreAddress): Promise<Embedded> {
+async function openAwsStore(
+  { table, bucket, region, endpoint }: AwsStoreAddress,
+  reportError: (error: unknown) => void,
+): Promise<Embedded> {
   const { openAws } = await import('../../embedded/aws.ts')
   return openAws({
     table,
     bucket,
     // The deployed functions see to that. So a command that only reads needs no permission to write.
     flushes: 'elsewhere',
+    reportError,
     ...(region === null ? {} : { region }),
     ...(endpoint === null ? {} : { endpoint }),
   })

@@ -113,7 +113,7 @@ export function addVerify(program: Command, session: Session): void {
         import('../commands/verify.ts'),
         import('../address/connect.ts'),
       ])
-      const store = await openStore(address, 'read')
+      const store = await openStore(address, 'read', error => session.reportAside(error))
       try {
         session.exitCode = await verify(store, session.terminal)
       } finally {

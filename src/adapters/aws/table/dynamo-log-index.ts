@@ -17,6 +17,7 @@ import {
   parseLogKey,
 } from '../../../core/storage-layout.ts'
 import { type PartitionId, partitionKey } from '../../../core/topic/partition-id.ts'
+import { meaningOf } from '../../../ports/damaged-item.ts'
 import type { AppendOutcome, LogIndex } from '../../../ports/log-index.ts'
 import { decodeBlockItem, encodeBlockItem } from '../items/block.ts'
 import {
@@ -131,7 +132,7 @@ export class DynamoLogIndex implements LogIndex {
       for (const key of keys) {
         const log = partitionKeyOf(key)
         if (!log.startsWith(LOG_PREFIX)) continue
-        const partition = parseLogKey(log)
+        const partition = meaningOf(log, () => parseLogKey(log))
         if (given.has(partitionKey(partition))) continue
         given.add(partitionKey(partition))
         yield partition

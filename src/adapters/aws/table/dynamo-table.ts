@@ -11,6 +11,7 @@ import {
 } from '@aws-sdk/client-dynamodb'
 import { TABLE_BATCH_ITEMS_MAX, TABLE_READ_TIMEOUT_MS, TABLE_WRITE_TIMEOUT_MS } from '../../../core/limits.ts'
 import { KEY_ATTRIBUTES } from '../../../core/storage-layout.ts'
+import { meaningOf } from '../../../ports/damaged-item.ts'
 import { NotApplied } from '../../../ports/outcome.ts'
 import { type AwsCall, asStoreError } from '../aws-failures.ts'
 import type { ClientPair } from '../connection.ts'
@@ -76,7 +77,7 @@ export class DynamoTable {
   /** What an item holds; undefined where there is none. */
   async read<Read>(key: Item, decode: (item: Item) => Read): Promise<Read | undefined> {
     const item = await this.get(key)
-    return item && decode(item)
+    return item && meaningOf(nameOf(key), () => decode(item))
   }
 
   /** One atomic step on one item; nothing is made where there is none, unless the conditions allow it. */
@@ -122,7 +123,7 @@ export class DynamoTable {
     decode: (item: Item) => Read,
     options?: QueryOptions,
   ): AsyncGenerator<Read> {
-    for await (const item of this.#query(where, options)) yield decode(item)
+    for await (const item of this.#query(where, options)) yield meaningOf(nameOf(item), () => decode(item))
   }
 
   async *#query(where: Expression, options: QueryOptions = {}): AsyncGenerator<Item> {
@@ -231,6 +232,11 @@ export class DynamoTable {
       effect,
     })
   }
+}
+
+/** As a person can look it up. */
+function nameOf(key: Item): string {
+  return `${key[KEY_ATTRIBUTES.partition]?.S}/${key[KEY_ATTRIBUTES.sort]?.S}`
 }
 
 type Send<Answer> = (client: DynamoDBClient, options: ReturnType<typeof within>) => Promise<Answer>
