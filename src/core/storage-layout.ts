@@ -200,6 +200,9 @@ export const HEAD_ATTRIBUTES = {
   flushedProducers: 'flushedProducers',
 } as const
 
+/** The attribute of what a store says of itself in a DynamoDB table. */
+export const FORMAT_ATTRIBUTES = { statement: 'statement' } as const
+
 /** A block's attribute in a DynamoDB table. */
 export const BLOCK_ATTRIBUTES = { encoded: 'encoded' } as const
 

@@ -32,7 +32,7 @@ export async function openEmbedded(options: EmbeddedOptions & DirectoryOptions):
     },
   )
   const ports = { ...stores, clock: systemClock, entropy: systemEntropy }
-  const createdMs = format?.createdMs ?? null
+  const createdMs = async () => format?.createdMs ?? null
   const store = { ports, health, createdMs, checkIndex, close, isReadOnly: access === 'read' }
   return runBroker(store, options, true)
 }

@@ -61,8 +61,8 @@ export function hostOf(embedded: Embedded): EmbeddedHost {
 export interface OpenStore {
   readonly ports: Ports
   readonly health?: StoreHealth
-  /** When its index was made; null: before stores said so; undefined where nobody knows. */
-  readonly createdMs?: number | null | undefined
+  /** When its index was made; null: before stores said so. */
+  createdMs?(): Promise<number | null>
   /** What is wrong with the index as a whole, a line each. */
   checkIndex?(): string[]
   /** Whether nothing in it may be changed, and nobody flushes. */

@@ -27,3 +27,6 @@ export class StoreFailed extends Error {
     this.isUnsure = isUnsure
   }
 }
+
+/** The same, for what is stored: a part of it has been read, and makes no sense. */
+export class StoreDamaged extends StoreFailed {}

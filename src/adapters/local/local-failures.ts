@@ -1,4 +1,4 @@
-import { NotApplied, StoreFailed } from '../../ports/outcome.ts'
+import { NotApplied, StoreDamaged, StoreFailed } from '../../ports/outcome.ts'
 
 /** What a person is told of a full disk; a write that succeeds later ends it. */
 const MAKE_ROOM = 'make room, and writing goes on by itself'
@@ -81,7 +81,7 @@ export function isNotWritable(error: unknown): boolean {
 }
 
 /** Whether what stands in the file makes no sense. */
-export function isDamage(error: unknown): boolean {
+function isDamage(error: unknown): boolean {
   return isSqliteError(error) && (codeOf(error) === SQLITE.corrupt || codeOf(error) === SQLITE.notADatabase)
 }
 
@@ -101,7 +101,8 @@ export function asSqliteFailure(error: unknown, path: string, doing: string, isU
   const told = `the index ${path} ${doing}`
   const advice = isFull(error) ? ADVICE.ENOSPC! : adviceFor(codeOf(error))
   if (advice === undefined) return new NotApplied(`${told}: ${error.message}`, { cause: error })
-  return new StoreFailed(`${told}: ${advice} (${error.message})`, { cause: error, isUnsure })
+  const Failure = isDamage(error) ? StoreDamaged : StoreFailed
+  return new Failure(`${told}: ${advice} (${error.message})`, { cause: error, isUnsure })
 }
 
 function adviceFor(code: number): string | undefined {

@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
-import { OutcomeUnknown, StoreFailed } from '../../ports/outcome.ts'
+import { OutcomeUnknown, StoreDamaged, StoreFailed } from '../../ports/outcome.ts'
 import type { Change, Item, Items } from '../items/items.ts'
 import type { Access } from './directory.ts'
 import { checkRoom } from './folders.ts'
@@ -12,7 +12,6 @@ import {
   asFileFailure,
   asSqliteFailure,
   isBusy,
-  isDamage,
   isDiskFailure,
   isFull,
   isNotWritable,
@@ -234,7 +233,7 @@ export class SqliteItems implements Items {
   #noted(error: unknown, doing: string, isUnsure = false): unknown {
     const failure = asSqliteFailure(error, this.#path, doing, isUnsure)
     if (!(failure instanceof StoreFailed) || !isSqliteError(error)) return failure
-    if (isDamage(error)) this.#damage = failure
+    if (failure instanceof StoreDamaged) this.#damage = failure
     return this.trouble.failed(failure)
   }
 }

@@ -10,7 +10,7 @@ import { parseSegmentKey, segmentKey } from '../../core/storage-layout.ts'
 import { type PartitionId, partitionKey, partitionsOf } from '../../core/topic/partition-id.ts'
 import type { Ports } from '../../ports/index.ts'
 import type { ObjectInfo } from '../../ports/object-store.ts'
-import { StoreFailed } from '../../ports/outcome.ts'
+import { StoreDamaged } from '../../ports/outcome.ts'
 import type { TopicItem } from '../../ports/topic-store.ts'
 import { readEntryBytes } from '../reading/walk.ts'
 
@@ -47,8 +47,8 @@ export interface VerifySummary {
 
 /** What else is known of a store. */
 export interface VerifiedStore {
-  /** When its index was made; null: before stores said so; undefined where nobody knows. */
-  readonly createdMs?: number | null | undefined
+  /** When its index was made; null: before stores said so. Without it nothing is suspicious. */
+  readonly createdMs?: (() => Promise<number | null>) | undefined
   /** What is wrong with the index as a whole, a line each. */
   readonly checkIndex?: (() => string[]) | undefined
 }
@@ -74,7 +74,7 @@ export async function* verify(
     yield* verifyTopics(ports, referred, summary)
   } catch (failure) {
     // What cannot be read says nothing of what it refers to.
-    if (!(failure instanceof StoreFailed)) throw failure
+    if (!(failure instanceof StoreDamaged)) throw failure
     yield error('the store', failure.message)
     return
   }
@@ -87,7 +87,7 @@ export async function* verify(
     const what = parseSegmentKey(key) === undefined ? 'is not a name of ours' : 'nothing refers to it'
     yield leftover(key, `${what} (${bytes} bytes)`)
   }
-  const suspicion = suspect(orphans, summary, createdMs)
+  const suspicion = suspect(orphans, summary, await createdMs?.())
   if (suspicion !== undefined) yield { severity: 'suspicious', place: 'the index', problem: suspicion }
 }
 
@@ -138,7 +138,7 @@ async function* verifyTopics(
       yield* verifyPartition(ports, partition, place, referred, summary)
     } catch (failure) {
       // One that is damaged must not hide those after it.
-      if (!(failure instanceof StoreFailed)) throw failure
+      if (!(failure instanceof StoreDamaged)) throw failure
       yield error(place, failure.message)
     }
   }

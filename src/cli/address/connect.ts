@@ -54,7 +54,7 @@ export async function openStore(
   access: StoreAccess,
   reportError: (error: unknown) => void,
 ): Promise<Embedded> {
-  if ('table' in address) return openAwsStore(address, reportError)
+  if ('table' in address) return openAwsStore(address, access, reportError)
   const { directory } = address
   // A mistyped directory must not look like an empty store.
   if (access !== 'create' && !existsSync(directory)) {
@@ -68,6 +68,7 @@ export async function openStore(
 
 async function openAwsStore(
   { table, bucket, region, endpoint }: AwsStoreAddress,
+  access: StoreAccess,
   reportError: (error: unknown) => void,
 ): Promise<Embedded> {
   const { openAws } = await import('../../embedded/aws.ts')
@@ -76,6 +77,7 @@ async function openAwsStore(
     bucket,
     // The deployed functions see to that. So a command that only reads needs no permission to write.
     flushes: 'elsewhere',
+    states: access !== 'read',
     reportError,
     ...(region === null ? {} : { region }),
     ...(endpoint === null ? {} : { endpoint }),

@@ -43,7 +43,16 @@ export interface QueryOptions {
   readonly keysOnly?: boolean
 }
 
+/** What has to be known before a table is worked on. */
+export interface TableGate {
+  /** Asked beside a read. */
+  beforeReading(): Promise<unknown>
+  /** Asked before a write is sent. */
+  beforeWriting(): Promise<unknown>
+}
+
 export interface DynamoTableSettings {
+  readonly gate?: TableGate
   /** How long a conditional write waits for its answer. */
   readonly writeTimeoutMs?: number
   /** How long any other request may take, all tries together. */
@@ -57,11 +66,17 @@ export interface DynamoTableSettings {
 export class DynamoTable {
   readonly #clients: ClientPair<DynamoDBClient>
   readonly #name: string
-  readonly #settings: Required<DynamoTableSettings>
+  readonly #settings: Required<Omit<DynamoTableSettings, 'gate'>>
+  readonly #gate: TableGate | undefined
 
-  constructor(clients: ClientPair<DynamoDBClient>, name: string, settings: DynamoTableSettings = {}) {
+  constructor(
+    clients: ClientPair<DynamoDBClient>,
+    name: string,
+    { gate, ...settings }: DynamoTableSettings = {},
+  ) {
     this.#clients = clients
     this.#name = name
+    this.#gate = gate
     this.#settings = {
       writeTimeoutMs: TABLE_WRITE_TIMEOUT_MS,
       readTimeoutMs: TABLE_READ_TIMEOUT_MS,
@@ -207,6 +222,7 @@ export class DynamoTable {
 
   /** One try of a conditional write. */
   async #check(action: string, send: Send<Item | undefined>): Promise<Checked> {
+    await this.#gate?.beforeWriting()
     try {
       const item = await send(this.#clients.once, within(this.#settings.writeTimeoutMs))
       return { held: true, item }
@@ -218,8 +234,14 @@ export class DynamoTable {
 
   /** What the SDK repeats as it likes. */
   async #repeat<Answer>(action: string, effect: AwsCall['effect'], send: Send<Answer>): Promise<Answer> {
+    if (effect === 'write') await this.#gate?.beforeWriting()
+    // Beside the answer, so that nobody waits for it.
+    const known = effect === 'read' ? this.#gate?.beforeReading() : undefined
+    known?.catch(() => {})
     try {
-      return await send(this.#clients.repeating, within(this.#settings.readTimeoutMs))
+      const answer = await send(this.#clients.repeating, within(this.#settings.readTimeoutMs))
+      await known
+      return answer
     } catch (error) {
       throw this.#asStoreError(error, action, effect)
     }
