@@ -105,11 +105,8 @@ export class BucketFormat {
   }
 
   #failure(error: unknown, action: string, effect: 'read' | 'write'): unknown {
-    return asStoreError(error, {
-      action,
-      resource: `${FORMAT_OBJECT} in the bucket "${this.#bucket}"`,
-      effect,
-    })
+    const resource = `the bucket "${this.#bucket}"`
+    return asStoreError(error, { action: `${action} (of ${FORMAT_OBJECT})`, resource, effect })
   }
 }
 
