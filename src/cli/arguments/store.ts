@@ -94,7 +94,8 @@ export function addVerify(program: Command, session: Session): void {
     .description(
       'Reads everything in the directory --dir, or on AWS with --aws, and reports what is wrong: gaps and overlaps\n' +
         'in the index, missing or damaged objects. Objects that nothing points at (orphans, left by a crash) are\n' +
-        'reported and are no error. A broker cannot be asked to do this over HTTP.',
+        'reported and are no error, unless they are older than the index: then one may have been lost. A broker cannot\n' +
+        'be asked to do this over HTTP.',
     )
     .addHelpText(
       'after',
