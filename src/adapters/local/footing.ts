@@ -15,7 +15,10 @@ export class Footing {
     this.#directory = directory
   }
 
-  /** Stands on what has this name now. @throws Error with a code where there is nothing */
+  /**
+   * Stands on what has this name now. Whoever calls keeps it open: else another file could be given its number.
+   * @throws Error with a code where there is nothing
+   */
   take(path: string): void {
     this.#taken.set(path, identityOf(path)!)
   }

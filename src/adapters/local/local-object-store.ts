@@ -31,6 +31,8 @@ interface SyncedFolder {
  */
 export class LocalObjectStore implements ObjectStore {
   readonly #directory: string
+  /** Nothing is read from it: while it is open, no other folder is given its number. */
+  readonly #handle: FileHandle
   readonly #footing: Footing
   readonly #open = new OpenFiles()
   readonly #folders = new Map<string, Promise<SyncedFolder>>()
@@ -38,8 +40,9 @@ export class LocalObjectStore implements ObjectStore {
   readonly trouble = new Trouble(() => this.#tryOut())
   readonly #isReadOnly: boolean
 
-  private constructor(directory: string, footing: Footing, isReadOnly: boolean) {
+  private constructor(directory: string, handle: FileHandle, footing: Footing, isReadOnly: boolean) {
     this.#directory = directory
+    this.#handle = handle
     this.#isReadOnly = isReadOnly
     this.#footing = footing
   }
@@ -51,8 +54,9 @@ export class LocalObjectStore implements ObjectStore {
    */
   static async open(directory: string, footing: Footing, access: Access): Promise<LocalObjectStore> {
     if (access !== 'read') await clearUnfinished(directory)
+    const handle = await open(directory)
     footing.take(directory)
-    return new LocalObjectStore(directory, footing, access === 'read')
+    return new LocalObjectStore(directory, handle, footing, access === 'read')
   }
 
   async put(key: string, chunks: readonly Uint8Array[]): Promise<void> {
@@ -107,6 +111,7 @@ export class LocalObjectStore implements ObjectStore {
 
   async close(): Promise<void> {
     await this.#open.close()
+    await this.#handle.close()
     for (const folder of this.#folders.values()) await (await folder).handle.close()
   }
 
@@ -172,9 +177,10 @@ export class LocalObjectStore implements ObjectStore {
   async #openFolder(path: string): Promise<SyncedFolder> {
     await makeFolderBelow(this.#directory, path)
     await makeFolderBelow(this.#directory, join(this.#directory, UNFINISHED))
+    const handle = await open(path)
     const footing = new Footing(path)
     footing.take(path)
-    return { handle: await open(path), footing }
+    return { handle, footing }
   }
 }
 

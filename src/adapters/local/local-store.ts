@@ -56,9 +56,11 @@ async function openAbsolute(directory: string, access: Access): Promise<LocalSto
   const parts = partsOf(directory)
   const footing = new Footing(directory)
   const objects = await LocalObjectStore.open(parts.objects, footing, access)
-  if (access === 'create') await makeFolder(parts.index)
-  const items = new SqliteItems(parts.database, footing, access)
+  let opened: SqliteItems | undefined
   try {
+    if (access === 'create') await makeFolder(parts.index)
+    const items = new SqliteItems(parts.database, footing, access)
+    opened = items
     // SQLite syncs its files, but not always the folder that they are new in.
     if (access !== 'read') await syncFolder(parts.index)
     const format = await agree(directory, objects, items, isNew, access)
@@ -77,7 +79,7 @@ async function openAbsolute(directory: string, access: Access): Promise<LocalSto
     }
   } catch (error) {
     await objects.close()
-    await items.close()
+    await opened?.close()
     throw error
   }
 }

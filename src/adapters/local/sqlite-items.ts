@@ -84,11 +84,16 @@ export class SqliteItems implements Items {
     this.#lastUpTo = database.prepare(
       'SELECT key, value FROM items WHERE key >= ? AND key <= ? ORDER BY key DESC LIMIT 1',
     )
-    // With the first look at the data, which makes the other two files: they stay until the last process closes.
-    this.#get.get('')
-    const suffixes = access === 'read' ? [''] : ['', '-wal', '-shm']
-    for (const suffix of suffixes) footing.take(`${path}${suffix}`)
     this.#database = database
+    try {
+      // With the first look at the data, which makes the other two files: they stay until the last process closes.
+      this.#get.get('')
+      const suffixes = access === 'read' ? [''] : ['', '-wal', '-shm']
+      for (const suffix of suffixes) footing.take(`${path}${suffix}`)
+    } catch (error) {
+      database.close()
+      throw error
+    }
   }
 
   async get(key: string): Promise<Uint8Array | undefined> {

@@ -82,6 +82,14 @@ describe('what is taken away from under an open store ends its writes, and they 
     await expectHealth()
   })
 
+  test('another folder in the place of the objects, which may have been given the same number', async () => {
+    for (let times = 0; times < 5; times += 1) {
+      await rm(join(directory, 'objects'), { recursive: true })
+      await mkdir(join(directory, 'objects', 'unfinished'), { recursive: true })
+    }
+    await expectRefusal('objects is not what it was')
+  })
+
   test('a copy of the index in its place, with the same bytes', async () => {
     await cp(inIndex('index.sqlite'), inIndex('copy'))
     await rename(inIndex('copy'), inIndex('index.sqlite'))
@@ -157,6 +165,6 @@ test('trouble with the disk is told by the store until it is over', async () => 
   expect(await store.health.look()).toContain('there is a file where a folder should be')
   await rm(join(directory, 'objects', 'segments'))
   // Nobody writes: the store tries it out by itself.
-  await expect.poll(() => store.health.look()).toBeUndefined()
+  await expect.poll(() => store.health.look(), { timeout: 20_000 }).toBeUndefined()
   await expectHealth()
 })
