@@ -1,6 +1,9 @@
 import { statSync } from 'node:fs'
 import { StoreFailed } from '../../ports/outcome.ts'
 
+/** How long a look holds, for those that look before they write. */
+const LOOK_BEFORE_MS = 50
+
 /**
  * The files and folders that an open store stands on. Open files outlive their names: what is written to them after
  * somebody has removed or replaced them is synced, acknowledged and lost. So whoever acknowledges looks first whether
@@ -9,6 +12,8 @@ import { StoreFailed } from '../../ports/outcome.ts'
 export class Footing {
   readonly #directory: string
   readonly #taken = new Map<string, string>()
+  /** When all was last as it was. */
+  #soundMs = Number.NEGATIVE_INFINITY
 
   /** @param directory absolute, as all paths here */
   constructor(directory: string) {
@@ -38,11 +43,21 @@ export class Footing {
   }
 
   /**
+   * Before something is written: who is refused now knows that nothing was. Not before each of many writes, since the look
+   * after each is the one that counts.
+   * @throws StoreFailed where not all is as it was
+   */
+  checkBefore(): void {
+    if (performance.now() - this.#soundMs > LOOK_BEFORE_MS) this.check(false)
+  }
+
+  /**
    * @param isUnsure whether something has been written meanwhile
    * @throws StoreFailed where not all is as it was
    */
   check(isUnsure: boolean): void {
     const trouble = this.trouble()
+    this.#soundMs = trouble === undefined ? performance.now() : Number.NEGATIVE_INFINITY
     if (trouble !== undefined) throw new StoreFailed(trouble, { isUnsure })
   }
 }

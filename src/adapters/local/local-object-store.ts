@@ -62,7 +62,7 @@ export class LocalObjectStore implements ObjectStore {
   async put(key: string, chunks: readonly Uint8Array[]): Promise<void> {
     const path = this.#path(key)
     if (this.#isReadOnly) throw new StoreFailed(READ_ONLY)
-    this.#footing.check(false)
+    this.#footing.checkBefore()
     try {
       const folder = await this.#folder(dirname(path))
       await this.#write(path, chunks)

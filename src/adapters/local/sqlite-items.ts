@@ -192,7 +192,7 @@ export class SqliteItems implements Items {
     const untilMs = Date.now() + TURN_MS_MAX
     for (;;) {
       try {
-        this.#footing.check(false)
+        this.#footing.checkBefore()
         // A write that finds the file busy waits without holding up everything else in this process.
         this.#database.exec('PRAGMA busy_timeout = 0; BEGIN IMMEDIATE')
         return undefined

@@ -2,6 +2,7 @@ import { existsSync, renameSync } from 'node:fs'
 import { cp, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Footing } from '../../../src/adapters/local/footing.ts'
 import { type LocalStore, openLocalStore } from '../../../src/adapters/local/local-store.ts'
@@ -35,6 +36,8 @@ const put = async () => await store.objects.put(segmentKey(freshId()), [Buffer.f
 const inIndex = (name: string) => join(directory, 'index', name)
 
 async function expectRefusal(words: string): Promise<void> {
+  // So long after the last write, the next one looks before anything is written.
+  await sleep(60)
   for (const write of [append, put, append, put]) {
     const failure = await write().catch(error => error)
     expect(failure).toBeInstanceOf(StoreFailed)
