@@ -55,7 +55,7 @@ export class LocalObjectStore implements ObjectStore {
   static async open(directory: string, footing: Footing, access: Access): Promise<LocalObjectStore> {
     if (access !== 'read') await clearUnfinished(directory)
     const handle = await open(directory)
-    footing.take(directory)
+    footing.take(directory, false)
     return new LocalObjectStore(directory, handle, footing, access === 'read')
   }
 
@@ -179,7 +179,7 @@ export class LocalObjectStore implements ObjectStore {
     await makeFolderBelow(this.#directory, join(this.#directory, UNFINISHED))
     const handle = await open(path)
     const footing = new Footing(path)
-    footing.take(path)
+    footing.take(path, true)
     return { handle, footing }
   }
 }

@@ -89,7 +89,8 @@ export class SqliteItems implements Items {
       // With the first look at the data, which makes the other two files: they stay until the last process closes.
       this.#get.get('')
       const suffixes = access === 'read' ? [''] : ['', '-wal', '-shm']
-      for (const suffix of suffixes) footing.take(`${path}${suffix}`)
+      // What has just been committed stands in the write-ahead log.
+      for (const suffix of suffixes) footing.take(`${path}${suffix}`, suffix === '-wal')
     } catch (error) {
       database.close()
       throw error
@@ -214,7 +215,7 @@ export class SqliteItems implements Items {
       isUnsure = true
       this.#database.exec('COMMIT')
       // What was committed to a file whose name leads elsewhere by now is lost.
-      this.#footing.check(true)
+      this.#footing.checkAfter()
     } catch (error) {
       if (this.#database.isTransaction) this.#database.exec('ROLLBACK')
       const failure = this.#commitFailure(error, isUnsure)
