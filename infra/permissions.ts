@@ -2,6 +2,7 @@ import * as iam from 'aws-cdk-lib/aws-iam'
 import type * as logs from 'aws-cdk-lib/aws-logs'
 import type * as s3 from 'aws-cdk-lib/aws-s3'
 import {
+  FORMAT_OBJECT,
   GROUP_PREFIX,
   GROUPS_KEY,
   LOG_PREFIX,
@@ -56,9 +57,16 @@ export function rebalancePermissions({ table }: Stores): iam.PolicyStatement[] {
   ]
 }
 
-/** Looks through heads, moves tails into blocks and objects, and finishes deletions of topics that a crash left. */
+/**
+ * Looks through heads, moves tails into blocks and objects, and finishes deletions of topics that a crash left. It has the
+ * bucket say to which table it belongs, and sees whether it does.
+ */
 export function flushPermissions({ table, bucket }: Stores): iam.PolicyStatement[] {
-  return [allow(READ_AND_CHANGE, table.tableArn), allow(['s3:PutObject'], segmentsOf(bucket))]
+  return [
+    allow(READ_AND_CHANGE, table.tableArn),
+    allow(['s3:PutObject'], segmentsOf(bucket)),
+    allow(['s3:GetObject', 's3:PutObject'], bucket.arnForObjects(FORMAT_OBJECT)),
+  ]
 }
 
 /** Reads the table's stream. The action ListStreams goes by table and not by stream, hence the *. */

@@ -30,7 +30,13 @@ export type {
 } from './contract/http/settings.ts'
 export { UrlSigner, type UrlSignerSettings } from './contract/http/trust/signed-url.ts'
 /** A broker in this process: on a directory, or in memory. */
-export { type Embedded, type EmbeddedOptions, openEmbedded, openInMemory } from './embedded/embedded.ts'
+export {
+  type DirectoryOptions,
+  type Embedded,
+  type EmbeddedOptions,
+  openEmbedded,
+  openInMemory,
+} from './embedded/embedded.ts'
 export { type HttpServer, type HttpServerSettings, startHttpServer } from './embedded/http-server.ts'
 /** Functions of this process that get the records of topics, as deployed triggers call Lambda functions. */
 export type {
@@ -46,3 +52,5 @@ export {
   runTriggers,
 } from './embedded/triggers/run-triggers.ts'
 export type { TriggerNews } from './embedded/triggers/trigger-news.ts'
+/** Whether a store can do what is asked of it. */
+export type { StoreHealth } from './ports/store-health.ts'

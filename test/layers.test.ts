@@ -51,7 +51,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   'adapters/local': {
     files: ['adapters/local'],
     mayImport: ['core', 'ports', 'adapters/items'],
-    packages: ['node:sqlite', 'node:timers/promises', 'node:fs', 'node:path', 'node:crypto'],
+    packages: ['node:sqlite', 'node:timers/promises', 'node:fs', 'node:path', 'node:crypto', 'node:url'],
   },
   'adapters/aws': {
     files: ['adapters/aws'],
@@ -79,8 +79,8 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   },
   cli: {
     files: ['cli'],
-    // Of the ports only how a store fails, for `verify`.
-    mayImport: ['core', 'contract', 'client', 'embedded', 'ports/outcome.ts'],
+    // Of the ports only how a store fails and fares, for `verify` and `dev`.
+    mayImport: ['core', 'contract', 'client', 'embedded', 'ports/outcome.ts', 'ports/store-health.ts'],
     packages: ['node:', 'commander'],
   },
 }

@@ -15,6 +15,9 @@ export interface Service {
   readonly takeTableWrites: () => number
 }
 
+/** Those that may write anything into the table, and so what it says of its store. */
+const STATING: readonly string[] = ['admin', 'flush']
+
 /**
  * Opens the store that the environment names. Once, when a function's module is loaded: the clients and their
  * connections serve every invocation that follows.
@@ -25,8 +28,10 @@ export async function openService(name: string, openBucket: typeof openAwsBucket
   const { table, bucket, testFault, isTraced } = readEnvironment(process.env)
   const telemetry = await openTelemetry({ service: name, broker: table, isTraced })
   const meter = new UsageMeter()
-  const { index, topics, groups, triggers } = openAwsTable({ table, meter })
-  const { objects, locator } = openBucket({ bucket, meter })
+  const states = STATING.includes(name)
+  const { index, topics, groups, triggers, format } = openAwsTable({ table, meter, states })
+  // A function's table and bucket come from one stack: they belong together.
+  const { objects, locator } = openBucket({ bucket, meter, ...(name === 'flush' && { format }) })
   const takeTableWrites = () => {
     const writes = countTableWrites(meter.usage())
     meter.reset()

@@ -18,7 +18,8 @@ export async function run(
   } catch (error) {
     // Commander has said already what it does not like.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_OK : EXIT_USAGE
-    noteFailure(terminal, error)
+    session.forgetAsides()
+    noteFailure(terminal, error, session.isVerbose)
     return exitCodeOf(error)
   }
 }

@@ -7,6 +7,13 @@ import { type PartitionId, partitionKey } from './topic/partition-id.ts'
  * join them.
  */
 
+/** What a store says of itself: the key of an object, and the name of a file in a local store's directory. */
+export const FORMAT_OBJECT = 'format.json'
+
+/** The same in the index: the two parts of an item's key. */
+export const FORMAT_ITEM = { partitionKey: 'store', sortKey: 'format' } as const
+
+/** The start of every segment's key. */
 export const SEGMENT_PREFIX = 'segments/'
 
 /**
@@ -193,6 +200,10 @@ export const HEAD_ATTRIBUTES = {
   flushedProducers: 'flushedProducers',
 } as const
 
+/** The attribute of what a store says of itself in a DynamoDB table. */
+export const FORMAT_ATTRIBUTES = { statement: 'statement' } as const
+
+/** A block's attribute in a DynamoDB table. */
 export const BLOCK_ATTRIBUTES = { encoded: 'encoded' } as const
 
 /**

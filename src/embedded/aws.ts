@@ -9,12 +9,15 @@ import { systemClock, systemEntropy } from './system.ts'
  * does in the background. Without a `locator` of the caller's it hands out presigned URLs.
  */
 export function openAws(options: AwsStoreOptions & EmbeddedOptions): Embedded {
-  const { objects, index, topics, groups, triggers, locator, close } = openAwsStore(options)
+  const { objects, index, topics, groups, triggers, locator, format, close } = openAwsStore(options)
   const ports = { objects, index, topics, groups, triggers, clock: systemClock, entropy: systemEntropy }
   return runBroker(
-    ports,
+    {
+      ports,
+      createdMs: async () => (await format.beforeReading())?.createdMs ?? null,
+      close: async () => close(),
+    },
     { locator, pollIntervalMsMax: FETCH_POLL_PAID_INTERVAL_MS_MAX, ...options },
-    async () => close(),
     false,
   )
 }

@@ -8,12 +8,15 @@ import { TidemarkError } from '../core/errors.ts'
 import type { Ports } from '../ports/index.ts'
 import type { ObjectLocator } from '../ports/object-locator.ts'
 import type { ObjectStore } from '../ports/object-store.ts'
+import type { StoreHealth } from '../ports/store-health.ts'
 
 /** A broker that lives in this process, with its store. */
 export interface Embedded {
   readonly broker: Broker & GroupBroker & TriggerBroker
   /** The store's objects, for a server that hands out their bytes. */
   readonly objects: ObjectStore
+  /** Whether the store can do what is asked of it; undefined where nobody can tell without asking for something. */
+  readonly health: StoreHealth | undefined
   /** Checks the whole store; `summary` counts what was looked at, as it goes on. */
   verify(): { findings: AsyncIterable<Finding>; summary: VerifySummary }
   /** Settles what is being written, moves inline bytes into objects, and gives the store back. May be repeated. */
@@ -48,26 +51,41 @@ export function hostOf(embedded: Embedded): EmbeddedHost {
   )
 }
 
+/** A store that a broker runs on, and what else can be asked of it. */
+export interface OpenStore {
+  readonly ports: Ports
+  readonly health?: StoreHealth
+  /** When its index was made; null: before stores said so. */
+  createdMs?(): Promise<number | null>
+  /** What is wrong with the index as a whole, a line each. */
+  checkIndex?(): string[]
+  /** Whether nothing in it may be changed, and nobody flushes. */
+  readonly isReadOnly?: boolean
+  /** Gives it back, once the broker has closed. */
+  close(): Promise<void>
+}
+
 /**
- * Runs a broker on these ports; `closeStore` gives them back, once the broker has closed.
+ * Runs a broker on a store.
  * @param isHost whether triggers may run beside it; where functions deliver, they would get in each other's way
  */
 export function runBroker(
-  ports: Ports,
+  { ports, health, createdMs, checkIndex, isReadOnly = false, close: closeStore }: OpenStore,
   { locator, lingerMs = 0, reportError = error => console.error(error), ...settings }: EmbeddedOptions,
-  closeStore: () => Promise<void>,
   isHost: boolean,
 ): Embedded {
-  const broker = new LogBroker(ports, { lingerMs, reportError, ...settings }, locator)
+  const flushes = isReadOnly ? 'elsewhere' : (settings.flushes ?? 'in-background')
+  const broker = new LogBroker(ports, { lingerMs, reportError, ...settings, flushes }, locator)
   broker.start()
   const stops: (() => Promise<void>)[] = []
   let closed: Promise<void> | undefined
   const embedded: Embedded = {
     broker,
     objects: ports.objects,
+    health,
     verify: () => {
       const summary = new VerifySummary()
-      return { findings: verify(ports, summary), summary }
+      return { findings: verify(ports, summary, { createdMs, checkIndex }), summary }
     },
     close: () => {
       closed ??= closeAll(stops, broker, closeStore)

@@ -17,7 +17,7 @@ export interface ObjectStore {
    */
   get(key: string, position: Position, bytes: number): Promise<Uint8Array | undefined>
 
-  /** Every object whose put has resolved, in no order; others may be missing. */
+  /** Every object whose put has resolved, in no order; others may be missing. What the store says of itself is none. */
   list(): AsyncIterable<ObjectInfo>
 
   /** Removes an object; one that is not there is no error. */

@@ -22,4 +22,14 @@ export class OutcomeUnknown extends Error {
  */
 export class StoreFailed extends Error {
   override readonly name = 'StoreFailed'
+  /** Whether it may be done all the same: the store failed on the way, and cannot be asked. */
+  readonly isUnsure: boolean
+
+  constructor(message: string, { isUnsure = false, ...options }: ErrorOptions & { isUnsure?: boolean } = {}) {
+    super(message, options)
+    this.isUnsure = isUnsure
+  }
 }
+
+/** The same, for what is stored: a part of it has been read, and makes no sense. */
+export class StoreDamaged extends StoreFailed {}

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { dev } from '../../src/cli/commands/dev.ts'
+import { TidemarkError } from '../../src/core/errors.ts'
 import { fakeTerminal } from './fake-terminal.ts'
 
 const SETTINGS = {
@@ -10,6 +11,7 @@ const SETTINGS = {
   allowedHosts: [],
   triggers: [],
   isQuiet: false,
+  isVerbose: false,
 }
 
 async function runDev(url: string, token: string | null) {
@@ -17,6 +19,7 @@ async function runDev(url: string, token: string | null) {
   let closed = false
   const start = async () => ({
     url,
+    health: undefined,
     runTriggers: async () => {},
     close: async () => {
       closed = true
@@ -62,4 +65,73 @@ test('a start that fails is passed on', async () => {
     throw new Error('the port is taken')
   }
   await expect(dev(start, SETTINGS, fakeTerminal())).rejects.toThrow('the port is taken')
+})
+
+test('trouble with the store is told once, and when it is over', async () => {
+  const terminal = fakeTerminal()
+  let trouble: string | undefined
+  let looks = 0
+  const health = {
+    look: async () => {
+      looks += 1
+      return trouble
+    },
+  }
+  const start = async () => ({ url: 'http://h', health, runTriggers: async () => {}, close: async () => {} })
+  vi.useFakeTimers()
+  try {
+    const done = dev(start, SETTINGS, terminal)
+    const pass = async (now: string | undefined) => {
+      trouble = now
+      await vi.advanceTimersByTimeAsync(3_000)
+    }
+    await pass(undefined)
+    await pass('the disk is full: make room')
+    await pass('the disk is full: make room, 4 bytes are left')
+    await pass(undefined)
+    await pass('the directory is gone')
+    terminal.interrupt()
+    expect(await done).toBe(0)
+    const ended = looks
+    await vi.advanceTimersByTimeAsync(10_000)
+    expect(looks).toBe(ended)
+  } finally {
+    vi.useRealTimers()
+  }
+  expect(
+    terminal
+      .noted()
+      .split('\n')
+      .filter(line => line.includes('trouble')),
+  ).toEqual([
+    'trouble with the store: the disk is full: make room',
+    'the trouble with the store is over: it can be written again',
+    'trouble with the store: the directory is gone',
+  ])
+})
+
+test('what goes wrong in the background is a line, told once; with its stack where that was asked for', async () => {
+  const noted = async (isVerbose: boolean) => {
+    const terminal = fakeTerminal()
+    const error = new TidemarkError('KAFKA_STORAGE_ERROR', 'The store cannot do this.')
+    const done = dev(
+      async (_, report) => {
+        for (let times = 0; times < 3; times += 1) report('work in the background failed', error)
+        return { url: 'http://h', health: undefined, runTriggers: async () => {}, close: async () => {} }
+      },
+      { ...SETTINGS, isVerbose },
+      terminal,
+    )
+    terminal.interrupt()
+    await done
+    return terminal
+      .noted()
+      .split('\n')
+      .filter(line => /background|^ +at /.test(line))
+  }
+  const line = 'work in the background failed: KAFKA_STORAGE_ERROR: The store cannot do this.'
+  expect(await noted(false)).toEqual([line])
+  const [first, ...stack] = await noted(true)
+  expect(first).toBe(line)
+  expect(stack.length).toBeGreaterThan(0)
 })

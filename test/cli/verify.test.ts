@@ -53,6 +53,19 @@ test('damage is a failure', async () => {
   expect(noted).toContain('the store is damaged: 1 error')
 })
 
+test('more leftovers than crashes explain are suspicious, and a failure', async () => {
+  const suspicion: Finding = {
+    severity: 'suspicious',
+    place: 'the index',
+    problem: 'has an index been lost?',
+  }
+  const { exitCode, printed, noted } = await verifyFindings(list(leftover, suspicion))
+  expect(exitCode).toBe(1)
+  expect(printed).toContain('suspicious: the index: has an index been lost?\n')
+  expect(noted).toContain('1 leftover, 700 B: see what is suspicious')
+  expect(noted).not.toMatch(/no harm|the store is sound/)
+})
+
 test('Ctrl-C ends a check that finds nothing for long', async () => {
   const terminal = fakeTerminal()
   async function* slow(): AsyncGenerator<Finding> {

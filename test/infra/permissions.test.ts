@@ -52,6 +52,8 @@ describe('a role may do what its function does, and nothing else:', () => {
         'dynamodb:UpdateItem <BrokerTable.Arn>',
         'logs:CreateLogStream <BrokerFlushLog.Arn>',
         'logs:PutLogEvents <BrokerFlushLog.Arn>',
+        's3:GetObject <BrokerBucket.Arn>/format.json',
+        's3:PutObject <BrokerBucket.Arn>/format.json',
         's3:PutObject <BrokerBucket.Arn>/segments/*',
       ],
     ],

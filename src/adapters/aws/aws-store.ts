@@ -5,6 +5,8 @@ import { type AwsTable, openAwsTable } from './table/aws-table.ts'
 export interface AwsStoreOptions extends AwsConnection {
   readonly table: string
   readonly bucket: string
+  /** Whether a store that says nothing of itself is given a statement with the first write; it is unless this is false. */
+  readonly states?: boolean
 }
 
 /** The ports on a table of DynamoDB and a bucket of S3. */
@@ -14,8 +16,8 @@ export interface AwsStore extends AwsBucket, AwsTable {
 
 /** Makes the clients and sends nothing: whether table and bucket are there, the first request tells. */
 export function openAwsStore(options: AwsStoreOptions): AwsStore {
-  const table = openAwsTable(options)
-  const bucket = openAwsBucket(options)
+  const table = openAwsTable({ ...options, states: options.states ?? true })
+  const bucket = openAwsBucket({ ...options, format: table.format })
   return {
     ...table,
     ...bucket,

@@ -28,6 +28,7 @@ import {
   producerKey,
 } from '../../core/storage-layout.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
+import { meaningOf } from '../../ports/damaged-item.ts'
 import type { LogIndex } from '../../ports/log-index.ts'
 import type { Decisions } from './decisions.ts'
 import { endOf, type Items, joinKey, splitKey } from './items.ts'
@@ -102,7 +103,7 @@ export function logIndexOver(items: Items, decisions: Decisions): LogIndex {
     readProducer: (partition, producerId) => producers.read(itemKey(partition, producerKey(producerId))),
     readBlocks: async (partition, offset, limit) => {
       const last = await lastBlock(partition, offset)
-      if (last && limit === 1) return [toBlock(last.value, last.key)]
+      if (last && limit === 1) return [meaningOf(last.key, () => toBlock(last.value, last.key))]
       return await blocks.range(last?.key ?? firstBlockKey(partition), itemKey(partition, BLOCKS_END), limit)
     },
     moveStart: async (partition, startOffset) => {
@@ -131,7 +132,7 @@ export function logIndexOver(items: Items, decisions: Decisions): LogIndex {
           start = joinKey(partitionKey, PRODUCER_PREFIX)
           continue
         }
-        yield parseLogKey(partitionKey)
+        yield meaningOf(item.key, () => parseLogKey(partitionKey))
         // On to the next log, past all of this one's items.
         start = endOf(joinKey(partitionKey, ''))
       }

@@ -1,11 +1,21 @@
 import { TOPICS_KEY } from '../../core/storage-layout.ts'
 import type { TopicItem, TopicStore } from '../../ports/topic-store.ts'
 import { type Items, joinKey } from './items.ts'
-import { TypedItems } from './typed-items.ts'
+import { decodeJson, TypedItems } from './typed-items.ts'
+
+const MEMBERS = ['name', 'topicId', 'partitions', 'configs', 'createdMs', 'state', 'version'] as const
+
+/** @throws RangeError, SyntaxError where it is no topic */
+function decodeTopic(bytes: Uint8Array): TopicItem {
+  const item = decodeJson<TopicItem>(bytes)
+  const missing = MEMBERS.find(member => item[member] === undefined)
+  if (missing !== undefined) throw new RangeError(`it has no ${missing}`)
+  return item
+}
 
 /** Topics over sorted items, each as JSON. */
 export function topicsOver(items: Items): TopicStore {
-  const topics = new TypedItems<TopicItem>(items)
+  const topics = new TypedItems<TopicItem>(items, undefined, decodeTopic)
   const keyOf = (name: string) => joinKey(TOPICS_KEY, name)
   return {
     get: name => topics.read(keyOf(name)),

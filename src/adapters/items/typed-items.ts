@@ -1,6 +1,7 @@
+import { meaningOf } from '../../ports/damaged-item.ts'
 import { endOf, type Items } from './items.ts'
 
-/** Items of one kind, read and changed by what their bytes mean. Bytes that are damaged are a RangeError or a SyntaxError. */
+/** Items of one kind, read and changed by what their bytes mean. Those whose bytes mean nothing are a StoreFailed. */
 export class TypedItems<T> {
   readonly #items: Items
   readonly #encode: (value: T) => Uint8Array
@@ -16,13 +17,17 @@ export class TypedItems<T> {
     this.#decode = decode
   }
 
+  #meaning(bytes: Uint8Array, key: string): T {
+    return meaningOf(key, () => this.#decode(bytes, key))
+  }
+
   async read(key: string): Promise<T | undefined> {
     const bytes = await this.#items.get(key)
-    return bytes && this.#decode(bytes, key)
+    return bytes && this.#meaning(bytes, key)
   }
 
   async range(start: string, end: string, limit?: number): Promise<T[]> {
-    return (await this.#items.range(start, end, limit)).map(({ key, value }) => this.#decode(value, key))
+    return (await this.#items.range(start, end, limit)).map(({ key, value }) => this.#meaning(value, key))
   }
 
   /** Those whose keys begin so. */
@@ -43,7 +48,7 @@ export class TypedItems<T> {
     change: (standing: T | undefined) => T | undefined,
   ): Promise<{ readonly standing: T | undefined; readonly changed: T | undefined }> {
     return await this.#items.update(key, bytes => {
-      const standing = bytes && this.#decode(bytes, key)
+      const standing = bytes && this.#meaning(bytes, key)
       const changed = change(standing)
       return { put: changed && this.#encode(changed), answer: { standing, changed } }
     })
@@ -53,7 +58,7 @@ export class TypedItems<T> {
   async remove(key: string, condition: (standing: T) => boolean): Promise<'removed' | 'kept' | 'missing'> {
     return await this.#items.update(key, bytes => {
       if (!bytes) return { answer: 'missing' }
-      const isRemoved = condition(this.#decode(bytes, key))
+      const isRemoved = condition(this.#meaning(bytes, key))
       return { isRemoved, answer: isRemoved ? 'removed' : 'kept' }
     })
   }
@@ -63,6 +68,7 @@ function encodeJson(value: unknown): Uint8Array {
   return Buffer.from(JSON.stringify(value))
 }
 
-function decodeJson<T>(bytes: Uint8Array): T {
+/** @throws SyntaxError */
+export function decodeJson<T>(bytes: Uint8Array): T {
   return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString()) as T
 }

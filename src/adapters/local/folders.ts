@@ -1,5 +1,8 @@
-import { mkdir, open } from 'node:fs/promises'
+import { access, constants, type FileHandle, mkdir, open, statfs } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
+
+/** What must be free on a disk that was full before it counts as having room again. */
+const ROOM_BYTES_MIN = 1024 * 1024
 
 /**
  * Makes a folder and those above it, each durably known to its parent. Where it is there already, another process
@@ -8,10 +11,37 @@ import { dirname, resolve } from 'node:path'
 export async function makeFolder(path: string): Promise<void> {
   // Absolute, so that every step up makes it shorter: a relative one ends in '.', and never gets beyond.
   const absolute = resolve(path)
-  const first = (await mkdir(absolute, { recursive: true })) ?? absolute
+  const making = mkdir(absolute, { recursive: true }).catch(async error => {
+    // Where nothing can be written, Node may say that there is no such folder.
+    await access(await nearestFolder(absolute), constants.W_OK)
+    throw error
+  })
+  const first = (await making) ?? absolute
   for (let made = absolute; made.length >= first.length && made !== '/'; made = dirname(made)) {
     await syncFolder(dirname(made))
   }
+}
+
+/** The lowest folder on the way to this one that is there. */
+async function nearestFolder(path: string): Promise<string> {
+  const isThere = await access(path).then(
+    () => true,
+    () => false,
+  )
+  return isThere || path === dirname(path) ? path : await nearestFolder(dirname(path))
+}
+
+/**
+ * Makes a folder below one that is there, and those between, each durably known to its parent.
+ * @throws Error ENOENT where the upper one is gone: it is not made anew
+ */
+export async function makeFolderBelow(upper: string, path: string): Promise<void> {
+  if (path === upper) return
+  await makeFolderBelow(upper, dirname(path))
+  await mkdir(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error
+  })
+  await syncFolder(dirname(path))
 }
 
 /** Makes what was created or renamed in a folder durable. */
@@ -21,5 +51,34 @@ export async function syncFolder(path: string): Promise<void> {
     await folder.sync()
   } finally {
     await folder.close()
+  }
+}
+
+/** @throws Error ENOSPC where the disk has hardly any room: what is written now may still fit, what comes next will not */
+export async function checkRoom(path: string): Promise<void> {
+  const { bavail, bsize } = await statfs(path)
+  const bytes = bavail * bsize
+  if (bytes >= ROOM_BYTES_MIN) return
+  throw Object.assign(new Error(`ENOSPC: ${bytes} bytes are free, statfs '${path}'`), { code: 'ENOSPC' })
+}
+
+/** Writes a new file, and syncs it. @throws Error EEXIST where there is one */
+export async function writeSynced(path: string, chunks: readonly Uint8Array[]): Promise<void> {
+  const file = await open(path, 'wx')
+  try {
+    await writeAll(file, chunks)
+    await file.datasync()
+  } finally {
+    await file.close()
+  }
+}
+
+async function writeAll(file: FileHandle, chunks: readonly Uint8Array[]): Promise<void> {
+  let left = chunks.slice()
+  while (left.length > 0) {
+    let { bytesWritten } = await file.writev(left)
+    // A write may stop early; go on where it did.
+    while (left.length > 0 && bytesWritten >= left[0]!.length) bytesWritten -= left.shift()!.length
+    if (bytesWritten > 0) left = [left[0]!.subarray(bytesWritten), ...left.slice(1)]
   }
 }

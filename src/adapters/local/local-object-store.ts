@@ -2,15 +2,28 @@ import { randomBytes } from 'node:crypto'
 import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join, relative, sep } from 'node:path'
 import type { Position } from '../../core/numbers.ts'
+import { FORMAT_OBJECT } from '../../core/storage-layout.ts'
 import type { ObjectInfo, ObjectStore } from '../../ports/object-store.ts'
-import { NotApplied } from '../../ports/outcome.ts'
-import { makeFolder } from './folders.ts'
+import { NotApplied, StoreFailed } from '../../ports/outcome.ts'
+import type { Access } from './directory.ts'
+import { checkRoom, makeFolder, makeFolderBelow, writeSynced } from './folders.ts'
+import { Footing } from './footing.ts'
+import { asFileFailure, READ_ONLY } from './local-failures.ts'
 import { OpenFiles } from './open-files.ts'
+import { Trouble } from './trouble.ts'
 
 /** Where files are written before they get their name; what lies here after a crash is nobody's. */
 const UNFINISHED = 'unfinished'
 /** An unfinished file of this age was left by a crash. */
 const UNFINISHED_MS_MAX = 3_600_000
+/** What is written to try whether a disk takes anything. */
+const TRIAL_BYTES = 64 * 1024
+
+/** A folder that puts sync, and what else must lie under its name as long as that is done. */
+interface SyncedFolder {
+  readonly handle: FileHandle
+  readonly footing: Footing
+}
 
 /**
  * Objects as files. A put writes a temporary file, syncs it, gives it its name and syncs the folder: under its
@@ -18,43 +31,52 @@ const UNFINISHED_MS_MAX = 3_600_000
  */
 export class LocalObjectStore implements ObjectStore {
   readonly #directory: string
+  /** Nothing is read from it: while it is open, no other folder is given its number. */
+  readonly #handle: FileHandle
+  readonly #footing: Footing
   readonly #open = new OpenFiles()
-  readonly #folders = new Map<string, Promise<FileHandle>>()
+  readonly #folders = new Map<string, Promise<SyncedFolder>>()
+  /** What is wrong with the disk, as far as the last puts and reads tell. */
+  readonly trouble = new Trouble(() => this.#tryOut())
+  readonly #isReadOnly: boolean
 
-  private constructor(directory: string) {
+  private constructor(directory: string, handle: FileHandle, footing: Footing, isReadOnly: boolean) {
     this.#directory = directory
+    this.#handle = handle
+    this.#isReadOnly = isReadOnly
+    this.#footing = footing
   }
 
-  /** Opens the store in this folder, makes it where there is none, and clears away what a crash has left. */
-  static async open(directory: string): Promise<LocalObjectStore> {
-    const unfinished = join(directory, UNFINISHED)
-    await makeFolder(unfinished)
-    for (const name of await readdir(unfinished)) {
-      const path = join(unfinished, name)
-      const file = await stat(path).catch(ignoreMissing)
-      if (file && Date.now() - file.mtimeMs > UNFINISHED_MS_MAX) await rm(path, { force: true })
-    }
-    return new LocalObjectStore(directory)
+  /**
+   * Opens the store in this folder. Unless it is only to be read, it is made where there is none, and what a crash has left
+   * is cleared away.
+   * @param footing what must not be taken away meanwhile; the folder is added
+   */
+  static async open(directory: string, footing: Footing, access: Access): Promise<LocalObjectStore> {
+    if (access !== 'read') await clearUnfinished(directory)
+    const handle = await open(directory)
+    footing.take(directory, false)
+    return new LocalObjectStore(directory, handle, footing, access === 'read')
   }
 
   async put(key: string, chunks: readonly Uint8Array[]): Promise<void> {
     const path = this.#path(key)
-    const unfinished = join(this.#directory, UNFINISHED, randomBytes(12).toString('hex'))
+    if (this.#isReadOnly) throw new StoreFailed(READ_ONLY)
+    this.#footing.checkBefore()
     try {
       const folder = await this.#folder(dirname(path))
-      const file = await open(unfinished, 'wx')
-      try {
-        await writeAll(file, chunks)
-        await file.datasync()
-      } finally {
-        await file.close()
+      await this.#write(path, chunks)
+      await folder.handle.sync()
+      if (folder.footing.trouble() !== undefined) {
+        throw new NotApplied(`another folder has taken the place of ${dirname(path)}`)
       }
-      await rename(unfinished, path)
-      await folder.sync()
+      // A name that leads elsewhere by now does not keep what was written.
+      this.#footing.check(false)
+      this.trouble.worked()
     } catch (error) {
-      await rm(unfinished, { force: true })
+      await this.#forgetFolder(dirname(path))
       // Should the name be there after all, the object is whole, and the same bytes can be put again.
-      throw new NotApplied(`the object could not be written: ${(error as Error).message}`, { cause: error })
+      throw this.#failure(error, 'written')
     }
   }
 
@@ -63,29 +85,69 @@ export class LocalObjectStore implements ObjectStore {
     try {
       return await this.#open.use(path, handle => readUpTo(handle, position, bytes))
     } catch (error) {
-      throw new NotApplied(`the object could not be read: ${(error as Error).message}`, { cause: error })
+      throw this.#failure(error, 'read')
     }
   }
 
   async *list(): AsyncGenerator<ObjectInfo> {
-    const entries = await readdir(this.#directory, { recursive: true, withFileTypes: true })
+    const entries = await readdir(this.#directory, { recursive: true, withFileTypes: true }).catch(error => {
+      throw this.#failure(error, 'read')
+    })
     for (const entry of entries) {
       if (!entry.isFile()) continue
       const path = join(entry.parentPath, entry.name)
       const key = relative(this.#directory, path).split(sep).join('/')
-      if (key.startsWith(`${UNFINISHED}/`)) continue
+      if (key.startsWith(`${UNFINISHED}/`) || key === FORMAT_OBJECT) continue
       const file = await stat(path).catch(ignoreMissing)
       if (file) yield { key, bytes: file.size, modifiedMs: file.mtimeMs }
     }
   }
 
   async remove(key: string): Promise<void> {
-    await rm(this.#path(key), { force: true })
+    await rm(this.#path(key), { force: true }).catch(error => {
+      throw this.#failure(error, 'removed')
+    })
   }
 
   async close(): Promise<void> {
     await this.#open.close()
-    for (const folder of this.#folders.values()) await (await folder).close()
+    await this.#handle.close()
+    for (const folder of this.#folders.values()) await (await folder).handle.close()
+  }
+
+  /** Writes a file under another name, and gives it its own when it is whole. */
+  async #write(path: string, chunks: readonly Uint8Array[]): Promise<void> {
+    const unfinished = join(this.#directory, UNFINISHED, randomBytes(12).toString('hex'))
+    try {
+      await writeSynced(unfinished, chunks)
+      await rename(unfinished, path)
+    } catch (error) {
+      await rm(unfinished, { force: true }).catch(() => {})
+      throw error
+    }
+  }
+
+  #failure(error: unknown, done: 'written' | 'read' | 'removed'): Error {
+    const taken = this.#footing.trouble()
+    if (taken !== undefined) return new StoreFailed(taken, { cause: error })
+    if (error instanceof NotApplied) return error
+    const doing = `an object could not be ${done} in ${this.#directory}`
+    return this.trouble.failed(asFileFailure(error, doing))
+  }
+
+  /** Whether there is room, and something can be written. */
+  async #tryOut(): Promise<void> {
+    this.#footing.check(false)
+    const path = join(this.#directory, UNFINISHED, randomBytes(12).toString('hex'))
+    try {
+      await checkRoom(this.#directory)
+      await makeFolderBelow(this.#directory, dirname(path))
+      await this.#write(path, [Buffer.alloc(TRIAL_BYTES)])
+    } catch (error) {
+      throw asFileFailure(error, `an object could not be written in ${this.#directory}`)
+    } finally {
+      await rm(path, { force: true }).catch(() => {})
+    }
   }
 
   #path(key: string): string {
@@ -96,15 +158,40 @@ export class LocalObjectStore implements ObjectStore {
   }
 
   /** A folder kept open, since every put syncs one. */
-  #folder(path: string): Promise<FileHandle> {
+  #folder(path: string): Promise<SyncedFolder> {
     let folder = this.#folders.get(path)
     if (!folder) {
-      folder = makeFolder(path).then(() => open(path))
+      folder = this.#openFolder(path)
       this.#folders.set(path, folder)
-      // A folder that could not be opened is tried again by the next put.
-      folder.catch(() => this.#folders.delete(path))
     }
     return folder
+  }
+
+  /** The next put opens it again, and makes it where somebody has removed it. */
+  async #forgetFolder(path: string): Promise<void> {
+    const folder = this.#folders.get(path)
+    this.#folders.delete(path)
+    await folder?.then(({ handle }) => handle.close()).catch(() => {})
+  }
+
+  async #openFolder(path: string): Promise<SyncedFolder> {
+    await makeFolderBelow(this.#directory, path)
+    await makeFolderBelow(this.#directory, join(this.#directory, UNFINISHED))
+    const handle = await open(path)
+    const footing = new Footing(path)
+    footing.take(path, true)
+    return { handle, footing }
+  }
+}
+
+/** Removes what a crash has left. */
+async function clearUnfinished(directory: string): Promise<void> {
+  const unfinished = join(directory, UNFINISHED)
+  await makeFolder(unfinished)
+  for (const name of await readdir(unfinished)) {
+    const path = join(unfinished, name)
+    const file = await stat(path).catch(ignoreMissing)
+    if (file && Date.now() - file.mtimeMs > UNFINISHED_MS_MAX) await rm(path, { force: true })
   }
 }
 
@@ -117,16 +204,6 @@ async function readUpTo(file: FileHandle, position: number, bytes: number): Prom
     length += bytesRead
   }
   return buffer.subarray(0, length)
-}
-
-async function writeAll(file: FileHandle, chunks: readonly Uint8Array[]): Promise<void> {
-  let left = chunks.slice()
-  while (left.length > 0) {
-    let { bytesWritten } = await file.writev(left)
-    // A write may stop early; go on where it did.
-    while (left.length > 0 && bytesWritten >= left[0]!.length) bytesWritten -= left.shift()!.length
-    if (bytesWritten > 0) left = [left[0]!.subarray(bytesWritten), ...left.slice(1)]
-  }
 }
 
 function ignoreMissing(error: NodeJS.ErrnoException): undefined {

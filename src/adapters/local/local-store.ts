@@ -1,29 +1,142 @@
-import { join } from 'node:path'
+import { randomBytes } from 'node:crypto'
+import { readFile, rename, rm } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { toPosition } from '../../core/numbers.ts'
+import { FORMAT_ITEM, FORMAT_OBJECT } from '../../core/storage-layout.ts'
+import {
+  agreeOnFormat,
+  encodeStoreFormat,
+  STORE_FORMAT_BYTES_MAX,
+  STORE_FORMAT_VERSION,
+  type StoreFormat,
+} from '../../core/store-format.ts'
+import { StoreFailed } from '../../ports/outcome.ts'
+import type { StoreHealth } from '../../ports/store-health.ts'
+import { joinKey } from '../items/items.ts'
 import { type ItemStores, storesOver } from '../items/stores.ts'
-import { makeFolder, syncFolder } from './folders.ts'
+import { type Access, lookAtDirectory, partsOf } from './directory.ts'
+import { makeFolder, syncFolder, writeSynced } from './folders.ts'
+import { Footing } from './footing.ts'
+import { asFileFailure, asSqliteFailure } from './local-failures.ts'
 import { LocalObjectStore } from './local-object-store.ts'
 import { SqliteItems } from './sqlite-items.ts'
+
+const FORMAT_KEY = joinKey(FORMAT_ITEM.partitionKey, FORMAT_ITEM.sortKey)
 
 /** The ports on a directory: objects as files under `objects`, the index, topics, groups and triggers in SQLite under `index`. */
 export interface LocalStore extends ItemStores {
   readonly objects: LocalObjectStore
+  /** What it says of itself; undefined where it has only been read since stores say it. */
+  readonly format: StoreFormat | undefined
+  /** Whether the directory is still the one that was opened, and can be written. */
+  readonly health: StoreHealth
+  /** What SQLite finds wrong with the index, each in a line. Reads all of it. */
+  checkIndex(): string[]
   close(): Promise<void>
 }
 
-/** Opens a store, and makes it where there is none. Several processes may have it open at the same time. */
-export async function openLocalStore(directory: string): Promise<LocalStore> {
-  const objects = await LocalObjectStore.open(join(directory, 'objects'))
-  const indexDirectory = join(directory, 'index')
-  await makeFolder(indexDirectory)
-  const items = new SqliteItems(indexDirectory)
-  // SQLite syncs its files, but not always the folder that they are new in.
-  await syncFolder(indexDirectory)
-  return {
-    objects,
-    ...storesOver(items),
-    close: async () => {
-      await objects.close()
-      await items.close()
-    },
+/**
+ * Opens a store, and makes it where there is none. Several processes may have it open at the same time.
+ * @throws StoreFailed, NotApplied: no store, not whole, of a newer version, or not to be read
+ */
+export async function openLocalStore(directory: string, access: Access = 'create'): Promise<LocalStore> {
+  // Absolute: the program around may change its folder.
+  const absolute = resolve(directory)
+  try {
+    return await openAbsolute(absolute, access)
+  } catch (error) {
+    if (error instanceof Error && 'syscall' in error)
+      throw asFileFailure(error, `the store in ${absolute} could not be opened`)
+    throw asSqliteFailure(error, partsOf(absolute).database, 'could not be opened')
   }
+}
+
+async function openAbsolute(directory: string, access: Access): Promise<LocalStore> {
+  const { isNew } = await lookAtDirectory(directory, access)
+  const parts = partsOf(directory)
+  const footing = new Footing(directory)
+  const objects = await LocalObjectStore.open(parts.objects, footing, access)
+  let opened: SqliteItems | undefined
+  try {
+    if (access === 'create') await makeFolder(parts.index)
+    const items = new SqliteItems(parts.database, footing, access)
+    opened = items
+    // SQLite syncs its files, but not always the folder that they are new in.
+    if (access !== 'read') await syncFolder(parts.index)
+    const format = await agree(directory, objects, items, isNew, access)
+    return {
+      objects,
+      ...storesOver(items),
+      format,
+      health: {
+        look: async () => footing.trouble() ?? (await items.trouble.look()) ?? (await objects.trouble.look()),
+      },
+      checkIndex: () => items.check(),
+      close: async () => {
+        await objects.close()
+        await items.close()
+      },
+    }
+  } catch (error) {
+    await objects.close()
+    await opened?.close()
+    throw error
+  }
+}
+
+/** Has the parts say what they are, the index first. @throws StoreFailed where they do not belong together */
+async function agree(
+  directory: string,
+  objects: LocalObjectStore,
+  items: SqliteItems,
+  isNew: boolean,
+  access: Access,
+): Promise<StoreFormat | undefined> {
+  const { format: path, objects: folder, database } = partsOf(directory)
+  // The index last: another process that makes the store gives it its statement first.
+  const inObjects = await objects.get(FORMAT_OBJECT, toPosition(0), STORE_FORMAT_BYTES_MAX)
+  const inDirectory = await readFile(path).catch(ignoreMissing)
+  const others = [
+    { place: join(folder, FORMAT_OBJECT), bytes: inObjects },
+    { place: path, bytes: inDirectory },
+  ]
+  const agreeOn = (bytes: Uint8Array | undefined) => {
+    const agreement = agreeOnFormat({ place: database, bytes }, others)
+    if ('refusal' in agreement) throw new StoreFailed(agreement.refusal)
+    return agreement.format
+  }
+  const found = await items.get(FORMAT_KEY)
+  const format = agreeOn(found)
+  if (access === 'read' || (inObjects && inDirectory)) return format
+  const fresh = {
+    version: STORE_FORMAT_VERSION,
+    storeId: randomBytes(16).toString('hex'),
+    createdMs: isNew ? Date.now() : null,
+  }
+  const bytes =
+    found ??
+    (await items.update(FORMAT_KEY, standing => {
+      const put = standing ? undefined : encodeStoreFormat(fresh)
+      return { put, answer: standing ?? put! }
+    }))
+  if (!inObjects) await objects.put(FORMAT_OBJECT, [bytes])
+  if (!inDirectory) await writeWhole(path, bytes)
+  return agreeOn(bytes)
+}
+
+/** Under its name the file is whole, whenever the process ends. */
+async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
+  const unfinished = `${path}.${randomBytes(6).toString('hex')}`
+  try {
+    await writeSynced(unfinished, [bytes])
+    await rename(unfinished, path)
+  } catch (error) {
+    await rm(unfinished, { force: true })
+    throw error
+  }
+  await syncFolder(dirname(path))
+}
+
+function ignoreMissing(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error
 }

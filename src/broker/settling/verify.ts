@@ -9,20 +9,24 @@ import type { Offset } from '../../core/numbers.ts'
 import { parseSegmentKey, segmentKey } from '../../core/storage-layout.ts'
 import { type PartitionId, partitionKey, partitionsOf } from '../../core/topic/partition-id.ts'
 import type { Ports } from '../../ports/index.ts'
+import type { ObjectInfo } from '../../ports/object-store.ts'
+import { StoreDamaged } from '../../ports/outcome.ts'
 import type { TopicItem } from '../../ports/topic-store.ts'
 import { readPlace } from '../reading/walk.ts'
 
 const BLOCKS_PER_READ = 64
+/** How far the clocks of an index and of its objects may be apart. */
+const CLOCKS_APART_MS = 300_000
 /** How often a partition is looked at anew because it has changed while it was. */
 const LOOK_AGAIN_MAX = 5
 
 /** What `verify` has to say about one place of the store. */
 export interface Finding {
   /**
-   * `error`: an invariant does not hold, records may be lost; `leftover`: something that nothing refers to, as a
-   * crash or a deletion leaves it, which does no harm.
+   * `error`: an invariant does not hold, records may be lost; `suspicious`: nothing refers to so much that neither crashes
+   * nor deletions explain it; `leftover`: something that nothing refers to, as they leave it, which does no harm.
    */
-  readonly severity: 'error' | 'leftover'
+  readonly severity: 'error' | 'suspicious' | 'leftover'
   /** A partition, an item or an object. */
   readonly place: string
   readonly problem: string
@@ -41,22 +45,84 @@ export class VerifySummary {
   orphanBytes = 0
 }
 
+/** What else is known of a store. */
+export interface VerifiedStore {
+  /** When its index was made; null: before stores said so. Without it nothing is suspicious. */
+  readonly createdMs?: (() => Promise<number | null>) | undefined
+  /** What is wrong with the index as a whole, a line each. */
+  readonly checkIndex?: (() => string[]) | undefined
+}
+
 /**
  * Checks the invariants of a whole store: that blocks and tail of every partition cover its log with no gap and
  * no overlap, that counts and sums add up, that every byte the index points at is there with a CRC that fits,
  * and that records and offsets agree. Tells what nothing points at. Reads everything; changes nothing.
  * Runs beside writers: what they add meanwhile is not looked at.
  */
-export async function* verify(ports: Ports, summary: VerifySummary): AsyncGenerator<Finding> {
+export async function* verify(
+  ports: Ports,
+  summary: VerifySummary,
+  { createdMs, checkIndex }: VerifiedStore = {},
+): AsyncGenerator<Finding> {
+  const objects: ObjectInfo[] = []
+  const referred = new Set<string>()
+  try {
+    for (const problem of checkIndex?.() ?? []) yield error('the index', problem)
+    // Listed before the index is read: an object that appears later is not taken for an orphan.
+    for await (const object of ports.objects.list()) objects.push(object)
+    summary.objects = objects.length
+    yield* verifyTopics(ports, referred, summary)
+  } catch (failure) {
+    // What cannot be read says nothing of what it refers to.
+    if (!(failure instanceof StoreDamaged)) throw failure
+    yield error('the store', failure.message)
+    return
+  }
+  const orphans: ObjectInfo[] = []
+  for (const object of objects) {
+    const { key, bytes, modifiedMs } = object
+    if (referred.has(key) || ports.clock.nowMs() - modifiedMs < ORPHAN_AGE_MS) continue
+    orphans.push(object)
+    summary.orphanBytes += bytes
+    const what = parseSegmentKey(key) === undefined ? 'is not a name of ours' : 'nothing refers to it'
+    yield leftover(key, `${what} (${bytes} bytes)`)
+  }
+  const suspicion = suspect(orphans, summary, await createdMs?.())
+  if (suspicion !== undefined) yield { severity: 'suspicious', place: 'the index', problem: suspicion }
+}
+
+/**
+ * What neither crashes nor deletions explain. Both leave objects that are younger than the index in which something has
+ * referred to them.
+ */
+function suspect(
+  orphans: readonly ObjectInfo[],
+  { topics, orphanBytes }: VerifySummary,
+  createdMs: number | null | undefined,
+): string | undefined {
+  const segments = orphans.filter(({ key }) => parseSegmentKey(key) !== undefined)
+  if (createdMs === undefined) return undefined
+  if (createdMs !== null) {
+    const older = segments.filter(({ modifiedMs }) => modifiedMs < createdMs - CLOCKS_APART_MS)
+    if (older.length === 0) return undefined
+    const bytes = older.reduce((sum, object) => sum + object.bytes, 0)
+    return `${older.length} objects (${bytes} bytes) that nothing refers to are older than it: has an index been lost?`
+  }
+  if (topics > 0 || segments.length === 0) return undefined
+  return (
+    `it has no topic, and ${segments.length} objects (${orphanBytes} bytes) are there: has an index been lost? (Where all ` +
+    'topics have been deleted, this is what they have left)'
+  )
+}
+
+async function* verifyTopics(
+  ports: Ports,
+  referred: Set<string>,
+  summary: VerifySummary,
+): AsyncGenerator<Finding> {
   const topics = new Map<string, TopicItem>()
   for await (const topic of ports.topics.list()) topics.set(topic.topicId, topic)
   summary.topics = topics.size
-
-  // Listed before the index is read: an object that appears later is not taken for an orphan.
-  const objects = new Map<string, { bytes: number; modifiedMs: number }>()
-  for await (const { key, bytes, modifiedMs } of ports.objects.list()) objects.set(key, { bytes, modifiedMs })
-  summary.objects = objects.size
-  const referred = new Set<string>()
 
   const found = new Set<string>()
   for await (const partition of ports.index.partitions()) {
@@ -68,7 +134,13 @@ export async function* verify(ports: Ports, summary: VerifySummary): AsyncGenera
     found.add(partitionKey(partition))
     summary.partitions += 1
     const place = `${topic.name}/${partition.partition}`
-    yield* verifyPartition(ports, partition, place, referred, summary)
+    try {
+      yield* verifyPartition(ports, partition, place, referred, summary)
+    } catch (failure) {
+      // One that is damaged must not hide those after it.
+      if (!(failure instanceof StoreDamaged)) throw failure
+      yield error(place, failure.message)
+    }
   }
   for (const topic of topics.values()) {
     const { name, topicId } = topic
@@ -77,12 +149,6 @@ export async function* verify(ports: Ports, summary: VerifySummary): AsyncGenera
       if (await isDeleted(ports, name, topicId)) break
       yield error(`${name}/${id.partition}`, 'has no head: nothing can be appended')
     }
-  }
-  for (const [key, { bytes, modifiedMs }] of objects) {
-    if (referred.has(key) || ports.clock.nowMs() - modifiedMs < ORPHAN_AGE_MS) continue
-    summary.orphanBytes += bytes
-    const what = parseSegmentKey(key) === undefined ? 'is not a name of ours' : 'nothing refers to it'
-    yield leftover(key, `${what} (${bytes} bytes)`)
   }
 }
 

@@ -7,7 +7,8 @@ import { NotApplied, OutcomeUnknown, StoreFailed } from '../../ports/outcome.ts'
  */
 export function asTidemarkError(error: unknown, written: Written = 'no'): unknown {
   if (error instanceof StoreFailed) {
-    return new TidemarkError('KAFKA_STORAGE_ERROR', `The store cannot do this: ${error.message}.`, written, {
+    const outcome = error.isUnsure ? 'unknown' : written
+    return new TidemarkError('KAFKA_STORAGE_ERROR', `The store cannot do this: ${error.message}.`, outcome, {
       cause: error,
     })
   }

@@ -20,6 +20,9 @@ export interface AddressOptions extends AwsStoreOptions {
   outputs?: string
 }
 
+/** What a command may do to a store. One that only reads leaves no trace. */
+export type StoreAccess = 'read' | 'write' | 'create'
+
 /** A broker behind HTTP. */
 export interface HttpAddress {
   url: string

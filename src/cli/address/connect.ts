@@ -6,20 +6,27 @@ import type { HttpLogger } from '../../contract/http/settings.ts'
 import type { TriggerBroker } from '../../contract/triggers.ts'
 import type { Embedded } from '../../embedded/embedded.ts'
 import type { RunningTriggers } from '../../embedded/triggers/run-triggers.ts'
-import type { DevSettings, RunningBroker } from '../commands/dev.ts'
+import type { DevSettings, Report, RunningBroker } from '../commands/dev.ts'
 import { CommandFailure, UsageError } from '../output/failure.ts'
 import type { AwsStoreAddress } from './aws-store-address.ts'
-import type { BrokerAddress, HttpAddress } from './broker-address.ts'
+import type { BrokerAddress, HttpAddress, StoreAccess } from './broker-address.ts'
 
 export interface Connection {
   broker: Broker & GroupBroker & TriggerBroker
   close(): Promise<void>
 }
 
-/** @param mayCreate whether a directory that does not exist becomes a new store */
-export async function connect(address: BrokerAddress, mayCreate: boolean): Promise<Connection> {
+/**
+ * @param access what the command does to a store that this process opens itself
+ * @param reportError told of what fails there in the background
+ */
+export async function connect(
+  address: BrokerAddress,
+  access: StoreAccess,
+  reportError: (error: unknown) => void,
+): Promise<Connection> {
   if ('url' in address) return { broker: await openHttp(address), close: async () => {} }
-  return openStore(address, mayCreate)
+  return openStore(address, access, reportError)
 }
 
 async function openHttp({
@@ -44,40 +51,48 @@ async function openHttp({
 /** A store that this process opens itself. */
 export async function openStore(
   address: { directory: string } | AwsStoreAddress,
-  mayCreate: boolean,
+  access: StoreAccess,
+  reportError: (error: unknown) => void,
 ): Promise<Embedded> {
-  if ('table' in address) return openAwsStore(address)
+  if ('table' in address) return openAwsStore(address, access, reportError)
   const { directory } = address
   // A mistyped directory must not look like an empty store.
-  if (!mayCreate && !existsSync(directory)) {
+  if (access !== 'create' && !existsSync(directory)) {
     throw new CommandFailure(
       `there is no directory ${directory}; \`tidemark dev --dir ${directory}\` would make it`,
     )
   }
   const { openEmbedded } = await import('../../embedded/embedded.ts')
-  return openEmbedded({ directory })
+  return openEmbedded({ directory, access, reportError })
 }
 
-async function openAwsStore({ table, bucket, region, endpoint }: AwsStoreAddress): Promise<Embedded> {
+async function openAwsStore(
+  { table, bucket, region, endpoint }: AwsStoreAddress,
+  access: StoreAccess,
+  reportError: (error: unknown) => void,
+): Promise<Embedded> {
   const { openAws } = await import('../../embedded/aws.ts')
   return openAws({
     table,
     bucket,
     // The deployed functions see to that. So a command that only reads needs no permission to write.
     flushes: 'elsewhere',
+    states: access !== 'read',
+    reportError,
     ...(region === null ? {} : { region }),
     ...(endpoint === null ? {} : { endpoint }),
   })
 }
 
 /** A broker on a directory, behind HTTP. */
-export async function startBroker({
-  directory,
-  listen,
-  token,
-  insecure,
-  allowedHosts,
-}: DevSettings): Promise<RunningBroker> {
+export async function startBroker(
+  { directory, listen, token, insecure, allowedHosts }: DevSettings,
+  report: Report,
+): Promise<RunningBroker> {
+  const reportError = (error: unknown) => report('work in the background failed', error)
+  const logger: HttpLogger = {
+    error: (message, { error, method, path }) => report(`${method} ${path}: ${message}`, error),
+  }
   const [{ openEmbedded }, { createHttpApp }, { UrlSigner }, { checkListenHost, startHttpServer }] =
     await Promise.all([
       import('../../embedded/embedded.ts'),
@@ -91,17 +106,19 @@ export async function startBroker({
   const signer = new UrlSigner({ secret: randomBytes(32) })
   const store = await openEmbedded({
     directory,
+    reportError,
     locator: { locate: async (key, position, bytes) => signer.sign(key, position, bytes, Date.now()) },
   })
   try {
     const objects = { signer, get: store.objects.get.bind(store.objects) }
     const settings = token === null ? { allowedHosts } : { allowedHosts, token }
-    const app = createHttpApp({ broker: store.broker, objects, logger }, settings)
-    const server = await startHttpServer(app, { ...listen, insecure, replaceGlobals: true })
+    const app = createHttpApp({ broker: store.broker, objects, health: store.health, logger }, settings)
+    const server = await startHttpServer(app, { ...listen, insecure, replaceGlobals: true, reportError })
     const { url } = server
     let running: RunningTriggers | undefined
     return {
       url,
+      health: store.health,
       async runTriggers(triggers, listener) {
         const { runFileTriggers } = await import('../../embedded/triggers/run-file-triggers.ts')
         // So that a handler that produces finds its broker.
@@ -122,10 +139,4 @@ export async function startBroker({
     await store.close()
     throw error
   }
-}
-
-const logger: HttpLogger = {
-  error(message, { error, method, path }) {
-    console.error(`${method} ${path}: ${message}:`, error)
-  },
 }

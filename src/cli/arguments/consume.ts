@@ -118,7 +118,7 @@ export function addConsume(program: Command, session: Session): void {
       options.group === undefined
         ? consumeAlone(topics, options, session)
         : consumeInGroup(topics, options.group, options, session),
-    { endsByItself: true },
+    ({ group }) => ({ access: group === undefined ? 'read' : 'write', endsByItself: true }),
   )
 }
 

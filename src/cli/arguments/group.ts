@@ -3,7 +3,7 @@ import type { StartPlace } from '../../client/sdk/consuming/start-place.ts'
 import type { TopicChoice } from '../commands/reset-group.ts'
 import { parseStartPlace } from '../consuming/start-place.ts'
 import { UsageError } from '../output/failure.ts'
-import type { Session } from '../session.ts'
+import { READING, type Session } from '../session.ts'
 import { argument, examples, type JsonOptions, PRINT_JSON, parseWholeNumber, repeated } from './argument.ts'
 
 interface ResetOptions extends JsonOptions {
@@ -38,10 +38,14 @@ function addList(group: Command, session: Session): void {
     .description('Lists the groups.')
     .option(...PRINT_JSON)
     .addHelpText('after', examples('tidemark group list --json | jq -r .[].groupId'))
-  session.onBroker(command, async (options: JsonOptions) => {
-    const { listGroups } = await import('../commands/group.ts')
-    return broker => listGroups(broker, options, session.terminal)
-  })
+  session.onBroker(
+    command,
+    async (options: JsonOptions) => {
+      const { listGroups } = await import('../commands/group.ts')
+      return broker => listGroups(broker, options, session.terminal)
+    },
+    READING,
+  )
 }
 
 function addDescribe(group: Command, session: Session): void {
@@ -63,7 +67,7 @@ function addDescribe(group: Command, session: Session): void {
       const { describeGroup } = await import('../commands/group.ts')
       return broker => describeGroup(broker, groupId, options, session.terminal)
     },
-    { endsByItself: true },
+    { ...READING, endsByItself: true },
   )
 }
 

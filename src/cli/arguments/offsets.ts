@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander'
 import type { OffsetPlace } from '../../contract/broker.ts'
 import { parseStartTime } from '../consuming/start-place.ts'
 import { UsageError } from '../output/failure.ts'
-import type { Session } from '../session.ts'
+import { READING, type Session } from '../session.ts'
 import {
   argument,
   examples,
@@ -49,11 +49,15 @@ export function addOffsets(program: Command, session: Session): void {
         'tidemark offsets tides --group harbour',
       ),
     )
-  session.onBroker(command, async (options: OffsetsOptions, topic: string) => {
-    const { offsets } = await import('../commands/offsets.ts')
-    const settings = { topic, at: options.at ?? null, groupId: options.group ?? null, json: options.json }
-    return broker => offsets(broker, settings, session.terminal)
-  })
+  session.onBroker(
+    command,
+    async (options: OffsetsOptions, topic: string) => {
+      const { offsets } = await import('../commands/offsets.ts')
+      const settings = { topic, at: options.at ?? null, groupId: options.group ?? null, json: options.json }
+      return broker => offsets(broker, settings, session.terminal)
+    },
+    READING,
+  )
 }
 
 export function addDeleteRecords(program: Command, session: Session): void {

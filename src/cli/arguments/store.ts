@@ -81,6 +81,7 @@ export function addDev(program: Command, session: Session): void {
         allowedHosts: options.allowHost ?? [],
         triggers,
         isQuiet: options.quiet ?? false,
+        isVerbose: session.isVerbose,
       }
       session.exitCode = await dev(startBroker, settings, session.terminal)
     })
@@ -93,7 +94,8 @@ export function addVerify(program: Command, session: Session): void {
     .description(
       'Reads everything in the directory --dir, or on AWS with --aws, and reports what is wrong: gaps and overlaps\n' +
         'in the index, missing or damaged objects. Objects that nothing points at (orphans, left by a crash) are\n' +
-        'reported and are no error. A broker cannot be asked to do this over HTTP.',
+        'reported and are no error, unless they are older than the index: then one may have been lost. A broker cannot\n' +
+        'be asked to do this over HTTP.',
     )
     .addHelpText(
       'after',
@@ -112,7 +114,7 @@ export function addVerify(program: Command, session: Session): void {
         import('../commands/verify.ts'),
         import('../address/connect.ts'),
       ])
-      const store = await openStore(address, false)
+      const store = await openStore(address, 'read', error => session.reportAside(error))
       try {
         session.exitCode = await verify(store, session.terminal)
       } finally {

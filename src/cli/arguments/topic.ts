@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { UsageError } from '../output/failure.ts'
-import type { Session } from '../session.ts'
+import { READING, type Session } from '../session.ts'
 import { examples, type JsonOptions, PRINT_JSON, repeated, wholeNumber } from './argument.ts'
 import { parseNameValue } from './name-value.ts'
 
@@ -56,7 +56,7 @@ function addCreate(topic: Command, session: Session): void {
       }
       return broker => createTopic(broker, request, options, session.terminal)
     },
-    { mayCreate: true },
+    { access: 'create' },
   )
 }
 
@@ -66,10 +66,14 @@ function addList(topic: Command, session: Session): void {
     .description('Lists the topics.')
     .option(...PRINT_JSON)
     .addHelpText('after', examples('tidemark topic list --json | jq -r .[].topic'))
-  session.onBroker(command, async (options: JsonOptions) => {
-    const { listTopics } = await import('../commands/topic.ts')
-    return broker => listTopics(broker, options, session.terminal)
-  })
+  session.onBroker(
+    command,
+    async (options: JsonOptions) => {
+      const { listTopics } = await import('../commands/topic.ts')
+      return broker => listTopics(broker, options, session.terminal)
+    },
+    READING,
+  )
 }
 
 function addDescribe(topic: Command, session: Session): void {
@@ -80,10 +84,14 @@ function addDescribe(topic: Command, session: Session): void {
     .option('-g, --groups', 'and how far behind each consumer group is')
     .option(...PRINT_JSON)
     .addHelpText('after', examples('tidemark topic describe tides', 'tidemark topic describe tides --groups'))
-  session.onBroker(command, async (options: JsonOptions & { groups?: boolean }, name: string) => {
-    const { describeTopic } = await import('../commands/topic.ts')
-    return broker => describeTopic(broker, name, options, session.terminal)
-  })
+  session.onBroker(
+    command,
+    async (options: JsonOptions & { groups?: boolean }, name: string) => {
+      const { describeTopic } = await import('../commands/topic.ts')
+      return broker => describeTopic(broker, name, options, session.terminal)
+    },
+    READING,
+  )
 }
 
 function addAlter(topic: Command, session: Session): void {

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { Session } from '../session.ts'
+import { READING, type Session } from '../session.ts'
 import { examples, type JsonOptions, PRINT_JSON } from './argument.ts'
 
 export function addTrigger(program: Command, session: Session): void {
@@ -48,10 +48,14 @@ function addList(trigger: Command, session: Session): void {
     .description('Lists the triggers.')
     .option(...PRINT_JSON)
     .addHelpText('after', examples('tidemark trigger list --json | jq -r .[].target'))
-  session.onBroker(command, async (options: JsonOptions) => {
-    const { listTriggers } = await import('../commands/trigger.ts')
-    return broker => listTriggers(broker, options, session.terminal)
-  })
+  session.onBroker(
+    command,
+    async (options: JsonOptions) => {
+      const { listTriggers } = await import('../commands/trigger.ts')
+      return broker => listTriggers(broker, options, session.terminal)
+    },
+    READING,
+  )
 }
 
 function addDescribe(trigger: Command, session: Session): void {
@@ -68,10 +72,14 @@ function addDescribe(trigger: Command, session: Session): void {
         "tidemark trigger describe billing tides --json | jq '.partitions[] | select(.failing)'",
       ),
     )
-  session.onBroker(command, async (options: JsonOptions, groupId: string, topic: string) => {
-    const { describeTrigger } = await import('../commands/trigger.ts')
-    return broker => describeTrigger(broker, { groupId, topic }, options, session.terminal)
-  })
+  session.onBroker(
+    command,
+    async (options: JsonOptions, groupId: string, topic: string) => {
+      const { describeTrigger } = await import('../commands/trigger.ts')
+      return broker => describeTrigger(broker, { groupId, topic }, options, session.terminal)
+    },
+    READING,
+  )
 }
 
 interface Change {

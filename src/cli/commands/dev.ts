@@ -1,9 +1,10 @@
 import { resolve } from 'node:path'
 import type { FileTrigger, FileTriggersListener } from '../../embedded/triggers/run-file-triggers.ts'
+import type { StoreHealth } from '../../ports/store-health.ts'
 import { DEFAULT_BROKER_URL } from '../address/broker-address.ts'
 import type { ListenAddress } from '../address/listen-address.ts'
 import { settledUntil } from '../interruption.ts'
-import { EXIT_OK } from '../output/failure.ts'
+import { describeAside, EXIT_OK } from '../output/failure.ts'
 import { note, type Terminal, write } from '../output/terminal.ts'
 import { TriggerOutput } from '../output/trigger-output.ts'
 
@@ -18,11 +19,17 @@ export interface DevSettings {
   triggers: readonly FileTrigger[]
   /** Nothing is said of batches that handlers have dealt with. */
   isQuiet: boolean
+  /** Trouble beside requests is told with its stack. */
+  isVerbose: boolean
 }
+
+/** How often the store is asked how it is. */
+const HEALTH_INTERVAL_MS = 1_000
 
 export interface RunningBroker {
   /** Where clients on this machine reach it. */
   url: string
+  health: StoreHealth | undefined
   /** Calls handlers until it is closed. */
   runTriggers(triggers: readonly FileTrigger[], listener: FileTriggersListener): Promise<void>
   /** Lets calls of handlers end, flushes all and lets go of the directory. */
@@ -31,11 +38,13 @@ export interface RunningBroker {
 
 /** Runs a broker until the terminal interrupts it. */
 export async function dev(
-  start: (settings: DevSettings) => Promise<RunningBroker>,
+  start: (settings: DevSettings, report: Report) => Promise<RunningBroker>,
   settings: DevSettings,
   terminal: Terminal,
 ): Promise<number> {
-  const running = await start(settings)
+  const asides = new Asides(terminal, settings.isVerbose)
+  const running = await start(settings, (what, error) => asides.tell(what, error))
+  const watching = watchHealth(running.health, asides)
   try {
     await write(terminal, welcome(running.url, settings))
     await runTriggers(running, settings, terminal)
@@ -46,10 +55,56 @@ export async function dev(
       `\nstopping: ${calls}what is left is flushed (Ctrl-C again to end at once; nothing acknowledged is lost)`,
     )
   } finally {
+    clearInterval(watching)
     await running.close()
   }
   note(terminal, 'stopped')
   return EXIT_OK
+}
+
+/** Told of what goes wrong beside requests, or must not be told to clients. */
+export type Report = (what: string, error: unknown) => void
+
+/** Tells each trouble once, and when it is over. What comes again and again, with the same words, is told once as well. */
+class Asides {
+  readonly #terminal: Terminal
+  readonly #isVerbose: boolean
+  #last = ''
+  #trouble: string | undefined
+
+  constructor(terminal: Terminal, isVerbose: boolean) {
+    this.#terminal = terminal
+    this.#isVerbose = isVerbose
+  }
+
+  tell(what: string, error: unknown): void {
+    const line = describeAside(what, error, this.#isVerbose)
+    if (line === this.#last) return
+    this.#last = line
+    note(this.#terminal, line)
+  }
+
+  /** Takes note of how the store is. */
+  look(trouble: string | undefined): void {
+    if (trouble === this.#trouble) return
+    const isNews = trouble !== undefined && this.#trouble === undefined
+    if (isNews) note(this.#terminal, `trouble with the store: ${trouble}`)
+    if (trouble === undefined) {
+      note(this.#terminal, 'the trouble with the store is over: it can be written again')
+      this.#last = ''
+    }
+    this.#trouble = trouble
+  }
+}
+
+function watchHealth(health: StoreHealth | undefined, asides: Asides): NodeJS.Timeout | undefined {
+  if (health === undefined) return undefined
+  return setInterval(() => {
+    health.look().then(
+      trouble => asides.look(trouble),
+      error => asides.tell('the store cannot be looked at', error),
+    )
+  }, HEALTH_INTERVAL_MS)
 }
 
 async function runTriggers(

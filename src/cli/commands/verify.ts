@@ -6,14 +6,16 @@ import { note, type Terminal, write } from '../output/terminal.ts'
 
 /**
  * Prints what a check of the whole store finds. What nothing points at (orphaned by a crash or a deletion)
- * takes space and does no harm: it is told and is no failure.
+ * takes space and does no harm: it is told and is no failure, unless it is more than they explain.
  */
 export async function verify(store: Pick<Embedded, 'verify'>, terminal: Terminal): Promise<number> {
   const { findings, summary } = store.verify()
   let errors = 0
+  let suspicions = 0
   let leftovers = 0
   for await (const { severity, place, problem } of itemsUntil(findings, terminal.interrupted)) {
     if (severity === 'error') errors++
+    else if (severity === 'suspicious') suspicions++
     else leftovers++
     await write(terminal, `${severity}: ${place}: ${problem}\n`)
   }
@@ -27,7 +29,13 @@ export async function verify(store: Pick<Embedded, 'verify'>, terminal: Terminal
     `checked ${plural(topics, 'topic')}, ${plural(partitions, 'partition')}, ${plural(records, 'record')}, ` +
       `${formatBytes(bytes)} of batches, ${plural(objects, 'object')}`,
   )
-  if (leftovers > 0) note(terminal, `${plural(leftovers, 'leftover')}, ${formatBytes(orphanBytes)}: no harm`)
-  note(terminal, errors === 0 ? 'the store is sound' : `the store is damaged: ${plural(errors, 'error')}`)
-  return errors === 0 ? EXIT_OK : EXIT_FAILURE
+  if (leftovers > 0) {
+    const harm = suspicions > 0 ? 'see what is suspicious' : 'no harm'
+    note(terminal, `${plural(leftovers, 'leftover')}, ${formatBytes(orphanBytes)}: ${harm}`)
+  }
+  if (errors > 0) note(terminal, `the store is damaged: ${plural(errors, 'error')}`)
+  else if (suspicions > 0)
+    note(terminal, 'what is there is sound, but may not be all: bring back a lost index before you write')
+  else note(terminal, 'the store is sound')
+  return errors + suspicions === 0 ? EXIT_OK : EXIT_FAILURE
 }

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { TidemarkError } from '../../core/errors.ts'
 import { NotApplied, OutcomeUnknown, StoreFailed } from '../../ports/outcome.ts'
 
@@ -33,8 +34,21 @@ export function exitCodeOf(error: unknown): number {
   return error instanceof UsageError ? EXIT_USAGE : EXIT_FAILURE
 }
 
-/** The lines that tell the user about `error`. */
-export function describeFailure(error: unknown): string[] {
+/** The lines that tell the user about `error`; with where it arose, if somebody wants to know. */
+export function describeFailure(error: unknown, isVerbose = false): string[] {
+  const lines = linesOf(error, isVerbose)
+  return isVerbose ? [...lines, ...stackOf(error)] : lines
+}
+
+/** The same in one line, for what happens beside what was asked for. */
+export function describeAside(what: string, error: unknown, isVerbose: boolean): string {
+  const [told] = error instanceof Error ? [error.message] : [String(error)]
+  const name =
+    error instanceof TidemarkError ? error.kafkaName : error instanceof Error ? error.name : 'Error'
+  return [`${what}: ${name}: ${told}`, ...(isVerbose ? stackOf(error) : [])].join('\n')
+}
+
+function linesOf(error: unknown, isVerbose: boolean): string[] {
   if (error instanceof TidemarkError) {
     return [`tidemark: ${error.kafkaName}: ${error.message}`, ...advice(error)]
   }
@@ -51,7 +65,13 @@ export function describeFailure(error: unknown): string[] {
     return [`tidemark: ${error.message}`]
   }
   // Anything else is a bug of ours, and its stack is what a report needs.
-  return [`tidemark: unexpected failure: ${error instanceof Error ? error.stack : String(error)}`]
+  const hint = isVerbose ? '' : ' (--verbose tells where, for a report)'
+  return [`tidemark: unexpected failure: ${String(error)}${hint}`]
+}
+
+/** Where an error arose, and the errors behind it. */
+function stackOf(error: unknown): string[] {
+  return error instanceof Error ? [inspect(error)] : []
 }
 
 function advice(error: TidemarkError): string[] {

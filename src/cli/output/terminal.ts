@@ -49,8 +49,8 @@ export function note(terminal: Terminal, line: string): void {
   terminal.notes.write(`${line}\n`)
 }
 
-export function noteFailure(terminal: Terminal, error: unknown): void {
-  for (const line of describeFailure(error)) note(terminal, line)
+export function noteFailure(terminal: Terminal, error: unknown, isVerbose = false): void {
+  for (const line of describeFailure(error, isVerbose)) note(terminal, line)
 }
 
 /** A reader that went away is no failure, as it is none for `cat`; a full disk is one. */

@@ -28,7 +28,7 @@ export function buildHttpApp(
   routes: Iterable<Route>,
   describe?: Describe,
 ): BuiltApp {
-  const { broker, objects, logger, nowMs = Date.now, random = Math.random } = ports
+  const { broker, objects, health, logger, nowMs = Date.now, random = Math.random } = ports
   const { token, allowedHosts = [] } = settings
   if (token === '') throw new RangeError('an empty token protects nothing: leave it out, or give one')
   const router = new Hono<HttpEnv>()
@@ -37,6 +37,7 @@ export function buildHttpApp(
   const services: Services = {
     broker,
     objects,
+    health,
     nowMs,
     random,
     answers: {

@@ -7,6 +7,7 @@ export type Describe = () => Record<string, unknown> | Promise<Record<string, un
 
 export interface Services extends Pick<HttpPorts, 'broker'>, Required<Pick<HttpPorts, 'nowMs' | 'random'>> {
   objects: HttpPorts['objects'] | undefined
+  health: HttpPorts['health']
   bodies: Bodies
   answers: Required<AnswerLimits>
   topicCacheMs: number

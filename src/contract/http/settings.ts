@@ -1,4 +1,5 @@
 import type { Position } from '../../core/numbers.ts'
+import type { StoreHealth } from '../../ports/store-health.ts'
 import type { Broker } from '../broker.ts'
 import type { GroupBroker } from '../groups.ts'
 import type { TriggerBroker } from '../triggers.ts'
@@ -8,6 +9,8 @@ export interface HttpPorts {
   broker: Broker & GroupBroker & TriggerBroker
   /** Given where this server itself serves what `locate` points at. */
   objects?: LocatedObjects
+  /** What GET /health looks at; nothing when it is left out. */
+  health?: StoreHealth | undefined
   logger: HttpLogger
   /** Milliseconds since the epoch; the system's clock when it is left out. */
   nowMs?: () => number

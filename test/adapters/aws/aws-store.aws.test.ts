@@ -24,6 +24,9 @@ describeAws('what a broker asks of AWS:', () => {
     bucket = await createTestBucket(awsEndpoint())
     store = openAwsStore({ table: table.table, bucket: bucket.bucket, endpoint: awsEndpoint(), meter })
     broker = newBroker()
+    // What the store says of itself is asked once in a process, and given once in a store's life.
+    await broker.createTopic({ topic: 'statement' })
+    await broker.produce({ topic: 'statement', partition: 0, batches: large() })
   })
   afterAll(async () => {
     await broker.close()

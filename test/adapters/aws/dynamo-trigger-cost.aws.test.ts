@@ -23,7 +23,7 @@ describeDynamoDbLocal('triggers on DynamoDB:', () => {
   beforeAll(async () => {
     const endpoint = dynamoDbLocalEndpoint()
     table = await createTestTable(endpoint)
-    store = openAwsTable({ endpoint, meter, table: table.table })
+    store = openAwsTable({ endpoint, meter, table: table.table, states: false })
     const { index, topics, groups, triggers: items } = store
     const ports: Ports = {
       objects: new MemoryObjectStore(systemClock),

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Items } from '../../../src/adapters/items/items.ts'
+import { Footing } from '../../../src/adapters/local/footing.ts'
 import { SqliteItems } from '../../../src/adapters/local/sqlite-items.ts'
 import { MemoryItems } from '../../../src/adapters/memory/memory-items.ts'
 
@@ -13,7 +14,7 @@ export interface OpenItems {
 
 async function openSqlite(): Promise<OpenItems> {
   const directory = await mkdtemp(join(tmpdir(), 'tidemark-items-'))
-  const items = new SqliteItems(directory)
+  const items = new SqliteItems(join(directory, 'index.sqlite'), new Footing(directory), 'create')
   const close = async () => {
     await items.close()
     await rm(directory, { recursive: true })

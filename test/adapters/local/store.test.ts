@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type LocalStore, openLocalStore } from '../../../src/adapters/local/local-store.ts'
 import { toOffset, toPosition } from '../../../src/core/numbers.ts'
 import { parseSegmentKey, segmentKey } from '../../../src/core/storage-layout.ts'
-import { NotApplied } from '../../../src/ports/outcome.ts'
+import { StoreFailed } from '../../../src/ports/outcome.ts'
 import { everyEntry, fillBlocks, freshId, freshPartition, inlineEntry } from '../../conformance/samples.ts'
 
 const WORKER = fileURLToPath(new URL('store-worker.ts', import.meta.url))
@@ -113,7 +113,7 @@ describe('files', () => {
     await store.objects.put(segmentKey(id), [Buffer.from('bytes')])
     const path = join(directory, 'objects', 'segments', id.slice(0, 2), id)
     expect(await readFile(path, 'utf8')).toBe('bytes')
-    expect(await files()).toEqual([segmentKey(id)])
+    expect(await files()).toEqual(['format.json', segmentKey(id)])
     expect((await stat(join(directory, 'index'))).isDirectory()).toBe(true)
   })
 
@@ -133,7 +133,7 @@ describe('files', () => {
 
   test('that could not be written leave nothing behind', async () => {
     await writeFile(join(directory, 'objects', 'segments'), 'a file where a folder should be')
-    await expect(store.objects.put(segmentKey(freshId()), [Buffer.from('x')])).rejects.toThrow(NotApplied)
+    await expect(store.objects.put(segmentKey(freshId()), [Buffer.from('x')])).rejects.toThrow(StoreFailed)
     expect(await readdir(join(directory, 'objects', 'unfinished'))).toEqual([])
     await rm(join(directory, 'objects', 'segments'))
     const key = segmentKey(freshId())

@@ -404,3 +404,17 @@ describe('documentation', () => {
 test('health', async () => {
   expect((await served.get('/health')).json).toEqual({ status: 'ok' })
 })
+
+test('health says no, and why, while the store is in trouble', async () => {
+  let trouble: string | undefined = 'the disk is full: make room'
+  await using served = await serveBroker({ ports: { health: { look: async () => trouble } } })
+  expect(await served.get('/health')).toMatchObject({
+    status: 503,
+    json: {
+      kafkaError: 'KAFKA_STORAGE_ERROR',
+      detail: 'The store is in trouble: the disk is full: make room.',
+    },
+  })
+  trouble = undefined
+  expect(await served.get('/health')).toMatchObject({ status: 200, json: { status: 'ok' } })
+})

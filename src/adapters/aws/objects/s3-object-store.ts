@@ -20,6 +20,7 @@ import {
   OBJECT_TRY_TIMEOUT_MS,
 } from '../../../core/limits.ts'
 import type { Position } from '../../../core/numbers.ts'
+import { FORMAT_OBJECT } from '../../../core/storage-layout.ts'
 import type { ObjectInfo, ObjectStore } from '../../../ports/object-store.ts'
 import { NotApplied } from '../../../ports/outcome.ts'
 import { type AwsCall, asStoreError } from '../aws-failures.ts'
@@ -29,7 +30,14 @@ import { hedged } from './hedged.ts'
 /** Without the right to list, S3 hides whether an object is there. */
 const READING = 's3:GetObject and s3:ListBucket'
 
+/** What has to be known before a bucket is worked on. */
+export interface BucketGate {
+  beforeReading(): Promise<void>
+  beforeWriting(): Promise<void>
+}
+
 export interface S3ObjectStoreSettings {
+  readonly gate?: BucketGate
   /** When a slow read is asked for once more. */
   readonly hedgeMs?: number
   /** How long one try may take, beyond the time that its bytes take. */
@@ -42,13 +50,15 @@ export class S3ObjectStore implements ObjectStore {
   readonly #once: S3Client
   readonly #repeating: S3Client
   readonly #bucket: string
-  readonly #settings: Required<S3ObjectStoreSettings>
+  readonly #settings: Required<Omit<S3ObjectStoreSettings, 'gate'>>
+  readonly #gate: BucketGate | undefined
 
   constructor(
     { once, repeating }: ClientPair<S3Client>,
     bucket: string,
-    settings: S3ObjectStoreSettings = {},
+    { gate, ...settings }: S3ObjectStoreSettings = {},
   ) {
+    this.#gate = gate
     this.#once = once
     this.#repeating = repeating
     this.#bucket = bucket
@@ -62,6 +72,7 @@ export class S3ObjectStore implements ObjectStore {
   }
 
   async put(key: string, chunks: readonly Uint8Array[]): Promise<void> {
+    await this.#gate?.beforeWriting()
     // Joining is faster than streaming many small chunks, and a single large one needs neither.
     const body = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)
     const command = new PutObjectCommand({
@@ -80,6 +91,7 @@ export class S3ObjectStore implements ObjectStore {
   }
 
   async get(key: string, position: Position, bytes: number): Promise<Uint8Array | undefined> {
+    await this.#gate?.beforeReading()
     // HTTP has no ranges of no bytes.
     if (bytes === 0) return (await this.#exists(key)) ? new Uint8Array(0) : undefined
     const endMs = performance.now() + OBJECT_READ_TIMEOUT_MS + transferMs(bytes)
@@ -99,6 +111,7 @@ export class S3ObjectStore implements ObjectStore {
   }
 
   async *list(): AsyncGenerator<ObjectInfo> {
+    await this.#gate?.beforeReading()
     let token: string | undefined
     do {
       const command = new ListObjectsV2Command({ Bucket: this.#bucket, ContinuationToken: token })
@@ -106,13 +119,15 @@ export class S3ObjectStore implements ObjectStore {
         this.#repeating.send(command, { abortSignal }),
       )
       for (const { Key: key, Size: bytes = 0, LastModified } of page.Contents ?? []) {
-        if (key !== undefined) yield { key, bytes, modifiedMs: LastModified?.getTime() ?? 0 }
+        if (key !== undefined && key !== FORMAT_OBJECT)
+          yield { key, bytes, modifiedMs: LastModified?.getTime() ?? 0 }
       }
       token = page.NextContinuationToken
     } while (token !== undefined)
   }
 
   async remove(key: string): Promise<void> {
+    await this.#gate?.beforeWriting()
     const command = new DeleteObjectCommand({ Bucket: this.#bucket, Key: key })
     await this.#repeated('s3:DeleteObject', 'write', abortSignal =>
       this.#repeating.send(command, { abortSignal }),

@@ -4,17 +4,21 @@ import type { LogIndex } from '../../../ports/log-index.ts'
 import type { TopicStore } from '../../../ports/topic-store.ts'
 import type { TriggerStore } from '../../../ports/trigger-store.ts'
 import { type AwsConnection, type ClientPair, clientConfig, makeClientPair } from '../connection.ts'
+import type { StoreStatement } from '../store-statement.ts'
 import { dynamoGroupStore } from './dynamo-group-store.ts'
 import { dynamoLogIndex } from './dynamo-log-index.ts'
 import { DynamoTable } from './dynamo-table.ts'
 import { dynamoTopicStore } from './dynamo-topic-store.ts'
 import { dynamoTriggerStore } from './dynamo-trigger-store.ts'
+import { TableFormat } from './table-format.ts'
 
 export interface AwsTable {
   readonly index: LogIndex
   readonly topics: TopicStore
   readonly groups: GroupStore
   readonly triggers: TriggerStore
+  /** What it says of its store. */
+  readonly format: StoreStatement
   close(): void
 }
 
@@ -22,15 +26,23 @@ export function makeTableClients(connection: AwsConnection): ClientPair<DynamoDB
   return makeClientPair(DynamoDBClient, clientConfig(connection), connection)
 }
 
+export interface AwsTableOptions extends AwsConnection {
+  readonly table: string
+  /** Whether a table that says nothing of its store is given a statement with the first write: it may take more permissions. */
+  readonly states: boolean
+}
+
 /** Makes the clients and sends nothing. */
-export function openAwsTable(options: AwsConnection & { readonly table: string }): AwsTable {
+export function openAwsTable(options: AwsTableOptions): AwsTable {
   const clients = makeTableClients(options)
-  const table = new DynamoTable(clients, options.table)
+  const format = new TableFormat(new DynamoTable(clients, options.table), options.table, options.states)
+  const table = new DynamoTable(clients, options.table, { gate: format })
   return {
     index: dynamoLogIndex(table),
     topics: dynamoTopicStore(table),
     groups: dynamoGroupStore(table),
     triggers: dynamoTriggerStore(table),
+    format,
     close: () => clients.close(),
   }
 }

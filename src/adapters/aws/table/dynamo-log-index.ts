@@ -14,6 +14,7 @@ import {
   parseLogKey,
 } from '../../../core/storage-layout.ts'
 import { type PartitionId, partitionKey } from '../../../core/topic/partition-id.ts'
+import { meaningOf } from '../../../ports/damaged-item.ts'
 import type { LogIndex } from '../../../ports/log-index.ts'
 import { decodeBlockItem, encodeBlockItem } from '../items/block.ts'
 import {
@@ -121,7 +122,7 @@ export function dynamoLogIndex(table: DynamoTable): LogIndex {
         for (const key of keys) {
           const log = partitionKeyOf(key)
           if (!log.startsWith(LOG_PREFIX)) continue
-          const partition = parseLogKey(log)
+          const partition = meaningOf(log, () => parseLogKey(log))
           if (given.has(partitionKey(partition))) continue
           given.add(partitionKey(partition))
           yield partition

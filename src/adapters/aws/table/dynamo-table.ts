@@ -11,6 +11,7 @@ import {
 } from '@aws-sdk/client-dynamodb'
 import { TABLE_BATCH_ITEMS_MAX, TABLE_READ_TIMEOUT_MS, TABLE_WRITE_TIMEOUT_MS } from '../../../core/limits.ts'
 import { KEY_ATTRIBUTES } from '../../../core/storage-layout.ts'
+import { meaningOf } from '../../../ports/damaged-item.ts'
 import { NotApplied } from '../../../ports/outcome.ts'
 import { type AwsCall, asStoreError } from '../aws-failures.ts'
 import type { ClientPair } from '../connection.ts'
@@ -41,7 +42,16 @@ export interface QueryOptions {
   readonly keysOnly?: boolean
 }
 
+/** What has to be known before a table is worked on. */
+export interface TableGate {
+  /** Asked beside a read. */
+  beforeReading(): Promise<unknown>
+  /** Asked before a write is sent. */
+  beforeWriting(): Promise<unknown>
+}
+
 export interface DynamoTableSettings {
+  readonly gate?: TableGate
   /** How long a conditional write waits for its answer. */
   readonly writeTimeoutMs?: number
   /** How long any other request may take, all tries together. */
@@ -55,11 +65,17 @@ export interface DynamoTableSettings {
 export class DynamoTable {
   readonly #clients: ClientPair<DynamoDBClient>
   readonly #name: string
-  readonly #settings: Required<DynamoTableSettings>
+  readonly #settings: Required<Omit<DynamoTableSettings, 'gate'>>
+  readonly #gate: TableGate | undefined
 
-  constructor(clients: ClientPair<DynamoDBClient>, name: string, settings: DynamoTableSettings = {}) {
+  constructor(
+    clients: ClientPair<DynamoDBClient>,
+    name: string,
+    { gate, ...settings }: DynamoTableSettings = {},
+  ) {
     this.#clients = clients
     this.#name = name
+    this.#gate = gate
     this.#settings = {
       writeTimeoutMs: TABLE_WRITE_TIMEOUT_MS,
       readTimeoutMs: TABLE_READ_TIMEOUT_MS,
@@ -75,7 +91,7 @@ export class DynamoTable {
   /** What an item holds; undefined where there is none. */
   async read<Read>(key: Item, decode: (item: Item) => Read): Promise<Read | undefined> {
     const item = await this.get(key)
-    return item && decode(item)
+    return item && meaningOf(nameOf(key), () => decode(item))
   }
 
   /** One atomic step on one item; nothing is made where there is none, unless the conditions allow it. */
@@ -121,7 +137,7 @@ export class DynamoTable {
     decode: (item: Item) => Read,
     options?: QueryOptions,
   ): AsyncGenerator<Read> {
-    for await (const item of this.#query(where, options)) yield decode(item)
+    for await (const item of this.#query(where, options)) yield meaningOf(nameOf(item), () => decode(item))
   }
 
   async *#query(where: Expression, options: QueryOptions = {}): AsyncGenerator<Item> {
@@ -209,6 +225,7 @@ export class DynamoTable {
 
   /** One try of a conditional write. */
   async #check(action: string, send: Send<Item | undefined>): Promise<Checked> {
+    await this.#gate?.beforeWriting()
     try {
       const item = await send(this.#clients.once, within(this.#settings.writeTimeoutMs))
       return { held: true, item }
@@ -220,8 +237,14 @@ export class DynamoTable {
 
   /** What the SDK repeats as it likes. */
   async #repeat<Answer>(action: string, effect: AwsCall['effect'], send: Send<Answer>): Promise<Answer> {
+    if (effect === 'write') await this.#gate?.beforeWriting()
+    // Beside the answer, so that nobody waits for it.
+    const known = effect === 'read' ? this.#gate?.beforeReading() : undefined
+    known?.catch(() => {})
     try {
-      return await send(this.#clients.repeating, within(this.#settings.readTimeoutMs))
+      const answer = await send(this.#clients.repeating, within(this.#settings.readTimeoutMs))
+      await known
+      return answer
     } catch (error) {
       throw this.#asStoreError(error, action, effect)
     }
@@ -234,6 +257,11 @@ export class DynamoTable {
       effect,
     })
   }
+}
+
+/** As a person can look it up. */
+function nameOf(key: Item): string {
+  return `${key[KEY_ATTRIBUTES.partition]?.S}/${key[KEY_ATTRIBUTES.sort]?.S}`
 }
 
 type Send<Answer> = (client: DynamoDBClient, options: ReturnType<typeof within>) => Promise<Answer>

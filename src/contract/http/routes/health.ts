@@ -6,16 +6,21 @@ export const route = defineRoute({
   method: 'get',
   path: '/health',
   isOpen: true,
-  handle: async (_, { context }) => {
+  handle: async ({ health }, { context }) => {
     if (context.env.stopping?.aborted)
       throw new TidemarkError('BROKER_NOT_AVAILABLE', 'The server is stopping.')
+    const trouble = await health?.look()
+    if (trouble !== undefined)
+      throw new TidemarkError('KAFKA_STORAGE_ERROR', `The store is in trouble: ${trouble}.`)
     return answerJson<'HealthAnswer'>({ status: 'ok' })
   },
 })
 
 export const documentation = ({ HealthAnswer }: Schemas): RouteDocumentation => ({
   summary: 'Tell whether the server takes requests',
-  description: 'Looks at nothing behind it, so that a probe costs nothing.',
+  description:
+    'Tells what is wrong with a store on the same machine: the directory was removed, the disk is full. A store on AWS is ' +
+    'not looked at, so that a probe costs nothing.',
   answers: { 200: { description: 'It does.', json: HealthAnswer } },
-  errors: ['BROKER_NOT_AVAILABLE'],
+  errors: ['BROKER_NOT_AVAILABLE', 'KAFKA_STORAGE_ERROR'],
 })

@@ -1,0 +1,11 @@
+import type { StoreFormat } from '../../core/store-format.ts'
+
+/** What a table says of its store; asked once in a process. All methods can throw NotApplied and StoreFailed. */
+export interface StoreStatement {
+  /** The table's name. */
+  readonly table: string
+  /** undefined where it says nothing yet. */
+  beforeReading(): Promise<StoreFormat | undefined>
+  /** The same, but a table that says nothing is given a statement, where that is allowed. @throws OutcomeUnknown too */
+  beforeWriting(): Promise<StoreFormat | undefined>
+}
