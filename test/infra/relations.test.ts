@@ -284,12 +284,12 @@ describe('of all functions,', () => {
     expect(who).toEqual([expect.stringMatching(/^<CustomS3AutoDeleteObjects.*\.Arn>$/)])
   })
 
-  test('only those that append, flush or tell of failures write objects, and only those that read read them', () => {
-    expect(whoMay(/s3:Put/)).toEqual(['Deliver', 'Flush', 'Produce'])
-    expect(whoMay(/s3:Get/)).toEqual(['Deliver', 'Fetch'])
-    // Under the segments' prefix, and nowhere else.
+  test('only those that append, flush or tell of failures write segments, only those that read read them; one says what the bucket is', () => {
+    expect(whoMay(/s3:Put.*\/segments\/\*$/)).toEqual(['Deliver', 'Flush', 'Produce'])
+    expect(whoMay(/s3:Get.*\/segments\/\*$/)).toEqual(['Deliver', 'Fetch'])
+    expect(whoMay(/s3:(Put|Get).*\/format\.json$/)).toEqual(['Flush'])
     const beside = allPermissions(production).filter(
-      each => /s3:(Put|Get)/.test(each) && !/\/segments\/\*$/.test(each),
+      each => /s3:(Put|Get)/.test(each) && !/\/(segments\/\*|format\.json)$/.test(each),
     )
     expect(beside).toEqual([])
   })

@@ -85,13 +85,17 @@ interface Row {
 function rows(): Row[] {
   const database = new DatabaseSync(join(directory, 'index', 'index.sqlite'), { readOnly: true })
   try {
-    return database
-      .prepare('SELECT key, value FROM items ORDER BY key')
-      .all()
-      .map(row => {
-        const [key, bytes] = [row.key as string, Buffer.from(row.value as Uint8Array)]
-        return bytes[0] === 0x7b ? { key, text: bytes.toString() } : { key, hex: bytes.toString('hex') }
-      })
+    return (
+      database
+        .prepare('SELECT key, value FROM items ORDER BY key')
+        .all()
+        // What the store is, says the first that may write to it.
+        .filter(({ key }) => key !== 'store/format')
+        .map(row => {
+          const [key, bytes] = [row.key as string, Buffer.from(row.value as Uint8Array)]
+          return bytes[0] === 0x7b ? { key, text: bytes.toString() } : { key, hex: bytes.toString('hex') }
+        })
+    )
   } finally {
     database.close()
   }
