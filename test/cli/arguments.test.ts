@@ -20,6 +20,7 @@ test.each([
   [['produce', 'a', '--partition', '-1'], "'-1' is not a whole number"],
   [['produce', 'a', '--compression', 'brotli'], 'Allowed choices are none, gzip, snappy, lz4, zstd'],
   [['produce', 'a', '--key-separator', ''], 'an empty separator'],
+  [['produce', 'a', '--json', '--key-separator', ':'], "'-J, --json' cannot be used with option '-K"],
   [['consume', 'a', '--from', 'yesterday'], "'yesterday' is no place in a log"],
   [['consume', 'a', '--format', '%q'], "unknown token '%q'"],
   [['consume', 'a', '--format', '%s', '--json'], 'cannot be used with'],
