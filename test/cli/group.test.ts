@@ -224,6 +224,19 @@ test('a reset beyond the end stops at the end, and that is told', async () => {
   expect(noted).toContain('offset 99 is beyond the end')
 })
 
+test('a reset by so many records, to the ends at most, and from nothing not at all', async () => {
+  await startConsumer('harbour', { exitAtEnd: true }).done
+  const back = await reset({ topics: [{ topic: 'tides', partition: 1 }], to: { shiftBy: -4 } })
+  expect(back.moves).toEqual([{ topic: 'tides', partition: 1, committedOffset: 10, newOffset: 6 }])
+  await reset({ topics: [{ topic: 'tides', partition: 1 }], to: { shiftBy: 1 } })
+  expect(await committed()).toEqual({ 'tides:0': 10, 'tides:1': 7, 'tides:2': 10 })
+  const { noted } = await reset({ to: { shiftBy: -8 } })
+  expect(await committed()).toEqual({ 'tides:0': 2, 'tides:1': 0, 'tides:2': 2 })
+  expect(noted).toContain('tides, partition 1: offset -1 is gone, starting at the first record, 0')
+  const choice = { groupId: 'new', topics: [{ topic: 'tides', partition: 2 }], to: { shiftBy: 1 } }
+  await expect(reset(choice)).rejects.toThrow('group new has committed nothing in tides, partition 2, that')
+})
+
 test('a reset is refused while there are members, and where there is no such partition', async () => {
   const consumer = startConsumer('harbour')
   await expect.poll(consumer.lines, { timeout: 10_000 }).toHaveLength(30)

@@ -1,4 +1,5 @@
 import { NotApplied, OutcomeUnknown, StoreFailed } from '../../ports/outcome.ts'
+import { credentialsAdvice } from './credentials-advice.ts'
 
 /** What was asked for: enough to say what became of it, and what is missing. */
 export interface AwsCall {
@@ -159,7 +160,7 @@ function adviceFor(error: AwsError, { action, resource }: AwsCall): string | und
   if (NO_PERMISSION.includes(name))
     return `the credentials in use need the permission ${action} on ${resource}`
   if (BAD_CREDENTIALS.includes(name)) {
-    return `AWS needs valid credentials for ${action}: look at AWS_ACCESS_KEY_ID, AWS_PROFILE or the role in use`
+    return `AWS needs valid credentials for ${action}: ${credentialsAdvice()}`
   }
   if (WRONG_CLOCK.includes(name)) return 'this machine and AWS disagree on the time: set the clock'
   if (NO_SUCH_RESOURCE.includes(name))
