@@ -4,6 +4,8 @@ import { deleteGroups, describeGroup, listGroups } from '../../src/cli/commands/
 import { offsets } from '../../src/cli/commands/offsets.ts'
 import { type ResetGroupSettings, resetGroup } from '../../src/cli/commands/reset-group.ts'
 import { describeTopic } from '../../src/cli/commands/topic.ts'
+import type { GroupBroker } from '../../src/contract/groups.ts'
+import { TidemarkError } from '../../src/core/errors.ts'
 import { encodeBatch } from '../../src/core/record/index.ts'
 import { type Embedded, openInMemory } from '../../src/embedded/embedded.ts'
 import { fakeTerminal } from './fake-terminal.ts'
@@ -157,6 +159,36 @@ test.each([
   await expect.poll(() => terminal.printed().toString().split(beginning).length).toBeGreaterThan(3)
   terminal.interrupt()
   expect(await done).toBe(0)
+})
+
+test('a watch waits for a group that is not there yet, and for a broker that went away', async () => {
+  const terminal = fakeTerminal()
+  let isAway = false
+  const away = new TidemarkError('NETWORK_EXCEPTION', 'Nobody is there.')
+  const watched = {
+    ...({} as GroupBroker),
+    describeGroup: async (groupId: string) => {
+      if (isAway) throw away
+      return broker.describeGroup(groupId)
+    },
+  }
+  const done = describeGroup(watched, 'harbour', { json: true, watch: true }, terminal, 5)
+  const noted = () => terminal.noted().split('\n').slice(0, -1)
+  await expect.poll(noted).toEqual(['there is no group harbour yet: waiting for it'])
+  await startConsumer('harbour', { exitAtEnd: true }).done
+  await expect.poll(() => terminal.printed().toString()).toContain('"groupId":"harbour"')
+  isAway = true
+  await expect.poll(noted).toContain('NETWORK_EXCEPTION: Nobody is there. Trying again.')
+  isAway = false
+  const length = terminal.printed().length
+  await expect.poll(() => terminal.printed().length).toBeGreaterThan(length)
+  terminal.interrupt()
+  expect(await done).toBe(0)
+  expect(noted()).toHaveLength(2)
+  // One that was never there is another matter.
+  isAway = true
+  const wrong = describeGroup(watched, 'harbour', { json: true, watch: true }, fakeTerminal(), 5)
+  await expect(wrong).rejects.toBe(away)
 })
 
 test('where somebody is looking, a watch draws over what it drew', async () => {
