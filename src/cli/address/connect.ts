@@ -77,6 +77,7 @@ export async function startBroker({
   token,
   insecure,
   allowedHosts,
+  tellAccess,
 }: DevSettings): Promise<RunningBroker> {
   const [{ openEmbedded }, { createHttpApp }, { UrlSigner }, { checkListenHost, startHttpServer }] =
     await Promise.all([
@@ -97,7 +98,7 @@ export async function startBroker({
     const objects = { signer, get: store.objects.get.bind(store.objects) }
     const settings = token === null ? { allowedHosts } : { allowedHosts, token }
     const app = createHttpApp({ broker: store.broker, objects, logger }, settings)
-    const server = await startHttpServer(app, { ...listen, insecure, replaceGlobals: true })
+    const server = await startHttpServer(app, { ...listen, insecure, replaceGlobals: true, tellAccess })
     const { url } = server
     let running: RunningTriggers | undefined
     return {

@@ -4,6 +4,7 @@ import { awsOptionsGiven } from '../address/aws-store-address.ts'
 import { type AddressOptions, chooseAddress, chooseToken } from '../address/broker-address.ts'
 import { type ListenAddress, parseListenAddress } from '../address/listen-address.ts'
 import { UsageError } from '../output/failure.ts'
+import { note } from '../output/terminal.ts'
 import type { Session } from '../session.ts'
 import { argument, examples, repeated } from './argument.ts'
 import { checkDevTriggers, describeTriggerOptions, parseDevTrigger } from './dev-trigger.ts'
@@ -14,6 +15,7 @@ interface DevOptions extends AddressOptions {
   allowHost?: string[]
   on?: FileTrigger[]
   quiet?: boolean
+  verbose?: boolean
 }
 
 const DEFAULT_DIRECTORY = '.tidemark'
@@ -45,6 +47,7 @@ export function addDev(program: Command, session: Session): void {
       repeated(parseDevTrigger),
     )
     .option('--quiet', 'with --on: say nothing of batches that a handler has dealt with')
+    .option('--verbose', 'a line to stderr for each request: who, what, status, time, bytes')
     .option('--insecure', 'listen on an address that others can reach without demanding a token')
     .addHelpText(
       'after',
@@ -81,6 +84,7 @@ export function addDev(program: Command, session: Session): void {
         allowedHosts: options.allowHost ?? [],
         triggers,
         isQuiet: options.quiet ?? false,
+        tellAccess: options.verbose ? (line: string) => note(session.terminal, line) : undefined,
       }
       session.exitCode = await dev(startBroker, settings, session.terminal)
     })

@@ -18,6 +18,8 @@ export interface DevSettings {
   triggers: readonly FileTrigger[]
   /** Nothing is said of batches that handlers have dealt with. */
   isQuiet: boolean
+  /** Told of each request in a line. */
+  tellAccess?: ((line: string) => void) | undefined
 }
 
 export interface RunningBroker {

@@ -354,6 +354,7 @@ describe('documentation', () => {
         'DELETE /groups/{groupId}/triggers/{topic}',
         'GET /objects/{key}',
         'GET /health',
+        'GET /health/ready',
         'GET /openapi.json',
       ].sort(),
     )
@@ -408,4 +409,19 @@ describe('documentation', () => {
 
 test('health', async () => {
   expect((await served.get('/health')).json).toEqual({ status: 'ok' })
+  expect((await served.get('/health/ready')).json).toEqual({ status: 'ok' })
+})
+
+test('a server whose store does not answer is there, and not ready', async () => {
+  await using broken = await serveBroker({
+    wrap: broker =>
+      overriding(broker, {
+        describeTopic: async () => {
+          throw new TidemarkError('KAFKA_STORAGE_ERROR', 'The disk is gone.')
+        },
+      }),
+  })
+  expect((await broken.get('/health')).status).toBe(200)
+  const { status, json } = await broken.get('/health/ready')
+  expect([status, json.detail]).toEqual([503, 'The disk is gone.'])
 })
