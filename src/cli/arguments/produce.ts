@@ -28,7 +28,7 @@ export function addProduce(program: Command, session: Session): void {
     .summary('write records, one a line')
     .description(
       'Writes one record for each line of FILE or standard input. Lines end at \\n; their bytes are kept as they\n' +
-        'are, a \\r too. Records with a key go where every Kafka client puts that key; the others stick to one\n' +
+        "are, a \\r too. Records with a key go where Kafka's own client puts that key; the others stick to one\n" +
         'partition until a batch is full. Within a partition the order of the lines is kept.',
     )
     .argument('<topic>')
