@@ -40,7 +40,7 @@ const CONFIGS_WITHOUT_EFFECT: readonly string[] = [
 ] satisfies ConfigName[]
 
 /** What everybody is told of a config that nothing acts upon yet; undefined for any other. */
-export function noteOnConfig(name: string): string | undefined {
+function noteOnConfig(name: string): string | undefined {
   return CONFIGS_WITHOUT_EFFECT.includes(name)
     ? 'kept, but not acted upon yet; nothing is deleted'
     : undefined
