@@ -1,5 +1,5 @@
 import { NotApplied, OutcomeUnknown, StoreFailed } from '../../ports/outcome.ts'
-import { credentialsAdvice } from './credentials-advice.ts'
+import { aboutProfile, credentialsAdvice } from './credentials-advice.ts'
 
 /** What was asked for: enough to say what became of it, and what is missing. */
 export interface AwsCall {
@@ -167,7 +167,8 @@ function adviceFor(error: AwsError, { action, resource }: AwsCall): string | und
     return `there is no ${resource.replace(/^the /, '')} in this account and region`
   if (WRONG_REGION.includes(name)) return `${resource} is in another region: set AWS_REGION to that one`
   if (name.startsWith('KMS')) return `the key that encrypts ${resource} cannot be used`
-  if (/region (is missing|not accepted)/i.test(error.message)) return 'no region is known: set AWS_REGION'
+  if (/region (is missing|not accepted)/i.test(error.message))
+    return `no region is known: set AWS_REGION${aboutProfile()}`
   if (name === 'ValidationException') {
     return `${resource} refused ${action} as invalid: are its keys "pk" and "sk", both strings?`
   }

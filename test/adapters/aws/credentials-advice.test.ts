@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { asStoreError } from '../../../src/adapters/aws/aws-failures.ts'
-import { credentialsAdvice } from '../../../src/adapters/aws/credentials-advice.ts'
+import { aboutProfile, credentialsAdvice } from '../../../src/adapters/aws/credentials-advice.ts'
 
 test('a profile that was asked for is named, since the SDK does not', () => {
   expect(credentialsAdvice({ AWS_PROFILE: 'nope' })).toBe(
@@ -10,6 +10,11 @@ test('a profile that was asked for is named, since the SDK does not', () => {
   for (const environment of [{}, { AWS_PROFILE: '' }]) {
     expect(credentialsAdvice(environment)).toMatch(/^set AWS_PROFILE, or AWS_ACCESS_KEY_ID and /)
   }
+})
+
+test('a region that nobody knows may be meant to come from a profile', () => {
+  expect(aboutProfile({ AWS_PROFILE: 'nope' })).toContain('the profile "nope"')
+  expect(aboutProfile({})).toBe('')
 })
 
 test('a store without credentials says so', () => {
