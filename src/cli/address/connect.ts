@@ -10,6 +10,7 @@ import type { DevSettings, RunningBroker } from '../commands/dev.ts'
 import { CommandFailure, UsageError } from '../output/failure.ts'
 import type { AwsStoreAddress } from './aws-store-address.ts'
 import type { BrokerAddress, HttpAddress } from './broker-address.ts'
+import { checkPortCanBeAsked } from './listen-address.ts'
 
 export interface Connection {
   broker: Broker & GroupBroker & TriggerBroker
@@ -88,6 +89,7 @@ export async function startBroker({
     ])
   // Before the store is opened, and perhaps made.
   checkListenHost(listen.host, token !== null, insecure)
+  await checkPortCanBeAsked(listen.port)
   // A secret for this run alone: who was told where bytes lie asks again after a restart.
   const signer = new UrlSigner({ secret: randomBytes(32) })
   const store = await openEmbedded({
