@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib'
+import { CfnOutput, Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib'
 import type * as apigateway from 'aws-cdk-lib/aws-apigatewayv2'
 import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch'
 import type * as dynamodb from 'aws-cdk-lib/aws-dynamodb'
@@ -135,6 +135,20 @@ export class TidemarkBroker extends Construct {
     this.apiUrl = this.api.apiEndpoint
     const monitored = { api: this.api, table: this.table, functions }
     this.#alarms = monitoring ? new Monitoring(this, 'Monitoring', monitored).alarms : []
+  }
+
+  /**
+   * Gives the stack the outputs that the command line reads with `--outputs`: ApiUrl, TableName, BucketName and Region.
+   * For one broker of a stack.
+   */
+  addOutputs(): void {
+    const stack = Stack.of(this)
+    const output = (id: string, value: string, description: string) =>
+      new CfnOutput(stack, id, { value, description })
+    output('ApiUrl', this.apiUrl, 'What --broker takes')
+    output('TableName', this.table.tableName, 'What --table takes')
+    output('BucketName', this.bucket.bucketName, 'What --bucket takes')
+    output('Region', stack.region, 'Where the broker is')
   }
 
   /** Without actions: give them yours. Empty where `monitoring` is false; more with the first trigger. */

@@ -1,12 +1,16 @@
 import type { Node } from 'constructs'
 import type { TidemarkBrokerProps } from './broker.ts'
 
+const NAMES = new Set(['stackName', 'production', 'monitoring', 'tracing', 'jwtIssuer', 'jwtAudience'])
+
 /**
  * What `cdk deploy -c name=value` can say: stackName, production, monitoring, tracing (true or false), jwtIssuer and
  * jwtAudience.
- * @throws Error for a value that cannot be
+ * @throws Error for a value that cannot be, and for a name that is none of these: a stack that was to keep its records
+ *   must not lose them by a slip
  */
 export function readSettings(node: Node): TidemarkBrokerProps & { readonly stackName: string } {
+  checkNames(node)
   const issuer: string | undefined = node.tryGetContext('jwtIssuer')
   const audience: string | undefined = node.tryGetContext('jwtAudience')
   if ((issuer === undefined) !== (audience === undefined)) {
@@ -20,6 +24,18 @@ export function readSettings(node: Node): TidemarkBrokerProps & { readonly stack
     tracing: readSwitch(node, 'tracing', false),
     auth: issuer !== undefined && audience !== undefined ? { jwt: { issuer, audience } } : 'iam',
   }
+}
+
+/** CDK's own names, its flags and what its lookups have found, have a sign in them that ours have not. */
+function checkNames(node: Node): void {
+  const unknown = Object.keys(node.getAllContext() ?? {}).filter(
+    name => /^\w+$/.test(name) && !NAMES.has(name),
+  )
+  if (unknown.length === 0) return
+  const names = [...NAMES].join(', ')
+  throw new Error(
+    `There is no setting ${unknown.join(' or ')} (-c, or context in cdk.json): there are ${names}.`,
+  )
 }
 
 function readSwitch(node: Node, name: string, otherwise: boolean): boolean {

@@ -1,4 +1,4 @@
-import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib'
+import { Stack, type StackProps } from 'aws-cdk-lib'
 import type { Construct } from 'constructs'
 import { TidemarkBroker, type TidemarkBrokerProps } from './broker.ts'
 
@@ -9,13 +9,6 @@ export class TidemarkStack extends Stack {
   constructor(scope: Construct, id: string, props: StackProps & TidemarkBrokerProps = {}) {
     super(scope, id, { description: 'Tidemark: an event log without servers', ...props })
     this.broker = new TidemarkBroker(this, 'Broker', props)
-    this.#output('ApiUrl', this.broker.apiUrl, 'What --broker takes')
-    this.#output('TableName', this.broker.table.tableName, 'What --table takes')
-    this.#output('BucketName', this.broker.bucket.bucketName, 'What --bucket takes')
-    this.#output('Region', this.region, 'Where the broker is')
-  }
-
-  #output(id: string, value: string, description: string): void {
-    new CfnOutput(this, id, { value, description })
+    this.broker.addOutputs()
   }
 }

@@ -1,8 +1,8 @@
-import { type Duration, RemovalPolicy, Token } from 'aws-cdk-lib'
+import { Annotations, type Duration, RemovalPolicy, Token } from 'aws-cdk-lib'
 import { Construct } from 'constructs'
 import { TOPIC_PARTITIONS_MAX } from '../src/core/limits.ts'
 import { toWholeNumber, wholeNumberWords } from '../src/core/numbers.ts'
-import { checkConfigs } from '../src/core/topic/topic-config.ts'
+import { checkConfigs, noteOnConfigs } from '../src/core/topic/topic-config.ts'
 import { checkTopicName } from '../src/core/topic/topic-name.ts'
 import { TidemarkBroker } from './broker.ts'
 import { makeDeployedResource } from './deployed-resource.ts'
@@ -40,6 +40,8 @@ export class Topic extends Construct {
     if (!Token.isUnresolved(topicName)) checkTopicName(topicName)
     if (!Token.isUnresolved(partitions)) checkPartitions(partitions)
     checkConfigs(configs)
+    const note = noteOnConfigs(Object.keys(configs))
+    if (note !== undefined) Annotations.of(this).addInfo(note)
     this.broker.claimTopicName(topicName)
 
     const removal =

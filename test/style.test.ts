@@ -23,6 +23,12 @@ const UNSEEDED: Readonly<Record<string, string>> = {
   'src/embedded/system.ts': 'the one behind the port',
 }
 
+test('npm test says at once how long it takes, as CONTRIBUTING does', () => {
+  const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
+  const [told] = /about \d+ minutes on two cores/.exec(scripts.pretest) ?? []
+  expect(readFileSync(join(ROOT, 'CONTRIBUTING.md'), 'utf8')).toContain(told ?? 'how long it takes')
+})
+
 function linesWith(pattern: RegExp, ...folders: readonly string[]): { file: string; line: string }[] {
   const files = folders.flatMap(folder => globSync(`${folder}/**/*.{ts,js,mjs}`, { cwd: ROOT }))
   return files.sort().flatMap(file =>

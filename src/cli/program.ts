@@ -30,7 +30,10 @@ export function buildProgram(session: Session): Command {
     )
     .option('--region <name>', 'the AWS region (default: what the host or the outputs tell, or AWS_REGION)')
     .option('--sigv4', 'sign requests with AWS credentials (default: to hosts of API Gateway and Lambda)')
-    .option('--verbose', 'tell of failures where in the program they arose')
+    .option(
+      '--verbose',
+      'tell where in the program failures arose, and with `dev` a line for each request: who, what, status, time, bytes',
+    )
     .hook('preAction', (_, command) => {
       session.isVerbose = command.optsWithGlobals<{ verbose?: boolean }>().verbose ?? false
     })

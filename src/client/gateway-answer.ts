@@ -13,6 +13,10 @@ export interface GatewayAnswer {
 /** Clocks that differ by more than this are why AWS refuses a signature; it allows five minutes. */
 const CLOCK_SKEW_MS_MAX = 4 * 60_000
 
+/** nginx's and Go's words; Apache's are "speaking plain HTTP to an SSL-enabled server port". */
+const HTTP_FOR_HTTPS =
+  /plain HTTP (request was sent )?to (an )?(HTTPS|SSL-enabled)|HTTP request to an HTTPS server/i
+
 /**
  * What an answer means that is not a broker's: API Gateway's, a function URL's, or a proxy's. AWS says it in
  * `message` or `Message`, and never says what to do.
@@ -31,10 +35,52 @@ export function fromGatewayAnswer(answer: GatewayAnswer, written: Written, nowMs
   }
   // Refused at the door: neither API Gateway nor Lambda has passed it on.
   if (status === 429) return new TidemarkError('THROTTLING_QUOTA_EXCEEDED', `${said} Send less at a time.`)
-  const message = `${base} answered ${status}, and not as a Tidemark broker does: ${JSON.stringify(text.slice(0, 200))}.`
+  if (HTTP_FOR_HTTPS.test(text)) {
+    const message = `${base} answered ${status}, since it speaks TLS: give ${base.replace('http:', 'https:')}.`
+    return new TidemarkError('INVALID_REQUEST', message)
+  }
+  const message = `${base} answered ${status}, and not as a Tidemark broker does: ${JSON.stringify(excerptOf(text))}.`
   // Something in between may have passed the request on before it gave up.
   if (status >= 500) return new TidemarkError('NETWORK_EXCEPTION', message, written)
   return new TidemarkError('INVALID_REQUEST', message)
+}
+
+/** A redirect: it is not followed, and no other try is answered otherwise. */
+export function fromRedirect(
+  base: string,
+  status: number,
+  location: string,
+  written: Written,
+): TidemarkError {
+  const to = URL.canParse(location, base) ? new URL(location, base) : undefined
+  const isOnlyTls = to?.protocol === 'https:' && to.hostname === new URL(base).hostname
+  const advice = isOnlyTls
+    ? `give ${base.replace('http:', 'https:').replace(/:80$/, '')}`
+    : "requests are not sent on: give the broker's own URL, or sign in where that leads"
+  return new TidemarkError(
+    'NETWORK_EXCEPTION',
+    `${base} answered ${status} and sends to ${JSON.stringify(location.slice(0, 200))}: ${advice}.`,
+    written,
+    { retriable: false },
+  )
+}
+
+/** A page for people, with a status that says all is well. */
+export function fromStranger(base: string, status: number, written: Written): TidemarkError {
+  return new TidemarkError(
+    'NETWORK_EXCEPTION',
+    `${base} answered ${status} with a page of HTML, and not as a Tidemark broker does: is that its URL, or is there a ` +
+      'proxy or a login before it?',
+    written,
+    { retriable: false },
+  )
+}
+
+/** Of a page what stands in it, since nobody reads its tags. */
+function excerptOf(text: string): string {
+  const isPage = /^\s*<(!doctype|html|head|body|h1)/i.test(text)
+  const readable = isPage ? text.replaceAll(/<(script|style)\b.*?<\/\1>|<[^>]*>/gis, ' ') : text
+  return readable.replaceAll(/\s+/g, ' ').trim().slice(0, 200)
 }
 
 function forbidden({ text, date }: GatewayAnswer, said: string, nowMs: number): TidemarkError {

@@ -2,7 +2,8 @@ import { fromProblem } from '../contract/http/schemas/problem.ts'
 import { TidemarkError, type Written } from '../core/errors.ts'
 import { CLIENT_TIMEOUT_MS } from '../core/limits.ts'
 import { DeadlinePassed, withDeadline } from './deadline.ts'
-import { fromGatewayAnswer } from './gateway-answer.ts'
+import { fromFailedFetch } from './failed-fetch.ts'
+import { fromGatewayAnswer, fromRedirect, fromStranger } from './gateway-answer.ts'
 
 /** A request as it goes out: what a signature is made of. */
 export interface UnsignedRequest {
@@ -46,16 +47,6 @@ export interface HttpRequest {
   signal?: AbortSignal | undefined
 }
 
-/** Codes of failures at which no byte of the request can have reached a broker. */
-const NEVER_SENT = new Set([
-  'ECONNREFUSED',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'UND_ERR_CONNECT_TIMEOUT',
-])
-
 /** Sends requests over the platform's fetch, and turns all that can go wrong into TidemarkErrors. */
 export class HttpTransport {
   readonly #base: string
@@ -70,6 +61,7 @@ export class HttpTransport {
         `${JSON.stringify(url)} is not the URL of a broker: http://host:port.`,
       )
     }
+    checkNothingBeside(new URL(url))
     if (token !== undefined && sign !== undefined) {
       throw new TidemarkError(
         'INVALID_REQUEST',
@@ -97,11 +89,12 @@ export class HttpTransport {
           method: request.method,
           headers,
           signal,
-          // A redirect could carry the token elsewhere, and a POST would lose its body.
-          redirect: 'error',
+          // Not followed: a redirect could carry the token elsewhere, and a POST would lose its body.
+          redirect: 'manual',
           ...(request.body === undefined ? {} : { body: request.body as Uint8Array<ArrayBuffer> | string }),
         })
         if (!response.ok) throw await this.#readError(response, request)
+        if (isPage(response)) throw fromStranger(this.#base, response.status, writtenBy(request))
         return await read(response)
       })
     } catch (error) {
@@ -134,6 +127,10 @@ export class HttpTransport {
     const error = fromProblem(parseOrUndefined(text))
     if (error !== undefined) return error
     const { status } = response
+    const location = response.headers.get('location')
+    if (status >= 300 && status < 400 && location !== null) {
+      return fromRedirect(this.#base, status, location, writtenBy(request))
+    }
     const answer = { base: this.#base, status, text, date: response.headers.get('date') }
     return fromGatewayAnswer(answer, writtenBy(request), Date.now())
   }
@@ -143,15 +140,21 @@ export class HttpTransport {
       const message = `${this.#base} did not answer in time: ${error.message}.`
       return new TidemarkError('REQUEST_TIMED_OUT', message, writtenBy(request), { cause: error })
     }
-    const codes = codesOf(error)
-    if (codes.length > 0 && codes.every(code => NEVER_SENT.has(code))) {
-      const message = `Nothing answers at ${this.#base} (${codes.join(', ')}): is \`tidemark dev\` running there?`
-      return new TidemarkError('NETWORK_EXCEPTION', message, 'no', { cause: error })
-    }
-    const reason = codes.length > 0 ? codes.join(', ') : String(error)
-    const message = `The connection to ${this.#base} failed (${reason}).`
-    return new TidemarkError('NETWORK_EXCEPTION', message, writtenBy(request), { cause: error })
+    return fromFailedFetch(error, this.#base, writtenBy(request))
   }
+}
+
+/** What comes of itself, to where no broker is: a proxy's page, a login, another server. */
+function isPage({ headers }: Response): boolean {
+  return /^text\/html\b|^application\/xhtml/i.test(headers.get('content-type') ?? '')
+}
+
+/** Routes are put behind a broker's URL, and fetch refuses a name and a password in it. */
+function checkNothingBeside({ username, password, search, hash }: URL): void {
+  if (username !== '' || password !== '')
+    throw new TidemarkError('INVALID_REQUEST', "A broker's URL carries no user and password: give a token.")
+  if (search !== '' || hash !== '')
+    throw new TidemarkError('INVALID_REQUEST', `A broker's URL ends before ${search}${hash}: leave that out.`)
 }
 
 function writtenBy({ method }: HttpRequest): Written {
@@ -167,14 +170,6 @@ function encodeSegment(segment: string): string {
     )
   }
   return encodeURIComponent(segment)
-}
-
-/** The codes below a failed fetch: one for each address of the host that was tried. */
-function codesOf(error: unknown): string[] {
-  if (error instanceof AggregateError) return error.errors.flatMap(codesOf)
-  if (!(error instanceof Error)) return []
-  const { code } = error as NodeJS.ErrnoException
-  return typeof code === 'string' ? [code] : codesOf(error.cause)
 }
 
 function parseOrUndefined(text: string): unknown {

@@ -53,7 +53,10 @@ export function pauseAfter(
 /** The last try may have written nothing for certain; one before it may have all the same. */
 function asLast(error: unknown, isUnknown: boolean): unknown {
   if (!isUnknown || !(error instanceof TidemarkError) || error.written !== 'no') return error
-  return new TidemarkError(error.kafkaName, error.message, 'unknown', { cause: error })
+  return new TidemarkError(error.kafkaName, error.message, 'unknown', {
+    cause: error,
+    retriable: error.retriable,
+  })
 }
 
 function canRetry(error: unknown, { isRepeatable = false }: RetrySettings): error is TidemarkError {

@@ -99,6 +99,8 @@ export interface TopicConfig {
   value: string
   /** Whether it was never set on this topic. */
   isDefault: boolean
+  /** Of a config that nothing acts upon yet: that it is so. */
+  note?: string | undefined
 }
 
 export interface PartitionOffsets {

@@ -55,11 +55,19 @@ export class TidemarkError extends Error {
   override readonly name = 'TidemarkError'
   readonly kafkaName: KafkaErrorName
   readonly written: Written
+  readonly #isFinal: boolean
 
-  constructor(kafkaName: KafkaErrorName, message: string, written: Written = 'no', options?: ErrorOptions) {
+  /** @param options `retriable: false` where no other try can help, although one can with most errors of this name */
+  constructor(
+    kafkaName: KafkaErrorName,
+    message: string,
+    written: Written = 'no',
+    options?: ErrorOptions & { retriable?: boolean },
+  ) {
     super(message, options)
     this.kafkaName = kafkaName
     this.written = written
+    this.#isFinal = options?.retriable === false
   }
 
   /** Kafka's number for this error. */
@@ -69,7 +77,7 @@ export class TidemarkError extends Error {
 
   /** Whether the same request can succeed later, without being changed. */
   get retriable(): boolean {
-    return KAFKA_ERRORS[this.kafkaName].retriable
+    return !this.#isFinal && KAFKA_ERRORS[this.kafkaName].retriable
   }
 }
 

@@ -12,6 +12,7 @@ import {
   HTTP_KEEP_ALIVE_MS,
   HTTP_REQUEST_TIMEOUT_MS,
 } from '../core/limits.ts'
+import { logAccess } from './access-log.ts'
 import { refusalResponse, refuseBrokenRequest } from './broken-request.ts'
 import { Connections } from './connections.ts'
 
@@ -29,6 +30,8 @@ export interface HttpServerSettings {
   replaceGlobals?: boolean
   /** How long `close` lets running requests go on. */
   closeTimeoutMs?: number
+  /** Told of each request in a line, once it is answered; nobody when it is left out. */
+  tellAccess?: ((line: string) => void) | undefined
   /** What happens to errors that no answer can tell of; they go to stderr when it is left out. */
   reportError?: (error: unknown) => void
 }
@@ -79,6 +82,7 @@ export async function startHttpServer(app: HttpApp, settings: HttpServerSettings
     },
     (request, response) => {
       connections.begin(response)
+      if (settings.tellAccess) logAccess(request, response, settings.tellAccess)
       listener(request, response).catch(error => {
         reportError(error)
         request.destroy()

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { dev } from '../../src/cli/commands/dev.ts'
+import { commandName, dev } from '../../src/cli/commands/dev.ts'
 import { TidemarkError } from '../../src/core/errors.ts'
 import { fakeTerminal } from './fake-terminal.ts'
 
@@ -58,6 +58,15 @@ test('the commands to try reach another address, and do not show the token', asy
 test('where npx runs it, the commands to try are for npx', async () => {
   vi.stubEnv('npm_command', 'exec')
   expect(await runDev('http://127.0.0.1:8082', null)).toContain('  npx tidemark topic create ')
+})
+
+test.each([
+  ['/usr/local/bin/tidemark', {}, 'tidemark'],
+  ['/usr/local/bin/tidemark', { npm_command: 'run-script' }, 'npx tidemark'],
+  ['/home/me/app/node_modules/.bin/tidemark', {}, 'npx tidemark'],
+  ['/home/me/tidemark/src/cli/tidemark.js', {}, 'npx tidemark'],
+])('run as %s with %j, the commands to try are those of %s', (script, environment, name) => {
+  expect(commandName(script, environment)).toBe(name)
 })
 
 test('a start that fails is passed on', async () => {

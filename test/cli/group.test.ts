@@ -4,6 +4,8 @@ import { deleteGroups, describeGroup, listGroups } from '../../src/cli/commands/
 import { offsets } from '../../src/cli/commands/offsets.ts'
 import { type ResetGroupSettings, resetGroup } from '../../src/cli/commands/reset-group.ts'
 import { describeTopic } from '../../src/cli/commands/topic.ts'
+import type { GroupBroker } from '../../src/contract/groups.ts'
+import { TidemarkError } from '../../src/core/errors.ts'
 import { encodeBatch } from '../../src/core/record/index.ts'
 import { type Embedded, openInMemory } from '../../src/embedded/embedded.ts'
 import { fakeTerminal } from './fake-terminal.ts'
@@ -159,6 +161,36 @@ test.each([
   expect(await done).toBe(0)
 })
 
+test('a watch waits for a group that is not there yet, and for a broker that went away', async () => {
+  const terminal = fakeTerminal()
+  let isAway = false
+  const away = new TidemarkError('NETWORK_EXCEPTION', 'Nobody is there.')
+  const watched = {
+    ...({} as GroupBroker),
+    describeGroup: async (groupId: string) => {
+      if (isAway) throw away
+      return broker.describeGroup(groupId)
+    },
+  }
+  const done = describeGroup(watched, 'harbour', { json: true, watch: true }, terminal, 5)
+  const noted = () => terminal.noted().split('\n').slice(0, -1)
+  await expect.poll(noted).toEqual(['there is no group harbour yet: waiting for it'])
+  await startConsumer('harbour', { exitAtEnd: true }).done
+  await expect.poll(() => terminal.printed().toString()).toContain('"groupId":"harbour"')
+  isAway = true
+  await expect.poll(noted).toContain('NETWORK_EXCEPTION: Nobody is there. Trying again.')
+  isAway = false
+  const length = terminal.printed().length
+  await expect.poll(() => terminal.printed().length).toBeGreaterThan(length)
+  terminal.interrupt()
+  expect(await done).toBe(0)
+  expect(noted()).toHaveLength(2)
+  // One that was never there is another matter.
+  isAway = true
+  const wrong = describeGroup(watched, 'harbour', { json: true, watch: true }, fakeTerminal(), 5)
+  await expect(wrong).rejects.toBe(away)
+})
+
 test('where somebody is looking, a watch draws over what it drew', async () => {
   await startConsumer('harbour', { exitAtEnd: true }).done
   const terminal = fakeTerminal()
@@ -222,6 +254,19 @@ test('a reset beyond the end stops at the end, and that is told', async () => {
   expect(moves).toEqual([{ topic: 'tides', partition: 0, committedOffset: null, newOffset: 10 }])
   expect(noted).toContain('group harbour is new')
   expect(noted).toContain('offset 99 is beyond the end')
+})
+
+test('a reset by so many records, to the ends at most, and from nothing not at all', async () => {
+  await startConsumer('harbour', { exitAtEnd: true }).done
+  const back = await reset({ topics: [{ topic: 'tides', partition: 1 }], to: { shiftBy: -4 } })
+  expect(back.moves).toEqual([{ topic: 'tides', partition: 1, committedOffset: 10, newOffset: 6 }])
+  await reset({ topics: [{ topic: 'tides', partition: 1 }], to: { shiftBy: 1 } })
+  expect(await committed()).toEqual({ 'tides:0': 10, 'tides:1': 7, 'tides:2': 10 })
+  const { noted } = await reset({ to: { shiftBy: -8 } })
+  expect(await committed()).toEqual({ 'tides:0': 2, 'tides:1': 0, 'tides:2': 2 })
+  expect(noted).toContain('tides, partition 1: offset -1 is gone, starting at the first record, 0')
+  const choice = { groupId: 'new', topics: [{ topic: 'tides', partition: 2 }], to: { shiftBy: 1 } }
+  await expect(reset(choice)).rejects.toThrow('group new has committed nothing in tides, partition 2, that')
 })
 
 test('a reset is refused while there are members, and where there is no such partition', async () => {

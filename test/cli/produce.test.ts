@@ -1,12 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { consume } from '../../src/cli/commands/consume.ts'
 import { PRODUCE_TUNING, type ProduceSettings, produce } from '../../src/cli/commands/produce.ts'
+import { formatJsonLine } from '../../src/cli/consuming/record-json.ts'
 import type { Broker, Produce } from '../../src/contract/broker.ts'
 import { TidemarkError } from '../../src/core/errors.ts'
 import { BATCH_BYTES_MAX } from '../../src/core/limits.ts'
 import { toOffset } from '../../src/core/numbers.ts'
-import { decodeBatches } from '../../src/core/record/index.ts'
+import { decodeBatches, encodeBatch, type RecordInput } from '../../src/core/record/index.ts'
 import { partitionForKey } from '../../src/core/topic/partitioner.ts'
 import { openInMemory } from '../../src/embedded/embedded.ts'
 import { chunks, fakeTerminal } from './fake-terminal.ts'
@@ -289,7 +291,8 @@ test('a line without end is not read to its end', async () => {
   }
   const { exitCode, noted } = await produceLines(broker, input())
   expect(exitCode).toBe(1)
-  expect(noted).toContain('line 1 with its ')
+  expect(noted).toContain('line 1 with its 1114112 bytes, and more, is too large for a batch')
+  expect(noted).toContain('`tidemark topic alter` (to 4194304 at most)')
   expect(given).toBeLessThan(20)
 })
 
@@ -322,4 +325,110 @@ test('a partition that does not exist is told before anything is read', async ()
   await expect(produceLines(new ScriptedBroker(2), ['a\n'], { partition: 2 })).rejects.toThrow(
     'it has 2, numbered from 0',
   )
+})
+
+describe('lines of JSON', () => {
+  /** What is hard to carry: no key, no value, no bytes, no text, the largest of a batch, a time of long ago. */
+  const RECORDS: RecordInput[] = [
+    { key: Buffer.from('dover'), value: Buffer.from('6.2 ⛵\r\n'), timestampMs: 0 },
+    { key: Buffer.from([0xff, 0]), value: Buffer.from([0, 0xc3, 0x28]), timestampMs: 1_769_860_800_000 },
+    { key: Buffer.from('brest'), value: null, headers: [{ key: 'why', value: null }], timestampMs: 3 },
+    { key: null, value: Buffer.alloc(0), headers: [{ key: '', value: Buffer.alloc(0) }], timestampMs: 2 },
+    {
+      key: Buffer.alloc(0),
+      value: Buffer.from('{"a":1}'),
+      headers: [
+        { key: 'twice', value: Buffer.from('1') },
+        { key: 'twice', value: Buffer.of(0x80) },
+      ],
+      timestampMs: 9,
+    },
+    { key: null, value: Buffer.alloc(1_000_000), timestampMs: 10 },
+  ]
+
+  async function contents(broker: Broker, topic: string) {
+    const { partitions } = await broker.describeTopic(topic)
+    const fetched = await Promise.all(
+      Array.from({ length: partitions }, (_, partition) =>
+        broker.fetch({ topic, partition, offset: toOffset(0), maxBytes: 8_000_000 }),
+      ),
+    )
+    return fetched.map(({ chunks }) => chunks.flatMap(chunk => decodeBatches(chunk)))
+  }
+
+  test('a topic is exported and imported, byte for byte', async () => {
+    const { broker, close } = openInMemory()
+    onTestFinished(close)
+    for (const topic of ['tides', 'copy']) await broker.createTopic({ topic, partitions: 3 })
+    for (const partition of [0, 2]) {
+      const batches = encodeBatch(partition === 0 ? RECORDS : RECORDS.toReversed())
+      await broker.produce({ topic: 'tides', partition, batches })
+    }
+    const exported = fakeTerminal()
+    const reading = { topic: 'tides', from: 'earliest', partitions: [], recordsMax: null, exitAtEnd: true }
+    await consume(broker, { ...reading, from: 'earliest', format: formatJsonLine }, exported)
+    const { exitCode, noted } = await produceLines(broker, [exported.printed()], {
+      topic: 'copy',
+      syntax: 'json',
+    })
+    expect([exitCode, noted]).toEqual([0, expect.stringMatching(/^wrote 12 records, /)])
+    const [before, after] = await Promise.all([contents(broker, 'tides'), contents(broker, 'copy')])
+    expect(before.map(records => records.length)).toEqual([6, 0, 6])
+    expect(after).toEqual(before)
+  })
+
+  test('what the line does not say is chosen as for any line', async () => {
+    const broker = new ScriptedBroker(3)
+    const sentMs = Date.now()
+    await produceLines(broker, ['{"key":"dover","value":"6.2","timestampMs":-1}\n{"value":null}'], {
+      syntax: 'json',
+      headers: [{ key: 'by', value: Buffer.from('hand') }],
+    })
+    const records = [0, 1, 2].flatMap(partition => broker.records(partition))
+    expect(broker.values(partitionForKey(Buffer.from('dover'), 3))).toContain('6.2')
+    expect(records).toHaveLength(2)
+    for (const { headers, timestampMs } of records) {
+      expect(headers).toMatchObject([{ key: 'by' }])
+      expect(timestampMs).toBeGreaterThanOrEqual(sentMs)
+    }
+    await produceLines(broker, ['{"partition":0,"value":"6.4"}'], { syntax: 'json', partition: 2 })
+    expect(broker.values(2)).toContain('6.4')
+  })
+
+  test.each([
+    ['6.2', 'it is no JSON object'],
+    ['{"value":"6.2"', 'it is no JSON (Expected '],
+    ['', 'it is no JSON (Unexpected end'],
+    [Buffer.from('{"value":"\xff"}', 'latin1'), 'it is no UTF-8'],
+    ['{"key":"a"}', 'it has neither value nor valueBase64; null is the value of a tombstone'],
+    ['{"vlaue":"a"}', 'a record has no vlaue: it has topic, partition, '],
+    ['{"value":{"metres":4.8}}', 'value is neither a string nor null; JSON within a record stands as text'],
+    ['{"value":"a","valueBase64":"YQ=="}', 'it has value and valueBase64: leave one out'],
+    ['{"valueBase64":"YQ"}', 'valueBase64 is no base64'],
+    ['{"valueBase64":1}', 'valueBase64 is no base64'],
+    ['{"value":"\\ud800"}', 'value holds half of a character'],
+    ['{"value":"a","key":1}', 'key is neither a string nor null'],
+    ['{"value":"a","partition":-1}', 'partition is no whole number from 0 on'],
+    ['{"value":"a","timestampMs":"1"}', 'timestampMs is no whole number from -1 on'],
+    ['{"value":"a","timestampMs":9007199254740993}', 'timestampMs is no whole number'],
+    ['{"value":"a","headers":{"unit":"m"}}', 'headers is no list'],
+    ['{"value":"a","headers":[{"value":"m"}]}', "a header's key is no string"],
+    ['{"value":"a","headers":[{"key":"unit"}]}', 'a header has neither value nor valueBase64'],
+    [
+      '{"value":"a","headers":[{"key":"unit","val":"m"}]}',
+      'a header has no val: it has key, value, valueBase64',
+    ],
+    ['{"value":"a","topic":"currents"}', 'it is of the topic currents, and line 1 of tides'],
+    [
+      '{"value":"a","partition":7}',
+      'topic tides has no partition 7: it has 2, numbered from 0. `tidemark topic',
+    ],
+  ])('%s is refused by its line, and what stands before is written', async (line, message) => {
+    const broker = new ScriptedBroker(2)
+    const input = ['{"topic":"tides","value":"6.2"}\n', line, '\n{"value":"after"}\n']
+    const { exitCode, noted } = await produceLines(broker, input, { syntax: 'json' })
+    expect(exitCode).toBe(1)
+    expect(noted).toContain(`tidemark: line 2: ${message}`)
+    expect(noted).toContain('wrote 1 record')
+  })
 })

@@ -262,9 +262,12 @@ describe('when nobody answers as a broker', () => {
     close()
   })
 
-  test.each(['', 'localhost:80', 'ftp://x', 'not a url'])('%j is refused as a URL', url => {
-    expect(() => new HttpBroker({ url })).toThrow(TidemarkError)
-  })
+  test.each(['', 'localhost:80', 'ftp://x', 'not a url', 'http://me:it@x', 'http://x?a=1', 'http://x/#a'])(
+    '%j is refused as a URL',
+    url => {
+      expect(() => new HttpBroker({ url })).toThrow(TidemarkError)
+    },
+  )
 })
 
 test('a produce is never sent a second time', async () => {

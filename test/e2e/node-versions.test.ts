@@ -20,11 +20,16 @@ beforeAll(async () => {
   const dependencies = Object.fromEntries(
     VERSIONS.map(version => [`node-${version}`, `npm:node@${version}`] as const),
   )
-  const manifest = { type: 'module', dependencies: { ...dependencies, tidemark: `file:${tarball}` } }
+  const types = { 'typescript-oldest': 'npm:typescript@5.0.4', '@types/node': '^24.0.0' }
+  const manifest = {
+    type: 'module',
+    dependencies: { ...dependencies, ...types, tidemark: `file:${tarball}` },
+  }
   writeFileSync(join(app, 'package.json'), JSON.stringify(manifest))
   writeFileSync(join(app, 'round-trip.js'), ROUND_TRIP)
   writeFileSync(join(app, 'kafkajs.js'), KAFKAJS)
   writeFileSync(join(app, 'embedded.js'), EMBEDDED)
+  writeFileSync(join(app, 'typed.ts'), TYPED)
   execFileSync('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline'], { cwd: app, stdio: 'pipe' })
   dev = await startDev(join(folder, 'data'))
 }, 300_000)
@@ -85,6 +90,16 @@ const refused = await kafka.admin().fetchTopicOffsets('none').catch(error => err
 console.log(value, refused instanceof KafkaJSProtocolError, refused.type)
 `
 
+const TYPED = `
+import { HttpBroker, Tidemark } from 'tidemark/client'
+
+const tidemark = new Tidemark({ broker: new HttpBroker({ url: 'http://127.0.0.1:8082' }) })
+export const sent = tidemark.producer().send({ topic: 't', messages: [{ key: 'k', value: 'v' }] })
+export const read = tidemark.consumer({ groupId: 'g' }).run({
+  eachMessage: async ({ message }) => console.log(message.value?.toString()),
+})
+`
+
 const EMBEDDED = `
 import { openEmbedded, openInMemory } from 'tidemark'
 
@@ -100,6 +115,26 @@ try {
   console.log(error.name, error.message)
 }
 `
+
+describe("TypeScript's oldest version finds the types", () => {
+  const compile = (...resolution: string[]) => {
+    const options = ['--noEmit', '--strict', '--skipLibCheck', '--target', 'es2022', '--types', 'node']
+    const tsc = join(app, 'node_modules/typescript-oldest/bin/tsc')
+    return promisify(execFile)(process.execPath, [tsc, ...options, ...resolution, 'typed.ts'], { cwd: app })
+  }
+
+  test.each(['node16', 'nodenext', 'bundler'])('with moduleResolution %s', async resolution => {
+    const module = resolution === 'bundler' ? 'esnext' : resolution
+    const { stdout } = await compile('--module', module, '--moduleResolution', resolution)
+    expect(stdout).toBe('')
+  })
+
+  test('and not with node10, as the guide says', async () => {
+    await expect(compile('--module', 'commonjs', '--moduleResolution', 'node10')).rejects.toMatchObject({
+      stdout: expect.stringContaining("Cannot find module 'tidemark/client'"),
+    })
+  })
+})
 
 describe.each(VERSIONS)('Node %s', version => {
   const major = Number(version.split('.')[0])

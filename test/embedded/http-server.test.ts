@@ -33,6 +33,30 @@ function problemOf(answer: string): Record<string, unknown> {
   return JSON.parse(answer.slice(answer.indexOf('\r\n\r\n') + 4))
 }
 
+test('each request is told in a line, without what signs it, and one that was cut off too', async () => {
+  const lines: string[] = []
+  const { broker, close } = openInMemory()
+  await broker.createTopic({ topic: 'tides' })
+  const app = createHttpApp({ broker, logger: { error: () => {} } }, {})
+  const server = await startHttpServer(app, { port: 0, tellAccess: line => lines.push(line) })
+  await (await fetch(`${server.url}/topics/tides?a=1`)).text()
+  await (await fetch(`${server.url}/objects/x?signature=secret&bytes=1`, { method: 'POST' })).text()
+  await expect.poll(() => lines).toHaveLength(2)
+  const shape = /^\d{4}-\d\d-\d\dT[\d:.]+Z 127\.0\.0\.1 (\S+ \S+ \d{3}) \d+\.\d ms \d+ B$/
+  expect(lines.map(line => shape.exec(line)?.[1])).toEqual([
+    'GET /topics/tides?a=1 400',
+    'POST /objects/x?signature=…&bytes=1 404',
+  ])
+  const cut = new AbortController()
+  const records = `${server.url}/topics/tides/partitions/0/records?offset=0&maxWaitMs=5000`
+  const waiting = fetch(records, { signal: cut.signal }).catch(() => {})
+  setTimeout(() => cut.abort(), 100)
+  await waiting
+  await expect.poll(() => lines.at(-1)).toMatch(/maxWaitMs=5000 - \d+\.\d ms 0 B, cut off$/)
+  await server.close()
+  await close()
+})
+
 describe('where it listens', () => {
   const app = (token?: string) =>
     createHttpApp(

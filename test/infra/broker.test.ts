@@ -16,6 +16,16 @@ function brokerOf(props: TidemarkBrokerProps = {}): Template {
 const production = brokerOf()
 const trial = brokerOf({ production: false })
 
+test("an app of one's own tells what the command line reads", () => {
+  const template = synthesize(stack => {
+    const broker = new TidemarkBroker(stack, 'Events', { bundles: BUNDLES, monitoring: false })
+    broker.addOutputs()
+  })
+  const outputs = template.findOutputs('*')
+  expect(Object.keys(outputs).toSorted()).toEqual(['ApiUrl', 'BucketName', 'Region', 'TableName'])
+  expect(asText(outputs.TableName?.Value)).toMatch(/^<EventsTable/)
+})
+
 describe('the bucket', () => {
   test('is private, encrypted, without versions, and cleans up after broken uploads', () => {
     expect(theResource(production, 'AWS::S3::Bucket').Properties).toEqual({

@@ -1,4 +1,5 @@
 import { NoRoom, NotApplied, OutcomeUnknown, StoreFailed } from '../../ports/outcome.ts'
+import { aboutProfile, credentialsAdvice } from './credentials-advice.ts'
 
 /** What was asked for: enough to say what became of it, and what is missing. */
 export interface AwsCall {
@@ -160,14 +161,15 @@ function adviceFor(error: AwsError, { action, resource }: AwsCall): string | und
   if (NO_PERMISSION.includes(name))
     return `the credentials in use need the permission ${action} on ${resource}`
   if (BAD_CREDENTIALS.includes(name)) {
-    return `AWS needs valid credentials for ${action}: look at AWS_ACCESS_KEY_ID, AWS_PROFILE or the role in use`
+    return `AWS needs valid credentials for ${action}: ${credentialsAdvice()}`
   }
   if (WRONG_CLOCK.includes(name)) return 'this machine and AWS disagree on the time: set the clock'
   if (NO_SUCH_RESOURCE.includes(name))
     return `there is no ${resource.replace(/^the /, '')} in this account and region`
   if (WRONG_REGION.includes(name)) return `${resource} is in another region: set AWS_REGION to that one`
   if (name.startsWith('KMS')) return `the key that encrypts ${resource} cannot be used`
-  if (/region (is missing|not accepted)/i.test(error.message)) return 'no region is known: set AWS_REGION'
+  if (/region (is missing|not accepted)/i.test(error.message))
+    return `no region is known: set AWS_REGION${aboutProfile()}`
   if (name === 'ValidationException') {
     return `${resource} refused ${action} as invalid: are its keys "pk" and "sk", both strings?`
   }

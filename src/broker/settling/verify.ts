@@ -6,6 +6,7 @@ import { type IndexEntry, type PlacedEntry, placeEntries, spanOf } from '../../c
 import { findHeadProblems, type Head } from '../../core/log/head.ts'
 import { type LogSummary, summarize } from '../../core/log/summary.ts'
 import type { Offset } from '../../core/numbers.ts'
+import { DamagedBatch } from '../../core/record/index.ts'
 import { parseSegmentKey, segmentKey } from '../../core/storage-layout.ts'
 import { type PartitionId, partitionKey, partitionsOf } from '../../core/topic/partition-id.ts'
 import type { Ports } from '../../ports/index.ts'
@@ -327,8 +328,10 @@ function findRunProblem(
       summary.batches += 1
     }
   } catch (error) {
-    if (error instanceof TidemarkError) return error.message
-    throw error
+    if (!(error instanceof TidemarkError)) throw error
+    // What to do about it, verify's own lines say.
+    const told = error.cause instanceof TidemarkError ? error.cause : error
+    return told instanceof DamagedBatch ? `${told.damage}.` : told.message
   }
   summary.records += records
   summary.bytes += bytes.length

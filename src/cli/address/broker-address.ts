@@ -101,8 +101,18 @@ export function chooseToken(options: AddressOptions, environment: NodeJS.Process
 }
 
 function parseBrokerUrl(text: string): string {
+  const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[1]
+  if (scheme !== undefined && !/^https?$/i.test(scheme)) {
+    throw new UsageError(`'${text}' is no broker: it is asked over http or https, and not over ${scheme}`)
+  }
   // kcat's and Kafka's tools take host:port, and so does muscle memory.
-  const url = parseUrl(/^https?:\/\//.test(text) ? text : `http://${text}`)
+  const url = parseUrl(scheme === undefined ? `http://${text}` : text)
   if (!url?.hostname) throw new UsageError(`'${text}' is no broker: give a URL such as ${DEFAULT_BROKER_URL}`)
+  if (url.username !== '' || url.password !== '') {
+    throw new UsageError("a broker's URL carries no user and password: give --token, or set TIDEMARK_TOKEN")
+  }
+  if (url.search !== '' || url.hash !== '') {
+    throw new UsageError(`a broker's URL ends before '${url.search}${url.hash}': leave that out`)
+  }
   return url.href.replace(/\/$/, '')
 }

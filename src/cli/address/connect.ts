@@ -10,6 +10,7 @@ import type { DevSettings, Report, RunningBroker } from '../commands/dev.ts'
 import { CommandFailure, UsageError } from '../output/failure.ts'
 import type { AwsStoreAddress } from './aws-store-address.ts'
 import type { BrokerAddress, HttpAddress, StoreAccess } from './broker-address.ts'
+import { checkPortCanBeAsked } from './listen-address.ts'
 
 export interface Connection {
   broker: Broker & GroupBroker & TriggerBroker
@@ -86,7 +87,7 @@ async function openAwsStore(
 
 /** A broker on a directory, behind HTTP. */
 export async function startBroker(
-  { directory, listen, token, insecure, allowedHosts }: DevSettings,
+  { directory, listen, token, insecure, allowedHosts, tellAccess }: DevSettings,
   report: Report,
 ): Promise<RunningBroker> {
   const reportError = (error: unknown) => report('work in the background failed', error)
@@ -102,6 +103,7 @@ export async function startBroker(
     ])
   // Before the store is opened, and perhaps made.
   checkListenHost(listen.host, token !== null, insecure)
+  await checkPortCanBeAsked(listen.port)
   // A secret for this run alone: who was told where bytes lie asks again after a restart.
   const signer = new UrlSigner({ secret: randomBytes(32) })
   const store = await openEmbedded({
@@ -113,7 +115,13 @@ export async function startBroker(
     const objects = { signer, get: store.objects.get.bind(store.objects) }
     const settings = token === null ? { allowedHosts } : { allowedHosts, token }
     const app = createHttpApp({ broker: store.broker, objects, health: store.health, logger }, settings)
-    const server = await startHttpServer(app, { ...listen, insecure, replaceGlobals: true, reportError })
+    const server = await startHttpServer(app, {
+      ...listen,
+      insecure,
+      replaceGlobals: true,
+      reportError,
+      tellAccess,
+    })
     const { url } = server
     let running: RunningTriggers | undefined
     return {

@@ -21,6 +21,7 @@ interface ConsumeOptions extends JsonOptions {
   exitAtEnd?: boolean
   format?: FormatRecord
   finalNewline: boolean
+  skipCorrupt?: boolean
   group?: string
   pattern?: string
   instanceId?: string
@@ -82,6 +83,7 @@ export function addConsume(program: Command, session: Session): void {
         'newlines between values, but none after the last (for files that do not end with one)',
       ).conflicts(['json', 'format']),
     )
+    .option('--skip-corrupt', 'pass over records that are damaged where they are stored, and say which')
     .option('-G, --group <id>', 'share the partitions with all others in this consumer group')
     .option('--pattern <regexp>', 'with --group: every topic whose whole name matches, those to come too')
     .option(
@@ -167,6 +169,7 @@ function commonSettings(options: ConsumeOptions) {
     recordsMax: options.maxRecords ?? null,
     exitAtEnd: options.exitAtEnd ?? false,
     format: chooseFormat(options),
+    skipCorrupt: options.skipCorrupt ?? false,
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import type { StartPlace } from '../../client/sdk/consuming/start-place.ts'
 import type { TopicChoice } from '../commands/reset-group.ts'
 import { parseStartPlace } from '../consuming/start-place.ts'
@@ -9,7 +9,8 @@ import { argument, examples, type JsonOptions, PRINT_JSON, parseWholeNumber, rep
 interface ResetOptions extends JsonOptions {
   topic?: TopicChoice[]
   allTopics?: boolean
-  to: StartPlace
+  to?: StartPlace
+  shiftBy?: number
   dryRun?: boolean
 }
 
@@ -84,10 +85,15 @@ function addReset(group: Command, session: Session): void {
       repeated(parseTopicChoice),
     )
     .option('--all-topics', 'everything in which the group has committed something')
-    .requiredOption(
+    .option(
       '--to <place>',
       'earliest, latest, an offset, -N for the last N records, a time as 2026-01-31T12:00:00Z or @ms',
       argument(parseStartPlace),
+    )
+    .addOption(
+      new Option('--shift-by <number>', 'so many records on from what is committed, or back: 10, -10')
+        .argParser(argument(parseShift))
+        .conflicts('to'),
     )
     .option('-n, --dry-run', 'only show what would change')
     .option(...PRINT_JSON)
@@ -96,17 +102,23 @@ function addReset(group: Command, session: Session): void {
       examples(
         'tidemark group reset harbour --topic tides --to earliest --dry-run',
         'tidemark group reset harbour --topic tides:3 --to 1000',
+        'tidemark group reset harbour --topic tides --shift-by -10',
         'tidemark group reset harbour --all-topics --to 2026-01-31T12:00:00Z',
       ),
     )
-  session.onBroker(command, async ({ topic, allTopics, ...options }: ResetOptions, groupId: string) => {
-    if ((topic === undefined) === (allTopics === undefined)) {
-      throw new UsageError('say what to reset: --topic, or --all-topics')
-    }
-    const { resetGroup } = await import('../commands/reset-group.ts')
-    const settings = { groupId, topics: topic ?? [], ...options }
-    return broker => resetGroup(broker, settings, session.terminal)
-  })
+  session.onBroker(
+    command,
+    async ({ topic, allTopics, shiftBy, ...options }: ResetOptions, groupId: string) => {
+      if ((topic === undefined) === (allTopics === undefined)) {
+        throw new UsageError('say what to reset: --topic, or --all-topics')
+      }
+      const to = options.to ?? (shiftBy === undefined ? undefined : { shiftBy })
+      if (to === undefined) throw new UsageError("'--to <place>' not specified, nor '--shift-by <number>'")
+      const { resetGroup } = await import('../commands/reset-group.ts')
+      const settings = { groupId, topics: topic ?? [], ...options, to }
+      return broker => resetGroup(broker, settings, session.terminal)
+    },
+  )
 }
 
 function addDelete(group: Command, session: Session): void {
@@ -119,6 +131,12 @@ function addDelete(group: Command, session: Session): void {
     const { deleteGroups } = await import('../commands/group.ts')
     return broker => deleteGroups(broker, groupIds, session.terminal)
   })
+}
+
+function parseShift(text: string): number {
+  const value = Number(text)
+  if (/^[+-]?\d+$/.test(text) && Number.isSafeInteger(value)) return value
+  throw new UsageError(`'${text}' is not a whole number, such as 10 or -10`)
 }
 
 /** `tides` or `tides:3`; topic names hold no colon. */

@@ -3,10 +3,10 @@ import type { CompressionName, RecordHeader } from '../../core/record/index.ts'
 import { resolveEscapes } from '../output/escapes.ts'
 import { UsageError } from '../output/failure.ts'
 import type { Session } from '../session.ts'
-import { argument, examples, repeated, wholeNumber } from './argument.ts'
+import { argument, examples, type JsonOptions, repeated, wholeNumber } from './argument.ts'
 import { parseNameValue } from './name-value.ts'
 
-interface ProduceOptions {
+interface ProduceOptions extends JsonOptions {
   keySeparator?: Uint8Array
   nullMarker?: string
   partition?: number
@@ -14,6 +14,11 @@ interface ProduceOptions {
   compression: CompressionName
   batchRecords: number
 }
+
+const DETAILS = `
+With --json each line is an object as \`consume --json\` prints it, and a record is written as it was: key, value,
+headers, timestamp and partition. Its offset and topic do not count. What has no partition goes where its key belongs,
+what has no timestamp (-1) gets the present one. A line that cannot be read ends it, and is named.`
 
 const COMPRESSIONS: CompressionName[] = ['none', 'gzip', 'snappy', 'lz4', 'zstd']
 
@@ -23,7 +28,7 @@ export function addProduce(program: Command, session: Session): void {
     .summary('write records, one a line')
     .description(
       'Writes one record for each line of FILE or standard input. Lines end at \\n; their bytes are kept as they\n' +
-        'are, a \\r too. Records with a key go where every Kafka client puts that key; the others stick to one\n' +
+        "are, a \\r too. Records with a key go where Kafka's own client puts that key; the others stick to one\n" +
         'partition until a batch is full. Within a partition the order of the lines is kept.',
     )
     .argument('<topic>')
@@ -34,6 +39,12 @@ export function addProduce(program: Command, session: Session): void {
       argument(parseSeparator),
     )
     .option('--null-marker <text>', 'a key or value that reads like this is null: a tombstone')
+    .addOption(
+      new Option('-J, --json', 'lines are JSON, as `consume --json` prints them').conflicts([
+        'keySeparator',
+        'nullMarker',
+      ]),
+    )
     .option('-p, --partition <number>', 'write to this partition', wholeNumber(0))
     .option(
       '-H, --header <name=value>',
@@ -48,11 +59,12 @@ export function addProduce(program: Command, session: Session): void {
     .option('--batch-records <number>', 'records in a batch at most', wholeNumber(1), 500)
     .addHelpText(
       'after',
-      examples(
+      `${DETAILS}\n${examples(
         'tidemark produce tides measurements.txt',
         "printf 'dover\\t6.2\\nbrest\\t5.1\\n' | tidemark produce tides --key-separator '\\t'",
         'tail -F access.log | tidemark produce requests --compression zstd --header host=web1',
-      ),
+        'tidemark consume tides --exit-at-end --json | tidemark produce tides-copy --json',
+      )}`,
     )
   session.onBroker(
     command,
@@ -62,10 +74,11 @@ export function addProduce(program: Command, session: Session): void {
         import('node:fs/promises'),
       ])
       const { keySeparator = null, nullMarker, partition = null, header = [] } = options
-      const { compression, batchRecords } = options
+      const { compression, batchRecords, json = false } = options
+      const plain = { keySeparator, nullMarker: nullMarker === undefined ? null : Buffer.from(nullMarker) }
       const settings = {
         topic,
-        syntax: { keySeparator, nullMarker: nullMarker === undefined ? null : Buffer.from(nullMarker) },
+        syntax: json ? ('json' as const) : plain,
         partition,
         headers: header,
         compression,

@@ -4,6 +4,7 @@ import { awsOptionsGiven } from '../address/aws-store-address.ts'
 import { type AddressOptions, chooseAddress, chooseToken } from '../address/broker-address.ts'
 import { type ListenAddress, parseListenAddress } from '../address/listen-address.ts'
 import { UsageError } from '../output/failure.ts'
+import { note } from '../output/terminal.ts'
 import type { Session } from '../session.ts'
 import { argument, examples, repeated } from './argument.ts'
 import { checkDevTriggers, describeTriggerOptions, parseDevTrigger } from './dev-trigger.ts'
@@ -82,6 +83,7 @@ export function addDev(program: Command, session: Session): void {
         triggers,
         isQuiet: options.quiet ?? false,
         isVerbose: session.isVerbose,
+        tellAccess: session.isVerbose ? (line: string) => note(session.terminal, line) : undefined,
       }
       session.exitCode = await dev(startBroker, settings, session.terminal)
     })

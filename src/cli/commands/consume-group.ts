@@ -7,6 +7,7 @@ import {
   printRecords,
   READING_DEFAULT,
   type ReadingSettings,
+  readableOf,
 } from '../consuming/record-printer.ts'
 import { resultUntil } from '../interruption.ts'
 import type { Terminal } from '../output/terminal.ts'
@@ -22,12 +23,13 @@ export interface ConsumeGroupSettings extends ReadingSettings {
 
 /** Prints the records of this member's share of some topics, and commits how far it is. */
 export async function consumeGroup(
-  broker: Broker & GroupBroker,
+  asked: Broker & GroupBroker,
   settings: ConsumeGroupSettings,
   terminal: Terminal,
   tuning = READING_DEFAULT,
 ): Promise<number> {
   const { groupId, instanceId, assignor, sessionTimeoutMs, topics, topicPattern, from } = settings
+  const broker = readableOf(asked, settings, terminal)
   const described = await resultUntil(describeTopics(broker, settings), terminal.interrupted)
   const consumer = new Consumer(broker, {
     ...consumerOptions(tuning),

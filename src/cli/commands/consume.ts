@@ -7,6 +7,7 @@ import {
   printRecords,
   READING_DEFAULT,
   type ReadingSettings,
+  readableOf,
 } from '../consuming/record-printer.ts'
 import { resultUntil } from '../interruption.ts'
 import { note, type Terminal } from '../output/terminal.ts'
@@ -19,12 +20,13 @@ export interface ConsumeSettings extends ReadingSettings {
 
 /** Prints records: those of a partition in order, those of different partitions as they arrive. */
 export async function consume(
-  broker: Broker & GroupBroker,
+  asked: Broker & GroupBroker,
   settings: ConsumeSettings,
   terminal: Terminal,
   tuning = READING_DEFAULT,
 ): Promise<number> {
   const { interrupted } = terminal
+  const broker = readableOf(asked, settings, terminal)
   const topic = await resultUntil(broker.describeTopic(settings.topic), interrupted)
   const plan = await resultUntil(planReading(broker, topic, settings), interrupted)
   for (const line of plan.notes) note(terminal, line)

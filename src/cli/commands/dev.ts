@@ -21,6 +21,8 @@ export interface DevSettings {
   isQuiet: boolean
   /** Trouble beside requests is told with its stack. */
   isVerbose: boolean
+  /** Told of each request in a line. */
+  tellAccess?: ((line: string) => void) | undefined
 }
 
 /** How often the store is asked how it is. */
@@ -119,9 +121,14 @@ async function runTriggers(
   await running.runTriggers(triggers, new TriggerOutput(terminal, isQuiet, triggers))
 }
 
+/** How it is called here: from a checkout or as a project's dependency, the bare name is no command of a shell. */
+export function commandName(script: string | undefined, environment: NodeJS.ProcessEnv): string {
+  const isGlobal = script === undefined || !/tidemark\.js$|[\\/]node_modules[\\/]\.bin[\\/]/.test(script)
+  return environment.npm_command === undefined && isGlobal ? 'tidemark' : 'npx tidemark'
+}
+
 function welcome(url: string, { directory, token }: DevSettings): string {
-  // In a checkout, where npx runs it, the bare name is no command.
-  const command = process.env.npm_command === 'exec' ? 'npx tidemark' : 'tidemark'
+  const command = commandName(process.argv[1], process.env)
   const options = `${url === DEFAULT_BROKER_URL ? '' : ` --broker ${url}`}${token === null ? '' : ' --token …'}`
   return [
     `tidemark (process ${process.pid}) listens on ${url}`,

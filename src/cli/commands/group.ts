@@ -1,4 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { isPassing } from '../../client/sdk/consuming/outages.ts'
+import { isKafkaError } from '../../client/sdk/topic-facts.ts'
 import type { GroupBroker, GroupDescription, GroupSummary } from '../../contract/groups.ts'
 import { resultUntil } from '../interruption.ts'
 import { EXIT_OK } from '../output/failure.ts'
@@ -39,30 +41,51 @@ export async function describeGroup(
   terminal: Terminal,
   intervalMs = WATCH_INTERVAL_MS,
 ): Promise<number> {
-  const first = await resultUntil(broker.describeGroup(groupId), terminal.interrupted)
-  if (settings.watch) await watchGroup(broker, first, settings, terminal, intervalMs)
-  else await write(terminal, settings.json ? formatJson(first) : formatGroup(first, Date.now()))
+  if (settings.watch) await watchGroup(broker, groupId, settings, terminal, intervalMs)
+  else {
+    const group = await resultUntil(broker.describeGroup(groupId), terminal.interrupted)
+    await write(terminal, settings.json ? formatJson(group) : formatGroup(group, Date.now()))
+  }
   throwIfOutputFailed(terminal)
   return EXIT_OK
 }
 
-/** Until Ctrl-C, which is how a watch ends. */
+/** Until Ctrl-C, which is how a watch ends. A group that is not there may come, and so may a broker that is gone. */
 async function watchGroup(
   broker: GroupBroker,
-  first: GroupDescription,
+  groupId: string,
   { json }: DescribeGroupSettings,
   terminal: Terminal,
   intervalMs: number,
 ): Promise<void> {
   const redraw = terminal.output.isTTY ? REDRAW : ''
   const signal = AbortSignal.any([terminal.interrupted, terminal.outputClosed])
-  for (let group = first; !signal.aborted; group = await broker.describeGroup(first.groupId)) {
-    const text = json ? JSON.stringify(group) : formatGroup(group, Date.now())
-    await write(terminal, redraw && !json ? `${redraw}${text}` : `${text}\n`)
+  let told = ''
+  let hasAnswered = false
+  while (!signal.aborted) {
+    try {
+      const group = await resultUntil(broker.describeGroup(groupId), signal)
+      told = ''
+      hasAnswered = true
+      const text = json ? JSON.stringify(group) : formatGroup(group, Date.now())
+      await write(terminal, redraw && !json ? `${redraw}${text}` : `${text}\n`)
+    } catch (error) {
+      if (signal.aborted) return
+      const trouble = mayPass(error, groupId, hasAnswered)
+      hasAnswered = true
+      if (trouble !== told) note(terminal, trouble)
+      told = trouble
+    }
     // Ended early, it is no failure.
     await sleep(intervalMs, undefined, { signal }).catch(() => {})
-    if (signal.aborted) return
   }
+}
+
+/** What a watch says while it waits for the end of it. @throws what nothing ends, or was there from the beginning */
+function mayPass(error: unknown, groupId: string, hasAnswered: boolean): string {
+  if (isKafkaError(error, 'GROUP_ID_NOT_FOUND')) return `there is no group ${groupId} yet: waiting for it`
+  if (hasAnswered && isPassing(error)) return `${error.kafkaName}: ${error.message} Trying again.`
+  throw error
 }
 
 export function deleteGroups(broker: GroupBroker, groupIds: string[], terminal: Terminal): Promise<number> {

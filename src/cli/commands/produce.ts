@@ -6,7 +6,7 @@ import { Room } from '../../client/sdk/room.ts'
 import { isKafkaError, type TopicFacts } from '../../client/sdk/topic-facts.ts'
 import type { Broker, TopicDescription } from '../../contract/broker.ts'
 import { TidemarkError } from '../../core/errors.ts'
-import { DECOMPRESSED_BYTES_MAX } from '../../core/limits.ts'
+import { BATCH_BYTES_MAX, DECOMPRESSED_BYTES_MAX } from '../../core/limits.ts'
 import type { CompressionName, RecordInput } from '../../core/record/index.ts'
 import { itemsUntil, resultUntil } from '../interruption.ts'
 import {
@@ -20,12 +20,14 @@ import {
 import { openProgress } from '../output/progress.ts'
 import { formatRate, plural } from '../output/quantities.ts'
 import { note, type Terminal } from '../output/terminal.ts'
-import { type LineSyntax, splitLine } from '../producing/line-record.ts'
+import { jsonLines, type LineSyntax, type ReadLine, splitLine } from '../producing/line-record.ts'
 import { LineSplitter } from '../producing/line-splitter.ts'
 
 export interface ProduceSettings {
   topic: string
-  syntax: LineSyntax
+  /** `json`: what `consume --json` prints, with a partition and a timestamp of its own for each record. */
+  syntax: LineSyntax | 'json'
+  /** null: the record's own, or that of its key. */
   partition: number | null
   headers: NonNullable<RecordInput['headers']>
   compression: CompressionName
@@ -123,17 +125,28 @@ async function sendLines(
   interrupted: AbortSignal,
 ): Promise<void> {
   const splitter = new LineSplitter()
-  // Compressed, a line may be much longer than the batch it makes; some bound there must be.
+  const readLine: ReadLine =
+    syntax === 'json' ? jsonLines() : line => ({ record: splitLine(line, syntax), partition: undefined })
   const { batchBytesMax } = writer.facts
-  const lineBytesMax = compression === 'none' ? batchBytesMax : DECOMPRESSED_BYTES_MAX
-  const placing = { partition: partition ?? undefined }
+  // Compressed, a line may be much longer than the batch it makes; some bound there must be.
+  const lineBytesMax = (compression === 'none' ? batchBytesMax : DECOMPRESSED_BYTES_MAX) * growthOf(syntax)
   const send = (line: Uint8Array) => {
-    const record = { ...splitLine(line, syntax), headers, timestampMs: Date.now() }
+    const lineNumber = tally.taken + 1
+    const read = readLine(line, lineNumber)
+    const record = {
+      timestampMs: Date.now(),
+      ...read.record,
+      headers: [...(read.record.headers ?? []), ...headers],
+    }
+    const placing = { partition: partition ?? read.partition }
+    if (placing.partition !== undefined && placing.partition >= writer.facts.partitions) {
+      throw noPartitionFor(lineNumber, placing.partition, writer.facts)
+    }
     try {
-      writer.write(record, tally.taken + 1, placing)
+      writer.write(record, lineNumber, placing)
     } catch (error) {
       if (!isKafkaError(error, 'MESSAGE_TOO_LARGE')) throw error
-      throw lineTooLong(tally.taken + 1, recordBytesMax(record), batchBytesMax, compression)
+      throw lineTooLong(lineNumber, `${recordBytesMax(record)} bytes or so`, batchBytesMax, compression)
     }
     tally.taken++
   }
@@ -143,26 +156,45 @@ async function sendLines(
       send(line)
       if (!writer.hasRoom) await writer.room()
     }
-    if (splitter.pendingBytes > lineBytesMax)
-      throw lineTooLong(tally.taken + 1, splitter.pendingBytes, batchBytesMax, compression)
+    if (splitter.pendingBytes > lineBytesMax) {
+      const seen = `${splitter.pendingBytes} bytes, and more,`
+      throw lineTooLong(tally.taken + 1, seen, batchBytesMax, compression)
+    }
   }
   const last = splitter.end()
   // Of a line that Ctrl-C cut off nobody knows the rest.
   if (last && !interrupted.aborted && !writer.hasStopped) send(last)
 }
 
-/** @param lineBytes as much as was seen of the line */
+/** How much longer a line may be than its record: a byte of 0 is `\u0000` in JSON. */
+function growthOf(syntax: ProduceSettings['syntax']): number {
+  return syntax === 'json' ? 6 : 1
+}
+
+function noPartitionFor(
+  lineNumber: number,
+  partition: number,
+  { topic, partitions }: TopicFacts,
+): CommandFailure {
+  const { message } = noSuchPartition(topic, partition, partitions)
+  return new CommandFailure(
+    `line ${lineNumber}: ${message}. \`tidemark topic alter ${topic} --partitions ${partition + 1}\` adds some; ` +
+      "`jq -c 'del(.partition)'` before this leaves the choice to the keys",
+  )
+}
+
+/** @param bytes how long the line is, or as much of it as was seen */
 function lineTooLong(
   line: number,
-  lineBytes: number,
+  bytes: string,
   batchBytesMax: number,
   compression: CompressionName,
 ): TidemarkError {
   const compressed = compression === 'none' ? '' : `, compressed with ${compression},`
   return new TidemarkError(
     'MESSAGE_TOO_LARGE',
-    `line ${line} with its ${lineBytes} bytes or so${compressed} is too large for a batch: the topic's ` +
-      `max.message.bytes is ${batchBytesMax}. Raise that with \`tidemark topic alter\`, or leave the line out.`,
+    `line ${line} with its ${bytes}${compressed} is too large for a batch: the topic's max.message.bytes is ` +
+      `${batchBytesMax}. Raise that with \`tidemark topic alter\` (to ${BATCH_BYTES_MAX} at most), or leave the line out.`,
   )
 }
 

@@ -1,7 +1,7 @@
 import { findStart, type StartPlace } from '../../client/sdk/consuming/start-place.ts'
 import { isKafkaError } from '../../client/sdk/topic-facts.ts'
 import type { Broker, PartitionOffsets } from '../../contract/broker.ts'
-import type { GroupBroker } from '../../contract/groups.ts'
+import type { GroupBroker, GroupOffset } from '../../contract/groups.ts'
 import type { Offset } from '../../core/numbers.ts'
 import { groupBy } from '../../core/since-node-22.ts'
 import { movedStart } from '../consuming/reading-plan.ts'
@@ -20,8 +20,13 @@ export interface ResetGroupSettings extends JsonSettings {
   groupId: string
   /** Empty: all in which the group has committed something. */
   topics: TopicChoice[]
-  to: StartPlace
+  to: StartPlace | Shift
   dryRun?: boolean | undefined
+}
+
+/** So many records on from what is committed, or back. */
+export interface Shift {
+  shiftBy: number
 }
 
 interface Move {
@@ -58,9 +63,10 @@ export async function resetGroup(
   const moves: Move[] = []
   for (const { topic, offsets } of partitions) {
     const { partition } = offsets
-    const { wanted, offset } = await findStart(broker, { topic, partition }, to, offsets)
-    if (wanted !== offset) note(terminal, `${topic}, ${movedStart(partition, wanted, offset)}`)
     const before = committed.find(other => other.topic === topic && other.partition === partition)
+    const place = placeFrom(to, before, groupId, { topic, partition })
+    const { wanted, offset } = await findStart(broker, { topic, partition }, place, offsets)
+    if (wanted !== offset) note(terminal, `${topic}, ${movedStart(partition, wanted, offset)}`)
     moves.push({ topic, partition, committedOffset: before?.offset ?? null, newOffset: offset })
   }
   const refused = dryRun ? [] : await commit(broker, groupId, moves)
@@ -71,6 +77,20 @@ export async function resetGroup(
   }
   if (dryRun) note(terminal, 'a dry run: nothing was changed')
   return refused.length === 0 ? EXIT_OK : EXIT_FAILURE
+}
+
+function placeFrom(
+  to: StartPlace | Shift,
+  committed: GroupOffset | undefined,
+  groupId: string,
+  { topic, partition }: { topic: string; partition: number },
+): StartPlace {
+  if (typeof to !== 'object' || !('shiftBy' in to)) return to
+  if (committed) return { offset: committed.offset + to.shiftBy }
+  throw new CommandFailure(
+    `group ${groupId} has committed nothing in ${topic}, partition ${partition}, that could be shifted: ` +
+      'leave that partition out, or say --to',
+  )
 }
 
 /** A group that nobody knows is empty, too: its consumers are still to come. */

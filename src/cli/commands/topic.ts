@@ -7,7 +7,7 @@ import type {
   TopicSummary,
 } from '../../contract/broker.ts'
 import type { GroupBroker } from '../../contract/groups.ts'
-import { CONFIGS_WITHOUT_EFFECT } from '../../core/topic/topic-config.ts'
+import { noteOnConfigs } from '../../core/topic/topic-config.ts'
 import { findTopicLags, type TopicLag } from '../consuming/group-lag.ts'
 import { EXIT_OK } from '../output/failure.ts'
 import { formatJson, type JsonSettings, printList } from '../output/listing.ts'
@@ -102,10 +102,12 @@ function formatDescription({ topic, topicId, createdMs, configs, offsets }: Topi
     value,
     isDefault ? 'default' : 'set here',
   ])
+  const remark = noteOnConfigs(configs.map(({ name }) => name))
   return [
     `Topic:    ${topic}\nId:       ${topicId}\nCreated:  ${new Date(createdMs).toISOString()}\n`,
     formatTable(['PARTITION', 'START OFFSET', 'END OFFSET', 'RECORDS'], partitions),
     formatTable(['CONFIG', 'VALUE', 'SOURCE'], settings),
+    ...(remark === undefined ? [] : [`${remark}\n`]),
   ].join('\n')
 }
 
@@ -116,7 +118,6 @@ function formatLags(groups: readonly TopicLag[]): string {
 }
 
 function noteWithoutEffect(configs: Readonly<Record<string, string>> | undefined, terminal: Terminal): void {
-  const names = Object.keys(configs ?? {}).filter(name => CONFIGS_WITHOUT_EFFECT.includes(name))
-  if (names.length > 0)
-    note(terminal, `note: ${names.join(', ')}: kept, but not acted upon yet; nothing is deleted`)
+  const text = noteOnConfigs(Object.keys(configs ?? {}))
+  if (text !== undefined) note(terminal, `note: ${text}`)
 }

@@ -3,7 +3,7 @@ import type { Consumer } from '../../client/sdk/consuming/consumer.ts'
 import type { ConsumerOptions, ConsumerRun } from '../../client/sdk/consuming/consumer-options.ts'
 import { isPassing } from '../../client/sdk/consuming/outages.ts'
 import type { StartPlace } from '../../client/sdk/consuming/start-place.ts'
-import type { TopicDescription } from '../../contract/broker.ts'
+import type { Broker, TopicDescription } from '../../contract/broker.ts'
 import { CLIENT_ID_CHARACTERS_MAX, FETCH_DEFAULT_BYTES } from '../../core/limits.ts'
 import { settledUntil } from '../interruption.ts'
 import { EXIT_INTERRUPTED, EXIT_OK } from '../output/failure.ts'
@@ -11,6 +11,7 @@ import { listPartitions } from '../output/partition-list.ts'
 import { flushed, note, type Terminal, throwIfOutputFailed, write } from '../output/terminal.ts'
 import type { FormatRecord } from './consumed-record.ts'
 import { endsOf, movedStart } from './reading-plan.ts'
+import { skippingCorrupt } from './skip-corrupt.ts'
 
 /** What tests make shorter. */
 export interface ReadingTuning extends ConsumerOptions {
@@ -46,6 +47,21 @@ export interface ReadingSettings {
   recordsMax: number | null
   exitAtEnd: boolean
   format: FormatRecord
+  /** Whether what cannot be read is passed over, and told. */
+  skipCorrupt?: boolean
+}
+
+/** The broker as it is read from. */
+export function readableOf<B extends Broker>(
+  broker: B,
+  { skipCorrupt = false }: ReadingSettings,
+  terminal: Terminal,
+): B {
+  if (!skipCorrupt) return broker
+  return skippingCorrupt(broker, ({ topic, partition, from, to, error }) => {
+    const records = to - from === 1 ? `record ${from}` : `records ${from} to ${to - 1}`
+    note(terminal, `${topic}, partition ${partition}: passed over ${records}, damaged: ${error.message}`)
+  })
 }
 
 interface PrintSettings {

@@ -200,6 +200,8 @@ export class Admin {
             isDefault: config.isDefault,
             isSensitive: false,
             readOnly: false,
+            // Not in KafkaJS: that a config has no effect yet, where it has none.
+            ...(config.note !== undefined && { note: config.note }),
           })),
         }
       }),

@@ -8,6 +8,7 @@ import {
   batchSizeBytes,
   batchSpan,
   checkBatch,
+  DamagedBatch,
   patchOffsets,
 } from '../record/index.ts'
 
@@ -106,10 +107,20 @@ export function cutRun(bytes: Uint8Array, baseOffset: Offset, wanted: Wanted): C
 function damagedBatch(offset: Offset, cause: TidemarkError): TidemarkError {
   return new TidemarkError(
     'CORRUPT_MESSAGE',
-    `The stored batch at offset ${offset} is damaged. Go on behind it, and run "tidemark verify". (${cause.message})`,
+    `The stored batch at offset ${offset} is damaged: ${damageOf(cause)}. If it stays so, go on behind it, as ` +
+      '`tidemark consume --skip-corrupt` does, and run `tidemark verify`.',
     'no',
     { cause },
   )
+}
+
+/** Which stored batch an error tells of, as it came over the wire too: by its offset. */
+export function damagedBatchOf({ message }: TidemarkError): string | undefined {
+  return /^The stored batch at offset (\d+) is damaged/.exec(message)?.[1]
+}
+
+function damageOf(cause: TidemarkError): string {
+  return cause instanceof DamagedBatch ? cause.damage : cause.message.replace(/\.$/, '')
 }
 
 /**
@@ -123,11 +134,20 @@ export function* batchesOf(
 ): Generator<{ position: number; header: BatchHeader; span: number }> {
   let offset = baseOffset
   for (let position = 0; position < bytes.length; ) {
-    const header = checkBatch(bytes, position)
+    const header = checkStored(bytes, position, offset)
     patchOffsets(bytes, position, offset, LEADER_EPOCH)
     const span = header.lastOffsetDelta + 1
     yield { position, header, span }
     offset = advance(offset, span)
     position += header.sizeBytes
+  }
+}
+
+function checkStored(bytes: Uint8Array, position: number, offset: Offset): BatchHeader {
+  try {
+    return checkBatch(bytes, position)
+  } catch (error) {
+    if (!(error instanceof TidemarkError)) throw error
+    throw damagedBatch(offset, error)
   }
 }

@@ -1,6 +1,6 @@
 import { TidemarkError } from '../errors.ts'
 import { advance, type Offset, toOffset } from '../numbers.ts'
-import { type BatchHeader, checkBatch } from './batch-header.ts'
+import { type BatchHeader, checkBatch, DamagedBatch } from './batch-header.ts'
 import { RECORD_BYTES_MIN, RECORDS_AT } from './batch-layout.ts'
 import { decompress } from './compression.ts'
 import { BATCH_HEADERS_MAX, type LogRecord, type RecordHeader } from './record.ts'
@@ -23,7 +23,7 @@ const NULL_LENGTH = -1
  *   MESSAGE_TOO_LARGE when they would grow above DECOMPRESSED_BYTES_MAX
  */
 export function decodeBatch(bytes: Uint8Array, position = 0): { header: BatchHeader; records: LogRecord[] } {
-  const header = checkBatch(bytes, position)
+  const header = checkToRead(bytes, position)
   const records: LogRecord[] = []
   decodeInto(records, header, bytes, position)
   return { header, records }
@@ -39,7 +39,7 @@ export function decodeBatches(bytes: Uint8Array): LogRecord[] {
   const records: LogRecord[] = []
   let position = 0
   while (position < bytes.length) {
-    const header = checkBatch(bytes, position)
+    const header = checkToRead(bytes, position)
     decodeInto(records, header, bytes, position)
     position += header.sizeBytes
   }
@@ -59,7 +59,7 @@ export function findTimestamp(
   timestampMs: number,
   from: Offset = toOffset(0),
 ): { offset: Offset; timestampMs: number } | undefined {
-  const header = checkBatch(bytes, position)
+  const header = checkToRead(bytes, position)
   // The index believes a batch's maximum as well, so it is no news to whoever asks.
   if (header.maxTimestamp < timestampMs) return undefined
   const baseOffset = toOffset(header.baseOffset)
@@ -79,6 +79,17 @@ export function findTimestamp(
     reader.position = recordEnd
   }
   return undefined
+}
+
+/** Whoever reads a batch has not sent it. */
+function checkToRead(bytes: Uint8Array, position: number): BatchHeader {
+  try {
+    return checkBatch(bytes, position)
+  } catch (error) {
+    if (!(error instanceof DamagedBatch)) throw error
+    const message = `A batch to be read is damaged: ${error.damage}. Read it again; if it stays so, go on behind it.`
+    throw new TidemarkError('CORRUPT_MESSAGE', message, 'no', { cause: error })
+  }
 }
 
 function decodeInto(records: LogRecord[], header: BatchHeader, bytes: Uint8Array, position: number): void {

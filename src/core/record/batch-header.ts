@@ -62,6 +62,17 @@ export interface BatchHeader extends BatchProducer {
 /** What stands in the header of a batch whose producer is not idempotent. */
 export const NO_PRODUCER_ID = -1n
 
+/** CORRUPT_MESSAGE: a batch that is incomplete, or whose bytes have changed. Its message is for whoever sent it. */
+export class DamagedBatch extends TidemarkError {
+  /** What is wrong, for whoever reads it where it was stored, and can send nothing. No full stop ends it. */
+  readonly damage: string
+
+  constructor(damage: string, advice: string) {
+    super('CORRUPT_MESSAGE', `${damage}. ${advice}`)
+    this.damage = damage
+  }
+}
+
 /**
  * Checks a batch as far as that goes without decoding its records: length, magic, CRC, the fields'
  * ranges, and that the batch can hold as many records as it claims. What lies after the batch does not
@@ -76,8 +87,9 @@ export function checkBatch(bytes: Uint8Array, position = 0): BatchHeader {
   const sizeBytes = batchSizeBytes(bytes, position)
   const presentBytes = bytes.length - position
   if (sizeBytes > presentBytes) {
-    throw corrupt(
-      `The batch says it has ${sizeBytes} bytes, but only ${presentBytes} are there. Send it whole.`,
+    throw new DamagedBatch(
+      `The batch says it has ${sizeBytes} bytes, but only ${presentBytes} are there`,
+      'Send it whole.',
     )
   }
   if (sizeBytes > BATCH_BYTES_MAX) {
@@ -90,8 +102,9 @@ export function checkBatch(bytes: Uint8Array, position = 0): BatchHeader {
   const stored = readInt32(bytes, position + CRC_AT) >>> 0
   const actual = batchChecksum(bytes, position, sizeBytes)
   if (stored !== actual) {
-    throw corrupt(
-      `The batch's CRC-32C is ${hex(actual)} and should be ${hex(stored)}: its bytes changed on the way. Send it again.`,
+    throw new DamagedBatch(
+      `The batch's CRC-32C is ${hex(actual)} and should be ${hex(stored)}`,
+      'Its bytes changed on the way: send it again.',
     )
   }
   const header = readBatchHeader(bytes, position)
@@ -111,8 +124,9 @@ export function readBatchHeader(bytes: Uint8Array, position = 0): BatchHeader {
   const baseOffset = readInt64(bytes, position + BASE_OFFSET_AT)
   const lastOffsetDelta = readInt32(bytes, position + LAST_OFFSET_DELTA_AT)
   if (baseOffset < 0 || baseOffset + lastOffsetDelta > Number.MAX_SAFE_INTEGER) {
-    throw corrupt(
-      `The batch's base offset ${baseOffset} is not between 0 and 2^53 - 1. Send it with base offset 0.`,
+    throw new DamagedBatch(
+      `The batch's base offset ${baseOffset} is not between 0 and 2^53 - 1`,
+      'Send it with base offset 0.',
     )
   }
   const baseTimestamp = readInt64(bytes, position + BASE_TIMESTAMP_AT)
@@ -153,8 +167,9 @@ export function batchSizeBytes(bytes: Uint8Array, position: number): number {
   if (position + RECORDS_AT > bytes.length) throw incomplete(bytes, position)
   const sizeBytes = readInt32(bytes, position + LENGTH_AT) + LENGTH_EXCLUDED_BYTES
   if (sizeBytes < RECORDS_AT) {
-    throw corrupt(
-      `The batch at byte ${position} says it has ${sizeBytes} bytes, less than its own header. Send record batches of magic 2.`,
+    throw new DamagedBatch(
+      `The batch at byte ${position} says it has ${sizeBytes} bytes, less than its own header`,
+      'Send record batches of magic 2.',
     )
   }
   return sizeBytes
@@ -241,8 +256,9 @@ function checkMagic(bytes: Uint8Array, position: number): void {
       `The records are in Kafka's old message format (magic ${magic}). Use a client that speaks Kafka 0.11 or newer.`,
     )
   }
-  throw corrupt(
-    `The batch at byte ${position} has magic ${magic} where 2 should stand. Send record batches of magic 2.`,
+  throw new DamagedBatch(
+    `The batch at byte ${position} has magic ${magic} where 2 should stand`,
+    'Send record batches of magic 2.',
   )
 }
 
@@ -279,13 +295,10 @@ function readProducerId(bytes: Uint8Array, position: number): bigint {
 }
 
 function incomplete(bytes: Uint8Array, position: number): TidemarkError {
-  return corrupt(
-    `At byte ${position} of ${bytes.length} there should be a whole record batch, and there is only a part. Send it whole.`,
+  return new DamagedBatch(
+    `At byte ${position} of ${bytes.length} there should be a whole record batch, and there is only a part`,
+    'Send it whole.',
   )
-}
-
-function corrupt(message: string): TidemarkError {
-  return new TidemarkError('CORRUPT_MESSAGE', message)
 }
 
 function hex(crc: number): string {

@@ -6,6 +6,7 @@ export {
   batchSizeBytes,
   batchSpan,
   checkBatch,
+  DamagedBatch,
   NO_PRODUCER_ID,
   patchOffsets,
   readBatchHeader,

@@ -34,23 +34,40 @@ export interface TopicSettings {
 }
 
 /** Configs that are kept and described, but that nothing acts upon yet: records stay until somebody deletes them. */
-export const CONFIGS_WITHOUT_EFFECT: readonly string[] = [
+const CONFIGS_WITHOUT_EFFECT: readonly string[] = [
   'cleanup.policy',
   'retention.bytes',
   'retention.ms',
 ] satisfies ConfigName[]
 
+/** What everybody is told of a config that nothing acts upon yet; undefined for any other. */
+function noteOnConfig(name: string): string | undefined {
+  return CONFIGS_WITHOUT_EFFECT.includes(name)
+    ? 'kept, but not acted upon yet; nothing is deleted'
+    : undefined
+}
+
+/** The same of those among `names`, in one line; undefined where all have their effect. */
+export function noteOnConfigs(names: readonly string[]): string | undefined {
+  const without = names.filter(name => noteOnConfig(name) !== undefined)
+  return without.length === 0 ? undefined : `${without.join(', ')}: ${noteOnConfig(without[0]!)}`
+}
+
 type ConfigName = keyof typeof TOPIC_CONFIGS
 
-/** Every config's name, value in force, and whether it was never set, in the order of the names. */
+/** Every config's name, value in force, whether it was never set, and its note, in the order of the names. */
 export function describeConfigs(
   set: Readonly<Record<string, string>>,
-): { name: string; value: string; isDefault: boolean }[] {
-  return Object.entries(TOPIC_CONFIGS).map(([name, rule]) => ({
-    name,
-    value: set[name] ?? rule.defaultValue,
-    isDefault: set[name] === undefined,
-  }))
+): { name: string; value: string; isDefault: boolean; note?: string }[] {
+  return Object.entries(TOPIC_CONFIGS).map(([name, rule]) => {
+    const note = noteOnConfig(name)
+    return {
+      name,
+      value: set[name] ?? rule.defaultValue,
+      isDefault: set[name] === undefined,
+      ...(note !== undefined && { note }),
+    }
+  })
 }
 
 /** @throws TidemarkError INVALID_CONFIG for a name that is not known */

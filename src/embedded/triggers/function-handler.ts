@@ -56,16 +56,24 @@ export interface CallIdentity {
 
 const HANDLER_VERSION = '$LATEST'
 
+/** What Lambda's Node 24 says of a handler with a callback, and what to do; an older runtime takes it. */
+export const NO_CALLBACKS =
+  'Runtime.CallbackHandlerDeprecated: Lambda takes no callback from Node 24 on. Return the answer, or a promise of it ' +
+  '(an async function), and throw what went wrong.'
+
 /** Calls a handler and waits for its answer, whose JSON it is (undefined: none). Rejects with what the handler throws. */
 export async function invoke(
   handler: TriggerHandler,
   event: KafkaEvent,
   identity: CallIdentity,
+  onCallback: () => void = () => {},
 ): Promise<string | undefined> {
   const answer = await new Promise<unknown>((resolve, reject) => {
-    const returned = handler(event, contextOf(identity), (error, given) =>
-      error === undefined || error === null ? resolve(given) : reject(error),
-    )
+    const returned = handler(event, contextOf(identity), (error, given) => {
+      onCallback()
+      if (error === undefined || error === null) resolve(given)
+      else reject(error)
+    })
     // Who takes a callback answers through it, unless it gives a promise.
     if (isPromise(returned) || handler.length < 3) resolve(returned)
   })

@@ -3,7 +3,7 @@ import { statSync } from 'node:fs'
 import { registerHooks } from 'node:module'
 import { basename } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { describeThrown, invoke, type TriggerHandler } from './function-handler.ts'
+import { describeThrown, invoke, NO_CALLBACKS, type TriggerHandler } from './function-handler.ts'
 import type { HandlerCall, HandlerMessage } from './handler-messages.ts'
 
 const [file, exportName] = process.argv.slice(2)
@@ -25,6 +25,9 @@ registerHooks({
 // What this throws Node itself shows best, with the line that is wrong. The process ends of it.
 const handler = await load(file, exportName)
 
+let isTold = false
+if (handler.length > 2) tellNoCallbacks()
+
 process.on('uncaughtException', error => {
   console.error(error)
   tell({ kind: 'failed', error: describeThrown(error), isLast: true }, () => process.exit(1))
@@ -34,12 +37,18 @@ tell({ kind: 'loaded' })
 
 async function call({ event, identity }: HandlerCall): Promise<void> {
   try {
-    tell({ kind: 'answered', answer: await invoke(handler, JSON.parse(event), identity) })
+    tell({ kind: 'answered', answer: await invoke(handler, JSON.parse(event), identity, tellNoCallbacks) })
   } catch (error) {
     // As Lambda's runtime: into the log, and into the answer.
     console.error(withoutOurs(error))
     tell({ kind: 'failed', error: describeThrown(error), isLast: false })
   }
+}
+
+/** Also of one that hides it in its parameters, whose callback counts for nothing: it has answered before. */
+function tellNoCallbacks(): void {
+  if (!isTold) console.error(NO_CALLBACKS)
+  isTold = true
 }
 
 async function load(path: string, name: string | undefined): Promise<TriggerHandler> {

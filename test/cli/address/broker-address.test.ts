@@ -33,6 +33,17 @@ test('options name the broker before variables do', () => {
   expect(() => chooseAddress({ broker: 'http://' }, {})).toThrow(UsageError)
 })
 
+test.each([
+  ['ftp://x', 'it is asked over http or https, and not over ftp'],
+  ['kafka://x:9092', 'and not over kafka'],
+  ['http://me:secret@x', 'carries no user and password: give --token'],
+  ['me:secret@x:8082', 'carries no user and password'],
+  ['http://x/?a=1', "ends before '?a=1'"],
+])('%s is no broker', (broker, message) => {
+  expect(() => chooseAddress({ broker }, {})).toThrow(message)
+  expect(() => chooseAddress({}, { TIDEMARK_BROKER: broker })).toThrow(UsageError)
+})
+
 describe('requests are signed', () => {
   const signing = (options: AddressOptions, environment: NodeJS.ProcessEnv = {}) => {
     const { url, ...address } = chooseAddress(options, environment) as { url: string }

@@ -48,6 +48,15 @@ test('alterConfigs replaces what was set, as in Kafka', async () => {
     ['flush.ms', '5000', true],
     ['max.message.bytes', '2000', false],
   ])
+  const whole = await admin.describeConfigs({
+    resources: [{ type: ConfigResourceTypes.TOPIC, name: 'tides' }],
+  })
+  const noted = whole.resources[0]?.configEntries.filter(({ note }) => note?.startsWith('kept, but not'))
+  expect(noted?.map(({ configName }) => configName)).toEqual([
+    'cleanup.policy',
+    'retention.bytes',
+    'retention.ms',
+  ])
   await expect(admin.describeConfigs({ resources: [{ type: 4, name: '0' }] })).rejects.toThrow(/topics/)
 })
 

@@ -38,7 +38,12 @@ describe('topics', () => {
 
   test('configs may be numbers', async () => {
     const { configs } = (await served.get('/topics/orders')).json
-    expect(configs).toContainEqual({ name: 'retention.ms', value: '60000', isDefault: false })
+    expect(configs).toContainEqual({
+      name: 'retention.ms',
+      value: '60000',
+      isDefault: false,
+      note: 'kept, but not acted upon yet; nothing is deleted',
+    })
   })
 
   test.each([
@@ -349,6 +354,7 @@ describe('documentation', () => {
         'DELETE /groups/{groupId}/triggers/{topic}',
         'GET /objects/{key}',
         'GET /health',
+        'GET /health/ready',
         'GET /openapi.json',
       ].sort(),
     )
@@ -403,6 +409,21 @@ describe('documentation', () => {
 
 test('health', async () => {
   expect((await served.get('/health')).json).toEqual({ status: 'ok' })
+  expect((await served.get('/health/ready')).json).toEqual({ status: 'ok' })
+})
+
+test('a server whose store does not answer is there, and not ready', async () => {
+  await using broken = await serveBroker({
+    wrap: broker =>
+      overriding(broker, {
+        describeTopic: async () => {
+          throw new TidemarkError('KAFKA_STORAGE_ERROR', 'The disk is gone.')
+        },
+      }),
+  })
+  expect((await broken.get('/health')).status).toBe(200)
+  const { status, json } = await broken.get('/health/ready')
+  expect([status, json.detail]).toEqual([503, 'The disk is gone.'])
 })
 
 test('health says no, and why, while the store is in trouble', async () => {

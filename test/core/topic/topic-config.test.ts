@@ -5,6 +5,7 @@ import {
   checkConfigName,
   checkConfigs,
   describeConfigs,
+  noteOnConfigs,
   readSettings,
 } from '../../../src/core/topic/topic-config.ts'
 
@@ -19,6 +20,15 @@ const NAMES_AND_DEFAULTS = {
   'retention.ms': '604800000',
 }
 
+const NOTE = 'kept, but not acted upon yet; nothing is deleted'
+
+test('what has no effect yet is told in one line', () => {
+  expect(noteOnConfigs(['retention.ms', 'flush.ms', 'cleanup.policy'])).toBe(
+    `retention.ms, cleanup.policy: ${NOTE}`,
+  )
+  expect(noteOnConfigs(['flush.ms'])).toBeUndefined()
+})
+
 function errorOf(configs: Record<string, string>): TidemarkError | undefined {
   try {
     checkConfigs(configs)
@@ -32,7 +42,12 @@ function errorOf(configs: Record<string, string>): TidemarkError | undefined {
 test('every config is known, in the order of the names, with its default', () => {
   const described = describeConfigs({})
   expect(described).toEqual(
-    Object.entries(NAMES_AND_DEFAULTS).map(([name, value]) => ({ name, value, isDefault: true })),
+    Object.entries(NAMES_AND_DEFAULTS).map(([name, value]) => ({
+      name,
+      value,
+      isDefault: true,
+      ...(/^retention|^cleanup/.test(name) && { note: NOTE }),
+    })),
   )
   expect(Object.keys(NAMES_AND_DEFAULTS)).toEqual(Object.keys(NAMES_AND_DEFAULTS).sort())
   for (const name of Object.keys(NAMES_AND_DEFAULTS)) checkConfigName(name)
@@ -46,7 +61,7 @@ test('what was set is described as set, even to the default', () => {
   const described = describeConfigs({ 'retention.ms': '5', 'flush.ms': String(FLUSH_DEFAULT_MS) })
   expect(described.filter(({ isDefault }) => !isDefault)).toEqual([
     { name: 'flush.ms', value: String(FLUSH_DEFAULT_MS), isDefault: false },
-    { name: 'retention.ms', value: '5', isDefault: false },
+    { name: 'retention.ms', value: '5', isDefault: false, note: NOTE },
   ])
 })
 

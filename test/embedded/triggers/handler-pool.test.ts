@@ -89,6 +89,20 @@ describe('a handler in a file', () => {
     expect(await call()).toMatchObject({ kind: 'answered', answer: undefined })
   })
 
+  test('is told once that Lambda takes no callbacks any more, however it takes one', async () => {
+    const warning = 'Runtime.CallbackHandlerDeprecated: Lambda takes no callback from Node 24 on.'
+    await open('export const handler = (event, context, callback) => callback(null, event)', {
+      name: 'handler.js',
+    })
+    await eventually(outputs).toContain(warning)
+    expect([await answerOf(1), await answerOf(2)]).toEqual([1, 2])
+    expect(outputs().split(warning)).toHaveLength(2)
+    await replace('handler.js', 'export const handler = async (...given) => { given[2](null, 3) }')
+    await eventually(() => reloads).toBe(1)
+    await call()
+    await eventually(() => outputs().split(warning)).toHaveLength(3)
+  })
+
   test('may be a CommonJS module, and have a name', async () => {
     await open('exports.bill = async () => "billed"', { name: 'handler.cjs', exportName: 'bill' })
     expect(await answerOf()).toBe('billed')

@@ -2,6 +2,7 @@ import { defaultProvider } from '@aws-sdk/credential-provider-node'
 import { Hash } from '@smithy/core/serde'
 import { SignatureV4 } from '@smithy/signature-v4'
 import { TidemarkError } from '../../../core/errors.ts'
+import { credentialsAdvice } from '../credentials-advice.ts'
 import { signingScopeOf } from './signing-scope.ts'
 
 /** Who signs, as AWS hands it out. */
@@ -85,7 +86,7 @@ function found(provider: () => Promise<AwsCredentials>): () => Promise<AwsCreden
       const reason = error instanceof Error ? error.message : String(error)
       throw new TidemarkError(
         'CLUSTER_AUTHORIZATION_FAILED',
-        `There are no AWS credentials to sign with (${reason}). Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or log in with \`aws sso login\`.`,
+        `There are no AWS credentials to sign with (${reason}): ${credentialsAdvice()}`,
         'no',
         { cause: error },
       )

@@ -21,6 +21,7 @@ import * as pauseTrigger from './pause-trigger.ts'
 import * as produce from './produce.ts'
 import * as readObject from './read-object.ts'
 import * as readOffsets from './read-offsets.ts'
+import * as ready from './ready.ts'
 import * as resumeTrigger from './resume-trigger.ts'
 
 /** Every route there is, in the order in which the API's description has them. */
@@ -47,5 +48,6 @@ export const ROUTES: readonly DocumentedRoute[] = [
   deleteTrigger,
   readObject,
   health,
+  ready,
   describeApi,
 ]

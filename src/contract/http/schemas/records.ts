@@ -14,7 +14,7 @@ export const ProduceRequest = z
       .array(
         z.strictObject({
           key: PayloadInput.optional().describe(
-            'Records with the same key go to the same partition: that of every Kafka client.',
+            "Records with the same key go to the same partition: that of Kafka's own client.",
           ),
           value: PayloadInput,
           headers: z

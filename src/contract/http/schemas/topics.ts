@@ -45,6 +45,7 @@ export const TopicAnswer = z
           name: z.string(),
           value: z.string(),
           isDefault: z.boolean().describe('Whether it was never set on this topic.'),
+          note: z.string().optional().describe('Of a config that nothing acts upon yet: that it is so.'),
         }),
       )
       .describe('Every config that Tidemark knows, with the value in force.'),

@@ -1,0 +1,113 @@
+import { isKafkaError } from '../../client/sdk/topic-facts.ts'
+import type { Broker, Fetch, Fetched } from '../../contract/broker.ts'
+import { damagedBatchOf } from '../../core/batches/batch-run.ts'
+import { TidemarkError } from '../../core/errors.ts'
+import { type Offset, toOffset } from '../../core/numbers.ts'
+import { decodeBatch, readBatchHeader } from '../../core/record/index.ts'
+
+/** Records that were passed over, and why. */
+export interface Skipped {
+  topic: string
+  partition: number
+  from: Offset
+  /** The first one behind them. */
+  to: Offset
+  error: TidemarkError
+}
+
+/** A broker whose fetches pass over what cannot be read, and tell it: to a reader there is a gap. */
+export function skippingCorrupt<B extends Broker>(broker: B, tell: (skipped: Skipped) => void): B {
+  const fetch = async (request: Fetch): Promise<Fetched> => {
+    const { offset } = request
+    for (let tries = 0; ; tries++) {
+      try {
+        const fetched = await broker.fetch(request)
+        // Bytes may have changed on the way here, too: the first time they are asked for again.
+        return withoutDamage(fetched, request, tries === 0 ? raise : tell)
+      } catch (error) {
+        if (!isDamage(error)) throw error
+        if (tries === 0) continue
+        const { topic, partition } = request
+        const find = async (at: 'earliest' | 'latest') =>
+          (await broker.offsetFor({ topic, partition, at })).offset ?? offset
+        const [startOffset, endOffset] = await Promise.all([find('earliest'), find('latest')])
+        const to = await findEnd(broker, request, endOffset, error)
+        tell({ topic, partition, from: offset, to, error })
+        return { startOffset, endOffset, nextOffset: to, chunks: [] }
+      }
+    }
+  }
+  return new Proxy(broker, {
+    get(target, name) {
+      if (name === 'fetch') return fetch
+      const member: unknown = Reflect.get(target, name, target)
+      return typeof member === 'function' ? member.bind(target) : member
+    },
+  })
+}
+
+function isDamage(error: unknown): error is TidemarkError {
+  return isKafkaError(error, 'CORRUPT_MESSAGE')
+}
+
+function raise({ error }: Skipped): never {
+  throw error
+}
+
+/** Only the batches that can be decoded. What a consumer throws away of the first one counts neither as read nor as lost. */
+function withoutDamage(fetched: Fetched, request: Fetch, damaged: (skipped: Skipped) => void): Fetched {
+  const chunks: Uint8Array[] = []
+  for (const chunk of fetched.chunks) {
+    for (let position = 0; position < chunk.length; ) {
+      const header = readBatchHeader(chunk, position)
+      try {
+        if (!header.isControl) decodeBatch(chunk, position)
+        chunks.push(chunk.subarray(position, position + header.sizeBytes))
+      } catch (error) {
+        if (!(error instanceof TidemarkError)) throw error
+        const { topic, partition } = request
+        const from = toOffset(Math.max(header.baseOffset, request.offset))
+        damaged({
+          topic,
+          partition,
+          from,
+          to: toOffset(header.baseOffset + header.lastOffsetDelta + 1),
+          error,
+        })
+      }
+      position += header.sizeBytes
+    }
+  }
+  return { ...fetched, chunks }
+}
+
+/** Where the damaged batch that `request` met ends. Whoever asks for a record in it hears of the same one. */
+async function findEnd(
+  broker: Broker,
+  { topic, partition, offset }: Fetch,
+  end: Offset,
+  met: TidemarkError,
+): Promise<Offset> {
+  const first = damagedBatchOf(met)
+  const isWithin = async (at: Offset) => {
+    try {
+      await broker.fetch({ topic, partition, offset: at, maxBytes: 1, maxWaitMs: 0 })
+      return false
+    } catch (error) {
+      if (!isDamage(error)) throw error
+      return damagedBatchOf(error) === first
+    }
+  }
+  let within: number = offset
+  let beyond: number = end
+  for (let step = 1; within + step < beyond; step *= 2) {
+    if (await isWithin(toOffset(within + step))) within += step
+    else beyond = within + step
+  }
+  while (within + 1 < beyond) {
+    const middle = Math.floor((within + beyond) / 2)
+    if (await isWithin(toOffset(middle))) within = middle
+    else beyond = middle
+  }
+  return toOffset(beyond)
+}

@@ -1,0 +1,21 @@
+/** For `localhost`, signed by itself, and good for a hundred years: no program but these tests knows its key. */
+export const SELF_SIGNED = {
+  key: `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgIni9Hd1LVgm7PYXH
+VrqGBBGvG0gW+krVwYBeqogzeKqhRANCAAT2CkkcGLNc+KUFB4+RysCY6kZMqseX
+q0f77a3oVXYZ62D3ifOtIaPqsGOuwJWwGpjAdrLuoNGPKzeyVRbp26KE
+-----END PRIVATE KEY-----
+`,
+  cert: `-----BEGIN CERTIFICATE-----
+MIIBlTCCATugAwIBAgIUBGFSNEgVSrH8TaxwkpDS7MWHuZowCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyOTA5MjIzMVoYDzIxMjYxMTA1
+MDkyMjMxWjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAAT2CkkcGLNc+KUFB4+RysCY6kZMqseXq0f77a3oVXYZ62D3ifOtIaPq
+sGOuwJWwGpjAdrLuoNGPKzeyVRbp26KEo2kwZzAdBgNVHQ4EFgQU9hcofyRMxC8C
+MMyFyblpw4t1WdcwHwYDVR0jBBgwFoAU9hcofyRMxC8CMMyFyblpw4t1WdcwDwYD
+VR0TAQH/BAUwAwEB/zAUBgNVHREEDTALgglsb2NhbGhvc3QwCgYIKoZIzj0EAwID
+SAAwRQIgI0O0nz3KLi/oUpqtrALInfsqDxNLqa7JMBlpx15fXeoCIQDvyv6LNvke
+MqniS255wpXGPjrTOMKs5gW3NHpPwf1j+Q==
+-----END CERTIFICATE-----
+`,
+}
