@@ -6,12 +6,12 @@ import type { GroupMembership, MembershipListener } from './group-membership.ts'
 import { type PartitionPlace, watchForPartitions } from './new-partitions.ts'
 import type { OffsetCommits } from './offset-commits.ts'
 import { type ConsumerWork, isPassing } from './outages.ts'
-import { PartitionStream, type ReadPartition } from './partition-stream.ts'
+import { PartitionStream, type ReadPartition, type SeekPlace } from './partition-stream.ts'
 import type { Prefetcher } from './prefetcher.ts'
 
 export interface AssignmentHost {
   /** Where the consumer was told to go on in a partition that it did not own then. */
-  takeSeek(topic: string, partition: number): Offset | undefined
+  takeSeek(topic: string, partition: number): Offset | SeekPlace | undefined
   hears(type: string): boolean
   emit(type: string, payload: unknown): void
   tell(error: unknown, during: ConsumerWork, goesOn: boolean): void
@@ -111,7 +111,7 @@ export class Assignment implements MembershipListener {
       const stop = this.#stops === null ? null : (this.#stops.get(keyOf(place)) ?? toOffset(0))
       const stream = new PartitionStream(place, committedOffset, stop)
       const sought = this.#host.takeSeek(place.topic, place.partition)
-      if (sought !== undefined) stream.jump(sought)
+      if (sought !== undefined) stream.seek(sought)
       return stream
     })
     // All of them first, so that they share what may be fetched ahead.

@@ -15,7 +15,7 @@ import { GroupMembership, type MembershipListener } from './group-membership.ts'
 import type { PartitionPlace } from './new-partitions.ts'
 import { OffsetCommits, type StreamOffset } from './offset-commits.ts'
 import { type ConsumerWork, Outages } from './outages.ts'
-import { PartitionStream } from './partition-stream.ts'
+import { PartitionStream, type SeekPlace } from './partition-stream.ts'
 import { Prefetcher, type PrefetchListener } from './prefetcher.ts'
 import { findStart } from './start-place.ts'
 import type { Subscription } from './subscription.ts'
@@ -31,7 +31,7 @@ export interface SessionHost {
   /** @returns what resumes it */
   pause(topic: string, partition: number): () => void
   /** Where the consumer was told to go on in a partition that it did not own then. */
-  takeSeek(topic: string, partition: number): Offset | undefined
+  takeSeek(topic: string, partition: number): Offset | SeekPlace | undefined
   hears(type: string): boolean
   emit(type: string, payload: unknown): void
   /** A failure that ends nothing; after the last one of its kind it does not go on. */
@@ -118,6 +118,7 @@ export class ConsumerSession implements PrefetchListener {
       },
       giveUp: stream => this.#assignment.membership?.giveUp(stream),
       beatSoon: () => this.#assignment.membership?.beatSoon(),
+      findStart: stream => this.findStart(stream),
       tell: error => this.#host.tell(error, 'commit', true),
     })
   }
@@ -178,12 +179,10 @@ export class ConsumerSession implements PrefetchListener {
   }
 
   /** @returns whether it owns the partition */
-  seek(topic: string, partition: number, offset: Offset): boolean {
+  seek(topic: string, partition: number, to: Offset | SeekPlace): boolean {
     const stream = this.#assignment.find({ topic, partition })
     if (!stream) return false
-    stream.jump(offset)
-    stream.failures = 0
-    stream.restsUntilMs = 0
+    stream.seek(to)
     this.#prefetcher.want(stream)
     return true
   }
@@ -217,8 +216,8 @@ export class ConsumerSession implements PrefetchListener {
 
   // What the prefetcher asks and tells.
 
-  async findStart({ topic, partition }: PartitionStream): Promise<Offset> {
-    const { place } = this.#host.subscription.startOf(topic)
+  async findStart({ topic, partition, sought }: PartitionStream): Promise<Offset> {
+    const place = sought ?? this.#host.subscription.startOf(topic).place
     const { wanted, offset } = await findStart(this.#broker, { topic, partition }, place)
     if (wanted !== offset) this.#tellMoved(topic, partition, wanted, offset, true)
     return offset

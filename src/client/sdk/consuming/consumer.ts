@@ -16,6 +16,7 @@ import {
 import { ConsumerSession, type SessionHost } from './consumer-session.ts'
 import type { PartitionPlace } from './new-partitions.ts'
 import type { ConsumerWork } from './outages.ts'
+import type { SeekPlace } from './partition-stream.ts'
 import { RecordHandoff } from './record-handoff.ts'
 import { type ConsumerSubscribe, Subscription } from './subscription.ts'
 
@@ -30,7 +31,7 @@ export class Consumer implements AsyncIterable<ConsumedRecord> {
   readonly #options: ConsumerOptions & { clientId: string }
   readonly #listeners = new Listeners()
   readonly #paused = new Set<string>()
-  readonly #seeks = new Map<string, Offset>()
+  readonly #seeks = new Map<string, Offset | SeekPlace>()
   readonly #subscription = new Subscription()
   /** null: none are assigned by hand. */
   #places: PartitionPlace[] | null = null
@@ -176,11 +177,12 @@ export class Consumer implements AsyncIterable<ConsumedRecord> {
   }
 
   /**
-   * Goes on from this offset in a partition, now or when it is assigned. What is under way is still finished.
+   * Goes on from this offset in a partition, now or when it is assigned: '-2' is the first record, '-1' the end, as in
+   * KafkaJS. What is under way is still finished.
    * @throws TidemarkError INVALID_REQUEST
    */
   seek({ topic, partition, offset }: TopicPartitionOffset): void {
-    const to = parseOffset(offset)
+    const to = SEEK_PLACES.get(String(offset)) ?? parseOffset(offset)
     if (this.#session?.seek(topic, partition, to)) return
     this.#seeks.set(placeOf(topic, partition), to)
   }
@@ -338,6 +340,12 @@ function openEnd() {
   promise.catch(() => {})
   return { promise, resolve, reject }
 }
+
+/** Kafka's numbers for the two ends of a log. */
+const SEEK_PLACES = new Map<string, SeekPlace>([
+  ['-1', 'latest'],
+  ['-2', 'earliest'],
+])
 
 /** A topic's name has no line break; nothing after it stands for all partitions. */
 function placeOf(topic: string, partition: number): string {

@@ -22,6 +22,8 @@ export interface CommitHost {
   giveUp(stream: PartitionStream): void
   /** The group may have given this member up: a heartbeat tells. */
   beatSoon(): void
+  /** Where the end is that a consumer was sent to. */
+  findStart(stream: PartitionStream): Promise<Offset>
   tell(error: unknown): void
 }
 
@@ -88,6 +90,8 @@ export class OffsetCommits {
    */
   positions(streams: readonly PartitionStream[], forMs = this.#retry.forMs): Promise<void> {
     return this.#inTurn(async () => {
+      // A jump that nobody has made yet is not to be lost with whoever was to make it.
+      if (this.#isAutomatic) await Promise.all(streams.map(stream => this.#findSought(stream)))
       const wanted = this.#isAutomatic ? moved(streams) : []
       if (wanted.length === 0 || (await this.#run.beforeCommit?.()) === false) return
       const still = wanted.filter(({ stream }) => !stream.isLost)
@@ -105,6 +109,13 @@ export class OffsetCommits {
 
   uncommitted(): TopicsOffsets {
     return { topics: byTopic(moved(this.#host.streams())) }
+  }
+
+  async #findSought(stream: PartitionStream): Promise<void> {
+    const { sought, jumps } = stream
+    if (sought === null || stream.isDeleted) return
+    const offset = await this.#host.findStart(stream)
+    if (stream.jumps === jumps) stream.start(offset)
   }
 
   #inTurn(action: () => Promise<void>): Promise<void> {

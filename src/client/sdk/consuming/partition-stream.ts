@@ -9,6 +9,9 @@ export interface ReadPartition {
   readonly generation?: number | undefined
 }
 
+/** A place whose offset changes. */
+export type SeekPlace = 'earliest' | 'latest'
+
 /** A batch that was fetched and not yet looked into. */
 interface FetchedBatch {
   chunk: Uint8Array
@@ -28,6 +31,8 @@ export class PartitionStream {
   readonly stopOffset: Offset | null
   /** The next record to deliver; null: not known yet, and found out by the rule for partitions without a commit. */
   position: Offset | null
+  /** Where it was sent by `seek`, while nobody has looked where that is; `position` is null until then. */
+  sought: SeekPlace | null = null
   /** What is committed; null: nothing. */
   committed: Offset | null
   /** The high watermark, as it was last heard. */
@@ -99,9 +104,18 @@ export class PartitionStream {
     return this.#longPoll.signal
   }
 
+  /** Goes on from the first record or from the end, or from an offset; what was fetched is forgotten. */
+  seek(to: Offset | SeekPlace): void {
+    this.jump(typeof to === 'number' ? to : null)
+    if (typeof to !== 'number') this.sought = to
+    this.failures = 0
+    this.restsUntilMs = 0
+  }
+
   /** Goes on from `offset`; what was fetched is forgotten. */
   jump(offset: Offset | null): void {
     this.jumps++
+    this.sought = null
     this.position = offset
     this.#fetchOffset = offset
     this.#fetched = []
@@ -121,8 +135,10 @@ export class PartitionStream {
     this.#longPoll.abort()
   }
 
-  /** Where to begin was found out. */
+  /** Where to begin was found out; whoever does so first is right. */
   start(offset: Offset): void {
+    if (this.position !== null) return
+    this.sought = null
     this.position = offset
     this.#fetchOffset = offset
   }

@@ -278,6 +278,20 @@ describe('pause, resume and seek', () => {
     expect(got[10]).toBe('0-3')
   })
 
+  test("seek knows Kafka's numbers for the two ends, as digits and as numbers", async () => {
+    const { tidemark, consumer } = await openTides()
+    await writeNumbers(tidemark, 1, 5)
+    const reader = consumer()
+    reader.seek({ topic: 'tides', partition: 0, offset: '-1' })
+    const got = await gather(reader)
+    await writeNumbers(tidemark, 1, 1, 5)
+    await until(() => got.length === 1)
+    reader.seek({ topic: 'tides', partition: 0, offset: -2 as unknown as string })
+    await until(() => got.length === 7)
+    expect(got).toEqual(['0-5', '0-0', '0-1', '0-2', '0-3', '0-4', '0-5'])
+    expect(() => reader.seek({ topic: 'tides', partition: 0, offset: '-3' })).toThrow(/-3/)
+  })
+
   test('inside a handler, too: the message under way does not count', async () => {
     const { tidemark, consumer } = await openTides()
     await writeNumbers(tidemark, 1, 5)
