@@ -123,8 +123,14 @@ export interface OffsetToCommit {
   /** With a member: the generation under which it owns the partition. */
   generation?: number
   /**
-   * With a member: whether it means to go back. Otherwise an offset below the committed one is taken for a call that a
-   * later one has overtaken on its way, and changes nothing.
+   * With a member: the number of this commit among all that it makes of the partition under this generation, from 1 on.
+   * The one with the highest number counts, whatever its offset; one that comes late or twice changes nothing. In all of
+   * its commits or in none.
+   */
+  sequence?: number
+  /**
+   * With a member that does not count them: whether it means to go back. Otherwise an offset below the committed one is
+   * taken for a call that a later one has overtaken on its way, and changes nothing.
    */
   rewinds?: boolean
   /** At most 4,096 bytes. */

@@ -251,6 +251,8 @@ export const CLAIM_ATTRIBUTES = {
   leaderEpoch: 'leaderEpoch',
   metadata: 'metadata',
   committedMs: 'committedMs',
+  sequence: 'commitSequence',
+  underGeneration: 'underGeneration',
 } as const
 
 /**

@@ -67,6 +67,9 @@ export interface CommittedOffset {
   readonly leaderEpoch: number
   readonly metadata: string
   readonly committedMs: number
+  /** Where its owner counts commits: which one it is, under which generation. */
+  readonly sequence?: number
+  readonly underGeneration?: number
 }
 
 /** A topic as the assignors see it. */

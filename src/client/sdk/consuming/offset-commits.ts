@@ -127,9 +127,9 @@ export class OffsetCommits {
   /** @returns the first refusal */
   async #commit(wanted: StreamOffset[], forMs: number): Promise<Error | undefined> {
     if (wanted.length === 0) return undefined
-    const offsets = wanted.map(({ stream: { topic, partition, generation }, offset, metadata }) => ({
-      ...{ topic, partition, offset },
-      ...(generation !== undefined && { generation }),
+    const offsets = wanted.map(({ stream, offset, metadata }) => ({
+      ...{ topic: stream.topic, partition: stream.partition, offset, sequence: ++stream.commits },
+      ...(stream.generation !== undefined && { generation: stream.generation }),
       ...(metadata !== undefined && { metadata }),
     }))
     const request = { ...this.#host.member(), offsets }
@@ -143,7 +143,7 @@ export class OffsetCommits {
         throw error
       }
     }
-    // The same offset twice does no harm.
+    // A try that arrives late, or twice, has a number that was there before.
     const answers = await withRetries(attempt, { ...this.#retry, forMs, isRepeatable: true })
     const committed: StreamOffset[] = []
     let refusal: Error | undefined

@@ -35,6 +35,8 @@ export class PartitionStream {
   sought: SeekPlace | null = null
   /** What is committed; null: nothing. */
   committed: Offset | null
+  /** Commits of it that were asked for: the last one counts, in whichever order they arrive. */
+  commits = 0
   /** The high watermark, as it was last heard. */
   endOffset: Offset
   startOffset: Offset = toOffset(0)

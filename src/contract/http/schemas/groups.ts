@@ -67,11 +67,16 @@ export const CommitOffsetsRequest = z
         generation: CountSchema.optional().describe(
           'Of a member: the generation under which it owns the partition.',
         ),
+        sequence: CountSchema.optional().describe(
+          'Of a member: which of its commits of this partition under this generation it is, from 1 on. The one with ' +
+            'the highest number counts, whatever its offset.',
+        ),
         rewinds: z
           .boolean()
           .optional()
           .describe(
-            'Of a member: whether it means to go back; otherwise an offset below the committed one changes nothing.',
+            'Of a member that gives no sequence: whether it means to go back; otherwise an offset below the ' +
+              'committed one changes nothing.',
           ),
         metadata: z.string().optional().describe('At most 4,096 bytes.'),
         leaderEpoch: z.int32().optional(),

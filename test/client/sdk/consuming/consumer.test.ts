@@ -1,7 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import type { Consumer } from '../../../../src/client/sdk/consuming/consumer.ts'
-import type { EachMessagePayload } from '../../../../src/client/sdk/consuming/consumer-options.ts'
+import type {
+  ConsumerRun,
+  EachMessagePayload,
+} from '../../../../src/client/sdk/consuming/consumer-options.ts'
 import { TidemarkError } from '../../../../src/core/errors.ts'
 import { toOffset } from '../../../../src/core/numbers.ts'
 import { bent, numbers, openTides, until, writeNumbers } from './group-of-consumers.ts'
@@ -9,9 +12,15 @@ import { bent, numbers, openTides, until, writeNumbers } from './group-of-consum
 const textOf = ({ message }: EachMessagePayload) => message.value?.toString() ?? ''
 
 /** Runs a consumer from the beginning and gathers what it gets. */
-async function gather(consumer: Consumer, got: string[] = [], isFromBeginning = true): Promise<string[]> {
+async function gather(
+  consumer: Consumer,
+  got: string[] = [],
+  isFromBeginning = true,
+  run: Omit<ConsumerRun, 'eachMessage'> = {},
+): Promise<string[]> {
   await consumer.subscribe({ topic: 'tides', fromBeginning: isFromBeginning })
   await consumer.run({
+    ...run,
     eachMessage: async payload => {
       got.push(textOf(payload))
     },
@@ -385,6 +394,56 @@ describe('commits', () => {
       { offset: 4, metadata: 'by hand' },
     ])
     await expect(reader.commitOffsets([{ topic: 'tides', partition: 0, offset: '5' }])).rejects.toThrow(/run/)
+  })
+
+  test('the last one counts, lower or not', async () => {
+    const { broker, tidemark, consumer } = await openTides()
+    await writeNumbers(tidemark, 1, 10)
+    const reader = consumer()
+    const got = await gather(reader)
+    await until(() => got.length === 10)
+    await reader.commitOffsets([{ topic: 'tides', partition: 0, offset: '10' }])
+    await reader.commitOffsets([{ topic: 'tides', partition: 0, offset: '3' }])
+    expect(await broker.fetchOffsets({ groupId: 'gauges' })).toMatchObject([{ offset: 3 }])
+  })
+
+  test.each([
+    ['2', 2],
+    ['-2', 0],
+    ['-1', 10],
+  ])('a seek to %s is not lost where the consumer stops before it got there', async (offset, standing) => {
+    const { broker, tidemark, consumer } = await openTides()
+    await writeNumbers(tidemark, 1, 10)
+    const reader = consumer()
+    const got = await gather(reader, [], true, { autoCommitInterval: null })
+    await until(() => got.length === 10)
+    await until(async () => (await broker.fetchOffsets({ groupId: 'gauges' }))[0]?.offset === 10)
+    reader.pause([{ topic: 'tides' }])
+    reader.seek({ topic: 'tides', partition: 0, offset })
+    await reader.disconnect()
+    expect(await broker.fetchOffsets({ groupId: 'gauges' })).toMatchObject([{ offset: standing }])
+  })
+
+  test('a try of an earlier one that arrives late does not move the group', async () => {
+    const late: (() => Promise<unknown>)[] = []
+    const { broker, tidemark, consumer } = await openTides(1, broker =>
+      bent(broker, ({ commitOffsets }) => ({
+        commitOffsets: async request => {
+          late.push(() => commitOffsets.call(broker, request))
+          if (late.length === 1) throw new TidemarkError('NETWORK_EXCEPTION', 'lost on its way', 'unknown')
+          return commitOffsets.call(broker, request)
+        },
+      })),
+    )
+    await writeNumbers(tidemark, 1, 10)
+    const reader = consumer()
+    await gather(reader, [], true, { autoCommit: false })
+    for (const offset of ['10', '3', '7']) {
+      await reader.commitOffsets([{ topic: 'tides', partition: 0, offset }])
+    }
+    for (const arrive of late) await arrive()
+    expect(late).toHaveLength(4)
+    expect(await broker.fetchOffsets({ groupId: 'gauges' })).toMatchObject([{ offset: 7 }])
   })
 
   test("of a partition that is another member's are refused", async () => {
