@@ -126,8 +126,12 @@ export class Prefetcher {
     if (stream.jumps !== jumps) return
     stream.endOffset = fetched.endOffset
     stream.startOffset = fetched.startOffset
-    stream.add(fetched.chunks, fetched.nextOffset)
-    this.#listener.fetched(fetched.chunks.length, performance.now() - beganMs)
+    try {
+      stream.add(fetched.chunks, fetched.nextOffset)
+    } finally {
+      // Also where some of it is damaged: what comes before can be delivered.
+      this.#listener.fetched(fetched.chunks.length, performance.now() - beganMs)
+    }
   }
 
   async #fetch(request: Fetch & { signal: AbortSignal }): Promise<Fetched> {

@@ -291,7 +291,7 @@ test('a batch that cannot be read is not passed over', async () => {
   )
   await writeNumbers(tidemark, 1, 5)
   await writeNumbers(tidemark, 1, 5, 5)
-  const reader = consumer()
+  const reader = consumer({ giveUpAfter: 50 })
   const crashes: unknown[] = []
   reader.on(reader.events.CRASH, ({ payload }) => crashes.push(payload.restart))
   const got: string[] = []
