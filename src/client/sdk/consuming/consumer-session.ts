@@ -201,7 +201,8 @@ export class ConsumerSession implements PrefetchListener {
     const wanted = offsets.map(({ topic, partition, offset, metadata }): StreamOffset => {
       const stream = this.#assignment.find({ topic, partition })
       if (!stream) throw notOwned(topic, partition)
-      return { stream, offset, ...(metadata != null && { metadata }) }
+      const { position, jumps } = stream
+      return { stream, offset, at: { position, jumps }, ...(metadata != null && { metadata }) }
     })
     await this.#commits.offsets(wanted)
   }

@@ -9,6 +9,8 @@ import type { PartitionStream } from './partition-stream.ts'
 
 export interface StreamOffset {
   stream: PartitionStream
+  /** Where the partition was when the offset was chosen. */
+  at: { readonly position: Offset | null; readonly jumps: number }
   offset: Offset
   metadata?: string
 }
@@ -156,6 +158,8 @@ export class OffsetCommits {
         this.#refused(each.stream, error)
       } else {
         each.stream.committed = each.offset
+        // What somebody chose stands until more is consumed, or the consumer is sent elsewhere.
+        if (each.stream.jumps === each.at.jumps) each.stream.accounted = each.at.position
         committed.push(each)
       }
     }
@@ -194,8 +198,10 @@ export class OffsetCommits {
 
 function moved(streams: readonly PartitionStream[]): StreamOffset[] {
   return streams.flatMap(stream => {
-    const { position, committed } = stream
-    return position === null || position === committed ? [] : [{ stream, offset: position }]
+    const { position, accounted, jumps } = stream
+    return position === null || position === accounted
+      ? []
+      : [{ stream, offset: position, at: { position, jumps } }]
   })
 }
 

@@ -34,6 +34,8 @@ export class PartitionStream {
   sought: SeekPlace | null = null
   /** What is committed; null: nothing. */
   committed: Offset | null
+  /** The position that the last commit, by whomever it was chosen, was for: it need not be committed again. */
+  accounted: Offset | null
   /** Commits of it that were asked for: the last one counts, in whichever order they arrive. */
   commits = 0
   /** The high watermark, as it was last heard. */
@@ -75,6 +77,7 @@ export class PartitionStream {
     this.generation = generation
     this.stopOffset = stop
     this.committed = committed
+    this.accounted = committed
     this.position = committed
     this.#fetchOffset = committed
     this.endOffset = committed ?? toOffset(0)
@@ -109,6 +112,7 @@ export class PartitionStream {
   seek(to: Offset | SeekPlace): void {
     this.jump(typeof to === 'number' ? to : null)
     if (typeof to !== 'number') this.sought = to
+    this.accounted = null
     this.failures = 0
     this.restsUntilMs = 0
   }

@@ -404,6 +404,8 @@ describe('commits', () => {
     await until(() => got.length === 10)
     await reader.commitOffsets([{ topic: 'tides', partition: 0, offset: '10' }])
     await reader.commitOffsets([{ topic: 'tides', partition: 0, offset: '3' }])
+    // It stands until more is consumed, or the consumer is sent elsewhere.
+    await reader.disconnect()
     expect(await broker.fetchOffsets({ groupId: 'gauges' })).toMatchObject([{ offset: 3 }])
   })
 
