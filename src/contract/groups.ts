@@ -117,6 +117,8 @@ export interface CommitOffsets {
 
 export interface OffsetToCommit {
   topic: string
+  /** Of the topic that is meant: one that was made anew under its name is another. */
+  topicId?: string | undefined
   partition: number
   /** The next record to deliver. */
   offset: Offset
@@ -143,7 +145,7 @@ export interface CommittedPartition {
   partition: number
   /** null: it is committed. */
   error: null | {
-    /** FENCED_MEMBER_EPOCH: another owns it by now. UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_MEMBER_ID, … */
+    /** FENCED_MEMBER_EPOCH: another owns it by now. UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID, UNKNOWN_MEMBER_ID, … */
     kafkaName: string
     message: string
     retriable: boolean

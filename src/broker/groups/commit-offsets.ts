@@ -73,10 +73,10 @@ async function errorOf(committed: Promise<void>): Promise<CommittedPartition['er
 }
 
 async function commitOne(call: GroupCall, offset: OffsetToCommit, owner: string | undefined): Promise<void> {
-  const { topic, metadata = '', leaderEpoch = -1, generation, sequence } = offset
+  const { topic, topicId, partition, metadata = '', leaderEpoch = -1, generation, sequence } = offset
   const { rewinds = owner === undefined } = offset
   checkMetadata(metadata)
-  const id = await call.read(() => call.directory.resolvePartition(topic, offset.partition))
+  const id = await call.read(() => call.directory.resolvePartition(topic, partition, topicId))
   const by: Committer = owner === undefined ? 'unowned' : { owner, generation: generation! }
   let unsureMs: number | undefined
   await call.write(async () => {

@@ -94,14 +94,14 @@ export class Fetching {
       maxBytes: number,
     ) => Promise<T | undefined>,
   ): Promise<T> {
-    const { topic, partition, offset } = request
+    const { topic, topicId, partition, offset } = request
     const maxBytes = Math.min(Math.max(request.maxBytes ?? FETCH_DEFAULT_BYTES, 1), FETCH_BYTES_MAX)
     const minBytes = Math.min(request.minBytes ?? 1, maxBytes)
     const waitMs = Math.min(request.maxWaitMs ?? 0, FETCH_WAIT_MS_MAX)
     const untilMs = this.#ports.clock.nowMs() + waitMs
     let pauseMs = FETCH_POLL_INTERVAL_MS
     for (let misses = 0; ; ) {
-      const id = await this.#directory.resolvePartition(topic, partition)
+      const id = await this.#directory.resolvePartition(topic, partition, topicId)
       const available = await this.#look(id, request, maxBytes)
       if (available) {
         const isWaiting =

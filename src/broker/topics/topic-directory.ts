@@ -58,11 +58,16 @@ export class TopicDirectory {
     return topic
   }
 
-  /** @throws TidemarkError UNKNOWN_TOPIC_OR_PARTITION */
-  async resolvePartition(name: string, partition: number): Promise<PartitionId> {
+  /**
+   * @param topicId of the topic that is meant; undefined: whichever has the name
+   * @throws TidemarkError UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID
+   */
+  async resolvePartition(name: string, partition: number, topicId?: string): Promise<PartitionId> {
+    const isMeant = (topic: Topic) => topicId === undefined || topic.topicId === topicId
     let topic = await this.resolve(name)
-    // The topic may have grown since.
-    if (!hasPartition(topic, partition)) topic = await this.refresh(name)
+    // The topic may have grown since, or been made anew.
+    if (!isMeant(topic) || !hasPartition(topic, partition)) topic = await this.refresh(name)
+    if (!isMeant(topic)) throw unknownTopicId(name)
     checkPartition(topic, partition)
     return { topicId: topic.topicId, partition }
   }
@@ -94,6 +99,13 @@ export function unknownTopic(name: string, written: Written = 'no'): TidemarkErr
     'UNKNOWN_TOPIC_OR_PARTITION',
     `There is no topic "${name}". Create it first.`,
     written,
+  )
+}
+
+function unknownTopicId(name: string): TidemarkError {
+  return new TidemarkError(
+    'UNKNOWN_TOPIC_ID',
+    `The topic "${name}" of that id was deleted, and another was made under its name. Begin anew with that one.`,
   )
 }
 

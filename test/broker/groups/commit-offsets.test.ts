@@ -150,6 +150,27 @@ describe('without a member', () => {
   })
 })
 
+test('a topic that was made anew is another: nothing that was committed for the old one counts', async () => {
+  const one = new Member(harness, broker, 'one')
+  await one.beat()
+  const { topicId } = one.assigned[0]!
+  await commit([at(0, 5, { generation: FIRST, topicId, sequence: 1 })], 'one')
+  const other = harness.open()
+  await harness.run(other.deleteTopic('orders'))
+  await harness.run(other.createTopic({ topic: 'orders' }))
+  // By a broker that knew the old one.
+  const late = at(0, 6, { generation: FIRST, topicId, sequence: 2 })
+  await harness.pass(2_000)
+  expect(await commit([late], 'one')).toEqual(['UNKNOWN_TOPIC_ID'])
+  await one.leave()
+  expect(await commit([at(0, 6, { topicId })])).toEqual(['UNKNOWN_TOPIC_ID'])
+  expect(await committed()).toEqual([])
+  const two = new Member(harness, broker, 'two')
+  await two.beat()
+  expect(two.assigned).toMatchObject([{ partition: 0, committedOffset: null }])
+  expect(two.assigned[0]!.topicId).not.toBe(topicId)
+})
+
 describe('a commit of unknown outcome', () => {
   test.each(['lost', 'done'])('is recognized when it was %s', async fate => {
     await new Member(harness, broker, 'one').beat()

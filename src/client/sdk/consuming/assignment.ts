@@ -84,7 +84,19 @@ export class Assignment implements MembershipListener {
     const assign = (all: readonly PartitionPlace[]) =>
       this.assigned(all.map(({ offset, ...place }) => ({ ...place, committedOffset: offset })))
     assign(places)
+    for (const topic of new Set(places.filter(each => !each.topicId).map(each => each.topic))) {
+      void this.#learnId(broker, topic)
+    }
     if (lookMs !== null) this.#endWatch = watchForPartitions(broker, places, lookMs, assign)
+  }
+
+  /** So that a topic that is made anew under the name is not taken for this one. */
+  async #learnId(broker: Broker, topic: string): Promise<void> {
+    // A failure here is one of the fetches as well, or passes.
+    const described = await broker.describeTopic(topic).catch(() => null)
+    for (const stream of this.#parts.delivery.streams) {
+      if (stream.topic === topic) stream.topicId ??= described?.topicId
+    }
   }
 
   async leave(): Promise<void> {
@@ -101,12 +113,20 @@ export class Assignment implements MembershipListener {
       .toSorted((a, b) => (a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1))
   }
 
-  find({ topic, partition }: { topic: string; partition: number }): PartitionStream | undefined {
-    return this.#parts.delivery.streams.find(each => each.topic === topic && each.partition === partition)
+  /** Without a generation the one of the topic that stands, where one was made anew. */
+  find({ topic, partition, generation }: ReadPartition): PartitionStream | undefined {
+    const found = this.#parts.delivery.streams.filter(
+      each =>
+        each.topic === topic &&
+        each.partition === partition &&
+        (generation === undefined || each.generation === generation),
+    )
+    return found.find(({ isDeleted }) => !isDeleted) ?? found[0]
   }
 
   assigned(partitions: readonly (ReadPartition & { committedOffset: Offset | null })[]): void {
     const { delivery, prefetcher } = this.#parts
+    this.#endReplaced(partitions)
     const streams = partitions.map(({ committedOffset, ...place }) => {
       const stop = this.#stops === null ? null : (this.#stops.get(keyOf(place)) ?? toOffset(0))
       const stream = new PartitionStream(place, committedOffset, stop)
@@ -118,6 +138,20 @@ export class Assignment implements MembershipListener {
     delivery.streams.push(...streams)
     prefetcher.partitions = delivery.streams.length
     for (const stream of streams) prefetcher.want(stream)
+  }
+
+  /** A topic that was made anew has another id: what is left of the one before is nobody's any more. */
+  #endReplaced(partitions: readonly ReadPartition[]): void {
+    const topicIds = new Map(partitions.map(({ topic, topicId }) => [topic, topicId]))
+    for (const stream of this.#parts.delivery.streams) {
+      const topicId = topicIds.get(stream.topic)
+      if (topicId === undefined || stream.topicId === undefined || stream.topicId === topicId) continue
+      stream.end()
+      if (stream.isDeleted) continue
+      stream.isDeleted = true
+      const { topic, partition } = stream
+      this.#host.emit(CONSUMER_EVENTS.PARTITION_DELETED, { topic, partition })
+    }
   }
 
   toRelease(partitions: readonly ReadPartition[]): void {

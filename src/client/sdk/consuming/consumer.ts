@@ -77,10 +77,9 @@ export class Consumer implements AsyncIterable<ConsumedRecord> {
   assign(partitions: TopicPartitionOffset[], { follow = false }: { follow?: boolean } = {}): void {
     this.#checkStands('assign')
     if (!this.#subscription.isEmpty) throw twoWays()
-    const places = partitions.map(each => ({
-      topic: each.topic,
-      partition: each.partition,
-      offset: parseOffset(each.offset),
+    const places = partitions.map(({ topic, partition, offset, topicId }) => ({
+      ...{ topic, partition, offset: parseOffset(offset) },
+      ...(topicId !== undefined && { topicId }),
     }))
     if (new Set(places.map(({ topic, partition }) => placeOf(topic, partition))).size < places.length) {
       throw new TidemarkError('INVALID_REQUEST', 'Assign each partition once.')

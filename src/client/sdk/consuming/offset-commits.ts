@@ -131,6 +131,7 @@ export class OffsetCommits {
     if (wanted.length === 0) return undefined
     const offsets = wanted.map(({ stream, offset, metadata }) => ({
       ...{ topic: stream.topic, partition: stream.partition, offset, sequence: ++stream.commits },
+      ...(stream.topicId !== undefined && { topicId: stream.topicId }),
       ...(stream.generation !== undefined && { generation: stream.generation }),
       ...(metadata !== undefined && { metadata }),
     }))
@@ -171,7 +172,7 @@ export class OffsetCommits {
     if (error.kafkaName === 'FENCED_MEMBER_EPOCH') this.#host.giveUp(stream)
     else if (error.kafkaName === 'UNKNOWN_MEMBER_ID') this.#host.beatSoon()
     // Whose topic is gone hears of it with a heartbeat.
-    else if (error.kafkaName !== 'UNKNOWN_TOPIC_OR_PARTITION') {
+    else if (error.kafkaName !== 'UNKNOWN_TOPIC_OR_PARTITION' && error.kafkaName !== 'UNKNOWN_TOPIC_ID') {
       this.#outages.failed('commit', stream, error)
       this.#host.tell(error)
     }
@@ -198,8 +199,8 @@ export class OffsetCommits {
 
 function moved(streams: readonly PartitionStream[]): StreamOffset[] {
   return streams.flatMap(stream => {
-    const { position, accounted, jumps } = stream
-    return position === null || position === accounted
+    const { position, accounted, jumps, isDeleted } = stream
+    return isDeleted || position === null || position === accounted
       ? []
       : [{ stream, offset: position, at: { position, jumps } }]
   })

@@ -6,6 +6,8 @@ import { type BatchHeader, checkBatch, decodeChecked, type LogRecord } from '../
 export interface ReadPartition {
   readonly topic: string
   readonly partition: number
+  /** Of the topic that is meant; undefined: not known. */
+  readonly topicId?: string | undefined
   /** In a group: under which ownership it is read. */
   readonly generation?: number | undefined
 }
@@ -26,6 +28,7 @@ export class PartitionStream {
   readonly topic: string
   readonly partition: number
   readonly generation: number | undefined
+  topicId: string | undefined
   /** The first record not to deliver; null: there is no end. */
   readonly stopOffset: Offset | null
   /** The next record to deliver; null: not known yet, and found out by the rule for partitions without a commit. */
@@ -68,12 +71,13 @@ export class PartitionStream {
   #longPoll = new AbortController()
 
   constructor(
-    { topic, partition, generation }: ReadPartition,
+    { topic, partition, topicId, generation }: ReadPartition,
     committed: Offset | null,
     stop: Offset | null,
   ) {
     this.topic = topic
     this.partition = partition
+    this.topicId = topicId
     this.generation = generation
     this.stopOffset = stop
     this.committed = committed

@@ -62,6 +62,7 @@ export const CommitOffsetsRequest = z
     offsets: z.array(
       z.strictObject({
         topic,
+        topicId: z.string().optional().describe('Of the topic that is meant: made anew, it has another.'),
         partition: PartitionSchema,
         offset: OffsetSchema.describe('The next record to deliver.'),
         generation: CountSchema.optional().describe(

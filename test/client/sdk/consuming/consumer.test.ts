@@ -544,6 +544,25 @@ test('topics by a pattern, those made later too', async () => {
   expect(got.toSorted()).toEqual(['low-ebb', 'tides'])
 })
 
+test('a topic that was made anew is read from its beginning, once and in order', async () => {
+  const { broker, tidemark, consumer } = await openTides()
+  const reader = consumer()
+  const deleted: unknown[] = []
+  reader.on(reader.events.PARTITION_DELETED, ({ payload }) => deleted.push(payload))
+  await writeNumbers(tidemark, 1, 5)
+  const got = await gather(reader, [], true, { autoCommitInterval: 5 })
+  await until(async () => (await broker.fetchOffsets({ groupId: 'gauges' }))[0]?.offset === 5)
+  await broker.deleteTopic('tides')
+  await broker.createTopic({ topic: 'tides' })
+  await writeNumbers(tidemark, 1, 8, 10)
+  await until(() => got.length >= 13)
+  await sleep(200)
+  expect(got.slice(5)).toEqual(Array.from({ length: 8 }, (_, index) => `0-${10 + index}`))
+  expect(deleted).toEqual([{ topic: 'tides', partition: 0 }])
+  expect(await broker.fetchOffsets({ groupId: 'gauges' })).toMatchObject([{ offset: 8 }])
+  await reader.disconnect()
+})
+
 test('one partition whose handler takes its time holds up no other', async () => {
   const { tidemark, consumer } = await openTides(3)
   await writeNumbers(tidemark, 3, 300)
