@@ -104,6 +104,11 @@ export interface AssignedPartition extends OwnedPartition {
    * others are not looked up.
    */
   committedOffset: Offset | null
+  /**
+   * Whether it was made after the group had its first members, and nothing was committed: nothing of it is old, so it is
+   * read from its first record on, wherever else reading begins at the end.
+   */
+  isNew?: boolean | undefined
 }
 
 export interface CommitOffsets {

@@ -207,6 +207,7 @@ export const TOPIC_ATTRIBUTES = {
   partitions: 'partitions',
   configs: 'configs',
   createdMs: 'createdMs',
+  grownMs: 'grownMs',
   state: 'state',
   version: 'version',
 } as const
@@ -224,6 +225,7 @@ export const GROUP_ATTRIBUTES = {
   marksSeen: 'marksSeen',
   topicsDigest: 'topicsDigest',
   checkedMs: 'checkedMs',
+  sinceMs: 'sinceMs',
   unlisted: 'unlisted',
 } as const
 

@@ -1,3 +1,5 @@
+import type { TopicAge } from '../core/topic/partition-age.ts'
+
 /** Topics by name. Writes are atomic, durable and conditional; reads see all writes that resolved before. */
 export interface TopicStore {
   /** @throws NotApplied, StoreFailed */
@@ -16,14 +18,13 @@ export interface TopicStore {
   remove(name: string, expected: string): Promise<boolean>
 }
 
-export interface TopicItem {
+export interface TopicItem extends TopicAge {
   readonly name: string
   /** A UUID. */
   readonly topicId: string
   readonly partitions: number
   /** Only what was set; the rest is at its default. */
   readonly configs: Readonly<Record<string, string>>
-  readonly createdMs: number
   /** A deleted topic's item stays until its logs are gone, so that a crash in between can be made up for. */
   readonly state: 'live' | 'deleting'
   /** Unique to this write, so that a write of unknown outcome can be recognized. */

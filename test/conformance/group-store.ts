@@ -806,6 +806,7 @@ function targetOf(groupId: string, epoch: number): Group {
     marksSeen: 1,
     topicsDigest: freshId(),
     checkedMs: NOW_MS,
+    sinceMs: NOW_MS - 1,
   }
 }
 

@@ -1,13 +1,14 @@
 import { TidemarkError, type Written } from '../../core/errors.ts'
 import type { GroupTopic } from '../../core/group/group.ts'
 import { PARTITIONS_REMEMBERED_MAX, TOPIC_CACHE_MS } from '../../core/limits.ts'
+import type { TopicAge } from '../../core/topic/partition-age.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
 import { readSettings, type TopicSettings } from '../../core/topic/topic-config.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { TopicItem, TopicStore } from '../../ports/topic-store.ts'
 
 /** A topic as the broker uses it. */
-export interface Topic extends GroupTopic {
+export interface Topic extends GroupTopic, TopicAge {
   readonly settings: TopicSettings
 }
 
@@ -90,8 +91,9 @@ export class TopicDirectory {
   }
 }
 
-function toTopic({ name, topicId, partitions, configs }: TopicItem): Topic {
-  return { name, topicId, partitions, settings: readSettings(configs) }
+function toTopic({ name, topicId, partitions, configs, createdMs, grownMs }: TopicItem): Topic {
+  const age = { createdMs, ...(grownMs && { grownMs }) }
+  return { name, topicId, partitions, ...age, settings: readSettings(configs) }
 }
 
 export function unknownTopic(name: string, written: Written = 'no'): TidemarkError {

@@ -2,6 +2,7 @@ import type { AlterTopic, CreateTopic, TopicDescription, TopicSummary } from '..
 import { TidemarkError, type Written } from '../../core/errors.ts'
 import { PRODUCE_DEADLINE_MS, TOPIC_PARTITIONS_MAX } from '../../core/limits.ts'
 import { dropsHeads, type LostTry, nextTopicId } from '../../core/topic/creation.ts'
+import { afterGrowth } from '../../core/topic/partition-age.ts'
 import { type PartitionId, partitionsOf } from '../../core/topic/partition-id.ts'
 import { checkConfigName, checkConfigs, describeConfigs } from '../../core/topic/topic-config.ts'
 import { toTopicId } from '../../core/topic/topic-id.ts'
@@ -99,10 +100,14 @@ export class Topics {
       // A try of unknown outcome may have been what made it grow.
       const hasGrown = written === 'unknown' && item.partitions >= (partitions ?? 0)
       if (partitions !== undefined && !hasGrown) checkGrowth(item, partitions)
+      const growth = (partitions ?? 0) > item.partitions && {
+        grownMs: afterGrowth(item, item.partitions, this.#ports.clock.nowMs()),
+      }
       const kept = Object.entries(item.configs).filter(([config]) => !unset.includes(config))
       const altered: TopicItem = {
         ...item,
         partitions: Math.max(item.partitions, partitions ?? 0),
+        ...growth,
         configs: { ...Object.fromEntries(kept), ...set },
         version: this.#ports.entropy.id(),
       }

@@ -25,6 +25,8 @@ export interface Group {
    * target: until then, others leave it to that one.
    */
   readonly checkedMs: number
+  /** When its first target was worked out: partitions made since then hold nothing that is old to it. */
+  readonly sinceMs?: number
 }
 
 export interface Member {

@@ -25,6 +25,7 @@ const GROUP: Group = {
   marksSeen: 8,
   topicsDigest: 'digest',
   checkedMs: 1_750_000_000_000,
+  sinceMs: 1_740_000_000_000,
 }
 const MEMBER: Member = {
   memberId: 'instance-one',
@@ -57,9 +58,13 @@ test('a group is this item', () => {
     marksSeen: { N: '8' },
     topicsDigest: { S: 'digest' },
     checkedMs: { N: '1750000000000' },
+    sinceMs: { N: '1740000000000' },
     unlisted: { S: ID },
   })
-  expect(decodeGroupItem('a/b', item)).toEqual(GROUP)
+  expect(decodeGroupItem('a/b', item)).toStrictEqual(GROUP)
+  const { sinceMs, ...older } = item
+  const { sinceMs: _, ...group } = GROUP
+  expect(decodeGroupItem('a/b', older)).toStrictEqual(group)
 })
 
 test('a member is this item', () => {

@@ -26,8 +26,8 @@ describe('groups over HTTP', () => {
     const { committedOffset, ...owned } = assigned[0]!
     const commit = async (offset: number, sequence: number, topicId = owned.topicId) => {
       const offsets = [{ ...owned, topicId, offset: toOffset(offset), sequence }]
-      const [{ error }] = (await broker.commitOffsets({ groupId, memberId: 'one', offsets })) as never
-      return error
+      const [answer] = await broker.commitOffsets({ groupId, memberId: 'one', offsets })
+      return answer!.error
     }
     expect(await commit(5, 1)).toBe(null)
     expect(await commit(3, 2)).toBe(null)

@@ -6,6 +6,7 @@ import {
   itemKey,
   map,
   oneOf,
+  orUndefined,
   sortKeyOf,
   string,
   text,
@@ -19,6 +20,7 @@ const FIELDS = fields<Omit<TopicItem, 'name'>>(TOPIC_ATTRIBUTES, {
   partitions: whole,
   configs: map(text),
   createdMs: whole,
+  grownMs: orUndefined(map(whole)),
   state: oneOf("a topic's state", 'live', 'deleting'),
   version: text,
 })

@@ -17,7 +17,7 @@ import { OffsetCommits, type StreamOffset } from './offset-commits.ts'
 import { type ConsumerWork, Outages } from './outages.ts'
 import { PartitionStream, type SeekPlace } from './partition-stream.ts'
 import { Prefetcher, type PrefetchListener } from './prefetcher.ts'
-import { findStart } from './start-place.ts'
+import { findStart, isFromEnd } from './start-place.ts'
 import type { Subscription } from './subscription.ts'
 
 /** What a session needs from its consumer. */
@@ -217,8 +217,9 @@ export class ConsumerSession implements PrefetchListener {
 
   // What the prefetcher asks and tells.
 
-  async findStart({ topic, partition, sought }: PartitionStream): Promise<Offset> {
-    const place = sought ?? this.#host.subscription.startOf(topic).place
+  async findStart({ topic, partition, sought, isNew }: PartitionStream): Promise<Offset> {
+    const { place: usual } = this.#host.subscription.startOf(topic)
+    const place = sought ?? (isNew && isFromEnd(usual) ? 'earliest' : usual)
     const { wanted, offset } = await findStart(this.#broker, { topic, partition }, place)
     if (wanted !== offset) this.#tellMoved(topic, partition, wanted, offset, true)
     return offset

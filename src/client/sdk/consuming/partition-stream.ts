@@ -10,6 +10,8 @@ export interface ReadPartition {
   readonly topicId?: string | undefined
   /** In a group: under which ownership it is read. */
   readonly generation?: number | undefined
+  /** Whether nothing of it is old: it is read from its first record on. */
+  readonly isNew?: boolean | undefined
 }
 
 /** A place whose offset changes. */
@@ -28,6 +30,7 @@ export class PartitionStream {
   readonly topic: string
   readonly partition: number
   readonly generation: number | undefined
+  readonly isNew: boolean
   topicId: string | undefined
   /** The first record not to deliver; null: there is no end. */
   readonly stopOffset: Offset | null
@@ -71,7 +74,7 @@ export class PartitionStream {
   #longPoll = new AbortController()
 
   constructor(
-    { topic, partition, topicId, generation }: ReadPartition,
+    { topic, partition, topicId, generation, isNew = false }: ReadPartition,
     committed: Offset | null,
     stop: Offset | null,
   ) {
@@ -79,6 +82,7 @@ export class PartitionStream {
     this.partition = partition
     this.topicId = topicId
     this.generation = generation
+    this.isNew = isNew
     this.stopOffset = stop
     this.committed = committed
     this.accounted = committed

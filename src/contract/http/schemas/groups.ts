@@ -47,6 +47,12 @@ export const HeartbeatAnswer = z
           committedOffset: OffsetSchema.nullable().describe(
             'Where to begin; null: nothing was committed. Only of what the member did not say it owns.',
           ),
+          isNew: z
+            .boolean()
+            .optional()
+            .describe(
+              'Whether it is newer than the group, with nothing committed: begin at its first record.',
+            ),
         }),
       )
       .describe('All that the member owns now.'),

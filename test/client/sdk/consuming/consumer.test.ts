@@ -544,6 +544,45 @@ test('topics by a pattern, those made later too', async () => {
   expect(got.toSorted()).toEqual(['low-ebb', 'tides'])
 })
 
+describe('a partition that is newer than the group', () => {
+  test.each([
+    ['the end', {}],
+    ['so many records before the end', { from: { fromEnd: 1 } }],
+  ])('begins at its first record where others begin at %s', async (_, start) => {
+    const { broker, tidemark, consumer } = await openTides()
+    await writeNumbers(tidemark, 1, 3)
+    const reader = consumer()
+    await reader.subscribe({ topics: ['tides', /^eb/], ...start })
+    const got: string[] = []
+    await reader.run({
+      eachMessage: async payload => void got.push(`${payload.topic} ${textOf(payload)}`),
+    })
+    await sleep(100)
+    got.length = 0
+    await broker.alterTopic({ topic: 'tides', partitions: 2 })
+    await broker.createTopic({ topic: 'ebb' })
+    const producer = tidemark.producer()
+    const values = ['a', 'b', 'c']
+    await producer.send({ topic: 'tides', messages: values.map(value => ({ value, partition: 1 })) })
+    await producer.send({ topic: 'ebb', messages: values.map(value => ({ value })) })
+    await until(() => got.length >= 6)
+    expect(got.toSorted()).toEqual(['ebb a', 'ebb b', 'ebb c', 'tides a', 'tides b', 'tides c'])
+  })
+
+  test('begins where the subscription says, where that does not count from the end', async () => {
+    const { broker, tidemark, consumer } = await openTides()
+    const reader = consumer()
+    await reader.subscribe({ topic: 'tides', from: { offset: 1 } })
+    const got: string[] = []
+    await reader.run({ eachMessage: async payload => void got.push(textOf(payload)) })
+    await broker.alterTopic({ topic: 'tides', partitions: 2 })
+    const messages = ['a', 'b', 'c'].map(value => ({ value, partition: 1 }))
+    await tidemark.producer().send({ topic: 'tides', messages })
+    await until(() => got.length >= 2)
+    expect(got).toEqual(['b', 'c'])
+  })
+})
+
 test('a topic that was made anew is read from its beginning, once and in order', async () => {
   const { broker, tidemark, consumer } = await openTides()
   const reader = consumer()
