@@ -186,8 +186,9 @@ export class SimulatedMember {
         memberId,
         ...(instanceId !== undefined && { instanceId }),
         // As it was when it was asked: the same call may be sent once more, much later.
-        offsets: holdings.map(({ topic, partition, generation }, index) => ({
+        offsets: holdings.map(({ topic, topicId, partition, generation }, index) => ({
           topic,
+          topicId,
           partition,
           generation,
           offset: toOffset(asked[index]!.offset),

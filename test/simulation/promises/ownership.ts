@@ -31,7 +31,8 @@ type Decided = { readonly claim: Claim } & (
 /**
  * What groups promise of each partition: owners follow one another, each with the next generation; a generation is told
  * to one process only; whoever commits is the owner at that moment; an owner's commits are made in the order in which
- * it counted them, and what it was told is committed is; and no other commit moves back.
+ * it counted them, and what it was told is committed is; no other commit moves back; and nobody is told to begin where
+ * nothing was committed of that very topic.
  */
 export class OwnershipPromises {
   readonly #violated: (problem: string) => void
@@ -40,6 +41,8 @@ export class OwnershipPromises {
   readonly #committed = new Map<string, number>()
   /** By place and generation: the last one that its owner counted, and where that went. */
   readonly #counted = new Map<string, Counted>()
+  /** Partitions of which anything was ever committed. */
+  readonly #everCommitted = new Set<string>()
   readonly #told = new Map<string, string>()
   readonly #highestTold = new Map<string, number>()
   readonly #observers: CommitObserver[] = []
@@ -106,7 +109,10 @@ export class OwnershipPromises {
   }
 
   /** A process was told that it owns this. */
-  told(owned: OwnedPartition, process: string): void {
+  told(owned: OwnedPartition & { committedOffset?: number | null }, process: string): void {
+    if ((owned.committedOffset ?? null) !== null && !this.#everCommitted.has(partitionKey(owned))) {
+      this.#violated(`made up: ${partitionKey(owned)} was told to begin at ${owned.committedOffset}`)
+    }
     const key = `${partitionKey(owned)}@${owned.generation}`
     const before = this.#told.get(key)
     if (before !== undefined && before !== process) {
@@ -174,6 +180,7 @@ export class OwnershipPromises {
     if (offset < before && !isReset && sequence === undefined)
       this.#violated(`back: ${place} was committed at ${before}, and then at ${offset}`)
     this.#committed.set(place, offset)
+    this.#everCommitted.add(partitionKey(partition))
     this.commits += 1
     for (const observe of this.#observers) observe(group, partition, offset, by)
   }

@@ -116,8 +116,13 @@ export class OffsetCommits {
   async #findSought(stream: PartitionStream): Promise<void> {
     const { sought, jumps } = stream
     if (sought === null || stream.isDeleted) return
-    const offset = await this.#host.findStart(stream)
-    if (stream.jumps === jumps) stream.start(offset)
+    try {
+      const offset = await this.#host.findStart(stream)
+      if (stream.jumps === jumps) stream.start(offset)
+    } catch (error) {
+      // Of a topic that is gone there is nothing to commit.
+      if (!isKafkaError(error, 'UNKNOWN_TOPIC_OR_PARTITION')) throw error
+    }
   }
 
   #inTurn(action: () => Promise<void>): Promise<void> {
