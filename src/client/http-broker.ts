@@ -208,7 +208,7 @@ export class HttpBroker implements Broker, GroupBroker, TriggerBroker {
 
   /** A fetch whose signal aborts is asked again without waiting: the answer is then what there is. */
   async #poll<T>(
-    { topic, partition, offset, maxBytes, minBytes, maxWaitMs, signal }: Fetch,
+    { topic, topicId, partition, offset, maxBytes, minBytes, maxWaitMs, signal }: Fetch,
     send: (
       path: HttpRequest['path'],
       query: NonNullable<HttpRequest['query']>,
@@ -216,7 +216,7 @@ export class HttpBroker implements Broker, GroupBroker, TriggerBroker {
     ) => Promise<T>,
   ): Promise<T> {
     const path = ['topics', topic, 'partitions', partition, 'records']
-    const query = { offset, maxBytes }
+    const query = { offset, maxBytes, topicId }
     if (!signal?.aborted) {
       try {
         return await send(path, { ...query, minBytes, maxWaitMs }, signal)

@@ -65,6 +65,7 @@ function canRetry(error: unknown, { isRepeatable = false }: RetrySettings): erro
     error.retriable &&
     (error.written === 'no' || (error.written === 'unknown' && isRepeatable)) &&
     // Retriable for Kafka, whose brokers learn of a topic late; ours do not, so it is gone.
-    error.kafkaName !== 'UNKNOWN_TOPIC_OR_PARTITION'
+    error.kafkaName !== 'UNKNOWN_TOPIC_OR_PARTITION' &&
+    error.kafkaName !== 'UNKNOWN_TOPIC_ID'
   )
 }

@@ -40,8 +40,8 @@ export interface Broker {
   /**
    * Whole record batches from `offset` on; the first one may begin before it, as in Kafka.
    * Waits up to `maxWaitMs` for `minBytes`; at the end of the log an answer can be empty.
-   * @throws UNKNOWN_TOPIC_OR_PARTITION, OFFSET_OUT_OF_RANGE, KAFKA_STORAGE_ERROR, CORRUPT_MESSAGE (stored bytes
-   *   are damaged)
+   * @throws UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID (the name is another topic's by now), OFFSET_OUT_OF_RANGE,
+   *   KAFKA_STORAGE_ERROR, CORRUPT_MESSAGE (stored bytes are damaged)
    */
   fetch(request: Fetch): Promise<Fetched>
 
@@ -129,6 +129,8 @@ export interface Produced {
 
 export interface Fetch {
   topic: string
+  /** Of the topic that is meant: one that was made anew under its name is another. */
+  topicId?: string | undefined
   partition: number
   offset: Offset
   /** A soft limit, as in Kafka: at least one batch comes, however large. */

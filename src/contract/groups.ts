@@ -104,6 +104,11 @@ export interface AssignedPartition extends OwnedPartition {
    * others are not looked up.
    */
   committedOffset: Offset | null
+  /**
+   * Whether it was made after the group had its first members, and nothing was committed: nothing of it is old, so it is
+   * read from its first record on, wherever else reading begins at the end.
+   */
+  isNew?: boolean | undefined
 }
 
 export interface CommitOffsets {
@@ -117,14 +122,22 @@ export interface CommitOffsets {
 
 export interface OffsetToCommit {
   topic: string
+  /** Of the topic that is meant: one that was made anew under its name is another. */
+  topicId?: string | undefined
   partition: number
   /** The next record to deliver. */
   offset: Offset
   /** With a member: the generation under which it owns the partition. */
   generation?: number
   /**
-   * With a member: whether it means to go back. Otherwise an offset below the committed one is taken for a call that a
-   * later one has overtaken on its way, and changes nothing.
+   * With a member: the number of this commit among all that it makes of the partition under this generation, from 1 on.
+   * The one with the highest number counts, whatever its offset; one that comes late or twice changes nothing. In all of
+   * its commits or in none.
+   */
+  sequence?: number
+  /**
+   * With a member that does not count them: whether it means to go back. Otherwise an offset below the committed one is
+   * taken for a call that a later one has overtaken on its way, and changes nothing.
    */
   rewinds?: boolean
   /** At most 4,096 bytes. */
@@ -137,7 +150,7 @@ export interface CommittedPartition {
   partition: number
   /** null: it is committed. */
   error: null | {
-    /** FENCED_MEMBER_EPOCH: another owns it by now. UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_MEMBER_ID, … */
+    /** FENCED_MEMBER_EPOCH: another owns it by now. UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID, UNKNOWN_MEMBER_ID, … */
     kafkaName: string
     message: string
     retriable: boolean

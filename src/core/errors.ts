@@ -39,6 +39,7 @@ const KAFKA_ERRORS = {
   FENCED_INSTANCE_ID: { number: 82, retriable: false },
   INVALID_RECORD: { number: 87, retriable: false },
   THROTTLING_QUOTA_EXCEEDED: { number: 89, retriable: true },
+  UNKNOWN_TOPIC_ID: { number: 100, retriable: true },
   FENCED_MEMBER_EPOCH: { number: 110, retriable: false },
 } as const satisfies Record<string, { number: number; retriable: boolean }>
 

@@ -219,6 +219,7 @@ export const TOPIC_ATTRIBUTES = {
   configs: 'configs',
   createdMs: 'createdMs',
   growingTo: 'growingTo',
+  grownMs: 'grownMs',
   state: 'state',
   version: 'version',
 } as const
@@ -236,6 +237,7 @@ export const GROUP_ATTRIBUTES = {
   marksSeen: 'marksSeen',
   topicsDigest: 'topicsDigest',
   checkedMs: 'checkedMs',
+  sinceMs: 'sinceMs',
   unlisted: 'unlisted',
 } as const
 
@@ -263,6 +265,8 @@ export const CLAIM_ATTRIBUTES = {
   leaderEpoch: 'leaderEpoch',
   metadata: 'metadata',
   committedMs: 'committedMs',
+  sequence: 'commitSequence',
+  underGeneration: 'underGeneration',
 } as const
 
 /**

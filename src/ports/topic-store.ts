@@ -1,3 +1,5 @@
+import type { TopicAge } from '../core/topic/partition-age.ts'
+
 /** Topics by name. Writes are atomic, durable and conditional; reads see all writes that resolved before. */
 export interface TopicStore {
   /** @throws NotApplied, StoreFailed */
@@ -16,7 +18,7 @@ export interface TopicStore {
   remove(name: string, expected: string): Promise<boolean>
 }
 
-export interface TopicItem {
+export interface TopicItem extends TopicAge {
   readonly name: string
   /** A UUID. */
   readonly topicId: string

@@ -412,6 +412,26 @@ test('a reader that went away has not consumed what did not reach it', async () 
   expect(group.left).toHaveLength(1)
 })
 
+test('what arrives damaged is not printed, nor what lies behind it, nor committed; it is told, and ends it when it stays', async () => {
+  const group = await groupWith(0, 1)
+  for (let batch = 0; batch < 3; batch++) await produce(group, 0, 2)
+  group.answer = answerOf([assigned(0)])
+  const fetch = group.fetch.bind(group)
+  group.fetch = async request => {
+    const fetched = await fetch(request)
+    const bytes = Buffer.concat(fetched.chunks)
+    for (let position = 0; position < bytes.length; position += bytes.readInt32BE(position + 8) + 12) {
+      if (bytes.readBigInt64BE(position) === 2n) bytes[position + 65]! ^= 1
+    }
+    return { ...fetched, chunks: bytes.length === 0 ? [] : [bytes] }
+  }
+  const { done, terminal } = start(group, { exitAtEnd: true }, { giveUpAfter: 100 })
+  await expect(done).rejects.toThrow(/partition 0 of tides at offset 2/)
+  expect(linesOf(terminal)).toEqual(expected(0, 0, 2))
+  expect(group.committed()).toEqual({ 0: 2 })
+  expect(terminal.noted()).toMatch(/CORRUPT_MESSAGE: .*partition 0 of tides at offset 2.*Trying again/)
+})
+
 test('a deleted topic ends no group', async () => {
   const group = await groupWith(5, 2)
   group.answer = answerOf([assigned(0), assigned(1)])

@@ -66,8 +66,18 @@ describe('over a server', () => {
       timestampMs: null,
     })
     expect(await client.deleteRecords({ ...at, beforeOffset: toOffset(1) })).toEqual({ startOffset: 1 })
+    const { topicId } = await client.describeTopic('same')
+    expect(await client.fetch({ ...at, topicId, offset: toOffset(1) })).toMatchObject({ nextOffset: 2 })
     await client.deleteTopic('same')
     expect(await client.listTopics()).toEqual([])
+    await client.createTopic({ topic: 'same' })
+    const unknown = { kafkaName: 'UNKNOWN_TOPIC_ID', retriable: true }
+    for (const read of ['fetch', 'locate'] as const) {
+      await expect(client[read]({ ...at, partition: 0, topicId, offset: toOffset(0) })).rejects.toMatchObject(
+        unknown,
+      )
+    }
+    await client.deleteTopic('same')
   })
 
   const refusals: [string, (broker: Broker) => Promise<unknown>][] = [

@@ -513,6 +513,21 @@ export function describeGroupStore(
         })
       })
 
+      test('remembers the number of a commit until the next one, which may have none', async () => {
+        const groupId = await createdGroup()
+        const partition = freshPartition()
+        await groups.setOwner(groupId, partition, 'one', undefined)
+        const counted = { ...sampleCommit(5), sequence: 3, underGeneration: 1 }
+        await groups.commit(groupId, partition, counted, { owner: 'one', generation: 1 }, null)
+        expect((await groups.readClaim(groupId, partition))?.committed).toStrictEqual(counted)
+        await groups.setOwner(groupId, partition, null, { owner: 'one', generation: 1 })
+        expect((await groups.readClaim(groupId, partition))?.committed).toStrictEqual(counted)
+        const plain = { ...sampleCommit(2), committedMs: counted.committedMs + 1 }
+        const { claim } = await groups.commit(groupId, partition, plain, 'unowned', counted.committedMs)
+        expect(claim?.committed).toStrictEqual(plain)
+        expect((await groups.readClaim(groupId, partition))?.committed).toStrictEqual(plain)
+      })
+
       test('is made by a commit where nobody owns it, and can be owned then', async () => {
         const groupId = await createdGroup()
         const partition = freshPartition(9_999)
@@ -791,6 +806,7 @@ function targetOf(groupId: string, epoch: number): Group {
     marksSeen: 1,
     topicsDigest: freshId(),
     checkedMs: NOW_MS,
+    sinceMs: NOW_MS - 1,
   }
 }
 

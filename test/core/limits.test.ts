@@ -22,6 +22,7 @@ test('every limit says its unit: what it counts, bytes or milliseconds', () => {
     'CALLS',
     'ENTRIES',
     'PARTITIONS',
+    'GROWTHS',
     'PLACES',
     'CHARACTERS',
     'PRODUCERS',

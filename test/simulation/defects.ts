@@ -209,6 +209,7 @@ export const DEFECTS: Readonly<Record<string, PlantedDefect>> = {
   },
   'a commit looks at the owner, but not at the generation': {
     ...GROUPS,
+    seeds: 500,
     message: /^fenced/,
     decisions: {
       applyCommit: (partition, standing, committed, by, seenMs) =>
@@ -227,6 +228,14 @@ export const DEFECTS: Readonly<Record<string, PlantedDefect>> = {
     decisions: {
       applyCommit: (partition, standing, committed, by) =>
         applyCommit(partition, standing, committed, by, standing?.committed?.committedMs ?? null),
+    },
+  },
+  "a commit's number is not kept": {
+    ...GROUPS,
+    message: /^back|^lost/,
+    decisions: {
+      applyCommit: (partition, standing, { sequence: _, ...committed }, by, seenMs) =>
+        applyCommit(partition, standing, committed, by, seenMs),
     },
   },
   'an owner is set whoever owns it': {

@@ -1,6 +1,6 @@
 import type { CommitOffsets, CommittedPartition, OffsetToCommit } from '../../contract/groups.ts'
 import { TidemarkError } from '../../core/errors.ts'
-import { type Committer, nextCommit } from '../../core/group/claim.ts'
+import { type Committer, isOvertaken, nextCommit } from '../../core/group/claim.ts'
 import type { Claim } from '../../core/group/group.ts'
 import { checkGroupId, storedMemberId } from '../../core/group/identity.ts'
 import { checkMetadata } from '../../core/group/offset-metadata.ts'
@@ -32,7 +32,7 @@ async function makeGroup(call: GroupCall): Promise<void> {
 function check({ groupId, memberId, offsets }: CommitOffsets): void {
   checkGroupId(groupId)
   const seen = new Set<string>()
-  for (const { topic, partition, offset, generation } of offsets) {
+  for (const { topic, partition, offset, generation, sequence } of offsets) {
     const place = `${topic}/${partition}`
     if (seen.has(place))
       throw new TidemarkError('INVALID_REQUEST', `${place} is there twice: commit one offset.`)
@@ -47,6 +47,15 @@ function check({ groupId, memberId, offsets }: CommitOffsets): void {
       throw new TidemarkError(
         'INVALID_REQUEST',
         `A member commits under a generation: give one for ${place}.`,
+      )
+    }
+    if (
+      sequence !== undefined &&
+      (memberId === undefined || !Number.isSafeInteger(sequence) || sequence < 1)
+    ) {
+      throw new TidemarkError(
+        'INVALID_REQUEST',
+        `A member counts its commits of ${place} from 1 on; whoever is no member leaves sequence out.`,
       )
     }
   }
@@ -64,20 +73,22 @@ async function errorOf(committed: Promise<void>): Promise<CommittedPartition['er
 }
 
 async function commitOne(call: GroupCall, offset: OffsetToCommit, owner: string | undefined): Promise<void> {
-  const { topic, metadata = '', leaderEpoch = -1, generation, rewinds = owner === undefined } = offset
+  const { topic, topicId, partition, metadata = '', leaderEpoch = -1, generation, sequence } = offset
+  const { rewinds = owner === undefined } = offset
   checkMetadata(metadata)
-  const id = await call.read(() => call.directory.resolvePartition(topic, offset.partition))
+  const id = await call.read(() => call.directory.resolvePartition(topic, partition, topicId))
   const by: Committer = owner === undefined ? 'unowned' : { owner, generation: generation! }
   let unsureMs: number | undefined
   await call.write(async () => {
     for (;;) {
       const claim = await readOwn(call, id, by)
       const seenMs = claim?.committed?.committedMs ?? null
-      // Overtaken on its way, by a later commit of the same member.
-      if (!rewinds && offset.offset < (claim?.committed?.offset ?? 0)) return
+      // Overtaken on its way, by a later commit of the same member; or an earlier try of this one has done it.
+      if (isOvertaken(claim?.committed, { offset: offset.offset, generation, sequence, rewinds })) return
       // A try of unknown outcome has done it, and maybe somebody has committed on top of it since.
       if (unsureMs !== undefined && seenMs !== null && seenMs >= unsureMs) return
-      const wanted = { offset: offset.offset, leaderEpoch, metadata }
+      const counted = sequence !== undefined && { sequence, underGeneration: generation! }
+      const wanted = { offset: offset.offset, leaderEpoch, metadata, ...counted }
       const committed = nextCommit(claim?.committed, wanted, call.nowMs())
       try {
         if ((await call.groups.commit(call.groupId, id, committed, by, seenMs)).held) return

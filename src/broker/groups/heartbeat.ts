@@ -4,7 +4,9 @@ import { checkClientId, checkGroupId, checkInstanceId, checkMemberId } from '../
 import { partitionsIn, type Reconciliation, reconcile } from '../../core/group/reconcile.ts'
 import { canTakeOver, isMarked, toHeartbeatInterval, toSessionTimeout } from '../../core/group/session.ts'
 import { GROUP_FIRST_TARGET_POLL_MS, HEARTBEAT_UNSETTLED_INTERVAL_MS } from '../../core/limits.ts'
+import { partitionCreatedMs } from '../../core/topic/partition-age.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
+import type { Topic } from '../topics/topic-directory.ts'
 import { changeOwner, readClaims } from './claims.ts'
 import { type GroupCall, unknownMember } from './group-call.ts'
 import { readShare } from './group-target.ts'
@@ -71,7 +73,7 @@ async function bringCloser(
   // Whoever joins owns nothing: what it says it has may be of an earlier stay.
   const owned = request.memberEpoch === 0 ? [] : request.owned
   const released = request.released ?? []
-  const names = await nameTopics(call, share, member, [...owned, ...released])
+  const { names, topics } = await nameTopics(call, share, member, [...owned, ...released])
   // A topic that was deleted since; the next look finds out.
   const known = share.filter(({ topicId }) => names.has(topicId))
   const claims = await readClaims(call, [...partitionsIn(known), ...owned, ...released])
@@ -85,6 +87,7 @@ async function bringCloser(
   const claimed = taken.filter(claim => claim !== undefined)
   if (claimed.length > 0 && member.instanceId !== null) await checkStillIts(call, request, member)
 
+  const isNew = await newnessOf(call, group, member, claimed, topics)
   const toAssigned = (claim: Claim): AssignedPartition => ({
     topic: names.get(claim.topicId)!,
     topicId: claim.topicId,
@@ -96,7 +99,10 @@ async function bringCloser(
   if (missing > 0 && plan.toRelease.length === 0) await noteNothingElse(call, member, group)
   return {
     memberEpoch: group.epoch,
-    assigned: [...plan.keep, ...claimed].map(toAssigned),
+    assigned: [
+      ...plan.keep.map(toAssigned),
+      ...claimed.map(claim => ({ ...toAssigned(claim), ...(isNew(claim) && { isNew: true }) })),
+    ],
     toRelease: plan.toRelease.map(claim => toOwned(toAssigned(claim))),
     // Where the group is marked, this share is not for all who are there, and there will be another soon.
     isSettled: plan.toRelease.length === 0 && missing === 0 && !isMarked(group),
@@ -119,17 +125,36 @@ async function readStandingShare(
   throw unknownMember(request.memberId)
 }
 
-/** Topics' names by their ids; those that are gone are left out. */
+/** Topics' names by their ids; those that are gone are left out. With the topics, where they had to be read. */
 async function nameTopics(
   call: GroupCall,
   share: readonly TopicShare[],
   member: Member,
   owned: readonly OwnedPartition[],
-): Promise<Map<string, string>> {
+): Promise<{ names: Map<string, string>; topics?: readonly Topic[] }> {
   const names = new Map(owned.map(({ topicId, topic }) => [topicId, topic]))
-  if (share.every(({ topicId }) => names.has(topicId))) return names
-  for (const { topicId, name } of await readTopics(call, [member])) names.set(topicId, name)
-  return names
+  if (share.every(({ topicId }) => names.has(topicId))) return { names }
+  const topics = await readTopics(call, [member])
+  for (const { topicId, name } of topics) names.set(topicId, name)
+  return { names, topics }
+}
+
+/** Which of these claims are of partitions that are newer than the group, and of which nothing is committed. */
+async function newnessOf(
+  call: GroupCall,
+  { sinceMs = Number.POSITIVE_INFINITY }: Group,
+  member: Member,
+  claims: readonly Claim[],
+  known: readonly Topic[] | undefined,
+): Promise<(claim: Claim) => boolean> {
+  if (claims.every(({ committed }) => committed)) return () => false
+  const topics = new Map(
+    (known ?? (await readTopics(call, [member]))).map(topic => [topic.topicId, topic] as const),
+  )
+  return ({ topicId, partition, committed }) => {
+    const topic = topics.get(topicId)
+    return !committed && topic !== undefined && partitionCreatedMs(topic, partition) > sinceMs
+  }
 }
 
 /** Of the partitions that others own those that may be taken from them. */

@@ -58,6 +58,8 @@ export async function look(call: GroupCall, brokenTargetId?: string): Promise<Gr
       marksSeen: group.marks,
       topicsDigest: digest,
       checkedMs: nowMs,
+      // Before the topics were read: one that came since is new. Groups of older versions count from their next target.
+      sinceMs: group.sinceMs ?? nowMs,
     }
     if (await call.write(() => call.groups.setTarget(next))) {
       // A crash before this leaves chunks that nobody reads, until the next target.

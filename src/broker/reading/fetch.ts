@@ -97,7 +97,7 @@ export class Fetching {
       maxBytes: number,
     ) => Promise<T | undefined>,
   ): Promise<T> {
-    const { topic, partition, offset } = request
+    const { topic, topicId, partition, offset } = request
     const maxBytes = Math.min(Math.max(request.maxBytes ?? FETCH_DEFAULT_BYTES, 1), FETCH_BYTES_MAX)
     const minBytes = Math.min(request.minBytes ?? 1, maxBytes)
     const waitMs = Math.min(request.maxWaitMs ?? 0, FETCH_WAIT_MS_MAX)
@@ -106,7 +106,11 @@ export class Fetching {
       const available =
         waitMs > 0
           ? await this.#lookUntil(untilMs, minBytes, request, maxBytes)
-          : await this.#look(await this.#directory.resolvePartition(topic, partition), request, maxBytes)
+          : await this.#look(
+              await this.#directory.resolvePartition(topic, partition, topicId),
+              request,
+              maxBytes,
+            )
       if (available) {
         const id = available.partition
         const known = this.#places.find(id, offset)
@@ -128,13 +132,13 @@ export class Fetching {
     maxBytes: number,
   ): Promise<Available | undefined> {
     const { clock } = this.#ports
-    const { topic, partition, offset, signal } = request
+    const { topic, topicId, partition, offset, signal } = request
     let armed: { readonly topicId: string; readonly watch: ArmedWatch } | undefined
     let before: Available | undefined
     try {
       for (let pauseMs = FETCH_POLL_INTERVAL_MS; ; pauseMs = Math.min(2 * pauseMs, this.#pollIntervalMsMax)) {
         const look = async () => {
-          const id = await this.#directory.resolvePartition(topic, partition)
+          const id = await this.#directory.resolvePartition(topic, partition, topicId)
           if (armed?.topicId !== id.topicId) {
             armed?.watch.disarm()
             armed = { topicId: id.topicId, watch: this.#watch.arm(id) }

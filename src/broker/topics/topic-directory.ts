@@ -1,13 +1,14 @@
 import { TidemarkError, type Written } from '../../core/errors.ts'
 import type { GroupTopic } from '../../core/group/group.ts'
 import { PARTITIONS_REMEMBERED_MAX, TOPIC_CACHE_MS } from '../../core/limits.ts'
+import type { TopicAge } from '../../core/topic/partition-age.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
 import { readSettings, type TopicSettings } from '../../core/topic/topic-config.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { TopicItem, TopicStore } from '../../ports/topic-store.ts'
 
 /** A topic as the broker uses it. */
-export interface Topic extends GroupTopic {
+export interface Topic extends GroupTopic, TopicAge {
   readonly settings: TopicSettings
 }
 
@@ -58,11 +59,16 @@ export class TopicDirectory {
     return topic
   }
 
-  /** @throws TidemarkError UNKNOWN_TOPIC_OR_PARTITION */
-  async resolvePartition(name: string, partition: number): Promise<PartitionId> {
+  /**
+   * @param topicId of the topic that is meant; undefined: whichever has the name
+   * @throws TidemarkError UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID
+   */
+  async resolvePartition(name: string, partition: number, topicId?: string): Promise<PartitionId> {
+    const isMeant = (topic: Topic) => topicId === undefined || topic.topicId === topicId
     let topic = await this.resolve(name)
-    // The topic may have grown since.
-    if (!hasPartition(topic, partition)) topic = await this.refresh(name)
+    // The topic may have grown since, or been made anew.
+    if (!isMeant(topic) || !hasPartition(topic, partition)) topic = await this.refresh(name)
+    if (!isMeant(topic)) throw unknownTopicId(name)
     checkPartition(topic, partition)
     return { topicId: topic.topicId, partition }
   }
@@ -85,8 +91,9 @@ export class TopicDirectory {
   }
 }
 
-function toTopic({ name, topicId, partitions, configs }: TopicItem): Topic {
-  return { name, topicId, partitions, settings: readSettings(configs) }
+function toTopic({ name, topicId, partitions, configs, createdMs, grownMs }: TopicItem): Topic {
+  const age = { createdMs, ...(grownMs && { grownMs }) }
+  return { name, topicId, partitions, ...age, settings: readSettings(configs) }
 }
 
 export function unknownTopic(name: string, written: Written = 'no'): TidemarkError {
@@ -94,6 +101,13 @@ export function unknownTopic(name: string, written: Written = 'no'): TidemarkErr
     'UNKNOWN_TOPIC_OR_PARTITION',
     `There is no topic "${name}". Create it first.`,
     written,
+  )
+}
+
+function unknownTopicId(name: string): TidemarkError {
+  return new TidemarkError(
+    'UNKNOWN_TOPIC_ID',
+    `The topic "${name}" of that id was deleted, and another was made under its name. Begin anew with that one.`,
   )
 }
 

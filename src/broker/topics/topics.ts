@@ -3,6 +3,7 @@ import { TidemarkError, type Written } from '../../core/errors.ts'
 import { MAKING_LEFT_MS, TOPIC_PARTITIONS_MAX } from '../../core/limits.ts'
 import { toWholeNumber, wholeNumberWords } from '../../core/numbers.ts'
 import { headsMade, isLeftBehind } from '../../core/topic/creation.ts'
+import { afterGrowth } from '../../core/topic/partition-age.ts'
 import { checkConfigName, checkConfigs, describeConfigs } from '../../core/topic/topic-config.ts'
 import { checkTopicName } from '../../core/topic/topic-name.ts'
 import type { Ports } from '../../ports/index.ts'
@@ -59,6 +60,9 @@ export class Topics {
       // A try of unknown outcome may have been what made it grow.
       const hasGrown = written === 'unknown' && item.partitions >= (partitions ?? 0)
       if (partitions !== undefined && !hasGrown) checkGrowth(item, partitions)
+      const growth = (partitions ?? 0) > item.partitions && {
+        grownMs: afterGrowth(item, item.partitions, this.#ports.clock.nowMs()),
+      }
       const kept = Object.entries(item.configs).filter(([config]) => !unset.includes(config))
       const grown = Math.max(item.partitions, partitions ?? 0)
       const noted = await this.#noteGrowth(item, grown)
@@ -73,6 +77,7 @@ export class Topics {
         // Of a growth that came to nothing, for the deletion to know.
         ...(growingTo !== undefined && growingTo > grown && { growingTo }),
         partitions: grown,
+        ...growth,
         configs: { ...Object.fromEntries(kept), ...set },
         version: this.#ports.entropy.id(),
       }

@@ -21,7 +21,7 @@ export async function planReading(
       const place = { topic: topic.topic, partition: offsets.partition }
       const { wanted, offset } = await findStart(broker, place, settings.from, offsets)
       if (wanted !== offset) notes.push(movedStart(place.partition, wanted, offset))
-      return { ...place, offset: String(offset) }
+      return { ...place, topicId: topic.topicId, offset: String(offset) }
     }),
   )
   return { starts, notes }

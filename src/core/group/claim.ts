@@ -1,3 +1,4 @@
+import type { Offset } from '../numbers.ts'
 import type { PartitionId } from '../topic/partition-id.ts'
 import type { Claim, CommittedOffset } from './group.ts'
 
@@ -54,11 +55,34 @@ export function applyCommit(
 
 export function nextCommit(
   before: CommittedOffset | null | undefined,
-  { offset, leaderEpoch = -1, metadata = '' }: Partial<CommittedOffset> & Pick<CommittedOffset, 'offset'>,
+  wanted: Partial<CommittedOffset> & Pick<CommittedOffset, 'offset'>,
   nowMs: number,
 ): CommittedOffset {
   // Different from the one before even if this clock is behind: it is what tells commits apart.
-  return { offset, leaderEpoch, metadata, committedMs: Math.max(nowMs, (before?.committedMs ?? 0) + 1) }
+  const committedMs = Math.max(nowMs, (before?.committedMs ?? 0) + 1)
+  return { leaderEpoch: -1, metadata: '', ...wanted, committedMs }
+}
+
+/** What somebody asks to commit, and how it knows its own commits apart. */
+export interface WantedCommit {
+  readonly offset: Offset
+  readonly generation?: number | undefined
+  readonly sequence?: number | undefined
+  readonly rewinds: boolean
+}
+
+/**
+ * Whether a later commit was made by the time that this one is: then it changes nothing, however it was delayed. An owner
+ * that counts its commits says which is later. Of one that does not, an offset below the committed one is taken for
+ * late, unless it says that it means to go back.
+ */
+export function isOvertaken(
+  committed: CommittedOffset | null | undefined,
+  { offset, generation, sequence, rewinds }: WantedCommit,
+): boolean {
+  if (!committed) return false
+  if (sequence === undefined) return !rewinds && offset < committed.offset
+  return committed.underGeneration === generation && sequence <= (committed.sequence ?? 0)
 }
 
 /** What a claim is made from, by its first owner or its first commit. */

@@ -25,6 +25,8 @@ export interface Group {
    * target: until then, others leave it to that one.
    */
   readonly checkedMs: number
+  /** When its first target was worked out: partitions made since then hold nothing that is old to it. */
+  readonly sinceMs?: number
 }
 
 export interface Member {
@@ -67,6 +69,9 @@ export interface CommittedOffset {
   readonly leaderEpoch: number
   readonly metadata: string
   readonly committedMs: number
+  /** Where its owner counts commits: which one it is, under which generation. */
+  readonly sequence?: number
+  readonly underGeneration?: number
 }
 
 /** A topic as the assignors see it. */

@@ -5,6 +5,9 @@ import { assert, KiB, MiB } from './units.ts'
 /** Kafka's rule: 249 characters leave room for "-<partition>" in a 255 byte file name. */
 export const TOPIC_NAME_CHARACTERS_MAX = 249
 export const TOPIC_PARTITIONS_MAX = 10_000
+
+/** Growths of a topic whose time is remembered, so that its item stays small. */
+export const TOPIC_GROWTHS_MAX = 100
 /** How long a process trusts what it knows of a topic before it asks again. */
 export const TOPIC_CACHE_MS = 1_000
 /**

@@ -24,9 +24,17 @@ const NULL_LENGTH = -1
  */
 export function decodeBatch(bytes: Uint8Array, position = 0): { header: BatchHeader; records: LogRecord[] } {
   const header = checkToRead(bytes, position)
+  return { header, records: decodeChecked(header, bytes, position) }
+}
+
+/**
+ * The records of a batch of which `checkBatch` gave this header.
+ * @throws TidemarkError as `decodeBatch`, but for what the check finds
+ */
+export function decodeChecked(header: BatchHeader, bytes: Uint8Array, position: number): LogRecord[] {
   const records: LogRecord[] = []
   decodeInto(records, header, bytes, position)
-  return { header, records }
+  return records
 }
 
 /**

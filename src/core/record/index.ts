@@ -1,5 +1,5 @@
 /** Kafka's record batch, magic 2: bytes in, bytes out, and what of it the broker looks at. */
-export { decodeBatch, decodeBatches, findTimestamp } from './batch-decoder.ts'
+export { decodeBatch, decodeBatches, decodeChecked, findTimestamp } from './batch-decoder.ts'
 export { encodeBatch } from './batch-encoder.ts'
 export {
   type BatchHeader,

@@ -25,6 +25,7 @@ const GROUP: Group = {
   marksSeen: 8,
   topicsDigest: 'digest',
   checkedMs: 1_750_000_000_000,
+  sinceMs: 1_740_000_000_000,
 }
 const MEMBER: Member = {
   memberId: 'instance-one',
@@ -57,9 +58,13 @@ test('a group is this item', () => {
     marksSeen: { N: '8' },
     topicsDigest: { S: 'digest' },
     checkedMs: { N: '1750000000000' },
+    sinceMs: { N: '1740000000000' },
     unlisted: { S: ID },
   })
-  expect(decodeGroupItem('a/b', item)).toEqual(GROUP)
+  expect(decodeGroupItem('a/b', item)).toStrictEqual(GROUP)
+  const { sinceMs, ...older } = item
+  const { sinceMs: _, ...group } = GROUP
+  expect(decodeGroupItem('a/b', older)).toStrictEqual(group)
 })
 
 test('a member is this item', () => {
@@ -112,7 +117,9 @@ test('a claim is this item', () => {
     metadata: { S: '' },
     committedMs: { N: '7' },
   }
-  expect(decodeClaimItem(item)).toEqual({ ...PARTITION, owner: 'one', generation: 4, committed })
+  expect(decodeClaimItem(item)).toStrictEqual({ ...PARTITION, owner: 'one', generation: 4, committed })
+  const counted = { ...item, commitSequence: { N: '8' }, underGeneration: { N: '3' } }
+  expect(decodeClaimItem(counted).committed).toStrictEqual({ ...committed, sequence: 8, underGeneration: 3 })
 })
 
 describe('a claim changes by these words:', () => {
@@ -138,7 +145,7 @@ describe('a claim changes by these words:', () => {
     const committed = { offset: toOffset(5), leaderEpoch: -1, metadata: 'm', committedMs: 7 }
     expect(wordsOf(commitUpdate(committed, { owner: 'one', generation: 4 }, 6))).toEqual({
       set: ['committed = :0', 'leaderEpoch = :1', 'metadata = :2', 'committedMs = :3'],
-      remove: [],
+      remove: ['commitSequence', 'underGeneration'],
       when: ['ownedBy = :4', 'generation = :5', 'committedMs = :6'],
       values: {
         ':0': { N: '5' },
@@ -150,6 +157,14 @@ describe('a claim changes by these words:', () => {
         ':6': { N: '6' },
       },
     })
+  })
+
+  test('a commit that its owner has counted', () => {
+    const committed = { offset: toOffset(5), leaderEpoch: -1, metadata: 'm', committedMs: 7 }
+    const counted = { ...committed, sequence: 8, underGeneration: 4 }
+    const { set, remove } = wordsOf(commitUpdate(counted, { owner: 'one', generation: 4 }, 6))
+    expect(set.slice(-2)).toEqual(['commitSequence = :4', 'underGeneration = :5'])
+    expect(remove).toEqual([])
   })
 
   test('the first commit of what nobody owns', () => {

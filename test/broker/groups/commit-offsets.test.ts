@@ -52,6 +52,47 @@ describe('a member', () => {
     expect(await committed()).toEqual([3])
   })
 
+  test('that counts its commits goes where the last one says, in whichever order they arrive', async () => {
+    const one = new Member(harness, broker, 'one')
+    await one.beat()
+    const counted = (offset: number, sequence: number) => at(0, offset, { generation: FIRST, sequence })
+    for (const [offset, sequence, standing] of [
+      [10, 1, 10],
+      [3, 2, 3],
+      // The first one once more, and late; then the second, whose answer got lost.
+      [10, 1, 3],
+      [3, 2, 3],
+      [7, 4, 7],
+      [2, 3, 7],
+    ] as const) {
+      expect(await commit([counted(offset, sequence)], 'one')).toEqual([null])
+      expect(await committed()).toEqual([standing])
+    }
+  })
+
+  test('counts anew under each generation, and what it counted before is refused', async () => {
+    const one = new Member(harness, broker, 'one')
+    await one.beat()
+    await commit([at(0, 10, { generation: FIRST, sequence: 9 })], 'one')
+    await one.leave()
+    const two = new Member(harness, broker, 'two')
+    await two.beat()
+    const { generation } = two.assigned[0]!
+    expect(await commit([at(0, 5, { generation, sequence: 1 })], 'two')).toEqual([null])
+    expect(await committed()).toEqual([5])
+    expect(await commit([at(0, 11, { generation: FIRST, sequence: 10 })], 'one')).toEqual([
+      'FENCED_MEMBER_EPOCH',
+    ])
+    // Whoever resets the group counts nothing, and the next owner begins from there.
+    await two.leave()
+    await commit([at(0, 1)])
+    const three = new Member(harness, broker, 'three')
+    await three.beat()
+    const next = at(0, 0, { generation: three.assigned[0]!.generation, sequence: 1 })
+    expect(await commit([next], 'three')).toEqual([null])
+    expect(await committed()).toEqual([0])
+  })
+
   test('is answered for each partition by itself', async () => {
     await new Member(harness, broker, 'one').beat()
     const offsets = [
@@ -71,6 +112,8 @@ describe('a member', () => {
   test.each([
     [[at(0, 5)], 'one'],
     [[at(0, 5), at(0, 6)], undefined],
+    [[at(0, 5, { sequence: 1 })], undefined],
+    [[at(0, 5, { generation: FIRST, sequence: 0 })], 'one'],
     [[{ ...at(0, 0), offset: -1 as never }], undefined],
   ])('must say what it means: %j', async (offsets, memberId) => {
     const request = { groupId: GROUP, offsets, ...(memberId !== undefined && { memberId }) }
@@ -107,6 +150,27 @@ describe('without a member', () => {
   })
 })
 
+test('a topic that was made anew is another: nothing that was committed for the old one counts', async () => {
+  const one = new Member(harness, broker, 'one')
+  await one.beat()
+  const { topicId } = one.assigned[0]!
+  await commit([at(0, 5, { generation: FIRST, topicId, sequence: 1 })], 'one')
+  const other = harness.open()
+  await harness.run(other.deleteTopic('orders'))
+  await harness.run(other.createTopic({ topic: 'orders' }))
+  // By a broker that knew the old one.
+  const late = at(0, 6, { generation: FIRST, topicId, sequence: 2 })
+  await harness.pass(2_000)
+  expect(await commit([late], 'one')).toEqual(['UNKNOWN_TOPIC_ID'])
+  await one.leave()
+  expect(await commit([at(0, 6, { topicId })])).toEqual(['UNKNOWN_TOPIC_ID'])
+  expect(await committed()).toEqual([])
+  const two = new Member(harness, broker, 'two')
+  await two.beat()
+  expect(two.assigned).toMatchObject([{ partition: 0, committedOffset: null }])
+  expect(two.assigned[0]!.topicId).not.toBe(topicId)
+})
+
 describe('a commit of unknown outcome', () => {
   test.each(['lost', 'done'])('is recognized when it was %s', async fate => {
     await new Member(harness, broker, 'one').beat()
@@ -119,6 +183,22 @@ describe('a commit of unknown outcome', () => {
     }
     harness.calls.length = 0
     expect(await commit([at(0, 5, { generation: FIRST })], 'one')).toEqual([null])
+    expect(harness.count('commit')).toBe(fate === 'done' ? 1 : 2)
+    expect(await committed()).toEqual([5])
+  })
+
+  test.each(['lost', 'done'])('that goes back is recognized when it was %s', async fate => {
+    await new Member(harness, broker, 'one').beat()
+    await commit([at(0, 9, { generation: FIRST, sequence: 1 })], 'one')
+    let isFirst = true
+    harness.around = async (method, _, call) => {
+      if (method !== 'commit' || !isFirst) return await call()
+      isFirst = false
+      if (fate === 'done') await call()
+      throw new OutcomeUnknown('lost')
+    }
+    harness.calls.length = 0
+    expect(await commit([at(0, 5, { generation: FIRST, sequence: 2 })], 'one')).toEqual([null])
     expect(harness.count('commit')).toBe(fate === 'done' ? 1 : 2)
     expect(await committed()).toEqual([5])
   })

@@ -47,6 +47,58 @@ describe('joining', () => {
     ])
   })
 
+  describe('a partition that is newer than the group is told as new:', () => {
+    const news = (member: Member) =>
+      member.assigned.filter(({ isNew }) => isNew).map(({ topic, partition }) => `${topic}/${partition}`)
+
+    test('one that a topic got since, whoever gets it, until something is committed', async () => {
+      const one = member('one')
+      await one.beat()
+      expect(news(one)).toEqual([])
+      await harness.pass(1_000)
+      await harness.run(harness.open().alterTopic({ topic: 'orders', partitions: 8 }))
+      await harness.pass(5_000)
+      await one.beat()
+      expect(news(one)).toEqual(['orders/6', 'orders/7'])
+      await one.commit(7, 3)
+      await one.leave()
+      const two = member('two')
+      await two.beat()
+      expect(news(two)).toEqual(['orders/6'])
+    })
+
+    test('that of a topic made since, or made anew, also while nobody was there', async () => {
+      const one = member('one', { topicPattern: 'o.*' })
+      await one.beat()
+      await one.commit(0, 9)
+      await one.leave()
+      await harness.pass(1_000)
+      const other = harness.open()
+      await harness.run(other.createTopic({ topic: 'others' }))
+      await harness.run(other.deleteTopic('orders'))
+      await harness.run(other.createTopic({ topic: 'orders' }))
+      await harness.pass(5_000)
+      const two = member('two', { topicPattern: 'o.*' })
+      await two.beat()
+      expect(news(two).sort()).toEqual(['orders/0', 'others/0'])
+      expect(two.assigned.every(({ committedOffset }) => committedOffset === null)).toBe(true)
+    })
+
+    test('and not what is older than a group of that name which was made anew', async () => {
+      const one = member('one')
+      await one.beat()
+      await harness.pass(1_000)
+      await harness.run(broker.alterTopic({ topic: 'orders', partitions: 7 }))
+      await one.leave()
+      await harness.run(broker.deleteGroup(GROUP))
+      await harness.pass(1_000)
+      const two = member('two')
+      await two.beat()
+      expect(two.partitions).toHaveLength(7)
+      expect(news(two)).toEqual([])
+    })
+  })
+
   test('needs topics or a pattern, and ids that can be stored', async () => {
     const { topics, ...rest } = member('one').request
     expect((await harness.errorOf(broker.heartbeat(rest))).kafkaName).toBe('INVALID_REQUEST')

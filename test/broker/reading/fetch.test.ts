@@ -341,6 +341,28 @@ describe('a fetch that waits', () => {
     expect(await harness.run(waiting)).toMatchObject({ kafkaName: 'UNKNOWN_TOPIC_OR_PARTITION' })
   })
 
+  test('of a topic by its id is not answered with another of its name', async () => {
+    await produce(batchOf(['a']))
+    const { topicId } = await harness.run(broker.describeTopic('tides'))
+    expect(await fetch({ offset: 0, topicId })).toMatchObject({ nextOffset: 1 })
+    const waiting = broker
+      .fetch({ topic: 'tides', topicId, partition: 0, offset: toOffset(1), maxWaitMs: 20_000 })
+      .catch(error => error)
+    // Another broker, whose deletion this one hears nothing of.
+    const other = harness.open()
+    await harness.run(other.deleteTopic('tides'))
+    await harness.run(other.createTopic({ topic: 'tides' }))
+    await produce(batchOf(['b', 'c']), 0, other)
+    const unknown = { kafkaName: 'UNKNOWN_TOPIC_ID', retriable: true, written: 'no' }
+    expect(await harness.run(waiting)).toMatchObject(unknown)
+    for (const through of [broker, other, harness.open()]) {
+      const by = { topic: 'tides', topicId, partition: 0, offset: toOffset(0) }
+      expect(await harness.errorOf(through.fetch(by))).toMatchObject(unknown)
+    }
+    const anew = await harness.run(other.describeTopic('tides'))
+    expect(await fetch({ offset: 0, topicId: anew.topicId })).toMatchObject({ nextOffset: 2 })
+  })
+
   test('ends when its broker closes', async () => {
     const waiting = broker.fetch({ topic: 'tides', partition: 0, offset: toOffset(0), maxWaitMs: 20_000 })
     await harness.pass(100)

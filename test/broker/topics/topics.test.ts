@@ -146,6 +146,21 @@ describe('altering', () => {
     expect(await valuesOf(other, 3)).toEqual(['b'])
   })
 
+  test('notes when partitions were added, whoever else alters the topic meanwhile', async () => {
+    await create('tides', 1)
+    const grownMs = async () => (await harness.plain.topics.get('tides'))?.grownMs
+    expect(await grownMs()).toBeUndefined()
+    await harness.pass(1_000)
+    const first = harness.clock.nowMs()
+    await harness.run(broker.alterTopic({ topic: 'tides', partitions: 4 }))
+    await harness.pass(1_000)
+    await harness.run(broker.alterTopic({ topic: 'tides', set: { 'flush.ms': '7' } }))
+    expect(await grownMs()).toEqual({ 1: first })
+    const second = harness.clock.nowMs()
+    await harness.run(broker.alterTopic({ topic: 'tides', partitions: 5 }))
+    expect(await grownMs()).toEqual({ 1: first, 4: second })
+  })
+
   test('never takes partitions away', async () => {
     await create('tides', 3)
     for (const partitions of [3, 2, 0, -1, 1.5, 10_001]) {

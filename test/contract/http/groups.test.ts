@@ -20,6 +20,24 @@ function join(groupId: string, memberId: string, more: Partial<Heartbeat> = {}):
 }
 
 describe('groups over HTTP', () => {
+  test('commits are counted, and name the topic that they mean', async () => {
+    const groupId = 'counting'
+    const { assigned } = await broker.heartbeat(join(groupId, 'one'))
+    const { committedOffset, ...owned } = assigned[0]!
+    const commit = async (offset: number, sequence: number, topicId = owned.topicId) => {
+      const offsets = [{ ...owned, topicId, offset: toOffset(offset), sequence }]
+      const [answer] = await broker.commitOffsets({ groupId, memberId: 'one', offsets })
+      return answer!.error
+    }
+    expect(await commit(5, 1)).toBe(null)
+    expect(await commit(3, 2)).toBe(null)
+    expect(await commit(4, 1)).toBe(null)
+    expect(await broker.fetchOffsets({ groupId })).toMatchObject([{ partition: 0, offset: 3 }])
+    expect(await commit(6, 3, 'another')).toMatchObject({ kafkaName: 'UNKNOWN_TOPIC_ID' })
+    await broker.leaveGroup({ groupId, memberId: 'one' })
+    await broker.deleteGroup(groupId)
+  })
+
   // What a path, a query or a key could take for something else.
   test.each(['plain', 'a/b', 'per%2Fcent%', 'hash#?&=+', 'a b', 'ümläut 🌊', '../..', '%2e%2e'])(
     'the whole life of the group %j',

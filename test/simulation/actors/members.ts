@@ -14,8 +14,8 @@ const CLIENT_TIMEOUT_MS = 2_000
 const CHAOS_STEPS = 8
 
 /**
- * Members of one group that crash, sleep through their session, leave, join and come back, over topics that come and
- * grow; messages to the brokers are lost or arrive twice. In the end the group must settle.
+ * Members of one group that crash, sleep through their session, leave, join and come back, over topics that come, grow
+ * and are made anew; messages to the brokers are lost or arrive twice. In the end the group must settle.
  */
 export const members: ActorKind = {
   name: 'members',
@@ -67,7 +67,7 @@ class Members implements Actor {
     const living = this.#members.filter(member => member.isAlive)
     if (living.length === 0) return this.#startMember()
     const member = this.#world.random.pick(living)
-    switch (this.#world.random.integer(0, 8)) {
+    switch (this.#world.random.integer(0, 9)) {
       case 0:
         return this.#startMember()
       case 1:
@@ -86,6 +86,8 @@ class Members implements Actor {
         return await this.#deleteGroup(living)
       case 7:
         return await this.#addTopic()
+      case 8:
+        return await this.#remakeTopic()
       default:
         return await this.#growTopic()
     }
@@ -150,6 +152,14 @@ class Members implements Actor {
       topic: `${TOPIC_PREFIX}${this.#topics}`,
       partitions: this.#world.random.integer(1, 4),
     })
+  }
+
+  /** Another topic under the name: nothing that was committed for the old one may count for it. */
+  async #remakeTopic(): Promise<void> {
+    const broker = this.#world.openPlainBroker()
+    const topic = `${TOPIC_PREFIX}${this.#world.random.integer(1, this.#topics)}`
+    await broker.deleteTopic(topic)
+    await broker.createTopic({ topic, partitions: this.#world.random.integer(1, 4) })
   }
 
   async #growTopic(): Promise<void> {

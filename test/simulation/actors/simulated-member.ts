@@ -28,6 +28,8 @@ const RETRY_MS = 300
 interface Holding extends OwnedPartition {
   /** The next record to deliver. */
   next: number
+  /** How many commits it has asked for. */
+  commits: number
 }
 
 /** A consumer as the protocol wants it: heartbeats, delivers, commits, lets go; and may be stopped at any moment. */
@@ -159,16 +161,22 @@ export class SimulatedMember {
     this.#world.ownership.told(assigned, this.#memberId)
     const known = before.get(partitionKey(assigned))
     if (known?.generation === assigned.generation) return known
-    return { ...toOwned(assigned), next: assigned.committedOffset ?? 0 }
+    return { ...toOwned(assigned), next: assigned.committedOffset ?? 0, commits: 0 }
   }
 
-  /** Delivers a few records of each partition, and commits them. */
+  /** Delivers a few records of each partition, or goes back by some, and commits that. */
   async #deliver(): Promise<void> {
     if (!this.isAlive || this.#held.size === 0) return
     // Of a topic that was deleted and made again it may hold a partition twice, and commits are by name.
     const byName = new Map([...this.#held.values()].map(each => [`${each.topic}/${each.partition}`, each]))
     const holdings = [...byName.values()]
-    for (const holding of holdings) holding.next += this.#random.integer(0, 5)
+    const isGoingBack = this.#random.fraction() < 0.1
+    for (const holding of holdings) {
+      const records = this.#random.integer(0, 5)
+      holding.next = isGoingBack ? Math.max(0, holding.next - records) : holding.next + records
+      holding.commits += 1
+    }
+    const asked = holdings.map(({ next, commits }) => ({ offset: next, sequence: commits }))
     const highestBefore = new Map(holdings.map(each => [each, this.#world.ownership.highestTold(each)]))
     const { groupId, instanceId } = this.settings
     const memberId = this.#memberId
@@ -177,11 +185,14 @@ export class SimulatedMember {
         groupId,
         memberId,
         ...(instanceId !== undefined && { instanceId }),
-        offsets: holdings.map(({ topic, partition, generation, next }) => ({
+        // As it was when it was asked: the same call may be sent once more, much later.
+        offsets: holdings.map(({ topic, topicId, partition, generation }, index) => ({
           topic,
+          topicId,
           partition,
           generation,
-          offset: toOffset(next),
+          offset: toOffset(asked[index]!.offset),
+          sequence: asked[index]!.sequence,
         })),
       }),
     )
@@ -190,6 +201,7 @@ export class SimulatedMember {
       if (error === null && highestBefore.get(holding)! > holding.generation) {
         throw new Error(`fenced: ${memberId} committed to ${partitionKey(holding)} after another owned it`)
       }
+      if (error === null) this.#world.ownership.committed(groupId, holding, asked[index]!)
       if (error?.kafkaName !== 'FENCED_MEMBER_EPOCH') continue
       this.#world.ownership.fenced += 1
       if (this.#held.get(partitionKey(holding)) === holding) this.#held.delete(partitionKey(holding))

@@ -1,7 +1,7 @@
 import type { Decisions } from '../../../src/adapters/items/decisions.ts'
 import { splitKey } from '../../../src/adapters/items/items.ts'
 import type { OwnedPartition } from '../../../src/contract/groups.ts'
-import type { Claim } from '../../../src/core/group/group.ts'
+import type { Claim, CommittedOffset } from '../../../src/core/group/group.ts'
 import {
   CLAIM_PREFIX,
   GROUP_META_KEY,
@@ -17,6 +17,12 @@ type Committer = Parameters<Decisions['applyCommit']>[3]
 /** Hears of each commit that is made. `group` is the group's key. */
 export type CommitObserver = (group: string, partition: PartitionId, offset: number, by: Committer) => void
 
+/** A commit as its owner counted it. */
+interface Counted {
+  readonly sequence: number
+  readonly offset: number
+}
+
 type Decided = { readonly claim: Claim } & (
   | { readonly kind: 'owner'; readonly expected: Parameters<Decisions['applyOwner']>[3] }
   | { readonly kind: 'commit'; readonly by: Committer }
@@ -24,13 +30,19 @@ type Decided = { readonly claim: Claim } & (
 
 /**
  * What groups promise of each partition: owners follow one another, each with the next generation; a generation is told
- * to one process only; whoever commits is the owner at that moment; and no commit moves back.
+ * to one process only; whoever commits is the owner at that moment; an owner's commits are made in the order in which
+ * it counted them, and what it was told is committed is; no other commit moves back; and nobody is told to begin where
+ * nothing was committed of that very topic.
  */
 export class OwnershipPromises {
   readonly #violated: (problem: string) => void
   readonly #areClocksFar: boolean
   readonly #claims = new Map<string, { owner: string | null; generation: number }>()
   readonly #committed = new Map<string, number>()
+  /** By place and generation: the last one that its owner counted, and where that went. */
+  readonly #counted = new Map<string, Counted>()
+  /** Partitions of which anything was ever committed. */
+  readonly #everCommitted = new Set<string>()
   readonly #told = new Map<string, string>()
   readonly #highestTold = new Map<string, number>()
   readonly #observers: CommitObserver[] = []
@@ -93,11 +105,14 @@ export class OwnershipPromises {
     }
     const decided = this.#decided!
     if (decided.kind === 'owner') this.#ownerChanged(place, decided.expected, decided.claim)
-    else this.#committedAt(group, partition, place, decided.claim.committed!.offset, decided.by)
+    else this.#committedAt(group, partition, place, decided.claim.committed!, decided.by)
   }
 
   /** A process was told that it owns this. */
-  told(owned: OwnedPartition, process: string): void {
+  told(owned: OwnedPartition & { committedOffset?: number | null }, process: string): void {
+    if ((owned.committedOffset ?? null) !== null && !this.#everCommitted.has(partitionKey(owned))) {
+      this.#violated(`made up: ${partitionKey(owned)} was told to begin at ${owned.committedOffset}`)
+    }
     const key = `${partitionKey(owned)}@${owned.generation}`
     const before = this.#told.get(key)
     if (before !== undefined && before !== process) {
@@ -111,6 +126,14 @@ export class OwnershipPromises {
   /** The highest generation that anybody was told of. */
   highestTold(partition: PartitionId): number {
     return this.#highestTold.get(partitionKey(partition)) ?? 0
+  }
+
+  /** An owner was told that this commit is made: a later one of its own may be by now, but none before. */
+  committed(groupId: string, owned: OwnedPartition, { sequence, offset }: Counted): void {
+    const key = `${groupKey(groupId)} ${partitionKey(owned)}@${owned.generation}`
+    const last = this.#counted.get(key)
+    if (last && (last.sequence > sequence || (last.sequence === sequence && last.offset === offset))) return
+    this.#violated(`lost: ${key} was told of commit ${sequence} at ${offset}, and is ${JSON.stringify(last)}`)
   }
 
   #ownerChanged(place: string, expected: { generation: number } | undefined, claim: Claim): void {
@@ -127,7 +150,13 @@ export class OwnershipPromises {
     this.changes += 1
   }
 
-  #committedAt(group: string, partition: PartitionId, place: string, offset: number, by: Committer): void {
+  #committedAt(
+    group: string,
+    partition: PartitionId,
+    place: string,
+    { offset, sequence }: CommittedOffset,
+    by: Committer,
+  ): void {
     const claim = this.#claims.get(place)
     const isOwner =
       by === 'unowned'
@@ -139,10 +168,19 @@ export class OwnershipPromises {
       )
     }
     const before = this.#committed.get(place) ?? 0
+    if (by !== 'unowned' && sequence !== undefined) {
+      const key = `${place}@${by.generation}`
+      const last = this.#counted.get(key)
+      if (last && last.sequence >= sequence) {
+        this.#violated(`back: ${key} was committed as ${last.sequence}, and then as ${sequence}`)
+      }
+      this.#counted.set(key, { sequence, offset })
+    }
     const isReset = by === 'unowned' && this.#resettable.has(group)
-    if (offset < before && !isReset)
+    if (offset < before && !isReset && sequence === undefined)
       this.#violated(`back: ${place} was committed at ${before}, and then at ${offset}`)
     this.#committed.set(place, offset)
+    this.#everCommitted.add(partitionKey(partition))
     this.commits += 1
     for (const observe of this.#observers) observe(group, partition, offset, by)
   }

@@ -8,6 +8,7 @@ import {
   itemKey,
   number,
   offset,
+  orAbsent,
   orNull,
   sortKeyOf,
   string,
@@ -18,13 +19,21 @@ import { NO_ITEM } from '../table/conditions.ts'
 import type { Update } from '../table/dynamo-table.ts'
 import { type Expression, equalities, words } from '../table/expression.ts'
 
-const { owner: OWNER, generation: GENERATION, committedMs: COMMITTED_MS } = CLAIM_ATTRIBUTES
+const {
+  owner: OWNER,
+  generation: GENERATION,
+  committedMs: COMMITTED_MS,
+  sequence: SEQUENCE,
+  underGeneration: UNDER_GENERATION,
+} = CLAIM_ATTRIBUTES
 const OWNERSHIP = fields<Ownership>(CLAIM_ATTRIBUTES, { owner: orNull(text), generation: whole })
 const COMMITTED = fields<CommittedOffset>(CLAIM_ATTRIBUTES, {
   offset,
   leaderEpoch: whole,
   metadata: text,
   committedMs: whole,
+  sequence: orAbsent(whole),
+  underGeneration: orAbsent(whole),
 })
 
 export function claimItemKey(groupId: string, partition: PartitionId): Item {
@@ -53,14 +62,15 @@ export function ownerUpdate(
   }
 }
 
-/** {@link applyCommit} in DynamoDB's words. */
+/** {@link applyCommit} in DynamoDB's words. What the commit before was counted as goes with it. */
 export function commitUpdate(committed: CommittedOffset, by: Committer, seenMs: number | null): Update {
   const set = equalities(COMMITTED.encode(committed))
   // A claim that nobody ever owned is made by its first commit.
   if (by === 'unowned') set.push(words`${GENERATION} = if_not_exists(${GENERATION}, ${number(0)})`)
   const isTheirs = by === 'unowned' ? [isNot(OWNER)] : isOwnedAs(by)
   const isNext = seenMs === null ? isNot(COMMITTED_MS) : words`${COMMITTED_MS} = ${number(seenMs)}`
-  return { set, when: [...isTheirs, isNext] }
+  const remove = committed.sequence === undefined ? [words`${SEQUENCE}`, words`${UNDER_GENERATION}`] : []
+  return { set, remove, when: [...isTheirs, isNext] }
 }
 
 function isOwnedAs({ owner, generation }: Ownership): Expression[] {

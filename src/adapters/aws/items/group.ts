@@ -6,7 +6,17 @@ import {
   groupKey,
   LISTED_GROUP_ATTRIBUTES,
 } from '../../../core/storage-layout.ts'
-import { fields, type Item, itemKey, number, oneOf, string, text, whole } from '../table/attributes.ts'
+import {
+  fields,
+  type Item,
+  itemKey,
+  number,
+  oneOf,
+  orAbsent,
+  string,
+  text,
+  whole,
+} from '../table/attributes.ts'
 import { EXISTS } from '../table/conditions.ts'
 import type { Update } from '../table/dynamo-table.ts'
 import { type Expression, equalities, words } from '../table/expression.ts'
@@ -22,6 +32,7 @@ const FIELDS = fields<Omit<Group, 'groupId'>>(GROUP_ATTRIBUTES, {
   marksSeen: whole,
   topicsDigest: text,
   checkedMs: whole,
+  sinceMs: orAbsent(whole),
 })
 const { epoch, marks, checkedMs, unlisted } = GROUP_ATTRIBUTES
 const { version } = LISTED_GROUP_ATTRIBUTES

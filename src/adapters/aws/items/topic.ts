@@ -20,6 +20,7 @@ const FIELDS = fields<Omit<TopicItem, 'name'>>(TOPIC_ATTRIBUTES, {
   partitions: whole,
   configs: map(text),
   createdMs: whole,
+  grownMs: orAbsent(map(whole)),
   growingTo: orAbsent(whole),
   state: oneOf("a topic's state", 'making', 'live', 'deleting'),
   version: text,

@@ -20,7 +20,7 @@ export const whole: Kind<number> = {
   write: number,
   read(value, name) {
     const read = Number(value?.N)
-    return Number.isSafeInteger(read) ? read : orMissing(name)
+    return Number.isSafeInteger(read) ? read : missing(name)
   },
 }
 
@@ -31,17 +31,17 @@ export const offset: Kind<Offset> = {
 
 export const text: Kind<string> = {
   write: string,
-  read: (value, name) => value?.S ?? orMissing(name),
+  read: (value, name) => value?.S ?? missing(name),
 }
 
 export const truth: Kind<boolean> = {
   write: BOOL => ({ BOOL }),
-  read: (value, name) => value?.BOOL ?? orMissing(name),
+  read: (value, name) => value?.BOOL ?? missing(name),
 }
 
 export const bytes: Kind<Uint8Array> = {
   write: B => ({ B }),
-  read: (value, name) => value?.B ?? orMissing(name),
+  read: (value, name) => value?.B ?? missing(name),
 }
 
 /** As bytes, which the core lays out. */
@@ -59,7 +59,7 @@ export function encoded<Field>(
 export function list<Field>(kind: Kind<Field>): Kind<readonly Field[]> {
   return {
     write: all => ({ L: all.map(each => kind.write(each)) }),
-    read: (value, name) => (value?.L ?? orMissing(name)).map(each => kind.read(each, name)),
+    read: (value, name) => (value?.L ?? missing(name)).map(each => kind.read(each, name)),
   }
 }
 
@@ -67,7 +67,7 @@ export function list<Field>(kind: Kind<Field>): Kind<readonly Field[]> {
 export function map<Field>(kind: Kind<Field>): Kind<Readonly<Record<string, Field>>> {
   return {
     write: all => ({ M: mapMembers(all, each => kind.write(each)) }),
-    read: (value, name) => mapMembers(value?.M ?? orMissing(name), kind.read),
+    read: (value, name) => mapMembers(value?.M ?? missing(name), kind.read),
   }
 }
 
@@ -102,8 +102,8 @@ export function orAbsent<Field>(kind: Kind<Field>): OptionalKind<Field | undefin
 
 /** The fields of an object as attributes of an item, both ways; decoding throws RangeError where one is missing. */
 export function fields<T extends object>(
-  names: { readonly [Field in keyof T]: string },
-  kinds: { readonly [Field in keyof T]: OptionalKind<T[Field]> },
+  names: { readonly [Field in keyof T]-?: string },
+  kinds: { readonly [Field in keyof T]-?: OptionalKind<T[Field]> },
 ): { encode(from: T): Item; decode(item: Item): T } {
   const all = Object.keys(kinds) as (keyof T)[]
   return {
@@ -117,7 +117,10 @@ export function fields<T extends object>(
     },
     decode(item) {
       const read: Partial<T> = {}
-      for (const field of all) read[field] = kinds[field].read(item[names[field]], names[field])
+      for (const field of all) {
+        const value = kinds[field].read(item[names[field]], names[field])
+        if (value !== undefined) read[field] = value
+      }
       return read as T
     },
   }
@@ -150,6 +153,6 @@ function mapMembers<From, To>(
   return Object.fromEntries(Object.entries(members).map(([name, member]) => [name, change(member, name)]))
 }
 
-function orMissing(attribute: string): never {
+function missing(attribute: string): never {
   throw new RangeError(`an item has no attribute "${attribute}" that can be read`)
 }

@@ -104,12 +104,11 @@ export class DeliveryRun {
 
   #moveTo(offset: Offset, progress: Progress | null): void {
     const { topic } = this.#known.trigger
-    const { partition } = this.#partition
     this.#position = offset
     this.#progress = progress
     this.#reader = new RecordReader(
       this.#parts.broker,
-      { topic, partition },
+      { topic, ...this.#partition },
       record => this.#known.passes(record),
       offset,
     )

@@ -95,7 +95,8 @@ export class Delivery {
   }
 
   #onTrouble({ kafkaName, message, retriable }: TidemarkError): Ended {
-    if (kafkaName === 'UNKNOWN_TOPIC_OR_PARTITION') return dropped(message)
+    if (kafkaName === 'UNKNOWN_TOPIC_OR_PARTITION' || kafkaName === 'UNKNOWN_TOPIC_ID')
+      return dropped(message)
     const longestMs = retriable ? TRIGGER_STORE_PAUSE_MS : TRIGGER_BLOCKED_PAUSE_MS
     const afterMs = Math.ceil(longestMs * (1 - this.#ports.entropy.fraction() / 2))
     return again(afterMs, `${kafkaName}: ${message}`)

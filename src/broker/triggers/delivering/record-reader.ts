@@ -1,4 +1,4 @@
-import type { Broker, Fetched } from '../../../contract/broker.ts'
+import type { Broker, Fetch, Fetched } from '../../../contract/broker.ts'
 import { TRIGGER_FETCH_BYTES } from '../../../core/limits.ts'
 import { advance, type Offset, toOffset } from '../../../core/numbers.ts'
 import { decodeBatch } from '../../../core/record/index.ts'
@@ -16,7 +16,7 @@ export interface Upcoming {
  */
 export class RecordReader {
   readonly #broker: Pick<Broker, 'fetch'>
-  readonly #place: { readonly topic: string; readonly partition: number }
+  readonly #place: Pick<Fetch, 'topic' | 'topicId' | 'partition'>
   readonly #passes: (record: TriggerRecord) => boolean
   /** Records from the position on that fit a filter. */
   #upcoming: Upcoming[] = []
@@ -29,7 +29,7 @@ export class RecordReader {
 
   constructor(
     broker: Pick<Broker, 'fetch'>,
-    place: { readonly topic: string; readonly partition: number },
+    place: Pick<Fetch, 'topic' | 'topicId' | 'partition'>,
     passes: (record: TriggerRecord) => boolean,
     from: Offset,
   ) {

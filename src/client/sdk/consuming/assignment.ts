@@ -7,12 +7,12 @@ import type { GroupMembership, MembershipListener } from './group-membership.ts'
 import { type PartitionPlace, watchForPartitions } from './new-partitions.ts'
 import type { OffsetCommits } from './offset-commits.ts'
 import { type ConsumerWork, isPassing } from './outages.ts'
-import { PartitionStream, type ReadPartition } from './partition-stream.ts'
+import { PartitionStream, type ReadPartition, type SeekPlace } from './partition-stream.ts'
 import type { Prefetcher } from './prefetcher.ts'
 
 export interface AssignmentHost {
   /** Where the consumer was told to go on in a partition that it did not own then. */
-  takeSeek(topic: string, partition: number): Offset | undefined
+  takeSeek(topic: string, partition: number): Offset | SeekPlace | undefined
   hears(type: string): boolean
   emit(type: string, payload: unknown): void
   tell(error: unknown, during: ConsumerWork, goesOn: boolean): void
@@ -85,7 +85,19 @@ export class Assignment implements MembershipListener {
     const assign = (all: readonly PartitionPlace[]) =>
       this.assigned(all.map(({ offset, ...place }) => ({ ...place, committedOffset: offset })))
     assign(places)
+    for (const topic of new Set(places.filter(each => !each.topicId).map(each => each.topic))) {
+      void this.#learnId(broker, topic)
+    }
     if (lookMs !== null) this.#endWatch = watchForPartitions(broker, places, lookMs, assign)
+  }
+
+  /** So that a topic that is made anew under the name is not taken for this one. */
+  async #learnId(broker: Broker, topic: string): Promise<void> {
+    // A failure here is one of the fetches as well, or passes.
+    const described = await broker.describeTopic(topic).catch(() => null)
+    for (const stream of this.#parts.delivery.streams) {
+      if (stream.topic === topic) stream.topicId ??= described?.topicId
+    }
   }
 
   async leave(): Promise<void> {
@@ -102,23 +114,45 @@ export class Assignment implements MembershipListener {
       .toSorted((a, b) => (a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1))
   }
 
-  find({ topic, partition }: { topic: string; partition: number }): PartitionStream | undefined {
-    return this.#parts.delivery.streams.find(each => each.topic === topic && each.partition === partition)
+  /** Without a generation the one of the topic that stands, where one was made anew. */
+  find({ topic, partition, generation }: ReadPartition): PartitionStream | undefined {
+    const found = this.#parts.delivery.streams.filter(
+      each =>
+        each.topic === topic &&
+        each.partition === partition &&
+        (generation === undefined || each.generation === generation),
+    )
+    return found.find(({ isDeleted }) => !isDeleted) ?? found[0]
   }
 
   assigned(partitions: readonly (ReadPartition & { committedOffset: Offset | null })[]): void {
     const { delivery, prefetcher } = this.#parts
+    this.#endReplaced(partitions)
     const streams = partitions.map(({ committedOffset, ...place }) => {
       const stop = this.#stops === null ? null : (this.#stops.get(keyOf(place)) ?? toOffset(0))
       const stream = new PartitionStream(place, committedOffset, stop)
       const sought = this.#host.takeSeek(place.topic, place.partition)
-      if (sought !== undefined) stream.jump(sought)
+      if (sought !== undefined) stream.seek(sought)
       return stream
     })
     // All of them first, so that they share what may be fetched ahead.
     delivery.streams.push(...streams)
     prefetcher.partitions = delivery.streams.length
     for (const stream of streams) prefetcher.want(stream)
+  }
+
+  /** A topic that was made anew has another id: what is left of the one before is nobody's any more. */
+  #endReplaced(partitions: readonly ReadPartition[]): void {
+    const topicIds = new Map(partitions.map(({ topic, topicId }) => [topic, topicId]))
+    for (const stream of this.#parts.delivery.streams) {
+      const topicId = topicIds.get(stream.topic)
+      if (topicId === undefined || stream.topicId === undefined || stream.topicId === topicId) continue
+      stream.end()
+      if (stream.isDeleted) continue
+      stream.isDeleted = true
+      const { topic, partition } = stream
+      this.#host.emit(CONSUMER_EVENTS.PARTITION_DELETED, { topic, partition })
+    }
   }
 
   toRelease(partitions: readonly ReadPartition[]): void {

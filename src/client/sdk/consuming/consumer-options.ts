@@ -144,6 +144,8 @@ export interface TopicPartitionOffset {
   /** In digits. */
   offset: string
   metadata?: string | null
+  /** For `assign`: which topic is meant, where another may be made under its name meanwhile. Asked for unless it is given. */
+  topicId?: string
 }
 
 /** Partitions of a topic; all of them where none are named. */

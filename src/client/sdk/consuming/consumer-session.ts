@@ -16,9 +16,9 @@ import { GroupMembership, type MembershipListener } from './group-membership.ts'
 import type { PartitionPlace } from './new-partitions.ts'
 import { OffsetCommits, type StreamOffset } from './offset-commits.ts'
 import { type ConsumerWork, Outages } from './outages.ts'
-import { PartitionStream } from './partition-stream.ts'
+import { PartitionStream, type SeekPlace } from './partition-stream.ts'
 import { Prefetcher, type PrefetchListener } from './prefetcher.ts'
-import { findStart } from './start-place.ts'
+import { findStart, isFromEnd } from './start-place.ts'
 import type { Subscription } from './subscription.ts'
 
 /** What a session needs from its consumer. */
@@ -32,7 +32,7 @@ export interface SessionHost {
   /** @returns what resumes it */
   pause(topic: string, partition: number): () => void
   /** Where the consumer was told to go on in a partition that it did not own then. */
-  takeSeek(topic: string, partition: number): Offset | undefined
+  takeSeek(topic: string, partition: number): Offset | SeekPlace | undefined
   hears(type: string): boolean
   emit(type: string, payload: unknown): void
   /** A failure that ends nothing; after the last one of its kind it does not go on. */
@@ -119,6 +119,7 @@ export class ConsumerSession implements PrefetchListener {
       },
       giveUp: stream => this.#assignment.membership?.giveUp(stream),
       beatSoon: () => this.#assignment.membership?.beatSoon(),
+      findStart: stream => this.findStart(stream),
       tell: error => this.#host.tell(error, 'commit', true),
     })
   }
@@ -179,12 +180,10 @@ export class ConsumerSession implements PrefetchListener {
   }
 
   /** @returns whether it owns the partition */
-  seek(topic: string, partition: number, offset: Offset): boolean {
+  seek(topic: string, partition: number, to: Offset | SeekPlace): boolean {
     const stream = this.#assignment.find({ topic, partition })
     if (!stream) return false
-    stream.jump(offset)
-    stream.failures = 0
-    stream.restsUntilMs = 0
+    stream.seek(to)
     this.#prefetcher.want(stream)
     return true
   }
@@ -203,7 +202,8 @@ export class ConsumerSession implements PrefetchListener {
     const wanted = offsets.map(({ topic, partition, offset, metadata }): StreamOffset => {
       const stream = this.#assignment.find({ topic, partition })
       if (!stream) throw notOwned(topic, partition)
-      return { stream, offset, ...(metadata != null && { metadata }) }
+      const { position, jumps } = stream
+      return { stream, offset, at: { position, jumps }, ...(metadata != null && { metadata }) }
     })
     await this.#commits.offsets(wanted)
   }
@@ -218,8 +218,9 @@ export class ConsumerSession implements PrefetchListener {
 
   // What the prefetcher asks and tells.
 
-  async findStart({ topic, partition }: PartitionStream): Promise<Offset> {
-    const { place } = this.#host.subscription.startOf(topic)
+  async findStart({ topic, partition, sought, isNew }: PartitionStream): Promise<Offset> {
+    const { place: usual } = this.#host.subscription.startOf(topic)
+    const place = sought ?? (isNew && isFromEnd(usual) ? 'earliest' : usual)
     const { wanted, offset } = await findStart(this.#broker, { topic, partition }, place)
     if (wanted !== offset) this.#tellMoved(topic, partition, wanted, offset, true)
     return offset

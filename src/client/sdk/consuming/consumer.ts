@@ -28,6 +28,7 @@ import {
 import { ConsumerSession, type SessionHost } from './consumer-session.ts'
 import type { PartitionPlace } from './new-partitions.ts'
 import type { ConsumerWork } from './outages.ts'
+import type { SeekPlace } from './partition-stream.ts'
 import { PausedPartitions } from './paused-partitions.ts'
 import { RecordHandoff } from './record-handoff.ts'
 import { type ConsumerSubscribe, Subscription } from './subscription.ts'
@@ -43,7 +44,7 @@ export class Consumer implements AsyncIterable<ConsumedRecord> {
   readonly #options: ConsumerOptions & { clientId: string }
   readonly #listeners = new Listeners()
   readonly #paused = new PausedPartitions()
-  readonly #seeks = new Map<string, Offset>()
+  readonly #seeks = new Map<string, Offset | SeekPlace>()
   readonly #subscription = new Subscription()
   /** null: none are assigned by hand. */
   #places: PartitionPlace[] | null = null
@@ -93,7 +94,8 @@ export class Consumer implements AsyncIterable<ConsumedRecord> {
     if (!this.#subscription.isEmpty) throw twoWays()
     const places = givenEach(partitions, 'a partition', 'partitions').map(each => {
       checkPlace(each)
-      return { topic: each.topic, partition: each.partition, offset: parseOffset(each.offset) }
+      const { topic, partition, offset, topicId } = each
+      return { topic, partition, offset: parseOffset(offset), ...(topicId !== undefined && { topicId }) }
     })
     if (new Set(places.map(({ topic, partition }) => placeOf(topic, partition))).size < places.length) {
       throw new TidemarkError('INVALID_REQUEST', 'Assign each partition once.')
@@ -192,13 +194,14 @@ export class Consumer implements AsyncIterable<ConsumedRecord> {
   }
 
   /**
-   * Goes on from this offset in a partition, now or when it is assigned. What is under way is still finished.
+   * Goes on from this offset in a partition, now or when it is assigned: '-2' is the first record, '-1' the end, as in
+   * KafkaJS. What is under way is still finished.
    * @throws TidemarkError INVALID_REQUEST
    */
   seek(place: TopicPartitionOffset): void {
     const { topic, partition, offset } = given(place, 'a partition and an offset')
     checkPlace(place)
-    const to = parseOffset(offset)
+    const to = SEEK_PLACES.get(String(offset)) ?? parseOffset(offset)
     if (this.#session?.seek(topic, partition, to)) return
     this.#seeks.set(placeOf(topic, partition), to)
   }
@@ -350,6 +353,12 @@ function openEnd() {
   promise.catch(() => {})
   return { promise, resolve, reject }
 }
+
+/** Kafka's numbers for the two ends of a log. */
+const SEEK_PLACES = new Map<string, SeekPlace>([
+  ['-1', 'latest'],
+  ['-2', 'earliest'],
+])
 
 /** A topic's name has no line break. */
 function placeOf(topic: string, partition: number): string {

@@ -4,6 +4,7 @@ import type { Offset } from '../../../core/numbers.ts'
 export interface PartitionPlace {
   topic: string
   partition: number
+  topicId?: string
   offset: Offset
 }
 
@@ -18,7 +19,9 @@ export function watchForPartitions(
   tell: (places: PartitionPlace[]) => void,
 ): () => void {
   const known = new Map<string, number>()
-  for (const { topic, partition } of places) {
+  const topicIds = new Map<string, string>()
+  for (const { topic, topicId, partition } of places) {
+    if (topicId !== undefined) topicIds.set(topic, topicId)
     known.set(topic, Math.max(known.get(topic) ?? 0, partition + 1))
   }
   let isOver = false
@@ -27,9 +30,13 @@ export function watchForPartitions(
     const described = await broker.describeTopic(topic).catch(() => null)
     const count = known.get(topic) ?? 0
     if (!described || isOver || described.partitions <= count) return
+    // Of a topic that was made anew the fetches tell.
+    if ((topicIds.get(topic) ?? described.topicId) !== described.topicId) return
+    topicIds.set(topic, described.topicId)
     known.set(topic, described.partitions)
     const added = described.offsets.filter(({ partition }) => partition >= count)
-    tell(added.map(({ partition, startOffset }) => ({ topic, partition, offset: startOffset })))
+    const { topicId } = described
+    tell(added.map(({ partition, startOffset }) => ({ topic, topicId, partition, offset: startOffset })))
   }
   const timer = setInterval(() => {
     for (const topic of known.keys()) void look(topic)

@@ -9,6 +9,8 @@ import type { PartitionStream } from './partition-stream.ts'
 
 export interface StreamOffset {
   stream: PartitionStream
+  /** Where the partition was when the offset was chosen. */
+  at: { readonly position: Offset | null; readonly jumps: number }
   offset: Offset
   metadata?: string
 }
@@ -22,6 +24,8 @@ export interface CommitHost {
   giveUp(stream: PartitionStream): void
   /** The group may have given this member up: a heartbeat tells. */
   beatSoon(): void
+  /** Where the end is that a consumer was sent to. */
+  findStart(stream: PartitionStream): Promise<Offset>
   tell(error: unknown): void
 }
 
@@ -88,6 +92,8 @@ export class OffsetCommits {
    */
   positions(streams: readonly PartitionStream[], forMs = this.#retry.forMs): Promise<void> {
     return this.#inTurn(async () => {
+      // A jump that nobody has made yet is not to be lost with whoever was to make it.
+      if (this.#isAutomatic) await Promise.all(streams.map(stream => this.#findSought(stream)))
       const wanted = this.#isAutomatic ? moved(streams) : []
       if (wanted.length === 0 || (await this.#run.beforeCommit?.()) === false) return
       const still = wanted.filter(({ stream }) => !stream.isLost)
@@ -107,6 +113,18 @@ export class OffsetCommits {
     return { topics: byTopic(moved(this.#host.streams())) }
   }
 
+  async #findSought(stream: PartitionStream): Promise<void> {
+    const { sought, jumps } = stream
+    if (sought === null || stream.isDeleted) return
+    try {
+      const offset = await this.#host.findStart(stream)
+      if (stream.jumps === jumps) stream.start(offset)
+    } catch (error) {
+      // Of a topic that is gone there is nothing to commit.
+      if (!isKafkaError(error, 'UNKNOWN_TOPIC_OR_PARTITION')) throw error
+    }
+  }
+
   #inTurn(action: () => Promise<void>): Promise<void> {
     const turn = this.#last.then(action)
     this.#last = turn.catch(() => {})
@@ -116,9 +134,10 @@ export class OffsetCommits {
   /** @returns the first refusal */
   async #commit(wanted: StreamOffset[], forMs: number): Promise<Error | undefined> {
     if (wanted.length === 0) return undefined
-    const offsets = wanted.map(({ stream: { topic, partition, generation }, offset, metadata }) => ({
-      ...{ topic, partition, offset },
-      ...(generation !== undefined && { generation }),
+    const offsets = wanted.map(({ stream, offset, metadata }) => ({
+      ...{ topic: stream.topic, partition: stream.partition, offset, sequence: ++stream.commits },
+      ...(stream.topicId !== undefined && { topicId: stream.topicId }),
+      ...(stream.generation !== undefined && { generation: stream.generation }),
       ...(metadata !== undefined && { metadata }),
     }))
     const request = { ...this.#host.member(), offsets }
@@ -132,7 +151,7 @@ export class OffsetCommits {
         throw error
       }
     }
-    // The same offset twice does no harm.
+    // A try that arrives late, or twice, has a number that was there before.
     const answers = await withRetries(attempt, { ...this.#retry, forMs, isRepeatable: true })
     const committed: StreamOffset[] = []
     let refusal: Error | undefined
@@ -145,6 +164,8 @@ export class OffsetCommits {
         this.#refused(each.stream, error)
       } else {
         each.stream.committed = each.offset
+        // What somebody chose stands until more is consumed, or the consumer is sent elsewhere.
+        if (each.stream.jumps === each.at.jumps) each.stream.accounted = each.at.position
         committed.push(each)
       }
     }
@@ -156,7 +177,7 @@ export class OffsetCommits {
     if (error.kafkaName === 'FENCED_MEMBER_EPOCH') this.#host.giveUp(stream)
     else if (error.kafkaName === 'UNKNOWN_MEMBER_ID') this.#host.beatSoon()
     // Whose topic is gone hears of it with a heartbeat.
-    else if (error.kafkaName !== 'UNKNOWN_TOPIC_OR_PARTITION') {
+    else if (error.kafkaName !== 'UNKNOWN_TOPIC_OR_PARTITION' && error.kafkaName !== 'UNKNOWN_TOPIC_ID') {
       this.#outages.failed('commit', stream, error)
       this.#host.tell(error)
     }
@@ -183,8 +204,10 @@ export class OffsetCommits {
 
 function moved(streams: readonly PartitionStream[]): StreamOffset[] {
   return streams.flatMap(stream => {
-    const { position, committed } = stream
-    return position === null || position === committed ? [] : [{ stream, offset: position }]
+    const { position, accounted, jumps, isDeleted } = stream
+    return isDeleted || position === null || position === accounted
+      ? []
+      : [{ stream, offset: position, at: { position, jumps } }]
   })
 }
 

@@ -104,7 +104,7 @@ export class Prefetcher {
   }
 
   async #fetchInto(stream: PartitionStream, jumps: number): Promise<void> {
-    const { topic, partition } = stream
+    const { topic, partition, topicId } = stream
     if (stream.fetchOffset === null) {
       const offset = await this.#listener.findStart(stream)
       if (stream.jumps !== jumps) return
@@ -116,6 +116,7 @@ export class Prefetcher {
     this.#listener.fetchStarted()
     const fetched = await this.#fetch({
       topic,
+      topicId,
       partition,
       offset: stream.fetchOffset!,
       maxBytes: this.#bytesFor(stream),
@@ -126,8 +127,12 @@ export class Prefetcher {
     if (stream.jumps !== jumps) return
     stream.endOffset = fetched.endOffset
     stream.startOffset = fetched.startOffset
-    stream.add(fetched.chunks, fetched.nextOffset)
-    this.#listener.fetched(fetched.chunks.length, performance.now() - beganMs)
+    try {
+      stream.add(fetched.chunks, fetched.nextOffset)
+    } finally {
+      // Also where some of it is damaged: what comes before can be delivered.
+      this.#listener.fetched(fetched.chunks.length, performance.now() - beganMs)
+    }
   }
 
   async #fetch(request: Fetch & { signal: AbortSignal }): Promise<Fetched> {
@@ -157,7 +162,7 @@ export class Prefetcher {
 
   /** @returns how long the partition rests */
   async #afterFailure(stream: PartitionStream, error: unknown): Promise<number> {
-    if (isKafkaError(error, 'UNKNOWN_TOPIC_OR_PARTITION')) {
+    if (isKafkaError(error, 'UNKNOWN_TOPIC_OR_PARTITION') || isKafkaError(error, 'UNKNOWN_TOPIC_ID')) {
       stream.isDeleted = true
       stream.ended.abort()
       this.#listener.deleted(stream, error)

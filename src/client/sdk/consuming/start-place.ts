@@ -16,6 +16,11 @@ export type StartPlace =
   /** The first record of this time or a later one; the end where there is none. */
   | { timestampMs: number }
 
+/** Whether a place is counted from the end: for what is old to who begins to read. */
+export function isFromEnd(place: StartPlace): boolean {
+  return place === 'latest' || (typeof place === 'object' && 'fromEnd' in place)
+}
+
 /** An offset that was asked for, and the one that there is. */
 export interface FoundStart {
   wanted: number

@@ -8,7 +8,7 @@ import type { RouteDocumentation, Schemas } from '../openapi/documentation.ts'
 import { AnswerRoom } from '../records/answer-room.ts'
 import { toJsonRecords } from '../records/json-records.ts'
 import { END_OFFSET_HEADER, NEXT_OFFSET_HEADER, START_OFFSET_HEADER } from '../records/offset-headers.ts'
-import { choiceParameter, numberParameter, optional } from '../requests/parameters.ts'
+import { choiceParameter, numberParameter, optional, textParameter } from '../requests/parameters.ts'
 import { answerJson, defineRoute, type HttpContext } from '../route.ts'
 
 /** Below this, copying chunks together costs less than sending them one by one. */
@@ -27,6 +27,11 @@ const FETCH_QUERY = {
     numberParameter(
       'How long to wait for minBytes at the end of the log (long poll); 0 when it is left out. ' +
         `Larger values than ${FETCH_WAIT_MS_MAX} count as that.`,
+    ),
+  ),
+  topicId: optional(
+    textParameter(
+      'Of the topic that is meant. One that was made anew under the name has another: then the answer is UNKNOWN_TOPIC_ID.',
     ),
   ),
   locate: optional(
@@ -50,7 +55,7 @@ export const route = defineRoute({
   query: FETCH_QUERY,
   answerTypes: [JSON_TYPE, BATCHES_TYPE],
   handle: async ({ broker, answers }, { context, path, query, accepted }) => {
-    const { encoding = 'auto', maxBytes, maxWaitMs, minBytes, offset } = query
+    const { encoding = 'auto', maxBytes, maxWaitMs, minBytes, offset, topicId } = query
     const isLocated = query.locate === 'true'
     if (isLocated && accepted !== JSON_TYPE) {
       throw new TidemarkError('INVALID_REQUEST', `locate=true answers in JSON: accept ${JSON_TYPE}.`)
@@ -61,6 +66,7 @@ export const route = defineRoute({
       ...path,
       offset,
       maxBytes: Math.min(maxBytes ?? FETCH_DEFAULT_BYTES, bytesMax),
+      ...(topicId !== undefined && { topicId }),
       ...(minBytes !== undefined && { minBytes }),
       ...(maxWaitMs !== undefined && { maxWaitMs: Math.min(maxWaitMs, answers.waitMsMax) }),
     }
@@ -92,7 +98,7 @@ export const documentation = ({ ReadAnswer }: Schemas): RouteDocumentation => ({
       },
     },
   },
-  errors: ['OFFSET_OUT_OF_RANGE', 'KAFKA_STORAGE_ERROR'],
+  errors: ['UNKNOWN_TOPIC_ID', 'OFFSET_OUT_OF_RANGE', 'KAFKA_STORAGE_ERROR'],
 })
 
 /** Ends a long poll when its client goes away or the server stops. */

@@ -47,6 +47,12 @@ export const HeartbeatAnswer = z
           committedOffset: OffsetSchema.nullable().describe(
             'Where to begin; null: nothing was committed. Only of what the member did not say it owns.',
           ),
+          isNew: z
+            .boolean()
+            .optional()
+            .describe(
+              'Whether it is newer than the group, with nothing committed: begin at its first record.',
+            ),
         }),
       )
       .describe('All that the member owns now.'),
@@ -62,16 +68,22 @@ export const CommitOffsetsRequest = z
     offsets: z.array(
       z.strictObject({
         topic,
+        topicId: z.string().optional().describe('Of the topic that is meant: made anew, it has another.'),
         partition: PartitionSchema,
         offset: OffsetSchema.describe('The next record to deliver.'),
         generation: CountSchema.optional().describe(
           'Of a member: the generation under which it owns the partition.',
         ),
+        sequence: CountSchema.optional().describe(
+          'Of a member: which of its commits of this partition under this generation it is, from 1 on. The one with ' +
+            'the highest number counts, whatever its offset.',
+        ),
         rewinds: z
           .boolean()
           .optional()
           .describe(
-            'Of a member: whether it means to go back; otherwise an offset below the committed one changes nothing.',
+            'Of a member that gives no sequence: whether it means to go back; otherwise an offset below the ' +
+              'committed one changes nothing.',
           ),
         metadata: z.string().optional().describe('At most 4,096 bytes.'),
         leaderEpoch: z.int32().optional(),

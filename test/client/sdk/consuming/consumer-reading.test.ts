@@ -89,6 +89,24 @@ describe('partitions assigned by hand', () => {
     await expect(consumer.finished()).rejects.toMatchObject({ kafkaName: 'UNKNOWN_TOPIC_OR_PARTITION' })
   })
 
+  test('so does one whose topic was made anew', async () => {
+    const { broker, tidemark, reader } = await openReader()
+    await writeNumbers(tidemark, 1, 3)
+    const consumer = reader()
+    consumer.on(consumer.events.CRASH, () => {})
+    consumer.assign([at(0, 1)])
+    const got: string[] = []
+    await consumer.run({ eachMessage: async ({ message }) => void got.push(textOf(message)) })
+    await until(() => got.length === 2)
+    await broker.deleteTopic('tides')
+    await broker.createTopic({ topic: 'tides' })
+    await writeNumbers(tidemark, 1, 8, 10)
+    await expect(consumer.finished()).rejects.toMatchObject({
+      kafkaName: expect.stringMatching(/^UNKNOWN_TOPIC/),
+    })
+    expect(got).toEqual(['0-1', '0-2'])
+  })
+
   test('deleted records are skipped, and that is told; a place beyond the end is a failure', async () => {
     const { broker, tidemark, reader } = await openReader()
     await writeNumbers(tidemark, 1, 10)
@@ -291,7 +309,7 @@ test('a batch that cannot be read is not passed over', async () => {
   )
   await writeNumbers(tidemark, 1, 5)
   await writeNumbers(tidemark, 1, 5, 5)
-  const reader = consumer()
+  const reader = consumer({ giveUpAfter: 50 })
   const crashes: unknown[] = []
   reader.on(reader.events.CRASH, ({ payload }) => crashes.push(payload.restart))
   const got: string[] = []

@@ -1,7 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import type { Consumer } from '../../../../src/client/sdk/consuming/consumer.ts'
-import type { EachMessagePayload } from '../../../../src/client/sdk/consuming/consumer-options.ts'
+import type {
+  ConsumerRun,
+  EachMessagePayload,
+} from '../../../../src/client/sdk/consuming/consumer-options.ts'
 import { TidemarkError } from '../../../../src/core/errors.ts'
 import { toOffset } from '../../../../src/core/numbers.ts'
 import { bent, numbers, openTides, until, writeNumbers } from './group-of-consumers.ts'
@@ -9,9 +12,15 @@ import { bent, numbers, openTides, until, writeNumbers } from './group-of-consum
 const textOf = ({ message }: EachMessagePayload) => message.value?.toString() ?? ''
 
 /** Runs a consumer from the beginning and gathers what it gets. */
-async function gather(consumer: Consumer, got: string[] = [], isFromBeginning = true): Promise<string[]> {
+async function gather(
+  consumer: Consumer,
+  got: string[] = [],
+  isFromBeginning = true,
+  run: Omit<ConsumerRun, 'eachMessage'> = {},
+): Promise<string[]> {
   await consumer.subscribe({ topic: 'tides', fromBeginning: isFromBeginning })
   await consumer.run({
+    ...run,
     eachMessage: async payload => {
       got.push(textOf(payload))
     },
@@ -278,6 +287,20 @@ describe('pause, resume and seek', () => {
     expect(got[10]).toBe('0-3')
   })
 
+  test("seek knows Kafka's numbers for the two ends, as digits and as numbers", async () => {
+    const { tidemark, consumer } = await openTides()
+    await writeNumbers(tidemark, 1, 5)
+    const reader = consumer()
+    reader.seek({ topic: 'tides', partition: 0, offset: '-1' })
+    const got = await gather(reader)
+    await writeNumbers(tidemark, 1, 1, 5)
+    await until(() => got.length === 1)
+    reader.seek({ topic: 'tides', partition: 0, offset: -2 as unknown as string })
+    await until(() => got.length === 7)
+    expect(got).toEqual(['0-5', '0-0', '0-1', '0-2', '0-3', '0-4', '0-5'])
+    expect(() => reader.seek({ topic: 'tides', partition: 0, offset: '-3' })).toThrow(/-3/)
+  })
+
   test('inside a handler, too: the message under way does not count', async () => {
     const { tidemark, consumer } = await openTides()
     await writeNumbers(tidemark, 1, 5)
@@ -371,6 +394,58 @@ describe('commits', () => {
       { offset: 4, metadata: 'by hand' },
     ])
     await expect(reader.commitOffsets([{ topic: 'tides', partition: 0, offset: '5' }])).rejects.toThrow(/run/)
+  })
+
+  test('the last one counts, lower or not', async () => {
+    const { broker, tidemark, consumer } = await openTides()
+    await writeNumbers(tidemark, 1, 10)
+    const reader = consumer()
+    const got = await gather(reader)
+    await until(() => got.length === 10)
+    await reader.commitOffsets([{ topic: 'tides', partition: 0, offset: '10' }])
+    await reader.commitOffsets([{ topic: 'tides', partition: 0, offset: '3' }])
+    // It stands until more is consumed, or the consumer is sent elsewhere.
+    await reader.disconnect()
+    expect(await broker.fetchOffsets({ groupId: 'gauges' })).toMatchObject([{ offset: 3 }])
+  })
+
+  test.each([
+    ['2', 2],
+    ['-2', 0],
+    ['-1', 10],
+  ])('a seek to %s is not lost where the consumer stops before it got there', async (offset, standing) => {
+    const { broker, tidemark, consumer } = await openTides()
+    await writeNumbers(tidemark, 1, 10)
+    const reader = consumer()
+    const got = await gather(reader, [], true, { autoCommitInterval: null })
+    await until(() => got.length === 10)
+    await until(async () => (await broker.fetchOffsets({ groupId: 'gauges' }))[0]?.offset === 10)
+    reader.pause([{ topic: 'tides' }])
+    reader.seek({ topic: 'tides', partition: 0, offset })
+    await reader.disconnect()
+    expect(await broker.fetchOffsets({ groupId: 'gauges' })).toMatchObject([{ offset: standing }])
+  })
+
+  test('a try of an earlier one that arrives late does not move the group', async () => {
+    const late: (() => Promise<unknown>)[] = []
+    const { broker, tidemark, consumer } = await openTides(1, broker =>
+      bent(broker, ({ commitOffsets }) => ({
+        commitOffsets: async request => {
+          late.push(() => commitOffsets.call(broker, request))
+          if (late.length === 1) throw new TidemarkError('NETWORK_EXCEPTION', 'lost on its way', 'unknown')
+          return commitOffsets.call(broker, request)
+        },
+      })),
+    )
+    await writeNumbers(tidemark, 1, 10)
+    const reader = consumer()
+    await gather(reader, [], true, { autoCommit: false })
+    for (const offset of ['10', '3', '7']) {
+      await reader.commitOffsets([{ topic: 'tides', partition: 0, offset }])
+    }
+    for (const arrive of late) await arrive()
+    expect(late).toHaveLength(4)
+    expect(await broker.fetchOffsets({ groupId: 'gauges' })).toMatchObject([{ offset: 7 }])
   })
 
   test("of a partition that is another member's are refused", async () => {
@@ -467,6 +542,64 @@ test('topics by a pattern, those made later too', async () => {
     await producer.send({ topic, messages: [{ value: 'x' }] })
   await until(() => got.length === 2)
   expect(got.toSorted()).toEqual(['low-ebb', 'tides'])
+})
+
+describe('a partition that is newer than the group', () => {
+  test.each([
+    ['the end', {}],
+    ['so many records before the end', { from: { fromEnd: 1 } }],
+  ])('begins at its first record where others begin at %s', async (_, start) => {
+    const { broker, tidemark, consumer } = await openTides()
+    await writeNumbers(tidemark, 1, 3)
+    const reader = consumer()
+    await reader.subscribe({ topics: ['tides', /^eb/], ...start })
+    const got: string[] = []
+    await reader.run({
+      eachMessage: async payload => void got.push(`${payload.topic} ${textOf(payload)}`),
+    })
+    await sleep(100)
+    got.length = 0
+    await broker.alterTopic({ topic: 'tides', partitions: 2 })
+    await broker.createTopic({ topic: 'ebb' })
+    const producer = tidemark.producer()
+    const values = ['a', 'b', 'c']
+    await producer.send({ topic: 'tides', messages: values.map(value => ({ value, partition: 1 })) })
+    await producer.send({ topic: 'ebb', messages: values.map(value => ({ value })) })
+    await until(() => got.length >= 6)
+    expect(got.toSorted()).toEqual(['ebb a', 'ebb b', 'ebb c', 'tides a', 'tides b', 'tides c'])
+  })
+
+  test('begins where the subscription says, where that does not count from the end', async () => {
+    const { broker, tidemark, consumer } = await openTides()
+    const reader = consumer()
+    await reader.subscribe({ topic: 'tides', from: { offset: 1 } })
+    const got: string[] = []
+    await reader.run({ eachMessage: async payload => void got.push(textOf(payload)) })
+    await broker.alterTopic({ topic: 'tides', partitions: 2 })
+    const messages = ['a', 'b', 'c'].map(value => ({ value, partition: 1 }))
+    await tidemark.producer().send({ topic: 'tides', messages })
+    await until(() => got.length >= 2)
+    expect(got).toEqual(['b', 'c'])
+  })
+})
+
+test('a topic that was made anew is read from its beginning, once and in order', async () => {
+  const { broker, tidemark, consumer } = await openTides()
+  const reader = consumer()
+  const deleted: unknown[] = []
+  reader.on(reader.events.PARTITION_DELETED, ({ payload }) => deleted.push(payload))
+  await writeNumbers(tidemark, 1, 5)
+  const got = await gather(reader, [], true, { autoCommitInterval: 5 })
+  await until(async () => (await broker.fetchOffsets({ groupId: 'gauges' }))[0]?.offset === 5)
+  await broker.deleteTopic('tides')
+  await broker.createTopic({ topic: 'tides' })
+  await writeNumbers(tidemark, 1, 8, 10)
+  await until(() => got.length >= 13)
+  await sleep(200)
+  expect(got.slice(5)).toEqual(Array.from({ length: 8 }, (_, index) => `0-${10 + index}`))
+  expect(deleted).toEqual([{ topic: 'tides', partition: 0 }])
+  expect(await broker.fetchOffsets({ groupId: 'gauges' })).toMatchObject([{ offset: 8 }])
+  await reader.disconnect()
 })
 
 test('one partition whose handler takes its time holds up no other', async () => {
