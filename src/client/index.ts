@@ -30,7 +30,6 @@ export { Admin, type AdminEventPayloads, type AdminOptions, ConfigResourceTypes 
 export { Consumer } from './sdk/consuming/consumer.ts'
 export type * from './sdk/consuming/consumer-options.ts'
 export type { MessageBatch } from './sdk/consuming/message-batch.ts'
-export type { ConsumerWork } from './sdk/consuming/outages.ts'
 export type { StartPlace } from './sdk/consuming/start-place.ts'
 export type { ConsumerSubscribe } from './sdk/consuming/subscription.ts'
 export type { InstrumentationEvent } from './sdk/listeners.ts'

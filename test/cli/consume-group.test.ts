@@ -275,6 +275,9 @@ test('what is lost is neither printed nor committed any more', async () => {
   await expect.poll(() => linesOf(terminal)).toHaveLength(10)
   group.answer = answerOf([assigned(1)])
   await expect.poll(() => terminal.noted()).toContain('lost tides 0: ')
+  expect(terminal.noted()).toContain(
+    'what was printed and not committed may be printed again (tides 0 up to offset 4)\n',
+  )
   await produce(group, 0, 3)
   await beatsAnswered(group, 5)
   terminal.interrupt()
@@ -356,6 +359,7 @@ test('heartbeats that fail for a while are told once and waited out, others end 
   const { done, terminal } = start(group)
   await expect.poll(() => linesOf(terminal)).toHaveLength(5)
   expect(terminal.noted().split('Nobody there.')).toHaveLength(2)
+  expect(terminal.noted()).toMatch(/^group \S+: heartbeats are answered again, after [\d.]+ ms$/m)
   group.onHeartbeat = async () => {
     throw new TidemarkError('INVALID_REQUEST', 'No such thing.')
   }
@@ -376,9 +380,17 @@ test('after a silence as long as the session, nothing is printed before a heartb
   await produce(group, 0, 3)
   await sleep(50)
   expect(linesOf(terminal)).toHaveLength(5)
+  const { groupId } = SETTINGS
+  expect(terminal.noted()).toContain(
+    `group ${groupId}: REQUEST_TIMED_OUT: No heartbeat was answered for 40 ms`,
+  )
+  expect(terminal.noted()).toContain(
+    `group ${groupId}: prints nothing, since its partitions may be another member's by now: REQUEST_TIMED_OUT lasts\n`,
+  )
   silence.resolve()
   await expect.poll(() => terminal.noted()).toContain('lost tides 0: ')
   expect(linesOf(terminal)).toHaveLength(5)
+  expect(terminal.noted()).toMatch(/^group \S+: heartbeats are answered again, after [\d.]+ ms$/m)
   terminal.interrupt()
   await done
 })

@@ -1,11 +1,17 @@
 import { hostname } from 'node:os'
 import type { Consumer } from '../../client/sdk/consuming/consumer.ts'
-import type { ConsumerOptions, ConsumerRun } from '../../client/sdk/consuming/consumer-options.ts'
-import { isPassing } from '../../client/sdk/consuming/outages.ts'
+import type {
+  ConsumerOptions,
+  ConsumerRun,
+  ConsumerWork,
+  LostPartition,
+} from '../../client/sdk/consuming/consumer-options.ts'
 import type { StartPlace } from '../../client/sdk/consuming/start-place.ts'
+import { isPassing } from '../../client/sdk/outages.ts'
 import type { TopicDescription } from '../../contract/broker.ts'
 import { CLIENT_ID_CHARACTERS_MAX, FETCH_DEFAULT_BYTES } from '../../core/limits.ts'
 import { settledUntil } from '../interruption.ts'
+import { formatDuration } from '../output/duration.ts'
 import { EXIT_INTERRUPTED, EXIT_OK } from '../output/failure.ts'
 import { listPartitions } from '../output/partition-list.ts'
 import { flushed, note, type Terminal, throwIfOutputFailed, write } from '../output/terminal.ts'
@@ -104,6 +110,32 @@ async function runUntil(consumer: Consumer, run: ConsumerRun, stopped: AbortSign
   return await consumer.finished().finally(() => stopped.removeEventListener('abort', stop))
 }
 
+/** What trouble that lasts keeps from happening, and that it happens. */
+const WAITS: Partial<Record<ConsumerWork, string>> = {
+  fetch: 'reads nothing',
+  heartbeat: "prints nothing, since its partitions may be another member's by now",
+  commit: 'commits nothing',
+}
+const GOES_ON: Partial<Record<ConsumerWork, string>> = {
+  fetch: 'reads',
+  heartbeat: 'heartbeats are answered',
+  commit: 'commits',
+  subscribe: 'its topics are there',
+}
+
+/** How far what was lost was printed, where that is further than what is committed. */
+function listUncommitted(partitions: readonly LostPartition[]): string {
+  const uncommitted = partitions.filter(
+    ({ position, committed }) => position !== null && position !== committed,
+  )
+  if (uncommitted.length === 0) return ''
+  const ranges = uncommitted.map(({ topic, partition, position, committed }) => {
+    const from = committed === null ? '' : ` from offset ${committed}`
+    return `${topic} ${partition}${from} up to offset ${Number(position) - 1}`
+  })
+  return ` (${ranges.join(', ')})`
+}
+
 /** Tells what goes on, and gathers what the run has to fail with in the end. */
 function listen(consumer: Consumer, prefix: string, terminal: Terminal): Error[] {
   const { events } = consumer
@@ -119,7 +151,7 @@ function listen(consumer: Consumer, prefix: string, terminal: Terminal): Error[]
   })
   consumer.on(events.PARTITIONS_LOST, ({ payload: { partitions } }) => {
     const what = 'what was printed and not committed may be printed again'
-    note(terminal, `${prefix}lost ${listPartitions(partitions)}: ${what}`)
+    note(terminal, `${prefix}lost ${listPartitions(partitions)}: ${what}${listUncommitted(partitions)}`)
   })
   consumer.on(events.PARTITION_DELETED, ({ payload: { topic, partition } }) =>
     note(terminal, `${topic}, partition ${partition}: it was deleted`),
@@ -138,11 +170,16 @@ function listen(consumer: Consumer, prefix: string, terminal: Terminal): Error[]
     else if (topic === undefined || partition === undefined) note(terminal, `${prefix}${text} Trying again.`)
     else note(terminal, `${prefix}commit of ${listPartitions([{ topic, partition }])}: ${text}`)
   })
+  consumer.on(events.OUTAGE_OVER, ({ payload: { during, duration } }) =>
+    note(terminal, `${prefix}${GOES_ON[during] ?? during} again, after ${formatDuration(duration)}`),
+  )
   consumer.on(events.CRASH, ({ payload: { error, during, restart } }) => {
-    if (during === 'leave') {
+    if (restart && during !== 'deliver' && isPassing(error)) {
+      note(terminal, `${prefix}${WAITS[during] ?? 'waits'}: ${error.kafkaName} lasts`)
+    } else if (during === 'leave') {
       const what = 'it could not leave, so others have to wait for its session time-out'
       note(terminal, `${prefix}${what}: ${error.message}`)
-    } else if (during === 'commit' && !(restart && isPassing(error))) {
+    } else if (during === 'commit') {
       failures.push(error)
       void consumer.stop()
     }

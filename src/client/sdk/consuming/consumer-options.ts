@@ -4,7 +4,9 @@ import type { LogRecord } from '../../../core/record/index.ts'
 import type { ConsumedMessage } from '../messages.ts'
 import type { RetryOptions } from '../retry-options.ts'
 import type { MessageBatch } from './message-batch.ts'
-import type { ConsumerWork } from './outages.ts'
+
+/** What a consumer was at when something failed. `locate`: reading bytes where they lie. */
+export type ConsumerWork = 'subscribe' | 'fetch' | 'locate' | 'heartbeat' | 'deliver' | 'commit' | 'leave'
 
 /** A consumer's settings; KafkaJS's names where it has them. All times in milliseconds. */
 export interface ConsumerOptions {
@@ -157,11 +159,22 @@ export const CONSUMER_EVENTS = {
   PARTITION_DELETED: 'consumer.partition_deleted',
   POSITION_MOVED: 'consumer.position_moved',
   OUTAGE: 'consumer.outage',
+  OUTAGE_OVER: 'consumer.outage_over',
 } as const
 
 interface OfMember {
   groupId: string
   memberId: string
+}
+
+/** How far a partition was consumed when it was lost. */
+export interface LostPartition {
+  topic: string
+  partition: number
+  /** The next record to deliver, in digits; null: nothing was read of it yet. */
+  position: string | null
+  /** What this member committed of it, or began at; null: nothing. Records from here to `position` are delivered again. */
+  committed: string | null
 }
 
 interface BatchFacts {
@@ -199,11 +212,13 @@ export interface ConsumerEventPayloads {
   'consumer.crash': { error: Error; groupId: string; restart: boolean; during: ConsumerWork }
   'consumer.rebalancing': OfMember
   /** Others may have them by now: what was consumed of them and not committed is delivered again. */
-  'consumer.partitions_lost': OfMember & { partitions: { topic: string; partition: number }[] }
+  'consumer.partitions_lost': OfMember & { partitions: LostPartition[] }
   /** Nothing more comes of it. */
   'consumer.partition_deleted': { topic: string; partition: number }
   /** There was no record at the position, and it goes on elsewhere. `isStart`: it was that of `subscribe`. */
   'consumer.position_moved': TopicPartitionOffset & { from: string; isStart: boolean }
   /** Something failed that is tried again: told once, until it succeeds. */
   'consumer.outage': { error: TidemarkError; during: ConsumerWork; topic?: string; partition?: number }
+  /** What an OUTAGE told of works again. `duration` in milliseconds. */
+  'consumer.outage_over': { during: ConsumerWork; duration: number; topic?: string; partition?: number }
 }

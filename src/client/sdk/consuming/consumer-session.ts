@@ -1,20 +1,23 @@
 import type { Broker } from '../../../contract/broker.ts'
 import type { GroupBroker } from '../../../contract/groups.ts'
 import { TidemarkError } from '../../../core/errors.ts'
+import { SESSION_TIMEOUT_DEFAULT_MS } from '../../../core/limits.ts'
 import { type Offset, toOffset } from '../../../core/numbers.ts'
+import { Outages } from '../outages.ts'
 import { requestRetries } from '../retry-options.ts'
 import { Assignment } from './assignment.ts'
 import {
   CONSUMER_EVENTS,
+  type ConsumerEventPayloads,
   type ConsumerOptions,
   type ConsumerRun,
+  type ConsumerWork,
   type TopicsOffsets,
 } from './consumer-options.ts'
 import { Delivery } from './delivery.ts'
 import { GroupMembership, type MembershipListener } from './group-membership.ts'
 import type { PartitionPlace } from './new-partitions.ts'
 import { OffsetCommits, type StreamOffset } from './offset-commits.ts'
-import { type ConsumerWork, Outages } from './outages.ts'
 import { PartitionStream } from './partition-stream.ts'
 import { Prefetcher, type PrefetchListener } from './prefetcher.ts'
 import { findStart } from './start-place.ts'
@@ -36,6 +39,8 @@ export interface SessionHost {
   emit(type: string, payload: unknown): void
   /** A failure that ends nothing; after the last one of its kind it does not go on. */
   tell(error: unknown, during: ConsumerWork, goesOn: boolean): void
+  /** What OUTAGE told of works again. */
+  outageOver(outage: ConsumerEventPayloads['consumer.outage_over']): void
   /** A failure that ends the session. */
   crashed(error: unknown, during: ConsumerWork, restarts: boolean): void
   /** All that the run was to deliver is delivered. */
@@ -52,7 +57,7 @@ export class ConsumerSession implements PrefetchListener {
   readonly #broker: Broker & GroupBroker
   readonly #options: ConsumerOptions & { clientId: string }
   readonly #host: SessionHost
-  readonly #outages: Outages
+  readonly #outages: Outages<ConsumerWork>
   readonly #prefetcher: Prefetcher
   readonly #delivery: Delivery
   readonly #commits: OffsetCommits
@@ -70,11 +75,29 @@ export class ConsumerSession implements PrefetchListener {
     this.#broker = broker
     this.#options = options
     this.#host = host
-    const giveUpAfterMs = options.giveUpAfter ?? Number.POSITIVE_INFINITY
-    this.#outages = new Outages(giveUpAfterMs, (error, during, of) => {
-      const place = of instanceof PartitionStream && { topic: of.topic, partition: of.partition }
-      host.emit(CONSUMER_EVENTS.OUTAGE, { error, during, ...place })
-    })
+    const { giveUpAfter = Number.POSITIVE_INFINITY, sessionTimeout = SESSION_TIMEOUT_DEFAULT_MS } = options
+    const lastsAfterMs = (during: ConsumerWork) =>
+      // Without located reads it goes on.
+      during === 'locate' ? Number.POSITIVE_INFINITY : sessionTimeout
+    this.#outages = new Outages(
+      { giveUpAfterMs: giveUpAfter, lastsAfterMs },
+      {
+        began: (error, during, of) =>
+          host.emit(CONSUMER_EVENTS.OUTAGE, {
+            error,
+            during,
+            ...(of instanceof PartitionStream && placeOf(of)),
+          }),
+        lasts: (error, during) => {
+          // A broker that is away is one trouble: without heartbeats nothing else matters.
+          const isSaid = during !== 'heartbeat' && this.#outages.isFailing('heartbeat')
+          if (!isSaid) host.tell(error, during, true)
+          return !isSaid
+        },
+        over: (during, of, duration) =>
+          host.outageOver({ during, duration, ...(of instanceof PartitionStream && placeOf(of)) }),
+      },
+    )
     this.#prefetcher = new Prefetcher(broker, options, this.#outages, this)
     this.#delivery = this.#openDelivery(run)
     this.#commits = this.#openCommits(run)
@@ -130,6 +153,7 @@ export class ConsumerSession implements PrefetchListener {
     return new Assignment(this.#isInGroup ? join : null, stopOffsets, parts, {
       ...{ takeSeek, hears, emit, tell },
       failed: (error, during) => void this.#crash(error, during),
+      gone: stream => this.#outages.forget(stream),
       beat: () => {
         // Delivery stands still while nobody confirms that the partitions are still its own.
         this.#delivery.pump()
@@ -171,6 +195,7 @@ export class ConsumerSession implements PrefetchListener {
       // The group notices when the session time-out has passed.
       this.#host.tell(error, 'leave', false)
     })
+    this.#outages.close()
   }
 
   assignment(): { topic: string; partition: number }[] {
@@ -285,6 +310,10 @@ export class ConsumerSession implements PrefetchListener {
     const moved = { topic, partition, from: String(from), offset: String(to), isStart }
     this.#host.emit(CONSUMER_EVENTS.POSITION_MOVED, moved)
   }
+}
+
+function placeOf({ topic, partition }: PartitionStream): { topic: string; partition: number } {
+  return { topic, partition }
 }
 
 function notOwned(topic: string, partition: number): TidemarkError {

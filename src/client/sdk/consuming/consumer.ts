@@ -9,13 +9,13 @@ import {
   type ConsumerEventPayloads,
   type ConsumerOptions,
   type ConsumerRun,
+  type ConsumerWork,
   type RunLimits,
   type TopicPartitionOffset,
   type TopicPartitions,
 } from './consumer-options.ts'
 import { ConsumerSession, type SessionHost } from './consumer-session.ts'
 import type { PartitionPlace } from './new-partitions.ts'
-import type { ConsumerWork } from './outages.ts'
 import { RecordHandoff } from './record-handoff.ts'
 import { type ConsumerSubscribe, Subscription } from './subscription.ts'
 
@@ -38,6 +38,8 @@ export class Consumer implements AsyncIterable<ConsumedRecord> {
   #session: ConsumerSession | undefined
   #handoff: RecordHandoff | undefined
   #end: ReturnType<typeof openEnd> | undefined
+  /** Trouble that stderr was told of, since nobody listens. */
+  readonly #written = new Set<string>()
 
   /** @throws TidemarkError INVALID_GROUP_ID */
   constructor(broker: Broker & GroupBroker, options: ConsumerOptions & { clientId: string }) {
@@ -259,6 +261,7 @@ export class Consumer implements AsyncIterable<ConsumedRecord> {
       hears: type => this.#listeners.has(type),
       emit: (type, payload) => this.#listeners.emit(type, payload),
       tell: (error, during, goesOn) => this.#tell(error, during, goesOn),
+      outageOver: outage => this.#tellOver(outage),
       crashed: (error, during, restarts) => void this.#crashed(session, run, error, during, restarts),
       completed: () => {
         this.#handoff?.close()
@@ -310,12 +313,28 @@ export class Consumer implements AsyncIterable<ConsumedRecord> {
   }
 
   #tell(error: unknown, during: ConsumerWork, restart: boolean): void {
-    const isHeard = this.#listeners.has(CONSUMER_EVENTS.CRASH) || this.#handoff !== undefined
+    // A loop hears of what ends it, and of nothing else.
+    const isHeard = this.#listeners.has(CONSUMER_EVENTS.CRASH) || (this.#handoff !== undefined && !restart)
     const asError = error instanceof Error ? error : new Error(String(error))
     const groupId = this.#options.groupId ?? ''
     this.#listeners.emit(CONSUMER_EVENTS.CRASH, { error: asError, groupId, restart, during })
     // An error that nobody hears of would be a consumer that stands still for no reason.
-    if (!isHeard) console.error(error)
+    if (isHeard) return
+    const isPassing = restart && during !== 'deliver' && error instanceof TidemarkError
+    console.error(isPassing ? `${this.#name} waits: ${error.kafkaName} (${during}): ${error.message}` : error)
+    if (isPassing) this.#written.add(during)
+  }
+
+  #tellOver(outage: ConsumerEventPayloads['consumer.outage_over']): void {
+    this.#listeners.emit(CONSUMER_EVENTS.OUTAGE_OVER, outage)
+    const { during, duration } = outage
+    if (!this.#written.delete(during) || this.#listeners.has(CONSUMER_EVENTS.OUTAGE_OVER)) return
+    console.error(`${this.#name} goes on: ${during} works again, after ${Math.round(duration / 1_000)} s.`)
+  }
+
+  get #name(): string {
+    const { groupId } = this.#options
+    return groupId === undefined ? 'The consumer' : `The consumer of group ${groupId}`
   }
 }
 

@@ -10,10 +10,10 @@ import { TidemarkError } from '../../../core/errors.ts'
 import { SESSION_TIMEOUT_DEFAULT_MS } from '../../../core/limits.ts'
 import { pause } from '../../pause.ts'
 import { pauseAfter, type RetrySettings } from '../../retry.ts'
+import { isPassing, type Outages } from '../outages.ts'
 import { requestRetries } from '../retry-options.ts'
 import { isKafkaError } from '../topic-facts.ts'
-import type { ConsumerOptions } from './consumer-options.ts'
-import { isPassing, type Outages } from './outages.ts'
+import type { ConsumerOptions, ConsumerWork } from './consumer-options.ts'
 import type { ReadPartition } from './partition-stream.ts'
 import type { Subscription } from './subscription.ts'
 
@@ -38,6 +38,8 @@ const JOIN_MS = 30_000
 /** While partitions wait for those who have them, a member asks more often: so much of the interval. */
 const UNSETTLED_SHARE = 1 / 4
 const UNSETTLED_PAUSE_MS_MIN = 50
+/** A busy process may be so late with a timer. */
+const TIMER_LATE_MS = 1_000
 
 /**
  * One member of a group: its heartbeats, and what it owns by them. A member whose session time-out has passed
@@ -50,7 +52,7 @@ export class GroupMembership {
   readonly #sessionTimeoutMs: number
   readonly #retry: RetrySettings
   readonly #subscription: Subscription
-  readonly #outages: Outages
+  readonly #outages: Outages<ConsumerWork>
   readonly #listener: MembershipListener
   #owned = new Map<string, OwnedPartition>()
   /** Let go, and not yet told to the broker. */
@@ -62,6 +64,9 @@ export class GroupMembership {
   #settledEpoch: number | undefined
   #intervalMs = 0
   #aliveUntilMs = 0
+  /** When the last heartbeat that was answered went out. */
+  #answeredMs = 0
+  #watch: NodeJS.Timeout | undefined
   #isStopped = false
   /** Set when a heartbeat shall come at once; taken back by it. */
   #isUrgent = false
@@ -72,7 +77,7 @@ export class GroupMembership {
     broker: GroupBroker,
     options: ConsumerOptions & { clientId: string },
     subscription: Subscription,
-    outages: Outages,
+    outages: Outages<ConsumerWork>,
     listener: MembershipListener,
   ) {
     this.#broker = broker
@@ -113,6 +118,7 @@ export class GroupMembership {
    * @throws TidemarkError when it could not join
    */
   async join(): Promise<void> {
+    this.#answeredMs = performance.now()
     const deadlineMs = performance.now() + (this.#options.giveUpAfter ?? JOIN_MS)
     for (let failures = 0; ; failures++) {
       try {
@@ -121,7 +127,7 @@ export class GroupMembership {
       } catch (error) {
         const pauseMs = this.#backoffMs(failures)
         if (performance.now() + pauseMs > deadlineMs || this.#isStopped) throw error
-        if (!this.#outages.failed('heartbeat', this, error)) throw error
+        if (!this.#outages.failed('heartbeat', this, error, this.#answeredMs)) throw error
         await this.#wait(pauseMs)
       }
     }
@@ -142,6 +148,7 @@ export class GroupMembership {
   /** Ends the heartbeats; what is owned stays so until `leave`. */
   async stop(): Promise<void> {
     this.#isStopped = true
+    clearTimeout(this.#watch)
     this.#waiting?.abort()
     await this.#running
   }
@@ -188,7 +195,7 @@ export class GroupMembership {
       } catch (error) {
         pauseMs = this.#backoffMs(failures++)
         if (isGivenUp(error)) this.#startAnew()
-        else if (!this.#outages.failed('heartbeat', this, error)) {
+        else if (!this.#outages.failed('heartbeat', this, error, this.#answeredMs)) {
           this.#isStopped = true
           this.#loseAll()
           this.#listener.failed(error)
@@ -203,7 +210,7 @@ export class GroupMembership {
     const request = this.#request()
     this.#isKnown = true
     const answer = await this.#broker.heartbeat(request)
-    this.#outages.passed('heartbeat', this)
+    this.#answeredMs = beganMs
     this.#aliveUntilMs = beganMs + this.#sessionTimeoutMs
     this.#memberEpoch = answer.memberEpoch
     this.#settledEpoch = answer.isSettled ? answer.memberEpoch : undefined
@@ -211,8 +218,31 @@ export class GroupMembership {
       answer.heartbeatIntervalMs,
       this.#options.heartbeatInterval ?? answer.heartbeatIntervalMs,
     )
+    if (this.isAlive) this.#watchSession(this.#aliveUntilMs)
+    else {
+      // The session ended while this was on its way: only the next answer tells that it goes on.
+      this.#isUrgent = true
+      this.#watchSession(performance.now() + this.#intervalMs + TIMER_LATE_MS)
+    }
     this.#adopt(request, answer)
+    this.#outages.passed('heartbeat', this)
     this.#listener.beat()
+  }
+
+  /** A heartbeat may hang for longer than the session: its end is told all the same. */
+  #watchSession(dueMs: number): void {
+    clearTimeout(this.#watch)
+    if (this.#isStopped) return
+    const leftMs = Math.max(0, Math.ceil(dueMs - performance.now()))
+    this.#watch = setTimeout(() => {
+      // A process that slept has asked nobody: the heartbeat that it sends now tells more.
+      const hasSlept = performance.now() - dueMs > this.#intervalMs + TIMER_LATE_MS
+      if (hasSlept) this.#watchSession(performance.now() + this.#intervalMs)
+      else if (!this.#outages.isFailing('heartbeat')) {
+        const silence = silent(this.#groupId, this.#sessionTimeoutMs)
+        this.#outages.failed('heartbeat', this, silence, this.#answeredMs)
+      }
+    }, leftMs)
   }
 
   #request(): Heartbeat {
@@ -277,6 +307,7 @@ export class GroupMembership {
     this.#isKnown = false
     this.#settledEpoch = undefined
     this.#aliveUntilMs = 0
+    clearTimeout(this.#watch)
   }
 
   #loseAll(): void {
@@ -313,6 +344,13 @@ function isSame(one: OwnedPartition | undefined, other: OwnedPartition): boolean
 
 function toOwned({ topic, topicId, partition, generation }: OwnedPartition): OwnedPartition {
   return { topic, topicId, partition, generation }
+}
+
+function silent(groupId: string, sessionTimeoutMs: number): TidemarkError {
+  const message =
+    `No heartbeat was answered for ${sessionTimeoutMs} ms, the session time-out: others in the group ${groupId} may ` +
+    'have its partitions by now. It delivers nothing until one is answered.'
+  return new TidemarkError('REQUEST_TIMED_OUT', message)
 }
 
 /** The group has given this member up: it can join again. */

@@ -1,10 +1,10 @@
 import type { CommitOffsets, GroupBroker } from '../../../contract/groups.ts'
 import type { Offset } from '../../../core/numbers.ts'
 import { type RetrySettings, withRetries } from '../../retry.ts'
+import { isPassing, type Outages } from '../outages.ts'
 import { refusedCommit } from '../refused-commit.ts'
 import { isKafkaError } from '../topic-facts.ts'
-import type { ConsumerRun, TopicsOffsets } from './consumer-options.ts'
-import type { Outages } from './outages.ts'
+import type { ConsumerRun, ConsumerWork, TopicsOffsets } from './consumer-options.ts'
 import type { PartitionStream } from './partition-stream.ts'
 
 export interface StreamOffset {
@@ -32,17 +32,19 @@ export class OffsetCommits {
   readonly #broker: GroupBroker
   readonly #run: ConsumerRun
   readonly #retry: RetrySettings
-  readonly #outages: Outages
+  readonly #outages: Outages<ConsumerWork>
   readonly #host: CommitHost
   #last: Promise<unknown> = Promise.resolve()
   #timer: NodeJS.Timeout | undefined
   #sinceCommit = 0
+  /** The failure that was told last, until a commit succeeds. */
+  #told: string | undefined
 
   constructor(
     broker: GroupBroker,
     run: ConsumerRun,
     retry: RetrySettings,
-    outages: Outages,
+    outages: Outages<ConsumerWork>,
     host: CommitHost,
   ) {
     this.#broker = broker
@@ -77,7 +79,8 @@ export class OffsetCommits {
       await this.positions(this.#host.streams())
     } catch (error) {
       if (isKafkaError(error, 'UNKNOWN_MEMBER_ID')) this.#host.beatSoon()
-      else this.#host.tell(error)
+      // Trouble that may pass is told as an outage.
+      else if (!isPassing(error)) this.#tellOnce(error)
     }
   }
 
@@ -145,6 +148,8 @@ export class OffsetCommits {
         this.#refused(each.stream, error)
       } else {
         each.stream.committed = each.offset
+        this.#outages.passed('commit', each.stream)
+        this.#told = undefined
         committed.push(each)
       }
     }
@@ -157,9 +162,15 @@ export class OffsetCommits {
     else if (error.kafkaName === 'UNKNOWN_MEMBER_ID') this.#host.beatSoon()
     // Whose topic is gone hears of it with a heartbeat.
     else if (error.kafkaName !== 'UNKNOWN_TOPIC_OR_PARTITION') {
-      this.#outages.failed('commit', stream, error)
-      this.#host.tell(error)
+      if (!this.#outages.failed('commit', stream, error)) this.#tellOnce(error)
     }
+  }
+
+  /** It is tried again and again; the same words each time would be no news. */
+  #tellOnce(error: unknown): void {
+    const text = String(error)
+    if (text !== this.#told) this.#host.tell(error)
+    this.#told = text
   }
 
   get #isAutomatic(): boolean {

@@ -3,10 +3,10 @@ import type { Offset } from '../../../core/numbers.ts'
 import { fetchLocated } from '../../located.ts'
 import { pause } from '../../pause.ts'
 import { pauseAfter } from '../../retry.ts'
+import type { Outages } from '../outages.ts'
 import { requestRetries } from '../retry-options.ts'
 import { isKafkaError } from '../topic-facts.ts'
-import type { ConsumerOptions } from './consumer-options.ts'
-import type { Outages } from './outages.ts'
+import type { ConsumerOptions, ConsumerWork } from './consumer-options.ts'
 import type { PartitionStream } from './partition-stream.ts'
 
 export interface PrefetchListener {
@@ -33,7 +33,7 @@ const ROUND_MS = 1_000
 export class Prefetcher {
   readonly #broker: Broker
   readonly #settings: ReturnType<typeof settingsOf>
-  readonly #outages: Outages
+  readonly #outages: Outages<ConsumerWork>
   readonly #listener: PrefetchListener
   readonly #waiting = new Set<PartitionStream>()
   #fetches = 0
@@ -41,7 +41,12 @@ export class Prefetcher {
   /** How many partitions share what may be fetched ahead. */
   partitions = 0
 
-  constructor(broker: Broker, options: ConsumerOptions, outages: Outages, listener: PrefetchListener) {
+  constructor(
+    broker: Broker,
+    options: ConsumerOptions,
+    outages: Outages<ConsumerWork>,
+    listener: PrefetchListener,
+  ) {
     this.#broker = broker
     this.#settings = settingsOf(options)
     this.#outages = outages
@@ -83,6 +88,7 @@ export class Prefetcher {
     this.#fetches++
     stream.isFetching = true
     const { jumps } = stream
+    const beganMs = performance.now()
     let pauseMs = 0
     try {
       await this.#fetchInto(stream, jumps)
@@ -91,7 +97,7 @@ export class Prefetcher {
     } catch (error) {
       // After a jump nobody wants to know what became of it.
       if (!stream.ended.signal.aborted && stream.jumps === jumps)
-        pauseMs = await this.#afterFailure(stream, error)
+        pauseMs = await this.#afterFailure(stream, error, beganMs)
     }
     this.#fetches--
     stream.isFetching = pauseMs > 0
@@ -156,10 +162,11 @@ export class Prefetcher {
   }
 
   /** @returns how long the partition rests */
-  async #afterFailure(stream: PartitionStream, error: unknown): Promise<number> {
+  async #afterFailure(stream: PartitionStream, error: unknown, sinceMs: number): Promise<number> {
     if (isKafkaError(error, 'UNKNOWN_TOPIC_OR_PARTITION')) {
       stream.isDeleted = true
       stream.ended.abort()
+      this.#outages.forget(stream)
       this.#listener.deleted(stream, error)
       return 0
     }
@@ -174,7 +181,7 @@ export class Prefetcher {
       }
     }
     const pauseMs = pauseAfter(stream.fetchFailures++, this.#settings.retry)
-    if (!this.#outages.failed('fetch', stream, failure)) this.#listener.failed(failure)
+    if (!this.#outages.failed('fetch', stream, failure, sinceMs)) this.#listener.failed(failure)
     return pauseMs
   }
 }
