@@ -117,7 +117,9 @@ export class HttpBroker implements Broker, GroupBroker, TriggerBroker {
       return {
         ...located,
         ranges: located.ranges.map(range =>
-          'inline' in range ? { ...range, inline: fromBase64(range.inline) } : range,
+          'inline' in range
+            ? { ...range, inline: fromBase64(range.inline) }
+            : { ...range, url: this.#transport.completeUrl(range.url) },
         ),
       }
     })

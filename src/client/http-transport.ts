@@ -109,6 +109,11 @@ export class HttpTransport {
     }
   }
 
+  /** A URL that begins with / is of the broker, wherever this client reaches it; any other stays as it is. */
+  completeUrl(url: string): string {
+    return url.startsWith('/') ? `${this.#base}${url}` : url
+  }
+
   #urlOf({ path, query = {} }: HttpRequest): string {
     const parameters = new URLSearchParams()
     for (const [name, value] of Object.entries(query)) {
@@ -170,7 +175,7 @@ function encodeSegment(segment: string): string {
 }
 
 /** The codes below a failed fetch: one for each address of the host that was tried. */
-function codesOf(error: unknown): string[] {
+export function codesOf(error: unknown): string[] {
   if (error instanceof AggregateError) return error.errors.flatMap(codesOf)
   if (!(error instanceof Error)) return []
   const { code } = error as NodeJS.ErrnoException

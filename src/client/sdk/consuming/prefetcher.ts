@@ -1,12 +1,12 @@
-import type { Broker, Fetch, Fetched } from '../../../contract/broker.ts'
+import type { Broker } from '../../../contract/broker.ts'
 import type { Offset } from '../../../core/numbers.ts'
-import { fetchLocated } from '../../located.ts'
 import { pause } from '../../pause.ts'
 import { pauseAfter } from '../../retry.ts'
 import type { Outages } from '../outages.ts'
 import { requestRetries } from '../retry-options.ts'
 import { isKafkaError } from '../topic-facts.ts'
 import type { ConsumerOptions, ConsumerWork } from './consumer-options.ts'
+import { LocatedReads } from './located-reads.ts'
 import type { PartitionStream } from './partition-stream.ts'
 
 export interface PrefetchListener {
@@ -37,7 +37,7 @@ export class Prefetcher {
   readonly #listener: PrefetchListener
   readonly #waiting = new Set<PartitionStream>()
   #fetches = 0
-  #isLocated: boolean
+  readonly #located: LocatedReads | undefined
   /** How many partitions share what may be fetched ahead. */
   partitions = 0
 
@@ -51,7 +51,7 @@ export class Prefetcher {
     this.#settings = settingsOf(options)
     this.#outages = outages
     this.#listener = listener
-    this.#isLocated = options.located ?? false
+    if (options.located) this.#located = new LocatedReads(broker, outages)
   }
 
   /** Fetches for a partition as soon as there is a free place, if it has less than it shall have. */
@@ -120,7 +120,7 @@ export class Prefetcher {
     }
     const beganMs = performance.now()
     this.#listener.fetchStarted()
-    const fetched = await this.#fetch({
+    const fetched = await (this.#located ?? this.#broker).fetch({
       topic,
       partition,
       offset: stream.fetchOffset!,
@@ -134,18 +134,6 @@ export class Prefetcher {
     stream.startOffset = fetched.startOffset
     stream.add(fetched.chunks, fetched.nextOffset)
     this.#listener.fetched(fetched.chunks.length, performance.now() - beganMs)
-  }
-
-  async #fetch(request: Fetch & { signal: AbortSignal }): Promise<Fetched> {
-    if (!this.#isLocated) return this.#broker.fetch(request)
-    try {
-      return await fetchLocated(await this.#broker.locate(request), { signal: request.signal })
-    } catch (error) {
-      if (!isKafkaError(error, 'INVALID_REQUEST') && !isKafkaError(error, 'UNSUPPORTED_VERSION')) throw error
-      // A broker without URLs to give stays one.
-      this.#isLocated = false
-      return this.#broker.fetch(request)
-    }
   }
 
   #bytesFor({ bufferedBytes }: PartitionStream): number {
