@@ -36,7 +36,7 @@ export type { InstrumentationEvent } from './sdk/listeners.ts'
 export type { ConsumedMessage, Message, MessageHeaders } from './sdk/messages.ts'
 export { CompressionTypes } from './sdk/producing/compression-types.ts'
 export type { OutgoingBatch, WrittenBatch } from './sdk/producing/outgoing-batch.ts'
-export type { Delivery } from './sdk/producing/partition-batches.ts'
+export type { Delivery, ProducerPlace, ProducerWork } from './sdk/producing/partition-batches.ts'
 export { Partitioners } from './sdk/producing/partitioners.ts'
 export {
   Producer,

@@ -162,6 +162,19 @@ test('throttling is waited out', async () => {
   expect(broker.values()).toEqual(['a', 'b'])
 })
 
+test('each trouble is told once, and again when it is over', async () => {
+  const broker = new ScriptedBroker(3)
+  let failures = 6
+  broker.beforeProduce = async () => {
+    if (failures-- > 0) throw new TidemarkError('NETWORK_EXCEPTION', 'Nobody there.')
+  }
+  const { exitCode, noted } = await produceLines(broker, ['a\nb\n'])
+  expect(exitCode).toBe(0)
+  expect(noted).toMatch(
+    /^NETWORK_EXCEPTION: Nobody there\. Trying again\.\nwrites again, after [\d.]+ m?s\nwrote 2 records/,
+  )
+})
+
 test('an unknown outcome is tried again with the same numbers, which a broker recognizes', async () => {
   const { broker, close } = openInMemory()
   await broker.createTopic({ topic: 'tides', partitions: 2 })

@@ -1,6 +1,7 @@
 import { recordBytesMax } from '../../client/record-size.ts'
 import { RETRY_DEFAULT } from '../../client/retry.ts'
-import type { Delivery } from '../../client/sdk/producing/partition-batches.ts'
+import { Outages } from '../../client/sdk/outages.ts'
+import type { Delivery, ProducerPlace, ProducerWork } from '../../client/sdk/producing/partition-batches.ts'
 import { TopicWriter } from '../../client/sdk/producing/topic-writer.ts'
 import { Room } from '../../client/sdk/room.ts'
 import { isKafkaError, type TopicFacts } from '../../client/sdk/topic-facts.ts'
@@ -9,6 +10,7 @@ import { TidemarkError } from '../../core/errors.ts'
 import { DECOMPRESSED_BYTES_MAX } from '../../core/limits.ts'
 import type { CompressionName, RecordInput } from '../../core/record/index.ts'
 import { itemsUntil, resultUntil } from '../interruption.ts'
+import { formatDuration } from '../output/duration.ts'
 import {
   CommandFailure,
   describeFailure,
@@ -67,17 +69,10 @@ export async function produce(
 ): Promise<number> {
   const topic = await resultUntil(broker.describeTopic(settings.topic), terminal.interrupted)
   checkPartition(settings, topic)
-  let isTold = false
-  const onRetry = (error: TidemarkError) => {
-    // Throttling is back-pressure and no news.
-    if (isTold || error.kafkaName === 'THROTTLING_QUOTA_EXCEEDED') return
-    isTold = true
-    note(terminal, `${error.kafkaName}: ${error.message} Trying again.`)
-  }
   const tally = new LineTally()
   const writer = new TopicWriter<number>(broker, factsOf(topic), {
     ...tuning,
-    retry: { ...tuning.retry, onRetry },
+    outages: outagesFor(terminal),
     room: new Room(tuning.pendingBytesMax),
     compression: settings.compression,
     batchRecords: settings.batchRecords,
@@ -113,6 +108,17 @@ export async function produce(
   for (const line of describeRemainder(tally)) note(terminal, line)
   if (problems.length > 0) return EXIT_FAILURE
   return terminal.interrupted.aborted ? EXIT_INTERRUPTED : EXIT_OK
+}
+
+function outagesFor(terminal: Terminal): Outages<ProducerWork, ProducerPlace> {
+  return new Outages<ProducerWork, ProducerPlace>(
+    { giveUpAfterMs: Number.POSITIVE_INFINITY, lastsAfterMs: () => Number.POSITIVE_INFINITY },
+    {
+      began: ({ kafkaName, message }) => note(terminal, `${kafkaName}: ${message} Trying again.`),
+      over: (_work, _place, durationMs) =>
+        note(terminal, `writes again, after ${formatDuration(durationMs)}`),
+    },
+  )
 }
 
 async function sendLines(

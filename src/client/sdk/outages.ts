@@ -1,13 +1,13 @@
 import { type KafkaErrorName, TidemarkError } from '../../core/errors.ts'
 
 /** What outages tell; `of` is what failed, or was the last to work again. */
-export interface OutageListener<Work> {
+export interface OutageListener<Work, Row> {
   /** Something fails that is tried again. Told once for each kind of work and error, until the kind works again. */
-  began(error: TidemarkError, during: Work, of: object): void
+  began(error: TidemarkError, during: Work, of: Row): void
   /** It has failed for so long that its owner cannot go on. @returns whether that is told, which it is once */
   lasts?(error: TidemarkError, during: Work): boolean
   /** Nothing of this kind fails any more. */
-  over(during: Work, of: object, durationMs: number): void
+  over(during: Work, of: Row, durationMs: number): void
 }
 
 export interface OutageSettings<Work> {
@@ -18,7 +18,7 @@ export interface OutageSettings<Work> {
 }
 
 /** Failures in a row of one thing. */
-interface Row {
+interface FailingRow {
   /** The last time that it worked, or was not tried yet. */
   sinceMs: number
   firstMs: number
@@ -26,21 +26,21 @@ interface Row {
 }
 
 /** All that fails at one kind of work. */
-interface Outage {
+interface Outage<Row> {
   beganMs: number
-  rows: Map<object, Row>
+  rows: Map<Row, FailingRow>
   told: Set<KafkaErrorName>
   lastsTimer: NodeJS.Timeout | undefined
   hasLasted: boolean
 }
 
 /** Failures that may pass: each trouble is told once when it begins, once when it lasts, and once when it is over. */
-export class Outages<Work extends string> {
+export class Outages<Work extends string, Row extends object = object> {
   readonly #settings: OutageSettings<Work>
-  readonly #listener: OutageListener<Work>
-  readonly #outages = new Map<Work, Outage>()
+  readonly #listener: OutageListener<Work, Row>
+  readonly #outages = new Map<Work, Outage<Row>>()
 
-  constructor(settings: OutageSettings<Work>, listener: OutageListener<Work>) {
+  constructor(settings: OutageSettings<Work>, listener: OutageListener<Work, Row>) {
     this.#settings = settings
     this.#listener = listener
   }
@@ -54,10 +54,10 @@ export class Outages<Work extends string> {
    * @param sinceMs the last time that it worked, by the clock that only goes forward; now unless it is given
    * @returns whether to try again
    */
-  failed(during: Work, of: object, error: unknown, sinceMs = performance.now()): boolean {
+  failed(during: Work, of: Row, error: unknown, sinceMs = performance.now()): boolean {
     if (!isPassing(error)) return false
     const nowMs = performance.now()
-    const outage = this.#outages.get(during) ?? openOutage(sinceMs)
+    const outage = this.#outages.get(during) ?? openOutage<Row>(sinceMs)
     this.#outages.set(during, outage)
     const before = outage.rows.get(of)
     // To give up is counted from the first failure on: a machine that slept has not failed for long.
@@ -72,7 +72,7 @@ export class Outages<Work extends string> {
     return true
   }
 
-  passed(during: Work, of: object): void {
+  passed(during: Work, of: Row): void {
     const outage = this.#outages.get(during)
     if (!outage) return
     outage.rows.delete(of)
@@ -83,7 +83,7 @@ export class Outages<Work extends string> {
   }
 
   /** It is not tried any more. Where nothing else fails, the next success at such work tells that it is over. */
-  forget(of: object): void {
+  forget(of: Row): void {
     for (const { rows } of this.#outages.values()) rows.delete(of)
   }
 
@@ -93,7 +93,7 @@ export class Outages<Work extends string> {
     this.#outages.clear()
   }
 
-  #watch(during: Work, outage: Outage): void {
+  #watch(during: Work, outage: Outage<Row>): void {
     const afterMs = this.#settings.lastsAfterMs(during)
     if (outage.hasLasted || outage.lastsTimer || !Number.isFinite(afterMs)) return
     const dueMs = Math.min(...[...outage.rows.values()].map(({ sinceMs }) => sinceMs)) + afterMs
@@ -111,7 +111,7 @@ export class Outages<Work extends string> {
   }
 }
 
-function openOutage(beganMs: number): Outage {
+function openOutage<Row>(beganMs: number): Outage<Row> {
   return { beganMs, rows: new Map(), told: new Set(), lastsTimer: undefined, hasLasted: false }
 }
 

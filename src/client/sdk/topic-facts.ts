@@ -2,6 +2,7 @@ import type { Broker } from '../../contract/broker.ts'
 import { TidemarkError } from '../../core/errors.ts'
 import { BATCH_BYTES_DEFAULT_MAX } from '../../core/limits.ts'
 import { type RetrySettings, withRetries } from '../retry.ts'
+import type { Outages } from './outages.ts'
 
 /** What a producer has to know of a topic. */
 export interface TopicFacts {
@@ -22,6 +23,8 @@ export interface TopicCacheSettings {
   /** Whether a topic that does not exist is made, with one partition. */
   createsTopics: boolean
   retry: RetrySettings
+  /** Told of questions that are asked again. */
+  outages?: Pick<Outages<'describe', { topic: string }>, 'failed' | 'passed' | 'forget'>
 }
 
 /** Topics as this client knows them. Asked anew when they are old: a topic's number of partitions grows. */
@@ -59,8 +62,8 @@ export class TopicCache {
   }
 
   async #ask(topic: string): Promise<TopicFacts> {
-    const { maxAgeMs, retry } = this.#settings
-    const { partitions, configs } = await withRetries(() => this.#describe(topic), retry)
+    const { maxAgeMs } = this.#settings
+    const { partitions, configs } = await this.#insist(topic)
     const config = configs.find(({ name }) => name === 'max.message.bytes')
     const facts = {
       topic,
@@ -70,6 +73,22 @@ export class TopicCache {
     }
     this.#known.set(topic, facts)
     return facts
+  }
+
+  async #insist(topic: string) {
+    const { retry, outages } = this.#settings
+    const place = { topic }
+    try {
+      const described = await withRetries(() => this.#describe(topic), {
+        ...retry,
+        onRetry: error => outages?.failed('describe', place, error),
+      })
+      outages?.passed('describe', place)
+      return described
+    } catch (error) {
+      outages?.forget(place)
+      throw error
+    }
   }
 
   async #describe(topic: string) {

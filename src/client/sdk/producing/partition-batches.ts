@@ -3,6 +3,7 @@ import { TidemarkError, type Written } from '../../../core/errors.ts'
 import { PRODUCE_BYTES_MAX } from '../../../core/limits.ts'
 import { BATCH_HEADER_BYTES, type CompressionName, type RecordInput } from '../../../core/record/index.ts'
 import { type RetrySettings, withRetries } from '../../retry.ts'
+import type { Outages } from '../outages.ts'
 import type { Room } from '../room.ts'
 import { isKafkaError, type TopicFacts } from '../topic-facts.ts'
 import { OutgoingBatch, type WrittenBatch } from './outgoing-batch.ts'
@@ -20,6 +21,17 @@ export interface BatchSettings {
   isIdempotent: boolean
   /** For each call. */
   retry: RetrySettings
+  /** Told of calls that are tried again. */
+  outages?: Outages<ProducerWork, ProducerPlace>
+}
+
+/** What a producer was at when something failed: asking about a topic, or writing to it. */
+export type ProducerWork = 'describe' | 'produce'
+
+/** Where it failed. */
+export interface ProducerPlace {
+  readonly topic: string
+  readonly partition?: number
 }
 
 /** What became of records of one partition that went out together, or were to. */
@@ -60,6 +72,7 @@ export class PartitionBatches<Tag> {
   readonly partition: number
   readonly #sending: TopicSending<Tag>
   readonly #sequence = new ProducerSequence()
+  readonly #place: ProducerPlace
   #open: OutgoingBatch<Tag> | undefined
   /** Runs while the open batch waits for more. */
   #linger: NodeJS.Timeout | undefined
@@ -70,6 +83,7 @@ export class PartitionBatches<Tag> {
   constructor(partition: number, sending: TopicSending<Tag>) {
     this.partition = partition
     this.#sending = sending
+    this.#place = { topic: sending.facts().topic, partition }
   }
 
   /** Whether a record of so many bytes goes into the batch that is open, if there is one. */
@@ -201,7 +215,7 @@ export class PartitionBatches<Tag> {
     if (settings.isIdempotent) this.#sequence.number(batches)
     const waitedMs = performance.now() - (batches[0]?.openedMs ?? 0)
     try {
-      return await withRetries(
+      const written = await withRetries(
         () =>
           broker.produce({
             topic: facts().topic,
@@ -213,9 +227,19 @@ export class PartitionBatches<Tag> {
           ...settings.retry,
           forMs: Math.min(settings.retry.forMs, settings.deliveryMs - waitedMs),
           isRepeatable: true,
+          onRetry: (error, pauseMs) => {
+            // Throttling is back-pressure, and no trouble.
+            if (error.kafkaName !== 'THROTTLING_QUOTA_EXCEEDED') {
+              settings.outages?.failed('produce', this.#place, error)
+            }
+            settings.retry.onRetry?.(error, pauseMs)
+          },
         },
       )
+      settings.outages?.passed('produce', this.#place)
+      return written
     } catch (error) {
+      settings.outages?.forget(this.#place)
       if (!isKafkaError(error, 'DUPLICATE_SEQUENCE_NUMBER')) throw error
       return { baseOffset: null, startOffset: null, logAppendTimeMs: null }
     }

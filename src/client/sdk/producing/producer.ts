@@ -5,11 +5,12 @@ import type { CompressionName, RecordInput } from '../../../core/record/index.ts
 import { recordBytesMax } from '../../record-size.ts'
 import { type InstrumentationEvent, Listeners } from '../listeners.ts'
 import { type Message, toRecord } from '../messages.ts'
+import { Outages } from '../outages.ts'
 import { type RetryOptions, requestRetries } from '../retry-options.ts'
 import { Room } from '../room.ts'
 import { TopicCache, type TopicFacts } from '../topic-facts.ts'
 import { type CompressionType, toCompressionName } from './compression-types.ts'
-import type { Delivery } from './partition-batches.ts'
+import type { Delivery, ProducerPlace, ProducerWork } from './partition-batches.ts'
 import type { CreatePartitioner } from './partitioners.ts'
 import { type RecordMetadata, settledMetadata, type TakenMessages } from './sent-records.ts'
 import { TopicWriter, type TopicWriterSettings } from './topic-writer.ts'
@@ -62,14 +63,22 @@ export interface ProducerBatch extends SendOptions {
 const PRODUCER_EVENTS = {
   CONNECT: 'producer.connect',
   DISCONNECT: 'producer.disconnect',
-  /** A batch could not be written: its error, topic, partition and number of records. */
+  /** Records could not be written: the error, the topic, the partition and how many there are. */
   DELIVERY_FAILED: 'producer.delivery_failed',
+  /** Something failed that is tried again; once, until it succeeds. */
+  OUTAGE: 'producer.outage',
+  OUTAGE_OVER: 'producer.outage_over',
 } as const
 
 export interface ProducerEventPayloads {
   'producer.connect': null
   'producer.disconnect': null
-  'producer.delivery_failed': { error: Error; topic: string; partition: number; records: number }
+  /** `partition`: null where it was not known yet, or they were for several. */
+  'producer.delivery_failed': { error: Error; topic: string; partition: number | null; records: number }
+  /** `during`: asking about a topic, or writing to it. */
+  'producer.outage': { error: TidemarkError; during: ProducerWork } & ProducerPlace
+  /** `duration` in milliseconds. */
+  'producer.outage_over': { during: ProducerWork; duration: number } & ProducerPlace
 }
 
 const DEFAULT = {
@@ -119,6 +128,16 @@ export class Producer {
   readonly #listeners = new Listeners()
   readonly #partitioner: ReturnType<CreatePartitioner> | undefined
   readonly #deliveryMs: number
+  readonly #outages = new Outages<ProducerWork, ProducerPlace>(
+    // `deliveryTimeoutMs` says when to give up, and that is told by itself.
+    { giveUpAfterMs: Number.POSITIVE_INFINITY, lastsAfterMs: () => Number.POSITIVE_INFINITY },
+    {
+      began: (error, during, place) =>
+        this.#listeners.emit(PRODUCER_EVENTS.OUTAGE, { error, during, ...place }),
+      over: (during, place, duration) =>
+        this.#listeners.emit(PRODUCER_EVENTS.OUTAGE_OVER, { during, duration, ...place }),
+    },
+  )
   #isClosed = false
 
   /** @throws TidemarkError UNSUPPORTED_VERSION for transactions */
@@ -133,6 +152,7 @@ export class Producer {
       maxAgeMs: options.metadataMaxAge ?? DEFAULT.metadataMaxAgeMs,
       createsTopics: options.allowAutoTopicCreation ?? false,
       retry: requestRetries(options.retry ?? {}, this.#deliveryMs),
+      outages: this.#outages,
     })
   }
 
@@ -191,7 +211,10 @@ export class Producer {
     ...options
   }: WriterOptions<Tag>): Promise<TopicWriter<Tag>> {
     const facts = await this.#topics.resolve(topic)
-    const settings = this.#writerSettings(this.#newRoom(), onSettled)
+    const settings = this.#writerSettings<Tag>(this.#newRoom(), delivery => {
+      this.#settled(topic, delivery)
+      onSettled(delivery)
+    })
     return new TopicWriter(this.#broker, facts, {
       ...settings,
       ...options,
@@ -238,15 +261,19 @@ export class Producer {
     const state = this.#stateOf(topic)
     const taking = state.taken.then(async () => {
       const taken: TakenMessages = { topic, batches: new Map(), failures: [] }
+      let added = 0
       try {
         for (const { message, record } of messages) {
           const facts = this.#topics.peek(topic) ?? (await this.#topics.resolve(topic))
           if (this.#room.isFull) await this.#room.whenFree(() => this.#hurry(), this.#deliveryMs)
           this.#add(this.#writerOf(state, facts), message, record, compression, taken)
+          added++
         }
       } catch (error) {
         // Those before it are on their way: their fate is part of the answer.
         taken.failures.push(error)
+        const left = messages.slice(added)
+        this.#failed(topic, onlyPartitionOf(left), left.length, error)
       }
       return taken
     })
@@ -297,9 +324,9 @@ export class Producer {
   #writerOf(state: TopicState, facts: TopicFacts): TopicWriter {
     if (state.writer) state.writer.facts = facts
     else {
-      const settings = this.#writerSettings<undefined>(this.#room, ({ partition, records, error }) => {
-        if (error !== undefined) this.#failed(facts.topic, partition, records, error)
-      })
+      const settings = this.#writerSettings<undefined>(this.#room, delivery =>
+        this.#settled(facts.topic, delivery),
+      )
       state.writer = new TopicWriter(this.#broker, facts, settings)
     }
     return state.writer
@@ -320,6 +347,7 @@ export class Producer {
       isIdempotent: this.isIdempotent(),
       retry: requestRetries(retry, this.#deliveryMs),
       room,
+      outages: this.#outages,
       stopsAtFailure: false,
       onSettled,
     }
@@ -329,11 +357,21 @@ export class Producer {
     return new Room(this.#options.pendingBytesMax ?? DEFAULT.pendingBytesMax)
   }
 
-  #failed(topic: string, partition: number, records: number, error: unknown): void {
+  #settled<Tag>(topic: string, { partition, records, error }: Delivery<Tag>): void {
+    if (error !== undefined) this.#failed(topic, partition, records, error)
+  }
+
+  #failed(topic: string, partition: number | null, records: number, error: unknown): void {
     // The topic may have been deleted or changed since it was looked at.
     this.#topics.forget(topic)
     this.#listeners.emit(PRODUCER_EVENTS.DELIVERY_FAILED, { error, topic, partition, records })
   }
+}
+
+/** The partition that all of them name. */
+function onlyPartitionOf(messages: readonly { message: Message }[]): number | null {
+  const [first, ...others] = new Set(messages.map(({ message }) => message.partition))
+  return others.length === 0 ? (first ?? null) : null
 }
 
 function noTransactions(): TidemarkError {
