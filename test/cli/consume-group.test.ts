@@ -3,7 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { type ConsumeGroupSettings, consumeGroup } from '../../src/cli/commands/consume-group.ts'
 import { formatJsonLine } from '../../src/cli/consuming/record-json.ts'
-import { READING_DEFAULT } from '../../src/cli/consuming/record-printer.ts'
+import { READING_DEFAULT, type ReadingTuning } from '../../src/cli/consuming/record-printer.ts'
+import type { TopicSummary } from '../../src/contract/broker.ts'
 import { TidemarkError } from '../../src/core/errors.ts'
 import { toOffset } from '../../src/core/numbers.ts'
 import { encodeBatch } from '../../src/core/record/index.ts'
@@ -47,7 +48,7 @@ async function produce(group: ScriptedGroup, partition: number, records: number)
 function start(
   group: ScriptedGroup,
   settings: Partial<ConsumeGroupSettings> = {},
-  tuning: Partial<typeof TUNING> = {},
+  tuning: Partial<ReadingTuning> = {},
   terminal = fakeTerminal(),
 ) {
   const done = consumeGroup(group, { ...SETTINGS, ...settings }, terminal, { ...TUNING, ...tuning })
@@ -446,4 +447,18 @@ test('a committed offset that was deleted meanwhile is moved to the first record
   expect(await done).toBe(0)
   expect(linesOf(terminal)).toEqual(expected(0, 5, 10))
   expect(terminal.noted()).toContain('records 2 to 4 were deleted')
+})
+
+test('a pattern that no topic fits is told, and that one has come', async () => {
+  const group = await groupWith(1, 1)
+  let topics: TopicSummary[] = []
+  group.listTopics = (async () => topics) as typeof group.listTopics
+  const { done, terminal } = start(group, { topics: [], topicPattern: 'tid.*' }, { metadataMaxAge: 10 })
+  await expect
+    .poll(() => terminal.noted())
+    .toContain('group harbour: No topic fits the pattern tid.*: the consumer waits until there is one.\n')
+  topics = [{ topic: 'tides', topicId: 'an id', partitions: 1 }]
+  await expect.poll(() => terminal.noted()).toMatch(/^group harbour: a topic is there, after [\d.]+ ms$/m)
+  terminal.interrupt()
+  await done
 })

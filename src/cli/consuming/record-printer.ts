@@ -120,7 +120,6 @@ const GOES_ON: Partial<Record<ConsumerWork, string>> = {
   fetch: 'reads',
   heartbeat: 'heartbeats are answered',
   commit: 'commits',
-  subscribe: 'its topics are there',
 }
 
 /** How far what was lost was printed, where that is further than what is committed. */
@@ -166,13 +165,16 @@ function listen(consumer: Consumer, prefix: string, terminal: Terminal): Error[]
   })
   consumer.on(events.OUTAGE, ({ payload: { error, during, topic, partition } }) => {
     const text = `${error.kafkaName}: ${error.message}`
-    if (during === 'fetch') note(terminal, `${text} Trying again.`)
+    if (during === 'subscribe') note(terminal, `${prefix}${error.message}`)
+    else if (during === 'fetch') note(terminal, `${text} Trying again.`)
     else if (topic === undefined || partition === undefined) note(terminal, `${prefix}${text} Trying again.`)
     else note(terminal, `${prefix}commit of ${listPartitions([{ topic, partition }])}: ${text}`)
   })
-  consumer.on(events.OUTAGE_OVER, ({ payload: { during, duration } }) =>
-    note(terminal, `${prefix}${GOES_ON[during] ?? during} again, after ${formatDuration(duration)}`),
-  )
+  consumer.on(events.OUTAGE_OVER, ({ payload: { during, duration, topic } }) => {
+    const after = `after ${formatDuration(duration)}`
+    if (during !== 'subscribe') note(terminal, `${prefix}${GOES_ON[during] ?? during} again, ${after}`)
+    else note(terminal, `${prefix}${topic === undefined ? 'a topic' : `topic ${topic}`} is there, ${after}`)
+  })
   consumer.on(events.CRASH, ({ payload: { error, during, restart } }) => {
     if (restart && during !== 'deliver' && isPassing(error)) {
       note(terminal, `${prefix}${WAITS[during] ?? 'waits'}: ${error.kafkaName} lasts`)

@@ -16,6 +16,7 @@ import {
 } from './consumer-options.ts'
 import { Delivery } from './delivery.ts'
 import { GroupMembership, type MembershipListener } from './group-membership.ts'
+import { MissingTopics } from './missing-topics.ts'
 import type { PartitionPlace } from './new-partitions.ts'
 import { OffsetCommits, type StreamOffset } from './offset-commits.ts'
 import { PartitionStream } from './partition-stream.ts'
@@ -62,6 +63,7 @@ export class ConsumerSession implements PrefetchListener {
   readonly #delivery: Delivery
   readonly #commits: OffsetCommits
   readonly #assignment: Assignment
+  readonly #missing: MissingTopics
   #isStarted = false
   #isStopping = false
   #stopped: Promise<void> | undefined
@@ -102,6 +104,7 @@ export class ConsumerSession implements PrefetchListener {
     this.#delivery = this.#openDelivery(run)
     this.#commits = this.#openCommits(run)
     this.#assignment = this.#openAssignment(run)
+    this.#missing = this.#openMissing()
   }
 
   #openDelivery(run: ConsumerRun): Delivery {
@@ -157,8 +160,24 @@ export class ConsumerSession implements PrefetchListener {
       beat: () => {
         // Delivery stands still while nobody confirms that the partitions are still its own.
         this.#delivery.pump()
+        const there = this.#delivery.streams.filter(({ isDeleted }) => !isDeleted)
+        this.#missing.seen(there.map(({ topic }) => topic))
         this.#endIfComplete()
       },
+    })
+  }
+
+  #openMissing(): MissingTopics {
+    const { metadataMaxAge = LOOK_MS } = this.#options
+    const { subscription, emit, hears, tell, outageOver } = this.#host
+    return new MissingTopics(this.#broker, subscription, metadataMaxAge, {
+      missing: (error, topic) => {
+        emit(CONSUMER_EVENTS.OUTAGE, { error, during: 'subscribe', ...(topic !== undefined && { topic }) })
+        // Waiting for a name that was mistyped looks like reading it.
+        if (!hears(CONSUMER_EVENTS.OUTAGE)) tell(error, 'subscribe', true)
+      },
+      found: (topic, duration) =>
+        outageOver({ during: 'subscribe', duration, ...(topic !== undefined && { topic }) }),
     })
   }
 
@@ -170,6 +189,7 @@ export class ConsumerSession implements PrefetchListener {
     const lookMs = this.#options.metadataMaxAge ?? LOOK_MS
     if (places !== null) this.#assignment.assignByHand(this.#broker, places, follows ? lookMs : null)
     this.#commits.start()
+    if (this.#isInGroup) void this.#missing.look()
     this.#isStarted = true
     this.#endIfComplete()
   }
@@ -182,6 +202,7 @@ export class ConsumerSession implements PrefetchListener {
 
   async #stop(): Promise<void> {
     this.#isStopping = true
+    this.#missing.stop()
     this.#commits.stop()
     const streams = [...this.#delivery.streams]
     // Nobody waits for what is on its way.
@@ -281,6 +302,8 @@ export class ConsumerSession implements PrefetchListener {
   deleted({ topic, partition }: PartitionStream, error: unknown): void {
     if (this.#isInGroup) {
       this.#host.emit(CONSUMER_EVENTS.PARTITION_DELETED, { topic, partition })
+      // Where all of its topic is, the consumer waits for another of that name.
+      void this.#missing.look()
       this.#endIfComplete()
     } else this.failed(error)
   }

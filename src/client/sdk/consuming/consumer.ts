@@ -39,7 +39,7 @@ export class Consumer implements AsyncIterable<ConsumedRecord> {
   #handoff: RecordHandoff | undefined
   #end: ReturnType<typeof openEnd> | undefined
   /** Trouble that stderr was told of, since nobody listens. */
-  readonly #written = new Set<string>()
+  readonly #written: ConsumerWork[] = []
 
   /** @throws TidemarkError INVALID_GROUP_ID */
   constructor(broker: Broker & GroupBroker, options: ConsumerOptions & { clientId: string }) {
@@ -322,13 +322,16 @@ export class Consumer implements AsyncIterable<ConsumedRecord> {
     if (isHeard) return
     const isPassing = restart && during !== 'deliver' && error instanceof TidemarkError
     console.error(isPassing ? `${this.#name} waits: ${error.kafkaName} (${during}): ${error.message}` : error)
-    if (isPassing) this.#written.add(during)
+    if (isPassing) this.#written.push(during)
   }
 
   #tellOver(outage: ConsumerEventPayloads['consumer.outage_over']): void {
     this.#listeners.emit(CONSUMER_EVENTS.OUTAGE_OVER, outage)
     const { during, duration } = outage
-    if (!this.#written.delete(during) || this.#listeners.has(CONSUMER_EVENTS.OUTAGE_OVER)) return
+    const index = this.#written.indexOf(during)
+    if (index < 0) return
+    this.#written.splice(index, 1)
+    if (this.#listeners.has(CONSUMER_EVENTS.OUTAGE_OVER)) return
     console.error(`${this.#name} goes on: ${during} works again, after ${Math.round(duration / 1_000)} s.`)
   }
 

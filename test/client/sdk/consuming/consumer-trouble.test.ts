@@ -214,3 +214,82 @@ describe('a member that wakes up', () => {
     ])
   })
 })
+
+describe('what is subscribed to and not there', () => {
+  test('is told once, waited for, and told when it comes', async () => {
+    const { broker, consumer } = await openTides()
+    const reader = consumer({ metadataMaxAge: 30 })
+    const told = listen(reader)
+    const got: string[] = []
+    await reader.subscribe({ topics: ['tides', 'ebbs', 'floods'], fromBeginning: true })
+    await reader.subscribe({ topicPattern: 'winds-.*', fromBeginning: true })
+    await reader.run({ eachMessage: async ({ topic }) => void got.push(topic) })
+    await until(() => told.length === 3)
+    await sleep(100)
+    expect(told).toEqual(['outage subscribe ebbs', 'outage subscribe floods', 'outage subscribe'])
+    await broker.createTopic({ topic: 'ebbs' })
+    await broker.createTopic({ topic: 'winds-north' })
+    await until(() => told.length === 5)
+    expect(told.slice(3)).toEqual(['over subscribe', 'over subscribe'])
+    await broker.createTopic({ topic: 'floods' })
+    await until(() => told.length === 6 && reader.assignment().length === 4)
+  })
+
+  test('is written to stderr where nobody listens', async () => {
+    const written = readStderr()
+    const { broker, consumer } = await openTides()
+    const reader = consumer({ metadataMaxAge: 30 })
+    await reader.subscribe({ topic: 'ebbs' })
+    await reader.run({ eachMessage: async () => {} })
+    await until(() => written.length === 1)
+    expect(written[0]).toBe(
+      'The consumer of group gauges waits: UNKNOWN_TOPIC_OR_PARTITION (subscribe): There is no topic ebbs: the consumer ' +
+        'waits until there is one.',
+    )
+    await broker.createTopic({ topic: 'ebbs' })
+    await until(() => written.length === 2)
+  })
+
+  test('when it is deleted meanwhile, too', async () => {
+    const { broker, tidemark } = await openTides(3)
+    let looks = 0
+    const counting = bent(broker, each => ({
+      listTopics: () => {
+        looks++
+        return each.listTopics()
+      },
+    }))
+    const reader = new Tidemark({ broker: counting }).consumer({
+      groupId: 'gauges',
+      heartbeatInterval: 50,
+      maxWaitTimeInMs: 100,
+      metadataMaxAge: 60_000,
+    })
+    onTestFinished(() => reader.disconnect())
+    const told = listen(reader)
+    const got: unknown[] = []
+    await reader.subscribe({ topic: 'tides', fromBeginning: true })
+    await reader.run({ eachMessage: async ({ message }) => void got.push(message) })
+    await until(() => reader.assignment().length === 3)
+    await broker.deleteTopic('tides')
+    await until(() => told.length === 1)
+    expect(told).toEqual(['outage subscribe tides'])
+    // One look for all of its partitions, or two where the first had begun already.
+    expect(looks).toBeLessThanOrEqual(4)
+    await broker.createTopic({ topic: 'tides' })
+    await writeNumbers(tidemark, 1, 1)
+    // By the heartbeat that assigns it, long before the next look.
+    await until(() => got.length === 1 && told.length === 2)
+    expect(told[1]).toBe('over subscribe')
+  })
+
+  test('ends a consumer that reads it without a group', async () => {
+    const { tidemark } = await openTides()
+    const reader = tidemark.consumer()
+    const told = listen(reader)
+    reader.assign([{ topic: 'ebbs', partition: 0, offset: '0' }])
+    await reader.run({ eachMessage: async () => {} })
+    await expect(reader.finished()).rejects.toMatchObject({ kafkaName: 'UNKNOWN_TOPIC_OR_PARTITION' })
+    expect(told).toEqual(['crash fetch false'])
+  })
+})
