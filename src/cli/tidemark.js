@@ -11,19 +11,23 @@ const built = new URL('../../dist/cli/main.js', import.meta.url)
 const inCheckout = existsSync(source)
 
 const [major, minor] = process.versions.node.split('.').map(Number)
-// 22.18 is the first Node that runs TypeScript without a flag; the client alone works in older ones.
-const newEnough = major > 22 || (major === 22 && minor >= (inCheckout ? 18 : 15))
+// 22.18 is the first Node that runs TypeScript without a flag. What is built runs in Node 20: what needs more, as a
+// broker on a directory does, says so.
+const [leastMajor, leastMinor] = inCheckout ? [22, 18] : [20, 11]
+const newEnough = major > leastMajor || (major === leastMajor && minor >= leastMinor)
 
 if (newEnough) {
-  // Most of what a short command takes is the loading of its modules.
-  module.enableCompileCache()
+  // Most of what a short command takes is the loading of its modules. Node 20 cannot keep them.
+  module.enableCompileCache?.()
   const { main } = await import(inCheckout ? source.href : built.href)
   await main(process.argv.slice(2))
 } else {
   const checkoutNode = fileURLToPath(new URL('../../node_modules/.bin/node', import.meta.url))
   if (inCheckout && existsSync(checkoutNode) && !process.env.TIDEMARK_RELAUNCHED) runWith(checkoutNode)
   else {
-    console.error(`tidemark: this is Node ${process.versions.node}, and Tidemark needs 22.18 or later.`)
+    console.error(
+      `tidemark: this is Node ${process.versions.node}, and this needs ${leastMajor}.${leastMinor} or later.`,
+    )
     console.error(
       inCheckout
         ? '  Run `npm ci` in the checkout, which brings a Node 24 along, or install a newer Node.'

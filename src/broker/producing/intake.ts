@@ -6,6 +6,7 @@ import {
   PRODUCE_IN_FLIGHT_CALLS_MAX,
 } from '../../core/limits.ts'
 import { type BatchHeader, checkBatch, NO_PRODUCER_ID, stampLogAppendTime } from '../../core/record/index.ts'
+import { withResolvers } from '../../core/since-node-22.ts'
 import type { TopicSettings } from '../../core/topic/topic-config.ts'
 import type { Ports } from '../../ports/index.ts'
 import { asTidemarkError } from '../store-calls/store-errors.ts'
@@ -100,7 +101,7 @@ export class Intake {
 
   /** Takes no more, and resolves when all that was taken is settled. */
   async close(): Promise<void> {
-    this.#closed ??= Promise.withResolvers<void>()
+    this.#closed ??= withResolvers<void>()
     if (this.#callsInFlight === 0) this.#closed.resolve()
     await this.#closed.promise
   }

@@ -37,7 +37,10 @@ export interface Accepted {
   readonly isDuplicate?: boolean
 }
 
-export type Waiter = Pick<PromiseWithResolvers<Accepted>, 'resolve' | 'reject'>
+export interface Waiter {
+  resolve(accepted: Accepted): void
+  reject(error: unknown): void
+}
 
 /** What one shipment holds of one partition: runs of several calls, one after the other. */
 export class PartitionRun {

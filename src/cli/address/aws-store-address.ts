@@ -1,3 +1,4 @@
+import { parseUrl } from '../../core/since-node-22.ts'
 import { UsageError } from '../output/failure.ts'
 import type { StackOutputs } from './stack-outputs.ts'
 
@@ -38,7 +39,7 @@ export function chooseAwsStore(
     )
   }
   const { endpoint = null, region = outputs.region ?? null } = options
-  if (endpoint !== null && !/^https?:$/.test(URL.parse(endpoint)?.protocol ?? '')) {
+  if (endpoint !== null && !/^https?:$/.test(parseUrl(endpoint)?.protocol ?? '')) {
     throw new UsageError(`'${endpoint}' is no endpoint: give a URL such as http://127.0.0.1:4566`)
   }
   return { table, bucket, region, endpoint }

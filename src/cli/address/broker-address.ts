@@ -1,3 +1,4 @@
+import { parseUrl } from '../../core/since-node-22.ts'
 import { UsageError } from '../output/failure.ts'
 import {
   type AwsStoreAddress,
@@ -98,7 +99,7 @@ export function chooseToken(options: AddressOptions, environment: NodeJS.Process
 
 function parseBrokerUrl(text: string): string {
   // kcat's and Kafka's tools take host:port, and so does muscle memory.
-  const url = URL.parse(/^https?:\/\//.test(text) ? text : `http://${text}`)
+  const url = parseUrl(/^https?:\/\//.test(text) ? text : `http://${text}`)
   if (!url?.hostname) throw new UsageError(`'${text}' is no broker: give a URL such as ${DEFAULT_BROKER_URL}`)
   return url.href.replace(/\/$/, '')
 }

@@ -3,6 +3,7 @@ import { isKafkaError } from '../../client/sdk/topic-facts.ts'
 import type { Broker, PartitionOffsets } from '../../contract/broker.ts'
 import type { GroupBroker } from '../../contract/groups.ts'
 import type { Offset } from '../../core/numbers.ts'
+import { groupBy } from '../../core/since-node-22.ts'
 import { movedStart } from '../consuming/reading-plan.ts'
 import { CommandFailure, EXIT_FAILURE, EXIT_OK, noSuchPartition } from '../output/failure.ts'
 import { type JsonSettings, printList } from '../output/listing.ts'
@@ -101,7 +102,7 @@ async function choosePartitions(
   broker: Broker,
   choices: TopicChoice[],
 ): Promise<{ topic: string; offsets: PartitionOffsets }[]> {
-  const byTopic = Map.groupBy(choices, ({ topic }) => topic)
+  const byTopic = groupBy(choices, ({ topic }) => topic)
   const chosen = await Promise.all(
     [...byTopic].map(async ([topic, wanted]) => {
       const { offsets } = await broker.describeTopic(topic)

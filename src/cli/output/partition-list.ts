@@ -1,6 +1,8 @@
+import { groupBy } from '../../core/since-node-22.ts'
+
 /** Partitions in few words: `tides 0-3, 7; winds 0`. */
 export function listPartitions(partitions: readonly { topic: string; partition: number }[]): string {
-  const byTopic = Map.groupBy(partitions, ({ topic }) => topic)
+  const byTopic = groupBy(partitions, ({ topic }) => topic)
   return [...byTopic.keys()]
     .sort()
     .map(topic => `${topic} ${ranges(byTopic.get(topic)!.map(({ partition }) => partition))}`)

@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { HANDLER_LOAD_MS_MAX } from '../../core/limits.ts'
+import { withResolvers } from '../../core/since-node-22.ts'
 import { type CallIdentity, describeTimeout, type HandlerAnswer } from './function-handler.ts'
 import type { HandlerFile } from './handler-file.ts'
 import type { HandlerCall, HandlerMessage } from './handler-messages.ts'
@@ -80,7 +81,7 @@ export class HandlerProcess {
     const ended = this.ended.then(
       (how): HandlerAnswer => ({ kind: 'failed', error: `Runtime.ExitError: ${how}` }),
     )
-    const overtime = Promise.withResolvers<HandlerAnswer>()
+    const overtime = withResolvers<HandlerAnswer>()
     const timer = setTimeout(() => {
       overtime.resolve({ kind: 'failed', error: describeTimeout(identity.timeoutMs) })
       this.kill()

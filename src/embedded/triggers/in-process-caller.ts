@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { withResolvers } from '../../core/since-node-22.ts'
 import type { FunctionCaller } from '../../ports/function-caller.ts'
 import {
   describeThrown,
@@ -14,7 +15,7 @@ export function inProcessCaller(handler: TriggerHandler, functionName: string): 
   const call: FunctionCaller['call'] = async (_target, event, timeoutMs) => {
     const requestId = randomUUID()
     const identity = { requestId, functionName, timeoutMs }
-    const overtime = Promise.withResolvers<HandlerAnswer>()
+    const overtime = withResolvers<HandlerAnswer>()
     const timer = setTimeout(
       () => overtime.resolve({ kind: 'failed', error: describeTimeout(timeoutMs) }),
       timeoutMs,

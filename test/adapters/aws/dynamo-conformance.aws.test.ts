@@ -56,7 +56,7 @@ function testScan(endpoint: () => string): void {
   })
 }
 
-describeDynamoDbLocal('on DynamoDB Local,', { concurrent: true }, () => {
+describeDynamoDbLocal('on DynamoDB Local,', () => {
   describeLogIndex('DynamoDB', () => openFresh(dynamoDbLocalEndpoint()))
   describeTopicStore('DynamoDB', () => openFresh(dynamoDbLocalEndpoint()))
   describeGroupStore('DynamoDB', () => openFresh(dynamoDbLocalEndpoint()), SIZES)
@@ -64,7 +64,7 @@ describeDynamoDbLocal('on DynamoDB Local,', { concurrent: true }, () => {
   testScan(dynamoDbLocalEndpoint)
 })
 
-describeAws('on the AWS endpoint,', { concurrent: true }, () => {
+describeAws('on the AWS endpoint,', () => {
   describeLogIndex('DynamoDB', () => openFresh(awsEndpoint()))
   describeTopicStore('DynamoDB', () => openFresh(awsEndpoint()))
   describeGroupStore('DynamoDB', () => openFresh(awsEndpoint()), SIZES)

@@ -1,3 +1,4 @@
+import { parseUrl } from '../../../core/since-node-22.ts'
 /** What a signature is made for: it is valid for one service in one region. */
 export interface SigningScope {
   readonly region: string
@@ -11,7 +12,7 @@ const FUNCTION_URL_HOST = /\.lambda-url\.([a-z0-9-]+)\.on\.aws$/
 
 /** The scope that a host name of AWS's own tells; undefined for any other host, a custom domain among them. */
 export function signingScopeOf(url: string): SigningScope | undefined {
-  const host = URL.parse(url)?.hostname ?? ''
+  const host = parseUrl(url)?.hostname ?? ''
   const api = API_GATEWAY_HOST.exec(host)
   if (api?.[1]) return { region: api[1], service: 'execute-api' }
   const functionUrl = FUNCTION_URL_HOST.exec(host)

@@ -1,6 +1,7 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
 import * as z from 'zod'
 import type { KafkaErrorName } from '../../../core/errors.ts'
+import { groupBy } from '../../../core/since-node-22.ts'
 import { JSON_TYPE, PROBLEM_TYPE } from '../media-types.ts'
 import { statusOf } from '../problems/problem.ts'
 import type { Parameters } from '../requests/parameters.ts'
@@ -113,7 +114,7 @@ function documentErrors({ errors = [], body }: RouteDocumentation, { path, isOpe
     ...errors,
   ]
   const descriptions: [number, string][] = [
-    ...[...Map.groupBy(new Set(names), statusOf)].map(([status, group]): [number, string] => [
+    ...[...groupBy(new Set(names), statusOf)].map(([status, group]): [number, string] => [
       status,
       group.join(', '),
     ]),
