@@ -456,7 +456,7 @@ test('a pattern that no topic fits is told, and that one has come', async () => 
   const { done, terminal } = start(group, { topics: [], topicPattern: 'tid.*' }, { metadataMaxAge: 10 })
   await expect
     .poll(() => terminal.noted())
-    .toContain('group harbour: No topic fits the pattern tid.*: the consumer waits until there is one.\n')
+    .toContain('group harbour: No topic fits the pattern tid.*: nothing is read by it until there is one.\n')
   topics = [{ topic: 'tides', topicId: 'an id', partitions: 1 }]
   await expect.poll(() => terminal.noted()).toMatch(/^group harbour: a topic is there, after [\d.]+ ms$/m)
   terminal.interrupt()

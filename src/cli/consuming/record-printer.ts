@@ -151,6 +151,8 @@ function listen(consumer: Consumer, prefix: string, terminal: Terminal): Error[]
   consumer.on(events.PARTITIONS_LOST, ({ payload: { partitions } }) => {
     const what = 'what was printed and not committed may be printed again'
     note(terminal, `${prefix}lost ${listPartitions(partitions)}: ${what}${listUncommitted(partitions)}`)
+    // Having the same again is news.
+    told = ''
   })
   consumer.on(events.PARTITION_DELETED, ({ payload: { topic, partition } }) =>
     note(terminal, `${topic}, partition ${partition}: it was deleted`),

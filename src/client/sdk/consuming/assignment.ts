@@ -19,7 +19,6 @@ export interface AssignmentHost {
   takeSeek(topic: string, partition: number): Offset | undefined
   hears(type: string): boolean
   emit(type: string, payload: unknown): void
-  tell(error: unknown, during: ConsumerWork, goesOn: boolean): void
   failed(error: unknown, during: ConsumerWork): void
   /** It is not read any more, whatever failed at it. */
   gone(stream: PartitionStream): void
@@ -147,7 +146,7 @@ export class Assignment implements MembershipListener {
       // Tried once: by the next heartbeat the group may have changed its mind.
       await this.#parts.commits.positions(streams, 0)
     } catch (error) {
-      if (!isPassing(error)) this.#host.tell(error, 'commit', true)
+      if (!isPassing(error)) this.#parts.commits.tellOnce(error)
       for (const stream of streams) {
         stream.isRevoking = false
         this.#parts.prefetcher.want(stream)

@@ -150,11 +150,11 @@ export class ConsumerSession implements PrefetchListener {
 
   #openAssignment({ stopOffsets }: ConsumerRun): Assignment {
     const parts = { delivery: this.#delivery, prefetcher: this.#prefetcher, commits: this.#commits }
-    const { takeSeek, hears, emit, tell } = this.#host
+    const { takeSeek, hears, emit } = this.#host
     const join = (listener: MembershipListener) =>
       new GroupMembership(this.#broker, this.#options, this.#host.subscription, this.#outages, listener)
     return new Assignment(this.#isInGroup ? join : null, stopOffsets, parts, {
-      ...{ takeSeek, hears, emit, tell },
+      ...{ takeSeek, hears, emit },
       failed: (error, during) => void this.#crash(error, during),
       gone: stream => this.#outages.forget(stream),
       beat: () => {

@@ -3,6 +3,7 @@ import type { GroupBroker } from '../../../contract/groups.ts'
 import { TidemarkError } from '../../../core/errors.ts'
 import { type Offset, toOffset } from '../../../core/numbers.ts'
 import { type InstrumentationEvent, Listeners } from '../listeners.ts'
+import { isPassing } from '../outages.ts'
 import {
   CONSUMER_EVENTS,
   type ConsumedRecord,
@@ -320,19 +321,20 @@ export class Consumer implements AsyncIterable<ConsumedRecord> {
     this.#listeners.emit(CONSUMER_EVENTS.CRASH, { error: asError, groupId, restart, during })
     // An error that nobody hears of would be a consumer that stands still for no reason.
     if (isHeard) return
-    const isPassing = restart && during !== 'deliver' && error instanceof TidemarkError
-    console.error(isPassing ? `${this.#name} waits: ${error.kafkaName} (${during}): ${error.message}` : error)
-    if (isPassing) this.#written.push(during)
+    const waits = restart && during !== 'deliver' && isPassing(error)
+    console.error(waits ? `${this.#name} waits: ${error.kafkaName} (${during}): ${error.message}` : error)
+    if (waits) this.#written.push(during)
   }
 
   #tellOver(outage: ConsumerEventPayloads['consumer.outage_over']): void {
     this.#listeners.emit(CONSUMER_EVENTS.OUTAGE_OVER, outage)
-    const { during, duration } = outage
+    const { during, duration, topic = 'one that fits' } = outage
     const index = this.#written.indexOf(during)
     if (index < 0) return
     this.#written.splice(index, 1)
     if (this.#listeners.has(CONSUMER_EVENTS.OUTAGE_OVER)) return
-    console.error(`${this.#name} goes on: ${during} works again, after ${Math.round(duration / 1_000)} s.`)
+    const what = during === 'subscribe' ? `there is a topic, ${topic}` : `${during} works again`
+    console.error(`${this.#name} goes on: ${what}, after ${Math.round(duration / 1_000)} s.`)
   }
 
   get #name(): string {

@@ -84,8 +84,10 @@ export class MissingTopics {
   #miss(name: string, topic: string | undefined): void {
     if (this.#missing.has(name)) return
     this.#missing.set(name, { topic, sinceMs: performance.now() })
-    const what = topic === undefined ? `No topic fits the pattern ${name}` : `There is no topic ${name}`
-    const message = `${what}: the consumer waits until there is one.`
+    const message =
+      topic === undefined
+        ? `No topic fits the pattern ${name}: nothing is read by it until there is one.`
+        : `There is no topic ${name}: create it, or look at the name. Until then nothing of it is read.`
     this.#listener.missing(new TidemarkError('UNKNOWN_TOPIC_OR_PARTITION', message), topic)
   }
 }

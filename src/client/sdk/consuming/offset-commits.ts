@@ -80,7 +80,7 @@ export class OffsetCommits {
     } catch (error) {
       if (isKafkaError(error, 'UNKNOWN_MEMBER_ID')) this.#host.beatSoon()
       // Trouble that may pass is told as an outage.
-      else if (!isPassing(error)) this.#tellOnce(error)
+      else if (!isPassing(error)) this.tellOnce(error)
     }
   }
 
@@ -162,12 +162,12 @@ export class OffsetCommits {
     else if (error.kafkaName === 'UNKNOWN_MEMBER_ID') this.#host.beatSoon()
     // Whose topic is gone hears of it with a heartbeat.
     else if (error.kafkaName !== 'UNKNOWN_TOPIC_OR_PARTITION') {
-      if (!this.#outages.failed('commit', stream, error)) this.#tellOnce(error)
+      if (!this.#outages.failed('commit', stream, error)) this.tellOnce(error)
     }
   }
 
   /** It is tried again and again; the same words each time would be no news. */
-  #tellOnce(error: unknown): void {
+  tellOnce(error: unknown): void {
     const text = String(error)
     if (text !== this.#told) this.#host.tell(error)
     this.#told = text

@@ -126,7 +126,8 @@ export class Prefetcher {
       offset: stream.fetchOffset!,
       maxBytes: this.#bytesFor(stream),
       minBytes: this.#settings.minBytes,
-      maxWaitMs: this.#waitMs(),
+      // After trouble at once, so that it is known to be over.
+      maxWaitMs: stream.fetchFailures > 0 ? 0 : this.#waitMs(),
       signal: stream.longPoll,
     })
     if (stream.jumps !== jumps) return

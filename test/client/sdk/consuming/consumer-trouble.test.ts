@@ -147,6 +147,24 @@ describe('a broker that goes away', () => {
     expect(told).toEqual(['outage fetch tides', 'over fetch'])
   })
 
+  test('that it is over is told before a long poll ends', async () => {
+    let failures = 2
+    const { consumer } = await openTides(1, broker =>
+      bent(broker, ({ fetch }) => ({
+        fetch: async request => {
+          if (failures-- > 0) throw new TidemarkError('NETWORK_EXCEPTION', 'Nobody there.')
+          return fetch.call(broker, request)
+        },
+      })),
+    )
+    const reader = consumer({ maxWaitTimeInMs: 30_000 })
+    const told = listen(reader)
+    await reader.subscribe({ topic: 'tides', fromBeginning: true })
+    await reader.run({ eachMessage: async () => {} })
+    await until(() => told.length === 2)
+    expect(told).toEqual(['outage fetch tides', 'over fetch'])
+  })
+
   test('commits that cannot be made are told once, not once for each', async () => {
     let isRefusing = true
     const { tidemark, consumer } = await openTides(1, broker =>
@@ -243,11 +261,14 @@ describe('what is subscribed to and not there', () => {
     await reader.run({ eachMessage: async () => {} })
     await until(() => written.length === 1)
     expect(written[0]).toBe(
-      'The consumer of group gauges waits: UNKNOWN_TOPIC_OR_PARTITION (subscribe): There is no topic ebbs: the consumer ' +
-        'waits until there is one.',
+      'The consumer of group gauges waits: UNKNOWN_TOPIC_OR_PARTITION (subscribe): There is no topic ebbs: create it, or ' +
+        'look at the name. Until then nothing of it is read.',
     )
     await broker.createTopic({ topic: 'ebbs' })
     await until(() => written.length === 2)
+    expect(written[1]).toMatch(
+      /^The consumer of group gauges goes on: there is a topic, ebbs, after \d+ s\.$/,
+    )
   })
 
   test('when it is deleted meanwhile, too', async () => {
