@@ -12,9 +12,11 @@ const REST_MS_MAX = 600_000
 /** That one partition waits no longer than this. */
 const PROBE_TIMEOUT_MS = 5_000
 
+/** Where both are asked of: the broker. */
+type Source = Pick<Broker, 'fetch' | 'locate'>
+
 /** Reads past the broker what it can locate, and through it wherever that does not work. */
 export class LocatedReads {
-  readonly #broker: Broker
   readonly #outages: Outages<ConsumerWork>
   #hasUrls = true
   /** How long the rest after the last failure is; 0: URLs can be read. */
@@ -22,29 +24,35 @@ export class LocatedReads {
   /** Until when no URL is tried. */
   #untilMs = 0
 
-  constructor(broker: Broker, outages: Outages<ConsumerWork>) {
-    this.#broker = broker
+  constructor(outages: Outages<ConsumerWork>) {
     this.#outages = outages
   }
 
-  /** @throws TidemarkError as `fetch` of the broker: that a URL could not be read is told, and is no failure */
-  async fetch(request: Fetch & { signal: AbortSignal }): Promise<Fetched> {
-    if (!this.#hasUrls || performance.now() < this.#untilMs) return this.#broker.fetch(request)
-    if (this.#restMs === 0) return this.#try(request, LOCATED_READ_TIMEOUT_MS)
+  /**
+   * @param timeoutMs for each range
+   * @throws TidemarkError as `fetch` of the source: that a URL could not be read is told, and is no failure
+   */
+  async fetch(
+    request: Fetch & { signal: AbortSignal },
+    source: Source,
+    timeoutMs = LOCATED_READ_TIMEOUT_MS,
+  ): Promise<Fetched> {
+    if (!this.#hasUrls || performance.now() < this.#untilMs) return source.fetch(request)
+    if (this.#restMs === 0) return this.#try(request, source, timeoutMs)
     // Meanwhile the others go on through the broker.
     this.#untilMs = Number.POSITIVE_INFINITY
     try {
-      return await this.#try(request, PROBE_TIMEOUT_MS)
+      return await this.#try(request, source, Math.min(PROBE_TIMEOUT_MS, timeoutMs))
     } finally {
       // Nothing was found out: the next one tries.
       if (this.#untilMs === Number.POSITIVE_INFINITY) this.#untilMs = 0
     }
   }
 
-  async #try(request: Fetch & { signal: AbortSignal }, timeoutMs: number): Promise<Fetched> {
+  async #try(request: Fetch & { signal: AbortSignal }, source: Source, timeoutMs: number): Promise<Fetched> {
     const isProbe = this.#restMs > 0
-    const located = await this.#locate(request)
-    if (!located) return this.#broker.fetch(request)
+    const located = await this.#locate(request, source)
+    if (!located) return source.fetch(request)
     try {
       const fetched = await fetchLocated(located, { signal: request.signal, timeoutMs })
       // Of those that were under way when others failed, success tells nothing.
@@ -55,16 +63,16 @@ export class LocatedReads {
       if (request.signal.aborted) throw error
       if (isProbe || this.#restMs === 0) this.#rest()
       // Where this fails, too, it is no trouble of the URLs.
-      const fetched = await this.#broker.fetch(request)
+      const fetched = await source.fetch(request)
       this.#outages.failed('locate', this, toTell(error))
       return fetched
     }
   }
 
   /** @returns undefined where the broker has no URLs to give, and so stays */
-  async #locate(request: Fetch): Promise<Located | undefined> {
+  async #locate(request: Fetch, source: Source): Promise<Located | undefined> {
     try {
-      return await this.#broker.locate(request)
+      return await source.locate(request)
     } catch (error) {
       if (!isKafkaError(error, 'INVALID_REQUEST') && !isKafkaError(error, 'UNSUPPORTED_VERSION')) throw error
       this.#hasUrls = false

@@ -1,4 +1,4 @@
-import type { Broker } from '../../../contract/broker.ts'
+import type { Broker, Fetch, Fetched } from '../../../contract/broker.ts'
 import type { Offset } from '../../../core/numbers.ts'
 import { pause } from '../../pause.ts'
 import { pauseAfter } from '../../retry.ts'
@@ -51,7 +51,7 @@ export class Prefetcher {
     this.#settings = settingsOf(options)
     this.#outages = outages
     this.#listener = listener
-    if (options.located) this.#located = new LocatedReads(broker, outages)
+    if (options.located) this.#located = new LocatedReads(outages)
   }
 
   /** Fetches for a partition as soon as there is a free place, if it has less than it shall have. */
@@ -120,7 +120,7 @@ export class Prefetcher {
     }
     const beganMs = performance.now()
     this.#listener.fetchStarted()
-    const fetched = await (this.#located ?? this.#broker).fetch({
+    const fetched = await this.#fetch({
       topic,
       partition,
       offset: stream.fetchOffset!,
@@ -135,6 +135,10 @@ export class Prefetcher {
     stream.startOffset = fetched.startOffset
     stream.add(fetched.chunks, fetched.nextOffset)
     this.#listener.fetched(fetched.chunks.length, performance.now() - beganMs)
+  }
+
+  #fetch(request: Fetch & { signal: AbortSignal }): Promise<Fetched> {
+    return this.#located?.fetch(request, this.#broker) ?? this.#broker.fetch(request)
   }
 
   #bytesFor({ bufferedBytes }: PartitionStream): number {

@@ -58,9 +58,9 @@ function open(methods: Partial<Broker> = {}, url = () => `${base}/segment?signat
     { giveUpAfterMs: Number.POSITIVE_INFINITY, lastsAfterMs: () => Number.POSITIVE_INFINITY },
     { began: ({ message }) => void told.push(message), over: () => void told.push('over') },
   )
-  const reads = new LocatedReads(counted, outages as never)
+  const reads = new LocatedReads(outages as never)
   const read = (signal = new AbortController().signal) =>
-    reads.fetch({ topic: 't', partition: 0, offset: toOffset(0), signal })
+    reads.fetch({ topic: 't', partition: 0, offset: toOffset(0), signal }, counted)
   return { read, counts, told }
 }
 
