@@ -1,4 +1,4 @@
-import type { Broker } from '../../contract/broker.ts'
+import type { Broker, CallOptions } from '../../contract/broker.ts'
 import { TidemarkError } from '../../core/errors.ts'
 import { BATCH_BYTES_DEFAULT_MAX } from '../../core/limits.ts'
 import { type RetrySettings, withRetries } from '../retry.ts'
@@ -46,21 +46,32 @@ export class TopicCache {
     this.#known.delete(topic)
   }
 
-  /** @throws TidemarkError UNKNOWN_TOPIC_OR_PARTITION */
-  async resolve(topic: string): Promise<TopicFacts> {
+  /**
+   * @param within how long to ask, where it is not asked already
+   * @throws TidemarkError UNKNOWN_TOPIC_OR_PARTITION, REQUEST_TIMED_OUT
+   */
+  async resolve(
+    topic: string,
+    within: Partial<Pick<RetrySettings, 'forMs' | 'signal'>> = {},
+  ): Promise<TopicFacts> {
     const known = this.peek(topic)
     if (known) return known
     let asked = this.#asked.get(topic)
     if (!asked) {
-      asked = this.#ask(topic).finally(() => this.#asked.delete(topic))
+      asked = this.#ask(topic, within).finally(() => this.#asked.delete(topic))
       this.#asked.set(topic, asked)
     }
     return asked
   }
 
-  async #ask(topic: string): Promise<TopicFacts> {
+  async #ask(topic: string, within: Partial<RetrySettings>): Promise<TopicFacts> {
     const { maxAgeMs, retry } = this.#settings
-    const { partitions, configs } = await withRetries(() => this.#describe(topic), retry)
+    const { partitions, configs } = await withRetries(call => this.#describe(topic, call), {
+      ...retry,
+      ...within,
+      // One that it made in a try before is there in the next.
+      isRepeatable: true,
+    })
     const config = configs.find(({ name }) => name === 'max.message.bytes')
     const facts = {
       topic,
@@ -72,17 +83,17 @@ export class TopicCache {
     return facts
   }
 
-  async #describe(topic: string) {
+  async #describe(topic: string, call: CallOptions) {
     try {
-      return await this.#broker.describeTopic(topic)
+      return await this.#broker.describeTopic(topic, call)
     } catch (error) {
       if (!this.#settings.createsTopics || !isKafkaError(error, 'UNKNOWN_TOPIC_OR_PARTITION')) throw error
     }
     try {
-      return await this.#broker.createTopic({ topic })
+      return await this.#broker.createTopic({ topic }, call)
     } catch (error) {
       if (!isKafkaError(error, 'TOPIC_ALREADY_EXISTS')) throw error
-      return this.#broker.describeTopic(topic)
+      return this.#broker.describeTopic(topic, call)
     }
   }
 }
