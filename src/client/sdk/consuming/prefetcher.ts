@@ -1,8 +1,9 @@
 import type { Broker, Fetch, Fetched } from '../../../contract/broker.ts'
+import { FETCH_WAIT_DEFAULT_MS, LOCATED_READ_TIMEOUT_MS } from '../../../core/limits.ts'
 import type { Offset } from '../../../core/numbers.ts'
 import { fetchLocated } from '../../located.ts'
 import { pause } from '../../pause.ts'
-import { pauseAfter } from '../../retry.ts'
+import { pauseAfter, tryOnce } from '../../retry.ts'
 import { requestRetries } from '../retry-options.ts'
 import { isKafkaError } from '../topic-facts.ts'
 import type { ConsumerOptions } from './consumer-options.ts'
@@ -114,7 +115,7 @@ export class Prefetcher {
     }
     const beganMs = performance.now()
     this.#listener.fetchStarted()
-    const fetched = await this.#fetch({
+    const fetched = await this.#fetch(stream, {
       topic,
       partition,
       offset: stream.fetchOffset!,
@@ -130,15 +131,21 @@ export class Prefetcher {
     this.#listener.fetched(fetched.chunks.length, performance.now() - beganMs)
   }
 
-  async #fetch(request: Fetch & { signal: AbortSignal }): Promise<Fetched> {
-    if (!this.#isLocated) return this.#broker.fetch(request)
+  async #fetch(stream: PartitionStream, request: Fetch & { signal: AbortSignal }): Promise<Fetched> {
+    const { tryMs } = this.#settings.retry
+    // What it waits at the broker, and then as long as any request.
+    const settings = { tryMs: (request.maxWaitMs ?? 0) + tryMs, signal: stream.ended.signal, isRead: true }
+    const fetch = () => tryOnce(call => this.#broker.fetch(request, call), settings)
+    if (!this.#isLocated) return fetch()
     try {
-      return await fetchLocated(await this.#broker.locate(request), { signal: request.signal })
+      const located = await tryOnce(call => this.#broker.locate(request, call), settings)
+      const timeoutMs = Math.min(LOCATED_READ_TIMEOUT_MS, tryMs)
+      return await fetchLocated(located, { signal: request.signal, timeoutMs })
     } catch (error) {
       if (!isKafkaError(error, 'INVALID_REQUEST') && !isKafkaError(error, 'UNSUPPORTED_VERSION')) throw error
       // A broker without URLs to give stays one.
       this.#isLocated = false
-      return this.#broker.fetch(request)
+      return fetch()
     }
   }
 
@@ -185,8 +192,12 @@ function settingsOf(options: ConsumerOptions) {
     bytesAhead: options.maxBytes ?? 200_000,
     fetchBytesMax: options.maxBytesPerPartition ?? 1024 * 1024,
     minBytes: options.minBytes ?? 1,
-    waitMs: options.maxWaitTimeInMs ?? 5_000,
+    waitMs: options.maxWaitTimeInMs ?? FETCH_WAIT_DEFAULT_MS,
     fetchesMax: options.maxInFlightRequests ?? 16,
-    retry: requestRetries(options.retry ?? {}, 0),
+    retry: requestRetries(
+      options.retry ?? {},
+      options.giveUpAfter ?? Number.POSITIVE_INFINITY,
+      options.requestTimeout,
+    ),
   }
 }
