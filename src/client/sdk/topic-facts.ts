@@ -66,12 +66,14 @@ export class TopicCache {
 
   async #ask(topic: string, within: Partial<RetrySettings>): Promise<TopicFacts> {
     const { maxAgeMs, retry } = this.#settings
-    const { partitions, configs } = await withRetries(call => this.#describe(topic, call), {
-      ...retry,
-      ...within,
-      // One that it made in a try before is there in the next.
-      isRepeatable: true,
+    const settings = { ...retry, ...within, isRepeatable: true }
+    // One that it made in a try before is there in the next. Whatever becomes of it, no record was written.
+    const described = await withRetries(call => this.#describe(topic, call), settings).catch(error => {
+      throw error instanceof TidemarkError && error.written !== 'no'
+        ? new TidemarkError(error.kafkaName, error.message, 'no', { cause: error })
+        : error
     })
+    const { partitions, configs } = described
     const config = configs.find(({ name }) => name === 'max.message.bytes')
     const facts = {
       topic,
