@@ -1,7 +1,12 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { ProducerOptions } from '../../../src/client/sdk/producing/producer.ts'
 import { Tidemark } from '../../../src/client/sdk/tidemark.ts'
-import { CLIENT_TIMEOUT_MS, SESSION_TIMEOUT_MS_MIN, TERMINATION_GRACE_MS } from '../../../src/core/limits.ts'
+import {
+  CLIENT_TIMEOUT_MS,
+  HEARTBEAT_ATTEMPTS_MIN,
+  SESSION_TIMEOUT_MS_MIN,
+  TERMINATION_GRACE_MS,
+} from '../../../src/core/limits.ts'
 import { openInMemory } from '../../../src/embedded/embedded.ts'
 import { type AnyBroker, bent } from './consuming/group-of-consumers.ts'
 
@@ -223,6 +228,18 @@ describe('a consumer', () => {
       await timed(consumer.disconnect())
     },
   )
+
+  test('asks several times before its session is over, when nothing is answered any more', async () => {
+    const { consumer, swallowed, run, calls } = await openConsumer()
+    await timed(run())
+    await vi.advanceTimersByTimeAsync(10_000)
+    const before = calls('heartbeat')
+    swallowed.all = true
+    await vi.advanceTimersByTimeAsync(41_000)
+    expect(calls('heartbeat') - before).toBeGreaterThanOrEqual(HEARTBEAT_ATTEMPTS_MIN)
+    swallowed.all = false
+    await timed(consumer.disconnect())
+  })
 
   test('reads on after a fetch that was swallowed, which has its wait and a request', async () => {
     const { consumer, swallowed, got, run, write, calls } = await openConsumer()
