@@ -23,6 +23,7 @@ export const AWS_SOCKETS_MAX = 256
 export const TABLE_WRITE_TIMEOUT_MS = 5_000
 /** How long a read of the table may take, all tries together. */
 export const TABLE_READ_TIMEOUT_MS = 10_000
+export const TABLE_READ_ATTEMPTS_MAX = 2
 /** Tries of a request that may be repeated whatever became of it. */
 export const AWS_ATTEMPTS_MAX = 3
 /** How long one try of an object request may take, beyond the time that its bytes take. */
