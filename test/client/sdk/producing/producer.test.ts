@@ -217,7 +217,7 @@ describe('what becomes of records that fail', () => {
         if (isLossy) throw new TidemarkError('NETWORK_EXCEPTION', 'the answer was lost', 'unknown')
         return produced
       }),
-      { deliveryTimeoutMs: 40, requestTimeout: 30 },
+      { deliveryTimeoutMs: 400, requestTimeout: 300 },
     )
     await expect(producer.send({ topic: 'tides', messages: [{ value: 'a' }] })).rejects.toMatchObject({
       written: 'unknown',
