@@ -57,7 +57,11 @@ export async function withRetries<T>(
   const deadlineMs = performance.now() + settings.forMs
   const tryMs = settings.tryMs ?? tryTimeoutMs(settings.forMs)
   let isUnknown = false
-  let last: unknown = new TidemarkError('REQUEST_TIMED_OUT', 'The time for it was up before it could be sent.', 'no')
+  let last: unknown = new TidemarkError(
+    'REQUEST_TIMED_OUT',
+    'The time for it was up before it could be sent.',
+    'no',
+  )
   for (let tries = 0; ; tries++) {
     const leftMs = deadlineMs - performance.now()
     if (leftMs <= 0 || settings.signal?.aborted) throw asLast(last, isUnknown)

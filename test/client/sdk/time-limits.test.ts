@@ -306,7 +306,7 @@ describe('a consumer', () => {
     await vi.advanceTimersByTimeAsync(1_000)
     const { ms } = await timed(consumer.disconnect())
     expect(ms).toBeLessThan(TERMINATION_GRACE_MS)
-    expect((await joining).error).toBeDefined()
+    expect((await joining).error).toMatchObject({ kafkaName: 'INVALID_REQUEST' })
   })
 
   test('whoever holds a commit back does not hold up the end', async () => {

@@ -137,7 +137,7 @@ export class GroupMembership {
     }
     if (this.#isStopped) {
       // Stopped while the answer was on its way: whoever stopped it could not leave yet.
-      await this.leave()
+      await this.leave().catch(() => {})
       throw new TidemarkError('INVALID_REQUEST', 'The consumer was stopped while it joined.')
     }
     this.#running = this.#run()
