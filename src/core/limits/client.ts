@@ -1,7 +1,13 @@
-import { API_GATEWAY_TIMEOUT_MS } from './aws.ts'
-import { SESSION_TIMEOUT_MS_MIN } from './groups.ts'
+import { API_GATEWAY_TIMEOUT_MS, TABLE_WRITE_TIMEOUT_MS } from './aws.ts'
+import { GROUP_CALL_DEADLINE_MS, SESSION_TIMEOUT_MS_MIN } from './groups.ts'
 import { CLIENT_TIMEOUT_MS, HTTP_CLOSE_TIMEOUT_MS, LOCATED_READ_TIMEOUT_MS } from './http.ts'
-import { CLOSE_DEADLINE_MS, FETCH_WAIT_MS_MAX, FLUSH_DEADLINE_MS } from './log.ts'
+import {
+  CLOSE_DEADLINE_MS,
+  FETCH_WAIT_MS_MAX,
+  FLUSH_BY_PRODUCER_MS,
+  FLUSH_DEADLINE_MS,
+  PRODUCE_DEADLINE_MS,
+} from './log.ts'
 import { assert } from './units.ts'
 
 // Tries, and all of them together. CLIENT_TIMEOUT_MS is how long one of them may take.
@@ -39,6 +45,11 @@ assert(CLIENT_TIMEOUT_MS * 2 <= API_TIMEOUT_MS, 'a request that is swallowed is 
 assert(
   LINGER_DEFAULT_MS + CLIENT_TIMEOUT_MS * 2 < DELIVERY_TIMEOUT_DEFAULT_MS,
   'the same, of what a producer sends',
+)
+assert(
+  Math.max(PRODUCE_DEADLINE_MS + FLUSH_BY_PRODUCER_MS, GROUP_CALL_DEADLINE_MS) + TABLE_WRITE_TIMEOUT_MS <
+    CLIENT_TIMEOUT_MS,
+  'a broker tells what became of a call before its client gives up, even if its last try begins at the deadline',
 )
 assert(
   API_GATEWAY_TIMEOUT_MS < CLIENT_TIMEOUT_MS,
