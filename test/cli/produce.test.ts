@@ -331,6 +331,24 @@ test('Ctrl-C finishes what was read, and says so', async () => {
   expect(terminal.noted()).toContain('wrote 2 records')
 })
 
+test('after Ctrl-C a broker that swallows everything is waited for a while, and nobody knows what became of it', async () => {
+  const broker = new ScriptedBroker()
+  broker.beforeProduce = () => new Promise(() => {})
+  const terminal = fakeTerminal()
+  async function* input() {
+    yield Buffer.from('a\nb\n')
+    await new Promise(() => {})
+  }
+  const tuning = { ...TUNING, retry: { ...RETRY, forMs: 60_000 }, closeMs: 100 }
+  const done = produce(broker, SETTINGS, input(), terminal, tuning)
+  await sleep(50)
+  terminal.interrupt()
+  const beganMs = performance.now()
+  expect(await done).toBe(1)
+  expect(performance.now() - beganMs).toBeLessThan(1_000)
+  expect(terminal.noted()).toContain('2 records may or may not have been written')
+})
+
 test('a partition that does not exist is told before anything is read', async () => {
   await expect(produceLines(new ScriptedBroker(2), ['a\n'], { partition: 2 })).rejects.toThrow(
     'it has 2, numbered from 0',

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { GroupBroker, GroupDescription, GroupSummary } from '../../contract/groups.ts'
-import { resultUntil } from '../interruption.ts'
+import { resultUntil, settledUntil } from '../interruption.ts'
 import { EXIT_OK } from '../output/failure.ts'
 import { formatJson, type JsonSettings, printList } from '../output/listing.ts'
 import { listPartitions } from '../output/partition-list.ts'
@@ -56,12 +56,14 @@ async function watchGroup(
 ): Promise<void> {
   const redraw = terminal.output.isTTY ? REDRAW : ''
   const signal = AbortSignal.any([terminal.interrupted, terminal.outputClosed])
-  for (let group = first; !signal.aborted; group = await broker.describeGroup(first.groupId)) {
+  for (let group = first; ; ) {
     const text = json ? JSON.stringify(group) : formatGroup(group, Date.now())
     await write(terminal, redraw && !json ? `${redraw}${text}` : `${text}\n`)
     // Ended early, it is no failure.
     await sleep(intervalMs, undefined, { signal }).catch(() => {})
-    if (signal.aborted) return
+    const next = await settledUntil(broker.describeGroup(first.groupId), signal)
+    if (!next) return
+    group = next.value
   }
 }
 

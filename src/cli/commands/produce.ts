@@ -1,3 +1,4 @@
+import { DeadlinePassed } from '../../client/deadline.ts'
 import { recordBytesMax } from '../../client/record-size.ts'
 import { RETRY_DEFAULT } from '../../client/retry.ts'
 import { Outages } from '../../client/sdk/outages.ts'
@@ -7,7 +8,7 @@ import { Room } from '../../client/sdk/room.ts'
 import { isKafkaError, type TopicFacts } from '../../client/sdk/topic-facts.ts'
 import type { Broker, TopicDescription } from '../../contract/broker.ts'
 import { TidemarkError } from '../../core/errors.ts'
-import { DECOMPRESSED_BYTES_MAX } from '../../core/limits.ts'
+import { CLOSE_FLUSH_MS, DECOMPRESSED_BYTES_MAX } from '../../core/limits.ts'
 import type { CompressionName, RecordInput } from '../../core/record/index.ts'
 import { itemsUntil, resultUntil } from '../interruption.ts'
 import { formatDuration } from '../output/duration.ts'
@@ -39,6 +40,8 @@ export const PRODUCE_TUNING = {
   callsMax: 8,
   pendingBytesMax: 16 * 1024 * 1024,
   retry: RETRY_DEFAULT,
+  /** How long what was read has after Ctrl-C. */
+  closeMs: CLOSE_FLUSH_MS,
 }
 
 /** What became of the lines that were read, each by its number. */
@@ -70,6 +73,13 @@ export async function produce(
   const topic = await resultUntil(broker.describeTopic(settings.topic), terminal.interrupted)
   checkPartition(settings, topic)
   const tally = new LineTally()
+  const ending = new AbortController()
+  let endTimer: NodeJS.Timeout | undefined
+  const endSoon = () => {
+    endTimer = setTimeout(() => ending.abort(new DeadlinePassed(tuning.closeMs)), tuning.closeMs)
+  }
+  if (terminal.interrupted.aborted) endSoon()
+  terminal.interrupted.addEventListener('abort', endSoon)
   const writer = new TopicWriter<number>(broker, factsOf(topic), {
     ...tuning,
     outages: outagesFor(terminal),
@@ -78,6 +88,7 @@ export async function produce(
     batchRecords: settings.batchRecords,
     batchBytes: Number.POSITIVE_INFINITY,
     deliveryMs: Number.POSITIVE_INFINITY,
+    ending: () => ending.signal,
     isIdempotent: true,
     stopsAtFailure: true,
     onSettled: delivery => tally.settled(delivery),
@@ -97,6 +108,8 @@ export async function produce(
   }
   // What was read before the failure is sent, so that the summary says where to go on.
   await writer.flush()
+  terminal.interrupted.removeEventListener('abort', endSoon)
+  clearTimeout(endTimer)
   progress?.close()
 
   const problems = [

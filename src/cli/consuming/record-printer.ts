@@ -9,7 +9,12 @@ import type {
 import type { StartPlace } from '../../client/sdk/consuming/start-place.ts'
 import { isPassing } from '../../client/sdk/outages.ts'
 import type { TopicDescription } from '../../contract/broker.ts'
-import { CLIENT_ID_CHARACTERS_MAX, FETCH_DEFAULT_BYTES } from '../../core/limits.ts'
+import {
+  CLIENT_ID_CHARACTERS_MAX,
+  CONSUME_GIVE_UP_MS,
+  CONSUME_WAIT_MS,
+  FETCH_DEFAULT_BYTES,
+} from '../../core/limits.ts'
 import { settledUntil } from '../interruption.ts'
 import { formatDuration } from '../output/duration.ts'
 import { EXIT_INTERRUPTED, EXIT_OK } from '../output/failure.ts'
@@ -26,9 +31,9 @@ export interface ReadingTuning extends ConsumerOptions {
 const FETCHES_MAX = 16
 
 export const READING_DEFAULT: ReadingTuning = {
-  maxWaitTimeInMs: 10_000,
+  maxWaitTimeInMs: CONSUME_WAIT_MS,
   maxInFlightRequests: FETCHES_MAX,
-  giveUpAfter: 30_000,
+  giveUpAfter: CONSUME_GIVE_UP_MS,
   // A reader that is slow holds up the fetching: nothing is fetched ahead of what is not printed.
   maxRecords: 0,
   maxBytes: FETCHES_MAX * FETCH_DEFAULT_BYTES,

@@ -1,8 +1,9 @@
 import type { Broker } from '../../contract/broker.ts'
 import type { GroupDescription as Group, GroupBroker, GroupState } from '../../contract/groups.ts'
 import { TidemarkError } from '../../core/errors.ts'
+import { API_TIMEOUT_MS } from '../../core/limits.ts'
 import { toOffset } from '../../core/numbers.ts'
-import { type RetrySettings, withRetries } from '../retry.ts'
+import { patientBroker } from '../patient-broker.ts'
 import { type InstrumentationEvent, Listeners } from './listeners.ts'
 import { refusedCommit } from './refused-commit.ts'
 import { type RetryOptions, requestRetries } from './retry-options.ts'
@@ -10,6 +11,8 @@ import { isKafkaError } from './topic-facts.ts'
 
 export interface AdminOptions {
   retry?: RetryOptions
+  /** How long one request may take, in milliseconds; 30,000 by default. All tries of one: 60,000, or two at least. */
+  requestTimeout?: number
 }
 
 export interface TopicToCreate {
@@ -58,9 +61,6 @@ export interface AdminEventPayloads {
   'admin.disconnect': null
 }
 
-/** How long a request is tried, in milliseconds. */
-const REQUEST_MS = 30_000
-
 const STATES = {
   Empty: 'Empty',
   Assigning: 'PreparingRebalance',
@@ -72,12 +72,11 @@ const STATES = {
 export class Admin {
   readonly events = ADMIN_EVENTS
   readonly #broker: Broker & GroupBroker
-  readonly #retry: RetrySettings
   readonly #listeners = new Listeners()
 
-  constructor(broker: Broker & GroupBroker, { retry = {} }: AdminOptions = {}) {
-    this.#broker = broker
-    this.#retry = requestRetries(retry, REQUEST_MS)
+  constructor(broker: Broker & GroupBroker, { retry = {}, requestTimeout }: AdminOptions = {}) {
+    const forMs = Math.max(API_TIMEOUT_MS, (requestTimeout ?? 0) * 2)
+    this.#broker = patientBroker(broker, requestRetries(retry, forMs, requestTimeout))
   }
 
   /** There is no connection to be made. */
@@ -98,7 +97,7 @@ export class Admin {
   }
 
   async listTopics(): Promise<string[]> {
-    const topics = await this.#read(() => this.#broker.listTopics())
+    const topics = await this.#broker.listTopics()
     return topics.map(({ topic }) => topic)
   }
 
@@ -125,7 +124,7 @@ export class Admin {
         configs: Object.fromEntries(configEntries.map(({ name, value }) => [name, String(value)])),
       }
       try {
-        await withRetries(() => this.#broker.createTopic(request), this.#retry)
+        await this.#broker.createTopic(request)
       } catch (error) {
         if (!isKafkaError(error, 'TOPIC_ALREADY_EXISTS')) throw error
         areNew = false
@@ -136,7 +135,7 @@ export class Admin {
 
   /** Deletes topics with their records. */
   async deleteTopics({ topics }: { topics: string[]; timeout?: number }): Promise<void> {
-    for (const topic of topics) await withRetries(() => this.#broker.deleteTopic(topic), this.#retry)
+    for (const topic of topics) await this.#broker.deleteTopic(topic)
   }
 
   /** `count` is how many a topic has afterwards. */
@@ -150,7 +149,7 @@ export class Admin {
   }): Promise<boolean> {
     if (validateOnly) throw notThere('validateOnly')
     for (const { topic, count } of topicPartitions) {
-      await withRetries(() => this.#broker.alterTopic({ topic, partitions: count }), this.#retry)
+      await this.#broker.alterTopic({ topic, partitions: count })
     }
     return true
   }
@@ -159,7 +158,7 @@ export class Admin {
   async fetchTopicMetadata({ topics }: { topics?: string[] } = {}): Promise<{
     topics: { name: string; topicId: string; partitions: { partitionId: number }[] }[]
   }> {
-    const all = await this.#read(() => this.#broker.listTopics())
+    const all = await this.#broker.listTopics()
     const missing = topics?.find(name => all.every(({ topic }) => topic !== name))
     if (missing !== undefined) {
       throw new TidemarkError('UNKNOWN_TOPIC_OR_PARTITION', `There is no topic ${missing}.`)
@@ -177,7 +176,7 @@ export class Admin {
 
   /** Where each partition begins and ends; `offset` is `high`, the offset that the next record gets. */
   async fetchTopicOffsets(topic: string): Promise<(PartitionOffset & { high: string; low: string })[]> {
-    const { offsets } = await this.#read(() => this.#broker.describeTopic(topic))
+    const { offsets } = await this.#broker.describeTopic(topic)
     return offsets.map(({ partition, startOffset, endOffset }) => ({
       partition,
       offset: String(endOffset),
@@ -192,9 +191,7 @@ export class Admin {
     if (timestamp === undefined) return ends.map(({ partition, offset }) => ({ partition, offset }))
     return Promise.all(
       ends.map(async ({ partition, high }) => {
-        const found = await this.#read(() =>
-          this.#broker.offsetFor({ topic, partition, at: { timestampMs: timestamp } }),
-        )
+        const found = await this.#broker.offsetFor({ topic, partition, at: { timestampMs: timestamp } })
         return { partition, offset: String(found.offset ?? high) }
       }),
     )
@@ -212,7 +209,7 @@ export class Admin {
     for (const { partition, offset } of partitions) {
       const end = ends.find(each => each.partition === partition)?.high
       const beforeOffset = toOffset(Number(offset === '-1' ? (end ?? offset) : offset))
-      await withRetries(() => this.#broker.deleteRecords({ topic, partition, beforeOffset }), this.#retry)
+      await this.#broker.deleteRecords({ topic, partition, beforeOffset })
     }
   }
 
@@ -225,7 +222,7 @@ export class Admin {
     const described = await Promise.all(
       resources.map(async ({ type, name, configNames }) => {
         checkIsTopic(type)
-        const { configs } = await this.#read(() => this.#broker.describeTopic(name))
+        const { configs } = await this.#broker.describeTopic(name)
         const wanted = configs.filter(config => configNames?.includes(config.name) ?? true)
         return {
           resourceType: type,
@@ -256,15 +253,15 @@ export class Admin {
     for (const { type, name, configEntries } of resources) {
       checkIsTopic(type)
       const set = Object.fromEntries(configEntries.map(each => [each.name, String(each.value)]))
-      const { configs } = await this.#read(() => this.#broker.describeTopic(name))
+      const { configs } = await this.#broker.describeTopic(name)
       const unset = configs.filter(config => !config.isDefault && !Object.hasOwn(set, config.name))
       const change = { topic: name, set, unset: unset.map(config => config.name) }
-      await withRetries(() => this.#broker.alterTopic(change), this.#retry)
+      await this.#broker.alterTopic(change)
     }
   }
 
   async listGroups(): Promise<{ groups: { groupId: string; protocolType: 'consumer'; state: string }[] }> {
-    const groups = await this.#read(() => this.#broker.listGroups())
+    const groups = await this.#broker.listGroups()
     return {
       groups: groups.map(({ groupId, state }) => ({
         groupId,
@@ -279,7 +276,7 @@ export class Admin {
     const groups = await Promise.all(
       groupIds.map(async groupId => {
         try {
-          return toDescribed(await this.#read(() => this.#broker.describeGroup(groupId)))
+          return toDescribed(await this.#broker.describeGroup(groupId))
         } catch (error) {
           if (!isKafkaError(error, 'GROUP_ID_NOT_FOUND')) throw error
           return { groupId, protocolType: 'consumer', protocol: '', state: 'Dead', members: [] } as const
@@ -291,7 +288,7 @@ export class Admin {
 
   /** Deletes groups without members, with their offsets. */
   async deleteGroups(groupIds: string[]): Promise<{ groupId: string; errorCode: 0 }[]> {
-    for (const groupId of groupIds) await withRetries(() => this.#broker.deleteGroup(groupId), this.#retry)
+    for (const groupId of groupIds) await this.#broker.deleteGroup(groupId)
     return groupIds.map(groupId => ({ groupId, errorCode: 0 }))
   }
 
@@ -306,9 +303,7 @@ export class Admin {
     /** Whether -1 is replaced by where a consumer would begin: the end. */
     resolveOffsets?: boolean
   }): Promise<{ topic: string; partitions: (PartitionOffset & { metadata: string | null })[] }[]> {
-    const committed = await this.#read(() =>
-      this.#broker.fetchOffsets({ groupId, ...(topics && { topics }) }),
-    )
+    const committed = await this.#broker.fetchOffsets({ groupId, ...(topics && { topics }) })
     const names = topics ?? [...new Set(committed.map(({ topic }) => topic))]
     return Promise.all(
       names.map(async topic => {
@@ -339,10 +334,7 @@ export class Admin {
       const resolved = offset === '-1' ? high : offset === '-2' ? low : offset
       return { topic, partition, offset: toOffset(Number(resolved)) }
     })
-    const committed = await withRetries(() => this.#broker.commitOffsets({ groupId, offsets }), {
-      ...this.#retry,
-      isRepeatable: true,
-    })
+    const committed = await this.#broker.commitOffsets({ groupId, offsets })
     const refused = committed.find(({ error }) => error !== null)
     if (refused?.error) throw refusedCommit(refused.error)
   }
@@ -360,10 +352,6 @@ export class Admin {
     const ends = await this.fetchTopicOffsets(topic)
     const partitions = ends.map(({ partition, low, high }) => ({ partition, offset: earliest ? low : high }))
     await this.setOffsets({ groupId, topic, partitions })
-  }
-
-  #read<T>(action: () => Promise<T>): Promise<T> {
-    return withRetries(action, { ...this.#retry, isRepeatable: true })
   }
 }
 

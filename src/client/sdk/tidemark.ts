@@ -14,6 +14,8 @@ export type TidemarkOptions = ({ broker: Broker & GroupBroker } | HttpBrokerSett
   clientId?: string
   /** For all that is made of it and says nothing else. */
   retry?: RetryOptions
+  /** How long one request may take, in milliseconds, beside what a fetch waits: 30,000 by default. The same. */
+  requestTimeout?: number
 }
 
 /**
@@ -28,25 +30,30 @@ export type TidemarkOptions = ({ broker: Broker & GroupBroker } | HttpBrokerSett
 export class Tidemark {
   readonly #broker: Broker & GroupBroker
   readonly #clientId: string
-  readonly #retry: { retry?: RetryOptions }
+  readonly #shared: { retry?: RetryOptions; requestTimeout?: number }
 
   /** @throws TidemarkError INVALID_REQUEST when the URL is none */
   constructor(options: TidemarkOptions) {
-    this.#broker = 'broker' in options ? options.broker : new HttpBroker(options)
+    const requestTimeout = options.requestTimeout ?? ('timeoutMs' in options ? options.timeoutMs : undefined)
+    const shortest = requestTimeout === undefined ? {} : { timeoutMs: requestTimeout }
+    this.#broker = 'broker' in options ? options.broker : new HttpBroker({ ...options, ...shortest })
     this.#clientId = options.clientId ?? 'tidemark'
-    this.#retry = options.retry ? { retry: options.retry } : {}
+    this.#shared = {
+      ...(options.retry && { retry: options.retry }),
+      ...(requestTimeout !== undefined && { requestTimeout }),
+    }
   }
 
   producer(options: ProducerOptions = {}): Producer {
-    return new Producer(this.#broker, { ...this.#retry, ...options })
+    return new Producer(this.#broker, { ...this.#shared, ...options })
   }
 
   /** With a `groupId`, a member of that group; without one, a reader of what it assigns to itself. */
   consumer(options: ConsumerOptions = {}): Consumer {
-    return new Consumer(this.#broker, { ...this.#retry, clientId: this.#clientId, ...options })
+    return new Consumer(this.#broker, { ...this.#shared, clientId: this.#clientId, ...options })
   }
 
   admin(options: AdminOptions = {}): Admin {
-    return new Admin(this.#broker, { ...this.#retry, ...options })
+    return new Admin(this.#broker, { ...this.#shared, ...options })
   }
 }

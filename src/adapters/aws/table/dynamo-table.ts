@@ -9,7 +9,12 @@ import {
   ScanCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb'
-import { TABLE_BATCH_ITEMS_MAX, TABLE_READ_TIMEOUT_MS, TABLE_WRITE_TIMEOUT_MS } from '../../../core/limits.ts'
+import {
+  TABLE_BATCH_ITEMS_MAX,
+  TABLE_READ_ATTEMPTS_MAX,
+  TABLE_READ_TIMEOUT_MS,
+  TABLE_WRITE_TIMEOUT_MS,
+} from '../../../core/limits.ts'
 import { KEY_ATTRIBUTES } from '../../../core/storage-layout.ts'
 import { NotApplied } from '../../../ports/outcome.ts'
 import { type AwsCall, asStoreError } from '../aws-failures.ts'
@@ -216,10 +221,15 @@ export class DynamoTable {
 
   /** What the SDK repeats as it likes. */
   async #repeat<Answer>(action: string, effect: AwsCall['effect'], send: Send<Answer>): Promise<Answer> {
-    try {
-      return await send(this.#clients.repeating, within(this.#settings.readTimeoutMs))
-    } catch (error) {
-      throw this.#asStoreError(error, action, effect)
+    // The SDK repeats what is refused, and waits to the end for what a network swallows.
+    for (let tries = 1; ; tries += 1) {
+      const options = within(this.#settings.readTimeoutMs / TABLE_READ_ATTEMPTS_MAX)
+      try {
+        return await send(this.#clients.repeating, options)
+      } catch (error) {
+        if (options.abortSignal.aborted && tries < TABLE_READ_ATTEMPTS_MAX) continue
+        throw this.#asStoreError(error, action, effect)
+      }
     }
   }
 

@@ -144,7 +144,7 @@ export class Assignment implements MembershipListener {
     try {
       await Promise.all(streams.map(stream => stream.idle()))
       // Tried once: by the next heartbeat the group may have changed its mind.
-      await this.#parts.commits.positions(streams, 0)
+      await this.#parts.commits.positionsOnce(streams)
     } catch (error) {
       if (!isPassing(error)) this.#parts.commits.tellOnce(error)
       for (const stream of streams) {

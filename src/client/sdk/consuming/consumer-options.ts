@@ -28,7 +28,7 @@ export interface ConsumerOptions {
   maxBytes?: number
   /** The same in records; 1,000 by default. 0: more of a partition is fetched once all that came before is delivered. */
   maxRecords?: number
-  /** How long a fetch at the end of a partition waits; 5,000 by default. */
+  /** How long a fetch at the end of a partition waits, beside `requestTimeout`; 5,000 by default. */
   maxWaitTimeInMs?: number
   /** Fetches at the same time; 16 by default. */
   maxInFlightRequests?: number
@@ -36,6 +36,8 @@ export interface ConsumerOptions {
   located?: boolean
   /** Of a message that the handler failed at, and of requests. */
   retry?: RetryOptions
+  /** How long one request may take, beside what a fetch waits; 30,000 by default. A heartbeat: a part of its session. */
+  requestTimeout?: number
   /** How long requests may go on failing before that ends the consumer; for ever unless it is set. */
   giveUpAfter?: number
   /** How often `assign` with `follow` looks for new partitions; 30,000 by default. */

@@ -1,8 +1,9 @@
-import type { Broker } from '../../../contract/broker.ts'
+import type { Broker, CallOptions } from '../../../contract/broker.ts'
 import type { GroupBroker } from '../../../contract/groups.ts'
 import { TidemarkError } from '../../../core/errors.ts'
-import { SESSION_TIMEOUT_DEFAULT_MS } from '../../../core/limits.ts'
+import { API_TIMEOUT_MS, SESSION_TIMEOUT_DEFAULT_MS } from '../../../core/limits.ts'
 import { type Offset, toOffset } from '../../../core/numbers.ts'
+import { tryOnce, tryTimeoutMs } from '../../retry.ts'
 import { Outages } from '../outages.ts'
 import { requestRetries } from '../retry-options.ts'
 import { Assignment } from './assignment.ts'
@@ -50,8 +51,6 @@ export interface SessionHost {
 
 /** How often to look for new partitions. */
 const LOOK_MS = 30_000
-/** How long a commit is tried. */
-const COMMIT_MS = 10_000
 
 /** A consumer from joining to leaving: what it is assigned is fetched ahead, delivered and committed. */
 export class ConsumerSession implements PrefetchListener {
@@ -64,6 +63,7 @@ export class ConsumerSession implements PrefetchListener {
   readonly #commits: OffsetCommits
   readonly #assignment: Assignment
   readonly #missing: MissingTopics
+  readonly #tryMs: number
   #isStarted = false
   #isStopping = false
   #stopped: Promise<void> | undefined
@@ -78,6 +78,7 @@ export class ConsumerSession implements PrefetchListener {
     this.#options = options
     this.#host = host
     const { giveUpAfter = Number.POSITIVE_INFINITY, sessionTimeout = SESSION_TIMEOUT_DEFAULT_MS } = options
+    this.#tryMs = tryTimeoutMs(giveUpAfter, options.requestTimeout)
     const lastsAfterMs = (during: ConsumerWork) =>
       // Without located reads it goes on.
       during === 'locate' ? Number.POSITIVE_INFINITY : sessionTimeout
@@ -132,10 +133,11 @@ export class ConsumerSession implements PrefetchListener {
   }
 
   #openCommits(run: ConsumerRun): OffsetCommits {
-    const { groupId = '', groupInstanceId, retry = {} } = this.#options
+    const { groupId = '', groupInstanceId, retry = {}, requestTimeout } = this.#options
     const group = { groupId, ...(groupInstanceId !== undefined && { instanceId: groupInstanceId }) }
     const settings = this.#isInGroup ? run : { ...run, autoCommit: false }
-    return new OffsetCommits(this.#broker, settings, requestRetries(retry, COMMIT_MS), this.#outages, {
+    const retries = requestRetries(retry, API_TIMEOUT_MS, requestTimeout)
+    return new OffsetCommits(this.#broker, settings, retries, this.#outages, {
       member: () => ({ ...group, memberId: this.#assignment.membership?.memberId ?? '' }),
       streams: () => this.#delivery.streams,
       committed: topics => {
@@ -208,7 +210,7 @@ export class ConsumerSession implements PrefetchListener {
     // Nobody waits for what is on its way.
     for (const stream of streams) stream.ended.abort()
     await this.#delivery.stop()
-    await this.#commits.positions(streams, this.#options.giveUpAfter).catch(error => {
+    await this.#commits.last(streams, this.#options.giveUpAfter).catch(error => {
       // What is not committed is delivered again.
       this.#host.tell(error, 'commit', false)
     })
@@ -263,21 +265,31 @@ export class ConsumerSession implements PrefetchListener {
 
   // What the prefetcher asks and tells.
 
-  async findStart({ topic, partition }: PartitionStream): Promise<Offset> {
+  async findStart(stream: PartitionStream): Promise<Offset> {
+    const { topic, partition } = stream
     const { place } = this.#host.subscription.startOf(topic)
-    const { wanted, offset } = await findStart(this.#broker, { topic, partition }, place)
+    const { wanted, offset } = await this.#read(stream, call =>
+      findStart(this.#broker, { topic, partition }, place, undefined, call),
+    )
     if (wanted !== offset) this.#tellMoved(topic, partition, wanted, offset, true)
     return offset
   }
 
-  async findNext({ topic, partition, position }: PartitionStream, error: unknown): Promise<Offset | null> {
+  async findNext(stream: PartitionStream, error: unknown): Promise<Offset | null> {
+    const { topic, partition, position } = stream
     const skipsDeleted = !this.#isInGroup || this.#host.subscription.startOf(topic).skipsDeleted
     if (position === null || !skipsDeleted) return null
-    const { offset } = await this.#broker.offsetFor({ topic, partition, at: 'earliest' })
+    const { offset } = await this.#read(stream, call =>
+      this.#broker.offsetFor({ topic, partition, at: 'earliest' }, call),
+    )
     // Beyond the end: not the topic that it began with.
     if (offset === null || offset <= position) throw error
     this.#tellMoved(topic, partition, position, offset, false)
     return offset
+  }
+
+  #read<T>({ ended }: PartitionStream, action: (call: CallOptions) => Promise<T>): Promise<T> {
+    return tryOnce(action, { tryMs: this.#tryMs, signal: ended.signal, isRead: true })
   }
 
   isPaused({ topic, partition }: PartitionStream): boolean {

@@ -7,9 +7,17 @@ import type {
   OwnedPartition,
 } from '../../../contract/groups.ts'
 import { TidemarkError } from '../../../core/errors.ts'
-import { SESSION_TIMEOUT_DEFAULT_MS } from '../../../core/limits.ts'
+import {
+  API_TIMEOUT_MS,
+  CLIENT_TIMEOUT_MS_MIN,
+  CLOSE_HEARTBEAT_MS,
+  CLOSE_LEAVE_MS,
+  HEARTBEAT_ATTEMPTS_MIN,
+  SESSION_TIMEOUT_DEFAULT_MS,
+} from '../../../core/limits.ts'
+import { DeadlinePassed } from '../../deadline.ts'
 import { pause } from '../../pause.ts'
-import { pauseAfter, type RetrySettings } from '../../retry.ts'
+import { pauseAfter, tryOnce, tryTimeoutMs, withRetries } from '../../retry.ts'
 import { isPassing, type Outages } from '../outages.ts'
 import { requestRetries } from '../retry-options.ts'
 import { isKafkaError } from '../topic-facts.ts'
@@ -33,8 +41,6 @@ export interface MembershipListener {
   failed(error: unknown): void
 }
 
-/** How long the first heartbeat is tried. */
-const JOIN_MS = 30_000
 /** While partitions wait for those who have them, a member asks more often: so much of the interval. */
 const UNSETTLED_SHARE = 1 / 4
 const UNSETTLED_PAUSE_MS_MIN = 50
@@ -50,7 +56,7 @@ export class GroupMembership {
   readonly #options: ConsumerOptions & { clientId: string }
   readonly #groupId: string
   readonly #sessionTimeoutMs: number
-  readonly #retry: RetrySettings
+  readonly #retry: ReturnType<typeof requestRetries>
   readonly #subscription: Subscription
   readonly #outages: Outages<ConsumerWork>
   readonly #listener: MembershipListener
@@ -71,6 +77,8 @@ export class GroupMembership {
   /** Set when a heartbeat shall come at once; taken back by it. */
   #isUrgent = false
   #waiting: AbortController | undefined
+  /** Ends a heartbeat that is under way. */
+  readonly #ending = new AbortController()
   #running: Promise<void> | undefined
 
   constructor(
@@ -84,7 +92,8 @@ export class GroupMembership {
     this.#options = options
     this.#groupId = options.groupId ?? ''
     this.#sessionTimeoutMs = options.sessionTimeout ?? SESSION_TIMEOUT_DEFAULT_MS
-    this.#retry = requestRetries(options.retry ?? {}, 0)
+    const giveUpAfterMs = options.giveUpAfter ?? Number.POSITIVE_INFINITY
+    this.#retry = requestRetries(options.retry ?? {}, giveUpAfterMs, options.requestTimeout)
     this.#subscription = subscription
     this.#outages = outages
     this.#listener = listener
@@ -119,21 +128,22 @@ export class GroupMembership {
    */
   async join(): Promise<void> {
     this.#answeredMs = performance.now()
-    const deadlineMs = performance.now() + (this.#options.giveUpAfter ?? JOIN_MS)
+    const deadlineMs = performance.now() + (this.#options.giveUpAfter ?? API_TIMEOUT_MS)
     for (let failures = 0; ; failures++) {
       try {
         await this.#beat()
         break
       } catch (error) {
+        if (this.#isStopped) break
         const pauseMs = this.#backoffMs(failures)
-        if (performance.now() + pauseMs > deadlineMs || this.#isStopped) throw error
+        if (performance.now() + pauseMs > deadlineMs) throw error
         if (!this.#outages.failed('heartbeat', this, error, this.#answeredMs)) throw error
         await this.#wait(pauseMs)
       }
     }
     if (this.#isStopped) {
       // Stopped while the answer was on its way: whoever stopped it could not leave yet.
-      await this.leave()
+      await this.leave().catch(() => {})
       throw new TidemarkError('INVALID_REQUEST', 'The consumer was stopped while it joined.')
     }
     this.#running = this.#run()
@@ -150,14 +160,27 @@ export class GroupMembership {
     this.#isStopped = true
     clearTimeout(this.#watch)
     this.#waiting?.abort()
+    const passed = new DeadlinePassed(CLOSE_HEARTBEAT_MS)
+    const timer = setTimeout(() => this.#ending.abort(passed), CLOSE_HEARTBEAT_MS).unref()
+    // A join that is under way has nobody who waits for it here, and the same time.
+    if (!this.#running) return
     await this.#running
+    clearTimeout(timer)
   }
 
   /** A static member only falls silent, since it may come back. */
   async leave(): Promise<void> {
     if (!this.#isKnown || this.#options.groupInstanceId !== undefined) return
     try {
-      await this.#broker.leaveGroup({ groupId: this.#groupId, memberId: this.#memberId })
+      const request = { groupId: this.#groupId, memberId: this.#memberId }
+      await withRetries(call => this.#broker.leaveGroup(request, call), {
+        ...this.#retry,
+        forMs: CLOSE_LEAVE_MS,
+        tryMs: Math.min(this.#retry.tryMs, tryTimeoutMs(CLOSE_LEAVE_MS)),
+        isRepeatable: true,
+        // Nothing was sent: there is no broker to leave.
+        isGivenUp: ({ written }) => written === 'no',
+      })
     } catch (error) {
       // It never heard that it has joined: that it had is not likely.
       if (this.#memberEpoch > 0 || !isPassing(error)) throw error
@@ -193,6 +216,7 @@ export class GroupMembership {
         failures = 0
         pauseMs = this.#pauseMs()
       } catch (error) {
+        if (this.#isStopped) return
         pauseMs = this.#backoffMs(failures++)
         if (isGivenUp(error)) this.#startAnew()
         else if (!this.#outages.failed('heartbeat', this, error, this.#answeredMs)) {
@@ -209,7 +233,8 @@ export class GroupMembership {
     const beganMs = performance.now()
     const request = this.#request()
     this.#isKnown = true
-    const answer = await this.#broker.heartbeat(request)
+    const settings = { tryMs: this.#tryMs, signal: this.#ending.signal }
+    const answer = await tryOnce(call => this.#broker.heartbeat(request, call), settings)
     this.#answeredMs = beganMs
     this.#aliveUntilMs = beganMs + this.#sessionTimeoutMs
     this.#memberEpoch = answer.memberEpoch
@@ -314,6 +339,13 @@ export class GroupMembership {
     const lost = [...this.#owned.values()]
     this.#owned.clear()
     if (lost.length > 0) this.#listener.lost(lost)
+  }
+
+  /** A part of what is left of the session, so that after a heartbeat that is swallowed there is time for others. */
+  get #tryMs(): number {
+    const leftMs = this.isAlive ? this.#aliveUntilMs - performance.now() : this.#sessionTimeoutMs
+    const leastMs = Math.min(CLIENT_TIMEOUT_MS_MIN, this.#sessionTimeoutMs / (2 * HEARTBEAT_ATTEMPTS_MIN))
+    return Math.min(this.#retry.tryMs, Math.max(leastMs, leftMs / HEARTBEAT_ATTEMPTS_MIN))
   }
 
   #pauseMs(): number {

@@ -1,5 +1,6 @@
 import type { Broker } from '../../../contract/broker.ts'
 import { TidemarkError } from '../../../core/errors.ts'
+import { tryOnce } from '../../retry.ts'
 import type { Subscription } from './subscription.ts'
 
 export interface MissingTopicsListener {
@@ -27,7 +28,7 @@ export class MissingTopics {
   #isLooking = false
   /** Whether a look began before something that it shall see. */
   #isStale = false
-  #isStopped = false
+  readonly #ended = new AbortController()
 
   /** @param everyMs how often to look again while something is missing */
   constructor(broker: Broker, subscription: Subscription, everyMs: number, listener: MissingTopicsListener) {
@@ -39,15 +40,16 @@ export class MissingTopics {
 
   /** Never rejects. */
   async look(): Promise<void> {
-    if (this.#isStopped) return
+    if (this.#ended.signal.aborted) return
     clearTimeout(this.#timer)
     this.#isStale = this.#isLooking
     if (this.#isLooking) return
     this.#isLooking = true
+    const settings = { signal: this.#ended.signal, isRead: true }
     // That it cannot be asked, or may not be, is no news of topics.
-    const topics = await this.#broker.listTopics().catch(() => undefined)
+    const topics = await tryOnce(call => this.#broker.listTopics(call), settings).catch(() => undefined)
     this.#isLooking = false
-    if (this.#isStopped) return
+    if (this.#ended.signal.aborted) return
     if (this.#isStale) return this.look()
     if (topics) this.#compare(topics.map(({ topic }) => topic))
     if (topics === undefined || this.#missing.size > 0) {
@@ -61,7 +63,7 @@ export class MissingTopics {
   }
 
   stop(): void {
-    this.#isStopped = true
+    this.#ended.abort()
     clearTimeout(this.#timer)
   }
 

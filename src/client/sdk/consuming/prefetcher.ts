@@ -1,7 +1,8 @@
 import type { Broker, Fetch, Fetched } from '../../../contract/broker.ts'
+import { FETCH_WAIT_DEFAULT_MS, LOCATED_READ_TIMEOUT_MS } from '../../../core/limits.ts'
 import type { Offset } from '../../../core/numbers.ts'
 import { pause } from '../../pause.ts'
-import { pauseAfter } from '../../retry.ts'
+import { pauseAfter, tryOnce } from '../../retry.ts'
 import type { Outages } from '../outages.ts'
 import { requestRetries } from '../retry-options.ts'
 import { isKafkaError } from '../topic-facts.ts'
@@ -120,7 +121,7 @@ export class Prefetcher {
     }
     const beganMs = performance.now()
     this.#listener.fetchStarted()
-    const fetched = await this.#fetch({
+    const fetched = await this.#fetch(stream, {
       topic,
       partition,
       offset: stream.fetchOffset!,
@@ -137,8 +138,16 @@ export class Prefetcher {
     this.#listener.fetched(fetched.chunks.length, performance.now() - beganMs)
   }
 
-  #fetch(request: Fetch & { signal: AbortSignal }): Promise<Fetched> {
-    return this.#located?.fetch(request, this.#broker) ?? this.#broker.fetch(request)
+  #fetch(stream: PartitionStream, request: Fetch & { signal: AbortSignal }): Promise<Fetched> {
+    const { tryMs } = this.#settings.retry
+    // What it waits at the broker, and then as long as any request.
+    const settings = { tryMs: (request.maxWaitMs ?? 0) + tryMs, signal: stream.ended.signal, isRead: true }
+    const source = {
+      fetch: (wanted: Fetch) => tryOnce(call => this.#broker.fetch(wanted, call), settings),
+      locate: (wanted: Fetch) => tryOnce(call => this.#broker.locate(wanted, call), settings),
+    }
+    const rangeMs = Math.min(LOCATED_READ_TIMEOUT_MS, tryMs)
+    return this.#located?.fetch(request, source, rangeMs) ?? source.fetch(request)
   }
 
   #bytesFor({ bufferedBytes }: PartitionStream): number {
@@ -185,8 +194,12 @@ function settingsOf(options: ConsumerOptions) {
     bytesAhead: options.maxBytes ?? 200_000,
     fetchBytesMax: options.maxBytesPerPartition ?? 1024 * 1024,
     minBytes: options.minBytes ?? 1,
-    waitMs: options.maxWaitTimeInMs ?? 5_000,
+    waitMs: options.maxWaitTimeInMs ?? FETCH_WAIT_DEFAULT_MS,
     fetchesMax: options.maxInFlightRequests ?? 16,
-    retry: requestRetries(options.retry ?? {}, 0),
+    retry: requestRetries(
+      options.retry ?? {},
+      options.giveUpAfter ?? Number.POSITIVE_INFINITY,
+      options.requestTimeout,
+    ),
   }
 }

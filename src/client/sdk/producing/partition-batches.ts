@@ -16,8 +16,10 @@ export interface BatchSettings {
   batchBytes: number
   /** Records in a batch. */
   batchRecords: number
-  /** How long a batch may take from its first record on, all tries together. */
+  /** How long a batch may take from when its first record was handed in, all tries together. */
   deliveryMs: number
+  /** What ends the tries and the waiting, whatever is left of that time. */
+  ending?: () => AbortSignal
   isIdempotent: boolean
   /** For each call. */
   retry: RetrySettings
@@ -93,16 +95,23 @@ export class PartitionBatches<Tag> {
 
   /**
    * @param bytes the record's upper bound
+   * @param sinceMs when it was handed in
    * @returns the batch whose last record it is
    * @throws TidemarkError MESSAGE_TOO_LARGE: it was not taken
    */
-  add(record: RecordInput, bytes: number, tag: Tag, compression: CompressionName): OutgoingBatch<Tag> {
+  add(
+    record: RecordInput,
+    bytes: number,
+    tag: Tag,
+    compression: CompressionName,
+    sinceMs = performance.now(),
+  ): OutgoingBatch<Tag> {
     const { settings, facts, room } = this.#sending
     // Such a one fits compressed, or because its bound is a few bytes above the truth, or never.
     const isOversize = BATCH_HEADER_BYTES + bytes > facts().batchBytesMax
     if (isOversize || this.#open?.compression !== compression || !this.hasRoomFor(bytes)) this.flush()
     const batch = this.#open ?? new OutgoingBatch<Tag>(this.partition, compression, tag)
-    batch.add(record, bytes, tag)
+    batch.add(record, bytes, tag, sinceMs)
     if (isOversize) batch.encode(facts())
     room.take(isOversize ? batch.bytes : bytes)
     this.#open = batch
@@ -213,20 +222,24 @@ export class PartitionBatches<Tag> {
   async #insist(batches: OutgoingBatch<Tag>[]): Promise<WrittenBatch> {
     const { broker, settings, facts } = this.#sending
     if (settings.isIdempotent) this.#sequence.number(batches)
-    const waitedMs = performance.now() - (batches[0]?.openedMs ?? 0)
+    const waitedMs = performance.now() - Math.min(...batches.map(({ sinceMs }) => sinceMs))
     try {
       const written = await withRetries(
-        () =>
-          broker.produce({
-            topic: facts().topic,
-            partition: this.partition,
-            // A copy for each try: the bytes of the one before belonged to the broker.
-            batches: Buffer.concat(batches.map(({ encoded }) => encoded)),
-          }),
+        call =>
+          broker.produce(
+            {
+              topic: facts().topic,
+              partition: this.partition,
+              // A copy for each try: the bytes of the one before belonged to the broker.
+              batches: Buffer.concat(batches.map(({ encoded }) => encoded)),
+            },
+            call,
+          ),
         {
           ...settings.retry,
           forMs: Math.min(settings.retry.forMs, settings.deliveryMs - waitedMs),
           isRepeatable: true,
+          ...(settings.ending && { signal: settings.ending() }),
           onRetry: (error, pauseMs) => {
             // Throttling is back-pressure, and no trouble.
             if (error.kafkaName !== 'THROTTLING_QUOTA_EXCEEDED') {

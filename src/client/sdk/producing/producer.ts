@@ -1,7 +1,14 @@
 import type { Broker } from '../../../contract/broker.ts'
 import { TidemarkError } from '../../../core/errors.ts'
-import { BATCH_RECORDS_MAX } from '../../../core/limits.ts'
+import {
+  BATCH_RECORDS_MAX,
+  CLIENT_TIMEOUT_MS_MIN,
+  CLOSE_FLUSH_MS,
+  DELIVERY_TIMEOUT_DEFAULT_MS,
+  LINGER_DEFAULT_MS,
+} from '../../../core/limits.ts'
 import type { CompressionName, RecordInput } from '../../../core/record/index.ts'
+import { DeadlinePassed } from '../../deadline.ts'
 import { recordBytesMax } from '../../record-size.ts'
 import { type InstrumentationEvent, Listeners } from '../listeners.ts'
 import { type Message, toRecord } from '../messages.ts'
@@ -32,8 +39,13 @@ export interface ProducerOptions {
   batchBytes?: number
   /** Bytes taken and not yet acknowledged; above it, `send` waits. 32 MiB by default. */
   pendingBytesMax?: number
-  /** How long records may take, all tries together, in milliseconds; 120,000 by default. */
+  /**
+   * How long records may take from `send` on, waiting and all tries together, in milliseconds; 120,000 by default. Less
+   * than `lingerMs` and one request is refused.
+   */
   deliveryTimeoutMs?: number
+  /** How long one request may take, in milliseconds; 30,000 by default, and half of `deliveryTimeoutMs` at most. */
+  requestTimeout?: number
   /** For what is sent without saying. */
   compression?: CompressionType | CompressionName
   /** Not there: Tidemark has no transactions. */
@@ -83,10 +95,10 @@ export interface ProducerEventPayloads {
 
 const DEFAULT = {
   metadataMaxAgeMs: 300_000,
-  lingerMs: 5,
+  lingerMs: LINGER_DEFAULT_MS,
   batchBytes: 1024 * 1024,
   pendingBytesMax: 32 * 1024 * 1024,
-  deliveryTimeoutMs: 120_000,
+  deliveryTimeoutMs: DELIVERY_TIMEOUT_DEFAULT_MS,
 }
 
 /** What a producer keeps of a topic. */
@@ -139,19 +151,21 @@ export class Producer {
     },
   )
   #isClosed = false
+  #ending = new AbortController()
 
-  /** @throws TidemarkError UNSUPPORTED_VERSION for transactions */
+  /** @throws TidemarkError UNSUPPORTED_VERSION for transactions, INVALID_REQUEST for times that contradict one another */
   constructor(broker: Broker, options: ProducerOptions = {}) {
     if (options.transactionalId !== undefined) throw noTransactions()
     this.#broker = broker
     this.#options = options
     this.#deliveryMs = options.deliveryTimeoutMs ?? DEFAULT.deliveryTimeoutMs
+    checkTimes(this.#deliveryMs, options)
     this.#partitioner = options.createPartitioner?.()
     this.#room = this.#newRoom()
     this.#topics = new TopicCache(broker, {
       maxAgeMs: options.metadataMaxAge ?? DEFAULT.metadataMaxAgeMs,
       createsTopics: options.allowAutoTopicCreation ?? false,
-      retry: requestRetries(options.retry ?? {}, this.#deliveryMs),
+      retry: requestRetries(options.retry ?? {}, this.#deliveryMs, options.requestTimeout),
       outages: this.#outages,
     })
   }
@@ -159,6 +173,7 @@ export class Producer {
   /** There is no connection to be made; a producer that was disconnected can be used again. */
   async connect(): Promise<void> {
     this.#isClosed = false
+    if (this.#ending.signal.aborted) this.#ending = new AbortController()
     this.#listeners.emit(PRODUCER_EVENTS.CONNECT, null)
   }
 
@@ -232,10 +247,13 @@ export class Producer {
     await Promise.all(states.map(({ writer }) => writer?.flush()))
   }
 
-  /** Flushes, and takes nothing more. */
+  /** Flushes, and takes nothing more. What has not settled after 25 s fails, so that a process can end in time. */
   async disconnect(): Promise<void> {
     this.#isClosed = true
+    const ending = this.#ending
+    const timer = setTimeout(() => ending.abort(new DeadlinePassed(CLOSE_FLUSH_MS)), CLOSE_FLUSH_MS)
     await this.flush()
+    clearTimeout(timer)
     this.#listeners.emit(PRODUCER_EVENTS.DISCONNECT, null)
   }
 
@@ -259,14 +277,16 @@ export class Producer {
     compression: CompressionName,
   ): Promise<TakenMessages> {
     const state = this.#stateOf(topic)
+    const sinceMs = performance.now()
+    const leftMs = () => sinceMs + this.#deliveryMs - performance.now()
     const taking = state.taken.then(async () => {
       const taken: TakenMessages = { topic, batches: new Map(), failures: [] }
       let added = 0
       try {
         for (const { message, record } of messages) {
-          const facts = this.#topics.peek(topic) ?? (await this.#topics.resolve(topic))
-          if (this.#room.isFull) await this.#room.whenFree(() => this.#hurry(), this.#deliveryMs)
-          this.#add(this.#writerOf(state, facts), message, record, compression, taken)
+          const facts = this.#topics.peek(topic) ?? (await this.#resolve(topic, leftMs()))
+          if (this.#room.isFull) await this.#room.whenFree(() => this.#hurry(), leftMs())
+          this.#add(this.#writerOf(state, facts), message, { record, sinceMs }, compression, taken)
           added++
         }
       } catch (error) {
@@ -281,10 +301,14 @@ export class Producer {
     return taking
   }
 
+  #resolve(topic: string, forMs: number): Promise<TopicFacts> {
+    return this.#topics.resolve(topic, { forMs, signal: this.#ending.signal })
+  }
+
   #add(
     writer: TopicWriter,
     message: Message,
-    record: RecordInput,
+    { record, sinceMs }: { record: RecordInput; sinceMs: number },
     compression: CompressionName,
     { topic, batches, failures }: TakenMessages,
   ): void {
@@ -292,7 +316,7 @@ export class Producer {
     const partition = message.partition ?? this.#byPartitioner(writer.facts, message)
     const place = writer.place(record, bytes, partition)
     try {
-      const batch = place.add(record, bytes, undefined, compression)
+      const batch = place.add(record, bytes, undefined, compression, sinceMs)
       if (!batches.has(batch)) batches.set(batch, batch.records - 1)
     } catch (error) {
       // One that is too large: the others go.
@@ -336,7 +360,12 @@ export class Producer {
     room: Room,
     onSettled: TopicWriterSettings<Tag>['onSettled'],
   ): TopicWriterSettings<Tag> {
-    const { lingerMs = DEFAULT.lingerMs, batchBytes = DEFAULT.batchBytes, retry = {} } = this.#options
+    const {
+      lingerMs = DEFAULT.lingerMs,
+      batchBytes = DEFAULT.batchBytes,
+      retry = {},
+      requestTimeout,
+    } = this.#options
     return {
       lingerMs,
       batchBytes,
@@ -345,7 +374,8 @@ export class Producer {
       callsMax: Number.POSITIVE_INFINITY,
       deliveryMs: this.#deliveryMs,
       isIdempotent: this.isIdempotent(),
-      retry: requestRetries(retry, this.#deliveryMs),
+      ending: () => this.#ending.signal,
+      retry: requestRetries(retry, this.#deliveryMs, requestTimeout),
       room,
       outages: this.#outages,
       stopsAtFailure: false,
@@ -372,6 +402,20 @@ export class Producer {
 function onlyPartitionOf(messages: readonly { message: Message }[]): number | null {
   const [first, ...others] = new Set(messages.map(({ message }) => message.partition))
   return others.length === 0 ? (first ?? null) : null
+}
+
+/** As Kafka's producer: a delivery that ends before a request can be answered is none. */
+function checkTimes(
+  deliveryMs: number,
+  { lingerMs = DEFAULT.lingerMs, requestTimeout }: ProducerOptions,
+): void {
+  const leastMs = lingerMs + (requestTimeout ?? CLIENT_TIMEOUT_MS_MIN)
+  if (deliveryMs >= leastMs) return
+  throw new TidemarkError(
+    'INVALID_REQUEST',
+    `deliveryTimeoutMs (${deliveryMs}) is less than lingerMs and one request take (${leastMs}): give more, or a ` +
+      'shorter requestTimeout.',
+  )
 }
 
 function noTransactions(): TidemarkError {

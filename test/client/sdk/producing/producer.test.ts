@@ -218,7 +218,7 @@ describe('what becomes of records that fail', () => {
         if (isLossy) throw new TidemarkError('NETWORK_EXCEPTION', 'the answer was lost', 'unknown')
         return produced
       }),
-      { deliveryTimeoutMs: 40 },
+      { deliveryTimeoutMs: 400, requestTimeout: 300 },
     )
     await expect(producer.send({ topic: 'tides', messages: [{ value: 'a' }] })).rejects.toMatchObject({
       written: 'unknown',

@@ -177,13 +177,13 @@ test('time in which a record only waits for others is no failure', async () => {
   let refusals = 0
   broker.beforeProduce = async () => {
     // Each call takes two thirds of what one may take, and is refused once.
-    await new Promise(resolve => setTimeout(resolve, 20))
+    await new Promise(resolve => setTimeout(resolve, 100))
     if (refusals++ % 2 === 0) throw new TidemarkError('THROTTLING_QUOTA_EXCEEDED', 'later')
   }
   const { writer, deliveries } = await openWriter(
     broker,
     { batchRecords: 1 },
-    { deliveryTimeoutMs: 60, pendingBytesMax: 0 },
+    { deliveryTimeoutMs: 300, requestTimeout: 250, pendingBytesMax: 0 },
   )
   for (let number = 0; number < 6; number++) {
     writer.write(record('x'), number)
