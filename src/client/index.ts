@@ -38,14 +38,14 @@ export { CompressionTypes } from './sdk/producing/compression-types.ts'
 export type { OutgoingBatch, WrittenBatch } from './sdk/producing/outgoing-batch.ts'
 export type { Delivery, ProducerPlace, ProducerWork } from './sdk/producing/partition-batches.ts'
 export { Partitioners } from './sdk/producing/partitioners.ts'
-export {
-  Producer,
-  type ProducerBatch,
-  type ProducerEventPayloads,
-  type ProducerOptions,
-  type ProducerRecord,
-  type WriterOptions,
-} from './sdk/producing/producer.ts'
+export { Producer } from './sdk/producing/producer.ts'
+export type {
+  ProducerBatch,
+  ProducerEventPayloads,
+  ProducerOptions,
+  ProducerRecord,
+  WriterOptions,
+} from './sdk/producing/producer-options.ts'
 export type { RecordMetadata } from './sdk/producing/sent-records.ts'
 export type { Placing, TopicWriter } from './sdk/producing/topic-writer.ts'
 export type { RetryOptions } from './sdk/retry-options.ts'

@@ -5,7 +5,8 @@ import type { HttpBrokerSettings } from '../http-transport.ts'
 import { Admin, type AdminOptions } from './admin.ts'
 import { Consumer } from './consuming/consumer.ts'
 import type { ConsumerOptions } from './consuming/consumer-options.ts'
-import { Producer, type ProducerOptions } from './producing/producer.ts'
+import { Producer } from './producing/producer.ts'
+import type { ProducerOptions } from './producing/producer-options.ts'
 import type { RetryOptions } from './retry-options.ts'
 
 /** Where the broker is: one at hand (embedded, or on AWS directly), or one behind HTTP. */

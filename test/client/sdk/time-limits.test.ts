@@ -1,5 +1,5 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
-import type { ProducerOptions } from '../../../src/client/sdk/producing/producer.ts'
+import type { ProducerOptions } from '../../../src/client/sdk/producing/producer-options.ts'
 import { Tidemark } from '../../../src/client/sdk/tidemark.ts'
 import {
   CLIENT_TIMEOUT_MS,

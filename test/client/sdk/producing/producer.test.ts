@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Message } from '../../../../src/client/sdk/messages.ts'
-import { Producer, type ProducerOptions } from '../../../../src/client/sdk/producing/producer.ts'
+import { Producer } from '../../../../src/client/sdk/producing/producer.ts'
+import type { ProducerOptions } from '../../../../src/client/sdk/producing/producer-options.ts'
 import type { Broker, Produce, Produced } from '../../../../src/contract/broker.ts'
 import { TidemarkError } from '../../../../src/core/errors.ts'
 import { toOffset } from '../../../../src/core/numbers.ts'
@@ -312,7 +313,7 @@ describe('what becomes of records that fail', () => {
       [
         'a broker that is not there',
         () => nobody,
-        { deliveryTimeoutMs: 50 },
+        { deliveryTimeoutMs: 50, requestTimeout: 45 },
         [{ value: 'a', partition: 0 }],
         [{ topic: 'ebbs', partition: 0, records: 1, error: { kafkaName: 'NETWORK_EXCEPTION' } }],
       ],
@@ -357,9 +358,16 @@ describe('what becomes of records that fail', () => {
             await sleep(200)
             return next(request)
           }),
-        { allowAutoTopicCreation: true, pendingBytesMax: 1, deliveryTimeoutMs: 50 },
-        [{ value: 'a' }, { value: 'b' }],
-        [{ topic: 'ebbs', partition: null, records: 1, error: { kafkaName: 'REQUEST_TIMED_OUT' } }],
+        { allowAutoTopicCreation: true, pendingBytesMax: 1, deliveryTimeoutMs: 50, requestTimeout: 45 },
+        [
+          { value: 'a', partition: 0 },
+          { value: 'b', partition: 0 },
+        ],
+        // The one that fills the room, and the one that waits for it: their time is up together.
+        Array.from({ length: 2 }, () => ({
+          ...{ topic: 'ebbs', partition: 0, records: 1 },
+          error: { kafkaName: 'REQUEST_TIMED_OUT' },
+        })),
       ],
     ]
     test.each(failing)('%s', async (_, bend, options, messages, expected) => {

@@ -1,11 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Delivery } from '../../../../src/client/sdk/producing/partition-batches.ts'
-import {
-  Producer,
-  type ProducerOptions,
-  type WriterOptions,
-} from '../../../../src/client/sdk/producing/producer.ts'
+import { Producer } from '../../../../src/client/sdk/producing/producer.ts'
+import type { ProducerOptions, WriterOptions } from '../../../../src/client/sdk/producing/producer-options.ts'
 import { TidemarkError } from '../../../../src/core/errors.ts'
 import type { RecordInput } from '../../../../src/core/record/index.ts'
 import { openInMemory } from '../../../../src/embedded/embedded.ts'
