@@ -383,7 +383,7 @@ test('after a silence as long as the session, nothing is printed before a heartb
   expect(linesOf(terminal)).toHaveLength(5)
   const { groupId } = SETTINGS
   expect(terminal.noted()).toContain(
-    `group ${groupId}: REQUEST_TIMED_OUT: No heartbeat was answered for 40 ms`,
+    `group ${groupId}: REQUEST_TIMED_OUT: The broker did not answer in time: no answer within `,
   )
   expect(terminal.noted()).toContain(
     `group ${groupId}: prints nothing, since its partitions may be another member's by now: REQUEST_TIMED_OUT lasts\n`,
@@ -392,6 +392,22 @@ test('after a silence as long as the session, nothing is printed before a heartb
   await expect.poll(() => terminal.noted()).toContain('lost tides 0: ')
   expect(linesOf(terminal)).toHaveLength(5)
   expect(terminal.noted()).toMatch(/^group \S+: heartbeats are answered again, after [\d.]+ ms$/m)
+  terminal.interrupt()
+  await done
+})
+
+test('a session that ends between two heartbeats is told when it ends', async () => {
+  const group = await groupWith(5, 1)
+  group.answer = { ...answerOf([assigned(0)]), heartbeatIntervalMs: 60_000 }
+  const { done, terminal } = start(group, { sessionTimeoutMs: 40 })
+  await expect.poll(() => terminal.noted()).toContain('REQUEST_TIMED_OUT lasts\n')
+  const { groupId } = SETTINGS
+  expect(terminal.noted()).toContain(
+    `group ${groupId}: REQUEST_TIMED_OUT: No heartbeat was answered for 40 ms`,
+  )
+  expect(terminal.noted()).toContain(
+    `group ${groupId}: prints nothing, since its partitions may be another member's by now: REQUEST_TIMED_OUT lasts\n`,
+  )
   terminal.interrupt()
   await done
 })

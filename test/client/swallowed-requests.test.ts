@@ -88,16 +88,37 @@ describe.each(SWALLOWED)('where the %s is swallowed', what => {
       },
     }))
     const tidemark = new Tidemark({ broker: located, requestTimeout: REQUEST_MS, retry: RETRY })
-    for (const pattern of [/locate=true/, /\/objects\//]) {
+    const cases = [
+      { pattern: /locate=true/, isAskedAgain: true, during: 'fetch' },
+      // Not asked for again: it is read through the broker, and so is what follows for a while.
+      { pattern: /\/objects\//, isAskedAgain: false, during: 'locate' },
+    ]
+    for (const { pattern, isAskedAgain, during } of cases) {
       proxy.swallow(pattern, what)
       const consumer = tidemark.consumer({ located: true, maxWaitTimeInMs: 50 })
+      const outages: string[] = []
+      consumer.on(consumer.events.OUTAGE, ({ payload }) => void outages.push(payload.during))
       consumer.assign([{ topic: 'tides', partition: 0, offset: '0' }])
       const got: string[] = []
       await consumer.run({ eachMessage: async ({ message }) => void got.push(`${message.value}`) })
       await until(() => got.length === 1)
-      expect([proxy.left, proxy.seen > 1, got[0]]).toEqual([0, true, large])
+      expect([proxy.left, proxy.seen > 1, got[0]]).toEqual([0, isAskedAgain, large])
+      expect(outages).toEqual([during])
       await consumer.disconnect()
     }
+  })
+
+  test('the look for topics that are missing', async () => {
+    const { proxy, tidemark } = await open()
+    proxy.swallow(/^GET \/topics$/, what)
+    const consumer = tidemark.consumer({ groupId: 'gauges', metadataMaxAge: 20, maxWaitTimeInMs: 50 })
+    const missing: unknown[] = []
+    consumer.on(consumer.events.OUTAGE, ({ payload }) => void missing.push(payload.topic))
+    await consumer.subscribe({ topic: 'ebbs' })
+    await consumer.run({ eachMessage: async () => {} })
+    await until(() => missing.length === 1)
+    expect([proxy.left, proxy.seen > 1, missing]).toEqual([0, true, ['ebbs']])
+    await consumer.disconnect()
   })
 
   test('join, heartbeat, commit and leave', async () => {

@@ -170,9 +170,9 @@ export class ConsumerSession implements PrefetchListener {
   }
 
   #openMissing(): MissingTopics {
-    const { metadataMaxAge = LOOK_MS } = this.#options
+    const times = { everyMs: this.#options.metadataMaxAge ?? LOOK_MS, tryMs: this.#tryMs }
     const { subscription, emit, hears, tell, outageOver } = this.#host
-    return new MissingTopics(this.#broker, subscription, metadataMaxAge, {
+    return new MissingTopics(this.#broker, subscription, times, {
       missing: (error, topic) => {
         emit(CONSUMER_EVENTS.OUTAGE, { error, during: 'subscribe', ...(topic !== undefined && { topic }) })
         // Waiting for a name that was mistyped looks like reading it.

@@ -21,6 +21,7 @@ export class MissingTopics {
   readonly #broker: Broker
   readonly #subscription: Subscription
   readonly #everyMs: number
+  readonly #tryMs: number
   readonly #listener: MissingTopicsListener
   /** By the name or the pattern. */
   readonly #missing = new Map<string, Missing>()
@@ -30,11 +31,20 @@ export class MissingTopics {
   #isStale = false
   readonly #ended = new AbortController()
 
-  /** @param everyMs how often to look again while something is missing */
-  constructor(broker: Broker, subscription: Subscription, everyMs: number, listener: MissingTopicsListener) {
+  /**
+   * @param everyMs how often to look again while something is missing
+   * @param tryMs how long one look may take
+   */
+  constructor(
+    broker: Broker,
+    subscription: Subscription,
+    { everyMs, tryMs }: { everyMs: number; tryMs: number },
+    listener: MissingTopicsListener,
+  ) {
     this.#broker = broker
     this.#subscription = subscription
     this.#everyMs = everyMs
+    this.#tryMs = tryMs
     this.#listener = listener
   }
 
@@ -45,7 +55,7 @@ export class MissingTopics {
     this.#isStale = this.#isLooking
     if (this.#isLooking) return
     this.#isLooking = true
-    const settings = { signal: this.#ended.signal, isRead: true }
+    const settings = { tryMs: this.#tryMs, signal: this.#ended.signal, isRead: true }
     // That it cannot be asked, or may not be, is no news of topics.
     const topics = await tryOnce(call => this.#broker.listTopics(call), settings).catch(() => undefined)
     this.#isLooking = false
