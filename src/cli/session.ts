@@ -74,8 +74,13 @@ export class Session {
   ): Promise<void> {
     const address = chooseAddress(options, this.environment)
     // Loaded now and not above: `--help` needs neither a database nor an HTTP client.
-    const { connect } = await import('./address/connect.ts')
-    const { broker, close } = await connect(address, access, error => this.reportAside(error))
+    const [{ connect }, { patiently }] = await Promise.all([
+      import('./address/connect.ts'),
+      import('./address/patience.ts'),
+    ])
+    const { broker: connected, close } = await connect(address, access, error => this.reportAside(error))
+    // A store that this process opens has a patience of its own.
+    const broker = 'url' in address ? patiently(connected, this.terminal) : connected
     try {
       const exitCode = command(broker)
       this.exitCode = await (endsByItself ? exitCode : resultUntil(exitCode, this.terminal.interrupted))

@@ -25,7 +25,7 @@ const FOR_GOOD = { retriable: false } as const
 export function fromFailedFetch(error: unknown, base: string, written: Written): TidemarkError {
   const { protocol, port, hostname } = new URL(base)
   const causes = deepestCauses(error)
-  const codes = causes.flatMap(({ code }) => (typeof code === 'string' ? [code] : []))
+  const codes = codesIn(causes)
   const failed = (message: string, became: Written, options?: { retriable: boolean }) =>
     new TidemarkError('NETWORK_EXCEPTION', message, became, { cause: error, ...options })
 
@@ -65,6 +65,15 @@ export function fromFailedFetch(error: unknown, base: string, written: Written):
     return failed(`The connection to ${base} failed (${reason}): ${why}`, written)
   }
   return failed(`The connection to ${base} failed (${reason}).`, written)
+}
+
+/** The codes below a failed fetch: one for each address of the host that was tried. */
+export function codesOf(error: unknown): string[] {
+  return codesIn(deepestCauses(error))
+}
+
+function codesIn(causes: readonly { readonly code?: unknown }[]): string[] {
+  return causes.flatMap(({ code }) => (typeof code === 'string' ? [code] : []))
 }
 
 function unreachable(codes: string[], base: string, hostname: string): string {

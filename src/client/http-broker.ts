@@ -2,6 +2,7 @@ import type { z } from 'zod'
 import type {
   AlterTopic,
   Broker,
+  CallOptions,
   CreateTopic,
   DeleteRecords,
   Fetch,
@@ -64,98 +65,106 @@ export class HttpBroker implements Broker, GroupBroker, TriggerBroker {
     this.#transport = new HttpTransport(settings)
   }
 
-  createTopic(request: CreateTopic): Promise<TopicDescription> {
-    return this.#json(TopicAnswer, { method: 'POST', path: ['topics'], ...jsonBody(request) })
+  createTopic(request: CreateTopic, call?: CallOptions): Promise<TopicDescription> {
+    return this.#json(TopicAnswer, { method: 'POST', path: ['topics'], ...jsonBody(request), ...call })
   }
 
-  async listTopics(): Promise<TopicSummary[]> {
-    const { topics } = await this.#json(TopicListAnswer, { method: 'GET', path: ['topics'] })
+  async listTopics(call?: CallOptions): Promise<TopicSummary[]> {
+    const { topics } = await this.#json(TopicListAnswer, { method: 'GET', path: ['topics'], ...call })
     return topics
   }
 
-  async describeTopic(topic: string): Promise<TopicDescription> {
-    return this.#json(TopicAnswer, { method: 'GET', path: ['topics', topic] })
+  async describeTopic(topic: string, call?: CallOptions): Promise<TopicDescription> {
+    return this.#json(TopicAnswer, { method: 'GET', path: ['topics', topic], ...call })
   }
 
-  async alterTopic({ topic, ...change }: AlterTopic): Promise<TopicDescription> {
-    return this.#json(TopicAnswer, { method: 'PATCH', path: ['topics', topic], ...jsonBody(change) })
+  async alterTopic({ topic, ...change }: AlterTopic, call?: CallOptions): Promise<TopicDescription> {
+    return this.#json(TopicAnswer, { method: 'PATCH', path: ['topics', topic], ...jsonBody(change), ...call })
   }
 
-  async deleteTopic(topic: string): Promise<void> {
-    await this.#delete(['topics', topic])
+  async deleteTopic(topic: string, call?: CallOptions): Promise<void> {
+    await this.#delete(['topics', topic], {}, call)
   }
 
-  async produce({ topic, partition, batches }: Produce): Promise<Produced> {
+  async produce({ topic, partition, batches }: Produce, call?: CallOptions): Promise<Produced> {
     const { baseOffset, records, startOffset, logAppendTimeMs } = await this.#json(ProduceBatchesAnswer, {
       method: 'POST',
       path: ['topics', topic, 'records'],
       query: { partition },
       contentType: BATCHES_TYPE,
       body: batches,
+      ...call,
     })
     return { baseOffset, records, startOffset, logAppendTimeMs }
   }
 
-  fetch(request: Fetch): Promise<Fetched> {
-    return this.#poll(request, (path, query, signal) =>
+  fetch(request: Fetch, call?: CallOptions): Promise<Fetched> {
+    return this.#poll(request, call, (path, query, endings) =>
       this.#transport.send(
-        { method: 'GET', path, query, accept: BATCHES_TYPE, waitMs: request.maxWaitMs ?? 0, signal },
+        { method: 'GET', path, query, accept: BATCHES_TYPE, waitMs: request.maxWaitMs ?? 0, ...endings },
         readBatches,
       ),
     )
   }
 
-  locate(request: Fetch): Promise<Located> {
-    return this.#poll(request, async (path, query, signal) => {
+  locate(request: Fetch, call?: CallOptions): Promise<Located> {
+    return this.#poll(request, call, async (path, query, endings) => {
       const located = await this.#json(LocateAnswer, {
         method: 'GET',
         path,
         query: { ...query, locate: 'true' },
         waitMs: request.maxWaitMs ?? 0,
-        signal,
+        ...endings,
       })
       return {
         ...located,
         ranges: located.ranges.map(range =>
-          'inline' in range ? { ...range, inline: fromBase64(range.inline) } : range,
+          'inline' in range
+            ? { ...range, inline: fromBase64(range.inline) }
+            : { ...range, url: this.#transport.completeUrl(range.url) },
         ),
       }
     })
   }
 
-  async offsetFor({ topic, partition, at }: OffsetFor): Promise<FoundOffset> {
+  async offsetFor({ topic, partition, at }: OffsetFor, call?: CallOptions): Promise<FoundOffset> {
     const path = ['topics', topic, 'partitions', partition, 'offsets']
     const query = { at: typeof at === 'string' ? at : at.timestampMs }
-    return this.#json(OffsetAnswer, { method: 'GET', path, query })
+    return this.#json(OffsetAnswer, { method: 'GET', path, query, ...call })
   }
 
-  async deleteRecords({ topic, partition, beforeOffset }: DeleteRecords): Promise<{ startOffset: Offset }> {
+  async deleteRecords(
+    { topic, partition, beforeOffset }: DeleteRecords,
+    call?: CallOptions,
+  ): Promise<{ startOffset: Offset }> {
     const path = ['topics', topic, 'partitions', partition, 'records']
-    return this.#json(DeleteRecordsAnswer, { method: 'DELETE', path, query: { before: beforeOffset } })
+    const query = { before: beforeOffset }
+    return this.#json(DeleteRecordsAnswer, { method: 'DELETE', path, query, ...call })
   }
 
-  async heartbeat({ groupId, ...request }: Heartbeat): Promise<HeartbeatAnswer> {
+  async heartbeat({ groupId, ...request }: Heartbeat, call?: CallOptions): Promise<HeartbeatAnswer> {
     const path = pathOfGroup(groupId, 'heartbeat')
-    return this.#json(HeartbeatAnswerSchema, { method: 'POST', path, ...jsonBody(request) })
+    return this.#json(HeartbeatAnswerSchema, { method: 'POST', path, ...jsonBody(request), ...call })
   }
 
-  async leaveGroup({ groupId, memberId, instanceId }: LeaveGroup): Promise<void> {
-    await this.#delete(pathOfGroup(groupId, 'members', memberId), { instanceId })
+  async leaveGroup({ groupId, memberId, instanceId }: LeaveGroup, call?: CallOptions): Promise<void> {
+    await this.#delete(pathOfGroup(groupId, 'members', memberId), { instanceId }, call)
   }
 
-  async commitOffsets({ groupId, ...request }: CommitOffsets): Promise<CommittedPartition[]> {
+  async commitOffsets(
+    { groupId, ...request }: CommitOffsets,
+    call?: CallOptions,
+  ): Promise<CommittedPartition[]> {
     const path = pathOfGroup(groupId, 'offsets')
-    const { offsets } = await this.#json(CommitOffsetsAnswer, { method: 'POST', path, ...jsonBody(request) })
+    const sent = { method: 'POST', path, ...jsonBody(request), ...call } as const
+    const { offsets } = await this.#json(CommitOffsetsAnswer, sent)
     return offsets
   }
 
-  async fetchOffsets({
-    groupId,
-    topics,
-  }: {
-    groupId: string
-    topics?: readonly string[]
-  }): Promise<GroupOffset[]> {
+  async fetchOffsets(
+    { groupId, topics }: { groupId: string; topics?: readonly string[] },
+    call?: CallOptions,
+  ): Promise<GroupOffset[]> {
     // No topic in the query means all of them.
     if (topics?.length === 0) return []
     const path = pathOfGroup(groupId, 'offsets')
@@ -163,68 +172,77 @@ export class HttpBroker implements Broker, GroupBroker, TriggerBroker {
       method: 'GET',
       path,
       query: { topic: topics },
+      ...call,
     })
     return offsets
   }
 
-  async listGroups(): Promise<GroupSummary[]> {
-    const { groups } = await this.#json(GroupListAnswer, { method: 'GET', path: ['groups'] })
+  async listGroups(call?: CallOptions): Promise<GroupSummary[]> {
+    const { groups } = await this.#json(GroupListAnswer, { method: 'GET', path: ['groups'], ...call })
     return groups
   }
 
-  async describeGroup(groupId: string): Promise<GroupDescription> {
-    return this.#json(GroupAnswer, { method: 'GET', path: pathOfGroup(groupId) })
+  async describeGroup(groupId: string, call?: CallOptions): Promise<GroupDescription> {
+    return this.#json(GroupAnswer, { method: 'GET', path: pathOfGroup(groupId), ...call })
   }
 
-  async deleteGroup(groupId: string): Promise<void> {
-    await this.#delete(pathOfGroup(groupId))
+  async deleteGroup(groupId: string, call?: CallOptions): Promise<void> {
+    await this.#delete(pathOfGroup(groupId), {}, call)
   }
 
-  async listTriggers(): Promise<TriggerDescription[]> {
-    const { triggers } = await this.#json(TriggerListAnswer, { method: 'GET', path: ['triggers'] })
+  async listTriggers(call?: CallOptions): Promise<TriggerDescription[]> {
+    const { triggers } = await this.#json(TriggerListAnswer, { method: 'GET', path: ['triggers'], ...call })
     return triggers
   }
 
-  async pauseTrigger({ groupId, topic }: TriggerName): Promise<TriggerDescription> {
+  async pauseTrigger({ groupId, topic }: TriggerName, call?: CallOptions): Promise<TriggerDescription> {
     const path = pathOfGroup(groupId, 'triggers', topic, 'pause')
-    return this.#json(TriggerAnswer, { method: 'POST', path })
+    return this.#json(TriggerAnswer, { method: 'POST', path, ...call })
   }
 
-  async resumeTrigger({ groupId, topic }: TriggerName): Promise<TriggerDescription> {
+  async resumeTrigger({ groupId, topic }: TriggerName, call?: CallOptions): Promise<TriggerDescription> {
     const path = pathOfGroup(groupId, 'triggers', topic, 'resume')
-    return this.#json(TriggerAnswer, { method: 'POST', path })
+    return this.#json(TriggerAnswer, { method: 'POST', path, ...call })
   }
 
-  async deleteTrigger({ groupId, topic }: TriggerName): Promise<void> {
-    await this.#delete(pathOfGroup(groupId, 'triggers', topic))
+  async deleteTrigger({ groupId, topic }: TriggerName, call?: CallOptions): Promise<void> {
+    await this.#delete(pathOfGroup(groupId, 'triggers', topic), {}, call)
   }
 
-  async #delete(path: HttpRequest['path'], query: NonNullable<HttpRequest['query']> = {}): Promise<void> {
+  async #delete(
+    path: HttpRequest['path'],
+    query: NonNullable<HttpRequest['query']>,
+    call?: CallOptions,
+  ): Promise<void> {
     // Read to its end, or the connection could not be used again.
-    await this.#transport.send({ method: 'DELETE', path, query, accept: JSON_TYPE }, response =>
+    await this.#transport.send({ method: 'DELETE', path, query, accept: JSON_TYPE, ...call }, response =>
       response.arrayBuffer(),
     )
   }
 
-  /** A fetch whose signal aborts is asked again without waiting: the answer is then what there is. */
+  /**
+   * A fetch whose own signal aborts is asked again without waiting: the answer is then what there is. After the call's
+   * signal nobody wants an answer.
+   */
   async #poll<T>(
-    { topic, topicId, partition, offset, maxBytes, minBytes, maxWaitMs, signal }: Fetch,
+    { topic, topicId, partition, offset, maxBytes, minBytes, maxWaitMs, signal: hurry }: Fetch,
+    { signal }: CallOptions = {},
     send: (
       path: HttpRequest['path'],
       query: NonNullable<HttpRequest['query']>,
-      signal?: AbortSignal,
+      endings: Pick<HttpRequest, 'signal' | 'hurry'>,
     ) => Promise<T>,
   ): Promise<T> {
     const path = ['topics', topic, 'partitions', partition, 'records']
     const query = { offset, maxBytes, topicId }
-    if (!signal?.aborted) {
+    if (!hurry?.aborted) {
       try {
-        return await send(path, { ...query, minBytes, maxWaitMs }, signal)
+        return await send(path, { ...query, minBytes, maxWaitMs }, { signal, hurry })
       } catch (error) {
-        if (!signal?.aborted) throw error
+        if (!hurry?.aborted || signal?.aborted) throw error
       }
     }
-    return send(path, query)
+    return send(path, query, { signal })
   }
 
   #json<S extends z.ZodType>(schema: S, request: Omit<HttpRequest, 'accept'>): Promise<z.output<S>> {

@@ -1,7 +1,7 @@
 import { fromProblem } from '../contract/http/schemas/problem.ts'
 import { TidemarkError, type Written } from '../core/errors.ts'
 import { CLIENT_TIMEOUT_MS } from '../core/limits.ts'
-import { DeadlinePassed, withDeadline } from './deadline.ts'
+import { abandonedAt, DeadlinePassed, withDeadline } from './deadline.ts'
 import { fromFailedFetch } from './failed-fetch.ts'
 import { fromGatewayAnswer, fromRedirect, fromStranger } from './gateway-answer.ts'
 
@@ -29,7 +29,7 @@ export interface HttpBrokerSettings {
   token?: string
   /** Signs every request, in place of a token: `signedByAws` of `tidemark/aws` makes one. */
   sign?: SignRequest
-  /** How long a request may take, beside what a fetch waits; a bit longer than the broker's own deadline. */
+  /** How long a request may take, beside what a fetch waits: 30,000 ms, a bit longer than the broker's own deadline. */
   timeoutMs?: number
 }
 
@@ -45,6 +45,8 @@ export interface HttpRequest {
   /** What this request may take beyond the time-out. */
   waitMs?: number
   signal?: AbortSignal | undefined
+  /** Ends the request as `signal` does. */
+  hurry?: AbortSignal | undefined
 }
 
 /** Sends requests over the platform's fetch, and turns all that can go wrong into TidemarkErrors. */
@@ -80,11 +82,13 @@ export class HttpTransport {
    */
   async send<T>(request: HttpRequest, read: (response: Response) => Promise<T>): Promise<T> {
     const url = this.#urlOf(request)
-    // Before the clock runs: looking for credentials can take long, and nothing is sent meanwhile.
-    const headers = await this.#headersFor(url, request)
     const timeoutMs = this.#timeoutMs + (request.waitMs ?? 0)
+    let isSent = false
     try {
-      return await withDeadline(timeoutMs, request.signal, async signal => {
+      return await withDeadline(timeoutMs, [request.signal, request.hurry], async signal => {
+        // Looking for credentials can take long, and may know nothing of the signal.
+        const headers = await abandonedAt(signal, this.#headersFor(url, request))
+        isSent = true
         const response = await fetch(url, {
           method: request.method,
           headers,
@@ -98,8 +102,16 @@ export class HttpTransport {
         return await read(response)
       })
     } catch (error) {
-      throw error instanceof TidemarkError ? error : this.#toError(error, request)
+      const isEnded = error instanceof DeadlinePassed || request.signal?.aborted || request.hurry?.aborted
+      // What failed is the signature, which whoever made it knows how to tell.
+      if (error instanceof TidemarkError || !(isSent || isEnded)) throw error
+      throw this.#toError(error, isSent ? writtenBy(request) : 'no')
     }
+  }
+
+  /** A URL that begins with / is of the broker, wherever this client reaches it; any other stays as it is. */
+  completeUrl(url: string): string {
+    return url.startsWith('/') ? `${this.#base}${url}` : url
   }
 
   #urlOf({ path, query = {} }: HttpRequest): string {
@@ -135,12 +147,12 @@ export class HttpTransport {
     return fromGatewayAnswer(answer, writtenBy(request), Date.now())
   }
 
-  #toError(error: unknown, request: HttpRequest): TidemarkError {
+  #toError(error: unknown, written: Written): TidemarkError {
     if (error instanceof DeadlinePassed) {
       const message = `${this.#base} did not answer in time: ${error.message}.`
-      return new TidemarkError('REQUEST_TIMED_OUT', message, writtenBy(request), { cause: error })
+      return new TidemarkError('REQUEST_TIMED_OUT', message, written, { cause: error })
     }
-    return fromFailedFetch(error, this.#base, writtenBy(request))
+    return fromFailedFetch(error, this.#base, written)
   }
 }
 

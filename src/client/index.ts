@@ -31,7 +31,6 @@ export { ConfigResourceTypes } from './sdk/admin-requests.ts'
 export { Consumer } from './sdk/consuming/consumer.ts'
 export type * from './sdk/consuming/consumer-options.ts'
 export type { MessageBatch } from './sdk/consuming/message-batch.ts'
-export type { ConsumerWork } from './sdk/consuming/outages.ts'
 export type { StartPlace } from './sdk/consuming/start-place.ts'
 export type { ConsumerSubscribe } from './sdk/consuming/subscription.ts'
 export { NamedFailures } from './sdk/each-named.ts'
@@ -39,16 +38,16 @@ export type { InstrumentationEvent } from './sdk/listeners.ts'
 export type { ConsumedMessage, Message, MessageHeaders } from './sdk/messages.ts'
 export { CompressionTypes } from './sdk/producing/compression-types.ts'
 export type { OutgoingBatch, WrittenBatch } from './sdk/producing/outgoing-batch.ts'
-export type { Delivery } from './sdk/producing/partition-batches.ts'
+export type { Delivery, ProducerPlace, ProducerWork } from './sdk/producing/partition-batches.ts'
 export { Partitioners } from './sdk/producing/partitioners.ts'
-export {
-  Producer,
-  type ProducerBatch,
-  type ProducerEventPayloads,
-  type ProducerOptions,
-  type ProducerRecord,
-  type WriterOptions,
-} from './sdk/producing/producer.ts'
+export { Producer } from './sdk/producing/producer.ts'
+export type {
+  ProducerBatch,
+  ProducerEventPayloads,
+  ProducerOptions,
+  ProducerRecord,
+  WriterOptions,
+} from './sdk/producing/producer-options.ts'
 export type { RecordMetadata } from './sdk/producing/sent-records.ts'
 export type { Placing, TopicWriter } from './sdk/producing/topic-writer.ts'
 export type { RetryOptions } from './sdk/retry-options.ts'

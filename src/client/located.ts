@@ -4,6 +4,7 @@ import { batchesOf } from '../core/batches/batch-run.ts'
 import { TidemarkError } from '../core/errors.ts'
 import { LOCATED_READ_TIMEOUT_MS, READ_PARALLEL_MAX } from '../core/limits.ts'
 import { DeadlinePassed, withDeadline } from './deadline.ts'
+import { codesOf } from './failed-fetch.ts'
 
 export interface LocatedSettings {
   /** For each range. */
@@ -47,26 +48,34 @@ async function download(
   try {
     return await withDeadline(timeoutMs, signal, async signal => {
       const response = await fetch(url, { headers, signal })
-      if (!response.ok) throw await refused(response)
+      if (!response.ok) throw await refused(response, url)
       return new Uint8Array(await response.arrayBuffer())
     })
   } catch (error) {
     if (error instanceof TidemarkError) throw error
-    // Without the URL: who reads it in a log could read the records.
     const [name, what] =
       error instanceof DeadlinePassed
         ? (['REQUEST_TIMED_OUT', `did not come in time: ${error.message}`] as const)
-        : (['NETWORK_EXCEPTION', 'could not be read'] as const)
-    throw new TidemarkError(name, `A located range ${what}.`, 'no', { cause: error })
+        : ([
+            'NETWORK_EXCEPTION',
+            `could not be read (${codesOf(error).join(', ') || 'no connection'})`,
+          ] as const)
+    throw new TidemarkError(name, `A located range ${whereOf(url)} ${what}.`, 'no', { cause: error })
   }
 }
 
-async function refused(response: Response): Promise<TidemarkError> {
+async function refused(response: Response, url: string): Promise<TidemarkError> {
   const text = await response.text()
   const type = response.headers.get('content-type') ?? ''
   const problem = type.includes('json') ? fromProblem(JSON.parse(text)) : undefined
-  const message = `A located range was answered with ${response.status}. Its URL may have expired: locate it again.`
+  const message = `A located range ${whereOf(url)} was answered with ${response.status}. Its URL may have expired: locate it again.`
   return problem ?? new TidemarkError('KAFKA_STORAGE_ERROR', message)
+}
+
+/** Without the path and the query: who reads those in a log could read the records. */
+function whereOf(url: string): string {
+  if (URL.canParse(url)) return `at ${new URL(url).host}`
+  return 'without a host in its URL, before which the address of the broker belongs,'
 }
 
 function damaged({ baseOffset }: LocatedRange, what: string): TidemarkError {

@@ -12,22 +12,22 @@ export interface Broker {
    * Creates a topic.
    * @throws TOPIC_ALREADY_EXISTS, INVALID_TOPIC_EXCEPTION, INVALID_PARTITIONS, INVALID_CONFIG
    */
-  createTopic(request: CreateTopic): Promise<TopicDescription>
+  createTopic(request: CreateTopic, call?: CallOptions): Promise<TopicDescription>
 
   /** Every topic, in the order of their names. */
-  listTopics(): Promise<TopicSummary[]>
+  listTopics(call?: CallOptions): Promise<TopicSummary[]>
 
   /** @throws UNKNOWN_TOPIC_OR_PARTITION */
-  describeTopic(topic: string): Promise<TopicDescription>
+  describeTopic(topic: string, call?: CallOptions): Promise<TopicDescription>
 
   /**
    * Adds partitions (the number only grows) or changes configs; a change applies whole or not at all.
    * @throws UNKNOWN_TOPIC_OR_PARTITION, INVALID_PARTITIONS, INVALID_CONFIG
    */
-  alterTopic(request: AlterTopic): Promise<TopicDescription>
+  alterTopic(request: AlterTopic, call?: CallOptions): Promise<TopicDescription>
 
   /** Deletes a topic and its records. One created later under the same name is a new topic. */
-  deleteTopic(topic: string): Promise<void>
+  deleteTopic(topic: string, call?: CallOptions): Promise<void>
 
   /**
    * Appends record batches to one partition, in order and next to one another. When it resolves, bytes and
@@ -35,7 +35,7 @@ export interface Broker {
    * @throws UNKNOWN_TOPIC_OR_PARTITION, CORRUPT_MESSAGE, INVALID_RECORD, MESSAGE_TOO_LARGE,
    *   THROTTLING_QUOTA_EXCEEDED (too much in flight: try again later), REQUEST_TIMED_OUT (written: unknown)
    */
-  produce(request: Produce): Promise<Produced>
+  produce(request: Produce, call?: CallOptions): Promise<Produced>
 
   /**
    * Whole record batches from `offset` on; the first one may begin before it, as in Kafka.
@@ -43,23 +43,29 @@ export interface Broker {
    * @throws UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID (the name is another topic's by now), OFFSET_OUT_OF_RANGE,
    *   KAFKA_STORAGE_ERROR, CORRUPT_MESSAGE (stored bytes are damaged)
    */
-  fetch(request: Fetch): Promise<Fetched>
+  fetch(request: Fetch, call?: CallOptions): Promise<Fetched>
 
   /** As `fetch`, but tells where the bytes lie instead of reading them. */
-  locate(request: Fetch): Promise<Located>
+  locate(request: Fetch, call?: CallOptions): Promise<Located>
 
   /**
    * The offset for a place in the log, as Kafka's ListOffsets: the first record's, the one that the next
    * record will get, or that of the first record with this timestamp or a later one.
    * @throws UNKNOWN_TOPIC_OR_PARTITION
    */
-  offsetFor(request: OffsetFor): Promise<FoundOffset>
+  offsetFor(request: OffsetFor, call?: CallOptions): Promise<FoundOffset>
 
   /**
    * Moves the log's start: records before `beforeOffset` are no longer served.
    * @throws UNKNOWN_TOPIC_OR_PARTITION, OFFSET_OUT_OF_RANGE
    */
-  deleteRecords(request: DeleteRecords): Promise<{ startOffset: Offset }>
+  deleteRecords(request: DeleteRecords, call?: CallOptions): Promise<{ startOffset: Offset }>
+}
+
+/** How a call is waited for. */
+export interface CallOptions {
+  /** Ends the waiting, whatever becomes of the call. A broker in the same process may leave it unheeded. */
+  readonly signal?: AbortSignal
 }
 
 export interface CreateTopic {

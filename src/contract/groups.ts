@@ -1,5 +1,6 @@
 import type { AssignorName } from '../core/group/group.ts'
 import type { Offset } from '../core/numbers.ts'
+import type { CallOptions } from './broker.ts'
 
 export type { AssignorName } from '../core/group/group.ts'
 
@@ -16,32 +17,35 @@ export interface GroupBroker {
    *   the place of this static member), INVALID_GROUP_ID, INVALID_REQUEST, INCONSISTENT_GROUP_PROTOCOL (the group
    *   is a trigger's)
    */
-  heartbeat(request: Heartbeat): Promise<HeartbeatAnswer>
+  heartbeat(request: Heartbeat, call?: CallOptions): Promise<HeartbeatAnswer>
 
   /**
    * Leaves at once, and gives up all that the member owns. Leaving twice is no error. A static member that means to
    * come back just falls silent; with its `instanceId` it leaves for good.
    */
-  leaveGroup(request: LeaveGroup): Promise<void>
+  leaveGroup(request: LeaveGroup, call?: CallOptions): Promise<void>
 
   /**
    * Commits offsets: each partition's is taken or refused by itself. With a member, only of partitions that it owns;
    * without one, only of partitions that nobody owns.
    * @throws INVALID_GROUP_ID, INVALID_REQUEST
    */
-  commitOffsets(request: CommitOffsets): Promise<CommittedPartition[]>
+  commitOffsets(request: CommitOffsets, call?: CallOptions): Promise<CommittedPartition[]>
 
   /** The committed offsets of a group, of all partitions or of those asked for; those without one are left out. */
-  fetchOffsets(request: { groupId: string; topics?: readonly string[] }): Promise<GroupOffset[]>
+  fetchOffsets(
+    request: { groupId: string; topics?: readonly string[] },
+    call?: CallOptions,
+  ): Promise<GroupOffset[]>
 
   /** Every group, in the order of their ids. */
-  listGroups(): Promise<GroupSummary[]>
+  listGroups(call?: CallOptions): Promise<GroupSummary[]>
 
   /** @throws GROUP_ID_NOT_FOUND */
-  describeGroup(groupId: string): Promise<GroupDescription>
+  describeGroup(groupId: string, call?: CallOptions): Promise<GroupDescription>
 
   /** Forgets a group without members or triggers, and its offsets. @throws GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP */
-  deleteGroup(groupId: string): Promise<void>
+  deleteGroup(groupId: string, call?: CallOptions): Promise<void>
 }
 
 export interface Heartbeat {

@@ -1,25 +1,26 @@
 import type { Trigger, TriggerSettings } from '../core/trigger/trigger.ts'
+import type { CallOptions } from './broker.ts'
 
 /** Triggers, as everybody sees them. They are made where functions are deployed, and not by calls. */
 export interface TriggerBroker {
   /** Every trigger, in the order of their groups and topics. */
-  listTriggers(): Promise<TriggerDescription[]>
+  listTriggers(call?: CallOptions): Promise<TriggerDescription[]>
 
   /**
    * Stops deliveries: at once where none is under way, else after the batch that is. What is committed stays.
    * Pausing twice is no error. @throws GROUP_ID_NOT_FOUND where the group has no trigger on this topic
    */
-  pauseTrigger(request: TriggerName): Promise<TriggerDescription>
+  pauseTrigger(request: TriggerName, call?: CallOptions): Promise<TriggerDescription>
 
   /** Goes on where it stopped, and looks at all partitions at once, if it was not paused too. @throws GROUP_ID_NOT_FOUND */
-  resumeTrigger(request: TriggerName): Promise<TriggerDescription>
+  resumeTrigger(request: TriggerName, call?: CallOptions): Promise<TriggerDescription>
 
   /**
    * Removes a paused trigger whose deployment is gone, so that its group is free. One that is still deployed is not made
    * again before it is changed there. What is committed stays.
    * @throws GROUP_ID_NOT_FOUND where the group has no trigger on this topic, NON_EMPTY_GROUP where it is active
    */
-  deleteTrigger(request: TriggerName): Promise<void>
+  deleteTrigger(request: TriggerName, call?: CallOptions): Promise<void>
 }
 
 export interface TriggerName {

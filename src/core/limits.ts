@@ -3,6 +3,7 @@
  * beside the one that needs it, so that changing one alone cannot break another.
  */
 export * from './limits/aws.ts'
+export * from './limits/client.ts'
 export * from './limits/groups.ts'
 export * from './limits/http.ts'
 export * from './limits/log.ts'

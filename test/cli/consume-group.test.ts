@@ -3,7 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { type ConsumeGroupSettings, consumeGroup } from '../../src/cli/commands/consume-group.ts'
 import { formatJsonLine } from '../../src/cli/consuming/record-json.ts'
-import { READING_DEFAULT } from '../../src/cli/consuming/record-printer.ts'
+import { READING_DEFAULT, type ReadingTuning } from '../../src/cli/consuming/record-printer.ts'
+import type { TopicSummary } from '../../src/contract/broker.ts'
 import { TidemarkError } from '../../src/core/errors.ts'
 import { toOffset } from '../../src/core/numbers.ts'
 import { encodeBatch } from '../../src/core/record/index.ts'
@@ -47,7 +48,7 @@ async function produce(group: ScriptedGroup, partition: number, records: number)
 function start(
   group: ScriptedGroup,
   settings: Partial<ConsumeGroupSettings> = {},
-  tuning: Partial<typeof TUNING> = {},
+  tuning: Partial<ReadingTuning> = {},
   terminal = fakeTerminal(),
 ) {
   const done = consumeGroup(group, { ...SETTINGS, ...settings }, terminal, { ...TUNING, ...tuning })
@@ -275,6 +276,9 @@ test('what is lost is neither printed nor committed any more', async () => {
   await expect.poll(() => linesOf(terminal)).toHaveLength(10)
   group.answer = answerOf([assigned(1)])
   await expect.poll(() => terminal.noted()).toContain('lost tides 0: ')
+  expect(terminal.noted()).toContain(
+    'what was printed and not committed may be printed again (tides 0 up to offset 4)\n',
+  )
   await produce(group, 0, 3)
   await beatsAnswered(group, 5)
   terminal.interrupt()
@@ -356,6 +360,7 @@ test('heartbeats that fail for a while are told once and waited out, others end 
   const { done, terminal } = start(group)
   await expect.poll(() => linesOf(terminal)).toHaveLength(5)
   expect(terminal.noted().split('Nobody there.')).toHaveLength(2)
+  expect(terminal.noted()).toMatch(/^group \S+: heartbeats are answered again, after [\d.]+ ms$/m)
   group.onHeartbeat = async () => {
     throw new TidemarkError('INVALID_REQUEST', 'No such thing.')
   }
@@ -376,9 +381,33 @@ test('after a silence as long as the session, nothing is printed before a heartb
   await produce(group, 0, 3)
   await sleep(50)
   expect(linesOf(terminal)).toHaveLength(5)
+  const { groupId } = SETTINGS
+  expect(terminal.noted()).toContain(
+    `group ${groupId}: REQUEST_TIMED_OUT: The broker did not answer in time: no answer within `,
+  )
+  expect(terminal.noted()).toContain(
+    `group ${groupId}: prints nothing, since its partitions may be another member's by now: REQUEST_TIMED_OUT lasts\n`,
+  )
   silence.resolve()
   await expect.poll(() => terminal.noted()).toContain('lost tides 0: ')
   expect(linesOf(terminal)).toHaveLength(5)
+  expect(terminal.noted()).toMatch(/^group \S+: heartbeats are answered again, after [\d.]+ ms$/m)
+  terminal.interrupt()
+  await done
+})
+
+test('a session that ends between two heartbeats is told when it ends', async () => {
+  const group = await groupWith(5, 1)
+  group.answer = { ...answerOf([assigned(0)]), heartbeatIntervalMs: 60_000 }
+  const { done, terminal } = start(group, { sessionTimeoutMs: 40 })
+  await expect.poll(() => terminal.noted()).toContain('REQUEST_TIMED_OUT lasts\n')
+  const { groupId } = SETTINGS
+  expect(terminal.noted()).toContain(
+    `group ${groupId}: REQUEST_TIMED_OUT: No heartbeat was answered for 40 ms`,
+  )
+  expect(terminal.noted()).toContain(
+    `group ${groupId}: prints nothing, since its partitions may be another member's by now: REQUEST_TIMED_OUT lasts\n`,
+  )
   terminal.interrupt()
   await done
 })
@@ -454,4 +483,18 @@ test('a committed offset that was deleted meanwhile is moved to the first record
   expect(await done).toBe(0)
   expect(linesOf(terminal)).toEqual(expected(0, 5, 10))
   expect(terminal.noted()).toContain('records 2 to 4 were deleted')
+})
+
+test('a pattern that no topic fits is told, and that one has come', async () => {
+  const group = await groupWith(1, 1)
+  let topics: TopicSummary[] = []
+  group.listTopics = (async () => topics) as typeof group.listTopics
+  const { done, terminal } = start(group, { topics: [], topicPattern: 'tid.*' }, { metadataMaxAge: 10 })
+  await expect
+    .poll(() => terminal.noted())
+    .toContain('group harbour: No topic fits the pattern tid.*: nothing is read by it until there is one.\n')
+  topics = [{ topic: 'tides', topicId: 'an id', partitions: 1 }]
+  await expect.poll(() => terminal.noted()).toMatch(/^group harbour: a topic is there, after [\d.]+ ms$/m)
+  terminal.interrupt()
+  await done
 })

@@ -176,7 +176,9 @@ test('a failure that passes is waited out, another one ends the run', async () =
   broker.beforeFetch = async () => {
     if (failures-- > 0) throw new TidemarkError('KAFKA_STORAGE_ERROR', 'The disk hiccuped.')
   }
-  expect((await consumeAll(broker)).lines).toHaveLength(10)
+  const { lines, noted } = await consumeAll(broker)
+  expect(lines).toHaveLength(10)
+  expect(noted).toMatch(/^KAFKA_STORAGE_ERROR: The disk hiccuped\. Trying again\.\nreads again, after \d/)
   broker.beforeFetch = async ({ partition }) => {
     if (partition === 1) throw new TidemarkError('UNKNOWN_TOPIC_OR_PARTITION', 'It is gone.')
   }

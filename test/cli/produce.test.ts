@@ -164,6 +164,19 @@ test('throttling is waited out', async () => {
   expect(broker.values()).toEqual(['a', 'b'])
 })
 
+test('each trouble is told once, and again when it is over', async () => {
+  const broker = new ScriptedBroker(3)
+  let failures = 6
+  broker.beforeProduce = async () => {
+    if (failures-- > 0) throw new TidemarkError('NETWORK_EXCEPTION', 'Nobody there.')
+  }
+  const { exitCode, noted } = await produceLines(broker, ['a\nb\n'])
+  expect(exitCode).toBe(0)
+  expect(noted).toMatch(
+    /^NETWORK_EXCEPTION: Nobody there\. Trying again\.\nwrites again, after [\d.]+ m?s\nwrote 2 records/,
+  )
+})
+
 test('an unknown outcome is tried again with the same numbers, which a broker recognizes', async () => {
   const { broker, close } = openInMemory()
   await broker.createTopic({ topic: 'tides', partitions: 2 })
@@ -319,6 +332,24 @@ test('Ctrl-C finishes what was read, and says so', async () => {
   expect(await done).toBe(130)
   expect(broker.values()).toEqual(['a', 'b'])
   expect(terminal.noted()).toContain('wrote 2 records')
+})
+
+test('after Ctrl-C a broker that swallows everything is waited for a while, and nobody knows what became of it', async () => {
+  const broker = new ScriptedBroker()
+  broker.beforeProduce = () => new Promise(() => {})
+  const terminal = fakeTerminal()
+  async function* input() {
+    yield Buffer.from('a\nb\n')
+    await new Promise(() => {})
+  }
+  const tuning = { ...TUNING, retry: { ...RETRY, forMs: 60_000 }, closeMs: 100 }
+  const done = produce(broker, SETTINGS, input(), terminal, tuning)
+  await sleep(50)
+  terminal.interrupt()
+  const beganMs = performance.now()
+  expect(await done).toBe(1)
+  expect(performance.now() - beganMs).toBeLessThan(1_000)
+  expect(terminal.noted()).toContain('2 records may or may not have been written')
 })
 
 test('a partition that does not exist is told before anything is read', async () => {

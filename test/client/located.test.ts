@@ -1,9 +1,13 @@
+import http from 'node:http'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { HttpBroker } from '../../src/client/http-broker.ts'
+import { HttpTransport } from '../../src/client/http-transport.ts'
 import { fetchLocated } from '../../src/client/located.ts'
 import type { Located, LocatedRange } from '../../src/contract/broker.ts'
 import { toOffset, toPosition } from '../../src/core/numbers.ts'
 import { decodeBatches, encodeBatch } from '../../src/core/record/index.ts'
 import { type Served, serveBroker } from '../contract/http/served-broker.ts'
+import { startProxy } from './proxy.ts'
 
 let served: Served
 const sizes = [10, 90_000, 20, 300_000, 5]
@@ -80,6 +84,65 @@ describe('fetchLocated', () => {
       kafkaName: 'NETWORK_EXCEPTION',
       written: 'no',
     })
+  })
+})
+
+describe('a URL of the broker itself', () => {
+  const path = '/topics/t/partitions/0/records?offset=0&maxBytes=4000000&locate=true'
+  const urlOf = (json: { ranges: { url?: string }[] }) =>
+    json.ranges.find(({ url }) => url !== undefined)?.url
+
+  test('is a path, whatever the headers say', async () => {
+    const { port } = served
+    for (const headers of [
+      { host: `localhost:${port}` },
+      { host: `127.0.0.1:${port}`, 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'https' },
+      {
+        host: 'localhost',
+        'x-forwarded-prefix': '//evil.example',
+        forwarded: 'host=evil.example;proto=https',
+      },
+    ]) {
+      const answer = await rawGet(port, path, { ...headers, authorization: 'Bearer secret' })
+      expect(urlOf(answer)).toMatch(/^\/objects\/segments\/[^/]/)
+    }
+    await using anyHost = await serveBroker({ app: { allowedHosts: 'any' } })
+    await anyHost.client.createTopic({ topic: 't' })
+    const batches = encodeBatch([{ value: Buffer.alloc(9_000) }], { nowMs: 1 })
+    await anyHost.client.produce({ topic: 't', partition: 0, batches })
+    const answer = await rawGet(anyHost.port, path, { host: 'evil.example' })
+    expect(urlOf(answer)).toMatch(/^\/objects\/segments\/[^/]/)
+  })
+
+  test('is completed by the address that the client uses, with its prefix', async () => {
+    await using proxy = await startProxy('/events', served.port)
+    const behind = new HttpBroker({ url: `${proxy.url}/events/`, token: 'secret' })
+    const located = await behind.locate({
+      topic: 't',
+      partition: 0,
+      offset: toOffset(0),
+      maxBytes: 4_000_000,
+    })
+    for (const { url } of urlRanges(located))
+      expect(url.startsWith(`${proxy.url}/events/objects/`)).toBe(true)
+    const { chunks } = await fetchLocated(located)
+    expect(chunks.flatMap(decodeBatches)).toHaveLength(15)
+  })
+
+  test('never leaves the address of the broker', () => {
+    const transport = new HttpTransport({ url: 'https://broker.example/events' })
+    expect(transport.completeUrl('//evil.example/objects/a')).toBe(
+      'https://broker.example/events//evil.example/objects/a',
+    )
+    expect(transport.completeUrl('https://bucket.example/a')).toBe('https://bucket.example/a')
+  })
+
+  test('that nobody completed is told, and no URL is told with it', async () => {
+    const [range] = urlRanges(await locate())
+    const { pathname, search } = new URL(range!.url)
+    const failed = fetchLocated({ ...(await locate()), ranges: [{ ...range!, url: `${pathname}${search}` }] })
+    await expect(failed).rejects.toThrow('before which the address of the broker belongs')
+    await expect(failed).rejects.not.toThrow('signature')
   })
 })
 
@@ -163,3 +226,19 @@ describe('a signed URL', () => {
     expect((await odd.get(url)).status).toBe(200)
   })
 })
+
+/** With the Host that is given, which fetch does not let one choose. */
+function rawGet(
+  port: number,
+  path: string,
+  headers: Record<string, string>,
+): Promise<{ ranges: { url?: string }[] }> {
+  return new Promise((resolve, reject) => {
+    const request = http.get({ host: '127.0.0.1', port, path, headers }, async response => {
+      const chunks: Buffer[] = []
+      for await (const chunk of response) chunks.push(chunk)
+      resolve(JSON.parse(Buffer.concat(chunks).toString()))
+    })
+    request.on('error', reject)
+  })
+}

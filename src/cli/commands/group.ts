@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isPassing } from '../../client/sdk/consuming/outages.ts'
+import { isPassing } from '../../client/sdk/outages.ts'
 import { isKafkaError } from '../../client/sdk/topic-facts.ts'
 import type { GroupBroker, GroupDescription, GroupSummary } from '../../contract/groups.ts'
 import { resultUntil } from '../interruption.ts'

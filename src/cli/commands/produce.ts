@@ -1,14 +1,17 @@
+import { DeadlinePassed } from '../../client/deadline.ts'
 import { recordBytesMax } from '../../client/record-size.ts'
 import { RETRY_DEFAULT } from '../../client/retry.ts'
-import type { Delivery } from '../../client/sdk/producing/partition-batches.ts'
+import { Outages } from '../../client/sdk/outages.ts'
+import type { Delivery, ProducerPlace, ProducerWork } from '../../client/sdk/producing/partition-batches.ts'
 import { TopicWriter } from '../../client/sdk/producing/topic-writer.ts'
 import { Room } from '../../client/sdk/room.ts'
 import { isKafkaError, type TopicFacts } from '../../client/sdk/topic-facts.ts'
 import type { Broker, TopicDescription } from '../../contract/broker.ts'
 import { TidemarkError } from '../../core/errors.ts'
-import { BATCH_BYTES_MAX, DECOMPRESSED_BYTES_MAX } from '../../core/limits.ts'
+import { BATCH_BYTES_MAX, CLOSE_FLUSH_MS, DECOMPRESSED_BYTES_MAX } from '../../core/limits.ts'
 import type { CompressionName, RecordInput } from '../../core/record/index.ts'
 import { itemsUntil, resultUntil } from '../interruption.ts'
+import { formatDuration } from '../output/duration.ts'
 import {
   CommandFailure,
   describeFailure,
@@ -39,6 +42,8 @@ export const PRODUCE_TUNING = {
   callsMax: 8,
   pendingBytesMax: 16 * 1024 * 1024,
   retry: RETRY_DEFAULT,
+  /** How long what was read has after Ctrl-C. */
+  closeMs: CLOSE_FLUSH_MS,
 }
 
 /** What became of the lines that were read, each by its number. */
@@ -69,22 +74,23 @@ export async function produce(
 ): Promise<number> {
   const topic = await resultUntil(broker.describeTopic(settings.topic), terminal.interrupted)
   checkPartition(settings, topic)
-  let isTold = false
-  const onRetry = (error: TidemarkError) => {
-    // Throttling is back-pressure and no news.
-    if (isTold || error.kafkaName === 'THROTTLING_QUOTA_EXCEEDED') return
-    isTold = true
-    note(terminal, `${error.kafkaName}: ${error.message} Trying again.`)
-  }
   const tally = new LineTally()
+  const ending = new AbortController()
+  let endTimer: NodeJS.Timeout | undefined
+  const endSoon = () => {
+    endTimer = setTimeout(() => ending.abort(new DeadlinePassed(tuning.closeMs)), tuning.closeMs)
+  }
+  if (terminal.interrupted.aborted) endSoon()
+  terminal.interrupted.addEventListener('abort', endSoon)
   const writer = new TopicWriter<number>(broker, factsOf(topic), {
     ...tuning,
-    retry: { ...tuning.retry, onRetry },
+    outages: outagesFor(terminal),
     room: new Room(tuning.pendingBytesMax),
     compression: settings.compression,
     batchRecords: settings.batchRecords,
     batchBytes: Number.POSITIVE_INFINITY,
     deliveryMs: Number.POSITIVE_INFINITY,
+    ending: () => ending.signal,
     isIdempotent: true,
     stopsAtFailure: true,
     onSettled: delivery => tally.settled(delivery),
@@ -104,6 +110,8 @@ export async function produce(
   }
   // What was read before the failure is sent, so that the summary says where to go on.
   await writer.flush()
+  terminal.interrupted.removeEventListener('abort', endSoon)
+  clearTimeout(endTimer)
   progress?.close()
 
   const problems = [
@@ -115,6 +123,17 @@ export async function produce(
   for (const line of describeRemainder(tally)) note(terminal, line)
   if (problems.length > 0) return EXIT_FAILURE
   return terminal.interrupted.aborted ? EXIT_INTERRUPTED : EXIT_OK
+}
+
+function outagesFor(terminal: Terminal): Outages<ProducerWork, ProducerPlace> {
+  return new Outages<ProducerWork, ProducerPlace>(
+    { giveUpAfterMs: Number.POSITIVE_INFINITY, lastsAfterMs: () => Number.POSITIVE_INFINITY },
+    {
+      began: ({ kafkaName, message }) => note(terminal, `${kafkaName}: ${message} Trying again.`),
+      over: (_work, _place, durationMs) =>
+        note(terminal, `writes again, after ${formatDuration(durationMs)}`),
+    },
+  )
 }
 
 async function sendLines(

@@ -1,11 +1,22 @@
 import { hostname } from 'node:os'
 import type { Consumer } from '../../client/sdk/consuming/consumer.ts'
-import type { ConsumerOptions, ConsumerRun } from '../../client/sdk/consuming/consumer-options.ts'
-import { isPassing } from '../../client/sdk/consuming/outages.ts'
+import type {
+  ConsumerOptions,
+  ConsumerRun,
+  ConsumerWork,
+  LostPartition,
+} from '../../client/sdk/consuming/consumer-options.ts'
 import type { StartPlace } from '../../client/sdk/consuming/start-place.ts'
+import { isPassing } from '../../client/sdk/outages.ts'
 import type { Broker, TopicDescription } from '../../contract/broker.ts'
-import { CLIENT_ID_CHARACTERS_MAX, FETCH_DEFAULT_BYTES } from '../../core/limits.ts'
+import {
+  CLIENT_ID_CHARACTERS_MAX,
+  CONSUME_GIVE_UP_MS,
+  CONSUME_WAIT_MS,
+  FETCH_DEFAULT_BYTES,
+} from '../../core/limits.ts'
 import { settledUntil } from '../interruption.ts'
+import { formatDuration } from '../output/duration.ts'
 import { EXIT_INTERRUPTED, EXIT_OK } from '../output/failure.ts'
 import { listPartitions } from '../output/partition-list.ts'
 import { flushed, note, type Terminal, throwIfOutputFailed, write } from '../output/terminal.ts'
@@ -21,9 +32,9 @@ export interface ReadingTuning extends ConsumerOptions {
 const FETCHES_MAX = 16
 
 export const READING_DEFAULT: ReadingTuning = {
-  maxWaitTimeInMs: 10_000,
+  maxWaitTimeInMs: CONSUME_WAIT_MS,
   maxInFlightRequests: FETCHES_MAX,
-  giveUpAfter: 30_000,
+  giveUpAfter: CONSUME_GIVE_UP_MS,
   // A reader that is slow holds up the fetching: nothing is fetched ahead of what is not printed.
   maxRecords: 0,
   maxBytes: FETCHES_MAX * FETCH_DEFAULT_BYTES,
@@ -120,6 +131,31 @@ async function runUntil(consumer: Consumer, run: ConsumerRun, stopped: AbortSign
   return await consumer.finished().finally(() => stopped.removeEventListener('abort', stop))
 }
 
+/** What trouble that lasts keeps from happening, and that it happens. */
+const WAITS: Partial<Record<ConsumerWork, string>> = {
+  fetch: 'reads nothing',
+  heartbeat: "prints nothing, since its partitions may be another member's by now",
+  commit: 'commits nothing',
+}
+const GOES_ON: Partial<Record<ConsumerWork, string>> = {
+  fetch: 'reads',
+  heartbeat: 'heartbeats are answered',
+  commit: 'commits',
+}
+
+/** How far what was lost was printed, where that is further than what is committed. */
+function listUncommitted(partitions: readonly LostPartition[]): string {
+  const uncommitted = partitions.filter(
+    ({ position, committed }) => position !== null && position !== committed,
+  )
+  if (uncommitted.length === 0) return ''
+  const ranges = uncommitted.map(({ topic, partition, position, committed }) => {
+    const from = committed === null ? '' : ` from offset ${committed}`
+    return `${topic} ${partition}${from} up to offset ${Number(position) - 1}`
+  })
+  return ` (${ranges.join(', ')})`
+}
+
 /** Tells what goes on, and gathers what the run has to fail with in the end. */
 function listen(consumer: Consumer, prefix: string, terminal: Terminal): Error[] {
   const { events } = consumer
@@ -135,7 +171,9 @@ function listen(consumer: Consumer, prefix: string, terminal: Terminal): Error[]
   })
   consumer.on(events.PARTITIONS_LOST, ({ payload: { partitions } }) => {
     const what = 'what was printed and not committed may be printed again'
-    note(terminal, `${prefix}lost ${listPartitions(partitions)}: ${what}`)
+    note(terminal, `${prefix}lost ${listPartitions(partitions)}: ${what}${listUncommitted(partitions)}`)
+    // Having the same again is news.
+    told = ''
   })
   consumer.on(events.PARTITION_DELETED, ({ payload: { topic, partition } }) =>
     note(terminal, `${topic}, partition ${partition}: it was deleted`),
@@ -150,15 +188,23 @@ function listen(consumer: Consumer, prefix: string, terminal: Terminal): Error[]
   })
   consumer.on(events.OUTAGE, ({ payload: { error, during, topic, partition } }) => {
     const text = `${error.kafkaName}: ${error.message}`
-    if (during === 'fetch') note(terminal, `${text} Trying again.`)
+    if (during === 'subscribe') note(terminal, `${prefix}${error.message}`)
+    else if (during === 'fetch') note(terminal, `${text} Trying again.`)
     else if (topic === undefined || partition === undefined) note(terminal, `${prefix}${text} Trying again.`)
     else note(terminal, `${prefix}commit of ${listPartitions([{ topic, partition }])}: ${text}`)
   })
+  consumer.on(events.OUTAGE_OVER, ({ payload: { during, duration, topic } }) => {
+    const after = `after ${formatDuration(duration)}`
+    if (during !== 'subscribe') note(terminal, `${prefix}${GOES_ON[during] ?? during} again, ${after}`)
+    else note(terminal, `${prefix}${topic === undefined ? 'a topic' : `topic ${topic}`} is there, ${after}`)
+  })
   consumer.on(events.CRASH, ({ payload: { error, during, restart } }) => {
-    if (during === 'leave') {
+    if (restart && during !== 'deliver' && isPassing(error)) {
+      note(terminal, `${prefix}${WAITS[during] ?? 'waits'}: ${error.kafkaName} lasts`)
+    } else if (during === 'leave') {
       const what = 'it could not leave, so others have to wait for its session time-out'
       note(terminal, `${prefix}${what}: ${error.message}`)
-    } else if (during === 'commit' && !(restart && isPassing(error))) {
+    } else if (during === 'commit') {
       failures.push(error)
       void consumer.stop()
     }

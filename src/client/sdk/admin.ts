@@ -1,7 +1,8 @@
 import type { Broker } from '../../contract/broker.ts'
 import type { GroupBroker } from '../../contract/groups.ts'
 import { TidemarkError } from '../../core/errors.ts'
-import { type RetrySettings, withRetries } from '../retry.ts'
+import { API_TIMEOUT_MS } from '../../core/limits.ts'
+import { patientBroker } from '../patient-broker.ts'
 import {
   type ConfigResource,
   ConfigResourceTypes,
@@ -26,6 +27,8 @@ import { isKafkaError } from './topic-facts.ts'
 
 export interface AdminOptions {
   retry?: RetryOptions
+  /** How long one request may take, in milliseconds; 30,000 by default. All tries of one: 60,000, or two at least. */
+  requestTimeout?: number
 }
 
 const ADMIN_EVENTS = { CONNECT: 'admin.connect', DISCONNECT: 'admin.disconnect' } as const
@@ -35,9 +38,6 @@ export interface AdminEventPayloads {
   'admin.disconnect': null
 }
 
-/** How long a request is tried, in milliseconds. */
-const REQUEST_MS = 30_000
-
 /**
  * Topics, offsets and groups, in KafkaJS's shape. Every method rejects with a TidemarkError. One that changes several
  * things tries all of them, and rejects with NamedFailures, which say which of them failed.
@@ -45,12 +45,11 @@ const REQUEST_MS = 30_000
 export class Admin {
   readonly events = ADMIN_EVENTS
   readonly #broker: Broker & GroupBroker
-  readonly #retry: RetrySettings
   readonly #listeners = new Listeners()
 
-  constructor(broker: Broker & GroupBroker, { retry = {} }: AdminOptions = {}) {
-    this.#broker = broker
-    this.#retry = requestRetries(retry, REQUEST_MS)
+  constructor(broker: Broker & GroupBroker, { retry = {}, requestTimeout }: AdminOptions = {}) {
+    const forMs = Math.max(API_TIMEOUT_MS, (requestTimeout ?? 0) * 2)
+    this.#broker = patientBroker(broker, requestRetries(retry, forMs, requestTimeout))
   }
 
   /** There is no connection to be made. */
@@ -71,7 +70,7 @@ export class Admin {
   }
 
   async listTopics(): Promise<string[]> {
-    const topics = await this.#read(() => this.#broker.listTopics())
+    const topics = await this.#broker.listTopics()
     return topics.map(({ topic }) => topic)
   }
 
@@ -94,7 +93,7 @@ export class Admin {
         configs: Object.fromEntries(configEntries.map(({ name, value }) => [name, String(value)])),
       }
       try {
-        await withRetries(() => this.#broker.createTopic(request), this.#retry)
+        await this.#broker.createTopic(request)
       } catch (error) {
         if (!isKafkaError(error, 'TOPIC_ALREADY_EXISTS')) throw error
         areNew = false
@@ -107,7 +106,7 @@ export class Admin {
   async deleteTopics(wanted: TopicsToDelete): Promise<void> {
     const { topics } = given(wanted, 'topics')
     checkNames(topics, 'topic')
-    await eachNamed(topics, String, topic => withRetries(() => this.#broker.deleteTopic(topic), this.#retry))
+    await eachNamed(topics, String, topic => this.#broker.deleteTopic(topic))
   }
 
   async createPartitions(wanted: PartitionsToCreate): Promise<boolean> {
@@ -116,7 +115,7 @@ export class Admin {
     givenEach(topicPartitions, 'a topic and a count', 'topics and counts')
     await eachNamed(topicPartitions, topicOf, ({ topic, count }) => {
       checkName(topic, 'topic')
-      return withRetries(() => this.#broker.alterTopic({ topic, partitions: count }), this.#retry)
+      return this.#broker.alterTopic({ topic, partitions: count })
     })
     return true
   }
@@ -127,7 +126,7 @@ export class Admin {
   }> {
     const { topics = [] } = given(wanted, 'topics')
     checkNames(topics, 'topic')
-    const all = await this.#read(() => this.#broker.listTopics())
+    const all = await this.#broker.listTopics()
     const missing = topics.find(name => all.every(({ topic }) => topic !== name))
     if (missing !== undefined) {
       throw new TidemarkError('UNKNOWN_TOPIC_OR_PARTITION', `There is no topic ${missing}.`)
@@ -146,7 +145,7 @@ export class Admin {
   /** Where each partition begins and ends; `offset` is `high`, the offset that the next record gets. */
   async fetchTopicOffsets(topic: string): Promise<(PartitionOffset & { high: string; low: string })[]> {
     checkName(topic, 'topic')
-    const { offsets } = await this.#read(() => this.#broker.describeTopic(topic))
+    const { offsets } = await this.#broker.describeTopic(topic)
     return offsets.map(({ partition, startOffset, endOffset }) => ({
       partition,
       offset: String(endOffset),
@@ -161,9 +160,7 @@ export class Admin {
     if (timestamp === undefined) return ends.map(({ partition, offset }) => ({ partition, offset }))
     return Promise.all(
       ends.map(async ({ partition, high }) => {
-        const found = await this.#read(() =>
-          this.#broker.offsetFor({ topic, partition, at: { timestampMs: timestamp } }),
-        )
+        const found = await this.#broker.offsetFor({ topic, partition, at: { timestampMs: timestamp } })
         return { partition, offset: String(found.offset ?? high) }
       }),
     )
@@ -177,7 +174,7 @@ export class Admin {
     await eachNamed(partitions, partitionOf, async ({ partition, offset }) => {
       const { high } = endOf(ends, topic, partition)
       const beforeOffset = parseOffset(offset === '-1' ? high : offset)
-      await withRetries(() => this.#broker.deleteRecords({ topic, partition, beforeOffset }), this.#retry)
+      await this.#broker.deleteRecords({ topic, partition, beforeOffset })
     })
   }
 
@@ -188,7 +185,7 @@ export class Admin {
       resources.map(async ({ type, name, configNames }) => {
         checkIsTopic(type)
         checkName(name, 'topic')
-        const { configs } = await this.#read(() => this.#broker.describeTopic(name))
+        const { configs } = await this.#broker.describeTopic(name)
         const wanted = configs.filter(config => !configNames?.length || configNames.includes(config.name))
         return {
           resourceType: type,
@@ -219,15 +216,15 @@ export class Admin {
       checkName(name, 'topic')
       givenEach(configEntries, 'a config', 'configs')
       const set = Object.fromEntries(configEntries.map(each => [each.name, String(each.value)]))
-      const { configs } = await this.#read(() => this.#broker.describeTopic(name))
+      const { configs } = await this.#broker.describeTopic(name)
       const unset = configs.filter(config => !config.isDefault && !Object.hasOwn(set, config.name))
       const change = { topic: name, set, unset: unset.map(config => config.name) }
-      await withRetries(() => this.#broker.alterTopic(change), this.#retry)
+      await this.#broker.alterTopic(change)
     })
   }
 
   async listGroups(): Promise<{ groups: { groupId: string; protocolType: 'consumer'; state: string }[] }> {
-    const groups = await this.#read(() => this.#broker.listGroups())
+    const groups = await this.#broker.listGroups()
     return {
       groups: groups.map(({ groupId, state }) => ({
         groupId,
@@ -243,7 +240,7 @@ export class Admin {
     const groups = await Promise.all(
       groupIds.map(async groupId => {
         try {
-          return toDescribed(await this.#read(() => this.#broker.describeGroup(groupId)))
+          return toDescribed(await this.#broker.describeGroup(groupId))
         } catch (error) {
           if (!isKafkaError(error, 'GROUP_ID_NOT_FOUND')) throw error
           return { groupId, protocolType: 'consumer', protocol: '', state: 'Dead', members: [] } as const
@@ -256,7 +253,7 @@ export class Admin {
   /** Deletes groups without members, with their offsets. */
   async deleteGroups(groupIds: string[]): Promise<{ groupId: string; errorCode: 0 }[]> {
     checkNames(groupIds, 'group')
-    await eachNamed(groupIds, String, id => withRetries(() => this.#broker.deleteGroup(id), this.#retry))
+    await eachNamed(groupIds, String, id => this.#broker.deleteGroup(id))
     return groupIds.map(groupId => ({ groupId, errorCode: 0 }))
   }
 
@@ -271,9 +268,7 @@ export class Admin {
     checkName(groupId, 'group')
     checkNames(topics, 'topic')
     const areNamed = topics.length > 0
-    const committed = await this.#read(() =>
-      this.#broker.fetchOffsets({ groupId, ...(areNamed && { topics }) }),
-    )
+    const committed = await this.#broker.fetchOffsets({ groupId, ...(areNamed && { topics }) })
     const names = areNamed ? topics : [...new Set(committed.map(({ topic }) => topic))]
     return Promise.all(
       names.map(async topic => {
@@ -302,10 +297,7 @@ export class Admin {
       const resolved = offset === '-1' ? high : offset === '-2' ? low : offset
       return { topic, partition, offset: parseOffset(resolved) }
     })
-    const committed = await withRetries(() => this.#broker.commitOffsets({ groupId, offsets }), {
-      ...this.#retry,
-      isRepeatable: true,
-    })
+    const committed = await this.#broker.commitOffsets({ groupId, offsets })
     const refused = committed.find(({ error }) => error !== null)
     if (refused?.error) throw refusedCommit(refused.error)
   }
@@ -317,10 +309,6 @@ export class Admin {
     const ends = await this.fetchTopicOffsets(topic)
     const partitions = ends.map(({ partition, low, high }) => ({ partition, offset: earliest ? low : high }))
     await this.setOffsets({ groupId, topic, partitions })
-  }
-
-  #read<T>(action: () => Promise<T>): Promise<T> {
-    return withRetries(action, { ...this.#retry, isRepeatable: true })
   }
 }
 

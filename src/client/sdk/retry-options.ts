@@ -1,4 +1,4 @@
-import type { RetrySettings } from '../retry.ts'
+import { type RetrySettings, tryTimeoutMs } from '../retry.ts'
 
 /** How often and how long to try again: KafkaJS's names, all in milliseconds. */
 export interface RetryOptions {
@@ -15,13 +15,18 @@ export interface RetryOptions {
 const INITIAL_RETRY_MS = 100
 const RETRY_PAUSE_MS_MAX = 2_000
 
-/** For requests, which are repeated for `forMs`. */
+/**
+ * For requests, which are repeated for `forMs`.
+ * @param requestTimeoutMs how long one of them may take, if somebody said so
+ */
 export function requestRetries(
   { maxRetryTime = RETRY_PAUSE_MS_MAX, initialRetryTime = INITIAL_RETRY_MS }: RetryOptions,
   forMs: number,
-): RetrySettings {
+  requestTimeoutMs?: number,
+): RetrySettings & { tryMs: number } {
   return {
     forMs,
+    tryMs: tryTimeoutMs(forMs, requestTimeoutMs),
     firstPauseMs: initialRetryTime,
     pauseMaxMs: Math.max(maxRetryTime, initialRetryTime),
     random: Math.random,

@@ -40,7 +40,7 @@ export class Room {
       const leftMs = deadlineMs - performance.now()
       if (leftMs > 0) await this.#change(leftMs)
       else {
-        const message = `There was no room for more records for ${waitMs} ms: the broker takes them too slowly.`
+        const message = `There was no room for more records for ${Math.round(waitMs)} ms: the broker takes them too slowly.`
         throw new TidemarkError('REQUEST_TIMED_OUT', message)
       }
     }

@@ -6,7 +6,8 @@ import { Admin, type AdminOptions } from './admin.ts'
 import { given } from './arguments.ts'
 import { Consumer } from './consuming/consumer.ts'
 import type { ConsumerOptions } from './consuming/consumer-options.ts'
-import { Producer, type ProducerOptions } from './producing/producer.ts'
+import { Producer } from './producing/producer.ts'
+import type { ProducerOptions } from './producing/producer-options.ts'
 import type { RetryOptions } from './retry-options.ts'
 
 /** Where the broker is: one at hand (embedded, or on AWS directly), or one behind HTTP. */
@@ -15,6 +16,8 @@ export type TidemarkOptions = ({ broker: Broker & GroupBroker } | HttpBrokerSett
   clientId?: string
   /** For all that is made of it and says nothing else. */
   retry?: RetryOptions
+  /** How long one request may take, in milliseconds, beside what a fetch waits: 30,000 by default. The same. */
+  requestTimeout?: number
 }
 
 /**
@@ -29,29 +32,34 @@ export type TidemarkOptions = ({ broker: Broker & GroupBroker } | HttpBrokerSett
 export class Tidemark {
   readonly #broker: Broker & GroupBroker
   readonly #clientId: string
-  readonly #retry: { retry?: RetryOptions }
+  readonly #shared: { retry?: RetryOptions; requestTimeout?: number }
 
   /** @throws TidemarkError INVALID_REQUEST when the URL is none */
   constructor(options: TidemarkOptions) {
-    this.#broker = 'broker' in options ? options.broker : new HttpBroker(options)
+    const requestTimeout = options.requestTimeout ?? ('timeoutMs' in options ? options.timeoutMs : undefined)
+    const shortest = requestTimeout === undefined ? {} : { timeoutMs: requestTimeout }
+    this.#broker = 'broker' in options ? options.broker : new HttpBroker({ ...options, ...shortest })
     this.#clientId = options.clientId ?? 'tidemark'
-    this.#retry = options.retry ? { retry: options.retry } : {}
+    this.#shared = {
+      ...(options.retry && { retry: options.retry }),
+      ...(requestTimeout !== undefined && { requestTimeout }),
+    }
   }
 
   producer(options: ProducerOptions = {}): Producer {
-    return new Producer(this.#broker, { ...this.#retry, ...given(options, 'options') })
+    return new Producer(this.#broker, { ...this.#shared, ...given(options, 'options') })
   }
 
   /** With a `groupId`, a member of that group; without one, a reader of what it assigns to itself. */
   consumer(options: ConsumerOptions = {}): Consumer {
     return new Consumer(this.#broker, {
-      ...this.#retry,
+      ...this.#shared,
       clientId: this.#clientId,
       ...given(options, 'options'),
     })
   }
 
   admin(options: AdminOptions = {}): Admin {
-    return new Admin(this.#broker, { ...this.#retry, ...given(options, 'options') })
+    return new Admin(this.#broker, { ...this.#shared, ...given(options, 'options') })
   }
 }

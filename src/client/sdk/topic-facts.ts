@@ -1,7 +1,8 @@
-import type { Broker } from '../../contract/broker.ts'
+import type { Broker, CallOptions, TopicDescription } from '../../contract/broker.ts'
 import { TidemarkError } from '../../core/errors.ts'
 import { BATCH_BYTES_DEFAULT_MAX } from '../../core/limits.ts'
 import { type RetrySettings, withRetries } from '../retry.ts'
+import type { Outages } from './outages.ts'
 
 /** What a producer has to know of a topic. */
 export interface TopicFacts {
@@ -22,6 +23,8 @@ export interface TopicCacheSettings {
   /** Whether a topic that does not exist is made, with one partition. */
   createsTopics: boolean
   retry: RetrySettings
+  /** Told of questions that are asked again. */
+  outages?: Pick<Outages<'describe', { topic: string }>, 'failed' | 'passed' | 'forget'>
 }
 
 /** Topics as this client knows them. Asked anew when they are old: a topic's number of partitions grows. */
@@ -46,21 +49,27 @@ export class TopicCache {
     this.#known.delete(topic)
   }
 
-  /** @throws TidemarkError UNKNOWN_TOPIC_OR_PARTITION */
-  async resolve(topic: string): Promise<TopicFacts> {
+  /**
+   * @param within how long to ask, where it is not asked already
+   * @throws TidemarkError UNKNOWN_TOPIC_OR_PARTITION, REQUEST_TIMED_OUT
+   */
+  async resolve(
+    topic: string,
+    within: Partial<Pick<RetrySettings, 'forMs' | 'signal'>> = {},
+  ): Promise<TopicFacts> {
     const known = this.peek(topic)
     if (known) return known
     let asked = this.#asked.get(topic)
     if (!asked) {
-      asked = this.#ask(topic).finally(() => this.#asked.delete(topic))
+      asked = this.#ask(topic, within).finally(() => this.#asked.delete(topic))
       this.#asked.set(topic, asked)
     }
     return asked
   }
 
-  async #ask(topic: string): Promise<TopicFacts> {
-    const { maxAgeMs, retry } = this.#settings
-    const { partitions, configs } = await withRetries(() => this.#describe(topic), retry)
+  async #ask(topic: string, within: Partial<RetrySettings>): Promise<TopicFacts> {
+    const { maxAgeMs } = this.#settings
+    const { partitions, configs } = await this.#insist(topic, within)
     const config = configs.find(({ name }) => name === 'max.message.bytes')
     const facts = {
       topic,
@@ -72,17 +81,38 @@ export class TopicCache {
     return facts
   }
 
-  async #describe(topic: string) {
+  async #insist(topic: string, within: Partial<RetrySettings>): Promise<TopicDescription> {
+    const { retry, outages } = this.#settings
+    const place = { topic }
     try {
-      return await this.#broker.describeTopic(topic)
+      const described = await withRetries(call => this.#describe(topic, call), {
+        ...retry,
+        ...within,
+        // One that it made in a try before is there in the next.
+        isRepeatable: true,
+        onRetry: error => outages?.failed('describe', place, error),
+      })
+      outages?.passed('describe', place)
+      return described
+    } catch (error) {
+      outages?.forget(place)
+      if (!(error instanceof TidemarkError) || error.written === 'no') throw error
+      // Whatever became of the topic, no record was written.
+      throw new TidemarkError(error.kafkaName, error.message, 'no', { cause: error })
+    }
+  }
+
+  async #describe(topic: string, call: CallOptions): Promise<TopicDescription> {
+    try {
+      return await this.#broker.describeTopic(topic, call)
     } catch (error) {
       if (!this.#settings.createsTopics || !isKafkaError(error, 'UNKNOWN_TOPIC_OR_PARTITION')) throw error
     }
     try {
-      return await this.#broker.createTopic({ topic })
+      return await this.#broker.createTopic({ topic }, call)
     } catch (error) {
       if (!isKafkaError(error, 'TOPIC_ALREADY_EXISTS')) throw error
-      return this.#broker.describeTopic(topic)
+      return this.#broker.describeTopic(topic, call)
     }
   }
 }

@@ -12,7 +12,7 @@ import {
   PRODUCE_BYTES_MAX,
   PRODUCE_DEADLINE_MS,
 } from './log.ts'
-import { EVENT_BYTES_MAX, TRIGGER_CALL_TIMEOUT_DEFAULT_MS } from './triggers.ts'
+import { EVENT_BYTES_MAX, TRIGGER_CALL_TIMEOUT_DEFAULT_MS, TRIGGER_SEND_DEADLINE_MS } from './triggers.ts'
 import { assert, KiB, MiB } from './units.ts'
 
 // AWS.
@@ -25,6 +25,7 @@ export const AWS_SOCKETS_MAX = 256
 export const TABLE_WRITE_TIMEOUT_MS = 5_000
 /** How long a read of the table may take, all tries together. */
 export const TABLE_READ_TIMEOUT_MS = 10_000
+export const TABLE_READ_ATTEMPTS_MAX = 2
 /** Tries of a request that may be repeated whatever became of it. */
 export const AWS_ATTEMPTS_MAX = 3
 /** How long one try of an object request may take, beyond the time that its bytes take. */
@@ -82,6 +83,9 @@ export const WAKE_UP_LIFETIME_MS = 60 * 60_000
 export const DELIVERY_STALLED_MS = 10 * 60_000
 /** Given-up records that go to a topic together: well below what a topic takes by default. */
 export const FAILED_BATCH_BYTES = 512 * KiB
+/** How long a request to a queue, a topic or a bucket may take; it is sent once more after one that was swallowed. */
+export const AWS_MESSAGE_TIMEOUT_MS = 4_000
+export const AWS_MESSAGE_ATTEMPTS_MAX = 2
 /** AWS: messages in one request to SQS. */
 export const QUEUE_BATCH_MESSAGES_MAX = 10
 /** How long CloudFormation's side may take to accept an answer, and how often it is offered. */
@@ -135,6 +139,14 @@ assert(
 )
 assert(TABLE_WRITE_TIMEOUT_MS <= LAST_STEP_MS_MAX, 'a write that was begun in time may take all of its own')
 assert(FUNCTION_FETCH_WAIT_MS_MAX <= FETCH_WAIT_MS_MAX, 'a function waits no longer than a server')
+assert(
+  AWS_MESSAGE_TIMEOUT_MS * AWS_MESSAGE_ATTEMPTS_MAX < WAKE_UP_RESERVE_MS / 2,
+  'a message that is worked on stays hidden, although a request that hides it was swallowed',
+)
+assert(
+  AWS_MESSAGE_TIMEOUT_MS * AWS_MESSAGE_ATTEMPTS_MAX < TRIGGER_SEND_DEADLINE_MS,
+  'what is given up is told, although a request that tells it was swallowed',
+)
 assert(FAILED_BATCH_BYTES < BATCH_BYTES_DEFAULT_MAX, 'given-up records fit into a batch, with their headers')
 assert(
   TRIGGER_CALL_TIMEOUT_MS_MAX + TRIGGER_CALL_GRACE_MS + WAKE_UP_RESERVE_MS <= FUNCTION_RUN_MS_MAX,

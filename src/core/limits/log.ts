@@ -49,7 +49,7 @@ export const PRODUCE_IN_FLIGHT_CALLS_MAX = 131_072
 /** Partitions and topics that a process remembers something of, to save reads. */
 export const PARTITIONS_REMEMBERED_MAX = 10_000
 /** How long a produce call may take, all tries together, before it is given up. */
-export const PRODUCE_DEADLINE_MS = 27_000
+export const PRODUCE_DEADLINE_MS = 20_000
 /** How long past a deadline a step is waited for that was begun before it; no step begins after it. */
 export const LAST_STEP_MS_MAX = 5_000
 /** The longest pause before another try; the first is BACKOFF_FIRST_MS, and both are only the upper end. */
@@ -88,7 +88,7 @@ export const FLUSH_BY_PRODUCER_MS = 2_000
 /** How long a partition rests whose flush failed. */
 export const FLUSH_FAILED_PAUSE_MS = 5_000
 /** How long a clean shutdown goes on trying to move inline bytes into objects. */
-export const CLOSE_DEADLINE_MS = 30_000
+export const CLOSE_DEADLINE_MS = 5_000
 /** How often all heads are looked through for inline entries that no process has on its list. */
 export const FLUSH_SCAN_INTERVAL_MS = 30_000
 /** Partitions whose inline bytes one flush puts into a shared object. */

@@ -7,6 +7,7 @@ import { makeTableClients } from '../../../src/adapters/aws/table/aws-table.ts'
 import { dynamoLogIndex } from '../../../src/adapters/aws/table/dynamo-log-index.ts'
 import { DynamoTable } from '../../../src/adapters/aws/table/dynamo-table.ts'
 import { words } from '../../../src/adapters/aws/table/expression.ts'
+import { TABLE_READ_ATTEMPTS_MAX } from '../../../src/core/limits.ts'
 import { toOffset } from '../../../src/core/numbers.ts'
 import { blockKey } from '../../../src/core/storage-layout.ts'
 import { NoRoom, NotApplied, OutcomeUnknown, StoreFailed } from '../../../src/ports/outcome.ts'
@@ -159,7 +160,7 @@ describe('an answer that does not say what was done', () => {
   test.each([
     ['a 500', refusal(500, 'InternalServerError'), TRIES],
     ['a reset connection', reset, TRIES],
-    ['none', never, 1],
+    ['none', never, TABLE_READ_ATTEMPTS_MAX],
     ['something unreadable', garbage, 1],
   ] satisfies [string, Answer, number][])(
     '(%s) is NotApplied for a read, after its tries',
@@ -170,6 +171,14 @@ describe('an answer that does not say what was done', () => {
       expect(requests).toHaveLength(tries)
     },
   )
+
+  test('is asked for once more where a network swallowed a read', async () => {
+    answer = (_, response) => {
+      if (requests.length > 1) response.end('{"Item":{"a":{"S":"b"}}}')
+    }
+    expect(await openTable({}, IN_VAIN_MS).get(KEY)).toEqual({ a: { S: 'b' } })
+    expect(requests).toHaveLength(2)
+  })
 
   test('is a 500 also while the clock is wrong, which the SDK notes with every error', async () => {
     answer = (request, response) => {
@@ -279,7 +288,7 @@ describe('a partition with more blocks than there is time for', () => {
     let queries = 0
     const answers: Record<string, (body: string) => object> = {
       PutItem: () => ({}),
-      // The second page is never answered.
+      // The second page is never answered, however often it is asked for.
       Query: () => {
         queries += 1
         const page = blocks.slice(0, 50).map(sk => ({ sk: { S: sk } }))
@@ -293,7 +302,7 @@ describe('a partition with more blocks than there is time for', () => {
       },
     }
     bodies = (action, body, response) => {
-      if (action === 'Query' && queries % 2 === 1) queries += 1
+      if (action === 'Query' && queries % (1 + TABLE_READ_ATTEMPTS_MAX) > 0) queries += 1
       else response.end(JSON.stringify(answers[action]!(body)))
     }
     const index = dynamoLogIndex(openTable({}, 400))

@@ -5,6 +5,7 @@ import {
   S3ObjectStore,
   type S3ObjectStoreSettings,
 } from '../../../src/adapters/aws/objects/s3-object-store.ts'
+import { AWS_ATTEMPTS_MAX } from '../../../src/core/limits.ts'
 import { toPosition } from '../../../src/core/numbers.ts'
 import { NotApplied, OutcomeUnknown, StoreFailed } from '../../../src/ports/outcome.ts'
 import { listenLocally } from './local-server.ts'
@@ -203,6 +204,14 @@ test('removing is repeated after a failure', async () => {
   expect(requests).toHaveLength(2)
 })
 
+test('removing is repeated after a request that a network swallowed', async () => {
+  const { objects, requests } = await storeOn([stalled, response => response.writeHead(204).end()], {
+    tryTimeoutMs: 200,
+  })
+  await objects.remove('key')
+  expect(requests).toHaveLength(2)
+})
+
 describe('a bucket that does not answer', () => {
   const calls: [
     string,
@@ -218,6 +227,6 @@ describe('a bucket that does not answer', () => {
   test.each(calls)('keeps %s waiting for a while only', async (_, call, expected, method) => {
     const { objects, requests } = await storeOn([stalled], { tryTimeoutMs: 50 })
     await expect(call(objects)).rejects.toBeInstanceOf(expected)
-    expect(requests.map(request => request.method)).toEqual([method])
+    expect(requests.map(request => request.method)).toEqual(Array(AWS_ATTEMPTS_MAX).fill(method))
   })
 })

@@ -5,6 +5,7 @@ import type { FailureDestinations, GivenUp } from '../../../ports/failure-destin
 import { StoreFailed } from '../../../ports/outcome.ts'
 import { asStoreError } from '../aws-failures.ts'
 import { type AwsConnection, bucketConfig, type clientConfig } from '../connection.ts'
+import { sendRepeated } from './repeated-send.ts'
 
 /** What is needed of an ARN, `arn:<partition>:<service>:<region>:<account>:<resource>`. */
 interface Arn {
@@ -13,17 +14,20 @@ interface Arn {
   readonly resource: string
 }
 
-type Send = (arn: Arn, destination: string, givenUp: GivenUp) => Promise<void>
+type Send = (arn: Arn, destination: string, givenUp: GivenUp, options: SendOptions) => Promise<void>
+type SendOptions = Readonly<{ abortSignal: AbortSignal }>
 
 /**
  * Queues, topics of SNS and buckets, by their ARNs. A queue and a topic get the report; a bucket gets the report with
  * the event in it, in an object named as Lambda names such objects. Each client is loaded when it is first needed,
  * since nearly every deliverer has nothing to give up.
  * @param nowMs tells the time, which stands in objects' keys
+ * @param timeoutMs how long one request may take
  */
 export function awsFailureDestinations(
   nowMs: () => number,
   connection: AwsConnection = {},
+  timeoutMs?: number,
 ): FailureDestinations {
   const senders = new Map<string, Promise<Send>>()
   const senderFor = (service: string): Promise<Send> => {
@@ -44,7 +48,7 @@ export function awsFailureDestinations(
     }
     const sender = await senderFor(arn.service)
     try {
-      await sender(arn, destination, givenUp)
+      await sendRepeated(options => sender(arn, destination, givenUp, options), timeoutMs)
     } catch (error) {
       const call = { action: ACTIONS[arn.service]!, resource: destination, effect: 'write' } as const
       throw asStoreError(error, call)
@@ -65,24 +69,25 @@ async function openQueues(config: ClientConfig): Promise<Send> {
   const { GetQueueUrlCommand, SendMessageCommand, SQSClient } = await import('@aws-sdk/client-sqs')
   const client = new SQSClient(config)
   const urls = new Map<string, string>()
-  return async ({ account, resource }, destination, givenUp) => {
+  return async ({ account, resource }, destination, givenUp, options) => {
     let url = urls.get(destination)
     if (url === undefined) {
       const command = new GetQueueUrlCommand({ QueueName: resource, QueueOwnerAWSAccountId: account })
-      url = (await client.send(command)).QueueUrl!
+      url = (await client.send(command, options)).QueueUrl!
       urls.set(destination, url)
     }
     const message = { QueueUrl: url, MessageBody: givenUp.report, ...orderOf(resource, givenUp) }
-    await client.send(new SendMessageCommand(message))
+    await client.send(new SendMessageCommand(message), options)
   }
 }
 
 async function openTopics(config: ClientConfig): Promise<Send> {
   const { PublishCommand, SNSClient } = await import('@aws-sdk/client-sns')
   const client = new SNSClient(config)
-  return async ({ resource }, TopicArn, givenUp) => {
+  return async ({ resource }, TopicArn, givenUp, options) => {
     await client.send(
       new PublishCommand({ TopicArn, Message: givenUp.report, ...orderOf(resource, givenUp) }),
+      options,
     )
   }
 }
@@ -90,10 +95,10 @@ async function openTopics(config: ClientConfig): Promise<Send> {
 async function openBuckets(config: ClientConfig, nowMs: () => number): Promise<Send> {
   const { PutObjectCommand, S3Client } = await import('@aws-sdk/client-s3')
   const client = new S3Client(config)
-  return async ({ resource: Bucket }, _, givenUp) => {
+  return async ({ resource: Bucket }, _, givenUp, options) => {
     const Body = JSON.stringify({ ...JSON.parse(givenUp.report), payload: givenUp.event })
     const Key = objectKey(givenUp, new Date(nowMs()))
-    await client.send(new PutObjectCommand({ Bucket, Key, Body, ContentType: 'application/json' }))
+    await client.send(new PutObjectCommand({ Bucket, Key, Body, ContentType: 'application/json' }), options)
   }
 }
 

@@ -12,6 +12,7 @@ import { NotApplied } from '../../../ports/outcome.ts'
 import type { LanedWakeUp, WakeUps } from '../../../ports/wake-ups.ts'
 import { asStoreError } from '../aws-failures.ts'
 import { type AwsConnection, clientConfig } from '../connection.ts'
+import { sendRepeated } from './repeated-send.ts'
 
 /**
  * Wake-ups as messages of a FIFO queue. A trigger's lane is a message group, whose messages come one after the other:
@@ -20,12 +21,18 @@ import { type AwsConnection, clientConfig } from '../connection.ts'
 export class SqsWakeUps implements WakeUps {
   readonly #client: SQSClient
   readonly #queueUrl: string
+  readonly #timeoutMs: number | undefined
 
   /** Makes the client and sends nothing. */
-  constructor(queueUrl: string, connection: AwsConnection = {}) {
+  constructor(
+    queueUrl: string,
+    connection: AwsConnection = {},
+    settings: { readonly timeoutMs?: number } = {},
+  ) {
     // The SDK may repeat a request: the queue drops what it has seen.
     this.#client = new SQSClient({ ...clientConfig(connection), maxAttempts: AWS_ATTEMPTS_MAX })
     this.#queueUrl = queueUrl
+    this.#timeoutMs = settings.timeoutMs
   }
 
   async wake(wakeUps: readonly LanedWakeUp[], occasion: string): Promise<void> {
@@ -46,7 +53,7 @@ export class SqsWakeUps implements WakeUps {
       VisibilityTimeout: Math.ceil(forMs / 1_000),
     })
     try {
-      await this.#client.send(command)
+      await sendRepeated(options => this.#client.send(command, options), this.#timeoutMs)
     } catch (error) {
       throw this.#asStoreError(error, 'sqs:ChangeMessageVisibility')
     }
@@ -59,7 +66,8 @@ export class SqsWakeUps implements WakeUps {
   async #send(Entries: SendMessageBatchRequestEntry[]): Promise<void> {
     const command = new SendMessageBatchCommand({ QueueUrl: this.#queueUrl, Entries })
     try {
-      const { Failed = [] } = await this.#client.send(command)
+      const send = (options: { abortSignal: AbortSignal }) => this.#client.send(command, options)
+      const { Failed = [] } = await sendRepeated(send, this.#timeoutMs)
       if (Failed.length === 0) return
       // Whoever asked sends all of them again; those that went through are known by their deduplication ids.
       const { Code, Message } = Failed[0]!

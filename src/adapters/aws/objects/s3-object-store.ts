@@ -177,16 +177,23 @@ export class S3ObjectStore implements ObjectStore {
     }
   }
 
-  /** For what the SDK repeats by itself: the time of all its tries. */
+  /** For what may be repeated: the SDK does so where it is refused, and waits to the end for what a network swallows. */
   async #repeated<Result>(
     action: string,
     effect: AwsCall['effect'],
     act: (signal: AbortSignal) => Promise<Result>,
   ): Promise<Result> {
-    try {
-      return await this.#within(AWS_ATTEMPTS_MAX * this.#tryMs(0), act)
-    } catch (error) {
-      throw asStoreError(error, this.#call(action, effect))
+    for (let tries = 1; ; tries += 1) {
+      const signals: AbortSignal[] = []
+      try {
+        return await this.#within(this.#tryMs(0), signal => {
+          signals.push(signal)
+          return act(signal)
+        })
+      } catch (error) {
+        if (signals[0]?.aborted && tries < AWS_ATTEMPTS_MAX) continue
+        throw asStoreError(error, this.#call(action, effect))
+      }
     }
   }
 

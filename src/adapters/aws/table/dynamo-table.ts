@@ -9,7 +9,12 @@ import {
   ScanCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb'
-import { TABLE_BATCH_ITEMS_MAX, TABLE_READ_TIMEOUT_MS, TABLE_WRITE_TIMEOUT_MS } from '../../../core/limits.ts'
+import {
+  TABLE_BATCH_ITEMS_MAX,
+  TABLE_READ_ATTEMPTS_MAX,
+  TABLE_READ_TIMEOUT_MS,
+  TABLE_WRITE_TIMEOUT_MS,
+} from '../../../core/limits.ts'
 import { KEY_ATTRIBUTES } from '../../../core/storage-layout.ts'
 import { meaningOf } from '../../../ports/damaged-item.ts'
 import { NotApplied } from '../../../ports/outcome.ts'
@@ -241,12 +246,17 @@ export class DynamoTable {
     // Beside the answer, so that nobody waits for it.
     const known = effect === 'read' ? this.#gate?.beforeReading() : undefined
     known?.catch(() => {})
-    try {
-      const answer = await send(this.#clients.repeating, within(this.#settings.readTimeoutMs))
-      await known
-      return answer
-    } catch (error) {
-      throw this.#asStoreError(error, action, effect)
+    // The SDK repeats what is refused, and waits to the end for what a network swallows.
+    for (let tries = 1; ; tries += 1) {
+      const options = within(this.#settings.readTimeoutMs / TABLE_READ_ATTEMPTS_MAX)
+      try {
+        const answer = await send(this.#clients.repeating, options)
+        await known
+        return answer
+      } catch (error) {
+        if (options.abortSignal.aborted && tries < TABLE_READ_ATTEMPTS_MAX) continue
+        throw this.#asStoreError(error, action, effect)
+      }
     }
   }
 

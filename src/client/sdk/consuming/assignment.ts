@@ -1,12 +1,17 @@
 import type { Broker } from '../../../contract/broker.ts'
 import { type Offset, toOffset } from '../../../core/numbers.ts'
 import { parseOffset } from '../arguments.ts'
-import { CONSUMER_EVENTS, type TopicPartitionOffset } from './consumer-options.ts'
+import { isPassing } from '../outages.ts'
+import {
+  CONSUMER_EVENTS,
+  type ConsumerWork,
+  type LostPartition,
+  type TopicPartitionOffset,
+} from './consumer-options.ts'
 import type { Delivery } from './delivery.ts'
 import type { GroupMembership, MembershipListener } from './group-membership.ts'
 import { type PartitionPlace, watchForPartitions } from './new-partitions.ts'
 import type { OffsetCommits } from './offset-commits.ts'
-import { type ConsumerWork, isPassing } from './outages.ts'
 import { PartitionStream, type ReadPartition, type SeekPlace } from './partition-stream.ts'
 import type { Prefetcher } from './prefetcher.ts'
 
@@ -15,8 +20,9 @@ export interface AssignmentHost {
   takeSeek(topic: string, partition: number): Offset | SeekPlace | undefined
   hears(type: string): boolean
   emit(type: string, payload: unknown): void
-  tell(error: unknown, during: ConsumerWork, goesOn: boolean): void
   failed(error: unknown, during: ConsumerWork): void
+  /** It is not read any more, whatever failed at it. */
+  gone(stream: PartitionStream): void
   /** A heartbeat was answered: what is owned may be another, or all that is to come. */
   beat(): void
 }
@@ -173,9 +179,9 @@ export class Assignment implements MembershipListener {
     try {
       await Promise.all(streams.map(stream => stream.idle()))
       // Tried once: by the next heartbeat the group may have changed its mind.
-      await this.#parts.commits.positions(streams, 0)
+      await this.#parts.commits.positionsOnce(streams)
     } catch (error) {
-      if (!isPassing(error)) this.#host.tell(error, 'commit', true)
+      if (!isPassing(error)) this.#parts.commits.tellOnce(error)
       for (const stream of streams) {
         stream.isRevoking = false
         this.#parts.prefetcher.want(stream)
@@ -186,19 +192,26 @@ export class Assignment implements MembershipListener {
     // Another may own it by now, as a refusal told.
     for (const stream of streams.filter(({ isLost }) => !isLost)) {
       this.#remove(stream)
+      this.#host.gone(stream)
       this.#membership?.release(stream)
     }
   }
 
   lost(partitions: readonly ReadPartition[]): void {
-    for (const partition of partitions) {
+    const streams = partitions.map(partition => {
       const stream = this.find(partition)
-      if (!stream || stream.generation !== partition.generation) continue
+      return stream?.generation === partition.generation ? stream : undefined
+    })
+    const told = partitions.map(({ topic, partition }, index): LostPartition => {
+      const { position, committed } = streams[index] ?? { position: null, committed: null }
+      return { topic, partition, position: toText(position), committed: toText(committed) }
+    })
+    for (const stream of streams.filter(each => each !== undefined)) {
       stream.isLost = true
       this.#remove(stream)
+      this.#host.gone(stream)
     }
-    const places = partitions.map(({ topic, partition }) => ({ topic, partition }))
-    this.#host.emit(CONSUMER_EVENTS.PARTITIONS_LOST, { ...this.#membership?.identity, partitions: places })
+    this.#host.emit(CONSUMER_EVENTS.PARTITIONS_LOST, { ...this.#membership?.identity, partitions: told })
   }
 
   beat(): void {
@@ -239,6 +252,10 @@ export class Assignment implements MembershipListener {
     this.#parts.delivery.remove(stream)
     this.#parts.prefetcher.partitions = this.#parts.delivery.streams.length
   }
+}
+
+function toText(offset: Offset | null): string | null {
+  return offset === null ? null : String(offset)
 }
 
 function keyOf({ topic, partition }: { topic: string; partition: number }): string {

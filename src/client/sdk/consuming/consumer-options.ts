@@ -4,7 +4,9 @@ import type { LogRecord } from '../../../core/record/index.ts'
 import type { ConsumedMessage } from '../messages.ts'
 import type { RetryOptions } from '../retry-options.ts'
 import type { MessageBatch } from './message-batch.ts'
-import type { ConsumerWork } from './outages.ts'
+
+/** What a consumer was at when something failed. `locate`: reading bytes where they lie. */
+export type ConsumerWork = 'subscribe' | 'fetch' | 'locate' | 'heartbeat' | 'deliver' | 'commit' | 'leave'
 
 /** A consumer's settings; KafkaJS's names where it has them. All times in milliseconds. */
 export interface ConsumerOptions {
@@ -26,7 +28,7 @@ export interface ConsumerOptions {
   maxBytes?: number
   /** The same in records; 1,000 by default. 0: more of a partition is fetched once all that came before is delivered. */
   maxRecords?: number
-  /** How long a fetch at the end of a partition waits; 5,000 by default. */
+  /** How long a fetch at the end of a partition waits, beside `requestTimeout`; 5,000 by default. */
   maxWaitTimeInMs?: number
   /** Fetches at the same time; 16 by default. */
   maxInFlightRequests?: number
@@ -34,6 +36,8 @@ export interface ConsumerOptions {
   located?: boolean
   /** Of a message that the handler failed at, and of requests. */
   retry?: RetryOptions
+  /** How long one request may take, beside what a fetch waits; 30,000 by default. A heartbeat: a part of its session. */
+  requestTimeout?: number
   /** How long requests may go on failing before that ends the consumer; for ever unless it is set. */
   giveUpAfter?: number
   /** How often `assign` with `follow` looks for new partitions; 30,000 by default. */
@@ -56,6 +60,7 @@ export const CONSUMER_NUMBERS = {
   maxInFlightRequests: { min: 1 },
   giveUpAfter: {},
   metadataMaxAge: {},
+  requestTimeout: { min: 1 },
 }
 
 export const RUN_NUMBERS = {
@@ -179,11 +184,22 @@ export const CONSUMER_EVENTS = {
   PARTITION_DELETED: 'consumer.partition_deleted',
   POSITION_MOVED: 'consumer.position_moved',
   OUTAGE: 'consumer.outage',
+  OUTAGE_OVER: 'consumer.outage_over',
 } as const
 
 interface OfMember {
   groupId: string
   memberId: string
+}
+
+/** How far a partition was consumed when it was lost. */
+export interface LostPartition {
+  topic: string
+  partition: number
+  /** The next record to deliver, in digits; null: nothing was read of it yet. */
+  position: string | null
+  /** What this member committed of it, or began at; null: nothing. Records from here to `position` are delivered again. */
+  committed: string | null
 }
 
 interface BatchFacts {
@@ -221,11 +237,13 @@ export interface ConsumerEventPayloads {
   'consumer.crash': { error: Error; groupId: string; restart: boolean; during: ConsumerWork }
   'consumer.rebalancing': OfMember
   /** Others may have them by now: what was consumed of them and not committed is delivered again. */
-  'consumer.partitions_lost': OfMember & { partitions: { topic: string; partition: number }[] }
+  'consumer.partitions_lost': OfMember & { partitions: LostPartition[] }
   /** Nothing more comes of it. */
   'consumer.partition_deleted': { topic: string; partition: number }
   /** There was no record at the position, and it goes on elsewhere. `isStart`: it was that of `subscribe`. */
   'consumer.position_moved': TopicPartitionOffset & { from: string; isStart: boolean }
   /** Something failed that is tried again: told once, until it succeeds. */
   'consumer.outage': { error: TidemarkError; during: ConsumerWork; topic?: string; partition?: number }
+  /** What an OUTAGE told of works again. `duration` in milliseconds. */
+  'consumer.outage_over': { during: ConsumerWork; duration: number; topic?: string; partition?: number }
 }

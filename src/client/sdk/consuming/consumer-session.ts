@@ -1,21 +1,26 @@
-import type { Broker } from '../../../contract/broker.ts'
+import type { Broker, CallOptions } from '../../../contract/broker.ts'
 import type { GroupBroker } from '../../../contract/groups.ts'
 import { TidemarkError } from '../../../core/errors.ts'
+import { API_TIMEOUT_MS, SESSION_TIMEOUT_DEFAULT_MS } from '../../../core/limits.ts'
 import type { Offset } from '../../../core/numbers.ts'
+import { tryOnce, tryTimeoutMs } from '../../retry.ts'
 import { parseOffset } from '../arguments.ts'
+import { Outages } from '../outages.ts'
 import { requestRetries } from '../retry-options.ts'
 import { Assignment } from './assignment.ts'
 import {
   CONSUMER_EVENTS,
+  type ConsumerEventPayloads,
   type ConsumerOptions,
   type ConsumerRun,
+  type ConsumerWork,
   type TopicsOffsets,
 } from './consumer-options.ts'
 import { Delivery } from './delivery.ts'
 import { GroupMembership, type MembershipListener } from './group-membership.ts'
+import { MissingTopics } from './missing-topics.ts'
 import type { PartitionPlace } from './new-partitions.ts'
 import { OffsetCommits, type StreamOffset } from './offset-commits.ts'
-import { type ConsumerWork, Outages } from './outages.ts'
 import { PartitionStream, type SeekPlace } from './partition-stream.ts'
 import { Prefetcher, type PrefetchListener } from './prefetcher.ts'
 import { findStart, isFromEnd } from './start-place.ts'
@@ -37,6 +42,8 @@ export interface SessionHost {
   emit(type: string, payload: unknown): void
   /** A failure that ends nothing; after the last one of its kind it does not go on. */
   tell(error: unknown, during: ConsumerWork, goesOn: boolean): void
+  /** What OUTAGE told of works again. */
+  outageOver(outage: ConsumerEventPayloads['consumer.outage_over']): void
   /** A failure that ends the session. */
   crashed(error: unknown, during: ConsumerWork, restarts: boolean): void
   /** All that the run was to deliver is delivered. */
@@ -45,19 +52,19 @@ export interface SessionHost {
 
 /** How often to look for new partitions. */
 const LOOK_MS = 30_000
-/** How long a commit is tried. */
-const COMMIT_MS = 10_000
 
 /** A consumer from joining to leaving: what it is assigned is fetched ahead, delivered and committed. */
 export class ConsumerSession implements PrefetchListener {
   readonly #broker: Broker & GroupBroker
   readonly #options: ConsumerOptions & { clientId: string }
   readonly #host: SessionHost
-  readonly #outages: Outages
+  readonly #outages: Outages<ConsumerWork>
   readonly #prefetcher: Prefetcher
   readonly #delivery: Delivery
   readonly #commits: OffsetCommits
   readonly #assignment: Assignment
+  readonly #missing: MissingTopics
+  readonly #tryMs: number
   #isStarted = false
   #isStopping = false
   #stopped: Promise<void> | undefined
@@ -71,15 +78,35 @@ export class ConsumerSession implements PrefetchListener {
     this.#broker = broker
     this.#options = options
     this.#host = host
-    const giveUpAfterMs = options.giveUpAfter ?? Number.POSITIVE_INFINITY
-    this.#outages = new Outages(giveUpAfterMs, (error, during, of) => {
-      const place = of instanceof PartitionStream && { topic: of.topic, partition: of.partition }
-      host.emit(CONSUMER_EVENTS.OUTAGE, { error, during, ...place })
-    })
+    const { giveUpAfter = Number.POSITIVE_INFINITY, sessionTimeout = SESSION_TIMEOUT_DEFAULT_MS } = options
+    this.#tryMs = tryTimeoutMs(giveUpAfter, options.requestTimeout)
+    const lastsAfterMs = (during: ConsumerWork) =>
+      // Without located reads it goes on.
+      during === 'locate' ? Number.POSITIVE_INFINITY : sessionTimeout
+    this.#outages = new Outages(
+      { giveUpAfterMs: giveUpAfter, lastsAfterMs },
+      {
+        began: (error, during, of) =>
+          host.emit(CONSUMER_EVENTS.OUTAGE, {
+            error,
+            during,
+            ...(of instanceof PartitionStream && placeOf(of)),
+          }),
+        lasts: (error, during) => {
+          // A broker that is away is one trouble: without heartbeats nothing else matters.
+          const isSaid = during !== 'heartbeat' && this.#outages.isFailing('heartbeat')
+          if (!isSaid) host.tell(error, during, true)
+          return !isSaid
+        },
+        over: (during, of, duration) =>
+          host.outageOver({ during, duration, ...(of instanceof PartitionStream && placeOf(of)) }),
+      },
+    )
     this.#prefetcher = new Prefetcher(broker, options, this.#outages, this)
     this.#delivery = this.#openDelivery(run)
     this.#commits = this.#openCommits(run)
     this.#assignment = this.#openAssignment(run)
+    this.#missing = this.#openMissing()
   }
 
   #openDelivery(run: ConsumerRun): Delivery {
@@ -107,10 +134,11 @@ export class ConsumerSession implements PrefetchListener {
   }
 
   #openCommits(run: ConsumerRun): OffsetCommits {
-    const { groupId = '', groupInstanceId, retry = {} } = this.#options
+    const { groupId = '', groupInstanceId, retry = {}, requestTimeout } = this.#options
     const group = { groupId, ...(groupInstanceId !== undefined && { instanceId: groupInstanceId }) }
     const settings = this.#isInGroup ? run : { ...run, autoCommit: false }
-    return new OffsetCommits(this.#broker, settings, requestRetries(retry, COMMIT_MS), this.#outages, {
+    const retries = requestRetries(retry, API_TIMEOUT_MS, requestTimeout)
+    return new OffsetCommits(this.#broker, settings, retries, this.#outages, {
       member: () => ({ ...group, memberId: this.#assignment.membership?.memberId ?? '' }),
       streams: () => this.#delivery.streams,
       committed: topics => {
@@ -126,17 +154,34 @@ export class ConsumerSession implements PrefetchListener {
 
   #openAssignment({ stopOffsets }: ConsumerRun): Assignment {
     const parts = { delivery: this.#delivery, prefetcher: this.#prefetcher, commits: this.#commits }
-    const { takeSeek, hears, emit, tell } = this.#host
+    const { takeSeek, hears, emit } = this.#host
     const join = (listener: MembershipListener) =>
       new GroupMembership(this.#broker, this.#options, this.#host.subscription, this.#outages, listener)
     return new Assignment(this.#isInGroup ? join : null, stopOffsets, parts, {
-      ...{ takeSeek, hears, emit, tell },
+      ...{ takeSeek, hears, emit },
       failed: (error, during) => void this.#crash(error, during),
+      gone: stream => this.#outages.forget(stream),
       beat: () => {
         // Delivery stands still while nobody confirms that the partitions are still its own.
         this.#delivery.pump()
+        const there = this.#delivery.streams.filter(({ isDeleted }) => !isDeleted)
+        this.#missing.seen(there.map(({ topic }) => topic))
         this.#endIfComplete()
       },
+    })
+  }
+
+  #openMissing(): MissingTopics {
+    const times = { everyMs: this.#options.metadataMaxAge ?? LOOK_MS, tryMs: this.#tryMs }
+    const { subscription, emit, hears, tell, outageOver } = this.#host
+    return new MissingTopics(this.#broker, subscription, times, {
+      missing: (error, topic) => {
+        emit(CONSUMER_EVENTS.OUTAGE, { error, during: 'subscribe', ...(topic !== undefined && { topic }) })
+        // Waiting for a name that was mistyped looks like reading it.
+        if (!hears(CONSUMER_EVENTS.OUTAGE)) tell(error, 'subscribe', true)
+      },
+      found: (topic, duration) =>
+        outageOver({ during: 'subscribe', duration, ...(topic !== undefined && { topic }) }),
     })
   }
 
@@ -148,6 +193,7 @@ export class ConsumerSession implements PrefetchListener {
     const lookMs = this.#options.metadataMaxAge ?? LOOK_MS
     if (places !== null) this.#assignment.assignByHand(this.#broker, places, follows ? lookMs : null)
     this.#commits.start()
+    if (this.#isInGroup) void this.#missing.look()
     this.#isStarted = true
     this.#endIfComplete()
   }
@@ -160,12 +206,13 @@ export class ConsumerSession implements PrefetchListener {
 
   async #stop(): Promise<void> {
     this.#isStopping = true
+    this.#missing.stop()
     this.#commits.stop()
     const streams = [...this.#delivery.streams]
     // Nobody waits for what is on its way.
     for (const stream of streams) stream.ended.abort()
     await this.#delivery.stop()
-    await this.#commits.positions(streams, this.#options.giveUpAfter).catch(error => {
+    await this.#commits.last(streams, this.#options.giveUpAfter).catch(error => {
       // What is not committed is delivered again.
       this.#host.tell(error, 'commit', false)
     })
@@ -173,6 +220,7 @@ export class ConsumerSession implements PrefetchListener {
       // The group notices when the session time-out has passed.
       this.#host.tell(error, 'leave', false)
     })
+    this.#outages.close()
   }
 
   assignment(): { topic: string; partition: number }[] {
@@ -218,22 +266,32 @@ export class ConsumerSession implements PrefetchListener {
 
   // What the prefetcher asks and tells.
 
-  async findStart({ topic, partition, sought, isNew }: PartitionStream): Promise<Offset> {
+  async findStart(stream: PartitionStream): Promise<Offset> {
+    const { topic, partition, sought, isNew } = stream
     const { place: usual } = this.#host.subscription.startOf(topic)
     const place = sought ?? (isNew && isFromEnd(usual) ? 'earliest' : usual)
-    const { wanted, offset } = await findStart(this.#broker, { topic, partition }, place)
+    const { wanted, offset } = await this.#read(stream, call =>
+      findStart(this.#broker, { topic, partition }, place, undefined, call),
+    )
     if (wanted !== offset) this.#tellMoved(topic, partition, wanted, offset, true)
     return offset
   }
 
-  async findNext({ topic, partition, position }: PartitionStream, error: unknown): Promise<Offset | null> {
+  async findNext(stream: PartitionStream, error: unknown): Promise<Offset | null> {
+    const { topic, partition, position } = stream
     const skipsDeleted = !this.#isInGroup || this.#host.subscription.startOf(topic).skipsDeleted
     if (position === null || !skipsDeleted) return null
-    const { offset } = await this.#broker.offsetFor({ topic, partition, at: 'earliest' })
+    const { offset } = await this.#read(stream, call =>
+      this.#broker.offsetFor({ topic, partition, at: 'earliest' }, call),
+    )
     // Beyond the end: not the topic that it began with.
     if (offset === null || offset <= position) throw error
     this.#tellMoved(topic, partition, position, offset, false)
     return offset
+  }
+
+  #read<T>({ ended }: PartitionStream, action: (call: CallOptions) => Promise<T>): Promise<T> {
+    return tryOnce(action, { tryMs: this.#tryMs, signal: ended.signal, isRead: true })
   }
 
   isPaused({ topic, partition }: PartitionStream): boolean {
@@ -258,6 +316,8 @@ export class ConsumerSession implements PrefetchListener {
   deleted({ topic, partition }: PartitionStream, error: unknown): void {
     if (this.#isInGroup) {
       this.#host.emit(CONSUMER_EVENTS.PARTITION_DELETED, { topic, partition })
+      // Where all of its topic is, the consumer waits for another of that name.
+      void this.#missing.look()
       this.#endIfComplete()
     } else this.failed(error)
   }
@@ -287,6 +347,10 @@ export class ConsumerSession implements PrefetchListener {
     const moved = { topic, partition, from: String(from), offset: String(to), isStart }
     this.#host.emit(CONSUMER_EVENTS.POSITION_MOVED, moved)
   }
+}
+
+function placeOf({ topic, partition }: PartitionStream): { topic: string; partition: number } {
+  return { topic, partition }
 }
 
 function notOwned(topic: string, partition: number): TidemarkError {

@@ -13,6 +13,7 @@ import {
 } from '../arguments.ts'
 import { type InstrumentationEvent, Listeners } from '../listeners.ts'
 import { checkNumbers, checkRetry } from '../number-options.ts'
+import { isPassing } from '../outages.ts'
 import {
   CONSUMER_EVENTS,
   CONSUMER_NUMBERS,
@@ -20,6 +21,7 @@ import {
   type ConsumerEventPayloads,
   type ConsumerOptions,
   type ConsumerRun,
+  type ConsumerWork,
   RUN_NUMBERS,
   type RunLimits,
   type TopicPartitionOffset,
@@ -27,7 +29,6 @@ import {
 } from './consumer-options.ts'
 import { ConsumerSession, type SessionHost } from './consumer-session.ts'
 import type { PartitionPlace } from './new-partitions.ts'
-import type { ConsumerWork } from './outages.ts'
 import type { SeekPlace } from './partition-stream.ts'
 import { PausedPartitions } from './paused-partitions.ts'
 import { RecordHandoff } from './record-handoff.ts'
@@ -52,6 +53,8 @@ export class Consumer implements AsyncIterable<ConsumedRecord> {
   #session: ConsumerSession | undefined
   #handoff: RecordHandoff | undefined
   #end: ReturnType<typeof openEnd> | undefined
+  /** Trouble that stderr was told of, since nobody listens. */
+  readonly #written: ConsumerWork[] = []
 
   /** @throws TidemarkError INVALID_GROUP_ID, INVALID_REQUEST for numbers that cannot be */
   constructor(broker: Broker & GroupBroker, options: ConsumerOptions & { clientId: string }) {
@@ -264,6 +267,7 @@ export class Consumer implements AsyncIterable<ConsumedRecord> {
       hears: type => this.#listeners.has(type),
       emit: (type, payload) => this.#listeners.emit(type, payload),
       tell: (error, during, goesOn) => this.#tell(error, during, goesOn),
+      outageOver: outage => this.#tellOver(outage),
       crashed: (error, during, restarts) => void this.#crashed(session, run, error, during, restarts),
       completed: () => {
         this.#handoff?.close()
@@ -315,12 +319,32 @@ export class Consumer implements AsyncIterable<ConsumedRecord> {
   }
 
   #tell(error: unknown, during: ConsumerWork, restart: boolean): void {
-    const isHeard = this.#listeners.has(CONSUMER_EVENTS.CRASH) || this.#handoff !== undefined
+    // A loop hears of what ends it, and of nothing else.
+    const isHeard = this.#listeners.has(CONSUMER_EVENTS.CRASH) || (this.#handoff !== undefined && !restart)
     const asError = error instanceof Error ? error : new Error(String(error))
     const groupId = this.#options.groupId ?? ''
     this.#listeners.emit(CONSUMER_EVENTS.CRASH, { error: asError, groupId, restart, during })
     // An error that nobody hears of would be a consumer that stands still for no reason.
-    if (!isHeard) console.error(error)
+    if (isHeard) return
+    const waits = restart && during !== 'deliver' && isPassing(error)
+    console.error(waits ? `${this.#name} waits: ${error.kafkaName} (${during}): ${error.message}` : error)
+    if (waits) this.#written.push(during)
+  }
+
+  #tellOver(outage: ConsumerEventPayloads['consumer.outage_over']): void {
+    this.#listeners.emit(CONSUMER_EVENTS.OUTAGE_OVER, outage)
+    const { during, duration, topic = 'one that fits' } = outage
+    const index = this.#written.indexOf(during)
+    if (index < 0) return
+    this.#written.splice(index, 1)
+    if (this.#listeners.has(CONSUMER_EVENTS.OUTAGE_OVER)) return
+    const what = during === 'subscribe' ? `there is a topic, ${topic}` : `${during} works again`
+    console.error(`${this.#name} goes on: ${what}, after ${Math.round(duration / 1_000)} s.`)
+  }
+
+  get #name(): string {
+    const { groupId } = this.#options
+    return groupId === undefined ? 'The consumer' : `The consumer of group ${groupId}`
   }
 }
 

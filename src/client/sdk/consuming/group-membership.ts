@@ -7,13 +7,21 @@ import type {
   OwnedPartition,
 } from '../../../contract/groups.ts'
 import { TidemarkError } from '../../../core/errors.ts'
-import { SESSION_TIMEOUT_DEFAULT_MS } from '../../../core/limits.ts'
+import {
+  API_TIMEOUT_MS,
+  CLIENT_TIMEOUT_MS_MIN,
+  CLOSE_HEARTBEAT_MS,
+  CLOSE_LEAVE_MS,
+  HEARTBEAT_ATTEMPTS_MIN,
+  SESSION_TIMEOUT_DEFAULT_MS,
+} from '../../../core/limits.ts'
+import { DeadlinePassed } from '../../deadline.ts'
 import { pause } from '../../pause.ts'
-import { pauseAfter, type RetrySettings } from '../../retry.ts'
+import { pauseAfter, tryOnce, tryTimeoutMs, withRetries } from '../../retry.ts'
+import { isPassing, type Outages } from '../outages.ts'
 import { requestRetries } from '../retry-options.ts'
 import { isKafkaError } from '../topic-facts.ts'
-import type { ConsumerOptions } from './consumer-options.ts'
-import { isPassing, type Outages } from './outages.ts'
+import type { ConsumerOptions, ConsumerWork } from './consumer-options.ts'
 import type { ReadPartition } from './partition-stream.ts'
 import type { Subscription } from './subscription.ts'
 
@@ -33,11 +41,11 @@ export interface MembershipListener {
   failed(error: unknown): void
 }
 
-/** How long the first heartbeat is tried. */
-const JOIN_MS = 30_000
 /** While partitions wait for those who have them, a member asks more often: so much of the interval. */
 const UNSETTLED_SHARE = 1 / 4
 const UNSETTLED_PAUSE_MS_MIN = 50
+/** A busy process may be so late with a timer. */
+const TIMER_LATE_MS = 1_000
 
 /**
  * One member of a group: its heartbeats, and what it owns by them. A member whose session time-out has passed
@@ -48,9 +56,9 @@ export class GroupMembership {
   readonly #options: ConsumerOptions & { clientId: string }
   readonly #groupId: string
   readonly #sessionTimeoutMs: number
-  readonly #retry: RetrySettings
+  readonly #retry: ReturnType<typeof requestRetries>
   readonly #subscription: Subscription
-  readonly #outages: Outages
+  readonly #outages: Outages<ConsumerWork>
   readonly #listener: MembershipListener
   #owned = new Map<string, OwnedPartition>()
   /** Let go, and not yet told to the broker. */
@@ -62,24 +70,30 @@ export class GroupMembership {
   #settledEpoch: number | undefined
   #intervalMs = 0
   #aliveUntilMs = 0
+  /** When the last heartbeat that was answered went out. */
+  #answeredMs = 0
+  #watch: NodeJS.Timeout | undefined
   #isStopped = false
   /** Set when a heartbeat shall come at once; taken back by it. */
   #isUrgent = false
   #waiting: AbortController | undefined
+  /** Ends a heartbeat that is under way. */
+  readonly #ending = new AbortController()
   #running: Promise<void> | undefined
 
   constructor(
     broker: GroupBroker,
     options: ConsumerOptions & { clientId: string },
     subscription: Subscription,
-    outages: Outages,
+    outages: Outages<ConsumerWork>,
     listener: MembershipListener,
   ) {
     this.#broker = broker
     this.#options = options
     this.#groupId = options.groupId ?? ''
     this.#sessionTimeoutMs = options.sessionTimeout ?? SESSION_TIMEOUT_DEFAULT_MS
-    this.#retry = requestRetries(options.retry ?? {}, 0)
+    const giveUpAfterMs = options.giveUpAfter ?? Number.POSITIVE_INFINITY
+    this.#retry = requestRetries(options.retry ?? {}, giveUpAfterMs, options.requestTimeout)
     this.#subscription = subscription
     this.#outages = outages
     this.#listener = listener
@@ -113,21 +127,23 @@ export class GroupMembership {
    * @throws TidemarkError when it could not join
    */
   async join(): Promise<void> {
-    const deadlineMs = performance.now() + (this.#options.giveUpAfter ?? JOIN_MS)
+    this.#answeredMs = performance.now()
+    const deadlineMs = performance.now() + (this.#options.giveUpAfter ?? API_TIMEOUT_MS)
     for (let failures = 0; ; failures++) {
       try {
         await this.#beat()
         break
       } catch (error) {
+        if (this.#isStopped) break
         const pauseMs = this.#backoffMs(failures)
-        if (performance.now() + pauseMs > deadlineMs || this.#isStopped) throw error
-        if (!this.#outages.failed('heartbeat', this, error)) throw error
+        if (performance.now() + pauseMs > deadlineMs) throw error
+        if (!this.#outages.failed('heartbeat', this, error, this.#answeredMs)) throw error
         await this.#wait(pauseMs)
       }
     }
     if (this.#isStopped) {
       // Stopped while the answer was on its way: whoever stopped it could not leave yet.
-      await this.leave()
+      await this.leave().catch(() => {})
       throw new TidemarkError('INVALID_REQUEST', 'The consumer was stopped while it joined.')
     }
     this.#running = this.#run()
@@ -142,15 +158,29 @@ export class GroupMembership {
   /** Ends the heartbeats; what is owned stays so until `leave`. */
   async stop(): Promise<void> {
     this.#isStopped = true
+    clearTimeout(this.#watch)
     this.#waiting?.abort()
+    const passed = new DeadlinePassed(CLOSE_HEARTBEAT_MS)
+    const timer = setTimeout(() => this.#ending.abort(passed), CLOSE_HEARTBEAT_MS).unref()
+    // A join that is under way has nobody who waits for it here, and the same time.
+    if (!this.#running) return
     await this.#running
+    clearTimeout(timer)
   }
 
   /** A static member only falls silent, since it may come back. */
   async leave(): Promise<void> {
     if (!this.#isKnown || this.#options.groupInstanceId !== undefined) return
     try {
-      await this.#broker.leaveGroup({ groupId: this.#groupId, memberId: this.#memberId })
+      const request = { groupId: this.#groupId, memberId: this.#memberId }
+      await withRetries(call => this.#broker.leaveGroup(request, call), {
+        ...this.#retry,
+        forMs: CLOSE_LEAVE_MS,
+        tryMs: Math.min(this.#retry.tryMs, tryTimeoutMs(CLOSE_LEAVE_MS)),
+        isRepeatable: true,
+        // Nothing was sent: there is no broker to leave.
+        isGivenUp: ({ written }) => written === 'no',
+      })
     } catch (error) {
       // It never heard that it has joined: that it had is not likely.
       if (this.#memberEpoch > 0 || !isPassing(error)) throw error
@@ -186,9 +216,10 @@ export class GroupMembership {
         failures = 0
         pauseMs = this.#pauseMs()
       } catch (error) {
+        if (this.#isStopped) return
         pauseMs = this.#backoffMs(failures++)
         if (isGivenUp(error)) this.#startAnew()
-        else if (!this.#outages.failed('heartbeat', this, error)) {
+        else if (!this.#outages.failed('heartbeat', this, error, this.#answeredMs)) {
           this.#isStopped = true
           this.#loseAll()
           this.#listener.failed(error)
@@ -202,8 +233,9 @@ export class GroupMembership {
     const beganMs = performance.now()
     const request = this.#request()
     this.#isKnown = true
-    const answer = await this.#broker.heartbeat(request)
-    this.#outages.passed('heartbeat', this)
+    const settings = { tryMs: this.#tryMs, signal: this.#ending.signal }
+    const answer = await tryOnce(call => this.#broker.heartbeat(request, call), settings)
+    this.#answeredMs = beganMs
     this.#aliveUntilMs = beganMs + this.#sessionTimeoutMs
     this.#memberEpoch = answer.memberEpoch
     this.#settledEpoch = answer.isSettled ? answer.memberEpoch : undefined
@@ -211,8 +243,31 @@ export class GroupMembership {
       answer.heartbeatIntervalMs,
       this.#options.heartbeatInterval ?? answer.heartbeatIntervalMs,
     )
+    if (this.isAlive) this.#watchSession(this.#aliveUntilMs)
+    else {
+      // The session ended while this was on its way: only the next answer tells that it goes on.
+      this.#isUrgent = true
+      this.#watchSession(performance.now() + this.#intervalMs + TIMER_LATE_MS)
+    }
     this.#adopt(request, answer)
+    this.#outages.passed('heartbeat', this)
     this.#listener.beat()
+  }
+
+  /** A heartbeat may hang for longer than the session: its end is told all the same. */
+  #watchSession(dueMs: number): void {
+    clearTimeout(this.#watch)
+    if (this.#isStopped) return
+    const leftMs = Math.max(0, Math.ceil(dueMs - performance.now()))
+    this.#watch = setTimeout(() => {
+      // A process that slept has asked nobody: the heartbeat that it sends now tells more.
+      const hasSlept = performance.now() - dueMs > this.#intervalMs + TIMER_LATE_MS
+      if (hasSlept) this.#watchSession(performance.now() + this.#intervalMs)
+      else if (!this.#outages.isFailing('heartbeat')) {
+        const silence = silent(this.#groupId, this.#sessionTimeoutMs)
+        this.#outages.failed('heartbeat', this, silence, this.#answeredMs)
+      }
+    }, leftMs)
   }
 
   #request(): Heartbeat {
@@ -277,12 +332,20 @@ export class GroupMembership {
     this.#isKnown = false
     this.#settledEpoch = undefined
     this.#aliveUntilMs = 0
+    clearTimeout(this.#watch)
   }
 
   #loseAll(): void {
     const lost = [...this.#owned.values()]
     this.#owned.clear()
     if (lost.length > 0) this.#listener.lost(lost)
+  }
+
+  /** A part of what is left of the session, so that after a heartbeat that is swallowed there is time for others. */
+  get #tryMs(): number {
+    const leftMs = this.isAlive ? this.#aliveUntilMs - performance.now() : this.#sessionTimeoutMs
+    const leastMs = Math.min(CLIENT_TIMEOUT_MS_MIN, this.#sessionTimeoutMs / (2 * HEARTBEAT_ATTEMPTS_MIN))
+    return Math.min(this.#retry.tryMs, Math.max(leastMs, leftMs / HEARTBEAT_ATTEMPTS_MIN))
   }
 
   #pauseMs(): number {
@@ -313,6 +376,13 @@ function isSame(one: OwnedPartition | undefined, other: OwnedPartition): boolean
 
 function toOwned({ topic, topicId, partition, generation }: OwnedPartition): OwnedPartition {
   return { topic, topicId, partition, generation }
+}
+
+function silent(groupId: string, sessionTimeoutMs: number): TidemarkError {
+  const message =
+    `No heartbeat was answered for ${sessionTimeoutMs} ms, the session time-out: others in the group ${groupId} may ` +
+    'have its partitions by now. It delivers nothing until one is answered.'
+  return new TidemarkError('REQUEST_TIMED_OUT', message)
 }
 
 /** The group has given this member up: it can join again. */

@@ -1,5 +1,6 @@
 import type { Broker } from '../../../contract/broker.ts'
 import type { Offset } from '../../../core/numbers.ts'
+import { tryOnce } from '../../retry.ts'
 
 export interface PartitionPlace {
   topic: string
@@ -24,12 +25,18 @@ export function watchForPartitions(
     if (topicId !== undefined) topicIds.set(topic, topicId)
     known.set(topic, Math.max(known.get(topic) ?? 0, partition + 1))
   }
-  let isOver = false
+  const over = new AbortController()
+  const looking = new Set<string>()
   const look = async (topic: string) => {
+    // One at a time, also where a look takes longer than the pause between two.
+    if (looking.has(topic)) return
+    looking.add(topic)
+    const settings = { signal: over.signal, isRead: true }
     // A failure here is one of the fetches as well, or passes.
-    const described = await broker.describeTopic(topic).catch(() => null)
+    const described = await tryOnce(call => broker.describeTopic(topic, call), settings).catch(() => null)
+    looking.delete(topic)
     const count = known.get(topic) ?? 0
-    if (!described || isOver || described.partitions <= count) return
+    if (!described || over.signal.aborted || described.partitions <= count) return
     // Of a topic that was made anew the fetches tell.
     if ((topicIds.get(topic) ?? described.topicId) !== described.topicId) return
     topicIds.set(topic, described.topicId)
@@ -42,7 +49,7 @@ export function watchForPartitions(
     for (const topic of known.keys()) void look(topic)
   }, everyMs)
   return () => {
-    isOver = true
+    over.abort()
     clearInterval(timer)
   }
 }

@@ -1,10 +1,13 @@
+import type { CallOptions } from '../../../contract/broker.ts'
 import type { CommitOffsets, GroupBroker } from '../../../contract/groups.ts'
+import { CLOSE_COMMIT_MS, CLOSE_COMMIT_UNDER_WAY_MS } from '../../../core/limits.ts'
 import type { Offset } from '../../../core/numbers.ts'
-import { type RetrySettings, withRetries } from '../../retry.ts'
+import { abandonedAt, DeadlinePassed, withDeadline } from '../../deadline.ts'
+import { type RetrySettings, tryTimeoutMs, withRetries } from '../../retry.ts'
+import { isPassing, type Outages } from '../outages.ts'
 import { refusedCommit } from '../refused-commit.ts'
 import { isKafkaError } from '../topic-facts.ts'
-import type { ConsumerRun, TopicsOffsets } from './consumer-options.ts'
-import type { Outages } from './outages.ts'
+import type { ConsumerRun, ConsumerWork, TopicsOffsets } from './consumer-options.ts'
 import type { PartitionStream } from './partition-stream.ts'
 
 export interface StreamOffset {
@@ -35,18 +38,25 @@ const AUTO_COMMIT_MS = 5_000
 export class OffsetCommits {
   readonly #broker: GroupBroker
   readonly #run: ConsumerRun
-  readonly #retry: RetrySettings
-  readonly #outages: Outages
+  readonly #retry: RetrySettings & { tryMs: number }
+  readonly #outages: Outages<ConsumerWork>
   readonly #host: CommitHost
   #last: Promise<unknown> = Promise.resolve()
   #timer: NodeJS.Timeout | undefined
   #sinceCommit = 0
+  /** The failure that was told last, until a commit succeeds. */
+  #told: string | undefined
+  /** Waits for its turn, and finds then what there is to commit. */
+  #waiting: Promise<void> | undefined
+  #isEnding = false
+  /** Ends what was under way when the end was told. */
+  readonly #ending = new AbortController()
 
   constructor(
     broker: GroupBroker,
     run: ConsumerRun,
-    retry: RetrySettings,
-    outages: Outages,
+    retry: RetrySettings & { tryMs: number },
+    outages: Outages<ConsumerWork>,
     host: CommitHost,
   ) {
     this.#broker = broker
@@ -61,8 +71,12 @@ export class OffsetCommits {
     if (intervalMs !== null) this.#timer = setInterval(() => void this.inBackground(), intervalMs)
   }
 
+  /** No more by themselves. What is asked for all the same has little time: the process may be about to end. */
   stop(): void {
     clearInterval(this.#timer)
+    this.#isEnding = true
+    const passed = new DeadlinePassed(CLOSE_COMMIT_UNDER_WAY_MS)
+    this.#timer = setTimeout(() => this.#ending.abort(passed), CLOSE_COMMIT_UNDER_WAY_MS)
   }
 
   counted(records: number): void {
@@ -77,34 +91,41 @@ export class OffsetCommits {
   /** Never rejects: what failed for a passing reason is committed the next time. */
   async inBackground(): Promise<void> {
     this.#sinceCommit = 0
-    try {
-      await this.positions(this.#host.streams())
-    } catch (error) {
-      if (isKafkaError(error, 'UNKNOWN_MEMBER_ID')) this.#host.beatSoon()
-      else this.#host.tell(error)
-    }
+    this.#waiting ??= this.#inTurn(async () => {
+      this.#waiting = undefined
+      try {
+        await this.#positions(this.#host.streams(), this.#settings())
+      } catch (error) {
+        if (isKafkaError(error, 'UNKNOWN_MEMBER_ID')) this.#host.beatSoon()
+        // Trouble that may pass is told as an outage.
+        else if (!isPassing(error)) this.tellOnce(error)
+      }
+    })
+    await this.#waiting
   }
 
   /**
    * Commits where these partitions are, of those that have moved, unless commits are made by hand.
-   * @param forMs how long to try
+   * Tried once: whoever asks looks anew whether it is wanted still.
    * @throws TidemarkError when the broker took nothing
    */
-  positions(streams: readonly PartitionStream[], forMs = this.#retry.forMs): Promise<void> {
-    return this.#inTurn(async () => {
-      // A jump that nobody has made yet is not to be lost with whoever was to make it.
-      if (this.#isAutomatic) await Promise.all(streams.map(stream => this.#findSought(stream)))
-      const wanted = this.#isAutomatic ? moved(streams) : []
-      if (wanted.length === 0 || (await this.#run.beforeCommit?.()) === false) return
-      const still = wanted.filter(({ stream }) => !stream.isLost)
-      await this.#commit(still, forMs)
-    })
+  positionsOnce(streams: readonly PartitionStream[]): Promise<void> {
+    return this.#inTurn(() => this.#positions(streams, { ...this.#settings(), isGivenUp: () => true }))
+  }
+
+  /**
+   * After `stop`, the last commit of all.
+   * @throws TidemarkError when the broker took nothing
+   */
+  async last(streams: readonly PartitionStream[], forMs = Number.POSITIVE_INFINITY): Promise<void> {
+    const settings = () => this.#settings(Math.min(forMs, CLOSE_COMMIT_MS))
+    await this.#inTurn(() => this.#positions(streams, settings())).finally(() => clearTimeout(this.#timer))
   }
 
   /** Commits offsets that somebody else chose. @throws TidemarkError when one of them was refused */
   offsets(wanted: StreamOffset[]): Promise<void> {
     return this.#inTurn(async () => {
-      const refusal = await this.#commit(wanted, this.#retry.forMs)
+      const refusal = await this.#commit(wanted, this.#settings())
       if (refusal) throw refusal
     })
   }
@@ -131,8 +152,43 @@ export class OffsetCommits {
     return turn
   }
 
+  async #positions(streams: readonly PartitionStream[], settings: RetrySettings): Promise<void> {
+    // A jump that nobody has made yet is not to be lost with whoever was to make it.
+    if (this.#isAutomatic) await Promise.all(streams.map(stream => this.#findSought(stream)))
+    const wanted = this.#isAutomatic ? moved(streams) : []
+    if (wanted.length === 0) return
+    const beganMs = performance.now()
+    if (!(await this.#mayCommit(settings))) return
+    const still = wanted.filter(({ stream }) => !stream.isLost)
+    await this.#commit(still, { ...settings, forMs: settings.forMs - (performance.now() - beganMs) })
+  }
+
+  /** Of a commit that begins now. */
+  #settings(forMs = this.#isEnding ? CLOSE_COMMIT_UNDER_WAY_MS : this.#retry.forMs): RetrySettings {
+    return {
+      ...this.#retry,
+      forMs,
+      tryMs: Math.min(this.#retry.tryMs, tryTimeoutMs(forMs)),
+      // The same offset twice does no harm.
+      isRepeatable: true,
+      ...(!this.#isEnding && { signal: this.#ending.signal }),
+    }
+  }
+
+  /** Asks who holds commits back. No answer in time is none. */
+  async #mayCommit({ forMs, signal }: RetrySettings): Promise<boolean> {
+    const { beforeCommit } = this.#run
+    if (!beforeCommit) return true
+    try {
+      return (await withDeadline(forMs, signal, ended => abandonedAt(ended, beforeCommit()))) !== false
+    } catch (error) {
+      if (error instanceof DeadlinePassed) return false
+      throw error
+    }
+  }
+
   /** @returns the first refusal */
-  async #commit(wanted: StreamOffset[], forMs: number): Promise<Error | undefined> {
+  async #commit(wanted: StreamOffset[], settings: RetrySettings): Promise<Error | undefined> {
     if (wanted.length === 0) return undefined
     const offsets = wanted.map(({ stream, offset, metadata }) => ({
       ...{ topic: stream.topic, partition: stream.partition, offset, sequence: ++stream.commits },
@@ -141,9 +197,9 @@ export class OffsetCommits {
       ...(metadata !== undefined && { metadata }),
     }))
     const request = { ...this.#host.member(), offsets }
-    const attempt = async () => {
+    const attempt = async (call: CallOptions) => {
       try {
-        const answers = await this.#broker.commitOffsets(request)
+        const answers = await this.#broker.commitOffsets(request, call)
         this.#outages.passed('commit', this)
         return answers
       } catch (error) {
@@ -152,7 +208,7 @@ export class OffsetCommits {
       }
     }
     // A try that arrives late, or twice, has a number that was there before.
-    const answers = await withRetries(attempt, { ...this.#retry, forMs, isRepeatable: true })
+    const answers = await withRetries(attempt, settings)
     const committed: StreamOffset[] = []
     let refusal: Error | undefined
     for (const each of wanted) {
@@ -166,6 +222,8 @@ export class OffsetCommits {
         each.stream.committed = each.offset
         // What somebody chose stands until more is consumed, or the consumer is sent elsewhere.
         if (each.stream.jumps === each.at.jumps) each.stream.accounted = each.at.position
+        this.#outages.passed('commit', each.stream)
+        this.#told = undefined
         committed.push(each)
       }
     }
@@ -178,9 +236,15 @@ export class OffsetCommits {
     else if (error.kafkaName === 'UNKNOWN_MEMBER_ID') this.#host.beatSoon()
     // Whose topic is gone hears of it with a heartbeat.
     else if (error.kafkaName !== 'UNKNOWN_TOPIC_OR_PARTITION' && error.kafkaName !== 'UNKNOWN_TOPIC_ID') {
-      this.#outages.failed('commit', stream, error)
-      this.#host.tell(error)
+      if (!this.#outages.failed('commit', stream, error)) this.tellOnce(error)
     }
+  }
+
+  /** It is tried again and again; the same words each time would be no news. */
+  tellOnce(error: unknown): void {
+    const text = String(error)
+    if (text !== this.#told) this.#host.tell(error)
+    this.#told = text
   }
 
   get #isAutomatic(): boolean {

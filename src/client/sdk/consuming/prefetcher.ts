@@ -1,12 +1,13 @@
 import type { Broker, Fetch, Fetched } from '../../../contract/broker.ts'
+import { FETCH_WAIT_DEFAULT_MS, LOCATED_READ_TIMEOUT_MS } from '../../../core/limits.ts'
 import type { Offset } from '../../../core/numbers.ts'
-import { fetchLocated } from '../../located.ts'
 import { pause } from '../../pause.ts'
-import { pauseAfter } from '../../retry.ts'
+import { pauseAfter, tryOnce } from '../../retry.ts'
+import type { Outages } from '../outages.ts'
 import { requestRetries } from '../retry-options.ts'
 import { isKafkaError } from '../topic-facts.ts'
-import type { ConsumerOptions } from './consumer-options.ts'
-import type { Outages } from './outages.ts'
+import type { ConsumerOptions, ConsumerWork } from './consumer-options.ts'
+import { LocatedReads } from './located-reads.ts'
 import type { PartitionStream } from './partition-stream.ts'
 
 export interface PrefetchListener {
@@ -33,20 +34,25 @@ const ROUND_MS = 1_000
 export class Prefetcher {
   readonly #broker: Broker
   readonly #settings: ReturnType<typeof settingsOf>
-  readonly #outages: Outages
+  readonly #outages: Outages<ConsumerWork>
   readonly #listener: PrefetchListener
   readonly #waiting = new Set<PartitionStream>()
   #fetches = 0
-  #isLocated: boolean
+  readonly #located: LocatedReads | undefined
   /** How many partitions share what may be fetched ahead. */
   partitions = 0
 
-  constructor(broker: Broker, options: ConsumerOptions, outages: Outages, listener: PrefetchListener) {
+  constructor(
+    broker: Broker,
+    options: ConsumerOptions,
+    outages: Outages<ConsumerWork>,
+    listener: PrefetchListener,
+  ) {
     this.#broker = broker
     this.#settings = settingsOf(options)
     this.#outages = outages
     this.#listener = listener
-    this.#isLocated = options.located ?? false
+    if (options.located) this.#located = new LocatedReads(outages)
   }
 
   /** Fetches for a partition as soon as there is a free place, if it has less than it shall have. */
@@ -83,6 +89,7 @@ export class Prefetcher {
     this.#fetches++
     stream.isFetching = true
     const { jumps } = stream
+    const beganMs = performance.now()
     let pauseMs = 0
     try {
       await this.#fetchInto(stream, jumps)
@@ -91,7 +98,7 @@ export class Prefetcher {
     } catch (error) {
       // After a jump nobody wants to know what became of it.
       if (!stream.ended.signal.aborted && stream.jumps === jumps)
-        pauseMs = await this.#afterFailure(stream, error)
+        pauseMs = await this.#afterFailure(stream, error, beganMs)
     }
     this.#fetches--
     stream.isFetching = pauseMs > 0
@@ -114,14 +121,15 @@ export class Prefetcher {
     }
     const beganMs = performance.now()
     this.#listener.fetchStarted()
-    const fetched = await this.#fetch({
+    const fetched = await this.#fetch(stream, {
       topic,
       topicId,
       partition,
       offset: stream.fetchOffset!,
       maxBytes: this.#bytesFor(stream),
       minBytes: this.#settings.minBytes,
-      maxWaitMs: this.#waitMs(),
+      // After trouble at once, so that it is known to be over.
+      maxWaitMs: stream.fetchFailures > 0 ? 0 : this.#waitMs(),
       signal: stream.longPoll,
     })
     if (stream.jumps !== jumps) return
@@ -135,16 +143,16 @@ export class Prefetcher {
     }
   }
 
-  async #fetch(request: Fetch & { signal: AbortSignal }): Promise<Fetched> {
-    if (!this.#isLocated) return this.#broker.fetch(request)
-    try {
-      return await fetchLocated(await this.#broker.locate(request), { signal: request.signal })
-    } catch (error) {
-      if (!isKafkaError(error, 'INVALID_REQUEST') && !isKafkaError(error, 'UNSUPPORTED_VERSION')) throw error
-      // A broker without URLs to give stays one.
-      this.#isLocated = false
-      return this.#broker.fetch(request)
+  #fetch(stream: PartitionStream, request: Fetch & { signal: AbortSignal }): Promise<Fetched> {
+    const { tryMs } = this.#settings.retry
+    // What it waits at the broker, and then as long as any request.
+    const settings = { tryMs: (request.maxWaitMs ?? 0) + tryMs, signal: stream.ended.signal, isRead: true }
+    const source = {
+      fetch: (wanted: Fetch) => tryOnce(call => this.#broker.fetch(wanted, call), settings),
+      locate: (wanted: Fetch) => tryOnce(call => this.#broker.locate(wanted, call), settings),
     }
+    const rangeMs = Math.min(LOCATED_READ_TIMEOUT_MS, tryMs)
+    return this.#located?.fetch(request, source, rangeMs) ?? source.fetch(request)
   }
 
   #bytesFor({ bufferedBytes }: PartitionStream): number {
@@ -161,10 +169,11 @@ export class Prefetcher {
   }
 
   /** @returns how long the partition rests */
-  async #afterFailure(stream: PartitionStream, error: unknown): Promise<number> {
+  async #afterFailure(stream: PartitionStream, error: unknown, sinceMs: number): Promise<number> {
     if (isKafkaError(error, 'UNKNOWN_TOPIC_OR_PARTITION') || isKafkaError(error, 'UNKNOWN_TOPIC_ID')) {
       stream.isDeleted = true
       stream.ended.abort()
+      this.#outages.forget(stream)
       this.#listener.deleted(stream, error)
       return 0
     }
@@ -179,7 +188,7 @@ export class Prefetcher {
       }
     }
     const pauseMs = pauseAfter(stream.fetchFailures++, this.#settings.retry)
-    if (!this.#outages.failed('fetch', stream, failure)) this.#listener.failed(failure)
+    if (!this.#outages.failed('fetch', stream, failure, sinceMs)) this.#listener.failed(failure)
     return pauseMs
   }
 }
@@ -190,8 +199,12 @@ function settingsOf(options: ConsumerOptions) {
     bytesAhead: options.maxBytes ?? 200_000,
     fetchBytesMax: options.maxBytesPerPartition ?? 1024 * 1024,
     minBytes: options.minBytes ?? 1,
-    waitMs: options.maxWaitTimeInMs ?? 5_000,
+    waitMs: options.maxWaitTimeInMs ?? FETCH_WAIT_DEFAULT_MS,
     fetchesMax: options.maxInFlightRequests ?? 16,
-    retry: requestRetries(options.retry ?? {}, 0),
+    retry: requestRetries(
+      options.retry ?? {},
+      options.giveUpAfter ?? Number.POSITIVE_INFINITY,
+      options.requestTimeout,
+    ),
   }
 }

@@ -1,4 +1,4 @@
-import type { Broker, PartitionOffsets } from '../../../contract/broker.ts'
+import type { Broker, CallOptions, PartitionOffsets } from '../../../contract/broker.ts'
 import { TidemarkError } from '../../../core/errors.ts'
 import { type Offset, toOffset } from '../../../core/numbers.ts'
 import { startTimeProblem } from '../../../core/times.ts'
@@ -37,17 +37,18 @@ export async function findStart(
   { topic, partition }: { topic: string; partition: number },
   place: StartPlace,
   known?: PartitionOffsets,
+  call?: CallOptions,
 ): Promise<FoundStart> {
   const find = async (at: 'earliest' | 'latest') => {
     if (known) return at === 'earliest' ? known.startOffset : known.endOffset
-    return (await broker.offsetFor({ topic, partition, at })).offset ?? toOffset(0)
+    return (await broker.offsetFor({ topic, partition, at }, call)).offset ?? toOffset(0)
   }
   if (place === 'earliest' || place === 'latest') {
     const offset = await find(place)
     return { wanted: offset, offset }
   }
   if ('timestampMs' in place) {
-    const found = await broker.offsetFor({ topic, partition, at: place })
+    const found = await broker.offsetFor({ topic, partition, at: place }, call)
     // No record is that young: whatever comes next is.
     const offset = found.offset ?? (await find('latest'))
     return { wanted: offset, offset }

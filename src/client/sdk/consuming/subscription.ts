@@ -58,6 +58,11 @@ export class Subscription {
     return this.#patterns.map(({ whole }) => whole).join('|')
   }
 
+  /** The patterns that none of these topics matches, as they were given or will be asked for. */
+  patternsWithout(topics: readonly string[]): string[] {
+    return this.#patterns.filter(({ matches }) => !topics.some(matches)).map(({ whole }) => whole)
+  }
+
   /** Where to begin, and whether to go on behind records that are gone or to begin anew. */
   startOf(topic: string): Start {
     return (

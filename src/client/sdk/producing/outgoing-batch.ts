@@ -15,7 +15,8 @@ export interface WrittenBatch {
 export class OutgoingBatch<Tag> {
   readonly partition: number
   readonly compression: CompressionName
-  readonly openedMs = performance.now()
+  /** When the first of its records were handed in, by the clock that only goes forward. */
+  sinceMs = Number.POSITIVE_INFINITY
   /** How many there are, and what their sender calls the first and the last of them. */
   records = 0
   first: Tag
@@ -44,8 +45,12 @@ export class OutgoingBatch<Tag> {
     this.written.catch(() => {})
   }
 
-  /** @param bytes the record's upper bound */
-  add(record: RecordInput, bytes: number, tag: Tag): void {
+  /**
+   * @param bytes the record's upper bound
+   * @param sinceMs when it was handed in
+   */
+  add(record: RecordInput, bytes: number, tag: Tag, sinceMs: number): void {
+    this.sinceMs = Math.min(this.sinceMs, sinceMs)
     this.#gathered.push(record)
     this.records++
     this.last = tag

@@ -3,6 +3,7 @@ import { TidemarkError, type Written } from '../../../core/errors.ts'
 import { PRODUCE_BYTES_MAX } from '../../../core/limits.ts'
 import { BATCH_HEADER_BYTES, type CompressionName, type RecordInput } from '../../../core/record/index.ts'
 import { type RetrySettings, withRetries } from '../../retry.ts'
+import type { Outages } from '../outages.ts'
 import type { Room } from '../room.ts'
 import { isKafkaError, type TopicFacts } from '../topic-facts.ts'
 import { OutgoingBatch, type WrittenBatch } from './outgoing-batch.ts'
@@ -15,11 +16,24 @@ export interface BatchSettings {
   batchBytes: number
   /** Records in a batch. */
   batchRecords: number
-  /** How long a batch may take from its first record on, all tries together. */
+  /** How long a batch may take from when its first record was handed in, all tries together. */
   deliveryMs: number
+  /** What ends the tries and the waiting, whatever is left of that time. */
+  ending?: () => AbortSignal
   isIdempotent: boolean
   /** For each call. */
   retry: RetrySettings
+  /** Told of calls that are tried again. */
+  outages?: Outages<ProducerWork, ProducerPlace>
+}
+
+/** What a producer was at when something failed: asking about a topic, or writing to it. */
+export type ProducerWork = 'describe' | 'produce'
+
+/** Where it failed. */
+export interface ProducerPlace {
+  readonly topic: string
+  readonly partition?: number
 }
 
 /** What became of records of one partition that went out together, or were to. */
@@ -60,6 +74,7 @@ export class PartitionBatches<Tag> {
   readonly partition: number
   readonly #sending: TopicSending<Tag>
   readonly #sequence = new ProducerSequence()
+  readonly #place: ProducerPlace
   #open: OutgoingBatch<Tag> | undefined
   /** Runs while the open batch waits for more. */
   #linger: NodeJS.Timeout | undefined
@@ -70,6 +85,7 @@ export class PartitionBatches<Tag> {
   constructor(partition: number, sending: TopicSending<Tag>) {
     this.partition = partition
     this.#sending = sending
+    this.#place = { topic: sending.facts().topic, partition }
   }
 
   /** Whether a record of so many bytes goes into the batch that is open, if there is one. */
@@ -79,16 +95,23 @@ export class PartitionBatches<Tag> {
 
   /**
    * @param bytes the record's upper bound
+   * @param sinceMs when it was handed in
    * @returns the batch whose last record it is
    * @throws TidemarkError MESSAGE_TOO_LARGE: it was not taken
    */
-  add(record: RecordInput, bytes: number, tag: Tag, compression: CompressionName): OutgoingBatch<Tag> {
+  add(
+    record: RecordInput,
+    bytes: number,
+    tag: Tag,
+    compression: CompressionName,
+    sinceMs = performance.now(),
+  ): OutgoingBatch<Tag> {
     const { settings, facts, room } = this.#sending
     // Such a one fits compressed, or because its bound is a few bytes above the truth, or never.
     const isOversize = BATCH_HEADER_BYTES + bytes > facts().batchBytesMax
     if (isOversize || this.#open?.compression !== compression || !this.hasRoomFor(bytes)) this.flush()
     const batch = this.#open ?? new OutgoingBatch<Tag>(this.partition, compression, tag)
-    batch.add(record, bytes, tag)
+    batch.add(record, bytes, tag, sinceMs)
     if (isOversize) batch.encode(facts())
     room.take(isOversize ? batch.bytes : bytes)
     this.#open = batch
@@ -199,23 +222,37 @@ export class PartitionBatches<Tag> {
   async #insist(batches: OutgoingBatch<Tag>[]): Promise<WrittenBatch> {
     const { broker, settings, facts } = this.#sending
     if (settings.isIdempotent) this.#sequence.number(batches)
-    const waitedMs = performance.now() - (batches[0]?.openedMs ?? 0)
+    const waitedMs = performance.now() - Math.min(...batches.map(({ sinceMs }) => sinceMs))
     try {
-      return await withRetries(
-        () =>
-          broker.produce({
-            topic: facts().topic,
-            partition: this.partition,
-            // A copy for each try: the bytes of the one before belonged to the broker.
-            batches: Buffer.concat(batches.map(({ encoded }) => encoded)),
-          }),
+      const written = await withRetries(
+        call =>
+          broker.produce(
+            {
+              topic: facts().topic,
+              partition: this.partition,
+              // A copy for each try: the bytes of the one before belonged to the broker.
+              batches: Buffer.concat(batches.map(({ encoded }) => encoded)),
+            },
+            call,
+          ),
         {
           ...settings.retry,
           forMs: Math.min(settings.retry.forMs, settings.deliveryMs - waitedMs),
           isRepeatable: true,
+          ...(settings.ending && { signal: settings.ending() }),
+          onRetry: (error, pauseMs) => {
+            // Throttling is back-pressure, and no trouble.
+            if (error.kafkaName !== 'THROTTLING_QUOTA_EXCEEDED') {
+              settings.outages?.failed('produce', this.#place, error)
+            }
+            settings.retry.onRetry?.(error, pauseMs)
+          },
         },
       )
+      settings.outages?.passed('produce', this.#place)
+      return written
     } catch (error) {
+      settings.outages?.forget(this.#place)
       if (!isKafkaError(error, 'DUPLICATE_SEQUENCE_NUMBER')) throw error
       return { baseOffset: null, startOffset: null, logAppendTimeMs: null }
     }

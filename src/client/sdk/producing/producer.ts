@@ -1,94 +1,33 @@
 import type { Broker } from '../../../contract/broker.ts'
 import { TidemarkError } from '../../../core/errors.ts'
-import { BATCH_RECORDS_MAX } from '../../../core/limits.ts'
+import { BATCH_RECORDS_MAX, CLOSE_FLUSH_MS } from '../../../core/limits.ts'
 import type { CompressionName, RecordInput } from '../../../core/record/index.ts'
+import { DeadlinePassed } from '../../deadline.ts'
 import { recordBytesMax } from '../../record-size.ts'
 import { checkList, checkName, given, givenEach } from '../arguments.ts'
 import { type InstrumentationEvent, Listeners } from '../listeners.ts'
 import { type Message, toRecord } from '../messages.ts'
 import { checkNumbers, checkRetry } from '../number-options.ts'
-import { type RetryOptions, requestRetries } from '../retry-options.ts'
+import { Outages } from '../outages.ts'
+import { requestRetries } from '../retry-options.ts'
 import { Room } from '../room.ts'
 import { TopicCache, type TopicFacts } from '../topic-facts.ts'
-import { type CompressionType, toCompressionName } from './compression-types.ts'
-import type { Delivery } from './partition-batches.ts'
+import { toCompressionName } from './compression-types.ts'
+import type { Delivery, ProducerPlace, ProducerWork } from './partition-batches.ts'
 import type { CreatePartitioner } from './partitioners.ts'
+import {
+  checkTimes,
+  PRODUCER_DEFAULT,
+  PRODUCER_EVENTS,
+  PRODUCER_NUMBERS,
+  type ProducerBatch,
+  type ProducerEventPayloads,
+  type ProducerOptions,
+  type ProducerRecord,
+  type WriterOptions,
+} from './producer-options.ts'
 import { type RecordMetadata, settledMetadata, type TakenMessages } from './sent-records.ts'
 import { TopicWriter, type TopicWriterSettings } from './topic-writer.ts'
-
-/** A producer's settings; KafkaJS's names where it has them. */
-export interface ProducerOptions {
-  /** Chooses partitions in place of Kafka's rule. */
-  createPartitioner?: CreatePartitioner
-  retry?: RetryOptions
-  /** How long what is known of a topic holds, in milliseconds; 300,000 by default. */
-  metadataMaxAge?: number
-  /** Whether a topic that does not exist is made; not unless it is set. */
-  allowAutoTopicCreation?: boolean
-  /** Whether batches are numbered, so that a repeated one is in the log once. They are unless this is false. */
-  idempotent?: boolean
-  /** How long a batch that is not full waits for more, in milliseconds; 5 by default. */
-  lingerMs?: number
-  /** What a batch gathers, in bytes before compression; 1 MiB by default. */
-  batchBytes?: number
-  /** Bytes taken and not yet acknowledged; above it, `send` waits. 32 MiB by default. */
-  pendingBytesMax?: number
-  /** How long records may take, all tries together, in milliseconds; 120,000 by default. */
-  deliveryTimeoutMs?: number
-  /** For what is sent without saying. */
-  compression?: CompressionType | CompressionName
-  /** Not there: Tidemark has no transactions. */
-  transactionalId?: string
-  /** Taken for KafkaJS's sake: a partition has one call in flight, and all of them are independent. */
-  maxInFlightRequests?: number
-  transactionTimeout?: number
-}
-
-export interface SendOptions {
-  /** 0: resolves at once, and what becomes of the records only the events tell. Anything else: when they are durable. */
-  acks?: number
-  /** Taken for KafkaJS's sake. */
-  timeout?: number
-  compression?: CompressionType | CompressionName
-}
-
-export interface ProducerRecord extends SendOptions {
-  topic: string
-  messages: Message[]
-}
-
-export interface ProducerBatch extends SendOptions {
-  topicMessages?: { topic: string; messages: Message[] }[]
-}
-
-const PRODUCER_EVENTS = {
-  CONNECT: 'producer.connect',
-  DISCONNECT: 'producer.disconnect',
-  /** A batch could not be written: its error, topic, partition and number of records. */
-  DELIVERY_FAILED: 'producer.delivery_failed',
-} as const
-
-export interface ProducerEventPayloads {
-  'producer.connect': null
-  'producer.disconnect': null
-  'producer.delivery_failed': { error: Error; topic: string; partition: number; records: number }
-}
-
-const DEFAULT = {
-  metadataMaxAgeMs: 300_000,
-  lingerMs: 5,
-  batchBytes: 1024 * 1024,
-  pendingBytesMax: 32 * 1024 * 1024,
-  deliveryTimeoutMs: 120_000,
-}
-
-const NUMBERS = {
-  metadataMaxAge: {},
-  lingerMs: {},
-  batchBytes: { min: 1 },
-  pendingBytesMax: {},
-  deliveryTimeoutMs: {},
-}
 
 /** What a producer keeps of a topic. */
 interface TopicState {
@@ -96,22 +35,6 @@ interface TopicState {
   writer: TopicWriter | undefined
   /** Settles when everything that was handed in before has been taken. */
   taken: Promise<void>
-}
-
-/** What a writer of one topic is asked for; what is left out is as in the producer's options. */
-export interface WriterOptions<Tag> {
-  topic: string
-  compression?: CompressionType | CompressionName
-  /** Records in a batch at most. */
-  batchRecords?: number
-  /** Produce calls at the same time, each to another partition; no bound by default. */
-  callsMax?: number
-  /** Whether nothing more is sent after a failure, so that nothing is written behind what is missing. */
-  stopsAtFailure?: boolean
-  /** Told once for each record, a batch or several together, whatever becomes of them. */
-  onSettled?: (delivery: Delivery<Tag>) => void
-  /** Told before a call is tried again. */
-  onRetry?: (error: TidemarkError, pauseMs: number) => void
 }
 
 /**
@@ -129,28 +52,45 @@ export class Producer {
   readonly #listeners = new Listeners()
   readonly #partitioner: ReturnType<CreatePartitioner> | undefined
   readonly #deliveryMs: number
+  readonly #outages = new Outages<ProducerWork, ProducerPlace>(
+    // `deliveryTimeoutMs` says when to give up, and that is told by itself.
+    { giveUpAfterMs: Number.POSITIVE_INFINITY, lastsAfterMs: () => Number.POSITIVE_INFINITY },
+    {
+      began: (error, during, place) =>
+        this.#listeners.emit(PRODUCER_EVENTS.OUTAGE, { error, during, ...place }),
+      over: (during, place, duration) =>
+        this.#listeners.emit(PRODUCER_EVENTS.OUTAGE_OVER, { during, duration, ...place }),
+    },
+  )
   #isClosed = false
+  #ending = new AbortController()
 
-  /** @throws TidemarkError UNSUPPORTED_VERSION for transactions, INVALID_REQUEST for numbers that cannot be */
+  /**
+   * @throws TidemarkError UNSUPPORTED_VERSION for transactions, INVALID_REQUEST for numbers that cannot be, and times that
+   *   contradict one another
+   */
   constructor(broker: Broker, options: ProducerOptions = {}) {
     if (options.transactionalId !== undefined) throw noTransactions()
-    checkNumbers('a producer', options, NUMBERS)
+    checkNumbers('a producer', options, PRODUCER_NUMBERS)
     checkRetry(options.retry)
     this.#broker = broker
     this.#options = options
-    this.#deliveryMs = options.deliveryTimeoutMs ?? DEFAULT.deliveryTimeoutMs
+    this.#deliveryMs = options.deliveryTimeoutMs ?? PRODUCER_DEFAULT.deliveryTimeoutMs
+    checkTimes(this.#deliveryMs, options)
     this.#partitioner = options.createPartitioner?.()
     this.#room = this.#newRoom()
     this.#topics = new TopicCache(broker, {
-      maxAgeMs: options.metadataMaxAge ?? DEFAULT.metadataMaxAgeMs,
+      maxAgeMs: options.metadataMaxAge ?? PRODUCER_DEFAULT.metadataMaxAgeMs,
       createsTopics: options.allowAutoTopicCreation ?? false,
-      retry: requestRetries(options.retry ?? {}, this.#deliveryMs),
+      retry: requestRetries(options.retry ?? {}, this.#deliveryMs, options.requestTimeout),
+      outages: this.#outages,
     })
   }
 
   /** There is no connection to be made; a producer that was disconnected can be used again. */
   async connect(): Promise<void> {
     this.#isClosed = false
+    if (this.#ending.signal.aborted) this.#ending = new AbortController()
     this.#listeners.emit(PRODUCER_EVENTS.CONNECT, null)
   }
 
@@ -207,7 +147,10 @@ export class Producer {
     } = given(writing, 'a topic')
     checkName(topic, 'topic')
     const facts = await this.#topics.resolve(topic)
-    const settings = this.#writerSettings(this.#newRoom(), onSettled)
+    const settings = this.#writerSettings<Tag>(this.#newRoom(), delivery => {
+      this.#settled(topic, delivery)
+      onSettled(delivery)
+    })
     return new TopicWriter(this.#broker, facts, {
       ...settings,
       ...options,
@@ -225,10 +168,13 @@ export class Producer {
     await Promise.all(states.map(({ writer }) => writer?.flush()))
   }
 
-  /** Flushes, and takes nothing more. */
+  /** Flushes, and takes nothing more. What has not settled after 25 s fails, so that a process can end in time. */
   async disconnect(): Promise<void> {
     this.#isClosed = true
+    const ending = this.#ending
+    const timer = setTimeout(() => ending.abort(new DeadlinePassed(CLOSE_FLUSH_MS)), CLOSE_FLUSH_MS)
     await this.flush()
+    clearTimeout(timer)
     this.#listeners.emit(PRODUCER_EVENTS.DISCONNECT, null)
   }
 
@@ -252,17 +198,23 @@ export class Producer {
     compression: CompressionName,
   ): Promise<TakenMessages> {
     const state = this.#stateOf(topic)
+    const sinceMs = performance.now()
+    const leftMs = () => sinceMs + this.#deliveryMs - performance.now()
     const taking = state.taken.then(async () => {
       const taken: TakenMessages = { topic, batches: new Map(), failures: [] }
+      let added = 0
       try {
         for (const { message, record } of messages) {
-          const facts = this.#topics.peek(topic) ?? (await this.#topics.resolve(topic))
-          if (this.#room.isFull) await this.#room.whenFree(() => this.#hurry(), this.#deliveryMs)
-          this.#add(this.#writerOf(state, facts), message, record, compression, taken)
+          const facts = this.#topics.peek(topic) ?? (await this.#resolve(topic, leftMs()))
+          if (this.#room.isFull) await this.#room.whenFree(() => this.#hurry(), leftMs())
+          this.#add(this.#writerOf(state, facts), message, { record, sinceMs }, compression, taken)
+          added++
         }
       } catch (error) {
         // Those before it are on their way: their fate is part of the answer.
         taken.failures.push(error)
+        const left = messages.slice(added)
+        this.#failed(topic, onlyPartitionOf(left), left.length, error)
       }
       return taken
     })
@@ -270,10 +222,14 @@ export class Producer {
     return taking
   }
 
+  #resolve(topic: string, forMs: number): Promise<TopicFacts> {
+    return this.#topics.resolve(topic, { forMs, signal: this.#ending.signal })
+  }
+
   #add(
     writer: TopicWriter,
     message: Message,
-    record: RecordInput,
+    { record, sinceMs }: { record: RecordInput; sinceMs: number },
     compression: CompressionName,
     { topic, batches, failures }: TakenMessages,
   ): void {
@@ -281,7 +237,7 @@ export class Producer {
     const partition = message.partition ?? this.#byPartitioner(writer.facts, message)
     const place = writer.place(record, bytes, partition)
     try {
-      const batch = place.add(record, bytes, undefined, compression)
+      const batch = place.add(record, bytes, undefined, compression, sinceMs)
       if (!batches.has(batch)) batches.set(batch, batch.records - 1)
     } catch (error) {
       // One that is too large: the others go.
@@ -313,9 +269,9 @@ export class Producer {
   #writerOf(state: TopicState, facts: TopicFacts): TopicWriter {
     if (state.writer) state.writer.facts = facts
     else {
-      const settings = this.#writerSettings<undefined>(this.#room, ({ partition, records, error }) => {
-        if (error !== undefined) this.#failed(facts.topic, partition, records, error)
-      })
+      const settings = this.#writerSettings<undefined>(this.#room, delivery =>
+        this.#settled(facts.topic, delivery),
+      )
       state.writer = new TopicWriter(this.#broker, facts, settings)
     }
     return state.writer
@@ -325,7 +281,12 @@ export class Producer {
     room: Room,
     onSettled: TopicWriterSettings<Tag>['onSettled'],
   ): TopicWriterSettings<Tag> {
-    const { lingerMs = DEFAULT.lingerMs, batchBytes = DEFAULT.batchBytes, retry = {} } = this.#options
+    const {
+      lingerMs = PRODUCER_DEFAULT.lingerMs,
+      batchBytes = PRODUCER_DEFAULT.batchBytes,
+      retry = {},
+      requestTimeout,
+    } = this.#options
     return {
       lingerMs,
       batchBytes,
@@ -334,22 +295,34 @@ export class Producer {
       callsMax: Number.POSITIVE_INFINITY,
       deliveryMs: this.#deliveryMs,
       isIdempotent: this.isIdempotent(),
-      retry: requestRetries(retry, this.#deliveryMs),
+      ending: () => this.#ending.signal,
+      retry: requestRetries(retry, this.#deliveryMs, requestTimeout),
       room,
+      outages: this.#outages,
       stopsAtFailure: false,
       onSettled,
     }
   }
 
   #newRoom(): Room {
-    return new Room(this.#options.pendingBytesMax ?? DEFAULT.pendingBytesMax)
+    return new Room(this.#options.pendingBytesMax ?? PRODUCER_DEFAULT.pendingBytesMax)
   }
 
-  #failed(topic: string, partition: number, records: number, error: unknown): void {
+  #settled<Tag>(topic: string, { partition, records, error }: Delivery<Tag>): void {
+    if (error !== undefined) this.#failed(topic, partition, records, error)
+  }
+
+  #failed(topic: string, partition: number | null, records: number, error: unknown): void {
     // The topic may have been deleted or changed since it was looked at.
     this.#topics.forget(topic)
     this.#listeners.emit(PRODUCER_EVENTS.DELIVERY_FAILED, { error, topic, partition, records })
   }
+}
+
+/** The partition that all of them name. */
+function onlyPartitionOf(messages: readonly { message: Message }[]): number | null {
+  const [first, ...others] = new Set(messages.map(({ message }) => message.partition))
+  return others.length === 0 ? (first ?? null) : null
 }
 
 function noTransactions(): TidemarkError {

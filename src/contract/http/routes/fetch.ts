@@ -73,7 +73,7 @@ export const route = defineRoute({
     return whileConnected(context, maxWaitMs, async signal => {
       if (isLocated) {
         const located = await broker.locate({ ...request, ...signal })
-        return answerJson<'LocateAnswer'>(toJsonRanges(located, context.req.url, answers.answerBytesMax))
+        return answerJson<'LocateAnswer'>(toJsonRanges(located, answers.answerBytesMax))
       }
       const fetched = await broker.fetch({ ...request, ...signal })
       if (accepted === BATCHES_TYPE) return answerBatches(fetched)
@@ -150,7 +150,6 @@ function streamOf(chunks: readonly Uint8Array[]): ReadableStream<Uint8Array> {
 /** @param answerBytesMax what the answer may have: ranges beyond it are left to the next fetch */
 function toJsonRanges(
   { ranges, ...offsets }: Located,
-  requestUrl: string,
   answerBytesMax: number,
 ): z.input<Schemas['LocateAnswer']> {
   const room = new AnswerRoom(answerBytesMax)
@@ -159,8 +158,8 @@ function toJsonRanges(
     const described =
       'inline' in range
         ? { ...range, inline: Buffer.from(range.inline).toString('base64') }
-        : // A URL that begins with its path is for this server, by whatever name the client reached it.
-          { ...range, url: new URL(range.url, requestUrl).href }
+        : // One of this server stays a path: by what name and prefix its client reaches it, only the client knows.
+          range
     // The first one comes in any case, so that every answer gets further.
     if (!room.take(described) && listed.length > 0)
       return { ...offsets, nextOffset: range.baseOffset, ranges: listed }

@@ -94,7 +94,9 @@ export const LocateAnswer = z
             url: z
               .string()
               .describe(
-                'Where to GET the bytes, with the header Range: bytes=<position>-<position+bytes-1>.',
+                'Where to GET the bytes, with the header Range: bytes=<position>-<position+bytes-1>. One that begins ' +
+                  'with / is of this server: put it behind the address by which you call it, with its prefix if ' +
+                  'it has one.',
               ),
             position: PositionSchema.describe("The range's first byte in the object."),
             expiresMs: TimestampMsSchema.describe('When the URL ends to work.'),

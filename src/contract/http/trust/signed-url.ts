@@ -9,8 +9,8 @@ export interface UrlSignerSettings {
   /** What signs. Who has it can read every object. */
   secret: Uint8Array
   /**
-   * Where clients reach the server, such as `http://127.0.0.1:9900`. Without it, URLs begin with their path,
-   * and the HTTP form completes them with the name that its client used.
+   * Where clients reach the server, such as `http://127.0.0.1:9900`. Without it, URLs begin with their path, and
+   * clients complete them with the address by which they reach it: what a Host header says gets into none.
    */
   baseUrl?: string
   lifetimeMs?: number

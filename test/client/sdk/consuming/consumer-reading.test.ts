@@ -344,14 +344,17 @@ test('a refused commit is a loss that is told, after which the group tells what 
   const reader = consumer()
   const lost: unknown[] = []
   reader.on(reader.events.PARTITIONS_LOST, ({ payload }) => lost.push(payload.partitions))
+  let commits = 0
+  reader.on(reader.events.COMMIT_OFFSETS, () => commits++)
   await reader.subscribe({ topic: 'tides', fromBeginning: true })
   await reader.run({ autoCommitInterval: 20, eachMessage: async () => {} })
   await until(() => settledEpochs.at(-1) !== undefined)
+  await until(() => commits > 0)
   isRefused = true
   await writeNumbers(tidemark, 1, 1, 3)
   await until(() => lost.length === 1)
   isRefused = false
-  expect(lost).toEqual([[{ topic: 'tides', partition: 0 }]])
+  expect(lost).toEqual([[{ topic: 'tides', partition: 0, position: '4', committed: '3' }]])
   const settledAt = settledEpochs.findIndex(epoch => epoch !== undefined)
   await until(() => settledEpochs.lastIndexOf(undefined) > settledAt)
   // The group never took it away: it is assigned anew.

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { Producer, type ProducerOptions } from '../../../../src/client/sdk/producing/producer.ts'
+import type { Message } from '../../../../src/client/sdk/messages.ts'
+import { Producer } from '../../../../src/client/sdk/producing/producer.ts'
+import type { ProducerOptions } from '../../../../src/client/sdk/producing/producer-options.ts'
 import type { Broker, Produce, Produced } from '../../../../src/contract/broker.ts'
 import { TidemarkError } from '../../../../src/core/errors.ts'
 import { toOffset } from '../../../../src/core/numbers.ts'
@@ -220,7 +222,7 @@ describe('what becomes of records that fail', () => {
         if (isLossy) throw new TidemarkError('NETWORK_EXCEPTION', 'the answer was lost', 'unknown')
         return produced
       }),
-      { deliveryTimeoutMs: 40 },
+      { deliveryTimeoutMs: 400, requestTimeout: 300 },
     )
     await expect(producer.send({ topic: 'tides', messages: [{ value: 'a' }] })).rejects.toMatchObject({
       written: 'unknown',
@@ -296,6 +298,144 @@ describe('what becomes of records that fail', () => {
       { topic: 'tides', partition: 0, records: 1, error: { kafkaName: 'INVALID_RECORD' } },
     ])
   })
+
+  describe('with acks 0 the event tells of every failure, wherever it arises:', () => {
+    const nobody = new Proxy({} as Broker, {
+      get: () => async () => {
+        throw new TidemarkError('NETWORK_EXCEPTION', 'Nobody there.')
+      },
+    })
+    const failing: [string, (broker: Broker) => Broker, ProducerOptions, Message[], object[]][] = [
+      [
+        'a topic that does not exist',
+        broker => broker,
+        {},
+        [{ value: 'a' }, { value: 'b', partition: 1 }],
+        [{ topic: 'ebbs', partition: null, records: 2, error: { kafkaName: 'UNKNOWN_TOPIC_OR_PARTITION' } }],
+      ],
+      [
+        'a broker that is not there',
+        () => nobody,
+        { deliveryTimeoutMs: 50, requestTimeout: 45 },
+        [{ value: 'a', partition: 0 }],
+        [{ topic: 'ebbs', partition: 0, records: 1, error: { kafkaName: 'NETWORK_EXCEPTION' } }],
+      ],
+      [
+        'a topic that cannot be made',
+        broker =>
+          new Proxy(broker, {
+            get: (target, name) =>
+              name === 'createTopic'
+                ? async () => {
+                    throw new TidemarkError('POLICY_VIOLATION', 'No more topics.')
+                  }
+                : Reflect.get(target, name).bind(target),
+          }),
+        { allowAutoTopicCreation: true },
+        [{ value: 'a' }],
+        [{ topic: 'ebbs', partition: null, records: 1, error: { kafkaName: 'POLICY_VIOLATION' } }],
+      ],
+      [
+        'a partition that does not exist: what was before it is sent',
+        broker => broker,
+        { allowAutoTopicCreation: true },
+        [{ value: 'a' }, { value: 'b', partition: 7 }, { value: 'c', partition: 7 }],
+        [{ topic: 'ebbs', partition: 7, records: 2, error: { kafkaName: 'UNKNOWN_TOPIC_OR_PARTITION' } }],
+      ],
+      [
+        'a partitioner that throws',
+        broker => broker,
+        {
+          allowAutoTopicCreation: true,
+          createPartitioner: () => () => {
+            throw new Error('a bug')
+          },
+        },
+        [{ value: 'a' }],
+        [{ topic: 'ebbs', partition: null, records: 1, error: { message: 'a bug' } }],
+      ],
+      [
+        'no room',
+        broker =>
+          bent(broker, async (request, next) => {
+            await sleep(200)
+            return next(request)
+          }),
+        { allowAutoTopicCreation: true, pendingBytesMax: 1, deliveryTimeoutMs: 50, requestTimeout: 45 },
+        [
+          { value: 'a', partition: 0 },
+          { value: 'b', partition: 0 },
+        ],
+        // The one that fills the room, and the one that waits for it: their time is up together.
+        Array.from({ length: 2 }, () => ({
+          ...{ topic: 'ebbs', partition: 0, records: 1 },
+          error: { kafkaName: 'REQUEST_TIMED_OUT' },
+        })),
+      ],
+    ]
+    test.each(failing)('%s', async (_, bend, options, messages, expected) => {
+      const producer = await producerOf(bend(await tides()), options)
+      const failures: unknown[] = []
+      producer.on(producer.events.DELIVERY_FAILED, ({ payload }) => failures.push(payload))
+      expect(await producer.send({ topic: 'ebbs', acks: 0, messages })).toEqual([])
+      await producer.disconnect()
+      expect(failures).toMatchObject(expected)
+      expect(failures).toHaveLength(expected.length)
+    })
+  })
+
+  test('a writer that nobody asks for the outcome tells by the event, too', async () => {
+    const broker = await tides()
+    const producer = await producerOf(
+      bent(broker, async () => {
+        throw new TidemarkError('INVALID_RECORD', 'not this one')
+      }),
+    )
+    const failures: unknown[] = []
+    producer.on(producer.events.DELIVERY_FAILED, ({ payload }) => failures.push(payload))
+    const writer = await producer.writer({ topic: 'tides' })
+    writer.write({ value: Buffer.from('a') }, undefined)
+    await writer.flush()
+    expect(failures).toMatchObject([{ topic: 'tides', partition: 0, records: 1 }])
+  })
+})
+
+test('trouble that passes is told once, and again when it is over', async () => {
+  const broker = await tides({ partitions: 2 })
+  let failures = 4
+  const failing = () => {
+    if (failures-- > 0) throw new TidemarkError('NETWORK_EXCEPTION', 'Nobody there.')
+  }
+  const producer = await producerOf(
+    new Proxy(broker, {
+      get: (target, name) => async (request: never) => {
+        failing()
+        return Reflect.get(target, name).call(target, request)
+      },
+    }),
+  )
+  const told: unknown[] = []
+  producer.on(producer.events.OUTAGE, ({ payload: { error, ...payload } }) =>
+    told.push([error.kafkaName, payload]),
+  )
+  producer.on(producer.events.OUTAGE_OVER, ({ payload: { duration, ...payload } }) => {
+    expect(duration).toBeGreaterThan(0)
+    told.push(['over', payload])
+  })
+  const send = () =>
+    producer.send({ topic: 'tides', messages: [0, 1].map(partition => ({ partition, value: 'a' })) })
+  await send()
+  const describing = { during: 'describe', topic: 'tides' }
+  expect(told).toEqual([
+    ['NETWORK_EXCEPTION', describing],
+    ['over', describing],
+  ])
+  failures = 6
+  await send()
+  expect(told.slice(2)).toEqual([
+    ['NETWORK_EXCEPTION', expect.objectContaining({ during: 'produce', topic: 'tides' })],
+    ['over', expect.objectContaining({ during: 'produce', topic: 'tides' })],
+  ])
 })
 
 test('memory is bounded: a send waits until there is room', async () => {

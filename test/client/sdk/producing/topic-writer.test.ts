@@ -1,11 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Delivery } from '../../../../src/client/sdk/producing/partition-batches.ts'
-import {
-  Producer,
-  type ProducerOptions,
-  type WriterOptions,
-} from '../../../../src/client/sdk/producing/producer.ts'
+import { Producer } from '../../../../src/client/sdk/producing/producer.ts'
+import type { ProducerOptions, WriterOptions } from '../../../../src/client/sdk/producing/producer-options.ts'
 import { TidemarkError } from '../../../../src/core/errors.ts'
 import type { RecordInput } from '../../../../src/core/record/index.ts'
 import { openInMemory } from '../../../../src/embedded/embedded.ts'
@@ -177,13 +174,13 @@ test('time in which a record only waits for others is no failure', async () => {
   let refusals = 0
   broker.beforeProduce = async () => {
     // Each call takes two thirds of what one may take, and is refused once.
-    await new Promise(resolve => setTimeout(resolve, 20))
+    await new Promise(resolve => setTimeout(resolve, 100))
     if (refusals++ % 2 === 0) throw new TidemarkError('THROTTLING_QUOTA_EXCEEDED', 'later')
   }
   const { writer, deliveries } = await openWriter(
     broker,
     { batchRecords: 1 },
-    { deliveryTimeoutMs: 60, pendingBytesMax: 0 },
+    { deliveryTimeoutMs: 300, requestTimeout: 250, pendingBytesMax: 0 },
   )
   for (let number = 0; number < 6; number++) {
     writer.write(record('x'), number)
