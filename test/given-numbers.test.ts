@@ -238,9 +238,16 @@ const NUMBERS: [string, Place, right: number][] = [
   ['batchSize of a construct', eventSource(batchSize => ({ batchSize })), 5],
   ['parallelism of a construct', eventSource(parallelism => ({ parallelism })), 5],
   ['retryAttempts of a construct', eventSource(retryAttempts => ({ retryAttempts })), 5],
-  ...['lingerMs', 'batchBytes', 'pendingBytesMax', 'deliveryTimeoutMs', 'metadataMaxAge'].map(
-    (name): [string, Place, number] => [`${name} of a producer`, producer(name), 5],
-  ),
+  ...['lingerMs', 'batchBytes', 'pendingBytesMax', 'metadataMaxAge'].map((name): [string, Place, number] => [
+    `${name} of a producer`,
+    producer(name),
+    5,
+  ]),
+  ...['deliveryTimeoutMs', 'requestTimeout'].map((name): [string, Place, number] => [
+    `${name} of a producer`,
+    producer(name),
+    5_000,
+  ]),
   ...[
     'sessionTimeout',
     'heartbeatInterval',
@@ -249,7 +256,7 @@ const NUMBERS: [string, Place, right: number][] = [
     'maxBytes',
     'maxRecords',
   ].map((name): [string, Place, number] => [`${name} of a consumer`, consumer(name), 5]),
-  ...['maxWaitTimeInMs', 'maxInFlightRequests', 'giveUpAfter', 'metadataMaxAge'].map(
+  ...['maxWaitTimeInMs', 'maxInFlightRequests', 'giveUpAfter', 'metadataMaxAge', 'requestTimeout'].map(
     (name): [string, Place, number] => [`${name} of a consumer`, consumer(name), 5],
   ),
   ...['recordsMax', 'autoCommitInterval', 'autoCommitThreshold', 'partitionsConsumedConcurrently'].map(

@@ -100,7 +100,9 @@ test('keys, headers, formats and places', async () => {
     partitions.set(key!, partition!)
   }
   expect(lines(await printed(['consume', 'tides', '--max-records', '7']))).toHaveLength(7)
-  expect(await printed(['consume', 'tides', '-e', '--from', '2100-01-01'])).toBe('')
+  const future = await tidemark(['consume', 'tides', '-e', '--from', '2100-01-01'])
+  expect(future.exitCode).toBe(2)
+  expect(future.stderr).toContain("'2100-01-01' is 2100-01-01T00:00:00.000Z, in the future")
   const last = lines(
     await printed(['consume', 'tides', '-e', '--from', '-1', '--partition', partitions.get('0')!]),
   )

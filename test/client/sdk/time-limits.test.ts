@@ -118,9 +118,10 @@ describe('a producer', () => {
       const second = timed(producer.send({ topic: 'tides', messages: MESSAGES }))
       const [one, other] = [await first, await second]
       expect(one.error).toMatchObject({ kafkaName: 'REQUEST_TIMED_OUT', written: 'unknown' })
-      expect(one.ms).toBeLessThanOrEqual(deliveryTimeoutMs + 50)
+      // As exact as the clock that both wind, in steps of 50.
+      expect(one.ms).toBeLessThanOrEqual(deliveryTimeoutMs + 100)
       expect(other.error).toMatchObject({ kafkaName: 'REQUEST_TIMED_OUT' })
-      expect(other.ms).toBeLessThanOrEqual(deliveryTimeoutMs + 50)
+      expect(other.ms).toBeLessThanOrEqual(deliveryTimeoutMs + 100)
       expect(calls('produce')).toBeGreaterThan(2)
     },
   )
@@ -325,11 +326,12 @@ test('looks for new partitions one at a time, and leaves none behind', async () 
   const { broker, swallowed, calls } = await openSwallowing()
   const consumer = new Tidemark({ broker: bent(broker, () => ({})) }).consumer({ metadataMaxAge: 1_000 })
   consumer.assign([{ topic: 'tides', partition: 0, offset: '0' }], { follow: true })
-  swallowed.next.set('describeTopic', 1)
+  // The look for the topic's id, and the first one for new partitions.
+  swallowed.next.set('describeTopic', 2)
   await timed(consumer.run({ eachMessage: async () => {} }))
   await vi.advanceTimersByTimeAsync(CLIENT_TIMEOUT_MS)
-  expect(calls('describeTopic')).toBe(1)
+  expect(calls('describeTopic')).toBe(2)
   await vi.advanceTimersByTimeAsync(3_000)
-  expect(calls('describeTopic')).toBeGreaterThan(1)
+  expect(calls('describeTopic')).toBeGreaterThan(2)
   await timed(consumer.disconnect())
 })

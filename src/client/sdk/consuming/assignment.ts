@@ -1,5 +1,6 @@
 import type { Broker } from '../../../contract/broker.ts'
 import { type Offset, toOffset } from '../../../core/numbers.ts'
+import { tryOnce } from '../../retry.ts'
 import { parseOffset } from '../arguments.ts'
 import { isPassing } from '../outages.ts'
 import {
@@ -40,6 +41,7 @@ export class Assignment implements MembershipListener {
   readonly #parts: AssignmentParts
   readonly #host: AssignmentHost
   readonly #stops: ReadonlyMap<string, Offset> | null
+  readonly #leaving = new AbortController()
   #endWatch: (() => void) | undefined
   #told = ''
 
@@ -100,13 +102,15 @@ export class Assignment implements MembershipListener {
   /** So that a topic that is made anew under the name is not taken for this one. */
   async #learnId(broker: Broker, topic: string): Promise<void> {
     // A failure here is one of the fetches as well, or passes.
-    const described = await broker.describeTopic(topic).catch(() => null)
+    const settings = { signal: this.#leaving.signal, isRead: true }
+    const described = await tryOnce(call => broker.describeTopic(topic, call), settings).catch(() => null)
     for (const stream of this.#parts.delivery.streams) {
       if (stream.topic === topic) stream.topicId ??= described?.topicId
     }
   }
 
   async leave(): Promise<void> {
+    this.#leaving.abort()
     this.#endWatch?.()
     await this.#membership?.stop()
     for (const stream of this.#parts.delivery.streams) this.#remove(stream)
