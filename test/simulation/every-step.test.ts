@@ -7,7 +7,7 @@ import { LogBroker } from '../../src/broker/log-broker.ts'
 import { VerifySummary, verify } from '../../src/broker/settling/verify.ts'
 import { isTransient } from '../../src/broker/store-calls/retry.ts'
 import { TidemarkError } from '../../src/core/errors.ts'
-import { MAKING_LEFT_MS } from '../../src/core/limits.ts'
+import { MAKING_LEFT_MS, PRODUCE_DEADLINE_MS } from '../../src/core/limits.ts'
 import { placeEntries } from '../../src/core/log/entry.ts'
 import { partitionKey } from '../../src/core/topic/partition-id.ts'
 import type { Ports } from '../../src/ports/index.ts'
@@ -15,8 +15,8 @@ import { batchOf, NOW_MS, readAll, recordsIn } from '../broker/harness.ts'
 import { SleepyProcess } from './sleepy-process.ts'
 
 const TOPIC = 'tides'
-/** Longer than whatever the others do meanwhile. */
-const LATER_MS = 20_000
+/** Longer than whatever the others do meanwhile, and not so long that a call that slept has no time left. */
+const LATER_MS = PRODUCE_DEADLINE_MS - 3_000
 
 /** What can become of one step; a process that sleeps hears of it only later. */
 const TROUBLES = [
