@@ -67,11 +67,11 @@ export class LocalObjectStore implements ObjectStore {
       const folder = await this.#folder(dirname(path))
       await this.#write(path, chunks)
       await folder.handle.sync()
+      // Where the folder is what it was, so are all above it.
       if (folder.footing.trouble() !== undefined) {
+        this.#footing.check(false)
         throw new NotApplied(`another folder has taken the place of ${dirname(path)}`)
       }
-      // A name that leads elsewhere by now does not keep what was written.
-      this.#footing.check(false)
       this.trouble.worked()
     } catch (error) {
       await this.#forgetFolder(dirname(path))

@@ -15,6 +15,8 @@ export function isTransient(error: unknown): error is NotApplied | OutcomeUnknow
   return error instanceof NotApplied || error instanceof OutcomeUnknown
 }
 
+const IN_TIME = 'it came in time'
+
 /**
  * A step's result, if it comes in time: until a little past the deadline, since a step that was begun just before it
  * may well succeed. What comes later goes on, and nobody hears of it.
@@ -34,7 +36,8 @@ export async function inTime<T>(
   try {
     return await Promise.race([step, late])
   } finally {
-    settled.abort()
+    // Without a reason, one is made each time, with a stack.
+    settled.abort(IN_TIME)
   }
 }
 

@@ -15,6 +15,21 @@ export interface RetryOptions {
 const INITIAL_RETRY_MS = 100
 const RETRY_PAUSE_MS_MAX = 2_000
 
+/** What `restartOnFailure` says; no where it fails itself, and `unasked` where nobody gave it. */
+export async function mayRestart(
+  ask: RetryOptions['restartOnFailure'],
+  error: Error,
+  unasked: boolean,
+): Promise<boolean> {
+  if (!ask) return unasked
+  try {
+    return await ask(error)
+  } catch {
+    // What went wrong first is told.
+    return false
+  }
+}
+
 /**
  * For requests, which are repeated for `forMs`.
  * @param requestTimeoutMs how long one of them may take, if somebody said so

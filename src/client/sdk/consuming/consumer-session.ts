@@ -6,7 +6,7 @@ import type { Offset } from '../../../core/numbers.ts'
 import { tryOnce, tryTimeoutMs } from '../../retry.ts'
 import { parseOffset } from '../arguments.ts'
 import { Outages } from '../outages.ts'
-import { requestRetries } from '../retry-options.ts'
+import { mayRestart, requestRetries } from '../retry-options.ts'
 import { Assignment } from './assignment.ts'
 import {
   CONSUMER_EVENTS,
@@ -147,7 +147,7 @@ export class ConsumerSession implements PrefetchListener {
       },
       giveUp: stream => this.#assignment.membership?.giveUp(stream),
       beatSoon: () => this.#assignment.membership?.beatSoon(),
-      findStart: stream => this.findStart(stream),
+      findStart: (stream, call) => this.#findStart(stream, call),
       tell: error => this.#host.tell(error, 'commit', true),
     })
   }
@@ -266,13 +266,15 @@ export class ConsumerSession implements PrefetchListener {
 
   // What the prefetcher asks and tells.
 
-  async findStart(stream: PartitionStream): Promise<Offset> {
+  findStart(stream: PartitionStream): Promise<Offset> {
+    return this.#read(stream, call => this.#findStart(stream, call))
+  }
+
+  async #findStart(stream: PartitionStream, call: CallOptions): Promise<Offset> {
     const { topic, partition, sought, isNew } = stream
     const { place: usual } = this.#host.subscription.startOf(topic)
     const place = sought ?? (isNew && isFromEnd(usual) ? 'earliest' : usual)
-    const { wanted, offset } = await this.#read(stream, call =>
-      findStart(this.#broker, { topic, partition }, place, undefined, call),
-    )
+    const { wanted, offset } = await findStart(this.#broker, { topic, partition }, place, undefined, call)
     if (wanted !== offset) this.#tellMoved(topic, partition, wanted, offset, true)
     return offset
   }
@@ -330,7 +332,7 @@ export class ConsumerSession implements PrefetchListener {
     if (this.#isStopping) return
     this.#isStopping = true
     const asError = error instanceof Error ? error : new Error(String(error))
-    const restarts = (await this.#options.retry?.restartOnFailure?.(asError)) ?? false
+    const restarts = await mayRestart(this.#options.retry?.restartOnFailure, asError, false)
     this.#host.crashed(error, during, restarts)
   }
 

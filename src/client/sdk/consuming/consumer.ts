@@ -52,6 +52,8 @@ export class Consumer implements AsyncIterable<ConsumedRecord> {
   #follows = false
   #session: ConsumerSession | undefined
   #handoff: RecordHandoff | undefined
+  /** Whose end was asked for: it is not begun again. */
+  #toStop: ConsumerSession | undefined
   #end: ReturnType<typeof openEnd> | undefined
   /** Trouble that stderr was told of, since nobody listens. */
   readonly #written: ConsumerWork[] = []
@@ -150,6 +152,7 @@ export class Consumer implements AsyncIterable<ConsumedRecord> {
     const session = this.#session
     if (!session) return
     this.#handoff?.close()
+    this.#toStop = session
     await this.#stopped(session, false)
   }
 
@@ -296,7 +299,8 @@ export class Consumer implements AsyncIterable<ConsumedRecord> {
     this.#tell(error, during, restarts)
     if (!restarts) this.#handoff?.fail(error)
     await session.stop()
-    if (this.#session !== session) return
+    // Whoever stopped it meanwhile does the rest.
+    if (this.#session !== session || (restarts && this.#toStop === session)) return
     this.#session = undefined
     if (!restarts) {
       this.#listeners.emit(CONSUMER_EVENTS.DISCONNECT, null)

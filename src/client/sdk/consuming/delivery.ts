@@ -2,7 +2,7 @@ import { advance } from '../../../core/numbers.ts'
 import type { LogRecord } from '../../../core/record/index.ts'
 import { parseOffset } from '../arguments.ts'
 import { toMessage } from '../messages.ts'
-import type { RetryOptions } from '../retry-options.ts'
+import { mayRestart, type RetryOptions } from '../retry-options.ts'
 import {
   CONSUMER_EVENTS,
   type ConsumerRun,
@@ -242,7 +242,7 @@ export class Delivery {
     const pauseMs = Math.min(maxRetryTime, initialRetryTime * 2 ** stream.failures)
     if (++stream.failures > retries) {
       const asError = error instanceof Error ? error : new Error(String(error))
-      if (restartOnFailure && !(await restartOnFailure(asError))) return this.#host.failed(error)
+      if (!(await mayRestart(restartOnFailure, asError, true))) return this.#host.failed(error)
       this.#host.tell(error)
       stream.failures = 0
     }

@@ -28,7 +28,7 @@ export interface CommitHost {
   /** The group may have given this member up: a heartbeat tells. */
   beatSoon(): void
   /** Where the end is that a consumer was sent to. */
-  findStart(stream: PartitionStream): Promise<Offset>
+  findStart(stream: PartitionStream, call: CallOptions): Promise<Offset>
   tell(error: unknown): void
 }
 
@@ -93,6 +93,8 @@ export class OffsetCommits {
     this.#sinceCommit = 0
     this.#waiting ??= this.#inTurn(async () => {
       this.#waiting = undefined
+      // The last commit has it all, and the time is that one's.
+      if (this.#isEnding) return
       try {
         await this.#positions(this.#host.streams(), this.#settings())
       } catch (error) {
@@ -134,15 +136,34 @@ export class OffsetCommits {
     return { topics: byTopic(moved(this.#host.streams())) }
   }
 
-  async #findSought(stream: PartitionStream): Promise<void> {
+  /** In half of the time, so that a commit has the other. @returns the failures */
+  async #findAllSought(streams: readonly PartitionStream[], settings: RetrySettings): Promise<unknown[]> {
+    const forMs = settings.forMs / 2
+    const halved = {
+      ...settings,
+      forMs,
+      tryMs: Math.min(settings.tryMs ?? forMs, tryTimeoutMs(forMs)),
+      // There is another commit to come, unless this is the last one.
+      ...(!this.#isEnding && { isGivenUp: () => true }),
+    }
+    const found = await Promise.all(streams.map(stream => this.#findSought(stream, halved)))
+    return found.filter(failure => failure !== undefined)
+  }
+
+  /** @returns why it could not be found */
+  async #findSought(stream: PartitionStream, settings: RetrySettings): Promise<unknown> {
     const { sought, jumps } = stream
-    if (sought === null || stream.isDeleted) return
+    if (sought === null || stream.isDeleted) return undefined
     try {
-      const offset = await this.#host.findStart(stream)
+      const offset = await withRetries(call => this.#host.findStart(stream, call), {
+        ...settings,
+        isRead: true,
+      })
       if (stream.jumps === jumps) stream.start(offset)
+      return undefined
     } catch (error) {
       // Of a topic that is gone there is nothing to commit.
-      if (!isKafkaError(error, 'UNKNOWN_TOPIC_OR_PARTITION')) throw error
+      return isKafkaError(error, 'UNKNOWN_TOPIC_OR_PARTITION') ? undefined : error
     }
   }
 
@@ -153,14 +174,19 @@ export class OffsetCommits {
   }
 
   async #positions(streams: readonly PartitionStream[], settings: RetrySettings): Promise<void> {
-    // A jump that nobody has made yet is not to be lost with whoever was to make it.
-    if (this.#isAutomatic) await Promise.all(streams.map(stream => this.#findSought(stream)))
-    const wanted = this.#isAutomatic ? moved(streams) : []
-    if (wanted.length === 0) return
     const beganMs = performance.now()
-    if (!(await this.#mayCommit(settings))) return
-    const still = wanted.filter(({ stream }) => !stream.isLost)
-    await this.#commit(still, { ...settings, forMs: settings.forMs - (performance.now() - beganMs) })
+    const left = () => ({ ...settings, forMs: settings.forMs - (performance.now() - beganMs) })
+    // A jump that nobody has made yet is not to be lost with whoever was to make it. One whose end cannot be found holds up
+    // no other: it is told once these are committed.
+    const failures = this.#isAutomatic ? await this.#findAllSought(streams, settings) : []
+    const wanted = this.#isAutomatic ? moved(streams) : []
+    if (wanted.length > 0 && (await this.#mayCommit(left()))) {
+      await this.#commit(
+        wanted.filter(({ stream }) => !stream.isLost),
+        left(),
+      )
+    }
+    if (failures.length > 0) throw failures[0]
   }
 
   /** Of a commit that begins now. */
