@@ -67,7 +67,8 @@ export class KafkaConsumer implements Consumer {
     return inKafkaJSErrors(async () => {
       const topics = 'topics' in subscription ? subscription.topics : [subscription.topic]
       const names = [topics].flat().filter(topic => typeof topic === 'string' && topic !== '')
-      for (const name of names) await this.#parts.findTopic(name as string)
+      // Refused before a topic is made for it.
+      if (!this.#isRunning) for (const name of names) await this.#parts.findTopic(name as string)
       await this.#consumer.subscribe(subscription)
     })
   }

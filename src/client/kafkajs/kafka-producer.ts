@@ -19,6 +19,10 @@ export class KafkaProducer implements Producer {
       const { error, ...about } = payload
       logger.error(`Records could not be written: ${error.message}`, about)
     })
+    producer.on(producer.events.OUTAGE, ({ payload: { error, ...about } }) => {
+      logger.warn(`Tried again: ${error.message}`, about)
+    })
+    producer.on(producer.events.OUTAGE_OVER, ({ payload }) => logger.info('It succeeds again', payload))
   }
 
   connect(): Promise<void> {

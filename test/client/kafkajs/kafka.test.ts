@@ -19,6 +19,7 @@ import {
   logLevel,
   PartitionAssigners,
 } from '../../../src/client/kafkajs/index.ts'
+import { TidemarkError } from '../../../src/core/errors.ts'
 import { openInMemory } from '../../../src/embedded/embedded.ts'
 import { until } from '../sdk/consuming/group-of-consumers.ts'
 
@@ -364,4 +365,41 @@ test('a producer takes what KafkaJS takes', async () => {
   await choosing.send({ topic: 'tides', messages: [{ key: 'dover', value: 'x' }] })
   const partition = { partitionId: 0, partitionErrorCode: 0, leader: 0, replicas: [0], isr: [0] }
   expect(told).toMatchObject([{ topic: 'tides', message: { key: 'dover' }, partitionMetadata: [partition] }])
+})
+
+test('what a producer tries again is told at the first failure', async () => {
+  const { broker, close } = openInMemory()
+  onTestFinished(close)
+  await broker.createTopic({ topic: 'tides' })
+  let failures = 1
+  const failing = new Proxy(broker, {
+    get(target, name) {
+      const call: unknown = Reflect.get(target, name)
+      if (typeof call !== 'function') return call
+      if (name !== 'produce' || failures-- <= 0) return call.bind(target)
+      return async () => {
+        throw new TidemarkError('NETWORK_EXCEPTION', 'Nothing answers.', 'no')
+      }
+    },
+  })
+  const lines: string[] = []
+  const logCreator =
+    () =>
+    ({ label, log }: { label: string; log: { message: string } }) =>
+      void lines.push(`${label} ${log.message}`)
+  const kafka = new Kafka({ broker: failing, logLevel: logLevel.WARN, logCreator })
+  const producer = kafka.producer({ retry: { initialRetryTime: 1 } })
+  await producer.send({ topic: 'tides', messages: [{ value: 'ebb' }] })
+  await producer.disconnect()
+  expect(lines).toEqual(['WARN Tried again: Nothing answers.'])
+})
+
+test('a subscription that is refused makes no topic', async () => {
+  const { admin, consumer } = await open()
+  await admin.createTopics({ topics: [{ topic: 'tides' }] })
+  const running = consumer()
+  await running.subscribe({ topics: ['tides'] })
+  await running.run({ eachMessage: async () => {} })
+  await expect(running.subscribe({ topics: ['gauges'] })).rejects.toThrow('The consumer is running')
+  expect(await admin.listTopics()).toEqual(['tides'])
 })

@@ -436,6 +436,8 @@ test('health says no, and why, while the store is in trouble', async () => {
       detail: 'The store is in trouble: the disk is full: make room.',
     },
   })
+  expect(await served.get('/health/ready')).toMatchObject({ status: 503 })
   trouble = undefined
   expect(await served.get('/health')).toMatchObject({ status: 200, json: { status: 'ok' } })
+  expect(await served.get('/health/ready')).toMatchObject({ status: 200 })
 })

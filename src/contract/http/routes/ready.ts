@@ -9,9 +9,12 @@ export const route = defineRoute({
   method: 'get',
   path: '/health/ready',
   isOpen: true,
-  handle: async ({ broker }, { context }) => {
+  handle: async ({ broker, health }, { context }) => {
     if (context.env.stopping?.aborted)
       throw new TidemarkError('BROKER_NOT_AVAILABLE', 'The server is stopping.')
+    const trouble = await health?.look()
+    if (trouble !== undefined)
+      throw new TidemarkError('KAFKA_STORAGE_ERROR', `The store is in trouble: ${trouble}.`)
     try {
       await broker.describeTopic(NO_TOPIC)
     } catch (error) {
