@@ -1,6 +1,7 @@
 import type { Broker } from '../../../contract/broker.ts'
+import { CLIENT_TIMEOUT_MS } from '../../../core/limits.ts'
 import { type Offset, toOffset } from '../../../core/numbers.ts'
-import { tryOnce } from '../../retry.ts'
+import { RETRY_DEFAULT, withRetries } from '../../retry.ts'
 import { parseOffset } from '../arguments.ts'
 import { isPassing } from '../outages.ts'
 import {
@@ -15,6 +16,13 @@ import { type PartitionPlace, watchForPartitions } from './new-partitions.ts'
 import type { OffsetCommits } from './offset-commits.ts'
 import { PartitionStream, type ReadPartition, type SeekPlace } from './partition-stream.ts'
 import type { Prefetcher } from './prefetcher.ts'
+
+const UNTIL_ANSWERED = {
+  ...RETRY_DEFAULT,
+  forMs: Number.POSITIVE_INFINITY,
+  tryMs: CLIENT_TIMEOUT_MS,
+  isRead: true,
+}
 
 export interface AssignmentHost {
   /** Where the consumer was told to go on in a partition that it did not own then. */
@@ -101,9 +109,9 @@ export class Assignment implements MembershipListener {
 
   /** So that a topic that is made anew under the name is not taken for this one. */
   async #learnId(broker: Broker, topic: string): Promise<void> {
-    // A failure here is one of the fetches as well, or passes.
-    const settings = { signal: this.#leaving.signal, isRead: true }
-    const described = await tryOnce(call => broker.describeTopic(topic, call), settings).catch(() => null)
+    const settings = { ...UNTIL_ANSWERED, signal: this.#leaving.signal }
+    // What is refused for good is told by the fetches as well.
+    const described = await withRetries(call => broker.describeTopic(topic, call), settings).catch(() => null)
     for (const stream of this.#parts.delivery.streams) {
       if (stream.topic === topic) stream.topicId ??= described?.topicId
     }

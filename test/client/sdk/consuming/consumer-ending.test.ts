@@ -1,4 +1,4 @@
-/** What a consumer's end must not lose, whatever is under way. */
+/** What a consumer must not lose, at its end and where it is told of its topic late. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import { Tidemark } from '../../../../src/client/index.ts'
@@ -30,7 +30,7 @@ async function openTides(bend: Bend) {
     const offsets = await broker.fetchOffsets({ groupId: 'g' })
     return offsets.map(({ partition, offset }) => [partition, offset]).sort()
   }
-  return { tidemark: new Tidemark({ broker: bent }), committed }
+  return { broker, tidemark: new Tidemark({ broker: bent }), committed }
 }
 
 test('a seek that nobody has made yet is committed at the end, with all else', async () => {
@@ -125,3 +125,35 @@ test.each([true, false])(
     await consumer.stop()
   },
 )
+
+test('a topic that is made anew is not read as the old one, although the first look at it failed', async () => {
+  let looks = 0
+  const { broker, tidemark } = await openTides(call => {
+    if (call !== 'describeTopic') return
+    looks += 1
+    if (looks === 1) throw new TidemarkError('REQUEST_TIMED_OUT', 'The broker did not answer.', 'no')
+  })
+  const consumer = tidemark.consumer({ maxWaitTimeInMs: 50 })
+  consumer.assign([{ topic: 'tides', partition: 0, offset: '0' }])
+  const values: string[] = []
+  await consumer.run({
+    eachMessage: async ({ message }) => {
+      values.push(String(message.value))
+    },
+  })
+  await expect.poll(() => values.length).toBe(10)
+  await expect.poll(() => looks).toBe(2)
+  // A fetch that waits does not name the topic yet.
+  await sleep(300)
+  const ended = consumer.finished().then(
+    () => undefined,
+    (error: TidemarkError) => error.kafkaName,
+  )
+  await broker.deleteTopic('tides')
+  await broker.createTopic({ topic: 'tides' })
+  const producer = new Tidemark({ broker }).producer()
+  await producer.send({ topic: 'tides', messages: Array.from({ length: 12 }, () => ({ value: 'new' })) })
+  await producer.disconnect()
+  expect(await ended).toMatch(/^UNKNOWN_TOPIC_(?:ID|OR_PARTITION)$/)
+  expect(values).not.toContain('new')
+})
