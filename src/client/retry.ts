@@ -117,6 +117,12 @@ function asLast(error: unknown, isUnknown: boolean): unknown {
   })
 }
 
+/** Whether a topic, a partition of it, or the one that had this id is not there. */
+export function isTopicGone(error: unknown): boolean {
+  if (!(error instanceof TidemarkError)) return false
+  return error.kafkaName === 'UNKNOWN_TOPIC_OR_PARTITION' || error.kafkaName === 'UNKNOWN_TOPIC_ID'
+}
+
 function canRetry(
   error: unknown,
   { isRepeatable = false, isRead = false, isGivenUp }: RetrySettings,
@@ -125,9 +131,8 @@ function canRetry(
     error instanceof TidemarkError &&
     error.retriable &&
     (error.written === 'no' || (error.written === 'unknown' && (isRepeatable || isRead))) &&
-    // Retriable for Kafka, whose brokers learn of a topic late; ours do not, so it is gone.
-    error.kafkaName !== 'UNKNOWN_TOPIC_OR_PARTITION' &&
-    error.kafkaName !== 'UNKNOWN_TOPIC_ID' &&
+    // Retriable for Kafka, whose brokers learn of a topic late; ours do not.
+    !isTopicGone(error) &&
     !isGivenUp?.(error)
   )
 }

@@ -82,14 +82,8 @@ export class Harness {
   }
 
   /** Lets time pass until the promise has settled. */
-  async run<T>(promise: Promise<T>): Promise<T> {
-    let isDone = false
-    const done = () => {
-      isDone = true
-    }
-    promise.then(done, done)
-    await this.clock.runUntil(() => isDone)
-    return await promise
+  run<T>(promise: Promise<T>): Promise<T> {
+    return this.clock.runUntilSettled(promise)
   }
 
   async pass(durationMs: number): Promise<void> {

@@ -379,15 +379,7 @@ async function openStuck() {
   const clock = new VirtualClock(Date.now())
   const { index, topics, objects } = openMemoryStore(clock)
   const stuck = openTestService({ index, topics, objects, clock })
-  const settled = async <T>(work: Promise<T>): Promise<T> => {
-    let isDone = false
-    const done = () => {
-      isDone = true
-    }
-    work.then(done, done)
-    await clock.runUntil(() => isDone)
-    return await work
-  }
+  const settled = <T>(work: Promise<T>) => clock.runUntilSettled(work)
   await settled(openBroker(stuck).createTopic({ topic: 'tides' }))
   const produce = () => settled(caller(stuck, PRODUCE_ROUTES)(produceEvent([{ value: null }])))
   return { clock, index, topics, stuck, settled, produce }

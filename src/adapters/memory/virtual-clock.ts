@@ -56,6 +56,17 @@ export class VirtualClock implements Clock {
       next.fire()
     }
   }
+
+  /** Lets time pass until the promise has settled, and answers it. */
+  async runUntilSettled<T>(promise: Promise<T>): Promise<T> {
+    let isDone = false
+    const done = () => {
+      isDone = true
+    }
+    promise.then(done, done)
+    await this.runUntil(() => isDone)
+    return await promise
+  }
 }
 
 function nextTurn(): Promise<void> {

@@ -72,9 +72,10 @@ export class Intake {
   #enter(request: Produce): Promise<Accepted> {
     const topic = this.#lines.has(request.topic) ? undefined : this.#directory.peek(request.topic)
     // A partition that is not known may be new.
+    const nowMs = this.#ports.clock.nowMs()
     return topic && hasPartition(topic, request.partition)
-      ? this.#submit(topic, request, this.#ports.clock.nowMs())
-      : this.#waitInLine(request, this.#ports.clock.nowMs())
+      ? this.#submit(topic, request, nowMs, nowMs)
+      : this.#waitInLine(request, nowMs)
   }
 
   /** Whoever comes while a topic is asked for waits for it, too, and all enter in the order in which they came. */
@@ -91,7 +92,7 @@ export class Intake {
       line.waiting -= 1
       if (line.waiting === 0) this.#lines.delete(name)
     }
-    return await this.#submit(topic, request, arrivedMs)
+    return await this.#submit(topic, request, arrivedMs, this.#ports.clock.nowMs())
   }
 
   /** A topic's look-up that takes all of a call's time leaves the call unwritten. */
@@ -104,9 +105,14 @@ export class Intake {
   }
 
   /** @throws TidemarkError at once where the call cannot be taken */
-  #submit(topic: Topic, { partition, batches }: Produce, arrivedMs: number): Promise<Accepted> {
+  #submit(
+    topic: Topic,
+    { partition, batches }: Produce,
+    arrivedMs: number,
+    nowMs: number,
+  ): Promise<Accepted> {
     checkPartition(topic, partition)
-    const run = checkRun(batches, topic.settings, this.#ports.clock.nowMs())
+    const run = checkRun(batches, topic.settings, nowMs)
     return this.#gatherer.submit({ topicId: topic.topicId, partition }, run, arrivedMs)
   }
 

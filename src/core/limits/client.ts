@@ -61,7 +61,10 @@ assert(
 )
 assert(CONSUME_WAIT_MS <= FETCH_WAIT_MS_MAX, 'a fetch may wait so long')
 assert(FETCH_WAIT_DEFAULT_MS <= FETCH_WAIT_MS_MAX, 'the same by default')
-assert(LOCATED_READ_TIMEOUT_MS < CONSUME_GIVE_UP_MS, 'a range that does not come is asked for again')
+assert(
+  LOCATED_READ_TIMEOUT_MS < CONSUME_GIVE_UP_MS,
+  'a range that does not come is read through the broker before a reader gives up',
+)
 assert(
   CLIENT_TIMEOUT_MS_MIN * HEARTBEAT_ATTEMPTS_MIN <= SESSION_TIMEOUT_MS_MIN,
   'a heartbeat has time for an answer, also in the shortest session',

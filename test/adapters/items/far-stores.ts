@@ -59,14 +59,8 @@ export class FarStores {
     await this.run(this.clock.sleep(LONG_MS))
   }
 
-  async run<T>(promise: Promise<T>): Promise<T> {
-    let isDone = false
-    const done = () => {
-      isDone = true
-    }
-    promise.then(done, done)
-    await this.clock.runUntil(() => isDone)
-    return await promise
+  run<T>(promise: Promise<T>): Promise<T> {
+    return this.clock.runUntilSettled(promise)
   }
 
   /** The keys of what stands there. */

@@ -3,7 +3,7 @@ import type { CommitOffsets, GroupBroker } from '../../../contract/groups.ts'
 import { CLOSE_COMMIT_MS, CLOSE_COMMIT_UNDER_WAY_MS } from '../../../core/limits.ts'
 import type { Offset } from '../../../core/numbers.ts'
 import { abandonedAt, DeadlinePassed, withDeadline } from '../../deadline.ts'
-import { type RetrySettings, tryTimeoutMs, withRetries } from '../../retry.ts'
+import { isTopicGone, type RetrySettings, tryTimeoutMs, withRetries } from '../../retry.ts'
 import { isPassing, type Outages } from '../outages.ts'
 import { refusedCommit } from '../refused-commit.ts'
 import { isKafkaError } from '../topic-facts.ts'
@@ -163,7 +163,7 @@ export class OffsetCommits {
       return undefined
     } catch (error) {
       // Of a topic that is gone there is nothing to commit.
-      return isKafkaError(error, 'UNKNOWN_TOPIC_OR_PARTITION') ? undefined : error
+      return isTopicGone(error) ? undefined : error
     }
   }
 
@@ -261,7 +261,7 @@ export class OffsetCommits {
     if (error.kafkaName === 'FENCED_MEMBER_EPOCH') this.#host.giveUp(stream)
     else if (error.kafkaName === 'UNKNOWN_MEMBER_ID') this.#host.beatSoon()
     // Whose topic is gone hears of it with a heartbeat.
-    else if (error.kafkaName !== 'UNKNOWN_TOPIC_OR_PARTITION' && error.kafkaName !== 'UNKNOWN_TOPIC_ID') {
+    else if (!isTopicGone(error)) {
       if (!this.#outages.failed('commit', stream, error)) this.tellOnce(error)
     }
   }

@@ -2,7 +2,7 @@ import type { Broker, Fetch, Fetched } from '../../../contract/broker.ts'
 import { FETCH_WAIT_DEFAULT_MS, LOCATED_READ_TIMEOUT_MS } from '../../../core/limits.ts'
 import type { Offset } from '../../../core/numbers.ts'
 import { pause } from '../../pause.ts'
-import { pauseAfter, tryOnce } from '../../retry.ts'
+import { isTopicGone, pauseAfter, tryOnce } from '../../retry.ts'
 import type { Outages } from '../outages.ts'
 import { requestRetries } from '../retry-options.ts'
 import { isKafkaError } from '../topic-facts.ts'
@@ -170,7 +170,7 @@ export class Prefetcher {
 
   /** @returns how long the partition rests */
   async #afterFailure(stream: PartitionStream, error: unknown, sinceMs: number): Promise<number> {
-    if (isKafkaError(error, 'UNKNOWN_TOPIC_OR_PARTITION') || isKafkaError(error, 'UNKNOWN_TOPIC_ID')) {
+    if (isTopicGone(error)) {
       stream.isDeleted = true
       stream.ended.abort()
       this.#outages.forget(stream)

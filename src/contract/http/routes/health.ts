@@ -1,17 +1,22 @@
 import { TidemarkError } from '../../../core/errors.ts'
+import type { StoreHealth } from '../../../ports/store-health.ts'
 import type { RouteDocumentation, Schemas } from '../openapi/documentation.ts'
 import { answerJson, defineRoute } from '../route.ts'
+
+/** @throws TidemarkError with what is wrong with the server, or with a store on the same machine */
+export async function checkHealth(health: StoreHealth | undefined, stopping?: AbortSignal): Promise<void> {
+  if (stopping?.aborted) throw new TidemarkError('BROKER_NOT_AVAILABLE', 'The server is stopping.')
+  const trouble = await health?.look()
+  if (trouble !== undefined)
+    throw new TidemarkError('KAFKA_STORAGE_ERROR', `The store is in trouble: ${trouble}.`)
+}
 
 export const route = defineRoute({
   method: 'get',
   path: '/health',
   isOpen: true,
   handle: async ({ health }, { context }) => {
-    if (context.env.stopping?.aborted)
-      throw new TidemarkError('BROKER_NOT_AVAILABLE', 'The server is stopping.')
-    const trouble = await health?.look()
-    if (trouble !== undefined)
-      throw new TidemarkError('KAFKA_STORAGE_ERROR', `The store is in trouble: ${trouble}.`)
+    await checkHealth(health, context.env.stopping)
     return answerJson<'HealthAnswer'>({ status: 'ok' })
   },
 })

@@ -1,6 +1,7 @@
 import { TidemarkError } from '../../../core/errors.ts'
 import type { RouteDocumentation, Schemas } from '../openapi/documentation.ts'
 import { answerJson, defineRoute } from '../route.ts'
+import { checkHealth } from './health.ts'
 
 /** Asked for and not there: that it is not there only the store can tell. */
 const NO_TOPIC = 'tidemark-readiness'
@@ -10,11 +11,7 @@ export const route = defineRoute({
   path: '/health/ready',
   isOpen: true,
   handle: async ({ broker, health }, { context }) => {
-    if (context.env.stopping?.aborted)
-      throw new TidemarkError('BROKER_NOT_AVAILABLE', 'The server is stopping.')
-    const trouble = await health?.look()
-    if (trouble !== undefined)
-      throw new TidemarkError('KAFKA_STORAGE_ERROR', `The store is in trouble: ${trouble}.`)
+    await checkHealth(health, context.env.stopping)
     try {
       await broker.describeTopic(NO_TOPIC)
     } catch (error) {
