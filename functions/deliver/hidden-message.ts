@@ -23,7 +23,7 @@ export class HiddenMessage {
   /** One after the other, since what the queue hears last is what counts. @throws what the queue throws */
   hide(forMs: number): Promise<void> {
     const hiding = this.#last.then(async () => {
-      const sinceMs = this.#clock.nowMs()
+      const sinceMs = this.#clock.monotonicMs()
       await this.#queue.hide(this.#receipt, forMs)
       this.#untilMs = sinceMs + forMs
     })
@@ -36,7 +36,7 @@ export class HiddenMessage {
   async keep(signal: AbortSignal, onTrouble: (error: unknown) => void): Promise<void> {
     while (!signal.aborted) {
       await this.#clock.sleep(WAKE_UP_RESERVE_MS / 2, signal)
-      const isShort = this.#untilMs - this.#clock.nowMs() < WAKE_UP_RESERVE_MS
+      const isShort = this.#untilMs - this.#clock.monotonicMs() < WAKE_UP_RESERVE_MS
       if (signal.aborted || !isShort) continue
       try {
         await this.hide(WAKE_UP_RESERVE_MS)

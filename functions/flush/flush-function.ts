@@ -74,7 +74,7 @@ class FlushWork {
       let group: FlushRequest[] = []
       for await (const { topicId, partitions, settings } of directory.list()) {
         for (let partition = 0; partition < partitions; partition += 1) {
-          if (clock.nowMs() >= this.#deadlineMs) {
+          if (clock.monotonicMs() >= this.#deadlineMs) {
             this.#unfinished += 1
             this.#service.telemetry.warn(SCAN_UNFINISHED, {})
             return
@@ -115,7 +115,7 @@ class FlushWork {
   /** Tells of which partitions something is left that is due. */
   async #flushOnce(group: readonly FlushRequest[]): Promise<FlushRequest[]> {
     const { ports } = this.#service
-    const deadlineMs = Math.min(ports.clock.nowMs() + FLUSH_DEADLINE_MS, this.#deadlineMs)
+    const deadlineMs = Math.min(ports.clock.monotonicMs() + FLUSH_DEADLINE_MS, this.#deadlineMs)
     const results = await flush(ports, group, deadlineMs)
     return group.filter((request, index) => {
       const result = results[index]!

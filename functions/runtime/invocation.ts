@@ -16,5 +16,5 @@ export function deadlineMsOf(
   clock: Clock,
   reserveMs = LAST_STEP_MS_MAX + FUNCTION_RESERVE_MS,
 ): number {
-  return clock.nowMs() + context.getRemainingTimeInMillis() - reserveMs
+  return clock.monotonicMs() + context.getRemainingTimeInMillis() - reserveMs
 }

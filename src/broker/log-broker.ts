@@ -94,9 +94,9 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
    */
   async #flushIfLong(partition: PartitionId, head: Head): Promise<void> {
     if (!crossesLimit(head, SHARED_LIMIT)) return
-    const nowMs = this.#ports.clock.nowMs()
-    const age = { nowMs, flushMs: Number.POSITIVE_INFINITY }
-    const cut = flush(this.#ports, [{ partition, age, head }], nowMs + FLUSH_BY_PRODUCER_MS)
+    const { clock } = this.#ports
+    const age = { nowMs: clock.nowMs(), flushMs: Number.POSITIVE_INFINITY }
+    const cut = flush(this.#ports, [{ partition, age, head }], clock.monotonicMs() + FLUSH_BY_PRODUCER_MS)
     const reported = cut.then(([result]) => {
       if (result?.status === 'rejected') this.#reportError(result.reason)
     })

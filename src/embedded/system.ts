@@ -7,6 +7,7 @@ const TIMEOUT_MS_MAX = 2 ** 31 - 1
 
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
+  monotonicMs: () => performance.now(),
   sleep: (durationMs, signal) =>
     new Promise(resolve => {
       if (signal?.aborted) return resolve()

@@ -1,7 +1,16 @@
 /** Time. The only way in which anything below an entry point learns of it, so that tests can hold it. */
 export interface Clock {
-  /** Milliseconds since the epoch. */
+  /**
+   * Milliseconds since the epoch, as the machine believes: for what is kept, or compared with what another process has
+   * said. Somebody may set it to any other time at any moment.
+   */
   nowMs(): number
+
+  /**
+   * Milliseconds since some moment of this process's own. Never goes back: for deadlines, pauses and how old something is
+   * that this process remembers.
+   */
+  monotonicMs(): number
 
   /** Resolves after so many milliseconds, or as soon as `signal` aborts; never rejects. */
   sleep(durationMs: number, signal?: AbortSignal): Promise<void>

@@ -66,6 +66,7 @@ export class SimulatedProcess {
 export function clockOf(process: SimulatedProcess, clock: Clock): Clock {
   return {
     nowMs: () => clock.nowMs(),
+    monotonicMs: () => clock.monotonicMs(),
     sleep: (durationMs, signal) => process.receive(clock.sleep(durationMs, signal)),
     turn: () => process.receive(clock.turn()),
   }

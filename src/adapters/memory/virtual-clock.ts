@@ -1,28 +1,42 @@
 import type { Clock } from '../../ports/clock.ts'
 import { type Timer, Timers } from './timers.ts'
 
+/** Any moment but the epoch: whoever takes one clock for the other is far off. */
+const MONOTONIC_START_MS = 12_345
+
 /**
  * Time that passes only when somebody lets it. Timers that are due at the same moment fire in the order in
  * which they were set, so a run over this clock can be replayed.
  */
 export class VirtualClock implements Clock {
-  #nowMs: number
+  /** Of the monotonic clock, which began somewhere else than at the epoch. */
+  #monotonicMs = MONOTONIC_START_MS
+  #wallAheadMs: number
   #order = 0
   readonly #timers = new Timers()
 
   constructor(nowMs: number) {
-    this.#nowMs = nowMs
+    this.#wallAheadMs = nowMs - this.#monotonicMs
   }
 
   nowMs(): number {
-    return this.#nowMs
+    return this.#monotonicMs + this.#wallAheadMs
+  }
+
+  monotonicMs(): number {
+    return this.#monotonicMs
+  }
+
+  /** Sets the wall clock ahead, or back where it is negative: as somebody does who corrects the time of a machine. */
+  stepWall(byMs: number): void {
+    this.#wallAheadMs += byMs
   }
 
   sleep(durationMs: number, signal?: AbortSignal): Promise<void> {
     return new Promise(resolve => {
       if (signal?.aborted) return resolve()
       // Whole milliseconds, as every clock tells them.
-      const dueMs = this.#nowMs + Math.max(0, Math.ceil(durationMs))
+      const dueMs = this.#monotonicMs + Math.max(0, Math.ceil(durationMs))
       const timer: Timer = { dueMs, order: this.#order++, isOver: false, fire: resolve }
       this.#timers.add(timer)
       if (!signal) return
@@ -52,7 +66,7 @@ export class VirtualClock implements Clock {
       if (isDone()) return
       const next = this.#timers.take()
       if (!next) throw new Error('nothing is left that could happen, but the run is not done')
-      this.#nowMs = Math.max(this.#nowMs, next.dueMs)
+      this.#monotonicMs = Math.max(this.#monotonicMs, next.dueMs)
       next.fire()
     }
   }

@@ -19,7 +19,7 @@ export class GroupCall {
     this.ports = ports
     this.directory = directory
     this.groupId = groupId
-    this.#deadlineMs = ports.clock.nowMs() + GROUP_CALL_DEADLINE_MS
+    this.#deadlineMs = ports.clock.monotonicMs() + GROUP_CALL_DEADLINE_MS
   }
 
   get groups(): GroupStore {

@@ -95,7 +95,7 @@ export async function appendEntry(
     }
     try {
       const newcomers = new Set(retired.keys())
-      if (ports.clock.nowMs() >= deadlineMs) throw timedOut(new NotApplied('its time is over'), written)
+      if (ports.clock.monotonicMs() >= deadlineMs) throw timedOut(new NotApplied('its time is over'), written)
       const append = ports.index.append(partition, entry, known.nextOffset, newcomers)
       const outcome = await inTime(ports.clock, deadlineMs, append)
       if (outcome.kind === 'missing') throw partitionGone(written)
@@ -128,7 +128,7 @@ export async function appendEntry(
       // Others have filled it. No pause makes room, only a flush does.
       if (error instanceof NoRoom) await makeRoom(ports, partition, deadlineMs)
       const pauseMs = backoffMs(failures, ports.entropy)
-      if (ports.clock.nowMs() + pauseMs >= deadlineMs) throw timedOut(error, written)
+      if (ports.clock.monotonicMs() + pauseMs >= deadlineMs) throw timedOut(error, written)
       failures += 1
       await ports.clock.sleep(pauseMs)
     }

@@ -49,7 +49,7 @@ export class Gatherer {
 
   /**
    * Resolves when bytes and entry are durable. Runs of one partition keep the order of these calls.
-   * @param arrivedMs when the call came, from which its time counts
+   * @param arrivedMs when the call came, by the monotonic clock: its time counts from then
    */
   submit(partition: PartitionId, run: CheckedRun, arrivedMs: number): Promise<Accepted> {
     const deadlineMs = this.deadlineMsOf(arrivedMs)

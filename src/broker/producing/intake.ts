@@ -72,10 +72,10 @@ export class Intake {
   #enter(request: Produce): Promise<Accepted> {
     const topic = this.#lines.has(request.topic) ? undefined : this.#directory.peek(request.topic)
     // A partition that is not known may be new.
-    const nowMs = this.#ports.clock.nowMs()
+    const arrivedMs = this.#ports.clock.monotonicMs()
     return topic && hasPartition(topic, request.partition)
-      ? this.#submit(topic, request, nowMs, nowMs)
-      : this.#waitInLine(request, nowMs)
+      ? this.#submit(topic, request, arrivedMs)
+      : this.#waitInLine(request, arrivedMs)
   }
 
   /** Whoever comes while a topic is asked for waits for it, too, and all enter in the order in which they came. */
@@ -92,7 +92,7 @@ export class Intake {
       line.waiting -= 1
       if (line.waiting === 0) this.#lines.delete(name)
     }
-    return await this.#submit(topic, request, arrivedMs, this.#ports.clock.nowMs())
+    return await this.#submit(topic, request, arrivedMs)
   }
 
   /** A topic's look-up that takes all of a call's time leaves the call unwritten. */
@@ -105,14 +105,9 @@ export class Intake {
   }
 
   /** @throws TidemarkError at once where the call cannot be taken */
-  #submit(
-    topic: Topic,
-    { partition, batches }: Produce,
-    arrivedMs: number,
-    nowMs: number,
-  ): Promise<Accepted> {
+  #submit(topic: Topic, { partition, batches }: Produce, arrivedMs: number): Promise<Accepted> {
     checkPartition(topic, partition)
-    const run = checkRun(batches, topic.settings, nowMs)
+    const run = checkRun(batches, topic.settings, this.#ports.clock.nowMs())
     return this.#gatherer.submit({ topicId: topic.topicId, partition }, run, arrivedMs)
   }
 

@@ -62,7 +62,7 @@ export class AppendTurns {
     entry: IndexEntry,
     deadlineMs: number,
   ): Promise<AppendedEntry> {
-    if (this.#ports.clock.nowMs() >= deadlineMs)
+    if (this.#ports.clock.monotonicMs() >= deadlineMs)
       throw timedOut(new Error('those before it took too long'), 'no')
     const seen = await this.#prepare(state, partition, deadlineMs)
     try {

@@ -101,7 +101,7 @@ export class Fetching {
     const maxBytes = Math.min(Math.max(request.maxBytes ?? FETCH_DEFAULT_BYTES, 1), FETCH_BYTES_MAX)
     const minBytes = Math.min(request.minBytes ?? 1, maxBytes)
     const waitMs = Math.min(request.maxWaitMs ?? 0, FETCH_WAIT_MS_MAX)
-    const untilMs = this.#ports.clock.nowMs() + waitMs
+    const untilMs = this.#ports.clock.monotonicMs() + waitMs
     for (let misses = 0; ; ) {
       const available =
         waitMs > 0
@@ -151,7 +151,7 @@ export class Fetching {
           available !== undefined &&
           available !== before &&
           countBytes(available.entries, offset) < minBytes &&
-          clock.nowMs() < untilMs &&
+          clock.monotonicMs() < untilMs &&
           !signal?.aborted &&
           !this.#isClosing
         if (!isWaiting) return available

@@ -68,7 +68,7 @@ class Armed implements ArmedWatch {
       const wake = () => waiting.abort()
       signal?.addEventListener('abort', wake)
       this.#waiting = waiting
-      const leftMs = Math.max(0, untilMs - this.#clock.nowMs())
+      const leftMs = Math.max(0, untilMs - this.#clock.monotonicMs())
       await this.#clock.sleep(Math.min(pauseMs, leftMs), waiting.signal)
       signal?.removeEventListener('abort', wake)
     }

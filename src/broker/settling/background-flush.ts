@@ -50,16 +50,21 @@ export class BackgroundFlush {
   noteAppend(partition: PartitionId, head: Head, flushMs: number): void {
     // Several processes may write to one partition. Only the one that made its tail too long has to cut it.
     if (crossesLimit(head, SOFT_LIMIT)) this.#note(partition, head, flushMs)
-    else this.#noteDue(partition, flushMs, ageDueMs(head, this.#ports.clock.nowMs(), flushMs))
+    else this.#noteDue(partition, flushMs, nowMs => ageDueMs(head, nowMs, flushMs))
   }
 
   #note(partition: PartitionId, head: Head, flushMs: number): void {
-    this.#noteDue(partition, flushMs, flushDueMs(head, this.#ports.clock.nowMs(), flushMs))
+    this.#noteDue(partition, flushMs, nowMs => flushDueMs(head, nowMs, flushMs))
   }
 
-  #noteDue(partition: PartitionId, flushMs: number, dueMs: number | undefined): void {
+  /** @param findDueMs when it is due by the wall clock, by which entries are as old as they are */
+  #noteDue(partition: PartitionId, flushMs: number, findDueMs: (nowMs: number) => number | undefined): void {
+    const { clock } = this.#ports
+    const nowMs = clock.nowMs()
+    const wallDueMs = findDueMs(nowMs)
     // What is on the list stays there: this head may be older than the one it was put there for.
-    if (dueMs === undefined) return
+    if (wallDueMs === undefined) return
+    const dueMs = clock.monotonicMs() + wallDueMs - nowMs
     const key = partitionKey(partition)
     const known = this.#pending.get(key)
     if (known && known.dueMs <= dueMs) return
@@ -75,12 +80,12 @@ export class BackgroundFlush {
     this.#closing.abort()
     this.#wake.abort()
     await this.#running
-    const deadlineMs = this.#ports.clock.nowMs() + CLOSE_DEADLINE_MS
+    const deadlineMs = this.#ports.clock.monotonicMs() + CLOSE_DEADLINE_MS
     try {
       for await (const group of inGroups(this.#everyPartition(), FLUSH_PARTITIONS_MAX)) {
         const failures = await this.#flushAll(group, deadlineMs)
         this.#report(failures)
-        if (this.#ports.clock.nowMs() >= deadlineMs) return
+        if (this.#ports.clock.monotonicMs() >= deadlineMs) return
       }
     } catch (error) {
       this.#reportError(error)
@@ -105,31 +110,34 @@ export class BackgroundFlush {
 
   async #run(): Promise<void> {
     const { clock } = this.#ports
-    let scanAtMs = clock.nowMs()
+    let scanAtMs = clock.monotonicMs()
     while (!this.#closing.signal.aborted) {
       this.#wake = new AbortController()
-      if (clock.nowMs() >= scanAtMs) {
-        scanAtMs = clock.nowMs() + ((await this.#scan()) ? FLUSH_SCAN_INTERVAL_MS : FLUSH_FAILED_PAUSE_MS)
+      if (clock.monotonicMs() >= scanAtMs) {
+        scanAtMs =
+          clock.monotonicMs() + ((await this.#scan()) ? FLUSH_SCAN_INTERVAL_MS : FLUSH_FAILED_PAUSE_MS)
       }
       await this.#flushDue()
       let nextMs = scanAtMs
       for (const { dueMs } of this.#pending.values()) nextMs = Math.min(nextMs, dueMs)
-      const pauseMs = nextMs - clock.nowMs()
+      const pauseMs = nextMs - clock.monotonicMs()
       if (pauseMs > 0) await clock.sleep(pauseMs, this.#wake.signal)
       else await clock.turn()
     }
   }
 
   async #flushDue(): Promise<void> {
-    const nowMs = this.#ports.clock.nowMs()
+    const { clock } = this.#ports
+    const beganMs = clock.monotonicMs()
     const due = [...this.#pending.values()]
-      .filter(({ dueMs }) => dueMs <= nowMs)
+      .filter(({ dueMs }) => dueMs <= beganMs)
       .slice(0, FLUSH_PARTITIONS_MAX)
     if (due.length === 0) return
     // Forgotten before the flush: what an append notes meanwhile must not be lost.
     for (const { partition } of due) this.#pending.delete(partitionKey(partition))
+    const nowMs = clock.nowMs()
     const requests = due.map(({ partition, flushMs }) => ({ partition, age: { nowMs, flushMs } }))
-    const results = await flush(this.#ports, requests, nowMs + FLUSH_DEADLINE_MS)
+    const results = await flush(this.#ports, requests, beganMs + FLUSH_DEADLINE_MS)
     const failures: unknown[] = []
     for (const [index, { partition, flushMs }] of due.entries()) {
       const result = results[index]!
@@ -138,7 +146,7 @@ export class BackgroundFlush {
         continue
       }
       failures.push(result.reason)
-      const dueMs = this.#ports.clock.nowMs() + FLUSH_FAILED_PAUSE_MS
+      const dueMs = clock.monotonicMs() + FLUSH_FAILED_PAUSE_MS
       this.#pending.set(partitionKey(partition), { partition, flushMs, dueMs })
     }
     this.#report(failures)
@@ -151,7 +159,7 @@ export class BackgroundFlush {
       for await (const { partition, flushMs } of this.#everyPartition()) {
         if (this.#closing.signal.aborted) return true
         try {
-          const deadlineMs = this.#ports.clock.nowMs() + FLUSH_DEADLINE_MS
+          const deadlineMs = this.#ports.clock.monotonicMs() + FLUSH_DEADLINE_MS
           const read = () => this.#ports.index.readHead(partition)
           const head = await retryUntil(this.#ports, deadlineMs, 'no', read)
           if (head) this.#note(partition, head, flushMs)

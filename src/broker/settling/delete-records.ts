@@ -16,7 +16,7 @@ export async function deleteRecords(
   directory: TopicDirectory,
   { topic, partition, beforeOffset }: DeleteRecords,
 ): Promise<{ startOffset: Offset }> {
-  const deadlineMs = ports.clock.nowMs() + PRODUCE_DEADLINE_MS
+  const deadlineMs = ports.clock.monotonicMs() + PRODUCE_DEADLINE_MS
   const id = await directory.resolvePartition(topic, partition)
   const head = await retryUntil(ports, deadlineMs, 'unknown', () => ports.index.moveStart(id, beforeOffset))
   if (!head) {

@@ -33,7 +33,7 @@ export async function flush(
   deadlineMs: number,
 ): Promise<PromiseSettledResult<Head | undefined>[]> {
   const insist = <T>(step: () => Promise<T>) => retryUntil(ports, deadlineMs, 'no', step)
-  const nowMs = ports.clock.nowMs()
+  const nowMs = ports.clock.monotonicMs()
   const readByMs = Math.min(nowMs + FLUSH_READ_MS_MAX, (nowMs + deadlineMs) / 2)
   const reads = requests.map(({ partition, head }) =>
     head ? Promise.resolve(head) : retryUntil(ports, readByMs, 'no', () => ports.index.readHead(partition)),

@@ -29,7 +29,7 @@ export async function inTime<T>(
   lastStepMs = LAST_STEP_MS_MAX,
 ): Promise<T> {
   const settled = new AbortController()
-  const late = clock.sleep(deadlineMs + lastStepMs - clock.nowMs(), settled.signal).then(() => {
+  const late = clock.sleep(deadlineMs + lastStepMs - clock.monotonicMs(), settled.signal).then(() => {
     if (settled.signal.aborted) return step
     throw new OutcomeUnknown('it goes on for longer than there is time')
   })
@@ -55,14 +55,14 @@ export async function retryUntil<T>(
 ): Promise<T> {
   let isUnsure = false
   for (let failures = 0; ; failures += 1) {
-    if (ports.clock.nowMs() >= deadlineMs) throw timedOut(new NotApplied('its time is over'), written)
+    if (ports.clock.monotonicMs() >= deadlineMs) throw timedOut(new NotApplied('its time is over'), written)
     try {
       return await inTime(ports.clock, deadlineMs, step(isUnsure))
     } catch (error) {
       if (error instanceof OutcomeUnknown) isUnsure = true
       if (!isTransient(error)) throw asTidemarkError(error, written)
       const pauseMs = backoffMs(failures, ports.entropy)
-      if (ports.clock.nowMs() + pauseMs >= deadlineMs) throw timedOut(error, written)
+      if (ports.clock.monotonicMs() + pauseMs >= deadlineMs) throw timedOut(error, written)
       await ports.clock.sleep(pauseMs)
     }
   }

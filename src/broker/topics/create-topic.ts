@@ -30,17 +30,17 @@ export async function makeTopic(
   { topic: name, partitions = 1, configs = {} }: CreateTopic,
 ): Promise<Made> {
   const { clock, entropy } = ports
-  const deadlineMs = clock.nowMs() + PRODUCE_DEADLINE_MS
+  const deadlineMs = clock.monotonicMs() + PRODUCE_DEADLINE_MS
   const ours = new Set<string>()
   let written: Written = 'no'
   for (let failures = 0; ; ) {
     const pause = async (reason: Error) => {
       const pauseMs = backoffMs(failures, entropy)
       failures += 1
-      if (clock.nowMs() + pauseMs >= deadlineMs) throw timedOut(reason, written)
+      if (clock.monotonicMs() + pauseMs >= deadlineMs) throw timedOut(reason, written)
       await clock.sleep(pauseMs)
     }
-    if (clock.nowMs() >= deadlineMs) throw timedOut(new NotApplied('others keep changing it'), written)
+    if (clock.monotonicMs() >= deadlineMs) throw timedOut(new NotApplied('others keep changing it'), written)
     let making = await steps.get(name, written)
     if (!making) {
       const fresh: TopicItem = {

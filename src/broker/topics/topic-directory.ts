@@ -31,7 +31,7 @@ export class TopicDirectory {
   /** What is known without asking; undefined where nothing is, or it is too old. */
   peek(name: string): Topic | undefined {
     const known = this.#known.get(name)
-    return known && known.untilMs > this.#clock.nowMs() ? known.topic : undefined
+    return known && known.untilMs > this.#clock.monotonicMs() ? known.topic : undefined
   }
 
   /** @throws TidemarkError UNKNOWN_TOPIC_OR_PARTITION */
@@ -55,7 +55,7 @@ export class TopicDirectory {
     }
     const topic = toTopic(item)
     this.#forgetExpired()
-    this.#known.set(name, { topic, untilMs: this.#clock.nowMs() + this.#cacheMs })
+    this.#known.set(name, { topic, untilMs: this.#clock.monotonicMs() + this.#cacheMs })
     return topic
   }
 
@@ -77,7 +77,7 @@ export class TopicDirectory {
   #forgetExpired(): void {
     if (this.#known.size < PARTITIONS_REMEMBERED_MAX) return
     for (const [name, { untilMs }] of this.#known) {
-      if (untilMs <= this.#clock.nowMs()) this.#known.delete(name)
+      if (untilMs <= this.#clock.monotonicMs()) this.#known.delete(name)
     }
   }
 

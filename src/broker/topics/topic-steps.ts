@@ -96,7 +96,7 @@ export class TopicSteps {
 
   /** @param written what the whole call has written by now, for the error */
   read<T>(step: () => Promise<T>, written: Written): Promise<T> {
-    return retryUntil(this.#ports, this.#ports.clock.nowMs() + PRODUCE_DEADLINE_MS, written, step)
+    return retryUntil(this.#ports, this.#ports.clock.monotonicMs() + PRODUCE_DEADLINE_MS, written, step)
   }
 
   #write<T>(step: () => Promise<T>): Promise<T> {

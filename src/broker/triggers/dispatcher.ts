@@ -51,7 +51,7 @@ export class Dispatcher {
     changed: { readonly partitions: readonly PartitionId[]; readonly triggers: readonly TriggerName[] },
     occasion: string,
   ): Promise<number> {
-    const deadlineMs = this.#ports.clock.nowMs() + TRIGGER_SEND_DEADLINE_MS
+    const deadlineMs = this.#ports.clock.monotonicMs() + TRIGGER_SEND_DEADLINE_MS
     const wakeUps = new Map<string, LanedWakeUp>()
     const add = (trigger: Trigger, partition: PartitionId) => {
       wakeUps.set(`${trigger.triggerId}#${partitionKey(partition)}`, wakeUpOf(trigger, partition))
@@ -82,7 +82,7 @@ export class Dispatcher {
   /**
    * Wakes every active trigger for the partitions in which its group is behind. Begins somewhere else each time, so that
    * where the time does not suffice every trigger has its turn.
-   * @param deadlineMs when to stop looking: milliseconds since the epoch
+   * @param deadlineMs when to stop looking: by the clock's `monotonicMs`
    * @throws TidemarkError
    */
   async sweep(deadlineMs: number): Promise<Swept> {
@@ -94,11 +94,11 @@ export class Dispatcher {
     let woken = 0
     let looked = 0
     for (const trigger of [...active.slice(first), ...active.slice(0, first)]) {
-      if (clock.nowMs() >= deadlineMs) return { woken, looked, isFinished: false }
+      if (clock.monotonicMs() >= deadlineMs) return { woken, looked, isFinished: false }
       const partitions = await this.#partitionsOf(trigger, deadlineMs)
       const committed = partitions.length === 0 ? new Map() : await this.#committed(trigger, deadlineMs)
       for (let start = 0; start < partitions.length; start += SWEEP_PARALLEL_MAX) {
-        if (clock.nowMs() >= deadlineMs) return { woken, looked, isFinished: false }
+        if (clock.monotonicMs() >= deadlineMs) return { woken, looked, isFinished: false }
         const some = partitions.slice(start, start + SWEEP_PARALLEL_MAX)
         const behind = await Promise.all(
           some.map(async partition => {
@@ -108,7 +108,7 @@ export class Dispatcher {
         )
         const wakeUps = behind.flat().map(partition => wakeUpOf(trigger, partition))
         // As soon as they are found: a sweep that dies has woken these. Its time may be over by now, but for one try.
-        woken += await this.#wake(wakeUps, occasion, Math.max(deadlineMs, clock.nowMs() + 1))
+        woken += await this.#wake(wakeUps, occasion, Math.max(deadlineMs, clock.monotonicMs() + 1))
         looked += some.length
       }
     }

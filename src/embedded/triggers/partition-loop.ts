@@ -73,7 +73,7 @@ export class PartitionLoop {
     const wakeUp = { triggerId, groupId, topic, partition: this.#partition }
     const sentMs = ports.clock.nowMs()
     while (!this.#stopped.aborted) {
-      const deadlineMs = ports.clock.nowMs() + settings.callTimeoutMs + LOCAL_DELIVERY_MS
+      const deadlineMs = ports.clock.monotonicMs() + settings.callTimeoutMs + LOCAL_DELIVERY_MS
       const options = { deadlineMs, sentMs, signal: this.#stopped }
       const delivered = await delivery.deliver(wakeUp, options)
       const { outcome, afterMs, reason, givenUp } = delivered

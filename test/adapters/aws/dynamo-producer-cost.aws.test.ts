@@ -75,7 +75,7 @@ describeDynamoDbLocal('what an idempotent producer asks of DynamoDB:', () => {
     return baseOffset
   }
 
-  const flushAll = () => flush(ports, [{ partition, age: 'all' }], clock.nowMs() + 60_000)
+  const flushAll = () => flush(ports, [{ partition, age: 'all' }], clock.monotonicMs() + 60_000)
 
   /** Others write, long enough for a producer to leave the head. */
   async function moveOn(): Promise<void> {

@@ -65,7 +65,9 @@ describe('a batch of an idempotent producer', () => {
     async padding => {
       await sent(sequenced(0, ['a'], { padding }))
       const partition = await harness.partitionId('tides')
-      await harness.run(flush(harness.ports, [{ partition, age: 'all' }], harness.clock.nowMs() + 60_000))
+      await harness.run(
+        flush(harness.ports, [{ partition, age: 'all' }], harness.clock.monotonicMs() + 60_000),
+      )
       expect(await sent(sequenced(0, ['a'], { padding }), harness.open())).toMatchObject({ baseOffset: 0 })
       expect(await valuesOf()).toEqual(['a'])
     },
@@ -112,7 +114,7 @@ describe('a batch of an idempotent producer', () => {
   test('that was overtaken by many is known to be written', async () => {
     for (let sequence = 0; sequence < 10; sequence += 1) await sent(sequenced(sequence, [`${sequence}`]))
     const partition = await harness.partitionId('tides')
-    await harness.run(flush(harness.ports, [{ partition, age: 'all' }], harness.clock.nowMs() + 60_000))
+    await harness.run(flush(harness.ports, [{ partition, age: 'all' }], harness.clock.monotonicMs() + 60_000))
     expect(await errorOf(sequenced(0, ['0']))).toMatchObject({
       kafkaName: 'DUPLICATE_SEQUENCE_NUMBER',
       written: 'yes',
@@ -128,7 +130,9 @@ describe('a batch of an idempotent producer', () => {
       // Another writes, so that it is seen who has been silent.
       if (place === 'out of the head') await sent(sequenced(0, ['other'], { producerId: 8n }), harness.open())
       if (place === 'in the tail') return
-      await harness.run(flush(harness.ports, [{ partition, age: 'all' }], harness.clock.nowMs() + 60_000))
+      await harness.run(
+        flush(harness.ports, [{ partition, age: 'all' }], harness.clock.monotonicMs() + 60_000),
+      )
     }
 
     test('is not said to be written where it was overtaken on the way to a new log', async () => {
@@ -179,7 +183,7 @@ describe('a batch of an idempotent producer', () => {
 describe('a producer that has been silent', () => {
   const flushAll = async () => {
     const partition = await harness.partitionId('tides')
-    await harness.run(flush(harness.ports, [{ partition, age: 'all' }], harness.clock.nowMs() + 60_000))
+    await harness.run(flush(harness.ports, [{ partition, age: 'all' }], harness.clock.monotonicMs() + 60_000))
   }
   const head = async () => (await harness.plain.index.readHead(await harness.partitionId('tides')))!
 
@@ -378,7 +382,8 @@ describe('more producers than a head remembers', () => {
     }
     const producers = Array.from({ length: PRODUCERS_KEPT_MAX + 20 }, (_, number) => BigInt(number))
     const partition = await harness.partitionId('tides')
-    const flushAll = () => flush(harness.ports, [{ partition, age: 'all' }], harness.clock.nowMs() + 60_000)
+    const flushAll = () =>
+      flush(harness.ports, [{ partition, age: 'all' }], harness.clock.monotonicMs() + 60_000)
     for (const producerId of producers) {
       await harness.run(sendNext(producerId))
       if (producerId % 8n === 7n && producerId < PRODUCERS_KEPT_MAX) await harness.run(flushAll())

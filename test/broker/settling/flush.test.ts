@@ -221,7 +221,7 @@ describe('closing', () => {
     }
     const partition = await harness.partitionId('tides')
     await harness.run(
-      flush(harness.ports, [{ partition, age: 'all' }], harness.clock.nowMs() + 60_000).catch(() => {}),
+      flush(harness.ports, [{ partition, age: 'all' }], harness.clock.monotonicMs() + 60_000).catch(() => {}),
     )
     harness.around = (_, __, call) => call()
     for (let number = 3; number < 6; number += 1) await produce(`${number}`)
@@ -393,7 +393,7 @@ describe('flushes at the same time', () => {
       await harness.run(
         Promise.all(
           brokers.map(() =>
-            flush(harness.ports, [{ partition, age: 'all' }], harness.clock.nowMs() + 60_000),
+            flush(harness.ports, [{ partition, age: 'all' }], harness.clock.monotonicMs() + 60_000),
           ),
         ),
       )
@@ -416,12 +416,12 @@ describe('flushes at the same time', () => {
       }
       return await call()
     }
-    const slow = flush(harness.ports, [{ partition, age: 'all' }], harness.clock.nowMs() + 60_000)
+    const slow = flush(harness.ports, [{ partition, age: 'all' }], harness.clock.monotonicMs() + 60_000)
     await harness.pass(10)
     for (const value of values.slice(10, 12)) await produce(value)
-    await harness.run(flush(harness.plain, [{ partition, age: 'all' }], harness.clock.nowMs() + 60_000))
+    await harness.run(flush(harness.plain, [{ partition, age: 'all' }], harness.clock.monotonicMs() + 60_000))
     for (const value of values.slice(12)) await produce(value)
-    await harness.run(flush(harness.plain, [{ partition, age: 'all' }], harness.clock.nowMs() + 60_000))
+    await harness.run(flush(harness.plain, [{ partition, age: 'all' }], harness.clock.monotonicMs() + 60_000))
     await harness.run(broker.deleteRecords({ topic: 'tides', partition: 0, beforeOffset: 15 as never }))
     await harness.run(slow)
     const read = await harness.run(readAll(broker, { topic: 'tides', partition: 0 }, 15))

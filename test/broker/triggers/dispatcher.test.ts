@@ -55,7 +55,7 @@ async function commit(groupId: string, topic: string, partition: number, offset:
 }
 
 function sweep(durationMs = 60_000) {
-  return harness.run(dispatcher.sweep(harness.clock.nowMs() + durationMs))
+  return harness.run(dispatcher.sweep(harness.clock.monotonicMs() + durationMs))
 }
 
 function wakeChanged(partitions: Parameters<Dispatcher['wakeChanged']>[0]['partitions'], occasion = 'one') {
@@ -156,7 +156,7 @@ describe('a change of partitions', () => {
       held: true,
     })
     // The cut of a flush: b has not dealt with the record yet.
-    const deadlineMs = harness.clock.nowMs() + 10_000
+    const deadlineMs = harness.clock.monotonicMs() + 10_000
     await harness.run(flush(harness.ports, [{ partition, age: 'all' }], deadlineMs))
     expect(await wakeChanged([partition], 'the cut')).toBe(1)
     expect(woken()).toEqual(['b/orders/0'])

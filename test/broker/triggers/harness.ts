@@ -136,10 +136,9 @@ export class TriggerHarness {
     const { partition = 0, triggerId = this.trigger.triggerId, ...rest } = options
     const id = await this.harness.partitionId(TOPIC, partition)
     const nowMs = this.harness.clock.nowMs()
+    const deadlineMs = this.harness.clock.monotonicMs() + 840_000
     const wakeUp = { triggerId, groupId: GROUP, topic: TOPIC, partition: id }
-    return await this.run(
-      this.newDelivery().deliver(wakeUp, { deadlineMs: nowMs + 840_000, sentMs: nowMs, ...rest }),
-    )
+    return await this.run(this.newDelivery().deliver(wakeUp, { deadlineMs, sentMs: nowMs, ...rest }))
   }
 
   /** Works on a wake-up for as long as it wants to come back, each time in its own time. */

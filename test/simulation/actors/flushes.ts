@@ -40,7 +40,7 @@ export async function flushOnce(world: World, name: string): Promise<void> {
     partition: { topicId: topic.topicId, partition },
     age: 'all' as const,
   }))
-  const done = flush(ports, requests, ports.clock.nowMs() + 10_000)
+  const done = flush(ports, requests, ports.clock.monotonicMs() + 10_000)
   const results = await Promise.race([done, process.died.then(() => [])])
   world.history.note('flush', `${name}: ${results.map(({ status }) => status)}`)
 }

@@ -164,9 +164,8 @@ class TriggerWork implements Actor {
   async #workOnWakeUps(delivery: Delivery, process: SleepyProcess): Promise<void> {
     while (process.isAlive) {
       const received = await this.#queue.receive(VISIBILITY_MS)
-      const nowMs = this.#world.clock.nowMs()
       const work = delivery.deliver(received.wakeUp, {
-        deadlineMs: nowMs + DELIVERER_TIME_MS,
+        deadlineMs: this.#world.clock.monotonicMs() + DELIVERER_TIME_MS,
         sentMs: received.sentMs,
         beforeCall: timeoutMs => process.receive(this.#keep(received, timeoutMs)),
       })
@@ -211,7 +210,7 @@ class TriggerWork implements Actor {
   async #sweepForEver(): Promise<void> {
     for (;;) {
       await this.#world.clock.sleep(SWEEP_INTERVAL_MS)
-      const deadlineMs = this.#world.clock.nowMs() + 60_000
+      const deadlineMs = this.#world.clock.monotonicMs() + 60_000
       await this.#withDispatcher(dispatcher => dispatcher.sweep(deadlineMs))
     }
   }

@@ -18,7 +18,7 @@ export interface DeliverySettings {
 }
 
 export interface DeliverOptions {
-  /** By when to have ended: milliseconds since the epoch. No call begins that could last longer, but for the first. */
+  /** By when to have ended, by the clock's `monotonicMs`. No call begins that could last longer, but for the first. */
   readonly deadlineMs: number
   /** Since when records have waited, for the batching window: milliseconds since the epoch. */
   readonly sentMs: number

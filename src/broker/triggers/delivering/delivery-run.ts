@@ -84,7 +84,7 @@ export class DeliveryRun {
     this.#partition = partition
     this.#options = options
     this.#counts = counts
-    this.#startedMs = this.#nowMs()
+    this.#startedMs = this.#monotonicMs()
     this.#emptyBytes = Buffer.byteLength(this.#eventOf([]))
   }
 
@@ -118,20 +118,20 @@ export class DeliveryRun {
   async #mayGoOn(): Promise<Ended | undefined> {
     if (this.#options.signal?.aborted) return again(0, 'it was told to stop')
     if (this.#steps === 0) return undefined
-    if (this.#nowMs() - this.#known.readMs >= this.#parts.triggerCacheMs) {
+    if (this.#monotonicMs() - this.#known.readMs >= this.#parts.triggerCacheMs) {
       const ended = await this.#renewTrigger()
       if (ended) return ended
     }
     const { settings } = this.#known.trigger
     const mayShare = settings.parallelism !== null
-    if (!this.#isShort() && !(mayShare && this.#nowMs() - this.#startedMs >= TRIGGER_TURN_MS))
+    if (!this.#isShort() && !(mayShare && this.#monotonicMs() - this.#startedMs >= TRIGGER_TURN_MS))
       return undefined
     return this.#turnIsOver()
   }
 
   /** Whether a call that takes all of its time would not end in this run's. */
   #isShort(): boolean {
-    return this.#nowMs() + this.#known.trigger.settings.callTimeoutMs > this.#options.deadlineMs
+    return this.#monotonicMs() + this.#known.trigger.settings.callTimeoutMs > this.#options.deadlineMs
   }
 
   #turnIsOver(): Ended {
@@ -186,7 +186,7 @@ export class DeliveryRun {
     const { maxBatchingWindowMs, callTimeoutMs } = this.#known.trigger.settings
     const leftMs = isAtLogEnd ? windowLeftMs(maxBatchingWindowMs, this.#options.sentMs, this.#nowMs()) : 0
     if (leftMs === 0) return await this.#deliverBatch(batch, end)
-    const hasTime = this.#nowMs() + leftMs + callTimeoutMs <= this.#options.deadlineMs
+    const hasTime = this.#monotonicMs() + leftMs + callTimeoutMs <= this.#options.deadlineMs
     if (leftMs > TRIGGER_WAIT_IN_PLACE_MS_MAX || !hasTime) {
       return again(Math.min(leftMs, TRIGGER_WINDOW_LOOK_MS), 'a batch waits for its window')
     }
@@ -361,5 +361,9 @@ export class DeliveryRun {
 
   #nowMs(): number {
     return this.#parts.ports.clock.nowMs()
+  }
+
+  #monotonicMs(): number {
+    return this.#parts.ports.clock.monotonicMs()
   }
 }

@@ -31,7 +31,7 @@ export async function giveUp(
     requestId: entropy.id(),
   })
   try {
-    await retryUntil(ports, clock.nowMs() + TRIGGER_SEND_DEADLINE_MS, 'unknown', () =>
+    await retryUntil(ports, clock.monotonicMs() + TRIGGER_SEND_DEADLINE_MS, 'unknown', () =>
       failures.send(destination, { trigger, partition, records, report, event }),
     )
     return undefined

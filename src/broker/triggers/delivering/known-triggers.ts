@@ -18,7 +18,7 @@ export class KnownTriggers {
    * @throws TidemarkError; INVALID_REQUEST where it has filters that this version does not know
    */
   async read(call: GroupCall, topic: string): Promise<KnownTrigger | undefined> {
-    const readMs = call.nowMs()
+    const readMs = call.ports.clock.monotonicMs()
     const trigger = await call.read(() => call.ports.triggers.readTrigger(call.groupId, topic))
     const key = JSON.stringify([call.groupId, topic])
     if (!trigger) {

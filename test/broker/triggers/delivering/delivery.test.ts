@@ -140,7 +140,7 @@ describe('a wake-up', () => {
       await on.harness.clock.sleep(1_000)
       return succeeded()
     }
-    const nowMs = on.harness.clock.nowMs()
+    const nowMs = on.harness.clock.monotonicMs()
     expect(await on.deliver({ deadlineMs: nowMs + 5_000 })).toMatchObject({
       outcome: 'again',
       afterMs: 0,
