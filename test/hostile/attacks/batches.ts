@@ -1,0 +1,24 @@
+import { encodeBatch } from '../../../src/core/record/index.ts'
+
+const MB = 1_000_000
+/** What one small batch of the attacks inflates to. */
+const INFLATED_BYTES = 80 * MB
+
+/** One record: some 3.5 KB as it is stored, 80 MB as it is read. */
+export function inflatingBatch(bytes = INFLATED_BYTES): Uint8Array {
+  return encodeBatch([{ value: Buffer.alloc(bytes) }], { nowMs: Date.now(), compression: 'zstd' })
+}
+
+/** As many records as a batch may have, each of a few bytes, stored as they are or compressed to almost nothing. */
+export function tinyRecords(records: number, compression: 'none' | 'zstd' = 'none'): Uint8Array {
+  const record = { value: Buffer.from('x') }
+  return encodeBatch(
+    Array.from({ length: records }, () => record),
+    { nowMs: Date.now(), compression },
+  )
+}
+
+/** One batch that is as large when it is stored as when it is read. */
+export function incompressibleBatch(bytes: number): Uint8Array {
+  return encodeBatch([{ value: Buffer.alloc(bytes, 'tide') }], { nowMs: Date.now() })
+}

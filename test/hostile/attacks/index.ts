@@ -1,0 +1,19 @@
+import type { Attack } from '../scene.ts'
+import { abortedPolls } from './aborted-polls.ts'
+import { descriptors } from './descriptors.ts'
+import { drippingBodies } from './dripping-bodies.ts'
+import { idlePolls } from './idle-polls.ts'
+import { inflatingConsumers } from './inflating-consumers.ts'
+import { inflatingJson } from './inflating-json.ts'
+import { unreadAnswers } from './unread-answers.ts'
+
+/** All attacks, in the order in which the program carries them out. */
+export const ATTACKS: readonly Attack[] = [
+  inflatingJson,
+  inflatingConsumers,
+  unreadAnswers,
+  drippingBodies,
+  descriptors,
+  abortedPolls,
+  idlePolls,
+]

@@ -1,0 +1,100 @@
+import type { Target } from '../broker-process.ts'
+import { type Answer, call, countStatuses, createTopic, isServerError, mustProduce } from '../http-calls.ts'
+import type { Attack, Scene } from '../scene.ts'
+import { inflatingBatch, tinyRecords } from './batches.ts'
+
+const PEAK_MB_MAX = 300
+/** Reading on gets further with every answer, so it ends. */
+const STEPS_MAX = 400
+
+export const inflatingJson: Attack = {
+  name: 'inflating-json',
+  about: 'JSON reads of batches that are small in the store and huge in an answer',
+  async run(scene) {
+    const broker = await scene.start()
+    const { url } = broker
+    await createTopic(url, 'inflating')
+    await mustProduce(url, 'inflating', inflatingBatch())
+    for (const readers of scene.isShort ? [5] : [1, 5, 40]) {
+      const turn = `${readers} reads`
+      const answers = await scene.watch(broker, { peakMb: PEAK_MB_MAX, turn }, () =>
+        Promise.all(Array.from({ length: readers }, () => call(recordsUrl(url, 'inflating', 0)))),
+      )
+      tellAnswers(scene, turn, answers)
+    }
+    await readOn(scene, broker)
+    await readTiny(scene, broker)
+  },
+}
+
+/** Records of 80 MB each, one behind the other: whoever reads JSON gets to the end of them. */
+async function readOn(scene: Scene, broker: Target): Promise<void> {
+  const { url } = broker
+  const records = scene.sized(130, 4)
+  await createTopic(url, 'many-inflating')
+  const batch = inflatingBatch()
+  for (let index = 0; index < records; index++) await mustProduce(url, 'many-inflating', batch)
+  const turn = `${records} on end`
+  await scene.watch(broker, { peakMb: PEAK_MB_MAX, turn }, async () => {
+    let offset = 0
+    let steps = 0
+    for (; offset < records && steps < STEPS_MAX; steps++) {
+      const answer = await call(recordsUrl(url, 'many-inflating', offset))
+      const next = nextOffset(answer)
+      if (next === undefined || next <= offset) {
+        scene.tell(`at offset ${offset}: ${answer.status} ${answer.error ?? answer.text.slice(0, 300)}`)
+        break
+      }
+      offset = next
+    }
+    scene.report({ what: `records reached by JSON, ${turn}`, value: offset, unit: '', atLeast: records })
+    scene.report({ what: `requests that it took, ${turn}`, value: steps, unit: '' })
+  })
+}
+
+/** Where to go on: an answer says so in `nextOffset`, and so does a refusal of what is too large for JSON. */
+function nextOffset({ status, text }: Answer): number | undefined {
+  const [, told] = /"nextOffset":(\d+)/.exec(text) ?? []
+  return status < 500 && told !== undefined ? Number(told) : undefined
+}
+
+async function readTiny(scene: Scene, broker: Target): Promise<void> {
+  const { url } = broker
+  const records = scene.sized(120_000, 20_000)
+  await createTopic(url, 'tiny')
+  await mustProduce(url, 'tiny', tinyRecords(records))
+  await createTopic(url, 'tiny-inflating')
+  await mustProduce(url, 'tiny-inflating', tinyRecords(scene.sized(900_000, 200_000), 'zstd'))
+  const attacks = scene.isShort
+    ? [{ topic: 'tiny-inflating', readers: 5 }]
+    : [
+        { topic: 'tiny', readers: 1 },
+        { topic: 'tiny', readers: 20 },
+        { topic: 'tiny-inflating', readers: 1 },
+        { topic: 'tiny-inflating', readers: 20 },
+      ]
+  for (const { topic, readers } of attacks) {
+    const turn = `${readers} reads of ${topic}`
+    const startedMs = performance.now()
+    const answers = await scene.watch(broker, { peakMb: PEAK_MB_MAX, turn }, () =>
+      Promise.all(Array.from({ length: readers }, () => call(recordsUrl(url, topic, 0)))),
+    )
+    const tookMs = performance.now() - startedMs
+    scene.report({ what: `time for ${turn}`, value: tookMs, unit: 'ms', isTimed: true })
+    tellAnswers(scene, turn, answers)
+  }
+}
+
+function tellAnswers(scene: Scene, turn: string, answers: readonly Answer[]): void {
+  const megabytes = answers.reduce((sum, { bytes }) => sum + bytes, 0) / 1_000_000
+  const counts = [...countStatuses(answers)].map(([status, count]) => `${count} × ${status}`)
+  const [refusal] = answers.filter(({ status }) => status !== 200)
+  const words = refusal ? `, ${refusal.error ?? refusal.text.slice(0, 300)}` : ''
+  scene.tell(`${turn}: ${counts.join(', ')}, ${megabytes.toFixed(0)} MB${words}`)
+  const broken = answers.filter(answer => answer.status === 0 || isServerError(answer)).length
+  scene.report({ what: `5xx or no answer, ${turn}`, value: broken, unit: '', atMost: 0 })
+}
+
+function recordsUrl(url: string, topic: string, offset: number): string {
+  return `${url}/topics/${topic}/partitions/0/records?offset=${offset}`
+}

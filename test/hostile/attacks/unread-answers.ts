@@ -1,0 +1,79 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Target } from '../broker-process.ts'
+import { BATCHES_TYPE, createTopic, mustProduce } from '../http-calls.ts'
+import { openConnections } from '../process-figures.ts'
+import { RawConnections, requestHead } from '../raw-connections.ts'
+import type { Attack, Scene } from '../scene.ts'
+import { incompressibleBatch } from './batches.ts'
+
+const MiB = 1024 * 1024
+const PEAK_MB_MAX = 400
+/** Whoever reads nothing is let go within a minute. */
+const CLOSED_MS_MAX = 60_000
+
+export const unreadAnswers: Attack = {
+  name: 'unread-answers',
+  about:
+    'readers that ask for 16 MiB and read nothing, or a byte a second; requests one behind the other on a connection',
+  async run(scene) {
+    const broker = await scene.start()
+    await createTopic(broker.url, 'large', { configs: { 'max.message.bytes': String(4 * MiB) } })
+    const batch = incompressibleBatch(4 * MiB - 200)
+    for (let index = 0; index < 4; index++) await mustProduce(broker.url, 'large', batch)
+    for (const readers of scene.isShort ? [100] : [100, 400]) {
+      await attack(scene, broker, { turn: `${readers} readers`, connections: readers, requests: 1 })
+    }
+    const requests = scene.sized(64, 32)
+    await attack(scene, broker, { turn: `${requests} pipelined`, connections: 1, requests })
+    if (scene.isShort) return
+    await attack(scene, broker, { turn: '20 × 20 pipelined', connections: 20, requests: 20 })
+    await attack(scene, broker, {
+      turn: '100 in JSON',
+      connections: 100,
+      requests: 1,
+      accept: 'application/json',
+    })
+    await attack(scene, broker, { turn: '100 slow', connections: 100, requests: 1, bytesASecond: 1 })
+  },
+}
+
+interface Readers {
+  turn: string
+  connections: number
+  /** On each of them, without waiting for an answer. */
+  requests: number
+  accept?: string
+  bytesASecond?: number
+}
+
+async function attack(scene: Scene, broker: Target, readers: Readers): Promise<void> {
+  const { turn, connections, requests, accept = BATCHES_TYPE, bytesASecond = 0 } = readers
+  const raw = new RawConnections(broker.port)
+  const path = `/topics/large/partitions/0/records?offset=0&maxBytes=${16 * MiB}`
+  const request = requestHead('GET', path, { accept }).repeat(requests)
+  try {
+    await scene.watch(broker, { peakMb: PEAK_MB_MAX, turn }, async () => {
+      const sockets = await raw.openMany(connections, false)
+      for (const socket of sockets) socket.write(request)
+      const reading = setInterval(() => {
+        for (const socket of sockets) socket.read(bytesASecond)
+      }, 1_000)
+      if (bytesASecond === 0) clearInterval(reading)
+      const startedMs = performance.now()
+      const limitMs = startedMs + (scene.isShort ? 5_000 : CLOSED_MS_MAX + 5_000)
+      let open = connections
+      while (open > 0 && performance.now() < limitMs && broker.ended === undefined) {
+        await sleep(500)
+        open = openConnections(broker.port, raw.localPorts)
+      }
+      clearInterval(reading)
+      const closedMs = performance.now() - startedMs
+      // The test does not wait for a minute: memory is what it goes by.
+      const bound = scene.isShort ? {} : { atMost: 0 }
+      scene.report({ what: `still open after a minute, ${turn}`, value: open, unit: '', ...bound })
+      scene.report({ what: `closed after, ${turn}`, value: closedMs / 1_000, unit: 's', isTimed: true })
+    })
+  } finally {
+    raw.close()
+  }
+}
