@@ -22,6 +22,8 @@ export interface BrokerOptions {
   readonly descriptorsMax?: number
   /** A directory that outlasts it; else one of its own, which goes with it. */
   readonly directory?: string
+  /** Any free one where it is left out. */
+  readonly port?: number
   readonly environment?: NodeJS.ProcessEnv
 }
 
@@ -71,7 +73,8 @@ export function spawnTidemark(
 /** `tidemark dev` of a checkout, in a temporary folder, once it listens. */
 export async function startBroker(tree: string, given: BrokerOptions = {}): Promise<Target> {
   const directory = given.directory ?? (await mkdtemp(join(tmpdir(), 'tidemark-hostile-')))
-  const commandLine = ['dev', '--dir', directory, '--http', '127.0.0.1:0', ...(given.options ?? [])]
+  const { port = 0, options = [] } = given
+  const commandLine = ['dev', '--dir', directory, '--http', `127.0.0.1:${port}`, ...options]
   const child = spawnTidemark(tree, commandLine, given)
   const figures = new ProcessFigures(child.pid!)
   let ended: Target['ended']

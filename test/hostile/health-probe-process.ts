@@ -57,7 +57,7 @@ function tell(): void {
 process.on('message', tell)
 process.on('disconnect', () => process.exit(0))
 
-let dueMs = performance.now()
+let dueMs = performance.now() + PROBE_INTERVAL_MS
 setInterval(() => {
   const nowMs = performance.now()
   ownStallMs = Math.max(ownStallMs, nowMs - dueMs)

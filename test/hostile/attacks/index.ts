@@ -2,9 +2,12 @@ import type { Attack } from '../scene.ts'
 import { abortedPolls } from './aborted-polls.ts'
 import { descriptors } from './descriptors.ts'
 import { drippingBodies } from './dripping-bodies.ts'
+import { fuzz } from './fuzz.ts'
 import { idlePolls } from './idle-polls.ts'
 import { inflatingConsumers } from './inflating-consumers.ts'
 import { inflatingJson } from './inflating-json.ts'
+import { ledger } from './ledger.ts'
+import { slowRequests } from './slow-requests.ts'
 import { unreadAnswers } from './unread-answers.ts'
 
 /** All attacks, in the order in which the program carries them out. */
@@ -16,4 +19,7 @@ export const ATTACKS: readonly Attack[] = [
   descriptors,
   abortedPolls,
   idlePolls,
+  slowRequests,
+  fuzz,
+  ledger,
 ]
