@@ -72,7 +72,7 @@ export async function createTopic(
   if (status !== 201 && status !== 200) throw new Error(`creating ${topic}: ${status} ${text}`)
 }
 
-export function produceBatches(url: string, topic: string, body: Uint8Array, partition = 0): Promise<Answer> {
+function produceBatches(url: string, topic: string, body: Uint8Array, partition = 0): Promise<Answer> {
   const headers = { 'content-type': BATCHES_TYPE }
   return call(`${url}/topics/${topic}/records?partition=${partition}`, { method: 'POST', headers, body })
 }

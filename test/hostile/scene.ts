@@ -76,6 +76,16 @@ export class Scene {
     return broker
   }
 
+  /** With a broker of its own, so that what an attack leaves behind is not taken for the next one's. */
+  async on<T>(attack: (broker: Target) => Promise<T>): Promise<T> {
+    const broker = await this.start()
+    try {
+      return await attack(broker)
+    } finally {
+      await broker.end('SIGKILL')
+    }
+  }
+
   /** Carries out an attack, and reports what it does to the broker's memory, life and health. */
   async watch<T>(broker: Target, bounds: Bounds, attack: () => Promise<T>): Promise<T> {
     const { peakMb, turn, isHealthFree = false } = bounds
