@@ -54,6 +54,12 @@ export function runningTarget(url: string, pid: number): Target {
   }
 }
 
+/** Those that run: none of them outlasts this process, however that ends. */
+const running = new Set<ChildProcess>()
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
+
 /** The command of a checkout, in a process of its own: `node src/cli/tidemark.js …`. */
 export function spawnTidemark(
   tree: string,
@@ -67,7 +73,10 @@ export function spawnTidemark(
     descriptorsMax === undefined
       ? command
       : ['bash', '-c', `ulimit -n ${descriptorsMax} && exec "$@"`, 'bash', ...command]
-  return spawn(limited[0]!, limited.slice(1), { env: { ...inherited, ...environment } })
+  const child = spawn(limited[0]!, limited.slice(1), { env: { ...inherited, ...environment } })
+  running.add(child)
+  child.once('exit', () => running.delete(child))
+  return child
 }
 
 /** `tidemark dev` of a checkout, in a temporary folder, once it listens. */

@@ -7,6 +7,7 @@ import { Scene } from './scene.ts'
 
 /** What it does not withstand yet. */
 const NOT_YET = [
+  'dense-json',
   'inflating-json',
   'inflating-consumers',
   'unread-answers',

@@ -64,6 +64,8 @@ const settings: SceneSettings = {
   },
 }
 
+// What was started ends with this process.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1))
 console.log(`seed ${seed}, ${url ?? values.tree}`)
 for (const attack of ATTACKS.filter(({ name }) => values.only?.includes(name) ?? true)) {
   current = attack.name

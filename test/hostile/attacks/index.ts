@@ -1,5 +1,6 @@
 import type { Attack } from '../scene.ts'
 import { abortedPolls } from './aborted-polls.ts'
+import { denseJson } from './dense-json.ts'
 import { descriptors } from './descriptors.ts'
 import { drippingBodies } from './dripping-bodies.ts'
 import { fuzz } from './fuzz.ts'
@@ -16,6 +17,7 @@ export const ATTACKS: readonly Attack[] = [
   inflatingConsumers,
   unreadAnswers,
   drippingBodies,
+  denseJson,
   descriptors,
   abortedPolls,
   idlePolls,

@@ -15,6 +15,7 @@ export const inflatingJson: Attack = {
       await scene.on(broker => readAtOnce(scene, broker, readers))
     }
     await scene.on(broker => readOn(scene, broker))
+    await scene.on(broker => findTimes(scene, broker))
     for (const attack of scene.isShort ? TINY.slice(-1) : TINY) {
       await scene.on(broker => readTiny(scene, broker, attack))
     }
@@ -61,6 +62,23 @@ async function readOn(scene: Scene, broker: Target): Promise<void> {
 function nextOffset({ status, text }: Answer): number | undefined {
   const [, told] = /"nextOffset":(\d+)/.exec(text) ?? []
   return status < 500 && told !== undefined ? Number(told) : undefined
+}
+
+/** Looking for a time opens the batch in which it lies. */
+async function findTimes(scene: Scene, broker: Target): Promise<void> {
+  const { url } = broker
+  const nowMs = Date.now()
+  await createTopic(url, 'times')
+  await mustProduce(url, 'times', inflatingBatch({ nowMs, untilMs: nowMs + 1_000 }))
+  const turn = `${scene.sized(40, 5)} looks for a time`
+  const answers = await scene.watch(broker, { peakMb: PEAK_MB_MAX, turn }, () =>
+    Promise.all(
+      Array.from({ length: scene.sized(40, 5) }, () =>
+        call(`${url}/topics/times/partitions/0/offsets?at=${nowMs + 500}`),
+      ),
+    ),
+  )
+  tellAnswers(scene, turn, answers)
 }
 
 interface TinyRecords {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Target } from '../broker-process.ts'
-import { BATCHES_TYPE, createTopic, mustProduce } from '../http-calls.ts'
+import { BATCHES_TYPE, call, createTopic, mustProduce } from '../http-calls.ts'
 import { openConnections } from '../process-figures.ts'
 import { RawConnections, requestHead } from '../raw-connections.ts'
 import type { Attack, Scene } from '../scene.ts'
@@ -33,6 +33,8 @@ interface Readers {
   /** On each of them, without waiting for an answer. */
   requests: number
   accept?: string
+  /** By the URLs that locate hands out. */
+  isLocated?: boolean
   bytesASecond?: number
   /** Part of the tests. */
   isShort?: boolean
@@ -44,13 +46,15 @@ const READERS: readonly Readers[] = [
   { turn: '64 pipelined', connections: 1, requests: 64, isShort: true },
   { turn: '20 × 20 pipelined', connections: 20, requests: 20 },
   { turn: '100 in JSON', connections: 100, requests: 1, accept: 'application/json' },
+  { turn: '400 of located ranges', connections: 400, requests: 1, isLocated: true },
   { turn: '100 slow', connections: 100, requests: 1, bytesASecond: 1 },
 ]
 
 async function attack(scene: Scene, broker: Target, readers: Readers): Promise<void> {
   const { turn, connections, requests, accept = BATCHES_TYPE, bytesASecond = 0 } = readers
   const raw = new RawConnections(broker.port)
-  const path = `/topics/large/partitions/0/records?offset=0&maxBytes=${16 * MiB}`
+  const fetchPath = `/topics/large/partitions/0/records?offset=0&maxBytes=${16 * MiB}`
+  const path = readers.isLocated ? await locatedPath(broker.url, fetchPath) : fetchPath
   const request = requestHead('GET', path, { accept }).repeat(requests)
   try {
     await scene.watch(broker, { peakMb: PEAK_MB_MAX, turn }, async () => {
@@ -77,4 +81,10 @@ async function attack(scene: Scene, broker: Target, readers: Readers): Promise<v
   } finally {
     raw.close()
   }
+}
+
+async function locatedPath(url: string, fetchPath: string): Promise<string> {
+  const { text } = await call(`${url}${fetchPath}&locate=true`)
+  const { ranges } = JSON.parse(text) as { ranges: { url: string }[] }
+  return ranges[0]!.url
 }
