@@ -11,6 +11,7 @@ const NOT_YET = [
   'inflating-json',
   'inflating-consumers',
   'unread-answers',
+  'unread-pipelines',
   'dripping-bodies',
   'descriptors',
   'aborted-polls',

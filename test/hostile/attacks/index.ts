@@ -9,13 +9,14 @@ import { inflatingConsumers } from './inflating-consumers.ts'
 import { inflatingJson } from './inflating-json.ts'
 import { ledger } from './ledger.ts'
 import { slowRequests } from './slow-requests.ts'
-import { unreadAnswers } from './unread-answers.ts'
+import { unreadAnswers, unreadPipelines } from './unread-answers.ts'
 
 /** All attacks, in the order in which the program carries them out. */
 export const ATTACKS: readonly Attack[] = [
   inflatingJson,
   inflatingConsumers,
   unreadAnswers,
+  unreadPipelines,
   drippingBodies,
   denseJson,
   descriptors,

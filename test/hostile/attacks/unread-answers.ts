@@ -13,18 +13,26 @@ const CLOSED_MS_MAX = 60_000
 
 export const unreadAnswers: Attack = {
   name: 'unread-answers',
+  about: 'readers that ask for 16 MiB and read nothing',
+  run: scene => attackBy(scene, READERS),
+}
+
+export const unreadPipelines: Attack = {
+  name: 'unread-pipelines',
   about:
-    'readers that ask for 16 MiB and read nothing, or a byte a second; requests one behind the other on a connection',
-  async run(scene) {
-    for (const readers of scene.isShort ? READERS.filter(({ isShort }) => isShort) : READERS) {
-      await scene.on(async broker => {
-        await createTopic(broker.url, 'large', { configs: { 'max.message.bytes': String(4 * MiB) } })
-        const batch = incompressibleBatch(4 * MiB - 200)
-        for (let index = 0; index < 4; index++) await mustProduce(broker.url, 'large', batch)
-        await attack(scene, broker, readers)
-      })
-    }
-  },
+    'requests one behind the other on a connection, JSON that nobody reads, readers that take a byte a second',
+  run: scene => attackBy(scene, PIPELINES),
+}
+
+async function attackBy(scene: Scene, all: readonly Readers[]): Promise<void> {
+  for (const readers of scene.isShort ? all.filter(({ isShort }) => isShort) : all) {
+    await scene.on(async broker => {
+      await createTopic(broker.url, 'large', { configs: { 'max.message.bytes': String(4 * MiB) } })
+      const batch = incompressibleBatch(4 * MiB - 200)
+      for (let index = 0; index < 4; index++) await mustProduce(broker.url, 'large', batch)
+      await attack(scene, broker, readers)
+    })
+  }
 }
 
 interface Readers {
@@ -43,10 +51,13 @@ interface Readers {
 const READERS: readonly Readers[] = [
   { turn: '100 readers', connections: 100, requests: 1, isShort: true },
   { turn: '400 readers', connections: 400, requests: 1 },
+  { turn: '400 of located ranges', connections: 400, requests: 1, isLocated: true },
+]
+
+const PIPELINES: readonly Readers[] = [
   { turn: '64 pipelined', connections: 1, requests: 64, isShort: true },
   { turn: '20 × 20 pipelined', connections: 20, requests: 20 },
   { turn: '100 in JSON', connections: 100, requests: 1, accept: 'application/json' },
-  { turn: '400 of located ranges', connections: 400, requests: 1, isLocated: true },
   { turn: '100 slow', connections: 100, requests: 1, bytesASecond: 1 },
 ]
 
