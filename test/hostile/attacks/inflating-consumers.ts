@@ -8,11 +8,13 @@ import { spawnTidemark } from '../broker-process.ts'
 import { createTopic, mustProduce } from '../http-calls.ts'
 import { ProcessFigures } from '../process-figures.ts'
 import type { Attack, Scene } from '../scene.ts'
-import { inflatingBatch } from './batches.ts'
+import { inflatingBatch, tinyRecords } from './batches.ts'
 
 /** The 80 MB of one batch stand in memory a few times over: inflated, as a record, and in what a handler is given. */
 const CONSUMER_PEAK_MB_MAX = 600
 const BROKER_PEAK_MB_MAX = 300
+const PARTITIONS = 4
+const TINY_RECORDS = 300_000
 const SDK_PROGRAM = fileURLToPath(new URL('inflating-consumer-process.ts', import.meta.url))
 const END_MS_MAX = 120_000
 
@@ -23,16 +25,21 @@ export const inflatingConsumers: Attack = {
   startsItsOwn: true,
   async run(scene) {
     const { tree } = scene.settings
-    const records = scene.sized(30, 4)
+    const batches = scene.sized(20, 4)
     const handlers = await mkdtemp(join(tmpdir(), 'tidemark-hostile-handlers-'))
     const handler = join(handlers, 'handler.mjs')
     await writeFile(handler, 'export async function handler() {}\n')
     try {
       const broker = await scene.start()
       const { url } = broker
-      await createTopic(url, 'inflating', { partitions: 4 })
+      await createTopic(url, 'inflating', { partitions: PARTITIONS })
       const batch = inflatingBatch()
-      for (let index = 0; index < records; index++) await mustProduce(url, 'inflating', batch, index % 4)
+      const tiny = tinyRecords(TINY_RECORDS, 'zstd')
+      for (let index = 0; index < batches; index++) {
+        await mustProduce(url, 'inflating', batch, index % PARTITIONS)
+        await mustProduce(url, 'inflating', tiny, index % PARTITIONS)
+      }
+      const records = batches * (1 + TINY_RECORDS)
       await scene.watch(broker, { peakMb: BROKER_PEAK_MB_MAX, turn: 'broker of consumers' }, async () => {
         await watchProcess(scene, 'consumer of the SDK', () =>
           spawn(process.execPath, [SDK_PROGRAM, tree, url, String(records)]),
@@ -52,10 +59,10 @@ export const inflatingConsumers: Attack = {
 async function attackHandlers(scene: Scene, handler: string, batch: Uint8Array): Promise<void> {
   const broker = await scene.start({ options: ['--on', `inflating=${handler},retries=1`] })
   const { url } = broker
-  await createTopic(url, 'inflating')
+  const wanted = scene.sized(10, 2)
   await scene.watch(broker, { peakMb: BROKER_PEAK_MB_MAX, turn: 'dev --on' }, async () => {
-    for (let index = 0; index < scene.sized(10, 2); index++) await mustProduce(url, 'inflating', batch)
-    const wanted = scene.sized(10, 2)
+    // Its topic is made with it.
+    for (let index = 0; index < wanted; index++) await mustProduce(url, 'inflating', batch)
     const limitMs = performance.now() + 60_000
     let committed = 0
     while (committed < wanted && performance.now() < limitMs) {
