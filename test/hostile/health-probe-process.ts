@@ -16,8 +16,8 @@ const waiting: number[] = []
 const underWay = new Set<number>()
 let unanswered = 0
 let refused = 0
-let ownStallMs = 0
 let isOver = false
+let isBegun = false
 
 /** Latencies count from when the request was due: what a stall holds back is part of it. */
 function ask(dueMs: number): void {
@@ -26,6 +26,8 @@ function ask(dueMs: number): void {
     if (!underWay.delete(dueMs)) return
     if (isAnswered) latenciesMs.push(performance.now() - dueMs)
     else unanswered++
+    if (!isBegun) process.send!('begun')
+    isBegun = true
     const next = waiting.shift()
     if (next !== undefined && !isOver) ask(next)
   }
@@ -49,7 +51,6 @@ function tell(): void {
     latenciesMs: [...latenciesMs, ...soFar],
     unanswered,
     refused,
-    ownStallMs,
   }
   process.send!(findings, () => process.exit(0))
 }
@@ -57,14 +58,10 @@ function tell(): void {
 process.on('message', tell)
 process.on('disconnect', () => process.exit(0))
 
-let dueMs = performance.now() + PROBE_INTERVAL_MS
 setInterval(() => {
-  const nowMs = performance.now()
-  ownStallMs = Math.max(ownStallMs, nowMs - dueMs)
-  // What this process slept through itself says nothing of the broker.
-  dueMs = nowMs
   if (isOver) return
-  if (underWay.size < OUTSTANDING_MAX) ask(nowMs)
-  else waiting.push(nowMs)
-  dueMs = nowMs + PROBE_INTERVAL_MS
+  // What this process slept through itself says nothing of the broker.
+  const dueMs = performance.now()
+  if (underWay.size < OUTSTANDING_MAX) ask(dueMs)
+  else waiting.push(dueMs)
 }, PROBE_INTERVAL_MS)
