@@ -15,3 +15,12 @@ function letOneGo(): void {
   waiting.shift()?.()
   if (waiting.length > 0) setImmediate(letOneGo)
 }
+
+let last: Promise<unknown> = Promise.resolve()
+
+/** Does what takes much memory, once nothing else in this process does that came here before. */
+export function oneByOne<T>(work: () => Promise<T>): Promise<T> {
+  const mine = last.then(work)
+  last = mine.catch(() => {})
+  return mine
+}

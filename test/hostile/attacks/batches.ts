@@ -2,19 +2,29 @@ import { encodeBatch } from '../../../src/core/record/index.ts'
 
 const MB = 1_000_000
 /** What one small batch of the attacks inflates to. */
-const INFLATED_BYTES = 80 * MB
+export const INFLATED_BYTES = 80 * MB
 
-/** One record: some 3.5 KB as it is stored, 80 MB as it is read. With `untilMs`, a small one of that time behind it. */
+/**
+ * One record: some 3.5 KB as it is stored, 80 MB as it is read; or several of another size. With `untilMs`, a small one of
+ * that time behind them.
+ */
 export function inflatingBatch({
   nowMs = Date.now(),
   untilMs,
+  records = 1,
+  recordBytes = INFLATED_BYTES,
 }: {
   nowMs?: number
   untilMs?: number
+  records?: number
+  recordBytes?: number
 } = {}): Uint8Array {
-  const large = { value: Buffer.alloc(INFLATED_BYTES) }
-  const records = untilMs === undefined ? [large] : [large, { value: null, timestampMs: untilMs }]
-  return encodeBatch(records, { nowMs, compression: 'zstd' })
+  const large = { value: Buffer.alloc(recordBytes) }
+  const last = untilMs === undefined ? [] : [{ value: null, timestampMs: untilMs }]
+  return encodeBatch([...Array.from({ length: records }, () => large), ...last], {
+    nowMs,
+    compression: 'zstd',
+  })
 }
 
 /** As many records as a batch may have, each of a few bytes, stored as they are or compressed to almost nothing. */
