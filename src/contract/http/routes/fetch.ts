@@ -21,13 +21,15 @@ const FETCH_QUERY = {
       `A soft limit, as in Kafka: at least one batch comes, however large. ${FETCH_DEFAULT_BYTES} when it is ` +
         `left out; larger values than ${FETCH_BYTES_MAX} count as that.`,
     ),
+    FETCH_DEFAULT_BYTES,
   ),
-  minBytes: optional(numberParameter('How much to wait for; 1 when it is left out.')),
+  minBytes: optional(numberParameter('How much to wait for.'), 1),
   maxWaitMs: optional(
     numberParameter(
       'How long to wait for minBytes at the end of the log (long poll); 0 when it is left out. ' +
         `Larger values than ${FETCH_WAIT_MS_MAX} count as that.`,
     ),
+    0,
   ),
   topicId: optional(
     textParameter(
@@ -39,6 +41,7 @@ const FETCH_QUERY = {
       ['true', 'false'],
       'true: tell where the bytes lie, as URLs that work for a while, and not what they are.',
     ),
+    'false',
   ),
   encoding: optional(
     choiceParameter(
@@ -46,6 +49,7 @@ const FETCH_QUERY = {
       'How keys and values stand in JSON. auto: as a string when they are UTF-8, else as {"base64": …}; ' +
         'base64: always as {"base64": …}.',
     ),
+    'auto',
   ),
 }
 

@@ -24,30 +24,31 @@ import * as readOffsets from './read-offsets.ts'
 import * as ready from './ready.ts'
 import * as resumeTrigger from './resume-trigger.ts'
 
+/** Each by the name of its operation, under what it is about. */
+const BY_TAG: Readonly<
+  Record<string, Readonly<Record<string, Pick<DocumentedRoute, 'route' | 'documentation'>>>>
+> = {
+  topics: { listTopics, createTopic, describeTopic, alterTopic, deleteTopic },
+  records: { produceRecords: produce, fetchRecords: fetch, findOffset, deleteRecords, readObject },
+  groups: {
+    heartbeat,
+    leaveGroup,
+    commitOffsets,
+    readOffsets,
+    listGroups,
+    describeGroup,
+    deleteGroup,
+  },
+  triggers: { listTriggers, pauseTrigger, resumeTrigger, deleteTrigger },
+  server: { tellHealth: health, tellReadiness: ready, describeApi },
+}
+
 /** Every route there is, in the order in which the API's description has them. */
-export const ROUTES: readonly DocumentedRoute[] = [
-  listTopics,
-  createTopic,
-  describeTopic,
-  alterTopic,
-  deleteTopic,
-  produce,
-  fetch,
-  findOffset,
-  deleteRecords,
-  heartbeat,
-  leaveGroup,
-  commitOffsets,
-  readOffsets,
-  listGroups,
-  describeGroup,
-  deleteGroup,
-  listTriggers,
-  pauseTrigger,
-  resumeTrigger,
-  deleteTrigger,
-  readObject,
-  health,
-  ready,
-  describeApi,
-]
+export const ROUTES: readonly DocumentedRoute[] = Object.entries(BY_TAG).flatMap(([tag, routes]) =>
+  Object.entries(routes).map(([operationId, { route, documentation }]) => ({
+    route,
+    documentation,
+    operationId,
+    tag,
+  })),
+)
