@@ -24,31 +24,48 @@ import * as readOffsets from './read-offsets.ts'
 import * as ready from './ready.ts'
 import * as resumeTrigger from './resume-trigger.ts'
 
-/** Each by the name of its operation, under what it is about. */
-const BY_TAG: Readonly<
-  Record<string, Readonly<Record<string, Pick<DocumentedRoute, 'route' | 'documentation'>>>>
-> = {
-  topics: { listTopics, createTopic, describeTopic, alterTopic, deleteTopic },
-  records: { produceRecords: produce, fetchRecords: fetch, findOffset, deleteRecords, readObject },
-  groups: {
-    heartbeat,
-    leaveGroup,
-    commitOffsets,
-    readOffsets,
-    listGroups,
-    describeGroup,
-    deleteGroup,
-  },
-  triggers: { listTriggers, pauseTrigger, resumeTrigger, deleteTrigger },
-  server: { tellHealth: health, tellReadiness: ready, describeApi },
-}
-
 /** Every route there is, in the order in which the API's description has them. */
-export const ROUTES: readonly DocumentedRoute[] = Object.entries(BY_TAG).flatMap(([tag, routes]) =>
-  Object.entries(routes).map(([operationId, { route, documentation }]) => ({
-    route,
-    documentation,
-    operationId,
-    tag,
-  })),
-)
+export const ROUTES: readonly DocumentedRoute[] = [
+  ...about('topics', [
+    ['listTopics', listTopics],
+    ['createTopic', createTopic],
+    ['describeTopic', describeTopic],
+    ['alterTopic', alterTopic],
+    ['deleteTopic', deleteTopic],
+  ]),
+  ...about('records', [
+    ['produceRecords', produce],
+    ['fetchRecords', fetch],
+    ['findOffset', findOffset],
+    ['deleteRecords', deleteRecords],
+    ['readObject', readObject],
+  ]),
+  ...about('groups', [
+    ['heartbeat', heartbeat],
+    ['leaveGroup', leaveGroup],
+    ['commitOffsets', commitOffsets],
+    ['readOffsets', readOffsets],
+    ['listGroups', listGroups],
+    ['describeGroup', describeGroup],
+    ['deleteGroup', deleteGroup],
+  ]),
+  ...about('triggers', [
+    ['listTriggers', listTriggers],
+    ['pauseTrigger', pauseTrigger],
+    ['resumeTrigger', resumeTrigger],
+    ['deleteTrigger', deleteTrigger],
+  ]),
+  ...about('server', [
+    ['tellHealth', health],
+    ['tellReadiness', ready],
+    ['describeApi', describeApi],
+  ]),
+]
+
+/** @param routes each with the name of its operation */
+function about(
+  tag: string,
+  routes: readonly [operationId: string, Pick<DocumentedRoute, 'route' | 'documentation'>][],
+): DocumentedRoute[] {
+  return routes.map(([operationId, of]) => ({ ...of, operationId, tag }))
+}
