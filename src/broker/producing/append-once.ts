@@ -10,7 +10,7 @@ import type { Ports } from '../../ports/index.ts'
 import { NoRoom, NotApplied, OutcomeUnknown } from '../../ports/outcome.ts'
 import { flush } from '../settling/flush.ts'
 import { readRetired } from '../settling/retired-producers.ts'
-import { backoffMs, inTime, isTransient, retryUntil, timedOut } from '../store-calls/retry.ts'
+import { inTime, isTransient, pauseBeforeRetry, retryUntil, timedOut } from '../store-calls/retry.ts'
 import { asTidemarkError } from '../store-calls/store-errors.ts'
 import { partitionGone } from '../topics/topic-directory.ts'
 
@@ -127,10 +127,8 @@ export async function appendEntry(
       if (error instanceof OutcomeUnknown) written = 'unknown'
       // Others have filled it. No pause makes room, only a flush does.
       if (error instanceof NoRoom) await makeRoom(ports, partition, deadlineMs)
-      const pauseMs = backoffMs(failures, ports.entropy)
-      if (ports.clock.monotonicMs() + pauseMs >= deadlineMs) throw timedOut(error, written)
+      if (!(await pauseBeforeRetry(ports, failures, deadlineMs))) throw timedOut(error, written)
       failures += 1
-      await ports.clock.sleep(pauseMs)
     }
   }
 }

@@ -10,6 +10,7 @@ export function asTidemarkError(error: unknown, written: Written = 'no'): unknow
     const outcome = error.isUnsure ? 'unknown' : written
     return new TidemarkError('KAFKA_STORAGE_ERROR', `The store cannot do this: ${error.message}.`, outcome, {
       cause: error,
+      retriable: error.mayPass,
     })
   }
   if (error instanceof NotApplied || error instanceof OutcomeUnknown) {
