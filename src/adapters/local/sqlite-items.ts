@@ -22,6 +22,8 @@ import { checkReadable } from './readable.ts'
 import { Trouble } from './trouble.ts'
 import { pauseForTurn, Turns } from './turns.ts'
 
+/** How long files that were read whole count as readable. */
+const READABLE_MS = 5_000
 /** Of a damaged file, how much is told. */
 const PROBLEMS_MAX = 10
 
@@ -61,6 +63,8 @@ export class SqliteItems implements Items {
   #failure: StoreFailed | undefined
   /** What was found of damage, which does not go by itself. */
   #damage: Error | undefined
+  /** Until when its files are taken to be readable from one end to the other, as they were found. */
+  #readableUntilMs = Number.NEGATIVE_INFINITY
   readonly #isReadOnly: boolean
   /** What is wrong with the database, as far as the last writes tell. */
   readonly trouble = new Trouble(() => this.#tryOut())
@@ -288,11 +292,14 @@ export class SqliteItems implements Items {
 
   /** SQLite takes what a failing disk does not give it for damage of its own; the file system tells which it is. */
   async #causeOf(damage: unknown): Promise<unknown> {
-    const files = ['', '-wal'].map(suffix => `${this.#path}${suffix}`)
-    return await checkReadable(files).then(
-      () => damage,
-      error => error,
-    )
+    if (performance.now() < this.#readableUntilMs) return damage
+    try {
+      await checkReadable(['', '-wal'].map(suffix => `${this.#path}${suffix}`))
+      this.#readableUntilMs = performance.now() + READABLE_MS
+      return damage
+    } catch (error) {
+      return error
+    }
   }
 }
 

@@ -8,10 +8,10 @@ import { advance, type Offset, toOffset } from '../../core/numbers.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
 import type { Ports } from '../../ports/index.ts'
 import { NoRoom, NotApplied, OutcomeUnknown } from '../../ports/outcome.ts'
+import { asTidemarkError } from '../../ports/store-errors.ts'
 import { flush } from '../settling/flush.ts'
 import { readRetired } from '../settling/retired-producers.ts'
 import { inTime, isTransient, pauseBeforeRetry, retryUntil, timedOut } from '../store-calls/retry.ts'
-import { asTidemarkError } from '../store-calls/store-errors.ts'
 import { partitionGone } from '../topics/topic-directory.ts'
 
 const BLOCKS_PER_READ = 16

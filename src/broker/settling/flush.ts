@@ -8,8 +8,8 @@ import { toPosition } from '../../core/numbers.ts'
 import { segmentKey } from '../../core/storage-layout.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
 import type { Ports } from '../../ports/index.ts'
+import { asTidemarkError } from '../../ports/store-errors.ts'
 import { retryUntil } from '../store-calls/retry.ts'
-import { asTidemarkError } from '../store-calls/store-errors.ts'
 import { putRetired } from './retired-producers.ts'
 
 export interface FlushRequest {

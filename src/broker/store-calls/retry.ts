@@ -4,7 +4,7 @@ import type { Clock } from '../../ports/clock.ts'
 import type { Entropy } from '../../ports/entropy.ts'
 import type { Ports } from '../../ports/index.ts'
 import { NotApplied, OutcomeUnknown } from '../../ports/outcome.ts'
-import { asTidemarkError } from './store-errors.ts'
+import { asTidemarkError } from '../../ports/store-errors.ts'
 
 /** How long to wait before the next try: exponential, with full jitter, so that writers do not march in step. */
 export function backoffMs(failures: number, entropy: Entropy): number {

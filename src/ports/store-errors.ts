@@ -1,5 +1,5 @@
-import { TidemarkError, type Written } from '../../core/errors.ts'
-import { NotApplied, OutcomeUnknown, StoreFailed } from '../../ports/outcome.ts'
+import { TidemarkError, type Written } from '../core/errors.ts'
+import { NotApplied, OutcomeUnknown, StoreFailed } from './outcome.ts'
 
 /**
  * A store's trouble that no retry below got over, in Kafka's words; any other error as it is.
