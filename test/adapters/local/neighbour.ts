@@ -27,6 +27,7 @@ export class StoppedNeighbour {
     const child = spawn(process.execPath, ['-e', PROGRAM, '--', database, '--token', 'hush'], {
       stdio: ['pipe', 'pipe', 'inherit'],
     })
+    process.once('exit', () => child.kill('SIGKILL'))
     await once(child.stdout, 'data')
     child.kill('SIGSTOP')
     return new StoppedNeighbour(child)
