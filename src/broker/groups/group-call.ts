@@ -1,9 +1,9 @@
-import { TidemarkError, type Written } from '../../core/errors.ts'
+import { TidemarkError } from '../../core/errors.ts'
 import { GROUP_CALL_DEADLINE_MS } from '../../core/limits.ts'
 import type { GroupStore } from '../../ports/group-store.ts'
 import type { Ports } from '../../ports/index.ts'
 import { fewAtATime } from '../store-calls/few-at-a-time.ts'
-import { retryUntil } from '../store-calls/retry.ts'
+import { retryUntil, WrittenByCall, type WrittenSoFar } from '../store-calls/retry.ts'
 import type { TopicDirectory } from '../topics/topic-directory.ts'
 
 const PARALLEL_MAX = 16
@@ -14,6 +14,7 @@ export class GroupCall {
   readonly directory: TopicDirectory
   readonly groupId: string
   readonly #deadlineMs: number
+  readonly #written = new WrittenByCall()
 
   constructor(ports: Ports, directory: TopicDirectory, groupId: string) {
     this.ports = ports
@@ -31,12 +32,12 @@ export class GroupCall {
   }
 
   read<T>(step: () => Promise<T>): Promise<T> {
-    return this.#settle('no', step)
+    return this.#settle({ written: this.#written.written }, step)
   }
 
   /** @param step may be repeated, whatever became of it; it is told whether an earlier try may have done something */
   write<T>(step: (isUnsure: boolean) => Promise<T>): Promise<T> {
-    return this.#settle('unknown', step)
+    return this.#settle(this.#written, step)
   }
 
   /** Reads a listing anew where it breaks off. */
@@ -53,7 +54,7 @@ export class GroupCall {
     return fewAtATime(items, PARALLEL_MAX, work)
   }
 
-  async #settle<T>(written: Written, step: (isUnsure: boolean) => Promise<T>): Promise<T> {
+  async #settle<T>(written: WrittenSoFar, step: (isUnsure: boolean) => Promise<T>): Promise<T> {
     // A process that was asleep meanwhile does not go on with what its caller has given up and followed up on.
     return await retryUntil(this.ports, this.#deadlineMs, written, step)
   }

@@ -20,6 +20,8 @@ export const HTTP_HEADERS_TIMEOUT_MS = 20_000
 export const HTTP_KEEP_ALIVE_MS = 65_000
 /** How long a server that closes lets running requests go on. */
 export const HTTP_CLOSE_TIMEOUT_MS = 10_000
+/** How long a look whether requests can be served waits for the store: probes give up after a second, most often. */
+export const READY_MS_MAX = 900
 /** How long a client waits for an answer, beyond what it asked the broker to wait for: Kafka's `request.timeout.ms`. */
 export const CLIENT_TIMEOUT_MS = 30_000
 /** How long a client may take to read a located range. */
