@@ -29,7 +29,8 @@ export function buildHttpApp(
   routes: Iterable<Route>,
   describe?: Describe,
 ): BuiltApp {
-  const { broker, objects, health, logger, nowMs = Date.now, random = Math.random } = ports
+  const { broker, objects, health, logger } = ports
+  const { nowMs = Date.now, monotonicMs = () => performance.now(), random = Math.random } = ports
   const { token, allowedHosts = [] } = settings
   if (token === '') throw new RangeError('an empty token protects nothing: leave it out, or give one')
   const router = new Hono<HttpEnv>()
@@ -40,6 +41,7 @@ export function buildHttpApp(
     objects,
     health,
     nowMs,
+    monotonicMs,
     random,
     answers: {
       fetchBytesMax: settings.fetchBytesMax ?? FETCH_BYTES_MAX,

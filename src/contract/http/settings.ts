@@ -14,6 +14,8 @@ export interface HttpPorts {
   logger: HttpLogger
   /** Milliseconds since the epoch; the system's clock when it is left out. */
   nowMs?: () => number
+  /** Milliseconds since any moment, for how old something is that is remembered; the system's when it is left out. */
+  monotonicMs?: () => number
   /** In [0, 1), for the partition of records without a key; Math.random when it is left out. */
   random?: () => number
 }

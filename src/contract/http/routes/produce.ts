@@ -78,8 +78,8 @@ function partitionFor(type: string, partition: number | undefined): number | und
   )
 }
 
-function jsonProducer({ broker, nowMs, random, answers, topicCacheMs, toError }: Services) {
-  const topics = new TopicFactsCache(broker, nowMs, topicCacheMs)
+function jsonProducer({ broker, nowMs, monotonicMs, random, answers, topicCacheMs, toError }: Services) {
+  const topics = new TopicFactsCache(broker, monotonicMs, topicCacheMs)
   const nextSticky = stickyPartitions(random)
   const read = jsonReader(async () => (await import('../schemas/records.ts')).ProduceRequest)
 
