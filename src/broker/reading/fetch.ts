@@ -66,6 +66,8 @@ export class Fetching {
 
   async fetch(request: Fetch): Promise<Fetched> {
     return await this.#serve(request, 'byte', async ({ partition, head, entries }, ranges, maxBytes) => {
+      const bytes = ranges.reduce((sum, range) => sum + range.bytes, 0)
+      if (bytes > 0) await request.reserve?.(bytes)
       const { chunks, nextOffset } = await this.#readRanges(partition, ranges, request.offset, maxBytes)
       if (entries.length > 0 && chunks.length === 0) return undefined
       return { startOffset: head.startOffset, endOffset: head.nextOffset, nextOffset, chunks }
