@@ -57,7 +57,7 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
   #isClosing = false
 
   constructor(ports: Ports, settings: LogBrokerSettings, locator?: ObjectLocator) {
-    const watch = new TailWatch(ports.clock)
+    const watch = new TailWatch()
     this.#ports = ports
     this.#reportError = settings.reportError
     this.#flushesInBackground = settings.flushes !== 'elsewhere'

@@ -5,6 +5,8 @@ import {
   FETCH_WAIT_MS_MAX,
   HTTP_BODIES_IN_FLIGHT_BYTES_MAX,
   HTTP_BODY_BYTES_MAX,
+  HTTP_SMALL_BODIES_BYTES,
+  HTTP_SMALL_BODY_BYTES_MAX,
   TOPIC_CACHE_MS,
 } from '../../core/limits.ts'
 import { groupBy } from '../../core/since-node-22.ts'
@@ -53,6 +55,8 @@ export function buildHttpApp(
     bodies: new Bodies({
       bodyBytesMax: settings.bodyBytesMax ?? HTTP_BODY_BYTES_MAX,
       bodiesInFlightBytesMax: settings.bodiesInFlightBytesMax ?? HTTP_BODIES_IN_FLIGHT_BYTES_MAX,
+      smallBodyBytesMax: HTTP_SMALL_BODY_BYTES_MAX,
+      smallBodiesBytes: HTTP_SMALL_BODIES_BYTES,
     }),
     describe,
     toError: (error, request) => errors.toError(error, request),

@@ -79,7 +79,9 @@ export const route = defineRoute({
         const located = await broker.locate({ ...request, ...signal })
         return answerJson<'LocateAnswer'>(toJsonRanges(located, answers.answerBytesMax))
       }
-      const fetched = await broker.fetch({ ...request, ...signal })
+      const { room } = context.env
+      const reserve = room && { reserve: (bytes: number) => room.take(bytes, signal.signal) }
+      const fetched = await broker.fetch({ ...request, ...signal, ...reserve })
       if (accepted === BATCHES_TYPE) return answerBatches(fetched)
       return answerJson<'FetchAnswer'>(toJsonRecords(fetched, offset, encoding, answers.answerBytesMax))
     })
