@@ -14,5 +14,6 @@ export {
   stampProducer,
 } from './batch-header.ts'
 export { RECORDS_AT as BATCH_HEADER_BYTES } from './batch-layout.ts'
+export { BatchRecords, type Portion, RecordTooLarge } from './batch-records.ts'
 export type { CompressionName } from './compression.ts'
 export type { LogRecord, RecordHeader, RecordInput } from './record.ts'
