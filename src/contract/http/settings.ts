@@ -64,6 +64,19 @@ export interface ServerContext {
   boundHosts?: readonly string[]
   /** Aborts when the server stops: long polls end then. */
   stopping?: AbortSignal
+  /** The memory that the answer to this request may take, of what the process has for all. */
+  room?: AnswerMemory
+}
+
+/** What is taken is given back by the server when the answer is closed. */
+export interface AnswerMemory {
+  /**
+   * Waits until there is so much more.
+   * @throws TidemarkError THROTTLING_QUOTA_EXCEEDED after a while
+   */
+  take(bytes: number, signal?: AbortSignal): Promise<void>
+  /** Some of it, earlier. */
+  give(bytes: number): void
 }
 
 /** The HTTP form of a broker, for any server that speaks the Fetch API's Request and Response. */

@@ -19,15 +19,14 @@ export const PORTION_PASSED_RECORDS = 50_000
 export const JSON_STORED_BYTES_MAX = 4 * MiB
 /** A record's key, value and headers, if it is to be read as JSON. */
 export const JSON_RECORD_BYTES_MAX = 16 * MiB
+/** Its headers: an object each, and then some text. */
+export const JSON_RECORD_HEADERS_MAX = 100_000
 /** An answer in JSON with a single record, however much of it has to be escaped. */
 export const JSON_ANSWER_BYTES_MAX = 32 * MiB
 /** What JSON makes of a byte of control. */
 export const JSON_GROWTH_MAX = 6
-/** Answers in JSON in the making or on their way, what they are made of included, in one process. */
-export const JSON_READING_BYTES_MAX = 128 * MiB
-/** Reads that wait for their turn, and how long. */
-export const JSON_READS_WAITING_MAX = 32
-export const JSON_READ_WAIT_MS_MAX = 10_000
+/** Of a record that is larger, one such piece after the other becomes text. A multiple of three, for base64. */
+export const JSON_PIECE_BYTES = 192 * KiB
 
 assert(
   BATCH_BYTES_MAX <= INFLATED_AT_ONCE_BYTES_MAX,
@@ -41,7 +40,4 @@ assert(
 )
 assert(FETCH_BYTES_MAX <= JSON_ANSWER_BYTES_MAX, 'an answer may be as large as can be asked for')
 assert(FETCH_DEFAULT_BYTES <= JSON_STORED_BYTES_MAX, 'an answer of the default size is made of one fetch')
-assert(
-  DECOMPRESSED_BYTES_MAX <= JSON_READING_BYTES_MAX,
-  'a batch that can only be decompressed as a whole has room when it is alone',
-)
+assert(JSON_PIECE_BYTES % 3 === 0, 'pieces of base64 make one text together')

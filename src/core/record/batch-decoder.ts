@@ -1,17 +1,9 @@
 import { TidemarkError } from '../errors.ts'
-import { advance, type Offset, toOffset } from '../numbers.ts'
 import { type BatchHeader, checkBatch, DamagedBatch } from './batch-header.ts'
 import { RECORDS_AT } from './batch-layout.ts'
 import { decompress } from './compression.ts'
 import type { LogRecord } from './record.ts'
-import {
-  checkRoom,
-  invalid,
-  RecordFields,
-  readLength,
-  readTimestamp,
-  trailingBytes,
-} from './record-fields.ts'
+import { checkRoom, RecordFields, readLength, trailingBytes } from './record-fields.ts'
 import { VarintReader } from './varint.ts'
 
 /**
@@ -55,42 +47,10 @@ export function decodeBatches(bytes: Uint8Array): LogRecord[] {
 }
 
 /**
- * The first record in the batch at `position` that has this timestamp or a later one, and no offset below
- * `from`; or undefined.
- *
- * @param timestampMs milliseconds since the epoch
- * @throws TidemarkError as `decodeBatch`
+ * As `checkBatch`, for whoever reads a batch, and has not sent it.
+ * @throws TidemarkError as checkBatch
  */
-export function findTimestamp(
-  bytes: Uint8Array,
-  position: number,
-  timestampMs: number,
-  from: Offset = toOffset(0),
-): { offset: Offset; timestampMs: number } | undefined {
-  const header = checkToRead(bytes, position)
-  // The index believes a batch's maximum as well, so it is no news to whoever asks.
-  if (header.maxTimestamp < timestampMs) return undefined
-  const baseOffset = toOffset(header.baseOffset)
-  if (advance(baseOffset, header.lastOffsetDelta) < from) return undefined
-  if (header.timestampType === 'LogAppendTime') {
-    return { offset: toOffset(Math.max(baseOffset, from)), timestampMs: header.maxTimestamp }
-  }
-  const { reader, end } = openRecords(header, bytes, position)
-  const { baseTimestamp } = header
-  for (let offsetDelta = 0; offsetDelta < header.recordCount; offsetDelta++) {
-    const recordEnd = readLength(reader, end)
-    reader.position++ // attributes
-    const timestamp = readTimestamp(reader, baseTimestamp, offsetDelta)
-    if (reader.position > recordEnd) throw invalid(offsetDelta, 'is not as long as it says')
-    const offset = advance(baseOffset, offsetDelta)
-    if (timestamp >= timestampMs && offset >= from) return { offset, timestampMs: timestamp }
-    reader.position = recordEnd
-  }
-  return undefined
-}
-
-/** Whoever reads a batch has not sent it. */
-function checkToRead(bytes: Uint8Array, position: number): BatchHeader {
+export function checkToRead(bytes: Uint8Array, position: number): BatchHeader {
   try {
     return checkBatch(bytes, position)
   } catch (error) {

@@ -5,7 +5,7 @@ import type { BatchHeader } from './batch-header.ts'
 import { RECORD_BYTES_MIN, RECORDS_AT } from './batch-layout.ts'
 import { type Inflation, inflate } from './inflation.ts'
 import type { LogRecord } from './record.ts'
-import { checkRoom, RecordFields, trailingBytes, wrongLength } from './record-fields.ts'
+import { checkRoom, RecordFields, RecordTooLarge, trailingBytes, wrongLength } from './record-fields.ts'
 import { VarintReader } from './varint.ts'
 
 /** How much is decoded in a row. A single record comes in any case. */
@@ -20,21 +20,8 @@ export interface RecordsWanted {
   from?: Offset
   /** What one wanted record may have; DECOMPRESSED_BYTES_MAX when it is left out. */
   recordBytesMax?: number
-}
-
-/** A record that was wanted and is larger than what was asked for. */
-export class RecordTooLarge extends TidemarkError {
-  readonly offset: Offset
-  readonly recordBytes: number
-
-  constructor(offset: Offset, recordBytes: number, limitBytes: number) {
-    super(
-      'MESSAGE_TOO_LARGE',
-      `The record at offset ${offset} has ${recordBytes} bytes; ${limitBytes} is the most here.`,
-    )
-    this.offset = offset
-    this.recordBytes = recordBytes
-  }
+  /** Headers that it may have; BATCH_HEADERS_MAX when it is left out. */
+  recordHeadersMax?: number
 }
 
 const NOTHING = new Uint8Array(0)
@@ -75,7 +62,7 @@ export class BatchRecords {
   constructor(header: BatchHeader, bytes: Uint8Array, position: number, wanted: RecordsWanted = {}) {
     const { from = toOffset(0), recordBytesMax = DECOMPRESSED_BYTES_MAX } = wanted
     this.header = header
-    this.#fields = new RecordFields(header)
+    this.#fields = new RecordFields(header, wanted.recordHeadersMax)
     this.#firstDelta = Math.max(0, from - header.baseOffset)
     this.#recordBytesMax = recordBytesMax
     const records = bytes.subarray(position + RECORDS_AT, position + header.sizeBytes)
@@ -89,6 +76,11 @@ export class BatchRecords {
   /** What is in memory besides what was decoded, at most; 0 for a batch that is small. */
   get heldBytes(): number {
     return this.#inflation.heldBytes
+  }
+
+  /** The batch's records as they are when decompressed, of a batch that is small. */
+  get whole(): Uint8Array | undefined {
+    return this.#inflation.whole
   }
 
   /** Whether all that was wanted was given, and nothing is wrong behind it. */
@@ -179,7 +171,7 @@ export class BatchRecords {
         continue
       }
       if (length > this.#recordBytesMax) {
-        throw new RecordTooLarge(this.nextOffset, length, this.#recordBytesMax)
+        throw new RecordTooLarge(this.nextOffset, `${length} bytes`, `${this.#recordBytesMax}`, length)
       }
       if (recordEnd > end) {
         const gathered = new Uint8Array(recordEnd - start)

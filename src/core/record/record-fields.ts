@@ -19,9 +19,15 @@ export class RecordFields {
   readonly #baseOffset: Offset
   readonly #baseTimestamp: number
   readonly #appendTime: number | undefined
+  readonly #recordHeadersMax: number
   #headersLeft = BATCH_HEADERS_MAX
 
-  constructor({ baseOffset, baseTimestamp, timestampType, maxTimestamp }: BatchHeader) {
+  /** @param recordHeadersMax what one record may have */
+  constructor(
+    { baseOffset, baseTimestamp, timestampType, maxTimestamp }: BatchHeader,
+    recordHeadersMax: number = BATCH_HEADERS_MAX,
+  ) {
+    this.#recordHeadersMax = recordHeadersMax
     this.#baseOffset = toOffset(baseOffset)
     this.#baseTimestamp = baseTimestamp
     this.#appendTime = timestampType === 'LogAppendTime' ? maxTimestamp : undefined
@@ -38,16 +44,37 @@ export class RecordFields {
     if (delta !== offsetDelta) throw invalid(offsetDelta, `has the offset delta ${delta}`)
     const key = readField(reader, recordEnd)
     const value = readField(reader, recordEnd)
-    const headers = readHeaders(reader, recordEnd, this.#headersLeft)
+    const count = readHeaderCount(reader, recordEnd, this.#headersLeft)
+    if (count > this.#recordHeadersMax) {
+      throw new RecordTooLarge(this.#offsetAt(offsetDelta), `${count} headers`, `${this.#recordHeadersMax}`)
+    }
+    const headers = count === 0 ? NO_HEADERS : readHeaders(reader, recordEnd, count)
     this.#headersLeft -= headers.length
     if (reader.position !== recordEnd) throw invalid(offsetDelta, 'is not as long as it says')
     return {
-      offset: advance(this.#baseOffset, offsetDelta),
+      offset: this.#offsetAt(offsetDelta),
       timestampMs: this.#appendTime ?? timestamp,
       key,
       value,
       headers,
     }
+  }
+
+  #offsetAt(offsetDelta: number): Offset {
+    return advance(this.#baseOffset, offsetDelta)
+  }
+}
+
+/** A record that has more than was asked for. */
+export class RecordTooLarge extends TidemarkError {
+  readonly offset: Offset
+  /** All of it; 0 where it is something else that it has too much of. */
+  readonly recordBytes: number
+
+  constructor(offset: Offset, has: string, limit: string, recordBytes = 0) {
+    super('MESSAGE_TOO_LARGE', `The record at offset ${offset} has ${has}; ${limit} is the most here.`)
+    this.offset = offset
+    this.recordBytes = recordBytes
   }
 }
 
@@ -91,9 +118,10 @@ function readField(reader: VarintReader, end: number): Uint8Array | null {
   return new Uint8Array(bytes.buffer, bytes.byteOffset + start, length)
 }
 
-function readHeaders(reader: VarintReader, end: number, headersLeft: number): RecordHeader[] {
+/** Before they are read, so that too many of them are none. */
+function readHeaderCount(reader: VarintReader, end: number, headersLeft: number): number {
   const count = reader.readVarint()
-  if (count === 0) return NO_HEADERS
+  if (count === 0) return 0
   if (count < 0 || count * HEADER_BYTES_MIN > end - reader.position) {
     throw wrong(`A record says it has ${count} headers, which cannot be.`)
   }
@@ -104,6 +132,10 @@ function readHeaders(reader: VarintReader, end: number, headersLeft: number): Re
       `The batch has more than ${BATCH_HEADERS_MAX} headers. Send fewer records in a batch, or fewer headers.`,
     )
   }
+  return count
+}
+
+function readHeaders(reader: VarintReader, end: number, count: number): RecordHeader[] {
   const headers: RecordHeader[] = []
   for (let index = 0; index < count; index++) {
     const keyBytes = reader.readVarint()

@@ -222,7 +222,7 @@ test('what is no gzip behind the first pieces ends the reading there', async () 
 })
 
 test('RecordTooLarge tells where and how large', () => {
-  expect(new RecordTooLarge(toOffset(5), 10, 3)).toMatchObject({
+  expect(new RecordTooLarge(toOffset(5), '10 bytes', '3', 10)).toMatchObject({
     kafkaName: 'MESSAGE_TOO_LARGE',
     offset: 5,
     recordBytes: 10,
