@@ -80,6 +80,7 @@ export interface AnswerMemory {
 /** What the server around the app knows and the app does not; absent where there is no such server. */
 export interface ServerContext {
   readBody?: ReadBody
+  /** The memory that the answer to this request may take, of what the process has for all. */
   room?: AnswerMemory
   /** `host:port` under which the server was started. */
   boundHosts?: readonly string[]
