@@ -10,6 +10,7 @@ import {
   PRODUCE_BYTES_MAX,
   PRODUCE_DEADLINE_MS,
   PRODUCER_SILENT_MS_MAX,
+  TOPIC_PARTITIONS_MAX,
 } from './log.ts'
 import { assert, KiB, MiB } from './units.ts'
 
@@ -36,6 +37,8 @@ export const HTTP_SEND_PACE_BYTES = 256 * KiB
 export const HTTP_SEND_PRESSED_PACE_BYTES = 8 * MiB
 /** Requests that wait on one connection for the answer to one before them. */
 export const HTTP_PIPELINED_MAX = 64
+/** Values of one body in JSON, before they are made: each costs many times its bytes, and all are read in one piece. */
+export const HTTP_JSON_ITEMS_MAX = 200_000
 export const HTTP_HEADER_BYTES_MAX = 16 * KiB
 export const HTTP_REQUEST_TIMEOUT_MS = 60_000
 export const HTTP_HEADERS_TIMEOUT_MS = 20_000
@@ -55,6 +58,10 @@ assert(
   'a client that heard nothing most often finds itself in the head',
 )
 assert((PRODUCE_BYTES_MAX * 4) / 3 < HTTP_BODY_BYTES_MAX, 'base64 grows a body by a third')
+assert(
+  TOPIC_PARTITIONS_MAX * 10 <= HTTP_JSON_ITEMS_MAX,
+  'a member can say of all partitions of the widest topic that it owns or has released them, or commit them',
+)
 assert(
   PRODUCE_DEADLINE_MS + LAST_STEP_MS_MAX + FLUSH_BY_PRODUCER_MS < CLIENT_TIMEOUT_MS,
   'a broker tells what became of a produce call before its client gives up',
