@@ -1,10 +1,13 @@
 import { TidemarkError } from '../../core/errors.ts'
+import type { Claim, Member } from '../../core/group/group.ts'
+import { canTakeOver, isExpired } from '../../core/group/session.ts'
 import { GROUP_CALL_DEADLINE_MS } from '../../core/limits.ts'
 import type { GroupStore } from '../../ports/group-store.ts'
 import type { Ports } from '../../ports/index.ts'
 import { fewAtATime } from '../store-calls/few-at-a-time.ts'
 import { retryUntil, WrittenByCall, type WrittenSoFar } from '../store-calls/retry.ts'
 import type { TopicDirectory } from '../topics/topic-directory.ts'
+import { LeaseWatch } from './lease-watch.ts'
 
 const PARALLEL_MAX = 16
 
@@ -13,13 +16,22 @@ export class GroupCall {
   readonly ports: Ports
   readonly directory: TopicDirectory
   readonly groupId: string
+  /** What this process has seen of members' leases. */
+  readonly leases: LeaseWatch
   readonly #deadlineMs: number
   readonly #written = new WrittenByCall()
 
-  constructor(ports: Ports, directory: TopicDirectory, groupId: string) {
+  constructor(
+    ports: Ports,
+    directory: TopicDirectory,
+    groupId: string,
+    leases: LeaseWatch = new LeaseWatch(ports.clock),
+  ) {
     this.ports = ports
     this.directory = directory
     this.groupId = groupId
+    this.leases = leases
+    leases.noteTime()
     this.#deadlineMs = ports.clock.monotonicMs() + GROUP_CALL_DEADLINE_MS
   }
 
@@ -29,6 +41,16 @@ export class GroupCall {
 
   nowMs(): number {
     return this.ports.clock.nowMs()
+  }
+
+  /** Whether a member that was read just now was silent for too long. */
+  isExpired(member: Member, groupId = this.groupId): boolean {
+    return isExpired(member, this.nowMs(), this.leases.see(groupId, member))
+  }
+
+  /** Whether a partition may be taken from its owner, which was read just now. */
+  canTakeOver(claim: Claim, owner: Member | undefined, epoch: number): boolean {
+    return canTakeOver(claim, owner, epoch, this.nowMs(), owner && this.leases.see(this.groupId, owner))
   }
 
   read<T>(step: () => Promise<T>): Promise<T> {
