@@ -94,6 +94,17 @@ export class BatchRecords {
   }
 
   /**
+   * All that is wanted of a batch that is small, before anything was read of it.
+   * @throws TidemarkError INVALID_RECORD, and gives nothing of what comes before
+   */
+  all(): LogRecord[] {
+    const records = this.next({ records: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY })
+    if (this.#failure) throw this.#failure
+    // One that comes in pieces is not small.
+    return records as LogRecord[]
+  }
+
+  /**
    * What is wanted of the next portion. It may be nothing before the end, since passing over records takes its time as
    * well. A promise only where something has to be waited for.
    * @throws TidemarkError INVALID_RECORD, MESSAGE_TOO_LARGE: once what comes before was given
@@ -143,7 +154,7 @@ export class BatchRecords {
     const { recordCount } = this.header
     let leftRecords = portion.records - records.length
     let leftBytes = portion.bytes
-    let leftPassed = PORTION_PASSED_RECORDS
+    let leftPassed = Math.max(PORTION_PASSED_RECORDS, portion.records)
     while (this.#delta < recordCount) {
       if (leftRecords <= 0 || leftBytes <= 0 || leftPassed <= 0) return true
       if (this.#gathered || this.#passBytes > 0) return false
