@@ -1,6 +1,7 @@
 import { TidemarkError } from '../errors.ts'
 import { DECOMPRESSED_BYTES_MAX, PORTION_PASSED_RECORDS } from '../limits.ts'
 import { advance, type Offset, toOffset } from '../numbers.ts'
+import { workBeside } from '../turns.ts'
 import type { BatchHeader } from './batch-header.ts'
 import { RECORD_BYTES_MIN, RECORDS_AT } from './batch-layout.ts'
 import { type Inflation, inflate } from './inflation.ts'
@@ -217,7 +218,7 @@ export class BatchRecords {
     let piece: Uint8Array | undefined
     try {
       // Where there is one, pieces are what it comes in.
-      piece = (await this.#inflation.pieces!.next()).value as Uint8Array | undefined
+      piece = (await workBeside(this.#inflation.pieces!.next())).value as Uint8Array | undefined
     } catch (error) {
       if (!(error instanceof TidemarkError)) throw error
       this.#failure = error
