@@ -38,11 +38,24 @@ export function hasWorkBeside(): boolean {
   return beside > 0
 }
 
-let last: Promise<unknown> = Promise.resolve()
+/** Lets no more than so many do what takes much memory; the others wait, and come in their order. */
+export class Lane {
+  readonly #waiting: (() => void)[] = []
+  #free: number
 
-/** Does what takes much memory, once nothing else in this process does that came here before. */
-export function oneByOne<T>(work: () => Promise<T>): Promise<T> {
-  const mine = last.then(work)
-  last = mine.catch(() => {})
-  return mine
+  constructor(parallelMax: number) {
+    this.#free = parallelMax
+  }
+
+  async run<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#free > 0) this.#free--
+    else await new Promise<void>(resolve => this.#waiting.push(resolve))
+    try {
+      return await work()
+    } finally {
+      const next = this.#waiting.shift()
+      if (next) next()
+      else this.#free++
+    }
+  }
 }

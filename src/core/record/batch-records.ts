@@ -23,7 +23,12 @@ export interface RecordsWanted {
   recordBytesMax?: number
   /** Headers that it may have; BATCH_HEADERS_MAX when it is left out. */
   recordHeadersMax?: number
+  /** Whether the records' offsets and timestamps are all that is wanted of them: the rest is passed over. */
+  isBrief?: boolean
 }
+
+/** A record's attributes and its timestamp, at most. */
+const BRIEF_BYTES_MAX = 11
 
 const NOTHING = new Uint8Array(0)
 
@@ -42,6 +47,7 @@ export class BatchRecords {
   readonly #inflation: Inflation
   readonly #firstDelta: number
   readonly #recordBytesMax: number
+  readonly #isBrief: boolean
   /** What is there of the records, from the reader's position on. */
   #reader: VarintReader
   /** What follows on a record that was put together of several pieces. */
@@ -61,11 +67,12 @@ export class BatchRecords {
    * @throws TidemarkError INVALID_RECORD, UNSUPPORTED_COMPRESSION_TYPE
    */
   constructor(header: BatchHeader, bytes: Uint8Array, position: number, wanted: RecordsWanted = {}) {
-    const { from = toOffset(0), recordBytesMax = DECOMPRESSED_BYTES_MAX } = wanted
+    const { from = toOffset(0), recordBytesMax = DECOMPRESSED_BYTES_MAX, isBrief = false } = wanted
     this.header = header
     this.#fields = new RecordFields(header, wanted.recordHeadersMax)
     this.#firstDelta = Math.max(0, from - header.baseOffset)
     this.#recordBytesMax = recordBytesMax
+    this.#isBrief = isBrief
     const records = bytes.subarray(position + RECORDS_AT, position + header.sizeBytes)
     this.#inflation = inflate(header.compression, records)
     const { whole, pieces } = this.#inflation
@@ -175,7 +182,13 @@ export class BatchRecords {
       if (length < RECORD_BYTES_MIN - 1 || length > DECOMPRESSED_BYTES_MAX) throw wrongLength(length)
       const recordEnd = reader.position + length
       if (recordEnd > end && !this.#hasMore) throw wrongLength(length)
-      if (this.#delta < this.#firstDelta) {
+      const isWanted = this.#delta >= this.#firstDelta
+      if (isWanted && this.#isBrief) {
+        if (recordEnd > end && reader.position + BRIEF_BYTES_MAX > end) return this.#back(start)
+        records.push(this.#fields.readBrief(reader, recordEnd, this.#delta))
+        leftRecords--
+      }
+      if (!isWanted || this.#isBrief) {
         if (recordEnd > end) this.#passBytes = recordEnd - end
         reader.position = Math.min(recordEnd, end)
         if (recordEnd <= end) this.#delta++
