@@ -26,13 +26,15 @@ const FETCH_QUERY = {
       'What is sent. As record batches a soft limit, as in Kafka: at least one batch comes, however large; in JSON, ' +
         `at least one record. ${FETCH_DEFAULT_BYTES} when it is left out; larger values than ${FETCH_BYTES_MAX} count as that.`,
     ),
+    FETCH_DEFAULT_BYTES,
   ),
-  minBytes: optional(numberParameter('How much to wait for; 1 when it is left out.')),
+  minBytes: optional(numberParameter('How much to wait for.'), 1),
   maxWaitMs: optional(
     numberParameter(
       'How long to wait for minBytes at the end of the log (long poll); 0 when it is left out. ' +
         `Larger values than ${FETCH_WAIT_MS_MAX} count as that.`,
     ),
+    0,
   ),
   topicId: optional(
     textParameter(
@@ -44,6 +46,7 @@ const FETCH_QUERY = {
       ['true', 'false'],
       'true: tell where the bytes lie, as URLs that work for a while, and not what they are.',
     ),
+    'false',
   ),
   encoding: optional(
     choiceParameter(
@@ -51,6 +54,7 @@ const FETCH_QUERY = {
       'How keys and values stand in JSON. auto: as a string when they are UTF-8, else as {"base64": …}; ' +
         'base64: always as {"base64": …}.',
     ),
+    'auto',
   ),
 }
 
@@ -80,17 +84,23 @@ export const route = defineRoute({
         const located = await broker.locate({ ...request, ...signal })
         return answerJson<'LocateAnswer'>(toJsonRanges(located, answers.answerBytesMax))
       }
-      if (accepted === BATCHES_TYPE) return answerBatches(await broker.fetch({ ...request, ...signal }))
+      const { room } = context.env
+      const reserve = room && { reserve: (bytes: number) => room.take(bytes, signal.signal) }
+      if (accepted === BATCHES_TYPE)
+        return answerBatches(await broker.fetch({ ...request, ...signal, ...reserve }))
       // What they become in JSON is not known beforehand: some are fetched, and as many as have room are answered.
       const storedBytes = Math.min(request.maxBytes, JSON_STORED_BYTES_MAX)
-      return answerJsonRecords(await broker.fetch({ ...request, maxBytes: storedBytes, ...signal }), {
-        offset,
-        encoding,
-        maxBytes: request.maxBytes,
-        answerBytesMax: answers.answerBytesMax,
-        room: context.env.room,
-        signal: () => context.req.raw.signal,
-      })
+      return answerJsonRecords(
+        await broker.fetch({ ...request, maxBytes: storedBytes, ...signal, ...reserve }),
+        {
+          offset,
+          encoding,
+          maxBytes: request.maxBytes,
+          answerBytesMax: answers.answerBytesMax,
+          room,
+          signal: () => context.req.raw.signal,
+        },
+      )
     })
   },
 })
