@@ -1,6 +1,4 @@
 import { type FileHandle, open } from 'node:fs/promises'
-import { shareDescriptors } from '../../core/limits.ts'
-import { descriptorsMax } from './descriptors.ts'
 
 /**
  * Objects that were read lately, kept open: a consumer reads one object many times in a row. Objects never
@@ -14,7 +12,7 @@ export class OpenFiles {
   /** Those that wait for a file that is idle. */
   #waiting: (() => void)[] = []
 
-  constructor(filesMax = shareDescriptors(descriptorsMax()).files) {
+  constructor(filesMax: number) {
     this.#filesMax = filesMax
   }
 

@@ -12,7 +12,7 @@ let files: OpenFiles
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'tidemark-open-'))
-  files = new OpenFiles()
+  files = new OpenFiles(100)
 })
 afterEach(async () => {
   await files.close()
