@@ -15,6 +15,7 @@ import {
 import { logAccess } from './access-log.ts'
 import { refusalResponse, refuseBrokenRequest } from './broken-request.ts'
 import { Connections } from './connections.ts'
+import { answerOddRequests, refuseWithoutHost } from './odd-requests.ts'
 
 export interface HttpServerSettings {
   /** 127.0.0.1 when it is left out. */
@@ -79,10 +80,13 @@ export async function startHttpServer(app: HttpApp, settings: HttpServerSettings
       keepAliveTimeout: HTTP_KEEP_ALIVE_MS,
       connectionsCheckingInterval: 1_000,
       noDelay: true,
+      // Refused below, with a word.
+      requireHostHeader: false,
     },
     (request, response) => {
       connections.begin(response)
       if (settings.tellAccess) logAccess(request, response, settings.tellAccess)
+      if (refuseWithoutHost(request, response)) return
       listener(request, response).catch(error => {
         reportError(error)
         request.destroy()
@@ -91,6 +95,7 @@ export async function startHttpServer(app: HttpApp, settings: HttpServerSettings
   )
   server.on('connection', socket => connections.add(socket))
   server.on('clientError', refuseBrokenRequest)
+  answerOddRequests(server)
   await listen(server, host, port)
   const bound = server.address() as AddressInfo
   boundHosts.push(...namesOf(host).map(name => `${name}:${bound.port}`))
