@@ -8,7 +8,9 @@ import type { PartitionId } from '../core/topic/partition-id.ts'
 import type { Trigger } from '../core/trigger/trigger.ts'
 import type { Ports } from '../ports/index.ts'
 import type { ObjectLocator } from '../ports/object-locator.ts'
+import { asTidemarkError } from '../ports/store-errors.ts'
 import type { GroupCall } from './groups/group-call.ts'
+import type { LeaseWatch } from './groups/lease-watch.ts'
 import { type GroupUseCases, loadGroupUseCases } from './load-use-cases.ts'
 import { Gatherer, type GatherSettings } from './producing/gather.ts'
 import { Intake, shuttingDown } from './producing/intake.ts'
@@ -18,7 +20,6 @@ import { TailWatch } from './reading/tail-watch.ts'
 import { BackgroundFlush } from './settling/background-flush.ts'
 import { deleteRecords } from './settling/delete-records.ts'
 import { flush } from './settling/flush.ts'
-import { asTidemarkError } from './store-calls/store-errors.ts'
 import { TopicDirectory } from './topics/topic-directory.ts'
 import { Topics } from './topics/topics.ts'
 
@@ -51,11 +52,12 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
   readonly #flushesInBackground: boolean
   /** Calls under way: the store must not be taken from under them. */
   readonly #served = new Set<Promise<unknown>>()
+  #leases: LeaseWatch | undefined
   #startedUp: Promise<void> = Promise.resolve()
   #isClosing = false
 
   constructor(ports: Ports, settings: LogBrokerSettings, locator?: ObjectLocator) {
-    const watch = new TailWatch(ports.clock)
+    const watch = new TailWatch()
     this.#ports = ports
     this.#reportError = settings.reportError
     this.#flushesInBackground = settings.flushes !== 'elsewhere'
@@ -187,7 +189,9 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
   ): Promise<T> {
     return this.#serve(async () => {
       const useCases = await loadGroupUseCases()
-      return await work(new useCases.GroupCall(this.#ports, this.#directory, groupId), useCases)
+      this.#leases ??= new useCases.LeaseWatch(this.#ports.clock)
+      const call = new useCases.GroupCall(this.#ports, this.#directory, groupId, this.#leases)
+      return await work(call, useCases)
     })
   }
 

@@ -4,11 +4,12 @@ import { type Committer, isOvertaken, nextCommit } from '../../core/group/claim.
 import type { Claim } from '../../core/group/group.ts'
 import { checkGroupId, storedMemberId } from '../../core/group/identity.ts'
 import { checkMetadata } from '../../core/group/offset-metadata.ts'
-import { canTakeOver, NO_EPOCH } from '../../core/group/session.ts'
+import { NO_EPOCH } from '../../core/group/session.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
 import { OutcomeUnknown } from '../../ports/outcome.ts'
 import { changeOwner } from './claims.ts'
 import type { GroupCall } from './group-call.ts'
+import { shortenLeases } from './group-state.ts'
 import { refuseActiveTriggers } from './group-triggers.ts'
 
 /** Commits offsets, each partition by itself: one that is refused keeps no other from being committed. */
@@ -112,7 +113,8 @@ async function readOwn(call: GroupCall, id: PartitionId, by: Committer): Promise
   }
   if (claim === undefined || claim.owner === null) return claim
   const owner = await call.groups.readMember(call.groupId, claim.owner)
-  if (!canTakeOver(claim, owner, NO_EPOCH, call.nowMs())) {
+  if (!call.canTakeOver(claim, owner, NO_EPOCH)) {
+    if (owner) await shortenLeases(call, [owner])
     throw new TidemarkError(
       'UNKNOWN_MEMBER_ID',
       `The member ${JSON.stringify(claim.owner)} owns this partition: only it can commit. Stop it first.`,

@@ -5,6 +5,8 @@ import {
   FETCH_WAIT_MS_MAX,
   HTTP_BODIES_IN_FLIGHT_BYTES_MAX,
   HTTP_BODY_BYTES_MAX,
+  HTTP_SMALL_BODIES_BYTES,
+  HTTP_SMALL_BODY_BYTES_MAX,
   TOPIC_CACHE_MS,
 } from '../../core/limits.ts'
 import { groupBy } from '../../core/since-node-22.ts'
@@ -29,7 +31,8 @@ export function buildHttpApp(
   routes: Iterable<Route>,
   describe?: Describe,
 ): BuiltApp {
-  const { broker, objects, health, logger, nowMs = Date.now, random = Math.random } = ports
+  const { broker, objects, health, logger } = ports
+  const { nowMs = Date.now, monotonicMs = () => performance.now(), random = Math.random } = ports
   const { token, allowedHosts = [] } = settings
   if (token === '') throw new RangeError('an empty token protects nothing: leave it out, or give one')
   const router = new Hono<HttpEnv>()
@@ -40,6 +43,7 @@ export function buildHttpApp(
     objects,
     health,
     nowMs,
+    monotonicMs,
     random,
     answers: {
       fetchBytesMax: settings.fetchBytesMax ?? FETCH_BYTES_MAX,
@@ -51,6 +55,8 @@ export function buildHttpApp(
     bodies: new Bodies({
       bodyBytesMax: settings.bodyBytesMax ?? HTTP_BODY_BYTES_MAX,
       bodiesInFlightBytesMax: settings.bodiesInFlightBytesMax ?? HTTP_BODIES_IN_FLIGHT_BYTES_MAX,
+      smallBodyBytesMax: HTTP_SMALL_BODY_BYTES_MAX,
+      smallBodiesBytes: HTTP_SMALL_BODIES_BYTES,
     }),
     describe,
     toError: (error, request) => errors.toError(error, request),

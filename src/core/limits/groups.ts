@@ -25,8 +25,13 @@ export const GROUP_LOOK_MS_MAX = 1_000
 export const GROUP_FIRST_TARGET_POLL_MS = 100
 /** How long one call about a group insists, all its steps together. */
 export const GROUP_CALL_DEADLINE_MS = 15_000
-/** How far the clocks of two brokers may be apart before a member can lose its partitions without being silent. */
+/**
+ * How far the clocks of two brokers may be apart before a member can lose its partitions without being silent; and by how
+ * much more a clock goes ahead than time passes that somebody has set.
+ */
 export const CLOCK_SKEW_MS_MAX = 5_000
+/** Members whose leases one process watches: the ones that it saw last. */
+export const LEASES_WATCHED_MAX = 10_000
 /** What a trigger calls: an ARN has some two hundred. */
 export const TRIGGER_TARGET_CHARACTERS_MAX = 2_048
 /** One chunk of a target, of which every member in it reads the whole whenever the target changes. */

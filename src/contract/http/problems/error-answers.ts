@@ -1,4 +1,5 @@
 import { TidemarkError } from '../../../core/errors.ts'
+import { asTidemarkError } from '../../../ports/store-errors.ts'
 import { PROBLEM_TYPE } from '../media-types.ts'
 import type { Route } from '../route.ts'
 import type { HttpLogger } from '../settings.ts'
@@ -13,8 +14,9 @@ export class ErrorAnswers {
     this.#logger = logger
   }
 
-  /** A TidemarkError is itself; anything else is logged, and nothing of it is shown. */
-  toError(error: unknown, request: Request): TidemarkError {
+  /** A TidemarkError is itself, a store's trouble is told; anything else is logged, and nothing of it is shown. */
+  toError(thrown: unknown, request: Request): TidemarkError {
+    const error = asTidemarkError(thrown)
     if (error instanceof TidemarkError) return error
     const { method } = request
     this.#logger.error('A request failed in a way that it should not', {

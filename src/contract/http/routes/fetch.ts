@@ -1,12 +1,17 @@
 import type * as z from 'zod'
 import { TidemarkError } from '../../../core/errors.ts'
-import { FETCH_BYTES_MAX, FETCH_DEFAULT_BYTES, FETCH_WAIT_MS_MAX } from '../../../core/limits.ts'
+import {
+  FETCH_BYTES_MAX,
+  FETCH_DEFAULT_BYTES,
+  FETCH_WAIT_MS_MAX,
+  JSON_STORED_BYTES_MAX,
+} from '../../../core/limits.ts'
 import type { Offset } from '../../../core/numbers.ts'
 import type { Fetched, Located } from '../../broker.ts'
 import { BATCHES_TYPE, JSON_TYPE } from '../media-types.ts'
 import type { RouteDocumentation, Schemas } from '../openapi/documentation.ts'
 import { AnswerRoom } from '../records/answer-room.ts'
-import { toJsonRecords } from '../records/json-records.ts'
+import { answerJsonRecords } from '../records/json-answer.ts'
 import { END_OFFSET_HEADER, NEXT_OFFSET_HEADER, START_OFFSET_HEADER } from '../records/offset-headers.ts'
 import { choiceParameter, numberParameter, optional, textParameter } from '../requests/parameters.ts'
 import { answerJson, defineRoute, type HttpContext } from '../route.ts'
@@ -18,8 +23,8 @@ const FETCH_QUERY = {
   offset: numberParameter<Offset>('The first record that is wanted.'),
   maxBytes: optional(
     numberParameter(
-      `A soft limit, as in Kafka: at least one batch comes, however large. ${FETCH_DEFAULT_BYTES} when it is ` +
-        `left out; larger values than ${FETCH_BYTES_MAX} count as that.`,
+      'What is sent. As record batches a soft limit, as in Kafka: at least one batch comes, however large; in JSON, ' +
+        `at least one record. ${FETCH_DEFAULT_BYTES} when it is left out; larger values than ${FETCH_BYTES_MAX} count as that.`,
     ),
     FETCH_DEFAULT_BYTES,
   ),
@@ -79,9 +84,23 @@ export const route = defineRoute({
         const located = await broker.locate({ ...request, ...signal })
         return answerJson<'LocateAnswer'>(toJsonRanges(located, answers.answerBytesMax))
       }
-      const fetched = await broker.fetch({ ...request, ...signal })
-      if (accepted === BATCHES_TYPE) return answerBatches(fetched)
-      return answerJson<'FetchAnswer'>(toJsonRecords(fetched, offset, encoding, answers.answerBytesMax))
+      const { room } = context.env
+      const reserve = room && { reserve: (bytes: number) => room.take(bytes, signal.signal) }
+      if (accepted === BATCHES_TYPE)
+        return answerBatches(await broker.fetch({ ...request, ...signal, ...reserve }))
+      // What they become in JSON is not known beforehand: some are fetched, and as many as have room are answered.
+      const storedBytes = Math.min(request.maxBytes, JSON_STORED_BYTES_MAX)
+      return answerJsonRecords(
+        await broker.fetch({ ...request, maxBytes: storedBytes, ...signal, ...reserve }),
+        {
+          offset,
+          encoding,
+          maxBytes: request.maxBytes,
+          answerBytesMax: answers.answerBytesMax,
+          room,
+          signal: () => context.req.raw.signal,
+        },
+      )
     })
   },
 })
@@ -102,7 +121,7 @@ export const documentation = ({ ReadAnswer }: Schemas): RouteDocumentation => ({
       },
     },
   },
-  errors: ['UNKNOWN_TOPIC_ID', 'OFFSET_OUT_OF_RANGE', 'KAFKA_STORAGE_ERROR'],
+  errors: ['UNKNOWN_TOPIC_ID', 'MESSAGE_TOO_LARGE', 'OFFSET_OUT_OF_RANGE', 'KAFKA_STORAGE_ERROR'],
 })
 
 /** Ends a long poll when its client goes away or the server stops. */

@@ -17,6 +17,7 @@ import * as leaveGroup from './leave-group.ts'
 import * as listGroups from './list-groups.ts'
 import * as listTopics from './list-topics.ts'
 import * as listTriggers from './list-triggers.ts'
+import * as live from './live.ts'
 import * as pauseTrigger from './pause-trigger.ts'
 import * as produce from './produce.ts'
 import * as readObject from './read-object.ts'
@@ -57,6 +58,7 @@ export const ROUTES: readonly DocumentedRoute[] = [
   ]),
   ...about('server', [
     ['tellHealth', health],
+    ['tellLiveness', live],
     ['tellReadiness', ready],
     ['describeApi', describeApi],
   ]),

@@ -26,6 +26,7 @@ export const route = defineRouteWithState({
       objects.signer.check(range, nowMs())
       const isPartial = checkRange(context.req.header('range'), range)
       const { position, bytes } = range
+      await context.env.room?.take(bytes)
       const found = await objects.get(key, position, bytes)
       if (found === undefined) {
         const message = 'The object is gone: its records were deleted or moved. Ask for a new URL.'
