@@ -18,7 +18,7 @@ import {
   READ_ONLY,
 } from './local-failures.ts'
 import { openDatabase } from './open-database.ts'
-import { checkReadable } from './readable.ts'
+import { findUnreadable } from './readable.ts'
 import { Trouble } from './trouble.ts'
 import { pauseForTurn, Turns } from './turns.ts'
 
@@ -65,6 +65,7 @@ export class SqliteItems implements Items {
   #damage: Error | undefined
   /** Until when its files are taken to be readable from one end to the other, as they were found. */
   #readableUntilMs = Number.NEGATIVE_INFINITY
+  #unreadable: Promise<Error | undefined> | undefined
   readonly #isReadOnly: boolean
   /** What is wrong with the database, as far as the last writes tell. */
   readonly trouble = new Trouble(() => this.#tryOut())
@@ -293,13 +294,12 @@ export class SqliteItems implements Items {
   /** SQLite takes what a failing disk does not give it for damage of its own; the file system tells which it is. */
   async #causeOf(damage: unknown): Promise<unknown> {
     if (performance.now() < this.#readableUntilMs) return damage
-    try {
-      await checkReadable(['', '-wal'].map(suffix => `${this.#path}${suffix}`))
-      this.#readableUntilMs = performance.now() + READABLE_MS
-      return damage
-    } catch (error) {
-      return error
-    }
+    this.#unreadable ??= findUnreadable(['', '-wal'].map(suffix => `${this.#path}${suffix}`)).finally(() => {
+      this.#unreadable = undefined
+    })
+    const unreadable = await this.#unreadable
+    if (!unreadable) this.#readableUntilMs = performance.now() + READABLE_MS
+    return unreadable ?? damage
   }
 }
 

@@ -1,6 +1,8 @@
+import { readFileSync, statSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { platform, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type LocalStore, openLocalStore } from '../../../src/adapters/local/local-store.ts'
 import { STORE_TURN_MS_MAX } from '../../../src/core/limits.ts'
@@ -126,6 +128,23 @@ describe('beside a process that was stopped inside of a transaction', () => {
     expect(await again.broker.listTopics()).toMatchObject([{ topic: 'tides' }])
     await again.close()
   })
+})
+
+test.runIf(platform() === 'linux')('looks at a store give up none of the locks of SQLite', async () => {
+  const database = join(directory, 'index', 'index.sqlite')
+  // Whoever closes a file gives up all locks that its process has on it.
+  const locks = () => {
+    const { ino } = statSync(database)
+    return readFileSync('/proc/locks', 'utf8')
+      .split('\n')
+      .filter(line => line.includes(` ${process.pid} `) && line.includes(`:${ino} `)).length
+  }
+  expect(locks()).toBe(1)
+  for (let times = 0; times < 3; times += 1) {
+    await sleep(600)
+    expect(await store.health.look(true)).toBeUndefined()
+  }
+  expect(locks()).toBe(1)
 })
 
 test('where others get on, a write waits for its turn', async () => {
