@@ -15,10 +15,12 @@ import {
   isFull,
   isFullBeforeCommit,
   isSqliteError,
+  isStalled,
   READ_ONLY,
 } from './local-failures.ts'
 import { openDatabase } from './open-database.ts'
 import { findUnreadable } from './readable.ts'
+import { SharedHeader } from './shared-header.ts'
 import { Trouble } from './trouble.ts'
 import { pauseForTurn, Turns } from './turns.ts'
 
@@ -49,6 +51,7 @@ interface Write {
 export class SqliteItems implements Items {
   readonly #database: DatabaseSync
   readonly #path: string
+  readonly #header: SharedHeader
   readonly #footing: Footing
   readonly #get: StatementSync
   readonly #put: StatementSync
@@ -72,6 +75,7 @@ export class SqliteItems implements Items {
 
   private constructor(path: string, footing: Footing, database: DatabaseSync, isReadOnly: boolean) {
     this.#path = path
+    this.#header = new SharedHeader(path)
     this.#footing = footing
     this.#isReadOnly = isReadOnly
     if (isReadOnly) this.#failure = new StoreFailed(READ_ONLY)
@@ -86,7 +90,7 @@ export class SqliteItems implements Items {
       'SELECT key, value FROM items WHERE key >= ? AND key <= ? ORDER BY key DESC LIMIT 1',
     )
     this.#database = database
-    this.#turns = new Turns(database, path)
+    this.#turns = new Turns(database, path, this.#header)
   }
 
   /**
@@ -177,6 +181,7 @@ export class SqliteItems implements Items {
   }
 
   #reading<T>(read: () => T): T | Promise<T> {
+    if (this.#header.isTorn) return this.#readAgain(undefined, read)
     try {
       return read()
     } catch (error) {
@@ -188,14 +193,17 @@ export class SqliteItems implements Items {
   async #readAgain<T>(first: unknown, read: () => T): Promise<T> {
     const untilMs = performance.now() + STORE_READ_MS_MAX
     let error = first
-    while (isBusy(error) && performance.now() < untilMs) {
+    while (isInTheWay(error) && performance.now() < untilMs) {
+      if (isStalled(error)) this.#header.watch()
       await pauseForTurn()
+      if (this.#header.isTorn) continue
       try {
         return read()
       } catch (next) {
         error = next
       }
     }
+    if (error === undefined || isStalled(error)) throw this.trouble.failed(this.#turns.heldUp())
     throw await this.#noted(error, 'could not be read')
   }
 
@@ -316,6 +324,11 @@ function apply({ apply: change, resolve, reject }: Write): () => void {
     reject(error)
     return () => {}
   }
+}
+
+/** Whether another process is; undefined: it has not even been tried. */
+function isInTheWay(error: unknown): boolean {
+  return error === undefined || isBusy(error) || isStalled(error)
 }
 
 function notWritable(path: string, cause: Error, isUnsure = false): StoreFailed {
