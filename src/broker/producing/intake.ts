@@ -8,6 +8,7 @@ import {
 import { type BatchHeader, checkBatch, NO_PRODUCER_ID, stampLogAppendTime } from '../../core/record/index.ts'
 import { withResolvers } from '../../core/since-node-22.ts'
 import type { TopicSettings } from '../../core/topic/topic-config.ts'
+import { unsetTime } from '../../ports/clock.ts'
 import type { Ports } from '../../ports/index.ts'
 import { OutcomeUnknown } from '../../ports/outcome.ts'
 import { asTidemarkError } from '../../ports/store-errors.ts'
@@ -37,15 +38,14 @@ export class Intake {
   readonly #lines = new Map<string, Line>()
   #bytesInFlight = 0
   #callsInFlight = 0
-  /** By how much the wall clock was ahead of the other one when this process began. */
-  readonly #wallAheadMs: number
+  readonly #unsetMs: () => number
   #closed: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined
 
   constructor(ports: Ports, directory: TopicDirectory, gatherer: Gatherer) {
     this.#ports = ports
     this.#directory = directory
     this.#gatherer = gatherer
-    this.#wallAheadMs = ports.clock.nowMs() - ports.clock.monotonicMs()
+    this.#unsetMs = unsetTime(ports.clock)
   }
 
   async produce(request: Produce): Promise<Produced> {
@@ -110,10 +110,9 @@ export class Intake {
   /** @throws TidemarkError at once where the call cannot be taken */
   #submit(topic: Topic, { partition, batches }: Produce, arrivedMs: number): Promise<Accepted> {
     checkPartition(topic, partition)
-    const { clock } = this.#ports
-    const nowMs = clock.nowMs()
+    const nowMs = this.#ports.clock.nowMs()
     // A clock that was set back since this process began makes nobody's records ones from the future, nor a repetition.
-    const futureMs = Math.max(nowMs, clock.monotonicMs() + this.#wallAheadMs)
+    const futureMs = Math.max(nowMs, this.#unsetMs())
     const run = checkRun(batches, topic.settings, nowMs, futureMs)
     return this.#gatherer.submit({ topicId: topic.topicId, partition }, run, arrivedMs)
   }
