@@ -8,8 +8,9 @@ import { idlePolls } from './idle-polls.ts'
 import { inflatingConsumers } from './inflating-consumers.ts'
 import { inflatingJson } from './inflating-json.ts'
 import { ledger } from './ledger.ts'
+import { setClocks } from './set-clocks.ts'
 import { slowRequests } from './slow-requests.ts'
-import { troubles } from './troubles.ts'
+import { storeTroubles } from './store-troubles.ts'
 import { unreadAnswers, unreadPipelines } from './unread-answers.ts'
 
 /** All attacks, in the order in which the program carries them out. */
@@ -26,5 +27,6 @@ export const ATTACKS: readonly Attack[] = [
   slowRequests,
   fuzz,
   ledger,
-  ...troubles,
+  setClocks,
+  ...storeTroubles,
 ]
