@@ -12,8 +12,7 @@ const VAGUE = /\.(?:toBeDefined|toBeTruthy|toBeFalsy)\(\)|(?<!\bnot)\.toThrow\(\
 const UNSEEDED: Readonly<Record<string, string>> = {
   'src/adapters/aws/objects/s3-object-store.ts':
     'how long to wait before another try, which no outcome goes by',
-  'src/adapters/local/sqlite-items.ts':
-    'how long to wait while another process writes, which no outcome goes by',
+  'src/adapters/local/turns.ts': 'how long to wait while another process writes, which no outcome goes by',
   'src/client/retry.ts': 'what is taken where no other chance is given',
   'src/client/sdk/consuming/delivery.ts': 'how long a failed read rests, which no outcome goes by',
   'src/client/sdk/producing/partitioners.ts':

@@ -8,6 +8,7 @@ import type { PartitionId } from '../core/topic/partition-id.ts'
 import type { Trigger } from '../core/trigger/trigger.ts'
 import type { Ports } from '../ports/index.ts'
 import type { ObjectLocator } from '../ports/object-locator.ts'
+import { asTidemarkError } from '../ports/store-errors.ts'
 import type { GroupCall } from './groups/group-call.ts'
 import type { LeaseWatch } from './groups/lease-watch.ts'
 import { type GroupUseCases, loadGroupUseCases } from './load-use-cases.ts'
@@ -19,7 +20,6 @@ import { TailWatch } from './reading/tail-watch.ts'
 import { BackgroundFlush } from './settling/background-flush.ts'
 import { deleteRecords } from './settling/delete-records.ts'
 import { flush } from './settling/flush.ts'
-import { asTidemarkError } from './store-calls/store-errors.ts'
 import { TopicDirectory } from './topics/topic-directory.ts'
 import { Topics } from './topics/topics.ts'
 
@@ -57,7 +57,7 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
   #isClosing = false
 
   constructor(ports: Ports, settings: LogBrokerSettings, locator?: ObjectLocator) {
-    const watch = new TailWatch(ports.clock)
+    const watch = new TailWatch()
     this.#ports = ports
     this.#reportError = settings.reportError
     this.#flushesInBackground = settings.flushes !== 'elsewhere'

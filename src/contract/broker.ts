@@ -147,6 +147,11 @@ export interface Fetch {
   maxWaitMs?: number
   /** Ends the wait early; the answer is then what there is. */
   signal?: AbortSignal
+  /**
+   * Told how many bytes are to be read, when the wait is over and before they are: they are read once it has resolved. For
+   * a broker of this process.
+   */
+  reserve?: (bytes: number) => Promise<void>
 }
 
 interface Fetchable {

@@ -4,7 +4,10 @@
  */
 export * from './limits/aws.ts'
 export * from './limits/client.ts'
+export * from './limits/descriptors.ts'
 export * from './limits/groups.ts'
 export * from './limits/http.ts'
+export * from './limits/inflating.ts'
 export * from './limits/log.ts'
+export * from './limits/store.ts'
 export * from './limits/triggers.ts'

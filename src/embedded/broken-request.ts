@@ -1,9 +1,15 @@
-import { STATUS_CODES } from 'node:http'
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { PROBLEM_TYPE } from '../contract/http/media-types.ts'
-import { toProblem } from '../contract/http/problems/problem.ts'
+import { statusOf, toProblem } from '../contract/http/problems/problem.ts'
 import { TidemarkError } from '../core/errors.ts'
 import { HTTP_HEADER_BYTES_MAX } from '../core/limits.ts'
+
+/** How long the body of a request may take that is refused. */
+const REFUSED_BODY_MS_MAX = 1_000
+
+const PROBLEM_HEADERS = { 'content-type': PROBLEM_TYPE, connection: 'close' }
 
 /**
  * Answers what does not even become a request, as a problem like all others: Node's `clientError`.
@@ -16,16 +22,45 @@ export function refuseBrokenRequest(error: NodeJS.ErrnoException, socket: Duplex
   }
   const { status, message } = reasonFor(error.code)
   const body = JSON.stringify(toProblem(new TidemarkError('INVALID_REQUEST', message), status))
-  socket.end(
-    [
-      `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
-      `content-type: ${PROBLEM_TYPE}`,
-      `content-length: ${Buffer.byteLength(body)}`,
-      'connection: close',
-      '',
-      body,
-    ].join('\r\n'),
-  )
+  socket.end(toText(status, { ...PROBLEM_HEADERS, 'content-length': Buffer.byteLength(body) }, body))
+}
+
+/** Tells whoever connects when there are too many connections to come back later, before he has said anything. */
+export function refuseConnection(socket: Socket): void {
+  const { status, headers, body } = tooManyConnections()
+  // What is about to fail is the refusal and no request.
+  socket.on('error', () => {})
+  socket.write(toText(status, headers, body))
+  socket.destroySoon()
+}
+
+/** The same as the answer to a request, once all of that has come: else it may never be read. */
+export function refuseRequest(request: IncomingMessage, response: ServerResponse): void {
+  const answer = () => {
+    clearTimeout(late)
+    if (response.headersSent) return
+    const { status, headers, body } = tooManyConnections()
+    response.writeHead(status, headers).end(body)
+  }
+  // One that waits to be asked for its body sends none.
+  const late = setTimeout(answer, request.headers.expect === undefined ? REFUSED_BODY_MS_MAX : 0)
+  response.once('close', () => clearTimeout(late))
+  request.once('end', answer)
+  request.resume()
+}
+
+function tooManyConnections() {
+  const message =
+    'There are as many connections as this server can have. Try again later, or let it have more descriptors (ulimit -n).'
+  const error = new TidemarkError('BROKER_NOT_AVAILABLE', message, 'no')
+  const body = JSON.stringify(toProblem(error))
+  const headers = { ...PROBLEM_HEADERS, 'content-length': Buffer.byteLength(body), 'retry-after': '1' }
+  return { status: statusOf(error.kafkaName), headers, body }
+}
+
+function toText(status: number, headers: Readonly<Record<string, string | number>>, body: string): string {
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`)
+  return [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, ...lines, '', body].join('\r\n')
 }
 
 /** The answer to a request whose Host header or target cannot be understood. */

@@ -1,40 +1,104 @@
-import type { ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { CONNECTION_IDLE_MS_MIN, CONNECTION_SPARE_MS_MAX } from '../core/limits.ts'
+import { refuseConnection, refuseRequest } from './broken-request.ts'
+import { Connection } from './connection.ts'
+
+export interface ConnectionLimits {
+  /** Connections that are served. */
+  readonly connections: number
+  /** Those beside them that are told to come back later, and may ask for health. */
+  readonly spare: number
+}
+
+/** How long after a connection was refused the others are closed with their next answer, so that all get their turn. */
+const CROWDED_MS = 1_000
+
+/** What is answered to everybody. */
+const HEALTH_PATH = /^\/health(?:[/?]|$)/
 
 /**
- * A server's connections and the answers that each still owes, so that a stop can close at once those that owe
- * none. Node's closeIdleConnections leaves out those on which no request ever came.
+ * A server's connections: no more of them than there are descriptors for. Where there are too many, the one that has been
+ * idle for longest is closed; where none is, the newcomer hears that he is to come back later, and is not reset.
  */
 export class Connections {
-  readonly #owed = new Map<Socket, Set<ServerResponse>>()
+  readonly #limits: ConnectionLimits
+  readonly #all = new Map<Socket, Connection>()
+  #surplus = 0
+  #crowdedUntilMs = 0
   #isDraining = false
 
-  add(socket: Socket): void {
-    this.#owed.set(socket, new Set())
-    socket.once('close', () => this.#owed.delete(socket))
+  constructor(limits: ConnectionLimits) {
+    this.#limits = limits
   }
 
-  /** Notes that a request has come, which `response` will answer. */
-  begin(response: ServerResponse): void {
-    const { socket } = response
-    const owed = socket && this.#owed.get(socket)
-    if (!owed) return
-    owed.add(response)
-    if (this.#isDraining) response.setHeader('connection', 'close')
-    response.once('close', () => {
-      owed.delete(response)
-      if (this.#isDraining && owed.size === 0) socket.destroySoon()
+  add(socket: Socket): void {
+    const isSurplus = this.#isFull() && !this.#closeIdle()
+    if (isSurplus) {
+      this.#crowdedUntilMs = performance.now() + CROWDED_MS
+      if (this.#surplus >= this.#limits.spare) {
+        refuseConnection(socket)
+        return
+      }
+      this.#surplus += 1
+    }
+    const connection = new Connection(socket, isSurplus)
+    this.#all.set(socket, connection)
+    socket.once('close', () => {
+      this.#all.delete(socket)
+      if (connection.isSurplus) this.#surplus -= 1
     })
+  }
+
+  /** Has `answer` answer a request, in its turn and if there is room. */
+  serve(request: IncomingMessage, response: ServerResponse, answer: () => void): void {
+    const connection = this.#all.get(request.socket)
+    if (!connection) {
+      refuseRequest(request, response)
+      return
+    }
+    if (connection.isSurplus && !this.#isFull()) {
+      connection.isSurplus = false
+      this.#surplus -= 1
+    }
+    const isRefused = connection.isSurplus && !HEALTH_PATH.test(request.url ?? '')
+    connection.serve(response, isRefused ? () => refuseRequest(request, response) : answer)
+    if (connection.isSurplus || this.#isDraining || performance.now() < this.#crowdedUntilMs) {
+      connection.endAfterAnswer()
+    }
   }
 
   /** Closes each connection as soon as it owes no answer. */
   drain(): void {
     this.#isDraining = true
-    for (const [socket, owed] of this.#owed) {
-      if (owed.size === 0) socket.destroySoon()
-      for (const response of owed) {
-        if (!response.headersSent) response.setHeader('connection', 'close')
-      }
+    // Node's closeIdleConnections leaves out those on which no request ever came.
+    for (const connection of this.#all.values()) connection.endAfterAnswer()
+  }
+
+  /** Ends those that take too little of what they are sent, and those that cannot be served and say nothing. */
+  check(sendPaceMs: number, sendPaceBytes: number): void {
+    const nowMs = performance.now()
+    for (const connection of this.#all.values()) {
+      connection.checkSending(nowMs, sendPaceMs, sendPaceBytes)
+      if (!connection.isSurplus || !connection.isIdle) continue
+      if (connection.idleSinceMs + CONNECTION_SPARE_MS_MAX < nowMs) refuseConnection(connection.socket)
     }
+  }
+
+  #isFull(): boolean {
+    return this.#all.size - this.#surplus >= this.#limits.connections
+  }
+
+  /** Tells whether there was one to close. */
+  #closeIdle(): boolean {
+    let oldest: Connection | undefined
+    for (const connection of this.#all.values()) {
+      if (!connection.isIdle || connection.isSurplus) continue
+      if (oldest === undefined || connection.idleSinceMs < oldest.idleSinceMs) oldest = connection
+    }
+    if (oldest === undefined || performance.now() < oldest.idleSinceMs + CONNECTION_IDLE_MS_MIN) return false
+    this.#all.delete(oldest.socket)
+    oldest.endAfterAnswer()
+    return true
   }
 }

@@ -1,9 +1,9 @@
 import { once } from 'node:events'
-import { createServer, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { getRequestListener } from '@hono/node-server'
-import type { HttpApp } from '../contract/http/settings.ts'
+import type { HttpApp, ServerContext } from '../contract/http/settings.ts'
 import { TidemarkError } from '../core/errors.ts'
 import {
   HTTP_CLOSE_TIMEOUT_MS,
@@ -13,8 +13,12 @@ import {
   HTTP_REQUEST_TIMEOUT_MS,
 } from '../core/limits.ts'
 import { logAccess } from './access-log.ts'
+import { AnswerRoom } from './answer-room.ts'
 import { refusalResponse, refuseBrokenRequest } from './broken-request.ts'
 import { Connections } from './connections.ts'
+import { Paces } from './paces.ts'
+import { readBody } from './request-body.ts'
+import { type ServerLimits, serverLimits } from './server-limits.ts'
 
 export interface HttpServerSettings {
   /** 127.0.0.1 when it is left out. */
@@ -30,11 +34,16 @@ export interface HttpServerSettings {
   replaceGlobals?: boolean
   /** How long `close` lets running requests go on. */
   closeTimeoutMs?: number
+  /** Other ones than those that go by what this process has. */
+  limits?: Partial<ServerLimits>
   /** Told of each request in a line, once it is answered; nobody when it is left out. */
   tellAccess?: ((line: string) => void) | undefined
   /** What happens to errors that no answer can tell of; they go to stderr when it is left out. */
   reportError?: (error: unknown) => void
 }
+
+/** How often slow clients are looked for, at most. */
+const CHECK_MS = 1_000
 
 export interface HttpServer {
   /** Where clients on this machine reach it. */
@@ -61,16 +70,39 @@ export async function startHttpServer(app: HttpApp, settings: HttpServerSettings
     reportError = console.error,
   } = settings
   checkListenHost(host, app.needsToken, insecure)
+  const limits = serverLimits(settings.limits)
   const stopping = new AbortController()
   const boundHosts: string[] = []
-  const context = { boundHosts, stopping: stopping.signal }
-  const connections = new Connections()
-  const listener = getRequestListener(request => app.fetch(request, context), {
-    hostname: host,
-    errorHandler: refusalResponse,
-    // A server inside of somebody's program must not swap that program's Request and Response.
-    overrideGlobalObjects: settings.replaceGlobals ?? false,
+  const connections = new Connections(limits)
+  const paces = new Paces()
+  const answers = new AnswerRoom(limits)
+  const contextOf = (request: IncomingMessage, response: ServerResponse): ServerContext => ({
+    boundHosts,
+    stopping: stopping.signal,
+    room: answers.of(response),
+    readBody: arrived => {
+      if (expectsContinue(request)) askForBody(response)
+      return readBody(request, paces, limits, arrived)
+    },
   })
+  const listener = getRequestListener(
+    (request, { incoming, outgoing }) =>
+      app.fetch(request, contextOf(incoming as IncomingMessage, outgoing as ServerResponse)),
+    {
+      hostname: host,
+      errorHandler: refusalResponse,
+      // A server inside of somebody's program must not swap that program's Request and Response.
+      overrideGlobalObjects: settings.replaceGlobals ?? false,
+    },
+  )
+  const serve = (request: IncomingMessage, response: ServerResponse) =>
+    connections.serve(request, response, () => {
+      if (settings.tellAccess) logAccess(request, response, settings.tellAccess)
+      listener(request, response).catch(error => {
+        reportError(error)
+        request.destroy()
+      })
+    })
   const server = createServer(
     {
       maxHeaderSize: HTTP_HEADER_BYTES_MAX,
@@ -80,17 +112,26 @@ export async function startHttpServer(app: HttpApp, settings: HttpServerSettings
       connectionsCheckingInterval: 1_000,
       noDelay: true,
     },
-    (request, response) => {
-      connections.begin(response)
-      if (settings.tellAccess) logAccess(request, response, settings.tellAccess)
-      listener(request, response).catch(error => {
-        reportError(error)
-        request.destroy()
-      })
-    },
+    serve,
   )
   server.on('connection', socket => connections.add(socket))
   server.on('clientError', refuseBrokenRequest)
+  server.on('checkContinue', (request, response) => {
+    // Whoever waits until he is asked for his body is not to send it where nobody reads it.
+    response.setHeader('connection', 'close')
+    serve(request, response)
+  })
+  const checking = setInterval(
+    () => {
+      paces.check()
+      connections.check(
+        limits.sendPaceMs,
+        answers.isPressed ? limits.sendPressedPaceBytes : limits.sendPaceBytes,
+      )
+    },
+    Math.min(CHECK_MS, limits.sendPaceMs / 4, limits.bodyPaceMs / 4),
+  ).unref()
+  server.on('close', () => clearInterval(checking))
   await listen(server, host, port)
   const bound = server.address() as AddressInfo
   boundHosts.push(...namesOf(host).map(name => `${name}:${bound.port}`))
@@ -117,6 +158,16 @@ export function checkListenHost(host: string, needsToken: boolean, insecure: boo
     `Listening on ${host} lets everybody in the network read and write. Set a token (--token), listen on ` +
       '127.0.0.1, or permit it all the same (--insecure).',
   )
+}
+
+function expectsContinue(request: IncomingMessage): boolean {
+  return request.headers.expect?.toLowerCase() === '100-continue'
+}
+
+/** Has the client send the body that it holds back. */
+function askForBody(response: ServerResponse): void {
+  response.removeHeader('connection')
+  response.writeContinue()
 }
 
 async function listen(server: Server, host: string, port: number): Promise<void> {

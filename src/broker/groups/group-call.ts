@@ -1,11 +1,11 @@
-import { TidemarkError, type Written } from '../../core/errors.ts'
+import { TidemarkError } from '../../core/errors.ts'
 import type { Claim, Member } from '../../core/group/group.ts'
 import { canTakeOver, isExpired } from '../../core/group/session.ts'
 import { GROUP_CALL_DEADLINE_MS } from '../../core/limits.ts'
 import type { GroupStore } from '../../ports/group-store.ts'
 import type { Ports } from '../../ports/index.ts'
 import { fewAtATime } from '../store-calls/few-at-a-time.ts'
-import { retryUntil } from '../store-calls/retry.ts'
+import { retryUntil, WrittenByCall, type WrittenSoFar } from '../store-calls/retry.ts'
 import type { TopicDirectory } from '../topics/topic-directory.ts'
 import { LeaseWatch } from './lease-watch.ts'
 
@@ -19,6 +19,7 @@ export class GroupCall {
   /** What this process has seen of members' leases. */
   readonly leases: LeaseWatch
   readonly #deadlineMs: number
+  readonly #written = new WrittenByCall()
 
   constructor(
     ports: Ports,
@@ -53,12 +54,12 @@ export class GroupCall {
   }
 
   read<T>(step: () => Promise<T>): Promise<T> {
-    return this.#settle('no', step)
+    return this.#settle({ written: this.#written.written }, step)
   }
 
   /** @param step may be repeated, whatever became of it; it is told whether an earlier try may have done something */
   write<T>(step: (isUnsure: boolean) => Promise<T>): Promise<T> {
-    return this.#settle('unknown', step)
+    return this.#settle(this.#written, step)
   }
 
   /** Reads a listing anew where it breaks off. */
@@ -75,7 +76,7 @@ export class GroupCall {
     return fewAtATime(items, PARALLEL_MAX, work)
   }
 
-  async #settle<T>(written: Written, step: (isUnsure: boolean) => Promise<T>): Promise<T> {
+  async #settle<T>(written: WrittenSoFar, step: (isUnsure: boolean) => Promise<T>): Promise<T> {
     // A process that was asleep meanwhile does not go on with what its caller has given up and followed up on.
     return await retryUntil(this.ports, this.#deadlineMs, written, step)
   }

@@ -1,6 +1,6 @@
 import type { AssignedPartition, Heartbeat, HeartbeatAnswer, OwnedPartition } from '../../contract/groups.ts'
 import type { Claim, Group, Member, TopicShare } from '../../core/group/group.ts'
-import { checkClientId, checkGroupId, checkInstanceId, checkMemberId } from '../../core/group/identity.ts'
+import { checkClientId, checkGroupId, checkMember } from '../../core/group/identity.ts'
 import { partitionsIn, type Reconciliation, reconcile } from '../../core/group/reconcile.ts'
 import { isMarked, newSinceMs, toHeartbeatInterval, toSessionTimeout } from '../../core/group/session.ts'
 import { GROUP_FIRST_TARGET_POLL_MS, HEARTBEAT_UNSETTLED_INTERVAL_MS } from '../../core/limits.ts'
@@ -43,8 +43,7 @@ export async function heartbeat(call: GroupCall, request: Heartbeat): Promise<He
 
 function check(request: Heartbeat): void {
   checkGroupId(request.groupId)
-  checkMemberId(request.memberId)
-  if (request.instanceId !== undefined) checkInstanceId(request.instanceId)
+  checkMember(request)
   if (request.clientId !== undefined) checkClientId(request.clientId)
 }
 

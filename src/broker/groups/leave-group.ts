@@ -1,5 +1,5 @@
 import type { LeaveGroup } from '../../contract/groups.ts'
-import { checkGroupId, storedMemberId } from '../../core/group/identity.ts'
+import { checkGroupId, checkMember, storedMemberId } from '../../core/group/identity.ts'
 import { LEASE_ENDED_MS, toHeartbeatInterval } from '../../core/group/session.ts'
 import type { GroupCall } from './group-call.ts'
 import { lookIfDue } from './look-at-members.ts'
@@ -14,6 +14,7 @@ export async function leaveGroup(
   { groupId, memberId, instanceId }: LeaveGroup,
 ): Promise<void> {
   checkGroupId(groupId)
+  checkMember({ memberId, instanceId })
   const stored = storedMemberId(memberId, instanceId)
   const member = await call.read(() => call.groups.readMember(groupId, stored))
   // Gone already, or another process is there under its instance id.

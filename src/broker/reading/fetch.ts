@@ -22,7 +22,9 @@ import { OutcomeUnknown } from '../../ports/outcome.ts'
 import { inTime } from '../store-calls/retry.ts'
 import type { TopicDirectory } from '../topics/topic-directory.ts'
 import { KnownPlaces } from './known-places.ts'
-import type { ArmedWatch, TailWatch } from './tail-watch.ts'
+import type { Seen } from './tail.ts'
+import type { TailWatch } from './tail-watch.ts'
+import { Tails } from './tails.ts'
 import { bytesFrom, missingBytes, READ_AGAIN_MAX, readEntries, readPlace } from './walk.ts'
 
 /** What is in the log from an offset on, as the index tells. */
@@ -36,9 +38,8 @@ interface Available {
 export class Fetching {
   readonly #ports: Ports
   readonly #directory: TopicDirectory
-  readonly #watch: TailWatch
+  readonly #tails: Tails
   readonly #locator: ObjectLocator | undefined
-  readonly #pollIntervalMsMax: number
   readonly #places = new KnownPlaces()
   #isClosing = false
 
@@ -50,21 +51,23 @@ export class Fetching {
     locator: ObjectLocator | undefined,
     pollIntervalMsMax = FETCH_POLL_INTERVAL_MS,
   ) {
-    this.#pollIntervalMsMax = pollIntervalMsMax
     this.#ports = ports
     this.#directory = directory
-    this.#watch = watch
+    const { clock, index } = ports
+    this.#tails = new Tails(clock, watch, directory, id => index.readHead(id), pollIntervalMsMax)
     this.#locator = locator
   }
 
   /** Lets nobody wait any more: every fetch is answered with what there is. */
   close(): void {
     this.#isClosing = true
-    this.#watch.notifyAll()
+    this.#tails.endWaiting()
   }
 
   async fetch(request: Fetch): Promise<Fetched> {
     return await this.#serve(request, 'byte', async ({ partition, head, entries }, ranges, maxBytes) => {
+      const bytes = ranges.reduce((sum, range) => sum + range.bytes, 0)
+      if (bytes > 0) await request.reserve?.(bytes)
       const { chunks, nextOffset } = await this.#readRanges(partition, ranges, request.offset, maxBytes)
       if (entries.length > 0 && chunks.length === 0) return undefined
       return { startOffset: head.startOffset, endOffset: head.nextOffset, nextOffset, chunks }
@@ -131,36 +134,26 @@ export class Fetching {
     request: Fetch,
     maxBytes: number,
   ): Promise<Available | undefined> {
-    const { clock } = this.#ports
-    const { topic, topicId, partition, offset, signal } = request
-    let armed: { readonly topicId: string; readonly watch: ArmedWatch } | undefined
-    let before: Available | undefined
-    try {
-      for (let pauseMs = FETCH_POLL_INTERVAL_MS; ; pauseMs = Math.min(2 * pauseMs, this.#pollIntervalMsMax)) {
-        const look = async () => {
-          const id = await this.#directory.resolvePartition(topic, partition, topicId)
-          if (armed?.topicId !== id.topicId) {
-            armed?.watch.disarm()
-            armed = { topicId: id.topicId, watch: this.#watch.arm(id) }
-          }
-          return await this.#look(id, request, maxBytes)
+    const { offset, signal } = request
+    return await this.#tails.use(request, async tail => {
+      let seen = await tail.look()
+      let available = await this.#availableAt(seen, offset, maxBytes)
+      while (available && countBytes(available.entries, offset) < minBytes) {
+        const before: Available = available
+        let isOver = false
+        const looking = async () => {
+          const found = await this.#tails.next(tail, seen, this.#isClosing ? 0 : untilMs, signal)
+          // Nobody waits for what there is by now.
+          if (signal?.aborted) return before
+          isOver = found === undefined
+          seen = found ?? (await tail.look())
+          return await this.#availableAt(seen, offset, maxBytes)
         }
-        const looking = look()
-        const available = before ? await this.#orBefore(looking, untilMs, before) : await looking
-        const isWaiting =
-          available !== undefined &&
-          available !== before &&
-          countBytes(available.entries, offset) < minBytes &&
-          clock.monotonicMs() < untilMs &&
-          !signal?.aborted &&
-          !this.#isClosing
-        if (!isWaiting) return available
-        before = available
-        await armed!.watch.wait(pauseMs, untilMs, signal)
+        available = await this.#orBefore(looking(), untilMs, before)
+        if (isOver || available === before) return available
       }
-    } finally {
-      armed?.watch.disarm()
-    }
+      return available
+    })
   }
 
   /** A look that is late is as good as none: the last one tells what there was. */
@@ -179,10 +172,16 @@ export class Fetching {
 
   async #look(id: PartitionId, { topic, offset }: Fetch, maxBytes: number): Promise<Available | undefined> {
     const head = await this.#ports.index.readHead(id)
-    if (!head) {
-      this.#directory.forget(topic)
-      return undefined
-    }
+    if (!head) this.#directory.forget(topic)
+    return await this.#availableAt({ partition: id, head }, offset, maxBytes)
+  }
+
+  async #availableAt(
+    { partition, head }: Seen,
+    offset: Offset,
+    maxBytes: number,
+  ): Promise<Available | undefined> {
+    if (!head) return undefined
     if (offset < head.startOffset || offset > head.nextOffset) {
       throw new TidemarkError(
         'OFFSET_OUT_OF_RANGE',
@@ -190,8 +189,8 @@ export class Fetching {
           'Start from the earliest or the latest offset.',
       )
     }
-    const entries = await readEntries(this.#ports.index, id, head, offset, maxBytes)
-    return entries && { partition: id, head, entries }
+    const entries = await readEntries(this.#ports.index, partition, head, offset, maxBytes)
+    return entries && { partition, head, entries }
   }
 
   async #readRanges(

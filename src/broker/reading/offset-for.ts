@@ -97,7 +97,7 @@ async function findInEntry(
   const bytes = await readPlace(ports.objects, entry.place, entry.bytes)
   if (!bytes) throw new LogStartMoved()
   for (const { position } of batchesOf(bytes, baseOffset)) {
-    const found = findTimestamp(bytes, position, timestampMs, startOffset)
+    const found = await findTimestamp(bytes, position, timestampMs, startOffset)
     if (found) return found
   }
   return undefined

@@ -5,8 +5,11 @@ import {
   FETCH_WAIT_MS_MAX,
   HTTP_BODIES_IN_FLIGHT_BYTES_MAX,
   HTTP_BODY_BYTES_MAX,
+  HTTP_SMALL_BODIES_BYTES,
+  HTTP_SMALL_BODY_BYTES_MAX,
   TOPIC_CACHE_MS,
 } from '../../core/limits.ts'
+import { groupBy } from '../../core/since-node-22.ts'
 import { ErrorAnswers } from './problems/error-answers.ts'
 import { Bodies } from './requests/bodies.ts'
 import type { HttpEnv, Route } from './route.ts'
@@ -34,7 +37,7 @@ export function buildHttpApp(
   if (token === '') throw new RangeError('an empty token protects nothing: leave it out, or give one')
   const router = new Hono<HttpEnv>()
   const served: Route[] = []
-  const errors = new ErrorAnswers(logger, served)
+  const errors = new ErrorAnswers(logger)
   const services: Services = {
     broker,
     objects,
@@ -52,6 +55,8 @@ export function buildHttpApp(
     bodies: new Bodies({
       bodyBytesMax: settings.bodyBytesMax ?? HTTP_BODY_BYTES_MAX,
       bodiesInFlightBytesMax: settings.bodiesInFlightBytesMax ?? HTTP_BODIES_IN_FLIGHT_BYTES_MAX,
+      smallBodyBytesMax: HTTP_SMALL_BODY_BYTES_MAX,
+      smallBodiesBytes: HTTP_SMALL_BODIES_BYTES,
     }),
     describe,
     toError: (error, request) => errors.toError(error, request),
@@ -76,6 +81,10 @@ export function buildHttpApp(
     served.push(route)
     router.on(route.method.toUpperCase(), toHonoPath(route.path), handle)
   }
+  // Behind what serves them, so that the router itself tells what is a path of ours with another method.
+  for (const [path, ofPath] of groupBy(served, route => route.path)) {
+    router.all(toHonoPath(path), context => errors.answerNoMethod(context.req.raw, ofPath))
+  }
 
   return {
     needsToken: token !== undefined,
@@ -92,6 +101,6 @@ export function buildHttpApp(
 }
 
 function toHonoPath(path: string): string {
-  // An object's key has slashes in it.
-  return path.replace('{key}', ':key{.+}').replaceAll(/\{(\w+)\}(?!\})/g, (_, name) => `:${name}`)
+  // An object's key has slashes in it; line breaks are characters like others.
+  return path.replace('{key}', ':key{[\\s\\S]+}').replaceAll(/\{(\w+)\}(?!\})/g, (_, name) => `:${name}`)
 }

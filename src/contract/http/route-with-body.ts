@@ -32,9 +32,11 @@ export function defineRouteWithBody<
   return defineRoute<Path, Query>({
     ...declaration,
     handle: async (services, request) => {
-      const { raw } = request.context.req
-      requireContentType(raw, [JSON_TYPE])
-      return services.bodies.read(raw, async body => handle(services, { ...request, body: await read(body) }))
+      const { env, req } = request.context
+      requireContentType(req.raw, [JSON_TYPE])
+      return services.bodies.read(req.raw, env.readBody, async body =>
+        handle(services, { ...request, body: await read(body) }),
+      )
     },
   })
 }

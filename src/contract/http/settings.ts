@@ -60,8 +60,28 @@ export interface HttpSettings extends AnswerLimits {
   topicCacheMs?: number
 }
 
+/**
+ * Reads a request's body as it arrives.
+ * @param arrived told how much there is by now; what it throws ends the reading
+ */
+export type ReadBody = (arrived: (bytes: number) => void) => Promise<Uint8Array>
+
+/** Memory for one answer, which it has until it is sent or its connection is gone. */
+export interface AnswerMemory {
+  /**
+   * Waits until there is room for so many more bytes of this answer.
+   * @throws THROTTLING_QUOTA_EXCEEDED where there is none for a while
+   */
+  take(bytes: number, signal?: AbortSignal): Promise<void>
+  /** Gives back what is not needed after all, or any more. */
+  give(bytes: number): void
+}
+
 /** What the server around the app knows and the app does not; absent where there is no such server. */
 export interface ServerContext {
+  readBody?: ReadBody
+  /** The memory that the answer to this request may take, of what the process has for all. */
+  room?: AnswerMemory
   /** `host:port` under which the server was started. */
   boundHosts?: readonly string[]
   /** Aborts when the server stops: long polls end then. */

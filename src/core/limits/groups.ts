@@ -10,7 +10,7 @@ export const COMMIT_METADATA_BYTES_MAX = 4 * KiB
 export const SUBSCRIPTION_BYTES_MAX = 64 * KiB
 /** A topic pattern, and what it grows to when its repetitions are written out: each name is held against all of it. */
 export const TOPIC_PATTERN_CHARACTERS_MAX = 1_000
-export const TOPIC_PATTERN_PLACES_MAX = 1_000
+export const TOPIC_PATTERN_PLACES_MAX = 1_001
 /** How long a member may be silent: Kafka's defaults for `group.consumer.session.timeout.ms`, and its bounds. */
 export const SESSION_TIMEOUT_DEFAULT_MS = 45_000
 export const SESSION_TIMEOUT_MS_MIN = 6_000
@@ -55,3 +55,7 @@ assert(
   'who comes back after one that died while it looked can look itself',
 )
 assert(SESSION_TIMEOUT_DEFAULT_MS <= SESSION_TIMEOUT_MS_MAX, 'the default session time-out is allowed')
+assert(
+  TOPIC_PATTERN_CHARACTERS_MAX < TOPIC_PATTERN_PLACES_MAX,
+  'a topic pattern of the largest length can be read where it repeats nothing by number',
+)

@@ -12,7 +12,7 @@ import {
 } from '../../../src/core/record/index.ts'
 import { COMPRESSIONS, record } from './arbitraries.ts'
 import { errorOf } from './errors-of.ts'
-import { forge, forgeCompressed, rawCompress, rawRecord, reseal, varint } from './forge.ts'
+import { forge, forgeCompressed, rawCompress, rawRecord, reseal, snappyStream, varint } from './forge.ts'
 
 const MiB = 1024 * 1024
 const TIME = varint(0)
@@ -222,16 +222,3 @@ describe('an LZ4 frame', () => {
     expect(errorOf(() => decodeBatch(forgeCompressed('lz4', payload)))).toBe('INVALID_RECORD')
   })
 })
-
-/** xerial's stream around blocks of raw snappy. */
-function snappyStream(blocks: Uint8Array[]): Uint8Array {
-  const header = Buffer.from('82534e4150505900' + '00000001' + '00000001', 'hex')
-  return Buffer.concat([
-    header,
-    ...blocks.flatMap(block => {
-      const length = Buffer.alloc(4)
-      length.writeInt32BE(block.length)
-      return [length, block]
-    }),
-  ])
-}

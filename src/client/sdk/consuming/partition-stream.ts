@@ -297,7 +297,7 @@ export class PartitionStream {
 function unreadable({ topic, partition }: ReadPartition, offset: Offset | null, cause: unknown): unknown {
   if (!(cause instanceof TidemarkError)) return cause
   const message = `What came of partition ${partition} of ${topic} at offset ${offset} cannot be read: ${cause.message}`
-  return new TidemarkError(cause.kafkaName, message, 'no', { cause })
+  return new TidemarkError(cause.kafkaName, message, 'no', { cause, retriable: cause.retriable })
 }
 
 function misplaced(partition: ReadPartition, offset: Offset | null): unknown {

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import type * as z from 'zod'
 import { TidemarkError } from '../../../core/errors.ts'
+import { JSON_PIECE_BYTES } from '../../../core/limits.ts'
 import type { PayloadInput, PayloadOutput } from '../schemas/payload.ts'
 
 export type PayloadEncoding = 'auto' | 'base64'
@@ -30,4 +31,29 @@ export function bytesToPayload(
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (encoding === 'auto' && isUtf8(buffer)) return buffer.toString('utf8')
   return { base64: buffer.toString('base64') }
+}
+
+/** The JSON text of what `bytesToPayload` gives, a piece at a time. */
+export function* payloadPieces(bytes: Uint8Array | null, encoding: PayloadEncoding): Generator<string> {
+  if (bytes === null || bytes.length <= JSON_PIECE_BYTES) {
+    yield JSON.stringify(bytesToPayload(bytes, encoding))
+    return
+  }
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const isText = encoding === 'auto' && isUtf8(buffer)
+  yield isText ? '"' : '{"base64":"'
+  for (let at = 0; at < buffer.length; ) {
+    const end = isText ? characterEnd(buffer, at + JSON_PIECE_BYTES) : at + JSON_PIECE_BYTES
+    const piece = buffer.subarray(at, end)
+    yield isText ? JSON.stringify(piece.toString('utf8')).slice(1, -1) : piece.toString('base64')
+    at = end
+  }
+  yield isText ? '"' : '"}'
+}
+
+/** The last place up to here that is not inside a character. */
+function characterEnd(buffer: Buffer, at: number): number {
+  let end = at
+  while (end < buffer.length && (buffer[end]! & 0b1100_0000) === 0b1000_0000) end--
+  return end
 }

@@ -16,7 +16,12 @@ export const route = defineRoute({
       {
         description:
           'earliest: the first record. latest: the offset that the next record gets. Milliseconds since 1970 or an ' +
-          'ISO 8601 time with its zone: the first record with that timestamp or a later one.',
+          'ISO 8601 time with its zone, from 1970 on: the first record with that timestamp or a later one.',
+        anyOf: [
+          { type: 'string', enum: ['earliest', 'latest'] },
+          { type: 'integer', format: 'int64', minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
+          { type: 'string', format: 'date-time', pattern: '^(?:19[7-9]|[2-9]\\d\\d)\\d-' },
+        ],
         examples: ['earliest', 'latest', '1782907200000', '2026-07-01T12:00:00Z'],
       },
     ),

@@ -27,7 +27,7 @@ export const route = defineRouteWithState({
       const request = context.req.raw
       const type = requireContentType(request, [JSON_TYPE, BATCHES_TYPE])
       const partition = partitionFor(type, query.partition)
-      return bodies.read(request, async body => {
+      return bodies.read(request, context.env.readBody, async body => {
         if (partition === undefined)
           return answerJson<'ProduceAnswer'>(await produceJson(path.topic, body, request))
         if (body.length === 0) throw new TidemarkError('INVALID_RECORD', 'The body holds no record batch.')

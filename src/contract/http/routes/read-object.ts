@@ -26,6 +26,7 @@ export const route = defineRouteWithState({
       objects.signer.check(range, nowMs())
       const isPartial = checkRange(context.req.header('range'), range)
       const { position, bytes } = range
+      await context.env.room?.take(bytes)
       const found = await objects.get(key, position, bytes)
       if (found === undefined) {
         const message = 'The object is gone: its records were deleted or moved. Ask for a new URL.'
@@ -56,7 +57,10 @@ export const documentation = (): RouteDocumentation => ({
     'no token. A Range header must name that very range, in bytes of the object, and is answered with 206.',
   answers: {
     200: { description: "The range's bytes." },
-    206: { description: 'The same, for a Range header.' },
+    206: {
+      description: 'The same, for a Range header.',
+      headers: { 'content-range': { description: 'The range.', schema: { type: 'string' } } },
+    },
   },
   errors: ['TOPIC_AUTHORIZATION_FAILED', 'OFFSET_OUT_OF_RANGE', 'KAFKA_STORAGE_ERROR'],
 })

@@ -1,0 +1,93 @@
+import type { ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import { HTTP_PIPELINED_MAX } from '../core/limits.ts'
+
+interface Pending {
+  readonly response: ServerResponse
+  readonly answer: () => void
+}
+
+/** One connection: its requests are answered one after the other, so that it has one answer in memory at a time. */
+export class Connection {
+  readonly socket: Socket
+  /** Whether it came when there were as many as can be served. */
+  isSurplus: boolean
+  /** Since when it has owed no answer. */
+  idleSinceMs = performance.now()
+  #current: ServerResponse | undefined
+  readonly #pending: Pending[] = []
+  /** Takes no more requests. */
+  #isEnding = false
+  /** Since when bytes wait to be sent, and how many had been sent by then. */
+  #sending: { sinceMs: number; sentBytes: number } | undefined
+
+  constructor(socket: Socket, isSurplus: boolean) {
+    this.socket = socket
+    this.isSurplus = isSurplus
+  }
+
+  get isIdle(): boolean {
+    return this.#current === undefined
+  }
+
+  /** Has `answer` answer a request, once those before it on this connection are. */
+  serve(response: ServerResponse, answer: () => void): void {
+    if (this.#isEnding) return
+    if (this.#current === undefined) {
+      this.#begin({ response, answer })
+    } else if (this.#pending.length < HTTP_PIPELINED_MAX) {
+      this.#pending.push({ response, answer })
+    } else {
+      // Nothing more is read of whoever asks on and on. What is not answered, HTTP has its client send again.
+      this.#pending.length = 0
+      this.endAfterAnswer()
+      this.socket.pause()
+    }
+  }
+
+  /** Closes it as soon as it owes no answer, which is told in the answer where it can be. */
+  endAfterAnswer(): void {
+    this.#isEnding = true
+    if (this.#current === undefined) this.socket.destroySoon()
+    else if (!this.#current.headersSent) this.#current.setHeader('connection', 'close')
+  }
+
+  /** Ends it where its client has taken too little of what it was sent, in so much time. */
+  checkSending(nowMs: number, paceMs: number, paceBytes: number): void {
+    if (this.socket.writableLength === 0) {
+      this.#sending = undefined
+      return
+    }
+    const sentBytes = sentBytesOf(this.socket)
+    this.#sending ??= { sinceMs: nowMs, sentBytes }
+    if (nowMs < this.#sending.sinceMs + paceMs) return
+    if (sentBytes < this.#sending.sentBytes + paceBytes) this.socket.destroy()
+    else this.#sending = { sinceMs: nowMs, sentBytes }
+  }
+
+  #begin({ response, answer }: Pending): void {
+    this.#current = response
+    if (this.#isEnding) response.setHeader('connection', 'close')
+    response.once('close', () => {
+      this.#current = undefined
+      this.idleSinceMs = performance.now()
+      if (this.socket.destroyed) return
+      const next = this.#pending.shift()
+      if (next) this.#begin(next)
+      else if (this.#isEnding) this.socket.destroySoon()
+    })
+    answer()
+  }
+}
+
+/** What the kernel has taken. `bytesWritten` counts a piece as soon as it is there, however large it is. */
+function sentBytesOf(socket: Socket): number {
+  // Node itself goes by both before it times a socket out, and offers no other way to see them.
+  const { _bytesDispatched: begun, _handle: handle } = socket as unknown as {
+    _bytesDispatched?: number
+    _handle?: { writeQueueSize?: number } | null
+  }
+  const left = handle?.writeQueueSize
+  if (begun === undefined || left === undefined) return socket.bytesWritten - socket.writableLength
+  return begun - left
+}
