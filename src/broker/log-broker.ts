@@ -1,11 +1,12 @@
 import type { Broker } from '../contract/broker.ts'
 import type { GroupBroker } from '../contract/groups.ts'
 import type { TriggerBroker, TriggerDescription, TriggerName } from '../contract/triggers.ts'
-import { FLUSH_BY_PRODUCER_MS } from '../core/limits.ts'
+import { FLUSH_BY_PRODUCER_MS, READ_PARALLEL_MAX } from '../core/limits.ts'
 import type { Head } from '../core/log/head.ts'
 import { crossesLimit, SHARED_LIMIT } from '../core/log/tail.ts'
 import type { PartitionId } from '../core/topic/partition-id.ts'
 import type { Trigger } from '../core/trigger/trigger.ts'
+import { Lane } from '../core/turns.ts'
 import type { Ports } from '../ports/index.ts'
 import type { ObjectLocator } from '../ports/object-locator.ts'
 import { asTidemarkError } from '../ports/store-errors.ts'
@@ -48,6 +49,7 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
   readonly #intake: Intake
   readonly #fetching: Fetching
   readonly #flushing: BackgroundFlush
+  readonly #looks = new Lane(READ_PARALLEL_MAX)
   readonly #reportError: (error: unknown) => void
   readonly #flushesInBackground: boolean
   /** Calls under way: the store must not be taken from under them. */
@@ -133,7 +135,7 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
   locate: Broker['locate'] = request => this.#serve(() => this.#fetching.locate(request))
 
   offsetFor: Broker['offsetFor'] = request =>
-    this.#serve(() => offsetFor(this.#ports, this.#directory, request))
+    this.#serve(() => offsetFor(this.#ports, this.#directory, request, this.#looks))
 
   deleteRecords: Broker['deleteRecords'] = request =>
     this.#serve(() => deleteRecords(this.#ports, this.#directory, request))

@@ -31,7 +31,7 @@ type Report = (line: string) => void
  * One of two brokers is stopped, at whatever it is doing, and goes on later or is killed; every other time, a process that is
  * in a transaction for certain.
  */
-export async function stopNeighbour(report: Report, settings: TroubleSettings = {}): Promise<void> {
+async function stopNeighbour(report: Report, settings: TroubleSettings = {}): Promise<void> {
   const { rounds, random } = begin(report, 'a neighbour that is stopped', settings)
   const around = await mkdtemp(join(tmpdir(), 'tidemark-troubles-'))
   const directory = join(around, 'store')
@@ -79,7 +79,7 @@ export async function stopNeighbour(report: Report, settings: TroubleSettings = 
 }
 
 /** A disk is filled, and emptied again; sometimes the broker is killed meanwhile. */
-export async function fillDisk(report: Report, settings: TroubleSettings = {}): Promise<void> {
+async function fillDisk(report: Report, settings: TroubleSettings = {}): Promise<void> {
   const { rounds, random } = begin(report, 'a disk that is full', settings)
   await onDisk(report, await mountSmallDisk('48m'), async disk => {
     const directory = join(disk.path, 'store')
@@ -115,7 +115,7 @@ export async function fillDisk(report: Report, settings: TroubleSettings = {}): 
 }
 
 /** A file system is shut down under a broker, as when its disk dies or the power fails, and is there again later. */
-export async function failDisk(report: Report, settings: TroubleSettings = {}): Promise<void> {
+async function failDisk(report: Report, settings: TroubleSettings = {}): Promise<void> {
   const { rounds, random } = begin(report, 'a disk that fails', settings)
   await onDisk(report, await mountFailingDisk('256M'), async disk => {
     const directory = join(disk.path, 'store')

@@ -1,4 +1,5 @@
 import { NotApplied, StoreDamaged, StoreFailed } from '../../ports/outcome.ts'
+import { describeLockHolder } from './lock-holder.ts'
 
 /** What a person is told of a full disk; a write that succeeds later ends it. */
 const MAKE_ROOM = 'make room, and writing goes on by itself'
@@ -115,7 +116,10 @@ export function asSqliteFailure(error: unknown, path: string, doing: string, isU
   if (!isSqliteError(error)) return error
   const told = `the index ${path} ${doing}`
   const advice = isFull(error) ? ADVICE.ENOSPC! : adviceFor(codeOf(error))
-  if (advice === undefined) return new NotApplied(`${told}: ${error.message}`, { cause: error })
+  if (advice === undefined) {
+    const why = isBusy(error) ? `it is locked by ${describeLockHolder(path)}` : error.message
+    return new NotApplied(`${told}: ${why}`, { cause: error })
+  }
   const Failure = isDamage(error) ? StoreDamaged : StoreFailed
   return new Failure(`${told}: ${advice} (${error.message})`, {
     cause: error,

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { STORE_HELD_UP_MS, STORE_TURN_MS_MAX } from '../../core/limits.ts'
 import { NotApplied } from '../../ports/outcome.ts'
 import { isBusy } from './local-failures.ts'
-import { findLockHolder } from './lock-holder.ts'
+import { describeLockHolder } from './lock-holder.ts'
 
 /** How long a process sleeps between two looks whether it is its turn, at most. */
 const TURN_PAUSE_MS_MAX = 4
@@ -103,6 +103,6 @@ export class Turns {
   }
 
   #holder(): string {
-    return `locked by ${findLockHolder(this.#path) ?? 'another process, which cannot be seen from here'}`
+    return `locked by ${describeLockHolder(this.#path)}`
   }
 }

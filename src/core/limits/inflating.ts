@@ -13,6 +13,12 @@ export const PORTION_BYTES = MiB
 /** Records that are passed over in a row, of which only the lengths are read. */
 export const PORTION_PASSED_RECORDS = 50_000
 
+// Records that a consumer hands over.
+
+/** Records of one partition that are decoded at a time, and what they have together, but for a larger single one. */
+export const DELIVERY_RECORDS_MAX = 10_000
+export const DELIVERY_BYTES_MAX = 4 * MiB
+
 // Records in JSON.
 
 /** The stored bytes that one answer in JSON is made of, but for a larger single batch. */
@@ -31,6 +37,10 @@ export const JSON_PIECE_BYTES = 192 * KiB
 assert(
   BATCH_BYTES_MAX <= INFLATED_AT_ONCE_BYTES_MAX,
   'a batch is in memory at once whether it is compressed or not',
+)
+assert(
+  INFLATED_AT_ONCE_BYTES_MAX <= DELIVERY_BYTES_MAX,
+  'a batch that is decompressed at once may be handed over at once',
 )
 assert(INFLATED_AT_ONCE_BYTES_MAX < DECOMPRESSED_BYTES_MAX, 'a batch may hold more than is taken at once')
 assert(BATCH_BYTES_MAX <= JSON_RECORD_BYTES_MAX, 'a record of an uncompressed batch can be read as JSON')

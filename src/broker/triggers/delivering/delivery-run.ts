@@ -93,10 +93,14 @@ export class DeliveryRun {
   /** @throws TidemarkError where the store fails */
   async run(standing: Standing): Promise<Ended> {
     this.#stand(standing)
-    for (;;) {
-      const ended = (await this.#mayGoOn()) ?? (await this.#step())
-      if (ended) return ended
-      this.#steps += 1
+    try {
+      for (;;) {
+        const ended = (await this.#mayGoOn()) ?? (await this.#step())
+        if (ended) return ended
+        this.#steps += 1
+      }
+    } finally {
+      this.#reader.close()
     }
   }
 
@@ -108,6 +112,7 @@ export class DeliveryRun {
     const { topic } = this.#known.trigger
     this.#position = offset
     this.#progress = progress
+    this.#reader?.close()
     this.#reader = new RecordReader(
       this.#parts.broker,
       { topic, ...this.#partition },

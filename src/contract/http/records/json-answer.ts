@@ -107,6 +107,8 @@ async function gather(
     const from = toOffset(Math.max(header.baseOffset, offset))
     const wanted = { from, recordBytesMax, recordHeadersMax: JSON_RECORD_HEADERS_MAX }
     let reading: BatchRecords | undefined
+    // To decompress it takes a while, or to find that it cannot be done at once.
+    if (header.compression !== 'none') await nextTurn()
     try {
       reading = new BatchRecords(header, chunk, position, wanted)
       if (reading.heldBytes > 0) {
