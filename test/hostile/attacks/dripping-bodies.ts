@@ -47,7 +47,7 @@ interface Drippers {
 async function attack(scene: Scene, broker: Target, drippers: Drippers): Promise<void> {
   const { turn, connections, framing, at } = drippers
   const raw = new RawConnections(broker.port)
-  const seconds = scene.sized(Math.max(10, scene.settings.seconds), 4)
+  const seconds = scene.sized(Math.max(10, scene.settings.seconds), 2)
   const head = requestHead('POST', '/topics/tides/records?partition=0', {
     'content-type': BATCHES_TYPE,
     ...(framing === 'length' ? { 'content-length': BODY_BYTES } : { 'transfer-encoding': 'chunked' }),

@@ -157,7 +157,7 @@ class LedgerRun {
 
   /** One broker after another is killed and begins again, or is stopped for a while; sometimes two at once. */
   async #attack(): Promise<void> {
-    const limitMs = performance.now() + this.#scene.sized(this.#scene.settings.seconds * 2, 8) * 1_000
+    const limitMs = performance.now() + this.#scene.sized(this.#scene.settings.seconds * 2, 5) * 1_000
     let kills = 0
     let stops = 0
     while (performance.now() < limitMs) {

@@ -76,7 +76,7 @@ async function attack(scene: Scene, broker: Target, readers: Readers): Promise<v
       }, 1_000)
       if (bytesASecond === 0) clearInterval(reading)
       const startedMs = performance.now()
-      const limitMs = startedMs + (scene.isShort ? 5_000 : CLOSED_MS_MAX + 5_000)
+      const limitMs = startedMs + (scene.isShort ? 2_500 : CLOSED_MS_MAX + 5_000)
       let open = connections
       while (open > 0 && performance.now() < limitMs && broker.ended === undefined) {
         await sleep(500)
