@@ -40,6 +40,8 @@ const DRAWN = 'it is a drawing'
 
 /** Why a block is not run, and who runs what it says. */
 export const NOT_RUN: Readonly<Record<string, string>> = {
+  'docs/operations.md: livenessProbe: { httpGet: { path: /health/live, port: 8082 } }':
+    'it is for Kubernetes; test/contract/http/routes.test.ts asks these routes',
   'README.md: npm ci && npm run demo': 'it installs; the demo is run by the test below',
   'README.md: npm ci && npm test': 'it would run this test',
   'README.md: node_modules/.bin/node src/cli/tidemark.js dev > /tmp/tidemark-dev.log & BROKER=$!':

@@ -73,6 +73,6 @@ function asOne(failures: readonly unknown[], areSomeWritten: boolean): unknown {
     first.kafkaName,
     `${first.message} Other messages of the same call may be in the log.`,
     'unknown',
-    { cause: first },
+    { cause: first, retriable: first.retriable },
   )
 }
