@@ -4,7 +4,7 @@ import { LongestFirst } from './test/longest-first.ts'
 
 const AWS_TESTS = 'test/**/*.aws.test.ts'
 /** Whole programs, and thousands of seeds: minutes, where all others take seconds. */
-const LONG_TESTS = ['test/e2e/**/*.test.ts', 'test/simulation/**/*.test.ts']
+const LONG_TESTS = ['test/e2e/**/*.test.ts', 'test/hostile/**/*.test.ts', 'test/simulation/**/*.test.ts']
 /** What measures its process, or changes it for good. */
 const ALONE_TESTS = ['test/core/record/hostile.test.ts', 'test/embedded/replaced-globals.test.ts']
 

@@ -1,16 +1,11 @@
-import { execFile } from 'node:child_process'
-import { createHash, randomBytes } from 'node:crypto'
-import { existsSync } from 'node:fs'
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { randomBytes } from 'node:crypto'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
-import { promisify } from 'node:util'
+import { pythonWith } from './python.ts'
 import { EMULATORS } from './running.ts'
-
-const run = promisify(execFile)
 
 const PROJECT = join(import.meta.dirname, '..')
 const REQUIREMENTS = join(import.meta.dirname, 'requirements.txt')
-const INSTALL_MS_MAX = 300_000
 
 /** Where MiniStack tells how it is. */
 export const MINISTACK_HEALTH_PATH = '/_ministack/health'
@@ -29,7 +24,7 @@ interface MinistackCommand {
  * @throws Error that says what is missing
  */
 export async function ministackCommand(port: number): Promise<MinistackCommand> {
-  const python = await installed()
+  const python = await pythonWith('ministack', REQUIREMENTS)
   // Below the checkout, so that functions find its node_modules.
   const scratch = join(EMULATORS, `scratch-${randomBytes(6).toString('hex')}`)
   await mkdir(scratch, { recursive: true })
@@ -54,39 +49,5 @@ export async function ministackCommand(port: number): Promise<MinistackCommand> 
       AWS_SECRET_ACCESS_KEY: 'test',
       AWS_REGION: 'us-east-1',
     },
-  }
-}
-
-/** The Python of a virtual environment that holds exactly what requirements.txt says. */
-async function installed(): Promise<string> {
-  const version = createHash('sha256')
-    .update(await readFile(REQUIREMENTS))
-    .digest('hex')
-    .slice(0, 12)
-  const folder = join(EMULATORS, `ministack-${version}`)
-  const python = join('bin', 'python')
-  if (existsSync(folder)) return join(folder, python)
-  const unfinished = join(EMULATORS, `unfinished-${randomBytes(6).toString('hex')}`)
-  try {
-    await mkdir(EMULATORS, { recursive: true })
-    await step('python3 -m venv', 'python3', ['-m', 'venv', unfinished])
-    const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--no-deps']
-    await step('pip install', join(unfinished, python), [...pip, '--requirement', REQUIREMENTS])
-    // Under its name the folder is whole. Where another process was faster, its folder is as good.
-    await rename(unfinished, folder).catch(error => {
-      if (!existsSync(folder)) throw error
-    })
-    return join(folder, python)
-  } finally {
-    await rm(unfinished, { recursive: true, force: true })
-  }
-}
-
-async function step(name: string, command: string, args: readonly string[]): Promise<void> {
-  try {
-    await run(command, args, { timeout: INSTALL_MS_MAX })
-  } catch (error) {
-    const { stderr = '', message } = error as Error & { stderr?: string }
-    throw new Error(`${name} failed: ${stderr.trim().slice(-600) || message}`, { cause: error })
   }
 }

@@ -40,7 +40,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   contract: {
     files: ['contract'],
     mayImport: ['core', 'ports'],
-    packages: ['hono', 'zod', '@hono/zod-openapi', 'node:buffer', 'node:crypto'],
+    packages: ['hono', 'zod', 'node:buffer', 'node:crypto'],
   },
   'adapters/items': { files: ['adapters/items'], mayImport: ['core', 'ports'], packages: ['node:crypto'] },
   'adapters/memory': {

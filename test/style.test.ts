@@ -12,8 +12,7 @@ const VAGUE = /\.(?:toBeDefined|toBeTruthy|toBeFalsy)\(\)|(?<!\bnot)\.toThrow\(\
 const UNSEEDED: Readonly<Record<string, string>> = {
   'src/adapters/aws/objects/s3-object-store.ts':
     'how long to wait before another try, which no outcome goes by',
-  'src/adapters/local/sqlite-items.ts':
-    'how long to wait while another process writes, which no outcome goes by',
+  'src/adapters/local/turns.ts': 'how long to wait while another process writes, which no outcome goes by',
   'src/client/retry.ts': 'what is taken where no other chance is given',
   'src/client/sdk/consuming/delivery.ts': 'how long a failed read rests, which no outcome goes by',
   'src/client/sdk/producing/partitioners.ts':
@@ -57,4 +56,25 @@ test('chance that no seed repeats is drawn nowhere else, and still where it may 
   // Named in a comment, it is not drawn.
   const drawn = linesWith(/^(?!\s*(?:\/\/|\/?\*)).*\bMath\.random\b/, 'src', 'functions', 'infra')
   expect([...new Set(drawn.map(({ file }) => file))]).toEqual(Object.keys(UNSEEDED).sort())
+})
+
+/** What tells the time of day. */
+const WALL_CLOCK = /^(?!\s*(?:\/\/|\/?\*)).*(?:\bDate\.now\b|\bnew Date\(\)|\bnowMs\(\))/
+
+test('who reads the wall clock stands in the record of decisions, with the reason, and nobody else does', () => {
+  const [, list = ''] = /## Who reads the wall clock\n([\s\S]*?)\n## /.exec(
+    readFileSync(join(ROOT, 'docs/adr/0022-two-clocks.md'), 'utf8'),
+  )!
+  const listed = [...list.matchAll(/`([^`]+\.ts)`/g)].map(([, file]) => file)
+  const readers = linesWith(WALL_CLOCK, 'src', 'functions', 'infra').map(({ file }) => file)
+  expect([...new Set(readers)]).toEqual(listed.sort())
+})
+
+test('who reads the wall clock is found', () => {
+  for (const line of ['Date.now()', 'nowMs = Date.now', 'new Date()', 'clock.nowMs()']) {
+    expect([line, WALL_CLOCK.test(`  const at = ${line}`)]).toEqual([line, true])
+  }
+  for (const line of ['// Date.now()', ' * new Date()', 'new Date(ms)', 'clock.monotonicMs()']) {
+    expect([line, WALL_CLOCK.test(line)]).toEqual([line, false])
+  }
 })

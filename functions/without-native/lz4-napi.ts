@@ -1,7 +1,7 @@
 import { copyBack } from './snappy.ts'
 import { unsupported } from './unsupported.ts'
 
-/** In place of 'lz4-napi' in functions, which have no native modules: reads a frame, and writes none. */
+/** In place of 'lz4-napi' in functions, which have no native modules: reads frames and blocks, and writes none. */
 
 const CONTENT_SIZE_BIT = 1 << 3
 const BLOCK_CHECKSUM_BIT = 1 << 4
@@ -37,6 +37,22 @@ export function decompressFrameSync(frame: Buffer): Uint8Array {
     written += block.isStored ? block.bytes.length : writeBlock(block.bytes, output, written)
   }
   return output
+}
+
+/**
+ * One block, behind the four bytes of a size that its caller does not know either.
+ * @param before what the block may refer to
+ * @throws RangeError when it is damaged
+ */
+export function uncompressSync(sized: Uint8Array, before = new Uint8Array(0)): Uint8Array {
+  const block = sized.subarray(4)
+  const size = sizeOf(block)
+  const largest = new DataView(sized.buffer, sized.byteOffset).getUint32(0, true)
+  if (size > largest) throw new RangeError('a block is larger than the frame allows')
+  const output = new Uint8Array(before.length + size)
+  output.set(before)
+  writeBlock(block, output, before.length)
+  return output.subarray(before.length)
 }
 
 function blockBytesMax(frame: Buffer): number {

@@ -49,6 +49,11 @@ export function uncompressSync(block: Uint8Array): Uint8Array {
   return output
 }
 
+/** @throws as uncompressSync */
+export async function uncompress(block: Uint8Array): Promise<Uint8Array> {
+  return uncompressSync(block)
+}
+
 /**
  * Repeats what stands `offset` bytes before `at`. It may reach into what it is just writing: then that repeats.
  * @throws RangeError when it begins before the output

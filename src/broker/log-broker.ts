@@ -1,14 +1,17 @@
 import type { Broker } from '../contract/broker.ts'
 import type { GroupBroker } from '../contract/groups.ts'
 import type { TriggerBroker, TriggerDescription, TriggerName } from '../contract/triggers.ts'
-import { FLUSH_BY_PRODUCER_MS } from '../core/limits.ts'
+import { FLUSH_BY_PRODUCER_MS, READ_PARALLEL_MAX } from '../core/limits.ts'
 import type { Head } from '../core/log/head.ts'
 import { crossesLimit, SHARED_LIMIT } from '../core/log/tail.ts'
 import type { PartitionId } from '../core/topic/partition-id.ts'
 import type { Trigger } from '../core/trigger/trigger.ts'
+import { Lane } from '../core/turns.ts'
 import type { Ports } from '../ports/index.ts'
 import type { ObjectLocator } from '../ports/object-locator.ts'
+import { asTidemarkError } from '../ports/store-errors.ts'
 import type { GroupCall } from './groups/group-call.ts'
+import type { LeaseWatch } from './groups/lease-watch.ts'
 import { type GroupUseCases, loadGroupUseCases } from './load-use-cases.ts'
 import { Gatherer, type GatherSettings } from './producing/gather.ts'
 import { Intake, shuttingDown } from './producing/intake.ts'
@@ -18,7 +21,6 @@ import { TailWatch } from './reading/tail-watch.ts'
 import { BackgroundFlush } from './settling/background-flush.ts'
 import { deleteRecords } from './settling/delete-records.ts'
 import { flush } from './settling/flush.ts'
-import { asTidemarkError } from './store-calls/store-errors.ts'
 import { TopicDirectory } from './topics/topic-directory.ts'
 import { Topics } from './topics/topics.ts'
 
@@ -47,10 +49,12 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
   readonly #intake: Intake
   readonly #fetching: Fetching
   readonly #flushing: BackgroundFlush
+  readonly #looks = new Lane(READ_PARALLEL_MAX)
   readonly #reportError: (error: unknown) => void
   readonly #flushesInBackground: boolean
   /** Calls under way: the store must not be taken from under them. */
   readonly #served = new Set<Promise<unknown>>()
+  #leases: LeaseWatch | undefined
   #startedUp: Promise<void> = Promise.resolve()
   #isClosing = false
 
@@ -131,7 +135,7 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
   locate: Broker['locate'] = request => this.#serve(() => this.#fetching.locate(request))
 
   offsetFor: Broker['offsetFor'] = request =>
-    this.#serve(() => offsetFor(this.#ports, this.#directory, request))
+    this.#serve(() => offsetFor(this.#ports, this.#directory, request, this.#looks))
 
   deleteRecords: Broker['deleteRecords'] = request =>
     this.#serve(() => deleteRecords(this.#ports, this.#directory, request))
@@ -187,7 +191,9 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
   ): Promise<T> {
     return this.#serve(async () => {
       const useCases = await loadGroupUseCases()
-      return await work(new useCases.GroupCall(this.#ports, this.#directory, groupId), useCases)
+      this.#leases ??= new useCases.LeaseWatch(this.#ports.clock)
+      const call = new useCases.GroupCall(this.#ports, this.#directory, groupId, this.#leases)
+      return await work(call, useCases)
     })
   }
 

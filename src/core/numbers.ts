@@ -11,6 +11,9 @@ export type Offset = number & { readonly [brand]: 'offset' }
 /** The place of a byte in an object; the first is 0. */
 export type Position = number & { readonly [brand]: 'position' }
 
+/** The largest number of 32 bits with a sign: what Kafka's partitions and epochs end at. */
+export const INT32_MAX = 2 ** 31 - 1
+
 /** Both included. Left out: from 0 to the largest safe integer. */
 export interface WholeNumberBounds {
   readonly min?: number
@@ -26,7 +29,8 @@ export function toWholeNumber(
   given: unknown,
   { min = 0, max = Number.MAX_SAFE_INTEGER }: WholeNumberBounds = {},
 ): number | undefined {
-  const value = typeof given === 'string' && /^-?\d+$/.test(given) ? Number(given) : given
+  // Plus 0: what is left of -0 is 0.
+  const value = typeof given === 'string' && /^-?\d+$/.test(given) ? Number(given) + 0 : given
   return Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max
     ? (value as number)
     : undefined
@@ -39,6 +43,36 @@ export function wholeNumberWords(
 ): string {
   const to = max === Number.MAX_SAFE_INTEGER ? 'on, below 2^53' : `to ${max}`
   return `a whole number${unit === undefined ? '' : ` of ${unit}`} from ${min} ${to}`
+}
+
+/**
+ * What keeps `given` from being a whole number within the bounds, and what it must be: "is larger than 10000; it must be a
+ * whole number from 1 to 10000". For what `toWholeNumber` does not take.
+ */
+export function wholeNumberProblem(given: unknown, bounds: WholeNumberBounds = {}): string {
+  return `${whyNoWholeNumber(given, bounds)}; it must be ${wholeNumberWords(bounds)}`
+}
+
+/** The first half of that, where there is more that it can be. */
+export function whyNoWholeNumber(given: unknown, bounds: WholeNumberBounds = {}): string {
+  return typeof given === 'string' ? textProblem(given, bounds) : valueProblem(given, bounds)
+}
+
+function textProblem(text: string, bounds: WholeNumberBounds): string {
+  // Of any length: doubles tell well enough on which side of the bounds it lies.
+  if (/^-?\d+$/.test(text)) return valueProblem(Number(text), bounds)
+  if (text === '') return 'is empty'
+  if (/^\+\d+$/.test(text)) return 'has a plus sign'
+  if (/^\s|\s$/.test(text)) return 'has a blank before or behind it (a + in a query is one)'
+  if (/^[+-]?\d*\.\d+$/.test(text)) return 'is written as a fraction'
+  return 'is not in decimal digits'
+}
+
+function valueProblem(value: unknown, { min = 0, max = Number.MAX_SAFE_INTEGER }: WholeNumberBounds): string {
+  if (typeof value !== 'number' || Number.isNaN(value)) return 'is no number'
+  if (value > max) return `is larger than ${max}`
+  if (value < min) return min === 0 ? 'is negative' : `is smaller than ${min}`
+  return 'is a fraction'
 }
 
 /** @throws RangeError when `value` is no offset */

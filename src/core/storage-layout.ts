@@ -267,6 +267,7 @@ export const CLAIM_ATTRIBUTES = {
   committedMs: 'committedMs',
   sequence: 'commitSequence',
   underGeneration: 'underGeneration',
+  lastGeneration: 'lastGeneration',
 } as const
 
 /**

@@ -5,6 +5,7 @@ import type { Broker } from '../contract/broker.ts'
 import type { GroupBroker } from '../contract/groups.ts'
 import type { TriggerBroker } from '../contract/triggers.ts'
 import { TidemarkError } from '../core/errors.ts'
+import { CLOSE_PATIENCE_MS } from '../core/limits.ts'
 import type { Ports } from '../ports/index.ts'
 import type { ObjectLocator } from '../ports/object-locator.ts'
 import type { ObjectStore } from '../ports/object-store.ts'
@@ -37,6 +38,11 @@ export interface EmbeddedHost {
   readonly directory: TopicDirectory
   /** Has something stopped before the broker is. */
   beforeClose(stop: () => Promise<void>): void
+  /**
+   * Says that this process is about to end: what the store goes on to refuse is not tried for long any more. May be
+   * repeated.
+   */
+  prepareEnd(): void
 }
 
 const hosts = new WeakMap<Embedded, EmbeddedHost>()
@@ -58,7 +64,7 @@ export interface OpenStore {
   /** When its index was made; null: before stores said so. */
   createdMs?(): Promise<number | null>
   /** What is wrong with the index as a whole, a line each. */
-  checkIndex?(): string[]
+  checkIndex?(): Promise<string[]>
   /** Whether nothing in it may be changed, and nobody flushes. */
   readonly isReadOnly?: boolean
   /** Gives it back, once the broker has closed. */
@@ -70,10 +76,16 @@ export interface OpenStore {
  * @param isHost whether triggers may run beside it; where functions deliver, they would get in each other's way
  */
 export function runBroker(
-  { ports, health, createdMs, checkIndex, isReadOnly = false, close: closeStore }: OpenStore,
+  { ports: given, health, createdMs, checkIndex, isReadOnly = false, close: closeStore }: OpenStore,
   { locator, lingerMs = 0, reportError = error => console.error(error), ...settings }: EmbeddedOptions,
   isHost: boolean,
 ): Embedded {
+  const ending = new AbortController()
+  const ports = { ...given, ending: ending.signal }
+  let patience: NodeJS.Timeout | undefined
+  const prepareEnd = () => {
+    patience ??= setTimeout(() => ending.abort(), CLOSE_PATIENCE_MS).unref()
+  }
   const flushes = isReadOnly ? 'elsewhere' : (settings.flushes ?? 'in-background')
   const broker = new LogBroker(ports, { lingerMs, reportError, ...settings, flushes }, locator)
   broker.start()
@@ -88,13 +100,15 @@ export function runBroker(
       return { findings: verify(ports, summary, { createdMs, checkIndex }), summary }
     },
     close: () => {
-      closed ??= closeAll(stops, broker, closeStore)
+      prepareEnd()
+      closed ??= closeAll(stops, broker, closeStore).finally(() => clearTimeout(patience))
       return closed
     },
   }
   if (isHost) {
     const directory = new TopicDirectory(ports.topics, ports.clock)
-    hosts.set(embedded, { ports, broker, directory, beforeClose: stop => void stops.push(stop) })
+    const beforeClose = (stop: () => Promise<void>) => void stops.push(stop)
+    hosts.set(embedded, { ports, broker, directory, beforeClose, prepareEnd })
   }
   return embedded
 }

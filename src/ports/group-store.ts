@@ -32,6 +32,12 @@ export interface GroupStore {
   /** Moves a member's lease on the condition that it is there, and tells the member as it is then. */
   renewLease(groupId: string, memberId: string, lease: Lease): Promise<Member | undefined>
 
+  /**
+   * Sets nothing but `leaseUntilMs` of a member, on the condition that it is still `expectedMs`. Tells whether it was; a
+   * repetition is told no.
+   */
+  shortenLease(groupId: string, memberId: string, expectedMs: number, leaseUntilMs: number): Promise<boolean>
+
   readMember(groupId: string, memberId: string): Promise<Member | undefined>
 
   members(groupId: string): AsyncIterable<Member>
@@ -61,7 +67,7 @@ export interface GroupStore {
    * Makes `owner` the owner, with the next generation (`nextGeneration`), on the condition that owner and generation are still the
    * `expected` ones; undefined: that there is no claim yet. What is committed stays. Tells the claim as it is then, and
    * whether the condition held. `owner` null gives the partition back.
-   * @param firstGeneration of a partition that nobody has owned yet; 1 by default
+   * @param firstGeneration of a partition that nobody has owned yet, in no group of this name either; 1 by default
    */
   setOwner(
     groupId: string,
@@ -86,7 +92,8 @@ export interface GroupStore {
   ): Promise<ClaimChange>
 
   /**
-   * Removes a group and all that is its own. Where it throws, some may be left that a new group of this id would have:
+   * Removes a group and all that is its own. Of claims that had owners it keeps, for nobody to see, which generation was the
+   * last one: a group that is made anew counts on. Where it throws, some may be left that a new group of this id would have:
    * repeat it. What is put while it runs may be removed too.
    */
   removeGroup(groupId: string): Promise<void>

@@ -3,6 +3,7 @@ import type { Entropy } from './entropy.ts'
 import type { GroupStore } from './group-store.ts'
 import type { LogIndex } from './log-index.ts'
 import type { ObjectStore } from './object-store.ts'
+import type { NotApplied, StoreFailed } from './outcome.ts'
 import type { TopicStore } from './topic-store.ts'
 import type { TriggerStore } from './trigger-store.ts'
 
@@ -15,4 +16,11 @@ export interface Ports {
   readonly triggers: TriggerStore
   readonly clock: Clock
   readonly entropy: Entropy
+  /**
+   * Why nothing can be written now, as far as the store knows, so that nobody stores an object that no entry would point at.
+   * NotApplied: it may pass by itself.
+   */
+  readonly refusal?: () => NotApplied | StoreFailed | undefined
+  /** Aborts when this process is about to end: what the store refuses from then on is not tried again. */
+  readonly ending?: AbortSignal
 }

@@ -24,10 +24,20 @@ export class StoreFailed extends Error {
   override readonly name = 'StoreFailed'
   /** Whether it may be done all the same: the store failed on the way, and cannot be asked. */
   readonly isUnsure: boolean
+  /** Whether it may go by itself all the same, so that it pays to ask again: room on a disk that others use, too. */
+  readonly mayPass: boolean
 
-  constructor(message: string, { isUnsure = false, ...options }: ErrorOptions & { isUnsure?: boolean } = {}) {
+  constructor(
+    message: string,
+    {
+      isUnsure = false,
+      mayPass = false,
+      ...options
+    }: ErrorOptions & { isUnsure?: boolean; mayPass?: boolean } = {},
+  ) {
     super(message, options)
     this.isUnsure = isUnsure
+    this.mayPass = mayPass
   }
 }
 

@@ -80,6 +80,19 @@ describe('over a server', () => {
     await client.deleteTopic('same')
   })
 
+  test('says what no other try can mend, as the broker itself does', async () => {
+    await using failing = await serveBroker({
+      wrap: broker =>
+        overriding(broker, {
+          listTopics: async () => {
+            throw new TidemarkError('KAFKA_STORAGE_ERROR', 'The disk failed.', 'no', { retriable: false })
+          },
+        }),
+    })
+    const told = { kafkaName: 'KAFKA_STORAGE_ERROR', retriable: false }
+    await expect(failing.client.listTopics()).rejects.toMatchObject(told)
+  })
+
   const refusals: [string, (broker: Broker) => Promise<unknown>][] = [
     ['a topic that is not there', broker => broker.describeTopic('none')],
     ['a name that is no name', broker => broker.createTopic({ topic: 'a b' })],

@@ -221,6 +221,20 @@ export function describeGroupStore(
         expect(await all(groups.members(groupId))).toEqual([])
       })
 
+      test('has its lease shortened, and nothing else, only while that is still the one', async () => {
+        const groupId = await createdGroup()
+        const member = sampleMember()
+        await groups.putMember(groupId, member)
+        const { memberId, leaseUntilMs } = member
+        expect(await groups.shortenLease(groupId, memberId, leaseUntilMs + 1, 5)).toBe(false)
+        expect(await groups.readMember(groupId, memberId)).toEqual(member)
+        expect(await groups.shortenLease(groupId, memberId, leaseUntilMs, 5)).toBe(true)
+        expect(await groups.shortenLease(groupId, memberId, leaseUntilMs, 5)).toBe(false)
+        expect(await groups.readMember(groupId, memberId)).toEqual({ ...member, leaseUntilMs: 5 })
+        expect(await groups.shortenLease(groupId, 'nobody', leaseUntilMs, 5)).toBe(false)
+        expect(await all(groups.members(groupId))).toEqual([{ ...member, leaseUntilMs: 5 }])
+      })
+
       test('is removed, once or twice', async () => {
         const groupId = await createdGroup()
         const [going, staying] = [sampleMember(), sampleMember()]
@@ -619,6 +633,56 @@ export function describeGroupStore(
         expect(await groups.readGroup(groupId)).toEqual(newGroup(groupId, 'round-robin'))
         expect(await all(groups.claims(groupId))).toEqual([])
         expect(await listed(groupId)).toEqual([groupId])
+      })
+
+      test('counts on when it is made again, however often, and fences whoever owned what it had', async () => {
+        const groupId = await createdGroup()
+        const partition = freshPartition(1)
+        let expected: { owner: string | null; generation: number } | undefined
+        let last = 0
+        for (let round = 0; round < 3; round += 1) {
+          for (const owner of ['one', 'two', null, 'one']) {
+            // A first generation that is lower than those before, as a clock gives it that was set back.
+            const { held, claim } = await groups.setOwner(
+              groupId,
+              partition,
+              owner,
+              expected,
+              40 - 10 * round,
+            )
+            expect([held, claim?.generation]).toEqual([true, last === 0 ? 40 : last + 1])
+            last = claim!.generation
+            expected = claim
+          }
+          const zombie = { owner: 'one', generation: last }
+          await groups.commit(groupId, partition, sampleCommit(5), zombie, null)
+          await groups.removeGroup(groupId)
+          expect(await groups.readClaim(groupId, partition)).toBeUndefined()
+          expect((await groups.commit(groupId, partition, sampleCommit(6), zombie, NOW_MS + 5)).held).toBe(
+            false,
+          )
+          expect((await groups.setOwner(groupId, partition, 'one', zombie)).held).toBe(false)
+          await groups.createGroup(groupId, 'range')
+          expect(await all(groups.claims(groupId))).toEqual([])
+          // Twice, since what was left says which generation was the last one.
+          await groups.removeGroup(groupId)
+          expected = undefined
+        }
+      })
+
+      test('counts on also where the first that comes is a commit of nobody', async () => {
+        const groupId = await createdGroup()
+        const partition = freshPartition()
+        await groups.setOwner(groupId, partition, 'one', undefined, 7)
+        await groups.removeGroup(groupId)
+        const { held, claim } = await groups.commit(groupId, partition, sampleCommit(5), 'unowned', null)
+        expect([held, claim]).toMatchObject([true, { owner: null, generation: 0, committed: { offset: 5 } }])
+        expect(await groups.readClaim(groupId, partition)).toEqual(claim)
+        await groups.removeGroup(groupId)
+        await groups.commit(groupId, partition, sampleCommit(6), 'unowned', null)
+        const taken = await groups.setOwner(groupId, partition, 'two', { owner: null, generation: 0 }, 3)
+        expect([taken.held, taken.claim]).toMatchObject([true, { owner: 'two', generation: 8 }])
+        expect(Object.keys(taken.claim!)).not.toContain('lastGeneration')
       })
 
       test('takes nothing of another with it', async () => {

@@ -33,10 +33,11 @@ test('every limit says its unit: what it counts, bytes or milliseconds', () => {
     'PROCESSES',
     'MESSAGES',
     'FRAMES',
+    'HEADERS',
   ]
-  const parallel = ['READ_PARALLEL_MAX', 'SWEEP_PARALLEL_MAX', 'COMMITS_IN_FLIGHT_MAX']
+  const others = ['JSON_GROWTH_MAX', 'READ_PARALLEL_MAX', 'SWEEP_PARALLEL_MAX', 'COMMITS_IN_FLIGHT_MAX']
   for (const [name] of entries) {
-    expect([name, parallel.includes(name) || units.some(unit => name.includes(unit))]).toEqual([name, true])
+    expect([name, others.includes(name) || units.some(unit => name.includes(unit))]).toEqual([name, true])
   }
 })
 

@@ -10,11 +10,11 @@ import { parseArgs } from 'node:util'
 import { HttpBroker } from '../../src/client/http-broker.ts'
 import type { Broker } from '../../src/contract/broker.ts'
 import { TidemarkError } from '../../src/core/errors.ts'
-import { FETCH_BYTES_MAX } from '../../src/core/limits.ts'
-import { decodeBatches, encodeBatch } from '../../src/core/record/index.ts'
-import { type FoundRecord, ProduceLedger, recordValue, type SentRecord } from '../cli/produce-ledger.ts'
+import { encodeBatch } from '../../src/core/record/index.ts'
+import { ProduceLedger, recordValue, type SentRecord } from '../cli/produce-ledger.ts'
 import { seededRandom } from '../cli/seeded-random.ts'
-import { type DevProcess, runTidemark, startDev } from '../cli/tidemark-process.ts'
+import { type DevProcess, startDev } from '../cli/tidemark-process.ts'
+import { readLog, verifyStore } from './whole-log.ts'
 
 const TOPIC = 'killed'
 const PARTITIONS = 4
@@ -57,7 +57,7 @@ export async function killRounds({ rounds, seed, report }: KillRun): Promise<str
     try {
       const broker = new HttpBroker({ url: dev.url })
       if (round === 1) await createTopic(broker)
-      const log = await readLog(broker)
+      const log = await readLog(broker, TOPIC)
       problems.push(...ledger.check(log))
       // Sometimes what the crash left, before anybody repairs it; sometimes beside the broker that has.
       const verifiesCrashed = round % 2 === 0
@@ -161,33 +161,6 @@ async function produceUntilKilled(run: {
   return calls
 }
 
-async function readLog(broker: Broker): Promise<FoundRecord[]> {
-  const { offsets } = await broker.describeTopic(TOPIC)
-  const partitions = await Promise.all(
-    offsets.map(async ({ partition, startOffset, endOffset }) => {
-      const found: FoundRecord[] = []
-      for (let offset = startOffset; offset < endOffset; ) {
-        const fetched = await broker.fetch({ topic: TOPIC, partition, offset, maxBytes: FETCH_BYTES_MAX })
-        for (const chunk of fetched.chunks) {
-          for (const record of decodeBatches(chunk)) {
-            found.push({ partition, offset: record.offset, value: record.value ?? new Uint8Array(0) })
-          }
-        }
-        if (fetched.nextOffset <= offset)
-          throw new Error(`partition ${partition} goes no further than ${offset}`)
-        offset = fetched.nextOffset
-      }
-      return found
-    }),
-  )
-  return partitions.flat()
-}
-
-async function verifyStore(directory: string): Promise<string[]> {
-  const { exitCode, stdout, stderr } = await runTidemark(['verify', '--dir', directory])
-  return exitCode === 0 ? [] : [`verify ended with ${exitCode}:`, stdout.toString(), stderr]
-}
-
 /** The last kill's recovery, then a stop as users do it. */
 async function endCleanly(
   directory: string,
@@ -195,7 +168,7 @@ async function endCleanly(
   report: (line: string) => void,
 ): Promise<string[]> {
   const dev = await startDev(directory)
-  const log = await readLog(new HttpBroker({ url: dev.url }))
+  const log = await readLog(new HttpBroker({ url: dev.url }), TOPIC)
   const problems = ledger.check(log)
   const exitCode = await dev.end('SIGTERM')
   if (exitCode !== 0) problems.push(`dev ended with ${exitCode} after SIGTERM: ${dev.stderr()}`)

@@ -188,7 +188,7 @@ describe('the limits of a function', () => {
     const offsets: number[] = []
     let answers = 0
     for (let next = 0; next < records.length; answers += 1) {
-      const { json, bytes, result } = await fetch(fetchEvent(next))
+      const { json, bytes, result } = await fetch(fetchEvent(next, { maxBytes: '16777216' }))
       expect(bytes.length).toBeLessThanOrEqual(FUNCTION_ANSWER_BYTES_MAX)
       expect(JSON.stringify(result).length).toBeLessThan(LAMBDA_PAYLOAD_BYTES_MAX)
       for (const record of json.records) offsets.push(record.offset)

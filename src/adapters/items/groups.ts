@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { isClosed, openClaim } from '../../core/group/claim.ts'
 import type { Claim, Group, Member } from '../../core/group/group.ts'
 import { applyCheck, applyMark, applyTarget, newGroup } from '../../core/group/group-changes.ts'
 import { decodeTargetChunk, encodeTargetChunk } from '../../core/group/target-chunk.ts'
@@ -47,7 +48,30 @@ export function groupsOver(items: Items, decisions: Decisions): GroupStore {
   ) => {
     const { standing, changed } = await claims.change(itemKey(groupId, claimKey(partition)), change)
     // Where it was refused, the very claim that refused it.
-    return { held: changed !== undefined, claim: changed ?? standing }
+    return { held: changed !== undefined, claim: changed ?? openClaim(standing) }
+  }
+
+  /** Closes the claims that somebody owned, and removes the others. */
+  const removeClaims = async (groupId: string) => {
+    const [first, end] = [itemKey(groupId, CLAIM_PREFIX), itemKey(groupId, endOf(CLAIM_PREFIX))]
+    const toClose: string[] = []
+    const toRemove: { start: string; end: string }[] = []
+    let start: string | undefined
+    for (const claim of await claims.range(first, end)) {
+      const key = itemKey(groupId, claimKey(claim))
+      if (!decisions.closeClaim(claim)) {
+        start ??= key
+        continue
+      }
+      if (start !== undefined) toRemove.push({ start, end: key })
+      start = undefined
+      // A removal that broke off has closed some.
+      if (!isClosed(claim)) toClose.push(key)
+    }
+    if (start !== undefined) toRemove.push({ start, end })
+    for (const range of toRemove) await items.removeRange(range.start, range.end)
+    const close = (standing: Claim | undefined) => standing && decisions.closeClaim(standing)
+    await Promise.all(toClose.map(key => claims.change(key, close)))
   }
 
   return {
@@ -75,6 +99,12 @@ export function groupsOver(items: Items, decisions: Decisions): GroupStore {
       )
       return changed
     },
+    shortenLease: async (groupId, memberId, expectedMs, leaseUntilMs) => {
+      const { changed } = await members.change(itemKey(groupId, memberKey(memberId)), member =>
+        member?.leaseUntilMs === expectedMs ? { ...member, leaseUntilMs } : undefined,
+      )
+      return changed !== undefined
+    },
     readMember: async (groupId, memberId) => await members.read(itemKey(groupId, memberKey(memberId))),
     members: groupId => members.all(itemKey(groupId, MEMBER_PREFIX)),
     removeMember: async (groupId, memberId, leaseUntilMs) => {
@@ -88,8 +118,14 @@ export function groupsOver(items: Items, decisions: Decisions): GroupStore {
       await chunks.read(itemKey(groupId, targetChunkKey(targetId, chunk))),
     removeOlderTargets: async (groupId, targetId) =>
       await items.removeRange(itemKey(groupId, TARGET_PREFIX), itemKey(groupId, targetKey(targetId))),
-    readClaim: async (groupId, partition) => await claims.read(itemKey(groupId, claimKey(partition))),
-    claims: groupId => claims.all(itemKey(groupId, CLAIM_PREFIX)),
+    readClaim: async (groupId, partition) =>
+      openClaim(await claims.read(itemKey(groupId, claimKey(partition)))),
+    claims: async function* (groupId) {
+      for await (const standing of claims.all(itemKey(groupId, CLAIM_PREFIX))) {
+        const claim = openClaim(standing)
+        if (claim) yield claim
+      }
+    },
     setOwner: (groupId, partition, owner, expected, firstGeneration) =>
       changeClaim(groupId, partition, claim =>
         decisions.applyOwner(partition, claim, owner, expected, firstGeneration),
@@ -106,8 +142,9 @@ export function groupsOver(items: Items, decisions: Decisions): GroupStore {
       const [prefix, meta] = [itemKey(groupId, ''), metaKey(groupId)]
       const before = await listed.read(listedKey(groupId))
       await items.update(meta, removal)
+      await removeClaims(groupId)
       // Not the group's own item any more: that may be one made anew.
-      await items.removeRange(prefix, meta)
+      await items.removeRange(itemKey(groupId, endOf(CLAIM_PREFIX)), meta)
       await items.removeRange(endOf(meta), endOf(prefix))
       if (before) await listed.remove(listedKey(groupId), ({ version }) => version === before.version)
     },

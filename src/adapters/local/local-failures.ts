@@ -1,4 +1,5 @@
 import { NotApplied, StoreDamaged, StoreFailed } from '../../ports/outcome.ts'
+import { describeLockHolder } from './lock-holder.ts'
 
 /** What a person is told of a full disk; a write that succeeds later ends it. */
 const MAKE_ROOM = 'make room, and writing goes on by itself'
@@ -24,6 +25,9 @@ const ADVICE: Readonly<Record<string, string>> = {
   ESTALE: 'the disk is gone: look at it, and at what the system says of it',
 }
 
+/** What may go by itself: others' files come and go. */
+const PASSES: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT'])
+
 /** Gone with the next file that is closed: worth another try. */
 const TABLE_IS_FULL: Readonly<Record<string, string>> = {
   EMFILE: 'this process has as many files open as it may: raise the limit (ulimit -n)',
@@ -33,11 +37,15 @@ const TABLE_IS_FULL: Readonly<Record<string, string>> = {
 /**
  * An error of the file system as one of the ways in which a call to a store can fail, with what to do about it.
  * @param doing what could not be done, and where: `the object could not be written in /var/tides`
+ * @param isUnsure whether it may be done all the same
  */
-export function asFileFailure(error: unknown, doing: string): NotApplied | StoreFailed {
+export function asFileFailure(error: unknown, doing: string, isUnsure = false): NotApplied | StoreFailed {
   const { code = '', message } = error as NodeJS.ErrnoException
   const advice = ADVICE[code]
-  if (advice !== undefined) return new StoreFailed(`${doing}: ${advice} (${message})`, { cause: error })
+  if (advice !== undefined) {
+    const mayPass = PASSES.has(code)
+    return new StoreFailed(`${doing}: ${advice} (${message})`, { cause: error, isUnsure, mayPass })
+  }
   const told = code in TABLE_IS_FULL ? `${TABLE_IS_FULL[code]} (${message})` : message
   return new NotApplied(`${doing}: ${told}`, { cause: error })
 }
@@ -75,13 +83,21 @@ export function isFull(error: unknown): boolean {
   return codeOf(error) === SQLITE.full || error.errcode === SHARED_MEMORY_IS_FULL
 }
 
+/**
+ * Whether there was no room for the transaction itself. What ends it is written last: so it was not committed, and never will
+ * be. Where there was no room for what tells other processes of it, it may be found after a crash.
+ */
+export function isFullBeforeCommit(error: unknown): boolean {
+  return isSqliteError(error) && codeOf(error) === SQLITE.full
+}
+
 /** Whether SQLite could not make a file, or write to it. */
 export function isNotWritable(error: unknown): boolean {
   return isSqliteError(error) && (codeOf(error) === SQLITE.cannotOpen || codeOf(error) === SQLITE.readOnly)
 }
 
 /** Whether what stands in the file makes no sense. */
-function isDamage(error: unknown): boolean {
+export function isDamage(error: unknown): boolean {
   return isSqliteError(error) && (codeOf(error) === SQLITE.corrupt || codeOf(error) === SQLITE.notADatabase)
 }
 
@@ -100,9 +116,16 @@ export function asSqliteFailure(error: unknown, path: string, doing: string, isU
   if (!isSqliteError(error)) return error
   const told = `the index ${path} ${doing}`
   const advice = isFull(error) ? ADVICE.ENOSPC! : adviceFor(codeOf(error))
-  if (advice === undefined) return new NotApplied(`${told}: ${error.message}`, { cause: error })
+  if (advice === undefined) {
+    const why = isBusy(error) ? `it is locked by ${describeLockHolder(path)}` : error.message
+    return new NotApplied(`${told}: ${why}`, { cause: error })
+  }
   const Failure = isDamage(error) ? StoreDamaged : StoreFailed
-  return new Failure(`${told}: ${advice} (${error.message})`, { cause: error, isUnsure })
+  return new Failure(`${told}: ${advice} (${error.message})`, {
+    cause: error,
+    isUnsure,
+    mayPass: isFull(error),
+  })
 }
 
 function adviceFor(code: number): string | undefined {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join, relative, sep } from 'node:path'
-import { shareDescriptors } from '../../core/limits.ts'
+import { STORE_TRIAL_BYTES, shareDescriptors } from '../../core/limits.ts'
 import type { Position } from '../../core/numbers.ts'
 import { FORMAT_OBJECT } from '../../core/storage-layout.ts'
 import type { ObjectInfo, ObjectStore } from '../../ports/object-store.ts'
@@ -19,8 +19,6 @@ import { Trouble } from './trouble.ts'
 const UNFINISHED = 'unfinished'
 /** An unfinished file of this age was left by a crash. */
 const UNFINISHED_MS_MAX = 3_600_000
-/** What is written to try whether a disk takes anything. */
-const TRIAL_BYTES = 64 * 1024
 
 /**
  * Objects as files. A put writes a temporary file, syncs it, gives it its name and syncs the folder: under its
@@ -98,7 +96,11 @@ export class LocalObjectStore implements ObjectStore {
       const path = join(entry.parentPath, entry.name)
       const key = relative(this.#directory, path).split(sep).join('/')
       if (key.startsWith(`${UNFINISHED}/`) || key === FORMAT_OBJECT) continue
-      const file = await stat(path).catch(ignoreMissing)
+      const file = await stat(path)
+        .catch(ignoreMissing)
+        .catch(error => {
+          throw this.#failure(error, 'read')
+        })
       if (file) yield { key, bytes: file.size, modifiedMs: file.mtimeMs }
     }
   }
@@ -110,9 +112,10 @@ export class LocalObjectStore implements ObjectStore {
   }
 
   async close(): Promise<void> {
-    await this.#open.close()
-    await this.#handle.close()
-    await this.#folders.close()
+    const closing = [this.#open.close(), this.#handle.close(), this.#folders.close()]
+    // All of them: one that a failing disk does not let be closed keeps no other open.
+    for (const closed of await Promise.allSettled(closing))
+      if (closed.status === 'rejected') throw closed.reason
   }
 
   /** Writes a file under another name, and gives it its own when it is whole. */
@@ -142,7 +145,7 @@ export class LocalObjectStore implements ObjectStore {
     try {
       await checkRoom(this.#directory)
       await makeFolderBelow(this.#directory, dirname(path))
-      await this.#write(path, [Buffer.alloc(TRIAL_BYTES)])
+      await this.#write(path, [Buffer.alloc(STORE_TRIAL_BYTES)])
     } catch (error) {
       throw asFileFailure(error, `an object could not be written in ${this.#directory}`)
     } finally {

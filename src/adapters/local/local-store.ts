@@ -10,6 +10,7 @@ import {
   STORE_FORMAT_VERSION,
   type StoreFormat,
 } from '../../core/store-format.ts'
+import type { Ports } from '../../ports/index.ts'
 import { StoreFailed } from '../../ports/outcome.ts'
 import type { StoreHealth } from '../../ports/store-health.ts'
 import { joinKey } from '../items/items.ts'
@@ -18,20 +19,21 @@ import { type Access, lookAtDirectory, partsOf } from './directory.ts'
 import { makeFolder, syncFolder, writeSynced } from './folders.ts'
 import { Footing } from './footing.ts'
 import { asFileFailure, asSqliteFailure } from './local-failures.ts'
+import { LocalHealth } from './local-health.ts'
 import { LocalObjectStore } from './local-object-store.ts'
 import { SqliteItems } from './sqlite-items.ts'
 
 const FORMAT_KEY = joinKey(FORMAT_ITEM.partitionKey, FORMAT_ITEM.sortKey)
 
 /** The ports on a directory: objects as files under `objects`, the index, topics, groups and triggers in SQLite under `index`. */
-export interface LocalStore extends ItemStores {
+export interface LocalStore extends ItemStores, Required<Pick<Ports, 'refusal'>> {
   readonly objects: LocalObjectStore
   /** What it says of itself; undefined where it has only been read since stores say it. */
   readonly format: StoreFormat | undefined
   /** Whether the directory is still the one that was opened, and can be written. */
   readonly health: StoreHealth
   /** What SQLite finds wrong with the index, each in a line. Reads all of it. */
-  checkIndex(): string[]
+  checkIndex(): Promise<string[]>
   close(): Promise<void>
 }
 
@@ -59,7 +61,7 @@ async function openAbsolute(directory: string, access: Access): Promise<LocalSto
   let opened: SqliteItems | undefined
   try {
     if (access === 'create') await makeFolder(parts.index)
-    const items = new SqliteItems(parts.database, footing, access)
+    const items = await SqliteItems.open(parts.database, footing, access)
     opened = items
     // SQLite syncs its files, but not always the folder that they are new in.
     if (access !== 'read') await syncFolder(parts.index)
@@ -68,12 +70,12 @@ async function openAbsolute(directory: string, access: Access): Promise<LocalSto
       objects,
       ...storesOver(items),
       format,
-      health: {
-        look: async () => footing.trouble() ?? (await items.trouble.look()) ?? (await objects.trouble.look()),
-      },
+      health: new LocalHealth(parts.database, footing, items, objects),
+      refusal: () => items.refusal(),
       checkIndex: () => items.check(),
       close: async () => {
-        await objects.close()
+        // A disk that is gone lets nothing be closed, and nothing that was acknowledged depends on it.
+        await objects.close().catch(ignoreFileFailure)
         await items.close()
       },
     }
@@ -135,6 +137,10 @@ async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
     throw error
   }
   await syncFolder(dirname(path))
+}
+
+function ignoreFileFailure(error: unknown): void {
+  if (!(error instanceof Error && 'syscall' in error)) throw error
 }
 
 function ignoreMissing(error: NodeJS.ErrnoException): undefined {

@@ -1,9 +1,7 @@
-import { accessSync, constants, existsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { DatabaseSync, type StatementSync } from 'node:sqlite'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { pathToFileURL } from 'node:url'
-import { OutcomeUnknown, StoreDamaged, StoreFailed } from '../../ports/outcome.ts'
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import { STORE_READ_MS_MAX } from '../../core/limits.ts'
+import { type NotApplied, StoreDamaged, StoreFailed } from '../../ports/outcome.ts'
 import type { Change, Item, Items } from '../items/items.ts'
 import type { Access } from './directory.ts'
 import { checkRoom } from './folders.ts'
@@ -12,20 +10,20 @@ import {
   asFileFailure,
   asSqliteFailure,
   isBusy,
+  isDamage,
   isDiskFailure,
   isFull,
-  isNotWritable,
+  isFullBeforeCommit,
   isSqliteError,
   READ_ONLY,
 } from './local-failures.ts'
+import { openDatabase } from './open-database.ts'
+import { checkReadable } from './readable.ts'
 import { Trouble } from './trouble.ts'
+import { pauseForTurn, Turns } from './turns.ts'
 
-/** How long a write waits for its turn among processes, and how long it sleeps between two looks, at most. */
-const TURN_MS_MAX = 10_000
-const TURN_PAUSE_MS_MAX = 4
-/** A reader has to wait only while another process recovers the file or empties its log. */
-const READ_TIMEOUT_MS = 10_000
-
+/** How long files that were read whole count as readable. */
+const READABLE_MS = 5_000
 /** Of a damaged file, how much is told. */
 const PROBLEMS_MAX = 10
 
@@ -45,6 +43,8 @@ interface Write {
  * A transaction that could not be committed is the last one: nobody knows then what the disk and the memory agree on. Until
  * the store is opened anew it can only be read. But where the disk was full, the next one may be tried: it was told so
  * before anything was synced.
+ *
+ * Nothing here waits for another process in place, which would hold up everything else in this one.
  */
 export class SqliteItems implements Items {
   readonly #database: DatabaseSync
@@ -56,24 +56,24 @@ export class SqliteItems implements Items {
   readonly #removeRange: StatementSync
   readonly #range: StatementSync
   readonly #lastUpTo: StatementSync
+  readonly #turns: Turns
   #waiting: Write[] = []
   #isWriting = false
   #written: Promise<void> = Promise.resolve()
   #failure: StoreFailed | undefined
   /** What was found of damage, which does not go by itself. */
   #damage: Error | undefined
+  /** Until when its files are taken to be readable from one end to the other, as they were found. */
+  #readableUntilMs = Number.NEGATIVE_INFINITY
+  readonly #isReadOnly: boolean
   /** What is wrong with the database, as far as the last writes tell. */
   readonly trouble = new Trouble(() => this.#tryOut())
 
-  /**
-   * Opens the database in this file, and makes it where there is none and it may be made.
-   * @param footing what must not be taken away meanwhile; the database's files are added
-   */
-  constructor(path: string, footing: Footing, access: Access) {
+  private constructor(path: string, footing: Footing, database: DatabaseSync, isReadOnly: boolean) {
     this.#path = path
     this.#footing = footing
-    if (access === 'read') this.#failure = new StoreFailed(READ_ONLY)
-    const database = openDatabase(path, access)
+    this.#isReadOnly = isReadOnly
+    if (isReadOnly) this.#failure = new StoreFailed(READ_ONLY)
     this.#get = database.prepare('SELECT value FROM items WHERE key = ?')
     this.#put = database.prepare('INSERT OR REPLACE INTO items (key, value) VALUES (?, ?)')
     this.#remove = database.prepare('DELETE FROM items WHERE key = ?')
@@ -85,16 +85,32 @@ export class SqliteItems implements Items {
       'SELECT key, value FROM items WHERE key >= ? AND key <= ? ORDER BY key DESC LIMIT 1',
     )
     this.#database = database
+    this.#turns = new Turns(database, path)
+  }
+
+  /**
+   * Opens the database in this file, and makes it where there is none and it may be made.
+   * @param footing what must not be taken away meanwhile; the database's files are added
+   */
+  static async open(path: string, footing: Footing, access: Access): Promise<SqliteItems> {
+    const database = await openDatabase(path, access)
     try {
+      const items = new SqliteItems(path, footing, database, access === 'read')
       // With the first look at the data, which makes the other two files: they stay until the last process closes.
-      this.#get.get('')
+      await items.get('')
       const suffixes = access === 'read' ? [''] : ['', '-wal', '-shm']
       // What has just been committed stands in the write-ahead log.
       for (const suffix of suffixes) footing.take(`${path}${suffix}`, suffix === '-wal')
+      return items
     } catch (error) {
       database.close()
       throw error
     }
+  }
+
+  /** Why nothing can be written before the store is opened anew. */
+  get closedFor(): StoreFailed | undefined {
+    return this.#isReadOnly ? undefined : this.#failure
   }
 
   async get(key: string): Promise<Uint8Array | undefined> {
@@ -102,11 +118,11 @@ export class SqliteItems implements Items {
   }
 
   async range(start: string, end: string, limit = -1): Promise<Item[]> {
-    return this.#reading(() => this.#range.all(start, end, limit)) as unknown as Item[]
+    return this.#reading(() => this.#range.all(start, end, limit) as unknown as Item[])
   }
 
   async lastUpTo(first: string, last: string): Promise<Item | undefined> {
-    return this.#reading(() => this.#lastUpTo.get(first, last)) as unknown as Item | undefined
+    return this.#reading(() => this.#lastUpTo.get(first, last) as unknown as Item | undefined)
   }
 
   async update<T>(key: string, change: (standing: Uint8Array | undefined) => Change<T>): Promise<T> {
@@ -124,9 +140,20 @@ export class SqliteItems implements Items {
     })
   }
 
+  /** Why nothing can be written now, as far as is known; looks whether another process that held it up gets on. */
+  refusal(): NotApplied | StoreFailed | undefined {
+    if (this.#failure) return this.#failure
+    try {
+      return this.#turns.refusal()
+    } catch (error) {
+      return asSqliteFailure(error, this.#path, 'could not be locked') as StoreFailed
+    }
+  }
+
   /** What SQLite finds wrong with the file, a line each. */
-  check(): string[] {
-    const told = this.#reading(() => this.#database.prepare(`PRAGMA integrity_check(${PROBLEMS_MAX})`).all())
+  async check(): Promise<string[]> {
+    const pragma = `PRAGMA integrity_check(${PROBLEMS_MAX})`
+    const told = await this.#reading(() => this.#database.prepare(pragma).all())
     // Several of them may come as the lines of one text, below the name of the database.
     const lines = told
       .flatMap(({ integrity_check: text }) => String(text).split('\n'))
@@ -136,19 +163,39 @@ export class SqliteItems implements Items {
 
   async close(): Promise<void> {
     await this.#written
-    this.#database.close()
+    try {
+      this.#database.close()
+    } catch (error) {
+      // Nothing that was acknowledged depends on it, and a disk that is gone lets nothing be closed.
+      if (!isSqliteError(error)) throw error
+    }
   }
 
   #read(key: string): Uint8Array | undefined {
     return this.#get.get(key)?.value as Uint8Array | undefined
   }
 
-  #reading<T>(read: () => T): T {
+  #reading<T>(read: () => T): T | Promise<T> {
     try {
       return read()
     } catch (error) {
-      throw this.#noted(error, 'could not be read')
+      return this.#readAgain(error, read)
     }
+  }
+
+  /** A reader has to wait only while another process recovers the file. */
+  async #readAgain<T>(first: unknown, read: () => T): Promise<T> {
+    const untilMs = performance.now() + STORE_READ_MS_MAX
+    let error = first
+    while (isBusy(error) && performance.now() < untilMs) {
+      await pauseForTurn()
+      try {
+        return read()
+      } catch (next) {
+        error = next
+      }
+    }
+    throw await this.#noted(error, 'could not be read')
   }
 
   /** Writes an item as it is. */
@@ -182,32 +229,25 @@ export class SqliteItems implements Items {
       const begun = this.#failure ?? (await this.#begin())
       const writes = this.#waiting
       this.#waiting = []
-      if (begun) for (const { reject } of writes) reject(begun)
-      else this.#commit(writes)
+      const failure = begun ?? (await this.#commit(writes))
+      if (failure !== undefined) for (const { reject } of writes) reject(failure)
     }
     this.#isWriting = false
   }
 
   /** Waits for this process's turn; tells the error where it does not come. */
   async #begin(): Promise<unknown> {
-    const untilMs = Date.now() + TURN_MS_MAX
-    for (;;) {
-      try {
-        this.#footing.checkBefore()
-        // A write that finds the file busy waits without holding up everything else in this process.
-        this.#database.exec('PRAGMA busy_timeout = 0; BEGIN IMMEDIATE')
-        return undefined
-      } catch (error) {
-        if (!isBusy(error) || Date.now() >= untilMs) return this.#noted(error, 'could not be locked')
-      } finally {
-        this.#database.exec(`PRAGMA busy_timeout = ${READ_TIMEOUT_MS}`)
-      }
-      // Chance keeps processes that wait from marching in step.
-      await sleep(1 + Math.random() * TURN_PAUSE_MS_MAX)
+    try {
+      await this.#turns.take(() => this.#footing.checkBefore())
+      return undefined
+    } catch (error) {
+      if (this.#turns.isHeldUp) this.trouble.failed(error as Error)
+      return await this.#noted(error, 'could not be locked')
     }
   }
 
-  #commit(writes: readonly Write[]): void {
+  /** Acknowledges all of them, or tells why none is done. */
+  #commit(writes: readonly Write[]): undefined | Promise<unknown> {
     const acknowledgements: (() => void)[] = []
     let isUnsure = false
     try {
@@ -217,57 +257,49 @@ export class SqliteItems implements Items {
       // What was committed to a file whose name leads elsewhere by now is lost.
       this.#footing.checkAfter()
     } catch (error) {
-      if (this.#database.isTransaction) this.#database.exec('ROLLBACK')
-      const failure = this.#commitFailure(error, isUnsure)
-      for (const { reject } of writes) reject(failure)
-      return
+      return this.#commitFailure(error, isUnsure)
     }
     if (!this.#damage) this.trouble.worked()
     for (const acknowledge of acknowledgements) acknowledge()
+    return undefined
   }
 
-  #commitFailure(error: unknown, isUnsure: boolean): unknown {
-    if (!isSqliteError(error)) return error
-    const isLast = isUnsure ? !isFull(error) : isDiskFailure(error)
-    if (!isLast) return this.#noted(error, 'could not be written', isUnsure)
-    this.#failure = this.trouble.failed(notWritable(this.#path, error))
-    return new OutcomeUnknown(`the index ${this.#path} could not be written: ${error.message}`, {
-      cause: error,
-    })
+  /** Tells what those are told whose writes could not be committed. The next transaction must not begin where it closes the index. */
+  async #commitFailure(error: unknown, mayBeCommitted: boolean): Promise<unknown> {
+    const isUnsure = mayBeCommitted && !isFullBeforeCommit(error)
+    let isLast = isSqliteError(error) && (mayBeCommitted ? !isFull(error) : isDiskFailure(error))
+    try {
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK')
+    } catch {
+      // What SQLite now holds for true, nobody knows.
+      isLast = true
+    }
+    if (!isLast) return await this.#noted(error, 'could not be written', isUnsure)
+    this.#failure = this.trouble.failed(notWritable(this.#path, error as Error))
+    return notWritable(this.#path, error as Error, isUnsure)
   }
 
-  #noted(error: unknown, doing: string, isUnsure = false): unknown {
-    const failure = asSqliteFailure(error, this.#path, doing, isUnsure)
+  async #noted(error: unknown, doing: string, isUnsure = false): Promise<unknown> {
+    const cause = isDamage(error) ? await this.#causeOf(error) : error
+    const failure =
+      cause === error
+        ? asSqliteFailure(error, this.#path, doing, isUnsure)
+        : asFileFailure(cause, `the index ${this.#path} ${doing}`, isUnsure)
     if (!(failure instanceof StoreFailed) || !isSqliteError(error)) return failure
     if (failure instanceof StoreDamaged) this.#damage = failure
     return this.trouble.failed(failure)
   }
-}
 
-function openDatabase(path: string, access: Access): DatabaseSync {
-  // SQLite makes a file that is missing.
-  if (access !== 'create') statSync(path)
-  const database = new DatabaseSync(path, { timeout: READ_TIMEOUT_MS })
-  try {
-    if (access === 'read') {
-      database.exec('SELECT 1 FROM items LIMIT 1')
-      return database
+  /** SQLite takes what a failing disk does not give it for damage of its own; the file system tells which it is. */
+  async #causeOf(damage: unknown): Promise<unknown> {
+    if (performance.now() < this.#readableUntilMs) return damage
+    try {
+      await checkReadable(['', '-wal'].map(suffix => `${this.#path}${suffix}`))
+      this.#readableUntilMs = performance.now() + READABLE_MS
+      return damage
+    } catch (error) {
+      return error
     }
-    // FULL: a commit returns when it is on the disk.
-    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL')
-    database.exec(
-      'CREATE TABLE IF NOT EXISTS items (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID',
-    )
-    return database
-  } catch (error) {
-    database.close()
-    // SQLite does not say why it cannot: the file system does.
-    if (access !== 'read' && isNotWritable(error)) {
-      for (const place of [path, dirname(path)]) accessSync(place, constants.R_OK | constants.W_OK)
-    }
-    // Where nothing can be written, SQLite cannot make the files that it reads with; it needs none where all is in the first.
-    if (access !== 'read' || !isNotWritable(error) || existsSync(`${path}-wal`)) throw error
-    return new DatabaseSync(new URL(`${pathToFileURL(path)}?immutable=1`), { readOnly: true })
   }
 }
 
@@ -286,10 +318,10 @@ function apply({ apply: change, resolve, reject }: Write): () => void {
   }
 }
 
-function notWritable(path: string, cause: Error): StoreFailed {
+function notWritable(path: string, cause: Error, isUnsure = false): StoreFailed {
   return new StoreFailed(
     `the index ${path} could not be written (${cause.message}) and is closed to writing: see to the disk, then stop this ` +
       'broker and start it again',
-    { cause },
+    { cause, isUnsure },
   )
 }

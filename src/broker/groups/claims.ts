@@ -29,8 +29,8 @@ export async function changeOwner(
   owner: string | null,
   expected: Claim | undefined,
 ): Promise<Claim | undefined> {
-  // Ahead of all of an earlier group of this name: a static member that slept through its deletion must not find its
-  // generation in the new one.
+  // Only where no owner is known, of an earlier group of this name either: that there was none says the store. What older
+  // versions have deleted is unknown to it, and this is ahead of that.
   const firstGeneration = Math.max(1, call.nowMs())
   const generation = nextGeneration(expected, firstGeneration)
   return await call.write(async isUnsure => {

@@ -4,11 +4,12 @@ import { type Committer, isOvertaken, nextCommit } from '../../core/group/claim.
 import type { Claim } from '../../core/group/group.ts'
 import { checkGroupId, storedMemberId } from '../../core/group/identity.ts'
 import { checkMetadata } from '../../core/group/offset-metadata.ts'
-import { canTakeOver, NO_EPOCH } from '../../core/group/session.ts'
+import { NO_EPOCH } from '../../core/group/session.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
 import { OutcomeUnknown } from '../../ports/outcome.ts'
 import { changeOwner } from './claims.ts'
 import type { GroupCall } from './group-call.ts'
+import { shortenLeases } from './group-state.ts'
 import { refuseActiveTriggers } from './group-triggers.ts'
 
 /** Commits offsets, each partition by itself: one that is refused keeps no other from being committed. */
@@ -85,8 +86,9 @@ async function commitOne(call: GroupCall, offset: OffsetToCommit, owner: string 
       const seenMs = claim?.committed?.committedMs ?? null
       // Overtaken on its way, by a later commit of the same member; or an earlier try of this one has done it.
       if (isOvertaken(claim?.committed, { offset: offset.offset, generation, sequence, rewinds })) return
-      // A try of unknown outcome has done it, and maybe somebody has committed on top of it since.
-      if (unsureMs !== undefined && seenMs !== null && seenMs >= unsureMs) return
+      // A try of unknown outcome has done it, and maybe somebody has committed on top of it since; or somebody else has
+      // meanwhile. One that is counted would have been seen above: what is there is an earlier one of its owner.
+      if (sequence === undefined && unsureMs !== undefined && seenMs !== null && seenMs >= unsureMs) return
       const counted = sequence !== undefined && { sequence, underGeneration: generation! }
       const wanted = { offset: offset.offset, leaderEpoch, metadata, ...counted }
       const committed = nextCommit(claim?.committed, wanted, call.nowMs())
@@ -112,7 +114,8 @@ async function readOwn(call: GroupCall, id: PartitionId, by: Committer): Promise
   }
   if (claim === undefined || claim.owner === null) return claim
   const owner = await call.groups.readMember(call.groupId, claim.owner)
-  if (!canTakeOver(claim, owner, NO_EPOCH, call.nowMs())) {
+  if (!call.canTakeOver(claim, owner, NO_EPOCH)) {
+    if (owner) await shortenLeases(call, [owner])
     throw new TidemarkError(
       'UNKNOWN_MEMBER_ID',
       `The member ${JSON.stringify(claim.owner)} owns this partition: only it can commit. Stop it first.`,

@@ -1,7 +1,7 @@
 import { TidemarkError } from '../../core/errors.ts'
 import { checkGroupId } from '../../core/group/identity.ts'
 import { type GroupCall, unknownGroup } from './group-call.ts'
-import { readLiving } from './group-state.ts'
+import { readLiving, shortenLeases } from './group-state.ts'
 import { readGroupTriggers } from './group-triggers.ts'
 
 /** Removes a group that has no members and no triggers. One that joins at the same time may have to join again. */
@@ -11,6 +11,7 @@ export async function deleteGroup(call: GroupCall): Promise<void> {
   const group = await call.read(() => groups.readGroup(groupId))
   const living = await readLiving(call, groupId)
   if (group && living.length > 0) {
+    await shortenLeases(call, living)
     throw new TidemarkError(
       'NON_EMPTY_GROUP',
       `The group has ${living.length} members: stop them, and delete it when they are gone.`,

@@ -1,10 +1,13 @@
-import { TidemarkError, type Written } from '../../core/errors.ts'
+import { TidemarkError } from '../../core/errors.ts'
+import type { Claim, Member } from '../../core/group/group.ts'
+import { canTakeOver, isExpired } from '../../core/group/session.ts'
 import { GROUP_CALL_DEADLINE_MS } from '../../core/limits.ts'
 import type { GroupStore } from '../../ports/group-store.ts'
 import type { Ports } from '../../ports/index.ts'
 import { fewAtATime } from '../store-calls/few-at-a-time.ts'
-import { retryUntil } from '../store-calls/retry.ts'
+import { retryUntil, WrittenByCall, type WrittenSoFar } from '../store-calls/retry.ts'
 import type { TopicDirectory } from '../topics/topic-directory.ts'
+import { LeaseWatch } from './lease-watch.ts'
 
 const PARALLEL_MAX = 16
 
@@ -13,12 +16,22 @@ export class GroupCall {
   readonly ports: Ports
   readonly directory: TopicDirectory
   readonly groupId: string
+  /** What this process has seen of members' leases. */
+  readonly leases: LeaseWatch
   readonly #deadlineMs: number
+  readonly #written = new WrittenByCall()
 
-  constructor(ports: Ports, directory: TopicDirectory, groupId: string) {
+  constructor(
+    ports: Ports,
+    directory: TopicDirectory,
+    groupId: string,
+    leases: LeaseWatch = new LeaseWatch(ports.clock),
+  ) {
     this.ports = ports
     this.directory = directory
     this.groupId = groupId
+    this.leases = leases
+    leases.noteTime()
     this.#deadlineMs = ports.clock.monotonicMs() + GROUP_CALL_DEADLINE_MS
   }
 
@@ -30,13 +43,23 @@ export class GroupCall {
     return this.ports.clock.nowMs()
   }
 
+  /** Whether a member that was read just now was silent for too long. */
+  isExpired(member: Member, groupId = this.groupId): boolean {
+    return isExpired(member, this.nowMs(), this.leases.see(groupId, member))
+  }
+
+  /** Whether a partition may be taken from its owner, which was read just now. */
+  canTakeOver(claim: Claim, owner: Member | undefined, epoch: number): boolean {
+    return canTakeOver(claim, owner, epoch, this.nowMs(), owner && this.leases.see(this.groupId, owner))
+  }
+
   read<T>(step: () => Promise<T>): Promise<T> {
-    return this.#settle('no', step)
+    return this.#settle({ written: this.#written.written }, step)
   }
 
   /** @param step may be repeated, whatever became of it; it is told whether an earlier try may have done something */
   write<T>(step: (isUnsure: boolean) => Promise<T>): Promise<T> {
-    return this.#settle('unknown', step)
+    return this.#settle(this.#written, step)
   }
 
   /** Reads a listing anew where it breaks off. */
@@ -53,7 +76,7 @@ export class GroupCall {
     return fewAtATime(items, PARALLEL_MAX, work)
   }
 
-  async #settle<T>(written: Written, step: (isUnsure: boolean) => Promise<T>): Promise<T> {
+  async #settle<T>(written: WrittenSoFar, step: (isUnsure: boolean) => Promise<T>): Promise<T> {
     // A process that was asleep meanwhile does not go on with what its caller has given up and followed up on.
     return await retryUntil(this.ports, this.#deadlineMs, written, step)
   }

@@ -1,6 +1,6 @@
 import type { GroupState } from '../../contract/groups.ts'
 import type { Group, Member } from '../../core/group/group.ts'
-import { isExpired } from '../../core/group/session.ts'
+import { shortenedLease } from '../../core/group/session.ts'
 import type { Trigger } from '../../core/trigger/trigger.ts'
 import type { GroupCall } from './group-call.ts'
 
@@ -15,5 +15,17 @@ export function stateOf(group: Group, members: readonly Member[], active: readon
 /** The group's members whose leases have not run out. */
 export async function readLiving(call: GroupCall, groupId: string): Promise<Member[]> {
   const members = await call.readAll(() => call.groups.members(groupId))
-  return members.filter(member => !isExpired(member, call.nowMs()))
+  return members.filter(member => !call.isExpired(member, groupId))
+}
+
+/** Shortens leases that lie too far ahead, so that nobody waits for who is dead for as long as a clock was wrong. */
+export async function shortenLeases(call: GroupCall, members: readonly Member[]): Promise<void> {
+  const nowMs = call.nowMs()
+  const tooLong = members.filter(member => shortenedLease(member, nowMs) !== undefined)
+  await call.forEach(tooLong, async member => {
+    const untilMs = shortenedLease(member, nowMs)!
+    const { memberId, leaseUntilMs } = member
+    const shorten = () => call.groups.shortenLease(call.groupId, memberId, leaseUntilMs, untilMs)
+    if (await call.write(shorten)) call.leases.shortened(call.groupId, memberId, untilMs)
+  })
 }

@@ -1,8 +1,8 @@
 import type { AssignedPartition, Heartbeat, HeartbeatAnswer, OwnedPartition } from '../../contract/groups.ts'
 import type { Claim, Group, Member, TopicShare } from '../../core/group/group.ts'
-import { checkClientId, checkGroupId, checkInstanceId, checkMemberId } from '../../core/group/identity.ts'
+import { checkClientId, checkGroupId, checkMember } from '../../core/group/identity.ts'
 import { partitionsIn, type Reconciliation, reconcile } from '../../core/group/reconcile.ts'
-import { canTakeOver, isMarked, toHeartbeatInterval, toSessionTimeout } from '../../core/group/session.ts'
+import { isMarked, newSinceMs, toHeartbeatInterval, toSessionTimeout } from '../../core/group/session.ts'
 import { GROUP_FIRST_TARGET_POLL_MS, HEARTBEAT_UNSETTLED_INTERVAL_MS } from '../../core/limits.ts'
 import { partitionCreatedMs } from '../../core/topic/partition-age.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
@@ -43,8 +43,7 @@ export async function heartbeat(call: GroupCall, request: Heartbeat): Promise<He
 
 function check(request: Heartbeat): void {
   checkGroupId(request.groupId)
-  checkMemberId(request.memberId)
-  if (request.instanceId !== undefined) checkInstanceId(request.instanceId)
+  checkMember(request)
   if (request.clientId !== undefined) checkClientId(request.clientId)
 }
 
@@ -142,7 +141,7 @@ async function nameTopics(
 /** Which of these claims are of partitions that are newer than the group, and of which nothing is committed. */
 async function newnessOf(
   call: GroupCall,
-  { sinceMs = Number.POSITIVE_INFINITY }: Group,
+  group: Group,
   member: Member,
   claims: readonly Claim[],
   known: readonly Topic[] | undefined,
@@ -151,6 +150,7 @@ async function newnessOf(
   const topics = new Map(
     (known ?? (await readTopics(call, [member]))).map(topic => [topic.topicId, topic] as const),
   )
+  const sinceMs = newSinceMs(group, call.nowMs()) ?? Number.POSITIVE_INFINITY
   return ({ topicId, partition, committed }) => {
     const topic = topics.get(topicId)
     return !committed && topic !== undefined && partitionCreatedMs(topic, partition) > sinceMs
@@ -175,7 +175,7 @@ async function findTakeovers(
   const now = await call.read(() => call.groups.readGroup(call.groupId))
   if (now?.epoch !== group.epoch) return []
   return blocked
-    .filter(claim => canTakeOver(claim, owners.get(claim.owner!), group.epoch, call.nowMs()))
+    .filter(claim => call.canTakeOver(claim, owners.get(claim.owner!), group.epoch))
     .map(claim => ({ partition: claim, expected: claim }))
 }
 

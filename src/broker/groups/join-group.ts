@@ -35,6 +35,7 @@ export async function join(call: GroupCall, request: Heartbeat): Promise<Member>
     await call.write(() => call.groups.createGroup(call.groupId, member.assignor))
     const isReturning = member.instanceId !== null && (await isExpectedBack(call, member))
     await call.write(() => call.groups.putMember(call.groupId, member))
+    call.leases.renewed(call.groupId, member)
     await leaveToTrigger(call, member)
     if (isReturning) return member
     // Where the group was deleted in between, it is made anew.
@@ -84,6 +85,7 @@ export async function stay(call: GroupCall, request: Heartbeat): Promise<Member>
     call.groups.renewLease(call.groupId, memberId, { leaseUntilMs, settledEpoch }),
   )
   if (!member) throw unknownMember(request.memberId)
+  call.leases.renewed(call.groupId, member)
   checkIncarnation(member, request)
   if (request.topics === undefined && request.topicPattern === undefined) return member
   const changed: Member = {

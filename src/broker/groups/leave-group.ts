@@ -1,6 +1,6 @@
 import type { LeaveGroup } from '../../contract/groups.ts'
-import { checkGroupId, storedMemberId } from '../../core/group/identity.ts'
-import { toHeartbeatInterval } from '../../core/group/session.ts'
+import { checkGroupId, checkMember, storedMemberId } from '../../core/group/identity.ts'
+import { LEASE_ENDED_MS, toHeartbeatInterval } from '../../core/group/session.ts'
 import type { GroupCall } from './group-call.ts'
 import { lookIfDue } from './look-at-members.ts'
 
@@ -14,11 +14,12 @@ export async function leaveGroup(
   { groupId, memberId, instanceId }: LeaveGroup,
 ): Promise<void> {
   checkGroupId(groupId)
+  checkMember({ memberId, instanceId })
   const stored = storedMemberId(memberId, instanceId)
   const member = await call.read(() => call.groups.readMember(groupId, stored))
   // Gone already, or another process is there under its instance id.
   if (!member || (instanceId !== undefined && member.incarnation !== memberId)) return
-  const ended = { leaseUntilMs: 0, settledEpoch: 0 }
+  const ended = { leaseUntilMs: LEASE_ENDED_MS, settledEpoch: 0 }
   if (!(await call.write(() => call.groups.renewLease(groupId, stored, ended)))) return
   await call.write(() => call.groups.markGroup(groupId))
   await lookIfDue(call, toHeartbeatInterval(member.sessionTimeoutMs))

@@ -1,8 +1,9 @@
 import { assign, chooseAssignor } from '../../core/group/assigning/assignment.ts'
 import type { Group, Member } from '../../core/group/group.ts'
-import { isExpired, isMarked, lookUntil, needsLook } from '../../core/group/session.ts'
+import { isMarked, lookUntil, needsLook, newSinceMs } from '../../core/group/session.ts'
 import { groupTopics, membersDigest, topicsDigest } from '../../core/group/subscribing/subscription.ts'
 import type { GroupCall } from './group-call.ts'
+import { shortenLeases } from './group-state.ts'
 import { putTarget, readTarget } from './group-target.ts'
 import { readTopics } from './group-topics.ts'
 
@@ -35,13 +36,14 @@ export async function look(call: GroupCall, brokenTargetId?: string): Promise<Gr
     if (brokenTargetId !== undefined && group.targetId !== brokenTargetId) return group
     const members = await call.readAll(() => call.groups.members(call.groupId))
     const nowMs = call.nowMs()
-    const expired = members.filter(member => isExpired(member, nowMs))
+    const expired = members.filter(member => call.isExpired(member))
     if (expired.length > 0) {
       // Whether or not this is won: two that look at the same time do no harm.
       await call.write(() => call.groups.winCheck(call.groupId, group.checkedMs, lookUntil(nowMs)))
       await removeExpired(call, expired)
       continue
     }
+    await shortenLeases(call, members)
     const topics = groupTopics(members, await readTopics(call, members))
     // The members count, too: whoever put one may have died before the mark.
     const digest = `${topicsDigest(topics)}/${membersDigest(members)}`
@@ -59,7 +61,7 @@ export async function look(call: GroupCall, brokenTargetId?: string): Promise<Gr
       topicsDigest: digest,
       checkedMs: nowMs,
       // Before the topics were read: one that came since is new. Groups of older versions count from their next target.
-      sinceMs: group.sinceMs ?? nowMs,
+      sinceMs: newSinceMs(group, nowMs) ?? nowMs,
     }
     if (await call.write(() => call.groups.setTarget(next))) {
       // A crash before this leaves chunks that nobody reads, until the next target.

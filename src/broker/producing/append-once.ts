@@ -8,10 +8,10 @@ import { advance, type Offset, toOffset } from '../../core/numbers.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
 import type { Ports } from '../../ports/index.ts'
 import { NoRoom, NotApplied, OutcomeUnknown } from '../../ports/outcome.ts'
+import { asTidemarkError } from '../../ports/store-errors.ts'
 import { flush } from '../settling/flush.ts'
 import { readRetired } from '../settling/retired-producers.ts'
-import { backoffMs, inTime, isTransient, retryUntil, timedOut } from '../store-calls/retry.ts'
-import { asTidemarkError } from '../store-calls/store-errors.ts'
+import { inTime, isTransient, pauseBeforeRetry, retryUntil, timedOut } from '../store-calls/retry.ts'
 import { partitionGone } from '../topics/topic-directory.ts'
 
 const BLOCKS_PER_READ = 16
@@ -127,10 +127,8 @@ export async function appendEntry(
       if (error instanceof OutcomeUnknown) written = 'unknown'
       // Others have filled it. No pause makes room, only a flush does.
       if (error instanceof NoRoom) await makeRoom(ports, partition, deadlineMs)
-      const pauseMs = backoffMs(failures, ports.entropy)
-      if (ports.clock.monotonicMs() + pauseMs >= deadlineMs) throw timedOut(error, written)
+      if (!(await pauseBeforeRetry(ports, failures, deadlineMs))) throw timedOut(error, written)
       failures += 1
-      await ports.clock.sleep(pauseMs)
     }
   }
 }

@@ -131,8 +131,13 @@ export class Gatherer {
   }
 
   async #upload(id: string, shipment: Shipment): Promise<void> {
-    const { objects } = this.#ports
+    const { objects, refusal: refusalOf } = this.#ports
     const chunks = shipment.toChunks()
-    await retryUntil(this.#ports, shipment.deadlineMs, 'no', () => objects.put(segmentKey(id), chunks))
+    await retryUntil(this.#ports, shipment.deadlineMs, 'no', async () => {
+      // Before an object is stored that no entry would point at.
+      const refusal = refusalOf?.()
+      if (refusal) throw refusal
+      await objects.put(segmentKey(id), chunks)
+    })
   }
 }

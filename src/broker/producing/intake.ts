@@ -8,10 +8,11 @@ import {
 import { type BatchHeader, checkBatch, NO_PRODUCER_ID, stampLogAppendTime } from '../../core/record/index.ts'
 import { withResolvers } from '../../core/since-node-22.ts'
 import type { TopicSettings } from '../../core/topic/topic-config.ts'
+import { unsetTime } from '../../ports/clock.ts'
 import type { Ports } from '../../ports/index.ts'
 import { OutcomeUnknown } from '../../ports/outcome.ts'
+import { asTidemarkError } from '../../ports/store-errors.ts'
 import { inTime, timedOut } from '../store-calls/retry.ts'
-import { asTidemarkError } from '../store-calls/store-errors.ts'
 import { checkPartition, hasPartition, type Topic, type TopicDirectory } from '../topics/topic-directory.ts'
 import type { Gatherer } from './gather.ts'
 import type { Accepted, CheckedRun, ProducerSequence } from './shipment.ts'
@@ -37,12 +38,14 @@ export class Intake {
   readonly #lines = new Map<string, Line>()
   #bytesInFlight = 0
   #callsInFlight = 0
+  readonly #unsetMs: () => number
   #closed: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined
 
   constructor(ports: Ports, directory: TopicDirectory, gatherer: Gatherer) {
     this.#ports = ports
     this.#directory = directory
     this.#gatherer = gatherer
+    this.#unsetMs = unsetTime(ports.clock)
   }
 
   async produce(request: Produce): Promise<Produced> {
@@ -107,7 +110,10 @@ export class Intake {
   /** @throws TidemarkError at once where the call cannot be taken */
   #submit(topic: Topic, { partition, batches }: Produce, arrivedMs: number): Promise<Accepted> {
     checkPartition(topic, partition)
-    const run = checkRun(batches, topic.settings, this.#ports.clock.nowMs())
+    const nowMs = this.#ports.clock.nowMs()
+    // A clock that was set back since this process began makes nobody's records ones from the future, nor a repetition.
+    const futureMs = Math.max(nowMs, this.#unsetMs())
+    const run = checkRun(batches, topic.settings, nowMs, futureMs)
     return this.#gatherer.submit({ topicId: topic.topicId, partition }, run, arrivedMs)
   }
 
@@ -143,8 +149,10 @@ export class Intake {
 /**
  * Checks batches that lie one after the other without decoding a record, and stamps them where the topic says
  * so. Nothing is written before all of them have passed.
+ * @param nowMs what they are stamped with
+ * @param futureMs what lies behind it is in the future
  */
-function checkRun(chunk: Uint8Array, settings: TopicSettings, nowMs: number): CheckedRun {
+function checkRun(chunk: Uint8Array, settings: TopicSettings, nowMs: number, futureMs: number): CheckedRun {
   const batches: { records: number; bytes: number }[] = []
   let records = 0
   let maxTimestampMs = -1
@@ -172,7 +180,7 @@ function checkRun(chunk: Uint8Array, settings: TopicSettings, nowMs: number): Ch
       stampLogAppendTime(chunk, position, nowMs)
       maxTimestampMs = nowMs
     } else {
-      const latestMs = Math.min(nowMs + settings.timestampAfterMaxMs, TIMESTAMP_MS_MAX)
+      const latestMs = Math.min(futureMs + settings.timestampAfterMaxMs, TIMESTAMP_MS_MAX)
       if (header.maxTimestamp > latestMs) {
         throw new TidemarkError(
           'INVALID_TIMESTAMP',

@@ -19,6 +19,8 @@ interface PartitionState {
   waiting: number
   /** Settles when the last of them has. */
   last: Promise<void>
+  /** What the last one failed with, unless it was for what it held. */
+  trouble: string | undefined
 }
 
 /** Appends entries to partitions: each partition's in the order of the calls, different partitions' side by side. */
@@ -63,7 +65,10 @@ export class AppendTurns {
     deadlineMs: number,
   ): Promise<AppendedEntry> {
     if (this.#ports.clock.monotonicMs() >= deadlineMs)
-      throw timedOut(new Error('those before it took too long'), 'no')
+      throw timedOut(
+        new Error(`those before it took too long${state.trouble === undefined ? '' : `: ${state.trouble}`}`),
+        'no',
+      )
     const seen = await this.#prepare(state, partition, deadlineMs)
     try {
       const appended = await appendEntry(this.#ports, partition, entry, seen, deadlineMs)
@@ -72,7 +77,7 @@ export class AppendTurns {
     } catch (error) {
       if (error instanceof SequenceRefused) remember(state, error.head)
       // Others may have filled the head until it takes nothing more: the next append looks, and flushes first.
-      else forget(state)
+      else forget(state, error)
       throw error
     }
   }
@@ -101,7 +106,13 @@ export class AppendTurns {
     const known = this.#partitions.get(key)
     if (known) return known
     this.#forgetIdle()
-    const state = { seen: undefined, isPastHardLimit: false, waiting: 0, last: Promise.resolve() }
+    const state = {
+      seen: undefined,
+      isPastHardLimit: false,
+      waiting: 0,
+      last: Promise.resolve(),
+      trouble: undefined,
+    }
     this.#partitions.set(key, state)
     return state
   }
@@ -115,13 +126,16 @@ export class AppendTurns {
   }
 }
 
-function forget(state: PartitionState): void {
+function forget(state: PartitionState, error: unknown): void {
+  const { cause } = error as Error
+  state.trouble = cause instanceof Error ? cause.message : undefined
   state.seen = undefined
   state.isPastHardLimit = false
 }
 
 function remember(state: PartitionState, head: Head): void {
   // Not the whole head: thousands of partitions may be remembered, and entries have payloads.
+  state.trouble = undefined
   state.seen = { nextOffset: head.nextOffset, producers: head.producers }
   state.isPastHardLimit = isPastHardLimit(head)
 }

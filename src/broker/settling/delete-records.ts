@@ -3,7 +3,7 @@ import { TidemarkError } from '../../core/errors.ts'
 import { PRODUCE_DEADLINE_MS } from '../../core/limits.ts'
 import type { Offset } from '../../core/numbers.ts'
 import type { Ports } from '../../ports/index.ts'
-import { retryUntil } from '../store-calls/retry.ts'
+import { retryUntil, WrittenByCall } from '../store-calls/retry.ts'
 import type { TopicDirectory } from '../topics/topic-directory.ts'
 import { partitionGone } from '../topics/topic-directory.ts'
 
@@ -18,7 +18,9 @@ export async function deleteRecords(
 ): Promise<{ startOffset: Offset }> {
   const deadlineMs = ports.clock.monotonicMs() + PRODUCE_DEADLINE_MS
   const id = await directory.resolvePartition(topic, partition)
-  const head = await retryUntil(ports, deadlineMs, 'unknown', () => ports.index.moveStart(id, beforeOffset))
+  const head = await retryUntil(ports, deadlineMs, new WrittenByCall(), () =>
+    ports.index.moveStart(id, beforeOffset),
+  )
   if (!head) {
     directory.forget(topic)
     throw partitionGone('no')

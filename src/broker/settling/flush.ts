@@ -8,6 +8,7 @@ import { toPosition } from '../../core/numbers.ts'
 import { segmentKey } from '../../core/storage-layout.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
 import type { Ports } from '../../ports/index.ts'
+import { asTidemarkError } from '../../ports/store-errors.ts'
 import { retryUntil } from '../store-calls/retry.ts'
 import { putRetired } from './retired-producers.ts'
 
@@ -32,6 +33,9 @@ export async function flush(
   requests: readonly FlushRequest[],
   deadlineMs: number,
 ): Promise<PromiseSettledResult<Head | undefined>[]> {
+  // An object that no block will point at would be left behind, by each try anew.
+  const refusal = ports.refusal?.()
+  if (refusal) return requests.map(() => ({ status: 'rejected', reason: asTidemarkError(refusal) }))
   const insist = <T>(step: () => Promise<T>) => retryUntil(ports, deadlineMs, 'no', step)
   const nowMs = ports.clock.monotonicMs()
   const readByMs = Math.min(nowMs + FLUSH_READ_MS_MAX, (nowMs + deadlineMs) / 2)

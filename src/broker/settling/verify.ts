@@ -51,7 +51,7 @@ export interface VerifiedStore {
   /** When its index was made; null: before stores said so. Without it nothing is suspicious. */
   readonly createdMs?: (() => Promise<number | null>) | undefined
   /** What is wrong with the index as a whole, a line each. */
-  readonly checkIndex?: (() => string[]) | undefined
+  readonly checkIndex?: (() => Promise<string[]>) | undefined
 }
 
 /**
@@ -68,7 +68,7 @@ export async function* verify(
   const objects: ObjectInfo[] = []
   const referred = new Set<string>()
   try {
-    for (const problem of checkIndex?.() ?? []) yield error('the index', problem)
+    for (const problem of (await checkIndex?.()) ?? []) yield error('the index', problem)
     // Listed before the index is read: an object that appears later is not taken for an orphan.
     for await (const object of ports.objects.list()) objects.push(object)
     summary.objects = objects.length

@@ -2,17 +2,36 @@ import { TidemarkError, type Written } from '../../core/errors.ts'
 import { BACKOFF_FIRST_MS, BACKOFF_MS_MAX, LAST_STEP_MS_MAX } from '../../core/limits.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Entropy } from '../../ports/entropy.ts'
+import type { Ports } from '../../ports/index.ts'
 import { NotApplied, OutcomeUnknown } from '../../ports/outcome.ts'
-import { asTidemarkError } from './store-errors.ts'
+import { asTidemarkError } from '../../ports/store-errors.ts'
 
 /** How long to wait before the next try: exponential, with full jitter, so that writers do not march in step. */
-export function backoffMs(failures: number, entropy: Entropy): number {
+function backoffMs(failures: number, entropy: Entropy): number {
   return entropy.fraction() * Math.min(BACKOFF_MS_MAX, BACKOFF_FIRST_MS * 2 ** failures)
 }
 
 /** Whether another try may help: the store said so, or nobody knows what became of this one. */
 export function isTransient(error: unknown): error is NotApplied | OutcomeUnknown {
   return error instanceof NotApplied || error instanceof OutcomeUnknown
+}
+
+/** What a step is repeated with. */
+type Retrying = Pick<Ports, 'clock' | 'entropy' | 'ending'>
+
+/**
+ * Waits for the next try, if there is to be one.
+ * @returns false where it would come after the deadline, or nothing is tried again any more
+ */
+export async function pauseBeforeRetry(
+  { clock, entropy, ending }: Retrying,
+  failures: number,
+  deadlineMs: number,
+): Promise<boolean> {
+  const pauseMs = backoffMs(failures, entropy)
+  if (ending?.aborted || clock.monotonicMs() + pauseMs >= deadlineMs) return false
+  await clock.sleep(pauseMs, ending)
+  return true
 }
 
 const IN_TIME = 'it came in time'
@@ -45,27 +64,49 @@ export async function inTime<T>(
  * Repeats a step that may be repeated whatever became of it, until it settles or the deadline passes. None is begun
  * after the deadline, and none is waited for long after it: several that are slow and succeed keep it, too.
  * @param step is told whether an earlier try of it may have done something
- * @throws TidemarkError REQUEST_TIMED_OUT at the deadline, with `written` as given
+ * @param written for the error: as given, or as it is by then
+ * @throws TidemarkError REQUEST_TIMED_OUT at the deadline
  */
 export async function retryUntil<T>(
-  ports: { clock: Clock; entropy: Entropy },
+  ports: Retrying,
   deadlineMs: number,
-  written: Written,
+  written: Written | WrittenSoFar,
   step: (isUnsure: boolean) => Promise<T>,
 ): Promise<T> {
+  const sofar = typeof written === 'string' ? { written } : written
   let isUnsure = false
   for (let failures = 0; ; failures += 1) {
-    if (ports.clock.monotonicMs() >= deadlineMs) throw timedOut(new NotApplied('its time is over'), written)
+    if (ports.clock.monotonicMs() >= deadlineMs)
+      throw timedOut(new NotApplied('its time is over'), sofar.written)
     try {
-      return await inTime(ports.clock, deadlineMs, step(isUnsure))
+      const result = await inTime(ports.clock, deadlineMs, step(isUnsure))
+      sofar.isWritten?.()
+      return result
     } catch (error) {
-      if (error instanceof OutcomeUnknown) isUnsure = true
-      if (!isTransient(error)) throw asTidemarkError(error, written)
-      const pauseMs = backoffMs(failures, ports.entropy)
-      if (ports.clock.monotonicMs() + pauseMs >= deadlineMs) throw timedOut(error, written)
-      await ports.clock.sleep(pauseMs)
+      if (error instanceof OutcomeUnknown) {
+        isUnsure = true
+        sofar.isWritten?.()
+      }
+      if (!isTransient(error)) throw asTidemarkError(error, sofar.written)
+      if (!(await pauseBeforeRetry(ports, failures, deadlineMs))) throw timedOut(error, sofar.written)
     }
   }
+}
+
+/** What the steps of one call may have written by now, for the error that one of them ends in. */
+export class WrittenByCall implements WrittenSoFar {
+  written: Written = 'no'
+
+  isWritten(): void {
+    this.written = 'unknown'
+  }
+}
+
+/** What may have been written by now. */
+export interface WrittenSoFar {
+  readonly written: Written
+  /** Takes note that the step may have written something. Not given: that makes no difference. */
+  isWritten?(): void
 }
 
 export function timedOut(cause: Error, written: Written): TidemarkError {

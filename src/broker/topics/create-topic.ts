@@ -6,7 +6,7 @@ import { toTopicId } from '../../core/topic/topic-id.ts'
 import type { Ports } from '../../ports/index.ts'
 import { NotApplied } from '../../ports/outcome.ts'
 import type { TopicItem } from '../../ports/topic-store.ts'
-import { backoffMs, timedOut } from '../store-calls/retry.ts'
+import { pauseBeforeRetry, timedOut } from '../store-calls/retry.ts'
 import { type TopicSteps, topicExists } from './topic-steps.ts'
 
 /** What a creation has come to. */
@@ -35,10 +35,8 @@ export async function makeTopic(
   let written: Written = 'no'
   for (let failures = 0; ; ) {
     const pause = async (reason: Error) => {
-      const pauseMs = backoffMs(failures, entropy)
+      if (!(await pauseBeforeRetry(ports, failures, deadlineMs))) throw timedOut(reason, written)
       failures += 1
-      if (clock.monotonicMs() + pauseMs >= deadlineMs) throw timedOut(reason, written)
-      await clock.sleep(pauseMs)
     }
     if (clock.monotonicMs() >= deadlineMs) throw timedOut(new NotApplied('others keep changing it'), written)
     let making = await steps.get(name, written)

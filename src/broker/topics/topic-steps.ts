@@ -6,7 +6,7 @@ import type { Ports } from '../../ports/index.ts'
 import { OutcomeUnknown } from '../../ports/outcome.ts'
 import type { TopicItem } from '../../ports/topic-store.ts'
 import { fewAtATime } from '../store-calls/few-at-a-time.ts'
-import { retryUntil } from '../store-calls/retry.ts'
+import { retryUntil, WrittenByCall, type WrittenSoFar } from '../store-calls/retry.ts'
 
 /** Heads that are made, read or removed at the same time. */
 const HEADS_PARALLEL = 32
@@ -50,7 +50,8 @@ export class TopicSteps {
    */
   async put(item: TopicItem, expected: string): Promise<{ isDone: boolean; isUnsure: boolean }> {
     let isUnsure = false
-    return await this.#write(async () => {
+    const written = new WrittenByCall()
+    const step = async () => {
       try {
         if (await this.#ports.topics.put(item, expected)) return { isDone: true, isUnsure }
       } catch (error) {
@@ -59,7 +60,8 @@ export class TopicSteps {
       }
       const isDone = isUnsure && (await this.#ports.topics.get(item.name))?.version === item.version
       return { isDone, isUnsure }
-    })
+    }
+    return await this.read(step, written)
   }
 
   /** Deletes the topic as it was read, where it still stands so. Tells whether it did. */
@@ -95,7 +97,7 @@ export class TopicSteps {
   }
 
   /** @param written what the whole call has written by now, for the error */
-  read<T>(step: () => Promise<T>, written: Written): Promise<T> {
+  read<T>(step: () => Promise<T>, written: Written | WrittenSoFar): Promise<T> {
     return retryUntil(this.#ports, this.#ports.clock.monotonicMs() + PRODUCE_DEADLINE_MS, written, step)
   }
 

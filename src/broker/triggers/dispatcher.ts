@@ -87,7 +87,8 @@ export class Dispatcher {
    */
   async sweep(deadlineMs: number): Promise<Swept> {
     const { clock, entropy } = this.#ports
-    const occasion = `sweep-${clock.nowMs()}`
+    // Of its own: one that comes twice is taken for a repetition, and a clock may tell a time twice.
+    const occasion = `sweep-${entropy.id()}`
     const active = await this.#activeTriggers(deadlineMs)
     const first = Math.floor(entropy.fraction() * active.length)
     const heads = new Map<string, Promise<LogBounds | undefined>>()

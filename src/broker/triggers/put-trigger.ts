@@ -111,7 +111,7 @@ async function alter(before: GroupCall, wanted: Wanted, standing: Trigger): Prom
 async function begin(call: GroupCall, topic: string, position: StartingPosition): Promise<GroupCall> {
   if (position === 'earliest') return call
   await commitStarts(call, topic, position)
-  return new GroupCall(call.ports, call.directory, call.groupId)
+  return new GroupCall(call.ports, call.directory, call.groupId, call.leases)
 }
 
 /** Removes who was silent for too long, so that nobody of them comes back. @throws NON_EMPTY_GROUP */

@@ -94,13 +94,19 @@ export async function startBroker(
   const logger: HttpLogger = {
     error: (message, { error, method, path }) => report(`${method} ${path}: ${message}`, error),
   }
-  const [{ openEmbedded }, { createHttpApp }, { UrlSigner }, { checkListenHost, startHttpServer }] =
-    await Promise.all([
-      import('../../embedded/embedded.ts'),
-      import('../../contract/http/app.ts'),
-      import('../../contract/http/trust/signed-url.ts'),
-      import('../../embedded/http-server.ts'),
-    ])
+  const [
+    { openEmbedded },
+    { hostOf },
+    { createHttpApp },
+    { UrlSigner },
+    { checkListenHost, startHttpServer },
+  ] = await Promise.all([
+    import('../../embedded/embedded.ts'),
+    import('../../embedded/running-broker.ts'),
+    import('../../contract/http/app.ts'),
+    import('../../contract/http/trust/signed-url.ts'),
+    import('../../embedded/http-server.ts'),
+  ])
   // Before the store is opened, and perhaps made.
   checkListenHost(listen.host, token !== null, insecure)
   await checkPortCanBeAsked(listen.port)
@@ -136,6 +142,8 @@ export async function startBroker(
         running = await runFileTriggers(store, triggers, settings, listener)
       },
       async close() {
+        // Calls under way are waited for below, and would else try for longer than whoever ends us waits.
+        hostOf(store).prepareEnd()
         // Handlers first: those under way may have something to produce.
         await running?.stop()
         // The server first, so that what it has accepted reaches the store that is flushed then.

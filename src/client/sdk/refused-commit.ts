@@ -5,6 +5,8 @@ import { isKafkaErrorName, TidemarkError } from '../../core/errors.ts'
 export function refusedCommit({
   kafkaName,
   message,
+  retriable,
 }: NonNullable<CommittedPartition['error']>): TidemarkError {
-  return new TidemarkError(isKafkaErrorName(kafkaName) ? kafkaName : 'UNKNOWN_SERVER_ERROR', message)
+  const name = isKafkaErrorName(kafkaName) ? kafkaName : 'UNKNOWN_SERVER_ERROR'
+  return new TidemarkError(name, message, 'no', { retriable })
 }

@@ -98,7 +98,8 @@ export class TopicCache {
       outages?.forget(place)
       if (!(error instanceof TidemarkError) || error.written === 'no') throw error
       // Whatever became of the topic, no record was written.
-      throw new TidemarkError(error.kafkaName, error.message, 'no', { cause: error })
+      const { kafkaName, message, retriable } = error
+      throw new TidemarkError(kafkaName, message, 'no', { cause: error, retriable })
     }
   }
 

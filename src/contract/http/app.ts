@@ -7,7 +7,10 @@ import type { HttpApp, HttpPorts, HttpSettings } from './settings.ts'
 export function createHttpApp(ports: HttpPorts, settings: HttpSettings = {}): HttpApp {
   let document: Record<string, unknown> | undefined
   const openApi = () => {
-    document ??= describeRoutes(ROUTES.filter(({ route }) => app.routes.includes(route)))
+    document ??= describeRoutes(
+      ROUTES.filter(({ route }) => app.routes.includes(route)),
+      app.needsToken,
+    )
     return document
   }
   const routes = ROUTES.map(({ route }) => route)

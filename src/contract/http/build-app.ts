@@ -9,6 +9,7 @@ import {
   HTTP_SMALL_BODY_BYTES_MAX,
   TOPIC_CACHE_MS,
 } from '../../core/limits.ts'
+import { groupBy } from '../../core/since-node-22.ts'
 import { ErrorAnswers } from './problems/error-answers.ts'
 import { Bodies } from './requests/bodies.ts'
 import type { HttpEnv, Route } from './route.ts'
@@ -30,17 +31,19 @@ export function buildHttpApp(
   routes: Iterable<Route>,
   describe?: Describe,
 ): BuiltApp {
-  const { broker, objects, health, logger, nowMs = Date.now, random = Math.random } = ports
+  const { broker, objects, health, logger } = ports
+  const { nowMs = Date.now, monotonicMs = () => performance.now(), random = Math.random } = ports
   const { token, allowedHosts = [] } = settings
   if (token === '') throw new RangeError('an empty token protects nothing: leave it out, or give one')
   const router = new Hono<HttpEnv>()
   const served: Route[] = []
-  const errors = new ErrorAnswers(logger, served)
+  const errors = new ErrorAnswers(logger)
   const services: Services = {
     broker,
     objects,
     health,
     nowMs,
+    monotonicMs,
     random,
     answers: {
       fetchBytesMax: settings.fetchBytesMax ?? FETCH_BYTES_MAX,
@@ -78,6 +81,10 @@ export function buildHttpApp(
     served.push(route)
     router.on(route.method.toUpperCase(), toHonoPath(route.path), handle)
   }
+  // Behind what serves them, so that the router itself tells what is a path of ours with another method.
+  for (const [path, ofPath] of groupBy(served, route => route.path)) {
+    router.all(toHonoPath(path), context => errors.answerNoMethod(context.req.raw, ofPath))
+  }
 
   return {
     needsToken: token !== undefined,
@@ -94,6 +101,6 @@ export function buildHttpApp(
 }
 
 function toHonoPath(path: string): string {
-  // An object's key has slashes in it.
-  return path.replace('{key}', ':key{.+}').replaceAll(/\{(\w+)\}(?!\})/g, (_, name) => `:${name}`)
+  // An object's key has slashes in it; line breaks are characters like others.
+  return path.replace('{key}', ':key{[\\s\\S]+}').replaceAll(/\{(\w+)\}(?!\})/g, (_, name) => `:${name}`)
 }

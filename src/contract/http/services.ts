@@ -5,7 +5,9 @@ import type { AnswerLimits, HttpPorts } from './settings.ts'
 /** Makes the document that GET /openapi.json answers; given by whoever wants it served, since its generator is large. */
 export type Describe = () => Record<string, unknown> | Promise<Record<string, unknown>>
 
-export interface Services extends Pick<HttpPorts, 'broker'>, Required<Pick<HttpPorts, 'nowMs' | 'random'>> {
+export interface Services
+  extends Pick<HttpPorts, 'broker'>,
+    Required<Pick<HttpPorts, 'nowMs' | 'monotonicMs' | 'random'>> {
   objects: HttpPorts['objects'] | undefined
   health: HttpPorts['health']
   bodies: Bodies

@@ -14,6 +14,8 @@ export interface HttpPorts {
   logger: HttpLogger
   /** Milliseconds since the epoch; the system's clock when it is left out. */
   nowMs?: () => number
+  /** Milliseconds since any moment, for how old something is that is remembered; the system's when it is left out. */
+  monotonicMs?: () => number
   /** In [0, 1), for the partition of records without a key; Math.random when it is left out. */
   random?: () => number
 }
@@ -78,6 +80,7 @@ export interface AnswerMemory {
 /** What the server around the app knows and the app does not; absent where there is no such server. */
 export interface ServerContext {
   readBody?: ReadBody
+  /** The memory that the answer to this request may take, of what the process has for all. */
   room?: AnswerMemory
   /** `host:port` under which the server was started. */
   boundHosts?: readonly string[]

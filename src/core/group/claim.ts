@@ -12,16 +12,42 @@ export interface Ownership {
 export type Committer = { readonly owner: string; readonly generation: number } | 'unowned'
 
 /**
- * Under which generation the next owner has a partition: one more than before. Whoever is the first counts on from
- * `firstGeneration`.
+ * Under which generation the next owner has a partition: one more than before, be it in a group of that name that was
+ * removed. Whoever is the first of all has `firstGeneration`.
  */
-export function nextGeneration(standing: Ownership | undefined, firstGeneration: number): number {
-  return standing && standing.generation > 0 ? standing.generation + 1 : firstGeneration
+export function nextGeneration(
+  standing: Pick<Claim, 'generation' | 'lastGeneration'> | undefined,
+  firstGeneration: number,
+): number {
+  const last = standing?.generation || standing?.lastGeneration
+  return last ? last + 1 : firstGeneration
+}
+
+/** The claim as anybody but its store sees it: a closed one is none. */
+export function openClaim(standing: Claim | undefined): Claim | undefined {
+  return standing && isClosed(standing) ? undefined : standing
+}
+
+/** Nothing else makes a claim that neither an owner nor a commit has made. */
+export function isClosed({ owner, generation, committed }: Claim): boolean {
+  return owner === null && generation === 0 && committed === null
+}
+
+/**
+ * What is left of a claim when its group is removed; undefined: nothing that anybody would miss, since nobody ever owned
+ * it. A group that is made anew counts on from there, whatever a clock says.
+ */
+export function closeClaim({ topicId, partition, generation, lastGeneration }: Claim): Claim | undefined {
+  const last = generation || lastGeneration
+  return last
+    ? { topicId, partition, owner: null, generation: 0, committed: null, lastGeneration: last }
+    : undefined
 }
 
 /**
  * The claim with its next owner, null for nobody; undefined: `expected` (undefined: no claim at all) is not what stands.
- * Every change of owner has a generation of its own, so that whoever owned it before is refused from then on.
+ * Every change of owner has a generation of its own, so that whoever owned it before is refused from then on. A claim that
+ * is closed is opened, and counts on.
  */
 export function applyOwner(
   partition: PartitionId,
@@ -30,8 +56,9 @@ export function applyOwner(
   expected: Ownership | undefined,
   firstGeneration = 1,
 ): Claim | undefined {
-  if (standing?.owner !== expected?.owner || standing?.generation !== expected?.generation) return undefined
-  const claim = standing ?? unclaimed(partition)
+  const open = openClaim(standing)
+  if (open?.owner !== expected?.owner || open?.generation !== expected?.generation) return undefined
+  const { lastGeneration: _, ...claim } = standing ?? unclaimed(partition)
   return { ...claim, owner, generation: nextGeneration(standing, firstGeneration) }
 }
 

@@ -62,6 +62,8 @@ export interface Claim {
   readonly generation: number
   /** null before anything was committed. */
   readonly committed: CommittedOffset | null
+  /** Where nobody has owned it since the group was made anew: the last generation in the group that was removed. */
+  readonly lastGeneration?: number
 }
 
 export interface CommittedOffset {

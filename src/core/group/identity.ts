@@ -5,6 +5,15 @@ import { TRIGGER_OWNER_PREFIX } from '../trigger/trigger.ts'
 /** Stored member ids of static members begin with this, and no others. */
 const STATIC_PREFIX = 'instance-'
 
+export const INSTANCE_ID_CHARACTERS_MAX = MEMBER_ID_CHARACTERS_MAX - STATIC_PREFIX.length
+
+/** The members of a class of characters that no id has, but for halves of surrogate pairs. */
+export const CONTROL_CHARACTERS = '\\u0000-\\u001f\\u007f-\\u009f'
+const CONTROL = new RegExp(`[${CONTROL_CHARACTERS}]`)
+
+/** Beginnings of ids that no member can choose. */
+export const OWNED_PREFIXES: readonly string[] = [STATIC_PREFIX, TRIGGER_OWNER_PREFIX]
+
 /**
  * Whether an id can be stored and shown: 1 to `charactersMax` UTF-16 units, well-formed, no control characters.
  * Ids stand in keys and in log lines.
@@ -16,7 +25,7 @@ function problemOf(what: string, id: string, charactersMax: number): string | nu
   if (id.length > charactersMax) {
     return `A ${what} has at most ${charactersMax} characters; this one has ${id.length}.`
   }
-  if (/\p{Cc}/u.test(id) || !id.isWellFormed()) {
+  if (CONTROL.test(id) || !id.isWellFormed()) {
     // Quoted as JSON and not as it came: this text goes into logs.
     return `The ${what} ${JSON.stringify(id)} has control characters or half a surrogate pair.`
   }
@@ -63,9 +72,15 @@ export function checkMemberId(memberId: string): void {
   }
 }
 
+/** A member id, and the instance id of a static member. @throws INVALID_REQUEST */
+export function checkMember({ memberId, instanceId }: { memberId: string; instanceId?: string | undefined }) {
+  checkMemberId(memberId)
+  if (instanceId !== undefined) checkInstanceId(instanceId)
+}
+
 /** @throws INVALID_REQUEST */
 export function checkInstanceId(instanceId: string): void {
-  check(instanceId, 'instance id', MEMBER_ID_CHARACTERS_MAX - STATIC_PREFIX.length)
+  check(instanceId, 'instance id', INSTANCE_ID_CHARACTERS_MAX)
 }
 
 /** A client id may be empty. @throws INVALID_REQUEST */

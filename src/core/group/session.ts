@@ -60,12 +60,58 @@ export function lookUntil(nowMs: number): number {
   return nowMs + GROUP_LOOK_MS_MAX
 }
 
+/** What one process knows of a member's silence by its own monotonic clock, in milliseconds. */
+export interface Silence {
+  /** For how long the lease has stood unchanged before its eyes. */
+  readonly atLeastMs: number
+  /** How long ago it has seen another lease, or has renewed this one: the member has been heard since. */
+  readonly atMostMs: number
+  /** How long ago it has noticed that somebody had set its wall clock ahead. */
+  readonly clockSetAheadMs: number
+}
+
+/** Of whoever has seen nothing yet. */
+const UNKNOWN: Silence = {
+  atLeastMs: 0,
+  atMostMs: Number.POSITIVE_INFINITY,
+  clockSetAheadMs: Number.POSITIVE_INFINITY,
+}
+
+/** The lease of who has left: it has run out by any clock. */
+export const LEASE_ENDED_MS = 0
+
 /**
- * Whether a member was silent for its session time-out, so that its group goes on without it. A clock that is ahead
- * sees that too early: then the member joins again, and nothing is lost, since claims fence what it does meanwhile.
+ * Whether a member was silent for its session time-out, so that its group goes on without it. What this process has seen
+ * with its own eyes goes before what clocks say. Else a clock that is ahead sees it too early: then the member joins again,
+ * and nothing is lost, since claims fence what it does meanwhile.
  */
-export function isExpired(member: Member, nowMs: number): boolean {
-  return nowMs > member.leaseUntilMs
+export function isExpired(member: Member, nowMs: number, silence: Silence = UNKNOWN): boolean {
+  return hasRunOut(member, nowMs, silence, 0)
+}
+
+function hasRunOut(
+  { leaseUntilMs, sessionTimeoutMs }: Member,
+  nowMs: number,
+  { atLeastMs, atMostMs, clockSetAheadMs }: Silence,
+  toleranceMs: number,
+): boolean {
+  if (leaseUntilMs === LEASE_ENDED_MS || atLeastMs > sessionTimeoutMs + toleranceMs) return true
+  // What was written before a clock was set ahead looks older than it is. By then whoever lives has renewed it.
+  if (Math.min(atMostMs, clockSetAheadMs) <= sessionTimeoutMs) return false
+  return nowMs > leaseUntilMs + toleranceMs
+}
+
+/**
+ * What becomes of a lease that lies further ahead than any that is written now: the clock that it was written by was ahead,
+ * or this one was set back since. Whoever lives renews it before it ends, and who is dead is not waited for longer than for
+ * anybody else. Undefined: it is as it should be.
+ */
+export function shortenedLease(
+  { leaseUntilMs, sessionTimeoutMs }: Member,
+  nowMs: number,
+): number | undefined {
+  const untilMs = nowMs + sessionTimeoutMs
+  return leaseUntilMs > untilMs + CLOCK_SKEW_MS_MAX ? untilMs : undefined
 }
 
 /** No epoch of a group: nobody has settled in it. */
@@ -82,8 +128,18 @@ export function canTakeOver(
   ownerMember: Member | undefined,
   epoch: number,
   nowMs: number,
+  silence: Silence = UNKNOWN,
 ): boolean {
   if (claim.owner === null || ownerMember === undefined) return true
   if (ownerMember.settledEpoch === epoch) return true
-  return nowMs > ownerMember.leaseUntilMs + CLOCK_SKEW_MS_MAX
+  return hasRunOut(ownerMember, nowMs, silence, CLOCK_SKEW_MS_MAX)
+}
+
+/**
+ * Partitions that were made since then are new to the group; undefined: none is, since it has no target yet. A group that is
+ * from the future was made before the clock was set back: what is made now would look older than it. So all count as new,
+ * of which nothing is committed: better to deliver what is old than to skip what is new.
+ */
+export function newSinceMs({ sinceMs }: Group, nowMs: number): number | undefined {
+  return sinceMs !== undefined && sinceMs > nowMs + CLOCK_SKEW_MS_MAX ? 0 : sinceMs
 }

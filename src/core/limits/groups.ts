@@ -10,7 +10,7 @@ export const COMMIT_METADATA_BYTES_MAX = 4 * KiB
 export const SUBSCRIPTION_BYTES_MAX = 64 * KiB
 /** A topic pattern, and what it grows to when its repetitions are written out: each name is held against all of it. */
 export const TOPIC_PATTERN_CHARACTERS_MAX = 1_000
-export const TOPIC_PATTERN_PLACES_MAX = 1_000
+export const TOPIC_PATTERN_PLACES_MAX = 1_001
 /** How long a member may be silent: Kafka's defaults for `group.consumer.session.timeout.ms`, and its bounds. */
 export const SESSION_TIMEOUT_DEFAULT_MS = 45_000
 export const SESSION_TIMEOUT_MS_MIN = 6_000
@@ -25,8 +25,13 @@ export const GROUP_LOOK_MS_MAX = 1_000
 export const GROUP_FIRST_TARGET_POLL_MS = 100
 /** How long one call about a group insists, all its steps together. */
 export const GROUP_CALL_DEADLINE_MS = 15_000
-/** How far the clocks of two brokers may be apart before a member can lose its partitions without being silent. */
+/**
+ * How far the clocks of two brokers may be apart before a member can lose its partitions without being silent; and by how
+ * much more a clock goes ahead than time passes that somebody has set.
+ */
 export const CLOCK_SKEW_MS_MAX = 5_000
+/** Members whose leases one process watches: the ones that it saw last. */
+export const LEASE_ITEMS_WATCHED_MAX = 10_000
 /** What a trigger calls: an ARN has some two hundred. */
 export const TRIGGER_TARGET_CHARACTERS_MAX = 2_048
 /** One chunk of a target, of which every member in it reads the whole whenever the target changes. */
@@ -50,3 +55,7 @@ assert(
   'who comes back after one that died while it looked can look itself',
 )
 assert(SESSION_TIMEOUT_DEFAULT_MS <= SESSION_TIMEOUT_MS_MAX, 'the default session time-out is allowed')
+assert(
+  TOPIC_PATTERN_CHARACTERS_MAX < TOPIC_PATTERN_PLACES_MAX,
+  'a topic pattern of the largest length can be read where it repeats nothing by number',
+)

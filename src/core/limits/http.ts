@@ -10,6 +10,7 @@ import {
   PRODUCE_BYTES_MAX,
   PRODUCE_DEADLINE_MS,
   PRODUCER_SILENT_MS_MAX,
+  TOPIC_PARTITIONS_MAX,
 } from './log.ts'
 import { assert, KiB, MiB } from './units.ts'
 
@@ -36,6 +37,8 @@ export const HTTP_SEND_PACE_BYTES = 256 * KiB
 export const HTTP_SEND_PRESSED_PACE_BYTES = 8 * MiB
 /** Requests that wait on one connection for the answer to one before them. */
 export const HTTP_PIPELINED_MAX = 64
+/** Values of one body in JSON, before they are made: each costs many times its bytes, and all are read in one piece. */
+export const HTTP_JSON_ITEMS_MAX = 200_000
 export const HTTP_HEADER_BYTES_MAX = 16 * KiB
 export const HTTP_REQUEST_TIMEOUT_MS = 60_000
 export const HTTP_HEADERS_TIMEOUT_MS = 20_000
@@ -43,6 +46,8 @@ export const HTTP_HEADERS_TIMEOUT_MS = 20_000
 export const HTTP_KEEP_ALIVE_MS = 65_000
 /** How long a server that closes lets running requests go on. */
 export const HTTP_CLOSE_TIMEOUT_MS = 10_000
+/** How long a look whether requests can be served waits for the store: probes give up after a second, most often. */
+export const READY_MS_MAX = 900
 /** How long a client waits for an answer, beyond what it asked the broker to wait for: Kafka's `request.timeout.ms`. */
 export const CLIENT_TIMEOUT_MS = 30_000
 /** How long a client may take to read a located range. */
@@ -53,6 +58,10 @@ assert(
   'a client that heard nothing most often finds itself in the head',
 )
 assert((PRODUCE_BYTES_MAX * 4) / 3 < HTTP_BODY_BYTES_MAX, 'base64 grows a body by a third')
+assert(
+  TOPIC_PARTITIONS_MAX * 10 <= HTTP_JSON_ITEMS_MAX,
+  'a member can say of all partitions of the widest topic that it owns or has released them, or commit them',
+)
 assert(
   PRODUCE_DEADLINE_MS + LAST_STEP_MS_MAX + FLUSH_BY_PRODUCER_MS < CLIENT_TIMEOUT_MS,
   'a broker tells what became of a produce call before its client gives up',

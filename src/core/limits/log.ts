@@ -108,8 +108,15 @@ export const ENTRY_RUNS_MAX = 48
  */
 export const PRODUCERS_KEPT_MAX = 16
 export const PRODUCER_SILENT_MS_MAX = 60_000
-/** How long a producer is remembered at all after its last record: Kafka's default for `producer.id.expiration.ms`. */
-export const PRODUCER_EXPIRATION_MS = 24 * 60 * 60_000
+/** How long a producer is remembered at least after its last record: Kafka's default for `producer.id.expiration.ms`. */
+export const PRODUCER_REMEMBERED_MS = 24 * 60 * 60_000
+/**
+ * By how much clocks may be set ahead meanwhile, all together. Nobody can tell a day that has passed from a clock that was
+ * set ahead by one, and nothing but room is lost by waiting.
+ */
+export const PRODUCER_CLOCK_STEP_MS_MAX = 3 * 24 * 60 * 60_000
+/** How long after its last record a producer is forgotten, by clocks. */
+export const PRODUCER_EXPIRATION_MS = PRODUCER_REMEMBERED_MS + PRODUCER_CLOCK_STEP_MS_MAX
 /** Producers that one flush takes out of a head at most: each takes part in the condition of the cut. */
 export const PRODUCERS_RETIRED_MAX = 64
 /** Producers with records in one block: no more than a flush can take out, or a head would grow without end. */
@@ -161,6 +168,6 @@ assert(TAIL_INLINE_SOFT_BYTES_MAX < TAIL_INLINE_HARD_BYTES_MAX, 'the same, by by
 assert(ENTRY_PRODUCERS_MAX <= BLOCK_PRODUCERS_MAX, 'any entry fits into a block')
 assert(BLOCK_PRODUCERS_MAX <= PRODUCERS_RETIRED_MAX, 'producers leave a head as fast as they come')
 assert(ENTRY_PRODUCERS_MAX <= PRODUCERS_KEPT_MAX, 'the producers of one busy process need not come and go')
-assert(PRODUCER_SILENT_MS_MAX < PRODUCER_EXPIRATION_MS, 'who leaves the head is remembered elsewhere')
+assert(PRODUCER_SILENT_MS_MAX < PRODUCER_REMEMBERED_MS, 'who leaves the head is remembered elsewhere')
 assert(INLINE_BYTES_MAX <= TAIL_INLINE_SOFT_BYTES_MAX, 'one inline commit alone needs no flush')
 assert(BATCH_BYTES_MAX <= FETCH_BYTES_MAX, 'any batch can be fetched')

@@ -59,6 +59,14 @@ export function writeInt32(bytes: Uint8Array, position: number, value: number): 
   bytes[position + 3] = value
 }
 
+/** As LZ4 has them. */
+export function writeInt32LittleEndian(bytes: Uint8Array, position: number, value: number): void {
+  bytes[position] = value
+  bytes[position + 1] = value >>> 8
+  bytes[position + 2] = value >>> 16
+  bytes[position + 3] = value >>> 24
+}
+
 /** Exact where the value is a safe integer; any other value comes out as a number that is not safe either. */
 export function readInt64(bytes: Uint8Array, position: number): number {
   return readInt32(bytes, position) * TWO_TO_32 + (readInt32(bytes, position + 4) >>> 0)

@@ -1,5 +1,5 @@
 /** Kafka's record batch, magic 2: bytes in, bytes out, and what of it the broker looks at. */
-export { decodeBatch, decodeBatches, decodeChecked, findTimestamp } from './batch-decoder.ts'
+export { checkToRead, decodeBatch, decodeBatches } from './batch-decoder.ts'
 export { encodeBatch } from './batch-encoder.ts'
 export {
   type BatchHeader,
@@ -14,5 +14,8 @@ export {
   stampProducer,
 } from './batch-header.ts'
 export { RECORDS_AT as BATCH_HEADER_BYTES } from './batch-layout.ts'
+export { BatchRecords, type Portion } from './batch-records.ts'
 export type { CompressionName } from './compression.ts'
+export { findTimestamp } from './find-timestamp.ts'
 export type { LogRecord, RecordHeader, RecordInput } from './record.ts'
+export { RecordTooLarge } from './record-fields.ts'

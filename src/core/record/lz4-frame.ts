@@ -1,6 +1,7 @@
-import { compressFrameSync, decompressFrameSync } from 'lz4-napi'
+import { compressFrameSync, decompressFrameSync, uncompressSync } from 'lz4-napi'
 import { TidemarkError } from '../errors.ts'
 import { BATCH_FRAMES_MAX } from '../limits.ts'
+import { writeInt32LittleEndian } from './batch-layout.ts'
 
 /**
  * LZ4 in its frame format, as Kafka uses it since magic 2. Frames may follow each other, and some are to be skipped.
@@ -18,6 +19,7 @@ const BLOCK_CHECKSUM_BIT = 1 << 4
 const CONTENT_SIZE_BIT = 1 << 3
 const CONTENT_CHECKSUM_BIT = 1 << 2
 const RESERVED_BIT = 1 << 1
+const INDEPENDENT_BIT = 1 << 5
 const DICTIONARY_BIT = 1
 const STORED_BIT = 0x8000_0000
 const CHECKSUM_BYTES = 4
@@ -51,8 +53,57 @@ export function decompressLz4(bytes: Uint8Array, limitBytes: number): Uint8Array
   return parts.length === 1 ? parts[0]! : Buffer.concat(parts)
 }
 
+/**
+ * The same block by block, for what is too large to be in memory as a whole.
+ * @throws Error that says why it is no LZ4
+ */
+export function* lz4Pieces(bytes: Uint8Array): Generator<Uint8Array> {
+  for (const { bytes: frame, blocks, isLinked } of framesOf(asBuffer(bytes))) {
+    let before: Uint8Array = new Uint8Array(0)
+    for (const { start, end, isStored, outputBytesMax } of blocks) {
+      const block = frame.subarray(start, end)
+      const piece = isStored ? block : uncompressBlock(block, outputBytesMax, isLinked ? before : undefined)
+      if (isLinked) before = lastBytes(before, piece)
+      if (piece.length > 0) yield piece
+    }
+  }
+}
+
+/** What a block of a frame like this can hold: the most that a piece of it takes. */
+export const LZ4_BLOCK_BYTES_MAX = 4 * 1024 * 1024
+
+/** How far back a block may refer. */
+const WINDOW_BYTES = 64 * 1024
+
+/** The library wants the size in front, and takes a larger one as well. */
+function uncompressBlock(
+  block: Uint8Array,
+  outputBytesMax: number,
+  before: Uint8Array | undefined,
+): Uint8Array {
+  const sized = new Uint8Array(4 + block.length)
+  writeInt32LittleEndian(sized, 0, outputBytesMax)
+  sized.set(block, 4)
+  return before?.length ? uncompressSync(sized, before) : uncompressSync(sized)
+}
+
+function lastBytes(before: Uint8Array, piece: Uint8Array): Uint8Array {
+  if (piece.length >= WINDOW_BYTES) return piece.subarray(piece.length - WINDOW_BYTES)
+  return Buffer.concat([before.subarray(Math.max(0, before.length + piece.length - WINDOW_BYTES)), piece])
+}
+
+interface Block {
+  readonly start: number
+  readonly end: number
+  readonly isStored: boolean
+  readonly outputBytesMax: number
+}
+
 interface Frame {
   readonly bytes: Buffer
+  readonly blocks: readonly Block[]
+  /** Whether a block may refer to those before. */
+  readonly isLinked: boolean
   readonly outputBytesMax: number
 }
 
@@ -100,16 +151,24 @@ function walkFrame(bytes: Buffer): Frame {
   // Magic, flags, block size, content size, and one byte of header checksum.
   let position = 4 + 2 + (hasContentSize ? CONTENT_SIZE_BYTES : 0) + 1
   let outputBytesMax = 0
+  const blocks: Block[] = []
   for (;;) {
     if (position + 4 > bytes.length) throw new Error('the frame has no end')
     const word = bytes.readUInt32LE(position)
     position += 4
     if (word === 0) break
-    const stored = word >= STORED_BIT
-    const blockBytes = stored ? word - STORED_BIT : word
+    const isStored = word >= STORED_BIT
+    const blockBytes = isStored ? word - STORED_BIT : word
     if (blockBytes > blockBytesMax)
       throw new Error(`a block of ${blockBytes} bytes is larger than the frame allows`)
-    outputBytesMax += stored ? blockBytes : Math.min(blockBytesMax, blockBytes * GROWTH_MAX)
+    const block = {
+      start: position,
+      end: position + blockBytes,
+      isStored,
+      outputBytesMax: isStored ? blockBytes : Math.min(blockBytesMax, blockBytes * GROWTH_MAX),
+    }
+    blocks.push(block)
+    outputBytesMax += block.outputBytesMax
     position += blockBytes + blockTailBytes
   }
   const frameBytes = position + frameTailBytes
@@ -117,7 +176,8 @@ function walkFrame(bytes: Buffer): Frame {
   if (hasContentSize && bytes.readBigUInt64LE(6) > outputBytesMax) {
     throw new Error('the frame says it holds more than its blocks can')
   }
-  return { bytes: bytes.subarray(0, frameBytes), outputBytesMax }
+  const isLinked = (flags & INDEPENDENT_BIT) === 0
+  return { bytes: bytes.subarray(0, frameBytes), blocks, isLinked, outputBytesMax }
 }
 
 /** lz4-napi's synchronous functions take a Buffer and nothing else; this is a view, not a copy. */

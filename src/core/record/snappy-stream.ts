@@ -1,5 +1,6 @@
-import { compressSync, uncompressSync } from 'snappy'
+import { compressSync, uncompress as uncompressBeside, uncompressSync } from 'snappy'
 import { TidemarkError } from '../errors.ts'
+import { INFLATED_AT_ONCE_BYTES_MAX } from '../limits.ts'
 import { readInt32, writeInt32 } from './batch-layout.ts'
 
 /**
@@ -46,11 +47,7 @@ export function compressSnappy(bytes: Uint8Array): Uint8Array {
  * @throws Error that says why it is no snappy
  */
 export function decompressSnappy(bytes: Uint8Array, limitBytes: number): Uint8Array {
-  if (!isStream(bytes)) {
-    checkLimit(declaredBytes(bytes), limitBytes)
-    return uncompress(bytes)
-  }
-  const blocks = splitStream(bytes)
+  const blocks = blocksOf(bytes)
   let totalBytes = 0
   for (const block of blocks) totalBytes += declaredBytes(block)
   // Before anything is decompressed, or made room for.
@@ -64,6 +61,35 @@ export function decompressSnappy(bytes: Uint8Array, limitBytes: number): Uint8Ar
     position += part.length
   }
   return whole
+}
+
+/**
+ * The same block by block, for what is too large to be in memory as a whole. A large block is, since it may refer to
+ * any part of itself; it is decompressed by another thread.
+ * @throws as decompressSnappy
+ */
+export async function* snappyPieces(bytes: Uint8Array, limitBytes: number): AsyncGenerator<Uint8Array> {
+  let totalBytes = 0
+  for (const block of blocksOf(bytes)) {
+    const blockBytes = declaredBytes(block)
+    totalBytes += blockBytes
+    checkLimit(totalBytes, limitBytes)
+    if (blockBytes <= INFLATED_AT_ONCE_BYTES_MAX) yield uncompress(block)
+    else yield (await uncompressBeside(block)) as Uint8Array
+  }
+}
+
+/** What the largest block says it will be; 0 where there is no reading it. */
+export function largestSnappyBlock(bytes: Uint8Array): number {
+  try {
+    return Math.max(0, ...blocksOf(bytes).map(declaredBytes))
+  } catch {
+    return 0
+  }
+}
+
+function blocksOf(bytes: Uint8Array): Uint8Array[] {
+  return isStream(bytes) ? splitStream(bytes) : [bytes]
 }
 
 function isStream(bytes: Uint8Array, position = 0): boolean {

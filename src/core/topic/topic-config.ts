@@ -18,7 +18,14 @@ const TOPIC_CONFIGS = {
   'retention.ms': integer(-1, Number.MAX_SAFE_INTEGER, 604_800_000),
 } satisfies Record<string, ConfigRule>
 
-interface ConfigRule {
+/** What a config takes. */
+type ConfigKind =
+  | { readonly kind: 'integer'; readonly min: number; readonly max: number }
+  | { readonly kind: 'one'; readonly values: readonly string[] }
+  /** Several with commas between them. */
+  | { readonly kind: 'list'; readonly values: readonly string[] }
+
+type ConfigRule = ConfigKind & {
   readonly defaultValue: string
   /** Says what a value must be where `value` is not one. */
   problem(value: string): string | undefined
@@ -70,6 +77,14 @@ export function describeConfigs(
   })
 }
 
+/** Every config's name, what it takes, its default and its note: for whoever describes them. */
+export function listConfigs(): (ConfigKind & { name: string; defaultValue: string; note?: string })[] {
+  return Object.entries<ConfigRule>(TOPIC_CONFIGS).map(([name, { problem: _, ...rule }]) => {
+    const note = noteOnConfig(name)
+    return { name, ...rule, ...(note !== undefined && { note }) }
+  })
+}
+
 /** @throws TidemarkError INVALID_CONFIG for a name that is not known */
 export function checkConfigName(name: string): void {
   if (Object.hasOwn(TOPIC_CONFIGS, name)) return
@@ -99,6 +114,9 @@ export function readSettings(configs: Readonly<Record<string, string>>): TopicSe
 
 function integer(min: number, max: number, defaultValue: number): ConfigRule {
   return {
+    kind: 'integer',
+    min,
+    max,
     defaultValue: String(defaultValue),
     problem: value =>
       toWholeNumber(value, { min, max }) === undefined ? wholeNumberWords({ min, max }) : undefined,
@@ -107,6 +125,8 @@ function integer(min: number, max: number, defaultValue: number): ConfigRule {
 
 function oneOf(values: readonly string[], defaultValue: string): ConfigRule {
   return {
+    kind: 'one',
+    values,
     defaultValue,
     problem: value => (values.includes(value) ? undefined : `one of: ${values.join(', ')}`),
   }
@@ -114,6 +134,8 @@ function oneOf(values: readonly string[], defaultValue: string): ConfigRule {
 
 function listOf(values: readonly string[], defaultValue: string): ConfigRule {
   return {
+    kind: 'list',
+    values,
     defaultValue,
     problem: value =>
       value.split(',').every(part => values.includes(part.trim()))

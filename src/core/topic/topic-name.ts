@@ -1,7 +1,8 @@
 import { TidemarkError } from '../errors.ts'
 import { TOPIC_NAME_CHARACTERS_MAX } from '../limits.ts'
 
-const LEGAL = /^[a-zA-Z0-9._-]+$/
+/** What `checkTopicName` takes, for whoever describes it. */
+export const TOPIC_NAME = new RegExp(`^(?!\\.{1,2}$)[a-zA-Z0-9._-]{1,${TOPIC_NAME_CHARACTERS_MAX}}$`)
 
 /**
  * Kafka's rule for topic names.
@@ -14,14 +15,12 @@ export function checkTopicName(name: string): void {
 }
 
 function problemOf(name: string): string | null {
+  if (TOPIC_NAME.test(name)) return null
   if (name === '') return 'A topic needs a name.'
   if (name === '.' || name === '..') return `A topic cannot be called "${name}".`
   if (name.length > TOPIC_NAME_CHARACTERS_MAX) {
     return `A topic name has at most ${TOPIC_NAME_CHARACTERS_MAX} characters; this one has ${name.length}.`
   }
-  if (!LEGAL.test(name)) {
-    // Quoted as JSON and not as it came: a name can hold line breaks, and this text goes into logs.
-    return `The topic name ${JSON.stringify(name)} has an illegal character: use letters, digits, ".", "_" and "-".`
-  }
-  return null
+  // Quoted as JSON and not as it came: a name can hold line breaks, and this text goes into logs.
+  return `The topic name ${JSON.stringify(name)} has an illegal character: use letters, digits, ".", "_" and "-".`
 }

@@ -14,7 +14,7 @@ export interface OpenItems {
 
 async function openSqlite(): Promise<OpenItems> {
   const directory = await mkdtemp(join(tmpdir(), 'tidemark-items-'))
-  const items = new SqliteItems(join(directory, 'index.sqlite'), new Footing(directory), 'create')
+  const items = await SqliteItems.open(join(directory, 'index.sqlite'), new Footing(directory), 'create')
   const close = async () => {
     await items.close()
     await rm(directory, { recursive: true })

@@ -1,4 +1,4 @@
-import { execFile, spawnSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,6 +8,7 @@ import { describe, expect, test } from 'vitest'
 import { toOffset } from '../../../src/core/numbers.ts'
 import { openEmbedded } from '../../../src/embedded/embedded.ts'
 import { batchOf, recordsIn } from '../../broker/harness.ts'
+import { mountSmallDisk } from './disks.ts'
 
 const WORKER = fileURLToPath(new URL('full-disk-worker.ts', import.meta.url))
 /** In blocks of 1 KiB: enough to open a store, too little to fill it. */
@@ -39,25 +40,8 @@ test('a full disk ends in errors, not in the end of the process, and loses nothi
   }
 })
 
-/** A disk of its own, so small that it can be filled; undefined where this user may not mount one. */
-async function mountSmallDisk(): Promise<{ path: string; unmount(): Promise<void> } | undefined> {
-  const path = await mkdtemp(join(tmpdir(), 'tidemark-disk-'))
-  const run = (...[command, ...args]: [string, ...string[]]) => spawnSync(command, args).status === 0
-  if (!run('mount', '-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', path)) {
-    await rm(path, { recursive: true })
-    return undefined
-  }
-  return {
-    path,
-    async unmount() {
-      run('umount', path)
-      await rm(path, { recursive: true })
-    },
-  }
-}
-
 const disk = await mountSmallDisk()
-await disk?.unmount()
+await disk?.remove()
 
 describe.runIf(disk !== undefined)('a disk of its own', () => {
   test.each([
@@ -111,7 +95,7 @@ describe.runIf(disk !== undefined)('a disk of its own', () => {
       for await (const finding of again.verify().findings) expect(finding.severity).not.toBe('error')
       await again.close()
     } finally {
-      await disk.unmount()
+      await disk.remove()
     }
   })
 })

@@ -111,7 +111,7 @@ describe('what is taken away from under an open store ends its writes, and they 
 test('a write that is committed when the index has just gone is not acknowledged, and may be there', async () => {
   const folder = join(around, 'index')
   await mkdir(folder)
-  const items = new SqliteItems(join(folder, 'index.sqlite'), new Footing(around), 'create')
+  const items = await SqliteItems.open(join(folder, 'index.sqlite'), new Footing(around), 'create')
   const failure = await items
     .update('key', () => {
       // Between the transaction's beginning and its end.

@@ -259,7 +259,7 @@ describe('a producer that has been silent', () => {
     expect((await valuesOf()).filter(value => value !== 'other')).toHaveLength(offsets.length)
   })
 
-  test('for longer than a day is forgotten, as in Kafka, whether the store has dropped its item or not', async () => {
+  test('for longer than clocks can be wrong about a day is forgotten, as in Kafka, whether the store has dropped its item or not', async () => {
     await sent(sequenced(0, ['a']))
     await moveOn(MINUTES_15)
     await harness.pass(PRODUCER_EXPIRATION_MS)

@@ -1,8 +1,12 @@
+import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createHttpApp } from '../../../src/contract/http/app.ts'
 import { ProblemAnswer } from '../../../src/contract/http/schemas/problem.ts'
+import { UrlSigner } from '../../../src/contract/http/trust/signed-url.ts'
 import { TidemarkError } from '../../../src/core/errors.ts'
+import { toPosition } from '../../../src/core/numbers.ts'
 import { openInMemory } from '../../../src/embedded/embedded.ts'
+import { StoreFailed } from '../../../src/ports/outcome.ts'
 import { BATCHES, overriding, type Served, serveBroker } from './served-broker.ts'
 
 let served: Served
@@ -109,6 +113,47 @@ describe('offsets', () => {
     expect(deleted.json).toEqual({ startOffset: 2 })
     expect((await served.get('/topics/timed/partitions/0/records?offset=1')).status).toBe(416)
     expect((await served.send('DELETE', '/topics/timed/partitions/0/records?before=4')).status).toBe(416)
+  })
+})
+
+describe('what is wrong with a number is said', () => {
+  const records = '/topics/orders/partitions/0/records'
+
+  test.each([
+    [`${records}?offset=9223372036854775808`, 'query.offset: is larger than 9007199254740991; it'],
+    [`${records}?offset=-1`, 'query.offset: is negative; it'],
+    [`${records}?offset=+1`, 'query.offset: has a blank before or behind it (a + in a query is one); it'],
+    [`${records}?offset=%2B1`, 'query.offset: has a plus sign; it'],
+    [`${records}?offset=1.0`, 'query.offset: is written as a fraction; it'],
+    [`${records}?offset=`, 'query.offset: is empty; it'],
+    [
+      '/topics/orders/partitions/2147483648/records?offset=0',
+      'path.partition: is larger than 2147483647; it',
+    ],
+    [
+      '/topics/orders/partitions/0/offsets?at=9007199254740992',
+      'query.at: is larger than 9007199254740991; it',
+    ],
+  ])('%s', async (path, problem) => {
+    const { status, json } = await served.get(path)
+    expect([status, json.detail]).toEqual([400, expect.stringContaining(` ${problem} must be `)])
+  })
+
+  test.each([
+    ['9223372036854775808', 'is larger than 9007199254740991'],
+    ['1e400', 'is larger than 9007199254740991'],
+    ['-1', 'is negative'],
+    ['1.5', 'is a fraction'],
+    ['"1"', 'is no number'],
+  ])('%s in a body', async (number, problem) => {
+    const body = `{"records":[{"value":"","timestampMs":${number}}]}`
+    const { status, json } = await served.send('POST', '/topics/orders/records', body, {
+      'content-type': 'application/json',
+    })
+    expect([status, json.detail]).toEqual([
+      400,
+      `The request is not valid. body.records[0].timestampMs: ${problem}; it must be a whole number from 0 on, below 2^53.`,
+    ])
   })
 })
 
@@ -354,6 +399,7 @@ describe('documentation', () => {
         'DELETE /groups/{groupId}/triggers/{topic}',
         'GET /objects/{key}',
         'GET /health',
+        'GET /health/live',
         'GET /health/ready',
         'GET /openapi.json',
       ].sort(),
@@ -409,6 +455,7 @@ describe('documentation', () => {
 
 test('health', async () => {
   expect((await served.get('/health')).json).toEqual({ status: 'ok' })
+  expect((await served.get('/health/live')).json).toEqual({ status: 'ok' })
   expect((await served.get('/health/ready')).json).toEqual({ status: 'ok' })
 })
 
@@ -424,6 +471,54 @@ test('a server whose store does not answer is there, and not ready', async () =>
   expect((await broken.get('/health')).status).toBe(200)
   const { status, json } = await broken.get('/health/ready')
   expect([status, json.detail]).toEqual([503, 'The disk is gone.'])
+})
+
+test('a server is not alive where only a restart can mend its store, and alive with any other trouble', async () => {
+  let lasting: string | undefined
+  const health = { look: async () => 'the disk failed', needsRestart: () => lasting }
+  await using served = await serveBroker({ ports: { health } })
+  expect((await served.get('/health/live')).status).toBe(200)
+  expect((await served.get('/health')).json).toMatchObject({ retriable: true })
+  lasting = 'the index is closed to writing'
+  expect(await served.get('/health/live')).toMatchObject({
+    status: 503,
+    json: {
+      kafkaError: 'KAFKA_STORAGE_ERROR',
+      retriable: false,
+      detail: 'Only a restart can mend it: the index is closed to writing.',
+    },
+  })
+  expect((await served.get('/health')).json).toMatchObject({ retriable: false })
+  expect((await served.get('/health/ready')).json).toMatchObject({ retriable: false })
+})
+
+test('a look whether requests can be served tries to write, a look at health does not; a slow read is not waited for', async () => {
+  const tried: unknown[] = []
+  const health = { look: async (isTried?: boolean) => void tried.push(isTried) }
+  await using served = await serveBroker({
+    ports: { health },
+    wrap: broker => overriding(broker, { describeTopic: () => new Promise(() => {}) }),
+  })
+  expect((await served.get('/health')).status).toBe(200)
+  expect((await served.get('/health/ready')).json).toMatchObject({ kafkaError: 'REQUEST_TIMED_OUT' })
+  expect(tried).toEqual([false, true])
+})
+
+test("a store's trouble that comes by another way than the broker is told as the store's, and not as the server's", async () => {
+  const signer = new UrlSigner({ secret: randomBytes(32) })
+  const get = async () => {
+    throw new StoreFailed('the disk failed')
+  }
+  await using served = await serveBroker({ ports: { objects: { signer, get } } })
+  const { url } = signer.sign('segments/00/0', toPosition(0), 1, Date.now())
+  expect(await served.get(url)).toMatchObject({
+    status: 503,
+    json: {
+      kafkaError: 'KAFKA_STORAGE_ERROR',
+      retriable: false,
+      detail: 'The store cannot do this: the disk failed.',
+    },
+  })
 })
 
 test('health says no, and why, while the store is in trouble', async () => {

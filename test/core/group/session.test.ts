@@ -11,8 +11,12 @@ import { checkMetadata } from '../../../src/core/group/offset-metadata.ts'
 import {
   canTakeOver,
   isExpired,
+  LEASE_ENDED_MS,
   lookUntil,
   needsLook,
+  newSinceMs,
+  type Silence,
+  shortenedLease,
   toHeartbeatInterval,
   toSessionTimeout,
 } from '../../../src/core/group/session.ts'
@@ -81,6 +85,57 @@ describe('who looks', () => {
 test('a lease runs out after its last millisecond', () => {
   expect(isExpired(MEMBER, 20_000)).toBe(false)
   expect(isExpired(MEMBER, 20_001)).toBe(true)
+})
+
+describe('what a process has seen goes before what clocks say:', () => {
+  const seen = (change: Partial<Silence>): Silence => ({
+    atLeastMs: 0,
+    atMostMs: Number.POSITIVE_INFINITY,
+    clockSetAheadMs: Number.POSITIVE_INFINITY,
+    ...change,
+  })
+
+  test('who was silent before its eyes is, however far ahead the lease lies', () => {
+    expect(isExpired(MEMBER, 0, seen({ atLeastMs: 6_000 }))).toBe(false)
+    expect(isExpired(MEMBER, 0, seen({ atLeastMs: 6_001 }))).toBe(true)
+  })
+
+  test('who was heard within a session is not, however late it is', () => {
+    expect(isExpired(MEMBER, 1e12, seen({ atMostMs: 6_000 }))).toBe(false)
+    expect(isExpired(MEMBER, 1e12, seen({ atMostMs: 6_001 }))).toBe(true)
+  })
+
+  test('for a session after its clock was set ahead it believes no clock', () => {
+    expect(isExpired(MEMBER, 1e12, seen({ clockSetAheadMs: 6_000 }))).toBe(false)
+    expect(isExpired(MEMBER, 1e12, seen({ clockSetAheadMs: 6_001 }))).toBe(true)
+    expect(isExpired(MEMBER, 1e12, seen({ clockSetAheadMs: 1, atLeastMs: 6_001 }))).toBe(true)
+  })
+
+  test('who has left is gone at once', () => {
+    const left = { ...MEMBER, leaseUntilMs: LEASE_ENDED_MS }
+    expect(isExpired(left, -1e12, seen({ atMostMs: 0, clockSetAheadMs: 0 }))).toBe(true)
+  })
+
+  test('a partition is taken when the owner was silent for some time more', () => {
+    const claim: Claim = { topicId: 't', partition: 0, owner: 'm', generation: 1, committed: null }
+    const late = 6_000 + CLOCK_SKEW_MS_MAX
+    expect(canTakeOver(claim, MEMBER, 3, 0, seen({ atLeastMs: late }))).toBe(false)
+    expect(canTakeOver(claim, MEMBER, 3, 0, seen({ atLeastMs: late + 1 }))).toBe(true)
+    expect(canTakeOver(claim, MEMBER, 3, 1e12, seen({ atMostMs: 6_000 }))).toBe(false)
+  })
+})
+
+test('a lease that no clock of now would write is shortened to one that it would', () => {
+  const latest = 20_000 - 6_000 - CLOCK_SKEW_MS_MAX
+  expect(shortenedLease(MEMBER, latest)).toBeUndefined()
+  expect(shortenedLease(MEMBER, latest - 1)).toBe(latest - 1 + 6_000)
+})
+
+test('what is new to a group is what was made since, and all if the group is from the future', () => {
+  expect(newSinceMs(GROUP, 0)).toBeUndefined()
+  const group = { ...GROUP, sinceMs: 10_000 }
+  expect(newSinceMs(group, 10_000 - CLOCK_SKEW_MS_MAX)).toBe(10_000)
+  expect(newSinceMs(group, 10_000 - CLOCK_SKEW_MS_MAX - 1)).toBe(0)
 })
 
 test('a claim is taken from who is gone, silent by any clock, or was never told of it; and from nobody else', () => {

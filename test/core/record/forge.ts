@@ -49,3 +49,16 @@ export function rawRecord(...parts: number[][]): Uint8Array {
   const body = [0, ...parts.flat()]
   return Uint8Array.from([...varint(body.length), ...body])
 }
+
+/** xerial's stream around blocks of raw snappy. */
+export function snappyStream(blocks: Uint8Array[]): Uint8Array {
+  const header = Buffer.from('82534e4150505900' + '00000001' + '00000001', 'hex')
+  return Buffer.concat([
+    header,
+    ...blocks.flatMap(block => {
+      const length = Buffer.alloc(4)
+      length.writeInt32BE(block.length)
+      return [length, block]
+    }),
+  ])
+}

@@ -12,7 +12,7 @@ import {
 } from '../../../src/core/record/index.ts'
 import { COMPRESSIONS, record } from './arbitraries.ts'
 import { errorOf } from './errors-of.ts'
-import { forge, forgeCompressed, rawCompress, rawRecord, reseal, varint } from './forge.ts'
+import { forge, forgeCompressed, rawCompress, rawRecord, reseal, snappyStream, varint } from './forge.ts'
 
 const MiB = 1024 * 1024
 const TIME = varint(0)
@@ -147,6 +147,15 @@ describe('a bomb', () => {
     expect(grown).toBeLessThan(4 * DECOMPRESSED_BYTES_MAX)
   })
 
+  test.each(['gzip', 'zstd', 'lz4', 'snappy'] as const)(
+    'of %s stops at a lower limit that is given',
+    name => {
+      const batch = encodeBatch([{ value: new Uint8Array(100_000) }], { nowMs: 1, compression: name })
+      expect(errorOf(() => decodeBatch(batch, 0, { maxBytes: 99_000 }))).toBe('MESSAGE_TOO_LARGE')
+      expect(decodeBatch(batch, 0, { maxBytes: 300_000 }).records).toHaveLength(1)
+    },
+  )
+
   test('that only claims to be large takes next to nothing', () => {
     const claims: [CompressionName, number[]][] = [
       // Raw snappy: a length of 100 MiB and of 4 GiB - 1, then a literal of one byte.
@@ -222,16 +231,3 @@ describe('an LZ4 frame', () => {
     expect(errorOf(() => decodeBatch(forgeCompressed('lz4', payload)))).toBe('INVALID_RECORD')
   })
 })
-
-/** xerial's stream around blocks of raw snappy. */
-function snappyStream(blocks: Uint8Array[]): Uint8Array {
-  const header = Buffer.from('82534e4150505900' + '00000001' + '00000001', 'hex')
-  return Buffer.concat([
-    header,
-    ...blocks.flatMap(block => {
-      const length = Buffer.alloc(4)
-      length.writeInt32BE(block.length)
-      return [length, block]
-    }),
-  ])
-}

@@ -1,4 +1,10 @@
-import { type Committer, nextGeneration, type Ownership } from '../../../core/group/claim.ts'
+import {
+  type Committer,
+  closeClaim,
+  isClosed,
+  nextGeneration,
+  type Ownership,
+} from '../../../core/group/claim.ts'
 import type { Claim, CommittedOffset } from '../../../core/group/group.ts'
 import { CLAIM_ATTRIBUTES, claimKey, groupKey, parseClaimKey } from '../../../core/storage-layout.ts'
 import type { PartitionId } from '../../../core/topic/partition-id.ts'
@@ -17,7 +23,7 @@ import {
 } from '../table/attributes.ts'
 import { NO_ITEM } from '../table/conditions.ts'
 import type { Update } from '../table/dynamo-table.ts'
-import { type Expression, equalities, words } from '../table/expression.ts'
+import { type Expression, equalities, joined, words } from '../table/expression.ts'
 
 const {
   owner: OWNER,
@@ -25,6 +31,7 @@ const {
   committedMs: COMMITTED_MS,
   sequence: SEQUENCE,
   underGeneration: UNDER_GENERATION,
+  lastGeneration: LAST_GENERATION,
 } = CLAIM_ATTRIBUTES
 const OWNERSHIP = fields<Ownership>(CLAIM_ATTRIBUTES, { owner: orNull(text), generation: whole })
 const COMMITTED = fields<CommittedOffset>(CLAIM_ATTRIBUTES, {
@@ -42,10 +49,25 @@ export function claimItemKey(groupId: string, partition: PartitionId): Item {
 
 /** @throws RangeError when the item is no claim */
 export function decodeClaimItem(item: Item): Claim {
+  const last = item[LAST_GENERATION]
   return {
     ...parseClaimKey(sortKeyOf(item)),
     ...OWNERSHIP.decode(item),
     committed: item[COMMITTED_MS] ? COMMITTED.decode(item) : null,
+    ...(last && { lastGeneration: whole.read(last, LAST_GENERATION) }),
+  }
+}
+
+/** {@link closeClaim} in DynamoDB's words; null: the claim is closed; undefined: there is nothing to keep of it. */
+export function closeUpdate(claim: Claim): Update | null | undefined {
+  const closed = closeClaim(claim)
+  if (!closed || isClosed(claim)) return closed && null
+  const { generation, lastGeneration, ...gone } = CLAIM_ATTRIBUTES
+  return {
+    set: equalities({ [generation]: number(0), [lastGeneration]: number(closed.lastGeneration!) }),
+    remove: Object.values(gone).map(name => words`${name}`),
+    // Who owned it anew meanwhile has another generation, and the next removal closes that.
+    when: equalities({ [generation]: number(claim.generation) }),
   }
 }
 
@@ -55,10 +77,21 @@ export function ownerUpdate(
   expected: Ownership | undefined,
   firstGeneration = 1,
 ): Update {
+  if (expected && expected.generation > 0) {
+    return {
+      set: equalities(OWNERSHIP.encode({ owner, generation: nextGeneration(expected, firstGeneration) })),
+      ...(owner === null && { remove: [words`${OWNER}`] }),
+      when: isOwnedAs(expected),
+    }
+  }
+  const last = words`if_not_exists(${LAST_GENERATION}, ${number(firstGeneration - 1)})`
   return {
-    set: equalities(OWNERSHIP.encode({ owner, generation: nextGeneration(expected, firstGeneration) })),
-    ...(owner === null && { remove: [words`${OWNER}`] }),
-    when: expected ? isOwnedAs(expected) : [NO_ITEM],
+    set: [
+      ...(owner === null ? [] : equalities({ [OWNER]: string(owner) })),
+      words`${GENERATION} = ${last} + ${number(1)}`,
+    ],
+    remove: [words`${LAST_GENERATION}`, ...(owner === null ? [words`${OWNER}`] : [])],
+    when: expected ? isOwnedAs(expected) : [words`(${NO_ITEM} OR ${IS_CLOSED})`],
   }
 }
 
@@ -81,3 +114,6 @@ function isOwnedAs({ owner, generation }: Ownership): Expression[] {
 function isNot(attribute: string): Expression {
   return words`attribute_not_exists(${attribute})`
 }
+
+/** {@link isClosed} in DynamoDB's words. */
+const IS_CLOSED = joined([isNot(OWNER), words`${GENERATION} = ${number(0)}`, isNot(COMMITTED_MS)], ' AND ')

@@ -47,6 +47,11 @@ export function leaseUpdate(lease: Lease): Update {
   return { set: equalities(LEASE_FIELDS.encode(lease)), when: [EXISTS] }
 }
 
+export function shorteningUpdate(expectedMs: number, leaseUntilMs: number): Update {
+  const set = equalities({ [MEMBER_ATTRIBUTES.leaseUntilMs]: number(leaseUntilMs) })
+  return { set, when: [isLeasedUntil(expectedMs)] }
+}
+
 /** That its lease has not been renewed. */
 export function isLeasedUntil(leaseUntilMs: number): Expression {
   return words`${MEMBER_ATTRIBUTES.leaseUntilMs} = ${number(leaseUntilMs)}`

@@ -1,7 +1,10 @@
 import { randomUUID } from 'node:crypto'
+import { openClaim } from '../../../core/group/claim.ts'
 import type { Group } from '../../../core/group/group.ts'
 import { newGroup } from '../../../core/group/group-changes.ts'
+import { TABLE_BATCH_ITEMS_MAX } from '../../../core/limits.ts'
 import {
+  CLAIM_ATTRIBUTES,
   CLAIM_PREFIX,
   GROUP_META_KEY,
   GROUPS_KEY,
@@ -11,7 +14,7 @@ import {
   targetKey,
 } from '../../../core/storage-layout.ts'
 import type { ClaimChange, GroupStore } from '../../../ports/group-store.ts'
-import { claimItemKey, commitUpdate, decodeClaimItem, ownerUpdate } from '../items/claim.ts'
+import { claimItemKey, closeUpdate, commitUpdate, decodeClaimItem, ownerUpdate } from '../items/claim.ts'
 import {
   checkUpdate,
   decodeGroupItem,
@@ -31,6 +34,7 @@ import {
   isLeasedUntil,
   leaseUpdate,
   memberItemKey,
+  shorteningUpdate,
 } from '../items/member.ts'
 import { decodeTargetChunkItem, encodeTargetChunkItem, targetChunkItemKey } from '../items/target-chunk.ts'
 import { type Item, sortKeyOf } from './attributes.ts'
@@ -66,6 +70,8 @@ export function dynamoGroupStore(table: DynamoTable): GroupStore {
       const { item } = await table.update(memberItemKey(groupId, memberId), leaseUpdate(lease))
       return item && decodeMemberItem(item)
     },
+    shortenLease: async (groupId, memberId, ...change) =>
+      (await table.update(memberItemKey(groupId, memberId), shorteningUpdate(...change))).held,
     readMember: async (groupId, memberId) =>
       await table.read(memberItemKey(groupId, memberId), decodeMemberItem),
     members: groupId => table.list(under(groupKey(groupId), MEMBER_PREFIX), decodeMemberItem),
@@ -84,8 +90,13 @@ export function dynamoGroupStore(table: DynamoTable): GroupStore {
       await table.removeFound(between(groupKey(groupId), TARGET_PREFIX, targetKey(targetId))),
 
     readClaim: async (groupId, partition) =>
-      await table.read(claimItemKey(groupId, partition), decodeClaimItem),
-    claims: groupId => table.list(under(groupKey(groupId), CLAIM_PREFIX), decodeClaimItem),
+      openClaim(await table.read(claimItemKey(groupId, partition), decodeClaimItem)),
+    async *claims(groupId) {
+      for await (const standing of table.list(under(groupKey(groupId), CLAIM_PREFIX), decodeClaimItem)) {
+        const claim = openClaim(standing)
+        if (claim) yield claim
+      }
+    },
     setOwner: async (groupId, partition, ...change) =>
       toClaimChange(await table.update(claimItemKey(groupId, partition), ownerUpdate(...change))),
     commit: async (groupId, partition, ...change) =>
@@ -98,11 +109,23 @@ export function dynamoGroupStore(table: DynamoTable): GroupStore {
     async removeGroup(groupId) {
       const asListed = await table.read(listedItemKey(groupId), isListedAs)
       await table.remove(groupItemKey(groupId))
+      const closings: (() => Promise<unknown>)[] = []
+      const isKept = (item: Item) => {
+        const sortKey = sortKeyOf(item)
+        if (!sortKey.startsWith(CLAIM_PREFIX)) return sortKey === GROUP_META_KEY
+        const claim = decodeClaimItem(item)
+        const close = closeUpdate(claim)
+        if (close) closings.push(() => table.update(claimItemKey(groupId, claim), close))
+        return close !== undefined
+      }
       // Never the group's own item: that may be one made anew.
-      await table.removeFound(under(groupKey(groupId)), GROUP_META_KEY)
+      await table.removeFound(under(groupKey(groupId)), isKept, Object.values(CLAIM_ATTRIBUTES).join(', '))
+      for (let from = 0; from < closings.length; from += TABLE_BATCH_ITEMS_MAX) {
+        await Promise.all(closings.slice(from, from + TABLE_BATCH_ITEMS_MAX).map(close => close()))
+      }
       if (asListed) await table.remove(listedItemKey(groupId), asListed)
     },
-    groups: () => table.list(under(GROUPS_KEY), sortKeyOf, { keysOnly: true }),
+    groups: () => table.list(under(GROUPS_KEY), sortKeyOf, { keysAnd: '' }),
   }
 }
 
@@ -115,5 +138,5 @@ async function makeGroup(table: DynamoTable, group: Group): Promise<Item> {
 }
 
 function toClaimChange({ held, item }: Checked): ClaimChange {
-  return { held, claim: item && decodeClaimItem(item) }
+  return { held, claim: item && openClaim(decodeClaimItem(item)) }
 }

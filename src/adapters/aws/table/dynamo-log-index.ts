@@ -102,12 +102,12 @@ export function dynamoLogIndex(table: DynamoTable): LogIndex {
     async removeBlocksBelow(partition, offset) {
       const last = await lastOf(table, partition, offset, sortKeyOf, true)
       if (last === undefined) return
-      await table.removeFound(blocksBetween(partition, FIRST_OFFSET, offset), last)
+      await table.removeFound(blocksBetween(partition, FIRST_OFFSET, offset), key => sortKeyOf(key) === last)
     },
 
     async removePartition(partition) {
       await table.put(closedHeadItem(partition))
-      await table.removeFound(under(logKey(partition)), HEAD_KEY)
+      await table.removeFound(under(logKey(partition)), key => sortKeyOf(key) === HEAD_KEY)
     },
 
     async *partitions() {
@@ -142,7 +142,7 @@ async function lastOf<Read>(
   keysOnly = false,
 ): Promise<Read | undefined> {
   const blocks = blocksBetween(partition, FIRST_OFFSET, offset)
-  const newest = { descending: true, limit: 1, keysOnly }
+  const newest = { descending: true, limit: 1, ...(keysOnly && { keysAnd: '' }) }
   for await (const last of table.list(blocks, decode, newest)) return last
   return undefined
 }

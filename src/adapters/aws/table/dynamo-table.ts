@@ -20,7 +20,7 @@ import { meaningOf } from '../../../ports/damaged-item.ts'
 import { NotApplied } from '../../../ports/outcome.ts'
 import { type AwsCall, asStoreError } from '../aws-failures.ts'
 import type { ClientPair } from '../connection.ts'
-import { type Item, sortKeyOf } from './attributes.ts'
+import { type Item, itemKey, partitionKeyOf, sortKeyOf } from './attributes.ts'
 import { type Expression, joined, RequestTerms } from './expression.ts'
 
 const KEYS = `${KEY_ATTRIBUTES.partition}, ${KEY_ATTRIBUTES.sort}`
@@ -43,8 +43,8 @@ export interface QueryOptions {
   /** How many items, at most; all unless set. */
   readonly limit?: number
   readonly descending?: boolean
-  /** Only the keys; the units are the same. */
-  readonly keysOnly?: boolean
+  /** Only the keys, and these attributes, as an expression lists them; the units are the same. */
+  readonly keysAnd?: string
 }
 
 /** What has to be known before a table is worked on. */
@@ -146,7 +146,7 @@ export class DynamoTable {
   }
 
   async *#query(where: Expression, options: QueryOptions = {}): AsyncGenerator<Item> {
-    const { limit = Number.POSITIVE_INFINITY, descending = false, keysOnly = false } = options
+    const { limit = Number.POSITIVE_INFINITY, descending = false, keysAnd } = options
     const terms = new RequestTerms()
     const condition = terms.write(where)
     let left = limit
@@ -160,7 +160,7 @@ export class DynamoTable {
         ScanIndexForward: !descending,
         ExclusiveStartKey: startKey,
         ...(Number.isFinite(left) && { Limit: left }),
-        ...(keysOnly && { ProjectionExpression: KEYS }),
+        ...(keysAnd !== undefined && { ProjectionExpression: [KEYS, keysAnd].filter(Boolean).join(', ') }),
       })
       const { Items = [], LastEvaluatedKey } = await this.#repeat('Query', 'read', (client, within) =>
         client.send(command, within),
@@ -194,13 +194,14 @@ export class DynamoTable {
   }
 
   /**
-   * Removes, without a condition, what a query finds, but not the item with the sort key `kept`. It removes as it finds
-   * them: where there are more than there is time for, or it throws, the next try has fewer.
+   * Removes, without a condition, what a query finds and nobody wants to keep. It removes as it finds them: where there are
+   * more than there is time for, or it throws, the next try has fewer.
+   * @param keysAnd which attributes `isKept` is given beside the keys, as an expression lists them
    */
-  async removeFound(where: Expression, kept?: string): Promise<void> {
+  async removeFound(where: Expression, isKept?: (item: Item) => boolean, keysAnd = ''): Promise<void> {
     let keys: Item[] = []
-    for await (const key of this.#query(where, { keysOnly: true })) {
-      if (sortKeyOf(key) !== kept) keys.push(key)
+    for await (const item of this.#query(where, { keysAnd })) {
+      if (!isKept?.(item)) keys.push(keyOf(item))
       if (keys.length < TABLE_BATCH_ITEMS_MAX) continue
       await this.#removeAll(keys)
       keys = []
@@ -272,6 +273,10 @@ export class DynamoTable {
 /** As a person can look it up. */
 function nameOf(key: Item): string {
   return `${key[KEY_ATTRIBUTES.partition]?.S}/${key[KEY_ATTRIBUTES.sort]?.S}`
+}
+
+function keyOf(item: Item): Item {
+  return itemKey(partitionKeyOf(item), sortKeyOf(item))
 }
 
 type Send<Answer> = (client: DynamoDBClient, options: ReturnType<typeof within>) => Promise<Answer>

@@ -56,7 +56,7 @@ export class TableFormat implements TableGate, StoreStatement {
     const found = await this.beforeReading()
     if (found || !this.#states) return found
     // A table with topics was there before tables said what they are.
-    const topics = this.#items.list(under(TOPICS_KEY), topic => topic, { limit: 1, keysOnly: true })
+    const topics = this.#items.list(under(TOPICS_KEY), topic => topic, { limit: 1, keysAnd: '' })
     const isNew = (await topics.next()).done === true
     const fresh = {
       version: STORE_FORMAT_VERSION,

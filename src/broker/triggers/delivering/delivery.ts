@@ -2,7 +2,9 @@ import type { Broker } from '../../../contract/broker.ts'
 import { TidemarkError } from '../../../core/errors.ts'
 import { TRIGGER_BLOCKED_PAUSE_MS, TRIGGER_CACHE_MS, TRIGGER_STORE_PAUSE_MS } from '../../../core/limits.ts'
 import { triggerOwner, type WakeUp } from '../../../core/trigger/trigger.ts'
+import { unsetTime } from '../../../ports/clock.ts'
 import { GroupCall } from '../../groups/group-call.ts'
+import { LeaseWatch } from '../../groups/lease-watch.ts'
 import { hasPartition, type Topic, type TopicDirectory } from '../../topics/topic-directory.ts'
 import {
   again,
@@ -28,6 +30,8 @@ export class Delivery {
   readonly #directory: TopicDirectory
   readonly #settings: Required<DeliverySettings>
   readonly #triggers = new KnownTriggers()
+  readonly #leases: LeaseWatch
+  readonly #unsetMs: () => number
 
   constructor(
     ports: DeliveryPorts,
@@ -38,6 +42,8 @@ export class Delivery {
     this.#ports = ports
     this.#broker = broker
     this.#directory = directory
+    this.#leases = new LeaseWatch(ports.clock)
+    this.#unsetMs = unsetTime(ports.clock)
     this.#settings = { triggerCacheMs: TRIGGER_CACHE_MS, ...settings }
   }
 
@@ -57,7 +63,7 @@ export class Delivery {
 
   async #deliver(wakeUp: WakeUp, options: DeliverOptions, counts: Counts): Promise<Ended> {
     const { groupId, topic, triggerId, partition } = wakeUp
-    const startCall = () => new GroupCall(this.#ports, this.#directory, groupId)
+    const startCall = () => new GroupCall(this.#ports, this.#directory, groupId, this.#leases)
     const call = startCall()
     if (!(await call.read(() => this.#isThere(wakeUp)))) {
       return dropped(`the topic "${topic}" of that time is gone`)
@@ -84,6 +90,7 @@ export class Delivery {
       triggers: this.#triggers,
       claim: owned,
       startCall,
+      unsetMs: this.#unsetMs,
     }
     return await new DeliveryRun(parts, known, partition, options, counts).run(standing)
   }

@@ -1,6 +1,6 @@
 import { nextCommit, type Ownership } from '../../../core/group/claim.ts'
 import type { Claim, CommittedOffset } from '../../../core/group/group.ts'
-import { canTakeOver, NO_EPOCH } from '../../../core/group/session.ts'
+import { NO_EPOCH } from '../../../core/group/session.ts'
 import { type Offset, toOffset } from '../../../core/numbers.ts'
 import type { PartitionId } from '../../../core/topic/partition-id.ts'
 import { decodeProgress, encodeProgress, type Progress } from '../../../core/trigger/progress.ts'
@@ -83,7 +83,7 @@ export class PartitionClaim {
     if (claim === undefined || claim.owner === null) return true
     const { owner } = claim
     const member = await call.read(() => call.groups.readMember(call.groupId, owner))
-    return canTakeOver(claim, member, NO_EPOCH, call.nowMs())
+    return call.canTakeOver(claim, member, NO_EPOCH)
   }
 }
 

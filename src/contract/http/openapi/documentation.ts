@@ -5,6 +5,9 @@ import type { Route } from '../route.ts'
 /** What documentation is made of: given to it, so that what makes none need not load it. */
 export type Schemas = typeof import('../schemas/index.ts')
 
+/** By their names: what they tell. Those of which only that is said are offsets. */
+export type AnswerHeaders = Readonly<Record<string, string | { description: string; schema: object }>>
+
 /** What is said of a route beside what serves it. Of what is JSON a schema; types that are bytes need none. */
 export interface RouteDocumentation {
   readonly summary: string
@@ -14,7 +17,7 @@ export interface RouteDocumentation {
   readonly bytesInBody?: string
   /** By their status; those but 204 have the contents that the route says, in the order of its types. */
   readonly answers: Readonly<
-    Record<number, { description: string; json?: z.ZodType; headers?: Readonly<Record<string, string>> }>
+    Record<number, { description: string; json?: z.ZodType; headers?: AnswerHeaders }>
   >
   /** The errors that this route can answer beside those that all have, and those that its path implies. */
   readonly errors?: readonly KafkaErrorName[]
@@ -22,5 +25,8 @@ export interface RouteDocumentation {
 
 export interface DocumentedRoute {
   readonly route: Route
+  /** What a client that is generated calls it. */
+  readonly operationId: string
+  readonly tag: string
   documentation(schemas: Schemas): RouteDocumentation
 }

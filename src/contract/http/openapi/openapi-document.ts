@@ -1,14 +1,14 @@
-import { OpenAPIHono } from '@hono/zod-openapi'
-import * as z from 'zod'
+import type * as z from 'zod'
 import type { KafkaErrorName } from '../../../core/errors.ts'
+import { HTTP_BODY_BYTES_MAX, HTTP_HEADER_BYTES_MAX } from '../../../core/limits.ts'
 import { groupBy } from '../../../core/since-node-22.ts'
 import { JSON_TYPE, PROBLEM_TYPE } from '../media-types.ts'
 import { statusOf } from '../problems/problem.ts'
 import type { Parameters } from '../requests/parameters.ts'
-import type { Route } from '../route.ts'
 import * as schemas from '../schemas/index.ts'
 import { ProblemAnswer } from '../schemas/problem.ts'
-import type { DocumentedRoute, RouteDocumentation } from './documentation.ts'
+import type { AnswerHeaders, DocumentedRoute, RouteDocumentation } from './documentation.ts'
+import { JsonSchemas } from './json-schemas.ts'
 
 const ERRORS_OF_ALL: readonly KafkaErrorName[] = [
   'INVALID_REQUEST',
@@ -16,6 +16,8 @@ const ERRORS_OF_ALL: readonly KafkaErrorName[] = [
   'UNKNOWN_SERVER_ERROR',
   'REQUEST_TIMED_OUT',
 ]
+
+const OFFSET_HEADER = { type: 'integer', format: 'int64', minimum: 0 }
 
 /** What a path with this in it can answer, whatever it is. */
 const ERRORS_OF_PATHS: readonly (readonly [string, KafkaErrorName])[] = [
@@ -26,39 +28,49 @@ const ERRORS_OF_PATHS: readonly (readonly [string, KafkaErrorName])[] = [
 
 /**
  * The routes as an OpenAPI 3.1 document.
+ * @param needsToken whether those that are not open need a bearer token
  * @throws Error when a route answers in JSON, and its documentation has no schema of it
  */
-export function describeRoutes(routes: readonly DocumentedRoute[]): Record<string, unknown> {
-  // Only its registry and its generator; it serves nothing.
-  const documented = new OpenAPIHono()
-  documented.openAPIRegistry.registerComponent('securitySchemes', 'bearer', {
-    type: 'http',
-    scheme: 'bearer',
-    description: 'Needed where the server was started with a token.',
-  })
-  for (const route of routes) register(documented.openAPIRegistry, route)
-  return { ...documented.getOpenAPI31Document(DESCRIPTION) }
+export function describeRoutes(
+  routes: readonly DocumentedRoute[],
+  needsToken = false,
+): Record<string, unknown> {
+  const json = new JsonSchemas()
+  const paths: Record<string, Record<string, object>> = {}
+  for (const route of routes) {
+    const { method, path } = route.route
+    paths[path] = { ...paths[path], [method]: describeRoute(route, json, needsToken) }
+  }
+  return {
+    ...DESCRIPTION,
+    tags: [...new Set(routes.map(({ tag }) => tag))].map(name => ({ name })),
+    paths,
+    components: {
+      schemas: json.components(),
+      ...(needsToken && { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } }),
+    },
+  }
 }
 
-function register(
-  registry: OpenAPIHono['openAPIRegistry'],
-  { route, documentation: document }: DocumentedRoute,
-): void {
+function describeRoute(
+  { route, documentation: document, operationId, tag }: DocumentedRoute,
+  json: JsonSchemas,
+  needsToken: boolean,
+): object {
   const { method, path, pathParameters, query, answerTypes, isOpen } = route
   const documentation = document(schemas)
   const { summary, description, body, bytesInBody, answers } = documentation
   const bodyTypes = bytesInBody === undefined ? [JSON_TYPE] : [JSON_TYPE, bytesInBody]
-  registry.registerPath({
-    method,
-    path,
+  const asksForToken = needsToken && !isOpen
+  return {
+    operationId,
+    tags: [tag],
     summary,
     ...(description === undefined ? {} : { description }),
-    security: isOpen ? [] : [{ bearer: [] }],
-    request: {
-      params: toSchema(pathParameters),
-      query: toSchema(query),
-      ...(body && { body: { required: true, content: toContent(bodyTypes, body) } }),
-    },
+    // Said of each, also that an open route needs none.
+    ...(needsToken && { security: asksForToken ? [{ bearer: [] }] : [] }),
+    parameters: [...describeParameters(pathParameters, 'path'), ...describeParameters(query, 'query')],
+    ...(body && { requestBody: { required: true, content: toContent(bodyTypes, body) } }),
     responses: {
       ...Object.fromEntries(
         Object.entries(answers).map(([status, { description, json, headers }]) => [
@@ -70,45 +82,46 @@ function register(
           },
         ]),
       ),
-      ...documentErrors(documentation, route),
+      ...documentErrors(documentation, path, asksForToken, json),
     },
-  })
+  }
 
-  function toContent(types: readonly string[], json: z.ZodType | undefined) {
+  function toContent(types: readonly string[], schema: z.ZodType | undefined) {
     return Object.fromEntries(
       types.map(type => {
-        if (type !== JSON_TYPE) return [type, { schema: { type: 'string', format: 'binary' } as const }]
-        if (json === undefined) throw new Error(`${method} ${path} answers JSON and documents none`)
-        return [type, { schema: json }]
+        if (type !== JSON_TYPE) return [type, { schema: { type: 'string', format: 'binary' } }]
+        if (schema === undefined) throw new Error(`${method} ${path} answers JSON and documents none`)
+        return [type, { schema: json.describe(schema) }]
       }),
     )
   }
 }
 
-function toSchema(parameters: Parameters): z.ZodObject {
-  return z.object(
-    Object.fromEntries(
-      Object.entries(parameters).map(([name, { schema, isOptional }]) => {
-        const described = z.string().meta(schema)
-        return [name, isOptional ? described.optional() : described]
-      }),
-    ),
-  )
+function describeParameters(parameters: Parameters, place: 'path' | 'query'): object[] {
+  return Object.entries(parameters).map(([name, { schema, isOptional }]) => {
+    const { description, ...described } = schema
+    return { name, in: place, required: !isOptional, description, schema: described }
+  })
 }
 
-function toHeaders(headers: Readonly<Record<string, string>>) {
+function toHeaders(headers: AnswerHeaders) {
   return Object.fromEntries(
-    Object.entries(headers).map(([name, description]) => [
+    Object.entries(headers).map(([name, header]) => [
       name,
-      { schema: { type: 'integer' as const }, description },
+      typeof header === 'string' ? { schema: OFFSET_HEADER, description: header } : header,
     ]),
   )
 }
 
-function documentErrors({ errors = [], body }: RouteDocumentation, { path, isOpen }: Route) {
+function documentErrors(
+  { errors = [], body }: RouteDocumentation,
+  path: string,
+  asksForToken: boolean,
+  json: JsonSchemas,
+) {
   const names: readonly KafkaErrorName[] = [
     ...ERRORS_OF_ALL,
-    ...(isOpen ? [] : (['SASL_AUTHENTICATION_FAILED'] as const)),
+    ...(asksForToken ? (['SASL_AUTHENTICATION_FAILED'] as const) : []),
     ...(body === undefined ? [] : (['MESSAGE_TOO_LARGE', 'THROTTLING_QUOTA_EXCEEDED'] as const)),
     ...ERRORS_OF_PATHS.flatMap(([part, name]) => (path.includes(part) ? [name] : [])),
     ...errors,
@@ -121,9 +134,11 @@ function documentErrors({ errors = [], body }: RouteDocumentation, { path, isOpe
     [406, 'INVALID_REQUEST: the Accept header takes none of the answers.'],
   ]
   if (body !== undefined) {
+    const tooLarge = descriptions.find(([status]) => status === 413)!
+    tooLarge[1] += `. A body has at most ${HTTP_BODY_BYTES_MAX} bytes.`
     descriptions.push([415, 'INVALID_REQUEST: the Content-Type is none of those listed.'])
   }
-  const content = { [PROBLEM_TYPE]: { schema: ProblemAnswer } }
+  const content = { [PROBLEM_TYPE]: { schema: json.describe(ProblemAnswer) } }
   return Object.fromEntries(descriptions.map(([status, description]) => [status, { description, content }]))
 }
 
@@ -134,6 +149,7 @@ const DESCRIPTION = {
     version: '1',
     description:
       "An event log with Kafka's semantics. Errors are application/problem+json with Kafka's error name, whether " +
-      'another try can help (retriable), and whether what was to be written may be in the log (written).',
+      'another try can help (retriable), and whether what was to be written may be in the log (written). ' +
+      `A request's line and headers have ${HTTP_HEADER_BYTES_MAX} bytes at most. A gateway in front may let in fewer.`,
   },
 }

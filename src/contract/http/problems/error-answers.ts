@@ -1,4 +1,5 @@
 import { TidemarkError } from '../../../core/errors.ts'
+import { asTidemarkError } from '../../../ports/store-errors.ts'
 import { PROBLEM_TYPE } from '../media-types.ts'
 import type { Route } from '../route.ts'
 import type { HttpLogger } from '../settings.ts'
@@ -8,15 +9,14 @@ const RETRY_AFTER_SECONDS = '1'
 
 export class ErrorAnswers {
   readonly #logger: HttpLogger
-  readonly #routes: readonly Route[]
 
-  constructor(logger: HttpLogger, routes: readonly Route[]) {
+  constructor(logger: HttpLogger) {
     this.#logger = logger
-    this.#routes = routes
   }
 
-  /** A TidemarkError is itself; anything else is logged, and nothing of it is shown. */
-  toError(error: unknown, request: Request): TidemarkError {
+  /** A TidemarkError is itself, a store's trouble is told; anything else is logged, and nothing of it is shown. */
+  toError(thrown: unknown, request: Request): TidemarkError {
+    const error = asTidemarkError(thrown)
     if (error instanceof TidemarkError) return error
     const { method } = request
     this.#logger.error('A request failed in a way that it should not', {
@@ -38,24 +38,19 @@ export class ErrorAnswers {
     return this.answer(new HttpProblem(statusOf(error.kafkaName), error), request)
   }
 
-  /** 405 where the path is one of ours and only the method is not; else 404. */
+  /** 404. */
   answerNoRoute(request: Request): Response {
-    const path = pathOf(request)
-    const allowed = this.#methodsOf(path)
-    if (allowed.length === 0) {
-      const message = `There is nothing at ${path}. GET /openapi.json describes what there is.`
-      return this.answer(invalidRequest(404, message), request)
-    }
-    const allow = allowed.join(', ')
-    const message = `${request.method} does not work at ${path}; ${allow} does.`
-    return this.answer(invalidRequest(405, message, { allow }), request)
+    const message = `There is nothing at ${pathOf(request)}. GET /openapi.json describes what there is.`
+    return this.answer(invalidRequest(404, message), request)
   }
 
-  #methodsOf(path: string): string[] {
-    const methods = this.#routes.flatMap(route =>
-      toPattern(route.path).test(path) ? [route.method.toUpperCase()] : [],
-    )
-    return methods.includes('GET') ? ['HEAD', ...methods] : methods
+  /** 405: the path is one of ours. @param routes all that it has */
+  answerNoMethod(request: Request, routes: readonly Route[]): Response {
+    const methods = routes.map(({ method }) => method.toUpperCase())
+    const allowed = methods.includes('GET') ? ['HEAD', ...methods] : methods
+    const allow = allowed.join(', ')
+    const message = `${request.method} does not work at ${pathOf(request)}; ${allow} ${allowed.length > 1 ? 'do' : 'does'}.`
+    return this.answer(invalidRequest(405, message, { allow }), request)
   }
 }
 
@@ -73,13 +68,4 @@ export function isRead(method: string): boolean {
 
 function pathOf(request: Request): string {
   return new URL(request.url).pathname
-}
-
-function toPattern(path: string): RegExp {
-  return new RegExp(
-    `^${path
-      .replaceAll('.', '\\.')
-      .replace('{key}', '.+')
-      .replaceAll(/\{\w+\}/g, '[^/]+')}$`,
-  )
 }

@@ -1,89 +1,87 @@
-import type * as z from 'zod'
-import { TidemarkError } from '../../../core/errors.ts'
-import { FETCH_BYTES_MAX } from '../../../core/limits.ts'
-import { type Offset, toOffset } from '../../../core/numbers.ts'
-import { batchSizeBytes, decodeBatch, type LogRecord } from '../../../core/record/index.ts'
-import type { Fetched } from '../../broker.ts'
-import { BATCHES_TYPE } from '../media-types.ts'
-import { HttpProblem } from '../problems/problem.ts'
-import type { FetchAnswer } from '../schemas/records.ts'
-import { AnswerRoom } from './answer-room.ts'
-import { bytesToPayload, type PayloadEncoding } from './payload.ts'
+import { JSON_PIECE_BYTES } from '../../../core/limits.ts'
+import type { LogRecord } from '../../../core/record/index.ts'
+import { nextTurn } from '../../../core/turns.ts'
+import { bytesToPayload, type PayloadEncoding, payloadPieces } from './payload.ts'
 
-/**
- * Fetched batches as JSON records from `offset` on. Compressed batches can hold many times their size, so the
- * answer ends after the batch with which it passes FETCH_BYTES_MAX, or before the record with which it would
- * pass `answerBytesMax`, and `nextOffset` says where to go on.
- * @throws TidemarkError MESSAGE_TOO_LARGE when not even the first record has room
- */
-export function toJsonRecords(
-  { startOffset, endOffset, nextOffset, chunks }: Fetched,
-  offset: Offset,
-  encoding: PayloadEncoding,
-  answerBytesMax: number,
-): z.input<typeof FetchAnswer> {
-  const room = new AnswerRoom(answerBytesMax)
-  const records: z.input<typeof FetchAnswer>['records'] = []
-  let payloadBytes = 0
-  let reached = nextOffset
-  for (const { header, records: batch } of decodeAll(chunks)) {
-    if (payloadBytes > FETCH_BYTES_MAX) {
-      reached = toOffset(header.baseOffset)
-      break
-    }
-    // Markers of transactions are no records: Kafka's consumers do not show them either.
-    if (header.isControl) continue
-    for (const record of batch) {
-      payloadBytes += sizeBytes(record)
-      if (record.offset < offset) continue
-      const described = toJsonRecord(record, encoding)
-      if (!room.take(described)) {
-        if (records.length === 0) throw tooLargeForJson(record.offset, answerBytesMax)
-        return { startOffset, endOffset, nextOffset: record.offset, records }
-      }
-      records.push(described)
-    }
+/** Records as the members of a JSON list, as far as there is room. */
+export class JsonRecords {
+  readonly #encoding: PayloadEncoding
+  readonly #bytesMax: number
+  readonly #parts: Uint8Array[] = []
+  #texts: string[] = []
+  #bytes = 0
+  #count = 0
+
+  constructor(encoding: PayloadEncoding, bytesMax: number) {
+    this.#encoding = encoding
+    this.#bytesMax = bytesMax
   }
-  return { startOffset, endOffset, nextOffset: reached, records }
-}
 
-function tooLargeForJson(offset: Offset, answerBytesMax: number): TidemarkError {
-  return new TidemarkError(
-    'MESSAGE_TOO_LARGE',
-    `The record at offset ${offset} is too large for an answer in JSON, which has ${answerBytesMax} bytes at most ` +
-      `here. Fetch it as record batches (Accept: ${BATCHES_TYPE}), or with locate=true.`,
-  )
-}
-
-function* decodeAll(chunks: readonly Uint8Array[]): Generator<ReturnType<typeof decodeBatch>> {
-  for (const chunk of chunks) {
-    for (let position = 0; position < chunk.length; position += batchSizeBytes(chunk, position)) {
-      yield decodeStored(chunk, position)
-    }
+  get count(): number {
+    return this.#count
   }
-}
 
-function decodeStored(chunk: Uint8Array, position: number): ReturnType<typeof decodeBatch> {
-  try {
-    return decodeBatch(chunk, position)
-  } catch (error) {
-    if (!(error instanceof TidemarkError)) throw error
-    // What is wrong here is not the request, so no status that blames it.
-    const message = `A stored batch cannot be read as JSON: ${error.message}`
-    throw new HttpProblem(500, new TidemarkError(error.kafkaName, message, 'no', { cause: error }))
+  /** Of the list's members, with the commas between them. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** Whether there was room for the record. A promise only where it is large. */
+  add(record: LogRecord): boolean | Promise<boolean> {
+    if (recordBytes(record) > JSON_PIECE_BYTES) return this.#addLarge(record)
+    const text = JSON.stringify(toJsonRecord(record, this.#encoding))
+    const bytes = Buffer.byteLength(text) + (this.#count > 0 ? 1 : 0)
+    if (this.#bytes + bytes > this.#bytesMax) return false
+    this.#texts.push(text)
+    this.#bytes += bytes
+    this.#count++
+    return true
+  }
+
+  /** What was added since becomes bytes. */
+  flush(): void {
+    if (this.#texts.length === 0) return
+    const isFirst = this.#count === this.#texts.length && this.#parts.length === 0
+    this.#parts.push(Buffer.from(`${isFirst ? '' : ','}${this.#texts.join(',')}`))
+    this.#texts = []
+  }
+
+  /** Everything, in order. */
+  take(): Uint8Array[] {
+    this.flush()
+    return this.#parts
+  }
+
+  /** A piece at a time, between which others have their turn. */
+  async #addLarge(record: LogRecord): Promise<boolean> {
+    const parts: Uint8Array[] = []
+    let bytes = 0
+    for (const text of recordPieces(record, this.#encoding, this.#count > 0)) {
+      const part = Buffer.from(text)
+      bytes += part.length
+      if (this.#bytes + bytes > this.#bytesMax) return false
+      parts.push(part)
+      await nextTurn()
+    }
+    this.flush()
+    for (const part of parts) this.#parts.push(part)
+    this.#bytes += bytes
+    this.#count++
+    return true
   }
 }
 
-function sizeBytes({ key, value, headers }: LogRecord): number {
+/** What a header's members take beside its name and its value. */
+const HEADER_FRAME_BYTES = 24
+
+/** What becomes text of a record, and hence the least that it takes in JSON. */
+export function recordBytes({ key, value, headers }: LogRecord): number {
   let bytes = (key?.length ?? 0) + (value?.length ?? 0)
-  for (const header of headers) bytes += header.key.length + (header.value?.length ?? 0)
+  for (const header of headers) bytes += HEADER_FRAME_BYTES + header.key.length + (header.value?.length ?? 0)
   return bytes
 }
 
-function toJsonRecord(
-  { offset, timestampMs, key, value, headers }: LogRecord,
-  encoding: PayloadEncoding,
-): z.input<typeof FetchAnswer>['records'][number] {
+function toJsonRecord({ offset, timestampMs, key, value, headers }: LogRecord, encoding: PayloadEncoding) {
   return {
     offset,
     timestampMs,
@@ -91,4 +89,29 @@ function toJsonRecord(
     value: bytesToPayload(value, encoding),
     headers: headers.map(header => ({ key: header.key, value: bytesToPayload(header.value, encoding) })),
   }
+}
+
+/** The same text as of `toJsonRecord`. */
+function* recordPieces(
+  { offset, timestampMs, key, value, headers }: LogRecord,
+  encoding: PayloadEncoding,
+  hasComma: boolean,
+): Generator<string> {
+  yield `${hasComma ? ',' : ''}{"offset":${offset},"timestampMs":${timestampMs},"key":`
+  yield* payloadPieces(key, encoding)
+  yield ',"value":'
+  yield* payloadPieces(value, encoding)
+  yield ',"headers":['
+  let text = ''
+  for (const [index, header] of headers.entries()) {
+    text += `${index > 0 ? ',' : ''}{"key":${JSON.stringify(header.key)},"value":`
+    for (const piece of payloadPieces(header.value, encoding)) {
+      text += piece
+      if (text.length < JSON_PIECE_BYTES) continue
+      yield text
+      text = ''
+    }
+    text += '}'
+  }
+  yield `${text}]}`
 }

@@ -1,6 +1,8 @@
 import { isUtf8 } from 'node:buffer'
 import type * as z from 'zod'
 import { TidemarkError } from '../../../core/errors.ts'
+import { base64StringPieces, jsonStringPieces } from '../../../core/json-pieces.ts'
+import { JSON_PIECE_BYTES } from '../../../core/limits.ts'
 import type { PayloadInput, PayloadOutput } from '../schemas/payload.ts'
 
 export type PayloadEncoding = 'auto' | 'base64'
@@ -30,4 +32,20 @@ export function bytesToPayload(
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (encoding === 'auto' && isUtf8(buffer)) return buffer.toString('utf8')
   return { base64: buffer.toString('base64') }
+}
+
+/** The JSON text of what `bytesToPayload` gives, a piece at a time. */
+export function* payloadPieces(bytes: Uint8Array | null, encoding: PayloadEncoding): Generator<string> {
+  if (bytes === null || bytes.length <= JSON_PIECE_BYTES) {
+    yield JSON.stringify(bytesToPayload(bytes, encoding))
+    return
+  }
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  if (encoding === 'auto' && isUtf8(buffer)) {
+    yield* jsonStringPieces(bytes)
+    return
+  }
+  yield '{"base64":'
+  yield* base64StringPieces(bytes)
+  yield '}'
 }

@@ -15,18 +15,19 @@ interface Known {
 /** Remembers topics for a moment, so that not every request describes its topic first. */
 export class TopicFactsCache {
   readonly #broker: Broker
-  readonly #nowMs: () => number
+  readonly #monotonicMs: () => number
   readonly #cacheMs: number
   readonly #known = new Map<string, Known>()
 
-  constructor(broker: Broker, nowMs: () => number, cacheMs: number) {
+  /** @param monotonicMs milliseconds since any moment, whatever becomes of the machine's time */
+  constructor(broker: Broker, monotonicMs: () => number, cacheMs: number) {
     this.#broker = broker
     this.#cacheMs = cacheMs
-    this.#nowMs = nowMs
+    this.#monotonicMs = monotonicMs
   }
 
   get(topic: string): Promise<TopicFacts> {
-    const nowMs = this.#nowMs()
+    const nowMs = this.#monotonicMs()
     const known = this.#known.get(topic)
     if (known !== undefined && nowMs < known.untilMs) return known.facts
     // The promise is what is kept, so that requests at the same time share one call.

@@ -40,7 +40,8 @@ export function parseBodyJson(text: string): unknown {
 }
 
 function withPlainNumbers(value: unknown): unknown {
-  if (json.isRawJSON(value)) return Number(value.rawJSON)
+  // Plus 0: what is left of -0 is 0.
+  if (json.isRawJSON(value)) return Number(value.rawJSON) + 0
   if (Array.isArray(value)) return value.map(withPlainNumbers)
   if (typeof value !== 'object' || value === null) return value
   return Object.fromEntries(

@@ -1,4 +1,4 @@
-import { toWholeNumber, wholeNumberWords } from '../../../core/numbers.ts'
+import { INT32_MAX, toWholeNumber, wholeNumberProblem } from '../../../core/numbers.ts'
 import { fromPathText } from './path-text.ts'
 import { invalid } from './validation.ts'
 
@@ -54,29 +54,39 @@ export function readParameters<P extends Parameters>(
   return values as Values<P>
 }
 
-export function textParameter(description: string): Parameter<string> {
-  return parameter(readText, { type: 'string', description })
+/** @param schema what is told of it beside that; the broker is what refuses a text that is not so */
+export function textParameter(
+  description: string,
+  schema: Parameter<string>['schema'] = {},
+): Parameter<string> {
+  return parameter(readText, { type: 'string', ...schema, description })
 }
 
 /** Any text as a part of a path, in the form of `toPathText`. */
-export function pathTextParameter(description: string): Parameter<string> {
-  return parameter(given => fromPathText(readText(given)), { type: 'string', description })
+export function pathTextParameter(
+  description: string,
+  schema: Parameter<string>['schema'],
+): Parameter<string> {
+  return parameter(given => fromPathText(readText(given)), { type: 'string', ...schema, description })
 }
 
 /** Any texts: one, or several where the parameter comes more than once. */
 export function textsParameter(description: string): Parameter<string[]> {
-  const anyOf = [{ type: 'string' }, { type: 'array', items: { type: 'string' } }]
-  return parameter(given => (Array.isArray(given) ? given : [readText(given)]), { anyOf, description })
+  const schema = { type: 'array', items: { type: 'string' }, description }
+  return parameter(given => (Array.isArray(given) ? given : [readText(given)]), schema)
 }
 
-/** A text that `parse` makes something of; `message` says what it takes where that is undefined. */
+/** A text that `parse` makes something of; where that is undefined, `problem` says what is wrong with it. */
 export function parsedParameter<T>(
   parse: (text: string) => T | undefined,
-  message: string,
-  documentation: { description: string; examples: readonly string[] },
+  problem: (text: string) => string,
+  schema: Parameter<T>['schema'] & { description: string },
 ): Parameter<T> {
-  const read = (given: unknown) => parse(readText(given)) ?? refuse(message)
-  return parameter(read, { type: 'string', ...documentation })
+  const read = (given: unknown) => {
+    const text = readText(given)
+    return parse(text) ?? refuse(problem(text))
+  }
+  return parameter(read, schema)
 }
 
 export function choiceParameter<const T extends string>(
@@ -93,21 +103,27 @@ export function numberParameter<N extends number = number>(
   description: string,
   largest: number = Number.MAX_SAFE_INTEGER,
 ): Parameter<N> {
+  const bounds = { max: largest }
   const read = (given: unknown) => {
-    const number = toWholeNumber(readText(given), { max: largest })
-    return (
-      (number as N | undefined) ?? refuse(`must be ${wholeNumberWords({ max: largest })}, in decimal digits`)
-    )
+    const text = readText(given)
+    return (toWholeNumber(text, bounds) as N | undefined) ?? refuse(wholeNumberProblem(text, bounds))
   }
-  return parameter(read, { type: 'integer', minimum: 0, description })
+  const format = largest <= INT32_MAX ? 'int32' : 'int64'
+  return parameter(read, { type: 'integer', format, minimum: 0, maximum: largest, description })
 }
 
 export function partitionParameter(description: string): Parameter<number> {
-  return numberParameter(description, 2 ** 31 - 1)
+  return numberParameter(description, INT32_MAX)
 }
 
-export function optional<T>(parameter: Parameter<T>): Parameter<T | undefined> {
-  return { ...parameter, isOptional: true }
+/** @param byDefault what it counts as where it is left out, for whoever reads the description */
+export function optional<T>(parameter: Parameter<T>, byDefault?: T): Parameter<T | undefined> {
+  const { schema } = parameter
+  return {
+    ...parameter,
+    isOptional: true,
+    schema: byDefault === undefined ? schema : { ...schema, default: byDefault },
+  }
 }
 
 function parameter<T>(read: Parameter<T>['read'], schema: Parameter<T>['schema']): Parameter<T> {

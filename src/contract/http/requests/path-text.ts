@@ -5,7 +5,9 @@
  */
 
 const MEANINGFUL = /[/\\?#%~]/g
-const ESCAPED = /~(2f|5c|3f|23|25|7e)/gi
+/** Behind the tilde, as a regular expression. */
+export const ESCAPED_DIGITS = '2[fF]|5[cC]|3[fF]|23|25|7[eE]'
+const ESCAPED = new RegExp(`~(${ESCAPED_DIGITS})`, 'g')
 
 /** To be percent-encoded still. */
 export function toPathText(text: string): string {

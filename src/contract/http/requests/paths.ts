@@ -1,3 +1,4 @@
+import { GROUP_ID_CHARACTERS_MAX } from '../../../core/limits.ts'
 import {
   type Parameters,
   partitionParameter,
@@ -5,15 +6,18 @@ import {
   textParameter,
   type Values,
 } from './parameters.ts'
+import { GROUP_ID_IN_PATH, MEMBER_ID_IN_PATH, TOPIC_NAME_SCHEMA } from './texts.ts'
 
 /** The parameters that paths have: each means the same in all. */
 const PATH_PARAMETERS = {
-  topic: textParameter("The topic's name."),
+  topic: textParameter("The topic's name.", { ...TOPIC_NAME_SCHEMA, examples: ['orders'] }),
   partition: partitionParameter("The partition's number; the first is 0."),
   groupId: pathTextParameter(
-    "The group's id, percent-encoded; `/`, `\\`, `?`, `#`, `%` and `~` as `~2F`, `~5C`, `~3F`, `~23`, `~25` and `~7E`.",
+    "The group's id, percent-encoded; `/`, `\\`, `?`, `#`, `%` and `~` as `~2F`, `~5C`, `~3F`, `~23`, `~25` and `~7E`. " +
+      `Decoded, it has at most ${GROUP_ID_CHARACTERS_MAX} characters.`,
+    { ...GROUP_ID_IN_PATH, examples: ['billing'] },
   ),
-  memberId: pathTextParameter("The member's id, in the same form."),
+  memberId: pathTextParameter("The member's id, in the same form.", MEMBER_ID_IN_PATH),
   key: textParameter("The object's key. It has slashes, which stand as such."),
 }
 

@@ -16,6 +16,12 @@ export const route = defineRouteWithBody({
 export const documentation = ({ CreateTopicRequest, TopicAnswer }: Schemas): RouteDocumentation => ({
   summary: 'Create a topic',
   body: CreateTopicRequest,
-  answers: { 201: { description: 'The new topic.', json: TopicAnswer } },
+  answers: {
+    201: {
+      description: 'The new topic.',
+      json: TopicAnswer,
+      headers: { location: { description: 'Its path.', schema: { type: 'string' } } },
+    },
+  },
   errors: ['TOPIC_ALREADY_EXISTS', 'INVALID_TOPIC_EXCEPTION', 'INVALID_PARTITIONS', 'INVALID_CONFIG'],
 })

@@ -1,12 +1,17 @@
 import type * as z from 'zod'
 import { TidemarkError } from '../../../core/errors.ts'
-import { FETCH_BYTES_MAX, FETCH_DEFAULT_BYTES, FETCH_WAIT_MS_MAX } from '../../../core/limits.ts'
+import {
+  FETCH_BYTES_MAX,
+  FETCH_DEFAULT_BYTES,
+  FETCH_WAIT_MS_MAX,
+  JSON_STORED_BYTES_MAX,
+} from '../../../core/limits.ts'
 import type { Offset } from '../../../core/numbers.ts'
 import type { Fetched, Located } from '../../broker.ts'
 import { BATCHES_TYPE, JSON_TYPE } from '../media-types.ts'
 import type { RouteDocumentation, Schemas } from '../openapi/documentation.ts'
 import { AnswerRoom } from '../records/answer-room.ts'
-import { toJsonRecords } from '../records/json-records.ts'
+import { answerJsonRecords } from '../records/json-answer.ts'
 import { END_OFFSET_HEADER, NEXT_OFFSET_HEADER, START_OFFSET_HEADER } from '../records/offset-headers.ts'
 import { choiceParameter, numberParameter, optional, textParameter } from '../requests/parameters.ts'
 import { answerJson, defineRoute, type HttpContext } from '../route.ts'
@@ -18,16 +23,18 @@ const FETCH_QUERY = {
   offset: numberParameter<Offset>('The first record that is wanted.'),
   maxBytes: optional(
     numberParameter(
-      `A soft limit, as in Kafka: at least one batch comes, however large. ${FETCH_DEFAULT_BYTES} when it is ` +
-        `left out; larger values than ${FETCH_BYTES_MAX} count as that.`,
+      'What is sent. As record batches a soft limit, as in Kafka: at least one batch comes, however large; in JSON, ' +
+        `at least one record. ${FETCH_DEFAULT_BYTES} when it is left out; larger values than ${FETCH_BYTES_MAX} count as that.`,
     ),
+    FETCH_DEFAULT_BYTES,
   ),
-  minBytes: optional(numberParameter('How much to wait for; 1 when it is left out.')),
+  minBytes: optional(numberParameter('How much to wait for.'), 1),
   maxWaitMs: optional(
     numberParameter(
       'How long to wait for minBytes at the end of the log (long poll); 0 when it is left out. ' +
         `Larger values than ${FETCH_WAIT_MS_MAX} count as that.`,
     ),
+    0,
   ),
   topicId: optional(
     textParameter(
@@ -39,6 +46,7 @@ const FETCH_QUERY = {
       ['true', 'false'],
       'true: tell where the bytes lie, as URLs that work for a while, and not what they are.',
     ),
+    'false',
   ),
   encoding: optional(
     choiceParameter(
@@ -46,6 +54,7 @@ const FETCH_QUERY = {
       'How keys and values stand in JSON. auto: as a string when they are UTF-8, else as {"base64": …}; ' +
         'base64: always as {"base64": …}.',
     ),
+    'auto',
   ),
 }
 
@@ -77,9 +86,21 @@ export const route = defineRoute({
       }
       const { room } = context.env
       const reserve = room && { reserve: (bytes: number) => room.take(bytes, signal.signal) }
-      const fetched = await broker.fetch({ ...request, ...signal, ...reserve })
-      if (accepted === BATCHES_TYPE) return answerBatches(fetched)
-      return answerJson<'FetchAnswer'>(toJsonRecords(fetched, offset, encoding, answers.answerBytesMax))
+      if (accepted === BATCHES_TYPE)
+        return answerBatches(await broker.fetch({ ...request, ...signal, ...reserve }))
+      // What they become in JSON is not known beforehand: some are fetched, and as many as have room are answered.
+      const storedBytes = Math.min(request.maxBytes, JSON_STORED_BYTES_MAX)
+      return answerJsonRecords(
+        await broker.fetch({ ...request, maxBytes: storedBytes, ...signal, ...reserve }),
+        {
+          offset,
+          encoding,
+          maxBytes: request.maxBytes,
+          answerBytesMax: answers.answerBytesMax,
+          room,
+          signal: () => context.req.raw.signal,
+        },
+      )
     })
   },
 })
@@ -100,7 +121,7 @@ export const documentation = ({ ReadAnswer }: Schemas): RouteDocumentation => ({
       },
     },
   },
-  errors: ['UNKNOWN_TOPIC_ID', 'OFFSET_OUT_OF_RANGE', 'KAFKA_STORAGE_ERROR'],
+  errors: ['UNKNOWN_TOPIC_ID', 'MESSAGE_TOO_LARGE', 'OFFSET_OUT_OF_RANGE', 'KAFKA_STORAGE_ERROR'],
 })
 
 const ENDED = 'nobody waits any more'

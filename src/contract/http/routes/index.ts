@@ -17,6 +17,7 @@ import * as leaveGroup from './leave-group.ts'
 import * as listGroups from './list-groups.ts'
 import * as listTopics from './list-topics.ts'
 import * as listTriggers from './list-triggers.ts'
+import * as live from './live.ts'
 import * as pauseTrigger from './pause-trigger.ts'
 import * as produce from './produce.ts'
 import * as readObject from './read-object.ts'
@@ -26,28 +27,47 @@ import * as resumeTrigger from './resume-trigger.ts'
 
 /** Every route there is, in the order in which the API's description has them. */
 export const ROUTES: readonly DocumentedRoute[] = [
-  listTopics,
-  createTopic,
-  describeTopic,
-  alterTopic,
-  deleteTopic,
-  produce,
-  fetch,
-  findOffset,
-  deleteRecords,
-  heartbeat,
-  leaveGroup,
-  commitOffsets,
-  readOffsets,
-  listGroups,
-  describeGroup,
-  deleteGroup,
-  listTriggers,
-  pauseTrigger,
-  resumeTrigger,
-  deleteTrigger,
-  readObject,
-  health,
-  ready,
-  describeApi,
+  ...about('topics', [
+    ['listTopics', listTopics],
+    ['createTopic', createTopic],
+    ['describeTopic', describeTopic],
+    ['alterTopic', alterTopic],
+    ['deleteTopic', deleteTopic],
+  ]),
+  ...about('records', [
+    ['produceRecords', produce],
+    ['fetchRecords', fetch],
+    ['findOffset', findOffset],
+    ['deleteRecords', deleteRecords],
+    ['readObject', readObject],
+  ]),
+  ...about('groups', [
+    ['heartbeat', heartbeat],
+    ['leaveGroup', leaveGroup],
+    ['commitOffsets', commitOffsets],
+    ['readOffsets', readOffsets],
+    ['listGroups', listGroups],
+    ['describeGroup', describeGroup],
+    ['deleteGroup', deleteGroup],
+  ]),
+  ...about('triggers', [
+    ['listTriggers', listTriggers],
+    ['pauseTrigger', pauseTrigger],
+    ['resumeTrigger', resumeTrigger],
+    ['deleteTrigger', deleteTrigger],
+  ]),
+  ...about('server', [
+    ['tellHealth', health],
+    ['tellLiveness', live],
+    ['tellReadiness', ready],
+    ['describeApi', describeApi],
+  ]),
 ]
+
+/** @param routes each with the name of its operation */
+function about(
+  tag: string,
+  routes: readonly [operationId: string, Pick<DocumentedRoute, 'route' | 'documentation'>][],
+): DocumentedRoute[] {
+  return routes.map(([operationId, of]) => ({ ...of, operationId, tag }))
+}

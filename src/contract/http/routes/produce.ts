@@ -1,5 +1,6 @@
 import type * as z from 'zod'
 import { TidemarkError } from '../../../core/errors.ts'
+import { PRODUCE_BYTES_MAX } from '../../../core/limits.ts'
 import { BATCHES_TYPE, JSON_TYPE } from '../media-types.ts'
 import type { RouteDocumentation, Schemas } from '../openapi/documentation.ts'
 import { type Placement, placeRecords } from '../records/placement.ts'
@@ -43,7 +44,8 @@ export const documentation = ({ ProduceRequest, AnyProduceAnswer }: Schemas): Ro
   description:
     'As JSON: any number of records for any partitions of the topic. The request is checked as a whole before ' +
     'anything is written; each partition gets its records as one batch, in the order of the request. ' +
-    `As ${BATCHES_TYPE}: Kafka record batches (magic 2) for one partition, one after the other. ` +
+    `As ${BATCHES_TYPE}: Kafka record batches (magic 2) for one partition, one after the other, of ` +
+    `${PRODUCE_BYTES_MAX} bytes at most; each has at most what its topic's max.message.bytes says. ` +
     'When it is answered with success, the records are durable.',
   body: ProduceRequest,
   bytesInBody: BATCHES_TYPE,
@@ -78,8 +80,8 @@ function partitionFor(type: string, partition: number | undefined): number | und
   )
 }
 
-function jsonProducer({ broker, nowMs, random, answers, topicCacheMs, toError }: Services) {
-  const topics = new TopicFactsCache(broker, nowMs, topicCacheMs)
+function jsonProducer({ broker, nowMs, monotonicMs, random, answers, topicCacheMs, toError }: Services) {
+  const topics = new TopicFactsCache(broker, monotonicMs, topicCacheMs)
   const nextSticky = stickyPartitions(random)
   const read = jsonReader(async () => (await import('../schemas/records.ts')).ProduceRequest)
 

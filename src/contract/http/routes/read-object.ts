@@ -57,7 +57,10 @@ export const documentation = (): RouteDocumentation => ({
     'no token. A Range header must name that very range, in bytes of the object, and is answered with 206.',
   answers: {
     200: { description: "The range's bytes." },
-    206: { description: 'The same, for a Range header.' },
+    206: {
+      description: 'The same, for a Range header.',
+      headers: { 'content-range': { description: 'The range.', schema: { type: 'string' } } },
+    },
   },
   errors: ['TOPIC_AUTHORIZATION_FAILED', 'OFFSET_OUT_OF_RANGE', 'KAFKA_STORAGE_ERROR'],
 })

@@ -1,8 +1,25 @@
 import * as z from 'zod'
-import { CountSchema, OffsetSchema, PartitionSchema, TimestampMsSchema } from './numbers.ts'
+import {
+  COMMIT_METADATA_BYTES_MAX,
+  SESSION_TIMEOUT_DEFAULT_MS,
+  SESSION_TIMEOUT_MS_MAX,
+  SESSION_TIMEOUT_MS_MIN,
+  SUBSCRIPTION_BYTES_MAX,
+  TOPIC_PATTERN_CHARACTERS_MAX,
+} from '../../../core/limits.ts'
+import { INT32_MAX } from '../../../core/numbers.ts'
+import {
+  CLIENT_ID_SCHEMA,
+  INSTANCE_ID_SCHEMA,
+  MEMBER_ID_SCHEMA,
+  TOPIC_NAME_SCHEMA,
+} from '../requests/texts.ts'
+import { CountSchema, OffsetSchema, PartitionSchema, TimestampMsSchema, wholeNumber } from './numbers.ts'
+
+const INT32_MIN = -INT32_MAX - 1
 
 const topic = z.string().meta({ description: "The topic's name.", examples: ['orders'] })
-const instanceId = z.string().optional().describe('Of a static member.')
+const instanceId = z.string().optional()
 const assignor = z.enum(['range', 'round-robin', 'cooperative-sticky'])
 const epoch = CountSchema.describe("Counts the group's targets.")
 
@@ -17,24 +34,48 @@ const Owned = z.strictObject(owned).meta({ id: 'OwnedPartition' })
 
 export const HeartbeatRequest = z
   .strictObject({
-    memberId: z.string().describe('Chosen by the member, for one stay in the group: a UUID.'),
+    memberId: z
+      .string()
+      .meta({ ...MEMBER_ID_SCHEMA, description: 'Chosen by the member, for one stay in the group: a UUID.' }),
     memberEpoch: CountSchema.describe('0 to join; else the epoch of the last answer.'),
-    instanceId,
-    clientId: z.string().optional(),
-    topics: z.array(topic).optional().describe('What it subscribes to, in every heartbeat.'),
+    instanceId: instanceId.meta({ ...INSTANCE_ID_SCHEMA, description: 'Of a static member.' }),
+    clientId: z.string().optional().meta(CLIENT_ID_SCHEMA),
+    topics: z
+      .array(z.string().meta({ ...TOPIC_NAME_SCHEMA, examples: ['orders'] }))
+      .optional()
+      .describe(
+        'What it subscribes to, in every heartbeat; whoever joins gives these or a pattern. ' +
+          `All together have ${SUBSCRIPTION_BYTES_MAX} bytes at most.`,
+      ),
     topicPattern: z
       .string()
       .optional()
-      .describe('Or every topic whose name this regular expression matches as a whole.'),
+      .meta({
+        maxLength: TOPIC_PATTERN_CHARACTERS_MAX,
+        description:
+          'Or every topic whose name this regular expression matches as a whole: characters, classes, groups, |, ' +
+          '^, $, and *, +, ?, {n}, {n,}, {n,m}.',
+        examples: ['orders-.*'],
+      }),
     assignor: assignor.optional().describe('The one that most members name wins.'),
-    sessionTimeoutMs: CountSchema.optional().describe('45,000 when it is left out.'),
+    sessionTimeoutMs: CountSchema.optional().meta({
+      minimum: SESSION_TIMEOUT_MS_MIN,
+      maximum: SESSION_TIMEOUT_MS_MAX,
+      default: SESSION_TIMEOUT_DEFAULT_MS,
+    }),
     owned: z.array(Owned).describe('What it owns by the last answer, and has not let go.'),
     released: z.array(Owned).optional().describe('What it has let go since: finished with, and committed.'),
     settledEpoch: CountSchema.optional().describe(
       'The epoch for which it was told isSettled: then this costs one read and one write.',
     ),
   })
-  .meta({ id: 'Heartbeat' })
+  .meta({
+    id: 'Heartbeat',
+    // Whoever joins says which topics.
+    if: { properties: { memberEpoch: { const: 0 } } },
+    // biome-ignore lint/suspicious/noThenProperty: JSON Schema's name
+    then: { anyOf: [{ required: ['topics'] }, { required: ['topicPattern'] }] },
+  })
 
 export const HeartbeatAnswer = z
   .object({
@@ -64,7 +105,7 @@ export const HeartbeatAnswer = z
 export const CommitOffsetsRequest = z
   .strictObject({
     memberId: z.string().optional().describe('Left out by consumers that are no members.'),
-    instanceId,
+    instanceId: instanceId.describe('Of a static member.'),
     offsets: z.array(
       z.strictObject({
         topic,
@@ -74,10 +115,12 @@ export const CommitOffsetsRequest = z
         generation: CountSchema.optional().describe(
           'Of a member: the generation under which it owns the partition.',
         ),
-        sequence: CountSchema.optional().describe(
-          'Of a member: which of its commits of this partition under this generation it is, from 1 on. The one with ' +
+        sequence: CountSchema.optional().meta({
+          minimum: 1,
+          description:
+            'Of a member: which of its commits of this partition under this generation it is, from 1 on. The one with ' +
             'the highest number counts, whatever its offset.',
-        ),
+        }),
         rewinds: z
           .boolean()
           .optional()
@@ -85,12 +128,21 @@ export const CommitOffsetsRequest = z
             'Of a member that gives no sequence: whether it means to go back; otherwise an offset below the ' +
               'committed one changes nothing.',
           ),
-        metadata: z.string().optional().describe('At most 4,096 bytes.'),
-        leaderEpoch: z.int32().optional(),
+        metadata: z
+          .string()
+          .optional()
+          .describe(`At most ${COMMIT_METADATA_BYTES_MAX} bytes of UTF-8; with more, this one is refused.`),
+        leaderEpoch: wholeNumber({ min: INT32_MIN, max: INT32_MAX }).optional(),
       }),
     ),
   })
-  .meta({ id: 'CommitOffsets' })
+  .meta({
+    id: 'CommitOffsets',
+    if: { required: ['memberId'] },
+    // biome-ignore lint/suspicious/noThenProperty: JSON Schema's name
+    then: { properties: { offsets: { items: { required: ['generation'] } } } },
+    else: { properties: { offsets: { items: { properties: { sequence: false } } } } },
+  })
 
 export const CommitOffsetsAnswer = z
   .object({

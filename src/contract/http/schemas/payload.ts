@@ -19,7 +19,12 @@ const base64 = z.strictObject({
     .refine(value => Buffer.from(value, 'base64').toString('base64') === value, {
       message: 'is not base64: RFC 4648, section 4, with padding',
     })
-    .meta({ description: 'Any bytes: RFC 4648, section 4, with padding.', format: 'byte' }),
+    .meta({
+      description: 'Any bytes: RFC 4648, section 4, with padding.',
+      format: 'byte',
+      // Bits that stand for nothing are 0.
+      pattern: '^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$',
+    }),
 })
 
 const json = z

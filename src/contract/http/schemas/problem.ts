@@ -40,10 +40,10 @@ export const ProblemAnswer = z
 export function fromProblem(json: unknown): TidemarkError | undefined {
   const parsed = ProblemAnswer.safeParse(json)
   if (!parsed.success) return undefined
-  const { kafkaError, detail, written } = parsed.data
+  const { kafkaError, detail, written, retriable } = parsed.data
   // A newer server may know names that this client does not.
   if (!isKafkaErrorName(kafkaError)) {
     return new TidemarkError('UNKNOWN_SERVER_ERROR', `${kafkaError}: ${detail}`, written)
   }
-  return new TidemarkError(kafkaError, detail, written)
+  return new TidemarkError(kafkaError, detail, written, { retriable })
 }

@@ -1,17 +1,51 @@
 import * as z from 'zod'
+import { listConfigs } from '../../../core/topic/topic-config.ts'
+import { TOPIC_NAME_SCHEMA } from '../requests/texts.ts'
+import { digitsPattern } from './digits-pattern.ts'
 import { CountSchema, OffsetSchema, PartitionSchema, PartitionsSchema, TimestampMsSchema } from './numbers.ts'
 
 const topic = z.string().meta({ description: "The topic's name.", examples: ['orders'] })
+/** As the broker wants it in a request, and not where a server only tells what there is. */
+const newTopic = z
+  .string()
+  .meta({ ...TOPIC_NAME_SCHEMA, description: "The topic's name.", examples: ['orders'] })
+
+/** What JSON Schema says of a config's value. The broker is what refuses others, with INVALID_CONFIG. */
+function configSchema(config: ReturnType<typeof listConfigs>[number]) {
+  const { defaultValue, note } = config
+  const description = `${defaultValue} by default${note === undefined ? '.' : `; ${note}.`}`
+  if (config.kind === 'one') return { type: 'string', enum: config.values, description }
+  if (config.kind === 'list') {
+    const values = ` *(?:${config.values.join('|')}) *`
+    return { type: 'string', pattern: `^${values}(?:,${values})*$`, description }
+  }
+  const { min, max } = config
+  return {
+    anyOf: [
+      { type: 'integer', format: 'int64', minimum: min, maximum: max },
+      { type: 'string', pattern: digitsPattern(min, max) },
+    ],
+    description: `As a number, or in its digits, from ${min} to ${max}; ${description}`,
+  }
+}
+
+const CONFIG_NAMES = listConfigs().map(({ name }) => name)
 
 const configs = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]).transform(String)).meta({
-  description: "Kafka's topic configs by name. Numbers and booleans may stand as such or as text.",
+  description: "Kafka's topic configs by name; there are no others.",
+  properties: Object.fromEntries(listConfigs().map(config => [config.name, configSchema(config)])),
+  additionalProperties: false,
   examples: [{ 'retention.ms': '604800000' }],
 })
 
 export const CreateTopicRequest = z
   .strictObject({
-    topic,
-    partitions: PartitionsSchema.optional().meta({ description: '1 when it is left out.', examples: [4] }),
+    topic: newTopic,
+    partitions: PartitionsSchema.optional().meta({
+      description: 'How many it has.',
+      default: 1,
+      examples: [4],
+    }),
     configs: configs.optional(),
   })
   .meta({ id: 'CreateTopic' })
@@ -20,12 +54,15 @@ export const AlterTopicRequest = z
   .strictObject({
     partitions: PartitionsSchema.optional().describe('The new number of partitions; it can only grow.'),
     set: configs.optional(),
-    unset: z.array(z.string()).optional().describe('Configs that go back to their default.'),
+    unset: z
+      .array(z.string().meta({ enum: CONFIG_NAMES }))
+      .optional()
+      .describe('Configs that go back to their default.'),
   })
   .refine(change => Object.values(change).some(part => part !== undefined), {
     message: 'says nothing to change: give `partitions`, `set` or `unset`',
   })
-  .meta({ id: 'AlterTopic' })
+  .meta({ id: 'AlterTopic', minProperties: 1 })
 
 const summary = {
   topic,

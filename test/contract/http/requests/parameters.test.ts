@@ -11,7 +11,7 @@ import {
   textParameter,
 } from '../../../../src/contract/http/requests/parameters.ts'
 import { check } from '../../../../src/contract/http/requests/validation.ts'
-import { wholeNumberWords } from '../../../../src/core/numbers.ts'
+import { wholeNumberProblem } from '../../../../src/core/numbers.ts'
 
 const PARAMETERS = {
   word: textParameter('A word.'),
@@ -24,10 +24,9 @@ const PARAMETERS = {
 const number = (largest: number) =>
   z
     .string()
-    .refine(
-      text => /^\d+$/.test(text) && Number(text) <= largest,
-      `must be ${wholeNumberWords({ max: largest })}, in decimal digits`,
-    )
+    .refine(text => /^\d+$/.test(text) && Number(text) <= largest, {
+      error: ({ input }) => wholeNumberProblem(input, { max: largest }),
+    })
     .transform(Number)
 const shape = {
   word: z.string(),
@@ -79,10 +78,14 @@ describe('parameters', () => {
 
   test('that are parsed say what they take', () => {
     const parameters = {
-      at: parsedParameter(text => (text === 'now' ? 1 : undefined), 'must be now', {
-        description: 'When.',
-        examples: [],
-      }),
+      at: parsedParameter(
+        text => (text === 'now' ? 1 : undefined),
+        () => 'must be now',
+        {
+          description: 'When.',
+          examples: [],
+        },
+      ),
     }
     expect(readParameters(parameters, { at: 'now' }, 'query', 'refused')).toEqual({ at: 1 })
     expect(() => readParameters(parameters, { at: 'then' }, 'query', 'refused')).toThrow(

@@ -75,7 +75,10 @@ describe('the token', () => {
         const concrete = path.replaceAll(/\{\w+\}/g, '1')
         const { status } = await raw(method.toUpperCase(), concrete, {})
         if (security.length > 0) expect([path, method, status]).toEqual([path, method, 401])
-        else expect(['/health', '/health/ready', '/openapi.json', '/objects/{key}']).toContain(path)
+        else
+          expect(['/health', '/health/live', '/health/ready', '/openapi.json', '/objects/{key}']).toContain(
+            path,
+          )
       }
     }
   })

@@ -1,5 +1,5 @@
-import { TidemarkError, type Written } from '../../core/errors.ts'
-import { NotApplied, OutcomeUnknown, StoreFailed } from '../../ports/outcome.ts'
+import { TidemarkError, type Written } from '../core/errors.ts'
+import { NotApplied, OutcomeUnknown, StoreFailed } from './outcome.ts'
 
 /**
  * A store's trouble that no retry below got over, in Kafka's words; any other error as it is.
@@ -10,6 +10,7 @@ export function asTidemarkError(error: unknown, written: Written = 'no'): unknow
     const outcome = error.isUnsure ? 'unknown' : written
     return new TidemarkError('KAFKA_STORAGE_ERROR', `The store cannot do this: ${error.message}.`, outcome, {
       cause: error,
+      retriable: error.mayPass,
     })
   }
   if (error instanceof NotApplied || error instanceof OutcomeUnknown) {

@@ -1,0 +1,33 @@
+import { CLOSE_DEADLINE_MS, LAST_STEP_MS_MAX } from './log.ts'
+import { assert, KiB } from './units.ts'
+
+// A store in a directory.
+
+/** How long a write waits for its turn among processes that all get on; then it is given up, and certain not to be made. */
+export const STORE_TURN_MS_MAX = 4_000
+/** How long nobody at all may get on with the index before it counts as held up: from then on nobody waits in the store. */
+export const STORE_HELD_UP_MS = 1_000
+/** How long a read waits for another process that recovers the index, without holding up anything else. */
+export const STORE_READ_MS_MAX = 4_000
+/** How long opening a store waits for another process that makes or recovers it. */
+export const STORE_OPEN_MS_MAX = 10_000
+/** How long a look at a store's health takes at most: what takes longer goes on, and the next look tells of it. */
+export const STORE_LOOK_MS_MAX = 50
+/** After a write that worked, for how long whoever asks whether writes can be served believes that they can. */
+export const STORE_TRIED_MS = 10_000
+/** How long calls under way go on trying what a store that is in trouble refuses, when the process is told to end. */
+export const CLOSE_PATIENCE_MS = 3_000
+/** Of the command line of a process that holds the index, how much is told. */
+export const STORE_HOLDER_CHARACTERS_MAX = 120
+/** What is written to try whether a disk takes anything. */
+export const STORE_TRIAL_BYTES = 64 * KiB
+
+assert(
+  STORE_TURN_MS_MAX < LAST_STEP_MS_MAX && STORE_READ_MS_MAX < LAST_STEP_MS_MAX,
+  'a step in a directory ends by itself before it is given up: nobody leaves it behind to be made later',
+)
+assert(STORE_HELD_UP_MS < STORE_TURN_MS_MAX, 'who is held up is told so before its turn is over')
+assert(
+  CLOSE_PATIENCE_MS + CLOSE_DEADLINE_MS < 10_000,
+  'a process that is told to end does so before Docker kills it, 10 s later',
+)

@@ -1,0 +1,76 @@
+import { PORTION_BYTES, PORTION_RECORDS } from '../limits.ts'
+import { advance, type Offset, toOffset } from '../numbers.ts'
+import { Lane, nextTurn } from '../turns.ts'
+import { checkToRead } from './batch-decoder.ts'
+import type { BatchHeader } from './batch-header.ts'
+import { BatchRecords } from './batch-records.ts'
+import { invalid, readLength, readTimestamp } from './record-fields.ts'
+import { VarintReader } from './varint.ts'
+
+/** Of this process: a large batch at a time. */
+const LARGE = new Lane(1)
+
+interface Found {
+  offset: Offset
+  timestampMs: number
+}
+
+/**
+ * The first record in the batch at `position` that has this timestamp or a later one, and no offset below
+ * `from`; or undefined. A promise only where the batch is too large to be in memory as a whole.
+ *
+ * @param timestampMs milliseconds since the epoch
+ * @throws TidemarkError as `decodeBatch`
+ */
+export function findTimestamp(
+  bytes: Uint8Array,
+  position: number,
+  timestampMs: number,
+  from: Offset = toOffset(0),
+): Found | undefined | Promise<Found | undefined> {
+  const header = checkToRead(bytes, position)
+  // The index believes a batch's maximum as well, so it is no news to whoever asks.
+  if (header.maxTimestamp < timestampMs) return undefined
+  const baseOffset = toOffset(header.baseOffset)
+  if (advance(baseOffset, header.lastOffsetDelta) < from) return undefined
+  if (header.timestampType === 'LogAppendTime') {
+    return { offset: toOffset(Math.max(baseOffset, from)), timestampMs: header.maxTimestamp }
+  }
+  const reading = new BatchRecords(header, bytes, position, { from, isBrief: true })
+  const { whole } = reading
+  if (!whole) return LARGE.run(() => findInPortions(reading, timestampMs))
+  return findIn(whole, header, timestampMs, from)
+}
+
+function findIn(
+  records: Uint8Array,
+  { baseOffset, baseTimestamp, recordCount }: BatchHeader,
+  timestampMs: number,
+  from: Offset,
+): Found | undefined {
+  const reader = new VarintReader(records, 0)
+  for (let offsetDelta = 0; offsetDelta < recordCount; offsetDelta++) {
+    const recordEnd = readLength(reader, records.length)
+    reader.position++ // attributes
+    const timestamp = readTimestamp(reader, baseTimestamp, offsetDelta)
+    if (reader.position > recordEnd) throw invalid(offsetDelta, 'is not as long as it says')
+    const offset = advance(toOffset(baseOffset), offsetDelta)
+    if (timestamp >= timestampMs && offset >= from) return { offset, timestampMs: timestamp }
+    reader.position = recordEnd
+  }
+  return undefined
+}
+
+async function findInPortions(reading: BatchRecords, timestampMs: number): Promise<Found | undefined> {
+  try {
+    while (!reading.isAtEnd) {
+      const records = await reading.next({ records: PORTION_RECORDS, bytes: PORTION_BYTES })
+      const found = records.find(record => record.timestampMs >= timestampMs)
+      if (found) return { offset: found.offset, timestampMs: found.timestampMs }
+      await nextTurn()
+    }
+    return undefined
+  } finally {
+    reading.close()
+  }
+}

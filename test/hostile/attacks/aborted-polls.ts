@@ -1,0 +1,33 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createTopic } from '../http-calls.ts'
+import { RawConnections, requestHead } from '../raw-connections.ts'
+import type { Attack } from '../scene.ts'
+
+const PEAK_MB_MAX = 300
+const WAVE = 1_000
+
+export const abortedPolls: Attack = {
+  name: 'aborted-polls',
+  about: 'tens of thousands of long polls that are opened and left, wave after wave',
+  async run(scene) {
+    const broker = await scene.start()
+    await createTopic(broker.url, 'tides', { partitions: 100 })
+    const waves = scene.sized(98, 6)
+    const pathOf = (index: number) =>
+      `/topics/tides/partitions/${index % 100}/records?offset=0&maxWaitMs=30000`
+    await scene.watch(broker, { peakMb: PEAK_MB_MAX, turn: `${waves * WAVE} polls` }, async () => {
+      for (let wave = 0; wave < waves; wave++) {
+        const raw = new RawConnections(broker.port)
+        const sockets = await raw.openMany(WAVE, true)
+        for (const [index, socket] of sockets.entries()) socket.write(requestHead('GET', pathOf(index)))
+        await sleep(50)
+        raw.close()
+      }
+    })
+    for (const seconds of scene.isShort ? [2] : [5, 30]) {
+      await sleep(seconds * 1_000)
+      const what = `memory ${seconds} s after`
+      scene.report({ what, value: broker.figures.residentMb, unit: 'MB', atMost: PEAK_MB_MAX })
+    }
+  },
+}

@@ -1,0 +1,28 @@
+import type { Attack } from '../scene.ts'
+import { abortedPolls } from './aborted-polls.ts'
+import { denseJson } from './dense-json.ts'
+import { descriptors } from './descriptors.ts'
+import { drippingBodies } from './dripping-bodies.ts'
+import { fuzz } from './fuzz.ts'
+import { idlePolls } from './idle-polls.ts'
+import { inflatingConsumers } from './inflating-consumers.ts'
+import { inflatingJson } from './inflating-json.ts'
+import { ledger } from './ledger.ts'
+import { slowRequests } from './slow-requests.ts'
+import { unreadAnswers, unreadPipelines } from './unread-answers.ts'
+
+/** All attacks, in the order in which the program carries them out. */
+export const ATTACKS: readonly Attack[] = [
+  inflatingJson,
+  inflatingConsumers,
+  unreadAnswers,
+  unreadPipelines,
+  drippingBodies,
+  denseJson,
+  descriptors,
+  abortedPolls,
+  idlePolls,
+  slowRequests,
+  fuzz,
+  ledger,
+]
