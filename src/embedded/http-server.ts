@@ -11,6 +11,7 @@ import {
   HTTP_HEADERS_TIMEOUT_MS,
   HTTP_KEEP_ALIVE_MS,
   HTTP_REQUEST_TIMEOUT_MS,
+  LISTEN_BACKLOG,
 } from '../core/limits.ts'
 import { logAccess } from './access-log.ts'
 import { AnswerRoom } from './answer-room.ts'
@@ -177,7 +178,7 @@ function askForBody(response: ServerResponse): void {
 
 async function listen(server: Server, host: string, port: number): Promise<void> {
   try {
-    server.listen({ host, port })
+    server.listen({ host, port, backlog: LISTEN_BACKLOG })
     // Rejects where the server has an error first.
     await once(server, 'listening')
   } catch (error) {

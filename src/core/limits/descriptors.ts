@@ -15,6 +15,8 @@ export const FOLDERS_OPEN_MAX = 256
 export const OPEN_MIN = 4
 /** Connections that a server has, however many descriptors there are. */
 export const CONNECTIONS_MAX = 8_192
+/** Connections that wait until they are accepted: beyond them a client tries again only after a second. */
+export const LISTEN_BACKLOG = 4_096
 /** Those beyond the ones that are served: they are told so, and asked for health. */
 export const CONNECTIONS_SPARE_MAX = 64
 /** How long a connection has been idle, before it is closed for one that is not: its client may be about to use it. */
