@@ -102,14 +102,17 @@ describe('answers that nobody reads', () => {
   })
 
   test('whoever reads slowly and goes on reading gets all', async () => {
-    await using served = await serveLarge({ server: { limits: { sendPaceMs: 400, sendPaceBytes: 200_000 } } })
+    await using served = await serveLarge({
+      server: { limits: { sendPaceMs: 1_500, sendPaceBytes: 100_000 } },
+    })
     const slow = new Client(served).get(RECORDS)
     slow.socket.pause()
     const stop = every(25, () => {
       const chunk: Buffer | null = slow.socket.read(65_536) ?? slow.socket.read()
       slow.bytes += chunk?.length ?? 0
     })
-    await until(() => slow.bytes > 12.6 * MB)
+    await until(() => slow.bytes > 12.6 * MB || slow.isClosed)
+    expect(slow.bytes).toBeGreaterThan(12.6 * MB)
     stop()
     slow.socket.destroy()
   })
@@ -201,7 +204,7 @@ describe('bodies that drip', () => {
 
   test('hold room for what has come of them, and end with 408', async () => {
     await using served = await serveBroker({
-      app: { bodiesInFlightBytesMax: 9 * MB },
+      app: { bodiesInFlightBytesMax: 10 * MB },
       server: { limits: { bodyPaceMs: 1_000, bodyPaceBytes: 10_000 } },
     })
     await served.client.createTopic({ topic: 't' })
@@ -228,16 +231,17 @@ describe('bodies that drip', () => {
     const holding = new Client(served)
       .read()
       .post('/topics', 'Content-Length: 6900000', ' '.repeat(6_800_000))
-    const other = JSON.stringify({ topic: 'u' }).padEnd(1_000_000)
+    let topics = 0
+    const other = () => JSON.stringify({ topic: `other-${topics++}` }).padEnd(1_000_000)
     await expect
-      .poll(async () => (await served.send('POST', '/topics', other)).status, { timeout: 10_000 })
+      .poll(async () => (await served.send('POST', '/topics', other())).status, { timeout: 10_000 })
       .toBe(429)
     const beat = { memberId: 'm', memberEpoch: 0, topics: ['t'], owned: [] }
     expect((await served.send('POST', '/groups/g/heartbeat', beat)).status).toBe(200)
     expect((await served.send('POST', '/topics/t/records', { records: [{ value: 'x' }] })).status).toBe(200)
     holding.socket.destroy()
     await expect
-      .poll(async () => (await served.send('POST', '/topics', other)).status, { timeout: 10_000 })
+      .poll(async () => (await served.send('POST', '/topics', other())).status, { timeout: 10_000 })
       .toBe(201)
   })
 
