@@ -52,7 +52,7 @@ export function refuseRequest(request: IncomingMessage, response: ServerResponse
 function tooManyConnections() {
   const message =
     'There are as many connections as this server can have. Try again later, or let it have more descriptors (ulimit -n).'
-  const status = 503
+  const status = 429
   const body = JSON.stringify(toProblem(new TidemarkError('THROTTLING_QUOTA_EXCEEDED', message), status))
   const headers = { ...PROBLEM_HEADERS, 'content-length': Buffer.byteLength(body), 'retry-after': '1' }
   return { status, headers, body }

@@ -6,12 +6,12 @@ import { getRequestListener } from '@hono/node-server'
 import type { HttpApp, ServerContext } from '../contract/http/settings.ts'
 import { TidemarkError } from '../core/errors.ts'
 import {
+  CONNECTIONS_WAITING_MAX,
   HTTP_CLOSE_TIMEOUT_MS,
   HTTP_HEADER_BYTES_MAX,
   HTTP_HEADERS_TIMEOUT_MS,
   HTTP_KEEP_ALIVE_MS,
   HTTP_REQUEST_TIMEOUT_MS,
-  LISTEN_BACKLOG,
 } from '../core/limits.ts'
 import { logAccess } from './access-log.ts'
 import { AnswerRoom } from './answer-room.ts'
@@ -178,7 +178,7 @@ function askForBody(response: ServerResponse): void {
 
 async function listen(server: Server, host: string, port: number): Promise<void> {
   try {
-    server.listen({ host, port, backlog: LISTEN_BACKLOG })
+    server.listen({ host, port, backlog: CONNECTIONS_WAITING_MAX })
     // Rejects where the server has an error first.
     await once(server, 'listening')
   } catch (error) {

@@ -70,7 +70,8 @@ function tooSlow(paceMs: number, paceBytes: number): HttpProblem {
   const message =
     `The body comes too slowly: of one that is not complete, ${paceBytes} bytes have to arrive every ${paceMs} ms. ` +
     'Nothing of it was written.'
-  return new HttpProblem(408, new TidemarkError('REQUEST_TIMED_OUT', message), { connection: 'close' })
+  const error = new TidemarkError('INVALID_REQUEST', message)
+  return new HttpProblem(408, error, { connection: 'close' }, { retriable: true })
 }
 
 /** Bytes that come piece by piece. Small pieces share blocks: each by itself would cost more than what is in it. */

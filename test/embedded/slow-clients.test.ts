@@ -221,7 +221,9 @@ describe('bodies that drip', () => {
     await until(() => dripping.every(({ isClosed }) => isClosed))
     stop()
     for (const { text } of dripping) {
-      expect(text).toMatch(/^HTTP\/1.1 408[^]*connection: close[^]*"REQUEST_TIMED_OUT"[^]*"written":"no"/i)
+      expect(text).toMatch(
+        /^HTTP\/1.1 408[^]*connection: close[^]*"INVALID_REQUEST"[^]*"retriable":true,"written":"no"/i,
+      )
     }
   })
 
@@ -304,12 +306,12 @@ describe('more connections than there are descriptors for', () => {
     const refused = new Client(served).read().post('/topics', 'Content-Length: 13', '{"topic":"u"}')
     await until(() => refused.isClosed)
     expect(refused.text).toMatch(
-      /^HTTP\/1.1 503[^]*connection: close[^]*retry-after[^]*"retriable":true,"written":"no"/i,
+      /^HTTP\/1.1 429[^]*connection: close[^]*retry-after[^]*"retriable":true,"written":"no"/i,
     )
     expect((await served.get('/health')).status).toBe(200)
     const crowd = Array.from({ length: 10 }, () => new Client(served).read())
     await until(() => crowd.filter(({ isClosed }) => isClosed).length >= 8)
-    for (const { text, isClosed } of crowd) if (isClosed) expect(text).toMatch(/^HTTP\/1.1 503/)
+    for (const { text, isClosed } of crowd) if (isClosed) expect(text).toMatch(/^HTTP\/1.1 429/)
     expect((await served.get('/health')).status).toBe(200)
     const batches = encodeBatch([{ value: Buffer.from('x') }], { nowMs: 1 })
     await served.broker.produce({ topic: 't', partition: 0, batches })
