@@ -58,9 +58,11 @@ export class Connections {
       connection.isSurplus = false
       this.#surplus -= 1
     }
-    const isRefused = connection.isSurplus && !HEALTH_PATH.test(request.url ?? '')
+    const isHealth = HEALTH_PATH.test(request.url ?? '')
+    const isRefused = connection.isSurplus && !isHealth
     connection.serve(response, isRefused ? () => refuseRequest(request, response) : answer)
-    if (connection.isSurplus || this.#isDraining || performance.now() < this.#crowdedUntilMs) {
+    // Whoever asks for health again and again need not wait each time until he is accepted.
+    if (this.#isDraining || (!isHealth && (isRefused || performance.now() < this.#crowdedUntilMs))) {
       connection.endAfterAnswer()
     }
   }
@@ -100,7 +102,8 @@ export class Connections {
     const oldest = this.#longestIdle(true)
     if (oldest === undefined) return false
     this.#forget(oldest)
-    refuseConnection(oldest.socket)
+    if (oldest.hasAsked) oldest.endAfterAnswer()
+    else refuseConnection(oldest.socket)
     return true
   }
 
