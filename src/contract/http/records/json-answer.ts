@@ -8,13 +8,9 @@ import {
   PORTION_RECORDS,
 } from '../../../core/limits.ts'
 import { advance, type Offset, toOffset } from '../../../core/numbers.ts'
-import {
-  BatchRecords,
-  batchSizeBytes,
-  checkToRead,
-  RecordTooLarge,
-  readBatchHeader,
-} from '../../../core/record/index.ts'
+import { BatchRecords } from '../../../core/record/batch-records.ts'
+import { batchSizeBytes, checkToRead, readBatchHeader } from '../../../core/record/index.ts'
+import { RecordTooLarge } from '../../../core/record/record-fields.ts'
 import { nextTurn } from '../../../core/turns.ts'
 import type { Fetched } from '../../broker.ts'
 import { BATCHES_TYPE, JSON_TYPE } from '../media-types.ts'
