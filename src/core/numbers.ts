@@ -50,8 +50,12 @@ export function wholeNumberWords(
  * whole number from 1 to 10000". For what `toWholeNumber` does not take.
  */
 export function wholeNumberProblem(given: unknown, bounds: WholeNumberBounds = {}): string {
-  const problem = typeof given === 'string' ? textProblem(given, bounds) : valueProblem(given, bounds)
-  return `${problem}; it must be ${wholeNumberWords(bounds)}`
+  return `${whyNoWholeNumber(given, bounds)}; it must be ${wholeNumberWords(bounds)}`
+}
+
+/** The first half of that, where there is more that it can be. */
+export function whyNoWholeNumber(given: unknown, bounds: WholeNumberBounds = {}): string {
+  return typeof given === 'string' ? textProblem(given, bounds) : valueProblem(given, bounds)
 }
 
 function textProblem(text: string, bounds: WholeNumberBounds): string {

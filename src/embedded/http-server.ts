@@ -16,6 +16,7 @@ import { logAccess } from './access-log.ts'
 import { AnswerRoom } from './answer-room.ts'
 import { refusalResponse, refuseBrokenRequest } from './broken-request.ts'
 import { Connections } from './connections.ts'
+import { answerOddRequests, refuseWithoutHost } from './odd-requests.ts'
 import { Paces } from './paces.ts'
 import { readBody } from './request-body.ts'
 import { type ServerLimits, serverLimits } from './server-limits.ts'
@@ -98,6 +99,7 @@ export async function startHttpServer(app: HttpApp, settings: HttpServerSettings
   const serve = (request: IncomingMessage, response: ServerResponse) =>
     connections.serve(request, response, () => {
       if (settings.tellAccess) logAccess(request, response, settings.tellAccess)
+      if (refuseWithoutHost(request, response)) return
       listener(request, response).catch(error => {
         reportError(error)
         request.destroy()
@@ -111,11 +113,14 @@ export async function startHttpServer(app: HttpApp, settings: HttpServerSettings
       keepAliveTimeout: HTTP_KEEP_ALIVE_MS,
       connectionsCheckingInterval: 1_000,
       noDelay: true,
+      // Refused below, with a word.
+      requireHostHeader: false,
     },
     serve,
   )
   server.on('connection', socket => connections.add(socket))
   server.on('clientError', refuseBrokenRequest)
+  answerOddRequests(server)
   server.on('checkContinue', (request, response) => {
     // Whoever waits until he is asked for his body is not to send it where nobody reads it.
     response.setHeader('connection', 'close')

@@ -5,8 +5,9 @@ import { type Block, blockEnd } from '../../core/log/block.ts'
 import type { PlacedEntry } from '../../core/log/entry.ts'
 import type { Head } from '../../core/log/head.ts'
 import { type Offset, toOffset, toWholeNumber, wholeNumberWords } from '../../core/numbers.ts'
+import { findTimestamp } from '../../core/record/find-timestamp.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
-import { Lane, workBeside } from '../../core/turns.ts'
+import { Lane } from '../../core/turns.ts'
 import type { Ports } from '../../ports/index.ts'
 import type { TopicDirectory } from '../topics/topic-directory.ts'
 import { partitionGone } from '../topics/topic-directory.ts'
@@ -101,8 +102,6 @@ async function findInEntry(
 ): Promise<FoundOffset | undefined> {
   const bytes = await readPlace(ports.objects, entry.place, entry.bytes)
   if (!bytes) throw new LogStartMoved()
-  // With the first look: most functions never decode a batch.
-  const { findTimestamp } = await workBeside(import('../../core/record/find-timestamp.ts'))
   for (const { position } of batchesOf(bytes, baseOffset)) {
     const found = await findTimestamp(bytes, position, timestampMs, startOffset)
     if (found) return found

@@ -9,7 +9,6 @@ export {
   batchSizeBytes,
   batchSpan,
   checkBatch,
-  checkToRead,
   DamagedBatch,
   NO_PRODUCER_ID,
   patchOffsets,

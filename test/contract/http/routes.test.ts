@@ -116,6 +116,47 @@ describe('offsets', () => {
   })
 })
 
+describe('what is wrong with a number is said', () => {
+  const records = '/topics/orders/partitions/0/records'
+
+  test.each([
+    [`${records}?offset=9223372036854775808`, 'query.offset: is larger than 9007199254740991; it'],
+    [`${records}?offset=-1`, 'query.offset: is negative; it'],
+    [`${records}?offset=+1`, 'query.offset: has a blank before or behind it (a + in a query is one); it'],
+    [`${records}?offset=%2B1`, 'query.offset: has a plus sign; it'],
+    [`${records}?offset=1.0`, 'query.offset: is written as a fraction; it'],
+    [`${records}?offset=`, 'query.offset: is empty; it'],
+    [
+      '/topics/orders/partitions/2147483648/records?offset=0',
+      'path.partition: is larger than 2147483647; it',
+    ],
+    [
+      '/topics/orders/partitions/0/offsets?at=9007199254740992',
+      'query.at: is larger than 9007199254740991; it',
+    ],
+  ])('%s', async (path, problem) => {
+    const { status, json } = await served.get(path)
+    expect([status, json.detail]).toEqual([400, expect.stringContaining(` ${problem} must be `)])
+  })
+
+  test.each([
+    ['9223372036854775808', 'is larger than 9007199254740991'],
+    ['1e400', 'is larger than 9007199254740991'],
+    ['-1', 'is negative'],
+    ['1.5', 'is a fraction'],
+    ['"1"', 'is no number'],
+  ])('%s in a body', async (number, problem) => {
+    const body = `{"records":[{"value":"","timestampMs":${number}}]}`
+    const { status, json } = await served.send('POST', '/topics/orders/records', body, {
+      'content-type': 'application/json',
+    })
+    expect([status, json.detail]).toEqual([
+      400,
+      `The request is not valid. body.records[0].timestampMs: ${problem}; it must be a whole number from 0 on, below 2^53.`,
+    ])
+  })
+})
+
 describe('what is no route', () => {
   test.each(['/', '/nothing', '/topics/', '/topics/a/b', '/topics/orders/partitions/0', '/objects/'])(
     '%s is 404',

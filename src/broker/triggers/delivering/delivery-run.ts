@@ -48,6 +48,8 @@ interface Parts extends Required<DeliverySettings> {
   readonly triggers: KnownTriggers
   /** A call about the group with time of its own. */
   readonly startCall: () => GroupCall
+  /** The time as it would be if nobody had set the clock since this process began. */
+  readonly unsetMs: () => number
 }
 
 /** Somebody else has committed or claimed so often meanwhile that they had better go on alone. */
@@ -162,7 +164,8 @@ export class DeliveryRun {
         position: this.#position,
         bound: this.#progress?.ends[0] ?? null,
         emptyBytes: this.#emptyBytes,
-        nowMs: this.#nowMs(),
+        // What a clock that was set ahead makes old is not given up for that.
+        nowMs: Math.min(this.#nowMs(), this.#parts.unsetMs()),
       })
     } catch (error) {
       return await this.#onUnreadable(error)

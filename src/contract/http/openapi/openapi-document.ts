@@ -1,5 +1,6 @@
 import type * as z from 'zod'
 import type { KafkaErrorName } from '../../../core/errors.ts'
+import { HTTP_BODY_BYTES_MAX, HTTP_HEADER_BYTES_MAX } from '../../../core/limits.ts'
 import { groupBy } from '../../../core/since-node-22.ts'
 import { JSON_TYPE, PROBLEM_TYPE } from '../media-types.ts'
 import { statusOf } from '../problems/problem.ts'
@@ -133,6 +134,8 @@ function documentErrors(
     [406, 'INVALID_REQUEST: the Accept header takes none of the answers.'],
   ]
   if (body !== undefined) {
+    const tooLarge = descriptions.find(([status]) => status === 413)!
+    tooLarge[1] += `. A body has at most ${HTTP_BODY_BYTES_MAX} bytes.`
     descriptions.push([415, 'INVALID_REQUEST: the Content-Type is none of those listed.'])
   }
   const content = { [PROBLEM_TYPE]: { schema: json.describe(ProblemAnswer) } }
@@ -146,6 +149,7 @@ const DESCRIPTION = {
     version: '1',
     description:
       "An event log with Kafka's semantics. Errors are application/problem+json with Kafka's error name, whether " +
-      'another try can help (retriable), and whether what was to be written may be in the log (written).',
+      'another try can help (retriable), and whether what was to be written may be in the log (written). ' +
+      `A request's line and headers have ${HTTP_HEADER_BYTES_MAX} bytes at most. A gateway in front may let in fewer.`,
   },
 }

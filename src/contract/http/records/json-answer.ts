@@ -8,8 +8,8 @@ import {
   PORTION_RECORDS,
 } from '../../../core/limits.ts'
 import { advance, type Offset, toOffset } from '../../../core/numbers.ts'
+import { batchSizeBytes, checkToRead, readBatchHeader } from '../../../core/record/batch-header.ts'
 import { BatchRecords } from '../../../core/record/batch-records.ts'
-import { batchSizeBytes, checkToRead, readBatchHeader } from '../../../core/record/index.ts'
 import { RecordTooLarge } from '../../../core/record/record-fields.ts'
 import { nextTurn } from '../../../core/turns.ts'
 import type { Fetched } from '../../broker.ts'

@@ -76,13 +76,17 @@ export function textsParameter(description: string): Parameter<string[]> {
   return parameter(given => (Array.isArray(given) ? given : [readText(given)]), schema)
 }
 
-/** A text that `parse` makes something of; `message` says what it takes where that is undefined. */
+/** A text that `parse` makes something of; where that is undefined, `problem` says what is wrong with it. */
 export function parsedParameter<T>(
   parse: (text: string) => T | undefined,
-  message: string,
+  problem: (text: string) => string,
   schema: Parameter<T>['schema'] & { description: string },
 ): Parameter<T> {
-  return parameter(given => parse(readText(given)) ?? refuse(message), schema)
+  const read = (given: unknown) => {
+    const text = readText(given)
+    return parse(text) ?? refuse(problem(text))
+  }
+  return parameter(read, schema)
 }
 
 export function choiceParameter<const T extends string>(

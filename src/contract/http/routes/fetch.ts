@@ -127,6 +127,8 @@ export const documentation = ({ ReadAnswer }: Schemas): RouteDocumentation => ({
   errors: ['UNKNOWN_TOPIC_ID', 'MESSAGE_TOO_LARGE', 'OFFSET_OUT_OF_RANGE', 'KAFKA_STORAGE_ERROR'],
 })
 
+const ENDED = 'nobody waits any more'
+
 /** Ends a long poll when its client goes away or the server stops. */
 async function whileConnected(
   context: HttpContext,
@@ -135,7 +137,8 @@ async function whileConnected(
 ): Promise<Response> {
   if (!maxWaitMs) return wait({})
   const controller = new AbortController()
-  const end = () => controller.abort()
+  // Without a reason, one is made each time, with a stack.
+  const end = () => controller.abort(ENDED)
   const signals = [context.req.raw.signal, context.env.stopping].filter(signal => signal !== undefined)
   // By hand and not by AbortSignal.any, which would hang one more signal on the server's for each request.
   for (const signal of signals) {

@@ -1,5 +1,7 @@
 import type * as z from 'zod'
-import { TidemarkError } from '../../../core/errors.ts'
+import { type KafkaErrorName, TidemarkError } from '../../../core/errors.ts'
+import { PRODUCE_BYTES_MAX } from '../../../core/limits.ts'
+import { watchFuture } from '../../../core/times.ts'
 import { BATCHES_TYPE, JSON_TYPE } from '../media-types.ts'
 import type { RouteDocumentation, Schemas } from '../openapi/documentation.ts'
 import { type Placement, placeRecords } from '../records/placement.ts'
@@ -43,7 +45,8 @@ export const documentation = ({ ProduceRequest, AnyProduceAnswer }: Schemas): Ro
   description:
     'As JSON: any number of records for any partitions of the topic. The request is checked as a whole before ' +
     'anything is written; each partition gets its records as one batch, in the order of the request. ' +
-    `As ${BATCHES_TYPE}: Kafka record batches (magic 2) for one partition, one after the other. ` +
+    `As ${BATCHES_TYPE}: Kafka record batches (magic 2) for one partition, one after the other, of ` +
+    `${PRODUCE_BYTES_MAX} bytes at most; each has at most what its topic's max.message.bytes says. ` +
     'When it is answered with success, the records are durable.',
   body: ProduceRequest,
   bytesInBody: BATCHES_TYPE,
@@ -81,6 +84,7 @@ function partitionFor(type: string, partition: number | undefined): number | und
 function jsonProducer({ broker, nowMs, monotonicMs, random, answers, topicCacheMs, toError }: Services) {
   const topics = new TopicFactsCache(broker, monotonicMs, topicCacheMs)
   const nextSticky = stickyPartitions(random)
+  const futureMs = watchFuture(nowMs, monotonicMs)
   const read = jsonReader(async () => (await import('../schemas/records.ts')).ProduceRequest)
 
   async function place(
@@ -89,7 +93,8 @@ function jsonProducer({ broker, nowMs, monotonicMs, random, answers, topicCacheM
   ): Promise<Placement> {
     const facts = await topics.get(topic)
     const sticky = nextSticky(topic, facts.partitions)
-    return placeRecords(records, facts, sticky, { nowMs: nowMs(), ...(compression && { compression }) })
+    const times = { nowMs: nowMs(), futureMs: futureMs() }
+    return placeRecords(records, facts, sticky, { ...times, ...(compression && { compression }) })
   }
 
   return async (topic: string, body: Uint8Array, request: Request) => {
@@ -98,7 +103,7 @@ function jsonProducer({ broker, nowMs, monotonicMs, random, answers, topicCacheM
     try {
       const placement = await place(topic, produce).catch(error => {
         if (!isAboutTopic(error) || !topics.forget(topic)) throw error
-        // What was remembered may be out of date: the topic may have grown since.
+        // What was remembered may be out of date: the topic may have grown since, or have other configs.
         return place(topic, produce)
       })
       return await produceRecords(broker, topic, placement, error => toError(error, request))
@@ -119,9 +124,12 @@ function checkCount(records: number, recordsMax: number): void {
   )
 }
 
+const ABOUT_TOPIC: readonly KafkaErrorName[] = [
+  'UNKNOWN_TOPIC_OR_PARTITION',
+  'MESSAGE_TOO_LARGE',
+  'INVALID_TIMESTAMP',
+]
+
 function isAboutTopic(error: unknown): boolean {
-  return (
-    error instanceof TidemarkError &&
-    (error.kafkaName === 'UNKNOWN_TOPIC_OR_PARTITION' || error.kafkaName === 'MESSAGE_TOO_LARGE')
-  )
+  return error instanceof TidemarkError && ABOUT_TOPIC.includes(error.kafkaName)
 }

@@ -7,13 +7,16 @@ import {
   SUBSCRIPTION_BYTES_MAX,
   TOPIC_PATTERN_CHARACTERS_MAX,
 } from '../../../core/limits.ts'
+import { INT32_MAX } from '../../../core/numbers.ts'
 import {
   CLIENT_ID_SCHEMA,
   INSTANCE_ID_SCHEMA,
   MEMBER_ID_SCHEMA,
   TOPIC_NAME_SCHEMA,
 } from '../requests/texts.ts'
-import { CountSchema, OffsetSchema, PartitionSchema, TimestampMsSchema } from './numbers.ts'
+import { CountSchema, OffsetSchema, PartitionSchema, TimestampMsSchema, wholeNumber } from './numbers.ts'
+
+const INT32_MIN = -INT32_MAX - 1
 
 const topic = z.string().meta({ description: "The topic's name.", examples: ['orders'] })
 const instanceId = z.string().optional()
@@ -129,7 +132,7 @@ export const CommitOffsetsRequest = z
           .string()
           .optional()
           .describe(`At most ${COMMIT_METADATA_BYTES_MAX} bytes of UTF-8; with more, this one is refused.`),
-        leaderEpoch: z.int32().optional(),
+        leaderEpoch: wholeNumber({ min: INT32_MIN, max: INT32_MAX }).optional(),
       }),
     ),
   })

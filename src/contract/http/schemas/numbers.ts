@@ -12,7 +12,7 @@ import {
  * The numbers in bodies of the HTTP form. zod's `int` takes safe integers only, which is what Offset and Position are,
  * so the casts below add the brand and nothing else.
  */
-function wholeNumber(bounds: WholeNumberBounds = {}) {
+export function wholeNumber(bounds: WholeNumberBounds = {}) {
   const { min = 0, max = Number.MAX_SAFE_INTEGER } = bounds
   const words = {
     error: ({ input }: { input?: unknown }) =>

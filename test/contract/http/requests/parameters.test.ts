@@ -78,10 +78,14 @@ describe('parameters', () => {
 
   test('that are parsed say what they take', () => {
     const parameters = {
-      at: parsedParameter(text => (text === 'now' ? 1 : undefined), 'must be now', {
-        description: 'When.',
-        examples: [],
-      }),
+      at: parsedParameter(
+        text => (text === 'now' ? 1 : undefined),
+        () => 'must be now',
+        {
+          description: 'When.',
+          examples: [],
+        },
+      ),
     }
     expect(readParameters(parameters, { at: 'now' }, 'query', 'refused')).toEqual({ at: 1 })
     expect(() => readParameters(parameters, { at: 'then' }, 'query', 'refused')).toThrow(
