@@ -15,7 +15,7 @@ import { settableClock } from '../e2e/settable-clock.ts'
 
 const HOUR_MS = 3_600_000
 /** How far ahead of the time the clock is set, one after the other. */
-const ALL_STEPS_MS = [-1, 0, 1, 0, -25, 0, 25, -25, 25, 0].map(hours => hours * HOUR_MS)
+export const ALL_STEPS_MS = [-1, 0, 1, 0, -25, 0, 25, -25, 25, 0].map(hours => hours * HOUR_MS)
 const TOPIC = 'tides'
 const PARTITIONS = 4
 const IDLE = 'idle'

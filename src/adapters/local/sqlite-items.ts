@@ -18,6 +18,7 @@ import {
   isStalled,
   READ_ONLY,
 } from './local-failures.ts'
+import { LoopRounds } from './loop-rounds.ts'
 import { openDatabase } from './open-database.ts'
 import { findUnreadable } from './readable.ts'
 import { SharedHeader } from './shared-header.ts'
@@ -28,6 +29,12 @@ import { pauseForTurn, Turns } from './turns.ts'
 const READABLE_MS = 5_000
 /** Of a damaged file, how much is told. */
 const PROBLEMS_MAX = 10
+
+/** Changes of one transaction, which nothing comes in between of in this process. */
+const WRITES_MAX = 1_000
+/** What a range without a limit is taken for, in reads, before it is known how many items it has; and what these add. */
+const RANGE_STEPS = 50
+const RANGE_ITEMS_A_STEP = 20
 
 /** A change that waits for its transaction. */
 interface Write {
@@ -60,6 +67,7 @@ export class SqliteItems implements Items {
   readonly #range: StatementSync
   readonly #lastUpTo: StatementSync
   readonly #turns: Turns
+  readonly #rounds = new LoopRounds()
   #waiting: Write[] = []
   #isWriting = false
   #written: Promise<void> = Promise.resolve()
@@ -119,14 +127,19 @@ export class SqliteItems implements Items {
   }
 
   async get(key: string): Promise<Uint8Array | undefined> {
+    await this.#rounds.begin(1)
     return this.#reading(() => this.#read(key))
   }
 
   async range(start: string, end: string, limit = -1): Promise<Item[]> {
-    return this.#reading(() => this.#range.all(start, end, limit) as unknown as Item[])
+    await this.#rounds.begin(limit < 0 ? RANGE_STEPS : 1)
+    const items = await this.#reading(() => this.#range.all(start, end, limit) as unknown as Item[])
+    this.#rounds.add(items.length / RANGE_ITEMS_A_STEP)
+    return items
   }
 
   async lastUpTo(first: string, last: string): Promise<Item | undefined> {
+    await this.#rounds.begin(1)
     return this.#reading(() => this.#lastUpTo.get(first, last) as unknown as Item | undefined)
   }
 
@@ -235,9 +248,10 @@ export class SqliteItems implements Items {
     // Whatever else is written in this turn comes along.
     await undefined
     while (this.#waiting.length > 0) {
+      await this.#rounds.begin(1)
       const begun = this.#failure ?? (await this.#begin())
-      const writes = this.#waiting
-      this.#waiting = []
+      const writes = this.#waiting.splice(0, WRITES_MAX)
+      this.#rounds.add(writes.length)
       const failure = begun ?? (await this.#commit(writes))
       if (failure !== undefined) for (const { reject } of writes) reject(failure)
     }

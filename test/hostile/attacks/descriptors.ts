@@ -40,9 +40,15 @@ export const descriptors: Attack = {
     const counts = [...countStatuses(answers)].map(([status, count]) => `${count} × ${status}`).join(', ')
     const [broken] = answers.filter(({ status }) => status === 0)
     scene.tell(`${counts}${broken ? `; ${broken.error}` : ''}`)
-    const serverErrors = answers.filter(({ status }) => status >= 500)
+    // Beyond the connections that there are, 503 says so.
+    const serverErrors = answers.filter(({ status }) => status >= 500 && status !== 503)
     if (serverErrors[0]) scene.tell(serverErrors[0].text.slice(0, 300))
-    scene.report({ what: '5xx', value: serverErrors.length, unit: '', atMost: 0 })
+    scene.report({
+      what: 'answers of 500 and above, but for 503',
+      value: serverErrors.length,
+      unit: '',
+      atMost: 0,
+    })
     scene.report({ what: 'produces that were never taken, of 600', value: unwritten, unit: '', atMost: 0 })
     const idle = new RawConnections(broker.port)
     try {

@@ -8,6 +8,7 @@ import { idlePolls } from './idle-polls.ts'
 import { inflatingConsumers } from './inflating-consumers.ts'
 import { inflatingJson } from './inflating-json.ts'
 import { ledger } from './ledger.ts'
+import { setClocks } from './set-clocks.ts'
 import { slowRequests } from './slow-requests.ts'
 import { storeTroubles } from './store-troubles.ts'
 import { unreadAnswers, unreadPipelines } from './unread-answers.ts'
@@ -26,5 +27,6 @@ export const ATTACKS: readonly Attack[] = [
   slowRequests,
   fuzz,
   ledger,
+  setClocks,
   ...storeTroubles,
 ]
