@@ -110,7 +110,11 @@ export async function countDeployedCost(settings: CostSettings): Promise<Counted
     await broker.produce({ topic: TOPIC, partition: PARTITION, batches: makeBatch() })
     if (commit % perFlush !== 0 && commit !== commits) continue
     flushes += 1
-    const [result] = await flush(ports, [{ partition, age: 'all' }], Date.now() + FLUSH_DEADLINE_MS)
+    const [result] = await flush(
+      ports,
+      [{ partition, age: 'all' }],
+      ports.clock.monotonicMs() + FLUSH_DEADLINE_MS,
+    )
     if (result?.status === 'rejected') throw result.reason
   }
   const records = commits * recordsPerBatch

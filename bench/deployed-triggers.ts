@@ -155,7 +155,11 @@ export async function countTriggerCost(settings: TriggerCostSettings): Promise<C
     }
     if (nowMs - flushedMs >= FLUSH_DEFAULT_MS) {
       flushedMs = nowMs
-      const [result] = await flush(ports, [{ partition, age: 'all' }], Date.now() + FLUSH_DEADLINE_MS)
+      const [result] = await flush(
+        ports,
+        [{ partition, age: 'all' }],
+        ports.clock.monotonicMs() + FLUSH_DEADLINE_MS,
+      )
       if (result?.status === 'rejected') throw result.reason
     }
     nowMs += 1_000 / wakeUpsPerSecond

@@ -57,3 +57,24 @@ test('chance that no seed repeats is drawn nowhere else, and still where it may 
   const drawn = linesWith(/^(?!\s*(?:\/\/|\/?\*)).*\bMath\.random\b/, 'src', 'functions', 'infra')
   expect([...new Set(drawn.map(({ file }) => file))]).toEqual(Object.keys(UNSEEDED).sort())
 })
+
+/** What tells the time of day. */
+const WALL_CLOCK = /^(?!\s*(?:\/\/|\/?\*)).*(?:\bDate\.now\b|\bnew Date\(\)|\bnowMs\(\))/
+
+test('who reads the wall clock stands in the record of decisions, with the reason, and nobody else does', () => {
+  const [, list = ''] = /## Who reads the wall clock\n([\s\S]*?)\n## /.exec(
+    readFileSync(join(ROOT, 'docs/adr/0022-two-clocks.md'), 'utf8'),
+  )!
+  const listed = [...list.matchAll(/`([^`]+\.ts)`/g)].map(([, file]) => file)
+  const readers = linesWith(WALL_CLOCK, 'src', 'functions', 'infra').map(({ file }) => file)
+  expect([...new Set(readers)]).toEqual(listed.sort())
+})
+
+test('who reads the wall clock is found', () => {
+  for (const line of ['Date.now()', 'nowMs = Date.now', 'new Date()', 'clock.nowMs()']) {
+    expect([line, WALL_CLOCK.test(`  const at = ${line}`)]).toEqual([line, true])
+  }
+  for (const line of ['// Date.now()', ' * new Date()', 'new Date(ms)', 'clock.monotonicMs()']) {
+    expect([line, WALL_CLOCK.test(line)]).toEqual([line, false])
+  }
+})

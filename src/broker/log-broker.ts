@@ -1,21 +1,21 @@
 import type { Broker } from '../contract/broker.ts'
 import type { GroupBroker } from '../contract/groups.ts'
 import type { TriggerBroker, TriggerDescription, TriggerName } from '../contract/triggers.ts'
-import { FLUSH_BY_PRODUCER_MS } from '../core/limits.ts'
+import { FLUSH_BY_PRODUCER_MS, READ_PARALLEL_MAX } from '../core/limits.ts'
 import type { Head } from '../core/log/head.ts'
 import { crossesLimit, SHARED_LIMIT } from '../core/log/tail.ts'
 import type { PartitionId } from '../core/topic/partition-id.ts'
 import type { Trigger } from '../core/trigger/trigger.ts'
+import { Lane } from '../core/turns.ts'
 import type { Ports } from '../ports/index.ts'
 import type { ObjectLocator } from '../ports/object-locator.ts'
 import { asTidemarkError } from '../ports/store-errors.ts'
 import type { GroupCall } from './groups/group-call.ts'
 import type { LeaseWatch } from './groups/lease-watch.ts'
-import { type GroupUseCases, loadGroupUseCases } from './load-use-cases.ts'
+import { loadUseCases, type UseCases } from './load-use-cases.ts'
 import { Gatherer, type GatherSettings } from './producing/gather.ts'
 import { Intake, shuttingDown } from './producing/intake.ts'
 import { Fetching } from './reading/fetch.ts'
-import { offsetFor } from './reading/offset-for.ts'
 import { TailWatch } from './reading/tail-watch.ts'
 import { BackgroundFlush } from './settling/background-flush.ts'
 import { deleteRecords } from './settling/delete-records.ts'
@@ -48,6 +48,7 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
   readonly #intake: Intake
   readonly #fetching: Fetching
   readonly #flushing: BackgroundFlush
+  readonly #looks = new Lane(READ_PARALLEL_MAX)
   readonly #reportError: (error: unknown) => void
   readonly #flushesInBackground: boolean
   /** Calls under way: the store must not be taken from under them. */
@@ -133,7 +134,10 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
   locate: Broker['locate'] = request => this.#serve(() => this.#fetching.locate(request))
 
   offsetFor: Broker['offsetFor'] = request =>
-    this.#serve(() => offsetFor(this.#ports, this.#directory, request))
+    this.#serve(async () => {
+      const { offsetFor } = await loadUseCases()
+      return await offsetFor(this.#ports, this.#directory, request, this.#looks)
+    })
 
   deleteRecords: Broker['deleteRecords'] = request =>
     this.#serve(() => deleteRecords(this.#ports, this.#directory, request))
@@ -175,7 +179,7 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
 
   #serveTrigger(
     { groupId }: TriggerName,
-    change: (call: GroupCall, useCases: GroupUseCases) => Promise<Trigger>,
+    change: (call: GroupCall, useCases: UseCases) => Promise<Trigger>,
   ): Promise<TriggerDescription> {
     return this.#serveGroup(groupId, async (call, useCases) => {
       const [described] = await useCases.describeTriggers(call, [await change(call, useCases)])
@@ -183,12 +187,9 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
     })
   }
 
-  #serveGroup<T>(
-    groupId: string,
-    work: (call: GroupCall, useCases: GroupUseCases) => Promise<T>,
-  ): Promise<T> {
+  #serveGroup<T>(groupId: string, work: (call: GroupCall, useCases: UseCases) => Promise<T>): Promise<T> {
     return this.#serve(async () => {
-      const useCases = await loadGroupUseCases()
+      const useCases = await loadUseCases()
       this.#leases ??= new useCases.LeaseWatch(this.#ports.clock)
       const call = new useCases.GroupCall(this.#ports, this.#directory, groupId, this.#leases)
       return await work(call, useCases)

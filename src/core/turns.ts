@@ -1,14 +1,21 @@
+/**
+ * Turns in the event loop, and work beside it. Neither takes any time by the clocks that are handed in: a run over
+ * virtual time waits for both before it lets any pass.
+ */
 const waiting: (() => void)[] = []
+let beside = 0
 
 /**
  * Long work lets others go first: what the event loop has to do meanwhile is done, and of all who wait here in this
  * process one goes on for each round of the loop, so that many of them hold it up no longer than one.
  */
 export function nextTurn(): Promise<void> {
-  return new Promise(resolve => {
-    waiting.push(resolve)
-    if (waiting.length === 1) setImmediate(letOneGo)
-  })
+  return workBeside(
+    new Promise(resolve => {
+      waiting.push(resolve)
+      if (waiting.length === 1) setImmediate(letOneGo)
+    }),
+  )
 }
 
 function letOneGo(): void {
@@ -16,11 +23,44 @@ function letOneGo(): void {
   if (waiting.length > 0) setImmediate(letOneGo)
 }
 
-let last: Promise<unknown> = Promise.resolve()
+/** Notes down what another thread works on, until it has. */
+export async function workBeside<T>(work: Promise<T>): Promise<T> {
+  beside += 1
+  try {
+    return await work
+  } finally {
+    beside -= 1
+  }
+}
 
-/** Does what takes much memory, once nothing else in this process does that came here before. */
-export function oneByOne<T>(work: () => Promise<T>): Promise<T> {
-  const mine = last.then(work)
-  last = mine.catch(() => {})
-  return mine
+/** Whether something goes on that no clock knows of. */
+export function hasWorkBeside(): boolean {
+  return beside > 0
+}
+
+/** Lets no more than so many do what takes much memory; the others wait, and come in their order. */
+export class Lane {
+  readonly #waiting: (() => void)[] = []
+  #free: number
+
+  constructor(parallelMax: number) {
+    this.#free = parallelMax
+  }
+
+  /** How many wait. */
+  get waiting(): number {
+    return this.#waiting.length
+  }
+
+  async run<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#free > 0) this.#free--
+    else await new Promise<void>(resolve => this.#waiting.push(resolve))
+    try {
+      return await work()
+    } finally {
+      const next = this.#waiting.shift()
+      if (next) next()
+      else this.#free++
+    }
+  }
 }

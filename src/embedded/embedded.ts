@@ -48,7 +48,8 @@ export async function openEmbedded(options: EmbeddedOptions & DirectoryOptions):
 function asOpeningError(error: unknown): unknown {
   if (!(error instanceof StoreFailed || error instanceof NotApplied)) return error
   const message = error.message.charAt(0).toUpperCase() + error.message.slice(1)
-  return new TidemarkError('KAFKA_STORAGE_ERROR', `${message}.`, 'no', { cause: error })
+  const retriable = error instanceof NotApplied || error.mayPass
+  return new TidemarkError('KAFKA_STORAGE_ERROR', `${message}.`, 'no', { cause: error, retriable })
 }
 
 /** A broker whose records end with the process: for tests and for trying things out. */

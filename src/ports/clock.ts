@@ -18,3 +18,12 @@ export interface Clock {
   /** Resolves when everything that is ready to run in this turn has run. */
   turn(): Promise<void>
 }
+
+/**
+ * The time as the wall clock would tell it if nobody had set it since now, in milliseconds since the epoch: for what must
+ * not become old, or lie in the future, by a step of it.
+ */
+export function unsetTime(clock: Clock): () => number {
+  const aheadMs = clock.nowMs() - clock.monotonicMs()
+  return () => clock.monotonicMs() + aheadMs
+}

@@ -19,6 +19,8 @@ export interface Defect {
   readonly index?: (store: MemoryStore, clock: Clock) => (index: LogIndex) => LogIndex
   readonly failures?: FailureDestinations
   readonly dedupeKeyOf?: DedupeKey
+  /** Puts another clock in the place of each process's. */
+  readonly clock?: (clock: Clock) => Clock
   /** Puts something else in the place of each process's topics. */
   readonly topics?: (topics: TopicStore) => TopicStore
 }
@@ -260,7 +262,20 @@ export const DEFECTS: Readonly<Record<string, PlantedDefect>> = {
     message: /^two owners/,
     decisions: {
       applyOwner: (partition, standing, owner, expected) => applyOwner(partition, standing, owner, expected),
+      closeClaim: () => undefined,
     },
+  },
+  'a group that was deleted counts on from the time': {
+    actors: ['members', 'clocks'],
+    seeds: 400,
+    message: /^two owners|^fenced/,
+    decisions: { closeClaim: () => undefined },
+  },
+  'deadlines go by the wall clock': {
+    actors: ['pollers', 'clocks'],
+    seeds: 20,
+    message: /^late/,
+    clock: clock => ({ ...clock, monotonicMs: () => clock.nowMs() }),
   },
   'more is committed than was dealt with': {
     ...TRIGGERS,
@@ -312,13 +327,13 @@ function readEarly(store: MemoryStore, clock: Clock): (index: LogIndex) => LogIn
   store.items.observe((key, standing) => {
     if (!key.includes(`/${PRODUCER_PREFIX}`)) return
     const producer = standing && decodeRetired(standing)
-    before.set(key, [...(before.get(key) ?? []), { untilMs: clock.nowMs() + LATE_MS, producer }])
+    before.set(key, [...(before.get(key) ?? []), { untilMs: clock.monotonicMs() + LATE_MS, producer }])
   })
   const readProducer =
     (index: LogIndex): LogIndex['readProducer'] =>
     async (partition, producerId) => {
       const versions = before.get(joinKey(logKey(partition), producerKey(producerId))) ?? []
-      const earlier = versions.find(({ untilMs }) => untilMs > clock.nowMs())
+      const earlier = versions.find(({ untilMs }) => untilMs > clock.monotonicMs())
       return earlier ? earlier.producer : await index.readProducer(partition, producerId)
     }
   return index => withMethods(index, { readProducer: readProducer(index) })

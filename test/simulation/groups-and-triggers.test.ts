@@ -13,6 +13,18 @@ checkWorld('triggers', {
   atLeast: { appended: 80, calls: 80, repeats: 1, told: 5, resets: 0.5, crashes: 1 },
 })
 
+checkWorld('a group whose clocks somebody sets', {
+  actors: ['members', 'clocks'],
+  seeds: 500,
+  atLeast: { steps: 10, changes: 10, commits: 20, removals: 0.1, epochs: 5 },
+})
+
+checkWorld('triggers whose clocks somebody sets', {
+  actors: ['triggers', 'clocks'],
+  seeds: 50,
+  atLeast: { steps: 10, calls: 80, told: 5 },
+})
+
 checkWorld('everybody', {
   actors: ACTORS.map(({ name }) => name),
   seeds: 100,

@@ -11,12 +11,12 @@ export class History {
   /** @param print is given every line as it is written, to see a run whole */
   constructor(clock: Clock, print?: (line: string) => void) {
     this.#clock = clock
-    this.#startMs = clock.nowMs()
+    this.#startMs = clock.monotonicMs()
     this.#print = print
   }
 
   note(who: string, what: string): void {
-    const line = `${this.#clock.nowMs() - this.#startMs} ${who}: ${what}`
+    const line = `${this.#clock.monotonicMs() - this.#startMs} ${who}: ${what}`
     this.#lines.push(line)
     this.#print?.(line)
   }

@@ -12,3 +12,15 @@ checkWorld('topics that are made, grown and deleted while they are written to', 
   seeds: 1_000,
   atLeast: { made: 4, deleted: 2, acknowledged: 20, unknown: 5, crashes: 1, sleeps: 1 },
 })
+
+checkWorld('a log whose clocks somebody sets', {
+  actors: [...LOG_ACTORS, 'pollers', 'clocks'],
+  seeds: 500,
+  atLeast: { steps: 10, acknowledged: 20, returns: 1, repetitions: 1, polls: 3 },
+})
+
+checkWorld('topics whose clocks somebody sets', {
+  actors: ['topics', 'writers', 'readers', 'deletions', 'flushes', 'clocks'],
+  seeds: 200,
+  atLeast: { steps: 10, made: 4, deleted: 2, acknowledged: 20 },
+})

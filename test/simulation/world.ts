@@ -1,31 +1,31 @@
 import { DECISIONS, type Decisions } from '../../src/adapters/items/decisions.ts'
-import type { Items } from '../../src/adapters/items/items.ts'
 import { storesOver } from '../../src/adapters/items/stores.ts'
 import { type MemoryStore, openMemoryStore } from '../../src/adapters/memory/memory-store.ts'
 import { clockOf, Network } from '../../src/adapters/memory/network.ts'
 import { SeededEntropy } from '../../src/adapters/memory/seeded-entropy.ts'
 import { VirtualClock } from '../../src/adapters/memory/virtual-clock.ts'
-import { loadGroupUseCases } from '../../src/broker/load-use-cases.ts'
+import { loadUseCases } from '../../src/broker/load-use-cases.ts'
 import { LogBroker } from '../../src/broker/log-broker.ts'
 import { VerifySummary, verify } from '../../src/broker/settling/verify.ts'
 import { isTransient } from '../../src/broker/store-calls/retry.ts'
 import { TidemarkError } from '../../src/core/errors.ts'
 import { PRODUCER_SILENT_MS_MAX } from '../../src/core/limits.ts'
-import { PRODUCER_PREFIX } from '../../src/core/storage-layout.ts'
+import type { Clock } from '../../src/ports/clock.ts'
 import type { Ports } from '../../src/ports/index.ts'
-import type { ObjectStore } from '../../src/ports/object-store.ts'
 import type { Actor, ActorKind } from './actors/actor.ts'
+import { ClockSettings } from './clock-settings.ts'
 import type { Defect } from './defects.ts'
 import { History } from './history.ts'
+import { itemsAcross, objectsAcross } from './noted-calls.ts'
 import { DeliveryPromises } from './promises/delivery.ts'
 import { LogPromises } from './promises/log.ts'
 import { OwnershipPromises } from './promises/ownership.ts'
 import { TopicPromises } from './promises/topics.ts'
-import { type ProcessFaults, RandomFaults } from './random-faults.ts'
+import { RandomFaults } from './random-faults.ts'
 import { SleepyProcess } from './sleepy-process.ts'
 
 // Now: virtual time does not wait for a file to be loaded.
-await loadGroupUseCases()
+await loadUseCases()
 
 const PROCESSES = 2
 const START_MS = Date.UTC(2026, 0, 1)
@@ -38,6 +38,8 @@ export const NEAR_SKEW_MS_MAX = 3_000
 export const FAR_SKEW_MS = PRODUCER_SILENT_MS_MAX + 5_000
 /** In how many of its calls a broker falls asleep. */
 const BROKER_SLEEP_SHARE = 0.002
+/** Before whatever time any clock of a run shows: no broker takes a record for one from the future. */
+const RECORDS_BEFORE_MS = 60 * 3_600_000
 /** By when what the faults have delayed has landed. */
 const LATE_MS_MAX = 3_500
 
@@ -76,9 +78,11 @@ export async function runWorld(seed: number, options: WorldOptions): Promise<Wor
 }
 
 export class World {
+  readonly seed: number
   readonly random: SeededEntropy
   readonly clock = new VirtualClock(START_MS)
   readonly history: History
+  readonly settings: ClockSettings
   readonly faults: RandomFaults
   readonly defect: Defect
   /** Without any faults: for checks, and for what is of no interest. */
@@ -87,6 +91,8 @@ export class World {
   readonly log: LogPromises
   readonly ownership: OwnershipPromises
   readonly delivery: DeliveryPromises
+  /** Those that live. */
+  readonly processes = new Set<SleepyProcess>()
   readonly brokers: (Running & { readonly broker: LogBroker })[] = []
   /** Topics that whoever writes or reads may take. */
   readonly #topicNames: string[] = []
@@ -95,6 +101,7 @@ export class World {
   readonly #decisions: Decisions
   readonly #wrapIndex: (index: Ports['index']) => Ports['index']
   readonly #wrapTopics: (topics: Ports['topics']) => Ports['topics']
+  readonly #wrapClock: (clock: Clock) => Clock
   readonly #farSkewsMs: readonly number[]
   #areClocksRight = false
   #failure: Error | undefined
@@ -103,14 +110,16 @@ export class World {
   readonly #counts = new Map<string, number>()
 
   constructor(seed: number, { actors, defect = {}, print }: WorldOptions) {
+    this.seed = seed
     this.random = new SeededEntropy(seed)
     this.history = new History(this.clock, print)
+    this.settings = new ClockSettings(this.clock, this.history)
     this.faults = new RandomFaults(new SeededEntropy(seed ^ 0x5eed), this.history)
     this.defect = defect
     this.#kinds = actors
     this.topics = new TopicPromises(this.violated)
     this.log = new LogPromises(this.topics, this.violated)
-    this.ownership = new OwnershipPromises(this.violated, this.#areClocksFar)
+    this.ownership = new OwnershipPromises(this.violated)
     this.delivery = new DeliveryPromises(this.violated)
     this.ownership.onCommit(this.delivery.committed)
     this.#decisions = this.ownership.watch({ ...DECISIONS, ...defect.decisions })
@@ -119,6 +128,7 @@ export class World {
     this.store.items.observe(this.ownership.changed)
     this.#wrapIndex = defect.index?.(this.store, this.clock) ?? (index => index)
     this.#wrapTopics = defect.topics ?? (topics => topics)
+    this.#wrapClock = defect.clock ?? (clock => clock)
     this.#farSkewsMs = Array.from({ length: PROCESSES }, () => this.random.pick([0, 0, FAR_SKEW_MS]))
     this.#actors = actors.map(kind => kind.make(this))
   }
@@ -129,6 +139,7 @@ export class World {
     await this.#drive(Promise.all(this.#actors.map(actor => actor.live())))
     this.faults.stop()
     this.#areClocksRight = true
+    this.settings.mend()
     await this.#drive(this.#comeToRest())
     await this.#drive(Promise.all(this.#actors.map(actor => actor.settle?.())))
     await this.#drive(this.#tidyUp())
@@ -185,6 +196,11 @@ export class World {
     this.#counts.set(what, (this.#counts.get(what) ?? 0) + by)
   }
 
+  /** What writers take for the time. */
+  get recordTimeMs(): number {
+    return START_MS - RECORDS_BEFORE_MS + this.clock.monotonicMs()
+  }
+
   /** A value that is sent nowhere else. */
   drawValue(): string {
     this.#nextValue += 1
@@ -218,7 +234,8 @@ export class World {
   start(name: string, sleepShare: number, farSkewMs = 0): Running {
     const process = new SleepyProcess(name, this.clock)
     const nearMs = this.random.integer(-NEAR_SKEW_MS_MAX / 2, NEAR_SKEW_MS_MAX / 2)
-    const skewMs = () => nearMs + (this.#areClocksFar && !this.#areClocksRight ? farSkewMs : 0)
+    const farMs = () => (this.#areClocksFar && !this.#areClocksRight ? farSkewMs : 0)
+    const skewMs = () => nearMs + farMs() + this.settings.aheadMs(process)
     const faults = this.faults.of(process, sleepShare)
     const network = new Network(process, faults, this.clock)
     const items = itemsAcross(this.store.items.across(network), faults, this.#countReturn)
@@ -228,10 +245,12 @@ export class World {
       index: this.#wrapIndex(stores.index),
       topics: this.#wrapTopics(stores.topics),
       objects: objectsAcross(this.store.objects.across(network), faults),
-      clock: { ...clockOf(process, this.clock), nowMs: () => this.clock.nowMs() + skewMs() },
+      clock: this.#wrapClock({ ...clockOf(process, this.clock), nowMs: () => this.clock.nowMs() + skewMs() }),
       entropy: this.random,
     }
+    this.processes.add(process)
     void process.died.then(() => {
+      this.processes.delete(process)
       this.#crashes += 1
       this.history.note(name, 'died')
     })
@@ -342,49 +361,4 @@ export class World {
 /** Resolves once all promises have settled that can, since nothing in a world waits for anything else. */
 function settled(): Promise<void> {
   return new Promise(resolve => process.nextTick(resolve))
-}
-
-function itemsAcross(items: Items, faults: ProcessFaults, countReturn: () => void): Items {
-  return {
-    get: key => {
-      faults.about(`get ${key}`)
-      const value = items.get(key)
-      if (key.includes(`/${PRODUCER_PREFIX}`))
-        void value.then(
-          found => found && countReturn(),
-          () => {},
-        )
-      return value
-    },
-    range: (start, end, limit) => {
-      faults.about(`range ${start}`)
-      return items.range(start, end, limit)
-    },
-    lastUpTo: (first, last) => {
-      faults.about(`last up to ${last}`)
-      return items.lastUpTo(first, last)
-    },
-    update: (key, change) => {
-      faults.about(`update ${key}`)
-      return items.update(key, change)
-    },
-    removeRange: (start, end) => {
-      faults.about(`remove from ${start}`)
-      return items.removeRange(start, end)
-    },
-  }
-}
-
-function objectsAcross(objects: ObjectStore, faults: ProcessFaults): ObjectStore {
-  return {
-    ...objects,
-    put: (key, chunks) => {
-      faults.about(`put ${key}`)
-      return objects.put(key, chunks)
-    },
-    get: (key, position, bytes) => {
-      faults.about(`read ${key}`)
-      return objects.get(key, position, bytes)
-    },
-  }
 }

@@ -1,28 +1,24 @@
 import { randomBytes } from 'node:crypto'
 import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join, relative, sep } from 'node:path'
-import { STORE_TRIAL_BYTES } from '../../core/limits.ts'
+import { STORE_TRIAL_BYTES, shareDescriptors } from '../../core/limits.ts'
 import type { Position } from '../../core/numbers.ts'
 import { FORMAT_OBJECT } from '../../core/storage-layout.ts'
 import type { ObjectInfo, ObjectStore } from '../../ports/object-store.ts'
 import { NotApplied, StoreFailed } from '../../ports/outcome.ts'
+import { descriptorsMax } from './descriptors.ts'
 import type { Access } from './directory.ts'
 import { checkRoom, makeFolder, makeFolderBelow, writeSynced } from './folders.ts'
 import { Footing } from './footing.ts'
 import { asFileFailure, READ_ONLY } from './local-failures.ts'
 import { OpenFiles } from './open-files.ts'
+import { type SyncedFolder, SyncedFolders } from './synced-folders.ts'
 import { Trouble } from './trouble.ts'
 
 /** Where files are written before they get their name; what lies here after a crash is nobody's. */
 const UNFINISHED = 'unfinished'
 /** An unfinished file of this age was left by a crash. */
 const UNFINISHED_MS_MAX = 3_600_000
-
-/** A folder that puts sync, and what else must lie under its name as long as that is done. */
-interface SyncedFolder {
-  readonly handle: FileHandle
-  readonly footing: Footing
-}
 
 /**
  * Objects as files. A put writes a temporary file, syncs it, gives it its name and syncs the folder: under its
@@ -33,8 +29,8 @@ export class LocalObjectStore implements ObjectStore {
   /** Nothing is read from it: while it is open, no other folder is given its number. */
   readonly #handle: FileHandle
   readonly #footing: Footing
-  readonly #open = new OpenFiles()
-  readonly #folders = new Map<string, Promise<SyncedFolder>>()
+  readonly #open: OpenFiles
+  readonly #folders: SyncedFolders
   /** What is wrong with the disk, as far as the last puts and reads tell. */
   readonly trouble = new Trouble(() => this.#tryOut())
   readonly #isReadOnly: boolean
@@ -44,6 +40,9 @@ export class LocalObjectStore implements ObjectStore {
     this.#handle = handle
     this.#isReadOnly = isReadOnly
     this.#footing = footing
+    const { files, folders } = shareDescriptors(descriptorsMax())
+    this.#open = new OpenFiles(files)
+    this.#folders = new SyncedFolders(folders, path => this.#openFolder(path))
   }
 
   /**
@@ -63,17 +62,17 @@ export class LocalObjectStore implements ObjectStore {
     if (this.#isReadOnly) throw new StoreFailed(READ_ONLY)
     this.#footing.checkBefore()
     try {
-      const folder = await this.#folder(dirname(path))
-      await this.#write(path, chunks)
-      await folder.handle.sync()
-      // Where the folder is what it was, so are all above it.
-      if (folder.footing.trouble() !== undefined) {
-        this.#footing.check(false)
-        throw new NotApplied(`another folder has taken the place of ${dirname(path)}`)
-      }
+      await this.#folders.use(dirname(path), async folder => {
+        await this.#write(path, chunks)
+        await folder.handle.sync()
+        // Where the folder is what it was, so are all above it.
+        if (folder.footing.trouble() !== undefined) {
+          this.#footing.check(false)
+          throw new NotApplied(`another folder has taken the place of ${dirname(path)}`)
+        }
+      })
       this.trouble.worked()
     } catch (error) {
-      await this.#forgetFolder(dirname(path))
       // Should the name be there after all, the object is whole, and the same bytes can be put again.
       throw this.#failure(error, 'written')
     }
@@ -113,8 +112,7 @@ export class LocalObjectStore implements ObjectStore {
   }
 
   async close(): Promise<void> {
-    const closing = [this.#open.close(), this.#handle.close()]
-    for (const folder of this.#folders.values()) closing.push(folder.then(({ handle }) => handle.close()))
+    const closing = [this.#open.close(), this.#handle.close(), this.#folders.close()]
     // All of them: one that a failing disk does not let be closed keeps no other open.
     for (const closed of await Promise.allSettled(closing))
       if (closed.status === 'rejected') throw closed.reason
@@ -160,23 +158,6 @@ export class LocalObjectStore implements ObjectStore {
     const isSafe = parts.every(part => part !== '' && part !== '.' && part !== '..' && !part.includes('\0'))
     if (!isSafe || parts[0] === UNFINISHED) throw new RangeError(`"${key}" cannot be the key of an object`)
     return join(this.#directory, ...parts)
-  }
-
-  /** A folder kept open, since every put syncs one. */
-  #folder(path: string): Promise<SyncedFolder> {
-    let folder = this.#folders.get(path)
-    if (!folder) {
-      folder = this.#openFolder(path)
-      this.#folders.set(path, folder)
-    }
-    return folder
-  }
-
-  /** The next put opens it again, and makes it where somebody has removed it. */
-  async #forgetFolder(path: string): Promise<void> {
-    const folder = this.#folders.get(path)
-    this.#folders.delete(path)
-    await folder?.then(({ handle }) => handle.close()).catch(() => {})
   }
 
   async #openFolder(path: string): Promise<SyncedFolder> {

@@ -9,10 +9,14 @@ const WRITE_LOCK_BYTE = 120
 const SECRET = /token|secret|password|key/i
 
 /**
- * Who has the write lock of a database in write-ahead mode, as words that follow `held by`, as far as this machine tells:
- * on Linux, and for processes that this one can see. Undefined where it does not.
+ * Who has the write lock of a database in write-ahead mode, in words that can follow `locked by`, as far as this machine
+ * tells: on Linux, of processes that this one can see.
  */
-export function findLockHolder(path: string): string | undefined {
+export function describeLockHolder(path: string): string {
+  return findLockHolder(path) ?? 'another process, which cannot be seen from here'
+}
+
+function findLockHolder(path: string): string | undefined {
   try {
     const { dev: device, ino: number } = statSync(`${path}-shm`, { bigint: true })
     const place = `${hex(majorOf(device))}:${hex(minorOf(device))}:${number}`

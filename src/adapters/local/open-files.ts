@@ -1,18 +1,24 @@
 import { type FileHandle, open } from 'node:fs/promises'
 
-/** Files that stay open for the next read. */
-const OPEN_FILES_MAX = 512
-
 /**
  * Objects that were read lately, kept open: a consumer reads one object many times in a row. Objects never
- * change, so an open file is as good as the name; one that is removed meanwhile can still be read.
+ * change, so an open file is as good as the name; one that is removed meanwhile can still be read. Never more of them than
+ * this process has descriptors for: who needs another one waits until one is idle.
  */
 export class OpenFiles {
   /** The least recently used one first. */
   readonly #files = new Map<string, OpenFile>()
+  readonly #filesMax: number
+  /** Those that wait for a file that is idle. */
+  #waiting: (() => void)[] = []
+
+  constructor(filesMax: number) {
+    this.#filesMax = filesMax
+  }
 
   /** Lets `use` read from the file, which stays open meanwhile; undefined where there is none. */
   async use<T>(path: string, use: (handle: FileHandle) => Promise<T>): Promise<T | undefined> {
+    while (!this.#files.has(path) && this.#files.size >= this.#filesMax) await this.#oneIdle()
     const file = this.#files.get(path) ?? new OpenFile(path)
     this.#files.delete(path)
     this.#files.set(path, file)
@@ -29,8 +35,18 @@ export class OpenFiles {
       // What is missing or fails is opened anew by the next reader.
       if (!isGood && this.#files.get(path) === file) this.#files.delete(path)
       if (this.#files.get(path) !== file && file.readers === 0) await file.close()
-      await this.#closeIdle(OPEN_FILES_MAX)
+      const waiting = this.#waiting
+      this.#waiting = []
+      for (const goOn of waiting) goOn()
     }
+  }
+
+  /** Until there may be room for another file. */
+  async #oneIdle(): Promise<void> {
+    const before = this.#files.size
+    await this.#closeIdle(this.#filesMax - 1)
+    if (this.#files.size < before) return
+    await new Promise<void>(resolve => this.#waiting.push(resolve))
   }
 
   async close(): Promise<void> {

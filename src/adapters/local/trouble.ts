@@ -64,7 +64,7 @@ export class Trouble {
 }
 
 /** Waits for it so long at most; it goes on. */
-export async function within(work: Promise<void>, durationMs: number): Promise<void> {
+async function within(work: Promise<void>, durationMs: number): Promise<void> {
   const done = new AbortController()
   const late = sleep(durationMs, undefined, { signal: done.signal }).catch(() => {})
   await Promise.race([work, late])

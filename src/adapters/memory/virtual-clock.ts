@@ -1,3 +1,4 @@
+import { hasWorkBeside } from '../../core/turns.ts'
 import type { Clock } from '../../ports/clock.ts'
 import { type Timer, Timers } from './timers.ts'
 
@@ -62,7 +63,8 @@ export class VirtualClock implements Clock {
    */
   async runUntil(isDone: () => boolean, settle: () => Promise<void> = nextTurn): Promise<void> {
     for (;;) {
-      await settle()
+      do await settle()
+      while (hasWorkBeside())
       if (isDone()) return
       const next = this.#timers.take()
       if (!next) throw new Error('nothing is left that could happen, but the run is not done')

@@ -86,8 +86,9 @@ async function commitOne(call: GroupCall, offset: OffsetToCommit, owner: string 
       const seenMs = claim?.committed?.committedMs ?? null
       // Overtaken on its way, by a later commit of the same member; or an earlier try of this one has done it.
       if (isOvertaken(claim?.committed, { offset: offset.offset, generation, sequence, rewinds })) return
-      // A try of unknown outcome has done it, and maybe somebody has committed on top of it since.
-      if (unsureMs !== undefined && seenMs !== null && seenMs >= unsureMs) return
+      // A try of unknown outcome has done it, and maybe somebody has committed on top of it since; or somebody else has
+      // meanwhile. One that is counted would have been seen above: what is there is an earlier one of its owner.
+      if (sequence === undefined && unsureMs !== undefined && seenMs !== null && seenMs >= unsureMs) return
       const counted = sequence !== undefined && { sequence, underGeneration: generation! }
       const wanted = { offset: offset.offset, leaderEpoch, metadata, ...counted }
       const committed = nextCommit(claim?.committed, wanted, call.nowMs())

@@ -1,6 +1,6 @@
 import type { Member } from '../../core/group/group.ts'
 import type { Silence } from '../../core/group/session.ts'
-import { CLOCK_SKEW_MS_MAX, LEASES_WATCHED_MAX } from '../../core/limits.ts'
+import { CLOCK_SKEW_MS_MAX, LEASE_ITEMS_WATCHED_MAX } from '../../core/limits.ts'
 import type { Clock } from '../../ports/clock.ts'
 
 /** Moments by this process's monotonic clock. */
@@ -71,7 +71,7 @@ export class LeaseWatch {
     // Last in the order in which they are forgotten.
     this.#watched.delete(key)
     this.#watched.set(key, watched)
-    if (this.#watched.size <= LEASES_WATCHED_MAX) return
+    if (this.#watched.size <= LEASE_ITEMS_WATCHED_MAX) return
     const [oldest] = this.#watched.keys()
     this.#watched.delete(oldest!)
   }

@@ -5,7 +5,12 @@ import {
   PRODUCE_IN_FLIGHT_BYTES_MAX,
   PRODUCE_IN_FLIGHT_CALLS_MAX,
 } from '../../core/limits.ts'
-import { type BatchHeader, checkBatch, NO_PRODUCER_ID, stampLogAppendTime } from '../../core/record/index.ts'
+import {
+  type BatchHeader,
+  checkBatch,
+  NO_PRODUCER_ID,
+  stampLogAppendTime,
+} from '../../core/record/batch-header.ts'
 import { withResolvers } from '../../core/since-node-22.ts'
 import { watchFuture } from '../../core/times.ts'
 import { latestTimestampMs, type TopicSettings } from '../../core/topic/topic-config.ts'

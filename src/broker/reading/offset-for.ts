@@ -5,18 +5,23 @@ import { type Block, blockEnd } from '../../core/log/block.ts'
 import type { PlacedEntry } from '../../core/log/entry.ts'
 import type { Head } from '../../core/log/head.ts'
 import { type Offset, toOffset, toWholeNumber, wholeNumberWords } from '../../core/numbers.ts'
-import { findTimestamp } from '../../core/record/index.ts'
+import { findTimestamp } from '../../core/record/find-timestamp.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
+import { Lane } from '../../core/turns.ts'
 import type { Ports } from '../../ports/index.ts'
 import type { TopicDirectory } from '../topics/topic-directory.ts'
 import { partitionGone } from '../topics/topic-directory.ts'
 import { LogStartMoved, missingBytes, READ_AGAIN_MAX, readPlace, walkEntries } from './walk.ts'
 
-/** Kafka's ListOffsets. */
+/**
+ * Kafka's ListOffsets.
+ * @param looks what looks for times into stored batches at the same time: each has one entry's bytes in memory
+ */
 export async function offsetFor(
   ports: Ports,
   directory: TopicDirectory,
   { topic, partition, at }: OffsetFor,
+  looks = new Lane(1),
 ): Promise<FoundOffset> {
   for (let misses = 0; ; misses += 1) {
     const id = await directory.resolvePartition(topic, partition)
@@ -31,7 +36,7 @@ export async function offsetFor(
     if (at === 'latest') return { offset: head.nextOffset, timestampMs: null }
     checkTimestamp(at.timestampMs)
     try {
-      return await offsetForTime(ports, id, head, at.timestampMs)
+      return await offsetForTime(ports, id, head, at.timestampMs, looks)
     } catch (error) {
       // Records were deleted while we looked: look again from the new start.
       if (!(error instanceof LogStartMoved)) throw error
@@ -54,11 +59,12 @@ async function offsetForTime(
   partition: PartitionId,
   head: Head,
   timestampMs: number,
+  looks: Lane,
 ): Promise<FoundOffset> {
   const from = await findCandidate(ports, partition, head, timestampMs)
   for await (const placed of walkEntries(ports.index, partition, head, from)) {
     if (placed.entry.maxTimestampMs < timestampMs) continue
-    const found = await findInEntry(ports, placed, head.startOffset, timestampMs)
+    const found = await looks.run(() => findInEntry(ports, placed, head.startOffset, timestampMs))
     if (found) return found
   }
   return { offset: null, timestampMs: null }

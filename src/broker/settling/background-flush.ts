@@ -85,7 +85,7 @@ export class BackgroundFlush {
       for await (const group of inGroups(this.#everyPartition(), FLUSH_PARTITIONS_MAX)) {
         const failures = await this.#flushAll(group, deadlineMs)
         this.#report(failures)
-        if (this.#ports.clock.monotonicMs() >= deadlineMs) return
+        if (this.#ports.clock.monotonicMs() >= deadlineMs || this.#ports.refusal?.()) return
       }
     } catch (error) {
       this.#reportError(error)

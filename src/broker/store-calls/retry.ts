@@ -7,7 +7,7 @@ import { NotApplied, OutcomeUnknown } from '../../ports/outcome.ts'
 import { asTidemarkError } from '../../ports/store-errors.ts'
 
 /** How long to wait before the next try: exponential, with full jitter, so that writers do not march in step. */
-export function backoffMs(failures: number, entropy: Entropy): number {
+function backoffMs(failures: number, entropy: Entropy): number {
   return entropy.fraction() * Math.min(BACKOFF_MS_MAX, BACKOFF_FIRST_MS * 2 ** failures)
 }
 

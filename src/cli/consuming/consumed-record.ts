@@ -1,4 +1,4 @@
-import type { LogRecord } from '../../core/record/index.ts'
+import type { LogRecord } from '../../core/record/record.ts'
 
 /** A record with the place it was read from. */
 export interface ConsumedRecord {
@@ -9,8 +9,8 @@ export interface ConsumedRecord {
   record: LogRecord
 }
 
-/** The bytes that stand for a record in the output. */
-export type FormatRecord = (consumed: ConsumedRecord) => Uint8Array[]
+/** The bytes that stand for a record in the output; of a large one, a piece at a time. */
+export type FormatRecord = (consumed: ConsumedRecord) => Iterable<Uint8Array>
 
 const NEWLINE = Uint8Array.of(10)
 const NOTHING = new Uint8Array(0)

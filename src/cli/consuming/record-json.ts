@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer'
-import type { RecordHeader, RecordInput } from '../../core/record/index.ts'
+import { base64StringPieces, jsonStringPieces } from '../../core/json-pieces.ts'
+import type { LogRecord, RecordHeader, RecordInput } from '../../core/record/record.ts'
 import { CommandFailure } from '../output/failure.ts'
 import type { ConsumedRecord, FormatRecord } from './consumed-record.ts'
 
@@ -16,13 +17,47 @@ const RECORD_NAMES = new Set(
 )
 const HEADER_NAMES = new Set(['key', 'value', 'valueBase64'])
 const NO_TIMESTAMP = -1
+/** Above this, a line is made piece by piece. */
+const LARGE_BYTES = 1024 * 1024
 const text = new TextDecoder('utf-8', { fatal: true })
 
 /**
  * One JSON object a line, without loss: bytes that are UTF-8 stand as text under `key` and `value`, others
  * as base64 under `keyBase64` and `valueBase64`; null is null.
  */
-export const formatJsonLine: FormatRecord = consumed => [Buffer.from(`${JSON.stringify(toJson(consumed))}\n`)]
+export const formatJsonLine: FormatRecord = consumed =>
+  isLarge(consumed.record) ? largeLine(consumed) : [Buffer.from(`${JSON.stringify(toJson(consumed))}\n`)]
+
+function isLarge({ key, value, headers }: LogRecord): boolean {
+  let bytes = (key?.length ?? 0) + (value?.length ?? 0)
+  for (const header of headers) bytes += header.value?.length ?? 0
+  return bytes > LARGE_BYTES
+}
+
+/** The same line; a string could not hold the largest. */
+function* largeLine({ record, ...place }: ConsumedRecord): Generator<Uint8Array> {
+  const { offset, timestampMs, key, value, headers } = record
+  yield Buffer.from(JSON.stringify({ ...place, offset, timestampMs }).slice(0, -1))
+  yield* memberPieces('key', key)
+  yield* memberPieces('value', value)
+  yield Buffer.from(',"headers":[')
+  for (const [index, header] of headers.entries()) {
+    yield Buffer.from(`${index > 0 ? ',' : ''}{"key":${JSON.stringify(header.key)}`)
+    yield* memberPieces('value', header.value)
+    yield Buffer.from('}')
+  }
+  yield Buffer.from(']}\n')
+}
+
+function* memberPieces(name: string, bytes: Uint8Array | null): Generator<Uint8Array> {
+  if (bytes === null) {
+    yield Buffer.from(`,"${name}":null`)
+    return
+  }
+  const isText = isUtf8(bytes)
+  yield Buffer.from(`,"${isText ? name : `${name}Base64`}":`)
+  for (const piece of isText ? jsonStringPieces(bytes) : base64StringPieces(bytes)) yield Buffer.from(piece)
+}
 
 function toJson({ topic, partition, generation, record }: ConsumedRecord): Record<string, unknown> {
   return {

@@ -30,6 +30,8 @@ export interface ReadingTuning extends ConsumerOptions {
 }
 
 const FETCHES_MAX = 16
+/** What is written at a time. */
+const WRITTEN_BYTES = FETCH_DEFAULT_BYTES
 
 export const READING_DEFAULT: ReadingTuning = {
   maxWaitTimeInMs: CONSUME_WAIT_MS,
@@ -98,10 +100,20 @@ export async function printRecords(
     ...(recordsMax !== null && { recordsMax }),
     ...(autoCommitInterval !== undefined && { autoCommitInterval }),
     eachRecords: async ({ records, ...place }) => {
-      const lines: Uint8Array[] = []
-      for (const record of records) lines.push(...format({ ...place, record }))
-      // Whoever ends it does not wait for a reader that is slow.
-      await settledUntil(write(terminal, Buffer.concat(lines)), stopped)
+      let lines: Uint8Array[] = []
+      let bytes = 0
+      for (const record of records) {
+        for (const part of format({ ...place, record })) {
+          lines.push(part)
+          bytes += part.length
+          if (bytes < WRITTEN_BYTES) continue
+          // Whoever ends it does not wait for a reader that is slow.
+          await settledUntil(write(terminal, Buffer.concat(lines)), stopped)
+          lines = []
+          bytes = 0
+        }
+      }
+      if (bytes > 0) await settledUntil(write(terminal, Buffer.concat(lines)), stopped)
     },
     beforeCommit: async () => {
       // What still waits in this process is lost with it: it is not consumed yet.

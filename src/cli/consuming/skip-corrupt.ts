@@ -2,8 +2,12 @@ import { isKafkaError } from '../../client/sdk/topic-facts.ts'
 import type { Broker, Fetch, Fetched } from '../../contract/broker.ts'
 import { damagedBatchOf } from '../../core/batches/batch-run.ts'
 import { TidemarkError } from '../../core/errors.ts'
+import { PORTION_BYTES, PORTION_RECORDS } from '../../core/limits.ts'
 import { type Offset, toOffset } from '../../core/numbers.ts'
-import { decodeBatch, readBatchHeader } from '../../core/record/index.ts'
+import { checkToRead } from '../../core/record/batch-decoder.ts'
+import { readBatchHeader } from '../../core/record/batch-header.ts'
+import { BatchRecords } from '../../core/record/batch-records.ts'
+import { nextTurn } from '../../core/turns.ts'
 
 /** Records that were passed over, and why. */
 export interface Skipped {
@@ -23,7 +27,7 @@ export function skippingCorrupt<B extends Broker>(broker: B, tell: (skipped: Ski
       try {
         const fetched = await broker.fetch(request)
         // Bytes may have changed on the way here, too: the first time they are asked for again.
-        return withoutDamage(fetched, request, tries === 0 ? raise : tell)
+        return await withoutDamage(fetched, request, tries === 0 ? raise : tell)
       } catch (error) {
         if (!isDamage(error)) throw error
         if (tries === 0) continue
@@ -55,13 +59,17 @@ function raise({ error }: Skipped): never {
 }
 
 /** Only the batches that can be decoded. What a consumer throws away of the first one counts neither as read nor as lost. */
-function withoutDamage(fetched: Fetched, request: Fetch, damaged: (skipped: Skipped) => void): Fetched {
+async function withoutDamage(
+  fetched: Fetched,
+  request: Fetch,
+  damaged: (skipped: Skipped) => void,
+): Promise<Fetched> {
   const chunks: Uint8Array[] = []
   for (const chunk of fetched.chunks) {
     for (let position = 0; position < chunk.length; ) {
       const header = readBatchHeader(chunk, position)
       try {
-        if (!header.isControl) decodeBatch(chunk, position)
+        if (!header.isControl) await checkRecords(chunk, position)
         chunks.push(chunk.subarray(position, position + header.sizeBytes))
       } catch (error) {
         if (!(error instanceof TidemarkError)) throw error
@@ -79,6 +87,15 @@ function withoutDamage(fetched: Fetched, request: Fetch, damaged: (skipped: Skip
     }
   }
   return { ...fetched, chunks }
+}
+
+/** Looks at every record, a portion at a time. @throws TidemarkError as decodeBatch */
+async function checkRecords(chunk: Uint8Array, position: number): Promise<void> {
+  const reading = new BatchRecords(checkToRead(chunk, position), chunk, position)
+  for (let portions = 0; !reading.isAtEnd; portions++) {
+    if (portions > 0) await nextTurn()
+    await reading.next({ records: PORTION_RECORDS, bytes: PORTION_BYTES })
+  }
 }
 
 /** Where the damaged batch that `request` met ends. Whoever asks for a record in it hears of the same one. */

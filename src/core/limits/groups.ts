@@ -31,7 +31,7 @@ export const GROUP_CALL_DEADLINE_MS = 15_000
  */
 export const CLOCK_SKEW_MS_MAX = 5_000
 /** Members whose leases one process watches: the ones that it saw last. */
-export const LEASES_WATCHED_MAX = 10_000
+export const LEASE_ITEMS_WATCHED_MAX = 10_000
 /** What a trigger calls: an ARN has some two hundred. */
 export const TRIGGER_TARGET_CHARACTERS_MAX = 2_048
 /** One chunk of a target, of which every member in it reads the whole whenever the target changes. */

@@ -1,3 +1,4 @@
+import { HTTP_ANSWERS_BYTES_MAX, HTTP_SMALL_ANSWERS_BYTES } from './http.ts'
 import { BATCH_BYTES_MAX, DECOMPRESSED_BYTES_MAX, FETCH_BYTES_MAX, FETCH_DEFAULT_BYTES } from './log.ts'
 import { assert, KiB, MiB } from './units.ts'
 
@@ -13,6 +14,12 @@ export const PORTION_BYTES = MiB
 /** Records that are passed over in a row, of which only the lengths are read. */
 export const PORTION_PASSED_RECORDS = 50_000
 
+// Records that a consumer hands over.
+
+/** Records of one partition that are decoded at a time, and what they have together, but for a larger single one. */
+export const DELIVERY_RECORDS_MAX = 10_000
+export const DELIVERY_BYTES_MAX = 4 * MiB
+
 // Records in JSON.
 
 /** The stored bytes that one answer in JSON is made of, but for a larger single batch. */
@@ -25,12 +32,18 @@ export const JSON_RECORD_HEADERS_MAX = 100_000
 export const JSON_ANSWER_BYTES_MAX = 32 * MiB
 /** What JSON makes of a byte of control. */
 export const JSON_GROWTH_MAX = 6
+/** Reads of large batches, or of large records, that wait while another one is made: their fetched batches wait with them. */
+export const JSON_LARGE_READS_MAX = 16
 /** Of a record that is larger, one such piece after the other becomes text. A multiple of three, for base64. */
 export const JSON_PIECE_BYTES = 192 * KiB
 
 assert(
   BATCH_BYTES_MAX <= INFLATED_AT_ONCE_BYTES_MAX,
   'a batch is in memory at once whether it is compressed or not',
+)
+assert(
+  INFLATED_AT_ONCE_BYTES_MAX <= DELIVERY_BYTES_MAX,
+  'a batch that is decompressed at once may be handed over at once',
 )
 assert(INFLATED_AT_ONCE_BYTES_MAX < DECOMPRESSED_BYTES_MAX, 'a batch may hold more than is taken at once')
 assert(BATCH_BYTES_MAX <= JSON_RECORD_BYTES_MAX, 'a record of an uncompressed batch can be read as JSON')
@@ -40,4 +53,13 @@ assert(
 )
 assert(FETCH_BYTES_MAX <= JSON_ANSWER_BYTES_MAX, 'an answer may be as large as can be asked for')
 assert(FETCH_DEFAULT_BYTES <= JSON_STORED_BYTES_MAX, 'an answer of the default size is made of one fetch')
+assert(
+  JSON_STORED_BYTES_MAX + JSON_RECORD_BYTES_MAX + JSON_ANSWER_BYTES_MAX <=
+    HTTP_ANSWERS_BYTES_MAX - HTTP_SMALL_ANSWERS_BYTES,
+  'the largest answer has room where there is no other one',
+)
+assert(
+  JSON_LARGE_READS_MAX * BATCH_BYTES_MAX <= HTTP_ANSWERS_BYTES_MAX,
+  'what waits takes no more than the rest',
+)
 assert(JSON_PIECE_BYTES % 3 === 0, 'pieces of base64 make one text together')

@@ -7,6 +7,8 @@ import { assert, KiB, MiB } from './units.ts'
 export const TRIGGER_BATCH_DEFAULT_RECORDS = 100
 export const TRIGGER_BATCH_RECORDS_MAX = 10_000
 export const TRIGGER_BATCHING_WINDOW_MS_MAX = 300_000
+/** How far the clock of who delivers may be behind that of the queue before a batch waits no longer for others. */
+export const TRIGGER_CLOCK_BEHIND_MS_MAX = 60_000
 export const TRIGGER_RETRY_ATTEMPTS_MAX = 10_000
 /** How often Lambda retries where no number is given, but a destination for what fails. */
 export const TRIGGER_RETRY_ATTEMPTS_WITH_DESTINATION = 10

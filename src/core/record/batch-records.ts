@@ -1,6 +1,7 @@
 import { TidemarkError } from '../errors.ts'
 import { DECOMPRESSED_BYTES_MAX, PORTION_PASSED_RECORDS } from '../limits.ts'
 import { advance, type Offset, toOffset } from '../numbers.ts'
+import { workBeside } from '../turns.ts'
 import type { BatchHeader } from './batch-header.ts'
 import { RECORD_BYTES_MIN, RECORDS_AT } from './batch-layout.ts'
 import { type Inflation, inflate } from './inflation.ts'
@@ -22,7 +23,12 @@ export interface RecordsWanted {
   recordBytesMax?: number
   /** Headers that it may have; BATCH_HEADERS_MAX when it is left out. */
   recordHeadersMax?: number
+  /** Whether the records' offsets and timestamps are all that is wanted of them: the rest is passed over. */
+  isBrief?: boolean
 }
+
+/** A record's attributes and its timestamp, at most. */
+const BRIEF_BYTES_MAX = 11
 
 const NOTHING = new Uint8Array(0)
 
@@ -41,6 +47,7 @@ export class BatchRecords {
   readonly #inflation: Inflation
   readonly #firstDelta: number
   readonly #recordBytesMax: number
+  readonly #isBrief: boolean
   /** What is there of the records, from the reader's position on. */
   #reader: VarintReader
   /** What follows on a record that was put together of several pieces. */
@@ -60,11 +67,12 @@ export class BatchRecords {
    * @throws TidemarkError INVALID_RECORD, UNSUPPORTED_COMPRESSION_TYPE
    */
   constructor(header: BatchHeader, bytes: Uint8Array, position: number, wanted: RecordsWanted = {}) {
-    const { from = toOffset(0), recordBytesMax = DECOMPRESSED_BYTES_MAX } = wanted
+    const { from = toOffset(0), recordBytesMax = DECOMPRESSED_BYTES_MAX, isBrief = false } = wanted
     this.header = header
     this.#fields = new RecordFields(header, wanted.recordHeadersMax)
     this.#firstDelta = Math.max(0, from - header.baseOffset)
     this.#recordBytesMax = recordBytesMax
+    this.#isBrief = isBrief
     const records = bytes.subarray(position + RECORDS_AT, position + header.sizeBytes)
     this.#inflation = inflate(header.compression, records)
     const { whole, pieces } = this.#inflation
@@ -91,6 +99,17 @@ export class BatchRecords {
   /** The next record's offset. */
   get nextOffset(): Offset {
     return advance(toOffset(this.header.baseOffset), this.#delta)
+  }
+
+  /**
+   * All that is wanted of a batch that is small, before anything was read of it.
+   * @throws TidemarkError INVALID_RECORD, and gives nothing of what comes before
+   */
+  all(): LogRecord[] {
+    const records = this.next({ records: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY })
+    if (this.#failure) throw this.#failure
+    // One that comes in pieces is not small.
+    return records as LogRecord[]
   }
 
   /**
@@ -143,7 +162,7 @@ export class BatchRecords {
     const { recordCount } = this.header
     let leftRecords = portion.records - records.length
     let leftBytes = portion.bytes
-    let leftPassed = PORTION_PASSED_RECORDS
+    let leftPassed = Math.max(PORTION_PASSED_RECORDS, portion.records)
     while (this.#delta < recordCount) {
       if (leftRecords <= 0 || leftBytes <= 0 || leftPassed <= 0) return true
       if (this.#gathered || this.#passBytes > 0) return false
@@ -163,7 +182,13 @@ export class BatchRecords {
       if (length < RECORD_BYTES_MIN - 1 || length > DECOMPRESSED_BYTES_MAX) throw wrongLength(length)
       const recordEnd = reader.position + length
       if (recordEnd > end && !this.#hasMore) throw wrongLength(length)
-      if (this.#delta < this.#firstDelta) {
+      const isWanted = this.#delta >= this.#firstDelta
+      if (isWanted && this.#isBrief) {
+        if (recordEnd > end && reader.position + BRIEF_BYTES_MAX > end) return this.#back(start)
+        records.push(this.#fields.readBrief(reader, recordEnd, this.#delta))
+        leftRecords--
+      }
+      if (!isWanted || this.#isBrief) {
         if (recordEnd > end) this.#passBytes = recordEnd - end
         reader.position = Math.min(recordEnd, end)
         if (recordEnd <= end) this.#delta++
@@ -206,7 +231,7 @@ export class BatchRecords {
     let piece: Uint8Array | undefined
     try {
       // Where there is one, pieces are what it comes in.
-      piece = (await this.#inflation.pieces!.next()).value as Uint8Array | undefined
+      piece = (await workBeside(this.#inflation.pieces!.next())).value as Uint8Array | undefined
     } catch (error) {
       if (!(error instanceof TidemarkError)) throw error
       this.#failure = error

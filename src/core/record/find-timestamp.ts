@@ -1,11 +1,14 @@
 import { PORTION_BYTES, PORTION_RECORDS } from '../limits.ts'
 import { advance, type Offset, toOffset } from '../numbers.ts'
-import { nextTurn, oneByOne } from '../turns.ts'
+import { Lane, nextTurn } from '../turns.ts'
 import { checkToRead } from './batch-decoder.ts'
 import type { BatchHeader } from './batch-header.ts'
 import { BatchRecords } from './batch-records.ts'
 import { invalid, readLength, readTimestamp } from './record-fields.ts'
 import { VarintReader } from './varint.ts'
+
+/** Of this process: a large batch at a time. */
+const LARGE = new Lane(1)
 
 interface Found {
   offset: Offset
@@ -33,9 +36,9 @@ export function findTimestamp(
   if (header.timestampType === 'LogAppendTime') {
     return { offset: toOffset(Math.max(baseOffset, from)), timestampMs: header.maxTimestamp }
   }
-  const reading = new BatchRecords(header, bytes, position, { from })
+  const reading = new BatchRecords(header, bytes, position, { from, isBrief: true })
   const { whole } = reading
-  if (!whole) return oneByOne(() => findInPortions(reading, timestampMs))
+  if (!whole) return LARGE.run(() => findInPortions(reading, timestampMs))
   return findIn(whole, header, timestampMs, from)
 }
 

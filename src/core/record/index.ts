@@ -1,5 +1,5 @@
 /** Kafka's record batch, magic 2: bytes in, bytes out, and what of it the broker looks at. */
-export { checkToRead, decodeBatch, decodeBatches, decodeChecked } from './batch-decoder.ts'
+export { checkToRead, decodeBatch, decodeBatches } from './batch-decoder.ts'
 export { encodeBatch } from './batch-encoder.ts'
 export {
   type BatchHeader,

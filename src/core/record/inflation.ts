@@ -11,7 +11,7 @@ import {
 } from './compression.ts'
 import { LZ4_BLOCK_BYTES_MAX, lz4Pieces } from './lz4-frame.ts'
 import { largestSnappyBlock, snappyPieces } from './snappy-stream.ts'
-import { zstdPieces, zstdWindowBytes } from './zstd-frames.ts'
+import { zstdContentBytes, zstdPieces, zstdWindowBytes } from './zstd-frames.ts'
 
 /** A batch's records, decompressed: at once where they are few bytes, else one piece after the other. */
 export interface Inflation {
@@ -30,7 +30,7 @@ export interface Inflation {
  */
 export function inflate(name: CompressionName, bytes: Uint8Array): Inflation {
   if (name === 'none') return { whole: bytes, pieces: undefined, heldBytes: 0 }
-  if (bytes.length < INFLATED_AT_ONCE_BYTES_MAX) {
+  if (Math.max(bytes.length, declaredBytes(name, bytes)) <= INFLATED_AT_ONCE_BYTES_MAX) {
     try {
       return { whole: decompress(name, bytes, INFLATED_AT_ONCE_BYTES_MAX), pieces: undefined, heldBytes: 0 }
     } catch (error) {
@@ -38,6 +38,17 @@ export function inflate(name: CompressionName, bytes: Uint8Array): Inflation {
     }
   }
   return { whole: undefined, pieces: checked(name, bytes), heldBytes: heldBytesOf(name, bytes) }
+}
+
+/** What the data says that it holds, if it says so: trying would be in vain then. */
+function declaredBytes(name: CompressionName, bytes: Uint8Array): number {
+  if (name === 'zstd') return zstdContentBytes(bytes)
+  const tail = bytes.length - 4
+  // Of the last member, modulo 2^32.
+  if (name === 'gzip' && tail > 0) {
+    return new DataView(bytes.buffer, bytes.byteOffset + tail).getUint32(0, true)
+  }
+  return 0
 }
 
 async function* checked(name: CompressionName, bytes: Uint8Array): AsyncGenerator<Uint8Array> {

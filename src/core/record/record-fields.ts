@@ -60,6 +60,15 @@ export class RecordFields {
     }
   }
 
+  /** The record without its key, value and headers, which need not be there. */
+  readBrief(reader: VarintReader, recordEnd: number, offsetDelta: number): LogRecord {
+    reader.position++ // attributes
+    const timestamp = readTimestamp(reader, this.#baseTimestamp, offsetDelta)
+    if (reader.position > recordEnd) throw invalid(offsetDelta, 'is not as long as it says')
+    const timestampMs = this.#appendTime ?? timestamp
+    return { offset: this.#offsetAt(offsetDelta), timestampMs, key: null, value: null, headers: NO_HEADERS }
+  }
+
   #offsetAt(offsetDelta: number): Offset {
     return advance(this.#baseOffset, offsetDelta)
   }

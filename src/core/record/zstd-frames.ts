@@ -31,6 +31,8 @@ const MAGIC = 0xfd2f_b528
 const SINGLE_SEGMENT_BIT = 1 << 5
 /** How long the content's size is, by the two highest bits of a frame's flags. */
 const CONTENT_SIZE_BYTES = [0, 2, 4, 8] as const
+/** The same of a dictionary's number, by the two lowest. */
+const DICTIONARY_BYTES = [0, 1, 2, 4] as const
 
 /**
  * The same piece by piece, by another thread.
@@ -57,21 +59,26 @@ export async function* zstdPieces(bytes: Uint8Array): AsyncGenerator<Uint8Array>
 
 /** How much of what came before has to be kept: the first frame's window, and no less than any frame may have. */
 export function zstdWindowBytes(bytes: Uint8Array): number {
-  return Math.min(DECOMPRESSED_BYTES_MAX, Math.max(WINDOW_BYTES_DEFAULT, windowBytesOf(bytes)))
+  return Math.min(DECOMPRESSED_BYTES_MAX, Math.max(WINDOW_BYTES_DEFAULT, readFrameHeader(bytes).windowBytes))
 }
 
-function windowBytesOf(bytes: Uint8Array): number {
+/** What the first frame says that it holds; 0 where it says nothing. */
+export function zstdContentBytes(bytes: Uint8Array): number {
+  return readFrameHeader(bytes).contentBytes
+}
+
+/** As far as there is one; zeros where there is none. */
+function readFrameHeader(bytes: Uint8Array): { windowBytes: number; contentBytes: number } {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  if (bytes.length < 6 || view.getUint32(0, true) !== MAGIC) return 0
+  if (bytes.length < 6 || view.getUint32(0, true) !== MAGIC) return { windowBytes: 0, contentBytes: 0 }
   const flags = bytes[4]!
-  if ((flags & SINGLE_SEGMENT_BIT) === 0) {
-    const base = 2 ** (10 + (bytes[5]! >>> 3))
-    return base + (base / 8) * (bytes[5]! & 0b111)
-  }
-  const at = 5 + [0, 1, 2, 4][flags & 0b11]!
-  const sizeBytes = CONTENT_SIZE_BYTES[flags >>> 6]! || 1
-  if (at + sizeBytes > bytes.length) return 0
-  return sizeBytes === 8 ? Number(view.getBigUint64(at, true)) : littleEndian(bytes, at, sizeBytes)
+  const isSingle = (flags & SINGLE_SEGMENT_BIT) !== 0
+  const at = 5 + (isSingle ? 0 : 1) + DICTIONARY_BYTES[flags & 0b11]!
+  const sizeBytes = CONTENT_SIZE_BYTES[flags >>> 6]! || (isSingle ? 1 : 0)
+  const contentBytes = at + sizeBytes > bytes.length ? 0 : littleEndian(bytes, at, sizeBytes)
+  if (isSingle) return { windowBytes: contentBytes, contentBytes }
+  const base = 2 ** (10 + (bytes[5]! >>> 3))
+  return { windowBytes: base + (base / 8) * (bytes[5]! & 0b111), contentBytes }
 }
 
 function littleEndian(bytes: Uint8Array, at: number, sizeBytes: number): number {

@@ -1,3 +1,4 @@
+import { TRIGGER_CLOCK_BEHIND_MS_MAX } from '../limits.ts'
 import type { Offset } from '../numbers.ts'
 import type { TriggerRecord } from './trigger.ts'
 
@@ -70,6 +71,8 @@ export class BatchBuilder {
 
 /** How long a batch that is not full still waits for more records, in milliseconds; 0: it goes now. */
 export function windowLeftMs(windowMs: number, waitingSinceMs: number, nowMs: number): number {
+  // Who waits asks again after the window, so a wait that began in the future would end only when that has come.
+  if (waitingSinceMs - nowMs > TRIGGER_CLOCK_BEHIND_MS_MAX) return 0
   // A clock that is behind the one that noted when the wait began makes no wait longer than the window.
   return Math.min(windowMs, Math.max(0, waitingSinceMs + windowMs - nowMs))
 }

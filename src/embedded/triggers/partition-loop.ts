@@ -71,9 +71,11 @@ export class PartitionLoop {
     const { triggerId, groupId, topic, settings } = trigger
     const { partition } = this.#partition
     const wakeUp = { triggerId, groupId, topic, partition: this.#partition }
-    const sentMs = ports.clock.nowMs()
+    const beganMs = ports.clock.monotonicMs()
     while (!this.#stopped.aborted) {
       const deadlineMs = ports.clock.monotonicMs() + settings.callTimeoutMs + LOCAL_DELIVERY_MS
+      // By the time of now: the wall clock may have been set since.
+      const sentMs = ports.clock.nowMs() - (ports.clock.monotonicMs() - beganMs)
       const options = { deadlineMs, sentMs, signal: this.#stopped }
       const delivered = await delivery.deliver(wakeUp, options)
       const { outcome, afterMs, reason, givenUp } = delivered

@@ -1,5 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { commitUpdate, decodeClaimItem, ownerUpdate } from '../../../src/adapters/aws/items/claim.ts'
+import {
+  closeUpdate,
+  commitUpdate,
+  decodeClaimItem,
+  ownerUpdate,
+} from '../../../src/adapters/aws/items/claim.ts'
 import { decodeGroupItem, encodeGroupItem, encodeListedItem } from '../../../src/adapters/aws/items/group.ts'
 import { decodeMemberItem, encodeMemberItem } from '../../../src/adapters/aws/items/member.ts'
 import { decodeTargetChunkItem, encodeTargetChunkItem } from '../../../src/adapters/aws/items/target-chunk.ts'
@@ -120,6 +125,9 @@ test('a claim is this item', () => {
   expect(decodeClaimItem(item)).toStrictEqual({ ...PARTITION, owner: 'one', generation: 4, committed })
   const counted = { ...item, commitSequence: { N: '8' }, underGeneration: { N: '3' } }
   expect(decodeClaimItem(counted).committed).toStrictEqual({ ...committed, sequence: 8, underGeneration: 3 })
+  const closed = { ...key, generation: { N: '0' }, lastGeneration: { N: '4' } }
+  const left = { ...PARTITION, owner: null, generation: 0, committed: null, lastGeneration: 4 }
+  expect(decodeClaimItem(closed)).toStrictEqual(left)
 })
 
 describe('a claim changes by these words:', () => {
@@ -139,6 +147,44 @@ describe('a claim changes by these words:', () => {
       when: ['attribute_not_exists(ownedBy)', 'generation = :1'],
       values: { ':0': { N: '5' }, ':1': { N: '4' } },
     })
+  })
+
+  test('the owner of what nobody owns, which counts on from a group that was removed', () => {
+    const set = ['ownedBy = :0', 'generation = if_not_exists(lastGeneration, :1) + :2']
+    const first = wordsOf(ownerUpdate('one', undefined, 41))
+    expect(first).toEqual({
+      set,
+      remove: ['lastGeneration'],
+      when: [
+        '(attribute_not_exists(pk) OR attribute_not_exists(ownedBy) AND generation = :3 AND attribute_not_exists(committedMs))',
+      ],
+      values: { ':0': { S: 'one' }, ':1': { N: '40' }, ':2': { N: '1' }, ':3': { N: '0' } },
+    })
+    const { set: setLater, when } = wordsOf(ownerUpdate('one', { owner: null, generation: 0 }, 41))
+    expect(setLater).toEqual(set)
+    expect(when).toEqual(['attribute_not_exists(ownedBy)', 'generation = :3'])
+  })
+
+  test('what is left when its group is removed', () => {
+    const claim = { ...PARTITION, owner: 'one', generation: 4, committed: null }
+    expect(wordsOf(closeUpdate(claim)!)).toEqual({
+      set: ['generation = :0', 'lastGeneration = :1'],
+      remove: [
+        'ownedBy',
+        'committed',
+        'leaderEpoch',
+        'metadata',
+        'committedMs',
+        'commitSequence',
+        'underGeneration',
+      ],
+      when: ['generation = :2'],
+      values: { ':0': { N: '0' }, ':1': { N: '4' }, ':2': { N: '4' } },
+    })
+    const closed = { ...PARTITION, owner: null, generation: 0, committed: null, lastGeneration: 4 }
+    expect(closeUpdate(closed)).toBeNull()
+    const neverOwned = { ...PARTITION, owner: null, generation: 0, committed: null }
+    expect(closeUpdate(neverOwned)).toBeUndefined()
   })
 
   test('a commit', () => {

@@ -61,7 +61,7 @@ describe.runIf(trial !== undefined)('a disk that fails under an open store', () 
       // What the disk does not give any more is no damage.
       expect(failure.message).not.toContain('backup')
     }
-    expect(await health?.look(true)).toBeDefined()
+    expect(await health?.look(true)).toContain('disk')
     expect(health?.needsRestart?.()).toContain('closed to writing')
   })
 

@@ -12,7 +12,7 @@ let files: OpenFiles
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'tidemark-open-'))
-  files = new OpenFiles()
+  files = new OpenFiles(100)
 })
 afterEach(async () => {
   await files.close()
@@ -74,4 +74,28 @@ test('no more than so many stay open, and none in use is closed', async () => {
   expect(handles.filter(({ fd }) => fd !== CLOSED).length).toBeLessThanOrEqual(512)
   await files.close()
   expect(handles.filter(({ fd }) => fd !== CLOSED)).toEqual([])
+})
+
+test('no more files are open than may be: who needs another one waits, and gets it', async () => {
+  const few = new OpenFiles(3)
+  const paths = await Promise.all(Array.from({ length: 20 }, (_, nth) => makeFile(`few-${nth}`)))
+  let open = 0
+  let openMost = 0
+  const handles = new Set<FileHandle>()
+  const read = async (path: string) =>
+    few.use(path, async handle => {
+      handles.add(handle)
+      open += 1
+      openMost = Math.max(openMost, [...handles].filter(({ fd }) => fd !== CLOSED).length)
+      await new Promise(resolve => setImmediate(resolve))
+      open -= 1
+      return path
+    })
+  // Each twice, so that some wait for a file that another one has opened meanwhile.
+  const wanted = [...paths, ...paths]
+  expect(await Promise.all(wanted.map(read))).toEqual(wanted)
+  expect(open).toBe(0)
+  expect(openMost).toBeLessThanOrEqual(3)
+  await few.close()
+  expect([...handles].every(({ fd }) => fd === CLOSED)).toBe(true)
 })

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { LogBroker } from '../../../src/broker/log-broker.ts'
+import { toOffset } from '../../../src/core/numbers.ts'
 import { OutcomeUnknown } from '../../../src/ports/outcome.ts'
 import { Harness, NOW_MS } from '../harness.ts'
 import { GROUP, Member, settle } from './harness.ts'
@@ -49,4 +50,26 @@ describe('a claim that its owner was never told of', () => {
     }
     await expect(first!.send()).rejects.toMatchObject({ kafkaName: 'FENCED_INSTANCE_ID' })
   })
+})
+
+test('a commit whose try was lost is made, though an earlier one of its owner comes in between', async () => {
+  const one = new Member(harness, broker, 'one')
+  await one.beat()
+  const { topicId, generation } = one.assigned[0]!
+  const commit = (sequence: number, offset: number) => {
+    const each = { topic: 'orders', topicId, partition: 0, generation, sequence, offset: toOffset(offset) }
+    return harness.open().commitOffsets({ groupId: GROUP, memberId: 'one', offsets: [each] })
+  }
+  let isFirst = true
+  harness.around = async (method, _, call) => {
+    if (method !== 'commit' || !isFirst) return await call()
+    isFirst = false
+    // By a broker whose clock is ahead.
+    harness.clock.stepWall(1_000)
+    await commit(1, 3)
+    harness.clock.stepWall(-1_000)
+    throw new OutcomeUnknown('the request was lost')
+  }
+  expect(await harness.run(commit(2, 5))).toMatchObject([{ error: null }])
+  expect(await harness.run(broker.fetchOffsets({ groupId: GROUP }))).toMatchObject([{ offset: 5 }])
 })

@@ -33,7 +33,7 @@ const binary: ConsumedRecord = {
   record: { ...consumed.record, key: Buffer.of(0xff), value: Buffer.of(0, 0xc3, 0x28), headers: [] },
 }
 
-const format = (template: string, record = consumed) => Buffer.concat(compileFormat(template)(record))
+const format = (template: string, record = consumed) => Buffer.concat([...compileFormat(template)(record)])
 
 test.each([
   ['%t/%p/%o at %T\\n', 'tides/3/42 at 1769860800000\n'],
@@ -58,9 +58,11 @@ test('values keep their bytes, %R is their length', () => {
 
 test('values stand on lines, with a newline after the last one or without', () => {
   const records = [consumed, tombstone, consumed]
-  expect(Buffer.concat(records.flatMap(formatValueLine)).toString()).toBe('6.2 ⛵\n\n6.2 ⛵\n')
+  expect(Buffer.concat(records.flatMap(record => [...formatValueLine(record)])).toString()).toBe(
+    '6.2 ⛵\n\n6.2 ⛵\n',
+  )
   const joined = formatJoinedValues()
-  expect(Buffer.concat(records.flatMap(record => joined(record))).toString()).toBe('6.2 ⛵\n\n6.2 ⛵')
+  expect(Buffer.concat(records.flatMap(record => [...joined(record)])).toString()).toBe('6.2 ⛵\n\n6.2 ⛵')
 })
 
 test.each(['%', '%x', 'a%', '\\q', '\\', '\\x4'])('%s is refused', template => {
@@ -72,7 +74,7 @@ test('escapes stand for bytes', () => {
 })
 
 test('JSON has text where there is text', () => {
-  expect(JSON.parse(Buffer.concat(formatJsonLine(consumed)).toString())).toEqual({
+  expect(JSON.parse(Buffer.concat([...formatJsonLine(consumed)]).toString())).toEqual({
     topic: 'tides',
     partition: 3,
     offset: 42,
@@ -87,12 +89,47 @@ test('JSON has text where there is text', () => {
 })
 
 test('JSON loses neither null nor bytes that are no text', () => {
-  expect(JSON.parse(Buffer.concat(formatJsonLine(tombstone)).toString())).toMatchObject({
+  expect(JSON.parse(Buffer.concat([...formatJsonLine(tombstone)]).toString())).toMatchObject({
     key: null,
     value: null,
   })
-  const parsed = JSON.parse(Buffer.concat(formatJsonLine(binary)).toString())
+  const parsed = JSON.parse(Buffer.concat([...formatJsonLine(binary)]).toString())
   expect(parsed).not.toHaveProperty('value')
   expect(Buffer.from(parsed.valueBase64, 'base64')).toEqual(binary.record.value)
   expect(Buffer.from(parsed.keyBase64, 'base64')).toEqual(binary.record.key)
+})
+
+test.each([
+  ['text', Buffer.from('aé€😀"\\\n\u0001'.repeat(120_000))],
+  ['bytes', Buffer.alloc(1_500_001, 0xfe)],
+])('JSON of a large record of %s is the same, in pieces', (_, large) => {
+  const record = {
+    ...consumed.record,
+    value: large,
+    headers: [
+      { key: 'h', value: large },
+      { key: 'n', value: null },
+    ],
+  }
+  const pieces = [...formatJsonLine({ ...consumed, generation: 7, record })]
+  expect(pieces.length).toBeGreaterThan(10)
+  const shown = (name: string) =>
+    large[0] === 0xfe ? { [`${name}Base64`]: large.toString('base64') } : { [name]: large.toString() }
+  const { topic, partition } = consumed
+  const { offset, timestampMs } = record
+  const headers = [
+    { key: 'h', ...shown('value') },
+    { key: 'n', value: null },
+  ]
+  const whole = {
+    topic,
+    partition,
+    generation: 7,
+    offset,
+    timestampMs,
+    key: 'dover',
+    ...shown('value'),
+    headers,
+  }
+  expect(Buffer.concat(pieces).toString() === `${JSON.stringify(whole)}\n`).toBe(true)
 })

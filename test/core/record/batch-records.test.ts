@@ -12,6 +12,7 @@ import {
   checkBatch,
   decodeBatch,
   encodeBatch,
+  findTimestamp,
   type LogRecord,
   type Portion,
   RecordTooLarge,
@@ -117,6 +118,21 @@ describe.each(COMPRESSED)('a batch in %s that holds more than is taken at once',
     const { records, error } = await readAll(batch, { from: toOffset(from) })
     expect(error).toBe('none')
     expect(summary(records)).toBe(summary(decodeBatch(batch).records.filter(({ offset }) => offset >= from)))
+  })
+
+  test('tells offsets and timestamps alone, and finds one by its time', async () => {
+    const timed = LARGE.map((record, index) => ({ ...record, timestampMs: index * 1_000 }))
+    const times = encodeBatch(timed, { baseOffset: 7, compression })
+    const { records, error } = await readAll(times, { from: toOffset(8), isBrief: true })
+    expect(error).toBe('none')
+    expect(records.map(({ offset, timestampMs }) => [offset, timestampMs])).toEqual(
+      timed.slice(1).map(({ timestampMs }, index) => [index + 8, timestampMs]),
+    )
+    for (const index of [0, 1, 2, 900, LENGTHS.length - 1]) {
+      const found = await findTimestamp(times, 0, index * 1_000 - 1)
+      expect(found).toEqual({ offset: index + 7, timestampMs: index * 1_000 })
+    }
+    expect(await findTimestamp(times, 0, 5_000, toOffset(20))).toEqual({ offset: 20, timestampMs: 13_000 })
   })
 
   test('has a record that is too large only where it is wanted', async () => {

@@ -147,6 +147,15 @@ describe('a bomb', () => {
     expect(grown).toBeLessThan(4 * DECOMPRESSED_BYTES_MAX)
   })
 
+  test.each(['gzip', 'zstd', 'lz4', 'snappy'] as const)(
+    'of %s stops at a lower limit that is given',
+    name => {
+      const batch = encodeBatch([{ value: new Uint8Array(100_000) }], { nowMs: 1, compression: name })
+      expect(errorOf(() => decodeBatch(batch, 0, { maxBytes: 99_000 }))).toBe('MESSAGE_TOO_LARGE')
+      expect(decodeBatch(batch, 0, { maxBytes: 300_000 }).records).toHaveLength(1)
+    },
+  )
+
   test('that only claims to be large takes next to nothing', () => {
     const claims: [CompressionName, number[]][] = [
       // Raw snappy: a length of 100 MiB and of 4 GiB - 1, then a literal of one byte.

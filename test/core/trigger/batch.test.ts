@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { TRIGGER_CLOCK_BEHIND_MS_MAX } from '../../../src/core/limits.ts'
 import { toOffset } from '../../../src/core/numbers.ts'
 import { BatchBuilder, type BatchLimits, windowLeftMs } from '../../../src/core/trigger/batch.ts'
 import { laneOf } from '../../../src/core/trigger/lane.ts'
@@ -86,6 +87,7 @@ test('the window is what is left of it, and never more than it is', () => {
   expect(windowLeftMs(5_000, NOW_MS, NOW_MS + 2_000)).toBe(3_000)
   expect(windowLeftMs(5_000, NOW_MS, NOW_MS + 6_000)).toBe(0)
   expect(windowLeftMs(5_000, NOW_MS + 60_000, NOW_MS)).toBe(5_000)
+  expect(windowLeftMs(5_000, NOW_MS + TRIGGER_CLOCK_BEHIND_MS_MAX + 1, NOW_MS)).toBe(0)
   expect(windowLeftMs(0, NOW_MS, NOW_MS)).toBe(0)
 })
 

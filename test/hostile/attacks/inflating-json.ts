@@ -12,8 +12,11 @@ export const inflatingJson: Attack = {
   about: 'JSON reads of batches that are small in the store and huge in an answer',
   async run(scene) {
     for (const readers of scene.isShort ? [5] : [1, 5, 40]) {
-      await scene.on(broker => readAtOnce(scene, broker, readers))
+      await scene.on(broker => readAtOnce(scene, broker, `${readers} reads`, readers, inflatingBatch()))
     }
+    const batch = inflatingBatch({ records: 130, recordBytes: 960_000 })
+    const readers = scene.sized(40, 5)
+    await scene.on(broker => readAtOnce(scene, broker, `${readers} reads of 130`, readers, batch))
     for (const stored of scene.isShort ? STORED.slice(0, 1) : STORED) {
       await scene.on(broker => readOn(scene, broker, stored))
     }
@@ -24,13 +27,20 @@ export const inflatingJson: Attack = {
   },
 }
 
-async function readAtOnce(scene: Scene, broker: Target, readers: number): Promise<void> {
+async function readAtOnce(
+  scene: Scene,
+  broker: Target,
+  turn: string,
+  readers: number,
+  batch: Uint8Array,
+): Promise<void> {
   const { url } = broker
   await createTopic(url, 'inflating')
-  await mustProduce(url, 'inflating', inflatingBatch())
-  const turn = `${readers} reads`
+  await mustProduce(url, 'inflating', batch)
   const answers = await scene.watch(broker, { peakMb: PEAK_MB_MAX, turn }, () =>
-    Promise.all(Array.from({ length: readers }, () => call(recordsUrl(url, 'inflating', 0)))),
+    Promise.all(
+      Array.from({ length: readers }, () => call(`${recordsUrl(url, 'inflating', 0)}&maxBytes=16777216`)),
+    ),
   )
   tellAnswers(scene, turn, answers)
 }
@@ -102,23 +112,25 @@ interface TinyRecords {
   records: number
   compression: 'none' | 'zstd'
   readers: number
+  /** Where they begin. */
+  offset: number
 }
 
 const TINY: readonly TinyRecords[] = [
-  { records: 120_000, compression: 'none', readers: 1 },
-  { records: 120_000, compression: 'none', readers: 20 },
-  { records: 900_000, compression: 'zstd', readers: 1 },
-  { records: 900_000, compression: 'zstd', readers: 20 },
+  { records: 120_000, compression: 'none', readers: 1, offset: 0 },
+  { records: 120_000, compression: 'none', readers: 20, offset: 0 },
+  { records: 900_000, compression: 'zstd', readers: 40, offset: 899_990 },
+  { records: 900_000, compression: 'zstd', readers: 20, offset: 0 },
 ]
 
 async function readTiny(scene: Scene, broker: Target, attack: TinyRecords): Promise<void> {
-  const { records, compression, readers } = attack
-  await createTopic(broker.url, 'tiny')
+  const { records, compression, readers, offset } = attack
+  await createTopic(broker.url, 'tiny', { configs: { 'max.message.bytes': '4194304' } })
   await mustProduce(broker.url, 'tiny', tinyRecords(records, compression))
-  const turn = `${readers} × ${records} tiny`
+  const turn = `${readers} × ${records} tiny, from ${offset}`
   const startedMs = performance.now()
   const answers = await scene.watch(broker, { peakMb: PEAK_MB_MAX, turn }, () =>
-    Promise.all(Array.from({ length: readers }, () => call(recordsUrl(broker.url, 'tiny', 0)))),
+    Promise.all(Array.from({ length: readers }, () => call(recordsUrl(broker.url, 'tiny', offset)))),
   )
   const tookMs = performance.now() - startedMs
   scene.report({ what: `time for all, ${turn}`, value: tookMs, unit: 'ms', isTimed: true })

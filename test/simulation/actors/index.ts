@@ -1,8 +1,10 @@
 import type { ActorKind } from './actor.ts'
+import { clocks } from './clocks.ts'
 import { crowd } from './crowd.ts'
 import { deletions } from './deletions.ts'
 import { flushes } from './flushes.ts'
 import { members } from './members.ts'
+import { pollers } from './pollers.ts'
 import { producers } from './producers.ts'
 import { readers } from './readers.ts'
 import { topics } from './topics.ts'
@@ -20,6 +22,8 @@ export const ACTORS: readonly ActorKind[] = [
   flushes,
   members,
   triggers,
+  pollers,
+  clocks,
 ]
 
 /** @throws Error where one of the names is nobody's */

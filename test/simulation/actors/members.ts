@@ -52,11 +52,11 @@ class Members implements Actor {
     while (this.#members.some(member => member.isPaused)) await clock.sleep(250)
     if (!this.#members.some(member => member.isAlive)) this.#startMember()
     // The session time-out by the clocks that differ most, and two heartbeats.
-    const untilMs = clock.nowMs() + SESSION_TIMEOUT_MS + skewMsMax + 2 * HEARTBEAT_INTERVAL_MS
+    const untilMs = clock.monotonicMs() + SESSION_TIMEOUT_MS + skewMsMax + 2 * HEARTBEAT_INTERVAL_MS
     for (;;) {
       const problem = await this.#findUnsettled()
       if (problem === undefined) break
-      if (clock.nowMs() > untilMs) throw new Error(`unsettled: ${problem}`)
+      if (clock.monotonicMs() > untilMs) throw new Error(`unsettled: ${problem}`)
       await clock.sleep(250)
     }
     this.#world.count('epochs', (await store.groups.readGroup(GROUP))?.epoch ?? 0)

@@ -45,7 +45,7 @@ export async function produceOnce(
   producer?: Sequence,
 ): Promise<Offset | undefined> {
   const { values, records } = drawRecords(world, place)
-  const batches = encodeBatch(records, { nowMs: world.clock.nowMs(), ...producer })
+  const batches = encodeBatch(records, { nowMs: world.recordTimeMs, ...producer })
   const { moment } = world.log
   const what = `${values} to ${place.topic}/${place.partition}`
   try {
@@ -66,7 +66,7 @@ export async function produceOnce(
 
 export function numberedBatch(world: World, place: Place, producer: Sequence): SentBatch {
   const { values, records } = drawRecords(world, place)
-  const batch = encodeBatch(records, { ...producer, nowMs: world.clock.nowMs() })
+  const batch = encodeBatch(records, { ...producer, nowMs: world.recordTimeMs })
   return { ...place, epoch: producer.producerEpoch, values, batch }
 }
 

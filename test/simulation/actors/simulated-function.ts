@@ -50,7 +50,7 @@ export class SimulatedFunction {
     const batch = Object.values(records).flat()
     const partition: PartitionId = { topicId: this.#topicId, partition: batch[0]!.partition }
     const offsets = batch.map(({ offset }) => offset)
-    this.#world.delivery.called(groupId, partition, offsets, this.#world.clock.nowMs())
+    this.#world.delivery.called(groupId, partition, offsets, this.#world.clock.monotonicMs())
     const draw = this.isReliable ? 1 : this.#world.random.fraction()
     const isTooSlow = draw < 0.04
     await this.#world.clock.sleep(isTooSlow ? timeoutMs : this.#world.random.integer(5, 1_500))

@@ -101,7 +101,7 @@ class TriggerWork implements Actor {
       await clock.sleep(random.integer(50, 3_000))
       const draw = random.fraction()
       if (draw < 0.83) await this.#append()
-      else if (draw < 0.87) this.#destinationBackMs = clock.nowMs() + random.integer(1_000, 60_000)
+      else if (draw < 0.87) this.#destinationBackMs = clock.monotonicMs() + random.integer(1_000, 60_000)
       else this.#world.spawn(this.#interfere(random.pick(this.#triggers)))
     }
   }
@@ -138,7 +138,7 @@ class TriggerWork implements Actor {
     const directory = new TopicDirectory(ports.topics, ports.clock)
     const failures: FailureDestinations = {
       send: async (...args) => {
-        if (clock.nowMs() < this.#destinationBackMs) throw new StoreFailed('gone in the simulation')
+        if (clock.monotonicMs() < this.#destinationBackMs) throw new StoreFailed('gone in the simulation')
         return await network.write(() => this.#failures.send(...args))
       },
     }
@@ -270,7 +270,7 @@ class TriggerWork implements Actor {
     this.#interfering.add(groupId)
     if (this.#world.random.fraction() < 0.8) {
       await this.#control().pause(name)
-      this.#world.delivery.paused(groupId, this.#world.clock.nowMs())
+      this.#world.delivery.paused(groupId, this.#world.clock.monotonicMs())
       await this.#world.clock.sleep(
         this.#world.random.pick([this.#world.random.integer(0, 8_000), PAUSE_SEEN_MS + 10_000]),
       )
@@ -300,11 +300,11 @@ class TriggerWork implements Actor {
    * @param isPoisoned whether partitions with poison may stall, and those that share their lanes
    */
   async #catchUp(isPoisoned: boolean): Promise<void> {
-    const untilMs = this.#world.clock.nowMs() + SETTLING_MS
+    const untilMs = this.#world.clock.monotonicMs() + SETTLING_MS
     for (;;) {
       const problem = this.#findUnsettled(isPoisoned)
       if (problem === undefined) return
-      if (this.#world.clock.nowMs() > untilMs) throw new Error(`stalled: ${problem}`)
+      if (this.#world.clock.monotonicMs() > untilMs) throw new Error(`stalled: ${problem}`)
       await this.#world.clock.sleep(5_000)
     }
   }

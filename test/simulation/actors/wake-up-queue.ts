@@ -42,14 +42,14 @@ export class WakeUpQueue implements WakeUps {
   }
 
   async wake(wakeUps: readonly LanedWakeUp[], occasion: string): Promise<void> {
-    const nowMs = this.#clock.nowMs()
+    const nowMs = this.#clock.monotonicMs()
     for (const wakeUp of wakeUps) {
       const key = this.#keyOf(wakeUp, occasion)
       if ((this.#remembered.get(key) ?? 0) > nowMs) continue
       this.#remembered.set(key, nowMs + REMEMBERED_MS)
       const lane = `${wakeUp.triggerId}#${wakeUp.lane}`
       const messages = this.#lanes.get(lane) ?? []
-      messages.push({ wakeUp, sentMs: nowMs, hiddenUntilMs: 0, receipt: 0 })
+      messages.push({ wakeUp, sentMs: this.#clock.nowMs(), hiddenUntilMs: 0, receipt: 0 })
       this.#lanes.set(lane, messages)
       this.sent += 1
     }
@@ -59,7 +59,7 @@ export class WakeUpQueue implements WakeUps {
   /** Waits for a wake-up, and hides it and its lane for so long. */
   async receive(visibilityMs: number): Promise<Received> {
     for (;;) {
-      const nowMs = this.#clock.nowMs()
+      const nowMs = this.#clock.monotonicMs()
       const firsts = [...this.#lanes.values()].flatMap(messages => messages.slice(0, 1))
       const due = firsts.find(({ hiddenUntilMs }) => hiddenUntilMs <= nowMs)
       if (due) {
@@ -76,7 +76,7 @@ export class WakeUpQueue implements WakeUps {
   /** Shows it again after so long. False: somebody else has received it since, or it is gone. */
   hide({ wakeUp, receipt }: Received, durationMs: number): boolean {
     const message = this.#find(wakeUp, receipt)
-    if (message) message.hiddenUntilMs = this.#clock.nowMs() + durationMs
+    if (message) message.hiddenUntilMs = this.#clock.monotonicMs() + durationMs
     this.#arrive()
     return message !== undefined
   }

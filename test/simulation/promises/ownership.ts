@@ -24,6 +24,7 @@ interface Counted {
 }
 
 type Decided = { readonly claim: Claim } & (
+  | { readonly kind: 'closed' }
   | { readonly kind: 'owner'; readonly expected: Parameters<Decisions['applyOwner']>[3] }
   | { readonly kind: 'commit'; readonly by: Committer }
 )
@@ -32,13 +33,14 @@ type Decided = { readonly claim: Claim } & (
  * What groups promise of each partition: owners follow one another, each with the next generation; a generation is told
  * to one process only; whoever commits is the owner at that moment; an owner's commits are made in the order in which
  * it counted them, and what it was told is committed is; no other commit moves back; and nobody is told to begin where
- * nothing was committed of that very topic.
+ * nothing was committed of that very topic. A group that was removed and is made anew counts generations on.
  */
 export class OwnershipPromises {
   readonly #violated: (problem: string) => void
-  readonly #areClocksFar: boolean
   readonly #claims = new Map<string, { owner: string | null; generation: number }>()
   readonly #committed = new Map<string, number>()
+  /** By place: the highest generation that any owner had. */
+  readonly #generations = new Map<string, number>()
   /** By place and generation: the last one that its owner counted, and where that went. */
   readonly #counted = new Map<string, Counted>()
   /** Partitions of which anything was ever committed. */
@@ -54,10 +56,8 @@ export class OwnershipPromises {
   changes = 0
   removals = 0
 
-  /** @param areClocksFar a group that is made anew counts generations on from the time: by a clock that may be behind */
-  constructor(violated: (problem: string) => void, areClocksFar: boolean) {
+  constructor(violated: (problem: string) => void) {
     this.#violated = violated
-    this.#areClocksFar = areClocksFar
   }
 
   onCommit(observer: CommitObserver): void {
@@ -78,6 +78,11 @@ export class OwnershipPromises {
         this.#decided = claim && { kind: 'owner', claim, expected }
         return claim
       },
+      closeClaim: standing => {
+        const claim = decisions.closeClaim(standing)
+        this.#decided = claim && { kind: 'closed', claim }
+        return claim
+      },
       applyCommit: (partition, standing, committed, by, seenMs) => {
         const claim = decisions.applyCommit(partition, standing, committed, by, seenMs)
         this.#decided = claim && { kind: 'commit', claim, by }
@@ -87,23 +92,22 @@ export class OwnershipPromises {
   }
 
   /** Hears of every change of an item. */
-  readonly changed = (key: string, _: Uint8Array | undefined, after: Uint8Array | undefined): void => {
+  readonly changed = (key: string, before: Uint8Array | undefined, after: Uint8Array | undefined): void => {
     if (!key.startsWith(GROUP_PREFIX)) return
     const { partitionKey: group, sortKey } = splitKey(key)
-    if (sortKey === GROUP_META_KEY && !after) {
-      this.removals += 1
-      if (this.#areClocksFar) this.#highestTold.clear()
-    }
+    if (sortKey === GROUP_META_KEY && !after) this.removals += 1
     if (!sortKey.startsWith(CLAIM_PREFIX)) return
     const partition = parseClaimKey(sortKey)
     const place = `${group} ${partitionKey(partition)}`
-    if (!after) {
+    const decided = this.#decided!
+    if (!after || decided.kind === 'closed') {
       // What was told stays: a generation of a group must not come back in its successor.
       this.#claims.delete(place)
       this.#committed.delete(place)
+      // One that somebody has taken while it was removed as never owned leaves nothing, and the next begins by the clock.
+      if (!after && before) this.#generations.delete(place)
       return
     }
-    const decided = this.#decided!
     if (decided.kind === 'owner') this.#ownerChanged(place, decided.expected, decided.claim)
     else this.#committedAt(group, partition, place, decided.claim.committed!, decided.by)
   }
@@ -146,6 +150,11 @@ export class OwnershipPromises {
     if (before && before.generation > 0 && claim.generation !== before.generation + 1) {
       this.#violated(`two owners: ${place} has generation ${claim.generation} after ${before?.generation}`)
     }
+    const highest = this.#generations.get(place) ?? 0
+    if (claim.generation <= highest) {
+      this.#violated(`two owners: ${place} has generation ${claim.generation}, and had ${highest} before`)
+    }
+    this.#generations.set(place, claim.generation)
     this.#claims.set(place, { owner: claim.owner, generation: claim.generation })
     this.changes += 1
   }

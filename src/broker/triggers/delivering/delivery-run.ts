@@ -48,6 +48,8 @@ interface Parts extends Required<DeliverySettings> {
   readonly triggers: KnownTriggers
   /** A call about the group with time of its own. */
   readonly startCall: () => GroupCall
+  /** The time as it would be if nobody had set the clock since this process began. */
+  readonly unsetMs: () => number
 }
 
 /** Somebody else has committed or claimed so often meanwhile that they had better go on alone. */
@@ -91,10 +93,14 @@ export class DeliveryRun {
   /** @throws TidemarkError where the store fails */
   async run(standing: Standing): Promise<Ended> {
     this.#stand(standing)
-    for (;;) {
-      const ended = (await this.#mayGoOn()) ?? (await this.#step())
-      if (ended) return ended
-      this.#steps += 1
+    try {
+      for (;;) {
+        const ended = (await this.#mayGoOn()) ?? (await this.#step())
+        if (ended) return ended
+        this.#steps += 1
+      }
+    } finally {
+      this.#reader.close()
     }
   }
 
@@ -106,6 +112,7 @@ export class DeliveryRun {
     const { topic } = this.#known.trigger
     this.#position = offset
     this.#progress = progress
+    this.#reader?.close()
     this.#reader = new RecordReader(
       this.#parts.broker,
       { topic, ...this.#partition },
@@ -157,7 +164,8 @@ export class DeliveryRun {
         position: this.#position,
         bound: this.#progress?.ends[0] ?? null,
         emptyBytes: this.#emptyBytes,
-        nowMs: this.#nowMs(),
+        // What a clock that was set ahead makes old is not given up for that.
+        nowMs: Math.min(this.#nowMs(), this.#parts.unsetMs()),
       })
     } catch (error) {
       return await this.#onUnreadable(error)

@@ -2,6 +2,7 @@ import type { Broker } from '../../../contract/broker.ts'
 import { TidemarkError } from '../../../core/errors.ts'
 import { TRIGGER_BLOCKED_PAUSE_MS, TRIGGER_CACHE_MS, TRIGGER_STORE_PAUSE_MS } from '../../../core/limits.ts'
 import { triggerOwner, type WakeUp } from '../../../core/trigger/trigger.ts'
+import { unsetTime } from '../../../ports/clock.ts'
 import { GroupCall } from '../../groups/group-call.ts'
 import { LeaseWatch } from '../../groups/lease-watch.ts'
 import { hasPartition, type Topic, type TopicDirectory } from '../../topics/topic-directory.ts'
@@ -30,6 +31,7 @@ export class Delivery {
   readonly #settings: Required<DeliverySettings>
   readonly #triggers = new KnownTriggers()
   readonly #leases: LeaseWatch
+  readonly #unsetMs: () => number
 
   constructor(
     ports: DeliveryPorts,
@@ -41,6 +43,7 @@ export class Delivery {
     this.#broker = broker
     this.#directory = directory
     this.#leases = new LeaseWatch(ports.clock)
+    this.#unsetMs = unsetTime(ports.clock)
     this.#settings = { triggerCacheMs: TRIGGER_CACHE_MS, ...settings }
   }
 
@@ -87,6 +90,7 @@ export class Delivery {
       triggers: this.#triggers,
       claim: owned,
       startCall,
+      unsetMs: this.#unsetMs,
     }
     return await new DeliveryRun(parts, known, partition, options, counts).run(standing)
   }

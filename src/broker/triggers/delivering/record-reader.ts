@@ -1,8 +1,12 @@
 import type { Broker, Fetch, Fetched } from '../../../contract/broker.ts'
-import { TRIGGER_FETCH_BYTES } from '../../../core/limits.ts'
+import { PORTION_BYTES, PORTION_RECORDS, TRIGGER_FETCH_BYTES } from '../../../core/limits.ts'
 import { advance, type Offset, toOffset } from '../../../core/numbers.ts'
-import { decodeBatch } from '../../../core/record/index.ts'
+import { checkToRead } from '../../../core/record/batch-decoder.ts'
+import { BatchRecords } from '../../../core/record/batch-records.ts'
 import type { TriggerRecord } from '../../../core/trigger/trigger.ts'
+import { nextTurn } from '../../../core/turns.ts'
+
+const PORTION = { records: PORTION_RECORDS, bytes: PORTION_BYTES }
 
 export interface Upcoming {
   readonly record: TriggerRecord
@@ -11,8 +15,8 @@ export interface Upcoming {
 }
 
 /**
- * Reads a partition in order, one stored batch after the other, and keeps what is decoded until it is dealt with: a
- * record is decoded once, however often its batch is taken apart.
+ * Reads a partition in order, one stored batch after the other and a portion of it at a time, and keeps what is decoded
+ * until it is dealt with: a record is decoded once, however often its batch is taken apart.
  */
 export class RecordReader {
   readonly #broker: Pick<Broker, 'fetch'>
@@ -24,6 +28,8 @@ export class RecordReader {
   /** Stored batches that are fetched and not decoded. */
   #chunks: Uint8Array[] = []
   #chunkPosition = 0
+  /** The first one of them, if some of it is decoded and not all. */
+  #reading: BatchRecords | undefined
   /** Where the log ended when it was last looked at; undefined: it is to be looked at. */
   #logEnd: Offset | undefined
 
@@ -49,8 +55,9 @@ export class RecordReader {
   }
 
   /**
-   * Reads on by one stored batch. False: there is none before the log's end as it was last seen.
-   * @throws TidemarkError as Broker.fetch and decodeBatch
+   * Reads on to the next portion of a stored batch in which something fits a filter, or to the batch's end. False:
+   * there is none before the log's end as it was last seen.
+   * @throws TidemarkError as Broker.fetch, checkBatch and BatchRecords; what comes before was read
    */
   async readOn(): Promise<boolean> {
     if (this.#chunks.length === 0) {
@@ -61,7 +68,9 @@ export class RecordReader {
       this.#chunkPosition = 0
       if (fetched.chunks.length === 0) return false
     }
-    this.#decode(this.#chunks[0]!)
+    const { length } = this.#upcoming
+    do await this.#decode(this.#chunks[0]!)
+    while (this.#reading && this.#upcoming.length === length)
     return true
   }
 
@@ -76,19 +85,31 @@ export class RecordReader {
     this.#upcoming = left < 0 ? [] : this.#upcoming.slice(left)
   }
 
+  /** Lets go of what reading on would have needed. */
+  close(): void {
+    this.#reading?.close()
+  }
+
   #fetch(): Promise<Fetched> {
     return this.#broker.fetch({ ...this.#place, offset: this.#readTo, maxBytes: TRIGGER_FETCH_BYTES })
   }
 
-  #decode(chunk: Uint8Array): void {
-    const { header, records } = decodeBatch(chunk, this.#chunkPosition)
-    const timestampType = header.timestampType === 'CreateTime' ? 'CREATE_TIME' : 'LOG_APPEND_TIME'
-    const from = this.#readTo
+  async #decode(chunk: Uint8Array): Promise<void> {
+    // However many portions there are, others have their turn in between.
+    if (this.#reading) await nextTurn()
+    const header = this.#reading?.header ?? checkToRead(chunk, this.#chunkPosition)
     // Markers of transactions are no records.
-    for (const each of header.isControl ? [] : records) {
-      if (each.offset < from) continue
-      const record: TriggerRecord = { ...each, timestampType }
-      if (this.#passes(record)) this.#upcoming.push({ record, encoded: undefined })
+    if (!header.isControl) {
+      this.#reading ??= new BatchRecords(header, chunk, this.#chunkPosition, { from: this.#readTo })
+      const timestampType = header.timestampType === 'CreateTime' ? 'CREATE_TIME' : 'LOG_APPEND_TIME'
+      for (const each of await this.#reading.next(PORTION)) {
+        const record: TriggerRecord = { ...each, timestampType }
+        if (this.#passes(record)) this.#upcoming.push({ record, encoded: undefined })
+        this.#readTo = advance(each.offset, 1)
+      }
+      if (!this.#reading.isAtEnd) return
+      this.#reading.close()
+      this.#reading = undefined
     }
     this.#readTo = advance(toOffset(header.baseOffset), header.lastOffsetDelta + 1)
     this.#chunkPosition += header.sizeBytes

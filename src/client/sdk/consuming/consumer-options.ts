@@ -1,6 +1,6 @@
 import type { AssignorName } from '../../../contract/groups.ts'
 import type { TidemarkError } from '../../../core/errors.ts'
-import type { LogRecord } from '../../../core/record/index.ts'
+import type { LogRecord } from '../../../core/record/record.ts'
 import type { ConsumedMessage } from '../messages.ts'
 import type { RetryOptions } from '../retry-options.ts'
 import type { MessageBatch } from './message-batch.ts'
@@ -98,8 +98,9 @@ export interface ConsumerRun extends RunLimits {
   /** Partitions that the handler is called for at the same time; 1 by default. */
   partitionsConsumedConcurrently?: number
   eachMessage?: (payload: EachMessagePayload) => Promise<void>
+  /** Called with what was fetched, up to 10,000 messages or 4 MiB, and one that is larger: no more is unpacked. */
   eachBatch?: (payload: EachBatchPayload) => Promise<void>
-  /** Called with records as they are, and with one batch of the log at a time: no more than that is unpacked. */
+  /** Called with records as they are, and with one batch of the log at a time, or a portion of a large one: no more is unpacked. */
   eachRecords?: (payload: EachRecordsPayload) => Promise<void>
 }
 

@@ -1,5 +1,5 @@
 import { advance } from '../../../core/numbers.ts'
-import type { LogRecord } from '../../../core/record/index.ts'
+import type { LogRecord } from '../../../core/record/record.ts'
 import { parseOffset } from '../arguments.ts'
 import { toMessage } from '../messages.ts'
 import { mayRestart, type RetryOptions } from '../retry-options.ts'
@@ -119,20 +119,28 @@ export class Delivery {
     this.pump()
   }
 
-  /** What can be delivered; nothing where it cannot be read, which ends the consumer. */
-  #read<T>(read: () => T): T | undefined {
-    try {
-      return read()
-    } catch (error) {
+  /** Whether what is next can be delivered; where it cannot be read, that ends the consumer. */
+  #prepare(stream: PartitionStream): boolean | Promise<boolean> {
+    const cannotBeRead = (error: unknown) => {
       this.#host.failed(error)
-      return undefined
+      return false
+    }
+    try {
+      const ready = stream.prepare()
+      // Meanwhile it may have been paused, or taken away.
+      return ready ? ready.then(() => this.#mayDeliver(stream), cannotBeRead) : true
+    } catch (error) {
+      return cannotBeRead(error)
     }
   }
 
   async #deliverRecords(stream: PartitionStream): Promise<void> {
     const atOnceMax = this.#run.eachRecords ? Number.POSITIVE_INFINITY : 1
     for (let delivered = 0; delivered < TURN_RECORDS && this.#mayDeliver(stream); ) {
-      const records = this.#read(() => stream.peek(Math.min(atOnceMax, this.#recordsLeft))) ?? []
+      const isReady = this.#prepare(stream)
+      // No turn is lost where there is nothing to wait for: that is nearly always.
+      if (isReady !== true && !(await isReady)) return
+      const records = stream.peek(Math.min(atOnceMax, this.#recordsLeft))
       if (records.length === 0) return
       const { jumps } = stream
       // Taken before the handler runs: others may run beside it.
@@ -168,8 +176,10 @@ export class Delivery {
     stream: PartitionStream,
     eachBatch: NonNullable<ConsumerRun['eachBatch']>,
   ): Promise<void> {
-    const taken = this.#read(() => stream.takeAll())
-    if (!taken || taken.records.length === 0) return
+    const isReady = this.#prepare(stream)
+    if ((isReady !== true && !(await isReady)) || this.#recordsLeft === 0) return
+    const taken = stream.takeAll()
+    if (taken.records.length === 0) return
     const records = taken.records.slice(0, this.#recordsLeft)
     const endOffset =
       records.length < taken.records.length ? advance(records.at(-1)!.offset, 1) : taken.endOffset

@@ -70,6 +70,8 @@ export class GroupMembership {
   #settledEpoch: number | undefined
   #intervalMs = 0
   #aliveUntilMs = 0
+  /** The same by the wall clock, which goes on while a machine is suspended: the other one may not. */
+  #aliveUntilDateMs = 0
   /** When the last heartbeat that was answered went out. */
   #answeredMs = 0
   #watch: NodeJS.Timeout | undefined
@@ -112,9 +114,12 @@ export class GroupMembership {
     return this.#options.assignor ?? 'cooperative-sticky'
   }
 
-  /** Whether what it owns is its own still. Time counts from before a heartbeat, so a broker's lease ends later. */
+  /**
+   * Whether what it owns is its own still. Time counts from before a heartbeat, so a broker's lease ends later. A wall clock
+   * that is set ahead looks like a machine that was suspended: it costs a wait for the next heartbeat.
+   */
   get isAlive(): boolean {
-    return performance.now() < this.#aliveUntilMs
+    return performance.now() < this.#aliveUntilMs && Date.now() < this.#aliveUntilDateMs
   }
 
   /** Whether it has all that it is to have for now, and nothing else. */
@@ -230,13 +235,14 @@ export class GroupMembership {
 
   async #beat(): Promise<void> {
     this.#isUrgent = false
-    const beganMs = performance.now()
+    const [beganMs, beganDateMs] = [performance.now(), Date.now()]
     const request = this.#request()
     this.#isKnown = true
     const settings = { tryMs: this.#tryMs, signal: this.#ending.signal }
     const answer = await tryOnce(call => this.#broker.heartbeat(request, call), settings)
     this.#answeredMs = beganMs
     this.#aliveUntilMs = beganMs + this.#sessionTimeoutMs
+    this.#aliveUntilDateMs = beganDateMs + this.#sessionTimeoutMs
     this.#memberEpoch = answer.memberEpoch
     this.#settledEpoch = answer.isSettled ? answer.memberEpoch : undefined
     this.#intervalMs = Math.min(

@@ -1,6 +1,10 @@
 import { TidemarkError } from '../../../core/errors.ts'
+import { DELIVERY_BYTES_MAX, DELIVERY_RECORDS_MAX } from '../../../core/limits.ts'
 import { advance, type Offset, toOffset } from '../../../core/numbers.ts'
-import { type BatchHeader, checkBatch, decodeChecked, type LogRecord } from '../../../core/record/index.ts'
+import { type BatchHeader, checkBatch } from '../../../core/record/batch-header.ts'
+import { BatchRecords } from '../../../core/record/batch-records.ts'
+import type { LogRecord } from '../../../core/record/record.ts'
+import { nextTurn } from '../../../core/turns.ts'
 
 /** A partition that is read. */
 export interface ReadPartition {
@@ -24,6 +28,8 @@ interface FetchedBatch {
   header: BatchHeader
   endOffset: Offset
 }
+
+const PORTION = { records: DELIVERY_RECORDS_MAX, bytes: DELIVERY_BYTES_MAX }
 
 /** One partition that a consumer reads: where it is, and what was fetched ahead of that. */
 export class PartitionStream {
@@ -66,9 +72,13 @@ export class PartitionStream {
   bufferedBytes = 0
   #fetchOffset: Offset | null
   #fetched: FetchedBatch[] = []
-  /** Of one batch; those before `#next` are delivered. */
+  /** What is read of the first one of these, where it is too large to be decoded at once. */
+  #reading: BatchRecords | undefined
+  /** Of one batch, or a portion of it; those before `#next` are delivered. */
   #decoded: LogRecord[] = []
   #next = 0
+  /** Of the batch that they came in, as it is when decompressed. */
+  #decodedBytes = 0
   #decodedEnd: Offset | null = null
   #idle: (() => void)[] = []
   #longPoll = new AbortController()
@@ -132,6 +142,8 @@ export class PartitionStream {
     this.position = offset
     this.#fetchOffset = offset
     this.#fetched = []
+    this.#reading?.close()
+    this.#reading = undefined
     this.#decoded = []
     this.#next = 0
     this.#decodedEnd = null
@@ -193,13 +205,22 @@ export class PartitionStream {
     return { chunk, position, header, endOffset }
   }
 
-  /** The next records to deliver, of one batch; they stay the next ones until `advance`. @throws TidemarkError */
-  peek(recordsMax: number): LogRecord[] {
+  /**
+   * Makes the next records ready to be delivered, if there are any. A promise only where that takes a while: after it,
+   * the consumer may have been sent elsewhere.
+   * @throws TidemarkError where they cannot be read
+   */
+  prepare(): Promise<void> | undefined {
     while (this.#decoded.length === 0 && this.#fetched.length > 0) {
-      this.#decodeNext()
+      if (!this.#decodeNext()) return this.#readOn()
       // Nothing to deliver in it, so it is done with.
       if (this.#decoded.length === 0) this.position = this.#decodedEnd
     }
+    return undefined
+  }
+
+  /** Of the records that are ready, the next ones to deliver; they stay so until `advance`. */
+  peek(recordsMax: number): LogRecord[] {
     if (this.#next === 0 && this.#decoded.length <= recordsMax) return this.#decoded
     return this.#decoded.slice(this.#next, this.#next + recordsMax)
   }
@@ -218,20 +239,21 @@ export class PartitionStream {
   }
 
   /**
-   * Everything that was fetched, up to a batch that cannot be read: that is the next one then. Where the position is
-   * afterwards, the caller says, and with `jump` what comes again.
-   * @throws TidemarkError where the very next batch cannot be read
+   * What is ready, and as much more of what was fetched as may be handed over together, up to a batch that is read in
+   * portions or cannot be read: that is the next one then. Where the position is afterwards, the caller says, and with
+   * `jump` what comes again.
    */
   takeAll(): { records: LogRecord[]; endOffset: Offset | null } {
     const records = this.#decoded.slice(this.#next)
     this.#decoded = []
     this.#next = 0
     let endOffset = this.#decodedEnd
-    while (this.#fetched.length > 0) {
+    for (let bytes = this.#decodedBytes; this.#fetched.length > 0; bytes += this.#decodedBytes) {
+      const { recordCount } = this.#fetched[0]!.header
+      if (records.length + recordCount > DELIVERY_RECORDS_MAX || bytes >= DELIVERY_BYTES_MAX) break
       try {
-        this.#decodeNext()
-      } catch (error) {
-        if (records.length === 0) throw error
+        if (!this.#decodeNext()) break
+      } catch {
         break
       }
       for (const record of this.#decoded) records.push(record)
@@ -268,28 +290,78 @@ export class PartitionStream {
     return this.#isPastStop(offset) ? this.stopOffset! : offset
   }
 
-  #decodeNext(): void {
+  /** Decodes the next batch; false: it is to be read in portions. */
+  #decodeNext(): boolean {
+    if (this.#reading) return false
     const batch = this.#fetched[0]!
-    const decoded = this.#decode(batch)
-    // Once it is decoded: a batch that cannot be is not passed over.
-    this.#fetched.shift()
-    this.bufferedRecords -= batch.header.recordCount
-    this.bufferedBytes -= batch.header.sizeBytes
-    const from = this.position ?? 0
-    const stop = this.stopOffset ?? Number.POSITIVE_INFINITY
-    const isWhole = (decoded[0]?.offset ?? from) >= from && batch.endOffset <= stop
-    this.#decoded = isWhole ? decoded : decoded.filter(({ offset }) => offset >= from && offset < stop)
-    this.#decodedEnd = this.#bounded(batch.endOffset)
-  }
-
-  #decode({ chunk, position, header }: FetchedBatch): LogRecord[] {
-    // Markers of transactions no consumer gets to see.
-    if (header.isControl) return []
+    const { header, chunk, position } = batch
+    let decoded: LogRecord[] = []
     try {
-      return decodeChecked(header, chunk, position)
+      // Markers of transactions no consumer gets to see.
+      if (!header.isControl) {
+        const reading = new BatchRecords(header, chunk, position, { from: this.#firstWanted(header) })
+        if (!reading.whole || header.recordCount > DELIVERY_RECORDS_MAX) {
+          this.#reading = reading
+          return false
+        }
+        decoded = reading.all()
+        this.#decodedBytes = reading.whole.length
+      }
     } catch (error) {
       throw unreadable(this, toOffset(header.baseOffset), error)
     }
+    // Once it is decoded: a batch that cannot be is not passed over.
+    this.#give(decoded, batch.endOffset)
+    this.#passBatch()
+    return true
+  }
+
+  /** Reads on in a batch that is too large, until there is something to deliver: of it, or of what follows. */
+  async #readOn(): Promise<void> {
+    const { jumps } = this
+    while (this.#reading && this.#decoded.length === 0) {
+      const reading = this.#reading
+      // Heartbeats and other partitions go on meanwhile, however fast the handler is.
+      await nextTurn()
+      if (this.jumps !== jumps) return
+      const place = reading.nextOffset
+      let records: LogRecord[]
+      try {
+        records = await reading.next(PORTION)
+      } catch (error) {
+        if (this.jumps !== jumps) return
+        throw unreadable(this, place, error)
+      }
+      if (this.jumps !== jumps) return
+      const { endOffset } = this.#fetched[0]!
+      const isOver = reading.isAtEnd || this.#isPastStop(reading.nextOffset)
+      this.#give(records, isOver ? endOffset : reading.nextOffset)
+      if (isOver) this.#passBatch()
+    }
+    if (this.#decoded.length > 0) return
+    this.position = this.#decodedEnd
+    await this.prepare()
+  }
+
+  /** Of what was read up to `endOffset`, makes ready what is wanted. */
+  #give(records: LogRecord[], endOffset: Offset): void {
+    const from = this.position ?? 0
+    const stop = this.stopOffset ?? Number.POSITIVE_INFINITY
+    const isWhole = (records[0]?.offset ?? from) >= from && endOffset <= stop
+    this.#decoded = isWhole ? records : records.filter(({ offset }) => offset >= from && offset < stop)
+    this.#decodedEnd = this.#bounded(endOffset)
+  }
+
+  #passBatch(): void {
+    const { recordCount, sizeBytes } = this.#fetched.shift()!.header
+    this.bufferedRecords -= recordCount
+    this.bufferedBytes -= sizeBytes
+    this.#reading?.close()
+    this.#reading = undefined
+  }
+
+  #firstWanted({ baseOffset }: BatchHeader): Offset {
+    return toOffset(Math.max(baseOffset, this.position ?? 0))
   }
 }
 

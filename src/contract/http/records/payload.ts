@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import type * as z from 'zod'
 import { TidemarkError } from '../../../core/errors.ts'
+import { base64StringPieces, jsonStringPieces } from '../../../core/json-pieces.ts'
 import { JSON_PIECE_BYTES } from '../../../core/limits.ts'
 import type { PayloadInput, PayloadOutput } from '../schemas/payload.ts'
 
@@ -40,20 +41,11 @@ export function* payloadPieces(bytes: Uint8Array | null, encoding: PayloadEncodi
     return
   }
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const isText = encoding === 'auto' && isUtf8(buffer)
-  yield isText ? '"' : '{"base64":"'
-  for (let at = 0; at < buffer.length; ) {
-    const end = isText ? characterEnd(buffer, at + JSON_PIECE_BYTES) : at + JSON_PIECE_BYTES
-    const piece = buffer.subarray(at, end)
-    yield isText ? JSON.stringify(piece.toString('utf8')).slice(1, -1) : piece.toString('base64')
-    at = end
+  if (encoding === 'auto' && isUtf8(buffer)) {
+    yield* jsonStringPieces(bytes)
+    return
   }
-  yield isText ? '"' : '"}'
-}
-
-/** The last place up to here that is not inside a character. */
-function characterEnd(buffer: Buffer, at: number): number {
-  let end = at
-  while (end < buffer.length && (buffer[end]! & 0b1100_0000) === 0b1000_0000) end--
-  return end
+  yield '{"base64":'
+  yield* base64StringPieces(bytes)
+  yield '}'
 }

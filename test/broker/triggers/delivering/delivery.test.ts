@@ -616,6 +616,19 @@ describe('what is given up', () => {
     expect(on.given[0]!.report).toContain('RecordAgeExceeded')
   })
 
+  test('is not what only a clock makes old that was set ahead', async () => {
+    await on.alter({ settings: { maxRecordAgeMs: 60_000, onFailure: 'arn:aws:sqs:x' } })
+    const delivery = on.newDelivery()
+    on.harness.clock.stepWall(25 * 3_600_000)
+    await on.append(numbered(0, 2), { timestampMs: NOW_MS })
+    const partition = await on.harness.partitionId(on.trigger.topic)
+    const { triggerId, groupId, topic } = on.trigger
+    const { clock } = on.harness
+    const options = { deadlineMs: clock.monotonicMs() + 840_000, sentMs: clock.nowMs() }
+    const delivered = await on.run(delivery.deliver({ triggerId, groupId, topic, partition }, options))
+    expect(delivered).toMatchObject({ outcome: 'caught-up', givenUp: 0, records: 2 })
+  })
+
   test('is what fails until it is too old', async () => {
     await on.alter({ settings: { maxRecordAgeMs: 60_000, onFailure: 'arn:aws:sqs:x', retryAttempts: 1_000 } })
     await on.append(numbered(0, 2), { timestampMs: NOW_MS })

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
 import { RecordReader } from '../../../../src/broker/triggers/delivering/record-reader.ts'
 import type { Fetch } from '../../../../src/contract/broker.ts'
+import { PORTION_RECORDS } from '../../../../src/core/limits.ts'
 import { toOffset } from '../../../../src/core/numbers.ts'
-import { patchOffsets, stampLogAppendTime } from '../../../../src/core/record/index.ts'
+import { encodeBatch, patchOffsets, stampLogAppendTime } from '../../../../src/core/record/index.ts'
 import { batchOf, NOW_MS } from '../../harness.ts'
 
 const CONTROL_BIT = 0x20
@@ -62,4 +63,32 @@ test('markers of transactions are no records', async () => {
   const { reader, offsets } = readerOf(batches)
   while (await reader.readOn());
   expect(offsets()).toEqual([0, 1, 4, 5])
+})
+
+test('a batch that holds a thousand times its size is read a portion at a time', async () => {
+  const sizes = Array.from({ length: 12_000 }, (_, index) => (index % 3_000 === 7 ? 5_000_000 : 10))
+  const records = sizes.map(size => ({ value: new Uint8Array(size) }))
+  const batch = encodeBatch(records, { nowMs: NOW_MS, compression: 'zstd' })
+  const end = toOffset(records.length)
+  const broker = {
+    fetch: async () => ({ startOffset: toOffset(0), endOffset: end, nextOffset: end, chunks: [batch] }),
+  }
+  const place = { topic: 'orders', partition: 0 }
+  const all = new RecordReader(broker, place, () => true, toOffset(5))
+  const seen: number[] = []
+  while (await all.readOn()) {
+    const offsets = all.upcoming.map(({ record }): number => record.offset)
+    expect(offsets.length).toBeLessThanOrEqual(PORTION_RECORDS)
+    seen.push(...offsets)
+    expect(all.readTo).toBe(seen.at(-1)! + 1)
+    all.skipTo(all.readTo)
+  }
+  expect(seen).toEqual(Array.from({ length: 11_995 }, (_, index) => index + 5))
+
+  const late = new RecordReader(broker, place, ({ offset }) => offset >= 11_990, toOffset(0))
+  expect(await late.readOn()).toBe(true)
+  expect(late.upcoming.map(({ record }) => record.offset)).toEqual(
+    Array.from({ length: 10 }, (_, index) => index + 11_990),
+  )
+  all.close()
 })

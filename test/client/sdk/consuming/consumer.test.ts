@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { Consumer } from '../../../../src/client/sdk/consuming/consumer.ts'
 import type {
   ConsumerRun,
@@ -156,6 +156,32 @@ test('a member that hears nothing for its session time-out stands still', async 
   expect(got).toEqual([])
   isDeaf = false
   await until(() => got.length === 1)
+})
+
+test('a member whose machine was suspended stands still until it has asked, whatever the other clock says', async () => {
+  let isDeaf = false
+  const { tidemark, consumer } = await openTides(1, broker =>
+    bent(broker, ({ heartbeat }) => ({
+      heartbeat: async request => {
+        if (isDeaf) throw new TidemarkError('NETWORK_EXCEPTION', 'nothing gets through')
+        return heartbeat.call(broker, request)
+      },
+    })),
+  )
+  const reader = consumer()
+  const got = await gather(reader)
+  await until(() => reader.assignment().length === 1)
+  const partitions = reader.assignment()
+  isDeaf = true
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3_600_000 })
+  onTestFinished(() => void vi.useRealTimers())
+  await writeNumbers(tidemark, 1, 1)
+  await sleep(300)
+  expect(got).toEqual([])
+  isDeaf = false
+  await until(() => got.length === 1)
+  // Its own clock was set, and nothing else: it has lost nothing.
+  expect(reader.assignment()).toEqual(partitions)
 })
 
 test('a static member that comes back gets what it had, and nothing moves', async () => {

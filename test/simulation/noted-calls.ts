@@ -1,0 +1,51 @@
+import type { Items } from '../../src/adapters/items/items.ts'
+import { PRODUCER_PREFIX } from '../../src/core/storage-layout.ts'
+import type { ObjectStore } from '../../src/ports/object-store.ts'
+import type { ProcessFaults } from './random-faults.ts'
+
+/** Items, with each call to them said to what draws its fault. */
+export function itemsAcross(items: Items, faults: ProcessFaults, countReturn: () => void): Items {
+  return {
+    get: key => {
+      faults.about(`get ${key}`)
+      const value = items.get(key)
+      if (key.includes(`/${PRODUCER_PREFIX}`))
+        void value.then(
+          found => found && countReturn(),
+          () => {},
+        )
+      return value
+    },
+    range: (start, end, limit) => {
+      faults.about(`range ${start}`)
+      return items.range(start, end, limit)
+    },
+    lastUpTo: (first, last) => {
+      faults.about(`last up to ${last}`)
+      return items.lastUpTo(first, last)
+    },
+    update: (key, change) => {
+      faults.about(`update ${key}`)
+      return items.update(key, change)
+    },
+    removeRange: (start, end) => {
+      faults.about(`remove from ${start}`)
+      return items.removeRange(start, end)
+    },
+  }
+}
+
+/** The same with objects. */
+export function objectsAcross(objects: ObjectStore, faults: ProcessFaults): ObjectStore {
+  return {
+    ...objects,
+    put: (key, chunks) => {
+      faults.about(`put ${key}`)
+      return objects.put(key, chunks)
+    },
+    get: (key, position, bytes) => {
+      faults.about(`read ${key}`)
+      return objects.get(key, position, bytes)
+    },
+  }
+}
