@@ -14,7 +14,7 @@ import { type DevProcess, finished, startDev } from '../../cli/tidemark-process.
  */
 const SEED = process.env.SCHEMATHESIS_SEED ?? '1'
 /** Requests of each kind to each operation: both runs together take about a minute. */
-const EXAMPLES = process.env.SCHEMATHESIS_EXAMPLES ?? '80'
+const EXAMPLES = process.env.SCHEMATHESIS_EXAMPLES ?? '50'
 /** Against a hang, and for the installation. */
 const MS_MAX = 600_000
 
