@@ -5,17 +5,14 @@
 export { decodeBatch, decodeBatches } from './batch-decoder.ts'
 export { encodeBatch } from './batch-encoder.ts'
 export {
-  type BatchHeader,
   batchSizeBytes,
   batchSpan,
   checkBatch,
-  DamagedBatch,
   NO_PRODUCER_ID,
   patchOffsets,
   readBatchHeader,
   stampLogAppendTime,
   stampProducer,
 } from './batch-header.ts'
-export { RECORDS_AT as BATCH_HEADER_BYTES } from './batch-layout.ts'
 export type { CompressionName } from './compression.ts'
 export type { LogRecord, RecordHeader, RecordInput } from './record.ts'
