@@ -51,7 +51,15 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   'adapters/local': {
     files: ['adapters/local'],
     mayImport: ['core', 'ports', 'adapters/items'],
-    packages: ['node:sqlite', 'node:timers/promises', 'node:fs', 'node:path', 'node:crypto', 'node:url'],
+    packages: [
+      'node:sqlite',
+      'node:timers/promises',
+      'node:fs',
+      'node:path',
+      'node:crypto',
+      'node:url',
+      'node:child_process',
+    ],
   },
   'adapters/aws': {
     files: ['adapters/aws'],

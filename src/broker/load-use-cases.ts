@@ -1,12 +1,12 @@
-export type GroupUseCases = typeof import('./use-cases.ts')
+export type UseCases = typeof import('./use-cases.ts')
 
-let loading: Promise<GroupUseCases> | undefined
+let loading: Promise<UseCases> | undefined
 
 /**
- * Loads what a broker does for groups and triggers, once in a process. Most functions never serve a group, and what a
+ * Loads what a broker does beside producing and fetching, once in a process. Most functions never do it, and what a
  * function loads is paid for with every cold start.
  */
-export function loadGroupUseCases(): Promise<GroupUseCases> {
+export function loadUseCases(): Promise<UseCases> {
   loading ??= import('./use-cases.ts')
   return loading
 }

@@ -12,11 +12,10 @@ import type { ObjectLocator } from '../ports/object-locator.ts'
 import { asTidemarkError } from '../ports/store-errors.ts'
 import type { GroupCall } from './groups/group-call.ts'
 import type { LeaseWatch } from './groups/lease-watch.ts'
-import { type GroupUseCases, loadGroupUseCases } from './load-use-cases.ts'
+import { loadUseCases, type UseCases } from './load-use-cases.ts'
 import { Gatherer, type GatherSettings } from './producing/gather.ts'
 import { Intake, shuttingDown } from './producing/intake.ts'
 import { Fetching } from './reading/fetch.ts'
-import { offsetFor } from './reading/offset-for.ts'
 import { TailWatch } from './reading/tail-watch.ts'
 import { BackgroundFlush } from './settling/background-flush.ts'
 import { deleteRecords } from './settling/delete-records.ts'
@@ -135,7 +134,10 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
   locate: Broker['locate'] = request => this.#serve(() => this.#fetching.locate(request))
 
   offsetFor: Broker['offsetFor'] = request =>
-    this.#serve(() => offsetFor(this.#ports, this.#directory, request, this.#looks))
+    this.#serve(async () => {
+      const { offsetFor } = await loadUseCases()
+      return await offsetFor(this.#ports, this.#directory, request, this.#looks)
+    })
 
   deleteRecords: Broker['deleteRecords'] = request =>
     this.#serve(() => deleteRecords(this.#ports, this.#directory, request))
@@ -177,7 +179,7 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
 
   #serveTrigger(
     { groupId }: TriggerName,
-    change: (call: GroupCall, useCases: GroupUseCases) => Promise<Trigger>,
+    change: (call: GroupCall, useCases: UseCases) => Promise<Trigger>,
   ): Promise<TriggerDescription> {
     return this.#serveGroup(groupId, async (call, useCases) => {
       const [described] = await useCases.describeTriggers(call, [await change(call, useCases)])
@@ -185,12 +187,9 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
     })
   }
 
-  #serveGroup<T>(
-    groupId: string,
-    work: (call: GroupCall, useCases: GroupUseCases) => Promise<T>,
-  ): Promise<T> {
+  #serveGroup<T>(groupId: string, work: (call: GroupCall, useCases: UseCases) => Promise<T>): Promise<T> {
     return this.#serve(async () => {
-      const useCases = await loadGroupUseCases()
+      const useCases = await loadUseCases()
       this.#leases ??= new useCases.LeaseWatch(this.#ports.clock)
       const call = new useCases.GroupCall(this.#ports, this.#directory, groupId, this.#leases)
       return await work(call, useCases)

@@ -1,4 +1,4 @@
-import type { RecordInput } from '../core/record/index.ts'
+import type { RecordInput } from '../core/record/record.ts'
 
 /** Length, attributes, deltas and the lengths of key, value and headers, each varint at its longest. */
 const RECORD_FRAME_BYTES_MAX = 36

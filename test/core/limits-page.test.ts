@@ -41,7 +41,8 @@ function numberOf(text: string): number {
 
 test('every limit is on the page, once', () => {
   const named = [...ROWS.map(({ name }) => name), ...UNMET_NAMES]
-  expect(named.toSorted()).toEqual(Object.keys(limits).toSorted())
+  const constants = Object.keys(limits).filter(name => typeof KNOWN[name] === 'number')
+  expect(named.toSorted()).toEqual(constants.toSorted())
 })
 
 test('no row of a table is left out', () => {

@@ -34,6 +34,7 @@ test('every limit says its unit: what it counts, bytes or milliseconds', () => {
     'MESSAGES',
     'FRAMES',
     'HEADERS',
+    'READS',
   ]
   const others = ['JSON_GROWTH_MAX', 'READ_PARALLEL_MAX', 'SWEEP_PARALLEL_MAX', 'COMMITS_IN_FLIGHT_MAX']
   for (const [name] of entries) {

@@ -1,12 +1,11 @@
 /**
  * Troubles of a store in a directory, while producers keep a ledger of what they were answered; then all that is there is
- * held against it: `node test/hostile/store-troubles.ts [--rounds 10] [--seed N] [--only NAME]`.
+ * held against it. Each throws where a promise is broken.
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { parseArgs } from 'node:util'
 import { HttpBroker } from '../../src/client/http-broker.ts'
 import { type Disk, mountFailingDisk, mountSmallDisk } from '../adapters/local/disks.ts'
 import { StoppedNeighbour } from '../adapters/local/neighbour.ts'
@@ -21,8 +20,8 @@ const END_MS_MAX = 10_000
 const FLUSH_MS = 200
 
 export interface TroubleSettings {
-  readonly rounds?: number
-  readonly seed?: number
+  readonly rounds: number
+  readonly seed: number
 }
 
 type Report = (line: string) => void
@@ -31,7 +30,7 @@ type Report = (line: string) => void
  * One of two brokers is stopped, at whatever it is doing, and goes on later or is killed; every other time, a process that is
  * in a transaction for certain.
  */
-async function stopNeighbour(report: Report, settings: TroubleSettings = {}): Promise<void> {
+async function stopNeighbour(report: Report, settings: TroubleSettings): Promise<void> {
   const { rounds, random } = begin(report, 'a neighbour that is stopped', settings)
   const around = await mkdtemp(join(tmpdir(), 'tidemark-troubles-'))
   const directory = join(around, 'store')
@@ -79,7 +78,7 @@ async function stopNeighbour(report: Report, settings: TroubleSettings = {}): Pr
 }
 
 /** A disk is filled, and emptied again; sometimes the broker is killed meanwhile. */
-async function fillDisk(report: Report, settings: TroubleSettings = {}): Promise<void> {
+async function fillDisk(report: Report, settings: TroubleSettings): Promise<void> {
   const { rounds, random } = begin(report, 'a disk that is full', settings)
   await onDisk(report, await mountSmallDisk('48m'), async disk => {
     const directory = join(disk.path, 'store')
@@ -115,7 +114,7 @@ async function fillDisk(report: Report, settings: TroubleSettings = {}): Promise
 }
 
 /** A file system is shut down under a broker, as when its disk dies or the power fails, and is there again later. */
-async function failDisk(report: Report, settings: TroubleSettings = {}): Promise<void> {
+async function failDisk(report: Report, settings: TroubleSettings): Promise<void> {
   const { rounds, random } = begin(report, 'a disk that fails', settings)
   await onDisk(report, await mountFailingDisk('256M'), async disk => {
     const directory = join(disk.path, 'store')
@@ -153,7 +152,7 @@ async function failDisk(report: Report, settings: TroubleSettings = {}): Promise
 
 /** Every trouble, by its name. */
 export const TROUBLES: Readonly<
-  Record<string, (report: Report, settings?: TroubleSettings) => Promise<void>>
+  Record<string, (report: Report, settings: TroubleSettings) => Promise<void>>
 > = { 'stopped-neighbour': stopNeighbour, 'full-disk': fillDisk, 'failed-disk': failDisk }
 
 function begin(
@@ -208,17 +207,4 @@ async function endInTime(broker: DevProcess, report: Report): Promise<void> {
   const tookMs = performance.now() - startMs
   report(`ended with ${exitCode} in ${Math.round(tookMs)} ms`)
   if (exitCode !== 0 || tookMs > END_MS_MAX) throw new Error(`it did not end in time: ${broker.stderr()}`)
-}
-
-if (import.meta.main) {
-  const { values } = parseArgs({
-    options: { rounds: { type: 'string' }, seed: { type: 'string' }, only: { type: 'string' } },
-  })
-  const settings = {
-    ...(values.rounds !== undefined && { rounds: Number(values.rounds) }),
-    ...(values.seed !== undefined && { seed: Number(values.seed) }),
-  }
-  for (const [name, trouble] of Object.entries(TROUBLES)) {
-    if (values.only === undefined || values.only === name) await trouble(console.log, settings)
-  }
 }

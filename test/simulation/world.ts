@@ -4,7 +4,7 @@ import { type MemoryStore, openMemoryStore } from '../../src/adapters/memory/mem
 import { clockOf, Network } from '../../src/adapters/memory/network.ts'
 import { SeededEntropy } from '../../src/adapters/memory/seeded-entropy.ts'
 import { VirtualClock } from '../../src/adapters/memory/virtual-clock.ts'
-import { loadGroupUseCases } from '../../src/broker/load-use-cases.ts'
+import { loadUseCases } from '../../src/broker/load-use-cases.ts'
 import { LogBroker } from '../../src/broker/log-broker.ts'
 import { VerifySummary, verify } from '../../src/broker/settling/verify.ts'
 import { isTransient } from '../../src/broker/store-calls/retry.ts'
@@ -25,7 +25,7 @@ import { RandomFaults } from './random-faults.ts'
 import { SleepyProcess } from './sleepy-process.ts'
 
 // Now: virtual time does not wait for a file to be loaded.
-await loadGroupUseCases()
+await loadUseCases()
 
 const PROCESSES = 2
 const START_MS = Date.UTC(2026, 0, 1)

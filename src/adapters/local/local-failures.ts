@@ -59,6 +59,7 @@ const SQLITE = {
   inputOutput: 10,
   corrupt: 11,
   full: 13,
+  protocol: 15,
   cannotOpen: 14,
   authorization: 23,
   notADatabase: 26,
@@ -75,6 +76,11 @@ export function isSqliteError(error: unknown): error is Error & { readonly errco
 /** Whether another connection has the database for itself just now. */
 export function isBusy(error: unknown): boolean {
   return isSqliteError(error) && codeOf(error) === SQLITE.busy
+}
+
+/** Whether SQLite waited in vain for another process to say where the write-ahead log ends. */
+export function isStalled(error: unknown): boolean {
+  return isSqliteError(error) && codeOf(error) === SQLITE.protocol
 }
 
 /** Whether there was no room for what was to be written. SQLite has then written nothing that it believes in. */
@@ -117,7 +123,8 @@ export function asSqliteFailure(error: unknown, path: string, doing: string, isU
   const told = `the index ${path} ${doing}`
   const advice = isFull(error) ? ADVICE.ENOSPC! : adviceFor(codeOf(error))
   if (advice === undefined) {
-    const why = isBusy(error) ? `it is locked by ${describeLockHolder(path)}` : error.message
+    const why =
+      isBusy(error) || isStalled(error) ? `it is locked by ${describeLockHolder(path)}` : error.message
     return new NotApplied(`${told}: ${why}`, { cause: error })
   }
   const Failure = isDamage(error) ? StoreDamaged : StoreFailed

@@ -8,8 +8,8 @@ import type { LocalObjectStore } from './local-object-store.ts'
 import type { SqliteItems } from './sqlite-items.ts'
 import { Trouble } from './trouble.ts'
 
-/** What is read of the database to see whether its disk still gives anything. */
-const HEADER_BYTES = 100
+/** What is read to see whether the disk still gives anything. */
+const HEADER_BYTES = 32
 
 /**
  * How a store in a directory is: whether its files are where they were, what its last reads and writes failed with, and,
@@ -46,8 +46,9 @@ export class LocalHealth implements StoreHealth {
 async function lookAtDisk(database: string): Promise<void> {
   try {
     await checkRoom(dirname(database))
-    // What is opened each time also tells whether this process may still open files.
-    const file = await open(database)
+    // Not the database, nor its shared memory: whoever closes a file gives up the locks that its process has on it, SQLite's too.
+    // That it is opened each time also tells whether this process may still open files.
+    const file = await open(`${database}-wal`)
     try {
       await file.read(Buffer.alloc(HEADER_BYTES), 0, HEADER_BYTES, 0)
     } finally {

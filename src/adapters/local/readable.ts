@@ -1,25 +1,38 @@
-import { open } from 'node:fs/promises'
+import { execFile } from 'node:child_process'
 
-/** What is read of a file at a time. */
-const READ_BYTES = 1024 * 1024
-
-/**
- * Reads files from one end to the other, and keeps nothing of them.
- * @throws Error of the file system where one cannot be read; one that is missing can
- */
-export async function checkReadable(paths: readonly string[]): Promise<void> {
-  const buffer = Buffer.allocUnsafe(READ_BYTES)
-  for (const path of paths) {
-    const file = await open(path).catch(ignoreMissing)
-    if (!file) continue
+/** Reads files from one end to the other; prints the error of the one that cannot be read. */
+const PROGRAM = `
+  const { closeSync, openSync, readSync } = require('node:fs')
+  const buffer = Buffer.allocUnsafe(1024 * 1024)
+  for (const path of process.argv.slice(1)) {
     try {
-      while ((await file.read(buffer, 0, READ_BYTES)).bytesRead > 0);
-    } finally {
-      await file.close()
+      const file = openSync(path)
+      while (readSync(file, buffer) > 0);
+      closeSync(file)
+    } catch ({ code, message }) {
+      if (code !== 'ENOENT') {
+        process.stdout.write(JSON.stringify({ code, message }))
+        break
+      }
     }
   }
-}
+`
 
-function ignoreMissing(error: NodeJS.ErrnoException): undefined {
-  if (error.code !== 'ENOENT') throw error
+/** How long it may take; then the files count as readable. */
+const READ_MS_MAX = 2_000
+
+/**
+ * Whether files can be read from one end to the other: the file system's error where one cannot; one that is missing can.
+ *
+ * Another process looks, since this one must not: whoever closes a file gives up all locks that its process has on it, those
+ * of SQLite on its database among them.
+ */
+export async function findUnreadable(paths: readonly string[]): Promise<Error | undefined> {
+  const printed = await new Promise<string>(resolve => {
+    const options = { timeout: READ_MS_MAX, env: {} }
+    execFile(process.execPath, ['--eval', PROGRAM, '--', ...paths], options, (_, stdout) => resolve(stdout))
+  })
+  if (printed === '') return undefined
+  const { code, message } = JSON.parse(printed) as { code: string; message: string }
+  return Object.assign(new Error(message), { code })
 }

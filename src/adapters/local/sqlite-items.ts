@@ -15,10 +15,12 @@ import {
   isFull,
   isFullBeforeCommit,
   isSqliteError,
+  isStalled,
   READ_ONLY,
 } from './local-failures.ts'
 import { openDatabase } from './open-database.ts'
-import { checkReadable } from './readable.ts'
+import { findUnreadable } from './readable.ts'
+import { SharedHeader } from './shared-header.ts'
 import { Trouble } from './trouble.ts'
 import { pauseForTurn, Turns } from './turns.ts'
 
@@ -49,6 +51,7 @@ interface Write {
 export class SqliteItems implements Items {
   readonly #database: DatabaseSync
   readonly #path: string
+  readonly #header: SharedHeader
   readonly #footing: Footing
   readonly #get: StatementSync
   readonly #put: StatementSync
@@ -65,12 +68,14 @@ export class SqliteItems implements Items {
   #damage: Error | undefined
   /** Until when its files are taken to be readable from one end to the other, as they were found. */
   #readableUntilMs = Number.NEGATIVE_INFINITY
+  #unreadable: Promise<Error | undefined> | undefined
   readonly #isReadOnly: boolean
   /** What is wrong with the database, as far as the last writes tell. */
   readonly trouble = new Trouble(() => this.#tryOut())
 
   private constructor(path: string, footing: Footing, database: DatabaseSync, isReadOnly: boolean) {
     this.#path = path
+    this.#header = new SharedHeader(path)
     this.#footing = footing
     this.#isReadOnly = isReadOnly
     if (isReadOnly) this.#failure = new StoreFailed(READ_ONLY)
@@ -85,7 +90,7 @@ export class SqliteItems implements Items {
       'SELECT key, value FROM items WHERE key >= ? AND key <= ? ORDER BY key DESC LIMIT 1',
     )
     this.#database = database
-    this.#turns = new Turns(database, path)
+    this.#turns = new Turns(database, path, this.#header)
   }
 
   /**
@@ -176,6 +181,7 @@ export class SqliteItems implements Items {
   }
 
   #reading<T>(read: () => T): T | Promise<T> {
+    if (this.#header.isTorn) return this.#readAgain(undefined, read)
     try {
       return read()
     } catch (error) {
@@ -187,14 +193,17 @@ export class SqliteItems implements Items {
   async #readAgain<T>(first: unknown, read: () => T): Promise<T> {
     const untilMs = performance.now() + STORE_READ_MS_MAX
     let error = first
-    while (isBusy(error) && performance.now() < untilMs) {
+    while (isInTheWay(error) && performance.now() < untilMs) {
+      if (isStalled(error)) this.#header.watch()
       await pauseForTurn()
+      if (this.#header.isTorn) continue
       try {
         return read()
       } catch (next) {
         error = next
       }
     }
+    if (error === undefined || isStalled(error)) throw this.trouble.failed(this.#turns.heldUp())
     throw await this.#noted(error, 'could not be read')
   }
 
@@ -293,13 +302,12 @@ export class SqliteItems implements Items {
   /** SQLite takes what a failing disk does not give it for damage of its own; the file system tells which it is. */
   async #causeOf(damage: unknown): Promise<unknown> {
     if (performance.now() < this.#readableUntilMs) return damage
-    try {
-      await checkReadable(['', '-wal'].map(suffix => `${this.#path}${suffix}`))
-      this.#readableUntilMs = performance.now() + READABLE_MS
-      return damage
-    } catch (error) {
-      return error
-    }
+    this.#unreadable ??= findUnreadable(['', '-wal'].map(suffix => `${this.#path}${suffix}`)).finally(() => {
+      this.#unreadable = undefined
+    })
+    const unreadable = await this.#unreadable
+    if (!unreadable) this.#readableUntilMs = performance.now() + READABLE_MS
+    return unreadable ?? damage
   }
 }
 
@@ -316,6 +324,11 @@ function apply({ apply: change, resolve, reject }: Write): () => void {
     reject(error)
     return () => {}
   }
+}
+
+/** Whether another process is; undefined: it has not even been tried. */
+function isInTheWay(error: unknown): boolean {
+  return error === undefined || isBusy(error) || isStalled(error)
 }
 
 function notWritable(path: string, cause: Error, isUnsure = false): StoreFailed {

@@ -2,8 +2,9 @@ import type { DatabaseSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { STORE_HELD_UP_MS, STORE_TURN_MS_MAX } from '../../core/limits.ts'
 import { NotApplied } from '../../ports/outcome.ts'
-import { isBusy } from './local-failures.ts'
+import { isBusy, isStalled } from './local-failures.ts'
 import { describeLockHolder } from './lock-holder.ts'
+import type { SharedHeader } from './shared-header.ts'
 
 /** How long a process sleeps between two looks whether it is its turn, at most. */
 const TURN_PAUSE_MS_MAX = 4
@@ -23,12 +24,14 @@ export async function pauseForTurn(): Promise<void> {
 export class Turns {
   readonly #database: DatabaseSync
   readonly #path: string
+  readonly #header: SharedHeader
   #heldUp: NotApplied | undefined
   #toldMs = Number.NEGATIVE_INFINITY
 
-  constructor(database: DatabaseSync, path: string) {
+  constructor(database: DatabaseSync, path: string, header: SharedHeader) {
     this.#database = database
     this.#path = path
+    this.#header = header
   }
 
   /** Whether the last that asked for a turn found nobody getting on. */
@@ -47,13 +50,13 @@ export class Turns {
     for (;;) {
       check()
       if (this.#begin()) return
-      if (this.#heldUp) throw this.#tellHeldUp()
+      if (this.#heldUp) throw this.heldUp()
       const nowMs = performance.now()
       if (nowMs - startMs >= STORE_TURN_MS_MAX) throw this.#tellLate()
       if (!progress || nowMs - progress.atMs >= PROGRESS_LOOK_MS) {
         const version = this.#version()
         if (!progress || progress.version !== version) progress = { version, atMs: nowMs }
-        else if (nowMs - progress.atMs >= STORE_HELD_UP_MS) throw this.#tellHeldUp()
+        else if (nowMs - progress.atMs >= STORE_HELD_UP_MS) throw this.heldUp()
       }
       await pauseForTurn()
     }
@@ -62,16 +65,21 @@ export class Turns {
   /** What keeps a write from beginning now, if it is that nobody gets on; looks whether that is over. */
   refusal(): NotApplied | undefined {
     if (!this.#heldUp) return undefined
-    if (!this.#begin()) return this.#tellHeldUp()
+    if (!this.#begin()) return this.heldUp()
     this.#database.exec('ROLLBACK')
     return undefined
   }
 
   #begin(): boolean {
+    if (this.#header.isTorn) return false
     try {
       this.#database.exec('BEGIN IMMEDIATE')
     } catch (error) {
       if (isBusy(error)) return false
+      if (isStalled(error)) {
+        this.#header.watch()
+        return false
+      }
       throw error
     }
     this.#heldUp = undefined
@@ -80,6 +88,7 @@ export class Turns {
 
   /** Another one whenever another process has committed anything. */
   #version(): unknown {
+    if (this.#header.isTorn) return undefined
     try {
       return this.#database.prepare('PRAGMA data_version').get()?.data_version
     } catch {
@@ -87,7 +96,8 @@ export class Turns {
     }
   }
 
-  #tellHeldUp(): NotApplied {
+  /** Takes note that nobody gets on, and tells who does not. */
+  heldUp(): NotApplied {
     const nowMs = performance.now()
     if (this.#heldUp && nowMs - this.#toldMs < PROGRESS_LOOK_MS) return this.#heldUp
     this.#toldMs = nowMs

@@ -5,10 +5,15 @@ import {
   PRODUCE_IN_FLIGHT_BYTES_MAX,
   PRODUCE_IN_FLIGHT_CALLS_MAX,
 } from '../../core/limits.ts'
-import { type BatchHeader, checkBatch, NO_PRODUCER_ID, stampLogAppendTime } from '../../core/record/index.ts'
+import {
+  type BatchHeader,
+  checkBatch,
+  NO_PRODUCER_ID,
+  stampLogAppendTime,
+} from '../../core/record/batch-header.ts'
 import { withResolvers } from '../../core/since-node-22.ts'
-import type { TopicSettings } from '../../core/topic/topic-config.ts'
-import { unsetTime } from '../../ports/clock.ts'
+import { watchFuture } from '../../core/times.ts'
+import { latestTimestampMs, type TopicSettings } from '../../core/topic/topic-config.ts'
 import type { Ports } from '../../ports/index.ts'
 import { OutcomeUnknown } from '../../ports/outcome.ts'
 import { asTidemarkError } from '../../ports/store-errors.ts'
@@ -16,9 +21,6 @@ import { inTime, timedOut } from '../store-calls/retry.ts'
 import { checkPartition, hasPartition, type Topic, type TopicDirectory } from '../topics/topic-directory.ts'
 import type { Gatherer } from './gather.ts'
 import type { Accepted, CheckedRun, ProducerSequence } from './shipment.ts'
-
-/** The index stores a timestamp plus one, and an entry that it cannot store would fail its whole shipment. */
-const TIMESTAMP_MS_MAX = Number.MAX_SAFE_INTEGER - 1
 
 /** Calls that wait until it is known what topic they are for. */
 interface Line {
@@ -38,14 +40,18 @@ export class Intake {
   readonly #lines = new Map<string, Line>()
   #bytesInFlight = 0
   #callsInFlight = 0
-  readonly #unsetMs: () => number
+  readonly #futureMs: () => number
   #closed: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined
 
   constructor(ports: Ports, directory: TopicDirectory, gatherer: Gatherer) {
     this.#ports = ports
     this.#directory = directory
     this.#gatherer = gatherer
-    this.#unsetMs = unsetTime(ports.clock)
+    const { clock } = ports
+    this.#futureMs = watchFuture(
+      () => clock.nowMs(),
+      () => clock.monotonicMs(),
+    )
   }
 
   async produce(request: Produce): Promise<Produced> {
@@ -110,10 +116,7 @@ export class Intake {
   /** @throws TidemarkError at once where the call cannot be taken */
   #submit(topic: Topic, { partition, batches }: Produce, arrivedMs: number): Promise<Accepted> {
     checkPartition(topic, partition)
-    const nowMs = this.#ports.clock.nowMs()
-    // A clock that was set back since this process began makes nobody's records ones from the future, nor a repetition.
-    const futureMs = Math.max(nowMs, this.#unsetMs())
-    const run = checkRun(batches, topic.settings, nowMs, futureMs)
+    const run = checkRun(batches, topic.settings, this.#ports.clock.nowMs(), this.#futureMs())
     return this.#gatherer.submit({ topicId: topic.topicId, partition }, run, arrivedMs)
   }
 
@@ -180,8 +183,7 @@ function checkRun(chunk: Uint8Array, settings: TopicSettings, nowMs: number, fut
       stampLogAppendTime(chunk, position, nowMs)
       maxTimestampMs = nowMs
     } else {
-      const latestMs = Math.min(futureMs + settings.timestampAfterMaxMs, TIMESTAMP_MS_MAX)
-      if (header.maxTimestamp > latestMs) {
+      if (header.maxTimestamp > latestTimestampMs(settings, futureMs)) {
         throw new TidemarkError(
           'INVALID_TIMESTAMP',
           `The timestamp ${header.maxTimestamp} lies further in the future than the topic's ` +

@@ -141,33 +141,25 @@ export class Fetching {
       while (available && countBytes(available.entries, offset) < minBytes) {
         const before: Available = available
         let isOver = false
-        const looking = async () => {
+        try {
           const found = await this.#tails.next(tail, seen, this.#isClosing ? 0 : untilMs, signal)
           // Nobody waits for what there is by now.
           if (signal?.aborted) return before
           isOver = found === undefined
-          seen = found ?? (await tail.look())
-          return await this.#availableAt(seen, offset, maxBytes)
+          const looking = async () => {
+            seen = found ?? (await tail.look())
+            return await this.#availableAt(seen, offset, maxBytes)
+          }
+          available = await inTime(this.#ports.clock, untilMs, looking(), FETCH_LAST_LOOK_MS_MAX)
+        } catch (error) {
+          // A look that is late is as good as none: the last one tells what there was.
+          if (error instanceof OutcomeUnknown) return before
+          throw error
         }
-        available = await this.#orBefore(looking(), untilMs, before)
-        if (isOver || available === before) return available
+        if (isOver) return available
       }
       return available
     })
-  }
-
-  /** A look that is late is as good as none: the last one tells what there was. */
-  async #orBefore(
-    looking: Promise<Available | undefined>,
-    untilMs: number,
-    before: Available,
-  ): Promise<Available | undefined> {
-    try {
-      return await inTime(this.#ports.clock, untilMs, looking, FETCH_LAST_LOOK_MS_MAX)
-    } catch (error) {
-      if (error instanceof OutcomeUnknown) return before
-      throw error
-    }
   }
 
   async #look(id: PartitionId, { topic, offset }: Fetch, maxBytes: number): Promise<Available | undefined> {

@@ -9,14 +9,16 @@ import type { TailWatch } from './tail-watch.ts'
 /** Those that are due so soon after others are looked at with them, so that there is one timer for all. */
 const SAME_TURN_MS = FETCH_POLL_INTERVAL_MS / 2
 
-/** Without a reason, one is made each time, with a stack. */
-const OVER = 'it is over'
-
 /** Which log is asked for. */
 export interface AskedLog {
   readonly topic: string
   readonly topicId?: string | undefined
   readonly partition: number
+}
+
+interface Waiting {
+  readonly untilMs: number
+  readonly stop: () => void
 }
 
 interface OpenTail {
@@ -35,7 +37,7 @@ export class Tails {
   readonly #readHead: (partition: PartitionId) => Promise<Head | undefined>
   readonly #pauseMsMax: number
   readonly #open = new Map<string, OpenTail>()
-  readonly #waiting = new Set<() => void>()
+  readonly #waiting = new Set<Waiting>()
   #isRunning = false
 
   /** @param pauseMsMax what the pause between two looks may grow to */
@@ -78,28 +80,29 @@ export class Tails {
    */
   async next(tail: Tail, seen: Seen, untilMs: number, signal?: AbortSignal): Promise<Seen | undefined> {
     if (signal?.aborted) return undefined
-    const over = new AbortController()
-    let stop: (() => void) | undefined
+    let waiting: Waiting | undefined
     let unfollow: (() => void) | undefined
     const look = await new Promise<Look | undefined>(resolve => {
-      stop = () => resolve(undefined)
-      this.#waiting.add(stop)
+      const stop = () => resolve(undefined)
+      waiting = { untilMs, stop }
+      this.#waiting.add(waiting)
       signal?.addEventListener('abort', stop)
       unfollow = tail.follow(seen, resolve)
-      this.#clock.sleep(Math.max(0, untilMs - this.#clock.monotonicMs()), over.signal).then(stop)
+      const nowMs = this.#clock.monotonicMs()
+      // Else it is over when all are looked at.
+      if (untilMs < nowMs + FETCH_POLL_INTERVAL_MS) this.#clock.sleep(Math.max(0, untilMs - nowMs)).then(stop)
       this.#run()
     })
     unfollow!()
-    over.abort(OVER)
-    signal?.removeEventListener('abort', stop!)
-    this.#waiting.delete(stop!)
+    signal?.removeEventListener('abort', waiting!.stop)
+    this.#waiting.delete(waiting!)
     if (look && 'error' in look) throw look.error
     return look?.seen
   }
 
   /** Lets nobody wait any more. */
   endWaiting(): void {
-    for (const stop of this.#waiting) stop()
+    for (const { stop } of this.#waiting) stop()
   }
 
   #tailOf(asked: AskedLog): Tail {
@@ -125,16 +128,21 @@ export class Tails {
     while (this.#waiting.size > 0) {
       const nowMs = this.#clock.monotonicMs()
       let nextMs = nowMs + FETCH_POLL_INTERVAL_MS
+      for (const { untilMs } of this.#waiting) nextMs = Math.min(nextMs, untilMs)
       for (const { tail } of this.#open.values()) {
         if (tail.isFollowed) nextMs = Math.min(nextMs, tail.dueMs)
       }
       // At least 1 ms: one whose look is still under way may be due.
       await this.#clock.sleep(Math.max(1, nextMs - nowMs))
-      const untilMs = this.#clock.monotonicMs() + SAME_TURN_MS
-      for (const { tail } of this.#open.values()) {
-        if (tail.isFollowed && tail.dueMs <= untilMs) tail.lookAgain()
-      }
+      this.#lookAtThoseDue(this.#clock.monotonicMs())
     }
     this.#isRunning = false
+  }
+
+  #lookAtThoseDue(nowMs: number): void {
+    for (const { untilMs, stop } of this.#waiting) if (untilMs <= nowMs) stop()
+    for (const { tail } of this.#open.values()) {
+      if (tail.isFollowed && tail.dueMs <= nowMs + SAME_TURN_MS) tail.lookAgain()
+    }
   }
 }

@@ -6,7 +6,7 @@ import { type IndexEntry, type PlacedEntry, placeEntries, spanOf } from '../../c
 import { findHeadProblems, type Head } from '../../core/log/head.ts'
 import { type LogSummary, summarize } from '../../core/log/summary.ts'
 import type { Offset } from '../../core/numbers.ts'
-import { DamagedBatch } from '../../core/record/index.ts'
+import { DamagedBatch } from '../../core/record/batch-header.ts'
 import { parseSegmentKey, segmentKey } from '../../core/storage-layout.ts'
 import { type PartitionId, partitionKey, partitionsOf } from '../../core/topic/partition-id.ts'
 import type { Ports } from '../../ports/index.ts'

@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander'
-import type { CompressionName, RecordHeader } from '../../core/record/index.ts'
+import type { CompressionName } from '../../core/record/compression.ts'
+import type { RecordHeader } from '../../core/record/record.ts'
 import { resolveEscapes } from '../output/escapes.ts'
 import { UsageError } from '../output/failure.ts'
 import type { Session } from '../session.ts'

@@ -1,4 +1,4 @@
-import type { LogRecord } from '../../core/record/index.ts'
+import type { LogRecord } from '../../core/record/record.ts'
 
 /** A record with the place it was read from. */
 export interface ConsumedRecord {

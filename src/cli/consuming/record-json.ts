@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { base64StringPieces, jsonStringPieces } from '../../core/json-pieces.ts'
-import type { LogRecord, RecordHeader, RecordInput } from '../../core/record/index.ts'
+import type { LogRecord, RecordHeader, RecordInput } from '../../core/record/record.ts'
 import { CommandFailure } from '../output/failure.ts'
 import type { ConsumedRecord, FormatRecord } from './consumed-record.ts'
 

@@ -4,7 +4,9 @@ import { damagedBatchOf } from '../../core/batches/batch-run.ts'
 import { TidemarkError } from '../../core/errors.ts'
 import { PORTION_BYTES, PORTION_RECORDS } from '../../core/limits.ts'
 import { type Offset, toOffset } from '../../core/numbers.ts'
-import { BatchRecords, checkToRead, readBatchHeader } from '../../core/record/index.ts'
+import { checkToRead } from '../../core/record/batch-decoder.ts'
+import { readBatchHeader } from '../../core/record/batch-header.ts'
+import { BatchRecords } from '../../core/record/batch-records.ts'
 import { nextTurn } from '../../core/turns.ts'
 
 /** Records that were passed over, and why. */

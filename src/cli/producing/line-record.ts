@@ -1,4 +1,4 @@
-import type { RecordInput } from '../../core/record/index.ts'
+import type { RecordInput } from '../../core/record/record.ts'
 import { parseJsonLine } from '../consuming/record-json.ts'
 import { CommandFailure } from '../output/failure.ts'
 

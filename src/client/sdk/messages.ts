@@ -1,6 +1,6 @@
 import { TidemarkError } from '../../core/errors.ts'
 import { toWholeNumber, wholeNumberWords } from '../../core/numbers.ts'
-import type { LogRecord, RecordHeader, RecordInput } from '../../core/record/index.ts'
+import type { LogRecord, RecordHeader, RecordInput } from '../../core/record/record.ts'
 import { checkPartition, given } from './arguments.ts'
 
 /** Text is written as UTF-8. */

@@ -3,14 +3,14 @@ import { BATCH_BYTES_MAX, MARK_INTERVAL_BYTES } from '../limits.ts'
 import type { Mark } from '../log/entry.ts'
 import { advance, type Offset } from '../numbers.ts'
 import {
-  BATCH_HEADER_BYTES,
   type BatchHeader,
   batchSizeBytes,
   batchSpan,
   checkBatch,
   DamagedBatch,
   patchOffsets,
-} from '../record/index.ts'
+} from '../record/batch-header.ts'
+import { RECORDS_AT as BATCH_HEADER_BYTES } from '../record/batch-layout.ts'
 
 /** Kafka's leader epoch: one log has no leaders that could change. */
 const LEADER_EPOCH = 0

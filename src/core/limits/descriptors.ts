@@ -6,7 +6,7 @@ import { assert } from './units.ts'
 /** Where the system tells no limit. */
 export const DESCRIPTORS_DEFAULT_MAX = 1_024
 /** What a process has open beside connections and objects: its runtime, the index, files being written. */
-export const DESCRIPTORS_KEPT = 40
+export const DESCRIPTORS_KEPT = 36
 /** Files of objects that stay open for the next read. */
 export const FILES_OPEN_MAX = 512
 /** Folders of objects that stay open for the next write: of 256 that there are. */
@@ -16,7 +16,7 @@ export const OPEN_MIN = 4
 /** Connections that a server has, however many descriptors there are. */
 export const CONNECTIONS_MAX = 8_192
 /** Those beyond the ones that are served: they are told so, and asked for health. */
-export const CONNECTIONS_SPARE_MAX = 32
+export const CONNECTIONS_SPARE_MAX = 64
 /** How long a connection has been idle, before it is closed for one that is not: its client may be about to use it. */
 export const CONNECTION_IDLE_MS_MIN = 1_000
 /** How long a connection that cannot be served may take to say what it wants. */
@@ -40,7 +40,7 @@ export function shareDescriptors(descriptors: number): DescriptorShares {
   const files = share(4, FILES_OPEN_MAX)
   const folders = share(6, FOLDERS_OPEN_MAX)
   const forConnections = Math.min(free - files - folders, CONNECTIONS_MAX)
-  const spare = Math.min(Math.ceil(forConnections / 4), CONNECTIONS_SPARE_MAX)
+  const spare = Math.min(Math.ceil(forConnections / 2), CONNECTIONS_SPARE_MAX)
   return { files, folders, connections: forConnections - spare, spare }
 }
 

@@ -1,3 +1,4 @@
+import { HTTP_ANSWERS_BYTES_MAX, HTTP_SMALL_ANSWERS_BYTES } from './http.ts'
 import { BATCH_BYTES_MAX, DECOMPRESSED_BYTES_MAX, FETCH_BYTES_MAX, FETCH_DEFAULT_BYTES } from './log.ts'
 import { assert, KiB, MiB } from './units.ts'
 
@@ -31,6 +32,8 @@ export const JSON_RECORD_HEADERS_MAX = 100_000
 export const JSON_ANSWER_BYTES_MAX = 32 * MiB
 /** What JSON makes of a byte of control. */
 export const JSON_GROWTH_MAX = 6
+/** Reads of large batches, or of large records, that wait while another one is made: their fetched batches wait with them. */
+export const JSON_LARGE_READS_MAX = 16
 /** Of a record that is larger, one such piece after the other becomes text. A multiple of three, for base64. */
 export const JSON_PIECE_BYTES = 192 * KiB
 
@@ -50,4 +53,13 @@ assert(
 )
 assert(FETCH_BYTES_MAX <= JSON_ANSWER_BYTES_MAX, 'an answer may be as large as can be asked for')
 assert(FETCH_DEFAULT_BYTES <= JSON_STORED_BYTES_MAX, 'an answer of the default size is made of one fetch')
+assert(
+  JSON_STORED_BYTES_MAX + JSON_RECORD_BYTES_MAX + JSON_ANSWER_BYTES_MAX <=
+    HTTP_ANSWERS_BYTES_MAX - HTTP_SMALL_ANSWERS_BYTES,
+  'the largest answer has room where there is no other one',
+)
+assert(
+  JSON_LARGE_READS_MAX * BATCH_BYTES_MAX <= HTTP_ANSWERS_BYTES_MAX,
+  'what waits takes no more than the rest',
+)
 assert(JSON_PIECE_BYTES % 3 === 0, 'pieces of base64 make one text together')

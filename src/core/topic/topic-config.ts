@@ -112,6 +112,21 @@ export function readSettings(configs: Readonly<Record<string, string>>): TopicSe
   }
 }
 
+/** The index stores a timestamp plus one, and an entry that it cannot store would fail its whole shipment. */
+const TIMESTAMP_MS_MAX = Number.MAX_SAFE_INTEGER - 1
+
+/**
+ * The latest timestamp that a record may bring, in milliseconds since 1970; any where the topic stamps records itself.
+ * @param futureMs what lies behind it is in the future
+ */
+export function latestTimestampMs(
+  { stampsAppendTime, timestampAfterMaxMs }: TopicSettings,
+  futureMs: number,
+): number {
+  if (stampsAppendTime) return Number.POSITIVE_INFINITY
+  return Math.min(futureMs + timestampAfterMaxMs, TIMESTAMP_MS_MAX)
+}
+
 function integer(min: number, max: number, defaultValue: number): ConfigRule {
   return {
     kind: 'integer',

@@ -291,7 +291,7 @@ describe('a partition with more blocks than there is time for', () => {
       // The second page is never answered, however often it is asked for.
       Query: () => {
         queries += 1
-        const page = blocks.slice(0, 50).map(sk => ({ sk: { S: sk } }))
+        const page = blocks.slice(0, 50).map(sk => ({ pk: { S: 'log' }, sk: { S: sk } }))
         return { Items: page, LastEvaluatedKey: { pk: { S: 'log' }, sk: page.at(-1)?.sk } }
       },
       BatchWriteItem: body => {

@@ -1,6 +1,9 @@
+import { execFileSync } from 'node:child_process'
+import { readFileSync, statSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { platform, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type LocalStore, openLocalStore } from '../../../src/adapters/local/local-store.ts'
 import { STORE_TURN_MS_MAX } from '../../../src/core/limits.ts'
@@ -10,6 +13,16 @@ import { NotApplied } from '../../../src/ports/outcome.ts'
 import { batchOf } from '../../broker/harness.ts'
 import { everyEntry, freshPartition, inlineEntry } from '../../conformance/samples.ts'
 import { StoppedNeighbour } from './neighbour.ts'
+
+/** Turns a byte of the first copy of what processes tell one another of the log. */
+const TURN_BYTE = `
+  const { openSync, readSync, writeSync } = require('node:fs')
+  const file = openSync(process.argv[1], 'r+')
+  const byte = Buffer.alloc(1)
+  readSync(file, byte, 0, 1, 8)
+  byte[0] ^= 0xff
+  writeSync(file, byte, 0, 1, 8)
+`
 
 let directory: string
 let store: LocalStore
@@ -126,6 +139,44 @@ describe('beside a process that was stopped inside of a transaction', () => {
     expect(await again.broker.listTopics()).toMatchObject([{ topic: 'tides' }])
     await again.close()
   })
+})
+
+test('beside a process that was stopped while it told the others of its write, nothing stands still a second time', async () => {
+  await append()
+  neighbour = await StoppedNeighbour.in(directory)
+  const memory = join(directory, 'index', 'index.sqlite-shm')
+  // By another process: this one would give up its locks.
+  const turn = () => execFileSync(process.execPath, ['-e', TURN_BYTE, '--', memory])
+  turn()
+  // Once it has to find out.
+  await expect(store.index.readHead(partition)).rejects.toThrow('is held up')
+  const work = async () => {
+    await expect(append()).rejects.toThrow('is held up')
+    await expect(store.index.readHead(partition)).rejects.toThrow('is held up')
+    expect(await store.health.look(true)).toContain('is held up')
+  }
+  expect(await longestStallMs(work())).toBeLessThan(STORE_TURN_MS_MAX / 4)
+  turn()
+  expect((await store.index.readHead(partition))?.nextOffset).toBe(1)
+  await neighbour.goOn()
+  expect(await append()).toMatchObject({ kind: 'appended', head: { nextOffset: 2 } })
+})
+
+test.runIf(platform() === 'linux')('looks at a store give up none of the locks of SQLite', async () => {
+  const database = join(directory, 'index', 'index.sqlite')
+  // Whoever closes a file gives up all locks that its process has on it.
+  const locks = () => {
+    const { ino } = statSync(database)
+    return readFileSync('/proc/locks', 'utf8')
+      .split('\n')
+      .filter(line => line.includes(` ${process.pid} `) && line.includes(`:${ino} `)).length
+  }
+  expect(locks()).toBe(1)
+  for (let times = 0; times < 3; times += 1) {
+    await sleep(600)
+    expect(await store.health.look(true)).toBeUndefined()
+  }
+  expect(locks()).toBe(1)
 })
 
 test('where others get on, a write waits for its turn', async () => {

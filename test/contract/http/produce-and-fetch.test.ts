@@ -204,7 +204,21 @@ describe('JSON records', () => {
       written: 'no',
       kafkaError: 'INVALID_RECORD',
     })
+    const ahead = await served.send('POST', `/topics/${topic}/records`, {
+      records: [good, { value: 'v', partition: 1, timestampMs: Date.now() + 3_700_000 }],
+    })
+    expect(ahead.status).toBe(422)
+    expect(ahead.json).toMatchObject({ kafkaError: 'INVALID_TIMESTAMP', written: 'no' })
+    expect(ahead.json.detail).toMatch(
+      /^records\[1\] has the timestamp \d+, .* Nothing of the request was written\.$/,
+    )
     expect(await readAll(topic, 0)).toEqual([])
+  })
+
+  test('of any time are taken where the topic stamps them itself', async () => {
+    const topic = await newTopic(2, { 'message.timestamp.type': 'LogAppendTime' })
+    const records = [0, 1].map(partition => ({ value: 'v', partition, timestampMs: Date.now() + 3_700_000 }))
+    expect((await served.send('POST', `/topics/${topic}/records`, { records })).status).toBe(200)
   })
 
   test('an unknown topic is 404', async () => {
@@ -219,6 +233,10 @@ describe('JSON records', () => {
     expect((await send({ value: '', partition: 0 })).status).toBe(200)
     await served.broker.alterTopic({ topic, partitions: 4, set: { 'max.message.bytes': '9000' } })
     expect((await send({ value: '', partition: 3 })).status).toBe(200)
+    const timestampMs = Date.now() + 3_700_000
+    expect((await send({ value: '', timestampMs })).status).toBe(422)
+    await served.broker.alterTopic({ topic, set: { 'message.timestamp.after.max.ms': '7200000' } })
+    expect((await send({ value: '', timestampMs })).status).toBe(200)
     await served.broker.alterTopic({ topic, set: { 'max.message.bytes': '20000' } })
     expect((await send({ value: 'x'.repeat(15_000) })).status).toBe(200)
   })

@@ -9,6 +9,7 @@ import { inflatingConsumers } from './inflating-consumers.ts'
 import { inflatingJson } from './inflating-json.ts'
 import { ledger } from './ledger.ts'
 import { slowRequests } from './slow-requests.ts'
+import { storeTroubles } from './store-troubles.ts'
 import { unreadAnswers, unreadPipelines } from './unread-answers.ts'
 
 /** All attacks, in the order in which the program carries them out. */
@@ -25,4 +26,5 @@ export const ATTACKS: readonly Attack[] = [
   slowRequests,
   fuzz,
   ledger,
+  ...storeTroubles,
 ]

@@ -1,6 +1,6 @@
 import type { AssignorName } from '../../../contract/groups.ts'
 import type { TidemarkError } from '../../../core/errors.ts'
-import type { LogRecord } from '../../../core/record/index.ts'
+import type { LogRecord } from '../../../core/record/record.ts'
 import type { ConsumedMessage } from '../messages.ts'
 import type { RetryOptions } from '../retry-options.ts'
 import type { MessageBatch } from './message-batch.ts'

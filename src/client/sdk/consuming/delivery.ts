@@ -1,5 +1,5 @@
 import { advance } from '../../../core/numbers.ts'
-import type { LogRecord } from '../../../core/record/index.ts'
+import type { LogRecord } from '../../../core/record/record.ts'
 import { parseOffset } from '../arguments.ts'
 import { toMessage } from '../messages.ts'
 import { mayRestart, type RetryOptions } from '../retry-options.ts'

@@ -1,4 +1,4 @@
-import type { LogRecord } from '../../../core/record/index.ts'
+import type { LogRecord } from '../../../core/record/record.ts'
 import { type ConsumedMessage, toMessage } from '../messages.ts'
 import type { PartitionStream } from './partition-stream.ts'
 

@@ -1,7 +1,9 @@
 import { TidemarkError } from '../../../core/errors.ts'
 import { DELIVERY_BYTES_MAX, DELIVERY_RECORDS_MAX } from '../../../core/limits.ts'
 import { advance, type Offset, toOffset } from '../../../core/numbers.ts'
-import { type BatchHeader, BatchRecords, checkBatch, type LogRecord } from '../../../core/record/index.ts'
+import { type BatchHeader, checkBatch } from '../../../core/record/batch-header.ts'
+import { BatchRecords } from '../../../core/record/batch-records.ts'
+import type { LogRecord } from '../../../core/record/record.ts'
 import { nextTurn } from '../../../core/turns.ts'
 
 /** A partition that is read. */

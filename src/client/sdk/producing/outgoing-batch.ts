@@ -1,5 +1,7 @@
 import { TidemarkError } from '../../../core/errors.ts'
-import { type CompressionName, encodeBatch, type RecordInput } from '../../../core/record/index.ts'
+import { encodeBatch } from '../../../core/record/batch-encoder.ts'
+import type { CompressionName } from '../../../core/record/compression.ts'
+import type { RecordInput } from '../../../core/record/record.ts'
 import { isKafkaError, type TopicFacts } from '../topic-facts.ts'
 
 /** Where a batch came to lie. */

@@ -1,4 +1,4 @@
-import { stampProducer } from '../../../core/record/index.ts'
+import { stampProducer } from '../../../core/record/batch-header.ts'
 import type { OutgoingBatch } from './outgoing-batch.ts'
 
 /** Kafka's sequence numbers are 31 bits wide, and begin at 0 again. */

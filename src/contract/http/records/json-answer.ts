@@ -8,18 +8,15 @@ import {
   PORTION_RECORDS,
 } from '../../../core/limits.ts'
 import { advance, type Offset, toOffset } from '../../../core/numbers.ts'
-import {
-  BatchRecords,
-  batchSizeBytes,
-  checkToRead,
-  RecordTooLarge,
-  readBatchHeader,
-} from '../../../core/record/index.ts'
+import { checkToRead } from '../../../core/record/batch-decoder.ts'
+import { batchSizeBytes, readBatchHeader } from '../../../core/record/batch-header.ts'
+import { BatchRecords } from '../../../core/record/batch-records.ts'
+import { RecordTooLarge } from '../../../core/record/record-fields.ts'
 import { nextTurn } from '../../../core/turns.ts'
 import type { Fetched } from '../../broker.ts'
 import { BATCHES_TYPE, JSON_TYPE } from '../media-types.ts'
 import { HttpProblem } from '../problems/problem.ts'
-import type { AnswerMemory } from '../settings.ts'
+import { type JsonMemory, UNCOMPRESSED_GROWTH_MAX } from './json-memory.ts'
 import { JsonRecords, recordBytes } from './json-records.ts'
 import type { PayloadEncoding } from './payload.ts'
 
@@ -30,7 +27,8 @@ export interface JsonReadRequest {
   maxBytes: number
   /** What any answer may have. */
   answerBytesMax: number
-  room: AnswerMemory | undefined
+  /** What the fetch has reserved. */
+  memory: JsonMemory
   /** Aborts when the client is gone: then nobody needs the rest. Asked for only where there is much to do. */
   signal: () => AbortSignal | undefined
 }
@@ -38,8 +36,6 @@ export interface JsonReadRequest {
 const PORTION = { records: PORTION_RECORDS, bytes: PORTION_BYTES }
 /** An answer's members around its list. */
 const FRAME_BYTES = 1_024
-/** What becomes of an uncompressed batch at most: a record of nothing takes 7 bytes, and its members' names in JSON. */
-const UNCOMPRESSED_GROWTH_MAX = 16
 /** Below this, one body costs less than a stream; above it, no more than this is handed over at once. */
 const PIECE_BYTES = 64 * 1024
 
@@ -48,12 +44,16 @@ interface Limits {
   readonly recordBytesMax: number
   /** Whether the first record is all that is wanted. */
   readonly isSingle: boolean
+  /** Whether a batch may be read that is decompressed in pieces. */
+  readonly isLarge: boolean
 }
 
-/** What was gathered, or the first record where not even that has room. */
 type Gathered =
-  | { readonly records: JsonRecords; readonly nextOffset: Offset; readonly tooLarge?: undefined }
-  | { readonly tooLarge: { readonly offset: Offset; readonly bytes: number } }
+  | { readonly kind: 'records'; readonly records: JsonRecords; readonly nextOffset: Offset }
+  /** Not even the first record has room. */
+  | { readonly kind: 'too large'; readonly offset: Offset; readonly bytes: number }
+  /** The first batch is decompressed in pieces, which takes so much besides. */
+  | { readonly kind: 'in pieces'; readonly heldBytes: number }
 
 /**
  * Answers fetched batches as JSON records from an offset on. Where a batch holds many times its size, a portion of it is
@@ -63,40 +63,57 @@ type Gathered =
  *   batch: both say where to go on
  */
 export async function answerJsonRecords(fetched: Fetched, request: JsonReadRequest): Promise<Response> {
-  const { maxBytes, answerBytesMax, room } = request
+  const { answerBytesMax, memory } = request
   const largest = Math.min(answerBytesMax - FRAME_BYTES, JSON_ANSWER_BYTES_MAX)
-  const memory = new Memory(room, request.signal)
-  const bytesMax = Math.min(maxBytes, largest)
+  const bytesMax = Math.min(request.maxBytes, largest)
   await memory.become(Math.min(bytesMax, growthOf(fetched.chunks)))
-  let gathered = await gather(fetched, request, memory, {
-    bytesMax,
-    recordBytesMax: bytesMax,
-    isSingle: false,
-  })
-  if (gathered.tooLarge) {
-    const { offset, bytes } = gathered.tooLarge
-    if (bytes === 0 || bytes > Math.min(largest, JSON_RECORD_BYTES_MAX))
-      throw tooLargeForJson(offset, largest)
-    await memory.become(bytes + Math.min(largest, bytes * JSON_GROWTH_MAX))
-    const single = { bytesMax: largest, recordBytesMax: JSON_RECORD_BYTES_MAX, isSingle: true }
-    gathered = await gather(fetched, { ...request, offset }, memory, single)
-    if (gathered.tooLarge) throw tooLargeForJson(offset, largest)
+  const limits = { bytesMax, recordBytesMax: bytesMax, isSingle: false, isLarge: false }
+  let gathered = await gather(fetched, request, limits)
+  if (gathered.kind !== 'records') {
+    const met = gathered
+    gathered = await memory.forLarge(() => gatherLarge(fetched, request, met, limits, largest))
   }
   const { records, nextOffset } = gathered
   const { startOffset, endOffset } = fetched
   const head = `{"startOffset":${startOffset},"endOffset":${endOffset},"nextOffset":${nextOffset},"records":[`
   const parts = [Buffer.from(head), ...records.take(), Buffer.from(']}')]
   const bytes = parts.reduce((sum, part) => sum + part.length, 0)
-  memory.shrink(bytes)
+  memory.made(bytes)
   const headers = { 'content-type': JSON_TYPE, 'content-length': String(bytes) }
   return new Response(bytes <= PIECE_BYTES ? Buffer.concat(parts) : streamOf(parts), { headers })
+}
+
+/** The same for what takes more memory than answers of that size do. */
+async function gatherLarge(
+  fetched: Fetched,
+  request: JsonReadRequest,
+  met: Exclude<Gathered, { kind: 'records' }>,
+  limits: Limits,
+  largest: number,
+): Promise<Extract<Gathered, { kind: 'records' }>> {
+  const { memory } = request
+  const heldBytes = met.kind === 'in pieces' ? met.heldBytes : 0
+  let gathered: Gathered = met
+  if (gathered.kind === 'in pieces') {
+    await memory.become(heldBytes + limits.bytesMax)
+    gathered = await gather(fetched, request, { ...limits, isLarge: true })
+  }
+  if (gathered.kind === 'too large') {
+    const { offset, bytes } = gathered
+    if (bytes === 0 || bytes > Math.min(largest, JSON_RECORD_BYTES_MAX))
+      throw tooLargeForJson(offset, largest)
+    await memory.become(heldBytes + bytes + Math.min(largest, bytes * JSON_GROWTH_MAX))
+    const single = { bytesMax: largest, recordBytesMax: JSON_RECORD_BYTES_MAX, isSingle: true, isLarge: true }
+    gathered = await gather(fetched, { ...request, offset }, single)
+    if (gathered.kind !== 'records') throw tooLargeForJson(offset, largest)
+  }
+  return gathered as Extract<Gathered, { kind: 'records' }>
 }
 
 async function gather(
   { chunks, nextOffset }: Fetched,
   { offset, encoding, signal }: JsonReadRequest,
-  memory: Memory,
-  { bytesMax, recordBytesMax, isSingle }: Limits,
+  { bytesMax, recordBytesMax, isSingle, isLarge }: Limits,
 ): Promise<Gathered> {
   const records = new JsonRecords(encoding, bytesMax)
   let portions = 0
@@ -113,8 +130,8 @@ async function gather(
       reading = new BatchRecords(header, chunk, position, wanted)
       if (reading.heldBytes > 0) {
         // One of these is the first in its answer, while there is nothing yet that could wait for memory.
-        if (records.count > 0) return { records, nextOffset: from }
-        await memory.add(reading.heldBytes)
+        if (records.count > 0) return { kind: 'records', records, nextOffset: from }
+        if (!isLarge) return { kind: 'in pieces', heldBytes: reading.heldBytes }
       }
       while (!reading.isAtEnd) {
         if (portions++ > 0) {
@@ -124,10 +141,10 @@ async function gather(
         for (const record of await reading.next(PORTION)) {
           const added = records.add(record)
           if (!(added === true || (added !== false && (await added)))) {
-            if (records.count > 0) return { records, nextOffset: record.offset }
-            return { tooLarge: { offset: record.offset, bytes: recordBytes(record) } }
+            if (records.count > 0) return { kind: 'records', records, nextOffset: record.offset }
+            return { kind: 'too large', offset: record.offset, bytes: recordBytes(record) }
           }
-          if (isSingle) return { records, nextOffset: advance(record.offset, 1) }
+          if (isSingle) return { kind: 'records', records, nextOffset: advance(record.offset, 1) }
         }
         records.flush()
       }
@@ -135,45 +152,17 @@ async function gather(
       if (!(error instanceof TidemarkError)) throw error
       // What comes before the trouble first: the next read meets it.
       if (records.count > 0) {
-        return { records, nextOffset: toOffset(Math.max(from, reading?.nextOffset ?? 0)) }
+        return { kind: 'records', records, nextOffset: toOffset(Math.max(from, reading?.nextOffset ?? 0)) }
       }
       if (error instanceof RecordTooLarge) {
-        return { tooLarge: { offset: error.offset, bytes: error.recordBytes } }
+        return { kind: 'too large', offset: error.offset, bytes: error.recordBytes }
       }
       throw unreadable(error, toOffset(header.baseOffset + header.lastOffsetDelta + 1))
     } finally {
       reading?.close()
     }
   }
-  return { records, nextOffset }
-}
-
-/** What an answer may take of the process's memory: what it needs more of is asked for while it has nothing. */
-class Memory {
-  readonly #room: AnswerMemory | undefined
-  readonly #signal: () => AbortSignal | undefined
-  #bytes = 0
-
-  constructor(room: AnswerMemory | undefined, signal: () => AbortSignal | undefined) {
-    this.#room = room
-    this.#signal = signal
-  }
-
-  async become(bytes: number): Promise<void> {
-    if (this.#bytes > 0) this.#room?.give(this.#bytes)
-    this.#bytes = 0
-    await this.#room?.take(bytes, this.#signal())
-    this.#bytes = bytes
-  }
-
-  async add(bytes: number): Promise<void> {
-    await this.become(this.#bytes + bytes)
-  }
-
-  shrink(bytes: number): void {
-    if (bytes < this.#bytes) this.#room?.give(this.#bytes - bytes)
-    this.#bytes = Math.min(this.#bytes, bytes)
-  }
+  return { kind: 'records', records, nextOffset }
 }
 
 function* batchesIn(chunks: readonly Uint8Array[]): Generator<{ chunk: Uint8Array; position: number }> {

@@ -1,5 +1,5 @@
 import { JSON_PIECE_BYTES } from '../../../core/limits.ts'
-import type { LogRecord } from '../../../core/record/index.ts'
+import type { LogRecord } from '../../../core/record/record.ts'
 import { nextTurn } from '../../../core/turns.ts'
 import { bytesToPayload, type PayloadEncoding, payloadPieces } from './payload.ts'
 

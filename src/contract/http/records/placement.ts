@@ -1,7 +1,10 @@
 import type * as z from 'zod'
 import { TidemarkError } from '../../../core/errors.ts'
-import { type CompressionName, encodeBatch, type RecordInput } from '../../../core/record/index.ts'
+import { encodeBatch } from '../../../core/record/batch-encoder.ts'
+import type { CompressionName } from '../../../core/record/compression.ts'
+import type { RecordInput } from '../../../core/record/record.ts'
 import { partitionForKey } from '../../../core/topic/partitioner.ts'
+import { latestTimestampMs } from '../../../core/topic/topic-config.ts'
 import type { ProduceRequest } from '../schemas/records.ts'
 import { payloadToBytes } from './payload.ts'
 import type { TopicFacts } from './topic-facts.ts'
@@ -26,16 +29,19 @@ export interface Placement {
  * Places a request's records as Kafka's producer does: an explicit partition wins, a key is hashed, the others
  * all go to `sticky`. Encodes one batch for each partition, and refuses the request as a whole when one of
  * its records cannot be written: nothing has been written yet.
+ * @param options `futureMs`: what lies behind it is in the future
  * @throws UNKNOWN_TOPIC_OR_PARTITION, MESSAGE_TOO_LARGE, INVALID_RECORD, INVALID_TIMESTAMP
  */
 export function placeRecords(
   records: readonly JsonRecord[],
   facts: TopicFacts,
   sticky: number,
-  options: { nowMs: number; compression?: CompressionName },
+  options: { nowMs: number; futureMs: number; compression?: CompressionName },
 ): Placement {
+  const latestMs = latestTimestampMs(facts.settings, options.futureMs)
   const groups = new Map<number, { inputs: RecordInput[]; indices: number[] }>()
   const partitions = records.map((record, index) => {
+    checkTimestamp(record, index, latestMs)
     const input = toInput(record)
     const partition = partitionOf(record, input, index, facts.partitions, sticky)
     let group = groups.get(partition)
@@ -49,7 +55,7 @@ export function placeRecords(
   })
   const batches = [...groups].map(([partition, { inputs, indices }]) => {
     const batch = encodeBatch(inputs, options)
-    checkSize(batch, partition, facts.batchBytesMax)
+    checkSize(batch, partition, facts.settings.maxBatchBytes)
     return { partition, batch, indices }
   })
   return { partitions, batches }
@@ -82,6 +88,16 @@ function partitionOf(
     )
   }
   return input.key == null ? sticky : partitionForKey(input.key, partitions)
+}
+
+/** As the broker does for each partition by itself, when those of others may be written. */
+function checkTimestamp({ timestampMs = 0 }: JsonRecord, index: number, latestMs: number): void {
+  if (timestampMs <= latestMs) return
+  throw new TidemarkError(
+    'INVALID_TIMESTAMP',
+    `records[${index}] has the timestamp ${timestampMs}, which lies further in the future than the topic's ` +
+      'message.timestamp.after.max.ms allows. Timestamps are milliseconds since 1970. Nothing of the request was written.',
+  )
 }
 
 function checkSize(batch: Uint8Array, partition: number, batchBytesMax: number): void {

@@ -1,10 +1,10 @@
-import { BATCH_BYTES_DEFAULT_MAX, PARTITIONS_REMEMBERED_MAX } from '../../../core/limits.ts'
+import { PARTITIONS_REMEMBERED_MAX } from '../../../core/limits.ts'
+import { readSettings, type TopicSettings } from '../../../core/topic/topic-config.ts'
 import type { Broker, TopicDescription } from '../../broker.ts'
 
 export interface TopicFacts {
   partitions: number
-  /** `max.message.bytes` */
-  batchBytesMax: number
+  settings: TopicSettings
 }
 
 interface Known {
@@ -46,6 +46,6 @@ export class TopicFactsCache {
 }
 
 function factsOf({ partitions, configs }: TopicDescription): TopicFacts {
-  const batchBytesMax = Number(configs.find(config => config.name === 'max.message.bytes')?.value)
-  return { partitions, batchBytesMax: batchBytesMax > 0 ? batchBytesMax : BATCH_BYTES_DEFAULT_MAX }
+  const values = Object.fromEntries(configs.map(({ name, value }) => [name, value]))
+  return { partitions, settings: readSettings(values) }
 }

@@ -12,6 +12,7 @@ import { BATCHES_TYPE, JSON_TYPE } from '../media-types.ts'
 import type { RouteDocumentation, Schemas } from '../openapi/documentation.ts'
 import { AnswerRoom } from '../records/answer-room.ts'
 import { answerJsonRecords } from '../records/json-answer.ts'
+import { JsonMemory } from '../records/json-memory.ts'
 import { END_OFFSET_HEADER, NEXT_OFFSET_HEADER, START_OFFSET_HEADER } from '../records/offset-headers.ts'
 import { choiceParameter, numberParameter, optional, textParameter } from '../requests/parameters.ts'
 import { answerJson, defineRoute, type HttpContext } from '../route.ts'
@@ -85,19 +86,22 @@ export const route = defineRoute({
         return answerJson<'LocateAnswer'>(toJsonRanges(located, answers.answerBytesMax))
       }
       const { room } = context.env
-      const reserve = room && { reserve: (bytes: number) => room.take(bytes, signal.signal) }
-      if (accepted === BATCHES_TYPE)
+      if (accepted === BATCHES_TYPE) {
+        const reserve = room && { reserve: (bytes: number) => room.take(bytes, signal.signal) }
         return answerBatches(await broker.fetch({ ...request, ...signal, ...reserve }))
+      }
       // What they become in JSON is not known beforehand: some are fetched, and as many as have room are answered.
       const storedBytes = Math.min(request.maxBytes, JSON_STORED_BYTES_MAX)
+      const memory = new JsonMemory(room, request.maxBytes, signal.signal)
+      const reserve = (bytes: number) => memory.reserve(bytes)
       return answerJsonRecords(
-        await broker.fetch({ ...request, maxBytes: storedBytes, ...signal, ...reserve }),
+        await broker.fetch({ ...request, maxBytes: storedBytes, ...signal, reserve }),
         {
           offset,
           encoding,
           maxBytes: request.maxBytes,
           answerBytesMax: answers.answerBytesMax,
-          room,
+          memory,
           signal: () => context.req.raw.signal,
         },
       )
@@ -124,6 +128,8 @@ export const documentation = ({ ReadAnswer }: Schemas): RouteDocumentation => ({
   errors: ['UNKNOWN_TOPIC_ID', 'MESSAGE_TOO_LARGE', 'OFFSET_OUT_OF_RANGE', 'KAFKA_STORAGE_ERROR'],
 })
 
+const ENDED = 'nobody waits any more'
+
 /** Ends a long poll when its client goes away or the server stops. */
 async function whileConnected(
   context: HttpContext,
@@ -132,7 +138,8 @@ async function whileConnected(
 ): Promise<Response> {
   if (!maxWaitMs) return wait({})
   const controller = new AbortController()
-  const end = () => controller.abort()
+  // Without a reason, one is made each time, with a stack.
+  const end = () => controller.abort(ENDED)
   const signals = [context.req.raw.signal, context.env.stopping].filter(signal => signal !== undefined)
   // By hand and not by AbortSignal.any, which would hang one more signal on the server's for each request.
   for (const signal of signals) {

@@ -1,6 +1,7 @@
 import type * as z from 'zod'
-import { TidemarkError } from '../../../core/errors.ts'
+import { type KafkaErrorName, TidemarkError } from '../../../core/errors.ts'
 import { PRODUCE_BYTES_MAX } from '../../../core/limits.ts'
+import { watchFuture } from '../../../core/times.ts'
 import { BATCHES_TYPE, JSON_TYPE } from '../media-types.ts'
 import type { RouteDocumentation, Schemas } from '../openapi/documentation.ts'
 import { type Placement, placeRecords } from '../records/placement.ts'
@@ -83,6 +84,7 @@ function partitionFor(type: string, partition: number | undefined): number | und
 function jsonProducer({ broker, nowMs, monotonicMs, random, answers, topicCacheMs, toError }: Services) {
   const topics = new TopicFactsCache(broker, monotonicMs, topicCacheMs)
   const nextSticky = stickyPartitions(random)
+  const futureMs = watchFuture(nowMs, monotonicMs)
   const read = jsonReader(async () => (await import('../schemas/records.ts')).ProduceRequest)
 
   async function place(
@@ -91,7 +93,8 @@ function jsonProducer({ broker, nowMs, monotonicMs, random, answers, topicCacheM
   ): Promise<Placement> {
     const facts = await topics.get(topic)
     const sticky = nextSticky(topic, facts.partitions)
-    return placeRecords(records, facts, sticky, { nowMs: nowMs(), ...(compression && { compression }) })
+    const times = { nowMs: nowMs(), futureMs: futureMs() }
+    return placeRecords(records, facts, sticky, { ...times, ...(compression && { compression }) })
   }
 
   return async (topic: string, body: Uint8Array, request: Request) => {
@@ -100,7 +103,7 @@ function jsonProducer({ broker, nowMs, monotonicMs, random, answers, topicCacheM
     try {
       const placement = await place(topic, produce).catch(error => {
         if (!isAboutTopic(error) || !topics.forget(topic)) throw error
-        // What was remembered may be out of date: the topic may have grown since.
+        // What was remembered may be out of date: the topic may have grown since, or have other configs.
         return place(topic, produce)
       })
       return await produceRecords(broker, topic, placement, error => toError(error, request))
@@ -121,9 +124,12 @@ function checkCount(records: number, recordsMax: number): void {
   )
 }
 
+const ABOUT_TOPIC: readonly KafkaErrorName[] = [
+  'UNKNOWN_TOPIC_OR_PARTITION',
+  'MESSAGE_TOO_LARGE',
+  'INVALID_TIMESTAMP',
+]
+
 function isAboutTopic(error: unknown): boolean {
-  return (
-    error instanceof TidemarkError &&
-    (error.kafkaName === 'UNKNOWN_TOPIC_OR_PARTITION' || error.kafkaName === 'MESSAGE_TOO_LARGE')
-  )
+  return error instanceof TidemarkError && ABOUT_TOPIC.includes(error.kafkaName)
 }
