@@ -4,22 +4,13 @@ import { ATTACKS } from './attacks/index.ts'
 import { OWN_TREE } from './broker-process.ts'
 import { type Figure, isKept } from './figures.ts'
 import { Scene } from './scene.ts'
+import { TROUBLES } from './store-troubles.ts'
 
-/** What it does not withstand yet. */
-const NOT_YET = [
-  'dense-json',
-  'inflating-json',
-  'inflating-consumers',
-  'unread-answers',
-  'unread-pipelines',
-  'dripping-bodies',
-  'descriptors',
-  'aborted-polls',
-  'idle-polls',
-]
+/** They have tests of their own. */
+const ELSEWHERE = ['set-clocks', ...Object.keys(TROUBLES)]
 
 test.each(
-  ATTACKS.filter(({ name }) => !NOT_YET.includes(name)).map(attack => ({ name: attack.name, attack })),
+  ATTACKS.filter(({ name }) => !ELSEWHERE.includes(name)).map(attack => ({ name: attack.name, attack })),
 )('a broker withstands $name', { timeout: 200_000 }, async ({ attack }) => {
   const figures: Figure[] = []
   const lines: string[] = []

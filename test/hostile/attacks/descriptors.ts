@@ -6,6 +6,7 @@ import type { Attack } from '../scene.ts'
 
 const DESCRIPTORS = 64
 const PEAK_MB_MAX = 300
+const SILENT_MS = 2_500
 
 export const descriptors: Attack = {
   name: 'descriptors',
@@ -34,8 +35,10 @@ export const descriptors: Attack = {
       }
       agent.destroy()
     }
-    await scene.watch(broker, { peakMb: PEAK_MB_MAX, turn: `${producers} producers` }, () =>
-      Promise.all(Array.from({ length: producers }, (_, index) => produce(index))),
+    await scene.watch(
+      broker,
+      { peakMb: PEAK_MB_MAX, turn: `${producers} producers`, isHealthFree: true },
+      () => Promise.all(Array.from({ length: producers }, (_, index) => produce(index))),
     )
     const counts = [...countStatuses(answers)].map(([status, count]) => `${count} × ${status}`).join(', ')
     const [broken] = answers.filter(({ status }) => status === 0)
@@ -52,10 +55,12 @@ export const descriptors: Attack = {
     scene.report({ what: 'produces that were never taken, of 600', value: unwritten, unit: '', atMost: 0 })
     const idle = new RawConnections(broker.port)
     try {
-      await scene.watch(broker, { peakMb: PEAK_MB_MAX, turn: '200 silent connections' }, async () => {
-        await idle.openMany(200, true)
-        await sleep(scene.sized(5_000, 2_000))
-      })
+      await idle.openMany(200, true)
+      // Whoever says nothing makes way, but not at once.
+      await sleep(SILENT_MS)
+      await scene.watch(broker, { peakMb: PEAK_MB_MAX, turn: '200 silent connections' }, () =>
+        sleep(scene.sized(5_000, 2_000)),
+      )
     } finally {
       idle.close()
     }

@@ -5,7 +5,7 @@ import { call, createTopic } from '../http-calls.ts'
 import type { Attack, Scene } from '../scene.ts'
 
 const POLLS = 1_000
-const PEAK_MB_MAX = 300
+const PEAK_MB_MAX = 400
 /** Of one core, for a thousand polls that wait. */
 const SHARE_PERCENT_MAX = 5
 const WAIT_MS = 30_000
@@ -36,7 +36,7 @@ async function attack(scene: Scene, broker: Target, partitions: number): Promise
     return failed
   })
   // Until all of them wait: what it costs to begin is not what it costs to wait.
-  await sleep(4_000)
+  await sleep(scene.sized(4_000, 2_000))
   const seconds = scene.sized(20, 2)
   // No prober: what it costs to answer it is not what it costs to wait either.
   const beforeMs = broker.figures.processorMs

@@ -8,6 +8,8 @@ import type { Attack, Scene } from '../scene.ts'
 const PEAK_MB_MAX = 300
 /** A head is whole within 20 s, and the server looks once a second. */
 const HEADERS_MS_MAX = 25_000
+/** Only against a hang. */
+const PATIENCE_MS = 20_000
 
 export const slowRequests: Attack = {
   name: 'slow-requests',
@@ -36,7 +38,7 @@ async function dripHeads(scene: Scene, broker: Target): Promise<void> {
         for (const [index, socket] of sockets.entries())
           if (index % 3 > 1 && socket.writable) socket.write('x: y\r\n')
       }, 500)
-      await sleep(scene.sized(HEADERS_MS_MAX, 3_000))
+      await sleep(scene.sized(HEADERS_MS_MAX, 1_000))
       clearInterval(dripping)
       const open = openConnections(broker.port, raw.localPorts)
       const bound = scene.isShort ? {} : { atMost: 0 }
@@ -62,8 +64,12 @@ async function halfOpen(scene: Scene, broker: Target): Promise<void> {
         if (index % 2 === 0) socket.end(requestHead('GET', '/topics'))
         else socket.end(`${requestHead('POST', '/topics', { 'content-length': 1_000 })}{"topic"`)
       }
-      await sleep(2_000)
-      const open = openConnections(broker.port, raw.localPorts)
+      const limitMs = performance.now() + PATIENCE_MS
+      let open = connections
+      while (open > 0 && performance.now() < limitMs) {
+        await sleep(100)
+        open = openConnections(broker.port, raw.localPorts)
+      }
       scene.report({
         what: 'answers to those that asked in full',
         value: answered,
@@ -99,7 +105,7 @@ async function hugeHeads(scene: Scene, broker: Target): Promise<void> {
         })
         socket.write(heads[index % heads.length]!)
       }
-      await sleep(2_000)
+      await sleep(scene.sized(2_000, 1_000))
     })
     const open = openConnections(broker.port, raw.localPorts)
     scene.report({ what: 'huge heads answered with 431', value: refused, unit: '' })

@@ -85,7 +85,8 @@ async function attack(scene: Scene, broker: Target, readers: Readers): Promise<v
       clearInterval(reading)
       const closedMs = performance.now() - startedMs
       // The test does not wait for a minute: memory is what it goes by.
-      const bound = scene.isShort ? {} : { atMost: 0 }
+      // Nor is one let go that the kernel has taken all of its answer from: a located range is so small.
+      const bound = scene.isShort || readers.isLocated ? {} : { atMost: 0 }
       scene.report({ what: `still open after a minute, ${turn}`, value: open, unit: '', ...bound })
       scene.report({ what: `closed after, ${turn}`, value: closedMs / 1_000, unit: 's', isTimed: true })
     })
