@@ -4,6 +4,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 const LONGEST = [
   'e2e/deployed.aws',
   'simulation/groups-and-triggers',
+  'e2e/schemathesis/schemathesis',
   'adapters/aws/dynamo-conformance.aws',
   'simulation/log',
   'e2e/triggers.aws',

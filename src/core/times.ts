@@ -56,14 +56,3 @@ function showTime(ms: number): string {
   const time = new Date(ms)
   return Number.isNaN(time.valueOf()) ? 'further away than any year that clocks have' : time.toISOString()
 }
-
-/**
- * Since when what is told of is in the future, in milliseconds since 1970: a clock that was set back since this was called
- * makes nobody's records ones from there.
- * @param nowMs the machine's time
- * @param monotonicMs milliseconds since any moment, whatever becomes of the machine's time
- */
-export function watchFuture(nowMs: () => number, monotonicMs: () => number): () => number {
-  const aheadMs = nowMs() - monotonicMs()
-  return () => Math.max(nowMs(), monotonicMs() + aheadMs)
-}

@@ -2,7 +2,7 @@ import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:ht
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { PROBLEM_TYPE } from '../contract/http/media-types.ts'
-import { statusOf, toProblem } from '../contract/http/problems/problem.ts'
+import { toProblem } from '../contract/http/problems/problem.ts'
 import { TidemarkError } from '../core/errors.ts'
 import { HTTP_HEADER_BYTES_MAX } from '../core/limits.ts'
 
@@ -52,10 +52,10 @@ export function refuseRequest(request: IncomingMessage, response: ServerResponse
 function tooManyConnections() {
   const message =
     'There are as many connections as this server can have. Try again later, or let it have more descriptors (ulimit -n).'
-  const error = new TidemarkError('BROKER_NOT_AVAILABLE', message, 'no')
-  const body = JSON.stringify(toProblem(error))
+  const status = 429
+  const body = JSON.stringify(toProblem(new TidemarkError('THROTTLING_QUOTA_EXCEEDED', message), status))
   const headers = { ...PROBLEM_HEADERS, 'content-length': Buffer.byteLength(body), 'retry-after': '1' }
-  return { status: statusOf(error.kafkaName), headers, body }
+  return { status, headers, body }
 }
 
 function toText(status: number, headers: Readonly<Record<string, string | number>>, body: string): string {

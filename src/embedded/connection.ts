@@ -14,6 +14,8 @@ export class Connection {
   isSurplus: boolean
   /** Since when it has owed no answer. */
   idleSinceMs = performance.now()
+  /** Whether a request has come on it. */
+  hasAsked = false
   #current: ServerResponse | undefined
   readonly #pending: Pending[] = []
   /** Takes no more requests. */
@@ -33,6 +35,7 @@ export class Connection {
   /** Has `answer` answer a request, once those before it on this connection are. */
   serve(response: ServerResponse, answer: () => void): void {
     if (this.#isEnding) return
+    this.hasAsked = true
     if (this.#current === undefined) {
       this.#begin({ response, answer })
     } else if (this.#pending.length < HTTP_PIPELINED_MAX) {

@@ -36,7 +36,7 @@ export class Connections {
     const isSurplus = this.#isFull() && !this.#closeIdle()
     if (isSurplus) {
       this.#crowdedUntilMs = performance.now() + CROWDED_MS
-      if (this.#surplus >= this.#limits.spare) {
+      if (this.#surplus >= this.#limits.spare && !this.#refuseSilent()) {
         refuseConnection(socket)
         return
       }
@@ -44,10 +44,7 @@ export class Connections {
     }
     const connection = new Connection(socket, isSurplus)
     this.#all.set(socket, connection)
-    socket.once('close', () => {
-      this.#all.delete(socket)
-      if (connection.isSurplus) this.#surplus -= 1
-    })
+    socket.once('close', () => this.#forget(connection))
   }
 
   /** Has `answer` answer a request, in its turn and if there is room. */
@@ -61,9 +58,11 @@ export class Connections {
       connection.isSurplus = false
       this.#surplus -= 1
     }
-    const isRefused = connection.isSurplus && !HEALTH_PATH.test(request.url ?? '')
+    const isHealth = HEALTH_PATH.test(request.url ?? '')
+    const isRefused = connection.isSurplus && !isHealth
     connection.serve(response, isRefused ? () => refuseRequest(request, response) : answer)
-    if (connection.isSurplus || this.#isDraining || performance.now() < this.#crowdedUntilMs) {
+    // Whoever asks for health again and again need not wait each time until he is accepted.
+    if (this.#isDraining || (!isHealth && (isRefused || performance.now() < this.#crowdedUntilMs))) {
       connection.endAfterAnswer()
     }
   }
@@ -81,7 +80,7 @@ export class Connections {
     for (const connection of this.#all.values()) {
       connection.checkSending(nowMs, sendPaceMs, sendPaceBytes)
       if (!connection.isSurplus || !connection.isIdle) continue
-      if (connection.idleSinceMs + CONNECTION_SPARE_MS_MAX < nowMs) refuseConnection(connection.socket)
+      if (connection.idleSinceMs + CONNECTION_SPARE_MS_MAX < nowMs) this.#refuseSilent()
     }
   }
 
@@ -89,16 +88,36 @@ export class Connections {
     return this.#all.size - this.#surplus >= this.#limits.connections
   }
 
-  /** Tells whether there was one to close. */
+  /** Makes room among those that are served; tells whether there was one to close. */
   #closeIdle(): boolean {
-    let oldest: Connection | undefined
-    for (const connection of this.#all.values()) {
-      if (!connection.isIdle || connection.isSurplus) continue
-      if (oldest === undefined || connection.idleSinceMs < oldest.idleSinceMs) oldest = connection
-    }
+    const oldest = this.#longestIdle(false)
     if (oldest === undefined || performance.now() < oldest.idleSinceMs + CONNECTION_IDLE_MS_MIN) return false
-    this.#all.delete(oldest.socket)
+    this.#forget(oldest)
     oldest.endAfterAnswer()
     return true
+  }
+
+  /** The same among the others, of which each says what it wants at once if it is to be heard. */
+  #refuseSilent(): boolean {
+    const oldest = this.#longestIdle(true)
+    if (oldest === undefined) return false
+    this.#forget(oldest)
+    if (oldest.hasAsked) oldest.endAfterAnswer()
+    else refuseConnection(oldest.socket)
+    return true
+  }
+
+  #longestIdle(isSurplus: boolean): Connection | undefined {
+    let oldest: Connection | undefined
+    for (const connection of this.#all.values()) {
+      if (!connection.isIdle || connection.isSurplus !== isSurplus) continue
+      if (oldest === undefined || connection.idleSinceMs < oldest.idleSinceMs) oldest = connection
+    }
+    return oldest
+  }
+
+  #forget(connection: Connection): void {
+    if (!this.#all.delete(connection.socket)) return
+    if (connection.isSurplus) this.#surplus -= 1
   }
 }

@@ -6,6 +6,7 @@ import { getRequestListener } from '@hono/node-server'
 import type { HttpApp, ServerContext } from '../contract/http/settings.ts'
 import { TidemarkError } from '../core/errors.ts'
 import {
+  CONNECTIONS_WAITING_MAX,
   HTTP_CLOSE_TIMEOUT_MS,
   HTTP_HEADER_BYTES_MAX,
   HTTP_HEADERS_TIMEOUT_MS,
@@ -177,7 +178,7 @@ function askForBody(response: ServerResponse): void {
 
 async function listen(server: Server, host: string, port: number): Promise<void> {
   try {
-    server.listen({ host, port })
+    server.listen({ host, port, backlog: CONNECTIONS_WAITING_MAX })
     // Rejects where the server has an error first.
     await once(server, 'listening')
   } catch (error) {

@@ -7,8 +7,10 @@ import type { ServerLimits } from './server-limits.ts'
 
 type BodyPace = Pick<ServerLimits, 'bodyPaceMs' | 'bodyPaceBytes'>
 
-/** What is set aside for a body before anything of it has come. */
-const FIRST_BYTES_MAX = 64 * KiB
+/** A piece of this size is kept as it came… */
+const PIECE_BYTES_MIN = 4 * KiB
+/** …and smaller ones are put together in blocks. */
+const BLOCK_BYTES = 64 * KiB
 
 /**
  * Reads a request's body as it arrives, into memory for what has arrived and not for what was announced.
@@ -22,8 +24,7 @@ export function readBody(
   arrived: (bytes: number) => void,
 ): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
-    const declared = Number(request.headers['content-length'] ?? Number.NaN)
-    const body = new GrowingBytes(declared)
+    const body = new Pieces()
     const end = () => {
       stopWatching?.()
       request.off('data', add)
@@ -47,7 +48,7 @@ export function readBody(
     }
     const finish = () => {
       end()
-      resolve(body.bytes())
+      resolve(body.joined())
     }
     const stopWatching = request.complete
       ? undefined
@@ -69,44 +70,47 @@ function tooSlow(paceMs: number, paceBytes: number): HttpProblem {
   const message =
     `The body comes too slowly: of one that is not complete, ${paceBytes} bytes have to arrive every ${paceMs} ms. ` +
     'Nothing of it was written.'
-  return new HttpProblem(408, new TidemarkError('REQUEST_TIMED_OUT', message), { connection: 'close' })
+  const error = new TidemarkError('INVALID_REQUEST', message)
+  return new HttpProblem(408, error, { connection: 'close' }, { retriable: true })
 }
 
-/** Bytes that come piece by piece, however small the pieces are: a list of them would cost more than they do. */
-class GrowingBytes {
-  /** What is announced; NaN where nothing is. */
-  readonly #expected: number
-  #buffer: Uint8Array | undefined
+/** Bytes that come piece by piece. Small pieces share blocks: each by itself would cost more than what is in it. */
+class Pieces {
+  readonly #whole: Uint8Array[] = []
+  #block: Buffer | undefined
+  #blockBytes = 0
   length = 0
 
-  constructor(expected: number) {
-    this.#expected = expected
-  }
-
   add(piece: Buffer): void {
-    const length = this.length + piece.length
-    // The whole body at once, in memory that is only its own: most often.
-    if (length === this.#expected && this.length === 0 && piece.buffer.byteLength === length) {
-      this.#buffer = new Uint8Array(piece.buffer)
-    } else {
-      const buffer = this.#withRoomFor(length)
-      buffer.set(piece, this.length)
-      this.#buffer = buffer
+    this.length += piece.length
+    if (piece.length >= PIECE_BYTES_MIN) {
+      this.#endBlock()
+      this.#whole.push(piece)
+      return
     }
-    this.length = length
+    if (this.#block && this.#blockBytes + piece.length > this.#block.length) this.#endBlock()
+    // The first one most often is all there is.
+    this.#block ??= Buffer.allocUnsafeSlow(this.#whole.length === 0 ? PIECE_BYTES_MIN : BLOCK_BYTES)
+    this.#block.set(piece, this.#blockBytes)
+    this.#blockBytes += piece.length
   }
 
-  bytes(): Uint8Array {
-    const buffer = this.#buffer ?? new Uint8Array(0)
-    return buffer.length === this.length ? buffer : buffer.slice(0, this.length)
+  /** In memory that is only theirs. */
+  joined(): Uint8Array {
+    this.#endBlock()
+    const joined = new Uint8Array(Buffer.allocUnsafeSlow(this.length).buffer)
+    let position = 0
+    for (const piece of this.#whole) {
+      joined.set(piece, position)
+      position += piece.length
+    }
+    return joined
   }
 
-  #withRoomFor(length: number): Uint8Array {
-    const before = this.#buffer
-    if (before && before.length >= length) return before
-    const wanted = Math.max(length, before ? 2 * before.length : FIRST_BYTES_MAX)
-    const larger = new Uint8Array(Math.max(length, Math.min(wanted, this.#expected || wanted)))
-    if (before) larger.set(before)
-    return larger
+  #endBlock(): void {
+    if (!this.#block) return
+    this.#whole.push(this.#block.subarray(0, this.#blockBytes))
+    this.#block = undefined
+    this.#blockBytes = 0
   }
 }

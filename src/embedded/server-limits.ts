@@ -1,4 +1,5 @@
 import { descriptorsMax } from '../adapters/local/descriptors.ts'
+import { shareDescriptors } from '../core/descriptor-shares.ts'
 import {
   HTTP_ANSWER_WAIT_MS,
   HTTP_ANSWERS_BYTES_MAX,
@@ -7,7 +8,6 @@ import {
   HTTP_SEND_PACE_BYTES,
   HTTP_SEND_PACE_MS,
   HTTP_SEND_PRESSED_PACE_BYTES,
-  shareDescriptors,
 } from '../core/limits.ts'
 
 /** What a server holds its clients to. */

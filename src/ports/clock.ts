@@ -19,11 +19,19 @@ export interface Clock {
   turn(): Promise<void>
 }
 
+type Readings = Pick<Clock, 'nowMs' | 'monotonicMs'>
+
 /**
  * The time as the wall clock would tell it if nobody had set it since now, in milliseconds since the epoch: for what must
  * not become old, or lie in the future, by a step of it.
  */
-export function unsetTime(clock: Clock): () => number {
+export function unsetTime(clock: Readings): () => number {
   const aheadMs = clock.nowMs() - clock.monotonicMs()
   return () => clock.monotonicMs() + aheadMs
+}
+
+/** What lies behind it is in the future, by the wall clock and also if nobody had set that since now. */
+export function futureTime(clock: Readings): () => number {
+  const unsetMs = unsetTime(clock)
+  return () => Math.max(clock.nowMs(), unsetMs())
 }

@@ -35,6 +35,11 @@ test('every limit says its unit: what it counts, bytes or milliseconds', () => {
     'FRAMES',
     'HEADERS',
     'READS',
+    'DESCRIPTORS',
+    'FILES',
+    'FOLDERS',
+    'CONNECTIONS',
+    'PIPELINED',
   ]
   const others = ['JSON_GROWTH_MAX', 'READ_PARALLEL_MAX', 'SWEEP_PARALLEL_MAX', 'COMMITS_IN_FLIGHT_MAX']
   for (const [name] of entries) {

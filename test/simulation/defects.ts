@@ -272,8 +272,8 @@ export const DEFECTS: Readonly<Record<string, PlantedDefect>> = {
     decisions: { closeClaim: () => undefined },
   },
   'deadlines go by the wall clock': {
-    actors: ['pollers', 'clocks'],
-    seeds: 20,
+    actors: ['writers', 'producers', 'flushes', 'pollers', 'clocks'],
+    seeds: 200,
     message: /^late/,
     clock: clock => ({ ...clock, monotonicMs: () => clock.nowMs() }),
   },

@@ -12,10 +12,22 @@ export function stateOf(group: Group, members: readonly Member[], active: readon
   return members.every(member => member.settledEpoch === group.epoch) ? 'Stable' : 'Reconciling'
 }
 
+/** The group's members, and those of them whose leases have run out. */
+export async function readMembers(
+  call: GroupCall,
+  groupId = call.groupId,
+): Promise<{ members: Member[]; expired: Member[] }> {
+  const beganMs = call.ports.clock.monotonicMs()
+  const members = await call.readAll(() => call.groups.members(groupId))
+  const expired = members.filter(member => call.isExpired(member, groupId))
+  call.leases.sawAll(groupId, beganMs)
+  return { members, expired }
+}
+
 /** The group's members whose leases have not run out. */
 export async function readLiving(call: GroupCall, groupId: string): Promise<Member[]> {
-  const members = await call.readAll(() => call.groups.members(groupId))
-  return members.filter(member => !call.isExpired(member, groupId))
+  const { members, expired } = await readMembers(call, groupId)
+  return members.filter(member => !expired.includes(member))
 }
 
 /** Shortens leases that lie too far ahead, so that nobody waits for who is dead for as long as a clock was wrong. */

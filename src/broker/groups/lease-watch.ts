@@ -20,6 +20,8 @@ interface Watched {
 export class LeaseWatch {
   readonly #clock: Clock
   readonly #watched = new Map<string, Watched>()
+  /** By group: when all of its members were seen last. */
+  readonly #sawAllMs = new Map<string, number>()
   #wallAheadMs: number
   #setAheadMs = Number.NEGATIVE_INFINITY
 
@@ -33,10 +35,10 @@ export class LeaseWatch {
     this.noteTime()
     const nowMs = this.#clock.monotonicMs()
     const before = this.#watched.get(keyOf(groupId, memberId))
+    // Who was not there when all were seen has joined since.
+    const renewedAfterMs = before?.lastMs ?? this.#sawAllMs.get(groupId) ?? NEVER_MS
     const isSame = before?.leaseUntilMs === leaseUntilMs
-    const seen = isSame
-      ? before
-      : { leaseUntilMs, sinceMs: nowMs, renewedAfterMs: before?.lastMs ?? NEVER_MS, lastMs: nowMs }
+    const seen = isSame ? before : { leaseUntilMs, sinceMs: nowMs, renewedAfterMs, lastMs: nowMs }
     seen.lastMs = nowMs
     this.#note(groupId, memberId, seen)
     return {
@@ -44,6 +46,12 @@ export class LeaseWatch {
       atMostMs: nowMs - seen.renewedAfterMs,
       clockSetAheadMs: nowMs - this.#setAheadMs,
     }
+  }
+
+  /** All of a group's members were seen, by a look that began then by the monotonic clock. */
+  sawAll(groupId: string, beganMs: number): void {
+    if (this.#sawAllMs.size >= LEASE_ITEMS_WATCHED_MAX) this.#sawAllMs.clear()
+    this.#sawAllMs.set(groupId, beganMs)
   }
 
   /** A member's lease was renewed by this process, just now. */
@@ -74,6 +82,8 @@ export class LeaseWatch {
     if (this.#watched.size <= LEASE_ITEMS_WATCHED_MAX) return
     const [oldest] = this.#watched.keys()
     this.#watched.delete(oldest!)
+    // It was seen, and is not known any more.
+    this.#sawAllMs.clear()
   }
 }
 

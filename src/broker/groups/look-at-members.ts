@@ -3,7 +3,7 @@ import type { Group, Member } from '../../core/group/group.ts'
 import { isMarked, lookUntil, needsLook, newSinceMs } from '../../core/group/session.ts'
 import { groupTopics, membersDigest, topicsDigest } from '../../core/group/subscribing/subscription.ts'
 import type { GroupCall } from './group-call.ts'
-import { shortenLeases } from './group-state.ts'
+import { readMembers, shortenLeases } from './group-state.ts'
 import { putTarget, readTarget } from './group-target.ts'
 import { readTopics } from './group-topics.ts'
 
@@ -34,9 +34,8 @@ export async function look(call: GroupCall, brokenTargetId?: string): Promise<Gr
     if (!group) return undefined
     // Somebody has replaced it already, and whoever is at the next one needs no company.
     if (brokenTargetId !== undefined && group.targetId !== brokenTargetId) return group
-    const members = await call.readAll(() => call.groups.members(call.groupId))
+    const { members, expired } = await readMembers(call)
     const nowMs = call.nowMs()
-    const expired = members.filter(member => call.isExpired(member))
     if (expired.length > 0) {
       // Whether or not this is won: two that look at the same time do no harm.
       await call.write(() => call.groups.winCheck(call.groupId, group.checkedMs, lookUntil(nowMs)))

@@ -12,8 +12,8 @@ import {
   stampLogAppendTime,
 } from '../../core/record/batch-header.ts'
 import { withResolvers } from '../../core/since-node-22.ts'
-import { watchFuture } from '../../core/times.ts'
 import { latestTimestampMs, type TopicSettings } from '../../core/topic/topic-config.ts'
+import { futureTime } from '../../ports/clock.ts'
 import type { Ports } from '../../ports/index.ts'
 import { OutcomeUnknown } from '../../ports/outcome.ts'
 import { asTidemarkError } from '../../ports/store-errors.ts'
@@ -47,11 +47,7 @@ export class Intake {
     this.#ports = ports
     this.#directory = directory
     this.#gatherer = gatherer
-    const { clock } = ports
-    this.#futureMs = watchFuture(
-      () => clock.nowMs(),
-      () => clock.monotonicMs(),
-    )
+    this.#futureMs = futureTime(ports.clock)
   }
 
   async produce(request: Produce): Promise<Produced> {

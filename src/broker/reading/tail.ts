@@ -140,7 +140,11 @@ export class Tail {
   #tell(number: number, look: Look): void {
     if (number < this.#told) return
     this.#told = number
-    if ('seen' in look) this.#latest = look.seen
+    if ('seen' in look) {
+      // Those who follow know it.
+      if (this.#latest && !isNews(look.seen, this.#latest)) return
+      this.#latest = look.seen
+    }
     for (const follower of this.#followers) {
       if ('seen' in look && !isNews(look.seen, follower.seen)) continue
       this.#followers.delete(follower)

@@ -33,7 +33,7 @@ export function buildHttpApp(
 ): BuiltApp {
   const { broker, objects, health, logger } = ports
   const { nowMs = Date.now, monotonicMs = () => performance.now(), random = Math.random } = ports
-  const { token, allowedHosts = [] } = settings
+  const { token, allowedHosts = [], bodiesInFlightBytesMax = HTTP_BODIES_IN_FLIGHT_BYTES_MAX } = settings
   if (token === '') throw new RangeError('an empty token protects nothing: leave it out, or give one')
   const router = new Hono<HttpEnv>()
   const served: Route[] = []
@@ -54,9 +54,9 @@ export function buildHttpApp(
     topicCacheMs: settings.topicCacheMs ?? TOPIC_CACHE_MS,
     bodies: new Bodies({
       bodyBytesMax: settings.bodyBytesMax ?? HTTP_BODY_BYTES_MAX,
-      bodiesInFlightBytesMax: settings.bodiesInFlightBytesMax ?? HTTP_BODIES_IN_FLIGHT_BYTES_MAX,
+      bodiesInFlightBytesMax,
       smallBodyBytesMax: HTTP_SMALL_BODY_BYTES_MAX,
-      smallBodiesBytes: HTTP_SMALL_BODIES_BYTES,
+      smallBodiesBytes: Math.min(HTTP_SMALL_BODIES_BYTES, bodiesInFlightBytesMax / 8),
     }),
     describe,
     toError: (error, request) => errors.toError(error, request),

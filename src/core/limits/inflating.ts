@@ -35,7 +35,7 @@ export const JSON_GROWTH_MAX = 6
 /** Reads of large batches, or of large records, that wait while another one is made: their fetched batches wait with them. */
 export const JSON_LARGE_READS_MAX = 16
 /** Of a record that is larger, one such piece after the other becomes text. A multiple of three, for base64. */
-export const JSON_PIECE_BYTES = 192 * KiB
+export const JSON_PIECE_BYTES = 24 * KiB
 
 assert(
   BATCH_BYTES_MAX <= INFLATED_AT_ONCE_BYTES_MAX,

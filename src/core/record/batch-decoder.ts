@@ -1,8 +1,7 @@
-import { TidemarkError } from '../errors.ts'
 import { DECOMPRESSED_BYTES_MAX } from '../limits.ts'
-import { type BatchHeader, checkBatch, DamagedBatch } from './batch-header.ts'
+import { type BatchHeader, checkToRead } from './batch-header.ts'
 import { RECORDS_AT } from './batch-layout.ts'
-import { decompress } from './compression.ts'
+import { decompress } from './decompression.ts'
 import type { LogRecord } from './record.ts'
 import { checkRoom, RecordFields, readLength, trailingBytes } from './record-fields.ts'
 import { VarintReader } from './varint.ts'
@@ -46,20 +45,6 @@ export function decodeBatches(bytes: Uint8Array): LogRecord[] {
     position += header.sizeBytes
   }
   return records
-}
-
-/**
- * As `checkBatch`, for whoever reads a batch, and has not sent it.
- * @throws TidemarkError as checkBatch
- */
-export function checkToRead(bytes: Uint8Array, position: number): BatchHeader {
-  try {
-    return checkBatch(bytes, position)
-  } catch (error) {
-    if (!(error instanceof DamagedBatch)) throw error
-    const message = `A batch to be read is damaged: ${error.damage}. Read it again; if it stays so, go on behind it.`
-    throw new TidemarkError('CORRUPT_MESSAGE', message, 'no', { cause: error })
-  }
 }
 
 function decodeInto(

@@ -113,6 +113,20 @@ export function checkBatch(bytes: Uint8Array, position = 0): BatchHeader {
 }
 
 /**
+ * As `checkBatch`, for whoever reads a batch, and has not sent it.
+ * @throws TidemarkError as checkBatch
+ */
+export function checkToRead(bytes: Uint8Array, position: number): BatchHeader {
+  try {
+    return checkBatch(bytes, position)
+  } catch (error) {
+    if (!(error instanceof DamagedBatch)) throw error
+    const message = `A batch to be read is damaged: ${error.damage}. Read it again; if it stays so, go on behind it.`
+    throw new TidemarkError('CORRUPT_MESSAGE', message, 'no', { cause: error })
+  }
+}
+
+/**
  * Reads a batch's header and checks neither its CRC nor its counts; the records need not be there.
  *
  * @throws TidemarkError CORRUPT_MESSAGE when the header is incomplete; INVALID_RECORD, INVALID_TIMESTAMP

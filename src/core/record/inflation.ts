@@ -2,13 +2,8 @@
 import zlib from 'node:zlib'
 import { TidemarkError } from '../errors.ts'
 import { DECOMPRESSED_BYTES_MAX, INFLATED_AT_ONCE_BYTES_MAX, INFLATED_PIECE_BYTES } from '../limits.ts'
-import {
-  type CompressionName,
-  checkZstd,
-  decompress,
-  tooLargeDecompressed,
-  toReadError,
-} from './compression.ts'
+import { type CompressionName, checkZstd } from './compression.ts'
+import { decompress, tooLargeDecompressed, toReadError } from './decompression.ts'
 import { LZ4_BLOCK_BYTES_MAX, lz4Pieces } from './lz4-frame.ts'
 import { largestSnappyBlock, snappyPieces } from './snappy-stream.ts'
 import { zstdContentBytes, zstdPieces, zstdWindowBytes } from './zstd-frames.ts'

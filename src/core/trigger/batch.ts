@@ -22,8 +22,8 @@ const SEPARATOR_BYTES = 1
 /** Takes records in order for as long as they may share an event. Those that are given up unseen are not mixed with others. */
 export class BatchBuilder {
   readonly records: TriggerRecord[] = []
-  /** Each as it stands in the event. */
-  readonly encoded: string[] = []
+  /** Each as it stands in the event; undefined where no event has room for it. */
+  readonly encoded: (string | undefined)[] = []
   readonly #limits: BatchLimits
   readonly #nowMs: number
   #bytes: number
@@ -46,11 +46,15 @@ export class BatchBuilder {
     return this.records.length >= this.#limits.records || this.#bytes >= this.#limits.bytes || isAlone
   }
 
-  /** Takes the next record, or tells that the batch ends before it. */
-  add(record: TriggerRecord, encoded: string): boolean {
+  /**
+   * Takes the next record, or tells that the batch ends before it.
+   * @param encoded undefined: no event has room for it
+   */
+  add(record: TriggerRecord, encoded: string | undefined): boolean {
     const { bytes, end } = this.#limits
     if (this.isFull || (end !== null && record.offset >= end)) return false
-    const recordBytes = Buffer.byteLength(encoded) + SEPARATOR_BYTES
+    const recordBytes =
+      encoded === undefined ? Number.POSITIVE_INFINITY : Buffer.byteLength(encoded) + SEPARATOR_BYTES
     const kind = this.#kindOf(record, recordBytes)
     if (this.records.length > 0 && (kind !== this.#kind || this.#bytes + recordBytes > bytes)) return false
     this.#kind = kind

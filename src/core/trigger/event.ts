@@ -1,3 +1,4 @@
+import { EVENT_BYTES_MAX } from '../limits.ts'
 import type { RecordHeader } from '../record/record.ts'
 import type { TriggerRecord } from './trigger.ts'
 
@@ -18,6 +19,13 @@ export function encodeRecord(topic: string, partition: number, record: TriggerRe
     `"timestampType":"${timestampType}"${bytesField('key', key)}${bytesField('value', value)},` +
     `"headers":[${headers.map(encodeHeader).join()}]${nullHeadersField(headers)}}`
   )
+}
+
+/** Whether no event has room for the record, as far as that is known without writing it out: of text each byte takes one at least. */
+export function isBeyondEvents({ key, value, headers }: TriggerRecord): boolean {
+  let bytes = (key?.length ?? 0) + (value?.length ?? 0)
+  for (const header of headers) bytes += header.key.length + (header.value?.length ?? 0)
+  return bytes > EVENT_BYTES_MAX
 }
 
 /** An event with the records of one partition, each as `encodeRecord` gives it: JSON. */

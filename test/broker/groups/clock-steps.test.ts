@@ -1,6 +1,6 @@
 /** What a step of the wall clock costs a group. */
 import { beforeEach, describe, expect, test } from 'vitest'
-import type { LogBroker } from '../../../src/broker/log-broker.ts'
+import { LogBroker } from '../../../src/broker/log-broker.ts'
 import { CLOCK_SKEW_MS_MAX, SESSION_TIMEOUT_DEFAULT_MS } from '../../../src/core/limits.ts'
 import { Harness } from '../harness.ts'
 import { GROUP, Member, settle } from './harness.ts'
@@ -58,6 +58,31 @@ describe.each(STEPS_MS)('a step of %d ms', stepMs => {
     expect(await one.beat()).toEqual(before.map(({ partition }) => partition))
     expect(one.assigned.map(({ generation }) => generation)).toEqual(
       before.map(({ generation }) => generation),
+    )
+  })
+
+  test('of one machine alone costs nobody a partition, however long it stays wrong', async () => {
+    const { clock } = harness
+    let aheadMs = 0
+    const wrong = { nowMs: () => clock.nowMs() + aheadMs, monotonicMs: () => clock.monotonicMs() }
+    const ports = {
+      ...harness.ports,
+      clock: { ...wrong, sleep: clock.sleep.bind(clock), turn: clock.turn.bind(clock) },
+    }
+    const other = new LogBroker(ports, { lingerMs: 0, reportError: error => harness.errors.push(error) })
+    const [one, two] = [member('one'), member('two', other)]
+    await settle([one, two])
+    const before = [one, two].map(each => each.assigned.map(({ generation }) => generation))
+    aheadMs = stepMs
+    for (let round = 0; round < 40; round += 1) {
+      for (const each of [one, two]) await each.beat()
+      await harness.pass(INTERVAL_MS)
+    }
+    expect([one, two].map(each => each.assigned.map(({ generation }) => generation))).toEqual(before)
+    const diedMs = clock.monotonicMs()
+    await ownsAllAfter(one, HOUR_MS)
+    expect(clock.monotonicMs() - diedMs).toBeLessThanOrEqual(
+      SESSION_TIMEOUT_DEFAULT_MS + CLOCK_SKEW_MS_MAX + 2 * INTERVAL_MS,
     )
   })
 

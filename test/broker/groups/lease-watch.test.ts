@@ -38,6 +38,13 @@ test('one that this process has renewed is as old as that, and another group has
   expect(watch.see('h', member(10)).atMostMs).toBe(NEVER_MS)
 })
 
+test('who was not there when all were seen has joined since', async () => {
+  watch.sawAll('g', clock.monotonicMs())
+  await pass(400)
+  expect(seen(10)).toEqual([0, 400])
+  expect(watch.see('h', member(10)).atMostMs).toBe(NEVER_MS)
+})
+
 test('what this process has made of it is no word of the member', async () => {
   seen(10)
   await pass(400)
@@ -60,8 +67,9 @@ test('that the wall clock was set ahead is noticed, whenever somebody looks; set
 })
 
 test('as many are watched as there is room for, the last ones', async () => {
+  watch.sawAll('g', clock.monotonicMs())
   for (let number = 0; number <= LEASE_ITEMS_WATCHED_MAX; number += 1) seen(10, `m${number}`)
   await pass(100)
-  expect(seen(10, 'm1')).toEqual([100, NEVER_MS])
+  expect(seen(10, 'm1')).toEqual([100, 100])
   expect(seen(10, 'm0')).toEqual([0, NEVER_MS])
 })

@@ -6,18 +6,17 @@ import { compressSync } from 'snappy'
 import { describe, expect, test } from 'vitest'
 import { DECOMPRESSED_BYTES_MAX, PORTION_BYTES, PORTION_RECORDS } from '../../../src/core/limits.ts'
 import { toOffset } from '../../../src/core/numbers.ts'
+import { BatchRecords, type Portion } from '../../../src/core/record/batch-records.ts'
+import { findTimestamp } from '../../../src/core/record/find-timestamp.ts'
 import {
-  BatchRecords,
   type CompressionName,
   checkBatch,
   decodeBatch,
   encodeBatch,
-  findTimestamp,
   type LogRecord,
-  type Portion,
-  RecordTooLarge,
 } from '../../../src/core/record/index.ts'
 import { lz4Pieces } from '../../../src/core/record/lz4-frame.ts'
+import { RecordTooLarge } from '../../../src/core/record/record-fields.ts'
 import { forgeCompressed, snappyStream } from './forge.ts'
 
 const MiB = 1024 * 1024

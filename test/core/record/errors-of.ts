@@ -10,3 +10,14 @@ export function errorOf(action: () => unknown): KafkaErrorName | 'none' {
   }
   return 'none'
 }
+
+/** The same of an action that may take a while. */
+export async function errorAfter(action: () => unknown): Promise<KafkaErrorName | 'none'> {
+  try {
+    await action()
+  } catch (error) {
+    if (error instanceof TidemarkError) return error.kafkaName
+    throw error
+  }
+  return 'none'
+}

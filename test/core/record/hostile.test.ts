@@ -3,15 +3,17 @@ import fc from 'fast-check'
 import { compressSync } from 'snappy'
 import { describe, expect, test } from 'vitest'
 import { DECOMPRESSED_BYTES_MAX } from '../../../src/core/limits.ts'
+import { BatchRecords } from '../../../src/core/record/batch-records.ts'
+import { findTimestamp } from '../../../src/core/record/find-timestamp.ts'
 import {
   type CompressionName,
+  checkBatch,
   decodeBatch,
   decodeBatches,
   encodeBatch,
-  findTimestamp,
 } from '../../../src/core/record/index.ts'
 import { COMPRESSIONS, record } from './arbitraries.ts'
-import { errorOf } from './errors-of.ts'
+import { errorAfter, errorOf } from './errors-of.ts'
 import { forge, forgeCompressed, rawCompress, rawRecord, reseal, snappyStream, varint } from './forge.ts'
 
 const MiB = 1024 * 1024
@@ -62,13 +64,13 @@ describe('a record with a right CRC around it', () => {
     ['is followed by more', Uint8Array.from([...rawRecord(TIME, OFFSET, NULL, NULL, NO_HEADERS), 0])],
   ]
 
-  test.each(bad)('that %s is refused', (_, payload) => {
+  test.each(bad)('that %s is refused', async (_, payload) => {
     expect(errorOf(() => decodeBatch(forge(payload)))).toBe('INVALID_RECORD')
     expect(errorOf(() => decodeBatches(forge(payload)))).toBe('INVALID_RECORD')
     // The next batch's bytes must not be read as this one's.
     const followed = Buffer.concat([forge(payload), encodeBatch([{}], { nowMs: 0 })])
     expect(errorOf(() => decodeBatch(followed))).toBe('INVALID_RECORD')
-    expect(['INVALID_RECORD', 'none']).toContain(errorOf(() => findTimestamp(followed, 0, 0)))
+    expect(['INVALID_RECORD', 'none']).toContain(await errorAfter(() => findTimestamp(followed, 0, 0)))
   })
 
   test.each(bad)('that %s is refused when it is compressed', (_, payload) => {
@@ -80,30 +82,34 @@ describe('a record with a right CRC around it', () => {
     }
   })
 
-  test('is counted: more are claimed than can be, or are there', () => {
+  test('is counted: more are claimed than can be, or are there', async () => {
     const one = rawRecord(TIME, OFFSET, NULL, NULL, NO_HEADERS)
     for (const records of [2, 1000, 1_000_000]) {
       expect(errorOf(() => decodeBatch(forge(one, { records })))).toBe('INVALID_RECORD')
       const packed = forgeCompressed('zstd', zstdCompressSync(one), records)
       expect(errorOf(() => decodeBatch(packed))).toBe('INVALID_RECORD')
-      expect(errorOf(() => findTimestamp(packed, 0, 0))).toBe('INVALID_RECORD')
+      expect(await errorAfter(() => findTimestamp(packed, 0, 0))).toBe('INVALID_RECORD')
     }
   })
 })
 
 test.each(COMPRESSIONS)(
   'any change behind the CRC with %s gives records or an error, and nothing else',
-  name => {
+  async name => {
     const inputs = fc.array(record, { minLength: 1, maxLength: 6 })
     const change = fc.record({ at: fc.nat(), to: fc.nat({ max: 255 }) })
-    fc.assert(
-      fc.property(inputs, fc.array(change, { minLength: 1, maxLength: 4 }), (given, changes) => {
+    await fc.assert(
+      fc.asyncProperty(inputs, fc.array(change, { minLength: 1, maxLength: 4 }), async (given, changes) => {
         const batch = encodeBatch(given, { compression: name })
         for (const { at, to } of changes) batch[21 + (at % (batch.length - 21))] = to
         reseal(batch)
         // errorOf lets every error pass that is not a TidemarkError.
         errorOf(() => decodeBatch(batch))
-        errorOf(() => findTimestamp(batch, 0, 1_700_000_050_000))
+        await errorAfter(() => findTimestamp(batch, 0, 1_700_000_050_000))
+        await errorAfter(async () => {
+          const reading = new BatchRecords(checkBatch(batch), batch, 0)
+          while (!reading.isAtEnd) await reading.next({ records: 2, bytes: 100 })
+        })
       }),
       { numRuns: 2000 },
     )

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { findTimestamp } from '../../../src/core/record/find-timestamp.ts'
 import {
   batchSizeBytes,
   batchSpan,
@@ -7,7 +8,6 @@ import {
   decodeBatch,
   decodeBatches,
   encodeBatch,
-  findTimestamp,
   stampLogAppendTime,
 } from '../../../src/core/record/index.ts'
 import { COMPRESSIONS, records, timestamp } from './arbitraries.ts'

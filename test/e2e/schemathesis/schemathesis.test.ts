@@ -14,17 +14,20 @@ import { type DevProcess, finished, startDev } from '../../cli/tidemark-process.
  */
 const SEED = process.env.SCHEMATHESIS_SEED ?? '1'
 /** Requests of each kind to each operation: both runs together take about a minute. */
-const EXAMPLES = process.env.SCHEMATHESIS_EXAMPLES ?? '80'
+const EXAMPLES = process.env.SCHEMATHESIS_EXAMPLES ?? '50'
 /** Against a hang, and for the installation. */
 const MS_MAX = 600_000
 
 const TOKEN = 'a-token-that-nobody-guesses'
 
-test.each([
+test.for<[string, string[]]>([
   ['without a token', []],
   ['with a token', ['--token', TOKEN]],
-])('schemathesis finds nothing %s', { timeout: MS_MAX }, async (_, options) => {
-  const python = await pythonWith('schemathesis', join(import.meta.dirname, 'requirements.txt'))
+])('schemathesis finds nothing %s', { timeout: MS_MAX }, async ([, options], { skip }) => {
+  const python = await installed().catch(error => {
+    if (process.env.CI) throw error
+    return skip(`NOT TESTED: schemathesis cannot be installed: ${error.message}`)
+  })
   const directory = mkdtempSync(join(tmpdir(), 'tidemark-schemathesis-'))
   const store = join(directory, 'store')
   await leaveTrigger(store, directory)
@@ -40,6 +43,10 @@ test.each([
     rmSync(directory, { recursive: true })
   }
 })
+
+function installed(): Promise<string> {
+  return pythonWith('schemathesis', join(import.meta.dirname, 'requirements.txt'))
+}
 
 /** A trigger, which nobody makes by a request: a process that is killed leaves its own behind. */
 async function leaveTrigger(store: string, directory: string): Promise<void> {
@@ -83,10 +90,20 @@ async function runSchemathesis(python: string, directory: string, url: string, m
     '--workers',
     '1',
   ]
-  const output = ['--no-color', '--request-timeout', '30']
   const child = spawn(
     python,
-    ['-m', 'schemathesis.cli', 'run', `${url}/openapi.json`, ...settings, ...seeded, ...output, ...more],
+    [
+      '-m',
+      'schemathesis.cli',
+      'run',
+      `${url}/openapi.json`,
+      ...settings,
+      ...seeded,
+      // A machine that is busy with other tests finds nothing wrong either.
+      ...['--request-timeout', '60', '--suppress-health-check', 'too_slow'],
+      '--no-color',
+      ...more,
+    ],
     {
       cwd: directory,
       env: {

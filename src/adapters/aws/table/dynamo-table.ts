@@ -20,7 +20,7 @@ import { meaningOf } from '../../../ports/damaged-item.ts'
 import { NotApplied } from '../../../ports/outcome.ts'
 import { type AwsCall, asStoreError } from '../aws-failures.ts'
 import type { ClientPair } from '../connection.ts'
-import { type Item, itemKey, partitionKeyOf, sortKeyOf } from './attributes.ts'
+import type { Item } from './attributes.ts'
 import { type Expression, joined, RequestTerms } from './expression.ts'
 
 const KEYS = `${KEY_ATTRIBUTES.partition}, ${KEY_ATTRIBUTES.sort}`
@@ -276,7 +276,8 @@ function nameOf(key: Item): string {
 }
 
 function keyOf(item: Item): Item {
-  return itemKey(partitionKeyOf(item), sortKeyOf(item))
+  const names: readonly string[] = Object.values(KEY_ATTRIBUTES)
+  return Object.fromEntries(Object.entries(item).filter(([name]) => names.includes(name)))
 }
 
 type Send<Answer> = (client: DynamoDBClient, options: ReturnType<typeof within>) => Promise<Answer>

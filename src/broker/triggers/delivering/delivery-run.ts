@@ -11,7 +11,7 @@ import { type Offset, toOffset } from '../../../core/numbers.ts'
 import type { PartitionId } from '../../../core/topic/partition-id.ts'
 import { type BatchBuilder, windowLeftMs } from '../../../core/trigger/batch.ts'
 import { readFailures } from '../../../core/trigger/batch-item-failures.ts'
-import { buildEvent } from '../../../core/trigger/event.ts'
+import { buildEvent, encodeRecord } from '../../../core/trigger/event.ts'
 import { laneOf } from '../../../core/trigger/lane.ts'
 import type { Progress } from '../../../core/trigger/progress.ts'
 import {
@@ -213,7 +213,8 @@ export class DeliveryRun {
     // What was read since may have taken long.
     if (this.#steps > 0 && this.#isShort()) return this.#turnIsOver()
     await this.#options.beforeCall?.(settings.callTimeoutMs)
-    const event = this.#eventOf(batch.encoded)
+    // One of which a record is undefined is too large to be called with.
+    const event = this.#eventOf(batch.encoded as string[])
     this.#counts.calls += 1
     const outcome = await this.#parts.ports.functions.call(target, event, settings.callTimeoutMs)
     const offsets = batch.records.map(({ offset }) => offset)
@@ -288,9 +289,16 @@ export class DeliveryRun {
   /** Tells the destination of the batch's records in a range, before they are committed. Undefined: it is told. */
   async #tell(batch: BatchBuilder, from: Offset, end: Offset, cause: Cause): Promise<string | undefined> {
     const records = batch.records.filter(({ offset }) => offset >= from && offset < end)
-    const encoded = batch.encoded.filter((_, index) => records.includes(batch.records[index]!))
-    const givenUp = { trigger: this.#known.trigger, partition: this.#partition, records }
-    const problem = await giveUp(this.#parts.ports, givenUp, cause, this.#eventOf(encoded))
+    const { trigger } = this.#known
+    const givenUp = { trigger, partition: this.#partition, records }
+    const eventOf = () => {
+      const encoded = batch.encoded.map(
+        (text, index) =>
+          text ?? encodeRecord(trigger.topic, this.#partition.partition, batch.records[index]!),
+      )
+      return this.#eventOf(encoded.filter((_, index) => records.includes(batch.records[index]!)))
+    }
+    const problem = await giveUp(this.#parts.ports, givenUp, cause, eventOf)
     if (problem === undefined) this.#counts.givenUp += records.length
     return problem
   }

@@ -2,7 +2,7 @@ import { TidemarkError } from '../../../core/errors.ts'
 import { EVENT_BYTES_MAX, TRIGGER_PASSED_RECORDS_MAX } from '../../../core/limits.ts'
 import { type Offset, toOffset } from '../../../core/numbers.ts'
 import { BatchBuilder } from '../../../core/trigger/batch.ts'
-import { encodeRecord } from '../../../core/trigger/event.ts'
+import { encodeRecord, isBeyondEvents } from '../../../core/trigger/event.ts'
 import type { Trigger } from '../../../core/trigger/trigger.ts'
 import type { RecordReader } from './record-reader.ts'
 
@@ -39,7 +39,8 @@ export async function gatherBatch(
   for (let taken = 0; ; ) {
     const next = reader.upcoming[taken]
     if (next) {
-      next.encoded ??= encodeRecord(topic, partition, next.record)
+      // One that is given up unseen is written out only where that is told, and may be a hundred megabytes.
+      if (!isBeyondEvents(next.record)) next.encoded ??= encodeRecord(topic, partition, next.record)
       if (!batch.add(next.record, next.encoded)) {
         // Where the first one lies beyond the bound, what is left before it fits no filter.
         const end = bound !== null && next.record.offset >= bound ? bound : next.record.offset

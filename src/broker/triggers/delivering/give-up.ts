@@ -10,17 +10,18 @@ export type Cause = Pick<FailureReport, 'condition' | 'attempts' | 'outcome'>
 /**
  * Tells the trigger's destination, if it has one, of records that are given up. Told first and committed after: a crash
  * in between tells twice. Undefined: it is told; else what stands in the way.
- * @param event the event that failed, as JSON
+ * @param eventOf makes the event that failed, as JSON
  */
 export async function giveUp(
   ports: DeliveryPorts,
   { trigger, partition, records }: Pick<GivenUp, 'trigger' | 'partition' | 'records'>,
   cause: Cause,
-  event: string,
+  eventOf: () => string,
 ): Promise<string | undefined> {
   const destination = trigger.settings.onFailure
   if (destination === null) return undefined
   const { clock, entropy, failures } = ports
+  const event = eventOf()
   const report = buildFailureReport({
     trigger,
     partition,

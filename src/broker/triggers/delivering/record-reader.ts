@@ -1,7 +1,7 @@
 import type { Broker, Fetch, Fetched } from '../../../contract/broker.ts'
 import { PORTION_BYTES, PORTION_RECORDS, TRIGGER_FETCH_BYTES } from '../../../core/limits.ts'
 import { advance, type Offset, toOffset } from '../../../core/numbers.ts'
-import { checkToRead } from '../../../core/record/batch-decoder.ts'
+import { checkToRead } from '../../../core/record/batch-header.ts'
 import { BatchRecords } from '../../../core/record/batch-records.ts'
 import type { TriggerRecord } from '../../../core/trigger/trigger.ts'
 import { nextTurn } from '../../../core/turns.ts'

@@ -8,8 +8,7 @@ import {
   PORTION_RECORDS,
 } from '../../../core/limits.ts'
 import { advance, type Offset, toOffset } from '../../../core/numbers.ts'
-import { checkToRead } from '../../../core/record/batch-decoder.ts'
-import { batchSizeBytes, readBatchHeader } from '../../../core/record/batch-header.ts'
+import { batchSizeBytes, checkToRead, readBatchHeader } from '../../../core/record/batch-header.ts'
 import { BatchRecords } from '../../../core/record/batch-records.ts'
 import { RecordTooLarge } from '../../../core/record/record-fields.ts'
 import { nextTurn } from '../../../core/turns.ts'
@@ -36,24 +35,31 @@ export interface JsonReadRequest {
 const PORTION = { records: PORTION_RECORDS, bytes: PORTION_BYTES }
 /** An answer's members around its list. */
 const FRAME_BYTES = 1_024
+/** A record that is no larger comes in any case, and nobody is asked for memory. */
+const SMALL_BYTES = 128 * 1024
 /** Below this, one body costs less than a stream; above it, no more than this is handed over at once. */
 const PIECE_BYTES = 64 * 1024
 
 interface Limits {
+  /** What the records may have, as JSON. */
   readonly bytesMax: number
+  /** What a single one may have. */
+  readonly largest: number
+  /** What one may have that is looked at. */
   readonly recordBytesMax: number
-  /** Whether the first record is all that is wanted. */
-  readonly isSingle: boolean
-  /** Whether a batch may be read that is decompressed in pieces. */
-  readonly isLarge: boolean
+  /** Makes room for a record of so many bytes; given where it is its turn to take more memory than others. */
+  readonly grow?: (recordBytes: number) => Promise<void>
 }
 
-type Gathered =
-  | { readonly kind: 'records'; readonly records: JsonRecords; readonly nextOffset: Offset }
-  /** Not even the first record has room. */
-  | { readonly kind: 'too large'; readonly offset: Offset; readonly bytes: number }
-  /** The first batch is decompressed in pieces, which takes so much besides. */
-  | { readonly kind: 'in pieces'; readonly heldBytes: number }
+interface Gathered {
+  readonly records: JsonRecords
+  readonly nextOffset: Offset
+}
+
+/** It takes more memory than answers of that size do: so much for decompressing, and perhaps for a large record. */
+interface IsLarge {
+  readonly heldBytes: number
+}
 
 /**
  * Answers fetched batches as JSON records from an offset on. Where a batch holds many times its size, a portion of it is
@@ -67,12 +73,12 @@ export async function answerJsonRecords(fetched: Fetched, request: JsonReadReque
   const largest = Math.min(answerBytesMax - FRAME_BYTES, JSON_ANSWER_BYTES_MAX)
   const bytesMax = Math.min(request.maxBytes, largest)
   await memory.become(Math.min(bytesMax, growthOf(fetched.chunks)))
-  const limits = { bytesMax, recordBytesMax: bytesMax, isSingle: false, isLarge: false }
-  let gathered = await gather(fetched, request, limits)
-  if (gathered.kind !== 'records') {
-    const met = gathered
-    gathered = await memory.forLarge(() => gatherLarge(fetched, request, met, limits, largest))
-  }
+  const limits = { bytesMax, largest, recordBytesMax: Math.max(bytesMax, SMALL_BYTES) }
+  const first = await gather(fetched, request, limits)
+  const gathered =
+    'heldBytes' in first
+      ? await memory.forLarge(() => gatherLarge(fetched, request, limits, first.heldBytes))
+      : first
   const { records, nextOffset } = gathered
   const { startOffset, endOffset } = fetched
   const head = `{"startOffset":${startOffset},"endOffset":${endOffset},"nextOffset":${nextOffset},"records":[`
@@ -83,38 +89,27 @@ export async function answerJsonRecords(fetched: Fetched, request: JsonReadReque
   return new Response(bytes <= PIECE_BYTES ? Buffer.concat(parts) : streamOf(parts), { headers })
 }
 
-/** The same for what takes more memory than answers of that size do. */
 async function gatherLarge(
   fetched: Fetched,
   request: JsonReadRequest,
-  met: Exclude<Gathered, { kind: 'records' }>,
   limits: Limits,
-  largest: number,
-): Promise<Extract<Gathered, { kind: 'records' }>> {
+  heldBytes: number,
+): Promise<Gathered> {
   const { memory } = request
-  const heldBytes = met.kind === 'in pieces' ? met.heldBytes : 0
-  let gathered: Gathered = met
-  if (gathered.kind === 'in pieces') {
-    await memory.become(heldBytes + limits.bytesMax)
-    gathered = await gather(fetched, request, { ...limits, isLarge: true })
-  }
-  if (gathered.kind === 'too large') {
-    const { offset, bytes } = gathered
-    if (bytes === 0 || bytes > Math.min(largest, JSON_RECORD_BYTES_MAX))
-      throw tooLargeForJson(offset, largest)
-    await memory.become(heldBytes + bytes + Math.min(largest, bytes * JSON_GROWTH_MAX))
-    const single = { bytesMax: largest, recordBytesMax: JSON_RECORD_BYTES_MAX, isSingle: true, isLarge: true }
-    gathered = await gather(fetched, { ...request, offset }, single)
-    if (gathered.kind !== 'records') throw tooLargeForJson(offset, largest)
-  }
-  return gathered as Extract<Gathered, { kind: 'records' }>
+  const { bytesMax, largest } = limits
+  const recordBytesMax = Math.min(largest, JSON_RECORD_BYTES_MAX)
+  const takenBytes = heldBytes + recordBytesMax + bytesMax
+  await memory.become(takenBytes)
+  const grow = (bytes: number) => memory.grow(takenBytes + Math.min(largest, bytes * JSON_GROWTH_MAX))
+  // With those limits, nothing is too large to be tried.
+  return (await gather(fetched, request, { ...limits, recordBytesMax, grow })) as Gathered
 }
 
 async function gather(
   { chunks, nextOffset }: Fetched,
   { offset, encoding, signal }: JsonReadRequest,
-  { bytesMax, recordBytesMax, isSingle, isLarge }: Limits,
-): Promise<Gathered> {
+  { bytesMax, largest, recordBytesMax, grow }: Limits,
+): Promise<Gathered | IsLarge> {
   const records = new JsonRecords(encoding, bytesMax)
   let portions = 0
   for (const { chunk, position } of batchesIn(chunks)) {
@@ -130,8 +125,8 @@ async function gather(
       reading = new BatchRecords(header, chunk, position, wanted)
       if (reading.heldBytes > 0) {
         // One of these is the first in its answer, while there is nothing yet that could wait for memory.
-        if (records.count > 0) return { kind: 'records', records, nextOffset: from }
-        if (!isLarge) return { kind: 'in pieces', heldBytes: reading.heldBytes }
+        if (records.count > 0) return { records, nextOffset: from }
+        if (!grow) return { heldBytes: reading.heldBytes }
       }
       while (!reading.isAtEnd) {
         if (portions++ > 0) {
@@ -140,29 +135,35 @@ async function gather(
         }
         for (const record of await reading.next(PORTION)) {
           const added = records.add(record)
-          if (!(added === true || (added !== false && (await added)))) {
-            if (records.count > 0) return { kind: 'records', records, nextOffset: record.offset }
-            return { kind: 'too large', offset: record.offset, bytes: recordBytes(record) }
-          }
-          if (isSingle) return { kind: 'records', records, nextOffset: advance(record.offset, 1) }
+          if (added === true || (added !== false && (await added))) continue
+          if (records.count > 0) return { records, nextOffset: record.offset }
+          const bytes = recordBytes(record)
+          const isSmall = bytes * JSON_GROWTH_MAX + FRAME_BYTES <= SMALL_BYTES
+          if (!isSmall && !grow) return { heldBytes: reading.heldBytes }
+          if (!isSmall) await grow?.(bytes)
+          records.allow(isSmall ? SMALL_BYTES : largest)
+          if (!(await records.add(record))) throw tooLargeForJson(record.offset, largest)
+          return { records, nextOffset: advance(record.offset, 1) }
         }
         records.flush()
       }
     } catch (error) {
-      if (!(error instanceof TidemarkError)) throw error
+      if (!(error instanceof TidemarkError) || error.kafkaName === 'THROTTLING_QUOTA_EXCEEDED') throw error
       // What comes before the trouble first: the next read meets it.
       if (records.count > 0) {
-        return { kind: 'records', records, nextOffset: toOffset(Math.max(from, reading?.nextOffset ?? 0)) }
+        return { records, nextOffset: toOffset(Math.max(from, reading?.nextOffset ?? 0)) }
       }
       if (error instanceof RecordTooLarge) {
-        return { kind: 'too large', offset: error.offset, bytes: error.recordBytes }
+        const isTooLarge = error.recordBytes === 0 || error.recordBytes > JSON_RECORD_BYTES_MAX
+        if (grow || isTooLarge || error.recordBytes > largest) throw tooLargeForJson(error.offset, largest)
+        return { heldBytes: reading?.heldBytes ?? 0 }
       }
       throw unreadable(error, toOffset(header.baseOffset + header.lastOffsetDelta + 1))
     } finally {
       reading?.close()
     }
   }
-  return { kind: 'records', records, nextOffset }
+  return { records, nextOffset }
 }
 
 function* batchesIn(chunks: readonly Uint8Array[]): Generator<{ chunk: Uint8Array; position: number }> {

@@ -50,6 +50,14 @@ export class JsonMemory {
     this.#bytes = wanted
   }
 
+  /** The same, of what is at work for all those that need more: nobody who has memory waits for it. */
+  async grow(bytes: number): Promise<void> {
+    const more = Math.min(BYTES_MAX, this.#storedBytes + bytes) - this.#bytes
+    if (!this.#room || more <= 0) return
+    await this.#room.take(more, this.#signal)
+    this.#bytes += more
+  }
+
   /** The answer is made, of so many bytes, and what it was made of is forgotten. */
   made(bytes: number): void {
     this.#storedBytes = 0

@@ -6,7 +6,7 @@ import { bytesToPayload, type PayloadEncoding, payloadPieces } from './payload.t
 /** Records as the members of a JSON list, as far as there is room. */
 export class JsonRecords {
   readonly #encoding: PayloadEncoding
-  readonly #bytesMax: number
+  #bytesMax: number
   readonly #parts: Uint8Array[] = []
   #texts: string[] = []
   #bytes = 0
@@ -24,6 +24,11 @@ export class JsonRecords {
   /** Of the list's members, with the commas between them. */
   get bytes(): number {
     return this.#bytes
+  }
+
+  /** From now on there may be so much. */
+  allow(bytesMax: number): void {
+    this.#bytesMax = bytesMax
   }
 
   /** Whether there was room for the record. A promise only where it is large. */

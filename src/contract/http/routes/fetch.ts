@@ -11,7 +11,6 @@ import type { Fetched, Located } from '../../broker.ts'
 import { BATCHES_TYPE, JSON_TYPE } from '../media-types.ts'
 import type { RouteDocumentation, Schemas } from '../openapi/documentation.ts'
 import { AnswerRoom } from '../records/answer-room.ts'
-import { answerJsonRecords } from '../records/json-answer.ts'
 import { JsonMemory } from '../records/json-memory.ts'
 import { END_OFFSET_HEADER, NEXT_OFFSET_HEADER, START_OFFSET_HEADER } from '../records/offset-headers.ts'
 import { choiceParameter, numberParameter, optional, textParameter } from '../requests/parameters.ts'
@@ -94,17 +93,17 @@ export const route = defineRoute({
       const storedBytes = Math.min(request.maxBytes, JSON_STORED_BYTES_MAX)
       const memory = new JsonMemory(room, request.maxBytes, signal.signal)
       const reserve = (bytes: number) => memory.reserve(bytes)
-      return answerJsonRecords(
-        await broker.fetch({ ...request, maxBytes: storedBytes, ...signal, reserve }),
-        {
-          offset,
-          encoding,
-          maxBytes: request.maxBytes,
-          answerBytesMax: answers.answerBytesMax,
-          memory,
-          signal: () => context.req.raw.signal,
-        },
-      )
+      const fetched = await broker.fetch({ ...request, maxBytes: storedBytes, ...signal, reserve })
+      // With the first read that wants JSON: most want the batches.
+      const { answerJsonRecords } = await import('../records/json-answer.ts')
+      return answerJsonRecords(fetched, {
+        offset,
+        encoding,
+        maxBytes: request.maxBytes,
+        answerBytesMax: answers.answerBytesMax,
+        memory,
+        signal: () => context.req.raw.signal,
+      })
     })
   },
 })

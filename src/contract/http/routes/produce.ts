@@ -1,7 +1,7 @@
 import type * as z from 'zod'
 import { type KafkaErrorName, TidemarkError } from '../../../core/errors.ts'
 import { PRODUCE_BYTES_MAX } from '../../../core/limits.ts'
-import { watchFuture } from '../../../core/times.ts'
+import { futureTime } from '../../../ports/clock.ts'
 import { BATCHES_TYPE, JSON_TYPE } from '../media-types.ts'
 import type { RouteDocumentation, Schemas } from '../openapi/documentation.ts'
 import { type Placement, placeRecords } from '../records/placement.ts'
@@ -84,7 +84,7 @@ function partitionFor(type: string, partition: number | undefined): number | und
 function jsonProducer({ broker, nowMs, monotonicMs, random, answers, topicCacheMs, toError }: Services) {
   const topics = new TopicFactsCache(broker, monotonicMs, topicCacheMs)
   const nextSticky = stickyPartitions(random)
-  const futureMs = watchFuture(nowMs, monotonicMs)
+  const futureMs = futureTime({ nowMs, monotonicMs })
   const read = jsonReader(async () => (await import('../schemas/records.ts')).ProduceRequest)
 
   async function place(
