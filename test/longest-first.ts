@@ -7,6 +7,7 @@ const LONGEST = [
   'e2e/schemathesis/schemathesis',
   'adapters/aws/dynamo-conformance.aws',
   'simulation/log',
+  'hostile/hostile',
   'e2e/triggers.aws',
   'adapters/aws/dynamo-cost.aws',
   'e2e/cli',

@@ -11,8 +11,8 @@ import type { Attack, Scene } from '../scene.ts'
 import { inflatingBatch, tinyRecords } from './batches.ts'
 
 /** The 80 MB of one batch stand in memory a few times over: inflated, as a record, and in what a handler is given. */
-const CONSUMER_PEAK_MB_MAX = 600
-const BROKER_PEAK_MB_MAX = 300
+const CONSUMER_PEAK_MB_MAX = 700
+const BROKER_PEAK_MB_MAX = 400
 const PARTITIONS = 4
 const TINY_RECORDS = 300_000
 const SDK_PROGRAM = fileURLToPath(new URL('inflating-consumer-process.ts', import.meta.url))
