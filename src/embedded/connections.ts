@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import { CONNECTION_IDLE_MS_MIN, CONNECTION_SPARE_MS_MAX } from '../core/limits.ts'
 import { refuseConnection, refuseRequest } from './broken-request.ts'
 import { Connection } from './connection.ts'
+import { Turnstile } from './turnstile.ts'
 
 export interface ConnectionLimits {
   /** Connections that are served. */
@@ -24,6 +25,7 @@ const HEALTH_PATH = /^\/health(?:[/?]|$)/
 export class Connections {
   readonly #limits: ConnectionLimits
   readonly #all = new Map<Socket, Connection>()
+  readonly #turnstile = new Turnstile()
   #surplus = 0
   #crowdedUntilMs = 0
   #isDraining = false
@@ -33,6 +35,7 @@ export class Connections {
   }
 
   add(socket: Socket): void {
+    this.#turnstile.accepted()
     const isSurplus = this.#isFull() && !this.#closeIdle()
     if (isSurplus) {
       this.#crowdedUntilMs = performance.now() + CROWDED_MS
@@ -60,7 +63,9 @@ export class Connections {
     }
     const isHealth = HEALTH_PATH.test(request.url ?? '')
     const isRefused = connection.isSurplus && !isHealth
-    connection.serve(response, isRefused ? () => refuseRequest(request, response) : answer)
+    const serve = isRefused ? () => refuseRequest(request, response) : answer
+    const inTurn = () => this.#turnstile.enter(() => !response.destroyed && serve())
+    connection.serve(response, isHealth ? serve : inTurn)
     // Whoever asks for health again and again need not wait each time until he is accepted.
     if (this.#isDraining || (!isHealth && (isRefused || performance.now() < this.#crowdedUntilMs))) {
       connection.endAfterAnswer()
