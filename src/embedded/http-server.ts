@@ -125,7 +125,7 @@ export async function startHttpServer(app: HttpApp, settings: HttpServerSettings
   )
   server.on('connection', socket => connections.add(socket))
   server.on('clientError', refuseBrokenRequest)
-  answerOddRequests(server)
+  answerOddRequests(server, (...of) => connections.serve(...of))
   server.on('checkContinue', (request, response) => {
     // Whoever waits until he is asked for his body is not to send it where nobody reads it.
     response.setHeader('connection', 'close')

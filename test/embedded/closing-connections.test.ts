@@ -41,3 +41,31 @@ test.each(LAST)('what follows on an answer that closes the connection is not beg
   await sleep(100)
   expect((await served.get('/topics/u')).status).toBe(404)
 })
+
+const POLL = textOf('GET /topics/t/partitions/0/records?offset=0&maxWaitMs=100', [])
+
+test.each([1, 3])(
+  'CONNECT behind %d requests that are not answered yet waits for its turn',
+  async requests => {
+    await using served = await serveBroker()
+    await served.client.createTopic({ topic: 't' })
+    const received = await exchange(served.port, POLL.repeat(requests) + textOf('CONNECT a:1', []))
+    const statuses = [...received.matchAll(/HTTP\/1.1 (\d+)/g)].map(([, status]) => status)
+    expect(statuses).toEqual([...Array(requests).fill('200'), '405'])
+    expect((await served.get('/health')).status).toBe(200)
+  },
+)
+
+test('what follows on an expectation that cannot be met is not begun, whatever comes before it', async () => {
+  await using served = await serveBroker()
+  await served.client.createTopic({ topic: 't' })
+  const create = textOf(
+    'POST /topics',
+    ['Content-Type: application/json', 'Content-Length: 13'],
+    '{"topic":"u"}',
+  )
+  const received = await exchange(served.port, POLL + textOf('GET /topics', ['Expect: tea']) + create)
+  expect([...received.matchAll(/HTTP\/1.1 (\d+)/g)].map(([, status]) => status)).toEqual(['200', '417'])
+  await sleep(100)
+  expect((await served.get('/topics/u')).status).toBe(404)
+})
