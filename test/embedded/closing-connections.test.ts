@@ -69,3 +69,15 @@ test('what follows on an expectation that cannot be met is not begun, whatever c
   await sleep(100)
   expect((await served.get('/topics/u')).status).toBe(404)
 })
+
+test('what is no request behind one that is being answered is not told in its answer', async () => {
+  await using served = await serveBroker()
+  const create = textOf(
+    'POST /topics',
+    ['Content-Type: application/json', 'Content-Length: 13'],
+    '{"topic":"u"}',
+  )
+  const received = await exchange(served.port, `${create}what\r\n\r\n`)
+  expect(received).toMatch(/^HTTP\/1.1 201[\s\S]*connection: close/i)
+  expect(received).not.toContain('"written":"no"')
+})
