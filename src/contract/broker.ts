@@ -148,8 +148,8 @@ export interface Fetch {
   /** Ends the wait early; the answer is then what there is. */
   signal?: AbortSignal
   /**
-   * Told how many bytes are to be read, when the wait is over and before they are: they are read once it has resolved. For
-   * a broker of this process.
+   * Told how many bytes are to be read, when the wait is over and before they are, and how many more where a batch turns out
+   * to be larger: they are read once it has resolved. For a broker of this process.
    */
   reserve?: (bytes: number) => Promise<void>
 }

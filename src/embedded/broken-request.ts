@@ -15,9 +15,16 @@ const PROBLEM_HEADERS = { 'content-type': PROBLEM_TYPE, connection: 'close' }
  * Answers what does not even become a request, as a problem like all others: Node's `clientError`.
  */
 export function refuseBrokenRequest(error: NodeJS.ErrnoException, socket: Duplex): void {
+  const answer = answerOwedBy(socket)
   // The client is gone, or an answer is already under way, into which nothing else can be written.
-  if (error.code === 'ECONNRESET' || !socket.writable || hasAnswerUnderWay(socket)) {
+  if (error.code === 'ECONNRESET' || !socket.writable || answer?.headersSent) {
     socket.destroy()
+    return
+  }
+  if (answer?.req.complete) {
+    // It would be taken for the answer to the one before, which may be writing.
+    answer.setHeader('connection', 'close')
+    socket.pause()
     return
   }
   const { status, message } = reasonFor(error.code)
@@ -70,10 +77,9 @@ export function refusalResponse(error: unknown): Response {
   return new Response(JSON.stringify(problem), { status: 400, headers: { 'content-type': PROBLEM_TYPE } })
 }
 
-function hasAnswerUnderWay(socket: Duplex): boolean {
+function answerOwedBy(socket: Duplex): ServerResponse | null | undefined {
   // Node keeps the connection's current answer there, and offers no other way to see it.
-  const { _httpMessage: answer } = socket as { _httpMessage?: { headersSent: boolean } }
-  return answer?.headersSent === true
+  return (socket as { _httpMessage?: ServerResponse | null })._httpMessage
 }
 
 function reasonFor(code: string | undefined): { status: number; message: string } {

@@ -34,7 +34,8 @@ export class Connection {
 
   /** Has `answer` answer a request, once those before it on this connection are. */
   serve(response: ServerResponse, answer: () => void): void {
-    if (this.#isEnding) return
+    // After an answer that closes the connection nothing is begun: it could not be told what became of it.
+    if (this.#isEnding || !this.socket.writable) return
     this.hasAsked = true
     if (this.#current === undefined) {
       this.#begin({ response, answer })
@@ -74,7 +75,7 @@ export class Connection {
     response.once('close', () => {
       this.#current = undefined
       this.idleSinceMs = performance.now()
-      if (this.socket.destroyed) return
+      if (!this.socket.writable) return
       const next = this.#pending.shift()
       if (next) this.#begin(next)
       else if (this.#isEnding) this.socket.destroySoon()

@@ -79,11 +79,14 @@ export class Connections {
     for (const connection of this.#all.values()) connection.endAfterAnswer()
   }
 
-  /** Ends those that take too little of what they are sent, and those that cannot be served and say nothing. */
-  check(sendPaceMs: number, sendPaceBytes: number): void {
+  /**
+   * Ends those that take too little of what they are sent, and those that cannot be served and say nothing.
+   * @param ownMs what that is counted by
+   */
+  check(ownMs: number, sendPaceMs: number, sendPaceBytes: number): void {
     const nowMs = performance.now()
     for (const connection of this.#all.values()) {
-      connection.checkSending(nowMs, sendPaceMs, sendPaceBytes)
+      connection.checkSending(ownMs, sendPaceMs, sendPaceBytes)
       if (!connection.isSurplus || !connection.isIdle) continue
       if (connection.idleSinceMs + CONNECTION_SPARE_MS_MAX < nowMs) this.#refuseSilent()
     }

@@ -18,6 +18,7 @@ import { AnswerRoom } from './answer-room.ts'
 import { refusalResponse, refuseBrokenRequest } from './broken-request.ts'
 import { Connections } from './connections.ts'
 import { answerOddRequests, refuseWithoutHost } from './odd-requests.ts'
+import { OwnTime } from './own-time.ts'
 import { Paces } from './paces.ts'
 import { readBody } from './request-body.ts'
 import { type ServerLimits, serverLimits } from './server-limits.ts'
@@ -76,7 +77,10 @@ export async function startHttpServer(app: HttpApp, settings: HttpServerSettings
   const stopping = new AbortController()
   const boundHosts: string[] = []
   const connections = new Connections(limits)
-  const paces = new Paces()
+  const checkMs = Math.min(CHECK_MS, limits.sendPaceMs / 4, limits.bodyPaceMs / 4)
+  // A check that comes a little late is none that did not come.
+  const time = new OwnTime(2 * checkMs)
+  const paces = new Paces(time)
   const answers = new AnswerRoom(limits)
   const contextOf = (request: IncomingMessage, response: ServerResponse): ServerContext => ({
     boundHosts,
@@ -121,22 +125,17 @@ export async function startHttpServer(app: HttpApp, settings: HttpServerSettings
   )
   server.on('connection', socket => connections.add(socket))
   server.on('clientError', refuseBrokenRequest)
-  answerOddRequests(server)
+  answerOddRequests(server, (...of) => connections.serve(...of))
   server.on('checkContinue', (request, response) => {
     // Whoever waits until he is asked for his body is not to send it where nobody reads it.
     response.setHeader('connection', 'close')
     serve(request, response)
   })
-  const checking = setInterval(
-    () => {
-      paces.check()
-      connections.check(
-        limits.sendPaceMs,
-        answers.isPressed ? limits.sendPressedPaceBytes : limits.sendPaceBytes,
-      )
-    },
-    Math.min(CHECK_MS, limits.sendPaceMs / 4, limits.bodyPaceMs / 4),
-  ).unref()
+  const checking = setInterval(() => {
+    paces.check()
+    const sendPaceBytes = answers.isPressed ? limits.sendPressedPaceBytes : limits.sendPaceBytes
+    connections.check(time.passedMs(), limits.sendPaceMs, sendPaceBytes)
+  }, checkMs).unref()
   server.on('close', () => clearInterval(checking))
   await listen(server, host, port)
   const bound = server.address() as AddressInfo

@@ -1,3 +1,5 @@
+import type { OwnTime } from './own-time.ts'
+
 /** Bytes that have to move. */
 export interface Transfer {
   /** So many of them in each such time. */
@@ -20,18 +22,23 @@ interface Watched {
  * counted by.
  */
 export class Paces {
+  readonly #time: OwnTime
   readonly #watched = new Set<Watched>()
+
+  constructor(time: OwnTime) {
+    this.#time = time
+  }
 
   /** @returns ends it, when all has moved */
   watch(transfer: Transfer): () => void {
-    const watched = { transfer, sinceMs: performance.now(), sinceBytes: transfer.movedBytes() }
+    const watched = { transfer, sinceMs: this.#time.passedMs(), sinceBytes: transfer.movedBytes() }
     this.#watched.add(watched)
     return () => this.#watched.delete(watched)
   }
 
   /** To be called every now and then: much more often than any pace is long. */
   check(): void {
-    const nowMs = performance.now()
+    const nowMs = this.#time.passedMs()
     for (const watched of this.#watched) {
       const { transfer, sinceMs, sinceBytes } = watched
       if (nowMs < sinceMs + transfer.paceMs) continue

@@ -68,7 +68,7 @@ export class Fetching {
     return await this.#serve(request, 'byte', async ({ partition, head, entries }, ranges, maxBytes) => {
       const bytes = ranges.reduce((sum, range) => sum + range.bytes, 0)
       if (bytes > 0) await request.reserve?.(bytes)
-      const { chunks, nextOffset } = await this.#readRanges(partition, ranges, request.offset, maxBytes)
+      const { chunks, nextOffset } = await this.#readRanges(partition, ranges, request, maxBytes)
       if (entries.length > 0 && chunks.length === 0) return undefined
       return { startOffset: head.startOffset, endOffset: head.nextOffset, nextOffset, chunks }
     })
@@ -188,7 +188,7 @@ export class Fetching {
   async #readRanges(
     partition: PartitionId,
     ranges: readonly PlannedRange[],
-    from: Offset,
+    { offset: from, reserve }: Fetch,
     maxBytes: number,
   ): Promise<{ chunks: Uint8Array[]; nextOffset: Offset }> {
     const chunks: Uint8Array[] = []
@@ -199,7 +199,7 @@ export class Fetching {
       const reads = await Promise.all(group.map(range => this.#readRange(range)))
       for (const [index, bytes] of reads.entries()) {
         const wanted = { from: nextOffset, maxBytes: left, atLeastOne: chunks.length === 0 }
-        const cut = bytes && (await this.#cut(group[index]!, bytes, wanted))
+        const cut = bytes && (await this.#cut(group[index]!, bytes, wanted, reserve))
         if (!cut || cut.batches.length === 0) return { chunks, nextOffset }
         chunks.push(cut.batches)
         nextOffset = cut.nextOffset
@@ -216,13 +216,19 @@ export class Fetching {
   }
 
   /** Cuts a range to what is wanted; reads more of it where not even one batch is whole. */
-  async #cut(range: PlannedRange, bytes: Uint8Array, wanted: Wanted): Promise<CutRun | undefined> {
+  async #cut(
+    range: PlannedRange,
+    bytes: Uint8Array,
+    wanted: Wanted,
+    reserve: Fetch['reserve'],
+  ): Promise<CutRun | undefined> {
     let read: Uint8Array | undefined = bytes
     while (read) {
       const cut = cutRun(read, range.baseOffset, wanted)
       const isEnough = cut.batches.length > 0 || cut.neededBytes === undefined || !wanted.atLeastOne
       if (isEnough) return cut
       const before: number = read.length
+      await reserve?.(cut.neededBytes! - before)
       read = await readPlace(this.#ports.objects, range, cut.neededBytes!)
       // The object ends before its entry says so.
       if (read && read.length <= before) return undefined

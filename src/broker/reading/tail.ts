@@ -83,7 +83,8 @@ export class Tail {
     }
     const follower = { seen, tell }
     this.#followers.add(follower)
-    this.dueMs = Math.min(this.dueMs, this.#around.monotonicMs() + this.#pauseMs)
+    // The look that is under way says when the next one is due.
+    if (!this.#looking) this.dueMs = Math.min(this.dueMs, this.#around.monotonicMs() + this.#pauseMs)
     if (this.#isStale) this.lookAgain()
     return () => this.#followers.delete(follower)
   }

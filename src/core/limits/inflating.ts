@@ -6,6 +6,8 @@ import { assert, KiB, MiB } from './units.ts'
 
 /** What a batch may hold to be decompressed at once; of a larger one, a piece at a time is in memory. */
 export const INFLATED_AT_ONCE_BYTES_MAX = 4 * MiB
+/** Frames or blocks, by its format, that a batch is decompressed from in a row before others have their turn. */
+export const INFLATED_AT_ONCE_FRAMES_MAX = 1_000
 /** What gzip and zstd give at a time. */
 export const INFLATED_PIECE_BYTES = 256 * KiB
 /** Records that are decoded in a row before others have their turn, and what they are decompressed from. */

@@ -1,11 +1,17 @@
 // As a whole: Node 20 has no zstd, and a name that a module lacks would keep it from loading.
 import zlib from 'node:zlib'
 import { TidemarkError } from '../errors.ts'
-import { DECOMPRESSED_BYTES_MAX, INFLATED_AT_ONCE_BYTES_MAX, INFLATED_PIECE_BYTES } from '../limits.ts'
+import {
+  DECOMPRESSED_BYTES_MAX,
+  INFLATED_AT_ONCE_BYTES_MAX,
+  INFLATED_AT_ONCE_FRAMES_MAX,
+  INFLATED_PIECE_BYTES,
+} from '../limits.ts'
+import { nextTurn } from '../turns.ts'
 import { type CompressionName, checkZstd } from './compression.ts'
 import { decompress, tooLargeDecompressed, toReadError } from './decompression.ts'
 import { LZ4_BLOCK_BYTES_MAX, lz4Pieces } from './lz4-frame.ts'
-import { largestSnappyBlock, snappyPieces } from './snappy-stream.ts'
+import { hasMoreSnappyBlocks, largestSnappyBlock, snappyPieces } from './snappy-stream.ts'
 import { zstdContentBytes, zstdPieces, zstdWindowBytes } from './zstd-frames.ts'
 
 /** A batch's records, decompressed: at once where they are few bytes, else one piece after the other. */
@@ -25,7 +31,7 @@ export interface Inflation {
  */
 export function inflate(name: CompressionName, bytes: Uint8Array): Inflation {
   if (name === 'none') return { whole: bytes, pieces: undefined, heldBytes: 0 }
-  if (Math.max(bytes.length, declaredBytes(name, bytes)) <= INFLATED_AT_ONCE_BYTES_MAX) {
+  if (mayBeAtOnce(name, bytes)) {
     try {
       return { whole: decompress(name, bytes, INFLATED_AT_ONCE_BYTES_MAX), pieces: undefined, heldBytes: 0 }
     } catch (error) {
@@ -33,6 +39,12 @@ export function inflate(name: CompressionName, bytes: Uint8Array): Inflation {
     }
   }
   return { whole: undefined, pieces: checked(name, bytes), heldBytes: heldBytesOf(name, bytes) }
+}
+
+function mayBeAtOnce(name: CompressionName, bytes: Uint8Array): boolean {
+  if (Math.max(bytes.length, declaredBytes(name, bytes)) > INFLATED_AT_ONCE_BYTES_MAX) return false
+  // Of the other formats, the library takes all pieces in one go.
+  return name !== 'snappy' || !hasMoreSnappyBlocks(bytes, INFLATED_AT_ONCE_FRAMES_MAX)
 }
 
 /** What the data says that it holds, if it says so: trying would be in vain then. */
@@ -48,8 +60,12 @@ function declaredBytes(name: CompressionName, bytes: Uint8Array): number {
 
 async function* checked(name: CompressionName, bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   let totalBytes = 0
+  let pieces = 0
   try {
     for await (const piece of piecesOf(name, bytes)) {
+      // A batch may be nothing but pieces of nothing, and to wait for the next one lets nobody else go on.
+      if (++pieces % INFLATED_AT_ONCE_FRAMES_MAX === 0) await nextTurn()
+      if (piece.length === 0) continue
       totalBytes += piece.length
       if (totalBytes > DECOMPRESSED_BYTES_MAX) throw tooLargeDecompressed()
       yield piece

@@ -54,17 +54,17 @@ export function decompressLz4(bytes: Uint8Array, limitBytes: number): Uint8Array
 }
 
 /**
- * The same block by block, for what is too large to be in memory as a whole.
+ * The same block by block, for what is too large to be in memory as a whole. A block may be empty.
  * @throws Error that says why it is no LZ4
  */
 export function* lz4Pieces(bytes: Uint8Array): Generator<Uint8Array> {
   for (const { bytes: frame, blocks, isLinked } of framesOf(asBuffer(bytes))) {
-    let before: Uint8Array = new Uint8Array(0)
+    const window = isLinked ? new Window() : undefined
     for (const { start, end, isStored, outputBytesMax } of blocks) {
       const block = frame.subarray(start, end)
-      const piece = isStored ? block : uncompressBlock(block, outputBytesMax, isLinked ? before : undefined)
-      if (isLinked) before = lastBytes(before, piece)
-      if (piece.length > 0) yield piece
+      const piece = isStored ? block : uncompressBlock(block, outputBytesMax, window?.bytes)
+      window?.add(piece)
+      yield piece
     }
   }
 }
@@ -87,9 +87,24 @@ function uncompressBlock(
   return before?.length ? uncompressSync(sized, before) : uncompressSync(sized)
 }
 
-function lastBytes(before: Uint8Array, piece: Uint8Array): Uint8Array {
-  if (piece.length >= WINDOW_BYTES) return piece.subarray(piece.length - WINDOW_BYTES)
-  return Buffer.concat([before.subarray(Math.max(0, before.length + piece.length - WINDOW_BYTES)), piece])
+/** The last bytes before a block. A block may add a single one, so not all of them are copied each time. */
+class Window {
+  readonly #kept = new Uint8Array(2 * WINDOW_BYTES)
+  #end = 0
+
+  get bytes(): Uint8Array {
+    return this.#kept.subarray(Math.max(0, this.#end - WINDOW_BYTES), this.#end)
+  }
+
+  add(piece: Uint8Array): void {
+    const last = piece.subarray(Math.max(0, piece.length - WINDOW_BYTES))
+    if (this.#end + last.length > this.#kept.length) {
+      this.#kept.copyWithin(0, this.#end - WINDOW_BYTES, this.#end)
+      this.#end = WINDOW_BYTES
+    }
+    this.#kept.set(last, this.#end)
+    this.#end += last.length
+  }
 }
 
 interface Block {

@@ -47,7 +47,7 @@ export function compressSnappy(bytes: Uint8Array): Uint8Array {
  * @throws Error that says why it is no snappy
  */
 export function decompressSnappy(bytes: Uint8Array, limitBytes: number): Uint8Array {
-  const blocks = blocksOf(bytes)
+  const blocks = [...blocksOf(bytes)]
   let totalBytes = 0
   for (const block of blocks) totalBytes += declaredBytes(block)
   // Before anything is decompressed, or made room for.
@@ -82,13 +82,28 @@ export async function* snappyPieces(bytes: Uint8Array, limitBytes: number): Asyn
 /** What the largest block says it will be; 0 where there is no reading it. */
 export function largestSnappyBlock(bytes: Uint8Array): number {
   try {
-    return Math.max(0, ...blocksOf(bytes).map(declaredBytes))
+    // One by one: there may be more of them than a call can have arguments.
+    let largest = 0
+    for (const block of blocksOf(bytes)) largest = Math.max(largest, declaredBytes(block))
+    return largest
   } catch {
     return 0
   }
 }
 
-function blocksOf(bytes: Uint8Array): Uint8Array[] {
+/** Whether there are more than so many, each of which takes its time however small it is. */
+export function hasMoreSnappyBlocks(bytes: Uint8Array, blocksMax: number): boolean {
+  const blocks = blocksOf(bytes)[Symbol.iterator]()
+  try {
+    for (let count = 0; count <= blocksMax; count++) if (blocks.next().done) return false
+    return true
+  } catch {
+    // What is wrong says whoever decompresses it.
+    return false
+  }
+}
+
+function blocksOf(bytes: Uint8Array): Iterable<Uint8Array> {
   return isStream(bytes) ? splitStream(bytes) : [bytes]
 }
 
@@ -100,8 +115,7 @@ function isStream(bytes: Uint8Array, position = 0): boolean {
   return true
 }
 
-function splitStream(bytes: Uint8Array): Uint8Array[] {
-  const blocks: Uint8Array[] = []
+function* splitStream(bytes: Uint8Array): Generator<Uint8Array> {
   let position = STREAM_HEADER.length
   while (position < bytes.length) {
     // The magic's first bytes are a length below zero, which no block has.
@@ -114,10 +128,9 @@ function splitStream(bytes: Uint8Array): Uint8Array[] {
     if (length < 1 || length > bytes.length - start) {
       throw new Error(`the block at byte ${position} does not end inside the batch`)
     }
-    blocks.push(bytes.subarray(start, start + length))
+    yield bytes.subarray(start, start + length)
     position = start + length
   }
-  return blocks
 }
 
 /** What a raw block says it will be, which the decompressor makes room for unseen. */

@@ -14,7 +14,7 @@ import { RecordTooLarge } from '../../../core/record/record-fields.ts'
 import { nextTurn } from '../../../core/turns.ts'
 import type { Fetched } from '../../broker.ts'
 import { BATCHES_TYPE, JSON_TYPE } from '../media-types.ts'
-import { HttpProblem } from '../problems/problem.ts'
+import { HttpProblem, statusOf } from '../problems/problem.ts'
 import { type JsonMemory, UNCOMPRESSED_GROWTH_MAX } from './json-memory.ts'
 import { JsonRecords, recordBytes } from './json-records.ts'
 import type { PayloadEncoding } from './payload.ts'
@@ -131,7 +131,7 @@ async function gather(
       while (!reading.isAtEnd) {
         if (portions++ > 0) {
           await nextTurn()
-          signal()?.throwIfAborted()
+          if (signal()?.aborted) throw nobodyThere()
         }
         for (const record of await reading.next(PORTION)) {
           const added = records.add(record)
@@ -192,6 +192,12 @@ function readable<T>(read: () => T): T {
     if (!(error instanceof TidemarkError)) throw error
     throw unreadable(error)
   }
+}
+
+/** No trouble of this server, whose log is not for it. */
+function nobodyThere(): HttpProblem {
+  const error = new TidemarkError('NETWORK_EXCEPTION', 'The client is gone.')
+  return new HttpProblem(statusOf(error.kafkaName), error)
 }
 
 function unreadable(error: TidemarkError, goOnAt?: Offset): HttpProblem {

@@ -33,10 +33,10 @@ export class JsonMemory {
     this.#signal = signal
   }
 
-  /** Before so much is read from the store: room for that, and for what will be made of it. */
+  /** Before so much more is read from the store: room for that, and for what will be made of it. */
   async reserve(storedBytes: number): Promise<void> {
-    this.#storedBytes = storedBytes
-    await this.become(Math.min(this.#answerBytes, storedBytes * UNCOMPRESSED_GROWTH_MAX))
+    this.#storedBytes += storedBytes
+    await this.become(Math.min(this.#answerBytes, this.#storedBytes * UNCOMPRESSED_GROWTH_MAX))
   }
 
   /** What is made of the stored bytes will have so much. @throws TidemarkError THROTTLING_QUOTA_EXCEEDED */
