@@ -55,6 +55,11 @@ export class Connection {
     else if (!this.#current.headersSent) this.#current.setHeader('connection', 'close')
   }
 
+  /** Nobody here has sent anything for a while: what its client has taken counts from the next check on. */
+  countSendingAnew(): void {
+    this.#sending = undefined
+  }
+
   /** Ends it where its client has taken too little of what it was sent, in so much time. */
   checkSending(nowMs: number, paceMs: number, paceBytes: number): void {
     if (this.socket.writableLength === 0) {

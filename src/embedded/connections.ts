@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import { CONNECTION_IDLE_MS_MIN, CONNECTION_SPARE_MS_MAX } from '../core/limits.ts'
 import { refuseConnection, refuseRequest } from './broken-request.ts'
 import { Connection } from './connection.ts'
+import { stoodStill } from './paces.ts'
 
 export interface ConnectionLimits {
   /** Connections that are served. */
@@ -26,6 +27,7 @@ export class Connections {
   readonly #all = new Map<Socket, Connection>()
   #surplus = 0
   #crowdedUntilMs = 0
+  #checkedMs = performance.now()
   #isDraining = false
 
   constructor(limits: ConnectionLimits) {
@@ -77,7 +79,10 @@ export class Connections {
   /** Ends those that take too little of what they are sent, and those that cannot be served and say nothing. */
   check(sendPaceMs: number, sendPaceBytes: number): void {
     const nowMs = performance.now()
+    const isCountedAnew = stoodStill(nowMs - this.#checkedMs, sendPaceMs)
+    this.#checkedMs = nowMs
     for (const connection of this.#all.values()) {
+      if (isCountedAnew) connection.countSendingAnew()
       connection.checkSending(nowMs, sendPaceMs, sendPaceBytes)
       if (!connection.isSurplus || !connection.isIdle) continue
       if (connection.idleSinceMs + CONNECTION_SPARE_MS_MAX < nowMs) this.#refuseSilent()
