@@ -4,6 +4,7 @@ import { CONNECTION_IDLE_MS_MIN, CONNECTION_SPARE_MS_MAX } from '../core/limits.
 import { refuseConnection, refuseRequest } from './broken-request.ts'
 import { Connection } from './connection.ts'
 import { stoodStill } from './paces.ts'
+import { Turnstile } from './turnstile.ts'
 
 export interface ConnectionLimits {
   /** Connections that are served. */
@@ -25,6 +26,7 @@ const HEALTH_PATH = /^\/health(?:[/?]|$)/
 export class Connections {
   readonly #limits: ConnectionLimits
   readonly #all = new Map<Socket, Connection>()
+  readonly #turnstile = new Turnstile()
   #surplus = 0
   #crowdedUntilMs = 0
   #checkedMs = performance.now()
@@ -35,6 +37,7 @@ export class Connections {
   }
 
   add(socket: Socket): void {
+    this.#turnstile.accepted()
     const isSurplus = this.#isFull() && !this.#closeIdle()
     if (isSurplus) {
       this.#crowdedUntilMs = performance.now() + CROWDED_MS
@@ -62,7 +65,9 @@ export class Connections {
     }
     const isHealth = HEALTH_PATH.test(request.url ?? '')
     const isRefused = connection.isSurplus && !isHealth
-    connection.serve(response, isRefused ? () => refuseRequest(request, response) : answer)
+    const serve = isRefused ? () => refuseRequest(request, response) : answer
+    const inTurn = () => this.#turnstile.enter(() => !response.destroyed && serve())
+    connection.serve(response, isHealth ? serve : inTurn)
     // Whoever asks for health again and again need not wait each time until he is accepted.
     if (this.#isDraining || (!isHealth && (isRefused || performance.now() < this.#crowdedUntilMs))) {
       connection.endAfterAnswer()

@@ -30,8 +30,11 @@ export function unsetTime(clock: Readings): () => number {
   return () => clock.monotonicMs() + aheadMs
 }
 
-/** What lies behind it is in the future, by the wall clock and also if nobody had set that since now. */
-export function futureTime(clock: Readings): () => number {
-  const unsetMs = unsetTime(clock)
-  return () => Math.max(clock.nowMs(), unsetMs())
+/**
+ * What lies behind it is in the future, by the wall clock and also if nobody had set that since now.
+ * @returns takes what was just read of the clocks
+ */
+export function futureTime(clock: Readings): (nowMs?: number, monotonicMs?: number) => number {
+  const aheadMs = clock.nowMs() - clock.monotonicMs()
+  return (nowMs = clock.nowMs(), monotonicMs = clock.monotonicMs()) => Math.max(nowMs, monotonicMs + aheadMs)
 }

@@ -40,7 +40,7 @@ export class Intake {
   readonly #lines = new Map<string, Line>()
   #bytesInFlight = 0
   #callsInFlight = 0
-  readonly #futureMs: () => number
+  readonly #futureMs: ReturnType<typeof futureTime>
   #closed: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined
 
   constructor(ports: Ports, directory: TopicDirectory, gatherer: Gatherer) {
@@ -112,7 +112,8 @@ export class Intake {
   /** @throws TidemarkError at once where the call cannot be taken */
   #submit(topic: Topic, { partition, batches }: Produce, arrivedMs: number): Promise<Accepted> {
     checkPartition(topic, partition)
-    const run = checkRun(batches, topic.settings, this.#ports.clock.nowMs(), this.#futureMs())
+    const nowMs = this.#ports.clock.nowMs()
+    const run = checkRun(batches, topic.settings, nowMs, this.#futureMs(nowMs, arrivedMs))
     return this.#gatherer.submit({ topicId: topic.topicId, partition }, run, arrivedMs)
   }
 
