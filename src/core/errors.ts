@@ -56,9 +56,9 @@ export class TidemarkError extends Error {
   override readonly name = 'TidemarkError'
   readonly kafkaName: KafkaErrorName
   readonly written: Written
-  readonly #isFinal: boolean
+  readonly #isRetriable: boolean | undefined
 
-  /** @param options `retriable: false` where no other try can help, although one can with most errors of this name */
+  /** @param options `retriable` where it is another than with most errors of this name: whether another try can help */
   constructor(
     kafkaName: KafkaErrorName,
     message: string,
@@ -68,7 +68,7 @@ export class TidemarkError extends Error {
     super(message, options)
     this.kafkaName = kafkaName
     this.written = written
-    this.#isFinal = options?.retriable === false
+    this.#isRetriable = options?.retriable
   }
 
   /** Kafka's number for this error. */
@@ -78,7 +78,7 @@ export class TidemarkError extends Error {
 
   /** Whether the same request can succeed later, without being changed. */
   get retriable(): boolean {
-    return !this.#isFinal && KAFKA_ERRORS[this.kafkaName].retriable
+    return this.#isRetriable ?? KAFKA_ERRORS[this.kafkaName].retriable
   }
 }
 

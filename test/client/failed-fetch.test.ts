@@ -5,6 +5,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { fromFailedFetch } from '../../src/client/failed-fetch.ts'
 import { HttpBroker } from '../../src/client/http-broker.ts'
 import { withRetries } from '../../src/client/retry.ts'
+import { toProblem } from '../../src/contract/http/problems/problem.ts'
 import { TidemarkError } from '../../src/core/errors.ts'
 import { SELF_SIGNED } from './self-signed.ts'
 
@@ -209,4 +210,14 @@ describe('by what the platform says', () => {
       written: 'no',
     })
   })
+})
+
+test('what the server says another try can mend is tried again, whatever the error is called', async () => {
+  const error = new TidemarkError('INVALID_REQUEST', 'The body comes too slowly.')
+  const problem = JSON.stringify({ ...toProblem(error, 408), retriable: true })
+  const port = await serving((_, response) =>
+    response.writeHead(408, { 'content-type': 'application/problem+json' }).end(problem),
+  )
+  const client = new HttpBroker({ url: `http://127.0.0.1:${port}` })
+  await expect(client.listTopics()).rejects.toMatchObject({ kafkaName: 'INVALID_REQUEST', retriable: true })
 })

@@ -5,8 +5,10 @@ import { STORE_HOLDER_CHARACTERS_MAX } from '../../core/limits.ts'
 /** The byte of a database's shared memory that whoever writes has locked: SQLite's WAL_WRITE_LOCK. */
 const WRITE_LOCK_BYTE = 120
 
-/** Options whose values nobody else may read. */
-const SECRET = /token|secret|password|key/i
+/** Options and variables whose values nobody else may read, and programs, which may hold anything. */
+const SECRET = /token|secret|pass|key|auth|credential|cookie|header|^-e$|^--eval/i
+/** Who calls, with what, in a URL. */
+const USER_OF_URL = /\/\/[^/\s]*@/g
 
 /**
  * Who has the write lock of a database in write-ahead mode, in words that can follow `locked by`, as far as this machine
@@ -46,7 +48,8 @@ function withoutSecrets([program = '', ...given]: readonly string[]): string {
   const shown = given.map((argument, index) => {
     const before = given[index - 1]
     if (before !== undefined && isOption(before) && SECRET.test(before) && !before.includes('=')) return '…'
-    return isOption(argument) && SECRET.test(argument) ? argument.replace(/=.*/s, '=…') : argument
+    const shown = SECRET.test(argument) ? argument.replace(/=.*/s, '=…') : argument
+    return shown.replace(USER_OF_URL, '//…@')
   })
   const line = [basename(program), ...shown].join(' ').replace(/\s+/g, ' ')
   return line.length > STORE_HOLDER_CHARACTERS_MAX ? `${line.slice(0, STORE_HOLDER_CHARACTERS_MAX)}…` : line

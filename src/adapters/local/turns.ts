@@ -26,6 +26,8 @@ export class Turns {
   readonly #path: string
   readonly #header: SharedHeader
   #heldUp: NotApplied | undefined
+  /** What had been committed by others when that was noted. */
+  #heldUpVersion: unknown
   #toldMs = Number.NEGATIVE_INFINITY
 
   constructor(database: DatabaseSync, path: string, header: SharedHeader) {
@@ -50,7 +52,7 @@ export class Turns {
     for (;;) {
       check()
       if (this.#begin()) return
-      if (this.#heldUp) throw this.heldUp()
+      if (this.#isStillHeldUp()) throw this.heldUp()
       const nowMs = performance.now()
       if (nowMs - startMs >= STORE_TURN_MS_MAX) throw this.#tellLate()
       if (!progress || nowMs - progress.atMs >= PROGRESS_LOOK_MS) {
@@ -65,9 +67,16 @@ export class Turns {
   /** What keeps a write from beginning now, if it is that nobody gets on; looks whether that is over. */
   refusal(): NotApplied | undefined {
     if (!this.#heldUp) return undefined
-    if (!this.#begin()) return this.heldUp()
-    this.#database.exec('ROLLBACK')
-    return undefined
+    if (this.#begin()) this.#database.exec('ROLLBACK')
+    return this.#isStillHeldUp() ? this.heldUp() : undefined
+  }
+
+  /** Others may have got on again, and leave hardly a moment in which it is nobody's turn: then it pays to wait. */
+  #isStillHeldUp(): boolean {
+    if (!this.#heldUp) return false
+    const version = this.#version()
+    if (version !== undefined && version !== this.#heldUpVersion) this.#heldUp = undefined
+    return this.#heldUp !== undefined
   }
 
   #begin(): boolean {
@@ -101,6 +110,7 @@ export class Turns {
     const nowMs = performance.now()
     if (this.#heldUp && nowMs - this.#toldMs < PROGRESS_LOOK_MS) return this.#heldUp
     this.#toldMs = nowMs
+    if (!this.#heldUp) this.#heldUpVersion = this.#version()
     this.#heldUp = new NotApplied(`the index ${this.#path} is held up: it is ${this.#holder()}`)
     return this.#heldUp
   }

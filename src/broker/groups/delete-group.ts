@@ -1,5 +1,6 @@
 import { TidemarkError } from '../../core/errors.ts'
 import { checkGroupId } from '../../core/group/identity.ts'
+import { NotApplied, OutcomeUnknown } from '../../ports/outcome.ts'
 import { type GroupCall, unknownGroup } from './group-call.ts'
 import { readLiving, shortenLeases } from './group-state.ts'
 import { readGroupTriggers } from './group-triggers.ts'
@@ -27,6 +28,17 @@ export async function deleteGroup(call: GroupCall): Promise<void> {
     )
   }
   // Also where there is none: a crash may have left something of it.
-  await call.write(() => groups.removeGroup(groupId))
+  await call.write(() => remove(call))
   if (!group) throw unknownGroup(groupId)
+}
+
+/** Several steps, which the store may refuse in the middle. The group's own item goes first: while it is there, none was made. */
+async function remove({ groupId, groups }: GroupCall): Promise<void> {
+  try {
+    await groups.removeGroup(groupId)
+  } catch (error) {
+    if (!(error instanceof NotApplied) || (await groups.readGroup(groupId).catch(() => undefined)))
+      throw error
+    throw new OutcomeUnknown(error.message, { cause: error })
+  }
 }

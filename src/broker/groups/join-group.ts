@@ -73,7 +73,7 @@ async function isExpectedBack(call: GroupCall, member: Member): Promise<boolean>
 }
 
 /**
- * Renews a member's lease, and puts its subscription where that has changed.
+ * Renews a member's lease, and puts its subscription and its session time-out where they have changed.
  * @throws UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID
  */
 export async function stay(call: GroupCall, request: Heartbeat): Promise<Member> {
@@ -87,16 +87,20 @@ export async function stay(call: GroupCall, request: Heartbeat): Promise<Member>
   if (!member) throw unknownMember(request.memberId)
   call.leases.renewed(call.groupId, member)
   checkIncarnation(member, request)
-  if (request.topics === undefined && request.topicPattern === undefined) return member
+  const isSubscribing = request.topics !== undefined || request.topicPattern !== undefined
   const changed: Member = {
     ...member,
-    ...toSubscription(request.topics, request.topicPattern),
-    assignor: request.assignor ?? 'cooperative-sticky',
+    ...(isSubscribing && {
+      ...toSubscription(request.topics, request.topicPattern),
+      assignor: request.assignor ?? 'cooperative-sticky',
+    }),
     sessionTimeoutMs,
   }
-  if (isSameSubscription(member, changed)) return member
+  const isSame = isSameSubscription(member, changed)
+  // Others go by it, too: they watch for how long the lease stands.
+  if (isSame && sessionTimeoutMs === member.sessionTimeoutMs) return member
   await call.write(() => call.groups.putMember(call.groupId, changed))
-  await call.write(() => call.groups.markGroup(call.groupId))
+  if (!isSame) await call.write(() => call.groups.markGroup(call.groupId))
   return changed
 }
 

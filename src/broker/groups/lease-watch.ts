@@ -22,6 +22,8 @@ export class LeaseWatch {
   readonly #watched = new Map<string, Watched>()
   /** By group: when all of its members were seen last. */
   readonly #sawAllMs = new Map<string, number>()
+  /** When a member was forgotten last. */
+  #forgotMs = Number.NEGATIVE_INFINITY
   #wallAheadMs: number
   #setAheadMs = Number.NEGATIVE_INFINITY
 
@@ -50,6 +52,8 @@ export class LeaseWatch {
 
   /** All of a group's members were seen, by a look that began then by the monotonic clock. */
   sawAll(groupId: string, beganMs: number): void {
+    // Who was forgotten meanwhile may be one of them: a group can have more members than are watched.
+    if (this.#forgotMs >= beganMs) return
     if (this.#sawAllMs.size >= LEASE_ITEMS_WATCHED_MAX) this.#sawAllMs.clear()
     this.#sawAllMs.set(groupId, beganMs)
   }
@@ -84,6 +88,7 @@ export class LeaseWatch {
     this.#watched.delete(oldest!)
     // It was seen, and is not known any more.
     this.#sawAllMs.clear()
+    this.#forgotMs = this.#clock.monotonicMs()
   }
 }
 

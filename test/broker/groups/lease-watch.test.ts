@@ -73,3 +73,10 @@ test('as many are watched as there is room for, the last ones', async () => {
   expect(seen(10, 'm1')).toEqual([100, 100])
   expect(seen(10, 'm0')).toEqual([0, NEVER_MS])
 })
+
+test('in a group of more members than are watched, who was forgotten has not joined since', () => {
+  const beganMs = clock.monotonicMs()
+  for (let number = 0; number <= LEASE_ITEMS_WATCHED_MAX; number += 1) seen(10, `m${number}`)
+  watch.sawAll('g', beganMs)
+  expect(seen(10, 'm0')).toEqual([0, NEVER_MS])
+})
