@@ -181,8 +181,8 @@ export class Delivery {
     const taken = stream.takeAll()
     if (taken.records.length === 0) return
     const records = taken.records.slice(0, this.#recordsLeft)
-    const endOffset =
-      records.length < taken.records.length ? advance(records.at(-1)!.offset, 1) : taken.endOffset
+    const isCut = records.length < taken.records.length
+    const endOffset = isCut ? advance(records.at(-1)!.offset, 1) : taken.endOffset
     const { jumps } = stream
     const batch = toBatch(stream, records)
     const facts = factsOf(batch)
@@ -201,8 +201,8 @@ export class Delivery {
       hasPassed = true
       this.#host.consumed(stream, records.length)
     } finally {
-      // What was not resolved comes again, and does not count.
-      if (stream.jumps === jumps && stream.position !== endOffset) {
+      // What was not resolved comes again, and does not count; so does what was cut off, where the run is not over after all.
+      if (stream.jumps === jumps && (isCut || stream.position !== endOffset)) {
         const unresolved = records.filter(({ offset }) => offset >= (stream.position ?? 0)).length
         this.#recordsLeft += unresolved
         stream.jump(stream.position)

@@ -188,6 +188,35 @@ describe('a run with limits, in a group', () => {
     expect(committed.reduce((sum, { offset }) => sum + offset, 0)).toBe(25)
   })
 
+  test('what a batch was cut by comes again where another partition fails and leaves room for it', async () => {
+    const { tidemark, consumer } = await openTides(2)
+    await writeNumbers(tidemark, 2, 10)
+    const reader = consumer()
+    const handled: string[] = []
+    let isCut = false
+    await reader.subscribe({ topic: 'tides', fromBeginning: true })
+    await reader.run({
+      recordsMax: 12,
+      partitionsConsumedConcurrently: 2,
+      eachBatch: async ({ batch }) => {
+        if (batch.messages.length === 10 && handled.length === 0) {
+          await until(() => isCut)
+          throw new Error('not now')
+        }
+        handled.push(...batch.messages.map(textOf))
+        if (isCut) return
+        await writeNumbers(tidemark, 2, 10, 10)
+        isCut = true
+      },
+    })
+    expect(await reader.finished()).toBe(true)
+    expect(handled).toHaveLength(12)
+    for (const partition of [0, 1]) {
+      const own = handled.filter(text => text.startsWith(`${partition}-`))
+      expect(own).toEqual(own.map((_, index) => `${partition}-${index}`))
+    }
+  })
+
   test('what lies between the last record and the end is no record', async () => {
     const { broker, tidemark, consumer } = await openTides(1, broker =>
       bent(broker, ({ fetch }) => ({
