@@ -25,9 +25,9 @@ type Readings = Pick<Clock, 'nowMs' | 'monotonicMs'>
  * The time as the wall clock would tell it if nobody had set it since now, in milliseconds since the epoch: for what must
  * not become old, or lie in the future, by a step of it.
  */
-export function unsetTime(clock: Readings): () => number {
+export function unsetTime(clock: Readings): (monotonicMs?: number) => number {
   const aheadMs = clock.nowMs() - clock.monotonicMs()
-  return () => clock.monotonicMs() + aheadMs
+  return (monotonicMs = clock.monotonicMs()) => monotonicMs + aheadMs
 }
 
 /**
@@ -35,6 +35,6 @@ export function unsetTime(clock: Readings): () => number {
  * @returns takes what was just read of the clocks
  */
 export function futureTime(clock: Readings): (nowMs?: number, monotonicMs?: number) => number {
-  const aheadMs = clock.nowMs() - clock.monotonicMs()
-  return (nowMs = clock.nowMs(), monotonicMs = clock.monotonicMs()) => Math.max(nowMs, monotonicMs + aheadMs)
+  const unsetMs = unsetTime(clock)
+  return (nowMs = clock.nowMs(), monotonicMs) => Math.max(nowMs, unsetMs(monotonicMs))
 }
