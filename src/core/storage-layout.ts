@@ -1,10 +1,13 @@
 import type { Note } from './garbage.ts'
+import type { ObjectPlace, SegmentPlace } from './log/entry.ts'
 import type { Level } from './log/settled/segment.ts'
 import { type Offset, toOffset } from './numbers.ts'
 import { type PartitionId, partitionKey } from './topic/partition-id.ts'
 
+export * from './storage-attributes.ts'
+
 /**
- * Every name that Tidemark persists: object keys, item keys and items' attributes. docs/storage-layout.md says what
+ * Every name that Tidemark persists: object keys, item keys and items' attributes (storage-attributes.ts). docs/storage-layout.md says what
  * each holds and how it may change. An item's key has two parts, as in a DynamoDB table; stores with one key
  * join them.
  */
@@ -39,6 +42,11 @@ const INGEST_EPOCH_DIGITS = 10
 /** The object that a commit or a flush wrote. Those of one epoch lie together, so that they can go together. */
 export function ingestKey({ epoch, object }: { epoch: number; object: string }): string {
   return epoch === 0 ? segmentKey(object) : `${ingestEpochPrefix(epoch)}${object.slice(0, 2)}/${object}`
+}
+
+/** The key of the object in which an entry lies. */
+export function placeKey(place: ObjectPlace | SegmentPlace): string {
+  return place.kind === 'segment' ? place.key : ingestKey(place)
 }
 
 /** The start of the keys of one epoch's objects, from 1 on. They sort as epochs do. */
@@ -194,37 +202,29 @@ export function parseBlockKey(key: string): Offset {
 }
 
 const ROLLED_PREFIX = 'segment#'
-const MERGED_PREFIX = 'merged#'
+/** The start of every merged segment's sort key. */
+export const MERGED_PREFIX = 'merged#'
 const GENERATION_DIGITS = 10
 
-/** The sort key of a segment that was rolled out of blocks. */
-export function rolledKey(baseOffset: Offset): string {
-  return `${ROLLED_PREFIX}${offsetDigits(baseOffset)}`
-}
-
-/** The sort key of a segment that was merged out of rolled ones, or cleaned. */
-export function mergedKey(generation: number, baseOffset: Offset): string {
-  const digits = String(generation).padStart(GENERATION_DIGITS, '0')
-  return `${MERGED_PREFIX}${digits}#${offsetDigits(baseOffset)}`
+/** What the sort keys of all segments of one level begin with. */
+export function levelPrefix(level: Level): string {
+  if (level === 'rolled') return ROLLED_PREFIX
+  return `${MERGED_PREFIX}${String(level).padStart(GENERATION_DIGITS, '0')}#`
 }
 
 /** A segment's sort key: those of one level sort as their offsets do. */
 export function levelKey(level: Level, baseOffset: Offset): string {
-  return level === 'rolled' ? rolledKey(baseOffset) : mergedKey(level, baseOffset)
+  return `${levelPrefix(level)}${offsetDigits(baseOffset)}`
 }
 
-/** @throws RangeError when the key is not a rolled segment's */
-export function parseRolledKey(key: string): Offset {
-  const match = /^segment#(\d{16})$/.exec(key)
-  if (!match) throw new RangeError(`${key} is not the key of a rolled segment`)
-  return toOffset(Number(match[1]))
-}
-
-/** @throws RangeError when the key is not a merged segment's */
-export function parseMergedKey(key: string): { generation: number; baseOffset: Offset } {
-  const match = /^merged#(\d{10})#(\d{16})$/.exec(key)
-  if (!match) throw new RangeError(`${key} is not the key of a merged segment`)
-  return { generation: Number(match[1]), baseOffset: toOffset(Number(match[2])) }
+/** @throws RangeError when the key is not a segment's */
+export function parseLevelKey(key: string): { level: Level; baseOffset: Offset } {
+  const match = /^(?:segment|merged#(\d{10}))#(\d{16})$/.exec(key)
+  if (!match) throw new RangeError(`${key} is not the key of a segment`)
+  return {
+    level: match[1] === undefined ? 'rolled' : Number(match[1]),
+    baseOffset: toOffset(Number(match[2])),
+  }
 }
 
 /** Sorts before the sort keys of all merged segments, and behind the head's. Sort keys: block, head, merged, producer, segment. */
@@ -340,151 +340,3 @@ export function parseTriggerKey(key: string): { groupId: string; topic: string }
   if (triggerKey({ groupId, topic }) !== key) throw new RangeError(`${key} is not the key of a trigger`)
   return { groupId, topic }
 }
-
-/** The attributes of an item's key in a DynamoDB table, both strings. */
-export const KEY_ATTRIBUTES = { partition: 'pk', sort: 'sk' } as const
-
-/**
- * A head's attributes in a DynamoDB table. Names count as bytes of an item that every append pays for, and none is
- * one of DynamoDB's reserved words, so that expressions can spell them out.
- */
-export const HEAD_ATTRIBUTES = {
-  version: 'v',
-  startOffset: 'startOffset',
-  tailOffset: 'tailOffset',
-  nextOffset: 'nextOffset',
-  tail: 'tail',
-  flushedBytes: 'flushedBytes',
-  flushedMaxTimestampMs: 'flushedMaxMs',
-  producers: 'producers',
-  flushedProducers: 'flushedProducers',
-  settled: 'settled',
-  appendFloor: 'appendFloor',
-  drained: 'drained',
-} as const
-
-/** The attribute of what a store says of itself in a DynamoDB table. */
-export const FORMAT_ATTRIBUTES = { statement: 'statement' } as const
-
-/** A segment's attribute in a DynamoDB table. */
-export const SEGMENT_ATTRIBUTES = { encoded: 'encoded' } as const
-
-/** The attributes of what a store keeps of its ingest epochs in a DynamoDB table. Expressions spell out `version` only. */
-export const INGEST_ATTRIBUTES = {
-  epoch: 'epoch',
-  written: 'written',
-  advancedMs: 'advancedMs',
-  floor: 'floor',
-  cursor: 'cursor',
-  stuck: 'stuck',
-  roundMs: 'roundMs',
-  drained: 'drained',
-  drainedMs: 'drainedMs',
-  swept: 'swept',
-  heldBelow: 'heldBelow',
-  version: 'version',
-} as const
-
-/** A note's attributes in a DynamoDB table; what its sort key says is not repeated. */
-export const NOTE_ATTRIBUTES = {
-  level: 'level',
-  notedMs: 'notedMs',
-  looks: 'looks',
-  name: 'name',
-  partitions: 'partitions',
-  sweeps: 'sweeps',
-} as const
-
-/** A lease's attributes in a DynamoDB table. */
-export const LEASE_ATTRIBUTES = { holder: 'holder', untilMs: 'untilMs' } as const
-
-/** A block's attribute in a DynamoDB table. */
-export const BLOCK_ATTRIBUTES = { encoded: 'encoded' } as const
-
-/**
- * A producer's attributes in a DynamoDB table. The second is what DynamoDB's time to live goes by: seconds since the
- * epoch.
- */
-export const PRODUCER_ATTRIBUTES = { encoded: 'encoded', expirySeconds: 'expirySeconds' } as const
-
-/** A topic's attributes in a DynamoDB table; its name is the item's sort key. Expressions spell out `version` only. */
-export const TOPIC_ATTRIBUTES = {
-  topicId: 'topicId',
-  partitions: 'partitions',
-  configs: 'configs',
-  createdMs: 'createdMs',
-  growingTo: 'growingTo',
-  grownMs: 'grownMs',
-  state: 'state',
-  version: 'version',
-} as const
-
-/** The attribute of a group's item in the list of groups. It is new with every write. */
-export const LISTED_GROUP_ATTRIBUTES = { version: 'version' } as const
-
-/** A group's attributes in a DynamoDB table. Its expressions, and those of members and claims, spell them out. */
-export const GROUP_ATTRIBUTES = {
-  epoch: 'epoch',
-  targetId: 'targetId',
-  targetChunks: 'targetChunks',
-  assignor: 'assignor',
-  marks: 'marks',
-  marksSeen: 'marksSeen',
-  topicsDigest: 'topicsDigest',
-  checkedMs: 'checkedMs',
-  sinceMs: 'sinceMs',
-  unlisted: 'unlisted',
-} as const
-
-/** A member's attributes in a DynamoDB table; its id stands in the sort key. */
-export const MEMBER_ATTRIBUTES = {
-  incarnation: 'incarnation',
-  instanceId: 'instanceId',
-  clientId: 'clientId',
-  topics: 'topics',
-  topicPattern: 'topicPattern',
-  assignor: 'assignor',
-  sessionTimeoutMs: 'sessionTimeoutMs',
-  joinedMs: 'joinedMs',
-  leaseUntilMs: 'leaseUntilMs',
-  settledEpoch: 'settledEpoch',
-} as const
-
-export const TARGET_CHUNK_ATTRIBUTES = { encoded: 'encoded' } as const
-
-/** A claim's attributes in a DynamoDB table; the partition stands in the sort key. "owner" and "offset" are reserved words. */
-export const CLAIM_ATTRIBUTES = {
-  owner: 'ownedBy',
-  generation: 'generation',
-  offset: 'committed',
-  leaderEpoch: 'leaderEpoch',
-  metadata: 'metadata',
-  committedMs: 'committedMs',
-  sequence: 'commitSequence',
-  underGeneration: 'underGeneration',
-  lastGeneration: 'lastGeneration',
-} as const
-
-/**
- * A trigger's attributes in a DynamoDB table; its group and topic stand in the sort key. Expressions spell out
- * `version` and `triggerId` only.
- */
-export const TRIGGER_ATTRIBUTES = {
-  triggerId: 'triggerId',
-  target: 'target',
-  state: 'state',
-  createdMs: 'createdMs',
-  version: 'version',
-  batchSize: 'batchSize',
-  maxBatchingWindowMs: 'maxBatchingWindowMs',
-  startingPosition: 'startingPosition',
-  startingTimestampMs: 'startingTimestampMs',
-  parallelism: 'parallelism',
-  retryAttempts: 'retryAttempts',
-  maxRecordAgeMs: 'maxRecordAgeMs',
-  bisectBatchOnError: 'bisectBatchOnError',
-  reportBatchItemFailures: 'reportBatchItemFailures',
-  filters: 'filters',
-  onFailure: 'onFailure',
-  callTimeoutMs: 'callTimeoutMs',
-} as const

@@ -23,6 +23,7 @@ import {
   inlineEntry,
   looseBlock,
   NO_CHANGES,
+  NOTHING_MOVED,
   objectEntry,
   plainEntry,
 } from './samples.ts'
@@ -51,7 +52,7 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
     /** A partition of a fresh topic, with an empty head. */
     async function madePartition(partition = 0): Promise<PartitionId> {
       const id = freshPartition(partition)
-      await index.createHead(id)
+      await index.createHead(id, 0)
       return id
     }
 
@@ -81,7 +82,7 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
       test('makes an empty head', async () => {
         const partition = freshPartition()
         expect(await index.readHead(partition)).toBeUndefined()
-        expect(await index.createHead(partition)).toBe(true)
+        expect(await index.createHead(partition, 0)).toBe(true)
         expect(await index.readHead(partition)).toEqual({
           startOffset: 0,
           tailOffset: 0,
@@ -97,7 +98,7 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
         const partition = await madePartition()
         await appended(partition, inlineEntry(3))
         await index.moveStart(partition, toOffset(2))
-        await index.createHead(partition)
+        await index.createHead(partition, 0)
         const head = await index.readHead(partition)
         expect(head).toMatchObject({ startOffset: 2, nextOffset: 3 })
         expect(head?.tail).toHaveLength(1)
@@ -105,7 +106,7 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
 
       test('called by many at once makes one head', async () => {
         const partition = freshPartition()
-        await Promise.all(Array.from({ length: 10 }, () => index.createHead(partition)))
+        await Promise.all(Array.from({ length: 10 }, () => index.createHead(partition, 0)))
         expect(await index.readHead(partition)).toMatchObject({ nextOffset: 0, tail: [] })
       })
     })
@@ -174,7 +175,7 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
         const head = await appended(partition, entry)
         const block = blockOfTail(head, 1)
         await index.putBlock(partition, block)
-        await index.trimTail(partition, block, NO_CHANGES)
+        await index.trimTail(partition, block, NO_CHANGES, NOTHING_MOVED)
         expect((await refused(partition, entry, ZERO)).tailOffset).toBe(1)
         expect(await appended(partition, entry, toOffset(1))).toMatchObject({ nextOffset: 2 })
       })
@@ -211,7 +212,7 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
           }),
           objectEntry(2 ** 40 + 1, { bytes: 2 ** 33 + 7, maxTimestampMs: Number.MAX_SAFE_INTEGER - 1 }),
           objectEntry(5, {
-            place: { kind: 'object', object: freshId(), position: toPosition(2 ** 36 + 5) },
+            place: { kind: 'object', object: freshId(), epoch: 0, position: toPosition(2 ** 36 + 5) },
             marks: [
               { span: 1, bytes: 65_536 },
               { span: 2, bytes: 140_000 },
@@ -351,7 +352,7 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
         const block = blockOfTail(head, 2)
         await index.putBlock(partition, block)
         const changes = foldProducers(head, block)
-        const trimmed = await index.trimTail(partition, block, changes)
+        const trimmed = await index.trimTail(partition, block, changes, NOTHING_MOVED)
         expect(trimmed?.producers).toEqual(head.producers)
         expect(trimmed?.flushedProducers).toEqual(changes.flushedProducers)
         expect(trimmed?.flushedProducers.get(7n)?.runs).toEqual([
@@ -373,10 +374,10 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
         const retired = new Map(many.map((producerId, number) => [producerId, flushed([[0, 2 * number]])]))
         const changes = { flushedProducers: new Map(), retired }
         const stale = { ...changes, retired: new Map([...retired, [7n, flushed([[2, 130]])] as const]) }
-        expect(await index.trimTail(partition, block, stale)).toBeUndefined()
+        expect(await index.trimTail(partition, block, stale, NOTHING_MOVED)).toBeUndefined()
         const untouched = await index.readHead(partition)
         expect(untouched).toMatchObject({ tailOffset: 0, producers: head.producers })
-        const trimmed = await index.trimTail(partition, block, changes)
+        const trimmed = await index.trimTail(partition, block, changes, NOTHING_MOVED)
         expect(trimmed).toMatchObject({ tail: [] })
         expect(trimmed?.producers).toEqual(new Map([[7n, last(1)]]))
         expect(await index.readHead(partition)).toEqual(trimmed)
@@ -620,7 +621,7 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
         const head = (await index.readHead(partition))!
         const block = blockOfTail(head, 3)
         await index.putBlock(partition, block)
-        const trimmed = await index.trimTail(partition, block, NO_CHANGES)
+        const trimmed = await index.trimTail(partition, block, NO_CHANGES, NOTHING_MOVED)
         expect(trimmed).toMatchObject({ startOffset: 0, tailOffset: 9, nextOffset: 14 })
         expect(trimmed?.tail.map(plainEntry)).toEqual([plainEntry(entries[3]!)])
         expect(trimmed?.flushed).toEqual(block.summary)
@@ -633,7 +634,10 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
         const head = await appended(partition, inlineEntry(3))
         const block = blockOfTail(head, 2)
         await index.putBlock(partition, block)
-        expect(await index.trimTail(partition, block, NO_CHANGES)).toMatchObject({ tailOffset: 5, tail: [] })
+        expect(await index.trimTail(partition, block, NO_CHANGES, NOTHING_MOVED)).toMatchObject({
+          tailOffset: 5,
+          tail: [],
+        })
       })
 
       test('is refused where the tail has moved on, the second time too', async () => {
@@ -641,11 +645,11 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
         for (let number = 0; number < 4; number += 1) await appended(partition, inlineEntry(1))
         const block = blockOfTail((await index.readHead(partition))!, 2)
         await index.putBlock(partition, block)
-        expect(await index.trimTail(partition, block, NO_CHANGES)).toMatchObject({
+        expect(await index.trimTail(partition, block, NO_CHANGES, NOTHING_MOVED)).toMatchObject({
           tailOffset: 2,
           nextOffset: 4,
         })
-        expect(await index.trimTail(partition, block, NO_CHANGES)).toBeUndefined()
+        expect(await index.trimTail(partition, block, NO_CHANGES, NOTHING_MOVED)).toBeUndefined()
         expect(await index.readHead(partition)).toMatchObject({ tailOffset: 2, nextOffset: 4 })
       })
 
@@ -655,7 +659,7 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
         const block = blockOfTail((await index.readHead(partition))!, 3)
         await index.putBlock(partition, block)
         const heads = await Promise.all(
-          Array.from({ length: 8 }, () => index.trimTail(partition, block, NO_CHANGES)),
+          Array.from({ length: 8 }, () => index.trimTail(partition, block, NO_CHANGES, NOTHING_MOVED)),
         )
         expect(heads.filter(head => head !== undefined)).toHaveLength(1)
         expect((await index.readHead(partition))?.tail).toHaveLength(3)
@@ -687,7 +691,12 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
             const head = (await index.readHead(partition))!
             const block = blockOfTail(head, Math.ceil(head.tail.length / 2))
             if (block.entries.length > 0) {
-              await index.trimTail(partition, await index.putBlock(partition, block), NO_CHANGES)
+              await index.trimTail(
+                partition,
+                await index.putBlock(partition, block),
+                NO_CHANGES,
+                NOTHING_MOVED,
+              )
             }
             await new Promise(resolve => setImmediate(resolve))
           }
@@ -699,7 +708,9 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
       })
 
       test('tells that there is no head', async () => {
-        expect(await index.trimTail(freshPartition(), looseBlock(0, 1), NO_CHANGES)).toBeUndefined()
+        expect(
+          await index.trimTail(freshPartition(), looseBlock(0, 1), NO_CHANGES, NOTHING_MOVED),
+        ).toBeUndefined()
       })
     })
 
@@ -834,7 +845,7 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
         const partition = await madePartition(1)
         const others = [2, 10, 11].map(number => ({ ...partition, partition: number }))
         for (const id of [partition, ...others]) {
-          await index.createHead(id)
+          await index.createHead(id, 0)
           for (const offset of [0, 10, 20]) await index.putBlock(id, looseBlock(offset, 10))
         }
         await index.removeBlocksBelow(partition, toOffset(20))
@@ -861,7 +872,7 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
         expect(await index.readHead(partition)).toBeUndefined()
         expect(await blockOffsets(partition, 0, 100)).toEqual([])
         expect(await index.append(partition, inlineEntry(1), toOffset(1_000))).toEqual({ kind: 'missing' })
-        expect(await index.trimTail(partition, blocks[0]!, NO_CHANGES)).toBeUndefined()
+        expect(await index.trimTail(partition, blocks[0]!, NO_CHANGES, NOTHING_MOVED)).toBeUndefined()
         expect(await index.moveStart(partition, toOffset(1))).toBeUndefined()
       })
 
@@ -878,7 +889,7 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
         const others = [0, 2, 10, 11, 100].map(number => ({ ...partition, partition: number }))
         const elsewhere = freshPartition(1)
         for (const id of [partition, ...others, elsewhere]) {
-          await index.createHead(id)
+          await index.createHead(id, 0)
           await fillBlocks(index, id, 2)
         }
         await index.removePartition(partition)
@@ -895,7 +906,7 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
           expect(await index.isRemoved(removed)).toBe(false)
           await index.removePartition(removed)
           expect(await index.isRemoved(removed)).toBe(true)
-          expect(await index.createHead(removed)).toBe(false)
+          expect(await index.createHead(removed, 0)).toBe(false)
           expect(await index.readHead(removed)).toBeUndefined()
           expect(await index.append(removed, inlineEntry(1), ZERO)).toEqual({ kind: 'missing' })
           expect(await index.moveStart(removed, ZERO)).toBeUndefined()
@@ -921,7 +932,7 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
 
       test('gives each partition once, whatever it has of a head and blocks', async () => {
         const { topicId } = freshPartition()
-        for (const partition of [0, 1, 2, 10, 11]) await index.createHead({ topicId, partition })
+        for (const partition of [0, 1, 2, 10, 11]) await index.createHead({ topicId, partition }, 0)
         await fillBlocks(index, { topicId, partition: 1 }, 25)
         await index.putBlock({ topicId, partition: 3 }, looseBlock(0, 1))
         await index.putBlock({ topicId, partition: 3 }, looseBlock(1, 1))
@@ -941,7 +952,8 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
 
       test('lets others change the index while it is being read', async () => {
         const { topicId } = freshPartition()
-        for (let partition = 0; partition < 30; partition += 1) await index.createHead({ topicId, partition })
+        for (let partition = 0; partition < 30; partition += 1)
+          await index.createHead({ topicId, partition }, 0)
         const found = new Set<number>()
         for await (const id of index.partitions()) {
           if (id.topicId !== topicId) continue

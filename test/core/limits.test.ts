@@ -40,8 +40,26 @@ test('every limit says its unit: what it counts, bytes or milliseconds', () => {
     'FOLDERS',
     'CONNECTIONS',
     'PIPELINED',
+    'SEGMENTS',
+    'SPANS',
+    'WRITES',
+    'MARKS',
+    'PARTS',
+    'REMOVALS',
+    'GENERATIONS',
+    'EPOCHS',
+    'HEADS',
+    'PAUSES',
+    'LANES',
+    'OFFSETS',
   ]
-  const others = ['JSON_GROWTH_MAX', 'READ_PARALLEL_MAX', 'SWEEP_PARALLEL_MAX', 'COMMITS_IN_FLIGHT_MAX']
+  const others = [
+    'JSON_GROWTH_MAX',
+    'READ_PARALLEL_MAX',
+    'SWEEP_PARALLEL_MAX',
+    'READ_AGAIN_MAX',
+    'COMMITS_IN_FLIGHT_MAX',
+  ]
   for (const [name] of entries) {
     expect([name, others.includes(name) || units.some(unit => name.includes(unit))]).toEqual([name, true])
   }
@@ -55,7 +73,7 @@ test('an object entry is small: a head at its soft limit stays under 1 KB, what 
     bytes: limits.MARK_INTERVAL_BYTES,
     maxTimestampMs: 2 ** 41,
     createdMs: 2 ** 41,
-    place: { kind: 'object', object: id, position: toPosition(limits.COMMIT_BYTES_MAX) },
+    place: { kind: 'object', object: id, epoch: 0, position: toPosition(limits.COMMIT_BYTES_MAX) },
     marks: [],
     producers: [],
   })
