@@ -37,12 +37,6 @@ export const OBJECT_READ_ATTEMPTS_MAX = 4
 export const OBJECT_READ_TIMEOUT_MS = 10_000
 /** A read whose first byte takes longer is asked for once more: one in a few hundred is that slow. */
 export const OBJECT_READ_HEDGE_MS = 250
-/** What is uploaded at once of an object that does not fit into memory; S3's parts have at least 5 MiB, but for the last. */
-export const OBJECT_PART_BYTES = 8 * MiB
-/** Parts that are held at the same time: both on their way, or one while the next one fills. */
-export const OBJECT_PARTS_HELD_MAX = 2
-/** S3's limit for one DeleteObjects. */
-export const OBJECTS_REMOVED_AT_ONCE_MAX = 1_000
 /** DynamoDB's limit for one item, names included. */
 export const TABLE_ITEM_BYTES_MAX = 400 * KiB
 /** DynamoDB's limit for one BatchWriteItem. */
@@ -108,7 +102,6 @@ assert(
   OBJECT_READ_TIMEOUT_MS + (FETCH_BYTES_MAX / OBJECT_BYTES_PER_SECOND_MIN) * 1_000 < CLIENT_TIMEOUT_MS,
   'the largest fetch can be read on a slow connection before its client gives up',
 )
-assert(OBJECT_PART_BYTES >= 5 * MiB, 'S3 takes parts of this size')
 assert(OBJECT_READ_HEDGE_MS < OBJECT_TRY_TIMEOUT_MS, 'a slow read is asked for again before it is given up')
 assert(
   (FUNCTION_ANSWER_BYTES_MAX * 4) / 3 + FUNCTION_HEADER_BYTES_MAX < LAMBDA_PAYLOAD_BYTES_MAX,

@@ -5,7 +5,7 @@ import {
   CreateMultipartUploadCommand,
   UploadPartCommand,
 } from '@aws-sdk/client-s3'
-import { OBJECT_PART_BYTES, OBJECT_PARTS_HELD_MAX } from '../../../core/limits.ts'
+import { OBJECT_PART_BYTES, OBJECT_PARTS_PARALLEL_MAX } from '../../../core/limits.ts'
 import { NotApplied } from '../../../ports/outcome.ts'
 import type { BucketCalls } from './bucket-calls.ts'
 import { checksumOf } from './checksum.ts'
@@ -83,7 +83,7 @@ class MultipartUpload {
 }
 
 /**
- * Uploads what comes in chunks, in parts of OBJECT_PART_BYTES, of which OBJECT_PARTS_HELD_MAX are held at most. Tells how many
+ * Uploads what comes in chunks, in parts of OBJECT_PART_BYTES, of which OBJECT_PARTS_PARALLEL_MAX are held at most. Tells how many
  * bytes it were.
  * @param putWhole for what fits into one part
  * @param isThere whether there is an object under the key
@@ -164,7 +164,7 @@ class PartMemory {
         this.#idle.push(memory)
       })
     this.#sending.add(sending)
-    if (this.#made < OBJECT_PARTS_HELD_MAX) {
+    if (this.#made < OBJECT_PARTS_PARALLEL_MAX) {
       this.#made += 1
       this.#idle.push(Buffer.allocUnsafeSlow(OBJECT_PART_BYTES))
     }

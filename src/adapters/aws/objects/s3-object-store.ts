@@ -17,8 +17,8 @@ import {
   OBJECT_READ_ATTEMPTS_MAX,
   OBJECT_READ_HEDGE_MS,
   OBJECT_READ_TIMEOUT_MS,
+  OBJECT_REMOVALS_MAX,
   OBJECT_TRY_TIMEOUT_MS,
-  OBJECTS_REMOVED_AT_ONCE_MAX,
 } from '../../../core/limits.ts'
 import type { Position } from '../../../core/numbers.ts'
 import { FORMAT_OBJECT } from '../../../core/storage-layout.ts'
@@ -144,8 +144,8 @@ export class S3ObjectStore implements ObjectStore {
 
   async removeAll(keys: readonly string[]): Promise<void> {
     await this.#gate?.beforeWriting()
-    for (let first = 0; first < keys.length; first += OBJECTS_REMOVED_AT_ONCE_MAX) {
-      const Objects = keys.slice(first, first + OBJECTS_REMOVED_AT_ONCE_MAX).map(Key => ({ Key }))
+    for (let first = 0; first < keys.length; first += OBJECT_REMOVALS_MAX) {
+      const Objects = keys.slice(first, first + OBJECT_REMOVALS_MAX).map(Key => ({ Key }))
       const command = new DeleteObjectsCommand({
         Bucket: this.#calls.bucket,
         Delete: { Objects, Quiet: true },
