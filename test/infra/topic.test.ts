@@ -26,16 +26,6 @@ describe('a topic', () => {
     })
   })
 
-  test('says of a config that it has no effect yet, when it is synthesized', () => {
-    const stack = new Stack(new App(), 'Test')
-    new TidemarkBroker(stack, 'Broker', { bundles: BUNDLES })
-    new Topic(stack, 'Orders', { retention: Duration.days(7), configs: { 'flush.ms': 1 } })
-    Annotations.fromStack(stack).hasInfo(
-      '/Test/Orders',
-      'retention.ms: kept, but not acted upon yet; nothing is deleted',
-    )
-  })
-
   test('has one partition, no configs and the name of its construct where nothing else is said', () => {
     expect(topicOf().Properties).toMatchObject({ topic: 'Orders', partitions: 1, configs: {} })
   })

@@ -33,6 +33,15 @@ export function isClosed({ owner, generation, committed }: Claim): boolean {
   return owner === null && generation === 0 && committed === null
 }
 
+/** Whether a claim is still the one that somebody has read: nobody has owned it since, and nobody has committed. */
+export function isUnchanged(standing: Claim, { owner, generation, committed }: Claim): boolean {
+  return (
+    standing.owner === owner &&
+    standing.generation === generation &&
+    standing.committed?.committedMs === committed?.committedMs
+  )
+}
+
 /**
  * What is left of a claim when its group is removed; undefined: nothing that anybody would miss, since nobody ever owned
  * it. A group that is made anew counts on from there, whatever a clock says.

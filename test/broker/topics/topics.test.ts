@@ -36,7 +36,6 @@ describe('creating', () => {
       name: 'retention.bytes',
       value: '-1',
       isDefault: true,
-      note: 'kept, but not acted upon yet; nothing is deleted',
     })
     expect(await harness.run(broker.describeTopic('tides'))).toEqual(made)
   })
