@@ -1,5 +1,5 @@
 import { App, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib'
-import { Annotations, Template } from 'aws-cdk-lib/assertions'
+import { Template } from 'aws-cdk-lib/assertions'
 import { Construct } from 'constructs'
 import { describe, expect, test } from 'vitest'
 import { TidemarkBroker, Topic, type TopicProps } from '../../infra/index.ts'

@@ -134,6 +134,16 @@ export function groupsOver(items: Items, decisions: Decisions): GroupStore {
       changeClaim(groupId, partition, claim =>
         decisions.applyCommit(partition, claim, committed, by, seenMs),
       ),
+    removeClaim: async (groupId, claim, topicIsGone) => {
+      const isRead = (standing: Claim) => decisions.isUnchanged(standing, claim)
+      const closed = topicIsGone ? undefined : decisions.closeClaim(claim)
+      const key = itemKey(groupId, claimKey(claim))
+      if (!closed) return (await claims.remove(key, isRead)) !== 'kept'
+      const { standing, changed } = await claims.change(key, standing =>
+        standing && isRead(standing) ? closed : undefined,
+      )
+      return changed !== undefined || openClaim(standing) === undefined
+    },
     /**
      * The group's own item goes first, so that nobody joins what is being removed. The list's entry goes last, so that a
      * removal that broke off can be seen and repeated; it stays where somebody has made the group anew meanwhile.

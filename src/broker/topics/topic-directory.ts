@@ -91,7 +91,15 @@ export class TopicDirectory {
   }
 }
 
-function toTopic({ name, topicId, partitions, configs, createdMs, grownMs, expires = false }: TopicItem): Topic {
+function toTopic({
+  name,
+  topicId,
+  partitions,
+  configs,
+  createdMs,
+  grownMs,
+  expires = false,
+}: TopicItem): Topic {
   const age = { createdMs, ...(grownMs && { grownMs }) }
   return { name, topicId, partitions, ...age, settings: readSettings(configs, expires) }
 }

@@ -4,7 +4,13 @@ import { MAKING_LEFT_MS, TOPIC_PARTITIONS_MAX } from '../../core/limits.ts'
 import { toWholeNumber, wholeNumberWords } from '../../core/numbers.ts'
 import { headsMade, isLeftBehind } from '../../core/topic/creation.ts'
 import { afterGrowth } from '../../core/topic/partition-age.ts'
-import { checkConfigName, checkConfigs, describeConfigs, namesExpiry, namesRules } from '../../core/topic/topic-config.ts'
+import {
+  checkConfigName,
+  checkConfigs,
+  describeConfigs,
+  namesExpiry,
+  namesRules,
+} from '../../core/topic/topic-config.ts'
 import { checkTopicName } from '../../core/topic/topic-name.ts'
 import type { Ports } from '../../ports/index.ts'
 import type { TopicItem } from '../../ports/topic-store.ts'
@@ -156,7 +162,14 @@ export class Topics {
       if (await this.#steps.isGhost(item, written)) await this.#steps.retire(item)
       throw unknownTopic(name, written)
     }
-    return { topic: name, topicId, partitions, createdMs, configs: describeConfigs(configs, expires), offsets }
+    return {
+      topic: name,
+      topicId,
+      partitions,
+      createdMs,
+      configs: describeConfigs(configs, expires),
+      offsets,
+    }
   }
 }
 

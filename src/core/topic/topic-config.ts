@@ -77,20 +77,14 @@ export interface CleaningSettings {
   readonly deleteRetentionMs: number
 }
 
-/**
- * What decides on which records go: once one of them is set, a topic of any age goes by all of them.
- */
-const EXPIRY_CONFIGS: readonly string[] = [
+/** Once one of them is set, a topic of any age goes by all of them. */
+const EXPIRY_CONFIGS = [
   'cleanup.policy',
   'retention.bytes',
   'retention.ms',
-] satisfies ConfigName[]
+] satisfies ConfigName[] as string[]
 
-const RULE_CONFIGS: readonly string[] = [
-  ...EXPIRY_CONFIGS,
-  'delete.retention.ms',
-  'min.compaction.lag.ms',
-] satisfies ConfigName[]
+const RULE_CONFIGS = [...EXPIRY_CONFIGS, 'delete.retention.ms', 'min.compaction.lag.ms']
 
 /** What stands beside the configs of a topic that is older than they are. */
 const KEPT_NOTE = 'kept, and nothing is deleted: the topic is older than retention; set it anew and it holds'
@@ -126,7 +120,10 @@ export function describeConfigs(
 
 /** Every config's name, what it takes and its default: for whoever describes them. */
 export function listConfigs(): (ConfigKind & { name: string; defaultValue: string })[] {
-  return Object.entries<ConfigRule>(TOPIC_CONFIGS).map(([name, { problem: _, ...rule }]) => ({ name, ...rule }))
+  return Object.entries<ConfigRule>(TOPIC_CONFIGS).map(([name, { problem: _, ...rule }]) => ({
+    name,
+    ...rule,
+  }))
 }
 
 /** @throws TidemarkError INVALID_CONFIG for a name that is not known */
@@ -152,7 +149,11 @@ export function checkConfigs(configs: Readonly<Record<string, string>>): void {
 export function readSettings(configs: Readonly<Record<string, string>>, expires: boolean): TopicSettings {
   const value = (name: ConfigName) => configs[name] ?? TOPIC_CONFIGS[name].defaultValue
   const number = (name: ConfigName) => Number(value(name))
-  const policies = expires ? value('cleanup.policy').split(',').map(policy => policy.trim()) : []
+  const policies = expires
+    ? value('cleanup.policy')
+        .split(',')
+        .map(policy => policy.trim())
+    : []
   return {
     maxBatchBytes: number('max.message.bytes'),
     flushMs: number('flush.ms'),
@@ -208,7 +209,8 @@ function ratio(defaultValue: number): ConfigRule {
   return {
     kind: 'ratio',
     defaultValue: String(defaultValue),
-    problem: value => (new RegExp(RATIO_PATTERN).test(value) ? undefined : 'a number from 0 to 1, such as 0.5'),
+    problem: value =>
+      new RegExp(RATIO_PATTERN).test(value) ? undefined : 'a number from 0 to 1, such as 0.5',
   }
 }
 

@@ -58,6 +58,14 @@ export function decodeClaimItem(item: Item): Claim {
   }
 }
 
+/** {@link isUnchanged} in DynamoDB's words. */
+export function isAsRead({ owner, generation, committed }: Claim): Expression[] {
+  const isCommitted = committed
+    ? words`${COMMITTED_MS} = ${number(committed.committedMs)}`
+    : isNot(COMMITTED_MS)
+  return [...isOwnedAs({ owner, generation }), isCommitted]
+}
+
 /** {@link closeClaim} in DynamoDB's words; null: the claim is closed; undefined: there is nothing to keep of it. */
 export function closeUpdate(claim: Claim): Update | null | undefined {
   const closed = closeClaim(claim)

@@ -14,7 +14,14 @@ import {
   targetKey,
 } from '../../../core/storage-layout.ts'
 import type { ClaimChange, GroupStore } from '../../../ports/group-store.ts'
-import { claimItemKey, closeUpdate, commitUpdate, decodeClaimItem, ownerUpdate } from '../items/claim.ts'
+import {
+  claimItemKey,
+  closeUpdate,
+  commitUpdate,
+  decodeClaimItem,
+  isAsRead,
+  ownerUpdate,
+} from '../items/claim.ts'
 import {
   checkUpdate,
   decodeGroupItem,
@@ -40,6 +47,7 @@ import { decodeTargetChunkItem, encodeTargetChunkItem, targetChunkItemKey } from
 import { type Item, sortKeyOf } from './attributes.ts'
 import { between, goneOr, NO_ITEM, under } from './conditions.ts'
 import type { Checked, DynamoTable } from './dynamo-table.ts'
+import { joined } from './expression.ts'
 
 /** Groups in a DynamoDB table. What a heartbeat does in a steady state is one UpdateItem and one GetItem. */
 export function dynamoGroupStore(table: DynamoTable): GroupStore {
@@ -101,6 +109,14 @@ export function dynamoGroupStore(table: DynamoTable): GroupStore {
       toClaimChange(await table.update(claimItemKey(groupId, partition), ownerUpdate(...change))),
     commit: async (groupId, partition, ...change) =>
       toClaimChange(await table.update(claimItemKey(groupId, partition), commitUpdate(...change))),
+
+    async removeClaim(groupId, claim, topicIsGone) {
+      const key = claimItemKey(groupId, claim)
+      const close = topicIsGone ? undefined : closeUpdate(claim)
+      if (!close) return await table.remove(key, goneOr(joined(isAsRead(claim), ' AND ')))
+      const { held, item } = await table.update(key, { ...close, when: isAsRead(claim) })
+      return held || !item || openClaim(decodeClaimItem(item)) === undefined
+    },
 
     /**
      * The group's own item goes first, so that nobody joins what is being removed. The list's entry goes last, so that a
