@@ -19,7 +19,7 @@ import type { PartitionId } from '../../core/topic/partition-id.ts'
 import type { GroupStore } from '../../ports/group-store.ts'
 import type { Decisions } from './decisions.ts'
 import { endOf, type Items, joinKey, removal, splitKey } from './items.ts'
-import { TypedItems } from './typed-items.ts'
+import { encodeJson, TypedItems } from './typed-items.ts'
 
 /** An entry of the list of groups: new with each write. Those that older versions made have no version. */
 interface Listed {
@@ -134,15 +134,15 @@ export function groupsOver(items: Items, decisions: Decisions): GroupStore {
       changeClaim(groupId, partition, claim =>
         decisions.applyCommit(partition, claim, committed, by, seenMs),
       ),
-    removeClaim: async (groupId, claim, topicIsGone) => {
-      const isRead = (standing: Claim) => decisions.isUnchanged(standing, claim)
-      const closed = topicIsGone ? undefined : decisions.closeClaim(claim)
+    removeClaim: async (groupId, claim, isForGood = false) => {
       const key = itemKey(groupId, claimKey(claim))
-      if (!closed) return (await claims.remove(key, isRead)) !== 'kept'
-      const { standing, changed } = await claims.change(key, standing =>
-        standing && isRead(standing) ? closed : undefined,
-      )
-      return changed !== undefined || openClaim(standing) === undefined
+      return await items.update(key, bytes => {
+        const standing = bytes && openClaim(claims.meaning(bytes, key))
+        if (!standing) return { isRemoved: isForGood, answer: true }
+        if (!decisions.mayRemoveClaim(standing, claim)) return { answer: false }
+        const closed = isForGood ? undefined : decisions.closeClaim(standing)
+        return { put: closed && encodeJson(closed), isRemoved: !closed, answer: true }
+      })
     },
     /**
      * The group's own item goes first, so that nobody joins what is being removed. The list's entry goes last, so that a

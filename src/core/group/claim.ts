@@ -33,15 +33,6 @@ export function isClosed({ owner, generation, committed }: Claim): boolean {
   return owner === null && generation === 0 && committed === null
 }
 
-/** Whether a claim is still the one that somebody has read: nobody has owned it since, and nobody has committed. */
-export function isUnchanged(standing: Claim, { owner, generation, committed }: Claim): boolean {
-  return (
-    standing.owner === owner &&
-    standing.generation === generation &&
-    standing.committed?.committedMs === committed?.committedMs
-  )
-}
-
 /**
  * What is left of a claim when its group is removed; undefined: nothing that anybody would miss, since nobody ever owned
  * it. A group that is made anew counts on from there, whatever a clock says.
@@ -51,6 +42,15 @@ export function closeClaim({ topicId, partition, generation, lastGeneration }: C
   return last
     ? { topicId, partition, owner: null, generation: 0, committed: null, lastGeneration: last }
     : undefined
+}
+
+/** Whether a claim is still as it was read, so that who has found it to be of no use may remove it. */
+export function mayRemoveClaim(standing: Claim, read: Claim): boolean {
+  return (
+    standing.owner === read.owner &&
+    standing.generation === read.generation &&
+    standing.committed?.committedMs === read.committed?.committedMs
+  )
 }
 
 /**

@@ -58,14 +58,6 @@ export function decodeClaimItem(item: Item): Claim {
   }
 }
 
-/** {@link isUnchanged} in DynamoDB's words. */
-export function isAsRead({ owner, generation, committed }: Claim): Expression[] {
-  const isCommitted = committed
-    ? words`${COMMITTED_MS} = ${number(committed.committedMs)}`
-    : isNot(COMMITTED_MS)
-  return [...isOwnedAs({ owner, generation }), isCommitted]
-}
-
 /** {@link closeClaim} in DynamoDB's words; null: the claim is closed; undefined: there is nothing to keep of it. */
 export function closeUpdate(claim: Claim): Update | null | undefined {
   const closed = closeClaim(claim)
@@ -77,6 +69,14 @@ export function closeUpdate(claim: Claim): Update | null | undefined {
     // Who owned it anew meanwhile has another generation, and the next removal closes that.
     when: equalities({ [generation]: number(claim.generation) }),
   }
+}
+
+/** {@link mayRemoveClaim} in DynamoDB's words. */
+export function isAsRead({ owner, generation, committed }: Claim): Expression[] {
+  const isCommitted = committed
+    ? words`${COMMITTED_MS} = ${number(committed.committedMs)}`
+    : isNot(COMMITTED_MS)
+  return [...isOwnedAs({ owner, generation }), isCommitted]
 }
 
 /** {@link applyOwner} in DynamoDB's words. An owner of null is an attribute that is not there. */
@@ -124,4 +124,7 @@ function isNot(attribute: string): Expression {
 }
 
 /** {@link isClosed} in DynamoDB's words. */
-const IS_CLOSED = joined([isNot(OWNER), words`${GENERATION} = ${number(0)}`, isNot(COMMITTED_MS)], ' AND ')
+export const IS_CLOSED = joined(
+  [isNot(OWNER), words`${GENERATION} = ${number(0)}`, isNot(COMMITTED_MS)],
+  ' AND ',
+)

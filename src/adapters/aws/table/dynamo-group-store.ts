@@ -19,6 +19,7 @@ import {
   closeUpdate,
   commitUpdate,
   decodeClaimItem,
+  IS_CLOSED,
   isAsRead,
   ownerUpdate,
 } from '../items/claim.ts'
@@ -110,12 +111,19 @@ export function dynamoGroupStore(table: DynamoTable): GroupStore {
     commit: async (groupId, partition, ...change) =>
       toClaimChange(await table.update(claimItemKey(groupId, partition), commitUpdate(...change))),
 
-    async removeClaim(groupId, claim, topicIsGone) {
+    async removeClaim(groupId, claim, isForGood = false) {
       const key = claimItemKey(groupId, claim)
-      const close = topicIsGone ? undefined : closeUpdate(claim)
-      if (!close) return await table.remove(key, goneOr(joined(isAsRead(claim), ' AND ')))
-      const { held, item } = await table.update(key, { ...close, when: isAsRead(claim) })
-      return held || !item || openClaim(decodeClaimItem(item)) === undefined
+      const close = isForGood ? undefined : closeUpdate(claim)
+      const asRead = joined(isAsRead(claim), ' AND ')
+      if (!close) {
+        const isGone = await table.remove(
+          key,
+          goneOr(isForGood ? joined([asRead, IS_CLOSED], ' OR ') : asRead),
+        )
+        return isGone || openClaim(await table.read(key, decodeClaimItem)) === undefined
+      }
+      const { held, item } = await table.update(key, { ...close, when: [asRead] })
+      return held || (item && openClaim(decodeClaimItem(item))) === undefined
     },
 
     /**

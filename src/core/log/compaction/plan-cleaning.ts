@@ -1,4 +1,4 @@
-import type { Offset } from '../../numbers.ts'
+import { type Offset, toOffset } from '../../numbers.ts'
 import type { CleaningSettings } from '../../topic/topic-config.ts'
 import type { Head } from '../head.ts'
 import type { Segment } from '../settled/segment.ts'
@@ -27,7 +27,7 @@ export function planCleaning(
   chain: readonly Segment[],
   rules: CleaningRules,
 ): CleaningPlan | undefined {
-  const dirtyFrom = later(settled.cleanOffset, settled.firstOffset)
+  const dirtyFrom = toOffset(Math.max(settled.cleanOffset, settled.firstOffset))
   const clean = chain.filter(({ end }) => end <= dirtyFrom)
   const dirty = cleanable(chain.slice(clean.length), rules)
   const dirtyTo = dirty.at(-1)?.end ?? dirtyFrom
@@ -69,8 +69,4 @@ function reasonOf(
 
 function newestMs({ maxTimestampMs, createdMs }: Segment): number {
   return maxTimestampMs < 0 ? createdMs : maxTimestampMs
-}
-
-function later(one: Offset, other: Offset): Offset {
-  return one > other ? one : other
 }

@@ -1,4 +1,4 @@
-import type { Offset } from '../../numbers.ts'
+import { type Offset, toOffset } from '../../numbers.ts'
 import { countBytes } from '../entry.ts'
 import type { Head } from '../head.ts'
 import type { Segment } from '../settled/segment.ts'
@@ -33,7 +33,7 @@ export function planRetention(
   const last = oldest[goes - 1]
   if (!last) return undefined
   // The start may lie further on already, where somebody has deleted records.
-  const startOffset = last.end > head.startOffset ? last.end : head.startOffset
+  const startOffset = toOffset(Math.max(last.end, head.startOffset))
   return { startOffset, isAll: goes === oldest.length }
 }
 
