@@ -3,14 +3,13 @@ import { type PlacedEntry, placeEntries } from '../../core/log/entry.ts'
 import type { Head } from '../../core/log/head.ts'
 import type { FlushedProducer } from '../../core/log/producers/flushed-producer.ts'
 import { producersAfter } from '../../core/log/producers/producers-after.ts'
-import { planRoll } from '../../core/log/settled/plan-roll.ts'
+import { planRoll, type RollRules } from '../../core/log/settled/plan-roll.ts'
 import type { Segment } from '../../core/log/settled/segment.ts'
 import type { Ports } from '../../ports/index.ts'
 import { retryUntil } from '../store-calls/retry.ts'
 import type { Budget } from './budget.ts'
 import { lastSegment, readFooter } from './counted-segments.ts'
 import { entrySources, Moved, readRuns } from './read-runs.ts'
-import { type RollWants, rollRules } from './rules.ts'
 import type { SettlingSettings } from './settling-settings.ts'
 import { dropUpload, type Log, writeSegment } from './write-segment.ts'
 
@@ -29,13 +28,12 @@ export async function roll(
   settings: SettlingSettings,
   log: Log,
   head: Head,
-  wants: RollWants,
+  rules: RollRules,
   budget: Budget,
 ): Promise<{ head: Head; rolledBytes: number } | undefined> {
   const insist = <T>(step: () => Promise<T>) => retryUntil(ports, budget.deadlineMs, 'no', step)
   const { partition } = log
   const { settledOffset } = head.settled
-  const rules = rollRules(settings, log.topic, wants, ports.clock.nowMs())
   const blocks = planRoll(head, await blocksToRoll(ports, log, head, settings.rollBytes, budget), rules)
   const last = blocks.at(-1)
   if (!last) return undefined

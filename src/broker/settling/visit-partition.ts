@@ -9,13 +9,15 @@ import { drop } from './drop.ts'
 import { merge, settleMerged, takeOver } from './merge.ts'
 import { Moved } from './read-runs.ts'
 import { roll, settle } from './roll.ts'
-import { type RollWants, rollRules } from './rules.ts'
+import { rollRules } from './rules.ts'
 import type { SettlingSettings } from './settling-settings.ts'
 import { sweep } from './sweep.ts'
 import type { Log } from './write-segment.ts'
 
 /** What a visit is for, beside what is due anyway. */
-export interface VisitWants extends RollWants {
+export interface VisitWants {
+  /** All entries are settled whose objects are of epochs below this one; 0: none because of that. */
+  readonly epochsBelow: number
   /** Entries in blocks, as far as whoever wants the visit knows. */
   readonly entries?: number
   /** Also what only late requests can have left is looked for. */
@@ -81,14 +83,14 @@ async function settleOnce(
   if (head.startOffset > head.settled.firstOffset) head = (await drop(ports, log, head, budget)) ?? head
   for (let { entries } = wants; ; entries = 0) {
     checkTime(ports.clock, budget)
-    const rules = { ...rollRules(settings, topic, wants, ports.clock.nowMs()), entries: entries ?? 0 }
+    const rules = { ...rollRules(settings, topic, wants.epochsBelow, ports.clock.nowMs()), entries: entries ?? 0 }
     if (settlingDue(head, rules) !== 'roll') break
     const rolled = await roll(ports, settings, log, head, rules, budget)
     if (!rolled) break
     head = rolled.head
     sums.rolledBytes += rolled.rolledBytes
   }
-  const { isCompacted } = readSettings(topic.configs, topic.expires)
+  const { isCompacted } = readSettings(topic.configs, topic.expires ?? false)
   // What is compacted is merged by that.
   while (!isCompacted) {
     checkTime(ports.clock, budget)
