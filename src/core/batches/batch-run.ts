@@ -13,7 +13,7 @@ import {
 import { RECORDS_AT as BATCH_HEADER_BYTES } from '../record/batch-layout.ts'
 
 /** Kafka's leader epoch: one log has no leaders that could change. */
-const LEADER_EPOCH = 0
+export const LEADER_EPOCH = 0
 
 /** Notes a batch boundary about every MARK_INTERVAL_BYTES, so that a read may start inside a long run. */
 export class MarkTracker {
