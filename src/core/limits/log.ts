@@ -133,18 +133,10 @@ export const FETCH_BYTES_MAX = 16 * MiB
 export const FETCH_WAIT_MS_MAX = 30_000
 /** Places where reads have ended that a process remembers. */
 export const PLACES_REMEMBERED_MAX = 1_000
-/** Of what was appended of late, kept in memory by a process with a broker, so that readers at a log's end read no objects. */
-export const HOT_TAIL_BYTES = 16 * MiB
 /** Goes as a whole, so that what is small costs no memory of its own. */
 export const HOT_PAGE_BYTES = 64 * KiB
 /** About what it takes to know of an append, beside its bytes. */
 export const HOT_RUN_BYTES = 128
-/** Footers of segments that a process keeps: some hundred of large ones. */
-export const FOOTERS_KEPT_BYTES = 4 * MiB
-/** A segment that is no larger is read whole where somebody wants a part of it: its footer costs a read, too. */
-export const SEGMENT_WHOLE_BYTES_MAX = MiB
-/** Segments of which one question is asked where one is looked for by time: of more than a terabyte. */
-export const SEGMENTS_PER_LOOK = 4_096
 /** Ranges that one fetch reads at the same time. */
 export const READ_PARALLEL_MAX = 8
 /** How long past a fetch's time its last look is waited for; else the one before counts. */
