@@ -136,7 +136,7 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
   offsetFor: Broker['offsetFor'] = request =>
     this.#serve(async () => {
       const { offsetFor } = await loadUseCases()
-      return await offsetFor(this.#ports, this.#directory, request, this.#looks)
+      return await offsetFor(this.#ports, this.#directory, request, this.#footers, this.#looks)
     })
 
   deleteRecords: Broker['deleteRecords'] = request =>

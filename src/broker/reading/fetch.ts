@@ -14,14 +14,14 @@ import {
 import type { PlacedEntry } from '../../core/log/entry.ts'
 import type { Head } from '../../core/log/head.ts'
 import { objectOf, type PlannedRange, planRead, type RangeEnd } from '../../core/log/read-plan.ts'
-import { advance, type Offset, toOffset, toPosition } from '../../core/numbers.ts'
+import { advance, later, type Offset, toPosition } from '../../core/numbers.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
 import type { Ports } from '../../ports/index.ts'
 import type { ObjectLocator } from '../../ports/object-locator.ts'
 import { OutcomeUnknown } from '../../ports/outcome.ts'
 import { inTime } from '../store-calls/retry.ts'
 import type { TopicDirectory } from '../topics/topic-directory.ts'
-import { FooterCache } from './footers.ts'
+import type { FooterCache, WantedRange as Wanted } from './footers.ts'
 import type { HotRecords, HotTail } from './hot-tail.ts'
 import { KnownPlaces } from './known-places.ts'
 import type { Seen } from './tail.ts'
@@ -38,15 +38,13 @@ interface Available {
   readonly entries: readonly PlacedEntry[]
 }
 
-/** A read, and from where on. */
-interface Wanted {
-  readonly from: Offset
-  readonly maxBytes: number
-  readonly end: RangeEnd
-}
-
-/** What a read has found: an answer; or how far there is nothing to be answered with, since records have gone. */
-type Found<T> = { readonly answer: T } | { readonly nothingBefore: Offset }
+/** What a read has found: an answer, or what to look for instead. */
+type Found<T> =
+  | { readonly answer: T }
+  /** All that was planned has gone from the log by cleaning. */
+  | { readonly nothingBefore: Offset; readonly sparesFooters?: undefined }
+  /** Damage, perhaps before what is wanted: a mark leads past that. */
+  | { readonly sparesFooters: false; readonly nothingBefore?: undefined }
 
 /** Serves reads. Keeps nothing per consumer; the work depends on the answer's size, not on the log's. */
 export class Fetching {
@@ -94,9 +92,16 @@ export class Fetching {
       }
       const bytes = ranges.reduce((sum, range) => sum + range.bytes, 0)
       if (bytes > 0) await request.reserve?.(bytes)
-      const { chunks, nextOffset } = await this.#readRanges(partition, ranges, wanted, request.reserve)
-      if (chunks.length === 0 && nextOffset < endOffset) return { nothingBefore: nextOffset }
-      return { answer: { startOffset, endOffset, nextOffset, chunks } }
+      try {
+        const { chunks, nextOffset } = await this.#readRanges(partition, ranges, wanted, request.reserve)
+        if (chunks.length === 0 && nextOffset < endOffset) return { nothingBefore: nextOffset }
+        return { answer: { startOffset, endOffset, nextOffset, chunks } }
+      } catch (error) {
+        const isDamage = error instanceof TidemarkError && error.kafkaName === 'CORRUPT_MESSAGE'
+        const hasFooters = ranges.some(({ kind }) => kind === 'segment')
+        if (isDamage && hasFooters && wanted.sparesFooters) return { sparesFooters: false }
+        throw error
+      }
     })
   }
 
@@ -129,7 +134,7 @@ export class Fetching {
     const minBytes = Math.min(request.minBytes ?? 1, maxBytes)
     const waitMs = Math.min(request.maxWaitMs ?? 0, FETCH_WAIT_MS_MAX)
     const untilMs = this.#ports.clock.monotonicMs() + waitMs
-    let wanted: Wanted = { from: offset, maxBytes, end }
+    let wanted: Wanted = { from: offset, maxBytes, end, sparesFooters: true }
     for (let misses = 0; ; ) {
       const available =
         waitMs > 0
@@ -146,11 +151,10 @@ export class Fetching {
         const from = isOver ? available.head.nextOffset : wanted.from
         const found = await answer(available, ranges, { ...wanted, from })
         if ('answer' in found) return found.answer
-        if (found.nothingBefore > wanted.from) {
-          // All that was planned has gone from the log by cleaning: what follows is the next thing in it.
-          wanted = { ...wanted, from: found.nothingBefore }
-          continue
-        }
+        const { nothingBefore = wanted.from, sparesFooters = wanted.sparesFooters } = found
+        const isNews = nothingBefore > wanted.from || sparesFooters !== wanted.sparesFooters
+        wanted = { ...wanted, from: nothingBefore, sparesFooters }
+        if (isNews) continue
       }
       // Deleted between two looks: the next one tells the caller so, unless the index is damaged.
       misses += 1
@@ -159,12 +163,10 @@ export class Fetching {
   }
 
   /** Undefined where something it takes is not there any more. */
-  async #plan(
-    { partition, entries }: Available,
-    { from, maxBytes, end }: Wanted,
-  ): Promise<PlannedRange[] | undefined> {
+  async #plan({ partition, entries }: Available, wanted: Wanted): Promise<PlannedRange[] | undefined> {
+    const { from, maxBytes, end } = wanted
     const known = this.#places.find(partition, from)
-    const marked = await this.#footers.withMarks(entries, from, maxBytes, end, known)
+    const marked = await this.#footers.withMarks(entries, wanted, known)
     return marked && planRead(marked, from, maxBytes, end, known)
   }
 
@@ -241,15 +243,18 @@ export class Fetching {
       const reads = await Promise.all(group.map(range => this.#readRange(range)))
       for (const [index, bytes] of reads.entries()) {
         const range = group[index]!
-        const first = 'from' in range ? Math.max(nextOffset, range.from ?? 0) : nextOffset
-        const wanted = { from: toOffset(first), maxBytes: left, atLeastOne: chunks.length === 0 }
+        const wanted = {
+          from: range.kind === 'inline' ? nextOffset : later(nextOffset, range.from),
+          maxBytes: left,
+          atLeastOne: chunks.length === 0,
+        }
         const cut = bytes && (await this.#cut(range, bytes, wanted, reserve))
         if (!cut) return { chunks, nextOffset }
         if (cut.batches.length > 0) chunks.push(cut.batches)
         left -= cut.batches.length
         // The last records of a range may have gone from it.
         const end = cut.isWhole ? endOf(range) : undefined
-        nextOffset = toOffset(Math.max(nextOffset, end ?? cut.nextOffset))
+        nextOffset = later(nextOffset, end ?? cut.nextOffset)
         if (end === undefined && range.kind !== 'inline') {
           const position = toPosition(range.position + cut.usedBytes)
           this.#places.add(partition, { offset: cut.nextOffset, object: objectOf(range), position })
@@ -269,8 +274,10 @@ export class Fetching {
   ): Promise<CutRun | undefined> {
     let read: Uint8Array | undefined = bytes
     while (read) {
-      const offsets = range.kind === 'segment' ? 'stored' : 'counted'
-      const cut = cutRun(read, range.baseOffset, wanted, offsets)
+      const cut =
+        range.kind === 'segment'
+          ? cutRun(read, range.baseOffset, { ...wanted, ...endOfRun(range) }, 'stored')
+          : cutRun(read, range.baseOffset, wanted)
       const isEnough = cut.batches.length > 0 || cut.neededBytes === undefined || !wanted.atLeastOne
       if (isEnough) return cut
       const before: number = read.length
@@ -295,7 +302,7 @@ async function locateRange(range: PlannedRange, locator: ObjectLocator): Promise
     return { baseOffset, span, records: span, bytes, inline: copyBytes(range.payload) }
   }
   const { position } = range
-  const baseOffset = toOffset(Math.max(range.baseOffset, range.from ?? 0))
+  const baseOffset = later(range.baseOffset, range.from)
   // Ranges planned to end at a mark know their span.
   const span = endOf(range)! - baseOffset
   const { url, expiresMs } = await locator.locate(keyOf(range), position, bytes)
@@ -306,6 +313,11 @@ async function locateRange(range: PlannedRange, locator: ObjectLocator): Promise
 /** Where what follows a range begins; undefined where it ends in the middle of a batch. */
 function endOf({ baseOffset, span }: PlannedRange): Offset | undefined {
   return span === undefined ? undefined : advance(baseOffset, span)
+}
+
+function endOfRun(range: PlannedRange): { end?: Offset } {
+  const end = endOf(range)
+  return end === undefined ? {} : { end }
 }
 
 function countBytes({ hot, entries }: Available, from: Offset): number {

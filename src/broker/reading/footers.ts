@@ -1,11 +1,20 @@
 import { FOOTER_CACHE_BYTES, FOOTER_SPARED_BYTES } from '../../core/limits.ts'
 import type { IndexEntry, PlacedEntry, SegmentPlace } from '../../core/log/entry.ts'
 import { isKnown, type KnownPlace, type RangeEnd } from '../../core/log/read-plan.ts'
-import { type Offset, toPosition } from '../../core/numbers.ts'
+import { later, type Offset, toPosition } from '../../core/numbers.ts'
 import { decodeFooter } from '../../core/segment/footer.ts'
 import type { SparseIndex } from '../../core/segment/sparse-index.ts'
 import type { ObjectStore } from '../../ports/object-store.ts'
 import { bytesFrom } from './walk.ts'
+
+/** A read, and from where on. */
+export interface WantedRange {
+  readonly from: Offset
+  readonly maxBytes: number
+  readonly end: RangeEnd
+  /** Whether a small segment may be read from its beginning rather than that its footer is looked at. */
+  readonly sparesFooters: boolean
+}
 
 interface Kept {
   readonly bytes: number
@@ -31,25 +40,23 @@ export class FooterCache {
    */
   async withMarks(
     entries: readonly PlacedEntry[],
-    from: Offset,
-    maxBytes: number,
-    end: RangeEnd,
+    wanted: WantedRange,
     known: KnownPlace | undefined,
   ): Promise<readonly PlacedEntry[] | undefined> {
     if (!entries.some(({ entry }) => entry.place.kind === 'segment')) return entries
     const marked: PlacedEntry[] = []
-    let left = maxBytes
+    let left = wanted.maxBytes
     for (const placed of entries) {
       const { entry } = placed
       const { place } = entry
-      if (place.kind === 'segment' && needsMarks(placed, from, left, end, known)) {
+      if (place.kind === 'segment' && needsMarks(placed, { ...wanted, maxBytes: left }, known)) {
         const index = await this.indexOf(entry, place)
         if (!index) return undefined
         marked.push({ ...placed, entry: { ...entry, marks: index.marksOf() } })
       } else {
         marked.push(placed)
       }
-      left -= bytesFrom(placed, from)
+      left -= bytesFrom(placed, wanted.from)
     }
     return marked
   }
@@ -98,15 +105,13 @@ export class FooterCache {
 
 function needsMarks(
   placed: PlacedEntry,
-  from: Offset,
-  maxBytes: number,
-  end: RangeEnd,
+  { from, maxBytes, end, sparesFooters }: WantedRange,
   known: KnownPlace | undefined,
 ): boolean {
   const { baseOffset, entry } = placed
-  const spanBefore = Math.max(from, placed.from ?? from) - baseOffset
+  const spanBefore = later(from, placed.from) - baseOffset
   // Somebody else can read a part of it only if that ends with a batch.
   if (end === 'mark' && entry.bytes > maxBytes) return true
-  if (spanBefore <= 0 || entry.bytes <= FOOTER_SPARED_BYTES) return false
+  if (spanBefore <= 0 || (sparesFooters && entry.bytes <= FOOTER_SPARED_BYTES)) return false
   return end === 'mark' || !(known && isKnown(known, placed, spanBefore))
 }

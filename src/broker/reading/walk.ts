@@ -10,7 +10,7 @@ import {
 } from '../../core/log/entry.ts'
 import type { Head } from '../../core/log/head.ts'
 import { segmentEntry } from '../../core/log/settled/segment-entry.ts'
-import { advance, type Offset } from '../../core/numbers.ts'
+import { advance, later, type Offset } from '../../core/numbers.ts'
 import { ingestKey } from '../../core/storage-layout.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
 import type { LogIndex } from '../../ports/log-index.ts'
@@ -140,7 +140,7 @@ export function keyOf(place: ObjectPlace | SegmentPlace): string {
 
 /** About how many of an entry's bytes hold records from `from` on: where some have gone, it may be any part of them. */
 export function bytesFrom({ baseOffset, entry, from: counted }: PlacedEntry, from: Offset): number {
-  const first = later(from, counted ?? from)
+  const first = later(from, counted)
   if (baseOffset >= first) return entry.bytes
   return Math.ceil(entry.bytes * (1 - (first - baseOffset) / entry.span))
 }
@@ -155,8 +155,4 @@ export function missingBytes(offset: Offset): TidemarkError {
     'KAFKA_STORAGE_ERROR',
     `The index has records at offset ${offset}, but their bytes cannot be read. Run "tidemark verify".`,
   )
-}
-
-function later(one: Offset, other: Offset): Offset {
-  return one > other ? one : other
 }

@@ -105,7 +105,7 @@ function formatDescription({ topic, topicId, createdMs, configs, offsets }: Topi
   const remark = noteOnConfigs(configs.map(({ name }) => name))
   return [
     `Topic:    ${topic}\nId:       ${topicId}\nCreated:  ${new Date(createdMs).toISOString()}\n`,
-    formatTable(['PARTITION', 'START OFFSET', 'END OFFSET', 'RECORDS'], partitions),
+    formatTable(['PARTITION', 'START OFFSET', 'END OFFSET', 'OFFSETS'], partitions),
     formatTable(['CONFIG', 'VALUE', 'SOURCE'], settings),
     ...(remark === undefined ? [] : [`${remark}\n`]),
   ].join('\n')

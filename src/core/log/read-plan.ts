@@ -1,4 +1,4 @@
-import { advance, type Offset, type Position, toPosition } from '../numbers.ts'
+import { advance, later, type Offset, type Position, toPosition } from '../numbers.ts'
 import type { InlinePlace, Mark, ObjectPlace, PlacedEntry, SegmentPlace } from './entry.ts'
 
 /** What a read is to fetch: batches that lie next to one another; the first one begins at `baseOffset`, the others follow it. */
@@ -79,7 +79,7 @@ function planEntry(
     const { payload } = place
     return { kind: 'inline', payload, bytes: payload.length, baseOffset, span: entry.span }
   }
-  const spanBefore = Math.max(from, counted ?? from) - baseOffset
+  const spanBefore = later(from, counted) - baseOffset
   const marks = spanBefore > 0 || entry.bytes > maxBytes ? entry.marks : []
   const exact = known && isKnown(known, { baseOffset, entry }, spanBefore)
   const before = exact ? { span: spanBefore, bytes: known.position - place.position } : undefined
