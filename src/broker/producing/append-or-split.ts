@@ -18,8 +18,8 @@ export interface Placement {
 }
 
 export interface PartitionLog {
-  /** Appends an entry once it is its turn. */
-  append(entry: IndexEntry): Promise<AppendedEntry>
+  /** Appends an entry, which holds what these calls bring, once it is its turn. */
+  append(entry: IndexEntry, calls: readonly Call[]): Promise<AppendedEntry>
   /** What is known of a producer outside of the head. @param written for the error at the deadline */
   findRetired(producerId: bigint, written: Written): Promise<FlushedProducer | undefined>
   newId(): string
@@ -43,7 +43,7 @@ export async function appendOrSplit(
       await appendHalves(calls, placement, log)
       return
     }
-    const appended = await log.append(toEntry(calls, producers, placement, id))
+    const appended = await log.append(toEntry(calls, producers, placement, id), calls)
     answer(calls, appended)
   } catch (error) {
     if (!(error instanceof SequenceRefused)) {
@@ -91,7 +91,7 @@ function toEntry(
     place:
       position === 'inline'
         ? { kind: 'inline', payload: Buffer.concat(calls.map(({ run }) => run.chunk)) }
-        : { kind: 'object', object, position: toPosition(position) },
+        : { kind: 'object', object, epoch: 0, position: toPosition(position) },
     marks: marks.marks,
     producers,
   }

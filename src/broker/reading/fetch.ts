@@ -15,6 +15,7 @@ import type { PlacedEntry } from '../../core/log/entry.ts'
 import type { Head } from '../../core/log/head.ts'
 import { objectOf, type PlannedRange, planRead, type RangeEnd } from '../../core/log/read-plan.ts'
 import { advance, later, type Offset, toPosition } from '../../core/numbers.ts'
+import { placeKey } from '../../core/storage-layout.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
 import type { Ports } from '../../ports/index.ts'
 import type { ObjectLocator } from '../../ports/object-locator.ts'
@@ -27,7 +28,7 @@ import { KnownPlaces } from './known-places.ts'
 import type { Seen } from './tail.ts'
 import type { TailWatch } from './tail-watch.ts'
 import { Tails } from './tails.ts'
-import { bytesFrom, keyOf, missingBytes, readEntries, readPlace } from './walk.ts'
+import { bytesFrom, missingBytes, readEntries, readPlace } from './walk.ts'
 
 /** What is in the log from an offset on, as the index tells. */
 interface Available {
@@ -62,8 +63,7 @@ export class Fetching {
     ports: Ports,
     directory: TopicDirectory,
     watch: TailWatch,
-    hot: HotTail,
-    footers: FooterCache,
+    { hot, footers }: { hot: HotTail; footers: FooterCache },
     locator: ObjectLocator | undefined,
     pollIntervalMsMax = FETCH_POLL_INTERVAL_MS,
   ) {
@@ -305,7 +305,7 @@ async function locateRange(range: PlannedRange, locator: ObjectLocator): Promise
   const baseOffset = later(range.baseOffset, range.from)
   // Ranges planned to end at a mark know their span.
   const span = endOf(range)! - baseOffset
-  const { url, expiresMs } = await locator.locate(keyOf(range), position, bytes)
+  const { url, expiresMs } = await locator.locate(placeKey(range), position, bytes)
   const located = { baseOffset, span, records: span, bytes, url, position, expiresMs }
   return range.kind === 'segment' ? { ...located, offsets: 'final' } : located
 }

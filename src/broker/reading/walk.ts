@@ -1,17 +1,11 @@
 import { copyBytes } from '../../core/bytes.ts'
 import { TidemarkError } from '../../core/errors.ts'
 import { blockEnd } from '../../core/log/block.ts'
-import {
-  type IndexEntry,
-  type ObjectPlace,
-  type PlacedEntry,
-  placeEntries,
-  type SegmentPlace,
-} from '../../core/log/entry.ts'
+import { type IndexEntry, type PlacedEntry, placeEntries } from '../../core/log/entry.ts'
 import type { Head } from '../../core/log/head.ts'
 import { segmentEntry } from '../../core/log/settled/segment-entry.ts'
 import { advance, later, type Offset } from '../../core/numbers.ts'
-import { ingestKey } from '../../core/storage-layout.ts'
+import { placeKey } from '../../core/storage-layout.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
 import type { LogIndex } from '../../ports/log-index.ts'
 import type { ObjectStore } from '../../ports/object-store.ts'
@@ -130,12 +124,7 @@ export async function readPlace(
 ): Promise<Uint8Array | undefined> {
   // A copy: the offsets are filled in place, and the index's own bytes must stay as they are.
   if (place.kind === 'inline') return copyBytes(place.payload)
-  return await objects.get(keyOf(place), place.position, bytes)
-}
-
-/** The key of the object. */
-export function keyOf(place: ObjectPlace | SegmentPlace): string {
-  return place.kind === 'object' ? ingestKey(place) : place.key
+  return await objects.get(placeKey(place), place.position, bytes)
 }
 
 /** About how many of an entry's bytes hold records from `from` on: where some have gone, it may be any part of them. */
