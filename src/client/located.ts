@@ -50,7 +50,8 @@ function takeCounted(bytes: Uint8Array, range: LocatedRange, from: Offset): Uint
     covered += span
     if (advance(offset, span) <= from) start = position + header.sizeBytes
   }
-  if (covered !== range.span) throw damaged(range, `of ${range.span} offsets ${covered} came`)
+  if (covered !== range.span || covered !== range.records)
+    throw damaged(range, `of ${range.span} offsets ${covered} came`)
   return bytes.subarray(start)
 }
 

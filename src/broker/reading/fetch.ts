@@ -21,7 +21,7 @@ import type { Ports } from '../../ports/index.ts'
 import type { ObjectLocator } from '../../ports/object-locator.ts'
 import { OutcomeUnknown } from '../../ports/outcome.ts'
 import { inTime } from '../store-calls/retry.ts'
-import type { TopicDirectory } from '../topics/topic-directory.ts'
+import { partitionGone, type TopicDirectory, unknownTopicId } from '../topics/topic-directory.ts'
 import type { FooterCache, WantedRange as Wanted } from './footers.ts'
 import type { HotRecords, HotTail } from './hot-tail.ts'
 import { KnownPlaces } from './known-places.ts'
@@ -180,6 +180,7 @@ export class Fetching {
     const { signal } = request
     return await this.#tails.use(request, async tail => {
       let seen = await tail.look()
+      const { topicId } = seen.partition
       let available = await this.#availableAt(seen, wanted)
       while (available && countBytes(available, wanted.from) < minBytes) {
         const before: Available = available
@@ -191,6 +192,9 @@ export class Fetching {
           isOver = found === undefined
           const looking = async () => {
             seen = found ?? (await tail.look())
+            // Nobody waits at one topic and hears of another that was made anew under its name.
+            if (seen.partition.topicId !== topicId) throw unknownTopicId(request.topic)
+            if (!seen.head) throw partitionGone('no')
             return await this.#availableAt(seen, wanted)
           }
           available = await inTime(this.#ports.clock, untilMs, looking(), FETCH_LAST_LOOK_MS_MAX)
