@@ -194,7 +194,7 @@ export class Fetching {
             seen = found ?? (await tail.look())
             // Nobody waits at one topic and hears of another that was made anew under its name.
             if (seen.partition.topicId !== topicId) throw unknownTopicId(request.topic)
-            if (!seen.head) throw partitionGone('no')
+            if (!seen.head && request.topicId === undefined) throw partitionGone('no')
             return await this.#availableAt(seen, wanted)
           }
           available = await inTime(this.#ports.clock, untilMs, looking(), FETCH_LAST_LOOK_MS_MAX)
