@@ -76,7 +76,7 @@ export const EPOCHS_KEPT = 2
 /** How long a process trusts what it knows of the epoch. */
 export const EPOCH_CACHE_MS = 60_000
 /** How often a call brings its bytes anew because of the floor before it is given up. */
-export const EPOCH_TRIES_MAX = 3
+export const EPOCH_ATTEMPTS_MAX = 3
 /** How often all partitions are asked to drain what is old. */
 export const ROUND_INTERVAL_MS = 24 * 60 * 60_000
 /** Partitions that a round could not drain, as many as are remembered by name. */
@@ -154,6 +154,7 @@ assert(
 assert(SEGMENT_MARK_BYTES <= MARK_INTERVAL_BYTES, 'a segment is read from as near by as a commit')
 assert(BATCH_BYTES_MAX <= RUN_READ_BYTES, 'any batch fits into a piece that is copied')
 assert(RUN_READ_BYTES <= FETCH_BYTES_MAX, 'a copy reads no more at once than a fetch')
+assert(OBJECT_PART_BYTES >= 5 * MiB, 'AWS: no part but the last is smaller')
 assert(BATCH_BYTES_MAX <= OBJECT_PART_BYTES, 'any batch fits into a part')
 assert(
   SEGMENT_BYTES_MAX / OBJECT_PART_BYTES < OBJECT_PARTS_MAX,
