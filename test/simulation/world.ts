@@ -259,8 +259,8 @@ export class World {
   }
 
   plainPorts(): Ports {
-    const { index, objects, topics, groups, triggers } = this.store
-    return { index, objects, topics, groups, triggers, clock: this.clock, entropy: this.random }
+    const { index, objects, topics, groups, triggers, upkeep } = this.store
+    return { index, objects, topics, groups, triggers, upkeep, clock: this.clock, entropy: this.random }
   }
 
   openPlainBroker(): LogBroker {
