@@ -98,8 +98,8 @@ export const DEFECTS: Readonly<Record<string, PlantedDefect>> = {
     ...APPENDS,
     message: /doubled|moved|come after epoch|sent again and again/,
     decisions: {
-      applyTrim: (head, block, changes) => {
-        const trimmed = applyTrim(head, block, changes)
+      applyTrim: (head, block, changes, movedEpoch) => {
+        const trimmed = applyTrim(head, block, changes, movedEpoch)
         return trimmed && { ...trimmed, producers: new Map() }
       },
     },
@@ -108,8 +108,8 @@ export const DEFECTS: Readonly<Record<string, PlantedDefect>> = {
     ...APPENDS,
     message: /./,
     decisions: {
-      applyTrim: (head, block, changes) =>
-        applyTrim({ ...head, tailOffset: block.baseOffset }, block, changes),
+      applyTrim: (head, block, changes, movedEpoch) =>
+        applyTrim({ ...head, tailOffset: block.baseOffset }, block, changes, movedEpoch),
     },
   },
   'a producer leaves the head without an item': {
