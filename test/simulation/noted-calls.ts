@@ -43,6 +43,18 @@ export function objectsAcross(objects: ObjectStore, faults: ProcessFaults): Obje
       faults.about(`put ${key}`)
       return objects.put(key, chunks)
     },
+    putLarge: (key, chunks) => {
+      faults.about(`put ${key}`)
+      return objects.putLarge(key, chunks)
+    },
+    list: (prefix, below) => {
+      faults.about(`list ${prefix ?? 'all'}`)
+      return objects.list(prefix, below)
+    },
+    removeAll: keys => {
+      faults.about(`remove ${keys[0] ?? 'nothing'}`)
+      return objects.removeAll(keys)
+    },
     get: (key, position, bytes) => {
       faults.about(`read ${key}`)
       return objects.get(key, position, bytes)
