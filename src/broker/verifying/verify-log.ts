@@ -1,12 +1,12 @@
 import { batchesOf } from '../../core/batches/batch-run.ts'
 import { TidemarkError } from '../../core/errors.ts'
 import { type Block, blockEnd } from '../../core/log/block.ts'
-import { type IndexEntry, type PlacedEntry, placeEntries, spanOf } from '../../core/log/entry.ts'
+import { countBytes, type IndexEntry, type PlacedEntry, placeEntries, spanOf } from '../../core/log/entry.ts'
 import { findHeadProblems, type Head } from '../../core/log/head.ts'
 import { type LogSummary, summarize } from '../../core/log/summary.ts'
-import type { Offset } from '../../core/numbers.ts'
+import { type Offset, toOffset } from '../../core/numbers.ts'
 import { DamagedBatch } from '../../core/record/batch-header.ts'
-import { segmentKey } from '../../core/storage-layout.ts'
+import { placeKey } from '../../core/storage-layout.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
 import type { Ports } from '../../ports/index.ts'
 import { readPlace } from '../reading/walk.ts'
@@ -30,9 +30,13 @@ export async function* verifyLog(
   for (const problem of findHeadProblems(head)) yield error(`${place} head`, problem)
 
   yield* verifyUntrimmed(ports, partition, head, place, referred)
+  const from = toOffset(Math.max(head.startOffset, head.settled.settledOffset))
   let next: Offset | undefined
   let before: LogSummary | undefined
   for await (const block of blocksOf(ports, partition, head)) {
+    noteObjects(block.entries, referred)
+    // It waits for being dropped, and nobody reads it.
+    if (blockEnd(block) <= from) continue
     const blockPlace = `${place} block ${block.baseOffset}`
     summary.blocks += 1
     for (const problem of findBlockProblems(block, head, next, before)) {
@@ -43,8 +47,8 @@ export async function* verifyLog(
     before = block.summary
   }
   const covered = next ?? head.tailOffset
-  if (covered !== head.tailOffset || (next === undefined && head.startOffset < head.tailOffset)) {
-    const missing = next ?? head.startOffset
+  if (covered !== head.tailOffset || (next === undefined && from < head.tailOffset)) {
+    const missing = next ?? from
     yield error(place, `offsets ${missing} to ${head.tailOffset - 1} are in no block`)
   }
   if (
@@ -99,12 +103,16 @@ async function* verifyUntrimmed(
   }
 }
 
-/** The blocks that the head's tail follows. Those put meanwhile are left out, and so are those below its start. */
+/** The blocks between what has settled and the tail. Those put meanwhile are left out, and so are those that have settled. */
 async function* blocksOf(ports: Ports, partition: PartitionId, head: Head): AsyncGenerator<Block> {
-  let from = head.startOffset
+  const { settledOffset } = head.settled
+  let from = settledOffset
   while (from < head.tailOffset) {
     const blocks = await ports.index.readBlocks(partition, from, BLOCKS_PER_READ)
-    const fresh = blocks.filter(block => block.baseOffset < head.tailOffset && blockEnd(block) > from)
+    const fresh = blocks.filter(
+      block =>
+        block.baseOffset >= settledOffset && block.baseOffset < head.tailOffset && blockEnd(block) > from,
+    )
     yield* fresh
     const last = fresh.at(-1)
     if (!last) return
@@ -119,12 +127,17 @@ function findBlockProblems(
   before: LogSummary | undefined,
 ): string[] {
   const problems: string[] = []
-  if (expected === undefined ? block.baseOffset > head.startOffset : block.baseOffset !== expected) {
-    const from = expected ?? head.startOffset
+  const { settledOffset, loggedBytes } = head.settled
+  const from = expected ?? Math.max(head.startOffset, settledOffset)
+  if (expected === undefined ? block.baseOffset > from : block.baseOffset !== expected) {
     problems.push(`does not follow the block before it: expected offset ${from}`)
   }
   if (spanOf(block.entries) === 0) problems.push('holds no records')
   const sums = before && summarize(before, block.entries)
+  const isFirstUnsettled = settledOffset > 0 && block.baseOffset === settledOffset
+  if (isFirstUnsettled && loggedBytes + countBytes(block.entries) !== block.summary.bytes) {
+    problems.push('its sums do not follow on those of what has settled')
+  }
   if (sums && (sums.bytes !== block.summary.bytes || sums.maxTimestampMs !== block.summary.maxTimestampMs)) {
     problems.push('its sums do not add up')
   }
@@ -146,7 +159,7 @@ async function* verifyEntries(
     const entryPlace = `${place} offset ${baseOffset}`
     const bytes = await readPlace(ports.objects, entry.place, entry.bytes)
     if (!bytes || bytes.length < entry.bytes) {
-      const key = entry.place.kind === 'object' ? segmentKey(entry.place.object) : 'the tail'
+      const key = entry.place.kind === 'inline' ? 'the tail' : placeKey(entry.place)
       yield error(
         entryPlace,
         `${entry.bytes} bytes should be in ${key}; ${bytes ? `only ${bytes.length} are` : 'it is not there'}`,

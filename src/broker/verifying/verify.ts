@@ -1,3 +1,5 @@
+import type { Head } from '../../core/log/head.ts'
+import { encodeSettled } from '../../core/log/settled/settled.ts'
 import { type PartitionId, partitionKey, partitionsOf } from '../../core/topic/partition-id.ts'
 import type { Ports } from '../../ports/index.ts'
 import { StoreDamaged } from '../../ports/outcome.ts'
@@ -6,6 +8,7 @@ import { error, type Finding, leftover, type PartitionPlace, type VerifySummary 
 import { ReferredObjects } from './referred-objects.ts'
 import { noteReferred, verifyLog } from './verify-log.ts'
 import { verifyObjects } from './verify-objects.ts'
+import { type SegmentsCheck, verifySegments } from './verify-segments.ts'
 
 /** How often a partition is looked at anew because it has changed while it was. */
 const LOOK_AGAIN_MAX = 5
@@ -20,6 +23,8 @@ export interface VerifySettings {
   readonly checkIndex?: (() => Promise<string[]>) | undefined
   /** Partitions before this one, by topics' names, have been looked at already: only what they refer to is noted. */
   readonly from?: PartitionPlace | undefined
+  /** Whether all of each segment is read, and not only its footer. */
+  readonly isDeep?: boolean | undefined
 }
 
 /**
@@ -40,7 +45,7 @@ export async function* verify(
   try {
     for (const problem of (await settings.checkIndex?.()) ?? []) yield error('the index', problem)
     for await (const topic of ports.topics.list()) topics.set(topic.topicId, topic)
-    yield* verifyTopics(ports, topics, referred, summary, settings.from)
+    yield* verifyTopics(ports, topics, referred, summary, settings)
     yield* findLogsOfNoTopic(ports, topics)
   } catch (failure) {
     // What cannot be read says nothing of what it refers to.
@@ -48,7 +53,8 @@ export async function* verify(
     yield error('the store', failure.message)
     return
   }
-  yield* verifyObjects(ports, referred, summary, startedMs, await settings.createdMs?.())
+  const createdMs = await settings.createdMs?.()
+  yield* verifyObjects({ ports, topics, referred, summary, startedMs, createdMs })
 }
 
 async function* verifyTopics(
@@ -56,7 +62,7 @@ async function* verifyTopics(
   topics: ReadonlyMap<string, TopicItem>,
   referred: ReferredObjects,
   summary: VerifySummary,
-  from: PartitionPlace | undefined,
+  { from, isDeep = false }: VerifySettings,
 ): AsyncGenerator<Finding> {
   const live = [...topics.values()].filter(({ state }) => state === 'live')
   summary.topics = topics.size
@@ -69,7 +75,7 @@ async function* verifyTopics(
       const place = `${at.topic}/${at.partition}`
       try {
         if (from && isBefore(at, from)) await noteReferred(ports, partition, referred)
-        else yield* verifyPartition(ports, topic, partition, place, referred, summary)
+        else yield* verifyPartition(topic, { ports, partition, place, summary, isDeep }, referred)
       } catch (failure) {
         // One that is damaged must not hide those after it.
         if (!(failure instanceof StoreDamaged)) throw failure
@@ -87,13 +93,11 @@ function isBefore(one: PartitionPlace, other: PartitionPlace): boolean {
 }
 
 async function* verifyPartition(
-  ports: Ports,
   topic: TopicItem,
-  partition: PartitionId,
-  place: string,
+  check: SegmentsCheck,
   referred: ReferredObjects,
-  summary: VerifySummary,
 ): AsyncGenerator<Finding> {
+  const { ports, partition, place, summary } = check
   for (let again = 0; ; again += 1) {
     const head = await ports.index.readHead(partition)
     if (!head) {
@@ -102,13 +106,13 @@ async function* verifyPartition(
     }
     const countedBefore = { ...summary }
     const findings: Finding[] = []
-    for await (const finding of verifyLog(ports, partition, head, place, referred, summary)) {
+    for await (const finding of verifyAsOf(head, check, referred)) {
       findings.push(finding)
       if (findings.length < FINDINGS_MAX) continue
       findings.push(error(place, 'there is more, which is not told'))
       break
     }
-    // What looks wrong may be what somebody has flushed or deleted since the head was read.
+    // What looks wrong may be what somebody has flushed, settled or deleted since the head was read.
     if (findings.length === 0 || again === LOOK_AGAIN_MAX || !(await hasMoved(ports, partition, head))) {
       yield* findings
       return
@@ -117,16 +121,23 @@ async function* verifyPartition(
   }
 }
 
-async function hasMoved(
-  ports: Ports,
-  partition: PartitionId,
-  head: { startOffset: number; tailOffset: number; nextOffset: number },
-): Promise<boolean> {
+async function* verifyAsOf(
+  head: Head,
+  check: SegmentsCheck,
+  referred: ReferredObjects,
+): AsyncGenerator<Finding> {
+  const { ports, partition, place, summary } = check
+  yield* verifySegments(check, head)
+  yield* verifyLog(ports, partition, head, place, referred, summary)
+}
+
+async function hasMoved(ports: Ports, partition: PartitionId, head: Head): Promise<boolean> {
   const now = await ports.index.readHead(partition)
   return (
     now?.startOffset !== head.startOffset ||
     now.tailOffset !== head.tailOffset ||
-    now.nextOffset !== head.nextOffset
+    now.nextOffset !== head.nextOffset ||
+    Buffer.compare(encodeSettled(now.settled), encodeSettled(head.settled)) !== 0
   )
 }
 
