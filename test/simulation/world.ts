@@ -12,17 +12,19 @@ import { TidemarkError } from '../../src/core/errors.ts'
 import { PRODUCER_SILENT_MS_MAX } from '../../src/core/limits.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Ports } from '../../src/ports/index.ts'
+import { itemsAcross, objectsAcross } from './across.ts'
 import type { Actor, ActorKind } from './actors/actor.ts'
 import { ClockSettings } from './clock-settings.ts'
 import type { Defect } from './defects.ts'
 import { History } from './history.ts'
-import { itemsAcross, objectsAcross } from './noted-calls.ts'
 import { DeliveryPromises } from './promises/delivery.ts'
 import { LogPromises } from './promises/log.ts'
 import { OwnershipPromises } from './promises/ownership.ts'
+import { SettlingPromises } from './promises/settling.ts'
 import { TopicPromises } from './promises/topics.ts'
 import { RandomFaults } from './random-faults.ts'
 import { SleepyProcess } from './sleepy-process.ts'
+import { WatchedObjects } from './watched-objects.ts'
 
 // Now: virtual time does not wait for a file to be loaded.
 await loadUseCases()
@@ -86,11 +88,12 @@ export class World {
   readonly faults: RandomFaults
   readonly defect: Defect
   /** Without any faults: for checks, and for what is of no interest. */
-  readonly store: MemoryStore
+  readonly store: MemoryStore & { readonly objects: WatchedObjects }
   readonly topics: TopicPromises
   readonly log: LogPromises
   readonly ownership: OwnershipPromises
   readonly delivery: DeliveryPromises
+  readonly settling: SettlingPromises
   /** Those that live. */
   readonly processes = new Set<SleepyProcess>()
   readonly brokers: (Running & { readonly broker: LogBroker })[] = []
@@ -123,9 +126,12 @@ export class World {
     this.delivery = new DeliveryPromises(this.violated)
     this.ownership.onCommit(this.delivery.committed)
     this.#decisions = this.ownership.watch({ ...DECISIONS, ...defect.decisions })
-    this.store = openMemoryStore(this.clock, this.#decisions)
+    const objects = new WatchedObjects(this.clock)
+    this.store = { ...openMemoryStore(this.clock, this.#decisions), objects }
+    this.settling = new SettlingPromises(objects, this.violated)
     this.store.items.observe(this.topics.changed)
     this.store.items.observe(this.ownership.changed)
+    this.store.items.observe(this.settling.changed)
     this.#wrapIndex = defect.index?.(this.store, this.clock) ?? (index => index)
     this.#wrapTopics = defect.topics ?? (topics => topics)
     this.#wrapClock = defect.clock ?? (clock => clock)
@@ -244,7 +250,7 @@ export class World {
       ...stores,
       index: this.#wrapIndex(stores.index),
       topics: this.#wrapTopics(stores.topics),
-      objects: objectsAcross(this.store.objects.across(network), faults),
+      objects: objectsAcross(this.store.objects, network, faults),
       clock: this.#wrapClock({ ...clockOf(process, this.clock), nowMs: () => this.clock.nowMs() + skewMs() }),
       entropy: this.random,
     }

@@ -1,6 +1,7 @@
 import type { Items } from '../../src/adapters/items/items.ts'
+import type { Network } from '../../src/adapters/memory/network.ts'
 import { PRODUCER_PREFIX } from '../../src/core/storage-layout.ts'
-import type { ObjectStore } from '../../src/ports/object-store.ts'
+import type { ObjectInfo, ObjectStore } from '../../src/ports/object-store.ts'
 import type { ProcessFaults } from './random-faults.ts'
 
 /** Items, with each call to them said to what draws its fault. */
@@ -35,17 +36,30 @@ export function itemsAcross(items: Items, faults: ProcessFaults, countReturn: ()
   }
 }
 
-/** The same with objects. */
-export function objectsAcross(objects: ObjectStore, faults: ProcessFaults): ObjectStore {
+/** Objects as they look across an unreliable network. Whatever a call does to the store is one step, as what it uploads is. */
+export function objectsAcross(objects: ObjectStore, network: Network, faults: ProcessFaults): ObjectStore {
   return {
-    ...objects,
     put: (key, chunks) => {
       faults.about(`put ${key}`)
-      return objects.put(key, chunks)
+      return network.write(() => objects.put(key, chunks))
     },
     get: (key, position, bytes) => {
       faults.about(`read ${key}`)
-      return objects.get(key, position, bytes)
+      return network.read(() => objects.get(key, position, bytes))
+    },
+    async *list(...bounds) {
+      faults.about(`list ${bounds.join(' below ')}`)
+      yield* await network.read(() => toArray(objects.list(...bounds)))
+    },
+    remove: key => {
+      faults.about(`remove ${key}`)
+      return network.write(() => objects.remove(key))
     },
   }
+}
+
+async function toArray(listed: AsyncIterable<ObjectInfo>): Promise<ObjectInfo[]> {
+  const all: ObjectInfo[] = []
+  for await (const info of listed) all.push(info)
+  return all
 }
