@@ -1,3 +1,5 @@
+import type { Note } from './garbage.ts'
+import type { Level } from './log/settled/segment.ts'
 import { type Offset, toOffset } from './numbers.ts'
 import { type PartitionId, partitionKey } from './topic/partition-id.ts'
 
@@ -30,6 +32,123 @@ export function parseSegmentKey(key: string): string | undefined {
   return /^[0-9a-f]{32}$/.test(id) && segmentKey(id) === key ? id : undefined
 }
 
+/** The start of the key of every object that a commit or a flush of an epoch wrote. */
+export const INGEST_PREFIX = 'ingest/'
+const INGEST_EPOCH_DIGITS = 10
+
+/** The object that a commit or a flush wrote. Those of one epoch lie together, so that they can go together. */
+export function ingestKey({ epoch, object }: { epoch: number; object: string }): string {
+  return epoch === 0 ? segmentKey(object) : `${ingestEpochPrefix(epoch)}${object.slice(0, 2)}/${object}`
+}
+
+/** The start of the keys of one epoch's objects, from 1 on. They sort as epochs do. */
+export function ingestEpochPrefix(epoch: number): string {
+  return `${INGEST_PREFIX}${String(epoch).padStart(INGEST_EPOCH_DIGITS, '0')}/`
+}
+
+/** What an ingest object's key says, that of a segment of epoch 0 too; undefined where the key is not one. */
+export function parseIngestKey(key: string): { epoch: number; object: string } | undefined {
+  const old = parseSegmentKey(key)
+  if (old !== undefined) return { epoch: 0, object: old }
+  const match = /^ingest\/(\d{10})\/[0-9a-f]{2}\/([0-9a-f]{32})$/.exec(key)
+  if (!match) return undefined
+  const found = { epoch: Number(match[1]), object: match[2]! }
+  return ingestKey(found) === key ? found : undefined
+}
+
+/** The start of the key of every object that is one partition's own. */
+export const LOG_OBJECTS_PREFIX = 'log/'
+
+/** The start of the keys of all objects of a topic, or of one of its partitions. */
+export function logObjectsPrefix(topicId: string, partition?: number): string {
+  return `${LOG_OBJECTS_PREFIX}${topicId}/${partition === undefined ? '' : `${partition}/`}`
+}
+
+/** A segment of one partition's log, with its footer. The id is the object's alone, and never used again. */
+export function logObjectKey({ topicId, partition }: PartitionId, baseOffset: Offset, id: string): string {
+  return `${logObjectsPrefix(topicId, partition)}${offsetDigits(baseOffset)}-${id}`
+}
+
+/** What the key of a segment's object says; undefined where the key is not one. */
+export function parseLogObjectKey(
+  key: string,
+): { partition: PartitionId; baseOffset: Offset; id: string } | undefined {
+  const match = /^log\/([^/]+)\/(\d+)\/(\d{16})-([0-9a-f]{32})$/.exec(key)
+  if (!match) return undefined
+  const partition = { topicId: match[1]!, partition: Number(match[2]) }
+  return { partition, baseOffset: toOffset(Number(match[3])), id: match[4]! }
+}
+
+/** An empty object that says where a log starts, for whoever makes the index anew. */
+export function startMarkerKey({ topicId, partition }: PartitionId, startOffset: Offset): string {
+  return `${logObjectsPrefix(topicId, partition)}start-${offsetDigits(startOffset)}`
+}
+
+/** What such a key says; undefined where the key is not one. */
+export function parseStartMarkerKey(
+  key: string,
+): { partition: PartitionId; startOffset: Offset } | undefined {
+  const match = /^log\/([^/]+)\/(\d+)\/start-(\d{16})$/.exec(key)
+  if (!match) return undefined
+  const partition = { topicId: match[1]!, partition: Number(match[2]) }
+  return { partition, startOffset: toOffset(Number(match[3])) }
+}
+
+/** The start of the key of every object that says that a topic was deleted. */
+export const DELETED_TOPICS_PREFIX = 'deleted/'
+
+/** It stays for ever, for whoever makes the index anew. */
+export function deletedTopicKey(topicId: string): string {
+  return `${DELETED_TOPICS_PREFIX}${topicId}`
+}
+
+/** What the store keeps of its ingest epochs: the two parts of an item's key. */
+export const INGEST_ITEM = { partitionKey: 'store', sortKey: 'ingest' } as const
+
+/** The partition key of the leases on work that only one process need do. */
+export const LEASES_KEY = 'store'
+
+/** A lease's sort key. */
+export function leaseKey(name: string): string {
+  return `lease#${name}`
+}
+
+/** The partition key of the notes of objects that are to be deleted, or may have to be. */
+export const GARBAGE_KEY = 'garbage'
+
+/** What the sort keys of all notes of a kind begin with. */
+export function notesPrefix(kind: Note['kind']): string {
+  return `${kind}#`
+}
+
+/** A note's sort key; `dead` ones sort as their times do. */
+export function noteKey(note: Note): string {
+  if (note.kind === 'intent') return `intent#${note.key}`
+  if (note.kind === 'dead') return `${deadNotesEnd(note.notedMs)}#${note.id}#${note.key}`
+  return `topic#${note.topicId}`
+}
+
+/** Sorts behind all notes of dead objects that were noted before this time, and before all others. */
+export function deadNotesEnd(untilMs: number): string {
+  return `dead#${String(untilMs).padStart(TIME_DIGITS, '0')}`
+}
+
+const TIME_DIGITS = 16
+
+/** What an intent's or a dead one's sort key says beside the members of the note. @throws RangeError when it is no note's */
+export function parseNoteKey(
+  sortKey: string,
+):
+  | { kind: 'intent'; key: string }
+  | { kind: 'dead'; notedMs: number; id: string; key: string }
+  | { kind: 'topic'; topicId: string } {
+  const dead = /^dead#(\d{16})#([0-9a-f]{8})#(.+)$/.exec(sortKey)
+  if (dead) return { kind: 'dead', notedMs: Number(dead[1]), id: dead[2]!, key: dead[3]! }
+  const other = /^(intent|topic)#(.+)$/.exec(sortKey)
+  if (!other) throw new RangeError(`${sortKey} is not the key of a note`)
+  return other[1] === 'intent' ? { kind: 'intent', key: other[2]! } : { kind: 'topic', topicId: other[2]! }
+}
+
 /** The topic items' partition key; each item's sort key is the topic's name. */
 export const TOPICS_KEY = 'topics'
 
@@ -60,7 +179,11 @@ const OFFSET_DIGITS = 16 // 2^53 has sixteen
 
 /** A block's sort key: zero-padded, so that keys sort as offsets do. */
 export function blockKey(baseOffset: Offset): string {
-  return `${BLOCK_PREFIX}${String(baseOffset).padStart(OFFSET_DIGITS, '0')}`
+  return `${BLOCK_PREFIX}${offsetDigits(baseOffset)}`
+}
+
+function offsetDigits(offset: Offset): string {
+  return String(offset).padStart(OFFSET_DIGITS, '0')
 }
 
 /** @throws RangeError when the key is not a block's */
@@ -69,6 +192,43 @@ export function parseBlockKey(key: string): Offset {
   if (!match) throw new RangeError(`${key} is not the key of a block`)
   return toOffset(Number(match[1]))
 }
+
+const ROLLED_PREFIX = 'segment#'
+const MERGED_PREFIX = 'merged#'
+const GENERATION_DIGITS = 10
+
+/** The sort key of a segment that was rolled out of blocks. */
+export function rolledKey(baseOffset: Offset): string {
+  return `${ROLLED_PREFIX}${offsetDigits(baseOffset)}`
+}
+
+/** The sort key of a segment that was merged out of rolled ones, or cleaned. */
+export function mergedKey(generation: number, baseOffset: Offset): string {
+  const digits = String(generation).padStart(GENERATION_DIGITS, '0')
+  return `${MERGED_PREFIX}${digits}#${offsetDigits(baseOffset)}`
+}
+
+/** A segment's sort key: those of one level sort as their offsets do. */
+export function levelKey(level: Level, baseOffset: Offset): string {
+  return level === 'rolled' ? rolledKey(baseOffset) : mergedKey(level, baseOffset)
+}
+
+/** @throws RangeError when the key is not a rolled segment's */
+export function parseRolledKey(key: string): Offset {
+  const match = /^segment#(\d{16})$/.exec(key)
+  if (!match) throw new RangeError(`${key} is not the key of a rolled segment`)
+  return toOffset(Number(match[1]))
+}
+
+/** @throws RangeError when the key is not a merged segment's */
+export function parseMergedKey(key: string): { generation: number; baseOffset: Offset } {
+  const match = /^merged#(\d{10})#(\d{16})$/.exec(key)
+  if (!match) throw new RangeError(`${key} is not the key of a merged segment`)
+  return { generation: Number(match[1]), baseOffset: toOffset(Number(match[2])) }
+}
+
+/** Sorts before the sort keys of all merged segments, and behind the head's. Sort keys: block, head, merged, producer, segment. */
+export const BEHIND_HEAD = `${HEAD_KEY}!`
 
 /** The start of every producer's sort key. */
 export const PRODUCER_PREFIX = 'producer#'
@@ -79,7 +239,7 @@ export function producerKey(producerId: bigint): string {
 }
 
 /** Sorts behind the sort keys of all of a log's items. No item has it. */
-export const LOG_END = 'producer~'
+export const LOG_END = 'segment~'
 
 /** The partition key of the groups' list; each item's sort key is a group's id as it is. */
 export const GROUPS_KEY = 'groups'
@@ -198,10 +358,45 @@ export const HEAD_ATTRIBUTES = {
   flushedMaxTimestampMs: 'flushedMaxMs',
   producers: 'producers',
   flushedProducers: 'flushedProducers',
+  settled: 'settled',
+  appendFloor: 'appendFloor',
+  drained: 'drained',
 } as const
 
 /** The attribute of what a store says of itself in a DynamoDB table. */
 export const FORMAT_ATTRIBUTES = { statement: 'statement' } as const
+
+/** A segment's attribute in a DynamoDB table. */
+export const SEGMENT_ATTRIBUTES = { encoded: 'encoded' } as const
+
+/** The attributes of what a store keeps of its ingest epochs in a DynamoDB table. Expressions spell out `version` only. */
+export const INGEST_ATTRIBUTES = {
+  epoch: 'epoch',
+  written: 'written',
+  advancedMs: 'advancedMs',
+  floor: 'floor',
+  cursor: 'cursor',
+  stuck: 'stuck',
+  roundMs: 'roundMs',
+  drained: 'drained',
+  drainedMs: 'drainedMs',
+  swept: 'swept',
+  heldBelow: 'heldBelow',
+  version: 'version',
+} as const
+
+/** A note's attributes in a DynamoDB table; what its sort key says is not repeated. */
+export const NOTE_ATTRIBUTES = {
+  level: 'level',
+  notedMs: 'notedMs',
+  looks: 'looks',
+  name: 'name',
+  partitions: 'partitions',
+  sweeps: 'sweeps',
+} as const
+
+/** A lease's attributes in a DynamoDB table. */
+export const LEASE_ATTRIBUTES = { holder: 'holder', untilMs: 'untilMs' } as const
 
 /** A block's attribute in a DynamoDB table. */
 export const BLOCK_ATTRIBUTES = { encoded: 'encoded' } as const

@@ -92,6 +92,12 @@ export interface GroupStore {
   ): Promise<ClaimChange>
 
   /**
+   * Removes a claim on the condition that owner, generation and commit are as in `claim`. Tells whether it is gone: also one
+   * that was not there. Of one that had an owner it is kept, for nobody to see, which generation was the last one.
+   */
+  removeClaim(groupId: string, claim: Claim): Promise<boolean>
+
+  /**
    * Removes a group and all that is its own. Of claims that had owners it keeps, for nobody to see, which generation was the
    * last one: a group that is made anew counts on. Where it throws, some may be left that a new group of this id would have:
    * repeat it. What is put while it runs may be removed too.

@@ -6,6 +6,7 @@ import type { ObjectStore } from './object-store.ts'
 import type { NotApplied, StoreFailed } from './outcome.ts'
 import type { TopicStore } from './topic-store.ts'
 import type { TriggerStore } from './trigger-store.ts'
+import type { UpkeepStore } from './upkeep-store.ts'
 
 /** All that the broker needs from outside. */
 export interface Ports {
@@ -14,6 +15,7 @@ export interface Ports {
   readonly topics: TopicStore
   readonly groups: GroupStore
   readonly triggers: TriggerStore
+  readonly upkeep: UpkeepStore
   readonly clock: Clock
   readonly entropy: Entropy
   /**

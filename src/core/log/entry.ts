@@ -17,7 +17,7 @@ export interface IndexEntry {
   readonly maxTimestampMs: number
   /** When the writer made it, by the writer's clock: the age that `flush.ms` is about. */
   readonly createdMs: number
-  readonly place: InlinePlace | ObjectPlace
+  readonly place: InlinePlace | ObjectPlace | SegmentPlace
   /** Where batches begin inside a long run, about every MARK_INTERVAL_BYTES; the run's own start is not listed. */
   readonly marks: readonly Mark[]
   /** What it holds of idempotent producers, in the order of its records; other records are in none of these. */
@@ -31,8 +31,18 @@ export interface InlinePlace {
 
 export interface ObjectPlace {
   readonly kind: 'object'
-  /** The object's id; storage-layout.ts turns it into a key. */
+  /** The object's id; storage-layout.ts turns it and the epoch into a key. */
   readonly object: string
+  /** In which it was uploaded; 0: before there were epochs, or in a store without. */
+  readonly epoch: number
+  readonly position: Position
+}
+
+/** In a segment's object, whose batches bear their final offsets. It exists in memory only: no such entry is persisted. */
+export interface SegmentPlace {
+  readonly kind: 'segment'
+  /** The object's key. */
+  readonly key: string
   readonly position: Position
 }
 
@@ -46,6 +56,8 @@ export interface Mark {
 export interface PlacedEntry {
   readonly baseOffset: Offset
   readonly entry: IndexEntry
+  /** Where it begins to count, where that is in its midst: what it holds below is somewhere else as well, perhaps cleaned. */
+  readonly from?: Offset
 }
 
 /** Gives every entry its offset: the first one begins at `baseOffset`, the others follow without a gap. */
@@ -66,6 +78,11 @@ export function countBytes(entries: readonly IndexEntry[]): number {
   return entries.reduce((sum, entry) => sum + entry.bytes, 0)
 }
 
+/** The epoch of the object that it lies in; Infinity where its bytes travel in the table. */
+export function entryEpoch({ place }: IndexEntry): number {
+  return place.kind === 'object' ? place.epoch : Number.POSITIVE_INFINITY
+}
+
 /** Bytes of the entries whose payload travels in the table. */
 export function countInlineBytes(entries: readonly IndexEntry[]): number {
   return entries.reduce((sum, entry) => sum + (entry.place.kind === 'inline' ? entry.bytes : 0), 0)
@@ -78,6 +95,8 @@ const OWN_OBJECT = 1
 const OTHER_OBJECT = 2
 /** Added to one of these where runs of idempotent producers follow the marks. */
 const WITH_PRODUCERS = 4
+/** Added where the epoch of its object stands before the object; without it that is 0. */
+const WITH_EPOCH = 8
 
 /**
  * The bytes of entries that were decoded or encoded before. Entries never change, and every append and every flush
@@ -85,7 +104,10 @@ const WITH_PRODUCERS = 4
  */
 const encodedEntries = new WeakMap<IndexEntry, Uint8Array>()
 
-/** The entry as it is persisted: one binary value, compared as a whole by `contains`. */
+/**
+ * The entry as it is persisted: one binary value, compared as a whole by `contains`.
+ * @throws RangeError where it is a segment's
+ */
 export function encodeEntry(entry: IndexEntry): Uint8Array {
   let bytes = encodedEntries.get(entry)
   if (!bytes) {
@@ -97,10 +119,12 @@ export function encodeEntry(entry: IndexEntry): Uint8Array {
 
 function writeEntry(entry: IndexEntry): Uint8Array {
   const { place, producers } = entry
+  if (place.kind === 'segment') throw new RangeError('an entry of a segment is not persisted')
   const isOwn = place.kind === 'object' && place.object === entry.id
   const kind = place.kind === 'inline' ? INLINE : isOwn ? OWN_OBJECT : OTHER_OBJECT
+  const epoch = place.kind === 'object' ? place.epoch : 0
   const writer = new ByteWriter()
-    .byte(producers.length > 0 ? kind + WITH_PRODUCERS : kind)
+    .byte(kind + (producers.length > 0 ? WITH_PRODUCERS : 0) + (epoch > 0 ? WITH_EPOCH : 0))
     .id(entry.id)
     .number(entry.span)
     // -1 says that there is no timestamp.
@@ -109,6 +133,7 @@ function writeEntry(entry: IndexEntry): Uint8Array {
     .block(encodeMarks(entry.marks))
   if (producers.length > 0) writer.block(encodeRuns(producers))
   if (place.kind === 'inline') return writer.block(place.payload).finish()
+  if (epoch > 0) writer.number(epoch)
   if (!isOwn) writer.id(place.object)
   return writer.number(place.position).number(entry.bytes).finish()
 }
@@ -123,22 +148,24 @@ export function decodeEntry(bytes: Uint8Array): IndexEntry {
 function readEntry(encoded: Uint8Array): IndexEntry {
   const reader = new ByteReader(encoded)
   const first = reader.byte()
-  const kind = first & ~WITH_PRODUCERS
+  const kind = first & ~(WITH_PRODUCERS | WITH_EPOCH)
   const id = reader.id()
   const span = reader.number()
   const maxTimestampMs = reader.number() - 1
   const createdMs = reader.number()
   const marks = reader.block()
-  const producers = first === kind ? [] : decodeRuns(reader.block())
+  const producers = (first & WITH_PRODUCERS) === 0 ? [] : decodeRuns(reader.block())
   let place: IndexEntry['place']
   let bytes: number
-  if (kind === INLINE) {
+  // What is inline has no epoch.
+  if (first === INLINE || first === INLINE + WITH_PRODUCERS) {
     const payload = reader.block()
     place = { kind: 'inline', payload }
     bytes = payload.length
   } else if (kind === OWN_OBJECT || kind === OTHER_OBJECT) {
+    const epoch = (first & WITH_EPOCH) === 0 ? 0 : reader.number()
     const object = kind === OWN_OBJECT ? id : reader.id()
-    place = { kind: 'object', object, position: toPosition(reader.number()) }
+    place = { kind: 'object', object, epoch, position: toPosition(reader.number()) }
     bytes = reader.number()
   } else {
     throw new RangeError(`an entry of kind ${first} is not known`)

@@ -7,12 +7,14 @@ import {
   type FlushedProducer,
 } from './producers/flushed-producer.ts'
 import { decodeStates, encodeStates, type ProducerState } from './producers/producer-state.ts'
+import { decodeSettled, encodeSettled, type Settled, UNSETTLED } from './settled/settled.ts'
 import { EMPTY_SUMMARY, type LogSummary } from './summary.ts'
 
 /**
  * The one mutable item of a partition: where its log starts and ends, and its newest index entries.
  * Invariants: tailOffset + the tail's span = nextOffset; startOffset <= nextOffset; tailOffset and
- * nextOffset only grow; the tail changes only at its ends.
+ * nextOffset only grow; the tail changes only at its ends; firstOffset <= mergedOffset <= settledOffset <= tailOffset, and
+ * firstOffset <= startOffset; drained <= appendFloor; all of these only grow.
  */
 export interface Head {
   /** The first record that is served. */
@@ -27,6 +29,11 @@ export interface Head {
   /** Idempotent producers that were active of late. */
   readonly producers: ReadonlyMap<bigint, ProducerState>
   readonly flushedProducers: ReadonlyMap<bigint, FlushedProducer>
+  readonly settled: Settled
+  /** An append whose object is of an older epoch is refused. */
+  readonly appendFloor: number
+  /** No entry above settledOffset is in an object of an older epoch, nor ever will be. */
+  readonly drained: number
 }
 
 export const EMPTY_HEAD: Head = {
@@ -37,6 +44,9 @@ export const EMPTY_HEAD: Head = {
   flushed: EMPTY_SUMMARY,
   producers: new Map(),
   flushedProducers: new Map(),
+  settled: UNSETTLED,
+  appendFloor: 0,
+  drained: 0,
 }
 
 export function findInTail(head: Head, entryId: string): Offset | undefined {
@@ -53,9 +63,25 @@ export function findHeadProblems(head: Head): string[] {
   if (head.startOffset > head.nextOffset) {
     problems.push(`startOffset ${head.startOffset} lies behind nextOffset ${head.nextOffset}`)
   }
+  problems.push(...findBoundaryProblems(head))
   const ids = new Set(head.tail.map(entry => entry.id))
   if (ids.size !== head.tail.length) problems.push('an entry stands in the tail twice')
   return problems
+}
+
+function findBoundaryProblems({ settled, startOffset, tailOffset, appendFloor, drained }: Head): string[] {
+  const { firstOffset, mergedOffset, settledOffset, generation, cleaning } = settled
+  const inOrder: readonly (readonly [string, number, string, number])[] = [
+    ['firstOffset', firstOffset, 'mergedOffset', mergedOffset],
+    ['mergedOffset', mergedOffset, 'settledOffset', settledOffset],
+    ['settledOffset', settledOffset, 'tailOffset', tailOffset],
+    ['firstOffset', firstOffset, 'startOffset', startOffset],
+    ['drained', drained, 'appendFloor', appendFloor],
+    ['generation', generation, 'cleaning', cleaning],
+  ]
+  return inOrder
+    .filter(([, lower, , upper]) => lower > upper)
+    .map(([lowerName, lower, upperName, upper]) => `${lowerName} ${lower} lies behind ${upperName} ${upper}`)
 }
 
 export function encodeHead(head: Head): Uint8Array {
@@ -68,6 +94,9 @@ export function encodeHead(head: Head): Uint8Array {
     .number(head.flushed.maxTimestampMs + 1)
     .block(encodeStates(head.producers))
     .block(encodeFlushedProducers(head.flushedProducers))
+    .number(head.appendFloor)
+    .number(head.drained)
+    .block(head.settled === UNSETTLED ? NOTHING : encodeSettled(head.settled))
   for (const entry of head.tail) writer.block(encodeEntry(entry))
   return writer.finish()
 }
@@ -76,18 +105,34 @@ export function encodeHead(head: Head): Uint8Array {
 export function decodeHead(bytes: Uint8Array): Head {
   const reader = new ByteReader(bytes)
   const version = reader.byte()
-  if (version !== HEAD_VERSION && version !== HEAD_VERSION_WITHOUT_PRODUCERS)
+  if (version < HEAD_VERSION_WITHOUT_PRODUCERS || version > HEAD_VERSION)
     throw new RangeError(`a head of version ${version} is not known`)
   const startOffset = toOffset(reader.number())
   const tailOffset = toOffset(reader.number())
   const nextOffset = toOffset(reader.number())
   const flushed = { bytes: reader.number(), maxTimestampMs: reader.number() - 1 }
-  const hasProducers = version === HEAD_VERSION
+  const hasProducers = version > HEAD_VERSION_WITHOUT_PRODUCERS
   const producers = hasProducers ? decodeStates(reader.block()) : new Map()
   const flushedProducers = hasProducers ? decodeFlushedProducers(reader.block()) : new Map()
+  const hasLevels = version > HEAD_VERSION_WITHOUT_LEVELS
+  const appendFloor = hasLevels ? reader.number() : 0
+  const drained = hasLevels ? reader.number() : 0
+  const boundaries = hasLevels ? reader.block() : NOTHING
+  const settled = boundaries.length > 0 ? decodeSettled(boundaries) : UNSETTLED
   const tail: IndexEntry[] = []
   while (!reader.isAtEnd) tail.push(decodeEntry(reader.block()))
-  return { startOffset, tailOffset, nextOffset, tail, flushed, producers, flushedProducers }
+  return {
+    startOffset,
+    tailOffset,
+    nextOffset,
+    tail,
+    flushed,
+    producers,
+    flushedProducers,
+    settled,
+    appendFloor,
+    drained,
+  }
 }
 
 /**
@@ -115,4 +160,6 @@ export function isClosedHead(bytes: Uint8Array): boolean {
 /** In both forms of a head. Before there were closed ones no version was 0, so that whoever does not know it refuses it. */
 export const HEAD_VERSION_CLOSED = 0
 const HEAD_VERSION_WITHOUT_PRODUCERS = 1
-const HEAD_VERSION = 2
+const HEAD_VERSION_WITHOUT_LEVELS = 2
+const HEAD_VERSION = 3
+const NOTHING = new Uint8Array()

@@ -1,0 +1,80 @@
+import { ByteReader, ByteWriter } from '../../bytes.ts'
+import { advance, type Offset, toOffset } from '../../numbers.ts'
+
+/** 'rolled', or the generation of merged ones. */
+export type Level = 'rolled' | number
+
+/**
+ * The item of one object with a stretch of one partition's log, and nothing else. It never changes; whether it counts is up
+ * to the boundaries in the head (settled.ts).
+ */
+export interface Segment {
+  readonly baseOffset: Offset
+  /** Where the next one of its level begins; above its last record where the last ones have gone. */
+  readonly end: Offset
+  /** 32 hexadecimal digits: the object's, and what the item is known by. */
+  readonly id: string
+  /** Of its batches, where its footer begins. 0: no records are left of it, and there is no object. */
+  readonly bytes: number
+  /** Of its footer, with the trailer behind it. */
+  readonly footerBytes: number
+  /** Fewer than it spans where some have gone. */
+  readonly records: number
+  /** How often its bytes have been written so far. */
+  readonly writes: number
+  /** Of all batches that there ever were in the log, up to its end. */
+  readonly loggedBytes: number
+  /** The largest timestamp of its records; -1 where they have none. */
+  readonly maxTimestampMs: number
+  /** The largest timestamp of its first batch; -1 where it has none. */
+  readonly firstTimestampMs: number
+  /** When the newest of its entries was made, by its writer's clock. */
+  readonly createdMs: number
+  /** Where the log began when it was written. */
+  readonly startOffset: Offset
+  /** Since when there has been nothing below the tombstones in it, in milliseconds since the epoch; 0: it has none of that kind. */
+  readonly tombstonesMs: number
+}
+
+/** The base offset is the item's key and not repeated in the value. */
+export function encodeSegment(segment: Segment): Uint8Array {
+  return new ByteWriter()
+    .byte(SEGMENT_VERSION)
+    .number(segment.end - segment.baseOffset)
+    .id(segment.id)
+    .number(segment.bytes)
+    .number(segment.footerBytes)
+    .number(segment.records)
+    .number(segment.writes)
+    .number(segment.loggedBytes)
+    .number(segment.maxTimestampMs + 1)
+    .number(segment.firstTimestampMs + 1)
+    .number(segment.createdMs)
+    .number(segment.startOffset)
+    .number(segment.tombstonesMs)
+    .finish()
+}
+
+/** @throws RangeError when the bytes are no segment of a version that is known */
+export function decodeSegment(baseOffset: Offset, bytes: Uint8Array): Segment {
+  const reader = new ByteReader(bytes)
+  const version = reader.byte()
+  if (version !== SEGMENT_VERSION) throw new RangeError(`a segment of version ${version} is not known`)
+  return {
+    baseOffset,
+    end: advance(baseOffset, reader.number()),
+    id: reader.id(),
+    bytes: reader.number(),
+    footerBytes: reader.number(),
+    records: reader.number(),
+    writes: reader.number(),
+    loggedBytes: reader.number(),
+    maxTimestampMs: reader.number() - 1,
+    firstTimestampMs: reader.number() - 1,
+    createdMs: reader.number(),
+    startOffset: toOffset(reader.number()),
+    tombstonesMs: reader.number(),
+  }
+}
+
+const SEGMENT_VERSION = 1
