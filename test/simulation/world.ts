@@ -10,13 +10,12 @@ import { VerifySummary, verify } from '../../src/broker/settling/verify.ts'
 import { isTransient } from '../../src/broker/store-calls/retry.ts'
 import { TidemarkError } from '../../src/core/errors.ts'
 import { PRODUCER_SILENT_MS_MAX } from '../../src/core/limits.ts'
-import type { Clock } from '../../src/ports/clock.ts'
 import type { Ports } from '../../src/ports/index.ts'
 import { itemsAcross, objectsAcross } from './across.ts'
 import type { Actor, ActorKind } from './actors/actor.ts'
 import { ClockSettings } from './clock-settings.ts'
-import type { Defect } from './defects.ts'
 import { History } from './history.ts'
+import type { Defect, WrapPorts } from './planted-defect.ts'
 import { DeliveryPromises } from './promises/delivery.ts'
 import { LogPromises } from './promises/log.ts'
 import { OwnershipPromises } from './promises/ownership.ts'
@@ -44,6 +43,9 @@ const BROKER_SLEEP_SHARE = 0.002
 const RECORDS_BEFORE_MS = 60 * 3_600_000
 /** By when what the faults have delayed has landed. */
 const LATE_MS_MAX = 3_500
+const HOUR_MS = 3_600_000
+/** How long all are away who do not keep the store up. */
+const NIGHT_MS = [14 * HOUR_MS, 28 * HOUR_MS] as const
 
 /** What happened in a run. */
 export interface WorldReport {
@@ -56,6 +58,8 @@ export interface WorldReport {
 export interface WorldOptions {
   /** Who takes part. */
   readonly actors: readonly ActorKind[]
+  /** How often they do so, with a night in between in which only upkeep goes on; once unless set. */
+  readonly days?: number | undefined
   /** What to break on purpose. */
   readonly defect?: Defect | undefined
   /** Is given each line of the history as it is written. */
@@ -100,11 +104,12 @@ export class World {
   /** Topics that whoever writes or reads may take. */
   readonly #topicNames: string[] = []
   readonly #kinds: readonly ActorKind[]
+  readonly #days: number
+  /** Which day it is, from 1 on. */
+  day = 1
   readonly #actors: readonly Actor[]
   readonly #decisions: Decisions
-  readonly #wrapIndex: (index: Ports['index']) => Ports['index']
-  readonly #wrapTopics: (topics: Ports['topics']) => Ports['topics']
-  readonly #wrapClock: (clock: Clock) => Clock
+  readonly #wrapPorts: WrapPorts
   readonly #farSkewsMs: readonly number[]
   #areClocksRight = false
   #failure: Error | undefined
@@ -112,14 +117,15 @@ export class World {
   #nextValue = 0
   readonly #counts = new Map<string, number>()
 
-  constructor(seed: number, { actors, defect = {}, print }: WorldOptions) {
+  constructor(seed: number, { actors, days = 1, defect = {}, print }: WorldOptions) {
     this.seed = seed
     this.random = new SeededEntropy(seed)
     this.history = new History(this.clock, print)
     this.settings = new ClockSettings(this.clock, this.history)
-    this.faults = new RandomFaults(new SeededEntropy(seed ^ 0x5eed), this.history)
+    this.faults = new RandomFaults(new SeededEntropy(seed ^ 0x5eed), this.history, days > 1)
     this.defect = defect
     this.#kinds = actors
+    this.#days = days
     this.topics = new TopicPromises(this.violated)
     this.log = new LogPromises(this.topics, this.violated)
     this.ownership = new OwnershipPromises(this.violated)
@@ -132,9 +138,7 @@ export class World {
     this.store.items.observe(this.topics.changed)
     this.store.items.observe(this.ownership.changed)
     this.store.items.observe(this.settling.changed)
-    this.#wrapIndex = defect.index?.(this.store, this.clock) ?? (index => index)
-    this.#wrapTopics = defect.topics ?? (topics => topics)
-    this.#wrapClock = defect.clock ?? (clock => clock)
+    this.#wrapPorts = defect.ports?.(this.store, this.clock) ?? (ports => ports)
     this.#farSkewsMs = Array.from({ length: PROCESSES }, () => this.random.pick([0, 0, FAR_SKEW_MS]))
     this.#actors = actors.map(kind => kind.make(this))
   }
@@ -142,7 +146,12 @@ export class World {
   async run(): Promise<WorldReport> {
     await this.#drive(this.#prepare())
     this.faults.start()
-    await this.#drive(Promise.all(this.#actors.map(actor => actor.live())))
+    for (;;) {
+      await this.#drive(Promise.all(this.#actors.map(actor => actor.live())))
+      if (this.day === this.#days) break
+      await this.#drive(this.#night())
+      this.day += 1
+    }
     this.faults.stop()
     this.#areClocksRight = true
     this.settings.mend()
@@ -246,14 +255,15 @@ export class World {
     const network = new Network(process, faults, this.clock)
     const items = itemsAcross(this.store.items.across(network), faults, this.#countReturn)
     const stores = storesOver(items, this.#decisions)
-    const ports: Ports = {
-      ...stores,
-      index: this.#wrapIndex(stores.index),
-      topics: this.#wrapTopics(stores.topics),
-      objects: objectsAcross(this.store.objects, network, faults),
-      clock: this.#wrapClock({ ...clockOf(process, this.clock), nowMs: () => this.clock.nowMs() + skewMs() }),
-      entropy: this.random,
-    }
+    const ports = this.#wrapPorts(
+      {
+        ...stores,
+        objects: objectsAcross(this.store.objects, network, faults),
+        clock: { ...clockOf(process, this.clock), nowMs: () => this.clock.nowMs() + skewMs() },
+        entropy: this.random,
+      },
+      name,
+    )
     this.processes.add(process)
     void process.died.then(() => {
       this.processes.delete(process)
@@ -264,8 +274,8 @@ export class World {
   }
 
   plainPorts(): Ports {
-    const { index, objects, topics, groups, triggers } = this.store
-    return { index, objects, topics, groups, triggers, clock: this.clock, entropy: this.random }
+    const { items: _, across: __, ...stores } = this.store
+    return { ...stores, clock: this.clock, entropy: this.random }
   }
 
   openPlainBroker(): LogBroker {
@@ -291,9 +301,11 @@ export class World {
     const { process, ports } = running
     const broker = new LogBroker(ports, {
       lingerMs: this.random.pick([0, 5]),
-      flushes: this.#doFlush
-        ? this.random.pick(['in-background', 'in-background', 'elsewhere'])
-        : 'elsewhere',
+      // Whatever looks around every half a minute makes a night long.
+      flushes:
+        this.#doFlush && this.#days === 1
+          ? this.random.pick(['in-background', 'in-background', 'elsewhere'])
+          : 'elsewhere',
       reportError: this.noteDefect,
     })
     broker.start()
@@ -304,10 +316,20 @@ export class World {
     })
   }
 
+  /** All are away until the next day but those who keep the store up. */
+  async #night(): Promise<void> {
+    const durationMs = this.random.integer(...NIGHT_MS)
+    this.history.note('world', `night ${this.day}, of ${durationMs} ms`)
+    await Promise.all([
+      this.clock.sleep(durationMs),
+      ...this.#actors.map(actor => actor.keepUp?.(durationMs)),
+    ])
+  }
+
   /** Lets land what the faults have delayed, and wake up who is asleep. */
   async #comeToRest(): Promise<void> {
     await this.clock.sleep(this.#doFlush ? 60_000 : LATE_MS_MAX)
-    while (this.brokers.some(({ process }) => process.isAsleep)) await this.clock.sleep(LATE_MS_MAX)
+    while ([...this.processes].some(process => process.isAsleep)) await this.clock.sleep(LATE_MS_MAX)
   }
 
   /** A last broker makes up for what the others have left half done. */
@@ -347,7 +369,8 @@ export class World {
       removals,
     }
     const all = { ...counted, calls, repeats, told, resets, crashes: this.#crashes, faults, sleeps }
-    const own = Object.fromEntries(this.#counts)
+    const { settles, merges, drops, passes } = this.settling
+    const own = { settles, merges, drops, passes, ...Object.fromEntries(this.#counts) }
     return Object.fromEntries(Object.entries({ ...all, ...own }).filter(([, count]) => count > 0))
   }
 

@@ -6,6 +6,8 @@ export interface Actor {
   prepare?(): Promise<void>
   /** Does what it does while there are faults, and all others do theirs. */
   live(): Promise<void>
+  /** Does what it does while all others are away for so long. */
+  keepUp?(durationMs: number): Promise<void>
   /** Waits, without faults, for what has to come in time. @throws Error that says what did not */
   settle?(): Promise<void>
   /** Looks at the whole when everything has come to rest. @throws Error that says what was promised and not kept */
