@@ -11,10 +11,13 @@ import type { DedupeKey } from './actors/wake-up-queue.ts'
 export interface Defect {
   readonly decisions?: Partial<Decisions>
   /** Puts something else in the place of each process's ports. */
-  readonly ports?: (store: MemoryStore, clock: Clock) => WrapPorts
+  readonly ports?: PlantPorts
   readonly failures?: FailureDestinations
   readonly dedupeKeyOf?: DedupeKey
 }
+
+/** Made anew for each run. */
+export type PlantPorts = (store: MemoryStore, clock: Clock) => WrapPorts
 
 /** @param process its name */
 export type WrapPorts = (ports: Ports, process: string) => Ports
@@ -32,7 +35,7 @@ export interface PlantedDefect extends Defect {
 /** Puts something else in the place of each process's index. */
 export function ofIndex(
   wrap: (store: MemoryStore, clock: Clock) => (index: LogIndex, process: string) => LogIndex,
-): Defect['ports'] {
+): PlantPorts {
   return (store, clock) => {
     const wrapped = wrap(store, clock)
     return (ports, process) => ({ ...ports, index: wrapped(ports.index, process) })
@@ -40,7 +43,7 @@ export function ofIndex(
 }
 
 /** The same with its topics. */
-export function ofTopics(wrap: (topics: TopicStore) => TopicStore): Defect['ports'] {
+export function ofTopics(wrap: (topics: TopicStore) => TopicStore): PlantPorts {
   return () => ports => ({ ...ports, topics: wrap(ports.topics) })
 }
 

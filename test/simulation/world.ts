@@ -175,6 +175,10 @@ export class World {
     return this.#kinds.some(({ wantsFlushes }) => wantsFlushes)
   }
 
+  get hasNights(): boolean {
+    return this.#days > 1
+  }
+
   /** Whether nothing happens while nobody wants anything. */
   get fallsSilent(): boolean {
     return !this.#kinds.some(({ isNeverSilent }) => isNeverSilent)
@@ -303,7 +307,7 @@ export class World {
       lingerMs: this.random.pick([0, 5]),
       // Whatever looks around every half a minute makes a night long.
       flushes:
-        this.#doFlush && this.#days === 1
+        this.#doFlush && !this.hasNights
           ? this.random.pick(['in-background', 'in-background', 'elsewhere'])
           : 'elsewhere',
       reportError: this.noteDefect,

@@ -85,9 +85,8 @@ export class LogView {
   *objects(): Generator<string> {
     for (const { entries } of this.countedBlocks().items) yield* objectsOf(entries)
     yield* objectsOf(this.head?.tail ?? [])
-    for (const segment of this.countedSegments().items) {
-      if (segment.bytes > 0) yield this.keyOf(segment)
-    }
+    // Also one that has no records left has an object, whose footer says so.
+    for (const segment of this.countedSegments().items) yield this.keyOf(segment)
   }
 
   keyOf({ baseOffset, id }: Segment): string {

@@ -162,7 +162,10 @@ export class SettlingPromises {
   #checkSegments(log: string, view: LogView): void {
     const head = view.head!
     const { items, problem } = view.countedSegments()
-    if (problem !== undefined) return this.#violated(`gap: ${log}: ${problem}`)
+    if (problem !== undefined) {
+      this.#violated(`gap: ${log}: ${problem}`)
+      return
+    }
     const sum = items.reduce((total, { id }) => total + Number.parseInt(id.slice(0, 8), 16), 0)
     const bytes = items.reduce((total, segment) => total + segment.bytes, 0)
     if (sum !== head.settled.segmentSum) {
@@ -172,7 +175,7 @@ export class SettlingPromises {
       this.#violated(`sum: ${log} has ${head.settled.bytes} bytes settled, and segments of ${bytes}`)
     }
     for (const segment of items) {
-      if (segment.bytes > 0 && !this.#objects.has(view.keyOf(segment))) {
+      if (!this.#objects.has(view.keyOf(segment))) {
         this.#violated(`dangling: ${view.keyOf(segment)} counts, and is not there`)
       } else if (this.#held.get(segment.id)?.end !== segment.end) {
         this.#held.set(segment.id, segment)
@@ -184,7 +187,7 @@ export class SettlingPromises {
   /** What an object has is what was appended there, and nothing is missing of it but what may. */
   #checkRecords(log: string, view: LogView, segment: Segment): void {
     const { baseOffset, end } = segment
-    const object = segment.bytes > 0 ? this.#objects.bytesOf(view.keyOf(segment))! : new Uint8Array()
+    const object = this.#objects.bytesOf(view.keyOf(segment))!
     const records = decodeBatches(object.subarray(0, segment.bytes))
     let next: number = baseOffset
     for (const record of records) {
