@@ -99,7 +99,7 @@ export async function killRounds({ rounds, seed, settles = false, report }: Kill
     }
   }
   if (problems.length === 0 && settles) problems.push(...(await tidyUp(directory, report)))
-  if (problems.length === 0) problems.push(...(await endCleanly(directory, start, ledger, report)))
+  if (problems.length === 0) problems.push(...(await endCleanly(directory, settles, ledger, report)))
   // Kept otherwise, to be looked at.
   if (problems.length === 0) await rm(directory, { recursive: true })
   return problems
@@ -206,11 +206,11 @@ async function produceUntilKilled(run: {
 /** The last kill's recovery, then a stop as users do it. */
 async function endCleanly(
   directory: string,
-  start: (directory: string) => Promise<DevProcess>,
+  settles: boolean,
   ledger: ProduceLedger,
   report: (line: string) => void,
 ): Promise<string[]> {
-  const dev = await start(directory)
+  const dev = await (settles ? startSettlingBroker : startDev)(directory)
   const log = await readLog(new HttpBroker({ url: dev.url }), TOPIC)
   const problems = ledger.check(log)
   const exitCode = await dev.end('SIGTERM')

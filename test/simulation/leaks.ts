@@ -35,8 +35,8 @@ export async function leaks({
   for await (const { key } of objects.list()) {
     if (needed.delete(key) || key.startsWith(DELETED_TOPICS_PREFIX) || key === FORMAT_OBJECT) continue
     const marker = parseStartMarkerKey(key)
-    const log = marker && partitionKey(marker.partition)
-    const isOnly = log !== undefined && !markers.has(log) && marker.startOffset <= (starts.get(log) ?? -1)
+    const log = marker ? partitionKey(marker.partition) : ''
+    const isOnly = marker && !markers.has(log) && marker.startOffset <= (starts.get(log) ?? -1)
     if (isOnly) markers.add(log)
     else problems.push(`leaked object: ${key}`)
   }
