@@ -1,6 +1,7 @@
 import { encodeBlock } from '../src/core/log/block.ts'
 import { encodeHead, type Head } from '../src/core/log/head.ts'
 import { encodeRetired } from '../src/core/log/producers/flushed-producer.ts'
+import { encodeSegment } from '../src/core/log/settled/segment.ts'
 import type { LogIndex } from '../src/ports/log-index.ts'
 import type { ObjectStore } from '../src/ports/object-store.ts'
 import {
@@ -78,7 +79,7 @@ export function countIndex(index: LogIndex, counts: Counts): LogIndex {
   }
   const headBytes = (head: Head | undefined) => (head ? encodeHead(head).length : 0)
   return {
-    createHead: partition => index.createHead(partition),
+    createHead: (partition, floor) => index.createHead(partition, floor),
     isRemoved: partition => index.isRemoved(partition),
     readHead: async partition => {
       const head = await index.readHead(partition)
@@ -90,12 +91,12 @@ export function countIndex(index: LogIndex, counts: Counts): LogIndex {
       write(outcome.kind === 'missing' ? 0 : headBytes(outcome.head))
       return outcome
     },
-    putBlock: async (partition, block) => {
+    putBlock: async (partition, block, over) => {
       write(encodeBlock(block).length)
-      return await index.putBlock(partition, block)
+      return await index.putBlock(partition, block, over)
     },
-    trimTail: async (partition, block, changes) => {
-      const head = await index.trimTail(partition, block, changes)
+    trimTail: async (partition, block, changes, movedEpoch) => {
+      const head = await index.trimTail(partition, block, changes, movedEpoch)
       write(headBytes(head))
       return head
     },
@@ -115,6 +116,35 @@ export function countIndex(index: LogIndex, counts: Counts): LogIndex {
     },
     moveStart: (partition, offset) => index.moveStart(partition, offset),
     removeBlocksBelow: (partition, offset) => index.removeBlocksBelow(partition, offset),
+    dropExpiredProducers: (partition, nowMs) => index.dropExpiredProducers(partition, nowMs),
+    raiseFloor: async (partition, floor, seen) => {
+      const head = await index.raiseFloor(partition, floor, seen)
+      write(headBytes(head))
+      return head
+    },
+    noteDrained: async (partition, drained) => {
+      write(WRITE_UNIT_BYTES)
+      return await index.noteDrained(partition, drained)
+    },
+    readSegments: async (partition, level, offset, limit) => {
+      const segments = await index.readSegments(partition, level, offset, limit)
+      read(segments.reduce((sum, segment) => sum + encodeSegment(segment).length, 0))
+      return segments
+    },
+    putSegment: async (partition, level, segment) => {
+      write(encodeSegment(segment).length)
+      return await index.putSegment(partition, level, segment)
+    },
+    removeSegment: async (partition, level, segment) => {
+      write(encodeSegment(segment).length)
+      await index.removeSegment(partition, level, segment)
+    },
+    segments: partition => index.segments(partition),
+    rearrange: async (partition, move) => {
+      const made = await index.rearrange(partition, move)
+      write(headBytes(made?.head))
+      return made
+    },
     removePartition: partition => index.removePartition(partition),
     partitions: () => index.partitions(),
   }

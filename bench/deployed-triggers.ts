@@ -4,6 +4,7 @@ import { dynamoLogIndex } from '../src/adapters/aws/table/dynamo-log-index.ts'
 import { DynamoTable } from '../src/adapters/aws/table/dynamo-table.ts'
 import { dynamoTopicStore } from '../src/adapters/aws/table/dynamo-topic-store.ts'
 import { dynamoTriggerStore } from '../src/adapters/aws/table/dynamo-trigger-store.ts'
+import { dynamoUpkeepStore } from '../src/adapters/aws/table/dynamo-upkeep-store.ts'
 import { UsageMeter } from '../src/adapters/aws/usage-meter.ts'
 import { MemoryObjectStore } from '../src/adapters/memory/memory-object-store.ts'
 import { LogBroker } from '../src/broker/log-broker.ts'
@@ -98,6 +99,7 @@ export async function countTriggerCost(settings: TriggerCostSettings): Promise<C
     topics: dynamoTopicStore(dynamo),
     groups: dynamoGroupStore(dynamo),
     triggers: dynamoTriggerStore(dynamo),
+    upkeep: dynamoUpkeepStore(dynamo),
     clock,
     entropy: systemEntropy,
   }

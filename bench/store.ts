@@ -28,6 +28,7 @@ export async function openBenchStore(directory: string): Promise<BenchStore> {
     topics: store.topics,
     groups: store.groups,
     triggers: store.triggers,
+    upkeep: store.upkeep,
     clock: systemClock,
     entropy: systemEntropy,
   }

@@ -29,7 +29,7 @@ export async function openService(name: string, openBucket: typeof openAwsBucket
   const telemetry = await openTelemetry({ service: name, broker: table, isTraced })
   const meter = new UsageMeter()
   const states = STATING.includes(name)
-  const { index, topics, groups, triggers, format } = openAwsTable({ table, meter, states })
+  const { index, topics, groups, triggers, upkeep, format } = openAwsTable({ table, meter, states })
   // A function's table and bucket come from one stack: they belong together.
   const { objects, locator } = openBucket({ bucket, meter, ...(name === 'flush' && { format }) })
   const takeTableWrites = () => {
@@ -43,6 +43,7 @@ export async function openService(name: string, openBucket: typeof openAwsBucket
     topics,
     groups,
     triggers,
+    upkeep,
     clock: systemClock,
     entropy: systemEntropy,
   }

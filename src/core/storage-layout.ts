@@ -1,4 +1,5 @@
 import type { Note } from './garbage.ts'
+import type { ObjectPlace, SegmentPlace } from './log/entry.ts'
 import type { Level } from './log/settled/segment.ts'
 import { type Offset, toOffset } from './numbers.ts'
 import { type PartitionId, partitionKey } from './topic/partition-id.ts'
@@ -39,6 +40,11 @@ const INGEST_EPOCH_DIGITS = 10
 /** The object that a commit or a flush wrote. Those of one epoch lie together, so that they can go together. */
 export function ingestKey({ epoch, object }: { epoch: number; object: string }): string {
   return epoch === 0 ? segmentKey(object) : `${ingestEpochPrefix(epoch)}${object.slice(0, 2)}/${object}`
+}
+
+/** The key of the object in which an entry lies. */
+export function placeKey(place: ObjectPlace | SegmentPlace): string {
+  return place.kind === 'segment' ? place.key : ingestKey(place)
 }
 
 /** The start of the keys of one epoch's objects, from 1 on. They sort as epochs do. */
@@ -194,37 +200,29 @@ export function parseBlockKey(key: string): Offset {
 }
 
 const ROLLED_PREFIX = 'segment#'
-const MERGED_PREFIX = 'merged#'
+/** The start of every merged segment's sort key. */
+export const MERGED_PREFIX = 'merged#'
 const GENERATION_DIGITS = 10
 
-/** The sort key of a segment that was rolled out of blocks. */
-export function rolledKey(baseOffset: Offset): string {
-  return `${ROLLED_PREFIX}${offsetDigits(baseOffset)}`
-}
-
-/** The sort key of a segment that was merged out of rolled ones, or cleaned. */
-export function mergedKey(generation: number, baseOffset: Offset): string {
-  const digits = String(generation).padStart(GENERATION_DIGITS, '0')
-  return `${MERGED_PREFIX}${digits}#${offsetDigits(baseOffset)}`
+/** What the sort keys of all segments of one level begin with. */
+export function levelPrefix(level: Level): string {
+  if (level === 'rolled') return ROLLED_PREFIX
+  return `${MERGED_PREFIX}${String(level).padStart(GENERATION_DIGITS, '0')}#`
 }
 
 /** A segment's sort key: those of one level sort as their offsets do. */
 export function levelKey(level: Level, baseOffset: Offset): string {
-  return level === 'rolled' ? rolledKey(baseOffset) : mergedKey(level, baseOffset)
+  return `${levelPrefix(level)}${offsetDigits(baseOffset)}`
 }
 
-/** @throws RangeError when the key is not a rolled segment's */
-export function parseRolledKey(key: string): Offset {
-  const match = /^segment#(\d{16})$/.exec(key)
-  if (!match) throw new RangeError(`${key} is not the key of a rolled segment`)
-  return toOffset(Number(match[1]))
-}
-
-/** @throws RangeError when the key is not a merged segment's */
-export function parseMergedKey(key: string): { generation: number; baseOffset: Offset } {
-  const match = /^merged#(\d{10})#(\d{16})$/.exec(key)
-  if (!match) throw new RangeError(`${key} is not the key of a merged segment`)
-  return { generation: Number(match[1]), baseOffset: toOffset(Number(match[2])) }
+/** @throws RangeError when the key is not a segment's */
+export function parseLevelKey(key: string): { level: Level; baseOffset: Offset } {
+  const match = /^(?:segment|merged#(\d{10}))#(\d{16})$/.exec(key)
+  if (!match) throw new RangeError(`${key} is not the key of a segment`)
+  return {
+    level: match[1] === undefined ? 'rolled' : Number(match[1]),
+    baseOffset: toOffset(Number(match[2])),
+  }
 }
 
 /** Sorts before the sort keys of all merged segments, and behind the head's. Sort keys: block, head, merged, producer, segment. */

@@ -9,8 +9,17 @@ import { systemClock, systemEntropy } from './system.ts'
  * does in the background. Without a `locator` of the caller's it hands out presigned URLs.
  */
 export function openAws(options: AwsStoreOptions & EmbeddedOptions): Embedded {
-  const { objects, index, topics, groups, triggers, locator, format, close } = openAwsStore(options)
-  const ports = { objects, index, topics, groups, triggers, clock: systemClock, entropy: systemEntropy }
+  const { objects, index, topics, groups, triggers, upkeep, locator, format, close } = openAwsStore(options)
+  const ports = {
+    objects,
+    index,
+    topics,
+    groups,
+    triggers,
+    upkeep,
+    clock: systemClock,
+    entropy: systemEntropy,
+  }
   return runBroker(
     {
       ports,

@@ -93,9 +93,10 @@ export interface GroupStore {
 
   /**
    * Removes a claim on the condition that owner, generation and commit are as in `claim`. Tells whether it is gone: also one
-   * that was not there. Of one that had an owner it is kept, for nobody to see, which generation was the last one.
+   * that was not there. Of one that had owners it is kept, for nobody to see, which generation was the last one; unless
+   * `isForGood`: its topic was deleted, and nobody will own its partition again.
    */
-  removeClaim(groupId: string, claim: Claim): Promise<boolean>
+  removeClaim(groupId: string, claim: Claim, isForGood?: boolean): Promise<boolean>
 
   /**
    * Removes a group and all that is its own. Of claims that had owners it keeps, for nobody to see, which generation was the

@@ -25,7 +25,16 @@ export type Around = (
 ) => Promise<unknown>
 
 /** The methods that give an iterable. */
-const ITERABLES = new Set(['list', 'partitions', 'members', 'claims', 'groups', 'triggers'])
+const ITERABLES = new Set([
+  'list',
+  'partitions',
+  'members',
+  'claims',
+  'groups',
+  'triggers',
+  'segments',
+  'notes',
+])
 
 /** A store's methods with `around` about each call; those that give an iterable stay as they are. */
 function wrap<T extends object>(target: T, around: () => Around): T {
@@ -68,6 +77,7 @@ export class Harness {
       topics: wrap(this.plain.topics, () => this.#counted),
       groups: wrap(this.plain.groups, () => this.#counted),
       triggers: wrap(this.plain.triggers, () => this.#counted),
+      upkeep: wrap(this.plain.upkeep, () => this.#counted),
     }
   }
 

@@ -51,7 +51,7 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
     /** A partition of a fresh topic, with an empty head. */
     async function madePartition(partition = 0): Promise<PartitionId> {
       const id = freshPartition(partition)
-      await index.createHead(id)
+      await index.createHead(id, 0)
       return id
     }
 
@@ -81,7 +81,7 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
       test('makes an empty head', async () => {
         const partition = freshPartition()
         expect(await index.readHead(partition)).toBeUndefined()
-        expect(await index.createHead(partition)).toBe(true)
+        expect(await index.createHead(partition, 0)).toBe(true)
         expect(await index.readHead(partition)).toEqual({
           startOffset: 0,
           tailOffset: 0,
@@ -97,7 +97,7 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
         const partition = await madePartition()
         await appended(partition, inlineEntry(3))
         await index.moveStart(partition, toOffset(2))
-        await index.createHead(partition)
+        await index.createHead(partition, 0)
         const head = await index.readHead(partition)
         expect(head).toMatchObject({ startOffset: 2, nextOffset: 3 })
         expect(head?.tail).toHaveLength(1)
@@ -105,7 +105,7 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
 
       test('called by many at once makes one head', async () => {
         const partition = freshPartition()
-        await Promise.all(Array.from({ length: 10 }, () => index.createHead(partition)))
+        await Promise.all(Array.from({ length: 10 }, () => index.createHead(partition, 0)))
         expect(await index.readHead(partition)).toMatchObject({ nextOffset: 0, tail: [] })
       })
     })
@@ -211,7 +211,7 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
           }),
           objectEntry(2 ** 40 + 1, { bytes: 2 ** 33 + 7, maxTimestampMs: Number.MAX_SAFE_INTEGER - 1 }),
           objectEntry(5, {
-            place: { kind: 'object', object: freshId(), position: toPosition(2 ** 36 + 5) },
+            place: { kind: 'object', object: freshId(), epoch: 0, position: toPosition(2 ** 36 + 5) },
             marks: [
               { span: 1, bytes: 65_536 },
               { span: 2, bytes: 140_000 },
@@ -834,7 +834,7 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
         const partition = await madePartition(1)
         const others = [2, 10, 11].map(number => ({ ...partition, partition: number }))
         for (const id of [partition, ...others]) {
-          await index.createHead(id)
+          await index.createHead(id, 0)
           for (const offset of [0, 10, 20]) await index.putBlock(id, looseBlock(offset, 10))
         }
         await index.removeBlocksBelow(partition, toOffset(20))
@@ -878,7 +878,7 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
         const others = [0, 2, 10, 11, 100].map(number => ({ ...partition, partition: number }))
         const elsewhere = freshPartition(1)
         for (const id of [partition, ...others, elsewhere]) {
-          await index.createHead(id)
+          await index.createHead(id, 0)
           await fillBlocks(index, id, 2)
         }
         await index.removePartition(partition)
@@ -895,7 +895,7 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
           expect(await index.isRemoved(removed)).toBe(false)
           await index.removePartition(removed)
           expect(await index.isRemoved(removed)).toBe(true)
-          expect(await index.createHead(removed)).toBe(false)
+          expect(await index.createHead(removed, 0)).toBe(false)
           expect(await index.readHead(removed)).toBeUndefined()
           expect(await index.append(removed, inlineEntry(1), ZERO)).toEqual({ kind: 'missing' })
           expect(await index.moveStart(removed, ZERO)).toBeUndefined()
@@ -921,7 +921,7 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
 
       test('gives each partition once, whatever it has of a head and blocks', async () => {
         const { topicId } = freshPartition()
-        for (const partition of [0, 1, 2, 10, 11]) await index.createHead({ topicId, partition })
+        for (const partition of [0, 1, 2, 10, 11]) await index.createHead({ topicId, partition }, 0)
         await fillBlocks(index, { topicId, partition: 1 }, 25)
         await index.putBlock({ topicId, partition: 3 }, looseBlock(0, 1))
         await index.putBlock({ topicId, partition: 3 }, looseBlock(1, 1))
@@ -941,7 +941,8 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
 
       test('lets others change the index while it is being read', async () => {
         const { topicId } = freshPartition()
-        for (let partition = 0; partition < 30; partition += 1) await index.createHead({ topicId, partition })
+        for (let partition = 0; partition < 30; partition += 1)
+          await index.createHead({ topicId, partition }, 0)
         const found = new Set<number>()
         for await (const id of index.partitions()) {
           if (id.topicId !== topicId) continue

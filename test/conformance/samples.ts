@@ -43,7 +43,7 @@ export function objectEntry(span: number, overrides: Partial<IndexEntry> = {}): 
     ...inlineEntry(span),
     id,
     bytes: span * 100,
-    place: { kind: 'object', object: id, position: toPosition(0) },
+    place: { kind: 'object', object: id, epoch: 0, position: toPosition(0) },
     ...overrides,
   }
 }
@@ -60,7 +60,7 @@ export function looseBlock(baseOffset: number, span: number): Block {
 /** The entry as a flush leaves it: the same id, its bytes in some object. */
 function placedInObject(entry: IndexEntry): IndexEntry {
   if (entry.place.kind === 'object') return entry
-  return { ...entry, place: { kind: 'object', object: freshId(), position: toPosition(7) } }
+  return { ...entry, place: { kind: 'object', object: freshId(), epoch: 0, position: toPosition(7) } }
 }
 
 /** The block that the head's oldest `count` entries would become. */

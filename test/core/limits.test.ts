@@ -55,7 +55,7 @@ test('an object entry is small: a head at its soft limit stays under 1 KB, what 
     bytes: limits.MARK_INTERVAL_BYTES,
     maxTimestampMs: 2 ** 41,
     createdMs: 2 ** 41,
-    place: { kind: 'object', object: id, position: toPosition(limits.COMMIT_BYTES_MAX) },
+    place: { kind: 'object', object: id, epoch: 0, position: toPosition(limits.COMMIT_BYTES_MAX) },
     marks: [],
     producers: [],
   })

@@ -74,8 +74,8 @@ export const DEFECTS: Readonly<Record<string, PlantedDefect>> = {
     ...APPENDS,
     message: /doubled|moved|come after epoch|sent again and again/,
     decisions: {
-      applyTrim: (head, block, changes) => {
-        const trimmed = applyTrim(head, block, changes)
+      applyTrim: (head, block, changes, moved) => {
+        const trimmed = applyTrim(head, block, changes, moved)
         return trimmed && { ...trimmed, producers: new Map() }
       },
     },
@@ -84,8 +84,8 @@ export const DEFECTS: Readonly<Record<string, PlantedDefect>> = {
     ...APPENDS,
     message: /./,
     decisions: {
-      applyTrim: (head, block, changes) =>
-        applyTrim({ ...head, tailOffset: block.baseOffset }, block, changes),
+      applyTrim: (head, block, changes, moved) =>
+        applyTrim({ ...head, tailOffset: block.baseOffset }, block, changes, moved),
     },
   },
   'a producer leaves the head without an item': {

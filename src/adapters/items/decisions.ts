@@ -1,9 +1,24 @@
-import { applyCommit, applyOwner, closeClaim } from '../../core/group/claim.ts'
+import { applyCommit, applyOwner, closeClaim, mayRemoveClaim } from '../../core/group/claim.ts'
 import { applyAppend } from '../../core/log/changes/append.ts'
+import { mayReplaceBlock } from '../../core/log/changes/put-block.ts'
 import { mergeRetired } from '../../core/log/changes/put-producer.ts'
+import { applyDrained, applyFloor } from '../../core/log/changes/raise-floor.ts'
+import { applyMove } from '../../core/log/changes/rearrange.ts'
 import { applyTrim } from '../../core/log/changes/trim-tail.ts'
 
 /** The decisions that make the protocols safe. Only a test that breaks one on purpose puts another in its place. */
-export const DECISIONS = { applyAppend, applyTrim, mergeRetired, applyOwner, applyCommit, closeClaim }
+export const DECISIONS = {
+  applyAppend,
+  applyTrim,
+  applyFloor,
+  applyDrained,
+  applyMove,
+  mayReplaceBlock,
+  mergeRetired,
+  applyOwner,
+  applyCommit,
+  mayRemoveClaim,
+  closeClaim,
+}
 
 export type Decisions = Readonly<typeof DECISIONS>

@@ -19,7 +19,7 @@ import type { PartitionId } from '../../core/topic/partition-id.ts'
 import type { GroupStore } from '../../ports/group-store.ts'
 import type { Decisions } from './decisions.ts'
 import { endOf, type Items, joinKey, removal, splitKey } from './items.ts'
-import { TypedItems } from './typed-items.ts'
+import { encodeJson, TypedItems } from './typed-items.ts'
 
 /** An entry of the list of groups: new with each write. Those that older versions made have no version. */
 interface Listed {
@@ -134,6 +134,16 @@ export function groupsOver(items: Items, decisions: Decisions): GroupStore {
       changeClaim(groupId, partition, claim =>
         decisions.applyCommit(partition, claim, committed, by, seenMs),
       ),
+    removeClaim: async (groupId, claim, isForGood = false) => {
+      const key = itemKey(groupId, claimKey(claim))
+      return await items.update(key, bytes => {
+        const standing = bytes && openClaim(claims.meaning(bytes, key))
+        if (!standing) return { isRemoved: isForGood, answer: true }
+        if (!decisions.mayRemoveClaim(standing, claim)) return { answer: false }
+        const closed = isForGood ? undefined : decisions.closeClaim(standing)
+        return { put: closed && encodeJson(closed), isRemoved: !closed, answer: true }
+      })
+    },
     /**
      * The group's own item goes first, so that nobody joins what is being removed. The list's entry goes last, so that a
      * removal that broke off can be seen and repeated; it stays where somebody has made the group anew meanwhile.

@@ -15,27 +15,34 @@ import {
   expiryMs,
   type FlushedProducer,
 } from '../../core/log/producers/flushed-producer.ts'
+import { decodeSegment, encodeSegment, isSameSegment, type Level } from '../../core/log/settled/segment.ts'
 import { type Offset, toOffset } from '../../core/numbers.ts'
 import {
+  BEHIND_HEAD,
   blockKey,
   HEAD_KEY,
   LOG_END,
   LOG_PREFIX,
+  levelKey,
+  levelPrefix,
   logKey,
+  MERGED_PREFIX,
   PRODUCER_PREFIX,
   parseBlockKey,
+  parseLevelKey,
   parseLogKey,
   producerKey,
 } from '../../core/storage-layout.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
 import { meaningOf } from '../../ports/damaged-item.ts'
-import type { LogIndex } from '../../ports/log-index.ts'
+import type { LogIndex, PlacedSegment } from '../../ports/log-index.ts'
 import type { Decisions } from './decisions.ts'
-import { endOf, type Items, joinKey, splitKey } from './items.ts'
+import { endOf, type Item, type Items, joinKey, splitKey } from './items.ts'
 import { TypedItems } from './typed-items.ts'
 
-/** How many producers' items each one that is put looks at, whether they have expired. */
+/** How many producers' items each one that is put looks at, whether they have expired; and who goes through all, at a time. */
 const PRODUCERS_LOOKED_AT = 4
+const PRODUCERS_PAGE = 100
 
 /** The index over sorted items. */
 export function logIndexOver(items: Items, decisions: Decisions): LogIndex {
@@ -43,6 +50,11 @@ export function logIndexOver(items: Items, decisions: Decisions): LogIndex {
   const producers = new TypedItems(items, encodeRetired, decodeRetired)
   const toBlock = (bytes: Uint8Array, key: string) => decodeBlock(parseBlockKey(splitKey(key).sortKey), bytes)
   const blocks = new TypedItems(items, encodeBlock, toBlock)
+  const toPlaced = (bytes: Uint8Array, key: string): PlacedSegment => {
+    const { level, baseOffset } = parseLevelKey(splitKey(key).sortKey)
+    return { level, segment: decodeSegment(baseOffset, bytes) }
+  }
+  const segments = new TypedItems(items, ({ segment }: PlacedSegment) => encodeSegment(segment), toPlaced)
 
   /** A closed head is none. */
   const changeHead = async (partition: PartitionId, change: (head: Head) => Head | undefined) => {
@@ -53,29 +65,44 @@ export function logIndexOver(items: Items, decisions: Decisions): LogIndex {
     return { standing: openHead(standing), changed: openHead(changed) }
   }
 
-  /** The item of the last block at or below an offset. */
-  const lastBlock = (partition: PartitionId, offset: Offset) =>
-    items.lastUpTo(firstBlockKey(partition), itemKey(partition, blockKey(offset)))
+  /** The last item from `first` to `last` and those that follow it below `end`. */
+  const lastAndFollowing = async <T>(
+    typed: TypedItems<T>,
+    [first, last, end]: readonly [string, string, string],
+    limit: number,
+  ): Promise<T[]> => {
+    const found = await items.lastUpTo(first, last)
+    if (found && limit === 1) return [typed.meaning(found.value, found.key)]
+    return await typed.range(found?.key ?? first, end, limit)
+  }
 
   /**
    * Removes those that have expired of the few producers whose keys come from this one on, or come first where there
    * are not so many. Each item that is added looks at several, so that they cannot pile up.
    */
   const removeExpired = async (partition: PartitionId, from: string, nowMs: number) => {
-    const [first, end] = [itemKey(partition, PRODUCER_PREFIX), itemKey(partition, LOG_END)]
+    const [first, end] = producerBounds(partition)
     const following = await items.range(from, end, PRODUCERS_LOOKED_AT)
     const left = PRODUCERS_LOOKED_AT - following.length
     const looked = left > 0 ? [...following, ...(await items.range(first, from, left))] : following
+    await removeExpiredOf(
+      looked.filter(({ key }) => key !== from),
+      nowMs,
+    )
+  }
+
+  const removeExpiredOf = async (looked: readonly Item[], nowMs: number) => {
     const isExpired = (producer: FlushedProducer) => expiryMs(producer) <= nowMs
-    const expired = looked.filter(({ key, value }) => key !== from && isExpired(decodeRetired(value)))
+    const expired = looked.filter(({ value }) => isExpired(decodeRetired(value)))
     // Each is looked at again when it goes: somebody may just have put it anew.
     await Promise.all(expired.map(({ key }) => producers.remove(key, isExpired)))
   }
 
   return {
-    createHead: async partition => {
-      const { standing } = await heads.change(headKey(partition), head => (head ? undefined : EMPTY_HEAD))
-      return standing !== CLOSED_HEAD
+    createHead: async (partition, floor) => {
+      const made = { ...EMPTY_HEAD, appendFloor: floor, drained: floor }
+      const { standing } = await heads.change(headKey(partition), head => (head ? undefined : made))
+      return standing ? openHead(standing)?.appendFloor : floor
     },
     isRemoved: async partition => (await heads.read(headKey(partition))) === CLOSED_HEAD,
     readHead: async partition => openHead(await heads.read(headKey(partition))),
@@ -86,13 +113,17 @@ export function logIndexOver(items: Items, decisions: Decisions): LogIndex {
       if (changed) return { kind: 'appended', head: changed }
       return standing ? { kind: 'refused', head: standing } : { kind: 'missing' }
     },
-    putBlock: async (partition, block) => {
+    putBlock: async (partition, block, over) => {
       const key = itemKey(partition, blockKey(block.baseOffset))
-      const { standing } = await blocks.change(key, found => (found ? undefined : block))
-      return standing ?? block
+      const { standing, changed } = await blocks.change(key, found =>
+        decisions.mayReplaceBlock(found, over) ? block : undefined,
+      )
+      return changed ?? standing ?? block
     },
-    trimTail: async (partition, block, changes) => {
-      const { changed } = await changeHead(partition, head => decisions.applyTrim(head, block, changes))
+    trimTail: async (partition, block, changes, movedEpoch) => {
+      const { changed } = await changeHead(partition, head =>
+        decisions.applyTrim(head, block, changes, movedEpoch),
+      )
       return changed
     },
     putProducer: async (partition, producerId, producer, nowMs) => {
@@ -101,10 +132,19 @@ export function logIndexOver(items: Items, decisions: Decisions): LogIndex {
       await removeExpired(partition, key, nowMs)
     },
     readProducer: (partition, producerId) => producers.read(itemKey(partition, producerKey(producerId))),
+    dropExpiredProducers: async (partition, nowMs) => {
+      let [from, end] = producerBounds(partition)
+      for (;;) {
+        const looked = await items.range(from, end, PRODUCERS_PAGE)
+        await removeExpiredOf(looked, nowMs)
+        if (looked.length < PRODUCERS_PAGE) return
+        // No key has anything that sorts below a blank.
+        from = `${looked.at(-1)!.key} `
+      }
+    },
     readBlocks: async (partition, offset, limit) => {
-      const last = await lastBlock(partition, offset)
-      if (last && limit === 1) return [meaningOf(last.key, () => toBlock(last.value, last.key))]
-      return await blocks.range(last?.key ?? firstBlockKey(partition), itemKey(partition, BLOCKS_END), limit)
+      const [first, last] = [blockKey(toOffset(0)), blockKey(offset)].map(key => itemKey(partition, key))
+      return await lastAndFollowing(blocks, [first!, last!, itemKey(partition, BLOCKS_END)], limit)
     },
     moveStart: async (partition, startOffset) => {
       const { standing, changed } = await changeHead(partition, head => applyStart(head, startOffset))
@@ -112,14 +152,50 @@ export function logIndexOver(items: Items, decisions: Decisions): LogIndex {
       return changed ?? standing
     },
     removeBlocksBelow: async (partition, offset) => {
-      const last = await lastBlock(partition, offset)
-      if (last) await items.removeRange(firstBlockKey(partition), last.key)
+      await items.removeRange(itemKey(partition, blockKey(toOffset(0))), itemKey(partition, blockKey(offset)))
+    },
+    raiseFloor: async (partition, floor, seen) => {
+      const { standing, changed } = await changeHead(partition, head =>
+        decisions.applyFloor(head, floor, seen),
+      )
+      return changed ?? standing
+    },
+    noteDrained: async (partition, drained) => {
+      const { standing, changed } = await changeHead(partition, head => decisions.applyDrained(head, drained))
+      return changed !== undefined || (standing !== undefined && standing.drained >= drained)
+    },
+    readSegments: async (partition, level, offset, limit) => {
+      const first = segmentKey(partition, level, toOffset(0))
+      const end = endOf(itemKey(partition, levelPrefix(level)))
+      const bounds = [first, segmentKey(partition, level, offset), end] as const
+      return (await lastAndFollowing(segments, bounds, limit)).map(({ segment }) => segment)
+    },
+    putSegment: async (partition, level, segment) => {
+      const key = segmentKey(partition, level, segment.baseOffset)
+      const { standing } = await segments.change(key, found => (found ? undefined : { level, segment }))
+      return standing?.segment ?? segment
+    },
+    removeSegment: async (partition, level, segment) => {
+      await segments.remove(segmentKey(partition, level, segment.baseOffset), standing =>
+        isSameSegment(standing.segment, segment),
+      )
+    },
+    segments: async function* (partition) {
+      for (const prefix of [MERGED_PREFIX, levelPrefix('rolled')]) {
+        const first = itemKey(partition, prefix)
+        yield* segments.pages(first, endOf(first))
+      }
+    },
+    rearrange: async (partition, move) => {
+      const { standing, changed } = await changeHead(partition, head => decisions.applyMove(head, move))
+      const head = changed ?? standing
+      return head && { moved: changed !== undefined, head }
     },
     removePartition: async partition => {
       // Nothing can be appended any more, and then the rest goes.
       await heads.put(headKey(partition), CLOSED_HEAD)
       await items.removeRange(itemKey(partition, ''), headKey(partition))
-      await items.removeRange(itemKey(partition, PRODUCER_PREFIX), itemKey(partition, LOG_END))
+      await items.removeRange(itemKey(partition, BEHIND_HEAD), itemKey(partition, LOG_END))
     },
     partitions: async function* () {
       let start = LOG_PREFIX
@@ -129,7 +205,7 @@ export function logIndexOver(items: Items, decisions: Decisions): LogIndex {
         const { partitionKey, sortKey } = splitKey(item.key)
         if (sortKey === HEAD_KEY && isClosedHead(item.value)) {
           // Something may have come too late for the removal.
-          start = joinKey(partitionKey, PRODUCER_PREFIX)
+          start = joinKey(partitionKey, BEHIND_HEAD)
           continue
         }
         yield meaningOf(item.key, () => parseLogKey(partitionKey))
@@ -155,6 +231,12 @@ function headKey(partition: PartitionId): string {
   return itemKey(partition, HEAD_KEY)
 }
 
-function firstBlockKey(partition: PartitionId): string {
-  return itemKey(partition, blockKey(toOffset(0)))
+function segmentKey(partition: PartitionId, level: Level, offset: Offset): string {
+  return itemKey(partition, levelKey(level, offset))
+}
+
+/** Before the first producer's key, and behind the last one's. */
+function producerBounds(partition: PartitionId): [string, string] {
+  const first = itemKey(partition, PRODUCER_PREFIX)
+  return [first, endOf(first)]
 }

@@ -5,11 +5,12 @@ import type { Items } from './items.ts'
 import { logIndexOver } from './log-index.ts'
 import { topicsOver } from './topics.ts'
 import { triggersOver } from './triggers.ts'
+import { upkeepOver } from './upkeep.ts'
 
 /** The ports that keep items. */
-export type ItemStores = Pick<Ports, 'index' | 'topics' | 'groups' | 'triggers'>
+export type ItemStores = Pick<Ports, 'index' | 'topics' | 'groups' | 'triggers' | 'upkeep'>
 
-/** The log index, topics, groups and triggers over one key space. */
+/** The log index, topics, groups, triggers and upkeep over one key space. */
 export function storesOver(items: Items, others: Partial<Decisions> = {}): ItemStores {
   const decisions = { ...DECISIONS, ...others }
   return {
@@ -17,5 +18,6 @@ export function storesOver(items: Items, others: Partial<Decisions> = {}): ItemS
     topics: topicsOver(items),
     groups: groupsOver(items, decisions),
     triggers: triggersOver(items),
+    upkeep: upkeepOver(items),
   }
 }

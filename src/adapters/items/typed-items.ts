@@ -1,6 +1,8 @@
 import { meaningOf } from '../../ports/damaged-item.ts'
 import { endOf, type Items } from './items.ts'
 
+const PAGE_ITEMS = 1_000
+
 /** Items of one kind, read and changed by what their bytes mean. Those whose bytes mean nothing are a StoreFailed. */
 export class TypedItems<T> {
   readonly #items: Items
@@ -17,17 +19,30 @@ export class TypedItems<T> {
     this.#decode = decode
   }
 
-  #meaning(bytes: Uint8Array, key: string): T {
+  /** @throws StoreFailed where they mean nothing */
+  meaning(bytes: Uint8Array, key: string): T {
     return meaningOf(key, () => this.#decode(bytes, key))
   }
 
   async read(key: string): Promise<T | undefined> {
     const bytes = await this.#items.get(key)
-    return bytes && this.#meaning(bytes, key)
+    return bytes && this.meaning(bytes, key)
   }
 
   async range(start: string, end: string, limit?: number): Promise<T[]> {
-    return (await this.#items.range(start, end, limit)).map(({ key, value }) => this.#meaning(value, key))
+    return (await this.#items.range(start, end, limit)).map(({ key, value }) => this.meaning(value, key))
+  }
+
+  /** As `range`, a page at a time: for what may be many. */
+  async *pages(start: string, end: string): AsyncGenerator<T> {
+    let from = start
+    for (;;) {
+      const page = await this.#items.range(from, end, PAGE_ITEMS)
+      for (const { key, value } of page) yield this.meaning(value, key)
+      if (page.length < PAGE_ITEMS) return
+      // No key has anything that sorts below a blank.
+      from = `${page.at(-1)!.key} `
+    }
   }
 
   /** Those whose keys begin so. */
@@ -48,7 +63,7 @@ export class TypedItems<T> {
     change: (standing: T | undefined) => T | undefined,
   ): Promise<{ readonly standing: T | undefined; readonly changed: T | undefined }> {
     return await this.#items.update(key, bytes => {
-      const standing = bytes && this.#meaning(bytes, key)
+      const standing = bytes && this.meaning(bytes, key)
       const changed = change(standing)
       return { put: changed && this.#encode(changed), answer: { standing, changed } }
     })
@@ -58,13 +73,13 @@ export class TypedItems<T> {
   async remove(key: string, condition: (standing: T) => boolean): Promise<'removed' | 'kept' | 'missing'> {
     return await this.#items.update(key, bytes => {
       if (!bytes) return { answer: 'missing' }
-      const isRemoved = condition(this.#meaning(bytes, key))
+      const isRemoved = condition(this.meaning(bytes, key))
       return { isRemoved, answer: isRemoved ? 'removed' : 'kept' }
     })
   }
 }
 
-function encodeJson(value: unknown): Uint8Array {
+export function encodeJson(value: unknown): Uint8Array {
   return Buffer.from(JSON.stringify(value))
 }
 

@@ -91,7 +91,7 @@ function toEntry(
     place:
       position === 'inline'
         ? { kind: 'inline', payload: Buffer.concat(calls.map(({ run }) => run.chunk)) }
-        : { kind: 'object', object, position: toPosition(position) },
+        : { kind: 'object', object, epoch: 0, position: toPosition(position) },
     marks: marks.marks,
     producers,
   }

@@ -14,7 +14,7 @@ import type { PlacedEntry } from '../../core/log/entry.ts'
 import type { Head } from '../../core/log/head.ts'
 import { type PlannedRange, planRead, type RangeEnd } from '../../core/log/read-plan.ts'
 import { advance, type Offset, toPosition } from '../../core/numbers.ts'
-import { segmentKey } from '../../core/storage-layout.ts'
+import { ingestKey } from '../../core/storage-layout.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
 import type { Ports } from '../../ports/index.ts'
 import type { ObjectLocator } from '../../ports/object-locator.ts'
@@ -247,7 +247,7 @@ async function locateRange(range: PlannedRange, locator: ObjectLocator): Promise
     // A copy: whoever gets it fills in the offsets, and the index's own bytes must stay as they are.
     return { baseOffset, bytes, records: range.span, inline: copyBytes(range.payload) }
   }
-  const { url, expiresMs } = await locator.locate(segmentKey(range.object), range.position, bytes)
+  const { url, expiresMs } = await locator.locate(ingestKey(range), range.position, bytes)
   // Ranges planned to end at a mark know their span.
   return { baseOffset, bytes, records: range.span!, url, position: range.position, expiresMs }
 }

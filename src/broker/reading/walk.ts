@@ -4,7 +4,7 @@ import { blockEnd } from '../../core/log/block.ts'
 import { type IndexEntry, type PlacedEntry, placeEntries } from '../../core/log/entry.ts'
 import type { Head } from '../../core/log/head.ts'
 import { advance, type Offset } from '../../core/numbers.ts'
-import { segmentKey } from '../../core/storage-layout.ts'
+import { placeKey } from '../../core/storage-layout.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
 import type { LogIndex } from '../../ports/log-index.ts'
 import type { ObjectStore } from '../../ports/object-store.ts'
@@ -78,7 +78,7 @@ export async function readPlace(
 ): Promise<Uint8Array | undefined> {
   // A copy: the offsets are filled in place, and the index's own bytes must stay as they are.
   if (place.kind === 'inline') return copyBytes(place.payload)
-  return await objects.get(segmentKey(place.object), place.position, bytes)
+  return await objects.get(placeKey(place), place.position, bytes)
 }
 
 /** About how many of an entry's bytes hold records from `from` on. */

@@ -31,6 +31,10 @@ export async function deleteRecords(
       `Records before ${beforeOffset} cannot be deleted: the log ends at ${head.nextOffset}.`,
     )
   }
-  await retryUntil(ports, deadlineMs, 'yes', () => ports.index.removeBlocksBelow(id, head.startOffset))
+  await retryUntil(ports, deadlineMs, 'yes', async () => {
+    // The last one may reach beyond it.
+    const [last] = await ports.index.readBlocks(id, head.startOffset, 1)
+    if (last) await ports.index.removeBlocksBelow(id, last.baseOffset)
+  })
   return { startOffset: head.startOffset }
 }

@@ -3,7 +3,7 @@ import type { Block } from '../../core/log/block.ts'
 import type { IndexEntry } from '../../core/log/entry.ts'
 import type { Head } from '../../core/log/head.ts'
 import { foldProducers } from '../../core/log/producers/fold-producers.ts'
-import { countToFlush, type FlushAge, makeBlock } from '../../core/log/tail.ts'
+import { countToFlush, type FlushAge, makeBlock, movedEpoch } from '../../core/log/tail.ts'
 import { toPosition } from '../../core/numbers.ts'
 import { segmentKey } from '../../core/storage-layout.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
@@ -83,8 +83,9 @@ async function trim(
   let head: Head | undefined = seen
   for (let retiredMax = PRODUCERS_RETIRED_MAX; ; retiredMax = Math.floor(retiredMax / 8)) {
     const changes = foldProducers(head, block, retiredMax)
+    const moved = movedEpoch(head, block)
     await putRetired(ports, partition, changes.retired, deadlineMs)
-    const trimmed = await insist(() => ports.index.trimTail(partition, block, changes))
+    const trimmed = await insist(() => ports.index.trimTail(partition, block, changes, moved))
     if (trimmed) return trimmed
     head = await insist(() => ports.index.readHead(partition))
     if (head?.tailOffset !== block.baseOffset || changes.retired.size === 0) return head
@@ -103,10 +104,10 @@ class FlushSegment {
 
   /** The entry as it will stand in the block: it keeps its id, so that a retry still finds itself. */
   place(entry: IndexEntry): IndexEntry {
-    if (entry.place.kind === 'object') return entry
+    if (entry.place.kind !== 'inline') return entry
     const position = toPosition(this.#bytes)
     this.chunks.push(entry.place.payload)
     this.#bytes += entry.bytes
-    return { ...entry, place: { kind: 'object', object: this.id, position } }
+    return { ...entry, place: { kind: 'object', object: this.id, epoch: 0, position } }
   }
 }

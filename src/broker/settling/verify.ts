@@ -7,7 +7,7 @@ import { findHeadProblems, type Head } from '../../core/log/head.ts'
 import { type LogSummary, summarize } from '../../core/log/summary.ts'
 import type { Offset } from '../../core/numbers.ts'
 import { DamagedBatch } from '../../core/record/batch-header.ts'
-import { parseSegmentKey, segmentKey } from '../../core/storage-layout.ts'
+import { ingestKey, parseSegmentKey } from '../../core/storage-layout.ts'
 import { type PartitionId, partitionKey, partitionsOf } from '../../core/topic/partition-id.ts'
 import type { Ports } from '../../ports/index.ts'
 import type { ObjectInfo } from '../../ports/object-store.ts'
@@ -239,7 +239,7 @@ async function* verifyUntrimmed(
   for (const block of await ports.index.readBlocks(partition, head.tailOffset, 2)) {
     // One further on was put after the head was read.
     if (block.baseOffset !== head.tailOffset) continue
-    for (const { place: at } of block.entries) if (at.kind === 'object') referred.add(segmentKey(at.object))
+    for (const { place: at } of block.entries) if (at.kind === 'object') referred.add(ingestKey(at))
     const isTail = block.entries.every((entry, index) => entry.id === head.tail[index]?.id)
     if (isTail) continue
     yield error(
@@ -292,11 +292,11 @@ async function* verifyEntries(
 ): AsyncGenerator<Finding> {
   for (const { baseOffset, entry } of entries) {
     summary.entries += 1
-    if (entry.place.kind === 'object') referred.add(segmentKey(entry.place.object))
+    if (entry.place.kind === 'object') referred.add(ingestKey(entry.place))
     const entryPlace = `${place} offset ${baseOffset}`
     const bytes = await readPlace(ports.objects, entry.place, entry.bytes)
     if (!bytes || bytes.length < entry.bytes) {
-      const key = entry.place.kind === 'object' ? segmentKey(entry.place.object) : 'the tail'
+      const key = entry.place.kind === 'object' ? ingestKey(entry.place) : 'the tail'
       yield error(
         entryPlace,
         `${entry.bytes} bytes should be in ${key}; ${bytes ? `only ${bytes.length} are` : 'it is not there'}`,

@@ -27,9 +27,9 @@ export class TopicSteps {
   async createHeads(topicId: string, from: number, to: number, written: Written): Promise<boolean> {
     const ids = partitionsOf({ topicId, partitions: to }).slice(from)
     const made = await fewAtATime(ids, HEADS_PARALLEL, id =>
-      this.read(() => this.#ports.index.createHead(id), written),
+      this.read(() => this.#ports.index.createHead(id, 0), written),
     )
-    return made.every(Boolean)
+    return made.every(floor => floor !== undefined)
   }
 
   /** Puts an item under a name that is free. Not repeated where there was no answer, which is told as it is. */

@@ -44,6 +44,15 @@ export function closeClaim({ topicId, partition, generation, lastGeneration }: C
     : undefined
 }
 
+/** Whether a claim is still as it was read, so that who has found it to be of no use may remove it. */
+export function mayRemoveClaim(standing: Claim, read: Claim): boolean {
+  return (
+    standing.owner === read.owner &&
+    standing.generation === read.generation &&
+    standing.committed?.committedMs === read.committed?.committedMs
+  )
+}
+
 /**
  * The claim with its next owner, null for nobody; undefined: `expected` (undefined: no claim at all) is not what stands.
  * Every change of owner has a generation of its own, so that whoever owned it before is refused from then on. A claim that

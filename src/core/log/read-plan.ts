@@ -69,15 +69,16 @@ function planEntry(
     const { payload } = entry.place
     return { kind: 'inline', payload, bytes: payload.length, baseOffset, span: entry.span }
   }
+  const { place } = entry
+  if (place.kind === 'segment') throw new RangeError('segments cannot be read yet')
   const spanBefore = from - baseOffset
   const marks = spanBefore > 0 || entry.bytes > maxBytes ? entry.marks : []
-  const exact = known && findKnown(entry, entry.place, known, from, spanBefore)
+  const exact = known && findKnown(entry, place, known, from, spanBefore)
   const start = exact ?? marks.findLast(mark => mark.span <= spanBefore) ?? { span: 0, bytes: 0 }
   const stop = planStop(entry, exact ? [exact, ...marks] : marks, spanBefore, maxBytes, end)
   return {
-    kind: 'object',
-    object: entry.place.object,
-    position: toPosition(entry.place.position + start.bytes),
+    ...place,
+    position: toPosition(place.position + start.bytes),
     bytes: stop.bytes - start.bytes,
     baseOffset: advance(baseOffset, start.span),
     span: stop.span === undefined ? undefined : stop.span - start.span,

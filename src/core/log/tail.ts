@@ -10,7 +10,7 @@ import {
   TAIL_INLINE_SOFT_BYTES_MAX,
 } from '../limits.ts'
 import type { Block } from './block.ts'
-import { countInlineBytes, type IndexEntry } from './entry.ts'
+import { countInlineBytes, entryEpoch, type IndexEntry } from './entry.ts'
 import type { Head } from './head.ts'
 import { summarize } from './summary.ts'
 
@@ -126,4 +126,31 @@ function countBeyondKept(tail: readonly IndexEntry[]): number {
 /** The block that the head's first `entries.length` entries become, once they all lie in objects. */
 export function makeBlock(head: Head, entries: readonly IndexEntry[]): Block {
   return { baseOffset: head.tailOffset, entries, summary: summarize(head.flushed, entries) }
+}
+
+/**
+ * The lowest epoch of an object into which a block moves entries that stand inline in the tail; Infinity where it moves none.
+ * Of an entry that this head does not show nobody knows how it stood: it counts as moved. What lay in an object before may be of
+ * any epoch.
+ */
+export function movedEpoch(head: Head, block: Block): number {
+  const isInFront = head.tailOffset === block.baseOffset
+  const moved = block.entries.filter((_, index) => {
+    const standing = isInFront ? head.tail[index] : undefined
+    return !standing || standing.place.kind === 'inline'
+  })
+  return moved.reduce((lowest, entry) => Math.min(lowest, entryEpoch(entry)), Number.POSITIVE_INFINITY)
+}
+
+/**
+ * Whether a block that stands at the tail's beginning can never be cut out of it: the floor has passed the epoch of an object into
+ * which it moves something. Only a head that shows all of the block's entries tells: a tail never changes at its front until it is
+ * cut, so what it shows is exact.
+ */
+export function isDead(head: Head, block: Block): boolean {
+  return (
+    head.tailOffset === block.baseOffset &&
+    head.tail.length >= block.entries.length &&
+    movedEpoch(head, block) < head.appendFloor
+  )
 }

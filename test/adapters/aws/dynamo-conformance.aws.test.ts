@@ -45,7 +45,7 @@ function testScan(endpoint: () => string): void {
     const { index, close } = await openFresh(endpoint())
     const partitions = Array.from({ length: 6 }, (_, partition) => freshPartition(partition))
     for (const [number, partition] of partitions.entries()) {
-      if (number % 2 === 0) await index.createHead(partition)
+      if (number % 2 === 0) await index.createHead(partition, 0)
       const blocks = Array.from({ length: TABLE_SCAN_PAGE_ITEMS * 1.5 }, (_, offset) => looseBlock(offset, 1))
       await Promise.all(blocks.map(block => index.putBlock(partition, block)))
     }

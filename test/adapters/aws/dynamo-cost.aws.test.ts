@@ -69,7 +69,7 @@ describeDynamoDbLocal('what the index asks of DynamoDB:', () => {
 
   async function madePartition(): Promise<PartitionId> {
     const partition = freshPartition()
-    await index.createHead(partition)
+    await index.createHead(partition, 0)
     meter.reset()
     return partition
   }
@@ -128,7 +128,7 @@ describeDynamoDbLocal('what the index asks of DynamoDB:', () => {
   test('a head with the entries of a whole tail, all in objects, is at most 1 KB: one unit', async () => {
     const topicId = freshPartition().topicId
     const partition = { topicId, partition: 9_999 }
-    await index.createHead(partition)
+    await index.createHead(partition, 0)
     await clients.once.send(
       new PutItemCommand({
         TableName: table.table,
@@ -255,7 +255,7 @@ describeDynamoDbLocal('what the index asks of DynamoDB:', () => {
       await Promise.all(ids.map(id => index.putProducer(withHead, id, producer, 0)))
     }
     const others = Array.from({ length: 5 }, () => freshPartition())
-    for (const partition of others) await index.createHead(partition)
+    for (const partition of others) await index.createHead(partition, 0)
     meter.reset()
     const found: string[] = []
     for await (const { topicId } of index.partitions()) found.push(topicId)

@@ -196,7 +196,7 @@ describeDynamoDbLocal('what groups ask of DynamoDB:', () => {
     const groupId = await createdGroup()
     const partition = freshPartition()
     const index = dynamoLogIndex(dynamo)
-    await index.createHead(partition)
+    await index.createHead(partition, 0)
     const topicId = randomUUID()
     const claims = Array.from({ length: TABLE_SCAN_PAGE_ITEMS * 6 }, (_, number) => ({
       topicId,

@@ -267,7 +267,7 @@ describe('removing a log', () => {
     const stores = new FarStores()
     const { index } = stores.near
     for (const partition of [PARTITION, { ...PARTITION, partition: 1 }]) {
-      await index.createHead(partition)
+      await index.createHead(partition, 0)
       for (const offset of [0, 10]) await index.putBlock(partition, looseBlock(offset, 10))
       for (const id of [-1n, 7n]) await index.putProducer(partition, id, YOUNG, NOW_MS)
     }
@@ -308,7 +308,7 @@ describe('removing the blocks below an offset', () => {
 
   const filled = async () => {
     const stores = new FarStores()
-    await stores.near.index.createHead(PARTITION)
+    await stores.near.index.createHead(PARTITION, 0)
     for (const offset of [0, 10, 20, 30, 40])
       await stores.near.index.putBlock(PARTITION, looseBlock(offset, 10))
     return stores

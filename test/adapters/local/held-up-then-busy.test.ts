@@ -16,7 +16,7 @@ const partition = freshPartition()
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'tidemark-busy-'))
   store = await openLocalStore(directory)
-  await store.index.createHead(partition)
+  await store.index.createHead(partition, 0)
 })
 afterEach(async () => {
   await neighbour?.kill()

@@ -32,7 +32,7 @@ const partition = freshPartition()
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'tidemark-held-up-'))
   store = await openLocalStore(directory)
-  await store.index.createHead(partition)
+  await store.index.createHead(partition, 0)
 })
 afterEach(async () => {
   await neighbour?.kill()

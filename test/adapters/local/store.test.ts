@@ -45,7 +45,7 @@ const files = async () =>
 describe('two processes', () => {
   test("see each other's heads, objects and topics as soon as they are written", async () => {
     const partition = freshPartition(3)
-    await store.index.createHead(partition)
+    await store.index.createHead(partition, 0)
     // Read once before, so that a read view of then would be seen.
     expect((await store.index.readHead(partition))?.nextOffset).toBe(0)
     for (let round = 1; round <= 3; round += 1) {
@@ -67,7 +67,7 @@ describe('two processes', () => {
 
   test('give one another no chance to lose an update', async () => {
     const partition = freshPartition()
-    await store.index.createHead(partition)
+    await store.index.createHead(partition, 0)
     const workers = [1, 2, 3].map(() => inProcess('append-many', partition.topicId, '0', '40'))
     const own: Promise<unknown>[] = []
     for (let number = 0; number < 40; number += 1) {
@@ -82,7 +82,7 @@ describe('two processes', () => {
 
 test('a store that was closed has everything when it is opened again', async () => {
   const partition = freshPartition()
-  await store.index.createHead(partition)
+  await store.index.createHead(partition, 0)
   const blocks = await fillBlocks(store.index, partition, 20)
   await store.index.append(partition, inlineEntry(5), toOffset(20))
   const head = await store.index.readHead(partition)

@@ -22,7 +22,7 @@ beforeEach(async () => {
   around = await mkdtemp(join(tmpdir(), 'tidemark-away-'))
   directory = join(around, 'store')
   store = await openLocalStore(directory)
-  await store.index.createHead(partition)
+  await store.index.createHead(partition, 0)
   await append()
   await store.objects.put(KEY, [Buffer.from('bytes')])
 })

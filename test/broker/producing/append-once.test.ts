@@ -14,7 +14,7 @@ let partition: PartitionId
 beforeEach(async () => {
   harness = new Harness()
   partition = freshPartition()
-  await harness.plain.index.createHead(partition)
+  await harness.plain.index.createHead(partition, 0)
 })
 
 const append = (entry: IndexEntry, seen = 0, deadlineMs = harness.clock.monotonicMs() + 30_000) =>
@@ -71,7 +71,7 @@ describe('a try of unknown outcome', () => {
     for (const before of [0, 1, 40]) {
       for (const after of [0, 1, 60]) {
         partition = freshPartition()
-        await harness.plain.index.createHead(partition)
+        await harness.plain.index.createHead(partition, 0)
         const entry = inlineEntry(3)
         tries(async call => {
           for (let number = 0; number < before; number += 1) {

@@ -180,7 +180,7 @@ describe('damage to the index is found:', () => {
       { bytes: 61 },
       { maxTimestampMs: 1 },
       { place: { kind: 'inline', payload: new Uint8Array(0) } },
-      { place: { kind: 'object', object: 'ff'.repeat(16), position: toPosition(0) } },
+      { place: { kind: 'object', object: 'ff'.repeat(16), epoch: 0, position: toPosition(0) } },
       { marks: [{ span: 1, bytes: 70 }] },
     ]
     for (const change of changes) {
@@ -277,13 +277,13 @@ describe('what nothing refers to is a leftover and no error:', () => {
   })
 
   test('a log of no topic', async () => {
-    await harness.plain.index.createHead({ topicId: 'nobody', partition: 4 })
+    await harness.plain.index.createHead({ topicId: 'nobody', partition: 4 }, 0)
     expect((await harness.verify()).findings).toMatchObject([{ severity: 'leftover', place: 'nobody#4' }])
   })
 
   test('a partition beyond what its topic has', async () => {
     const { topicId } = await harness.partitionId('tides')
-    await harness.plain.index.createHead({ topicId, partition: 7 })
+    await harness.plain.index.createHead({ topicId, partition: 7 }, 0)
     expect((await harness.verify()).findings).toMatchObject([{ severity: 'leftover', place: `${topicId}#7` }])
   })
 

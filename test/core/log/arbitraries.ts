@@ -137,7 +137,7 @@ export function exampleEntry(number: number, overrides: Partial<IndexEntry> = {}
 export function exampleObjectEntry(number: number, overrides: Partial<IndexEntry> = {}): IndexEntry {
   const { id: entryId } = exampleEntry(number)
   return exampleEntry(number, {
-    place: { kind: 'object', object: entryId, position: toPosition(0) },
+    place: { kind: 'object', object: entryId, epoch: 0, position: toPosition(0) },
     ...overrides,
   })
 }

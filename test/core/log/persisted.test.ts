@@ -45,7 +45,7 @@ const OWN: IndexEntry = {
   span: 300,
   bytes: 2 ** 33,
   maxTimestampMs: -1,
-  place: { kind: 'object', object: ID, position: toPosition(128) },
+  place: { kind: 'object', object: ID, epoch: 0, position: toPosition(128) },
   marks: [
     { span: 1, bytes: 65_536 },
     { span: 200, bytes: 2 ** 32 },
@@ -53,7 +53,7 @@ const OWN: IndexEntry = {
 }
 const OTHER: IndexEntry = {
   ...INLINE,
-  place: { kind: 'object', object: OTHER_ID, position: toPosition(0) },
+  place: { kind: 'object', object: OTHER_ID, epoch: 0, position: toPosition(0) },
 }
 
 const INLINE_HEX = `00 ${ID} 03 ac02 80d095ffbc31 00 04 deadbeef`

@@ -42,7 +42,7 @@ const run = (number: number): fc.Arbitrary<Run> =>
             bytes,
             marks,
             // The gap stands for other partitions' runs in the same object; real positions follow below.
-            place: { kind: 'object', object: String(object).repeat(32), position: toPosition(gap) },
+            place: { kind: 'object', object: String(object).repeat(32), epoch: 0, position: toPosition(gap) },
           })
       return { entry, batches }
     })
@@ -252,7 +252,7 @@ test('a plan that ends at a mark stops at the first boundary at or above the lim
 
 test('a plan from a known place reads from there on, and only as much as was asked for', () => {
   const object = 'a'.repeat(32)
-  const place = { kind: 'object', object, position: toPosition(5_000) } as const
+  const place = { kind: 'object', object, epoch: 0, position: toPosition(5_000) } as const
   const marks = [{ span: 50, bytes: 5_000 }]
   const entry = exampleObjectEntry(1, { span: 100, bytes: 10_000, marks, place })
   const placed = placeEntries(toOffset(200), [entry])

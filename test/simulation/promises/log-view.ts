@@ -8,8 +8,7 @@ import {
   ingestKey,
   logObjectKey,
   parseBlockKey,
-  parseMergedKey,
-  parseRolledKey,
+  parseLevelKey,
 } from '../../../src/core/storage-layout.ts'
 import type { PartitionId } from '../../../src/core/topic/partition-id.ts'
 
@@ -45,12 +44,12 @@ export class LogView {
       else this.blocks.delete(base)
       return true
     }
-    const place = placeOf(sortKey)
-    if (!place) return false
-    const level = this.levels.get(place.level) ?? new Map<number, Segment>()
-    this.levels.set(place.level, level)
-    if (after) level.set(place.base, decodeSegment(place.base, after))
-    else level.delete(place.base)
+    if (!/^(segment|merged)#/.test(sortKey)) return false
+    const { level, baseOffset } = parseLevelKey(sortKey)
+    const standing = this.levels.get(level) ?? new Map<number, Segment>()
+    this.levels.set(level, standing)
+    if (after) standing.set(baseOffset, decodeSegment(baseOffset, after))
+    else standing.delete(baseOffset)
     return true
   }
 
@@ -125,13 +124,6 @@ export class LogView {
     }
     return next === hi ? { items } : { items, problem: `${name} end at ${next}, and not at ${hi}` }
   }
-}
-
-function placeOf(sortKey: string): { level: Level; base: ReturnType<typeof parseRolledKey> } | undefined {
-  if (sortKey.startsWith('segment#')) return { level: 'rolled', base: parseRolledKey(sortKey) }
-  if (!sortKey.startsWith('merged#')) return undefined
-  const { generation, baseOffset } = parseMergedKey(sortKey)
-  return { level: generation, base: baseOffset }
 }
 
 function* objectsOf(entries: readonly IndexEntry[]): Generator<string> {

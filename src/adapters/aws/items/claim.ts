@@ -71,6 +71,14 @@ export function closeUpdate(claim: Claim): Update | null | undefined {
   }
 }
 
+/** {@link mayRemoveClaim} in DynamoDB's words. */
+export function isAsRead({ owner, generation, committed }: Claim): Expression[] {
+  const isCommitted = committed
+    ? words`${COMMITTED_MS} = ${number(committed.committedMs)}`
+    : isNot(COMMITTED_MS)
+  return [...isOwnedAs({ owner, generation }), isCommitted]
+}
+
 /** {@link applyOwner} in DynamoDB's words. An owner of null is an attribute that is not there. */
 export function ownerUpdate(
   owner: string | null,
@@ -116,4 +124,7 @@ function isNot(attribute: string): Expression {
 }
 
 /** {@link isClosed} in DynamoDB's words. */
-const IS_CLOSED = joined([isNot(OWNER), words`${GENERATION} = ${number(0)}`, isNot(COMMITTED_MS)], ' AND ')
+export const IS_CLOSED = joined(
+  [isNot(OWNER), words`${GENERATION} = ${number(0)}`, isNot(COMMITTED_MS)],
+  ' AND ',
+)

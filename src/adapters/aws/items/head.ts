@@ -1,6 +1,6 @@
 import { type Block, blockEnd } from '../../../core/log/block.ts'
 import { NO_NEWCOMERS } from '../../../core/log/changes/append.ts'
-import { decodeEntry, encodeEntry, type IndexEntry } from '../../../core/log/entry.ts'
+import { decodeEntry, encodeEntry, entryEpoch, type IndexEntry } from '../../../core/log/entry.ts'
 import { HEAD_VERSION_CLOSED, type Head } from '../../../core/log/head.ts'
 import {
   decodeFlushedProducers,
@@ -14,6 +14,13 @@ import {
   type SequenceStep,
   unpackState,
 } from '../../../core/log/producers/producer-state.ts'
+import {
+  decodeSettled,
+  encodeSettled,
+  isUnsettled,
+  type Settled,
+  UNSETTLED,
+} from '../../../core/log/settled/settled.ts'
 import type { LogSummary } from '../../../core/log/summary.ts'
 import type { Offset } from '../../../core/numbers.ts'
 import { HEAD_ATTRIBUTES, HEAD_KEY, logKey } from '../../../core/storage-layout.ts'
@@ -32,14 +39,32 @@ import {
   whole,
 } from '../table/attributes.ts'
 import type { Update } from '../table/dynamo-table.ts'
-import { equalities, joined, MemberName, words } from '../table/expression.ts'
+import { type Expression, equalities, joined, MemberName, words } from '../table/expression.ts'
 
 /** A head of another version is refused, never guessed at, and never written to. */
-const HEAD_VERSION = 1
+const HEAD_VERSIONS = [1, 2]
+/** Of a head that nothing has settled of, and whose entries are of no epoch. It becomes the other by what first needs that. */
+const [HEAD_VERSION_WITHOUT_LEVELS, HEAD_VERSION] = HEAD_VERSIONS as [number, number]
 
-const { version, startOffset, tailOffset, nextOffset, tail, producers, flushedProducers } = HEAD_ATTRIBUTES
+const {
+  version,
+  startOffset,
+  tailOffset,
+  nextOffset,
+  tail,
+  producers,
+  flushedProducers,
+  settled,
+  appendFloor,
+  drained,
+} = HEAD_ATTRIBUTES
 /** What a later version of Tidemark has written means something else. */
-const IS_KNOWN = words`${version} = ${number(HEAD_VERSION)}`
+const IS_KNOWN = words`${version} IN (${joined(
+  HEAD_VERSIONS.map(each => words`${number(each)}`),
+  ', ',
+)})`
+/** What whoever writes something says that the version before does not know. */
+const IS_NEWEST = words`${version} = ${number(HEAD_VERSION)}`
 
 /** One binary value an entry: `contains` compares it as a whole. */
 const entry = encoded(encodeEntry, decodeEntry)
@@ -64,6 +89,19 @@ const flushed: OptionalKind<Head['flushedProducers']> = {
   read: (value, name) => (value === undefined ? new Map() : someFlushed.read(value, name)),
 }
 
+const someSettled = encoded(encodeSettled, decodeSettled)
+
+const boundaries: OptionalKind<Settled> = {
+  write: written => (isUnsettled(written) ? undefined : someSettled.write(written)),
+  read: (value, name) => (value === undefined ? UNSETTLED : someSettled.read(value, name)),
+}
+
+/** 0 is an attribute that is not there. */
+const epoch: OptionalKind<number> = {
+  write: written => (written === 0 ? undefined : number(written)),
+  read: (value, name) => (value === undefined ? 0 : whole.read(value, name)),
+}
+
 const FIELDS = fields<Omit<Head, 'flushed'>>(HEAD_ATTRIBUTES, {
   startOffset: offset,
   tailOffset: offset,
@@ -71,6 +109,9 @@ const FIELDS = fields<Omit<Head, 'flushed'>>(HEAD_ATTRIBUTES, {
   tail: entries,
   producers: states,
   flushedProducers: flushed,
+  settled: boundaries,
+  appendFloor: epoch,
+  drained: epoch,
 })
 const SUMMARY = fields<LogSummary>(
   { bytes: HEAD_ATTRIBUTES.flushedBytes, maxTimestampMs: HEAD_ATTRIBUTES.flushedMaxTimestampMs },
@@ -84,7 +125,7 @@ export function headItemKey(partition: PartitionId): Item {
 export function encodeHeadItem(partition: PartitionId, head: Head): Item {
   return {
     ...headItemKey(partition),
-    [version]: number(HEAD_VERSION),
+    [version]: number(head.appendFloor > 0 ? HEAD_VERSION : HEAD_VERSION_WITHOUT_LEVELS),
     ...FIELDS.encode(head),
     ...SUMMARY.encode(head.flushed),
   }
@@ -110,7 +151,7 @@ export function decodeOpenHeadItem(item: Item): Head | undefined {
 /** @throws RangeError when the item is no head of a version that is known */
 export function decodeHeadItem(item: Item): Head {
   const written = whole.read(item[version], version)
-  if (written !== HEAD_VERSION) throw new RangeError(`a head of version ${written} is not known`)
+  if (!HEAD_VERSIONS.includes(written)) throw new RangeError(`a head of version ${written} is not known`)
   return { ...FIELDS.decode(item), flushed: SUMMARY.decode(item) }
 }
 
@@ -135,6 +176,9 @@ export function appendUpdate(
     words`${tailOffset} <= ${number(seen)}`,
     words`NOT contains(${tail}, ${entry.write(appended)})`,
   ]
+  const appendedEpoch = entryEpoch(appended)
+  if (Number.isFinite(appendedEpoch)) when.push(isFloorUpTo(appendedEpoch))
+  if (Number.isFinite(appendedEpoch) && appendedEpoch > 0) set.push(IS_NEWEST)
   for (const step of steps) {
     const state = placeOf(step.producerId)
     const { equal, below } = conditionOf(step)
@@ -149,7 +193,7 @@ export function appendUpdate(
 }
 
 /** {@link applyTrim} in DynamoDB's words: 4 KB of them at most, which is room for BLOCK_ENTRIES_MAX places in the list. */
-export function trimUpdate(block: Block, changes: ProducerChanges): Update {
+export function trimUpdate(block: Block, changes: ProducerChanges, movedEpoch: number): Update {
   const left = flushed.write(changes.flushedProducers)
   const set = equalities({
     [tailOffset]: number(blockEnd(block)),
@@ -157,6 +201,7 @@ export function trimUpdate(block: Block, changes: ProducerChanges): Update {
     ...(left && { [flushedProducers]: left }),
   })
   const when = [IS_KNOWN, words`${tailOffset} = ${number(block.baseOffset)}`]
+  if (Number.isFinite(movedEpoch)) when.push(isFloorUpTo(movedEpoch))
   // The last first: to DynamoDB the order is all the same, but some emulators take one away after the other.
   const remove = block.entries.map((_, index) => words`${tail}[${String(index)}]`).toReversed()
   for (const [producerId, retired] of changes.retired) {
@@ -175,6 +220,64 @@ export function startUpdate(to: Offset): Update {
     set: equalities({ [startOffset]: start }),
     when: [IS_KNOWN, words`${startOffset} < ${start}`, words`${nextOffset} >= ${start}`],
   }
+}
+
+/** {@link applyFloor} in DynamoDB's words; with `seen`, of a head that is to be drained in the same step. */
+export function floorUpdate(floor: number, seen?: Head): Update {
+  const to = number(floor)
+  const isAsSeen = seen && [
+    words`${nextOffset} = ${number(seen.nextOffset)}`,
+    words`${tailOffset} = ${number(seen.tailOffset)}`,
+  ]
+  return {
+    set: [IS_NEWEST, ...equalities({ [appendFloor]: to, ...(seen && { [drained]: to }) })],
+    when: [
+      IS_KNOWN,
+      words`(attribute_not_exists(${appendFloor}) OR ${appendFloor} < ${to})`,
+      ...(isAsSeen ?? []),
+    ],
+  }
+}
+
+/** {@link applyDrained} in DynamoDB's words. */
+export function drainedUpdate(to: number): Update {
+  const epochs = number(to)
+  return {
+    set: equalities({ [drained]: epochs }),
+    when: [
+      IS_KNOWN,
+      words`${appendFloor} >= ${epochs}`,
+      words`(attribute_not_exists(${drained}) OR ${drained} < ${epochs})`,
+    ],
+  }
+}
+
+/**
+ * What makes a head that was read the one that {@link applyMove} has made of it, on the condition that what it was decided by is
+ * still so. What else a move goes by only grows, so that it holds still.
+ */
+export function moveUpdate(before: Head, after: Head): Update {
+  const standing = boundaries.write(before.settled)
+  const set = [IS_NEWEST, ...equalities({ [settled]: someSettled.write(after.settled) })]
+  const when = [
+    IS_KNOWN,
+    standing ? words`${settled} = ${standing}` : words`attribute_not_exists(${settled})`,
+  ]
+  if (after.startOffset !== before.startOffset) {
+    const start = number(after.startOffset)
+    set.push(words`${startOffset} = ${start}`)
+    when.push(words`${startOffset} <= ${start}`)
+  }
+  if (after.nextOffset !== before.nextOffset) {
+    const end = number(after.nextOffset)
+    set.push(...equalities({ [tailOffset]: end, [nextOffset]: end, ...SUMMARY.encode(after.flushed) }))
+    when.push(words`${nextOffset} = ${number(before.nextOffset)}`)
+  }
+  return { set, when }
+}
+
+function isFloorUpTo(epoch: number): Expression {
+  return words`(attribute_not_exists(${appendFloor}) OR ${appendFloor} <= ${number(epoch)})`
 }
 
 function placeOf(producerId: bigint) {

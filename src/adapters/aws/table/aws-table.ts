@@ -3,6 +3,7 @@ import type { GroupStore } from '../../../ports/group-store.ts'
 import type { LogIndex } from '../../../ports/log-index.ts'
 import type { TopicStore } from '../../../ports/topic-store.ts'
 import type { TriggerStore } from '../../../ports/trigger-store.ts'
+import type { UpkeepStore } from '../../../ports/upkeep-store.ts'
 import { type AwsConnection, type ClientPair, clientConfig, makeClientPair } from '../connection.ts'
 import type { StoreStatement } from '../store-statement.ts'
 import { dynamoGroupStore } from './dynamo-group-store.ts'
@@ -10,6 +11,7 @@ import { dynamoLogIndex } from './dynamo-log-index.ts'
 import { DynamoTable } from './dynamo-table.ts'
 import { dynamoTopicStore } from './dynamo-topic-store.ts'
 import { dynamoTriggerStore } from './dynamo-trigger-store.ts'
+import { dynamoUpkeepStore } from './dynamo-upkeep-store.ts'
 import { TableFormat } from './table-format.ts'
 
 export interface AwsTable {
@@ -17,6 +19,7 @@ export interface AwsTable {
   readonly topics: TopicStore
   readonly groups: GroupStore
   readonly triggers: TriggerStore
+  readonly upkeep: UpkeepStore
   /** What it says of its store. */
   readonly format: StoreStatement
   close(): void
@@ -42,6 +45,7 @@ export function openAwsTable(options: AwsTableOptions): AwsTable {
     topics: dynamoTopicStore(table),
     groups: dynamoGroupStore(table),
     triggers: dynamoTriggerStore(table),
+    upkeep: dynamoUpkeepStore(table),
     format,
     close: () => clients.close(),
   }

@@ -14,7 +14,15 @@ import {
   targetKey,
 } from '../../../core/storage-layout.ts'
 import type { ClaimChange, GroupStore } from '../../../ports/group-store.ts'
-import { claimItemKey, closeUpdate, commitUpdate, decodeClaimItem, ownerUpdate } from '../items/claim.ts'
+import {
+  claimItemKey,
+  closeUpdate,
+  commitUpdate,
+  decodeClaimItem,
+  IS_CLOSED,
+  isAsRead,
+  ownerUpdate,
+} from '../items/claim.ts'
 import {
   checkUpdate,
   decodeGroupItem,
@@ -40,6 +48,7 @@ import { decodeTargetChunkItem, encodeTargetChunkItem, targetChunkItemKey } from
 import { type Item, sortKeyOf } from './attributes.ts'
 import { between, goneOr, NO_ITEM, under } from './conditions.ts'
 import type { Checked, DynamoTable } from './dynamo-table.ts'
+import { joined } from './expression.ts'
 
 /** Groups in a DynamoDB table. What a heartbeat does in a steady state is one UpdateItem and one GetItem. */
 export function dynamoGroupStore(table: DynamoTable): GroupStore {
@@ -101,6 +110,21 @@ export function dynamoGroupStore(table: DynamoTable): GroupStore {
       toClaimChange(await table.update(claimItemKey(groupId, partition), ownerUpdate(...change))),
     commit: async (groupId, partition, ...change) =>
       toClaimChange(await table.update(claimItemKey(groupId, partition), commitUpdate(...change))),
+
+    async removeClaim(groupId, claim, isForGood = false) {
+      const key = claimItemKey(groupId, claim)
+      const close = isForGood ? undefined : closeUpdate(claim)
+      const asRead = joined(isAsRead(claim), ' AND ')
+      if (!close) {
+        const isGone = await table.remove(
+          key,
+          goneOr(isForGood ? joined([asRead, IS_CLOSED], ' OR ') : asRead),
+        )
+        return isGone || openClaim(await table.read(key, decodeClaimItem)) === undefined
+      }
+      const { held, item } = await table.update(key, { ...close, when: [asRead] })
+      return held || (item && openClaim(decodeClaimItem(item))) === undefined
+    },
 
     /**
      * The group's own item goes first, so that nobody joins what is being removed. The list's entry goes last, so that a

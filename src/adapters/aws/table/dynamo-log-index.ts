@@ -1,5 +1,6 @@
 import { TABLE_SCAN_PAGE_ITEMS } from '../../../core/limits.ts'
 import { mergeRetired } from '../../../core/log/changes/put-producer.ts'
+import { applyMove } from '../../../core/log/changes/rearrange.ts'
 import { EMPTY_HEAD, type Head } from '../../../core/log/head.ts'
 import { sequenceSteps } from '../../../core/log/producers/producer-state.ts'
 import { type Offset, toOffset } from '../../../core/numbers.ts'
@@ -10,25 +11,32 @@ import {
   HEAD_KEY,
   LOG_END,
   LOG_PREFIX,
+  levelKey,
+  levelPrefix,
   logKey,
+  MERGED_PREFIX,
   parseLogKey,
 } from '../../../core/storage-layout.ts'
 import { type PartitionId, partitionKey } from '../../../core/topic/partition-id.ts'
 import { meaningOf } from '../../../ports/damaged-item.ts'
 import type { LogIndex } from '../../../ports/log-index.ts'
-import { decodeBlockItem, encodeBlockItem } from '../items/block.ts'
+import { decodeBlockItem, encodeBlockItem, isStillBlock } from '../items/block.ts'
 import {
   appendUpdate,
   closedHeadItem,
   decodeOpenHeadItem,
+  drainedUpdate,
   encodeHeadItem,
+  floorUpdate,
   headItemKey,
   IS_NOT_CLOSED,
   isClosedItem,
+  moveUpdate,
   startUpdate,
   trimUpdate,
 } from '../items/head.ts'
 import { decodeProducerItem, encodeProducerItem, isStill, producerItemKey } from '../items/producer.ts'
+import { decodeSegmentItem, encodeSegmentItem, isStillSegment, segmentItemKey } from '../items/segment.ts'
 import { type Item, itemKey, partitionKeyOf, sortKeyOf } from './attributes.ts'
 import { between, NO_ITEM, under } from './conditions.ts'
 import type { Checked, DynamoTable } from './dynamo-table.ts'
@@ -40,9 +48,10 @@ const LAST_OFFSET = toOffset(Number.MAX_SAFE_INTEGER)
 /** The index in a DynamoDB table. An append is one UpdateItem and nothing else. */
 export function dynamoLogIndex(table: DynamoTable): LogIndex {
   return {
-    async createHead(partition) {
-      const { held, item } = await table.put(encodeHeadItem(partition, EMPTY_HEAD), NO_ITEM)
-      return held || !isClosedItem(item)
+    async createHead(partition, floor) {
+      const made = { ...EMPTY_HEAD, appendFloor: floor, drained: floor }
+      const { held, item } = await table.put(encodeHeadItem(partition, made), NO_ITEM)
+      return held ? floor : item && decodeOpenHeadItem(item)?.appendFloor
     },
     isRemoved: async partition => isClosedItem(await table.get(headItemKey(partition))),
     readHead: async partition => await table.read(headItemKey(partition), decodeOpenHeadItem),
@@ -57,14 +66,16 @@ export function dynamoLogIndex(table: DynamoTable): LogIndex {
       return head ? { kind: held ? 'appended' : 'refused', head } : { kind: 'missing' }
     },
 
-    async putBlock(partition, block) {
-      const { held, item } = await table.put(encodeBlockItem(partition, block), NO_ITEM)
+    async putBlock(partition, block, over) {
+      const when = over ? isStillBlock(over) : NO_ITEM
+      const { held, item } = await table.put(encodeBlockItem(partition, block), when)
       if (!item) throw new RangeError('DynamoDB refused a block without telling which one stands')
       return held ? block : decodeBlockItem(item)
     },
 
-    async trimTail(partition, block, changes) {
-      const trimmed = await table.update(headItemKey(partition), trimUpdate(block, changes))
+    async trimTail(partition, block, changes, movedEpoch) {
+      const update = trimUpdate(block, changes, movedEpoch)
+      const trimmed = await table.update(headItemKey(partition), update)
       return trimmed.held ? headOf(trimmed) : undefined
     },
 
@@ -84,15 +95,12 @@ export function dynamoLogIndex(table: DynamoTable): LogIndex {
     readProducer: async (partition, producerId) =>
       await table.read(producerItemKey(partition, producerId), decodeProducerItem),
 
+    /** The table's time to live does. */
+    async dropExpiredProducers() {},
+
     async readBlocks(partition, offset, limit) {
-      const last = await lastOf(table, partition, offset, decodeBlockItem)
-      const blocks = last ? [last] : []
-      const from = last ? toOffset(last.baseOffset + 1) : FIRST_OFFSET
-      const left = limit - blocks.length
-      if (left <= 0) return blocks
-      const following = blocksBetween(partition, from, LAST_OFFSET)
-      for await (const block of table.list(following, decodeBlockItem, { limit: left })) blocks.push(block)
-      return blocks
+      const between = (first: Offset, last: Offset) => blocksBetween(partition, first, last)
+      return await lastAndFollowing(table, between, offset, limit, decodeBlockItem, block => block)
     },
 
     // Where it is refused, the very head that refused it.
@@ -100,9 +108,58 @@ export function dynamoLogIndex(table: DynamoTable): LogIndex {
       headOf(await table.update(headItemKey(partition), startUpdate(startOffset))),
 
     async removeBlocksBelow(partition, offset) {
-      const last = await lastOf(table, partition, offset, sortKeyOf, true)
-      if (last === undefined) return
-      await table.removeFound(blocksBetween(partition, FIRST_OFFSET, offset), key => sortKeyOf(key) === last)
+      if (offset === FIRST_OFFSET) return
+      await table.removeFound(blocksBetween(partition, FIRST_OFFSET, toOffset(offset - 1)))
+    },
+
+    async raiseFloor(partition, floor, seen) {
+      const drained = seen && (await table.update(headItemKey(partition), floorUpdate(floor, seen)))
+      const before = drained && headOf(drained)
+      if (drained && (drained.held || !before || before.appendFloor >= floor)) return before
+      return headOf(await table.update(headItemKey(partition), floorUpdate(floor)))
+    },
+    async noteDrained(partition, drained) {
+      const noted = await table.update(headItemKey(partition), drainedUpdate(drained))
+      return noted.held || (headOf(noted)?.drained ?? -1) >= drained
+    },
+
+    async readSegments(partition, level, offset, limit) {
+      const between = (first: Offset, last: Offset) =>
+        itemsBetween(partition, levelKey(level, first), levelKey(level, last))
+      const found = await lastAndFollowing(
+        table,
+        between,
+        offset,
+        limit,
+        decodeSegmentItem,
+        ({ segment }) => segment,
+      )
+      return found.map(({ segment }) => segment)
+    },
+    async putSegment(partition, level, segment) {
+      const { held, item } = await table.put(encodeSegmentItem(partition, level, segment), NO_ITEM)
+      if (!item) throw new RangeError('DynamoDB refused a segment without telling which one stands')
+      return held ? segment : decodeSegmentItem(item).segment
+    },
+    async removeSegment(partition, level, segment) {
+      await table.remove(segmentItemKey(partition, level, segment.baseOffset), isStillSegment(segment))
+    },
+    async *segments(partition) {
+      for (const prefix of [MERGED_PREFIX, levelPrefix('rolled')]) {
+        yield* table.list(under(logKey(partition), prefix), decodeSegmentItem)
+      }
+    },
+
+    async rearrange(partition, move) {
+      let head = await table.read(headItemKey(partition), decodeOpenHeadItem)
+      while (head) {
+        const after = applyMove(head, move)
+        if (!after) return { moved: false, head }
+        const made = await table.update(headItemKey(partition), moveUpdate(head, after))
+        head = headOf(made)
+        if (made.held && head) return { moved: true, head }
+      }
+      return undefined
     },
 
     async removePartition(partition) {
@@ -133,23 +190,33 @@ export function dynamoLogIndex(table: DynamoTable): LogIndex {
   }
 }
 
-/** What is wanted of the last block at or below an offset. */
-async function lastOf<Read>(
+/** What the last item at or below an offset holds, and those that follow it, in order, at most `limit`. */
+async function lastAndFollowing<Read>(
   table: DynamoTable,
-  partition: PartitionId,
+  between: (first: Offset, last: Offset) => Expression,
   offset: Offset,
+  limit: number,
   decode: (item: Item) => Read,
-  keysOnly = false,
-): Promise<Read | undefined> {
-  const blocks = blocksBetween(partition, FIRST_OFFSET, offset)
-  const newest = { descending: true, limit: 1, ...(keysOnly && { keysAnd: '' }) }
-  for await (const last of table.list(blocks, decode, newest)) return last
-  return undefined
+  baseOf: (read: Read) => { readonly baseOffset: Offset },
+): Promise<Read[]> {
+  const found: Read[] = []
+  const newest = { descending: true, limit: 1 }
+  for await (const last of table.list(between(FIRST_OFFSET, offset), decode, newest)) found.push(last)
+  const from = found[0] ? toOffset(baseOf(found[0]).baseOffset + 1) : FIRST_OFFSET
+  const left = limit - found.length
+  if (left <= 0) return found
+  const following = table.list(between(from, LAST_OFFSET), decode, { limit: left })
+  for await (const next of following) found.push(next)
+  return found
 }
 
 /** Both offsets included. */
 function blocksBetween(partition: PartitionId, first: Offset, last: Offset): Expression {
-  return between(logKey(partition), blockKey(first), blockKey(last))
+  return itemsBetween(partition, blockKey(first), blockKey(last))
+}
+
+function itemsBetween(partition: PartitionId, first: string, last: string): Expression {
+  return between(logKey(partition), first, last)
 }
 
 /** Where a scan goes on behind all items of a log or of a group. */

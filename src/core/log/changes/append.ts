@@ -1,5 +1,5 @@
 import { advance, type Offset } from '../../numbers.ts'
-import type { IndexEntry } from '../entry.ts'
+import { entryEpoch, type IndexEntry } from '../entry.ts'
 import { findInTail, type Head } from '../head.ts'
 import type { ProducerRun } from '../producers/producer-run.ts'
 import { isNext, type ProducerState, type SequenceStep, sequenceSteps } from '../producers/producer-state.ts'
@@ -14,7 +14,7 @@ export const NO_NEWCOMERS: ReadonlySet<bigint> = new Set()
  * the tail still shows everything committed since, so looking for the entry there is a complete test for
  * "an earlier try of mine did land". Nothing compares nextOffset, so writers do not conflict. What the entry
  * holds of idempotent producers must follow on what the head has of each. Only `newcomers` may be unknown to it:
- * of them the writer has looked up what they have outside of the head.
+ * of them the writer has looked up what they have outside of the head. An object of an epoch below the floor may be gone.
  */
 export function applyAppend(
   head: Head,
@@ -22,7 +22,7 @@ export function applyAppend(
   seen: Offset,
   newcomers: ReadonlySet<bigint> = NO_NEWCOMERS,
 ): Head | undefined {
-  if (head.tailOffset > seen) return undefined
+  if (head.tailOffset > seen || entryEpoch(entry) < head.appendFloor) return undefined
   if (findInTail(head, entry.id) !== undefined) return undefined
   const producers = applySequences(head.producers, entry.producers, newcomers)
   if (!producers) return undefined
@@ -32,6 +32,14 @@ export function applyAppend(
     nextOffset: advance(head.nextOffset, entry.span),
     tail: [...head.tail, entry],
   }
+}
+
+/**
+ * Whether a look through tail and blocks tells if an entry stands in the log that was tried when nextOffset was `seen`. What has
+ * settled since has no ids any more.
+ */
+export function mayLookUp(head: Head, seen: Offset): boolean {
+  return head.settled.settledOffset <= seen
 }
 
 /**

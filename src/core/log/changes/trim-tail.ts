@@ -7,10 +7,17 @@ import type { ProducerState } from '../producers/producer-state.ts'
 /**
  * The effect of taking a block's entries out of the tail, on the condition that nobody has done so;
  * undefined where somebody has, or where a producer that was to be forgotten has gone on. The block must be in
- * the table before: it decides what leaves.
+ * the table before: it decides what leaves. Nor does it hold where the floor has passed an epoch into which entries were moved:
+ * such objects may be gone.
+ * @param movedEpoch as the function of that name in tail.ts tells it
  */
-export function applyTrim(head: Head, block: Block, changes: ProducerChanges): Head | undefined {
-  if (head.tailOffset !== block.baseOffset) return undefined
+export function applyTrim(
+  head: Head,
+  block: Block,
+  changes: ProducerChanges,
+  movedEpoch: number,
+): Head | undefined {
+  if (head.tailOffset !== block.baseOffset || movedEpoch < head.appendFloor) return undefined
   const producers = retireProducers(head.producers, changes.retired)
   if (!producers) return undefined
   return {

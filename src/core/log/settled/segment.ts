@@ -77,4 +77,9 @@ export function decodeSegment(baseOffset: Offset, bytes: Uint8Array): Segment {
   }
 }
 
+/** Whether two are the same in all that is kept of them. */
+export function isSameSegment(one: Segment, other: Segment): boolean {
+  return one.baseOffset === other.baseOffset && Buffer.compare(encodeSegment(one), encodeSegment(other)) === 0
+}
+
 const SEGMENT_VERSION = 1

@@ -1,0 +1,53 @@
+import type { Note } from '../../core/garbage.ts'
+import type { Ingest } from '../../core/ingest/ingest.ts'
+import {
+  deadNotesEnd,
+  GARBAGE_KEY,
+  INGEST_ITEM,
+  LEASES_KEY,
+  leaseKey,
+  noteKey,
+  notesPrefix,
+} from '../../core/storage-layout.ts'
+import type { UpkeepStore } from '../../ports/upkeep-store.ts'
+import { endOf, type Items, joinKey, removal } from './items.ts'
+import { TypedItems } from './typed-items.ts'
+
+interface Lease {
+  readonly holder: string
+  readonly untilMs: number
+}
+
+const INGEST_KEY = joinKey(INGEST_ITEM.partitionKey, INGEST_ITEM.sortKey)
+
+/** What whoever maintains a store keeps, over sorted items, each as JSON. */
+export function upkeepOver(items: Items): UpkeepStore {
+  const ingests = new TypedItems<Ingest>(items)
+  const notes = new TypedItems<Note>(items)
+  const leases = new TypedItems<Lease>(items)
+  const keyOf = (note: Note) => joinKey(GARBAGE_KEY, noteKey(note))
+
+  return {
+    readIngest: () => ingests.read(INGEST_KEY),
+    putIngest: async (ingest, expected) => {
+      const { changed } = await ingests.change(INGEST_KEY, standing =>
+        standing?.version === expected ? ingest : undefined,
+      )
+      return changed !== undefined
+    },
+    putNote: note => notes.put(keyOf(note), note),
+    removeNote: note => items.update(keyOf(note), removal),
+    notes: async function* <Kind extends Note['kind']>(kind: Kind, untilMs?: number) {
+      const first = joinKey(GARBAGE_KEY, notesPrefix(kind))
+      const isTimed = kind === 'dead' && untilMs !== undefined
+      const end = isTimed ? joinKey(GARBAGE_KEY, deadNotesEnd(untilMs)) : endOf(first)
+      for await (const note of notes.pages(first, end)) yield note as Note & { readonly kind: Kind }
+    },
+    takeLease: async (name, holder, nowMs, untilMs) => {
+      const { changed } = await leases.change(joinKey(LEASES_KEY, leaseKey(name)), standing =>
+        !standing || standing.untilMs < nowMs || standing.holder === holder ? { holder, untilMs } : undefined,
+      )
+      return changed !== undefined
+    },
+  }
+}
