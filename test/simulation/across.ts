@@ -43,6 +43,18 @@ export function objectsAcross(objects: ObjectStore, network: Network, faults: Pr
       faults.about(`put ${key}`)
       return network.write(() => objects.put(key, chunks))
     },
+    putLarge: (key, chunks) => {
+      faults.about(`put ${key}`)
+      return objects.putLarge(key, chunks)
+    },
+    list: (prefix, below) => {
+      faults.about(`list ${prefix ?? 'all'}`)
+      return objects.list(prefix, below)
+    },
+    removeAll: keys => {
+      faults.about(`remove ${keys[0] ?? 'nothing'}`)
+      return objects.removeAll(keys)
+    },
     get: (key, position, bytes) => {
       faults.about(`read ${key}`)
       return network.read(() => objects.get(key, position, bytes))

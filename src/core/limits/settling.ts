@@ -150,6 +150,7 @@ assert(
 assert(SEGMENT_MARK_BYTES <= MARK_INTERVAL_BYTES, 'a segment is read from as near by as a commit')
 assert(BATCH_BYTES_MAX <= RUN_READ_BYTES, 'any batch fits into a piece that is copied')
 assert(RUN_READ_BYTES <= FETCH_BYTES_MAX, 'a copy reads no more at once than a fetch')
+assert(OBJECT_PART_BYTES >= 5 * MiB, 'AWS: no part but the last is smaller')
 assert(BATCH_BYTES_MAX <= OBJECT_PART_BYTES, 'any batch fits into a part')
 assert(
   (SEGMENT_DEFAULT_BYTES * 4) / OBJECT_PART_BYTES < OBJECT_PARTS_MAX,
