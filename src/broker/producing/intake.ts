@@ -8,6 +8,7 @@ import {
 import {
   type BatchHeader,
   checkBatch,
+  checkDense,
   NO_PRODUCER_ID,
   stampLogAppendTime,
 } from '../../core/record/batch-header.ts'
@@ -160,6 +161,7 @@ function checkRun(chunk: Uint8Array, settings: TopicSettings, nowMs: number, fut
   let sequence: ProducerSequence | undefined
   do {
     const header = checkBatch(chunk, position)
+    checkDense(header)
     if (position === 0) sequence = sequenceOf(header)
     else checkFollows(header, sequence, records)
     if (header.sizeBytes > settings.maxBatchBytes) {

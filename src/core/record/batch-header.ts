@@ -76,7 +76,7 @@ export class DamagedBatch extends TidemarkError {
 /**
  * Checks a batch as far as that goes without decoding its records: length, magic, CRC, the fields'
  * ranges, and that the batch can hold as many records as it claims. What lies after the batch does not
- * matter. Whether a client may send it (control batches, the topic's own limit) is for the caller to say.
+ * matter. Whether a client may send it (gaps, control batches, the topic's own limit) is for the caller to say.
  *
  * @param position where the batch begins in `bytes`
  * @throws TidemarkError CORRUPT_MESSAGE when bytes are missing or damaged; INVALID_RECORD,
@@ -276,13 +276,23 @@ function checkMagic(bytes: Uint8Array, position: number): void {
   )
 }
 
+/**
+ * Whether every offset that the batch covers has its record. A producer's batch does; of one that was compacted, records
+ * are gone.
+ */
+export function isDense({ recordCount, lastOffsetDelta }: BatchHeader): boolean {
+  return recordCount > 0 && recordCount === lastOffsetDelta + 1
+}
+
+/** @throws TidemarkError INVALID_RECORD for a batch with gaps: from a producer nobody takes one */
+export function checkDense(header: BatchHeader): void {
+  if (!isDense(header)) throw wrongCounts(header, 'Number its records from 0, without gaps')
+}
+
 function checkCounts(header: BatchHeader): void {
   const { recordCount, lastOffsetDelta, compression } = header
-  if (recordCount < 1 || recordCount !== lastOffsetDelta + 1) {
-    throw new TidemarkError(
-      'INVALID_RECORD',
-      `The batch says it has ${recordCount} records and a last offset delta of ${lastOffsetDelta}. Number its records from 0, without gaps.`,
-    )
+  if (recordCount < 0 || lastOffsetDelta < 0 || recordCount > lastOffsetDelta + 1) {
+    throw wrongCounts(header, 'Number its records from 0')
   }
   if (recordCount > BATCH_RECORDS_MAX) {
     throw new TidemarkError(
@@ -291,13 +301,20 @@ function checkCounts(header: BatchHeader): void {
     )
   }
   const payloadBytes = header.sizeBytes - RECORDS_AT
-  const leastBytes = compression === 'none' ? recordCount * RECORD_BYTES_MIN : 1
+  const leastBytes = compression === 'none' ? recordCount * RECORD_BYTES_MIN : Math.min(recordCount, 1)
   if (payloadBytes < leastBytes) {
     throw new TidemarkError(
       'INVALID_RECORD',
       `The batch says it has ${recordCount} records, which do not fit into its ${payloadBytes} bytes. The producer wrote it wrongly; use another client.`,
     )
   }
+}
+
+function wrongCounts({ recordCount, lastOffsetDelta }: BatchHeader, advice: string): TidemarkError {
+  return new TidemarkError(
+    'INVALID_RECORD',
+    `The batch says it has ${recordCount} records and a last offset delta of ${lastOffsetDelta}. ${advice}.`,
+  )
 }
 
 function readProducerId(bytes: Uint8Array, position: number): bigint {
