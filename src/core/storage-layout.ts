@@ -411,6 +411,7 @@ export const TOPIC_ATTRIBUTES = {
   partitions: 'partitions',
   configs: 'configs',
   createdMs: 'createdMs',
+  expires: 'expires',
   growingTo: 'growingTo',
   grownMs: 'grownMs',
   state: 'state',

@@ -79,6 +79,13 @@ export class TopicSteps {
     await this.#write(() => this.#ports.topics.remove(item.name, item.version))
   }
 
+  /** Refuses in each partition whatever was decided by the rules of before. */
+  async alterRules(item: TopicItem): Promise<void> {
+    await fewAtATime(partitionsOf(item), HEADS_PARALLEL, id =>
+      this.read(() => this.#ports.index.rearrange(id, { kind: 'alter' }), 'yes'),
+    )
+  }
+
   /** Start and end of each partition's log; undefined where one has no head. */
   async offsets(item: TopicItem, written: Written) {
     const offsets = await fewAtATime(partitionsOf(item), HEADS_PARALLEL, async id => {
