@@ -1,7 +1,8 @@
 import type { Items } from '../../src/adapters/items/items.ts'
+import type { MemoryObjectStore } from '../../src/adapters/memory/memory-object-store.ts'
 import type { Network } from '../../src/adapters/memory/network.ts'
 import { PRODUCER_PREFIX } from '../../src/core/storage-layout.ts'
-import type { ObjectInfo, ObjectStore } from '../../src/ports/object-store.ts'
+import type { ObjectStore } from '../../src/ports/object-store.ts'
 import type { ProcessFaults } from './random-faults.ts'
 
 /** Items, with each call to them said to what draws its fault. */
@@ -36,42 +37,49 @@ export function itemsAcross(items: Items, faults: ProcessFaults, countReturn: ()
   }
 }
 
-/** Objects as they look across an unreliable network. Whatever a call does to the store is one step, as what it uploads is. */
-export function objectsAcross(objects: ObjectStore, network: Network, faults: ProcessFaults): ObjectStore {
+/** Objects as they look across an unreliable network, with each call said in the same way. What takes several requests is one step. */
+export function objectsAcross(
+  stored: MemoryObjectStore,
+  network: Network,
+  faults: ProcessFaults,
+): ObjectStore {
+  const objects = stored.across(network)
   return {
     put: (key, chunks) => {
       faults.about(`put ${key}`)
-      return network.write(() => objects.put(key, chunks))
+      return objects.put(key, chunks)
     },
-    putLarge: (key, chunks) => {
-      faults.about(`put ${key}`)
-      return objects.putLarge(key, chunks)
-    },
-    list: (prefix, below) => {
-      faults.about(`list ${prefix ?? 'all'}`)
-      return objects.list(prefix, below)
-    },
-    removeAll: keys => {
-      faults.about(`remove ${keys[0] ?? 'nothing'}`)
-      return objects.removeAll(keys)
+    putLarge: async (key, chunks) => {
+      // What it is made of is read meanwhile.
+      const whole = await gather(chunks)
+      faults.about(`put ${key} in parts`)
+      return await objects.putLarge(key, toChunks(whole))
     },
     get: (key, position, bytes) => {
       faults.about(`read ${key}`)
-      return network.read(() => objects.get(key, position, bytes))
+      return objects.get(key, position, bytes)
     },
-    async *list(...bounds) {
+    list: (...bounds) => {
       faults.about(`list ${bounds.join(' below ')}`)
-      yield* await network.read(() => toArray(objects.list(...bounds)))
+      return objects.list(...bounds)
     },
     remove: key => {
       faults.about(`remove ${key}`)
-      return network.write(() => objects.remove(key))
+      return objects.remove(key)
+    },
+    removeAll: keys => {
+      faults.about(`remove ${keys.join(', ')}`)
+      return objects.removeAll(keys)
     },
   }
 }
 
-async function toArray(listed: AsyncIterable<ObjectInfo>): Promise<ObjectInfo[]> {
-  const all: ObjectInfo[] = []
-  for await (const info of listed) all.push(info)
-  return all
+async function gather(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const copies: Uint8Array[] = []
+  for await (const chunk of chunks) copies.push(Uint8Array.from(chunk))
+  return Buffer.concat(copies)
+}
+
+async function* toChunks(whole: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield whole
 }

@@ -34,4 +34,8 @@ export class WatchedObjects extends MemoryObjectStore {
     await super.remove(key)
     if (isThere) for (const observe of this.#observers) observe(key)
   }
+
+  override async removeAll(keys: readonly string[]): Promise<void> {
+    for (const key of keys) await this.remove(key)
+  }
 }
