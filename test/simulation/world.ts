@@ -16,11 +16,7 @@ import type { Actor, ActorKind } from './actors/actor.ts'
 import { ClockSettings } from './clock-settings.ts'
 import { History } from './history.ts'
 import type { Defect, WrapPorts } from './planted-defect.ts'
-import { DeliveryPromises } from './promises/delivery.ts'
-import { LogPromises } from './promises/log.ts'
-import { OwnershipPromises } from './promises/ownership.ts'
-import { SettlingPromises } from './promises/settling.ts'
-import { TopicPromises } from './promises/topics.ts'
+import { countPromises, makePromises, type WorldPromises, watchItems } from './promises/index.ts'
 import { RandomFaults } from './random-faults.ts'
 import { SleepyProcess } from './sleepy-process.ts'
 import { WatchedObjects } from './watched-objects.ts'
@@ -44,6 +40,7 @@ const RECORDS_BEFORE_MS = 60 * 3_600_000
 /** By when what the faults have delayed has landed. */
 const LATE_MS_MAX = 3_500
 const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
 /** How long all are away who do not keep the store up. */
 const NIGHT_MS = [14 * HOUR_MS, 28 * HOUR_MS] as const
 
@@ -93,11 +90,11 @@ export class World {
   readonly defect: Defect
   /** Without any faults: for checks, and for what is of no interest. */
   readonly store: MemoryStore & { readonly objects: WatchedObjects }
-  readonly topics: TopicPromises
-  readonly log: LogPromises
-  readonly ownership: OwnershipPromises
-  readonly delivery: DeliveryPromises
-  readonly settling: SettlingPromises
+  readonly promises: WorldPromises
+  readonly topics: WorldPromises['topics']
+  readonly log: WorldPromises['log']
+  readonly ownership: WorldPromises['ownership']
+  readonly delivery: WorldPromises['delivery']
   /** Those that live. */
   readonly processes = new Set<SleepyProcess>()
   readonly brokers: (Running & { readonly broker: LogBroker })[] = []
@@ -126,18 +123,16 @@ export class World {
     this.defect = defect
     this.#kinds = actors
     this.#days = days
-    this.topics = new TopicPromises(this.violated)
-    this.log = new LogPromises(this.topics, this.violated)
-    this.ownership = new OwnershipPromises(this.violated)
-    this.delivery = new DeliveryPromises(this.violated)
-    this.ownership.onCommit(this.delivery.committed)
-    this.#decisions = this.ownership.watch({ ...DECISIONS, ...defect.decisions })
     const objects = new WatchedObjects(this.clock)
+    const skewMs = this.skewMsMax + (actors.some(({ setsClocks }) => setsClocks) ? 2 * DAY_MS : 0)
+    this.promises = makePromises(this.clock, objects, skewMs, this.violated)
+    this.topics = this.promises.topics
+    this.log = this.promises.log
+    this.ownership = this.promises.ownership
+    this.delivery = this.promises.delivery
+    this.#decisions = this.ownership.watch({ ...DECISIONS, ...defect.decisions })
     this.store = { ...openMemoryStore(this.clock, this.#decisions), objects }
-    this.settling = new SettlingPromises(objects, this.violated)
-    this.store.items.observe(this.topics.changed)
-    this.store.items.observe(this.ownership.changed)
-    this.store.items.observe(this.settling.changed)
+    watchItems(this.store.items, this.promises)
     this.#wrapPorts = defect.ports?.(this.store, this.clock) ?? (ports => ports)
     this.#farSkewsMs = Array.from({ length: PROCESSES }, () => this.random.pick([0, 0, FAR_SKEW_MS]))
     this.#actors = actors.map(kind => kind.make(this))
@@ -355,27 +350,11 @@ export class World {
   }
 
   #report(): Readonly<Record<string, number>> {
-    const { made, deleted, ghosts } = this.topics
-    const { acknowledged, unknown, records } = this.log
-    const { changes, commits, fenced, removals } = this.ownership
-    const { calls, repeats, told, resets } = this.delivery
     const { count: faults, sleeps } = this.faults
-    const counted = {
-      made,
-      deleted,
-      ghosts,
-      acknowledged,
-      unknown,
-      records,
-      changes,
-      commits,
-      fenced,
-      removals,
-    }
-    const all = { ...counted, calls, repeats, told, resets, crashes: this.#crashes, faults, sleeps }
-    const { settles, merges, drops, passes } = this.settling
-    const own = { settles, merges, drops, passes, ...Object.fromEntries(this.#counts) }
-    return Object.fromEntries(Object.entries({ ...all, ...own }).filter(([, count]) => count > 0))
+    const all = { ...countPromises(this.promises), crashes: this.#crashes, faults, sleeps }
+    return Object.fromEntries(
+      Object.entries({ ...all, ...Object.fromEntries(this.#counts) }).filter(([, count]) => count > 0),
+    )
   }
 
   /** Lets time pass until `work` is done, or something has failed. */

@@ -23,5 +23,7 @@ export interface ActorKind {
   readonly wantsFlushes?: boolean
   /** Whether it never falls silent while others wait, so that waiting for a day takes long. */
   readonly isNeverSilent?: boolean
+  /** Whether it sets the clocks of others, a day ahead or back at most. */
+  readonly setsClocks?: boolean
   make(world: World): Actor
 }

@@ -6,7 +6,9 @@ import type { Segment } from '../../../src/core/log/settled/segment.ts'
 import { encodeSettled, type Settled } from '../../../src/core/log/settled/settled.ts'
 import { decodeBatches } from '../../../src/core/record/index.ts'
 import { HEAD_KEY, ingestKey, LOG_PREFIX, parseLogKey } from '../../../src/core/storage-layout.ts'
-import { AppendedRecords, isSameRecord } from '../appended-records.ts'
+import { type PartitionId, partitionKey } from '../../../src/core/topic/partition-id.ts'
+import type { Clock } from '../../../src/ports/clock.ts'
+import { type AppendedRecords, isSameRecord } from '../appended-records.ts'
 import type { WatchedObjects } from '../watched-objects.ts'
 import { LogView } from './log-view.ts'
 
@@ -40,7 +42,10 @@ const ORDERED = [
 ] as const
 
 /** Where a record may be missing from what has settled. */
-export type MayLack = (log: string, offset: number, head: Head) => boolean
+export type MayLack = (log: PartitionId, offset: number, head: Head) => boolean
+
+/** The start of a log has moved. */
+export type StartMoved = (log: PartitionId, before: Head, head: Head) => void
 
 /**
  * What settling promises, held at every change of an item and at every removal of an object: boundaries only grow; what
@@ -48,11 +53,13 @@ export type MayLack = (log: string, offset: number, head: Head) => boolean
  * the record that was appended there.
  */
 export class SettlingPromises {
+  readonly #clock: Clock
   readonly #objects: WatchedObjects
   readonly #violated: (problem: string) => void
   readonly #mayLack: MayLack
   readonly #views = new Map<string, LogView>()
-  readonly #appended = new AppendedRecords()
+  readonly #appended: AppendedRecords
+  readonly #startMoved: StartMoved
   /** Segments whose object was held against what was appended, and from which offset on. */
   readonly #held = new Map<string, Segment>()
   settles = 0
@@ -60,10 +67,21 @@ export class SettlingPromises {
   drops = 0
   passes = 0
 
-  constructor(objects: WatchedObjects, violated: (problem: string) => void, mayLack: MayLack = () => false) {
+  constructor(options: {
+    readonly clock: Clock
+    readonly objects: WatchedObjects
+    readonly appended: AppendedRecords
+    readonly mayLack: MayLack
+    readonly startMoved: StartMoved
+    readonly violated: (problem: string) => void
+  }) {
+    const { objects, violated } = options
+    this.#clock = options.clock
     this.#objects = objects
+    this.#appended = options.appended
+    this.#mayLack = options.mayLack
+    this.#startMoved = options.startMoved
     this.#violated = violated
-    this.#mayLack = mayLack
     objects.onRemoval(key => {
       for (const [log, view] of this.#views) {
         for (const named of view.objects()) {
@@ -76,8 +94,10 @@ export class SettlingPromises {
   /** Hears of every change of an item. */
   readonly changed = (key: string, _: Uint8Array | undefined, after: Uint8Array | undefined): void => {
     if (!key.startsWith(LOG_PREFIX)) return
-    const { partitionKey: log, sortKey } = splitKey(key)
-    const view = this.#views.get(log) ?? new LogView(parseLogKey(log))
+    const { partitionKey: first, sortKey } = splitKey(key)
+    const partition = parseLogKey(first)
+    const log = partitionKey(partition)
+    const view = this.#views.get(log) ?? new LogView(partition)
     this.#views.set(log, view)
     const before = view.head
     if (!view.change(sortKey, after)) return
@@ -90,6 +110,7 @@ export class SettlingPromises {
     }
     this.#checkHead(log, before, head)
     this.#noteAppended(log, before?.nextOffset ?? 0, head)
+    if (before && head.startOffset > before.startOffset) this.#startMoved(partition, before, head)
     if (before?.tailOffset !== head.tailOffset) this.#checkBlocks(log, view, before)
     if (!before || !isSameValue(before.settled, head.settled)) {
       this.#checkBlocks(log, view, head)
@@ -132,7 +153,7 @@ export class SettlingPromises {
     for (const { baseOffset, entry } of placeEntries(head.tailOffset, head.tail)) {
       if (baseOffset < from) continue
       const run = this.#runOf(entry)
-      if (run) this.#appended.note(log, baseOffset, run)
+      if (run) this.#appended.note(log, baseOffset, run, this.#clock.nowMs())
       else this.#violated(`dangling: the entry at ${log}/${baseOffset} is appended without its object`)
     }
   }
@@ -195,14 +216,14 @@ export class SettlingPromises {
       if (record.offset < next || record.offset >= end) {
         this.#violated(`moved: ${place} is in a segment from ${next} to ${end}`)
       }
-      this.#checkLack(log, view.head!, next, record.offset)
+      this.#checkLack(view, next, record.offset)
       const appended = this.#appended.recordAt(log, record.offset)
       if (!appended || !isSameRecord(appended, record)) {
         this.#violated(`moved: a segment has another record at ${place} than was appended there`)
       }
       next = record.offset + 1
     }
-    this.#checkLack(log, view.head!, next, end)
+    this.#checkLack(view, next, end)
     if (records.length !== segment.records) {
       this.#violated(
         `sum: ${view.keyOf(segment)} has ${records.length} records, and its item says ${segment.records}`,
@@ -210,9 +231,10 @@ export class SettlingPromises {
     }
   }
 
-  #checkLack(log: string, head: Head, from: number, to: number): void {
+  #checkLack({ partition, head }: LogView, from: number, to: number): void {
     for (let offset = from; offset < to; offset += 1) {
-      if (!this.#mayLack(log, offset, head)) this.#violated(`hole: a segment lacks ${log}/${offset}`)
+      if (this.#mayLack(partition, offset, head!)) continue
+      this.#violated(`hole: a segment lacks ${partitionKey(partition)}/${offset}`)
     }
   }
 
