@@ -88,6 +88,7 @@ export async function countDeployedCost(settings: CostSettings): Promise<Counted
     topics: dynamoTopicStore(dynamo),
     groups: memory.groups,
     triggers: memory.triggers,
+    upkeep: memory.upkeep,
     clock: systemClock,
     entropy: systemEntropy,
   }

@@ -23,6 +23,7 @@ import {
   inlineEntry,
   looseBlock,
   NO_CHANGES,
+  NOTHING_MOVED,
   objectEntry,
   plainEntry,
 } from './samples.ts'
@@ -174,7 +175,7 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
         const head = await appended(partition, entry)
         const block = blockOfTail(head, 1)
         await index.putBlock(partition, block)
-        await index.trimTail(partition, block, NO_CHANGES)
+        await index.trimTail(partition, block, NO_CHANGES, NOTHING_MOVED)
         expect((await refused(partition, entry, ZERO)).tailOffset).toBe(1)
         expect(await appended(partition, entry, toOffset(1))).toMatchObject({ nextOffset: 2 })
       })
@@ -351,7 +352,7 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
         const block = blockOfTail(head, 2)
         await index.putBlock(partition, block)
         const changes = foldProducers(head, block)
-        const trimmed = await index.trimTail(partition, block, changes)
+        const trimmed = await index.trimTail(partition, block, changes, NOTHING_MOVED)
         expect(trimmed?.producers).toEqual(head.producers)
         expect(trimmed?.flushedProducers).toEqual(changes.flushedProducers)
         expect(trimmed?.flushedProducers.get(7n)?.runs).toEqual([
@@ -373,10 +374,10 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
         const retired = new Map(many.map((producerId, number) => [producerId, flushed([[0, 2 * number]])]))
         const changes = { flushedProducers: new Map(), retired }
         const stale = { ...changes, retired: new Map([...retired, [7n, flushed([[2, 130]])] as const]) }
-        expect(await index.trimTail(partition, block, stale)).toBeUndefined()
+        expect(await index.trimTail(partition, block, stale, NOTHING_MOVED)).toBeUndefined()
         const untouched = await index.readHead(partition)
         expect(untouched).toMatchObject({ tailOffset: 0, producers: head.producers })
-        const trimmed = await index.trimTail(partition, block, changes)
+        const trimmed = await index.trimTail(partition, block, changes, NOTHING_MOVED)
         expect(trimmed).toMatchObject({ tail: [] })
         expect(trimmed?.producers).toEqual(new Map([[7n, last(1)]]))
         expect(await index.readHead(partition)).toEqual(trimmed)
@@ -620,7 +621,7 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
         const head = (await index.readHead(partition))!
         const block = blockOfTail(head, 3)
         await index.putBlock(partition, block)
-        const trimmed = await index.trimTail(partition, block, NO_CHANGES)
+        const trimmed = await index.trimTail(partition, block, NO_CHANGES, NOTHING_MOVED)
         expect(trimmed).toMatchObject({ startOffset: 0, tailOffset: 9, nextOffset: 14 })
         expect(trimmed?.tail.map(plainEntry)).toEqual([plainEntry(entries[3]!)])
         expect(trimmed?.flushed).toEqual(block.summary)
@@ -633,7 +634,10 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
         const head = await appended(partition, inlineEntry(3))
         const block = blockOfTail(head, 2)
         await index.putBlock(partition, block)
-        expect(await index.trimTail(partition, block, NO_CHANGES)).toMatchObject({ tailOffset: 5, tail: [] })
+        expect(await index.trimTail(partition, block, NO_CHANGES, NOTHING_MOVED)).toMatchObject({
+          tailOffset: 5,
+          tail: [],
+        })
       })
 
       test('is refused where the tail has moved on, the second time too', async () => {
@@ -641,11 +645,11 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
         for (let number = 0; number < 4; number += 1) await appended(partition, inlineEntry(1))
         const block = blockOfTail((await index.readHead(partition))!, 2)
         await index.putBlock(partition, block)
-        expect(await index.trimTail(partition, block, NO_CHANGES)).toMatchObject({
+        expect(await index.trimTail(partition, block, NO_CHANGES, NOTHING_MOVED)).toMatchObject({
           tailOffset: 2,
           nextOffset: 4,
         })
-        expect(await index.trimTail(partition, block, NO_CHANGES)).toBeUndefined()
+        expect(await index.trimTail(partition, block, NO_CHANGES, NOTHING_MOVED)).toBeUndefined()
         expect(await index.readHead(partition)).toMatchObject({ tailOffset: 2, nextOffset: 4 })
       })
 
@@ -655,7 +659,7 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
         const block = blockOfTail((await index.readHead(partition))!, 3)
         await index.putBlock(partition, block)
         const heads = await Promise.all(
-          Array.from({ length: 8 }, () => index.trimTail(partition, block, NO_CHANGES)),
+          Array.from({ length: 8 }, () => index.trimTail(partition, block, NO_CHANGES, NOTHING_MOVED)),
         )
         expect(heads.filter(head => head !== undefined)).toHaveLength(1)
         expect((await index.readHead(partition))?.tail).toHaveLength(3)
@@ -687,7 +691,12 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
             const head = (await index.readHead(partition))!
             const block = blockOfTail(head, Math.ceil(head.tail.length / 2))
             if (block.entries.length > 0) {
-              await index.trimTail(partition, await index.putBlock(partition, block), NO_CHANGES)
+              await index.trimTail(
+                partition,
+                await index.putBlock(partition, block),
+                NO_CHANGES,
+                NOTHING_MOVED,
+              )
             }
             await new Promise(resolve => setImmediate(resolve))
           }
@@ -699,7 +708,9 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
       })
 
       test('tells that there is no head', async () => {
-        expect(await index.trimTail(freshPartition(), looseBlock(0, 1), NO_CHANGES)).toBeUndefined()
+        expect(
+          await index.trimTail(freshPartition(), looseBlock(0, 1), NO_CHANGES, NOTHING_MOVED),
+        ).toBeUndefined()
       })
     })
 
@@ -861,7 +872,7 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
         expect(await index.readHead(partition)).toBeUndefined()
         expect(await blockOffsets(partition, 0, 100)).toEqual([])
         expect(await index.append(partition, inlineEntry(1), toOffset(1_000))).toEqual({ kind: 'missing' })
-        expect(await index.trimTail(partition, blocks[0]!, NO_CHANGES)).toBeUndefined()
+        expect(await index.trimTail(partition, blocks[0]!, NO_CHANGES, NOTHING_MOVED)).toBeUndefined()
         expect(await index.moveStart(partition, toOffset(1))).toBeUndefined()
       })
 

@@ -63,6 +63,9 @@ function placedInObject(entry: IndexEntry): IndexEntry {
   return { ...entry, place: { kind: 'object', object: freshId(), epoch: 0, position: toPosition(7) } }
 }
 
+/** Of a trim by whose block nothing inline went into an object, or into one of epochs that all may go on. */
+export const NOTHING_MOVED = Number.POSITIVE_INFINITY
+
 /** The block that the head's oldest `count` entries would become. */
 export function blockOfTail(head: Head, count: number): Block {
   return makeBlock(head, head.tail.slice(0, count).map(placedInObject))
@@ -71,7 +74,7 @@ export function blockOfTail(head: Head, count: number): Block {
 /** A plain copy, so that a Buffer and a Uint8Array of the same bytes are equal. */
 export function plainEntry(entry: IndexEntry): unknown {
   const { place } = entry
-  if (place.kind === 'object') return entry
+  if (place.kind !== 'inline') return entry
   return { ...entry, place: { kind: 'inline', payload: Buffer.from(place.payload).toString('hex') } }
 }
 
@@ -84,7 +87,7 @@ export async function fillBlocks(index: LogIndex, partition: PartitionId, count:
     if (outcome.kind !== 'appended') throw new Error(`append was ${outcome.kind}`)
     const block = blockOfTail(outcome.head, 1)
     await index.putBlock(partition, block)
-    await index.trimTail(partition, block, NO_CHANGES)
+    await index.trimTail(partition, block, NO_CHANGES, NOTHING_MOVED)
     blocks.push(block)
     seen = blockEnd(block)
   }

@@ -40,8 +40,26 @@ test('every limit says its unit: what it counts, bytes or milliseconds', () => {
     'FOLDERS',
     'CONNECTIONS',
     'PIPELINED',
+    'SEGMENTS',
+    'SPANS',
+    'WRITES',
+    'MARKS',
+    'PARTS',
+    'REMOVALS',
+    'GENERATIONS',
+    'EPOCHS',
+    'HEADS',
+    'PAUSES',
+    'LANES',
+    'OFFSETS',
   ]
-  const others = ['JSON_GROWTH_MAX', 'READ_PARALLEL_MAX', 'SWEEP_PARALLEL_MAX', 'COMMITS_IN_FLIGHT_MAX']
+  const others = [
+    'JSON_GROWTH_MAX',
+    'READ_PARALLEL_MAX',
+    'SWEEP_PARALLEL_MAX',
+    'READ_AGAIN_MAX',
+    'COMMITS_IN_FLIGHT_MAX',
+  ]
   for (const [name] of entries) {
     expect([name, others.includes(name) || units.some(unit => name.includes(unit))]).toEqual([name, true])
   }

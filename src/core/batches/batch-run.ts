@@ -13,7 +13,7 @@ import {
 import { BASE_OFFSET_AT, RECORDS_AT as BATCH_HEADER_BYTES, readInt64 } from '../record/batch-layout.ts'
 
 /** Kafka's leader epoch: one log has no leaders that could change. */
-const LEADER_EPOCH = 0
+export const LEADER_EPOCH = 0
 
 /**
  * How a run's batches come by their offsets. Those that somebody has just appended follow one another without a gap, from the

@@ -221,6 +221,23 @@ export function patchOffsets(
 }
 
 /**
+ * Stands for batches whose bytes are gone: a header that says so many offsets, and a CRC that can never be right.
+ * @param span from 1 to INT32_MAX
+ */
+export function lostBatch(baseOffset: number, span: number): Uint8Array {
+  const bytes = new Uint8Array(RECORDS_AT)
+  writeInt32(bytes, LENGTH_AT, RECORDS_AT - LENGTH_EXCLUDED_BYTES)
+  bytes[MAGIC_AT] = MAGIC
+  writeInt32(bytes, LAST_OFFSET_DELTA_AT, span - 1)
+  writeInt64(bytes, BASE_TIMESTAMP_AT, -1)
+  writeInt64(bytes, MAX_TIMESTAMP_AT, -1)
+  writeProducer(bytes, 0, { producerId: NO_PRODUCER_ID, producerEpoch: -1, baseSequence: -1 })
+  patchOffsets(bytes, 0, baseOffset, 0)
+  writeInt32(bytes, CRC_AT, ~batchChecksum(bytes, 0, RECORDS_AT))
+  return bytes
+}
+
+/**
  * Makes `nowMs` the time of every record in the batch, in its own bytes, and renews the CRC. For a batch
  * that was checked: a damaged one would look whole afterwards.
  *

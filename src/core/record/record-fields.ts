@@ -27,10 +27,7 @@ export class RecordFields {
   #headersLeft = BATCH_HEADERS_MAX
 
   /** @param recordHeadersMax what one record may have */
-  constructor(
-    header: BatchHeader,
-    recordHeadersMax: number = BATCH_HEADERS_MAX,
-  ) {
+  constructor(header: BatchHeader, recordHeadersMax: number = BATCH_HEADERS_MAX) {
     const { baseOffset, baseTimestamp, timestampType, maxTimestamp, lastOffsetDelta, recordCount } = header
     this.#gaps = lastOffsetDelta + 1 - recordCount
     this.#recordHeadersMax = recordHeadersMax

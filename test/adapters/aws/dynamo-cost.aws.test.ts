@@ -25,7 +25,14 @@ import { NoRoom } from '../../../src/ports/outcome.ts'
 import type { TopicStore } from '../../../src/ports/topic-store.ts'
 import { describeDynamoDbLocal, dynamoDbLocalEndpoint } from '../../aws/endpoints.ts'
 import { createTestTable } from '../../aws/tables.ts'
-import { freshId, freshPartition, inlineEntry, looseBlock, objectEntry } from '../../conformance/samples.ts'
+import {
+  freshId,
+  freshPartition,
+  inlineEntry,
+  looseBlock,
+  NOTHING_MOVED,
+  objectEntry,
+} from '../../conformance/samples.ts'
 
 const KiB = 1024
 const ZERO = toOffset(0)
@@ -284,7 +291,7 @@ describeDynamoDbLocal('what the index asks of DynamoDB:', () => {
       head.tail.slice(0, 6).map(({ id }) => objectEntry(1, { id })),
     )
     await index.putBlock(partition, block)
-    await index.trimTail(partition, block, foldProducers(head, block))
+    await index.trimTail(partition, block, foldProducers(head, block), NOTHING_MOVED)
     expect(await index.append(partition, refused, toOffset(6))).toMatchObject({ kind: 'appended' })
   })
 
@@ -305,7 +312,7 @@ describeDynamoDbLocal('what the index asks of DynamoDB:', () => {
     const { flushedProducers, retired: some } = foldProducers(kept, block)
     const changes = { flushedProducers, retired: new Map([...some, ...flushedProducers]) }
     expect(changes.retired.size).toBe(PRODUCERS_RETIRED_MAX)
-    const trimmed = await index.trimTail(partition, block, changes)
+    const trimmed = await index.trimTail(partition, block, changes, NOTHING_MOVED)
     expect(requests()).toEqual({ UpdateItem: 1 })
     expect(trimmed).toMatchObject({ tailOffset: BLOCK_ENTRIES_MAX, nextOffset: BLOCK_ENTRIES_MAX + 7 })
     expect(trimmed?.tail.map(({ id }) => id)).toEqual([kept.tail.at(-1)!.id])

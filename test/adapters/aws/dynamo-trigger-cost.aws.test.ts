@@ -24,13 +24,14 @@ describeDynamoDbLocal('triggers on DynamoDB:', () => {
     const endpoint = dynamoDbLocalEndpoint()
     table = await createTestTable(endpoint)
     store = openAwsTable({ endpoint, meter, table: table.table, states: false })
-    const { index, topics, groups, triggers: items } = store
+    const { index, topics, groups, triggers: items, upkeep } = store
     const ports: Ports = {
       objects: new MemoryObjectStore(systemClock),
       index,
       topics,
       groups,
       triggers: items,
+      upkeep,
       clock: systemClock,
       entropy: systemEntropy,
     }

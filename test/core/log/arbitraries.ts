@@ -5,6 +5,8 @@ import type { Head } from '../../../src/core/log/head.ts'
 import type { FlushedProducer } from '../../../src/core/log/producers/flushed-producer.ts'
 import type { ProducerRun } from '../../../src/core/log/producers/producer-run.ts'
 import type { ProducerState } from '../../../src/core/log/producers/producer-state.ts'
+import type { Segment } from '../../../src/core/log/settled/segment.ts'
+import { type Settled, UNSETTLED } from '../../../src/core/log/settled/settled.ts'
 import { toOffset, toPosition } from '../../../src/core/numbers.ts'
 
 const id = fc.uint8Array({ minLength: 16, maxLength: 16 }).map(bytes => Buffer.from(bytes).toString('hex'))
@@ -73,12 +75,13 @@ const objectEntry: fc.Arbitrary<IndexEntry> = fc
     span: size,
     bytes: size,
     object: fc.option(id),
+    epoch: fc.oneof(fc.constant(0), fc.nat({ max: 2 ** 30 })),
     position: fc.nat({ max: 2 ** 45 }),
   })
-  .chain(({ object, position, ...rest }) =>
+  .chain(({ object, epoch, position, ...rest }) =>
     marksInside(rest.span, rest.bytes).map(marks => ({
       ...rest,
-      place: { kind: 'object' as const, object: object ?? rest.id, position: toPosition(position) },
+      place: { kind: 'object' as const, object: object ?? rest.id, epoch, position: toPosition(position) },
       marks,
     })),
   )
@@ -87,28 +90,83 @@ export const entry = fc.oneof(inlineEntry, objectEntry)
 
 const summary = fc.record({ bytes: fc.nat({ max: 2 ** 50 }), maxTimestampMs: timeMs })
 
+/** Boundaries that are in order; about one in three: none yet. */
+export function settledUpTo(tailOffset: number): fc.Arbitrary<Settled> {
+  const offset = fc.nat({ max: tailOffset }).map(toOffset)
+  const some = fc
+    .record({
+      offsets: fc.tuple(offset, offset, offset).map(all => all.toSorted((one, other) => one - other)),
+      generation: fc.nat({ max: 100 }),
+      begun: fc.nat({ max: 3 }),
+      resumes: fc.nat({ max: 3 }),
+      cleaningTo: offset,
+      cleaningClean: offset,
+      cleanOffset: offset,
+      rules: fc.nat({ max: 9 }),
+      segmentSum: fc.nat({ max: 2 ** 53 - 1 }),
+      bytes: fc.nat({ max: 2 ** 50 }),
+      loggedBytes: fc.nat({ max: 2 ** 50 }),
+      settledMs: fc.nat({ max: 2 ** 45 }),
+    })
+    .map(({ offsets: [firstOffset, mergedOffset, settledOffset], begun, ...rest }) => ({
+      ...rest,
+      firstOffset: firstOffset!,
+      mergedOffset: mergedOffset!,
+      settledOffset: settledOffset!,
+      cleaning: rest.generation + begun,
+    }))
+  return fc.oneof(fc.constant(UNSETTLED), some, some)
+}
+
+/** A segment of any kind, where it begins apart. */
+export const segment: fc.Arbitrary<Segment> = fc
+  .record({
+    baseOffset: fc.nat({ max: 2 ** 50 }),
+    span: fc.integer({ min: 1, max: 2 ** 40 }),
+    id,
+    bytes: size,
+    footerBytes: size,
+    records: size,
+    writes: fc.nat({ max: 3 }),
+    loggedBytes: fc.nat({ max: 2 ** 50 }),
+    maxTimestampMs: timeMs,
+    firstTimestampMs: timeMs,
+    createdMs: fc.nat({ max: 2 ** 45 }),
+    startOffset: fc.nat({ max: 2 ** 50 }).map(toOffset),
+    tombstonesMs: fc.nat({ max: 2 ** 45 }),
+  })
+  .map(({ baseOffset, span, ...rest }) => ({
+    ...rest,
+    baseOffset: toOffset(baseOffset),
+    end: toOffset(baseOffset + span),
+  }))
+
 /** A head whose numbers add up. */
 export const head: fc.Arbitrary<Head> = fc
   .record({
     tailOffset: fc.nat({ max: 2 ** 45 }),
     tail: fc.uniqueArray(entry, { maxLength: 24, selector: item => item.id }),
     start: fc.double({ min: 0, max: 1, noNaN: true }),
+    floors: fc.tuple(fc.nat({ max: 3 }), fc.nat({ max: 3 })),
     flushed: summary,
     producers: fc.array(fc.tuple(producerId, producerState), { maxLength: 4 }).map(pairs => new Map(pairs)),
     flushedProducers: fc
       .array(fc.tuple(producerId, flushedProducer), { maxLength: 4 })
       .map(pairs => new Map(pairs)),
   })
-  .map(({ tailOffset, tail, start, flushed, producers, flushedProducers }) => {
+  .chain(rest => settledUpTo(rest.tailOffset).map(settled => ({ ...rest, settled })))
+  .map(({ tailOffset, tail, start, floors, ...rest }) => {
     const nextOffset = tailOffset + spanOf(tail)
+    const { firstOffset } = rest.settled
+    const [drained, appendFloor] = floors.toSorted((one, other) => one - other)
     return {
-      startOffset: toOffset(Math.floor(start * nextOffset)),
+      ...rest,
+      startOffset: toOffset(firstOffset + Math.floor(start * (nextOffset - firstOffset))),
       tailOffset: toOffset(tailOffset),
       nextOffset: toOffset(nextOffset),
       tail,
-      flushed,
-      producers,
-      flushedProducers,
+      appendFloor: appendFloor!,
+      drained: drained!,
     }
   })
 
@@ -152,12 +210,15 @@ export function exampleHead(tail: readonly IndexEntry[], tailOffset = 0): Head {
     flushed: { bytes: 0, maxTimestampMs: -1 },
     producers: new Map(),
     flushedProducers: new Map(),
+    settled: UNSETTLED,
+    appendFloor: 0,
+    drained: 0,
   }
 }
 
 /** With every payload as a plain array, so that a view and what it was made of are equal. */
 export function plainEntry(item: IndexEntry): IndexEntry {
-  if (item.place.kind === 'object') return item
+  if (item.place.kind !== 'inline') return item
   return { ...item, place: { kind: 'inline', payload: Uint8Array.from(item.place.payload) } }
 }
 

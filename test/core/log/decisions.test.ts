@@ -17,7 +17,7 @@ import { EMPTY_HEAD, findHeadProblems, findInTail } from '../../../src/core/log/
 import { summarize } from '../../../src/core/log/summary.ts'
 import { countToFlush, flushDueMs, isPastHardLimit, makeBlock } from '../../../src/core/log/tail.ts'
 import { toOffset } from '../../../src/core/numbers.ts'
-import { NO_CHANGES } from '../../conformance/samples.ts'
+import { NO_CHANGES, NOTHING_MOVED } from '../../conformance/samples.ts'
 import {
   entry as anyEntry,
   head as anyHead,
@@ -92,7 +92,7 @@ describe('a trim', () => {
     )
     const block = makeBlock(head, head.tail.slice(0, 2))
     expect(block).toMatchObject({ baseOffset: 10, summary: { bytes: 200, maxTimestampMs: 1_002 } })
-    const trimmed = applyTrim(head, block, NO_CHANGES)!
+    const trimmed = applyTrim(head, block, NO_CHANGES, NOTHING_MOVED)!
     expect(trimmed).toMatchObject({ tailOffset: 13, nextOffset: 16, flushed: block.summary })
     expect(trimmed.tail).toEqual([head.tail[2]])
   })
@@ -100,15 +100,17 @@ describe('a trim', () => {
   test('does not hold a second time, nor for a block of another place', () => {
     const head = exampleHead(objects(4), 10)
     const block = makeBlock(head, head.tail.slice(0, 2))
-    expect(applyTrim(applyTrim(head, block, NO_CHANGES)!, block, NO_CHANGES)).toBeUndefined()
-    expect(applyTrim(head, { ...block, baseOffset: toOffset(9) }, NO_CHANGES)).toBeUndefined()
+    expect(
+      applyTrim(applyTrim(head, block, NO_CHANGES, NOTHING_MOVED)!, block, NO_CHANGES, NOTHING_MOVED),
+    ).toBeUndefined()
+    expect(applyTrim(head, { ...block, baseOffset: toOffset(9) }, NO_CHANGES, NOTHING_MOVED)).toBeUndefined()
   })
 
   test('loses nothing, for any head: block and tail follow one another', () => {
     fc.assert(
       fc.property(anyHead, fc.nat({ max: 24 }), (head, count) => {
         const block = makeBlock(head, head.tail.slice(0, count))
-        const trimmed = applyTrim(head, block, NO_CHANGES)!
+        const trimmed = applyTrim(head, block, NO_CHANGES, NOTHING_MOVED)!
         expect(findHeadProblems(trimmed)).toEqual([])
         expect(trimmed.nextOffset).toBe(head.nextOffset)
         expect(trimmed.tailOffset).toBe(blockEnd(block))

@@ -16,8 +16,24 @@ import {
   encodeRetired,
   type FlushedProducer,
 } from '../../../src/core/log/producers/flushed-producer.ts'
+import { decodeSegment, encodeSegment, type Segment } from '../../../src/core/log/settled/segment.ts'
+import {
+  decodeSettled,
+  encodeSettled,
+  type Settled,
+  UNSETTLED,
+} from '../../../src/core/log/settled/settled.ts'
 import { toOffset, toPosition } from '../../../src/core/numbers.ts'
-import { block, entry, flushedProducer, head, plainEntry, plainHead } from './arbitraries.ts'
+import {
+  block,
+  entry,
+  flushedProducer,
+  head,
+  plainEntry,
+  plainHead,
+  segment,
+  settledUpTo,
+} from './arbitraries.ts'
 
 /**
  * These bytes stand in users' tables. Where one of these tests fails, the format has changed: that takes a new
@@ -71,12 +87,102 @@ const WITH_PRODUCERS_HEX =
   `04 ${ID} 03 ac02 80d095ffbc31 00 ` +
   '19 0000000000000007 02 ac02 01 00 fffffffffffffffe 00 00 02 01 04 deadbeef'
 
+const OWN_OF_EPOCH: IndexEntry = {
+  ...OWN,
+  place: { kind: 'object', object: ID, epoch: 300, position: toPosition(128) },
+}
+const OTHER_OF_EPOCH: IndexEntry = {
+  ...WITH_PRODUCERS,
+  place: { kind: 'object', object: OTHER_ID, epoch: 1, position: toPosition(0) },
+}
+const OWN_OF_EPOCH_HEX = OWN_HEX.replace('01', '09').replace('8001 8080808020', 'ac02 8001 8080808020')
+const OTHER_OF_EPOCH_HEX = `${WITH_PRODUCERS_HEX.replace('04', '0e').replace('04 deadbeef', '')} 01 ${OTHER_ID} 00 04`
+
+const SETTLED: Settled = {
+  firstOffset: toOffset(1),
+  mergedOffset: toOffset(129),
+  settledOffset: toOffset(132),
+  generation: 2,
+  cleaning: 4,
+  resumes: 3,
+  cleaningTo: toOffset(130),
+  cleaningClean: toOffset(128),
+  cleanOffset: toOffset(100),
+  rules: 5,
+  segmentSum: 2 ** 32,
+  bytes: 300,
+  loggedBytes: 301,
+  settledMs: 1_700_000_000_000,
+}
+const SETTLED_HEX = '01 01 8001 03 02 02 03 8201 8001 64 05 8080808010 ac02 ad02 80d095ffbc31'
+
+const SEGMENT: Segment = {
+  baseOffset: toOffset(70),
+  end: toOffset(370),
+  id: ID,
+  bytes: 2 ** 28,
+  footerBytes: 300,
+  records: 299,
+  writes: 2,
+  loggedBytes: 2 ** 33,
+  maxTimestampMs: 299,
+  firstTimestampMs: -1,
+  createdMs: 1_700_000_000_000,
+  startOffset: toOffset(1),
+  tombstonesMs: 128,
+}
+const SEGMENT_HEX = `01 ac02 ${ID} 8080808001 ac02 ab02 02 8080808020 ac02 00 80d095ffbc31 01 8001`
+
+describe('a segment', () => {
+  test('has these bytes, without the offset that its key says', () => {
+    expect(hex(encodeSegment(SEGMENT))).toBe(SEGMENT_HEX.replaceAll(' ', ''))
+    expect(decodeSegment(toOffset(70), unhex(SEGMENT_HEX))).toEqual(SEGMENT)
+  })
+
+  test('comes back from its bytes, for any segment', () => {
+    fc.assert(
+      fc.property(segment, item => {
+        expect(decodeSegment(item.baseOffset, encodeSegment(item))).toEqual(item)
+      }),
+    )
+  })
+
+  test('of an unknown version or cut short is refused', () => {
+    expect(() => decodeSegment(toOffset(70), unhex(SEGMENT_HEX.replace('01', '02')))).toThrow(RangeError)
+    expect(() => decodeSegment(toOffset(70), unhex(SEGMENT_HEX).subarray(0, -2))).toThrow(RangeError)
+  })
+})
+
+describe('the boundaries of what has settled', () => {
+  test('have these bytes', () => {
+    expect(hex(encodeSettled(SETTLED))).toBe(SETTLED_HEX.replaceAll(' ', ''))
+    expect(decodeSettled(unhex(SETTLED_HEX))).toEqual(SETTLED)
+  })
+
+  test('come back from their bytes, and are compared by them', () => {
+    fc.assert(
+      fc.property(settledUpTo(2 ** 45), item => {
+        const bytes = encodeSettled(item)
+        expect(decodeSettled(bytes)).toEqual(item)
+        expect(hex(encodeSettled(decodeSettled(bytes)))).toBe(hex(bytes))
+      }),
+    )
+  })
+
+  test('of an unknown version or cut short are refused', () => {
+    expect(() => decodeSettled(unhex(SETTLED_HEX.replace('01', '02')))).toThrow(RangeError)
+    expect(() => decodeSettled(unhex(SETTLED_HEX).subarray(0, -7))).toThrow(RangeError)
+  })
+})
+
 describe('an entry', () => {
   test.each([
     ['with idempotent producers', WITH_PRODUCERS, WITH_PRODUCERS_HEX],
     ['inline', INLINE, INLINE_HEX],
     ['in its own object', OWN, OWN_HEX],
     ['in another object', OTHER, OTHER_HEX],
+    ['in its own object of an epoch', OWN_OF_EPOCH, OWN_OF_EPOCH_HEX],
+    ['in another object of an epoch, with idempotent producers', OTHER_OF_EPOCH, OTHER_OF_EPOCH_HEX],
   ])('%s has these bytes', (_, item, bytes) => {
     expect(hex(encodeEntry(item))).toBe(bytes.replaceAll(' ', ''))
     expect(plainEntry(decodeEntry(unhex(bytes)))).toEqual(item)
@@ -104,6 +210,9 @@ describe('an entry', () => {
 
   test('of an unknown kind is refused', () => {
     expect(() => decodeEntry(unhex(INLINE_HEX.replace('00', '03')))).toThrow(RangeError)
+    // What is inline is of no epoch.
+    expect(() => decodeEntry(unhex(INLINE_HEX.replace('00', '08')))).toThrow(RangeError)
+    expect(() => decodeEntry(unhex(INLINE_HEX.replace('00', '10')))).toThrow(RangeError)
   })
 
   test('without an id of 32 digits is not written', () => {
@@ -124,20 +233,24 @@ describe('a head', () => {
     flushedProducers: new Map([
       [5n, { epoch: 1, createdMs: 300, runs: [{ sequence: 3, records: 2, baseOffset: toOffset(128) }] }],
     ]),
+    settled: SETTLED,
+    appendFloor: 7,
+    drained: 6,
   }
   const STATES_HEX = 'fffffffffffffffe 8480808008'
   const FLUSHED_HEX = '0000000000000005 01 ac02 01 03 02 8001'
   const lengthOf = (bytes: string) => (bytes.replaceAll(' ', '').length / 2).toString(16).padStart(2, '0')
   const PRODUCERS_HEX = `${lengthOf(STATES_HEX)} ${STATES_HEX} ${lengthOf(FLUSHED_HEX)} ${FLUSHED_HEX}`
   const HEAD_HEX =
-    `02 01 c801 fa03 f0a204 a40d ${PRODUCERS_HEX} ${lengthOf(INLINE_HEX)} ${INLINE_HEX} ` +
-    `${lengthOf(OWN_HEX)} ${OWN_HEX} ${lengthOf(OTHER_HEX)} ${OTHER_HEX}`
+    `03 01 c801 fa03 f0a204 a40d ${PRODUCERS_HEX} 07 06 ${lengthOf(SETTLED_HEX)} ${SETTLED_HEX} ` +
+    `${lengthOf(INLINE_HEX)} ${INLINE_HEX} ${lengthOf(OWN_HEX)} ${OWN_HEX} ${lengthOf(OTHER_HEX)} ${OTHER_HEX}`
+  const LEVELS_HEX = `07 06 ${lengthOf(SETTLED_HEX)} ${SETTLED_HEX} `
 
   test('has these bytes', () => {
     expect(hex(encodeHead(HEAD))).toBe(HEAD_HEX.replaceAll(' ', ''))
     expect(plainHead(decodeHead(unhex(HEAD_HEX)))).toEqual(HEAD)
-    expect(hex(encodeHead(EMPTY_HEAD))).toBe('0200000000000000')
-    expect(decodeHead(unhex('0200000000000000'))).toEqual(EMPTY_HEAD)
+    expect(hex(encodeHead(EMPTY_HEAD))).toBe('0300000000000000000000')
+    expect(decodeHead(unhex('0300000000000000000000'))).toEqual(EMPTY_HEAD)
   })
 
   test('that is closed is one byte, which no version of a head has', () => {
@@ -149,14 +262,28 @@ describe('a head', () => {
     expect(() => decodeHead(unhex('00'))).toThrow('a head of version 0 is not known')
   })
 
+  test('of the version before levels and epochs is read all the same', () => {
+    expect(decodeHead(unhex('0200000000000000'))).toEqual(EMPTY_HEAD)
+    const old = HEAD_HEX.replace(/^03/, '02').replace(LEVELS_HEX, '')
+    expect(plainHead(decodeHead(unhex(old)))).toEqual({
+      ...HEAD,
+      settled: UNSETTLED,
+      appendFloor: 0,
+      drained: 0,
+    })
+  })
+
   test('of the version before idempotent producers is read all the same', () => {
     expect(decodeHead(unhex('010000000000'))).toEqual(EMPTY_HEAD)
-    const old = HEAD_HEX.replace(/^02/, '01').replace(PRODUCERS_HEX, '')
+    const old = HEAD_HEX.replace(/^03/, '01').replace(LEVELS_HEX, '').replace(PRODUCERS_HEX, '')
     const { producers, flushedProducers, ...rest } = HEAD
     expect(plainHead(decodeHead(unhex(old)))).toEqual({
       ...rest,
       producers: new Map(),
       flushedProducers: new Map(),
+      settled: UNSETTLED,
+      appendFloor: 0,
+      drained: 0,
     })
     expect([producers.size, flushedProducers.size]).toEqual([1, 1])
   })
@@ -170,7 +297,7 @@ describe('a head', () => {
   })
 
   test('of an unknown version is refused', () => {
-    expect(() => decodeHead(unhex('0300000000000000'))).toThrow(RangeError)
+    expect(() => decodeHead(unhex('0400000000000000000000'))).toThrow(RangeError)
     expect(() => decodeHead(unhex('000000000000'))).toThrow(RangeError)
     expect(() => decodeHead(new Uint8Array(0))).toThrow(RangeError)
   })

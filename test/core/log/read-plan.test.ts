@@ -54,7 +54,7 @@ const runs = fc
   .map(drafts => {
     const ends = new Map<string, number>()
     return drafts.map(({ entry, batches }) => {
-      if (entry.place.kind === 'inline') return { entry, batches }
+      if (entry.place.kind !== 'object') return { entry, batches }
       const { object, position: gap } = entry.place
       const position = (ends.get(object) ?? 0) + gap
       ends.set(object, position + entry.bytes)

@@ -25,6 +25,7 @@ import {
 } from '../../../../src/core/log/producers/producer-state.ts'
 import { countToFlush, makeBlock } from '../../../../src/core/log/tail.ts'
 import { advance, toOffset } from '../../../../src/core/numbers.ts'
+import { NOTHING_MOVED } from '../../../conformance/samples.ts'
 import { exampleObjectEntry } from '../arbitraries.ts'
 
 const LAST_SEQUENCE = 2 ** 31 - 1
@@ -59,7 +60,7 @@ function headWith(entries: readonly IndexEntry[], from = EMPTY_HEAD): Head {
 
 function flushed(head: Head, count: number): Head {
   const block = makeBlock(head, head.tail.slice(0, count))
-  return applyTrim(head, block, foldProducers(head, block))!
+  return applyTrim(head, block, foldProducers(head, block), NOTHING_MOVED)!
 }
 
 /** From a writer who has looked up all of the producers. */
@@ -249,9 +250,9 @@ describe('producers that have been silent', () => {
     const block = makeBlock(head, head.tail)
     const changes = foldProducers(head, block)
     expect([...changes.retired.keys()]).toEqual([7n])
-    expect(applyTrim(headWith([entryOf(run(10))], head), block, changes)).toBeUndefined()
+    expect(applyTrim(headWith([entryOf(run(10))], head), block, changes, NOTHING_MOVED)).toBeUndefined()
     const another = headWith([entryOf(run(10, { producerId: 8n }))], head)
-    const trimmed = applyTrim(another, block, changes)
+    const trimmed = applyTrim(another, block, changes, NOTHING_MOVED)
     expect(trimmed?.tail).toEqual(another.tail.slice(head.tail.length))
     expect([...trimmed!.producers.keys()]).toEqual([8n])
   })
@@ -309,7 +310,7 @@ describe('producers that have been silent', () => {
     const block = makeBlock(newer, newer.tail)
     const changes = foldProducers(older, block)
     expect([...changes.retired.keys()]).toEqual([7n])
-    const head = applyTrim(newer, block, changes)!
+    const head = applyTrim(newer, block, changes, NOTHING_MOVED)!
     expect([...head.producers.keys()]).toEqual([9n, 8n])
     expect(new Set(head.flushedProducers.keys())).toEqual(new Set([8n, 9n]))
   })
