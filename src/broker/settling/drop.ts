@@ -1,5 +1,6 @@
 import type { Move } from '../../core/log/changes/rearrange.ts'
 import type { Head } from '../../core/log/head.ts'
+import { holderOf, planDrop } from '../../core/log/settled/plan-drop.ts'
 import type { Segment } from '../../core/log/settled/segment.ts'
 import { type SegmentSums, sumOf } from '../../core/log/settled/segment-sum.ts'
 import { blockEnd } from '../../core/log/block.ts'
@@ -15,8 +16,8 @@ import type { Log } from './write-segment.ts'
 export type Drop = Extract<Move, { readonly kind: 'drop' }>
 
 /**
- * Drops what lies wholly below the log's start. Undefined where that is nothing, or the log is gone.
- * @throws Moved where somebody else moves it, too
+ * Drops what lies wholly below the log's start. Undefined where that is nothing.
+ * @throws Moved where somebody else moves it, too, or the log is gone
  */
 export async function drop(ports: Ports, log: Log, head: Head, budget: Budget): Promise<Head | undefined> {
   const planned = await planDropTo(ports, log, head, head.startOffset, budget)
@@ -24,8 +25,8 @@ export async function drop(ports: Ports, log: Log, head: Head, budget: Budget): 
   const made = await retryUntil(ports, budget.deadlineMs, 'no', () =>
     ports.index.rearrange(log.partition, planned),
   )
-  if (made && !made.moved) throw new Moved(`what lies below ${planned.to} has been moved meanwhile`)
-  return made?.head
+  if (!made?.moved) throw new Moved(`what lies below ${planned.to} has been moved meanwhile`)
+  return made.head
 }
 
 /**
@@ -39,16 +40,17 @@ export async function planDropTo(
   startOffset: Offset,
   { deadlineMs }: Budget,
 ): Promise<Drop | undefined> {
-  const { settled, tailOffset } = head
-  const { firstOffset, settledOffset, segmentSum, bytes } = settled
-  const to = await findBase(ports, { partition, head, startOffset, deadlineMs })
-  if (to <= firstOffset) return undefined
+  const { settled, tailOffset, flushed } = head
+  const { settledOffset, segmentSum, bytes } = settled
+  const base = await findBase(ports, { partition, head, startOffset, deadlineMs })
+  const to = planDrop(head, startOffset, base)
+  if (to === undefined) return undefined
   if (to <= settledOffset) {
     const removed = await sumsBelow(ports, { partition, head, to, deadlineMs })
     return { kind: 'drop', from: settled, to, removed }
   }
   // All that has settled goes, and the sums are those of the head.
-  const loggedBytes = to === tailOffset ? head.flushed.bytes : await loggedAt(ports, partition, to, deadlineMs)
+  const loggedBytes = to === tailOffset ? flushed.bytes : await loggedAt(ports, partition, to, deadlineMs)
   return { kind: 'drop', from: settled, to, removed: { segmentSum, bytes }, loggedBytes }
 }
 
@@ -58,25 +60,23 @@ interface Below {
   readonly deadlineMs: number
 }
 
-/** Where what holds an offset begins: a segment, or what of it counts; a block; the tail. */
+/** Where what holds an offset begins, in its level. */
 async function findBase(
   ports: Ports,
   { partition, head, startOffset, deadlineMs }: Below & { readonly startOffset: Offset },
 ): Promise<Offset> {
-  const { settled, tailOffset } = head
-  if (startOffset >= tailOffset) return tailOffset
-  if (startOffset >= settled.settledOffset) {
-    const read = () => ports.index.readBlocks(partition, startOffset, 1)
-    const [block] = await retryUntil(ports, deadlineMs, 'no', read)
-    const holds = block && block.baseOffset >= settled.settledOffset && blockEnd(block) > startOffset
-    if (!holds || block.baseOffset > startOffset) throw new Moved(`there is no block at ${startOffset}`)
-    return block.baseOffset
-  }
-  const range = levelsOf(settled).find(({ lo, hi }) => lo <= startOffset && startOffset < hi)
-  if (!range) return settled.firstOffset
-  const [segment] = await readCounted(ports, partition, { ...range, lo: startOffset }, deadlineMs, 1)
-  if (!segment || segment.baseOffset > startOffset) throw new Moved(`there is no segment at ${startOffset}`)
-  return toOffset(Math.max(segment.baseOffset, range.lo))
+  const holder = holderOf(head, startOffset)
+  if (holder === undefined || holder === 'tail') return head.tailOffset
+  const level = holder === 'merged' ? head.settled.generation : 'rolled'
+  const [found] = await retryUntil(ports, deadlineMs, 'no', () =>
+    holder === 'block'
+      ? ports.index.readBlocks(partition, startOffset, 1)
+      : ports.index.readSegments(partition, level, startOffset, 1),
+  )
+  const end = found && ('entries' in found ? blockEnd(found) : found.end)
+  if (!found || found.baseOffset > startOffset || end! <= startOffset)
+    throw new Moved(`nothing holds ${startOffset} any more`)
+  return found.baseOffset
 }
 
 async function sumsBelow(

@@ -22,8 +22,8 @@ export interface Merged {
 
 /**
  * Makes one large segment out of the oldest rolled ones, where there are enough, and has it count in their place. One that is
- * large enough as it is goes one level up with the object that it has. Undefined: there are not enough, or the log is gone.
- * @throws Moved where somebody else settles it, too
+ * large enough as it is goes one level up with the object that it has. Undefined: there are not enough.
+ * @throws Moved where somebody else settles it, too, or the log is gone
  */
 export async function merge(
   ports: Ports,
@@ -48,12 +48,12 @@ export async function takeOver(
   head: Head,
   segment: Segment,
   budget: Budget,
-): Promise<Merged | undefined> {
+): Promise<Merged> {
   const { generation } = head.settled
   const put = () => ports.index.putSegment(log.partition, generation, segment)
   const standing = await retryUntil(ports, budget.deadlineMs, 'no', put)
   const after = await settleMerged(ports, log, head.settled, standing, budget)
-  return after && { head: after, mergedBytes: 0 }
+  return { head: after, mergedBytes: 0 }
 }
 
 async function writeMerged(
@@ -62,7 +62,7 @@ async function writeMerged(
   head: Head,
   inputs: readonly Segment[],
   budget: Budget,
-): Promise<Merged | undefined> {
+): Promise<Merged> {
   const insist = <T>(step: () => Promise<T>) => retryUntil(ports, budget.deadlineMs, 'no', step)
   const { partition } = log
   const { generation, mergedOffset } = head.settled
@@ -94,14 +94,14 @@ async function writeMerged(
   const standing = await insist(() => ports.index.putSegment(partition, generation, segment))
   const after = await settleMerged(ports, log, head.settled, standing, budget)
   if (standing.id !== segment.id) await dropUpload(ports, intent, budget)
-  else if (after) await insist(() => ports.upkeep.removeNote(intent))
-  return after && { head: after, mergedBytes: segment.bytes }
+  else await insist(() => ports.upkeep.removeNote(intent))
+  return { head: after, mergedBytes: segment.bytes }
 }
 
 /**
  * Moves the boundary over a merged segment that stands at it, whoever has put it. What ceases to count is read only now that it
- * is known which one stands, and has to cover it without a gap. Undefined: the log is gone.
- * @throws Moved where the boundary has gone elsewhere
+ * is known which one stands, and has to cover it without a gap.
+ * @throws Moved where the boundary has gone elsewhere, or the log is gone
  */
 export async function settleMerged(
   ports: Ports,
@@ -109,7 +109,7 @@ export async function settleMerged(
   settled: Settled,
   segment: Segment,
   { deadlineMs }: Budget,
-): Promise<Head | undefined> {
+): Promise<Head> {
   const { generation, mergedOffset, settledOffset } = settled
   const inputs: Segment[] = []
   for (let reached = mergedOffset; reached < segment.end; ) {
@@ -125,9 +125,9 @@ export async function settleMerged(
   }
   const move = { kind: 'merge', generation, segment, inputs: sumOf(inputs) } as const
   const made = await retryUntil(ports, deadlineMs, 'no', () => ports.index.rearrange(partition, move))
-  if (!made) return undefined
-  const now = made.head.settled
-  if (!made.moved && (now.generation !== generation || now.mergedOffset < segment.end)) throw notThere(segment)
+  const now = made?.head.settled
+  if (!made || !now || (!made.moved && (now.generation !== generation || now.mergedOffset < segment.end)))
+    throw notThere(segment)
   return made.head
 }
 

@@ -3,14 +3,13 @@ import { type PlacedEntry, placeEntries } from '../../core/log/entry.ts'
 import type { Head } from '../../core/log/head.ts'
 import type { FlushedProducer } from '../../core/log/producers/flushed-producer.ts'
 import { producersAfter } from '../../core/log/producers/producers-after.ts'
-import { planRoll } from '../../core/log/settled/plan-roll.ts'
+import { planRoll, type RollRules } from '../../core/log/settled/plan-roll.ts'
 import type { Segment } from '../../core/log/settled/segment.ts'
 import type { Ports } from '../../ports/index.ts'
 import { retryUntil } from '../store-calls/retry.ts'
 import type { Budget } from './budget.ts'
 import { lastSegment, readFooter } from './counted-segments.ts'
 import { entrySources, Moved, readRuns } from './read-runs.ts'
-import { type RollWants, rollRules } from './rules.ts'
 import type { SettlingSettings } from './settling-settings.ts'
 import { dropUpload, type Log, writeSegment } from './write-segment.ts'
 
@@ -21,21 +20,20 @@ const ROLL_ENTRIES_MAX = 8_192
 /**
  * Makes the next segment of a log out of its oldest blocks, where that is due, and has it count. The object stands before the
  * item, the item before the boundary moves over it, and the boundary before the blocks go: whoever comes in between finds what
- * stands there and goes on. Undefined: nothing is due, or the log is gone.
- * @throws Moved where somebody else settles it, too
+ * stands there and goes on. Undefined: nothing is due.
+ * @throws Moved where somebody else settles it, too, or the log is gone
  */
 export async function roll(
   ports: Ports,
   settings: SettlingSettings,
   log: Log,
   head: Head,
-  wants: RollWants,
+  rules: RollRules,
   budget: Budget,
 ): Promise<{ head: Head; rolledBytes: number } | undefined> {
   const insist = <T>(step: () => Promise<T>) => retryUntil(ports, budget.deadlineMs, 'no', step)
   const { partition } = log
   const { settledOffset } = head.settled
-  const rules = rollRules(settings, log.topic, wants, ports.clock.nowMs())
   const blocks = planRoll(head, await blocksToRoll(ports, log, head, settings.rollBytes, budget), rules)
   const last = blocks.at(-1)
   if (!last) return undefined
@@ -64,27 +62,26 @@ export async function roll(
   const standing = await insist(() => ports.index.putSegment(partition, 'rolled', segment))
   const after = await settle(ports, log, standing, budget)
   if (standing.id !== segment.id) await dropUpload(ports, intent, budget)
-  else if (after && after.settled.settledOffset >= end) await insist(() => ports.upkeep.removeNote(intent))
-  return after && { head: after, rolledBytes: segment.bytes }
+  else await insist(() => ports.upkeep.removeNote(intent))
+  return { head: after, rolledBytes: segment.bytes }
 }
 
 /**
- * Moves the boundary over a segment that stands at it, whoever has put it, and removes the blocks below. Undefined: the log is
- * gone. Where somebody else was faster, the head is as that one left it.
- * @throws Moved where the boundary has gone elsewhere
+ * Moves the boundary over a segment that stands at it, whoever has put it, and removes the blocks below. Where somebody else was
+ * faster, the head is as that one left it.
+ * @throws Moved where the boundary has gone elsewhere, or the log is gone
  */
 export async function settle(
   ports: Ports,
   { partition }: Log,
   segment: Segment,
   { deadlineMs }: Budget,
-): Promise<Head | undefined> {
+): Promise<Head> {
   const insist = <T>(step: () => Promise<T>) => retryUntil(ports, deadlineMs, 'no', step)
   const nowMs = ports.clock.nowMs()
   const made = await insist(() => ports.index.rearrange(partition, { kind: 'settle', segment, nowMs }))
-  if (!made) return undefined
-  const { settledOffset } = made.head.settled
-  if (!made.moved && settledOffset < segment.end)
+  const settledOffset = made?.head.settled.settledOffset
+  if (!made || settledOffset === undefined || (!made.moved && settledOffset < segment.end))
     throw new Moved(`the segment at ${segment.baseOffset} does not come to count`)
   await insist(() => ports.index.removeBlocksBelow(partition, settledOffset))
   return made.head
