@@ -7,7 +7,13 @@ import type { Ports } from '../../ports/index.ts'
 import { flush } from '../settling/flush.ts'
 import { retryUntil, timedOut } from '../store-calls/retry.ts'
 import { partitionGone } from '../topics/topic-directory.ts'
-import { type AppendedEntry, appendEntry, EpochRefused, type SeenHead, SequenceRefused } from './append-once.ts'
+import {
+  type AppendedEntry,
+  appendEntry,
+  EpochRefused,
+  type SeenHead,
+  SequenceRefused,
+} from './append-once.ts'
 
 /** What a partition's next append needs from its last one. */
 interface PartitionState {

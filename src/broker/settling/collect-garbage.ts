@@ -1,16 +1,17 @@
-import { HEADS_PARALLEL_MAX, OBJECT_REMOVALS_MAX } from '../../core/limits.ts'
 import type { DeadNote, IntentNote, TopicNote } from '../../core/garbage.ts'
+import { HEADS_PARALLEL_MAX } from '../../core/limits.ts'
 import type { Head } from '../../core/log/head.ts'
 import { countedIn } from '../../core/log/settled/counted.ts'
 import type { Level, Segment } from '../../core/log/settled/segment.ts'
 import { logObjectsPrefix, parseLogObjectKey } from '../../core/storage-layout.ts'
 import { type PartitionId, partitionsOf } from '../../core/topic/partition-id.ts'
-import type { PlacedSegment } from '../../ports/log-index.ts'
 import type { Ports } from '../../ports/index.ts'
+import type { PlacedSegment } from '../../ports/log-index.ts'
 import { fewAtATime } from '../store-calls/few-at-a-time.ts'
 import { retryUntil } from '../store-calls/retry.ts'
 import { type Budget, checkTime } from './budget.ts'
 import { levelsOf, segmentAt } from './counted-segments.ts'
+import { removeListed } from './remove-listed.ts'
 import type { SettlingSettings } from './settling-settings.ts'
 
 /** Notes that are looked at together. */
@@ -109,7 +110,8 @@ class Collector implements Collected {
     if (found === 'moving') return
     if (place && found && found !== 'closed') {
       const named = found.items.filter(({ segment }) => segment.id === place.id)
-      for (const item of named) if (await this.#counts(place.partition, found.head, item)) return await this.#removeNote(note)
+      for (const item of named)
+        if (await this.#counts(place.partition, found.head, item)) return await this.#removeNote(note)
       if (named.length > 0) return
     }
     await this.#insist(() => this.#ports.objects.remove(note.key))
@@ -132,7 +134,11 @@ class Collector implements Collected {
     await fewAtATime(partitionsOf(note), HEADS_PARALLEL_MAX, id =>
       this.#insist(() => index.removePartition(id)),
     )
-    this.deleted += await removeListed(this.#ports, objects.list(logObjectsPrefix(note.topicId)), this.#budget)
+    this.deleted += await removeListed(
+      this.#ports,
+      objects.list(logObjectsPrefix(note.topicId)),
+      this.#budget,
+    )
     if (note.sweeps === 0) await this.#putNote({ ...note, notedMs: nowMs, sweeps: 1 })
     else await this.#removeNote(note)
   }
@@ -141,12 +147,16 @@ class Collector implements Collected {
    * Whatever takes an object over leaves the item that it takes it from standing, and goes from rolled ones to a generation, and
    * from one generation to a higher: so the levels are read in this order. `moving`: other generations count by now.
    */
-  async #find(partition: PartitionId, baseOffset: Segment['baseOffset']): Promise<Found | 'closed' | 'moving'> {
+  async #find(
+    partition: PartitionId,
+    baseOffset: Segment['baseOffset'],
+  ): Promise<Found | 'closed' | 'moving'> {
     const { deadlineMs } = this.#budget
     const at = (level: Level) => segmentAt(this.#ports, partition, level, baseOffset, deadlineMs)
     const rolled = await at('rolled')
     const before = await this.#readHead(partition)
-    if (!before) return (await this.#insist(() => this.#ports.index.isRemoved(partition))) ? 'closed' : 'moving'
+    if (!before)
+      return (await this.#insist(() => this.#ports.index.isRemoved(partition))) ? 'closed' : 'moving'
     const { generation, resumes, cleaning } = before.settled
     const items: PlacedSegment[] = rolled ? [{ level: 'rolled', segment: rolled }] : []
     for (const level of new Set([generation, resumes, cleaning])) {
@@ -160,7 +170,11 @@ class Collector implements Collected {
   }
 
   /** Whether a segment that stands at its level counts by this head. Of those below the level's boundary only the last one may. */
-  async #counts(partition: PartitionId, { settled }: Head, { level, segment }: PlacedSegment): Promise<boolean> {
+  async #counts(
+    partition: PartitionId,
+    { settled }: Head,
+    { level, segment }: PlacedSegment,
+  ): Promise<boolean> {
     const range = levelsOf(settled).find(each => each.level === level)
     if (!range || countedIn([segment], range.lo, range.hi).length === 0) return false
     if (segment.baseOffset >= range.lo) return true
@@ -191,29 +205,4 @@ function isUndecided({ settled }: Head, level: Level, baseOffset: Segment['baseO
   if (level === 'rolled') return settled.settledOffset <= baseOffset
   if (level === settled.generation) return settled.mergedOffset <= baseOffset
   return level >= settled.cleaning
-}
-
-/** Removes all objects of a listing, a thousand at a time, and tells how many. */
-export async function removeListed(
-  ports: Ports,
-  listing: AsyncIterable<{ readonly key: string }>,
-  budget: Budget,
-): Promise<number> {
-  let removed = 0
-  let keys: string[] = []
-  const removeAll = async () => {
-    const group = keys
-    keys = []
-    if (group.length === 0) return
-    checkTime(ports.clock, budget)
-    await retryUntil(ports, budget.deadlineMs, 'no', () => ports.objects.removeAll(group))
-    removed += group.length
-    await budget.pace(0)
-  }
-  for await (const { key } of listing) {
-    keys.push(key)
-    if (keys.length === OBJECT_REMOVALS_MAX) await removeAll()
-  }
-  await removeAll()
-  return removed
 }

@@ -1,9 +1,9 @@
+import { blockEnd } from '../../core/log/block.ts'
 import type { Move } from '../../core/log/changes/rearrange.ts'
 import type { Head } from '../../core/log/head.ts'
 import { holderOf, planDrop } from '../../core/log/settled/plan-drop.ts'
 import type { Segment } from '../../core/log/settled/segment.ts'
 import { type SegmentSums, sumOf } from '../../core/log/settled/segment-sum.ts'
-import { blockEnd } from '../../core/log/block.ts'
 import { type Offset, toOffset } from '../../core/numbers.ts'
 import type { Ports } from '../../ports/index.ts'
 import { retryUntil } from '../store-calls/retry.ts'
@@ -60,6 +60,8 @@ interface Below {
   readonly deadlineMs: number
 }
 
+type Holder = Pick<Segment, 'baseOffset' | 'end'>
+
 /** Where what holds an offset begins, in its level. */
 async function findBase(
   ports: Ports,
@@ -68,13 +70,12 @@ async function findBase(
   const holder = holderOf(head, startOffset)
   if (holder === undefined || holder === 'tail') return head.tailOffset
   const level = holder === 'merged' ? head.settled.generation : 'rolled'
-  const [found] = await retryUntil(ports, deadlineMs, 'no', () =>
-    holder === 'block'
-      ? ports.index.readBlocks(partition, startOffset, 1)
-      : ports.index.readSegments(partition, level, startOffset, 1),
-  )
-  const end = found && ('entries' in found ? blockEnd(found) : found.end)
-  if (!found || found.baseOffset > startOffset || end! <= startOffset)
+  const [found] = await retryUntil(ports, deadlineMs, 'no', async (): Promise<Holder[]> => {
+    if (holder !== 'block') return await ports.index.readSegments(partition, level, startOffset, 1)
+    const blocks = await ports.index.readBlocks(partition, startOffset, 1)
+    return blocks.map(block => ({ baseOffset: block.baseOffset, end: blockEnd(block) }))
+  })
+  if (!found || found.baseOffset > startOffset || found.end <= startOffset)
     throw new Moved(`nothing holds ${startOffset} any more`)
   return found.baseOffset
 }
@@ -97,7 +98,12 @@ async function sumsBelow(
 }
 
 /** Of all batches up to a block's beginning. */
-async function loggedAt(ports: Ports, partition: Log['partition'], to: Offset, deadlineMs: number): Promise<number> {
+async function loggedAt(
+  ports: Ports,
+  partition: Log['partition'],
+  to: Offset,
+  deadlineMs: number,
+): Promise<number> {
   const read = () => ports.index.readBlocks(partition, toOffset(to - 1), 1)
   const [before] = await retryUntil(ports, deadlineMs, 'no', read)
   if (before && blockEnd(before) === to) return before.summary.bytes

@@ -1,4 +1,4 @@
-import { EPOCH_TRIES_MAX, FLUSH_READ_MS_MAX, PRODUCERS_RETIRED_MAX } from '../../core/limits.ts'
+import { EPOCH_ATTEMPTS_MAX, FLUSH_READ_MS_MAX, PRODUCERS_RETIRED_MAX } from '../../core/limits.ts'
 import type { Block } from '../../core/log/block.ts'
 import type { IndexEntry } from '../../core/log/entry.ts'
 import type { Head } from '../../core/log/head.ts'
@@ -37,7 +37,6 @@ export async function flush(
   // An object that no block will point at would be left behind, by each try anew.
   const refusal = ports.refusal?.()
   if (refusal) return requests.map(() => ({ status: 'rejected', reason: asTidemarkError(refusal) }))
-  const insist = <T>(step: () => Promise<T>) => retryUntil(ports, deadlineMs, 'no', step)
   const nowMs = ports.clock.monotonicMs()
   const readByMs = Math.min(nowMs + FLUSH_READ_MS_MAX, (nowMs + deadlineMs) / 2)
   const reads = requests.map(({ partition, head }) =>
@@ -88,7 +87,7 @@ async function cut(
 ): Promise<Head | undefined> {
   const insist = <T>(step: () => Promise<T>) => retryUntil(ports, deadlineMs, 'no', step)
   let [head, moved] = [seen, entries]
-  for (let triesLeft = EPOCH_TRIES_MAX; ; triesLeft -= 1) {
+  for (let triesLeft = EPOCH_ATTEMPTS_MAX; ; triesLeft -= 1) {
     const own = makeBlock(head, moved)
     let block = await insist(() => ports.index.putBlock(partition, own))
     if (isDead(head, block)) block = await insist(() => ports.index.putBlock(partition, own, block))

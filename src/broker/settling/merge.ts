@@ -34,7 +34,13 @@ export async function merge(
 ): Promise<Merged | undefined> {
   const { mergedOffset, settledOffset } = head.settled
   const range = { level: 'rolled', lo: mergedOffset, hi: settledOffset } as const
-  const rolled = await readCounted(ports, log.partition, range, budget.deadlineMs, settings.mergeSegmentsMax + 1)
+  const rolled = await readCounted(
+    ports,
+    log.partition,
+    range,
+    budget.deadlineMs,
+    settings.mergeSegmentsMax + 1,
+  )
   const plan = planMerge(rolled, mergeRules(settings, log.topic, mergedOffset))
   if (!plan) return undefined
   if (plan.kind === 'take over') return await takeOver(ports, log, head, plan.input, budget)

@@ -5,7 +5,7 @@ import type { PlacedEntry } from '../../core/log/entry.ts'
 import type { Segment } from '../../core/log/settled/segment.ts'
 import { advance, type Offset, toOffset, toPosition } from '../../core/numbers.ts'
 import { batchSizeBytes, batchSpan } from '../../core/record/batch-header.ts'
-import { BASE_OFFSET_AT, readInt64, RECORDS_AT } from '../../core/record/batch-layout.ts'
+import { BASE_OFFSET_AT, RECORDS_AT, readInt64 } from '../../core/record/batch-layout.ts'
 import { decodeFooter } from '../../core/segment/footer.ts'
 import { ingestKey, logObjectKey } from '../../core/storage-layout.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
@@ -100,7 +100,9 @@ export async function* readRuns(
       continue
     }
     const all = carried.bytes.length === 0 ? bytes : Buffer.concat([carried.bytes, bytes])
-    const whole = piece.isLast ? { bytes: all.length, next: source.end } : wholeBatches(all, carried.next, source.end)
+    const whole = piece.isLast
+      ? { bytes: all.length, next: source.end }
+      : wholeBatches(all, carried.next, source.end)
     const stretches = whole && stretchesOf(all.subarray(0, whole.bytes), carried.next, whole.next, 'stored')
     if (stretches?.every(({ kind }) => kind === 'batches')) {
       yield* stretches

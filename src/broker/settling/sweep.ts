@@ -62,7 +62,9 @@ async function sweepLevel(
     const found = await retryUntil(ports, budget.deadlineMs, 'no', read)
     // Up to the first one that counts; without any, up to the boundary, at which one may stand that is about to.
     const [counted] = lo === undefined || hi === undefined ? [] : countedIn(found, lo, hi)
-    const first = found.findIndex(segment => segment === counted || segment.baseOffset >= (hi ?? Number.POSITIVE_INFINITY))
+    const first = found.findIndex(
+      segment => segment === counted || segment.baseOffset >= (hi ?? Number.POSITIVE_INFINITY),
+    )
     const stray = first < 0 ? found : found.slice(0, first)
     await fewAtATime(stray, SEGMENTS_PARALLEL_MAX, segment =>
       removeStray(ports, partition, head, level, segment, budget),
@@ -85,10 +87,19 @@ async function removeStray(
   const insist = <T>(step: () => Promise<T>) => retryUntil(ports, deadlineMs, 'no', step)
   const { generation } = settled
   // One level up, or in the next generation, the same object may have been taken over as it is.
-  const above = level === generation ? undefined : await segmentAt(ports, partition, generation, segment.baseOffset, deadlineMs)
+  const above =
+    level === generation
+      ? undefined
+      : await segmentAt(ports, partition, generation, segment.baseOffset, deadlineMs)
   if (above?.id !== segment.id) {
     const key = logObjectKey(partition, segment.baseOffset, segment.id)
-    const note = { kind: 'dead', key, notedMs: clock.nowMs(), looks: 1, id: entropy.id().slice(0, 8) } as const
+    const note = {
+      kind: 'dead',
+      key,
+      notedMs: clock.nowMs(),
+      looks: 1,
+      id: entropy.id().slice(0, 8),
+    } as const
     await insist(() => upkeep.putNote(note))
   }
   await insist(() => index.removeSegment(partition, level, segment))

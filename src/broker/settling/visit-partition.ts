@@ -83,7 +83,10 @@ async function settleOnce(
   if (head.startOffset > head.settled.firstOffset) head = (await drop(ports, log, head, budget)) ?? head
   for (let { entries } = wants; ; entries = 0) {
     checkTime(ports.clock, budget)
-    const rules = { ...rollRules(settings, topic, wants.epochsBelow, ports.clock.nowMs()), entries: entries ?? 0 }
+    const rules = {
+      ...rollRules(settings, topic, wants.epochsBelow, ports.clock.nowMs()),
+      entries: entries ?? 0,
+    }
     if (settlingDue(head, rules) !== 'roll') break
     const rolled = await roll(ports, settings, log, head, rules, budget)
     if (!rolled) break
@@ -112,7 +115,8 @@ async function adopt(ports: Ports, log: Log, found: Head, budget: Budget): Promi
   const rolled = await segmentAt(ports, partition, 'rolled', settledOffset, deadlineMs)
   const head = rolled ? await settle(ports, log, rolled, budget) : found
   const merged = await segmentAt(ports, partition, generation, mergedOffset, deadlineMs)
-  if (!merged || merged.end > head.settled.settledOffset || head.settled.mergedOffset !== mergedOffset) return head
+  if (!merged || merged.end > head.settled.settledOffset || head.settled.mergedOffset !== mergedOffset)
+    return head
   return await settleMerged(ports, log, head.settled, merged, budget)
 }
 

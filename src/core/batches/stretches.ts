@@ -2,7 +2,7 @@ import { TidemarkError } from '../errors.ts'
 import { BATCH_BYTES_MAX } from '../limits.ts'
 import { advance, type Offset, toOffset } from '../numbers.ts'
 import { batchSizeBytes, batchSpan, checkBatch, patchOffsets } from '../record/batch-header.ts'
-import { BASE_OFFSET_AT, readInt64, RECORDS_AT } from '../record/batch-layout.ts'
+import { BASE_OFFSET_AT, RECORDS_AT, readInt64 } from '../record/batch-layout.ts'
 import { batchesOf, type RunOffsets } from './batch-run.ts'
 
 /**
@@ -10,7 +10,12 @@ import { batchesOf, type RunOffsets } from './batch-run.ts'
  * nothing, where what was there is lost.
  */
 export type Stretch =
-  | { readonly kind: 'batches' | 'damaged'; readonly baseOffset: Offset; readonly end: Offset; readonly bytes: Uint8Array }
+  | {
+      readonly kind: 'batches' | 'damaged'
+      readonly baseOffset: Offset
+      readonly end: Offset
+      readonly bytes: Uint8Array
+    }
   | { readonly kind: 'lost'; readonly baseOffset: Offset; readonly end: Offset }
 
 /**
