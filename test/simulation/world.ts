@@ -29,6 +29,8 @@ const START_MS = Date.UTC(2026, 0, 1)
 /** A topic that is there from the beginning to the end. */
 const LASTING_TOPIC = 'simulated'
 export const LASTING_PARTITIONS = 2
+/** Kept however old, in segments so small that there are many. */
+const LASTING_CONFIGS = { 'retention.ms': '-1', 'segment.bytes': '2000' }
 /** How far apart the clocks of two processes are at most that are kept right. */
 export const NEAR_SKEW_MS_MAX = 3_000
 /** Long enough for a producer to leave the head: how long it is silent, or how far ahead a process's clock may be. */
@@ -238,7 +240,7 @@ export class World {
   async lastingTopic(): Promise<string> {
     if (this.#topicNames.includes(LASTING_TOPIC)) return LASTING_TOPIC
     this.#topicNames.push(LASTING_TOPIC)
-    const configs = { 'flush.ms': String(this.random.pick([50, 300, 2000])) }
+    const configs = { 'flush.ms': String(this.random.pick([50, 300, 2000])), ...LASTING_CONFIGS }
     const topic = { topic: LASTING_TOPIC, partitions: LASTING_PARTITIONS, configs }
     await this.openPlainBroker().createTopic(topic)
     return LASTING_TOPIC
