@@ -1,9 +1,10 @@
 import type { Broker } from '../contract/broker.ts'
 import type { GroupBroker } from '../contract/groups.ts'
 import type { TriggerBroker, TriggerDescription, TriggerName } from '../contract/triggers.ts'
-import { FLUSH_BY_PRODUCER_MS, READ_PARALLEL_MAX } from '../core/limits.ts'
+import { FLUSH_BY_PRODUCER_MS, HOT_TAIL_BYTES, READ_PARALLEL_MAX } from '../core/limits.ts'
 import type { Head } from '../core/log/head.ts'
 import { crossesLimit, SHARED_LIMIT } from '../core/log/tail.ts'
+import { advance } from '../core/numbers.ts'
 import type { PartitionId } from '../core/topic/partition-id.ts'
 import type { Trigger } from '../core/trigger/trigger.ts'
 import { Lane } from '../core/turns.ts'
@@ -16,6 +17,8 @@ import { loadUseCases, type UseCases } from './load-use-cases.ts'
 import { Gatherer, type GatherSettings } from './producing/gather.ts'
 import { Intake, shuttingDown } from './producing/intake.ts'
 import { Fetching } from './reading/fetch.ts'
+import { FooterCache } from './reading/footers.ts'
+import { HotTail } from './reading/hot-tail.ts'
 import { TailWatch } from './reading/tail-watch.ts'
 import { BackgroundFlush } from './settling/background-flush.ts'
 import { deleteRecords } from './settling/delete-records.ts'
@@ -36,6 +39,11 @@ export interface LogBrokerSettings extends GatherSettings {
    * FETCH_POLL_INTERVAL_MS unless set.
    */
   readonly pollIntervalMsMax?: number
+  /**
+   * What of the newest records stays in memory, for those who read at a log's end: HOT_TAIL_BYTES unless set, and nothing in
+   * a process that sleeps between calls.
+   */
+  readonly hotTailBytes?: number
   /** How long a topic is trusted to be as it was; TOPIC_CACHE_MS unless set. */
   readonly topicCacheMs?: number
 }
@@ -47,6 +55,7 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
   readonly #topics: Topics
   readonly #intake: Intake
   readonly #fetching: Fetching
+  readonly #footers: FooterCache
   readonly #flushing: BackgroundFlush
   readonly #looks = new Lane(READ_PARALLEL_MAX)
   readonly #reportError: (error: unknown) => void
@@ -65,13 +74,24 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
     this.#directory = new TopicDirectory(ports.topics, ports.clock, settings.topicCacheMs)
     this.#topics = new Topics(ports, this.#directory)
     this.#flushing = new BackgroundFlush(ports, this.#directory, settings.reportError)
-    const gatherer = new Gatherer(ports, settings, (partition, head, flushMs) => {
+    const hotBytes = settings.hotTailBytes ?? (this.#flushesInBackground ? HOT_TAIL_BYTES : 0)
+    const hot = new HotTail(hotBytes)
+    const gatherer = new Gatherer(ports, settings, (partition, { head, baseOffset }, calls, flushMs) => {
+      // Before anybody looks for it.
+      let next = baseOffset
+      for (const { run } of calls) {
+        const end = advance(next, run.records)
+        hot.add(partition, next, end, run.chunk)
+        next = end
+      }
       watch.notify(partition)
       if (this.#flushesInBackground) this.#flushing.noteAppend(partition, head, flushMs)
       return this.#flushesInBackground ? undefined : this.#flushIfLong(partition, head)
     })
     this.#intake = new Intake(ports, this.#directory, gatherer)
-    this.#fetching = new Fetching(ports, this.#directory, watch, locator, settings.pollIntervalMsMax)
+    this.#footers = new FooterCache(ports.objects)
+    const kept = { hot, footers: this.#footers }
+    this.#fetching = new Fetching(ports, this.#directory, watch, kept, locator, settings.pollIntervalMsMax)
   }
 
   /** Begins to work in the background: flushes, and makes up for what a crash left half done. */
@@ -136,7 +156,7 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
   offsetFor: Broker['offsetFor'] = request =>
     this.#serve(async () => {
       const { offsetFor } = await loadUseCases()
-      return await offsetFor(this.#ports, this.#directory, request, this.#looks)
+      return await offsetFor(this.#ports, this.#directory, request, this.#footers, this.#looks)
     })
 
   deleteRecords: Broker['deleteRecords'] = request =>

@@ -88,7 +88,9 @@ export class Harness {
 
   open(settings: Partial<LogBrokerSettings> = {}, locator?: ObjectLocator): LogBroker {
     const reportError = (error: unknown) => this.errors.push(error)
-    return new LogBroker(this.ports, { lingerMs: 0, reportError, ...settings }, locator)
+    // Tests look at what is stored: memory would answer for it.
+    const usual = { lingerMs: 0, hotTailBytes: 0, reportError }
+    return new LogBroker(this.ports, { ...usual, ...settings }, locator)
   }
 
   /** Lets time pass until the promise has settled. */
