@@ -4,7 +4,6 @@ import type { TriggerBroker, TriggerDescription, TriggerName } from '../contract
 import { FLUSH_BY_PRODUCER_MS, HOT_TAIL_BYTES, READ_PARALLEL_MAX } from '../core/limits.ts'
 import type { Head } from '../core/log/head.ts'
 import { crossesLimit, SHARED_LIMIT } from '../core/log/tail.ts'
-import { advance } from '../core/numbers.ts'
 import type { PartitionId } from '../core/topic/partition-id.ts'
 import type { Trigger } from '../core/trigger/trigger.ts'
 import { Lane } from '../core/turns.ts'
@@ -13,12 +12,10 @@ import type { ObjectLocator } from '../ports/object-locator.ts'
 import { asTidemarkError } from '../ports/store-errors.ts'
 import type { GroupCall } from './groups/group-call.ts'
 import type { LeaseWatch } from './groups/lease-watch.ts'
+import { LazyReading } from './load-reading.ts'
 import { loadUseCases, type UseCases } from './load-use-cases.ts'
 import { Gatherer, type GatherSettings } from './producing/gather.ts'
 import { Intake, shuttingDown } from './producing/intake.ts'
-import { Fetching } from './reading/fetch.ts'
-import { FooterCache } from './reading/footers.ts'
-import { HotTail } from './reading/hot-tail.ts'
 import { TailWatch } from './reading/tail-watch.ts'
 import { BackgroundFlush } from './settling/background-flush.ts'
 import { deleteRecords } from './settling/delete-records.ts'
@@ -54,8 +51,7 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
   readonly #directory: TopicDirectory
   readonly #topics: Topics
   readonly #intake: Intake
-  readonly #fetching: Fetching
-  readonly #footers: FooterCache
+  readonly #reading: LazyReading
   readonly #flushing: BackgroundFlush
   readonly #looks = new Lane(READ_PARALLEL_MAX)
   readonly #reportError: (error: unknown) => void
@@ -74,24 +70,16 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
     this.#directory = new TopicDirectory(ports.topics, ports.clock, settings.topicCacheMs)
     this.#topics = new Topics(ports, this.#directory)
     this.#flushing = new BackgroundFlush(ports, this.#directory, settings.reportError)
-    const hotBytes = settings.hotTailBytes ?? (this.#flushesInBackground ? HOT_TAIL_BYTES : 0)
-    const hot = new HotTail(hotBytes)
     const gatherer = new Gatherer(ports, settings, (partition, { head, baseOffset }, calls, flushMs) => {
-      // Before anybody looks for it.
-      let next = baseOffset
-      for (const { run } of calls) {
-        const end = advance(next, run.records)
-        hot.add(partition, next, end, run.chunk)
-        next = end
-      }
+      this.#reading.opened?.noteAppend(partition, baseOffset, calls)
       watch.notify(partition)
       if (this.#flushesInBackground) this.#flushing.noteAppend(partition, head, flushMs)
       return this.#flushesInBackground ? undefined : this.#flushIfLong(partition, head)
     })
     this.#intake = new Intake(ports, this.#directory, gatherer)
-    this.#footers = new FooterCache(ports.objects)
-    const kept = { hot, footers: this.#footers }
-    this.#fetching = new Fetching(ports, this.#directory, watch, kept, locator, settings.pollIntervalMsMax)
+    const { hotTailBytes = this.#flushesInBackground ? HOT_TAIL_BYTES : 0, pollIntervalMsMax } = settings
+    const kept = { hotTailBytes, pollIntervalMsMax }
+    this.#reading = new LazyReading(ports, this.#directory, watch, kept, locator)
   }
 
   /** Begins to work in the background: flushes, and makes up for what a crash left half done. */
@@ -104,7 +92,7 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
   /** Settles what is under way and takes no more; moves all inline bytes into objects if it is the one that flushes. */
   async close(): Promise<void> {
     this.#isClosing = true
-    this.#fetching.close()
+    this.#reading.close()
     await this.#intake.close()
     await Promise.allSettled(this.#served)
     await this.#startedUp
@@ -149,14 +137,14 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
 
   produce: Broker['produce'] = request => this.#intake.produce(request)
 
-  fetch: Broker['fetch'] = request => this.#serve(() => this.#fetching.fetch(request))
+  fetch: Broker['fetch'] = request => this.#serve(async () => (await this.#reading.open()).fetch(request))
 
-  locate: Broker['locate'] = request => this.#serve(() => this.#fetching.locate(request))
+  locate: Broker['locate'] = request => this.#serve(async () => (await this.#reading.open()).locate(request))
 
   offsetFor: Broker['offsetFor'] = request =>
     this.#serve(async () => {
-      const { offsetFor } = await loadUseCases()
-      return await offsetFor(this.#ports, this.#directory, request, this.#footers, this.#looks)
+      const [{ offsetFor }, { footers }] = await Promise.all([loadUseCases(), this.#reading.open()])
+      return await offsetFor(this.#ports, this.#directory, request, footers, this.#looks)
     })
 
   deleteRecords: Broker['deleteRecords'] = request =>

@@ -4,6 +4,7 @@ import { type MemoryStore, openMemoryStore } from '../../src/adapters/memory/mem
 import { clockOf, Network } from '../../src/adapters/memory/network.ts'
 import { SeededEntropy } from '../../src/adapters/memory/seeded-entropy.ts'
 import { VirtualClock } from '../../src/adapters/memory/virtual-clock.ts'
+import { loadReading } from '../../src/broker/load-reading.ts'
 import { loadUseCases } from '../../src/broker/load-use-cases.ts'
 import { LogBroker } from '../../src/broker/log-broker.ts'
 import { isTransient } from '../../src/broker/store-calls/retry.ts'
@@ -23,7 +24,7 @@ import { SleepyProcess } from './sleepy-process.ts'
 import { WatchedObjects } from './watched-objects.ts'
 
 // Now: virtual time does not wait for a file to be loaded.
-await loadUseCases()
+await Promise.all([loadUseCases(), loadReading()])
 
 const PROCESSES = 2
 const START_MS = Date.UTC(2026, 0, 1)
