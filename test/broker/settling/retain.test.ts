@@ -93,7 +93,11 @@ test('a record of the year 2100 keeps what comes behind it, and nothing before',
   await harness.run(
     broker.createTopic({
       topic: 'tides',
-      configs: { 'segment.bytes': '14', 'retention.ms': '1', 'message.timestamp.after.max.ms': '9007199254740991' },
+      configs: {
+        'segment.bytes': '14',
+        'retention.ms': '1',
+        'message.timestamp.after.max.ms': '9007199254740991',
+      },
     }),
   )
   for (const timestampMs of [NOW_MS, 4_102_444_800_000, NOW_MS, NOW_MS])
