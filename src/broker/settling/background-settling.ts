@@ -15,8 +15,6 @@ import { type Maintained, type MaintainRequest, maintain, type Progress } from '
 import type { SettlingSettings } from './settling-settings.ts'
 import { backlogBytes } from './visit-partition.ts'
 
-export { settlingSettings } from './settling-settings.ts'
-
 const LEASE = 'maintenance'
 /** The longest pause after one piece, however slow the store was. */
 const PAUSE_MS_MAX = 1_000
@@ -75,6 +73,19 @@ export class BackgroundSettling {
     this.#note(partition, head, Number.POSITIVE_INFINITY, entries)
   }
 
+  /** Takes note of a log that starts later than it did. */
+  noteStart(partition: PartitionId): void {
+    const key = partitionKey(partition)
+    if (this.#pending.has(key)) return
+    this.#pending.set(key, {
+      partition,
+      entries: 0,
+      isUrgent: false,
+      fromMs: this.#ports.clock.monotonicMs(),
+    })
+    this.#wake.abort()
+  }
+
   /** Takes note of a head that somebody has read, of a topic that he knows. */
   noteHead(topic: Topic, partition: PartitionId, head: Head): void {
     this.#note(partition, head, topic.settings.segmentBytes, this.#entries.get(partitionKey(partition)) ?? 0)
@@ -126,7 +137,7 @@ export class BackgroundSettling {
         await this.#settle(next)
       } else {
         this.#lookAtMs = nowMs + this.#lookIntervalMs
-        await this.#maintain({ partitions: [], upkeep: true }, false)
+        await this.#maintain({ upkeep: true }, false)
       }
       if (pauseMs > 0) await clock.sleep(pauseMs, this.#wake.signal)
       else await clock.turn()
