@@ -49,8 +49,9 @@ export interface Measured {
 
 const TOPIC = 'bench'
 const DAY_MS = 24 * 60 * 60_000
-/** What is rolled at once where nobody says otherwise, so that a fill settles as one that took its time would. */
-const RUNS_MAX = 40
+/** Until an epoch is over, has been drained by all, and its objects have gone. */
+const ROUND_RUNS = 6
+const RETENTION_RUNS = 12
 
 const part = JSON.parse(process.argv[2]!) as Part
 process.send!(await run(part))
@@ -211,27 +212,33 @@ async function extents(broker: Bench['broker']) {
   )
 }
 
-async function settle({ ports, source }: Bench, settling: Partial<SettlingSettings>): Promise<number> {
-  const { maintain, settings, untilDeadline } = await settlingSources(source)
-  const budget = untilDeadline(ports.clock.monotonicMs() + 600_000)
-  const done = await maintain(ports, settings(settling), { upkeep: false, isForced: true }, budget)
-  if (!done.isDone || done.failed.length > 0) throw new Error(JSON.stringify(done))
+/** Rolls as if the commits had come in one by one, and then has a round take what is left, as one does each day. */
+async function settle(bench: Bench, settling: Partial<SettlingSettings>): Promise<number> {
+  await bench.broker.alterTopic({ topic: TOPIC, set: { 'retention.ms': String(7 * DAY_MS) } })
+  await maintainAgain(bench, settling, 1, true)
+  await maintainAgain(bench, settling, ROUND_RUNS, false)
   return 0
 }
 
 /** Has what is two days old go, and then all that nothing needs any more. */
-async function retain(
-  { broker, ports, source }: Bench,
+async function retain(bench: Bench, settling: Partial<SettlingSettings>): Promise<number> {
+  await bench.broker.alterTopic({ topic: TOPIC, set: { 'retention.ms': String(DAY_MS) } })
+  await maintainAgain(bench, settling, RETENTION_RUNS, false)
+  return (await extents(bench.broker)).reduce((sum, { from, end }) => sum + end - from, 0)
+}
+
+async function maintainAgain(
+  { ports, source }: Bench,
   settling: Partial<SettlingSettings>,
-): Promise<number> {
+  runs: number,
+  isForced: boolean,
+): Promise<void> {
   const { maintain, settings, untilDeadline } = await settlingSources(source)
-  await broker.alterTopic({ topic: TOPIC, set: { 'retention.ms': String(DAY_MS) } })
-  for (let runs = 0; runs < RUNS_MAX; runs++) {
+  for (let run = 0; run < runs; run++) {
     const budget = untilDeadline(ports.clock.monotonicMs() + 600_000)
-    const done = await maintain(ports, settings(settling), { upkeep: true }, budget)
-    if (done.failed.length > 0) throw new Error(JSON.stringify(done))
+    const done = await maintain(ports, settings(settling), { upkeep: !isForced, isForced }, budget)
+    if (!done.isDone || done.failed.length > 0) throw new Error(JSON.stringify(done))
   }
-  return (await extents(broker)).reduce((sum, { from, end }) => sum + end - from, 0)
 }
 
 async function settlingSources(source: (path: string) => Promise<unknown>) {

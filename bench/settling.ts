@@ -40,9 +40,9 @@ const [partitions, commits, commitBytes, seconds, rounds] = [
 ].map(Number) as [number, number, number, number, number]
 
 /** What is due as commits come in: 512 of them. Here they come all at once, and none is too young. */
-const ROLLING = { rollBytes: 512 * commitBytes, rollYoungMs: 0 }
+const ROLLING = { rollBytes: 512 * commitBytes, rollYoungMs: 0, advanceMs: 0, roundMs: 0 }
 /** All in a minute what else takes days. */
-const AT_ONCE = { ...ROLLING, graceMs: 0, advanceMs: 0, roundMs: 0, resweepMs: 0 }
+const AT_ONCE = { ...ROLLING, graceMs: 0, resweepMs: 0 }
 /** Rolls and merges follow one another all the while. */
 const EAGER = { rollBytes: 4 * 1024 ** 2, rollYoungMs: 1_000, segmentBytes: 32 * 1024 ** 2 }
 
