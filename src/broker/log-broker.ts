@@ -1,7 +1,7 @@
 import type { Broker } from '../contract/broker.ts'
 import type { GroupBroker } from '../contract/groups.ts'
 import type { TriggerBroker, TriggerDescription, TriggerName } from '../contract/triggers.ts'
-import { FLUSH_BY_PRODUCER_MS, READ_PARALLEL_MAX } from '../core/limits.ts'
+import { FLUSH_BY_PRODUCER_MS, HOT_TAIL_BYTES, READ_PARALLEL_MAX } from '../core/limits.ts'
 import type { Head } from '../core/log/head.ts'
 import { crossesLimit, SHARED_LIMIT } from '../core/log/tail.ts'
 import type { PartitionId } from '../core/topic/partition-id.ts'
@@ -12,10 +12,10 @@ import type { ObjectLocator } from '../ports/object-locator.ts'
 import { asTidemarkError } from '../ports/store-errors.ts'
 import type { GroupCall } from './groups/group-call.ts'
 import type { LeaseWatch } from './groups/lease-watch.ts'
+import { LazyReading } from './load-reading.ts'
 import { loadUseCases, type UseCases } from './load-use-cases.ts'
 import { Gatherer, type GatherSettings } from './producing/gather.ts'
 import { Intake, shuttingDown } from './producing/intake.ts'
-import { Fetching } from './reading/fetch.ts'
 import { TailWatch } from './reading/tail-watch.ts'
 import { BackgroundFlush } from './settling/background-flush.ts'
 import { deleteRecords } from './settling/delete-records.ts'
@@ -36,6 +36,11 @@ export interface LogBrokerSettings extends GatherSettings {
    * FETCH_POLL_INTERVAL_MS unless set.
    */
   readonly pollIntervalMsMax?: number
+  /**
+   * What of the newest records stays in memory, for those who read at a log's end: HOT_TAIL_BYTES unless set, and nothing in
+   * a process that sleeps between calls.
+   */
+  readonly hotTailBytes?: number
   /** How long a topic is trusted to be as it was; TOPIC_CACHE_MS unless set. */
   readonly topicCacheMs?: number
 }
@@ -46,7 +51,7 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
   readonly #directory: TopicDirectory
   readonly #topics: Topics
   readonly #intake: Intake
-  readonly #fetching: Fetching
+  readonly #reading: LazyReading
   readonly #flushing: BackgroundFlush
   readonly #looks = new Lane(READ_PARALLEL_MAX)
   readonly #reportError: (error: unknown) => void
@@ -65,13 +70,16 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
     this.#directory = new TopicDirectory(ports.topics, ports.clock, settings.topicCacheMs)
     this.#topics = new Topics(ports, this.#directory)
     this.#flushing = new BackgroundFlush(ports, this.#directory, settings.reportError)
-    const gatherer = new Gatherer(ports, settings, (partition, head, flushMs) => {
+    const gatherer = new Gatherer(ports, settings, (partition, { head, baseOffset }, calls, flushMs) => {
+      this.#reading.opened?.noteAppend(partition, baseOffset, calls)
       watch.notify(partition)
       if (this.#flushesInBackground) this.#flushing.noteAppend(partition, head, flushMs)
       return this.#flushesInBackground ? undefined : this.#flushIfLong(partition, head)
     })
     this.#intake = new Intake(ports, this.#directory, gatherer)
-    this.#fetching = new Fetching(ports, this.#directory, watch, locator, settings.pollIntervalMsMax)
+    const { hotTailBytes = this.#flushesInBackground ? HOT_TAIL_BYTES : 0, pollIntervalMsMax } = settings
+    const kept = { hotTailBytes, pollIntervalMsMax }
+    this.#reading = new LazyReading(ports, this.#directory, watch, kept, locator)
   }
 
   /** Begins to work in the background: flushes, and makes up for what a crash left half done. */
@@ -84,7 +92,7 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
   /** Settles what is under way and takes no more; moves all inline bytes into objects if it is the one that flushes. */
   async close(): Promise<void> {
     this.#isClosing = true
-    this.#fetching.close()
+    this.#reading.close()
     await this.#intake.close()
     await Promise.allSettled(this.#served)
     await this.#startedUp
@@ -129,14 +137,14 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
 
   produce: Broker['produce'] = request => this.#intake.produce(request)
 
-  fetch: Broker['fetch'] = request => this.#serve(() => this.#fetching.fetch(request))
+  fetch: Broker['fetch'] = request => this.#serve(async () => (await this.#reading.open()).fetch(request))
 
-  locate: Broker['locate'] = request => this.#serve(() => this.#fetching.locate(request))
+  locate: Broker['locate'] = request => this.#serve(async () => (await this.#reading.open()).locate(request))
 
   offsetFor: Broker['offsetFor'] = request =>
     this.#serve(async () => {
-      const { offsetFor } = await loadUseCases()
-      return await offsetFor(this.#ports, this.#directory, request, this.#looks)
+      const [{ offsetFor }, { footers }] = await Promise.all([loadUseCases(), this.#reading.open()])
+      return await offsetFor(this.#ports, this.#directory, request, footers, this.#looks)
     })
 
   deleteRecords: Broker['deleteRecords'] = request =>

@@ -91,9 +91,17 @@ export class TopicDirectory {
   }
 }
 
-function toTopic({ name, topicId, partitions, configs, createdMs, grownMs }: TopicItem): Topic {
+function toTopic({
+  name,
+  topicId,
+  partitions,
+  configs,
+  createdMs,
+  grownMs,
+  expires = false,
+}: TopicItem): Topic {
   const age = { createdMs, ...(grownMs && { grownMs }) }
-  return { name, topicId, partitions, ...age, settings: readSettings(configs) }
+  return { name, topicId, partitions, ...age, settings: readSettings(configs, expires) }
 }
 
 export function unknownTopic(name: string, written: Written = 'no'): TidemarkError {
@@ -104,7 +112,7 @@ export function unknownTopic(name: string, written: Written = 'no'): TidemarkErr
   )
 }
 
-function unknownTopicId(name: string): TidemarkError {
+export function unknownTopicId(name: string): TidemarkError {
   return new TidemarkError(
     'UNKNOWN_TOPIC_ID',
     `The topic "${name}" of that id was deleted, and another was made under its name. Begin anew with that one.`,

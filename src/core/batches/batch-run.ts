@@ -1,7 +1,7 @@
 import { TidemarkError } from '../errors.ts'
 import { BATCH_BYTES_MAX, MARK_INTERVAL_BYTES } from '../limits.ts'
 import type { Mark } from '../log/entry.ts'
-import { advance, type Offset } from '../numbers.ts'
+import { advance, type Offset, toOffset } from '../numbers.ts'
 import {
   type BatchHeader,
   batchSizeBytes,
@@ -10,10 +10,17 @@ import {
   DamagedBatch,
   patchOffsets,
 } from '../record/batch-header.ts'
-import { RECORDS_AT as BATCH_HEADER_BYTES } from '../record/batch-layout.ts'
+import { BASE_OFFSET_AT, RECORDS_AT as BATCH_HEADER_BYTES, readInt64 } from '../record/batch-layout.ts'
 
 /** Kafka's leader epoch: one log has no leaders that could change. */
-const LEADER_EPOCH = 0
+export const LEADER_EPOCH = 0
+
+/**
+ * How a run's batches come by their offsets. Those that somebody has just appended follow one another without a gap, from the
+ * run's first offset on; whatever stands in their own fields is overwritten. Those of a segment have them stored, and there
+ * may be gaps: within a batch, between two, at the run's end.
+ */
+export type RunOffsets = 'counted' | 'stored'
 
 /** Notes a batch boundary about every MARK_INTERVAL_BYTES, so that a read may start inside a long run. */
 export class MarkTracker {
@@ -57,14 +64,22 @@ export interface Wanted {
   readonly maxBytes: number
   /** Kafka's rule: the first batch of an answer comes, however large it is. */
   readonly atLeastOne: boolean
+  /** Where a run with stored offsets ends at the latest: what says that it lies behind is damaged. */
+  readonly end?: Offset
 }
 
 /**
  * Checks the CRC of every batch that is wanted and fills in its final offset, in place. Where one is damaged, what
  * comes before it is served.
+ * @param baseOffset of the first batch; where they are stored, no batch begins before it
  * @throws TidemarkError CORRUPT_MESSAGE where the first batch of an answer is damaged
  */
-export function cutRun(bytes: Uint8Array, baseOffset: Offset, wanted: Wanted): CutRun {
+export function cutRun(
+  bytes: Uint8Array,
+  baseOffset: Offset,
+  wanted: Wanted,
+  offsets: RunOffsets = 'counted',
+): CutRun {
   let position = 0
   let offset = baseOffset
   let start = -1
@@ -79,13 +94,14 @@ export function cutRun(bytes: Uint8Array, baseOffset: Offset, wanted: Wanted): C
         neededBytes = position + size
         break
       }
-      const end = advance(offset, batchSpan(bytes, position))
+      const base = offsets === 'stored' ? storedBase(bytes, position, offset, wanted.end) : offset
+      const end = advance(base, batchSpan(bytes, position))
       if (end > wanted.from) {
         const first = start < 0 ? position : start
         const isFree = start < 0 && wanted.atLeastOne
         if (!isFree && position + size - first > wanted.maxBytes) break
         checkBatch(bytes, position)
-        patchOffsets(bytes, position, offset, LEADER_EPOCH)
+        if (offsets === 'counted') patchOffsets(bytes, position, base, LEADER_EPOCH)
         start = first
       }
       offset = end
@@ -102,6 +118,18 @@ export function cutRun(bytes: Uint8Array, baseOffset: Offset, wanted: Wanted): C
     neededBytes,
     isWhole: position === bytes.length,
   }
+}
+
+/** The CRC leaves the offset out, so all that holds it is where it must lie: behind the batch before, within the run. */
+function storedBase(bytes: Uint8Array, position: number, least: Offset, runEnd?: Offset): Offset {
+  const base = readInt64(bytes, position + BASE_OFFSET_AT)
+  const span = batchSpan(bytes, position)
+  const most = runEnd ?? Number.MAX_SAFE_INTEGER
+  if (base >= least && span > 0 && base + span <= most) return toOffset(base)
+  throw new DamagedBatch(
+    `The batch's base offset ${base} does not lie between ${least} and ${most}`,
+    'Read what comes before and behind it',
+  )
 }
 
 function damagedBatch(offset: Offset, cause: TidemarkError): TidemarkError {
@@ -123,29 +151,51 @@ function damageOf(cause: TidemarkError): string {
   return cause instanceof DamagedBatch ? cause.damage : cause.message.replace(/\.$/, '')
 }
 
+/** A batch of a run, with its final offset in its bytes. */
+export interface RunBatch {
+  readonly position: number
+  /** As it was stored: where offsets are counted, its base offset is none. */
+  readonly header: BatchHeader
+  readonly offset: Offset
+  /** How many offsets it covers. */
+  readonly span: number
+}
+
 /**
- * Each batch of a whole run, once its CRC is checked and its final offset filled in, in place. The header is as it
- * was stored; `span` is how many offsets the batch covers.
+ * Each batch of a whole run, once its CRC is checked and its final offset filled in, in place.
+ * @param end where a run with stored offsets ends at the latest
  * @throws TidemarkError CORRUPT_MESSAGE where stored bytes are damaged
  */
 export function* batchesOf(
   bytes: Uint8Array,
   baseOffset: Offset,
-): Generator<{ position: number; header: BatchHeader; span: number }> {
-  let offset = baseOffset
+  offsets: RunOffsets = 'counted',
+  end?: Offset,
+): Generator<RunBatch> {
+  let next = baseOffset
   for (let position = 0; position < bytes.length; ) {
-    const header = checkStored(bytes, position, offset)
-    patchOffsets(bytes, position, offset, LEADER_EPOCH)
+    const { header, offset } = checkStored(bytes, position, next, offsets, end)
+    if (offsets === 'counted') patchOffsets(bytes, position, offset, LEADER_EPOCH)
     const span = header.lastOffsetDelta + 1
-    yield { position, header, span }
-    offset = advance(offset, span)
+    yield { position, header, offset, span }
+    next = advance(offset, span)
     position += header.sizeBytes
   }
 }
 
-function checkStored(bytes: Uint8Array, position: number, offset: Offset): BatchHeader {
+function checkStored(
+  bytes: Uint8Array,
+  position: number,
+  offset: Offset,
+  offsets: RunOffsets,
+  end: Offset | undefined,
+): Pick<RunBatch, 'header' | 'offset'> {
   try {
-    return checkBatch(bytes, position)
+    const header = checkBatch(bytes, position)
+    return {
+      header,
+      offset: offsets === 'stored' ? storedBase(bytes, position, offset, end) : offset,
+    }
   } catch (error) {
     if (!(error instanceof TidemarkError)) throw error
     throw damagedBatch(offset, error)

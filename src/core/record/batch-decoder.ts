@@ -57,8 +57,8 @@ function decodeInto(
   const { reader, end } = openRecords(header, bytes, position, maxBytes)
   const { recordCount } = header
   const fields = new RecordFields(header)
-  for (let offsetDelta = 0; offsetDelta < recordCount; offsetDelta++) {
-    records.push(fields.read(reader, readLength(reader, end), offsetDelta))
+  for (let index = 0; index < recordCount; index++) {
+    records.push(fields.read(reader, readLength(reader, end), index))
   }
   if (reader.position !== end) throw trailingBytes(recordCount, end - reader.position)
 }

@@ -76,7 +76,7 @@ export class DamagedBatch extends TidemarkError {
 /**
  * Checks a batch as far as that goes without decoding its records: length, magic, CRC, the fields'
  * ranges, and that the batch can hold as many records as it claims. What lies after the batch does not
- * matter. Whether a client may send it (control batches, the topic's own limit) is for the caller to say.
+ * matter. Whether a client may send it (gaps, control batches, the topic's own limit) is for the caller to say.
  *
  * @param position where the batch begins in `bytes`
  * @throws TidemarkError CORRUPT_MESSAGE when bytes are missing or damaged; INVALID_RECORD,
@@ -220,6 +220,45 @@ export function patchOffsets(
   writeInt32(bytes, position + LEADER_EPOCH_AT, leaderEpoch)
 }
 
+/** What changes of a batch that is written anew with fewer records. */
+export interface Rewritten {
+  readonly baseOffset: number
+  readonly lastOffset: number
+  readonly recordCount: number
+  readonly maxTimestamp: number
+}
+
+/** The batch with other records, compressed as the batch says: its base timestamp, its producer and all else stays. */
+export function rewriteBatch(batch: Uint8Array, records: Uint8Array, changed: Rewritten): Uint8Array {
+  const bytes = new Uint8Array(RECORDS_AT + records.length)
+  bytes.set(batch.subarray(0, RECORDS_AT))
+  bytes.set(records, RECORDS_AT)
+  writeInt64(bytes, BASE_OFFSET_AT, changed.baseOffset)
+  writeInt32(bytes, LENGTH_AT, bytes.length - LENGTH_EXCLUDED_BYTES)
+  writeInt32(bytes, LAST_OFFSET_DELTA_AT, changed.lastOffset - changed.baseOffset)
+  writeInt64(bytes, MAX_TIMESTAMP_AT, changed.maxTimestamp)
+  writeInt32(bytes, RECORD_COUNT_AT, changed.recordCount)
+  writeInt32(bytes, CRC_AT, batchChecksum(bytes, 0, bytes.length))
+  return bytes
+}
+
+/**
+ * Stands for batches whose bytes are gone: a header that says so many offsets, and a CRC that can never be right.
+ * @param span from 1 to INT32_MAX
+ */
+export function lostBatch(baseOffset: number, span: number): Uint8Array {
+  const bytes = new Uint8Array(RECORDS_AT)
+  writeInt32(bytes, LENGTH_AT, RECORDS_AT - LENGTH_EXCLUDED_BYTES)
+  bytes[MAGIC_AT] = MAGIC
+  writeInt32(bytes, LAST_OFFSET_DELTA_AT, span - 1)
+  writeInt64(bytes, BASE_TIMESTAMP_AT, -1)
+  writeInt64(bytes, MAX_TIMESTAMP_AT, -1)
+  writeProducer(bytes, 0, { producerId: NO_PRODUCER_ID, producerEpoch: -1, baseSequence: -1 })
+  patchOffsets(bytes, 0, baseOffset, 0)
+  writeInt32(bytes, CRC_AT, ~batchChecksum(bytes, 0, RECORDS_AT))
+  return bytes
+}
+
 /**
  * Makes `nowMs` the time of every record in the batch, in its own bytes, and renews the CRC. For a batch
  * that was checked: a damaged one would look whole afterwards.
@@ -276,13 +315,23 @@ function checkMagic(bytes: Uint8Array, position: number): void {
   )
 }
 
+/**
+ * Whether every offset that the batch covers has its record. A producer's batch does; of one that was compacted, records
+ * are gone.
+ */
+export function isDense({ recordCount, lastOffsetDelta }: BatchHeader): boolean {
+  return recordCount > 0 && recordCount === lastOffsetDelta + 1
+}
+
+/** @throws TidemarkError INVALID_RECORD for a batch with gaps: from a producer nobody takes one */
+export function checkDense(header: BatchHeader): void {
+  if (!isDense(header)) throw wrongCounts(header, 'Number its records from 0, without gaps')
+}
+
 function checkCounts(header: BatchHeader): void {
   const { recordCount, lastOffsetDelta, compression } = header
-  if (recordCount < 1 || recordCount !== lastOffsetDelta + 1) {
-    throw new TidemarkError(
-      'INVALID_RECORD',
-      `The batch says it has ${recordCount} records and a last offset delta of ${lastOffsetDelta}. Number its records from 0, without gaps.`,
-    )
+  if (recordCount < 0 || lastOffsetDelta < 0 || recordCount > lastOffsetDelta + 1) {
+    throw wrongCounts(header, 'Number its records from 0')
   }
   if (recordCount > BATCH_RECORDS_MAX) {
     throw new TidemarkError(
@@ -291,13 +340,20 @@ function checkCounts(header: BatchHeader): void {
     )
   }
   const payloadBytes = header.sizeBytes - RECORDS_AT
-  const leastBytes = compression === 'none' ? recordCount * RECORD_BYTES_MIN : 1
+  const leastBytes = compression === 'none' ? recordCount * RECORD_BYTES_MIN : Math.min(recordCount, 1)
   if (payloadBytes < leastBytes) {
     throw new TidemarkError(
       'INVALID_RECORD',
       `The batch says it has ${recordCount} records, which do not fit into its ${payloadBytes} bytes. The producer wrote it wrongly; use another client.`,
     )
   }
+}
+
+function wrongCounts({ recordCount, lastOffsetDelta }: BatchHeader, advice: string): TidemarkError {
+  return new TidemarkError(
+    'INVALID_RECORD',
+    `The batch says it has ${recordCount} records and a last offset delta of ${lastOffsetDelta}. ${advice}.`,
+  )
 }
 
 function readProducerId(bytes: Uint8Array, position: number): bigint {

@@ -2,7 +2,7 @@ import { TidemarkError } from '../errors.ts'
 import { DECOMPRESSED_BYTES_MAX, PORTION_PASSED_RECORDS } from '../limits.ts'
 import { advance, type Offset, toOffset } from '../numbers.ts'
 import { workBeside } from '../turns.ts'
-import type { BatchHeader } from './batch-header.ts'
+import { type BatchHeader, isDense } from './batch-header.ts'
 import { RECORD_BYTES_MIN, RECORDS_AT } from './batch-layout.ts'
 import { type Inflation, inflate } from './inflation.ts'
 import type { LogRecord } from './record.ts'
@@ -27,8 +27,8 @@ export interface RecordsWanted {
   isBrief?: boolean
 }
 
-/** A record's attributes and its timestamp, at most. */
-const BRIEF_BYTES_MAX = 11
+/** A record's attributes, its timestamp and its offset, at most. */
+const BRIEF_BYTES_MAX = 16
 
 const NOTHING = new Uint8Array(0)
 
@@ -48,6 +48,8 @@ export class BatchRecords {
   readonly #firstDelta: number
   readonly #recordBytesMax: number
   readonly #isBrief: boolean
+  /** Then a record's number in the batch tells its offset before it is looked into. */
+  readonly #isDense: boolean
   /** What is there of the records, from the reader's position on. */
   #reader: VarintReader
   /** What follows on a record that was put together of several pieces. */
@@ -57,8 +59,8 @@ export class BatchRecords {
   /** Bytes of a record that is passed over and not there yet. */
   #passBytes = 0
   #hasMore: boolean
-  /** The next record. */
-  #delta = 0
+  /** The next record's number in the batch. */
+  #index = 0
   #isOver = false
   #failure: TidemarkError | undefined
 
@@ -69,6 +71,7 @@ export class BatchRecords {
   constructor(header: BatchHeader, bytes: Uint8Array, position: number, wanted: RecordsWanted = {}) {
     const { from = toOffset(0), recordBytesMax = DECOMPRESSED_BYTES_MAX, isBrief = false } = wanted
     this.header = header
+    this.#isDense = isDense(header)
     this.#fields = new RecordFields(header, wanted.recordHeadersMax)
     this.#firstDelta = Math.max(0, from - header.baseOffset)
     this.#recordBytesMax = recordBytesMax
@@ -96,9 +99,9 @@ export class BatchRecords {
     return this.#isOver
   }
 
-  /** The next record's offset. */
+  /** The next record has this offset, or, where some are gone, a later one. */
   get nextOffset(): Offset {
-    return advance(toOffset(this.header.baseOffset), this.#delta)
+    return advance(toOffset(this.header.baseOffset), Math.max(this.#index, this.#fields.nextDelta))
   }
 
   /**
@@ -163,7 +166,7 @@ export class BatchRecords {
     let leftRecords = portion.records - records.length
     let leftBytes = portion.bytes
     let leftPassed = Math.max(PORTION_PASSED_RECORDS, portion.records)
-    while (this.#delta < recordCount) {
+    while (this.#index < recordCount) {
       if (leftRecords <= 0 || leftBytes <= 0 || leftPassed <= 0) return true
       if (this.#gathered || this.#passBytes > 0) return false
       const reader = this.#reader
@@ -182,21 +185,27 @@ export class BatchRecords {
       if (length < RECORD_BYTES_MIN - 1 || length > DECOMPRESSED_BYTES_MAX) throw wrongLength(length)
       const recordEnd = reader.position + length
       if (recordEnd > end && !this.#hasMore) throw wrongLength(length)
-      const isWanted = this.#delta >= this.#firstDelta
+      let delta = this.#index
+      const isPeeked = !this.#isDense && (delta < this.#firstDelta || length > this.#recordBytesMax)
+      const isCut = recordEnd > end && reader.position + BRIEF_BYTES_MAX > end
+      if (isCut && (isPeeked || this.#isBrief)) return this.#back(start)
+      if (isPeeked) delta = this.#fields.peekDelta(reader, recordEnd, this.#index)
+      const isWanted = delta >= this.#firstDelta
       if (isWanted && this.#isBrief) {
-        if (recordEnd > end && reader.position + BRIEF_BYTES_MAX > end) return this.#back(start)
-        records.push(this.#fields.readBrief(reader, recordEnd, this.#delta))
+        records.push(this.#fields.readBrief(reader, recordEnd, this.#index))
         leftRecords--
       }
       if (!isWanted || this.#isBrief) {
+        if (!isWanted) this.#fields.nextDelta = delta + 1
         if (recordEnd > end) this.#passBytes = recordEnd - end
         reader.position = Math.min(recordEnd, end)
-        if (recordEnd <= end) this.#delta++
+        if (recordEnd <= end) this.#index++
         leftPassed--
         continue
       }
       if (length > this.#recordBytesMax) {
-        throw new RecordTooLarge(this.nextOffset, `${length} bytes`, `${this.#recordBytesMax}`, length)
+        const offset = advance(toOffset(this.header.baseOffset), delta)
+        throw new RecordTooLarge(offset, `${length} bytes`, `${this.#recordBytesMax}`, length)
       }
       if (recordEnd > end) {
         const gathered = new Uint8Array(recordEnd - start)
@@ -204,8 +213,8 @@ export class BatchRecords {
         this.#gathered = { bytes: gathered, filled: end - start }
         return false
       }
-      records.push(this.#fields.read(reader, recordEnd, this.#delta))
-      this.#delta++
+      records.push(this.#fields.read(reader, recordEnd, this.#index))
+      this.#index++
       leftRecords--
       leftBytes -= recordEnd - start
     }
@@ -253,7 +262,7 @@ export class BatchRecords {
     if (this.#passBytes > 0) {
       const passed = Math.min(this.#passBytes, piece.length)
       this.#passBytes -= passed
-      if (this.#passBytes === 0) this.#delta++
+      if (this.#passBytes === 0) this.#index++
       this.#reader = new VarintReader(piece.subarray(passed), 0)
     } else if (gathered) {
       const taken = Math.min(gathered.bytes.length - gathered.filled, piece.length)

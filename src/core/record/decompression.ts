@@ -20,7 +20,8 @@ export function decompress(
   bytes: Uint8Array,
   limitBytes: number = DECOMPRESSED_BYTES_MAX,
 ): Uint8Array {
-  if (name === 'none') return bytes
+  // A batch of which all records are gone has nothing that could be read.
+  if (name === 'none' || bytes.length === 0) return bytes
   try {
     switch (name) {
       case 'gzip':

@@ -1,9 +1,9 @@
 import { PORTION_BYTES, PORTION_RECORDS } from '../limits.ts'
 import { advance, type Offset, toOffset } from '../numbers.ts'
 import { Lane, nextTurn } from '../turns.ts'
-import { type BatchHeader, checkToRead } from './batch-header.ts'
+import { type BatchHeader, checkToRead, isDense } from './batch-header.ts'
 import { BatchRecords } from './batch-records.ts'
-import { invalid, readLength, readTimestamp } from './record-fields.ts'
+import { RecordFields, readLength } from './record-fields.ts'
 import { VarintReader } from './varint.ts'
 
 /** Of this process: a large batch at a time. */
@@ -32,7 +32,7 @@ export function findTimestamp(
   if (header.maxTimestamp < timestampMs) return undefined
   const baseOffset = toOffset(header.baseOffset)
   if (advance(baseOffset, header.lastOffsetDelta) < from) return undefined
-  if (header.timestampType === 'LogAppendTime') {
+  if (header.timestampType === 'LogAppendTime' && isDense(header)) {
     return { offset: toOffset(Math.max(baseOffset, from)), timestampMs: header.maxTimestamp }
   }
   const reading = new BatchRecords(header, bytes, position, { from, isBrief: true })
@@ -43,17 +43,16 @@ export function findTimestamp(
 
 function findIn(
   records: Uint8Array,
-  { baseOffset, baseTimestamp, recordCount }: BatchHeader,
+  header: BatchHeader,
   timestampMs: number,
   from: Offset,
 ): Found | undefined {
   const reader = new VarintReader(records, 0)
-  for (let offsetDelta = 0; offsetDelta < recordCount; offsetDelta++) {
+  const fields = new RecordFields(header)
+  for (let index = 0; index < header.recordCount; index++) {
     const recordEnd = readLength(reader, records.length)
-    reader.position++ // attributes
-    const timestamp = readTimestamp(reader, baseTimestamp, offsetDelta)
-    if (reader.position > recordEnd) throw invalid(offsetDelta, 'is not as long as it says')
-    const offset = advance(toOffset(baseOffset), offsetDelta)
+    const timestamp = fields.readTime(reader, recordEnd, index)
+    const offset = advance(toOffset(header.baseOffset), fields.nextDelta - 1)
     if (timestamp >= timestampMs && offset >= from) return { offset, timestampMs: timestamp }
     reader.position = recordEnd
   }

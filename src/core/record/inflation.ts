@@ -30,7 +30,7 @@ export interface Inflation {
  * @throws TidemarkError as `decompress`, where it is not in pieces
  */
 export function inflate(name: CompressionName, bytes: Uint8Array): Inflation {
-  if (name === 'none') return { whole: bytes, pieces: undefined, heldBytes: 0 }
+  if (name === 'none' || bytes.length === 0) return { whole: bytes, pieces: undefined, heldBytes: 0 }
   if (mayBeAtOnce(name, bytes)) {
     try {
       return { whole: decompress(name, bytes, INFLATED_AT_ONCE_BYTES_MAX), pieces: undefined, heldBytes: 0 }

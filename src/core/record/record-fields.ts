@@ -20,13 +20,16 @@ export class RecordFields {
   readonly #baseTimestamp: number
   readonly #appendTime: number | undefined
   readonly #recordHeadersMax: number
+  /** How many of the offsets that the batch covers have no record. */
+  readonly #gaps: number
+  /** The lowest offset delta that the next record can have: behind the last one that was read, or passed over. */
+  nextDelta = 0
   #headersLeft = BATCH_HEADERS_MAX
 
   /** @param recordHeadersMax what one record may have */
-  constructor(
-    { baseOffset, baseTimestamp, timestampType, maxTimestamp }: BatchHeader,
-    recordHeadersMax: number = BATCH_HEADERS_MAX,
-  ) {
+  constructor(header: BatchHeader, recordHeadersMax: number = BATCH_HEADERS_MAX) {
+    const { baseOffset, baseTimestamp, timestampType, maxTimestamp, lastOffsetDelta, recordCount } = header
+    this.#gaps = lastOffsetDelta + 1 - recordCount
     this.#recordHeadersMax = recordHeadersMax
     this.#baseOffset = toOffset(baseOffset)
     this.#baseTimestamp = baseTimestamp
@@ -35,24 +38,25 @@ export class RecordFields {
 
   /**
    * @param recordEnd as `readLength` tells
+   * @param index how many records of the batch lie before it
    * @throws TidemarkError INVALID_RECORD when it is not as it says
    */
-  read(reader: VarintReader, recordEnd: number, offsetDelta: number): LogRecord {
+  read(reader: VarintReader, recordEnd: number, index: number): LogRecord {
     reader.position++ // attributes, of which a record has none yet
-    const timestamp = readTimestamp(reader, this.#baseTimestamp, offsetDelta)
-    const delta = reader.readVarint()
-    if (delta !== offsetDelta) throw invalid(offsetDelta, `has the offset delta ${delta}`)
+    const timestamp = readTimestamp(reader, this.#baseTimestamp, index)
+    const delta = this.#readDelta(reader, index)
     const key = readField(reader, recordEnd)
     const value = readField(reader, recordEnd)
     const count = readHeaderCount(reader, recordEnd, this.#headersLeft)
     if (count > this.#recordHeadersMax) {
-      throw new RecordTooLarge(this.#offsetAt(offsetDelta), `${count} headers`, `${this.#recordHeadersMax}`)
+      throw new RecordTooLarge(this.#offsetAt(delta), `${count} headers`, `${this.#recordHeadersMax}`)
     }
     const headers = count === 0 ? NO_HEADERS : readHeaders(reader, recordEnd, count)
     this.#headersLeft -= headers.length
-    if (reader.position !== recordEnd) throw invalid(offsetDelta, 'is not as long as it says')
+    if (reader.position !== recordEnd) throw invalid(index, 'is not as long as it says')
+    this.nextDelta = delta + 1
     return {
-      offset: this.#offsetAt(offsetDelta),
+      offset: this.#offsetAt(delta),
       timestampMs: this.#appendTime ?? timestamp,
       key,
       value,
@@ -61,12 +65,38 @@ export class RecordFields {
   }
 
   /** The record without its key, value and headers, which need not be there. */
-  readBrief(reader: VarintReader, recordEnd: number, offsetDelta: number): LogRecord {
+  readBrief(reader: VarintReader, recordEnd: number, index: number): LogRecord {
+    const timestampMs = this.readTime(reader, recordEnd, index)
+    const offset = this.#offsetAt(this.nextDelta - 1)
+    return { offset, timestampMs, key: null, value: null, headers: NO_HEADERS }
+  }
+
+  /** The record's timestamp alone; `nextDelta` lies behind it then. */
+  readTime(reader: VarintReader, recordEnd: number, index: number): number {
     reader.position++ // attributes
-    const timestamp = readTimestamp(reader, this.#baseTimestamp, offsetDelta)
-    if (reader.position > recordEnd) throw invalid(offsetDelta, 'is not as long as it says')
-    const timestampMs = this.#appendTime ?? timestamp
-    return { offset: this.#offsetAt(offsetDelta), timestampMs, key: null, value: null, headers: NO_HEADERS }
+    const timestamp = readTimestamp(reader, this.#baseTimestamp, index)
+    const delta = this.#readDelta(reader, index)
+    if (reader.position > recordEnd) throw invalid(index, 'is not as long as it says')
+    this.nextDelta = delta + 1
+    return this.#appendTime ?? timestamp
+  }
+
+  /** The offset delta of the record that begins here, which is not read yet. */
+  peekDelta(reader: VarintReader, recordEnd: number, index: number): number {
+    const start = reader.position++
+    readTimestamp(reader, this.#baseTimestamp, index)
+    const delta = this.#readDelta(reader, index)
+    if (reader.position > recordEnd) throw invalid(index, 'is not as long as it says')
+    reader.position = start
+    return delta
+  }
+
+  /** They ascend, and leave room for the records that follow: where there are no gaps, each is the record's own number. */
+  #readDelta(reader: VarintReader, index: number): number {
+    const delta = reader.readVarint()
+    const isPossible = delta >= index && delta >= this.nextDelta && delta <= index + this.#gaps
+    if (!isPossible) throw invalid(index, `has the offset delta ${delta}`)
+    return delta
   }
 
   #offsetAt(offsetDelta: number): Offset {
@@ -108,13 +138,14 @@ export function wrongLength(length: number): TidemarkError {
   return wrong(`A record says it has ${length} bytes, which cannot be.`)
 }
 
-export function readTimestamp(reader: VarintReader, baseTimestamp: number, offsetDelta: number): number {
+function readTimestamp(reader: VarintReader, baseTimestamp: number, index: number): number {
   const timestamp = baseTimestamp + reader.readVarlong()
-  if (!Number.isSafeInteger(timestamp)) throw invalid(offsetDelta, `has the timestamp ${timestamp}`)
+  if (!Number.isSafeInteger(timestamp)) throw invalid(index, `has the timestamp ${timestamp}`)
   return timestamp
 }
 
-function readField(reader: VarintReader, end: number): Uint8Array | null {
+/** A key or a value. */
+export function readField(reader: VarintReader, end: number): Uint8Array | null {
   const length = reader.readVarint()
   if (length === NULL_LENGTH) return null
   const start = reader.position
@@ -158,8 +189,8 @@ function readHeaders(reader: VarintReader, end: number, count: number): RecordHe
   return headers
 }
 
-export function invalid(offsetDelta: number, what: string): TidemarkError {
-  return wrong(`Record ${offsetDelta} of the batch ${what}.`)
+function invalid(index: number, what: string): TidemarkError {
+  return wrong(`Record ${index} of the batch ${what}.`)
 }
 
 function wrong(what: string): TidemarkError {

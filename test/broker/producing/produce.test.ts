@@ -10,6 +10,7 @@ import {
 } from '../../../src/core/limits.ts'
 import { decodeBatches, encodeBatch, readBatchHeader } from '../../../src/core/record/index.ts'
 import { NotApplied, OutcomeUnknown } from '../../../src/ports/outcome.ts'
+import { gapped } from '../../core/record/forge.ts'
 import { batchOf, Harness, joined, NOW_MS, numbered, readAll } from '../harness.ts'
 
 let harness: Harness
@@ -155,6 +156,20 @@ describe('a produce call', () => {
     })
     const large = batchOf(['x'], { padding: BATCH_BYTES_DEFAULT_MAX })
     expect((await harness.errorOf(produce(large))).kafkaName).toBe('MESSAGE_TOO_LARGE')
+  })
+
+  test.each([
+    ['whose records have gaps', gapped([0, 2].map(delta => ({ delta, timestampMs: NOW_MS })))],
+    ['that ends in a gap', gapped([{ delta: 0, timestampMs: NOW_MS }], { lastOffsetDelta: 1 })],
+    ['without records', gapped([], { lastOffsetDelta: 4 })],
+  ])('with a batch %s is refused, wherever it stands', async (_, batch) => {
+    for (const batches of [batch, joined([batchOf(['a']), batch])]) {
+      expect(await harness.errorOf(produce(batches))).toMatchObject({
+        kafkaName: 'INVALID_RECORD',
+        message: expect.stringContaining('without gaps'),
+      })
+    }
+    expect(await valuesOf()).toEqual([])
   })
 
   test.each([

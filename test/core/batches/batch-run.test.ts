@@ -10,6 +10,7 @@ import {
   encodeBatch,
   readBatchHeader,
 } from '../../../src/core/record/index.ts'
+import { gapped } from '../record/forge.ts'
 
 interface Batch {
   readonly bytes: Uint8Array
@@ -292,5 +293,109 @@ describe('marks', () => {
     expect(tracker.marks).toEqual([])
     tracker.add(5, 100)
     expect(tracker.marks).toEqual([{ span: 5, bytes: MARK_INTERVAL_BYTES }])
+  })
+})
+
+describe('a run with stored offsets', () => {
+  /** Batches with gaps in them, between them, before the first one and behind the last. */
+  const settled = fc
+    .array(
+      fc.record({
+        hole: fc.oneof(fc.constant(0), fc.nat({ max: 300 })),
+        gaps: fc.array(fc.oneof(fc.constant(1), fc.integer({ min: 1, max: 9 })), { maxLength: 4 }),
+        behind: fc.nat({ max: 3 }),
+        compression: fc.constantFrom('none' as const, 'zstd' as const),
+      }),
+      { minLength: 1, maxLength: 8 },
+    )
+    .map(drafts => {
+      let end = BASE
+      const batches = drafts.map(({ hole, gaps, behind, compression }) => {
+        const base = end + hole
+        let delta = -1
+        const records = gaps.map(gap => {
+          delta += gap
+          return { delta, timestampMs: 5, value: Buffer.from(`${base + delta}`) }
+        })
+        const lastOffsetDelta = Math.max(0, delta) + behind
+        end = base + lastOffsetDelta + 1
+        const bytes = gapped(records, { baseOffset: base, lastOffsetDelta, compression })
+        return { bytes, base, end, offsets: records.map(record => base + record.delta) }
+      })
+      return { batches, end }
+    })
+  const bytesOf = (batches: readonly { bytes: Uint8Array }[]) =>
+    new Uint8Array(Buffer.concat(batches.map(({ bytes }) => bytes)))
+  const offsetsIn = (bytes: Uint8Array) => decodeBatches(bytes).map(({ offset }) => offset)
+
+  test('is cut to what is wanted, and no offset changes', () => {
+    fc.assert(
+      fc.property(settled, fc.nat(), ({ batches, end }, into) => {
+        const from = BASE + (into % (end - BASE))
+        const bytes = bytesOf(batches)
+        const wanted = { ...UNLIMITED, from: toOffset(from), end: toOffset(end) }
+        const cut = cutRun(bytes, toOffset(BASE), wanted, 'stored')
+        const kept = batches.filter(batch => batch.end > from)
+        expect(cut.batches).toEqual(bytesOf(kept))
+        expect(offsetsIn(cut.batches)).toEqual(kept.flatMap(({ offsets }) => offsets))
+        expect(cut).toMatchObject({ nextOffset: end, neededBytes: undefined, isWhole: true })
+        expect(bytes).toEqual(bytesOf(batches))
+      }),
+    )
+  })
+
+  test('at a limit and going on from there gives every batch once', () => {
+    fc.assert(
+      fc.property(settled, fc.integer({ min: 1, max: 400 }), ({ batches, end }, maxBytes) => {
+        const given: number[] = []
+        let from = toOffset(BASE)
+        for (let rounds = 0; from < end; rounds += 1) {
+          expect(rounds).toBeLessThan(batches.length)
+          const wanted = { from, maxBytes, atLeastOne: true, end: toOffset(end) }
+          const cut = cutRun(bytesOf(batches), toOffset(BASE), wanted, 'stored')
+          given.push(...offsetsIn(cut.batches))
+          expect(cut.nextOffset).toBeGreaterThan(from)
+          from = cut.nextOffset
+        }
+        expect(given).toEqual(batches.flatMap(({ offsets }) => offsets))
+      }),
+    )
+  })
+
+  test('tells by batchesOf where each one is', () => {
+    fc.assert(
+      fc.property(settled, ({ batches, end }) => {
+        const told = [...batchesOf(bytesOf(batches), toOffset(BASE), 'stored', toOffset(end))]
+        expect(told.map(({ offset, span }) => [offset, offset + span])).toEqual(
+          batches.map(batch => [batch.base, batch.end]),
+        )
+        expect(told.map(({ header }) => header.recordCount)).toEqual(
+          batches.map(({ offsets }) => offsets.length),
+        )
+      }),
+    )
+  })
+
+  test('is damaged where an offset lies before its predecessor, or beyond the end', () => {
+    fc.assert(
+      fc.property(settled, fc.nat(), fc.boolean(), ({ batches, end }, pick, isBefore) => {
+        const at = pick % batches.length
+        const bytes = bytesOf(batches)
+        const position = bytesOf(batches.slice(0, at)).length
+        const least = at === 0 ? BASE : batches[at - 1]!.end
+        const { base, end: batchEnd } = batches[at]!
+        const wrong = isBefore ? least - 1 : end - (batchEnd - base) + 1
+        new DataView(bytes.buffer).setBigInt64(position, BigInt(wrong))
+        expect(() => [...batchesOf(bytes, toOffset(BASE), 'stored', toOffset(end))]).toThrow(
+          `The stored batch at offset ${least} is damaged`,
+        )
+        const wanted = { ...UNLIMITED, from: toOffset(least), end: toOffset(end) }
+        expect(() => cutRun(bytes, toOffset(BASE), wanted, 'stored')).toThrow('is damaged')
+        if (at === 0) return
+        const cut = cutRun(bytes, toOffset(BASE), { ...wanted, from: toOffset(BASE) }, 'stored')
+        expect(cut).toMatchObject({ nextOffset: least, isWhole: false })
+        expect(cut.batches).toEqual(bytesOf(batches.slice(0, at)))
+      }),
+    )
   })
 })

@@ -1,7 +1,10 @@
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { crc32c } from '@node-rs/crc32'
 import { compressFrameSync } from 'lz4-napi'
-import { type CompressionName, encodeBatch } from '../../../src/core/record/index.ts'
+import { RECORD_BYTES_MIN } from '../../../src/core/record/batch-layout.ts'
+import { compress } from '../../../src/core/record/compression.ts'
+import { type CompressionName, encodeBatch, type RecordInput } from '../../../src/core/record/index.ts'
+import { VarintReader } from '../../../src/core/record/varint.ts'
 
 const CODES: Record<CompressionName, number> = { none: 0, gzip: 1, snappy: 2, lz4: 3, zstd: 4 }
 
@@ -26,6 +29,54 @@ export function forge(payload: Uint8Array, options: { records?: number; code?: n
 
 export function forgeCompressed(name: CompressionName, payload: Uint8Array, records = 1): Uint8Array {
   return forge(payload, { records, code: CODES[name] })
+}
+
+export interface GappedRecord extends RecordInput {
+  /** How far its offset lies behind the batch's. */
+  readonly delta: number
+  readonly timestampMs: number
+}
+
+export interface GappedOptions {
+  readonly compression?: CompressionName
+  readonly baseOffset?: number
+  /** The last record's delta when it is left out; 0 without records. */
+  readonly lastOffsetDelta?: number
+}
+
+/**
+ * A batch as compaction leaves it, and some as it does not: fewer records than offsets, or none. Made of dense ones, whose
+ * offset deltas are written anew.
+ */
+export function gapped(records: readonly GappedRecord[], options: GappedOptions = {}): Uint8Array {
+  const { compression = 'none', baseOffset = 0 } = options
+  const lastOffsetDelta = options.lastOffsetDelta ?? records.at(-1)?.delta ?? 0
+  const baseTimestamp = records[0]?.timestampMs ?? 0
+  const plain = Buffer.concat(records.map(record => gappedRecord(record, baseTimestamp)))
+  // So the right code is in the attributes.
+  const model = encodeBatch([{ timestampMs: baseTimestamp }], { compression })
+  const payload = compression === 'none' || plain.length === 0 ? plain : compress(compression, plain)
+  const batch = Uint8Array.from([...model.subarray(0, 61), ...payload])
+  const view = new DataView(batch.buffer)
+  view.setBigInt64(0, BigInt(baseOffset))
+  view.setInt32(8, batch.length - 12)
+  view.setInt32(23, lastOffsetDelta)
+  view.setBigInt64(35, BigInt(Math.max(-1, ...records.map(({ timestampMs }) => timestampMs))))
+  view.setInt32(57, records.length)
+  return reseal(batch)
+}
+
+function gappedRecord({ delta, ...record }: GappedRecord, baseTimestamp: number): Uint8Array {
+  const dense = encodeBatch([{ timestampMs: baseTimestamp }, record]).subarray(61)
+  // The first one is as short as can be; behind the second one's length and attributes come its timestamp and its delta of 1.
+  const body = new VarintReader(dense, 1 + RECORD_BYTES_MIN - 1)
+  body.readVarint()
+  const start = body.position
+  body.position++
+  body.readVarlong()
+  const deltaAt = body.position
+  const parts = [...dense.subarray(start, deltaAt), ...varint(delta), ...dense.subarray(deltaAt + 1)]
+  return Uint8Array.from([...varint(parts.length), ...parts])
 }
 
 /** Compressors whose input the encoder would refuse to make. */

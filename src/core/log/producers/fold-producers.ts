@@ -6,7 +6,7 @@ import {
 } from '../../limits.ts'
 import { advance } from '../../numbers.ts'
 import type { Block } from '../block.ts'
-import { placeEntries } from '../entry.ts'
+import { type PlacedEntry, placeEntries } from '../entry.ts'
 import type { Head } from '../head.ts'
 import type { FlushedProducer } from './flushed-producer.ts'
 
@@ -27,14 +27,9 @@ export function foldProducers(
 ): ProducerChanges {
   const changed = new Map(head.flushedProducers)
   let newestMs = 0
-  for (const { baseOffset, entry } of placeEntries(block.baseOffset, block.entries)) {
-    newestMs = Math.max(newestMs, entry.createdMs)
-    for (const { producerId, epoch, sequence, records, spanBefore } of entry.producers) {
-      const before = changed.get(producerId)
-      const run = { sequence, records, baseOffset: advance(baseOffset, spanBefore) }
-      const kept = before?.epoch === epoch ? before.runs.slice(1 - PRODUCER_ENTRIES_KEPT) : []
-      changed.set(producerId, { epoch, createdMs: entry.createdMs, runs: [...kept, run] })
-    }
+  for (const placed of placeEntries(block.baseOffset, block.entries)) {
+    newestMs = Math.max(newestMs, placed.entry.createdMs)
+    addRuns(changed, placed)
   }
   const retired = new Map<bigint, FlushedProducer>()
   for (const producerId of silentProducers(head, block, changed, newestMs).slice(0, retiredMax)) {
@@ -42,6 +37,16 @@ export function foldProducers(
     changed.delete(producerId)
   }
   return { flushedProducers: changed, retired }
+}
+
+/** Adds what an entry holds of producers to what is known of them. */
+export function addRuns(known: Map<bigint, FlushedProducer>, { baseOffset, entry }: PlacedEntry): void {
+  for (const { producerId, epoch, sequence, records, spanBefore } of entry.producers) {
+    const before = known.get(producerId)
+    const run = { sequence, records, baseOffset: advance(baseOffset, spanBefore) }
+    const kept = before?.epoch === epoch ? before.runs.slice(1 - PRODUCER_ENTRIES_KEPT) : []
+    known.set(producerId, { epoch, createdMs: entry.createdMs, runs: [...kept, run] })
+  }
 }
 
 /**

@@ -1,0 +1,105 @@
+import { ROLL_AGED_BYTES, ROLL_AGED_MS, ROLL_BYTES, ROLL_ENTRIES, ROLL_YOUNG_MS } from '../../limits.ts'
+import type { Offset } from '../../numbers.ts'
+import { type Block, blockEnd } from '../block.ts'
+import { countBytes, entryEpoch } from '../entry.ts'
+import type { Head } from '../head.ts'
+import { agingMs, waitMsMax } from './waiting.ts'
+
+export interface RollRules {
+  /** The topic's `segment.bytes`. */
+  readonly segmentBytes: number
+  /** The topic's `retention.ms`; -1, or left out: none. */
+  readonly retentionMs?: number
+  readonly nowMs: number
+  /** A round wants what is of an older epoch to be rolled; 0: none does. */
+  readonly epochsBelow: number
+  /** Entries that have not settled, as far as the caller knows of them. */
+  readonly entries?: number
+  /** Limits that tests lower. */
+  readonly limits?: Partial<RollLimits>
+}
+
+export interface RollLimits {
+  readonly rollBytes: number
+  readonly rollEntries: number
+  readonly rollAgedMs: number
+  readonly rollAgedBytes: number
+  readonly rollYoungMs: number
+}
+
+const LIMITS: RollLimits = {
+  rollBytes: ROLL_BYTES,
+  rollEntries: ROLL_ENTRIES,
+  rollAgedMs: ROLL_AGED_MS,
+  rollAgedBytes: ROLL_AGED_BYTES,
+  rollYoungMs: ROLL_YOUNG_MS,
+}
+
+/**
+ * Whether a visit is worth it: by the head alone, which costs nothing where somebody has it. What lies below the start, and
+ * in the midst of blocks, it does not tell.
+ */
+export function settlingDue(head: Head, rules: RollRules): 'roll' | 'drop' | undefined {
+  const { settled, startOffset, tailOffset } = head
+  const hasBlocks = settled.settledOffset < tailOffset
+  const isBelowStart = startOffset > settled.settledOffset
+  if (
+    isBelowStart &&
+    (settled.firstOffset < settled.settledOffset || (hasBlocks && startOffset >= tailOffset))
+  ) {
+    return 'drop'
+  }
+  if (!hasBlocks) return undefined
+  if (rules.epochsBelow > head.drained) return 'roll'
+  const bytes = head.flushed.bytes - settled.loggedBytes
+  return isRollDue(head, bytes, rules.entries ?? 0, rules) ? 'roll' : undefined
+}
+
+function isRollDue(head: Head, bytes: number, entries: number, rules: RollRules): boolean {
+  const { rollBytes, rollEntries, rollAgedBytes, rollAgedMs } = { ...LIMITS, ...rules.limits }
+  if (bytes >= Math.min(rollBytes, rules.segmentBytes) || entries >= rollEntries) return true
+  return bytes >= rollAgedBytes && rules.nowMs - head.settled.settledMs >= rollAgedMs
+}
+
+/**
+ * Which blocks become the next segment: whole ones, from settledOffset on; empty: none yet.
+ * @param blocks as they stand in the index, from settledOffset on; the more are given, the larger can the segment become
+ */
+export function planRoll(head: Head, blocks: readonly Block[], rules: RollRules): readonly Block[] {
+  const { rollYoungMs } = { ...LIMITS, ...rules.limits }
+  const chain = followingBlocks(head, blocks)
+  const wanted = chain.findLastIndex(({ entries }) =>
+    entries.some(entry => entryEpoch(entry) < rules.epochsBelow),
+  )
+  const waitMs = waitMsMax(rules.retentionMs)
+  const taken: Block[] = []
+  let bytes = 0
+  let entries = 0
+  let firstMs = 0
+  let isFull = false
+  for (const [index, block] of chain.entries()) {
+    const createdMs = Math.max(...block.entries.map(entry => entry.createdMs))
+    if (index > wanted && createdMs > rules.nowMs - rollYoungMs) break
+    const blockBytes = countBytes(block.entries)
+    const newestMs = Math.max(...block.entries.map(agingMs))
+    if (index === 0) firstMs = newestMs
+    isFull = index > 0 && (bytes + blockBytes > rules.segmentBytes || newestMs - firstMs > waitMs)
+    if (isFull) break
+    taken.push(block)
+    bytes += blockBytes
+    entries += block.entries.length
+  }
+  return isFull || wanted >= 0 || isRollDue(head, bytes, entries, rules) ? taken : []
+}
+
+/** Without a gap from settledOffset on, and in front of the tail. */
+function followingBlocks({ settled, tailOffset }: Head, blocks: readonly Block[]): Block[] {
+  const chain: Block[] = []
+  let next: Offset = settled.settledOffset
+  for (const block of blocks) {
+    if (block.baseOffset !== next || next >= tailOffset) break
+    chain.push(block)
+    next = blockEnd(block)
+  }
+  return chain
+}
