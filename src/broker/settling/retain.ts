@@ -66,7 +66,13 @@ async function findStart(
   let startOffset: Offset | undefined
   for (const range of levelsOf(head.settled)) {
     for (let { lo } = range; lo < range.hi; ) {
-      const found = await readCounted(ports, partition, { ...range, lo }, budget.deadlineMs, SEGMENTS_PER_READ)
+      const found = await readCounted(
+        ports,
+        partition,
+        { ...range, lo },
+        budget.deadlineMs,
+        SEGMENTS_PER_READ,
+      )
       const last = found.at(-1)
       if (!last || last.end <= lo) throw new Moved(`there is no segment at ${lo}`)
       oldest.push(...found)
