@@ -18,8 +18,10 @@ import { Gatherer, type GatherSettings } from './producing/gather.ts'
 import { Intake, shuttingDown } from './producing/intake.ts'
 import { TailWatch } from './reading/tail-watch.ts'
 import { BackgroundFlush } from './settling/background-flush.ts'
+import type { BackgroundSettling } from './settling/background-settling.ts'
 import { deleteRecords } from './settling/delete-records.ts'
 import { flush } from './settling/flush.ts'
+import { type SettlingSettings, settlingSettings } from './settling/settling-settings.ts'
 import { TopicDirectory } from './topics/topic-directory.ts'
 import { Topics } from './topics/topics.ts'
 
@@ -31,6 +33,13 @@ export interface LogBrokerSettings extends GatherSettings {
    * calls, something else that watches the table, helped by the producers whose appends make a tail long.
    */
   readonly flushes?: 'in-background' | 'elsewhere'
+  /**
+   * Who has the logs settle: a task of this process, or something else. Elsewhere unless set: it is not ready yet for a store
+   * whose readers do not all know what has settled.
+   */
+  readonly settles?: 'in-background' | 'elsewhere'
+  /** When, and how long what is left behind stays; each is the limit of its name unless set. */
+  readonly settling?: Partial<SettlingSettings>
   /**
    * What the pause may grow to between two looks of a waiting fetch for what other processes wrote; they come every
    * FETCH_POLL_INTERVAL_MS unless set.
@@ -56,6 +65,10 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
   readonly #looks = new Lane(READ_PARALLEL_MAX)
   readonly #reportError: (error: unknown) => void
   readonly #flushesInBackground: boolean
+  readonly #settlesInBackground: boolean
+  readonly #settling: Partial<SettlingSettings>
+  /** Once it is loaded. */
+  #settler: BackgroundSettling | undefined
   /** Calls under way: the store must not be taken from under them. */
   readonly #served = new Set<Promise<unknown>>()
   #leases: LeaseWatch | undefined
@@ -69,10 +82,15 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
     this.#flushesInBackground = settings.flushes !== 'elsewhere'
     this.#directory = new TopicDirectory(ports.topics, ports.clock, settings.topicCacheMs)
     this.#topics = new Topics(ports, this.#directory)
-    this.#flushing = new BackgroundFlush(ports, this.#directory, settings.reportError)
+    this.#settlesInBackground = settings.settles === 'in-background'
+    this.#settling = settings.settling ?? {}
+    this.#flushing = new BackgroundFlush(ports, this.#directory, settings.reportError, (...found) =>
+      this.#settler?.noteHead(...found),
+    )
     const gatherer = new Gatherer(ports, settings, (partition, { head, baseOffset }, calls, flushMs) => {
       this.#reading.opened?.noteAppend(partition, baseOffset, calls)
       watch.notify(partition)
+      this.#settler?.noteAppend(partition, head)
       if (this.#flushesInBackground) this.#flushing.noteAppend(partition, head, flushMs)
       return this.#flushesInBackground ? undefined : this.#flushIfLong(partition, head)
     })
@@ -84,18 +102,32 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
 
   /** Begins to work in the background: flushes, and makes up for what a crash left half done. */
   start(): void {
-    if (!this.#flushesInBackground) return
-    this.#flushing.start()
-    this.#startedUp = this.#topics.finishDeletions().catch(this.#reportError)
+    const begun: Promise<void>[] = []
+    if (this.#settlesInBackground) begun.push(this.#startSettling())
+    if (this.#flushesInBackground) {
+      this.#flushing.start()
+      begun.push(this.#topics.finishDeletions())
+    }
+    this.#startedUp = Promise.all(begun.map(each => each.catch(this.#reportError))).then(() => {})
+  }
+
+  /** Loaded only here: what a function loads is paid for with every cold start. */
+  async #startSettling(): Promise<void> {
+    const { BackgroundSettling } = await import('./settling/background-settling.ts')
+    if (this.#isClosing) return
+    this.#settler = new BackgroundSettling(this.#ports, settlingSettings(this.#settling), this.#reportError)
+    this.#settler.start()
   }
 
   /** Settles what is under way and takes no more; moves all inline bytes into objects if it is the one that flushes. */
   async close(): Promise<void> {
     this.#isClosing = true
     this.#reading.close()
+    const settled = this.#settler?.close()
     await this.#intake.close()
     await Promise.allSettled(this.#served)
     await this.#startedUp
+    await settled
     if (this.#flushesInBackground) await this.#flushing.close()
   }
 
@@ -148,7 +180,9 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
     })
 
   deleteRecords: Broker['deleteRecords'] = request =>
-    this.#serve(() => deleteRecords(this.#ports, this.#directory, request))
+    this.#serve(() =>
+      deleteRecords(this.#ports, this.#directory, request, id => this.#settler?.noteStart(id)),
+    )
 
   heartbeat: GroupBroker['heartbeat'] = request =>
     this.#serveGroup(request.groupId, (call, { heartbeat }) => heartbeat(call, request))
