@@ -97,7 +97,7 @@ function failReading(broken: PartitionId['partition'], error: Error): void {
 describe('a batch of the stream', () => {
   test('moves the inline bytes of all partitions that it names into one object', async () => {
     for (const partition of [0, 0, 1, 2]) await produceTo(partition)
-    await makeFlushFunction(service)(streamEvent(headOf(0), headOf(1), headOf(0)), contextOf())
+    await flushFunction()(streamEvent(headOf(0), headOf(1), headOf(0)), contextOf())
     expect(await Promise.all([0, 1, 2].map(inlineEntries))).toEqual([0, 0, 1])
     expect(await objectCount()).toBe(1)
     expect(service.telemetry.sum('FlushedPartitions')).toBe(2)
@@ -106,7 +106,7 @@ describe('a batch of the stream', () => {
 
   test('that comes again changes nothing', async () => {
     await produceTo(0)
-    const flush = makeFlushFunction(service)
+    const flush = flushFunction()
     await flush(streamEvent(headOf(0)), contextOf())
     const before = await readHead(0)
     await flush(streamEvent(headOf(0)), contextOf())
@@ -120,7 +120,7 @@ describe('a batch of the stream', () => {
     await broker.deleteTopic('gone')
     const removed = streamEvent([logKey({ topicId: gone, partition: 0 }), HEAD_KEY], headOf(0))
     removed.Records[0]!.eventName = 'REMOVE'
-    await makeFlushFunction(service)(removed, contextOf())
+    await flushFunction()(removed, contextOf())
     expect(await inlineEntries(0)).toBe(0)
     expect(service.telemetry.logged).toEqual([])
   })
@@ -134,7 +134,7 @@ describe('a batch of the stream', () => {
       [logKey({ topicId, partition: 0 }), 'block#0000000000000000'],
     )
     const poison = [...event.Records, {}, null, { dynamodb: { Keys: { pk: { N: '7' } } } }]
-    await makeFlushFunction(service)({ Records: poison }, contextOf())
+    await flushFunction()({ Records: poison }, contextOf())
     expect(await inlineEntries(0)).toBe(0)
     // Blocks and topics are known, and are nothing to flush.
     expect(service.telemetry.sum('UnknownStreamRecords')).toBe(4)
@@ -144,7 +144,7 @@ describe('a batch of the stream', () => {
   test('is not held up by a partition that is damaged', async () => {
     for (const partition of [0, 1]) await produceTo(partition)
     failReading(0, new RangeError('the head is damaged'))
-    await makeFlushFunction(service)(streamEvent(headOf(0), headOf(1)), contextOf())
+    await flushFunction()(streamEvent(headOf(0), headOf(1)), contextOf())
     expect(await inlineEntries(1)).toBe(0)
     expect(service.telemetry.sum('FlushFailures')).toBe(1)
     expect(service.telemetry.logged).toMatchObject([{ level: 'error', details: { topicId, partition: 0 } }])
@@ -153,7 +153,7 @@ describe('a batch of the stream', () => {
   test('is not held up by a store that refuses for good', async () => {
     for (const partition of [0, 1]) await produceTo(partition)
     failReading(0, new StoreFailed('access denied'))
-    await makeFlushFunction(service)(streamEvent(headOf(0), headOf(1)), contextOf())
+    await flushFunction()(streamEvent(headOf(0), headOf(1)), contextOf())
     expect(await inlineEntries(1)).toBe(0)
     expect(service.telemetry.sum('FlushFailures')).toBe(1)
   })
@@ -161,7 +161,7 @@ describe('a batch of the stream', () => {
   test('comes again where the store could not do it now, once the others are done', async () => {
     for (const partition of [0, 1]) await produceTo(partition)
     failReading(0, new NotApplied('throttled'))
-    const flushing = makeFlushFunction(service)(streamEvent(headOf(0), headOf(1)), contextOf(8_500))
+    const flushing = flushFunction()(streamEvent(headOf(0), headOf(1)), contextOf(8_500))
     await expect(flushing).rejects.toMatchObject({ kafkaName: 'REQUEST_TIMED_OUT' })
     expect(await inlineEntries(1)).toBe(0)
     expect(service.telemetry.sum('FlushFailures')).toBe(1)
@@ -177,7 +177,7 @@ describe('a batch of the stream', () => {
     }
     const slow = { ...service, ports: { ...service.ports, clock } }
     let isOver = false
-    const flushed = makeFlushFunction(slow)(streamEvent(headOf(0), headOf(1)), contextOf()).finally(() => {
+    const flushed = flushFunction(slow)(streamEvent(headOf(0), headOf(1)), contextOf()).finally(() => {
       isOver = true
     })
     await Promise.all([
@@ -199,7 +199,7 @@ describe('a batch of the stream', () => {
       const [entry] = block.entries
       return await putBlock(partition, { ...block, entries: [entry!] })
     }
-    await makeFlushFunction(service)(streamEvent(headOf(0)), contextOf())
+    await flushFunction()(streamEvent(headOf(0)), contextOf())
     expect(await inlineEntries(0)).toBe(0)
   })
 
@@ -212,7 +212,7 @@ describe('a batch of the stream', () => {
       HEAD_KEY,
     ])
     const before = await objectCount()
-    await makeFlushFunction(service)(streamEvent(...keys), contextOf())
+    await flushFunction()(streamEvent(...keys), contextOf())
     expect(service.telemetry.sum('FlushedPartitions')).toBe(300)
     expect((await objectCount()) - before).toBe(2)
   })
@@ -225,7 +225,7 @@ describe('the schedule', () => {
     await produceTo(0, 'patient')
     await produceTo(0, 'hasty')
     await new Promise(resolve => setTimeout(resolve, 5))
-    await makeFlushFunction(service)(SCHEDULED_EVENT, contextOf())
+    await flushFunction()(SCHEDULED_EVENT, contextOf())
     const inline = async (topic: string) => {
       const head = await index.readHead({
         topicId: (await broker.describeTopic(topic)).topicId,
@@ -239,7 +239,7 @@ describe('the schedule', () => {
   })
 
   test('says when it did not get through', async () => {
-    await makeFlushFunction(service)(SCHEDULED_EVENT, contextOf(3_000))
+    await flushFunction()(SCHEDULED_EVENT, contextOf(3_000))
     expect(service.telemetry.sum('UnfinishedScans')).toBe(1)
     expect(service.telemetry.logged).toMatchObject([{ level: 'warn' }])
   })
@@ -247,7 +247,7 @@ describe('the schedule', () => {
   test('makes up for a deletion that a crash left half done', async () => {
     const item = (await service.ports.topics.get('tides'))!
     await service.ports.topics.put({ ...item, state: 'deleting', version: 'later' }, item.version)
-    await makeFlushFunction(service)(SCHEDULED_EVENT, contextOf())
+    await flushFunction()(SCHEDULED_EVENT, contextOf())
     expect(await service.ports.topics.get('tides')).toBeUndefined()
     expect(await index.readHead({ topicId, partition: 0 })).toBeUndefined()
   })
@@ -258,7 +258,7 @@ describe('the schedule', () => {
     await openBroker(service).deleteTopic('tides')
     // What made it comes once more.
     await service.ports.topics.put(item, undefined)
-    await makeFlushFunction(service)(SCHEDULED_EVENT, contextOf())
+    await flushFunction()(SCHEDULED_EVENT, contextOf())
     expect(await service.ports.topics.get('tides')).toBeUndefined()
     expect(await service.ports.topics.get('other')).toMatchObject({ state: 'live' })
   })
@@ -269,7 +269,7 @@ describe('the schedule', () => {
       service.ports.topics.put({ ...made, name, topicId: name, createdMs, state: 'making' }, undefined)
     await making('young', Date.now())
     await making('left', Date.now() - MAKING_LEFT_MS)
-    await makeFlushFunction(service)(SCHEDULED_EVENT, contextOf())
+    await flushFunction()(SCHEDULED_EVENT, contextOf())
     expect(await service.ports.topics.get('young')).toMatchObject({ state: 'making' })
     expect(await service.ports.topics.get('left')).toBeUndefined()
   })
@@ -279,7 +279,7 @@ describe('the schedule', () => {
       yield* []
       throw new NotApplied('throttled')
     }
-    await expect(makeFlushFunction(service)(SCHEDULED_EVENT, contextOf())).rejects.toThrow('throttled')
+    await expect(flushFunction()(SCHEDULED_EVENT, contextOf())).rejects.toThrow('throttled')
     expect(service.telemetry.sum('FlushFailures')).toBe(1)
   })
 })
