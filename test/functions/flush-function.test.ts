@@ -5,27 +5,35 @@ import { openBroker } from '../../functions/runtime/open-broker.ts'
 import { openMemoryStore } from '../../src/adapters/memory/memory-store.ts'
 import { VirtualClock } from '../../src/adapters/memory/virtual-clock.ts'
 import type { LogBroker } from '../../src/broker/log-broker.ts'
-import { MAKING_LEFT_MS } from '../../src/core/limits.ts'
+import { settlingSettings } from '../../src/broker/settling/settling-settings.ts'
+import { firstIngest, type Ingest } from '../../src/core/ingest/ingest.ts'
+import { MAKING_LEFT_MS, ROUND_INTERVAL_MS, ROUND_LATE_MS } from '../../src/core/limits.ts'
 import type { Head } from '../../src/core/log/head.ts'
+import { toOffset } from '../../src/core/numbers.ts'
 import { encodeBatch } from '../../src/core/record/index.ts'
 import { HEAD_KEY, logKey } from '../../src/core/storage-layout.ts'
 import type { PartitionId } from '../../src/core/topic/partition-id.ts'
 import { systemClock } from '../../src/embedded/system.ts'
 import type { LogIndex } from '../../src/ports/log-index.ts'
 import { NotApplied, StoreFailed } from '../../src/ports/outcome.ts'
-import { contextOf, openTestService, type TestService } from './function-service.ts'
+import { contextOf, openTestService, RecordedWakes, type TestService } from './function-service.ts'
 
 let index: LogIndex
 let service: TestService
 let broker: LogBroker
 let topicId: string
+let wakes: RecordedWakes
 
 beforeEach(async () => {
   index = openMemoryStore(systemClock).index
   service = openTestService({ index })
+  wakes = new RecordedWakes()
   broker = openBroker(service)
   topicId = (await broker.createTopic({ topic: 'tides', partitions: 3 })).topicId
 })
+
+const flushFunction = (of: TestService = service, settings = settlingSettings()) =>
+  makeFlushFunction(of, settings, wakes)
 
 async function produceTo(partition: number, topic = 'tides'): Promise<void> {
   const batches = encodeBatch([{ value: Buffer.from('ebb') }], { nowMs: Date.now() })
@@ -281,5 +289,153 @@ describe('the schedule', () => {
     }
     await expect(flushFunction()(SCHEDULED_EVENT, contextOf())).rejects.toThrow('throttled')
     expect(service.telemetry.sum('FlushFailures')).toBe(1)
+  })
+})
+
+describe('whoever maintains the store is called', () => {
+  /** Rolled with the first byte. */
+  const eager = settlingSettings({ rollBytes: 1 })
+  const partitionsCalledFor = () =>
+    wakes.calls
+      .flatMap(({ partitions }) => (partitions === 'all' ? [] : partitions))
+      .map(({ partition }) => partition)
+
+  test('for the partitions whose heads say that something is due, at most once a minute', async () => {
+    for (const partition of [0, 1, 2]) await produceTo(partition)
+    const flush = flushFunction(service, eager)
+    await flush(streamEvent(headOf(0), headOf(1)), contextOf())
+    expect(partitionsCalledFor().toSorted()).toEqual([0, 1])
+    expect(wakes.calls.every(({ upkeep }) => !upkeep)).toBe(true)
+    await flush(streamEvent(headOf(2)), contextOf())
+    expect(partitionsCalledFor().toSorted()).toEqual([0, 1])
+    expect(service.telemetry.reports.map(({ details }) => details!.woken)).toEqual([2, 0])
+  })
+
+  test('for what an environment before has kept to itself, by the schedule', async () => {
+    for (const partition of [0, 1]) await produceTo(partition)
+    await flushFunction(service, eager)(streamEvent(headOf(0)), contextOf())
+    await flushFunction(service, eager)(SCHEDULED_EVENT, contextOf())
+    expect(new Set(partitionsCalledFor())).toEqual(new Set([0]))
+    await flushFunction(service, eager)(streamEvent(headOf(1)), contextOf())
+    expect(new Set(partitionsCalledFor())).toEqual(new Set([0, 1]))
+  })
+
+  test('for nothing where little has been written', async () => {
+    await produceTo(0)
+    await flushFunction()(streamEvent(headOf(0)), contextOf())
+    expect(wakes.calls).toEqual([])
+  })
+
+  test("by a topic's own segment.bytes", async () => {
+    const small = await broker.createTopic({ topic: 'small', configs: { 'segment.bytes': '14' } })
+    await produceTo(0, 'small')
+    await produceTo(0)
+    const key = logKey({ topicId: small.topicId, partition: 0 })
+    await flushFunction()(streamEvent([key, HEAD_KEY], headOf(0)), contextOf())
+    expect(wakes.calls).toMatchObject([{ partitions: [{ topicId: small.topicId, partition: 0 }] }])
+  })
+
+  test('for records that were deleted: their log has a new start', async () => {
+    await produceTo(0)
+    await flushFunction()(streamEvent(headOf(0)), contextOf())
+    await broker.deleteRecords({ topic: 'tides', partition: 0, beforeOffset: toOffset(1) })
+    await flushFunction()(streamEvent(headOf(0)), contextOf())
+    expect(partitionsCalledFor()).toEqual([0])
+  })
+
+  test('and where that fails the batch is done all the same, and the failure is told', async () => {
+    await produceTo(0)
+    wakes.wake = async () => {
+      throw new StoreFailed('access denied')
+    }
+    await flushFunction(service, eager)(streamEvent(headOf(0)), contextOf())
+    expect(await inlineEntries(0)).toBe(0)
+    expect(service.telemetry.sum('SettlingFailures')).toBe(1)
+    expect(service.telemetry.sum('FlushFailures')).toBe(0)
+    expect(service.telemetry.logged).toMatchObject([{ level: 'error' }])
+  })
+
+  describe('by the schedule,', () => {
+    const nowMs = Date.now()
+    const lanes = () => wakes.calls.map(({ lane, partitions, upkeep }) => [lane, partitions, upkeep])
+    const everything = [
+      [0, 'all', true],
+      [1, 'all', false],
+      [2, 'all', false],
+      [3, 'all', false],
+    ]
+
+    async function look(ingest?: Partial<Ingest>): Promise<void> {
+      const first = { ...firstIngest(nowMs, 'first'), roundMs: nowMs, ...ingest }
+      if (ingest) await service.ports.upkeep.putIngest(first, undefined)
+      await flushFunction()(SCHEDULED_EVENT, contextOf())
+    }
+
+    test('for nothing in a store without records', async () => {
+      await look()
+      expect(wakes.calls).toEqual([])
+    })
+
+    test('for the first epoch of a store that has records', async () => {
+      await produceTo(0)
+      await look()
+      expect(lanes()).toEqual([[0, [], true]])
+    })
+
+    test.each<[string, Partial<Ingest>]>([
+      ['an epoch that is old', { advancedMs: nowMs - 3_600_000 }],
+      ['a round that is under way', { cursor: 'a' }],
+      ['objects that are to be deleted', { drained: 1, drainedMs: nowMs - 86_400_000 * 2 }],
+    ])('for %s', async (_, ingest) => {
+      await look(ingest)
+      expect(lanes()).toEqual([[0, [], true]])
+    })
+
+    test('for notes that are old enough, and for no younger ones', async () => {
+      const { upkeep } = service.ports
+      const note = (notedMs: number) =>
+        ({ kind: 'dead', key: 'log/a/0/1', notedMs, looks: 1, id: '00000000' }) as const
+      await upkeep.putNote(note(nowMs - 60_000))
+      await look({})
+      expect(wakes.calls).toEqual([])
+      await upkeep.putNote(note(nowMs - 86_400_000 * 2))
+      await look()
+      expect(lanes()).toEqual([[0, [], true]])
+    })
+
+    test('for topics that were deleted, once their time has come', async () => {
+      const note = { kind: 'topic', topicId: 'a', name: 'a', partitions: 1, sweeps: 0 } as const
+      await service.ports.upkeep.putNote({ ...note, notedMs: nowMs - 60_000 })
+      await look({})
+      expect(wakes.calls).toEqual([])
+      await service.ports.upkeep.putNote({ ...note, notedMs: nowMs - 86_400_000 * 2 })
+      await look()
+      expect(lanes()).toEqual([[0, [], true]])
+    })
+
+    test('once a day for everything', async () => {
+      await look({ roundMs: nowMs - ROUND_INTERVAL_MS })
+      expect(lanes()).toEqual(everything)
+      expect(service.telemetry.sum('SettlingFailures')).toBe(0)
+    })
+
+    test('and it is told where nobody has done so for days', async () => {
+      await look({ roundMs: nowMs - ROUND_LATE_MS - 1 })
+      expect(lanes()).toEqual(everything)
+      expect(service.telemetry.sum('SettlingFailures')).toBe(1)
+    })
+
+    test('for nothing while nothing is written', async () => {
+      // All epochs that may begin ahead of the last one with objects have begun.
+      await look({
+        epoch: 4,
+        written: 1,
+        advancedMs: nowMs - 40 * 86_400_000,
+        floor: 2,
+        drained: 2,
+        swept: 2,
+      })
+      expect(wakes.calls).toEqual([])
+    })
   })
 })

@@ -392,7 +392,10 @@ describe('what delivers', () => {
   test('may send to its own queue without being taken for an endless loop', () => {
     const functions = Object.values(resourcesOf(template, 'AWS::Lambda::Function'))
     const allowed = functions.filter(({ Properties }) => Properties.RecursiveLoop === 'Allow')
-    expect(allowed.map(({ Properties }) => Properties.Description)).toEqual(['Tidemark: maintain', 'Tidemark: deliver'])
+    expect(allowed.map(({ Properties }) => Properties.Description)).toEqual([
+      'Tidemark: maintain',
+      'Tidemark: deliver',
+    ])
   })
 
   test('has alarms for partitions that are stuck', () => {
