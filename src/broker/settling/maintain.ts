@@ -10,6 +10,7 @@ import { Topics } from '../topics/topics.ts'
 import { type Budget, isTimeOver, TimeIsOver } from './budget.ts'
 import { collectGarbage } from './collect-garbage.ts'
 import { runRound } from './drain-round.ts'
+import { expireOffsets } from './expire-offsets.ts'
 import type { SettlingSettings } from './settling-settings.ts'
 import { type Visited, type VisitWants, visit } from './visit-partition.ts'
 
@@ -161,6 +162,7 @@ class Run {
     await this.#part(() => this.#finishTopics())
     await this.#part(() => this.#epochs())
     await this.#part(() => this.#garbage())
+    await this.#part(() => this.#offsets())
   }
 
   async #finishTopics(): Promise<void> {
@@ -173,18 +175,23 @@ class Run {
     const { deadlineMs } = this.#budget
     const opened = await openIngest(this.#ports, deadlineMs)
     const advanced = await advanceEpoch(this.#ports, this.#settings, opened, this.#budget)
+    const { ingest, removed } = await sweepEpochs(this.#ports, this.#settings, advanced, this.#budget)
+    this.#countDeleted(removed)
     const failed = (topic: TopicItem, partition: PartitionId, error: unknown) =>
       this.#fail(topic, partition, error)
-    const round = await runRound(this.#ports, this.#settings, advanced, this.#budget, { failed })
+    const round = await runRound(this.#ports, this.#settings, ingest, this.#budget, { failed })
     const { epoch, drained, cursor } = round
     this.#report({ kind: 'round', epoch, drained, isUnderWay: cursor !== null })
-    this.#countDeleted(await sweepEpochs(this.#ports, this.#settings, round, this.#budget))
   }
 
   async #garbage(): Promise<void> {
     const { deleted, unfinished } = await collectGarbage(this.#ports, this.#settings, this.#budget)
     this.#countDeleted(deleted)
     await this.#visitThese(unfinished, { epochsBelow: 0, isThorough: true, endsUnfinished: true })
+  }
+
+  async #offsets(): Promise<void> {
+    await expireOffsets(this.#ports, this.#budget)
   }
 
   #countDeleted(objects: number): void {

@@ -8,9 +8,11 @@ import { readCounted, segmentAt } from './counted-segments.ts'
 import { drop } from './drop.ts'
 import { merge, settleMerged, takeOver } from './merge.ts'
 import { Moved } from './read-runs.ts'
+import { retain } from './retain.ts'
 import { roll, settle } from './roll.ts'
 import { rollRules } from './rules.ts'
 import type { SettlingSettings } from './settling-settings.ts'
+import { markStart } from './start-marker.ts'
 import { sweep } from './sweep.ts'
 import type { Log } from './write-segment.ts'
 
@@ -80,7 +82,10 @@ async function settleOnce(
   const found = await retryUntil(ports, budget.deadlineMs, 'no', () => ports.index.readHead(partition))
   if (!found) return undefined
   let head = await adopt(ports, log, found, budget)
-  if (head.startOffset > head.settled.firstOffset) head = (await drop(ports, log, head, budget)) ?? head
+  if (head.startOffset > head.settled.firstOffset) {
+    head = (await drop(ports, log, head, budget)) ?? head
+    await markStart(ports, log, head, budget)
+  }
   for (let { entries } = wants; ; entries = 0) {
     checkTime(ports.clock, budget)
     const rules = {
@@ -102,6 +107,7 @@ async function settleOnce(
     head = merged.head
     sums.mergedBytes += merged.mergedBytes
   }
+  head = (await retain(ports, settings, log, head, budget)) ?? head
   if (wants.endsUnfinished) head = await passBoundary(ports, log, head, budget)
   await sweep(ports, partition, head, wants.isThorough, budget)
   return head
@@ -115,8 +121,10 @@ async function adopt(ports: Ports, log: Log, found: Head, budget: Budget): Promi
   const rolled = await segmentAt(ports, partition, 'rolled', settledOffset, deadlineMs)
   const head = rolled ? await settle(ports, log, rolled, budget) : found
   const merged = await segmentAt(ports, partition, generation, mergedOffset, deadlineMs)
-  if (!merged || merged.end > head.settled.settledOffset || head.settled.mergedOffset !== mergedOffset)
-    return head
+  // In another generation something else may stand there, or nothing.
+  const { settled } = head
+  const isAsRead = settled.mergedOffset === mergedOffset && settled.generation === generation
+  if (!merged || !isAsRead || merged.end > settled.settledOffset) return head
   return await settleMerged(ports, log, head.settled, merged, budget)
 }
 
