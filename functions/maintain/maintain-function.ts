@@ -91,9 +91,7 @@ class MaintenanceRun {
   async giveLease(): Promise<void> {
     const { telemetry } = this.#service
     // Nobody relies on it: without an answer it ends by itself.
-    await this.#lease(0).catch(error =>
-      telemetry.warn('The lease could not be given back', { error }),
-    )
+    await this.#lease(0).catch(error => telemetry.warn('The lease could not be given back', { error }))
   }
 
   /** Does what is called for; tells what is left of it, where another run should go on at once. */

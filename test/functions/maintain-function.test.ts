@@ -152,7 +152,7 @@ describe('where its time is too short', () => {
       if (seen.size > visits) lateMs = 60_000
       return await read(partition)
     }
-const late = { ...clock, nowMs: () => clock.nowMs(), monotonicMs: () => clock.monotonicMs() + lateMs }
+    const late = { ...clock, nowMs: () => clock.nowMs(), monotonicMs: () => clock.monotonicMs() + lateMs }
     service = { ...service, ports: { ...service.ports, clock: late } }
   }
 
@@ -167,7 +167,10 @@ const late = { ...clock, nowMs: () => clock.nowMs(), monotonicMs: () => clock.mo
   test('and of a whole lane for what lies behind', async () => {
     await fill()
     const lanes = Array.from({ length: MAINTENANCE_LANES }, (_, lane) =>
-      partitions.filter(each => maintenanceLane(each) === lane).map(partitionKey).toSorted(),
+      partitions
+        .filter(each => maintenanceLane(each) === lane)
+        .map(partitionKey)
+        .toSorted(),
     )
     // Of twelve partitions in four lanes one has three at least.
     const own = lanes.find(({ length }) => length >= 3)!
