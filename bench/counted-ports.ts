@@ -1,3 +1,4 @@
+import { OBJECT_PART_BYTES } from '../src/core/limits.ts'
 import { encodeBlock } from '../src/core/log/block.ts'
 import { encodeHead, type Head } from '../src/core/log/head.ts'
 import { encodeRetired } from '../src/core/log/producers/flushed-producer.ts'
@@ -63,8 +64,16 @@ export function countObjects(store: ObjectStore, counts: Counts): ObjectStore {
       counts.objectGets += 1
       return store.get(key, position, bytes)
     },
-    list: () => store.list(),
+    putLarge: async (key, chunks) => {
+      const bytes = await store.putLarge(key, chunks)
+      const parts = Math.ceil(bytes / OBJECT_PART_BYTES)
+      // Several parts are begun and completed by a request each.
+      counts.objectPuts += parts > 1 ? parts + 2 : 1
+      return bytes
+    },
+    list: (prefix, below) => store.list(prefix, below),
     remove: key => store.remove(key),
+    removeAll: keys => store.removeAll(keys),
   }
 }
 

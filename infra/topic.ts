@@ -1,8 +1,8 @@
-import { Annotations, type Duration, RemovalPolicy, Token } from 'aws-cdk-lib'
+import { type Duration, RemovalPolicy, Token } from 'aws-cdk-lib'
 import { Construct } from 'constructs'
 import { TOPIC_PARTITIONS_MAX } from '../src/core/limits.ts'
 import { toWholeNumber, wholeNumberWords } from '../src/core/numbers.ts'
-import { checkConfigs, noteOnConfigs } from '../src/core/topic/topic-config.ts'
+import { checkConfigs } from '../src/core/topic/topic-config.ts'
 import { checkTopicName } from '../src/core/topic/topic-name.ts'
 import { TidemarkBroker } from './broker.ts'
 import { makeDeployedResource } from './deployed-resource.ts'
@@ -14,7 +14,7 @@ export interface TopicProps {
   readonly topicName?: string
   /** May grow in a later deployment, and never shrink. Default: 1. */
   readonly partitions?: number
-  /** Kafka's `retention.ms`. It is kept and described; nothing deletes old records yet. Default: a week. */
+  /** Kafka's `retention.ms`: older records are deleted, unless the topic is only compacted. Default: a week. */
   readonly retention?: Duration
   /** Kafka's topic configs by name, such as `max.message.bytes`. Default: none is set. */
   readonly configs?: Readonly<Record<string, string | number>>
@@ -40,8 +40,6 @@ export class Topic extends Construct {
     if (!Token.isUnresolved(topicName)) checkTopicName(topicName)
     if (!Token.isUnresolved(partitions)) checkPartitions(partitions)
     checkConfigs(configs)
-    const note = noteOnConfigs(Object.keys(configs))
-    if (note !== undefined) Annotations.of(this).addInfo(note)
     this.broker.claimTopicName(topicName)
 
     const removal =

@@ -13,7 +13,7 @@
  * ```
  */
 
-export type { Finding, VerifySummary } from './broker/settling/verify.ts'
+export type { Finding, VerifySummary } from './broker/verifying/finding.ts'
 /**
  * The client: a broker somewhere else, over HTTP; what a broker does; record batches in and out; errors in Kafka's words;
  * and producers, consumers and admins as Node's Kafka users know them.

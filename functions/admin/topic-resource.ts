@@ -88,7 +88,11 @@ async function alterTopic(
     standing.configs.map(({ name, value, isDefault }) => [name, isDefault ? undefined : value]),
   )
   const set = Object.fromEntries(
-    Object.entries(configs).filter(([name, value]) => inForce.get(name) !== value),
+    // What the template has changed is set even where it stands so: an earlier try of this request may have broken off
+    // after that, and before all of the topic's partitions go by it.
+    Object.entries(configs).filter(
+      ([name, value]) => inForce.get(name) !== value || configsBefore[name] !== value,
+    ),
   )
   const grows = partitions > standing.partitions
   if (!grows && unset.length === 0 && Object.keys(set).length === 0) return

@@ -17,10 +17,12 @@ export const openBucketOnDemand: OpenBucket = options => {
   return {
     objects: {
       put: async (...call) => await (await open()).objects.put(...call),
+      putLarge: async (...call) => await (await open()).objects.putLarge(...call),
       get: async (...call) => await (await open()).objects.get(...call),
       remove: async (...call) => await (await open()).objects.remove(...call),
-      async *list() {
-        yield* (await open()).objects.list()
+      removeAll: async (...call) => await (await open()).objects.removeAll(...call),
+      async *list(...call) {
+        yield* (await open()).objects.list(...call)
       },
     },
     locator: { locate: async (...call) => await (await open()).locator.locate(...call) },

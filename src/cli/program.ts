@@ -6,9 +6,10 @@ import { addConsume } from './arguments/consume.ts'
 import { addGroup } from './arguments/group.ts'
 import { addDeleteRecords, addOffsets } from './arguments/offsets.ts'
 import { addProduce } from './arguments/produce.ts'
-import { addDev, addVerify } from './arguments/store.ts'
+import { addDev } from './arguments/store.ts'
 import { addTopic } from './arguments/topic.ts'
 import { addTrigger } from './arguments/trigger.ts'
+import { addVerify } from './arguments/verify.ts'
 import type { Session } from './session.ts'
 
 /** The whole syntax of the command line; what a command does is loaded when it runs. */

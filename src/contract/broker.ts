@@ -105,7 +105,7 @@ export interface TopicConfig {
   value: string
   /** Whether it was never set on this topic. */
   isDefault: boolean
-  /** Of a config that nothing acts upon yet: that it is so. */
+  /** Of a config that has no effect on this topic: why. */
   note?: string | undefined
 }
 

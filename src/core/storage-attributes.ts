@@ -76,6 +76,7 @@ export const TOPIC_ATTRIBUTES = {
   configs: 'configs',
   createdMs: 'createdMs',
   growingTo: 'growingTo',
+  expires: 'expires',
   grownMs: 'grownMs',
   state: 'state',
   version: 'version',

@@ -1,6 +1,7 @@
 import { LogBroker, type LogBrokerSettings } from '../broker/log-broker.ts'
-import { type Finding, VerifySummary, verify } from '../broker/settling/verify.ts'
 import { TopicDirectory } from '../broker/topics/topic-directory.ts'
+import { type Finding, VerifySummary } from '../broker/verifying/finding.ts'
+import { type VerifySettings, verify } from '../broker/verifying/verify.ts'
 import type { Broker } from '../contract/broker.ts'
 import type { GroupBroker } from '../contract/groups.ts'
 import type { TriggerBroker } from '../contract/triggers.ts'
@@ -18,8 +19,8 @@ export interface Embedded {
   readonly objects: ObjectStore
   /** Whether the store can do what is asked of it; undefined where nobody can tell without asking for something. */
   readonly health: StoreHealth | undefined
-  /** Checks the whole store; `summary` counts what was looked at, as it goes on. */
-  verify(): { findings: AsyncIterable<Finding>; summary: VerifySummary }
+  /** Checks the store; `summary` counts what was looked at, and says where the look stands, as it goes on. */
+  verify(request?: VerifyRequest): { findings: AsyncIterable<Finding>; summary: VerifySummary }
   /** Settles what is being written, moves inline bytes into objects, and gives the store back. May be repeated. */
   close(): Promise<void>
 }
@@ -30,6 +31,11 @@ export interface EmbeddedOptions
   /** Hands out URLs for byte ranges; without one, `locate` is refused. */
   readonly locator?: ObjectLocator
 }
+
+export type { PartitionPlace } from '../broker/verifying/finding.ts'
+
+/** What of a store is to be checked: all of it, unless something is said. */
+export type VerifyRequest = Pick<VerifySettings, 'from'>
 
 /** What else of this process can work on a broker's store. */
 export interface EmbeddedHost {
@@ -95,9 +101,9 @@ export function runBroker(
     broker,
     objects: ports.objects,
     health,
-    verify: () => {
+    verify: request => {
       const summary = new VerifySummary()
-      return { findings: verify(ports, summary, { createdMs, checkIndex }), summary }
+      return { findings: verify(ports, summary, { createdMs, checkIndex, ...request }), summary }
     },
     close: () => {
       prepareEnd()

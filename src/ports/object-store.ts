@@ -17,11 +17,26 @@ export interface ObjectStore {
    */
   get(key: string, position: Position, bytes: number): Promise<Uint8Array | undefined>
 
-  /** Every object whose put has resolved, in no order; others may be missing. What the store says of itself is none. */
-  list(): AsyncIterable<ObjectInfo>
+  /**
+   * As put, for what does not fit into memory: takes chunks as they come, and holds two parts of OBJECT_PART_BYTES at most.
+   * A chunk's memory may be used again as soon as the next one is asked for. Tells how many bytes it were. Where it throws
+   * NotApplied, or what `chunks` throws, nothing is under the key; what is left of a try goes by itself.
+   * @throws NotApplied, OutcomeUnknown: to repeat it, give the chunks anew; under the same key only if they are the same
+   */
+  putLarge(key: string, chunks: AsyncIterable<Uint8Array>): Promise<number>
+
+  /**
+   * Every object whose key begins with `prefix` and sorts below `below`, in the order of the keys (UTF-8). Those whose put
+   * has not resolved, and what comes or goes meanwhile, may be missing. What the store says of itself is none.
+   * @throws NotApplied
+   */
+  list(prefix?: string, below?: string): AsyncIterable<ObjectInfo>
 
   /** Removes an object; one that is not there is no error. */
   remove(key: string): Promise<void>
+
+  /** Removes objects, however many; those that are not there are no error. May be repeated. @throws NotApplied, OutcomeUnknown */
+  removeAll(keys: readonly string[]): Promise<void>
 }
 
 export interface ObjectInfo {

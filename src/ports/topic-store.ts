@@ -27,6 +27,11 @@ export interface TopicItem extends TopicAge {
   readonly configs: Readonly<Record<string, string>>
   readonly createdMs: number
   /**
+   * Whether its retention and its compaction hold. Absent in topics that are older than both, until somebody sets them: what
+   * had no effect when they were made must not delete what they hold.
+   */
+  readonly expires?: boolean | undefined
+  /**
    * Heads up to here may have been made, and more than `partitions`, while it grows. Noted down before the first of them
    * is made: so a deletion knows of all.
    */

@@ -49,6 +49,7 @@ test.each([
   [['offsets', 'a', '--group', 'g', '--at', 'latest'], 'cannot be used with'],
   [['verify'], 'name its directory with --dir'],
   [['verify', '--broker', 'http://127.0.0.1:1'], 'name its directory with --dir'],
+  [['verify', '--dir', 'd', '--from', 'tides'], "'tides' is no partition"],
   [['verify', '--aws', '--table', 't'], '--aws needs to know the bucket'],
   [['topic', 'list', '--aws'], '--aws needs to know the table and the bucket'],
   [['topic', 'list', '--aws', '--dir', 'd'], '--aws and --dir name two stores'],

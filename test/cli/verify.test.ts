@@ -9,18 +9,21 @@ type Finding = Report['findings'] extends AsyncIterable<infer T> ? T : never
 const SUMMARY: Report['summary'] = {
   topics: 1,
   partitions: 4,
+  partitionsInAll: 4,
   blocks: 2,
   entries: 20,
+  segments: 0,
   batches: 30,
   records: 1000,
   bytes: 50_000,
   objects: 3,
   orphanBytes: 700,
+  at: null,
 }
 
 async function verifyFindings(findings: AsyncIterable<Finding>, terminal = fakeTerminal()) {
   const store = { verify: () => ({ findings, summary: SUMMARY }) }
-  const exitCode = await verify(store, terminal)
+  const exitCode = await verify(store, { goOn: at => `go on at ${at.topic}` }, terminal)
   return { exitCode, printed: terminal.printed().toString(), noted: terminal.noted() }
 }
 
@@ -77,6 +80,24 @@ test('Ctrl-C ends a check that finds nothing for long', async () => {
   terminal.interrupt()
   expect(await result).toMatchObject({
     exitCode: 130,
-    noted: expect.stringContaining('the rest was not checked'),
+    noted: 'interrupted: the rest was not checked\n',
   })
+})
+
+test('who interrupts a check is told how it goes on', async () => {
+  const terminal = fakeTerminal()
+  const at = { topic: 'tides', partition: 3 }
+  async function* slow(): AsyncGenerator<Finding> {
+    yield damage
+    await new Promise(() => {})
+  }
+  const store = { verify: () => ({ findings: slow(), summary: { ...SUMMARY, at } }) }
+  const goOn = (place: typeof at) => `tidemark verify --from ${place.topic}/${place.partition}`
+  const exitCode = verify(store, { goOn }, terminal)
+  await expect.poll(() => `${terminal.printed()}`).toContain('error')
+  terminal.interrupt()
+  expect(await exitCode).toBe(130)
+  expect(terminal.noted()).toBe(
+    'interrupted: the rest was not checked; to go on:\n  tidemark verify --from tides/3\n',
+  )
 })

@@ -609,6 +609,83 @@ export function describeGroupStore(
       })
     })
 
+    describe('a claim that is removed', () => {
+      /** A claim whose second owner has given it back, with something committed. */
+      async function givenBack(groupId: string): Promise<Claim> {
+        const partition = freshPartition()
+        const owned = await groups.setOwner(groupId, partition, 'one', undefined)
+        const one = { owner: 'one', generation: owned.claim!.generation }
+        await groups.commit(groupId, partition, sampleCommit(41), one, null)
+        return (await groups.setOwner(groupId, partition, null, one)).claim!
+      }
+
+      test.each([true, false])('is gone, once or twice, also if its topic is (%s)', async topicIsGone => {
+        const groupId = await createdGroup()
+        const [claim, other] = [await givenBack(groupId), await givenBack(groupId)]
+        expect(await groups.removeClaim(groupId, claim, topicIsGone)).toBe(true)
+        expect(await groups.readClaim(groupId, claim)).toBeUndefined()
+        expect(await all(groups.claims(groupId))).toEqual([other])
+        expect(await groups.removeClaim(groupId, claim, topicIsGone)).toBe(true)
+      })
+
+      test('is gone where nobody ever owned it', async () => {
+        const groupId = await createdGroup()
+        const partition = freshPartition()
+        const { claim } = await groups.commit(groupId, partition, sampleCommit(5), 'unowned', null)
+        expect(await groups.removeClaim(groupId, claim!, false)).toBe(true)
+        expect(await groups.readClaim(groupId, partition)).toBeUndefined()
+      })
+
+      test('counts its generations on where its topic is there, and begins anew where it is not', async () => {
+        const groupId = await createdGroup()
+        const generations = []
+        for (const topicIsGone of [false, true]) {
+          const claim = await givenBack(groupId)
+          await groups.removeClaim(groupId, claim, topicIsGone)
+          const next = await groups.setOwner(groupId, claim, 'two', undefined)
+          expect(next).toMatchObject({ held: true, claim: { owner: 'two', committed: null } })
+          generations.push([claim.generation, next.claim!.generation])
+        }
+        expect(generations).toEqual([
+          [2, 3],
+          [2, 1],
+        ])
+      })
+
+      test.each([true, false])('stays where it is not the one that was read (%s)', async topicIsGone => {
+        const groupId = await createdGroup()
+        const claim = await givenBack(groupId)
+        const { owner, generation, committed } = claim
+        const others: Claim[] = [
+          { ...claim, owner: 'one' },
+          { ...claim, generation: generation - 1 },
+          { ...claim, committed: null },
+          { ...claim, committed: { ...committed!, committedMs: committed!.committedMs - 1 } },
+        ]
+        for (const other of others) {
+          expect(await groups.removeClaim(groupId, other, topicIsGone)).toBe(false)
+          expect(await groups.readClaim(groupId, claim)).toEqual(claim)
+        }
+        const taken = await groups.setOwner(groupId, claim, 'two', { owner, generation })
+        expect(await groups.removeClaim(groupId, claim, topicIsGone)).toBe(false)
+        expect(await groups.readClaim(groupId, claim)).toEqual(taken.claim)
+      })
+
+      test.each([true, false])('is removed, or committed to at the same time (%s)', async topicIsGone => {
+        const groupId = await createdGroup()
+        for (let round = 0; round < 10; round++) {
+          const claim = await givenBack(groupId)
+          const later = sampleCommit(50)
+          const [isGone, commit] = await Promise.all([
+            groups.removeClaim(groupId, claim, topicIsGone),
+            groups.commit(groupId, claim, later, 'unowned', claim.committed!.committedMs),
+          ])
+          expect(isGone).toBe(!commit.held)
+          expect((await groups.readClaim(groupId, claim))?.committed).toEqual(commit.held ? later : undefined)
+        }
+      })
+    })
+
     describe('a group that is removed', () => {
       test('leaves nothing, and may be removed again', async () => {
         const groupId = await createdGroup()

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { OBJECT_PART_BYTES } from '../../src/core/limits.ts'
 import { toPosition } from '../../src/core/numbers.ts'
 import { segmentKey } from '../../src/core/storage-layout.ts'
 import type { ObjectInfo, ObjectStore } from '../../src/ports/object-store.ts'
@@ -160,6 +161,138 @@ export function describeObjectStore(name: string, open: () => Promise<OpenedObje
       )
     })
 
+    describe('what comes in chunks', () => {
+      test.each([
+        ['nothing', []],
+        ['chunks of nothing', [0, 0]],
+        ['a few bytes', [3, 0, 5]],
+        ['one part to the byte', [OBJECT_PART_BYTES - 1, 1]],
+        ['a byte more than a part', [OBJECT_PART_BYTES, 1]],
+        ['parts that one chunk fills', [2 * OBJECT_PART_BYTES + 77]],
+        ['parts of chunks of any size', [5 * MiB, 1, 6 * MiB, 70_000, 5 * MiB, 8 * MiB]],
+      ])('is kept to the byte: %s', async (_, sizes) => {
+        const bytes = randomBytes(sizes.reduce((sum, size) => sum + size, 0))
+        const key = freshKey()
+        expect(await objects.putLarge(key, inChunks(bytes, sizes))).toBe(bytes.length)
+        expect(sha256((await get(key, 0, bytes.length + 1))!)).toBe(sha256(bytes))
+        // Once more, as after an outcome that nobody knows.
+        expect(await objects.putLarge(key, inChunks(bytes, sizes))).toBe(bytes.length)
+        expect((await get(key, 0, bytes.length + 1))?.length).toBe(bytes.length)
+      })
+
+      test('may come in the same memory again and again', async () => {
+        const memory = Buffer.alloc(100_000)
+        async function* refilled() {
+          for (let number = 0; number < 250; number += 1) yield memory.fill(number)
+        }
+        const key = freshKey()
+        expect(await objects.putLarge(key, refilled())).toBe(250 * memory.length)
+        for (const number of [0, 1, 83, 84, 249]) {
+          expect(await get(key, number * memory.length, 5)).toEqual(Buffer.alloc(5, number))
+        }
+      })
+
+      test.each([0, 1, 2 * OBJECT_PART_BYTES + 5])(
+        'leaves nothing behind where it breaks off after %d bytes',
+        async bytes => {
+          const key = freshKey()
+          const failure = new Error('the source failed')
+          async function* broken() {
+            yield Buffer.alloc(bytes)
+            throw failure
+          }
+          await expect(objects.putLarge(key, broken())).rejects.toBe(failure)
+          expect(await get(key, 0, 10)).toBeUndefined()
+          expect((await listed()).has(key)).toBe(false)
+        },
+      )
+    })
+
+    describe('a listing', () => {
+      /** What begins so is nobody else's. */
+      const own = `log/${freshId()}/`
+      // In order: a hyphen and a dot sort before the slash, digits and letters behind it.
+      const names = ['0/a', '0/b', '1-x', '1.x', '1/0/z', '1/2', '10', '1a', '2/é', '2/\uffee', '2/😀', 'Z']
+      const keysOf = async (prefix?: string, below?: string) => {
+        const keys: string[] = []
+        for await (const { key } of objects.list(prefix, below)) keys.push(key)
+        return keys
+      }
+      const listedNames = async (prefix: string, below?: string) => {
+        const keys = await keysOf(`${own}${prefix}`, below === undefined ? undefined : `${own}${below}`)
+        return keys.map(key => key.slice(own.length))
+      }
+
+      beforeAll(async () => {
+        for (const name of names.toReversed()) await objects.put(`${own}${name}`, [Buffer.from(name)])
+      })
+
+      test('is in the order of the keys', async () => {
+        expect(await listedNames('')).toEqual(names)
+        const all = await keysOf()
+        expect(all.length).toBeGreaterThanOrEqual(names.length)
+        expect(all).toEqual(
+          all.toSorted((one, other) => Buffer.compare(Buffer.from(one), Buffer.from(other))),
+        )
+      })
+
+      test.each([
+        ['0', ['0/a', '0/b']],
+        ['0/', ['0/a', '0/b']],
+        ['0/a', ['0/a']],
+        ['0/a/', []],
+        ['1', ['1-x', '1.x', '1/0/z', '1/2', '10', '1a']],
+        ['1/', ['1/0/z', '1/2']],
+        ['1/0', ['1/0/z']],
+        ['2/é', ['2/é']],
+        ['3', []],
+        ['3/4/5', []],
+      ])('has only what begins with "%s"', async (prefix, expected) => {
+        expect(await listedNames(prefix)).toEqual(expected)
+      })
+
+      test.each([
+        ['', '1/', ['0/a', '0/b', '1-x', '1.x']],
+        ['', '1/0/z', ['0/a', '0/b', '1-x', '1.x']],
+        ['', '1/1', ['0/a', '0/b', '1-x', '1.x', '1/0/z']],
+        ['1', '10', ['1-x', '1.x', '1/0/z', '1/2']],
+        ['2/', '2/😀', ['2/é', '2/\uffee']],
+        ['1/', '0', []],
+        ['', '', []],
+      ])('of "%s" ends before "%s"', async (prefix, below, expected) => {
+        expect(await listedNames(prefix, below)).toEqual(expected)
+      })
+
+      test('need not be taken to its end', async () => {
+        for await (const { key } of objects.list(own)) {
+          expect(key).toBe(`${own}0/a`)
+          break
+        }
+        expect(await listedNames('0')).toEqual(['0/a', '0/b'])
+      })
+    })
+
+    test('removes many, whether they are there or not, and no others', async () => {
+      const own = `ingest/${freshId()}/`
+      const keys = Array.from({ length: 1_200 }, (_, number) => `${own}${number % 16}/${number}`)
+      for (let start = 0; start < keys.length; start += 100)
+        await Promise.all(keys.slice(start, start + 100).map(key => objects.put(key, [Buffer.from('x')])))
+      const kept = new Set(keys.filter((_, number) => number % 16 === 3))
+      await objects.removeAll([])
+      await objects.removeAll([...keys.filter(key => !kept.has(key)), `${own}none`, `${own}no/such/key`])
+      await objects.removeAll(keys.filter(key => !kept.has(key)))
+      const found: string[] = []
+      for await (const { key } of objects.list(own)) found.push(key)
+      expect(new Set(found)).toEqual(kept)
+      expect((await get([...kept][0]!, 0, 1))?.toString()).toBe('x')
+      expect(await get(keys[0]!, 0, 1)).toBeUndefined()
+      await objects.removeAll([...kept])
+      for await (const { key } of objects.list(own)) expect(key).toBeUndefined()
+      // What was emptied can be used again.
+      await objects.put(keys[0]!, [Buffer.from('again')])
+      expect((await get(keys[0]!, 0, 9))?.toString()).toBe('again')
+    })
+
     test('lists every object with its size', async () => {
       const sizes = new Map<string, number>()
       for (const bytes of [0, 1, 500, 70_000]) sizes.set(await stored([randomBytes(bytes)]), bytes)
@@ -193,6 +326,14 @@ export function describeObjectStore(name: string, open: () => Promise<OpenedObje
       expect(await get(freshKey(), 0, 1)).toBeUndefined()
     })
   })
+}
+
+async function* inChunks(bytes: Uint8Array, sizes: readonly number[]): AsyncGenerator<Uint8Array> {
+  let start = 0
+  for (const size of sizes) {
+    yield bytes.subarray(start, start + size)
+    start += size
+  }
 }
 
 function sha256(bytes: Uint8Array): string {

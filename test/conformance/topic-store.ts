@@ -54,6 +54,7 @@ export function describeTopicStore(name: string, open: () => Promise<OpenedTopic
         partitions: 10_000,
         configs: { 'retention.ms': '-1', 'cleanup.policy': 'delete,compact' },
         createdMs: Number.MAX_SAFE_INTEGER,
+        expires: true,
         grownMs: { 3: 1, 10: Number.MAX_SAFE_INTEGER },
         state: 'deleting',
       })

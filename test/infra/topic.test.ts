@@ -1,5 +1,5 @@
 import { App, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib'
-import { Annotations, Template } from 'aws-cdk-lib/assertions'
+import { Template } from 'aws-cdk-lib/assertions'
 import { Construct } from 'constructs'
 import { describe, expect, test } from 'vitest'
 import { TidemarkBroker, Topic, type TopicProps } from '../../infra/index.ts'
@@ -24,16 +24,6 @@ describe('a topic', () => {
       configs: { 'retention.ms': '604800000' },
       removal: 'retain',
     })
-  })
-
-  test('says of a config that it has no effect yet, when it is synthesized', () => {
-    const stack = new Stack(new App(), 'Test')
-    new TidemarkBroker(stack, 'Broker', { bundles: BUNDLES })
-    new Topic(stack, 'Orders', { retention: Duration.days(7), configs: { 'flush.ms': 1 } })
-    Annotations.fromStack(stack).hasInfo(
-      '/Test/Orders',
-      'retention.ms: kept, but not acted upon yet; nothing is deleted',
-    )
   })
 
   test('has one partition, no configs and the name of its construct where nothing else is said', () => {

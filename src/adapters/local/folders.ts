@@ -1,5 +1,6 @@
 import { access, constants, type FileHandle, mkdir, open, statfs } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
+import { STORE_SYNC_BYTES } from '../../core/limits.ts'
 
 /** What must be free on a disk that was full before it counts as having room again. */
 const ROOM_BYTES_MIN = 1024 * 1024
@@ -68,6 +69,26 @@ export async function writeSynced(path: string, chunks: readonly Uint8Array[]): 
   try {
     await writeAll(file, chunks)
     await file.datasync()
+  } finally {
+    await file.close()
+  }
+}
+
+/** The same with chunks that come one after the other. Tells how many bytes it were. @throws Error EEXIST, and what `chunks` throws */
+export async function writeSyncedLarge(path: string, chunks: AsyncIterable<Uint8Array>): Promise<number> {
+  const file = await open(path, 'wx')
+  try {
+    let bytes = 0
+    let synced = 0
+    for await (const chunk of chunks) {
+      await writeAll(file, [chunk])
+      bytes += chunk.length
+      if (bytes - synced < STORE_SYNC_BYTES) continue
+      await file.datasync()
+      synced = bytes
+    }
+    await file.datasync()
+    return bytes
   } finally {
     await file.close()
   }

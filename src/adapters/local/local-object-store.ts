@@ -1,16 +1,17 @@
 import { randomBytes } from 'node:crypto'
-import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises'
-import { dirname, join, relative, sep } from 'node:path'
+import { type FileHandle, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { shareDescriptors } from '../../core/descriptor-shares.ts'
-import { STORE_TRIAL_BYTES } from '../../core/limits.ts'
+import { STORE_REMOVALS_MAX, STORE_TRIAL_BYTES } from '../../core/limits.ts'
 import type { Position } from '../../core/numbers.ts'
 import { FORMAT_OBJECT } from '../../core/storage-layout.ts'
 import type { ObjectInfo, ObjectStore } from '../../ports/object-store.ts'
 import { NotApplied, StoreFailed } from '../../ports/outcome.ts'
 import { descriptorsMax } from './descriptors.ts'
 import type { Access } from './directory.ts'
-import { checkRoom, makeFolder, makeFolderBelow, writeSynced } from './folders.ts'
+import { checkRoom, makeFolder, makeFolderBelow, writeSynced, writeSyncedLarge } from './folders.ts'
 import { Footing } from './footing.ts'
+import { keysIn, removeEmptyFolders } from './key-files.ts'
 import { asFileFailure, READ_ONLY } from './local-failures.ts'
 import { OpenFiles } from './open-files.ts'
 import { type SyncedFolder, SyncedFolders } from './synced-folders.ts'
@@ -20,6 +21,8 @@ import { Trouble } from './trouble.ts'
 const UNFINISHED = 'unfinished'
 /** An unfinished file of this age was left by a crash. */
 const UNFINISHED_MS_MAX = 3_600_000
+/** Who gives a file its name may find that another process has just removed its folder, which was empty. */
+const NAMING_ATTEMPTS_MAX = 3
 
 /**
  * Objects as files. A put writes a temporary file, syncs it, gives it its name and syncs the folder: under its
@@ -59,22 +62,29 @@ export class LocalObjectStore implements ObjectStore {
   }
 
   async put(key: string, chunks: readonly Uint8Array[]): Promise<void> {
-    const path = this.#path(key)
-    if (this.#isReadOnly) throw new StoreFailed(READ_ONLY)
-    this.#footing.checkBefore()
+    const path = this.#pathToWrite(key)
     try {
-      await this.#folders.use(dirname(path), async folder => {
-        await this.#write(path, chunks)
-        await folder.handle.sync()
-        // Where the folder is what it was, so are all above it.
-        if (folder.footing.trouble() !== undefined) {
-          this.#footing.check(false)
-          throw new NotApplied(`another folder has taken the place of ${dirname(path)}`)
-        }
-      })
+      await this.#inFolder(path, () => this.#write(path, chunks))
       this.trouble.worked()
     } catch (error) {
       // Should the name be there after all, the object is whole, and the same bytes can be put again.
+      throw this.#failure(error, 'written')
+    }
+  }
+
+  async putLarge(key: string, chunks: AsyncIterable<Uint8Array>): Promise<number> {
+    const path = this.#pathToWrite(key)
+    const source = new Source(chunks)
+    const unfinished = this.#unfinished()
+    try {
+      await makeFolderBelow(this.#directory, dirname(unfinished))
+      const bytes = await writeSyncedLarge(unfinished, source)
+      await this.#inFolder(path, () => rename(unfinished, path))
+      this.trouble.worked()
+      return bytes
+    } catch (error) {
+      await rm(unfinished, { force: true }).catch(() => {})
+      if (source.failure) throw source.failure.error
       throw this.#failure(error, 'written')
     }
   }
@@ -88,28 +98,41 @@ export class LocalObjectStore implements ObjectStore {
     }
   }
 
-  async *list(): AsyncGenerator<ObjectInfo> {
-    const entries = await readdir(this.#directory, { recursive: true, withFileTypes: true }).catch(error => {
+  async *list(prefix = '', below?: string): AsyncGenerator<ObjectInfo> {
+    if (!isSafe(prefix.split('/').slice(0, -1))) throw new RangeError(`no key begins with "${prefix}"`)
+    try {
+      for await (const key of keysIn(this.#directory, prefix, below)) {
+        if (key.startsWith(`${UNFINISHED}/`) || key === FORMAT_OBJECT) continue
+        const file = await stat(join(this.#directory, key)).catch(ignoreMissing)
+        if (file) yield { key, bytes: file.size, modifiedMs: file.mtimeMs }
+      }
+    } catch (error) {
       throw this.#failure(error, 'read')
-    })
-    for (const entry of entries) {
-      if (!entry.isFile()) continue
-      const path = join(entry.parentPath, entry.name)
-      const key = relative(this.#directory, path).split(sep).join('/')
-      if (key.startsWith(`${UNFINISHED}/`) || key === FORMAT_OBJECT) continue
-      const file = await stat(path)
-        .catch(ignoreMissing)
-        .catch(error => {
-          throw this.#failure(error, 'read')
-        })
-      if (file) yield { key, bytes: file.size, modifiedMs: file.mtimeMs }
     }
   }
 
   async remove(key: string): Promise<void> {
-    await rm(this.#path(key), { force: true }).catch(error => {
+    await this.#remove(this.#path(key)).catch(error => {
       throw this.#failure(error, 'removed')
     })
+  }
+
+  /** Removes folders, too, in which nothing is left: an epoch's, a topic's, which nothing is put into again. */
+  async removeAll(keys: readonly string[]): Promise<void> {
+    const paths = keys.map(key => this.#path(key))
+    if (this.#isReadOnly) throw new StoreFailed(READ_ONLY)
+    try {
+      for (let first = 0; first < paths.length; first += STORE_REMOVALS_MAX) {
+        await Promise.all(paths.slice(first, first + STORE_REMOVALS_MAX).map(path => this.#remove(path)))
+      }
+      for (const folder of new Set(paths.map(path => dirname(path)))) {
+        for (const removed of await removeEmptyFolders(this.#directory, folder)) {
+          await this.#folders.forget(removed)
+        }
+      }
+    } catch (error) {
+      throw this.#failure(error, 'removed')
+    }
   }
 
   async close(): Promise<void> {
@@ -119,9 +142,39 @@ export class LocalObjectStore implements ObjectStore {
       if (closed.status === 'rejected') throw closed.reason
   }
 
+  /** Has a file given its name in its folder, durably. */
+  async #inFolder(path: string, place: () => Promise<void>): Promise<void> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        await this.#folders.use(dirname(path), async folder => {
+          await place()
+          await folder.handle.sync()
+          // Where the folder is what it was, so are all above it.
+          if (folder.footing.trouble() === undefined) return
+          this.#footing.check(false)
+          throw new NotApplied(`another folder has taken the place of ${dirname(path)}`)
+        })
+        return
+      } catch (error) {
+        const isGone = (error as NodeJS.ErrnoException).code === 'ENOENT'
+        if (!isGone || tries === NAMING_ATTEMPTS_MAX || this.#footing.trouble() !== undefined) throw error
+      }
+    }
+  }
+
+  /** Where nothing is any more, nothing is wrong. */
+  async #remove(path: string): Promise<void> {
+    await unlink(path).catch(ignoreMissing)
+    await this.#open.forget(path)
+  }
+
+  #unfinished(): string {
+    return join(this.#directory, UNFINISHED, randomBytes(12).toString('hex'))
+  }
+
   /** Writes a file under another name, and gives it its own when it is whole. */
   async #write(path: string, chunks: readonly Uint8Array[]): Promise<void> {
-    const unfinished = join(this.#directory, UNFINISHED, randomBytes(12).toString('hex'))
+    const unfinished = this.#unfinished()
     try {
       await writeSynced(unfinished, chunks)
       await rename(unfinished, path)
@@ -142,7 +195,7 @@ export class LocalObjectStore implements ObjectStore {
   /** Whether there is room, and something can be written. */
   async #tryOut(): Promise<void> {
     this.#footing.check(false)
-    const path = join(this.#directory, UNFINISHED, randomBytes(12).toString('hex'))
+    const path = this.#unfinished()
     try {
       await checkRoom(this.#directory)
       await makeFolderBelow(this.#directory, dirname(path))
@@ -154,10 +207,17 @@ export class LocalObjectStore implements ObjectStore {
     }
   }
 
+  #pathToWrite(key: string): string {
+    const path = this.#path(key)
+    if (this.#isReadOnly) throw new StoreFailed(READ_ONLY)
+    this.#footing.checkBefore()
+    return path
+  }
+
   #path(key: string): string {
     const parts = key.split('/')
-    const isSafe = parts.every(part => part !== '' && part !== '.' && part !== '..' && !part.includes('\0'))
-    if (!isSafe || parts[0] === UNFINISHED) throw new RangeError(`"${key}" cannot be the key of an object`)
+    if (!isSafe(parts) || parts[0] === UNFINISHED)
+      throw new RangeError(`"${key}" cannot be the key of an object`)
     return join(this.#directory, ...parts)
   }
 
@@ -169,6 +229,29 @@ export class LocalObjectStore implements ObjectStore {
     footing.take(path, true)
     return { handle, footing }
   }
+}
+
+/** Chunks from elsewhere: what they fail with is nothing that the disk did. */
+class Source implements AsyncIterable<Uint8Array> {
+  failure: { readonly error: unknown } | undefined
+  readonly #chunks: AsyncIterable<Uint8Array>
+
+  constructor(chunks: AsyncIterable<Uint8Array>) {
+    this.#chunks = chunks
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+    try {
+      yield* this.#chunks
+    } catch (error) {
+      this.failure = { error }
+      throw error
+    }
+  }
+}
+
+function isSafe(parts: readonly string[]): boolean {
+  return parts.every(part => part !== '' && part !== '.' && part !== '..' && !part.includes('\0'))
 }
 
 /** Removes what a crash has left. */

@@ -49,6 +49,13 @@ export class OpenFiles {
     await new Promise<void>(resolve => this.#waiting.push(resolve))
   }
 
+  /** After a file was removed: as long as it is open, its bytes are not given back. Who reads from it goes on. */
+  async forget(path: string): Promise<void> {
+    const file = this.#files.get(path)
+    this.#files.delete(path)
+    if (file?.readers === 0) await file.close()
+  }
+
   async close(): Promise<void> {
     await this.#closeIdle(0)
   }

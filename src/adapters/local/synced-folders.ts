@@ -42,6 +42,13 @@ export class SyncedFolders {
     }
   }
 
+  /** After a folder was removed: who works in it finds out by itself. */
+  async forget(path: string): Promise<void> {
+    const folder = this.#folders.get(path)
+    this.#folders.delete(path)
+    if (folder?.users === 0) await close(folder)
+  }
+
   async close(): Promise<void> {
     await this.#closeIdle(0)
   }

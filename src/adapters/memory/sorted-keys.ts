@@ -1,3 +1,5 @@
+import { compareKeys } from '../../core/key-order.ts'
+
 /** Keys in the order of their UTF-8 bytes. One that is added or removed moves those behind it, which memory does fast. */
 export class SortedKeys {
   readonly #keys: string[] = []
@@ -35,21 +37,4 @@ export class SortedKeys {
     }
     return low
   }
-}
-
-/** As UTF-8 sorts: by code points, where JavaScript's own `<` would go by halves of surrogate pairs. */
-function compareKeys(one: string, other: string): number {
-  const length = Math.min(one.length, other.length)
-  for (let index = 0; index < length; index += 1) {
-    const [left, right] = [one.charCodeAt(index), other.charCodeAt(index)]
-    if (left === right) continue
-    // A half of a pair stands for a code point above all that have no pair.
-    if (isSurrogate(left) !== isSurrogate(right)) return isSurrogate(left) ? 1 : -1
-    return left - right
-  }
-  return one.length - other.length
-}
-
-function isSurrogate(unit: number): boolean {
-  return unit >= 0xd800 && unit <= 0xdfff
 }

@@ -1,6 +1,7 @@
 import { TidemarkError, type Written } from '../../core/errors.ts'
 import { blockEnd } from '../../core/log/block.ts'
-import { type IndexEntry, placeEntries } from '../../core/log/entry.ts'
+import { mayLookUp } from '../../core/log/changes/append.ts'
+import { entryEpoch, type IndexEntry, placeEntries } from '../../core/log/entry.ts'
 import { findInTail, type Head } from '../../core/log/head.ts'
 import { type FlushedProducer, stateOf } from '../../core/log/producers/flushed-producer.ts'
 import { isNext, type SequenceStep, sequenceSteps } from '../../core/log/producers/producer-state.ts'
@@ -46,6 +47,20 @@ export class SequenceRefused extends Error {
 }
 
 /**
+ * A log takes no entry any more whose object is of so old an epoch, and never will: neither this try nor an earlier one is
+ * in it. Its bytes have to come anew, in an object of a later epoch.
+ */
+export class EpochRefused extends Error {
+  override readonly name = 'EpochRefused'
+  readonly head: Head
+
+  constructor(head: Head) {
+    super('the log takes no more entries of this epoch')
+    this.head = head
+  }
+}
+
+/**
  * Appends an entry exactly once, whatever happens to single tries, and tells the offset it got. This loop
  * is the only retry: a try below it that repeats itself blindly would not know what it has to look for.
  *
@@ -64,7 +79,7 @@ export class SequenceRefused extends Error {
  * @param seen a head as it was at some time before this call
  * @throws TidemarkError UNKNOWN_TOPIC_OR_PARTITION, or REQUEST_TIMED_OUT at the deadline; `written` tells
  *   whether the entry may be in the log
- * @throws SequenceRefused when the log does not take it
+ * @throws SequenceRefused when the log does not take it; EpochRefused when it takes no object of its epoch any more
  */
 export async function appendEntry(
   ports: Ports,
@@ -105,15 +120,17 @@ export async function appendEntry(
       }
       const inTail = findInTail(head, entry.id)
       if (inTail !== undefined) return { baseOffset: inTail, head }
-      if (head.tailOffset > known.nextOffset) {
+      const hasMoved = head.tailOffset > known.nextOffset
+      if (hasMoved && written === 'unknown') {
         // From here on no earlier try can land any more: tailOffset is above what it had seen, and only grows.
-        if (written === 'unknown') {
-          const looking = findInBlocks(ports, partition, entry.id, known.nextOffset, head)
-          const inBlocks = await inTime(ports.clock, deadlineMs, looking)
-          if (inBlocks !== undefined) return { baseOffset: inBlocks, head }
-          written = 'no'
-        }
-      } else if (!steps?.every(step => isNext(head.producers.get(step.producerId), step))) {
+        const looking = findInBlocks(ports, partition, entry.id, known.nextOffset, head)
+        const inBlocks = await inTime(ports.clock, deadlineMs, looking)
+        if (inBlocks !== undefined) return { baseOffset: inBlocks, head }
+        written = 'no'
+      }
+      // Nor can one below the floor, which only grows: what the tail does not show, nor the blocks since, is not there.
+      if (entryEpoch(entry) < head.appendFloor) throw new EpochRefused(head)
+      if (!hasMoved && !steps?.every(step => isNext(head.producers.get(step.producerId), step))) {
         throw new SequenceRefused(head, retired, written)
       }
       // What remains is a tail that has moved, or a producer that was retired since the known head. This one shows
@@ -161,6 +178,8 @@ async function findInBlocks(
   from: Offset,
   head: Head,
 ): Promise<Offset | undefined> {
+  // What has settled has no ids any more.
+  if (!mayLookUp(head, from)) throw lookUpGone()
   let offset = from
   while (offset < head.tailOffset) {
     const before = offset
@@ -179,7 +198,7 @@ async function findInBlocks(
 function lookUpGone(): TidemarkError {
   return new TidemarkError(
     'REQUEST_TIMED_OUT',
-    'A try timed out, and the part of the log where its records would be has been deleted since.',
+    'A try timed out, and the part of the log where its records would be has been settled or deleted since.',
     'unknown',
   )
 }

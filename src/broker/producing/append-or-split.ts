@@ -1,5 +1,6 @@
 import { MarkTracker } from '../../core/batches/batch-run.ts'
 import { TidemarkError, type Written } from '../../core/errors.ts'
+import { EPOCH_TRIES_MAX } from '../../core/limits.ts'
 import type { IndexEntry } from '../../core/log/entry.ts'
 import type { FlushedProducer } from '../../core/log/producers/flushed-producer.ts'
 import { judgeRun, type Verdict } from '../../core/log/producers/judge-run.ts'
@@ -7,12 +8,14 @@ import type { ProducerRun } from '../../core/log/producers/producer-run.ts'
 import { sequenceSteps } from '../../core/log/producers/producer-state.ts'
 import { advance, toPosition } from '../../core/numbers.ts'
 import { timedOut } from '../store-calls/retry.ts'
-import { type AppendedEntry, SequenceRefused } from './append-once.ts'
+import { type AppendedEntry, EpochRefused, SequenceRefused } from './append-once.ts'
 import { type Call, countBytes, type ProducerSequence } from './shipment.ts'
 
 /** Where calls lie: in the object of their shipment from a position on, or in the entry itself. */
 export interface Placement {
   readonly object: string
+  /** The object's; says nothing where they are inline. */
+  readonly epoch: number
   readonly position: number | 'inline'
   readonly createdMs: number
 }
@@ -23,6 +26,8 @@ export interface PartitionLog {
   /** What is known of a producer outside of the head. @param written for the error at the deadline */
   findRetired(producerId: bigint, written: Written): Promise<FlushedProducer | undefined>
   newId(): string
+  /** Uploads the calls' bytes anew, in an object of their own and of the newest epoch. */
+  bringAnew(calls: readonly Call[]): Promise<Placement>
 }
 
 /**
@@ -43,8 +48,7 @@ export async function appendOrSplit(
       await appendHalves(calls, placement, log)
       return
     }
-    const appended = await log.append(toEntry(calls, producers, placement, id), calls)
-    answer(calls, appended)
+    answer(calls, await appendOfLaterEpoch(calls, producers, placement, id, log))
   } catch (error) {
     if (!(error instanceof SequenceRefused)) {
       for (const { waiter } of calls) waiter.reject(error)
@@ -55,6 +59,27 @@ export async function appendOrSplit(
     } else {
       // Should the earlier try land yet, what its parts have put into the log meanwhile would stand there twice.
       for (const { waiter } of calls) waiter.reject(timedOut(error, error.written))
+    }
+  }
+}
+
+/** Appends them as one entry; where the log takes no object of that epoch any more, with an object of the newest one. */
+async function appendOfLaterEpoch(
+  calls: readonly Call[],
+  producers: readonly ProducerRun[],
+  placement: Placement,
+  id: string,
+  log: PartitionLog,
+): Promise<AppendedEntry> {
+  let [place, entryId] = [placement, id]
+  for (let broughtAnew = 0; ; broughtAnew += 1) {
+    try {
+      return await log.append(toEntry(calls, producers, place, entryId), calls)
+    } catch (error) {
+      if (!(error instanceof EpochRefused)) throw error
+      if (broughtAnew === EPOCH_TRIES_MAX) throw timedOut(error, 'no')
+      place = await log.bringAnew(calls)
+      entryId = place.object
     }
   }
 }
@@ -70,7 +95,7 @@ async function appendHalves(calls: readonly Call[], placement: Placement, log: P
 function toEntry(
   calls: readonly Call[],
   producers: readonly ProducerRun[],
-  { object, position, createdMs }: Placement,
+  { object, epoch, position, createdMs }: Placement,
   id: string,
 ): IndexEntry {
   const marks = new MarkTracker()
@@ -91,7 +116,7 @@ function toEntry(
     place:
       position === 'inline'
         ? { kind: 'inline', payload: Buffer.concat(calls.map(({ run }) => run.chunk)) }
-        : { kind: 'object', object, epoch: 0, position: toPosition(position) },
+        : { kind: 'object', object, epoch, position: toPosition(position) },
     marks: marks.marks,
     producers,
   }

@@ -1,13 +1,12 @@
 import { COMMITS_IN_FLIGHT_MAX, PRODUCE_DEADLINE_MS } from '../../core/limits.ts'
-import { segmentKey } from '../../core/storage-layout.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
 import type { Ports } from '../../ports/index.ts'
 import { readRetired } from '../settling/retired-producers.ts'
-import { retryUntil } from '../store-calls/retry.ts'
 import type { AppendedEntry } from './append-once.ts'
 import { appendOrSplit, type PartitionLog } from './append-or-split.ts'
 import { type Accepted, type Call, type CheckedRun, Shipment } from './shipment.ts'
 import { AppendTurns } from './turns.ts'
+import { Uploads } from './uploads.ts'
 
 export interface GatherSettings {
   /** How long a shipment waits for more before it leaves; 0: only for what arrives in the same turn. */
@@ -105,17 +104,17 @@ export class Gatherer {
     const { clock, entropy } = this.#ports
     const { deadlineMs } = shipment
     const id = entropy.id()
+    const uploads = new Uploads(this.#ports, deadlineMs)
     // Upload before commit: a crash leaves an unreferenced object, never a dangling offset.
-    const uploaded = shipment.isInline ? Promise.resolve() : this.#upload(id, shipment)
+    const uploaded = shipment.isInline ? INLINE : uploads.upload(id, shipment.toChunks())
     const createdMs = clock.nowMs()
     await Promise.all(
       shipment.placedRuns().map(({ run, position }) => {
         const { partition, calls, flushMs } = run
-        const placement = { object: id, position, createdMs }
         return this.#appends.inTurn(partition, uploaded, deadlineMs, append => {
           const log: PartitionLog = {
             append: async (entry, calls) => {
-              const appended = await append(entry)
+              const appended = await uploads.noteOutcome(entry, append(entry))
               await this.#onAppend(partition, appended, calls, flushMs)
               return appended
             },
@@ -124,21 +123,16 @@ export class Gatherer {
               return found.get(producerId)
             },
             newId: () => entropy.id(),
+            bringAnew: async calls => ({ ...(await uploads.bringAnew(calls)), createdMs }),
           }
+          const placement = { object: id, epoch: uploads.epochOf(id), position, createdMs }
           return appendOrSplit(calls, placement, id, log)
         })
       }),
     )
-  }
-
-  async #upload(id: string, shipment: Shipment): Promise<void> {
-    const { objects, refusal: refusalOf } = this.#ports
-    const chunks = shipment.toChunks()
-    await retryUntil(this.#ports, shipment.deadlineMs, 'no', async () => {
-      // Before an object is stored that no entry would point at.
-      const refusal = refusalOf?.()
-      if (refusal) throw refusal
-      await objects.put(segmentKey(id), chunks)
-    })
+    await uploads.removeRefused()
   }
 }
+
+/** Of a shipment that uploads nothing. */
+const INLINE = Promise.resolve()

@@ -13,7 +13,9 @@ import {
   stampLogAppendTime,
 } from '../../core/record/batch-header.ts'
 import { withResolvers } from '../../core/since-node-22.ts'
+import { type PartitionId, partitionKey } from '../../core/topic/partition-id.ts'
 import { latestTimestampMs, type TopicSettings } from '../../core/topic/topic-config.ts'
+import { workBeside } from '../../core/turns.ts'
 import { futureTime } from '../../ports/clock.ts'
 import type { Ports } from '../../ports/index.ts'
 import { OutcomeUnknown } from '../../ports/outcome.ts'
@@ -39,6 +41,8 @@ export class Intake {
   readonly #directory: TopicDirectory
   readonly #gatherer: Gatherer
   readonly #lines = new Map<string, Line>()
+  /** By partition: settles when all calls are handed over whose records' keys are being looked for. */
+  readonly #keyChecks = new Map<string, Promise<void>>()
   #bytesInFlight = 0
   #callsInFlight = 0
   readonly #futureMs: ReturnType<typeof futureTime>
@@ -115,7 +119,37 @@ export class Intake {
     checkPartition(topic, partition)
     const nowMs = this.#ports.clock.nowMs()
     const run = checkRun(batches, topic.settings, nowMs, this.#futureMs(nowMs, arrivedMs))
-    return this.#gatherer.submit({ topicId: topic.topicId, partition }, run, arrivedMs)
+    const id = { topicId: topic.topicId, partition }
+    const hasToWait = topic.settings.isCompacted || this.#keyChecks.has(partitionKey(id))
+    return hasToWait
+      ? this.#submitWithKeys(topic, id, run, arrivedMs)
+      : this.#gatherer.submit(id, run, arrivedMs)
+  }
+
+  /** Looking for keys takes its time, and whoever comes meanwhile comes after. */
+  async #submitWithKeys(
+    topic: Topic,
+    id: PartitionId,
+    run: CheckedRun,
+    arrivedMs: number,
+  ): Promise<Accepted> {
+    const key = partitionKey(id)
+    const check = topic.settings.isCompacted ? checkKeys(run, topic) : undefined
+    let accepted: Promise<Accepted> | undefined
+    const handOver = Promise.allSettled([this.#keyChecks.get(key), check]).then(([, own]) => {
+      if (own.status === 'rejected') throw own.reason
+      accepted = this.#gatherer.submit(id, run, arrivedMs)
+      // Whoever called hears of it below, and no sooner.
+      accepted.catch(() => {})
+    })
+    const isOver = handOver.catch(() => {})
+    this.#keyChecks.set(key, isOver)
+    try {
+      await handOver
+    } finally {
+      if (this.#keyChecks.get(key) === isOver) this.#keyChecks.delete(key)
+    }
+    return await accepted!
   }
 
   /** Takes no more, and resolves when all that was taken is settled. */
@@ -204,6 +238,12 @@ function checkRun(chunk: Uint8Array, settings: TopicSettings, nowMs: number, fut
     flushMs: settings.flushMs,
     ...(sequence && { sequence }),
   }
+}
+
+/** @throws TidemarkError INVALID_RECORD */
+async function checkKeys({ chunk }: CheckedRun, topic: Topic): Promise<void> {
+  const { refuseKeyless } = await workBeside(import('./keyless.ts'))
+  await refuseKeyless(chunk, topic.name)
 }
 
 /** Undefined where the producer is not idempotent. */

@@ -7,7 +7,13 @@ import type { Ports } from '../../ports/index.ts'
 import { flush } from '../settling/flush.ts'
 import { retryUntil, timedOut } from '../store-calls/retry.ts'
 import { partitionGone } from '../topics/topic-directory.ts'
-import { type AppendedEntry, appendEntry, type SeenHead, SequenceRefused } from './append-once.ts'
+import {
+  type AppendedEntry,
+  appendEntry,
+  EpochRefused,
+  type SeenHead,
+  SequenceRefused,
+} from './append-once.ts'
 
 /** What a partition's next append needs from its last one. */
 interface PartitionState {
@@ -75,7 +81,7 @@ export class AppendTurns {
       remember(state, appended.head)
       return appended
     } catch (error) {
-      if (error instanceof SequenceRefused) remember(state, error.head)
+      if (error instanceof SequenceRefused || error instanceof EpochRefused) remember(state, error.head)
       // Others may have filled the head until it takes nothing more: the next append looks, and flushes first.
       else forget(state, error)
       throw error

@@ -47,6 +47,7 @@ export async function makeTopic(
         partitions,
         configs,
         createdMs: clock.nowMs(),
+        expires: true,
         state: 'making',
         version: entropy.id(),
       }

@@ -91,9 +91,17 @@ export class TopicDirectory {
   }
 }
 
-function toTopic({ name, topicId, partitions, configs, createdMs, grownMs }: TopicItem): Topic {
+function toTopic({
+  name,
+  topicId,
+  partitions,
+  configs,
+  createdMs,
+  grownMs,
+  expires = false,
+}: TopicItem): Topic {
   const age = { createdMs, ...(grownMs && { grownMs }) }
-  return { name, topicId, partitions, ...age, settings: readSettings(configs) }
+  return { name, topicId, partitions, ...age, settings: readSettings(configs, expires) }
 }
 
 export function unknownTopic(name: string, written: Written = 'no'): TidemarkError {

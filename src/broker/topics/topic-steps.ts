@@ -1,5 +1,7 @@
 import { TidemarkError, type Written } from '../../core/errors.ts'
 import { PRODUCE_DEADLINE_MS } from '../../core/limits.ts'
+import { EMPTY_HEAD } from '../../core/log/head.ts'
+import { deletedTopicKey } from '../../core/storage-layout.ts'
 import { headsMade } from '../../core/topic/creation.ts'
 import { partitionsOf } from '../../core/topic/partition-id.ts'
 import type { Ports } from '../../ports/index.ts'
@@ -23,13 +25,32 @@ export class TopicSteps {
     return this.read(() => this.#ports.topics.get(name), written)
   }
 
-  /** Makes heads; those that are there stay. False: the topic was deleted, and has none any more. */
+  /**
+   * Makes heads; those that are there stay. False: the topic was deleted, and has none any more. A round that drains what
+   * is old raises the floor in the store before it lists anything: so it has either found what these heads are of, or the
+   * floor is read here once they stand, and raised in each of them before anything can be appended.
+   */
   async createHeads(topicId: string, from: number, to: number, written: Written): Promise<boolean> {
     const ids = partitionsOf({ topicId, partitions: to }).slice(from)
+    if (ids.length === 0) return true
+    const floor = await this.#floor(written)
     const made = await fewAtATime(ids, HEADS_PARALLEL, id =>
-      this.read(() => this.#ports.index.createHead(id, 0), written),
+      this.read(() => this.#ports.index.createHead(id, floor), written),
     )
-    return made.every(floor => floor !== undefined)
+    const standing = made.filter(each => each !== undefined)
+    if (standing.length < made.length) return false
+    const after = await this.#floor(written)
+    const raised = await fewAtATime(
+      ids.filter((_, index) => standing[index]! < after),
+      HEADS_PARALLEL,
+      id => this.read(() => this.#ports.index.raiseFloor(id, after, EMPTY_HEAD), written),
+    )
+    return raised.every(head => head !== undefined)
+  }
+
+  /** As the store has it now. */
+  async #floor(written: Written): Promise<number> {
+    return (await this.read(() => this.#ports.upkeep.readIngest(), written))?.floor ?? 0
   }
 
   /** Puts an item under a name that is free. Not repeated where there was no answer, which is told as it is. */
@@ -72,11 +93,29 @@ export class TopicSteps {
     return true
   }
 
-  /** @param item a topic that is being deleted: its id never lives again */
+  /**
+   * Closes the logs, so that nobody can write any more, and leaves word of what they leave behind before the topic's item
+   * goes: of the objects, for whoever collects them, and for whoever makes a lost index anew from what is in them.
+   * @param item a topic that is being deleted: its id never lives again
+   */
   async finishDeletion(item: TopicItem): Promise<void> {
-    const ids = partitionsOf({ topicId: item.topicId, partitions: headsMade(item) })
-    await fewAtATime(ids, HEADS_PARALLEL, id => this.#write(() => this.#ports.index.removePartition(id)))
-    await this.#write(() => this.#ports.topics.remove(item.name, item.version))
+    const { name, topicId, version } = item
+    const { clock, index, objects, topics, upkeep } = this.#ports
+    const partitions = headsMade(item)
+    const ids = partitionsOf({ topicId, partitions })
+    await fewAtATime(ids, HEADS_PARALLEL, id => this.#write(() => index.removePartition(id)))
+    const notedMs = clock.nowMs()
+    const tombstone = Buffer.from(JSON.stringify({ name, deletedMs: notedMs }))
+    await this.#write(() => objects.put(deletedTopicKey(topicId), [tombstone]))
+    await this.#write(() => upkeep.putNote({ kind: 'topic', topicId, name, partitions, notedMs, sweeps: 0 }))
+    await this.#write(() => topics.remove(name, version))
+  }
+
+  /** Refuses in each partition whatever was decided by the rules of before. */
+  async alterRules(item: TopicItem): Promise<void> {
+    await fewAtATime(partitionsOf(item), HEADS_PARALLEL, id =>
+      this.read(() => this.#ports.index.rearrange(id, { kind: 'alter' }), 'yes'),
+    )
   }
 
   /** Start and end of each partition's log; undefined where one has no head. */

@@ -4,7 +4,13 @@ import { MAKING_LEFT_MS, TOPIC_PARTITIONS_MAX } from '../../core/limits.ts'
 import { toWholeNumber, wholeNumberWords } from '../../core/numbers.ts'
 import { headsMade, isLeftBehind } from '../../core/topic/creation.ts'
 import { afterGrowth } from '../../core/topic/partition-age.ts'
-import { checkConfigName, checkConfigs, describeConfigs } from '../../core/topic/topic-config.ts'
+import {
+  checkConfigName,
+  checkConfigs,
+  describeConfigs,
+  namesExpiry,
+  namesRules,
+} from '../../core/topic/topic-config.ts'
 import { checkTopicName } from '../../core/topic/topic-name.ts'
 import type { Ports } from '../../ports/index.ts'
 import type { TopicItem } from '../../ports/topic-store.ts'
@@ -50,6 +56,7 @@ export class Topics {
   async alter({ topic: name, partitions, set = {}, unset = [] }: AlterTopic): Promise<TopicDescription> {
     checkConfigs(set)
     for (const config of unset) checkConfigName(config)
+    const named = [...Object.keys(set), ...unset]
     let written: Written = 'no'
     let topicId: string | undefined
     for (;;) {
@@ -79,11 +86,13 @@ export class Topics {
         partitions: grown,
         ...growth,
         configs: { ...Object.fromEntries(kept), ...set },
+        ...(namesExpiry(named) && { expires: true }),
         version: this.#ports.entropy.id(),
       }
       const { isDone, isUnsure } = await this.#steps.put(altered, noted.version)
       if (isDone) {
         this.#directory.forget(name)
+        await this.#fenceDeciders(altered, named)
         return await this.#describe(altered, 'yes')
       }
       // Somebody else altered it meanwhile: take theirs as the start.
@@ -124,6 +133,15 @@ export class Topics {
     return (suspects?.has(item.topicId) ?? true) && (await this.#steps.isGhost(item, 'no'))
   }
 
+  /**
+   * Whoever has decided on what goes by the rules of before is refused from then on: an alteration holds once it is
+   * answered, and not when a process that slept has ended.
+   */
+  async #fenceDeciders(item: TopicItem, named: readonly string[]): Promise<void> {
+    // Be they as they were: it may be a call that is repeated, and the first one broke off before this.
+    if (namesRules(named)) await this.#steps.alterRules(item)
+  }
+
   /** Notes down how far heads are going to be made, before any is. Undefined: somebody else has altered it meanwhile. */
   async #noteGrowth(item: TopicItem, to: number): Promise<TopicItem | undefined> {
     if (to <= headsMade(item)) return item
@@ -138,13 +156,20 @@ export class Topics {
   }
 
   async #describe(item: TopicItem, written: Written = 'no'): Promise<TopicDescription> {
-    const { name, topicId, partitions, createdMs, configs } = item
+    const { name, topicId, partitions, createdMs, configs, expires = false } = item
     const offsets = await this.#steps.offsets(item, written)
     if (!offsets) {
       if (await this.#steps.isGhost(item, written)) await this.#steps.retire(item)
       throw unknownTopic(name, written)
     }
-    return { topic: name, topicId, partitions, createdMs, configs: describeConfigs(configs), offsets }
+    return {
+      topic: name,
+      topicId,
+      partitions,
+      createdMs,
+      configs: describeConfigs(configs, expires),
+      offsets,
+    }
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { FileTrigger } from '../../embedded/triggers/run-file-triggers.ts'
 import { awsOptionsGiven } from '../address/aws-store-address.ts'
-import { type AddressOptions, chooseAddress, chooseToken } from '../address/broker-address.ts'
+import { type AddressOptions, chooseToken } from '../address/broker-address.ts'
 import { type ListenAddress, parseListenAddress } from '../address/listen-address.ts'
 import { UsageError } from '../output/failure.ts'
 import { note } from '../output/terminal.ts'
@@ -86,41 +86,5 @@ export function addDev(program: Command, session: Session): void {
         tellAccess: session.isVerbose ? (line: string) => note(session.terminal, line) : undefined,
       }
       session.exitCode = await dev(startBroker, settings, session.terminal)
-    })
-}
-
-export function addVerify(program: Command, session: Session): void {
-  program
-    .command('verify')
-    .summary('check a store for damage')
-    .description(
-      'Reads everything in the directory --dir, or on AWS with --aws, and reports what is wrong: gaps and overlaps\n' +
-        'in the index, missing or damaged objects. Objects that nothing points at (orphans, left by a crash) are\n' +
-        'reported and are no error, unless they are older than the index: then one may have been lost. A broker cannot\n' +
-        'be asked to do this over HTTP.',
-    )
-    .addHelpText(
-      'after',
-      examples('tidemark verify --dir .tidemark', 'tidemark verify --aws --outputs outputs.json'),
-    )
-    .action(async (_local: unknown, command: Command) => {
-      const options = command.optsWithGlobals<AddressOptions>()
-      const address = chooseAddress(options, session.environment)
-      if ('url' in address) {
-        throw new UsageError(
-          'verify reads the store itself, which a broker behind HTTP does not offer: name its directory with --dir, ' +
-            'or its table and bucket with --aws',
-        )
-      }
-      const [{ verify }, { openStore }] = await Promise.all([
-        import('../commands/verify.ts'),
-        import('../address/connect.ts'),
-      ])
-      const store = await openStore(address, 'read', error => session.reportAside(error))
-      try {
-        session.exitCode = await verify(store, session.terminal)
-      } finally {
-        await store.close()
-      }
     })
 }

@@ -7,7 +7,6 @@ import type {
   TopicSummary,
 } from '../../contract/broker.ts'
 import type { GroupBroker } from '../../contract/groups.ts'
-import { noteOnConfigs } from '../../core/topic/topic-config.ts'
 import { findTopicLags, type TopicLag } from '../consuming/group-lag.ts'
 import { EXIT_OK } from '../output/failure.ts'
 import { formatJson, type JsonSettings, printList } from '../output/listing.ts'
@@ -25,7 +24,6 @@ export async function createTopic(
   try {
     const { topic, partitions } = await broker.createTopic(request)
     note(terminal, `created topic ${topic} with ${plural(partitions, 'partition')}`)
-    noteWithoutEffect(request.configs, terminal)
   } catch (error) {
     if (!settings.ifNotExists || !isKafkaError(error, 'TOPIC_ALREADY_EXISTS')) throw error
     note(terminal, `topic ${request.topic} exists already and was left as it is`)
@@ -67,7 +65,6 @@ export async function describeTopic(
 
 export async function alterTopic(broker: Broker, request: AlterTopic, terminal: Terminal): Promise<number> {
   const description = await broker.alterTopic(request)
-  noteWithoutEffect(request.set, terminal)
   await write(terminal, formatDescription(description))
   return EXIT_OK
 }
@@ -102,12 +99,12 @@ function formatDescription({ topic, topicId, createdMs, configs, offsets }: Topi
     value,
     isDefault ? 'default' : 'set here',
   ])
-  const remark = noteOnConfigs(configs.map(({ name }) => name))
+  const noted = configs.filter(({ note }) => note !== undefined)
   return [
     `Topic:    ${topic}\nId:       ${topicId}\nCreated:  ${new Date(createdMs).toISOString()}\n`,
     formatTable(['PARTITION', 'START OFFSET', 'END OFFSET', 'OFFSETS'], partitions),
     formatTable(['CONFIG', 'VALUE', 'SOURCE'], settings),
-    ...(remark === undefined ? [] : [`${remark}\n`]),
+    ...(noted.length === 0 ? [] : [`${noted.map(({ name }) => name).join(', ')}: ${noted[0]!.note}\n`]),
   ].join('\n')
 }
 
@@ -115,9 +112,4 @@ function formatLags(groups: readonly TopicLag[]): string {
   if (groups.length === 0) return 'No group has committed anything here.\n'
   const rows = groups.map(({ groupId, state, members, lag }) => [groupId, state, members, lag])
   return formatTable(['GROUP', 'STATE', 'MEMBERS', 'LAG'], rows)
-}
-
-function noteWithoutEffect(configs: Readonly<Record<string, string>> | undefined, terminal: Terminal): void {
-  const text = noteOnConfigs(Object.keys(configs ?? {}))
-  if (text !== undefined) note(terminal, `note: ${text}`)
 }

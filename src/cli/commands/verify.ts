@@ -1,26 +1,41 @@
 import type { Embedded } from '../../embedded/embedded.ts'
+import type { PartitionPlace, VerifyRequest } from '../../embedded/running-broker.ts'
 import { itemsUntil } from '../interruption.ts'
 import { EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK } from '../output/failure.ts'
+import { openProgress } from '../output/progress.ts'
 import { formatBytes, plural } from '../output/quantities.ts'
 import { note, type Terminal, write } from '../output/terminal.ts'
+
+export interface VerifySettings extends VerifyRequest {
+  /** The command line that goes on at this partition. */
+  goOn(at: PartitionPlace): string
+}
+
+type Summary = ReturnType<Embedded['verify']>['summary']
 
 /**
  * Prints what a check of the whole store finds. What nothing points at (orphaned by a crash or a deletion)
  * takes space and does no harm: it is told and is no failure, unless it is more than they explain.
  */
-export async function verify(store: Pick<Embedded, 'verify'>, terminal: Terminal): Promise<number> {
-  const { findings, summary } = store.verify()
-  let errors = 0
-  let suspicions = 0
-  let leftovers = 0
-  for await (const { severity, place, problem } of itemsUntil(findings, terminal.interrupted)) {
-    if (severity === 'error') errors++
-    else if (severity === 'suspicious') suspicions++
-    else leftovers++
-    await write(terminal, `${severity}: ${place}: ${problem}\n`)
+export async function verify(
+  store: Pick<Embedded, 'verify'>,
+  { goOn, ...request }: VerifySettings,
+  terminal: Terminal,
+): Promise<number> {
+  const { findings, summary } = store.verify(request)
+  const counts = { error: 0, suspicious: 0, leftover: 0 }
+  const progress = openProgress(terminal, () => describeProgress(summary))
+  try {
+    for await (const { severity, place, problem } of itemsUntil(findings, terminal.interrupted)) {
+      counts[severity] += 1
+      await write(terminal, `${severity}: ${place}: ${problem}\n`)
+    }
+  } finally {
+    progress.close()
   }
   if (terminal.interrupted.aborted) {
-    note(terminal, 'interrupted: the rest was not checked')
+    note(terminal, `interrupted: the rest was not checked${summary.at ? '; to go on:' : ''}`)
+    if (summary.at) note(terminal, `  ${goOn(summary.at)}`)
     return EXIT_INTERRUPTED
   }
   const { topics, partitions, records, bytes, objects, orphanBytes } = summary
@@ -29,13 +44,18 @@ export async function verify(store: Pick<Embedded, 'verify'>, terminal: Terminal
     `checked ${plural(topics, 'topic')}, ${plural(partitions, 'partition')}, ${plural(records, 'record')}, ` +
       `${formatBytes(bytes)} of batches, ${plural(objects, 'object')}`,
   )
-  if (leftovers > 0) {
-    const harm = suspicions > 0 ? 'see what is suspicious' : 'no harm'
-    note(terminal, `${plural(leftovers, 'leftover')}, ${formatBytes(orphanBytes)}: ${harm}`)
+  if (counts.leftover > 0) {
+    const harm = counts.suspicious > 0 ? 'see what is suspicious' : 'no harm'
+    note(terminal, `${plural(counts.leftover, 'leftover')}, ${formatBytes(orphanBytes)}: ${harm}`)
   }
-  if (errors > 0) note(terminal, `the store is damaged: ${plural(errors, 'error')}`)
-  else if (suspicions > 0)
+  if (counts.error > 0) note(terminal, `the store is damaged: ${plural(counts.error, 'error')}`)
+  else if (counts.suspicious > 0)
     note(terminal, 'what is there is sound, but may not be all: bring back a lost index before you write')
   else note(terminal, 'the store is sound')
-  return errors + suspicions === 0 ? EXIT_OK : EXIT_FAILURE
+  return counts.error + counts.suspicious === 0 ? EXIT_OK : EXIT_FAILURE
+}
+
+function describeProgress({ at, partitions, partitionsInAll, objects, bytes }: Summary): string {
+  if (at === null) return `${plural(objects, 'object')} looked at, ${formatBytes(bytes)} of batches checked`
+  return `${at.topic}/${at.partition}: partition ${partitions} of ${partitionsInAll}, ${formatBytes(bytes)}`
 }

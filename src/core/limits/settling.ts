@@ -15,6 +15,7 @@ import { assert, KiB, MiB } from './units.ts'
 /** Kafka's bounds and ours for `segment.bytes`: what a segment's batches have at most, but for one larger entry. */
 export const SEGMENT_DEFAULT_BYTES = 256 * MiB
 export const SEGMENT_BYTES_MIN = 14
+export const SEGMENT_BYTES_MAX = 2 ** 31 - 1
 /** Bytes in blocks that are rolled, or that many entries, as far as the process that appends knows. */
 export const ROLL_BYTES = 64 * MiB
 export const ROLL_ENTRIES = 512
@@ -127,7 +128,10 @@ export const VERIFY_IDS_BYTES_MAX = 64 * MiB
 /** An index that is made anew goes on at the next multiple, so that no offset is given twice. */
 export const REBUILD_OFFSETS_STEP = 1_000_000_000
 
-assert(SEGMENT_BYTES_MIN <= SEGMENT_DEFAULT_BYTES, 'the default segment size is allowed')
+assert(
+  SEGMENT_BYTES_MIN <= SEGMENT_DEFAULT_BYTES && SEGMENT_DEFAULT_BYTES <= SEGMENT_BYTES_MAX,
+  'the default segment size is allowed',
+)
 assert(ROLL_BYTES <= SEGMENT_DEFAULT_BYTES, 'a segment can take what is rolled at once')
 assert(ROLL_AGED_BYTES <= ROLL_BYTES, 'what has aged is rolled sooner')
 assert(
@@ -150,9 +154,10 @@ assert(
 assert(SEGMENT_MARK_BYTES <= MARK_INTERVAL_BYTES, 'a segment is read from as near by as a commit')
 assert(BATCH_BYTES_MAX <= RUN_READ_BYTES, 'any batch fits into a piece that is copied')
 assert(RUN_READ_BYTES <= FETCH_BYTES_MAX, 'a copy reads no more at once than a fetch')
+assert(OBJECT_PART_BYTES >= 5 * MiB, 'AWS: no part but the last is smaller')
 assert(BATCH_BYTES_MAX <= OBJECT_PART_BYTES, 'any batch fits into a part')
 assert(
-  (SEGMENT_DEFAULT_BYTES * 4) / OBJECT_PART_BYTES < OBJECT_PARTS_MAX,
+  SEGMENT_BYTES_MAX / OBJECT_PART_BYTES < OBJECT_PARTS_MAX,
   'a segment has no more parts than an object may have',
 )
 assert(

@@ -1,5 +1,5 @@
 import { CLOSE_DEADLINE_MS, LAST_STEP_MS_MAX } from './log.ts'
-import { assert, KiB } from './units.ts'
+import { assert, KiB, MiB } from './units.ts'
 
 // A store in a directory.
 
@@ -21,6 +21,10 @@ export const CLOSE_PATIENCE_MS = 3_000
 export const STORE_HOLDER_CHARACTERS_MAX = 120
 /** What is written to try whether a disk takes anything. */
 export const STORE_TRIAL_BYTES = 64 * KiB
+/** Of a large object, what is written before the disk is waited for: whoever else syncs has so much to wait for at most. */
+export const STORE_SYNC_BYTES = 8 * MiB
+/** Files that are removed at the same time. */
+export const STORE_REMOVALS_MAX = 16
 
 assert(
   STORE_TURN_MS_MAX < LAST_STEP_MS_MAX && STORE_READ_MS_MAX < LAST_STEP_MS_MAX,

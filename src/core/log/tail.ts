@@ -14,8 +14,11 @@ import { countInlineBytes, entryEpoch, type IndexEntry } from './entry.ts'
 import type { Head } from './head.ts'
 import { summarize } from './summary.ts'
 
-/** When inline entries must leave: at an age in milliseconds, or now, whatever their age. */
-export type FlushAge = { nowMs: number; flushMs: number } | 'all'
+/**
+ * Which entries must leave: inline ones of an age in milliseconds; all inline ones, whatever their age; or all up to the last
+ * one in an object of an epoch below the given one.
+ */
+export type FlushAge = { nowMs: number; flushMs: number } | { epochsBelow: number } | 'all'
 
 /** Up to where a tail may grow before somebody cuts it. */
 export interface TailLimit {
@@ -97,10 +100,12 @@ function isPastSoftLimit(head: Head): boolean {
 }
 
 function countDueByAge(tail: readonly IndexEntry[], age: FlushAge): number {
-  const lastDue = tail.findLastIndex(
-    entry => entry.place.kind === 'inline' && (age === 'all' || isDueByAge(entry, age.nowMs, age.flushMs)),
-  )
-  return lastDue + 1
+  const isDue = (entry: IndexEntry) => {
+    if (typeof age === 'object' && 'epochsBelow' in age) return entryEpoch(entry) < age.epochsBelow
+    if (entry.place.kind !== 'inline') return false
+    return age === 'all' || isDueByAge(entry, age.nowMs, age.flushMs)
+  }
+  return tail.findLastIndex(isDue) + 1
 }
 
 /** An entry from further in the future than its whole age comes from a broken clock, and must not stay for ever. */

@@ -30,4 +30,7 @@ test('a topic is this item, with or without a growth', () => {
   const grown = { ...item, grownMs: { M: { 3: { N: '1760000000000' } } } }
   expect(encodeTopicItem({ ...topic, grownMs: { 3: 1_760_000_000_000 } })).toStrictEqual(grown)
   expect(decodeTopicItem(grown)).toStrictEqual({ ...topic, grownMs: { 3: 1_760_000_000_000 } })
+  const expiring = { ...item, expires: { BOOL: true } }
+  expect(encodeTopicItem({ ...topic, expires: true })).toStrictEqual(expiring)
+  expect(decodeTopicItem(expiring)).toStrictEqual({ ...topic, expires: true })
 })

@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { createServer, request as forward } from 'node:http'
+import { ListMultipartUploadsCommand } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { makeBucketClients } from '../../../src/adapters/aws/objects/aws-bucket.ts'
 import { s3ObjectLocator } from '../../../src/adapters/aws/objects/s3-object-locator.ts'
 import { S3ObjectStore } from '../../../src/adapters/aws/objects/s3-object-store.ts'
 import { UsageMeter } from '../../../src/adapters/aws/usage-meter.ts'
 import { fetchLocated } from '../../../src/client/located.ts'
-import { LOCATED_URL_LIFETIME_MS } from '../../../src/core/limits.ts'
+import { LOCATED_URL_LIFETIME_MS, OBJECT_PART_BYTES } from '../../../src/core/limits.ts'
 import { toOffset, toPosition } from '../../../src/core/numbers.ts'
 import { decodeBatches, encodeBatch } from '../../../src/core/record/index.ts'
 import { segmentKey } from '../../../src/core/storage-layout.ts'
@@ -16,6 +17,8 @@ import { createTestBucket } from '../../aws/tables.ts'
 import { describeObjectStore } from '../../conformance/object-store.ts'
 import { freshId } from '../../conformance/samples.ts'
 import { listenLocally } from './local-server.ts'
+
+const MiB = 1024 * 1024
 
 describeAws('S3', () => {
   describeObjectStore('S3', async () => {
@@ -69,6 +72,62 @@ describeAws('S3', () => {
       for await (const { key } of store.list()) found.push(key)
       expect(found.sort()).toEqual(keys.sort())
       await many.remove()
+    })
+
+    test('300 MiB take hardly any memory, and are sent once', async () => {
+      const key = `log/${freshId()}/0/large`
+      const chunk = Buffer.alloc(MiB, 'tide')
+      const before = process.memoryUsage().arrayBuffers
+      let most = 0
+      async function* chunks() {
+        for (let number = 0; number < 300; number += 1) {
+          most = Math.max(most, process.memoryUsage().arrayBuffers - before)
+          yield chunk
+        }
+      }
+      meter.reset()
+      expect(await objects.putLarge(key, chunks())).toBe(300 * MiB)
+      expect(most).toBeLessThan(24 * MiB)
+      expect(meter.usage()).toMatchObject({
+        CreateMultipartUpload: { requests: 1 },
+        UploadPart: { requests: Math.ceil((300 * MiB) / OBJECT_PART_BYTES), bytesSent: 300 * MiB },
+        CompleteMultipartUpload: { requests: 1 },
+      })
+      expect(Buffer.from((await objects.get(key, toPosition(300 * MiB - 4), 10))!).toString()).toBe('tide')
+      await objects.remove(key)
+    })
+
+    test('an upload that breaks off leaves no parts', async () => {
+      const failure = new Error('the source failed')
+      async function* broken() {
+        for (let number = 0; number < 20; number += 1) yield Buffer.alloc(MiB)
+        throw failure
+      }
+      await expect(objects.putLarge(`log/${freshId()}/0/broken`, broken())).rejects.toBe(failure)
+      const uploads = await clients.once.send(new ListMultipartUploadsCommand({ Bucket: testBucket.bucket }))
+      expect(uploads.Uploads ?? []).toEqual([])
+    })
+
+    test('parts that are damaged on their way are refused, and so is the whole', async () => {
+      const proxy = await damagingProxy(awsEndpoint())
+      const damaged = makeBucketClients({ endpoint: proxy.url })
+      const key = `log/${freshId()}/0/damaged`
+      const store = new S3ObjectStore(damaged, testBucket.bucket)
+      async function* chunks() {
+        yield Buffer.alloc(OBJECT_PART_BYTES)
+        yield Buffer.alloc(OBJECT_PART_BYTES)
+      }
+      await expect(store.putLarge(key, chunks())).rejects.toThrow(NotApplied)
+      expect(await objects.get(key, toPosition(0), 100)).toBeUndefined()
+      damaged.close()
+      await proxy.close()
+    })
+
+    test('thousands are removed a thousand at a time', async () => {
+      const keys = Array.from({ length: 2_300 }, (_, number) => `log/${number}`)
+      meter.reset()
+      await objects.removeAll(keys)
+      expect(meter.usage()).toMatchObject({ DeleteObjects: { requests: 3 } })
     })
 
     test('a read of no bytes tells whether there is the object', async () => {

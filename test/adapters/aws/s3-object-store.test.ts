@@ -5,7 +5,7 @@ import {
   S3ObjectStore,
   type S3ObjectStoreSettings,
 } from '../../../src/adapters/aws/objects/s3-object-store.ts'
-import { AWS_ATTEMPTS_MAX } from '../../../src/core/limits.ts'
+import { AWS_ATTEMPTS_MAX, OBJECT_PART_BYTES } from '../../../src/core/limits.ts'
 import { toPosition } from '../../../src/core/numbers.ts'
 import { NotApplied, OutcomeUnknown, StoreFailed } from '../../../src/ports/outcome.ts'
 import { listenLocally } from './local-server.ts'
@@ -45,14 +45,24 @@ afterEach(async () => {
 
 /** A store on a server that gives these answers one after the other, the last one for ever. */
 async function storeOn(answers: readonly Answer[], settings: S3ObjectStoreSettings = {}) {
-  const requests: { method: string; headers: Record<string, unknown>; isAborted: () => boolean }[] = []
+  const requests: {
+    method: string
+    url: string
+    headers: Record<string, unknown>
+    isAborted: () => boolean
+  }[] = []
   const server = createServer((incoming, response) => {
     const answer = answers[Math.min(requests.length, answers.length - 1)]!
     let isAborted = false
     response.on('close', () => {
       isAborted = !response.writableFinished
     })
-    requests.push({ method: incoming.method!, headers: incoming.headers, isAborted: () => isAborted })
+    requests.push({
+      method: incoming.method!,
+      url: incoming.url!,
+      headers: incoming.headers,
+      isAborted: () => isAborted,
+    })
     incoming.resume().on('end', () => answer(response))
   })
   const { url, close } = await listenLocally(server)
@@ -195,6 +205,154 @@ describe('a put', () => {
   })
 })
 
+describe('an upload in parts', () => {
+  const xml = (text: string) => (response: ServerResponse) =>
+    void response.writeHead(200, { 'content-type': 'application/xml' }).end(text)
+  const begun = xml('<InitiateMultipartUploadResult><UploadId>up</UploadId></InitiateMultipartUploadResult>')
+  const taken: Answer = response => void response.writeHead(200, { etag: '"tag"' }).end()
+  const completed = xml('<CompleteMultipartUploadResult><ETag>"whole"</ETag></CompleteMultipartUploadResult>')
+  const aborted: Answer = response => void response.writeHead(204).end()
+
+  /** Two parts; the second one has a byte. */
+  async function* twoParts() {
+    yield Buffer.alloc(OBJECT_PART_BYTES)
+    yield Buffer.alloc(1)
+  }
+
+  /** The requests by method, and by what S3 is asked to do with the upload. */
+  const sent = (requests: readonly { method: string; url: string }[]) =>
+    requests.map(({ method, url }) => {
+      const part = /partNumber=(\d+)/.exec(url)
+      if (part) return `${method} part ${part[1]}`
+      return `${method} ${url.includes('uploadId=') ? 'upload' : url.includes('uploads') ? 'uploads' : 'object'}`
+    })
+
+  test('is begun, sends each part with its checksum, and is completed', async () => {
+    const { objects, requests } = await storeOn([begun, taken, taken, completed])
+    expect(await objects.putLarge('key', twoParts())).toBe(OBJECT_PART_BYTES + 1)
+    expect(sent(requests)).toEqual(['POST uploads', 'PUT part 1', 'PUT part 2', 'POST upload'])
+    expect(requests[0]!.headers['x-amz-checksum-algorithm']).toBe('CRC32')
+    // The CRC-32 of a byte of zero.
+    expect(requests[2]!.headers['x-amz-checksum-crc32']).toBe(
+      Buffer.from('d202ef8d', 'hex').toString('base64'),
+    )
+    expect(requests[2]!.headers['x-amz-content-sha256']).toBe('UNSIGNED-PAYLOAD')
+  })
+
+  test('of one part is a put', async () => {
+    const { objects, requests } = await storeOn([response => response.end()])
+    await objects.putLarge(
+      'key',
+      (async function* () {
+        yield BODY
+      })(),
+    )
+    expect(sent(requests)).toEqual(['PUT object'])
+    expect(requests[0]!.headers['content-length']).toBe('10')
+  })
+
+  test('repeats a part that was refused, or swallowed', async () => {
+    const answers = [begun, refused(500, 'InternalError'), taken, taken, completed]
+    const { objects, requests } = await storeOn(answers)
+    await objects.putLarge('key', twoParts())
+    expect(requests.filter(({ url }) => url.includes('partNumber'))).toHaveLength(3)
+    // The time that a part's bytes may take is added to that of a try.
+    const swallowed = await storeOn([begun, taken, stalled, taken, completed], { tryTimeoutMs: 200 })
+    await swallowed.objects.putLarge('key', twoParts())
+    expect(swallowed.requests.filter(({ url }) => url.includes('partNumber'))).toHaveLength(3)
+  })
+
+  test('that fails with a part has not happened, and gives its parts back', async () => {
+    const { objects, requests } = await storeOn([
+      begun,
+      ...Array<Answer>(2 * AWS_ATTEMPTS_MAX).fill(refused(500, 'InternalError')),
+      aborted,
+    ])
+    await expect(objects.putLarge('key', twoParts())).rejects.toThrow(NotApplied)
+    expect(sent(requests).at(-1)).toBe('DELETE upload')
+    expect(sent(requests)).not.toContain('POST upload')
+  })
+
+  test('whose source fails gives its parts back, and throws what the source threw', async () => {
+    const failure = new Error('the source failed')
+    const { objects, requests } = await storeOn([begun, taken, aborted])
+    const broken = async function* () {
+      yield* twoParts()
+      throw failure
+    }
+    await expect(objects.putLarge('key', broken())).rejects.toBe(failure)
+    expect(sent(requests)).toEqual(['POST uploads', 'PUT part 1', 'DELETE upload'])
+  })
+
+  test('that cannot even begin has not happened', async () => {
+    const { objects, requests } = await storeOn([refused(500, 'InternalError')])
+    await expect(objects.putLarge('key', twoParts())).rejects.toThrow(NotApplied)
+    expect(sent(requests)).toEqual(Array(AWS_ATTEMPTS_MAX).fill('POST uploads'))
+  })
+
+  test('whose end may have happened is unknown', async () => {
+    const { objects, requests } = await storeOn([
+      begun,
+      taken,
+      taken,
+      ...Array<Answer>(AWS_ATTEMPTS_MAX).fill(refused(500, 'InternalError')),
+      aborted,
+    ])
+    await expect(objects.putLarge('key', twoParts())).rejects.toThrow(OutcomeUnknown)
+    expect(sent(requests).at(-1)).toBe('DELETE upload')
+  })
+
+  test.each<[string, Answer, string[]]>([
+    ['has happened where the object is there', response => response.writeHead(200).end(), []],
+    ['has not happened where it is not', response => response.writeHead(404).end(), ['DELETE upload']],
+  ])('whose end was lost, and that is gone when it is asked for again, %s', async (_, look, after) => {
+    const answers = [begun, taken, taken, reset, refused(404, 'NoSuchUpload'), look, aborted]
+    const { objects, requests } = await storeOn(answers)
+    const put = objects.putLarge('key', twoParts())
+    if (after.length > 0) await expect(put).rejects.toThrow(NotApplied)
+    else expect(await put).toBe(OBJECT_PART_BYTES + 1)
+    expect(sent(requests).slice(3)).toEqual(['POST upload', 'POST upload', 'HEAD object', ...after])
+  })
+
+  test('answered with a failure in the midst of a success has not happened', async () => {
+    const late = xml('<Error><Code>InternalError</Code><Message>no</Message></Error>')
+    const { objects } = await storeOn([begun, taken, taken, late])
+    await expect(objects.putLarge('key', twoParts())).rejects.toThrow(OutcomeUnknown)
+  })
+})
+
+describe('a removal of many', () => {
+  const told = (...errors: [code: string, key: string][]) => {
+    const inner = errors.map(
+      ([code, key]) => `<Error><Key>${key}</Key><Code>${code}</Code><Message>no</Message></Error>`,
+    )
+    return (response: ServerResponse) =>
+      void response
+        .writeHead(200, { 'content-type': 'application/xml' })
+        .end(`<DeleteResult>${inner.join('')}</DeleteResult>`)
+  }
+
+  test('is one request for a thousand', async () => {
+    const { objects, requests } = await storeOn([told()])
+    await objects.removeAll([])
+    await objects.removeAll(Array.from({ length: 2_001 }, (_, number) => `log/a/0/${number}`))
+    expect(requests.map(({ method, url }) => [method, url.includes('delete')])).toEqual(
+      Array(3).fill(['POST', true]),
+    )
+  })
+
+  test.each<[string, typeof NotApplied | typeof OutcomeUnknown | typeof StoreFailed]>([
+    ['SlowDown', NotApplied],
+    ['InternalError', OutcomeUnknown],
+    ['AccessDenied', StoreFailed],
+  ])('of which one is told %s has failed', async (code, expected) => {
+    const { objects } = await storeOn([told([code, 'log/a/0/7'])])
+    const failure = await objects.removeAll(['log/a/0/1', 'log/a/0/7']).catch(error => error)
+    expect(failure).toBeInstanceOf(expected)
+    expect(failure.message).toContain('log/a/0/7')
+  })
+})
+
 test('removing is repeated after a failure', async () => {
   const { objects, requests } = await storeOn([
     refused(500, 'InternalError'),
@@ -220,6 +378,7 @@ describe('a bucket that does not answer', () => {
     string,
   ][] = [
     ['a listing', objects => objects.list()[Symbol.asyncIterator]().next(), NotApplied, 'GET'],
+    ['a removal of many', objects => objects.removeAll(['segments/a']), OutcomeUnknown, 'POST'],
     ['a removal', objects => objects.remove('segments/a'), OutcomeUnknown, 'DELETE'],
     ['a look for an object', objects => objects.get('segments/a', toPosition(0), 0), NotApplied, 'HEAD'],
   ]

@@ -99,3 +99,26 @@ test('no more files are open than may be: who needs another one waits, and gets 
   await few.close()
   expect([...handles].every(({ fd }) => fd === CLOSED)).toBe(true)
 })
+
+test('one that is forgotten is closed at once, or when its last reader is done', async () => {
+  const path = await makeFile('gone')
+  let handle: FileHandle | undefined
+  await files.use(path, async opened => {
+    handle = opened
+  })
+  await files.forget(path)
+  expect(handle!.fd).toBe(CLOSED)
+  const slow = Promise.withResolvers<void>()
+  const reading = files.use(path, async opened => {
+    handle = opened
+    await slow.promise
+    return (await opened.readFile()).toString()
+  })
+  await rm(path)
+  await files.forget(path)
+  slow.resolve()
+  expect(await reading).toBe('gone')
+  expect(handle!.fd).toBe(CLOSED)
+  expect(await files.use(path, async () => 'there')).toBeUndefined()
+  await files.forget(path)
+})

@@ -37,5 +37,16 @@ if (command === 'append') {
     }
   }
   await Promise.all([putForever(), putForever(), putForever(), putForever()])
+} else if (command === 'put-large-forever') {
+  const chunk = Buffer.alloc(100_000, 'x')
+  await store.objects.putLarge(
+    topicId,
+    (async function* () {
+      for (let number = 0; ; number += 1) {
+        if (number === 50) process.stdout.write('under way\n')
+        yield chunk
+      }
+    })(),
+  )
 }
 await store.close()

@@ -169,7 +169,7 @@ describe('the background flush', () => {
   test('of a damaged partition keeps no other from being flushed, while it runs and at its end', async () => {
     const damaged = await harness.partitionId('tides', 1)
     harness.around = async (method, args, call) => {
-      const isDamaged = (args[0] as { partition?: number }).partition === damaged.partition
+      const isDamaged = (args[0] as { partition?: number } | undefined)?.partition === damaged.partition
       if (method === 'readHead' && isDamaged) throw new RangeError('a head of version 77 is not known')
       return await call()
     }

@@ -36,7 +36,6 @@ describe('creating', () => {
       name: 'retention.bytes',
       value: '-1',
       isDefault: true,
-      note: 'kept, but not acted upon yet; nothing is deleted',
     })
     expect(await harness.run(broker.describeTopic('tides'))).toEqual(made)
   })
@@ -179,6 +178,55 @@ describe('altering', () => {
     await harness.run(broker.alterTopic({ topic: 'tides', unset: ['retention.ms'] }))
     expect(await configOf('retention.ms')).toMatchObject({ value: '604800000', isDefault: true })
     expect(await configOf('flush.ms')).toMatchObject({ value: '7', isDefault: false })
+  })
+
+  test('makes a topic that is older than retention go by it, once that is set', async () => {
+    const made = await create('tides')
+    const { expires, ...old } = (await harness.plain.topics.get('tides'))!
+    expect(expires).toBe(true)
+    await harness.plain.topics.put({ ...old, version: harness.entropy.id() }, old.version)
+    const describeTides = () => harness.run(broker.describeTopic('tides'))
+    const notesOf = ({ configs }: { configs: readonly { note?: string | undefined }[] }) =>
+      configs.flatMap(({ note }) => note ?? [])
+    expect(notesOf(made)).toEqual([])
+    const noted = notesOf(await describeTides())
+    expect(noted).toHaveLength(3)
+    expect(new Set(noted).size).toBe(1)
+    expect(noted[0]).toContain('nothing is deleted')
+    await harness.run(broker.alterTopic({ topic: 'tides', set: { 'flush.ms': '7' } }))
+    expect(notesOf(await describeTides())).toHaveLength(3)
+    await harness.run(broker.alterTopic({ topic: 'tides', set: { 'retention.ms': '5' } }))
+    expect(notesOf(await describeTides())).toEqual([])
+    expect(await harness.plain.topics.get('tides')).toMatchObject({ expires: true })
+  })
+
+  test.each(['retention.bytes', 'cleanup.policy'])(
+    'makes it do so by giving %s its default',
+    async config => {
+      await create('tides')
+      const { expires: _, ...old } = (await harness.plain.topics.get('tides'))!
+      await harness.plain.topics.put({ ...old, version: harness.entropy.id() }, old.version)
+      await harness.run(broker.alterTopic({ topic: 'tides', unset: [config] }))
+      expect(await harness.plain.topics.get('tides')).toMatchObject({ expires: true })
+    },
+  )
+
+  test('of what decides on deleting fences whoever decided before, in every partition', async () => {
+    await create('tides', 3)
+    const rules = async () => {
+      const ids = await Promise.all([0, 1, 2].map(partition => harness.partitionId('tides', partition)))
+      const heads = await Promise.all(ids.map(id => harness.plain.index.readHead(id)))
+      return heads.map(head => head?.settled.rules)
+    }
+    await harness.run(broker.alterTopic({ topic: 'tides', set: { 'flush.ms': '7' } }))
+    expect(await rules()).toEqual([0, 0, 0])
+    await harness.run(broker.alterTopic({ topic: 'tides', set: { 'retention.ms': '5' } }))
+    expect(await rules()).toEqual([1, 1, 1])
+    // A call that is repeated since the first one broke off finds the topic as it wants it.
+    await harness.run(broker.alterTopic({ topic: 'tides', set: { 'retention.ms': '5' } }))
+    expect(await rules()).toEqual([2, 2, 2])
+    await harness.run(broker.alterTopic({ topic: 'tides', unset: ['delete.retention.ms'] }))
+    expect(await rules()).toEqual([3, 3, 3])
   })
 
   test('applies whole or not at all', async () => {

@@ -108,7 +108,7 @@ describe('what is said of configs', () => {
   const { properties, additionalProperties } = schemas.CreateTopic.properties.configs
 
   test('are all that there are, and no others', () => {
-    expect(Object.keys(properties)).toEqual(describeConfigs({}).map(({ name }) => name))
+    expect(Object.keys(properties)).toEqual(describeConfigs({}, true).map(({ name }) => name))
     expect(additionalProperties).toBe(false)
     expect(schemas.AlterTopic.properties.set.properties).toEqual(properties)
     expect(schemas.AlterTopic.properties.unset.items.enum).toEqual(Object.keys(properties))
@@ -137,6 +137,8 @@ describe('what is said of configs', () => {
       '',
       '1e3',
     ),
+    fc.constantFrom('0.5', '1.0', '1.5', '-0.5', '.5', '1e-7', '13', '14', '2147483647', '2147483648'),
+    fc.double({ min: 0, max: 1 }).map(String),
     fc.maxSafeInteger().map(String),
     fc.nat({ max: 5_000_000 }).map(String),
   )
@@ -161,7 +163,10 @@ describe('what is said of configs', () => {
 })
 
 test('digits within bounds', () => {
-  const bounds = fc.record({ min: fc.integer({ min: -9, max: 0 }), max: fc.oneof(fc.nat(2_000), fc.nat()) })
+  const bounds = fc.oneof(
+    fc.record({ min: fc.integer({ min: -9, max: 0 }), max: fc.oneof(fc.nat(2_000), fc.nat()) }),
+    fc.record({ min: fc.integer({ min: 1, max: 99 }), max: fc.integer({ min: 100, max: 2_000 }) }),
+  )
   const given = fc.oneof(
     fc.integer({ min: -12, max: 2_100 }).map(String),
     fc.string({ unit: fc.constantFrom('-', '0', '1', '9') }),

@@ -10,6 +10,7 @@ import {
   sortKeyOf,
   string,
   text,
+  truth,
   whole,
 } from '../table/attributes.ts'
 import { NO_ITEM } from '../table/conditions.ts'
@@ -22,6 +23,7 @@ const FIELDS = fields<Omit<TopicItem, 'name'>>(TOPIC_ATTRIBUTES, {
   createdMs: whole,
   grownMs: orAbsent(map(whole)),
   growingTo: orAbsent(whole),
+  expires: orAbsent(truth),
   state: oneOf("a topic's state", 'making', 'live', 'deleting'),
   version: text,
 })

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { crc32 } from 'node:zlib'
 import {
   DeleteObjectCommand,
+  DeleteObjectsCommand,
+  type _Error as DeleteObjectsError,
   GetObjectCommand,
   type GetObjectCommandOutput,
   HeadObjectCommand,
@@ -9,22 +10,24 @@ import {
   PutObjectCommand,
   type S3Client,
 } from '@aws-sdk/client-s3'
+import { compareKeys } from '../../../core/key-order.ts'
 import {
-  AWS_ATTEMPTS_MAX,
   BACKOFF_FIRST_MS,
   BACKOFF_MS_MAX,
-  OBJECT_BYTES_PER_SECOND_MIN,
   OBJECT_READ_ATTEMPTS_MAX,
   OBJECT_READ_HEDGE_MS,
   OBJECT_READ_TIMEOUT_MS,
+  OBJECT_REMOVALS_MAX,
   OBJECT_TRY_TIMEOUT_MS,
 } from '../../../core/limits.ts'
 import type { Position } from '../../../core/numbers.ts'
 import { FORMAT_OBJECT } from '../../../core/storage-layout.ts'
 import type { ObjectInfo, ObjectStore } from '../../../ports/object-store.ts'
 import { NotApplied } from '../../../ports/outcome.ts'
-import { type AwsCall, asStoreError } from '../aws-failures.ts'
+import { asStoreError } from '../aws-failures.ts'
 import type { ClientPair } from '../connection.ts'
+import { BucketCalls, transferMs } from './bucket-calls.ts'
+import { checksumOf } from './checksum.ts'
 import { hedged } from './hedged.ts'
 
 /** Without the right to list, S3 hides whether an object is there. */
@@ -47,28 +50,16 @@ export interface S3ObjectStoreSettings {
 }
 
 export class S3ObjectStore implements ObjectStore {
-  readonly #once: S3Client
-  readonly #repeating: S3Client
-  readonly #bucket: string
-  readonly #settings: Required<Omit<S3ObjectStoreSettings, 'gate'>>
+  readonly #calls: BucketCalls
+  readonly #hedgeMs: number
+  readonly #fraction: () => number
   readonly #gate: BucketGate | undefined
 
-  constructor(
-    { once, repeating }: ClientPair<S3Client>,
-    bucket: string,
-    { gate, ...settings }: S3ObjectStoreSettings = {},
-  ) {
-    this.#gate = gate
-    this.#once = once
-    this.#repeating = repeating
-    this.#bucket = bucket
-    this.#settings = {
-      hedgeMs: OBJECT_READ_HEDGE_MS,
-      tryTimeoutMs: OBJECT_TRY_TIMEOUT_MS,
-      fraction: Math.random,
-      ...settings,
-    }
-    leavePayloadUnsigned(once)
+  constructor(clients: ClientPair<S3Client>, bucket: string, settings: S3ObjectStoreSettings = {}) {
+    this.#gate = settings.gate
+    this.#calls = new BucketCalls(clients, bucket, settings.tryTimeoutMs ?? OBJECT_TRY_TIMEOUT_MS)
+    this.#hedgeMs = settings.hedgeMs ?? OBJECT_READ_HEDGE_MS
+    this.#fraction = settings.fraction ?? Math.random
   }
 
   async put(key: string, chunks: readonly Uint8Array[]): Promise<void> {
@@ -76,18 +67,30 @@ export class S3ObjectStore implements ObjectStore {
     // Joining is faster than streaming many small chunks, and a single large one needs neither.
     const body = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)
     const command = new PutObjectCommand({
-      Bucket: this.#bucket,
+      Bucket: this.#calls.bucket,
       Key: key,
       Body: body,
       ContentLength: body.length,
       // S3 refuses the object when the bytes that arrived have another.
-      ChecksumCRC32: checksum(body),
+      ChecksumCRC32: checksumOf(body),
     })
     try {
-      await this.#within(this.#tryMs(body.length), abortSignal => this.#once.send(command, { abortSignal }))
+      await this.#calls.within(this.#calls.tryMs(body.length), abortSignal =>
+        this.#calls.once.send(command, { abortSignal }),
+      )
     } catch (error) {
-      throw asStoreError(error, this.#call('s3:PutObject', 'write'))
+      throw asStoreError(error, this.#calls.call('s3:PutObject', 'write'))
     }
+  }
+
+  async putLarge(key: string, chunks: AsyncIterable<Uint8Array>): Promise<number> {
+    await this.#gate?.beforeWriting()
+    // Loaded with the first of them: functions that put only small objects need not carry it.
+    const { uploadInParts } = await import('./multipart-upload.ts')
+    return await uploadInParts(this.#calls, key, chunks, {
+      putWhole: bytes => this.put(key, [bytes]),
+      isThere: () => this.#exists(key),
+    })
   }
 
   async get(key: string, position: Position, bytes: number): Promise<Uint8Array | undefined> {
@@ -98,11 +101,11 @@ export class S3ObjectStore implements ObjectStore {
     for (let tries = 1; ; tries += 1) {
       try {
         const leftMs = Math.max(0, endMs - performance.now())
-        const tryMs = Math.min(this.#tryMs(bytes), leftMs)
-        return await this.#within(tryMs, whole => this.#readOnce(key, position, bytes, whole))
+        const tryMs = Math.min(this.#calls.tryMs(bytes), leftMs)
+        return await this.#calls.within(tryMs, whole => this.#readOnce(key, position, bytes, whole))
       } catch (error) {
-        const failure = asStoreError(error, this.#call(READING, 'read'))
-        const pauseMs = this.#settings.fraction() * Math.min(BACKOFF_MS_MAX, BACKOFF_FIRST_MS * 4 ** tries)
+        const failure = asStoreError(error, this.#calls.call(READING, 'read'))
+        const pauseMs = this.#fraction() * Math.min(BACKOFF_MS_MAX, BACKOFF_FIRST_MS * 4 ** tries)
         const isLast = tries === OBJECT_READ_ATTEMPTS_MAX || performance.now() + pauseMs >= endMs
         if (isLast || !(failure instanceof NotApplied)) throw failure
         await sleep(pauseMs)
@@ -110,17 +113,23 @@ export class S3ObjectStore implements ObjectStore {
     }
   }
 
-  async *list(): AsyncGenerator<ObjectInfo> {
+  async *list(prefix = '', below?: string): AsyncGenerator<ObjectInfo> {
     await this.#gate?.beforeReading()
     let token: string | undefined
     do {
-      const command = new ListObjectsV2Command({ Bucket: this.#bucket, ContinuationToken: token })
-      const page = await this.#repeated('s3:ListBucket', 'read', abortSignal =>
-        this.#repeating.send(command, { abortSignal }),
+      const command = new ListObjectsV2Command({
+        Bucket: this.#calls.bucket,
+        Prefix: prefix,
+        ContinuationToken: token,
+      })
+      const page = await this.#calls.repeated('s3:ListBucket', 'read', abortSignal =>
+        this.#calls.repeating.send(command, { abortSignal }),
       )
       for (const { Key: key, Size: bytes = 0, LastModified } of page.Contents ?? []) {
-        if (key !== undefined && key !== FORMAT_OBJECT)
-          yield { key, bytes, modifiedMs: LastModified?.getTime() ?? 0 }
+        if (key === undefined || key === FORMAT_OBJECT) continue
+        // S3 lists them in order.
+        if (below !== undefined && compareKeys(key, below) >= 0) return
+        yield { key, bytes, modifiedMs: LastModified?.getTime() ?? 0 }
       }
       token = page.NextContinuationToken
     } while (token !== undefined)
@@ -128,17 +137,32 @@ export class S3ObjectStore implements ObjectStore {
 
   async remove(key: string): Promise<void> {
     await this.#gate?.beforeWriting()
-    const command = new DeleteObjectCommand({ Bucket: this.#bucket, Key: key })
-    await this.#repeated('s3:DeleteObject', 'write', abortSignal =>
-      this.#repeating.send(command, { abortSignal }),
+    const command = new DeleteObjectCommand({ Bucket: this.#calls.bucket, Key: key })
+    await this.#calls.repeated('s3:DeleteObject', 'write', abortSignal =>
+      this.#calls.repeating.send(command, { abortSignal }),
     )
   }
 
+  async removeAll(keys: readonly string[]): Promise<void> {
+    await this.#gate?.beforeWriting()
+    for (let first = 0; first < keys.length; first += OBJECT_REMOVALS_MAX) {
+      const Objects = keys.slice(first, first + OBJECT_REMOVALS_MAX).map(Key => ({ Key }))
+      const command = new DeleteObjectsCommand({
+        Bucket: this.#calls.bucket,
+        Delete: { Objects, Quiet: true },
+      })
+      await this.#calls.repeated('s3:DeleteObject', 'write', async abortSignal => {
+        const { Errors = [] } = await this.#calls.repeating.send(command, { abortSignal })
+        if (Errors.length > 0) throw asError(Errors[0]!)
+      })
+    }
+  }
+
   async #exists(key: string): Promise<boolean> {
-    const command = new HeadObjectCommand({ Bucket: this.#bucket, Key: key })
-    return await this.#repeated(READING, 'read', async abortSignal => {
+    const command = new HeadObjectCommand({ Bucket: this.#calls.bucket, Key: key })
+    return await this.#calls.repeated(READING, 'read', async abortSignal => {
       try {
-        await this.#repeating.send(command, { abortSignal })
+        await this.#calls.repeating.send(command, { abortSignal })
         return true
       } catch (error) {
         if (nameOf(error) === 'NotFound') return false
@@ -154,10 +178,10 @@ export class S3ObjectStore implements ObjectStore {
     whole: AbortSignal,
   ): Promise<Uint8Array | undefined> {
     const command = () =>
-      new GetObjectCommand({ Bucket: this.#bucket, Key: key, Range: rangeOf(position, bytes) })
-    const send = (abortSignal: AbortSignal) => this.#once.send(command(), { abortSignal })
+      new GetObjectCommand({ Bucket: this.#calls.bucket, Key: key, Range: rangeOf(position, bytes) })
+    const send = (abortSignal: AbortSignal) => this.#calls.once.send(command(), { abortSignal })
     try {
-      return await collect(await hedged(send, this.#settings.hedgeMs, whole), bytes)
+      return await collect(await hedged(send, this.#hedgeMs, whole), bytes)
     } catch (error) {
       if (nameOf(error) === 'NoSuchKey') return undefined
       // The object ends before the position.
@@ -165,78 +189,10 @@ export class S3ObjectStore implements ObjectStore {
       throw error
     }
   }
-
-  /** Does it, or aborts it after so many milliseconds. */
-  async #within<Result>(timeoutMs: number, act: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
-    const controller = new AbortController()
-    const timer = setTimeout(() => controller.abort(), timeoutMs)
-    try {
-      return await act(controller.signal)
-    } finally {
-      clearTimeout(timer)
-    }
-  }
-
-  /** For what may be repeated: the SDK does so where it is refused, and waits to the end for what a network swallows. */
-  async #repeated<Result>(
-    action: string,
-    effect: AwsCall['effect'],
-    act: (signal: AbortSignal) => Promise<Result>,
-  ): Promise<Result> {
-    for (let tries = 1; ; tries += 1) {
-      const signals: AbortSignal[] = []
-      try {
-        return await this.#within(this.#tryMs(0), signal => {
-          signals.push(signal)
-          return act(signal)
-        })
-      } catch (error) {
-        if (signals[0]?.aborted && tries < AWS_ATTEMPTS_MAX) continue
-        throw asStoreError(error, this.#call(action, effect))
-      }
-    }
-  }
-
-  #tryMs(bytes: number): number {
-    return this.#settings.tryTimeoutMs + transferMs(bytes)
-  }
-
-  #call(action: string, effect: AwsCall['effect']): AwsCall {
-    return { action, effect, resource: `the bucket "${this.#bucket}"` }
-  }
 }
 
 export function rangeOf(position: number, bytes: number): string {
   return `bytes=${position}-${position + bytes - 1}`
-}
-
-/** How long the bytes may take on the slowest connection. */
-function transferMs(bytes: number): number {
-  return (bytes / OBJECT_BYTES_PER_SECOND_MIN) * 1_000
-}
-
-/** CRC-32 as S3 wants it: the one of its checksums that Node computes at memory's speed. */
-function checksum(bytes: Uint8Array): string {
-  const sum = Buffer.alloc(4)
-  sum.writeUInt32BE(crc32(bytes))
-  return sum.toString('base64')
-}
-
-/**
- * Spares PutObject a second pass over the bytes, a SHA-256 for the signature: TLS keeps them from being
- * changed on the way, and the checksum, which is signed, tells damage.
- */
-function leavePayloadUnsigned(client: S3Client): void {
-  client.middlewareStack.add(
-    (next, context) => async arguments_ => {
-      const { headers } = arguments_.request as { headers?: Record<string, string> }
-      if (headers && context.commandName === 'PutObjectCommand') {
-        headers['x-amz-content-sha256'] = 'UNSIGNED-PAYLOAD'
-      }
-      return next(arguments_)
-    },
-    { step: 'build', name: 'tidemarkUnsignedPayload', override: true },
-  )
 }
 
 /** The body in one piece of memory, into which each part of it is copied as it comes. */
@@ -252,6 +208,13 @@ async function collect(
     length += part.length
   }
   return memory.subarray(0, length)
+}
+
+/** What became of one object, as S3 would have told it of a request of its own. */
+function asError({ Code = 'InternalError', Message, Key }: DeleteObjectsError): Error {
+  const error = new Error(`${Message} (of ${Key})`)
+  const httpStatusCode = Code === 'InternalError' ? 500 : 400
+  return Object.assign(error, { name: Code, $metadata: { httpStatusCode } })
 }
 
 function nameOf(error: unknown): string | undefined {

@@ -47,5 +47,6 @@ export class TopicFactsCache {
 
 function factsOf({ partitions, configs }: TopicDescription): TopicFacts {
   const values = Object.fromEntries(configs.map(({ name, value }) => [name, value]))
-  return { partitions, settings: readSettings(values) }
+  // What expires is the broker's business.
+  return { partitions, settings: readSettings(values, false) }
 }

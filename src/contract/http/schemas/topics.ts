@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { listConfigs } from '../../../core/topic/topic-config.ts'
+import { listConfigs, RATIO_PATTERN } from '../../../core/topic/topic-config.ts'
 import { TOPIC_NAME_SCHEMA } from '../requests/texts.ts'
 import { digitsPattern } from './digits-pattern.ts'
 import { CountSchema, OffsetSchema, PartitionSchema, PartitionsSchema, TimestampMsSchema } from './numbers.ts'
@@ -12,12 +12,20 @@ const newTopic = z
 
 /** What JSON Schema says of a config's value. The broker is what refuses others, with INVALID_CONFIG. */
 function configSchema(config: ReturnType<typeof listConfigs>[number]) {
-  const { defaultValue, note } = config
-  const description = `${defaultValue} by default${note === undefined ? '.' : `; ${note}.`}`
+  const description = `${config.defaultValue} by default.`
   if (config.kind === 'one') return { type: 'string', enum: config.values, description }
   if (config.kind === 'list') {
     const values = ` *(?:${config.values.join('|')}) *`
     return { type: 'string', pattern: `^${values}(?:,${values})*$`, description }
+  }
+  if (config.kind === 'ratio') {
+    return {
+      anyOf: [
+        { type: 'number', minimum: 0, maximum: 1 },
+        { type: 'string', pattern: RATIO_PATTERN },
+      ],
+      description: `From 0 to 1; ${description}`,
+    }
   }
   const { min, max } = config
   return {
@@ -82,7 +90,7 @@ export const TopicAnswer = z
           name: z.string(),
           value: z.string(),
           isDefault: z.boolean().describe('Whether it was never set on this topic.'),
-          note: z.string().optional().describe('Of a config that nothing acts upon yet: that it is so.'),
+          note: z.string().optional().describe('Of a config that has no effect on this topic: why.'),
         }),
       )
       .describe('Every config that Tidemark knows, with the value in force.'),

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { LogBroker } from '../../../src/broker/log-broker.ts'
-import { VerifySummary, verify } from '../../../src/broker/settling/verify.ts'
+import { VerifySummary } from '../../../src/broker/verifying/finding.ts'
+import { verify } from '../../../src/broker/verifying/verify.ts'
 import type { Block } from '../../../src/core/log/block.ts'
 import type { IndexEntry } from '../../../src/core/log/entry.ts'
 import type { Head } from '../../../src/core/log/head.ts'
@@ -38,9 +39,16 @@ beforeEach(async () => {
 const errorsOf = async () => (await harness.verify()).findings.filter(({ severity }) => severity === 'error')
 const problemsOf = async () => (await errorsOf()).map(({ place, problem }) => `${place}: ${problem}`)
 
-async function keyOf(pick: (key: string) => boolean = () => true): Promise<string> {
-  for await (const { key } of harness.plain.objects.list()) if (pick(key)) return key
-  throw new Error('there is no such object')
+/** Of the object that a block's first entry is in. */
+async function keyOf(baseOffset = 6): Promise<string> {
+  const blocks = await harness.plain.index.readBlocks(
+    await harness.partitionId('tides'),
+    toOffset(baseOffset),
+    1,
+  )
+  const place = blocks[0]?.entries[0]?.place
+  if (place?.kind !== 'object') throw new Error('there is no such object')
+  return segmentKey(place.object)
 }
 async function bytesOf(key: string): Promise<Uint8Array> {
   return (await harness.plain.objects.get(key, toPosition(0), 100_000_000))!
@@ -147,7 +155,7 @@ describe('damage to objects is found:', () => {
 
   test('two objects that were exchanged', async () => {
     const left = await keyOf()
-    const right = await keyOf(key => key !== left)
+    const right = await keyOf(0)
     const bytes = [await bytesOf(left), await bytesOf(right)]
     await harness.plain.objects.put(left, [bytes[1]!])
     await harness.plain.objects.put(right, [bytes[0]!])
@@ -257,6 +265,50 @@ describe('damage to the index is found:', () => {
     await harness.plain.index.removePartition(await harness.partitionId('tides', 1))
     expect(await problemsOf()).toEqual(['tides/1: has no head: nothing can be appended'])
   })
+})
+
+describe('a check that goes on at a partition', () => {
+  const goOnAt = async (topic: string, partition: number) => {
+    const summary = new VerifySummary()
+    const findings: string[] = []
+    for await (const { place } of verify(harness.plain, summary, { from: { topic, partition } })) {
+      findings.push(place)
+    }
+    return { findings, batches: summary.batches, partitions: summary.partitions }
+  }
+
+  beforeEach(async () => {
+    await harness.plain.objects.remove(await keyOf())
+    await harness.pass(ORPHAN_AGE_MS + 1)
+  })
+
+  test('leaves out the damage of those before it, and takes nothing of theirs for left over', async () => {
+    expect(await goOnAt('tides', 1)).toEqual({ findings: [], batches: 0, partitions: 2 })
+    expect(await goOnAt('zones', 0)).toEqual({ findings: [], batches: 0, partitions: 2 })
+  })
+
+  test('looks at that one, and at all behind it', async () => {
+    expect(await goOnAt('tides', 0)).toMatchObject({ findings: ['tides/0 block 6 offset 6'], batches: 20 })
+    expect(await goOnAt('tide', 7)).toMatchObject({ findings: ['tides/0 block 6 offset 6'], batches: 20 })
+  })
+})
+
+test('where it stands is told as it goes on', async () => {
+  const summary = new VerifySummary()
+  const places: unknown[] = []
+  const readHead: LogIndex['readHead'] = id => {
+    places.push(summary.at)
+    return harness.plain.index.readHead(id)
+  }
+  const index = new Proxy(harness.plain.index, {
+    get: (target, name) => (name === 'readHead' ? readHead : Reflect.get(target, name, target)),
+  })
+  for await (const finding of verify({ ...harness.plain, index }, summary)) places.push(finding)
+  expect(places).toEqual([
+    { topic: 'tides', partition: 0 },
+    { topic: 'tides', partition: 1 },
+  ])
+  expect(summary).toMatchObject({ at: null, partitions: 2, partitionsInAll: 2 })
 })
 
 describe('what nothing refers to is a leftover and no error:', () => {

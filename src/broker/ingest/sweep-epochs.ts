@@ -1,0 +1,62 @@
+import { advance, beginRound, type Ingest, sweepable } from '../../core/ingest/ingest.ts'
+import { EPOCHS_AHEAD_MAX } from '../../core/limits.ts'
+import { INGEST_PREFIX, ingestEpochPrefix, SEGMENT_PREFIX } from '../../core/storage-layout.ts'
+import type { Ports } from '../../ports/index.ts'
+import type { Budget } from '../settling/budget.ts'
+import { removeListed } from '../settling/remove-listed.ts'
+import type { SettlingSettings } from '../settling/settling-settings.ts'
+import { changeIngest } from './change-ingest.ts'
+
+/**
+ * Begins the next epoch, where the current one is old enough and has objects. Epochs are counted and not told by clocks: a clock
+ * says only when to try.
+ */
+export async function advanceEpoch(
+  ports: Ports,
+  { advanceMs, roundMs }: SettlingSettings,
+  found: Ingest,
+  { deadlineMs }: Budget,
+): Promise<Ingest> {
+  const nowMs = ports.clock.nowMs()
+  if (Math.abs(nowMs - found.advancedMs) < advanceMs) return found
+  const isIdle = found.epoch > found.written + EPOCHS_AHEAD_MAX
+  // Where nothing is written a look each day suffices, for what the very last commit may have left. It takes the time of a
+  // round, and so must not come before one that is due.
+  const hasRound = found.cursor !== null || found.drained > found.swept || beginRound(found, nowMs, roundMs)
+  if (isIdle && (hasRound || Math.abs(nowMs - found.roundMs) < roundMs)) return found
+  const written = await highestWritten(ports, found)
+  const seen = { ...found, written }
+  const next = advance(seen, nowMs, advanceMs) ?? { ...seen, ...(isIdle && { roundMs: nowMs }) }
+  const { epoch, advancedMs } = next
+  if (epoch === found.epoch && written === found.written && next.roundMs === found.roundMs) return found
+  const changes = { epoch, advancedMs, written, roundMs: next.roundMs }
+  return (await changeIngest(ports, found, changes, deadlineMs)) ?? found
+}
+
+/** The highest epoch that has objects, as far as anybody knows. One that ended a while ago may have got some since. */
+async function highestWritten({ objects }: Ports, { epoch, written }: Ingest): Promise<number> {
+  for (let each = epoch; each > written; each -= 1) {
+    for await (const _ of objects.list(ingestEpochPrefix(each))) return each
+  }
+  return written
+}
+
+/**
+ * Deletes the objects of epochs that all logs have drained, a grace after that was published; those that somebody who slept has
+ * uploaded under an epoch that was swept before, too. Tells how many, and what the store keeps of its epochs then.
+ */
+export async function sweepEpochs(
+  ports: Ports,
+  { graceMs }: SettlingSettings,
+  found: Ingest,
+  budget: Budget,
+): Promise<{ ingest: Ingest; removed: number }> {
+  const below = sweepable(found, ports.clock.nowMs(), graceMs)
+  if (below === 0) return { ingest: found, removed: 0 }
+  const { objects } = ports
+  // From the very beginning on: keys sort as epochs do.
+  let removed = await removeListed(ports, objects.list(INGEST_PREFIX, ingestEpochPrefix(below)), budget)
+  removed += await removeListed(ports, objects.list(SEGMENT_PREFIX), budget)
+  if (below <= found.swept) return { ingest: found, removed }
+  return { ingest: (await changeIngest(ports, found, { swept: below }, budget.deadlineMs)) ?? found, removed }
+}

@@ -1,0 +1,159 @@
+import { beginRound, type Ingest, publish } from '../../core/ingest/ingest.ts'
+import { HEADS_PARALLEL_MAX, READ_PARALLEL_MAX, STUCK_PARTITIONS_MAX } from '../../core/limits.ts'
+import { blockEnd } from '../../core/log/block.ts'
+import { entryEpoch, type IndexEntry } from '../../core/log/entry.ts'
+import type { Head } from '../../core/log/head.ts'
+import { headsMade } from '../../core/topic/creation.ts'
+import { type PartitionId, partitionKey, partitionsOf } from '../../core/topic/partition-id.ts'
+import type { Ports } from '../../ports/index.ts'
+import type { TopicItem } from '../../ports/topic-store.ts'
+import { changeIngest } from '../ingest/change-ingest.ts'
+import { fewAtATime } from '../store-calls/few-at-a-time.ts'
+import { retryUntil } from '../store-calls/retry.ts'
+import { type Budget, checkTime, isTimeOver } from './budget.ts'
+import { flush } from './flush.ts'
+import { Moved } from './read-runs.ts'
+import type { SettlingSettings } from './settling-settings.ts'
+import { visit } from './visit-partition.ts'
+
+/** What of a round others are told. */
+export interface RoundReport {
+  /** A partition could not be drained: the round is not published, and the next one tries again. */
+  failed(topic: TopicItem, partition: PartitionId, error: unknown): void
+}
+
+/** How often a partition is looked at anew that somebody goes on writing to. */
+const LOOKS_MAX = 5
+/** How often the place is noted at which the next one would go on. */
+const CURSOR_INTERVAL_MS = 10_000
+
+/**
+ * Has all partitions drain the epochs that are over, and publishes that they have. The floor is raised in the store before
+ * anything is listed, so whoever makes a head meanwhile either stands in the listing or raises it itself. Goes on where the last
+ * run was broken off. Tells what the store keeps of its epochs after it.
+ * @throws TimeIsOver, TidemarkError REQUEST_TIMED_OUT at the deadline: the next run goes on
+ */
+export async function runRound(
+  ports: Ports,
+  settings: SettlingSettings,
+  found: Ingest,
+  budget: Budget,
+  report: RoundReport,
+): Promise<Ingest> {
+  // What the last one has drained is swept before the next one: else a grace that is as long as a round would never end.
+  const isDue = found.cursor === null && (found.swept >= found.drained || found.heldBelow > 0)
+  const begun = isDue ? beginRound(found, ports.clock.nowMs(), settings.roundMs) : undefined
+  let round: Ingest | undefined = found
+  if (begun) round = await changeIngest(ports, found, begun, budget.deadlineMs)
+  // None is due, or somebody else has begun one.
+  if (!round || round.cursor === null) return round ?? found
+  const stuck = new Set(round.stuck)
+  const { clock } = ports
+  let notedAtMs = clock.monotonicMs()
+  let cursor = round.cursor
+  const noteCursor = async () => {
+    const changed: Ingest | undefined = await changeIngest(
+      ports,
+      round!,
+      { cursor, stuck: [...stuck].slice(0, STUCK_PARTITIONS_MAX) },
+      budget.deadlineMs,
+    )
+    round = changed
+    notedAtMs = clock.monotonicMs()
+  }
+  const topics = await everyTopic(ports, cursor, budget)
+  for (const topic of topics) {
+    await fewAtATime(
+      partitionsOf({ topicId: topic.topicId, partitions: headsMade(topic) }),
+      HEADS_PARALLEL_MAX,
+      async partition => {
+        try {
+          await drain(ports, settings, topic, partition, round!.floor, budget)
+        } catch (error) {
+          const isOver = clock.monotonicMs() >= budget.deadlineMs || ports.ending?.aborted
+          if (isOver && isTimeOver(error)) throw error
+          stuck.add(partitionKey(partition))
+          report.failed(topic, partition, error)
+        }
+      },
+    )
+    cursor = topic.name
+    if (clock.monotonicMs() - notedAtMs >= CURSOR_INTERVAL_MS) await noteCursor()
+    // Somebody else works on the round as well: one of us suffices.
+    if (!round) return found
+  }
+  const ended = publish({ ...round, cursor, stuck: [...stuck].slice(0, STUCK_PARTITIONS_MAX) }, clock.nowMs())
+  return (ended && (await changeIngest(ports, round, ended, budget.deadlineMs))) ?? round
+}
+
+/** All topics behind a name, those that are being made or deleted too, once what can be finished is. */
+async function everyTopic(ports: Ports, cursor: string, { deadlineMs }: Budget): Promise<TopicItem[]> {
+  return await retryUntil(ports, deadlineMs, 'no', async () => {
+    const topics: TopicItem[] = []
+    for await (const topic of ports.topics.list()) if (topic.name > cursor) topics.push(topic)
+    return topics
+  })
+}
+
+/**
+ * Raises one log's floor, settles whatever is of an older epoch, and notes that nothing is. Only in this order: once the floor
+ * is raised nothing older can come, so what is seen afterwards stays true.
+ */
+async function drain(
+  ports: Ports,
+  settings: SettlingSettings,
+  topic: TopicItem,
+  partition: PartitionId,
+  floor: number,
+  budget: Budget,
+): Promise<void> {
+  const insist = <T>(step: () => Promise<T>) => retryUntil(ports, budget.deadlineMs, 'no', step)
+  checkTime(ports.clock, budget)
+  const { index } = ports
+  const before = await insist(() => index.readHead(partition))
+  if (!before || before.drained >= floor) return
+  const isClear = before.settled.settledOffset === before.tailOffset && !hasOlder(before.tail, floor)
+  let head = await insist(() => index.raiseFloor(partition, floor, isClear ? before : undefined))
+  for (let looks = 0; looks < LOOKS_MAX; looks += 1) {
+    if (!head || head.drained >= floor) return
+    if (hasOlder(head.tail, floor)) {
+      const [cut] = await flush(ports, [{ partition, age: { epochsBelow: floor }, head }], budget.deadlineMs)
+      if (cut?.status === 'rejected') throw cut.reason
+      head = cut?.value
+      continue
+    }
+    if (!(await blocksHaveOlder(ports, partition, head, floor, budget))) {
+      if (await insist(() => index.noteDrained(partition, floor))) return
+    } else {
+      const wants = { epochsBelow: floor, isThorough: true }
+      await visit(ports, settings, { topic, partition }, wants, budget)
+    }
+    head = await insist(() => index.readHead(partition))
+  }
+  throw new Moved('it has more of older epochs each time that somebody looks')
+}
+
+function hasOlder(entries: readonly IndexEntry[], epochsBelow: number): boolean {
+  return entries.some(entry => entryEpoch(entry) < epochsBelow)
+}
+
+/** Whether a block above settledOffset has an entry of an older epoch. */
+async function blocksHaveOlder(
+  ports: Ports,
+  partition: PartitionId,
+  { settled, tailOffset }: Head,
+  epochsBelow: number,
+  { deadlineMs }: Budget,
+): Promise<boolean> {
+  let next = settled.settledOffset
+  while (next < tailOffset) {
+    const read = () => ports.index.readBlocks(partition, next, READ_PARALLEL_MAX)
+    const found = await retryUntil(ports, deadlineMs, 'no', read)
+    const blocks = found.filter(block => block.baseOffset >= next && block.baseOffset < tailOffset)
+    // Somebody else settles it just now: it has to be looked at anew.
+    if (blocks[0]?.baseOffset !== next) return true
+    if (blocks.some(({ entries }) => hasOlder(entries, epochsBelow))) return true
+    next = blockEnd(blocks.at(-1)!)
+  }
+  return false
+}

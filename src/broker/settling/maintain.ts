@@ -1,0 +1,215 @@
+import { SETTLING_BACKLOG_BYTES_MAX } from '../../core/limits.ts'
+import { type PartitionId, partitionKey, partitionsOf } from '../../core/topic/partition-id.ts'
+import type { Ports } from '../../ports/index.ts'
+import type { TopicItem } from '../../ports/topic-store.ts'
+import { openIngest } from '../ingest/change-ingest.ts'
+import { advanceEpoch, sweepEpochs } from '../ingest/sweep-epochs.ts'
+import { retryUntil } from '../store-calls/retry.ts'
+import { TopicDirectory } from '../topics/topic-directory.ts'
+import { Topics } from '../topics/topics.ts'
+import { type Budget, isTimeOver, TimeIsOver } from './budget.ts'
+import { collectGarbage } from './collect-garbage.ts'
+import { runRound } from './drain-round.ts'
+import type { SettlingSettings } from './settling-settings.ts'
+import { type Visited, type VisitWants, visit } from './visit-partition.ts'
+
+/** What a run is for. */
+export interface MaintainRequest {
+  /** Those in which something is due, as far as whoever asks knows; left out: all of all topics. */
+  readonly partitions?: readonly PartitionId[]
+  /** How many entries each has in blocks, where somebody knows, by its key. */
+  readonly entries?: ReadonlyMap<string, number>
+  /** Whether epochs, rounds, garbage and the offsets of silent groups are looked after, too. */
+  readonly upkeep: boolean
+  /** Whether all is rolled that lies in blocks, however little it is. */
+  readonly isForced?: boolean
+}
+
+/** What a run tells of while it goes on. */
+export type Progress =
+  | {
+      readonly kind: 'visited'
+      readonly topic: string
+      readonly partition: number
+      readonly rolledBytes: number
+      readonly mergedBytes: number
+      readonly backlogBytes: number
+    }
+  | { readonly kind: 'failed'; readonly topic: string; readonly partition: number; readonly error: unknown }
+  | { readonly kind: 'round'; readonly epoch: number; readonly drained: number; readonly isUnderWay: boolean }
+  | { readonly kind: 'deleted'; readonly objects: number }
+  /** Something else that nobody waits for went wrong; the rest was done. */
+  | { readonly kind: 'trouble'; readonly error: unknown }
+
+/** What a run has come to. */
+export interface Maintained {
+  /** False: the time was over before all was done, and another run goes on. */
+  readonly isDone: boolean
+  readonly rolledBytes: number
+  readonly mergedBytes: number
+  readonly deletedObjects: number
+  /** Of batches that have not settled, in the partitions that were visited. */
+  readonly backlogBytes: number
+  /** Partitions that failed, or have a backlog that is told as a failure; with the reason. */
+  readonly failed: readonly { readonly topic: string; readonly partition: number; readonly reason: string }[]
+}
+
+/**
+ * One run of what keeps a store from growing for ever: visits partitions, begins epochs and has them drained, and deletes what
+ * nothing needs any more. It may be broken off anywhere and made by several at once; whatever one has begun another goes on with.
+ */
+export async function maintain(
+  ports: Ports,
+  settings: SettlingSettings,
+  request: MaintainRequest,
+  budget: Budget,
+  report: (progress: Progress) => void = () => {},
+): Promise<Maintained> {
+  const run = new Run(ports, settings, request, budget, report)
+  const isDone = await run.toTheEnd()
+  return { ...run.sums, failed: run.failed, isDone }
+}
+
+class Run {
+  readonly #ports: Ports
+  readonly #settings: SettlingSettings
+  readonly #request: MaintainRequest
+  readonly #budget: Budget
+  readonly #report: (progress: Progress) => void
+  readonly failed: { topic: string; partition: number; reason: string }[] = []
+  readonly sums = { rolledBytes: 0, mergedBytes: 0, deletedObjects: 0, backlogBytes: 0 }
+
+  constructor(
+    ports: Ports,
+    settings: SettlingSettings,
+    request: MaintainRequest,
+    budget: Budget,
+    report: (progress: Progress) => void,
+  ) {
+    this.#ports = ports
+    this.#settings = settings
+    this.#request = request
+    this.#budget = budget
+    this.#report = report
+  }
+
+  /** False where the time is over before. */
+  async toTheEnd(): Promise<boolean> {
+    try {
+      await this.#visitAll()
+      if (this.#request.upkeep) await this.#upkeep()
+      return true
+    } catch (error) {
+      if (isTimeOver(error)) return false
+      throw error
+    }
+  }
+
+  async #visitAll(): Promise<void> {
+    const { partitions, isForced = false } = this.#request
+    const wants: VisitWants = { epochsBelow: isForced ? Number.POSITIVE_INFINITY : 0, isThorough: isForced }
+    if (partitions) {
+      await this.#visitThese(partitions, wants)
+      return
+    }
+    for (const topic of await this.#liveTopics())
+      for (const partition of partitionsOf(topic)) await this.#visit(topic, partition, wants)
+  }
+
+  async #visitThese(partitions: readonly PartitionId[], wants: VisitWants): Promise<void> {
+    if (partitions.length === 0) return
+    const topics = new Map((await this.#liveTopics()).map(topic => [topic.topicId, topic]))
+    for (const partition of partitions) {
+      const topic = topics.get(partition.topicId)
+      if (topic) await this.#visit(topic, partition, wants)
+    }
+  }
+
+  async #liveTopics(): Promise<TopicItem[]> {
+    return await retryUntil(this.#ports, this.#budget.deadlineMs, 'no', async () => {
+      const topics: TopicItem[] = []
+      for await (const topic of this.#ports.topics.list()) if (topic.state === 'live') topics.push(topic)
+      return topics
+    })
+  }
+
+  /** One that is damaged keeps no other from being visited. */
+  async #visit(topic: TopicItem, partition: PartitionId, wants: VisitWants): Promise<void> {
+    const entries = this.#request.entries?.get(partitionKey(partition))
+    const known = { ...wants, ...(entries !== undefined && { entries }) }
+    let visited: Visited
+    try {
+      visited = await visit(this.#ports, this.#settings, { topic, partition }, known, this.#budget)
+    } catch (error) {
+      this.#throwIfOver(error)
+      this.#fail(topic, partition, error)
+      return
+    }
+    const { rolledBytes, mergedBytes, backlogBytes } = visited
+    this.sums.rolledBytes += rolledBytes
+    this.sums.mergedBytes += mergedBytes
+    this.sums.backlogBytes += backlogBytes
+    const place = { topic: topic.name, partition: partition.partition }
+    this.#report({ kind: 'visited', ...place, rolledBytes, mergedBytes, backlogBytes })
+    if (backlogBytes > SETTLING_BACKLOG_BYTES_MAX) {
+      this.failed.push({ ...place, reason: `${backlogBytes} bytes wait to be settled` })
+    }
+  }
+
+  /** Each in its turn; one that fails keeps none that follows from being done. */
+  async #upkeep(): Promise<void> {
+    await this.#part(() => this.#finishTopics())
+    await this.#part(() => this.#epochs())
+    await this.#part(() => this.#garbage())
+  }
+
+  async #finishTopics(): Promise<void> {
+    const { topics, clock } = this.#ports
+    // What was deleted and is there again is found by whoever meets it.
+    await new Topics(this.#ports, new TopicDirectory(topics, clock)).finishDeletions(new Set())
+  }
+
+  async #epochs(): Promise<void> {
+    const { deadlineMs } = this.#budget
+    const opened = await openIngest(this.#ports, deadlineMs)
+    const advanced = await advanceEpoch(this.#ports, this.#settings, opened, this.#budget)
+    const { ingest, removed } = await sweepEpochs(this.#ports, this.#settings, advanced, this.#budget)
+    this.#countDeleted(removed)
+    const failed = (topic: TopicItem, partition: PartitionId, error: unknown) =>
+      this.#fail(topic, partition, error)
+    const round = await runRound(this.#ports, this.#settings, ingest, this.#budget, { failed })
+    const { epoch, drained, cursor } = round
+    this.#report({ kind: 'round', epoch, drained, isUnderWay: cursor !== null })
+  }
+
+  async #garbage(): Promise<void> {
+    const { deleted, unfinished } = await collectGarbage(this.#ports, this.#settings, this.#budget)
+    this.#countDeleted(deleted)
+    await this.#visitThese(unfinished, { epochsBelow: 0, isThorough: true, endsUnfinished: true })
+  }
+
+  #countDeleted(objects: number): void {
+    this.sums.deletedObjects += objects
+    if (objects > 0) this.#report({ kind: 'deleted', objects })
+  }
+
+  async #part(work: () => Promise<void>): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      this.#throwIfOver(error)
+      this.#report({ kind: 'trouble', error })
+    }
+  }
+
+  #throwIfOver(error: unknown): void {
+    const isOver = this.#ports.clock.monotonicMs() >= this.#budget.deadlineMs || this.#ports.ending?.aborted
+    if (isOver) throw new TimeIsOver('the time for this run is over', { cause: error })
+  }
+
+  #fail({ name }: TopicItem, { partition }: PartitionId, error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error)
+    this.failed.push({ topic: name, partition, reason })
+    this.#report({ kind: 'failed', topic: name, partition, error })
+  }
+}

@@ -1,0 +1,209 @@
+import type { RunOffsets } from '../../core/batches/batch-run.ts'
+import { type Stretch, stretchesOf } from '../../core/batches/stretches.ts'
+import { BATCH_BYTES_MAX, RUN_READ_BYTES, RUN_READS_AHEAD_MAX } from '../../core/limits.ts'
+import type { PlacedEntry } from '../../core/log/entry.ts'
+import type { Segment } from '../../core/log/settled/segment.ts'
+import { advance, type Offset, toOffset, toPosition } from '../../core/numbers.ts'
+import { batchSizeBytes, batchSpan } from '../../core/record/batch-header.ts'
+import { BASE_OFFSET_AT, RECORDS_AT, readInt64 } from '../../core/record/batch-layout.ts'
+import { decodeFooter } from '../../core/segment/footer.ts'
+import { ingestKey, logObjectKey } from '../../core/storage-layout.ts'
+import type { PartitionId } from '../../core/topic/partition-id.ts'
+import type { Ports } from '../../ports/index.ts'
+import { retryUntil } from '../store-calls/retry.ts'
+
+/** Where a run of batches lies that is to be copied. */
+export interface RunSource {
+  readonly baseOffset: Offset
+  readonly end: Offset
+  readonly key: string
+  readonly position: number
+  /** Of its batches; 0: it has none, and there is no object. */
+  readonly bytes: number
+  readonly offsets: RunOffsets
+  /** Of the footer that follows, where it is a whole segment; else 0. */
+  readonly footerBytes: number
+}
+
+/** What was to be read is not there any more, because the log has moved on since: begin anew with the head as it is. */
+export class Moved extends Error {
+  override readonly name = 'Moved'
+}
+
+/** @param placed entries of blocks, all of which lie in objects */
+export function entrySources(placed: readonly PlacedEntry[]): RunSource[] {
+  return placed.map(({ baseOffset, entry: { place, span, bytes } }) => {
+    if (place.kind !== 'object') throw new Error(`an entry of a block is ${place.kind}`)
+    const end = advance(baseOffset, span)
+    const { position } = place
+    return { baseOffset, end, key: ingestKey(place), position, bytes, offsets: 'counted', footerBytes: 0 }
+  })
+}
+
+/** A whole segment. */
+export function segmentSource(partition: PartitionId, segment: Segment): RunSource {
+  const { baseOffset, end, id, bytes, footerBytes } = segment
+  const key = logObjectKey(partition, baseOffset, id)
+  return { baseOffset, end, key, position: 0, bytes, offsets: 'stored', footerBytes }
+}
+
+/**
+ * Reads runs in order, a few pieces ahead, and gives what they hold, in pieces of some MiB, from the first one's base to the
+ * last one's end without a gap. What is damaged comes as it is, and what is gone is said to be lost: whoever copies a log keeps
+ * what can be kept.
+ * @param hasMoved whether the log has moved on since the sources were known, so that their objects may be gone
+ * @throws Moved where an object is gone and the log has moved on; TidemarkError REQUEST_TIMED_OUT at the deadline
+ */
+export async function* readRuns(
+  ports: Ports,
+  sources: readonly RunSource[],
+  hasMoved: () => Promise<boolean>,
+  deadlineMs: number,
+): AsyncGenerator<Stretch> {
+  const read = (source: RunSource, position: number, bytes: number) =>
+    retryUntil(ports, deadlineMs, 'no', () => ports.objects.get(source.key, toPosition(position), bytes))
+  const ahead: { source: RunSource; piece: Piece; bytes: Promise<Uint8Array | undefined> }[] = []
+  const pieces = piecesOf(sources)
+  let bytesAhead = 0
+  const readAhead = () => {
+    while (bytesAhead < RUN_READ_BYTES * RUN_READS_AHEAD_MAX && ahead.length < SMALL_READS_AHEAD_MAX) {
+      const { value, done } = pieces.next()
+      if (done) return
+      const bytes =
+        value.piece.bytes === 0
+          ? Promise.resolve(new Uint8Array())
+          : read(value.source, value.piece.position, value.piece.bytes)
+      // It is waited for later, and must not be taken for nobody's until then.
+      bytes.catch(() => {})
+      ahead.push({ ...value, bytes })
+      bytesAhead += value.piece.bytes
+    }
+  }
+  let carried = NOTHING_CARRIED
+  for (;;) {
+    readAhead()
+    const next = ahead.shift()
+    if (!next) return
+    const { source, piece } = next
+    const bytes = await next.bytes
+    bytesAhead -= piece.bytes
+    if (piece.isFirst) carried = { bytes: new Uint8Array(), next: source.baseOffset, isBroken: false }
+    if (carried.isBroken) continue
+    if (!bytes) {
+      if (await hasMoved()) throw new Moved(`${source.key} is gone`)
+      yield { kind: 'lost', baseOffset: carried.next, end: source.end }
+      carried = { ...carried, isBroken: true }
+      continue
+    }
+    if (source.offsets === 'counted' || (piece.isFirst && piece.isLast)) {
+      yield* stretchesOf(bytes, source.baseOffset, source.end, source.offsets)
+      continue
+    }
+    const all = carried.bytes.length === 0 ? bytes : Buffer.concat([carried.bytes, bytes])
+    const whole = piece.isLast
+      ? { bytes: all.length, next: source.end }
+      : wholeBatches(all, carried.next, source.end)
+    const stretches = whole && stretchesOf(all.subarray(0, whole.bytes), carried.next, whole.next, 'stored')
+    if (stretches?.every(({ kind }) => kind === 'batches')) {
+      yield* stretches
+      carried = { bytes: all.subarray(whole!.bytes), next: whole!.next, isBroken: false }
+      continue
+    }
+    // From one place that the footer knows to the next: so little is lost beside what is damaged.
+    yield* readByMarks(source, piece.position - carried.bytes.length, carried.next, read)
+    carried = { ...carried, isBroken: true }
+  }
+}
+
+/** Reads of small runs that are under way at once. */
+const SMALL_READS_AHEAD_MAX = 16
+
+interface Piece {
+  readonly position: number
+  readonly bytes: number
+  readonly isFirst: boolean
+  readonly isLast: boolean
+}
+
+/** What is left of a run's last piece: a part of a batch. */
+interface Carried {
+  readonly bytes: Uint8Array
+  readonly next: Offset
+  /** Whether the run's rest has been given already. */
+  readonly isBroken: boolean
+}
+
+const NOTHING_CARRIED: Carried = { bytes: new Uint8Array(), next: toOffset(0), isBroken: false }
+
+/** Entries come whole, since they are as small as a commit; segments in pieces. */
+function* piecesOf(sources: readonly RunSource[]): Generator<{ source: RunSource; piece: Piece }> {
+  for (const source of sources) {
+    const most = source.offsets === 'counted' ? source.bytes : RUN_READ_BYTES
+    let done = 0
+    do {
+      const bytes = Math.min(most, source.bytes - done)
+      const piece = { position: source.position + done, bytes, isFirst: done === 0 }
+      done += bytes
+      yield { source, piece: { ...piece, isLast: done === source.bytes } }
+    } while (done < source.bytes)
+  }
+}
+
+/** How many of these bytes are whole batches, and where they end; undefined where no size can be believed. */
+function wholeBatches(
+  bytes: Uint8Array,
+  from: Offset,
+  end: Offset,
+): { bytes: number; next: Offset } | undefined {
+  let position = 0
+  let next = from
+  while (bytes.length - position >= RECORDS_AT) {
+    const base = readInt64(bytes, position + BASE_OFFSET_AT)
+    let size: number
+    try {
+      size = batchSizeBytes(bytes, position)
+    } catch {
+      return undefined
+    }
+    const last = base + batchSpan(bytes, position)
+    if (size > BATCH_BYTES_MAX || base < next || last <= base || last > end) return undefined
+    if (position + size > bytes.length) break
+    position += size
+    next = toOffset(last)
+  }
+  return { bytes: position, next }
+}
+
+/** The rest of a segment from a batch's beginning on, from mark to mark. */
+async function* readByMarks(
+  source: RunSource,
+  position: number,
+  from: Offset,
+  read: (source: RunSource, position: number, bytes: number) => Promise<Uint8Array | undefined>,
+): AsyncGenerator<Stretch> {
+  const marks = await readMarks(source, read)
+  let [at, next] = [position, from]
+  for (const mark of [...marks, { bytes: source.bytes, span: source.end - source.baseOffset }]) {
+    const end = advance(source.baseOffset, mark.span)
+    if (mark.bytes <= at || end <= next) continue
+    // Where no mark is near, nobody can tell where the next batch begins.
+    const bytes = mark.bytes - at > RUN_READ_BYTES * 2 ? undefined : await read(source, at, mark.bytes - at)
+    if (bytes && bytes.length > 0) yield* stretchesOf(bytes, next, end, 'stored')
+    else yield { kind: 'lost', baseOffset: next, end }
+    at = mark.bytes
+    next = end
+  }
+}
+
+async function readMarks(
+  source: RunSource,
+  read: (source: RunSource, position: number, bytes: number) => Promise<Uint8Array | undefined>,
+) {
+  const footer = source.footerBytes > 0 && (await read(source, source.bytes, source.footerBytes))
+  try {
+    return footer ? decodeFooter(footer).marks.marksOf() : []
+  } catch (error) {
+    if (error instanceof RangeError) return []
+    throw error
+  }
+}

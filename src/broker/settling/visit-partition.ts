@@ -1,0 +1,135 @@
+import type { Head } from '../../core/log/head.ts'
+import { settlingDue } from '../../core/log/settled/plan-roll.ts'
+import { readSettings } from '../../core/topic/topic-config.ts'
+import type { Ports } from '../../ports/index.ts'
+import { retryUntil } from '../store-calls/retry.ts'
+import { type Budget, checkTime } from './budget.ts'
+import { readCounted, segmentAt } from './counted-segments.ts'
+import { drop } from './drop.ts'
+import { merge, settleMerged, takeOver } from './merge.ts'
+import { Moved } from './read-runs.ts'
+import { roll, settle } from './roll.ts'
+import { rollRules } from './rules.ts'
+import type { SettlingSettings } from './settling-settings.ts'
+import { sweep } from './sweep.ts'
+import type { Log } from './write-segment.ts'
+
+/** What a visit is for, beside what is due anyway. */
+export interface VisitWants {
+  /** All entries are settled whose objects are of epochs below this one; 0: none because of that. */
+  readonly epochsBelow: number
+  /** Entries in blocks, as far as whoever wants the visit knows. */
+  readonly entries?: number
+  /** Also what only late requests can have left is looked for. */
+  readonly isThorough: boolean
+  /** What somebody has begun to merge or clean, and nobody has ended, is brought to an end. */
+  readonly endsUnfinished?: boolean
+}
+
+/** What a visit has come to. */
+export interface Visited {
+  /** As it was at the end; undefined: the log is gone. */
+  readonly head: Head | undefined
+  readonly rolledBytes: number
+  readonly mergedBytes: number
+  /** Of batches that have not settled. */
+  readonly backlogBytes: number
+}
+
+/** How often a visit begins anew because somebody else settles the same log. */
+const TRIES_MAX = 3
+
+/**
+ * Brings one log on as far as is due: what stands at a boundary comes to count, what lies below the start is dropped, blocks are
+ * rolled, rolled segments merged, what has expired goes, what was superseded is compacted, and what does not count any more is
+ * swept. It may be broken off anywhere, and made by several at once.
+ * @throws TidemarkError REQUEST_TIMED_OUT, or TimeIsOver, at the deadline; Moved where others are always faster
+ */
+export async function visit(
+  ports: Ports,
+  settings: SettlingSettings,
+  log: Log,
+  wants: VisitWants,
+  budget: Budget,
+): Promise<Visited> {
+  const sums = { rolledBytes: 0, mergedBytes: 0 }
+  for (let triesLeft = TRIES_MAX; ; triesLeft -= 1) {
+    try {
+      const head = await settleOnce(ports, settings, log, wants, budget, sums)
+      return { head, ...sums, backlogBytes: head ? backlogBytes(head) : 0 }
+    } catch (error) {
+      if (!(error instanceof Moved) || triesLeft === 0) throw error
+    }
+  }
+}
+
+/** Of batches in blocks. */
+export function backlogBytes({ flushed, settled }: Head): number {
+  return flushed.bytes - settled.loggedBytes
+}
+
+async function settleOnce(
+  ports: Ports,
+  settings: SettlingSettings,
+  log: Log,
+  wants: VisitWants,
+  budget: Budget,
+  sums: { rolledBytes: number; mergedBytes: number },
+): Promise<Head | undefined> {
+  const { partition, topic } = log
+  const found = await retryUntil(ports, budget.deadlineMs, 'no', () => ports.index.readHead(partition))
+  if (!found) return undefined
+  let head = await adopt(ports, log, found, budget)
+  if (head.startOffset > head.settled.firstOffset) head = (await drop(ports, log, head, budget)) ?? head
+  for (let { entries } = wants; ; entries = 0) {
+    checkTime(ports.clock, budget)
+    const rules = {
+      ...rollRules(settings, topic, wants.epochsBelow, ports.clock.nowMs()),
+      entries: entries ?? 0,
+    }
+    if (settlingDue(head, rules) !== 'roll') break
+    const rolled = await roll(ports, settings, log, head, rules, budget)
+    if (!rolled) break
+    head = rolled.head
+    sums.rolledBytes += rolled.rolledBytes
+  }
+  const { isCompacted } = readSettings(topic.configs, topic.expires ?? false)
+  // What is compacted is merged by that.
+  while (!isCompacted) {
+    checkTime(ports.clock, budget)
+    const merged = await merge(ports, settings, log, head, budget)
+    if (!merged) break
+    head = merged.head
+    sums.mergedBytes += merged.mergedBytes
+  }
+  if (wants.endsUnfinished) head = await passBoundary(ports, log, head, budget)
+  await sweep(ports, partition, head, wants.isThorough, budget)
+  return head
+}
+
+/** What stands at a boundary already comes to count, whoever has put it. */
+async function adopt(ports: Ports, log: Log, found: Head, budget: Budget): Promise<Head> {
+  const { partition } = log
+  const { deadlineMs } = budget
+  const { settledOffset, mergedOffset, generation } = found.settled
+  const rolled = await segmentAt(ports, partition, 'rolled', settledOffset, deadlineMs)
+  const head = rolled ? await settle(ports, log, rolled, budget) : found
+  const merged = await segmentAt(ports, partition, generation, mergedOffset, deadlineMs)
+  // In another generation something else may stand there, or nothing.
+  const { settled } = head
+  const isAsRead = settled.mergedOffset === mergedOffset && settled.generation === generation
+  if (!merged || !isAsRead || merged.end > settled.settledOffset) return head
+  return await settleMerged(ports, log, head.settled, merged, budget)
+}
+
+/**
+ * Has mergedOffset move, so that whatever somebody may have uploaded to be put there is decided on: by the item of one rolled
+ * segment, with the object that it has.
+ */
+async function passBoundary(ports: Ports, log: Log, head: Head, budget: Budget): Promise<Head> {
+  const { mergedOffset, settledOffset } = head.settled
+  const range = { level: 'rolled', lo: mergedOffset, hi: settledOffset } as const
+  const [first] = await readCounted(ports, log.partition, range, budget.deadlineMs, 1)
+  if (first?.baseOffset !== mergedOffset) return head
+  return (await takeOver(ports, log, head, first, budget)).head
+}

@@ -1,0 +1,116 @@
+import type { Stretch } from '../../core/batches/stretches.ts'
+import type { IntentNote } from '../../core/garbage.ts'
+import type { FlushedProducer } from '../../core/log/producers/flushed-producer.ts'
+import type { Level, Segment } from '../../core/log/settled/segment.ts'
+import { type Offset, toOffset } from '../../core/numbers.ts'
+import { SegmentWriter } from '../../core/segment/segment-writer.ts'
+import { logObjectKey } from '../../core/storage-layout.ts'
+import type { PartitionId } from '../../core/topic/partition-id.ts'
+import type { Ports } from '../../ports/index.ts'
+import type { TopicItem } from '../../ports/topic-store.ts'
+import { retryUntil } from '../store-calls/retry.ts'
+import type { Budget } from './budget.ts'
+
+/** One partition's log, and the topic that it is of. */
+export interface Log {
+  readonly topic: TopicItem
+  readonly partition: PartitionId
+}
+
+/** What is to be written, and what only its writer knows of it. */
+export interface SegmentPlan {
+  readonly level: Level
+  readonly baseOffset: Offset
+  readonly end: Offset
+  /** From the base to the end without a gap; asked for anew where the upload is tried again. */
+  stretches(): AsyncIterable<Stretch>
+  /** Where the log starts now. */
+  readonly startOffset: Offset
+  /** Of a pass of the cleaner: up to where it cleans, and up to where it reaches; else 0. */
+  readonly cleanTo?: Offset
+  readonly passEnd?: Offset
+  readonly createdMs: number
+  readonly writes: number
+  readonly loggedBytes: number
+  readonly tombstonesMs: number
+  /** What is known at the end of the producers. */
+  readonly producers: ReadonlyMap<bigint, FlushedProducer>
+}
+
+/** A segment whose object is there, and the note of it. */
+export interface Written {
+  readonly segment: Segment
+  readonly intent: IntentNote
+}
+
+/**
+ * Writes a segment's object. The note stands before the object: so it is known of, whatever becomes of this process, until an
+ * item names it. Each try has an id of its own, since it might read something else.
+ * @throws TidemarkError REQUEST_TIMED_OUT at the deadline; what `stretches` throws
+ */
+export async function writeSegment(
+  ports: Ports,
+  log: Log,
+  plan: SegmentPlan,
+  budget: Budget,
+): Promise<Written> {
+  const { clock, entropy, objects, upkeep } = ports
+  return await retryUntil(ports, budget.deadlineMs, 'no', async () => {
+    const id = entropy.id()
+    const key = logObjectKey(log.partition, plan.baseOffset, id)
+    const intent: IntentNote = { kind: 'intent', key, level: plan.level, notedMs: clock.nowMs() }
+    await retryUntil(ports, budget.deadlineMs, 'no', () => upkeep.putNote(intent))
+    const made: { segment?: Segment } = {}
+    await objects.putLarge(key, chunksOf(log, plan, id, budget, made))
+    return { segment: made.segment!, intent }
+  })
+}
+
+/**
+ * Removes an object that no item has come to name, since another stands in its place, and the note of it. What is left of it
+ * where that fails is collected later.
+ */
+export async function dropUpload(ports: Ports, intent: IntentNote, { deadlineMs }: Budget): Promise<void> {
+  const insist = <T>(step: () => Promise<T>) => retryUntil(ports, deadlineMs, 'no', step)
+  await insist(() => ports.objects.remove(intent.key))
+  await insist(() => ports.upkeep.removeNote(intent))
+}
+
+async function* chunksOf(
+  { topic, partition }: Log,
+  plan: SegmentPlan,
+  id: string,
+  budget: Budget,
+  made: { segment?: Segment },
+): AsyncGenerator<Uint8Array> {
+  const writer = new SegmentWriter(plan.baseOffset)
+  for await (const stretch of plan.stretches()) {
+    const chunk = writeStretch(writer, stretch)
+    if (chunk.length > 0) yield chunk
+    await budget.pace(chunk.length)
+  }
+  const { level, startOffset, createdMs, writes, loggedBytes, tombstonesMs, producers } = plan
+  const { footer, segment } = writer.finish(plan.end, {
+    topic,
+    partition: partition.partition,
+    level,
+    id,
+    startOffset,
+    cleanTo: plan.cleanTo ?? toOffset(0),
+    passEnd: plan.passEnd ?? toOffset(0),
+    createdMs,
+    writes,
+    loggedBytes,
+    tombstonesMs,
+    producers,
+  })
+  made.segment = segment
+  yield footer
+}
+
+function writeStretch(writer: SegmentWriter, stretch: Stretch): Uint8Array {
+  const { kind, baseOffset, end } = stretch
+  if (kind === 'lost') return writer.addLost(baseOffset, end)
+  if (kind === 'damaged') return writer.addDamaged(stretch.bytes, baseOffset, end)
+  return stretch.bytes.length === 0 ? stretch.bytes : writer.add(stretch.bytes, baseOffset, 'stored', end)
+}

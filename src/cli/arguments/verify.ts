@@ -1,0 +1,53 @@
+import type { Command } from 'commander'
+import type { PartitionPlace } from '../../embedded/running-broker.ts'
+import type { AddressOptions } from '../address/broker-address.ts'
+import { UsageError } from '../output/failure.ts'
+import type { Session } from '../session.ts'
+import { argument, examples } from './argument.ts'
+import { onOwnStore } from './own-store.ts'
+
+interface VerifyOptions extends AddressOptions {
+  from?: PartitionPlace
+}
+
+export function addVerify(program: Command, session: Session): void {
+  program
+    .command('verify')
+    .summary('check a store for damage')
+    .description(
+      'Reads the store in the directory --dir, or on AWS with --aws, and reports what is wrong: gaps and overlaps\n' +
+        'in the index, missing or damaged objects. Objects that nothing points at (orphans, left by a crash) are\n' +
+        'reported and are no error, unless they are older than the index: then one may have been lost. A broker cannot\n' +
+        'be asked to do this over HTTP.\n\n' +
+        'It changes nothing, and may run beside brokers. After Ctrl-C it says how to go on where it was.',
+    )
+    .option(
+      '--from <topic/partition>',
+      'go on at this partition; those before it were looked at already',
+      argument(parsePlace),
+    )
+    .addHelpText(
+      'after',
+      examples(
+        'tidemark verify --dir .tidemark',
+        'tidemark verify --dir .tidemark --from tides/3',
+        'tidemark verify --aws --outputs outputs.json',
+      ),
+    )
+    .action(async (_local: unknown, command: Command) => {
+      const options = command.optsWithGlobals<VerifyOptions>()
+      const { verify } = await import('../commands/verify.ts')
+      const opening = { what: 'verify reads', access: 'read' as const }
+      await onOwnStore(session, options, opening, ({ store, words }) => {
+        const goOn = ({ topic, partition }: PartitionPlace) =>
+          `tidemark verify ${words} --from ${topic}/${partition}`
+        return verify(store, { from: options.from, goOn }, session.terminal)
+      })
+    })
+}
+
+function parsePlace(text: string): PartitionPlace {
+  const [, topic, partition] = /^([^/]+)\/(\d+)$/.exec(text) ?? []
+  if (topic !== undefined && partition !== undefined) return { topic, partition: Number(partition) }
+  throw new UsageError(`'${text}' is no partition: give a topic and a number, such as tides/3`)
+}
