@@ -63,7 +63,12 @@ export class SettledLog {
     const { ports, clock } = harness
     const deadlineMs = clock.monotonicMs() + 60_000
     await harness.run(flush(ports, [{ partition: log.partition, age: 'all' }], deadlineMs))
+    await harness.run(this.visitNow())
+  }
+
+  /** Rolls what lies in blocks, and does whatever else is due. */
+  async visitNow(): Promise<void> {
     const wants = { epochsBelow: Number.POSITIVE_INFINITY, isThorough: true }
-    await harness.run(visit(ports, this.settings, log, wants, this.budget()))
+    await visit(this.#harness.plain, this.settings, await this.log(), wants, this.budget())
   }
 }
