@@ -32,7 +32,8 @@ export interface SegmentPlan {
   readonly createdMs: number
   readonly writes: number
   readonly loggedBytes: number
-  readonly tombstonesMs: number
+  /** Asked once all stretches are given: whoever cleans them knows only then. */
+  readonly tombstonesMs: number | (() => number)
   /** What is known at the end of the producers. */
   readonly producers: ReadonlyMap<bigint, FlushedProducer>
 }
@@ -108,7 +109,7 @@ async function* chunksOf(
     createdMs,
     writes,
     loggedBytes,
-    tombstonesMs,
+    tombstonesMs: typeof tombstonesMs === 'number' ? tombstonesMs : tombstonesMs(),
     producers,
   })
   made.segment = segment
