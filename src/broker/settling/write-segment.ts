@@ -71,11 +71,7 @@ export async function writeSegment(
  * Gives up an object that no item has come to name, since another stands in its place. It is noted as dead and not removed at
  * once: an upload that was repeated on its way may come after the removal, and nobody would know of it any more.
  */
-export async function dropUpload(
-  ports: Ports,
-  intent: IntentNote,
-  { deadlineMs }: Budget,
-): Promise<void> {
+export async function dropUpload(ports: Ports, intent: IntentNote, { deadlineMs }: Budget): Promise<void> {
   const insist = <T>(step: () => Promise<T>) => retryUntil(ports, deadlineMs, 'no', step)
   const { upkeep, clock, entropy } = ports
   const { key } = intent
