@@ -3,6 +3,7 @@ import { SeededEntropy } from '../../../src/adapters/memory/seeded-entropy.ts'
 import type { LogBroker } from '../../../src/broker/log-broker.ts'
 import { isTimeOver } from '../../../src/broker/settling/budget.ts'
 import { clean } from '../../../src/broker/settling/clean.ts'
+import { drop } from '../../../src/broker/settling/drop.ts'
 import { Moved } from '../../../src/broker/settling/read-runs.ts'
 import type { SettlingSettings } from '../../../src/broker/settling/settling-settings.ts'
 import { sweep } from '../../../src/broker/settling/sweep.ts'
@@ -408,7 +409,7 @@ describe('two at one log', () => {
       if (method !== 'rearrange' || (args[1] as { kind: string }).kind !== 'clean') return await call()
       harness.around = (_, __, call) => call()
       await harness.open().deleteRecords({ topic: 'tides', partition: 0, beforeOffset: toOffset(2) })
-      await log.visitNow()
+      await drop(harness.plain, await log.log(), await log.head(), log.budget())
       return await call()
     }
     expect(await pass()).toMatchObject({ settled: { firstOffset: 2, mergedOffset: 8 } })
