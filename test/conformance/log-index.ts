@@ -11,6 +11,7 @@ import { EMPTY_HEAD, type Head } from '../../src/core/log/head.ts'
 import type { FlushedProducer } from '../../src/core/log/producers/flushed-producer.ts'
 import { foldProducers } from '../../src/core/log/producers/fold-producers.ts'
 import type { ProducerRun } from '../../src/core/log/producers/producer-run.ts'
+import { UNSETTLED } from '../../src/core/log/settled/settled.ts'
 import { type Offset, toOffset, toPosition } from '../../src/core/numbers.ts'
 import type { PartitionId } from '../../src/core/topic/partition-id.ts'
 import type { AppendOutcome, LogIndex } from '../../src/ports/log-index.ts'
@@ -82,7 +83,7 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
       test('makes an empty head', async () => {
         const partition = freshPartition()
         expect(await index.readHead(partition)).toBeUndefined()
-        expect(await index.createHead(partition, 0)).toBe(true)
+        expect(await index.createHead(partition, 0)).toBe(0)
         expect(await index.readHead(partition)).toEqual({
           startOffset: 0,
           tailOffset: 0,
@@ -91,7 +92,18 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
           flushed: { bytes: 0, maxTimestampMs: -1 },
           producers: new Map(),
           flushedProducers: new Map(),
+          settled: UNSETTLED,
+          appendFloor: 0,
+          drained: 0,
         })
+      })
+
+      test('makes it with a floor, and tells the floor of the one that stands', async () => {
+        const partition = freshPartition()
+        expect(await index.createHead(partition, 7)).toBe(7)
+        expect(await index.readHead(partition)).toEqual({ ...EMPTY_HEAD, appendFloor: 7, drained: 7 })
+        expect(await index.createHead(partition, 9)).toBe(7)
+        expect(await index.readHead(partition)).toMatchObject({ appendFloor: 7, drained: 7 })
       })
 
       test('leaves a head that is there as it is', async () => {
@@ -577,7 +589,7 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
           expect(await blockOffsets(partition, 1_000_000, 10)).toEqual([20])
           expect(await blockOffsets(partition, 0, 10)).toEqual([0, 10, 20])
           await index.removeBlocksBelow(partition, toOffset(2 ** 53 - 1))
-          expect(await blockOffsets(partition, 0, 10)).toEqual([20])
+          expect(await blockOffsets(partition, 0, 10)).toEqual([])
           expect(await read(partition)).toEqual(flushed([[0, 0]]))
         })
       })
@@ -821,15 +833,15 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
     })
 
     describe('removeBlocksBelow', () => {
-      test('keeps the last block at or below the offset, which may reach beyond it', async () => {
+      test('removes all that begin below the offset, also the one that reaches beyond it', async () => {
         const partition = await madePartition()
         for (const offset of [0, 10, 20, 30]) await index.putBlock(partition, looseBlock(offset, 10))
         await index.removeBlocksBelow(partition, toOffset(25))
-        expect(await blockOffsets(partition, 0, 10)).toEqual([20, 30])
+        expect(await blockOffsets(partition, 0, 10)).toEqual([30])
         await index.removeBlocksBelow(partition, toOffset(30))
         expect(await blockOffsets(partition, 0, 10)).toEqual([30])
         await index.removeBlocksBelow(partition, toOffset(1_000))
-        expect(await blockOffsets(partition, 0, 10)).toEqual([30])
+        expect(await blockOffsets(partition, 0, 10)).toEqual([])
       })
 
       test('removes nothing where no block begins below the offset', async () => {
@@ -906,7 +918,7 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
           expect(await index.isRemoved(removed)).toBe(false)
           await index.removePartition(removed)
           expect(await index.isRemoved(removed)).toBe(true)
-          expect(await index.createHead(removed, 0)).toBe(false)
+          expect(await index.createHead(removed, 0)).toBeUndefined()
           expect(await index.readHead(removed)).toBeUndefined()
           expect(await index.append(removed, inlineEntry(1), ZERO)).toEqual({ kind: 'missing' })
           expect(await index.moveStart(removed, ZERO)).toBeUndefined()

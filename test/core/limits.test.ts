@@ -48,6 +48,7 @@ test('every limit says its unit: what it counts, bytes or milliseconds', () => {
     'REMOVALS',
     'GENERATIONS',
     'EPOCHS',
+    'TRIES',
     'HEADS',
     'PAUSES',
     'LANES',

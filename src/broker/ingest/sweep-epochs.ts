@@ -1,4 +1,4 @@
-import { advance, type Ingest, sweepable } from '../../core/ingest/ingest.ts'
+import { advance, beginRound, type Ingest, sweepable } from '../../core/ingest/ingest.ts'
 import { EPOCHS_AHEAD_MAX } from '../../core/limits.ts'
 import { INGEST_PREFIX, ingestEpochPrefix, SEGMENT_PREFIX } from '../../core/storage-layout.ts'
 import type { Ports } from '../../ports/index.ts'
@@ -20,8 +20,10 @@ export async function advanceEpoch(
   const nowMs = ports.clock.nowMs()
   if (Math.abs(nowMs - found.advancedMs) < advanceMs) return found
   const isIdle = found.epoch > found.written + EPOCHS_AHEAD_MAX
-  // Where nothing is written a look each day suffices, for what the very last commit may have left.
-  if (isIdle && Math.abs(nowMs - found.roundMs) < roundMs) return found
+  // Where nothing is written a look each day suffices, for what the very last commit may have left. It takes the time of a
+  // round, and so must not come before one that is due.
+  const hasRound = found.cursor !== null || found.drained > found.swept || beginRound(found, nowMs, roundMs)
+  if (isIdle && (hasRound || Math.abs(nowMs - found.roundMs) < roundMs)) return found
   const written = await highestWritten(ports, found)
   const seen = { ...found, written }
   const next = advance(seen, nowMs, advanceMs) ?? { ...seen, ...(isIdle && { roundMs: nowMs }) }
@@ -41,20 +43,20 @@ async function highestWritten({ objects }: Ports, { epoch, written }: Ingest): P
 
 /**
  * Deletes the objects of epochs that all logs have drained, a grace after that was published; those that somebody who slept has
- * uploaded under an epoch that was swept before, too. Tells how many.
+ * uploaded under an epoch that was swept before, too. Tells how many, and what the store keeps of its epochs then.
  */
 export async function sweepEpochs(
   ports: Ports,
   { graceMs }: SettlingSettings,
-  ingest: Ingest,
+  found: Ingest,
   budget: Budget,
-): Promise<number> {
-  const below = sweepable(ingest, ports.clock.nowMs(), graceMs)
-  if (below === 0) return 0
+): Promise<{ ingest: Ingest; removed: number }> {
+  const below = sweepable(found, ports.clock.nowMs(), graceMs)
+  if (below === 0) return { ingest: found, removed: 0 }
   const { objects } = ports
   // From the very beginning on: keys sort as epochs do.
   let removed = await removeListed(ports, objects.list(INGEST_PREFIX, ingestEpochPrefix(below)), budget)
   removed += await removeListed(ports, objects.list(SEGMENT_PREFIX), budget)
-  if (below > ingest.swept) await changeIngest(ports, ingest, { swept: below }, budget.deadlineMs)
-  return removed
+  if (below <= found.swept) return { ingest: found, removed }
+  return { ingest: (await changeIngest(ports, found, { swept: below }, budget.deadlineMs)) ?? found, removed }
 }

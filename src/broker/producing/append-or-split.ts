@@ -1,6 +1,6 @@
 import { MarkTracker } from '../../core/batches/batch-run.ts'
 import { TidemarkError, type Written } from '../../core/errors.ts'
-import { EPOCH_ATTEMPTS_MAX } from '../../core/limits.ts'
+import { EPOCH_TRIES_MAX } from '../../core/limits.ts'
 import type { IndexEntry } from '../../core/log/entry.ts'
 import type { FlushedProducer } from '../../core/log/producers/flushed-producer.ts'
 import { judgeRun, type Verdict } from '../../core/log/producers/judge-run.ts'
@@ -77,7 +77,7 @@ async function appendOfLaterEpoch(
       return await log.append(toEntry(calls, producers, place, entryId))
     } catch (error) {
       if (!(error instanceof EpochRefused)) throw error
-      if (broughtAnew === EPOCH_ATTEMPTS_MAX) throw timedOut(error, 'no')
+      if (broughtAnew === EPOCH_TRIES_MAX) throw timedOut(error, 'no')
       place = await log.bringAnew(calls)
       entryId = place.object
     }

@@ -200,9 +200,9 @@ class Collector implements Collected {
   }
 }
 
-/** Whether the move may still be made that would have the item count. */
+/** Whether a move may still be made that would have the item count, in its own generation or in one that takes it over. */
 function isUndecided({ settled }: Head, level: Level, baseOffset: Segment['baseOffset']): boolean {
   if (level === 'rolled') return settled.settledOffset <= baseOffset
   if (level === settled.generation) return settled.mergedOffset <= baseOffset
-  return level >= settled.cleaning
+  return level >= settled.cleaning || level === settled.resumes
 }

@@ -40,7 +40,9 @@ export async function runRound(
   budget: Budget,
   report: RoundReport,
 ): Promise<Ingest> {
-  const begun = found.cursor === null ? beginRound(found, ports.clock.nowMs(), settings.roundMs) : undefined
+  // What the last one has drained is swept before the next one: else a grace that is as long as a round would never end.
+  const isDue = found.cursor === null && (found.swept >= found.drained || found.heldBelow > 0)
+  const begun = isDue ? beginRound(found, ports.clock.nowMs(), settings.roundMs) : undefined
   let round: Ingest | undefined = found
   if (begun) round = await changeIngest(ports, found, begun, budget.deadlineMs)
   // None is due, or somebody else has begun one.

@@ -1,4 +1,4 @@
-import { EPOCH_ATTEMPTS_MAX, FLUSH_READ_MS_MAX, PRODUCERS_RETIRED_MAX } from '../../core/limits.ts'
+import { EPOCH_TRIES_MAX, FLUSH_READ_MS_MAX, PRODUCERS_RETIRED_MAX } from '../../core/limits.ts'
 import type { Block } from '../../core/log/block.ts'
 import type { IndexEntry } from '../../core/log/entry.ts'
 import type { Head } from '../../core/log/head.ts'
@@ -87,7 +87,7 @@ async function cut(
 ): Promise<Head | undefined> {
   const insist = <T>(step: () => Promise<T>) => retryUntil(ports, deadlineMs, 'no', step)
   let [head, moved] = [seen, entries]
-  for (let triesLeft = EPOCH_ATTEMPTS_MAX; ; triesLeft -= 1) {
+  for (let triesLeft = EPOCH_TRIES_MAX; ; triesLeft -= 1) {
     const own = makeBlock(head, moved)
     let block = await insist(() => ports.index.putBlock(partition, own))
     if (isDead(head, block)) block = await insist(() => ports.index.putBlock(partition, own, block))

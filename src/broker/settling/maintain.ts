@@ -173,12 +173,13 @@ class Run {
     const { deadlineMs } = this.#budget
     const opened = await openIngest(this.#ports, deadlineMs)
     const advanced = await advanceEpoch(this.#ports, this.#settings, opened, this.#budget)
+    const { ingest, removed } = await sweepEpochs(this.#ports, this.#settings, advanced, this.#budget)
+    this.#countDeleted(removed)
     const failed = (topic: TopicItem, partition: PartitionId, error: unknown) =>
       this.#fail(topic, partition, error)
-    const round = await runRound(this.#ports, this.#settings, advanced, this.#budget, { failed })
+    const round = await runRound(this.#ports, this.#settings, ingest, this.#budget, { failed })
     const { epoch, drained, cursor } = round
     this.#report({ kind: 'round', epoch, drained, isUnderWay: cursor !== null })
-    this.#countDeleted(await sweepEpochs(this.#ports, this.#settings, round, this.#budget))
   }
 
   async #garbage(): Promise<void> {

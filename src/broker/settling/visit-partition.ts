@@ -115,8 +115,10 @@ async function adopt(ports: Ports, log: Log, found: Head, budget: Budget): Promi
   const rolled = await segmentAt(ports, partition, 'rolled', settledOffset, deadlineMs)
   const head = rolled ? await settle(ports, log, rolled, budget) : found
   const merged = await segmentAt(ports, partition, generation, mergedOffset, deadlineMs)
-  if (!merged || merged.end > head.settled.settledOffset || head.settled.mergedOffset !== mergedOffset)
-    return head
+  // In another generation something else may stand there, or nothing.
+  const { settled } = head
+  const isAsRead = settled.mergedOffset === mergedOffset && settled.generation === generation
+  if (!merged || !isAsRead || merged.end > settled.settledOffset) return head
   return await settleMerged(ports, log, head.settled, merged, budget)
 }
 

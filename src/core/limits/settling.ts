@@ -76,7 +76,7 @@ export const EPOCHS_KEPT = 2
 /** How long a process trusts what it knows of the epoch. */
 export const EPOCH_CACHE_MS = 60_000
 /** How often a call brings its bytes anew because of the floor before it is given up. */
-export const EPOCH_ATTEMPTS_MAX = 3
+export const EPOCH_TRIES_MAX = 3
 /** How often all partitions are asked to drain what is old. */
 export const ROUND_INTERVAL_MS = 24 * 60 * 60_000
 /** Partitions that a round could not drain, as many as are remembered by name. */

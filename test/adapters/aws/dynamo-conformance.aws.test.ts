@@ -5,6 +5,7 @@ import { dynamoLogIndex } from '../../../src/adapters/aws/table/dynamo-log-index
 import { DynamoTable } from '../../../src/adapters/aws/table/dynamo-table.ts'
 import { dynamoTopicStore } from '../../../src/adapters/aws/table/dynamo-topic-store.ts'
 import { dynamoTriggerStore } from '../../../src/adapters/aws/table/dynamo-trigger-store.ts'
+import { dynamoUpkeepStore } from '../../../src/adapters/aws/table/dynamo-upkeep-store.ts'
 import { TABLE_SCAN_PAGE_ITEMS } from '../../../src/core/limits.ts'
 import {
   awsEndpoint,
@@ -16,8 +17,10 @@ import { createTestTable } from '../../aws/tables.ts'
 import { describeGroupStore, type GroupSizes } from '../../conformance/group-store.ts'
 import { describeLogIndex } from '../../conformance/log-index.ts'
 import { freshPartition, looseBlock } from '../../conformance/samples.ts'
+import { describeSettledLog } from '../../conformance/settled-log.ts'
 import { describeTopicStore } from '../../conformance/topic-store.ts'
 import { describeTriggerStore } from '../../conformance/trigger-store.ts'
+import { describeUpkeepStore } from '../../conformance/upkeep-store.ts'
 
 /** Emulators are slow. */
 const SIZES: GroupSizes = { members: 200, claims: 600 }
@@ -35,6 +38,7 @@ async function openFresh(endpoint: string) {
     topics: dynamoTopicStore(dynamo),
     groups: dynamoGroupStore(dynamo),
     triggers: dynamoTriggerStore(dynamo),
+    upkeep: dynamoUpkeepStore(dynamo),
     close,
   }
 }
@@ -61,6 +65,8 @@ describeDynamoDbLocal('on DynamoDB Local,', () => {
   describeTopicStore('DynamoDB', () => openFresh(dynamoDbLocalEndpoint()))
   describeGroupStore('DynamoDB', () => openFresh(dynamoDbLocalEndpoint()), SIZES)
   describeTriggerStore('DynamoDB', () => openFresh(dynamoDbLocalEndpoint()))
+  describeSettledLog('DynamoDB', () => openFresh(dynamoDbLocalEndpoint()), 20)
+  describeUpkeepStore('DynamoDB', () => openFresh(dynamoDbLocalEndpoint()))
   testScan(dynamoDbLocalEndpoint)
 })
 
@@ -69,5 +75,7 @@ describeAws('on the AWS endpoint,', () => {
   describeTopicStore('DynamoDB', () => openFresh(awsEndpoint()))
   describeGroupStore('DynamoDB', () => openFresh(awsEndpoint()), SIZES)
   describeTriggerStore('DynamoDB', () => openFresh(awsEndpoint()))
+  describeSettledLog('DynamoDB', () => openFresh(awsEndpoint()), 20)
+  describeUpkeepStore('DynamoDB', () => openFresh(awsEndpoint()))
   testScan(awsEndpoint)
 })

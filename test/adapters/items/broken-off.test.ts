@@ -302,7 +302,7 @@ describe('removing a log', () => {
 })
 
 describe('removing the blocks below an offset', () => {
-  const remove = ({ index }: ItemStores) => index.removeBlocksBelow(PARTITION, toOffset(35))
+  const remove = ({ index }: ItemStores) => index.removeBlocksBelow(PARTITION, toOffset(25))
   const keyOf = (offset: number) => `-log#${TOPIC_ID}#0/block#${String(offset).padStart(16, '0')}`
   const CHANGES = [0, 10, 20].map(keyOf)
 

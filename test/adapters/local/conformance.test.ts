@@ -5,8 +5,10 @@ import { openLocalStore } from '../../../src/adapters/local/local-store.ts'
 import { describeGroupStore } from '../../conformance/group-store.ts'
 import { describeLogIndex } from '../../conformance/log-index.ts'
 import { describeObjectStore } from '../../conformance/object-store.ts'
+import { describeSettledLog } from '../../conformance/settled-log.ts'
 import { describeTopicStore } from '../../conformance/topic-store.ts'
 import { describeTriggerStore } from '../../conformance/trigger-store.ts'
+import { describeUpkeepStore } from '../../conformance/upkeep-store.ts'
 
 async function openFresh() {
   const directory = await mkdtemp(join(tmpdir(), 'tidemark-conformance-'))
@@ -23,3 +25,5 @@ describeObjectStore('local', openFresh)
 describeTopicStore('local', openFresh)
 describeGroupStore('local', openFresh)
 describeTriggerStore('local', openFresh)
+describeSettledLog('local', openFresh)
+describeUpkeepStore('local', openFresh)

@@ -3,8 +3,10 @@ import { VirtualClock } from '../../../src/adapters/memory/virtual-clock.ts'
 import { describeGroupStore } from '../../conformance/group-store.ts'
 import { describeLogIndex } from '../../conformance/log-index.ts'
 import { describeObjectStore } from '../../conformance/object-store.ts'
+import { describeSettledLog } from '../../conformance/settled-log.ts'
 import { describeTopicStore } from '../../conformance/topic-store.ts'
 import { describeTriggerStore } from '../../conformance/trigger-store.ts'
+import { describeUpkeepStore } from '../../conformance/upkeep-store.ts'
 
 const open = async () => ({ ...openMemoryStore(new VirtualClock(0)), close: async () => {} })
 
@@ -13,3 +15,5 @@ describeObjectStore('memory', open)
 describeTopicStore('memory', open)
 describeGroupStore('memory', open)
 describeTriggerStore('memory', open)
+describeSettledLog('memory', open)
+describeUpkeepStore('memory', open)

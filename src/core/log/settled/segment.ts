@@ -14,7 +14,7 @@ export interface Segment {
   readonly end: Offset
   /** 32 hexadecimal digits: the object's, and what the item is known by. */
   readonly id: string
-  /** Of its batches, where its footer begins. 0: no records are left of it, and there is no object. */
+  /** Of its batches: where its footer begins. 0: no records are left of it, and its object has a footer alone. */
   readonly bytes: number
   /** Of its footer, with the trailer behind it. */
   readonly footerBytes: number
