@@ -220,6 +220,28 @@ export function patchOffsets(
   writeInt32(bytes, position + LEADER_EPOCH_AT, leaderEpoch)
 }
 
+/** What changes of a batch that is written anew with fewer records. */
+export interface Rewritten {
+  readonly baseOffset: number
+  readonly lastOffset: number
+  readonly recordCount: number
+  readonly maxTimestamp: number
+}
+
+/** The batch with other records, compressed as the batch says: its base timestamp, its producer and all else stays. */
+export function rewriteBatch(batch: Uint8Array, records: Uint8Array, changed: Rewritten): Uint8Array {
+  const bytes = new Uint8Array(RECORDS_AT + records.length)
+  bytes.set(batch.subarray(0, RECORDS_AT))
+  bytes.set(records, RECORDS_AT)
+  writeInt64(bytes, BASE_OFFSET_AT, changed.baseOffset)
+  writeInt32(bytes, LENGTH_AT, bytes.length - LENGTH_EXCLUDED_BYTES)
+  writeInt32(bytes, LAST_OFFSET_DELTA_AT, changed.lastOffset - changed.baseOffset)
+  writeInt64(bytes, MAX_TIMESTAMP_AT, changed.maxTimestamp)
+  writeInt32(bytes, RECORD_COUNT_AT, changed.recordCount)
+  writeInt32(bytes, CRC_AT, batchChecksum(bytes, 0, bytes.length))
+  return bytes
+}
+
 /**
  * Stands for batches whose bytes are gone: a header that says so many offsets, and a CRC that can never be right.
  * @param span from 1 to INT32_MAX

@@ -144,7 +144,8 @@ function readTimestamp(reader: VarintReader, baseTimestamp: number, index: numbe
   return timestamp
 }
 
-function readField(reader: VarintReader, end: number): Uint8Array | null {
+/** A key or a value. */
+export function readField(reader: VarintReader, end: number): Uint8Array | null {
   const length = reader.readVarint()
   if (length === NULL_LENGTH) return null
   const start = reader.position

@@ -36,6 +36,8 @@ export interface FooterTopic {
   /** What is set, and no defaults. */
   readonly configs: Readonly<Record<string, string>>
   readonly createdMs: number
+  /** Whether what its configs say of deleting holds: of a topic that is older than that, all is kept until somebody sets it. */
+  readonly expires?: boolean | undefined
 }
 
 /** With its trailer: its length, its CRC, and what a segment's object ends with. */
@@ -48,6 +50,7 @@ export function encodeFooter({ topic, segment, ...footer }: Footer): Uint8Array 
     .number(topic.partitions)
     .block(Buffer.from(JSON.stringify(topic.configs)))
     .number(topic.createdMs)
+    .byte(topic.expires ? 1 : 0)
     .number(footer.partition)
     .byte(isRolled ? ROLLED : MERGED)
     .number(footer.level === 'rolled' ? 0 : footer.level)
@@ -97,6 +100,7 @@ function readBody(body: Uint8Array, footerBytes: number): Footer {
     partitions: reader.number(),
     configs: parseConfigs(text(reader.block())),
     createdMs: reader.number(),
+    expires: reader.byte() === 1,
   }
   const partition = reader.number()
   const level = readLevel(reader)

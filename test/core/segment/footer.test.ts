@@ -59,6 +59,7 @@ const footer: fc.Arbitrary<Footer> = fc
       partitions: count,
       configs: fc.dictionary(fc.string(), fc.string()).map(configs => ({ ...configs })),
       createdMs: count,
+      expires: fc.boolean(),
     }),
     partition: count,
     level: fc.oneof(fc.constant('rolled' as const), count),
@@ -130,6 +131,7 @@ const EXAMPLE: Footer = {
     partitions: 3,
     configs: { 'retention.ms': '5' },
     createdMs: 1_700_000_000_000,
+    expires: true,
   },
   partition: 2,
   level: 4,
@@ -163,9 +165,7 @@ const EXAMPLE: Footer = {
 }
 
 test('a footer keeps its bytes', () => {
-  expect(Buffer.from(encodeFooter(EXAMPLE)).toString('hex')).toMatchInlineSnapshot(
-    `"01044151494405746964657303147b22726574656e74696f6e2e6d73223a2235227d80d095ffbc31020204e807cc08078407b00900112233445566778899aabbccddeefff0a2045a03c0843df5d395ffbc31e5d095ffbc31e8d795ffbc31000f000000000000000501090103029a080e000068a7abfef9623cd0830459040000007ed7403638544d5331"`,
-  )
+  expect(Buffer.from(encodeFooter(EXAMPLE)).toString('hex')).toMatchInlineSnapshot(`"01044151494405746964657303147b22726574656e74696f6e2e6d73223a2235227d80d095ffbc3101020204e807cc08078407b00900112233445566778899aabbccddeefff0a2045a03c0843df5d395ffbc31e5d095ffbc31e8d795ffbc31000f000000000000000501090103029a080e000068a7abfef9623cd0830459040000007f27648784544d5331"`)
 })
 
 describe('a footer that is not as it should be', () => {

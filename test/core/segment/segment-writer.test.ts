@@ -11,7 +11,14 @@ import { gapped } from '../record/forge.ts'
 const BASE = 1_000
 
 const FACTS: FooterFacts = {
-  topic: { topicId: 'an-id', name: 'tides', partitions: 3, configs: { 'flush.ms': '7' }, createdMs: 4 },
+  topic: {
+    topicId: 'an-id',
+    name: 'tides',
+    partitions: 3,
+    configs: { 'flush.ms': '7' },
+    createdMs: 4,
+    expires: false,
+  },
   partition: 2,
   level: 'rolled',
   cleanTo: toOffset(0),

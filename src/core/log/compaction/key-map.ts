@@ -1,0 +1,99 @@
+import { type Offset, toOffset } from '../../numbers.ts'
+
+/** Of a key's hash: what tells keys apart. */
+const HASH_BYTES = 16
+/** Of an offset and 1, since 0 says that there is none: 56 bits are more than an offset has. */
+const OFFSET_BYTES = 7
+const SLOT_BYTES = HASH_BYTES + OFFSET_BYTES
+/** How full the table gets: fuller ones take longer and longer. */
+const FILL_MAX = 0.75
+const TWO_TO_32 = 2 ** 32
+const TWO_TO_24 = 2 ** 24
+
+/**
+ * The newest offset of each key: a table of a fixed size that knows keys by their hashes, so that a million of them take 31 MB
+ * whatever their length. Open addressing, in one piece of memory that is made once: one that grew would need both sizes.
+ */
+export class KeyMap {
+  readonly #hash: (key: Uint8Array) => Uint8Array
+  readonly #table: Buffer
+  readonly #slots: number
+  readonly #keysMax: number
+  #keys = 0
+
+  /**
+   * @param keys how many there are at most, as far as is known
+   * @param bytesMax what the table may have: with more keys it is full before
+   * @param hash 16 bytes or more, each as good as random
+   */
+  constructor(keys: number, bytesMax: number, hash: (key: Uint8Array) => Uint8Array) {
+    const slots = Math.min(Math.floor(bytesMax / SLOT_BYTES), Math.ceil(keys / FILL_MAX))
+    // One for a key, and one that stays empty: there every search ends.
+    this.#slots = Math.max(2, slots)
+    this.#keysMax = Math.floor(this.#slots * FILL_MAX)
+    this.#hash = hash
+    this.#table = Buffer.alloc(this.#slots * SLOT_BYTES)
+  }
+
+  /** What the table has, however many keys are in it. */
+  get bytes(): number {
+    return this.#table.length
+  }
+
+  get keys(): number {
+    return this.#keys
+  }
+
+  /** False: there is no room for another key, and it is as before. */
+  put(key: Uint8Array, offset: Offset): boolean {
+    const hash = this.#hash(key)
+    const at = this.#find(hash)
+    const known = this.#offsetAt(at)
+    if (known === undefined) {
+      if (this.#keys === this.#keysMax) return false
+      this.#keys += 1
+      this.#table.set(hash.subarray(0, HASH_BYTES), at)
+    }
+    if (known === undefined || offset > known) this.#setOffset(at, offset)
+    return true
+  }
+
+  latest(key: Uint8Array): Offset | undefined {
+    return this.#offsetAt(this.#find(this.#hash(key)))
+  }
+
+  /** Where the key stands, or would. Since the table never gets full, the way ends. */
+  #find(hash: Uint8Array): number {
+    const table = this.#table
+    const first = ((hash[0]! << 24) | (hash[1]! << 16) | (hash[2]! << 8) | hash[3]!) >>> 0
+    let slot = Math.floor((first / TWO_TO_32) * this.#slots)
+    for (;;) {
+      const at = slot * SLOT_BYTES
+      if (isEmpty(table, at) || isSame(table, at, hash)) return at
+      slot = slot + 1 === this.#slots ? 0 : slot + 1
+    }
+  }
+
+  #offsetAt(at: number): Offset | undefined {
+    const table = this.#table
+    const high = table.readUInt32BE(at + HASH_BYTES)
+    const low = table.readUIntBE(at + HASH_BYTES + 4, 3)
+    return high === 0 && low === 0 ? undefined : toOffset(high * TWO_TO_24 + low - 1)
+  }
+
+  #setOffset(at: number, offset: Offset): void {
+    const stored = offset + 1
+    this.#table.writeUInt32BE(Math.floor(stored / TWO_TO_24), at + HASH_BYTES)
+    this.#table.writeUIntBE(stored % TWO_TO_24, at + HASH_BYTES + 4, 3)
+  }
+}
+
+function isEmpty(table: Buffer, at: number): boolean {
+  for (let byte = HASH_BYTES; byte < SLOT_BYTES; byte++) if (table[at + byte] !== 0) return false
+  return true
+}
+
+function isSame(table: Buffer, at: number, hash: Uint8Array): boolean {
+  for (let byte = 0; byte < HASH_BYTES; byte++) if (table[at + byte] !== hash[byte]) return false
+  return true
+}
