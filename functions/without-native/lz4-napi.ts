@@ -1,7 +1,7 @@
+import { forEachMatch } from './greedy-matches.ts'
 import { copyBack } from './snappy.ts'
-import { unsupported } from './unsupported.ts'
 
-/** In place of 'lz4-napi' in functions, which have no native modules: reads frames and blocks, and writes none. */
+/** In place of 'lz4-napi' in functions, which have no native modules: reads frames and blocks, and writes frames. */
 
 const CONTENT_SIZE_BIT = 1 << 3
 const BLOCK_CHECKSUM_BIT = 1 << 4
@@ -10,8 +10,61 @@ const MATCH_BYTES_MIN = 4
 /** In a token's half, says that the length goes on in the bytes that follow. */
 const LENGTH_GOES_ON = 15
 
-export function compressFrameSync(): never {
-  throw unsupported('lz4')
+/**
+ * The magic, version 1 with independent blocks, of 64 KiB at most, and the checksum of these two bytes: as Kafka's clients
+ * write it, without checksums of what is in it.
+ */
+const FRAME_HEADER = Uint8Array.of(0x04, 0x22, 0x4d, 0x18, 0x60, 0x40, 0x82)
+const WRITTEN_BLOCK_BYTES = 64 * 1024
+const BLOCK_SIZE_BYTES = 4
+/** The format's rules: the last match begins so many bytes before a block's end, and its last bytes are literals. */
+const MATCH_FREE_BYTES = 12
+const LAST_LITERALS_BYTES = 5
+
+/** Source: https://github.com/lz4/lz4/blob/dev/doc/lz4_Frame_format.md */
+export function compressFrameSync(bytes: Uint8Array): Uint8Array {
+  const blocks = Math.ceil(bytes.length / WRITTEN_BLOCK_BYTES)
+  const output = new Uint8Array(FRAME_HEADER.length + bytes.length + (blocks + 1) * BLOCK_SIZE_BYTES)
+  output.set(FRAME_HEADER)
+  const view = new DataView(output.buffer)
+  let position = FRAME_HEADER.length
+  for (let start = 0; start < bytes.length; start += WRITTEN_BLOCK_BYTES) {
+    const stored = bytes.subarray(start, start + WRITTEN_BLOCK_BYTES)
+    const packed = packBlock(stored)
+    view.setUint32(position, packed ? packed.length : STORED_BIT + stored.length, true)
+    output.set(packed ?? stored, position + BLOCK_SIZE_BYTES)
+    position += BLOCK_SIZE_BYTES + (packed ?? stored).length
+  }
+  // A block of no bytes ends the frame.
+  return output.subarray(0, position + BLOCK_SIZE_BYTES)
+}
+
+/** undefined where it would not be smaller. */
+function packBlock(bytes: Uint8Array): Uint8Array | undefined {
+  // A token and an offset take less than the match they stand for; long lengths a byte for 255.
+  const output = new Uint8Array(16 + bytes.length + Math.ceil(bytes.length / 255))
+  let position = 0
+  const goOn = (length: number) => {
+    for (let left = length - LENGTH_GOES_ON; left >= 0; left -= 255) output[position++] = Math.min(left, 255)
+  }
+  const range = {
+    start: 0,
+    end: bytes.length,
+    spared: MATCH_FREE_BYTES,
+    lastLiterals: LAST_LITERALS_BYTES,
+  }
+  forEachMatch(bytes, range, (literalsAt, literalBytes, offset, matchBytes) => {
+    const matched = Math.max(0, matchBytes - MATCH_BYTES_MIN)
+    output[position++] = (Math.min(literalBytes, LENGTH_GOES_ON) << 4) | Math.min(matched, LENGTH_GOES_ON)
+    goOn(literalBytes)
+    output.set(bytes.subarray(literalsAt, literalsAt + literalBytes), position)
+    position += literalBytes
+    if (matchBytes === 0) return
+    output[position++] = offset
+    output[position++] = offset >>> 8
+    goOn(matched)
+  })
+  return position < bytes.length ? output.subarray(0, position) : undefined
 }
 
 /**

@@ -1,9 +1,49 @@
-import { unsupported } from './unsupported.ts'
+import { forEachMatch } from './greedy-matches.ts'
 
-/** In place of 'snappy' in functions, which have no native modules: reads one raw block, and writes none. */
+/** In place of 'snappy' in functions, which have no native modules: reads and writes one raw block. */
 
-export function compressSync(): never {
-  throw unsupported('snappy')
+const COPY_BYTES_MAX = 64
+/** A short copy has its length in three bits and its offset in eleven. */
+const SHORT_COPY_BYTES_MIN = 4
+const SHORT_COPY_BYTES_MAX = 11
+const SHORT_OFFSET_MAX = 2_047
+
+/** Source: https://github.com/google/snappy/blob/main/format_description.txt */
+export function compressSync(bytes: Uint8Array): Uint8Array {
+  // The length, and literals behind up to five bytes for each match: what four bytes of a match leave room for is less.
+  const output = new Uint8Array(40 + bytes.length + Math.ceil(bytes.length / 4))
+  let position = 0
+  const literal = (at: number, length: number) => {
+    const last = length - 1
+    if (last < 60) output[position++] = last << 2
+    else {
+      const lengthBytes = last < 0x100 ? 1 : last < 0x1_0000 ? 2 : last < 0x100_0000 ? 3 : 4
+      output[position++] = (59 + lengthBytes) << 2
+      for (let byte = 0; byte < lengthBytes; byte += 1) output[position++] = last >>> (8 * byte)
+    }
+    output.set(bytes.subarray(at, at + length), position)
+    position += length
+  }
+  const copy = (offset: number, length: number) => {
+    if (length >= SHORT_COPY_BYTES_MIN && length <= SHORT_COPY_BYTES_MAX && offset <= SHORT_OFFSET_MAX) {
+      output[position++] = ((offset >>> 8) << 5) | ((length - SHORT_COPY_BYTES_MIN) << 2) | 1
+      output[position++] = offset
+    } else {
+      output[position++] = ((length - 1) << 2) | 2
+      output[position++] = offset
+      output[position++] = offset >>> 8
+    }
+  }
+  for (let left = bytes.length; ; left = Math.floor(left / 128)) {
+    output[position++] = left < 128 ? left : (left & 0x7f) | 0x80
+    if (left < 128) break
+  }
+  const range = { start: 0, end: bytes.length, spared: 0, lastLiterals: 0 }
+  forEachMatch(bytes, range, (literalsAt, literalBytes, offset, matchBytes) => {
+    if (literalBytes > 0) literal(literalsAt, literalBytes)
+    for (let left = matchBytes; left > 0; left -= COPY_BYTES_MAX) copy(offset, Math.min(left, COPY_BYTES_MAX))
+  })
+  return output.subarray(0, position)
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { Broker } from '../contract/broker.ts'
 import type { GroupBroker } from '../contract/groups.ts'
 import type { TriggerBroker, TriggerDescription, TriggerName } from '../contract/triggers.ts'
-import { FLUSH_BY_PRODUCER_MS, READ_PARALLEL_MAX } from '../core/limits.ts'
+import { FLUSH_BY_PRODUCER_MS, HOT_TAIL_BYTES, READ_PARALLEL_MAX } from '../core/limits.ts'
 import type { Head } from '../core/log/head.ts'
 import { crossesLimit, SHARED_LIMIT } from '../core/log/tail.ts'
 import type { PartitionId } from '../core/topic/partition-id.ts'
@@ -12,14 +12,16 @@ import type { ObjectLocator } from '../ports/object-locator.ts'
 import { asTidemarkError } from '../ports/store-errors.ts'
 import type { GroupCall } from './groups/group-call.ts'
 import type { LeaseWatch } from './groups/lease-watch.ts'
+import { LazyReading } from './load-reading.ts'
 import { loadUseCases, type UseCases } from './load-use-cases.ts'
 import { Gatherer, type GatherSettings } from './producing/gather.ts'
 import { Intake, shuttingDown } from './producing/intake.ts'
-import { Fetching } from './reading/fetch.ts'
 import { TailWatch } from './reading/tail-watch.ts'
 import { BackgroundFlush } from './settling/background-flush.ts'
+import type { BackgroundSettling } from './settling/background-settling.ts'
 import { deleteRecords } from './settling/delete-records.ts'
 import { flush } from './settling/flush.ts'
+import { type SettlingSettings, settlingSettings } from './settling/settling-settings.ts'
 import { TopicDirectory } from './topics/topic-directory.ts'
 import { Topics } from './topics/topics.ts'
 
@@ -32,10 +34,22 @@ export interface LogBrokerSettings extends GatherSettings {
    */
   readonly flushes?: 'in-background' | 'elsewhere'
   /**
+   * Who has the logs settle: a task of this process, or something else. Elsewhere unless set: it is not ready yet for a store
+   * whose readers do not all know what has settled.
+   */
+  readonly settles?: 'in-background' | 'elsewhere'
+  /** When, and how long what is left behind stays; each is the limit of its name unless set. */
+  readonly settling?: Partial<SettlingSettings>
+  /**
    * What the pause may grow to between two looks of a waiting fetch for what other processes wrote; they come every
    * FETCH_POLL_INTERVAL_MS unless set.
    */
   readonly pollIntervalMsMax?: number
+  /**
+   * What of the newest records stays in memory, for those who read at a log's end: HOT_TAIL_BYTES unless set, and nothing in
+   * a process that sleeps between calls.
+   */
+  readonly hotTailBytes?: number
   /** How long a topic is trusted to be as it was; TOPIC_CACHE_MS unless set. */
   readonly topicCacheMs?: number
 }
@@ -46,11 +60,15 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
   readonly #directory: TopicDirectory
   readonly #topics: Topics
   readonly #intake: Intake
-  readonly #fetching: Fetching
+  readonly #reading: LazyReading
   readonly #flushing: BackgroundFlush
   readonly #looks = new Lane(READ_PARALLEL_MAX)
   readonly #reportError: (error: unknown) => void
   readonly #flushesInBackground: boolean
+  readonly #settlesInBackground: boolean
+  readonly #settling: Partial<SettlingSettings>
+  /** Once it is loaded. */
+  #settler: BackgroundSettling | undefined
   /** Calls under way: the store must not be taken from under them. */
   readonly #served = new Set<Promise<unknown>>()
   #leases: LeaseWatch | undefined
@@ -64,30 +82,52 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
     this.#flushesInBackground = settings.flushes !== 'elsewhere'
     this.#directory = new TopicDirectory(ports.topics, ports.clock, settings.topicCacheMs)
     this.#topics = new Topics(ports, this.#directory)
-    this.#flushing = new BackgroundFlush(ports, this.#directory, settings.reportError)
-    const gatherer = new Gatherer(ports, settings, (partition, head, flushMs) => {
+    this.#settlesInBackground = settings.settles === 'in-background'
+    this.#settling = settings.settling ?? {}
+    this.#flushing = new BackgroundFlush(ports, this.#directory, settings.reportError, (...found) =>
+      this.#settler?.noteHead(...found),
+    )
+    const gatherer = new Gatherer(ports, settings, (partition, { head, baseOffset }, calls, flushMs) => {
+      this.#reading.opened?.noteAppend(partition, baseOffset, calls)
       watch.notify(partition)
+      this.#settler?.noteAppend(partition, head)
       if (this.#flushesInBackground) this.#flushing.noteAppend(partition, head, flushMs)
       return this.#flushesInBackground ? undefined : this.#flushIfLong(partition, head)
     })
     this.#intake = new Intake(ports, this.#directory, gatherer)
-    this.#fetching = new Fetching(ports, this.#directory, watch, locator, settings.pollIntervalMsMax)
+    const { hotTailBytes = this.#flushesInBackground ? HOT_TAIL_BYTES : 0, pollIntervalMsMax } = settings
+    const kept = { hotTailBytes, pollIntervalMsMax }
+    this.#reading = new LazyReading(ports, this.#directory, watch, kept, locator)
   }
 
   /** Begins to work in the background: flushes, and makes up for what a crash left half done. */
   start(): void {
-    if (!this.#flushesInBackground) return
-    this.#flushing.start()
-    this.#startedUp = this.#topics.finishDeletions().catch(this.#reportError)
+    const begun: Promise<void>[] = []
+    if (this.#settlesInBackground) begun.push(this.#startSettling())
+    if (this.#flushesInBackground) {
+      this.#flushing.start()
+      begun.push(this.#topics.finishDeletions())
+    }
+    this.#startedUp = Promise.all(begun.map(each => each.catch(this.#reportError))).then(() => {})
+  }
+
+  /** Loaded only here: what a function loads is paid for with every cold start. */
+  async #startSettling(): Promise<void> {
+    const { BackgroundSettling } = await import('./settling/background-settling.ts')
+    if (this.#isClosing) return
+    this.#settler = new BackgroundSettling(this.#ports, settlingSettings(this.#settling), this.#reportError)
+    this.#settler.start()
   }
 
   /** Settles what is under way and takes no more; moves all inline bytes into objects if it is the one that flushes. */
   async close(): Promise<void> {
     this.#isClosing = true
-    this.#fetching.close()
+    this.#reading.close()
+    const settled = this.#settler?.close()
     await this.#intake.close()
     await Promise.allSettled(this.#served)
     await this.#startedUp
+    await settled
     if (this.#flushesInBackground) await this.#flushing.close()
   }
 
@@ -129,18 +169,20 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
 
   produce: Broker['produce'] = request => this.#intake.produce(request)
 
-  fetch: Broker['fetch'] = request => this.#serve(() => this.#fetching.fetch(request))
+  fetch: Broker['fetch'] = request => this.#serve(async () => (await this.#reading.open()).fetch(request))
 
-  locate: Broker['locate'] = request => this.#serve(() => this.#fetching.locate(request))
+  locate: Broker['locate'] = request => this.#serve(async () => (await this.#reading.open()).locate(request))
 
   offsetFor: Broker['offsetFor'] = request =>
     this.#serve(async () => {
-      const { offsetFor } = await loadUseCases()
-      return await offsetFor(this.#ports, this.#directory, request, this.#looks)
+      const [{ offsetFor }, { footers }] = await Promise.all([loadUseCases(), this.#reading.open()])
+      return await offsetFor(this.#ports, this.#directory, request, footers, this.#looks)
     })
 
   deleteRecords: Broker['deleteRecords'] = request =>
-    this.#serve(() => deleteRecords(this.#ports, this.#directory, request))
+    this.#serve(() =>
+      deleteRecords(this.#ports, this.#directory, request, id => this.#settler?.noteStart(id)),
+    )
 
   heartbeat: GroupBroker['heartbeat'] = request =>
     this.#serveGroup(request.groupId, (call, { heartbeat }) => heartbeat(call, request))

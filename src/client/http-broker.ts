@@ -120,8 +120,12 @@ export class HttpBroker implements Broker, GroupBroker, TriggerBroker {
         ...located,
         ranges: located.ranges.map(range =>
           'inline' in range
-            ? { ...range, inline: fromBase64(range.inline) }
-            : { ...range, url: this.#transport.completeUrl(range.url) },
+            ? { ...range, span: range.span ?? range.records, inline: fromBase64(range.inline) }
+            : {
+                ...range,
+                span: range.span ?? range.records,
+                url: this.#transport.completeUrl(range.url),
+              },
         ),
       }
     })

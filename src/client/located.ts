@@ -3,10 +3,13 @@ import { fromProblem } from '../contract/http/schemas/problem.ts'
 import { batchesOf } from '../core/batches/batch-run.ts'
 import { TidemarkError } from '../core/errors.ts'
 import { LOCATED_READ_TIMEOUT_MS, READ_PARALLEL_MAX } from '../core/limits.ts'
+import { advance, later, type Offset, toOffset } from '../core/numbers.ts'
 import { DeadlinePassed, withDeadline } from './deadline.ts'
 import { codesOf } from './failed-fetch.ts'
 
 export interface LocatedSettings {
+  /** Batches that end at or before it are left out; unless it is given, an answer may begin with some. */
+  from?: Offset
   /** For each range. */
   timeoutMs?: number
   signal?: AbortSignal
@@ -25,19 +28,42 @@ export async function fetchLocated(
   const chunks: Uint8Array[] = []
   for (let start = 0; start < ranges.length; start += READ_PARALLEL_MAX) {
     const group = ranges.slice(start, start + READ_PARALLEL_MAX)
-    chunks.push(...(await Promise.all(group.map(range => readRange(range, settings)))))
+    const reads = await Promise.all(group.map(range => readRange(range, settings)))
+    chunks.push(...reads.filter(bytes => bytes.length > 0))
   }
   return { startOffset, endOffset, nextOffset, chunks }
 }
 
 async function readRange(range: LocatedRange, settings: LocatedSettings): Promise<Uint8Array> {
+  const { from = toOffset(0) } = settings
   // A copy of inline bytes, since filling in the offsets must not change what the caller holds.
   const bytes = 'inline' in range ? Uint8Array.from(range.inline) : await download(range, settings)
   if (bytes.length !== range.bytes) throw damaged(range, `of ${range.bytes} bytes ${bytes.length} came`)
+  return range.offsets === 'final' ? takeStored(bytes, range, from) : takeCounted(bytes, range, from)
+}
+
+/** Fills the offsets in. */
+function takeCounted(bytes: Uint8Array, range: LocatedRange, from: Offset): Uint8Array {
   let covered = 0
-  for (const { span } of batchesOf(bytes, range.baseOffset)) covered += span
-  if (covered !== range.records) throw damaged(range, `of ${range.records} records ${covered} came`)
-  return bytes
+  let start = 0
+  for (const { offset, span, position, header } of batchesOf(bytes, range.baseOffset)) {
+    covered += span
+    if (advance(offset, span) <= from) start = position + header.sizeBytes
+  }
+  if (covered !== range.span || covered !== range.records)
+    throw damaged(range, `of ${range.span} offsets ${covered} came`)
+  return bytes.subarray(start)
+}
+
+/** What ends before the range begins lies somewhere else as well, and there it may have been cleaned. */
+function takeStored(bytes: Uint8Array, range: LocatedRange, from: Offset): Uint8Array {
+  const first = later(range.baseOffset, from)
+  let start = 0
+  const end = advance(range.baseOffset, range.span)
+  for (const { offset, span, position, header } of batchesOf(bytes, toOffset(0), 'stored', end)) {
+    if (advance(offset, span) <= first) start = position + header.sizeBytes
+  }
+  return bytes.subarray(start)
 }
 
 async function download(

@@ -172,14 +172,20 @@ export interface Located extends Fetchable {
 }
 
 /**
- * A run of whole batches, and how to get its bytes. The offsets inside the bytes are not final:
- * the first batch's base offset is `baseOffset`, each further one follows its predecessor. Together they cover as many
- * offsets as `records` says.
+ * A run of whole batches, and how to get its bytes. Together they cover `span` offsets from `baseOffset` on.
+ *
+ * Unless `offsets` is `final`, those inside the bytes are not: the first batch's base offset is `baseOffset`, each further one
+ * follows its predecessor. Where they are final, they ascend and may have gaps, within a batch, between two and at the
+ * end; a batch that ends at or before `baseOffset` is to be left out.
  */
-export type LocatedRange = { baseOffset: Offset; records: number; bytes: number } & (
-  | { inline: Uint8Array }
-  | { url: string; position: Position; expiresMs: number }
-)
+export type LocatedRange = {
+  baseOffset: Offset
+  span: number
+  /** As `span`, for clients that know only this. */
+  records: number
+  bytes: number
+  offsets?: 'final' | undefined
+} & ({ inline: Uint8Array } | { url: string; position: Position; expiresMs: number })
 
 export type OffsetPlace = 'earliest' | 'latest' | { timestampMs: number }
 

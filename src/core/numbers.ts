@@ -90,3 +90,8 @@ export function toPosition(value: number): Position {
 export function advance(offset: Offset, records: number): Offset {
   return (offset + records) as Offset
 }
+
+/** The later one of two; where there is none to compare it with, the one. */
+export function later(one: Offset, other: Offset = one): Offset {
+  return one > other ? one : other
+}

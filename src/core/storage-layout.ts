@@ -87,9 +87,14 @@ export function parseLogObjectKey(
   return { partition, baseOffset: toOffset(Number(match[3])), id: match[4]! }
 }
 
-/** An empty object that says where a log starts, for whoever makes the index anew. */
-export function startMarkerKey({ topicId, partition }: PartitionId, startOffset: Offset): string {
-  return `${logObjectsPrefix(topicId, partition)}start-${offsetDigits(startOffset)}`
+/** An empty object that says where a log starts, for whoever makes the index anew. Of several, the highest counts. */
+export function startMarkerKey(partition: PartitionId, startOffset: Offset): string {
+  return `${startMarkersPrefix(partition)}${offsetDigits(startOffset)}`
+}
+
+/** The start of the keys of all such objects of a log. They sort as their offsets do. */
+export function startMarkersPrefix({ topicId, partition }: PartitionId): string {
+  return `${logObjectsPrefix(topicId, partition)}start-`
 }
 
 /** What such a key says; undefined where the key is not one. */

@@ -27,7 +27,12 @@ export interface Embedded {
 
 /** Without a `lingerMs` nobody waits; errors go to stderr without a `reportError`. */
 export interface EmbeddedOptions
-  extends Partial<Pick<LogBrokerSettings, 'lingerMs' | 'flushes' | 'pollIntervalMsMax' | 'reportError'>> {
+  extends Partial<
+    Pick<
+      LogBrokerSettings,
+      'lingerMs' | 'flushes' | 'settles' | 'settling' | 'pollIntervalMsMax' | 'reportError'
+    >
+  > {
   /** Hands out URLs for byte ranges; without one, `locate` is refused. */
   readonly locator?: ObjectLocator
 }
@@ -93,7 +98,9 @@ export function runBroker(
     patience ??= setTimeout(() => ending.abort(), CLOSE_PATIENCE_MS).unref()
   }
   const flushes = isReadOnly ? 'elsewhere' : (settings.flushes ?? 'in-background')
-  const broker = new LogBroker(ports, { lingerMs, reportError, ...settings, flushes }, locator)
+  // Off, until all readers of what has settled are in.
+  const settles = isReadOnly ? 'elsewhere' : (settings.settles ?? 'elsewhere')
+  const broker = new LogBroker(ports, { lingerMs, reportError, ...settings, flushes, settles }, locator)
   broker.start()
   const stops: (() => Promise<void>)[] = []
   let closed: Promise<void> | undefined

@@ -1,6 +1,7 @@
 import { openMemoryStore } from '../../src/adapters/memory/memory-store.ts'
 import { SeededEntropy } from '../../src/adapters/memory/seeded-entropy.ts'
 import { VirtualClock } from '../../src/adapters/memory/virtual-clock.ts'
+import { loadReading } from '../../src/broker/load-reading.ts'
 import { loadUseCases } from '../../src/broker/load-use-cases.ts'
 import { LogBroker, type LogBrokerSettings } from '../../src/broker/log-broker.ts'
 import { type Finding, VerifySummary } from '../../src/broker/verifying/finding.ts'
@@ -16,7 +17,7 @@ import type { ObjectLocator } from '../../src/ports/object-locator.ts'
 export const NOW_MS = 1_750_000_000_000
 
 // Now: virtual time does not wait for a file to be loaded.
-await loadUseCases()
+await Promise.all([loadUseCases(), loadReading()])
 
 /** What happens around the calls of a port's methods: a test counts, delays or fails them. */
 export type Around = (
@@ -89,7 +90,9 @@ export class Harness {
 
   open(settings: Partial<LogBrokerSettings> = {}, locator?: ObjectLocator): LogBroker {
     const reportError = (error: unknown) => this.errors.push(error)
-    return new LogBroker(this.ports, { lingerMs: 0, reportError, ...settings }, locator)
+    // Tests look at what is stored: memory would answer for it.
+    const usual = { lingerMs: 0, hotTailBytes: 0, reportError }
+    return new LogBroker(this.ports, { ...usual, ...settings }, locator)
   }
 
   /** Lets time pass until the promise has settled. */

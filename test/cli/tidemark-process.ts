@@ -55,7 +55,13 @@ export async function startDev(
   options: string[] = [],
   environment: NodeJS.ProcessEnv = {},
 ): Promise<DevProcess> {
-  const child = spawnTidemark(['dev', '--dir', directory, '--http', '127.0.0.1:0', ...options], environment)
+  return await whenListening(
+    spawnTidemark(['dev', '--dir', directory, '--http', '127.0.0.1:0', ...options], environment),
+  )
+}
+
+/** A process that runs a broker, once it says where that listens. */
+export async function whenListening(child: ChildProcessWithoutNullStreams): Promise<DevProcess> {
   const exited = once(child, 'exit') as Promise<[number | null]>
   let stderr = ''
   child.stderr.on('data', chunk => {
@@ -68,7 +74,7 @@ export async function startDev(
       const listening = /listens on (http:\S+)\n/.exec(stdout)
       if (listening?.[1]) resolve(listening[1])
     })
-    exited.then(([code]) => reject(new Error(`dev ended with ${code} before it listened: ${stderr}`)), reject)
+    exited.then(([code]) => reject(new Error(`it ended with ${code} before it listened: ${stderr}`)), reject)
   })
   return {
     url,

@@ -1,8 +1,10 @@
+import { openLocalStore } from '../../src/adapters/local/local-store.ts'
 import type { Broker } from '../../src/contract/broker.ts'
 import { FETCH_BYTES_MAX } from '../../src/core/limits.ts'
 import { decodeBatches } from '../../src/core/record/index.ts'
 import type { FoundRecord } from '../cli/produce-ledger.ts'
 import { runTidemark } from '../cli/tidemark-process.ts'
+import { leaks } from '../simulation/leaks.ts'
 
 /** All that a topic holds, in the order of offsets within each partition. */
 export async function readLog(broker: Broker, topic: string): Promise<FoundRecord[]> {
@@ -28,7 +30,17 @@ export async function readLog(broker: Broker, topic: string): Promise<FoundRecor
 }
 
 /** What \`verify\` finds wrong with a store; nothing, if all is well. */
-export async function verifyStore(directory: string): Promise<string[]> {
-  const { exitCode, stdout, stderr } = await runTidemark(['verify', '--dir', directory])
+export async function verifyStore(directory: string, options: readonly string[] = []): Promise<string[]> {
+  const { exitCode, stdout, stderr } = await runTidemark(['verify', '--dir', directory, ...options])
   return exitCode === 0 ? [] : [`verify ended with ${exitCode}:`, stdout.toString(), stderr]
+}
+
+/** What is in a store that nothing needs, and what is missing that something does. */
+export async function leftovers(directory: string): Promise<string[]> {
+  const { close, ...stores } = await openLocalStore(directory, 'read')
+  try {
+    return await leaks(stores)
+  } finally {
+    await close()
+  }
 }

@@ -1,7 +1,8 @@
+import { randomBytes } from 'node:crypto'
 import { crc32c as nativeCrc32c } from '@node-rs/crc32'
 import fc from 'fast-check'
-import { compressFrameSync } from 'lz4-napi'
-import { compressSync } from 'snappy'
+import { compressFrameSync, decompressFrameSync as nativeDecompressFrame } from 'lz4-napi'
+import { compressSync, uncompressSync as nativeUncompress } from 'snappy'
 import { describe, expect, test } from 'vitest'
 import * as lz4 from '../../functions/without-native/lz4-napi.ts'
 import { decompressFrameSync } from '../../functions/without-native/lz4-napi.ts'
@@ -28,6 +29,21 @@ const large = Buffer.concat([
   Buffer.alloc(90_000),
 ])
 
+/** As applications write them. */
+const orders = Buffer.from(
+  Array.from({ length: 2_000 }, (_, number) =>
+    JSON.stringify({
+      orderId: Math.imul(number + 1, 0x9e3779b1) >>> 0,
+      customer: `customer-${(number * 7_919) % 997}`,
+      items: Array.from({ length: number % 4 }, (_, item) => ({
+        sku: `A-${(number * 31 + item) % 5_000}`,
+        count: item + 1,
+      })),
+      state: ['placed', 'paid', 'shipped'][number % 3],
+    }),
+  ).join(),
+)
+
 describe('CRC-32C in JavaScript', () => {
   test('is what the native one says, of any bytes from any place on', () => {
     fc.assert(
@@ -44,24 +60,39 @@ describe('CRC-32C in JavaScript', () => {
 })
 
 describe.each([
-  ['snappy', (bytes: Buffer) => compressSync(bytes), uncompressSync],
-  ['lz4', (bytes: Buffer) => compressFrameSync(bytes), (frame: Buffer) => decompressFrameSync(frame)],
-] as const)('%s in JavaScript', (name, compress, decompress) => {
+  {
+    name: 'snappy',
+    native: { compress: (bytes: Buffer) => compressSync(bytes), decompress: nativeUncompress },
+    compress: snappy.compressSync,
+    decompress: snappy.uncompressSync,
+  },
+  {
+    name: 'lz4',
+    native: { compress: (bytes: Buffer) => compressFrameSync(bytes), decompress: nativeDecompressFrame },
+    compress: lz4.compressFrameSync,
+    decompress: (frame: Uint8Array) => lz4.decompressFrameSync(Buffer.from(frame)),
+  },
+])('$name in JavaScript', ({ native, compress, decompress }) => {
+  const both = (written: Uint8Array) => [
+    Buffer.from(decompress(written)),
+    Buffer.from(native.decompress(Buffer.from(written))),
+  ]
+
   test('reads what the native one writes', () => {
     fc.assert(
       fc.property(compressible, bytes => {
-        expect(Buffer.compare(decompress(compress(bytes)), bytes)).toBe(0)
+        expect(Buffer.compare(decompress(native.compress(bytes)), bytes)).toBe(0)
       }),
       { numRuns: 500 },
     )
   })
 
   test('also many bytes', () => {
-    expect(Buffer.compare(decompress(compress(large)), large)).toBe(0)
+    expect(Buffer.compare(decompress(native.compress(large)), large)).toBe(0)
   })
 
   test('refuses what is damaged, or reads something of it, and never runs away', () => {
-    const block = compress(large.subarray(290_000, 310_000))
+    const block = native.compress(large.subarray(290_000, 310_000))
     fc.assert(
       // Its first bytes are what the caller has checked: the length, or the frame's header and the block's size.
       fc.property(fc.integer({ min: 20, max: block.length - 9 }), fc.nat(255), (at, byte) => {
@@ -77,10 +108,36 @@ describe.each([
     )
   })
 
-  test('writes nothing, and says what to do', () => {
-    const write = name === 'snappy' ? snappy.compressSync : lz4.compressFrameSync
-    expect(write).toThrow(/gzip or zstd/)
-    expect(write).toThrow(expect.objectContaining({ kafkaName: 'UNSUPPORTED_COMPRESSION_TYPE' }))
+  test('writes what it and the native one read', () => {
+    fc.assert(
+      fc.property(compressible, bytes => {
+        const written = compress(bytes)
+        for (const read of both(written)) expect(Buffer.compare(read, bytes)).toBe(0)
+        expect(written.length).toBeLessThanOrEqual(bytes.length + bytes.length / 64 + 32)
+      }),
+      { numRuns: 1_000 },
+    )
+  })
+
+  test.each([
+    0, 1, 3, 4, 5, 11, 12, 13, 14, 15, 16, 18, 19, 20, 64, 65, 269, 270, 271, 65_535, 65_536, 65_537,
+  ])('writes %d bytes, the same ones and any', length => {
+    const same = Buffer.alloc(length, 'a')
+    const any = Buffer.from(Array.from({ length }, (_, at) => Math.imul(at ^ (at >>> 3), 0x9e3779b1) >>> 23))
+    for (const bytes of [same, any, Buffer.concat([any, same, any])]) {
+      for (const read of both(compress(bytes))) expect(Buffer.compare(read, bytes)).toBe(0)
+    }
+  })
+
+  test('writes many bytes, hardly larger than the native one does', () => {
+    for (const read of both(compress(large))) expect(Buffer.compare(read, large)).toBe(0)
+    const written = compress(orders)
+    for (const read of both(written)) expect(Buffer.compare(read, orders)).toBe(0)
+    expect(written.length / native.compress(orders).length).toBeLessThan(1.2)
+    // What has nothing to pack.
+    const random = randomBytes(200_000)
+    for (const read of both(compress(random))) expect(Buffer.compare(read, random)).toBe(0)
+    expect(compress(random).length).toBeLessThan(200_100)
   })
 })
 

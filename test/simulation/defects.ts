@@ -1,4 +1,4 @@
-import { DECISIONS, type Decisions } from '../../src/adapters/items/decisions.ts'
+import { DECISIONS } from '../../src/adapters/items/decisions.ts'
 import { joinKey } from '../../src/adapters/items/items.ts'
 import type { MemoryStore } from '../../src/adapters/memory/memory-store.ts'
 import { decodeRetired, type FlushedProducer } from '../../src/core/log/producers/flushed-producer.ts'
@@ -7,33 +7,9 @@ import { advance, toOffset } from '../../src/core/numbers.ts'
 import { HEAD_KEY, logKey, PRODUCER_PREFIX, producerKey } from '../../src/core/storage-layout.ts'
 import { partitionKey } from '../../src/core/topic/partition-id.ts'
 import type { Clock } from '../../src/ports/clock.ts'
-import type { FailureDestinations } from '../../src/ports/failure-destinations.ts'
 import type { LogIndex } from '../../src/ports/log-index.ts'
-import type { TopicItem, TopicStore } from '../../src/ports/topic-store.ts'
-import type { DedupeKey } from './actors/wake-up-queue.ts'
-
-/** What is broken on purpose, to see that the simulation notices. */
-export interface Defect {
-  readonly decisions?: Partial<Decisions>
-  /** Puts something else in the place of each process's index. */
-  readonly index?: (store: MemoryStore, clock: Clock) => (index: LogIndex) => LogIndex
-  readonly failures?: FailureDestinations
-  readonly dedupeKeyOf?: DedupeKey
-  /** Puts another clock in the place of each process's. */
-  readonly clock?: (clock: Clock) => Clock
-  /** Puts something else in the place of each process's topics. */
-  readonly topics?: (topics: TopicStore) => TopicStore
-}
-
-/** A defect, and what notices it. */
-export interface PlantedDefect extends Defect {
-  /** Who must take part, by name. */
-  readonly actors: readonly string[]
-  /** How many seeds it may survive at most. */
-  readonly seeds: number
-  /** What the run that notices it fails with. */
-  readonly message: RegExp
-}
+import type { TopicItem } from '../../src/ports/topic-store.ts'
+import { ofIndex, ofTopics, type PlantedDefect, withMethods } from './planted-defect.ts'
 
 /** Those who write and read logs. */
 export const LOG_ACTORS = ['writers', 'producers', 'crowd', 'readers', 'deletions', 'flushes']
@@ -98,8 +74,8 @@ export const DEFECTS: Readonly<Record<string, PlantedDefect>> = {
     ...APPENDS,
     message: /doubled|moved|come after epoch|sent again and again/,
     decisions: {
-      applyTrim: (head, block, changes, movedEpoch) => {
-        const trimmed = applyTrim(head, block, changes, movedEpoch)
+      applyTrim: (head, block, changes, moved) => {
+        const trimmed = applyTrim(head, block, changes, moved)
         return trimmed && { ...trimmed, producers: new Map() }
       },
     },
@@ -108,22 +84,24 @@ export const DEFECTS: Readonly<Record<string, PlantedDefect>> = {
     ...APPENDS,
     message: /./,
     decisions: {
-      applyTrim: (head, block, changes, movedEpoch) =>
-        applyTrim({ ...head, tailOffset: block.baseOffset }, block, changes, movedEpoch),
+      applyTrim: (head, block, changes, moved) =>
+        applyTrim({ ...head, tailOffset: block.baseOffset }, block, changes, moved),
     },
   },
   'a producer leaves the head without an item': {
     ...RETIREMENT,
-    index: () => index => withMethods(index, { putProducer: async () => {} }),
+    ports: ofIndex(() => index => withMethods(index, { putProducer: async () => {} })),
   },
   "a cut does not wait for its producers' items": {
     ...RETIREMENT,
-    index: (_, clock) => index =>
-      withMethods(index, {
-        putProducer: async (...args) => {
-          void clock.sleep(LATE_MS).then(() => index.putProducer(...args).catch(() => {}))
-        },
-      }),
+    ports: ofIndex(
+      (_, clock) => index =>
+        withMethods(index, {
+          putProducer: async (...args) => {
+            void clock.sleep(LATE_MS).then(() => index.putProducer(...args).catch(() => {}))
+          },
+        }),
+    ),
   },
   'an older item is put over a newer one': {
     ...RETIREMENT,
@@ -131,11 +109,11 @@ export const DEFECTS: Readonly<Record<string, PlantedDefect>> = {
   },
   'nobody looks up a producer that the head does not know': {
     ...RETIREMENT,
-    index: () => index => withMethods(index, { readProducer: async () => undefined }),
+    ports: ofIndex(() => index => withMethods(index, { readProducer: async () => undefined })),
   },
   'a producer is looked up before the head is seen': {
     ...RETIREMENT,
-    index: readEarly,
+    ports: ofIndex(readEarly),
   },
   'a producer is taken that the head which was seen may have known': {
     ...RETIREMENT,
@@ -156,44 +134,46 @@ export const DEFECTS: Readonly<Record<string, PlantedDefect>> = {
   'a deletion leaves nothing where its heads were': {
     ...TOPICS,
     message: /^twice|^left|^void/,
-    index: store => index =>
-      withMethods(index, {
-        removePartition: async partition => {
-          const log = logKey(partition)
-          await index.removePartition(partition)
-          await store.items.removeRange(joinKey(log, HEAD_KEY), joinKey(log, PRODUCER_PREFIX))
-        },
-      }),
+    ports: ofIndex(
+      store => index =>
+        withMethods(index, {
+          removePartition: async partition => {
+            const log = logKey(partition)
+            await index.removePartition(partition)
+            await store.items.removeRange(joinKey(log, HEAD_KEY), joinKey(log, PRODUCER_PREFIX))
+          },
+        }),
+    ),
   },
   'a topic is put live whether its name is still taken for it or not': {
     ...TOPICS,
     message: /^twice|^headless|^gone/,
-    topics: topics => ({
+    ports: ofTopics(topics => ({
       ...topics,
       put: async (item, expected) => {
         const isNew = item.state === 'live' && (await topics.get(item.name)) === undefined
         return await topics.put(item, isNew ? undefined : expected)
       },
-    }),
+    })),
   },
   'a growth does not note down how far it makes heads': {
     ...TOPICS,
     message: /^left/,
-    topics: topics => ({
+    ports: ofTopics(topics => ({
       ...topics,
       put: ({ growingTo: _, ...item }, expected) => topics.put(item, expected),
-    }),
+    })),
   },
   'a deletion goes on from a topic that is in the making': {
     ...TOPICS,
     message: /^headless|^gone|^twice/,
-    topics: topics => ({
+    ports: ofTopics(topics => ({
       ...topics,
       get: async name => finished(await topics.get(name)),
       async *list() {
         for await (const item of topics.list()) yield finished(item)!
       },
-    }),
+    })),
   },
   'a commit does not look whose the partition is': {
     ...GROUPS,
@@ -275,7 +255,10 @@ export const DEFECTS: Readonly<Record<string, PlantedDefect>> = {
     actors: ['writers', 'producers', 'flushes', 'pollers', 'clocks'],
     seeds: 200,
     message: /^late/,
-    clock: clock => ({ ...clock, monotonicMs: () => clock.nowMs() }),
+    ports: () => ports => ({
+      ...ports,
+      clock: { ...ports.clock, monotonicMs: () => ports.clock.nowMs() },
+    }),
   },
   'more is committed than was dealt with': {
     ...TRIGGERS,
@@ -310,15 +293,6 @@ export const DEFECTS: Readonly<Record<string, PlantedDefect>> = {
 /** As if its heads could be removed before anybody has said that it is not to be. */
 function finished(item: TopicItem | undefined): TopicItem | undefined {
   return item?.state === 'making' ? { ...item, state: 'deleting' } : item
-}
-
-function withMethods(index: LogIndex, methods: Partial<LogIndex>): LogIndex {
-  return new Proxy(index, {
-    get(target, name) {
-      const value = methods[name as keyof LogIndex] ?? Reflect.get(target, name, target)
-      return typeof value === 'function' ? value.bind(target) : value
-    },
-  })
 }
 
 /** Items of producers are seen as they were a short while ago. */

@@ -22,6 +22,11 @@ const SLEEPS_MS = [
   [2_000, 6_000],
   [35_000, 45_000],
 ] as const
+/** Where there are nights: longer than an epoch, and than a grace. */
+const LONG_SLEEPS_MS = [
+  [35_000, 45_000],
+  [3_000_000, 15_000_000],
+] as const
 
 /** What becomes of one process's calls. */
 export interface ProcessFaults extends FaultSource {
@@ -34,13 +39,15 @@ export class RandomFaults {
   readonly #random: SeededEntropy
   readonly #history: History
   readonly #share: number
+  readonly #sleepsMs: readonly (readonly [number, number])[]
   #isOn = false
   count = 0
   sleeps = 0
 
-  constructor(random: SeededEntropy, history: History) {
+  constructor(random: SeededEntropy, history: History, hasNights: boolean) {
     this.#random = random
     this.#history = history
+    this.#sleepsMs = hasNights ? [...SLEEPS_MS, ...LONG_SLEEPS_MS] : SLEEPS_MS
     this.#share = random.pick([0.02, 0.1, 0.25])
   }
 
@@ -81,7 +88,7 @@ export class RandomFaults {
 
   #putToSleep(process: SleepyProcess): void {
     this.sleeps += 1
-    const [minMs, maxMs] = this.#random.pick(SLEEPS_MS)
+    const [minMs, maxMs] = this.#random.pick(this.#sleepsMs)
     const durationMs = this.#random.integer(minMs, maxMs)
     this.#history.note(process.name, `sleeps for ${durationMs} ms`)
     process.fallAsleep(durationMs)

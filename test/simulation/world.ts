@@ -4,6 +4,7 @@ import { type MemoryStore, openMemoryStore } from '../../src/adapters/memory/mem
 import { clockOf, Network } from '../../src/adapters/memory/network.ts'
 import { SeededEntropy } from '../../src/adapters/memory/seeded-entropy.ts'
 import { VirtualClock } from '../../src/adapters/memory/virtual-clock.ts'
+import { loadReading } from '../../src/broker/load-reading.ts'
 import { loadUseCases } from '../../src/broker/load-use-cases.ts'
 import { LogBroker } from '../../src/broker/log-broker.ts'
 import { isTransient } from '../../src/broker/store-calls/retry.ts'
@@ -11,28 +12,27 @@ import { VerifySummary } from '../../src/broker/verifying/finding.ts'
 import { verify } from '../../src/broker/verifying/verify.ts'
 import { TidemarkError } from '../../src/core/errors.ts'
 import { PRODUCER_SILENT_MS_MAX } from '../../src/core/limits.ts'
-import type { Clock } from '../../src/ports/clock.ts'
 import type { Ports } from '../../src/ports/index.ts'
+import { itemsAcross, objectsAcross } from './across.ts'
 import type { Actor, ActorKind } from './actors/actor.ts'
 import { ClockSettings } from './clock-settings.ts'
-import type { Defect } from './defects.ts'
 import { History } from './history.ts'
-import { itemsAcross, objectsAcross } from './noted-calls.ts'
-import { DeliveryPromises } from './promises/delivery.ts'
-import { LogPromises } from './promises/log.ts'
-import { OwnershipPromises } from './promises/ownership.ts'
-import { TopicPromises } from './promises/topics.ts'
+import type { Defect, WrapPorts } from './planted-defect.ts'
+import { countPromises, makePromises, type WorldPromises, watchItems } from './promises/index.ts'
 import { RandomFaults } from './random-faults.ts'
 import { SleepyProcess } from './sleepy-process.ts'
+import { WatchedObjects } from './watched-objects.ts'
 
 // Now: virtual time does not wait for a file to be loaded.
-await loadUseCases()
+await Promise.all([loadUseCases(), loadReading()])
 
 const PROCESSES = 2
 const START_MS = Date.UTC(2026, 0, 1)
 /** A topic that is there from the beginning to the end. */
 const LASTING_TOPIC = 'simulated'
 export const LASTING_PARTITIONS = 2
+/** Kept however old, in segments so small that there are many. */
+const LASTING_CONFIGS = { 'retention.ms': '-1', 'segment.bytes': '2000' }
 /** How far apart the clocks of two processes are at most that are kept right. */
 export const NEAR_SKEW_MS_MAX = 3_000
 /** Long enough for a producer to leave the head: how long it is silent, or how far ahead a process's clock may be. */
@@ -43,6 +43,10 @@ const BROKER_SLEEP_SHARE = 0.002
 const RECORDS_BEFORE_MS = 60 * 3_600_000
 /** By when what the faults have delayed has landed. */
 const LATE_MS_MAX = 3_500
+const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
+/** How long all are away who do not keep the store up. */
+const NIGHT_MS = [14 * HOUR_MS, 28 * HOUR_MS] as const
 
 /** What happened in a run. */
 export interface WorldReport {
@@ -55,6 +59,8 @@ export interface WorldReport {
 export interface WorldOptions {
   /** Who takes part. */
   readonly actors: readonly ActorKind[]
+  /** How often they do so, with a night in between in which only upkeep goes on; once unless set. */
+  readonly days?: number | undefined
   /** What to break on purpose. */
   readonly defect?: Defect | undefined
   /** Is given each line of the history as it is written. */
@@ -87,22 +93,24 @@ export class World {
   readonly faults: RandomFaults
   readonly defect: Defect
   /** Without any faults: for checks, and for what is of no interest. */
-  readonly store: MemoryStore
-  readonly topics: TopicPromises
-  readonly log: LogPromises
-  readonly ownership: OwnershipPromises
-  readonly delivery: DeliveryPromises
+  readonly store: MemoryStore & { readonly objects: WatchedObjects }
+  readonly promises: WorldPromises
+  readonly topics: WorldPromises['topics']
+  readonly log: WorldPromises['log']
+  readonly ownership: WorldPromises['ownership']
+  readonly delivery: WorldPromises['delivery']
   /** Those that live. */
   readonly processes = new Set<SleepyProcess>()
   readonly brokers: (Running & { readonly broker: LogBroker })[] = []
   /** Topics that whoever writes or reads may take. */
   readonly #topicNames: string[] = []
   readonly #kinds: readonly ActorKind[]
+  readonly #days: number
+  /** Which day it is, from 1 on. */
+  day = 1
   readonly #actors: readonly Actor[]
   readonly #decisions: Decisions
-  readonly #wrapIndex: (index: Ports['index']) => Ports['index']
-  readonly #wrapTopics: (topics: Ports['topics']) => Ports['topics']
-  readonly #wrapClock: (clock: Clock) => Clock
+  readonly #wrapPorts: WrapPorts
   readonly #farSkewsMs: readonly number[]
   #areClocksRight = false
   #failure: Error | undefined
@@ -110,26 +118,26 @@ export class World {
   #nextValue = 0
   readonly #counts = new Map<string, number>()
 
-  constructor(seed: number, { actors, defect = {}, print }: WorldOptions) {
+  constructor(seed: number, { actors, days = 1, defect = {}, print }: WorldOptions) {
     this.seed = seed
     this.random = new SeededEntropy(seed)
     this.history = new History(this.clock, print)
     this.settings = new ClockSettings(this.clock, this.history)
-    this.faults = new RandomFaults(new SeededEntropy(seed ^ 0x5eed), this.history)
+    this.faults = new RandomFaults(new SeededEntropy(seed ^ 0x5eed), this.history, days > 1)
     this.defect = defect
     this.#kinds = actors
-    this.topics = new TopicPromises(this.violated)
-    this.log = new LogPromises(this.topics, this.violated)
-    this.ownership = new OwnershipPromises(this.violated)
-    this.delivery = new DeliveryPromises(this.violated)
-    this.ownership.onCommit(this.delivery.committed)
+    this.#days = days
+    const objects = new WatchedObjects(this.clock)
+    const skewMs = this.skewMsMax + (actors.some(({ setsClocks }) => setsClocks) ? 2 * DAY_MS : 0)
+    this.promises = makePromises(this.clock, objects, skewMs, this.violated)
+    this.topics = this.promises.topics
+    this.log = this.promises.log
+    this.ownership = this.promises.ownership
+    this.delivery = this.promises.delivery
     this.#decisions = this.ownership.watch({ ...DECISIONS, ...defect.decisions })
-    this.store = openMemoryStore(this.clock, this.#decisions)
-    this.store.items.observe(this.topics.changed)
-    this.store.items.observe(this.ownership.changed)
-    this.#wrapIndex = defect.index?.(this.store, this.clock) ?? (index => index)
-    this.#wrapTopics = defect.topics ?? (topics => topics)
-    this.#wrapClock = defect.clock ?? (clock => clock)
+    this.store = { ...openMemoryStore(this.clock, this.#decisions), objects }
+    watchItems(this.store.items, this.promises)
+    this.#wrapPorts = defect.ports?.(this.store, this.clock) ?? (ports => ports)
     this.#farSkewsMs = Array.from({ length: PROCESSES }, () => this.random.pick([0, 0, FAR_SKEW_MS]))
     this.#actors = actors.map(kind => kind.make(this))
   }
@@ -137,7 +145,12 @@ export class World {
   async run(): Promise<WorldReport> {
     await this.#drive(this.#prepare())
     this.faults.start()
-    await this.#drive(Promise.all(this.#actors.map(actor => actor.live())))
+    for (;;) {
+      await this.#drive(Promise.all(this.#actors.map(actor => actor.live())))
+      if (this.day === this.#days) break
+      await this.#drive(this.#night())
+      this.day += 1
+    }
     this.faults.stop()
     this.#areClocksRight = true
     this.settings.mend()
@@ -159,6 +172,10 @@ export class World {
 
   get #doFlush(): boolean {
     return this.#kinds.some(({ wantsFlushes }) => wantsFlushes)
+  }
+
+  get hasNights(): boolean {
+    return this.#days > 1
   }
 
   /** Whether nothing happens while nobody wants anything. */
@@ -225,7 +242,7 @@ export class World {
   async lastingTopic(): Promise<string> {
     if (this.#topicNames.includes(LASTING_TOPIC)) return LASTING_TOPIC
     this.#topicNames.push(LASTING_TOPIC)
-    const configs = { 'flush.ms': String(this.random.pick([50, 300, 2000])) }
+    const configs = { 'flush.ms': String(this.random.pick([50, 300, 2000])), ...LASTING_CONFIGS }
     const topic = { topic: LASTING_TOPIC, partitions: LASTING_PARTITIONS, configs }
     await this.openPlainBroker().createTopic(topic)
     return LASTING_TOPIC
@@ -241,14 +258,15 @@ export class World {
     const network = new Network(process, faults, this.clock)
     const items = itemsAcross(this.store.items.across(network), faults, this.#countReturn)
     const stores = storesOver(items, this.#decisions)
-    const ports: Ports = {
-      ...stores,
-      index: this.#wrapIndex(stores.index),
-      topics: this.#wrapTopics(stores.topics),
-      objects: objectsAcross(this.store.objects.across(network), faults),
-      clock: this.#wrapClock({ ...clockOf(process, this.clock), nowMs: () => this.clock.nowMs() + skewMs() }),
-      entropy: this.random,
-    }
+    const ports = this.#wrapPorts(
+      {
+        ...stores,
+        objects: objectsAcross(this.store.objects, network, faults),
+        clock: { ...clockOf(process, this.clock), nowMs: () => this.clock.nowMs() + skewMs() },
+        entropy: this.random,
+      },
+      name,
+    )
     this.processes.add(process)
     void process.died.then(() => {
       this.processes.delete(process)
@@ -259,8 +277,8 @@ export class World {
   }
 
   plainPorts(): Ports {
-    const { index, objects, topics, groups, triggers, upkeep } = this.store
-    return { index, objects, topics, groups, triggers, upkeep, clock: this.clock, entropy: this.random }
+    const { items: _, across: __, ...stores } = this.store
+    return { ...stores, clock: this.clock, entropy: this.random }
   }
 
   openPlainBroker(): LogBroker {
@@ -286,9 +304,11 @@ export class World {
     const { process, ports } = running
     const broker = new LogBroker(ports, {
       lingerMs: this.random.pick([0, 5]),
-      flushes: this.#doFlush
-        ? this.random.pick(['in-background', 'in-background', 'elsewhere'])
-        : 'elsewhere',
+      // Whatever looks around every half a minute makes a night long.
+      flushes:
+        this.#doFlush && !this.hasNights
+          ? this.random.pick(['in-background', 'in-background', 'elsewhere'])
+          : 'elsewhere',
       reportError: this.noteDefect,
     })
     broker.start()
@@ -299,10 +319,20 @@ export class World {
     })
   }
 
+  /** All are away until the next day but those who keep the store up. */
+  async #night(): Promise<void> {
+    const durationMs = this.random.integer(...NIGHT_MS)
+    this.history.note('world', `night ${this.day}, of ${durationMs} ms`)
+    await Promise.all([
+      this.clock.sleep(durationMs),
+      ...this.#actors.map(actor => actor.keepUp?.(durationMs)),
+    ])
+  }
+
   /** Lets land what the faults have delayed, and wake up who is asleep. */
   async #comeToRest(): Promise<void> {
     await this.clock.sleep(this.#doFlush ? 60_000 : LATE_MS_MAX)
-    while (this.brokers.some(({ process }) => process.isAsleep)) await this.clock.sleep(LATE_MS_MAX)
+    while ([...this.processes].some(process => process.isAsleep)) await this.clock.sleep(LATE_MS_MAX)
   }
 
   /** A last broker makes up for what the others have left half done. */
@@ -324,26 +354,11 @@ export class World {
   }
 
   #report(): Readonly<Record<string, number>> {
-    const { made, deleted, ghosts } = this.topics
-    const { acknowledged, unknown, records } = this.log
-    const { changes, commits, fenced, removals } = this.ownership
-    const { calls, repeats, told, resets } = this.delivery
     const { count: faults, sleeps } = this.faults
-    const counted = {
-      made,
-      deleted,
-      ghosts,
-      acknowledged,
-      unknown,
-      records,
-      changes,
-      commits,
-      fenced,
-      removals,
-    }
-    const all = { ...counted, calls, repeats, told, resets, crashes: this.#crashes, faults, sleeps }
-    const own = Object.fromEntries(this.#counts)
-    return Object.fromEntries(Object.entries({ ...all, ...own }).filter(([, count]) => count > 0))
+    const all = { ...countPromises(this.promises), crashes: this.#crashes, faults, sleeps }
+    return Object.fromEntries(
+      Object.entries({ ...all, ...Object.fromEntries(this.#counts) }).filter(([, count]) => count > 0),
+    )
   }
 
   /** Lets time pass until `work` is done, or something has failed. */

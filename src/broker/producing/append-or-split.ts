@@ -21,8 +21,8 @@ export interface Placement {
 }
 
 export interface PartitionLog {
-  /** Appends an entry once it is its turn. */
-  append(entry: IndexEntry): Promise<AppendedEntry>
+  /** Appends an entry, which holds what these calls bring, once it is its turn. */
+  append(entry: IndexEntry, calls: readonly Call[]): Promise<AppendedEntry>
   /** What is known of a producer outside of the head. @param written for the error at the deadline */
   findRetired(producerId: bigint, written: Written): Promise<FlushedProducer | undefined>
   newId(): string
@@ -74,7 +74,7 @@ async function appendOfLaterEpoch(
   let [place, entryId] = [placement, id]
   for (let broughtAnew = 0; ; broughtAnew += 1) {
     try {
-      return await log.append(toEntry(calls, producers, place, entryId))
+      return await log.append(toEntry(calls, producers, place, entryId), calls)
     } catch (error) {
       if (!(error instanceof EpochRefused)) throw error
       if (broughtAnew === EPOCH_TRIES_MAX) throw timedOut(error, 'no')

@@ -1,10 +1,10 @@
 import { COMMITS_IN_FLIGHT_MAX, PRODUCE_DEADLINE_MS } from '../../core/limits.ts'
-import type { Head } from '../../core/log/head.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
 import type { Ports } from '../../ports/index.ts'
 import { readRetired } from '../settling/retired-producers.ts'
+import type { AppendedEntry } from './append-once.ts'
 import { appendOrSplit, type PartitionLog } from './append-or-split.ts'
-import { type Accepted, type CheckedRun, Shipment } from './shipment.ts'
+import { type Accepted, type Call, type CheckedRun, Shipment } from './shipment.ts'
 import { AppendTurns } from './turns.ts'
 import { Uploads } from './uploads.ts'
 
@@ -16,12 +16,13 @@ export interface GatherSettings {
 }
 
 /**
- * Told of every head that an append left behind, and of its topic's flush.ms. The append is answered when what this
+ * Told of every append, of what it brought, and of its topic's flush.ms. The append is answered when what this
  * gives back has resolved; it must not reject.
  */
 export type AppendListener = (
   partition: PartitionId,
-  head: Head,
+  appended: AppendedEntry,
+  calls: readonly Call[],
   flushMs: number,
 ) => Promise<void> | undefined
 
@@ -112,9 +113,9 @@ export class Gatherer {
         const { partition, calls, flushMs } = run
         return this.#appends.inTurn(partition, uploaded, deadlineMs, append => {
           const log: PartitionLog = {
-            append: async entry => {
+            append: async (entry, calls) => {
               const appended = await uploads.noteOutcome(entry, append(entry))
-              await this.#onAppend(partition, appended.head, flushMs)
+              await this.#onAppend(partition, appended, calls, flushMs)
               return appended
             },
             findRetired: async (producerId, written) => {

@@ -3,7 +3,8 @@ import { TidemarkError } from '../../core/errors.ts'
 import { blockEnd } from '../../core/log/block.ts'
 import { type IndexEntry, type PlacedEntry, placeEntries } from '../../core/log/entry.ts'
 import type { Head } from '../../core/log/head.ts'
-import { advance, type Offset } from '../../core/numbers.ts'
+import { segmentEntry } from '../../core/log/settled/segment-entry.ts'
+import { advance, later, type Offset } from '../../core/numbers.ts'
 import { placeKey } from '../../core/storage-layout.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
 import type { LogIndex } from '../../ports/log-index.ts'
@@ -11,18 +12,18 @@ import type { ObjectStore } from '../../ports/object-store.ts'
 
 /** Blocks that one look-up reads: one holds eight entries or more, which is a usual answer. */
 const BLOCKS_PER_READ = 2
+/** Segments: each is a usual answer, but where one ends. */
+const SEGMENTS_PER_READ = 2
 
-/** How often a read begins anew because what it read about was deleted meanwhile. */
-export const READ_AGAIN_MAX = 3
-
-/** The log's start has moved past the wanted offset since the head was read: read the head again. */
+/** What the head tells of is not there any more: it was deleted, or has moved to another level. Read the head again. */
 export class LogStartMoved extends Error {
   override readonly name = 'LogStartMoved'
 }
 
 /**
  * The entries that hold the records from `from` on, in order up to the head's end; from the tail alone where it
- * reaches down to `from`. Reads blocks as the caller goes on.
+ * reaches down to `from`. A segment is one entry; where nothing is left of it there is none. Reads blocks and segments as the
+ * caller goes on. What stands outside of its level's boundaries is none of the log's, whoever has put it there.
  * @throws LogStartMoved
  */
 export async function* walkEntries(
@@ -31,20 +32,65 @@ export async function* walkEntries(
   head: Head,
   from: Offset,
 ): AsyncGenerator<PlacedEntry> {
+  const { settledOffset } = head.settled
   let next = from
+  if (next < settledOffset) {
+    yield* walkSegments(index, partition, head, from)
+    next = settledOffset
+  }
   while (next < head.tailOffset) {
     const blocks = await index.readBlocks(partition, next, BLOCKS_PER_READ)
     const first = blocks[0]
     if (!first || first.baseOffset > next || blockEnd(first) <= next) throw new LogStartMoved()
+    // One that was put by somebody who came late.
+    if (first.baseOffset < settledOffset) throw new LogStartMoved()
     for (const block of blocks) {
       if (block.baseOffset >= head.tailOffset) break
       // Blocks do not go all at once: between two that are left there may be a gap.
       if (block.baseOffset > next) throw new LogStartMoved()
       yield* entriesFrom(placeEntries(block.baseOffset, block.entries), next)
-      next = blockEnd(block)
+      next = later(next, blockEnd(block))
     }
   }
   yield* entriesFrom(placeEntries(head.tailOffset, head.tail), next)
+}
+
+/**
+ * The segments from `from` on as entries, merged ones and then rolled ones, up to settledOffset.
+ * @param segmentsPerRead of which one question is asked
+ * @throws LogStartMoved
+ */
+export async function* walkSegments(
+  index: LogIndex,
+  partition: PartitionId,
+  { settled }: Head,
+  from: Offset,
+  segmentsPerRead = SEGMENTS_PER_READ,
+): AsyncGenerator<PlacedEntry> {
+  const { firstOffset, mergedOffset, settledOffset, generation } = settled
+  const levels = [
+    { level: generation, begins: firstOffset, ends: mergedOffset },
+    { level: 'rolled', begins: mergedOffset, ends: settledOffset },
+  ] as const
+  let next = from
+  for (const { level, begins, ends } of levels) {
+    next = later(next, begins)
+    while (next < ends) {
+      const segments = await index.readSegments(partition, level, next, segmentsPerRead)
+      const first = segments[0]
+      if (!first || first.baseOffset > next || first.end <= next) throw new LogStartMoved()
+      for (const segment of segments) {
+        if (segment.baseOffset >= ends) break
+        if (segment.baseOffset > next) throw new LogStartMoved()
+        const { baseOffset } = segment
+        // What a pass has taken of it, or retention, does not count here any more.
+        const counted = baseOffset < begins && { from: begins }
+        if (segment.bytes > 0) yield { baseOffset, entry: segmentEntry(partition, segment), ...counted }
+        // Nothing of it counts behind the level's end.
+        next = later(next, segment.end)
+      }
+    }
+  }
 }
 
 /** As walkEntries, until what follows `from` adds up to `bytes`; undefined where the log's start has moved. */
@@ -81,10 +127,11 @@ export async function readPlace(
   return await objects.get(placeKey(place), place.position, bytes)
 }
 
-/** About how many of an entry's bytes hold records from `from` on. */
-export function bytesFrom({ baseOffset, entry }: PlacedEntry, from: Offset): number {
-  if (baseOffset >= from) return entry.bytes
-  return Math.ceil(entry.bytes * (1 - (from - baseOffset) / entry.span))
+/** About how many of an entry's bytes hold records from `from` on: where some have gone, it may be any part of them. */
+export function bytesFrom({ baseOffset, entry, from: counted }: PlacedEntry, from: Offset): number {
+  const first = later(from, counted)
+  if (baseOffset >= first) return entry.bytes
+  return Math.ceil(entry.bytes * (1 - (first - baseOffset) / entry.span))
 }
 
 function entriesFrom(placed: readonly PlacedEntry[], from: Offset): PlacedEntry[] {

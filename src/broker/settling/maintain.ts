@@ -3,14 +3,15 @@ import { type PartitionId, partitionKey, partitionsOf } from '../../core/topic/p
 import type { Ports } from '../../ports/index.ts'
 import type { TopicItem } from '../../ports/topic-store.ts'
 import { openIngest } from '../ingest/change-ingest.ts'
-import { advanceEpoch, sweepEpochs } from '../ingest/sweep-epochs.ts'
 import { retryUntil } from '../store-calls/retry.ts'
 import { TopicDirectory } from '../topics/topic-directory.ts'
 import { Topics } from '../topics/topics.ts'
 import { type Budget, isTimeOver, TimeIsOver } from './budget.ts'
 import { collectGarbage } from './collect-garbage.ts'
 import { runRound } from './drain-round.ts'
+import { expireOffsets } from './expire-offsets.ts'
 import type { SettlingSettings } from './settling-settings.ts'
+import { advanceEpoch, sweepEpochs } from './sweep-epochs.ts'
 import { type Visited, type VisitWants, visit } from './visit-partition.ts'
 
 /** What a run is for. */
@@ -161,6 +162,7 @@ class Run {
     await this.#part(() => this.#finishTopics())
     await this.#part(() => this.#epochs())
     await this.#part(() => this.#garbage())
+    await this.#part(() => this.#offsets())
   }
 
   async #finishTopics(): Promise<void> {
@@ -186,6 +188,10 @@ class Run {
     const { deleted, unfinished } = await collectGarbage(this.#ports, this.#settings, this.#budget)
     this.#countDeleted(deleted)
     await this.#visitThese(unfinished, { epochsBelow: 0, isThorough: true, endsUnfinished: true })
+  }
+
+  async #offsets(): Promise<void> {
+    await expireOffsets(this.#ports, this.#budget)
   }
 
   #countDeleted(objects: number): void {

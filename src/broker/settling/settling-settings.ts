@@ -25,6 +25,8 @@ export interface SettlingSettings {
   readonly rollAgedMs: number
   /** What is younger is left, unless a round wants it. */
   readonly rollYoungMs: number
+  /** What topics' `segment.bytes` count for at most; as it is unless set. */
+  readonly segmentBytes?: number
   readonly mergeSegmentsMin: number
   readonly mergeSegmentsMax: number
   /** How long an object stays that nothing needs any more. */

@@ -8,9 +8,11 @@ import { readCounted, segmentAt } from './counted-segments.ts'
 import { drop } from './drop.ts'
 import { merge, settleMerged, takeOver } from './merge.ts'
 import { Moved } from './read-runs.ts'
+import { retain } from './retain.ts'
 import { roll, settle } from './roll.ts'
 import { rollRules } from './rules.ts'
 import type { SettlingSettings } from './settling-settings.ts'
+import { markStart } from './start-marker.ts'
 import { sweep } from './sweep.ts'
 import type { Log } from './write-segment.ts'
 
@@ -80,7 +82,12 @@ async function settleOnce(
   const found = await retryUntil(ports, budget.deadlineMs, 'no', () => ports.index.readHead(partition))
   if (!found) return undefined
   let head = await adopt(ports, log, found, budget)
-  if (head.startOffset > head.settled.firstOffset) head = (await drop(ports, log, head, budget)) ?? head
+  if (head.startOffset > head.settled.firstOffset) {
+    head = (await drop(ports, log, head, budget)) ?? head
+    await markStart(ports, log, head, budget)
+  } else if (wants.isThorough) {
+    await markStart(ports, log, head, budget)
+  }
   for (let { entries } = wants; ; entries = 0) {
     checkTime(ports.clock, budget)
     const rules = {
@@ -102,6 +109,7 @@ async function settleOnce(
     head = merged.head
     sums.mergedBytes += merged.mergedBytes
   }
+  head = (await retain(ports, settings, log, head, budget)) ?? head
   if (wants.endsUnfinished) head = await passBoundary(ports, log, head, budget)
   await sweep(ports, partition, head, wants.isThorough, budget)
   return head

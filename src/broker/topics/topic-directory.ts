@@ -112,7 +112,7 @@ export function unknownTopic(name: string, written: Written = 'no'): TidemarkErr
   )
 }
 
-function unknownTopicId(name: string): TidemarkError {
+export function unknownTopicId(name: string): TidemarkError {
   return new TidemarkError(
     'UNKNOWN_TOPIC_ID',
     `The topic "${name}" of that id was deleted, and another was made under its name. Begin anew with that one.`,

@@ -102,7 +102,7 @@ function formatDescription({ topic, topicId, createdMs, configs, offsets }: Topi
   const noted = configs.filter(({ note }) => note !== undefined)
   return [
     `Topic:    ${topic}\nId:       ${topicId}\nCreated:  ${new Date(createdMs).toISOString()}\n`,
-    formatTable(['PARTITION', 'START OFFSET', 'END OFFSET', 'RECORDS'], partitions),
+    formatTable(['PARTITION', 'START OFFSET', 'END OFFSET', 'OFFSETS'], partitions),
     formatTable(['CONFIG', 'VALUE', 'SOURCE'], settings),
     ...(noted.length === 0 ? [] : [`${noted.map(({ name }) => name).join(', ')}: ${noted[0]!.note}\n`]),
   ].join('\n')

@@ -133,6 +133,10 @@ export const FETCH_BYTES_MAX = 16 * MiB
 export const FETCH_WAIT_MS_MAX = 30_000
 /** Places where reads have ended that a process remembers. */
 export const PLACES_REMEMBERED_MAX = 1_000
+/** Goes as a whole, so that what is small costs no memory of its own. */
+export const HOT_PAGE_BYTES = 64 * KiB
+/** About what it takes to know of an append, beside its bytes. */
+export const HOT_RUN_BYTES = 128
 /** Ranges that one fetch reads at the same time. */
 export const READ_PARALLEL_MAX = 8
 /** How long past a fetch's time its last look is waited for; else the one before counts. */

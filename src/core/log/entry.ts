@@ -44,6 +44,8 @@ export interface SegmentPlace {
   /** The object's key. */
   readonly key: string
   readonly position: Position
+  /** Of the footer with its trailer, which begins where the batches end. */
+  readonly footerBytes: number
 }
 
 /** A batch boundary inside a run: so many offsets and bytes lie before it. */

@@ -1,14 +1,17 @@
-import { advance, type Offset, type Position, toPosition } from '../numbers.ts'
-import type { IndexEntry, InlinePlace, Mark, ObjectPlace, PlacedEntry } from './entry.ts'
+import { advance, later, type Offset, type Position, toPosition } from '../numbers.ts'
+import type { InlinePlace, Mark, ObjectPlace, PlacedEntry, SegmentPlace } from './entry.ts'
 
 /** What a read is to fetch: batches that lie next to one another; the first one begins at `baseOffset`, the others follow it. */
 export type PlannedRange = ObjectRange | InlineRange
 
-export interface ObjectRange extends ObjectPlace {
+/** Of a segment, whose batches bear their final offsets, the first one may as well begin behind `baseOffset`. */
+export type ObjectRange = (ObjectPlace | SegmentPlace) & {
   readonly bytes: number
   readonly baseOffset: Offset
   /** How many offsets it covers; undefined where it ends in the middle of a batch. */
   readonly span: number | undefined
+  /** Batches that end at or before it do not count, wherever they lie. */
+  readonly from?: Offset | undefined
 }
 
 export interface InlineRange extends InlinePlace {
@@ -27,8 +30,14 @@ export type RangeEnd = 'byte' | 'mark'
 /** Where the batch with a certain offset begins, known from an earlier read. */
 export interface KnownPlace {
   readonly offset: Offset
+  /** As objectOf tells it. */
   readonly object: string
   readonly position: Position
+}
+
+/** What an object is told apart from others by. */
+export function objectOf(place: ObjectPlace | SegmentPlace): string {
+  return place.kind === 'object' ? place.object : place.key
 }
 
 /**
@@ -59,48 +68,44 @@ export function planRead(
 }
 
 function planEntry(
-  { baseOffset, entry }: PlacedEntry,
+  { baseOffset, entry, from: counted }: PlacedEntry,
   from: Offset,
   maxBytes: number,
   end: RangeEnd,
   known: KnownPlace | undefined,
 ): PlannedRange {
-  if (entry.place.kind === 'inline') {
-    const { payload } = entry.place
+  const { place } = entry
+  if (place.kind === 'inline') {
+    const { payload } = place
     return { kind: 'inline', payload, bytes: payload.length, baseOffset, span: entry.span }
   }
-  const { place } = entry
-  if (place.kind === 'segment') throw new RangeError('segments cannot be read yet')
-  const spanBefore = from - baseOffset
+  const spanBefore = later(from, counted) - baseOffset
   const marks = spanBefore > 0 || entry.bytes > maxBytes ? entry.marks : []
-  const exact = known && findKnown(entry, place, known, from, spanBefore)
-  const start = exact ?? marks.findLast(mark => mark.span <= spanBefore) ?? { span: 0, bytes: 0 }
-  const stop = planStop(entry, exact ? [exact, ...marks] : marks, spanBefore, maxBytes, end)
+  const exact = known && isKnown(known, { baseOffset, entry }, spanBefore)
+  const before = exact ? { span: spanBefore, bytes: known.position - place.position } : undefined
+  const start = before ?? marks.findLast(mark => mark.span <= spanBefore) ?? { span: 0, bytes: 0 }
+  const stop = planStop(entry, before ? [before, ...marks] : marks, spanBefore, maxBytes, end)
   return {
     ...place,
     position: toPosition(place.position + start.bytes),
     bytes: stop.bytes - start.bytes,
     baseOffset: advance(baseOffset, start.span),
     span: stop.span === undefined ? undefined : stop.span - start.span,
+    ...(counted !== undefined && { from: counted }),
   }
 }
 
-/** What is known as a mark, where it is in this very entry and about the wanted offset. */
-function findKnown(
-  entry: IndexEntry,
-  place: ObjectPlace,
-  known: KnownPlace,
-  from: Offset,
-  spanBefore: number,
-): Mark | undefined {
+/** Whether a known place is that of the batch so many offsets behind the entry's beginning, which is as good as a mark. */
+export function isKnown(known: KnownPlace, { baseOffset, entry }: PlacedEntry, spanBefore: number): boolean {
+  const { place } = entry
+  if (place.kind === 'inline' || known.offset !== baseOffset + spanBefore) return false
   const bytes = known.position - place.position
-  const isHere = known.object === place.object && bytes > 0 && bytes < entry.bytes
-  return isHere && known.offset === from ? { span: spanBefore, bytes } : undefined
+  return known.object === objectOf(place) && bytes > 0 && bytes < entry.bytes
 }
 
 /** `maxBytes` count from the first mark at or above the first wanted record, since what lies before is dropped. */
 function planStop(
-  entry: IndexEntry,
+  entry: PlacedEntry['entry'],
   marks: readonly Mark[],
   spanBefore: number,
   maxBytes: number,
@@ -115,6 +120,7 @@ function planStop(
 
 /** Entries that a flush put side by side are read in one go. */
 function mergeAdjacent(left: PlannedRange, right: PlannedRange): ObjectRange | undefined {
+  // A segment has its object for itself.
   if (left.kind !== 'object' || right.kind !== 'object' || left.object !== right.object) return undefined
   if (left.span === undefined || left.position + left.bytes !== right.position) return undefined
   const span = right.span === undefined ? undefined : left.span + right.span

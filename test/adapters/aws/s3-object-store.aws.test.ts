@@ -167,7 +167,7 @@ describeAws('S3', () => {
         startOffset: toOffset(0),
         endOffset: toOffset(42),
         nextOffset: toOffset(42),
-        ranges: [{ baseOffset, records: 2, bytes: batch.length, ...place }],
+        ranges: [{ baseOffset, span: 2, records: 2, bytes: batch.length, ...place }],
       })
       expect(chunks.flatMap(decodeBatches).map(({ offset, value }) => [offset, value?.length])).toEqual([
         [40, 5_000],

@@ -6,6 +6,8 @@ export interface Actor {
   prepare?(): Promise<void>
   /** Does what it does while there are faults, and all others do theirs. */
   live(): Promise<void>
+  /** Does what it does while all others are away for so long. */
+  keepUp?(durationMs: number): Promise<void>
   /** Waits, without faults, for what has to come in time. @throws Error that says what did not */
   settle?(): Promise<void>
   /** Looks at the whole when everything has come to rest. @throws Error that says what was promised and not kept */
@@ -21,5 +23,7 @@ export interface ActorKind {
   readonly wantsFlushes?: boolean
   /** Whether it never falls silent while others wait, so that waiting for a day takes long. */
   readonly isNeverSilent?: boolean
+  /** Whether it sets the clocks of others, a day ahead or back at most. */
+  readonly setsClocks?: boolean
   make(world: World): Actor
 }

@@ -12,6 +12,7 @@ const STEPS = 12
 /** Somebody sets clocks: all of them at once, as on one machine, or those of single processes. When faults end, they are right. */
 export const clocks: ActorKind = {
   name: 'clocks',
+  setsClocks: true,
   make: world => new Clocks(world),
 }
 

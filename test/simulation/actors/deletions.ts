@@ -29,6 +29,7 @@ class Deletions implements Actor {
     const place = { topic: this.#world.pickTopic(), partition: random.integer(0, LASTING_PARTITIONS - 1) }
     const beforeOffset = toOffset(random.integer(0, log.highestOffset(place)))
     const { moment } = log
+    log.deleting(place, beforeOffset)
     let outcome = 'done'
     try {
       await Promise.race([broker.deleteRecords({ ...place, beforeOffset }), process.died])

@@ -9,6 +9,7 @@ import { producers } from './producers.ts'
 import { readers } from './readers.ts'
 import { topics } from './topics.ts'
 import { triggers } from './triggers.ts'
+import { upkeep } from './upkeep.ts'
 import { writers } from './writers.ts'
 
 /** Everybody who can take part in a world. */
@@ -24,6 +25,7 @@ export const ACTORS: readonly ActorKind[] = [
   triggers,
   pollers,
   clocks,
+  upkeep,
 ]
 
 /** @throws Error where one of the names is nobody's */

@@ -1,3 +1,4 @@
+import type { Head } from '../../../src/core/log/head.ts'
 import { type Offset, toOffset } from '../../../src/core/numbers.ts'
 import { checkBatch, decodeBatches, type LogRecord, NO_PRODUCER_ID } from '../../../src/core/record/index.ts'
 import { type PartitionId, partitionKey } from '../../../src/core/topic/partition-id.ts'
@@ -32,6 +33,7 @@ export class LogPromises {
   readonly #sent = new Map<string, Sent>()
   readonly #observed = new Map<string, string>()
   readonly #deletedBefore = new Map<string, number>()
+  readonly #askedTo = new Map<string, number>()
   readonly #highest = new Map<string, number>()
   acknowledged = 0
   unknown = 0
@@ -101,6 +103,14 @@ export class LogPromises {
     return this.#highest.get(nameOf(place)) ?? 0
   }
 
+  /** Somebody asks for records to be deleted. */
+  deleting(place: Place, before: Offset): void {
+    this.#askedTo.set(nameOf(place), Math.max(this.askedTo(place), before))
+  }
+
+  /** Up to where somebody has ever asked that records be deleted, of any topic with this name. */
+  readonly askedTo = (place: Place): number => this.#askedTo.get(nameOf(place)) ?? 0
+
   /** Somebody has asked for records to be deleted, whatever became of it. */
   deleted(place: Place, moment: number, before: Offset): void {
     for (const partition of this.#topics.logsSince(moment, place.topic, place.partition)) {
@@ -130,24 +140,30 @@ export class LogPromises {
           offset = nextOffset
         }
         this.records += log.size
-        this.#checkLog({ topicId, partition }, start!, end!, log, places)
+        const id = { topicId, partition }
+        this.#checkLog(world, { id, head: await world.store.index.readHead(id) }, start!, end!, log, places)
       }
     }
   }
 
   #checkLog(
-    partition: PartitionId,
+    world: World,
+    { id, head }: { readonly id: PartitionId; readonly head: Head | undefined },
     start: Offset,
     end: Offset,
     log: ReadonlyMap<Offset, string>,
     places: Map<string, string>,
   ): void {
-    const key = partitionKey(partition)
-    if (start > (this.#deletedBefore.get(key) ?? 0)) throw new Error(`the log starts at ${start}`)
+    const key = partitionKey(id)
+    const gone = Math.max(this.#deletedBefore.get(key) ?? 0, world.promises.expiry.expiredTo(key))
+    if (start > gone) throw new Error(`the log starts at ${start}`)
     for (let offset = start; offset < end; offset = toOffset(offset + 1)) {
       const value = log.get(offset)
       const place = `${key}/${offset}`
-      if (value === undefined) throw new Error(`hole: nothing is at ${place}`)
+      if (value === undefined) {
+        if (head && world.promises.compaction.mayLack(id, offset, head)) continue
+        throw new Error(`hole: nothing is at ${place}`)
+      }
       const fate = this.#sent.get(value)?.fate
       // What no writer of records that are each sent once has sent is of no interest.
       if (!value.startsWith(VALUE_BEGIN)) continue

@@ -29,7 +29,6 @@ import type { ClientPair } from '../connection.ts'
 import { BucketCalls, transferMs } from './bucket-calls.ts'
 import { checksumOf } from './checksum.ts'
 import { hedged } from './hedged.ts'
-import { uploadInParts } from './multipart-upload.ts'
 
 /** Without the right to list, S3 hides whether an object is there. */
 const READING = 's3:GetObject and s3:ListBucket'
@@ -86,6 +85,8 @@ export class S3ObjectStore implements ObjectStore {
 
   async putLarge(key: string, chunks: AsyncIterable<Uint8Array>): Promise<number> {
     await this.#gate?.beforeWriting()
+    // Loaded with the first of them: functions that put only small objects need not carry it.
+    const { uploadInParts } = await import('./multipart-upload.ts')
     return await uploadInParts(this.#calls, key, chunks, {
       putWhole: bytes => this.put(key, [bytes]),
       isThere: () => this.#exists(key),

@@ -1,6 +1,6 @@
 import type { Broker, Fetch, Fetched } from '../../../contract/broker.ts'
 import { PORTION_BYTES, PORTION_RECORDS, TRIGGER_FETCH_BYTES } from '../../../core/limits.ts'
-import { advance, type Offset, toOffset } from '../../../core/numbers.ts'
+import { advance, later, type Offset, toOffset } from '../../../core/numbers.ts'
 import { checkToRead } from '../../../core/record/batch-header.ts'
 import { BatchRecords } from '../../../core/record/batch-records.ts'
 import type { TriggerRecord } from '../../../core/trigger/trigger.ts'
@@ -28,6 +28,8 @@ export class RecordReader {
   /** Stored batches that are fetched and not decoded. */
   #chunks: Uint8Array[] = []
   #chunkPosition = 0
+  /** Where the next fetch goes on once they are read. */
+  #fetchedTo: Offset | undefined
   /** The first one of them, if some of it is decoded and not all. */
   #reading: BatchRecords | undefined
   /** Where the log ended when it was last looked at; undefined: it is to be looked at. */
@@ -60,13 +62,18 @@ export class RecordReader {
    * @throws TidemarkError as Broker.fetch, checkBatch and BatchRecords; what comes before was read
    */
   async readOn(): Promise<boolean> {
-    if (this.#chunks.length === 0) {
+    while (this.#chunks.length === 0) {
       if (this.#logEnd !== undefined && this.#readTo >= this.#logEnd) return false
       const fetched = await this.#fetch()
       this.#logEnd = fetched.endOffset
       this.#chunks = fetched.chunks
       this.#chunkPosition = 0
-      if (fetched.chunks.length === 0) return false
+      this.#fetchedTo = fetched.nextOffset
+      if (fetched.chunks.length > 0) break
+      // Records that were here have gone, up to the log's end or to what comes next.
+      const before = this.#readTo
+      this.#passHole()
+      if (this.#readTo === before) return false
     }
     const { length } = this.#upcoming
     do await this.#decode(this.#chunks[0]!)
@@ -116,5 +123,11 @@ export class RecordReader {
     if (this.#chunkPosition < chunk.length) return
     this.#chunks.shift()
     this.#chunkPosition = 0
+    if (this.#chunks.length === 0) this.#passHole()
+  }
+
+  /** What lies between what was read and where the next fetch goes on is no record. */
+  #passHole(): void {
+    this.#readTo = later(this.#readTo, this.#fetchedTo)
   }
 }

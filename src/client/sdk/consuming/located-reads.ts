@@ -54,7 +54,8 @@ export class LocatedReads {
     const located = await this.#locate(request, source)
     if (!located) return source.fetch(request)
     try {
-      const fetched = await fetchLocated(located, { signal: request.signal, timeoutMs })
+      const { offset: from, signal } = request
+      const fetched = await fetchLocated(located, { from, signal, timeoutMs })
       // Of those that were under way when others failed, success tells nothing.
       const isNews = isProbe || this.#restMs === 0
       if (isNews && located.ranges.some(range => 'url' in range)) this.#works()

@@ -75,7 +75,17 @@ export const FetchAnswer = z
   })
   .meta({ id: 'Fetched' })
 
-const run = { baseOffset: OffsetSchema, records: CountSchema, bytes: CountSchema }
+const run = {
+  baseOffset: OffsetSchema,
+  // A server of before tells it as `records` only.
+  span: CountSchema.optional().describe('How many offsets the range covers.'),
+  records: CountSchema.meta({ deprecated: true, description: 'The same as span.' }),
+  bytes: CountSchema,
+  offsets: z
+    .literal('final')
+    .optional()
+    .describe('Where it is there, the offsets inside the bytes are final, and may have gaps.'),
+}
 
 export const LocateAnswer = z
   .object({
@@ -104,8 +114,9 @@ export const LocateAnswer = z
         ]),
       )
       .describe(
-        "Runs of whole record batches. The offsets inside the bytes are not final: a range's first batch " +
-          'begins at baseOffset, each further one where its predecessor ends.',
+        "Runs of whole record batches. Unless offsets is final, those inside the bytes are not: a range's first batch " +
+          'begins at baseOffset, each further one where its predecessor ends. Where they are final, leave out what ends ' +
+          'at or before baseOffset.',
       ),
   })
   .meta({ id: 'Located' })

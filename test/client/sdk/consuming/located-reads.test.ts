@@ -33,6 +33,7 @@ function open(methods: Partial<Broker> = {}, url = () => `${base}/segment?signat
   const told: string[] = []
   const range = () => ({
     baseOffset: toOffset(0),
+    span: 1,
     records: 1,
     bytes: bytes.length,
     position: toPosition(0),

@@ -1,4 +1,6 @@
 import type { Items } from '../../src/adapters/items/items.ts'
+import type { MemoryObjectStore } from '../../src/adapters/memory/memory-object-store.ts'
+import type { Network } from '../../src/adapters/memory/network.ts'
 import { PRODUCER_PREFIX } from '../../src/core/storage-layout.ts'
 import type { ObjectStore } from '../../src/ports/object-store.ts'
 import type { ProcessFaults } from './random-faults.ts'
@@ -35,29 +37,46 @@ export function itemsAcross(items: Items, faults: ProcessFaults, countReturn: ()
   }
 }
 
-/** The same with objects. */
-export function objectsAcross(objects: ObjectStore, faults: ProcessFaults): ObjectStore {
+/** Objects as they look across an unreliable network, with each call said in the same way. What takes several requests is one step. */
+export function objectsAcross(
+  stored: MemoryObjectStore,
+  network: Network,
+  faults: ProcessFaults,
+): ObjectStore {
+  const objects = stored.across(network)
   return {
-    ...objects,
     put: (key, chunks) => {
       faults.about(`put ${key}`)
       return objects.put(key, chunks)
     },
-    putLarge: (key, chunks) => {
-      faults.about(`put ${key}`)
-      return objects.putLarge(key, chunks)
-    },
-    list: (prefix, below) => {
-      faults.about(`list ${prefix ?? 'all'}`)
-      return objects.list(prefix, below)
-    },
-    removeAll: keys => {
-      faults.about(`remove ${keys[0] ?? 'nothing'}`)
-      return objects.removeAll(keys)
+    putLarge: async (key, chunks) => {
+      // What it is made of is read meanwhile.
+      const whole = await gather(chunks)
+      faults.about(`put ${key} in parts`)
+      await network.write(() => stored.put(key, [whole]))
+      return whole.length
     },
     get: (key, position, bytes) => {
       faults.about(`read ${key}`)
       return objects.get(key, position, bytes)
     },
+    async *list(...bounds) {
+      faults.about(`list ${bounds.join(' below ')}`)
+      yield* objects.list(...bounds)
+    },
+    remove: key => {
+      faults.about(`remove ${key}`)
+      return objects.remove(key)
+    },
+    removeAll: keys => {
+      faults.about(`remove ${keys.join(', ')}`)
+      return objects.removeAll(keys)
+    },
   }
+}
+
+async function gather(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const copies: Uint8Array[] = []
+  for await (const chunk of chunks) copies.push(Uint8Array.from(chunk))
+  return Buffer.concat(copies)
 }

@@ -1,0 +1,176 @@
+import { LEADER_EPOCH } from '../../core/batches/batch-run.ts'
+import { HOT_PAGE_BYTES, HOT_RUN_BYTES } from '../../core/limits.ts'
+import { advance, type Offset } from '../../core/numbers.ts'
+import { batchSizeBytes, batchSpan, patchOffsets } from '../../core/record/batch-header.ts'
+import { type PartitionId, partitionKey } from '../../core/topic/partition-id.ts'
+
+/** What was appended in one go: batches with their final offsets. */
+interface HotRun {
+  readonly baseOffset: Offset
+  readonly end: Offset
+  readonly bytes: Uint8Array
+  readonly log: HotLog
+}
+
+/** The newest runs of a log, each where the one before it ends. */
+interface HotLog {
+  readonly key: string
+  runs: HotRun[]
+  /** Those before it have gone. */
+  first: number
+}
+
+/** Memory that goes as a whole. */
+interface Page {
+  readonly bytes: Uint8Array
+  used: number
+  /** With what it takes to know of each run. */
+  cost: number
+  readonly runs: HotRun[]
+}
+
+/** Records that are in memory. */
+export interface HotRecords {
+  /** Of whole batches, the first of which may begin before what was asked for. */
+  readonly bytes: number
+  readonly nextOffset: Offset
+  /** They are the caller's. */
+  copy(): Uint8Array
+}
+
+/**
+ * What this process has appended of late, so that whoever reads at a log's end causes no reads of objects. It is asked once
+ * a head was read, and knows nothing that is not in the log: an append that did not hold never gets here, and a topic that
+ * was made anew has another id. What was cleaned away meanwhile may still be told, as before the cleaning: the tombstones of
+ * all that it tells come with it, since it reaches to the log's end.
+ */
+export class HotTail {
+  readonly #bytesMax: number
+  readonly #logs = new Map<string, HotLog>()
+  /** The oldest first. */
+  readonly #pages: Page[] = []
+  #bytes = 0
+
+  /** @param bytesMax of all that is kept; 0: nothing is */
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax
+  }
+
+  /** Keeps a copy of batches that follow one another and were appended from `baseOffset` on, up to `end`. */
+  add(partition: PartitionId, baseOffset: Offset, end: Offset, batches: Uint8Array): void {
+    if (Math.max(batches.length, HOT_PAGE_BYTES) > this.#bytesMax) return
+    const key = partitionKey(partition)
+    const log = this.#logs.get(key) ?? { key, runs: [], first: 0 }
+    // Others have appended in between; what is older is of no use to whoever reads up to the end.
+    if (log.runs.at(-1)?.end !== baseOffset) {
+      log.runs = []
+      log.first = 0
+    }
+    const page = this.#pageFor(batches.length)
+    const bytes = page.bytes.subarray(page.used, page.used + batches.length)
+    bytes.set(batches)
+    fillIn(bytes, baseOffset)
+    const run = { baseOffset, end, bytes, log }
+    page.used += bytes.length
+    page.cost += bytes.length + HOT_RUN_BYTES
+    page.runs.push(run)
+    log.runs.push(run)
+    this.#logs.set(key, log)
+  }
+
+  /**
+   * The records from `from` on, about `maxBytes` of them and at least one batch; undefined where they are not here up to
+   * there or to the log's end, which is `end`.
+   */
+  find(partition: PartitionId, from: Offset, end: Offset, maxBytes: number): HotRecords | undefined {
+    const log = this.#logs.get(partitionKey(partition))
+    if (!log || from >= end || (log.runs[log.first]?.baseOffset ?? end) > from) return undefined
+    const parts: Uint8Array[] = []
+    let bytes = 0
+    let nextOffset = from
+    for (let index = findRun(log, from); nextOffset < end; index++) {
+      const run = log.runs[index]
+      // Somebody else has appended what follows, or it was appended after the head was read.
+      if (!run || run.end > end) return undefined
+      const cut = takeFrom(run, from, maxBytes - bytes, parts.length === 0)
+      parts.push(cut.bytes)
+      bytes += cut.bytes.length
+      nextOffset = cut.nextOffset
+      if (nextOffset < run.end || bytes >= maxBytes) break
+    }
+    return { bytes, nextOffset, copy: () => new Uint8Array(Buffer.concat(parts, bytes)) }
+  }
+
+  #pageFor(bytes: number): Page {
+    const last = this.#pages.at(-1)
+    if (last && last.used + bytes <= last.bytes.length && last.cost < last.bytes.length) return last
+    const size = Math.max(bytes, HOT_PAGE_BYTES)
+    while (this.#pages.length > 0 && this.#bytes + size > this.#bytesMax) this.#dropOldest()
+    const page: Page = { bytes: Buffer.allocUnsafeSlow(size), used: 0, cost: 0, runs: [] }
+    this.#pages.push(page)
+    this.#bytes += size
+    return page
+  }
+
+  #dropOldest(): void {
+    const page = this.#pages.shift()!
+    this.#bytes -= page.bytes.length
+    for (const run of page.runs) {
+      const { log } = run
+      // A gap has made it go before.
+      if (log.runs[log.first] !== run) continue
+      log.first += 1
+      if (log.first === log.runs.length) this.#logs.delete(log.key)
+      if (2 * log.first < log.runs.length) continue
+      log.runs = log.runs.slice(log.first)
+      log.first = 0
+    }
+  }
+}
+
+/** Of those that are left, the last one at or below `from`, or the first. */
+function findRun({ runs, first }: HotLog, from: Offset): number {
+  let low = first
+  let high = runs.length
+  while (low + 1 < high) {
+    const middle = (low + high) >>> 1
+    if (runs[middle]!.baseOffset <= from) low = middle
+    else high = middle
+  }
+  return low
+}
+
+/** The batches of a run that end behind `from`, up to `maxBytes`, or one at least. */
+function takeFrom(
+  { baseOffset, end, bytes }: HotRun,
+  from: Offset,
+  maxBytes: number,
+  atLeastOne: boolean,
+): { bytes: Uint8Array; nextOffset: Offset } {
+  if (from <= baseOffset && bytes.length <= maxBytes) return { bytes, nextOffset: end }
+  let offset = baseOffset
+  let start = 0
+  let position = 0
+  while (position < bytes.length) {
+    const size = batchSizeBytes(bytes, position)
+    const next = advance(offset, batchSpan(bytes, position))
+    if (next > from) {
+      const isFree = atLeastOne && position === start
+      if (!isFree && position + size - start > maxBytes) break
+    } else {
+      start = position + size
+    }
+    position += size
+    offset = next
+  }
+  return { bytes: bytes.subarray(start, position), nextOffset: offset }
+}
+
+/** Gives each batch its offset, in place. */
+function fillIn(bytes: Uint8Array, baseOffset: Offset): void {
+  let offset = baseOffset
+  for (let position = 0; position < bytes.length; position += batchSizeBytes(bytes, position)) {
+    patchOffsets(bytes, position, offset, LEADER_EPOCH)
+    offset = advance(offset, batchSpan(bytes, position))
+  }
+}

@@ -1,0 +1,63 @@
+import type { Fetch, Fetched, Located } from '../../contract/broker.ts'
+import { advance, type Offset } from '../../core/numbers.ts'
+import type { PartitionId } from '../../core/topic/partition-id.ts'
+import type { Ports } from '../../ports/index.ts'
+import type { ObjectLocator } from '../../ports/object-locator.ts'
+import type { TopicDirectory } from '../topics/topic-directory.ts'
+import { Fetching } from './fetch.ts'
+import { FooterCache } from './footers.ts'
+import { HotTail } from './hot-tail.ts'
+import type { TailWatch } from './tail-watch.ts'
+
+export interface ReadingSettings {
+  /** What of the newest records stays in memory. */
+  readonly hotTailBytes: number
+  readonly pollIntervalMsMax?: number | undefined
+}
+
+/** What a process reads records with, and what it keeps of them in memory. */
+export class Reading {
+  readonly footers: FooterCache
+  readonly #hot: HotTail
+  readonly #fetching: Fetching
+
+  constructor(
+    ports: Ports,
+    directory: TopicDirectory,
+    watch: TailWatch,
+    { hotTailBytes, pollIntervalMsMax }: ReadingSettings,
+    locator: ObjectLocator | undefined,
+  ) {
+    this.footers = new FooterCache(ports.objects)
+    this.#hot = new HotTail(hotTailBytes)
+    const kept = { hot: this.#hot, footers: this.footers }
+    this.#fetching = new Fetching(ports, directory, watch, kept, locator, pollIntervalMsMax)
+  }
+
+  fetch(request: Fetch): Promise<Fetched> {
+    return this.#fetching.fetch(request)
+  }
+
+  locate(request: Fetch): Promise<Located> {
+    return this.#fetching.locate(request)
+  }
+
+  /** Runs that this process has appended, one after the other from `baseOffset` on: before anybody is told of them. */
+  noteAppend(
+    partition: PartitionId,
+    baseOffset: Offset,
+    runs: readonly { readonly run: { readonly chunk: Uint8Array; readonly records: number } }[],
+  ): void {
+    let next = baseOffset
+    for (const { run } of runs) {
+      const end = advance(next, run.records)
+      this.#hot.add(partition, next, end, run.chunk)
+      next = end
+    }
+  }
+
+  /** Lets nobody wait any more: every fetch is answered with what there is. */
+  close(): void {
+    this.#fetching.close()
+  }
+}

@@ -1,0 +1,63 @@
+import type { MemoryItems } from '../../../src/adapters/memory/memory-items.ts'
+import type { Clock } from '../../../src/ports/clock.ts'
+import { AppendedRecords } from '../appended-records.ts'
+import type { WatchedObjects } from '../watched-objects.ts'
+import { CompactionPromises } from './compaction.ts'
+import { DeliveryPromises } from './delivery.ts'
+import { ExpiryPromises } from './expiry.ts'
+import { LogPromises } from './log.ts'
+import { OwnershipPromises } from './ownership.ts'
+import { SettlingPromises } from './settling.ts'
+import { TopicPromises } from './topics.ts'
+
+/** All that was promised to anybody in a world. */
+export interface WorldPromises {
+  readonly topics: TopicPromises
+  readonly log: LogPromises
+  readonly ownership: OwnershipPromises
+  readonly delivery: DeliveryPromises
+  readonly compaction: CompactionPromises
+  readonly expiry: ExpiryPromises
+  readonly settling: SettlingPromises
+}
+
+/** @param skewMs how far ahead of the others any clock may be, or behind them */
+export function makePromises(
+  clock: Clock,
+  objects: WatchedObjects,
+  skewMs: number,
+  violated: (problem: string) => void,
+): WorldPromises {
+  const appended = new AppendedRecords()
+  const topics = new TopicPromises(violated)
+  const log = new LogPromises(topics, violated)
+  const ownership = new OwnershipPromises(violated)
+  const delivery = new DeliveryPromises(violated)
+  ownership.onCommit(delivery.committed)
+  const expiry = new ExpiryPromises({ clock, appended, skewMs, askedTo: log.askedTo, violated })
+  const compaction = new CompactionPromises({ clock, appended, skewMs, rulesOf: expiry.rulesOf })
+  const { startMoved } = expiry
+  const { mayLack } = compaction
+  const settling = new SettlingPromises({ clock, objects, appended, mayLack, startMoved, violated })
+  return { topics, log, ownership, delivery, compaction, expiry, settling }
+}
+
+/** Lets them hear of every change of an item. */
+export function watchItems(items: MemoryItems, promises: WorldPromises): void {
+  const { topics, ownership, expiry, settling } = promises
+  for (const { changed } of [topics, ownership, expiry, settling]) items.observe(changed)
+}
+
+/** How often each thing has happened that they are about. */
+export function countPromises(promises: WorldPromises): Readonly<Record<string, number>> {
+  const { made, deleted, ghosts } = promises.topics
+  const { acknowledged, unknown, records } = promises.log
+  const { changes, commits, fenced, removals } = promises.ownership
+  const { calls, repeats, told, resets } = promises.delivery
+  const { settles, merges, drops, passes } = promises.settling
+  const { expirations } = promises.expiry
+  return {
+    ...{ made, deleted, ghosts, acknowledged, unknown, records, changes, commits, fenced, removals },
+    ...{ calls, repeats, told, resets, settles, merges, drops, passes, expirations },
+  }
+}

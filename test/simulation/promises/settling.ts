@@ -1,0 +1,258 @@
+import { splitKey } from '../../../src/adapters/items/items.ts'
+import type { Block } from '../../../src/core/log/block.ts'
+import { type IndexEntry, placeEntries } from '../../../src/core/log/entry.ts'
+import type { Head } from '../../../src/core/log/head.ts'
+import type { Segment } from '../../../src/core/log/settled/segment.ts'
+import { encodeSettled, type Settled } from '../../../src/core/log/settled/settled.ts'
+import { decodeBatches } from '../../../src/core/record/index.ts'
+import { HEAD_KEY, ingestKey, LOG_PREFIX, parseLogKey } from '../../../src/core/storage-layout.ts'
+import { type PartitionId, partitionKey } from '../../../src/core/topic/partition-id.ts'
+import type { Clock } from '../../../src/ports/clock.ts'
+import { type AppendedRecords, isSameRecord } from '../appended-records.ts'
+import type { WatchedObjects } from '../watched-objects.ts'
+import { LogView } from './log-view.ts'
+
+/** What a head says of offsets and the like, which never becomes less. */
+const GROWING = {
+  startOffset: ({ startOffset }: Head) => startOffset,
+  tailOffset: ({ tailOffset }: Head) => tailOffset,
+  nextOffset: ({ nextOffset }: Head) => nextOffset,
+  firstOffset: ({ settled }: Head) => settled.firstOffset,
+  mergedOffset: ({ settled }: Head) => settled.mergedOffset,
+  settledOffset: ({ settled }: Head) => settled.settledOffset,
+  generation: ({ settled }: Head) => settled.generation,
+  cleaning: ({ settled }: Head) => settled.cleaning,
+  cleanOffset: ({ settled }: Head) => settled.cleanOffset,
+  rules: ({ settled }: Head) => settled.rules,
+  loggedBytes: ({ settled }: Head) => settled.loggedBytes,
+  appendFloor: ({ appendFloor }: Head) => appendFloor,
+  drained: ({ drained }: Head) => drained,
+} as const
+
+/** What must lie in this order. */
+const ORDERED = [
+  ['firstOffset', 'mergedOffset'],
+  ['mergedOffset', 'settledOffset'],
+  ['settledOffset', 'tailOffset'],
+  ['tailOffset', 'nextOffset'],
+  ['firstOffset', 'startOffset'],
+  ['startOffset', 'nextOffset'],
+  ['drained', 'appendFloor'],
+  ['generation', 'cleaning'],
+] as const
+
+/** Where a record may be missing from what has settled. */
+export type MayLack = (log: PartitionId, offset: number, head: Head) => boolean
+
+/** The start of a log has moved. */
+export type StartMoved = (log: PartitionId, before: Head, head: Head) => void
+
+/**
+ * What settling promises, held at every change of an item and at every removal of an object: boundaries only grow; what
+ * counts between them has neither gap nor overlap, and its sums are right; its objects are there, and have at each offset
+ * the record that was appended there.
+ */
+export class SettlingPromises {
+  readonly #clock: Clock
+  readonly #objects: WatchedObjects
+  readonly #violated: (problem: string) => void
+  readonly #mayLack: MayLack
+  readonly #views = new Map<string, LogView>()
+  readonly #appended: AppendedRecords
+  readonly #startMoved: StartMoved
+  /** Segments whose object was held against what was appended, and from which offset on. */
+  readonly #held = new Map<string, Segment>()
+  settles = 0
+  merges = 0
+  drops = 0
+  passes = 0
+
+  constructor(options: {
+    readonly clock: Clock
+    readonly objects: WatchedObjects
+    readonly appended: AppendedRecords
+    readonly mayLack: MayLack
+    readonly startMoved: StartMoved
+    readonly violated: (problem: string) => void
+  }) {
+    const { objects, violated } = options
+    this.#clock = options.clock
+    this.#objects = objects
+    this.#appended = options.appended
+    this.#mayLack = options.mayLack
+    this.#startMoved = options.startMoved
+    this.#violated = violated
+    objects.onRemoval(key => {
+      for (const [log, view] of this.#views) {
+        for (const named of view.objects()) {
+          if (named === key) violated(`dangling: ${key} was removed, and counts in ${log}`)
+        }
+      }
+    })
+  }
+
+  /** Hears of every change of an item. */
+  readonly changed = (key: string, _: Uint8Array | undefined, after: Uint8Array | undefined): void => {
+    if (!key.startsWith(LOG_PREFIX)) return
+    const { partitionKey: first, sortKey } = splitKey(key)
+    const partition = parseLogKey(first)
+    const log = partitionKey(partition)
+    const view = this.#views.get(log) ?? new LogView(partition)
+    this.#views.set(log, view)
+    const before = view.head
+    if (!view.change(sortKey, after)) return
+    const { head } = view
+    if (!head) return
+    if (sortKey !== HEAD_KEY) {
+      if (sortKey.startsWith('block#')) this.#checkBlocks(log, view, undefined)
+      else this.#checkSegments(log, view)
+      return
+    }
+    this.#checkHead(log, before, head)
+    this.#noteAppended(log, before?.nextOffset ?? 0, head)
+    if (before && head.startOffset > before.startOffset) this.#startMoved(partition, before, head)
+    if (before?.tailOffset !== head.tailOffset) this.#checkBlocks(log, view, before)
+    if (!before || !isSameValue(before.settled, head.settled)) {
+      this.#checkBlocks(log, view, head)
+      this.#checkSegments(log, view)
+    }
+    this.#count(before, head)
+  }
+
+  /** Every object that something refers to. */
+  counted(): Set<string> {
+    return new Set([...this.#views.values()].flatMap(view => [...view.objects()]))
+  }
+
+  /** Items of logs that count nowhere. */
+  strays(): string[] {
+    return [...this.#views].flatMap(([log, view]) => [...view.strays()].map(stray => `${log}: ${stray}`))
+  }
+
+  /** How many items of segments count, of all logs. */
+  segments(): number {
+    return [...this.#views.values()].reduce((sum, view) => sum + view.countedSegments().items.length, 0)
+  }
+
+  #checkHead(log: string, before: Head | undefined, head: Head): void {
+    for (const [name, of] of Object.entries(GROWING)) {
+      if (before && of(head) < of(before)) {
+        this.#violated(`back: ${name} of ${log} went from ${of(before)} to ${of(head)}`)
+      }
+    }
+    for (const [lower, upper] of ORDERED) {
+      if (GROWING[lower](head) > GROWING[upper](head)) {
+        this.#violated(
+          `order: ${log} has ${lower} ${GROWING[lower](head)} above ${upper} ${GROWING[upper](head)}`,
+        )
+      }
+    }
+  }
+
+  #noteAppended(log: string, from: number, head: Head): void {
+    for (const { baseOffset, entry } of placeEntries(head.tailOffset, head.tail)) {
+      if (baseOffset < from) continue
+      const run = this.#runOf(entry)
+      if (run) this.#appended.note(log, baseOffset, run, this.#clock.nowMs())
+      else this.#violated(`dangling: the entry at ${log}/${baseOffset} is appended without its object`)
+    }
+  }
+
+  #checkBlocks(log: string, view: LogView, before: Head | undefined): void {
+    const { items, problem } = view.countedBlocks()
+    if (problem !== undefined) this.#violated(`gap: ${log}: ${problem}`)
+    for (const block of items) {
+      // Those below were held when they left the tail.
+      if (before && block.baseOffset < before.tailOffset) continue
+      this.#checkBlock(log, block)
+    }
+  }
+
+  #checkBlock(log: string, { baseOffset, entries }: Block): void {
+    for (const placed of placeEntries(baseOffset, entries)) {
+      const run = this.#runOf(placed.entry)
+      const place = `${log}/${placed.baseOffset}`
+      if (!run) this.#violated(`dangling: the object of the entry at ${place} is not there`)
+      const appended = this.#appended.runAt(log, placed.baseOffset)
+      if (run && appended && Buffer.compare(run, appended) !== 0) {
+        this.#violated(`moved: a block has other records at ${place} than were appended there`)
+      }
+    }
+  }
+
+  #checkSegments(log: string, view: LogView): void {
+    const head = view.head!
+    const { items, problem } = view.countedSegments()
+    if (problem !== undefined) {
+      this.#violated(`gap: ${log}: ${problem}`)
+      return
+    }
+    const sum = items.reduce((total, { id }) => total + Number.parseInt(id.slice(0, 8), 16), 0)
+    const bytes = items.reduce((total, segment) => total + segment.bytes, 0)
+    if (sum !== head.settled.segmentSum) {
+      this.#violated(`sum: ${log} has a set hash of ${head.settled.segmentSum}, and segments of ${sum}`)
+    }
+    if (bytes !== head.settled.bytes) {
+      this.#violated(`sum: ${log} has ${head.settled.bytes} bytes settled, and segments of ${bytes}`)
+    }
+    for (const segment of items) {
+      if (!this.#objects.has(view.keyOf(segment))) {
+        this.#violated(`dangling: ${view.keyOf(segment)} counts, and is not there`)
+      } else if (this.#held.get(segment.id)?.end !== segment.end) {
+        this.#held.set(segment.id, segment)
+        this.#checkRecords(log, view, segment)
+      }
+    }
+  }
+
+  /** What an object has is what was appended there, and nothing is missing of it but what may. */
+  #checkRecords(log: string, view: LogView, segment: Segment): void {
+    const { baseOffset, end } = segment
+    const object = this.#objects.bytesOf(view.keyOf(segment))!
+    const records = decodeBatches(object.subarray(0, segment.bytes))
+    let next: number = baseOffset
+    for (const record of records) {
+      const place = `${log}/${record.offset}`
+      if (record.offset < next || record.offset >= end) {
+        this.#violated(`moved: ${place} is in a segment from ${next} to ${end}`)
+      }
+      this.#checkLack(view, next, record.offset)
+      const appended = this.#appended.recordAt(log, record.offset)
+      if (!appended || !isSameRecord(appended, record)) {
+        this.#violated(`moved: a segment has another record at ${place} than was appended there`)
+      }
+      next = record.offset + 1
+    }
+    this.#checkLack(view, next, end)
+    if (records.length !== segment.records) {
+      this.#violated(
+        `sum: ${view.keyOf(segment)} has ${records.length} records, and its item says ${segment.records}`,
+      )
+    }
+  }
+
+  #checkLack({ partition, head }: LogView, from: number, to: number): void {
+    for (let offset = from; offset < to; offset += 1) {
+      if (this.#mayLack(partition, offset, head!)) continue
+      this.#violated(`hole: a segment lacks ${partitionKey(partition)}/${offset}`)
+    }
+  }
+
+  #runOf({ place, bytes }: IndexEntry): Uint8Array | undefined {
+    if (place.kind === 'inline') return place.payload
+    if (place.kind === 'segment') return undefined
+    return this.#objects.bytesOf(ingestKey(place))?.subarray(place.position, place.position + bytes)
+  }
+
+  #count(before: Head | undefined, { settled }: Head): void {
+    if (!before) return
+    if (settled.firstOffset > before.settled.firstOffset) this.drops += 1
+    else if (settled.settledOffset > before.settled.settledOffset) this.settles += 1
+    else if (settled.generation > before.settled.generation) this.passes += 1
+    else if (settled.mergedOffset > before.settled.mergedOffset) this.merges += 1
+  }
+}
+
+function isSameValue(one: Settled, other: Settled): boolean {
+  return one === other || Buffer.compare(encodeSettled(one), encodeSettled(other)) === 0
+}
