@@ -1,5 +1,6 @@
 import { untilDeadline } from '../../../src/broker/settling/budget.ts'
 import { maintain, type Progress } from '../../../src/broker/settling/maintain.ts'
+import { Moved } from '../../../src/broker/settling/read-runs.ts'
 import { type SettlingSettings, settlingSettings } from '../../../src/broker/settling/settling-settings.ts'
 import { leaks } from '../leaks.ts'
 import type { Running, World } from '../world.ts'
@@ -101,7 +102,8 @@ class Upkeep implements Actor {
     const budget = untilDeadline(ports.clock.monotonicMs() + RUN_MS)
     try {
       const report = (progress: Progress) => {
-        if ('error' in progress) this.#world.noteDefect(progress.error)
+        // That others are faster is none.
+        if ('error' in progress && !(progress.error instanceof Moved)) this.#world.noteDefect(progress.error)
       }
       const done = maintain(ports, this.#settings, { upkeep: true }, budget, report)
       const outcome = await Promise.race([done, process.died.then(() => undefined)])
