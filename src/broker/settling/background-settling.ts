@@ -15,6 +15,8 @@ import { type Maintained, type MaintainRequest, maintain, type Progress } from '
 import type { SettlingSettings } from './settling-settings.ts'
 import { backlogBytes } from './visit-partition.ts'
 
+export { settlingSettings } from './settling-settings.ts'
+
 const LEASE = 'maintenance'
 /** The longest pause after one piece, however slow the store was. */
 const PAUSE_MS_MAX = 1_000

@@ -3,7 +3,6 @@ import { type PartitionId, partitionKey, partitionsOf } from '../../core/topic/p
 import type { Ports } from '../../ports/index.ts'
 import type { TopicItem } from '../../ports/topic-store.ts'
 import { openIngest } from '../ingest/change-ingest.ts'
-import { advanceEpoch, sweepEpochs } from '../ingest/sweep-epochs.ts'
 import { retryUntil } from '../store-calls/retry.ts'
 import { TopicDirectory } from '../topics/topic-directory.ts'
 import { Topics } from '../topics/topics.ts'
@@ -12,6 +11,7 @@ import { collectGarbage } from './collect-garbage.ts'
 import { runRound } from './drain-round.ts'
 import { expireOffsets } from './expire-offsets.ts'
 import type { SettlingSettings } from './settling-settings.ts'
+import { advanceEpoch, sweepEpochs } from './sweep-epochs.ts'
 import { type Visited, type VisitWants, visit } from './visit-partition.ts'
 
 /** What a run is for. */

@@ -85,6 +85,8 @@ async function settleOnce(
   if (head.startOffset > head.settled.firstOffset) {
     head = (await drop(ports, log, head, budget)) ?? head
     await markStart(ports, log, head, budget)
+  } else if (wants.isThorough) {
+    await markStart(ports, log, head, budget)
   }
   for (let { entries } = wants; ; entries = 0) {
     checkTime(ports.clock, budget)

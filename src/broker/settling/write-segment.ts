@@ -32,7 +32,8 @@ export interface SegmentPlan {
   readonly createdMs: number
   readonly writes: number
   readonly loggedBytes: number
-  readonly tombstonesMs: number
+  /** Asked once all stretches are given: whoever cleans them knows only then. */
+  readonly tombstonesMs: number | (() => number)
   /** What is known at the end of the producers. */
   readonly producers: ReadonlyMap<bigint, FlushedProducer>
 }
@@ -67,13 +68,20 @@ export async function writeSegment(
 }
 
 /**
- * Removes an object that no item has come to name, since another stands in its place, and the note of it. What is left of it
- * where that fails is collected later.
+ * Gives up an object that no item has come to name, since another stands in its place. It is noted as dead and not removed at
+ * once: an upload that was repeated on its way may come after the removal, and nobody would know of it any more.
  */
-export async function dropUpload(ports: Ports, intent: IntentNote, { deadlineMs }: Budget): Promise<void> {
+export async function dropUpload(
+  ports: Ports,
+  intent: IntentNote,
+  { deadlineMs }: Budget,
+): Promise<void> {
   const insist = <T>(step: () => Promise<T>) => retryUntil(ports, deadlineMs, 'no', step)
-  await insist(() => ports.objects.remove(intent.key))
-  await insist(() => ports.upkeep.removeNote(intent))
+  const { upkeep, clock, entropy } = ports
+  const { key } = intent
+  const id = entropy.id().slice(0, 8)
+  await insist(() => upkeep.putNote({ kind: 'dead', key, notedMs: clock.nowMs(), looks: 2, id }))
+  await insist(() => upkeep.removeNote(intent))
 }
 
 async function* chunksOf(
@@ -101,7 +109,7 @@ async function* chunksOf(
     createdMs,
     writes,
     loggedBytes,
-    tombstonesMs,
+    tombstonesMs: typeof tombstonesMs === 'number' ? tombstonesMs : tombstonesMs(),
     producers,
   })
   made.segment = segment
