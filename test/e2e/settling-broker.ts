@@ -26,7 +26,6 @@ const SOON: Partial<SettlingSettings> = {
   rollYoungMs: 0,
   mergeSegmentsMin: 4,
   mergeSegmentsMax: 8,
-  segmentBytes: 200_000,
 }
 
 /** Runs it in a process of its own. */
@@ -35,7 +34,7 @@ export function startSettlingBroker(directory: string): Promise<DevProcess> {
 }
 
 async function main(directory: string): Promise<void> {
-  const store = await openEmbedded({ directory, settling: SOON })
+  const store = await openEmbedded({ directory, settles: 'in-background', settling: SOON })
   const app = createHttpApp({ broker: store.broker, logger: { error: console.error } })
   const server = await startHttpServer(app, { port: 0 })
   console.log(`listens on ${server.url}`)
