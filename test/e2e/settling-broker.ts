@@ -18,6 +18,7 @@ const SOON: Partial<SettlingSettings> = {
   graceMs: SHORT_GRACE_MS,
   roundMs: 400,
   advanceMs: 200,
+  leaseMs: 500,
   resweepMs: 500,
   rollBytes: 20_000,
   rollEntries: 20,
