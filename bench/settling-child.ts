@@ -19,6 +19,9 @@ export type Part =
   | (PartOf<'settle'> & { readonly settling: Partial<SettlingSettings> })
   | (PartOf<'retain'> & { readonly settling: Partial<SettlingSettings> })
   | (PartOf<'produce'> & Producing)
+  | (PartOf<'fill keys'> & { readonly keys: number; readonly versions: number })
+  | PartOf<'compact'>
+  | PartOf<'verify'>
 
 interface Filling {
   readonly partitions: number
@@ -54,6 +57,7 @@ const DAY_MS = 24 * 60 * 60_000
 /** Until an epoch is over, has been drained by all, and its objects have gone. */
 const ROUND_RUNS = 6
 const RETENTION_RUNS = 12
+const KEYED_RECORDS = 1_000
 
 const part = JSON.parse(process.argv[2]!) as Part
 process.send!(await run(part))
@@ -96,6 +100,13 @@ async function work(bench: Bench, given: Part): Promise<number> {
       return await retain(bench, given.settling)
     case 'produce':
       return await produce(bench, given)
+    case 'fill keys':
+      return await fillKeys(bench, given.keys, given.versions)
+    case 'compact':
+      await maintainAgain(bench, { rollYoungMs: 0 }, 1, true)
+      return 0
+    case 'verify':
+      return await verifyAll(bench)
   }
 }
 
@@ -278,4 +289,32 @@ async function produce({ broker, encodeBatch }: Bench, { seconds, partitions }: 
   }
   await Promise.all(Array.from({ length: 500 }, produceOn))
   return records
+}
+
+/** Every key so often, one version after the other. */
+async function fillKeys({ broker, encodeBatch }: Bench, keys: number, versions: number): Promise<number> {
+  await broker.createTopic({ topic: TOPIC, configs: { 'cleanup.policy': 'compact' } })
+  const value = Buffer.alloc(100, 'one of many values of its key; ')
+  for (let first = 0; first < keys * versions; first += KEYED_RECORDS) {
+    const records = Array.from({ length: KEYED_RECORDS }, (_, index) => ({
+      key: Buffer.from(`a key among ${keys}, with the number ${(first + index) % keys}`),
+      value,
+    }))
+    await broker.produce({ topic: TOPIC, partition: 0, batches: encodeBatch(records, { nowMs: Date.now() }) })
+  }
+  return keys * versions
+}
+
+async function verifyAll({ ports, source }: Bench): Promise<number> {
+  const { verify } = (await source(
+    'broker/verifying/verify.ts',
+  )) as typeof import('../src/broker/verifying/verify.ts')
+  const { VerifySummary } = (await source(
+    'broker/verifying/finding.ts',
+  )) as typeof import('../src/broker/verifying/finding.ts')
+  const summary = new VerifySummary()
+  for await (const finding of verify(ports, summary, { isDeep: true })) {
+    if (finding.severity === 'error') throw new Error(JSON.stringify(finding))
+  }
+  return summary.records
 }
