@@ -21,6 +21,7 @@ export type Part =
   | (PartOf<'produce'> & Producing)
   | (PartOf<'fill keys'> & { readonly keys: number; readonly versions: number })
   | PartOf<'compact'>
+  | (PartOf<'wait'> & { readonly seconds: number })
   | PartOf<'verify'>
 
 interface Filling {
@@ -58,12 +59,18 @@ const DAY_MS = 24 * 60 * 60_000
 const ROUND_RUNS = 6
 const RETENTION_RUNS = 12
 const KEYED_RECORDS = 1_000
+const CALLS_IN_FLIGHT = 500
+/** Parts that have others produce meanwhile. */
+const TRAFFIC: ReadonlySet<string> = new Set(['wait', 'compact', 'verify'])
+const WARM_MS = 4_000
 
 const part = JSON.parse(process.argv[2]!) as Part
 process.send!(await run(part))
 
 async function run(given: Part): Promise<Measured> {
   const bench = await open(given)
+  // So that what a busy broker takes anyway does not count.
+  const traffic = TRAFFIC.has(given.kind) ? await startTraffic(bench) : undefined
   // maxRSS is in KiB.
   const peak = () => (process.resourceUsage().maxRSS * 1024) / 1e6
   const before = peak()
@@ -73,6 +80,7 @@ async function run(given: Part): Promise<Measured> {
   const { user, system } = process.cpuUsage(cpuBefore)
   const seconds = (performance.now() - startedMs) / 1000
   const grownMegabytes = peak() - before
+  await traffic?.stop()
   await bench.close()
   const { requests, bytesWritten } = bench.counted
   return {
@@ -104,6 +112,9 @@ async function work(bench: Bench, given: Part): Promise<number> {
       return await fillKeys(bench, given.keys, given.versions)
     case 'compact':
       await maintainAgain(bench, { rollYoungMs: 0 }, 1, true)
+      return 0
+    case 'wait':
+      await new Promise(resolve => setTimeout(resolve, given.seconds * 1_000))
       return 0
     case 'verify':
       return await verifyAll(bench)
@@ -271,24 +282,49 @@ async function settlingSources(source: (path: string) => Promise<unknown>) {
 }
 
 /** As many records as come through in that time, in batches of 50, many calls in flight. */
-async function produce({ broker, encodeBatch }: Bench, { seconds, partitions }: Producing): Promise<number> {
-  await broker.createTopic({ topic: TOPIC, partitions })
+async function produce(bench: Bench, { seconds, partitions }: Producing): Promise<number> {
+  await bench.broker.createTopic({ topic: TOPIC, partitions })
+  const untilMs = performance.now() + seconds * 1_000
+  return await produceWhile(bench, TOPIC, partitions, CALLS_IN_FLIGHT, () => performance.now() < untilMs)
+}
+
+async function produceWhile(
+  { broker, encodeBatch }: Bench,
+  topic: string,
+  partitions: number,
+  calls: number,
+  isWanted: () => boolean,
+): Promise<number> {
   const value = Buffer.alloc(
     VALUE_BYTES,
     'the tide leaves a line on the sand, and the next one a higher one; ',
   )
   const values = Array.from({ length: 50 }, () => ({ value }))
-  const untilMs = performance.now() + seconds * 1_000
   let records = 0
   const produceOn = async (_: unknown, index: number) => {
-    while (performance.now() < untilMs) {
+    while (isWanted()) {
       const batches = encodeBatch(values, { nowMs: Date.now() })
-      await broker.produce({ topic: TOPIC, partition: index % partitions, batches })
+      await broker.produce({ topic, partition: index % partitions, batches })
       records += values.length
     }
   }
-  await Promise.all(Array.from({ length: 500 }, produceOn))
+  await Promise.all(Array.from({ length: calls }, produceOn))
   return records
+}
+
+/** Others produce to another topic meanwhile; it has become warm when this resolves. */
+async function startTraffic(bench: Bench): Promise<{ stop: () => Promise<void> }> {
+  const topic = `traffic-${process.pid}`
+  await bench.broker.createTopic({ topic, partitions: 10 })
+  let isWanted = true
+  const produced = produceWhile(bench, topic, 10, CALLS_IN_FLIGHT, () => isWanted)
+  await new Promise(resolve => setTimeout(resolve, WARM_MS))
+  return {
+    stop: async () => {
+      isWanted = false
+      await produced
+    },
+  }
 }
 
 /** Every key so often, one version after the other. */
