@@ -46,18 +46,8 @@ const HEAD_VERSIONS = [1, 2]
 /** Of a head that nothing has settled of, and whose entries are of no epoch. It becomes the other by what first needs that. */
 const [HEAD_VERSION_WITHOUT_LEVELS, HEAD_VERSION] = HEAD_VERSIONS as [number, number]
 
-const {
-  version,
-  startOffset,
-  tailOffset,
-  nextOffset,
-  tail,
-  producers,
-  flushedProducers,
-  settled,
-  appendFloor,
-  drained,
-} = HEAD_ATTRIBUTES
+const { version, startOffset, tailOffset, nextOffset, tail, producers, flushedProducers, appendFloor } =
+  HEAD_ATTRIBUTES
 /** What a later version of Tidemark has written means something else. */
 export const IS_KNOWN = words`${version} IN (${joined(
   HEAD_VERSIONS.map(each => words`${number(each)}`),

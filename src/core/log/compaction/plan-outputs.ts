@@ -25,12 +25,16 @@ export interface OutputRules {
   readonly segmentBytes: number
   /** How much later than what one begins with its newest may be. */
   readonly spanMsMax: number
+  /** In which stretch of time the tombstones have become clean that will stay of a segment; undefined: none stay. */
+  tombstoneAge(segment: Segment): number | undefined
 }
 
 /**
  * The segments that a pass makes out of those that count, in order and without a gap. As in Kafka several small ones become
- * one, by what they have before they are cleaned: so it is known where one ends before it is written.
- * @param inputs in order, without a gap, from one that holds `from` on
+ * one, by what they have before they are cleaned: so it is known where one ends before it is written. Tombstones of different
+ * ages stay apart: a segment knows one time for all that it has, and with younger ones each time the old would never go.
+ * @param inputs in order, without a gap, from one that holds `from` on; where one begins before the one before it ends, it
+ *   counts from there
  */
 export function planOutputs(inputs: readonly Segment[], rules: OutputRules): Output[] {
   const { from, clean, to } = rules
@@ -42,10 +46,12 @@ export function planOutputs(inputs: readonly Segment[], rules: OutputRules): Out
     if (group.length > 0) next = end
     group = []
   }
+  let reached = from
   for (const input of inputs) {
-    if (input.end <= from) continue
-    const base = toOffset(Math.max(input.baseOffset, from))
+    if (input.end <= reached) continue
+    const base = toOffset(Math.max(input.baseOffset, reached))
     if (base >= to) break
+    reached = input.end
     if (base >= clean || !fits(input, group, rules)) write(base)
     if (base < clean) group.push(input)
     if (input.end <= clean) continue
@@ -61,11 +67,13 @@ export function planOutputs(inputs: readonly Segment[], rules: OutputRules): Out
   return outputs
 }
 
-function fits(input: Segment, group: readonly Segment[], { segmentBytes, spanMsMax }: OutputRules): boolean {
+function fits(input: Segment, group: readonly Segment[], rules: OutputRules): boolean {
   const [first] = group
   if (!first) return true
   const bytes = group.reduce((sum, each) => sum + each.bytes, input.bytes)
-  return bytes <= segmentBytes && agingMs(input) - agingMs(first) <= spanMsMax
+  if (bytes > rules.segmentBytes || agingMs(input) - agingMs(first) > rules.spanMsMax) return false
+  const ages = [input, ...group].map(each => rules.tombstoneAge(each)).filter(age => age !== undefined)
+  return ages.every(age => age === ages[0])
 }
 
 function earlier(one: Offset, other: Offset): Offset {

@@ -8,16 +8,18 @@ import { segmentsOf } from '../segments.ts'
 /** `kind base-end`, and how many segments it is made of. */
 function planned(
   given: readonly Partial<Segment>[],
-  rules: Partial<Record<keyof OutputRules, number>>,
+  rules: Partial<Record<Exclude<keyof OutputRules, 'tombstoneAge'>, number>>,
 ): string[] {
   const end = given.length * 10
   const { from = 0, clean = end, to = clean, segmentBytes = 1_000, spanMsMax = 1e12 } = rules
   const [at, until, last] = [toOffset(from), toOffset(clean), toOffset(to)]
-  return planOutputs(segmentsOf(...given), { from: at, clean: until, to: last, segmentBytes, spanMsMax }).map(
-    output =>
-      output.kind === 'take over'
-        ? `take over ${output.input.baseOffset}-${output.input.end}`
-        : `write ${output.baseOffset}-${output.end} of ${output.inputs.length}`,
+  return planOutputs(segmentsOf(...given), {
+    ...{ from: at, clean: until, to: last, segmentBytes, spanMsMax },
+    tombstoneAge: ({ tombstonesMs }) => tombstonesMs || undefined,
+  }).map(output =>
+    output.kind === 'take over'
+      ? `take over ${output.input.baseOffset}-${output.input.end}`
+      : `write ${output.baseOffset}-${output.end} of ${output.inputs.length}`,
   )
 }
 
@@ -37,6 +39,11 @@ test('a large one stays alone, and empty ones cost nothing', () => {
 
 test('what lies too far apart in time stays apart', () => {
   expect(planned(FOUR, { spanMsMax: 1_000 })).toEqual(['write 0-20 of 2', 'write 20-40 of 2'])
+})
+
+test('tombstones of different ages stay apart, and what has none goes with either', () => {
+  const ages = [{ tombstonesMs: 1 }, {}, { tombstonesMs: 1 }, { tombstonesMs: 2 }, {}, { tombstonesMs: 3 }]
+  expect(planned(ages, {})).toEqual(['write 0-30 of 3', 'write 30-50 of 2', 'write 50-60 of 1'])
 })
 
 test('a pass that begins and ends in the midst of segments takes their parts', () => {
@@ -76,7 +83,8 @@ test('outputs cover all of it without a gap, whatever the segments are like', ()
       const to = toOffset(1 + (places[0] % end))
       const from = toOffset(places[1] % to)
       const clean = toOffset(places[2] % (to + 1))
-      const outputs = planOutputs(chain, { from, clean, to, segmentBytes, spanMsMax })
+      const tombstoneAge = ({ maxTimestampMs }: Segment) => maxTimestampMs % 2 || undefined
+      const outputs = planOutputs(chain, { from, clean, to, segmentBytes, spanMsMax, tombstoneAge })
       let next: number = from
       for (const output of outputs) {
         if (output.kind === 'take over') {
