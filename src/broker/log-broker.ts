@@ -13,15 +13,16 @@ import { asTidemarkError } from '../ports/store-errors.ts'
 import type { GroupCall } from './groups/group-call.ts'
 import type { LeaseWatch } from './groups/lease-watch.ts'
 import { LazyReading } from './load-reading.ts'
-import { loadUseCases, type UseCases } from './load-use-cases.ts'
+import { loadTasks, loadTopics, loadUseCases, type UseCases } from './load-use-cases.ts'
 import { Gatherer, type GatherSettings } from './producing/gather.ts'
 import { Intake, shuttingDown } from './producing/intake.ts'
 import { TailWatch } from './reading/tail-watch.ts'
-import { BackgroundFlush } from './settling/background-flush.ts'
-import { deleteRecords } from './settling/delete-records.ts'
+import type { BackgroundFlush } from './settling/background-flush.ts'
+import type { BackgroundSettling } from './settling/background-settling.ts'
 import { flush } from './settling/flush.ts'
+import type { SettlingSettings } from './settling/settling-settings.ts'
 import { TopicDirectory } from './topics/topic-directory.ts'
-import { Topics } from './topics/topics.ts'
+import type { Topics } from './topics/topics.ts'
 
 export interface LogBrokerSettings extends GatherSettings {
   /** What happens to errors of the background flush that nobody waits for. */
@@ -31,6 +32,13 @@ export interface LogBrokerSettings extends GatherSettings {
    * calls, something else that watches the table, helped by the producers whose appends make a tail long.
    */
   readonly flushes?: 'in-background' | 'elsewhere'
+  /**
+   * Who has the logs settle: a task of this process, or something else. Elsewhere unless set: it is not ready yet for a store
+   * whose readers do not all know what has settled.
+   */
+  readonly settles?: 'in-background' | 'elsewhere'
+  /** When, and how long what is left behind stays; each is the limit of its name unless set. */
+  readonly settling?: Partial<SettlingSettings>
   /**
    * What the pause may grow to between two looks of a waiting fetch for what other processes wrote; they come every
    * FETCH_POLL_INTERVAL_MS unless set.
@@ -49,13 +57,17 @@ export interface LogBrokerSettings extends GatherSettings {
 export class LogBroker implements Broker, GroupBroker, TriggerBroker {
   readonly #ports: Ports
   readonly #directory: TopicDirectory
-  readonly #topics: Topics
   readonly #intake: Intake
   readonly #reading: LazyReading
-  readonly #flushing: BackgroundFlush
+  /** Each once it is loaded. */
+  #topics: Topics | undefined
+  #flusher: BackgroundFlush | undefined
+  #settler: BackgroundSettling | undefined
   readonly #looks = new Lane(READ_PARALLEL_MAX)
   readonly #reportError: (error: unknown) => void
   readonly #flushesInBackground: boolean
+  readonly #settlesInBackground: boolean
+  readonly #settling: Partial<SettlingSettings>
   /** Calls under way: the store must not be taken from under them. */
   readonly #served = new Set<Promise<unknown>>()
   #leases: LeaseWatch | undefined
@@ -68,12 +80,13 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
     this.#reportError = settings.reportError
     this.#flushesInBackground = settings.flushes !== 'elsewhere'
     this.#directory = new TopicDirectory(ports.topics, ports.clock, settings.topicCacheMs)
-    this.#topics = new Topics(ports, this.#directory)
-    this.#flushing = new BackgroundFlush(ports, this.#directory, settings.reportError)
+    this.#settlesInBackground = settings.settles === 'in-background'
+    this.#settling = settings.settling ?? {}
     const gatherer = new Gatherer(ports, settings, (partition, { head, baseOffset }, calls, flushMs) => {
       this.#reading.opened?.noteAppend(partition, baseOffset, calls)
       watch.notify(partition)
-      if (this.#flushesInBackground) this.#flushing.noteAppend(partition, head, flushMs)
+      this.#settler?.noteAppend(partition, head)
+      this.#flusher?.noteAppend(partition, head, flushMs)
       return this.#flushesInBackground ? undefined : this.#flushIfLong(partition, head)
     })
     this.#intake = new Intake(ports, this.#directory, gatherer)
@@ -82,21 +95,51 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
     this.#reading = new LazyReading(ports, this.#directory, watch, kept, locator)
   }
 
-  /** Begins to work in the background: flushes, and makes up for what a crash left half done. */
+  /** Begins to work in the background: flushes, has logs settle, and makes up for what a crash left half done. */
   start(): void {
-    if (!this.#flushesInBackground) return
-    this.#flushing.start()
-    this.#startedUp = this.#topics.finishDeletions().catch(this.#reportError)
+    const begun: Promise<void>[] = []
+    if (this.#flushesInBackground || this.#settlesInBackground) begun.push(this.#startTasks())
+    if (this.#flushesInBackground) begun.push(this.#openTopics().then(topics => topics.finishDeletions()))
+    this.#startedUp = Promise.all(begun.map(each => each.catch(this.#reportError))).then(() => {})
+  }
+
+  async #startTasks(): Promise<void> {
+    if (this.#settlesInBackground) {
+      const { BackgroundSettling, settlingSettings } = await import('./settling/background-settling.ts')
+      const settings = settlingSettings(this.#settling)
+      this.#settler = new BackgroundSettling(this.#ports, settings, this.#reportError)
+    }
+    const flusher = this.#flushesInBackground ? await this.#openFlusher() : undefined
+    if (this.#isClosing) return
+    flusher?.start()
+    this.#settler?.start()
+  }
+
+  async #openFlusher(): Promise<BackgroundFlush> {
+    const { BackgroundFlush } = await loadTasks()
+    this.#flusher ??= new BackgroundFlush(this.#ports, this.#directory, this.#reportError, (...found) =>
+      this.#settler?.noteHead(...found),
+    )
+    return this.#flusher
+  }
+
+  /** Not before it is needed: what a function loads is paid for with every cold start. */
+  async #openTopics(): Promise<Topics> {
+    const { Topics } = await loadTopics()
+    this.#topics ??= new Topics(this.#ports, this.#directory)
+    return this.#topics
   }
 
   /** Settles what is under way and takes no more; moves all inline bytes into objects if it is the one that flushes. */
   async close(): Promise<void> {
     this.#isClosing = true
     this.#reading.close()
+    const settled = this.#settler?.close()
     await this.#intake.close()
     await Promise.allSettled(this.#served)
     await this.#startedUp
-    if (this.#flushesInBackground) await this.#flushing.close()
+    await settled
+    if (this.#flushesInBackground) await (await this.#openFlusher()).close()
   }
 
   /**
@@ -125,15 +168,15 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
     await this.#ports.clock.sleep(durationMs, done.signal)
   }
 
-  createTopic: Broker['createTopic'] = request => this.#serve(() => this.#topics.create(request))
+  createTopic: Broker['createTopic'] = request => this.#serveTopics(topics => topics.create(request))
 
-  listTopics: Broker['listTopics'] = () => this.#serve(() => this.#topics.list())
+  listTopics: Broker['listTopics'] = () => this.#serveTopics(topics => topics.list())
 
-  describeTopic: Broker['describeTopic'] = topic => this.#serve(() => this.#topics.describe(topic))
+  describeTopic: Broker['describeTopic'] = topic => this.#serveTopics(topics => topics.describe(topic))
 
-  alterTopic: Broker['alterTopic'] = request => this.#serve(() => this.#topics.alter(request))
+  alterTopic: Broker['alterTopic'] = request => this.#serveTopics(topics => topics.alter(request))
 
-  deleteTopic: Broker['deleteTopic'] = topic => this.#serve(() => this.#topics.delete(topic))
+  deleteTopic: Broker['deleteTopic'] = topic => this.#serveTopics(topics => topics.delete(topic))
 
   produce: Broker['produce'] = request => this.#intake.produce(request)
 
@@ -148,7 +191,10 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
     })
 
   deleteRecords: Broker['deleteRecords'] = request =>
-    this.#serve(() => deleteRecords(this.#ports, this.#directory, request))
+    this.#serve(async () => {
+      const { deleteRecords } = await loadTasks()
+      return await deleteRecords(this.#ports, this.#directory, request, id => this.#settler?.noteStart(id))
+    })
 
   heartbeat: GroupBroker['heartbeat'] = request =>
     this.#serveGroup(request.groupId, (call, { heartbeat }) => heartbeat(call, request))
@@ -193,6 +239,10 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
       const [described] = await useCases.describeTriggers(call, [await change(call, useCases)])
       return described!
     })
+  }
+
+  #serveTopics<T>(work: (topics: Topics) => Promise<T>): Promise<T> {
+    return this.#serve(async () => work(await this.#openTopics()))
   }
 
   #serveGroup<T>(groupId: string, work: (call: GroupCall, useCases: UseCases) => Promise<T>): Promise<T> {

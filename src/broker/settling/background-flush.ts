@@ -10,7 +10,7 @@ import { ageDueMs, countToFlush, crossesLimit, flushDueMs, SOFT_LIMIT } from '..
 import { type PartitionId, partitionKey, partitionsOf } from '../../core/topic/partition-id.ts'
 import type { Ports } from '../../ports/index.ts'
 import { retryUntil } from '../store-calls/retry.ts'
-import type { TopicDirectory } from '../topics/topic-directory.ts'
+import type { Topic, TopicDirectory } from '../topics/topic-directory.ts'
 import { flush } from './flush.ts'
 
 /** How often the flush at the end looks whether something is left. */
@@ -31,15 +31,23 @@ export class BackgroundFlush {
   readonly #ports: Ports
   readonly #topics: TopicDirectory
   readonly #reportError: (error: unknown) => void
+  readonly #onHead: (topic: Topic, partition: PartitionId, head: Head) => void
   readonly #pending = new Map<string, Pending>()
   readonly #closing = new AbortController()
   #wake = new AbortController()
   #running: Promise<void> | undefined
 
-  constructor(ports: Ports, topics: TopicDirectory, reportError: (error: unknown) => void) {
+  /** @param onHead hears of each head that a scan has read */
+  constructor(
+    ports: Ports,
+    topics: TopicDirectory,
+    reportError: (error: unknown) => void,
+    onHead: (topic: Topic, partition: PartitionId, head: Head) => void = () => {},
+  ) {
     this.#ports = ports
     this.#topics = topics
     this.#reportError = reportError
+    this.#onHead = onHead
   }
 
   start(): void {
@@ -156,13 +164,15 @@ export class BackgroundFlush {
   async #scan(): Promise<boolean> {
     let isWhole = true
     try {
-      for await (const { partition, flushMs } of this.#everyPartition()) {
+      for await (const { topic, partition } of this.#everyPartition()) {
         if (this.#closing.signal.aborted) return true
         try {
           const deadlineMs = this.#ports.clock.monotonicMs() + FLUSH_DEADLINE_MS
           const read = () => this.#ports.index.readHead(partition)
           const head = await retryUntil(this.#ports, deadlineMs, 'no', read)
-          if (head) this.#note(partition, head, flushMs)
+          if (!head) continue
+          this.#note(partition, head, topic.settings.flushMs)
+          this.#onHead(topic, partition, head)
         } catch (error) {
           // One that is damaged must not hide those after it.
           this.#reportError(error)
@@ -188,9 +198,9 @@ export class BackgroundFlush {
     this.#reportError(new AggregateError(failures, message))
   }
 
-  async *#everyPartition(): AsyncGenerator<{ partition: PartitionId; flushMs: number }> {
+  async *#everyPartition(): AsyncGenerator<{ topic: Topic; partition: PartitionId }> {
     for await (const topic of this.#topics.list()) {
-      for (const partition of partitionsOf(topic)) yield { partition, flushMs: topic.settings.flushMs }
+      for (const partition of partitionsOf(topic)) yield { topic, partition }
     }
   }
 }

@@ -2,19 +2,22 @@ import type { DeleteRecords } from '../../contract/broker.ts'
 import { TidemarkError } from '../../core/errors.ts'
 import { PRODUCE_DEADLINE_MS } from '../../core/limits.ts'
 import type { Offset } from '../../core/numbers.ts'
+import type { PartitionId } from '../../core/topic/partition-id.ts'
 import type { Ports } from '../../ports/index.ts'
 import { retryUntil, WrittenByCall } from '../store-calls/retry.ts'
 import type { TopicDirectory } from '../topics/topic-directory.ts'
 import { partitionGone } from '../topics/topic-directory.ts'
 
 /**
- * Moves the log's start and drops the blocks below it. The start moves first: a crash in between leaves blocks
- * that nobody reads, and the next deletion takes them along.
+ * Moves the log's start, below which nothing is read any more. What lies there goes with the next visit of whoever has logs
+ * settle.
+ * @param onStartMoved told of the partition then
  */
 export async function deleteRecords(
   ports: Ports,
   directory: TopicDirectory,
   { topic, partition, beforeOffset }: DeleteRecords,
+  onStartMoved: (partition: PartitionId) => void = () => {},
 ): Promise<{ startOffset: Offset }> {
   const deadlineMs = ports.clock.monotonicMs() + PRODUCE_DEADLINE_MS
   const id = await directory.resolvePartition(topic, partition)
@@ -31,10 +34,6 @@ export async function deleteRecords(
       `Records before ${beforeOffset} cannot be deleted: the log ends at ${head.nextOffset}.`,
     )
   }
-  await retryUntil(ports, deadlineMs, 'yes', async () => {
-    // The last one may reach beyond it.
-    const [last] = await ports.index.readBlocks(id, head.startOffset, 1)
-    if (last) await ports.index.removeBlocksBelow(id, last.baseOffset)
-  })
+  onStartMoved(id)
   return { startOffset: head.startOffset }
 }

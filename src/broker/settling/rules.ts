@@ -12,15 +12,18 @@ export function rollRules(
   epochsBelow: number,
   nowMs: number,
 ): RollRules {
-  return { ...sizesOf(topic), nowMs, epochsBelow, limits: settings }
+  return { ...sizesOf(settings, topic), nowMs, epochsBelow, limits: settings }
 }
 
 /** By what that which was rolled is merged. */
 export function mergeRules(settings: SettlingSettings, topic: TopicItem, mergedOffset: Offset): MergeRules {
-  return { ...sizesOf(topic), mergedOffset, limits: settings }
+  return { ...sizesOf(settings, topic), mergedOffset, limits: settings }
 }
 
-function sizesOf({ configs, expires = false }: TopicItem): { segmentBytes: number; retentionMs: number } {
+function sizesOf(
+  { segmentBytes: bytesMax = Number.POSITIVE_INFINITY }: SettlingSettings,
+  { configs, expires = false }: TopicItem,
+): { segmentBytes: number; retentionMs: number } {
   const { segmentBytes, isDeleted, retentionMs } = readSettings(configs, expires)
-  return { segmentBytes, retentionMs: isDeleted ? retentionMs : -1 }
+  return { segmentBytes: Math.min(segmentBytes, bytesMax), retentionMs: isDeleted ? retentionMs : -1 }
 }

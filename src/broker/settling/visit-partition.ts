@@ -4,13 +4,16 @@ import { readSettings } from '../../core/topic/topic-config.ts'
 import type { Ports } from '../../ports/index.ts'
 import { retryUntil } from '../store-calls/retry.ts'
 import { type Budget, checkTime } from './budget.ts'
+import { clean } from './clean.ts'
 import { readCounted, segmentAt } from './counted-segments.ts'
 import { drop } from './drop.ts'
 import { merge, settleMerged, takeOver } from './merge.ts'
 import { Moved } from './read-runs.ts'
+import { retain } from './retain.ts'
 import { roll, settle } from './roll.ts'
 import { rollRules } from './rules.ts'
 import type { SettlingSettings } from './settling-settings.ts'
+import { markStart } from './start-marker.ts'
 import { sweep } from './sweep.ts'
 import type { Log } from './write-segment.ts'
 
@@ -80,7 +83,12 @@ async function settleOnce(
   const found = await retryUntil(ports, budget.deadlineMs, 'no', () => ports.index.readHead(partition))
   if (!found) return undefined
   let head = await adopt(ports, log, found, budget)
-  if (head.startOffset > head.settled.firstOffset) head = (await drop(ports, log, head, budget)) ?? head
+  if (head.startOffset > head.settled.firstOffset) {
+    head = (await drop(ports, log, head, budget)) ?? head
+    await markStart(ports, log, head, budget)
+  } else if (wants.isThorough) {
+    await markStart(ports, log, head, budget)
+  }
   for (let { entries } = wants; ; entries = 0) {
     checkTime(ports.clock, budget)
     const rules = {
@@ -102,8 +110,13 @@ async function settleOnce(
     head = merged.head
     sums.mergedBytes += merged.mergedBytes
   }
+  head = (await retain(ports, settings, log, head, budget)) ?? head
+  const isCleaningDue = isCompacted || head.settled.cleaning > head.settled.generation
+  const cleaned = isCleaningDue ? await clean(ports, settings, log, head, budget) : undefined
+  head = cleaned ?? head
   if (wants.endsUnfinished) head = await passBoundary(ports, log, head, budget)
-  await sweep(ports, partition, head, wants.isThorough, budget)
+  // The generation of before does not count any more.
+  await sweep(ports, partition, head, wants.isThorough || cleaned !== undefined, budget)
   return head
 }
 

@@ -2,10 +2,10 @@ import { advance, beginRound, type Ingest, sweepable } from '../../core/ingest/i
 import { EPOCHS_AHEAD_MAX } from '../../core/limits.ts'
 import { INGEST_PREFIX, ingestEpochPrefix, SEGMENT_PREFIX } from '../../core/storage-layout.ts'
 import type { Ports } from '../../ports/index.ts'
-import type { Budget } from '../settling/budget.ts'
-import { removeListed } from '../settling/remove-listed.ts'
-import type { SettlingSettings } from '../settling/settling-settings.ts'
-import { changeIngest } from './change-ingest.ts'
+import { changeIngest } from '../ingest/change-ingest.ts'
+import type { Budget } from './budget.ts'
+import { removeListed } from './remove-listed.ts'
+import type { SettlingSettings } from './settling-settings.ts'
 
 /**
  * Begins the next epoch, where the current one is old enough and has objects. Epochs are counted and not told by clocks: a clock
