@@ -194,3 +194,28 @@ describe('what this process has appended of late', () => {
     expect(recordsIn(chunks)).toEqual([{ offset: 0, value: 'new' }])
   })
 })
+
+test('who stands in a hole that reaches to the end is told at once where that is, and waits there', async () => {
+  const record = { fate: 'goes when rolled', drift: 20 } as const
+  const planned = { records: [record, record, record], padding: 10, compression: 'none' } as const
+  const piece = { batches: [planned], isFlushed: true, endsSegment: true, endsMerged: false }
+  log = await layOut({
+    pieces: [piece, piece],
+    settledShare: 1,
+    mergedShare: 0,
+    startShare: 0,
+    isDropped: false,
+    markBytes: 1,
+    hasStrays: false,
+    mayEndInHole: true,
+  })
+  const { harness, broker } = log
+  const { clock } = harness
+  const wait = (offset: number) =>
+    harness.run(broker.fetch({ ...PLACE, offset: toOffset(offset), maxWaitMs: 5_000 }))
+  const beganMs = clock.monotonicMs()
+  expect(await wait(4)).toEqual({ startOffset: 0, endOffset: 6, nextOffset: 6, chunks: [] })
+  expect(clock.monotonicMs()).toBe(beganMs)
+  expect(await wait(6)).toMatchObject({ nextOffset: 6, chunks: [] })
+  expect(clock.monotonicMs()).toBe(beganMs + 5_000)
+})
