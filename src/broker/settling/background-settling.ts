@@ -10,15 +10,21 @@ import { type PartitionId, partitionKey } from '../../core/topic/partition-id.ts
 import type { Ports } from '../../ports/index.ts'
 import type { Topic } from '../topics/topic-directory.ts'
 import { type Budget, TimeIsOver } from './budget.ts'
-import { type Maintained, type MaintainRequest, maintain, type Progress } from './maintain.ts'
+import {
+  type Maintained,
+  type MaintainRequest,
+  maintain,
+  type PartitionPlace,
+  type Progress,
+} from './maintain.ts'
 import type { SettlingSettings } from './settling-settings.ts'
 import { backlogBytes } from './visit-partition.ts'
 
 export { settlingSettings } from './settling-settings.ts'
 
 const LEASE = 'maintenance'
-/** The longest pause after one piece, however slow the store was. */
-const PAUSE_MS_MAX = 1_000
+/** The longest pause after one piece: what took longer has waited for others, and not worked. */
+const PAUSE_MS_MAX = 100
 /** How often it is looked at the soonest whether epochs, rounds and garbage want something. */
 const LOOK_MS_MIN = 1_000
 
@@ -51,6 +57,8 @@ export class BackgroundSettling {
   #wake = new AbortController()
   #leaseUntilMs = 0
   #lookAtMs: number
+  /** Where the last look was broken off. */
+  #lookFrom: PartitionPlace | undefined
   #running: Promise<void> | undefined
 
   constructor(ports: Ports, settings: SettlingSettings, reportError: (error: unknown) => void) {
@@ -129,20 +137,28 @@ export class BackgroundSettling {
       const nowMs = clock.monotonicMs()
       const next = [...this.#pending.values()].find(({ fromMs }) => fromMs <= nowMs)
       let pauseMs = 0
-      if (!next && nowMs < this.#lookAtMs) {
+      const isLookDue = nowMs >= this.#lookAtMs
+      if (!next && !isLookDue) {
         pauseMs = this.#lookAtMs - nowMs
         for (const { fromMs } of this.#pending.values()) pauseMs = Math.min(pauseMs, fromMs - nowMs)
       } else if (!(await this.#hasLease())) {
         pauseMs = Math.min(MAINTENANCE_WAKE_MS, this.#settings.leaseMs)
-      } else if (next) {
-        await this.#settle(next)
+      } else if (isLookDue) {
+        await this.#look()
       } else {
-        this.#lookAtMs = nowMs + this.#lookIntervalMs
-        await this.#maintain({ upkeep: true }, false)
+        await this.#settle(next!)
       }
       if (pauseMs > 0) await clock.sleep(pauseMs, this.#wake.signal)
       else await clock.turn()
     }
+  }
+
+  /** What no append tells of: epochs, garbage, and what expires in logs to which nobody writes. */
+  async #look(): Promise<void> {
+    const maintained = await this.#maintain({ upkeep: true, from: this.#lookFrom }, false)
+    this.#lookFrom = maintained?.goesOnAt
+    const isDone = maintained?.goesOnAt === undefined
+    this.#lookAtMs = this.#ports.clock.monotonicMs() + (isDone ? this.#lookIntervalMs : LOOK_MS_MIN)
   }
 
   async #settle({ partition, entries, isUrgent }: Pending): Promise<void> {

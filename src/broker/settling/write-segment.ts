@@ -1,5 +1,6 @@
 import type { Stretch } from '../../core/batches/stretches.ts'
 import type { IntentNote } from '../../core/garbage.ts'
+import { SETTLING_PIECE_BYTES } from '../../core/limits.ts'
 import type { FlushedProducer } from '../../core/log/producers/flushed-producer.ts'
 import type { Level, Segment } from '../../core/log/settled/segment.ts'
 import { type Offset, toOffset } from '../../core/numbers.ts'
@@ -71,11 +72,7 @@ export async function writeSegment(
  * Gives up an object that no item has come to name, since another stands in its place. It is noted as dead and not removed at
  * once: an upload that was repeated on its way may come after the removal, and nobody would know of it any more.
  */
-export async function dropUpload(
-  ports: Ports,
-  intent: IntentNote,
-  { deadlineMs }: Budget,
-): Promise<void> {
+export async function dropUpload(ports: Ports, intent: IntentNote, { deadlineMs }: Budget): Promise<void> {
   const insist = <T>(step: () => Promise<T>) => retryUntil(ports, deadlineMs, 'no', step)
   const { upkeep, clock, entropy } = ports
   const { key } = intent
@@ -92,10 +89,14 @@ async function* chunksOf(
   made: { segment?: Segment },
 ): AsyncGenerator<Uint8Array> {
   const writer = new SegmentWriter(plan.baseOffset)
+  let sincePause = 0
   for await (const stretch of plan.stretches()) {
     const chunk = writeStretch(writer, stretch)
     if (chunk.length > 0) yield chunk
-    await budget.pace(chunk.length)
+    sincePause += chunk.length
+    if (sincePause < SETTLING_PIECE_BYTES) continue
+    await budget.pace(sincePause)
+    sincePause = 0
   }
   const { level, startOffset, createdMs, writes, loggedBytes, tombstonesMs, producers } = plan
   const { footer, segment } = writer.finish(plan.end, {
