@@ -1,5 +1,6 @@
 import type { Stretch } from '../../core/batches/stretches.ts'
 import type { IntentNote } from '../../core/garbage.ts'
+import { SETTLING_PIECE_BYTES } from '../../core/limits.ts'
 import type { FlushedProducer } from '../../core/log/producers/flushed-producer.ts'
 import type { Level, Segment } from '../../core/log/settled/segment.ts'
 import { type Offset, toOffset } from '../../core/numbers.ts'
@@ -88,10 +89,14 @@ async function* chunksOf(
   made: { segment?: Segment },
 ): AsyncGenerator<Uint8Array> {
   const writer = new SegmentWriter(plan.baseOffset)
+  let sincePause = 0
   for await (const stretch of plan.stretches()) {
     const chunk = writeStretch(writer, stretch)
     if (chunk.length > 0) yield chunk
-    await budget.pace(chunk.length)
+    sincePause += chunk.length
+    if (sincePause < SETTLING_PIECE_BYTES) continue
+    await budget.pace(sincePause)
+    sincePause = 0
   }
   const { level, startOffset, createdMs, writes, loggedBytes, tombstonesMs, producers } = plan
   const { footer, segment } = writer.finish(plan.end, {
