@@ -135,7 +135,10 @@ export class LogPromises {
           if (nextOffset <= offset) throw new Error(`a fetch at offset ${offset} goes nowhere`)
           for (const chunk of chunks) {
             sequences.check(chunk)
-            for (const record of decodeBatches(chunk)) log.set(record.offset, keyText(record.key))
+            for (const record of decodeBatches(chunk)) {
+              world.promises.settling.read(partitionKey({ topicId, partition }), record)
+              log.set(record.offset, keyText(record.key))
+            }
           }
           offset = nextOffset
         }

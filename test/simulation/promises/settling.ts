@@ -4,7 +4,7 @@ import { type IndexEntry, placeEntries } from '../../../src/core/log/entry.ts'
 import type { Head } from '../../../src/core/log/head.ts'
 import type { Segment } from '../../../src/core/log/settled/segment.ts'
 import { encodeSettled, type Settled } from '../../../src/core/log/settled/settled.ts'
-import { decodeBatches } from '../../../src/core/record/index.ts'
+import { decodeBatches, type LogRecord } from '../../../src/core/record/index.ts'
 import { HEAD_KEY, ingestKey, LOG_PREFIX, parseLogKey } from '../../../src/core/storage-layout.ts'
 import { type PartitionId, partitionKey } from '../../../src/core/topic/partition-id.ts'
 import type { Clock } from '../../../src/ports/clock.ts'
@@ -119,19 +119,16 @@ export class SettlingPromises {
     this.#count(before, head)
   }
 
-  /** Every object that something refers to. */
-  counted(): Set<string> {
-    return new Set([...this.#views.values()].flatMap(view => [...view.objects()]))
-  }
-
   /** Items of logs that count nowhere. */
   strays(): string[] {
     return [...this.#views].flatMap(([log, view]) => [...view.strays()].map(stray => `${log}: ${stray}`))
   }
 
-  /** How many items of segments count, of all logs. */
-  segments(): number {
-    return [...this.#views.values()].reduce((sum, view) => sum + view.countedSegments().items.length, 0)
+  /** Somebody has read a record. */
+  read(log: string, record: LogRecord): void {
+    const appended = this.#appended.recordAt(log, record.offset)
+    if (appended && isSameRecord(appended, record)) return
+    this.#violated(`moved: another record was read at ${log}/${record.offset} than was appended there`)
   }
 
   #checkHead(log: string, before: Head | undefined, head: Head): void {
