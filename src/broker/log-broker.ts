@@ -32,10 +32,7 @@ export interface LogBrokerSettings extends GatherSettings {
    * calls, something else that watches the table, helped by the producers whose appends make a tail long.
    */
   readonly flushes?: 'in-background' | 'elsewhere'
-  /**
-   * Who has the logs settle: a task of this process, or something else. Elsewhere unless set: it is not ready yet for a store
-   * whose readers do not all know what has settled.
-   */
+  /** Who has the logs settle: a task of this process, or something else, which it is unless set. */
   readonly settles?: 'in-background' | 'elsewhere'
   /** When, and how long what is left behind stays; each is the limit of its name unless set. */
   readonly settling?: Partial<SettlingSettings>

@@ -26,6 +26,8 @@ export { settlingSettings } from './settling-settings.ts'
 const LEASE = 'maintenance'
 /** The longest pause after one piece: what took longer has waited for others, and not worked. */
 const PAUSE_MS_MAX = 100
+/** How long after its start a process looks for the first time. */
+const FIRST_LOOK_MS = 60_000
 /** How often it is looked at the soonest whether epochs, rounds and garbage want something. */
 const LOOK_MS_MIN = 1_000
 
@@ -67,7 +69,8 @@ export class BackgroundSettling {
     this.#settings = settings
     this.#reportError = reportError
     this.#holder = ports.entropy.id()
-    this.#lookAtMs = ports.clock.monotonicMs() + this.#lookIntervalMs
+    // Soon: a process may not live for as long as it would take otherwise.
+    this.#lookAtMs = ports.clock.monotonicMs() + Math.min(this.#lookIntervalMs, FIRST_LOOK_MS)
   }
 
   start(): void {
