@@ -39,7 +39,7 @@ export async function bundleFunction(name: FunctionName, directory: string): Pro
     mainFields: ['module', 'main'],
     alias: REPLACED,
     inject: ['functions/slimming/fetch-api.ts'],
-    plugins: [withPlainKeys, withoutJsonSchema, withVersionOnly],
+    plugins: [withPlainKeys, withoutJsonSchema, withVersionOnly, withoutRelations],
     // For CommonJS that requires Node's modules: AWS X-Ray's.
     banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
     metafile: true,
@@ -92,6 +92,19 @@ const withVersionOnly: Plugin = {
     onLoad({ filter: /[\\/]@aws-sdk[\\/]client-[\w-]+[\\/]package\.json$/ }, async ({ path }) => {
       const { version } = JSON.parse(await readFile(path, 'utf8'))
       return { contents: JSON.stringify({ version }), loader: 'json' }
+    }),
+}
+
+/**
+ * What must hold between limits was checked when this process read them, and is so for ever: the bundle need not check it again,
+ * nor carry the limits that nobody in it asks for.
+ */
+const withoutRelations: Plugin = {
+  name: 'without relations between limits',
+  setup: ({ onLoad }) =>
+    onLoad({ filter: /[\\/]src[\\/]core[\\/]limits[\\/]\w+\.ts$/ }, async ({ path }) => {
+      const source = await readFile(path, 'utf8')
+      return { contents: source.replaceAll(/^assert\(/gm, '/* @__PURE__ */ assert('), loader: 'ts' }
     }),
 }
 

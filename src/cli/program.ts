@@ -4,8 +4,11 @@ import { DEFAULT_BROKER_URL } from './address/broker-address.ts'
 import { examples } from './arguments/argument.ts'
 import { addConsume } from './arguments/consume.ts'
 import { addGroup } from './arguments/group.ts'
+import { addInspect } from './arguments/inspect.ts'
+import { addMaintain } from './arguments/maintain.ts'
 import { addDeleteRecords, addOffsets } from './arguments/offsets.ts'
 import { addProduce } from './arguments/produce.ts'
+import { addRebuildIndex } from './arguments/rebuild-index.ts'
 import { addDev } from './arguments/store.ts'
 import { addTopic } from './arguments/topic.ts'
 import { addTrigger } from './arguments/trigger.ts'
@@ -71,6 +74,9 @@ export function buildProgram(session: Session): Command {
   addOffsets(program, session)
   addDeleteRecords(program, session)
   addVerify(program, session)
+  addInspect(program, session)
+  addMaintain(program, session)
+  addRebuildIndex(program, session)
   return program
 }
 

@@ -1,5 +1,9 @@
-/** The version of everything that a store keeps: how its parts lie, and what they mean together. */
-export const STORE_FORMAT_VERSION = 1
+/**
+ * The version of everything that a store keeps: how its parts lie, and what they mean together. In a store of version 1 nothing
+ * has settled, and nobody has heard of epochs: all of it is read as it is, and its statement is raised by the first who opens it
+ * for writing, so that older programs keep away from then on.
+ */
+export const STORE_FORMAT_VERSION = 2
 
 /** More than any statement has; one that is longer is none. */
 export const STORE_FORMAT_BYTES_MAX = 4096
@@ -53,6 +57,11 @@ export function agreeOnFormat(index: Statement, others: readonly Statement[]): A
       `${own.place} and ${foreign.place} do not belong together: one is of the store ${own.format.storeId}, the other of ` +
       `${foreign.format?.storeId}. Bring back the one that belongs to the other`,
   }
+}
+
+/** What a store of an older version says from now on; undefined where it says so already. */
+export function raiseFormat(format: StoreFormat): StoreFormat | undefined {
+  return format.version < STORE_FORMAT_VERSION ? { ...format, version: STORE_FORMAT_VERSION } : undefined
 }
 
 /** What to do where an index is not the one that its store had. */

@@ -40,7 +40,7 @@ export interface EmbeddedOptions
 export type { PartitionPlace } from '../broker/verifying/finding.ts'
 
 /** What of a store is to be checked: all of it, unless something is said. */
-export type VerifyRequest = Pick<VerifySettings, 'from'>
+export type VerifyRequest = Pick<VerifySettings, 'from' | 'isDeep'>
 
 /** What else of this process can work on a broker's store. */
 export interface EmbeddedHost {
@@ -57,6 +57,14 @@ export interface EmbeddedHost {
 }
 
 const hosts = new WeakMap<Embedded, EmbeddedHost>()
+const stores = new WeakMap<Embedded, Ports>()
+
+/** The ports of a store that was opened here, for whoever looks after it. */
+export function portsOf(embedded: Embedded): Ports {
+  const ports = stores.get(embedded)
+  if (!ports) throw new TidemarkError('INVALID_REQUEST', 'This is no store that was opened in this process.')
+  return ports
+}
 
 /** @throws INVALID_REQUEST where it was not opened here, or is on AWS */
 export function hostOf(embedded: Embedded): EmbeddedHost {
@@ -117,6 +125,7 @@ export function runBroker(
       return closed
     },
   }
+  stores.set(embedded, ports)
   if (isHost) {
     const directory = new TopicDirectory(ports.topics, ports.clock)
     const beforeClose = (stop: () => Promise<void>) => void stops.push(stop)

@@ -128,7 +128,7 @@ export class World {
     this.#kinds = actors
     this.#days = days
     const objects = new WatchedObjects(this.clock)
-    const skewMs = this.skewMsMax + (actors.some(({ setsClocks }) => setsClocks) ? 2 * DAY_MS : 0)
+    const skewMs = this.skewMsMax + (this.areClocksSet ? 2 * DAY_MS : 0)
     this.promises = makePromises(this.clock, objects, skewMs, this.violated)
     this.topics = this.promises.topics
     this.log = this.promises.log
@@ -172,6 +172,11 @@ export class World {
 
   get #doFlush(): boolean {
     return this.#kinds.some(({ wantsFlushes }) => wantsFlushes)
+  }
+
+  /** Whether somebody sets clocks, by hours. */
+  get areClocksSet(): boolean {
+    return this.#kinds.some(({ setsClocks }) => setsClocks)
   }
 
   get hasNights(): boolean {

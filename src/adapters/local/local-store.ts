@@ -6,6 +6,7 @@ import { FORMAT_ITEM, FORMAT_OBJECT } from '../../core/storage-layout.ts'
 import {
   agreeOnFormat,
   encodeStoreFormat,
+  raiseFormat,
   STORE_FORMAT_BYTES_MAX,
   STORE_FORMAT_VERSION,
   type StoreFormat,
@@ -109,20 +110,24 @@ async function agree(
   }
   const found = await items.get(FORMAT_KEY)
   const format = agreeOn(found)
-  if (access === 'read' || (inObjects && inDirectory)) return format
+  if (access === 'read') return format
   const fresh = {
     version: STORE_FORMAT_VERSION,
     storeId: randomBytes(16).toString('hex'),
     createdMs: isNew ? Date.now() : null,
   }
-  const bytes =
-    found ??
-    (await items.update(FORMAT_KEY, standing => {
-      const put = standing ? undefined : encodeStoreFormat(fresh)
-      return { put, answer: standing ?? put! }
-    }))
-  if (!inObjects) await objects.put(FORMAT_OBJECT, [bytes])
-  if (!inDirectory) await writeWhole(path, bytes)
+  const wanted = format ? raiseFormat(format) : fresh
+  const bytes = wanted
+    ? await items.update(FORMAT_KEY, standing => {
+        const isAsFound = standing && found ? Buffer.compare(standing, found) === 0 : standing === found
+        const put = isAsFound ? encodeStoreFormat(wanted) : undefined
+        return { put, answer: put ?? standing! }
+      })
+    : found!
+  // Another store's are refused above: what is different is older.
+  const says = (other: Uint8Array | undefined) => other && Buffer.compare(other, bytes) === 0
+  if (!says(inObjects)) await objects.put(FORMAT_OBJECT, [bytes])
+  if (!says(inDirectory)) await writeWhole(path, bytes)
   return agreeOn(bytes)
 }
 

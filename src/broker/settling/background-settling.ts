@@ -1,6 +1,5 @@
 import {
   FLUSH_FAILED_PAUSE_MS,
-  MAINTENANCE_LEASE_MS,
   MAINTENANCE_WAKE_MS,
   SETTLING_BACKLOG_SEGMENTS_MAX,
   SETTLING_PAUSES,
@@ -146,7 +145,7 @@ export class BackgroundSettling {
         pauseMs = this.#lookAtMs - nowMs
         for (const { fromMs } of this.#pending.values()) pauseMs = Math.min(pauseMs, fromMs - nowMs)
       } else if (!(await this.#hasLease())) {
-        pauseMs = MAINTENANCE_WAKE_MS
+        pauseMs = Math.min(MAINTENANCE_WAKE_MS, this.#settings.leaseMs)
       } else if (isLookDue) {
         await this.#look()
       } else {
@@ -196,7 +195,7 @@ export class BackgroundSettling {
   #budget(isUrgent: boolean): Budget {
     const { clock } = this.#ports
     const closing = this.#closing.signal
-    const untilMs = clock.monotonicMs() + MAINTENANCE_LEASE_MS
+    const untilMs = clock.monotonicMs() + this.#settings.leaseMs
     let sinceMs = clock.monotonicMs()
     return {
       get deadlineMs() {
@@ -215,14 +214,15 @@ export class BackgroundSettling {
 
   async #hasLease(): Promise<boolean> {
     const { clock, upkeep } = this.#ports
-    if (clock.monotonicMs() < this.#leaseUntilMs - MAINTENANCE_LEASE_MS / 2) return true
+    const { leaseMs } = this.#settings
+    if (clock.monotonicMs() < this.#leaseUntilMs - leaseMs / 2) return true
     const nowMs = clock.nowMs()
     const askedMs = clock.monotonicMs()
     try {
       // Twice as long as a run may take, so that it lasts for one that begins just before it is renewed.
-      const untilMs = nowMs + MAINTENANCE_LEASE_MS * 2
+      const untilMs = nowMs + leaseMs * 2
       if (!(await upkeep.takeLease(LEASE, this.#holder, nowMs, untilMs))) return false
-      this.#leaseUntilMs = askedMs + MAINTENANCE_LEASE_MS
+      this.#leaseUntilMs = askedMs + leaseMs
       return true
     } catch (error) {
       this.#reportError(error)

@@ -83,9 +83,12 @@ async function* cleanedStretches(
   budget: Budget,
 ): AsyncGenerator<Stretch> {
   const { partition } = pass.log
+  let reached = baseOffset
   for (const input of inputs) {
     const keeps = end <= pass.clean ? keeper(pass, input, keepsTombstone) : () => true
-    const range = { from: later(baseOffset, input.baseOffset), to: earlier(end, input.end) }
+    // It may begin before the one before it ends, and counts from there.
+    const range = { from: later(reached, input.baseOffset), to: earlier(end, input.end) }
+    reached = range.to
     const sources = [segmentSource(partition, input)]
     for await (const stretch of readRuns(ports, sources, pass.hasMoved, budget.deadlineMs)) {
       for (const piece of cleanStretch(stretch, range, keeps)) {

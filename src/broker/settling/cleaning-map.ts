@@ -26,6 +26,8 @@ export interface MapRequest {
   hasMoved(): Promise<boolean>
 }
 
+const NOTHING = new Uint8Array()
+
 /**
  * Reads the keys of a part of a log, until its end or until the map is full. It takes one batch at least, however many keys that
  * has: else a log could never be cleaned.
@@ -37,16 +39,17 @@ export async function mapDirty(ports: Ports, request: MapRequest, budget: Budget
   let map = new KeyMap(records, request.mapBytes, keyHash)
   const sources = dirty.map(segment => segmentSource(partition, segment))
   let isFirst = true
+  let reached = from
   for await (const stretch of readRuns(ports, sources, request.hasMoved, budget.deadlineMs)) {
-    if (stretch.kind !== 'batches') continue
-    const { bytes } = stretch
+    const bytes = stretch.kind === 'batches' ? stretch.bytes : NOTHING
     for (const { position, header, offset, span } of batchesOf(
       bytes,
       stretch.baseOffset,
       'stored',
       stretch.end,
     )) {
-      if (offset < from) continue
+      // A segment may begin before the one before it ends; it counts from there.
+      if (offset < reached) continue
       if (offset >= to) return { map, end: to }
       if (!mapKeys(map, bytes, position)) {
         if (!isFirst) return { map, end: offset }
@@ -56,6 +59,7 @@ export async function mapDirty(ports: Ports, request: MapRequest, budget: Budget
       }
       isFirst = false
     }
+    if (stretch.end > reached) reached = stretch.end
     await budget.pace(bytes.length)
   }
   return { map, end: to }

@@ -1,8 +1,10 @@
+import { VERIFY_IDS_BYTES_MAX } from '../../core/limits.ts'
+
 /** The first 48 bits of an id: ids are random, and two of a million agree in them once in five hundred stores. */
 const ID_DIGITS = 12
 const SLOTS_FIRST = 1 << 10
-/** 32 MiB, and as much again half while it grows for the last time. */
-const SLOTS_MAX = 1 << 22
+/** Half of what they may take, so that there is room while they grow. */
+const SLOTS_MAX = VERIFY_IDS_BYTES_MAX / Float64Array.BYTES_PER_ELEMENT / 2
 const FULL = 0.75
 
 /**

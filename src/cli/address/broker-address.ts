@@ -20,8 +20,8 @@ export interface AddressOptions extends AwsStoreOptions {
   outputs?: string
 }
 
-/** What a command may do to a store. One that only reads leaves no trace. */
-export type StoreAccess = 'read' | 'write' | 'create'
+/** What a command may do to a store. One that only reads leaves no trace; `rebuild` is for one whose index is lost. */
+export type StoreAccess = 'read' | 'write' | 'create' | 'rebuild'
 
 /** A broker behind HTTP. */
 export interface HttpAddress {

@@ -8,6 +8,7 @@ import { onOwnStore } from './own-store.ts'
 
 interface VerifyOptions extends AddressOptions {
   from?: PartitionPlace
+  deep?: boolean
 }
 
 export function addVerify(program: Command, session: Session): void {
@@ -21,6 +22,7 @@ export function addVerify(program: Command, session: Session): void {
         'be asked to do this over HTTP.\n\n' +
         'It changes nothing, and may run beside brokers. After Ctrl-C it says how to go on where it was.',
     )
+    .option('--deep', 'read every batch of what has been rolled, too, and not only what stands at its end')
     .option(
       '--from <topic/partition>',
       'go on at this partition; those before it were looked at already',
@@ -30,7 +32,7 @@ export function addVerify(program: Command, session: Session): void {
       'after',
       examples(
         'tidemark verify --dir .tidemark',
-        'tidemark verify --dir .tidemark --from tides/3',
+        'tidemark verify --dir .tidemark --deep --from tides/3',
         'tidemark verify --aws --outputs outputs.json',
       ),
     )
@@ -40,8 +42,9 @@ export function addVerify(program: Command, session: Session): void {
       const opening = { what: 'verify reads', access: 'read' as const }
       await onOwnStore(session, options, opening, ({ store, words }) => {
         const goOn = ({ topic, partition }: PartitionPlace) =>
-          `tidemark verify ${words} --from ${topic}/${partition}`
-        return verify(store, { from: options.from, goOn }, session.terminal)
+          `tidemark verify ${words}${options.deep ? ' --deep' : ''} --from ${topic}/${partition}`
+        const settings = { from: options.from, isDeep: options.deep, goOn }
+        return verify(store, settings, session.terminal)
       })
     })
 }

@@ -96,7 +96,7 @@ describeAws('what a store on AWS says of itself:', () => {
     const stated = await inTable()
     expect(JSON.parse(stated!)).toEqual({
       format: 'tidemark',
-      version: 1,
+      version: 2,
       storeId: expect.stringMatching(/^[0-9a-f]{32}$/),
       createdMs: expect.any(Number),
     })
@@ -147,13 +147,28 @@ describeAws('what a store on AWS says of itself:', () => {
     await put(before)
     const store = openStore()
     await put(store)
-    expect(JSON.parse((await inTable())!)).toMatchObject({ version: 1, createdMs: null })
+    expect(JSON.parse((await inTable())!)).toMatchObject({ version: 2, createdMs: null })
     expect(await inBucket()).toBe(await inTable())
     expect(await store.topics.get('tides')).toMatchObject({ name: 'tides' })
   })
 
+  test('a store of version 1 is read as it is, and raised by the first who may: the table, then the bucket', async () => {
+    await setTable(statementOf(1))
+    await setBucket(statementOf(1))
+    const reading = openStore({ states: false })
+    await createTopic(reading)
+    await put(reading)
+    expect([await inTable(), await inBucket()]).toEqual([statementOf(1), statementOf(1)])
+    const stores = Array.from({ length: 4 }, () => openStore())
+    expect(await stores[0]!.topics.get('tides')).toMatchObject({ name: 'tides' })
+    await Promise.all(stores.map((store, number) => createTopic(store, `tides-${number}`)))
+    expect([await inTable(), await inBucket()]).toEqual([statementOf(2), statementOf(1)])
+    await put(openStore())
+    expect(await inBucket()).toBe(statementOf(2))
+  })
+
   test.each([
-    ['a newer table', 'is of a newer Tidemark (format 2', () => setTable(statementOf(2))],
+    ['a newer table', 'is of a newer Tidemark (format 3', () => setTable(statementOf(3))],
     ['a table of something else', "is not of a store of Tidemark's", () => setTable('{}')],
   ])('%s is refused, for reading and writing', async (_, words, prepare) => {
     await prepare()
@@ -181,6 +196,6 @@ describeAws('what a store on AWS says of itself:', () => {
     const command = new DeleteObjectCommand({ Bucket: bucket.bucket, Key: 'format.json' })
     await s3.send(command)
     await put(store)
-    expect(await inBucket()).toBe(statementOf(1, '11'.repeat(16)))
+    expect(await inBucket()).toBe(statementOf(2, '11'.repeat(16)))
   })
 })

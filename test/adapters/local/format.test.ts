@@ -89,7 +89,7 @@ describe('a new store', () => {
     expect(await readFile(inStore('objects', 'format.json'), 'utf8')).toBe(stated)
     expect(JSON.parse(stated)).toEqual({
       format: 'tidemark',
-      version: 1,
+      version: 2,
       storeId: expect.stringMatching(/^[0-9a-f]{32}$/),
       createdMs: expect.any(Number),
     })
@@ -145,7 +145,7 @@ describe('a store from before stores said what they are', () => {
     await reading.close()
     expect(await everything(directory)).toEqual(before)
     const writing = await openLocalStore(directory, 'write')
-    expect(writing.format).toMatchObject({ version: 1, createdMs: null })
+    expect(writing.format).toMatchObject({ version: 2, createdMs: null })
     expect((await writing.topics.get('tides'))?.partitions).toBe(1)
     await writing.close()
     expect(await findings()).toEqual([])
@@ -168,6 +168,52 @@ describe('a store from before stores said what they are', () => {
     )
     expect(told.slice(0, -1).every(line => line.startsWith('leftover: segments/'))).toBe(true)
   })
+})
+
+describe('a store of version 1', () => {
+  const NAMES = ['format.json', 'objects/format.json']
+
+  /** Has those parts of a store say what version 1 did; tells what. */
+  async function lower(parts: readonly string[]): Promise<string> {
+    const old = (await readFile(inStore('format.json'), 'utf8')).replace('"version":2', '"version":1')
+    for (const name of parts) {
+      if (name !== 'index') await writeFile(inStore(name), old)
+    }
+    if (parts.includes('index')) {
+      const database = new DatabaseSync(inStore('index', 'index.sqlite'))
+      database.prepare('UPDATE items SET value = ? WHERE key = ?').run(Buffer.from(old), 'store/format')
+      database.close()
+    }
+    return old
+  }
+
+  test('is read as it is, and raised in all its parts by who may write', async () => {
+    await makeStore()
+    const old = await lower([...NAMES, 'index'])
+    const reading = await openLocalStore(directory, 'read')
+    expect(reading.format).toMatchObject({ version: 1 })
+    await reading.close()
+    for (const name of NAMES) expect(await readFile(inStore(name), 'utf8')).toBe(old)
+    const stores = await Promise.all(Array.from({ length: 4 }, () => openLocalStore(directory, 'write')))
+    for (const { format } of stores) expect(format).toEqual({ ...reading.format, version: 2 })
+    expect((await stores[0]!.topics.get('tides'))?.partitions).toBe(1)
+    for (const store of stores) await store.close()
+    const raised = old.replace('"version":1', '"version":2')
+    for (const name of NAMES) expect(await readFile(inStore(name), 'utf8')).toBe(raised)
+    expect(await findings()).toEqual([])
+  })
+
+  test.each([[[...NAMES]], [['objects/format.json']], [['format.json']]])(
+    'whose raising broke off before %s is made up for',
+    async parts => {
+      await makeStore()
+      await lower(parts)
+      await (await openLocalStore(directory, 'write')).close()
+      const stated = await Promise.all(NAMES.map(name => readFile(inStore(name), 'utf8')))
+      expect(stated[0]).toContain('"version":2')
+      expect(stated[1]).toBe(stated[0])
+    },
+  )
 })
 
 describe('refused, with what to do, and nothing is touched:', () => {
@@ -254,10 +300,10 @@ describe('refused, with what to do, and nothing is touched:', () => {
 
   test('a newer store, before anything else in it is looked at', async () => {
     await mkdir(inStore('other layout'), { recursive: true })
-    const newer = { version: 2, storeId: freshId(), createdMs: 5 }
+    const newer = { version: 3, storeId: freshId(), createdMs: 5 }
     await writeFile(inStore('format.json'), encodeStoreFormat(newer))
     for (const access of ['read', 'write', 'create'] as const) {
-      expect(await refusal(access)).toContain('is of a newer Tidemark (format 2, and this one knows 1)')
+      expect(await refusal(access)).toContain('is of a newer Tidemark (format 3, and this one knows 2)')
     }
     expect(await everything(directory)).toEqual(['format.json', 'other layout'])
   })

@@ -343,7 +343,8 @@ describe('what nothing refers to is a leftover and no error:', () => {
     await harness.run(broker.deleteTopic('tides'))
     await harness.pass(ORPHAN_AGE_MS + 1)
     const { findings, summary } = await harness.verify()
-    expect(findings.length).toBe(summary.objects)
+    // All but the tombstone, by which a lost index is made anew without the topic.
+    expect(findings.length).toBe(summary.objects - 1)
     expect(findings.every(({ severity }) => severity === 'leftover')).toBe(true)
   })
 })

@@ -46,25 +46,15 @@ const HEAD_VERSIONS = [1, 2]
 /** Of a head that nothing has settled of, and whose entries are of no epoch. It becomes the other by what first needs that. */
 const [HEAD_VERSION_WITHOUT_LEVELS, HEAD_VERSION] = HEAD_VERSIONS as [number, number]
 
-const {
-  version,
-  startOffset,
-  tailOffset,
-  nextOffset,
-  tail,
-  producers,
-  flushedProducers,
-  settled,
-  appendFloor,
-  drained,
-} = HEAD_ATTRIBUTES
+const { version, startOffset, tailOffset, nextOffset, tail, producers, flushedProducers, appendFloor } =
+  HEAD_ATTRIBUTES
 /** What a later version of Tidemark has written means something else. */
-const IS_KNOWN = words`${version} IN (${joined(
+export const IS_KNOWN = words`${version} IN (${joined(
   HEAD_VERSIONS.map(each => words`${number(each)}`),
   ', ',
 )})`
 /** What whoever writes something says that the version before does not know. */
-const IS_NEWEST = words`${version} = ${number(HEAD_VERSION)}`
+export const IS_NEWEST = words`${version} = ${number(HEAD_VERSION)}`
 
 /** One binary value an entry: `contains` compares it as a whole. */
 const entry = encoded(encodeEntry, decodeEntry)
@@ -91,7 +81,7 @@ const flushed: OptionalKind<Head['flushedProducers']> = {
 
 const someSettled = encoded(encodeSettled, decodeSettled)
 
-const boundaries: OptionalKind<Settled> = {
+export const boundaries: OptionalKind<Settled> = {
   write: written => (isUnsettled(written) ? undefined : someSettled.write(written)),
   read: (value, name) => (value === undefined ? UNSETTLED : someSettled.read(value, name)),
 }
@@ -113,7 +103,7 @@ const FIELDS = fields<Omit<Head, 'flushed'>>(HEAD_ATTRIBUTES, {
   appendFloor: epoch,
   drained: epoch,
 })
-const SUMMARY = fields<LogSummary>(
+export const SUMMARY = fields<LogSummary>(
   { bytes: HEAD_ATTRIBUTES.flushedBytes, maxTimestampMs: HEAD_ATTRIBUTES.flushedMaxTimestampMs },
   { bytes: whole, maxTimestampMs: whole },
 )
@@ -142,6 +132,11 @@ export function isClosedItem(item: Item | undefined): boolean {
 
 /** Of whatever item: that it is no closed head. */
 export const IS_NOT_CLOSED = words`NOT ${version} = ${number(HEAD_VERSION_CLOSED)}`
+
+/** The head that an item is; undefined where it is a closed one, or there is none. @throws RangeError as decodeHeadItem */
+export function headIn(item: Item | undefined): Head | undefined {
+  return item && decodeOpenHeadItem(item)
+}
 
 /** As decodeHeadItem; undefined where the item is a closed head. */
 export function decodeOpenHeadItem(item: Item): Head | undefined {
@@ -220,60 +215,6 @@ export function startUpdate(to: Offset): Update {
     set: equalities({ [startOffset]: start }),
     when: [IS_KNOWN, words`${startOffset} < ${start}`, words`${nextOffset} >= ${start}`],
   }
-}
-
-/** {@link applyFloor} in DynamoDB's words; with `seen`, of a head that is to be drained in the same step. */
-export function floorUpdate(floor: number, seen?: Head): Update {
-  const to = number(floor)
-  const isAsSeen = seen && [
-    words`${nextOffset} = ${number(seen.nextOffset)}`,
-    words`${tailOffset} = ${number(seen.tailOffset)}`,
-  ]
-  return {
-    set: [IS_NEWEST, ...equalities({ [appendFloor]: to, ...(seen && { [drained]: to }) })],
-    when: [
-      IS_KNOWN,
-      words`(attribute_not_exists(${appendFloor}) OR ${appendFloor} < ${to})`,
-      ...(isAsSeen ?? []),
-    ],
-  }
-}
-
-/** {@link applyDrained} in DynamoDB's words. */
-export function drainedUpdate(to: number): Update {
-  const epochs = number(to)
-  return {
-    set: equalities({ [drained]: epochs }),
-    when: [
-      IS_KNOWN,
-      words`${appendFloor} >= ${epochs}`,
-      words`(attribute_not_exists(${drained}) OR ${drained} < ${epochs})`,
-    ],
-  }
-}
-
-/**
- * What makes a head that was read the one that {@link applyMove} has made of it, on the condition that what it was decided by is
- * still so. What else a move goes by only grows, so that it holds still.
- */
-export function moveUpdate(before: Head, after: Head): Update {
-  const standing = boundaries.write(before.settled)
-  const set = [IS_NEWEST, ...equalities({ [settled]: someSettled.write(after.settled) })]
-  const when = [
-    IS_KNOWN,
-    standing ? words`${settled} = ${standing}` : words`attribute_not_exists(${settled})`,
-  ]
-  if (after.startOffset !== before.startOffset) {
-    const start = number(after.startOffset)
-    set.push(words`${startOffset} = ${start}`)
-    when.push(words`${startOffset} <= ${start}`)
-  }
-  if (after.nextOffset !== before.nextOffset) {
-    const end = number(after.nextOffset)
-    set.push(...equalities({ [tailOffset]: end, [nextOffset]: end, ...SUMMARY.encode(after.flushed) }))
-    when.push(words`${nextOffset} = ${number(before.nextOffset)}`)
-  }
-  return { set, when }
 }
 
 function isFloorUpTo(epoch: number): Expression {

@@ -52,8 +52,12 @@ export class BucketFormat {
   async #state(): Promise<void> {
     // The table first: who finds a bucket's statement finds the table's.
     const format = await this.#table.beforeWriting()
-    const isStated = this.#check(format, await this.#getIfAllowed())
-    if (!isStated && format && !(await this.#put(encodeStoreFormat(format)))) {
+    const said = await this.#getIfAllowed()
+    const isStated = this.#check(format, said)
+    const bytes = format && encodeStoreFormat(format)
+    // What is of the same store and says something else is older.
+    const isOlder = isStated && bytes && said && Buffer.compare(said, bytes) !== 0
+    if (bytes && (!isStated || isOlder) && !(await this.#put(bytes, isOlder === true))) {
       this.#check(format, await this.#get())
     }
     this.#reading = Promise.resolve()
@@ -86,14 +90,14 @@ export class BucketFormat {
     })
   }
 
-  /** Tells whether there was none. */
-  async #put(bytes: Uint8Array): Promise<boolean> {
+  /** Tells whether there was none, unless it may be written over. */
+  async #put(bytes: Uint8Array, isOver: boolean): Promise<boolean> {
     const command = new PutObjectCommand({
       Bucket: this.#bucket,
       Key: FORMAT_OBJECT,
       Body: bytes,
       ContentType: 'application/json',
-      IfNoneMatch: '*',
+      ...(!isOver && { IfNoneMatch: '*' }),
     })
     try {
       await this.#clients.once.send(command, within())

@@ -1,7 +1,6 @@
 import { TABLE_SCAN_PAGE_ITEMS } from '../../../core/limits.ts'
 import { mergeRetired } from '../../../core/log/changes/put-producer.ts'
-import { applyMove } from '../../../core/log/changes/rearrange.ts'
-import { EMPTY_HEAD, type Head } from '../../../core/log/head.ts'
+import { EMPTY_HEAD } from '../../../core/log/head.ts'
 import { sequenceSteps } from '../../../core/log/producers/producer-state.ts'
 import { type Offset, toOffset } from '../../../core/numbers.ts'
 import {
@@ -12,9 +11,7 @@ import {
   LOG_END,
   LOG_PREFIX,
   levelKey,
-  levelPrefix,
   logKey,
-  MERGED_PREFIX,
   parseLogKey,
 } from '../../../core/storage-layout.ts'
 import { type PartitionId, partitionKey } from '../../../core/topic/partition-id.ts'
@@ -25,21 +22,19 @@ import {
   appendUpdate,
   closedHeadItem,
   decodeOpenHeadItem,
-  drainedUpdate,
   encodeHeadItem,
-  floorUpdate,
+  headIn,
   headItemKey,
   IS_NOT_CLOSED,
   isClosedItem,
-  moveUpdate,
   startUpdate,
   trimUpdate,
 } from '../items/head.ts'
 import { decodeProducerItem, encodeProducerItem, isStill, producerItemKey } from '../items/producer.ts'
-import { decodeSegmentItem, encodeSegmentItem, isStillSegment, segmentItemKey } from '../items/segment.ts'
+import { decodeSegmentItem } from '../items/segment.ts'
 import { type Item, itemKey, partitionKeyOf, sortKeyOf } from './attributes.ts'
 import { between, NO_ITEM, under } from './conditions.ts'
-import type { Checked, DynamoTable } from './dynamo-table.ts'
+import type { DynamoTable } from './dynamo-table.ts'
 import type { Expression } from './expression.ts'
 
 const FIRST_OFFSET = toOffset(0)
@@ -47,6 +42,7 @@ const LAST_OFFSET = toOffset(Number.MAX_SAFE_INTEGER)
 
 /** The index in a DynamoDB table. An append is one UpdateItem and nothing else. */
 export function dynamoLogIndex(table: DynamoTable): LogIndex {
+  const levels = async () => (await import('./dynamo-levels.ts')).dynamoLevels(table)
   return {
     async createHead(partition, floor) {
       const made = { ...EMPTY_HEAD, appendFloor: floor, drained: floor }
@@ -76,7 +72,7 @@ export function dynamoLogIndex(table: DynamoTable): LogIndex {
     async trimTail(partition, block, changes, movedEpoch) {
       const update = trimUpdate(block, changes, movedEpoch)
       const trimmed = await table.update(headItemKey(partition), update)
-      return trimmed.held ? headOf(trimmed) : undefined
+      return trimmed.held ? headIn(trimmed.item) : undefined
     },
 
     /** Drops nothing: the table's time to live does. */
@@ -105,22 +101,11 @@ export function dynamoLogIndex(table: DynamoTable): LogIndex {
 
     // Where it is refused, the very head that refused it.
     moveStart: async (partition, startOffset) =>
-      headOf(await table.update(headItemKey(partition), startUpdate(startOffset))),
+      headIn((await table.update(headItemKey(partition), startUpdate(startOffset))).item),
 
     async removeBlocksBelow(partition, offset) {
       if (offset === FIRST_OFFSET) return
       await table.removeFound(blocksBetween(partition, FIRST_OFFSET, toOffset(offset - 1)))
-    },
-
-    async raiseFloor(partition, floor, seen) {
-      const drained = seen && (await table.update(headItemKey(partition), floorUpdate(floor, seen)))
-      const before = drained && headOf(drained)
-      if (drained && (drained.held || !before || before.appendFloor >= floor)) return before
-      return headOf(await table.update(headItemKey(partition), floorUpdate(floor)))
-    },
-    async noteDrained(partition, drained) {
-      const noted = await table.update(headItemKey(partition), drainedUpdate(drained))
-      return noted.held || (headOf(noted)?.drained ?? -1) >= drained
     },
 
     async readSegments(partition, level, offset, limit) {
@@ -136,31 +121,15 @@ export function dynamoLogIndex(table: DynamoTable): LogIndex {
       )
       return found.map(({ segment }) => segment)
     },
-    async putSegment(partition, level, segment) {
-      const { held, item } = await table.put(encodeSegmentItem(partition, level, segment), NO_ITEM)
-      if (!item) throw new RangeError('DynamoDB refused a segment without telling which one stands')
-      return held ? segment : decodeSegmentItem(item).segment
-    },
-    async removeSegment(partition, level, segment) {
-      await table.remove(segmentItemKey(partition, level, segment.baseOffset), isStillSegment(segment))
-    },
+    // The rest only who settles needs, and no other function need carry it.
+    putSegment: async (...given) => await (await levels()).putSegment(...given),
+    removeSegment: async (...given) => await (await levels()).removeSegment(...given),
     async *segments(partition) {
-      for (const prefix of [MERGED_PREFIX, levelPrefix('rolled')]) {
-        yield* table.list(under(logKey(partition), prefix), decodeSegmentItem)
-      }
+      yield* (await levels()).segments(partition)
     },
-
-    async rearrange(partition, move) {
-      let head = await table.read(headItemKey(partition), decodeOpenHeadItem)
-      while (head) {
-        const after = applyMove(head, move)
-        if (!after) return { moved: false, head }
-        const made = await table.update(headItemKey(partition), moveUpdate(head, after))
-        head = headOf(made)
-        if (made.held && head) return { moved: true, head }
-      }
-      return undefined
-    },
+    raiseFloor: async (...given) => await (await levels()).raiseFloor(...given),
+    noteDrained: async (...given) => await (await levels()).noteDrained(...given),
+    rearrange: async (...given) => await (await levels()).rearrange(...given),
 
     async removePartition(partition) {
       await table.put(closedHeadItem(partition))
@@ -224,8 +193,4 @@ function pastItems(key: Item): Item {
   const partition = partitionKeyOf(key)
   if (partition.startsWith(LOG_PREFIX)) return itemKey(partition, LOG_END)
   return partition.startsWith(GROUP_PREFIX) ? itemKey(partition, GROUP_END) : key
-}
-
-function headOf({ item }: Checked): Head | undefined {
-  return item && decodeOpenHeadItem(item)
 }

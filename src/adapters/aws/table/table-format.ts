@@ -1,16 +1,21 @@
 import { randomBytes } from 'node:crypto'
 import { TOPICS_KEY } from '../../../core/storage-layout.ts'
-import { agreeOnFormat, STORE_FORMAT_VERSION, type StoreFormat } from '../../../core/store-format.ts'
+import {
+  agreeOnFormat,
+  raiseFormat,
+  STORE_FORMAT_VERSION,
+  type StoreFormat,
+} from '../../../core/store-format.ts'
 import { StoreFailed } from '../../../ports/outcome.ts'
-import { decodeFormatItem, encodeFormatItem, formatItemKey } from '../items/format.ts'
+import { decodeFormatItem, encodeFormatItem, formatItemKey, isStillFormat } from '../items/format.ts'
 import type { StoreStatement } from '../store-statement.ts'
 import type { Item } from './attributes.ts'
 import { NO_ITEM, under } from './conditions.ts'
-import type { DynamoTable, TableGate } from './dynamo-table.ts'
+import type { Checked, DynamoTable, TableGate } from './dynamo-table.ts'
 
 /**
  * What a table says of its store. It is asked once in a process, beside its first read, and nothing is written before it
- * has answered. Where it says nothing yet, the first who writes, and may, has it say something.
+ * has answered. Where it says nothing yet, or what an older version said, the first who writes, and may, has it say something.
  */
 export class TableFormat implements TableGate, StoreStatement {
   readonly table: string
@@ -54,7 +59,20 @@ export class TableFormat implements TableGate, StoreStatement {
 
   async #state(): Promise<StoreFormat | undefined> {
     const found = await this.beforeReading()
-    if (found || !this.#states) return found
+    if (!this.#states || (found && !raiseFormat(found))) return found
+    return await (found ? this.#raise() : this.#begin())
+  }
+
+  /** Only over the one that was read: whoever was faster has raised it. */
+  async #raise(): Promise<StoreFormat | undefined> {
+    const standing = await this.#items.get(formatItemKey())
+    const found = this.#formatIn(standing)
+    const raised = found && raiseFormat(found)
+    if (!standing || !raised) return found
+    return this.#stated(await this.#items.put(encodeFormatItem(raised), isStillFormat(standing)))
+  }
+
+  async #begin(): Promise<StoreFormat | undefined> {
     // A table with topics was there before tables said what they are.
     const topics = this.#items.list(under(TOPICS_KEY), topic => topic, { limit: 1, keysAnd: '' })
     const isNew = (await topics.next()).done === true
@@ -63,7 +81,10 @@ export class TableFormat implements TableGate, StoreStatement {
       storeId: randomBytes(16).toString('hex'),
       createdMs: isNew ? Date.now() : null,
     }
-    const { item } = await this.#items.put(encodeFormatItem(fresh), NO_ITEM)
+    return this.#stated(await this.#items.put(encodeFormatItem(fresh), NO_ITEM))
+  }
+
+  #stated({ item }: Checked): StoreFormat | undefined {
     const stated = this.#formatIn(item)
     this.#reading = Promise.resolve(stated)
     return stated

@@ -33,7 +33,8 @@ export interface OutputRules {
  * The segments that a pass makes out of those that count, in order and without a gap. As in Kafka several small ones become
  * one, by what they have before they are cleaned: so it is known where one ends before it is written. Tombstones of different
  * ages stay apart: a segment knows one time for all that it has, and with younger ones each time the old would never go.
- * @param inputs in order, without a gap, from one that holds `from` on
+ * @param inputs in order, without a gap, from one that holds `from` on; where one begins before the one before it ends, it
+ *   counts from there
  */
 export function planOutputs(inputs: readonly Segment[], rules: OutputRules): Output[] {
   const { from, clean, to } = rules
@@ -45,10 +46,12 @@ export function planOutputs(inputs: readonly Segment[], rules: OutputRules): Out
     if (group.length > 0) next = end
     group = []
   }
+  let reached = from
   for (const input of inputs) {
-    if (input.end <= from) continue
-    const base = toOffset(Math.max(input.baseOffset, from))
+    if (input.end <= reached) continue
+    const base = toOffset(Math.max(input.baseOffset, reached))
     if (base >= to) break
+    reached = input.end
     if (base >= clean || !fits(input, group, rules)) write(base)
     if (base < clean) group.push(input)
     if (input.end <= clean) continue

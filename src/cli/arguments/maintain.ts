@@ -1,0 +1,59 @@
+import type { Command } from 'commander'
+import { RECOVERY_WINDOW_DEFAULT_MS } from '../../core/limits.ts'
+import type { AddressOptions } from '../address/broker-address.ts'
+import { parseDuration } from '../output/duration.ts'
+import type { Session } from '../session.ts'
+import { argument, examples } from './argument.ts'
+import { onOwnStore } from './own-store.ts'
+
+interface MaintainOptions extends AddressOptions {
+  all?: boolean
+  deep?: boolean
+  release?: boolean
+  grace?: number
+}
+
+export function addMaintain(program: Command, session: Session): void {
+  program
+    .command('maintain')
+    .summary('roll, merge, compact and expire logs, and delete what nothing needs')
+    .description(
+      'Does now what a broker does in the background, and on AWS the maintain function: small objects become large\n' +
+        'ones, what has expired goes, compacted topics are compacted, and objects that nothing needs any more are\n' +
+        'deleted once nobody can be reading them. Beside running brokers it does no harm; after Ctrl-C the next run\n' +
+        'goes on. A broker cannot be asked to do this over HTTP.',
+    )
+    .option('--all', 'roll everything there is, however little and however new')
+    .option(
+      '--deep',
+      'look through all objects for those that nothing names, as a restored table leaves them',
+    )
+    .option('--release', 'let go what rebuild-index holds back: objects of what had not settled')
+    .option(
+      '--grace <duration>',
+      'how long an object stays that nothing needs any more, for those who read it still (default: 1h, with --aws 1d)',
+      argument(parseDuration),
+    )
+    .addHelpText(
+      'after',
+      examples(
+        'tidemark maintain --dir .tidemark',
+        'tidemark maintain --dir .tidemark --all',
+        'tidemark maintain --aws --outputs outputs.json',
+        'tidemark maintain --aws --table tidemark --bucket tidemark-segments --deep',
+      ),
+    )
+    .action(async (_local: unknown, command: Command) => {
+      const { all, deep, release, grace, ...options } = command.optsWithGlobals<MaintainOptions>()
+      const { maintain } = await import('../commands/maintain.ts')
+      const graceMs = grace ?? (options.aws ? RECOVERY_WINDOW_DEFAULT_MS : undefined)
+      const settings = {
+        isAll: all ?? false,
+        isDeep: deep ?? false,
+        releases: release ?? false,
+        ...(graceMs === undefined ? {} : { graceMs }),
+      }
+      const opening = { what: 'maintain works on', access: 'write' as const }
+      await onOwnStore(session, options, opening, ({ store }) => maintain(store, settings, session.terminal))
+    })
+}
