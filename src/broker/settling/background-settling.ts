@@ -191,11 +191,11 @@ export class BackgroundSettling {
     }
   }
 
-  /** A lease's time for each run: whoever comes next goes on, this process if it still has the lease. */
+  /** Half of a lease's time for each run: whoever comes next goes on, this process if it still has the lease. */
   #budget(isUrgent: boolean): Budget {
     const { clock } = this.#ports
     const closing = this.#closing.signal
-    const untilMs = clock.monotonicMs() + this.#settings.leaseMs
+    const untilMs = clock.monotonicMs() + this.#settings.leaseMs / 2
     let sinceMs = clock.monotonicMs()
     return {
       get deadlineMs() {
@@ -215,12 +215,12 @@ export class BackgroundSettling {
   async #hasLease(): Promise<boolean> {
     const { clock, upkeep } = this.#ports
     const { leaseMs } = this.#settings
+    // A run may take half of it, so that it lasts for one that begins just before it is renewed.
     if (clock.monotonicMs() < this.#leaseUntilMs - leaseMs / 2) return true
     const nowMs = clock.nowMs()
     const askedMs = clock.monotonicMs()
     try {
-      // Twice as long as a run may take, so that it lasts for one that begins just before it is renewed.
-      const untilMs = nowMs + leaseMs * 2
+      const untilMs = nowMs + leaseMs
       if (!(await upkeep.takeLease(LEASE, this.#holder, nowMs, untilMs))) return false
       this.#leaseUntilMs = askedMs + leaseMs
       return true

@@ -23,7 +23,7 @@ beforeEach(async () => {
 /** Appends calls of one record each, and cuts them off into blocks; gives the keys of their objects. */
 async function produce(count: number, padding: number): Promise<string[]> {
   const { nextOffset } = await harness.head(tides)
-  for (let number = nextOffset; number < nextOffset + count; number += 1) {
+  for (let number: number = nextOffset; number < nextOffset + count; number += 1) {
     const batches = batchOf([`record ${number}`], { padding })
     await harness.run(broker.produce({ topic: 'tides', partition: 0, batches }))
   }
@@ -94,7 +94,7 @@ describe('what is damaged', () => {
 test('an object that is gone since the log has moved on has the run begin anew', async () => {
   await produce(4, 8_000)
   await harness.maintain({ upkeep: false })
-  const [{ segment }] = (await harness.segments(tides)) as [{ segment: Parameters<typeof segmentSource>[1] }]
+  const { segment } = (await harness.segments(tides))[0]!
   await harness.plain.objects.remove(logObjectKey(tides, segment.baseOffset, segment.id))
   const read = async (hasMoved: boolean) => {
     const runs = readRuns(harness.ports, [segmentSource(tides, segment)], async () => hasMoved, 1e9)
