@@ -87,8 +87,9 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
       return this.#flushesInBackground ? undefined : this.#flushIfLong(partition, head)
     })
     this.#intake = new Intake(ports, this.#directory, gatherer)
-    const { hotTailBytes = this.#flushesInBackground ? HOT_TAIL_BYTES : 0, pollIntervalMsMax } = settings
-    const kept = { hotTailBytes, pollIntervalMsMax }
+    const usualBytes = this.#flushesInBackground ? (settings.settling?.hotTailBytes ?? HOT_TAIL_BYTES) : 0
+    const { hotTailBytes = usualBytes } = settings
+    const kept = { hotTailBytes, pollIntervalMsMax: settings.pollIntervalMsMax }
     this.#reading = new LazyReading(ports, this.#directory, watch, kept, locator)
   }
 
