@@ -14,7 +14,7 @@ export interface DirectoryOptions {
    * `create` unless set: makes a store where there is none. `write` refuses that; `read` changes nothing, and refuses what
    * would.
    */
-  readonly access?: 'read' | 'write' | 'create'
+  readonly access?: 'read' | 'write' | 'create' | 'rebuild'
 }
 
 /**
