@@ -101,9 +101,9 @@ class Upkeep implements Actor {
     const budget = untilDeadline(ports.clock.monotonicMs() + RUN_MS)
     try {
       const report = (progress: Progress) => {
-      if ('error' in progress) this.#world.noteDefect(progress.error)
-    }
-    const done = maintain(ports, this.#settings, { upkeep: true }, budget, report)
+        if ('error' in progress) this.#world.noteDefect(progress.error)
+      }
+      const done = maintain(ports, this.#settings, { upkeep: true }, budget, report)
       const outcome = await Promise.race([done, process.died.then(() => undefined)])
       history.note(who, outcome ? `ends a run: ${JSON.stringify(outcome)}` : 'died')
     } catch (error) {
