@@ -6,6 +6,7 @@ export const FUNCTION_NAMES = [
   'produce',
   'fetch',
   'flush',
+  'maintain',
   'rebalance',
   'admin',
   'dispatch',

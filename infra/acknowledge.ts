@@ -2,12 +2,12 @@ import { type CfnElement, Stack, Validations } from 'aws-cdk-lib'
 import type * as dynamodb from 'aws-cdk-lib/aws-dynamodb'
 import type * as s3 from 'aws-cdk-lib/aws-s3'
 import type { IConstruct } from 'constructs'
-import { SEGMENT_PREFIX } from '../src/core/storage-layout.ts'
 
-export function acknowledgeSegments(policy: IConstruct, bucket: s3.Bucket): void {
+/** @param prefixes of those objects that a role may reach */
+export function acknowledgeObjects(policy: IConstruct, bucket: s3.Bucket, prefixes: readonly string[]): void {
   const reason =
-    'Segments are named at random: all of a broker is one prefix, and this role may reach no other.'
-  acknowledgeWildcard(policy, bucket, `/${SEGMENT_PREFIX}*`, reason)
+    'Objects are named at random, and by topics that come and go: all of a kind is one prefix, and this role reaches no other.'
+  for (const prefix of prefixes) acknowledgeWildcard(policy, bucket, `/${prefix}*`, reason)
 }
 
 export function acknowledgeStream(policy: IConstruct, table: dynamodb.Table): void {

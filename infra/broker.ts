@@ -8,20 +8,31 @@ import * as lambda from 'aws-cdk-lib/aws-lambda'
 import * as logs from 'aws-cdk-lib/aws-logs'
 import type * as s3 from 'aws-cdk-lib/aws-s3'
 import { Construct } from 'constructs'
-import { FLUSH_DEFAULT_MS, FUNCTION_TIMEOUT_MS } from '../src/core/limits.ts'
-import { acknowledgeSegments, acknowledgeStream } from './acknowledge.ts'
+import {
+  FLUSH_DEFAULT_MS,
+  FUNCTION_RUN_MS_MAX,
+  FUNCTION_TIMEOUT_MS,
+  GARBAGE_GRACE_MS,
+  RECOVERY_WINDOW_DEFAULT_MS,
+} from '../src/core/limits.ts'
+import { DELETED_TOPICS_PREFIX } from '../src/core/storage-layout.ts'
+import { acknowledgeObjects, acknowledgeStream } from './acknowledge.ts'
 import { type BrokerAuth, makeApi } from './api.ts'
 import { findBundles } from './bundles.ts'
 import { type BrokerTopic, grantCalls, groupIdFor, topicNameFor } from './grants.ts'
 import { Monitoring } from './monitoring.ts'
 import {
   adminPermissions,
+  callPermissions,
   fetchPermissions,
   flushPermissions,
   logPermissions,
+  maintainPermissions,
   producePermissions,
+  RECORD_PREFIXES,
   rebalancePermissions,
   streamPermissions,
+  WRITTEN_PREFIXES,
 } from './permissions.ts'
 import { ADMIN_CALLS, consumeCalls, groupCalls, produceCalls, topicAdminCalls } from './routes.ts'
 import { makeStores } from './stores.ts'
@@ -47,6 +58,11 @@ export interface TidemarkBrokerProps {
    * Longer means fewer and larger objects. At most 5 minutes. Default: 5 seconds.
    */
   readonly flushWindow?: Duration
+  /**
+   * For how long objects stay in the bucket that nothing needs any more: as far back can the table be restored to an earlier
+   * point and still find all of its objects. At least 1 hour, for consumers that read them just now. Default: 1 day.
+   */
+  readonly recoveryWindow?: Duration
   /** Of the functions and of the API's access log. Default: one month. */
   readonly logRetention?: logs.RetentionDays
   /** Alarms and a dashboard. A dashboard costs $3 a month where an account has three already. Default: true. */
@@ -64,13 +80,14 @@ export interface TidemarkBrokerProps {
   readonly bundles?: string
 }
 
-/** A broker: a bucket, a table, five functions and an HTTP API. Costs next to nothing while nobody uses it. */
+/** A broker: a bucket, a table, six functions and an HTTP API. Costs next to nothing while nobody uses it. */
 export class TidemarkBroker extends Construct {
   readonly bucket: s3.Bucket
   readonly table: dynamodb.Table
   readonly produceFunction: lambda.Function
   readonly fetchFunction: lambda.Function
   readonly flushFunction: lambda.Function
+  readonly maintainFunction: lambda.Function
   readonly rebalanceFunction: lambda.Function
   readonly adminFunction: lambda.Function
   readonly api: apigateway.HttpApi
@@ -92,6 +109,7 @@ export class TidemarkBroker extends Construct {
     const {
       serverAccessLogsBucket,
       flushWindow = Duration.millis(FLUSH_DEFAULT_MS),
+      recoveryWindow = Duration.millis(RECOVERY_WINDOW_DEFAULT_MS),
       monitoring = true,
     } = props
     const stores = makeStores(this, { isProduction: this.isProduction, serverAccessLogsBucket })
@@ -103,15 +121,25 @@ export class TidemarkBroker extends Construct {
     // more of it costs the same and answers sooner. The others mostly wait for the table.
     this.produceFunction = this.#makeFunction('Produce', 1024, timeout, producePermissions(stores))
     this.fetchFunction = this.#makeFunction('Fetch', 1024, timeout, fetchPermissions(stores))
-    this.flushFunction = this.#makeFunction('Flush', 512, FLUSH_TIMEOUT, [
-      ...flushPermissions(stores),
-      ...streamPermissions(stores),
-    ])
+    this.maintainFunction = this.#makeMaintainFunction(recoveryWindow)
+    const { functionArn, functionName } = this.maintainFunction
+    this.flushFunction = this.#makeFunction(
+      'Flush',
+      512,
+      FLUSH_TIMEOUT,
+      [...flushPermissions(stores), ...streamPermissions(stores), ...callPermissions(functionArn)],
+      { TIDEMARK_MAINTAIN: functionName, ...graceOf(recoveryWindow) },
+    )
     this.rebalanceFunction = this.#makeFunction('Rebalance', 512, timeout, rebalancePermissions(stores))
     this.adminFunction = this.#makeFunction('Admin', 512, timeout, adminPermissions(stores))
-    for (const each of [this.produceFunction, this.fetchFunction, this.flushFunction]) {
-      acknowledgeSegments(each.role!, this.bucket)
-    }
+    const reached: [lambda.Function, readonly string[]][] = [
+      [this.produceFunction, WRITTEN_PREFIXES],
+      [this.fetchFunction, RECORD_PREFIXES],
+      [this.flushFunction, [...WRITTEN_PREFIXES, DELETED_TOPICS_PREFIX]],
+      [this.maintainFunction, [...RECORD_PREFIXES, DELETED_TOPICS_PREFIX]],
+      [this.adminFunction, [DELETED_TOPICS_PREFIX]],
+    ]
+    for (const [{ role }, prefixes] of reached) acknowledgeObjects(role!, this.bucket, prefixes)
     acknowledgeStream(this.flushFunction.role!, this.table)
 
     const wakes = {
@@ -128,6 +156,7 @@ export class TidemarkBroker extends Construct {
       produce: this.produceFunction,
       fetch: this.fetchFunction,
       flush: this.flushFunction,
+      maintain: this.maintainFunction,
       rebalance: this.rebalanceFunction,
       admin: this.adminFunction,
     }
@@ -206,8 +235,32 @@ export class TidemarkBroker extends Construct {
     return this.#delivery
   }
 
+  #makeMaintainFunction(recoveryWindow: Duration): lambda.Function {
+    const stores = { bucket: this.bucket, table: this.table }
+    // All the time there is: a backlog is worked off in as few runs as possible.
+    const timeout = Duration.millis(FUNCTION_RUN_MS_MAX)
+    const made = this.#makeFunction(
+      'Maintain',
+      1024,
+      timeout,
+      maintainPermissions(stores),
+      graceOf(recoveryWindow),
+    )
+    // What a run has left the next call takes up; one that failed would fail again at once.
+    made.configureAsyncInvoke({ retryAttempts: 0 })
+    // It calls itself where its time was too short. To Lambda that is a loop, which it would stop; this one ends with the backlog.
+    const resource = made.node.defaultChild as lambda.CfnFunction
+    resource.recursiveLoop = lambda.RecursiveLoop.ALLOW
+    // Apart from the role's own policy, which is there before the function.
+    new iam.Policy(this, 'MaintainItself', {
+      statements: callPermissions(made.functionArn),
+      roles: [made.role!],
+    })
+    return made
+  }
+
   #makeFunction(
-    name: 'Produce' | 'Fetch' | 'Flush' | 'Rebalance' | 'Admin' | 'Dispatch' | 'Deliver',
+    name: 'Produce' | 'Fetch' | 'Flush' | 'Maintain' | 'Rebalance' | 'Admin' | 'Dispatch' | 'Deliver',
     memorySize: number,
     timeout: Duration,
     permissions: iam.PolicyStatement[],
@@ -263,4 +316,15 @@ export class TidemarkBroker extends Construct {
       `${this.node.path} asks for tokens, so IAM cannot let anybody in: leave auth at 'iam' to use grants.`,
     )
   }
+}
+
+/** @throws Error where it is too short for those who read */
+function graceOf(recoveryWindow: Duration): Readonly<Record<string, string>> {
+  const graceMs = recoveryWindow.toMilliseconds()
+  if (graceMs < GARBAGE_GRACE_MS) {
+    throw new Error(
+      `recoveryWindow is ${GARBAGE_GRACE_MS / 60_000} minutes or more: consumers may still read what goes then.`,
+    )
+  }
+  return { TIDEMARK_GRACE_MS: String(graceMs) }
 }

@@ -9,7 +9,9 @@ import { ALARM_PERIOD, ITERATOR_AGE_MAX, iteratorAge, makeAlarm, ownMetric } fro
 interface Monitored {
   readonly api: apigateway.HttpApi
   readonly table: dynamodb.Table
-  readonly functions: Readonly<Record<'produce' | 'fetch' | 'flush' | 'rebalance' | 'admin', lambda.Function>>
+  readonly functions: Readonly<
+    Record<'produce' | 'fetch' | 'flush' | 'maintain' | 'rebalance' | 'admin', lambda.Function>
+  >
 }
 
 /** Ten alarms, which are as many as an account has for free, and a dashboard. */
@@ -28,8 +30,8 @@ export class Monitoring extends Construct {
     ) => alarms.push(makeAlarm(this, name, { metric, meaning, ...more }))
     const period = ALARM_PERIOD
     for (const [name, each] of Object.entries(functions)) {
-      // Nobody but a person waits for the admin function, who sees it.
-      if (name === 'admin') continue
+      // Nobody but a person waits for the admin function, who sees it; what the maintain function leaves is told as failures.
+      if (name === 'admin' || name === 'maintain') continue
       add(
         `${titleOf(name)}Errors`,
         each.metricErrors({ period }),
@@ -56,9 +58,9 @@ export class Monitoring extends Construct {
       'The API answered a request with a 5xx status.',
     )
     add(
-      'FlushFailures',
-      ownMetric(table, 'flush', 'FlushFailures', { period }),
-      'A partition cannot be flushed: its payloads stay in the table. The log of the flush function says why.',
+      'SettlingFailures',
+      ownMetric(table, 'settling', 'SettlingFailures', { period }),
+      'A partition cannot be flushed or settled, or falls behind, or nobody sees to old objects: the table or the bucket grows. The logs of the flush and maintain functions name it and say why.',
     )
     this.alarms = alarms
 
@@ -110,6 +112,18 @@ export class Monitoring extends Construct {
             ownMetric(table, 'flush', 'FlushedPartitions'),
             ownMetric(table, 'flush', 'FlushFailures'),
           ]),
+        ],
+        [
+          graph('Settling: bytes', [
+            ownMetric(table, 'maintain', 'BacklogBytes', { statistic: 'Maximum' }),
+            ownMetric(table, 'maintain', 'RolledBytes'),
+            ownMetric(table, 'maintain', 'MergedBytes'),
+          ]),
+          graph('Settling: objects deleted, epochs not drained', [
+            ownMetric(table, 'maintain', 'DeletedObjects'),
+            ownMetric(table, 'maintain', 'UndrainedEpochs', { statistic: 'Maximum' }),
+          ]),
+          graph('Settling: failures', [ownMetric(table, 'settling', 'SettlingFailures')]),
         ],
       ],
     })

@@ -2,14 +2,22 @@ import * as iam from 'aws-cdk-lib/aws-iam'
 import type * as logs from 'aws-cdk-lib/aws-logs'
 import type * as s3 from 'aws-cdk-lib/aws-s3'
 import {
+  DELETED_TOPICS_PREFIX,
   FORMAT_OBJECT,
   GROUP_PREFIX,
   GROUPS_KEY,
+  INGEST_PREFIX,
+  LOG_OBJECTS_PREFIX,
   LOG_PREFIX,
   SEGMENT_PREFIX,
   TRIGGERS_KEY,
 } from '../src/core/storage-layout.ts'
 import type { Stores } from './stores.ts'
+
+/** What objects begin with that commits and flushes make; the first ones are of stores whose epochs have not begun. */
+export const WRITTEN_PREFIXES: readonly string[] = [SEGMENT_PREFIX, INGEST_PREFIX]
+/** What objects begin with that hold records. */
+export const RECORD_PREFIXES: readonly string[] = [...WRITTEN_PREFIXES, LOG_OBJECTS_PREFIX]
 
 /** All that topics and their logs take, deletions too. */
 const READ_AND_CHANGE = [
@@ -29,7 +37,7 @@ export function producePermissions({ table, bucket }: Stores): iam.PolicyStateme
   return [
     allow(['dynamodb:GetItem', 'dynamodb:Query'], table.tableArn),
     allowUnder([`${LOG_PREFIX}*`], ['dynamodb:PutItem', 'dynamodb:UpdateItem'], table.tableArn),
-    allow(['s3:PutObject'], segmentsOf(bucket)),
+    allow(['s3:PutObject'], ...objectsOf(bucket, WRITTEN_PREFIXES)),
   ]
 }
 
@@ -40,7 +48,7 @@ export function producePermissions({ table, bucket }: Stores): iam.PolicyStateme
 export function fetchPermissions({ table, bucket }: Stores): iam.PolicyStatement[] {
   return [
     allow(['dynamodb:GetItem', 'dynamodb:Query'], table.tableArn),
-    allow(['s3:GetObject'], segmentsOf(bucket)),
+    allow(['s3:GetObject'], ...objectsOf(bucket, RECORD_PREFIXES)),
     allow(['s3:ListBucket'], bucket.bucketArn),
   ]
 }
@@ -64,9 +72,33 @@ export function rebalancePermissions({ table }: Stores): iam.PolicyStatement[] {
 export function flushPermissions({ table, bucket }: Stores): iam.PolicyStatement[] {
   return [
     allow(READ_AND_CHANGE, table.tableArn),
-    allow(['s3:PutObject'], segmentsOf(bucket)),
+    allow(['s3:PutObject'], ...objectsOf(bucket, [...WRITTEN_PREFIXES, DELETED_TOPICS_PREFIX])),
     allow(['s3:GetObject', 's3:PutObject'], bucket.arnForObjects(FORMAT_OBJECT)),
   ]
+}
+
+/**
+ * Copies records from objects that many partitions share into objects of one, and deletes what nothing needs any more: it
+ * alone may delete objects. To make up for others, it also flushes and finishes deletions. Without s3:ListBucket it would not
+ * find what crashes have left, nor be told that an object is not there.
+ */
+export function maintainPermissions({ table, bucket }: Stores): iam.PolicyStatement[] {
+  return [
+    allow(READ_AND_CHANGE, table.tableArn),
+    allow(['s3:DeleteObject', 's3:GetObject'], ...objectsOf(bucket, RECORD_PREFIXES)),
+    allow(
+      ['s3:AbortMultipartUpload', 's3:PutObject'],
+      ...objectsOf(bucket, [INGEST_PREFIX, LOG_OBJECTS_PREFIX]),
+    ),
+    allow(['s3:PutObject'], ...objectsOf(bucket, [DELETED_TOPICS_PREFIX])),
+    allow(['s3:GetObject', 's3:PutObject'], bucket.arnForObjects(FORMAT_OBJECT)),
+    allow(['s3:ListBucket'], bucket.bucketArn),
+  ]
+}
+
+/** Calls a function and waits for nothing. */
+export function callPermissions(functionArn: string): iam.PolicyStatement[] {
+  return [allow(['lambda:InvokeFunction'], functionArn)]
 }
 
 /** Reads the table's stream. The action ListStreams goes by table and not by stream, hence the *. */
@@ -98,21 +130,24 @@ export function topicFailurePermissions(stores: Stores): iam.PolicyStatement[] {
   return producePermissions(stores).filter(({ actions }) => !actions.includes('dynamodb:GetItem'))
 }
 
-/** Creates, alters and deletes topics and their logs. Objects are no business of its own. */
-export function adminPermissions({ table }: Stores): iam.PolicyStatement[] {
-  return [allow(READ_AND_CHANGE, table.tableArn)]
+/** Creates, alters and deletes topics and their logs. Of objects it writes only those that tell which topics were deleted. */
+export function adminPermissions({ table, bucket }: Stores): iam.PolicyStatement[] {
+  return [
+    allow(READ_AND_CHANGE, table.tableArn),
+    allow(['s3:PutObject'], ...objectsOf(bucket, [DELETED_TOPICS_PREFIX])),
+  ]
 }
 
 export function logPermissions(logGroup: logs.LogGroup): iam.PolicyStatement[] {
   return [allow(['logs:CreateLogStream', 'logs:PutLogEvents'], logGroup.logGroupArn)]
 }
 
-function segmentsOf(bucket: s3.Bucket): string {
-  return bucket.arnForObjects(`${SEGMENT_PREFIX}*`)
+function objectsOf(bucket: s3.Bucket, prefixes: readonly string[]): string[] {
+  return prefixes.map(prefix => bucket.arnForObjects(`${prefix}*`))
 }
 
-function allow(actions: string[], resource: string): iam.PolicyStatement {
-  return new iam.PolicyStatement({ actions, resources: [resource] })
+function allow(actions: string[], ...resources: string[]): iam.PolicyStatement {
+  return new iam.PolicyStatement({ actions, resources })
 }
 
 /** Only for items whose partition keys are like these. */

@@ -5,9 +5,15 @@ import * as lambda from 'aws-cdk-lib/aws-lambda'
 import * as sqs from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
 import { FUNCTION_RUN_MS_MAX, WAKE_UP_LIFETIME_MS } from '../src/core/limits.ts'
-import { acknowledgeSegments, acknowledgeStream } from './acknowledge.ts'
+import { acknowledgeObjects, acknowledgeStream } from './acknowledge.ts'
 import { ALARM_PERIOD, ITERATOR_AGE_MAX, iteratorAge, makeAlarm, ownMetric } from './alarms.ts'
-import { deliverPermissions, dispatchPermissions, topicFailurePermissions } from './permissions.ts'
+import {
+  deliverPermissions,
+  dispatchPermissions,
+  RECORD_PREFIXES,
+  topicFailurePermissions,
+  WRITTEN_PREFIXES,
+} from './permissions.ts'
 import type { Stores } from './stores.ts'
 import { callOnChanges, HEAD_CHANGED, TRIGGER_CHANGED } from './table-changes.ts'
 
@@ -68,7 +74,7 @@ export class TriggerDelivery extends Construct {
     this.wakeUps.grant(this.deliverFunction, 'sqs:SendMessage')
     const deliver = this.deliverFunction.node.defaultChild as lambda.CfnFunction
     deliver.recursiveLoop = lambda.RecursiveLoop.ALLOW
-    acknowledgeSegments(this.deliverFunction.role!, stores.bucket)
+    acknowledgeObjects(this.deliverFunction.role!, stores.bucket, RECORD_PREFIXES)
     acknowledgeStream(this.dispatchFunction.role!, stores.table)
     const filters = [HEAD_CHANGED, ...TRIGGER_CHANGED]
     const description = 'Wakes deliveries for partitions that are behind, whatever the stream has missed'
@@ -116,7 +122,7 @@ export class TriggerDelivery extends Construct {
       this.deliverFunction.addToRolePolicy(statement)
     }
     const policy = this.deliverFunction.role!.node.findChild('DefaultPolicy')
-    acknowledgeSegments(policy, this.#stores.bucket)
+    acknowledgeObjects(policy, this.#stores.bucket, WRITTEN_PREFIXES)
   }
 
   #makeQueue(): sqs.Queue {

@@ -1,12 +1,17 @@
 import { type FlushRequest, flush } from '../../src/broker/settling/flush.ts'
+import type { SettlingSettings } from '../../src/broker/settling/settling-settings.ts'
 import { isTransient } from '../../src/broker/store-calls/retry.ts'
 import { TopicDirectory } from '../../src/broker/topics/topic-directory.ts'
 import { Topics } from '../../src/broker/topics/topics.ts'
 import { FLUSH_DEADLINE_MS, FLUSH_PARTITIONS_MAX } from '../../src/core/limits.ts'
+import type { Head } from '../../src/core/log/head.ts'
 import { countToFlush } from '../../src/core/log/tail.ts'
+import type { PartitionId } from '../../src/core/topic/partition-id.ts'
+import type { MaintenanceWakes } from '../../src/ports/maintenance-wakes.ts'
 import { deadlineMsOf, type EventFunction } from '../runtime/invocation.ts'
 import type { Service } from '../runtime/service.ts'
 import { changedIn, isStreamEvent, type StreamEvent } from '../runtime/table-stream.ts'
+import { SettlingLook } from './settling-look.ts'
 
 /** How often a partition is taken up again of which something was left; others may be producing, so not for ever. */
 const ROUNDS = 3
@@ -18,16 +23,22 @@ const SCAN_UNFINISHED = 'The look through all heads did not get to the end in ti
  * and is not looked at: the heads decide. Anything else is the schedule's call, which looks through all heads for
  * what nobody has flushed.
  */
-export function makeFlushFunction(service: Service): EventFunction {
+export function makeFlushFunction(
+  service: Service,
+  settings: SettlingSettings,
+  wakes: MaintenanceWakes,
+): EventFunction {
   const { ports, telemetry } = service
+  const look = new SettlingLook(ports, settings, wakes)
   const directory = new TopicDirectory(ports.topics, ports.clock)
   const topics = new Topics(ports, directory)
 
   return async (event, context) => {
-    const work = new FlushWork(service, deadlineMsOf(context, ports.clock))
+    const work = new FlushWork(service, look, deadlineMsOf(context, ports.clock))
     await telemetry.trace('flush', async () => {
       if (isStreamEvent(event)) await work.flushChanged(event)
       else await work.scan(directory, topics)
+      await work.wake(isStreamEvent(event) ? 'due' : 'all')
     })
     work.report(context.awsRequestId, isStreamEvent(event) ? 'stream' : 'schedule')
     // Thrown at the end: Lambda brings the batch again, and by then the others are done.
@@ -40,16 +51,20 @@ class FlushWork {
   /** Of a failure that another try may get over. */
   transient: unknown
   readonly #service: Service
+  readonly #look: SettlingLook
   readonly #deadlineMs: number
   #flushed = 0
   #failures = 0
   #unknown = 0
   #unfinished = 0
+  #woken = 0
+  #unsettled = 0
   /** Ids of topics that have a partition without a head. */
   readonly #headless = new Set<string>()
 
-  constructor(service: Service, deadlineMs: number) {
+  constructor(service: Service, look: SettlingLook, deadlineMs: number) {
     this.#service = service
+    this.#look = look
     this.#deadlineMs = deadlineMs
   }
 
@@ -93,16 +108,36 @@ class FlushWork {
     }
   }
 
+  /** Has those logs settle whose heads say that something is due. What fails here is tried again with the next look. */
+  async wake(what: 'due' | 'all'): Promise<void> {
+    try {
+      this.#woken = await this.#look.wakeForDue()
+      if (what === 'due') return
+      const { isLate } = await this.#look.wakeForUpkeep()
+      if (!isLate) return
+      this.#unsettled += 1
+      this.#service.telemetry.error(
+        'For days nobody has seen to epochs and garbage; is the maintain function broken?',
+        {},
+      )
+    } catch (error) {
+      this.#unsettled += 1
+      this.#service.telemetry.error('Whoever maintains the store could not be called', { error })
+    }
+  }
+
   report(requestId: string, trigger: string): void {
+    const failures = this.#failures + this.#unsettled
     this.#service.telemetry.publish({
       metrics: {
         Requests: 1,
         FlushedPartitions: this.#flushed,
         FlushFailures: this.#failures,
+        ...(failures > 0 && { SettlingFailures: failures }),
         ...(this.#unknown > 0 && { UnknownStreamRecords: this.#unknown }),
         ...(this.#unfinished > 0 && { UnfinishedScans: this.#unfinished }),
       },
-      details: { requestId, trigger, tableWrites: this.#service.takeTableWrites() },
+      details: { requestId, trigger, woken: this.#woken, tableWrites: this.#service.takeTableWrites() },
     })
   }
 
@@ -117,6 +152,11 @@ class FlushWork {
     const { ports } = this.#service
     const deadlineMs = Math.min(ports.clock.monotonicMs() + FLUSH_DEADLINE_MS, this.#deadlineMs)
     const results = await flush(ports, group, deadlineMs)
+    const read = group.flatMap(({ partition }, index) => {
+      const result = results[index]!
+      return result.status === 'fulfilled' && result.value ? [{ partition, head: result.value }] : []
+    })
+    await this.#lookAt(read)
     return group.filter((request, index) => {
       const result = results[index]!
       if (result.status === 'rejected') {
@@ -130,6 +170,15 @@ class FlushWork {
       this.#flushed += 1
       return countToFlush(result.value, request.age) > 0
     })
+  }
+
+  async #lookAt(read: readonly { partition: PartitionId; head: Head }[]): Promise<void> {
+    try {
+      for (const { partition, head } of read) await this.#look.note(partition, head)
+    } catch (error) {
+      this.#unsettled += 1
+      this.#service.telemetry.error('What is to be settled could not be looked up', { error })
+    }
   }
 
   #fail(error: unknown, message: string, request?: FlushRequest): void {

@@ -16,7 +16,9 @@ export interface Service {
 }
 
 /** Those that may write anything into the table, and so what it says of its store. */
-const STATING: readonly string[] = ['admin', 'flush']
+const STATING: readonly string[] = ['admin', 'flush', 'maintain']
+/** Those that may write what the bucket says of itself. */
+const STATING_IN_BUCKET: readonly string[] = ['flush', 'maintain']
 
 /**
  * Opens the store that the environment names. Once, when a function's module is loaded: the clients and their
@@ -31,7 +33,11 @@ export async function openService(name: string, openBucket: typeof openAwsBucket
   const states = STATING.includes(name)
   const { index, topics, groups, triggers, upkeep, format } = openAwsTable({ table, meter, states })
   // A function's table and bucket come from one stack: they belong together.
-  const { objects, locator } = openBucket({ bucket, meter, ...(name === 'flush' && { format }) })
+  const { objects, locator } = openBucket({
+    bucket,
+    meter,
+    ...(STATING_IN_BUCKET.includes(name) && { format }),
+  })
   const takeTableWrites = () => {
     const writes = countTableWrites(meter.usage())
     meter.reset()

@@ -23,6 +23,16 @@ const UNITS = {
   GivenUpRecords: MetricUnit.Count,
   /** Wake-ups that have made no progress for long. */
   StalledDeliveries: MetricUnit.Count,
+  /** Bytes of batches that were copied into segments of one partition, and from there into larger ones. */
+  RolledBytes: MetricUnit.Bytes,
+  MergedBytes: MetricUnit.Bytes,
+  /** Bytes of batches that have not settled, in the partitions that were visited. */
+  BacklogBytes: MetricUnit.Bytes,
+  DeletedObjects: MetricUnit.Count,
+  /** Epochs whose objects may still be needed by some log. */
+  UndrainedEpochs: MetricUnit.Count,
+  /** Partitions that can be neither flushed nor settled, or fall behind; and what of the whole store nobody sees to. */
+  SettlingFailures: MetricUnit.Count,
   DurationMs: MetricUnit.Milliseconds,
   ColdStarts: MetricUnit.Count,
 } as const
@@ -59,7 +69,11 @@ interface TelemetrySettings {
 /** Logs, metrics and, only where they are wanted, traces, by Powertools. */
 export async function openTelemetry({ service, broker, isTraced }: TelemetrySettings): Promise<Telemetry> {
   const logger = new Logger({ serviceName: service })
-  const metrics = new Metrics({ namespace: 'Tidemark', serviceName: service, defaultDimensions: { broker } })
+  const metricsOf = (serviceName: string) =>
+    new Metrics({ namespace: 'Tidemark', serviceName, defaultDimensions: { broker } })
+  const metrics = metricsOf(service)
+  // Whoever finds it, one alarm tells of it.
+  const settling = metricsOf('settling')
   // Loaded only then: it is as large as everything else that functions carry beside the SDK.
   const trace: Trace = isTraced ? (await import('./tracing.ts')).startTracing(service) : (_, work) => work()
   let isCold = true
@@ -68,7 +82,7 @@ export async function openTelemetry({ service, broker, isTraced }: TelemetrySett
     warn: (message, details) => logger.warn(message, details),
     error: (message, details) => logger.error(message, details),
     trace,
-    publish: ({ metrics: numbers, error, details = {} }) => {
+    publish: ({ metrics: { SettlingFailures = 0, ...numbers }, error, details = {} }) => {
       // From here to the end nothing is awaited: other invocations use the same object.
       if (error !== undefined) metrics.addDimensions({}).addDimensions({ kafkaError: error })
       for (const [name, value] of Object.entries({ ...numbers, ...(isCold && { ColdStarts: 1 }) })) {
@@ -77,6 +91,10 @@ export async function openTelemetry({ service, broker, isTraced }: TelemetrySett
       isCold = false
       for (const [name, value] of Object.entries(details)) metrics.addMetadata(name, `${value}`)
       metrics.publishStoredMetrics()
+      if (SettlingFailures === 0) return
+      settling.addMetric('SettlingFailures', UNITS.SettlingFailures, SettlingFailures)
+      settling.addMetadata('foundBy', service)
+      settling.publishStoredMetrics()
     },
   }
 }

@@ -13,17 +13,16 @@ import { asTidemarkError } from '../ports/store-errors.ts'
 import type { GroupCall } from './groups/group-call.ts'
 import type { LeaseWatch } from './groups/lease-watch.ts'
 import { LazyReading } from './load-reading.ts'
-import { loadUseCases, type UseCases } from './load-use-cases.ts'
+import { loadTasks, loadTopics, loadUseCases, type UseCases } from './load-use-cases.ts'
 import { Gatherer, type GatherSettings } from './producing/gather.ts'
 import { Intake, shuttingDown } from './producing/intake.ts'
 import { TailWatch } from './reading/tail-watch.ts'
-import { BackgroundFlush } from './settling/background-flush.ts'
+import type { BackgroundFlush } from './settling/background-flush.ts'
 import type { BackgroundSettling } from './settling/background-settling.ts'
-import { deleteRecords } from './settling/delete-records.ts'
 import { flush } from './settling/flush.ts'
-import { type SettlingSettings, settlingSettings } from './settling/settling-settings.ts'
+import type { SettlingSettings } from './settling/settling-settings.ts'
 import { TopicDirectory } from './topics/topic-directory.ts'
-import { Topics } from './topics/topics.ts'
+import type { Topics } from './topics/topics.ts'
 
 export interface LogBrokerSettings extends GatherSettings {
   /** What happens to errors of the background flush that nobody waits for. */
@@ -58,17 +57,17 @@ export interface LogBrokerSettings extends GatherSettings {
 export class LogBroker implements Broker, GroupBroker, TriggerBroker {
   readonly #ports: Ports
   readonly #directory: TopicDirectory
-  readonly #topics: Topics
   readonly #intake: Intake
   readonly #reading: LazyReading
-  readonly #flushing: BackgroundFlush
+  /** Each once it is loaded. */
+  #topics: Topics | undefined
+  #flusher: BackgroundFlush | undefined
+  #settler: BackgroundSettling | undefined
   readonly #looks = new Lane(READ_PARALLEL_MAX)
   readonly #reportError: (error: unknown) => void
   readonly #flushesInBackground: boolean
   readonly #settlesInBackground: boolean
   readonly #settling: Partial<SettlingSettings>
-  /** Once it is loaded. */
-  #settler: BackgroundSettling | undefined
   /** Calls under way: the store must not be taken from under them. */
   readonly #served = new Set<Promise<unknown>>()
   #leases: LeaseWatch | undefined
@@ -81,17 +80,13 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
     this.#reportError = settings.reportError
     this.#flushesInBackground = settings.flushes !== 'elsewhere'
     this.#directory = new TopicDirectory(ports.topics, ports.clock, settings.topicCacheMs)
-    this.#topics = new Topics(ports, this.#directory)
     this.#settlesInBackground = settings.settles === 'in-background'
     this.#settling = settings.settling ?? {}
-    this.#flushing = new BackgroundFlush(ports, this.#directory, settings.reportError, (...found) =>
-      this.#settler?.noteHead(...found),
-    )
     const gatherer = new Gatherer(ports, settings, (partition, { head, baseOffset }, calls, flushMs) => {
       this.#reading.opened?.noteAppend(partition, baseOffset, calls)
       watch.notify(partition)
       this.#settler?.noteAppend(partition, head)
-      if (this.#flushesInBackground) this.#flushing.noteAppend(partition, head, flushMs)
+      this.#flusher?.noteAppend(partition, head, flushMs)
       return this.#flushesInBackground ? undefined : this.#flushIfLong(partition, head)
     })
     this.#intake = new Intake(ports, this.#directory, gatherer)
@@ -100,23 +95,39 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
     this.#reading = new LazyReading(ports, this.#directory, watch, kept, locator)
   }
 
-  /** Begins to work in the background: flushes, and makes up for what a crash left half done. */
+  /** Begins to work in the background: flushes, has logs settle, and makes up for what a crash left half done. */
   start(): void {
     const begun: Promise<void>[] = []
-    if (this.#settlesInBackground) begun.push(this.#startSettling())
-    if (this.#flushesInBackground) {
-      this.#flushing.start()
-      begun.push(this.#topics.finishDeletions())
-    }
+    if (this.#flushesInBackground || this.#settlesInBackground) begun.push(this.#startTasks())
+    if (this.#flushesInBackground) begun.push(this.#openTopics().then(topics => topics.finishDeletions()))
     this.#startedUp = Promise.all(begun.map(each => each.catch(this.#reportError))).then(() => {})
   }
 
-  /** Loaded only here: what a function loads is paid for with every cold start. */
-  async #startSettling(): Promise<void> {
-    const { BackgroundSettling } = await import('./settling/background-settling.ts')
+  async #startTasks(): Promise<void> {
+    if (this.#settlesInBackground) {
+      const { BackgroundSettling, settlingSettings } = await import('./settling/background-settling.ts')
+      const settings = settlingSettings(this.#settling)
+      this.#settler = new BackgroundSettling(this.#ports, settings, this.#reportError)
+    }
+    const flusher = this.#flushesInBackground ? await this.#openFlusher() : undefined
     if (this.#isClosing) return
-    this.#settler = new BackgroundSettling(this.#ports, settlingSettings(this.#settling), this.#reportError)
-    this.#settler.start()
+    flusher?.start()
+    this.#settler?.start()
+  }
+
+  async #openFlusher(): Promise<BackgroundFlush> {
+    const { BackgroundFlush } = await loadTasks()
+    this.#flusher ??= new BackgroundFlush(this.#ports, this.#directory, this.#reportError, (...found) =>
+      this.#settler?.noteHead(...found),
+    )
+    return this.#flusher
+  }
+
+  /** Not before it is needed: what a function loads is paid for with every cold start. */
+  async #openTopics(): Promise<Topics> {
+    const { Topics } = await loadTopics()
+    this.#topics ??= new Topics(this.#ports, this.#directory)
+    return this.#topics
   }
 
   /** Settles what is under way and takes no more; moves all inline bytes into objects if it is the one that flushes. */
@@ -128,7 +139,7 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
     await Promise.allSettled(this.#served)
     await this.#startedUp
     await settled
-    if (this.#flushesInBackground) await this.#flushing.close()
+    if (this.#flushesInBackground) await (await this.#openFlusher()).close()
   }
 
   /**
@@ -157,15 +168,15 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
     await this.#ports.clock.sleep(durationMs, done.signal)
   }
 
-  createTopic: Broker['createTopic'] = request => this.#serve(() => this.#topics.create(request))
+  createTopic: Broker['createTopic'] = request => this.#serveTopics(topics => topics.create(request))
 
-  listTopics: Broker['listTopics'] = () => this.#serve(() => this.#topics.list())
+  listTopics: Broker['listTopics'] = () => this.#serveTopics(topics => topics.list())
 
-  describeTopic: Broker['describeTopic'] = topic => this.#serve(() => this.#topics.describe(topic))
+  describeTopic: Broker['describeTopic'] = topic => this.#serveTopics(topics => topics.describe(topic))
 
-  alterTopic: Broker['alterTopic'] = request => this.#serve(() => this.#topics.alter(request))
+  alterTopic: Broker['alterTopic'] = request => this.#serveTopics(topics => topics.alter(request))
 
-  deleteTopic: Broker['deleteTopic'] = topic => this.#serve(() => this.#topics.delete(topic))
+  deleteTopic: Broker['deleteTopic'] = topic => this.#serveTopics(topics => topics.delete(topic))
 
   produce: Broker['produce'] = request => this.#intake.produce(request)
 
@@ -180,9 +191,10 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
     })
 
   deleteRecords: Broker['deleteRecords'] = request =>
-    this.#serve(() =>
-      deleteRecords(this.#ports, this.#directory, request, id => this.#settler?.noteStart(id)),
-    )
+    this.#serve(async () => {
+      const { deleteRecords } = await loadTasks()
+      return await deleteRecords(this.#ports, this.#directory, request, id => this.#settler?.noteStart(id))
+    })
 
   heartbeat: GroupBroker['heartbeat'] = request =>
     this.#serveGroup(request.groupId, (call, { heartbeat }) => heartbeat(call, request))
@@ -227,6 +239,10 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
       const [described] = await useCases.describeTriggers(call, [await change(call, useCases)])
       return described!
     })
+  }
+
+  #serveTopics<T>(work: (topics: Topics) => Promise<T>): Promise<T> {
+    return this.#serve(async () => work(await this.#openTopics()))
   }
 
   #serveGroup<T>(groupId: string, work: (call: GroupCall, useCases: UseCases) => Promise<T>): Promise<T> {

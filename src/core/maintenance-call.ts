@@ -14,8 +14,8 @@ export interface MaintenanceCall {
   readonly lane: number
   /** Those of its lane with something to settle; 'all' looks at each of the lane. */
   readonly partitions: readonly PartitionId[] | 'all'
-  /** Of 'all': the partition key behind which it goes on; '' begins anew. */
-  readonly after: string
+  /** Of 'all': the partition key at which it goes on; '' begins anew. */
+  readonly from: string
   /** Whether it sees to epochs, garbage and offsets, too. */
   readonly upkeep: boolean
 }
@@ -30,12 +30,12 @@ export function maintenanceLane(partition: PartitionId): number {
 
 /** The calls that some work takes: one for each lane that has any, and no more partitions in one than it takes. */
 export function maintenanceCalls(work: MaintenanceWork): MaintenanceCall[] {
-  if (work === 'upkeep') return [{ lane: UPKEEP_LANE, partitions: [], after: '', upkeep: true }]
+  if (work === 'upkeep') return [{ lane: UPKEEP_LANE, partitions: [], from: '', upkeep: true }]
   if (work === 'everything') {
     return Array.from({ length: MAINTENANCE_LANES }, (_, lane) => ({
       lane,
       partitions: 'all',
-      after: '',
+      from: '',
       upkeep: lane === UPKEEP_LANE,
     }))
   }
@@ -44,7 +44,7 @@ export function maintenanceCalls(work: MaintenanceWork): MaintenanceCall[] {
     const calls: MaintenanceCall[] = []
     for (let start = 0; start < partitions.length; start += MAINTENANCE_WAKE_PARTITIONS_MAX) {
       const some = partitions.slice(start, start + MAINTENANCE_WAKE_PARTITIONS_MAX)
-      calls.push({ lane, partitions: some, after: '', upkeep: false })
+      calls.push({ lane, partitions: some, from: '', upkeep: false })
     }
     return calls
   })
@@ -53,13 +53,13 @@ export function maintenanceCalls(work: MaintenanceWork): MaintenanceCall[] {
 /** What stands in an event; undefined where it is no call. */
 export function readMaintenanceCall(event: unknown): MaintenanceCall | undefined {
   if (typeof event !== 'object' || event === null) return undefined
-  const { lane, partitions, after, upkeep } = event as Partial<Record<keyof MaintenanceCall, unknown>>
+  const { lane, partitions, from, upkeep } = event as Partial<Record<keyof MaintenanceCall, unknown>>
   const isLane = Number.isInteger(lane) && Number(lane) >= 0 && Number(lane) < MAINTENANCE_LANES
-  if (!isLane || typeof after !== 'string' || typeof upkeep !== 'boolean') return undefined
-  if (partitions === 'all') return { lane: Number(lane), partitions, after, upkeep }
+  if (!isLane || typeof from !== 'string' || typeof upkeep !== 'boolean') return undefined
+  if (partitions === 'all') return { lane: Number(lane), partitions, from, upkeep }
   if (!Array.isArray(partitions) || !partitions.every(isPartition)) return undefined
   const named = partitions.map(({ topicId, partition }) => ({ topicId, partition }))
-  return { lane: Number(lane), partitions: named, after, upkeep }
+  return { lane: Number(lane), partitions: named, from, upkeep }
 }
 
 function isPartition(value: unknown): value is PartitionId {

@@ -2,28 +2,44 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { toOffset } from '../../src/core/numbers.ts'
 import {
+  BEHIND_HEAD,
   blockKey,
   CLAIM_PREFIX,
   claimKey,
+  deletedTopicKey,
+  GARBAGE_KEY,
   GROUP_END,
   GROUP_META_KEY,
   GROUP_PREFIX,
   GROUPS_KEY,
   groupKey,
   HEAD_KEY,
+  INGEST_ITEM,
+  ingestKey,
+  LEASES_KEY,
   LOG_END,
   LOG_PREFIX,
+  leaseKey,
+  levelKey,
   logKey,
+  logObjectKey,
   MEMBER_PREFIX,
   memberKey,
+  noteKey,
   parseBlockKey,
   parseClaimKey,
+  parseIngestKey,
+  parseLevelKey,
   parseLogKey,
+  parseLogObjectKey,
   parseMemberKey,
+  parseNoteKey,
   parseSegmentKey,
+  parseStartMarkerKey,
   parseTriggerKey,
   producerKey,
   segmentKey,
+  startMarkerKey,
   TARGET_PREFIX,
   TOPICS_KEY,
   TRIGGERS_KEY,
@@ -48,6 +64,9 @@ test('the names are these', () => {
   expect(blockKey(toOffset(0))).toBe('block#0000000000000000')
   expect(blockKey(toOffset(123_456))).toBe('block#0000000000123456')
   expect(blockKey(toOffset(Number.MAX_SAFE_INTEGER))).toBe('block#9007199254740991')
+  expect(levelKey('rolled', toOffset(123_456))).toBe('segment#0000000000123456')
+  expect(levelKey(12, toOffset(123_456))).toBe('merged#0000000012#0000000000123456')
+  expect(LOG_END).toBe('segment~')
   expect(producerKey(2n ** 63n - 1n)).toBe('producer#9223372036854775807')
   expect(producerKey(-2n)).toBe('producer#-2')
   expect(GROUPS_KEY).toBe('groups')
@@ -63,6 +82,23 @@ test('the names are these', () => {
   expect(CLAIM_PREFIX).toBe('claim#')
   expect(claimKey({ topicId: TOPIC_ID, partition: 12 })).toBe(`claim#${TOPIC_ID}#12`)
   expect(TRIGGERS_KEY).toBe('triggers')
+  const partition = { topicId: TOPIC_ID, partition: 12 }
+  expect(ingestKey({ epoch: 0, object: ID })).toBe(`segments/00/${ID}`)
+  expect(ingestKey({ epoch: 87_600, object: ID })).toBe(`ingest/0000087600/00/${ID}`)
+  expect(logObjectKey(partition, toOffset(7), ID)).toBe(`log/${TOPIC_ID}/12/0000000000000007-${ID}`)
+  expect(startMarkerKey(partition, toOffset(7))).toBe(`log/${TOPIC_ID}/12/start-0000000000000007`)
+  expect(deletedTopicKey(TOPIC_ID)).toBe(`deleted/${TOPIC_ID}`)
+  expect(INGEST_ITEM).toEqual({ partitionKey: 'store', sortKey: 'ingest' })
+  expect([LEASES_KEY, leaseKey('maintenance')]).toEqual(['store', 'lease#maintenance'])
+  expect(GARBAGE_KEY).toBe('garbage')
+  const key = logObjectKey(partition, toOffset(7), ID)
+  expect(noteKey({ kind: 'intent', key, level: 'rolled', notedMs: 5 })).toBe(`intent#${key}`)
+  expect(noteKey({ kind: 'dead', key, notedMs: 5, looks: 1, id: '0a1b2c3d' })).toBe(
+    `dead#0000000000000005#0a1b2c3d#${key}`,
+  )
+  expect(
+    noteKey({ kind: 'topic', topicId: TOPIC_ID, name: 'tides', partitions: 1, notedMs: 5, sweeps: 0 }),
+  ).toBe(`topic#${TOPIC_ID}`)
   expect(triggerKey({ groupId: 'a/b#c%d äöü😀', topic: 'tides.eu' })).toBe('a%2Fb%23c%25d äöü😀#tides.eu')
 })
 
@@ -101,6 +137,73 @@ test('what is behind a log sorts behind all of its items', () => {
     `${logKey({ topicId: TOPIC_ID, partition: 1 })}/${LOG_END}` <
       logKey({ topicId: TOPIC_ID, partition: 10 }),
   ).toBe(true)
+})
+
+test('the sort keys of a log are in this order: blocks, the head, merged segments, producers, rolled ones', () => {
+  const last = toOffset(Number.MAX_SAFE_INTEGER)
+  const keys = [
+    blockKey(toOffset(0)),
+    blockKey(last),
+    HEAD_KEY,
+    BEHIND_HEAD,
+    levelKey(0, last),
+    levelKey(1, toOffset(0)),
+    levelKey(10, toOffset(9)),
+    levelKey(10, toOffset(10)),
+    producerKey(-1n),
+    producerKey(2n ** 63n - 1n),
+    levelKey('rolled', toOffset(0)),
+    levelKey('rolled', last),
+    LOG_END,
+  ]
+  expect(keys.toSorted()).toEqual(keys)
+})
+
+describe('keys of what settles come back as what they say', () => {
+  const partitions = fc.record({ topicId: fc.uuid(), partition: fc.nat({ max: 10_000 }) })
+  const ids = fc.uint8Array({ minLength: 16, maxLength: 16 }).map(bytes => Buffer.from(bytes).toString('hex'))
+
+  test('of segments', () => {
+    const level = fc.oneof(fc.constant('rolled' as const), fc.nat({ max: 10 ** 9 }))
+    fc.assert(
+      fc.property(level, offset, (at, baseOffset) => {
+        expect(parseLevelKey(levelKey(at, baseOffset))).toEqual({ level: at, baseOffset })
+      }),
+    )
+    for (const key of ['head', 'segment#1', 'merged#0000000000000001', 'merged#1#0000000000000001']) {
+      expect(() => parseLevelKey(key)).toThrow(RangeError)
+    }
+  })
+
+  test('of their objects, and of those of epochs', () => {
+    fc.assert(
+      fc.property(partitions, offset, ids, fc.nat(), (partition, baseOffset, object, epoch) => {
+        const key = logObjectKey(partition, baseOffset, object)
+        expect(parseLogObjectKey(key)).toEqual({ partition, baseOffset, id: object })
+        const marker = startMarkerKey(partition, baseOffset)
+        expect(parseStartMarkerKey(marker)).toEqual({ partition, startOffset: baseOffset })
+        const ingested = ingestKey({ epoch, object })
+        expect(parseIngestKey(ingested)).toEqual({ epoch, object })
+        expect([parseLogObjectKey(marker), parseStartMarkerKey(key), parseIngestKey(key)]).toEqual([
+          undefined,
+          undefined,
+          undefined,
+        ])
+        expect(parseLogObjectKey(ingested)).toBeUndefined()
+        for (const note of [
+          { kind: 'intent' as const, key, level: 3, notedMs: 1 },
+          { kind: 'dead' as const, key, notedMs: epoch, looks: 1 as const, id: object.slice(0, 8) },
+        ]) {
+          const { kind, key: named } = note
+          expect(parseNoteKey(noteKey(note))).toMatchObject({ kind, key: named })
+        }
+      }),
+    )
+    for (const key of ['ingest/1/00/x', `ingest/0000000001/ff/${ID}`, `ingest/0000000000/00/${ID}`]) {
+      expect(parseIngestKey(key)).toBeUndefined()
+    }
+    expect(() => parseNoteKey('other#x')).toThrow(RangeError)
+  })
 })
 
 describe('a log key', () => {

@@ -23,6 +23,7 @@ const SHORT_LIVED = 'short-lived'
 const PARTITIONS = 4
 const PRODUCERS = 4
 const KILL_AFTER_MS_MAX = 400
+const SEGMENT_BYTES = '200000'
 /** Long enough for a round, a merge and a grace. */
 const KILL_SETTLING_AFTER_MS_MAX = 1_500
 /** By when all that is left has gone. */
@@ -68,7 +69,7 @@ export async function killRounds({ rounds, seed, settles = false, report }: Kill
     const dev = await start(directory)
     try {
       const broker = new HttpBroker({ url: dev.url })
-      if (round === 1) await createTopic(broker)
+      if (round === 1) await createTopic(broker, settles)
       if (settles) await replaceShortLived(broker)
       const log = await readLog(broker, TOPIC)
       problems.push(...ledger.check(log))
@@ -105,12 +106,9 @@ export async function killRounds({ rounds, seed, settles = false, report }: Kill
   return problems
 }
 
-async function createTopic(broker: Broker): Promise<void> {
-  await broker.createTopic({
-    topic: TOPIC,
-    partitions: PARTITIONS,
-    configs: { 'flush.ms': String(FLUSH_MS) },
-  })
+async function createTopic(broker: Broker, settles: boolean): Promise<void> {
+  const configs = { 'flush.ms': String(FLUSH_MS), ...(settles && { 'segment.bytes': SEGMENT_BYTES }) }
+  await broker.createTopic({ topic: TOPIC, partitions: PARTITIONS, configs })
 }
 
 /** A topic that is made, written to, and deleted by the next round, whatever is left of it. */

@@ -18,6 +18,7 @@ const SOON: Partial<SettlingSettings> = {
   graceMs: SHORT_GRACE_MS,
   roundMs: 400,
   advanceMs: 200,
+  leaseMs: 500,
   resweepMs: 500,
   rollBytes: 20_000,
   rollEntries: 20,
@@ -26,7 +27,6 @@ const SOON: Partial<SettlingSettings> = {
   rollYoungMs: 0,
   mergeSegmentsMin: 4,
   mergeSegmentsMax: 8,
-  segmentBytes: 200_000,
 }
 
 /** Runs it in a process of its own. */
@@ -35,7 +35,7 @@ export function startSettlingBroker(directory: string): Promise<DevProcess> {
 }
 
 async function main(directory: string): Promise<void> {
-  const store = await openEmbedded({ directory, settling: SOON })
+  const store = await openEmbedded({ directory, settles: 'in-background', settling: SOON })
   const app = createHttpApp({ broker: store.broker, logger: { error: console.error } })
   const server = await startHttpServer(app, { port: 0 })
   console.log(`listens on ${server.url}`)

@@ -15,6 +15,8 @@ const ENVIRONMENT = {
   TIDEMARK_BUCKET: 'bucket',
   TIDEMARK_WAKE_UPS: 'http://127.0.0.1:1/queue.fifo',
   TIDEMARK_BOOTSTRAP_SERVERS: 'broker.example:443',
+  TIDEMARK_MAINTAIN: 'maintain',
+  AWS_LAMBDA_FUNCTION_NAME: 'maintain',
   AWS_REGION: 'us-east-1',
   AWS_ACCESS_KEY_ID: 'id',
   AWS_SECRET_ACCESS_KEY: 'secret',
@@ -117,7 +119,8 @@ describe.each(FUNCTION_NAMES)('the bundle of %s', name => {
 
   test('stays small', () => {
     // A bound that catches what slips in, with room for what is added; bench/functions.ts prints what it is.
-    const bytesMax = ({ fetch: 500, admin: 430, rebalance: 420, deliver: 510 }[name as string] ?? 410) * 1024
+    const bytesMax =
+      ({ fetch: 500, maintain: 500, admin: 430, rebalance: 420, deliver: 510 }[name as string] ?? 410) * 1024
     const bytes = loadedFilesOf(name).reduce((sum, file) => sum + read(name, file).length, 0)
     expect(bytes).toBeLessThan(bytesMax)
   })
@@ -125,7 +128,7 @@ describe.each(FUNCTION_NAMES)('the bundle of %s', name => {
   test("carries S3's client where nearly every call needs it, and else loads it on demand", () => {
     const isS3 = (file: string) => read(name, file).includes('com.amazonaws.s3')
     expect(filesOf(name).some(isS3)).toBe(true)
-    expect(loadedFilesOf(name).some(isS3)).toBe(name === 'fetch' || name === 'flush')
+    expect(loadedFilesOf(name).some(isS3)).toBe(['fetch', 'flush', 'maintain'].includes(name))
   })
 
   test('carries no schemas of bodies', () => {
@@ -217,6 +220,16 @@ describe('a bundled handler', () => {
   test('of flush has nothing to do for nothing', async () => {
     const { stdout } = await callBundle('flush', { Records: [] })
     expect(JSON.parse(stdout.split('\n')[0]!)).toMatchObject({ service: 'flush', FlushedPartitions: 0 })
+  })
+
+  test('of flush says what its environment lacks', async () => {
+    const call = callBundle('flush', { Records: [] }, { TIDEMARK_MAINTAIN: '' })
+    await expect(call).rejects.toThrow("Set TIDEMARK_MAINTAIN in the function's environment")
+  })
+
+  test('of maintain drops what is no call', async () => {
+    const { result } = await callBundle('maintain', { Records: [] })
+    expect(result).toBeUndefined()
   })
 
   test('of deliver has nothing to do for nothing, and says what its environment lacks', async () => {

@@ -5,8 +5,10 @@ import type { Service } from '../../functions/runtime/service.ts'
 import type { Report, Telemetry } from '../../functions/runtime/telemetry.ts'
 import { openMemoryStore } from '../../src/adapters/memory/memory-store.ts'
 import type { Route } from '../../src/contract/http/route.ts'
+import type { MaintenanceCall } from '../../src/core/maintenance-call.ts'
 import { systemClock, systemEntropy } from '../../src/embedded/system.ts'
 import type { Ports } from '../../src/ports/index.ts'
+import type { MaintenanceWakes } from '../../src/ports/maintenance-wakes.ts'
 
 interface Logged {
   readonly level: 'warn' | 'error'
@@ -67,6 +69,15 @@ export function openTestService(overrides: Partial<Ports> = {}): TestService {
 
 export function contextOf(remainingMs = 20_000): InvocationContext {
   return { awsRequestId: 'request-1', getRemainingTimeInMillis: () => remainingMs }
+}
+
+/** Keeps what a function that maintains would be called for. */
+export class RecordedWakes implements MaintenanceWakes {
+  readonly calls: MaintenanceCall[] = []
+
+  async wake(calls: readonly MaintenanceCall[]): Promise<void> {
+    this.calls.push(...calls)
+  }
 }
 
 /** A function's answer, its body decoded. */

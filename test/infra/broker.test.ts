@@ -4,7 +4,7 @@ import { RetentionDays } from 'aws-cdk-lib/aws-logs'
 import { Bucket } from 'aws-cdk-lib/aws-s3'
 import { describe, expect, test } from 'vitest'
 import { TidemarkBroker, type TidemarkBrokerProps } from '../../infra/index.ts'
-import { API_GATEWAY_TIMEOUT_MS, FUNCTION_TIMEOUT_MS } from '../../src/core/limits.ts'
+import { API_GATEWAY_TIMEOUT_MS, FUNCTION_RUN_MS_MAX, FUNCTION_TIMEOUT_MS } from '../../src/core/limits.ts'
 import { asText, BUNDLES, permissionsIn, resourcesOf, synthesize, theResource } from './synthesis.ts'
 
 function brokerOf(props: TidemarkBrokerProps = {}): Template {
@@ -112,15 +112,23 @@ describe('when its stack is deleted, a broker', () => {
 describe('the functions', () => {
   const functions = Object.entries(resourcesOf(production, 'AWS::Lambda::Function'))
 
-  test('are five, on Node 24 and arm64, and know their table and bucket', () => {
-    expect(functions).toHaveLength(5)
+  test('are six, on Node 24 and arm64, and know their table and bucket', () => {
+    expect(functions).toHaveLength(6)
+    const more: Record<string, string[]> = {
+      flush: ['TIDEMARK_MAINTAIN', 'TIDEMARK_GRACE_MS'],
+      maintain: ['TIDEMARK_GRACE_MS'],
+    }
     for (const [, { Properties }] of functions) {
       expect(Properties).toMatchObject({
         Runtime: 'nodejs24.x',
         Architectures: ['arm64'],
         Handler: 'index.handler',
       })
-      expect(Object.keys(Properties.Environment.Variables)).toEqual(['TIDEMARK_TABLE', 'TIDEMARK_BUCKET'])
+      expect(Object.keys(Properties.Environment.Variables)).toEqual([
+        'TIDEMARK_TABLE',
+        'TIDEMARK_BUCKET',
+        ...(more[Properties.Description.replace('Tidemark: ', '')] ?? []),
+      ])
       expect(asText(Properties.Environment.Variables.TIDEMARK_TABLE)).toBe('<BrokerTable>')
       expect(asText(Properties.Environment.Variables.TIDEMARK_BUCKET)).toBe('<BrokerBucket>')
     }
@@ -137,8 +145,8 @@ describe('the functions', () => {
   test('have logs that end', () => {
     const retentions = (template: Template) =>
       Object.values(resourcesOf(template, 'AWS::Logs::LogGroup')).map(each => each.Properties.RetentionInDays)
-    expect(retentions(production)).toEqual([30, 30, 30, 30, 30, 30])
-    expect(retentions(brokerOf({ logRetention: RetentionDays.ONE_WEEK }))).toEqual([7, 7, 7, 7, 7, 7])
+    expect(retentions(production)).toEqual([30, 30, 30, 30, 30, 30, 30])
+    expect(retentions(brokerOf({ logRetention: RetentionDays.ONE_WEEK }))).toEqual([7, 7, 7, 7, 7, 7, 7])
   })
 
   test('send traces only where somebody wants them', () => {
@@ -148,6 +156,43 @@ describe('the functions', () => {
       expect(Properties.Environment.Variables.POWERTOOLS_TRACE_ENABLED).toBe('true')
     }
     for (const [, { Properties }] of functions) expect(Properties.TracingConfig).toBeUndefined()
+  })
+})
+
+describe('the maintain function', () => {
+  const { Properties } = theResource(production, 'AWS::Lambda::Function', 'BrokerMaintain')
+
+  test('has all the time there is, and is the only one that may call itself again and again', () => {
+    expect(Properties.Timeout * 1000).toBe(FUNCTION_RUN_MS_MAX)
+    expect(Properties.RecursiveLoop).toBe('Allow')
+    const loops = Object.values(resourcesOf(production, 'AWS::Lambda::Function')).filter(
+      each => each.Properties.RecursiveLoop === 'Allow',
+    )
+    expect(loops).toHaveLength(1)
+  })
+
+  test('is called by no schedule and by no stream, and not again where it failed', () => {
+    const callers = ['AWS::Lambda::EventSourceMapping', 'AWS::Events::Rule'].flatMap(type =>
+      Object.values(resourcesOf(production, type)).map(each => JSON.stringify(each.Properties)),
+    )
+    expect(callers.filter(each => each.includes('BrokerMaintain'))).toEqual([])
+    const invoked = theResource(production, 'AWS::Lambda::EventInvokeConfig').Properties
+    expect(asText(invoked.FunctionName)).toBe('<BrokerMaintain>')
+    expect(invoked.MaximumRetryAttempts).toBe(0)
+  })
+
+  test('leaves objects for a day after nothing needs them, or as long as it is told, which it shares with the flush function', () => {
+    const graces = (template: Template) =>
+      ['BrokerMaintain', 'BrokerFlush'].map(
+        id =>
+          theResource(template, 'AWS::Lambda::Function', id).Properties.Environment.Variables
+            .TIDEMARK_GRACE_MS,
+      )
+    expect(graces(production)).toEqual(['86400000', '86400000'])
+    expect(graces(brokerOf({ recoveryWindow: Duration.days(7) }))).toEqual(['604800000', '604800000'])
+    expect(() => brokerOf({ recoveryWindow: Duration.minutes(59) })).toThrow(
+      'recoveryWindow is 60 minutes or more',
+    )
   })
 })
 
@@ -278,7 +323,7 @@ describe('alarms', () => {
       'AWS/Lambda Throttles of <BrokerFetch> GreaterThanOrEqualToThreshold 1',
       'AWS/Lambda Throttles of <BrokerFlush> GreaterThanOrEqualToThreshold 1',
       'AWS/Lambda Throttles of <BrokerProduce> GreaterThanOrEqualToThreshold 1',
-      'Tidemark FlushFailures of <BrokerTable>,flush GreaterThanOrEqualToThreshold 1',
+      'Tidemark SettlingFailures of <BrokerTable>,settling GreaterThanOrEqualToThreshold 1',
     ])
     for (const { Properties } of alarms) {
       expect(Properties).toMatchObject({
@@ -305,7 +350,7 @@ describe('two brokers', () => {
   test('in one stack share nothing but what empties buckets', () => {
     template.resourceCountIs('AWS::DynamoDB::Table', 2)
     template.resourceCountIs('AWS::ApiGatewayV2::Api', 2)
-    template.resourceCountIs('AWS::Lambda::Function', 2 * 5 + 1)
+    template.resourceCountIs('AWS::Lambda::Function', 2 * 6 + 1)
     for (const [id, role] of Object.entries(resourcesOf(template, 'AWS::IAM::Role'))) {
       if (id.startsWith('CustomS3AutoDelete')) continue
       const other = id.startsWith('Near') ? 'Far' : 'Near'
@@ -320,14 +365,14 @@ describe('two brokers', () => {
       const dimensions: { Name: string; Value: unknown }[] = alarm.Properties.Dimensions
       expect(dimensions.map(({ Name, Value }) => `${Name} ${asText(Value)}`)).toEqual([
         `broker ${table}`,
-        'service flush',
+        'service settling',
       ])
     }
     for (const [id, dashboard] of Object.entries(resourcesOf(template, 'AWS::CloudWatch::Dashboard'))) {
       const body = asText(dashboard.Properties.DashboardBody)
       const table = id.startsWith('Near') ? '<NearTable>' : '<FarTable>'
       const own: string[] = body.match(/\["Tidemark",[^\]]*\]/g) ?? []
-      expect(own).toHaveLength(3)
+      expect(own).toHaveLength(9)
       for (const metric of own) expect(metric).toContain(`"broker","${table}"`)
     }
   })

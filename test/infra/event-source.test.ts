@@ -367,6 +367,8 @@ describe('what delivers', () => {
       `dynamodb:UpdateItem <BrokerTable.Arn> ${onGroups}`,
       'logs:CreateLogStream <BrokerDeliverLog.Arn>',
       'logs:PutLogEvents <BrokerDeliverLog.Arn>',
+      's3:GetObject <BrokerBucket.Arn>/ingest/*',
+      's3:GetObject <BrokerBucket.Arn>/log/*',
       's3:GetObject <BrokerBucket.Arn>/segments/*',
       's3:ListBucket <BrokerBucket.Arn>',
     ])
@@ -390,7 +392,10 @@ describe('what delivers', () => {
   test('may send to its own queue without being taken for an endless loop', () => {
     const functions = Object.values(resourcesOf(template, 'AWS::Lambda::Function'))
     const allowed = functions.filter(({ Properties }) => Properties.RecursiveLoop === 'Allow')
-    expect(allowed.map(({ Properties }) => Properties.Description)).toEqual(['Tidemark: deliver'])
+    expect(allowed.map(({ Properties }) => Properties.Description)).toEqual([
+      'Tidemark: maintain',
+      'Tidemark: deliver',
+    ])
   })
 
   test('has alarms for partitions that are stuck', () => {

@@ -4,7 +4,7 @@ import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import { describe, expect, test } from 'vitest'
 import { TidemarkBroker, type TidemarkBrokerProps, Topic } from '../../infra/index.ts'
 import { ROUTES } from '../../infra/routes.ts'
-import { BUNDLES, permissionsIn, resourcesOf, synthesize, theResource } from './synthesis.ts'
+import { asText, BUNDLES, permissionsIn, resourcesOf, synthesize, theResource } from './synthesis.ts'
 
 describe('a role may do what its function does, and nothing else:', () => {
   const template = synthesize(stack => {
@@ -23,6 +23,7 @@ describe('a role may do what its function does, and nothing else:', () => {
         `dynamodb:UpdateItem <BrokerTable.Arn> ${onLogs}`,
         'logs:CreateLogStream <BrokerProduceLog.Arn>',
         'logs:PutLogEvents <BrokerProduceLog.Arn>',
+        's3:PutObject <BrokerBucket.Arn>/ingest/*',
         's3:PutObject <BrokerBucket.Arn>/segments/*',
       ],
     ],
@@ -33,6 +34,8 @@ describe('a role may do what its function does, and nothing else:', () => {
         'dynamodb:Query <BrokerTable.Arn>',
         'logs:CreateLogStream <BrokerFetchLog.Arn>',
         'logs:PutLogEvents <BrokerFetchLog.Arn>',
+        's3:GetObject <BrokerBucket.Arn>/ingest/*',
+        's3:GetObject <BrokerBucket.Arn>/log/*',
         's3:GetObject <BrokerBucket.Arn>/segments/*',
         's3:ListBucket <BrokerBucket.Arn>',
       ],
@@ -50,11 +53,41 @@ describe('a role may do what its function does, and nothing else:', () => {
         'dynamodb:PutItem <BrokerTable.Arn>',
         'dynamodb:Query <BrokerTable.Arn>',
         'dynamodb:UpdateItem <BrokerTable.Arn>',
+        'lambda:InvokeFunction <BrokerMaintain.Arn>',
         'logs:CreateLogStream <BrokerFlushLog.Arn>',
         'logs:PutLogEvents <BrokerFlushLog.Arn>',
         's3:GetObject <BrokerBucket.Arn>/format.json',
+        's3:PutObject <BrokerBucket.Arn>/deleted/*',
         's3:PutObject <BrokerBucket.Arn>/format.json',
+        's3:PutObject <BrokerBucket.Arn>/ingest/*',
         's3:PutObject <BrokerBucket.Arn>/segments/*',
+      ],
+    ],
+    [
+      'Maintain',
+      [
+        'dynamodb:BatchWriteItem <BrokerTable.Arn>',
+        'dynamodb:DeleteItem <BrokerTable.Arn>',
+        'dynamodb:GetItem <BrokerTable.Arn>',
+        'dynamodb:PutItem <BrokerTable.Arn>',
+        'dynamodb:Query <BrokerTable.Arn>',
+        'dynamodb:UpdateItem <BrokerTable.Arn>',
+        'logs:CreateLogStream <BrokerMaintainLog.Arn>',
+        'logs:PutLogEvents <BrokerMaintainLog.Arn>',
+        's3:AbortMultipartUpload <BrokerBucket.Arn>/ingest/*',
+        's3:AbortMultipartUpload <BrokerBucket.Arn>/log/*',
+        's3:DeleteObject <BrokerBucket.Arn>/ingest/*',
+        's3:DeleteObject <BrokerBucket.Arn>/log/*',
+        's3:DeleteObject <BrokerBucket.Arn>/segments/*',
+        's3:GetObject <BrokerBucket.Arn>/format.json',
+        's3:GetObject <BrokerBucket.Arn>/ingest/*',
+        's3:GetObject <BrokerBucket.Arn>/log/*',
+        's3:GetObject <BrokerBucket.Arn>/segments/*',
+        's3:ListBucket <BrokerBucket.Arn>',
+        's3:PutObject <BrokerBucket.Arn>/deleted/*',
+        's3:PutObject <BrokerBucket.Arn>/format.json',
+        's3:PutObject <BrokerBucket.Arn>/ingest/*',
+        's3:PutObject <BrokerBucket.Arn>/log/*',
       ],
     ],
     [
@@ -81,6 +114,7 @@ describe('a role may do what its function does, and nothing else:', () => {
         'dynamodb:UpdateItem <BrokerTable.Arn>',
         'logs:CreateLogStream <BrokerAdminLog.Arn>',
         'logs:PutLogEvents <BrokerAdminLog.Arn>',
+        's3:PutObject <BrokerBucket.Arn>/deleted/*',
       ],
     ],
   ])('%s', (name, permissions) => {
@@ -90,9 +124,12 @@ describe('a role may do what its function does, and nothing else:', () => {
     expect(permissionsIn(Properties.Policies[0].PolicyDocument)).toEqual(permissions)
   })
 
-  test('there are no other roles or policies', () => {
-    template.resourceCountIs('AWS::IAM::Role', 5)
-    template.resourceCountIs('AWS::IAM::Policy', 0)
+  test('there are no other roles or policies, but for one: that which maintains may call itself', () => {
+    template.resourceCountIs('AWS::IAM::Role', 6)
+    template.resourceCountIs('AWS::IAM::Policy', 1)
+    const { Properties } = theResource(template, 'AWS::IAM::Policy', 'BrokerMaintainItself')
+    expect(Properties.Roles.map(asText)).toEqual(['<BrokerMaintainRole>'])
+    expect(permissionsIn(Properties.PolicyDocument)).toEqual(['lambda:InvokeFunction <BrokerMaintain.Arn>'])
     template.resourceCountIs('AWS::IAM::ManagedPolicy', 0)
   })
 

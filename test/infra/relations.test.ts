@@ -246,7 +246,7 @@ describe.each(BOTH)('in %s,', (_, template) => {
       expect(log).toBe(`<Broker${name}Log>`)
       return log
     })
-    expect(logs).toHaveLength(7)
+    expect(logs).toHaveLength(8)
     for (const [id, { Properties }] of Object.entries(resourcesOf(template, 'AWS::Logs::LogGroup'))) {
       expect(Properties.RetentionInDays, id).toBeGreaterThan(0)
     }
@@ -275,9 +275,14 @@ describe('data', () => {
 })
 
 describe('of all functions,', () => {
-  test('nobody may delete an object in production; on trial, only what empties the bucket with its stack', () => {
-    expect(whoMay(/s3:(\*|Delete)/)).toEqual([])
-    expect(allPermissions(trial).filter(each => /s3:Delete/.test(each))).toEqual([])
+  test('one may delete objects, of records and no others; on trial, what empties the bucket with its stack, too', () => {
+    for (const template of [production, trial]) {
+      expect(allPermissions(template).filter(each => /s3:(\*|Delete)/.test(each))).toEqual([
+        'Maintain: s3:DeleteObject <BrokerBucket.Arn>/ingest/*',
+        'Maintain: s3:DeleteObject <BrokerBucket.Arn>/log/*',
+        'Maintain: s3:DeleteObject <BrokerBucket.Arn>/segments/*',
+      ])
+    }
     const { PolicyDocument } = theResource(trial, 'AWS::S3::BucketPolicy').Properties
     const letIn = PolicyDocument.Statement.filter((each: { Effect: string }) => each.Effect === 'Allow')
     const who = letIn.map((each: { Principal: { AWS: unknown } }) => asText(each.Principal.AWS))
@@ -286,27 +291,33 @@ describe('of all functions,', () => {
 
   test('only those that append, flush or tell of failures write segments, only those that read read them; one says what the bucket is', () => {
     expect(whoMay(/s3:Put.*\/segments\/\*$/)).toEqual(['Deliver', 'Flush', 'Produce'])
-    expect(whoMay(/s3:Get.*\/segments\/\*$/)).toEqual(['Deliver', 'Fetch'])
-    expect(whoMay(/s3:(Put|Get).*\/format\.json$/)).toEqual(['Flush'])
+    expect(whoMay(/s3:Put.*\/ingest\/\*$/)).toEqual(['Deliver', 'Flush', 'Maintain', 'Produce'])
+    expect(whoMay(/s3:Put.*\/log\/\*$/)).toEqual(['Maintain'])
+    for (const prefix of ['segments', 'ingest', 'log']) {
+      expect(whoMay(new RegExp(`s3:Get.*/${prefix}/\\*$`))).toEqual(['Deliver', 'Fetch', 'Maintain'])
+    }
+    expect(whoMay(/s3:(Put|Get).*\/deleted\/\*$/)).toEqual(['Admin', 'Flush', 'Maintain'])
+    expect(whoMay(/s3:(Put|Get).*\/format\.json$/)).toEqual(['Flush', 'Maintain'])
     const beside = allPermissions(production).filter(
-      each => /s3:(Put|Get)/.test(each) && !/\/(segments\/\*|format\.json)$/.test(each),
+      each => /s3:(Put|Get)/.test(each) && !/\/((segments|ingest|log|deleted)\/\*|format\.json)$/.test(each),
     )
     expect(beside).toEqual([])
   })
 
-  test('only those that administer and flush may change any item; all others, the keys of their trade', () => {
+  test('only those that administer, flush and maintain may change any item; all others, the keys of their trade', () => {
     const changes = /dynamodb:(Put|Update|Delete|BatchWrite)Item/
     const anything = new RegExp(`${changes.source} <BrokerTable\\.Arn>$`)
-    expect(whoMay(anything)).toEqual(['Admin', 'Flush'])
-    expect(whoMay(changes)).toEqual(['Admin', 'Deliver', 'Flush', 'Produce', 'Rebalance'])
+    expect(whoMay(anything)).toEqual(['Admin', 'Flush', 'Maintain'])
+    expect(whoMay(changes)).toEqual(['Admin', 'Deliver', 'Flush', 'Maintain', 'Produce', 'Rebalance'])
     expect(whoMay(/dynamodb:LeadingKeys.*"log#/)).toEqual(['Deliver', 'Produce'])
     expect(whoMay(/dynamodb:LeadingKeys.*"group#/)).toEqual(['Deliver', 'Rebalance'])
     expect(whoMay(/dynamodb:LeadingKeys.*"triggers"/)).toEqual(['Rebalance'])
     expect(whoMay(/dynamodb:LeadingKeys.*"topic/)).toEqual([])
   })
 
-  test('those that call or are told of changes are few: one invokes, two read the stream, two use the queue', () => {
-    expect(whoMay(/lambda:Invoke/)).toEqual(['Deliver'])
+  test('those that call or are told of changes are few: one invokes what users have, two what maintains, two read the stream, two use the queue', () => {
+    expect(whoMay(/lambda:Invoke.*<BrokerMaintain/)).toEqual(['Flush', 'Maintain'])
+    expect(whoMay(/lambda:Invoke(?!.*<BrokerMaintain)/)).toEqual(['Deliver'])
     expect(whoMay(/dynamodb:GetRecords/)).toEqual(['Dispatch', 'Flush'])
     expect(whoMay(/sqs:Send/)).toEqual(['Deliver', 'Dispatch'])
     expect(whoMay(/sqs:(Receive|Delete)/)).toEqual(['Deliver'])

@@ -88,18 +88,24 @@ describe('cdk-nag', () => {
           .flatMap(({ data }) => Object.keys(data).map(rule => `${construct.node.path} ${rule}`)),
       )
       .map(line => line.replace(/Annotation::/i, '').replace(/[0-9A-F]{8}\.Arn/, '.Arn'))
-    const segments = 'AwsSolutions-IAM5[Resource::<BrokerBucket.Arn>/segments/*]'
+    const objects = (role: string, ...prefixes: string[]) =>
+      prefixes.map(
+        prefix => `Tidemark/Broker/${role} AwsSolutions-IAM5[Resource::<BrokerBucket.Arn>/${prefix}/*]`,
+      )
     const traces = 'AwsSolutions-IAM5[Resource::*]'
     expect(acknowledged.sort()).toEqual([
       `Tidemark/Broker/AdminRole ${traces}`,
+      ...objects('AdminRole', 'deleted'),
       'Tidemark/Broker/Bucket AwsSolutions-S1',
       `Tidemark/Broker/FetchRole ${traces}`,
-      `Tidemark/Broker/FetchRole ${segments}`,
+      ...objects('FetchRole', 'ingest', 'log', 'segments'),
       `Tidemark/Broker/FlushRole ${traces}`,
-      `Tidemark/Broker/FlushRole ${segments}`,
+      ...objects('FlushRole', 'deleted', 'ingest', 'segments'),
       'Tidemark/Broker/FlushRole AwsSolutions-IAM5[Resource::<BrokerTable.Arn>/stream/*]',
+      `Tidemark/Broker/MaintainRole ${traces}`,
+      ...objects('MaintainRole', 'deleted', 'ingest', 'log', 'segments'),
       `Tidemark/Broker/ProduceRole ${traces}`,
-      `Tidemark/Broker/ProduceRole ${segments}`,
+      ...objects('ProduceRole', 'ingest', 'segments'),
       `Tidemark/Broker/RebalanceRole ${traces}`,
     ])
   })

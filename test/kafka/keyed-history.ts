@@ -1,4 +1,4 @@
-import type { CompressionName } from '../../src/core/record/compression.ts'
+import type { CompressionName } from '../../src/core/record/compression-name.ts'
 import type { Entropy } from '../../src/ports/entropy.ts'
 
 export interface KeyedRecord {

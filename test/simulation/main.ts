@@ -4,9 +4,10 @@ import { ACTORS, actorsNamed } from './actors/index.ts'
 import { DEFECTS } from './defects.ts'
 import { runSeeds } from './run-seeds.ts'
 
-const USAGE = `npm run test:simulation -- [--seeds 1000] [--from 1] [--actors NAME,…] [--defect "…"] [--trace]
+const USAGE = `npm run test:simulation -- [--seeds 1000] [--from 1] [--days 1] [--actors NAME,…] [--defect "…"] [--trace]
   --seeds 10000                  as many histories, each by its own seed (1000)
   --from 24 --seeds 1 --trace    one of them, told step by step
+  --days 7                       as many days, with nights in which only upkeep goes on (1)
   --actors topics,writers        only these take part, and more seeds a second run (all, or those that notice the defect)
   --defect "…"                   with a fault planted that is known to be found
 Actors: ${ACTORS.map(({ name }) => name).join(', ')}
@@ -18,6 +19,7 @@ const { values } = parseArgs({
     help: { type: 'boolean', default: false },
     seeds: { type: 'string', default: '1000' },
     from: { type: 'string', default: '1' },
+    days: { type: 'string', default: '1' },
     actors: { type: 'string' },
     defect: { type: 'string' },
     trace: { type: 'boolean', default: false },
@@ -36,9 +38,10 @@ const names = values.actors?.split(',') ?? defect?.actors ?? ACTORS.map(({ name 
 const actors = actorsNamed(names)
 const print = values.trace ? (line: string) => console.log(line) : undefined
 const count = Number(values.seeds)
+const days = Number(values.days)
 const startedMs = performance.now()
 
-const outcome = await runSeeds(Number(values.from), count, { actors, defect, print }, done => {
+const outcome = await runSeeds(Number(values.from), count, { actors, days, defect, print }, done => {
   if (done % 1000 === 0) console.log(`${done} of ${count} seeds`)
 })
 const seconds = ((performance.now() - startedMs) / 1000).toFixed(1)
@@ -47,7 +50,7 @@ if (outcome.failure) {
   const planted = values.defect === undefined ? '' : ` --defect "${values.defect}"`
   console.error(`seed ${seed}: ${error.stack}`)
   console.error(
-    `again: npm run test:simulation -- --from ${seed} --seeds 1 --actors ${names.join(',')}${planted} --trace`,
+    `again: npm run test:simulation -- --from ${seed} --seeds 1 --days ${days} --actors ${names.join(',')}${planted} --trace`,
   )
   process.exitCode = 1
 } else {

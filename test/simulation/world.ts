@@ -5,7 +5,7 @@ import { clockOf, Network } from '../../src/adapters/memory/network.ts'
 import { SeededEntropy } from '../../src/adapters/memory/seeded-entropy.ts'
 import { VirtualClock } from '../../src/adapters/memory/virtual-clock.ts'
 import { loadReading } from '../../src/broker/load-reading.ts'
-import { loadUseCases } from '../../src/broker/load-use-cases.ts'
+import { loadTasks, loadTopics, loadUseCases } from '../../src/broker/load-use-cases.ts'
 import { LogBroker } from '../../src/broker/log-broker.ts'
 import { isTransient } from '../../src/broker/store-calls/retry.ts'
 import { VerifySummary } from '../../src/broker/verifying/finding.ts'
@@ -24,7 +24,7 @@ import { SleepyProcess } from './sleepy-process.ts'
 import { WatchedObjects } from './watched-objects.ts'
 
 // Now: virtual time does not wait for a file to be loaded.
-await Promise.all([loadUseCases(), loadReading()])
+await Promise.all([loadUseCases(), loadTasks(), loadTopics(), loadReading()])
 
 const PROCESSES = 2
 const START_MS = Date.UTC(2026, 0, 1)
@@ -128,7 +128,7 @@ export class World {
     this.#kinds = actors
     this.#days = days
     const objects = new WatchedObjects(this.clock)
-    const skewMs = this.skewMsMax + (actors.some(({ setsClocks }) => setsClocks) ? 2 * DAY_MS : 0)
+    const skewMs = this.skewMsMax + (this.areClocksSet ? 2 * DAY_MS : 0)
     this.promises = makePromises(this.clock, objects, skewMs, this.violated)
     this.topics = this.promises.topics
     this.log = this.promises.log
@@ -172,6 +172,11 @@ export class World {
 
   get #doFlush(): boolean {
     return this.#kinds.some(({ wantsFlushes }) => wantsFlushes)
+  }
+
+  /** Whether somebody sets clocks, by hours. */
+  get areClocksSet(): boolean {
+    return this.#kinds.some(({ setsClocks }) => setsClocks)
   }
 
   get hasNights(): boolean {

@@ -1,6 +1,5 @@
 import {
   FLUSH_FAILED_PAUSE_MS,
-  MAINTENANCE_LEASE_MS,
   MAINTENANCE_WAKE_MS,
   SETTLING_BACKLOG_SEGMENTS_MAX,
   SETTLING_PAUSES,
@@ -11,13 +10,21 @@ import { type PartitionId, partitionKey } from '../../core/topic/partition-id.ts
 import type { Ports } from '../../ports/index.ts'
 import type { Topic } from '../topics/topic-directory.ts'
 import { type Budget, TimeIsOver } from './budget.ts'
-import { type Maintained, type MaintainRequest, maintain, type Progress } from './maintain.ts'
+import {
+  type Maintained,
+  type MaintainRequest,
+  maintain,
+  type PartitionPlace,
+  type Progress,
+} from './maintain.ts'
 import type { SettlingSettings } from './settling-settings.ts'
 import { backlogBytes } from './visit-partition.ts'
 
+export { settlingSettings } from './settling-settings.ts'
+
 const LEASE = 'maintenance'
-/** The longest pause after one piece, however slow the store was. */
-const PAUSE_MS_MAX = 1_000
+/** The longest pause after one piece: what took longer has waited for others, and not worked. */
+const PAUSE_MS_MAX = 100
 /** How often it is looked at the soonest whether epochs, rounds and garbage want something. */
 const LOOK_MS_MIN = 1_000
 
@@ -50,6 +57,8 @@ export class BackgroundSettling {
   #wake = new AbortController()
   #leaseUntilMs = 0
   #lookAtMs: number
+  /** Where the last look was broken off. */
+  #lookFrom: PartitionPlace | undefined
   #running: Promise<void> | undefined
 
   constructor(ports: Ports, settings: SettlingSettings, reportError: (error: unknown) => void) {
@@ -128,20 +137,28 @@ export class BackgroundSettling {
       const nowMs = clock.monotonicMs()
       const next = [...this.#pending.values()].find(({ fromMs }) => fromMs <= nowMs)
       let pauseMs = 0
-      if (!next && nowMs < this.#lookAtMs) {
+      const isLookDue = nowMs >= this.#lookAtMs
+      if (!next && !isLookDue) {
         pauseMs = this.#lookAtMs - nowMs
         for (const { fromMs } of this.#pending.values()) pauseMs = Math.min(pauseMs, fromMs - nowMs)
       } else if (!(await this.#hasLease())) {
-        pauseMs = MAINTENANCE_WAKE_MS
-      } else if (next) {
-        await this.#settle(next)
+        pauseMs = Math.min(MAINTENANCE_WAKE_MS, this.#settings.leaseMs)
+      } else if (isLookDue) {
+        await this.#look()
       } else {
-        this.#lookAtMs = nowMs + this.#lookIntervalMs
-        await this.#maintain({ upkeep: true }, false)
+        await this.#settle(next!)
       }
       if (pauseMs > 0) await clock.sleep(pauseMs, this.#wake.signal)
       else await clock.turn()
     }
+  }
+
+  /** What no append tells of: epochs, garbage, and what expires in logs to which nobody writes. */
+  async #look(): Promise<void> {
+    const maintained = await this.#maintain({ upkeep: true, from: this.#lookFrom }, false)
+    this.#lookFrom = maintained?.goesOnAt
+    const isDone = maintained?.goesOnAt === undefined
+    this.#lookAtMs = this.#ports.clock.monotonicMs() + (isDone ? this.#lookIntervalMs : LOOK_MS_MIN)
   }
 
   async #settle({ partition, entries, isUrgent }: Pending): Promise<void> {
@@ -175,7 +192,7 @@ export class BackgroundSettling {
   #budget(isUrgent: boolean): Budget {
     const { clock } = this.#ports
     const closing = this.#closing.signal
-    const untilMs = clock.monotonicMs() + MAINTENANCE_LEASE_MS
+    const untilMs = clock.monotonicMs() + this.#settings.leaseMs
     let sinceMs = clock.monotonicMs()
     return {
       get deadlineMs() {
@@ -194,14 +211,15 @@ export class BackgroundSettling {
 
   async #hasLease(): Promise<boolean> {
     const { clock, upkeep } = this.#ports
-    if (clock.monotonicMs() < this.#leaseUntilMs - MAINTENANCE_LEASE_MS / 2) return true
+    const { leaseMs } = this.#settings
+    if (clock.monotonicMs() < this.#leaseUntilMs - leaseMs / 2) return true
     const nowMs = clock.nowMs()
     const askedMs = clock.monotonicMs()
     try {
       // Twice as long as a run may take, so that it lasts for one that begins just before it is renewed.
-      const untilMs = nowMs + MAINTENANCE_LEASE_MS * 2
+      const untilMs = nowMs + leaseMs * 2
       if (!(await upkeep.takeLease(LEASE, this.#holder, nowMs, untilMs))) return false
-      this.#leaseUntilMs = askedMs + MAINTENANCE_LEASE_MS
+      this.#leaseUntilMs = askedMs + leaseMs
       return true
     } catch (error) {
       this.#reportError(error)

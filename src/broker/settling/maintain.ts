@@ -14,10 +14,18 @@ import type { SettlingSettings } from './settling-settings.ts'
 import { advanceEpoch, sweepEpochs } from './sweep-epochs.ts'
 import { type Visited, type VisitWants, visit } from './visit-partition.ts'
 
+/** A partition, as people name it; they are visited in the order of these. */
+export interface PartitionPlace {
+  readonly topic: string
+  readonly partition: number
+}
+
 /** What a run is for. */
 export interface MaintainRequest {
   /** Those in which something is due, as far as whoever asks knows; left out: all of all topics. */
   readonly partitions?: readonly PartitionId[]
+  /** Where an earlier run of all partitions was broken off, and this one goes on. */
+  readonly from?: PartitionPlace | undefined
   /** How many entries each has in blocks, where somebody knows, by its key. */
   readonly entries?: ReadonlyMap<string, number>
   /** Whether epochs, rounds, garbage and the offsets of silent groups are looked after, too. */
@@ -46,6 +54,8 @@ export type Progress =
 export interface Maintained {
   /** False: the time was over before all was done, and another run goes on. */
   readonly isDone: boolean
+  /** Where it was broken off, if it was while it visited all partitions. */
+  readonly goesOnAt: PartitionPlace | undefined
   readonly rolledBytes: number
   readonly mergedBytes: number
   readonly deletedObjects: number
@@ -68,8 +78,10 @@ export async function maintain(
 ): Promise<Maintained> {
   const run = new Run(ports, settings, request, budget, report)
   const isDone = await run.toTheEnd()
-  return { ...run.sums, failed: run.failed, isDone }
+  return { ...run.sums, failed: run.failed, isDone, goesOnAt: isDone ? undefined : run.goesOnAt }
 }
+
+const FIRST: PartitionPlace = { topic: '', partition: 0 }
 
 class Run {
   readonly #ports: Ports
@@ -78,6 +90,7 @@ class Run {
   readonly #budget: Budget
   readonly #report: (progress: Progress) => void
   readonly failed: { topic: string; partition: number; reason: string }[] = []
+  goesOnAt: PartitionPlace | undefined
   readonly sums = { rolledBytes: 0, mergedBytes: 0, deletedObjects: 0, backlogBytes: 0 }
 
   constructor(
@@ -97,8 +110,9 @@ class Run {
   /** False where the time is over before. */
   async toTheEnd(): Promise<boolean> {
     try {
-      await this.#visitAll()
+      // First what takes little: visits may take all the time that there is.
       if (this.#request.upkeep) await this.#upkeep()
+      await this.#visitAll()
       return true
     } catch (error) {
       if (isTimeOver(error)) return false
@@ -107,14 +121,21 @@ class Run {
   }
 
   async #visitAll(): Promise<void> {
-    const { partitions, isForced = false } = this.#request
+    const { partitions, isForced = false, from = FIRST } = this.#request
     const wants: VisitWants = { epochsBelow: isForced ? Number.POSITIVE_INFINITY : 0, isThorough: isForced }
     if (partitions) {
       await this.#visitThese(partitions, wants)
       return
     }
-    for (const topic of await this.#liveTopics())
-      for (const partition of partitionsOf(topic)) await this.#visit(topic, partition, wants)
+    this.goesOnAt = from
+    for (const topic of await this.#liveTopics()) {
+      if (topic.name < from.topic) continue
+      const first = topic.name === from.topic ? from.partition : 0
+      for (const partition of partitionsOf(topic).slice(first)) {
+        this.goesOnAt = { topic: topic.name, partition: partition.partition }
+        await this.#visit(topic, partition, wants)
+      }
+    }
   }
 
   async #visitThese(partitions: readonly PartitionId[], wants: VisitWants): Promise<void> {

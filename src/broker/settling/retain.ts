@@ -7,8 +7,8 @@ import type { Ports } from '../../ports/index.ts'
 import type { TopicItem } from '../../ports/topic-store.ts'
 import { retryUntil } from '../store-calls/retry.ts'
 import type { Budget } from './budget.ts'
-import { levelsOf, readCounted } from './counted-segments.ts'
 import { planDropTo } from './drop.ts'
+import { countedPages } from './read-chain.ts'
 import { Moved } from './read-runs.ts'
 import type { SettlingSettings } from './settling-settings.ts'
 import { markStart } from './start-marker.ts'
@@ -58,29 +58,17 @@ async function findStart(
   { partition }: Log,
   head: Head,
   { isDeleted, retentionMs, retentionBytes }: TopicSettings,
-  budget: Budget,
+  { deadlineMs }: Budget,
 ): Promise<Offset | undefined> {
   if (!isDeleted || (retentionMs < 0 && retentionBytes < 0)) return undefined
   const rules = { retentionMs, retentionBytes, nowMs: ports.clock.nowMs() }
   const oldest: Segment[] = []
   let startOffset: Offset | undefined
-  for (const range of levelsOf(head.settled)) {
-    for (let { lo } = range; lo < range.hi; ) {
-      const found = await readCounted(
-        ports,
-        partition,
-        { ...range, lo },
-        budget.deadlineMs,
-        SEGMENTS_PER_READ,
-      )
-      const last = found.at(-1)
-      if (!last || last.end <= lo) throw new Moved(`there is no segment at ${lo}`)
-      oldest.push(...found)
-      const plan = planRetention(head, oldest, rules)
-      startOffset = plan?.startOffset ?? startOffset
-      if (!plan?.isAll) return startOffset
-      lo = last.end
-    }
+  for await (const page of countedPages(ports, partition, head.settled, deadlineMs, SEGMENTS_PER_READ)) {
+    oldest.push(...page)
+    const plan = planRetention(head, oldest, rules)
+    startOffset = plan?.startOffset ?? startOffset
+    if (!plan?.isAll) break
   }
   return startOffset
 }

@@ -3,6 +3,7 @@ import {
   EPOCH_INTERVAL_MS,
   GARBAGE_GRACE_MS,
   HOT_TAIL_BYTES,
+  MAINTENANCE_LEASE_MS,
   MERGE_SEGMENTS_MAX,
   MERGE_SEGMENTS_MIN,
   RESWEEP_MS,
@@ -35,6 +36,8 @@ export interface SettlingSettings {
   readonly advanceMs: number
   /** How often all partitions are asked to drain the epochs that are over. */
   readonly roundMs: number
+  /** How long a process that has died keeps others of its store from maintaining it, at most about twice. */
+  readonly leaseMs: number
   /** When what was deleted is looked for once more. */
   readonly resweepMs: number
   /** The table of keys of one pass of compaction. */
@@ -54,6 +57,7 @@ const DEFAULTS: SettlingSettings = {
   graceMs: GARBAGE_GRACE_MS,
   advanceMs: EPOCH_INTERVAL_MS,
   roundMs: ROUND_INTERVAL_MS,
+  leaseMs: MAINTENANCE_LEASE_MS,
   resweepMs: RESWEEP_MS,
   mapBytes: CLEANER_MAP_BYTES,
   hotTailBytes: HOT_TAIL_BYTES,

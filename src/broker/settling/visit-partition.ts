@@ -4,6 +4,7 @@ import { readSettings } from '../../core/topic/topic-config.ts'
 import type { Ports } from '../../ports/index.ts'
 import { retryUntil } from '../store-calls/retry.ts'
 import { type Budget, checkTime } from './budget.ts'
+import { clean } from './clean.ts'
 import { readCounted, segmentAt } from './counted-segments.ts'
 import { drop } from './drop.ts'
 import { merge, settleMerged, takeOver } from './merge.ts'
@@ -110,8 +111,12 @@ async function settleOnce(
     sums.mergedBytes += merged.mergedBytes
   }
   head = (await retain(ports, settings, log, head, budget)) ?? head
+  const isCleaningDue = isCompacted || head.settled.cleaning > head.settled.generation
+  const cleaned = isCleaningDue ? await clean(ports, settings, log, head, budget) : undefined
+  head = cleaned ?? head
   if (wants.endsUnfinished) head = await passBoundary(ports, log, head, budget)
-  await sweep(ports, partition, head, wants.isThorough, budget)
+  // The generation of before does not count any more.
+  await sweep(ports, partition, head, wants.isThorough || cleaned !== undefined, budget)
   return head
 }
 

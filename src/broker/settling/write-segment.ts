@@ -1,5 +1,6 @@
 import type { Stretch } from '../../core/batches/stretches.ts'
 import type { IntentNote } from '../../core/garbage.ts'
+import { SETTLING_PIECE_BYTES } from '../../core/limits.ts'
 import type { FlushedProducer } from '../../core/log/producers/flushed-producer.ts'
 import type { Level, Segment } from '../../core/log/settled/segment.ts'
 import { type Offset, toOffset } from '../../core/numbers.ts'
@@ -32,7 +33,8 @@ export interface SegmentPlan {
   readonly createdMs: number
   readonly writes: number
   readonly loggedBytes: number
-  readonly tombstonesMs: number
+  /** Asked once all stretches are given: whoever cleans them knows only then. */
+  readonly tombstonesMs: number | (() => number)
   /** What is known at the end of the producers. */
   readonly producers: ReadonlyMap<bigint, FlushedProducer>
 }
@@ -67,13 +69,16 @@ export async function writeSegment(
 }
 
 /**
- * Removes an object that no item has come to name, since another stands in its place, and the note of it. What is left of it
- * where that fails is collected later.
+ * Gives up an object that no item has come to name, since another stands in its place. It is noted as dead and not removed at
+ * once: an upload that was repeated on its way may come after the removal, and nobody would know of it any more.
  */
 export async function dropUpload(ports: Ports, intent: IntentNote, { deadlineMs }: Budget): Promise<void> {
   const insist = <T>(step: () => Promise<T>) => retryUntil(ports, deadlineMs, 'no', step)
-  await insist(() => ports.objects.remove(intent.key))
-  await insist(() => ports.upkeep.removeNote(intent))
+  const { upkeep, clock, entropy } = ports
+  const { key } = intent
+  const id = entropy.id().slice(0, 8)
+  await insist(() => upkeep.putNote({ kind: 'dead', key, notedMs: clock.nowMs(), looks: 2, id }))
+  await insist(() => upkeep.removeNote(intent))
 }
 
 async function* chunksOf(
@@ -84,10 +89,14 @@ async function* chunksOf(
   made: { segment?: Segment },
 ): AsyncGenerator<Uint8Array> {
   const writer = new SegmentWriter(plan.baseOffset)
+  let sincePause = 0
   for await (const stretch of plan.stretches()) {
     const chunk = writeStretch(writer, stretch)
     if (chunk.length > 0) yield chunk
-    await budget.pace(chunk.length)
+    sincePause += chunk.length
+    if (sincePause < SETTLING_PIECE_BYTES) continue
+    await budget.pace(sincePause)
+    sincePause = 0
   }
   const { level, startOffset, createdMs, writes, loggedBytes, tombstonesMs, producers } = plan
   const { footer, segment } = writer.finish(plan.end, {
@@ -101,7 +110,7 @@ async function* chunksOf(
     createdMs,
     writes,
     loggedBytes,
-    tombstonesMs,
+    tombstonesMs: typeof tombstonesMs === 'number' ? tombstonesMs : tombstonesMs(),
     producers,
   })
   made.segment = segment

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander'
-import type { CompressionName } from '../../core/record/compression.ts'
+import type { CompressionName } from '../../core/record/compression-name.ts'
 import type { RecordHeader } from '../../core/record/record.ts'
 import { resolveEscapes } from '../output/escapes.ts'
 import { UsageError } from '../output/failure.ts'

@@ -20,7 +20,8 @@ import {
   writeInt64,
 } from './batch-layout.ts'
 import { batchChecksum } from './checksum.ts'
-import { type CompressionName, compress, compressionCode } from './compression.ts'
+import { compress } from './compression.ts'
+import { type CompressionName, compressionCode } from './compression-name.ts'
 import { BATCH_HEADERS_MAX, type RecordHeader, type RecordInput } from './record.ts'
 import { utf8SizeBytes, writeUtf8 } from './utf8.ts'
 import { varintSizeBytes, varlongSizeBytes, writeVarint, writeVarlong } from './varint.ts'

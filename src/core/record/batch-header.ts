@@ -30,7 +30,7 @@ import {
   writeInt64,
 } from './batch-layout.ts'
 import { batchChecksum } from './checksum.ts'
-import { type CompressionName, compressionName } from './compression.ts'
+import { type CompressionName, compressionName } from './compression-name.ts'
 
 /** Who sent a batch, and as which of its batches in the partition. */
 export interface BatchProducer {

@@ -1,10 +1,11 @@
 import zlib from 'node:zlib'
 import { TidemarkError } from '../errors.ts'
 import { DECOMPRESSED_BYTES_MAX } from '../limits.ts'
-import { type CompressionName, checkZstd } from './compression.ts'
+import type { CompressionName } from './compression-name.ts'
 import { decompressLz4 } from './lz4-frame.ts'
 import { decompressSnappy } from './snappy-stream.ts'
 import { decompressZstd } from './zstd-frames.ts'
+import { checkZstd } from './zstd-support.ts'
 
 /**
  * The records of a batch as they were before `compress`, or as another client packed them: in several frames, members

@@ -14,5 +14,5 @@ export {
   stampLogAppendTime,
   stampProducer,
 } from './batch-header.ts'
-export type { CompressionName } from './compression.ts'
+export type { CompressionName } from './compression-name.ts'
 export type { LogRecord, RecordHeader, RecordInput } from './record.ts'

@@ -8,11 +8,12 @@ import {
   INFLATED_PIECE_BYTES,
 } from '../limits.ts'
 import { nextTurn } from '../turns.ts'
-import { type CompressionName, checkZstd } from './compression.ts'
+import type { CompressionName } from './compression-name.ts'
 import { decompress, tooLargeDecompressed, toReadError } from './decompression.ts'
 import { LZ4_BLOCK_BYTES_MAX, lz4Pieces } from './lz4-frame.ts'
 import { hasMoreSnappyBlocks, largestSnappyBlock, snappyPieces } from './snappy-stream.ts'
 import { zstdContentBytes, zstdPieces, zstdWindowBytes } from './zstd-frames.ts'
+import { checkZstd } from './zstd-support.ts'
 
 /** A batch's records, decompressed: at once where they are few bytes, else one piece after the other. */
 export interface Inflation {

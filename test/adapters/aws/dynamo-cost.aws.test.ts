@@ -5,7 +5,9 @@ import { makeTableClients } from '../../../src/adapters/aws/table/aws-table.ts'
 import { dynamoLogIndex } from '../../../src/adapters/aws/table/dynamo-log-index.ts'
 import { DynamoTable } from '../../../src/adapters/aws/table/dynamo-table.ts'
 import { dynamoTopicStore } from '../../../src/adapters/aws/table/dynamo-topic-store.ts'
+import { dynamoUpkeepStore } from '../../../src/adapters/aws/table/dynamo-upkeep-store.ts'
 import { countTableWrites, UsageMeter } from '../../../src/adapters/aws/usage-meter.ts'
+import type { Note } from '../../../src/core/garbage.ts'
 import {
   BLOCK_ENTRIES_MAX,
   INLINE_BYTES_MAX,
@@ -14,18 +16,21 @@ import {
   TAIL_ENTRIES_SOFT_MAX,
 } from '../../../src/core/limits.ts'
 import type { Block } from '../../../src/core/log/block.ts'
-import type { IndexEntry } from '../../../src/core/log/entry.ts'
+import type { IndexEntry, ObjectPlace } from '../../../src/core/log/entry.ts'
 import type { Head } from '../../../src/core/log/head.ts'
 import { foldProducers } from '../../../src/core/log/producers/fold-producers.ts'
+import { encodeSettled, type Settled } from '../../../src/core/log/settled/settled.ts'
 import { makeBlock } from '../../../src/core/log/tail.ts'
 import { toOffset } from '../../../src/core/numbers.ts'
 import type { PartitionId } from '../../../src/core/topic/partition-id.ts'
 import type { LogIndex } from '../../../src/ports/log-index.ts'
 import { NoRoom } from '../../../src/ports/outcome.ts'
 import type { TopicStore } from '../../../src/ports/topic-store.ts'
+import type { UpkeepStore } from '../../../src/ports/upkeep-store.ts'
 import { describeDynamoDbLocal, dynamoDbLocalEndpoint } from '../../aws/endpoints.ts'
 import { createTestTable } from '../../aws/tables.ts'
 import {
+  fillBlocks,
   freshId,
   freshPartition,
   inlineEntry,
@@ -33,9 +38,28 @@ import {
   NOTHING_MOVED,
   objectEntry,
 } from '../../conformance/samples.ts'
+import { segmentOf } from '../../conformance/settled-log.ts'
 
 const KiB = 1024
 const ZERO = toOffset(0)
+const FAR = 987_654_321_987
+/** Of a log that is compacted, and has come far. */
+const SETTLED_FAR: Settled = {
+  firstOffset: toOffset(FAR - 90_000_000_000),
+  mergedOffset: toOffset(FAR - 300_000_000),
+  settledOffset: toOffset(FAR - 1_000_000),
+  generation: 3_000,
+  cleaning: 3_001,
+  resumes: 3_000,
+  cleaningTo: toOffset(FAR - 2_000_000),
+  cleaningClean: toOffset(FAR - 2_000_000),
+  cleanOffset: toOffset(FAR - 3_000_000),
+  rules: 12,
+  segmentSum: 2 ** 44,
+  bytes: 2 ** 40,
+  loggedBytes: FAR,
+  settledMs: 1_763_769_600_123,
+}
 
 /** DynamoDB's own rules for the size of an item, in bytes. */
 function itemBytes(item: Record<string, AttributeValue>): number {
@@ -58,6 +82,7 @@ describeDynamoDbLocal('what the index asks of DynamoDB:', () => {
   let clients: ReturnType<typeof makeTableClients>
   let index: LogIndex
   let topics: TopicStore
+  let upkeep: UpkeepStore
   let table: Awaited<ReturnType<typeof createTestTable>>
 
   beforeAll(async () => {
@@ -67,6 +92,7 @@ describeDynamoDbLocal('what the index asks of DynamoDB:', () => {
     const dynamo = new DynamoTable(clients, table.table)
     index = dynamoLogIndex(dynamo)
     topics = dynamoTopicStore(dynamo)
+    upkeep = dynamoUpkeepStore(dynamo)
   })
   afterAll(async () => {
     clients.close()
@@ -149,6 +175,11 @@ describeDynamoDbLocal('what the index asks of DynamoDB:', () => {
             ]),
           ),
           flushedMaxMs: { N: '1763769600123' },
+          // And of which all but the newest has settled, in the tenth year of the store's epochs.
+          v: { N: '2' },
+          appendFloor: { N: '87600' },
+          drained: { N: '87600' },
+          settled: { B: encodeSettled(SETTLED_FAR) },
         },
       }),
     )
@@ -160,12 +191,77 @@ describeDynamoDbLocal('what the index asks of DynamoDB:', () => {
         maxTimestampMs: 1_763_769_600_123,
         createdMs: 1_763_769_600_123,
       })
-      expect(await index.append(partition, entry, seen)).toMatchObject({ kind: 'appended' })
+      const place = { ...(entry.place as ObjectPlace), epoch: 87_602 }
+      expect(await index.append(partition, { ...entry, place }, seen)).toMatchObject({ kind: 'appended' })
     }
     const bytes = itemBytes(await storedItem(partition))
     console.log(`a head with ${TAIL_ENTRIES_SOFT_MAX} object entries has ${bytes} bytes`)
     expect(bytes).toBeLessThanOrEqual(KiB)
     expect(meter.usage().UpdateItem).toMatchObject({ requests: 1, writeUnits: 1 })
+  })
+
+  test('the floor is part of the append: an UpdateItem of one unit, held or refused', async () => {
+    const partition = await madePartition()
+    await index.raiseFloor(partition, 5)
+    meter.reset()
+    const ofEpoch = (epoch: number) => {
+      const entry = objectEntry(1)
+      return { ...entry, place: { ...(entry.place as ObjectPlace), epoch } }
+    }
+    await appended(partition, ofEpoch(5))
+    expect(requests()).toEqual({ UpdateItem: 1 })
+    expect(meter.usage().UpdateItem).toMatchObject({ writeUnits: 1, readUnits: 0 })
+    meter.reset()
+    expect(await index.append(partition, ofEpoch(4), ZERO)).toMatchObject({ kind: 'refused' })
+    expect(requests()).toEqual({ UpdateItem: 1 })
+  })
+
+  test('an idle partition costs a round a read and a write, and one that is busy one write more', async () => {
+    const partition = await madePartition()
+    await appended(partition, objectEntry(1))
+    meter.reset()
+    const seen = (await index.readHead(partition))!
+    expect(await index.raiseFloor(partition, 3, seen)).toMatchObject({ appendFloor: 3, drained: 3 })
+    expect(requests()).toEqual({ GetItem: 1, UpdateItem: 1 })
+    expect(countTableWrites(meter.usage())).toBe(1)
+    await appended(partition, inlineEntry(1))
+    meter.reset()
+    expect(await index.raiseFloor(partition, 4, seen)).toMatchObject({ appendFloor: 4, drained: 3 })
+    expect(await index.noteDrained(partition, 4)).toBe(true)
+    expect(requests()).toEqual({ UpdateItem: 3 })
+  })
+
+  test('a roll is six writes at most', async () => {
+    const partition = await madePartition()
+    await fillBlocks(index, partition, 20)
+    meter.reset()
+    const note: Note = { kind: 'intent', key: 'log/tides', level: 'rolled', notedMs: 5 }
+    await upkeep.putNote(note)
+    const segment = await index.putSegment(partition, 'rolled', segmentOf(0, 20))
+    const rolled = await index.rearrange(partition, { kind: 'settle', segment, nowMs: 6 })
+    expect(rolled).toMatchObject({ moved: true, head: { settled: { settledOffset: 20 } } })
+    await index.removeBlocksBelow(partition, toOffset(20))
+    await upkeep.removeNote(note)
+    expect(requests()).toEqual({
+      PutItem: 2,
+      GetItem: 1,
+      UpdateItem: 1,
+      Query: 1,
+      BatchWriteItem: 1,
+      DeleteItem: 1,
+    })
+    expect(await index.readBlocks(partition, ZERO, 5)).toEqual([])
+  })
+
+  test('a look at what a level holds is one Query for the last segment below, and one for what follows', async () => {
+    const partition = await madePartition()
+    for (const base of [0, 10, 20]) await index.putSegment(partition, 3, segmentOf(base, base + 10))
+    meter.reset()
+    expect(await index.readSegments(partition, 3, toOffset(15), 1)).toMatchObject([{ baseOffset: 10 }])
+    expect(requests()).toEqual({ Query: 1 })
+    expect(await index.readSegments(partition, 3, toOffset(15), 9)).toHaveLength(2)
+    expect(requests()).toEqual({ Query: 3 })
+    expect(meter.usage().Query).toMatchObject({ readUnits: 3 })
   })
 
   test('the units are those of the size by the rules, as the head grows', async () => {
@@ -240,9 +336,9 @@ describeDynamoDbLocal('what the index asks of DynamoDB:', () => {
     expect(some.map(({ baseOffset }) => baseOffset)).toEqual(offsets.slice(20, 90))
     await index.removeBlocksBelow(partition, toOffset(905))
     expect((await index.readBlocks(partition, ZERO, 1_000)).map(({ baseOffset }) => baseOffset)).toEqual(
-      offsets.slice(90),
+      offsets.slice(91),
     )
-    await putLargeBlocks(partition, 90, 30 * KiB)
+    await putLargeBlocks(partition, 91, 30 * KiB)
     await index.removePartition(partition)
     expect(await index.readBlocks(partition, ZERO, 1_000)).toEqual([])
   })

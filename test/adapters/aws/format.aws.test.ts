@@ -196,6 +196,6 @@ describeAws('what a store on AWS says of itself:', () => {
     const command = new DeleteObjectCommand({ Bucket: bucket.bucket, Key: 'format.json' })
     await s3.send(command)
     await put(store)
-    expect(await inBucket()).toBe(statementOf(1, '11'.repeat(16)))
+    expect(await inBucket()).toBe(statementOf(2, '11'.repeat(16)))
   })
 })

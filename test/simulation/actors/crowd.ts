@@ -32,7 +32,11 @@ class Crowd implements Actor {
     await clock.sleep(random.integer(0, 3_000))
     const place = { topic: this.#topic, partition: random.integer(0, LASTING_PARTITIONS - 1) }
     const batches = Array.from({ length: CROWD }, (_, number) => {
-      const producer = { producerId: BigInt(1_000 + number), producerEpoch: 0, baseSequence: 0 }
+      const producer = {
+        producerId: BigInt(1_000 * this.#world.day + number),
+        producerEpoch: 0,
+        baseSequence: 0,
+      }
       return numberedBatch(this.#world, place, producer)
     })
     // With twenty at once one of them nearly always meets a fault, so not until all are acknowledged.

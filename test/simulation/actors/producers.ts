@@ -7,7 +7,8 @@ import { flushOnce } from './flushes.ts'
 import { numberedBatch, produceOnce, type SentBatch, type Sequence, sendAll, sendOnce } from './sending.ts'
 
 const WHO = 'producer'
-const PRODUCER_ID = 42n
+/** Another one each day. */
+const FIRST_PRODUCER_ID = 42n
 const GROUPS = 8
 /** Far more than any run needs. */
 const SENDINGS_MAX = 300
@@ -39,6 +40,10 @@ class Producers implements Actor {
     this.#topic = await this.#world.lastingTopic()
   }
 
+  get #producerId(): bigint {
+    return FIRST_PRODUCER_ID + BigInt(this.#world.day - 1)
+  }
+
   async live(): Promise<void> {
     const { random, clock } = this.#world
     let epoch = 0
@@ -65,7 +70,7 @@ class Producers implements Actor {
       if (random.fraction() < 0.15) {
         const baseSequence = next.get(partition) ?? 0
         zombie = this.#produceAnywhere(partition, {
-          producerId: PRODUCER_ID,
+          producerId: this.#producerId,
           producerEpoch: epoch,
           baseSequence,
         })
@@ -74,7 +79,7 @@ class Producers implements Actor {
       }
       const waiting = Array.from({ length: random.pick([1, 1, 3]) }, () => {
         const baseSequence = next.get(partition) ?? (epoch === 0 ? begin : 0)
-        const producer = { producerId: PRODUCER_ID, producerEpoch: epoch, baseSequence }
+        const producer = { producerId: this.#producerId, producerEpoch: epoch, baseSequence }
         const batch = numberedBatch(this.#world, { topic: this.#topic, partition }, producer)
         next.set(partition, (baseSequence + batch.values.length) % SEQUENCES)
         return batch

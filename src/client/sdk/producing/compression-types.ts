@@ -1,5 +1,5 @@
 import { TidemarkError } from '../../../core/errors.ts'
-import type { CompressionName } from '../../../core/record/compression.ts'
+import type { CompressionName } from '../../../core/record/compression-name.ts'
 
 /** Kafka's numbers for compressions, under the names that KafkaJS gives them. */
 export const CompressionTypes = { None: 0, GZIP: 1, Snappy: 2, LZ4: 3, ZSTD: 4 } as const

@@ -1,6 +1,6 @@
 import { TidemarkError } from '../../../core/errors.ts'
 import { encodeBatch } from '../../../core/record/batch-encoder.ts'
-import type { CompressionName } from '../../../core/record/compression.ts'
+import type { CompressionName } from '../../../core/record/compression-name.ts'
 import type { RecordInput } from '../../../core/record/record.ts'
 import { isKafkaError, type TopicFacts } from '../topic-facts.ts'
 

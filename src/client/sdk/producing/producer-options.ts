@@ -4,7 +4,7 @@ import {
   DELIVERY_TIMEOUT_DEFAULT_MS,
   LINGER_DEFAULT_MS,
 } from '../../../core/limits.ts'
-import type { CompressionName } from '../../../core/record/compression.ts'
+import type { CompressionName } from '../../../core/record/compression-name.ts'
 import type { Message } from '../messages.ts'
 import type { RetryOptions } from '../retry-options.ts'
 import type { CompressionType } from './compression-types.ts'

@@ -1,7 +1,7 @@
 import type { Broker } from '../../../contract/broker.ts'
 import { TidemarkError } from '../../../core/errors.ts'
 import { BATCH_RECORDS_MAX, CLOSE_FLUSH_MS } from '../../../core/limits.ts'
-import type { CompressionName } from '../../../core/record/compression.ts'
+import type { CompressionName } from '../../../core/record/compression-name.ts'
 import type { RecordInput } from '../../../core/record/record.ts'
 import { DeadlinePassed } from '../../deadline.ts'
 import { recordBytesMax } from '../../record-size.ts'

@@ -1,6 +1,6 @@
 import type { Broker } from '../../../contract/broker.ts'
 import { TidemarkError } from '../../../core/errors.ts'
-import type { CompressionName } from '../../../core/record/compression.ts'
+import type { CompressionName } from '../../../core/record/compression-name.ts'
 import type { RecordInput } from '../../../core/record/record.ts'
 import { partitionForKey, stickyPartition } from '../../../core/topic/partitioner.ts'
 import { recordBytesMax } from '../../record-size.ts'

@@ -1,7 +1,7 @@
 import type * as z from 'zod'
 import { TidemarkError } from '../../../core/errors.ts'
 import { encodeBatch } from '../../../core/record/batch-encoder.ts'
-import type { CompressionName } from '../../../core/record/compression.ts'
+import type { CompressionName } from '../../../core/record/compression-name.ts'
 import type { RecordInput } from '../../../core/record/record.ts'
 import { partitionForKey } from '../../../core/topic/partitioner.ts'
 import { latestTimestampMs } from '../../../core/topic/topic-config.ts'

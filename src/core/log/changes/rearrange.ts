@@ -1,4 +1,4 @@
-import type { Offset } from '../../numbers.ts'
+import { type Offset, toOffset } from '../../numbers.ts'
 import type { Head } from '../head.ts'
 import type { Segment } from '../settled/segment.ts'
 import { type SegmentSums, sumOf } from '../settled/segment-sum.ts'
@@ -79,7 +79,7 @@ export function applyMove(head: Head, move: Move): Head | undefined {
     case 'clean':
       return applyClean(head, move)
     case 'alter':
-      return withSettled(head, { rules: head.settled.rules + 1 })
+      return applyAlter(head)
     case 'adopt':
       return applyAdopt(head, move)
   }
@@ -155,6 +155,12 @@ function applyClean(head: Head, move: MoveOf<'clean'>): Head | undefined {
     cleanOffset: settled.cleaningClean,
     ...changedSums(settled, sums, removed),
   })
+}
+
+/** A pass that was begun by other rules is void, and nobody takes anything over from it. */
+function applyAlter(head: Head): Head {
+  const nothing = { cleaningTo: toOffset(0), cleaningClean: toOffset(0) }
+  return withSettled(head, { rules: head.settled.rules + 1, ...nothing })
 }
 
 function applyAdopt(head: Head, move: MoveOf<'adopt'>): Head | undefined {

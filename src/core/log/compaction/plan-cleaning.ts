@@ -43,6 +43,26 @@ export function hasOldTombstones(
   return tombstonesMs > 0 && tombstonesMs + deleteRetentionMs < nowMs
 }
 
+/** How many stretches of time there are to a tombstone's, in which those of one segment have become clean. */
+const AGES_PER_RETENTION = 8
+
+/**
+ * In which stretch of time the tombstones have become clean that will stay of a segment; undefined: none stay, as far as is
+ * known. Stretches are the same for all passes: a segment may take in what became clean in the same one, and no other.
+ * @param cleanBefore up to where an earlier pass has cleaned
+ */
+export function tombstoneAge(
+  segment: Segment,
+  cleanBefore: Offset,
+  rules: CleaningRules,
+): number | undefined {
+  const { deleteRetentionMs, nowMs } = rules
+  const stretchMs = Math.max(1, deleteRetentionMs / AGES_PER_RETENTION)
+  if (segment.end > cleanBefore) return Math.floor(nowMs / stretchMs)
+  if (segment.tombstonesMs === 0 || hasOldTombstones(segment, rules)) return undefined
+  return Math.floor(segment.tombstonesMs / stretchMs)
+}
+
 /** Up to the first segment with a record that is too young. */
 function cleanable(dirty: readonly Segment[], { minLagMs, nowMs }: CleaningRules): readonly Segment[] {
   if (minLagMs === 0) return dirty

@@ -1,0 +1,276 @@
+/** Runs one part of the benchmark of settling, with the sources of one checkout, and sends what it measured to its parent. */
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { SettlingSettings } from '../src/broker/settling/settling-settings.ts'
+import type { ObjectStore } from '../src/ports/object-store.ts'
+import { bytesOnDisk, VALUE_BYTES } from './store.ts'
+
+export interface PartOf<Kind extends string> {
+  readonly kind: Kind
+  /** The checkout whose sources run. */
+  readonly checkout: string
+  /** The store's. */
+  readonly directory: string
+}
+
+export type Part =
+  | (PartOf<'fill'> & Filling)
+  | PartOf<'scan'>
+  | (PartOf<'settle'> & { readonly settling: Partial<SettlingSettings> })
+  | (PartOf<'retain'> & { readonly settling: Partial<SettlingSettings> })
+  | (PartOf<'produce'> & Producing)
+
+interface Filling {
+  readonly partitions: number
+  readonly commits: number
+  readonly commitBytes: number
+  /** Of the oldest records, how many are two days old. */
+  readonly oldShare: number
+}
+
+interface Producing {
+  readonly seconds: number
+  readonly partitions: number
+  /** Undefined: nothing settles. */
+  readonly settling?: Partial<SettlingSettings>
+}
+
+export interface Measured {
+  readonly seconds: number
+  readonly records: number
+  /** Of objects and of the index. */
+  readonly requests: number
+  /** Of objects. */
+  readonly bytesWritten: number
+  readonly bytesOnDisk: number
+  /** By how much the process grew at most, from when its store was open. */
+  readonly grownMegabytes: number
+}
+
+const TOPIC = 'bench'
+const DAY_MS = 24 * 60 * 60_000
+/** Until an epoch is over, has been drained by all, and its objects have gone. */
+const ROUND_RUNS = 6
+const RETENTION_RUNS = 12
+
+const part = JSON.parse(process.argv[2]!) as Part
+process.send!(await run(part))
+
+async function run(given: Part): Promise<Measured> {
+  const bench = await open(given)
+  // maxRSS is in KiB.
+  const peak = () => (process.resourceUsage().maxRSS * 1024) / 1e6
+  const before = peak()
+  const startedMs = performance.now()
+  const records = await work(bench, given)
+  const seconds = (performance.now() - startedMs) / 1000
+  const grownMegabytes = peak() - before
+  await bench.close()
+  const { requests, bytesWritten } = bench.counted
+  return {
+    seconds,
+    records,
+    requests,
+    bytesWritten,
+    bytesOnDisk: await bytesOnDisk(given.directory),
+    grownMegabytes,
+  }
+}
+
+type Bench = Awaited<ReturnType<typeof open>>
+
+async function work(bench: Bench, given: Part): Promise<number> {
+  switch (given.kind) {
+    case 'fill':
+      return await fill(bench, given)
+    case 'scan':
+      return await scan(bench)
+    case 'settle':
+      return await settle(bench, given.settling)
+    case 'retain':
+      return await retain(bench, given.settling)
+    case 'produce':
+      return await produce(bench, given)
+  }
+}
+
+/** The store and its broker, made by the sources of one checkout. */
+async function open(given: Part) {
+  const { checkout, directory } = given
+  const source = (path: string) => import(pathToFileURL(join(checkout, 'src', path)).href)
+  const local = (await source(
+    'adapters/local/local-store.ts',
+  )) as typeof import('../src/adapters/local/local-store.ts')
+  const { LogBroker } = (await source('broker/log-broker.ts')) as typeof import('../src/broker/log-broker.ts')
+  const { encodeBatch } = (await source(
+    'core/record/index.ts',
+  )) as typeof import('../src/core/record/index.ts')
+  const system = (await source('embedded/system.ts')) as typeof import('../src/embedded/system.ts')
+  const store = await local.openLocalStore(directory)
+  const counted = { requests: 0, bytesWritten: 0 }
+  const ports = {
+    ...store,
+    objects: countWritten(countCalls(store.objects, counted), counted),
+    index: countCalls(store.index, counted),
+    clock: system.systemClock,
+    entropy: system.systemEntropy,
+  }
+  const settling = given.kind === 'produce' ? given.settling : undefined
+  const broker = new LogBroker(ports, {
+    lingerMs: 0,
+    reportError: error => console.error(error),
+    ...(settling && { settles: 'in-background', settling }),
+  })
+  broker.start()
+  const close = async () => {
+    await broker.close()
+    await store.close()
+  }
+  return { broker, ports, counted, encodeBatch, source, close }
+}
+
+/** Each call to a store is a request, whatever it is called in whichever version. */
+function countCalls<Store extends object>(store: Store, counted: { requests: number }): Store {
+  return new Proxy(store, {
+    get(target, name) {
+      const member: unknown = Reflect.get(target, name, target)
+      if (typeof member !== 'function') return member
+      return (...args: unknown[]) => {
+        counted.requests += 1
+        return member.apply(target, args)
+      }
+    },
+  })
+}
+
+function countWritten(objects: ObjectStore, counted: { bytesWritten: number }): ObjectStore {
+  return new Proxy(objects, {
+    get(target, name, receiver) {
+      if (name === 'put') {
+        return async (key: string, chunks: readonly Uint8Array[]) => {
+          counted.bytesWritten += chunks.reduce((sum, { length }) => sum + length, 0)
+          await target.put(key, chunks)
+        }
+      }
+      if (name === 'putLarge') {
+        return async (key: string, chunks: AsyncIterable<Uint8Array>) => {
+          const bytes = await target.putLarge(key, chunks)
+          counted.bytesWritten += bytes
+          return bytes
+        }
+      }
+      return Reflect.get(target, name, receiver)
+    },
+  })
+}
+
+/** Commits one after the other, so that each has an object of its own. */
+async function fill(
+  { broker, encodeBatch }: Bench,
+  { partitions, commits, commitBytes, oldShare }: Filling,
+): Promise<number> {
+  await broker.createTopic({ topic: TOPIC, partitions })
+  const value = Buffer.alloc(
+    VALUE_BYTES,
+    'the tide leaves a line on the sand, and the next one a higher one; ',
+  )
+  const perCommit = Math.max(1, Math.floor(commitBytes / (VALUE_BYTES + 10)))
+  const values = Array.from({ length: perCommit }, () => ({ value }))
+  for (let commit = 0; commit < commits; commit++) {
+    const nowMs = Date.now() - (commit < commits * oldShare ? 2 * DAY_MS : 0)
+    for (let partition = 0; partition < partitions; partition++) {
+      await broker.produce({ topic: TOPIC, partition, batches: encodeBatch(values, { nowMs }) })
+    }
+  }
+  return commits * partitions * perCommit
+}
+
+/** Every record of every partition, as batches, as much at a time as a fetch has by default. */
+async function scan({ broker }: Bench): Promise<number> {
+  let records = 0
+  for (const { partition, from, end } of await extents(broker)) {
+    for (let offset = from; offset < end; ) {
+      const { nextOffset } = await broker.fetch({ topic: TOPIC, partition, offset })
+      if (nextOffset === offset) throw new Error(`nothing comes at ${offset} of partition ${partition}`)
+      records += nextOffset - offset
+      offset = nextOffset
+    }
+  }
+  return records
+}
+
+/** From where to where each partition goes. */
+async function extents(broker: Bench['broker']) {
+  const { partitions } = await broker.describeTopic(TOPIC)
+  return await Promise.all(
+    Array.from({ length: partitions }, async (_, partition) => {
+      const { offset: from } = await broker.offsetFor({ topic: TOPIC, partition, at: 'earliest' })
+      const { offset: end } = await broker.offsetFor({ topic: TOPIC, partition, at: 'latest' })
+      // Only by time may there be none.
+      return { partition, from: from!, end: end! }
+    }),
+  )
+}
+
+/** Rolls as if the commits had come in one by one, and then has a round take what is left, as one does each day. */
+async function settle(bench: Bench, settling: Partial<SettlingSettings>): Promise<number> {
+  await bench.broker.alterTopic({ topic: TOPIC, set: { 'retention.ms': String(7 * DAY_MS) } })
+  await maintainAgain(bench, settling, 1, true)
+  await maintainAgain(bench, settling, ROUND_RUNS, false)
+  return 0
+}
+
+/** Has what is two days old go, and then all that nothing needs any more. */
+async function retain(bench: Bench, settling: Partial<SettlingSettings>): Promise<number> {
+  await bench.broker.alterTopic({ topic: TOPIC, set: { 'retention.ms': String(DAY_MS) } })
+  await maintainAgain(bench, settling, RETENTION_RUNS, false)
+  return (await extents(bench.broker)).reduce((sum, { from, end }) => sum + end - from, 0)
+}
+
+async function maintainAgain(
+  { ports, source }: Bench,
+  settling: Partial<SettlingSettings>,
+  runs: number,
+  isForced: boolean,
+): Promise<void> {
+  const { maintain, settings, untilDeadline } = await settlingSources(source)
+  for (let run = 0; run < runs; run++) {
+    const budget = untilDeadline(ports.clock.monotonicMs() + 600_000)
+    const done = await maintain(ports, settings(settling), { upkeep: !isForced, isForced }, budget)
+    if (!done.isDone || done.failed.length > 0) throw new Error(JSON.stringify(done))
+  }
+}
+
+async function settlingSources(source: (path: string) => Promise<unknown>) {
+  const { maintain } = (await source(
+    'broker/settling/maintain.ts',
+  )) as typeof import('../src/broker/settling/maintain.ts')
+  const { settlingSettings } = (await source(
+    'broker/settling/settling-settings.ts',
+  )) as typeof import('../src/broker/settling/settling-settings.ts')
+  const { untilDeadline } = (await source(
+    'broker/settling/budget.ts',
+  )) as typeof import('../src/broker/settling/budget.ts')
+  return { maintain, settings: settlingSettings, untilDeadline }
+}
+
+/** As many records as come through in that time, in batches of 50, many calls in flight. */
+async function produce({ broker, encodeBatch }: Bench, { seconds, partitions }: Producing): Promise<number> {
+  await broker.createTopic({ topic: TOPIC, partitions })
+  const value = Buffer.alloc(
+    VALUE_BYTES,
+    'the tide leaves a line on the sand, and the next one a higher one; ',
+  )
+  const values = Array.from({ length: 50 }, () => ({ value }))
+  const untilMs = performance.now() + seconds * 1_000
+  let records = 0
+  const produceOn = async (_: unknown, index: number) => {
+    while (performance.now() < untilMs) {
+      const batches = encodeBatch(values, { nowMs: Date.now() })
+      await broker.produce({ topic: TOPIC, partition: index % partitions, batches })
+      records += values.length
+    }
+  }
+  await Promise.all(Array.from({ length: 500 }, produceOn))
+  return records
+}
