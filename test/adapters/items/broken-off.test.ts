@@ -345,7 +345,7 @@ describe('dropping the producers that have expired', () => {
   const OLD: FlushedProducer = { ...YOUNG, createdMs: NOW_MS - PRODUCER_EXPIRATION_MS }
   const drop = ({ index }: ItemStores) => index.dropExpiredProducers(PARTITION, NOW_MS)
   const expired = Array.from({ length: 3 }, (_, number) => BigInt(100 + number * 60))
-  const CHANGES = expired.map(id => `-log#${TOPIC_ID}#0/producer#${id}`)
+  const CHANGES = expired.map(id => `log#${TOPIC_ID}#0/producer#${id}`)
 
   /** More than it looks at together. */
   const filled = async () => {
