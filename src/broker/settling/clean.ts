@@ -29,6 +29,7 @@ import { dropUpload, type Log } from './write-segment.ts'
  * value of each key and tombstones for their time, and has it count in their place. A pass that somebody has begun and not ended
  * is gone on with, under a number of its own; one that is void is given up. Undefined: nothing is due.
  * @param head read before the topic is: whoever alters it meanwhile has the pass refused
+ * @param endsUnfinished whether one that was begun, and has left nothing but a note, is brought to an end, too
  * @throws Moved where the log has moved on meanwhile, so that the pass is void, or is gone
  */
 export async function clean(
@@ -37,8 +38,9 @@ export async function clean(
   log: Log,
   head: Head,
   budget: Budget,
+  endsUnfinished = false,
 ): Promise<Head | undefined> {
-  return await new Cleaning(ports, settings, log, head, budget).run()
+  return await new Cleaning(ports, settings, log, head, budget).run(endsUnfinished)
 }
 
 /** Where a pass begins and ends. */
@@ -69,8 +71,9 @@ class Cleaning {
     return this.#head.settled
   }
 
-  async run(): Promise<Head | undefined> {
-    const isLeft = await this.#isSomethingLeft()
+  async run(endsUnfinished: boolean): Promise<Head | undefined> {
+    const { cleaning, generation } = this.#settled
+    const isLeft = cleaning !== generation && (endsUnfinished || (await this.#isSomethingLeft()))
     const known = settingsOf(this.#log.topic)
     if (!isLeft && !known.isCompacted) return undefined
     const chain = await readChain(this.#ports, this.#log.partition, this.#settled, this.#budget.deadlineMs)
@@ -86,10 +89,9 @@ class Cleaning {
     return isLeft ? await this.#giveUp() : undefined
   }
 
-  /** Whether somebody has begun a pass, and something of it stands that does not count. */
+  /** Whether something of the pass stands that somebody has begun. */
   async #isSomethingLeft(): Promise<boolean> {
-    const { cleaning, generation } = this.#settled
-    if (cleaning === generation) return false
+    const { cleaning } = this.#settled
     const read = () => this.#ports.index.readSegments(this.#log.partition, cleaning, toOffset(0), 1)
     return (await this.#insist(read)).length > 0
   }
