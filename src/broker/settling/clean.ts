@@ -19,7 +19,7 @@ import { retryUntil } from '../store-calls/retry.ts'
 import { type Budget, checkTime } from './budget.ts'
 import { type Pass, writeCleaned } from './clean-segment.ts'
 import { type MappedKeys, mapDirty } from './cleaning-map.ts'
-import { readChain, readUpToGap } from './read-chain.ts'
+import { type Chain, readChain, readUpToGap } from './read-chain.ts'
 import { Moved } from './read-runs.ts'
 import type { SettlingSettings } from './settling-settings.ts'
 import { dropUpload, type Log } from './write-segment.ts'
@@ -97,7 +97,7 @@ class Cleaning {
   }
 
   /** Goes on with the pass that was begun last. Undefined: nothing of it can be used. */
-  async #goOn(chain: readonly Segment[], settings: TopicSettings): Promise<Head | undefined> {
+  async #goOn(chain: Chain, settings: TopicSettings): Promise<Head | undefined> {
     const { cleaning, cleaningTo: to, cleaningClean: clean } = this.#settled
     const { firstOffset, mergedOffset, settledOffset, cleanOffset } = this.#settled
     if (to < mergedOffset || to > settledOffset || to <= firstOffset) return undefined
@@ -110,8 +110,8 @@ class Cleaning {
     return end === clean ? await this.#make(chain, settings, { map, clean, to }, begun) : undefined
   }
 
-  #plan(chain: readonly Segment[], { isCompacted, cleaning }: TopicSettings): CleaningPlan | undefined {
-    return isCompacted ? planCleaning(this.#head, chain, this.#rulesOf(cleaning)) : undefined
+  #plan(chain: Chain, { isCompacted, cleaning }: TopicSettings): CleaningPlan | undefined {
+    return isCompacted ? planCleaning(this.#head, inputsOf(chain), this.#rulesOf(cleaning)) : undefined
   }
 
   #rulesOf(cleaning: TopicSettings['cleaning']): CleaningRules {
@@ -119,20 +119,27 @@ class Cleaning {
   }
 
   /** The dirty part is read before the pass is registered, since only then it is known how far it reaches. */
-  async #extentOf(chain: readonly Segment[], { dirtyFrom, dirtyTo }: CleaningPlan): Promise<Extent> {
+  async #extentOf(chain: Chain, { dirtyFrom, dirtyTo }: CleaningPlan): Promise<Extent> {
     const { map, end } = await this.#mapKeys(chain, dirtyFrom, dirtyTo)
     return { map, clean: end, to: toOffset(Math.max(end, this.#settled.mergedOffset)) }
   }
 
-  #mapKeys(chain: readonly Segment[], from: Offset, to: Offset): Promise<MappedKeys> {
+  #mapKeys(chain: Chain, from: Offset, to: Offset): Promise<MappedKeys> {
     const { partition } = this.#log
     const { mapBytes } = this.#settings
-    const request = { partition, chain, from, to, mapBytes, hasMoved: () => this.#hasMoved() }
+    const request = {
+      partition,
+      chain: inputsOf(chain),
+      from,
+      to,
+      mapBytes,
+      hasMoved: () => this.#hasMoved(),
+    }
     return mapDirty(this.#ports, request, this.#budget)
   }
 
   async #make(
-    chain: readonly Segment[],
+    chain: Chain,
     settings: TopicSettings,
     extent: Extent,
     begun: readonly Segment[],
@@ -155,7 +162,7 @@ class Cleaning {
       lastOffset: toOffset(Math.max(0, this.#head.nextOffset - 1)),
       hasMoved: () => this.#hasMoved(),
     }
-    const outputs = planOutputs(chain, {
+    const outputs = planOutputs(inputsOf(chain), {
       from: made.at(-1)?.end ?? firstOffset,
       clean: extent.clean,
       to: extent.to,
@@ -201,20 +208,18 @@ class Cleaning {
   }
 
   /** Where the log's first segments have gone meanwhile, the sums are those of what is left. */
-  async #haveItCount(
-    number: number,
-    to: Offset,
-    made: readonly Segment[],
-    chain: readonly Segment[],
-  ): Promise<Head> {
+  async #haveItCount(number: number, to: Offset, made: readonly Segment[], chain: Chain): Promise<Head> {
     const { generation, mergedOffset, rules } = this.#settled
     for (let from: Settled = this.#settled; ; ) {
       const { firstOffset, settledOffset } = from
       const counted = countedIn(made, firstOffset, to)
       if ((counted[0]?.baseOffset ?? to) > firstOffset)
         throw new Moved('the pass does not reach the first segment')
-      const stay = new Set(countedIn(chain, to, settledOffset))
-      const goes = countedIn(chain, firstOffset, settledOffset).filter(segment => !stay.has(segment))
+      const stay = new Set(countedIn(chain.rolled, to, settledOffset))
+      const goes = [
+        ...countedIn(chain.merged, firstOffset, mergedOffset),
+        ...countedIn(chain.rolled, mergedOffset, settledOffset).filter(segment => !stay.has(segment)),
+      ]
       const sums = sumOf(counted)
       const { moved, head } = await this.#rearrange({
         kind: 'clean',
@@ -259,6 +264,10 @@ class Cleaning {
   #insist<T>(step: () => Promise<T>): Promise<T> {
     return retryUntil(this.#ports, this.#budget.deadlineMs, 'no', step)
   }
+}
+
+function inputsOf({ merged, rolled }: Chain): readonly Segment[] {
+  return [...merged, ...rolled]
 }
 
 function settingsOf({ configs, expires = false }: Log['topic']): TopicSettings {
