@@ -68,7 +68,7 @@ export function raiseFormat(format: StoreFormat): StoreFormat | undefined {
 export function lostIndex(indexPlace: string, otherPlace: string): string {
   return (
     `${otherPlace} is of a store whose index is not in ${indexPlace}: has an index been lost? Bring it back from a ` +
-    'backup; or, to begin anew without its records, choose another place'
+    'backup, or have "tidemark rebuild-index" make it anew; or, to begin without its records, choose another place'
   )
 }
 

@@ -12,7 +12,7 @@ export interface DirectoryOptions {
   readonly directory: string
   /**
    * `create` unless set: makes a store where there is none. `write` refuses that; `read` changes nothing, and refuses what
-   * would.
+   * would. `rebuild`: the index is lost, and is to be made anew.
    */
   readonly access?: 'read' | 'write' | 'create' | 'rebuild'
 }

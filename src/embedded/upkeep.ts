@@ -15,7 +15,7 @@ import { type Embedded, portsOf } from './running-broker.ts'
 export type { Rebuilding, RebuildSummary } from '../broker/rebuilding/rebuild.ts'
 export type { Maintained, Progress } from '../broker/settling/maintain.ts'
 export type { InspectedPart } from '../broker/verifying/inspect-object.ts'
-export type { Inspected, InspectedEntry } from '../broker/verifying/inspect-partition.ts'
+export type { Inspected } from '../broker/verifying/inspect-partition.ts'
 
 /** How a store is looked after by hand. */
 export interface MaintainStore {
@@ -77,8 +77,11 @@ async function releaseHeld(ports: Ports): Promise<void> {
 async function cutTails(ports: Ports, signal: AbortSignal): Promise<void> {
   let group: PartitionId[] = []
   const cut = async () => {
-    const requests = group.map(partition => ({ partition, age: 'all' as const }))
-    await flush(ports, requests, ports.clock.monotonicMs() + FLUSH_DEADLINE_MS)
+    // What is inline, and then what lies in objects behind it.
+    for (const age of ['all', { epochsBelow: Number.POSITIVE_INFINITY }] as const) {
+      const requests = group.map(partition => ({ partition, age }))
+      await flush(ports, requests, ports.clock.monotonicMs() + FLUSH_DEADLINE_MS)
+    }
     group = []
   }
   for await (const topic of ports.topics.list()) {

@@ -164,13 +164,14 @@ export function numbered(first: number, count: number): string[] {
 
 export interface ReadRecord {
   readonly offset: number
+  /** `null` for a tombstone. */
   readonly value: string
 }
 
 export function recordsIn(chunks: readonly Uint8Array[]): ReadRecord[] {
   return chunks
     .flatMap(chunk => decodeBatches(chunk))
-    .map(({ offset, value }) => ({ offset, value: Buffer.from(value!).toString() }))
+    .map(({ offset, value }) => ({ offset, value: Buffer.from(value ?? 'null').toString() }))
 }
 
 /** Every record from `from` to the log's end, once checked that each answer goes on where the last one ended. */

@@ -49,6 +49,11 @@ test.each([
   [['offsets', 'a', '--group', 'g', '--at', 'latest'], 'cannot be used with'],
   [['verify'], 'name its directory with --dir'],
   [['verify', '--broker', 'http://127.0.0.1:1'], 'name its directory with --dir'],
+  [['maintain'], 'name its directory with --dir'],
+  [['maintain', '--dir', 'd', '--grace', 'soon'], "'soon' is no duration"],
+  [['inspect', 'tides', '0'], 'name its directory with --dir'],
+  [['inspect', 'tides', 'first', '--dir', 'd'], "'first' is not a whole number"],
+  [['rebuild-index', '--broker', 'http://b'], 'name its directory with --dir'],
   [['verify', '--dir', 'd', '--from', 'tides'], "'tides' is no partition"],
   [['verify', '--aws', '--table', 't'], '--aws needs to know the bucket'],
   [['topic', 'list', '--aws'], '--aws needs to know the table and the bucket'],
@@ -93,6 +98,9 @@ test.each([
   ['delete-records'],
   ['dev'],
   ['verify'],
+  ['inspect'],
+  ['maintain'],
+  ['rebuild-index'],
 ])('help of %s %s has examples', async (...commandLine) => {
   const { exitCode, printed } = await runLine(...commandLine.filter(word => word !== undefined), '--help')
   expect(exitCode).toBe(0)

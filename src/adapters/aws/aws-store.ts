@@ -1,5 +1,6 @@
 import type { AwsConnection } from './connection.ts'
-import { type AwsBucket, openAwsBucket } from './objects/aws-bucket.ts'
+import { type AwsBucket, makeBucketClients, openAwsBucket } from './objects/aws-bucket.ts'
+import { BucketFormat } from './objects/bucket-format.ts'
 import { type AwsTable, openAwsTable } from './table/aws-table.ts'
 
 export interface AwsStoreOptions extends AwsConnection {
@@ -11,6 +12,8 @@ export interface AwsStoreOptions extends AwsConnection {
 
 /** The ports on a table of DynamoDB and a bucket of S3. */
 export interface AwsStore extends AwsBucket, AwsTable {
+  /** Has a table that says nothing say what its bucket does: the index is to be made anew. @throws StoreFailed, NotApplied, OutcomeUnknown */
+  adoptStatement(): Promise<void>
   close(): void
 }
 
@@ -21,6 +24,12 @@ export function openAwsStore(options: AwsStoreOptions): AwsStore {
   return {
     ...table,
     ...bucket,
+    adoptStatement: async () => {
+      const clients = makeBucketClients(options)
+      const format = await new BucketFormat(clients, options.bucket, table.format).statement()
+      clients.close()
+      if (format) await table.format.adopt(format)
+    },
     close: () => {
       table.close()
       bucket.close()

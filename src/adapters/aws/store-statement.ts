@@ -8,4 +8,6 @@ export interface StoreStatement {
   beforeReading(): Promise<StoreFormat | undefined>
   /** The same, but a table that says nothing is given a statement, where that is allowed. @throws OutcomeUnknown too */
   beforeWriting(): Promise<StoreFormat | undefined>
+  /** Has a table that says nothing say what its store said before the table was lost. @throws OutcomeUnknown too */
+  adopt(format: StoreFormat): Promise<void>
 }

@@ -4,8 +4,8 @@ import { FORMAT_OBJECT } from '../../core/storage-layout.ts'
 import { agreeOnFormat, lostIndex } from '../../core/store-format.ts'
 import { StoreFailed } from '../../ports/outcome.ts'
 
-/** How a store is opened: only to be read; to be written, too; or made where there is none. */
-export type Access = 'read' | 'write' | 'create'
+/** How a store is opened: only to be read; to be written, too; made where there is none; or with an index that is lost, to make it anew. */
+export type Access = 'read' | 'write' | 'create' | 'rebuild'
 
 /** Where a store's parts lie in its directory. */
 export function partsOf(directory: string) {
@@ -51,6 +51,12 @@ export async function lookAtDirectory(directory: string, access: Access): Promis
   }
   // An empty file is what SQLite begins with.
   const isThere = database !== undefined && database.size > 0
+  if (access === 'rebuild' && other !== undefined) {
+    if (ours.includes('objects')) return { isNew: !isThere }
+    throw new StoreFailed(
+      `${parts.objects} is gone, where the store keeps its records: nothing is left to make an index of`,
+    )
+  }
   if (!isThere && other !== undefined) throw new StoreFailed(lostIndex(parts.database, other))
   if (!isThere && access !== 'create') {
     throw new StoreFailed(

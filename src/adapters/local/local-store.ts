@@ -9,6 +9,7 @@ import {
   raiseFormat,
   STORE_FORMAT_BYTES_MAX,
   STORE_FORMAT_VERSION,
+  type Statement,
   type StoreFormat,
 } from '../../core/store-format.ts'
 import type { Ports } from '../../ports/index.ts'
@@ -61,8 +62,9 @@ async function openAbsolute(directory: string, access: Access): Promise<LocalSto
   const objects = await LocalObjectStore.open(parts.objects, footing, access)
   let opened: SqliteItems | undefined
   try {
-    if (access === 'create') await makeFolder(parts.index)
-    const items = await SqliteItems.open(parts.database, footing, access)
+    const makes = access === 'create' || access === 'rebuild'
+    if (makes) await makeFolder(parts.index)
+    const items = await SqliteItems.open(parts.database, footing, makes ? 'create' : access)
     opened = items
     // SQLite syncs its files, but not always the folder that they are new in.
     if (access !== 'read') await syncFolder(parts.index)
@@ -99,7 +101,7 @@ async function agree(
   // The index last: another process that makes the store gives it its statement first.
   const inObjects = await objects.get(FORMAT_OBJECT, toPosition(0), STORE_FORMAT_BYTES_MAX)
   const inDirectory = await readFile(path).catch(ignoreMissing)
-  const others = [
+  const others: [Statement, Statement] = [
     { place: join(folder, FORMAT_OBJECT), bytes: inObjects },
     { place: path, bytes: inDirectory },
   ]
@@ -109,14 +111,15 @@ async function agree(
     return agreement.format
   }
   const found = await items.get(FORMAT_KEY)
-  const format = agreeOn(found)
+  const isLost = access === 'rebuild' && found === undefined
+  const format = isLost ? stated(others) : agreeOn(found)
   if (access === 'read') return format
   const fresh = {
     version: STORE_FORMAT_VERSION,
     storeId: randomBytes(16).toString('hex'),
     createdMs: isNew ? Date.now() : null,
   }
-  const wanted = format ? raiseFormat(format) : fresh
+  const wanted = format ? (raiseFormat(format) ?? (isLost ? format : undefined)) : fresh
   const bytes = wanted
     ? await items.update(FORMAT_KEY, standing => {
         const isAsFound = standing && found ? Buffer.compare(standing, found) === 0 : standing === found
@@ -129,6 +132,13 @@ async function agree(
   if (!says(inObjects)) await objects.put(FORMAT_OBJECT, [bytes])
   if (!says(inDirectory)) await writeWhole(path, bytes)
   return agreeOn(bytes)
+}
+
+/** What the parts of a store say that is to get an index anew: it is the same store. */
+function stated([objects, directory]: readonly [Statement, Statement]): StoreFormat | undefined {
+  const agreement = agreeOnFormat(objects.bytes ? objects : directory, [directory])
+  if ('refusal' in agreement) throw new StoreFailed(agreement.refusal)
+  return agreement.format
 }
 
 /** Under its name the file is whole, whenever the process ends. */

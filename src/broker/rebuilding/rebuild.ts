@@ -27,6 +27,8 @@ const PARTITIONS_PARALLEL = 8
 /** What is told of while an index is made anew. */
 export type Rebuilding =
   | { readonly kind: 'topic'; readonly topic: string; readonly partitions: number; readonly records: number }
+  /** Of an earlier try, or of another who makes the same index anew. */
+  | { readonly kind: 'there'; readonly topic: string }
   /** Damage: offsets of which no object is left. */
   | {
       readonly kind: 'lost'
@@ -67,7 +69,7 @@ export async function* rebuild(ports: Ports, summary: RebuildSummary): AsyncGene
   }
   const topics = await findTopics(ports, deleted)
   const names = new Set<string>()
-  for (const { topicId, name } of topics) {
+  for (const { topicId, name = topicId } of topics) {
     summary.at = name
     const found = await findTopic(ports, topicId, ports.clock.monotonicMs() + PARTITION_MS)
     summary.objects += found.objects
@@ -124,13 +126,14 @@ async function holdWhatHasNotSettled(ports: Ports): Promise<void> {
 
 interface NamedTopic {
   readonly topicId: string
-  readonly name: string
+  /** undefined where none of its objects could be read that came before. */
+  readonly name: string | undefined
   readonly createdMs: number
 }
 
 /** The topics that have objects, the newest first; what deleted ones have left is noted, so that it is collected. */
 async function findTopics(ports: Ports, deleted: ReadonlySet<string>): Promise<NamedTopic[]> {
-  const topics = new Map<string, NamedTopic | undefined>()
+  const topics = new Map<string, NamedTopic>()
   const partitions = new Map<string, number>()
   for await (const object of ports.objects.list(LOG_OBJECTS_PREFIX)) {
     const place = parseLogObjectKey(object.key)
@@ -138,9 +141,14 @@ async function findTopics(ports: Ports, deleted: ReadonlySet<string>): Promise<N
     const { topicId, partition } = place.partition
     if (deleted.has(topicId)) {
       partitions.set(topicId, Math.max(partitions.get(topicId) ?? 0, partition + 1))
-    } else if (!topics.get(topicId)) {
+    } else if (topics.get(topicId)?.name === undefined) {
       const footer = await readFooterOf(ports, object, ports.clock.monotonicMs() + PRODUCE_DEADLINE_MS)
-      topics.set(topicId, typeof footer === 'string' ? undefined : { ...footer.topic, topicId })
+      topics.set(
+        topicId,
+        typeof footer === 'string'
+          ? { topicId, name: undefined, createdMs: 0 }
+          : { ...footer.topic, topicId },
+      )
     }
   }
   for (const [topicId, count] of partitions) {
@@ -154,8 +162,7 @@ async function findTopics(ports: Ports, deleted: ReadonlySet<string>): Promise<N
     }
     await insistOn(ports)(() => ports.upkeep.putNote(note))
   }
-  const found = [...topics.values()].filter(topic => topic !== undefined)
-  return found.sort((one, other) => other.createdMs - one.createdMs)
+  return [...topics.values()].sort((one, other) => other.createdMs - one.createdMs)
 }
 
 async function* rebuildTopic(
@@ -183,7 +190,8 @@ async function* rebuildTopic(
     ...(facts.expires && { expires: true }),
   }
   // The logs first: a topic in the making that takes long is deleted by whoever meets it.
-  if (standing?.state !== 'live') {
+  if (standing?.state === 'live') yield { kind: 'there', topic: name }
+  else {
     const made = await steps.createHeads(topicId, 0, partitions, 'no')
     const logs = made ? await rebuildLogs(ports, item, found.logs) : undefined
     if (!logs || !(await putLive(ports, steps, item))) {

@@ -22,7 +22,8 @@ export async function markStart(
   const insist = <T>(step: () => Promise<T>) => retryUntil(ports, deadlineMs, 'no', step)
   const range = levelsOf(settled).find(({ lo, hi }) => lo < hi)
   const [first] = range ? await readCounted(ports, partition, range, deadlineMs, 1) : []
-  const isNeeded = first !== undefined && first.startOffset < startOffset
+  // Where nothing is left, what was deleted just now may still be in the bucket.
+  const isNeeded = first === undefined || first.startOffset < startOffset
   if (isNeeded) await insist(() => ports.objects.put(startMarkerKey(partition, startOffset), []))
   const kept = isNeeded ? startOffset : advance(startOffset, 1)
   const others = await insist(async () => {

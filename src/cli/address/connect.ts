@@ -49,11 +49,18 @@ async function openHttp({
   return new HttpBroker({ url, sign: signedByAws(region === null ? { url } : { url, region }) })
 }
 
-/** A store that this process opens itself. */
+/** Nothing goes on in the background. */
+const QUIET = { flushes: 'elsewhere', settles: 'elsewhere' } as const
+
+/**
+ * A store that this process opens itself.
+ * @param isQuiet whether nothing is done in it but what the command does
+ */
 export async function openStore(
   address: { directory: string } | AwsStoreAddress,
   access: StoreAccess,
   reportError: (error: unknown) => void,
+  isQuiet = false,
 ): Promise<Embedded> {
   if ('table' in address) return openAwsStore(address, access, reportError)
   const { directory } = address
@@ -64,7 +71,7 @@ export async function openStore(
     )
   }
   const { openEmbedded } = await import('../../embedded/embedded.ts')
-  return openEmbedded({ directory, access, reportError })
+  return openEmbedded({ directory, access, reportError, ...(isQuiet && QUIET) })
 }
 
 async function openAwsStore(
@@ -72,8 +79,9 @@ async function openAwsStore(
   access: StoreAccess,
   reportError: (error: unknown) => void,
 ): Promise<Embedded> {
-  const { openAws } = await import('../../embedded/aws.ts')
-  return openAws({
+  const { openAws, openAwsToRebuild } = await import('../../embedded/aws.ts')
+  const open = access === 'rebuild' ? openAwsToRebuild : openAws
+  return await open({
     table,
     bucket,
     // The deployed functions see to that. So a command that only reads needs no permission to write.

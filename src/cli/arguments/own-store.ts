@@ -28,7 +28,7 @@ export async function onOwnStore(
     )
   }
   const { openStore } = await import('../address/connect.ts')
-  const store = await openStore(address, access, error => session.reportAside(error))
+  const store = await openStore(address, access, error => session.reportAside(error), true)
   try {
     session.exitCode = await run({ store, words: addressWords(options) })
   } finally {

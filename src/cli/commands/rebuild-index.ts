@@ -17,7 +17,7 @@ export async function rebuildIndex(store: Embedded, terminal: Terminal): Promise
   )
   try {
     for await (const each of itemsUntil(told, terminal.interrupted)) {
-      if (each.kind === 'topic') note(terminal, describe(each))
+      if (each.kind === 'topic' || each.kind === 'there') note(terminal, describe(each))
       else {
         losses += 1
         await write(terminal, `${describe(each)}\n`)
@@ -45,6 +45,8 @@ function describe(each: Rebuilding): string {
   switch (each.kind) {
     case 'topic':
       return `topic ${each.topic}: ${plural(each.partitions, 'partition')}, ${plural(each.records, 'record')}`
+    case 'there':
+      return `topic ${each.topic}: is there already`
     case 'lost':
       return `lost: ${each.topic}/${each.partition}: offsets ${each.from} to ${each.to - 1}`
     case 'unreadable':

@@ -264,6 +264,28 @@ describe('refused, with what to do, and nothing is touched:', () => {
     expect(await everything(directory)).toEqual(before)
   })
 
+  test('but to make it anew: then it says what the objects do', async () => {
+    await makeStore()
+    const stated = await readFile(inStore('format.json'))
+    await rm(inStore('index'), { recursive: true })
+    const { format, close } = await openLocalStore(directory, 'rebuild')
+    await close()
+    expect(Buffer.from(encodeStoreFormat(format!))).toEqual(stated)
+    for (const access of ['rebuild', 'write'] as const)
+      await (await openLocalStore(directory, access)).close()
+    expect(await readFile(inStore('objects', 'format.json'))).toEqual(stated)
+  })
+
+  test('and nothing is made anew where there is no store, or without objects', async () => {
+    const failed = async () => (await openLocalStore(directory, 'rebuild').catch(error => error)).message
+    expect(await failed()).toContain('there is no such directory')
+    await makeStore()
+    await rm(inStore('index'), { recursive: true })
+    await rm(inStore('objects'), { recursive: true })
+    expect(await failed()).toContain('nothing is left to make an index of')
+    expect(existsSync(inStore('index'))).toBe(false)
+  })
+
   test.each(['read', 'write', 'create'] as const)('the same of an older store, to %s', async access => {
     await makeStore()
     await forgetFormat()

@@ -21,13 +21,18 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type LocalStore, openLocalStore } from '../../../src/adapters/local/local-store.ts'
 import { SeededEntropy } from '../../../src/adapters/memory/seeded-entropy.ts'
 import { LogBroker } from '../../../src/broker/log-broker.ts'
+import { untilDeadline } from '../../../src/broker/settling/budget.ts'
 import { flush } from '../../../src/broker/settling/flush.ts'
+import { maintain } from '../../../src/broker/settling/maintain.ts'
 import { VerifySummary } from '../../../src/broker/verifying/finding.ts'
 import { verify } from '../../../src/broker/verifying/verify.ts'
 import type { Heartbeat } from '../../../src/contract/groups.ts'
 import { toOffset } from '../../../src/core/numbers.ts'
 import { decodeBatches, encodeBatch } from '../../../src/core/record/index.ts'
+import { systemClock } from '../../../src/embedded/system.ts'
+import type { Clock } from '../../../src/ports/clock.ts'
 import type { Ports } from '../../../src/ports/index.ts'
+import { TINY } from '../../broker/settling/settling-harness.ts'
 import golden from './golden/directory.json' with { type: 'json' }
 
 const GROUP = 'workers/ß'
@@ -37,16 +42,17 @@ let directory: string
 let store: LocalStore
 let ports: Ports
 let broker: LogBroker
+let nowMs: number
 
 beforeEach(async () => {
+  nowMs = golden.nowMs
   directory = await mkdtemp(join(tmpdir(), 'tidemark-older-'))
   await layOut()
   store = await openLocalStore(directory)
-  const clock = {
-    nowMs: () => golden.nowMs,
-    monotonicMs: () => 0,
-    sleep: () => new Promise<void>(resolve => setTimeout(resolve, 1)),
-    turn: () => new Promise<void>(resolve => setImmediate(resolve)),
+  const clock: Clock = {
+    ...systemClock,
+    nowMs: () => nowMs,
+    monotonicMs: () => systemClock.monotonicMs() + nowMs - golden.nowMs,
   }
   ports = { ...store, clock, entropy: new SeededEntropy(2) }
   const reportError = (error: unknown) => {
@@ -149,6 +155,15 @@ const partitionId = async (partition: number) => {
   return { topicId, partition }
 }
 
+async function flushAll(): Promise<void> {
+  const requests = await Promise.all(
+    [0, 1].map(async n => ({ partition: await partitionId(n), age: 'all' as const })),
+  )
+  const flushed = await flush(ports, requests, ports.clock.monotonicMs() + 5_000)
+  expect(flushed.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled'])
+  for (const { partition } of requests) expect((await store.index.readHead(partition))?.tail).toEqual([])
+}
+
 const keysWith = (prefix: string) =>
   rows()
     .map(({ key }) => key)
@@ -184,14 +199,33 @@ describe('a directory of an older version', () => {
   })
 
   test('is flushed, and tells the same', async () => {
-    const requests = await Promise.all(
-      [0, 1].map(async n => ({ partition: await partitionId(n), age: 'all' as const })),
-    )
-    const flushed = await flush(ports, requests, 5_000)
-    expect(flushed.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled'])
-    for (const { partition } of requests) expect((await store.index.readHead(partition))?.tail).toEqual([])
+    await flushAll()
     expect(await everything()).toMatchObject(golden.answers)
     expect(await findings()).toEqual([])
+  })
+
+  test('settles: all of it is rolled, what it lay in goes, and it tells the same', async () => {
+    expect((await all(store.objects.list())).some(({ key }) => key.startsWith('segments/'))).toBe(true)
+    await flushAll()
+    for (let run = 0; run < 8; run += 1) {
+      nowMs += 2 * TINY.graceMs
+      const budget = untilDeadline(ports.clock.monotonicMs() + 60_000)
+      const { failed } = await maintain(ports, TINY, { upkeep: true, isForced: true }, budget)
+      expect(failed).toEqual([])
+    }
+    for (const number of [0, 1]) {
+      const head = (await store.index.readHead(await partitionId(number)))!
+      expect(head.tail).toEqual([])
+      expect(head.settled.settledOffset).toBe(head.nextOffset)
+      expect(await store.index.readBlocks(await partitionId(number), toOffset(0), 9)).toEqual([])
+    }
+    const keys = (await all(store.objects.list())).map(({ key }) => key)
+    expect(keys.filter(key => !key.startsWith('log/'))).toEqual([])
+    expect(await store.upkeep.readIngest()).toMatchObject({ drained: 1, swept: 1 })
+    const { topics, triggers } = golden.answers
+    // Members that are silent for so long are none any more.
+    expect(await everything()).toMatchObject({ topics, triggers })
+    expect((await findings()).filter(({ severity }) => severity === 'error')).toEqual([])
   })
 
   test('lets the members of its groups go on', async () => {

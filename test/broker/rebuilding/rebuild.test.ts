@@ -3,6 +3,7 @@ import { SeededEntropy } from '../../../src/adapters/memory/seeded-entropy.ts'
 import type { LogBroker } from '../../../src/broker/log-broker.ts'
 import { REBUILD_OFFSETS_STEP } from '../../../src/core/limits.ts'
 import { toOffset } from '../../../src/core/numbers.ts'
+import { encodeBatch } from '../../../src/core/record/index.ts'
 import { logObjectKey, parseLogObjectKey } from '../../../src/core/storage-layout.ts'
 import { partitionsOf } from '../../../src/core/topic/partition-id.ts'
 import { NotApplied } from '../../../src/ports/outcome.ts'
@@ -22,6 +23,24 @@ async function produce(topic: string, partition: number, values: readonly string
   for (const value of values) {
     await harness.run(broker.produce({ topic, partition, batches: batchOf([value], { padding }) }))
   }
+}
+
+/** Compacted as often as anything has settled. */
+const COMPACTED = {
+  'cleanup.policy': 'compact',
+  'min.cleanable.dirty.ratio': '0.01',
+  'delete.retention.ms': `${TINY.graceMs}`,
+}
+
+/** Few keys, so that most records are superseded; now and then a tombstone. */
+async function produceKeyed(topic: string, values: readonly string[], entropy: SeededEntropy): Promise<void> {
+  const records = values.map(value => ({
+    key: Buffer.from(`key ${entropy.integer(0, 4)}`),
+    value: entropy.integer(0, 5) === 0 ? null : Buffer.from(value),
+    timestampMs: harness.clock.nowMs(),
+  }))
+  const batches = new Uint8Array(encodeBatch(records, {}))
+  await harness.run(broker.produce({ topic, partition: 0, batches }))
 }
 
 /** All that is in tails goes into blocks, and what is due settles. */
@@ -254,13 +273,19 @@ test('after any history, every record that had settled is back at its offset, an
       const topic = names[entropy.integer(0, 2)]!
       const kind = entropy.integer(0, 11)
       if (!(await hasTopic(topic))) {
-        const configs = { 'flush.ms': `${entropy.integer(1, 9)}00` }
+        const configs = topic === 'c' ? COMPACTED : { 'flush.ms': `${entropy.integer(1, 9)}00` }
         await harness.run(broker.createTopic({ topic, partitions: entropy.integer(1, 2), configs }))
       } else if (kind < 5) {
         const values = Array.from({ length: entropy.integer(1, 6) }, () => `${number++}`)
-        await produce(topic, 0, values)
+        if (topic === 'c') await produceKeyed(topic, values, entropy)
+        else await produce(topic, 0, values)
       } else if (kind < 8) {
         await harness.pass(entropy.integer(0, 1) * TINY.roundMs)
+        await settle()
+      } else if (kind === 8) {
+        const { nextOffset, startOffset } = await harness.head(await harness.partitionId(topic))
+        const beforeOffset = toOffset(entropy.integer(startOffset, nextOffset))
+        await harness.run(broker.deleteRecords({ topic, partition: 0, beforeOffset }))
         await settle()
       } else if (kind === 9 && entropy.integer(0, 2) === 0) {
         await harness.run(broker.deleteTopic(topic))

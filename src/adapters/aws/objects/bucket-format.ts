@@ -43,6 +43,13 @@ export class BucketFormat {
     return this.#stating
   }
 
+  /** What the bucket says by itself, whatever its table does; undefined where it says nothing. @throws as beforeReading */
+  async statement(): Promise<StoreFormat | undefined> {
+    const agreement = agreeOnFormat({ place: `the bucket "${this.#bucket}"`, bytes: await this.#get() }, [])
+    if ('refusal' in agreement) throw new StoreFailed(agreement.refusal)
+    return agreement.format
+  }
+
   /** Tells whether there is a statement. */
   async #read(): Promise<boolean> {
     const [format, bytes] = await Promise.all([this.#table.beforeReading(), this.#get()])

@@ -53,6 +53,12 @@ export class TableFormat implements TableGate, StoreStatement {
     return this.#stating
   }
 
+  /** Has a table that says nothing say what its store said before the table was lost. @throws as beforeWriting */
+  async adopt(format: StoreFormat): Promise<void> {
+    const stated = raiseFormat(format) ?? format
+    this.#stated(await this.#items.put(encodeFormatItem(stated), NO_ITEM))
+  }
+
   async #read(): Promise<StoreFormat | undefined> {
     return this.#formatIn(await this.#items.get(formatItemKey()))
   }
