@@ -2,7 +2,9 @@
  * What a deployed broker costs: requests and units as DynamoDB Local counts them, objects as the port counts them,
  * and AWS's list prices. Lambda's durations and the length of log lines are assumptions, which it prints.
  *
- *   npm run bench:cost -- [--commits 1000] [--json .bench/cost.json]
+ * With --settled, what was produced is rolled before it is fetched, and what that costs is in the rows of producing.
+ *
+ *   npm run bench:cost -- [--commits 1000] [--settled] [--json .bench/cost.json]
  */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
@@ -15,7 +17,11 @@ import { VALUE_BYTES } from './store.ts'
 import { formatNumber, formatTable } from './table.ts'
 
 const { values } = parseArgs({
-  options: { commits: { type: 'string', default: '1000' }, json: { type: 'string' } },
+  options: {
+    commits: { type: 'string', default: '1000' },
+    settled: { type: 'boolean', default: false },
+    json: { type: 'string' },
+  },
 })
 const commits = Number(values.commits)
 if (!Number.isSafeInteger(commits) || commits < 1) {
@@ -43,7 +49,8 @@ try {
       `counting ${formatNumber(commits)} commits, ${recordsPerBatch} a batch, ${commitsPerSecond} a second`,
     )
     const { table, remove } = await createTestTable(dynamodb.endpoint)
-    costs.push(...(await countDeployedCost({ endpoint: dynamodb.endpoint, table, commits, ...workload })))
+    const settings = { endpoint: dynamodb.endpoint, table, commits, isSettled: values.settled, ...workload }
+    costs.push(...(await countDeployedCost(settings)))
     await remove()
   }
 } finally {

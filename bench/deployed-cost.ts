@@ -5,7 +5,10 @@ import { dynamoTopicStore } from '../src/adapters/aws/table/dynamo-topic-store.t
 import { countTableWrites, type Usage, UsageMeter } from '../src/adapters/aws/usage-meter.ts'
 import { openMemoryStore } from '../src/adapters/memory/memory-store.ts'
 import { LogBroker } from '../src/broker/log-broker.ts'
+import { untilDeadline } from '../src/broker/settling/budget.ts'
 import { flush } from '../src/broker/settling/flush.ts'
+import { maintain } from '../src/broker/settling/maintain.ts'
+import { settlingSettings } from '../src/broker/settling/settling-settings.ts'
 import { FLUSH_DEADLINE_MS, FLUSH_DEFAULT_MS } from '../src/core/limits.ts'
 import { toOffset } from '../src/core/numbers.ts'
 import { systemClock, systemEntropy } from '../src/embedded/system.ts'
@@ -43,6 +46,8 @@ export interface CostSettings {
   readonly commits: number
   /** How often the one partition is written to, which says how many commits one flush serves. */
   readonly commitsPerSecond: number
+  /** Whether all of it has been rolled before it is fetched. */
+  readonly isSettled?: boolean
 }
 
 /** What was counted while records were produced or fetched. */
@@ -117,6 +122,12 @@ export async function countDeployedCost(settings: CostSettings): Promise<Counted
       ports.clock.monotonicMs() + FLUSH_DEADLINE_MS,
     )
     if (result?.status === 'rejected') throw result.reason
+  }
+  if (settings.isSettled) {
+    const budget = untilDeadline(ports.clock.monotonicMs() + FLUSH_DEADLINE_MS)
+    const request = { partitions: [partition], upkeep: false, isForced: true }
+    const { failed } = await maintain(ports, settlingSettings({ rollYoungMs: 0 }), request, budget)
+    if (failed.length > 0) throw new Error(JSON.stringify(failed))
   }
   const records = commits * recordsPerBatch
   const name = `produce ${recordsPerBatch} a batch, ${commitsPerSecond} a second`

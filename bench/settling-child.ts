@@ -42,6 +42,8 @@ export interface Measured {
   readonly requests: number
   /** Of objects. */
   readonly bytesWritten: number
+  /** What the process took of the processor, all its threads together. */
+  readonly cpuSeconds: number
   readonly bytesOnDisk: number
   /** By how much the process grew at most, from when its store was open. */
   readonly grownMegabytes: number
@@ -62,7 +64,9 @@ async function run(given: Part): Promise<Measured> {
   const peak = () => (process.resourceUsage().maxRSS * 1024) / 1e6
   const before = peak()
   const startedMs = performance.now()
+  const cpuBefore = process.cpuUsage()
   const records = await work(bench, given)
+  const { user, system } = process.cpuUsage(cpuBefore)
   const seconds = (performance.now() - startedMs) / 1000
   const grownMegabytes = peak() - before
   await bench.close()
@@ -72,6 +76,7 @@ async function run(given: Part): Promise<Measured> {
     records,
     requests,
     bytesWritten,
+    cpuSeconds: (user + system) / 1e6,
     bytesOnDisk: await bytesOnDisk(given.directory),
     grownMegabytes,
   }

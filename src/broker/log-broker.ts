@@ -32,10 +32,7 @@ export interface LogBrokerSettings extends GatherSettings {
    * calls, something else that watches the table, helped by the producers whose appends make a tail long.
    */
   readonly flushes?: 'in-background' | 'elsewhere'
-  /**
-   * Who has the logs settle: a task of this process, or something else. Elsewhere unless set: it is not ready yet for a store
-   * whose readers do not all know what has settled.
-   */
+  /** Who has the logs settle: a task of this process, or something else, which it is unless set. */
   readonly settles?: 'in-background' | 'elsewhere'
   /** When, and how long what is left behind stays; each is the limit of its name unless set. */
   readonly settling?: Partial<SettlingSettings>
@@ -90,8 +87,9 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
       return this.#flushesInBackground ? undefined : this.#flushIfLong(partition, head)
     })
     this.#intake = new Intake(ports, this.#directory, gatherer)
-    const { hotTailBytes = this.#flushesInBackground ? HOT_TAIL_BYTES : 0, pollIntervalMsMax } = settings
-    const kept = { hotTailBytes, pollIntervalMsMax }
+    const usualBytes = this.#flushesInBackground ? (settings.settling?.hotTailBytes ?? HOT_TAIL_BYTES) : 0
+    const { hotTailBytes = usualBytes } = settings
+    const kept = { hotTailBytes, pollIntervalMsMax: settings.pollIntervalMsMax }
     this.#reading = new LazyReading(ports, this.#directory, watch, kept, locator)
   }
 

@@ -106,8 +106,7 @@ export function runBroker(
     patience ??= setTimeout(() => ending.abort(), CLOSE_PATIENCE_MS).unref()
   }
   const flushes = isReadOnly ? 'elsewhere' : (settings.flushes ?? 'in-background')
-  // Off, until all readers of what has settled are in.
-  const settles = isReadOnly ? 'elsewhere' : (settings.settles ?? 'elsewhere')
+  const settles = isReadOnly ? 'elsewhere' : (settings.settles ?? flushes)
   const broker = new LogBroker(ports, { lingerMs, reportError, ...settings, flushes, settles }, locator)
   broker.start()
   const stops: (() => Promise<void>)[] = []

@@ -21,19 +21,23 @@ export class DeployedFunctions {
 
   /** The requests that have changed something in the table, by all functions that append or flush, so far. */
   async countTableWrites(): Promise<number> {
+    const reports = [...(await this.reportsOf('produce')), ...(await this.reportsOf('flush'))]
+    return reports.reduce((writes, { tableWrites }) => writes + Number(tableWrites ?? 0), 0)
+  }
+
+  /** What each invocation of a function has told in its line, so far. */
+  async reportsOf(name: FunctionName): Promise<Record<string, unknown>[]> {
     const client = new CloudWatchLogsClient({ endpoint: this.#endpoint })
-    let writes = 0
+    const reports: Record<string, unknown>[] = []
     try {
-      for (const name of ['produce', 'flush'] as const) {
-        for (const logGroupName of await this.#resources('AWS::Logs::LogGroup', `${name}log`)) {
-          for await (const { events = [] } of paginateFilterLogEvents({ client }, { logGroupName })) {
-            for (const { message = '' } of events) {
-              if (message.startsWith('{"_aws"')) writes += Number(JSON.parse(message).tableWrites ?? 0)
-            }
+      for (const logGroupName of await this.#resources('AWS::Logs::LogGroup', `${name}log`)) {
+        for await (const { events = [] } of paginateFilterLogEvents({ client }, { logGroupName })) {
+          for (const { message = '' } of events) {
+            if (message.startsWith('{"_aws"')) reports.push(JSON.parse(message))
           }
         }
       }
-      return writes
+      return reports
     } finally {
       client.destroy()
     }

@@ -9,6 +9,7 @@ import { partitionKey } from '../../src/core/topic/partition-id.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { LogIndex } from '../../src/ports/log-index.ts'
 import type { TopicItem } from '../../src/ports/topic-store.ts'
+import { CLEANING_DEFECTS } from './defects-cleaning.ts'
 import { ofIndex, ofTopics, type PlantedDefect, withMethods } from './planted-defect.ts'
 
 /** Those who write and read logs. */
@@ -31,6 +32,7 @@ const LATE_MS = 400
 const { applyAppend, applyTrim, applyOwner, applyCommit } = DECISIONS
 
 export const DEFECTS: Readonly<Record<string, PlantedDefect>> = {
+  ...CLEANING_DEFECTS,
   'an append without the condition tailOffset <= seen': {
     ...APPENDS,
     message: /doubled/,

@@ -219,6 +219,9 @@ export class World {
     this.#counts.set(what, (this.#counts.get(what) ?? 0) + by)
   }
 
+  /** How old records are when they are written, by any clock that is right. */
+  readonly recordAgeMs = RECORDS_BEFORE_MS
+
   /** What writers take for the time. */
   get recordTimeMs(): number {
     return START_MS - RECORDS_BEFORE_MS + this.clock.monotonicMs()

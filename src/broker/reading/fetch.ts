@@ -147,8 +147,7 @@ export class Fetching {
       const ranges = available && (await this.#plan(available, wanted))
       if (ranges) {
         // Where nothing is left up to the log's end, that is where to go on.
-        const isOver = ranges.length === 0 && !available.hot
-        const from = isOver ? available.head.nextOffset : wanted.from
+        const from = endsInHole(available, wanted) ? available.head.nextOffset : wanted.from
         const found = await answer(available, ranges, { ...wanted, from })
         if ('answer' in found) return found.answer
         const { nothingBefore = wanted.from, sparesFooters = wanted.sparesFooters } = found
@@ -182,7 +181,7 @@ export class Fetching {
       let seen = await tail.look()
       const { topicId } = seen.partition
       let available = await this.#availableAt(seen, wanted)
-      while (available && countBytes(available, wanted.from) < minBytes) {
+      while (available && !endsInHole(available, wanted) && countBytes(available, wanted.from) < minBytes) {
         const before: Available = available
         let isOver = false
         try {
@@ -322,6 +321,11 @@ function endOf({ baseOffset, span }: PlannedRange): Offset | undefined {
 function endOfRun(range: PlannedRange): { end?: Offset } {
   const end = endOf(range)
   return end === undefined ? {} : { end }
+}
+
+/** Whether there is nothing up to the log's end, and that lies ahead: to say so is an answer, for which nobody need wait. */
+function endsInHole({ head, hot, entries }: Available, { from }: Wanted): boolean {
+  return !hot && entries.length === 0 && from < head.nextOffset
 }
 
 function countBytes({ hot, entries }: Available, from: Offset): number {

@@ -1,10 +1,11 @@
 import { FOOTER_CACHE_BYTES, FOOTER_SPARED_BYTES } from '../../core/limits.ts'
-import type { IndexEntry, PlacedEntry, SegmentPlace } from '../../core/log/entry.ts'
+import type { PlacedEntry, SegmentPlace } from '../../core/log/entry.ts'
 import { isKnown, type KnownPlace, type RangeEnd } from '../../core/log/read-plan.ts'
 import { later, type Offset, toPosition } from '../../core/numbers.ts'
 import { decodeFooter } from '../../core/segment/footer.ts'
 import type { SparseIndex } from '../../core/segment/sparse-index.ts'
 import type { ObjectStore } from '../../ports/object-store.ts'
+import { scanSegment } from './scan-segment.ts'
 import { bytesFrom } from './walk.ts'
 
 /** A read, and from where on. */
@@ -15,6 +16,9 @@ export interface WantedRange {
   /** Whether a small segment may be read from its beginning rather than that its footer is looked at. */
   readonly sparesFooters: boolean
 }
+
+/** What a footer takes in memory, of its own bytes. */
+const DECODED_GROWTH = 3
 
 interface Kept {
   readonly bytes: number
@@ -50,7 +54,7 @@ export class FooterCache {
       const { entry } = placed
       const { place } = entry
       if (place.kind === 'segment' && needsMarks(placed, { ...wanted, maxBytes: left }, known)) {
-        const index = await this.indexOf(entry, place)
+        const index = await this.indexOf(placed, place)
         if (!index) return undefined
         marked.push({ ...placed, entry: { ...entry, marks: index.marksOf() } })
       } else {
@@ -61,15 +65,12 @@ export class FooterCache {
     return marked
   }
 
-  /**
-   * What a segment's footer says of the places in it; undefined where its object is not there any more.
-   * @throws TidemarkError KAFKA_STORAGE_ERROR where the footer is damaged
-   */
-  async indexOf(
-    { bytes }: Pick<IndexEntry, 'bytes'>,
-    { key, footerBytes }: SegmentPlace,
-  ): Promise<SparseIndex | undefined> {
-    const kept = this.#kept.get(key) ?? { bytes: footerBytes, index: this.#read(key, bytes, footerBytes) }
+  /** What a segment's footer says of the places in it; undefined where its object is not there any more. */
+  async indexOf(placed: PlacedEntry, { key, footerBytes }: SegmentPlace): Promise<SparseIndex | undefined> {
+    const kept = this.#kept.get(key) ?? {
+      bytes: footerBytes * DECODED_GROWTH,
+      index: this.#read(placed, key, footerBytes),
+    }
     this.#keep(key, kept)
     try {
       const index = await kept.index
@@ -81,9 +82,14 @@ export class FooterCache {
     }
   }
 
-  async #read(key: string, position: number, footerBytes: number): Promise<SparseIndex | undefined> {
-    const bytes = await this.#objects.get(key, toPosition(position), footerBytes)
-    return bytes && decodeFooter(bytes).marks
+  async #read(placed: PlacedEntry, key: string, footerBytes: number): Promise<SparseIndex | undefined> {
+    const bytes = await this.#objects.get(key, toPosition(placed.entry.bytes), footerBytes)
+    try {
+      return bytes && decodeFooter(bytes).marks
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error
+      return await scanSegment(this.#objects, key, placed)
+    }
   }
 
   #keep(key: string, kept: Kept): void {

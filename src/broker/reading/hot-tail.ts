@@ -91,7 +91,7 @@ export class HotTail {
     for (let index = findRun(log, from); nextOffset < end; index++) {
       const run = log.runs[index]
       // Somebody else has appended what follows, or it was appended after the head was read.
-      if (!run || run.end > end) return undefined
+      if (!run || run.end > end || run.end <= from) return undefined
       const cut = takeFrom(run, from, maxBytes - bytes, parts.length === 0)
       parts.push(cut.bytes)
       bytes += cut.bytes.length

@@ -123,10 +123,10 @@ async function findInSegment(look: Look, placed: PlacedEntry): Promise<FoundOffs
   if (place.kind !== 'segment') return undefined
   const from = later(look.head.startOffset, placed.from)
   const whole = { span: 0, bytes: 0, endSpan: span, endBytes: bytes, maxTimestampMs: entry.maxTimestampMs }
-  const index = bytes > FOOTER_SPARED_BYTES ? await look.footers.indexOf(entry, place) : undefined
+  const index = bytes > FOOTER_SPARED_BYTES ? await look.footers.indexOf(placed, place) : undefined
   if (bytes > FOOTER_SPARED_BYTES && !index) throw new LogStartMoved()
-  for (const stretch of index?.stretches() ?? [whole]) {
-    if (stretch.maxTimestampMs < look.timestampMs || advance(baseOffset, stretch.endSpan) <= from) continue
+  for (const stretch of index?.stretches(from - baseOffset) ?? [whole]) {
+    if (stretch.maxTimestampMs < look.timestampMs) continue
     const position = toPosition(place.position + stretch.bytes)
     const read = await readPlace(look.ports.objects, { ...place, position }, stretch.endBytes - stretch.bytes)
     if (!read) throw new LogStartMoved()

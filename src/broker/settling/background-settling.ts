@@ -25,6 +25,8 @@ export { settlingSettings } from './settling-settings.ts'
 const LEASE = 'maintenance'
 /** The longest pause after one piece: what took longer has waited for others, and not worked. */
 const PAUSE_MS_MAX = 100
+/** How long after its start a process looks for the first time. */
+const FIRST_LOOK_MS = 60_000
 /** How often it is looked at the soonest whether epochs, rounds and garbage want something. */
 const LOOK_MS_MIN = 1_000
 
@@ -66,7 +68,8 @@ export class BackgroundSettling {
     this.#settings = settings
     this.#reportError = reportError
     this.#holder = ports.entropy.id()
-    this.#lookAtMs = ports.clock.monotonicMs() + this.#lookIntervalMs
+    // Soon: a process may not live for as long as it would take otherwise.
+    this.#lookAtMs = ports.clock.monotonicMs() + Math.min(this.#lookIntervalMs, FIRST_LOOK_MS)
   }
 
   start(): void {
@@ -188,11 +191,11 @@ export class BackgroundSettling {
     }
   }
 
-  /** A lease's time for each run: whoever comes next goes on, this process if it still has the lease. */
+  /** Half of a lease's time for each run: whoever comes next goes on, this process if it still has the lease. */
   #budget(isUrgent: boolean): Budget {
     const { clock } = this.#ports
     const closing = this.#closing.signal
-    const untilMs = clock.monotonicMs() + this.#settings.leaseMs
+    const untilMs = clock.monotonicMs() + this.#settings.leaseMs / 2
     let sinceMs = clock.monotonicMs()
     return {
       get deadlineMs() {
@@ -212,12 +215,12 @@ export class BackgroundSettling {
   async #hasLease(): Promise<boolean> {
     const { clock, upkeep } = this.#ports
     const { leaseMs } = this.#settings
+    // A run may take half of it, so that it lasts for one that begins just before it is renewed.
     if (clock.monotonicMs() < this.#leaseUntilMs - leaseMs / 2) return true
     const nowMs = clock.nowMs()
     const askedMs = clock.monotonicMs()
     try {
-      // Twice as long as a run may take, so that it lasts for one that begins just before it is renewed.
-      const untilMs = nowMs + leaseMs * 2
+      const untilMs = nowMs + leaseMs
       if (!(await upkeep.takeLease(LEASE, this.#holder, nowMs, untilMs))) return false
       this.#leaseUntilMs = askedMs + leaseMs
       return true

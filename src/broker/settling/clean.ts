@@ -19,7 +19,7 @@ import { retryUntil } from '../store-calls/retry.ts'
 import { type Budget, checkTime } from './budget.ts'
 import { type Pass, writeCleaned } from './clean-segment.ts'
 import { type MappedKeys, mapDirty } from './cleaning-map.ts'
-import { readChain, readUpToGap } from './read-chain.ts'
+import { type Chain, readChain, readUpToGap } from './read-chain.ts'
 import { Moved } from './read-runs.ts'
 import type { SettlingSettings } from './settling-settings.ts'
 import { dropUpload, type Log } from './write-segment.ts'
@@ -29,6 +29,7 @@ import { dropUpload, type Log } from './write-segment.ts'
  * value of each key and tombstones for their time, and has it count in their place. A pass that somebody has begun and not ended
  * is gone on with, under a number of its own; one that is void is given up. Undefined: nothing is due.
  * @param head read before the topic is: whoever alters it meanwhile has the pass refused
+ * @param endsUnfinished whether one that was begun, and has left nothing but a note, is brought to an end, too
  * @throws Moved where the log has moved on meanwhile, so that the pass is void, or is gone
  */
 export async function clean(
@@ -37,8 +38,9 @@ export async function clean(
   log: Log,
   head: Head,
   budget: Budget,
+  endsUnfinished = false,
 ): Promise<Head | undefined> {
-  return await new Cleaning(ports, settings, log, head, budget).run()
+  return await new Cleaning(ports, settings, log, head, budget).run(endsUnfinished)
 }
 
 /** Where a pass begins and ends. */
@@ -69,8 +71,9 @@ class Cleaning {
     return this.#head.settled
   }
 
-  async run(): Promise<Head | undefined> {
-    const isLeft = await this.#isSomethingLeft()
+  async run(endsUnfinished: boolean): Promise<Head | undefined> {
+    const { cleaning, generation } = this.#settled
+    const isLeft = cleaning !== generation && (endsUnfinished || (await this.#isSomethingLeft()))
     const known = settingsOf(this.#log.topic)
     if (!isLeft && !known.isCompacted) return undefined
     const chain = await readChain(this.#ports, this.#log.partition, this.#settled, this.#budget.deadlineMs)
@@ -86,16 +89,15 @@ class Cleaning {
     return isLeft ? await this.#giveUp() : undefined
   }
 
-  /** Whether somebody has begun a pass, and something of it stands that does not count. */
+  /** Whether something of the pass stands that somebody has begun. */
   async #isSomethingLeft(): Promise<boolean> {
-    const { cleaning, generation } = this.#settled
-    if (cleaning === generation) return false
+    const { cleaning } = this.#settled
     const read = () => this.#ports.index.readSegments(this.#log.partition, cleaning, toOffset(0), 1)
     return (await this.#insist(read)).length > 0
   }
 
   /** Goes on with the pass that was begun last. Undefined: nothing of it can be used. */
-  async #goOn(chain: readonly Segment[], settings: TopicSettings): Promise<Head | undefined> {
+  async #goOn(chain: Chain, settings: TopicSettings): Promise<Head | undefined> {
     const { cleaning, cleaningTo: to, cleaningClean: clean } = this.#settled
     const { firstOffset, mergedOffset, settledOffset, cleanOffset } = this.#settled
     if (to < mergedOffset || to > settledOffset || to <= firstOffset) return undefined
@@ -108,8 +110,8 @@ class Cleaning {
     return end === clean ? await this.#make(chain, settings, { map, clean, to }, begun) : undefined
   }
 
-  #plan(chain: readonly Segment[], { isCompacted, cleaning }: TopicSettings): CleaningPlan | undefined {
-    return isCompacted ? planCleaning(this.#head, chain, this.#rulesOf(cleaning)) : undefined
+  #plan(chain: Chain, { isCompacted, cleaning }: TopicSettings): CleaningPlan | undefined {
+    return isCompacted ? planCleaning(this.#head, inputsOf(chain), this.#rulesOf(cleaning)) : undefined
   }
 
   #rulesOf(cleaning: TopicSettings['cleaning']): CleaningRules {
@@ -117,20 +119,27 @@ class Cleaning {
   }
 
   /** The dirty part is read before the pass is registered, since only then it is known how far it reaches. */
-  async #extentOf(chain: readonly Segment[], { dirtyFrom, dirtyTo }: CleaningPlan): Promise<Extent> {
+  async #extentOf(chain: Chain, { dirtyFrom, dirtyTo }: CleaningPlan): Promise<Extent> {
     const { map, end } = await this.#mapKeys(chain, dirtyFrom, dirtyTo)
     return { map, clean: end, to: toOffset(Math.max(end, this.#settled.mergedOffset)) }
   }
 
-  #mapKeys(chain: readonly Segment[], from: Offset, to: Offset): Promise<MappedKeys> {
+  #mapKeys(chain: Chain, from: Offset, to: Offset): Promise<MappedKeys> {
     const { partition } = this.#log
     const { mapBytes } = this.#settings
-    const request = { partition, chain, from, to, mapBytes, hasMoved: () => this.#hasMoved() }
+    const request = {
+      partition,
+      chain: inputsOf(chain),
+      from,
+      to,
+      mapBytes,
+      hasMoved: () => this.#hasMoved(),
+    }
     return mapDirty(this.#ports, request, this.#budget)
   }
 
   async #make(
-    chain: readonly Segment[],
+    chain: Chain,
     settings: TopicSettings,
     extent: Extent,
     begun: readonly Segment[],
@@ -153,7 +162,7 @@ class Cleaning {
       lastOffset: toOffset(Math.max(0, this.#head.nextOffset - 1)),
       hasMoved: () => this.#hasMoved(),
     }
-    const outputs = planOutputs(chain, {
+    const outputs = planOutputs(inputsOf(chain), {
       from: made.at(-1)?.end ?? firstOffset,
       clean: extent.clean,
       to: extent.to,
@@ -199,20 +208,18 @@ class Cleaning {
   }
 
   /** Where the log's first segments have gone meanwhile, the sums are those of what is left. */
-  async #haveItCount(
-    number: number,
-    to: Offset,
-    made: readonly Segment[],
-    chain: readonly Segment[],
-  ): Promise<Head> {
+  async #haveItCount(number: number, to: Offset, made: readonly Segment[], chain: Chain): Promise<Head> {
     const { generation, mergedOffset, rules } = this.#settled
     for (let from: Settled = this.#settled; ; ) {
       const { firstOffset, settledOffset } = from
       const counted = countedIn(made, firstOffset, to)
       if ((counted[0]?.baseOffset ?? to) > firstOffset)
         throw new Moved('the pass does not reach the first segment')
-      const stay = new Set(countedIn(chain, to, settledOffset))
-      const goes = countedIn(chain, firstOffset, settledOffset).filter(segment => !stay.has(segment))
+      const stay = new Set(countedIn(chain.rolled, to, settledOffset))
+      const goes = [
+        ...countedIn(chain.merged, firstOffset, mergedOffset),
+        ...countedIn(chain.rolled, mergedOffset, settledOffset).filter(segment => !stay.has(segment)),
+      ]
       const sums = sumOf(counted)
       const { moved, head } = await this.#rearrange({
         kind: 'clean',
@@ -257,6 +264,10 @@ class Cleaning {
   #insist<T>(step: () => Promise<T>): Promise<T> {
     return retryUntil(this.#ports, this.#budget.deadlineMs, 'no', step)
   }
+}
+
+function inputsOf({ merged, rolled }: Chain): readonly Segment[] {
+  return [...merged, ...rolled]
 }
 
 function settingsOf({ configs, expires = false }: Log['topic']): TopicSettings {

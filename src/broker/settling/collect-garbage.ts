@@ -204,5 +204,5 @@ class Collector implements Collected {
 function isUndecided({ settled }: Head, level: Level, baseOffset: Segment['baseOffset']): boolean {
   if (level === 'rolled') return settled.settledOffset <= baseOffset
   if (level === settled.generation) return settled.mergedOffset <= baseOffset
-  return level >= settled.cleaning || level === settled.resumes
+  return level >= settled.cleaning || (level === settled.resumes && level > 0)
 }

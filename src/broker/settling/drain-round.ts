@@ -5,6 +5,7 @@ import { entryEpoch, type IndexEntry } from '../../core/log/entry.ts'
 import type { Head } from '../../core/log/head.ts'
 import { headsMade } from '../../core/topic/creation.ts'
 import { type PartitionId, partitionKey, partitionsOf } from '../../core/topic/partition-id.ts'
+import { Lane } from '../../core/turns.ts'
 import type { Ports } from '../../ports/index.ts'
 import type { TopicItem } from '../../ports/topic-store.ts'
 import { changeIngest } from '../ingest/change-ingest.ts'
@@ -61,6 +62,7 @@ export async function runRound(
     round = changed
     notedAtMs = clock.monotonicMs()
   }
+  const copying = new Lane(1)
   const topics = await everyTopic(ports, cursor, budget)
   for (const topic of topics) {
     await fewAtATime(
@@ -68,7 +70,7 @@ export async function runRound(
       HEADS_PARALLEL_MAX,
       async partition => {
         try {
-          await drain(ports, settings, topic, partition, round!.floor, budget)
+          await drain(ports, settings, topic, partition, round!.floor, budget, copying)
         } catch (error) {
           const isOver = clock.monotonicMs() >= budget.deadlineMs || ports.ending?.aborted
           if (isOver && isTimeOver(error)) throw error
@@ -106,6 +108,7 @@ async function drain(
   partition: PartitionId,
   floor: number,
   budget: Budget,
+  copying: Lane,
 ): Promise<void> {
   const insist = <T>(step: () => Promise<T>) => retryUntil(ports, budget.deadlineMs, 'no', step)
   checkTime(ports.clock, budget)
@@ -126,7 +129,8 @@ async function drain(
       if (await insist(() => index.noteDrained(partition, floor))) return
     } else {
       const wants = { epochsBelow: floor, isThorough: true }
-      await visit(ports, settings, { topic, partition }, wants, budget)
+      // Heads are looked at many at a time; bytes are copied for one log after the other, or memory would not suffice.
+      await copying.run(() => visit(ports, settings, { topic, partition }, wants, budget))
     }
     head = await insist(() => index.readHead(partition))
   }

@@ -19,7 +19,7 @@ export async function* countedPages(
   settled: Settled,
   deadlineMs: number,
   perPage: number = SEGMENTS_READ_MAX,
-): AsyncGenerator<Segment[]> {
+): AsyncGenerator<{ readonly level: Level; readonly page: readonly Segment[] }> {
   for (const range of levelsOf(settled)) {
     for (let next = range.lo; next < range.hi; ) {
       const page = await readCounted(ports, partition, { ...range, lo: next }, deadlineMs, perPage)
@@ -28,20 +28,28 @@ export async function* countedPages(
         if (segment.baseOffset > next) throw new Moved(`there is no segment at ${next}`)
         next = segment.end
       }
-      yield page
+      yield { level: range.level, page }
     }
   }
 }
 
-/** Those pages as one. */
+/** All segments that count, by their levels: a rolled one may count from its midst on only, where the merged ones end. */
+export interface Chain {
+  readonly merged: readonly Segment[]
+  readonly rolled: readonly Segment[]
+}
+
+/** @throws Moved as countedPages does */
 export async function readChain(
   ports: Ports,
   partition: PartitionId,
   settled: Settled,
   deadlineMs: number,
-): Promise<Segment[]> {
-  const chain: Segment[] = []
-  for await (const page of countedPages(ports, partition, settled, deadlineMs)) chain.push(...page)
+): Promise<Chain> {
+  const chain: { merged: Segment[]; rolled: Segment[] } = { merged: [], rolled: [] }
+  for await (const { level, page } of countedPages(ports, partition, settled, deadlineMs)) {
+    chain[level === 'rolled' ? 'rolled' : 'merged'].push(...page)
+  }
   return chain
 }
 

@@ -64,7 +64,7 @@ async function findStart(
   const rules = { retentionMs, retentionBytes, nowMs: ports.clock.nowMs() }
   const oldest: Segment[] = []
   let startOffset: Offset | undefined
-  for await (const page of countedPages(ports, partition, head.settled, deadlineMs, SEGMENTS_PER_READ)) {
+  for await (const { page } of countedPages(ports, partition, head.settled, deadlineMs, SEGMENTS_PER_READ)) {
     oldest.push(...page)
     const plan = planRetention(head, oldest, rules)
     startOffset = plan?.startOffset ?? startOffset

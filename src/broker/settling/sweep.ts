@@ -44,7 +44,7 @@ function deadGenerations({ settled }: Head, isThorough: boolean): number[] {
   const { generation, cleaning, resumes } = settled
   const lowest = isThorough ? Math.max(0, generation - GENERATIONS_SWEPT_MAX) : generation
   return Array.from({ length: Math.max(0, cleaning - lowest) }, (_, index) => lowest + index).filter(
-    each => each !== generation && each !== resumes,
+    each => each !== generation && (each !== resumes || resumes === 0),
   )
 }
 

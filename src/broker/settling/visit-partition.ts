@@ -112,7 +112,9 @@ async function settleOnce(
   }
   head = (await retain(ports, settings, log, head, budget)) ?? head
   const isCleaningDue = isCompacted || head.settled.cleaning > head.settled.generation
-  const cleaned = isCleaningDue ? await clean(ports, settings, log, head, budget) : undefined
+  const cleaned = isCleaningDue
+    ? await clean(ports, settings, log, head, budget, wants.endsUnfinished)
+    : undefined
   head = cleaned ?? head
   if (wants.endsUnfinished) head = await passBoundary(ports, log, head, budget)
   // The generation of before does not count any more.

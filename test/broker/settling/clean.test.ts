@@ -467,3 +467,18 @@ test('what is younger than min.compaction.lag.ms stays until it is not', async (
   expect(await passes()).toBe(1)
   expect((await readAll()).map(({ offset }) => offset)).toEqual([1, 2])
 })
+
+test('the sums are right where a rolled segment counts from its midst on, and the log begins there', async () => {
+  // Two keys in a map: each pass ends in the midst of the one segment.
+  await open({ 'segment.bytes': '14' }, { mapBytes: 3 * 23 })
+  await log.roll(...['a', 'b', 'c', 'd', 'e', 'f'].map(key => batch([key, '1'])))
+  await pass()
+  await pass()
+  expect((await log.head()).settled).toMatchObject({ mergedOffset: 4, settledOffset: 6 })
+  await harness.run(broker.deleteRecords({ topic: 'tides', partition: 0, beforeOffset: toOffset(3) }))
+  await log.visitNow()
+  expect((await log.head()).settled.firstOffset).toBeGreaterThan(0)
+  await passes()
+  await checkSums()
+  expect((await readAll()).map(({ offset }) => offset)).toEqual([3, 4, 5])
+})

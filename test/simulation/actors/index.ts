@@ -1,4 +1,5 @@
 import type { ActorKind } from './actor.ts'
+import { cleaners } from './cleaners.ts'
 import { clocks } from './clocks.ts'
 import { crowd } from './crowd.ts'
 import { deletions } from './deletions.ts'
@@ -26,6 +27,7 @@ export const ACTORS: readonly ActorKind[] = [
   pollers,
   clocks,
   upkeep,
+  cleaners,
 ]
 
 /** @throws Error where one of the names is nobody's */

@@ -17,6 +17,8 @@ const NIGHT_RUNS = 4
 /** After so many the last crumb has gone: an epoch's objects wait for two more epochs, a round and a grace. */
 const LAST_RUNS = 12
 const MINUTE_MS = 60_000
+/** Of a pass's table of keys: for a few of them, or for all. */
+const MAP_BYTES = [120, 100_000]
 
 /** So little that every run has something to settle. */
 const SOON: Partial<SettlingSettings> = {
@@ -56,7 +58,8 @@ class Upkeep implements Actor {
 
   constructor(world: World) {
     this.#world = world
-    this.#settings = settlingSettings(world.hasNights ? OVER_DAYS : SOON)
+    const mapBytes = world.random.pick(MAP_BYTES)
+    this.#settings = settlingSettings({ ...(world.hasNights ? OVER_DAYS : SOON), mapBytes })
   }
 
   async prepare(): Promise<void> {

@@ -16,6 +16,7 @@ export class CompactionPromises {
   readonly #appended: AppendedRecords
   readonly #skewMs: number
   readonly #rulesOf: RulesOf
+  readonly #gone = new Set<string>()
 
   constructor(options: {
     readonly clock: Clock
@@ -29,7 +30,20 @@ export class CompactionPromises {
     this.#rulesOf = options.rulesOf
   }
 
-  readonly mayLack = (partition: PartitionId, offset: number, { settled, nextOffset }: Head): boolean => {
+  /** What has gone stays away, whatever the rules are by then. */
+  readonly mayLack = (partition: PartitionId, offset: number, head: Head): boolean => {
+    const place = `${partitionKey(partition)}/${offset}`
+    if (this.#gone.has(place)) return true
+    const mayLack = this.#mayGo(partition, offset, head)
+    if (mayLack) this.#gone.add(place)
+    return mayLack
+  }
+
+  /** Whether a record was missing before. */
+  readonly hasGone = (partition: PartitionId, offset: number): boolean =>
+    this.#gone.has(`${partitionKey(partition)}/${offset}`)
+
+  #mayGo(partition: PartitionId, offset: number, { settled, nextOffset }: Head): boolean {
     const log = partitionKey(partition)
     const record = this.#appended.recordAt(log, offset)
     const rules = this.#rulesOf(partition.topicId).filter(({ isCompacted }) => isCompacted)

@@ -9,11 +9,10 @@ import type { AppendedRecords } from '../appended-records.ts'
 
 const TOPIC_BEGIN = `${TOPICS_KEY}/`
 
-/** The rules of a topic, and those of before that somebody may still act by, since no alteration of them is answered yet. */
+/** The rules of a topic: the last ones hold, and those before by which somebody may still act, since no alteration is answered yet. */
 interface Rules {
   readonly name: string
-  standing: TopicSettings
-  readonly earlier: TopicSettings[]
+  readonly versions: TopicSettings[]
 }
 
 /**
@@ -50,27 +49,22 @@ export class ExpiryPromises {
   readonly changed = (key: string, _: Uint8Array | undefined, after: Uint8Array | undefined): void => {
     if (!key.startsWith(TOPIC_BEGIN) || !after) return
     const { topicId, name, configs, expires = false } = JSON.parse(Buffer.from(after).toString()) as TopicItem
-    const standing = readSettings(configs, expires)
-    const rules = this.#rules.get(topicId)
-    if (!rules) this.#rules.set(topicId, { name, standing, earlier: [] })
-    else if (JSON.stringify(rules.standing) !== JSON.stringify(standing)) {
-      rules.earlier.push(rules.standing)
-      rules.standing = standing
-    }
+    const settings = readSettings(configs, expires)
+    const rules = this.#rules.get(topicId) ?? { name, versions: [] }
+    this.#rules.set(topicId, rules)
+    if (JSON.stringify(rules.versions.at(-1)) !== JSON.stringify(settings)) rules.versions.push(settings)
   }
 
-  /** Somebody was told that a topic has these configs now: nobody goes by earlier ones any more. */
-  altered(topicId: string, configs: Readonly<Record<string, string>>): void {
-    const rules = this.#rules.get(topicId)
-    const standing = JSON.stringify(readSettings(configs, true))
-    // Altered again meanwhile: by what is in between, and what is now.
-    if (rules && JSON.stringify(rules.standing) === standing) rules.earlier.splice(0)
+  /** Somebody was told that a topic has the configs that he has set, these among them: nobody goes by earlier ones any more. */
+  altered(topicId: string, isSet: (settings: TopicSettings) => boolean): void {
+    const versions = this.#rules.get(topicId)?.versions ?? []
+    const index = versions.findLastIndex(isSet)
+    if (index > 0) versions.splice(0, index)
   }
 
   /** The settings that somebody may go by now. */
   readonly rulesOf = (topicId: string): readonly TopicSettings[] => {
-    const rules = this.#rules.get(topicId)
-    return rules ? [rules.standing, ...rules.earlier] : []
+    return this.#rules.get(topicId)?.versions ?? []
   }
 
   /** The start of a log has moved. */
@@ -85,13 +79,13 @@ export class ExpiryPromises {
       return
     }
     if (to <= this.#askedTo({ topic: rules.name, partition: partition.partition })) return
-    const isExpired = [rules.standing, ...rules.earlier].some(
+    const isExpired = rules.versions.some(
       settings =>
         settings.isDeleted &&
         (this.#isOld(settings, log, before.startOffset, to) || this.#isTooMuch(settings, bytesLeft)),
     )
     if (!isExpired) {
-      const { isDeleted, retentionMs, retentionBytes } = rules.standing
+      const { isDeleted, retentionMs, retentionBytes } = rules.versions.at(-1)!
       const told = JSON.stringify({ isDeleted, retentionMs, retentionBytes })
       this.#violated(
         `expired: ${log} starts at ${to}, ${bytesLeft} bytes before its end, and goes by ${told}`,

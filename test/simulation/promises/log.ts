@@ -1,4 +1,3 @@
-import type { Head } from '../../../src/core/log/head.ts'
 import { type Offset, toOffset } from '../../../src/core/numbers.ts'
 import { checkBatch, decodeBatches, type LogRecord, NO_PRODUCER_ID } from '../../../src/core/record/index.ts'
 import { type PartitionId, partitionKey } from '../../../src/core/topic/partition-id.ts'
@@ -135,20 +134,23 @@ export class LogPromises {
           if (nextOffset <= offset) throw new Error(`a fetch at offset ${offset} goes nowhere`)
           for (const chunk of chunks) {
             sequences.check(chunk)
-            for (const record of decodeBatches(chunk)) log.set(record.offset, keyText(record.key))
+            for (const record of decodeBatches(chunk)) {
+              world.promises.settling.read(partitionKey({ topicId, partition }), record)
+              log.set(record.offset, keyText(record.key))
+            }
           }
           offset = nextOffset
         }
         this.records += log.size
         const id = { topicId, partition }
-        this.#checkLog(world, { id, head: await world.store.index.readHead(id) }, start!, end!, log, places)
+        this.#checkLog(world, id, start!, end!, log, places)
       }
     }
   }
 
   #checkLog(
     world: World,
-    { id, head }: { readonly id: PartitionId; readonly head: Head | undefined },
+    id: PartitionId,
     start: Offset,
     end: Offset,
     log: ReadonlyMap<Offset, string>,
@@ -161,7 +163,7 @@ export class LogPromises {
       const value = log.get(offset)
       const place = `${key}/${offset}`
       if (value === undefined) {
-        if (head && world.promises.compaction.mayLack(id, offset, head)) continue
+        if (world.promises.settling.lacks(key, offset)) continue
         throw new Error(`hole: nothing is at ${place}`)
       }
       const fate = this.#sent.get(value)?.fate
