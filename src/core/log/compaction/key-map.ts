@@ -44,6 +44,11 @@ export class KeyMap {
     return this.#keys
   }
 
+  /** For how many more keys there is room. */
+  get room(): number {
+    return this.#keysMax - this.#keys
+  }
+
   /** False: there is no room for another key, and it is as before. */
   put(key: Uint8Array, offset: Offset): boolean {
     const hash = this.#hash(key)
