@@ -111,14 +111,18 @@ async function settleOnce(
     sums.mergedBytes += merged.mergedBytes
   }
   head = (await retain(ports, settings, log, head, budget)) ?? head
-  const isCleaningDue = isCompacted || head.settled.cleaning > head.settled.generation
-  const cleaned = isCleaningDue
-    ? await clean(ports, settings, log, head, budget, wants.endsUnfinished)
-    : undefined
-  head = cleaned ?? head
+  // A pass goes no further than its map of keys has room; what was begun is given up once.
+  for (let { endsUnfinished } = wants; ; endsUnfinished = false) {
+    checkTime(ports.clock, budget)
+    if (!isCompacted && head.settled.cleaning === head.settled.generation) break
+    const cleaned = await clean(ports, settings, log, head, budget, endsUnfinished)
+    if (!cleaned) break
+    head = cleaned
+    // The generation of before does not count any more.
+    await sweep(ports, partition, head, true, budget)
+  }
   if (wants.endsUnfinished) head = await passBoundary(ports, log, head, budget)
-  // The generation of before does not count any more.
-  await sweep(ports, partition, head, wants.isThorough || cleaned !== undefined, budget)
+  await sweep(ports, partition, head, wants.isThorough, budget)
   return head
 }
 

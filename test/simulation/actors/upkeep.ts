@@ -120,7 +120,7 @@ class Upkeep implements Actor {
   /** Without faults: whatever is left goes, after its time. */
   async settle(): Promise<void> {
     const { clock } = this.#world
-    const ports = this.#world.plainPorts()
+    const ports = this.#world.defectivePorts()
     const { graceMs, roundMs, advanceMs, resweepMs } = this.#settings
     const pauseMs = Math.max(graceMs, roundMs, advanceMs, resweepMs) + MINUTE_MS
     for (let run = 0; run < LAST_RUNS; run += 1) {
