@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 const run = promisify(execFile)
 const WORKER = join(import.meta.dirname, 'large-store-worker.ts')
 /** What Node and the program take by themselves is half of it. */
-const HEAP_MIB = 40
+const HEAP_MIB = 36
 
 test('a look at a store takes no more memory the more there is in it', { timeout: 120_000 }, async () => {
   const [entries, objects] = [100_000, 500_000]
