@@ -35,7 +35,7 @@ const SOON: Partial<SettlingSettings> = {
 }
 const SETTLED_MS_MAX = 90_000
 /** TIDEMARK_IDLE_MS=600000 waits ten minutes. */
-const IDLE_MS = Number(process.env.TIDEMARK_IDLE_MS ?? 30_000)
+const IDLE_MS = Number(process.env.TIDEMARK_IDLE_MS ?? 10_000)
 
 describeAws('a deployed log settles:', () => {
   const stackName = `Settling-${randomUUID().slice(0, 8)}`

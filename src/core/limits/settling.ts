@@ -62,8 +62,6 @@ export const OBJECT_REMOVALS_MAX = 1_000
 export const CLEANER_MAP_BYTES = 64 * MiB
 /** A batch that grows above this is gone through a piece at a time. */
 export const CLEANER_BATCH_BYTES_MAX = 16 * MiB
-/** Generations below the one that counts that are looked through for what came late. */
-export const GENERATIONS_SWEPT_MAX = 8
 
 // Ingest epochs.
 

@@ -9,6 +9,7 @@ import type { FlushedProducer } from '../../../src/core/log/producers/flushed-pr
 import { toOffset } from '../../../src/core/numbers.ts'
 import { targetIdOf } from '../../../src/core/storage-layout.ts'
 import { inlineEntry, looseBlock } from '../../conformance/samples.ts'
+import { segmentOf } from '../../conformance/settled-log.ts'
 import { type Blow, FarStores } from './far-stores.ts'
 
 const FAULTS: readonly Fault[] = [
@@ -259,8 +260,10 @@ describe('removing a log', () => {
     `${LOG}/head`,
     `-${LOG}/block#0000000000000000`,
     `-${LOG}/block#0000000000000010`,
+    `-${LOG}/merged#0000000003#0000000000000000`,
     `-${LOG}/producer#-1`,
     `-${LOG}/producer#7`,
+    `-${LOG}/segment#0000000000000000`,
   ]
 
   const filled = async () => {
@@ -270,6 +273,7 @@ describe('removing a log', () => {
       await index.createHead(partition, 0)
       for (const offset of [0, 10]) await index.putBlock(partition, looseBlock(offset, 10))
       for (const id of [-1n, 7n]) await index.putProducer(partition, id, YOUNG, NOW_MS)
+      for (const level of ['rolled', 3] as const) await index.putSegment(partition, level, segmentOf(0, 10))
     }
     // Its head stays, closed.
     return { stores, after: [`${LOG}/head`, ...(await stores.keys(`log#${TOPIC_ID}#1/`))] }
@@ -333,6 +337,45 @@ describe('removing the blocks below an offset', () => {
       expect((await stores.call(remove)).end).toBe('done')
       await stores.settle()
       expect(await offsets(stores)).toEqual([30, 40])
+    },
+  )
+})
+
+describe('dropping the producers that have expired', () => {
+  const OLD: FlushedProducer = { ...YOUNG, createdMs: NOW_MS - PRODUCER_EXPIRATION_MS }
+  const drop = ({ index }: ItemStores) => index.dropExpiredProducers(PARTITION, NOW_MS)
+  const expired = Array.from({ length: 3 }, (_, number) => BigInt(100 + number * 60))
+  const CHANGES = expired.map(id => `log#${TOPIC_ID}#0/producer#${id}`)
+
+  /** More than it looks at together. */
+  const filled = async () => {
+    const stores = new FarStores()
+    for (let id = 100n; id < 300n; id += 1n) {
+      // A time at which nobody has expired: a put drops others.
+      await stores.near.index.putProducer(PARTITION, id, expired.includes(id) ? OLD : YOUNG, 0)
+    }
+    return stores
+  }
+
+  test('makes these changes, and leaves the others', async () => {
+    const stores = await filled()
+    const { changes, end } = await stores.call(drop)
+    expect([changes.toSorted(), end]).toEqual([CHANGES, 'done'])
+    for (let id = 100n; id < 300n; id += 1n) {
+      const left = await stores.near.index.readProducer(PARTITION, id)
+      expect(left).toEqual(expired.includes(id) ? undefined : YOUNG)
+    }
+  })
+
+  test.each(everywhere(CHANGES))(
+    'can be repeated when $fault broke it off at $place, $change',
+    async blow => {
+      const stores = await filled()
+      expect((await stores.call(drop, blow)).end).toBe(endOf(blow))
+      expect((await stores.call(drop)).end).toBe('done')
+      await stores.settle()
+      const left = await Promise.all(expired.map(id => stores.near.index.readProducer(PARTITION, id)))
+      expect(left).toEqual(expired.map(() => undefined))
     },
   )
 })

@@ -1,7 +1,9 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { LogBroker } from '../../../src/broker/log-broker.ts'
 import { flush } from '../../../src/broker/settling/flush.ts'
+import { maintain, type Progress } from '../../../src/broker/settling/maintain.ts'
 import { settlingSettings } from '../../../src/broker/settling/settling-settings.ts'
+import { firstIngest } from '../../../src/core/ingest/ingest.ts'
 import { UNSETTLED } from '../../../src/core/log/settled/settled.ts'
 import { toOffset } from '../../../src/core/numbers.ts'
 import { logObjectKey } from '../../../src/core/storage-layout.ts'
@@ -167,5 +169,54 @@ describe('a deleted topic', () => {
     await settleAll()
     expect(await harness.notes()).toEqual([])
     expect(await harness.objects()).toEqual([`deleted/${topicId}`])
+  })
+})
+
+test('a run of all partitions that is broken off is gone on with where it was', async () => {
+  await harness.run(broker.createTopic({ topic: 'waves', partitions: 3 }))
+  const visited = () => {
+    const names = harness.progress.flatMap(each =>
+      each.kind === 'visited' ? [`${each.topic} ${each.partition}`] : [],
+    )
+    harness.progress.length = 0
+    return names
+  }
+  let visits = 0
+  const { clock } = harness
+  const budget = {
+    deadlineMs: clock.monotonicMs() + 1_000,
+    pace: async () => {
+      visits += 1
+      if (visits === 2) await clock.sleep(1_000)
+    },
+  }
+  const report = (progress: Progress) => harness.progress.push(progress)
+  const broken = await harness.run(maintain(harness.ports, TINY, { upkeep: false }, budget, report))
+  expect([broken.isDone, broken.goesOnAt]).toEqual([false, { topic: 'waves', partition: 1 }])
+  expect(visited()).toEqual(['tides 0', 'waves 0'])
+  const rest = await harness.maintain({ upkeep: false, from: broken.goesOnAt })
+  expect([rest.isDone, rest.goesOnAt]).toEqual([true, undefined])
+  expect(visited()).toEqual(['waves 1', 'waves 2'])
+})
+
+test('a partition that fails is told, and keeps none from being settled', async () => {
+  await harness.run(broker.createTopic({ topic: 'waves' }))
+  await produce(0, 4)
+  const waves = await harness.partitionId('waves')
+  harness.around = async (method, args, call) => {
+    const id = args[0] as PartitionId | undefined
+    if (method === 'readHead' && id?.topicId === waves.topicId) throw new RangeError('a defect')
+    return await call()
+  }
+  harness.plain.upkeep.putIngest({ ...firstIngest(0, 'v'), epoch: 9 }, undefined)
+  const maintained = await harness.maintain({ isForced: true })
+  const failure = { topic: 'waves', partition: 0, reason: 'a defect' }
+  // Once by the round, which is not published then, and once by the visit.
+  expect([maintained.isDone, maintained.failed]).toEqual([true, [failure, failure]])
+  expect((await harness.head(tides)).settled.settledOffset).toBe(4)
+  expect(await harness.plain.upkeep.readIngest()).toMatchObject({
+    drained: 0,
+    cursor: null,
+    stuck: [`${waves.topicId}#0`],
   })
 })
