@@ -58,8 +58,8 @@ export const OBJECT_REMOVALS_MAX = 1_000
 
 // Compaction.
 
-/** The table of keys of one pass: 23 bytes a key. */
-export const CLEANER_MAP_BYTES = 64 * MiB
+/** The table of keys of one pass: 23 bytes a key, so a million and some. All in all a pass takes about twice as much memory. */
+export const CLEANER_MAP_BYTES = 32 * MiB
 /** A batch that grows above this is gone through a piece at a time. */
 export const CLEANER_BATCH_BYTES_MAX = 16 * MiB
 
