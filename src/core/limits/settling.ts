@@ -60,8 +60,6 @@ export const OBJECT_REMOVALS_MAX = 1_000
 
 /** The table of keys of one pass: 23 bytes a key, so a million and some. All in all a pass takes about twice as much memory. */
 export const CLEANER_MAP_BYTES = 32 * MiB
-/** A batch that grows above this is gone through a piece at a time. */
-export const CLEANER_BATCH_BYTES_MAX = 16 * MiB
 
 // Ingest epochs.
 
