@@ -19,6 +19,10 @@ export type Part =
   | (PartOf<'settle'> & { readonly settling: Partial<SettlingSettings> })
   | (PartOf<'retain'> & { readonly settling: Partial<SettlingSettings> })
   | (PartOf<'produce'> & Producing)
+  | (PartOf<'fill keys'> & { readonly keys: number; readonly versions: number })
+  | PartOf<'compact'>
+  | (PartOf<'wait'> & { readonly seconds: number })
+  | PartOf<'verify'>
 
 interface Filling {
   readonly partitions: number
@@ -54,12 +58,19 @@ const DAY_MS = 24 * 60 * 60_000
 /** Until an epoch is over, has been drained by all, and its objects have gone. */
 const ROUND_RUNS = 6
 const RETENTION_RUNS = 12
+const KEYED_RECORDS = 1_000
+const CALLS_IN_FLIGHT = 500
+/** Parts that have others produce meanwhile. */
+const TRAFFIC: ReadonlySet<string> = new Set(['wait', 'compact', 'verify'])
+const WARM_MS = 4_000
 
 const part = JSON.parse(process.argv[2]!) as Part
 process.send!(await run(part))
 
 async function run(given: Part): Promise<Measured> {
   const bench = await open(given)
+  // So that what a busy broker takes anyway does not count.
+  const traffic = TRAFFIC.has(given.kind) ? await startTraffic(bench) : undefined
   // maxRSS is in KiB.
   const peak = () => (process.resourceUsage().maxRSS * 1024) / 1e6
   const before = peak()
@@ -69,6 +80,7 @@ async function run(given: Part): Promise<Measured> {
   const { user, system } = process.cpuUsage(cpuBefore)
   const seconds = (performance.now() - startedMs) / 1000
   const grownMegabytes = peak() - before
+  await traffic?.stop()
   await bench.close()
   const { requests, bytesWritten } = bench.counted
   return {
@@ -96,6 +108,16 @@ async function work(bench: Bench, given: Part): Promise<number> {
       return await retain(bench, given.settling)
     case 'produce':
       return await produce(bench, given)
+    case 'fill keys':
+      return await fillKeys(bench, given.keys, given.versions)
+    case 'compact':
+      await maintainAgain(bench, { rollYoungMs: 0 }, 1, true)
+      return 0
+    case 'wait':
+      await new Promise(resolve => setTimeout(resolve, given.seconds * 1_000))
+      return 0
+    case 'verify':
+      return await verifyAll(bench)
   }
 }
 
@@ -241,7 +263,14 @@ async function maintainAgain(
   const { maintain, settings, untilDeadline } = await settlingSources(source)
   for (let run = 0; run < runs; run++) {
     const budget = untilDeadline(ports.clock.monotonicMs() + 600_000)
-    const done = await maintain(ports, settings(settling), { upkeep: !isForced, isForced }, budget)
+    // What others produce meanwhile is left alone.
+    const { topicId, partitions } = (await ports.topics.get(TOPIC))!
+    const forced = {
+      isForced,
+      partitions: Array.from({ length: partitions }, (_, partition) => ({ topicId, partition })),
+    }
+    const request = { upkeep: !isForced, ...(isForced && forced) }
+    const done = await maintain(ports, settings(settling), request, budget)
     if (!done.isDone || done.failed.length > 0) throw new Error(JSON.stringify(done))
   }
 }
@@ -260,22 +289,75 @@ async function settlingSources(source: (path: string) => Promise<unknown>) {
 }
 
 /** As many records as come through in that time, in batches of 50, many calls in flight. */
-async function produce({ broker, encodeBatch }: Bench, { seconds, partitions }: Producing): Promise<number> {
-  await broker.createTopic({ topic: TOPIC, partitions })
+async function produce(bench: Bench, { seconds, partitions }: Producing): Promise<number> {
+  await bench.broker.createTopic({ topic: TOPIC, partitions })
+  const untilMs = performance.now() + seconds * 1_000
+  return await produceWhile(bench, TOPIC, partitions, CALLS_IN_FLIGHT, () => performance.now() < untilMs)
+}
+
+async function produceWhile(
+  { broker, encodeBatch }: Bench,
+  topic: string,
+  partitions: number,
+  calls: number,
+  isWanted: () => boolean,
+): Promise<number> {
   const value = Buffer.alloc(
     VALUE_BYTES,
     'the tide leaves a line on the sand, and the next one a higher one; ',
   )
   const values = Array.from({ length: 50 }, () => ({ value }))
-  const untilMs = performance.now() + seconds * 1_000
   let records = 0
   const produceOn = async (_: unknown, index: number) => {
-    while (performance.now() < untilMs) {
+    while (isWanted()) {
       const batches = encodeBatch(values, { nowMs: Date.now() })
-      await broker.produce({ topic: TOPIC, partition: index % partitions, batches })
+      await broker.produce({ topic, partition: index % partitions, batches })
       records += values.length
     }
   }
-  await Promise.all(Array.from({ length: 500 }, produceOn))
+  await Promise.all(Array.from({ length: calls }, produceOn))
   return records
+}
+
+/** Others produce to another topic meanwhile; it has become warm when this resolves. */
+async function startTraffic(bench: Bench): Promise<{ stop: () => Promise<void> }> {
+  const topic = `traffic-${process.pid}`
+  await bench.broker.createTopic({ topic, partitions: 10 })
+  let isWanted = true
+  const produced = produceWhile(bench, topic, 10, CALLS_IN_FLIGHT, () => isWanted)
+  await new Promise(resolve => setTimeout(resolve, WARM_MS))
+  return {
+    stop: async () => {
+      isWanted = false
+      await produced
+    },
+  }
+}
+
+/** Every key so often, one version after the other. */
+async function fillKeys({ broker, encodeBatch }: Bench, keys: number, versions: number): Promise<number> {
+  await broker.createTopic({ topic: TOPIC, configs: { 'cleanup.policy': 'compact' } })
+  const value = Buffer.alloc(100, 'one of many values of its key; ')
+  for (let first = 0; first < keys * versions; first += KEYED_RECORDS) {
+    const records = Array.from({ length: KEYED_RECORDS }, (_, index) => ({
+      key: Buffer.from(`a key among ${keys}, with the number ${(first + index) % keys}`),
+      value,
+    }))
+    await broker.produce({ topic: TOPIC, partition: 0, batches: encodeBatch(records, { nowMs: Date.now() }) })
+  }
+  return keys * versions
+}
+
+async function verifyAll({ ports, source }: Bench): Promise<number> {
+  const { verify } = (await source(
+    'broker/verifying/verify.ts',
+  )) as typeof import('../src/broker/verifying/verify.ts')
+  const { VerifySummary } = (await source(
+    'broker/verifying/finding.ts',
+  )) as typeof import('../src/broker/verifying/finding.ts')
+  const summary = new VerifySummary()
+  for await (const finding of verify(ports, summary, { isDeep: true })) {
+    if (finding.severity === 'error') throw new Error(JSON.stringify(finding))
+  }
+  return summary.records
 }

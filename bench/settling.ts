@@ -2,7 +2,7 @@
  * What it gives that logs settle, and what it costs: side by side with a build from before they did, whose checkout is named,
  * in processes of their own that take turns, on the same data.
  *
- *   npm run bench:settling -- --before ../before [--partitions 10] [--commits 2000] [--seconds 20] [--only aged|producing]
+ *   npm run bench:settling -- --before ../before [--partitions 10] [--commits 2000] [--seconds 20] [--only aged|producing|compaction]
  */
 import { fork } from 'node:child_process'
 import { cp, mkdir, rm, writeFile } from 'node:fs/promises'
@@ -19,6 +19,7 @@ const { values } = parseArgs({
     'commit-bytes': { type: 'string', default: '5120' },
     seconds: { type: 'string', default: '20' },
     rounds: { type: 'string', default: '3' },
+    keys: { type: 'string', default: '1000000' },
     directory: { type: 'string', default: '.bench/settling' },
     only: { type: 'string' },
     json: { type: 'string' },
@@ -49,8 +50,9 @@ const EAGER = { rollBytes: 4 * 1024 ** 2, rollYoungMs: 1_000, segmentBytes: 32 *
 await rm(directory, { recursive: true, force: true })
 await mkdir(directory, { recursive: true })
 const results: object[] = []
-if (values.only !== 'producing') results.push(await aged())
-if (values.only !== 'aged') results.push(await producing())
+if (values.only === undefined || values.only === 'aged') results.push(await aged())
+if (values.only === undefined || values.only === 'producing') results.push(await producing())
+if (values.only === undefined || values.only === 'compaction') results.push(await compaction())
 await rm(directory, { recursive: true })
 if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(results, null, 2)}\n`)
 
@@ -133,6 +135,33 @@ async function producing(): Promise<object> {
   ]
   console.log(formatTable(rows))
   return { produced }
+}
+
+/** What compacting and verifying a log of many keys takes. There is nothing of before to compare with. */
+async function compaction(): Promise<object> {
+  const store = join(directory, 'compaction')
+  const keys = Number(values.keys)
+  note(`filling: ${keys} keys`)
+  const filled = await inChild({ kind: 'fill keys', checkout: NOW, directory: store, keys, versions: 2 })
+  const rows: Record<string, string>[] = []
+  const add = (name: string, { seconds: took, grownMegabytes, bytesOnDisk }: Measured) =>
+    rows.push({
+      '': name,
+      seconds: formatNumber(took, 1),
+      'MB grown': formatNumber(grownMegabytes),
+      'MB on disk': formatNumber(bytesOnDisk / 1e6),
+    })
+  add('producing', filled)
+  note('compacting')
+  const compacted = await inChild({ kind: 'compact', checkout: NOW, directory: store })
+  add('rolling and compacting', compacted)
+  const verified = await inChild({ kind: 'verify', checkout: NOW, directory: store })
+  add('verifying, deep', verified)
+  console.log(formatTable(rows))
+  console.log(
+    `\n${formatNumber(filled.records)} records of ${formatNumber(keys)} keys; ${formatNumber(verified.records)} were left.\n`,
+  )
+  return { filled, compacted, verified }
 }
 
 function row(

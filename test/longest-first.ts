@@ -9,6 +9,7 @@ const LONGEST = [
   'simulation/log',
   'hostile/hostile',
   'e2e/triggers.aws',
+  'e2e/settling.aws',
   'adapters/aws/dynamo-cost.aws',
   'e2e/cli',
   'adapters/aws/dynamo-group-cost.aws',

@@ -1,7 +1,12 @@
 import type { SettlingSettings } from '../../src/broker/settling/settling-settings.ts'
-import { lookForUpkeep } from '../../src/broker/settling/upkeep-due.ts'
+import { lookForUpkeep, type UpkeepDue } from '../../src/broker/settling/upkeep-due.ts'
 import { TopicDirectory } from '../../src/broker/topics/topic-directory.ts'
-import { FUNCTION_TOPIC_CACHE_MS, MAINTENANCE_WAKE_MS, SEGMENT_DEFAULT_BYTES } from '../../src/core/limits.ts'
+import {
+  FUNCTION_TOPIC_CACHE_MS,
+  MAINTENANCE_WAKE_MS,
+  ROLL_AGED_MS,
+  SEGMENT_DEFAULT_BYTES,
+} from '../../src/core/limits.ts'
 import type { Head } from '../../src/core/log/head.ts'
 import { settlingDue } from '../../src/core/log/settled/plan-roll.ts'
 import { maintenanceCalls } from '../../src/core/maintenance-call.ts'
@@ -56,18 +61,20 @@ export class SettlingLook {
   }
 
   /**
-   * After a look through all heads: tells of epochs and garbage to look after, and once a day of everything. Gives whether nobody
-   * does it, although it was told. @throws as wakeForDue
+   * After a look through all heads: tells of epochs and garbage to look after, and once a day of everything. Gives what it told
+   * of, and whether nobody does it, although it was told before. @throws as wakeForDue
    */
-  async wakeForUpkeep(): Promise<{ readonly isLate: boolean }> {
-    const { work, isLate } = await lookForUpkeep(this.#ports, this.#settings, this.#hasRecords)
-    if (work) await this.#wakes.wake(maintenanceCalls(work))
-    return { isLate }
+  async wakeForUpkeep(): Promise<UpkeepDue> {
+    const due = await lookForUpkeep(this.#ports, this.#settings, this.#hasRecords)
+    if (due.work) await this.#wakes.wake(maintenanceCalls(due.work))
+    return due
   }
 
   async #segmentBytesOf(topicId: string): Promise<number> {
     const nowMs = this.#ports.clock.monotonicMs()
-    if (nowMs - this.#listedMs >= FUNCTION_TOPIC_CACHE_MS) {
+    // Listed again for one that is new, and now and then for what may have been altered.
+    const knownMs = this.#segmentBytes.has(topicId) ? ROLL_AGED_MS : FUNCTION_TOPIC_CACHE_MS
+    if (nowMs - this.#listedMs >= knownMs) {
       const found = new Map<string, number>()
       for await (const topic of this.#directory.list()) found.set(topic.topicId, topic.settings.segmentBytes)
       this.#segmentBytes = found

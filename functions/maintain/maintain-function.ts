@@ -6,7 +6,7 @@ import {
   type Progress,
 } from '../../src/broker/settling/maintain.ts'
 import type { SettlingSettings } from '../../src/broker/settling/settling-settings.ts'
-import { MAINTENANCE_LEASE_MS, MAINTENANCE_WAKE_MS } from '../../src/core/limits.ts'
+import { EPOCHS_KEPT, MAINTENANCE_LEASE_MS, MAINTENANCE_WAKE_MS } from '../../src/core/limits.ts'
 import {
   type MaintenanceCall,
   maintenanceLane,
@@ -71,7 +71,8 @@ class MaintenanceRun {
   #backlogBytes = 0
   #deleted = 0
   #failures = 0
-  #undrained: number | undefined
+  /** Epochs behind the newest ones, which no round drains. */
+  #undrained = 0
 
   constructor(service: Service, settings: SettlingSettings, call: MaintenanceCall, deadlineMs: number) {
     this.#service = service
@@ -103,17 +104,20 @@ class MaintenanceRun {
     return undefined
   }
 
+  /** A run that found nothing to do tells nothing: a store in which nobody writes has one a day, and each metric has its price. */
   report(requestId: string, outcome: string): void {
+    const counts = {
+      RolledBytes: this.#rolledBytes,
+      MergedBytes: this.#mergedBytes,
+      BacklogBytes: this.#backlogBytes,
+      DeletedObjects: this.#deleted,
+      UndrainedEpochs: this.#undrained,
+      SettlingFailures: this.#failures,
+    }
+    const done = Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0))
+    if (outcome === 'done' && Object.keys(done).length === 0) return
     this.#service.telemetry.publish({
-      metrics: {
-        Requests: 1,
-        RolledBytes: this.#rolledBytes,
-        MergedBytes: this.#mergedBytes,
-        BacklogBytes: this.#backlogBytes,
-        DeletedObjects: this.#deleted,
-        ...(this.#undrained !== undefined && { UndrainedEpochs: this.#undrained }),
-        ...(this.#failures > 0 && { SettlingFailures: this.#failures }),
-      },
+      metrics: { Requests: 1, ...done },
       details: {
         requestId,
         outcome,
@@ -180,7 +184,8 @@ class MaintenanceRun {
 
   #note(progress: Progress): void {
     if (progress.kind === 'visited' || progress.kind === 'failed') this.#visited += 1
-    if (progress.kind === 'round') this.#undrained = progress.epoch - progress.drained
+    if (progress.kind === 'round')
+      this.#undrained = Math.max(0, progress.epoch - EPOCHS_KEPT - progress.drained)
     if (progress.kind !== 'trouble') return
     this.#failures += 1
     this.#service.telemetry.error('A part of the upkeep failed', { error: progress.error })

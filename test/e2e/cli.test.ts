@@ -55,7 +55,6 @@ test('a topic from its creation to its end', async () => {
     name: 'retention.ms',
     value: '604800000',
     isDefault: true,
-    note: 'kept, but not acted upon yet; nothing is deleted',
   })
   await printed(['topic', 'delete', 'life'])
   expect(await tidemark(['topic', 'delete', 'life'])).toMatchObject({

@@ -21,7 +21,12 @@ import { TidemarkError } from '../../src/core/errors.ts'
 import { countInlineBytes } from '../../src/core/log/entry.ts'
 import { toOffset } from '../../src/core/numbers.ts'
 import { decodeBatches, encodeBatch } from '../../src/core/record/index.ts'
-import { parseSegmentKey } from '../../src/core/storage-layout.ts'
+import {
+  parseIngestKey,
+  parseLogObjectKey,
+  parseSegmentKey,
+  placeKey,
+} from '../../src/core/storage-layout.ts'
 import type { PartitionId } from '../../src/core/topic/partition-id.ts'
 import { awsEndpoint, describeAws } from '../aws/endpoints.ts'
 import { runTidemark } from '../cli/tidemark-process.ts'
@@ -140,7 +145,9 @@ describeAws('the deployed stack', () => {
 
     // All that is there has a name that the storage layout knows.
     for await (const { key } of store.objects.list())
-      expect([key, parseSegmentKey(key)]).not.toContain(undefined)
+      expect([key, parseSegmentKey(key) ?? parseIngestKey(key) ?? parseLogObjectKey(key)]).not.toContain(
+        undefined,
+      )
     for (const partition of await everyPartition()) {
       expect(
         (await store.index.readHead(partition))?.tail.every(({ place }) => place.kind === 'object'),
@@ -356,12 +363,12 @@ describeAws('the deployed stack', () => {
   /** Objects that nothing refers to, of whatever age. */
   async function orphans(): Promise<Set<string>> {
     const keys = new Set<string>()
-    for await (const { key } of store.objects.list()) keys.add(parseSegmentKey(key)!)
+    for await (const { key } of store.objects.list()) keys.add(key)
     for (const partition of await everyPartition()) {
       const head = await store.index.readHead(partition)
       const blocks = await store.index.readBlocks(partition, toOffset(0), 1_000)
       for (const { place } of [...(head?.tail ?? []), ...blocks.flatMap(({ entries }) => entries)]) {
-        if (place.kind === 'object') keys.delete(place.object)
+        if (place.kind === 'object') keys.delete(placeKey(place))
       }
     }
     return keys

@@ -289,6 +289,11 @@ export class World {
     return { ...stores, clock: this.clock, entropy: this.random }
   }
 
+  /** The same with what is broken on purpose. */
+  defectivePorts(): Ports {
+    return this.#wrapPorts(this.plainPorts(), 'tidying')
+  }
+
   openPlainBroker(): LogBroker {
     return this.openBroker(this.plainPorts())
   }

@@ -64,6 +64,7 @@ export class LocalObjectStore implements ObjectStore {
   async put(key: string, chunks: readonly Uint8Array[]): Promise<void> {
     const path = this.#pathToWrite(key)
     try {
+      await this.#open.lookForRemoved()
       await this.#inFolder(path, () => this.#write(path, chunks))
       this.trouble.worked()
     } catch (error) {

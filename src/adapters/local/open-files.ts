@@ -1,4 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises'
+import { STORE_REMOVED_LOOK_MS } from '../../core/limits.ts'
 
 /**
  * Objects that were read lately, kept open: a consumer reads one object many times in a row. Objects never
@@ -9,15 +10,20 @@ export class OpenFiles {
   /** The least recently used one first. */
   readonly #files = new Map<string, OpenFile>()
   readonly #filesMax: number
+  readonly #lookMs: number
   /** Those that wait for a file that is idle. */
   #waiting: (() => void)[] = []
+  #lookAtMs = Number.NEGATIVE_INFINITY
 
-  constructor(filesMax: number) {
+  /** @param lookMs how often it is looked which files others have removed */
+  constructor(filesMax: number, lookMs: number = STORE_REMOVED_LOOK_MS) {
     this.#filesMax = filesMax
+    this.#lookMs = lookMs
   }
 
   /** Lets `use` read from the file, which stays open meanwhile; undefined where there is none. */
   async use<T>(path: string, use: (handle: FileHandle) => Promise<T>): Promise<T | undefined> {
+    await this.lookForRemoved()
     while (!this.#files.has(path) && this.#files.size >= this.#filesMax) await this.#oneIdle()
     const file = this.#files.get(path) ?? new OpenFile(path)
     this.#files.delete(path)
@@ -49,6 +55,19 @@ export class OpenFiles {
     await new Promise<void>(resolve => this.#waiting.push(resolve))
   }
 
+  /**
+   * Closes those that other processes have removed, unless it was looked just now: a large one that stays open keeps its room on
+   * the disk.
+   */
+  async lookForRemoved(): Promise<void> {
+    const nowMs = performance.now()
+    if (nowMs < this.#lookAtMs) return
+    this.#lookAtMs = nowMs + this.#lookMs
+    for (const [path, file] of this.#files) {
+      if (file.readers === 0 && (await file.isRemoved())) await this.forget(path)
+    }
+  }
+
   /** After a file was removed: as long as it is open, its bytes are not given back. Who reads from it goes on. */
   async forget(path: string): Promise<void> {
     const file = this.#files.get(path)
@@ -76,6 +95,13 @@ class OpenFile {
 
   constructor(path: string) {
     this.opening = openIfThere(path)
+  }
+
+  async isRemoved(): Promise<boolean> {
+    const handle = await this.opening.catch(() => undefined)
+    // Somebody may be closing it just now.
+    const found = await handle?.stat().catch(() => undefined)
+    return found?.nlink === 0
   }
 
   async close(): Promise<void> {

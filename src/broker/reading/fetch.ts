@@ -22,7 +22,7 @@ import type { ObjectLocator } from '../../ports/object-locator.ts'
 import { OutcomeUnknown } from '../../ports/outcome.ts'
 import { inTime } from '../store-calls/retry.ts'
 import { partitionGone, type TopicDirectory, unknownTopicId } from '../topics/topic-directory.ts'
-import type { FooterCache, WantedRange as Wanted } from './footers.ts'
+import type { FooterCache, WantedRange } from './footers.ts'
 import type { HotRecords, HotTail } from './hot-tail.ts'
 import { KnownPlaces } from './known-places.ts'
 import type { Seen } from './tail.ts'
@@ -39,13 +39,14 @@ interface Available {
   readonly entries: readonly PlacedEntry[]
 }
 
+/** A read, from where on, and how. */
+interface Wanted extends WantedRange {
+  /** Whether what is in memory may be the answer. */
+  readonly takesHot: boolean
+}
+
 /** What a read has found: an answer, or what to look for instead. */
-type Found<T> =
-  | { readonly answer: T }
-  /** All that was planned has gone from the log by cleaning. */
-  | { readonly nothingBefore: Offset; readonly sparesFooters?: undefined }
-  /** Damage, perhaps before what is wanted: a mark leads past that. */
-  | { readonly sparesFooters: false; readonly nothingBefore?: undefined }
+type Found<T> = { readonly answer: T } | { readonly instead: Partial<Wanted> }
 
 /** Serves reads. Keeps nothing per consumer; the work depends on the answer's size, not on the log's. */
 export class Fetching {
@@ -88,18 +89,22 @@ export class Fetching {
       if (hot) {
         const { bytes, nextOffset } = hot
         await request.reserve?.(bytes)
-        return { answer: { startOffset, endOffset, nextOffset, chunks: [hot.copy()] } }
+        const chunk = hot.copy()
+        if (!chunk) return { instead: { takesHot: false } }
+        return { answer: { startOffset, endOffset, nextOffset, chunks: [chunk] } }
       }
       const bytes = ranges.reduce((sum, range) => sum + range.bytes, 0)
       if (bytes > 0) await request.reserve?.(bytes)
       try {
         const { chunks, nextOffset } = await this.#readRanges(partition, ranges, wanted, request.reserve)
-        if (chunks.length === 0 && nextOffset < endOffset) return { nothingBefore: nextOffset }
+        // All that was planned has gone from the log by cleaning.
+        if (chunks.length === 0 && nextOffset < endOffset) return { instead: { from: nextOffset } }
         return { answer: { startOffset, endOffset, nextOffset, chunks } }
       } catch (error) {
         const isDamage = error instanceof TidemarkError && error.kafkaName === 'CORRUPT_MESSAGE'
         const hasFooters = ranges.some(({ kind }) => kind === 'segment')
-        if (isDamage && hasFooters && wanted.sparesFooters) return { sparesFooters: false }
+        // Perhaps before what is wanted: a mark leads past it.
+        if (isDamage && hasFooters && wanted.sparesFooters) return { instead: { sparesFooters: false } }
         throw error
       }
     })
@@ -134,7 +139,7 @@ export class Fetching {
     const minBytes = Math.min(request.minBytes ?? 1, maxBytes)
     const waitMs = Math.min(request.maxWaitMs ?? 0, FETCH_WAIT_MS_MAX)
     const untilMs = this.#ports.clock.monotonicMs() + waitMs
-    let wanted: Wanted = { from: offset, maxBytes, end, sparesFooters: true }
+    let wanted: Wanted = { from: offset, maxBytes, end, sparesFooters: true, takesHot: end === 'byte' }
     for (let misses = 0; ; ) {
       const available =
         waitMs > 0
@@ -150,9 +155,12 @@ export class Fetching {
         const from = endsInHole(available, wanted) ? available.head.nextOffset : wanted.from
         const found = await answer(available, ranges, { ...wanted, from })
         if ('answer' in found) return found.answer
-        const { nothingBefore = wanted.from, sparesFooters = wanted.sparesFooters } = found
-        const isNews = nothingBefore > wanted.from || sparesFooters !== wanted.sparesFooters
-        wanted = { ...wanted, from: nothingBefore, sparesFooters }
+        const before = wanted
+        wanted = { ...before, ...found.instead }
+        const isNews =
+          wanted.from > before.from ||
+          wanted.sparesFooters !== before.sparesFooters ||
+          wanted.takesHot !== before.takesHot
         if (isNews) continue
       }
       // Deleted between two looks: the next one tells the caller so, unless the index is damaged.
@@ -216,7 +224,7 @@ export class Fetching {
 
   async #availableAt(
     { partition, head }: Seen,
-    { from, maxBytes, end }: Wanted,
+    { from, maxBytes, takesHot }: Wanted,
   ): Promise<Available | undefined> {
     if (!head) return undefined
     if (from < head.startOffset || from > head.nextOffset) {
@@ -226,7 +234,7 @@ export class Fetching {
           'Start from the earliest or the latest offset.',
       )
     }
-    const hot = end === 'byte' ? this.#hot.find(partition, from, head.nextOffset, maxBytes) : undefined
+    const hot = takesHot ? this.#hot.find(partition, from, head.nextOffset, maxBytes) : undefined
     if (hot) return { partition, head, hot, entries: [] }
     const entries = await readEntries(this.#ports.index, partition, head, from, maxBytes)
     return entries && { partition, head, entries }

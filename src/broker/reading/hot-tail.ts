@@ -1,5 +1,5 @@
 import { LEADER_EPOCH } from '../../core/batches/batch-run.ts'
-import { HOT_PAGE_BYTES, HOT_RUN_BYTES } from '../../core/limits.ts'
+import { HOT_PAGE_BYTES, HOT_PAGE_BYTES_MAX, HOT_RUN_BYTES } from '../../core/limits.ts'
 import { advance, type Offset } from '../../core/numbers.ts'
 import { batchSizeBytes, batchSpan, patchOffsets } from '../../core/record/batch-header.ts'
 import { type PartitionId, partitionKey } from '../../core/topic/partition-id.ts'
@@ -10,6 +10,7 @@ interface HotRun {
   readonly end: Offset
   readonly bytes: Uint8Array
   readonly log: HotLog
+  readonly page: Page
 }
 
 /** The newest runs of a log, each where the one before it ends. */
@@ -27,6 +28,8 @@ interface Page {
   /** With what it takes to know of each run. */
   cost: number
   readonly runs: HotRun[]
+  /** Whether it went: the memory may hold something else by now. */
+  isGone: boolean
 }
 
 /** Records that are in memory. */
@@ -34,8 +37,8 @@ export interface HotRecords {
   /** Of whole batches, the first of which may begin before what was asked for. */
   readonly bytes: number
   readonly nextOffset: Offset
-  /** They are the caller's. */
-  copy(): Uint8Array
+  /** They are the caller's; undefined where they went meanwhile. */
+  copy(): Uint8Array | undefined
 }
 
 /**
@@ -58,7 +61,7 @@ export class HotTail {
 
   /** Keeps a copy of batches that follow one another and were appended from `baseOffset` on, up to `end`. */
   add(partition: PartitionId, baseOffset: Offset, end: Offset, batches: Uint8Array): void {
-    if (Math.max(batches.length, HOT_PAGE_BYTES) > this.#bytesMax) return
+    if (Math.max(2 * batches.length, HOT_PAGE_BYTES) > this.#bytesMax) return
     const key = partitionKey(partition)
     const log = this.#logs.get(key) ?? { key, runs: [], first: 0 }
     // Others have appended in between; what is older is of no use to whoever reads up to the end.
@@ -70,7 +73,7 @@ export class HotTail {
     const bytes = page.bytes.subarray(page.used, page.used + batches.length)
     bytes.set(batches)
     fillIn(bytes, baseOffset)
-    const run = { baseOffset, end, bytes, log }
+    const run = { baseOffset, end, bytes, log, page }
     page.used += bytes.length
     page.cost += bytes.length + HOT_RUN_BYTES
     page.runs.push(run)
@@ -86,6 +89,7 @@ export class HotTail {
     const log = this.#logs.get(partitionKey(partition))
     if (!log || from >= end || (log.runs[log.first]?.baseOffset ?? end) > from) return undefined
     const parts: Uint8Array[] = []
+    const pages = new Set<Page>()
     let bytes = 0
     let nextOffset = from
     for (let index = findRun(log, from); nextOffset < end; index++) {
@@ -94,26 +98,39 @@ export class HotTail {
       if (!run || run.end > end || run.end <= from) return undefined
       const cut = takeFrom(run, from, maxBytes - bytes, parts.length === 0)
       parts.push(cut.bytes)
+      pages.add(run.page)
       bytes += cut.bytes.length
       nextOffset = cut.nextOffset
       if (nextOffset < run.end || bytes >= maxBytes) break
     }
-    return { bytes, nextOffset, copy: () => new Uint8Array(Buffer.concat(parts, bytes)) }
+    const copy = () => {
+      for (const { isGone } of pages) if (isGone) return undefined
+      return joinParts(parts, bytes)
+    }
+    return { bytes, nextOffset, copy }
   }
 
   #pageFor(bytes: number): Page {
     const last = this.#pages.at(-1)
     if (last && last.used + bytes <= last.bytes.length && last.cost < last.bytes.length) return last
-    const size = Math.max(bytes, HOT_PAGE_BYTES)
-    while (this.#pages.length > 0 && this.#bytes + size > this.#bytesMax) this.#dropOldest()
-    const page: Page = { bytes: Buffer.allocUnsafeSlow(size), used: 0, cost: 0, runs: [] }
+    // Of what is little at first; later pages are as large as they may be, and their memory is used again.
+    const wanted = Math.min(Math.max(HOT_PAGE_BYTES, this.#bytes), HOT_PAGE_BYTES_MAX, this.#bytesMax)
+    const size = Math.ceil(bytes / wanted) * wanted
+    let spare: Uint8Array | undefined
+    while (this.#pages.length > 0 && this.#bytes + size > this.#bytesMax) {
+      const dropped = this.#dropOldest()
+      if (dropped.length === size) spare = dropped
+    }
+    const memory = spare ?? Buffer.allocUnsafeSlow(size)
+    const page: Page = { bytes: memory, used: 0, cost: 0, runs: [], isGone: false }
     this.#pages.push(page)
     this.#bytes += size
     return page
   }
 
-  #dropOldest(): void {
+  #dropOldest(): Uint8Array {
     const page = this.#pages.shift()!
+    page.isGone = true
     this.#bytes -= page.bytes.length
     for (const run of page.runs) {
       const { log } = run
@@ -125,7 +142,18 @@ export class HotTail {
       log.runs = log.runs.slice(log.first)
       log.first = 0
     }
+    return page.bytes
   }
+}
+
+function joinParts(parts: readonly Uint8Array[], bytes: number): Uint8Array {
+  const joined = Buffer.allocUnsafeSlow(bytes)
+  let position = 0
+  for (const part of parts) {
+    joined.set(part, position)
+    position += part.length
+  }
+  return joined
 }
 
 /** Of those that are left, the last one at or below `from`, or the first. */

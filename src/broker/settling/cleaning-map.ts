@@ -51,12 +51,12 @@ export async function mapDirty(ports: Ports, request: MapRequest, budget: Budget
       // A segment may begin before the one before it ends; it counts from there.
       if (offset < reached) continue
       if (offset >= to) return { map, end: to }
-      if (!mapKeys(map, bytes, position)) {
-        if (!isFirst) return { map, end: offset }
-        map = new KeyMap(header.recordCount, Number.POSITIVE_INFINITY, keyHash)
-        mapKeys(map, bytes, position)
-        return { map, end: advance(offset, span) }
-      }
+      // A batch whose keys might not all fit is left whole: what is in the map is what lies below its end, and nothing else.
+      const isFull = map.room < header.recordCount
+      if (isFull && !isFirst) return { map, end: offset }
+      if (isFull) map = new KeyMap(header.recordCount, Number.POSITIVE_INFINITY, keyHash)
+      mapKeys(map, bytes, position)
+      if (isFull) return { map, end: advance(offset, span) }
       isFirst = false
     }
     if (stretch.end > reached) reached = stretch.end

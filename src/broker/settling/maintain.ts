@@ -173,6 +173,8 @@ class Run {
     this.sums.backlogBytes += backlogBytes
     const place = { topic: topic.name, partition: partition.partition }
     this.#report({ kind: 'visited', ...place, rolledBytes, mergedBytes, backlogBytes })
+    // Most have nothing to be done, and there may be thousands.
+    await this.#budget.pace(0)
     if (backlogBytes > SETTLING_BACKLOG_BYTES_MAX) {
       this.failed.push({ ...place, reason: `${backlogBytes} bytes wait to be settled` })
     }

@@ -62,7 +62,7 @@ export async function* readRuns(
 ): AsyncGenerator<Stretch> {
   const read = (source: RunSource, position: number, bytes: number) =>
     retryUntil(ports, deadlineMs, 'no', () => ports.objects.get(source.key, toPosition(position), bytes))
-  const ahead: { source: RunSource; piece: Piece; bytes: Promise<Uint8Array | undefined> }[] = []
+  const ahead: (Reading & { readonly bytes: Promise<Uint8Array | undefined> })[] = []
   const pieces = piecesOf(sources)
   let bytesAhead = 0
   const readAhead = () => {
@@ -72,7 +72,7 @@ export async function* readRuns(
       const bytes =
         value.piece.bytes === 0
           ? Promise.resolve(new Uint8Array())
-          : read(value.source, value.piece.position, value.piece.bytes)
+          : read(value.sources[0], value.piece.position, value.piece.bytes)
       // It is waited for later, and must not be taken for nobody's until then.
       bytes.catch(() => {})
       ahead.push({ ...value, bytes })
@@ -84,19 +84,23 @@ export async function* readRuns(
     readAhead()
     const next = ahead.shift()
     if (!next) return
-    const { source, piece } = next
+    const { sources, piece } = next
+    const [source] = sources
     const bytes = await next.bytes
     bytesAhead -= piece.bytes
     if (piece.isFirst) carried = { bytes: new Uint8Array(), next: source.baseOffset, isBroken: false }
     if (carried.isBroken) continue
     if (!bytes) {
       if (await hasMoved()) throw new Moved(`${source.key} is gone`)
-      yield { kind: 'lost', baseOffset: carried.next, end: source.end }
+      yield { kind: 'lost', baseOffset: carried.next, end: sources.at(-1)!.end }
       carried = { ...carried, isBroken: true }
       continue
     }
-    if (source.offsets === 'counted' || (piece.isFirst && piece.isLast)) {
-      yield* stretchesOf(bytes, source.baseOffset, source.end, source.offsets)
+    if (piece.isFirst && piece.isLast) {
+      for (const { baseOffset, end, offsets, position, bytes: size } of sources) {
+        const at = position - piece.position
+        yield* stretchesOf(bytes.subarray(at, at + size), baseOffset, end, offsets)
+      }
       continue
     }
     const all = carried.bytes.length === 0 ? bytes : Buffer.concat([carried.bytes, bytes])
@@ -135,19 +139,54 @@ interface Carried {
 
 const NOTHING_CARRIED: Carried = { bytes: new Uint8Array(), next: toOffset(0), isBroken: false }
 
-/** Entries come whole, since they are as small as a commit; segments in pieces. */
-function* piecesOf(sources: readonly RunSource[]): Generator<{ source: RunSource; piece: Piece }> {
-  for (const source of sources) {
-    const most = source.offsets === 'counted' ? source.bytes : RUN_READ_BYTES
+/** What is read at once. */
+interface Reading {
+  readonly sources: readonly [RunSource, ...RunSource[]]
+  readonly piece: Piece
+}
+
+/**
+ * Entries come whole, since they are as small as a commit, and those that lie next to one another in an object together: each
+ * request costs. Segments come in pieces.
+ */
+function* piecesOf(sources: readonly RunSource[]): Generator<Reading> {
+  for (let index = 0; index < sources.length; ) {
+    const source = sources[index]!
+    if (source.offsets === 'counted') {
+      const following = neighboursOf(sources, index)
+      const bytes = following.reduce((sum, each) => sum + each.bytes, source.bytes)
+      const piece = { position: source.position, bytes, isFirst: true, isLast: true }
+      yield { sources: [source, ...following], piece }
+      index += 1 + following.length
+      continue
+    }
     let done = 0
     do {
-      const bytes = Math.min(most, source.bytes - done)
+      const bytes = Math.min(RUN_READ_BYTES, source.bytes - done)
       const piece = { position: source.position + done, bytes, isFirst: done === 0 }
       done += bytes
-      yield { source, piece: { ...piece, isLast: done === source.bytes } }
+      yield { sources: [source], piece: { ...piece, isLast: done === source.bytes } }
     } while (done < source.bytes)
+    index += 1
   }
 }
+
+/** The entries that follow one right behind it in its object, as many as are read at once. */
+function neighboursOf(sources: readonly RunSource[], index: number): RunSource[] {
+  const { key, position, bytes } = sources[index]!
+  const neighbours: RunSource[] = []
+  let end = position + bytes
+  for (const next of sources.slice(index + 1, index + NEIGHBOURS_MAX)) {
+    const isBehind = next.offsets === 'counted' && next.key === key && next.position === end
+    if (!isBehind || end + next.bytes - position > RUN_READ_BYTES) break
+    neighbours.push(next)
+    end += next.bytes
+  }
+  return neighbours
+}
+
+/** Entries that are read together. */
+const NEIGHBOURS_MAX = 1_000
 
 /** How many of these bytes are whole batches, and where they end; undefined where no size can be believed. */
 function wholeBatches(

@@ -1,7 +1,7 @@
-import { GENERATIONS_SWEPT_MAX } from '../../core/limits.ts'
 import type { Head } from '../../core/log/head.ts'
 import { countedIn } from '../../core/log/settled/counted.ts'
 import type { Level, Segment } from '../../core/log/settled/segment.ts'
+import type { Settled } from '../../core/log/settled/settled.ts'
 import { toOffset } from '../../core/numbers.ts'
 import { logObjectKey } from '../../core/storage-layout.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
@@ -34,18 +34,29 @@ export async function sweep(
   if (isThorough) await insist(() => ports.index.removeBlocksBelow(partition, settled.settledOffset))
   let swept = 0
   for (const range of levelsOf(settled)) swept += await sweepLevel(ports, partition, head, range, budget)
-  for (const level of deadGenerations(head, isThorough))
+  const before = isThorough ? await insist(() => generationsBelow(ports, partition, settled.generation)) : []
+  for (const level of [...before, ...givenUp(settled)])
     swept += await sweepLevel(ports, partition, head, { level }, budget)
   return swept
 }
 
-/** Generations that can never come to count, and that nobody takes anything over from. */
-function deadGenerations({ settled }: Head, isThorough: boolean): number[] {
-  const { generation, cleaning, resumes } = settled
-  const lowest = isThorough ? Math.max(0, generation - GENERATIONS_SWEPT_MAX) : generation
-  return Array.from({ length: Math.max(0, cleaning - lowest) }, (_, index) => lowest + index).filter(
-    each => each !== generation && (each !== resumes || resumes === 0),
+/** Generations of before of which something stands, however long ago they counted: they sort before the one that does. */
+async function generationsBelow(ports: Ports, partition: PartitionId, generation: number): Promise<number[]> {
+  const found = new Set<number>()
+  for await (const { level } of ports.index.segments(partition)) {
+    if (level === 'rolled' || level >= generation) break
+    found.add(level)
+  }
+  return [...found]
+}
+
+/** Generations that nobody makes any more, and that nobody takes anything over from. */
+function givenUp({ generation, cleaning, resumes }: Settled): number[] {
+  const between = Array.from(
+    { length: Math.max(0, cleaning - generation - 1) },
+    (_, at) => generation + 1 + at,
   )
+  return between.filter(each => each !== resumes)
 }
 
 /** @param range of a dead generation only the level: nothing of it counts */

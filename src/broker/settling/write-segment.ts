@@ -4,6 +4,7 @@ import { SETTLING_PIECE_BYTES } from '../../core/limits.ts'
 import type { FlushedProducer } from '../../core/log/producers/flushed-producer.ts'
 import type { Level, Segment } from '../../core/log/settled/segment.ts'
 import { type Offset, toOffset } from '../../core/numbers.ts'
+import { gatherSmallChunks } from '../../core/segment/chunks.ts'
 import { SegmentWriter } from '../../core/segment/segment-writer.ts'
 import { logObjectKey } from '../../core/storage-layout.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
@@ -89,15 +90,20 @@ async function* chunksOf(
   made: { segment?: Segment },
 ): AsyncGenerator<Uint8Array> {
   const writer = new SegmentWriter(plan.baseOffset)
-  let sincePause = 0
+  let chunks: Uint8Array[] = []
+  let bytes = 0
   for await (const stretch of plan.stretches()) {
     const chunk = writeStretch(writer, stretch)
-    if (chunk.length > 0) yield chunk
-    sincePause += chunk.length
-    if (sincePause < SETTLING_PIECE_BYTES) continue
-    await budget.pace(sincePause)
-    sincePause = 0
+    if (chunk.length > 0) chunks.push(chunk)
+    bytes += chunk.length
+    if (bytes < SETTLING_PIECE_BYTES) continue
+    // Entries may be very small, and each chunk is written by itself.
+    yield* gatherSmallChunks(chunks)
+    await budget.pace(bytes)
+    chunks = []
+    bytes = 0
   }
+  yield* gatherSmallChunks(chunks)
   const { level, startOffset, createdMs, writes, loggedBytes, tombstonesMs, producers } = plan
   const { footer, segment } = writer.finish(plan.end, {
     topic,

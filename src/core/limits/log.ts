@@ -133,8 +133,9 @@ export const FETCH_BYTES_MAX = 16 * MiB
 export const FETCH_WAIT_MS_MAX = 30_000
 /** Places where reads have ended that a process remembers. */
 export const PLACES_REMEMBERED_MAX = 1_000
-/** Goes as a whole, so that what is small costs no memory of its own. */
+/** Goes as a whole, so that what is small costs no memory of its own. They grow with what there is. */
 export const HOT_PAGE_BYTES = 64 * KiB
+export const HOT_PAGE_BYTES_MAX = MiB
 /** About what it takes to know of an append, beside its bytes. */
 export const HOT_RUN_BYTES = 128
 /** Ranges that one fetch reads at the same time. */

@@ -23,6 +23,8 @@ export const STORE_HOLDER_CHARACTERS_MAX = 120
 export const STORE_TRIAL_BYTES = 64 * KiB
 /** Of a large object, what is written before the disk is waited for: whoever else syncs has so much to wait for at most. */
 export const STORE_SYNC_BYTES = 8 * MiB
+/** How often a process looks which of the objects that it has open others have removed. */
+export const STORE_REMOVED_LOOK_MS = 30_000
 /** Files that are removed at the same time. */
 export const STORE_REMOVALS_MAX = 16
 

@@ -122,3 +122,27 @@ test('one that is forgotten is closed at once, or when its last reader is done',
   expect(await files.use(path, async () => 'there')).toBeUndefined()
   await files.forget(path)
 })
+
+test('what others have removed is closed at the next look, and what is being read is not', async () => {
+  const watched = new OpenFiles(10, 0)
+  const [gone, read, kept] = await Promise.all(['gone', 'read', 'kept'].map(makeFile))
+  const handles = new Map<string, FileHandle>()
+  const note = (path: string) => async (handle: FileHandle) => void handles.set(path, handle)
+  for (const path of [gone!, kept!]) await watched.use(path, note(path))
+  const slow = Promise.withResolvers<void>()
+  const reading = watched.use(read!, async handle => {
+    handles.set(read!, handle)
+    await slow.promise
+    return (await handle.readFile()).toString()
+  })
+  await rm(gone!)
+  await rm(read!)
+  await watched.use(kept!, async () => {})
+  expect(handles.get(gone!)!.fd).toBe(CLOSED)
+  expect(handles.get(kept!)!.fd).not.toBe(CLOSED)
+  slow.resolve()
+  expect(await reading).toBe('read')
+  await watched.lookForRemoved()
+  expect(handles.get(read!)!.fd).toBe(CLOSED)
+  await watched.close()
+})

@@ -18,7 +18,7 @@ function append(hot: HotTail, base: number, records: number, partition = LOG, pa
 
 function find(hot: HotTail, from: number, end: number, maxBytes = 1_000_000, partition = LOG) {
   const found = hot.find(partition, toOffset(from), toOffset(end), maxBytes)
-  return found && { ...found, records: recordsIn([found.copy()]) }
+  return found && { ...found, records: recordsIn([found.copy()!]) }
 }
 
 test('what was appended comes with its offsets, up to the end', () => {
@@ -55,8 +55,17 @@ test('it does not tell what was appended after the head was read', () => {
 test('what it gives is not what it keeps', () => {
   const hot = new HotTail(1_000_000)
   append(hot, 0, 1)
-  hot.find(LOG, toOffset(0), toOffset(1), 1_000)!.copy().fill(0)
+  hot.find(LOG, toOffset(0), toOffset(1), 1_000)!.copy()!.fill(0)
   expect(find(hot, 0, 1)?.records).toEqual([{ offset: 0, value: 'record 0' }])
+})
+
+test('what has gone before it was copied is not what came in its place', () => {
+  const hot = new HotTail(2 * HOT_PAGE_BYTES)
+  append(hot, 0, 1)
+  const found = hot.find(LOG, toOffset(0), toOffset(1), 1_000)!
+  for (let base = 1; base < 5; base++) append(hot, base, 1, LOG, HOT_PAGE_BYTES - 200)
+  expect(found.copy()).toBeUndefined()
+  expect(find(hot, 4, 5)?.records[0]?.value).toBe('record 4')
 })
 
 test('what is larger than all that may be kept is not', () => {
@@ -95,7 +104,7 @@ test('whatever comes, it tells the newest records of a log without a gap, or not
         append(hot, base, records, { topicId: 'a', partition }, padding)
         ends[partition] = base + records
         // The newest are there, if anything is kept of them.
-        const isKept = records * (padding + 100) <= HOT_PAGE_BYTES
+        const isKept = 2 * records * (padding + 100) <= HOT_PAGE_BYTES
         const newest = find(hot, base, base + records, 1, { topicId: 'a', partition })
         if (isKept) expect(newest?.records[0]?.offset).toBe(base)
         for (const [other, end] of ends.entries()) {

@@ -6,7 +6,7 @@ import { RUN_READ_BYTES } from '../../../src/core/limits.ts'
 import { toOffset, toPosition } from '../../../src/core/numbers.ts'
 import { ingestKey, logObjectKey } from '../../../src/core/storage-layout.ts'
 import type { PartitionId } from '../../../src/core/topic/partition-id.ts'
-import { batchOf } from '../harness.ts'
+import { batchOf, numbered } from '../harness.ts'
 import { SettlingHarness, TINY } from './settling-harness.ts'
 
 let harness: SettlingHarness
@@ -104,4 +104,22 @@ test('an object that is gone since the log has moved on has the run begin anew',
   }
   expect(await harness.run(read(false))).toEqual([['lost', 0, 4]])
   await expect(harness.run(read(true))).rejects.toThrow(Moved)
+})
+
+test('entries that lie side by side in an object are read together', async () => {
+  for (let number = 0; number < 40; number += 1) {
+    const batches = batchOf([`record ${number}`])
+    await harness.run(broker.produce({ topic: 'tides', partition: 0, batches }))
+  }
+  await harness.pass(10_000)
+  const deadlineMs = harness.clock.monotonicMs() + 10_000
+  await harness.run(flush(harness.ports, [{ partition: tides, age: 'all' }], deadlineMs))
+  await harness.run(flush(harness.ports, [{ partition: tides, age: 'all' }], deadlineMs))
+  const { tailOffset } = await harness.head(tides)
+  expect(tailOffset).toBe(40)
+  const before = harness.count('get')
+  await harness.maintain({ upkeep: false })
+  expect(harness.count('get') - before).toBeLessThan(10)
+  const records = await harness.settledRecords(tides)
+  expect(records.map(({ value }) => value)).toEqual(numbered(0, 40))
 })

@@ -46,7 +46,6 @@ describe('topics', () => {
       name: 'retention.ms',
       value: '60000',
       isDefault: false,
-      note: 'kept, but not acted upon yet; nothing is deleted',
     })
   })
 

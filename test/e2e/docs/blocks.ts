@@ -52,7 +52,8 @@ export const NOT_RUN: Readonly<Record<string, string>> = {
   "README.md: printf 'ebb\\nflow\\n' | npx tidemark --outputs outputs.json produce tides": DEPLOYS,
   'docs/architecture.md: flowchart TB': DRAWN,
   'docs/architecture.md: flowchart LR': DRAWN,
-  'docs/architecture.md: startOffset                 tailOffset                nextOffset': DRAWN,
+  'docs/architecture.md: startOffset      mergedOffset   settledOffset     tailOffset             nextOffset':
+    DRAWN,
   'docs/architecture.md: npm run test:simulation -- --seeds 100000 --from 1 --actors topics,writers': LONG,
   'docs/deploy.md: npm ci': DEPLOYS,
   'docs/deploy.md: npx tidemark --outputs outputs.json topic create tides --partitions 4': DEPLOYS,

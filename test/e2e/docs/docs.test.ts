@@ -83,20 +83,23 @@ function asScript(text: string, host: string): string[] {
   return [...script, waiting]
 }
 
-describe.each(['README.md', 'docs/groups.md', 'docs/triggers.md'])('the commands of %s', page => {
-  test('run, one block after the other', { timeout: 400_000 }, async () => {
-    const session = await openSession()
-    if (page === 'docs/groups.md') await session({ text: prelude('tides', 'tides-north') } as Block)
-    if (page === 'docs/triggers.md')
-      await session({ text: "echo 'export const handler = async () => {}' > handler.ts" } as Block)
-    for (const block of pageBlocks(page, 'sh')) {
-      const { stderr } = await session(block).catch(error => {
-        throw new Error(`${block.name}\n${error.message}\n${error.stdout}`)
-      })
-      expect(stderr, block.name).not.toMatch(/unexpected failure|^tidemark: /m)
-    }
-  })
-})
+describe.each(['README.md', 'docs/groups.md', 'docs/operations.md', 'docs/triggers.md'])(
+  'the commands of %s',
+  page => {
+    test('run, one block after the other', { timeout: 400_000 }, async () => {
+      const session = await openSession()
+      if (page === 'docs/groups.md') await session({ text: prelude('tides', 'tides-north') } as Block)
+      if (page === 'docs/triggers.md')
+        await session({ text: "echo 'export const handler = async () => {}' > handler.ts" } as Block)
+      for (const block of pageBlocks(page, 'sh')) {
+        const { stderr } = await session(block).catch(error => {
+          throw new Error(`${block.name}\n${error.message}\n${error.stdout}`)
+        })
+        expect(stderr, block.name).not.toMatch(/unexpected failure|^tidemark: /m)
+      }
+    })
+  },
+)
 
 function prelude(...topics: string[]): string {
   return topics

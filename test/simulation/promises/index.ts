@@ -4,6 +4,7 @@ import { AppendedRecords } from '../appended-records.ts'
 import type { WatchedObjects } from '../watched-objects.ts'
 import { CompactionPromises } from './compaction.ts'
 import { DeliveryPromises } from './delivery.ts'
+import { EpochPromises } from './epochs.ts'
 import { ExpiryPromises } from './expiry.ts'
 import { LogPromises } from './log.ts'
 import { OwnershipPromises } from './ownership.ts'
@@ -19,6 +20,7 @@ export interface WorldPromises {
   readonly compaction: CompactionPromises
   readonly expiry: ExpiryPromises
   readonly settling: SettlingPromises
+  readonly epochs: EpochPromises
 }
 
 /** @param skewMs how far ahead of the others any clock may be, or behind them */
@@ -34,18 +36,21 @@ export function makePromises(
   const ownership = new OwnershipPromises(violated)
   const delivery = new DeliveryPromises(violated)
   ownership.onCommit(delivery.committed)
-  const expiry = new ExpiryPromises({ clock, appended, skewMs, askedTo: log.askedTo, violated })
+  const lacks = (key: string, offset: number): boolean => settling.lacks(key, offset)
+  const expiry = new ExpiryPromises({ clock, appended, skewMs, askedTo: log.askedTo, lacks, violated })
   const compaction = new CompactionPromises({ clock, appended, skewMs, rulesOf: expiry.rulesOf })
   const { startMoved } = expiry
   const { mayLack } = compaction
   const settling = new SettlingPromises({ clock, objects, appended, mayLack, startMoved, violated })
-  return { topics, log, ownership, delivery, compaction, expiry, settling }
+  const isLive = (topicId: string) => topics.isLive(topicId)
+  const epochs = new EpochPromises({ settling, isLive, violated })
+  return { topics, log, ownership, delivery, compaction, expiry, settling, epochs }
 }
 
 /** Lets them hear of every change of an item. */
 export function watchItems(items: MemoryItems, promises: WorldPromises): void {
-  const { topics, ownership, expiry, settling } = promises
-  for (const { changed } of [topics, ownership, expiry, settling]) items.observe(changed)
+  const { topics, ownership, expiry, settling, epochs } = promises
+  for (const { changed } of [topics, ownership, expiry, settling, epochs]) items.observe(changed)
 }
 
 /** How often each thing has happened that they are about. */
@@ -56,8 +61,9 @@ export function countPromises(promises: WorldPromises): Readonly<Record<string, 
   const { calls, repeats, told, resets } = promises.delivery
   const { settles, merges, drops, passes } = promises.settling
   const { expirations } = promises.expiry
+  const { rounds } = promises.epochs
   return {
     ...{ made, deleted, ghosts, acknowledged, unknown, records, changes, commits, fenced, removals },
-    ...{ calls, repeats, told, resets, settles, merges, drops, passes, expirations },
+    ...{ calls, repeats, told, resets, settles, merges, drops, passes, expirations, rounds },
   }
 }

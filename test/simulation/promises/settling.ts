@@ -125,6 +125,14 @@ export class SettlingPromises {
     return [...this.#views].flatMap(([log, view]) => [...view.strays()].map(stray => `${log}: ${stray}`))
   }
 
+  /** What counts of each log, and has not settled. */
+  *entries(): Generator<[log: string, entry: IndexEntry]> {
+    for (const [log, view] of this.#views) {
+      for (const entry of view.head?.tail ?? []) yield [log, entry]
+      for (const { entries } of view.countedBlocks().items) for (const entry of entries) yield [log, entry]
+    }
+  }
+
   /** Whether a record has gone that was allowed to, when its segment came to count. */
   lacks(log: string, offset: number): boolean {
     return this.#lacking.has(`${log}/${offset}`)
@@ -224,6 +232,7 @@ export class SettlingPromises {
       if (!appended || !isSameRecord(appended, record)) {
         this.#violated(`moved: a segment has another record at ${place} than was appended there`)
       }
+      if (this.#lacking.has(place)) this.#violated(`back: ${place} had gone, and is in a later segment`)
       next = record.offset + 1
     }
     this.#checkLack(view, next, end)

@@ -15,7 +15,7 @@ const TWO_TO_24 = 2 ** 24
  * whatever their length. Open addressing, in one piece of memory that is made once: one that grew would need both sizes.
  */
 export class KeyMap {
-  readonly #hash: (key: Uint8Array) => Uint8Array
+  readonly #hash: (key: Uint8Array) => string
   readonly #table: Buffer
   readonly #slots: number
   readonly #keysMax: number
@@ -24,9 +24,9 @@ export class KeyMap {
   /**
    * @param keys how many there are at most, as far as is known
    * @param bytesMax what the table may have: with more keys it is full before
-   * @param hash 16 bytes or more, each as good as random
+   * @param hash 16 bytes or more, each as good as random, as the characters of a text
    */
-  constructor(keys: number, bytesMax: number, hash: (key: Uint8Array) => Uint8Array) {
+  constructor(keys: number, bytesMax: number, hash: (key: Uint8Array) => string) {
     const slots = Math.min(Math.floor(bytesMax / SLOT_BYTES), Math.ceil(keys / FILL_MAX))
     // One for a key, and one that stays empty: there every search ends.
     this.#slots = Math.max(2, slots)
@@ -44,6 +44,11 @@ export class KeyMap {
     return this.#keys
   }
 
+  /** For how many more keys there is room. */
+  get room(): number {
+    return this.#keysMax - this.#keys
+  }
+
   /** False: there is no room for another key, and it is as before. */
   put(key: Uint8Array, offset: Offset): boolean {
     const hash = this.#hash(key)
@@ -52,7 +57,7 @@ export class KeyMap {
     if (known === undefined) {
       if (this.#keys === this.#keysMax) return false
       this.#keys += 1
-      this.#table.set(hash.subarray(0, HASH_BYTES), at)
+      for (let byte = 0; byte < HASH_BYTES; byte++) this.#table[at + byte] = hash.charCodeAt(byte)
     }
     if (known === undefined || offset > known) this.#setOffset(at, offset)
     return true
@@ -63,22 +68,22 @@ export class KeyMap {
   }
 
   /** Where the key stands, or would. Since the table never gets full, the way ends. */
-  #find(hash: Uint8Array): number {
+  #find(hash: string): number {
     const table = this.#table
-    const first = ((hash[0]! << 24) | (hash[1]! << 16) | (hash[2]! << 8) | hash[3]!) >>> 0
-    let slot = Math.floor((first / TWO_TO_32) * this.#slots)
+    const high = hash.charCodeAt(0) * 0x1_0000 + hash.charCodeAt(1) * 0x100 + hash.charCodeAt(2)
+    let slot = Math.floor((high / TWO_TO_24 + hash.charCodeAt(3) / TWO_TO_32) * this.#slots)
     for (;;) {
       const at = slot * SLOT_BYTES
-      if (isEmpty(table, at) || isSame(table, at, hash)) return at
+      if (isSame(table, at, hash) || isEmpty(table, at)) return at
       slot = slot + 1 === this.#slots ? 0 : slot + 1
     }
   }
 
   #offsetAt(at: number): Offset | undefined {
-    const table = this.#table
-    const high = table.readUInt32BE(at + HASH_BYTES)
-    const low = table.readUIntBE(at + HASH_BYTES + 4, 3)
-    return high === 0 && low === 0 ? undefined : toOffset(high * TWO_TO_24 + low - 1)
+    if (isEmpty(this.#table, at)) return undefined
+    const high = this.#table.readUInt32BE(at + HASH_BYTES)
+    const low = this.#table.readUIntBE(at + HASH_BYTES + 4, 3)
+    return toOffset(high * TWO_TO_24 + low - 1)
   }
 
   #setOffset(at: number, offset: Offset): void {
@@ -88,12 +93,13 @@ export class KeyMap {
   }
 }
 
+/** From the offset's lowest byte on, which is the one that is seldom 0. */
 function isEmpty(table: Buffer, at: number): boolean {
-  for (let byte = HASH_BYTES; byte < SLOT_BYTES; byte++) if (table[at + byte] !== 0) return false
+  for (let byte = SLOT_BYTES - 1; byte >= HASH_BYTES; byte--) if (table[at + byte] !== 0) return false
   return true
 }
 
-function isSame(table: Buffer, at: number, hash: Uint8Array): boolean {
-  for (let byte = 0; byte < HASH_BYTES; byte++) if (table[at + byte] !== hash[byte]) return false
+function isSame(table: Buffer, at: number, hash: string): boolean {
+  for (let byte = 0; byte < HASH_BYTES; byte++) if (table[at + byte] !== hash.charCodeAt(byte)) return false
   return true
 }
