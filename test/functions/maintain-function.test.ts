@@ -142,7 +142,9 @@ describe('of two runs of one lane', () => {
       yield* []
       throw new StoreFailed('access denied')
     }
-    await expect(maintain()(laneCall(0), contextOf())).rejects.toThrow('access denied')
+    await maintain()(laneCall(0), contextOf())
+    expect(service.telemetry.sum('SettlingFailures')).toBe(1)
+    expect(service.telemetry.logged).toMatchObject([{ level: 'error', message: 'A run broke off' }])
     expect(await lease(Date.now(), Date.now() + 1_000)).toBe(true)
   })
 })
