@@ -96,7 +96,8 @@ class MaintenanceRun {
     const left = await this.#visitAll()
     if (left.length > 0) return this.#goingOn(left)
     // What is left of this, the next look through the heads finds.
-    if (this.#call.upkeep) await this.#run({ partitions: [], upkeep: true })
+    if (!this.#call.upkeep) return undefined
+    await this.#run({ partitions: [], upkeep: true, leavesOffsets: this.#call.partitions !== 'all' })
     return undefined
   }
 
