@@ -181,6 +181,8 @@ test("a consumer's partition delivers every record once, and stands at the end o
               ? await broker.fetch(request)
               : await fetchLocated(await broker.locate(request), { from: offset })
           stream.add(chunks, nextOffset)
+          // As a handler's turn.
+          stream.isBusy = true
           while (stream.hasRecords) {
             await stream.prepare()
             const records = stream.peek(2)
@@ -188,6 +190,7 @@ test("a consumer's partition delivers every record once, and stands at the end o
               got.push({ offset, value: Buffer.from(value!).toString() })
             stream.advance(records.length)
           }
+          stream.becameIdle()
         }
         expect(got).toEqual(bare(log.records.filter(({ offset }) => offset < (stop ?? endOffset))))
         expect(stream.position).toBe(stop ?? endOffset)
