@@ -4,6 +4,7 @@ import type { UpkeepStore } from '../../ports/upkeep-store.ts'
 import { retryUntil } from '../store-calls/retry.ts'
 
 const known = new WeakMap<UpkeepStore, { readonly epoch: number; readonly untilMs: number }>()
+const asking = new WeakMap<UpkeepStore, Promise<number>>()
 
 /**
  * The epoch under which objects are uploaded now, as it was within the last minute. 0: the store has none, and what is
@@ -12,9 +13,22 @@ const known = new WeakMap<UpkeepStore, { readonly epoch: number; readonly untilM
  * @throws TidemarkError REQUEST_TIMED_OUT at the deadline
  */
 export async function currentEpoch(ports: Ports, deadlineMs: number): Promise<number> {
-  const standing = known.get(ports.upkeep)
-  if (standing && standing.untilMs > ports.clock.monotonicMs()) return standing.epoch
-  return await refreshEpoch(ports, deadlineMs)
+  const { upkeep, clock } = ports
+  const standing = known.get(upkeep)
+  if (standing && standing.untilMs > clock.monotonicMs()) return standing.epoch
+  const pending = asking.get(upkeep)
+  if (pending) {
+    // Whoever asks already may have less time.
+    const answer = await pending.catch(() => undefined)
+    if (answer !== undefined) return answer
+  }
+  const asked = refreshEpoch(ports, deadlineMs)
+  asking.set(upkeep, asked)
+  const forget = () => {
+    if (asking.get(upkeep) === asked) asking.delete(upkeep)
+  }
+  asked.then(forget, forget)
+  return await asked
 }
 
 /** As currentEpoch, but asks the store. */

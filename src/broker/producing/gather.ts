@@ -1,6 +1,7 @@
-import { COMMITS_IN_FLIGHT_MAX, PRODUCE_DEADLINE_MS } from '../../core/limits.ts'
+import { COMMITS_IN_FLIGHT_MAX, INLINE_BYTES_MAX, PRODUCE_DEADLINE_MS } from '../../core/limits.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
 import type { Ports } from '../../ports/index.ts'
+import { currentEpoch } from '../ingest/current-epoch.ts'
 import { readRetired } from '../settling/retired-producers.ts'
 import type { AppendedEntry } from './append-once.ts'
 import { appendOrSplit, type PartitionLog } from './append-or-split.ts'
@@ -57,6 +58,12 @@ export class Gatherer {
       this.#shipmentFor(partition, run, deadlineMs).add(partition, run, { resolve, reject }, deadlineMs)
       if (!this.#isStarting) void this.#startSoon()
     })
+  }
+
+  /** What a call will need that is not for its object's partition to say, while its topic is looked for. */
+  prepare(bytes: number, arrivedMs: number): void {
+    // What is smaller may travel without an object. Whoever needs it asks again where this fails.
+    if (bytes >= INLINE_BYTES_MAX) currentEpoch(this.#ports, this.deadlineMsOf(arrivedMs)).catch(() => {})
   }
 
   /** Until when a call is answered that came then. */

@@ -94,6 +94,7 @@ export class Intake {
     const line = this.#lines.get(name) ?? { topic: this.#directory.refresh(name), waiting: 0 }
     this.#lines.set(name, line)
     line.waiting += 1
+    this.#gatherer.prepare(request.batches.length, arrivedMs)
     let topic: Topic
     try {
       topic = await this.#inTime(line.topic, this.#gatherer.deadlineMsOf(arrivedMs))

@@ -1,5 +1,6 @@
 import type { Head } from '../../core/log/head.ts'
 import { settlingDue } from '../../core/log/settled/plan-roll.ts'
+import { encodeSettled } from '../../core/log/settled/settled.ts'
 import { readSettings } from '../../core/topic/topic-config.ts'
 import type { Ports } from '../../ports/index.ts'
 import { retryUntil } from '../store-calls/retry.ts'
@@ -46,7 +47,8 @@ const TRIES_MAX = 3
  * Brings one log on as far as is due: what stands at a boundary comes to count, what lies below the start is dropped, blocks are
  * rolled, rolled segments merged, what has expired goes, what was superseded is compacted, and what does not count any more is
  * swept. It may be broken off anywhere, and made by several at once.
- * @throws TidemarkError REQUEST_TIMED_OUT, or TimeIsOver, at the deadline; Moved where others are always faster
+ * @throws TidemarkError REQUEST_TIMED_OUT, or TimeIsOver, at the deadline; Moved where nobody moves the log, and something of it
+ *   that should stand there does not
  */
 export async function visit(
   ports: Ports,
@@ -56,14 +58,29 @@ export async function visit(
   budget: Budget,
 ): Promise<Visited> {
   const sums = { rolledBytes: 0, mergedBytes: 0 }
+  const read = () => ports.index.readHead(log.partition)
+  let found: Head | undefined
   for (let triesLeft = TRIES_MAX; ; triesLeft -= 1) {
+    const before = found
+    found = await retryUntil(ports, budget.deadlineMs, 'no', read)
+    if (!found) return { head: undefined, ...sums, backlogBytes: 0 }
     try {
-      const head = await settleOnce(ports, settings, log, wants, budget, sums)
-      return { head, ...sums, backlogBytes: head ? backlogBytes(head) : 0 }
+      const head = await settleOnce(ports, settings, log, found, wants, budget, sums)
+      return { head, ...sums, backlogBytes: backlogBytes(head) }
     } catch (error) {
-      if (!(error instanceof Moved) || triesLeft === 0) throw error
+      if (!(error instanceof Moved)) throw error
+      if (triesLeft > 0) continue
+      if (before && isSame(before, found)) throw error
+      // Others are always faster, and do what is due.
+      return { head: found, ...sums, backlogBytes: backlogBytes(found) }
     }
   }
+}
+
+/** Whether nobody has moved anything between two readings. */
+function isSame(before: Head, after: Head): boolean {
+  const isSettledSame = Buffer.compare(encodeSettled(before.settled), encodeSettled(after.settled)) === 0
+  return isSettledSame && before.tailOffset === after.tailOffset && before.startOffset === after.startOffset
 }
 
 /** Of batches in blocks. */
@@ -75,13 +92,12 @@ async function settleOnce(
   ports: Ports,
   settings: SettlingSettings,
   log: Log,
+  found: Head,
   wants: VisitWants,
   budget: Budget,
   sums: { rolledBytes: number; mergedBytes: number },
-): Promise<Head | undefined> {
+): Promise<Head> {
   const { partition, topic } = log
-  const found = await retryUntil(ports, budget.deadlineMs, 'no', () => ports.index.readHead(partition))
-  if (!found) return undefined
   let head = await adopt(ports, log, found, budget)
   if (head.startOffset > head.settled.firstOffset) {
     head = (await drop(ports, log, head, budget)) ?? head

@@ -206,3 +206,15 @@ test('an epoch that cannot be read for a moment holds up nothing but what needs 
 function produceNow(value: string, partition: number) {
   return broker.produce({ topic: 'tides', partition, batches: large(value) })
 }
+
+test('the epoch is asked for while the topic is looked for, once for all who wait', async () => {
+  const other = harness.open()
+  const before = harness.calls.length
+  const values = ['a', 'b', 'c']
+  await harness.run(
+    Promise.all(values.map(value => other.produce({ topic: 'tides', partition: 0, batches: large(value) }))),
+  )
+  const methods = harness.calls.slice(before).map(({ method }) => method)
+  expect(methods.filter(method => method === 'readIngest')).toHaveLength(1)
+  expect(methods.indexOf('readIngest')).toBeLessThan(methods.indexOf('readHead'))
+})
