@@ -33,7 +33,7 @@ export class KafkaServer {
     execFileSync('java', java('kafka.tools.StorageTool', ...format), { stdio: 'ignore' })
     const server = spawn('java', java('kafka.Kafka', properties), { stdio: 'ignore' })
     const program = join(import.meta.dirname, 'KafkaLog.java')
-    const client = spawn('java', java(program, `127.0.0.1:${port}`), { stdio: ['pipe', 'pipe', 'ignore'] })
+    const client = spawn('java', java(program, `127.0.0.1:${port}`), { stdio: ['pipe', 'pipe', 'inherit'] })
     return new KafkaServer(folder, server, client)
   }
 
@@ -114,7 +114,7 @@ export class KafkaServer {
     const answer: string[] = []
     for (;;) {
       const { value, done } = await this.#lines.next()
-      if (done) throw new Error('the Java client has ended; run it by hand to see why')
+      if (done) throw new Error('the Java client has ended, and has said why')
       if (value === '') return answer
       answer.push(value)
     }

@@ -89,11 +89,14 @@ class Cleaning {
     return isLeft ? await this.#giveUp() : undefined
   }
 
-  /** Whether something of the pass stands that somebody has begun. */
+  /** Whether something of the pass stands that somebody has begun, or of the one that it goes on with. */
   async #isSomethingLeft(): Promise<boolean> {
-    const { cleaning } = this.#settled
-    const read = () => this.#ports.index.readSegments(this.#log.partition, cleaning, toOffset(0), 1)
-    return (await this.#insist(read)).length > 0
+    const { cleaning, resumes } = this.#settled
+    for (const level of resumes === 0 ? [cleaning] : [cleaning, resumes]) {
+      const read = () => this.#ports.index.readSegments(this.#log.partition, level, toOffset(0), 1)
+      if ((await this.#insist(read)).length > 0) return true
+    }
+    return false
   }
 
   /** Goes on with the pass that was begun last. Undefined: nothing of it can be used. */

@@ -7,7 +7,11 @@ import type { Running, World } from '../world.ts'
 import type { Actor, ActorKind } from './actor.ts'
 
 const PROCESSES = 3
-const RUNS = 12
+/** How often each runs while the others are there, what it waits at most in between, and whether it rolls however little there is. */
+const PACES = [
+  { runs: 12, pauseMsMax: 1_500, isForced: false },
+  { runs: 60, pauseMsMax: 150, isForced: true },
+]
 /** How long a run goes on at most, and how much it moves at most before it ends. */
 const RUN_MS = 20_000
 /** In how many of its calls one falls asleep: a run has many. */
@@ -29,7 +33,7 @@ const SOON: Partial<SettlingSettings> = {
   resweepMs: 15_000,
   rollBytes: 300,
   rollEntries: 3,
-  rollAgedMs: 2_000,
+  rollAgedMs: 500,
   rollAgedBytes: 1,
   rollYoungMs: 0,
   mergeSegmentsMin: 3,
@@ -55,6 +59,7 @@ class Upkeep implements Actor {
   readonly #world: World
   readonly #running: (Running | undefined)[] = []
   readonly #settings: SettlingSettings
+  #isForced = false
 
   constructor(world: World) {
     this.#world = world
@@ -67,7 +72,9 @@ class Upkeep implements Actor {
   }
 
   async live(): Promise<void> {
-    await this.#runAll(RUNS, 1_500)
+    const { runs, pauseMsMax, isForced } = this.#world.random.pick(PACES)
+    this.#isForced = isForced
+    await this.#runAll(runs, pauseMsMax)
   }
 
   async keepUp(durationMs: number): Promise<void> {
@@ -108,7 +115,7 @@ class Upkeep implements Actor {
         // That others are faster is none.
         if ('error' in progress && !(progress.error instanceof Moved)) this.#world.noteDefect(progress.error)
       }
-      const done = maintain(ports, this.#settings, { upkeep: true }, budget, report)
+      const done = maintain(ports, this.#settings, { upkeep: true, isForced: this.#isForced }, budget, report)
       const outcome = await Promise.race([done, process.died.then(() => undefined)])
       history.note(who, outcome ? `ends a run: ${JSON.stringify(outcome)}` : 'died')
     } catch (error) {

@@ -25,6 +25,8 @@ export class ExpiryPromises {
   /** How far ahead any clock may be. */
   readonly #skewMs: number
   readonly #askedTo: (place: { readonly topic: string; readonly partition: number }) => number
+  /** Whether compaction has taken a record away. */
+  readonly #lacks: (log: string, offset: number) => boolean
   readonly #violated: (problem: string) => void
   readonly #rules = new Map<string, Rules>()
   /** Up to where each log has expired so far. */
@@ -36,12 +38,14 @@ export class ExpiryPromises {
     readonly appended: AppendedRecords
     readonly skewMs: number
     readonly askedTo: (place: { readonly topic: string; readonly partition: number }) => number
+    readonly lacks: (log: string, offset: number) => boolean
     readonly violated: (problem: string) => void
   }) {
     this.#clock = options.clock
     this.#appended = options.appended
     this.#skewMs = options.skewMs
     this.#askedTo = options.askedTo
+    this.#lacks = options.lacks
     this.#violated = options.violated
   }
 
@@ -105,7 +109,7 @@ export class ExpiryPromises {
     const limitMs = this.#clock.nowMs() + this.#skewMs - retentionMs
     for (let offset = from; offset < to; offset += 1) {
       const record = this.#appended.recordAt(log, offset)
-      if (record && record.timestampMs >= limitMs) return false
+      if (record && record.timestampMs >= limitMs && !this.#lacks(log, offset)) return false
     }
     return true
   }

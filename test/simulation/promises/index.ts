@@ -36,7 +36,8 @@ export function makePromises(
   const ownership = new OwnershipPromises(violated)
   const delivery = new DeliveryPromises(violated)
   ownership.onCommit(delivery.committed)
-  const expiry = new ExpiryPromises({ clock, appended, skewMs, askedTo: log.askedTo, violated })
+  const lacks = (key: string, offset: number): boolean => settling.lacks(key, offset)
+  const expiry = new ExpiryPromises({ clock, appended, skewMs, askedTo: log.askedTo, lacks, violated })
   const compaction = new CompactionPromises({ clock, appended, skewMs, rulesOf: expiry.rulesOf })
   const { startMoved } = expiry
   const { mayLack } = compaction
