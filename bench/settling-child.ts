@@ -263,7 +263,14 @@ async function maintainAgain(
   const { maintain, settings, untilDeadline } = await settlingSources(source)
   for (let run = 0; run < runs; run++) {
     const budget = untilDeadline(ports.clock.monotonicMs() + 600_000)
-    const done = await maintain(ports, settings(settling), { upkeep: !isForced, isForced }, budget)
+    // What others produce meanwhile is left alone.
+    const { topicId, partitions } = (await ports.topics.get(TOPIC))!
+    const forced = {
+      isForced,
+      partitions: Array.from({ length: partitions }, (_, partition) => ({ topicId, partition })),
+    }
+    const request = { upkeep: !isForced, ...(isForced && forced) }
+    const done = await maintain(ports, settings(settling), request, budget)
     if (!done.isDone || done.failed.length > 0) throw new Error(JSON.stringify(done))
   }
 }

@@ -58,6 +58,7 @@ class FlushWork {
   #unknown = 0
   #unfinished = 0
   #woken = 0
+  #upkeep = 'none'
   #unsettled = 0
   /** Ids of topics that have a partition without a head. */
   readonly #headless = new Set<string>()
@@ -113,7 +114,8 @@ class FlushWork {
     try {
       this.#woken = await this.#look.wakeForDue()
       if (what === 'due') return
-      const { isLate } = await this.#look.wakeForUpkeep()
+      const { work, isLate } = await this.#look.wakeForUpkeep()
+      this.#upkeep = work ?? 'none'
       if (!isLate) return
       this.#unsettled += 1
       this.#service.telemetry.error(
@@ -137,7 +139,13 @@ class FlushWork {
         ...(this.#unknown > 0 && { UnknownStreamRecords: this.#unknown }),
         ...(this.#unfinished > 0 && { UnfinishedScans: this.#unfinished }),
       },
-      details: { requestId, trigger, woken: this.#woken, tableWrites: this.#service.takeTableWrites() },
+      details: {
+        requestId,
+        trigger,
+        woken: this.#woken,
+        upkeep: this.#upkeep,
+        tableWrites: this.#service.takeTableWrites(),
+      },
     })
   }
 

@@ -1,5 +1,5 @@
 import type { SettlingSettings } from '../../src/broker/settling/settling-settings.ts'
-import { lookForUpkeep } from '../../src/broker/settling/upkeep-due.ts'
+import { lookForUpkeep, type UpkeepDue } from '../../src/broker/settling/upkeep-due.ts'
 import { TopicDirectory } from '../../src/broker/topics/topic-directory.ts'
 import {
   FUNCTION_TOPIC_CACHE_MS,
@@ -61,13 +61,13 @@ export class SettlingLook {
   }
 
   /**
-   * After a look through all heads: tells of epochs and garbage to look after, and once a day of everything. Gives whether nobody
-   * does it, although it was told. @throws as wakeForDue
+   * After a look through all heads: tells of epochs and garbage to look after, and once a day of everything. Gives what it told
+   * of, and whether nobody does it, although it was told before. @throws as wakeForDue
    */
-  async wakeForUpkeep(): Promise<{ readonly isLate: boolean }> {
-    const { work, isLate } = await lookForUpkeep(this.#ports, this.#settings, this.#hasRecords)
-    if (work) await this.#wakes.wake(maintenanceCalls(work))
-    return { isLate }
+  async wakeForUpkeep(): Promise<UpkeepDue> {
+    const due = await lookForUpkeep(this.#ports, this.#settings, this.#hasRecords)
+    if (due.work) await this.#wakes.wake(maintenanceCalls(due.work))
+    return due
   }
 
   async #segmentBytesOf(topicId: string): Promise<number> {

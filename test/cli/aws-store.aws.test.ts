@@ -66,6 +66,26 @@ describeAws('the command line on S3 and DynamoDB', () => {
     expect(verified.exitCode).toBe(0)
   })
 
+  test('what has settled comes back when the table is lost', async () => {
+    const maintained = await runTidemark([...store(), 'maintain', '--all'])
+    expect(maintained).toMatchObject({ exitCode: 0, stderr: expect.stringMatching(/^rolled [1-9]/) })
+    expect(await runTidemark([...store(), 'verify', '--deep'])).toMatchObject({ exitCode: 0 })
+    expect((await runTidemark([...store(), 'inspect', 'tides', '0'])).stdout.toString()).toContain('rolled')
+    const empty = await createTestTable(awsEndpoint())
+    const anew = store().map(word => (word === table.table ? empty.table : word))
+    const refused = await runTidemark([...anew, 'topic', 'list'])
+    expect(refused.stderr + refused.stdout).not.toContain('tides')
+    const rebuilt = await runTidemark([...anew, 'rebuild-index'])
+    expect(rebuilt).toMatchObject({
+      exitCode: 0,
+      stderr: expect.stringContaining('topic tides: 1 partition, 5,000 records'),
+    })
+    const consumed = await runTidemark([...anew, 'consume', 'tides', '--exit-at-end'])
+    expect(consumed.stdout.toString()).toBe(lines)
+    expect(await runTidemark([...anew, 'verify', '--deep'])).toMatchObject({ exitCode: 0 })
+    await empty.remove()
+  })
+
   const bad: [string, () => string[], NodeJS.ProcessEnv, RegExp][] = [
     [
       'no such table',

@@ -3,7 +3,14 @@ import { advance, type Offset, toOffset } from '../numbers.ts'
 import type { BatchHeader } from './batch-header.ts'
 import { RECORDS_AT } from './batch-layout.ts'
 import { decompress } from './decompression.ts'
-import { checkRoom, RecordFields, readField, readLength, trailingBytes } from './record-fields.ts'
+import {
+  checkRoom,
+  isNullField,
+  RecordFields,
+  readField,
+  readLength,
+  trailingBytes,
+} from './record-fields.ts'
 import { VarintReader, varintSizeBytes, writeVarint } from './varint.ts'
 
 /** A record as it lies in its batch's records: what it takes to decide on it, and to copy it. */
@@ -31,30 +38,51 @@ export function plainRecords(header: BatchHeader, bytes: Uint8Array, position: n
 }
 
 /**
- * Walks the records of a batch without making anything of their values and headers.
- * @param plain as `plainRecords` gives them
- * @throws TidemarkError INVALID_RECORD when they are not as their header says, once those before were given
+ * Walks the records of a batch without making anything of their values and headers. Of millions of records, an object for each
+ * would be most of what a cleaner takes: so it is the same one each time.
  */
-export function* rawRecords(header: BatchHeader, plain: Uint8Array): Generator<RawRecord> {
-  const reader = new VarintReader(plain, 0)
-  const fields = new RecordFields(header)
-  for (let index = 0; index < header.recordCount; index++) {
-    const start = reader.position
-    const end = readLength(reader, plain.length)
-    const timestampMs = fields.readTime(reader, end, index)
-    const offset = advance(toOffset(header.baseOffset), fields.nextDelta - 1)
-    const key = readField(reader, end)
-    const isTombstone = readField(reader, end) === null
-    yield { offset, timestampMs, key, isTombstone, start, end }
-    reader.position = end
+export class RawRecords {
+  readonly #header: BatchHeader
+  readonly #fields: RecordFields
+  readonly #reader: VarintReader
+  readonly #record: { -readonly [Member in keyof RawRecord]: RawRecord[Member] }
+  #index = 0
+
+  /** @param plain as `plainRecords` gives them */
+  constructor(header: BatchHeader, plain: Uint8Array) {
+    this.#header = header
+    this.#fields = new RecordFields(header)
+    this.#reader = new VarintReader(plain, 0)
+    this.#record = { offset: toOffset(0), timestampMs: 0, key: null, isTombstone: false, start: 0, end: 0 }
   }
-  if (reader.position !== plain.length) {
-    throw trailingBytes(header.recordCount, plain.length - reader.position)
+
+  /**
+   * The next record, which is as it is until the next call; undefined at the end.
+   * @throws TidemarkError INVALID_RECORD when they are not as their header says
+   */
+  next(): RawRecord | undefined {
+    const { recordCount, baseOffset } = this.#header
+    const reader = this.#reader
+    const end = reader.bytes.length
+    if (this.#index === recordCount) {
+      if (reader.position !== end) throw trailingBytes(recordCount, end - reader.position)
+      return undefined
+    }
+    const record = this.#record
+    record.start = reader.position
+    record.end = readLength(reader, end)
+    record.timestampMs = this.#fields.readTime(reader, record.end, this.#index)
+    record.offset = advance(toOffset(baseOffset), this.#fields.nextDelta - 1)
+    record.key = readField(reader, record.end)
+    record.isTombstone = isNullField(reader, record.end)
+    reader.position = record.end
+    this.#index += 1
+    return record
   }
 }
 
-/** The bytes of a record with another offset delta. */
-export function withDelta(plain: Uint8Array, { start, end }: RawRecord, delta: number): Uint8Array {
+/** The bytes of the record that lies there, with another offset delta. */
+export function withDelta(plain: Uint8Array, start: number, end: number, delta: number): Uint8Array {
   const reader = new VarintReader(plain, start)
   reader.readVarint()
   const bodyAt = reader.position

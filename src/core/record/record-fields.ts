@@ -144,14 +144,24 @@ function readTimestamp(reader: VarintReader, baseTimestamp: number, index: numbe
   return timestamp
 }
 
+/** Whether the key or value that begins here is null. Passes its length only. */
+export function isNullField(reader: VarintReader, end: number): boolean {
+  const length = reader.readVarint()
+  if (length !== NULL_LENGTH) checkFieldLength(length, end - reader.position)
+  return length === NULL_LENGTH
+}
+
+function checkFieldLength(length: number, leftBytes: number): void {
+  if (length >= 0 && length <= leftBytes) return
+  throw wrong(`A key or value says it has ${length} bytes, which cannot be.`)
+}
+
 /** A key or a value. */
 export function readField(reader: VarintReader, end: number): Uint8Array | null {
   const length = reader.readVarint()
   if (length === NULL_LENGTH) return null
   const start = reader.position
-  if (length < 0 || length > end - start) {
-    throw wrong(`A key or value says it has ${length} bytes, which cannot be.`)
-  }
+  checkFieldLength(length, end - start)
   if (length === 0) return EMPTY
   reader.position = start + length
   const bytes = reader.bytes

@@ -6,6 +6,8 @@ import { fetchLocated } from '../../../src/client/located.ts'
 import { PartitionStream } from '../../../src/client/sdk/consuming/partition-stream.ts'
 import type { Broker, Fetched } from '../../../src/contract/broker.ts'
 import { createHttpApp } from '../../../src/contract/http/app.ts'
+import type { Head } from '../../../src/core/log/head.ts'
+import { type Settled, UNSETTLED } from '../../../src/core/log/settled/settled.ts'
 import { type Offset, toOffset } from '../../../src/core/numbers.ts'
 import { type ReadRecord, recordsIn } from '../harness.ts'
 import { type LaidOutLog, type LaidOutRecord, type Layout, layOut, layouts } from './laid-out-log.ts'
@@ -185,4 +187,37 @@ test('reads in JSON go through all records, however small their answers', async 
       expect(got).toEqual(bare(log.records))
     }
   })
+})
+
+/** What a reader believes of a head that does not heed some boundary. */
+const HEEDLESS: Readonly<Record<string, (settled: Settled) => Settled>> = {
+  'takes whatever block it finds': () => UNSETTLED,
+  'ignores mergedOffset': settled => ({ ...settled, mergedOffset: settled.firstOffset }),
+  'ignores the generation': settled => ({ ...settled, generation: 0 }),
+  'takes half of a segment for what counts': settled => ({
+    ...settled,
+    mergedOffset: toOffset(Math.max(settled.firstOffset, settled.mergedOffset - 1)),
+  }),
+}
+
+test.each(Object.entries(HEEDLESS))('the list tells on a reader that %s', async (_, misread) => {
+  let isTold = false
+  for (const layout of fc.sample(SMALL, { numRuns: 60, seed: 1 })) {
+    const log = await layOut(layout)
+    const { harness } = log
+    harness.around = async (method, _args, call) => {
+      const answer = await call()
+      if (method !== 'readHead' || !answer) return answer
+      const head = answer as Head
+      return { ...head, settled: misread(head.settled) }
+    }
+    try {
+      const read = (offset: Offset) => harness.open().fetch({ ...PLACE, offset, maxBytes: 500 })
+      expect(await readThrough(log, log.startOffset, read)).toEqual(bare(log.records))
+    } catch {
+      isTold = true
+      break
+    }
+  }
+  expect(isTold).toBe(true)
 })

@@ -1,9 +1,9 @@
 import { TidemarkError } from '../../errors.ts'
 import { BATCH_BYTES_MAX } from '../../limits.ts'
-import { type Offset, toOffset } from '../../numbers.ts'
+import type { Offset } from '../../numbers.ts'
 import { type BatchHeader, readBatchHeader, rewriteBatch } from '../../record/batch-header.ts'
 import { compress } from '../../record/compression.ts'
-import { plainRecords, type RawRecord, rawRecords, withDelta } from '../../record/raw-records.ts'
+import { plainRecords, type RawRecord, RawRecords, withDelta } from '../../record/raw-records.ts'
 import type { KeyMap } from './key-map.ts'
 
 /** What a pass of the cleaner knows of the record that it decides on. */
@@ -34,8 +34,9 @@ export function mapKeys(map: KeyMap, bytes: Uint8Array, position: number): boole
   const header = readBatchHeader(bytes, position)
   if (header.isControl) return true
   try {
-    for (const { key, offset } of rawRecords(header, plainRecords(header, bytes, position))) {
-      if (key !== null && !map.put(key, offset)) return false
+    const records = new RawRecords(header, plainRecords(header, bytes, position))
+    for (let record = records.next(); record; record = records.next()) {
+      if (record.key !== null && !map.put(record.key, record.offset)) return false
     }
   } catch (error) {
     if (!(error instanceof TidemarkError)) throw error
@@ -48,6 +49,7 @@ export function mapKeys(map: KeyMap, bytes: Uint8Array, position: number): boole
  * offsets; or nothing. In rare cases more than one batch, one behind the other: where what is left does not compress as well as
  * it did, and has grown above what a batch may have.
  * @param position of a batch that was checked, with its final offset
+ * @param keeps asked of each record in turn, which is the same object each time
  */
 export function cleanBatch(
   bytes: Uint8Array,
@@ -58,48 +60,84 @@ export function cleanBatch(
   const own = bytes.subarray(position, position + header.sizeBytes)
   if (header.isControl) return own
   let plain: Uint8Array
-  const kept: RawRecord[] = []
+  const kept = new Kept()
   try {
     plain = plainRecords(header, bytes, position)
-    for (const record of rawRecords(header, plain)) if (keeps(record)) kept.push(record)
+    const records = new RawRecords(header, plain)
+    for (let record = records.next(); record; record = records.next()) if (keeps(record)) kept.add(record)
   } catch (error) {
     if (!(error instanceof TidemarkError)) throw error
     return own
   }
   if (kept.length === header.recordCount) return own
-  return kept.length === 0 ? undefined : batchOf(own, header, plain, kept, toOffset(header.baseOffset))
+  return kept.length === 0 ? undefined : batchOf(own, header, plain, kept, 0, kept.length)
 }
 
-/** @param baseOffset where it is another than the batch had, deltas are counted from it anew */
+/** Records that stay: in columns, since there may be a million of them. */
+class Kept {
+  readonly offsets: Offset[] = []
+  readonly timestampsMs: number[] = []
+  readonly starts: number[] = []
+  readonly ends: number[] = []
+
+  get length(): number {
+    return this.offsets.length
+  }
+
+  add({ offset, timestampMs, start, end }: RawRecord): void {
+    this.offsets.push(offset)
+    this.timestampsMs.push(timestampMs)
+    this.starts.push(start)
+    this.ends.push(end)
+  }
+}
+
+/** Of the records that stay, those from one to another. */
 function batchOf(
   own: Uint8Array,
   header: BatchHeader,
   plain: Uint8Array,
-  kept: readonly RawRecord[],
-  baseOffset: Offset,
+  kept: Kept,
+  from: number,
+  to: number,
 ): Uint8Array {
-  const shift = baseOffset - header.baseOffset
-  const parts = kept.map(record =>
-    shift === 0
-      ? plain.subarray(record.start, record.end)
-      : withDelta(plain, record, record.offset - baseOffset),
-  )
-  const payload = compress(header.compression, Buffer.concat(parts))
+  // The first one keeps its base, and with it its records as they are.
+  const baseOffset = from === 0 ? header.baseOffset : kept.offsets[from]!
+  const parts = from === 0 ? slices(plain, kept, to) : shifted(plain, kept, from, to)
   const isAppendTime = header.timestampType === 'LogAppendTime'
-  const batch = rewriteBatch(own, payload, {
+  let maxTimestamp = isAppendTime ? header.maxTimestamp : Number.NEGATIVE_INFINITY
+  for (let at = from; at < to; at++) maxTimestamp = Math.max(maxTimestamp, kept.timestampsMs[at]!)
+  const batch = rewriteBatch(own, compress(header.compression, Buffer.concat(parts)), {
     baseOffset,
-    lastOffset: kept.at(-1)!.offset,
-    recordCount: kept.length,
-    maxTimestamp: isAppendTime ? header.maxTimestamp : latestOf(kept),
+    lastOffset: kept.offsets[to - 1]!,
+    recordCount: to - from,
+    maxTimestamp,
   })
-  if (batch.length <= BATCH_BYTES_MAX || kept.length === 1) return batch
-  const middle = kept.length >> 1
+  if (batch.length <= BATCH_BYTES_MAX || to - from === 1) return batch
+  const middle = (from + to) >> 1
   return Buffer.concat([
-    batchOf(own, header, plain, kept.slice(0, middle), baseOffset),
-    batchOf(own, header, plain, kept.slice(middle), kept[middle]!.offset),
+    batchOf(own, header, plain, kept, from, middle),
+    batchOf(own, header, plain, kept, middle, to),
   ])
 }
 
-function latestOf(records: readonly RawRecord[]): number {
-  return records.reduce((latest, { timestampMs }) => Math.max(latest, timestampMs), Number.NEGATIVE_INFINITY)
+/** The bytes of the first records that stay, as they are: neighbours together. */
+function slices(plain: Uint8Array, { starts, ends }: Kept, to: number): Uint8Array[] {
+  const parts: Uint8Array[] = []
+  let start = starts[0]!
+  for (let at = 0; at < to; at++) {
+    if (at + 1 < to && starts[at + 1] === ends[at]) continue
+    parts.push(plain.subarray(start, ends[at]))
+    start = starts[at + 1] ?? 0
+  }
+  return parts
+}
+
+/** The bytes of these records, with their deltas counted from the first of them. */
+function shifted(plain: Uint8Array, { starts, ends, offsets }: Kept, from: number, to: number): Uint8Array[] {
+  const parts: Uint8Array[] = []
+  for (let at = from; at < to; at++) {
+    parts.push(withDelta(plain, starts[at]!, ends[at]!, offsets[at]! - offsets[from]!))
+  }
+  return parts
 }
