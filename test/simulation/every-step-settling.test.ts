@@ -28,8 +28,10 @@ await loadUseCases()
 
 const TOPIC = 'tides'
 const RUN_MS = 60_000
-/** Longer than whatever the others do meanwhile, and than a grace. */
+/** How long a process sleeps: longer than whatever the others do meanwhile, and than a grace. */
 const LATER_MS = 40_000
+/** How late a request is: no longer than a grace, since whoever repeats one on its way does so soon. */
+const LATE_MS = 8_000
 
 /** What can become of one step; a process that sleeps hears of it only later. */
 const TROUBLES = [
@@ -134,7 +136,7 @@ class Run {
         const isPossible = writes || trouble === 'crash before'
         return trouble === 'sleeps' || !isPossible ? 'none' : (trouble satisfies Fault)
       },
-      nextDelayMs: fault => (fault === 'slow' ? LATER_MS : 1),
+      nextDelayMs: fault => (fault === 'slow' ? LATE_MS : 1),
     }
     const network = new Network(this.process, faults, this.clock)
     const stores = storesOver(this.store.items.across(network), DECISIONS)
