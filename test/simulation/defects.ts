@@ -34,6 +34,7 @@ const LATE_MS = 400
 const { applyAppend, applyTrim, applyOwner, applyCommit } = DECISIONS
 
 export const DEFECTS: Readonly<Record<string, PlantedDefect>> = {
+  ...SETTLING_DEFECTS,
   ...UPKEEP_DEFECTS,
   ...CLEANING_DEFECTS,
   ...SETTLING_DEFECTS,
