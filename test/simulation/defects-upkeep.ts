@@ -157,14 +157,6 @@ export const UPKEEP_DEFECTS: Readonly<Record<string, PlantedDefect>> = {
       }),
     }),
   },
-  'a dead block stays where it stands': {
-    ...UPKEEP,
-    seeds: 3_000,
-    message: /^stuck/,
-    ports: ofIndex(
-      () => index => withMethods(index, { putBlock: (partition, block) => index.putBlock(partition, block) }),
-    ),
-  },
   'epochs are swept that are being drained': {
     ...UPKEEP,
     message: /^undrained|^dangling/,

@@ -10,6 +10,7 @@ import type { Clock } from '../../src/ports/clock.ts'
 import type { LogIndex } from '../../src/ports/log-index.ts'
 import type { TopicItem } from '../../src/ports/topic-store.ts'
 import { CLEANING_DEFECTS } from './defects-cleaning.ts'
+import { SETTLING_DEFECTS } from './defects-settling.ts'
 import { UPKEEP_DEFECTS } from './defects-upkeep.ts'
 import { ofIndex, ofTopics, type PlantedDefect, withMethods } from './planted-defect.ts'
 
@@ -33,8 +34,10 @@ const LATE_MS = 400
 const { applyAppend, applyTrim, applyOwner, applyCommit } = DECISIONS
 
 export const DEFECTS: Readonly<Record<string, PlantedDefect>> = {
+  ...SETTLING_DEFECTS,
   ...UPKEEP_DEFECTS,
   ...CLEANING_DEFECTS,
+  ...SETTLING_DEFECTS,
   'an append without the condition tailOffset <= seen': {
     ...APPENDS,
     message: /doubled/,

@@ -82,13 +82,13 @@ export class ExpiryPromises {
       this.#violated(`expired: ${log} starts at ${to}, and is of no topic`)
       return
     }
-    if (to <= this.#askedTo({ topic: rules.name, partition: partition.partition })) return
     const isExpired = rules.versions.some(
       settings =>
         settings.isDeleted &&
         (this.#isOld(settings, log, before.startOffset, to) || this.#isTooMuch(settings, bytesLeft)),
     )
     if (!isExpired) {
+      if (to <= this.#askedTo({ topic: rules.name, partition: partition.partition })) return
       const { isDeleted, retentionMs, retentionBytes } = rules.versions.at(-1)!
       const told = JSON.stringify({ isDeleted, retentionMs, retentionBytes })
       this.#violated(
