@@ -259,6 +259,20 @@ describe('a tombstone', () => {
     expect((await readAll()).map(({ key }) => key)).toEqual(['z'])
   })
 
+  test('whose time is over has no more written anew than the segment that it is in', async () => {
+    await open({ 'segment.bytes': '14' })
+    for (const key of ['a', 'b', 'c']) await log.roll(batch([key, '1']))
+    await log.roll(batch(['b', null], ['d', '1']))
+    await log.roll(batch(['e', '1']))
+    await passes()
+    await harness.pass(DAY_MS + 1)
+    harness.calls.length = 0
+    expect(await passes()).toBe(1)
+    expect(harness.count('putLarge')).toBe(1)
+    expect((await readAll()).map(({ key }) => key)).toEqual(['a', 'c', 'd', 'e'])
+    await checkSums()
+  })
+
   test('goes at once without a time', async () => {
     await open({ 'delete.retention.ms': '0' })
     await log.roll(batch(['a', '1'], ['a', null], ['z', '1']))
