@@ -112,6 +112,8 @@ class Run {
   readonly store = openMemoryStore(this.clock)
   readonly plain: Ports
   isHit = false
+  /** Whether that step can have this trouble at all. */
+  isDisturbed = false
   steps = 0
   #values = 0
 
@@ -134,6 +136,7 @@ class Run {
         this.isHit = true
         if (trouble === 'sleeps') this.process.fallAsleep(LATER_MS)
         const isPossible = writes || trouble === 'crash before'
+        this.isDisturbed = isPossible || trouble === 'sleeps'
         return trouble === 'sleeps' || !isPossible ? 'none' : (trouble satisfies Fault)
       },
       nextDelayMs: fault => (fault === 'slow' ? LATE_MS : 1),
@@ -252,6 +255,7 @@ async function disturb(
   void each.process.died.then(done)
   await each.drive(called, () => each.isHit || isDone)
   if (!each.isHit) return false
+  if (!each.isDisturbed) return true
   // The disturbed step itself takes a moment.
   await each.drive(each.clock.sleep(5))
   for (const step of meanwhile) await each.drive(step(each, each.plain))
