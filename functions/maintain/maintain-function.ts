@@ -45,13 +45,9 @@ export function makeMaintainFunction(
       })
       return
     }
-    let left: MaintenanceCall | undefined
-    try {
-      left = await telemetry.trace('maintain', () => run.work())
-    } finally {
-      await run.giveLease()
-      run.report(context.awsRequestId, left ? 'unfinished' : 'done')
-    }
+    const left = await telemetry.trace('maintain', () => run.work()).catch(error => run.fail(error))
+    await run.giveLease()
+    run.report(context.awsRequestId, left ? 'unfinished' : 'done')
     if (left) await wakes.wake([left])
   }
 }
@@ -100,8 +96,15 @@ class MaintenanceRun {
     const left = await this.#visitAll()
     if (left.length > 0) return this.#goingOn(left)
     // What is left of this, the next look through the heads finds.
-    if (this.#call.upkeep) await this.#run({ partitions: [], upkeep: true })
+    if (!this.#call.upkeep) return undefined
+    await this.#run({ partitions: [], upkeep: true, leavesOffsets: this.#call.partitions !== 'all' })
     return undefined
+  }
+
+  /** Nothing calls it again: the next look does, and the alarm tells of it until that works. */
+  fail(error: unknown): undefined {
+    this.#failures += 1
+    this.#service.telemetry.error('A run broke off', { error })
   }
 
   /** A run that found nothing to do tells nothing: a store in which nobody writes has one a day, and each metric has its price. */
@@ -200,8 +203,11 @@ class MaintenanceRun {
   }
 
   async #renewLease(): Promise<void> {
-    if (this.#service.ports.clock.monotonicMs() - this.#leasedMs >= MAINTENANCE_WAKE_MS)
-      await this.takeLease()
+    if (this.#service.ports.clock.monotonicMs() - this.#leasedMs < MAINTENANCE_WAKE_MS) return
+    // Without it somebody else may come to work on the lane, which does no harm.
+    await this.takeLease().catch(error =>
+      this.#service.telemetry.warn('The lease could not be renewed', { error }),
+    )
   }
 
   async #lease(untilMs: number): Promise<boolean> {

@@ -26,7 +26,7 @@ export interface UpkeepStore {
 
   /**
    * Whether `holder` has the lease now: it was free, had expired by `nowMs`, or was its own. It spares work in vain, and nothing
-   * relies on it.
+   * relies on it. One that lasts for much longer than the one asked for is of a clock that was wrong, and counts as over.
    */
   takeLease(name: string, holder: string, nowMs: number, untilMs: number): Promise<boolean>
 }

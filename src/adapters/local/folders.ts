@@ -1,6 +1,7 @@
 import { access, constants, type FileHandle, mkdir, open, statfs } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import { STORE_SYNC_BYTES } from '../../core/limits.ts'
+import { STORE_ROOM_KEPT_BYTES, STORE_SYNC_BYTES } from '../../core/limits.ts'
+import { StoreFailed } from '../../ports/outcome.ts'
 
 /** What must be free on a disk that was full before it counts as having room again. */
 const ROOM_BYTES_MIN = 1024 * 1024
@@ -61,6 +62,17 @@ export async function checkRoom(path: string): Promise<void> {
   const bytes = bavail * bsize
   if (bytes >= ROOM_BYTES_MIN) return
   throw Object.assign(new Error(`ENOSPC: ${bytes} bytes are free, statfs '${path}'`), { code: 'ENOSPC' })
+}
+
+/** @throws StoreFailed where so little is free that what is new may soon have no room */
+export async function checkRoomKept(path: string): Promise<void> {
+  const { bavail, bsize } = await statfs(path)
+  if (bavail * bsize >= STORE_ROOM_KEPT_BYTES) return
+  const [free, least] = [bavail * bsize, STORE_ROOM_KEPT_BYTES].map(bytes => Math.floor(bytes / 2 ** 20))
+  throw new StoreFailed(
+    `of the disk of ${path} ${free} MiB are free, and what is only rewritten leaves ${least} MiB for what is new; make room`,
+    { mayPass: true },
+  )
 }
 
 /** Writes a new file, and syncs it. @throws Error EEXIST where there is one */

@@ -9,7 +9,14 @@ import type { ObjectInfo, ObjectStore } from '../../ports/object-store.ts'
 import { NotApplied, StoreFailed } from '../../ports/outcome.ts'
 import { descriptorsMax } from './descriptors.ts'
 import type { Access } from './directory.ts'
-import { checkRoom, makeFolder, makeFolderBelow, writeSynced, writeSyncedLarge } from './folders.ts'
+import {
+  checkRoom,
+  checkRoomKept,
+  makeFolder,
+  makeFolderBelow,
+  writeSynced,
+  writeSyncedLarge,
+} from './folders.ts'
 import { Footing } from './footing.ts'
 import { keysIn, removeEmptyFolders } from './key-files.ts'
 import { asFileFailure, READ_ONLY } from './local-failures.ts'
@@ -75,6 +82,8 @@ export class LocalObjectStore implements ObjectStore {
 
   async putLarge(key: string, chunks: AsyncIterable<Uint8Array>): Promise<number> {
     const path = this.#pathToWrite(key)
+    // No trouble of the store: what is new is written all the same.
+    await checkRoomKept(this.#directory)
     const source = new Source(chunks)
     const unfinished = this.#unfinished()
     try {

@@ -97,11 +97,12 @@ async function holdWhatHasNotSettled(ports: Ports): Promise<void> {
   const standing = await insist(() => ports.upkeep.readIngest())
   // Of an earlier try.
   if (standing && standing.heldBelow > 0) return
-  for await (const { name } of ports.topics.list()) {
-    throw new TidemarkError(
-      'INVALID_REQUEST',
-      `The index has topics ("${name}" is one): it is not lost, and was left as it is.`,
-    )
+  for await (const { name, state } of ports.topics.list()) {
+    if (state === 'live')
+      throw new TidemarkError(
+        'INVALID_REQUEST',
+        `The index has topics ("${name}" is one): it is not lost, and was left as it is. If they were made since it was lost, delete them first.`,
+      )
   }
   let highest = 0
   for await (const { key } of ports.objects.list(INGEST_PREFIX)) {

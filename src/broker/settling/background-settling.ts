@@ -30,6 +30,8 @@ const FIRST_LOOK_MS = 60_000
 /** How often it is looked at the soonest whether epochs, rounds and garbage want something. */
 const LOOK_MS_MIN = 1_000
 
+/** The longest pause before a partition is tried again that has failed. */
+const FAILED_PAUSE_MS_MAX = 5 * 60_000
 /** How long a partition is left in which a visit found nothing to be rolled. */
 const REST_MS = 5_000
 
@@ -37,6 +39,8 @@ interface Pending {
   readonly partition: PartitionId
   readonly entries: number
   readonly isUrgent: boolean
+  /** How often it has failed in a row. */
+  readonly failures: number
   readonly fromMs: number
 }
 
@@ -93,6 +97,7 @@ export class BackgroundSettling {
       partition,
       entries: 0,
       isUrgent: false,
+      failures: 0,
       fromMs: this.#ports.clock.monotonicMs(),
     })
     this.#wake.abort()
@@ -121,7 +126,7 @@ export class BackgroundSettling {
     const segments = backlogBytes(head) / Math.min(segmentBytes, this.#settings.rollBytes)
     const isUrgent = segments > SETTLING_BACKLOG_SEGMENTS_MAX
     this.#entries.delete(key)
-    this.#pending.set(key, { partition, entries, isUrgent, fromMs: clock.monotonicMs() })
+    this.#pending.set(key, { partition, entries, isUrgent, failures: 0, fromMs: clock.monotonicMs() })
     this.#wake.abort()
   }
 
@@ -164,7 +169,7 @@ export class BackgroundSettling {
     this.#lookAtMs = this.#ports.clock.monotonicMs() + (isDone ? this.#lookIntervalMs : LOOK_MS_MIN)
   }
 
-  async #settle({ partition, entries, isUrgent }: Pending): Promise<void> {
+  async #settle({ partition, entries, isUrgent, failures }: Pending): Promise<void> {
     const key = partitionKey(partition)
     // Forgotten before: what an append notes meanwhile must not be lost.
     this.#pending.delete(key)
@@ -175,8 +180,12 @@ export class BackgroundSettling {
       if (maintained.rolledBytes === 0) this.#rests.set(key, this.#ports.clock.monotonicMs() + REST_MS)
       return
     }
-    const fromMs = this.#ports.clock.monotonicMs() + FLUSH_FAILED_PAUSE_MS
-    this.#pending.set(key, { partition, entries, isUrgent, fromMs })
+    // Its time was over: it goes on at once.
+    const isFailed = !maintained || maintained.failed.length > 0
+    const pauseMs = isFailed ? Math.min(FLUSH_FAILED_PAUSE_MS * 2 ** failures, FAILED_PAUSE_MS_MAX) : 0
+    const fromMs = this.#ports.clock.monotonicMs() + pauseMs
+    const failuresNow = isFailed ? failures + 1 : 0
+    this.#pending.set(key, { partition, entries, isUrgent, failures: failuresNow, fromMs })
   }
 
   async #maintain(request: MaintainRequest, isUrgent: boolean): Promise<Maintained | undefined> {

@@ -30,6 +30,8 @@ export interface MaintainRequest {
   readonly entries?: ReadonlyMap<string, number>
   /** Whether epochs, rounds, garbage and the offsets of silent groups are looked after, too. */
   readonly upkeep: boolean
+  /** Whether the offsets of silent groups are left for another run: all groups are read for it, and once a day suffices. */
+  readonly leavesOffsets?: boolean
   /** Whether all is rolled that lies in blocks, however little it is. */
   readonly isForced?: boolean
 }
@@ -185,7 +187,7 @@ class Run {
     await this.#part(() => this.#finishTopics())
     await this.#part(() => this.#epochs())
     await this.#part(() => this.#garbage())
-    await this.#part(() => this.#offsets())
+    if (!this.#request.leavesOffsets) await this.#part(() => this.#offsets())
   }
 
   async #finishTopics(): Promise<void> {

@@ -1,6 +1,11 @@
 import type { RunOffsets } from '../../core/batches/batch-run.ts'
 import { type Stretch, stretchesOf } from '../../core/batches/stretches.ts'
-import { BATCH_BYTES_MAX, RUN_READ_BYTES, RUN_READS_AHEAD_MAX } from '../../core/limits.ts'
+import {
+  BATCH_BYTES_MAX,
+  RUN_READ_BYTES,
+  RUN_READS_AHEAD_MAX,
+  SETTLING_PIECE_BYTES,
+} from '../../core/limits.ts'
 import type { PlacedEntry } from '../../core/log/entry.ts'
 import type { Segment } from '../../core/log/settled/segment.ts'
 import { advance, type Offset, toOffset, toPosition } from '../../core/numbers.ts'
@@ -66,7 +71,7 @@ export async function* readRuns(
   const pieces = piecesOf(sources)
   let bytesAhead = 0
   const readAhead = () => {
-    while (bytesAhead < RUN_READ_BYTES * RUN_READS_AHEAD_MAX && ahead.length < SMALL_READS_AHEAD_MAX) {
+    while (bytesAhead < SETTLING_PIECE_BYTES * RUN_READS_AHEAD_MAX && ahead.length < SMALL_READS_AHEAD_MAX) {
       const { value, done } = pieces.next()
       if (done) return
       const bytes =
@@ -162,7 +167,7 @@ function* piecesOf(sources: readonly RunSource[]): Generator<Reading> {
     }
     let done = 0
     do {
-      const bytes = Math.min(RUN_READ_BYTES, source.bytes - done)
+      const bytes = Math.min(SETTLING_PIECE_BYTES, source.bytes - done)
       const piece = { position: source.position + done, bytes, isFirst: done === 0 }
       done += bytes
       yield { sources: [source], piece: { ...piece, isLast: done === source.bytes } }
@@ -178,7 +183,7 @@ function neighboursOf(sources: readonly RunSource[], index: number): RunSource[]
   let end = position + bytes
   for (const next of sources.slice(index + 1, index + NEIGHBOURS_MAX)) {
     const isBehind = next.offsets === 'counted' && next.key === key && next.position === end
-    if (!isBehind || end + next.bytes - position > RUN_READ_BYTES) break
+    if (!isBehind || end + next.bytes - position > SETTLING_PIECE_BYTES) break
     neighbours.push(next)
     end += next.bytes
   }

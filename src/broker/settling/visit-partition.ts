@@ -45,7 +45,7 @@ const TRIES_MAX = 3
 
 /**
  * Brings one log on as far as is due: what stands at a boundary comes to count, what lies below the start is dropped, blocks are
- * rolled, rolled segments merged, what has expired goes, what was superseded is compacted, and what does not count any more is
+ * rolled, what has expired goes, rolled segments are merged, what was superseded is compacted, and what does not count any more is
  * swept. It may be broken off anywhere, and made by several at once.
  * @throws TidemarkError REQUEST_TIMED_OUT, or TimeIsOver, at the deadline; Moved where nobody moves the log, and something of it
  *   that should stand there does not
@@ -117,6 +117,8 @@ async function settleOnce(
     head = rolled.head
     sums.rolledBytes += rolled.rolledBytes
   }
+  // Before anything is merged that goes anyway.
+  head = (await retain(ports, settings, log, head, budget)) ?? head
   const { isCompacted } = readSettings(topic.configs, topic.expires ?? false)
   // What is compacted is merged by that.
   while (!isCompacted) {
@@ -126,7 +128,6 @@ async function settleOnce(
     head = merged.head
     sums.mergedBytes += merged.mergedBytes
   }
-  head = (await retain(ports, settings, log, head, budget)) ?? head
   // A pass goes no further than its map of keys has room; what was begun is given up once.
   for (let { endsUnfinished } = wants; ; endsUnfinished = false) {
     checkTime(ports.clock, budget)

@@ -9,6 +9,7 @@ import { SegmentWriter } from '../../core/segment/segment-writer.ts'
 import { logObjectKey } from '../../core/storage-layout.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
 import type { Ports } from '../../ports/index.ts'
+import { OutcomeUnknown, StoreFailed } from '../../ports/outcome.ts'
 import type { TopicItem } from '../../ports/topic-store.ts'
 import { retryUntil } from '../store-calls/retry.ts'
 import type { Budget } from './budget.ts'
@@ -64,7 +65,13 @@ export async function writeSegment(
     const intent: IntentNote = { kind: 'intent', key, level: plan.level, notedMs: clock.nowMs() }
     await retryUntil(ports, budget.deadlineMs, 'no', () => upkeep.putNote(intent))
     const made: { segment?: Segment } = {}
-    await objects.putLarge(key, chunksOf(log, plan, id, budget, made))
+    try {
+      await objects.putLarge(key, chunksOf(log, plan, id, budget, made))
+    } catch (error) {
+      const mayBeThere = error instanceof OutcomeUnknown || (error instanceof StoreFailed && error.isUnsure)
+      if (!mayBeThere) await upkeep.removeNote(intent).catch(() => {})
+      throw error
+    }
     return { segment: made.segment!, intent }
   })
 }

@@ -13,9 +13,9 @@ export function addInspect(program: Command, session: Session): void {
     .command('inspect')
     .summary('show what the index has of a partition, or what an object holds')
     .description(
-      'With a topic and a partition, shows what the index has of it: its boundaries, segments, blocks, tail and notes,\n' +
-        'what counts and what waits to be removed. With the key of an object, as verify and inspect name them, shows its\n' +
-        'footer. Reads the store in --dir, or on AWS with --aws, and changes nothing.',
+      'With a topic and a partition, shows what the index has of it: its boundaries, segments, blocks, tail\n' +
+        'and notes, what counts and what waits to be removed. With the key of an object, as verify and inspect\n' +
+        'name them, shows its footer. Reads the store in --dir, or on AWS with --aws, and changes nothing.',
     )
     .argument('<topic|object>')
     .argument('[partition]')

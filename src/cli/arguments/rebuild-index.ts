@@ -9,12 +9,13 @@ export function addRebuildIndex(program: Command, session: Session): void {
     .command('rebuild-index')
     .summary('make a lost index anew from the objects')
     .description(
-      'Where the index is lost (the directory index below --dir, or the table on AWS) and no backup of it is left, makes\n' +
-        'it anew from the objects: topics with their configs, and every record that had been rolled, at its offset. Lost\n' +
-        'are the newest records, which had not been rolled yet; groups and what they have committed; triggers. Offsets\n' +
-        'go on at the next thousand million, so that none means two records. Nothing in the objects is changed.\n\n' +
-        'Stop all brokers before. On AWS the table must be there, and empty. Where the index has topics, nothing is done.\n' +
-        'What had not been rolled is kept until `tidemark maintain --release`.',
+      'Where the index is lost (the directory index below --dir, or the table on AWS) and no backup of it is\n' +
+        'left, makes it anew from the objects: topics with their configs, and every record that had been rolled,\n' +
+        'at its offset. Lost are the newest records, which had not been rolled yet; groups and what they have\n' +
+        'committed; triggers. Offsets go on at the next thousand million, so that none means two records. Nothing\n' +
+        'in the objects is changed.\n\n' +
+        'Stop all brokers before. On AWS the table must be there, and empty. Where the index has topics, nothing\n' +
+        'is done. What had not been rolled is kept until `tidemark maintain --release`.',
     )
     .addHelpText(
       'after',

@@ -64,7 +64,9 @@ export function stretchesOf(
 /** What is left of a stretch where it begins to count in its midst, at the end of a batch; undefined: nothing. */
 export function stretchFrom(stretch: Stretch, from: Offset): Stretch | undefined {
   if (stretch.end <= from) return undefined
-  if (stretch.baseOffset >= from || stretch.kind !== 'batches') return stretch
+  if (stretch.baseOffset >= from) return stretch
+  // What is damaged has no beginnings that could be found.
+  if (stretch.kind !== 'batches') return { ...stretch, baseOffset: from }
   let position = 0
   let next = stretch.baseOffset
   for (const { offset, span, header } of batchesOf(stretch.bytes, next, 'stored', stretch.end)) {

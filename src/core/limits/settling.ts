@@ -46,7 +46,7 @@ export const FOOTER_CACHE_BYTES = 4 * MiB
 /** Up to here a segment is read from its beginning rather than that its footer is looked at. */
 export const FOOTER_SPARED_BYTES = MiB
 /** What is copied of a log is read in such pieces, so many ahead. */
-export const RUN_READ_BYTES = 1 * MiB
+export const RUN_READ_BYTES = 4 * MiB
 export const RUN_READS_AHEAD_MAX = 2
 /** Objects that do not fit into memory go up in such parts, so many at a time. */
 export const OBJECT_PART_BYTES = 8 * MiB
@@ -58,10 +58,8 @@ export const OBJECT_REMOVALS_MAX = 1_000
 
 // Compaction.
 
-/** The table of keys of one pass: 23 bytes a key. */
-export const CLEANER_MAP_BYTES = 64 * MiB
-/** A batch that grows above this is gone through a piece at a time. */
-export const CLEANER_BATCH_BYTES_MAX = 16 * MiB
+/** The table of keys of one pass: 23 bytes a key, so a million and some. All in all a pass takes about twice as much memory. */
+export const CLEANER_MAP_BYTES = 32 * MiB
 
 // Ingest epochs.
 
@@ -150,7 +148,7 @@ assert(
   'a segment of the usual size has all of its marks',
 )
 assert(SEGMENT_MARK_BYTES <= MARK_INTERVAL_BYTES, 'a segment is read from as near by as a commit')
-assert(BATCH_BYTES_MAX <= 4 * RUN_READ_BYTES, 'any batch fits into a piece that is copied')
+assert(BATCH_BYTES_MAX <= RUN_READ_BYTES, 'any batch fits into a piece that is copied')
 assert(RUN_READ_BYTES <= FETCH_BYTES_MAX, 'a copy reads no more at once than a fetch')
 assert(OBJECT_PART_BYTES >= 5 * MiB, 'AWS: no part but the last is smaller')
 assert(BATCH_BYTES_MAX <= OBJECT_PART_BYTES, 'any batch fits into a part')

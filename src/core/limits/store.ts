@@ -1,4 +1,5 @@
 import { CLOSE_DEADLINE_MS, LAST_STEP_MS_MAX } from './log.ts'
+import { SEGMENT_DEFAULT_BYTES } from './settling.ts'
 import { assert, KiB, MiB } from './units.ts'
 
 // A store in a directory.
@@ -23,6 +24,8 @@ export const STORE_HOLDER_CHARACTERS_MAX = 120
 export const STORE_TRIAL_BYTES = 64 * KiB
 /** Of a large object, what is written before the disk is waited for: whoever else syncs has so much to wait for at most. */
 export const STORE_SYNC_BYTES = 8 * MiB
+/** What must be free on the disk for what is written only to lie better: what is new goes first. */
+export const STORE_ROOM_KEPT_BYTES = 512 * MiB
 /** How often a process looks which of the objects that it has open others have removed. */
 export const STORE_REMOVED_LOOK_MS = 30_000
 /** Files that are removed at the same time. */
@@ -31,6 +34,10 @@ export const STORE_REMOVALS_MAX = 16
 assert(
   STORE_TURN_MS_MAX < LAST_STEP_MS_MAX && STORE_READ_MS_MAX < LAST_STEP_MS_MAX,
   'a step in a directory ends by itself before it is given up: nobody leaves it behind to be made later',
+)
+assert(
+  STORE_ROOM_KEPT_BYTES > SEGMENT_DEFAULT_BYTES,
+  'a segment of the usual size does not take the last of the room',
 )
 assert(STORE_HELD_UP_MS < STORE_TURN_MS_MAX, 'who is held up is told so before its turn is over')
 assert(

@@ -1,23 +1,17 @@
 import { DECOMPRESSED_BYTES_MAX } from '../limits.ts'
+
 import { advance, type Offset, toOffset } from '../numbers.ts'
 import type { BatchHeader } from './batch-header.ts'
 import { RECORDS_AT } from './batch-layout.ts'
 import { decompress } from './decompression.ts'
-import {
-  checkRoom,
-  isNullField,
-  RecordFields,
-  readField,
-  readLength,
-  trailingBytes,
-} from './record-fields.ts'
+import { checkRoom, RecordFields, readFieldLength, readLength, trailingBytes } from './record-fields.ts'
 import { VarintReader, varintSizeBytes, writeVarint } from './varint.ts'
 
 /** A record as it lies in its batch's records: what it takes to decide on it, and to copy it. */
 export interface RawRecord {
   readonly offset: Offset
   readonly timestampMs: number
-  /** A view of the batch's records. */
+  /** Its bytes are others with the next record. */
   readonly key: Uint8Array | null
   /** Whether its value is null: it says that there is no value of its key any more. */
   readonly isTombstone: boolean
@@ -37,15 +31,21 @@ export function plainRecords(header: BatchHeader, bytes: Uint8Array, position: n
   return plain
 }
 
+/** A view of a longer key costs less than its copy. */
+const KEPT_KEY_BYTES_MAX = 256
+
 /**
- * Walks the records of a batch without making anything of their values and headers. Of millions of records, an object for each
- * would be most of what a cleaner takes: so it is the same one each time.
+ * Walks the records of a batch without making anything of their values and headers. Of millions of records, objects for each
+ * would be most of what a cleaner takes: so they are the same ones each time.
  */
 export class RawRecords {
   readonly #header: BatchHeader
   readonly #fields: RecordFields
   readonly #reader: VarintReader
   readonly #record: { -readonly [Member in keyof RawRecord]: RawRecord[Member] }
+  /** Memory for keys that are short, and a view of it for each length that was met. */
+  readonly #keys = new Uint8Array(KEPT_KEY_BYTES_MAX)
+  readonly #keyViews: (Uint8Array | undefined)[] = []
   #index = 0
 
   /** @param plain as `plainRecords` gives them */
@@ -73,11 +73,22 @@ export class RawRecords {
     record.end = readLength(reader, end)
     record.timestampMs = this.#fields.readTime(reader, record.end, this.#index)
     record.offset = advance(toOffset(baseOffset), this.#fields.nextDelta - 1)
-    record.key = readField(reader, record.end)
-    record.isTombstone = isNullField(reader, record.end)
+    record.key = this.#readKey(reader, record.end)
+    record.isTombstone = readFieldLength(reader, record.end) === undefined
     reader.position = record.end
     this.#index += 1
     return record
+  }
+
+  #readKey(reader: VarintReader, recordEnd: number): Uint8Array | null {
+    const length = readFieldLength(reader, recordEnd)
+    if (length === undefined) return null
+    const { bytes, position } = reader
+    reader.position = position + length
+    if (length > KEPT_KEY_BYTES_MAX) return bytes.subarray(position, position + length)
+    for (let at = 0; at < length; at++) this.#keys[at] = bytes[position + at]!
+    this.#keyViews[length] ??= this.#keys.subarray(0, length)
+    return this.#keyViews[length]
   }
 }
 

@@ -144,25 +144,20 @@ function readTimestamp(reader: VarintReader, baseTimestamp: number, index: numbe
   return timestamp
 }
 
-/** Whether the key or value that begins here is null. Passes its length only. */
-export function isNullField(reader: VarintReader, end: number): boolean {
+/** How long the key or value is that begins here; undefined where it is null. Passes its length only. */
+export function readFieldLength(reader: VarintReader, end: number): number | undefined {
   const length = reader.readVarint()
-  if (length !== NULL_LENGTH) checkFieldLength(length, end - reader.position)
-  return length === NULL_LENGTH
-}
-
-function checkFieldLength(length: number, leftBytes: number): void {
-  if (length >= 0 && length <= leftBytes) return
+  if (length === NULL_LENGTH) return undefined
+  if (length >= 0 && length <= end - reader.position) return length
   throw wrong(`A key or value says it has ${length} bytes, which cannot be.`)
 }
 
 /** A key or a value. */
-export function readField(reader: VarintReader, end: number): Uint8Array | null {
-  const length = reader.readVarint()
-  if (length === NULL_LENGTH) return null
-  const start = reader.position
-  checkFieldLength(length, end - start)
+function readField(reader: VarintReader, end: number): Uint8Array | null {
+  const length = readFieldLength(reader, end)
+  if (length === undefined) return null
   if (length === 0) return EMPTY
+  const start = reader.position
   reader.position = start + length
   const bytes = reader.bytes
   return new Uint8Array(bytes.buffer, bytes.byteOffset + start, length)

@@ -256,10 +256,17 @@ describe('an upload in parts', () => {
     const { objects, requests } = await storeOn(answers)
     await objects.putLarge('key', twoParts())
     expect(requests.filter(({ url }) => url.includes('partNumber'))).toHaveLength(3)
-    // The time that a part's bytes may take is added to that of a try.
-    const swallowed = await storeOn([begun, taken, stalled, taken, completed], { tryTimeoutMs: 200 })
-    await swallowed.objects.putLarge('key', twoParts())
-    expect(swallowed.requests.filter(({ url }) => url.includes('partNumber'))).toHaveLength(3)
+    let swallowed = 0
+    const swallowing: Answer = response => {
+      const { method, url = '' } = response.req
+      if (method === 'POST') return (url.includes('uploadId=') ? completed : begun)(response)
+      // The small one: the time that a part's bytes may take is added to that of a try.
+      if (!url.includes('partNumber=2') || swallowed === 1) return taken(response)
+      swallowed += 1
+    }
+    const lossy = await storeOn([swallowing], { tryTimeoutMs: 1_000 })
+    await lossy.objects.putLarge('key', twoParts())
+    expect(lossy.requests.filter(({ url }) => url.includes('partNumber=2'))).toHaveLength(2)
   })
 
   test('that fails with a part has not happened, and gives its parts back', async () => {

@@ -228,6 +228,34 @@ describe('a directory of an older version', () => {
     expect((await findings()).filter(({ severity }) => severity === 'error')).toEqual([])
   })
 
+  test('keeps everything, however old, and says so, until somebody sets its retention', async () => {
+    const DAY_MS = 24 * 3_600_000
+    const { topic } = (await broker.listTopics())[0]!
+    const notes = async () => (await broker.describeTopic(topic)).configs.flatMap(({ note }) => note ?? [])
+    const settle = async () => {
+      await flushAll()
+      for (let run = 0; run < 3; run += 1) {
+        const budget = untilDeadline(ports.clock.monotonicMs() + 60_000)
+        await maintain(ports, TINY, { upkeep: true, isForced: true }, budget)
+      }
+    }
+    const { offsets } = await broker.describeTopic(topic)
+    expect(await notes()).toHaveLength(3)
+    nowMs += 400 * DAY_MS
+    await settle()
+    expect((await broker.describeTopic(topic)).offsets).toEqual(offsets)
+    await broker.alterTopic({ topic, set: { 'retention.ms': String(DAY_MS) } })
+    expect(await notes()).toEqual([])
+    // The newest segment stays, and so something has to come behind what is to go.
+    for (const { partition } of offsets) {
+      const batches = new Uint8Array(encodeBatch([{ key: null, value: null }], { nowMs }))
+      await broker.produce({ topic, partition, batches })
+    }
+    await settle()
+    const starts = (await broker.describeTopic(topic)).offsets.map(({ startOffset }) => startOffset)
+    expect(starts).toEqual(offsets.map(({ endOffset }) => endOffset))
+  })
+
   test('lets the members of its groups go on', async () => {
     const [claim] = (await all(store.groups.claims(GROUP))).filter(({ partition }) => partition === 0)
     const { topicId, generation, owner } = claim!

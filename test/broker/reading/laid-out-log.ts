@@ -100,7 +100,7 @@ export const layouts = (paddingMax: number, piecesMax = 14): fc.Arbitrary<Layout
       }),
       { minLength: Math.floor(piecesMax / 4), maxLength: piecesMax, size: 'max' },
     ),
-    settledShare: share,
+    settledShare: fc.oneof(share, fc.constant(1)),
     mergedShare: share,
     startShare: fc.oneof(fc.constant(0), share),
     isDropped: fc.boolean(),

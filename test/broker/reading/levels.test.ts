@@ -1,6 +1,7 @@
 /** Every reader over logs as they come to be laid out, against the plain list of what is in them. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { gatherBatch } from '../../../src/broker/triggers/delivering/gather-batch.ts'
 import { RecordReader } from '../../../src/broker/triggers/delivering/record-reader.ts'
 import { fetchLocated } from '../../../src/client/located.ts'
 import { PartitionStream } from '../../../src/client/sdk/consuming/partition-stream.ts'
@@ -9,7 +10,8 @@ import { createHttpApp } from '../../../src/contract/http/app.ts'
 import type { Head } from '../../../src/core/log/head.ts'
 import { type Settled, UNSETTLED } from '../../../src/core/log/settled/settled.ts'
 import { type Offset, toOffset } from '../../../src/core/numbers.ts'
-import { type ReadRecord, recordsIn } from '../harness.ts'
+import { checkTriggerSettings } from '../../../src/core/trigger/settings.ts'
+import { NOW_MS, type ReadRecord, recordsIn } from '../harness.ts'
 import { type LaidOutLog, type LaidOutRecord, type Layout, layOut, layouts } from './laid-out-log.ts'
 
 const SMALL = layouts(2_000)
@@ -25,6 +27,7 @@ async function holds(
   await fc.assert(property, { numRuns })
 }
 
+const SETTINGS = checkTriggerSettings({ batchSize: 3 })
 const PLACE = { topic: 'tides', partition: 0 }
 
 /** What of a log an answer must hold: everything from the asked offset up to where the next one goes on. */
@@ -139,6 +142,29 @@ test('a trigger reads every record once, and then stands at the end', async () =
   })
 })
 
+test('what a trigger commits gets to the end, also where nothing is left there', async () => {
+  await holds(SMALL, 40, async log => {
+    const { broker, startOffset, endOffset } = log
+    for (const from of [startOffset, Math.floor((startOffset + endOffset) / 2), endOffset - 1]) {
+      if (from < startOffset) continue
+      const reader = new RecordReader(broker, PLACE, () => true, toOffset(from))
+      const trigger = { topic: PLACE.topic, settings: SETTINGS }
+      const got: number[] = []
+      let position = toOffset(from)
+      for (let isAtEnd = false; !isAtEnd; ) {
+        const place = { position, bound: null, emptyBytes: 100, nowMs: NOW_MS }
+        const { batch, end, isAtLogEnd } = await gatherBatch(reader, trigger, 0, place)
+        got.push(...batch.records.map(({ offset }) => offset))
+        reader.skipTo(end)
+        position = end
+        isAtEnd = isAtLogEnd
+      }
+      expect(got).toEqual(log.records.map(({ offset }) => offset).filter(offset => offset >= from))
+      expect(position).toBe(endOffset)
+    }
+  })
+})
+
 test("a consumer's partition delivers every record once, and stands at the end or where it is to stop", async () => {
   await holds(SMALL, 40, async log => {
     const { broker, startOffset, endOffset } = log
@@ -155,6 +181,8 @@ test("a consumer's partition delivers every record once, and stands at the end o
               ? await broker.fetch(request)
               : await fetchLocated(await broker.locate(request), { from: offset })
           stream.add(chunks, nextOffset)
+          // As a handler's turn.
+          stream.isBusy = true
           while (stream.hasRecords) {
             await stream.prepare()
             const records = stream.peek(2)
@@ -162,6 +190,7 @@ test("a consumer's partition delivers every record once, and stands at the end o
               got.push({ offset, value: Buffer.from(value!).toString() })
             stream.advance(records.length)
           }
+          stream.becameIdle()
         }
         expect(got).toEqual(bare(log.records.filter(({ offset }) => offset < (stop ?? endOffset))))
         expect(stream.position).toBe(stop ?? endOffset)

@@ -1,11 +1,14 @@
 /** What reads of segments cost, and what becomes of them where something is damaged or gone. */
 import { beforeEach, describe, expect, test } from 'vitest'
+import { gatherBatch } from '../../../src/broker/triggers/delivering/gather-batch.ts'
+import { RecordReader } from '../../../src/broker/triggers/delivering/record-reader.ts'
 import { type Skipped, skippingCorrupt } from '../../../src/cli/consuming/skip-corrupt.ts'
 import type { Segment } from '../../../src/core/log/settled/segment.ts'
 import { toOffset, toPosition } from '../../../src/core/numbers.ts'
 import { decodeFooter } from '../../../src/core/segment/footer.ts'
 import { logObjectKey } from '../../../src/core/storage-layout.ts'
-import { batchOf, numbered, readAll, recordsIn } from '../harness.ts'
+import { checkTriggerSettings } from '../../../src/core/trigger/settings.ts'
+import { batchOf, NOW_MS, numbered, readAll, recordsIn } from '../harness.ts'
 import { type LaidOutLog, layOut } from './laid-out-log.ts'
 
 const PLACE = { topic: 'tides', partition: 0 }
@@ -195,12 +198,15 @@ describe('what this process has appended of late', () => {
   })
 })
 
-test('who stands in a hole that reaches to the end is told at once where that is, and waits there', async () => {
-  const record = { fate: 'goes when rolled', drift: 20 } as const
-  const planned = { records: [record, record, record], padding: 10, compression: 'none' } as const
-  const piece = { batches: [planned], isFlushed: true, endsSegment: true, endsMerged: false }
+/** A segment of three records, and one of which nothing is left. */
+async function layOutWithHole(): Promise<void> {
+  const pieces = (['stays', 'goes when rolled'] as const).map(fate => {
+    const record = { fate, drift: 20 }
+    const planned = { records: [record, record, record], padding: 10, compression: 'none' } as const
+    return { batches: [planned], isFlushed: true, endsSegment: true, endsMerged: false }
+  })
   log = await layOut({
-    pieces: [piece, piece],
+    pieces,
     settledShare: 1,
     mergedShare: 0,
     startShare: 0,
@@ -209,13 +215,29 @@ test('who stands in a hole that reaches to the end is told at once where that is
     hasStrays: false,
     mayEndInHole: true,
   })
-  const { harness, broker } = log
-  const { clock } = harness
-  const wait = (offset: number) =>
-    harness.run(broker.fetch({ ...PLACE, offset: toOffset(offset), maxWaitMs: 5_000 }))
-  const beganMs = clock.monotonicMs()
-  expect(await wait(4)).toEqual({ startOffset: 0, endOffset: 6, nextOffset: 6, chunks: [] })
-  expect(clock.monotonicMs()).toBe(beganMs)
-  expect(await wait(6)).toMatchObject({ nextOffset: 6, chunks: [] })
-  expect(clock.monotonicMs()).toBe(beganMs + 5_000)
+}
+
+describe('where nothing is left up to the end', () => {
+  beforeEach(layOutWithHole)
+
+  test('who stands there is told at once where the end is, and waits there', async () => {
+    const { harness, broker } = log
+    const { clock } = harness
+    const wait = (offset: number) =>
+      harness.run(broker.fetch({ ...PLACE, offset: toOffset(offset), maxWaitMs: 5_000 }))
+    const beganMs = clock.monotonicMs()
+    expect(await wait(4)).toEqual({ startOffset: 0, endOffset: 6, nextOffset: 6, chunks: [] })
+    expect(clock.monotonicMs()).toBe(beganMs)
+    expect(await wait(6)).toMatchObject({ nextOffset: 6, chunks: [] })
+    expect(clock.monotonicMs()).toBe(beganMs + 5_000)
+  })
+
+  test('a trigger gets to the end, and is not behind for ever', async () => {
+    const reader = new RecordReader(log.broker, PLACE, () => true, toOffset(0))
+    const settings = checkTriggerSettings({})
+    const place = { position: toOffset(0), bound: null, emptyBytes: 100, nowMs: NOW_MS }
+    const { batch, end, isAtLogEnd } = await gatherBatch(reader, { topic: 'tides', settings }, 0, place)
+    expect(batch.records.map(({ offset }) => offset)).toEqual([0, 1, 2])
+    expect({ end, isAtLogEnd }).toEqual({ end: 6, isAtLogEnd: true })
+  })
 })

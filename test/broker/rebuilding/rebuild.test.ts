@@ -1,6 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { SeededEntropy } from '../../../src/adapters/memory/seeded-entropy.ts'
 import type { LogBroker } from '../../../src/broker/log-broker.ts'
+import { type Finding, VerifySummary } from '../../../src/broker/verifying/finding.ts'
+import { verify } from '../../../src/broker/verifying/verify.ts'
 import { REBUILD_OFFSETS_STEP } from '../../../src/core/limits.ts'
 import { toOffset } from '../../../src/core/numbers.ts'
 import { encodeBatch } from '../../../src/core/record/index.ts'
@@ -41,6 +43,34 @@ async function produceKeyed(topic: string, values: readonly string[], entropy: S
   }))
   const batches = new Uint8Array(encodeBatch(records, {}))
   await harness.run(broker.produce({ topic, partition: 0, batches }))
+}
+
+/** A store goes on to be written and to settle as any other. */
+async function goOn(store: SettlingHarness, entropy: SeededEntropy): Promise<void> {
+  const anew = store.open()
+  for (let round = 0; round < 4; round += 1) {
+    for await (const { name } of store.plain.topics.list()) {
+      const records = Array.from({ length: 3 }, () => ({
+        key: Buffer.from(`key ${entropy.integer(0, 4)}`),
+        value: Buffer.from(`${round}`),
+        timestampMs: store.clock.nowMs(),
+      }))
+      const batches = new Uint8Array(encodeBatch(records, {}))
+      await store.run(anew.produce({ topic: name, partition: 0, batches }))
+    }
+    await store.run(store.open().close())
+    await store.pass(TINY.graceMs)
+    const { failed, isDone } = await store.maintain({ isForced: true })
+    expect([failed, isDone]).toEqual([[], true])
+  }
+}
+
+async function errorsIn({ plain }: SettlingHarness): Promise<Finding[]> {
+  const errors: Finding[] = []
+  for await (const finding of verify(plain, new VerifySummary(), { isDeep: true })) {
+    if (finding.severity === 'error') errors.push(finding)
+  }
+  return errors
 }
 
 /** All that is in tails goes into blocks, and what is due settles. */
@@ -306,5 +336,7 @@ test('after any history, every record that had settled is back at its offset, an
         expect([seed, log, rebuilt.get(log)]).toEqual([seed, log, records])
     }
     for (const log of rebuilt.keys()) expect([seed, log, logs.has(log)]).toEqual([seed, log, true])
+    await goOn(lost, entropy)
+    expect([seed, await errorsIn(lost)]).toEqual([seed, []])
   }
 })

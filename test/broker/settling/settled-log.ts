@@ -8,7 +8,7 @@ import type { PlacedSegment } from '../../../src/ports/log-index.ts'
 import type { Harness } from '../harness.ts'
 
 /** Nothing is merged, so that each rolled segment stays one. */
-export const SETTINGS = settlingSettings({ rollYoungMs: 0, mergeSegmentsMin: 1_000, mergeSegmentsMax: 1_000 })
+const SETTINGS = settlingSettings({ rollYoungMs: 0, mergeSegmentsMin: 1_000, mergeSegmentsMax: 1_000 })
 
 /** One partition's log whose settling a test does by hand. */
 export class SettledLog {

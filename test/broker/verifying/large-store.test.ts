@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process'
-import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 
 const run = promisify(execFile)
-const WORKER = join(import.meta.dirname, 'large-store-worker.ts')
+const WORKER = fileURLToPath(new URL('./large-store-worker.ts', import.meta.url))
 /** What Node and the program take by themselves is half of it. */
 const HEAP_MIB = 36
 

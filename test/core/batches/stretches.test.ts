@@ -114,6 +114,8 @@ describe('of a run whose offsets are stored', () => {
     expect(rest).toMatchObject({ baseOffset: 102, end: 200, bytes: bytes.subarray(at[1]!) })
     expect(stretchFrom(whole!, toOffset(150))).toMatchObject({ baseOffset: 150, bytes: new Uint8Array() })
     expect(stretchFrom(whole!, toOffset(200))).toBe(undefined)
+    const lost = { kind: 'lost', baseOffset: toOffset(90), end: toOffset(110) } as const
+    expect(stretchFrom(lost, toOffset(100))).toEqual({ ...lost, baseOffset: 100 })
   })
 })
 

@@ -1,3 +1,4 @@
+import { leaseFarMs } from '../../../core/lease.ts'
 import { LEASE_ATTRIBUTES, LEASES_KEY, leaseKey } from '../../../core/storage-layout.ts'
 import { type Item, itemKey, number, string } from '../table/attributes.ts'
 import { goneOr } from '../table/conditions.ts'
@@ -13,7 +14,10 @@ export function encodeLeaseItem(name: string, holder: string, untilMs: number): 
   }
 }
 
-/** That nobody else has it by `nowMs`. */
-export function isFreeFor(holder: string, nowMs: number): Expression {
-  return goneOr(words`${UNTIL_MS} < ${number(nowMs)} OR ${HOLDER} = ${string(holder)}`)
+/** That nobody else has it by `nowMs`, until a time that can be. */
+export function isFreeFor(holder: string, nowMs: number, untilMs: number): Expression {
+  const farMs = leaseFarMs(nowMs, untilMs)
+  return goneOr(
+    words`${UNTIL_MS} < ${number(nowMs)} OR ${UNTIL_MS} > ${number(farMs)} OR ${HOLDER} = ${string(holder)}`,
+  )
 }

@@ -27,6 +27,6 @@ export function dynamoNotes(
       for await (const note of table.list(where, decodeNoteItem)) yield note as Note & { readonly kind: Kind }
     },
     takeLease: async (name, holder, nowMs, untilMs) =>
-      (await table.put(encodeLeaseItem(name, holder, untilMs), isFreeFor(holder, nowMs))).held,
+      (await table.put(encodeLeaseItem(name, holder, untilMs), isFreeFor(holder, nowMs, untilMs))).held,
   }
 }

@@ -8,6 +8,7 @@ import {
 } from '../../../core/store-format.ts'
 import { StoreFailed } from '../../../ports/outcome.ts'
 import { decodeFormatItem, encodeFormatItem, formatItemKey, isStillFormat } from '../items/format.ts'
+import { decodeTopicItem } from '../items/topic.ts'
 import type { StoreStatement } from '../store-statement.ts'
 import type { Item } from './attributes.ts'
 import { NO_ITEM, under } from './conditions.ts'
@@ -53,10 +54,21 @@ export class TableFormat implements TableGate, StoreStatement {
     return this.#stating
   }
 
-  /** Has a table that says nothing say what its store said before the table was lost. @throws as beforeWriting */
+  /** @throws as beforeWriting */
   async adopt(format: StoreFormat): Promise<void> {
-    const stated = raiseFormat(format) ?? format
-    this.#stated(await this.#items.put(encodeFormatItem(stated), NO_ITEM))
+    const standing = await this.#items.get(formatItemKey())
+    if (this.#formatIn(standing)?.storeId === format.storeId) return
+    // What has topics is another store's, and is refused as such.
+    if (standing && (await this.#hasTopics())) return
+    const statement = encodeFormatItem(raiseFormat(format) ?? format)
+    this.#stated(await this.#items.put(statement, standing ? isStillFormat(standing) : NO_ITEM))
+  }
+
+  async #hasTopics(): Promise<boolean> {
+    for await (const { state } of this.#items.list(under(TOPICS_KEY), decodeTopicItem)) {
+      if (state === 'live') return true
+    }
+    return false
   }
 
   async #read(): Promise<StoreFormat | undefined> {

@@ -49,14 +49,18 @@ export async function gatherBatch(
       taken += 1
       if (!batch.isFull) continue
     }
-    const follower = reader.upcoming[taken]?.record.offset ?? reader.readTo
-    const end = bound === null ? follower : toOffset(Math.min(bound, follower))
+    const endNow = () => {
+      const follower = reader.upcoming[taken]?.record.offset ?? reader.readTo
+      return bound === null ? follower : toOffset(Math.min(bound, follower))
+    }
+    const end = endNow()
     const passed = end - (batch.records.at(-1)?.offset ?? position)
     if (batch.isFull || end === bound || passed >= TRIGGER_PASSED_RECORDS_MAX) {
       return { batch, end, isAtLogEnd: false }
     }
     try {
-      if (!(await reader.readOn())) return { batch, end, isAtLogEnd: true }
+      // It may have passed offsets without records, up to the log's end.
+      if (!(await reader.readOn())) return { batch, end: endNow(), isAtLogEnd: true }
     } catch (error) {
       // What is before the trouble goes first; then it is met again.
       if (end === position || !(error instanceof TidemarkError)) throw error
