@@ -1,5 +1,5 @@
 import type { Head } from '../../core/log/head.ts'
-import { settlingDue } from '../../core/log/settled/plan-roll.ts'
+import { backlogBytes, settlingDue } from '../../core/log/settled/plan-roll.ts'
 import { encodeSettled } from '../../core/log/settled/settled.ts'
 import { readSettings } from '../../core/topic/topic-config.ts'
 import type { Ports } from '../../ports/index.ts'
@@ -81,11 +81,6 @@ export async function visit(
 function isSame(before: Head, after: Head): boolean {
   const isSettledSame = Buffer.compare(encodeSettled(before.settled), encodeSettled(after.settled)) === 0
   return isSettledSame && before.tailOffset === after.tailOffset && before.startOffset === after.startOffset
-}
-
-/** Of batches in blocks. */
-export function backlogBytes({ flushed, settled }: Head): number {
-  return flushed.bytes - settled.loggedBytes
 }
 
 async function settleOnce(
