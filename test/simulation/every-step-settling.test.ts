@@ -277,6 +277,8 @@ const TOGETHER: readonly (readonly [before: string, meanwhile: readonly string[]
   ['merges three segments', ['another run', 'another run, writes and runs']],
   ['drops what lies below the start', ['another run, writes and runs']],
   ['drains an epoch, and deletes objects', ['another run, writes and runs']],
+  ['cleans a compacted log', ['another run, writes and runs', 'an alteration, and a run']],
+  ['cleans it again, and deletes objects', ['another run']],
 ]
 
 describe.each(TOGETHER)('a run that %s, of which any step is disturbed', (before, together) => {
