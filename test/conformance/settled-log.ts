@@ -401,6 +401,21 @@ export function describeSettledLog(name: string, open: () => Promise<OpenedLogIn
         expect(findHeadProblems(head)).toEqual([])
       })
 
+      test('may move the start of a log of which nothing has settled, twice', async () => {
+        const partition = await laidOut(4, 1)
+        const drop = (start: number): Move => ({
+          kind: 'drop',
+          from: UNSETTLED,
+          to: ZERO,
+          removed: sumOf([]),
+          startOffset: toOffset(start),
+          rules: 0,
+        })
+        expect(await moved(partition, drop(2))).toMatchObject({ startOffset: 2, settled: UNSETTLED })
+        expect(await moved(partition, drop(3))).toMatchObject({ startOffset: 3, settled: UNSETTLED })
+        await moved(partition, { kind: 'settle', segment: segmentOf(0, 4), nowMs: 1 })
+      })
+
       test('adopts a log only where nothing was ever appended', async () => {
         const settled = { ...UNSETTLED, mergedOffset: toOffset(7), settledOffset: toOffset(9), bytes: 5 }
         const adopt: Move = {
