@@ -1,4 +1,4 @@
-import type { Budget } from '../../src/broker/settling/budget.ts'
+import { type Budget, halfwayMs } from '../../src/broker/settling/budget.ts'
 import {
   type Maintained,
   type MaintainRequest,
@@ -199,7 +199,8 @@ class MaintenanceRun {
       this.#movedBytes += bytes
       await this.#renewLease()
     }
-    return { deadlineMs: this.#deadlineMs, pace }
+    const deadlineMs = this.#deadlineMs
+    return { deadlineMs, mapUntilMs: halfwayMs(this.#service.ports.clock, deadlineMs), pace }
   }
 
   async #renewLease(): Promise<void> {

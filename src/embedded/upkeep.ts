@@ -1,6 +1,6 @@
 import { changeIngest, openIngest } from '../broker/ingest/change-ingest.ts'
 import { type Rebuilding, RebuildSummary, rebuild } from '../broker/rebuilding/rebuild.ts'
-import { type Budget, TimeIsOver } from '../broker/settling/budget.ts'
+import { type Budget, halfwayMs, TimeIsOver } from '../broker/settling/budget.ts'
 import { flush } from '../broker/settling/flush.ts'
 import { type Maintained, maintain, type Progress } from '../broker/settling/maintain.ts'
 import { settlingSettings } from '../broker/settling/settling-settings.ts'
@@ -49,7 +49,7 @@ export async function maintainStore(
   for (;;) {
     const deadlineMs = ports.clock.monotonicMs() + FUNCTION_RUN_MS_MAX
     const request = { upkeep: true, isForced: isAll }
-    const run = await maintain(ports, settings, request, untilAborted(deadlineMs, signal), report)
+    const run = await maintain(ports, settings, request, untilAborted(ports, deadlineMs, signal), report)
     sums.rolledBytes += run.rolledBytes
     sums.mergedBytes += run.mergedBytes
     sums.deletedObjects += run.deletedObjects
@@ -58,9 +58,10 @@ export async function maintainStore(
   }
 }
 
-function untilAborted(deadlineMs: number, signal: AbortSignal): Budget {
+function untilAborted({ clock }: Ports, deadlineMs: number, signal: AbortSignal): Budget {
   return {
     deadlineMs,
+    mapUntilMs: halfwayMs(clock, deadlineMs),
     pace: async () => {
       if (signal.aborted) throw new TimeIsOver('somebody has interrupted it')
     },

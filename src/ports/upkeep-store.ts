@@ -18,10 +18,11 @@ export interface UpkeepStore {
   /** One that is not there is no error. */
   removeNote(note: Note): Promise<void>
 
-  /** Notes of a kind; `dead` ones in the order of their times, and with `untilMs` only those noted before it. */
+  /** Notes of a kind; `dead` ones in the order of their times, and only those noted before `untilMs`, and not before `fromMs`. */
   notes<Kind extends Note['kind']>(
     kind: Kind,
     untilMs?: number,
+    fromMs?: number,
   ): AsyncIterable<Note & { readonly kind: Kind }>
 
   /**

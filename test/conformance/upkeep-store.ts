@@ -31,9 +31,9 @@ export function describeUpkeepStore(name: string, open: () => Promise<OpenedUpke
       await opened.close()
     })
 
-    async function all<Kind extends Note['kind']>(kind: Kind, untilMs?: number) {
+    async function all<Kind extends Note['kind']>(kind: Kind, untilMs?: number, fromMs?: number) {
       const found: (Note & { readonly kind: Kind })[] = []
-      for await (const note of upkeep.notes(kind, untilMs)) found.push(note)
+      for await (const note of upkeep.notes(kind, untilMs, fromMs)) found.push(note)
       return found
     }
 
@@ -103,7 +103,7 @@ export function describeUpkeepStore(name: string, open: () => Promise<OpenedUpke
         expect([await all('intent'), await all('dead'), await all('topic')]).toEqual([[merged], [], []])
       })
 
-      test('of dead objects come in the order of their times, those before a time alone if wanted', async () => {
+      test('of dead objects come in the order of their times, those before or after a time alone if wanted', async () => {
         const notes = [1_700_000_000_000, 5, 99, 100, 101, 3_000_000_000_000].map(notedMs => dead(notedMs))
         for (const note of notes) await upkeep.putNote(note)
         const inOrder = notes.toSorted((one, other) => one.notedMs - other.notedMs)
@@ -111,6 +111,10 @@ export function describeUpkeepStore(name: string, open: () => Promise<OpenedUpke
         expect(await all('dead', 100)).toEqual(inOrder.slice(0, 2))
         expect(await all('dead', 101)).toEqual(inOrder.slice(0, 3))
         expect(await all('dead', 0)).toEqual([])
+        expect(await all('dead', undefined, 100)).toEqual(inOrder.slice(2))
+        expect(await all('dead', 101, 6)).toEqual(inOrder.slice(1, 3))
+        expect(await all('dead', undefined, 3_000_000_000_001)).toEqual([])
+        expect(await all('intent', undefined, 5)).toEqual([])
       })
 
       test('of the same object at the same time are two, with ids of their own', async () => {

@@ -55,7 +55,7 @@ export const CLEANING_DEFECTS: Readonly<Record<string, PlantedDefect>> = {
   },
   'the sweep takes what is being cleaned': {
     ...CLEANING,
-    message: /^gap/,
+    message: /^gap|^left/,
     ports: ofIndex(() => sweepingWhatIsCleaned),
   },
   'a tombstone has no time': {

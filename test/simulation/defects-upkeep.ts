@@ -109,8 +109,8 @@ export const UPKEEP_DEFECTS: Readonly<Record<string, PlantedDefect>> = {
     ports: () => ports => ({
       ...ports,
       upkeep: withMethods(ports.upkeep, {
-        async *notes(kind, untilMs) {
-          for await (const note of ports.upkeep.notes(kind, untilMs)) {
+        async *notes(kind, ...times) {
+          for await (const note of ports.upkeep.notes(kind, ...times)) {
             yield note
             const { kind: what, notedMs, ...rest } = note
             if (what !== 'intent' || ports.clock.nowMs() - notedMs <= OLD_MS || !('key' in rest)) continue

@@ -38,11 +38,12 @@ export function upkeepOver(items: Items): UpkeepStore {
     },
     putNote: note => notes.put(keyOf(note), note),
     removeNote: note => items.update(keyOf(note), removal),
-    notes: async function* <Kind extends Note['kind']>(kind: Kind, untilMs?: number) {
-      const first = joinKey(GARBAGE_KEY, notesPrefix(kind))
-      const isTimed = kind === 'dead' && untilMs !== undefined
-      const end = isTimed ? joinKey(GARBAGE_KEY, deadNotesEnd(untilMs)) : endOf(first)
-      for await (const note of notes.pages(first, end)) yield note as Note & { readonly kind: Kind }
+    notes: async function* <Kind extends Note['kind']>(kind: Kind, untilMs?: number, fromMs?: number) {
+      const all = joinKey(GARBAGE_KEY, notesPrefix(kind))
+      const placeOf = (timeMs: number | undefined, untimed: string) =>
+        kind === 'dead' && timeMs !== undefined ? joinKey(GARBAGE_KEY, deadNotesEnd(timeMs)) : untimed
+      for await (const note of notes.pages(placeOf(fromMs, all), placeOf(untilMs, endOf(all))))
+        yield note as Note & { readonly kind: Kind }
     },
     takeLease: async (name, holder, nowMs, untilMs) => {
       const farMs = leaseFarMs(nowMs, untilMs)

@@ -10,7 +10,7 @@ import { type PartitionId, partitionKey } from '../../core/topic/partition-id.ts
 import { workBeside } from '../../core/turns.ts'
 import type { Ports } from '../../ports/index.ts'
 import type { Topic } from '../topics/topic-directory.ts'
-import { type Budget, TimeIsOver } from './budget.ts'
+import { type Budget, halfwayMs, TimeIsOver } from './budget.ts'
 import type { Maintained, MaintainRequest, PartitionPlace, Progress } from './maintain.ts'
 import type { SettlingSettings } from './settling-settings.ts'
 
@@ -26,6 +26,8 @@ const LOOK_MS_MIN = 1_000
 
 /** The longest pause before a partition is tried again that has failed. */
 const FAILED_PAUSE_MS_MAX = 5 * 60_000
+/** How often the time of a run is doubled for a partition that needs longer, one after the other. */
+const LONGER_RUNS_MAX = 3
 /** How long a partition is left in which a visit found nothing to be rolled. */
 const REST_MS = 5_000
 
@@ -35,8 +37,13 @@ interface Pending {
   readonly isUrgent: boolean
   /** How often it has failed in a row. */
   readonly failures: number
+  /** How often in a row the time was over in its midst. */
+  readonly overs: number
   readonly fromMs: number
 }
+
+/** What a run may take. */
+type Share = Pick<Pending, 'isUrgent' | 'overs'>
 
 /**
  * The background task that has the logs of a store settle, beside traffic and in no hurry: one partition at a time, a piece at a
@@ -92,6 +99,7 @@ export class BackgroundSettling {
       entries: 0,
       isUrgent: false,
       failures: 0,
+      overs: 0,
       fromMs: this.#ports.clock.monotonicMs(),
     })
     this.#wake.abort()
@@ -120,7 +128,8 @@ export class BackgroundSettling {
     const segments = backlogBytes(head) / Math.min(segmentBytes, this.#settings.rollBytes)
     const isUrgent = segments > SETTLING_BACKLOG_SEGMENTS_MAX
     this.#entries.delete(key)
-    this.#pending.set(key, { partition, entries, isUrgent, failures: 0, fromMs: clock.monotonicMs() })
+    const fromMs = clock.monotonicMs()
+    this.#pending.set(key, { partition, entries, isUrgent, failures: 0, overs: 0, fromMs })
     this.#wake.abort()
   }
 
@@ -155,59 +164,71 @@ export class BackgroundSettling {
     }
   }
 
-  /** What no append tells of: epochs, garbage, and what expires in logs to which nobody writes. */
+  /**
+   * What no append tells of: epochs, garbage, and what expires in logs to which nobody writes. One that needs longer than there
+   * is time gets a run of its own, and the next look goes on behind it.
+   */
   async #look(): Promise<void> {
-    const maintained = await this.#maintain({ upkeep: true, from: this.#lookFrom }, false)
-    this.#lookFrom = maintained?.goesOnAt
-    const isDone = maintained?.goesOnAt === undefined
+    const request = { upkeep: true, from: this.#lookFrom }
+    const maintained = await this.#maintain(request, { isUrgent: false, overs: 0 })
+    const { goesOnAt, halfDone } = maintained ?? {}
+    if (halfDone) this.noteStart(halfDone)
+    this.#lookFrom = goesOnAt && halfDone ? { ...goesOnAt, partition: goesOnAt.partition + 1 } : goesOnAt
+    // Where it was broken off before any visit, too: a partition may have taken all of a round's time.
+    const isDone = maintained?.isDone ?? true
     this.#lookAtMs = this.#ports.clock.monotonicMs() + (isDone ? this.#lookIntervalMs : LOOK_MS_MIN)
   }
 
-  async #settle({ partition, entries, isUrgent, failures }: Pending): Promise<void> {
+  async #settle({ partition, entries, isUrgent, failures, overs }: Pending): Promise<void> {
     const key = partitionKey(partition)
     // Forgotten before: what an append notes meanwhile must not be lost.
     this.#pending.delete(key)
     const request = { partitions: [partition], entries: new Map([[key, entries]]), upkeep: false }
-    const maintained = await this.#maintain(request, isUrgent)
+    const maintained = await this.#maintain(request, { isUrgent, overs })
     if (maintained?.isDone && maintained.failed.length === 0) {
       // What is due may be too young still: whoever appends says so each time.
       if (maintained.rolledBytes === 0) this.#rests.set(key, this.#ports.clock.monotonicMs() + REST_MS)
       return
     }
-    // Its time was over: it goes on at once.
+    // Its time was over: it goes on at once, for longer.
     const isFailed = !maintained || maintained.failed.length > 0
     const pauseMs = isFailed ? Math.min(FLUSH_FAILED_PAUSE_MS * 2 ** failures, FAILED_PAUSE_MS_MAX) : 0
     const fromMs = this.#ports.clock.monotonicMs() + pauseMs
-    const failuresNow = isFailed ? failures + 1 : 0
-    this.#pending.set(key, { partition, entries, isUrgent, failures: failuresNow, fromMs })
+    const now = isFailed ? { failures: failures + 1, overs: 0 } : { failures: 0, overs: overs + 1 }
+    this.#pending.set(key, { partition, entries, isUrgent, ...now, fromMs })
   }
 
-  async #maintain(request: MaintainRequest, isUrgent: boolean): Promise<Maintained | undefined> {
+  async #maintain(request: MaintainRequest, share: Share): Promise<Maintained | undefined> {
     const report = (progress: Progress) => {
       if (progress.kind === 'failed' || progress.kind === 'trouble') this.#reportError(progress.error)
     }
     try {
       // Not before something is due: it is more to load than all the rest, and many processes end sooner.
       const { maintain } = await workBeside(import('./maintain.ts'))
-      return await maintain(this.#ports, this.#settings, request, this.#budget(isUrgent), report)
+      return await maintain(this.#ports, this.#settings, request, this.#budget(share), report)
     } catch (error) {
       this.#reportError(error)
       return undefined
     }
   }
 
-  /** Half of a lease's time for each run: whoever comes next goes on, this process if it still has the lease. */
-  #budget(isUrgent: boolean): Budget {
+  /**
+   * Half of a lease's time for each run, and longer where that did not suffice: whoever comes next goes on, this process if it
+   * still has the lease.
+   */
+  #budget({ isUrgent, overs }: Share): Budget {
     const { clock } = this.#ports
     const closing = this.#closing.signal
-    const untilMs = clock.monotonicMs() + this.#settings.leaseMs / 2
     let sinceMs = clock.monotonicMs()
+    const untilMs = sinceMs + (this.#settings.leaseMs / 2) * 2 ** Math.min(overs, LONGER_RUNS_MAX)
     return {
+      ...(overs >= LONGER_RUNS_MAX && { mapUntilMs: halfwayMs(clock, untilMs) }),
       get deadlineMs() {
         return closing.aborted ? Number.NEGATIVE_INFINITY : untilMs
       },
       pace: async () => {
         if (closing.aborted) throw new TimeIsOver('this process is about to end')
+        if (!(await this.#hasLease())) throw new TimeIsOver('another process does the work')
         const tookMs = clock.monotonicMs() - sinceMs
         const pauseMs = isUrgent ? 0 : Math.min(tookMs * SETTLING_PAUSES, PAUSE_MS_MAX)
         if (pauseMs > 0) await clock.sleep(pauseMs, closing)

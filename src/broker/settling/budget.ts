@@ -6,6 +6,11 @@ export interface Budget {
   /** By the monotonic clock: no step begins after it, and what is half done then can be gone on with. */
   readonly deadlineMs: number
   /**
+   * By the monotonic clock: by then a pass of the cleaner has to know what it takes, or there is no time left to make anything of
+   * it. Left out: another run has more time.
+   */
+  readonly mapUntilMs?: number
+  /**
    * Called between pieces of work, each a MiB or so, with the bytes that were read or written since the last call: whoever
    * settles beside traffic waits here.
    */
@@ -15,6 +20,12 @@ export interface Budget {
 /** All of a process, until then. */
 export function untilDeadline(deadlineMs: number): Budget {
   return { deadlineMs, pace: async () => {} }
+}
+
+/** By when a pass has to know what it takes, where no run has more time than this one: half of it is left to make it. */
+export function halfwayMs(clock: Clock, deadlineMs: number): number {
+  const nowMs = clock.monotonicMs()
+  return nowMs + (deadlineMs - nowMs) / 2
 }
 
 /** There is no time left for another piece of work. Nothing is lost: the next run goes on. */

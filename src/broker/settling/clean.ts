@@ -109,7 +109,8 @@ class Cleaning {
     const range = { from: firstOffset, to }
     const begun = await readUpToGap(this.#ports, this.#log.partition, cleaning, range, deadlineMs)
     if (begun.length === 0) return undefined
-    const { map, end } = await this.#mapKeys(chain, toOffset(Math.max(cleanOffset, firstOffset)), clean)
+    const from = toOffset(Math.max(cleanOffset, firstOffset))
+    const { map, end } = await this.#mapKeys(chain, from, clean, Number.POSITIVE_INFINITY)
     // Whoever began had room for more keys.
     return end === clean ? await this.#make(chain, settings, { map, clean, to }, begun) : undefined
   }
@@ -124,11 +125,12 @@ class Cleaning {
 
   /** The dirty part is read before the pass is registered, since only then it is known how far it reaches. */
   async #extentOf(chain: Chain, { dirtyFrom, dirtyTo }: CleaningPlan): Promise<Extent> {
-    const { map, end } = await this.#mapKeys(chain, dirtyFrom, dirtyTo)
+    const { mapUntilMs = Number.POSITIVE_INFINITY } = this.#budget
+    const { map, end } = await this.#mapKeys(chain, dirtyFrom, dirtyTo, mapUntilMs)
     return { map, clean: end, to: toOffset(Math.max(end, this.#settled.mergedOffset)) }
   }
 
-  #mapKeys(chain: Chain, from: Offset, to: Offset): Promise<MappedKeys> {
+  #mapKeys(chain: Chain, from: Offset, to: Offset, untilMs: number): Promise<MappedKeys> {
     const { partition } = this.#log
     const { mapBytes } = this.#settings
     const request = {
@@ -137,6 +139,7 @@ class Cleaning {
       from,
       to,
       mapBytes,
+      untilMs,
       hasMoved: () => this.#hasMoved(),
     }
     return mapDirty(this.#ports, request, this.#budget)

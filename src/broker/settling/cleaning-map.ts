@@ -12,7 +12,7 @@ import { readRuns, segmentSource } from './read-runs.ts'
 /** The newest offset of each key in a part of a log. */
 export interface MappedKeys {
   readonly map: KeyMap
-  /** Up to where all keys are in it: the part's end, or the beginning of the first batch for which there was no room. */
+  /** Up to where all keys are in it: the part's end, or the beginning of the first batch for which there was no room or no time. */
   readonly end: Offset
 }
 
@@ -23,14 +23,16 @@ export interface MapRequest {
   readonly from: Offset
   readonly to: Offset
   readonly mapBytes: number
+  /** By the monotonic clock: then it ends where it is. */
+  readonly untilMs: number
   hasMoved(): Promise<boolean>
 }
 
 const NOTHING = new Uint8Array()
 
 /**
- * Reads the keys of a part of a log, until its end or until the map is full. It takes one batch at least, however many keys that
- * has: else a log could never be cleaned.
+ * Reads the keys of a part of a log, until its end, or until the map is full or the time is over. It takes one batch at least,
+ * however many keys that has: else a log could never be cleaned.
  */
 export async function mapDirty(ports: Ports, request: MapRequest, budget: Budget): Promise<MappedKeys> {
   const { partition, from, to } = request
@@ -42,6 +44,7 @@ export async function mapDirty(ports: Ports, request: MapRequest, budget: Budget
   let reached = from
   for await (const stretch of readRuns(ports, sources, request.hasMoved, budget.deadlineMs)) {
     const bytes = stretch.kind === 'batches' ? stretch.bytes : NOTHING
+    const isOver = ports.clock.monotonicMs() >= request.untilMs
     for (const { position, header, offset, span } of batchesOf(
       bytes,
       stretch.baseOffset,
@@ -53,7 +56,7 @@ export async function mapDirty(ports: Ports, request: MapRequest, budget: Budget
       if (offset >= to) return { map, end: to }
       // A batch whose keys might not all fit is left whole: what is in the map is what lies below its end, and nothing else.
       const isFull = map.room < header.recordCount
-      if (isFull && !isFirst) return { map, end: offset }
+      if ((isFull || isOver) && !isFirst) return { map, end: offset }
       if (isFull) map = new KeyMap(header.recordCount, Number.POSITIVE_INFINITY, keyHash)
       mapKeys(map, bytes, position)
       if (isFull) return { map, end: advance(offset, span) }

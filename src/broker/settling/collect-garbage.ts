@@ -29,7 +29,11 @@ export async function collectGarbage(
   const collector = new Collector(ports, settings, budget)
   const nowMs = ports.clock.nowMs()
   const untilMs = Math.max(0, nowMs - settings.graceMs)
-  await collector.each(ports.upkeep.notes('intent'), note => collector.settleIntent(note, untilMs))
+  await collector.each(ports.upkeep.notes('intent'), note => collector.settleIntent(note, nowMs))
+  const aheadMs = nowMs + settings.resweepMs + settings.graceMs
+  await collector.each(ports.upkeep.notes('dead', undefined, aheadMs), note =>
+    collector.noteAnew(note, nowMs),
+  )
   await collector.each(ports.upkeep.notes('dead', untilMs), note => collector.judge(note, nowMs))
   await collector.bury(nowMs)
   await collector.each(ports.upkeep.notes('topic'), note => collector.sweepTopic(note, nowMs))
@@ -86,16 +90,18 @@ class Collector implements Collected {
    * its boundary has passed, and no item names, never comes to count; it is noted as dead from now on, so that whoever has read
    * something of it has its time.
    */
-  async settleIntent(note: IntentNote, untilMs: number): Promise<void> {
-    if (note.notedMs >= untilMs) return
+  async settleIntent(note: IntentNote, nowMs: number): Promise<void> {
+    const { graceMs, resweepMs } = this.#settings
+    // A time in the future is of a clock that was wrong, and must not keep it for ever.
+    const ageMs = Math.abs(nowMs - note.notedMs)
+    if (ageMs <= graceMs) return
     const place = parseLogObjectKey(note.key)
     if (!place) return
     const found = await this.#find(place.partition, place.baseOffset)
     if (found === 'moving') return
     if (found !== 'closed') {
       if (isUndecided(found.head, note.level, place.baseOffset)) {
-        const isLeft = this.#ports.clock.nowMs() - note.notedMs >= this.#settings.resweepMs
-        if (isLeft && note.level !== 'rolled') this.unfinished.push(place.partition)
+        if (ageMs >= resweepMs && note.level !== 'rolled') this.unfinished.push(place.partition)
         return
       }
       if (found.items.some(({ segment }) => segment.id === place.id)) return await this.#removeNote(note)
@@ -103,6 +109,12 @@ class Collector implements Collected {
     const { entropy, clock } = this.#ports
     const id = entropy.id().slice(0, 8)
     await this.#putNote({ kind: 'dead', key: note.key, notedMs: clock.nowMs(), looks: 2, id })
+    await this.#removeNote(note)
+  }
+
+  /** By a clock that was wrong it was noted in the future, where nobody comes by: its time begins now. */
+  async noteAnew(note: DeadNote, nowMs: number): Promise<void> {
+    await this.#putNote({ ...note, notedMs: nowMs })
     await this.#removeNote(note)
   }
 
@@ -146,6 +158,8 @@ class Collector implements Collected {
   async sweepTopic(note: TopicNote, nowMs: number): Promise<void> {
     const { graceMs, resweepMs } = this.#settings
     const dueMs = note.notedMs + (note.sweeps === 0 ? graceMs : resweepMs)
+    // As with what is dead.
+    if (note.notedMs > nowMs + graceMs) return await this.#putNote({ ...note, notedMs: nowMs })
     if (nowMs < dueMs) return
     const { index, objects } = this.#ports
     await fewAtATime(partitionsOf(note), HEADS_PARALLEL_MAX, id =>

@@ -58,6 +58,8 @@ export interface Maintained {
   readonly isDone: boolean
   /** Where it was broken off, if it was while it visited all partitions. */
   readonly goesOnAt: PartitionPlace | undefined
+  /** In whose midst the time was over: it may need more than there was. */
+  readonly halfDone: PartitionId | undefined
   readonly rolledBytes: number
   readonly mergedBytes: number
   readonly deletedObjects: number
@@ -80,7 +82,8 @@ export async function maintain(
 ): Promise<Maintained> {
   const run = new Run(ports, settings, request, budget, report)
   const isDone = await run.toTheEnd()
-  return { ...run.sums, failed: run.failed, isDone, goesOnAt: isDone ? undefined : run.goesOnAt }
+  const { sums, failed, goesOnAt, halfDone } = run
+  return { ...sums, failed, isDone, goesOnAt: isDone ? undefined : goesOnAt, halfDone }
 }
 
 const FIRST: PartitionPlace = { topic: '', partition: 0 }
@@ -93,6 +96,7 @@ class Run {
   readonly #report: (progress: Progress) => void
   readonly failed: { topic: string; partition: number; reason: string }[] = []
   goesOnAt: PartitionPlace | undefined
+  halfDone: PartitionId | undefined
   readonly sums = { rolledBytes: 0, mergedBytes: 0, deletedObjects: 0, backlogBytes: 0 }
 
   constructor(
@@ -162,13 +166,16 @@ class Run {
     const entries = this.#request.entries?.get(partitionKey(partition))
     const known = { ...wants, ...(entries !== undefined && { entries }) }
     let visited: Visited
+    this.halfDone = partition
     try {
       visited = await visit(this.#ports, this.#settings, { topic, partition }, known, this.#budget)
     } catch (error) {
       this.#throwIfOver(error)
       this.#fail(topic, partition, error)
+      this.halfDone = undefined
       return
     }
+    this.halfDone = undefined
     const { rolledBytes, mergedBytes, backlogBytes } = visited
     this.sums.rolledBytes += rolledBytes
     this.sums.mergedBytes += mergedBytes

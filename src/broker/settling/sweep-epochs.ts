@@ -1,4 +1,4 @@
-import { advance, beginRound, type Ingest, sweepable } from '../../core/ingest/ingest.ts'
+import { advance, beginRound, type Ingest, publishAnew, sweepable } from '../../core/ingest/ingest.ts'
 import { EPOCHS_AHEAD_MAX } from '../../core/limits.ts'
 import { INGEST_PREFIX, ingestEpochPrefix, SEGMENT_PREFIX } from '../../core/storage-layout.ts'
 import type { Ports } from '../../ports/index.ts'
@@ -51,7 +51,11 @@ export async function sweepEpochs(
   found: Ingest,
   budget: Budget,
 ): Promise<{ ingest: Ingest; removed: number }> {
-  const below = sweepable(found, ports.clock.nowMs(), graceMs)
+  const nowMs = ports.clock.nowMs()
+  const anew = publishAnew(found, nowMs, graceMs)
+  if (anew)
+    return { ingest: (await changeIngest(ports, found, anew, budget.deadlineMs)) ?? found, removed: 0 }
+  const below = sweepable(found, nowMs, graceMs)
   if (below === 0) return { ingest: found, removed: 0 }
   const { objects } = ports
   // From the very beginning on: keys sort as epochs do.

@@ -1,4 +1,4 @@
-import { advance, type Ingest, sweepable } from '../../core/ingest/ingest.ts'
+import { advance, type Ingest, publishAnew, sweepable } from '../../core/ingest/ingest.ts'
 import { EPOCHS_AHEAD_MAX, ROUND_LATE_MS } from '../../core/limits.ts'
 import type { Ports } from '../../ports/index.ts'
 import type { SettlingSettings } from './settling-settings.ts'
@@ -35,6 +35,7 @@ export async function lookForUpkeep(
 
 function areEpochsDue(ingest: Ingest, nowMs: number, { advanceMs, graceMs }: SettlingSettings): boolean {
   if (ingest.cursor !== null || sweepable(ingest, nowMs, graceMs) > ingest.swept) return true
+  if (publishAnew(ingest, nowMs, graceMs)) return true
   // Where nothing is written the epochs stand still.
   return ingest.epoch <= ingest.written + EPOCHS_AHEAD_MAX && advance(ingest, nowMs, advanceMs) !== undefined
 }

@@ -83,6 +83,15 @@ export function publish(ingest: Ingest, nowMs: number): Ingest | undefined {
 }
 
 /**
+ * The same, as if it were published now; undefined where that was done in the past, as far as clocks agree. A time further in the
+ * future is of a clock that was wrong: until then nothing would be swept, and no round begun.
+ */
+export function publishAnew(ingest: Ingest, nowMs: number, graceMs: number): Ingest | undefined {
+  const isWaiting = ingest.drained > ingest.swept
+  return isWaiting && ingest.drainedMs > nowMs + graceMs ? { ...ingest, drainedMs: nowMs } : undefined
+}
+
+/**
  * Objects of epochs below this one may be deleted, strays that came late to swept ones among them; 0: none. While something is
  * held nothing is swept.
  */

@@ -5,6 +5,7 @@ import {
   firstIngest,
   type Ingest,
   publish,
+  publishAnew,
   sweepable,
 } from '../../../src/core/ingest/ingest.ts'
 import { EPOCH_INTERVAL_MS } from '../../../src/core/limits.ts'
@@ -89,6 +90,14 @@ describe('what may be deleted', () => {
     expect(sweepable(drained, NOW_MS + 100, 100)).toBe(7)
     expect(sweepable({ ...drained, swept: 7 }, NOW_MS + 100, 100)).toBe(7)
     expect(sweepable(ingest(), NOW_MS + DAY_MS, 100)).toBe(0)
+  })
+
+  test('is published anew where a clock that was wrong has put that off', () => {
+    const ahead = { ...drained, drainedMs: NOW_MS + 365 * DAY_MS }
+    expect(publishAnew(drained, NOW_MS, 100)).toBeUndefined()
+    expect(publishAnew(drained, NOW_MS - 100, 100)).toBeUndefined()
+    expect(publishAnew(ahead, NOW_MS, 100)).toEqual(drained)
+    expect(publishAnew({ ...ahead, swept: 7 }, NOW_MS, 100)).toBeUndefined()
   })
 
   test('is nothing while an index that was made anew may not know of it', () => {

@@ -17,13 +17,15 @@ export function dynamoNotes(
     async removeNote(note) {
       await table.remove(noteItemKey(note))
     },
-    async *notes<Kind extends Note['kind']>(kind: Kind, untilMs?: number) {
+    async *notes<Kind extends Note['kind']>(kind: Kind, untilMs?: number, fromMs?: number) {
       const prefix = notesPrefix(kind)
-      // No note has the end itself as its key.
-      const where =
-        kind === 'dead' && untilMs !== undefined
-          ? between(GARBAGE_KEY, prefix, deadNotesEnd(untilMs))
-          : under(GARBAGE_KEY, prefix)
+      const placeOf = (timeMs: number | undefined, untimed: string) =>
+        timeMs === undefined ? untimed : deadNotesEnd(timeMs)
+      const isTimed = kind === 'dead' && (untilMs !== undefined || fromMs !== undefined)
+      // No note has the end itself as its key, and all times sort before what is no digit.
+      const where = isTimed
+        ? between(GARBAGE_KEY, placeOf(fromMs, prefix), placeOf(untilMs, `${prefix}~`))
+        : under(GARBAGE_KEY, prefix)
       for await (const note of table.list(where, decodeNoteItem)) yield note as Note & { readonly kind: Kind }
     },
     takeLease: async (name, holder, nowMs, untilMs) =>
