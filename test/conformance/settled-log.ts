@@ -334,6 +334,7 @@ export function describeSettledLog(name: string, open: () => Promise<OpenedLogIn
           from: from(head),
           sums: sumOf([]),
           removed: sumOf([]),
+          maxTimestampMs: -1,
         })
       })
 
@@ -380,6 +381,7 @@ export function describeSettledLog(name: string, open: () => Promise<OpenedLogIn
           rules,
           sums: sumOf(cleaned),
           removed: sumOf([merged]),
+          maxTimestampMs: 50,
         }
         await refused(partition, { ...clean, cleaning: 1 })
         await refused(partition, { ...clean, from: { ...from(head), mergedOffset: toOffset(2) } })
@@ -389,6 +391,7 @@ export function describeSettledLog(name: string, open: () => Promise<OpenedLogIn
           resumes: 0,
           mergedOffset: 6,
           cleanOffset: 5,
+          mergedMaxMs: 50,
           ...sumOf([...cleaned, rolled[2]!]),
         })
 
@@ -596,6 +599,7 @@ const wildMove: fc.Arbitrary<(head: Head) => Move> = fc.oneof(
         rules: settled.rules,
         sums: added,
         removed,
+        maxTimestampMs: 7,
       }),
   ),
   fc.constant((): Move => ({ kind: 'alter' })),

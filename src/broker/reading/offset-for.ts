@@ -79,15 +79,18 @@ function checkTimestamp(timestampMs: number): void {
 
 async function offsetForTime(look: Look): Promise<FoundOffset> {
   const { ports, partition, head, timestampMs, looks } = look
+  const { mergedOffset, mergedMaxMs } = head.settled
+  // A look at the merged ones that finds nothing would be one read too many.
+  const from = timestampMs > mergedMaxMs ? later(head.startOffset, mergedOffset) : head.startOffset
   // Each segment knows its own largest timestamp, and one answer of the index tells of many.
-  const segments = walkSegments(ports.index, partition, head, head.startOffset, SEGMENTS_READ_MAX)
+  const segments = walkSegments(ports.index, partition, head, from, SEGMENTS_READ_MAX)
   for await (const placed of segments) {
     if (placed.entry.maxTimestampMs < timestampMs) continue
     const found = await looks.run(() => findInSegment(look, placed))
     if (found) return found
   }
-  const from = await findCandidate(look)
-  for await (const placed of walkEntries(ports.index, partition, head, from)) {
+  const unsettled = await findCandidate(look)
+  for await (const placed of walkEntries(ports.index, partition, head, unsettled)) {
     if (placed.entry.maxTimestampMs < timestampMs) continue
     const found = await looks.run(() => findInEntry(look, placed))
     if (found) return found

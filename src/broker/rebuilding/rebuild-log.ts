@@ -1,7 +1,7 @@
 import { REBUILD_OFFSETS_STEP } from '../../core/limits.ts'
 import type { FlushedProducer } from '../../core/log/producers/flushed-producer.ts'
 import type { Level, Segment } from '../../core/log/settled/segment.ts'
-import { sumOf } from '../../core/log/settled/segment-sum.ts'
+import { latestOf, sumOf } from '../../core/log/settled/segment-sum.ts'
 import { UNSETTLED } from '../../core/log/settled/settled.ts'
 import { type Offset, toOffset } from '../../core/numbers.ts'
 import { type Chain, chooseChain, type Gap } from '../../core/segment/choose-chain.ts'
@@ -159,11 +159,12 @@ async function adopt(
   budget: Budget,
 ): Promise<void> {
   const segments = standing.map(({ segment }) => segment)
+  const merged = standing.filter(({ level }) => level !== 'rolled').map(({ segment }) => segment)
   const nextOffset = segments.at(-1)!.end
   const loggedBytes = segments.reduce((max, segment) => Math.max(max, segment.loggedBytes), 0)
   const settled = {
     ...UNSETTLED,
-    firstOffset: standing.find(({ level }) => level !== 'rolled')?.segment.baseOffset ?? mergedOffset,
+    firstOffset: merged[0]?.baseOffset ?? mergedOffset,
     mergedOffset,
     settledOffset: nextOffset,
     generation,
@@ -172,8 +173,9 @@ async function adopt(
     ...sumOf(segments),
     loggedBytes,
     settledMs: ports.clock.nowMs(),
+    mergedMaxMs: Math.max(0, latestOf(merged)),
   }
-  const maxTimestampMs = segments.reduce((max, segment) => Math.max(max, segment.maxTimestampMs), -1)
+  const maxTimestampMs = latestOf(segments)
   const move = {
     kind: 'adopt' as const,
     settled,

@@ -10,7 +10,7 @@ import { planOutputs } from '../../core/log/compaction/plan-outputs.ts'
 import type { Head } from '../../core/log/head.ts'
 import { countedIn } from '../../core/log/settled/counted.ts'
 import type { Segment } from '../../core/log/settled/segment.ts'
-import { sumOf } from '../../core/log/settled/segment-sum.ts'
+import { latestOf, sumOf } from '../../core/log/settled/segment-sum.ts'
 import type { Settled } from '../../core/log/settled/settled.ts'
 import { waitMsMax } from '../../core/log/settled/waiting.ts'
 import { type Offset, toOffset } from '../../core/numbers.ts'
@@ -238,6 +238,7 @@ class Cleaning {
         rules,
         sums,
         removed: sumOf(goes),
+        maxTimestampMs: latestOf(counted),
       })
       const now = head.settled
       if (moved || now.generation === number) return head

@@ -32,7 +32,8 @@ export interface SegmentsCheck {
  * count and have not gone, by the sum in the head, and that each one's object is there and says the same.
  */
 export async function* verifySegments(check: SegmentsCheck, head: Head): AsyncGenerator<Finding> {
-  const { firstOffset, mergedOffset, settledOffset, generation, segmentSum, bytes } = head.settled
+  const { firstOffset, mergedOffset, settledOffset, generation, segmentSum, bytes, mergedMaxMs } =
+    head.settled
   const levels: { level: Level; lo: Offset; hi: Offset }[] = [
     { level: generation, lo: firstOffset, hi: mergedOffset },
     { level: 'rolled', lo: mergedOffset, hi: settledOffset },
@@ -50,6 +51,12 @@ export async function* verifySegments(check: SegmentsCheck, head: Head): AsyncGe
       }
       next = segment.end
       yield* verifySegment(check, segment)
+      if (level !== 'rolled' && segment.maxTimestampMs > mergedMaxMs) {
+        yield error(
+          check.place,
+          `its merged segment at offset ${segment.baseOffset} reaches ${segment.maxTimestampMs}; the head says ${mergedMaxMs}`,
+        )
+      }
     }
     const isMerged = level !== 'rolled'
     if (next < hi) yield error(check.place, missing(next, hi))

@@ -59,6 +59,7 @@ const SETTLED_FAR: Settled = {
   bytes: 2 ** 40,
   loggedBytes: FAR,
   settledMs: 1_763_769_600_123,
+  mergedMaxMs: 1_763_769_500_123,
 }
 
 /** DynamoDB's own rules for the size of an item, in bytes. */

@@ -8,7 +8,7 @@ import { flush } from '../../../src/broker/settling/flush.ts'
 import { type Block, blockEnd } from '../../../src/core/log/block.ts'
 import type { Move } from '../../../src/core/log/changes/rearrange.ts'
 import type { Level, Segment } from '../../../src/core/log/settled/segment.ts'
-import { sumOf } from '../../../src/core/log/settled/segment-sum.ts'
+import { latestOf, sumOf } from '../../../src/core/log/settled/segment-sum.ts'
 import { makeBlock } from '../../../src/core/log/tail.ts'
 import { type Offset, toOffset, toPosition } from '../../../src/core/numbers.ts'
 import { patchOffsets } from '../../../src/core/record/batch-header.ts'
@@ -278,7 +278,16 @@ class Laying {
       base = end
     }
     const removed = sumOf(rolled.filter(({ end }) => end <= to))
-    await this.#move({ kind: 'clean', cleaning: 1, from, rules: 0, sums: sumOf(merged), removed })
+    const maxTimestampMs = latestOf(merged)
+    await this.#move({
+      kind: 'clean',
+      cleaning: 1,
+      from,
+      rules: 0,
+      sums: sumOf(merged),
+      removed,
+      maxTimestampMs,
+    })
   }
 
   async #drop(): Promise<void> {

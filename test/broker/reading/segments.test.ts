@@ -107,6 +107,24 @@ describe('in a large segment', () => {
   })
 })
 
+test('a time is found as fast where there are merged segments before it, and in them', async () => {
+  log = await layOutWhole(20_000, 0.5)
+  const { mergedOffset, mergedMaxMs } = (await log.harness.plain.index.readHead(log.partition))!.settled
+  expect(mergedOffset).toBeGreaterThan(0)
+  const later = log.records.findIndex(({ timestampMs }) => timestampMs > mergedMaxMs)
+  expect(later).toBeGreaterThan(0)
+  for (const { timestampMs } of [log.records[1]!, log.records[later]!, log.records.at(-1)!]) {
+    const found: unknown[] = []
+    // It knows the topic, and none of the footers.
+    const fresh = log.harness.open()
+    await fresh.offsetFor({ ...PLACE, at: 'latest' })
+    const look = async () => found.push(await fresh.offsetFor({ ...PLACE, at: { timestampMs } }))
+    expect(await callsOf(look)).toEqual({ readHead: 1, readSegments: 1, get: 2 })
+    const due = log.records.find(record => record.timestampMs >= timestampMs)!
+    expect(found).toEqual([{ offset: due.offset, timestampMs: due.timestampMs }])
+  }
+})
+
 describe.each([
   ['small', 10],
   ['large', 20_000],

@@ -156,6 +156,18 @@ describe('damage to what has settled is found:', () => {
     }
   })
 
+  test('a head whose merged segments reach later than it says', async () => {
+    const { segment } = await firstMerged()
+    const head = (await harness.plain.index.readHead(tides))!
+    const mergedMaxMs = segment.maxTimestampMs - 1
+    const readHead = async () => ({ ...head, settled: { ...head.settled, mergedMaxMs } })
+    const merged = (await harness.segments(tides)).filter(({ level }) => level !== 'rolled')
+    expect(await problemsOf({ readHead })).toContain(
+      `error: tides/0: its merged segment at offset ${segment.baseOffset} reaches ${segment.maxTimestampMs}; the head says ${mergedMaxMs}`,
+    )
+    expect(head.settled.mergedMaxMs).toBe(Math.max(...merged.map(each => each.segment.maxTimestampMs)))
+  })
+
   test('an object that is gone, or cut short', async () => {
     const { segment, key, bytes, put, place } = await firstMerged()
     await put(bytes.subarray(0, bytes.length - 1))

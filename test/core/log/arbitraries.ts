@@ -107,6 +107,7 @@ export function settledUpTo(tailOffset: number): fc.Arbitrary<Settled> {
       bytes: fc.nat({ max: 2 ** 50 }),
       loggedBytes: fc.nat({ max: 2 ** 50 }),
       settledMs: fc.nat({ max: 2 ** 45 }),
+      mergedMaxMs: fc.nat({ max: 2 ** 45 }),
     })
     .map(({ offsets: [firstOffset, mergedOffset, settledOffset], begun, ...rest }) => ({
       ...rest,

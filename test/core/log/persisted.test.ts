@@ -113,8 +113,10 @@ const SETTLED: Settled = {
   bytes: 300,
   loggedBytes: 301,
   settledMs: 1_700_000_000_000,
+  mergedMaxMs: 300,
 }
-const SETTLED_HEX = '01 01 8001 03 02 02 03 8201 8001 64 05 8080808010 ac02 ad02 80d095ffbc31'
+const SETTLED_HEX = '02 01 8001 03 02 02 03 8201 8001 64 05 8080808010 ac02 ad02 80d095ffbc31 ac02'
+const SETTLED_WITHOUT_TIMES_HEX = SETTLED_HEX.replace('02', '01').replace(/ ac02$/, '')
 
 const SEGMENT: Segment = {
   baseOffset: toOffset(70),
@@ -159,6 +161,15 @@ describe('the boundaries of what has settled', () => {
     expect(decodeSettled(unhex(SETTLED_HEX))).toEqual(SETTLED)
   })
 
+  test('of the version before did not say how late the merged segments reach', () => {
+    const mergedMaxMs = Number.MAX_SAFE_INTEGER
+    const before = decodeSettled(unhex(SETTLED_WITHOUT_TIMES_HEX))
+    expect(before).toEqual({ ...SETTLED, mergedMaxMs })
+    // A store compares them with what stands there.
+    expect(hex(encodeSettled(before))).toBe(SETTLED_WITHOUT_TIMES_HEX.replaceAll(' ', ''))
+    expect(decodeSettled(encodeSettled({ ...before }))).toEqual(before)
+  })
+
   test('come back from their bytes, and are compared by them', () => {
     fc.assert(
       fc.property(settledUpTo(2 ** 45), item => {
@@ -170,7 +181,7 @@ describe('the boundaries of what has settled', () => {
   })
 
   test('of an unknown version or cut short are refused', () => {
-    expect(() => decodeSettled(unhex(SETTLED_HEX.replace('01', '02')))).toThrow(RangeError)
+    expect(() => decodeSettled(unhex(SETTLED_HEX.replace('02', '03')))).toThrow(RangeError)
     expect(() => decodeSettled(unhex(SETTLED_HEX).subarray(0, -7))).toThrow(RangeError)
   })
 })

@@ -50,6 +50,8 @@ export type Move =
       /** Of the segments that come to count, and of those that cease to. */
       readonly sums: SegmentSums
       readonly removed: SegmentSums
+      /** The largest timestamp in the segments that come to count; -1 where they have none. */
+      readonly maxTimestampMs: number
     }
   /** Somebody has altered what decides on deleting. */
   | { readonly kind: 'alter' }
@@ -103,7 +105,11 @@ function applyMerge(head: Head, { generation, segment, inputs }: MoveOf<'merge'>
   const { settled } = head
   if (generation !== settled.generation || segment.baseOffset !== settled.mergedOffset) return undefined
   if (segment.end <= segment.baseOffset || segment.end > settled.settledOffset) return undefined
-  return withSettled(head, { mergedOffset: segment.end, ...changedSums(settled, sumOf([segment]), inputs) })
+  return withSettled(head, {
+    mergedOffset: segment.end,
+    ...changedSums(settled, sumOf([segment]), inputs),
+    mergedMaxMs: Math.max(settled.mergedMaxMs, segment.maxTimestampMs),
+  })
 }
 
 function applyDrop(head: Head, move: MoveOf<'drop'>): Head | undefined {
@@ -124,6 +130,8 @@ function applyDrop(head: Head, move: MoveOf<'drop'>): Head | undefined {
     mergedOffset: later(settled.mergedOffset, to),
     settledOffset: later(settled.settledOffset, to),
     ...changedSums(settled, NO_SUMS, removed),
+    // Where all of the merged ones go, the bound does.
+    ...(to >= settled.mergedOffset && { mergedMaxMs: 0 }),
     ...(movesSettled && { loggedBytes: move.loggedBytes! }),
   })
   return { ...moved, startOffset }
@@ -145,7 +153,7 @@ function applyBeginCleaning(head: Head, move: MoveOf<'begin cleaning'>): Head | 
 
 function applyClean(head: Head, move: MoveOf<'clean'>): Head | undefined {
   const { settled } = head
-  const { cleaning, from, rules, sums, removed } = move
+  const { cleaning, from, rules, sums, removed, maxTimestampMs } = move
   if (cleaning !== settled.cleaning || cleaning <= settled.generation) return undefined
   if (!sameMerged(settled, from) || rules !== settled.rules) return undefined
   // No boundary goes back: what was dropped meanwhile may reach beyond the pass.
@@ -156,6 +164,7 @@ function applyClean(head: Head, move: MoveOf<'clean'>): Head | undefined {
     mergedOffset: settled.cleaningTo,
     cleanOffset: settled.cleaningClean,
     ...changedSums(settled, sums, removed),
+    mergedMaxMs: Math.max(0, maxTimestampMs),
   })
 }
 

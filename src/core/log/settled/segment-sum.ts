@@ -20,3 +20,8 @@ export function sumOf(segments: readonly Segment[]): SegmentSums {
     bytes: segments.reduce((sum, { bytes }) => sum + bytes, 0),
   }
 }
+
+/** The largest timestamp of their records; -1 where they have none. */
+export function latestOf(segments: readonly Segment[]): number {
+  return segments.reduce((latest, { maxTimestampMs }) => Math.max(latest, maxTimestampMs), -1)
+}

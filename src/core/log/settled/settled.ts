@@ -34,6 +34,11 @@ export interface Settled {
   readonly loggedBytes: number
   /** When settledOffset last moved up, by somebody's clock: for when to try, never for whether it is allowed. */
   readonly settledMs: number
+  /**
+   * No record of the merged segments that count has a later timestamp, so that whoever looks for a time need not ask for them
+   * to know; some that had one may have been dropped. 0: there are none, or none of their records has one.
+   */
+  readonly mergedMaxMs: number
 }
 
 const ZERO = toOffset(0)
@@ -54,6 +59,7 @@ export const UNSETTLED: Settled = {
   bytes: 0,
   loggedBytes: 0,
   settledMs: 0,
+  mergedMaxMs: 0,
 }
 
 export function isUnsettled(settled: Settled): boolean {
@@ -90,6 +96,7 @@ function writeSettled(settled: Settled): Uint8Array {
     .number(settled.bytes)
     .number(settled.loggedBytes)
     .number(settled.settledMs)
+    .number(settled.mergedMaxMs)
     .finish()
 }
 
@@ -103,7 +110,8 @@ export function decodeSettled(bytes: Uint8Array): Settled {
 function readSettled(bytes: Uint8Array): Settled {
   const reader = new ByteReader(bytes)
   const version = reader.byte()
-  if (version !== SETTLED_VERSION) throw new RangeError(`boundaries of version ${version} are not known`)
+  if (version < SETTLED_VERSION_WITHOUT_TIMES || version > SETTLED_VERSION)
+    throw new RangeError(`boundaries of version ${version} are not known`)
   const firstOffset = toOffset(reader.number())
   const mergedOffset = advance(firstOffset, reader.number())
   const settledOffset = advance(mergedOffset, reader.number())
@@ -123,7 +131,10 @@ function readSettled(bytes: Uint8Array): Settled {
     bytes: reader.number(),
     loggedBytes: reader.number(),
     settledMs: reader.number(),
+    // Nobody knows, so any time may be there.
+    mergedMaxMs: version > SETTLED_VERSION_WITHOUT_TIMES ? reader.number() : Number.MAX_SAFE_INTEGER,
   }
 }
 
-const SETTLED_VERSION = 1
+const SETTLED_VERSION_WITHOUT_TIMES = 1
+const SETTLED_VERSION = 2

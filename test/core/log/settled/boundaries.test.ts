@@ -3,6 +3,7 @@ import type { Block } from '../../../../src/core/log/block.ts'
 import { mayLookUp } from '../../../../src/core/log/changes/append.ts'
 import { mayReplaceBlock } from '../../../../src/core/log/changes/put-block.ts'
 import { applyDrained, applyFloor } from '../../../../src/core/log/changes/raise-floor.ts'
+import { applyMove } from '../../../../src/core/log/changes/rearrange.ts'
 import type { IndexEntry, ObjectPlace } from '../../../../src/core/log/entry.ts'
 import { findHeadProblems, type Head } from '../../../../src/core/log/head.ts'
 import { countedIn } from '../../../../src/core/log/settled/counted.ts'
@@ -168,4 +169,35 @@ test('boundaries that are not in order are told', () => {
     'drained 1 lies behind appendFloor 0',
     'generation 2 lies behind cleaning 1',
   ])
+})
+
+describe('how late the merged segments reach', () => {
+  const none = { segmentSum: 0, bytes: 0 }
+  const boundaries = { firstOffset: 0, mergedOffset: 10, settledOffset: 30, mergedMaxMs: 500 }
+  const latest = (move: Parameters<typeof applyMove>[1], overrides = {}) =>
+    applyMove(settledHead({ ...boundaries, ...overrides }), move)?.settled.mergedMaxMs
+  const merge = (maxTimestampMs: number) =>
+    latest({ kind: 'merge', generation: 0, segment: segmentOf(10, 20, { maxTimestampMs }), inputs: none })
+
+  test('is as late as what is merged, or what was before it', () => {
+    expect([-1, 499, 501].map(merge)).toEqual([500, 500, 501])
+  })
+
+  test('is what a pass of the cleaner has left', () => {
+    const clean = (maxTimestampMs: number) => {
+      const from = settledHead(boundaries).settled
+      const sums = { sums: none, removed: none, maxTimestampMs }
+      return latest({ kind: 'clean', cleaning: 1, from, rules: 0, ...sums }, { cleaning: 1, cleaningTo: 20 })
+    }
+    expect([-1, 300, 900].map(clean)).toEqual([0, 300, 900])
+  })
+
+  test('stays while some of them do, and goes with the last', () => {
+    const drop = (to: number) => {
+      const head = { ...settledHead(boundaries), startOffset: toOffset(25) }
+      const move = { kind: 'drop', from: head.settled, to: toOffset(to), removed: none } as const
+      return applyMove(head, move)?.settled.mergedMaxMs
+    }
+    expect([5, 9, 10, 20].map(drop)).toEqual([500, 500, 0, 0])
+  })
 })
