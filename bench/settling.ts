@@ -45,7 +45,7 @@ const ROLLING = { rollBytes: 512 * commitBytes, rollYoungMs: 0, advanceMs: 0, ro
 /** All in a minute what else takes days. */
 const AT_ONCE = { ...ROLLING, graceMs: 0, resweepMs: 0 }
 /** Rolls and merges follow one another all the while. */
-const EAGER = { rollBytes: 4 * 1024 ** 2, rollYoungMs: 1_000, segmentBytes: 32 * 1024 ** 2 }
+const EAGER = { rollBytes: 4 * 1024 ** 2, rollYoungMs: 500, segmentBytes: 64 * 1024 ** 2 }
 
 await rm(directory, { recursive: true, force: true })
 await mkdir(directory, { recursive: true })
@@ -103,7 +103,7 @@ async function producing(): Promise<object> {
       await rm(store, { recursive: true, force: true })
       const checkout = name === 'now' ? NOW : BEFORE
       const eager = name === 'now' ? { settling: EAGER } : {}
-      const part = { kind: 'produce' as const, checkout, directory: store, seconds, partitions: 10, ...eager }
+      const part = { kind: 'produce' as const, checkout, directory: store, seconds, partitions: 4, ...eager }
       produced[name].push(await inChild(part))
     }
   }

@@ -312,6 +312,31 @@ export function describeSettledLog(name: string, open: () => Promise<OpenedLogIn
         await moved(partition, { kind: 'settle', segment: segmentOf(4, 6), nowMs: 79 })
       })
 
+      test('moves no boundary back, however it was planned', async () => {
+        const partition = await laidOut(8, 0)
+        const rolled = [segmentOf(0, 4), segmentOf(4, 8)]
+        for (const segment of rolled) await moved(partition, { kind: 'settle', segment, nowMs: 1 })
+        const pass = { cleaning: 1, rules: 0 }
+        await moved(partition, {
+          kind: 'begin cleaning',
+          ...pass,
+          resumes: 0,
+          to: toOffset(3),
+          clean: toOffset(3),
+        })
+        await index.moveStart(partition, toOffset(4))
+        const before = (await index.readHead(partition))!
+        const removed = sumOf(rolled.slice(0, 1))
+        const head = await moved(partition, { kind: 'drop', from: from(before), to: toOffset(4), removed })
+        await refused(partition, {
+          kind: 'clean',
+          ...pass,
+          from: from(head),
+          sums: sumOf([]),
+          removed: sumOf([]),
+        })
+      })
+
       test('merges, drops and cleans as it says, and appends go on beside', async () => {
         const partition = await laidOut(8, 1)
         const rolled = [segmentOf(0, 2), segmentOf(2, 4), segmentOf(4, 7)]
@@ -399,6 +424,21 @@ export function describeSettledLog(name: string, open: () => Promise<OpenedLogIn
           loggedBytes: 800,
         })
         expect(findHeadProblems(head)).toEqual([])
+      })
+
+      test('may move the start of a log of which nothing has settled, twice', async () => {
+        const partition = await laidOut(4, 1)
+        const drop = (start: number): Move => ({
+          kind: 'drop',
+          from: UNSETTLED,
+          to: ZERO,
+          removed: sumOf([]),
+          startOffset: toOffset(start),
+          rules: 0,
+        })
+        expect(await moved(partition, drop(2))).toMatchObject({ startOffset: 2, settled: UNSETTLED })
+        expect(await moved(partition, drop(3))).toMatchObject({ startOffset: 3, settled: UNSETTLED })
+        await moved(partition, { kind: 'settle', segment: segmentOf(0, 4), nowMs: 1 })
       })
 
       test('adopts a log only where nothing was ever appended', async () => {

@@ -9,6 +9,7 @@ import { maintain } from '../../src/broker/settling/maintain.ts'
 import { settlingSettings } from '../../src/broker/settling/settling-settings.ts'
 import { RecordReader } from '../../src/broker/triggers/delivering/record-reader.ts'
 import { HttpBroker } from '../../src/client/http-broker.ts'
+import { fetchLocated } from '../../src/client/located.ts'
 import { Tidemark } from '../../src/client/sdk/tidemark.ts'
 import type { Broker } from '../../src/contract/broker.ts'
 import { createHttpApp } from '../../src/contract/http/app.ts'
@@ -242,6 +243,13 @@ test('no reader misses a record or meets one twice', { timeout: 60_000 }, async 
       )
       expect([reader, lost]).toEqual([reader, []])
     }
+    // What has settled is read from where it lies, too.
+    const located = await http.locate({ topic, partition: 0, offset: head.startOffset, maxBytes: 1_000_000 })
+    expect(located.ranges.filter(({ offsets }) => offsets === 'final').length).toBeGreaterThan(0)
+    const { chunks } = await fetchLocated(located, { from: head.startOffset })
+    const direct = chunks.flatMap(chunk => decodeBatches(chunk)).map(toSeen)
+    expect(direct.filter(({ offset, value }) => log[offset]?.value !== value)).toEqual([])
+    expect(direct.at(-1)!.value).toBe('last')
     // So it was no empty promise.
     if (topic === 'keyed') expect(head.settled.generation).toBeGreaterThan(1)
     else expect(head.startOffset).toBeGreaterThan(0)

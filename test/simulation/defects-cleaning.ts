@@ -8,6 +8,9 @@ import { ofIndex, type PlantedDefect, withMethods } from './planted-defect.ts'
 
 const CLEANING = { actors: ['cleaners', 'upkeep'], seeds: 2_000 }
 
+/** Between what it decides by and what it does. */
+const RETAINER_SLEEPS_MS = 5_000
+
 const { applyMove } = DECISIONS
 
 /** What retention and compaction rely on, each left out in turn. */
@@ -15,13 +18,19 @@ export const CLEANING_DEFECTS: Readonly<Record<string, PlantedDefect>> = {
   'retention goes by rules that were altered': {
     ...CLEANING,
     message: /^expired/,
-    decisions: {
-      applyMove: (head, move) =>
-        applyMove(
-          head,
-          move.kind === 'drop' && move.rules !== undefined ? { ...move, rules: head.settled.rules } : move,
-        ),
-    },
+    ports: ofIndex(
+      (_, clock) => index =>
+        withMethods(index, {
+          rearrange: async (partition, move) => {
+            if (move.kind !== 'drop' || move.rules === undefined)
+              return await index.rearrange(partition, move)
+            // Asleep, as anybody may be; and then by whatever rules there are.
+            await clock.sleep(RETAINER_SLEEPS_MS)
+            const { rules } = (await index.readHead(partition))?.settled ?? move
+            return await index.rearrange(partition, { ...move, rules: rules! })
+          },
+        }),
+    ),
   },
   'compaction goes by rules that were altered': {
     ...CLEANING,
@@ -46,7 +55,7 @@ export const CLEANING_DEFECTS: Readonly<Record<string, PlantedDefect>> = {
   },
   'the sweep takes what is being cleaned': {
     ...CLEANING,
-    message: /^gap/,
+    message: /^gap|^left/,
     ports: ofIndex(() => sweepingWhatIsCleaned),
   },
   'a tombstone has no time': {

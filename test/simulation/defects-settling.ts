@@ -36,6 +36,11 @@ export const SETTLING_DEFECTS: Readonly<Record<string, PlantedDefect>> = {
     message: /^undrained|^dangling|^gap/,
     ports: ofIndex((_, clock) => index => looksBefore(index, clock)),
   },
+  'a head counts as drained although something was moved since it was looked at': {
+    ...SETTLING,
+    message: /^undrained|^dangling/,
+    ports: ofIndex((_, clock) => index => drainsUnseen(index, clock)),
+  },
 }
 
 /** How long others have between a look and what it is followed by. */
@@ -48,6 +53,16 @@ function looksBefore(index: LogIndex, clock: Clock): LogIndex {
       await clock.sleep(PAUSE_MS)
       const raised = await index.raiseFloor(partition, floor, seen)
       return raised && before
+    },
+  })
+}
+
+function drainsUnseen(index: LogIndex, clock: Clock): LogIndex {
+  return withMethods(index, {
+    raiseFloor: async (partition, floor, seen) => {
+      if (!seen) return await index.raiseFloor(partition, floor)
+      await clock.sleep(PAUSE_MS)
+      return await index.raiseFloor(partition, floor, await index.readHead(partition))
     },
   })
 }

@@ -128,7 +128,7 @@ export class World {
     this.#kinds = actors
     this.#days = days
     const objects = new WatchedObjects(this.clock)
-    const skewMs = this.skewMsMax + (this.areClocksSet ? 2 * DAY_MS : 0)
+    const skewMs = this.skewMsMax + (this.areClocksSet ? 3 * DAY_MS : 0)
     this.promises = makePromises(this.clock, objects, skewMs, this.violated)
     this.topics = this.promises.topics
     this.log = this.promises.log

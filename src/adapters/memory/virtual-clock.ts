@@ -63,8 +63,12 @@ export class VirtualClock implements Clock {
    */
   async runUntil(isDone: () => boolean, settle: () => Promise<void> = nextTurn): Promise<void> {
     for (;;) {
-      do await settle()
-      while (hasWorkBeside())
+      await settle()
+      while (hasWorkBeside()) {
+        // Whatever is loaded or done on other threads needs the event loop, which `settle` need not go round.
+        await nextTurn()
+        await settle()
+      }
       if (isDone()) return
       const next = this.#timers.take()
       if (!next) throw new Error('nothing is left that could happen, but the run is not done')

@@ -2,6 +2,7 @@ import type { Move } from '../../core/log/changes/rearrange.ts'
 import {
   type CleaningPlan,
   type CleaningRules,
+  hasOldTombstones,
   planCleaning,
   tombstoneAge,
 } from '../../core/log/compaction/plan-cleaning.ts'
@@ -175,6 +176,9 @@ class Cleaning {
       segmentBytes: settings.segmentBytes,
       spanMsMax: settings.isDeleted ? waitMsMax(settings.retentionMs) : Number.POSITIVE_INFINITY,
       tombstoneAge: segment => tombstoneAge(segment, cleanOffset, pass.rules),
+      // Without any new keys only tombstones can go.
+      staysWhole: segment =>
+        extent.map.keys === 0 && segment.end <= cleanOffset && !hasOldTombstones(segment, pass.rules),
     })
     for (const output of outputs) {
       checkTime(this.#ports.clock, this.#budget)

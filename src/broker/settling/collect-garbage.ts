@@ -1,5 +1,5 @@
 import type { DeadNote, IntentNote, TopicNote } from '../../core/garbage.ts'
-import { HEADS_PARALLEL_MAX } from '../../core/limits.ts'
+import { HEADS_PARALLEL_MAX, OBJECT_REMOVALS_MAX } from '../../core/limits.ts'
 import type { Head } from '../../core/log/head.ts'
 import { countedIn } from '../../core/log/settled/counted.ts'
 import type { Level, Segment } from '../../core/log/settled/segment.ts'
@@ -34,7 +34,8 @@ export async function collectGarbage(
   await collector.each(ports.upkeep.notes('dead', undefined, aheadMs), note =>
     collector.noteAnew(note, nowMs),
   )
-  await collector.each(ports.upkeep.notes('dead', untilMs), note => collector.bury(note, nowMs))
+  await collector.each(ports.upkeep.notes('dead', untilMs), note => collector.judge(note, nowMs))
+  await collector.bury(nowMs)
   await collector.each(ports.upkeep.notes('topic'), note => collector.sweepTopic(note, nowMs))
   return collector
 }
@@ -59,6 +60,8 @@ class Collector implements Collected {
   readonly #budget: Budget
   deleted = 0
   readonly unfinished: PartitionId[] = []
+  /** Notes of objects that may go. */
+  #doomed: DeadNote[] = []
 
   constructor(ports: Ports, settings: SettlingSettings, budget: Budget) {
     this.#ports = ports
@@ -115,8 +118,11 @@ class Collector implements Collected {
     await this.#removeNote(note)
   }
 
-  /** Deletes a dead object, unless an item names it: then the note goes where that item counts, and stays where it is about to go. */
-  async bury(note: DeadNote, nowMs: number): Promise<void> {
+  /**
+   * Whether a dead object may go: unless an item names it. Then the note goes where that item counts, and stays where it is about
+   * to go. What may go once may go for ever, so many are deleted together.
+   */
+  async judge(note: DeadNote, nowMs: number): Promise<void> {
     const place = parseLogObjectKey(note.key)
     const found = place && (await this.#find(place.partition, place.baseOffset))
     if (found === 'moving') return
@@ -126,15 +132,26 @@ class Collector implements Collected {
         if (await this.#counts(place.partition, found.head, item)) return await this.#removeNote(note)
       if (named.length > 0) return
     }
-    await this.#insist(() => this.#ports.objects.remove(note.key))
-    this.deleted += 1
-    if (note.looks === 2) {
-      const id = this.#ports.entropy.id().slice(0, 8)
-      // Somebody who was slow may end its upload only now. Once the day is over, that is looked for.
-      const notedMs = nowMs + this.#settings.resweepMs
-      await this.#putNote({ kind: 'dead', key: note.key, notedMs, looks: 1, id })
-    }
-    await this.#removeNote(note)
+    this.#doomed.push(note)
+    if (this.#doomed.length >= OBJECT_REMOVALS_MAX) await this.bury(nowMs)
+  }
+
+  /** Deletes what may go, and then the notes. */
+  async bury(nowMs: number): Promise<void> {
+    const notes = this.#doomed
+    this.#doomed = []
+    if (notes.length === 0) return
+    await this.#insist(() => this.#ports.objects.removeAll(notes.map(({ key }) => key)))
+    this.deleted += notes.length
+    await fewAtATime(notes, NOTES_PARALLEL_MAX, async note => {
+      if (note.looks === 2) {
+        const id = this.#ports.entropy.id().slice(0, 8)
+        // Somebody who was slow may end its upload only now. Once the day is over, that is looked for.
+        const notedMs = nowMs + this.#settings.resweepMs
+        await this.#putNote({ kind: 'dead', key: note.key, notedMs, looks: 1, id })
+      }
+      await this.#removeNote(note)
+    })
   }
 
   /** Removes what came late to a deleted topic, and its objects; a day later once more, and then the note. */

@@ -62,8 +62,8 @@ async function readThrough(
 const bare = (records: readonly LaidOutRecord[]) => records.map(({ offset, value }) => ({ offset, value }))
 
 for (const [size, layout, numRuns] of [
-  ['small', SMALL, 60],
-  ['large', LARGE, 4],
+  ['small', SMALL, 40],
+  ['large', LARGE, 3],
 ] as const) {
   const budgets = size === 'small' ? [1, 500, 5_000, 1_000_000] : [1, 300_000, 1_500_000]
 

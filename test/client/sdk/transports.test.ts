@@ -3,6 +3,7 @@ import { HttpBroker } from '../../../src/client/http-broker.ts'
 import { Tidemark } from '../../../src/client/sdk/tidemark.ts'
 import type { Fetch, Produce } from '../../../src/contract/broker.ts'
 import { TidemarkError } from '../../../src/core/errors.ts'
+import { encodeBatch } from '../../../src/core/record/index.ts'
 import { seededRandom } from '../../cli/seeded-random.ts'
 import { serveBroker } from '../../contract/http/served-broker.ts'
 import { bent, until } from './consuming/group-of-consumers.ts'
@@ -96,5 +97,27 @@ describe('located', () => {
       else expect(calls.fetch).toBeGreaterThan(0)
     }
     expect(calls.locate).toBeGreaterThan(1)
+  })
+
+  test('they may be read from any record of what was written together', async () => {
+    const served = await serveBroker()
+    onTestFinished(() => served.close())
+    const http = new HttpBroker({ url: served.url })
+    await http.createTopic({ topic: 'tides' })
+    const batches = Buffer.concat(
+      [0, 1, 2, 3].map(number =>
+        encodeBatch([{ value: Buffer.alloc(30_000, String(number)) }], { nowMs: 1 }),
+      ),
+    )
+    await http.produce({ topic: 'tides', partition: 0, batches })
+    const consumer = new Tidemark({ broker: http }).consumer({ located: true, maxWaitTimeInMs: 100 })
+    const outages: unknown[] = []
+    consumer.on(consumer.events.OUTAGE, ({ payload }) => outages.push(payload.error))
+    consumer.assign([{ topic: 'tides', partition: 0, offset: '2' }])
+    const got: string[] = []
+    const stopOffsets = [{ topic: 'tides', partition: 0, offset: '4' }]
+    for await (const { value } of consumer.records({ stopOffsets })) got.push(String(value![0]! - 48))
+    expect(got).toEqual(['2', '3'])
+    expect(outages).toEqual([])
   })
 })

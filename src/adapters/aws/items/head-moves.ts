@@ -43,7 +43,9 @@ export function drainedUpdate(to: number): Update {
  */
 export function moveUpdate(before: Head, after: Head): Update {
   const standing = boundaries.write(before.settled)
-  const set = [IS_NEWEST, ...equalities({ [settled]: boundaries.write(after.settled)! })]
+  // A move may leave all of them at 0: then they are no attribute, as before.
+  const moved = boundaries.write(after.settled)
+  const set = [IS_NEWEST, ...(moved ? equalities({ [settled]: moved }) : [])]
   const when = [
     IS_KNOWN,
     standing ? words`${settled} = ${standing}` : words`attribute_not_exists(${settled})`,

@@ -148,6 +148,8 @@ function applyClean(head: Head, move: MoveOf<'clean'>): Head | undefined {
   const { cleaning, from, rules, sums, removed } = move
   if (cleaning !== settled.cleaning || cleaning <= settled.generation) return undefined
   if (!sameMerged(settled, from) || rules !== settled.rules) return undefined
+  // No boundary goes back: what was dropped meanwhile may reach beyond the pass.
+  if (settled.cleaningTo < settled.mergedOffset) return undefined
   return withSettled(head, {
     generation: cleaning,
     resumes: 0,

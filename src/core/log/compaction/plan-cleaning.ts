@@ -32,7 +32,8 @@ export function planCleaning(
   const dirty = cleanable(chain.slice(clean.length), rules)
   const dirtyTo = dirty.at(-1)?.end ?? dirtyFrom
   const because = reasonOf(clean, dirty, rules)
-  return because && { dirtyFrom, dirtyTo, because }
+  // For tombstones alone nothing else is written anew: a log of which they come all the time would be, all the time.
+  return because && { dirtyFrom, dirtyTo: because === 'tombstones' ? dirtyFrom : dirtyTo, because }
 }
 
 /** Whether the time is over of the tombstones in a segment below which there is nothing of their keys. */

@@ -27,6 +27,8 @@ export interface OutputRules {
   readonly spanMsMax: number
   /** In which stretch of time the tombstones have become clean that will stay of a segment; undefined: none stay. */
   tombstoneAge(segment: Segment): number | undefined
+  /** Whether it is known that nothing of a segment goes. */
+  staysWhole(segment: Segment): boolean
 }
 
 /**
@@ -52,6 +54,12 @@ export function planOutputs(inputs: readonly Segment[], rules: OutputRules): Out
     const base = toOffset(Math.max(input.baseOffset, reached))
     if (base >= to) break
     reached = input.end
+    if (input.baseOffset === base && input.end <= clean && rules.staysWhole(input)) {
+      write(base)
+      outputs.push({ kind: 'take over', input })
+      next = input.end
+      continue
+    }
     if (base >= clean || !fits(input, group, rules)) write(base)
     if (base < clean) group.push(input)
     if (input.end <= clean) continue

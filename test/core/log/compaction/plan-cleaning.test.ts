@@ -113,11 +113,11 @@ const ROWS: Record<string, Row> = {
     rules: { deleteRetentionMs: 1_000, nowMs: 6_000 },
     plan: undefined,
   },
-  'what is dirty goes along with tombstones': {
+  'what is dirty waits, and is not written anew because of tombstones': {
     of: [{ bytes: 1_000, tombstonesMs: 1 }, { bytes: 10 }],
     clean: 10,
     rules: { deleteRetentionMs: 1_000, nowMs: 6_000 },
-    plan: [10, 20, 'tombstones'],
+    plan: [10, 10, 'tombstones'],
   },
 }
 

@@ -8,7 +8,7 @@ import { segmentsOf } from '../segments.ts'
 /** `kind base-end`, and how many segments it is made of. */
 function planned(
   given: readonly Partial<Segment>[],
-  rules: Partial<Record<Exclude<keyof OutputRules, 'tombstoneAge'>, number>>,
+  rules: Partial<Record<Exclude<keyof OutputRules, 'tombstoneAge' | 'staysWhole'>, number>>,
 ): string[] {
   const end = given.length * 10
   const { from = 0, clean = end, to = clean, segmentBytes = 1_000, spanMsMax = 1e12 } = rules
@@ -16,6 +16,7 @@ function planned(
   return planOutputs(segmentsOf(...given), {
     ...{ from: at, clean: until, to: last, segmentBytes, spanMsMax },
     tombstoneAge: ({ tombstonesMs }) => tombstonesMs || undefined,
+    staysWhole: ({ writes }) => writes === 9,
   }).map(output =>
     output.kind === 'take over'
       ? `take over ${output.input.baseOffset}-${output.input.end}`
@@ -44,6 +45,16 @@ test('what lies too far apart in time stays apart', () => {
 test('tombstones of different ages stay apart, and what has none goes with either', () => {
   const ages = [{ tombstonesMs: 1 }, {}, { tombstonesMs: 1 }, { tombstonesMs: 2 }, {}, { tombstonesMs: 3 }]
   expect(planned(ages, {})).toEqual(['write 0-30 of 3', 'write 30-50 of 2', 'write 50-60 of 1'])
+})
+
+test('what is known to stay whole is taken over, where it begins as its item says', () => {
+  expect(planned([{}, { writes: 9 }, {}, { writes: 9 }], {})).toEqual([
+    'write 0-10 of 1',
+    'take over 10-20',
+    'write 20-30 of 1',
+    'take over 30-40',
+  ])
+  expect(planned([{ writes: 9 }, { writes: 9 }], { from: 5 })).toEqual(['write 5-10 of 1', 'take over 10-20'])
 })
 
 test('a pass that begins and ends in the midst of segments takes their parts', () => {
@@ -84,11 +95,15 @@ test('outputs cover all of it without a gap, whatever the segments are like', ()
       const from = toOffset(places[1] % to)
       const clean = toOffset(places[2] % (to + 1))
       const tombstoneAge = ({ maxTimestampMs }: Segment) => maxTimestampMs % 2 || undefined
-      const outputs = planOutputs(chain, { from, clean, to, segmentBytes, spanMsMax, tombstoneAge })
+      const staysWhole = ({ maxTimestampMs }: Segment) => maxTimestampMs % 3 === 0
+      const rules = { from, clean, to, segmentBytes, spanMsMax, tombstoneAge, staysWhole }
+      const outputs = planOutputs(chain, rules)
       let next: number = from
       for (const output of outputs) {
         if (output.kind === 'take over') {
-          expect([output.input.baseOffset, output.input.baseOffset >= clean]).toEqual([next, true])
+          const { input } = output
+          const isAsItIs = input.baseOffset >= clean || staysWhole(input)
+          expect([input.baseOffset, isAsItIs]).toEqual([next, true])
           next = output.input.end
           continue
         }
