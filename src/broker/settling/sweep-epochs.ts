@@ -8,7 +8,7 @@ import type { ObjectInfo } from '../../ports/object-store.ts'
 import { changeIngest } from '../ingest/change-ingest.ts'
 import { fewAtATime } from '../store-calls/few-at-a-time.ts'
 import { retryUntil } from '../store-calls/retry.ts'
-import type { Budget } from './budget.ts'
+import { type Budget, isTimeOver } from './budget.ts'
 import { removeListed } from './remove-listed.ts'
 import type { SettlingSettings } from './settling-settings.ts'
 
@@ -91,8 +91,14 @@ async function isWithoutEpochsOver(
       return ids
     })
     const drained = await fewAtATime(all, HEADS_PARALLEL_MAX, async id => {
-      const head = await retryUntil(ports, deadlineMs, 'no', () => index.readHead(id))
-      return head === undefined || head.drained > 0
+      try {
+        const head = await retryUntil(ports, deadlineMs, 'no', () => index.readHead(id))
+        return head === undefined || head.drained > 0
+      } catch (error) {
+        if (isTimeOver(error)) throw error
+        // What one that is damaged needs nobody knows, and it must not keep the epochs from being swept.
+        return false
+      }
     })
     return drained.every(Boolean)
   }
