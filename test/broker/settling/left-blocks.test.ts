@@ -1,8 +1,10 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { LogBroker } from '../../../src/broker/log-broker.ts'
 import { flush } from '../../../src/broker/settling/flush.ts'
+import { maintain } from '../../../src/broker/settling/maintain.ts'
 import { toOffset } from '../../../src/core/numbers.ts'
 import type { PartitionId } from '../../../src/core/topic/partition-id.ts'
+import { StoreFailed } from '../../../src/ports/outcome.ts'
 import { batchOf } from '../harness.ts'
 import { SettlingHarness, TINY } from './settling-harness.ts'
 
@@ -54,4 +56,30 @@ describe('blocks of a log to which nobody writes any more', () => {
     }
     expect(await blocks()).toEqual([])
   })
+})
+
+test('a flush by who may remove nothing is none that fails', async () => {
+  let isFirst = true
+  harness.around = async (method, _, call) => {
+    if (method === 'removeBlocksBelow') throw new StoreFailed('it takes the permission to remove')
+    if (method === 'trimTail' && isFirst) {
+      isFirst = false
+      // Somebody else cuts by the same block, and rolls it.
+      const age = { epochsBelow: Number.POSITIVE_INFINITY }
+      const deadlineMs = harness.clock.monotonicMs() + 10_000
+      await flush(harness.plain, [{ partition: tides, age }], deadlineMs)
+      await maintain(harness.plain, TINY, { upkeep: false, isForced: true }, harness.budget())
+    }
+    return await call()
+  }
+  await harness.run(
+    broker.produce({ topic: 'tides', partition: 0, batches: batchOf(['a'], { padding: 8_000 }) }),
+  )
+  const age = { epochsBelow: Number.POSITIVE_INFINITY }
+  const [cut] = await harness.run(
+    flush(harness.ports, [{ partition: tides, age }], harness.clock.monotonicMs() + 10_000),
+  )
+  expect(isFirst).toBe(false)
+  expect(harness.count('removeBlocksBelow')).toBe(1)
+  expect(cut?.status).toBe('fulfilled')
 })
