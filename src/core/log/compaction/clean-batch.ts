@@ -107,7 +107,10 @@ function batchOf(
   const isAppendTime = header.timestampType === 'LogAppendTime'
   let maxTimestamp = isAppendTime ? header.maxTimestamp : Number.NEGATIVE_INFINITY
   for (let at = from; at < to; at++) maxTimestamp = Math.max(maxTimestamp, kept.timestampsMs[at]!)
-  const batch = rewriteBatch(own, compress(header.compression, Buffer.concat(parts)), {
+  // Copied once where nothing is compressed.
+  const isPlain = header.compression === 'none'
+  const records = isPlain ? parts : [compress(header.compression, Buffer.concat(parts))]
+  const batch = rewriteBatch(own, records, {
     baseOffset,
     lastOffset: kept.offsets[to - 1]!,
     recordCount: to - from,
