@@ -1,7 +1,7 @@
 import { batchesOf, type RunBatch } from '../../core/batches/batch-run.ts'
 import type { Stretch } from '../../core/batches/stretches.ts'
 import { SETTLING_PIECE_BYTES } from '../../core/limits.ts'
-import { cleanBatch, keepsRecord } from '../../core/log/compaction/clean-batch.ts'
+import { cleanBatch, KeptRecords, keepsRecord } from '../../core/log/compaction/clean-batch.ts'
 import { type CleaningRules, hasOldTombstones } from '../../core/log/compaction/plan-cleaning.ts'
 import type { Output } from '../../core/log/compaction/plan-outputs.ts'
 import type { Segment } from '../../core/log/settled/segment.ts'
@@ -84,7 +84,7 @@ async function* cleanedStretches(
   budget: Budget,
 ): AsyncGenerator<Stretch> {
   const { partition } = pass.log
-  const left = new Gathered()
+  const memory = { left: new Gathered(), kept: new KeptRecords() }
   let reached = baseOffset
   for (const input of inputs) {
     const keeps = end <= pass.clean ? keeper(pass, input, keepsTombstone) : () => true
@@ -93,7 +93,7 @@ async function* cleanedStretches(
     reached = range.to
     const sources = [segmentSource(partition, input)]
     for await (const stretch of readRuns(ports, sources, pass.hasMoved, budget.deadlineMs)) {
-      for (const piece of cleanStretch(stretch, range, keeps, left)) {
+      for (const piece of cleanStretch(stretch, range, keeps, memory)) {
         yield piece.stretch
         // The writer counts what is left; what went was read as well.
         await budget.pace(piece.readBytes)
@@ -124,13 +124,13 @@ interface Piece {
 
 /**
  * What is left of a stretch between two offsets, in pieces that do not take long.
- * @param left empty: a piece's memory, until the next is asked for
+ * @param memory a piece lies in it until the next is asked for
  */
 function* cleanStretch(
   stretch: Stretch,
   { from, to }: { readonly from: Offset; readonly to: Offset },
   keeps: (record: RawRecord) => boolean,
-  left: Gathered,
+  { left, kept }: { readonly left: Gathered; readonly kept: KeptRecords },
 ): Generator<Piece> {
   const [baseOffset, end] = [later(stretch.baseOffset, from), earlier(stretch.end, to)]
   if (baseOffset >= end) return
@@ -152,7 +152,7 @@ function* cleanStretch(
   const within = (batch: RunBatch) => batch.offset >= from && batch.offset < to
   for (const batch of batchesOf(stretch.bytes, stretch.baseOffset, 'stored', stretch.end)) {
     if (!within(batch)) continue
-    const cleaned = cleanBatch(stretch.bytes, batch.position, keeps)
+    const cleaned = cleanBatch(stretch.bytes, batch.position, keeps, kept)
     if (cleaned) left.add(cleaned)
     readBytes += batch.header.sizeBytes
     if (readBytes >= SETTLING_PIECE_BYTES) yield pieceTo(earlier(advance(batch.offset, batch.span), end))
