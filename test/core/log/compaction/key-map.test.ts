@@ -76,3 +76,12 @@ test('the table has no more than its bound, and no more than its keys need', () 
   expect([1, 2].map(number => smallest.put(nameOf(number), toOffset(number)))).toEqual([true, false])
   expect(smallest.latest(nameOf(2))).toBeUndefined()
 })
+
+test('a map that is released gives its memory back at once', () => {
+  const map = new KeyMap(1_000_000, CLEANER_MAP_BYTES, keyHash)
+  const { bytes } = map
+  const before = process.memoryUsage().arrayBuffers
+  map.release()
+  expect(before - process.memoryUsage().arrayBuffers).toBeGreaterThanOrEqual(bytes)
+  expect(map.bytes).toBe(0)
+})
