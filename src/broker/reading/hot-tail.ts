@@ -50,8 +50,7 @@ export interface HotRecords {
 /**
  * What this process has appended of late, so that whoever reads at a log's end causes no reads of objects. It is asked once
  * a head was read, and knows nothing that is not in the log: an append that did not hold never gets here, and a topic that
- * was made anew has another id. What was cleaned away meanwhile may still be told, as before the cleaning: the tombstones of
- * all that it tells come with it, since it reaches to the log's end.
+ * was made anew has another id. For what was cleaned meanwhile nobody may ask: it knows the records of before.
  */
 export class HotTail {
   readonly #bytesMax: number

@@ -3,6 +3,7 @@ import { HEADS_PARALLEL_MAX, READ_PARALLEL_MAX, STUCK_PARTITIONS_MAX } from '../
 import { blockEnd } from '../../core/log/block.ts'
 import { entryEpoch, type IndexEntry } from '../../core/log/entry.ts'
 import type { Head } from '../../core/log/head.ts'
+import { toOffset } from '../../core/numbers.ts'
 import { headsMade } from '../../core/topic/creation.ts'
 import { type PartitionId, partitionKey, partitionsOf } from '../../core/topic/partition-id.ts'
 import { Lane } from '../../core/turns.ts'
@@ -116,6 +117,7 @@ async function drain(
   const before = await insist(() => index.readHead(partition))
   if (!before || before.drained >= floor) return
   const isClear = before.settled.settledOffset === before.tailOffset && !hasOlder(before.tail, floor)
+  if (isClear) await removeLeftBlocks(ports, partition, before, budget)
   let head = await insist(() => index.raiseFloor(partition, floor, isClear ? before : undefined))
   for (let looks = 0; looks < LOOKS_MAX; looks += 1) {
     if (!head || head.drained >= floor) return
@@ -135,6 +137,21 @@ async function drain(
     head = await insist(() => index.readHead(partition))
   }
   throw new Moved('it has more of older epochs each time that somebody looks')
+}
+
+/** Of a log that nobody visits because of its blocks: who settled the last of them may have broken off before they went. */
+async function removeLeftBlocks(
+  { index, ...ports }: Ports,
+  partition: PartitionId,
+  { settled: { settledOffset } }: Head,
+  { deadlineMs }: Budget,
+): Promise<void> {
+  if (settledOffset === 0) return
+  const [left] = await retryUntil(ports, deadlineMs, 'no', () =>
+    index.readBlocks(partition, toOffset(settledOffset - 1), 1),
+  )
+  if (!left || left.baseOffset >= settledOffset) return
+  await retryUntil(ports, deadlineMs, 'no', () => index.removeBlocksBelow(partition, settledOffset))
 }
 
 function hasOlder(entries: readonly IndexEntry[], epochsBelow: number): boolean {

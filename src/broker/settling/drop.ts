@@ -26,6 +26,13 @@ export async function drop(ports: Ports, log: Log, head: Head, budget: Budget): 
     ports.index.rearrange(log.partition, planned),
   )
   if (!made?.moved) throw new Moved(`what lies below ${planned.to} has been moved meanwhile`)
+  const { settledOffset } = made.head.settled
+  // No roll ever does it where nothing is appended any more.
+  if (settledOffset > head.settled.settledOffset) {
+    await retryUntil(ports, budget.deadlineMs, 'no', () =>
+      ports.index.removeBlocksBelow(log.partition, settledOffset),
+    )
+  }
   return made.head
 }
 

@@ -8,6 +8,7 @@ import { toPosition } from '../../core/numbers.ts'
 import { ingestKey } from '../../core/storage-layout.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
 import type { Ports } from '../../ports/index.ts'
+import { StoreFailed } from '../../ports/outcome.ts'
 import { asTidemarkError } from '../../ports/store-errors.ts'
 import { currentEpoch, refreshEpoch } from '../ingest/current-epoch.ts'
 import { retryUntil } from '../store-calls/retry.ts'
@@ -93,8 +94,9 @@ async function cut(
     if (isDead(head, block)) block = await insist(() => ports.index.putBlock(partition, own, block))
     const after = await trim(ports, partition, head, block, deadlineMs)
     if (after && after.settled.settledOffset > block.baseOffset) {
-      // It came late: what it holds has settled already, and nobody needs it.
-      await insist(() => ports.index.removeBlocksBelow(partition, after.settled.settledOffset))
+      // It came late: what it holds has settled already, and nobody needs it. Who only produces may not remove anything, and leaves
+      // it to the next roll or round.
+      await insist(() => removeSettledBlocks(ports, partition, after))
     }
     if (!after || !isDead(after, block) || triesLeft === 0) return after
     head = after
@@ -103,6 +105,18 @@ async function cut(
       const [anew] = await moveIntoObject(ports, fresh, () => refreshEpoch(ports, deadlineMs), deadlineMs)
       moved = anew!
     }
+  }
+}
+
+async function removeSettledBlocks(
+  { index }: Ports,
+  partition: PartitionId,
+  { settled }: Head,
+): Promise<void> {
+  try {
+    await index.removeBlocksBelow(partition, settled.settledOffset)
+  } catch (error) {
+    if (!(error instanceof StoreFailed)) throw error
   }
 }
 

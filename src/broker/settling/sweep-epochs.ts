@@ -1,9 +1,14 @@
 import { advance, beginRound, type Ingest, publishAnew, sweepable } from '../../core/ingest/ingest.ts'
-import { EPOCHS_AHEAD_MAX } from '../../core/limits.ts'
+import { EPOCHS_AHEAD_MAX, HEADS_PARALLEL_MAX } from '../../core/limits.ts'
 import { INGEST_PREFIX, ingestEpochPrefix, SEGMENT_PREFIX } from '../../core/storage-layout.ts'
+import { headsMade } from '../../core/topic/creation.ts'
+import { type PartitionId, partitionsOf } from '../../core/topic/partition-id.ts'
 import type { Ports } from '../../ports/index.ts'
+import type { ObjectInfo } from '../../ports/object-store.ts'
 import { changeIngest } from '../ingest/change-ingest.ts'
-import type { Budget } from './budget.ts'
+import { fewAtATime } from '../store-calls/few-at-a-time.ts'
+import { retryUntil } from '../store-calls/retry.ts'
+import { type Budget, isTimeOver } from './budget.ts'
 import { removeListed } from './remove-listed.ts'
 import type { SettlingSettings } from './settling-settings.ts'
 
@@ -60,7 +65,47 @@ export async function sweepEpochs(
   const { objects } = ports
   // From the very beginning on: keys sort as epochs do.
   let removed = await removeListed(ports, objects.list(INGEST_PREFIX, ingestEpochPrefix(below)), budget)
-  removed += await removeListed(ports, objects.list(SEGMENT_PREFIX), budget)
+  if (nowMs - found.drainedMs >= graceMs && (await isWithoutEpochsOver(ports, budget))) {
+    const old = olderThan(objects.list(SEGMENT_PREFIX), nowMs - graceMs)
+    removed += await removeListed(ports, old, budget)
+  }
   if (below <= found.swept) return { ingest: found, removed }
   return { ingest: (await changeIngest(ports, found, { swept: below }, budget.deadlineMs)) ?? found, removed }
+}
+
+/**
+ * Whether no log has anything of before there were epochs, nor takes it any more. A process of an older program that runs on may
+ * have made a topic since the round came by: its heads have no floor, and the next round raises and drains them. All heads are
+ * read for it, but only where there are such objects: once in a store's life.
+ */
+async function isWithoutEpochsOver(
+  { objects, index, topics, ...ports }: Ports,
+  budget: Budget,
+): Promise<boolean> {
+  const { deadlineMs } = budget
+  for await (const _ of objects.list(SEGMENT_PREFIX)) {
+    const all = await retryUntil(ports, deadlineMs, 'no', async () => {
+      const ids: PartitionId[] = []
+      for await (const topic of topics.list())
+        ids.push(...partitionsOf({ topicId: topic.topicId, partitions: headsMade(topic) }))
+      return ids
+    })
+    const drained = await fewAtATime(all, HEADS_PARALLEL_MAX, async id => {
+      try {
+        const head = await retryUntil(ports, deadlineMs, 'no', () => index.readHead(id))
+        return head === undefined || head.drained > 0
+      } catch (error) {
+        if (isTimeOver(error)) throw error
+        // What one that is damaged needs nobody knows, and it must not keep the epochs from being swept.
+        return false
+      }
+    })
+    return drained.every(Boolean)
+  }
+  return true
+}
+
+/** What came only now may be of a head that nobody has looked at. */
+async function* olderThan(listing: AsyncIterable<ObjectInfo>, untilMs: number): AsyncGenerator<ObjectInfo> {
+  for await (const object of listing) if (object.modifiedMs <= untilMs) yield object
 }

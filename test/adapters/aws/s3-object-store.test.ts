@@ -351,6 +351,7 @@ describe('a removal of many', () => {
   test.each<[string, typeof NotApplied | typeof OutcomeUnknown | typeof StoreFailed]>([
     ['SlowDown', NotApplied],
     ['InternalError', OutcomeUnknown],
+    ['ServiceUnavailable', OutcomeUnknown],
     ['AccessDenied', StoreFailed],
   ])('of which one is told %s has failed', async (code, expected) => {
     const { objects } = await storeOn([told([code, 'log/a/0/7'])])

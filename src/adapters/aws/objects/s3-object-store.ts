@@ -210,10 +210,13 @@ async function collect(
   return memory.subarray(0, length)
 }
 
+/** Codes of what S3 would have answered with a status of 500 or above. */
+const FAULTS_OF_S3: readonly string[] = ['InternalError', 'InternalServerError', 'ServiceUnavailable']
+
 /** What became of one object, as S3 would have told it of a request of its own. */
 function asError({ Code = 'InternalError', Message, Key }: DeleteObjectsError): Error {
   const error = new Error(`${Message} (of ${Key})`)
-  const httpStatusCode = Code === 'InternalError' ? 500 : 400
+  const httpStatusCode = FAULTS_OF_S3.includes(Code) ? 500 : 400
   return Object.assign(error, { name: Code, $metadata: { httpStatusCode } })
 }
 
