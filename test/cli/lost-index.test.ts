@@ -135,6 +135,17 @@ test('maintain says what compaction and retention have taken out', async () => {
   expect(await done('maintain --all')).toMatch(/compaction took out 0 B, retention [1-9]\d* B/)
 })
 
+test('maintain says which offsets it has to give up, once, and is a failure', async () => {
+  await done('topic create depths')
+  await done('produce depths', [`${'a line of some length\n'.repeat(10_000)}`])
+  await rm(join(directory, 'objects', 'segments'), { recursive: true })
+  const { exitCode, printed } = await runLine('maintain --all')
+  expect(exitCode).toBe(1)
+  expect(printed).toMatch(/^failed: depths\/0: Offsets \d+ to \d+ are lost: /)
+  expect((await runLine('verify --deep')).exitCode).toBe(1)
+  await done('maintain --all')
+})
+
 test('inspect shows damage where it is', async () => {
   await makeStore()
   const shown = [await done('inspect tides 0'), await done('inspect tides 1')].join('')

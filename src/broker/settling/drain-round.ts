@@ -17,10 +17,14 @@ import { flush } from './flush.ts'
 import { Moved } from './read-runs.ts'
 import type { SettlingSettings } from './settling-settings.ts'
 import { visit } from './visit-partition.ts'
+import type { Log } from './write-segment.ts'
 
 /** What of a round others are told. */
 export interface RoundReport {
-  /** A partition could not be drained: the round is not published, and the next one tries again. */
+  /**
+   * A partition could not be drained: the round is not published, and the next one tries again. Or it was, and something of it
+   * is lost.
+   */
   failed(topic: TopicItem, partition: PartitionId, error: unknown): void
 }
 
@@ -71,7 +75,8 @@ export async function runRound(
       HEADS_PARALLEL_MAX,
       async partition => {
         try {
-          await drain(ports, settings, topic, partition, round!.floor, budget, copying)
+          const noteLost = (error: Error) => report.failed(topic, partition, error)
+          await drain(ports, settings, { topic, partition, noteLost }, round!.floor, budget, copying)
         } catch (error) {
           const isOver = clock.monotonicMs() >= budget.deadlineMs || ports.ending?.aborted
           if (isOver && isTimeOver(error)) throw error
@@ -105,12 +110,12 @@ async function everyTopic(ports: Ports, cursor: string, { deadlineMs }: Budget):
 async function drain(
   ports: Ports,
   settings: SettlingSettings,
-  topic: TopicItem,
-  partition: PartitionId,
+  log: Log,
   floor: number,
   budget: Budget,
   copying: Lane,
 ): Promise<void> {
+  const { partition } = log
   const insist = <T>(step: () => Promise<T>) => retryUntil(ports, budget.deadlineMs, 'no', step)
   checkTime(ports.clock, budget)
   const { index } = ports
@@ -132,7 +137,7 @@ async function drain(
     } else {
       const wants = { epochsBelow: floor, isThorough: true }
       // Heads are looked at many at a time; bytes are copied for one log after the other, or memory would not suffice.
-      await copying.run(() => visit(ports, settings, { topic, partition }, wants, budget))
+      await copying.run(() => visit(ports, settings, log, wants, budget))
     }
     head = await insist(() => index.readHead(partition))
   }

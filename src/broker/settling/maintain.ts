@@ -177,7 +177,9 @@ class Run {
     let visited: Visited
     this.halfDone = partition
     try {
-      visited = await visit(this.#ports, this.#settings, { topic, partition }, known, this.#budget)
+      const noteLost = (error: Error) => this.#fail(topic, partition, error)
+      const log = { topic, partition, noteLost }
+      visited = await visit(this.#ports, this.#settings, log, known, this.#budget)
     } catch (error) {
       this.#throwIfOver(error)
       this.#fail(topic, partition, error)

@@ -1,4 +1,5 @@
 import type { Stretch } from '../../core/batches/stretches.ts'
+import { TidemarkError } from '../../core/errors.ts'
 import type { IntentNote } from '../../core/garbage.ts'
 import { SETTLING_PIECE_BYTES } from '../../core/limits.ts'
 import type { FlushedProducer } from '../../core/log/producers/flushed-producer.ts'
@@ -21,6 +22,11 @@ const GATHERED_BYTES = 256 * 1024
 export interface Log {
   readonly topic: TopicItem
   readonly partition: PartitionId
+  /**
+   * Told of offsets that cannot be read and for which only a mark is written: from then on no object that is brought back has
+   * them. A write that is tried again may tell of them twice.
+   */
+  noteLost?(error: TidemarkError): void
 }
 
 /** What is to be written, and what only its writer knows of it. */
@@ -96,17 +102,19 @@ export async function dropUpload(ports: Ports, intent: IntentNote, { deadlineMs 
 }
 
 async function* chunksOf(
-  { topic, partition }: Log,
+  log: Log,
   plan: SegmentPlan,
   id: string,
   budget: Budget,
   made: { segment?: Segment },
 ): AsyncGenerator<Uint8Array> {
+  const { topic, partition } = log
   const writer = new SegmentWriter(plan.baseOffset)
   // Entries may be very small, and each chunk is written by itself.
   const gathered = new Gathered()
   let bytes = 0
   for await (const stretch of plan.stretches()) {
+    if (stretch.kind === 'lost') log.noteLost?.(lostOffsets(stretch))
     const chunk = writeStretch(writer, stretch)
     bytes += chunk.length
     if (gathered.length + chunk.length > GATHERED_BYTES && gathered.length > 0) yield gathered.take()
@@ -134,6 +142,14 @@ async function* chunksOf(
   })
   made.segment = segment
   yield footer
+}
+
+function lostOffsets({ baseOffset, end }: Stretch): TidemarkError {
+  return new TidemarkError(
+    'KAFKA_STORAGE_ERROR',
+    `Offsets ${baseOffset} to ${end - 1} are lost: their object is not there, or cannot be made out. A mark stands in their place, ` +
+      'over which consumers go with --skip-corrupt; all others are kept.',
+  )
 }
 
 function writeStretch(writer: SegmentWriter, stretch: Stretch): Uint8Array {

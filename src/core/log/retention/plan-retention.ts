@@ -11,8 +11,9 @@ export interface RetentionRules {
 }
 
 /**
- * How far the log's start may move: to the end of the last of the oldest segments that go, by Kafka's rules. Undefined: none
- * goes. The log's newest segment always stays; where something has not settled, that is one yet to be.
+ * How far the log's start may move: to the end of the last of the oldest segments that go, by Kafka's rules but for one.
+ * Undefined: none goes. The log's newest segment always stays, which in Kafka goes by its time, too; where something has not
+ * settled, that is one yet to be.
  * @param oldest segments that count, from the log's first one on, in order: as many as were read
  * @returns `isAll`: all that were given go, so what follows on them may go, too
  */
