@@ -1,7 +1,7 @@
 import { LogBroker, type LogBrokerSettings } from '../broker/log-broker.ts'
 import { TopicDirectory } from '../broker/topics/topic-directory.ts'
 import { type Finding, VerifySummary } from '../broker/verifying/finding.ts'
-import { type VerifySettings, verify } from '../broker/verifying/verify.ts'
+import type { VerifySettings } from '../broker/verifying/verify.ts'
 import type { Broker } from '../contract/broker.ts'
 import type { GroupBroker } from '../contract/groups.ts'
 import type { TriggerBroker } from '../contract/triggers.ts'
@@ -117,7 +117,7 @@ export function runBroker(
     health,
     verify: request => {
       const summary = new VerifySummary()
-      return { findings: verify(ports, summary, { createdMs, checkIndex, ...request }), summary }
+      return { findings: findingsIn(ports, summary, { createdMs, checkIndex, ...request }), summary }
     },
     close: () => {
       prepareEnd()
@@ -132,6 +132,16 @@ export function runBroker(
     hosts.set(embedded, { ports, broker, directory, beforeClose, prepareEnd })
   }
   return embedded
+}
+
+/** Loaded when somebody asks: most processes never do. */
+async function* findingsIn(
+  ports: Ports,
+  summary: VerifySummary,
+  settings: VerifySettings,
+): AsyncGenerator<Finding> {
+  const { verify } = await import('../broker/verifying/verify.ts')
+  yield* verify(ports, summary, settings)
 }
 
 async function closeAll(

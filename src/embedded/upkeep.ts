@@ -45,13 +45,15 @@ export async function maintainStore(
   if (isAll) await cutTails(ports, signal)
   const strays = isDeep ? await noteStrays(ports) : 0
   const settings = settlingSettings(graceMs === undefined ? {} : { graceMs })
-  const sums = { rolledBytes: 0, mergedBytes: 0, deletedObjects: 0 }
+  const sums = { rolledBytes: 0, mergedBytes: 0, compactedBytes: 0, expiredBytes: 0, deletedObjects: 0 }
   for (;;) {
     const deadlineMs = ports.clock.monotonicMs() + FUNCTION_RUN_MS_MAX
     const request = { upkeep: true, isForced: isAll }
     const run = await maintain(ports, settings, request, untilAborted(ports, deadlineMs, signal), report)
     sums.rolledBytes += run.rolledBytes
     sums.mergedBytes += run.mergedBytes
+    sums.compactedBytes += run.compactedBytes
+    sums.expiredBytes += run.expiredBytes
     sums.deletedObjects += run.deletedObjects
     if (run.isDone || signal.aborted)
       return { ...run, ...sums, isDone: run.isDone && !signal.aborted, strays }

@@ -13,9 +13,11 @@ export interface ObjectStore {
   /**
    * Reads `bytes` bytes from `position` on, into memory that is the caller's to change; undefined when there is
    * no such object, fewer bytes when it ends before.
+   * @param into memory with room for them, into which a store may read: then what it gives is a view of its beginning. Until this
+   *   has resolved it is nobody else's, and where it never does, or rejects, for good
    * @throws NotApplied when it cannot be read now
    */
-  get(key: string, position: Position, bytes: number): Promise<Uint8Array | undefined>
+  get(key: string, position: Position, bytes: number, into?: Uint8Array): Promise<Uint8Array | undefined>
 
   /**
    * As put, for what does not fit into memory: takes chunks as they come, and holds two parts of OBJECT_PART_BYTES at most.

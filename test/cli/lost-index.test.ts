@@ -108,10 +108,31 @@ test('inspect shows what the index has, what an object holds, and each batch', a
     exitCode: 1,
     noted: 'tidemark: there is no partition 7 of a topic tides\n',
   })
+  expect(await runLine('inspect tides')).toMatchObject({
+    exitCode: 1,
+    noted:
+      'tidemark: there is no object tides; of a topic, name a partition, too: tidemark inspect tides 0\n',
+  })
   expect(await runLine('inspect log/nothing')).toMatchObject({
     exitCode: 1,
     noted: 'tidemark: there is no object log/nothing\n',
   })
+})
+
+test('a check from some place on does not say more than it knows', async () => {
+  await makeStore()
+  expect(await done('verify --from young/0')).toContain(
+    'sound from young/0 on; what stands before it was not',
+  )
+})
+
+test('maintain says what compaction and retention have taken out', async () => {
+  await done('topic create heights --config cleanup.policy=compact')
+  await done('produce heights --key-separator :', ['dover:6.2\ndover:6.4\ndover:6.5\n'])
+  expect(await done('maintain --all')).toMatch(/compaction took out [1-9]\d* B, retention 0 B/)
+  await done('topic alter heights --config cleanup.policy=delete --config retention.bytes=1')
+  await done('produce heights', ['of today\n'])
+  expect(await done('maintain --all')).toMatch(/compaction took out 0 B, retention [1-9]\d* B/)
 })
 
 test('inspect shows damage where it is', async () => {
@@ -132,6 +153,8 @@ test('inspect shows damage where it is', async () => {
 
 test('maintain without anything that is due does nothing, and says so', async () => {
   await makeStore()
-  expect(await done('maintain')).toBe('rolled 0 B, merged 0 B, deleted 0 objects\n')
+  expect(await done('maintain')).toBe(
+    'rolled 0 B, merged 0 B; compaction took out 0 B, retention 0 B; deleted 0 objects\n',
+  )
   expect(await done('maintain --deep --grace 1s')).toContain('deleted')
 })

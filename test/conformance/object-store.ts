@@ -69,6 +69,23 @@ export function describeObjectStore(name: string, open: () => Promise<OpenedObje
       expect((await get(key, 1_000, 5))?.toString()).toBe('')
     })
 
+    test('may read into memory that it is given, and leaves the rest of it alone', async () => {
+      const key = await stored([Buffer.from('0123456789')])
+      for (const [position, bytes, expected] of [
+        [3, 4, '3456'],
+        [8, 5, '89'],
+        [10, 5, ''],
+      ] as const) {
+        const into = Buffer.alloc(20, '.')
+        const found = await objects.get(key, toPosition(position), bytes, into.subarray(6, 6 + bytes))
+        expect(Buffer.from(found!).toString()).toBe(expected)
+        if (found!.buffer === into.buffer) expect(found!.byteOffset).toBe(into.byteOffset + 6)
+        expect(into.subarray(0, 6).toString()).toBe('.'.repeat(6))
+        expect(into.subarray(6 + bytes).toString()).toBe('.'.repeat(14 - bytes))
+      }
+      expect(await objects.get(freshKey(), toPosition(0), 5, Buffer.alloc(5))).toBeUndefined()
+    })
+
     test('tells that there is no such object', async () => {
       expect(await get(freshKey(), 0, 10)).toBeUndefined()
     })

@@ -56,9 +56,9 @@ export function objectsAcross(
       await network.write(() => stored.put(key, [whole]))
       return whole.length
     },
-    get: (key, position, bytes) => {
+    get: (key, position, bytes, into) => {
       faults.about(`read ${key}`)
-      return objects.get(key, position, bytes)
+      return objects.get(key, position, bytes, into)
     },
     async *list(...bounds) {
       faults.about(`list ${bounds.join(' below ')}`)

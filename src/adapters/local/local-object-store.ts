@@ -99,10 +99,15 @@ export class LocalObjectStore implements ObjectStore {
     }
   }
 
-  async get(key: string, position: Position, bytes: number): Promise<Uint8Array | undefined> {
+  async get(
+    key: string,
+    position: Position,
+    bytes: number,
+    into?: Uint8Array,
+  ): Promise<Uint8Array | undefined> {
     const path = this.#path(key)
     try {
-      return await this.#open.use(path, handle => readUpTo(handle, position, bytes))
+      return await this.#open.use(path, handle => readUpTo(handle, position, bytes, into))
     } catch (error) {
       throw this.#failure(error, 'read')
     }
@@ -275,8 +280,13 @@ async function clearUnfinished(directory: string): Promise<void> {
   }
 }
 
-async function readUpTo(file: FileHandle, position: number, bytes: number): Promise<Uint8Array> {
-  const buffer = Buffer.allocUnsafe(bytes)
+async function readUpTo(
+  file: FileHandle,
+  position: number,
+  bytes: number,
+  into: Uint8Array | undefined,
+): Promise<Uint8Array> {
+  const buffer = into ?? Buffer.allocUnsafe(bytes)
   let length = 0
   while (length < bytes) {
     const { bytesRead } = await file.read(buffer, length, bytes - length, position + length)

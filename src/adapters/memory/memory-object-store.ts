@@ -23,7 +23,7 @@ export class MemoryObjectStore implements ObjectStore {
         await network.write(() => this.put(key, [whole]))
         return whole.length
       },
-      get: (key, position, bytes) => network.read(() => this.get(key, position, bytes)),
+      get: (key, position, bytes, into) => network.read(() => this.get(key, position, bytes, into)),
       list: (prefix, below) => this.#listAcross(network, prefix, below),
       remove: key => network.write(() => this.remove(key)),
       removeAll: keys => network.write(() => this.removeAll(keys)),
@@ -40,10 +40,19 @@ export class MemoryObjectStore implements ObjectStore {
     return whole.length
   }
 
-  async get(key: string, position: Position, bytes: number): Promise<Uint8Array | undefined> {
+  async get(
+    key: string,
+    position: Position,
+    bytes: number,
+    into?: Uint8Array,
+  ): Promise<Uint8Array | undefined> {
     const object = this.#objects.get(key)
+    if (!object) return undefined
     // A Buffer's own slice would be a view of what is stored.
-    return object && copyBytes(object.bytes, position, position + bytes)
+    if (!into) return copyBytes(object.bytes, position, position + bytes)
+    const found = object.bytes.subarray(position, position + bytes)
+    into.set(found)
+    return into.subarray(0, found.length)
   }
 
   async *list(prefix = '', below?: string): AsyncGenerator<ObjectInfo> {

@@ -121,7 +121,8 @@ export class Intake {
     const nowMs = this.#ports.clock.nowMs()
     const run = checkRun(batches, topic.settings, nowMs, this.#futureMs(nowMs, arrivedMs))
     const id = { topicId: topic.topicId, partition }
-    const hasToWait = topic.settings.isCompacted || this.#keyChecks.has(partitionKey(id))
+    const isChecking = this.#keyChecks.size > 0 && this.#keyChecks.has(partitionKey(id))
+    const hasToWait = topic.settings.isCompacted || isChecking
     return hasToWait
       ? this.#submitWithKeys(topic, id, run, arrivedMs)
       : this.#gatherer.submit(id, run, arrivedMs)

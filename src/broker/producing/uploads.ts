@@ -43,9 +43,11 @@ export class Uploads {
   }
 
   /** Takes note of what becomes of an append, and passes it on. */
-  async noteOutcome(entry: IndexEntry, appending: Promise<AppendedEntry>): Promise<AppendedEntry> {
-    if (entry.place.kind !== 'object') return await appending
-    const { object } = entry.place
+  noteOutcome({ place }: IndexEntry, appending: Promise<AppendedEntry>): Promise<AppendedEntry> {
+    return place.kind === 'object' ? this.#noteOutcomeOf(place.object, appending) : appending
+  }
+
+  async #noteOutcomeOf(object: string, appending: Promise<AppendedEntry>): Promise<AppendedEntry> {
     try {
       const appended = await appending
       this.#kept.add(object)

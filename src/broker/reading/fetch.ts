@@ -234,7 +234,9 @@ export class Fetching {
           'Start from the earliest or the latest offset.',
       )
     }
-    const hot = takesHot ? this.#hot.find(partition, from, head.nextOffset, maxBytes) : undefined
+    // What was cleaned is read as it is now: its tombstones may be gone, and who has read values from here needs them.
+    const isHot = takesHot && from >= head.settled.cleanOffset
+    const hot = isHot ? this.#hot.find(partition, from, head.nextOffset, maxBytes) : undefined
     if (hot) return { partition, head, hot, entries: [] }
     const entries = await readEntries(this.#ports.index, partition, head, from, maxBytes)
     return entries && { partition, head, entries }

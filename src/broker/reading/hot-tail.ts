@@ -4,7 +4,13 @@ import { advance, type Offset } from '../../core/numbers.ts'
 import { batchSizeBytes, batchSpan, patchOffsets } from '../../core/record/batch-header.ts'
 import { type PartitionId, partitionKey } from '../../core/topic/partition-id.ts'
 
-/** What was appended in one go: batches with their final offsets. */
+/** Batches of one call that follow one another, and how many offsets they cover. */
+export interface Appended {
+  readonly chunk: Uint8Array
+  readonly records: number
+}
+
+/** What was appended in one go, or a part of it: batches with their final offsets. */
 interface HotRun {
   readonly baseOffset: Offset
   readonly end: Offset
@@ -44,8 +50,7 @@ export interface HotRecords {
 /**
  * What this process has appended of late, so that whoever reads at a log's end causes no reads of objects. It is asked once
  * a head was read, and knows nothing that is not in the log: an append that did not hold never gets here, and a topic that
- * was made anew has another id. What was cleaned away meanwhile may still be told, as before the cleaning: the tombstones of
- * all that it tells come with it, since it reaches to the log's end.
+ * was made anew has another id. For what was cleaned meanwhile nobody may ask: it knows the records of before.
  */
 export class HotTail {
   readonly #bytesMax: number
@@ -59,22 +64,35 @@ export class HotTail {
     this.#bytesMax = bytesMax
   }
 
-  /** Keeps a copy of batches that follow one another and were appended from `baseOffset` on, up to `end`. */
-  add(partition: PartitionId, baseOffset: Offset, end: Offset, batches: Uint8Array): void {
-    if (Math.max(2 * batches.length, HOT_PAGE_BYTES) > this.#bytesMax) return
+  /** Keeps a copy of what was appended in one go, from `baseOffset` on: calls that follow one another. */
+  add(partition: PartitionId, baseOffset: Offset, appended: readonly Appended[]): void {
     const key = partitionKey(partition)
+    let next = baseOffset
+    for (let index = 0; index < appended.length; ) {
+      const first = appended[index]!
+      if (Math.max(2 * first.chunk.length, HOT_PAGE_BYTES) > this.#bytesMax) {
+        next = advance(next, first.records)
+        index += 1
+        continue
+      }
+      const page = this.#pageFor(first.chunk.length)
+      const taken = takeTogether(page, appended, index)
+      this.#keep(key, page, next, taken)
+      next = advance(next, taken.records)
+      index += taken.calls
+    }
+  }
+
+  #keep(key: string, page: Page, baseOffset: Offset, { start, records }: Taken): void {
     const log = this.#logs.get(key) ?? { key, runs: [], first: 0 }
     // Others have appended in between; what is older is of no use to whoever reads up to the end.
     if (log.runs.at(-1)?.end !== baseOffset) {
       log.runs = []
       log.first = 0
     }
-    const page = this.#pageFor(batches.length)
-    const bytes = page.bytes.subarray(page.used, page.used + batches.length)
-    bytes.set(batches)
+    const bytes = page.bytes.subarray(start, page.used)
     fillIn(bytes, baseOffset)
-    const run = { baseOffset, end, bytes, log, page }
-    page.used += bytes.length
+    const run = { baseOffset, end: advance(baseOffset, records), bytes, log, page }
     page.cost += bytes.length + HOT_RUN_BYTES
     page.runs.push(run)
     log.runs.push(run)
@@ -144,6 +162,32 @@ export class HotTail {
     }
     return page.bytes
   }
+}
+
+interface Taken {
+  /** Where they begin in the page; they end where it is used up to. */
+  readonly start: number
+  readonly calls: number
+  readonly records: number
+}
+
+/**
+ * Copies the first call into the page, which has room for it, and those that follow while they are small: one run of many
+ * costs a fraction of as many runs, and a read in its midst goes through no more than that.
+ */
+function takeTogether(page: Page, appended: readonly Appended[], first: number): Taken {
+  const start = page.used
+  const end = Math.min(page.bytes.length, start + HOT_PAGE_BYTES)
+  let [calls, records] = [0, 0]
+  for (let index = first; index < appended.length; index++) {
+    const call = appended[index]!
+    if (calls > 0 && page.used + call.chunk.length > end) break
+    page.bytes.set(call.chunk, page.used)
+    page.used += call.chunk.length
+    records += call.records
+    calls += 1
+  }
+  return { start, calls, records }
 }
 
 function joinParts(parts: readonly Uint8Array[], bytes: number): Uint8Array {

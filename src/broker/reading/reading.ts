@@ -1,12 +1,12 @@
 import type { Fetch, Fetched, Located } from '../../contract/broker.ts'
-import { advance, type Offset } from '../../core/numbers.ts'
+import type { Offset } from '../../core/numbers.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
 import type { Ports } from '../../ports/index.ts'
 import type { ObjectLocator } from '../../ports/object-locator.ts'
 import type { TopicDirectory } from '../topics/topic-directory.ts'
 import { Fetching } from './fetch.ts'
 import { FooterCache } from './footers.ts'
-import { HotTail } from './hot-tail.ts'
+import { type Appended, HotTail } from './hot-tail.ts'
 import type { TailWatch } from './tail-watch.ts'
 
 export interface ReadingSettings {
@@ -43,17 +43,12 @@ export class Reading {
   }
 
   /** Runs that this process has appended, one after the other from `baseOffset` on: before anybody is told of them. */
-  noteAppend(
-    partition: PartitionId,
-    baseOffset: Offset,
-    runs: readonly { readonly run: { readonly chunk: Uint8Array; readonly records: number } }[],
-  ): void {
-    let next = baseOffset
-    for (const { run } of runs) {
-      const end = advance(next, run.records)
-      this.#hot.add(partition, next, end, run.chunk)
-      next = end
-    }
+  noteAppend(partition: PartitionId, baseOffset: Offset, calls: readonly { readonly run: Appended }[]): void {
+    this.#hot.add(
+      partition,
+      baseOffset,
+      calls.map(({ run }) => run),
+    )
   }
 
   /** Lets nobody wait any more: every fetch is answered with what there is. */

@@ -5,20 +5,14 @@ import {
   SETTLING_PAUSES,
 } from '../../core/limits.ts'
 import type { Head } from '../../core/log/head.ts'
-import { settlingDue } from '../../core/log/settled/plan-roll.ts'
+import { backlogBytes, settlingDue } from '../../core/log/settled/plan-roll.ts'
 import { type PartitionId, partitionKey } from '../../core/topic/partition-id.ts'
+import { workBeside } from '../../core/turns.ts'
 import type { Ports } from '../../ports/index.ts'
 import type { Topic } from '../topics/topic-directory.ts'
 import { type Budget, halfwayMs, TimeIsOver } from './budget.ts'
-import {
-  type Maintained,
-  type MaintainRequest,
-  maintain,
-  type PartitionPlace,
-  type Progress,
-} from './maintain.ts'
+import type { Maintained, MaintainRequest, PartitionPlace, Progress } from './maintain.ts'
 import type { SettlingSettings } from './settling-settings.ts'
-import { backlogBytes } from './visit-partition.ts'
 
 export { settlingSettings } from './settling-settings.ts'
 
@@ -93,7 +87,7 @@ export class BackgroundSettling {
     const entries = (this.#entries.get(key) ?? 0) + 1
     this.#entries.set(key, entries)
     // By bytes only now and then: most appends are far from anything.
-    this.#note(partition, head, Number.POSITIVE_INFINITY, entries)
+    this.#note(partition, key, head, Number.POSITIVE_INFINITY, entries)
   }
 
   /** Takes note of a log that starts later than it did. */
@@ -113,7 +107,8 @@ export class BackgroundSettling {
 
   /** Takes note of a head that somebody has read, of a topic that he knows. */
   noteHead(topic: Topic, partition: PartitionId, head: Head): void {
-    this.#note(partition, head, topic.settings.segmentBytes, this.#entries.get(partitionKey(partition)) ?? 0)
+    const key = partitionKey(partition)
+    this.#note(partition, key, head, topic.settings.segmentBytes, this.#entries.get(key) ?? 0)
   }
 
   /** Stops where it is: what is half done is gone on with by the next process. */
@@ -123,13 +118,12 @@ export class BackgroundSettling {
     await this.#running
   }
 
-  #note(partition: PartitionId, head: Head, segmentBytes: number, entries: number): void {
-    const { clock } = this.#ports
-    const key = partitionKey(partition)
-    if (this.#pending.has(key) || this.#isResting(key)) return
-    const rules = { segmentBytes, nowMs: clock.nowMs(), epochsBelow: 0, entries, limits: this.#settings }
+  #note(partition: PartitionId, key: string, head: Head, segmentBytes: number, entries: number): void {
     // Entries of the tail are no blocks yet, and nothing is rolled of them.
     if (head.tailOffset === head.settled.settledOffset && head.startOffset <= head.settled.firstOffset) return
+    if (this.#pending.has(key) || this.#isResting(key)) return
+    const { clock } = this.#ports
+    const rules = { segmentBytes, nowMs: clock.nowMs(), epochsBelow: 0, entries, limits: this.#settings }
     if (settlingDue(head, rules) === undefined) return
     const segments = backlogBytes(head) / Math.min(segmentBytes, this.#settings.rollBytes)
     const isUrgent = segments > SETTLING_BACKLOG_SEGMENTS_MAX
@@ -209,6 +203,8 @@ export class BackgroundSettling {
       if (progress.kind === 'failed' || progress.kind === 'trouble') this.#reportError(progress.error)
     }
     try {
+      // Not before something is due: it is more to load than all the rest, and many processes end sooner.
+      const { maintain } = await workBeside(import('./maintain.ts'))
       return await maintain(this.#ports, this.#settings, request, this.#budget(share), report)
     } catch (error) {
       this.#reportError(error)

@@ -1,7 +1,7 @@
 import { batchesOf, type RunBatch } from '../../core/batches/batch-run.ts'
 import type { Stretch } from '../../core/batches/stretches.ts'
 import { SETTLING_PIECE_BYTES } from '../../core/limits.ts'
-import { cleanBatch, keepsRecord } from '../../core/log/compaction/clean-batch.ts'
+import { cleanBatch, KeptRecords, keepsRecord } from '../../core/log/compaction/clean-batch.ts'
 import { type CleaningRules, hasOldTombstones } from '../../core/log/compaction/plan-cleaning.ts'
 import type { Output } from '../../core/log/compaction/plan-outputs.ts'
 import type { Segment } from '../../core/log/settled/segment.ts'
@@ -11,6 +11,7 @@ import type { Ports } from '../../ports/index.ts'
 import type { Budget } from './budget.ts'
 import type { MappedKeys } from './cleaning-map.ts'
 import { readFooter } from './counted-segments.ts'
+import { Gathered } from './gathered.ts'
 import { readRuns, segmentSource } from './read-runs.ts'
 import { type Log, type Written, writeSegment } from './write-segment.ts'
 
@@ -83,6 +84,7 @@ async function* cleanedStretches(
   budget: Budget,
 ): AsyncGenerator<Stretch> {
   const { partition } = pass.log
+  const memory = { left: new Gathered(), kept: new KeptRecords() }
   let reached = baseOffset
   for (const input of inputs) {
     const keeps = end <= pass.clean ? keeper(pass, input, keepsTombstone) : () => true
@@ -91,7 +93,7 @@ async function* cleanedStretches(
     reached = range.to
     const sources = [segmentSource(partition, input)]
     for await (const stretch of readRuns(ports, sources, pass.hasMoved, budget.deadlineMs)) {
-      for (const piece of cleanStretch(stretch, range, keeps)) {
+      for (const piece of cleanStretch(stretch, range, keeps, memory)) {
         yield piece.stretch
         // The writer counts what is left; what went was read as well.
         await budget.pace(piece.readBytes)
@@ -120,11 +122,15 @@ interface Piece {
   readonly readBytes: number
 }
 
-/** What is left of a stretch between two offsets, in pieces that do not take long. */
+/**
+ * What is left of a stretch between two offsets, in pieces that do not take long.
+ * @param memory a piece lies in it until the next is asked for
+ */
 function* cleanStretch(
   stretch: Stretch,
   { from, to }: { readonly from: Offset; readonly to: Offset },
   keeps: (record: RawRecord) => boolean,
+  { left, kept }: { readonly left: Gathered; readonly kept: KeptRecords },
 ): Generator<Piece> {
   const [baseOffset, end] = [later(stretch.baseOffset, from), earlier(stretch.end, to)]
   if (baseOffset >= end) return
@@ -133,14 +139,12 @@ function* cleanStretch(
     yield { stretch: isWhole ? stretch : { kind: 'lost', baseOffset, end }, readBytes: 0 }
     return
   }
-  let left: Uint8Array[] = []
   let readBytes = 0
   let next = baseOffset
   const pieceTo = (pieceEnd: Offset): Piece => {
-    const bytes = left.length === 1 ? left[0]! : Buffer.concat(left)
+    const bytes = left.take()
     const piece = { kind: 'batches', baseOffset: next, end: pieceEnd, bytes } as const
     const wentBytes = readBytes - bytes.length
-    left = []
     readBytes = 0
     next = pieceEnd
     return { stretch: piece, readBytes: Math.max(0, wentBytes) }
@@ -148,8 +152,8 @@ function* cleanStretch(
   const within = (batch: RunBatch) => batch.offset >= from && batch.offset < to
   for (const batch of batchesOf(stretch.bytes, stretch.baseOffset, 'stored', stretch.end)) {
     if (!within(batch)) continue
-    const cleaned = cleanBatch(stretch.bytes, batch.position, keeps)
-    if (cleaned) left.push(cleaned)
+    const cleaned = cleanBatch(stretch.bytes, batch.position, keeps, kept)
+    if (cleaned) left.add(cleaned)
     readBytes += batch.header.sizeBytes
     if (readBytes >= SETTLING_PIECE_BYTES) yield pieceTo(earlier(advance(batch.offset, batch.span), end))
   }

@@ -1,4 +1,6 @@
 import type { Move } from '../../core/log/changes/rearrange.ts'
+import { keyHash } from '../../core/log/compaction/key-hash.ts'
+import { KeyMap } from '../../core/log/compaction/key-map.ts'
 import {
   type CleaningPlan,
   type CleaningRules,
@@ -58,6 +60,7 @@ class Cleaning {
   readonly #head: Head
   readonly #budget: Budget
   readonly #nowMs: number
+  #map: KeyMap | undefined
 
   constructor(ports: Ports, settings: SettlingSettings, log: Log, head: Head, budget: Budget) {
     this.#ports = ports
@@ -73,6 +76,14 @@ class Cleaning {
   }
 
   async run(endsUnfinished: boolean): Promise<Head | undefined> {
+    try {
+      return await this.#run(endsUnfinished)
+    } finally {
+      this.#map?.release()
+    }
+  }
+
+  async #run(endsUnfinished: boolean): Promise<Head | undefined> {
     const { cleaning, generation } = this.#settled
     const isLeft = cleaning !== generation && (endsUnfinished || (await this.#isSomethingLeft()))
     const known = settingsOf(this.#log.topic)
@@ -140,9 +151,17 @@ class Cleaning {
       to,
       mapBytes,
       untilMs,
+      newMap: (keys: number, bytesMax: number) => this.#newMap(keys, bytesMax),
       hasMoved: () => this.#hasMoved(),
     }
     return mapDirty(this.#ports, request, this.#budget)
+  }
+
+  /** One at a time. */
+  #newMap(keys: number, bytesMax: number): KeyMap {
+    this.#map?.release()
+    this.#map = new KeyMap(keys, bytesMax, keyHash)
+    return this.#map
   }
 
   async #make(

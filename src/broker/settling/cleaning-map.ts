@@ -1,7 +1,6 @@
 import { batchesOf } from '../../core/batches/batch-run.ts'
 import { mapKeys } from '../../core/log/compaction/clean-batch.ts'
-import { keyHash } from '../../core/log/compaction/key-hash.ts'
-import { KeyMap } from '../../core/log/compaction/key-map.ts'
+import type { KeyMap } from '../../core/log/compaction/key-map.ts'
 import type { Segment } from '../../core/log/settled/segment.ts'
 import { advance, type Offset } from '../../core/numbers.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
@@ -25,6 +24,8 @@ export interface MapRequest {
   readonly mapBytes: number
   /** By the monotonic clock: then it ends where it is. */
   readonly untilMs: number
+  /** An empty map, for so many keys at most; the one before is needed no more. */
+  newMap(keys: number, bytesMax: number): KeyMap
   hasMoved(): Promise<boolean>
 }
 
@@ -38,7 +39,7 @@ export async function mapDirty(ports: Ports, request: MapRequest, budget: Budget
   const { partition, from, to } = request
   const dirty = request.chain.filter(({ baseOffset, end }) => end > from && baseOffset < to)
   const records = dirty.reduce((sum, segment) => sum + segment.records, 0)
-  let map = new KeyMap(records, request.mapBytes, keyHash)
+  let map = request.newMap(records, request.mapBytes)
   const sources = dirty.map(segment => segmentSource(partition, segment))
   let isFirst = true
   let reached = from
@@ -57,7 +58,7 @@ export async function mapDirty(ports: Ports, request: MapRequest, budget: Budget
       // A batch whose keys might not all fit is left whole: what is in the map is what lies below its end, and nothing else.
       const isFull = map.room < header.recordCount
       if ((isFull || isOver) && !isFirst) return { map, end: offset }
-      if (isFull) map = new KeyMap(header.recordCount, Number.POSITIVE_INFINITY, keyHash)
+      if (isFull) map = request.newMap(header.recordCount, Number.POSITIVE_INFINITY)
       mapKeys(map, bytes, position)
       if (isFull) return { map, end: advance(offset, span) }
       isFirst = false

@@ -62,6 +62,8 @@ export interface Maintained {
   readonly halfDone: PartitionId | undefined
   readonly rolledBytes: number
   readonly mergedBytes: number
+  readonly compactedBytes: number
+  readonly expiredBytes: number
   readonly deletedObjects: number
   /** Of batches that have not settled, in the partitions that were visited. */
   readonly backlogBytes: number
@@ -97,7 +99,14 @@ class Run {
   readonly failed: { topic: string; partition: number; reason: string }[] = []
   goesOnAt: PartitionPlace | undefined
   halfDone: PartitionId | undefined
-  readonly sums = { rolledBytes: 0, mergedBytes: 0, deletedObjects: 0, backlogBytes: 0 }
+  readonly sums = {
+    rolledBytes: 0,
+    mergedBytes: 0,
+    compactedBytes: 0,
+    expiredBytes: 0,
+    deletedObjects: 0,
+    backlogBytes: 0,
+  }
 
   constructor(
     ports: Ports,
@@ -176,9 +185,11 @@ class Run {
       return
     }
     this.halfDone = undefined
-    const { rolledBytes, mergedBytes, backlogBytes } = visited
+    const { rolledBytes, mergedBytes, compactedBytes, expiredBytes, backlogBytes } = visited
     this.sums.rolledBytes += rolledBytes
     this.sums.mergedBytes += mergedBytes
+    this.sums.compactedBytes += compactedBytes
+    this.sums.expiredBytes += expiredBytes
     this.sums.backlogBytes += backlogBytes
     const place = { topic: topic.name, partition: partition.partition }
     this.#report({ kind: 'visited', ...place, rolledBytes, mergedBytes, backlogBytes })

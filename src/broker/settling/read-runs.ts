@@ -16,6 +16,7 @@ import { ingestKey, logObjectKey } from '../../core/storage-layout.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
 import type { Ports } from '../../ports/index.ts'
 import { retryUntil } from '../store-calls/retry.ts'
+import { joined, ReadMemory, type ReadPiece } from './read-memory.ts'
 
 /** Where a run of batches lies that is to be copied. */
 export interface RunSource {
@@ -55,7 +56,8 @@ export function segmentSource(partition: PartitionId, segment: Segment): RunSour
 /**
  * Reads runs in order, a few pieces ahead, and gives what they hold, in pieces of some MiB, from the first one's base to the
  * last one's end without a gap. What is damaged comes as it is, and what is gone is said to be lost: whoever copies a log keeps
- * what can be kept.
+ * what can be kept. The memory of a stretch is read into again as soon as the next one is asked for: what collects late would
+ * otherwise be as much as the log.
  * @param hasMoved whether the log has moved on since the sources were known, so that their objects may be gone
  * @throws Moved where an object is gone and the log has moved on; TidemarkError REQUEST_TIMED_OUT at the deadline
  */
@@ -67,48 +69,58 @@ export async function* readRuns(
 ): AsyncGenerator<Stretch> {
   const read = (source: RunSource, position: number, bytes: number) =>
     retryUntil(ports, deadlineMs, 'no', () => ports.objects.get(source.key, toPosition(position), bytes))
-  const ahead: (Reading & { readonly bytes: Promise<Uint8Array | undefined> })[] = []
+  const memory = new ReadMemory()
+  const readInto = (source: RunSource, position: number, bytes: number) =>
+    retryUntil(ports, deadlineMs, 'no', () =>
+      // Each try has its own: one that is given up may still be written to.
+      memory.read(bytes, into => ports.objects.get(source.key, toPosition(position), bytes, into)),
+    )
+  const ahead: (Reading & { readonly reading: Promise<ReadPiece | undefined> })[] = []
   const pieces = piecesOf(sources)
   let bytesAhead = 0
   const readAhead = () => {
     while (bytesAhead < SETTLING_PIECE_BYTES * RUN_READS_AHEAD_MAX && ahead.length < SMALL_READS_AHEAD_MAX) {
       const { value, done } = pieces.next()
       if (done) return
-      const bytes =
+      const reading =
         value.piece.bytes === 0
-          ? Promise.resolve(new Uint8Array())
-          : read(value.sources[0], value.piece.position, value.piece.bytes)
+          ? Promise.resolve(NOTHING_READ)
+          : readInto(value.sources[0], value.piece.position, value.piece.bytes)
       // It is waited for later, and must not be taken for nobody's until then.
-      bytes.catch(() => {})
-      ahead.push({ ...value, bytes })
+      reading.catch(() => {})
+      ahead.push({ ...value, reading })
       bytesAhead += value.piece.bytes
     }
   }
   let carried = NOTHING_CARRIED
+  let current: ReadPiece | undefined
   for (;;) {
     readAhead()
     const next = ahead.shift()
     if (!next) return
     const { sources, piece } = next
     const [source] = sources
-    const bytes = await next.bytes
+    const found = await next.reading
     bytesAhead -= piece.bytes
-    if (piece.isFirst) carried = { bytes: new Uint8Array(), next: source.baseOffset, isBroken: false }
+    if (piece.isFirst) carried = { bytes: NOTHING, next: source.baseOffset, isBroken: false }
+    const all = found && joined(carried.bytes, found)
+    // Nothing is left any more of what was read before.
+    memory.giveBack(current)
+    current = found
     if (carried.isBroken) continue
-    if (!bytes) {
+    if (!all) {
       if (await hasMoved()) throw new Moved(`${source.key} is gone`)
       yield { kind: 'lost', baseOffset: carried.next, end: sources.at(-1)!.end }
-      carried = { ...carried, isBroken: true }
+      carried = { ...carried, bytes: NOTHING, isBroken: true }
       continue
     }
     if (piece.isFirst && piece.isLast) {
       for (const { baseOffset, end, offsets, position, bytes: size } of sources) {
         const at = position - piece.position
-        yield* stretchesOf(bytes.subarray(at, at + size), baseOffset, end, offsets)
+        yield* stretchesOf(all.subarray(at, at + size), baseOffset, end, offsets)
       }
       continue
     }
-    const all = carried.bytes.length === 0 ? bytes : Buffer.concat([carried.bytes, bytes])
     const whole = piece.isLast
       ? { bytes: all.length, next: source.end }
       : wholeBatches(all, carried.next, source.end)
@@ -120,7 +132,7 @@ export async function* readRuns(
     }
     // From one place that the footer knows to the next: so little is lost beside what is damaged.
     yield* readByMarks(source, piece.position - carried.bytes.length, carried.next, read)
-    carried = { ...carried, isBroken: true }
+    carried = { ...carried, bytes: NOTHING, isBroken: true }
   }
 }
 
@@ -142,7 +154,9 @@ interface Carried {
   readonly isBroken: boolean
 }
 
-const NOTHING_CARRIED: Carried = { bytes: new Uint8Array(), next: toOffset(0), isBroken: false }
+const NOTHING = new Uint8Array()
+const NOTHING_READ: ReadPiece = { bytes: NOTHING, memory: NOTHING }
+const NOTHING_CARRIED: Carried = { bytes: NOTHING, next: toOffset(0), isBroken: false }
 
 /** What is read at once. */
 interface Reading {

@@ -1,5 +1,5 @@
 import type { Head } from '../../core/log/head.ts'
-import { settlingDue } from '../../core/log/settled/plan-roll.ts'
+import { backlogBytes, settlingDue } from '../../core/log/settled/plan-roll.ts'
 import { encodeSettled } from '../../core/log/settled/settled.ts'
 import { readSettings } from '../../core/topic/topic-config.ts'
 import type { Ports } from '../../ports/index.ts'
@@ -36,9 +36,15 @@ export interface Visited {
   readonly head: Head | undefined
   readonly rolledBytes: number
   readonly mergedBytes: number
+  /** Of batches that compaction has taken out. */
+  readonly compactedBytes: number
+  /** Of batches that retention has let go of. */
+  readonly expiredBytes: number
   /** Of batches that have not settled. */
   readonly backlogBytes: number
 }
+
+type Sums = { -readonly [Name in Exclude<keyof Visited, 'head' | 'backlogBytes'>]: number }
 
 /** How often a visit begins anew because somebody else settles the same log. */
 const TRIES_MAX = 3
@@ -57,7 +63,7 @@ export async function visit(
   wants: VisitWants,
   budget: Budget,
 ): Promise<Visited> {
-  const sums = { rolledBytes: 0, mergedBytes: 0 }
+  const sums: Sums = { rolledBytes: 0, mergedBytes: 0, compactedBytes: 0, expiredBytes: 0 }
   const read = () => ports.index.readHead(log.partition)
   let found: Head | undefined
   for (let triesLeft = TRIES_MAX; ; triesLeft -= 1) {
@@ -83,9 +89,9 @@ function isSame(before: Head, after: Head): boolean {
   return isSettledSame && before.tailOffset === after.tailOffset && before.startOffset === after.startOffset
 }
 
-/** Of batches in blocks. */
-export function backlogBytes({ flushed, settled }: Head): number {
-  return flushed.bytes - settled.loggedBytes
+/** Somebody may have rolled more meanwhile. */
+function takenOut(before: Head, after: Head): number {
+  return Math.max(0, before.settled.bytes - after.settled.bytes)
 }
 
 async function settleOnce(
@@ -95,7 +101,7 @@ async function settleOnce(
   found: Head,
   wants: VisitWants,
   budget: Budget,
-  sums: { rolledBytes: number; mergedBytes: number },
+  sums: Sums,
 ): Promise<Head> {
   const { partition, topic } = log
   let head = await adopt(ports, log, found, budget)
@@ -118,7 +124,9 @@ async function settleOnce(
     sums.rolledBytes += rolled.rolledBytes
   }
   // Before anything is merged that goes anyway.
-  head = (await retain(ports, settings, log, head, budget)) ?? head
+  const retained = (await retain(ports, settings, log, head, budget)) ?? head
+  sums.expiredBytes += takenOut(head, retained)
+  head = retained
   const { isCompacted } = readSettings(topic.configs, topic.expires ?? false)
   // What is compacted is merged by that.
   while (!isCompacted) {
@@ -134,6 +142,7 @@ async function settleOnce(
     if (!isCompacted && head.settled.cleaning === head.settled.generation) break
     const cleaned = await clean(ports, settings, log, head, budget, endsUnfinished)
     if (!cleaned) break
+    sums.compactedBytes += takenOut(head, cleaned)
     head = cleaned
     // The generation of before does not count any more.
     await sweep(ports, partition, head, true, budget)

@@ -4,7 +4,6 @@ import { SETTLING_PIECE_BYTES } from '../../core/limits.ts'
 import type { FlushedProducer } from '../../core/log/producers/flushed-producer.ts'
 import type { Level, Segment } from '../../core/log/settled/segment.ts'
 import { type Offset, toOffset } from '../../core/numbers.ts'
-import { gatherSmallChunks } from '../../core/segment/chunks.ts'
 import { SegmentWriter } from '../../core/segment/segment-writer.ts'
 import { logObjectKey } from '../../core/storage-layout.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
@@ -13,6 +12,10 @@ import { OutcomeUnknown, StoreFailed } from '../../ports/outcome.ts'
 import type { TopicItem } from '../../ports/topic-store.ts'
 import { retryUntil } from '../store-calls/retry.ts'
 import type { Budget } from './budget.ts'
+import { Gathered } from './gathered.ts'
+
+/** What is smaller is written together. */
+const GATHERED_BYTES = 256 * 1024
 
 /** One partition's log, and the topic that it is of. */
 export interface Log {
@@ -25,7 +28,10 @@ export interface SegmentPlan {
   readonly level: Level
   readonly baseOffset: Offset
   readonly end: Offset
-  /** From the base to the end without a gap; asked for anew where the upload is tried again. */
+  /**
+   * From the base to the end without a gap; asked for anew where the upload is tried again. The memory of one may be used again
+   * as soon as the next is asked for.
+   */
   stretches(): AsyncIterable<Stretch>
   /** Where the log starts now. */
   readonly startOffset: Offset
@@ -97,20 +103,20 @@ async function* chunksOf(
   made: { segment?: Segment },
 ): AsyncGenerator<Uint8Array> {
   const writer = new SegmentWriter(plan.baseOffset)
-  let chunks: Uint8Array[] = []
+  // Entries may be very small, and each chunk is written by itself.
+  const gathered = new Gathered()
   let bytes = 0
   for await (const stretch of plan.stretches()) {
     const chunk = writeStretch(writer, stretch)
-    if (chunk.length > 0) chunks.push(chunk)
     bytes += chunk.length
+    if (gathered.length + chunk.length > GATHERED_BYTES && gathered.length > 0) yield gathered.take()
+    if (chunk.length > GATHERED_BYTES) yield chunk
+    else gathered.add(chunk)
     if (bytes < SETTLING_PIECE_BYTES) continue
-    // Entries may be very small, and each chunk is written by itself.
-    yield* gatherSmallChunks(chunks)
     await budget.pace(bytes)
-    chunks = []
     bytes = 0
   }
-  yield* gatherSmallChunks(chunks)
+  if (gathered.length > 0) yield gathered.take()
   const { level, startOffset, createdMs, writes, loggedBytes, tombstonesMs, producers } = plan
   const { footer, segment } = writer.finish(plan.end, {
     topic,

@@ -7,6 +7,7 @@ import { afterGrowth } from '../../core/topic/partition-age.ts'
 import {
   checkConfigName,
   checkConfigs,
+  checkTogether,
   describeConfigs,
   namesExpiry,
   namesRules,
@@ -34,6 +35,7 @@ export class Topics {
     checkTopicName(name)
     checkPartitionCount(partitions)
     checkConfigs(configs)
+    checkTogether(configs, Object.keys(configs))
     const { item, isNew } = await makeTopic(this.#ports, this.#steps, request)
     if (isNew) this.#directory.forget(name)
     return await this.#describe(item, 'yes')
@@ -71,6 +73,8 @@ export class Topics {
         grownMs: afterGrowth(item, item.partitions, this.#ports.clock.nowMs()),
       }
       const kept = Object.entries(item.configs).filter(([config]) => !unset.includes(config))
+      const configs = { ...Object.fromEntries(kept), ...set }
+      checkTogether(configs, named)
       const grown = Math.max(item.partitions, partitions ?? 0)
       const noted = await this.#noteGrowth(item, grown)
       if (!noted) continue
@@ -85,7 +89,7 @@ export class Topics {
         ...(growingTo !== undefined && growingTo > grown && { growingTo }),
         partitions: grown,
         ...growth,
-        configs: { ...Object.fromEntries(kept), ...set },
+        configs,
         ...(namesExpiry(named) && { expires: true }),
         version: this.#ports.entropy.id(),
       }

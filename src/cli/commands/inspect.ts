@@ -54,7 +54,11 @@ export async function inspectObject(
     await write(terminal, settings.json ? jsonLine(part) : formatPart(part))
   }
   if (terminal.interrupted.aborted) return EXIT_INTERRUPTED
-  if (!isThere) throw new CommandFailure(`there is no object ${key}`)
+  if (!isThere) {
+    const isTopic = (await inspectStorePartition(store, key, 0)) !== undefined
+    const hint = isTopic ? `; of a topic, name a partition, too: tidemark inspect ${key} 0` : ''
+    throw new CommandFailure(`there is no object ${key}${hint}`)
+  }
   return EXIT_OK
 }
 

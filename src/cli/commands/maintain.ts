@@ -37,7 +37,9 @@ export async function maintain(
     note(terminal, describeAside('tidemark: a part of it failed', trouble, false))
   note(
     terminal,
-    `rolled ${formatBytes(done.rolledBytes)}, merged ${formatBytes(done.mergedBytes)}, deleted ${plural(done.deletedObjects, 'object')}`,
+    `rolled ${formatBytes(done.rolledBytes)}, merged ${formatBytes(done.mergedBytes)}; ` +
+      `compaction took out ${formatBytes(done.compactedBytes)}, retention ${formatBytes(done.expiredBytes)}; ` +
+      `deleted ${plural(done.deletedObjects, 'object')}`,
   )
   if (done.strays > 0) {
     note(

@@ -51,8 +51,14 @@ export async function verify(
   if (counts.error > 0) note(terminal, `the store is damaged: ${plural(counts.error, 'error')}`)
   else if (counts.suspicious > 0)
     note(terminal, 'what is there is sound, but may not be all: bring back a lost index before you write')
+  else if (request.from)
+    note(terminal, `sound from ${at(request.from)} on; what stands before it was not looked at`)
   else note(terminal, 'the store is sound')
   return counts.error + counts.suspicious === 0 ? EXIT_OK : EXIT_FAILURE
+}
+
+function at({ topic, partition }: PartitionPlace): string {
+  return `${topic}/${partition}`
 }
 
 function describeProgress({ at, partitions, partitionsInAll, objects, bytes }: Summary): string {

@@ -228,11 +228,22 @@ export interface Rewritten {
   readonly maxTimestamp: number
 }
 
-/** The batch with other records, compressed as the batch says: its base timestamp, its producer and all else stays. */
-export function rewriteBatch(batch: Uint8Array, records: Uint8Array, changed: Rewritten): Uint8Array {
-  const bytes = new Uint8Array(RECORDS_AT + records.length)
+/**
+ * The batch with other records, compressed as the batch says: its base timestamp, its producer and all else stays.
+ * @param records in pieces, one behind the other
+ */
+export function rewriteBatch(
+  batch: Uint8Array,
+  records: readonly Uint8Array[],
+  changed: Rewritten,
+): Uint8Array {
+  const bytes = new Uint8Array(records.reduce((sum, { length }) => sum + length, RECORDS_AT))
   bytes.set(batch.subarray(0, RECORDS_AT))
-  bytes.set(records, RECORDS_AT)
+  let position = RECORDS_AT
+  for (const piece of records) {
+    bytes.set(piece, position)
+    position += piece.length
+  }
   writeInt64(bytes, BASE_OFFSET_AT, changed.baseOffset)
   writeInt32(bytes, LENGTH_AT, bytes.length - LENGTH_EXCLUDED_BYTES)
   writeInt32(bytes, LAST_OFFSET_DELTA_AT, changed.lastOffset - changed.baseOffset)

@@ -87,7 +87,8 @@ const EXPIRY_CONFIGS = [
 const RULE_CONFIGS = [...EXPIRY_CONFIGS, 'delete.retention.ms', 'min.compaction.lag.ms']
 
 /** What stands beside the configs of a topic that is older than they are. */
-const KEPT_NOTE = 'kept, and nothing is deleted: the topic is older than retention; set it anew and it holds'
+const KEPT_NOTE =
+  'kept, and nothing is deleted: the topic is older than retention; once one of the three is set anew, all three hold'
 
 /** Whether a topic goes by its retention from then on, whatever it did before. */
 export function namesExpiry(names: readonly string[]): boolean {
@@ -140,6 +141,22 @@ export function checkConfigs(configs: Readonly<Record<string, string>>): void {
     const problem = TOPIC_CONFIGS[name as ConfigName].problem(value)
     if (problem) throw new TidemarkError('INVALID_CONFIG', `${name} is "${value}", but must be ${problem}.`)
   }
+}
+
+/**
+ * Whether configs, each of which can be, can be together, as Kafka checks it.
+ * @param configs all that are set
+ * @param names those that somebody sets: of what stood before nothing is said, lest nothing else could be altered
+ * @throws TidemarkError INVALID_CONFIG
+ */
+export function checkTogether(configs: Readonly<Record<string, string>>, names: readonly string[]): void {
+  if (!names.includes('min.compaction.lag.ms') && !names.includes('max.compaction.lag.ms')) return
+  const { minLagMs, maxLagMs } = readSettings(configs, true).cleaning
+  if (minLagMs <= maxLagMs) return
+  throw new TidemarkError(
+    'INVALID_CONFIG',
+    `min.compaction.lag.ms is ${minLagMs}, and must not be more than max.compaction.lag.ms, which is ${maxLagMs}.`,
+  )
 }
 
 /**

@@ -8,11 +8,13 @@ import { batchOf, joined, numbered, recordsIn } from '../harness.ts'
 const LOG = { topicId: 'a', partition: 0 }
 
 function append(hot: HotTail, base: number, records: number, partition = LOG, padding = 0): void {
+  const batches = numbered(base, records).map(value => batchOf([value], { padding }))
+  // The first of them by a call of its own, those behind it by another.
+  const calls = [batches.slice(0, 1), batches.slice(1)].filter(({ length }) => length > 0)
   hot.add(
     partition,
     toOffset(base),
-    toOffset(base + records),
-    joined(numbered(base, records).map(value => batchOf([value], { padding }))),
+    calls.map(each => ({ chunk: joined(each), records: each.length })),
   )
 }
 

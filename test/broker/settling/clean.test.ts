@@ -119,6 +119,17 @@ describe('the last value of each key stays, at its offset and in its order', () 
     expect(await log.head()).toMatchObject({ settled: { generation: 1, cleanOffset: 5, mergedOffset: 5 } })
   })
 
+  test('also for those who read from a process that has appended what is gone', async () => {
+    broker = harness.open({ hotTailBytes: 1_000_000 })
+    await harness.run(broker.fetch({ topic: 'tides', partition: 0, offset: toOffset(0) }))
+    const batches = batch(['a', '1'], ['b', '2'], ['a', '3'])
+    await harness.run(broker.produce({ topic: 'tides', partition: 0, batches }))
+    await log.settle()
+    expect((await readAll()).map(({ offset }) => offset)).toEqual([0, 1, 2])
+    expect(await passes()).toBe(1)
+    expect((await readAll()).map(({ offset }) => offset)).toEqual([1, 2])
+  })
+
   test('over segments, and what has not settled stays as it is', async () => {
     await log.roll(batch(['a', '1'], ['b', '2']))
     await log.roll(batch(['a', '3']))

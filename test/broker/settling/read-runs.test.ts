@@ -106,6 +106,33 @@ test('an object that is gone since the log has moved on has the run begin anew',
   await expect(harness.run(read(true))).rejects.toThrow(Moved)
 })
 
+test.each([
+  ['a few small ones', 30, 1_000],
+  ['smaller than a piece', 40, 200_000],
+  ['larger than the room before a piece', 12, 700_000],
+])('a segment of batches comes whole, piece by piece: %s', async (_, count, padding) => {
+  await produce(count, padding)
+  await harness.maintain({ isForced: true, upkeep: false })
+  for (const { segment } of await harness.segments(tides)) {
+    const key = logObjectKey(tides, segment.baseOffset, segment.id)
+    const stored = (await harness.plain.objects.get(key, toPosition(0), segment.bytes))!
+    const read = async () => {
+      const pieces = []
+      let next = segment.baseOffset
+      const runs = readRuns(harness.ports, [segmentSource(tides, segment)], async () => false, 1e9)
+      for await (const stretch of runs) {
+        expect(stretch).toMatchObject({ kind: 'batches', baseOffset: next })
+        // Its memory is used again.
+        if (stretch.kind === 'batches') pieces.push(Uint8Array.from(stretch.bytes))
+        next = stretch.end
+      }
+      expect(next).toBe(segment.end)
+      return Buffer.concat(pieces)
+    }
+    expect((await harness.run(read())).equals(stored)).toBe(true)
+  }
+})
+
 test('entries that lie side by side in an object are read together', async () => {
   for (let number = 0; number < 40; number += 1) {
     const batches = batchOf([`record ${number}`])

@@ -235,11 +235,23 @@ describe('altering', () => {
       { topic: 'tides', partitions: 5, set: { 'retention.ms': 'x' } },
       { topic: 'tides', partitions: 5, set: { nope: '1' } },
       { topic: 'tides', partitions: 5, unset: ['nope'] },
+      { topic: 'tides', partitions: 5, set: { 'min.compaction.lag.ms': '2', 'max.compaction.lag.ms': '1' } },
       { topic: 'tides', partitions: 1, set: { 'retention.ms': '5' } },
     ]) {
       await harness.errorOf(broker.alterTopic(request))
       expect(await harness.run(broker.describeTopic('tides'))).toEqual(made)
     }
+  })
+
+  test('refuses what cannot hold together, beside what was set before', async () => {
+    await create('tides')
+    await harness.run(broker.alterTopic({ topic: 'tides', set: { 'max.compaction.lag.ms': '5' } }))
+    const lagging = (ms: string) =>
+      broker.alterTopic({ topic: 'tides', set: { 'min.compaction.lag.ms': ms } })
+    const { kafkaName, message } = await harness.errorOf(lagging('6'))
+    expect(kafkaName).toBe('INVALID_CONFIG')
+    expect(message).toContain('must not be more than max.compaction.lag.ms, which is 5')
+    await harness.run(lagging('5'))
   })
 
   test('of unknown outcome that made it grow is no failure when another has altered it since', async () => {

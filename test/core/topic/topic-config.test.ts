@@ -31,7 +31,8 @@ const NAMES_AND_DEFAULTS = {
   'segment.bytes': '268435456',
 }
 
-const NOTE = 'kept, and nothing is deleted: the topic is older than retention; set it anew and it holds'
+const NOTE =
+  'kept, and nothing is deleted: the topic is older than retention; once one of the three is set anew, all three hold'
 
 function errorOf(configs: Record<string, string>): TidemarkError | undefined {
   try {

@@ -50,19 +50,21 @@ export function mapKeys(map: KeyMap, bytes: Uint8Array, position: number): boole
  * it did, and has grown above what a batch may have.
  * @param position of a batch that was checked, with its final offset
  * @param keeps asked of each record in turn, which is the same object each time
+ * @param kept for whoever cleans many batches; what is in it before does not matter
  */
 export function cleanBatch(
   bytes: Uint8Array,
   position: number,
   keeps: (record: RawRecord) => boolean,
+  kept: KeptRecords = new KeptRecords(),
 ): Uint8Array | undefined {
   const header = readBatchHeader(bytes, position)
   const own = bytes.subarray(position, position + header.sizeBytes)
   if (header.isControl) return own
   let plain: Uint8Array
-  const kept = new Kept()
   try {
     plain = plainRecords(header, bytes, position)
+    kept.begin(header.recordCount)
     const records = new RawRecords(header, plain)
     for (let record = records.next(); record; record = records.next()) if (keeps(record)) kept.add(record)
   } catch (error) {
@@ -73,22 +75,34 @@ export function cleanBatch(
   return kept.length === 0 ? undefined : batchOf(own, header, plain, kept, 0, kept.length)
 }
 
-/** Records that stay: in columns, since there may be a million of them. */
-class Kept {
-  readonly offsets: Offset[] = []
-  readonly timestampsMs: number[] = []
-  readonly starts: number[] = []
-  readonly ends: number[] = []
-
-  get length(): number {
-    return this.offsets.length
-  }
+/**
+ * Records that stay: in columns, since there may be a million of them, and in the same ones for each batch, since they would be
+ * more to be collected than all else that a pass makes.
+ */
+export class KeptRecords {
+  length = 0
+  offsets = new Float64Array()
+  timestampsMs = new Float64Array()
+  starts = new Int32Array()
+  ends = new Int32Array()
 
   add({ offset, timestampMs, start, end }: RawRecord): void {
-    this.offsets.push(offset)
-    this.timestampsMs.push(timestampMs)
-    this.starts.push(start)
-    this.ends.push(end)
+    const at = this.length++
+    this.offsets[at] = offset
+    this.timestampsMs[at] = timestampMs
+    this.starts[at] = start
+    this.ends[at] = end
+  }
+
+  /** Begins anew, with room for so many. */
+  begin(records: number): void {
+    this.length = 0
+    if (records <= this.offsets.length) return
+    const room = Math.max(records, 2 * this.offsets.length)
+    this.offsets = new Float64Array(room)
+    this.timestampsMs = new Float64Array(room)
+    this.starts = new Int32Array(room)
+    this.ends = new Int32Array(room)
   }
 }
 
@@ -97,7 +111,7 @@ function batchOf(
   own: Uint8Array,
   header: BatchHeader,
   plain: Uint8Array,
-  kept: Kept,
+  kept: KeptRecords,
   from: number,
   to: number,
 ): Uint8Array {
@@ -107,7 +121,10 @@ function batchOf(
   const isAppendTime = header.timestampType === 'LogAppendTime'
   let maxTimestamp = isAppendTime ? header.maxTimestamp : Number.NEGATIVE_INFINITY
   for (let at = from; at < to; at++) maxTimestamp = Math.max(maxTimestamp, kept.timestampsMs[at]!)
-  const batch = rewriteBatch(own, compress(header.compression, Buffer.concat(parts)), {
+  // Copied once where nothing is compressed.
+  const isPlain = header.compression === 'none'
+  const records = isPlain ? parts : [compress(header.compression, Buffer.concat(parts))]
+  const batch = rewriteBatch(own, records, {
     baseOffset,
     lastOffset: kept.offsets[to - 1]!,
     recordCount: to - from,
@@ -122,19 +139,25 @@ function batchOf(
 }
 
 /** The bytes of the first records that stay, as they are: neighbours together. */
-function slices(plain: Uint8Array, { starts, ends }: Kept, to: number): Uint8Array[] {
+function slices(plain: Uint8Array, { starts, ends }: KeptRecords, to: number): Uint8Array[] {
   const parts: Uint8Array[] = []
   let start = starts[0]!
   for (let at = 0; at < to; at++) {
     if (at + 1 < to && starts[at + 1] === ends[at]) continue
     parts.push(plain.subarray(start, ends[at]))
-    start = starts[at + 1] ?? 0
+    // Behind the last one stands what is left of another batch.
+    if (at + 1 < to) start = starts[at + 1]!
   }
   return parts
 }
 
 /** The bytes of these records, with their deltas counted from the first of them. */
-function shifted(plain: Uint8Array, { starts, ends, offsets }: Kept, from: number, to: number): Uint8Array[] {
+function shifted(
+  plain: Uint8Array,
+  { starts, ends, offsets }: KeptRecords,
+  from: number,
+  to: number,
+): Uint8Array[] {
   const parts: Uint8Array[] = []
   for (let at = from; at < to; at++) {
     parts.push(withDelta(plain, starts[at]!, ends[at]!, offsets[at]! - offsets[from]!))

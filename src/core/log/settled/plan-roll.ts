@@ -51,14 +51,21 @@ export function settlingDue(head: Head, rules: RollRules): 'roll' | 'drop' | und
   }
   if (!hasBlocks) return undefined
   if (rules.epochsBelow > head.drained) return 'roll'
-  const bytes = head.flushed.bytes - settled.loggedBytes
-  return isRollDue(head, bytes, rules.entries ?? 0, rules) ? 'roll' : undefined
+  return isRollDue(head, backlogBytes(head), rules.entries ?? 0, rules) ? 'roll' : undefined
+}
+
+/** Of batches in blocks. */
+export function backlogBytes({ flushed, settled }: Head): number {
+  return flushed.bytes - settled.loggedBytes
 }
 
 function isRollDue(head: Head, bytes: number, entries: number, rules: RollRules): boolean {
-  const { rollBytes, rollEntries, rollAgedBytes, rollAgedMs } = { ...LIMITS, ...rules.limits }
-  if (bytes >= Math.min(rollBytes, rules.segmentBytes) || entries >= rollEntries) return true
-  return bytes >= rollAgedBytes && rules.nowMs - head.settled.settledMs >= rollAgedMs
+  // Asked with every append: nothing is copied for it.
+  const { limits } = rules
+  if (bytes >= Math.min(limits?.rollBytes ?? LIMITS.rollBytes, rules.segmentBytes)) return true
+  if (entries >= (limits?.rollEntries ?? LIMITS.rollEntries)) return true
+  if (bytes < (limits?.rollAgedBytes ?? LIMITS.rollAgedBytes)) return false
+  return rules.nowMs - head.settled.settledMs >= (limits?.rollAgedMs ?? LIMITS.rollAgedMs)
 }
 
 /**

@@ -60,8 +60,20 @@ export function isUnsettled(settled: Settled): boolean {
   return Object.values(settled).every(member => member === 0)
 }
 
+/** The bytes of those that were decoded or encoded before: they never change, and every append writes them again. */
+const encodedSettled = new WeakMap<Settled, Uint8Array>()
+
 /** Equal values have equal bytes, so that a store can compare them. */
 export function encodeSettled(settled: Settled): Uint8Array {
+  let bytes = encodedSettled.get(settled)
+  if (!bytes) {
+    bytes = writeSettled(settled)
+    encodedSettled.set(settled, bytes)
+  }
+  return bytes
+}
+
+function writeSettled(settled: Settled): Uint8Array {
   return new ByteWriter()
     .byte(SETTLED_VERSION)
     .number(settled.firstOffset)
@@ -83,6 +95,12 @@ export function encodeSettled(settled: Settled): Uint8Array {
 
 /** @throws RangeError when the bytes are nothing of a version that is known */
 export function decodeSettled(bytes: Uint8Array): Settled {
+  const settled = readSettled(bytes)
+  encodedSettled.set(settled, bytes)
+  return settled
+}
+
+function readSettled(bytes: Uint8Array): Settled {
   const reader = new ByteReader(bytes)
   const version = reader.byte()
   if (version !== SETTLED_VERSION) throw new RangeError(`boundaries of version ${version} are not known`)
