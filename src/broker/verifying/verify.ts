@@ -4,7 +4,7 @@ import { type PartitionId, partitionKey, partitionsOf } from '../../core/topic/p
 import type { Ports } from '../../ports/index.ts'
 import { StoreDamaged } from '../../ports/outcome.ts'
 import type { TopicItem } from '../../ports/topic-store.ts'
-import { error, type Finding, leftover, type PartitionPlace, type VerifySummary } from './finding.ts'
+import { error, type Finding, leftover, type PartitionPlace, VerifySummary } from './finding.ts'
 import { ReferredObjects } from './referred-objects.ts'
 import { noteReferred, verifyLog } from './verify-log.ts'
 import { verifyObjects } from './verify-objects.ts'
@@ -98,7 +98,8 @@ async function* verifyPartition(
   referred: ReferredObjects,
 ): AsyncGenerator<Finding> {
   const { ports, partition, place, summary } = check
-  for (let again = 0; ; again += 1) {
+  const looks: (readonly Finding[])[] = []
+  for (;;) {
     const head = await ports.index.readHead(partition)
     if (!head) {
       if (!(await isDeleted(ports, topic))) yield error(place, 'has no head: nothing can be appended')
@@ -113,12 +114,43 @@ async function* verifyPartition(
       break
     }
     // What looks wrong may be what somebody has flushed, settled or deleted since the head was read.
-    if (findings.length === 0 || again === LOOK_AGAIN_MAX || !(await hasMoved(ports, partition, head))) {
+    if (findings.length === 0 || !(await hasMoved(ports, partition, head))) {
       yield* findings
+      return
+    }
+    looks.push(findings)
+    if (looks.length > LOOK_AGAIN_MAX) {
+      yield* await whatStays(looks, check, referred)
       return
     }
     Object.assign(summary, countedBefore)
   }
+}
+
+/**
+ * What is wrong with a log that moves on faster than it can be looked at: what each look has found, of objects; and of what the
+ * index says of itself, what a look at that alone finds.
+ */
+async function whatStays(
+  looks: readonly (readonly Finding[])[],
+  check: SegmentsCheck,
+  referred: ReferredObjects,
+): Promise<readonly Finding[]> {
+  const { ports, partition } = check
+  const stays = (looks.at(-1) ?? []).filter(({ place, problem }) =>
+    looks.every(look => look.some(each => each.place === place && each.problem === problem)),
+  )
+  for (let triesLeft = LOOK_AGAIN_MAX; stays.length > 0; triesLeft -= 1) {
+    const head = await ports.index.readHead(partition)
+    if (!head) return []
+    const ofIndex = { ...check, summary: new VerifySummary(), isOfIndex: true }
+    const found = new Set<string>()
+    for await (const { place } of verifyAsOf(head, ofIndex, referred)) found.add(place)
+    if (triesLeft > 0 && found.size > 0 && (await hasMoved(ports, partition, head))) continue
+    const isOfObject = ({ place }: Finding) => / (?:segment|offset) \d+$/.test(place)
+    return stays.filter(finding => isOfObject(finding) || found.has(finding.place))
+  }
+  return stays
 }
 
 async function* verifyAsOf(
@@ -126,9 +158,8 @@ async function* verifyAsOf(
   check: SegmentsCheck,
   referred: ReferredObjects,
 ): AsyncGenerator<Finding> {
-  const { ports, partition, place, summary } = check
   yield* verifySegments(check, head)
-  yield* verifyLog(ports, partition, head, place, referred, summary)
+  yield* verifyLog(check, head, referred)
 }
 
 async function hasMoved(ports: Ports, partition: PartitionId, head: Head): Promise<boolean> {
