@@ -195,7 +195,10 @@ function neighboursOf(sources: readonly RunSource[], index: number): RunSource[]
   const { key, position, bytes } = sources[index]!
   const neighbours: RunSource[] = []
   let end = position + bytes
-  for (const next of sources.slice(index + 1, index + NEIGHBOURS_MAX)) {
+  // No slice: of each of thousands of entries it would be another thousand.
+  const last = Math.min(sources.length, index + NEIGHBOURS_MAX)
+  for (let at = index + 1; at < last; at += 1) {
+    const next = sources[at]!
     const isBehind = next.offsets === 'counted' && next.key === key && next.position === end
     if (!isBehind || end + next.bytes - position > SETTLING_PIECE_BYTES) break
     neighbours.push(next)

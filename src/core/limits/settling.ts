@@ -58,7 +58,7 @@ export const OBJECT_REMOVALS_MAX = 1_000
 
 // Compaction.
 
-/** The table of keys of one pass: 23 bytes a key, so a million and some. All in all a pass takes about twice as much memory. */
+/** The table of keys of one pass: 23 bytes a key, so a million and some. All in all a process grows by up to three times as much. */
 export const CLEANER_MAP_BYTES = 32 * MiB
 
 // Ingest epochs.
