@@ -75,7 +75,7 @@ export class HotTail {
         index += 1
         continue
       }
-      const page = this.#pageFor(first.chunk.length)
+      const page = this.#pageFor(sizeTogether(appended, index))
       const taken = takeTogether(page, appended, index)
       this.#keep(key, page, next, taken)
       next = advance(next, taken.records)
@@ -169,6 +169,17 @@ interface Taken {
   readonly start: number
   readonly calls: number
   readonly records: number
+}
+
+/** Of a call and those that follow while they are small: in one page, or the first could go while the last is new. */
+function sizeTogether(appended: readonly Appended[], first: number): number {
+  let bytes = appended[first]!.chunk.length
+  for (let index = first + 1; index < appended.length; index++) {
+    const { length } = appended[index]!.chunk
+    if (bytes + length > HOT_PAGE_BYTES) break
+    bytes += length
+  }
+  return bytes
 }
 
 /**
