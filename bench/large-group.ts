@@ -1,7 +1,8 @@
 import { openMemoryStore } from '../src/adapters/memory/memory-store.ts'
 import { SeededEntropy } from '../src/adapters/memory/seeded-entropy.ts'
 import { VirtualClock } from '../src/adapters/memory/virtual-clock.ts'
-import { loadUseCases } from '../src/broker/load-use-cases.ts'
+import { loadReading } from '../src/broker/load-reading.ts'
+import { loadTasks, loadTopics, loadUseCases } from '../src/broker/load-use-cases.ts'
 import { LogBroker } from '../src/broker/log-broker.ts'
 import type { Heartbeat, HeartbeatAnswer, OwnedPartition } from '../src/contract/groups.ts'
 import { TidemarkError } from '../src/core/errors.ts'
@@ -65,7 +66,7 @@ export interface LargeGroupReport {
 /** Joins at once, a steady state, one more, one less, one dead: the broker's own use cases, over a store that takes its time. */
 export async function runLargeGroup(settings: LargeGroupSettings): Promise<LargeGroupReport> {
   // Now: virtual time does not wait for a file to be loaded.
-  await loadUseCases()
+  await Promise.all([loadUseCases(), loadTasks(), loadTopics(), loadReading()])
   return await new LargeGroup(settings).run()
 }
 

@@ -5,7 +5,8 @@ import { openMemoryStore } from '../../src/adapters/memory/memory-store.ts'
 import { clockOf, type Fault, type FaultSource, Network } from '../../src/adapters/memory/network.ts'
 import { SeededEntropy } from '../../src/adapters/memory/seeded-entropy.ts'
 import { VirtualClock } from '../../src/adapters/memory/virtual-clock.ts'
-import { loadUseCases } from '../../src/broker/load-use-cases.ts'
+import { loadReading } from '../../src/broker/load-reading.ts'
+import { loadTasks, loadTopics, loadUseCases } from '../../src/broker/load-use-cases.ts'
 import { LogBroker } from '../../src/broker/log-broker.ts'
 import { untilDeadline } from '../../src/broker/settling/budget.ts'
 import { flush } from '../../src/broker/settling/flush.ts'
@@ -24,7 +25,7 @@ import { SleepyProcess } from './sleepy-process.ts'
 import { WatchedObjects } from './watched-objects.ts'
 
 // Now: virtual time does not wait for a file to be loaded.
-await loadUseCases()
+await Promise.all([loadUseCases(), loadTasks(), loadTopics(), loadReading()])
 
 const TOPIC = 'tides'
 const RUN_MS = 60_000
