@@ -28,7 +28,7 @@ export const SETTLING_DEFECTS: Readonly<Record<string, PlantedDefect>> = {
   },
   'a block that can never be cut is adopted all the same': {
     ...SETTLING,
-    message: /^stuck/,
+    message: /^stuck|^left/,
     decisions: { mayReplaceBlock: standing => standing === undefined },
   },
   'a head counts as drained that was looked at before its floor was raised': {

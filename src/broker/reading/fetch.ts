@@ -89,9 +89,9 @@ export class Fetching {
       if (hot) {
         const { bytes, nextOffset } = hot
         await request.reserve?.(bytes)
-        const chunk = hot.copy()
-        if (!chunk) return { instead: { takesHot: false } }
-        return { answer: { startOffset, endOffset, nextOffset, chunks: [chunk] } }
+        const chunks = hot.copy()
+        if (!chunks) return { instead: { takesHot: false } }
+        return { answer: { startOffset, endOffset, nextOffset, chunks } }
       }
       const bytes = ranges.reduce((sum, range) => sum + range.bytes, 0)
       if (bytes > 0) await request.reserve?.(bytes)

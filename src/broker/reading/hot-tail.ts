@@ -43,8 +43,11 @@ export interface HotRecords {
   /** Of whole batches, the first of which may begin before what was asked for. */
   readonly bytes: number
   readonly nextOffset: Offset
-  /** They are the caller's; undefined where they went meanwhile. */
-  copy(): Uint8Array | undefined
+  /**
+   * They are the caller's; undefined where they went meanwhile. Whole batches in chunks of about a MiB, so that whoever sends
+   * them lets go of each in its turn.
+   */
+  copy(): Uint8Array[] | undefined
 }
 
 /**
@@ -123,7 +126,7 @@ export class HotTail {
     }
     const copy = () => {
       for (const { isGone } of pages) if (isGone) return undefined
-      return joinParts(parts, bytes)
+      return joinParts(parts)
     }
     return { bytes, nextOffset, copy }
   }
@@ -201,7 +204,25 @@ function takeTogether(page: Page, appended: readonly Appended[], first: number):
   return { start, calls, records }
 }
 
-function joinParts(parts: readonly Uint8Array[], bytes: number): Uint8Array {
+/** What one chunk of an answer has at least, but the last one. */
+const CHUNK_BYTES = 1024 * 1024
+
+function joinParts(parts: readonly Uint8Array[]): Uint8Array[] {
+  const chunks: Uint8Array[] = []
+  let together: Uint8Array[] = []
+  let bytes = 0
+  for (const [index, part] of parts.entries()) {
+    together.push(part)
+    bytes += part.length
+    if (bytes < CHUNK_BYTES && index < parts.length - 1) continue
+    chunks.push(join(together, bytes))
+    together = []
+    bytes = 0
+  }
+  return chunks
+}
+
+function join(parts: readonly Uint8Array[], bytes: number): Uint8Array {
   const joined = Buffer.allocUnsafeSlow(bytes)
   let position = 0
   for (const part of parts) {

@@ -124,8 +124,13 @@ async function drain(
   const isClear = before.settled.settledOffset === before.tailOffset && !hasOlder(before.tail, floor)
   if (isClear) await removeLeftBlocks(ports, partition, before, budget)
   let head = await insist(() => index.raiseFloor(partition, floor, isClear ? before : undefined))
+  let reached = ''
   for (let looks = 0; looks < LOOKS_MAX; looks += 1) {
     if (!head || head.drained >= floor) return
+    // Whatever it takes: nothing older comes any more, and so there is an end of what moves.
+    const now = `${head.settled.settledOffset} ${head.tailOffset}`
+    if (now !== reached) looks = 0
+    reached = now
     if (hasOlder(head.tail, floor)) {
       const [cut] = await flush(ports, [{ partition, age: { epochsBelow: floor }, head }], budget.deadlineMs)
       if (cut?.status === 'rejected') throw cut.reason

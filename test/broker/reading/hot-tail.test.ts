@@ -20,7 +20,7 @@ function append(hot: HotTail, base: number, records: number, partition = LOG, pa
 
 function find(hot: HotTail, from: number, end: number, maxBytes = 1_000_000, partition = LOG) {
   const found = hot.find(partition, toOffset(from), toOffset(end), maxBytes)
-  return found && { ...found, records: recordsIn([found.copy()!]) }
+  return found && { ...found, records: recordsIn(found.copy()!) }
 }
 
 test('what was appended comes with its offsets, up to the end', () => {
@@ -54,10 +54,22 @@ test('it does not tell what was appended after the head was read', () => {
   expect(find(hot, 0, 2)?.records.length).toBe(2)
 })
 
+test('much comes in several chunks of whole batches', () => {
+  const hot = new HotTail(16_000_000)
+  for (let base = 0; base < 6; base += 1) append(hot, base, 1, LOG, 700_000)
+  const chunks = hot.find(LOG, toOffset(0), toOffset(6), 10_000_000)!.copy()!
+  const offsets = chunks.map(chunk => recordsIn([chunk]).map(({ offset }) => offset))
+  expect(offsets).toEqual([
+    [0, 1],
+    [2, 3],
+    [4, 5],
+  ])
+})
+
 test('what it gives is not what it keeps', () => {
   const hot = new HotTail(1_000_000)
   append(hot, 0, 1)
-  hot.find(LOG, toOffset(0), toOffset(1), 1_000)!.copy()!.fill(0)
+  hot.find(LOG, toOffset(0), toOffset(1), 1_000)!.copy()![0]!.fill(0)
   expect(find(hot, 0, 1)?.records).toEqual([{ offset: 0, value: 'record 0' }])
 })
 

@@ -24,6 +24,9 @@ REFUSALS = [
     ("DELETE /topics/{topic}/partitions/{partition}/records", 416, "OFFSET_OUT_OF_RANGE", "cannot be deleted"),
     # The topic has so many already.
     ("PATCH /topics/{topic}", 422, "INVALID_PARTITIONS", "can only grow"),
+    # One lag is compared with the other, which may be the topic's own.
+    ("POST /topics", 422, "INVALID_CONFIG", "must not be more than max.compaction.lag.ms"),
+    ("PATCH /topics/{topic}", 422, "INVALID_CONFIG", "must not be more than max.compaction.lag.ms"),
     # The topic's own max.message.bytes, and its clock.
     ("POST /topics/{topic}/records", 413, "MESSAGE_TOO_LARGE", "max.message.bytes"),
     ("POST /topics/{topic}/records", 422, "INVALID_TIMESTAMP", "message.timestamp.after.max.ms"),

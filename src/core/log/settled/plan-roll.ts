@@ -78,6 +78,8 @@ export function planRoll(head: Head, blocks: readonly Block[], rules: RollRules)
   const wanted = chain.findLastIndex(({ entries }) =>
     entries.some(entry => entryEpoch(entry) < rules.epochsBelow),
   )
+  // What the round wants may lie behind all of these, which have to go first, however young they are.
+  const isWantedBehind = wanted < 0 && rules.epochsBelow > 0
   const waitMs = waitMsMax(rules.retentionMs)
   const taken: Block[] = []
   let bytes = 0
@@ -86,7 +88,7 @@ export function planRoll(head: Head, blocks: readonly Block[], rules: RollRules)
   let isFull = false
   for (const [index, block] of chain.entries()) {
     const createdMs = Math.max(...block.entries.map(entry => entry.createdMs))
-    if (index > wanted && createdMs > rules.nowMs - rollYoungMs) break
+    if (index > wanted && !isWantedBehind && createdMs > rules.nowMs - rollYoungMs) break
     const blockBytes = countBytes(block.entries)
     const newestMs = Math.max(...block.entries.map(agingMs))
     if (index === 0) firstMs = newestMs

@@ -97,6 +97,15 @@ describe('a roll is due', () => {
     ).toEqual(['roll', 1])
   })
 
+  test('with young ones too, where what a round wants lies behind them', () => {
+    // The rest was not read: a segment's worth is enough.
+    const young = blocksOf(
+      Array.from({ length: ROLL_BYTES / MiB }, () => [entryOf(MiB, NOW_MS + 1, { epoch: 9 })]),
+    )
+    expect(due(young, {})).toEqual(['roll', 0])
+    expect(due(young, { epochsBelow: 5 })).toEqual(['roll', 64])
+  })
+
   test('with fewer bytes after a while', () => {
     const settledMs = NOW_MS - ROLL_AGED_MS
     expect(due(mebibytes(ROLL_AGED_BYTES / MiB), {}, { settledMs })).toEqual(['roll', 1])
