@@ -27,6 +27,11 @@ export interface DeadNote {
   readonly id: string
 }
 
+/** @param randomId 8 digits of it make the note one of its own */
+export function deadNote(key: string, notedMs: number, looks: DeadNote['looks'], randomId: string): DeadNote {
+  return { kind: 'dead', key, notedMs, looks, id: randomId.slice(0, 8) }
+}
+
 /** This topic was deleted: what comes late to its logs and objects is looked for. */
 export interface TopicNote {
   readonly kind: 'topic'

@@ -1,3 +1,4 @@
+import { deadNote } from '../../core/garbage.ts'
 import { REBUILD_OFFSETS_STEP } from '../../core/limits.ts'
 import type { FlushedProducer } from '../../core/log/producers/flushed-producer.ts'
 import type { Level, Segment } from '../../core/log/settled/segment.ts'
@@ -9,7 +10,7 @@ import { logObjectKey } from '../../core/storage-layout.ts'
 import type { Ports } from '../../ports/index.ts'
 import type { Budget } from '../settling/budget.ts'
 import { readFooter } from '../settling/counted-segments.ts'
-import { type Log, writeSegment } from '../settling/write-segment.ts'
+import { endIntent, type Log, writeSegment } from '../settling/write-segment.ts'
 import { retryUntil } from '../store-calls/retry.ts'
 import type { FoundLog } from './found-topic.ts'
 
@@ -57,9 +58,8 @@ export async function rebuildLog(
   // Noted first: whatever becomes of this try, an object that no item will name is known of.
   for (const { baseOffset, id } of chain.unused) {
     const key = logObjectKey(partition, baseOffset, id)
-    await insist(() =>
-      upkeep.putNote({ kind: 'dead', key, notedMs: clock.nowMs(), looks: 1, id: entropy.id().slice(0, 8) }),
-    )
+    const dead = deadNote(key, clock.nowMs(), 1, entropy.id())
+    await insist(() => upkeep.putNote(dead))
   }
   const standing: Standing[] = []
   for (const link of links) {
@@ -142,9 +142,9 @@ async function fillGap(
     tombstonesMs: 0,
     producers,
   }
-  const { segment, intent } = await writeSegment(ports, log, plan, budget)
-  const standing = await put(segment)
-  await retryUntil(ports, budget.deadlineMs, 'no', () => ports.upkeep.removeNote(intent))
+  const written = await writeSegment(ports, log, plan, budget)
+  const standing = await put(written.segment)
+  await endIntent(ports, written, standing, budget)
   return standing
 }
 

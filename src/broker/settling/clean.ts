@@ -25,7 +25,7 @@ import { type MappedKeys, mapDirty } from './cleaning-map.ts'
 import { type Chain, readChain, readUpToGap } from './read-chain.ts'
 import { Moved } from './read-runs.ts'
 import type { SettlingSettings } from './settling-settings.ts'
-import { dropUpload, type Log } from './write-segment.ts'
+import { endIntent, type Log } from './write-segment.ts'
 
 /**
  * One pass over a compacted log, where one is due: makes a whole generation of segments beside those that count, with the last
@@ -206,10 +206,9 @@ class Cleaning {
         made.push(await this.#put(number, output.input))
         continue
       }
-      const { segment, intent } = await writeCleaned(this.#ports, pass, output, this.#budget)
-      const standing = await this.#put(number, segment)
-      if (standing.id === segment.id) await this.#insist(() => this.#ports.upkeep.removeNote(intent))
-      else await dropUpload(this.#ports, intent, this.#budget)
+      const written = await writeCleaned(this.#ports, pass, output, this.#budget)
+      const standing = await this.#put(number, written.segment)
+      await endIntent(this.#ports, written, standing, this.#budget)
       made.push(standing)
     }
     return await this.#haveItCount(number, extent.to, made, chain)

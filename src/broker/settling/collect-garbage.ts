@@ -1,4 +1,4 @@
-import type { DeadNote, IntentNote, TopicNote } from '../../core/garbage.ts'
+import { type DeadNote, deadNote, type IntentNote, type TopicNote } from '../../core/garbage.ts'
 import { HEADS_PARALLEL_MAX, OBJECT_REMOVALS_MAX } from '../../core/limits.ts'
 import type { Head } from '../../core/log/head.ts'
 import { countedIn } from '../../core/log/settled/counted.ts'
@@ -13,6 +13,7 @@ import { type Budget, checkTime } from './budget.ts'
 import { levelsOf, segmentAt } from './counted-segments.ts'
 import { removeListed } from './remove-listed.ts'
 import type { SettlingSettings } from './settling-settings.ts'
+import { giveUp } from './write-segment.ts'
 
 /** Notes that are looked at together. */
 const NOTES_PARALLEL_MAX = 8
@@ -106,10 +107,7 @@ class Collector implements Collected {
       }
       if (found.items.some(({ segment }) => segment.id === place.id)) return await this.#removeNote(note)
     }
-    const { entropy, clock } = this.#ports
-    const id = entropy.id().slice(0, 8)
-    await this.#putNote({ kind: 'dead', key: note.key, notedMs: clock.nowMs(), looks: 2, id })
-    await this.#removeNote(note)
+    await giveUp(this.#ports, note, this.#budget.deadlineMs)
   }
 
   /** By a clock that was wrong it was noted in the future, where nobody comes by: its time begins now. */
@@ -145,10 +143,9 @@ class Collector implements Collected {
     this.deleted += notes.length
     await fewAtATime(notes, NOTES_PARALLEL_MAX, async note => {
       if (note.looks === 2) {
-        const id = this.#ports.entropy.id().slice(0, 8)
         // Somebody who was slow may end its upload only now. Once the day is over, that is looked for.
         const notedMs = nowMs + this.#settings.resweepMs
-        await this.#putNote({ kind: 'dead', key: note.key, notedMs, looks: 1, id })
+        await this.#putNote(deadNote(note.key, notedMs, 1, this.#ports.entropy.id()))
       }
       await this.#removeNote(note)
     })

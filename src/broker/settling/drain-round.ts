@@ -11,6 +11,7 @@ import type { Ports } from '../../ports/index.ts'
 import type { TopicItem } from '../../ports/topic-store.ts'
 import { changeIngest } from '../ingest/change-ingest.ts'
 import { fewAtATime } from '../store-calls/few-at-a-time.ts'
+import { readAll } from '../store-calls/read-all.ts'
 import { retryUntil } from '../store-calls/retry.ts'
 import { type Budget, checkTime, isTimeOver } from './budget.ts'
 import { flush } from './flush.ts'
@@ -56,7 +57,8 @@ export async function runRound(
   const stuck = new Set(round.stuck)
   const { clock } = ports
   let notedAtMs = clock.monotonicMs()
-  let cursor = round.cursor
+  const begunAt = round.cursor
+  let cursor = begunAt
   const noteCursor = async () => {
     const changed: Ingest | undefined = await changeIngest(
       ports,
@@ -68,8 +70,9 @@ export async function runRound(
     notedAtMs = clock.monotonicMs()
   }
   const copying = new Lane(1)
-  const topics = await everyTopic(ports, cursor, budget)
-  for (const topic of topics) {
+  // Those that are being made or deleted too.
+  const topics = await readAll(ports, budget.deadlineMs, () => ports.topics.list())
+  for (const topic of topics.filter(({ name }) => name > begunAt)) {
     await fewAtATime(
       partitionsOf({ topicId: topic.topicId, partitions: headsMade(topic) }),
       HEADS_PARALLEL_MAX,
@@ -92,15 +95,6 @@ export async function runRound(
   }
   const ended = publish({ ...round, cursor, stuck: [...stuck].slice(0, STUCK_PARTITIONS_MAX) }, clock.nowMs())
   return (ended && (await changeIngest(ports, round, ended, budget.deadlineMs))) ?? round
-}
-
-/** All topics behind a name, those that are being made or deleted too, once what can be finished is. */
-async function everyTopic(ports: Ports, cursor: string, { deadlineMs }: Budget): Promise<TopicItem[]> {
-  return await retryUntil(ports, deadlineMs, 'no', async () => {
-    const topics: TopicItem[] = []
-    for await (const topic of ports.topics.list()) if (topic.name > cursor) topics.push(topic)
-    return topics
-  })
 }
 
 /**

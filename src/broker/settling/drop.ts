@@ -8,7 +8,7 @@ import { type Offset, toOffset } from '../../core/numbers.ts'
 import type { Ports } from '../../ports/index.ts'
 import { retryUntil } from '../store-calls/retry.ts'
 import type { Budget } from './budget.ts'
-import { levelsOf, readCounted } from './counted-segments.ts'
+import { countedPages } from './read-chain.ts'
 import { Moved } from './read-runs.ts'
 import type { Log } from './write-segment.ts'
 
@@ -92,14 +92,9 @@ async function sumsBelow(
   { partition, head, to, deadlineMs }: Below & { readonly to: Offset },
 ): Promise<SegmentSums> {
   const below: Segment[] = []
-  for (const range of levelsOf(head.settled)) {
-    for (let { lo } = range; lo < Math.min(range.hi, to); ) {
-      const found = await readCounted(ports, partition, { ...range, lo }, deadlineMs)
-      const last = found.at(-1)
-      if (!last || last.end <= lo) throw new Moved(`there is no segment at ${lo}`)
-      below.push(...found.filter(({ end }) => end <= to))
-      lo = last.end
-    }
+  for await (const { page } of countedPages(ports, partition, head.settled, deadlineMs)) {
+    below.push(...page.filter(({ end }) => end <= to))
+    if (page.at(-1)!.end >= to) break
   }
   return sumOf(below)
 }

@@ -1,6 +1,7 @@
 import { findUselessClaims, type GroupSeen } from '../../core/group/offset-expiry.ts'
 import type { Ports } from '../../ports/index.ts'
 import { fewAtATime } from '../store-calls/few-at-a-time.ts'
+import { readAll } from '../store-calls/read-all.ts'
 import { retryUntil } from '../store-calls/retry.ts'
 
 /** Claims that are looked through with one list of all topics. */
@@ -25,23 +26,18 @@ export async function expireOffsets(
 ): Promise<number> {
   const { groups, triggers, topics, clock } = ports
   const insist = <T>(step: () => Promise<T>) => retryUntil(ports, deadlineMs, 'no', step)
-  const readAll = <T>(list: () => AsyncIterable<T>) =>
-    insist(async () => {
-      const items: T[] = []
-      for await (const item of list()) items.push(item)
-      return items
-    })
+  const all = <T>(list: () => AsyncIterable<T>) => readAll(ports, deadlineMs, list)
 
   const readGroup = async (groupId: string): Promise<Read> => {
-    const claims = await readAll(() => groups.claims(groupId))
-    const members = await readAll(() => groups.members(groupId))
+    const claims = await all(() => groups.claims(groupId))
+    const members = await all(() => groups.members(groupId))
     const group = await insist(() => groups.readGroup(groupId))
-    const own = await readAll(() => triggers.triggers(groupId))
+    const own = await all(() => triggers.triggers(groupId))
     return { groupId, group, claims, members, hasTrigger: own.length > 0 }
   }
 
   const removeFrom = async (seen: readonly Read[]): Promise<number> => {
-    const topicIds = new Set((await readAll(() => topics.list())).map(({ topicId }) => topicId))
+    const topicIds = new Set((await all(() => topics.list())).map(({ topicId }) => topicId))
     const useless = seen.flatMap(group =>
       findUselessClaims(group, topicIds, clock.nowMs()).map(each => ({ ...each, groupId: group.groupId })),
     )
@@ -53,7 +49,7 @@ export async function expireOffsets(
 
   let removed = 0
   let seen: Read[] = []
-  for (const groupId of await readAll(() => groups.groups())) {
+  for (const groupId of await all(() => groups.groups())) {
     const read = await readGroup(groupId)
     if (read.claims.length > 0) seen.push(read)
     if (seen.reduce((sum, { claims }) => sum + claims.length, 0) < CLAIMS_TOGETHER) continue

@@ -3,7 +3,7 @@ import { type PartitionId, partitionKey, partitionsOf } from '../../core/topic/p
 import type { Ports } from '../../ports/index.ts'
 import type { TopicItem } from '../../ports/topic-store.ts'
 import { openIngest } from '../ingest/change-ingest.ts'
-import { retryUntil } from '../store-calls/retry.ts'
+import { readAll } from '../store-calls/read-all.ts'
 import { TopicDirectory } from '../topics/topic-directory.ts'
 import { Topics } from '../topics/topics.ts'
 import { type Budget, isTimeOver, TimeIsOver } from './budget.ts'
@@ -163,11 +163,8 @@ class Run {
   }
 
   async #liveTopics(): Promise<TopicItem[]> {
-    return await retryUntil(this.#ports, this.#budget.deadlineMs, 'no', async () => {
-      const topics: TopicItem[] = []
-      for await (const topic of this.#ports.topics.list()) if (topic.state === 'live') topics.push(topic)
-      return topics
-    })
+    const topics = await readAll(this.#ports, this.#budget.deadlineMs, () => this.#ports.topics.list())
+    return topics.filter(({ state }) => state === 'live')
   }
 
   /** One that is damaged keeps no other from being visited. */

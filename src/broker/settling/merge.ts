@@ -11,7 +11,7 @@ import { readCounted, readFooter } from './counted-segments.ts'
 import { Moved, readRuns, segmentSource } from './read-runs.ts'
 import { mergeRules } from './rules.ts'
 import type { SettlingSettings } from './settling-settings.ts'
-import { dropUpload, type Log, type SegmentPlan, writeSegment } from './write-segment.ts'
+import { endIntent, type Log, type SegmentPlan, writeSegment } from './write-segment.ts'
 
 /** What a merge has come to. */
 export interface Merged {
@@ -96,11 +96,11 @@ async function writeMerged(
     tombstonesMs: Math.max(...inputs.map(({ tombstonesMs }) => tombstonesMs)),
     producers: (await readFooter(ports, partition, last, budget.deadlineMs))?.producers ?? new Map(),
   }
-  const { segment, intent } = await writeSegment(ports, log, plan, budget)
+  const written = await writeSegment(ports, log, plan, budget)
+  const { segment } = written
   const standing = await insist(() => ports.index.putSegment(partition, generation, segment))
   const after = await settleMerged(ports, log, head.settled, standing, budget)
-  if (standing.id !== segment.id) await dropUpload(ports, intent, budget)
-  else await insist(() => ports.upkeep.removeNote(intent))
+  await endIntent(ports, written, standing, budget)
   return { head: after, mergedBytes: segment.bytes }
 }
 

@@ -10,7 +10,6 @@ import type { Budget } from './budget.ts'
 import { planDropTo } from './drop.ts'
 import { countedPages } from './read-chain.ts'
 import { Moved } from './read-runs.ts'
-import type { SettlingSettings } from './settling-settings.ts'
 import { markStart } from './start-marker.ts'
 import type { Log } from './write-segment.ts'
 
@@ -23,13 +22,7 @@ const SEGMENTS_PER_READ = 100
  * @param head read before the topic is: whoever alters the retention meanwhile has this move refused
  * @throws Moved where somebody else moves the log, too, has altered its rules, or it is gone
  */
-export async function retain(
-  ports: Ports,
-  _settings: SettlingSettings,
-  log: Log,
-  head: Head,
-  budget: Budget,
-): Promise<Head | undefined> {
+export async function retain(ports: Ports, log: Log, head: Head, budget: Budget): Promise<Head | undefined> {
   const { partition, topic } = log
   const { deadlineMs } = budget
   // By what is known of the topic already: it is asked for only where something would go.

@@ -11,7 +11,7 @@ import type { Budget } from './budget.ts'
 import { lastSegment, readFooter } from './counted-segments.ts'
 import { entrySources, Moved, readRuns } from './read-runs.ts'
 import type { SettlingSettings } from './settling-settings.ts'
-import { dropUpload, type Log, writeSegment } from './write-segment.ts'
+import { endIntent, type Log, writeSegment } from './write-segment.ts'
 
 const BLOCKS_PER_READ = 16
 /** Entries that are looked at for one segment: a backlog may be of very small ones. */
@@ -58,11 +58,10 @@ export async function roll(
     },
     budget,
   )
-  const { segment, intent } = written
+  const { segment } = written
   const standing = await insist(() => ports.index.putSegment(partition, 'rolled', segment))
   const after = await settle(ports, log, standing, budget)
-  if (standing.id !== segment.id) await dropUpload(ports, intent, budget)
-  else await insist(() => ports.upkeep.removeNote(intent))
+  await endIntent(ports, written, standing, budget)
   return { head: after, rolledBytes: segment.bytes }
 }
 

@@ -2,11 +2,12 @@ import { advance, beginRound, type Ingest, publishAnew, sweepable } from '../../
 import { EPOCHS_AHEAD_MAX, HEADS_PARALLEL_MAX } from '../../core/limits.ts'
 import { INGEST_PREFIX, ingestEpochPrefix, SEGMENT_PREFIX } from '../../core/storage-layout.ts'
 import { headsMade } from '../../core/topic/creation.ts'
-import { type PartitionId, partitionsOf } from '../../core/topic/partition-id.ts'
+import { partitionsOf } from '../../core/topic/partition-id.ts'
 import type { Ports } from '../../ports/index.ts'
 import type { ObjectInfo } from '../../ports/object-store.ts'
 import { changeIngest } from '../ingest/change-ingest.ts'
 import { fewAtATime } from '../store-calls/few-at-a-time.ts'
+import { readAll } from '../store-calls/read-all.ts'
 import { retryUntil } from '../store-calls/retry.ts'
 import { type Budget, isTimeOver } from './budget.ts'
 import { removeListed } from './remove-listed.ts'
@@ -84,12 +85,10 @@ async function isWithoutEpochsOver(
 ): Promise<boolean> {
   const { deadlineMs } = budget
   for await (const _ of objects.list(SEGMENT_PREFIX)) {
-    const all = await retryUntil(ports, deadlineMs, 'no', async () => {
-      const ids: PartitionId[] = []
-      for await (const topic of topics.list())
-        ids.push(...partitionsOf({ topicId: topic.topicId, partitions: headsMade(topic) }))
-      return ids
-    })
+    const listed = await readAll(ports, deadlineMs, () => topics.list())
+    const all = listed.flatMap(topic =>
+      partitionsOf({ topicId: topic.topicId, partitions: headsMade(topic) }),
+    )
     const drained = await fewAtATime(all, HEADS_PARALLEL_MAX, async id => {
       try {
         const head = await retryUntil(ports, deadlineMs, 'no', () => index.readHead(id))

@@ -1,3 +1,4 @@
+import { deadNote } from '../../core/garbage.ts'
 import type { Head } from '../../core/log/head.ts'
 import { countedIn } from '../../core/log/settled/counted.ts'
 import type { Level, Segment } from '../../core/log/settled/segment.ts'
@@ -19,7 +20,7 @@ const SEGMENTS_PARALLEL_MAX = 8
 /**
  * Removes what does not count any more and never will: blocks below settledOffset, segments below the boundaries of their
  * levels, and generations that nobody makes any more. Goes by any head, however old, since boundaries only grow. Each object is
- * noted as dead before the item that names it goes. Tells how many items went.
+ * noted as dead before the item that names it goes.
  * @param isThorough also where only what came late can be
  */
 export async function sweep(
@@ -28,16 +29,14 @@ export async function sweep(
   head: Head,
   isThorough: boolean,
   budget: Budget,
-): Promise<number> {
+): Promise<void> {
   const insist = <T>(step: () => Promise<T>) => retryUntil(ports, budget.deadlineMs, 'no', step)
   const { settled } = head
   if (isThorough) await insist(() => ports.index.removeBlocksBelow(partition, settled.settledOffset))
-  let swept = 0
-  for (const range of levelsOf(settled)) swept += await sweepLevel(ports, partition, head, range, budget)
+  for (const range of levelsOf(settled)) await sweepLevel(ports, partition, head, range, budget)
   const before = isThorough ? await insist(() => generationsBelow(ports, partition, settled.generation)) : []
   for (const level of [...before, ...givenUp(settled)])
-    swept += await sweepLevel(ports, partition, head, { level }, budget)
-  return swept
+    await sweepLevel(ports, partition, head, { level }, budget)
 }
 
 /** Generations of before of which something stands, however long ago they counted: they sort before the one that does. */
@@ -66,8 +65,7 @@ async function sweepLevel(
   head: Head,
   { level, lo, hi }: Pick<LevelRange, 'level'> & Partial<LevelRange>,
   budget: Budget,
-): Promise<number> {
-  let swept = 0
+): Promise<void> {
   for (;;) {
     const read = () => ports.index.readSegments(partition, level, toOffset(0), SEGMENTS_PER_READ)
     const found = await retryUntil(ports, budget.deadlineMs, 'no', read)
@@ -80,8 +78,7 @@ async function sweepLevel(
     await fewAtATime(stray, SEGMENTS_PARALLEL_MAX, segment =>
       removeStray(ports, partition, head, level, segment, budget),
     )
-    swept += stray.length
-    if (stray.length === 0 || stray.length < found.length || found.length < SEGMENTS_PER_READ) return swept
+    if (stray.length === 0 || stray.length < found.length || found.length < SEGMENTS_PER_READ) return
     await budget.pace(0)
   }
 }
@@ -104,13 +101,7 @@ async function removeStray(
       : await segmentAt(ports, partition, generation, segment.baseOffset, deadlineMs)
   if (above?.id !== segment.id) {
     const key = logObjectKey(partition, segment.baseOffset, segment.id)
-    const note = {
-      kind: 'dead',
-      key,
-      notedMs: clock.nowMs(),
-      looks: 1,
-      id: entropy.id().slice(0, 8),
-    } as const
+    const note = deadNote(key, clock.nowMs(), 1, entropy.id())
     await insist(() => upkeep.putNote(note))
   }
   await insist(() => index.removeSegment(partition, level, segment))

@@ -124,7 +124,7 @@ async function settleOnce(
     sums.rolledBytes += rolled.rolledBytes
   }
   // Before anything is merged that goes anyway.
-  const retained = (await retain(ports, settings, log, head, budget)) ?? head
+  const retained = (await retain(ports, log, head, budget)) ?? head
   sums.expiredBytes += takenOut(head, retained)
   head = retained
   const { isCompacted } = readSettings(topic.configs, topic.expires ?? false)

@@ -1,6 +1,6 @@
 import type { Stretch } from '../../core/batches/stretches.ts'
 import { TidemarkError } from '../../core/errors.ts'
-import type { IntentNote } from '../../core/garbage.ts'
+import { deadNote, type IntentNote } from '../../core/garbage.ts'
 import { SETTLING_PIECE_BYTES } from '../../core/limits.ts'
 import type { FlushedProducer } from '../../core/log/producers/flushed-producer.ts'
 import type { Level, Segment } from '../../core/log/settled/segment.ts'
@@ -88,16 +88,29 @@ export async function writeSegment(
   })
 }
 
+/** Removes the note of an upload once it is known which segment stands in its place: where that is another, its object is dead. */
+export async function endIntent(
+  ports: Ports,
+  { segment, intent }: Written,
+  standing: Segment,
+  { deadlineMs }: Budget,
+): Promise<void> {
+  if (standing.id !== segment.id) await giveUp(ports, intent, deadlineMs)
+  else await retryUntil(ports, deadlineMs, 'no', () => ports.upkeep.removeNote(intent))
+}
+
 /**
- * Gives up an object that no item has come to name, since another stands in its place. It is noted as dead and not removed at
- * once: an upload that was repeated on its way may come after the removal, and nobody would know of it any more.
+ * Gives up an object that no item has come to name. It is noted as dead and not removed at once: an upload that was repeated on
+ * its way may come after the removal, and nobody would know of it any more; and whoever has read something of it has its time.
  */
-export async function dropUpload(ports: Ports, intent: IntentNote, { deadlineMs }: Budget): Promise<void> {
+export async function giveUp(
+  { upkeep, ...ports }: Ports,
+  intent: IntentNote,
+  deadlineMs: number,
+): Promise<void> {
   const insist = <T>(step: () => Promise<T>) => retryUntil(ports, deadlineMs, 'no', step)
-  const { upkeep, clock, entropy } = ports
-  const { key } = intent
-  const id = entropy.id().slice(0, 8)
-  await insist(() => upkeep.putNote({ kind: 'dead', key, notedMs: clock.nowMs(), looks: 2, id }))
+  const dead = deadNote(intent.key, ports.clock.nowMs(), 2, ports.entropy.id())
+  await insist(() => upkeep.putNote(dead))
   await insist(() => upkeep.removeNote(intent))
 }
 

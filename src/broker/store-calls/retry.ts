@@ -17,7 +17,7 @@ export function isTransient(error: unknown): error is NotApplied | OutcomeUnknow
 }
 
 /** What a step is repeated with. */
-type Retrying = Pick<Ports, 'clock' | 'entropy' | 'ending'>
+export type Retrying = Pick<Ports, 'clock' | 'entropy' | 'ending'>
 
 /**
  * Waits for the next try, if there is to be one.

@@ -1,3 +1,4 @@
+import { deadNote } from '../../core/garbage.ts'
 import { ORPHAN_AGE_MS } from '../../core/limits.ts'
 import { LOG_OBJECTS_PREFIX, parseLogObjectKey } from '../../core/storage-layout.ts'
 import type { Ports } from '../../ports/index.ts'
@@ -19,8 +20,7 @@ export async function noteStrays(ports: Ports): Promise<number> {
   let noted = 0
   const note = async (strays: readonly ObjectInfo[]) => {
     for (const { key } of strays) {
-      const notedMs = clock.nowMs()
-      await upkeep.putNote({ kind: 'dead', key, notedMs, looks: 1, id: entropy.id().slice(0, 8) })
+      await upkeep.putNote(deadNote(key, clock.nowMs(), 1, entropy.id()))
       noted += 1
     }
   }

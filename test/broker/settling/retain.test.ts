@@ -35,9 +35,7 @@ async function open(configs: Record<string, string>, segments = 4): Promise<void
 /** What a visit does. */
 async function retainNow(head?: Head): Promise<Head | undefined> {
   const known = await log.log()
-  return await harness.run(
-    retain(harness.ports, log.settings, known, head ?? (await log.head()), log.budget()),
-  )
+  return await harness.run(retain(harness.ports, known, head ?? (await log.head()), log.budget()))
 }
 
 const offsets = async () =>
@@ -133,7 +131,7 @@ describe('whoever slept', () => {
     await harness.pass(HOUR_MS)
     const [head, known] = [await log.head(), await log.log()]
     await alter({ 'retention.ms': '-1' })
-    const late = retain(harness.ports, log.settings, known, head, log.budget())
+    const late = retain(harness.ports, known, head, log.budget())
     expect(await harness.run(late)).toBeUndefined()
     expect(await offsets()).toHaveLength(41)
   })
@@ -158,7 +156,7 @@ describe('whoever slept', () => {
     const [head, known] = [await log.head(), await log.log()]
     await harness.run(broker.deleteTopic('tides'))
     await harness.run(broker.createTopic({ topic: 'tides' }))
-    const late = retain(harness.ports, log.settings, known, head, log.budget())
+    const late = retain(harness.ports, known, head, log.budget())
     await expect(harness.run(late)).rejects.toThrow(Moved)
   })
 
