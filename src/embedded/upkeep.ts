@@ -4,6 +4,7 @@ import { type Budget, halfwayMs, TimeIsOver } from '../broker/settling/budget.ts
 import { flush } from '../broker/settling/flush.ts'
 import { type Maintained, maintain, type Progress } from '../broker/settling/maintain.ts'
 import { settlingSettings } from '../broker/settling/settling-settings.ts'
+import { inGroups } from '../broker/store-calls/in-groups.ts'
 import { type InspectedPart, inspectObject } from '../broker/verifying/inspect-object.ts'
 import { type Inspected, inspectPartition } from '../broker/verifying/inspect-partition.ts'
 import { noteStrays } from '../broker/verifying/note-strays.ts'
@@ -42,7 +43,7 @@ export async function maintainStore(
 ): Promise<Maintained & { readonly strays: number }> {
   const ports = { ...portsOf(store), ending: signal }
   if (releases) await releaseHeld(ports)
-  if (isAll) await cutTails(ports, signal)
+  if (isAll) await cutTails(ports, signal, report)
   const strays = isDeep ? await noteStrays(ports) : 0
   const settings = settlingSettings(graceMs === undefined ? {} : { graceMs })
   const sums = { rolledBytes: 0, mergedBytes: 0, compactedBytes: 0, expiredBytes: 0, deletedObjects: 0 }
@@ -76,26 +77,25 @@ async function releaseHeld(ports: Ports): Promise<void> {
   if (ingest.heldBelow > 0) await changeIngest(ports, ingest, { heldBelow: 0 }, deadlineMs)
 }
 
-/** So that a roll takes what is in them. */
-async function cutTails(ports: Ports, signal: AbortSignal): Promise<void> {
-  let group: PartitionId[] = []
-  const cut = async () => {
+/** So that a roll takes what is in them. What could not be cut is told: then not all is rolled. */
+async function cutTails(
+  ports: Ports,
+  signal: AbortSignal,
+  report: (progress: Progress) => void,
+): Promise<void> {
+  for await (const group of inGroups(livePartitions(ports), FLUSH_PARTITIONS_MAX)) {
+    if (signal.aborted) return
     // What is inline, and then what lies in objects behind it.
     for (const age of ['all', { epochsBelow: Number.POSITIVE_INFINITY }] as const) {
       const requests = group.map(partition => ({ partition, age }))
-      await flush(ports, requests, ports.clock.monotonicMs() + FLUSH_DEADLINE_MS)
-    }
-    group = []
-  }
-  for await (const topic of ports.topics.list()) {
-    if (topic.state !== 'live') continue
-    for (const partition of partitionsOf(topic)) {
-      if (signal.aborted) return
-      group.push(partition)
-      if (group.length === FLUSH_PARTITIONS_MAX) await cut()
+      const cuts = await flush(ports, requests, ports.clock.monotonicMs() + FLUSH_DEADLINE_MS)
+      for (const cut of cuts) if (cut.status === 'rejected') report({ kind: 'trouble', error: cut.reason })
     }
   }
-  if (group.length > 0) await cut()
+}
+
+async function* livePartitions({ topics }: Ports): AsyncGenerator<PartitionId> {
+  for await (const topic of topics.list()) if (topic.state === 'live') yield* partitionsOf(topic)
 }
 
 /** Makes the index anew from the segments. @throws TidemarkError INVALID_REQUEST where it is not lost */

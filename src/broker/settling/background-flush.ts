@@ -9,6 +9,7 @@ import type { Head } from '../../core/log/head.ts'
 import { ageDueMs, countToFlush, crossesLimit, flushDueMs, SOFT_LIMIT } from '../../core/log/tail.ts'
 import { type PartitionId, partitionKey, partitionsOf } from '../../core/topic/partition-id.ts'
 import type { Ports } from '../../ports/index.ts'
+import { inGroups } from '../store-calls/in-groups.ts'
 import { retryUntil } from '../store-calls/retry.ts'
 import type { Topic, TopicDirectory } from '../topics/topic-directory.ts'
 import { flush } from './flush.ts'
@@ -203,15 +204,4 @@ export class BackgroundFlush {
       for (const partition of partitionsOf(topic)) yield { topic, partition }
     }
   }
-}
-
-async function* inGroups<T>(items: AsyncIterable<T>, size: number): AsyncGenerator<T[]> {
-  let group: T[] = []
-  for await (const item of items) {
-    group.push(item)
-    if (group.length < size) continue
-    yield group
-    group = []
-  }
-  if (group.length > 0) yield group
 }

@@ -8,6 +8,7 @@ import { type PartitionId, partitionsOf } from '../../core/topic/partition-id.ts
 import type { Ports } from '../../ports/index.ts'
 import type { PlacedSegment } from '../../ports/log-index.ts'
 import { fewAtATime } from '../store-calls/few-at-a-time.ts'
+import { inGroups } from '../store-calls/in-groups.ts'
 import { retryUntil } from '../store-calls/retry.ts'
 import { type Budget, checkTime } from './budget.ts'
 import { levelsOf, segmentAt } from './counted-segments.ts'
@@ -72,18 +73,11 @@ class Collector implements Collected {
 
   /** Does something for each note, some of them at a time. */
   async each<T>(notes: AsyncIterable<T>, work: (note: T) => Promise<void>): Promise<void> {
-    let group: T[] = []
-    const workOff = async () => {
+    for await (const group of inGroups(notes, NOTES_PARALLEL_MAX)) {
       checkTime(this.#ports.clock, this.#budget)
       await fewAtATime(group, NOTES_PARALLEL_MAX, work)
-      group = []
       await this.#budget.pace(0)
     }
-    for await (const note of notes) {
-      group.push(note)
-      if (group.length === NOTES_PARALLEL_MAX) await workOff()
-    }
-    if (group.length > 0) await workOff()
   }
 
   /**

@@ -1,5 +1,6 @@
 import { OBJECT_REMOVALS_MAX } from '../../core/limits.ts'
 import type { Ports } from '../../ports/index.ts'
+import { inGroups } from '../store-calls/in-groups.ts'
 import { retryUntil } from '../store-calls/retry.ts'
 import { type Budget, checkTime } from './budget.ts'
 
@@ -10,20 +11,12 @@ export async function removeListed(
   budget: Budget,
 ): Promise<number> {
   let removed = 0
-  let keys: string[] = []
-  const removeAll = async () => {
-    const group = keys
-    keys = []
-    if (group.length === 0) return
+  for await (const group of inGroups(listing, OBJECT_REMOVALS_MAX)) {
     checkTime(ports.clock, budget)
-    await retryUntil(ports, budget.deadlineMs, 'no', () => ports.objects.removeAll(group))
-    removed += group.length
+    const keys = group.map(({ key }) => key)
+    await retryUntil(ports, budget.deadlineMs, 'no', () => ports.objects.removeAll(keys))
+    removed += keys.length
     await budget.pace(0)
   }
-  for await (const { key } of listing) {
-    keys.push(key)
-    if (keys.length === OBJECT_REMOVALS_MAX) await removeAll()
-  }
-  await removeAll()
   return removed
 }
