@@ -3,6 +3,7 @@ import { TidemarkError } from '../../core/errors.ts'
 import { blockEnd } from '../../core/log/block.ts'
 import { type IndexEntry, type PlacedEntry, placeEntries } from '../../core/log/entry.ts'
 import type { Head } from '../../core/log/head.ts'
+import { levelsOf } from '../../core/log/settled/levels.ts'
 import { segmentEntry } from '../../core/log/settled/segment-entry.ts'
 import { advance, later, type Offset } from '../../core/numbers.ts'
 import { placeKey } from '../../core/storage-layout.ts'
@@ -67,24 +68,19 @@ export async function* walkSegments(
   from: Offset,
   segmentsPerRead = SEGMENTS_PER_READ,
 ): AsyncGenerator<PlacedEntry> {
-  const { firstOffset, mergedOffset, settledOffset, generation } = settled
-  const levels = [
-    { level: generation, begins: firstOffset, ends: mergedOffset },
-    { level: 'rolled', begins: mergedOffset, ends: settledOffset },
-  ] as const
   let next = from
-  for (const { level, begins, ends } of levels) {
-    next = later(next, begins)
-    while (next < ends) {
+  for (const { level, lo, hi } of levelsOf(settled)) {
+    next = later(next, lo)
+    while (next < hi) {
       const segments = await index.readSegments(partition, level, next, segmentsPerRead)
       const first = segments[0]
       if (!first || first.baseOffset > next || first.end <= next) throw new LogStartMoved()
       for (const segment of segments) {
-        if (segment.baseOffset >= ends) break
+        if (segment.baseOffset >= hi) break
         if (segment.baseOffset > next) throw new LogStartMoved()
         const { baseOffset } = segment
         // What a pass has taken of it, or retention, does not count here any more.
-        const counted = baseOffset < begins && { from: begins }
+        const counted = baseOffset < lo && { from: lo }
         if (segment.bytes > 0) yield { baseOffset, entry: segmentEntry(partition, segment), ...counted }
         // Nothing of it counts behind the level's end.
         next = later(next, segment.end)

@@ -1,5 +1,6 @@
 import { SEGMENTS_READ_MAX } from '../../core/limits.ts'
 import { countedIn } from '../../core/log/settled/counted.ts'
+import { type LevelRange, levelsOf } from '../../core/log/settled/levels.ts'
 import type { Level, Segment } from '../../core/log/settled/segment.ts'
 import type { Settled } from '../../core/log/settled/settled.ts'
 import { type Offset, toOffset, toPosition } from '../../core/numbers.ts'
@@ -8,21 +9,6 @@ import { logObjectKey } from '../../core/storage-layout.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
 import type { Ports } from '../../ports/index.ts'
 import { retryUntil } from '../store-calls/retry.ts'
-
-/** A level and the offsets between which its segments count. */
-export interface LevelRange {
-  readonly level: Level
-  readonly lo: Offset
-  readonly hi: Offset
-}
-
-/** The two levels that count, in the order of their offsets. */
-export function levelsOf({ generation, firstOffset, mergedOffset, settledOffset }: Settled): LevelRange[] {
-  return [
-    { level: generation, lo: firstOffset, hi: mergedOffset },
-    { level: 'rolled', lo: mergedOffset, hi: settledOffset },
-  ]
-}
 
 /** The segments that count between two offsets of a level, in order; at most `limit`, the first ones. */
 export async function readCounted(

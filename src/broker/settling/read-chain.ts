@@ -1,12 +1,13 @@
 import { SEGMENTS_READ_MAX } from '../../core/limits.ts'
 import { countedIn } from '../../core/log/settled/counted.ts'
+import { levelsOf } from '../../core/log/settled/levels.ts'
 import type { Level, Segment } from '../../core/log/settled/segment.ts'
 import type { Settled } from '../../core/log/settled/settled.ts'
 import type { Offset } from '../../core/numbers.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
 import type { Ports } from '../../ports/index.ts'
 import { retryUntil } from '../store-calls/retry.ts'
-import { levelsOf, readCounted } from './counted-segments.ts'
+import { readCounted } from './counted-segments.ts'
 import { Moved } from './read-runs.ts'
 
 /**

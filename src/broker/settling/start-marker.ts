@@ -1,10 +1,11 @@
 import type { Head } from '../../core/log/head.ts'
+import { levelsOf } from '../../core/log/settled/levels.ts'
 import { advance } from '../../core/numbers.ts'
 import { startMarkerKey, startMarkersPrefix } from '../../core/storage-layout.ts'
 import type { Ports } from '../../ports/index.ts'
 import { retryUntil } from '../store-calls/retry.ts'
 import type { Budget } from './budget.ts'
-import { levelsOf, readCounted } from './counted-segments.ts'
+import { readCounted } from './counted-segments.ts'
 import type { Log } from './write-segment.ts'
 
 /**

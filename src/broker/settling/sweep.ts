@@ -1,6 +1,7 @@
 import { deadNote } from '../../core/garbage.ts'
 import type { Head } from '../../core/log/head.ts'
 import { countedIn } from '../../core/log/settled/counted.ts'
+import { type LevelRange, levelsOf } from '../../core/log/settled/levels.ts'
 import type { Level, Segment } from '../../core/log/settled/segment.ts'
 import type { Settled } from '../../core/log/settled/settled.ts'
 import { toOffset } from '../../core/numbers.ts'
@@ -10,7 +11,7 @@ import type { Ports } from '../../ports/index.ts'
 import { fewAtATime } from '../store-calls/few-at-a-time.ts'
 import { retryUntil } from '../store-calls/retry.ts'
 import type { Budget } from './budget.ts'
-import { type LevelRange, levelsOf, segmentAt } from './counted-segments.ts'
+import { segmentAt } from './counted-segments.ts'
 
 /** Segments that are read together: those that do not count any more come first, and there are few of them. */
 const SEGMENTS_PER_READ = 100

@@ -1,6 +1,6 @@
 import type { Head } from '../../core/log/head.ts'
 import { backlogBytes, settlingDue } from '../../core/log/settled/plan-roll.ts'
-import { encodeSettled } from '../../core/log/settled/settled.ts'
+import { isSameSettled } from '../../core/log/settled/settled.ts'
 import { readSettings } from '../../core/topic/topic-config.ts'
 import type { Ports } from '../../ports/index.ts'
 import { retryUntil } from '../store-calls/retry.ts'
@@ -85,8 +85,11 @@ export async function visit(
 
 /** Whether nobody has moved anything between two readings. */
 function isSame(before: Head, after: Head): boolean {
-  const isSettledSame = Buffer.compare(encodeSettled(before.settled), encodeSettled(after.settled)) === 0
-  return isSettledSame && before.tailOffset === after.tailOffset && before.startOffset === after.startOffset
+  return (
+    isSameSettled(before.settled, after.settled) &&
+    before.tailOffset === after.tailOffset &&
+    before.startOffset === after.startOffset
+  )
 }
 
 /** Somebody may have rolled more meanwhile. */

@@ -2,6 +2,7 @@ import type { Note } from '../../core/garbage.ts'
 import { blockEnd } from '../../core/log/block.ts'
 import { type IndexEntry, type PlacedEntry, placeEntries } from '../../core/log/entry.ts'
 import { countedIn } from '../../core/log/settled/counted.ts'
+import { levelsOf } from '../../core/log/settled/levels.ts'
 import type { Level, Segment } from '../../core/log/settled/segment.ts'
 import type { Settled } from '../../core/log/settled/settled.ts'
 import { logObjectKey, logObjectsPrefix, placeKey } from '../../core/storage-layout.ts'
@@ -85,8 +86,9 @@ export async function* inspectPartition(ports: Ports, partition: PartitionId): A
 async function* inspectSegments(
   { index }: Ports,
   partition: PartitionId,
-  { generation, firstOffset, mergedOffset, settledOffset }: Settled,
+  settled: Settled,
 ): AsyncGenerator<Inspected> {
+  const ranges = levelsOf(settled)
   const levels = new Map<Level, Segment[]>()
   for await (const { level, segment } of index.segments(partition)) {
     const standing = levels.get(level)
@@ -94,13 +96,8 @@ async function* inspectSegments(
     else levels.set(level, [segment])
   }
   for (const [level, segments] of levels) {
-    const counted = new Set(
-      level === 'rolled'
-        ? countedIn(segments, mergedOffset, settledOffset)
-        : level === generation
-          ? countedIn(segments, firstOffset, mergedOffset)
-          : [],
-    )
+    const range = ranges.find(each => each.level === level)
+    const counted = new Set(range ? countedIn(segments, range.lo, range.hi) : [])
     for (const segment of segments) {
       const key = logObjectKey(partition, segment.baseOffset, segment.id)
       yield { kind: 'segment', level, counts: counted.has(segment), key, segment }

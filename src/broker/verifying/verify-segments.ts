@@ -3,7 +3,8 @@ import { TidemarkError } from '../../core/errors.ts'
 import { SEGMENTS_READ_MAX } from '../../core/limits.ts'
 import type { Head } from '../../core/log/head.ts'
 import { countedIn } from '../../core/log/settled/counted.ts'
-import { encodeSegment, type Level, type Segment } from '../../core/log/settled/segment.ts'
+import { levelsOf } from '../../core/log/settled/levels.ts'
+import { isSameSegment, type Level, type Segment } from '../../core/log/settled/segment.ts'
 import { sumOf } from '../../core/log/settled/segment-sum.ts'
 import { advance, type Offset, toOffset, toPosition } from '../../core/numbers.ts'
 import { DamagedBatch } from '../../core/record/batch-header.ts'
@@ -36,14 +37,9 @@ export interface SegmentsCheck {
  * count and have not gone, by the sum in the head, and that each one's object is there and says the same.
  */
 export async function* verifySegments(check: SegmentsCheck, head: Head): AsyncGenerator<Finding> {
-  const { firstOffset, mergedOffset, settledOffset, generation, segmentSum, bytes, mergedMaxMs } =
-    head.settled
-  const levels: { level: Level; lo: Offset; hi: Offset }[] = [
-    { level: generation, lo: firstOffset, hi: mergedOffset },
-    { level: 'rolled', lo: mergedOffset, hi: settledOffset },
-  ]
+  const { segmentSum, bytes, mergedMaxMs } = head.settled
   const found = { segmentSum: 0, bytes: 0 }
-  for (const { level, lo, hi } of levels) {
+  for (const { level, lo, hi } of levelsOf(head.settled)) {
     let next = lo
     for await (const segment of countedSegments(check, level, lo, hi)) {
       check.summary.segments += 1
@@ -139,10 +135,7 @@ function findFooterProblem(footer: Footer, segment: Segment, partition: Partitio
   if (topic.topicId !== partition.topicId || footer.partition !== partition.partition) {
     return `its footer is of partition ${footer.partition} of topic ${topic.name} (${topic.topicId})`
   }
-  const isSame =
-    footer.segment.baseOffset === segment.baseOffset &&
-    Buffer.compare(encodeSegment(footer.segment), encodeSegment(segment)) === 0
-  return isSame ? undefined : 'its footer says something else than its item'
+  return isSameSegment(footer.segment, segment) ? undefined : 'its footer says something else than its item'
 }
 
 /** Reads all of a segment: every batch, its CRC and its offsets, and whether batches begin where the footer says so. */

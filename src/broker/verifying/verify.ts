@@ -1,5 +1,5 @@
 import type { Head } from '../../core/log/head.ts'
-import { encodeSettled } from '../../core/log/settled/settled.ts'
+import { isSameSettled } from '../../core/log/settled/settled.ts'
 import { type PartitionId, partitionKey, partitionsOf } from '../../core/topic/partition-id.ts'
 import type { Ports } from '../../ports/index.ts'
 import { StoreDamaged } from '../../ports/outcome.ts'
@@ -168,7 +168,7 @@ async function hasMoved(ports: Ports, partition: PartitionId, head: Head): Promi
     now?.startOffset !== head.startOffset ||
     now.tailOffset !== head.tailOffset ||
     now.nextOffset !== head.nextOffset ||
-    Buffer.compare(encodeSettled(now.settled), encodeSettled(head.settled)) !== 0
+    !isSameSettled(now.settled, head.settled)
   )
 }
 

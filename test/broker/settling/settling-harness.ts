@@ -1,5 +1,4 @@
 import { type Budget, untilDeadline } from '../../../src/broker/settling/budget.ts'
-import { levelsOf } from '../../../src/broker/settling/counted-segments.ts'
 import {
   type Maintained,
   type MaintainRequest,
@@ -8,6 +7,7 @@ import {
 } from '../../../src/broker/settling/maintain.ts'
 import { type SettlingSettings, settlingSettings } from '../../../src/broker/settling/settling-settings.ts'
 import { countedIn } from '../../../src/core/log/settled/counted.ts'
+import { levelsOf } from '../../../src/core/log/settled/levels.ts'
 import type { Level, Segment } from '../../../src/core/log/settled/segment.ts'
 import { sumOf } from '../../../src/core/log/settled/segment-sum.ts'
 import { toPosition } from '../../../src/core/numbers.ts'

@@ -69,6 +69,10 @@ export function isUnsettled(settled: Settled): boolean {
 /** The bytes of those that were decoded or encoded before: they never change, and every append writes them again. */
 const encodedSettled = new WeakMap<Settled, Uint8Array>()
 
+export function isSameSettled(one: Settled, other: Settled): boolean {
+  return Buffer.compare(encodeSettled(one), encodeSettled(other)) === 0
+}
+
 /** Equal values have equal bytes, so that a store can compare them. */
 export function encodeSettled(settled: Settled): Uint8Array {
   let bytes = encodedSettled.get(settled)
