@@ -38,6 +38,9 @@ const ALL_VERSIONS: VersionRange = { from: 0, to: Number.POSITIVE_INFINITY }
 /** The id that says "no id". */
 export const NO_UUID = '00000000-0000-0000-0000-000000000000'
 
+/** What is allowed is not told, since nobody asked: the authorized operations' default. */
+export const NO_OPERATIONS = -2_147_483_648
+
 /**
  * A field of a message. `Read` is what a decoder gives; `Written` what an encoder takes; an optional field may be
  * left out when writing, and is its default then.
