@@ -79,7 +79,11 @@ export interface Gateway {
 export async function openGateway(broker: GatewayBroker, options: GatewayOptions): Promise<Gateway> {
   const { host = '127.0.0.1', nodeId = 1, clusterId, peers = [], autoCreate, clock } = options
   // Told once the port is known: no request comes before that.
-  const advertised = { host: isWildcard(host) ? 'localhost' : host, port: options.port, ...options.advertised }
+  const advertised = {
+    host: isWildcard(host) ? 'localhost' : host,
+    port: options.port,
+    ...options.advertised,
+  }
   const settings: GatewaySettings = { nodeId, clusterId, peers, autoCreate, advertised }
   const service: Service = {
     broker,

@@ -4,8 +4,8 @@ import { GATEWAY_SMALL_REQUEST_BYTES_MAX } from '../../core/limits.ts'
 import { sentBytesOf } from '../../core/sent-bytes.ts'
 import { FrameReader } from './frames.ts'
 import { InOrder } from './in-order.ts'
-import type { Place } from './room.ts'
 import { type Answer, Requests } from './requests.ts'
+import type { Place } from './room.ts'
 import type { Service } from './service.ts'
 
 /** What a connection is doing, and since when by the time that is counted in checks. */

@@ -132,7 +132,10 @@ export class Requests {
     const chunks = encodeResponseFrame(SaslHandshake, version, correlationId, chosen)
     if (chosen.errorCode !== UNSUPPORTED_SASL_MECHANISM) return { chunks }
     const asked = JSON.stringify(mechanism)
-    return { chunks, end: this.#tell(header, `asks for ${asked}, and there is ${chosen.mechanisms.join(', ')}`) }
+    return {
+      chunks,
+      end: this.#tell(header, `asks for ${asked}, and there is ${chosen.mechanisms.join(', ')}`),
+    }
   }
 
   async #takeToken(header: RequestHeader, frame: Uint8Array): Promise<Answer> {

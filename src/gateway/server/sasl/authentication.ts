@@ -6,8 +6,8 @@ export type Mechanism = ScramMechanism | 'PLAIN'
 
 /** Kafka's numbers for what goes wrong here. */
 export const UNSUPPORTED_SASL_MECHANISM = 33
-export const ILLEGAL_SASL_STATE = 34
-export const SASL_AUTHENTICATION_FAILED = 58
+const ILLEGAL_SASL_STATE = 34
+const SASL_AUTHENTICATION_FAILED = 58
 
 /** Who may come, and how they prove that they are who they say. */
 export interface SaslSettings {

@@ -15,6 +15,16 @@ export interface Proof {
   readonly user: string | undefined
 }
 
+/** The first half of an exchange. */
+interface Greeting {
+  readonly header: string
+  /** The client's, and behind it the server's. */
+  readonly nonce: string
+  readonly user: string
+  /** Both, as they are signed. */
+  readonly messages: string
+}
+
 /** For what strangers are told, so that it is the same each time: nobody learns from it whether there is such a user. */
 const STRANGERS_SECRET = randomBytes(32)
 const STRANGERS_SALT_BYTES = 24
@@ -28,9 +38,13 @@ export class ScramExchange {
   readonly #mechanism: ScramMechanism
   readonly #users: Users
   readonly #serverNonce: string
-  #first: { header: string; nonce: string; user: string; messages: string } | undefined
+  #first: Greeting | undefined
 
-  constructor(mechanism: ScramMechanism, users: Users, serverNonce = randomBytes(NONCE_BYTES).toString('base64')) {
+  constructor(
+    mechanism: ScramMechanism,
+    users: Users,
+    serverNonce = randomBytes(NONCE_BYTES).toString('base64'),
+  ) {
     this.#mechanism = mechanism
     this.#users = users
     this.#serverNonce = serverNonce
@@ -61,7 +75,7 @@ export class ScramExchange {
     return { token: Buffer.from(challenge), user: undefined }
   }
 
-  #prove(text: string, first: NonNullable<typeof this.#first>): Proof {
+  #prove(text: string, first: Greeting): Proof {
     const [, unproved, binding, nonce, proof] =
       /^(c=([A-Za-z0-9+/=]+),r=([^,]+)(?:,[a-zA-Z]+=[^,]*)*),p=([A-Za-z0-9+/=]+)$/.exec(text) ?? []
     if (unproved === undefined || binding === undefined || proof === undefined) {

@@ -1,5 +1,4 @@
 import { createHash, createHmac, pbkdf2, randomBytes } from 'node:crypto'
-import { promisify } from 'node:util'
 import { SCRAM_ITERATIONS_DEFAULT, SCRAM_ITERATIONS_MAX, SCRAM_ITERATIONS_MIN } from '../../../core/limits.ts'
 
 /** The mechanisms of RFC 5802 and RFC 7677, strongest first. */
@@ -32,8 +31,6 @@ const SALT_BYTES = 24
 const SALT_BYTES_MIN = 8
 const FORMAT = 1
 
-const hashPassword = promisify(pbkdf2)
-
 export function hash(mechanism: ScramMechanism, data: Uint8Array): Buffer {
   return createHash(DIGESTS[mechanism]).update(data).digest()
 }
@@ -48,15 +45,21 @@ export async function credentialOf(
   password: string,
   { salt, iterations }: Pick<Credential, 'salt' | 'iterations'>,
 ): Promise<Credential> {
-  const salted = await hashPassword(
-    password,
-    salt,
-    iterations,
-    DIGEST_BYTES[mechanism],
-    DIGESTS[mechanism],
-  )
+  const salted = await saltedPassword(mechanism, password, salt, iterations)
   const storedKey = hash(mechanism, hmac(mechanism, salted, 'Client Key'))
   return { salt, iterations, storedKey, serverKey: hmac(mechanism, salted, 'Server Key') }
+}
+
+function saltedPassword(
+  mechanism: ScramMechanism,
+  password: string,
+  salt: Buffer,
+  iterations: number,
+): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const done = (error: Error | null, key: Buffer) => (error ? reject(error) : resolve(key))
+    pbkdf2(password, salt, iterations, DIGEST_BYTES[mechanism], DIGESTS[mechanism], done)
+  })
 }
 
 /** A user with this password, each time with another salt. */
