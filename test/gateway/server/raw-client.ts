@@ -87,7 +87,7 @@ export class RawClient {
 
   /** Resolves when the other side has closed it. */
   async ended(): Promise<void> {
-    if (!this.hasEnded) await once(this.socket, 'close')
+    if (!this.hasEnded) await new Promise(resolve => this.socket.once('close', resolve))
   }
 }
 
