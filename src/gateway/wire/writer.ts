@@ -68,6 +68,12 @@ export class Writer {
   }
 
   int64(value: number): void {
+    if (value >= 2 ** 63) {
+      // What is read of the largest int64, rounded up: it is written as it was.
+      this.int32(0x7fff_ffff)
+      this.int32(-1)
+      return
+    }
     this.int32(Math.floor(value / 0x1_0000_0000))
     this.int32(value)
   }

@@ -27,7 +27,7 @@ export const Fetch = defineApi({
         logStartOffset: int64.in('5+').orElse(-1),
         partitionMaxBytes: int32,
         replicaDirectoryId: uuid.tagged(0, '17+'),
-        highWatermark: int64.tagged(1, '18+').orElse(Number.MAX_SAFE_INTEGER),
+        highWatermark: int64.tagged(1, '18+').orElse(2 ** 63),
       }),
     }),
     forgottenTopicsData: array({

@@ -1,8 +1,5 @@
 import { defineApi, type RequestOf, type ResponseOf } from '../api.ts'
-import { array, bool, int16, int32, string, uuid } from '../schema.ts'
-
-/** What nobody was asked for is this number. */
-const NO_OPERATIONS = -2_147_483_648
+import { array, bool, int16, int32, NO_OPERATIONS, string, uuid } from '../schema.ts'
 
 export const Metadata = defineApi({
   key: 3,
