@@ -2,6 +2,7 @@ interface Turn<Answer> {
   /** Whether it may begin while others of its kind are before it. */
   readonly runsAhead: boolean
   readonly begin: () => void
+  readonly drop: () => void
   hasBegun: boolean
   answer: { readonly value: Answer } | undefined
 }
@@ -29,8 +30,11 @@ export class InOrder<Answer> {
     return this.#turns.length
   }
 
-  /** @param begin called once, now or later, with what answers it: once, then or later */
-  add(runsAhead: boolean, begin: (settle: Settle<Answer>) => void): void {
+  /**
+   * @param begin called once, now or later, with what answers it: once, then or later
+   * @param drop called in its place, where it never begins
+   */
+  add(runsAhead: boolean, begin: (settle: Settle<Answer>) => void, drop: () => void): void {
     const turn: Turn<Answer> = {
       runsAhead,
       begin: () =>
@@ -38,6 +42,7 @@ export class InOrder<Answer> {
           turn.answer = { value }
           if (this.#turns[0] === turn) this.#goOn()
         }),
+      drop,
       hasBegun: false,
       answer: undefined,
     }
@@ -55,10 +60,11 @@ export class InOrder<Answer> {
     this.#beginNext()
   }
 
-  /** Forgets what has not begun; tells how many. */
-  dropWaiting(): number {
-    const begun = this.#turns.findIndex(({ hasBegun }) => !hasBegun)
-    return begun < 0 ? 0 : this.#turns.splice(begun).length
+  /** Forgets what has not begun. */
+  dropWaiting(): void {
+    const first = this.#turns.findIndex(({ hasBegun }) => !hasBegun)
+    if (first < 0) return
+    for (const { drop } of this.#turns.splice(first)) drop()
   }
 
   #goOn(): void {
