@@ -87,7 +87,7 @@ test.each([
   [['gateway-user', 'set', '', '--users', 'u'], '"" is no name of a user'],
   [['gateway-user', 'set', 'a', '--users', 'u', '--iterations', '9999999'], 'is more than 1000000'],
   [['delete-records', 'a', '--before', '3'], "'-p, --partition <number>' not specified"],
-  [['offsets', 'a', '--at', '3'], 'is neither earliest nor latest nor a time'],
+  [['offsets', 'a', '--at', '3'], 'is neither earliest nor latest nor max-timestamp nor a time'],
 ])('%j is a usage error', async (commandLine, problem) => {
   const { exitCode, printed, noted } = await runLine(...commandLine)
   expect(exitCode).toBe(2)

@@ -93,7 +93,8 @@ function readTagged(
 }
 
 function writeTagged(writer: Writer, tagged: readonly CompiledField[], value: Named): void {
-  if (tagged.length === 0) {
+  // Mostly none is.
+  if (!tagged.some(({ name }) => value[name] !== undefined)) {
     writer.unsignedVarint(0)
     return
   }
@@ -152,11 +153,6 @@ const FIXED: Readonly<Record<Exclude<Primitive, 'string' | 'bytes' | 'records'>,
     read: reader => reader.int16(),
     write: (writer, value) => writer.int16(value as number),
   },
-  uint16: {
-    leastBytes: 2,
-    read: reader => reader.uint16(),
-    write: (writer, value) => writer.int16(value as number),
-  },
   int32: {
     leastBytes: 4,
     read: reader => reader.int32(),
@@ -208,9 +204,7 @@ function compileArray(of: Shape, form: Form, isNullable: boolean, path: string):
     read: reader => {
       const count = lengths.read(reader, isNullable)
       if (count < 0) return null
-      if (count > reader.left / leastBytes) {
-        reader.fail(`${count} elements, for which ${reader.left} bytes are too few`)
-      }
+      reader.elements(count, leastBytes)
       const values: unknown[] = []
       for (let index = 0; index < count; index++) values.push(element.read(reader))
       return values

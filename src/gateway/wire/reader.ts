@@ -1,3 +1,5 @@
+import { WIRE_ELEMENTS_MAX } from '../../core/limits.ts'
+
 /** Bytes that are no message: they end too early, or a length in them is impossible. */
 export class WireError extends Error {
   override readonly name = 'WireError'
@@ -13,6 +15,7 @@ export class Reader {
   #buffer: Buffer | undefined
   readonly #end: number
   #position: number
+  #elementsLeft = WIRE_ELEMENTS_MAX
   /** What is being read, for the error's message. */
   field = ''
 
@@ -54,11 +57,6 @@ export class Reader {
   int16(): number {
     const at = this.#take(2)
     return ((this.#bytes[at]! << 24) >> 16) | this.#bytes[at + 1]!
-  }
-
-  uint16(): number {
-    const at = this.#take(2)
-    return (this.#bytes[at]! << 8) | this.#bytes[at + 1]!
   }
 
   int32(): number {
@@ -113,9 +111,17 @@ export class Reader {
     return this.#buffer.toString('utf8', at, at + length)
   }
 
+  /** Takes note that so many elements follow, each of `leastBytes` or more. */
+  elements(count: number, leastBytes: number): void {
+    if (count > this.left / leastBytes) {
+      this.fail(`${count} elements, for which ${this.left} bytes are too few`)
+    }
+    this.#elementsLeft -= count
+    if (this.#elementsLeft < 0) this.fail(`more than ${WIRE_ELEMENTS_MAX} elements in all`)
+  }
+
   copy(length: number): Uint8Array {
-    const at = this.#take(length)
-    return Uint8Array.prototype.slice.call(this.#bytes, at, at + length)
+    return length === 0 ? NO_BYTES : this.view(length).slice()
   }
 
   view(length: number): Uint8Array {
@@ -127,6 +133,8 @@ export class Reader {
     this.#take(length)
   }
 }
+
+const NO_BYTES = new Uint8Array(0)
 
 /** Up to here a loop over ASCII is quicker than a call. */
 const SHORT = 12

@@ -16,7 +16,6 @@ export interface VersionRange {
 export type Primitive =
   | 'int8'
   | 'int16'
-  | 'uint16'
   | 'int32'
   | 'int64'
   | 'float64'
@@ -104,7 +103,6 @@ type ElementWritten<T> = T extends Field<unknown, infer W> ? W : T extends Field
 /** A number of the given width. An int64 beyond 2^53 is read as the nearest number. */
 export const int8 = primitive<number>('int8')
 export const int16 = primitive<number>('int16')
-export const uint16 = primitive<number>('uint16')
 export const int32 = primitive<number>('int32')
 export const int64 = primitive<number>('int64')
 export const float64 = primitive<number>('float64')
