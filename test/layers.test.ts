@@ -82,10 +82,12 @@ const LAYERS: Readonly<Record<string, Layer>> = {
     packages: [],
     typePackages: ['zod', 'node:tls'],
   },
+  // No input or output: tables of messages, and their bytes.
+  'gateway/wire': { files: ['gateway/wire'], mayImport: ['core'], packages: [] },
   gateway: {
     files: ['gateway'],
-    mayImport: ['core', 'contract'],
-    packages: ['node:net', 'node:tls', 'node:events'],
+    mayImport: ['core', 'contract', 'gateway/wire', 'ports/clock.ts'],
+    packages: ['node:net', 'node:tls', 'node:crypto', 'node:events'],
   },
   cli: {
     files: ['cli'],

@@ -5,6 +5,7 @@
 export * from './limits/aws.ts'
 export * from './limits/client.ts'
 export * from './limits/descriptors.ts'
+export * from './limits/gateway.ts'
 export * from './limits/groups.ts'
 export * from './limits/http.ts'
 export * from './limits/inflating.ts'
