@@ -146,6 +146,8 @@ export const LOOKS_PARALLEL_MAX = 64
 export const FETCH_LAST_LOOK_MS_MAX = 2_500
 /** How often a waiting fetch looks for records that another process wrote. */
 export const FETCH_POLL_INTERVAL_MS = 50
+/** So often in all: where there are many logs, the looks at each are fewer. */
+export const FETCH_LOOKS_PER_SECOND_MAX = 1_000
 /** Where each look is paid for, the pause doubles while nothing comes, up to this. */
 export const FETCH_POLL_PAID_INTERVAL_MS_MAX = 1_000
 /** How long a located range's URL is valid. */
