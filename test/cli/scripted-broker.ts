@@ -1,3 +1,4 @@
+import { fetchEach } from '../../src/client/fetch-each.ts'
 import type {
   Broker,
   DeleteRecords,
@@ -117,7 +118,9 @@ export class ScriptedBroker implements Broker {
   listTopics = unused
   alterTopic = unused
   deleteTopic = unused
+  fetchMany: Broker['fetchMany'] = request => fetchEach(request, one => this.fetch(one))
   locate = unused
+  locateMany = unused
 
   #partition(partition: number): StoredPartition {
     const stored = this.partitions[partition]
