@@ -248,7 +248,8 @@ export type LocatedRange = {
   offsets?: 'final' | undefined
 } & ({ inline: Uint8Array } | { url: string; position: Position; expiresMs: number })
 
-export type OffsetPlace = 'earliest' | 'latest' | { timestampMs: number }
+/** `max-timestamp`: the first of the records with the greatest timestamp. */
+export type OffsetPlace = 'earliest' | 'latest' | 'max-timestamp' | { timestampMs: number }
 
 export interface OffsetFor {
   topic: string

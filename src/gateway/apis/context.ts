@@ -31,6 +31,8 @@ export interface TopicCatalogue {
   all(): Promise<readonly TopicSummary[]>
   byName(topic: string): Promise<TopicSummary | undefined>
   byId(topicId: string): Promise<TopicSummary | undefined>
+  /** The name of the topic that has this id, without a look: it may have been deleted since. */
+  peekName(topicId: string): string | undefined
   /** Takes note that topics have been made, changed or deleted here. */
   forget(): void
 }
