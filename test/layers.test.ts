@@ -26,6 +26,11 @@ const LAYERS: Readonly<Record<string, Layer>> = {
     packages: ['node:', '@hono/node-server', 'commander', 'hono'],
   },
   // Hashes are pure, and Node's are the fast ones.
+  'metadata ids': {
+    files: ['core/group/classic/metadata-id.ts'],
+    mayImport: [],
+    packages: ['node:crypto'],
+  },
   'key hashes': { files: ['core/log/compaction/key-hash.ts'], mayImport: [], packages: ['node:crypto'] },
   core: {
     files: ['core'],

@@ -40,6 +40,10 @@ export const TARGET_CHUNK_BYTES_MAX = 100 * KiB
 export const TARGET_SHARE_BYTES_MAX = 380 * KiB
 /** Chunks of one target: a thousand members with ten thousand partitions fit into one. */
 export const TARGET_CHUNK_ITEMS_MAX = 256
+/** Members of a group that assign among themselves: all of them stand in the group's item. */
+export const CLASSIC_MEMBER_ITEMS_MAX = 1_000
+/** One item of what such a member joins with, or is assigned. */
+export const CLASSIC_PART_BYTES_MAX = 300 * KiB
 
 assert(TARGET_CHUNK_BYTES_MAX <= TARGET_SHARE_BYTES_MAX, 'a member alone in its chunk has no less room')
 assert(
