@@ -6,7 +6,7 @@ import type { Head } from '../core/log/head.ts'
 import { crossesLimit, SHARED_LIMIT } from '../core/log/tail.ts'
 import type { PartitionId } from '../core/topic/partition-id.ts'
 import type { Trigger } from '../core/trigger/trigger.ts'
-import { Lane } from '../core/turns.ts'
+import { Lane, workBeside } from '../core/turns.ts'
 import type { Ports } from '../ports/index.ts'
 import type { ObjectLocator } from '../ports/object-locator.ts'
 import { asTidemarkError } from '../ports/store-errors.ts'
@@ -103,7 +103,9 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
 
   async #startTasks(): Promise<void> {
     if (this.#settlesInBackground) {
-      const { BackgroundSettling, settlingSettings } = await import('./settling/background-settling.ts')
+      const { BackgroundSettling, settlingSettings } = await workBeside(
+        import('./settling/background-settling.ts'),
+      )
       const settings = settlingSettings(this.#settling)
       this.#settler = new BackgroundSettling(this.#ports, settings, this.#reportError)
     }
