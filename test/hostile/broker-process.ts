@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -83,7 +84,9 @@ export function spawnTidemark(
 export async function startBroker(tree: string, given: BrokerOptions = {}): Promise<Target> {
   const directory = given.directory ?? (await mkdtemp(join(tmpdir(), 'tidemark-hostile-')))
   const { port = 0, options = [] } = given
-  const commandLine = ['dev', '--dir', directory, '--http', `127.0.0.1:${port}`, ...options]
+  // Several run at the same time, on older checkouts, too, that know no gateway.
+  const kafka = existsSync(join(resolve(tree), 'src/gateway/gateway.ts')) ? ['--no-kafka'] : []
+  const commandLine = ['dev', '--dir', directory, '--http', `127.0.0.1:${port}`, ...kafka, ...options]
   const child = spawnTidemark(tree, commandLine, given)
   const figures = new ProcessFigures(child.pid!)
   let ended: Target['ended']

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
-import { TidemarkError } from '../../core/errors.ts'
+import { cannotListen } from '../../core/cannot-listen.ts'
 import { CONNECTION_IDLE_MS_MIN, CONNECTIONS_WAITING_MAX, GATEWAY_PROVING_MS_MAX } from '../../core/limits.ts'
 import { Connection } from './connection.ts'
 import type { Service } from './service.ts'
@@ -161,17 +161,4 @@ export class Listener {
       for (const connection of this.#connections.values()) connection.check(this.#ownMs, answers.isPressed)
     }
   }
-}
-
-function cannotListen(error: unknown, host: string, port: number): TidemarkError {
-  const { code, message } = error as NodeJS.ErrnoException
-  const why =
-    code === 'EADDRINUSE'
-      ? `Port ${port} on ${host} is in use. Stop what listens there, or choose another port (0 takes any free one).`
-      : code === 'EACCES'
-        ? `Port ${port} on ${host} is not allowed here. Choose one above 1023.`
-        : code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND'
-          ? `${host} is no address of this machine. Use 127.0.0.1, or one that it has.`
-          : `Cannot listen on ${host}, port ${port}: ${message}.`
-  return new TidemarkError('BROKER_NOT_AVAILABLE', why, 'no', { cause: error })
 }
