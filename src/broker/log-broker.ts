@@ -195,6 +195,12 @@ export class LogBroker implements Broker, GroupBroker, ClassicGroupBroker, Trigg
 
   locate: Broker['locate'] = request => this.#serve(async () => (await this.#reading.open()).locate(request))
 
+  fetchMany: Broker['fetchMany'] = request =>
+    this.#serve(async () => (await this.#reading.open()).fetchMany(request))
+
+  locateMany: Broker['locateMany'] = request =>
+    this.#serve(async () => (await this.#reading.open()).locateMany(request))
+
   offsetFor: Broker['offsetFor'] = request =>
     this.#serve(async () => {
       const [{ offsetFor }, { footers }] = await Promise.all([loadUseCases(), this.#reading.open()])

@@ -7,8 +7,11 @@ import type {
   DeleteRecords,
   Fetch,
   Fetched,
+  FetchedMany,
+  FetchMany,
   FoundOffset,
   Located,
+  LocatedMany,
   OffsetFor,
   Produce,
   Produced,
@@ -52,6 +55,7 @@ import type { TriggerBroker, TriggerDescription, TriggerName } from '../contract
 import { TidemarkError } from '../core/errors.ts'
 import { checkGroupId } from '../core/group/identity.ts'
 import { type Offset, toOffset } from '../core/numbers.ts'
+import { fetchEach } from './fetch-each.ts'
 import { type HttpBrokerSettings, type HttpRequest, HttpTransport } from './http-transport.ts'
 
 /**
@@ -129,6 +133,14 @@ export class HttpBroker implements Broker, GroupBroker, TriggerBroker {
         ),
       }
     })
+  }
+
+  fetchMany(request: FetchMany, call?: CallOptions): Promise<FetchedMany> {
+    return fetchEach(request, one => this.fetch(one, call))
+  }
+
+  locateMany(request: FetchMany, call?: CallOptions): Promise<LocatedMany> {
+    return fetchEach(request, one => this.locate(one, call))
   }
 
   async offsetFor({ topic, partition, at }: OffsetFor, call?: CallOptions): Promise<FoundOffset> {

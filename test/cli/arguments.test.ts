@@ -74,7 +74,7 @@ test.each([
   [['dev', '--http', 'nowhere'], "'nowhere' is no address"],
   [['dev', '--broker', 'http://b'], 'dev is the broker'],
   [['delete-records', 'a', '--before', '3'], "'-p, --partition <number>' not specified"],
-  [['offsets', 'a', '--at', '3'], 'is neither earliest nor latest nor a time'],
+  [['offsets', 'a', '--at', '3'], 'is neither earliest nor latest nor max-timestamp nor a time'],
 ])('%j is a usage error', async (commandLine, problem) => {
   const { exitCode, printed, noted } = await runLine(...commandLine)
   expect(exitCode).toBe(2)

@@ -53,6 +53,7 @@ test('every limit says its unit: what it counts, bytes or milliseconds', () => {
     'PAUSES',
     'LANES',
     'OFFSETS',
+    'ELEMENTS',
   ]
   const others = [
     'JSON_GROWTH_MAX',

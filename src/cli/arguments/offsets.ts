@@ -32,7 +32,7 @@ export function addOffsets(program: Command, session: Session): void {
     .argument('<topic>')
     .option(
       '--at <place>',
-      'earliest, latest, or a time as 2026-01-31T12:00:00Z or @ms',
+      'earliest, latest, max-timestamp, or a time as 2026-01-31T12:00:00Z or @ms',
       argument(parsePlace),
     )
     .addOption(
@@ -76,11 +76,11 @@ export function addDeleteRecords(program: Command, session: Session): void {
 }
 
 function parsePlace(text: string): OffsetPlace {
-  if (text === 'earliest' || text === 'latest') return text
+  if (text === 'earliest' || text === 'latest' || text === 'max-timestamp') return text
   const timestampMs = parseStartTime(text)
   if (timestampMs !== null) return { timestampMs }
   throw new UsageError(
-    `'${text}' is neither earliest nor latest nor a time such as 2026-01-31T12:00:00Z or @ms`,
+    `'${text}' is neither earliest nor latest nor max-timestamp nor a time such as 2026-01-31T12:00:00Z or @ms`,
   )
 }
 

@@ -140,6 +140,8 @@ export const HOT_PAGE_BYTES_MAX = MiB
 export const HOT_RUN_BYTES = 128
 /** Ranges that one fetch reads at the same time. */
 export const READ_PARALLEL_MAX = 8
+/** Logs at whose ends one fetch looks at the same time. */
+export const LOOKS_PARALLEL_MAX = 64
 /** How long past a fetch's time its last look is waited for; else the one before counts. */
 export const FETCH_LAST_LOOK_MS_MAX = 2_500
 /** How often a waiting fetch looks for records that another process wrote. */

@@ -31,6 +31,8 @@ export interface TopicCatalogue {
   all(): Promise<readonly TopicSummary[]>
   byName(topic: string): Promise<TopicSummary | undefined>
   byId(topicId: string): Promise<TopicSummary | undefined>
+  /** The name of the topic that has this id, without a look: it may have been deleted since. */
+  peekName(topicId: string): string | undefined
   /** Takes note that topics have been made, changed or deleted here. */
   forget(): void
 }
@@ -56,4 +58,10 @@ export interface Context {
   readonly client: Client
   /** The connection has ended, or the gateway is closing: whoever waits for something ends that, and answers what there is. */
   readonly signal: AbortSignal
+  /**
+   * Waits until there is memory for so many bytes more of the answer: before they are read, for a fetch's `reserve`. What it was
+   * given lasts until the client has taken the answer. @throws THROTTLING_QUOTA_EXCEEDED where it took too long: answer what
+   * can be answered without them
+   */
+  readonly reserve: (bytes: number) => Promise<void>
 }

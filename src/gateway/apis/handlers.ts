@@ -1,7 +1,8 @@
 import type { Handler } from './handler.ts'
+import { metadata } from './metadata.ts'
 
 /**
  * Every API that is offered, in the order of their keys. ApiVersions, SaslHandshake and SaslAuthenticate are the server's:
  * the former tells of this list, and the latter are about the connection.
  */
-export const HANDLERS: readonly Handler[] = []
+export const HANDLERS: readonly Handler[] = [metadata]
