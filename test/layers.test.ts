@@ -40,9 +40,21 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   ports: { files: ['ports'], mayImport: ['core'], packages: [] },
   broker: {
     files: ['broker'],
-    mayImport: ['core', 'ports', 'contract/broker.ts', 'contract/groups.ts', 'contract/triggers.ts'],
+    mayImport: [
+      'core',
+      'ports',
+      'contract/broker.ts',
+      'contract/classic-groups.ts',
+      'contract/groups.ts',
+      'contract/triggers.ts',
+    ],
     packages: [],
-    typesOnly: ['contract/broker.ts', 'contract/groups.ts', 'contract/triggers.ts'],
+    typesOnly: [
+      'contract/broker.ts',
+      'contract/classic-groups.ts',
+      'contract/groups.ts',
+      'contract/triggers.ts',
+    ],
   },
   contract: {
     files: ['contract'],

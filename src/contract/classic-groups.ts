@@ -1,6 +1,8 @@
-import { TidemarkError } from '../core/errors.ts'
+import type { TidemarkError } from '../core/errors.ts'
 import type { CallOptions } from './broker.ts'
 import type { CommittedPartition } from './groups.ts'
+
+export { MemberIdRequired } from '../core/group/classic/member-id-required.ts'
 
 /**
  * Groups by Kafka's classic protocol: members bring metadata that nobody but they understand, wait for each other, and one of
@@ -13,13 +15,14 @@ export interface ClassicGroupBroker {
    * longest rebalance time-out of its members; `signal` ends that, and the member may come again.
    * @throws MemberIdRequired, UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID, INCONSISTENT_GROUP_PROTOCOL (also where members are
    *   there that are not of this kind, or a trigger), INVALID_SESSION_TIMEOUT, GROUP_MAX_SIZE_REACHED, INVALID_GROUP_ID,
-   *   INVALID_REQUEST, REBALANCE_IN_PROGRESS (the signal)
+   *   INVALID_REQUEST, NOT_COORDINATOR (the signal, or the broker ends)
    */
   joinGroup(request: JoinGroup, call?: CallOptions): Promise<JoinedGroup>
 
   /**
    * Brings the leader's assignments, and tells this member's, once they are there.
-   * @throws UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID, ILLEGAL_GENERATION, REBALANCE_IN_PROGRESS, INCONSISTENT_GROUP_PROTOCOL
+   * @throws UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID, ILLEGAL_GENERATION, REBALANCE_IN_PROGRESS, INCONSISTENT_GROUP_PROTOCOL,
+   *   NOT_COORDINATOR
    */
   syncGroup(request: SyncGroup, call?: CallOptions): Promise<SyncedGroup>
 
@@ -42,6 +45,18 @@ export interface ClassicGroupBroker {
 
   /** A classic group as it is; undefined: it is of the other kind. @throws GROUP_ID_NOT_FOUND */
   describeClassic(groupId: string, call?: CallOptions): Promise<ClassicGroupDescription | undefined>
+
+  /**
+   * Forgets what a group of either kind has committed: each partition by itself, GROUP_SUBSCRIBED_TO_TOPIC where members
+   * subscribe to its topic.
+   * @throws GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP (members that bring what only they understand), INVALID_GROUP_ID
+   */
+  deleteOffsets(request: DeleteOffsets, call?: CallOptions): Promise<CommittedPartition[]>
+}
+
+export interface DeleteOffsets {
+  groupId: string
+  partitions: readonly { topic: string; partition: number }[]
 }
 
 export interface JoinGroup {
@@ -144,14 +159,4 @@ export interface ClassicGroupDescription {
     metadata: Uint8Array
     assignment: Uint8Array
   }[]
-}
-
-/** A member has to come again with the id that it is given here. */
-export class MemberIdRequired extends TidemarkError {
-  readonly memberId: string
-
-  constructor(memberId: string) {
-    super('MEMBER_ID_REQUIRED', 'Join again with the member id that was given.')
-    this.memberId = memberId
-  }
 }
