@@ -1,7 +1,7 @@
 /**
  * Holds our tables of messages against the schemas that Apache Kafka's own client carries, by reflection:
  * `node test/kafka/compare-tables.ts` prints every line that differs, and ends with 1 if any does; with `--write` it
- * writes Kafka's lines down for the unit test. Needs a JDK 17, Maven and a network.
+ * writes Kafka's lines and examples down for the unit tests. Needs a JDK 17, Maven and a network.
  */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { APIS } from '../../src/gateway/wire/apis.ts'
 import { NO_UUID } from '../../src/gateway/wire/schema.ts'
-import { KAFKA_LINES, ourLines } from '../gateway/wire/table-lines.ts'
+import { KAFKA_EXAMPLES, KAFKA_LINES, ourLines } from '../gateway/wire/table-lines.ts'
 
 const ARTIFACT = 'org.apache.kafka:kafka-clients:4.4.0'
 
@@ -31,7 +31,12 @@ interface KafkaMessage {
   readonly key?: number
   readonly name: string
   readonly side: 'request' | 'response' | 'data'
-  readonly versions: readonly { version: number; header: number; fields: readonly KafkaField[] }[]
+  readonly versions: readonly {
+    version: number
+    header: number
+    fields: readonly KafkaField[]
+    example: string
+  }[]
   readonly defaults: Defaults
 }
 
@@ -46,8 +51,15 @@ for (const line of differing) {
 const unchecked = [...ours].filter(line => !theirs.some(other => startOf(other) === startOf(line)))
 console.log(`${theirs.length} lines of Kafka's, ${differing.length} differ`)
 console.log(`Versions that ${ARTIFACT} no longer has: ${unchecked.map(startOf).join(', ')}`)
-if (process.argv.includes('--write')) writeFileSync(KAFKA_LINES, `${theirs.join('\n')}\n`)
+if (process.argv.includes('--write')) {
+  writeFileSync(KAFKA_LINES, `${theirs.join('\n')}\n`)
+  writeFileSync(KAFKA_EXAMPLES, `${messages.flatMap(examplesOf).join('\n')}\n`)
+}
 process.exitCode = differing.length > 0 ? 1 : 0
+
+function examplesOf({ name, side, versions }: KafkaMessage): string[] {
+  return versions.map(({ version, example }) => `${name} ${side} ${version} ${example}`)
+}
 
 function startOf(line: string): string {
   return line.split(':')[0]!.replace(' flexible', '')

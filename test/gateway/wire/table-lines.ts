@@ -5,8 +5,10 @@ import {
 } from '../../../src/gateway/wire/consumer-protocol.ts'
 import { covers, type Field, type Fields, NO_UUID, type Shape } from '../../../src/gateway/wire/schema.ts'
 
-/** Where lines of Kafka's own schemas stand, as test/kafka/compare-tables.ts has written them. */
-export const KAFKA_LINES = new URL('./kafka-4.4.0.txt', import.meta.url)
+/** Where Kafka's own schemas stand, a line each, as test/kafka/compare-tables.ts has written them. */
+export const KAFKA_LINES = new URL('./kafka-4.4.0-tables.txt', import.meta.url)
+/** And where messages stand that Kafka's client has written: `<api> <side> <version> <bytes in hex>`. */
+export const KAFKA_EXAMPLES = new URL('./kafka-4.4.0-examples.txt', import.meta.url)
 
 /** Where ours reach further back. */
 const OLDEST_IN_KAFKA: Readonly<Record<string, number>> = { Produce: 3, ListOffsets: 1 }

@@ -1,5 +1,6 @@
 import type { Attack } from '../scene.ts'
 import { abortedPolls } from './aborted-polls.ts'
+import { decodedFrames } from './decoded-frames.ts'
 import { denseJson } from './dense-json.ts'
 import { descriptors } from './descriptors.ts'
 import { drippingBodies } from './dripping-bodies.ts'
@@ -26,6 +27,7 @@ export const ATTACKS: readonly Attack[] = [
   idlePolls,
   slowRequests,
   fuzz,
+  decodedFrames,
   ledger,
   setClocks,
   ...storeTroubles,
