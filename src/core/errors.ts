@@ -178,6 +178,23 @@ export class TidemarkError extends Error {
   }
 }
 
+/** A record of a batch, by its place in it, and what is wrong with it. */
+export interface RefusedRecord {
+  readonly index: number
+  readonly message: string
+}
+
+/** A call's records are refused, all of them, for what is wrong with some. */
+export class RefusedRecords extends TidemarkError {
+  /** Which ones, counted over all of the call's records; not all where there are many. For whoever wants to know. */
+  readonly find: () => Promise<readonly RefusedRecord[]>
+
+  constructor(kafkaName: KafkaErrorName, message: string, find: RefusedRecords['find']) {
+    super(kafkaName, message)
+    this.find = find
+  }
+}
+
 /** Whether `name` is one of the error names that Tidemark uses; for errors read from the wire. */
 export function isKafkaErrorName(name: string): name is KafkaErrorName {
   return Object.hasOwn(KAFKA_ERRORS, name)

@@ -2,6 +2,7 @@ import type { FetchPartition } from '../../contract/broker.ts'
 import type { TidemarkError } from '../../core/errors.ts'
 import { READ_AGAIN_MAX } from '../../core/limits.ts'
 import type { RangeEnd } from '../../core/log/read-plan.ts'
+import type { Offset } from '../../core/numbers.ts'
 import { type Available, bytesMaxOf, countBytes, endsInHole, type Wanted } from './partition-reads.ts'
 import type { OpenTail } from './tails.ts'
 import { missingBytes } from './walk.ts'
@@ -57,6 +58,12 @@ export class AskedPartition<T> {
   /** Whether there is nothing up to the log's end, which lies ahead. */
   get endsInHole(): boolean {
     return !this.outcome && this.available !== undefined && endsInHole(this.available, this.wanted)
+  }
+
+  /** Of an answer for which nothing is read: where nothing is left up to the log's end, that is where to go on. */
+  get offsets(): { startOffset: Offset; endOffset: Offset; nextOffset: Offset } {
+    const { startOffset, nextOffset: endOffset } = this.available!.head
+    return { startOffset, endOffset, nextOffset: this.endsInHole ? endOffset : this.wanted.from }
   }
 
   /**

@@ -10,7 +10,6 @@ import {
   READ_PARALLEL_MAX,
 } from '../../core/limits.ts'
 import type { RangeEnd } from '../../core/log/read-plan.ts'
-import type { Offset } from '../../core/numbers.ts'
 import type { Ports } from '../../ports/index.ts'
 import type { ObjectLocator } from '../../ports/object-locator.ts'
 import { OutcomeUnknown } from '../../ports/outcome.ts'
@@ -27,17 +26,11 @@ import type { Look, Seen } from './tail.ts'
 import type { TailWatch } from './tail-watch.ts'
 import { Tails } from './tails.ts'
 
-interface Offsets {
-  readonly startOffset: Offset
-  readonly endOffset: Offset
-  readonly nextOffset: Offset
-}
-
 /** What a request wants to know: the bytes, or where they lie. */
 interface Kind<T> {
   readonly end: RangeEnd
   /** The answer where nothing comes. */
-  readonly nothing: (offsets: Offsets) => T
+  readonly nothing: (offsets: AskedPartition<T>['offsets']) => T
   readonly reserve?: Fetch['reserve'] | undefined
   readonly bring: (planned: Planned) => Promise<Found<T>>
 }
@@ -274,28 +267,36 @@ export class Fetching {
       const planned = await fewAtATime(wanted, READ_PARALLEL_MAX, one => this.#plan(one))
       const bytes = planned.reduce((sum, plan) => sum + (plan?.bytes ?? 0), 0)
       if (bytes > 0) await kind.reserve?.(bytes)
-      await fewAtATime(
-        wanted.map((one, index) => ({ one, plan: planned[index] })),
-        READ_PARALLEL_MAX,
-        async ({ one, plan }) => {
-          if (one.outcome) return
-          try {
-            const found = plan && (await kind.bring(plan))
-            if (found && 'answer' in found) {
-              one.outcome = found
-              left -= found.bytes
-              return
-            }
-            if (found) one.want(found.instead)
-            else one.missed()
-            one.available = await this.#find(one, await this.#look(one), true)
-          } catch (error) {
-            one.outcome = failure(error)
-          }
-        },
-      )
+      const plans = wanted.map((one, index) => [one, planned[index]] as const)
+      const found = await fewAtATime(plans, READ_PARALLEL_MAX, ([one, plan]) => this.#bring(one, plan, kind))
+      for (const [index, one] of wanted.entries()) {
+        const brought = found[index]
+        if (!brought) continue
+        // The first batch may have been larger than what the others left for it.
+        const isTooMuch = kind.end === 'byte' && brought.bytes > left && !one.wanted.mayExceed
+        if (isTooMuch) one.outcome = { answer: kind.nothing(one.offsets) }
+        else {
+          one.outcome = brought
+          left -= brought.bytes
+        }
+      }
       open = wanted.filter(({ outcome }) => !outcome)
     }
+  }
+
+  /** Undefined where it is to be tried again, by what there is then, or has failed. */
+  async #bring<T>(one: AskedPartition<T>, plan: Planned | undefined, kind: Kind<T>) {
+    if (one.outcome) return undefined
+    try {
+      const found = plan && (await kind.bring(plan))
+      if (found && 'answer' in found) return found
+      if (found) one.want(found.instead)
+      else one.missed()
+      one.available = await this.#find(one, await this.#look(one), true)
+    } catch (error) {
+      one.outcome = failure(error)
+    }
+    return undefined
   }
 
   /** Undefined where something it takes is not there any more, or it failed. */
@@ -324,7 +325,6 @@ function allot<T>(
   let left = maxBytes
   let mayExceed = isFirst
   return all.filter(one => {
-    const { head } = one.available!
     const hasRecords = one.availableBytes > 0
     if (hasRecords && (mayExceed || left > 0)) {
       one.wanted = { ...one.wanted, maxBytes: Math.min(one.bytesMax, left), mayExceed }
@@ -333,10 +333,7 @@ function allot<T>(
       left -= Math.min(one.wanted.maxBytes, one.availableBytesMax)
       return true
     }
-    const { startOffset, nextOffset: endOffset } = head
-    // Where nothing is left up to the log's end, that is where to go on.
-    const nextOffset = one.endsInHole ? endOffset : one.wanted.from
-    one.outcome = { answer: nothing({ startOffset, endOffset, nextOffset }) }
+    one.outcome = { answer: nothing(one.offsets) }
     return false
   })
 }

@@ -70,7 +70,7 @@ async function offsetForTime(look: Look): Promise<FoundOffset> {
   // A look at the merged ones that finds nothing would be one read too many.
   const from = timestampMs > mergedMaxMs ? later(head.startOffset, mergedOffset) : head.startOffset
   // Each segment knows its own largest timestamp, and one answer of the index tells of many.
-  const segments = walkSegments(ports.index, partition, head, from, SEGMENTS_READ_MAX)
+  const segments = walkSegments(ports.index, partition, head, from, { first: SEGMENTS_READ_MAX })
   for await (const placed of segments) {
     if (placed.entry.maxTimestampMs < timestampMs) continue
     const found = await looks.run(() => findInEntry(look, placed))

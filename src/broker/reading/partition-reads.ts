@@ -106,7 +106,7 @@ export class PartitionReads {
   /** Undefined where something it takes is not there any more. */
   async plan(available: Available, wanted: Wanted): Promise<Planned | undefined> {
     const { partition, hot, entries = [] } = available
-    if (hot) return { available, wanted, ranges: [], bytes: hot.bytes }
+    if (hot) return { available, wanted, ranges: [], bytes: hasRoom(hot, wanted) ? hot.bytes : 0 }
     const { from, maxBytes, end } = wanted
     const known = this.#places.find(partition, from)
     const marked = await this.#footers.withMarks(entries, wanted, known)
@@ -118,8 +118,9 @@ export class PartitionReads {
   async read({ available, wanted, ranges }: Planned, reserve: Fetch['reserve']): Promise<Found<Fetched>> {
     const { partition, head, hot } = available
     const { startOffset, nextOffset: endOffset } = head
-    const { from, maxBytes, mayExceed } = wanted
+    const { from } = wanted
     if (hot) {
+      if (!hasRoom(hot, wanted)) return nothingOf(head, from)
       const chunks = hot.copy()
       if (!chunks) return { instead: { takesHot: false } }
       return { answer: { startOffset, endOffset, nextOffset: hot.nextOffset, chunks }, bytes: hot.bytes }
@@ -127,7 +128,7 @@ export class PartitionReads {
     try {
       const { chunks, nextOffset } = await this.#readRanges(partition, ranges, wanted, reserve)
       const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
-      if (bytes > maxBytes && !mayExceed) return nothingOf(head, from)
+      if (!hasRoom({ bytes }, wanted)) return nothingOf(head, from)
       // All that was planned has gone from the log by cleaning.
       if (bytes === 0 && nextOffset < endOffset) return { instead: { from: nextOffset } }
       return { answer: { startOffset, endOffset, nextOffset, chunks }, bytes }
@@ -226,6 +227,10 @@ export class PartitionReads {
 /** A batch would be larger than may be, behind others that have come. */
 class NoRoom extends Error {
   override readonly name = 'NoRoom'
+}
+
+function hasRoom({ bytes }: { readonly bytes: number }, { maxBytes, mayExceed }: Wanted): boolean {
+  return mayExceed || bytes <= maxBytes
 }
 
 /** There are records, and no room for them in this answer. */

@@ -1,4 +1,4 @@
-import { FETCH_POLL_INTERVAL_MS } from '../../core/limits.ts'
+import { FETCH_LOOKS_PER_SECOND_MAX, FETCH_POLL_INTERVAL_MS } from '../../core/limits.ts'
 import type { Head } from '../../core/log/head.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
 import type { Clock } from '../../ports/clock.ts'
@@ -97,6 +97,7 @@ export class Tails {
       },
       watch: (partition, wake) => this.#watch.watch(partition, wake),
       pauseMsMax: this.#pauseMsMax,
+      pauseMsMin: () => (this.#open.size * 1_000) / FETCH_LOOKS_PER_SECOND_MAX,
     })
   }
 

@@ -68,6 +68,7 @@ export class AskedGateway {
       version,
       client: { clientId: 'test', host: '127.0.0.1', principal: 'ANONYMOUS' },
       signal: this.ending.signal,
+      reserve: async () => {},
     }
   }
 }
