@@ -17,6 +17,8 @@ export interface KafkaRecord {
 
 /** Apache Kafka itself, one node, in a folder of its own, and a Java client of it. Needs Java 17, Maven and a network. */
 export class KafkaServer {
+  /** Where its clients reach it, as HOST:PORT. */
+  readonly address: string
   readonly #folder: string
   readonly #server: ChildProcess
   readonly #client: ChildProcess
@@ -34,10 +36,11 @@ export class KafkaServer {
     const server = spawn('java', java('kafka.Kafka', properties), { stdio: 'ignore' })
     const program = join(import.meta.dirname, 'KafkaLog.java')
     const client = spawn('java', java(program, `127.0.0.1:${port}`), { stdio: ['pipe', 'pipe', 'inherit'] })
-    return new KafkaServer(folder, server, client)
+    return new KafkaServer(folder, `127.0.0.1:${port}`, server, client)
   }
 
-  private constructor(folder: string, server: ChildProcess, client: ChildProcess) {
+  private constructor(folder: string, address: string, server: ChildProcess, client: ChildProcess) {
+    this.address = address
     this.#folder = folder
     this.#server = server
     this.#client = client
