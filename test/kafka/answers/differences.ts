@@ -25,7 +25,7 @@ export const DIFFERENCES: readonly { readonly of: RegExp; readonly why: string }
     why: 'More than five batches of a producer are recognized, where they are in the tail.',
   },
   {
-    of: /^records: fetch no partition$/,
+    of: /^records: fetch (?:no partition|an unknown id)$/,
     why: 'Kafka says that nothing was aborted, and not that nobody asked.',
   },
   {
