@@ -85,7 +85,7 @@ export class ScramExchange {
     if (Buffer.from(binding, 'base64').toString('latin1') !== Buffer.from(first.header).toString('latin1')) {
       throw new ProofRefused('it takes back what it said of channels')
     }
-    // librdkafka before 2.6.1 puts its own part in front once more, which Apache Kafka does not notice. It is signed as it is.
+    // librdkafka before 2.6.1 puts its own part in front once more. Apache Kafka lets that pass, too: it is signed as it is.
     if (nonce !== first.nonce && nonce !== first.clientNonce + first.nonce)
       throw new ProofRefused('it answers another challenge')
     const { storedKey, serverKey } = this.#credentialOf(first.user)
