@@ -6,7 +6,7 @@ import { DIFFERENCES } from './answers/differences.ts'
 import { records } from './answers/records.ts'
 import { play, type Scene } from './answers/scene.ts'
 import { topics } from './answers/topics.ts'
-import { KafkaServer } from './kafka-server.ts'
+import { KafkaProcess } from './kafka-process.ts'
 
 /**
  * Asks Apache Kafka and the gateway the same over the wire, and compares what they answer. Differences that are meant stand
@@ -17,8 +17,8 @@ import { KafkaServer } from './kafka-server.ts'
 const SCENES: Readonly<Record<string, Scene>> = { topics, records, cluster }
 
 const { values } = parseArgs({ options: { kafka: { type: 'string' }, scene: { type: 'string' } } })
-const server = values.kafka === undefined ? await KafkaServer.start() : undefined
-const [host = '', port = ''] = (values.kafka ?? server!.address).split(':')
+const server = values.kafka === undefined ? await KafkaProcess.start() : undefined
+const [host = '', port = ''] = (values.kafka ?? server!.bootstrap).split(':')
 const embedded = openInMemory()
 const gateway = await startGateway(embedded, { port: 0 })
 const prefix = `c${Date.now()}-`
