@@ -17,6 +17,7 @@ import type { Attack } from '../scene.ts'
 /** A disk that is waited for would make it an attack on the disk. */
 const MEMORY = '/dev/shm'
 const WORKERS = 64
+const SHORT_WORKERS = 8
 const PEAK_MB_MAX = 500
 const GROWTH_MB_MAX = 100
 const HONEST_RECORDS = 200
@@ -62,7 +63,7 @@ export const kafkaFrames: Attack = {
       connection.close()
     }
     await scene.watch(broker, { peakMb: PEAK_MB_MAX }, () =>
-      Promise.all(Array.from({ length: WORKERS }, work)),
+      Promise.all(Array.from({ length: scene.sized(WORKERS, SHORT_WORKERS) }, work)),
     )
     const { answered, closed, waiting } = counts
     scene.tell(`${answered} answered, ${closed} with their connections closed, ${waiting} left waiting`)
