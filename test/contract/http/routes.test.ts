@@ -383,6 +383,8 @@ describe('documentation', () => {
         'DELETE /topics/{topic}',
         'POST /topics/{topic}/records',
         'GET /topics/{topic}/partitions/{partition}/records',
+        'POST /fetch',
+        'POST /topics/{topic}/fetch',
         'DELETE /topics/{topic}/partitions/{partition}/records',
         'GET /topics/{topic}/partitions/{partition}/offsets',
         'POST /groups/{groupId}/heartbeat',
