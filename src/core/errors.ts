@@ -206,5 +206,5 @@ export function kafkaErrorNameOf(number: number): KafkaErrorName | undefined {
 }
 
 const NAMES = new Map<number, KafkaErrorName>(
-  Object.entries(KAFKA_ERRORS).map(([name, { number }]) => [number, name as KafkaErrorName]),
+  Object.entries(KAFKA_ERRORS).map(([name, number]) => [number, name as KafkaErrorName]),
 )
