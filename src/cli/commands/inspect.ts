@@ -186,7 +186,8 @@ function formatFooter({
     `Configs:   ${configs.length === 0 ? 'none set' : configs.join(' ')}`,
     `Level:     ${level === 'rolled' ? level : `merged, generation ${level}`}${pass}`,
     `Offsets:   ${segment.baseOffset} to ${segment.end - 1}, the log started at ${segment.startOffset}`,
-    `Records:   ${segment.records} in ${segment.bytes} bytes, written ${segment.writes} times`,
+    `Records:   ${segment.records} in ${segment.bytes} bytes, written ${segment.writes} times` +
+      (segment.lost ? `; ${segment.lost} offsets are given up` : ''),
     `Times:     ${formatTime(segment.firstTimestampMs)} to ${formatTime(segment.maxTimestampMs)}`,
     `Marks:     ${marks.marksOf().length}`,
     `Producers: ${producers.size}`,
