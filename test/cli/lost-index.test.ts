@@ -145,6 +145,18 @@ test('maintain stops before offsets whose object is gone, and goes on once they 
     expect(printed).toMatch(/^failed: depths\/0: Offsets \d+ to \d+ cannot be settled: /)
     expect(printed).toContain('tidemark maintain --accept-loss depths/0\n')
   }
+  const told = (await runLine('maintain --all --json')).printed.trimEnd().split('\n')
+  expect(told.map(line => JSON.parse(line))).toEqual([
+    { kind: 'failed', topic: 'depths', partition: 0, reason: expect.stringContaining('cannot be settled') },
+    expect.objectContaining({
+      kind: 'summary',
+      isDone: true,
+      failed: 1,
+      lost: 0,
+      troubles: 0,
+      rolledBytes: 0,
+    }),
+  ])
   expect(await runLine('maintain --accept-loss depths')).toMatchObject({
     exitCode: 2,
     noted: expect.stringContaining("'depths' is no partition"),
@@ -172,7 +184,15 @@ test('inspect shows damage where it is', async () => {
   const bytes = await readFile(path)
   bytes[65]! ^= 1
   await writeFile(path, bytes)
-  expect(await done(`inspect ${key} --batches`)).toMatch(/byte 0: .*: DAMAGED: The batch's CRC-32C is/)
+  const inspected = await runLine(`inspect ${key} --batches`)
+  expect(inspected.printed).toMatch(/byte 0: .*: DAMAGED: The batch's CRC-32C is/)
+  expect(inspected.exitCode).toBe(1)
+  expect((await runLine(`inspect ${key}`)).exitCode).toBe(0)
+  expect(
+    (await Promise.all([0, 1].map(each => runLine(`inspect tides ${each} --batches`)))).map(
+      ({ exitCode }) => exitCode,
+    ),
+  ).toContain(1)
   expect((await runLine('verify')).exitCode).toBe(0)
   expect(await runLine('verify --deep')).toMatchObject({
     exitCode: 1,
