@@ -130,6 +130,10 @@ test('maintain says what compaction and retention have taken out', async () => {
   await done('topic create heights --config cleanup.policy=compact')
   await done('produce heights --key-separator :', ['dover:6.2\ndover:6.4\ndover:6.5\n'])
   expect(await done('maintain --all')).toMatch(/compaction took out [1-9]\d* B, retention 0 B/)
+  expect(await runLine('delete-records heights --partition 0 --before 1')).toMatchObject({
+    exitCode: 1,
+    noted: expect.stringContaining('POLICY_VIOLATION: Records of "heights" go by their keys alone'),
+  })
   await done('topic alter heights --config cleanup.policy=delete --config retention.bytes=1')
   await done('produce heights', ['of today\n'])
   expect(await done('maintain --all')).toMatch(/compaction took out 0 B, retention [1-9]\d* B/)
