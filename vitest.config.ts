@@ -13,7 +13,7 @@ const LONG_TESTS = [
 ]
 /** Until there is a gateway: against Apache Kafka only. */
 const WITHOUT_GATEWAY =
-  existsSync('src/gateway/gateway.ts') || process.env.KAFKA_BROKER ? [] : ['test/kafka-clients/**']
+  existsSync('src/gateway/apis/groups') || process.env.KAFKA_BROKER ? [] : ['test/kafka-clients/**']
 /** What measures its process, or changes it for good. */
 const ALONE_TESTS = ['test/core/record/hostile.test.ts', 'test/embedded/replaced-globals.test.ts']
 

@@ -67,7 +67,8 @@ function every(ms: number, work: () => void): () => void {
 const until = (isSo: () => boolean) => expect.poll(isSo, { timeout: 20_000 }).toBe(true)
 
 describe('answers that nobody reads', () => {
-  const limits = { sendPaceMs: 1_000, answersBytesMax: 24 * MB, answerWaitMs: 100 }
+  // Whoever reads is fast enough for this pace on a busy machine, too.
+  const limits = { sendPaceMs: 2_000, answersBytesMax: 24 * MB, answerWaitMs: 100 }
 
   test('have room up to a bound: then others hear that they are to come back, small ones go on, and all is over', async () => {
     await using served = await serveLarge({ server: { limits } })
@@ -133,7 +134,7 @@ describe('answers that nobody reads', () => {
 
   test('a request that waits for room is served when there is some', async () => {
     await using served = await serveLarge({
-      server: { limits: { ...limits, sendPaceMs: 500, answerWaitMs: 20_000 } },
+      server: { limits: { ...limits, answerWaitMs: 20_000 } },
     })
     const deaf = Array.from({ length: 3 }, () => new Client(served).get(RECORDS))
     for (const { socket } of deaf) socket.pause()
