@@ -1,10 +1,19 @@
+import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 import { LongestFirst } from './test/longest-first.ts'
 
 const AWS_TESTS = 'test/**/*.aws.test.ts'
 /** Whole programs, and thousands of seeds: minutes, where all others take seconds. */
-const LONG_TESTS = ['test/e2e/**/*.test.ts', 'test/hostile/**/*.test.ts', 'test/simulation/**/*.test.ts']
+const LONG_TESTS = [
+  'test/e2e/**/*.test.ts',
+  'test/kafka-clients/**/*.test.ts',
+  'test/hostile/**/*.test.ts',
+  'test/simulation/**/*.test.ts',
+]
+/** Until there is a gateway: against Apache Kafka only. */
+const WITHOUT_GATEWAY =
+  existsSync('src/gateway/gateway.ts') || process.env.KAFKA_BROKER ? [] : ['test/kafka-clients/**']
 /** What measures its process, or changes it for good. */
 const ALONE_TESTS = ['test/core/record/hostile.test.ts', 'test/embedded/replaced-globals.test.ts']
 
@@ -39,7 +48,7 @@ export default defineConfig({
         },
       },
       { test: { ...shared, name: 'unit-alone', include: ALONE_TESTS } },
-      { test: { ...shared, name: 'long', include: LONG_TESTS, exclude: [AWS_TESTS] } },
+      { test: { ...shared, name: 'long', include: LONG_TESTS, exclude: [AWS_TESTS, ...WITHOUT_GATEWAY] } },
       {
         test: {
           ...shared,

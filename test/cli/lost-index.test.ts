@@ -135,13 +135,24 @@ test('maintain says what compaction and retention have taken out', async () => {
   expect(await done('maintain --all')).toMatch(/compaction took out 0 B, retention [1-9]\d* B/)
 })
 
-test('maintain says which offsets it has to give up, once, and is a failure', async () => {
+test('maintain stops before offsets whose object is gone, and goes on once they are given up', async () => {
   await done('topic create depths')
   await done('produce depths', [`${'a line of some length\n'.repeat(10_000)}`])
   await rm(join(directory, 'objects', 'segments'), { recursive: true })
-  const { exitCode, printed } = await runLine('maintain --all')
-  expect(exitCode).toBe(1)
-  expect(printed).toMatch(/^failed: depths\/0: Offsets \d+ to \d+ are lost: /)
+  for (let times = 0; times < 2; times += 1) {
+    const { exitCode, printed } = await runLine('maintain --all')
+    expect(exitCode).toBe(1)
+    expect(printed).toMatch(/^failed: depths\/0: Offsets \d+ to \d+ cannot be settled: /)
+    expect(printed).toContain('tidemark maintain --accept-loss depths/0\n')
+  }
+  expect(await runLine('maintain --accept-loss depths')).toMatchObject({
+    exitCode: 2,
+    noted: expect.stringContaining("'depths' is no partition"),
+  })
+  expect((await runLine('maintain --all --accept-loss others/0 --accept-loss depths/1')).exitCode).toBe(1)
+  const accepted = await runLine('maintain --accept-loss others/0 --accept-loss depths/0')
+  expect(accepted.exitCode).toBe(0)
+  expect(accepted.printed).toMatch(/^(lost: depths\/0: Offsets \d+ to \d+ are given up\. .*\n)+$/)
   expect((await runLine('verify --deep')).exitCode).toBe(1)
   await done('maintain --all')
 })

@@ -42,6 +42,8 @@ export async function finished(child: ChildProcessWithoutNullStreams): Promise<F
 
 export interface DevProcess {
   url: string
+  /** HOST:PORT of Kafka's protocol. */
+  kafka(): string
   child: ChildProcessWithoutNullStreams
   /** What it wrote to stderr so far. */
   stderr: () => string
@@ -70,8 +72,8 @@ export async function whenListening(child: ChildProcessWithoutNullStreams): Prom
   child.stderr.on('data', chunk => {
     stderr += chunk
   })
+  let stdout = ''
   const url = await new Promise<string>((resolve, reject) => {
-    let stdout = ''
     child.stdout.on('data', chunk => {
       stdout += chunk
       const listening = /listens on (http:\S+)\n/.exec(stdout)
@@ -81,6 +83,12 @@ export async function whenListening(child: ChildProcessWithoutNullStreams): Prom
   })
   return {
     url,
+    kafka() {
+      const [, told] = /Kafka.*?(127\.0\.0\.1:\d+)/i.exec(stdout) ?? []
+      if (told === undefined)
+        throw new Error(`it does not say where Kafka's clients find it: ${stdout}${stderr}`)
+      return told
+    },
     child,
     stderr: () => stderr,
     async end(signal) {

@@ -1,12 +1,10 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-
-const VERSION = '4.4.0'
+import { jars } from './jars.ts'
+import { KafkaProcess } from './kafka-process.ts'
 
 export interface KafkaRecord {
   readonly partition: number
@@ -15,31 +13,25 @@ export interface KafkaRecord {
   readonly value: string | null
 }
 
-/** Apache Kafka itself, one node, in a folder of its own, and a Java client of it. Needs Java 17, Maven and a network. */
+/** Apache Kafka itself, whose cleaner is in a hurry, and a Java client of it. Needs Java 17, Maven and a network. */
 export class KafkaServer {
-  readonly #folder: string
-  readonly #server: ChildProcess
+  readonly #kafka: KafkaProcess
   readonly #client: ChildProcess
   readonly #lines: AsyncIterator<string>
 
   static async start(): Promise<KafkaServer> {
-    const folder = await mkdtemp(join(tmpdir(), 'kafka-'))
-    const libraries = fetchLibraries(folder)
-    const [port, controllerPort] = [await freePort(), await freePort()]
-    const properties = join(folder, 'server.properties')
-    writeFileSync(properties, propertiesOf(folder, port, controllerPort))
-    const java = (...args: string[]) => ['-Xmx512m', '-cp', join(libraries, '*'), ...args]
-    const format = ['format', '-t', 'AAAAAAAAAAAAAAAAAAAAAQ', '-c', properties]
-    execFileSync('java', java('kafka.tools.StorageTool', ...format), { stdio: 'ignore' })
-    const server = spawn('java', java('kafka.Kafka', properties), { stdio: 'ignore' })
+    const kafka = await KafkaProcess.start({
+      'log.initial.task.delay.ms': '100',
+      'log.cleaner.backoff.ms': '100',
+    })
     const program = join(import.meta.dirname, 'KafkaLog.java')
-    const client = spawn('java', java(program, `127.0.0.1:${port}`), { stdio: ['pipe', 'pipe', 'inherit'] })
-    return new KafkaServer(folder, server, client)
+    const options = ['-Xmx512m', '-cp', join(jars('server'), '*'), program, kafka.bootstrap]
+    const client = spawn('java', options, { stdio: ['pipe', 'pipe', 'inherit'] })
+    return new KafkaServer(kafka, client)
   }
 
-  private constructor(folder: string, server: ChildProcess, client: ChildProcess) {
-    this.#folder = folder
-    this.#server = server
+  private constructor(kafka: KafkaProcess, client: ChildProcess) {
+    this.#kafka = kafka
     this.#client = client
     this.#lines = createInterface({ input: client.stdout! })[Symbol.asyncIterator]()
   }
@@ -88,7 +80,7 @@ export class KafkaServer {
 
   /** Up to where Kafka's cleaner has come, by partition; undefined where it has not looked at one. */
   cleanedTo(topic: string): Map<number, number> {
-    const path = join(this.#folder, 'data', 'cleaner-offset-checkpoint')
+    const path = join(this.#kafka.folder, 'data', 'cleaner-offset-checkpoint')
     if (!existsSync(path)) return new Map()
     const lines = readFileSync(path, 'utf8').split('\n').slice(2)
     return new Map(
@@ -100,13 +92,12 @@ export class KafkaServer {
   }
 
   async stop(): Promise<void> {
-    for (const child of [this.#client, this.#server]) {
-      const hasEnded = new Promise(resolve => child.once('exit', resolve))
-      if (child.exitCode !== null) continue
-      child.kill('SIGKILL')
+    if (this.#client.exitCode === null) {
+      const hasEnded = once(this.#client, 'exit')
+      this.#client.kill('SIGKILL')
       await hasEnded
     }
-    await rm(this.#folder, { recursive: true })
+    await this.#kafka.stop()
   }
 
   async #ask(lines: readonly string[]): Promise<string[]> {
@@ -119,46 +110,6 @@ export class KafkaServer {
       answer.push(value)
     }
   }
-}
-
-/** Maven keeps what it has fetched before. */
-function fetchLibraries(folder: string): string {
-  const libraries = join(folder, 'libraries')
-  const dependency = `<dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>${VERSION}</version></dependency>`
-  writeFileSync(
-    join(folder, 'pom.xml'),
-    `<project><modelVersion>4.0.0</modelVersion><groupId>t</groupId><artifactId>t</artifactId><version>1</version><dependencies>${dependency}</dependencies></project>`,
-  )
-  const goal = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies'
-  const options = ['-q', '-B', goal, `-DoutputDirectory=${libraries}`, '-DincludeScope=runtime']
-  execFileSync('mvn', options, { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] })
-  return libraries
-}
-
-function propertiesOf(folder: string, port: number, controllerPort: number): string {
-  return [
-    'process.roles=broker,controller',
-    'node.id=1',
-    `controller.quorum.voters=1@127.0.0.1:${controllerPort}`,
-    `listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-    'controller.listener.names=CONTROLLER',
-    'listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT',
-    `log.dirs=${join(folder, 'data')}`,
-    'offsets.topic.replication.factor=1',
-    'transaction.state.log.replication.factor=1',
-    'transaction.state.log.min.isr=1',
-    'log.initial.task.delay.ms=100',
-    'log.cleaner.backoff.ms=100',
-    '',
-  ].join('\n')
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise(resolve => server.close(resolve))
-  return port
 }
 
 function toBase64(text: string): string {

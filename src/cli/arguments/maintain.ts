@@ -1,9 +1,10 @@
 import type { Command } from 'commander'
 import { RECOVERY_WINDOW_DEFAULT_MS } from '../../core/limits.ts'
+import type { PartitionPlace } from '../../embedded/running-broker.ts'
 import type { AddressOptions } from '../address/broker-address.ts'
 import { parseDuration } from '../output/duration.ts'
 import type { Session } from '../session.ts'
-import { argument, examples } from './argument.ts'
+import { argument, examples, parsePlace, repeated } from './argument.ts'
 import { onOwnStore } from './own-store.ts'
 
 interface MaintainOptions extends AddressOptions {
@@ -11,6 +12,7 @@ interface MaintainOptions extends AddressOptions {
   deep?: boolean
   release?: boolean
   grace?: number
+  acceptLoss?: PartitionPlace[]
 }
 
 export function addMaintain(program: Command, session: Session): void {
@@ -28,6 +30,11 @@ export function addMaintain(program: Command, session: Session): void {
       '--deep',
       'look through all objects for those that nothing names, as a restored table leaves them',
     )
+    .option(
+      '--accept-loss <topic/partition>',
+      'give up, for good, what cannot be settled of this partition since its object is gone; may be repeated',
+      repeated(parsePlace),
+    )
     .option('--release', 'let go what rebuild-index holds back: objects of what had not settled')
     .option(
       '--grace <duration>',
@@ -39,18 +46,20 @@ export function addMaintain(program: Command, session: Session): void {
       examples(
         'tidemark maintain --dir .tidemark',
         'tidemark maintain --dir .tidemark --all',
+        'tidemark maintain --dir .tidemark --accept-loss tides/3',
         'tidemark maintain --aws --outputs outputs.json',
         'tidemark maintain --aws --table tidemark --bucket tidemark-segments --deep',
       ),
     )
     .action(async (_local: unknown, command: Command) => {
-      const { all, deep, release, grace, ...options } = command.optsWithGlobals<MaintainOptions>()
+      const { all, deep, release, grace, acceptLoss, ...options } = command.optsWithGlobals<MaintainOptions>()
       const { maintain } = await import('../commands/maintain.ts')
       const graceMs = grace ?? (options.aws ? RECOVERY_WINDOW_DEFAULT_MS : undefined)
       const settings = {
         isAll: all ?? false,
         isDeep: deep ?? false,
         releases: release ?? false,
+        acceptsLossOf: acceptLoss ?? [],
         ...(graceMs === undefined ? {} : { graceMs }),
       }
       const opening = { what: 'maintain works on', access: 'write' as const }

@@ -1,9 +1,8 @@
 import type { Command } from 'commander'
 import type { PartitionPlace } from '../../embedded/running-broker.ts'
 import type { AddressOptions } from '../address/broker-address.ts'
-import { UsageError } from '../output/failure.ts'
 import type { Session } from '../session.ts'
-import { argument, examples } from './argument.ts'
+import { argument, examples, parsePlace } from './argument.ts'
 import { onOwnStore } from './own-store.ts'
 
 interface VerifyOptions extends AddressOptions {
@@ -47,10 +46,4 @@ export function addVerify(program: Command, session: Session): void {
         return verify(store, settings, session.terminal)
       })
     })
-}
-
-function parsePlace(text: string): PartitionPlace {
-  const [, topic, partition] = /^([^/]+)\/(\d+)$/.exec(text) ?? []
-  if (topic !== undefined && partition !== undefined) return { topic, partition: Number(partition) }
-  throw new UsageError(`'${text}' is no partition: give a topic and a number, such as tides/3`)
 }

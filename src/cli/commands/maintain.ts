@@ -13,12 +13,16 @@ export async function maintain(
 ): Promise<number> {
   const sofar = { partitions: 0, at: '', rolledBytes: 0, deletedObjects: 0 }
   const troubles: unknown[] = []
+  /** Each once, though it may be told twice. */
+  const lost = new Set<string>()
   const report = (progress: Progress) => {
     if (progress.kind === 'visited') {
       sofar.partitions += 1
       sofar.at = `${progress.topic}/${progress.partition}`
       sofar.rolledBytes += progress.rolledBytes
     } else if (progress.kind === 'deleted') sofar.deletedObjects += progress.objects
+    else if (progress.kind === 'lost')
+      lost.add(`${progress.topic}/${progress.partition}: ${progress.error.message}`)
     else if (progress.kind === 'trouble') troubles.push(progress.error)
   }
   const progress = openProgress(
@@ -30,6 +34,7 @@ export async function maintain(
   const done = await maintainStore(store, settings, terminal.interrupted, report).finally(() =>
     progress.close(),
   )
+  for (const given of lost) await write(terminal, `lost: ${given}\n`)
   for (const { topic, partition, reason } of done.failed) {
     await write(terminal, `failed: ${topic}/${partition}: ${reason}\n`)
   }

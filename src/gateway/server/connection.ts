@@ -163,7 +163,7 @@ export class Connection {
     const { limits, requests } = this.#service
     const bytesMax = this.#requests.isProved ? limits.frameBytesMax : limits.frameUnprovedBytesMax
     if (bytes < 0 || bytes > bytesMax) {
-      this.#end(`${describeLength(bytes)}, of 0 to ${bytesMax}`)
+      this.#end(describeLength(bytes, bytesMax))
       return false
     }
     this.#place = requests.tryEnter(bytes)
@@ -256,11 +256,12 @@ function since(before: Since | undefined, ms: number, mark: number): Since {
 }
 
 /** What the first bytes of other protocols are, taken for a length. */
-function describeLength(bytes: number): string {
+function describeLength(bytes: number, bytesMax: number): string {
   const first = Buffer.alloc(4)
   first.writeInt32BE(bytes)
   if (/^(?:GET |POST|PUT |HEAD|OPTI)/.test(first.toString('latin1')))
     return 'an HTTP request, which is none of Kafka'
-  if (first[0] === 0x16 && first[1] === 0x03) return 'the beginning of TLS, which is not spoken here'
-  return `a request of ${bytes} bytes`
+  if (first[0]! >= 0x14 && first[0]! <= 0x17 && first[1] === 0x03)
+    return 'the beginning of TLS, which is not spoken here'
+  return `a request of ${bytes} bytes, of 0 to ${bytesMax}`
 }

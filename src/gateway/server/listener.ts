@@ -63,7 +63,7 @@ export class Listener {
       server.on('secureConnection', socket => this.#serve(socket))
       server.on('tlsClientError', (error, socket) =>
         service.log(
-          `${socket.remoteAddress}:${socket.remotePort}: no TLS came of it: ${error.message.trim()}; the connection is closed`,
+          `${socket.remoteAddress}:${socket.remotePort}: no TLS came of it: ${reasonOf(error)}; the connection is closed`,
         ),
       )
       this.#server = server
@@ -161,4 +161,10 @@ export class Listener {
       for (const connection of this.#connections.values()) connection.check(this.#ownMs, answers.isPressed)
     }
   }
+}
+
+/** OpenSSL's own words, without where in it they arose. */
+function reasonOf(error: Error): string {
+  const { reason } = error as { reason?: string }
+  return reason ?? error.message.trim()
 }

@@ -30,12 +30,13 @@ function scramClient(digest: 'sha256' | 'sha512', user: string, password: string
   let expected = ''
   return {
     first: Buffer.from(`n,,${bare}`),
-    final(challenge: string): Buffer {
+    /** @param repeated what is put in front of the nonce */
+    final(challenge: string, repeated = ''): Buffer {
       const [, nonce, salt, iterations] = /^r=([^,]+),s=([^,]+),i=(\d+)$/.exec(challenge)!
       const bytes = digest === 'sha256' ? 32 : 64
       const salted = pbkdf2Sync(password, Buffer.from(salt!, 'base64'), Number(iterations), bytes, digest)
       const clientKey = hmac(salted, 'Client Key')
-      const unproved = `c=biws,r=${nonce}`
+      const unproved = `c=biws,r=${repeated}${nonce}`
       const messages = `${bare},${challenge},${unproved}`
       const signature = hmac(createHash(digest).update(clientKey).digest(), messages)
       const proof = Buffer.from(clientKey.map((byte, i) => byte ^ signature[i]!))
@@ -152,6 +153,14 @@ test.each([
   const { token } = await exchange.step(scram.first)
   const final = scram.final(token.toString()).toString()
   await expect(exchange.step(Buffer.from(forge(final)))).rejects.toThrow(problem)
+})
+
+test('librdkafka before 2.6.1 says its part of the nonce twice', async () => {
+  const scram = scramClient('sha256', 'alice', 'ebb, flow')
+  const exchange = new ScramExchange('SCRAM-SHA-256', USERS)
+  const { token } = await exchange.step(scram.first)
+  const own = /,r=(.*)$/.exec(scram.first.toString())![1]
+  expect((await exchange.step(scram.final(token.toString(), own))).user).toBe('alice')
 })
 
 test('names with signs that SCRAM writes otherwise', async () => {

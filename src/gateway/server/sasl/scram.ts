@@ -18,6 +18,7 @@ export interface Proof {
 /** The first half of an exchange. */
 interface Greeting {
   readonly header: string
+  readonly clientNonce: string
   /** The client's, and behind it the server's. */
   readonly nonce: string
   readonly user: string
@@ -71,7 +72,7 @@ export class ScramExchange {
     const { salt, iterations } = this.#credentialOf(user)
     const both = nonce + this.#serverNonce
     const challenge = `r=${both},s=${salt.toString('base64')},i=${iterations}`
-    this.#first = { header, nonce: both, user, messages: `${bare},${challenge}` }
+    this.#first = { header, clientNonce: nonce, nonce: both, user, messages: `${bare},${challenge}` }
     return { token: Buffer.from(challenge), user: undefined }
   }
 
@@ -84,7 +85,9 @@ export class ScramExchange {
     if (Buffer.from(binding, 'base64').toString('latin1') !== Buffer.from(first.header).toString('latin1')) {
       throw new ProofRefused('it takes back what it said of channels')
     }
-    if (nonce !== first.nonce) throw new ProofRefused('it answers another challenge')
+    // librdkafka before 2.6.1 puts its own part in front once more. Apache Kafka lets that pass, too: it is signed as it is.
+    if (nonce !== first.nonce && nonce !== first.clientNonce + first.nonce)
+      throw new ProofRefused('it answers another challenge')
     const { storedKey, serverKey } = this.#credentialOf(first.user)
     const messages = `${first.messages},${unproved}`
     const signature = hmac(this.#mechanism, storedKey, messages)
