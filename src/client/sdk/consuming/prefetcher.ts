@@ -244,7 +244,7 @@ export class Prefetcher {
     request.end()
     const failing = new Set(failed.map(([stream]) => stream))
     // Of the same trouble they rest together.
-    const together = Math.random()
+    const together = this.#settings.retry.random()
     for (const [stream, error] of failed) void this.#failed(stream, request, error, beganMs, together)
     for (const stream of request.streams) {
       if (failing.has(stream)) continue
@@ -256,6 +256,8 @@ export class Prefetcher {
       }
     }
     for (const stream of request.streams) this.want(stream)
+    // Others may have been wanted meanwhile.
+    this.#beginSoon()
   }
 
   async #failed(
@@ -319,7 +321,7 @@ export class Prefetcher {
     jumps: number,
     error: unknown,
     sinceMs: number,
-    random = Math.random(),
+    random = this.#settings.retry.random(),
   ): Promise<number> {
     // After a jump nobody wants to know what became of it.
     if (stream.ended.signal.aborted || stream.jumps !== jumps) return 0
