@@ -23,6 +23,8 @@ const NODE_COMPILE_CACHE = fileURLToPath(new URL('node_modules/.cache/node', imp
 const shared = {
   testTimeout: 60_000,
   hookTimeout: 60_000,
+  // What is waited for comes; this is a bound for where it does not, and not for a machine that has other things to do.
+  expect: { poll: { timeout: 30_000 } },
   // Forked processes: tests kill children, and change their folder.
   pool: 'forks' as const,
   env: { NODE_COMPILE_CACHE },

@@ -344,7 +344,7 @@ describe('a time in a URL', () => {
 
   test.each([...WRONG_TEXTS, ...WRONG_TIMES])('may not be %s', async given => {
     expect(await place(given)).toContain(
-      'must be earliest, latest, milliseconds since 1970, or a time such as',
+      'must be earliest, latest, max-timestamp, milliseconds since 1970, or a time such as',
     )
   })
 })

@@ -26,6 +26,11 @@ const LAYERS: Readonly<Record<string, Layer>> = {
     packages: ['node:', '@hono/node-server', 'commander', 'hono'],
   },
   // Hashes are pure, and Node's are the fast ones.
+  'metadata ids': {
+    files: ['core/group/classic/metadata-id.ts'],
+    mayImport: [],
+    packages: ['node:crypto'],
+  },
   'key hashes': { files: ['core/log/compaction/key-hash.ts'], mayImport: [], packages: ['node:crypto'] },
   core: {
     files: ['core'],
@@ -35,9 +40,21 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   ports: { files: ['ports'], mayImport: ['core'], packages: [] },
   broker: {
     files: ['broker'],
-    mayImport: ['core', 'ports', 'contract/broker.ts', 'contract/groups.ts', 'contract/triggers.ts'],
+    mayImport: [
+      'core',
+      'ports',
+      'contract/broker.ts',
+      'contract/classic-groups.ts',
+      'contract/groups.ts',
+      'contract/triggers.ts',
+    ],
     packages: [],
-    typesOnly: ['contract/broker.ts', 'contract/groups.ts', 'contract/triggers.ts'],
+    typesOnly: [
+      'contract/broker.ts',
+      'contract/classic-groups.ts',
+      'contract/groups.ts',
+      'contract/triggers.ts',
+    ],
   },
   contract: {
     files: ['contract'],
@@ -82,10 +99,12 @@ const LAYERS: Readonly<Record<string, Layer>> = {
     packages: [],
     typePackages: ['zod', 'node:tls'],
   },
+  // No input or output: tables of messages, and their bytes.
+  'gateway/wire': { files: ['gateway/wire'], mayImport: ['core'], packages: [] },
   gateway: {
     files: ['gateway'],
-    mayImport: ['core', 'contract'],
-    packages: ['node:net', 'node:tls', 'node:events'],
+    mayImport: ['core', 'contract', 'gateway/wire', 'ports/clock.ts'],
+    packages: ['node:net', 'node:tls', 'node:crypto', 'node:events'],
   },
   cli: {
     files: ['cli'],

@@ -4,10 +4,12 @@
  */
 export type UseCases = typeof import('./use-cases.ts')
 type Tasks = typeof import('./settling/tasks.ts')
+type ClassicCases = typeof import('./groups/classic/classic-groups.ts')
 type TopicCases = typeof import('./topics/topics.ts')
 
 let useCases: Promise<UseCases> | undefined
 let tasks: Promise<Tasks> | undefined
+let classic: Promise<ClassicCases> | undefined
 let topics: Promise<TopicCases> | undefined
 
 /** What it does for groups and triggers, and to find offsets. */
@@ -26,4 +28,10 @@ export function loadTasks(): Promise<Tasks> {
 export function loadTopics(): Promise<TopicCases> {
   topics ??= import('./topics/topics.ts')
   return topics
+}
+
+/** What it does for groups of Kafka's classic protocol: nobody but a gateway asks. */
+export function loadClassic(): Promise<ClassicCases> {
+  classic ??= import('./groups/classic/classic-groups.ts')
+  return classic
 }

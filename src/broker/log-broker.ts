@@ -1,19 +1,26 @@
 import type { Broker } from '../contract/broker.ts'
+import type { ClassicGroupBroker } from '../contract/classic-groups.ts'
 import type { GroupBroker } from '../contract/groups.ts'
 import type { TriggerBroker, TriggerDescription, TriggerName } from '../contract/triggers.ts'
-import { FLUSH_BY_PRODUCER_MS, HOT_TAIL_BYTES, READ_PARALLEL_MAX } from '../core/limits.ts'
+import {
+  CLASSIC_INITIAL_DELAY_MS,
+  FLUSH_BY_PRODUCER_MS,
+  HOT_TAIL_BYTES,
+  READ_PARALLEL_MAX,
+} from '../core/limits.ts'
 import type { Head } from '../core/log/head.ts'
 import { crossesLimit, SHARED_LIMIT } from '../core/log/tail.ts'
 import type { PartitionId } from '../core/topic/partition-id.ts'
 import type { Trigger } from '../core/trigger/trigger.ts'
-import { Lane } from '../core/turns.ts'
+import { Lane, workBeside } from '../core/turns.ts'
 import type { Ports } from '../ports/index.ts'
 import type { ObjectLocator } from '../ports/object-locator.ts'
 import { asTidemarkError } from '../ports/store-errors.ts'
+import type { ClassicGroups } from './groups/classic/classic-groups.ts'
 import type { GroupCall } from './groups/group-call.ts'
 import type { LeaseWatch } from './groups/lease-watch.ts'
 import { LazyReading } from './load-reading.ts'
-import { loadTasks, loadTopics, loadUseCases, type UseCases } from './load-use-cases.ts'
+import { loadClassic, loadTasks, loadTopics, loadUseCases, type UseCases } from './load-use-cases.ts'
 import { Gatherer, type GatherSettings } from './producing/gather.ts'
 import { Intake, shuttingDown } from './producing/intake.ts'
 import { TailWatch } from './reading/tail-watch.ts'
@@ -48,10 +55,12 @@ export interface LogBrokerSettings extends GatherSettings {
   readonly hotTailBytes?: number
   /** How long a topic is trusted to be as it was; TOPIC_CACHE_MS unless set. */
   readonly topicCacheMs?: number
+  /** Kafka's `group.initial.rebalance.delay.ms`; CLASSIC_INITIAL_DELAY_MS unless set. */
+  readonly groupInitialDelayMs?: number
 }
 
 /** The broker over its ports. Stateless but for what makes it fast: any number of them may share a store. */
-export class LogBroker implements Broker, GroupBroker, TriggerBroker {
+export class LogBroker implements Broker, GroupBroker, ClassicGroupBroker, TriggerBroker {
   readonly #ports: Ports
   readonly #directory: TopicDirectory
   readonly #intake: Intake
@@ -68,6 +77,8 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
   /** Calls under way: the store must not be taken from under them. */
   readonly #served = new Set<Promise<unknown>>()
   #leases: LeaseWatch | undefined
+  #classic: ClassicGroups | undefined
+  readonly #initialDelayMs: number
   #startedUp: Promise<void> = Promise.resolve()
   #isClosing = false
 
@@ -79,6 +90,7 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
     this.#directory = new TopicDirectory(ports.topics, ports.clock, settings.topicCacheMs)
     this.#settlesInBackground = settings.settles === 'in-background'
     this.#settling = settings.settling ?? {}
+    this.#initialDelayMs = settings.groupInitialDelayMs ?? CLASSIC_INITIAL_DELAY_MS
     const gatherer = new Gatherer(ports, settings, (partition, { head, baseOffset }, calls, flushMs) => {
       this.#reading.opened?.noteAppend(partition, baseOffset, calls)
       watch.notify(partition)
@@ -103,7 +115,9 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
 
   async #startTasks(): Promise<void> {
     if (this.#settlesInBackground) {
-      const { BackgroundSettling, settlingSettings } = await import('./settling/background-settling.ts')
+      const { BackgroundSettling, settlingSettings } = await workBeside(
+        import('./settling/background-settling.ts'),
+      )
       const settings = settlingSettings(this.#settling)
       this.#settler = new BackgroundSettling(this.#ports, settings, this.#reportError)
     }
@@ -132,6 +146,7 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
   async close(): Promise<void> {
     this.#isClosing = true
     this.#reading.close()
+    this.#classic?.close()
     const settled = this.#settler?.close()
     await this.#intake.close()
     await Promise.allSettled(this.#served)
@@ -182,6 +197,12 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
 
   locate: Broker['locate'] = request => this.#serve(async () => (await this.#reading.open()).locate(request))
 
+  fetchMany: Broker['fetchMany'] = request =>
+    this.#serve(async () => (await this.#reading.open()).fetchMany(request))
+
+  locateMany: Broker['locateMany'] = request =>
+    this.#serve(async () => (await this.#reading.open()).locateMany(request))
+
   offsetFor: Broker['offsetFor'] = request =>
     this.#serve(async () => {
       const [{ offsetFor }, { footers }] = await Promise.all([loadUseCases(), this.#reading.open()])
@@ -214,6 +235,27 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
 
   deleteGroup: GroupBroker['deleteGroup'] = groupId =>
     this.#serveGroup(groupId, (call, { deleteGroup }) => deleteGroup(call))
+
+  joinGroup: ClassicGroupBroker['joinGroup'] = (...asked) =>
+    this.#serveClassic(classic => classic.joinGroup(...asked))
+
+  syncGroup: ClassicGroupBroker['syncGroup'] = (...asked) =>
+    this.#serveClassic(classic => classic.syncGroup(...asked))
+
+  heartbeatClassic: ClassicGroupBroker['heartbeatClassic'] = request =>
+    this.#serveClassic(classic => classic.heartbeatClassic(request))
+
+  leaveClassic: ClassicGroupBroker['leaveClassic'] = request =>
+    this.#serveClassic(classic => classic.leaveClassic(request))
+
+  commitClassic: ClassicGroupBroker['commitClassic'] = request =>
+    this.#serveClassic(classic => classic.commitClassic(request))
+
+  describeClassic: ClassicGroupBroker['describeClassic'] = groupId =>
+    this.#serveClassic(classic => classic.describeClassic(groupId))
+
+  deleteOffsets: ClassicGroupBroker['deleteOffsets'] = request =>
+    this.#serveClassic(classic => classic.deleteOffsets(request))
 
   listTriggers: TriggerBroker['listTriggers'] = () =>
     this.#serveGroup('', async (call, { describeTriggers, listTriggers }) =>
@@ -249,6 +291,17 @@ export class LogBroker implements Broker, GroupBroker, TriggerBroker {
       this.#leases ??= new useCases.LeaseWatch(this.#ports.clock)
       const call = new useCases.GroupCall(this.#ports, this.#directory, groupId, this.#leases)
       return await work(call, useCases)
+    })
+  }
+
+  #serveClassic<T>(work: (classic: ClassicGroups) => Promise<T>): Promise<T> {
+    return this.#serve(async () => {
+      const [{ ClassicGroups }, useCases] = await Promise.all([loadClassic(), loadUseCases()])
+      this.#leases ??= new useCases.LeaseWatch(this.#ports.clock)
+      const settings = { initialDelayMs: this.#initialDelayMs }
+      this.#classic ??= new ClassicGroups(this.#ports, this.#directory, settings, this.#leases)
+      if (this.#isClosing) this.#classic.close()
+      return await work(this.#classic)
     })
   }
 

@@ -3,6 +3,8 @@ import { Command } from 'commander'
 import { DEFAULT_BROKER_URL } from './address/broker-address.ts'
 import { examples } from './arguments/argument.ts'
 import { addConsume } from './arguments/consume.ts'
+import { addGateway } from './arguments/gateway.ts'
+import { addGatewayUser } from './arguments/gateway-user.ts'
 import { addGroup } from './arguments/group.ts'
 import { addInspect } from './arguments/inspect.ts'
 import { addMaintain } from './arguments/maintain.ts'
@@ -62,10 +64,13 @@ export function buildProgram(session: Session): Command {
         'tidemark --broker https://abc.execute-api.eu-west-1.amazonaws.com topic list',
         'tidemark --outputs outputs.json produce tides measurements.txt',
         'tidemark --aws --outputs outputs.json verify',
+        'tidemark --aws --outputs outputs.json gateway',
         'tidemark --aws --table tidemark --bucket tidemark-segments consume tides',
       )}\n\nExit codes: 0 done, 1 failed, 2 the command line was wrong, 130 interrupted before the end.`,
     )
   addDev(program, session)
+  addGateway(program, session)
+  addGatewayUser(program, session)
   addTopic(program, session)
   addProduce(program, session)
   addConsume(program, session)

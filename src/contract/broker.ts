@@ -1,3 +1,4 @@
+import type { TidemarkError } from '../core/errors.ts'
 import type { Offset, Position } from '../core/numbers.ts'
 
 /**
@@ -49,6 +50,19 @@ export interface Broker {
   locate(request: Fetch, call?: CallOptions): Promise<Located>
 
   /**
+   * As `fetch`, of many partitions with one wait over all of them, and an answer for each in the order of the request: what
+   * goes wrong with one is its own answer. The order is also that of preference: the first one that has records gets a batch,
+   * however large, those behind it what is left of `maxBytes`. So who asks again puts those last that have got something.
+   *
+   * The wait ends when `minBytes` are there in all, or one of them fails; but one whose topic or partition does not exist does
+   * not end it for the others.
+   */
+  fetchMany(request: FetchMany, call?: CallOptions): Promise<FetchedMany>
+
+  /** As `fetchMany`, but tells where the bytes lie instead of reading them. */
+  locateMany(request: FetchMany, call?: CallOptions): Promise<LocatedMany>
+
+  /**
    * The offset for a place in the log, as Kafka's ListOffsets: the first record's, the one that the next
    * record will get, or that of the first record with this timestamp or a later one.
    * @throws UNKNOWN_TOPIC_OR_PARTITION
@@ -57,7 +71,7 @@ export interface Broker {
 
   /**
    * Moves the log's start: records before `beforeOffset` are no longer served.
-   * @throws UNKNOWN_TOPIC_OR_PARTITION, OFFSET_OUT_OF_RANGE
+   * @throws UNKNOWN_TOPIC_OR_PARTITION, OFFSET_OUT_OF_RANGE; POLICY_VIOLATION where `cleanup.policy` is `compact` alone
    */
   deleteRecords(request: DeleteRecords, call?: CallOptions): Promise<{ startOffset: Offset }>
 }
@@ -133,14 +147,8 @@ export interface Produced {
   logAppendTimeMs: number | null
 }
 
-export interface Fetch {
-  topic: string
-  /** Of the topic that is meant: one that was made anew under its name is another. */
-  topicId?: string | undefined
-  partition: number
-  offset: Offset
-  /** A soft limit, as in Kafka: at least one batch comes, however large. */
-  maxBytes?: number
+/** How a fetch waits, and what else holds for all of it. */
+interface Fetching {
   /** 1 when it is left out. */
   minBytes?: number
   /** 0 when it is left out: no waiting. */
@@ -152,6 +160,59 @@ export interface Fetch {
    * to be larger: they are read once it has resolved. For a broker of this process.
    */
   reserve?: (bytes: number) => Promise<void>
+}
+
+export interface Fetch extends Fetching {
+  topic: string
+  /** Of the topic that is meant: one that was made anew under its name is another. */
+  topicId?: string | undefined
+  partition: number
+  offset: Offset
+  /** A soft limit, as in Kafka: at least one batch comes, however large. */
+  maxBytes?: number
+}
+
+/** A partition that is read together with others. */
+export interface FetchPartition {
+  /** Undefined: the topic is named by its id alone. */
+  topic?: string | undefined
+  /** Of the topic that is meant: one that was made anew under its name is another. */
+  topicId?: string | undefined
+  partition: number
+  offset: Offset
+  /** What this one may bring; as much as all together when it is left out. */
+  maxBytes?: number | undefined
+}
+
+export interface FetchMany extends Fetching {
+  partitions: readonly FetchPartition[]
+  /** What all may bring together. A soft limit, as in Kafka: the first batch comes, however large. */
+  maxBytes?: number
+}
+
+/** Of which partition an answer is, as it was asked for; the topic's id also where it was not. */
+interface AnsweredPartition {
+  topic: string | undefined
+  topicId: string | undefined
+  partition: number
+}
+
+export type FetchedPartition = AnsweredPartition & (Fetched | FailedPartition)
+
+export type LocatedPartition = AnsweredPartition & (Located | FailedPartition)
+
+export interface FailedPartition {
+  error: TidemarkError
+}
+
+/** One for each partition of the request, in its order. */
+export interface FetchedMany {
+  partitions: FetchedPartition[]
+}
+
+/** One for each partition of the request, in its order. */
+export interface LocatedMany {
+  partitions: LocatedPartition[]
 }
 
 interface Fetchable {
@@ -187,7 +248,8 @@ export type LocatedRange = {
   offsets?: 'final' | undefined
 } & ({ inline: Uint8Array } | { url: string; position: Position; expiresMs: number })
 
-export type OffsetPlace = 'earliest' | 'latest' | { timestampMs: number }
+/** `max-timestamp`: the first of the records with the greatest timestamp. */
+export type OffsetPlace = 'earliest' | 'latest' | 'max-timestamp' | { timestampMs: number }
 
 export interface OffsetFor {
   topic: string

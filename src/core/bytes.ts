@@ -109,6 +109,11 @@ export class ByteReader {
     return this.raw(this.number())
   }
 
+  /** All that is left: a view. */
+  rest(): Uint8Array {
+    return this.raw(this.#bytes.length - this.#position)
+  }
+
   id(): string {
     return Buffer.from(this.raw(16)).toString('hex')
   }

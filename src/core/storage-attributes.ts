@@ -97,7 +97,12 @@ export const GROUP_ATTRIBUTES = {
   checkedMs: 'checkedMs',
   sinceMs: 'sinceMs',
   unlisted: 'unlisted',
+  classic: 'classic',
+  classicVersion: 'classicVersion',
 } as const
+
+/** The attribute of a part of what classic members join with, or are assigned, in a DynamoDB table. */
+export const PART_ATTRIBUTES = { encoded: 'encoded' } as const
 
 /** A member's attributes in a DynamoDB table; its id stands in the sort key. */
 export const MEMBER_ATTRIBUTES = {
@@ -111,6 +116,7 @@ export const MEMBER_ATTRIBUTES = {
   joinedMs: 'joinedMs',
   leaseUntilMs: 'leaseUntilMs',
   settledEpoch: 'settledEpoch',
+  clientHost: 'clientHost',
 } as const
 
 export const TARGET_CHUNK_ATTRIBUTES = { encoded: 'encoded' } as const

@@ -43,6 +43,7 @@ function runOn(store: AwsStore, options: AwsStoreOptions & EmbeddedOptions): Emb
     {
       ports,
       createdMs: async () => (await format.beforeReading())?.createdMs ?? null,
+      storeId: async () => (await format.beforeWriting())?.storeId,
       close: async () => close(),
     },
     { locator, pollIntervalMsMax: FETCH_POLL_PAID_INTERVAL_MS_MAX, ...options },

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { HTTP_PIPELINED_MAX } from '../core/limits.ts'
+import { sentBytesOf } from '../core/sent-bytes.ts'
 
 interface Pending {
   readonly response: ServerResponse
@@ -82,16 +83,4 @@ export class Connection {
     })
     answer()
   }
-}
-
-/** What the kernel has taken. `bytesWritten` counts a piece as soon as it is there, however large it is. */
-function sentBytesOf(socket: Socket): number {
-  // Node itself goes by both before it times a socket out, and offers no other way to see them.
-  const { _bytesDispatched: begun, _handle: handle } = socket as unknown as {
-    _bytesDispatched?: number
-    _handle?: { writeQueueSize?: number } | null
-  }
-  const left = handle?.writeQueueSize
-  if (begun === undefined || left === undefined) return socket.bytesWritten - socket.writableLength
-  return begun - left
 }

@@ -41,7 +41,8 @@ export async function openEmbedded(options: EmbeddedOptions & DirectoryOptions):
   )
   const ports = { ...stores, clock: systemClock, entropy: systemEntropy }
   const createdMs = async () => format?.createdMs ?? null
-  const store = { ports, health, createdMs, checkIndex, close, isReadOnly: access === 'read' }
+  const storeId = async () => format?.storeId
+  const store = { ports, health, createdMs, storeId, checkIndex, close, isReadOnly: access === 'read' }
   return runBroker(store, options, true)
 }
 

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { getRequestListener } from '@hono/node-server'
 import type { HttpApp, ServerContext } from '../contract/http/settings.ts'
+import { cannotListen } from '../core/cannot-listen.ts'
 import { TidemarkError } from '../core/errors.ts'
 import {
   CONNECTIONS_WAITING_MAX,
@@ -181,20 +182,8 @@ async function listen(server: Server, host: string, port: number): Promise<void>
     // Rejects where the server has an error first.
     await once(server, 'listening')
   } catch (error) {
-    throw new TidemarkError('BROKER_NOT_AVAILABLE', cannotListen(error, host, port), 'no', { cause: error })
+    throw cannotListen(error, host, port)
   }
-}
-
-function cannotListen(error: unknown, host: string, port: number): string {
-  const { code, message } = error as NodeJS.ErrnoException
-  if (code === 'EADDRINUSE') {
-    return `Port ${port} on ${host} is in use. Stop what listens there, or choose another port (0 takes any free one).`
-  }
-  if (code === 'EACCES') return `Port ${port} on ${host} is not allowed here. Choose one above 1023.`
-  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
-    return `${host} is no address of this machine. Use 127.0.0.1, or one that it has.`
-  }
-  return `Cannot listen on ${host}, port ${port}: ${message}.`
 }
 
 async function stop(
@@ -211,7 +200,8 @@ async function stop(
   clearTimeout(cutOff)
 }
 
-function isLoopback(host: string): boolean {
+/** Whether only this machine reaches it. */
+export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
 }
 

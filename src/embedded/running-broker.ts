@@ -57,13 +57,22 @@ export interface EmbeddedHost {
 }
 
 const hosts = new WeakMap<Embedded, EmbeddedHost>()
-const stores = new WeakMap<Embedded, Ports>()
+const stores = new WeakMap<Embedded, { readonly ports: Ports; readonly storeId?: OpenStore['storeId'] }>()
 
 /** The ports of a store that was opened here, for whoever looks after it. */
 export function portsOf(embedded: Embedded): Ports {
-  const ports = stores.get(embedded)
-  if (!ports) throw new TidemarkError('INVALID_REQUEST', 'This is no store that was opened in this process.')
-  return ports
+  return storeOf(embedded).ports
+}
+
+/** What tells the store from all others: 32 hexadecimal digits, and the same for as long as it lives; undefined: nothing does. */
+export async function storeIdOf(embedded: Embedded): Promise<string | undefined> {
+  return await storeOf(embedded).storeId?.()
+}
+
+function storeOf(embedded: Embedded) {
+  const store = stores.get(embedded)
+  if (!store) throw new TidemarkError('INVALID_REQUEST', 'This is no store that was opened in this process.')
+  return store
 }
 
 /** @throws INVALID_REQUEST where it was not opened here, or is on AWS */
@@ -82,6 +91,8 @@ export interface OpenStore {
   readonly health?: StoreHealth
   /** When its index was made; null: before stores said so. */
   createdMs?(): Promise<number | null>
+  /** What tells it from all others; undefined: nothing does. */
+  storeId?(): Promise<string | undefined>
   /** What is wrong with the index as a whole, a line each. */
   checkIndex?(): Promise<string[]>
   /** Whether nothing in it may be changed, and nobody flushes. */
@@ -95,7 +106,7 @@ export interface OpenStore {
  * @param isHost whether triggers may run beside it; where functions deliver, they would get in each other's way
  */
 export function runBroker(
-  { ports: given, health, createdMs, checkIndex, isReadOnly = false, close: closeStore }: OpenStore,
+  { ports: given, health, createdMs, storeId, checkIndex, isReadOnly = false, close: closeStore }: OpenStore,
   { locator, lingerMs = 0, reportError = error => console.error(error), ...settings }: EmbeddedOptions,
   isHost: boolean,
 ): Embedded {
@@ -125,7 +136,7 @@ export function runBroker(
       return closed
     },
   }
-  stores.set(embedded, ports)
+  stores.set(embedded, { ports, storeId })
   if (isHost) {
     const directory = new TopicDirectory(ports.topics, ports.clock)
     const beforeClose = (stop: () => Promise<void>) => void stops.push(stop)

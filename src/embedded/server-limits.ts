@@ -27,6 +27,16 @@ export interface ServerLimits {
   readonly answerWaitMs: number
 }
 
+/** What there is of connections, where one process serves HTTP and Kafka's clients. */
+export function shareConnections(): {
+  readonly http: Pick<ServerLimits, 'connections' | 'spare'>
+  readonly gateway: number
+} {
+  const { connections, spare } = shareDescriptors(descriptorsMax())
+  const gateway = Math.floor(connections / 2)
+  return { http: { connections: connections - gateway, spare }, gateway }
+}
+
 /** Those of this process, but for what somebody wants otherwise. */
 export function serverLimits(wanted: Partial<ServerLimits> = {}): ServerLimits {
   const { connections, spare } = shareDescriptors(descriptorsMax())

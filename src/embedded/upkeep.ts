@@ -2,7 +2,7 @@ import { changeIngest, openIngest } from '../broker/ingest/change-ingest.ts'
 import { type Rebuilding, RebuildSummary, rebuild } from '../broker/rebuilding/rebuild.ts'
 import { type Budget, halfwayMs, TimeIsOver } from '../broker/settling/budget.ts'
 import { flush } from '../broker/settling/flush.ts'
-import { type Maintained, maintain, type Progress } from '../broker/settling/maintain.ts'
+import { type Maintained, maintain, type PartitionPlace, type Progress } from '../broker/settling/maintain.ts'
 import { settlingSettings } from '../broker/settling/settling-settings.ts'
 import { inGroups } from '../broker/store-calls/in-groups.ts'
 import { type InspectedPart, inspectObject } from '../broker/verifying/inspect-object.ts'
@@ -28,6 +28,8 @@ export interface MaintainStore {
   readonly isDeep?: boolean
   /** What an index that was made anew does not know of need not be kept any longer. */
   readonly releases?: boolean
+  /** Of these partitions, offsets whose object is not there are given up. */
+  readonly acceptsLossOf?: readonly PartitionPlace[]
 }
 
 /**
@@ -37,7 +39,7 @@ export interface MaintainStore {
  */
 export async function maintainStore(
   store: Embedded,
-  { graceMs, isAll = false, isDeep = false, releases = false }: MaintainStore,
+  { graceMs, isAll = false, isDeep = false, releases = false, acceptsLossOf = [] }: MaintainStore,
   signal: AbortSignal,
   report: (progress: Progress) => void,
 ): Promise<Maintained & { readonly strays: number }> {
@@ -49,7 +51,7 @@ export async function maintainStore(
   const sums = { rolledBytes: 0, mergedBytes: 0, compactedBytes: 0, expiredBytes: 0, deletedObjects: 0 }
   for (;;) {
     const deadlineMs = ports.clock.monotonicMs() + FUNCTION_RUN_MS_MAX
-    const request = { upkeep: true, isForced: isAll }
+    const request = { upkeep: true, isForced: isAll, acceptsLossOf }
     const run = await maintain(ports, settings, request, untilAborted(ports, deadlineMs, signal), report)
     sums.rolledBytes += run.rolledBytes
     sums.mergedBytes += run.mergedBytes

@@ -2,19 +2,23 @@ import type { Committer, Ownership } from '../core/group/claim.ts'
 import type { Claim, CommittedOffset, Group, Lease, Member } from '../core/group/group.ts'
 import type { TargetChunk } from '../core/group/target-chunk.ts'
 import type { PartitionId } from '../core/topic/partition-id.ts'
+import type { ClassicGroupStore } from './classic-group-store.ts'
 
 /**
  * Consumer groups: each group has an item of its own, an item for each member and each claim, and the chunks of its
  * target. Every write is one atomic, durable step on one item, and every read sees all writes that resolved before
  * it began. All methods can throw NotApplied and StoreFailed; those that write also OutcomeUnknown.
  */
-export interface GroupStore {
+export interface GroupStore extends ClassicGroupStore {
   /** Makes an empty group (epoch 0, no target), and lists it; one that is there stays as it is. May be repeated. */
   createGroup(groupId: string, assignor: Group['assignor']): Promise<void>
 
   readGroup(groupId: string): Promise<Group | undefined>
 
-  /** Adds one to `marks`, whatever else changes meanwhile. False where there is no such group. Repeating it does no harm. */
+  /**
+   * Adds one to `marks`, whatever else changes meanwhile. False where there is no such group, or it is a classic one. Repeating
+   * it does no harm.
+   */
   markGroup(groupId: string): Promise<boolean>
 
   /** Sets `checkedMs` on the condition that it is still `expectedMs`: of all that try, one wins the interval. */
@@ -22,7 +26,7 @@ export interface GroupStore {
 
   /**
    * Sets the target (epoch, targetId, targetChunks, assignor, marksSeen, topicsDigest, checkedMs) on the condition that
-   * the epoch is still the one before. `marks` stays as it is. The chunks must stand before.
+   * the epoch is still the one before, and that it is not a classic one. `marks` stays as it is. The chunks must stand before.
    */
   setTarget(group: Group): Promise<boolean>
 

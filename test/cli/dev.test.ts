@@ -6,6 +6,7 @@ import { fakeTerminal } from './fake-terminal.ts'
 const SETTINGS = {
   directory: 'data',
   listen: { host: '127.0.0.1', port: 8082 },
+  kafka: undefined,
   token: null,
   insecure: false,
   allowedHosts: [],

@@ -1,3 +1,4 @@
+import { fetchEach } from '../../src/client/fetch-each.ts'
 import type {
   Broker,
   DeleteRecords,
@@ -104,7 +105,10 @@ export class ScriptedBroker implements Broker {
     const stored = this.#partition(partition)
     if (at === 'earliest') return { offset: stored.startOffset, timestampMs: null }
     if (at === 'latest') return { offset: endOf(stored), timestampMs: null }
-    const found = this.records(partition).find(record => record.timestampMs >= at.timestampMs)
+    const records = this.records(partition)
+    const timestampMs =
+      at === 'max-timestamp' ? Math.max(...records.map(record => record.timestampMs)) : at.timestampMs
+    const found = records.find(record => record.timestampMs >= timestampMs)
     return { offset: found?.offset ?? null, timestampMs: found?.timestampMs ?? null }
   }
 
@@ -117,7 +121,9 @@ export class ScriptedBroker implements Broker {
   listTopics = unused
   alterTopic = unused
   deleteTopic = unused
+  fetchMany: Broker['fetchMany'] = request => fetchEach(request, one => this.fetch(one))
   locate = unused
+  locateMany = unused
 
   #partition(partition: number): StoredPartition {
     const stored = this.partitions[partition]

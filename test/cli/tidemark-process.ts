@@ -58,7 +58,10 @@ export async function startDev(
   environment: NodeJS.ProcessEnv = {},
 ): Promise<DevProcess> {
   return await whenListening(
-    spawnTidemark(['dev', '--dir', directory, '--http', '127.0.0.1:0', ...options], environment),
+    spawnTidemark(
+      ['dev', '--dir', directory, '--http', '127.0.0.1:0', '--no-kafka', ...options],
+      environment,
+    ),
   )
 }
 

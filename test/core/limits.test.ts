@@ -40,6 +40,7 @@ test('every limit says its unit: what it counts, bytes or milliseconds', () => {
     'FOLDERS',
     'CONNECTIONS',
     'PIPELINED',
+    'ITERATIONS',
     'SEGMENTS',
     'SPANS',
     'WRITES',
@@ -53,6 +54,7 @@ test('every limit says its unit: what it counts, bytes or milliseconds', () => {
     'PAUSES',
     'LANES',
     'OFFSETS',
+    'ELEMENTS',
   ]
   const others = [
     'JSON_GROWTH_MAX',

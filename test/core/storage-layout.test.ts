@@ -34,9 +34,11 @@ import {
   parseLogObjectKey,
   parseMemberKey,
   parseNoteKey,
+  parsePartKey,
   parseSegmentKey,
   parseStartMarkerKey,
   parseTriggerKey,
+  partKey,
   producerKey,
   segmentKey,
   startMarkerKey,
@@ -79,6 +81,10 @@ test('the names are these', () => {
   expect(TARGET_PREFIX).toBe('target#')
   expect(targetIdOf(12, ID)).toBe(`0000000000000012-${ID}`)
   expect(targetChunkKey(targetIdOf(12, ID), 3)).toBe(`target#0000000000000012-${ID}#3`)
+  expect(partKey({ kind: 'joined', generation: 12, id: ID, part: 3 })).toBe(`join#0000000012#${ID}#3`)
+  expect(partKey({ kind: 'assigned', generation: 12, id: ID, part: 3, memberId: 'a#b' })).toBe(
+    `sync#0000000012#${ID}#3#a#b`,
+  )
   expect(CLAIM_PREFIX).toBe('claim#')
   expect(claimKey({ topicId: TOPIC_ID, partition: 12 })).toBe(`claim#${TOPIC_ID}#12`)
   expect(TRIGGERS_KEY).toBe('triggers')
@@ -367,5 +373,25 @@ test('what is behind a group sorts behind all of its items', () => {
     claimKey({ topicId: 'z', partition: 9 }),
   ]) {
     expect(Buffer.compare(Buffer.from(key), Buffer.from(GROUP_END))).toBe(-1)
+  }
+})
+
+test('the keys of the parts of a classic group come back as their names, and sort between its other items', () => {
+  const ids = fc.uint8Array({ minLength: 16, maxLength: 16 }).map(bytes => Buffer.from(bytes).toString('hex'))
+  const place = { generation: fc.nat(), id: ids, part: fc.nat() }
+  const names = fc.oneof(
+    fc.record({ kind: fc.constant('joined' as const), ...place }),
+    fc.record({ kind: fc.constant('assigned' as const), ...place, memberId: fc.string({ unit: 'binary' }) }),
+  )
+  fc.assert(
+    fc.property(names, name => {
+      const key = partKey(name)
+      expect(parsePartKey(key)).toEqual(name)
+      expect(key > claimKey({ topicId: TOPIC_ID, partition: 1 }) && key < GROUP_END).toBe(true)
+      expect(key.startsWith(GROUP_META_KEY)).toBe(false)
+    }),
+  )
+  for (const key of ['meta', `join#0000000012#${ID}#3#m`, `sync#0000000012#${ID}#3`, `join#12#${ID}#3`]) {
+    expect(() => parsePartKey(key)).toThrow(RangeError)
   }
 })

@@ -114,6 +114,9 @@ describe('where it listens', () => {
   })
 })
 
+/** Less than what would end by itself takes, and more than what does not wait, on a busy machine. */
+const NOT_WAITED_MS = 8_000
+
 describe('closing', () => {
   test('ends long polls early, with an answer', async () => {
     const served = await serveBroker()
@@ -122,7 +125,7 @@ describe('closing', () => {
     await sleep(100)
     const start = performance.now()
     await served.close()
-    expect(performance.now() - start).toBeLessThan(1_500)
+    expect(performance.now() - start).toBeLessThan(NOT_WAITED_MS)
     expect((await poll).json).toEqual({ startOffset: 0, endOffset: 0, nextOffset: 0, records: [] })
   })
 
@@ -162,7 +165,7 @@ describe('closing', () => {
     await new Promise(resolve => fresh.once('connect', resolve))
     const start = performance.now()
     await served.close()
-    expect(performance.now() - start).toBeLessThan(1_000)
+    expect(performance.now() - start).toBeLessThan(NOT_WAITED_MS)
     agent.destroy()
     fresh.destroy()
   })
@@ -183,7 +186,7 @@ describe('closing', () => {
     for await (const chunk of socket) bytes += chunk.length
     await closing
     expect(bytes).toBeGreaterThan(12 * batches.length)
-    expect(performance.now() - start).toBeLessThan(1_500)
+    expect(performance.now() - start).toBeLessThan(NOT_WAITED_MS)
   })
 
   test('cuts off what does not finish', async () => {
@@ -195,7 +198,7 @@ describe('closing', () => {
     await sleep(50)
     const start = performance.now()
     await served.close()
-    expect(performance.now() - start).toBeLessThan(1_000)
+    expect(performance.now() - start).toBeLessThan(NOT_WAITED_MS)
     expect(await stuck).toBeInstanceOf(Error)
   })
 

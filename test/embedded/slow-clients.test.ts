@@ -67,7 +67,8 @@ function every(ms: number, work: () => void): () => void {
 const until = (isSo: () => boolean) => expect.poll(isSo, { timeout: 20_000 }).toBe(true)
 
 describe('answers that nobody reads', () => {
-  const limits = { sendPaceMs: 1_000, answersBytesMax: 24 * MB, answerWaitMs: 100 }
+  // Whoever reads is fast enough for this pace on a busy machine, too.
+  const limits = { sendPaceMs: 2_000, answersBytesMax: 24 * MB, answerWaitMs: 100 }
 
   test('have room up to a bound: then others hear that they are to come back, small ones go on, and all is over', async () => {
     await using served = await serveLarge({ server: { limits } })
@@ -75,10 +76,8 @@ describe('answers that nobody reads', () => {
     for (const { socket } of deaf) socket.pause()
     // They come first, or whoever reads takes the room while they are refused.
     await sleep(limits.sendPaceMs / 4)
-    await expect
-      .poll(async () => (await served.get(RECORDS, { accept: BATCHES })).status, { timeout: 10_000 })
-      .toBe(429)
-    const refused = await served.get(RECORDS, { accept: BATCHES })
+    let refused = await served.get(RECORDS, { accept: BATCHES })
+    while (refused.status !== 429) refused = await served.get(RECORDS, { accept: BATCHES })
     expect(refused.json).toMatchObject({
       kafkaError: 'THROTTLING_QUOTA_EXCEEDED',
       retriable: true,
@@ -135,7 +134,7 @@ describe('answers that nobody reads', () => {
 
   test('a request that waits for room is served when there is some', async () => {
     await using served = await serveLarge({
-      server: { limits: { ...limits, sendPaceMs: 500, answerWaitMs: 20_000 } },
+      server: { limits: { ...limits, answerWaitMs: 20_000 } },
     })
     const deaf = Array.from({ length: 3 }, () => new Client(served).get(RECORDS))
     for (const { socket } of deaf) socket.pause()
@@ -253,12 +252,12 @@ describe('bodies that drip', () => {
   })
 
   test('that are slow and go on are taken, in whatever pieces they come', async () => {
-    await using served = await serveBroker({ server: { limits: { bodyPaceMs: 400, bodyPaceBytes: 10 } } })
+    await using served = await serveBroker({ server: { limits: { bodyPaceMs: 800, bodyPaceBytes: 5 } } })
     const body = JSON.stringify({ topic: 'piece-by-piece', configs: {} })
     const client = new Client(served).read().post('/topics', 'Transfer-Encoding: chunked')
     for (const character of body) {
       client.socket.write(`1\r\n${character}\r\n`)
-      await sleep(20)
+      await sleep(40)
     }
     client.socket.write('0\r\n\r\n')
     await until(() => client.text.startsWith('HTTP/1.1 201'))

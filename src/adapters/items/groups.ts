@@ -17,6 +17,7 @@ import {
 } from '../../core/storage-layout.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
 import type { GroupStore } from '../../ports/group-store.ts'
+import { classicGroupsOver, decodeGroup, encodeGroup } from './classic-groups.ts'
 import type { Decisions } from './decisions.ts'
 import { endOf, type Items, joinKey, removal, splitKey } from './items.ts'
 import { encodeJson, TypedItems } from './typed-items.ts'
@@ -28,7 +29,7 @@ interface Listed {
 
 /** Groups over sorted items: chunks of targets as bytes, everything else as JSON. */
 export function groupsOver(items: Items, decisions: Decisions): GroupStore {
-  const groups = new TypedItems<Group>(items)
+  const groups = new TypedItems<Group>(items, encodeGroup, decodeGroup)
   const members = new TypedItems<Member>(items)
   const claims = new TypedItems<Claim>(items)
   const chunks = new TypedItems(items, encodeTargetChunk, decodeTargetChunk)
@@ -75,6 +76,7 @@ export function groupsOver(items: Items, decisions: Decisions): GroupStore {
   }
 
   return {
+    ...classicGroupsOver(items, groups, metaKey),
     /**
      * A group that is there is listed, however it meets its removal: its entry in the list is written after the group, and
      * new each time, so that a removal which began before leaves it alone. And before, so that a crash in between leaves

@@ -62,7 +62,7 @@ function check({ groupId, memberId, offsets }: CommitOffsets): void {
   }
 }
 
-async function errorOf(committed: Promise<void>): Promise<CommittedPartition['error']> {
+export async function errorOf(committed: Promise<void>): Promise<CommittedPartition['error']> {
   try {
     await committed
     return null

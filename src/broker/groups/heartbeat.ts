@@ -13,6 +13,7 @@ import { readShare } from './group-target.ts'
 import { readTopics } from './group-topics.ts'
 import { checkIncarnation, join, stay } from './join-group.ts'
 import { look, lookIfDue } from './look-at-members.ts'
+import { otherKind } from './other-kind.ts'
 
 /**
  * One heartbeat, whichever broker gets it: the member's lease, a look at the others where it is due, and the claims
@@ -24,6 +25,8 @@ export async function heartbeat(call: GroupCall, request: Heartbeat): Promise<He
   const member = request.memberEpoch === 0 ? await join(call, request) : await stay(call, request)
   const group = await readFreshGroup(call, intervalMs)
   if (!group) throw unknownMember(request.memberId)
+  // It was silent for so long that members of the other kind have the group.
+  if (group.classic) throw otherKind(call.groupId)
   if (isSettledAlready(request, group)) {
     return {
       memberEpoch: group.epoch,
@@ -51,7 +54,7 @@ function check(request: Heartbeat): void {
 async function readFreshGroup(call: GroupCall, intervalMs: number): Promise<Group | undefined> {
   for (;;) {
     const group = await lookIfDue(call, intervalMs)
-    if (!group || group.epoch > 0) return group
+    if (!group || group.classic || group.epoch > 0) return group
     // Somebody works out the first one.
     await call.ports.clock.sleep(GROUP_FIRST_TARGET_POLL_MS)
   }
@@ -120,6 +123,7 @@ async function readStandingShare(
     const share = await readShare(call, group, memberId)
     if (share) return { group, share }
     group = await look(call, group.targetId)
+    if (group?.classic) throw otherKind(call.groupId)
   }
   throw unknownMember(request.memberId)
 }

@@ -7,6 +7,7 @@ import { toSubscription } from '../../core/group/subscribing/subscription.ts'
 import { fencedInstance, type GroupCall, unknownMember } from './group-call.ts'
 import { readShare } from './group-target.ts'
 import { refuseTriggersGroup } from './group-triggers.ts'
+import { leaveClassicKind } from './other-kind.ts'
 
 /** Puts a member into its group, which is made where there is none. @throws INCONSISTENT_GROUP_PROTOCOL and others */
 export async function join(call: GroupCall, request: Heartbeat): Promise<Member> {
@@ -31,6 +32,7 @@ export async function join(call: GroupCall, request: Heartbeat): Promise<Member>
     settledEpoch: 0,
   }
   await refuseTriggersGroup(call)
+  await leaveClassicKind(call)
   do {
     await call.write(() => call.groups.createGroup(call.groupId, member.assignor))
     const isReturning = member.instanceId !== null && (await isExpectedBack(call, member))
@@ -38,9 +40,21 @@ export async function join(call: GroupCall, request: Heartbeat): Promise<Member>
     call.leases.renewed(call.groupId, member)
     await leaveToTrigger(call, member)
     if (isReturning) return member
-    // Where the group was deleted in between, it is made anew.
-  } while (!(await call.write(() => call.groups.markGroup(call.groupId))))
+    // Where the group was deleted in between, it is made anew. Or it has become a classic one.
+  } while (!(await markOrLeave(call, member)))
   return member
+}
+
+/** Marks the group, unless it is not there. @throws INCONSISTENT_GROUP_PROTOCOL where members of the other kind were faster */
+async function markOrLeave(call: GroupCall, { memberId }: Member): Promise<boolean> {
+  if (await call.write(() => call.groups.markGroup(call.groupId))) return true
+  try {
+    await leaveClassicKind(call)
+  } catch (error) {
+    await call.write(() => call.groups.removeMember(call.groupId, memberId))
+    throw error
+  }
+  return false
 }
 
 /**

@@ -13,6 +13,7 @@ import { readTopics } from './group-topics.ts'
  */
 export async function lookIfDue(call: GroupCall, heartbeatIntervalMs: number): Promise<Group | undefined> {
   const group = await call.read(() => call.groups.readGroup(call.groupId))
+  if (group?.classic) return group
   const nowMs = call.nowMs()
   const due = group && needsLook(group, nowMs, heartbeatIntervalMs)
   if (!due) return group
@@ -31,7 +32,8 @@ export async function lookIfDue(call: GroupCall, heartbeatIntervalMs: number): P
 export async function look(call: GroupCall, brokenTargetId?: string): Promise<Group | undefined> {
   for (;;) {
     const group = await call.read(() => call.groups.readGroup(call.groupId))
-    if (!group) return undefined
+    // Who is in a classic one is looked for by those who serve it.
+    if (!group || group.classic) return group
     // Somebody has replaced it already, and whoever is at the next one needs no company.
     if (brokenTargetId !== undefined && group.targetId !== brokenTargetId) return group
     const { members, expired } = await readMembers(call)
@@ -75,7 +77,7 @@ export async function look(call: GroupCall, brokenTargetId?: string): Promise<Gr
  * Marks before it removes: whatever happens in between, somebody looks again; without the mark nobody would miss a
  * member whose removal was all that got done.
  */
-async function removeExpired(call: GroupCall, expired: readonly Member[]): Promise<void> {
+export async function removeExpired(call: GroupCall, expired: readonly Member[]): Promise<void> {
   await call.write(() => call.groups.markGroup(call.groupId))
   await call.forEach(expired, ({ memberId, leaseUntilMs }) =>
     call.write(() => call.groups.removeMember(call.groupId, memberId, leaseUntilMs)),

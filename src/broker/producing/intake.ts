@@ -1,5 +1,5 @@
 import type { Produce, Produced } from '../../contract/broker.ts'
-import { TidemarkError } from '../../core/errors.ts'
+import { RefusedRecords, TidemarkError } from '../../core/errors.ts'
 import {
   PRODUCE_BYTES_MAX,
   PRODUCE_IN_FLIGHT_BYTES_MAX,
@@ -218,11 +218,13 @@ function checkRun(chunk: Uint8Array, settings: TopicSettings, nowMs: number, fut
       stampLogAppendTime(chunk, position, nowMs)
       maxTimestampMs = nowMs
     } else {
-      if (header.maxTimestamp > latestTimestampMs(settings, futureMs)) {
-        throw new TidemarkError(
+      const latestMs = latestTimestampMs(settings, futureMs)
+      if (header.maxTimestamp > latestMs) {
+        throw new RefusedRecords(
           'INVALID_TIMESTAMP',
           `The timestamp ${header.maxTimestamp} lies further in the future than the topic's ` +
             'message.timestamp.after.max.ms allows. Timestamps are milliseconds since 1970.',
+          async () => (await workBeside(import('./refused-records.ts'))).findLate(chunk, latestMs),
         )
       }
       maxTimestampMs = Math.max(maxTimestampMs, header.maxTimestamp)
@@ -244,7 +246,7 @@ function checkRun(chunk: Uint8Array, settings: TopicSettings, nowMs: number, fut
 
 /** @throws TidemarkError INVALID_RECORD */
 async function checkKeys({ chunk }: CheckedRun, topic: Topic): Promise<void> {
-  const { refuseKeyless } = await workBeside(import('./keyless.ts'))
+  const { refuseKeyless } = await workBeside(import('./refused-records.ts'))
   await refuseKeyless(chunk, topic.name)
 }
 

@@ -1,6 +1,4 @@
-import type { Fetch, Fetched, Located, LocatedRange } from '../../contract/broker.ts'
-import { type CutRun, cutRun, type Wanted as WantedBatches } from '../../core/batches/batch-run.ts'
-import { copyBytes } from '../../core/bytes.ts'
+import type { Fetch, Fetched, FetchedMany, FetchMany, Located, LocatedMany } from '../../contract/broker.ts'
 import { TidemarkError } from '../../core/errors.ts'
 import {
   FETCH_BYTES_MAX,
@@ -8,55 +6,42 @@ import {
   FETCH_LAST_LOOK_MS_MAX,
   FETCH_POLL_INTERVAL_MS,
   FETCH_WAIT_MS_MAX,
-  READ_AGAIN_MAX,
+  LOOKS_PARALLEL_MAX,
   READ_PARALLEL_MAX,
 } from '../../core/limits.ts'
-import type { PlacedEntry } from '../../core/log/entry.ts'
-import type { Head } from '../../core/log/head.ts'
-import { objectOf, type PlannedRange, planRead, type RangeEnd } from '../../core/log/read-plan.ts'
-import { advance, later, type Offset, toPosition } from '../../core/numbers.ts'
-import { placeKey } from '../../core/storage-layout.ts'
-import type { PartitionId } from '../../core/topic/partition-id.ts'
+import type { RangeEnd } from '../../core/log/read-plan.ts'
 import type { Ports } from '../../ports/index.ts'
 import type { ObjectLocator } from '../../ports/object-locator.ts'
 import { OutcomeUnknown } from '../../ports/outcome.ts'
+import { asTidemarkError } from '../../ports/store-errors.ts'
+import { fewAtATime } from '../store-calls/few-at-a-time.ts'
 import { inTime } from '../store-calls/retry.ts'
 import { partitionGone, type TopicDirectory, unknownTopicId } from '../topics/topic-directory.ts'
-import type { FooterCache, WantedRange } from './footers.ts'
-import type { HotRecords, HotTail } from './hot-tail.ts'
-import { KnownPlaces } from './known-places.ts'
-import type { Seen } from './tail.ts'
+import { AskedPartition } from './asked-partition.ts'
+import { AskedTopics } from './asked-topics.ts'
+import type { FooterCache } from './footers.ts'
+import type { HotTail } from './hot-tail.ts'
+import { type Available, type Found, PartitionReads, type Planned } from './partition-reads.ts'
+import type { Look, Seen } from './tail.ts'
 import type { TailWatch } from './tail-watch.ts'
 import { Tails } from './tails.ts'
-import { bytesFrom, missingBytes, readEntries, readPlace } from './walk.ts'
 
-/** What is in the log from an offset on, as the index tells. */
-interface Available {
-  readonly partition: PartitionId
-  readonly head: Head
-  /** In memory already; then the entries are not looked up. */
-  readonly hot?: HotRecords | undefined
-  readonly entries: readonly PlacedEntry[]
+/** What a request wants to know: the bytes, or where they lie. */
+interface Kind<T> {
+  readonly end: RangeEnd
+  /** The answer where nothing comes. */
+  readonly nothing: (offsets: AskedPartition<T>['offsets']) => T
+  readonly reserve?: Fetch['reserve'] | undefined
+  readonly bring: (planned: Planned) => Promise<Found<T>>
 }
 
-/** A read, from where on, and how. */
-interface Wanted extends WantedRange {
-  /** Whether what is in memory may be the answer. */
-  readonly takesHot: boolean
-}
-
-/** What a read has found: an answer, or what to look for instead. */
-type Found<T> = { readonly answer: T } | { readonly instead: Partial<Wanted> }
-
-/** Serves reads. Keeps nothing per consumer; the work depends on the answer's size, not on the log's. */
+/** Serves reads. Keeps nothing per consumer; the work depends on the answers' sizes, not on the logs'. */
 export class Fetching {
   readonly #ports: Ports
-  readonly #directory: TopicDirectory
+  readonly #topics: AskedTopics
   readonly #tails: Tails
   readonly #locator: ObjectLocator | undefined
-  readonly #hot: HotTail
-  readonly #places = new KnownPlaces()
-  readonly #footers: FooterCache
+  readonly #reads: PartitionReads
   #isClosing = false
 
   /** @param pollIntervalMsMax what the pause between two looks at a log's end may grow to */
@@ -69,11 +54,10 @@ export class Fetching {
     pollIntervalMsMax = FETCH_POLL_INTERVAL_MS,
   ) {
     this.#ports = ports
-    this.#directory = directory
-    this.#hot = hot
-    this.#footers = footers
+    this.#topics = new AskedTopics(directory)
+    this.#reads = new PartitionReads(ports, hot, footers)
     const { clock, index } = ports
-    this.#tails = new Tails(clock, watch, directory, id => index.readHead(id), pollIntervalMsMax)
+    this.#tails = new Tails(clock, watch, this.#topics, id => index.readHead(id), pollIntervalMsMax)
     this.#locator = locator
   }
 
@@ -84,33 +68,32 @@ export class Fetching {
   }
 
   async fetch(request: Fetch): Promise<Fetched> {
-    return await this.#serve(request, 'byte', async ({ partition, head, hot }, ranges, wanted) => {
-      const { startOffset, nextOffset: endOffset } = head
-      if (hot) {
-        const { bytes, nextOffset } = hot
-        await request.reserve?.(bytes)
-        const chunks = hot.copy()
-        if (!chunks) return { instead: { takesHot: false } }
-        return { answer: { startOffset, endOffset, nextOffset, chunks } }
-      }
-      const bytes = ranges.reduce((sum, range) => sum + range.bytes, 0)
-      if (bytes > 0) await request.reserve?.(bytes)
-      try {
-        const { chunks, nextOffset } = await this.#readRanges(partition, ranges, wanted, request.reserve)
-        // All that was planned has gone from the log by cleaning.
-        if (chunks.length === 0 && nextOffset < endOffset) return { instead: { from: nextOffset } }
-        return { answer: { startOffset, endOffset, nextOffset, chunks } }
-      } catch (error) {
-        const isDamage = error instanceof TidemarkError && error.kafkaName === 'CORRUPT_MESSAGE'
-        const hasFooters = ranges.some(({ kind }) => kind === 'segment')
-        // Perhaps before what is wanted: a mark leads past it.
-        if (isDamage && hasFooters && wanted.sparesFooters) return { instead: { sparesFooters: false } }
-        throw error
-      }
-    })
+    return this.#single(request, this.#bytes(request))
   }
 
   async locate(request: Fetch): Promise<Located> {
+    return this.#single(request, this.#places())
+  }
+
+  async fetchMany(request: FetchMany): Promise<FetchedMany> {
+    return { partitions: await this.#many(request, this.#bytes(request)) }
+  }
+
+  async locateMany(request: FetchMany): Promise<LocatedMany> {
+    return { partitions: await this.#many(request, this.#places()) }
+  }
+
+  #bytes({ reserve }: Pick<Fetch, 'reserve'>): Kind<Fetched> {
+    return {
+      end: 'byte',
+      nothing: offsets => ({ ...offsets, chunks: [] }),
+      reserve,
+      bring: planned => this.#reads.read(planned, reserve),
+    }
+  }
+
+  /** @throws TidemarkError INVALID_REQUEST where nobody knows where the bytes lie */
+  #places(): Kind<Located> {
     const locator = this.#locator
     if (!locator) {
       throw new TidemarkError(
@@ -118,226 +101,255 @@ export class Fetching {
         'This broker has no URLs for its objects. Fetch the bytes instead.',
       )
     }
-    return await this.#serve(request, 'mark', async ({ head }, ranges, { from }) => {
-      const located = await Promise.all(ranges.map(range => locateRange(range, locator)))
-      const last = located.at(-1)
-      const nextOffset = last ? advance(last.baseOffset, last.span) : from
-      return {
-        answer: { startOffset: head.startOffset, endOffset: head.nextOffset, nextOffset, ranges: located },
-      }
+    return {
+      end: 'mark',
+      nothing: offsets => ({ ...offsets, ranges: [] }),
+      bring: planned => this.#reads.locate(planned, locator),
+    }
+  }
+
+  async #single<T>(request: Fetch, kind: Kind<T>): Promise<T> {
+    const [served] = await this.#serve({ ...request, partitions: [request] }, kind)
+    const outcome = served!.outcome!
+    if ('error' in outcome) throw outcome.error
+    return outcome.answer
+  }
+
+  async #many<T extends object>(request: FetchMany, kind: Kind<T>) {
+    const served = await this.#serve(request, kind)
+    return served.map(({ asked: { topic, partition }, topicId, outcome }) => {
+      const which = { topic, topicId, partition }
+      return 'error' in outcome! ? { ...which, error: outcome.error } : { ...which, ...outcome!.answer }
     })
   }
 
-  /** Finds what there is, waits where it is too little, plans, and lets `answer` do what was planned. */
-  async #serve<T>(
-    request: Fetch,
-    end: RangeEnd,
-    answer: (available: Available, ranges: readonly PlannedRange[], wanted: Wanted) => Promise<Found<T>>,
-  ): Promise<T> {
-    const { topic, topicId, partition, offset } = request
-    const maxBytes = Math.min(Math.max(request.maxBytes ?? FETCH_DEFAULT_BYTES, 1), FETCH_BYTES_MAX)
-    const minBytes = Math.min(request.minBytes ?? 1, maxBytes)
+  /** Finds what there is, waits where it is too little, and brings it. */
+  async #serve<T>(request: FetchMany, kind: Kind<T>): Promise<AskedPartition<T>[]> {
+    const { clock } = this.#ports
+    const maxBytes = bytesWithin(request.maxBytes ?? FETCH_DEFAULT_BYTES)
     const waitMs = Math.min(request.maxWaitMs ?? 0, FETCH_WAIT_MS_MAX)
-    const untilMs = this.#ports.clock.monotonicMs() + waitMs
-    let wanted: Wanted = { from: offset, maxBytes, end, sparesFooters: true, takesHot: end === 'byte' }
-    for (let misses = 0; ; ) {
-      const available =
-        waitMs > 0
-          ? await this.#lookUntil(untilMs, minBytes, request, wanted)
-          : await this.#look(
-              await this.#directory.resolvePartition(topic, partition, topicId),
-              request,
-              wanted,
-            )
-      const ranges = available && (await this.#plan(available, wanted))
-      if (ranges) {
-        // Where nothing is left up to the log's end, that is where to go on.
-        const from = endsInHole(available, wanted) ? available.head.nextOffset : wanted.from
-        const found = await answer(available, ranges, { ...wanted, from })
-        if ('answer' in found) return found.answer
-        const before = wanted
-        wanted = { ...before, ...found.instead }
-        const isNews =
-          wanted.from > before.from ||
-          wanted.sparesFooters !== before.sparesFooters ||
-          wanted.takesHot !== before.takesHot
-        if (isNews) continue
+    const untilMs = clock.monotonicMs() + waitMs
+    const all = request.partitions.map(asked => {
+      const bytesMax = Math.min(bytesWithin(asked.maxBytes ?? maxBytes), maxBytes)
+      const open = waitMs > 0 ? this.#tails.open(asked) : undefined
+      return new AskedPartition<T>(asked, bytesMax, kind.end, open)
+    })
+    try {
+      await this.#findAll(all, maxBytes)
+      if (waitMs > 0) {
+        // More than all may bring would never be there.
+        const most = all.reduce((sum, { bytesMax }) => sum + bytesMax, 0)
+        const minBytes = Math.min(request.minBytes ?? 1, maxBytes, most)
+        await this.#wait(all, { minBytes, maxBytes, untilMs, signal: request.signal })
       }
-      // Deleted between two looks: the next one tells the caller so, unless the index is damaged.
-      misses += 1
-      if (misses > READ_AGAIN_MAX) throw missingBytes(wanted.from)
+      await this.#bringAll(all, maxBytes, kind)
+      return all
+    } finally {
+      for (const { open } of all) open?.close()
     }
   }
 
-  /** Undefined where something it takes is not there any more. */
-  async #plan({ partition, entries }: Available, wanted: Wanted): Promise<PlannedRange[] | undefined> {
-    const { from, maxBytes, end } = wanted
-    const known = this.#places.find(partition, from)
-    const marked = await this.#footers.withMarks(entries, wanted, known)
-    return marked && planRead(marked, from, maxBytes, end, known)
-  }
-
-  /** Looks until there is enough, or the time is up: then what was there at the last look that came in time. */
-  async #lookUntil(
-    untilMs: number,
-    minBytes: number,
-    request: Fetch,
-    wanted: Wanted,
-  ): Promise<Available | undefined> {
-    const { signal } = request
-    return await this.#tails.use(request, async tail => {
-      let seen = await tail.look()
-      const { topicId } = seen.partition
-      let available = await this.#availableAt(seen, wanted)
-      while (available && !endsInHole(available, wanted) && countBytes(available, wanted.from) < minBytes) {
-        const before: Available = available
-        let isOver = false
-        try {
-          const found = await this.#tails.next(tail, seen, this.#isClosing ? 0 : untilMs, signal)
-          // Nobody waits for what there is by now.
-          if (signal?.aborted) return before
-          isOver = found === undefined
-          const looking = async () => {
-            seen = found ?? (await tail.look())
-            // Nobody waits at one topic and hears of another that was made anew under its name.
-            if (seen.partition.topicId !== topicId) throw unknownTopicId(request.topic)
-            if (!seen.head && request.topicId === undefined) throw partitionGone('no')
-            return await this.#availableAt(seen, wanted)
-          }
-          available = await inTime(this.#ports.clock, untilMs, looking(), FETCH_LAST_LOOK_MS_MAX)
-        } catch (error) {
-          // A look that is late is as good as none: the last one tells what there was.
-          if (error instanceof OutcomeUnknown) return before
-          throw error
-        }
-        if (isOver) return available
+  /** Looks where each log ends, and at what it holds, as far as there is room for that. */
+  async #findAll<T>(all: readonly AskedPartition<T>[], maxBytes: number): Promise<void> {
+    let bytes = 0
+    await fewAtATime(all, LOOKS_PARALLEL_MAX, async one => {
+      try {
+        const seen = await this.#look(one)
+        one.available = await this.#find(one, seen, bytes < maxBytes)
+        bytes += one.availableBytes
+      } catch (error) {
+        one.outcome = failure(error)
       }
-      return available
     })
   }
 
-  async #look(id: PartitionId, { topic }: Fetch, wanted: Wanted): Promise<Available | undefined> {
-    const head = await this.#ports.index.readHead(id)
-    if (!head) this.#directory.forget(topic)
-    return await this.#availableAt({ partition: id, head }, wanted)
+  async #look<T>({ open, asked }: AskedPartition<T>): Promise<Seen> {
+    if (open) return await open.tail.look()
+    const partition = await this.#topics.find(asked)
+    const head = await this.#ports.index.readHead(partition)
+    if (!head) this.#topics.forget(asked)
+    return { partition, head }
   }
 
-  async #availableAt(
-    { partition, head }: Seen,
-    { from, maxBytes, takesHot }: Wanted,
-  ): Promise<Available | undefined> {
-    if (!head) return undefined
-    if (from < head.startOffset || from > head.nextOffset) {
-      throw new TidemarkError(
-        'OFFSET_OUT_OF_RANGE',
-        `Offset ${from} is not in the log, which goes from ${head.startOffset} to ${head.nextOffset}. ` +
-          'Start from the earliest or the latest offset.',
-      )
+  /** What there is, by a look; looks again where that has gone by now. */
+  async #find<T>(one: AskedPartition<T>, look: Seen, isLookedUp: boolean): Promise<Available> {
+    for (let seen = look; ; seen = await this.#look(one)) {
+      const available = await this.#reads.availableAt(seen, one.wanted, isLookedUp)
+      if (available) return available
+      one.missed()
     }
-    // What was cleaned is read as it is now: its tombstones may be gone, and who has read values from here needs them.
-    const isHot = takesHot && from >= head.settled.cleanOffset
-    const hot = isHot ? this.#hot.find(partition, from, head.nextOffset, maxBytes) : undefined
-    if (hot) return { partition, head, hot, entries: [] }
-    const entries = await readEntries(this.#ports.index, partition, head, from, maxBytes)
-    return entries && { partition, head, entries }
   }
 
-  async #readRanges(
-    partition: PartitionId,
-    ranges: readonly PlannedRange[],
-    { from, maxBytes }: Wanted,
-    reserve: Fetch['reserve'],
-  ): Promise<{ chunks: Uint8Array[]; nextOffset: Offset }> {
-    const chunks: Uint8Array[] = []
-    let nextOffset = from
-    let left = maxBytes
-    for (let start = 0; start < ranges.length; start += READ_PARALLEL_MAX) {
-      const group = ranges.slice(start, start + READ_PARALLEL_MAX)
-      const reads = await Promise.all(group.map(range => this.#readRange(range)))
-      for (const [index, bytes] of reads.entries()) {
-        const range = group[index]!
-        const wanted = {
-          from: range.kind === 'inline' ? nextOffset : later(nextOffset, range.from),
-          maxBytes: left,
-          atLeastOne: chunks.length === 0,
+  /** Waits until there is enough, one of them fails, or the time is up; then what was there at the last look that came in time counts. */
+  async #wait<T>(
+    all: readonly AskedPartition<T>[],
+    {
+      minBytes,
+      maxBytes,
+      untilMs,
+      signal,
+    }: { minBytes: number; maxBytes: number; untilMs: number; signal?: AbortSignal | undefined },
+  ): Promise<void> {
+    const waited = all.filter(({ outcome }) => !outcome)
+    let bytes = waited.reduce((sum, { availableBytes }) => sum + availableBytes, 0)
+    const isOver = all.some(one => one.endsInHole || (one.error && !isUnknown(one.error)))
+    if (isOver || waited.length === 0 || bytes >= minBytes) return
+    const waiting = this.#tails.wait<AskedPartition<T>>(this.#isClosing ? 0 : untilMs, signal)
+    try {
+      for (const one of waited) waiting.follow(one, one.open!.tail, one.available!)
+      for (;;) {
+        const news = await waiting.next()
+        // Nobody waits for what there is by now.
+        if (signal?.aborted) return
+        const looked = await this.#lookInTime(
+          news ?? waited.map(one => [one] as const),
+          untilMs,
+          bytes < maxBytes,
+        )
+        let ends = news === undefined || looked === undefined
+        for (const [one, found] of looked ?? []) {
+          bytes -= one.availableBytes
+          if (found === undefined) ends = true
+          else if ('error' in found) one.outcome = found
+          else one.available = found
+          bytes += one.availableBytes
+          ends ||= one.outcome !== undefined || one.endsInHole
+          if (!ends) waiting.follow(one, one.open!.tail, one.available!)
         }
-        const cut = bytes && (await this.#cut(range, bytes, wanted, reserve))
-        if (!cut) return { chunks, nextOffset }
-        if (cut.batches.length > 0) chunks.push(cut.batches)
-        left -= cut.batches.length
-        // The last records of a range may have gone from it.
-        const end = cut.isWhole ? endOf(range) : undefined
-        nextOffset = later(nextOffset, end ?? cut.nextOffset)
-        if (end === undefined && range.kind !== 'inline') {
-          const position = toPosition(range.position + cut.usedBytes)
-          this.#places.add(partition, { offset: cut.nextOffset, object: objectOf(range), position })
-        }
-        if (!cut.isWhole || left <= 0) return { chunks, nextOffset }
+        if (ends || bytes >= minBytes) return
       }
+    } finally {
+      waiting.end()
     }
-    return { chunks, nextOffset }
   }
 
-  /** Cuts a range to what is wanted; reads more of it where not even one batch is whole. */
-  async #cut(
-    range: PlannedRange,
-    bytes: Uint8Array,
-    wanted: WantedBatches,
-    reserve: Fetch['reserve'],
-  ): Promise<CutRun | undefined> {
-    let read: Uint8Array | undefined = bytes
-    while (read) {
-      const cut =
-        range.kind === 'segment'
-          ? cutRun(read, range.baseOffset, { ...wanted, ...endOfRun(range) }, 'stored')
-          : cutRun(read, range.baseOffset, wanted)
-      const isEnough = cut.batches.length > 0 || cut.neededBytes === undefined || !wanted.atLeastOne
-      if (isEnough) return cut
-      const before: number = read.length
-      await reserve?.(cut.neededBytes! - before)
-      read = await readPlace(this.#ports.objects, range, cut.neededBytes!)
-      // The object ends before its entry says so.
-      if (read && read.length <= before) return undefined
+  /** What is there by now. Undefined where it is too late; of one, where its look was lost: that is as good as none. */
+  async #lookInTime<T>(
+    places: readonly (readonly [AskedPartition<T>, Look?])[],
+    untilMs: number,
+    isLookedUp: boolean,
+  ): Promise<(readonly [AskedPartition<T>, Available | { error: TidemarkError } | undefined])[] | undefined> {
+    const looking = fewAtATime(places, LOOKS_PARALLEL_MAX, async ([one, look]) => {
+      try {
+        return [one, await this.#lookAgain(one, look, isLookedUp)] as const
+      } catch (error) {
+        return [one, error instanceof OutcomeUnknown ? undefined : failure(error)] as const
+      }
+    })
+    try {
+      return await inTime(this.#ports.clock, untilMs, looking, FETCH_LAST_LOOK_MS_MAX)
+    } catch (error) {
+      if (error instanceof OutcomeUnknown) return undefined
+      throw error
+    }
+  }
+
+  async #lookAgain<T>(
+    one: AskedPartition<T>,
+    look: Look | undefined,
+    isLookedUp: boolean,
+  ): Promise<Available> {
+    if (look && 'error' in look) throw look.error
+    const { topic, topicId } = one.asked
+    const seen = look?.seen ?? (await this.#look(one))
+    // Nobody waits at one topic and hears of another that was made anew under its name.
+    if (seen.partition.topicId !== one.topicId) throw unknownTopicId(topic ?? '')
+    if (!seen.head && topicId === undefined) throw partitionGone('no')
+    return await this.#find(one, seen, isLookedUp)
+  }
+
+  /** Gives every one its outcome: those that come first as much as they may have, the others what is left. */
+  async #bringAll<T>(all: readonly AskedPartition<T>[], maxBytes: number, kind: Kind<T>): Promise<void> {
+    let left = maxBytes
+    let open = all.filter(({ outcome }) => !outcome)
+    while (open.length > 0) {
+      const wanted = allot(open, left, left === maxBytes, kind)
+      const planned = await fewAtATime(wanted, READ_PARALLEL_MAX, one => this.#plan(one))
+      const bytes = planned.reduce((sum, plan) => sum + (plan?.bytes ?? 0), 0)
+      if (bytes > 0) await kind.reserve?.(bytes)
+      const plans = wanted.map((one, index) => [one, planned[index]] as const)
+      const found = await fewAtATime(plans, READ_PARALLEL_MAX, ([one, plan]) => this.#bring(one, plan, kind))
+      for (const [index, one] of wanted.entries()) {
+        const brought = found[index]
+        if (!brought) continue
+        // The first batch may have been larger than what the others left for it.
+        const isTooMuch = kind.end === 'byte' && brought.bytes > left && !one.wanted.mayExceed
+        if (isTooMuch) one.outcome = { answer: kind.nothing(one.offsets) }
+        else {
+          one.outcome = brought
+          left -= brought.bytes
+        }
+      }
+      open = wanted.filter(({ outcome }) => !outcome)
+    }
+  }
+
+  /** Undefined where it is to be tried again, by what there is then, or has failed. */
+  async #bring<T>(one: AskedPartition<T>, plan: Planned | undefined, kind: Kind<T>) {
+    if (one.outcome) return undefined
+    try {
+      const found = plan && (await kind.bring(plan))
+      if (found && 'answer' in found) return found
+      if (found) one.want(found.instead)
+      else one.missed()
+      one.available = await this.#find(one, await this.#look(one), true)
+    } catch (error) {
+      one.outcome = failure(error)
     }
     return undefined
   }
 
-  #readRange(range: PlannedRange): Promise<Uint8Array | undefined> {
-    return readPlace(this.#ports.objects, range, range.bytes)
+  /** Undefined where something it takes is not there any more, or it failed. */
+  async #plan<T>(one: AskedPartition<T>): Promise<Planned | undefined> {
+    try {
+      const available = this.#reads.narrowed(one.available!, one.wanted)
+      return available && (await this.#reads.plan(available, one.wanted))
+    } catch (error) {
+      one.outcome = failure(error)
+      return undefined
+    }
   }
 }
 
-async function locateRange(range: PlannedRange, locator: ObjectLocator): Promise<LocatedRange> {
-  const { bytes } = range
-  if (range.kind === 'inline') {
-    const { baseOffset, span } = range
-    // A copy: whoever gets it fills in the offsets, and the index's own bytes must stay as they are.
-    return { baseOffset, span, records: span, bytes, inline: copyBytes(range.payload) }
-  }
-  const { position } = range
-  const baseOffset = later(range.baseOffset, range.from)
-  // Ranges planned to end at a mark know their span.
-  const span = endOf(range)! - baseOffset
-  const { url, expiresMs } = await locator.locate(placeKey(range), position, bytes)
-  const located = { baseOffset, span, records: span, bytes, url, position, expiresMs }
-  return range.kind === 'segment' ? { ...located, offsets: 'final' } : located
+/**
+ * Shares out what may be brought, and answers those for which there is nothing, or no room.
+ * @param isFirst whether nothing has been brought yet: then the first one with records gets a batch, however large
+ * @returns those that are to be read
+ */
+function allot<T>(
+  all: readonly AskedPartition<T>[],
+  maxBytes: number,
+  isFirst: boolean,
+  { nothing }: Kind<T>,
+): AskedPartition<T>[] {
+  let left = maxBytes
+  let mayExceed = isFirst
+  return all.filter(one => {
+    const hasRecords = one.availableBytes > 0
+    if (hasRecords && (mayExceed || left > 0)) {
+      one.wanted = { ...one.wanted, maxBytes: Math.min(one.bytesMax, left), mayExceed }
+      mayExceed = false
+      // What is read may begin anywhere in its first entry.
+      left -= Math.min(one.wanted.maxBytes, one.availableBytesMax)
+      return true
+    }
+    one.outcome = { answer: nothing(one.offsets) }
+    return false
+  })
 }
 
-/** Where what follows a range begins; undefined where it ends in the middle of a batch. */
-function endOf({ baseOffset, span }: PlannedRange): Offset | undefined {
-  return span === undefined ? undefined : advance(baseOffset, span)
+function bytesWithin(bytes: number): number {
+  return Math.min(Math.max(bytes, 1), FETCH_BYTES_MAX)
 }
 
-function endOfRun(range: PlannedRange): { end?: Offset } {
-  const end = endOf(range)
-  return end === undefined ? {} : { end }
+/** Who asks for what is not there need not be told before the others' wait is over. */
+function isUnknown({ kafkaName }: TidemarkError): boolean {
+  return kafkaName === 'UNKNOWN_TOPIC_OR_PARTITION'
 }
 
-/** Whether there is nothing up to the log's end, and that lies ahead: to say so is an answer, for which nobody need wait. */
-function endsInHole({ head, hot, entries }: Available, { from }: Wanted): boolean {
-  return !hot && entries.length === 0 && from < head.nextOffset
-}
-
-function countBytes({ hot, entries }: Available, from: Offset): number {
-  return entries.reduce((sum, placed) => sum + bytesFrom(placed, from), hot?.bytes ?? 0)
+/** What a partition is told of an error; one that is nobody's fault but this program's fails all. */
+function failure(error: unknown): { error: TidemarkError } {
+  const told = asTidemarkError(error)
+  if (told instanceof TidemarkError) return { error: told }
+  throw told
 }

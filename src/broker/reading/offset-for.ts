@@ -1,36 +1,22 @@
 import type { FoundOffset, OffsetFor } from '../../contract/broker.ts'
-import { batchesOf, type RunBatch } from '../../core/batches/batch-run.ts'
 import { TidemarkError } from '../../core/errors.ts'
-import { FOOTER_SPARED_BYTES, READ_AGAIN_MAX, SEGMENTS_READ_MAX } from '../../core/limits.ts'
+import { READ_AGAIN_MAX, SEGMENTS_READ_MAX } from '../../core/limits.ts'
 import { type Block, blockEnd } from '../../core/log/block.ts'
 import type { PlacedEntry } from '../../core/log/entry.ts'
-import type { Head } from '../../core/log/head.ts'
-import {
-  advance,
-  later,
-  type Offset,
-  toOffset,
-  toPosition,
-  toWholeNumber,
-  wholeNumberWords,
-} from '../../core/numbers.ts'
+import { later, type Offset, toOffset, toWholeNumber, wholeNumberWords } from '../../core/numbers.ts'
 import { findTimestamp } from '../../core/record/find-timestamp.ts'
-import type { PartitionId } from '../../core/topic/partition-id.ts'
 import { Lane } from '../../core/turns.ts'
 import type { Ports } from '../../ports/index.ts'
 import type { TopicDirectory } from '../topics/topic-directory.ts'
 import { partitionGone } from '../topics/topic-directory.ts'
 import { FooterCache } from './footers.ts'
-import { LogStartMoved, missingBytes, readPlace, walkEntries, walkSegments } from './walk.ts'
+import { findLatestRecord, type LogLook } from './latest-record.ts'
+import { stretchesOf } from './stretches.ts'
+import { LogStartMoved, missingBytes, walkEntries, walkSegments } from './walk.ts'
 
 /** What is looked for, and where. */
-interface Look {
-  readonly ports: Ports
-  readonly partition: PartitionId
-  readonly head: Head
+interface Look extends LogLook {
   readonly timestampMs: number
-  readonly footers: FooterCache
-  readonly looks: Lane
 }
 
 /**
@@ -56,10 +42,11 @@ export async function offsetFor(
     }
     if (at === 'earliest') return { offset: head.startOffset, timestampMs: null }
     if (at === 'latest') return { offset: head.nextOffset, timestampMs: null }
-    checkTimestamp(at.timestampMs)
+    if (at !== 'max-timestamp') checkTimestamp(at.timestampMs)
     try {
-      const { timestampMs } = at
-      return await offsetForTime({ ports, partition: id, head, timestampMs, footers, looks })
+      const look = { ports, partition: id, head, footers, looks }
+      if (at === 'max-timestamp') return await findLatestRecord(look)
+      return await offsetForTime({ ...look, timestampMs: at.timestampMs })
     } catch (error) {
       // Records were deleted while we looked: look again from the new start.
       if (!(error instanceof LogStartMoved)) throw error
@@ -83,10 +70,10 @@ async function offsetForTime(look: Look): Promise<FoundOffset> {
   // A look at the merged ones that finds nothing would be one read too many.
   const from = timestampMs > mergedMaxMs ? later(head.startOffset, mergedOffset) : head.startOffset
   // Each segment knows its own largest timestamp, and one answer of the index tells of many.
-  const segments = walkSegments(ports.index, partition, head, from, SEGMENTS_READ_MAX)
+  const segments = walkSegments(ports.index, partition, head, from, { first: SEGMENTS_READ_MAX })
   for await (const placed of segments) {
     if (placed.entry.maxTimestampMs < timestampMs) continue
-    const found = await looks.run(() => findInSegment(look, placed))
+    const found = await looks.run(() => findInEntry(look, placed))
     if (found) return found
   }
   const unsettled = await findCandidate(look)
@@ -120,46 +107,19 @@ async function findCandidate({ ports, partition, head, timestampMs }: Look): Pro
 }
 
 /** One stretch after the other, of those that reach so late a time. */
-async function findInSegment(look: Look, placed: PlacedEntry): Promise<FoundOffset | undefined> {
-  const { baseOffset, entry } = placed
-  const { place, span, bytes } = entry
-  if (place.kind !== 'segment') return undefined
-  const from = later(look.head.startOffset, placed.from)
-  const whole = { span: 0, bytes: 0, endSpan: span, endBytes: bytes, maxTimestampMs: entry.maxTimestampMs }
-  const index = bytes > FOOTER_SPARED_BYTES ? await look.footers.indexOf(placed, place) : undefined
-  if (bytes > FOOTER_SPARED_BYTES && !index) throw new LogStartMoved()
-  for (const stretch of index?.stretches(from - baseOffset) ?? [whole]) {
-    if (stretch.maxTimestampMs < look.timestampMs) continue
-    const position = toPosition(place.position + stretch.bytes)
-    const read = await readPlace(look.ports.objects, { ...place, position }, stretch.endBytes - stretch.bytes)
-    if (!read) throw new LogStartMoved()
-    const end = advance(baseOffset, stretch.endSpan)
-    const batches = batchesOf(read, advance(baseOffset, stretch.span), 'stored', end)
-    const found = await findIn(read, batches, look.timestampMs, from)
-    if (found) return found
-  }
-  return undefined
-}
-
-async function findInEntry(
-  { ports, head, timestampMs }: Look,
-  { baseOffset, entry }: PlacedEntry,
-): Promise<FoundOffset | undefined> {
-  const bytes = await readPlace(ports.objects, entry.place, entry.bytes)
-  if (!bytes) throw new LogStartMoved()
-  return await findIn(bytes, batchesOf(bytes, baseOffset), timestampMs, head.startOffset)
-}
-
-/** The one place where the broker decodes a batch. */
-async function findIn(
-  bytes: Uint8Array,
-  batches: Iterable<RunBatch>,
-  timestampMs: number,
-  from: Offset,
-): Promise<FoundOffset | undefined> {
-  for (const { position } of batches) {
-    const found = await findTimestamp(bytes, position, timestampMs, from)
-    if (found) return found
+async function findInEntry(look: Look, placed: PlacedEntry): Promise<FoundOffset | undefined> {
+  const { ports, footers, head, timestampMs } = look
+  for (const { maxTimestampMs, from, read } of await stretchesOf(
+    { objects: ports.objects, footers },
+    head,
+    placed,
+  )) {
+    if (maxTimestampMs < timestampMs) continue
+    const { bytes, batches } = await read()
+    for (const { position } of batches) {
+      const found = await findTimestamp(bytes, position, timestampMs, from)
+      if (found) return found
+    }
   }
   return undefined
 }

@@ -1,4 +1,4 @@
-import type { Fetch, Fetched, Located } from '../../contract/broker.ts'
+import type { Fetch, Fetched, FetchedMany, FetchMany, Located, LocatedMany } from '../../contract/broker.ts'
 import type { Offset } from '../../core/numbers.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
 import type { Ports } from '../../ports/index.ts'
@@ -40,6 +40,14 @@ export class Reading {
 
   locate(request: Fetch): Promise<Located> {
     return this.#fetching.locate(request)
+  }
+
+  fetchMany(request: FetchMany): Promise<FetchedMany> {
+    return this.#fetching.fetchMany(request)
+  }
+
+  locateMany(request: FetchMany): Promise<LocatedMany> {
+    return this.#fetching.locateMany(request)
   }
 
   /** Runs that this process has appended, one after the other from `baseOffset` on: before anybody is told of them. */

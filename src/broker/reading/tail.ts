@@ -21,6 +21,8 @@ export interface TailSurroundings {
   watch(partition: PartitionId, wake: () => void): () => void
   /** What the pause between two looks may grow to. */
   readonly pauseMsMax: number
+  /** What it is at least, by how many logs are looked at. */
+  pauseMsMin(): number
 }
 
 interface Follower {
@@ -84,7 +86,7 @@ export class Tail {
     const follower = { seen, tell }
     this.#followers.add(follower)
     // The look that is under way says when the next one is due.
-    if (!this.#looking) this.dueMs = Math.min(this.dueMs, this.#around.monotonicMs() + this.#pauseMs)
+    if (!this.#looking) this.dueMs = Math.min(this.dueMs, this.#nextLookMs())
     if (this.#isStale) this.lookAgain()
     return () => this.#followers.delete(follower)
   }
@@ -104,11 +106,15 @@ export class Tail {
       if (this.#looking !== looking) return
       this.#looking = undefined
       this.#pauseMs = Math.min(2 * this.#pauseMs, this.#around.pauseMsMax)
-      this.dueMs = this.#around.monotonicMs() + this.#pauseMs
+      this.dueMs = this.#nextLookMs()
       if (this.#isStale && this.isFollowed) this.lookAgain()
     }
     // Its failure is told to those who follow.
     this.look().then(over, over)
+  }
+
+  #nextLookMs(): number {
+    return this.#around.monotonicMs() + Math.max(this.#pauseMs, this.#around.pauseMsMin())
   }
 
   close(): void {

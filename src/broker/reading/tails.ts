@@ -1,27 +1,22 @@
-import { FETCH_POLL_INTERVAL_MS } from '../../core/limits.ts'
+import { FETCH_LOOKS_PER_SECOND_MAX, FETCH_POLL_INTERVAL_MS } from '../../core/limits.ts'
 import type { Head } from '../../core/log/head.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
 import type { Clock } from '../../ports/clock.ts'
-import type { TopicDirectory } from '../topics/topic-directory.ts'
-import { type Look, type Seen, Tail } from './tail.ts'
+import type { AskedLog, AskedTopics } from './asked-topics.ts'
+import { Tail } from './tail.ts'
 import type { TailWatch } from './tail-watch.ts'
+import { Waiting } from './waiting.ts'
 
 /** Those that are due so soon after others are looked at with them, so that there is one timer for all. */
 const SAME_TURN_MS = FETCH_POLL_INTERVAL_MS / 2
 
-/** Which log is asked for. */
-export interface AskedLog {
-  readonly topic: string
-  readonly topicId?: string | undefined
-  readonly partition: number
+/** A log's end, as long as somebody has it open. */
+export interface OpenTail {
+  readonly tail: Tail
+  close(): void
 }
 
-interface Waiting {
-  readonly untilMs: number
-  readonly stop: () => void
-}
-
-interface OpenTail {
+interface SharedTail {
   readonly tail: Tail
   users: number
 }
@@ -33,91 +28,76 @@ interface OpenTail {
 export class Tails {
   readonly #clock: Clock
   readonly #watch: TailWatch
-  readonly #directory: TopicDirectory
+  readonly #topics: AskedTopics
   readonly #readHead: (partition: PartitionId) => Promise<Head | undefined>
   readonly #pauseMsMax: number
-  readonly #open = new Map<string, OpenTail>()
-  readonly #waiting = new Set<Waiting>()
+  readonly #open = new Map<string, SharedTail>()
+  readonly #waiting = new Set<Waiting<unknown>>()
   #isRunning = false
 
   /** @param pauseMsMax what the pause between two looks may grow to */
   constructor(
     clock: Clock,
     watch: TailWatch,
-    directory: TopicDirectory,
+    topics: AskedTopics,
     readHead: (partition: PartitionId) => Promise<Head | undefined>,
     pauseMsMax: number,
   ) {
     this.#clock = clock
     this.#watch = watch
-    this.#directory = directory
+    this.#topics = topics
     this.#readHead = readHead
     this.#pauseMsMax = pauseMsMax
   }
 
-  /** Lets `use` look at a log's end, and wait there. */
-  async use<T>(asked: AskedLog, use: (tail: Tail) => Promise<T>): Promise<T> {
+  /** Opens a log's end to look at it, and to wait there. */
+  open(asked: AskedLog): OpenTail {
     const key = JSON.stringify([asked.topic, asked.partition, asked.topicId])
-    const open = this.#open.get(key) ?? { tail: this.#tailOf(asked), users: 0 }
-    this.#open.set(key, open)
-    open.users += 1
-    open.tail.welcome()
-    try {
-      return await use(open.tail)
-    } finally {
-      open.users -= 1
-      if (open.users === 0) {
-        this.#open.delete(key)
-        open.tail.close()
-      }
+    const shared = this.#open.get(key) ?? { tail: this.#tailOf(asked), users: 0 }
+    const { tail } = shared
+    this.#open.set(key, shared)
+    shared.users += 1
+    tail.welcome()
+    const close = () => {
+      shared.users -= 1
+      if (shared.users > 0) return
+      this.#open.delete(key)
+      tail.close()
     }
+    return { tail, close }
   }
 
-  /**
-   * What a look finds that sees something else than `seen`; undefined when the time is up, the signal aborts or nobody
-   * may wait any more before there is one.
-   * @throws what that look threw
-   */
-  async next(tail: Tail, seen: Seen, untilMs: number, signal?: AbortSignal): Promise<Seen | undefined> {
-    if (signal?.aborted) return undefined
-    let waiting: Waiting | undefined
-    let unfollow: (() => void) | undefined
-    const look = await new Promise<Look | undefined>(resolve => {
-      const stop = () => resolve(undefined)
-      waiting = { untilMs, stop }
-      this.#waiting.add(waiting)
-      signal?.addEventListener('abort', stop)
-      unfollow = tail.follow(seen, resolve)
-      const nowMs = this.#clock.monotonicMs()
-      // Else it is over when all are looked at.
-      if (untilMs < nowMs + FETCH_POLL_INTERVAL_MS) this.#clock.sleep(Math.max(0, untilMs - nowMs)).then(stop)
-      this.#run()
-    })
-    unfollow!()
-    signal?.removeEventListener('abort', waiting!.stop)
-    this.#waiting.delete(waiting!)
-    if (look && 'error' in look) throw look.error
-    return look?.seen
+  /** Begins to wait, at whichever ends it is then told to: until the time is up, the signal aborts or nobody may wait any more. */
+  wait<Place>(untilMs: number, signal?: AbortSignal): Waiting<Place> {
+    const waiting = new Waiting<Place>(untilMs, signal, () => this.#waiting.delete(waiting))
+    if (waiting.isOver) return waiting
+    this.#waiting.add(waiting)
+    const nowMs = this.#clock.monotonicMs()
+    // Else it is over when all are looked at.
+    if (untilMs < nowMs + FETCH_POLL_INTERVAL_MS)
+      this.#clock.sleep(Math.max(0, untilMs - nowMs)).then(() => waiting.stop())
+    this.#run()
+    return waiting
   }
 
   /** Lets nobody wait any more. */
   endWaiting(): void {
-    for (const { stop } of this.#waiting) stop()
+    for (const waiting of this.#waiting) waiting.stop()
   }
 
   #tailOf(asked: AskedLog): Tail {
     return new Tail({
       monotonicMs: () => this.#clock.monotonicMs(),
       look: async found => {
-        const { topic, topicId } = asked
-        const partition = await this.#directory.resolvePartition(topic, asked.partition, topicId)
+        const partition = await this.#topics.find(asked)
         found(partition)
         const head = await this.#readHead(partition)
-        if (!head) this.#directory.forget(topic)
+        if (!head) this.#topics.forget(asked)
         return { partition, head }
       },
       watch: (partition, wake) => this.#watch.watch(partition, wake),
       pauseMsMax: this.#pauseMsMax,
+      pauseMsMin: () => (this.#open.size * 1_000) / FETCH_LOOKS_PER_SECOND_MAX,
     })
   }
 
@@ -140,7 +120,7 @@ export class Tails {
   }
 
   #lookAtThoseDue(nowMs: number): void {
-    for (const { untilMs, stop } of this.#waiting) if (untilMs <= nowMs) stop()
+    for (const waiting of this.#waiting) if (waiting.untilMs <= nowMs) waiting.stop()
     for (const { tail } of this.#open.values()) {
       if (tail.isFollowed && tail.dueMs <= nowMs + SAME_TURN_MS) tail.lookAgain()
     }

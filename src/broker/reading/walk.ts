@@ -1,5 +1,6 @@
 import { copyBytes } from '../../core/bytes.ts'
 import { TidemarkError } from '../../core/errors.ts'
+import { INDEX_READ_MAX } from '../../core/limits.ts'
 import { blockEnd } from '../../core/log/block.ts'
 import { type IndexEntry, type PlacedEntry, placeEntries } from '../../core/log/entry.ts'
 import type { Head } from '../../core/log/head.ts'
@@ -11,10 +12,35 @@ import type { PartitionId } from '../../core/topic/partition-id.ts'
 import type { LogIndex } from '../../ports/log-index.ts'
 import type { ObjectStore } from '../../ports/object-store.ts'
 
-/** Blocks that one look-up reads: one holds eight entries or more, which is a usual answer. */
-const BLOCKS_PER_READ = 2
-/** Segments: each is a usual answer, but where one ends. */
-const SEGMENTS_PER_READ = 2
+/** Blocks or segments that the first look-up reads: each is a usual answer, but where one ends. */
+const FIRST_READ = 2
+
+/**
+ * How many blocks or segments one look-up reads: as many as the answer seems to need by what the last ones held, so that it
+ * takes few look-ups however little is in each.
+ */
+class Portion {
+  size: number
+  #leftBytes: number
+
+  constructor(bytes: number, size = FIRST_READ) {
+    this.#leftBytes = bytes
+    this.size = size
+  }
+
+  /** What one look-up has brought. */
+  took(items: number, bytes: number): void {
+    this.#leftBytes -= bytes
+    // Nobody knows how far it goes, perhaps no further than here.
+    if (this.#leftBytes === Number.POSITIVE_INFINITY)
+      this.size = Math.max(this.size, Math.min(4 * this.size, INDEX_READ_MAX))
+    else if (bytes === 0) this.size = INDEX_READ_MAX
+    else {
+      const needed = Math.ceil((this.#leftBytes * items) / bytes)
+      this.size = Math.min(Math.max(needed, FIRST_READ), INDEX_READ_MAX)
+    }
+  }
+}
 
 /** What the head tells of is not there any more: it was deleted, or has moved to another level. Read the head again. */
 export class LogStartMoved extends Error {
@@ -25,6 +51,7 @@ export class LogStartMoved extends Error {
  * The entries that hold the records from `from` on, in order up to the head's end; from the tail alone where it
  * reaches down to `from`. A segment is one entry; where nothing is left of it there is none. Reads blocks and segments as the
  * caller goes on. What stands outside of its level's boundaries is none of the log's, whoever has put it there.
+ * @param bytes about how many the caller wants: so much is read ahead of it at most
  * @throws LogStartMoved
  */
 export async function* walkEntries(
@@ -32,33 +59,43 @@ export async function* walkEntries(
   partition: PartitionId,
   head: Head,
   from: Offset,
+  bytes = Number.POSITIVE_INFINITY,
 ): AsyncGenerator<PlacedEntry> {
   const { settledOffset } = head.settled
   let next = from
+  let left = bytes
   if (next < settledOffset) {
-    yield* walkSegments(index, partition, head, from)
+    for await (const placed of walkSegments(index, partition, head, from, { bytes })) {
+      left -= bytesFrom(placed, from)
+      yield placed
+    }
     next = settledOffset
   }
+  const portion = new Portion(left)
   while (next < head.tailOffset) {
-    const blocks = await index.readBlocks(partition, next, BLOCKS_PER_READ)
+    const blocks = await index.readBlocks(partition, next, portion.size)
     const first = blocks[0]
     if (!first || first.baseOffset > next || blockEnd(first) <= next) throw new LogStartMoved()
     // One that was put by somebody who came late.
     if (first.baseOffset < settledOffset) throw new LogStartMoved()
+    let read = 0
     for (const block of blocks) {
       if (block.baseOffset >= head.tailOffset) break
       // Blocks do not go all at once: between two that are left there may be a gap.
       if (block.baseOffset > next) throw new LogStartMoved()
-      yield* entriesFrom(placeEntries(block.baseOffset, block.entries), next)
+      const entries = entriesFrom(placeEntries(block.baseOffset, block.entries), next)
+      for (const placed of entries) read += bytesFrom(placed, from)
+      yield* entries
       next = later(next, blockEnd(block))
     }
+    portion.took(blocks.length, read)
   }
   yield* entriesFrom(placeEntries(head.tailOffset, head.tail), next)
 }
 
 /**
  * The segments from `from` on as entries, merged ones and then rolled ones, up to settledOffset.
- * @param segmentsPerRead of which one question is asked
+ * @param ahead about how many bytes the caller wants, and how many segments the first look-up reads
  * @throws LogStartMoved
  */
 export async function* walkSegments(
@@ -66,25 +103,32 @@ export async function* walkSegments(
   partition: PartitionId,
   { settled }: Head,
   from: Offset,
-  segmentsPerRead = SEGMENTS_PER_READ,
+  { bytes = Number.POSITIVE_INFINITY, first: size }: { bytes?: number; first?: number } = {},
 ): AsyncGenerator<PlacedEntry> {
   let next = from
+  const portion = new Portion(bytes, size)
   for (const { level, lo, hi } of levelsOf(settled)) {
     next = later(next, lo)
     while (next < hi) {
-      const segments = await index.readSegments(partition, level, next, segmentsPerRead)
+      const segments = await index.readSegments(partition, level, next, portion.size)
       const first = segments[0]
       if (!first || first.baseOffset > next || first.end <= next) throw new LogStartMoved()
+      let read = 0
       for (const segment of segments) {
         if (segment.baseOffset >= hi) break
         if (segment.baseOffset > next) throw new LogStartMoved()
         const { baseOffset } = segment
         // What a pass has taken of it, or retention, does not count here any more.
         const counted = baseOffset < lo && { from: lo }
-        if (segment.bytes > 0) yield { baseOffset, entry: segmentEntry(partition, segment), ...counted }
+        if (segment.bytes > 0) {
+          const placed = { baseOffset, entry: segmentEntry(partition, segment), ...counted }
+          read += bytesFrom(placed, from)
+          yield placed
+        }
         // Nothing of it counts behind the level's end.
         next = later(next, segment.end)
       }
+      portion.took(segments.length, read)
     }
   }
 }
@@ -100,7 +144,7 @@ export async function readEntries(
   const found: PlacedEntry[] = []
   let foundBytes = 0
   try {
-    for await (const placed of walkEntries(index, partition, head, from)) {
+    for await (const placed of walkEntries(index, partition, head, from, bytes)) {
       found.push(placed)
       foundBytes += bytesFrom(placed, from)
       if (foundBytes >= bytes) break

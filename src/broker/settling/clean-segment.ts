@@ -6,6 +6,7 @@ import { type CleaningRules, hasOldTombstones } from '../../core/log/compaction/
 import type { Output } from '../../core/log/compaction/plan-outputs.ts'
 import type { Segment } from '../../core/log/settled/segment.ts'
 import { advance, type Offset, toOffset } from '../../core/numbers.ts'
+import { isLostBatch } from '../../core/record/batch-header.ts'
 import type { RawRecord } from '../../core/record/raw-records.ts'
 import type { Ports } from '../../ports/index.ts'
 import type { Budget } from './budget.ts'
@@ -136,7 +137,8 @@ function* cleanStretch(
   if (baseOffset >= end) return
   if (stretch.kind !== 'batches') {
     const isWhole = end === stretch.end && baseOffset === stretch.baseOffset
-    yield { stretch: isWhole ? stretch : { kind: 'lost', baseOffset, end }, readBytes: 0 }
+    const isMarked = stretch.kind === 'lost' ? stretch.isMarked : isLostBatch(stretch.bytes, 0)
+    yield { stretch: isWhole ? stretch : { kind: 'lost', baseOffset, end, isMarked }, readBytes: 0 }
     return
   }
   let readBytes = 0

@@ -22,11 +22,10 @@ import type { Log } from './write-segment.ts'
 
 /** What of a round others are told. */
 export interface RoundReport {
-  /**
-   * A partition could not be drained: the round is not published, and the next one tries again. Or it was, and something of it
-   * is lost.
-   */
+  /** A partition could not be drained: the round is not published, and the next one tries again. */
   failed(topic: TopicItem, partition: PartitionId, error: unknown): void
+  /** As a log has it. */
+  acceptLoss(topic: TopicItem, partition: PartitionId): Log['acceptLoss']
 }
 
 /** How often a partition is looked at anew that somebody goes on writing to. */
@@ -78,8 +77,8 @@ export async function runRound(
       HEADS_PARALLEL_MAX,
       async partition => {
         try {
-          const noteLost = (error: Error) => report.failed(topic, partition, error)
-          await drain(ports, settings, { topic, partition, noteLost }, round!.floor, budget, copying)
+          const log = { topic, partition, acceptLoss: report.acceptLoss(topic, partition) }
+          await drain(ports, settings, log, round!.floor, budget, copying)
         } catch (error) {
           const isOver = clock.monotonicMs() >= budget.deadlineMs || ports.ending?.aborted
           if (isOver && isTimeOver(error)) throw error

@@ -34,6 +34,8 @@ export interface MaintainRequest {
   readonly leavesOffsets?: boolean
   /** Whether all is rolled that lies in blocks, however little it is. */
   readonly isForced?: boolean
+  /** Of these, offsets whose object is not there are given up, and all is rolled: `Progress` tells of what is lost. */
+  readonly acceptsLossOf?: readonly PartitionPlace[]
 }
 
 /** What a run tells of while it goes on. */
@@ -47,6 +49,8 @@ export type Progress =
       readonly backlogBytes: number
     }
   | { readonly kind: 'failed'; readonly topic: string; readonly partition: number; readonly error: unknown }
+  /** Offsets were given up, and a mark stands in their place; the same may be told twice. */
+  | { readonly kind: 'lost'; readonly topic: string; readonly partition: number; readonly error: Error }
   | { readonly kind: 'round'; readonly epoch: number; readonly drained: number; readonly isUnderWay: boolean }
   | { readonly kind: 'deleted'; readonly objects: number }
   /** Something else that nobody waits for went wrong; the rest was done. */
@@ -89,6 +93,8 @@ export async function maintain(
 }
 
 const FIRST: PartitionPlace = { topic: '', partition: 0 }
+/** All is rolled that lies in blocks. */
+const ALL: VisitWants = { epochsBelow: Number.POSITIVE_INFINITY, isThorough: true }
 
 class Run {
   readonly #ports: Ports
@@ -137,7 +143,7 @@ class Run {
 
   async #visitAll(): Promise<void> {
     const { partitions, isForced = false, from = FIRST } = this.#request
-    const wants: VisitWants = { epochsBelow: isForced ? Number.POSITIVE_INFINITY : 0, isThorough: isForced }
+    const wants: VisitWants = isForced ? ALL : { epochsBelow: 0, isThorough: false }
     if (partitions) {
       await this.#visitThese(partitions, wants)
       return
@@ -170,12 +176,15 @@ class Run {
   /** One that is damaged keeps no other from being visited. */
   async #visit(topic: TopicItem, partition: PartitionId, wants: VisitWants): Promise<void> {
     const entries = this.#request.entries?.get(partitionKey(partition))
-    const known = { ...wants, ...(entries !== undefined && { entries }) }
+    const acceptLoss = this.#acceptLoss(topic, partition)
+    const known = {
+      ...(acceptLoss ? ALL : wants),
+      ...(entries !== undefined && { entries }),
+    }
     let visited: Visited
     this.halfDone = partition
     try {
-      const noteLost = (error: Error) => this.#fail(topic, partition, error)
-      const log = { topic, partition, noteLost }
+      const log = { topic, partition, acceptLoss }
       visited = await visit(this.#ports, this.#settings, log, known, this.#budget)
     } catch (error) {
       this.#throwIfOver(error)
@@ -221,7 +230,8 @@ class Run {
     this.#countDeleted(removed)
     const failed = (topic: TopicItem, partition: PartitionId, error: unknown) =>
       this.#fail(topic, partition, error)
-    const round = await runRound(this.#ports, this.#settings, ingest, this.#budget, { failed })
+    const acceptLoss = (topic: TopicItem, partition: PartitionId) => this.#acceptLoss(topic, partition)
+    const round = await runRound(this.#ports, this.#settings, ingest, this.#budget, { failed, acceptLoss })
     const { epoch, drained, cursor } = round
     this.#report({ kind: 'round', epoch, drained, isUnderWay: cursor !== null })
   }
@@ -253,6 +263,13 @@ class Run {
   #throwIfOver(error: unknown): void {
     const isOver = this.#ports.clock.monotonicMs() >= this.#budget.deadlineMs || this.#ports.ending?.aborted
     if (isOver) throw new TimeIsOver('the time for this run is over', { cause: error })
+  }
+
+  /** What to do with offsets whose object is not there; undefined: they are waited for. */
+  #acceptLoss({ name }: TopicItem, { partition }: PartitionId): ((error: Error) => void) | undefined {
+    const { acceptsLossOf = [] } = this.#request
+    if (!acceptsLossOf.some(each => each.topic === name && each.partition === partition)) return undefined
+    return error => this.#report({ kind: 'lost', topic: name, partition, error })
   }
 
   #fail({ name }: TopicItem, { partition }: PartitionId, error: unknown): void {

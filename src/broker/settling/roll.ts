@@ -5,11 +5,13 @@ import type { FlushedProducer } from '../../core/log/producers/flushed-producer.
 import { producersAfter } from '../../core/log/producers/producers-after.ts'
 import { planRoll, type RollRules } from '../../core/log/settled/plan-roll.ts'
 import type { Segment } from '../../core/log/settled/segment.ts'
+import type { Offset } from '../../core/numbers.ts'
 import type { Ports } from '../../ports/index.ts'
 import { retryUntil } from '../store-calls/retry.ts'
 import type { Budget } from './budget.ts'
 import { lastSegment, readFooter } from './counted-segments.ts'
 import { entrySources, Moved, readRuns } from './read-runs.ts'
+import { RecordsMissing } from './records-missing.ts'
 import type { SettlingSettings } from './settling-settings.ts'
 import { endIntent, type Log, writeSegment } from './write-segment.ts'
 
@@ -21,7 +23,8 @@ const ROLL_ENTRIES_MAX = 8_192
  * Makes the next segment of a log out of its oldest blocks, where that is due, and has it count. The object stands before the
  * item, the item before the boundary moves over it, and the boundary before the blocks go: whoever comes in between finds what
  * stands there and goes on. Undefined: nothing is due.
- * @throws Moved where somebody else settles it, too, or the log is gone
+ * @throws RecordsMissing where nothing lies before them that could be rolled; Moved where somebody else settles it, too, or the log
+ *   is gone
  */
 export async function roll(
   ports: Ports,
@@ -31,12 +34,34 @@ export async function roll(
   rules: RollRules,
   budget: Budget,
 ): Promise<{ head: Head; rolledBytes: number } | undefined> {
+  const blocks = planRoll(head, await blocksToRoll(ports, log, head, settings.rollBytes, budget), rules)
+  if (blocks.length === 0) return undefined
+  try {
+    return await rollThese(ports, log, head, blocks, budget)
+  } catch (error) {
+    // What lies before them goes on: so nobody copies it again each time that somebody tries.
+    const before = error instanceof RecordsMissing && blocksBelow(blocks, error.baseOffset)
+    if (!before || before.length === 0) throw error
+    return await rollThese(ports, log, head, before, budget)
+  }
+}
+
+function blocksBelow(blocks: readonly Block[], offset: Offset): Block[] {
+  return blocks.filter(block => blockEnd(block) <= offset)
+}
+
+/** @param blocks one at least, from settledOffset on */
+async function rollThese(
+  ports: Ports,
+  log: Log,
+  head: Head,
+  blocks: readonly Block[],
+  budget: Budget,
+): Promise<{ head: Head; rolledBytes: number }> {
   const insist = <T>(step: () => Promise<T>) => retryUntil(ports, budget.deadlineMs, 'no', step)
   const { partition } = log
   const { settledOffset } = head.settled
-  const blocks = planRoll(head, await blocksToRoll(ports, log, head, settings.rollBytes, budget), rules)
-  const last = blocks.at(-1)
-  if (!last) return undefined
+  const last = blocks.at(-1)!
   const placed = blocks.flatMap(block => placeEntries(block.baseOffset, block.entries))
   const end = blockEnd(last)
   const hasMoved = async () =>

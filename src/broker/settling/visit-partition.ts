@@ -10,6 +10,7 @@ import { readCounted, segmentAt } from './counted-segments.ts'
 import { drop } from './drop.ts'
 import { merge, settleMerged, takeOver } from './merge.ts'
 import { Moved } from './read-runs.ts'
+import { RecordsMissing } from './records-missing.ts'
 import { retain } from './retain.ts'
 import { roll, settle } from './roll.ts'
 import { rollRules } from './rules.ts'
@@ -53,8 +54,8 @@ const TRIES_MAX = 3
  * Brings one log on as far as is due: what stands at a boundary comes to count, what lies below the start is dropped, blocks are
  * rolled, what has expired goes, rolled segments are merged, what was superseded is compacted, and what does not count any more is
  * swept. It may be broken off anywhere, and made by several at once.
- * @throws TidemarkError REQUEST_TIMED_OUT, or TimeIsOver, at the deadline; Moved where nobody moves the log, and something of it
- *   that should stand there does not
+ * @throws TidemarkError REQUEST_TIMED_OUT, or TimeIsOver, at the deadline; RecordsMissing once all is done that can be without them;
+ *   Moved where nobody moves the log, and something of it that should stand there does not
  */
 export async function visit(
   ports: Ports,
@@ -107,6 +108,17 @@ async function settleOnce(
   sums: Sums,
 ): Promise<Head> {
   const { partition, topic } = log
+  let missing: RecordsMissing | undefined
+  /** Undefined where something is missing: then that is told once all else is done. */
+  const unlessMissing = async <T>(step: Promise<T>): Promise<T | undefined> => {
+    try {
+      return await step
+    } catch (error) {
+      if (!(error instanceof RecordsMissing)) throw error
+      missing ??= error
+      return undefined
+    }
+  }
   let head = await adopt(ports, log, found, budget)
   if (head.startOffset > head.settled.firstOffset) {
     head = (await drop(ports, log, head, budget)) ?? head
@@ -121,7 +133,7 @@ async function settleOnce(
       entries: entries ?? 0,
     }
     if (settlingDue(head, rules) !== 'roll') break
-    const rolled = await roll(ports, settings, log, head, rules, budget)
+    const rolled = await unlessMissing(roll(ports, settings, log, head, rules, budget))
     if (!rolled) break
     head = rolled.head
     sums.rolledBytes += rolled.rolledBytes
@@ -134,7 +146,7 @@ async function settleOnce(
   // What is compacted is merged by that.
   while (!isCompacted) {
     checkTime(ports.clock, budget)
-    const merged = await merge(ports, settings, log, head, budget)
+    const merged = await unlessMissing(merge(ports, settings, log, head, budget))
     if (!merged) break
     head = merged.head
     sums.mergedBytes += merged.mergedBytes
@@ -143,7 +155,7 @@ async function settleOnce(
   for (let { endsUnfinished } = wants; ; endsUnfinished = false) {
     checkTime(ports.clock, budget)
     if (!isCompacted && head.settled.cleaning === head.settled.generation) break
-    const cleaned = await clean(ports, settings, log, head, budget, endsUnfinished)
+    const cleaned = await unlessMissing(clean(ports, settings, log, head, budget, endsUnfinished))
     if (!cleaned) break
     sums.compactedBytes += takenOut(head, cleaned)
     head = cleaned
@@ -152,6 +164,7 @@ async function settleOnce(
   }
   if (wants.endsUnfinished) head = await passBoundary(ports, log, head, budget)
   await sweep(ports, partition, head, wants.isThorough, budget)
+  if (missing) throw missing
   return head
 }
 

@@ -1,5 +1,5 @@
 import type { Stretch } from '../../core/batches/stretches.ts'
-import { TidemarkError } from '../../core/errors.ts'
+import type { TidemarkError } from '../../core/errors.ts'
 import { deadNote, type IntentNote } from '../../core/garbage.ts'
 import { SETTLING_PIECE_BYTES } from '../../core/limits.ts'
 import type { FlushedProducer } from '../../core/log/producers/flushed-producer.ts'
@@ -14,6 +14,7 @@ import type { TopicItem } from '../../ports/topic-store.ts'
 import { retryUntil } from '../store-calls/retry.ts'
 import type { Budget } from './budget.ts'
 import { Gathered } from './gathered.ts'
+import { givenUp, RecordsMissing } from './records-missing.ts'
 
 /** What is smaller is written together. */
 const GATHERED_BYTES = 256 * 1024
@@ -23,10 +24,10 @@ export interface Log {
   readonly topic: TopicItem
   readonly partition: PartitionId
   /**
-   * Told of offsets that cannot be read and for which only a mark is written: from then on no object that is brought back has
-   * them. A write that is tried again may tell of them twice.
+   * Given where offsets whose object is not there are given up: a mark is written in their place, and from then on no object that
+   * is brought back has them. Told of each, by a write that is tried again also twice. Not given: RecordsMissing.
    */
-  noteLost?(error: TidemarkError): void
+  acceptLoss?: ((error: TidemarkError) => void) | undefined
 }
 
 /** What is to be written, and what only its writer knows of it. */
@@ -62,7 +63,7 @@ export interface Written {
 /**
  * Writes a segment's object. The note stands before the object: so it is known of, whatever becomes of this process, until an
  * item names it. Each try has an id of its own, since it might read something else.
- * @throws TidemarkError REQUEST_TIMED_OUT at the deadline; what `stretches` throws
+ * @throws RecordsMissing; TidemarkError REQUEST_TIMED_OUT at the deadline; what `stretches` throws
  */
 export async function writeSegment(
   ports: Ports,
@@ -127,7 +128,7 @@ async function* chunksOf(
   const gathered = new Gathered()
   let bytes = 0
   for await (const stretch of plan.stretches()) {
-    if (stretch.kind === 'lost') log.noteLost?.(lostOffsets(stretch))
+    if (stretch.kind === 'lost' && !stretch.isMarked) acceptLoss(log, stretch)
     const chunk = writeStretch(writer, stretch)
     bytes += chunk.length
     if (gathered.length + chunk.length > GATHERED_BYTES && gathered.length > 0) yield gathered.take()
@@ -157,12 +158,9 @@ async function* chunksOf(
   yield footer
 }
 
-function lostOffsets({ baseOffset, end }: Stretch): TidemarkError {
-  return new TidemarkError(
-    'KAFKA_STORAGE_ERROR',
-    `Offsets ${baseOffset} to ${end - 1} are lost: their object is not there, or cannot be made out. A mark stands in their place, ` +
-      'over which consumers go with --skip-corrupt; all others are kept.',
-  )
+function acceptLoss({ topic, partition, acceptLoss: accept }: Log, stretch: Stretch): void {
+  if (!accept) throw new RecordsMissing(`${topic.name}/${partition.partition}`, stretch)
+  accept(givenUp(stretch))
 }
 
 function writeStretch(writer: SegmentWriter, stretch: Stretch): Uint8Array {

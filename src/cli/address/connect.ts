@@ -95,7 +95,7 @@ async function openAwsStore(
 
 /** A broker on a directory, behind HTTP. */
 export async function startBroker(
-  { directory, listen, token, insecure, allowedHosts, tellAccess }: DevSettings,
+  { directory, listen, kafka, token, insecure, allowedHosts, tellAccess }: DevSettings,
   report: Report,
 ): Promise<RunningBroker> {
   const reportError = (error: unknown) => report('work in the background failed', error)
@@ -108,12 +108,16 @@ export async function startBroker(
     { createHttpApp },
     { UrlSigner },
     { checkListenHost, startHttpServer },
+    { shareConnections },
+    { serveKafka },
   ] = await Promise.all([
     import('../../embedded/embedded.ts'),
     import('../../embedded/running-broker.ts'),
     import('../../contract/http/app.ts'),
     import('../../contract/http/trust/signed-url.ts'),
     import('../../embedded/http-server.ts'),
+    import('../../embedded/server-limits.ts'),
+    import('./serve-kafka.ts'),
   ])
   // Before the store is opened, and perhaps made.
   checkListenHost(listen.host, token !== null, insecure)
@@ -129,17 +133,30 @@ export async function startBroker(
     const objects = { signer, get: store.objects.get.bind(store.objects) }
     const settings = token === null ? { allowedHosts } : { allowedHosts, token }
     const app = createHttpApp({ broker: store.broker, objects, health: store.health, logger }, settings)
+    const connections = shareConnections()
     const server = await startHttpServer(app, {
       ...listen,
       insecure,
       replaceGlobals: true,
       reportError,
       tellAccess,
+      ...(kafka && { limits: connections.http }),
     })
+    const trust = { hasToken: token !== null, insecure }
+    const served =
+      kafka &&
+      (await serveKafka(store, kafka, { ...trust, connectionsMax: connections.gateway }, report).catch(
+        async error => {
+          await server.close()
+          throw error
+        },
+      ))
     const { url } = server
     let running: RunningTriggers | undefined
     return {
       url,
+      kafka: served?.at,
+      kafkaProblem: served?.problem,
       health: store.health,
       async runTriggers(triggers, listener) {
         const { runFileTriggers } = await import('../../embedded/triggers/run-file-triggers.ts')
@@ -155,7 +172,7 @@ export async function startBroker(
         // Handlers first: those under way may have something to produce.
         await running?.stop()
         // The server first, so that what it has accepted reaches the store that is flushed then.
-        await server.close()
+        await Promise.all([server.close(), served?.close()])
         await store.close()
       },
     }

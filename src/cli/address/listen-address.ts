@@ -5,6 +5,9 @@ export interface ListenAddress {
   port: number
 }
 
+/** Port 9092 of this machine, which Kafka's clients try. */
+export const KAFKA_LISTEN_DEFAULT = '127.0.0.1:9092'
+
 /** `HOST:PORT`, `[v6]:PORT`, or a port of this machine alone; port 0 lets the system choose. */
 export function parseListenAddress(text: string): ListenAddress {
   const match = /^(?:(?:\[([0-9a-fA-F:.]+)\]|([^:[\]/]+)):)?(\d{1,5})$/.exec(text)
@@ -13,6 +16,10 @@ export function parseListenAddress(text: string): ListenAddress {
     throw new UsageError(`'${text}' is no address to listen on: give HOST:PORT, such as 127.0.0.1:8082`)
   }
   return { host: match[1] ?? match[2] ?? '127.0.0.1', port }
+}
+
+export function formatAddress({ host, port }: ListenAddress): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`
 }
 
 /** How long something that has the port already may take to show that it can be asked. */

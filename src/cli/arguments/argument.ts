@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from 'commander'
 import { toWholeNumber, wholeNumberWords } from '../../core/numbers.ts'
+import type { PartitionPlace } from '../../embedded/running-broker.ts'
 import { UsageError } from '../output/failure.ts'
 
 export interface JsonOptions {
@@ -36,6 +37,13 @@ export function parseWholeNumber(text: string, min: number): number {
   const value = toWholeNumber(text, { min })
   if (value !== undefined) return value
   throw new UsageError(`'${text}' is not ${wholeNumberWords({ min })}`)
+}
+
+/** A partition as people name it: `topic/partition`. */
+export function parsePlace(text: string): PartitionPlace {
+  const [, topic, partition] = /^([^/]+)\/(\d+)$/.exec(text) ?? []
+  if (topic !== undefined && partition !== undefined) return { topic, partition: Number(partition) }
+  throw new UsageError(`'${text}' is no partition: give a topic and a number, such as tides/3`)
 }
 
 /** Help text with commands to try; `$` is left to the shell's prompt. */

@@ -32,7 +32,7 @@ export function addOffsets(program: Command, session: Session): void {
     .argument('<topic>')
     .option(
       '--at <place>',
-      'earliest, latest, or a time as 2026-01-31T12:00:00Z or @ms',
+      'earliest, latest, max-timestamp, or a time as 2026-01-31T12:00:00Z or @ms',
       argument(parsePlace),
     )
     .addOption(
@@ -64,7 +64,9 @@ export function addDeleteRecords(program: Command, session: Session): void {
   const command = program
     .command('delete-records')
     .summary('delete the oldest records of a partition')
-    .description('Deletes the records of a partition before an offset. There is no way back.')
+    .description(
+      'Deletes the records of a partition before an offset. There is no way back. Not those of a topic that is compacted alone.',
+    )
     .argument('<topic>')
     .requiredOption('-p, --partition <number>', 'which partition', wholeNumber(0))
     .requiredOption('--before <offset>', 'the first record to keep; latest: keep none', argument(parseBefore))
@@ -76,11 +78,11 @@ export function addDeleteRecords(program: Command, session: Session): void {
 }
 
 function parsePlace(text: string): OffsetPlace {
-  if (text === 'earliest' || text === 'latest') return text
+  if (text === 'earliest' || text === 'latest' || text === 'max-timestamp') return text
   const timestampMs = parseStartTime(text)
   if (timestampMs !== null) return { timestampMs }
   throw new UsageError(
-    `'${text}' is neither earliest nor latest nor a time such as 2026-01-31T12:00:00Z or @ms`,
+    `'${text}' is neither earliest nor latest nor max-timestamp nor a time such as 2026-01-31T12:00:00Z or @ms`,
   )
 }
 

@@ -11,6 +11,8 @@ import { TriggerOutput } from '../output/trigger-output.ts'
 export interface DevSettings {
   directory: string
   listen: ListenAddress
+  /** Where Kafka's clients are served; undefined: they are not. */
+  kafka: KafkaSettings | undefined
   token: string | null
   insecure: boolean
   /** Names by which clients may call it, beside its addresses. */
@@ -25,12 +27,24 @@ export interface DevSettings {
   tellAccess?: ((line: string) => void) | undefined
 }
 
+export interface KafkaSettings {
+  listen: ListenAddress
+  /** Whether nobody said so: then the rest goes on where another program has the port. */
+  isDefault: boolean
+  /** A file of users: only they may come. */
+  usersFile: string | undefined
+}
+
 /** How often the store is asked how it is. */
 const HEALTH_INTERVAL_MS = 1_000
 
 export interface RunningBroker {
   /** Where clients on this machine reach it. */
   url: string
+  /** The same for Kafka's clients: HOST:PORT. */
+  kafka?: string | undefined
+  /** Why they are not served, and what to do; undefined: they are, or nobody wants them to be. */
+  kafkaProblem?: string | undefined
   health: StoreHealth | undefined
   /** Calls handlers until it is closed. */
   runTriggers(triggers: readonly FileTrigger[], listener: FileTriggersListener): Promise<void>
@@ -48,7 +62,9 @@ export async function dev(
   const running = await start(settings, (what, error) => asides.tell(what, error))
   const watching = watchHealth(running.health, asides)
   try {
-    await write(terminal, welcome(running.url, settings))
+    await write(terminal, welcome(running, settings))
+    if (running.kafkaProblem !== undefined)
+      note(terminal, `Kafka's clients are not served: ${running.kafkaProblem}`)
     await runTriggers(running, settings, terminal)
     await settledUntil(new Promise(() => {}), terminal.interrupted)
     const calls = settings.triggers.length === 0 ? '' : 'calls under way may end, and '
@@ -127,17 +143,19 @@ export function commandName(script: string | undefined, environment: NodeJS.Proc
   return environment.npm_command === undefined && isGlobal ? 'tidemark' : 'npx tidemark'
 }
 
-function welcome(url: string, { directory, token }: DevSettings): string {
+function welcome({ url, kafka }: RunningBroker, { directory, token }: DevSettings): string {
   const command = commandName(process.argv[1], process.env)
   const options = `${url === DEFAULT_BROKER_URL ? '' : ` --broker ${url}`}${token === null ? '' : ' --token …'}`
   return [
     `tidemark (process ${process.pid}) listens on ${url}`,
+    ...(kafka === undefined ? [] : [`and serves Kafka's clients on ${kafka}`]),
     `and keeps its data in ${resolve(directory)}`,
     '',
     'In another terminal, try:',
     `  ${command}${options} topic create tides --partitions 4`,
     `  printf 'ebb\\nflow\\n' | ${command}${options} produce tides`,
     `  ${command}${options} consume tides --from earliest`,
+    ...(kafka === undefined ? [] : [`  kcat -b ${kafka} -t tides -C -e`]),
     '',
     'Ctrl-C stops it.',
     '',

@@ -42,6 +42,7 @@ export function describeFailure(error: unknown, isVerbose = false): string[] {
 
 /** The same in one line, for what happens beside what was asked for. */
 export function describeAside(what: string, error: unknown, isVerbose: boolean): string {
+  if (typeof error === 'string') return `${what}: ${error}`
   const [told] = error instanceof Error ? [error.message] : [String(error)]
   const name =
     error instanceof TidemarkError ? error.kafkaName : error instanceof Error ? error.name : 'Error'

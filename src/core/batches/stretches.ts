@@ -16,7 +16,13 @@ export type Stretch =
       readonly end: Offset
       readonly bytes: Uint8Array
     }
-  | { readonly kind: 'lost'; readonly baseOffset: Offset; readonly end: Offset }
+  | {
+      readonly kind: 'lost'
+      readonly baseOffset: Offset
+      readonly end: Offset
+      /** Whether a mark stood there already. */
+      readonly isMarked?: boolean | undefined
+    }
 
 /**
  * The stretches of a run, in order, from its base to its end without a gap. Of damage only one batch is lost where the sizes

@@ -1,4 +1,5 @@
 import type { Offset } from '../numbers.ts'
+import type { ClassicGroup } from './classic/classic-group.ts'
 
 export type AssignorName = 'range' | 'round-robin' | 'cooperative-sticky'
 
@@ -27,6 +28,8 @@ export interface Group {
   readonly checkedMs: number
   /** When its first target was worked out: partitions made since then hold nothing that is old to it. */
   readonly sinceMs?: number
+  /** Where its members assign among themselves, as Kafka's classic protocol has it: then nothing of the above counts. */
+  readonly classic?: ClassicGroup
 }
 
 export interface Member {
@@ -47,6 +50,8 @@ export interface Member {
   readonly leaseUntilMs: number
   /** The last epoch in which it owned nothing beyond its share: a claim of its own beyond that was never told to it. */
   readonly settledEpoch: number
+  /** Of a classic group: the address that it joined from. */
+  readonly clientHost?: string
 }
 
 /** What each heartbeat of a member writes. */

@@ -1,5 +1,10 @@
-import { GROUP_CALL_DEADLINE_MS, SUBSCRIPTION_BYTES_MAX, TARGET_SHARE_BYTES_MAX } from './groups.ts'
-import { CLIENT_TIMEOUT_MS } from './http.ts'
+import {
+  CLASSIC_PART_BYTES_MAX,
+  GROUP_CALL_DEADLINE_MS,
+  SUBSCRIPTION_BYTES_MAX,
+  TARGET_SHARE_BYTES_MAX,
+} from './groups.ts'
+import { CLIENT_TIMEOUT_MS, FETCH_ERRORS_BYTES_MAX, FETCH_FRAME_BYTES, FETCH_PARTITIONS_MAX } from './http.ts'
 import {
   BATCH_BYTES_DEFAULT_MAX,
   BATCH_BYTES_MAX,
@@ -92,6 +97,7 @@ export const QUEUE_BATCH_MESSAGES_MAX = 10
 export const RESOURCE_ANSWER_TIMEOUT_MS = 3_000
 export const RESOURCE_ANSWER_CALLS_MAX = 3
 
+assert(CLASSIC_PART_BYTES_MAX + 10 * KiB < TABLE_ITEM_BYTES_MAX, 'a part fits into an item, with its key')
 assert(AWS_CONNECT_TIMEOUT_MS < TABLE_WRITE_TIMEOUT_MS, 'a write that was never sent is known as such')
 assert(TABLE_WRITE_TIMEOUT_MS * 3 < PRODUCE_DEADLINE_MS, 'a produce call can try a write several times')
 assert(
@@ -106,6 +112,12 @@ assert(OBJECT_READ_HEDGE_MS < OBJECT_TRY_TIMEOUT_MS, 'a slow read is asked for a
 assert(
   (FUNCTION_ANSWER_BYTES_MAX * 4) / 3 + FUNCTION_HEADER_BYTES_MAX < LAMBDA_PAYLOAD_BYTES_MAX,
   'an answer in base64 fits into a result',
+)
+assert(
+  ((FUNCTION_ANSWER_BYTES_MAX + FETCH_PARTITIONS_MAX * FETCH_FRAME_BYTES + FETCH_ERRORS_BYTES_MAX) * 4) / 3 +
+    FUNCTION_HEADER_BYTES_MAX <
+    LAMBDA_PAYLOAD_BYTES_MAX,
+  'so does one of many partitions',
 )
 assert(
   FUNCTION_TEXT_BYTES_MAX * 2 + FUNCTION_HEADER_BYTES_MAX < LAMBDA_PAYLOAD_BYTES_MAX,

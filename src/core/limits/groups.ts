@@ -40,6 +40,14 @@ export const TARGET_CHUNK_BYTES_MAX = 100 * KiB
 export const TARGET_SHARE_BYTES_MAX = 380 * KiB
 /** Chunks of one target: a thousand members with ten thousand partitions fit into one. */
 export const TARGET_CHUNK_ITEMS_MAX = 256
+/** Members of a group that assign among themselves: all of them stand in the group's item. */
+export const CLASSIC_MEMBER_ITEMS_MAX = 1_000
+/** Kafka's default for `group.initial.rebalance.delay.ms`: how long an empty group waits for more members. */
+export const CLASSIC_INITIAL_DELAY_MS = 3_000
+/** How often somebody who waits for other members looks for what other brokers have done; of its own it hears at once. */
+export const CLASSIC_POLL_MS = 200
+/** One item of what such a member joins with, or is assigned. */
+export const CLASSIC_PART_BYTES_MAX = 300 * KiB
 
 assert(TARGET_CHUNK_BYTES_MAX <= TARGET_SHARE_BYTES_MAX, 'a member alone in its chunk has no less room')
 assert(
@@ -54,6 +62,7 @@ assert(
   GROUP_LOOK_MS_MAX <= HEARTBEAT_UNSETTLED_INTERVAL_MS,
   'who comes back after one that died while it looked can look itself',
 )
+assert(CLASSIC_POLL_MS < CLASSIC_INITIAL_DELAY_MS, 'who waits for members looks for them meanwhile')
 assert(SESSION_TIMEOUT_DEFAULT_MS <= SESSION_TIMEOUT_MS_MAX, 'the default session time-out is allowed')
 assert(
   TOPIC_PATTERN_CHARACTERS_MAX < TOPIC_PATTERN_PLACES_MAX,

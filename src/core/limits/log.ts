@@ -140,10 +140,16 @@ export const HOT_PAGE_BYTES_MAX = MiB
 export const HOT_RUN_BYTES = 128
 /** Ranges that one fetch reads at the same time. */
 export const READ_PARALLEL_MAX = 8
+/** Blocks or segments that a fetch reads of the index at once, where each holds little. */
+export const INDEX_READ_MAX = 128
+/** Logs at whose ends one fetch looks at the same time. */
+export const LOOKS_PARALLEL_MAX = 64
 /** How long past a fetch's time its last look is waited for; else the one before counts. */
 export const FETCH_LAST_LOOK_MS_MAX = 2_500
 /** How often a waiting fetch looks for records that another process wrote. */
 export const FETCH_POLL_INTERVAL_MS = 50
+/** So often in all: where there are many logs, the looks at each are fewer. */
+export const FETCH_LOOKS_PER_SECOND_MAX = 1_000
 /** Where each look is paid for, the pause doubles while nothing comes, up to this. */
 export const FETCH_POLL_PAID_INTERVAL_MS_MAX = 1_000
 /** How long a located range's URL is valid. */

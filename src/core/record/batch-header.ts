@@ -270,6 +270,14 @@ export function lostBatch(baseOffset: number, span: number): Uint8Array {
   return bytes
 }
 
+/** Whether what lies there stands for batches whose bytes are gone. */
+export function isLostBatch(bytes: Uint8Array, position: number): boolean {
+  const size = RECORDS_AT - LENGTH_EXCLUDED_BYTES
+  if (bytes.length - position < RECORDS_AT || readInt32(bytes, position + LENGTH_AT) !== size) return false
+  if (readInt32(bytes, position + RECORD_COUNT_AT) !== 0) return false
+  return readInt32(bytes, position + CRC_AT) === (~batchChecksum(bytes, position, RECORDS_AT) | 0)
+}
+
 /**
  * Makes `nowMs` the time of every record in the batch, in its own bytes, and renews the CRC. For a batch
  * that was checked: a damaged one would look whole afterwards.

@@ -41,6 +41,42 @@ export function findTimestamp(
   return findIn(whole, header, timestampMs, from)
 }
 
+/**
+ * The first of the records with the greatest timestamp in the batch at `position`, none of which has an offset below `from`;
+ * undefined where there are none, or the batch has none that reaches `leastMs`.
+ * @throws TidemarkError as `decodeBatch`
+ */
+export async function findLatest(
+  bytes: Uint8Array,
+  position: number,
+  from: Offset,
+  leastMs = Number.NEGATIVE_INFINITY,
+): Promise<Found | undefined> {
+  const header = checkToRead(bytes, position)
+  if (header.maxTimestamp < leastMs) return undefined
+  if (advance(toOffset(header.baseOffset), header.lastOffsetDelta) < from) return undefined
+  const reading = new BatchRecords(header, bytes, position, { from, isBrief: true })
+  return await LARGE.run(() => findLatestIn(reading))
+}
+
+async function findLatestIn(reading: BatchRecords): Promise<Found | undefined> {
+  let latest: Found | undefined
+  try {
+    while (!reading.isAtEnd) {
+      for (const { offset, timestampMs } of await reading.next({
+        records: PORTION_RECORDS,
+        bytes: PORTION_BYTES,
+      })) {
+        if (latest === undefined || timestampMs > latest.timestampMs) latest = { offset, timestampMs }
+      }
+      await nextTurn()
+    }
+    return latest
+  } finally {
+    reading.close()
+  }
+}
+
 function findIn(
   records: Uint8Array,
   header: BatchHeader,

@@ -14,6 +14,7 @@ import {
   dynamoDbLocalEndpoint,
 } from '../../aws/endpoints.ts'
 import { createTestTable } from '../../aws/tables.ts'
+import { describeClassicGroupStore } from '../../conformance/classic-group-store.ts'
 import { describeGroupStore, type GroupSizes } from '../../conformance/group-store.ts'
 import { describeLogIndex } from '../../conformance/log-index.ts'
 import { freshPartition, looseBlock } from '../../conformance/samples.ts'
@@ -64,6 +65,7 @@ describeDynamoDbLocal('on DynamoDB Local,', () => {
   describeLogIndex('DynamoDB', () => openFresh(dynamoDbLocalEndpoint()))
   describeTopicStore('DynamoDB', () => openFresh(dynamoDbLocalEndpoint()))
   describeGroupStore('DynamoDB', () => openFresh(dynamoDbLocalEndpoint()), SIZES)
+  describeClassicGroupStore('DynamoDB', () => openFresh(dynamoDbLocalEndpoint()))
   describeTriggerStore('DynamoDB', () => openFresh(dynamoDbLocalEndpoint()))
   describeSettledLog('DynamoDB', () => openFresh(dynamoDbLocalEndpoint()), 20)
   describeUpkeepStore('DynamoDB', () => openFresh(dynamoDbLocalEndpoint()))
@@ -74,6 +76,7 @@ describeAws('on the AWS endpoint,', () => {
   describeLogIndex('DynamoDB', () => openFresh(awsEndpoint()))
   describeTopicStore('DynamoDB', () => openFresh(awsEndpoint()))
   describeGroupStore('DynamoDB', () => openFresh(awsEndpoint()), SIZES)
+  describeClassicGroupStore('DynamoDB', () => openFresh(awsEndpoint()))
   describeTriggerStore('DynamoDB', () => openFresh(awsEndpoint()))
   describeSettledLog('DynamoDB', () => openFresh(awsEndpoint()), 20)
   describeUpkeepStore('DynamoDB', () => openFresh(awsEndpoint()))

@@ -12,6 +12,7 @@ import { toOffset } from '../../../src/core/numbers.ts'
 import { blockKey } from '../../../src/core/storage-layout.ts'
 import { NoRoom, NotApplied, OutcomeUnknown, StoreFailed } from '../../../src/ports/outcome.ts'
 import { listenLocally } from './local-server.ts'
+import { heldRequestTimes } from './request-times.ts'
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void
 
@@ -22,19 +23,19 @@ const UPDATE = { set: [words`a = ${{ N: '1' }}`], when: [words`b = ${{ N: '1' }}
 const INVALID_ARGUMENT = Object.assign(new TypeError('not a string'), { code: 'ERR_INVALID_ARG_TYPE' })
 /** Tries of a request that may be repeated. */
 const TRIES = 3
-/** How long an answer is waited for that never comes. */
-const IN_VAIN_MS = 200
-
 let answer: Answer = (_, response) => response.end('{}')
 /** In place of `answer`, for what depends on the operation and on what is asked. */
 let bodies: ((action: string, body: string, response: ServerResponse) => void) | undefined
 let requests: IncomingMessage[] = []
+/** No answer is waited for any longer. */
+let expire: () => void
 let server: Awaited<ReturnType<typeof listenLocally>>
 const opened: { close(): void }[] = []
 
 beforeEach(async () => {
   // Before it tries again the SDK pauses for a random time: for none.
   vi.spyOn(Math, 'random').mockReturnValue(0)
+  expire = heldRequestTimes()
   requests = []
   bodies = undefined
   const listening = createServer((request, response) => {
@@ -55,7 +56,7 @@ afterEach(async () => {
   await server.close()
 })
 
-function openTable(connection: AwsConnection = {}, timeoutMs = 10_000): DynamoTable {
+function openTable(connection: AwsConnection = {}): DynamoTable {
   const clients = makeTableClients({
     endpoint: server.url,
     region: 'eu-west-1',
@@ -63,7 +64,7 @@ function openTable(connection: AwsConnection = {}, timeoutMs = 10_000): DynamoTa
     ...connection,
   })
   opened.push(clients)
-  return new DynamoTable(clients, 'tides', { writeTimeoutMs: timeoutMs, readTimeoutMs: timeoutMs })
+  return new DynamoTable(clients, 'tides', {})
 }
 
 async function failureOf(call: Promise<unknown>): Promise<Error> {
@@ -83,7 +84,7 @@ function refusal(status: number, name: string, message = 'because'): Answer {
   }
 }
 
-const never: Answer = () => {}
+const never: Answer = () => expire()
 const reset: Answer = request => request.socket.resetAndDestroy()
 const closed: Answer = request => request.socket.destroy()
 const garbage: Answer = (_, response) => response.end('<html>a proxy says hello</html>')
@@ -148,10 +149,9 @@ describe('an answer that does not say what was done', () => {
     ['a part of one', cutShort],
   ] satisfies [string, Answer][])('(%s) is OutcomeUnknown for a write, after one try', async (_, given) => {
     answer = given
-    const timeoutMs = given === never ? IN_VAIN_MS : 10_000
-    expect(await failureOf(openTable({}, timeoutMs).update(KEY, UPDATE))).toBeInstanceOf(OutcomeUnknown)
+    expect(await failureOf(openTable().update(KEY, UPDATE))).toBeInstanceOf(OutcomeUnknown)
     expect(requests).toHaveLength(1)
-    const others = openTable({}, timeoutMs)
+    const others = openTable()
     expect(await failureOf(others.put(KEY, words`x`))).toBeInstanceOf(OutcomeUnknown)
     expect(await failureOf(others.remove(KEY))).toBeInstanceOf(OutcomeUnknown)
     expect(requests).toHaveLength(3)
@@ -166,8 +166,7 @@ describe('an answer that does not say what was done', () => {
     '(%s) is NotApplied for a read, after its tries',
     async (_, given, tries) => {
       answer = given
-      const timeoutMs = given === never ? IN_VAIN_MS : 10_000
-      expect(await failureOf(openTable({}, timeoutMs).get(KEY))).toBeInstanceOf(NotApplied)
+      expect(await failureOf(openTable().get(KEY))).toBeInstanceOf(NotApplied)
       expect(requests).toHaveLength(tries)
     },
   )
@@ -175,8 +174,9 @@ describe('an answer that does not say what was done', () => {
   test('is asked for once more where a network swallowed a read', async () => {
     answer = (_, response) => {
       if (requests.length > 1) response.end('{"Item":{"a":{"S":"b"}}}')
+      else expire()
     }
-    expect(await openTable({}, IN_VAIN_MS).get(KEY)).toEqual({ a: { S: 'b' } })
+    expect(await openTable().get(KEY)).toEqual({ a: { S: 'b' } })
     expect(requests).toHaveLength(2)
   })
 
@@ -302,10 +302,12 @@ describe('a partition with more blocks than there is time for', () => {
       },
     }
     bodies = (action, body, response) => {
-      if (action === 'Query' && queries % (1 + TABLE_READ_ATTEMPTS_MAX) > 0) queries += 1
-      else response.end(JSON.stringify(answers[action]!(body)))
+      if (action === 'Query' && queries % (1 + TABLE_READ_ATTEMPTS_MAX) > 0) {
+        queries += 1
+        expire()
+      } else response.end(JSON.stringify(answers[action]!(body)))
     }
-    const index = dynamoLogIndex(openTable({}, 400))
+    const index = dynamoLogIndex(openTable())
     for (const left of [150, 100]) {
       const removal = index.removePartition({ topicId: 'x', partition: 0 })
       expect(await failureOf(removal)).toBeInstanceOf(NotApplied)

@@ -5,14 +5,17 @@ import {
   decodeClaimItem,
   ownerUpdate,
 } from '../../../src/adapters/aws/items/claim.ts'
+import { decodePartItem, encodePartItem } from '../../../src/adapters/aws/items/classic-part.ts'
 import { decodeGroupItem, encodeGroupItem, encodeListedItem } from '../../../src/adapters/aws/items/group.ts'
 import { decodeMemberItem, encodeMemberItem } from '../../../src/adapters/aws/items/member.ts'
 import { decodeTargetChunkItem, encodeTargetChunkItem } from '../../../src/adapters/aws/items/target-chunk.ts'
 import type { Update } from '../../../src/adapters/aws/table/dynamo-table.ts'
 import { type Expression, RequestTerms } from '../../../src/adapters/aws/table/expression.ts'
+import { encodeClassicGroup } from '../../../src/core/group/classic/classic-bytes.ts'
 import type { Group, Member } from '../../../src/core/group/group.ts'
 import { toOffset } from '../../../src/core/numbers.ts'
 import { targetIdOf } from '../../../src/core/storage-layout.ts'
+import { sampleClassic } from '../../conformance/classic-group-store.ts'
 
 /** These names stand in users' tables: a test that fails here says that old tables could not be read any more. */
 
@@ -252,4 +255,26 @@ describe('what is damaged is refused, never guessed at:', () => {
   test('a target chunk without its bytes', () => {
     expect(() => decodeTargetChunkItem({})).toThrow(RangeError)
   })
+})
+
+test('a classic group is the item of a group with these attributes', () => {
+  const classic = sampleClassic(ID)
+  const item = encodeGroupItem({ ...GROUP, classic }, ID)
+  expect(item).toMatchObject({
+    classic: { B: encodeClassicGroup(classic) },
+    classicVersion: { S: ID },
+    epoch: { N: '3' },
+  })
+  expect(decodeGroupItem('a/b', item)).toStrictEqual({ ...GROUP, classic })
+})
+
+test('a part of what classic members bring is this item', () => {
+  const name = { kind: 'assigned', generation: 7, id: ID, part: 0, memberId: 'm' } as const
+  const item = encodePartItem('a/b', name, Buffer.from([1]))
+  expect(item).toEqual({
+    pk: { S: 'group#a%2Fb' },
+    sk: { S: `sync#0000000007#${ID}#0#m` },
+    encoded: { B: Buffer.from([1]) },
+  })
+  expect(decodePartItem(item)).toEqual({ name, bytes: Buffer.from([1]) })
 })

@@ -4,13 +4,14 @@ import { expect, onTestFinished, test } from 'vitest'
 import { LambdaFunctionCaller } from '../../../src/adapters/aws/delivery/lambda-function-caller.ts'
 import type { CallOutcome } from '../../../src/ports/function-caller.ts'
 import { listenLocally } from './local-server.ts'
+import { heldRequestTimes } from './request-times.ts'
 
 const ALIAS = 'arn:aws:lambda:us-east-1:123456789012:function:orders:live'
 const CREDENTIALS = { accessKeyId: 'id', secretAccessKey: 'secret' }
 
 function callerOf(endpoint: string): LambdaFunctionCaller {
   const connection = { endpoint, region: 'us-east-1', credentials: CREDENTIALS }
-  const caller = new LambdaFunctionCaller(connection, { graceMs: 200 })
+  const caller = new LambdaFunctionCaller(connection)
   onTestFinished(() => caller.close())
   return caller
 }
@@ -62,7 +63,7 @@ test.each([
 })
 
 test('no answer at all is a failure of what was sent: it may be slow for it', async () => {
-  const outcome = await callAgainst(() => {})
+  const outcome = await callAgainst(heldRequestTimes())
   expect(outcome).toMatchObject({ kind: 'failed', error: expect.stringContaining('no answer within 100 ms') })
 })
 

@@ -6,13 +6,14 @@ import { AWS_MESSAGE_ATTEMPTS_MAX } from '../../../src/core/limits.ts'
 import { maintenanceCalls } from '../../../src/core/maintenance-call.ts'
 import { NotApplied, OutcomeUnknown, StoreFailed } from '../../../src/ports/outcome.ts'
 import { listenLocally } from './local-server.ts'
+import { heldRequestTimes } from './request-times.ts'
 
 /** What is sent to a Lambda that answers so. */
-async function wakesOn(lambda: RequestListener, timeoutMs = 20_000): Promise<LambdaMaintenanceWakes> {
+async function wakesOn(lambda: RequestListener): Promise<LambdaMaintenanceWakes> {
   const { url, close } = await listenLocally(createServer(lambda))
   const credentials = { accessKeyId: 'id', secretAccessKey: 'secret' }
   const connection = { endpoint: url, region: 'us-east-1', credentials }
-  const wakes = new LambdaMaintenanceWakes('Tidemark-Maintain', connection, { timeoutMs })
+  const wakes = new LambdaMaintenanceWakes('Tidemark-Maintain', connection)
   onTestFinished(async () => {
     wakes.close()
     await close()
@@ -53,9 +54,11 @@ test.each([
 
 test('one that a network swallows is sent once more, and no longer waited for', async () => {
   let requests = 0
+  const expire = heldRequestTimes()
   const wakes = await wakesOn(() => {
     requests += 1
-  }, 100)
+    expire()
+  })
   await expect(wakes.wake(maintenanceCalls('upkeep'))).rejects.toThrow(OutcomeUnknown)
   expect(requests).toBe(AWS_MESSAGE_ATTEMPTS_MAX)
 })

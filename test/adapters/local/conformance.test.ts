@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openLocalStore } from '../../../src/adapters/local/local-store.ts'
+import { describeClassicGroupStore } from '../../conformance/classic-group-store.ts'
 import { describeGroupStore } from '../../conformance/group-store.ts'
 import { describeLogIndex } from '../../conformance/log-index.ts'
 import { describeObjectStore } from '../../conformance/object-store.ts'
@@ -24,6 +25,7 @@ describeLogIndex('local', openFresh)
 describeObjectStore('local', openFresh)
 describeTopicStore('local', openFresh)
 describeGroupStore('local', openFresh)
+describeClassicGroupStore('local', openFresh)
 describeTriggerStore('local', openFresh)
 describeSettledLog('local', openFresh, 15)
 describeUpkeepStore('local', openFresh)

@@ -1,5 +1,6 @@
 import { openMemoryStore } from '../../../src/adapters/memory/memory-store.ts'
 import { VirtualClock } from '../../../src/adapters/memory/virtual-clock.ts'
+import { describeClassicGroupStore } from '../../conformance/classic-group-store.ts'
 import { describeGroupStore } from '../../conformance/group-store.ts'
 import { describeLogIndex } from '../../conformance/log-index.ts'
 import { describeObjectStore } from '../../conformance/object-store.ts'
@@ -14,6 +15,7 @@ describeLogIndex('memory', open)
 describeObjectStore('memory', open)
 describeTopicStore('memory', open)
 describeGroupStore('memory', open)
+describeClassicGroupStore('memory', open)
 describeTriggerStore('memory', open)
 describeSettledLog('memory', open)
 describeUpkeepStore('memory', open)

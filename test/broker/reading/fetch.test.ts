@@ -140,6 +140,23 @@ describe('a fetch', () => {
     expect(harness.count('get')).toBeLessThanOrEqual(5)
   })
 
+  test('asks the index a few times, however little is in each of its blocks', async () => {
+    for (let number = 0; number < 100; number += 1) {
+      await produce(batchOf([`${number}`]))
+      await flushAll()
+    }
+    harness.calls.length = 0
+    expect(offsetsIn((await fetch({ offset: 0 })).chunks)).toHaveLength(100)
+    const count = harness.count('readHead') + harness.count('readBlocks')
+    expect(count).toBeLessThanOrEqual(3)
+    // No more than the answer takes.
+    harness.calls.length = 0
+    const few = offsetsIn((await fetch({ offset: 30, maxBytes: 10 * batchOf(['10']).length })).chunks)
+    expect(few).toHaveLength(10)
+    const asked = harness.calls.filter(({ method }) => method === 'readBlocks')
+    expect(asked.reduce((sum, { args }) => sum + Number(args[2]), 0)).toBeLessThanOrEqual(12)
+  })
+
   test('that finds the object gone tells so instead of an empty answer', async () => {
     await produce(batchOf(['a'], { padding: 10_000 }))
     for await (const { key } of harness.plain.objects.list()) await harness.plain.objects.remove(key)

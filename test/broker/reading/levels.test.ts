@@ -121,6 +121,12 @@ for (const [size, layout, numRuns] of [
         const due = log.records.find(record => record.timestampMs >= timestampMs)
         expect(found).toEqual({ offset: due?.offset ?? null, timestampMs: due?.timestampMs ?? null })
       }
+      const greatest = Math.max(...log.records.map(({ timestampMs }) => timestampMs))
+      const first = log.records.find(({ timestampMs }) => timestampMs === greatest)
+      expect(await log.broker.offsetFor({ ...PLACE, at: 'max-timestamp' })).toEqual({
+        offset: first?.offset ?? null,
+        timestampMs: first?.timestampMs ?? null,
+      })
     })
   })
 }

@@ -71,6 +71,32 @@ test('for a time never is a record that was deleted', async () => {
   expect(await offsetFor({ timestampMs: 50 })).toEqual({ offset: null, timestampMs: null })
 })
 
+describe('of the greatest timestamp', () => {
+  test('there is none in an empty log', async () => {
+    expect(await offsetFor('max-timestamp')).toEqual({ offset: null, timestampMs: null })
+  })
+
+  test('is the first record that has it', async () => {
+    await produce(timed([10, 30, 20, 30]))
+    await produce(timed([5, 30]))
+    await flushAll()
+    await produce(timed([20]))
+    expect(await offsetFor('max-timestamp')).toEqual({ offset: 1, timestampMs: 30 })
+    await deleteBefore(2)
+    expect(await offsetFor('max-timestamp')).toEqual({ offset: 3, timestampMs: 30 })
+    await deleteBefore(6)
+    expect(await offsetFor('max-timestamp')).toEqual({ offset: 6, timestampMs: 20 })
+    await deleteBefore(7)
+    expect(await offsetFor('max-timestamp')).toEqual({ offset: null, timestampMs: null })
+  })
+
+  test('is found inside of a compressed batch', async () => {
+    const records = [10, 40, 20].map(timestampMs => ({ value: Buffer.alloc(100), timestampMs }))
+    await produce(new Uint8Array(encodeBatch(records, { compression: 'gzip' })))
+    expect(await offsetFor('max-timestamp')).toEqual({ offset: 1, timestampMs: 40 })
+  })
+})
+
 const step = fc.record({
   batches: fc.array(fc.array(fc.nat({ max: 200 }), { minLength: 1, maxLength: 5 }), {
     minLength: 1,
@@ -100,6 +126,13 @@ test('for any time is what a look at every record finds, over blocks and tail, t
         }
         const start = Math.floor(deletedShare * all.length * 0.7)
         await deleteBefore(start)
+        const times = all.slice(start)
+        const greatest = Math.max(...times)
+        expect(await offsetFor('max-timestamp')).toEqual(
+          times.length === 0
+            ? { offset: null, timestampMs: null }
+            : { offset: start + times.indexOf(greatest), timestampMs: greatest },
+        )
         for (let timestampMs = 0; timestampMs <= base + 201; timestampMs += 13) {
           const found = all.findIndex((time, offset) => offset >= start && time >= timestampMs)
           expect(await offsetFor({ timestampMs })).toEqual(

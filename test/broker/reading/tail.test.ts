@@ -9,6 +9,7 @@ test('who comes while a look takes its time does not have the next one follow at
     look: () => new Promise(resolve => looks.push(resolve)),
     watch: () => () => {},
     pauseMsMax: 1_000,
+    pauseMsMin: () => 0,
   })
   const seen: Seen = { partition: { topicId: 't', partition: 0 }, head: undefined }
   tail.follow(seen, () => {})

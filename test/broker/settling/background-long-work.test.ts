@@ -3,7 +3,6 @@ import { toOffset } from '../../../src/core/numbers.ts'
 import { type BatchOptions, batchOf, NOW_MS } from '../harness.ts'
 import { SettledLog } from './settled-log.ts'
 import { SettlingHarness, TINY } from './settling-harness.ts'
-import '../../../src/broker/settling/background-settling.ts'
 
 /** Longer than a run has by far: what it takes to read all that is dirty. */
 const READ_MS = 300
@@ -33,7 +32,6 @@ test('a log that takes longer than a run to be compacted is, and keeps no other 
   }
   const broker = harness.open({ settles: 'in-background', settling: { ...TINY, leaseMs: LEASE_MS } })
   broker.start()
-  await new Promise(resolve => setTimeout(resolve, 20))
   await harness.pass(10 * 60_000)
   expect((await other.head()).startOffset).toBe(1)
   expect((await slow.head()).settled.cleanOffset).toBeGreaterThan(SEGMENTS / 2)

@@ -4,7 +4,6 @@ import { MAINTENANCE_LEASE_MS } from '../../../src/core/limits.ts'
 import type { PartitionId } from '../../../src/core/topic/partition-id.ts'
 import { batchOf } from '../harness.ts'
 import { SettlingHarness, TINY } from './settling-harness.ts'
-import '../../../src/broker/settling/background-settling.ts'
 
 let harness: SettlingHarness
 let broker: LogBroker
@@ -14,8 +13,6 @@ beforeEach(async () => {
   harness = new SettlingHarness()
   broker = harness.open({ settles: 'in-background', settling: TINY })
   broker.start()
-  // Loading takes no virtual time.
-  await new Promise(resolve => setTimeout(resolve, 20))
   await harness.run(broker.createTopic({ topic: 'tides' }))
   tides = await harness.partitionId('tides')
 })
@@ -57,7 +54,6 @@ describe('the background task', () => {
     expect(await upkeep.takeLease('maintenance', 'another', clock.nowMs(), untilMs)).toBe(true)
     broker = harness.open({ settles: 'in-background', settling: TINY })
     broker.start()
-    await new Promise(resolve => setTimeout(resolve, 20))
     await produce(30)
     await harness.pass(MAINTENANCE_LEASE_MS / 2)
     expect((await harness.head(tides)).settled.settledOffset).toBe(0)

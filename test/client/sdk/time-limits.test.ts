@@ -9,6 +9,7 @@ import {
 } from '../../../src/core/limits.ts'
 import { openInMemory } from '../../../src/embedded/embedded.ts'
 import { type AnyBroker, bent } from './consuming/group-of-consumers.ts'
+import { stopClock, timed } from './wound-clock.ts'
 
 // By a clock that the test winds: nothing here waits.
 
@@ -22,41 +23,10 @@ beforeAll(async () => {
   await consumer.disconnect()
   await close()
 })
-beforeEach(() => {
-  vi.useFakeTimers({
-    toFake: [
-      'setTimeout',
-      'clearTimeout',
-      'setInterval',
-      'clearInterval',
-      'setImmediate',
-      'clearImmediate',
-      'performance',
-      'Date',
-    ],
-  })
-})
+beforeEach(stopClock)
 afterEach(() => {
   vi.useRealTimers()
 })
-
-/** Winds the clock until `promise` settles. Answers how long that took, and what came. */
-async function timed<T>(
-  promise: Promise<T>,
-): Promise<{ ms: number; value?: T; error?: { kafkaName?: string; written?: string; message?: string } }> {
-  const beganMs = performance.now()
-  let settled: { value?: T; error?: object } | undefined
-  promise.then(
-    value => {
-      settled = { value }
-    },
-    (error: object) => {
-      settled = { error }
-    },
-  )
-  while (!settled) await vi.advanceTimersByTimeAsync(50)
-  return { ms: performance.now() - beganMs, ...settled }
-}
 
 /** A topic `tides`, of a broker that swallows what it is told to; what was asked is counted by name. */
 async function openSwallowing(): Promise<{

@@ -37,6 +37,8 @@ const TRIGGERS =
   'a trigger is deployed first; test/cli/trigger.test.ts and test/contract/http/triggers.test.ts run these'
 const LONG = 'it runs for minutes, as long as it is let'
 const DRAWN = 'it is a drawing'
+const SERVES =
+  'it serves until Ctrl-C; test/embedded/gateway.test.ts and test/cli/gateway-user.test.ts run these'
 
 /** Why a block is not run, and who runs what it says. */
 export const NOT_RUN: Readonly<Record<string, string>> = {
@@ -48,6 +50,8 @@ export const NOT_RUN: Readonly<Record<string, string>> = {
     'it kills its broker under 20 million records; test/e2e/kill-dev.test.ts does so under fewer',
   'README.md: npx tidemark delete-records numbers --partition 0 --before 1000':
     'it tidies up behind the block that is not run',
+  "README.md: printf 'spring\\nneap\\n' | kcat -b localhost:9092 -t tides -P":
+    'it needs kcat; test/kafka-clients runs it against a gateway',
   'README.md: npx cdk bootstrap                                 # once for each account and region': DEPLOYS,
   "README.md: printf 'ebb\\nflow\\n' | npx tidemark --outputs outputs.json produce tides": DEPLOYS,
   'docs/architecture.md: flowchart TB': DRAWN,
@@ -60,6 +64,13 @@ export const NOT_RUN: Readonly<Record<string, string>> = {
   'docs/deploy.md: eval "$(aws configure export-credentials --format env)"': DEPLOYS,
   'docs/deploy.md: npx tidemark --aws --outputs outputs.json verify': DEPLOYS,
   'docs/deploy.md: npx cdk destroy': DEPLOYS,
+  'docs/gateway.md: tidemark dev                                         # a broker on a directory: HTTP, and Kafka on 127.0.0.1:9092':
+    SERVES,
+  "docs/gateway.md: printf 'ebb and flow\\n' | tidemark gateway-user set alice --users users.json": SERVES,
+  'docs/gateway.md: { "version": 1, "users": { "alice": {':
+    'its keys are left out; test/gateway/server/users.test.ts holds the form',
+  'docs/gateway.md: 10.1.2.3:51234: Fetch v16 of "billing": topics.partitions, at byte 61: 4 bytes are needed, and 2 are left; the connection is closed':
+    'it is a line of a log; test/gateway/server/connection.test.ts holds its form',
   'docs/groups.md: tidemark trigger list': TRIGGERS,
   'docs/groups.md: npm run test:groups -- --seconds 120               # on a broker on a directory': LONG,
   'docs/http.md: curl -s -X POST localhost:8082/groups/billing/triggers/tides/pause': TRIGGERS,

@@ -1,5 +1,6 @@
 import type { Attack } from '../scene.ts'
 import { abortedPolls } from './aborted-polls.ts'
+import { decodedFrames } from './decoded-frames.ts'
 import { denseJson } from './dense-json.ts'
 import { descriptors } from './descriptors.ts'
 import { drippingBodies } from './dripping-bodies.ts'
@@ -7,6 +8,7 @@ import { fuzz } from './fuzz.ts'
 import { idlePolls } from './idle-polls.ts'
 import { inflatingConsumers } from './inflating-consumers.ts'
 import { inflatingJson } from './inflating-json.ts'
+import { kafkaFrames } from './kafka-frames.ts'
 import { ledger } from './ledger.ts'
 import { setClocks } from './set-clocks.ts'
 import { slowRequests } from './slow-requests.ts'
@@ -26,6 +28,8 @@ export const ATTACKS: readonly Attack[] = [
   idlePolls,
   slowRequests,
   fuzz,
+  decodedFrames,
+  kafkaFrames,
   ledger,
   setClocks,
   ...storeTroubles,

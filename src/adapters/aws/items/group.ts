@@ -1,4 +1,7 @@
+import { decodeClassicGroup, encodeClassicGroup } from '../../../core/group/classic/classic-bytes.ts'
+import type { ClassicGroup } from '../../../core/group/classic/classic-group.ts'
 import type { AssignorName, Group } from '../../../core/group/group.ts'
+import type { ClassicExpectation } from '../../../core/group/group-changes.ts'
 import {
   GROUP_ATTRIBUTES,
   GROUP_META_KEY,
@@ -7,6 +10,7 @@ import {
   LISTED_GROUP_ATTRIBUTES,
 } from '../../../core/storage-layout.ts'
 import {
+  encoded,
   fields,
   type Item,
   itemKey,
@@ -23,7 +27,7 @@ import { type Expression, equalities, words } from '../table/expression.ts'
 
 export const assignor = oneOf<AssignorName>('an assignor', 'range', 'round-robin', 'cooperative-sticky')
 
-const FIELDS = fields<Omit<Group, 'groupId'>>(GROUP_ATTRIBUTES, {
+const FIELDS = fields<Omit<Group, 'groupId' | 'classic'>>(GROUP_ATTRIBUTES, {
   epoch: whole,
   targetId: text,
   targetChunks: whole,
@@ -34,7 +38,15 @@ const FIELDS = fields<Omit<Group, 'groupId'>>(GROUP_ATTRIBUTES, {
   checkedMs: whole,
   sinceMs: orAbsent(whole),
 })
-const { epoch, marks, checkedMs, unlisted } = GROUP_ATTRIBUTES
+const classicGroup = encoded<ClassicGroup>(encodeClassicGroup, decodeClassicGroup)
+const {
+  epoch,
+  marks,
+  checkedMs,
+  unlisted,
+  classic: CLASSIC,
+  classicVersion: CLASSIC_VERSION,
+} = GROUP_ATTRIBUTES
 const { version } = LISTED_GROUP_ATTRIBUTES
 
 export function listedItemKey(groupId: string): Item {
@@ -57,12 +69,41 @@ export function groupItemKey(groupId: string): Item {
 
 /** @param mark random; the attribute stands until the group is listed for certain */
 export function encodeGroupItem(group: Group, mark: string): Item {
-  return { ...groupItemKey(group.groupId), ...FIELDS.encode(group), [unlisted]: string(mark) }
+  const { classic } = group
+  return {
+    ...groupItemKey(group.groupId),
+    ...FIELDS.encode(group),
+    ...(classic && encodeClassic(classic)),
+    [unlisted]: string(mark),
+  }
 }
 
 /** @throws RangeError when the item is no group */
 export function decodeGroupItem(groupId: string, item: Item): Group {
-  return { groupId, ...FIELDS.decode(item) }
+  const classic = item[CLASSIC]
+  return {
+    groupId,
+    ...FIELDS.decode(item),
+    ...(classic && { classic: classicGroup.read(classic, CLASSIC) }),
+  }
+}
+
+/** The version stands in the bytes, too; expressions go by this one. */
+function encodeClassic(classic: ClassicGroup): Item {
+  return { [CLASSIC]: classicGroup.write(classic), [CLASSIC_VERSION]: string(classic.version) }
+}
+
+const NOT_CLASSIC = words`attribute_not_exists(${CLASSIC_VERSION})`
+
+/** {@link applyClassic} in DynamoDB's words. */
+export function classicUpdate(expected: ClassicExpectation, next: ClassicGroup | null): Update {
+  const when =
+    'version' in expected
+      ? equalities({ [CLASSIC_VERSION]: string(expected.version) })
+      : [NOT_CLASSIC, ...equalities({ [marks]: number(expected.marks) })]
+  return next
+    ? { set: equalities(encodeClassic(next)), when }
+    : { remove: [words`${CLASSIC}`, words`${CLASSIC_VERSION}`], when }
 }
 
 /** What marks a group as perhaps not listed; undefined: it is. */
@@ -77,7 +118,7 @@ export function listedUpdate(mark: string): Update {
 
 /** {@link applyMark} in DynamoDB's words. */
 export function markUpdate(): Update {
-  return { add: [words`${marks} ${number(1)}`], when: [EXISTS] }
+  return { add: [words`${marks} ${number(1)}`], when: [EXISTS, NOT_CLASSIC] }
 }
 
 /** {@link applyCheck} in DynamoDB's words. */
@@ -91,5 +132,8 @@ export function checkUpdate(expectedMs: number, nowMs: number): Update {
 /** {@link applyTarget} in DynamoDB's words. */
 export function targetUpdate(target: Group): Update {
   const { [marks]: _, ...changed } = FIELDS.encode(target)
-  return { set: equalities(changed), when: equalities({ [epoch]: number(target.epoch - 1) }) }
+  return {
+    set: equalities(changed),
+    when: [...equalities({ [epoch]: number(target.epoch - 1) }), NOT_CLASSIC],
+  }
 }

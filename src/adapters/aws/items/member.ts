@@ -6,6 +6,7 @@ import {
   itemKey,
   list,
   number,
+  orAbsent,
   orNull,
   sortKeyOf,
   text,
@@ -27,6 +28,7 @@ const FIELDS = fields<Omit<Member, 'memberId'>>(MEMBER_ATTRIBUTES, {
   assignor,
   sessionTimeoutMs: whole,
   joinedMs: whole,
+  clientHost: orAbsent(text),
   ...LEASE,
 })
 

@@ -6,30 +6,45 @@ import type { ClientPair } from '../connection.ts'
 /** What the SDK sends without a second pass over its bytes. */
 const UNSIGNED_COMMANDS = ['PutObjectCommand', 'UploadPartCommand']
 
+/** Calls `expired` after so many milliseconds, unless what it answers is called before. */
+export type StartTimer = (durationMs: number, expired: () => void) => () => void
+
+const startTimer: StartTimer = (durationMs, expired) => {
+  const timer = setTimeout(expired, durationMs)
+  return () => clearTimeout(timer)
+}
+
 /** Requests to one bucket, none of which is waited for without end. */
 export class BucketCalls {
   readonly once: S3Client
   readonly repeating: S3Client
   readonly bucket: string
   readonly #tryTimeoutMs: number
+  readonly #startTimer: StartTimer
 
   /** @param tryTimeoutMs how long one try may take, beyond the time that its bytes take */
-  constructor({ once, repeating }: ClientPair<S3Client>, bucket: string, tryTimeoutMs: number) {
+  constructor(
+    { once, repeating }: ClientPair<S3Client>,
+    bucket: string,
+    tryTimeoutMs: number,
+    start: StartTimer = startTimer,
+  ) {
     this.once = once
     this.repeating = repeating
     this.bucket = bucket
     this.#tryTimeoutMs = tryTimeoutMs
+    this.#startTimer = start
     for (const client of [once, repeating]) leavePayloadUnsigned(client)
   }
 
   /** Does it, or aborts it after so many milliseconds. */
   async within<Result>(timeoutMs: number, act: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
     const controller = new AbortController()
-    const timer = setTimeout(() => controller.abort(), timeoutMs)
+    const cancel = this.#startTimer(timeoutMs, () => controller.abort())
     try {
       return await act(controller.signal)
     } finally {
-      clearTimeout(timer)
+      cancel()
     }
   }
 

@@ -26,7 +26,7 @@ import type { ObjectInfo, ObjectStore } from '../../../ports/object-store.ts'
 import { NotApplied } from '../../../ports/outcome.ts'
 import { asStoreError } from '../aws-failures.ts'
 import type { ClientPair } from '../connection.ts'
-import { BucketCalls, transferMs } from './bucket-calls.ts'
+import { BucketCalls, type StartTimer, transferMs } from './bucket-calls.ts'
 import { checksumOf } from './checksum.ts'
 import { hedged } from './hedged.ts'
 
@@ -45,6 +45,8 @@ export interface S3ObjectStoreSettings {
   readonly hedgeMs?: number
   /** How long one try may take, beyond the time that its bytes take. */
   readonly tryTimeoutMs?: number
+  /** What ends a try that takes too long. */
+  readonly startTimer?: StartTimer
   /** Jitter: from 0 to less than 1. */
   readonly fraction?: () => number
 }
@@ -57,7 +59,12 @@ export class S3ObjectStore implements ObjectStore {
 
   constructor(clients: ClientPair<S3Client>, bucket: string, settings: S3ObjectStoreSettings = {}) {
     this.#gate = settings.gate
-    this.#calls = new BucketCalls(clients, bucket, settings.tryTimeoutMs ?? OBJECT_TRY_TIMEOUT_MS)
+    this.#calls = new BucketCalls(
+      clients,
+      bucket,
+      settings.tryTimeoutMs ?? OBJECT_TRY_TIMEOUT_MS,
+      settings.startTimer,
+    )
     this.#hedgeMs = settings.hedgeMs ?? OBJECT_READ_HEDGE_MS
     this.#fraction = settings.fraction ?? Math.random
   }

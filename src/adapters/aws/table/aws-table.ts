@@ -6,12 +6,13 @@ import type { TriggerStore } from '../../../ports/trigger-store.ts'
 import type { UpkeepStore } from '../../../ports/upkeep-store.ts'
 import { type AwsConnection, type ClientPair, clientConfig, makeClientPair } from '../connection.ts'
 import type { StoreStatement } from '../store-statement.ts'
-import { dynamoGroupStore } from './dynamo-group-store.ts'
+
 import { dynamoLogIndex } from './dynamo-log-index.ts'
 import { DynamoTable } from './dynamo-table.ts'
 import { dynamoTopicStore } from './dynamo-topic-store.ts'
 import { dynamoTriggerStore } from './dynamo-trigger-store.ts'
 import { dynamoUpkeepStore } from './dynamo-upkeep-store.ts'
+import { lazyGroupStore } from './lazy-group-store.ts'
 import { TableFormat } from './table-format.ts'
 
 export interface AwsTable {
@@ -43,7 +44,7 @@ export function openAwsTable(options: AwsTableOptions): AwsTable {
   return {
     index: dynamoLogIndex(table),
     topics: dynamoTopicStore(table),
-    groups: dynamoGroupStore(table),
+    groups: lazyGroupStore(table),
     triggers: dynamoTriggerStore(table),
     upkeep: dynamoUpkeepStore(table),
     format,

@@ -47,12 +47,14 @@ import {
 import { decodeTargetChunkItem, encodeTargetChunkItem, targetChunkItemKey } from '../items/target-chunk.ts'
 import { type Item, sortKeyOf } from './attributes.ts'
 import { between, goneOr, NO_ITEM, under } from './conditions.ts'
+import { dynamoClassicGroups } from './dynamo-classic-groups.ts'
 import type { Checked, DynamoTable } from './dynamo-table.ts'
 import { joined } from './expression.ts'
 
 /** Groups in a DynamoDB table. What a heartbeat does in a steady state is one UpdateItem and one GetItem. */
 export function dynamoGroupStore(table: DynamoTable): GroupStore {
   return {
+    ...dynamoClassicGroups(table),
     /**
      * A group that is there is listed, however it meets its removal, and whatever breaks off in between. So it says
      * itself that it may not be listed until its entry in the list has been written after the group. That entry is new

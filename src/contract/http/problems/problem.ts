@@ -38,7 +38,8 @@ export function invalidRequest(
   return new HttpProblem(status, new TidemarkError('INVALID_REQUEST', message, 'no', { cause }), headers)
 }
 
-const STATUS: Record<KafkaErrorName, number> = {
+/** Of the errors that routes answer; the others are those of the Kafka protocol alone. */
+const STATUS: Partial<Record<KafkaErrorName, number>> = {
   INVALID_REQUEST: 400,
   UNSUPPORTED_VERSION: 400,
   SASL_AUTHENTICATION_FAILED: 401,
@@ -79,7 +80,7 @@ const STATUS: Record<KafkaErrorName, number> = {
 }
 
 export function statusOf(name: KafkaErrorName): number {
-  return STATUS[name]
+  return STATUS[name] ?? 500
 }
 
 export function toProblem(error: TidemarkError, status = statusOf(error.kafkaName)): Problem {

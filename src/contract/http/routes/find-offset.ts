@@ -5,16 +5,19 @@ import type { RouteDocumentation, Schemas } from '../openapi/documentation.ts'
 import { parsedParameter } from '../requests/parameters.ts'
 import { answerJson, defineRoute } from '../route.ts'
 
+const PLACES = ['earliest', 'latest', 'max-timestamp'] as const
+
 export const route = defineRoute({
   method: 'get',
   path: '/topics/{topic}/partitions/{partition}/offsets',
   query: {
     at: parsedParameter(toPlace, placeProblem, {
       description:
-        'earliest: the first record. latest: the offset that the next record gets. Milliseconds since 1970 or an ' +
-        'ISO 8601 time with its zone, from 1970 on: the first record with that timestamp or a later one.',
+        'earliest: the first record. latest: the offset that the next record gets. max-timestamp: the first of the records ' +
+        'with the greatest timestamp. Milliseconds since 1970 or an ISO 8601 time with its zone, from 1970 on: the first ' +
+        'record with that timestamp or a later one.',
       anyOf: [
-        { type: 'string', enum: ['earliest', 'latest'] },
+        { type: 'string', enum: [...PLACES] },
         { type: 'integer', format: 'int64', minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
         { type: 'string', format: 'date-time', pattern: '^(?:19[7-9]|[2-9]\\d\\d)\\d-' },
       ],
@@ -32,14 +35,15 @@ export const documentation = ({ OffsetAnswer }: Schemas): RouteDocumentation => 
 })
 
 function toPlace(text: string): OffsetPlace | undefined {
-  if (text === 'earliest' || text === 'latest') return text
+  const named = PLACES.find(place => place === text)
+  if (named) return named
   const timestampMs = toWholeNumber(text) ?? toWholeNumber(parseTime(text, 'zoned'))
   return timestampMs === undefined ? undefined : { timestampMs }
 }
 
 function placeProblem(text: string): string {
   const places =
-    'must be earliest, latest, milliseconds since 1970, or a time such as 2026-07-01T12:00:00Z ' +
+    'must be earliest, latest, max-timestamp, milliseconds since 1970, or a time such as 2026-07-01T12:00:00Z ' +
     '(with its zone, since the server has another than you)'
   return /^[+-]?\d+(\.\d+)?$/.test(text) ? `${whyNoWholeNumber(text)}; it ${places}` : places
 }

@@ -1,0 +1,79 @@
+import type { ClassicGroupDescription, ClassicState } from '../../../contract/classic-groups.ts'
+import type { ClassicGroup, ClassicMember } from '../../../core/group/classic/classic-group.ts'
+import type { PartName } from '../../../core/group/classic/parts.ts'
+import type { Member } from '../../../core/group/group.ts'
+import { checkGroupId } from '../../../core/group/identity.ts'
+import { type GroupCall, unknownGroup } from '../group-call.ts'
+import { readLiving } from '../group-state.ts'
+import { isClassic } from './change-kind.ts'
+import { readGroup } from './classic-room.ts'
+import { readAllMetadata, readParts } from './part-items.ts'
+
+const NOTHING = new Uint8Array(0)
+
+const STATES: Readonly<Record<ClassicGroup['phase'], ClassicState>> = {
+  empty: 'Empty',
+  joining: 'PreparingRebalance',
+  syncing: 'CompletingRebalance',
+  stable: 'Stable',
+}
+
+/** A group's state, and those of its members that are there: nobody looks for others while all are gone. */
+export function classicStateOf(
+  group: ClassicGroup,
+  leases: readonly Member[],
+): { state: ClassicState; members: { member: ClassicMember; lease: Member }[] } {
+  const leaseOf = new Map(leases.map(lease => [lease.memberId, lease]))
+  const members = group.members.flatMap(member => {
+    const lease = leaseOf.get(member.memberId)
+    return lease ? { member, lease } : []
+  })
+  return { state: members.length === 0 ? 'Empty' : STATES[group.phase], members }
+}
+
+/** Undefined: it is of the other kind. @throws GROUP_ID_NOT_FOUND */
+export async function describeClassic(call: GroupCall): Promise<ClassicGroupDescription | undefined> {
+  const { groupId } = call
+  checkGroupId(groupId)
+  for (;;) {
+    const group = await readGroup(call)
+    if (!group) throw unknownGroup(groupId)
+    if (!isClassic(group)) return undefined
+    const { classic } = group
+    const { state, members } = classicStateOf(classic, await readLiving(call, groupId))
+    const isStable = state === 'Stable'
+    const protocolName = isStable ? (classic.protocolName ?? '') : ''
+    const own = members.map(({ member }) => member)
+    const metadata = isStable ? await readAllMetadata(call, own, protocolName) : new Map<string, Uint8Array>()
+    const assignments = isStable ? await readAssignments(call, classic, own) : []
+    // A later generation stands by now.
+    if (!metadata || !assignments) continue
+    return {
+      groupId,
+      state,
+      protocolType: classic.protocolType,
+      protocolName,
+      generation: classic.generation,
+      members: members.map(({ member: { memberId, instanceId }, lease }, index) => ({
+        memberId,
+        instanceId,
+        clientId: lease.clientId,
+        clientHost: lease.clientHost ?? '',
+        metadata: metadata.get(memberId) ?? NOTHING,
+        assignment: assignments[index] ?? NOTHING,
+      })),
+    }
+  }
+}
+
+async function readAssignments(
+  call: GroupCall,
+  { generation, assignmentId }: ClassicGroup,
+  members: readonly ClassicMember[],
+): Promise<Uint8Array[] | undefined> {
+  const id = assignmentId!
+  const assignments = await call.forEach(members, ({ assignedAs: memberId }) =>
+    readParts(call, (part): PartName => ({ kind: 'assigned', generation, id, part, memberId })),
+  )
+  return assignments.every(assignment => assignment !== undefined) ? assignments : undefined
+}

@@ -1,0 +1,36 @@
+import { TidemarkError } from '../../core/errors.ts'
+import type { GroupCall } from './group-call.ts'
+import { readMembers, shortenLeases } from './group-state.ts'
+
+export function otherKind(groupId: string): TidemarkError {
+  return new TidemarkError(
+    'INCONSISTENT_GROUP_PROTOCOL',
+    `The group ${JSON.stringify(groupId)} has members of another protocol: those that assign among themselves (classic) and ` +
+      "those that are assigned to (KIP-848, and Tidemark's own) do not share one. Stop them first, or use another group id.",
+  )
+}
+
+/**
+ * Sees to it that a group is none of the classic protocol: one whose members are all gone becomes what the next one is.
+ * Whoever joins it meanwhile by that protocol has another version stand, and this one looks again.
+ * @throws INCONSISTENT_GROUP_PROTOCOL where it has such members
+ */
+export async function leaveClassicKind(call: GroupCall): Promise<void> {
+  const { groupId, groups } = call
+  for (;;) {
+    const group = await call.read(() => groups.readGroup(groupId))
+    if (!group?.classic) return
+    const { version, members: inGroup } = group.classic
+    const { members, expired } = await readMembers(call)
+    const gone = new Set(expired.map(({ memberId }) => memberId))
+    const living = members.filter(({ memberId }) => !gone.has(memberId))
+    if (inGroup.some(({ memberId }) => living.some(member => member.memberId === memberId))) {
+      await shortenLeases(call, members)
+      throw otherKind(groupId)
+    }
+    if (!(await call.write(() => groups.changeClassic(groupId, { version }, null))).held) continue
+    await call.forEach(expired, ({ memberId, leaseUntilMs }) =>
+      call.write(() => groups.removeMember(groupId, memberId, leaseUntilMs)),
+    )
+  }
+}

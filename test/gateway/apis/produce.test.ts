@@ -1,0 +1,207 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import { toOffset } from '../../../src/core/numbers.ts'
+import { encodeBatch } from '../../../src/core/record/index.ts'
+import { ConnectionEnded } from '../../../src/gateway/apis/handler.ts'
+import { Produce } from '../../../src/gateway/wire/messages/produce.ts'
+import { NO_UUID } from '../../../src/gateway/wire/schema.ts'
+import { batchOf, joined, NOW_MS, readAll } from '../../broker/harness.ts'
+import { AskedGateway } from './asking.ts'
+
+let gateway: AskedGateway
+beforeEach(() => {
+  gateway = new AskedGateway()
+})
+
+interface Sent {
+  readonly topic?: string
+  readonly partition?: number
+  readonly records: Uint8Array | null
+}
+
+const requestOf = (acks: number, sent: readonly Sent[]) => ({
+  acks,
+  timeoutMs: 1_000,
+  topicData: sent.map(({ topic = 'tides', partition = 0, records }) => ({
+    name: topic,
+    topicId: NO_UUID,
+    partitionData: [{ index: partition, records }],
+  })),
+})
+
+async function produce(sent: readonly Sent[], { acks = -1, version = 11 } = {}) {
+  const { responses } = await gateway.ask(Produce, version, requestOf(acks, sent))
+  return responses.flatMap(({ partitionResponses }) => partitionResponses)
+}
+
+const codes = async (...sent: Sent[]) => (await produce(sent)).map(({ errorCode }) => errorCode)
+const values = async (partition = 0) =>
+  (await gateway.harness.run(readAll(gateway.broker, { topic: 'tides', partition }))).map(
+    ({ value }) => value,
+  )
+
+describe('a produce', () => {
+  beforeEach(() => gateway.createTopic('tides', 3))
+
+  test.each([3, 5, 8, 9, 11])('in version %i writes, and tells where', async version => {
+    await produce([{ records: batchOf(['a', 'b']) }])
+    const [answer] = await produce([{ records: batchOf(['c']) }], { version })
+    expect(answer).toMatchObject({ index: 0, errorCode: 0, baseOffset: 2, logAppendTimeMs: -1 })
+    expect(answer?.logStartOffset).toBe(version < 5 ? -1 : 0)
+    expect(await values()).toEqual(['a', 'b', 'c'])
+  })
+
+  test('of several partitions and topics has an answer for each', async () => {
+    await gateway.createTopic('ebb')
+    const records = () => batchOf(['a'])
+    expect(
+      await codes(
+        { records: records() },
+        { partition: 2, records: records() },
+        { partition: 3, records: records() },
+        { partition: -1, records: records() },
+        { topic: 'ebb', records: records() },
+        { topic: 'flow', records: records() },
+      ),
+    ).toEqual([0, 0, 3, 3, 0, 3])
+    expect(await values(2)).toEqual(['a'])
+  })
+
+  test('needs no more acknowledgement than it is given anyway', async () => {
+    await produce([{ records: batchOf(['a']) }], { acks: 1 })
+    await expect(produce([{ records: batchOf(['b']) }], { acks: 2 })).resolves.toMatchObject([
+      { errorCode: 21, baseOffset: -1 },
+    ])
+    expect(await values()).toEqual(['a'])
+  })
+
+  test('whose answer nobody wants has none', async () => {
+    const { harness } = gateway
+    const request = requestOf(0, [{ records: batchOf(['a']) }])
+    expect(await harness.run(gateway.begin(Produce, 11, request))).toBe(undefined)
+    expect(await values()).toEqual(['a'])
+  })
+
+  test('whose answer nobody wants, and that fails, ends the connection', async () => {
+    const request = requestOf(0, [{ topic: 'flow', records: batchOf(['a']) }])
+    const failed = gateway.begin(Produce, 11, request).catch((error: unknown) => error)
+    expect(await gateway.harness.run(failed)).toBeInstanceOf(ConnectionEnded)
+  })
+
+  test('of a version with older records ends the connection', async () => {
+    for (const version of [0, 1, 2]) {
+      const request = requestOf(-1, [{ records: batchOf(['a']) }])
+      const failed = gateway.begin(Produce, version, request).catch((error: unknown) => error)
+      expect(await gateway.harness.run(failed)).toBeInstanceOf(ConnectionEnded)
+    }
+  })
+
+  test('without records is refused', async () => {
+    expect(await codes({ records: null }, { records: new Uint8Array() })).toEqual([87, 87])
+  })
+
+  test('of damaged records is refused', async () => {
+    const records = batchOf(['a'])
+    records[records.length - 1]! ^= 1
+    const [answer] = await produce([{ records }])
+    expect(answer).toMatchObject({ errorCode: 2, errorMessage: expect.stringContaining('CRC') })
+  })
+
+  test('begins to write before it waits for anything: so those of a connection keep their order', async () => {
+    const begun = Array.from({ length: 20 }, (_, number) =>
+      gateway.begin(Produce, 11, requestOf(-1, [{ records: batchOf([`${number}`]) }])),
+    )
+    const answers = await gateway.harness.run(Promise.all(begun))
+    const offsets = answers.map(answer => answer?.responses[0]?.partitionResponses[0]?.baseOffset)
+    expect(offsets).toEqual(Array.from({ length: 20 }, (_, number) => number))
+  })
+
+  test('with records of the future says which', async () => {
+    const records = [NOW_MS, NOW_MS + 3_700_000, NOW_MS, NOW_MS + 3_700_001].map(timestampMs => ({
+      value: Buffer.from('a'),
+      timestampMs,
+    }))
+    const batch = (compression: 'none' | 'gzip') => new Uint8Array(encodeBatch(records, { compression }))
+    for (const compression of ['none', 'gzip'] as const) {
+      const [answer] = await produce([{ records: batch(compression) }])
+      expect(answer?.errorCode).toBe(32)
+      expect(answer?.recordErrors.map(({ batchIndex }) => batchIndex)).toEqual([1, 3])
+      expect(answer?.recordErrors[0]?.batchIndexErrorMessage).toContain(`${NOW_MS + 3_700_000}`)
+    }
+    const [before] = await produce([{ records: batch('none') }], { version: 7 })
+    expect(before).toMatchObject({ errorCode: 32, recordErrors: [] })
+  })
+
+  test('that is too large is one that a client can send in parts', async () => {
+    const [answer] = await produce([{ records: batchOf(['a'], { padding: 2_000_000 }) }])
+    expect(answer?.errorCode).toBe(10)
+    const [larger] = await produce([{ records: new Uint8Array(5_000_000) }])
+    expect(larger?.errorCode).toBe(10)
+  })
+
+  test('to a broker that closes is sent to another', async () => {
+    await gateway.harness.run(gateway.broker.close())
+    expect(await codes({ records: batchOf(['a']) })).toEqual([6])
+  })
+})
+
+test('records without a key are told one by one where their topic is compacted', async () => {
+  await gateway.createTopic('tides', 1, { 'cleanup.policy': 'compact' })
+  const batch = new Uint8Array(
+    encodeBatch(
+      [null, 'a', null].map(key => ({
+        key: key === null ? null : Buffer.from(key),
+        value: Buffer.from('x'),
+        timestampMs: NOW_MS,
+      })),
+    ),
+  )
+  const [answer] = await produce([{ records: batch }])
+  expect(answer?.errorCode).toBe(87)
+  expect(answer?.recordErrors.map(({ batchIndex }) => batchIndex)).toEqual([0, 2])
+})
+
+test('a topic that stamps its records tells when', async () => {
+  await gateway.createTopic('tides', 1, { 'message.timestamp.type': 'LogAppendTime' })
+  const [answer] = await produce([{ records: batchOf(['a'], { timestampMs: 5 }) }])
+  expect(answer).toMatchObject({ errorCode: 0, logAppendTimeMs: gateway.harness.clock.nowMs() })
+})
+
+describe('an idempotent producer', () => {
+  beforeEach(() => gateway.createTopic('tides'))
+  const numbered = (baseSequence: number, producerEpoch = 0, count = 2) =>
+    new Uint8Array(
+      encodeBatch(
+        Array.from({ length: count }, () => ({ value: Buffer.from('x'), timestampMs: NOW_MS })),
+        { producerId: 7n, producerEpoch, baseSequence },
+      ),
+    )
+
+  test('has each batch written once, and is told where', async () => {
+    const [first] = await produce([{ records: numbered(0) }])
+    const [next] = await produce([{ records: numbered(2) }])
+    const [again] = await produce([{ records: numbered(0) }])
+    expect([first, next, again].map(answer => answer?.baseOffset)).toEqual([0, 2, 0])
+    expect(again?.errorCode).toBe(0)
+    expect(await values()).toHaveLength(4)
+  })
+
+  test('is told what is missing, and of a newer one', async () => {
+    await produce([{ records: numbered(0) }])
+    expect(await codes({ records: numbered(3) })).toEqual([45])
+    expect(await codes({ records: numbered(2) })).toEqual([0])
+    expect(await codes({ records: numbered(1, 1) })).toEqual([45])
+    expect(await codes({ records: numbered(0, 1) })).toEqual([0])
+    expect(await codes({ records: numbered(4, 0) })).toEqual([47])
+  })
+})
+
+test('a batch of its own starts where the log has been cut', async () => {
+  await gateway.createTopic('tides')
+  await produce([{ records: joined([batchOf(['a']), batchOf(['b'])]) }])
+  const beforeOffset = toOffset(1)
+  await gateway.harness.run(gateway.broker.deleteRecords({ topic: 'tides', partition: 0, beforeOffset }))
+  expect((await produce([{ records: batchOf(['c']) }]))[0]).toMatchObject({
+    baseOffset: 2,
+    logStartOffset: 1,
+  })
+})

@@ -1,0 +1,46 @@
+import { once } from 'node:events'
+import { type ConnectionOptions, connect } from 'node:tls'
+import { expect, onTestFinished, test } from 'vitest'
+import { handler } from '../../../src/gateway/apis/handler.ts'
+import { Metadata } from '../../../src/gateway/wire/messages/metadata.ts'
+import { SELF_SIGNED } from '../../client/self-signed.ts'
+import { RawClient, startGateway } from './raw-client.ts'
+
+const CLUSTER = { brokers: [], clusterId: 'tides', controllerId: 1, topics: [] }
+const metadata = handler(Metadata, [0, 12], async () => CLUSTER)
+const { cert, key } = SELF_SIGNED
+
+async function tlsClient(port: number, options: ConnectionOptions = {}): Promise<RawClient> {
+  const socket = connect({ port, host: '127.0.0.1', servername: 'localhost', ca: cert, ...options })
+  onTestFinished(() => void socket.destroy())
+  const raw = new RawClient(socket)
+  await Promise.race([once(socket, 'secureConnect'), raw.ended()]).catch(() => {})
+  return raw
+}
+
+test('clients are served over TLS, and the connection ends with the gateway', async () => {
+  const { gateway, logged } = await startGateway([metadata], { tls: { cert, key } })
+  const raw = await tlsClient(gateway.port)
+  expect((await raw.roundTrip(Metadata, 12, { topics: null })).clusterId).toBe('tides')
+  await gateway.close()
+  await raw.ended()
+  expect([gateway.connections, logged]).toEqual([0, []])
+})
+
+test('what is no TLS ends with a line', async () => {
+  const { client, logged, gateway } = await startGateway([metadata], { tls: { cert, key } })
+  const raw = await client()
+  raw.ask(Metadata, 12, { topics: null })
+  await raw.ended()
+  expect(logged).toEqual([expect.stringMatching(/^127\.0\.0\.1:\d+: no TLS came of it: .*is closed$/)])
+  expect(gateway.connections).toBe(0)
+})
+
+test('clients show a certificate, where they have to', async () => {
+  const { gateway, logged } = await startGateway([metadata], { tls: { cert, key, clientCa: cert } })
+  const stranger = await tlsClient(gateway.port)
+  await stranger.ended()
+  expect(logged).toEqual([expect.stringMatching(/no TLS came of it/)])
+  const known = await tlsClient(gateway.port, { cert, key })
+  expect((await known.roundTrip(Metadata, 12, { topics: null })).clusterId).toBe('tides')
+})
