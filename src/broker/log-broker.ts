@@ -257,6 +257,9 @@ export class LogBroker implements Broker, GroupBroker, ClassicGroupBroker, Trigg
   deleteOffsets: ClassicGroupBroker['deleteOffsets'] = request =>
     this.#serveClassic(classic => classic.deleteOffsets(request))
 
+  findMember: ClassicGroupBroker['findMember'] = name =>
+    this.#serveClassic(classic => classic.findMember(name))
+
   listTriggers: TriggerBroker['listTriggers'] = () =>
     this.#serveGroup('', async (call, { describeTriggers, listTriggers }) =>
       describeTriggers(call, await listTriggers(call)),

@@ -1,6 +1,6 @@
 import type { TidemarkError } from '../core/errors.ts'
 import type { CallOptions } from './broker.ts'
-import type { CommittedPartition } from './groups.ts'
+import type { CommittedPartition, FoundMember, MemberName } from './groups.ts'
 
 export { MemberIdRequired } from '../core/group/classic/member-id-required.ts'
 
@@ -52,6 +52,12 @@ export interface ClassicGroupBroker {
    * @throws GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP (members that bring what only they understand), INVALID_GROUP_ID
    */
   deleteOffsets(request: DeleteOffsets, call?: CallOptions): Promise<CommittedPartition[]>
+
+  /**
+   * A member of a group of the other kind, for whoever speaks for it and does not know it yet: another gateway has, until now.
+   * undefined: there is none. @throws INVALID_GROUP_ID, INVALID_REQUEST
+   */
+  findMember(name: MemberName, call?: CallOptions): Promise<FoundMember | undefined>
 }
 
 export interface DeleteOffsets {

@@ -83,6 +83,24 @@ export interface LeaveGroup {
   instanceId?: string
 }
 
+export interface MemberName {
+  groupId: string
+  memberId: string
+  /** Of a static member. */
+  instanceId?: string | undefined
+}
+
+/** A member as its group's store has it. */
+export interface FoundMember {
+  /** Of the group's target. */
+  memberEpoch: number
+  topics: string[]
+  topicPattern: string | null
+  assignor: AssignorName
+  /** What the store says that it owns, whether it was told or not. */
+  owned: OwnedPartition[]
+}
+
 export interface OwnedPartition {
   topic: string
   topicId: string
@@ -167,20 +185,36 @@ export interface GroupOffset {
   offset: Offset
   metadata: string
   committedMs: number
+  /** Of the record before, where whoever committed it knew it. */
+  leaderEpoch?: number | undefined
 }
 
-/** Kafka's states of a group, as far as they mean something here. */
-export type GroupState = 'Empty' | 'Assigning' | 'Reconciling' | 'Stable'
+/** Kafka's states of a group, as far as they mean something here. Those of preparing and completing are of classic ones. */
+export type GroupState =
+  | 'Empty'
+  | 'Assigning'
+  | 'Reconciling'
+  | 'PreparingRebalance'
+  | 'CompletingRebalance'
+  | 'Stable'
 
 export interface GroupSummary {
   groupId: string
   state: GroupState
   members: number
+  /** Of a group whose members assign among themselves, by Kafka's older protocol; all others are assigned to. */
+  kind?: 'classic' | undefined
+  /** What the members of a classic group are: `consumer`, `connect` or whatever they call it. */
+  protocolType?: string | undefined
 }
 
 export interface GroupDescription extends GroupSummary {
+  /** Of a classic group: its generation. */
   epoch: number
+  /** Says nothing of a classic group. */
   assignor: AssignorName
+  /** Of a classic group that is stable: what its members have agreed on. */
+  protocolName?: string | undefined
   memberList: {
     memberId: string
     instanceId: string | null

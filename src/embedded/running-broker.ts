@@ -3,6 +3,7 @@ import { TopicDirectory } from '../broker/topics/topic-directory.ts'
 import { type Finding, VerifySummary } from '../broker/verifying/finding.ts'
 import type { VerifySettings } from '../broker/verifying/verify.ts'
 import type { Broker } from '../contract/broker.ts'
+import type { ClassicGroupBroker } from '../contract/classic-groups.ts'
 import type { GroupBroker } from '../contract/groups.ts'
 import type { TriggerBroker } from '../contract/triggers.ts'
 import { TidemarkError } from '../core/errors.ts'
@@ -14,7 +15,7 @@ import type { StoreHealth } from '../ports/store-health.ts'
 
 /** A broker that lives in this process, with its store. */
 export interface Embedded {
-  readonly broker: Broker & GroupBroker & TriggerBroker
+  readonly broker: Broker & GroupBroker & ClassicGroupBroker & TriggerBroker
   /** The store's objects, for a server that hands out their bytes. */
   readonly objects: ObjectStore
   /** Whether the store can do what is asked of it; undefined where nobody can tell without asking for something. */

@@ -120,7 +120,9 @@ test('groups are listed in a table or as JSON', async () => {
   const list = (json: boolean) => printedBy(terminal => listGroups(broker, { json }, terminal))
   expect(await list(false)).toMatchObject({ printed: '', noted: expect.stringContaining('no groups yet') })
   await startConsumer('harbour', { exitAtEnd: true }).done
-  expect((await list(false)).printed).toMatch(/^GROUP +STATE +MEMBERS\nharbour +Empty +0\n$/)
+  expect((await list(false)).printed).toMatch(
+    /^GROUP +STATE +MEMBERS +PROTOCOL\nharbour +Empty +0 +consumer\n$/,
+  )
   expect(JSON.parse((await list(true)).printed)).toEqual([{ groupId: 'harbour', state: 'Empty', members: 0 }])
 })
 

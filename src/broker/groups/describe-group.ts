@@ -1,9 +1,15 @@
 import type { GroupDescription } from '../../contract/groups.ts'
-import type { Claim, GroupTopic, Member } from '../../core/group/group.ts'
+import {
+  assignedPartitionsIn,
+  CONSUMER_PROTOCOL_TYPE,
+  subscribedTopicsIn,
+} from '../../core/group/classic/consumer-protocol.ts'
+import type { Claim, Group, GroupTopic, Member } from '../../core/group/group.ts'
 import { checkGroupId } from '../../core/group/identity.ts'
 import { groupTopics } from '../../core/group/subscribing/subscription.ts'
 import { partitionKey, partitionsByKey, partitionsOf } from '../../core/topic/partition-id.ts'
 import { type Trigger, triggerOwner } from '../../core/trigger/trigger.ts'
+import { describeClassic } from './classic/describe-classic.ts'
 import { byPlace } from './fetch-offsets.ts'
 import { type GroupCall, unknownGroup } from './group-call.ts'
 import { readLiving, stateOf } from './group-state.ts'
@@ -19,6 +25,7 @@ export async function describeGroup(call: GroupCall): Promise<GroupDescription> 
   checkGroupId(groupId)
   const group = await call.read(() => groups.readGroup(groupId))
   if (!group) throw unknownGroup(groupId)
+  if (group.classic) return await describeClassicGroup(call, group)
   const members = await readLiving(call, groupId)
   const triggers = await readGroupTriggers(call)
   const active = triggers.filter(trigger => trigger.state === 'active')
@@ -44,6 +51,53 @@ export async function describeGroup(call: GroupCall): Promise<GroupDescription> 
         .map(({ topic, partition }) => ({ topic, partition })),
     })),
     partitions,
+  }
+}
+
+/** A classic group: who owns what is read from what its leader has assigned, where that is in Kafka's own form. */
+async function describeClassicGroup(call: GroupCall, group: Group): Promise<GroupDescription> {
+  const { groupId } = call
+  const described = await describeClassic(call)
+  if (!described) return await describeGroup(call)
+  const { state, protocolType, protocolName, generation } = described
+  const leases = new Map((await readLiving(call, groupId)).map(member => [member.memberId, member]))
+  const isConsumer = protocolType === CONSUMER_PROTOCOL_TYPE
+  const memberList = described.members.map(({ memberId, instanceId, clientId, metadata, assignment }) => {
+    const assigned = isConsumer ? (assignedPartitionsIn(assignment) ?? []) : []
+    return {
+      memberId,
+      instanceId,
+      clientId,
+      topics: isConsumer ? (subscribedTopicsIn(metadata) ?? []) : [],
+      topicPattern: null,
+      leaseUntilMs: leases.get(memberId)?.leaseUntilMs ?? 0,
+      owned: assigned.flatMap(({ topic, partitions }) => partitions.map(partition => ({ topic, partition }))),
+    }
+  })
+  const ownerOf = new Map(
+    memberList.flatMap(({ memberId, owned }) =>
+      owned.map(({ topic, partition }) => [`${topic}/${partition}`, memberId] as const),
+    ),
+  )
+  const topics = await readAllTopics(call)
+  const claims = await call.readAll(() => call.groups.claims(groupId))
+  const subscribed = new Set(memberList.flatMap(member => member.topics))
+  const shown = topics.filter(({ name }) => subscribed.has(name))
+  const partitions = await describePartitions(call, new Set(), claims, topics, shown)
+  return {
+    groupId,
+    state,
+    members: memberList.length,
+    kind: 'classic',
+    protocolType,
+    ...(state === 'Stable' && { protocolName }),
+    epoch: generation,
+    assignor: group.assignor,
+    memberList,
+    partitions: partitions.map(partition => ({
+      ...partition,
+      memberId: ownerOf.get(`${partition.topic}/${partition.partition}`) ?? null,
+    })),
   }
 }
 

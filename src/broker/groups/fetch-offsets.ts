@@ -21,8 +21,8 @@ export async function fetchOffsets(
     .flatMap(({ topicId, partition, committed }): GroupOffset[] => {
       const topic = names.get(topicId)
       if (topic === undefined || !committed || wanted?.has(topic) === false) return []
-      const { offset, metadata, committedMs } = committed
-      return [{ topic, partition, offset, metadata, committedMs }]
+      const { offset, metadata, committedMs, leaderEpoch } = committed
+      return [{ topic, partition, offset, metadata, committedMs, ...(leaderEpoch >= 0 && { leaderEpoch }) }]
     })
     .sort(byPlace)
 }

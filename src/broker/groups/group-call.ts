@@ -1,5 +1,5 @@
 import { TidemarkError } from '../../core/errors.ts'
-import type { Claim, Member } from '../../core/group/group.ts'
+import type { Claim, Group, Member } from '../../core/group/group.ts'
 import { canTakeOver, isExpired } from '../../core/group/session.ts'
 import { GROUP_CALL_DEADLINE_MS } from '../../core/limits.ts'
 import type { GroupStore } from '../../ports/group-store.ts'
@@ -80,6 +80,11 @@ export class GroupCall {
     // A process that was asleep meanwhile does not go on with what its caller has given up and followed up on.
     return await retryUntil(this.ports, this.#deadlineMs, written, step)
   }
+}
+
+/** The call's group as it is now. */
+export function readGroup(call: GroupCall): Promise<Group | undefined> {
+  return call.read(() => call.groups.readGroup(call.groupId))
 }
 
 export function unknownMember(memberId: string): TidemarkError {

@@ -1,4 +1,5 @@
 import type { GroupSummary } from '../../contract/groups.ts'
+import { classicStateOf } from './classic-state.ts'
 import type { GroupCall } from './group-call.ts'
 import { readLiving, stateOf } from './group-state.ts'
 
@@ -11,7 +12,13 @@ export async function listGroups(call: GroupCall): Promise<GroupSummary[]> {
     if (!group) return undefined
     const members = await readLiving(call, groupId)
     const active = triggers.filter(trigger => trigger.groupId === groupId && trigger.state === 'active')
-    return { groupId, state: stateOf(group, members, active), members: members.length + active.length }
+    if (group.classic) {
+      const { state, members: own } = classicStateOf(group.classic, members)
+      const { protocolType } = group.classic
+      return { groupId, state, members: own.length, kind: 'classic', protocolType }
+    }
+    const state = stateOf(group, members, active)
+    return { groupId, state, members: members.length + active.length }
   })
   return groups.filter(group => group !== undefined)
 }

@@ -10,23 +10,27 @@ export function otherKind(groupId: string): TidemarkError {
   )
 }
 
+/** As `isNoClassicGroup`. @throws INCONSISTENT_GROUP_PROTOCOL where it has such members */
+export async function leaveClassicKind(call: GroupCall): Promise<void> {
+  if (!(await isNoClassicGroup(call))) throw otherKind(call.groupId)
+}
+
 /**
  * Sees to it that a group is none of the classic protocol: one whose members are all gone becomes what the next one is.
- * Whoever joins it meanwhile by that protocol has another version stand, and this one looks again.
- * @throws INCONSISTENT_GROUP_PROTOCOL where it has such members
+ * Whoever joins it meanwhile by that protocol has another version stand, and this one looks again. No: it has such members.
  */
-export async function leaveClassicKind(call: GroupCall): Promise<void> {
+export async function isNoClassicGroup(call: GroupCall): Promise<boolean> {
   const { groupId, groups } = call
   for (;;) {
     const group = await call.read(() => groups.readGroup(groupId))
-    if (!group?.classic) return
+    if (!group?.classic) return true
     const { version, members: inGroup } = group.classic
     const { members, expired } = await readMembers(call)
     const gone = new Set(expired.map(({ memberId }) => memberId))
     const living = members.filter(({ memberId }) => !gone.has(memberId))
     if (inGroup.some(({ memberId }) => living.some(member => member.memberId === memberId))) {
       await shortenLeases(call, members)
-      throw otherKind(groupId)
+      return false
     }
     if (!(await call.write(() => groups.changeClassic(groupId, { version }, null))).held) continue
     await call.forEach(expired, ({ memberId, leaseUntilMs }) =>

@@ -7,6 +7,7 @@ import { checkTriggerSettings } from '../../core/trigger/settings.ts'
 import type { StartingPosition, Trigger, TriggerSettings } from '../../core/trigger/trigger.ts'
 import { GroupCall } from '../groups/group-call.ts'
 import { look } from '../groups/look-at-members.ts'
+import { isNoClassicGroup } from '../groups/other-kind.ts'
 import { refuseFailureCircle } from './failure-circle.ts'
 import { commitStarts } from './starting-positions.ts'
 
@@ -116,9 +117,10 @@ async function begin(call: GroupCall, topic: string, position: StartingPosition)
 
 /** Removes who was silent for too long, so that nobody of them comes back. @throws NON_EMPTY_GROUP */
 async function refuseMembers(call: GroupCall): Promise<void> {
+  const isOfOne = await isNoClassicGroup(call)
   await look(call)
   const members = await call.readAll(() => call.groups.members(call.groupId))
-  if (members.length === 0) return
+  if (isOfOne && members.length === 0) return
   throw new TidemarkError(
     'NON_EMPTY_GROUP',
     `The group ${JSON.stringify(call.groupId)} has ${members.length} members, and a trigger has its group for itself: ` +

@@ -27,8 +27,8 @@ export async function listGroups(
   terminal: Terminal,
 ): Promise<number> {
   const listing = {
-    titles: ['GROUP', 'STATE', 'MEMBERS'],
-    row: ({ groupId, state, members }: GroupSummary) => [groupId, state, members],
+    titles: ['GROUP', 'STATE', 'MEMBERS', 'PROTOCOL'],
+    row: (group: GroupSummary) => [group.groupId, group.state, group.members, protocolOf(group)],
     none: 'no groups yet: `tidemark consume TOPIC --group NAME` makes one',
   }
   return printList(await broker.listGroups(), listing, settings, terminal)
@@ -96,12 +96,20 @@ export function deleteGroups(broker: GroupBroker, groupIds: string[], terminal: 
   return forEachName(groupIds, deleteGroup, terminal)
 }
 
+/** Whose protocol its members speak, and what they are. */
+function protocolOf({ kind, protocolType }: GroupSummary): string {
+  return kind ? [kind, protocolType].filter(Boolean).join(' ') : 'consumer'
+}
+
 function formatGroup(group: GroupDescription, nowMs: number): string {
-  const { groupId, state, epoch, assignor, memberList, partitions } = group
+  const { groupId, state, epoch, assignor, memberList, partitions, kind, protocolName } = group
+  const isClassic = kind === 'classic'
+  const agreed = [`generation ${epoch}`, protocolOf(group), ...(protocolName ? [protocolName] : [])]
+  const detail = isClassic ? agreed.join(', ') : `epoch ${epoch}, ${assignor}`
   const lag = partitions.reduce((sum, partition) => sum + partition.lag, 0)
   const summary = [
     `Group:     ${groupId}`,
-    `State:     ${state} (epoch ${epoch}, ${assignor})`,
+    `State:     ${state} (${detail})`,
     `Members:   ${memberList.length}`,
     `Lag:       ${plural(lag, 'record')}`,
     '',

@@ -2,8 +2,8 @@ import type { GroupDescription, GroupState } from '../../contract/groups.ts'
 
 export interface DescribedGroup {
   groupId: string
-  protocolType: 'consumer'
-  /** The assignor. */
+  protocolType: string
+  /** The assignor; of a classic group what its members have agreed on. */
   protocol: string
   state: 'Empty' | 'PreparingRebalance' | 'CompletingRebalance' | 'Stable' | 'Dead'
   members: DescribedMember[]
@@ -21,14 +21,18 @@ export const STATES = {
   Empty: 'Empty',
   Assigning: 'PreparingRebalance',
   Reconciling: 'CompletingRebalance',
+  PreparingRebalance: 'PreparingRebalance',
+  CompletingRebalance: 'CompletingRebalance',
   Stable: 'Stable',
 } as const satisfies Record<GroupState, DescribedGroup['state']>
 
-export function toDescribed({ groupId, assignor, state, memberList }: GroupDescription): DescribedGroup {
+export function toDescribed(group: GroupDescription): DescribedGroup {
+  const { groupId, assignor, state, memberList, kind, protocolType, protocolName } = group
+  const isClassic = kind === 'classic'
   return {
     groupId,
-    protocolType: 'consumer',
-    protocol: assignor,
+    protocolType: isClassic ? (protocolType ?? '') : 'consumer',
+    protocol: isClassic ? (protocolName ?? '') : assignor,
     state: STATES[state],
     members: memberList.map(({ memberId, clientId, owned }) => ({ memberId, clientId, assignment: owned })),
   }

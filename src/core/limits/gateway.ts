@@ -46,6 +46,9 @@ export const SCRAM_ITERATIONS_MIN = 4_096
 export const SCRAM_ITERATIONS_DEFAULT = 8_192
 export const SCRAM_ITERATIONS_MAX = 1_000_000
 
+/** Members of groups that a gateway remembers by itself: the ones that it has served last. Of others the store knows most. */
+export const GATEWAY_MEMBERS_MAX = 10_000
+
 assert(
   GATEWAY_REQUESTS_BYTES_MAX < PRODUCE_IN_FLIGHT_BYTES_MAX,
   'what the gateway takes the broker takes, too: it waits here, and is not refused there',

@@ -1,7 +1,7 @@
 import type { TopicDescription } from '../../contract/broker.ts'
 import { TidemarkError } from '../../core/errors.ts'
 import { TOPIC_PARTITIONS_MAX } from '../../core/limits.ts'
-import { checkConfigs, checkTogether } from '../../core/topic/topic-config.ts'
+import { checkConfigs, checkTogether, describeConfigs } from '../../core/topic/topic-config.ts'
 import { checkTopicName } from '../../core/topic/topic-name.ts'
 import { Lane } from '../../core/turns.ts'
 import type { RequestOf, ResponseOf } from '../wire/api.ts'
@@ -76,9 +76,8 @@ async function tryOut(
   if (await topics.byName(topic)) {
     throw new TidemarkError('TOPIC_ALREADY_EXISTS', `There is a topic "${topic}" already.`)
   }
-  const set = Object.entries(configs).map(([name, value]) => ({ name, value, isDefault: false }))
   // Kafka gives it one, too, and forgets it.
-  return { topicId: globalThis.crypto.randomUUID(), configs: set }
+  return { topicId: globalThis.crypto.randomUUID(), configs: describeConfigs(configs, true) }
 }
 
 function partitionsOf(

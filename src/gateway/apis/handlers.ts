@@ -8,6 +8,7 @@ import { describeCluster } from './describe-cluster.ts'
 import { describeConfigs, listConfigResources } from './describe-configs.ts'
 import { describeTopicPartitions } from './describe-topic-partitions.ts'
 import { fetch } from './fetch.ts'
+import { GROUP_HANDLERS } from './groups/index.ts'
 import type { Handler } from './handler.ts'
 import { initProducerId } from './init-producer-id.ts'
 import { alterPartitionReassignments, electLeaders, listPartitionReassignments } from './leaders.ts'
@@ -50,4 +51,5 @@ export const HANDLERS: readonly Handler[] = [
   listTransactions,
   listConfigResources,
   describeTopicPartitions,
-]
+  ...GROUP_HANDLERS,
+].sort((one, other) => one.api.key - other.api.key)

@@ -2,11 +2,11 @@ import type { ClassicGroup } from '../../../core/group/classic/classic-group.ts'
 import { newClassicGroup } from '../../../core/group/classic/classic-group.ts'
 import type { Group } from '../../../core/group/group.ts'
 import { changeOwner } from '../claims.ts'
-import type { GroupCall } from '../group-call.ts'
+import { type GroupCall, readGroup } from '../group-call.ts'
 import { readMembers, shortenLeases } from '../group-state.ts'
 import { removeExpired } from '../look-at-members.ts'
 import { otherKind } from '../other-kind.ts'
-import { type ClassicRoom, readGroup } from './classic-room.ts'
+import type { ClassicRoom } from './classic-room.ts'
 
 /** A group that is a classic one. */
 export type GroupOfClassic = Group & { readonly classic: ClassicGroup }

@@ -2,6 +2,7 @@ import type { ClassicGroupBroker } from '../../../contract/classic-groups.ts'
 import type { JoinSettings } from '../../../core/group/classic/join.ts'
 import type { Ports } from '../../../ports/index.ts'
 import type { TopicDirectory } from '../../topics/topic-directory.ts'
+import { findMember } from '../find-member.ts'
 import { LeaseWatch } from '../lease-watch.ts'
 import { ClassicRoom } from './classic-room.ts'
 import { commitClassic } from './commit-classic.ts'
@@ -41,6 +42,8 @@ export class ClassicGroups implements ClassicGroupBroker {
 
   deleteOffsets: ClassicGroupBroker['deleteOffsets'] = request =>
     deleteOffsets(this.#room.call(request.groupId), request)
+
+  findMember: ClassicGroupBroker['findMember'] = name => findMember(this.#room.call(name.groupId), name)
 
   /** Whoever waits is told to look for another broker. */
   close(): void {

@@ -4,7 +4,7 @@ import type { JoinSettings } from '../../../core/group/classic/join.ts'
 import type { Group } from '../../../core/group/group.ts'
 import type { Ports } from '../../../ports/index.ts'
 import type { TopicDirectory } from '../../topics/topic-directory.ts'
-import { GroupCall } from '../group-call.ts'
+import { GroupCall, readGroup } from '../group-call.ts'
 import type { LeaseWatch } from '../lease-watch.ts'
 import { GroupWatch } from './group-watch.ts'
 
@@ -49,10 +49,6 @@ export class ClassicRoom {
     if (changed) this.watch.note(changed)
     return changed
   }
-}
-
-export function readGroup(call: GroupCall): Promise<Group | undefined> {
-  return call.read(() => call.groups.readGroup(call.groupId))
 }
 
 /** The process ends: clients look for another one. */

@@ -11,11 +11,11 @@ import type { PartitionId } from '../../../core/topic/partition-id.ts'
 import { OutcomeUnknown } from '../../../ports/outcome.ts'
 import { changeOwner } from '../claims.ts'
 import { errorOf } from '../commit-offsets.ts'
-import { type GroupCall, unknownGroup } from '../group-call.ts'
+import { type GroupCall, readGroup, unknownGroup } from '../group-call.ts'
 import { refuseActiveTriggers } from '../group-triggers.ts'
 import { otherKind } from '../other-kind.ts'
 import { isClassic } from './change-kind.ts'
-import { type ClassicRoom, readGroup } from './classic-room.ts'
+import type { ClassicRoom } from './classic-room.ts'
 
 type ToCommit = CommitClassic['offsets'][number]
 

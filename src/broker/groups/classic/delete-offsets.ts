@@ -5,11 +5,10 @@ import { CONSUMER_PROTOCOL_TYPE, subscribedTopicsIn } from '../../../core/group/
 import { checkGroupId } from '../../../core/group/identity.ts'
 import { subscribedTopics } from '../../../core/group/subscribing/subscription.ts'
 import { errorOf } from '../commit-offsets.ts'
-import { type GroupCall, unknownGroup } from '../group-call.ts'
+import { type GroupCall, readGroup, unknownGroup } from '../group-call.ts'
 import { readLiving } from '../group-state.ts'
 import { readAllTopics } from '../group-topics.ts'
 import { readGroupTriggers } from '../group-triggers.ts'
-import { readGroup } from './classic-room.ts'
 import { describeClassic } from './describe-classic.ts'
 
 /** Forgets what a group has committed, of topics that none of its members subscribes to. */

@@ -1,35 +1,14 @@
-import type { ClassicGroupDescription, ClassicState } from '../../../contract/classic-groups.ts'
+import type { ClassicGroupDescription } from '../../../contract/classic-groups.ts'
 import type { ClassicGroup, ClassicMember } from '../../../core/group/classic/classic-group.ts'
 import type { PartName } from '../../../core/group/classic/parts.ts'
-import type { Member } from '../../../core/group/group.ts'
 import { checkGroupId } from '../../../core/group/identity.ts'
-import { type GroupCall, unknownGroup } from '../group-call.ts'
+import { classicStateOf } from '../classic-state.ts'
+import { type GroupCall, readGroup, unknownGroup } from '../group-call.ts'
 import { readLiving } from '../group-state.ts'
 import { isClassic } from './change-kind.ts'
-import { readGroup } from './classic-room.ts'
 import { readAllMetadata, readParts } from './part-items.ts'
 
 const NOTHING = new Uint8Array(0)
-
-const STATES: Readonly<Record<ClassicGroup['phase'], ClassicState>> = {
-  empty: 'Empty',
-  joining: 'PreparingRebalance',
-  syncing: 'CompletingRebalance',
-  stable: 'Stable',
-}
-
-/** A group's state, and those of its members that are there: nobody looks for others while all are gone. */
-export function classicStateOf(
-  group: ClassicGroup,
-  leases: readonly Member[],
-): { state: ClassicState; members: { member: ClassicMember; lease: Member }[] } {
-  const leaseOf = new Map(leases.map(lease => [lease.memberId, lease]))
-  const members = group.members.flatMap(member => {
-    const lease = leaseOf.get(member.memberId)
-    return lease ? { member, lease } : []
-  })
-  return { state: members.length === 0 ? 'Empty' : STATES[group.phase], members }
-}
 
 /** Undefined: it is of the other kind. @throws GROUP_ID_NOT_FOUND */
 export async function describeClassic(call: GroupCall): Promise<ClassicGroupDescription | undefined> {

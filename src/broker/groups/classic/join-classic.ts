@@ -14,10 +14,10 @@ import {
   SESSION_TIMEOUT_MS_MIN,
 } from '../../../core/limits.ts'
 import { toTopicId } from '../../../core/topic/topic-id.ts'
-import type { GroupCall } from '../group-call.ts'
+import { type GroupCall, readGroup } from '../group-call.ts'
 import { refuseTriggersGroup } from '../group-triggers.ts'
 import { isClassic, toClassic } from './change-kind.ts'
-import { type ClassicRoom, readGroup } from './classic-room.ts'
+import type { ClassicRoom } from './classic-room.ts'
 import { lookIfDue } from './look-at-classic.ts'
 import { putParts, readAllMetadata } from './part-items.ts'
 import { type Presence, waitAsMember } from './presence.ts'

@@ -2,9 +2,9 @@ import type { ClassicGroup } from '../../../core/group/classic/classic-group.ts'
 import { isOver, passBarrier, withoutMembers } from '../../../core/group/classic/round.ts'
 import type { Group, Member } from '../../../core/group/group.ts'
 import { CLOCK_SKEW_MS_MAX, HEARTBEAT_INTERVAL_DEFAULT_MS } from '../../../core/limits.ts'
-import type { GroupCall } from '../group-call.ts'
+import { type GroupCall, readGroup } from '../group-call.ts'
 import { readMembers, shortenLeases } from '../group-state.ts'
-import { type ClassicRoom, readGroup } from './classic-room.ts'
+import type { ClassicRoom } from './classic-room.ts'
 import { sweepParts } from './part-items.ts'
 
 /**

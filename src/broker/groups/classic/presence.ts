@@ -1,5 +1,6 @@
 import type { Group } from '../../../core/group/group.ts'
-import { type ClassicRoom, ended, readGroup } from './classic-room.ts'
+import { readGroup } from '../group-call.ts'
+import { type ClassicRoom, ended } from './classic-room.ts'
 import type { Watched } from './group-watch.ts'
 import { renewLease } from './lease.ts'
 import { lookIfDue } from './look-at-classic.ts'

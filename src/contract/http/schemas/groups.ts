@@ -168,6 +168,7 @@ export const GroupOffsetsAnswer = z
         offset: OffsetSchema,
         metadata: z.string(),
         committedMs: TimestampMsSchema,
+        leaderEpoch: z.int().optional().describe('Of the record before, where whoever committed it knew it.'),
       }),
     ),
   })
@@ -175,8 +176,13 @@ export const GroupOffsetsAnswer = z
 
 const summary = {
   groupId: z.string(),
-  state: z.enum(['Empty', 'Assigning', 'Reconciling', 'Stable']),
+  state: z.enum(['Empty', 'Assigning', 'Reconciling', 'PreparingRebalance', 'CompletingRebalance', 'Stable']),
   members: CountSchema,
+  kind: z
+    .literal('classic')
+    .optional()
+    .describe("Of a group whose members assign among themselves, by Kafka's older protocol."),
+  protocolType: z.string().optional().describe('What the members of a classic group are.'),
 }
 
 export const GroupListAnswer = z.object({ groups: z.array(z.object(summary)) }).meta({ id: 'GroupList' })
@@ -186,6 +192,7 @@ export const GroupAnswer = z
     ...summary,
     epoch,
     assignor,
+    protocolName: z.string().optional().describe('What the members of a classic group have agreed on.'),
     memberList: z.array(
       z.object({
         memberId: z.string(),

@@ -1,0 +1,122 @@
+import type { AssignorName, FoundMember, HeartbeatAnswer, OwnedPartition } from '../../../contract/groups.ts'
+
+/**
+ * What a gateway remembers of a member that speaks KIP-848: that protocol sends only what has changed, and knows nothing of
+ * generations. Another gateway that takes over finds most of it in the store; what it cannot find it takes for granted, and tells
+ * the member all that it is assigned.
+ */
+export interface MemberRecord {
+  readonly memberEpoch: number
+  /** The one before: a commit under it may have been on its way. */
+  readonly previousEpoch: number
+  readonly topics: readonly string[]
+  readonly topicPattern: string | null
+  readonly assignor: AssignorName
+  /** All that is the member's by the store, be it told or not. */
+  readonly owned: readonly OwnedPartition[]
+  /** What it has said to have, by topic id and partition; undefined: nobody knows. */
+  readonly reported: ReadonlySet<string> | undefined
+  /** What it was told to have. */
+  readonly told: ReadonlySet<string> | undefined
+  /** The epoch in which it owns its share and nothing else; 0: in none. */
+  readonly settledEpoch: number
+}
+
+/** Partitions of one topic, as the protocol tells them. */
+export interface TopicPartitions {
+  readonly topicId: string
+  readonly partitions: readonly number[]
+}
+
+export function keyOf({ topicId, partition }: { topicId: string; partition: number }): string {
+  return `${topicId}/${partition}`
+}
+
+/** What another gateway has known, as far as the store knows it. */
+export function recordOf({ memberEpoch, ...found }: FoundMember): MemberRecord {
+  const unknown = { reported: undefined, told: undefined, settledEpoch: 0 }
+  return { ...found, memberEpoch, previousEpoch: memberEpoch, ...unknown }
+}
+
+/** Whoever joins anew has nothing yet. */
+export function newRecord(
+  subscription: Pick<MemberRecord, 'topics' | 'topicPattern' | 'assignor'>,
+): MemberRecord {
+  return {
+    ...subscription,
+    memberEpoch: 0,
+    previousEpoch: 0,
+    owned: [],
+    reported: new Set(),
+    told: undefined,
+    settledEpoch: 0,
+  }
+}
+
+/** The record with what a member says that it has; null: the same as before. */
+export function withReport(record: MemberRecord, report: readonly TopicPartitions[] | null): MemberRecord {
+  if (report === null) return record
+  const reported = new Set(
+    report.flatMap(({ topicId, partitions }) => partitions.map(partition => keyOf({ topicId, partition }))),
+  )
+  return { ...record, reported }
+}
+
+/**
+ * What of its own a member still has, and what it has let go: what it was told to let go, and does not say to have. All else that
+ * it does not say to have it was assigned just now, or the answer was lost, and it will be told again.
+ */
+export function splitOwned({ owned, reported, told }: MemberRecord): {
+  readonly kept: readonly OwnedPartition[]
+  readonly released: readonly OwnedPartition[]
+} {
+  const isReleased = (partition: OwnedPartition) => {
+    const key = keyOf(partition)
+    return reported !== undefined && told !== undefined && !told.has(key) && !reported.has(key)
+  }
+  return { kept: owned.filter(partition => !isReleased(partition)), released: owned.filter(isReleased) }
+}
+
+/** The record after a heartbeat, and what the member is told to have; null: the same as before, which it has said to have. */
+export function answered(
+  record: MemberRecord,
+  { memberEpoch, assigned, toRelease, isSettled }: HeartbeatAnswer,
+): { readonly record: MemberRecord; readonly assignment: TopicPartitions[] | null } {
+  const release = new Set(toRelease.map(keyOf))
+  const told = assigned.filter(partition => !release.has(keyOf(partition)))
+  const keys = new Set(told.map(keyOf))
+  const isKnown =
+    isSame(record.told, keys) && (record.reported === undefined || isSame(record.reported, keys))
+  const next: MemberRecord = {
+    ...record,
+    memberEpoch,
+    previousEpoch: memberEpoch === record.memberEpoch ? record.previousEpoch : record.memberEpoch,
+    owned: assigned.map(({ topic, topicId, partition, generation }) => ({
+      topic,
+      topicId,
+      partition,
+      generation,
+    })),
+    told: keys,
+    settledEpoch: isSettled ? memberEpoch : 0,
+  }
+  return { record: next, assignment: isKnown ? null : byTopic(told) }
+}
+
+/** Partitions by their topics, as the protocol tells them. */
+function byTopic(
+  partitions: readonly { topicId: string; partition: number }[],
+): { topicId: string; partitions: number[] }[] {
+  const byId = new Map<string, number[]>()
+  for (const { topicId, partition } of partitions) {
+    byId.set(topicId, [...(byId.get(topicId) ?? []), partition])
+  }
+  return Array.from(byId, ([topicId, all]) => ({
+    topicId,
+    partitions: all.sort((one, other) => one - other),
+  }))
+}
+
+function isSame(one: ReadonlySet<string> | undefined, other: ReadonlySet<string>): boolean {
+  return one?.size === other.size && [...one].every(key => other.has(key))
+}

@@ -1,0 +1,115 @@
+import type { GroupOffset } from '../../../contract/groups.ts'
+import { OffsetFetch } from '../../wire/messages/offset-fetch.ts'
+import type { Context } from '../context.ts'
+import { codeOf, NONE, toApiError } from '../error-code.ts'
+import { handler } from '../handler.ts'
+
+/** From here on groups are asked for together. */
+const SEVERAL = 8
+/** From here on topics are named by their ids. */
+const BY_ID = 10
+/** From here on the whole answer has an error. */
+const WHOLE_ERROR = 2
+
+interface AskedTopic {
+  readonly name: string
+  readonly topicId: string
+  readonly partitionIndexes: readonly number[]
+}
+
+const NO_OFFSET = { committedOffset: -1, committedLeaderEpoch: -1, metadata: '', errorCode: NONE }
+
+export const offsetFetch = handler(OffsetFetch, [1, 10], async (request, context) => {
+  const { version } = context
+  if (version < SEVERAL) {
+    const asked = request.topics?.map(topic => ({ ...topic, topicId: '' })) ?? null
+    // In the first version nobody could ask for all.
+    const { topics, errorCode } = await fetchOne(request.groupId, asked, context)
+    const isTold = version >= WHOLE_ERROR || errorCode === NONE
+    return isTold ? { topics, errorCode } : { topics: failed(asked ?? [], errorCode) }
+  }
+  const groups = []
+  for (const { groupId, topics } of request.groups) {
+    groups.push({ groupId, ...(await fetchOne(groupId, topics, context)) })
+  }
+  return { groups }
+})
+
+/** A group's offsets, of all topics or of those that are asked for. */
+async function fetchOne(groupId: string, asked: readonly AskedTopic[] | null, context: Context) {
+  const { broker, version } = context
+  try {
+    const named = asked && (await Promise.all(asked.map(topic => nameOf(topic, context))))
+    const names = named?.flatMap(({ name }) => name ?? [])
+    const offsets = await broker.fetchOffsets({ groupId, ...(names && { topics: names }) })
+    const topics = named ? asAsked(named, offsets) : asFound(offsets)
+    const told = version < BY_ID ? topics : await withIds(topics, context)
+    return { topics: told, errorCode: NONE }
+  } catch (error) {
+    return { topics: [], errorCode: toApiError(error).errorCode }
+  }
+}
+
+/** With the name undefined where no topic has the id. */
+interface NamedTopic extends Omit<AskedTopic, 'name'> {
+  readonly name: string | undefined
+}
+
+async function nameOf(topic: AskedTopic, { topics, version }: Context): Promise<NamedTopic> {
+  if (version < BY_ID) return topic
+  return { ...topic, name: (await topics.byId(topic.topicId))?.topic }
+}
+
+function asAsked(asked: readonly NamedTopic[], offsets: readonly GroupOffset[]) {
+  const found = new Map(offsets.map(offset => [`${offset.topic}/${offset.partition}`, offset]))
+  return asked.map(({ name, topicId, partitionIndexes }) => ({
+    name: name ?? '',
+    topicId,
+    partitions: partitionIndexes.map(partitionIndex => ({
+      ...NO_OFFSET,
+      ...toCommitted(found.get(`${name}/${partitionIndex}`)),
+      ...(name === undefined && { errorCode: codeOf('UNKNOWN_TOPIC_ID') }),
+      partitionIndex,
+    })),
+  }))
+}
+
+function asFound(offsets: readonly GroupOffset[]) {
+  const byTopic = new Map<string, GroupOffset[]>()
+  for (const offset of offsets) byTopic.set(offset.topic, [...(byTopic.get(offset.topic) ?? []), offset])
+  return [...byTopic].map(([name, all]) => ({
+    name,
+    topicId: '',
+    partitions: all.map(offset => ({
+      ...NO_OFFSET,
+      ...toCommitted(offset),
+      partitionIndex: offset.partition,
+    })),
+  }))
+}
+
+async function withIds(topics: ReturnType<typeof asAsked>, context: Context) {
+  const told = await Promise.all(
+    topics.map(async topic =>
+      topic.topicId === ''
+        ? { ...topic, topicId: (await context.topics.byName(topic.name))?.topicId }
+        : topic,
+    ),
+  )
+  // Deleted just now.
+  return told.flatMap(({ topicId, ...topic }) => (topicId === undefined ? [] : { ...topic, topicId }))
+}
+
+function toCommitted(offset: GroupOffset | undefined) {
+  if (!offset) return undefined
+  const { offset: committedOffset, metadata, leaderEpoch: committedLeaderEpoch = -1 } = offset
+  return { committedOffset, metadata, committedLeaderEpoch }
+}
+
+/** In the very first version an error is every partition's. */
+function failed(asked: readonly AskedTopic[], errorCode: number) {
+  return asked.map(({ name, partitionIndexes }) => ({
+    name,
+    partitions: partitionIndexes.map(partitionIndex => ({ ...NO_OFFSET, partitionIndex, errorCode })),
+  }))
+}

@@ -1,0 +1,36 @@
+/** Where the gateway is meant to answer other than Apache Kafka, and why. */
+export const DIFFERENCES: readonly { readonly of: RegExp; readonly why: string }[] = [
+  {
+    of: /^topics: create (?:as a trial|a topic|with a config twice|by hand)$/,
+    why: 'The configs of a new topic are told, and there are fewer, with defaults of their own.',
+  },
+  {
+    of: /^topics: create with a factor of 3$/,
+    why: 'The tools of the world ask for it, and records are as safe as their store in any case.',
+  },
+  {
+    of: /^records: produce half of a batch$/,
+    why: 'It is damaged, which Kafka says of other damage only.',
+  },
+  {
+    of: /^records: (?:produce (?:from the future.*|without keys)|number (?:with a gap|in a new epoch from 3 on|in an older epoch))$/,
+    why: 'Where the log starts is told only by what was written.',
+  },
+  {
+    of: /^records: number again$/,
+    why: 'Kafka tells the time of the first try, also where records keep their own: clients would take it for theirs.',
+  },
+  {
+    of: /^records: number what is long ago$/,
+    why: 'More than five batches of a producer are recognized, where they are in the tail.',
+  },
+  {
+    of: /^records: fetch (?:no partition|an unknown id)$/,
+    why: 'Kafka says that nothing was aborted, and not that nobody asked.',
+  },
+  {
+    of: /^cluster: describe (?:a topic|without synonyms|what was .*|Kafka’s for ever)$/,
+    why: 'segment.bytes has a default of its own, and that of retention.ms is told in milliseconds.',
+  },
+  { of: /^cluster: describe a broker$/, why: 'Nothing of a gateway can be altered over the protocol.' },
+]

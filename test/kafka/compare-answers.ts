@@ -1,0 +1,49 @@
+import { isDeepStrictEqual, parseArgs } from 'node:util'
+import { openInMemory } from '../../src/embedded/embedded.ts'
+import { startGateway } from '../../src/embedded/gateway.ts'
+import { cluster } from './answers/cluster.ts'
+import { DIFFERENCES } from './answers/differences.ts'
+import { records } from './answers/records.ts'
+import { play, type Scene } from './answers/scene.ts'
+import { topics } from './answers/topics.ts'
+import { KafkaProcess } from './kafka-process.ts'
+
+/**
+ * Asks Apache Kafka and the gateway the same over the wire, and compares what they answer. Differences that are meant stand
+ * in answers/differences.ts with their reasons; any other, and any that there is not, is a failure.
+ *
+ * node test/kafka/compare-answers.ts [--kafka HOST:PORT of one that runs] [--scene NAME]
+ */
+const SCENES: Readonly<Record<string, Scene>> = { topics, records, cluster }
+
+const { values } = parseArgs({ options: { kafka: { type: 'string' }, scene: { type: 'string' } } })
+const server = values.kafka === undefined ? await KafkaProcess.start() : undefined
+const [host = '', port = ''] = (values.kafka ?? server!.bootstrap).split(':')
+const embedded = openInMemory()
+const gateway = await startGateway(embedded, { port: 0 })
+const prefix = `c${Date.now()}-`
+let failures = 0
+try {
+  for (const [name, scene] of Object.entries(SCENES)) {
+    if (values.scene !== undefined && values.scene !== name) continue
+    const theirs = await play(scene, { host, port: Number(port) }, prefix)
+    const ours = await play(scene, { host: '127.0.0.1', port: gateway.port }, prefix)
+    for (const [label, answer] of theirs) compare(`${name}: ${label}`, answer, ours.get(label))
+    console.log(`${name}: ${theirs.size} answers`)
+  }
+} finally {
+  await gateway.close()
+  await embedded.close()
+  await server?.stop()
+}
+console.log(failures === 0 ? 'no difference that is not known' : `${failures} differences`)
+process.exitCode = failures === 0 ? 0 : 1
+
+function compare(label: string, theirs: unknown, ours: unknown): void {
+  const isSame = isDeepStrictEqual(theirs, ours)
+  const isMeant = DIFFERENCES.some(({ of }) => of.test(label))
+  if (isSame === !isMeant) return
+  failures += 1
+  if (isSame) console.log(`${label}: there is no difference any more`)
+  else console.log(`${label}\n  Kafka ${JSON.stringify(theirs)}\n  ours  ${JSON.stringify(ours)}`)
+}
