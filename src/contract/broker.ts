@@ -129,6 +129,8 @@ export interface PartitionOffsets {
   startOffset: Offset
   /** The high watermark: the offset that the next record gets. */
   endOffset: Offset
+  /** What its batches take, with what waits to be dropped; undefined where an older broker answers. */
+  bytes?: number | undefined
 }
 
 export interface Produce {
