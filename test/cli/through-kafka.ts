@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import kafkajs from 'kafkajs'
 
 /** Writes values with one of Kafka's clients, and reads them back as a member of a group; sorted, since partitions are not in order. */
@@ -25,4 +26,22 @@ export async function throughKafka(bootstrap: string, topic: string, values: rea
   })
   await consumer.disconnect()
   return read.sort()
+}
+
+/** The same by kcat, without a group; undefined, and a word about it, where this machine has none. */
+export function throughKcat(
+  bootstrap: string,
+  topic: string,
+  values: readonly string[],
+): string[] | undefined {
+  const kcat = (words: string[], input = '') =>
+    execFileSync('kcat', ['-b', bootstrap, '-t', topic, ...words], { input, timeout: 60_000 }).toString()
+  try {
+    kcat(['-P'], values.join('\n'))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    console.warn(`there is no kcat here: nothing was written to ${topic} by it`)
+    return undefined
+  }
+  return kcat(['-C', '-e', '-q']).trimEnd().split('\n').sort()
 }
