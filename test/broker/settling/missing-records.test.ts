@@ -158,6 +158,8 @@ describe('an object that is gone after it was rolled', () => {
     await bringBack()
     expect(await harness.maintain({ isForced: true, upkeep: false })).toMatchObject({ failed: [] })
     expect((await harness.head(tides)).settled.mergedOffset).toBe(9)
+    const merged = (await harness.segments(tides)).filter(({ level }) => level !== 'rolled')
+    expect(merged.map(({ segment }) => segment.lost)).toEqual([1])
     expect([await readAt(0), await readAt(1), await readAt(4)]).toEqual(['CORRUPT_MESSAGE', 2, 5])
   })
 
