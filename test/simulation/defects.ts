@@ -9,6 +9,7 @@ import { partitionKey } from '../../src/core/topic/partition-id.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { LogIndex } from '../../src/ports/log-index.ts'
 import type { TopicItem } from '../../src/ports/topic-store.ts'
+import { CLASSIC_DEFECTS } from './defects-classic.ts'
 import { CLEANING_DEFECTS } from './defects-cleaning.ts'
 import { SETTLING_DEFECTS } from './defects-settling.ts'
 import { UPKEEP_DEFECTS } from './defects-upkeep.ts'
@@ -37,6 +38,7 @@ export const DEFECTS: Readonly<Record<string, PlantedDefect>> = {
   ...SETTLING_DEFECTS,
   ...UPKEEP_DEFECTS,
   ...CLEANING_DEFECTS,
+  ...CLASSIC_DEFECTS,
   ...SETTLING_DEFECTS,
   'an append without the condition tailOffset <= seen': {
     ...APPENDS,

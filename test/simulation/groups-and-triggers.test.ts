@@ -7,6 +7,18 @@ checkWorld('a group', {
   atLeast: { changes: 10, commits: 20, fenced: 0.5, removals: 0.1, crashes: 1, epochs: 5 },
 })
 
+checkWorld('a group whose members assign among themselves', {
+  actors: ['classic'],
+  seeds: 600,
+  atLeast: { generations: 3, lives: 1, commits: 5, 'other kind': 0.1, crashes: 1, sleeps: 0.1 },
+})
+
+checkWorld('the same whose clocks somebody sets', {
+  actors: ['classic', 'clocks'],
+  seeds: 200,
+  atLeast: { steps: 10, generations: 3, commits: 5 },
+})
+
 checkWorld('triggers', {
   actors: ['triggers'],
   seeds: 120,

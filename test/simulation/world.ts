@@ -5,7 +5,7 @@ import { clockOf, Network } from '../../src/adapters/memory/network.ts'
 import { SeededEntropy } from '../../src/adapters/memory/seeded-entropy.ts'
 import { VirtualClock } from '../../src/adapters/memory/virtual-clock.ts'
 import { loadReading } from '../../src/broker/load-reading.ts'
-import { loadTasks, loadTopics, loadUseCases } from '../../src/broker/load-use-cases.ts'
+import { loadClassic, loadTasks, loadTopics, loadUseCases } from '../../src/broker/load-use-cases.ts'
 import { LogBroker } from '../../src/broker/log-broker.ts'
 import { isTransient } from '../../src/broker/store-calls/retry.ts'
 import { VerifySummary } from '../../src/broker/verifying/finding.ts'
@@ -24,7 +24,7 @@ import { SleepyProcess } from './sleepy-process.ts'
 import { WatchedObjects } from './watched-objects.ts'
 
 // Now: virtual time does not wait for a file to be loaded.
-await Promise.all([loadUseCases(), loadTasks(), loadTopics(), loadReading()])
+await Promise.all([loadUseCases(), loadClassic(), loadTasks(), loadTopics(), loadReading()])
 
 const PROCESSES = 2
 const START_MS = Date.UTC(2026, 0, 1)
@@ -99,6 +99,7 @@ export class World {
   readonly log: WorldPromises['log']
   readonly ownership: WorldPromises['ownership']
   readonly delivery: WorldPromises['delivery']
+  readonly classic: WorldPromises['classic']
   /** Those that live. */
   readonly processes = new Set<SleepyProcess>()
   readonly brokers: (Running & { readonly broker: LogBroker })[] = []
@@ -134,6 +135,7 @@ export class World {
     this.log = this.promises.log
     this.ownership = this.promises.ownership
     this.delivery = this.promises.delivery
+    this.classic = this.promises.classic
     this.#decisions = this.ownership.watch({ ...DECISIONS, ...defect.decisions })
     this.store = { ...openMemoryStore(this.clock, this.#decisions), objects }
     watchItems(this.store.items, this.promises)

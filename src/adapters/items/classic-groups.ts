@@ -1,8 +1,8 @@
 import { decodeClassicGroup, encodeClassicGroup } from '../../core/group/classic/classic-bytes.ts'
 import type { Group } from '../../core/group/group.ts'
-import { applyClassic } from '../../core/group/group-changes.ts'
 import { groupKey, parsePartKey, partKey, partsEnd, partsPrefix } from '../../core/storage-layout.ts'
 import type { ClassicGroupStore } from '../../ports/classic-group-store.ts'
+import type { Decisions } from './decisions.ts'
 import { endOf, type Items, joinKey, removal, splitKey } from './items.ts'
 import { decodeJson, encodeJson, type TypedItems } from './typed-items.ts'
 
@@ -11,6 +11,7 @@ export function classicGroupsOver(
   items: Items,
   groups: TypedItems<Group>,
   metaKey: (groupId: string) => string,
+  { applyClassic }: Pick<Decisions, 'applyClassic'>,
 ): ClassicGroupStore {
   const itemKey = (groupId: string, sortKey: string) => joinKey(groupKey(groupId), sortKey)
   return {

@@ -1,4 +1,5 @@
 import { applyCommit, applyOwner, closeClaim, mayRemoveClaim } from '../../core/group/claim.ts'
+import { applyClassic } from '../../core/group/group-changes.ts'
 import { applyAppend } from '../../core/log/changes/append.ts'
 import { mayReplaceBlock } from '../../core/log/changes/put-block.ts'
 import { mergeRetired } from '../../core/log/changes/put-producer.ts'
@@ -19,6 +20,7 @@ export const DECISIONS = {
   applyCommit,
   mayRemoveClaim,
   closeClaim,
+  applyClassic,
 }
 
 export type Decisions = Readonly<typeof DECISIONS>

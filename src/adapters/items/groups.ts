@@ -76,7 +76,7 @@ export function groupsOver(items: Items, decisions: Decisions): GroupStore {
   }
 
   return {
-    ...classicGroupsOver(items, groups, metaKey),
+    ...classicGroupsOver(items, groups, metaKey, decisions),
     /**
      * A group that is there is listed, however it meets its removal: its entry in the list is written after the group, and
      * new each time, so that a removal which began before leaves it alone. And before, so that a crash in between leaves

@@ -1,4 +1,5 @@
 import type { ActorKind } from './actor.ts'
+import { classic } from './classic.ts'
 import { cleaners } from './cleaners.ts'
 import { clocks } from './clocks.ts'
 import { crowd } from './crowd.ts'
@@ -23,6 +24,7 @@ export const ACTORS: readonly ActorKind[] = [
   deletions,
   flushes,
   members,
+  classic,
   triggers,
   pollers,
   clocks,

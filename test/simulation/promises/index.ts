@@ -2,6 +2,7 @@ import type { MemoryItems } from '../../../src/adapters/memory/memory-items.ts'
 import type { Clock } from '../../../src/ports/clock.ts'
 import { AppendedRecords } from '../appended-records.ts'
 import type { WatchedObjects } from '../watched-objects.ts'
+import { ClassicPromises } from './classic.ts'
 import { CompactionPromises } from './compaction.ts'
 import { DeliveryPromises } from './delivery.ts'
 import { EpochPromises } from './epochs.ts'
@@ -16,6 +17,7 @@ export interface WorldPromises {
   readonly topics: TopicPromises
   readonly log: LogPromises
   readonly ownership: OwnershipPromises
+  readonly classic: ClassicPromises
   readonly delivery: DeliveryPromises
   readonly compaction: CompactionPromises
   readonly expiry: ExpiryPromises
@@ -34,6 +36,7 @@ export function makePromises(
   const topics = new TopicPromises(violated)
   const log = new LogPromises(topics, violated)
   const ownership = new OwnershipPromises(violated)
+  const classic = new ClassicPromises(violated)
   const delivery = new DeliveryPromises(violated)
   ownership.onCommit(delivery.committed)
   const lacks = (key: string, offset: number): boolean => settling.lacks(key, offset)
@@ -44,13 +47,13 @@ export function makePromises(
   const settling = new SettlingPromises({ clock, objects, appended, mayLack, startMoved, violated })
   const isLive = (topicId: string) => topics.isLive(topicId)
   const epochs = new EpochPromises({ settling, isLive, violated })
-  return { topics, log, ownership, delivery, compaction, expiry, settling, epochs }
+  return { topics, log, ownership, classic, delivery, compaction, expiry, settling, epochs }
 }
 
 /** Lets them hear of every change of an item. */
 export function watchItems(items: MemoryItems, promises: WorldPromises): void {
-  const { topics, ownership, expiry, settling, epochs } = promises
-  for (const { changed } of [topics, ownership, expiry, settling, epochs]) items.observe(changed)
+  const { topics, ownership, classic, expiry, settling, epochs } = promises
+  for (const { changed } of [topics, ownership, classic, expiry, settling, epochs]) items.observe(changed)
 }
 
 /** How often each thing has happened that they are about. */
@@ -62,8 +65,22 @@ export function countPromises(promises: WorldPromises): Readonly<Record<string, 
   const { settles, merges, drops, passes } = promises.settling
   const { expirations } = promises.expiry
   const { rounds } = promises.epochs
+  const { generations, lives } = promises.classic
   return {
     ...{ made, deleted, ghosts, acknowledged, unknown, records, changes, commits, fenced, removals },
-    ...{ calls, repeats, told, resets, settles, merges, drops, passes, expirations, rounds },
+    ...{
+      calls,
+      repeats,
+      told,
+      resets,
+      settles,
+      merges,
+      drops,
+      passes,
+      expirations,
+      rounds,
+      generations,
+      lives,
+    },
   }
 }

@@ -15,7 +15,13 @@ import { type PartitionId, partitionKey } from '../../../src/core/topic/partitio
 type Committer = Parameters<Decisions['applyCommit']>[3]
 
 /** Hears of each commit that is made. `group` is the group's key. */
-export type CommitObserver = (group: string, partition: PartitionId, offset: number, by: Committer) => void
+export type CommitObserver = (
+  group: string,
+  partition: PartitionId,
+  offset: number,
+  by: Committer,
+  committed: CommittedOffset,
+) => void
 
 /** A commit as its owner counted it. */
 interface Counted {
@@ -163,9 +169,10 @@ export class OwnershipPromises {
     group: string,
     partition: PartitionId,
     place: string,
-    { offset, sequence }: CommittedOffset,
+    committed: CommittedOffset,
     by: Committer,
   ): void {
+    const { offset, sequence } = committed
     const claim = this.#claims.get(place)
     const isOwner =
       by === 'unowned'
@@ -191,6 +198,6 @@ export class OwnershipPromises {
     this.#committed.set(place, offset)
     this.#everCommitted.add(partitionKey(partition))
     this.commits += 1
-    for (const observe of this.#observers) observe(group, partition, offset, by)
+    for (const observe of this.#observers) observe(group, partition, offset, by, committed)
   }
 }
