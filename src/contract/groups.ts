@@ -204,7 +204,7 @@ export interface GroupSummary {
   members: number
   /** Of a group whose members assign among themselves, by Kafka's older protocol; all others are assigned to. */
   kind?: 'classic' | undefined
-  /** What the members of a classic group are: `consumer`, `connect` or whatever they call it. */
+  /** What the members of a classic group are: `consumer`, `connect` or whatever they call it. Empty where nobody ever joined. */
   protocolType?: string | undefined
 }
 

@@ -304,6 +304,6 @@ test('a topic tells which groups are behind', async () => {
   await reset({ groupId: 'elsewhere', topics: [{ topic: 'winds', partition: null }] })
   expect((await describe(false)).printed).toMatch(/\nGROUP +STATE +MEMBERS +LAG\nharbour +Empty +0 +18\n$/)
   expect(JSON.parse((await describe(true)).printed).groups).toEqual([
-    { groupId: 'harbour', state: 'Empty', members: 0, lag: 18 },
+    { groupId: 'harbour', state: 'Empty', members: 0, protocolType: '', lag: 18 },
   ])
 })

@@ -3,6 +3,7 @@ import { openInMemory } from '../../src/embedded/embedded.ts'
 import { startGateway } from '../../src/embedded/gateway.ts'
 import { cluster } from './answers/cluster.ts'
 import { DIFFERENCES } from './answers/differences.ts'
+import { classic, consumers } from './answers/groups.ts'
 import { records } from './answers/records.ts'
 import { play, type Scene } from './answers/scene.ts'
 import { topics } from './answers/topics.ts'
@@ -14,7 +15,7 @@ import { KafkaProcess } from './kafka-process.ts'
  *
  * node test/kafka/compare-answers.ts [--kafka HOST:PORT of one that runs] [--scene NAME]
  */
-const SCENES: Readonly<Record<string, Scene>> = { topics, records, cluster }
+const SCENES: Readonly<Record<string, Scene>> = { topics, records, cluster, classic, consumers }
 
 const { values } = parseArgs({ options: { kafka: { type: 'string' }, scene: { type: 'string' } } })
 const server = values.kafka === undefined ? await KafkaProcess.start() : undefined

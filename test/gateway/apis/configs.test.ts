@@ -157,6 +157,18 @@ test('all at once, what is not named goes back to its default', async () => {
   expect(await valueNow('segment.bytes')).toBe('2000000')
 })
 
+test('of Kafka’s that mean nothing here are taken, and what holds is told', async () => {
+  const set = async (name: string, value: string) => {
+    const configs = [{ name, configOperation: SET, value }]
+    const resources = [{ resourceType: TOPIC, resourceName: 'tides', configs }]
+    return (await gateway.ask(IncrementalAlterConfigs, 1, { resources })).responses[0]!.errorCode
+  }
+  expect([await set('min.insync.replicas', '2'), await valueNow('min.insync.replicas')]).toEqual([0, '1'])
+  expect([await set('compression.type', 'gzip'), await valueNow('compression.type')]).toEqual([0, 'producer'])
+  expect([await set('min.insync.replicas', 'two'), await set('compression.type', 'brotli')]).toEqual([40, 40])
+  expect([await set('flush.ms', '12345678'), await valueNow('flush.ms')]).toEqual([0, '3600000'])
+})
+
 test('are listed by what has them', async () => {
   const list = async (version: number, ...resourceTypes: number[]) => {
     const answer = await gateway.ask(ListConfigResources, version, { resourceTypes })

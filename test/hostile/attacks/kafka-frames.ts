@@ -10,7 +10,7 @@ import { Chance } from '../fuzz/chance.ts'
 import { call, callJson, createTopic } from '../http-calls.ts'
 import type { Attack } from '../scene.ts'
 
-const WORKERS = 16
+const WORKERS = 64
 const PEAK_MB_MAX = 500
 const GROWTH_MB_MAX = 100
 const HONEST_RECORDS = 200
@@ -44,11 +44,8 @@ export const kafkaFrames: Attack = {
       while (next < limit && broker.ended === undefined) {
         const index = next++
         if (index === Math.floor(limit / 10)) tenthMb = broker.figures.residentMb
-        const { bytes } = mutatedFrame(
-          new Chance(seed + index * 7_919),
-          index % 20 === 0 ? requests : offered,
-        )
-        const outcome = await connection.send(bytes)
+        const mutation = mutatedFrame(new Chance(seed + index * 7_919), index % 20 === 0 ? requests : offered)
+        const outcome = await connection.send(mutation)
         counts[outcome]++
         if (outcome !== 'answered') {
           connection.close()

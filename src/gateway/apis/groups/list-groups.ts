@@ -22,7 +22,8 @@ export const listGroups = handler(ListGroups, [0, 5], async ({ statesFilter, typ
 })
 
 function asListed({ groupId, state: groupState, kind, protocolType }: GroupSummary) {
-  return kind === 'classic'
+  // One that nobody has ever joined is a classic one in Kafka, too.
+  return kind === 'classic' || protocolType === ''
     ? { groupId, groupState, groupType: 'classic', protocolType: protocolType ?? '' }
     : { groupId, groupState, groupType: 'consumer', protocolType: 'consumer' }
 }
