@@ -4,8 +4,9 @@ import { ConsumerGroupDescribe } from '../../wire/messages/consumer-group-descri
 import { NO_OPERATIONS } from '../../wire/schema.ts'
 import { GROUP_OPERATIONS } from '../cluster.ts'
 import type { Context } from '../context.ts'
-import { NONE, toApiError } from '../error-code.ts'
+import { NONE } from '../error-code.ts'
 import { handler } from '../handler.ts'
+import { toGroupError } from './codes.ts'
 
 /** A member that joined by ConsumerGroupHeartbeat. */
 const CONSUMER_MEMBER = 1
@@ -40,7 +41,7 @@ async function describeOne(groupId: string, context: Context) {
     }
   } catch (error) {
     const nothing = { groupState: '', groupEpoch: 0, assignmentEpoch: 0, assignorName: '', members: [] }
-    return { ...toApiError(error), ...nothing }
+    return { ...toGroupError(error), ...nothing }
   }
 }
 

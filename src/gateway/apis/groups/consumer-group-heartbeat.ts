@@ -5,8 +5,9 @@ import { checkPattern } from '../../../core/group/subscribing/subscription.ts'
 import type { RequestOf } from '../../wire/api.ts'
 import { ConsumerGroupHeartbeat } from '../../wire/messages/consumer-group-heartbeat.ts'
 import type { GatewayBroker } from '../context.ts'
-import { NONE, toApiError } from '../error-code.ts'
+import { NONE } from '../error-code.ts'
 import { handler } from '../handler.ts'
+import { toGroupError } from './codes.ts'
 import { type KnownMembers, knownMembers } from './known-members.ts'
 import { answered, type MemberRecord, newRecord, splitOwned, withReport } from './member-record.ts'
 
@@ -37,7 +38,7 @@ export const consumerGroupHeartbeat = handler(
       if (request.memberEpoch < JOINS) return await leave(request, name, broker, known)
       return { errorCode: NONE, memberId, ...(await beat(request, name, broker, known, client.clientId)) }
     } catch (error) {
-      return { ...toApiError(error), memberId: null }
+      return { ...toGroupError(error), memberId: null }
     }
   },
 )
