@@ -32,7 +32,6 @@ export const DIFFERENCES: readonly { readonly of: RegExp; readonly why: string }
     of: /^cluster: describe (?:a topic|without synonyms|what was .*|Kafka’s for ever)$/,
     why: 'segment.bytes has a default of its own, and that of retention.ms is told in milliseconds.',
   },
-  { of: /^classic: coordinator at first$/, why: 'Kafka makes its topic of offsets first.' },
   {
     of: /^classic: (?:commit without a group|describe what is not|delete what is not)$/,
     why: 'A group without a name is none.',
