@@ -18,7 +18,7 @@ export const consumerGroupDescribe = handler(
     const authorizedOperations = includeAuthorizedOperations ? GROUP_OPERATIONS : NO_OPERATIONS
     const groups = []
     for (const groupId of groupIds) {
-      groups.push({ ...(await describeOne(groupId, context)), groupId, authorizedOperations })
+      groups.push({ authorizedOperations, ...(await describeOne(groupId, context)), groupId })
     }
     return { groups }
   },
@@ -41,12 +41,20 @@ async function describeOne(groupId: string, context: Context) {
     }
   } catch (error) {
     const nothing = { groupState: '', groupEpoch: 0, assignmentEpoch: 0, assignorName: '', members: [] }
-    return { ...toGroupError(error), ...nothing }
+    return { ...toGroupError(error), ...nothing, authorizedOperations: NO_OPERATIONS }
   }
 }
 
 function toMember(
-  { memberId, instanceId, clientId, topics, topicPattern, owned }: GroupDescription['memberList'][number],
+  {
+    memberId,
+    instanceId,
+    clientId,
+    clientHost = '',
+    topics,
+    topicPattern,
+    owned,
+  }: GroupDescription['memberList'][number],
   memberEpoch: number,
   topicIds: ReadonlyMap<string, string>,
 ) {
@@ -63,9 +71,9 @@ function toMember(
     instanceId,
     memberEpoch,
     clientId,
-    clientHost: '',
+    clientHost,
     subscribedTopicNames: topics,
-    subscribedTopicRegex: topicPattern,
+    subscribedTopicRegex: topicPattern ?? '',
     assignment,
     targetAssignment: assignment,
     memberType: CONSUMER_MEMBER,

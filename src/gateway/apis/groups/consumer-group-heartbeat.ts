@@ -7,6 +7,7 @@ import { ConsumerGroupHeartbeat } from '../../wire/messages/consumer-group-heart
 import type { Context, GatewayBroker } from '../context.ts'
 import { NONE } from '../error-code.ts'
 import { handler } from '../handler.ts'
+import { asShown } from './client-host.ts'
 import { toGroupError } from './codes.ts'
 import { type KnownMembers, knownMembers } from './known-members.ts'
 import { answered, isStuck, type MemberRecord, newRecord, splitOwned, withReport } from './member-record.ts'
@@ -41,6 +42,7 @@ export const consumerGroupHeartbeat = handler(ConsumerGroupHeartbeat, [0, 1], as
 })
 
 async function leave(request: Request, name: MemberName, broker: GatewayBroker, known: KnownMembers) {
+  if (!(await known.find(broker, name))) throw unknown(name)
   known.forget(name)
   // A static member that will be back just falls silent: nothing moves until its session is over.
   if (request.memberEpoch === LEAVES) {
@@ -68,6 +70,7 @@ async function beat(
     memberEpoch: request.memberEpoch,
     ...(instanceId !== undefined && { instanceId }),
     clientId: client.clientId ?? '',
+    clientHost: asShown(client.host),
     topics: record.topics,
     ...(record.topicPattern !== null && { topicPattern: record.topicPattern }),
     assignor: record.assignor,
@@ -77,7 +80,7 @@ async function beat(
   }
   try {
     const answer = await broker.heartbeat(asked)
-    const next = answered(record, answer, clock.monotonicMs())
+    const next = answered(record, answer, clock.monotonicMs(), request.topicPartitions !== null)
     if (isStuck(next.record, clock.monotonicMs()))
       throw fenced('It has not let go of its partitions in time.')
     known.set(name, next.record)
@@ -102,10 +105,7 @@ async function standing(
 ): Promise<MemberRecord> {
   const record = await known.find(broker, name)
   if (!record) {
-    throw new TidemarkError(
-      'UNKNOWN_MEMBER_ID',
-      `Member ${name.memberId} is not a member of group ${name.groupId}.`,
-    )
+    throw unknown(name)
   }
   if (request.memberEpoch > record.memberEpoch) {
     throw fenced(`Its epoch is ${record.memberEpoch}, not ${request.memberEpoch}.`)
@@ -113,6 +113,10 @@ async function standing(
   const { subscribedTopicNames, subscribedTopicRegex, serverAssignor } = request
   const isChanged = subscribedTopicNames !== null || subscribedTopicRegex !== null || serverAssignor !== null
   return isChanged ? { ...record, ...subscriptionOf(request, record), settledEpoch: 0 } : record
+}
+
+function unknown({ groupId, memberId }: MemberName): TidemarkError {
+  return new TidemarkError('UNKNOWN_MEMBER_ID', `Member ${memberId} is not a member of group ${groupId}.`)
 }
 
 /** Its member has lost all it had, and joins again. */

@@ -17,7 +17,7 @@ export const describeGroups = handler(
     const authorizedOperations = includeAuthorizedOperations ? GROUP_OPERATIONS : NO_OPERATIONS
     const told = []
     for (const groupId of groups) {
-      told.push({ ...(await describeOne(groupId, context)), groupId, authorizedOperations })
+      told.push({ authorizedOperations, ...(await describeOne(groupId, context)), groupId })
     }
     return { groups: told }
   },
@@ -53,6 +53,7 @@ async function describeOne(groupId: string, { broker, version }: Context) {
       protocolType: '',
       protocolData: '',
       members: [],
+      authorizedOperations: NO_OPERATIONS,
     }
   }
 }

@@ -101,17 +101,21 @@ export function isStuck({ releasingSinceMs, rebalanceTimeoutMs }: MemberRecord, 
   return releasingSinceMs !== undefined && nowMs - releasingSinceMs > rebalanceTimeoutMs
 }
 
-/** The record after a heartbeat, and what the member is told to have; null: the same as before, which it has said to have. */
+/**
+ * The record after a heartbeat, and what the member is told to have; null: the same as before. Who says what it has, and has something
+ * else, has not heard.
+ * @param hasReported whether it has said what it has
+ */
 export function answered(
   record: MemberRecord,
   { memberEpoch, assigned, toRelease, isSettled }: HeartbeatAnswer,
   nowMs: number,
+  hasReported: boolean,
 ): { readonly record: MemberRecord; readonly assignment: TopicPartitions[] | null } {
   const release = new Set(toRelease.map(keyOf))
   const told = assigned.filter(partition => !release.has(keyOf(partition)))
   const keys = new Set(told.map(keyOf))
-  const isKnown =
-    isSame(record.told, keys) && (record.reported === undefined || isSame(record.reported, keys))
+  const isKnown = isSame(record.told, keys) && (!hasReported || isSame(record.reported, keys))
   const next: MemberRecord = {
     ...record,
     memberEpoch,
