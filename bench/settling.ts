@@ -11,8 +11,23 @@ import { parseArgs } from 'node:util'
 import type { Measured, Part } from './settling-child.ts'
 import { formatNumber, formatTable } from './table.ts'
 
+const USAGE = `npm run bench:settling -- --before CHECKOUT [options]
+
+  --before CHECKOUT     the checkout of a build from before logs settled, with its node_modules
+  --only PART           aged: a log of small commits, read before and after it has settled, and after retention
+                        producing: what comes in while all of it is rolled and merged
+                        compaction: what compacting and verifying many keys takes of memory, beside traffic
+  --partitions 10, --commits 2000, --commit-bytes 5120
+                        of aged: how many, how many in each, how large
+  --rounds 3            how often the parts of before and now take turns; medians are shown
+  --seconds 20          of producing: how long, each time
+  --keys 1000000        of compaction: each is written twice
+  --directory PATH      where stores are made, and removed again (.bench/settling)
+  --json FILE           all that was measured, in seconds, bytes and MB`
+
 const { values } = parseArgs({
   options: {
+    help: { type: 'boolean', short: 'h', default: false },
     before: { type: 'string' },
     partitions: { type: 'string', default: '10' },
     commits: { type: 'string', default: '2000' },
@@ -25,8 +40,12 @@ const { values } = parseArgs({
     json: { type: 'string' },
   },
 })
+if (values.help) {
+  console.log(USAGE)
+  process.exit(0)
+}
 if (values.before === undefined) {
-  console.error('--before names the checkout of a build before logs settled')
+  console.error(`--before names the checkout of a build before logs settled\n\n${USAGE}`)
   process.exit(2)
 }
 const NOW = resolve(import.meta.dirname, '..')

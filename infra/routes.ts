@@ -11,6 +11,8 @@ export interface Route {
 export const ROUTES: readonly Route[] = [
   { method: 'POST', path: '/topics/{topic}/records', servedBy: 'produce' },
   { method: 'GET', path: '/topics/{topic}/partitions/{partition}/records', servedBy: 'fetch' },
+  { method: 'POST', path: '/fetch', servedBy: 'fetch' },
+  { method: 'POST', path: '/topics/{topic}/fetch', servedBy: 'fetch' },
   { method: 'GET', path: '/topics/{topic}/partitions/{partition}/offsets', servedBy: 'fetch' },
   { method: 'DELETE', path: '/topics/{topic}/partitions/{partition}/records', servedBy: 'admin' },
   { method: 'GET', path: '/topics', servedBy: 'admin' },
@@ -38,9 +40,11 @@ export function produceCalls(topic: string): string[] {
   return [`POST/topics/${topic}/records`, `GET/topics/${topic}`]
 }
 
+/** Not POST/fetch, which reads any topic: a client that is refused it asks for one topic at a time. */
 export function consumeCalls(topic: string): string[] {
   return [
     `GET/topics/${topic}/partitions/*/records`,
+    `POST/topics/${topic}/fetch`,
     `GET/topics/${topic}/partitions/*/offsets`,
     `GET/topics/${topic}`,
   ]
@@ -71,6 +75,8 @@ export const ADMIN_CALLS: readonly string[] = [
   'GET/topics',
   'POST/topics',
   'GET/topics/*',
+  'POST/topics/*/fetch',
+  'POST/fetch',
   'PATCH/topics/*',
   'DELETE/topics/*',
   'GET/groups',

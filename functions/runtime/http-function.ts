@@ -95,25 +95,29 @@ async function answer(
     method = request.method
     path = new URL(request.url).pathname
     const leftMs = context.getRemainingTimeInMillis() - FUNCTION_RESERVE_MS
-    const result = await inTime(app.fetch(request).then(toResult), leftMs, () => timeIsOver(method))
+    const result = await inTime(app.fetch(request).then(toResult), leftMs, () => timeIsOver(method, path))
     return { result, method, path }
   } catch (thrown) {
-    return { result: toProblemResult(thrown, method, telemetry), method, path }
+    return { result: toProblemResult(thrown, { method, path }, telemetry), method, path }
   }
 }
 
-function timeIsOver(method: string): HttpResult {
+function timeIsOver(method: string, path: string): HttpResult {
   const message = "The function's time is over. Try again; if it goes on, look at the store."
-  const error = new TidemarkError('REQUEST_TIMED_OUT', message, isRead(method) ? 'no' : 'unknown')
+  const error = new TidemarkError('REQUEST_TIMED_OUT', message, isRead(method, path) ? 'no' : 'unknown')
   return problemResult(error, statusOf(error.kafkaName))
 }
 
-function toProblemResult(thrown: unknown, method: string, telemetry: Telemetry): HttpResult {
+function toProblemResult(
+  thrown: unknown,
+  { method, path }: Pick<Answered, 'method' | 'path'>,
+  telemetry: Telemetry,
+): HttpResult {
   if (thrown instanceof HttpProblem) return problemResult(thrown.error, thrown.status)
   telemetry.error('A request failed in a way that it should not', { error: thrown })
   const message = "The answer could not be given. The function's log says more."
   return problemResult(
-    new TidemarkError('UNKNOWN_SERVER_ERROR', message, isRead(method) ? 'no' : 'unknown'),
+    new TidemarkError('UNKNOWN_SERVER_ERROR', message, isRead(method, path) ? 'no' : 'unknown'),
     500,
   )
 }

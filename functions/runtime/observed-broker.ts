@@ -1,4 +1,4 @@
-import type { Fetch, Produce } from '../../src/contract/broker.ts'
+import type { Fetch, Fetched, FetchMany, Produce } from '../../src/contract/broker.ts'
 import type { HttpPorts } from '../../src/contract/http/settings.ts'
 import { overriding } from './overriding.ts'
 
@@ -30,8 +30,13 @@ export function observe(broker: ObservedBroker['broker']): ObservedBroker {
       },
       async fetch(request: Fetch) {
         const fetched = await broker.fetch(request)
-        const bytes = fetched.chunks.reduce((sum, chunk) => sum + chunk.length, 0)
-        count('FetchedBytes', bytes)
+        count('FetchedBytes', bytesOf(fetched))
+        return fetched
+      },
+      async fetchMany(request: FetchMany) {
+        const fetched = await broker.fetchMany(request)
+        for (const answer of fetched.partitions)
+          if ('chunks' in answer) count('FetchedBytes', bytesOf(answer))
         return fetched
       },
     }),
@@ -41,4 +46,8 @@ export function observe(broker: ObservedBroker['broker']): ObservedBroker {
       return taken
     },
   }
+}
+
+function bytesOf({ chunks }: Pick<Fetched, 'chunks'>): number {
+  return chunks.reduce((sum, chunk) => sum + chunk.length, 0)
 }

@@ -29,12 +29,8 @@ import type {
   HeartbeatAnswer,
   LeaveGroup,
 } from '../contract/groups.ts'
-import { BATCHES_TYPE, JSON_TYPE } from '../contract/http/media-types.ts'
-import {
-  END_OFFSET_HEADER,
-  NEXT_OFFSET_HEADER,
-  START_OFFSET_HEADER,
-} from '../contract/http/records/offset-headers.ts'
+import { BATCHES_TYPE, FRAMES_TYPE, JSON_TYPE } from '../contract/http/media-types.ts'
+import { fromToldError } from '../contract/http/records/fetch-frames.ts'
 import { toPathText } from '../contract/http/requests/path-text.ts'
 import {
   CommitOffsetsAnswer,
@@ -46,17 +42,21 @@ import {
 import {
   DeleteRecordsAnswer,
   LocateAnswer,
+  LocateManyAnswer,
   OffsetAnswer,
   ProduceBatchesAnswer,
 } from '../contract/http/schemas/records.ts'
 import { TopicAnswer, TopicListAnswer } from '../contract/http/schemas/topics.ts'
 import { TriggerAnswer, TriggerListAnswer } from '../contract/http/schemas/triggers.ts'
 import type { TriggerBroker, TriggerDescription, TriggerName } from '../contract/triggers.ts'
-import { TidemarkError } from '../core/errors.ts'
 import { checkGroupId } from '../core/group/identity.ts'
-import { type Offset, toOffset } from '../core/numbers.ts'
-import { fetchEach } from './fetch-each.ts'
-import { type HttpBrokerSettings, type HttpRequest, HttpTransport } from './http-transport.ts'
+import type { Offset } from '../core/numbers.ts'
+import { type EachAnswer, fetchEach } from './fetch-each.ts'
+import { type HttpBrokerSettings, type HttpRequest, HttpTransport, RouteMissing } from './http-transport.ts'
+import { fromBase64, notUnderstood, readBatches, readFrames, writtenBy } from './read-answers.ts'
+
+/** How long a broker is not asked again for what it does not have. */
+const MISSING_MS = 5 * 60_000
 
 /**
  * A broker somewhere else, over HTTP. It never sends anything a second time: where the outcome of a write is
@@ -64,6 +64,8 @@ import { type HttpBrokerSettings, type HttpRequest, HttpTransport } from './http
  */
 export class HttpBroker implements Broker, GroupBroker, TriggerBroker {
   readonly #transport: HttpTransport
+  /** The ways to ask for many partitions that this broker does not have, and until when that is believed. */
+  readonly #missing = new Map<'topic' | 'all', number>()
 
   constructor(settings: HttpBrokerSettings) {
     this.#transport = new HttpTransport(settings)
@@ -120,27 +122,52 @@ export class HttpBroker implements Broker, GroupBroker, TriggerBroker {
         waitMs: request.maxWaitMs ?? 0,
         ...endings,
       })
-      return {
-        ...located,
-        ranges: located.ranges.map(range =>
-          'inline' in range
-            ? { ...range, span: range.span ?? range.records, inline: fromBase64(range.inline) }
-            : {
-                ...range,
-                span: range.span ?? range.records,
-                url: this.#transport.completeUrl(range.url),
-              },
-        ),
-      }
+      return this.#completed(located)
     })
   }
 
+  #completed({ startOffset, endOffset, nextOffset, ranges }: z.output<typeof LocateAnswer>): Located {
+    const completed = ranges.map(range =>
+      'inline' in range
+        ? { ...range, span: range.span ?? range.records, inline: fromBase64(range.inline) }
+        : { ...range, span: range.span ?? range.records, url: this.#transport.completeUrl(range.url) },
+    )
+    return { startOffset, endOffset, nextOffset, ranges: completed }
+  }
+
   fetchMany(request: FetchMany, call?: CallOptions): Promise<FetchedMany> {
-    return fetchEach(request, one => this.fetch(one, call))
+    return this.#together(
+      request,
+      call,
+      one => this.fetch(one, call),
+      async sent => ({
+        partitions: await this.#transport.send({ ...sent, accept: FRAMES_TYPE }, response =>
+          readFrames(response, request.partitions),
+        ),
+      }),
+    )
   }
 
   locateMany(request: FetchMany, call?: CallOptions): Promise<LocatedMany> {
-    return fetchEach(request, one => this.locate(one, call))
+    return this.#together(
+      request,
+      call,
+      one => this.locate(one, call),
+      async sent => {
+        const { partitions } = await this.#json(LocateManyAnswer, sent)
+        if (partitions.length !== request.partitions.length)
+          throw notUnderstood(`of ${request.partitions.length} partitions ${partitions.length} came`, 'no')
+        return {
+          partitions: partitions.map((answer, index) => {
+            const { topic, topicId: askedId, partition } = request.partitions[index]!
+            const which = { topic, topicId: answer.topicId ?? askedId, partition }
+            if ('error' in answer) return { ...which, error: fromToldError(answer.error) }
+            return { ...which, ...this.#completed(answer) }
+          }),
+        }
+      },
+      { locate: true },
+    )
   }
 
   async offsetFor({ topic, partition, at }: OffsetFor, call?: CallOptions): Promise<FoundOffset> {
@@ -236,10 +263,6 @@ export class HttpBroker implements Broker, GroupBroker, TriggerBroker {
     )
   }
 
-  /**
-   * A fetch whose own signal aborts is asked again without waiting: the answer is then what there is. After the call's
-   * signal nobody wants an answer.
-   */
   async #poll<T>(
     { topic, topicId, partition, offset, maxBytes, minBytes, maxWaitMs, signal: hurry }: Fetch,
     { signal }: CallOptions = {},
@@ -251,23 +274,81 @@ export class HttpBroker implements Broker, GroupBroker, TriggerBroker {
   ): Promise<T> {
     const path = ['topics', topic, 'partitions', partition, 'records']
     const query = { offset, maxBytes, topicId }
-    if (!hurry?.aborted) {
-      try {
-        return await send(path, { ...query, minBytes, maxWaitMs }, { signal, hurry })
-      } catch (error) {
-        if (!hurry?.aborted || signal?.aborted) throw error
-      }
+    const ask = (
+      wait: Pick<Fetch, 'minBytes' | 'maxWaitMs'>,
+      endings: Pick<HttpRequest, 'signal' | 'hurry'>,
+    ) => send(path, { ...query, ...wait }, endings)
+    return await hurried(ask, { minBytes, maxWaitMs }, { signal, hurry })
+  }
+
+  /**
+   * Asks for many partitions by one request, or for one after the other where this broker does not take that. Those of one
+   * topic by a path of its own, since a client may be let in there and not to all topics.
+   */
+  async #together<T extends Fetched | Located>(
+    request: FetchMany,
+    call: CallOptions | undefined,
+    fetchOne: (request: Fetch) => Promise<T>,
+    send: (request: Omit<HttpRequest, 'accept'>) => Promise<{ partitions: EachAnswer<T>[] }>,
+    more: { locate?: true } = {},
+  ): Promise<{ partitions: EachAnswer<T>[] }> {
+    const { partitions, maxBytes, minBytes, maxWaitMs, signal: hurry } = request
+    const [first] = partitions
+    if (first === undefined) return { partitions: [] }
+    const { topic } = first
+    const isOneTopic = topic !== undefined && partitions.every(each => each.topic === topic)
+    const path = isOneTopic ? ['topics', topic, 'fetch'] : ['fetch']
+    const asked = isOneTopic ? partitions.map(({ topic: _, ...rest }) => rest) : partitions
+    const way = isOneTopic ? 'topic' : 'all'
+    if ((this.#missing.get(way) ?? 0) > performance.now()) return fetchEach(request, fetchOne)
+    const ask = (
+      wait: Pick<FetchMany, 'minBytes' | 'maxWaitMs'>,
+      endings: Pick<HttpRequest, 'signal' | 'hurry'>,
+    ) =>
+      send({
+        method: 'POST',
+        path,
+        ...jsonBody({ partitions: asked, maxBytes, ...wait, ...more }),
+        isRead: true,
+        isOptional: true,
+        waitMs: wait.maxWaitMs ?? 0,
+        ...endings,
+      })
+    try {
+      return await hurried(ask, { minBytes, maxWaitMs }, { signal: call?.signal, hurry })
+    } catch (error) {
+      if (!(error instanceof RouteMissing)) throw error
+      this.#missing.set(way, performance.now() + MISSING_MS)
+      return fetchEach(request, fetchOne)
     }
-    return send(path, query, { signal })
   }
 
   #json<S extends z.ZodType>(schema: S, request: Omit<HttpRequest, 'accept'>): Promise<z.output<S>> {
     return this.#transport.send({ ...request, accept: JSON_TYPE }, async response => {
       const result = schema.safeParse(await response.json())
       if (result.success) return result.data
-      throw notUnderstood(result.error.message, request.method)
+      throw notUnderstood(result.error.message, writtenBy(request))
     })
   }
+}
+
+/**
+ * A fetch whose own signal aborts is asked again without waiting: the answer is then what there is. After the call's
+ * signal nobody wants an answer.
+ */
+async function hurried<T, Wait>(
+  ask: (wait: Partial<Wait>, endings: Pick<HttpRequest, 'signal' | 'hurry'>) => Promise<T>,
+  wait: Wait,
+  { signal, hurry }: Pick<HttpRequest, 'signal' | 'hurry'>,
+): Promise<T> {
+  if (!hurry?.aborted) {
+    try {
+      return await ask(wait, { signal, hurry })
+    } catch (error) {
+      if (!hurry?.aborted || signal?.aborted || error instanceof RouteMissing) throw error
+    }
+  }
+  return ask({}, { signal })
 }
 
 /** @throws INVALID_GROUP_ID: also for ids that would mean another place in a path */
@@ -278,30 +359,4 @@ function pathOfGroup(groupId: string, ...rest: string[]): string[] {
 
 function jsonBody(value: unknown): { contentType: string; body: string } {
   return { contentType: JSON_TYPE, body: JSON.stringify(value) }
-}
-
-async function readBatches(response: Response): Promise<Fetched> {
-  const bytes = new Uint8Array(await response.arrayBuffer())
-  return {
-    startOffset: offsetHeader(response, START_OFFSET_HEADER),
-    endOffset: offsetHeader(response, END_OFFSET_HEADER),
-    nextOffset: offsetHeader(response, NEXT_OFFSET_HEADER),
-    chunks: bytes.length === 0 ? [] : [bytes],
-  }
-}
-
-function offsetHeader(response: Response, name: string): Offset {
-  const text = response.headers.get(name) ?? ''
-  if (!/^\d{1,16}$/.test(text)) throw notUnderstood(`the header ${name} is ${JSON.stringify(text)}`, 'GET')
-  return toOffset(Number(text))
-}
-
-function fromBase64(text: string): Uint8Array {
-  return Uint8Array.from(Buffer.from(text, 'base64'))
-}
-
-/** Success was said, so what was to be written is written. */
-function notUnderstood(reason: string, method: string): TidemarkError {
-  const message = `The answer is not one that this client understands: is the broker of another version? (${reason})`
-  return new TidemarkError('UNSUPPORTED_VERSION', message, method === 'GET' ? 'no' : 'yes')
 }

@@ -42,11 +42,27 @@ export interface HttpRequest {
   accept: string
   contentType?: string
   body?: string | Uint8Array
+  /** Whether it changes nothing, whatever its method. */
+  isRead?: boolean
+  /** Whether a broker may lack the route, or not let this client in there: then the request fails with RouteMissing. */
+  isOptional?: boolean
   /** What this request may take beyond the time-out. */
   waitMs?: number
   signal?: AbortSignal | undefined
   /** Ends the request as `signal` does. */
   hurry?: AbortSignal | undefined
+}
+
+/** What is answered where there is no such route, or another rule lets clients in. */
+const MISSING_STATUSES: ReadonlySet<number> = new Set([403, 404, 405])
+
+/** A broker of before does not have this route, or a gateway does not let this client in there. */
+export class RouteMissing extends Error {
+  override readonly name = 'RouteMissing'
+
+  constructor(cause: TidemarkError) {
+    super(cause.message, { cause })
+  }
 }
 
 /** Sends requests over the platform's fetch, and turns all that can go wrong into TidemarkErrors. */
@@ -97,14 +113,17 @@ export class HttpTransport {
           redirect: 'manual',
           ...(request.body === undefined ? {} : { body: request.body as Uint8Array<ArrayBuffer> | string }),
         })
-        if (!response.ok) throw await this.#readError(response, request)
+        if (!response.ok) {
+          const error = await this.#readError(response, request)
+          throw request.isOptional && MISSING_STATUSES.has(response.status) ? new RouteMissing(error) : error
+        }
         if (isPage(response)) throw fromStranger(this.#base, response.status, writtenBy(request))
         return await read(response)
       })
     } catch (error) {
       const isEnded = error instanceof DeadlinePassed || request.signal?.aborted || request.hurry?.aborted
       // What failed is the signature, which whoever made it knows how to tell.
-      if (error instanceof TidemarkError || !(isSent || isEnded)) throw error
+      if (error instanceof TidemarkError || error instanceof RouteMissing || !(isSent || isEnded)) throw error
       throw this.#toError(error, isSent ? writtenBy(request) : 'no')
     }
   }
@@ -169,8 +188,8 @@ function checkNothingBeside({ username, password, search, hash }: URL): void {
     throw new TidemarkError('INVALID_REQUEST', `A broker's URL ends before ${search}${hash}: leave that out.`)
 }
 
-function writtenBy({ method }: HttpRequest): Written {
-  return method === 'GET' ? 'no' : 'unknown'
+function writtenBy({ method, isRead = method === 'GET' }: HttpRequest): Written {
+  return isRead ? 'no' : 'unknown'
 }
 
 function encodeSegment(segment: string): string {

@@ -71,7 +71,7 @@ export interface Broker {
 
   /**
    * Moves the log's start: records before `beforeOffset` are no longer served.
-   * @throws UNKNOWN_TOPIC_OR_PARTITION, OFFSET_OUT_OF_RANGE
+   * @throws UNKNOWN_TOPIC_OR_PARTITION, OFFSET_OUT_OF_RANGE; POLICY_VIOLATION where `cleanup.policy` is `compact` alone
    */
   deleteRecords(request: DeleteRecords, call?: CallOptions): Promise<{ startOffset: Offset }>
 }
@@ -129,6 +129,8 @@ export interface PartitionOffsets {
   startOffset: Offset
   /** The high watermark: the offset that the next record gets. */
   endOffset: Offset
+  /** What its batches take, with what waits to be dropped; undefined where an older broker answers. */
+  bytes?: number | undefined
 }
 
 export interface Produce {

@@ -199,3 +199,12 @@ export class RefusedRecords extends TidemarkError {
 export function isKafkaErrorName(name: string): name is KafkaErrorName {
   return Object.hasOwn(KAFKA_ERRORS, name)
 }
+
+/** The name of Kafka's error with this number; undefined for one that Tidemark does not use. */
+export function kafkaErrorNameOf(number: number): KafkaErrorName | undefined {
+  return NAMES.get(number)
+}
+
+const NAMES = new Map<number, KafkaErrorName>(
+  Object.entries(KAFKA_ERRORS).map(([name, number]) => [number, name as KafkaErrorName]),
+)

@@ -130,6 +130,10 @@ test('maintain says what compaction and retention have taken out', async () => {
   await done('topic create heights --config cleanup.policy=compact')
   await done('produce heights --key-separator :', ['dover:6.2\ndover:6.4\ndover:6.5\n'])
   expect(await done('maintain --all')).toMatch(/compaction took out [1-9]\d* B, retention 0 B/)
+  expect(await runLine('delete-records heights --partition 0 --before 1')).toMatchObject({
+    exitCode: 1,
+    noted: expect.stringContaining('POLICY_VIOLATION: Records of "heights" go by their keys alone'),
+  })
   await done('topic alter heights --config cleanup.policy=delete --config retention.bytes=1')
   await done('produce heights', ['of today\n'])
   expect(await done('maintain --all')).toMatch(/compaction took out 0 B, retention [1-9]\d* B/)
@@ -145,6 +149,18 @@ test('maintain stops before offsets whose object is gone, and goes on once they 
     expect(printed).toMatch(/^failed: depths\/0: Offsets \d+ to \d+ cannot be settled: /)
     expect(printed).toContain('tidemark maintain --accept-loss depths/0\n')
   }
+  const told = (await runLine('maintain --all --json')).printed.trimEnd().split('\n')
+  expect(told.map(line => JSON.parse(line))).toEqual([
+    { kind: 'failed', topic: 'depths', partition: 0, reason: expect.stringContaining('cannot be settled') },
+    expect.objectContaining({
+      kind: 'summary',
+      isDone: true,
+      failed: 1,
+      lost: 0,
+      troubles: 0,
+      rolledBytes: 0,
+    }),
+  ])
   expect(await runLine('maintain --accept-loss depths')).toMatchObject({
     exitCode: 2,
     noted: expect.stringContaining("'depths' is no partition"),
@@ -153,7 +169,14 @@ test('maintain stops before offsets whose object is gone, and goes on once they 
   const accepted = await runLine('maintain --accept-loss others/0 --accept-loss depths/0')
   expect(accepted.exitCode).toBe(0)
   expect(accepted.printed).toMatch(/^(lost: depths\/0: Offsets \d+ to \d+ are given up\. .*\n)+$/)
-  expect((await runLine('verify --deep')).exitCode).toBe(1)
+  for (const command of ['verify', 'verify --deep']) {
+    expect(await runLine(command)).toMatchObject({
+      exitCode: 1,
+      printed: expect.stringMatching(
+        /^error: depths\/0 segment 0: \d+ of its offsets are given up; marks stand/,
+      ),
+    })
+  }
   await done('maintain --all')
 })
 
@@ -165,7 +188,15 @@ test('inspect shows damage where it is', async () => {
   const bytes = await readFile(path)
   bytes[65]! ^= 1
   await writeFile(path, bytes)
-  expect(await done(`inspect ${key} --batches`)).toMatch(/byte 0: .*: DAMAGED: The batch's CRC-32C is/)
+  const inspected = await runLine(`inspect ${key} --batches`)
+  expect(inspected.printed).toMatch(/byte 0: .*: DAMAGED: The batch's CRC-32C is/)
+  expect(inspected.exitCode).toBe(1)
+  expect((await runLine(`inspect ${key}`)).exitCode).toBe(0)
+  expect(
+    (await Promise.all([0, 1].map(each => runLine(`inspect tides ${each} --batches`)))).map(
+      ({ exitCode }) => exitCode,
+    ),
+  ).toContain(1)
   expect((await runLine('verify')).exitCode).toBe(0)
   expect(await runLine('verify --deep')).toMatchObject({
     exitCode: 1,

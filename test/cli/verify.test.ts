@@ -21,9 +21,9 @@ const SUMMARY: Report['summary'] = {
   at: null,
 }
 
-async function verifyFindings(findings: AsyncIterable<Finding>, terminal = fakeTerminal()) {
+async function verifyFindings(findings: AsyncIterable<Finding>, terminal = fakeTerminal(), json = false) {
   const store = { verify: () => ({ findings, summary: SUMMARY }) }
-  const exitCode = await verify(store, { goOn: at => `go on at ${at.topic}` }, terminal)
+  const exitCode = await verify(store, { json, goOn: at => `go on at ${at.topic}` }, terminal)
   return { exitCode, printed: terminal.printed().toString(), noted: terminal.noted() }
 }
 
@@ -100,4 +100,16 @@ test('who interrupts a check is told how it goes on', async () => {
   expect(terminal.noted()).toBe(
     'interrupted: the rest was not checked; to go on:\n  tidemark verify --from tides/3\n',
   )
+})
+
+test('as JSON each finding is a line, and the last one says what was looked at', async () => {
+  const { exitCode, printed } = await verifyFindings(list(leftover, damage), fakeTerminal(), true)
+  expect(exitCode).toBe(1)
+  const { partitionsInAll: _, at: __, ...looked } = SUMMARY
+  const lines = printed.trimEnd().split('\n')
+  expect(lines.map(line => JSON.parse(line))).toEqual([
+    { kind: 'finding', ...leftover },
+    { kind: 'finding', ...damage },
+    { kind: 'summary', isComplete: true, error: 1, suspicious: 0, leftover: 1, ...looked, goesOnAt: null },
+  ])
 })

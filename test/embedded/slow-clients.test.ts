@@ -64,10 +64,11 @@ function every(ms: number, work: () => void): () => void {
   return () => clearInterval(timer)
 }
 
-const until = (isSo: () => boolean) => expect.poll(isSo, { timeout: 20_000 }).toBe(true)
+const until = (isSo: () => boolean) => expect.poll(isSo, { timeout: 30_000 }).toBe(true)
 
 describe('answers that nobody reads', () => {
-  const limits = { sendPaceMs: 1_000, answersBytesMax: 24 * MB, answerWaitMs: 100 }
+  // Whoever reads is fast enough for this pace on a busy machine, too.
+  const limits = { sendPaceMs: 2_000, answersBytesMax: 24 * MB, answerWaitMs: 100 }
 
   test('have room up to a bound: then others hear that they are to come back, small ones go on, and all is over', async () => {
     await using served = await serveLarge({ server: { limits } })
@@ -133,7 +134,7 @@ describe('answers that nobody reads', () => {
 
   test('a request that waits for room is served when there is some', async () => {
     await using served = await serveLarge({
-      server: { limits: { ...limits, sendPaceMs: 500, answerWaitMs: 20_000 } },
+      server: { limits: { ...limits, answerWaitMs: 20_000 } },
     })
     const deaf = Array.from({ length: 3 }, () => new Client(served).get(RECORDS))
     for (const { socket } of deaf) socket.pause()
@@ -239,14 +240,14 @@ describe('bodies that drip', () => {
     let topics = 0
     const other = () => JSON.stringify({ topic: `other-${topics++}` }).padEnd(1_000_000)
     await expect
-      .poll(async () => (await served.send('POST', '/topics', other())).status, { timeout: 10_000 })
+      .poll(async () => (await served.send('POST', '/topics', other())).status, { timeout: 30_000 })
       .toBe(429)
     const beat = { memberId: 'm', memberEpoch: 0, topics: ['t'], owned: [] }
     expect((await served.send('POST', '/groups/g/heartbeat', beat)).status).toBe(200)
     expect((await served.send('POST', '/topics/t/records', { records: [{ value: 'x' }] })).status).toBe(200)
     holding.socket.destroy()
     await expect
-      .poll(async () => (await served.send('POST', '/topics', other())).status, { timeout: 10_000 })
+      .poll(async () => (await served.send('POST', '/topics', other())).status, { timeout: 30_000 })
       .toBe(201)
   })
 
@@ -320,7 +321,7 @@ describe('more connections than there are descriptors for', () => {
     await served.broker.produce({ topic: 't', partition: 0, batches })
     await until(() => polls.every(({ text }) => text.startsWith('HTTP/1.1 200')))
     for (const { socket } of [...polls, ...crowd]) socket.destroy()
-    await expect.poll(async () => (await served.get('/topics')).status, { timeout: 10_000 }).toBe(200)
+    await expect.poll(async () => (await served.get('/topics')).status, { timeout: 30_000 }).toBe(200)
   })
 
   test('take the place of those that are idle, the oldest first', async () => {

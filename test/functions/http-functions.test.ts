@@ -5,6 +5,7 @@ import { makeHttpFunction } from '../../functions/runtime/http-function.ts'
 import { openBroker } from '../../functions/runtime/open-broker.ts'
 import { openMemoryStore } from '../../src/adapters/memory/memory-store.ts'
 import { VirtualClock } from '../../src/adapters/memory/virtual-clock.ts'
+import { decodeFrames } from '../../src/contract/http/records/fetch-frames.ts'
 import { defineRoute } from '../../src/contract/http/route.ts'
 import {
   BATCH_BYTES_MAX,
@@ -18,6 +19,7 @@ import {
   TAIL_ENTRIES_HARD_MAX,
   TAIL_ENTRIES_SHARED_MAX,
 } from '../../src/core/limits.ts'
+import { toOffset } from '../../src/core/numbers.ts'
 import { encodeBatch, type RecordInput } from '../../src/core/record/index.ts'
 import { systemClock } from '../../src/embedded/system.ts'
 import { NotApplied } from '../../src/ports/outcome.ts'
@@ -90,6 +92,25 @@ describe('producing and fetching', () => {
     expect(asJson.json.records.map((record: { value: unknown }) => record.value)).toEqual([
       'ebb',
       { base64: 'AP8=' },
+    ])
+  })
+
+  test('many partitions are fetched by one call', async () => {
+    await produce(produceEvent([{ value: Buffer.from('ebb') }], 1))
+    const answered = await fetch({
+      method: 'POST',
+      path: '/topics/tides/fetch',
+      headers: { 'content-type': 'application/json', accept: 'application/vnd.tidemark.fetch-frames' },
+      body: JSON.stringify({
+        partitions: [0, 1].map(partition => ({ partition, offset: 0 })),
+        maxBytes: 16_777_216,
+      }),
+    })
+    expect([answered.status, answered.result.isBase64Encoded]).toEqual([200, true])
+    const asked = [0, 1].map(partition => ({ topic: 'tides', partition, offset: toOffset(0) }))
+    expect(decodeFrames(answered.bytes, asked)).toMatchObject([
+      { partition: 0, nextOffset: 0, chunks: [] },
+      { partition: 1, nextOffset: 1 },
     ])
   })
 

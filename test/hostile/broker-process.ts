@@ -26,12 +26,16 @@ export interface BrokerOptions {
   /** Any free one where it is left out. */
   readonly port?: number
   readonly environment?: NodeJS.ProcessEnv
+  /** Told what it says on stderr; it is kept where this is left out. */
+  readonly told?: (chunk: string) => void
 }
 
 /** A broker that is attacked, seen from outside. */
 export interface Target {
   readonly url: string
   readonly port: number
+  /** Where it serves Kafka's clients, if it does. */
+  readonly kafkaPort?: number | undefined
   readonly figures: ProcessFigures
   /** How its process ended, as far as it has. */
   readonly ended: { readonly code: number | null; readonly signal: string | null } | undefined
@@ -95,16 +99,17 @@ export async function startBroker(tree: string, given: BrokerOptions = {}): Prom
     ended = { code, signal }
     clearInterval(watching)
   })
-  child.stderr!.on('data', chunk => {
-    stderr += chunk
+  child.stderr!.setEncoding('utf8').on('data', chunk => {
+    if (given.told) given.told(chunk)
+    else stderr += chunk
   })
   const watching = setInterval(() => {
     if (figures.residentMb < RESIDENT_MB_MAX) return
     stderr += `\nended by the attack's watch: above ${RESIDENT_MB_MAX} MB\n`
     child.kill('SIGKILL')
   }, WATCH_INTERVAL_MS)
+  let stdout = ''
   const url = await new Promise<string>((resolve, reject) => {
-    let stdout = ''
     child.stdout!.on('data', chunk => {
       stdout += chunk
       const [, listening] = /listens on (http:\S+)\n/.exec(stdout) ?? []
@@ -115,6 +120,10 @@ export async function startBroker(tree: string, given: BrokerOptions = {}): Prom
   return {
     url,
     port: Number(new URL(url).port),
+    get kafkaPort() {
+      const [, port] = /serves Kafka's clients on \S+:(\d+)\n/.exec(stdout) ?? []
+      return port === undefined ? undefined : Number(port)
+    },
     figures,
     get ended() {
       return ended

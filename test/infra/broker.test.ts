@@ -266,6 +266,8 @@ describe('the API', () => {
     'GET /topics/{topic}/partitions/{partition}/offsets -> <BrokerFetch.Arn>',
     'GET /topics/{topic}/partitions/{partition}/records -> <BrokerFetch.Arn>',
     'PATCH /topics/{topic} -> <BrokerAdmin.Arn>',
+    'POST /fetch -> <BrokerFetch.Arn>',
+    'POST /topics/{topic}/fetch -> <BrokerFetch.Arn>',
     'POST /topics -> <BrokerAdmin.Arn>',
     'POST /topics/{topic}/records -> <BrokerProduce.Arn>',
   ]

@@ -187,6 +187,7 @@ describe('a grant', () => {
       call('GET/topics/orders'),
       call('GET/topics/orders/partitions/*/offsets'),
       call('GET/topics/orders/partitions/*/records'),
+      call('POST/topics/orders/fetch'),
     ])
   })
 
@@ -209,8 +210,10 @@ describe('a grant', () => {
       call('GET/topics/*'),
       call('GET/triggers'),
       call('PATCH/topics/*'),
+      call('POST/fetch'),
       call('POST/groups/*'),
       call('POST/topics'),
+      call('POST/topics/*/fetch'),
     ])
   })
 

@@ -52,7 +52,7 @@ export function javaTool(name: string): Command {
 
 async function franzGo(): Promise<Command> {
   const source = join(PROGRAMS, 'franz')
-  const sources = ['main.go', 'go.mod', 'go.sum'].map(name => join(source, name))
+  const sources = ['main.go', 'latency.go', 'go.mod', 'go.sum'].map(name => join(source, name))
   const folder = await made('franz', sources, folder =>
     run('go', ['build', '-o', folder, '.'], { cwd: source, timeout: INSTALL_MS_MAX }),
   )

@@ -47,7 +47,7 @@ describe("Kafka's tools", { timeout: RUN_MS_MAX * 2 }, () => {
     if (missing !== undefined) skip(missing)
     const made = ['--create', '--topic', TOPIC, '--partitions', '2', '--config', 'retention.ms=1234567']
     expect(await tool('TopicCommand', made)).toContain(`Created topic ${TOPIC}.`)
-    await expect(tool('TopicCommand', made)).rejects.toThrow(/already exists/)
+    await expect(tool('TopicCommand', made)).rejects.toThrow(/already/)
     expect(await tool('TopicCommand', ['--list'])).toMatch(/^tools$/m)
     const described = await tool('TopicCommand', ['--describe', '--topic', TOPIC])
     expect(described).toMatch(/PartitionCount: 2\s+ReplicationFactor: 1\s+Configs: .*retention\.ms=1234567/)

@@ -11,7 +11,8 @@ const DEPENDENCIES = {
   tools: ['org.apache.kafka:kafka-tools:4.4.0', 'org.slf4j:slf4j-nop:1.7.36'],
   streams: ['org.apache.kafka:kafka-streams:4.4.0', 'org.slf4j:slf4j-nop:1.7.36'],
   connect: [
-    'org.apache.kafka:connect-runtime:4.4.0',
+    'org.apache.kafka:connect-runtime:4.3.1',
+    // There is no 4.4.0 of it, and this one needs a class that 4.4.0 has moved.
     'org.apache.kafka:connect-file:4.3.1',
     'org.slf4j:slf4j-simple:1.7.36',
   ],

@@ -15,11 +15,13 @@ export class KafkaProcess {
   readonly folder: string
   readonly bootstrap: string
   readonly child: ChildProcess
+  /** When the process was started, by performance.now(). */
+  readonly startedMs = performance.now()
 
   /** When it accepts connections. @param properties beside those of a single node */
   static async start(
     properties: Readonly<Record<string, string>> = {},
-    { parent = tmpdir(), heap = '512m' } = {},
+    { parent = tmpdir(), heap = '512m', javaOptions = [] as readonly string[] } = {},
   ): Promise<KafkaProcess> {
     const libraries = jars('server')
     const folder = await mkdtemp(join(parent, 'kafka-'))
@@ -30,7 +32,9 @@ export class KafkaProcess {
     const format = ['format', '-t', 'AAAAAAAAAAAAAAAAAAAAAQ', '-c', file]
     execFileSync('java', java('kafka.tools.StorageTool', ...format), { stdio: 'ignore' })
     // A heap of a fixed size, as Kafka's own start script has it.
-    const child = spawn('java', java(`-Xms${heap}`, `-Xmx${heap}`, 'kafka.Kafka', file), { stdio: 'ignore' })
+    const child = spawn('java', java(...javaOptions, `-Xms${heap}`, `-Xmx${heap}`, 'kafka.Kafka', file), {
+      stdio: 'ignore',
+    })
     const kafka = new KafkaProcess(folder, `127.0.0.1:${port}`, child)
     await kafka.#untilListening(port)
     return kafka

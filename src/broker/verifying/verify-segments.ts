@@ -124,6 +124,8 @@ async function* verifySegment(check: SegmentsCheck, segment: Segment): AsyncGene
   }
   const problem = findFooterProblem(footer, segment, partition)
   if (problem !== undefined) yield error(place, `${problem} (${key})`)
+  if (segment.lost)
+    yield error(place, `${segment.lost} of its offsets are given up; marks stand in their place (${key})`)
   summary.records += isDeep ? 0 : segment.records
   summary.bytes += isDeep ? 0 : bytes
   if (isDeep) yield* verifyBatches(check, segment, footer, key, place)

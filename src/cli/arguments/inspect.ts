@@ -15,7 +15,8 @@ export function addInspect(program: Command, session: Session): void {
     .description(
       'With a topic and a partition, shows what the index has of it: its boundaries, segments, blocks, tail\n' +
         'and notes, what counts and what waits to be removed. With the key of an object, as verify and inspect\n' +
-        'name them, shows its footer. Reads the store in --dir, or on AWS with --aws, and changes nothing.',
+        'name them, shows its footer. Reads the store in --dir, or on AWS with --aws, and changes nothing.\n' +
+        'Ends with exit code 1 where something of what it shows is damaged.',
     )
     .argument('<topic|object>')
     .argument('[partition]')

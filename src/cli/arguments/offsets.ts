@@ -64,7 +64,9 @@ export function addDeleteRecords(program: Command, session: Session): void {
   const command = program
     .command('delete-records')
     .summary('delete the oldest records of a partition')
-    .description('Deletes the records of a partition before an offset. There is no way back.')
+    .description(
+      'Deletes the records of a partition before an offset. There is no way back. Not those of a topic that is compacted alone.',
+    )
     .argument('<topic>')
     .requiredOption('-p, --partition <number>', 'which partition', wholeNumber(0))
     .requiredOption('--before <offset>', 'the first record to keep; latest: keep none', argument(parseBefore))

@@ -2,10 +2,10 @@ import type { Command } from 'commander'
 import type { PartitionPlace } from '../../embedded/running-broker.ts'
 import type { AddressOptions } from '../address/broker-address.ts'
 import type { Session } from '../session.ts'
-import { argument, examples, parsePlace } from './argument.ts'
+import { argument, examples, type JsonOptions, PRINT_JSON, parsePlace } from './argument.ts'
 import { onOwnStore } from './own-store.ts'
 
-interface VerifyOptions extends AddressOptions {
+interface VerifyOptions extends AddressOptions, JsonOptions {
   from?: PartitionPlace
   deep?: boolean
 }
@@ -19,7 +19,10 @@ export function addVerify(program: Command, session: Session): void {
         'in the index, missing or damaged objects. Objects that nothing points at (orphans, left by a crash) are\n' +
         'reported and are no error, unless they are older than the index: then one may have been lost. A broker cannot\n' +
         'be asked to do this over HTTP.\n\n' +
-        'It changes nothing, and may run beside brokers. After Ctrl-C it says how to go on where it was.',
+        'It changes nothing, and may run beside brokers. After Ctrl-C it says how to go on where it was.\n\n' +
+        'With --json it prints a line for each finding (kind: finding; severity: error, suspicious or leftover; place;\n' +
+        'problem), and as the last one what was looked at and how many of each severity there were (kind: summary;\n' +
+        'isComplete; goesOnAt: the partition for --from, where it was interrupted).',
     )
     .option('--deep', 'read every batch of what has been rolled, too, and not only what stands at its end')
     .option(
@@ -27,6 +30,7 @@ export function addVerify(program: Command, session: Session): void {
       'go on at this partition; those before it were looked at already',
       argument(parsePlace),
     )
+    .option(...PRINT_JSON)
     .addHelpText(
       'after',
       examples(
@@ -42,7 +46,7 @@ export function addVerify(program: Command, session: Session): void {
       await onOwnStore(session, options, opening, ({ store, words }) => {
         const goOn = ({ topic, partition }: PartitionPlace) =>
           `tidemark verify ${words}${options.deep ? ' --deep' : ''} --from ${topic}/${partition}`
-        const settings = { from: options.from, isDeep: options.deep, goOn }
+        const settings = { from: options.from, isDeep: options.deep, json: options.json, goOn }
         return verify(store, settings, session.terminal)
       })
     })

@@ -7,7 +7,7 @@ import {
   inspectStorePartition,
 } from '../../embedded/upkeep.ts'
 import { itemsUntil } from '../interruption.ts'
-import { CommandFailure, EXIT_INTERRUPTED, EXIT_OK } from '../output/failure.ts'
+import { CommandFailure, EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK } from '../output/failure.ts'
 import { type Cell, formatTable } from '../output/table.ts'
 import { type Terminal, write } from '../output/terminal.ts'
 
@@ -33,15 +33,17 @@ export async function inspectPartition(
   if (settings.json) for (const each of found) await write(terminal, jsonLine(each))
   else await write(terminal, formatPartition(found))
   if (!settings.withBatches) return EXIT_OK
+  let isDamaged = false
   for (const each of found) {
     if (each.kind !== 'segment' || !each.counts) continue
     const exitCode = await inspectObject(store, each.key, settings, terminal)
-    if (exitCode !== EXIT_OK) return exitCode
+    if (exitCode === EXIT_INTERRUPTED) return exitCode
+    isDamaged ||= exitCode !== EXIT_OK
   }
-  return EXIT_OK
+  return isDamaged ? EXIT_FAILURE : EXIT_OK
 }
 
-/** Prints what an object holds. */
+/** Prints what an object holds; something damaged in it is a failure. */
 export async function inspectObject(
   store: Embedded,
   key: string,
@@ -49,8 +51,10 @@ export async function inspectObject(
   terminal: Terminal,
 ): Promise<number> {
   let isThere = false
+  let isDamaged = false
   for await (const part of itemsUntil(inspectStoreObject(store, key, settings), terminal.interrupted)) {
     isThere = true
+    isDamaged ||= part.kind === 'damage' || (part.kind === 'batch' && part.problem !== undefined)
     await write(terminal, settings.json ? jsonLine(part) : formatPart(part))
   }
   if (terminal.interrupted.aborted) return EXIT_INTERRUPTED
@@ -59,7 +63,7 @@ export async function inspectObject(
     const hint = isTopic ? `; of a topic, name a partition, too: tidemark inspect ${key} 0` : ''
     throw new CommandFailure(`there is no object ${key}${hint}`)
   }
-  return EXIT_OK
+  return isDamaged ? EXIT_FAILURE : EXIT_OK
 }
 
 /** Producers' ids need more than a double can tell. */
@@ -186,7 +190,8 @@ function formatFooter({
     `Configs:   ${configs.length === 0 ? 'none set' : configs.join(' ')}`,
     `Level:     ${level === 'rolled' ? level : `merged, generation ${level}`}${pass}`,
     `Offsets:   ${segment.baseOffset} to ${segment.end - 1}, the log started at ${segment.startOffset}`,
-    `Records:   ${segment.records} in ${segment.bytes} bytes, written ${segment.writes} times`,
+    `Records:   ${segment.records} in ${segment.bytes} bytes, written ${segment.writes} times` +
+      (segment.lost ? `; ${segment.lost} offsets are given up` : ''),
     `Times:     ${formatTime(segment.firstTimestampMs)} to ${formatTime(segment.maxTimestampMs)}`,
     `Marks:     ${marks.marksOf().length}`,
     `Producers: ${producers.size}`,

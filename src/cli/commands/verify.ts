@@ -2,11 +2,14 @@ import type { Embedded } from '../../embedded/embedded.ts'
 import type { PartitionPlace, VerifyRequest } from '../../embedded/running-broker.ts'
 import { itemsUntil } from '../interruption.ts'
 import { EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK } from '../output/failure.ts'
+import { jsonLine } from '../output/listing.ts'
 import { openProgress } from '../output/progress.ts'
 import { formatBytes, plural } from '../output/quantities.ts'
 import { note, type Terminal, write } from '../output/terminal.ts'
 
 export interface VerifySettings extends VerifyRequest {
+  /** One line of JSON for each finding, and one at the end for what was looked at. */
+  readonly json?: boolean | undefined
   /** The command line that goes on at this partition. */
   goOn(at: PartitionPlace): string
 }
@@ -19,21 +22,28 @@ type Summary = ReturnType<Embedded['verify']>['summary']
  */
 export async function verify(
   store: Pick<Embedded, 'verify'>,
-  { goOn, ...request }: VerifySettings,
+  { goOn, json = false, ...request }: VerifySettings,
   terminal: Terminal,
 ): Promise<number> {
   const { findings, summary } = store.verify(request)
   const counts = { error: 0, suspicious: 0, leftover: 0 }
   const progress = openProgress(terminal, () => describeProgress(summary))
   try {
-    for await (const { severity, place, problem } of itemsUntil(findings, terminal.interrupted)) {
+    for await (const finding of itemsUntil(findings, terminal.interrupted)) {
+      const { severity, place, problem } = finding
       counts[severity] += 1
-      await write(terminal, `${severity}: ${place}: ${problem}\n`)
+      await write(terminal, json ? jsonLine('finding', finding) : `${severity}: ${place}: ${problem}\n`)
     }
   } finally {
     progress.close()
   }
-  if (terminal.interrupted.aborted) {
+  const isComplete = !terminal.interrupted.aborted
+  if (json) {
+    const { at: reached, partitionsInAll: _, ...looked } = summary
+    const goesOnAt = isComplete ? null : reached
+    await write(terminal, jsonLine('summary', { isComplete, ...counts, ...looked, goesOnAt }))
+  }
+  if (!isComplete) {
     note(terminal, `interrupted: the rest was not checked${summary.at ? '; to go on:' : ''}`)
     if (summary.at) note(terminal, `  ${goOn(summary.at)}`)
     return EXIT_INTERRUPTED

@@ -27,6 +27,11 @@ export async function printList<Item>(
   return EXIT_OK
 }
 
+/** One line of several that tell of different things, with the kind of it first. */
+export function jsonLine(kind: string, told: object): string {
+  return `${JSON.stringify({ kind, ...told })}\n`
+}
+
 export function formatJson(value: unknown): string {
   return `${JSON.stringify(value, null, 2)}\n`
 }

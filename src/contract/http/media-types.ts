@@ -2,6 +2,8 @@ export const JSON_TYPE = 'application/json'
 export const PROBLEM_TYPE = 'application/problem+json'
 /** Kafka's RecordBatch, magic 2: one, or several one after the other. */
 export const BATCHES_TYPE = 'application/vnd.tidemark.record-batches'
+/** A frame with record batches for each partition that was asked for: records/fetch-frames.ts. */
+export const FRAMES_TYPE = 'application/vnd.tidemark.fetch-frames'
 export const BYTES_TYPE = 'application/octet-stream'
 
 /** The type of a Content-Type header, without its parameters; undefined when there is none. */

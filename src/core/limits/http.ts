@@ -35,6 +35,12 @@ export const HTTP_ANSWER_WAIT_MS = 5_000
 export const HTTP_SEND_PACE_MS = 30_000
 export const HTTP_SEND_PACE_BYTES = 256 * KiB
 export const HTTP_SEND_PRESSED_PACE_BYTES = 8 * MiB
+/** Partitions of one request to fetch. */
+export const FETCH_PARTITIONS_MAX = 1_000
+/** What a frame of its answer has beside the batches. */
+export const FETCH_FRAME_BYTES = 46
+/** What its errors say in all; those behind that tell their number alone. */
+export const FETCH_ERRORS_BYTES_MAX = 64 * KiB
 /** Requests that wait on one connection for the answer to one before them. */
 export const HTTP_PIPELINED_MAX = 64
 /** Values of one body in JSON, before they are made: each costs many times its bytes, and all are read in one piece. */
@@ -75,7 +81,8 @@ assert(
   'any body has room where there is no other one',
 )
 assert(
-  FETCH_BYTES_MAX + BATCH_BYTES_MAX <= HTTP_ANSWERS_BYTES_MAX - HTTP_SMALL_ANSWERS_BYTES,
+  FETCH_BYTES_MAX + BATCH_BYTES_MAX + FETCH_PARTITIONS_MAX * FETCH_FRAME_BYTES + FETCH_ERRORS_BYTES_MAX <=
+    HTTP_ANSWERS_BYTES_MAX - HTTP_SMALL_ANSWERS_BYTES,
   'any answer has room where there is no other one',
 )
 assert(SUBSCRIPTION_BYTES_MAX * 2 <= HTTP_SMALL_BODY_BYTES_MAX, 'a heartbeat is a small body')
@@ -93,3 +100,4 @@ assert(
 )
 assert(HTTP_ANSWER_WAIT_MS < CLIENT_TIMEOUT_MS, 'a client is told to come back later before it gives up')
 assert(FETCH_WAIT_MS_MAX < HTTP_REQUEST_TIMEOUT_MS, 'a long poll ends before its request times out')
+assert(FETCH_PARTITIONS_MAX * 8 <= HTTP_JSON_ITEMS_MAX, 'all partitions of a fetch can be said')

@@ -43,8 +43,9 @@ export interface FooterTopic {
 /** With its trailer: its length, its CRC, and what a segment's object ends with. */
 export function encodeFooter({ topic, segment, ...footer }: Footer): Uint8Array {
   const isRolled = footer.level === 'rolled'
-  const body = new ByteWriter()
-    .byte(FOOTER_VERSION)
+  const { lost = 0 } = segment
+  const writer = new ByteWriter()
+    .byte(lost > 0 ? FOOTER_VERSION : VERSION_WITHOUT_LOST)
     .block(Buffer.from(topic.topicId))
     .block(Buffer.from(topic.name))
     .number(topic.partitions)
@@ -70,7 +71,7 @@ export function encodeFooter({ topic, segment, ...footer }: Footer): Uint8Array 
     .number(segment.tombstonesMs)
     .block(encodeFlushedProducers(footer.producers))
     .block(footer.marks.encode())
-    .finish()
+  const body = (lost > 0 ? writer.number(lost) : writer).finish()
   const trailer = Buffer.alloc(TRAILER_BYTES)
   trailer.writeUInt32BE(body.length, 0)
   trailer.writeUInt32BE(crc32c(body), CRC_AT)
@@ -93,7 +94,8 @@ export function decodeFooter(bytes: Uint8Array): Footer {
 function readBody(body: Uint8Array, footerBytes: number): Footer {
   const reader = new ByteReader(body)
   const version = reader.byte()
-  if (version !== FOOTER_VERSION) throw new RangeError(`a footer of version ${version} is not known`)
+  if (version !== FOOTER_VERSION && version !== VERSION_WITHOUT_LOST)
+    throw new RangeError(`a footer of version ${version} is not known`)
   const topic = {
     topicId: text(reader.block()),
     name: text(reader.block()),
@@ -109,7 +111,7 @@ function readBody(body: Uint8Array, footerBytes: number): Footer {
   const startOffset = toOffset(reader.number())
   const cleanTo = toOffset(reader.number())
   const passEnd = toOffset(reader.number())
-  const segment: Segment = {
+  const written: Segment = {
     baseOffset,
     end,
     id: reader.id(),
@@ -129,7 +131,8 @@ function readBody(body: Uint8Array, footerBytes: number): Footer {
   for (const { runs } of producers.values()) {
     if (runs.length === 0) throw new RangeError('a producer has no runs')
   }
-  const marks = SparseIndex.decode(reader.block(), { span: end - baseOffset, bytes: segment.bytes })
+  const marks = SparseIndex.decode(reader.block(), { span: end - baseOffset, bytes: written.bytes })
+  const segment = version === FOOTER_VERSION ? { ...written, lost: reader.number() } : written
   if (!reader.isAtEnd) throw new RangeError('a footer has more than it should')
   return { topic, partition, level, cleanTo, passEnd, segment, producers, marks }
 }
@@ -150,7 +153,9 @@ export const TRAILER_BYTES = 12
 const CRC_AT = 4
 const MAGIC_AT = 8
 const MAGIC = 'TMS1'
-const FOOTER_VERSION = 1
+const FOOTER_VERSION = 2
+/** Also of whatever has lost nothing: so it stays readable to what is older. */
+const VERSION_WITHOUT_LOST = 1
 const ROLLED = 1
 const MERGED = 2
 

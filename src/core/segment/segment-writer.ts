@@ -2,7 +2,7 @@ import { LEADER_EPOCH, type RunOffsets } from '../batches/batch-run.ts'
 import { SEGMENT_MARK_BYTES, SEGMENT_MARKS_MAX } from '../limits.ts'
 import type { Segment } from '../log/settled/segment.ts'
 import { advance, INT32_MAX, type Offset, toOffset } from '../numbers.ts'
-import { lostBatch, patchOffsets, readBatchHeader } from '../record/batch-header.ts'
+import { batchSpan, isLostBatch, lostBatch, patchOffsets, readBatchHeader } from '../record/batch-header.ts'
 import { encodeFooter, type Footer } from './footer.ts'
 import { SparseIndex, type StretchStart } from './sparse-index.ts'
 
@@ -27,6 +27,7 @@ export class SegmentWriter {
   #next: Offset
   #bytes = 0
   #records = 0
+  #lost = 0
   #maxTimestampMs = -1
   #firstTimestampMs: number | undefined
   /** Whether a stretch begins with whatever comes next. */
@@ -70,6 +71,8 @@ export class SegmentWriter {
 
   /** Takes what cannot be read as it is: a mark before it and one behind let whoever reads begin right there. */
   addDamaged(bytes: Uint8Array, from: Offset, end: Offset): Uint8Array {
+    // A mark that is copied on.
+    if (isLostBatch(bytes, 0)) this.#lost += batchSpan(bytes, 0)
     this.#isMarkDue = true
     this.#pass(from, end, bytes.length, -1)
     this.#isMarkDue = true
@@ -115,6 +118,7 @@ export class SegmentWriter {
       createdMs,
       startOffset,
       tombstonesMs,
+      ...(this.#lost > 0 && { lost: this.#lost }),
     }
     const stretches: readonly StretchStart[] = this.#stretches
     const marks = new SparseIndex(stretches, { span: end - this.#base, bytes: this.#bytes })

@@ -29,7 +29,8 @@ async function produce(topic: string, partition: number, values: readonly string
 
 /** Compacted as often as anything has settled. */
 const COMPACTED = {
-  'cleanup.policy': 'compact',
+  'cleanup.policy': 'compact,delete',
+  'retention.ms': '-1',
   'min.cleanable.dirty.ratio': '0.01',
   'delete.retention.ms': `${TINY.graceMs}`,
 }

@@ -495,7 +495,8 @@ test('what is younger than min.compaction.lag.ms stays until it is not', async (
 
 test('the sums are right where a rolled segment counts from its midst on, and the log begins there', async () => {
   // Two keys in a map: each pass ends in the midst of the one segment.
-  await open({ 'segment.bytes': '14' }, { mapBytes: 3 * 23 })
+  const policy = { 'cleanup.policy': 'compact,delete', 'retention.ms': '-1' }
+  await open({ ...policy, 'segment.bytes': '14' }, { mapBytes: 3 * 23 })
   await log.roll(...['a', 'b', 'c', 'd', 'e', 'f'].map(key => batch([key, '1'])))
   await pass()
   await pass()

@@ -84,6 +84,11 @@ test('tells offsets, by time too, and deletes records', async () => {
   await admin.deleteTopicRecords({ topic: 'tides', partitions: [{ partition: 0, offset: '2' }] })
   expect(await admin.fetchTopicOffsets('tides')).toMatchObject([{ low: '2', high: '3' }])
   await admin.deleteTopicRecords({ topic: 'tides', partitions: [{ partition: 0, offset: '-1' }] })
+  const configEntries = [{ name: 'cleanup.policy', value: 'compact' }]
+  await admin.createTopics({ topics: [{ topic: 'latest', configEntries }] })
+  await expect(
+    admin.deleteTopicRecords({ topic: 'latest', partitions: [{ partition: 0, offset: '0' }] }),
+  ).rejects.toMatchObject({ kafkaName: 'POLICY_VIOLATION' })
   expect(await admin.fetchTopicOffsets('tides')).toMatchObject([{ low: '3', high: '3' }])
 })
 

@@ -113,6 +113,13 @@ describe('offsets', () => {
     expect((await served.get('/topics/timed/partitions/0/records?offset=1')).status).toBe(416)
     expect((await served.send('DELETE', '/topics/timed/partitions/0/records?before=4')).status).toBe(416)
   })
+
+  test('those of a topic that is only compacted cannot, as in Kafka', async () => {
+    await served.send('POST', '/topics', { topic: 'latest', configs: { 'cleanup.policy': 'compact' } })
+    const refused = await served.send('DELETE', '/topics/latest/partitions/0/records?before=0')
+    expect(refused.status).toBe(422)
+    expect(refused.json).toMatchObject({ kafkaError: 'POLICY_VIOLATION', retriable: false, written: 'no' })
+  })
 })
 
 describe('what is wrong with a number is said', () => {
@@ -383,6 +390,8 @@ describe('documentation', () => {
         'DELETE /topics/{topic}',
         'POST /topics/{topic}/records',
         'GET /topics/{topic}/partitions/{partition}/records',
+        'POST /fetch',
+        'POST /topics/{topic}/fetch',
         'DELETE /topics/{topic}/partitions/{partition}/records',
         'GET /topics/{topic}/partitions/{partition}/offsets',
         'POST /groups/{groupId}/heartbeat',

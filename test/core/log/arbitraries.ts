@@ -135,9 +135,11 @@ export const segment: fc.Arbitrary<Segment> = fc
     createdMs: fc.nat({ max: 2 ** 45 }),
     startOffset: fc.nat({ max: 2 ** 50 }).map(toOffset),
     tombstonesMs: fc.nat({ max: 2 ** 45 }),
+    lost: fc.option(fc.integer({ min: 1, max: 2 ** 40 }), { nil: undefined }),
   })
-  .map(({ baseOffset, span, ...rest }) => ({
+  .map(({ baseOffset, span, lost, ...rest }) => ({
     ...rest,
+    ...(lost !== undefined && { lost }),
     baseOffset: toOffset(baseOffset),
     end: toOffset(baseOffset + span),
   }))

@@ -134,11 +134,18 @@ const SEGMENT: Segment = {
   tombstonesMs: 128,
 }
 const SEGMENT_HEX = `01 ac02 ${ID} 8080808001 ac02 ab02 02 8080808020 ac02 00 80d095ffbc31 01 8001`
+const LOST_HEX = `02 ac02 ${ID} 8080808001 ac02 ab02 02 8080808020 ac02 00 80d095ffbc31 01 8001 8101`
 
 describe('a segment', () => {
   test('has these bytes, without the offset that its key says', () => {
     expect(hex(encodeSegment(SEGMENT))).toBe(SEGMENT_HEX.replaceAll(' ', ''))
-    expect(decodeSegment(toOffset(70), unhex(SEGMENT_HEX))).toEqual(SEGMENT)
+    expect(decodeSegment(toOffset(70), unhex(SEGMENT_HEX))).toStrictEqual(SEGMENT)
+  })
+
+  test('has others only where offsets of it are given up', () => {
+    const lost = { ...SEGMENT, lost: 129 }
+    expect(hex(encodeSegment(lost))).toBe(LOST_HEX.replaceAll(' ', ''))
+    expect(decodeSegment(toOffset(70), unhex(LOST_HEX))).toStrictEqual(lost)
   })
 
   test('comes back from its bytes, for any segment', () => {
@@ -150,7 +157,7 @@ describe('a segment', () => {
   })
 
   test('of an unknown version or cut short is refused', () => {
-    expect(() => decodeSegment(toOffset(70), unhex(SEGMENT_HEX.replace('01', '02')))).toThrow(RangeError)
+    expect(() => decodeSegment(toOffset(70), unhex(SEGMENT_HEX.replace('01', '03')))).toThrow(RangeError)
     expect(() => decodeSegment(toOffset(70), unhex(SEGMENT_HEX).subarray(0, -2))).toThrow(RangeError)
   })
 })

@@ -79,8 +79,9 @@ const footer: fc.Arbitrary<Footer> = fc
     producers,
     stretches,
     behind: fc.integer({ min: 1, max: 1_000 }),
+    lost: fc.constantFrom({}, { lost: 1 }, { lost: 2 ** 40 }),
   })
-  .map(({ base, item, times, behind, ...rest }) => {
+  .map(({ base, item, times, behind, lost, ...rest }) => {
     const last = rest.stretches.at(-1)!
     const end = { span: last.span + behind, bytes: last.bytes + behind }
     const [maxTimestampMs, firstTimestampMs] = times
@@ -92,6 +93,7 @@ const footer: fc.Arbitrary<Footer> = fc
       maxTimestampMs,
       firstTimestampMs,
       ...item,
+      ...lost,
     }
     const { topic, partition, level, cleanTo, passEnd } = rest
     const known: Map<bigint, FlushedProducer> = new Map(rest.producers)
@@ -170,6 +172,16 @@ test('a footer keeps its bytes', () => {
   )
 })
 
+test('a footer of which offsets are given up says how many at its end', () => {
+  const lost = { ...EXAMPLE, segment: { ...EXAMPLE.segment, lost: 129 } }
+  const [with129, without] = [encodeFooter(lost), encodeFooter(EXAMPLE)].map(bytes =>
+    Buffer.from(bytes.subarray(0, -TRAILER_BYTES)).toString('hex'),
+  )
+  expect(with129).toBe(`02${without!.slice(2)}8101`)
+  expect(decodeFooter(encodeFooter(lost)).segment.lost).toBe(129)
+  expect(decodeFooter(encodeFooter(EXAMPLE)).segment).not.toHaveProperty('lost')
+})
+
 describe('a footer that is not as it should be', () => {
   const whole = encodeFooter(EXAMPLE)
   const sealed = (body: Uint8Array) => {
@@ -221,8 +233,8 @@ describe('a footer that is not as it should be', () => {
   })
 
   test('is refused in a version that is not known, and with something behind', () => {
-    expect(() => decodeFooter(sealed(Uint8Array.from(body, (byte, at) => (at === 0 ? 2 : byte))))).toThrow(
-      'version 2',
+    expect(() => decodeFooter(sealed(Uint8Array.from(body, (byte, at) => (at === 0 ? 3 : byte))))).toThrow(
+      'version 3',
     )
     expect(() => decodeFooter(sealed(new Uint8Array([...body, 0])))).toThrow(RangeError)
     expect(() => decodeFooter(new Uint8Array())).toThrow(RangeError)

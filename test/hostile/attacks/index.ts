@@ -8,6 +8,7 @@ import { fuzz } from './fuzz.ts'
 import { idlePolls } from './idle-polls.ts'
 import { inflatingConsumers } from './inflating-consumers.ts'
 import { inflatingJson } from './inflating-json.ts'
+import { kafkaFrames } from './kafka-frames.ts'
 import { ledger } from './ledger.ts'
 import { setClocks } from './set-clocks.ts'
 import { slowRequests } from './slow-requests.ts'
@@ -28,6 +29,7 @@ export const ATTACKS: readonly Attack[] = [
   slowRequests,
   fuzz,
   decodedFrames,
+  kafkaFrames,
   ledger,
   setClocks,
   ...storeTroubles,

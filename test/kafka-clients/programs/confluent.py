@@ -4,7 +4,7 @@ import sys
 import threading
 
 import confluent_kafka
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka import OFFSET_BEGINNING
 from confluent_kafka.admin import (
     AdminClient,
@@ -16,7 +16,7 @@ from confluent_kafka.admin import (
     OffsetSpec,
     ResourceType,
 )
-from lines import decoded, encoded, serve, tell
+from lines import Refused, decoded, encoded, serve, tell
 
 SECONDS_MAX = 30
 GROUP_STATES = {"STABLE": "Stable", "EMPTY": "Empty", "DEAD": "Dead"}
@@ -110,10 +110,11 @@ class Client:
         done(self.admin.create_topics([NewTopic(topic, partitions, 1, config=configs)]))
 
     def partitionsOf(self, topic):
-        described = self.admin.list_topics(topic, timeout=SECONDS_MAX).topics[topic]
-        if described.error is not None:
-            raise KafkaException(described.error)
-        return len(described.partitions)
+        # Asked for by its name, a topic is made where the broker makes topics.
+        topics = self.admin.list_topics(timeout=SECONDS_MAX).topics
+        if topic not in topics:
+            raise Refused(KafkaError.UNKNOWN_TOPIC_OR_PART, "no such topic")
+        return len(topics[topic].partitions)
 
     def configOf(self, topic, name):
         return done(self.admin.describe_configs([ConfigResource(ResourceType.TOPIC, topic)]))[name].value

@@ -184,7 +184,7 @@ async function settled<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work()
     } catch (error) {
-      if (attempt === 3 || ![3, 6].includes(codeOf(error) ?? 0)) throw error
+      if (attempt === 3 || ![3, 6, null].includes(codeOf(error))) throw error
       await sleep(100)
     }
   }

@@ -19,13 +19,14 @@ export class ErrorAnswers {
     const error = asTidemarkError(thrown)
     if (error instanceof TidemarkError) return error
     const { method } = request
+    const path = pathOf(request)
     this.#logger.error('A request failed in a way that it should not', {
       error,
       method,
-      path: pathOf(request),
+      path,
     })
     const message = 'Something went wrong inside the server. Its log says more.'
-    return new TidemarkError('UNKNOWN_SERVER_ERROR', message, isRead(method) ? 'no' : 'unknown')
+    return new TidemarkError('UNKNOWN_SERVER_ERROR', message, isRead(method, path) ? 'no' : 'unknown')
   }
 
   answer(thrown: unknown, request: Request): Response {
@@ -62,8 +63,8 @@ function answerProblem(problem: { status: number }, headers: Readonly<Record<str
 }
 
 /** Whether nothing can have been written. */
-export function isRead(method: string): boolean {
-  return method === 'GET' || method === 'HEAD'
+export function isRead(method: string, path: string): boolean {
+  return method === 'GET' || method === 'HEAD' || (method === 'POST' && /(?:^|\/)fetch$/.test(path))
 }
 
 function pathOf(request: Request): string {

@@ -26,7 +26,8 @@ export function jsonReader<S extends z.ZodType>(
   }
 }
 
-function parseBody(body: Uint8Array): unknown {
+/** @throws TidemarkError INVALID_REQUEST, RECORD_LIST_TOO_LARGE */
+export function parseBody(body: Uint8Array): unknown {
   if (hasMoreItems(body, HTTP_JSON_ITEMS_MAX)) {
     const message = `The body has more than ${HTTP_JSON_ITEMS_MAX} values in JSON. Send it in several requests, or records as record batches.`
     throw new TidemarkError('RECORD_LIST_TOO_LARGE', message)

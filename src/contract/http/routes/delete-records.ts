@@ -13,7 +13,8 @@ export const route = defineRoute({
 
 export const documentation = ({ DeleteRecordsAnswer }: Schemas): RouteDocumentation => ({
   summary: 'Delete the oldest records',
-  description: "Moves the log's start: records before the offset are no longer served.",
+  description:
+    "Moves the log's start: records before the offset are no longer served. Not where `cleanup.policy` is `compact` alone.",
   answers: { 200: { description: 'Where the log starts now.', json: DeleteRecordsAnswer } },
-  errors: ['OFFSET_OUT_OF_RANGE'],
+  errors: ['OFFSET_OUT_OF_RANGE', 'POLICY_VIOLATION'],
 })

@@ -1,4 +1,3 @@
-import type * as z from 'zod'
 import { TidemarkError } from '../../../core/errors.ts'
 import {
   FETCH_BYTES_MAX,
@@ -7,17 +6,17 @@ import {
   JSON_STORED_BYTES_MAX,
 } from '../../../core/limits.ts'
 import type { Offset } from '../../../core/numbers.ts'
-import type { Fetched, Located } from '../../broker.ts'
+import type { Fetched } from '../../broker.ts'
 import { BATCHES_TYPE, JSON_TYPE } from '../media-types.ts'
 import type { RouteDocumentation, Schemas } from '../openapi/documentation.ts'
 import { AnswerRoom } from '../records/answer-room.ts'
+import { bodyOf } from '../records/chunk-body.ts'
 import { JsonMemory } from '../records/json-memory.ts'
+import { toLocatedRanges } from '../records/located-ranges.ts'
 import { END_OFFSET_HEADER, NEXT_OFFSET_HEADER, START_OFFSET_HEADER } from '../records/offset-headers.ts'
 import { choiceParameter, numberParameter, optional, textParameter } from '../requests/parameters.ts'
-import { answerJson, defineRoute, type HttpContext } from '../route.ts'
-
-/** Below this, copying chunks together costs less than sending them one by one. */
-const COPIED_BYTES_MAX = 64 * 1024
+import { whileConnected } from '../requests/while-connected.ts'
+import { answerJson, defineRoute } from '../route.ts'
 
 const FETCH_QUERY = {
   offset: numberParameter<Offset>('The first record that is wanted.'),
@@ -81,8 +80,10 @@ export const route = defineRoute({
     }
     return whileConnected(context, maxWaitMs, async signal => {
       if (isLocated) {
-        const located = await broker.locate({ ...request, ...signal })
-        return answerJson<'LocateAnswer'>(toJsonRanges(located, answers.answerBytesMax))
+        const { ranges, nextOffset, ...offsets } = await broker.locate({ ...request, ...signal })
+        const room = new AnswerRoom(answers.answerBytesMax)
+        const told = toLocatedRanges(ranges, { from: offset, nextOffset }, room)
+        return answerJson<'LocateAnswer'>({ ...offsets, ...told })
       }
       const { room } = context.env
       if (accepted === BATCHES_TYPE) {
@@ -127,31 +128,6 @@ export const documentation = ({ ReadAnswer }: Schemas): RouteDocumentation => ({
   errors: ['UNKNOWN_TOPIC_ID', 'MESSAGE_TOO_LARGE', 'OFFSET_OUT_OF_RANGE', 'KAFKA_STORAGE_ERROR'],
 })
 
-const ENDED = 'nobody waits any more'
-
-/** Ends a long poll when its client goes away or the server stops. */
-async function whileConnected(
-  context: HttpContext,
-  maxWaitMs: number | undefined,
-  wait: (options: { signal?: AbortSignal }) => Promise<Response>,
-): Promise<Response> {
-  if (!maxWaitMs) return wait({})
-  const controller = new AbortController()
-  // Without a reason, one is made each time, with a stack.
-  const end = () => controller.abort(ENDED)
-  const signals = [context.req.raw.signal, context.env.stopping].filter(signal => signal !== undefined)
-  // By hand and not by AbortSignal.any, which would hang one more signal on the server's for each request.
-  for (const signal of signals) {
-    if (signal.aborted) end()
-    signal.addEventListener('abort', end)
-  }
-  try {
-    return await wait({ signal: controller.signal })
-  } finally {
-    for (const signal of signals) signal.removeEventListener('abort', end)
-  }
-}
-
 function answerBatches({ startOffset, endOffset, nextOffset, chunks }: Fetched): Response {
   const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
   const headers = {
@@ -161,38 +137,5 @@ function answerBatches({ startOffset, endOffset, nextOffset, chunks }: Fetched):
     [END_OFFSET_HEADER]: String(endOffset),
     [NEXT_OFFSET_HEADER]: String(nextOffset),
   }
-  if (chunks.length === 1) return new Response(chunks[0] as Uint8Array<ArrayBuffer>, { headers })
-  return new Response(bytes <= COPIED_BYTES_MAX ? Buffer.concat(chunks) : streamOf(chunks), { headers })
-}
-
-function streamOf(chunks: readonly Uint8Array[]): ReadableStream<Uint8Array> {
-  const remaining = chunks.values()
-  return new ReadableStream({
-    pull(controller) {
-      const { done, value } = remaining.next()
-      if (done) controller.close()
-      else controller.enqueue(value)
-    },
-  })
-}
-
-/** @param answerBytesMax what the answer may have: ranges beyond it are left to the next fetch */
-function toJsonRanges(
-  { ranges, ...offsets }: Located,
-  answerBytesMax: number,
-): z.input<Schemas['LocateAnswer']> {
-  const room = new AnswerRoom(answerBytesMax)
-  const listed: z.input<Schemas['LocateAnswer']>['ranges'] = []
-  for (const range of ranges) {
-    const described =
-      'inline' in range
-        ? { ...range, inline: Buffer.from(range.inline).toString('base64') }
-        : // One of this server stays a path: by what name and prefix its client reaches it, only the client knows.
-          range
-    // The first one comes in any case, so that every answer gets further.
-    if (!room.take(described) && listed.length > 0)
-      return { ...offsets, nextOffset: range.baseOffset, ranges: listed }
-    listed.push(described)
-  }
-  return { ...offsets, ranges: listed }
+  return new Response(bodyOf(chunks, bytes), { headers })
 }

@@ -10,6 +10,8 @@ import * as describeApi from './describe-api.ts'
 import * as describeGroup from './describe-group.ts'
 import * as describeTopic from './describe-topic.ts'
 import * as fetch from './fetch.ts'
+import * as fetchMany from './fetch-many.ts'
+import * as fetchTopic from './fetch-topic.ts'
 import * as findOffset from './find-offset.ts'
 import * as health from './health.ts'
 import * as heartbeat from './heartbeat.ts'
@@ -37,6 +39,8 @@ export const ROUTES: readonly DocumentedRoute[] = [
   ...about('records', [
     ['produceRecords', produce],
     ['fetchRecords', fetch],
+    ['fetchMany', fetchMany],
+    ['fetchTopic', fetchTopic],
     ['findOffset', findOffset],
     ['deleteRecords', deleteRecords],
     ['readObject', readObject],

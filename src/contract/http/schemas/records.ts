@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { BATCH_RECORDS_MAX } from '../../../core/limits.ts'
+import { BATCH_RECORDS_MAX, FETCH_PARTITIONS_MAX, FETCH_WAIT_MS_MAX } from '../../../core/limits.ts'
 import { CountSchema, OffsetSchema, PartitionSchema, PositionSchema, TimestampMsSchema } from './numbers.ts'
 import { PayloadInput, PayloadOutput } from './payload.ts'
 
@@ -87,39 +87,112 @@ const run = {
     .describe('Where it is there, the offsets inside the bytes are final, and may have gaps.'),
 }
 
-export const LocateAnswer = z
+const located = {
+  startOffset,
+  endOffset,
+  nextOffset,
+  ranges: z
+    .array(
+      z.union([
+        z.object({
+          ...run,
+          inline: z.string().meta({ format: 'byte', description: 'The bytes themselves, in base64.' }),
+        }),
+        z.object({
+          ...run,
+          url: z
+            .string()
+            .describe(
+              'Where to GET the bytes, with the header Range: bytes=<position>-<position+bytes-1>. One that begins ' +
+                'with / is of this server: put it behind the address by which you call it, with its prefix if ' +
+                'it has one.',
+            ),
+          position: PositionSchema.describe("The range's first byte in the object."),
+          expiresMs: TimestampMsSchema.describe('When the URL ends to work.'),
+        }),
+      ]),
+    )
+    .describe(
+      "Runs of whole record batches. Unless offsets is final, those inside the bytes are not: a range's first batch " +
+        'begins at baseOffset, each further one where its predecessor ends. Where they are final, leave out what ends ' +
+        'at or before baseOffset.',
+    ),
+}
+
+export const LocateAnswer = z.object(located).meta({ id: 'Located' })
+
+const askedPartition = {
+  topicId: z
+    .string()
+    .optional()
+    .describe('Of the topic that is meant: one that was made anew under its name has another.'),
+  partition: PartitionSchema,
+  offset: OffsetSchema.describe('The first record that is wanted.'),
+  maxBytes: CountSchema.optional().describe(
+    'What this partition may bring: as much as all when it is left out.',
+  ),
+}
+
+const askedTogether = {
+  maxBytes: CountSchema.optional().describe(
+    'What all may bring together. A soft limit: the first batch of the first partition that has one comes, however large.',
+  ),
+  minBytes: CountSchema.optional().describe('How much to wait for; 1 when it is left out.'),
+  maxWaitMs: CountSchema.optional().describe(
+    `How long to wait for it, where there is less; 0 when it is left out. Larger values than ${FETCH_WAIT_MS_MAX} count as that.`,
+  ),
+  locate: z.boolean().optional().describe('true: tell where the bytes lie, in JSON.'),
+}
+
+export const FetchManyRequest = z
+  .strictObject({
+    partitions: z
+      .array(
+        z.strictObject({
+          topic: z.string().optional().describe('Undefined where the topic is named by its id alone.'),
+          ...askedPartition,
+        }),
+      )
+      .max(FETCH_PARTITIONS_MAX)
+      .describe('Those that come first are served first: put those last that have got something.'),
+    ...askedTogether,
+  })
+  .meta({ id: 'FetchMany' })
+
+export const FetchTopicRequest = z
+  .strictObject({
+    partitions: z.array(z.strictObject(askedPartition)).max(FETCH_PARTITIONS_MAX),
+    ...askedTogether,
+  })
+  .meta({ id: 'FetchTopic' })
+
+const answeredPartition = {
+  topic: z.string().optional(),
+  topicId: z.string().optional(),
+  partition: PartitionSchema,
+}
+
+export const LocateManyAnswer = z
   .object({
-    startOffset,
-    endOffset,
-    nextOffset,
-    ranges: z
+    partitions: z
       .array(
         z.union([
+          z.object({ ...answeredPartition, ...located }),
           z.object({
-            ...run,
-            inline: z.string().meta({ format: 'byte', description: 'The bytes themselves, in base64.' }),
-          }),
-          z.object({
-            ...run,
-            url: z
-              .string()
-              .describe(
-                'Where to GET the bytes, with the header Range: bytes=<position>-<position+bytes-1>. One that begins ' +
-                  'with / is of this server: put it behind the address by which you call it, with its prefix if ' +
-                  'it has one.',
-              ),
-            position: PositionSchema.describe("The range's first byte in the object."),
-            expiresMs: TimestampMsSchema.describe('When the URL ends to work.'),
+            ...answeredPartition,
+            error: z.object({
+              kafkaError: z.string(),
+              kafkaErrorNumber: z.int(),
+              detail: z.string(),
+              retriable: z.boolean(),
+              written: z.enum(['no', 'yes', 'unknown']),
+            }),
           }),
         ]),
       )
-      .describe(
-        "Runs of whole record batches. Unless offsets is final, those inside the bytes are not: a range's first batch " +
-          'begins at baseOffset, each further one where its predecessor ends. Where they are final, leave out what ends ' +
-          'at or before baseOffset.',
-      ),
+      .describe('One for each partition of the request, in its order.'),
   })
-  .meta({ id: 'Located' })
+  .meta({ id: 'LocatedMany' })
 
 export const ReadAnswer = z.union([FetchAnswer, LocateAnswer])
 

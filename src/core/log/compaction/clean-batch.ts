@@ -33,13 +33,19 @@ export function keepsRecord(record: RawRecord, map: KeyMap, pass: CleanedPass): 
 export function mapKeys(map: KeyMap, bytes: Uint8Array, position: number): boolean {
   const header = readBatchHeader(bytes, position)
   if (header.isControl) return true
+  let plain: Uint8Array
   try {
-    const records = new RawRecords(header, plainRecords(header, bytes, position))
-    for (let record = records.next(); record; record = records.next()) {
-      if (record.key !== null && !map.put(record.key, record.offset)) return false
-    }
+    plain = plainRecords(header, bytes, position)
+    // To its end, before any of its keys is noted: they would take the place of records that stand in earlier batches.
+    const records = new RawRecords(header, plain)
+    while (records.next());
   } catch (error) {
     if (!(error instanceof TidemarkError)) throw error
+    return true
+  }
+  const records = new RawRecords(header, plain)
+  for (let record = records.next(); record; record = records.next()) {
+    if (record.key !== null && !map.put(record.key, record.offset)) return false
   }
   return true
 }

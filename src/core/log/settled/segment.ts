@@ -34,12 +34,15 @@ export interface Segment {
   readonly startOffset: Offset
   /** Since when there has been nothing below the tombstones in it, in milliseconds since the epoch; 0: it has none of that kind. */
   readonly tombstonesMs: number
+  /** How many of its offsets were given up, with marks in their place; left out: none, as far as whoever wrote it counted them. */
+  readonly lost?: number
 }
 
 /** The base offset is the item's key and not repeated in the value. */
 export function encodeSegment(segment: Segment): Uint8Array {
-  return new ByteWriter()
-    .byte(SEGMENT_VERSION)
+  const { lost = 0 } = segment
+  const writer = new ByteWriter()
+    .byte(lost > 0 ? SEGMENT_VERSION : VERSION_WITHOUT_LOST)
     .number(segment.end - segment.baseOffset)
     .id(segment.id)
     .number(segment.bytes)
@@ -52,14 +55,15 @@ export function encodeSegment(segment: Segment): Uint8Array {
     .number(segment.createdMs)
     .number(segment.startOffset)
     .number(segment.tombstonesMs)
-    .finish()
+  return (lost > 0 ? writer.number(lost) : writer).finish()
 }
 
 /** @throws RangeError when the bytes are no segment of a version that is known */
 export function decodeSegment(baseOffset: Offset, bytes: Uint8Array): Segment {
   const reader = new ByteReader(bytes)
   const version = reader.byte()
-  if (version !== SEGMENT_VERSION) throw new RangeError(`a segment of version ${version} is not known`)
+  if (version !== SEGMENT_VERSION && version !== VERSION_WITHOUT_LOST)
+    throw new RangeError(`a segment of version ${version} is not known`)
   return {
     baseOffset,
     end: advance(baseOffset, reader.number()),
@@ -74,6 +78,7 @@ export function decodeSegment(baseOffset: Offset, bytes: Uint8Array): Segment {
     createdMs: reader.number(),
     startOffset: toOffset(reader.number()),
     tombstonesMs: reader.number(),
+    ...(version === SEGMENT_VERSION && { lost: reader.number() }),
   }
 }
 
@@ -82,4 +87,6 @@ export function isSameSegment(one: Segment, other: Segment): boolean {
   return one.baseOffset === other.baseOffset && Buffer.compare(encodeSegment(one), encodeSegment(other)) === 0
 }
 
-const SEGMENT_VERSION = 1
+const SEGMENT_VERSION = 2
+/** Also of whatever has lost nothing: so it stays readable to what is older. */
+const VERSION_WITHOUT_LOST = 1

@@ -1,4 +1,4 @@
-import { defineApi, type RequestOf, type ResponseOf } from '../api.ts'
+import { defineApi } from '../api.ts'
 import { array, bool, int16, int32, int64, string } from '../schema.ts'
 
 export const ApiVersions = defineApi({
@@ -25,6 +25,3 @@ export const ApiVersions = defineApi({
     zkMigrationReady: bool.tagged(3, '3+'),
   },
 })
-
-export type ApiVersionsRequest = RequestOf<typeof ApiVersions>
-export type ApiVersionsResponse = ResponseOf<typeof ApiVersions>

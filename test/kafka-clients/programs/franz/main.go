@@ -81,6 +81,10 @@ func client(options ...kgo.Opt) *kgo.Client {
 }
 
 func main() {
+	if os.Args[1] == "latency" {
+		latency(os.Args[2:])
+		return
+	}
 	bootstrap = os.Args[1]
 	admin = kadm.NewClient(client())
 	input := bufio.NewScanner(os.Stdin)
