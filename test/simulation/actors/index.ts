@@ -8,6 +8,7 @@ import { members } from './members.ts'
 import { pollers } from './pollers.ts'
 import { producers } from './producers.ts'
 import { readers } from './readers.ts'
+import { tailers } from './tailers.ts'
 import { topics } from './topics.ts'
 import { triggers } from './triggers.ts'
 import { upkeep } from './upkeep.ts'
@@ -25,6 +26,7 @@ export const ACTORS: readonly ActorKind[] = [
   members,
   triggers,
   pollers,
+  tailers,
   clocks,
   upkeep,
   cleaners,
