@@ -17,8 +17,9 @@ const ALONE_TESTS = ['test/core/record/hostile.test.ts', 'test/embedded/replaced
 const NODE_COMPILE_CACHE = fileURLToPath(new URL('node_modules/.cache/node', import.meta.url))
 
 const shared = {
-  testTimeout: 60_000,
-  hookTimeout: 60_000,
+  // Of a hang: what takes long here takes half a minute, and thrice as much on a machine that has other things to do.
+  testTimeout: 120_000,
+  hookTimeout: 120_000,
   // What is waited for comes; this is a bound for where it does not, and not for a machine that has other things to do.
   expect: { poll: { timeout: 30_000 } },
   // Forked processes: tests kill children, and change their folder.

@@ -11,8 +11,23 @@ import { parseArgs } from 'node:util'
 import type { Measured, Part } from './settling-child.ts'
 import { formatNumber, formatTable } from './table.ts'
 
+const USAGE = `npm run bench:settling -- --before CHECKOUT [options]
+
+  --before CHECKOUT     the checkout of a build from before logs settled, with its node_modules
+  --only PART           aged: a log of small commits, read before and after it has settled, and after retention
+                        producing: what comes in while all of it is rolled and merged
+                        compaction: what compacting and verifying many keys takes of memory, beside traffic
+  --partitions 10, --commits 2000, --commit-bytes 5120
+                        of aged: how many, how many in each, how large
+  --rounds 3            how often the parts of before and now take turns; medians are shown
+  --seconds 20          of producing: how long, each time
+  --keys 1000000        of compaction: each is written twice
+  --directory PATH      where stores are made, and removed again (.bench/settling)
+  --json FILE           all that was measured, in seconds, bytes and MB`
+
 const { values } = parseArgs({
   options: {
+    help: { type: 'boolean', short: 'h', default: false },
     before: { type: 'string' },
     partitions: { type: 'string', default: '10' },
     commits: { type: 'string', default: '2000' },
@@ -25,8 +40,12 @@ const { values } = parseArgs({
     json: { type: 'string' },
   },
 })
+if (values.help) {
+  console.log(USAGE)
+  process.exit(0)
+}
 if (values.before === undefined) {
-  console.error('--before names the checkout of a build before logs settled')
+  console.error(`--before names the checkout of a build before logs settled\n\n${USAGE}`)
   process.exit(2)
 }
 const NOW = resolve(import.meta.dirname, '..')
@@ -144,11 +163,12 @@ async function compaction(): Promise<object> {
   note(`filling: ${keys} keys`)
   const filled = await inChild({ kind: 'fill keys', checkout: NOW, directory: store, keys, versions: 2 })
   const rows: Record<string, string>[] = []
-  const add = (name: string, { seconds: took, grownMegabytes, bytesOnDisk }: Measured) =>
+  const add = (name: string, { seconds: took, grownMegabytes, peakMegabytes, bytesOnDisk }: Measured) =>
     rows.push({
       '': name,
       seconds: formatNumber(took, 1),
       'MB grown': formatNumber(grownMegabytes),
+      'MB at most': formatNumber(peakMegabytes),
       'MB on disk': formatNumber(bytesOnDisk / 1e6),
     })
   add('producing', filled)
@@ -162,9 +182,16 @@ async function compaction(): Promise<object> {
   add('as long, traffic alone', alone)
   console.log(formatTable(rows))
   console.log(
-    `\n${formatNumber(filled.records)} records of ${formatNumber(keys)} keys; ${formatNumber(verified.records)} were left.\n`,
+    `\n${formatNumber(filled.records)} records of ${formatNumber(keys)} keys; ${formatNumber(verified.records)} were left. ` +
+      `Above traffic alone, at the most: compaction ${formatNumber(above(compacted, alone))} MB, ` +
+      `verifying ${formatNumber(above(verified, alone))} MB.\n`,
   )
   return { filled, compacted, alone, verified }
+}
+
+/** By how much a process was larger than one that did nothing but serve the same traffic for as long. */
+function above({ peakMegabytes }: Measured, alone: Measured): number {
+  return peakMegabytes - alone.peakMegabytes
 }
 
 function row(

@@ -2,6 +2,8 @@
 export type { BrokerAuth } from './api.ts'
 export { TidemarkBroker, type TidemarkBrokerProps } from './broker.ts'
 export { TidemarkEventSource } from './event-source.ts'
+export { TidemarkGateway, type TidemarkGatewayProps } from './gateway.ts'
+export { TidemarkGatewayLayer, type TidemarkGatewayLayerProps } from './gateway-layer.ts'
 export { TidemarkStack } from './tidemark-stack.ts'
 export { Topic, type TopicProps } from './topic.ts'
 export { TopicDestination } from './topic-destination.ts'

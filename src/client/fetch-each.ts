@@ -6,13 +6,15 @@ import type {
   FetchPartition,
   Located,
 } from '../contract/broker.ts'
-import { TidemarkError } from '../core/errors.ts'
+import { type KafkaErrorName, TidemarkError } from '../core/errors.ts'
 import { FETCH_DEFAULT_BYTES } from '../core/limits.ts'
 
 /** Requests under way at the same time. */
 const PARALLEL_MAX = 16
 /** With more partitions than that, how long a round over all of them may wait. */
 const ROUND_MS = 1_000
+
+const WHOLE: ReadonlySet<KafkaErrorName> = new Set(['INVALID_REQUEST', 'UNSUPPORTED_VERSION'])
 
 /** One partition's answer, with how it was asked for. */
 export type EachAnswer<T> = { topic: string | undefined; topicId: string | undefined; partition: number } & (
@@ -83,8 +85,10 @@ async function answerOf<T extends Fetched | Located>(
   try {
     return { ...which, ...(await fetchOne({ topic, topicId, partition, offset, ...how })) }
   } catch (error) {
-    if (error instanceof TidemarkError) return { ...which, error }
-    throw error
+    // What is wrong with the request is wrong with all of them.
+    const isWhole = !(error instanceof TidemarkError) || WHOLE.has(error.kafkaName)
+    if (isWhole) throw error
+    return { ...which, error }
   }
 }
 

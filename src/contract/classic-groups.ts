@@ -43,7 +43,7 @@ export interface ClassicGroupBroker {
    */
   commitClassic(request: CommitClassic, call?: CallOptions): Promise<CommittedPartition[]>
 
-  /** A classic group as it is; undefined: it is of the other kind. @throws GROUP_ID_NOT_FOUND */
+  /** A classic group as it is, or one that nobody has ever joined; undefined: it is of the other kind. @throws GROUP_ID_NOT_FOUND */
   describeClassic(groupId: string, call?: CallOptions): Promise<ClassicGroupDescription | undefined>
 
   /**

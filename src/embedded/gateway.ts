@@ -4,10 +4,10 @@ import { shareDescriptors } from '../core/descriptor-shares.ts'
 import { TidemarkError } from '../core/errors.ts'
 import { type Gateway, type GatewayOptions, openGateway } from '../gateway/gateway.ts'
 import { mechanismsFor } from '../gateway/server/sasl/authentication.ts'
-import { isLoopback } from './http-server.ts'
+import { isLoopback } from './loopback.ts'
 import { type Embedded, storeIdOf } from './running-broker.ts'
 import { systemClock } from './system.ts'
-import { UsersFile } from './users-file.ts'
+import { parseUsers, type Users, UsersFile } from './users-file.ts'
 
 /** How Kafka's clients are served. */
 export interface EmbeddedGatewayOptions
@@ -17,6 +17,8 @@ export interface EmbeddedGatewayOptions
   > {
   /** A file of users, as `tidemark gateway-user` makes it: only they may come. */
   readonly usersFile?: string | undefined
+  /** The same as text, where it is in no file. */
+  readonly usersText?: string | undefined
   /** Permits to listen beyond this machine although nobody has to prove who he is. */
   readonly insecure?: boolean | undefined
   /** Told of each connection that ends for a reason, in a line; nobody when it is left out. */
@@ -32,33 +34,45 @@ export interface EmbeddedGatewayOptions
  */
 export async function startGateway(embedded: Embedded, options: EmbeddedGatewayOptions): Promise<Gateway> {
   const { host = '127.0.0.1', tls, usersFile, insecure = false, log = () => {} } = options
+  const users = await usersOf(options)
   const isPrivate = isLoopback(host)
-  if (!isPrivate && usersFile === undefined && tls?.clientCa === undefined && !insecure) {
+  if (!isPrivate && users === undefined && tls?.clientCa === undefined && !insecure) {
     throw new TidemarkError(
       'POLICY_VIOLATION',
       `Listening on ${host} lets everybody in the network read and write. Name a file of users, demand certificates of ` +
         'clients, listen on 127.0.0.1, or permit it all the same (--insecure).',
     )
   }
-  const file = usersFile === undefined ? undefined : new UsersFile(usersFile)
-  // Wrong now, it would let nobody in later.
-  await file?.users()
-  if (await file?.isOpenToOthers())
-    log(`${usersFile} can be read by others than its owner: chmod 600 ${usersFile}`)
+  if (users?.isOpenToOthers) log(`${usersFile} can be read by others than its owner: chmod 600 ${usersFile}`)
   return await openGateway(embedded.broker, {
     ...options,
     host,
     clusterId: await clusterIdOf(embedded),
     connectionsMax: options.connectionsMax ?? shareDescriptors(descriptorsMax()).connections,
-    sasl: file && {
+    sasl: users && {
       // In the clear, a password is everybody's on the way.
       mechanisms: mechanismsFor(isPrivate || tls !== undefined || insecure),
-      users: file.users,
+      users: users.read,
     },
     clock: systemClock,
     log,
     reportError: options.reportError ?? (error => console.error(error)),
   })
+}
+
+/** @throws UsersError: what is wrong now would let nobody in later */
+async function usersOf({
+  usersFile,
+  usersText,
+}: EmbeddedGatewayOptions): Promise<{ read(): Promise<Users>; isOpenToOthers: boolean } | undefined> {
+  if (usersFile !== undefined) {
+    const file = new UsersFile(usersFile)
+    await file.users()
+    return { read: file.users, isOpenToOthers: await file.isOpenToOthers() }
+  }
+  if (usersText === undefined) return undefined
+  const users = parseUsers(usersText)
+  return { read: async () => users, isOpenToOthers: false }
 }
 
 /** The store's own id, as long as Kafka's are: 22 letters, digits, - and _. One that has none is known for one run only. */

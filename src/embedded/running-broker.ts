@@ -32,12 +32,12 @@ export interface EmbeddedOptions
     Pick<
       LogBrokerSettings,
       | 'lingerMs'
+      | 'groupInitialDelayMs'
       | 'flushes'
       | 'settles'
       | 'settling'
       | 'pollIntervalMsMax'
       | 'reportError'
-      | 'groupInitialDelayMs'
     >
   > {
   /** Hands out URLs for byte ranges; without one, `locate` is refused. */

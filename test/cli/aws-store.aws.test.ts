@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { awsEndpoint, describeAws } from '../aws/endpoints.ts'
 import { createTestBucket, createTestTable } from '../aws/tables.ts'
-import { runTidemark } from './tidemark-process.ts'
+import { throughKafka } from './through-kafka.ts'
+import { runTidemark, startGatewayProcess } from './tidemark-process.ts'
 
 const NO_CREDENTIALS = {
   AWS_ACCESS_KEY_ID: '',
@@ -87,6 +88,22 @@ describeAws('the command line on S3 and DynamoDB', () => {
     expect(consumed.stdout.toString()).toBe(lines)
     expect(await runTidemark([...anew, 'verify', '--deep'])).toMatchObject({ exitCode: 0 })
     await empty.remove()
+  })
+
+  test("Kafka's clients are served from it, by two gateways", async () => {
+    const one = await startGatewayProcess([...store(), '--auto-create', '2'])
+    const other = await startGatewayProcess(store())
+    const values = Array.from({ length: 300 }, (_, index) => `tide ${1_000 + index}`)
+    expect(await throughKafka(one.url, 'from-kafka', values)).toEqual(values)
+    expect(await throughKafka(other.url, 'from-kafka', ['tide 2000'])).toEqual(['tide 2000'])
+    expect(await one.end('SIGTERM')).toBe(0)
+    expect(await other.end('SIGTERM')).toBe(0)
+    const consumed = await runTidemark([...store(), 'consume', 'from-kafka', '--exit-at-end'])
+    expect(consumed.stdout.toString().trimEnd().split('\n').sort()).toEqual([...values, 'tide 2000'])
+    expect([one.stderr(), other.stderr()]).toEqual([
+      expect.not.stringMatching(/failed|closed/),
+      expect.not.stringMatching(/failed|closed/),
+    ])
   })
 
   const bad: [string, () => string[], NodeJS.ProcessEnv, RegExp][] = [

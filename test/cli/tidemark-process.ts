@@ -67,6 +67,19 @@ export async function startDev(
 
 /** A process that runs a broker, once it says where that listens. */
 export async function whenListening(child: ChildProcessWithoutNullStreams): Promise<DevProcess> {
+  return await whenSaid(child, /listens on (http:\S+)\n/)
+}
+
+/** `tidemark gateway` on a free port, once it says where it serves: its `url` is HOST:PORT. */
+export async function startGatewayProcess(
+  options: string[],
+  environment: NodeJS.ProcessEnv = {},
+): Promise<DevProcess> {
+  const words = ['gateway', '--listen', '127.0.0.1:0', ...options]
+  return await whenSaid(spawnTidemark(words, environment), /serves Kafka's clients on ([^\s,]+)/)
+}
+
+async function whenSaid(child: ChildProcessWithoutNullStreams, place: RegExp): Promise<DevProcess> {
   const exited = once(child, 'exit') as Promise<[number | null]>
   let stderr = ''
   child.stderr.on('data', chunk => {
@@ -76,7 +89,7 @@ export async function whenListening(child: ChildProcessWithoutNullStreams): Prom
   const url = await new Promise<string>((resolve, reject) => {
     child.stdout.on('data', chunk => {
       stdout += chunk
-      const listening = /listens on (http:\S+)\n/.exec(stdout)
+      const listening = place.exec(stdout)
       if (listening?.[1]) resolve(listening[1])
     })
     exited.then(([code]) => reject(new Error(`it ended with ${code} before it listened: ${stderr}`)), reject)

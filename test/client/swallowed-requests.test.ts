@@ -58,7 +58,7 @@ describe.each(SWALLOWED)('where the %s is swallowed', what => {
   test('a fetch, and where to begin', async () => {
     const { proxy, tidemark, write } = await open()
     await write('1', '2')
-    for (const pattern of [/\/partitions\/0\/records/, /\/partitions\/0\/offsets/]) {
+    for (const pattern of [/\/topics\/tides\/fetch/, /\/partitions\/0\/offsets/]) {
       proxy.swallow(pattern, what)
       const consumer = tidemark.consumer({
         groupId: pattern.source.replaceAll(/\W/g, ''),
@@ -331,7 +331,7 @@ describe('the command line', () => {
     ],
     [
       'consume',
-      [/^GET \/topics\/tides$/, /\/partitions\/0\/records/],
+      [/^GET \/topics\/tides$/, /\/topics\/tides\/fetch/],
       ({ broker, terminal }) =>
         consume(
           broker,
@@ -345,7 +345,7 @@ describe('the command line', () => {
       [
         /^GET \/topics\/tides$/,
         /\/heartbeat$/,
-        /\/partitions\/0\/records/,
+        /\/topics\/tides\/fetch/,
         /^POST .*\/offsets$/,
         /^DELETE .*members/,
       ],

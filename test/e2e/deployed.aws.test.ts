@@ -31,7 +31,8 @@ import {
 } from '../../src/core/storage-layout.ts'
 import type { PartitionId } from '../../src/core/topic/partition-id.ts'
 import { awsEndpoint, describeAws } from '../aws/endpoints.ts'
-import { runTidemark } from '../cli/tidemark-process.ts'
+import { throughKafka, throughKcat } from '../cli/through-kafka.ts'
+import { runTidemark, startGatewayProcess } from '../cli/tidemark-process.ts'
 import { brokerAt } from './chaos-broker.ts'
 import { DeployedFunctions } from './deployed-stack.ts'
 import { DEPLOYED_PACE, groupChaos } from './group-chaos.ts'
@@ -118,6 +119,17 @@ describeAws('the deployed stack', () => {
   async function verify(): Promise<string> {
     return (await tidemark(direct('verify'))).stderr
   }
+
+  test("a gateway serves Kafka's clients from its stores, beside the API", { timeout: 180_000 }, async () => {
+    const words = ['--aws', '--outputs', outputsFile(), '--auto-create']
+    const gateway = await startGatewayProcess(words, { AWS_ENDPOINT_URL: awsEndpoint() })
+    const values = Array.from({ length: 200 }, (_, index) => `tide ${1_000 + index}`)
+    expect(await throughKafka(gateway.url, 'kafkajs', values)).toEqual(values)
+    expect(throughKcat(gateway.url, 'kcat', values) ?? values).toEqual(values)
+    expect((await readAll('kafkajs')).map(({ value }) => value)).toEqual(values)
+    expect(await gateway.end('SIGTERM')).toBe(0)
+    expect(gateway.stderr()).not.toMatch(/failed|closed/)
+  })
 
   test('takes four files through its API and gives them back', { timeout: 180_000 }, async () => {
     for (const { topic, lines } of FILES) {

@@ -54,8 +54,9 @@ describe('an embedded broker', () => {
     const second = await open()
     const { offsets, ...rest } = await second.broker.describeTopic('tides')
     expect(offsets).toEqual([
-      { partition: 0, startOffset: 0, endOffset: 2 },
-      { partition: 1, startOffset: 1, endOffset: 1 },
+      { partition: 0, startOffset: 0, endOffset: 2, bytes: 100_150 },
+      // Deleted, and not dropped yet.
+      { partition: 1, startOffset: 1, endOffset: 1, bytes: batchOf(['other']).length },
     ])
     const { offsets: _, ...before } = description
     expect(rest).toEqual(before)

@@ -64,7 +64,7 @@ function every(ms: number, work: () => void): () => void {
   return () => clearInterval(timer)
 }
 
-const until = (isSo: () => boolean) => expect.poll(isSo, { timeout: 20_000 }).toBe(true)
+const until = (isSo: () => boolean) => expect.poll(isSo, { timeout: 30_000 }).toBe(true)
 
 describe('answers that nobody reads', () => {
   // Whoever reads is fast enough for this pace on a busy machine, too.
@@ -240,14 +240,14 @@ describe('bodies that drip', () => {
     let topics = 0
     const other = () => JSON.stringify({ topic: `other-${topics++}` }).padEnd(1_000_000)
     await expect
-      .poll(async () => (await served.send('POST', '/topics', other())).status, { timeout: 10_000 })
+      .poll(async () => (await served.send('POST', '/topics', other())).status, { timeout: 30_000 })
       .toBe(429)
     const beat = { memberId: 'm', memberEpoch: 0, topics: ['t'], owned: [] }
     expect((await served.send('POST', '/groups/g/heartbeat', beat)).status).toBe(200)
     expect((await served.send('POST', '/topics/t/records', { records: [{ value: 'x' }] })).status).toBe(200)
     holding.socket.destroy()
     await expect
-      .poll(async () => (await served.send('POST', '/topics', other())).status, { timeout: 10_000 })
+      .poll(async () => (await served.send('POST', '/topics', other())).status, { timeout: 30_000 })
       .toBe(201)
   })
 
@@ -321,7 +321,7 @@ describe('more connections than there are descriptors for', () => {
     await served.broker.produce({ topic: 't', partition: 0, batches })
     await until(() => polls.every(({ text }) => text.startsWith('HTTP/1.1 200')))
     for (const { socket } of [...polls, ...crowd]) socket.destroy()
-    await expect.poll(async () => (await served.get('/topics')).status, { timeout: 10_000 }).toBe(200)
+    await expect.poll(async () => (await served.get('/topics')).status, { timeout: 30_000 }).toBe(200)
   })
 
   test('take the place of those that are idle, the oldest first', async () => {

@@ -32,7 +32,7 @@ test('a guarded command, and what it has started, ends when its starter is kille
   const ids = await processIds(worker)
   expect(ids.map(isRunning)).toEqual([true, true])
   worker.kill('SIGKILL')
-  await expect.poll(() => ids.map(isRunning), { timeout: 20_000 }).toEqual([false, false])
+  await expect.poll(() => ids.map(isRunning), { timeout: 30_000 }).toEqual([false, false])
   expect(existsSync(scratch)).toBe(false)
 })
 
@@ -40,7 +40,7 @@ test('a guarded command that is stopped has ended', async () => {
   const worker = start('--stop')
   const ids = await processIds(worker)
   await once(worker, 'exit')
-  await expect.poll(() => ids.map(isRunning), { timeout: 20_000 }).toEqual([false, false])
+  await expect.poll(() => ids.map(isRunning), { timeout: 30_000 }).toEqual([false, false])
   expect(existsSync(scratch)).toBe(false)
 })
 

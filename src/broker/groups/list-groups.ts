@@ -18,7 +18,13 @@ export async function listGroups(call: GroupCall): Promise<GroupSummary[]> {
       return { groupId, state, members: own.length, kind: 'classic', protocolType }
     }
     const state = stateOf(group, members, active)
-    return { groupId, state, members: members.length + active.length }
+    const isNobodys = group.epoch === 0 && state === 'Empty'
+    return {
+      groupId,
+      state,
+      members: members.length + active.length,
+      ...(isNobodys && { protocolType: '' }),
+    }
   })
   return groups.filter(group => group !== undefined)
 }

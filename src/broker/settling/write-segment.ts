@@ -128,6 +128,8 @@ async function* chunksOf(
   const gathered = new Gathered()
   let bytes = 0
   for await (const stretch of plan.stretches()) {
+    // What has been deleted is missed by nobody: a hole.
+    if (stretch.kind === 'lost' && stretch.end <= plan.startOffset) continue
     if (stretch.kind === 'lost' && !stretch.isMarked) acceptLoss(log, stretch)
     const chunk = writeStretch(writer, stretch)
     bytes += chunk.length

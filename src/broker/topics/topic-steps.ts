@@ -1,6 +1,6 @@
 import { TidemarkError, type Written } from '../../core/errors.ts'
 import { PRODUCE_DEADLINE_MS } from '../../core/limits.ts'
-import { EMPTY_HEAD } from '../../core/log/head.ts'
+import { bytesOf, EMPTY_HEAD } from '../../core/log/head.ts'
 import { deletedTopicKey } from '../../core/storage-layout.ts'
 import { headsMade } from '../../core/topic/creation.ts'
 import { partitionsOf } from '../../core/topic/partition-id.ts'
@@ -118,11 +118,13 @@ export class TopicSteps {
     )
   }
 
-  /** Start and end of each partition's log; undefined where one has no head. */
+  /** Start, end and size of each partition's log; undefined where one has no head. */
   async offsets(item: TopicItem, written: Written) {
     const offsets = await fewAtATime(partitionsOf(item), HEADS_PARALLEL, async id => {
       const head = await this.read(() => this.#ports.index.readHead(id), written)
-      return head && { partition: id.partition, startOffset: head.startOffset, endOffset: head.nextOffset }
+      if (!head) return undefined
+      const { startOffset, nextOffset: endOffset } = head
+      return { partition: id.partition, startOffset, endOffset, bytes: bytesOf(head) }
     })
     return offsets.every(each => each !== undefined) ? offsets : undefined
   }

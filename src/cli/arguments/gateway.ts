@@ -64,7 +64,10 @@ export function addGateway(program: Command, session: Session): void {
       'make topics that clients ask for (with 1 partition unless a number is given)',
       argument(text => parseWholeNumber(text, 1)),
     )
-    .option('--users <file>', 'let in only users in this file (see `tidemark gateway-user`)')
+    .option(
+      '--users <file>',
+      'let in only users in this file (see `tidemark gateway-user`; default: what TIDEMARK_USERS holds of one)',
+    )
     .option('--tls-cert <file>', "serve over TLS: the gateway's certificate, in PEM")
     .option('--tls-key <file>', 'its key, in PEM')
     .option('--tls-client-ca <file>', 'let in only clients whose certificate one of these has signed, in PEM')
@@ -87,7 +90,7 @@ export function addGateway(program: Command, session: Session): void {
           'a gateway serves a store itself: name its directory with --dir, or its table and bucket with --aws',
         )
       }
-      const settings = gatewaySettings(options)
+      const settings = gatewaySettings(options, session.environment)
       const [{ serveGateway }, { openStore }] = await Promise.all([
         import('../commands/gateway.ts'),
         import('../address/connect.ts'),
@@ -97,7 +100,10 @@ export function addGateway(program: Command, session: Session): void {
     })
 }
 
-function gatewaySettings(options: GatewayCommandOptions): GatewayCommandSettings {
+function gatewaySettings(
+  options: GatewayCommandOptions,
+  environment: NodeJS.ProcessEnv,
+): GatewayCommandSettings {
   const { nodeId = NODE_ID_DEFAULT, peer: peers = [], autoCreate, tlsCert, tlsKey, tlsClientCa } = options
   const ids = [nodeId, ...peers.map(peer => peer.nodeId)]
   const twice = ids.find((id, index) => ids.indexOf(id) !== index)
@@ -115,6 +121,7 @@ function gatewaySettings(options: GatewayCommandOptions): GatewayCommandSettings
     peers,
     autoCreate: autoCreate === undefined ? undefined : { partitions: autoCreate === true ? 1 : autoCreate },
     usersFile: options.users,
+    usersText: environment.TIDEMARK_USERS || undefined,
     tls:
       tlsCert === undefined || tlsKey === undefined
         ? undefined

@@ -14,6 +14,8 @@ export interface GatewayCommandSettings {
   peers: readonly (ListenAddress & { nodeId: number })[]
   autoCreate: { partitions: number } | undefined
   usersFile: string | undefined
+  /** What stands in such a file, where the environment has it. */
+  usersText: string | undefined
   tls: { certFile: string; keyFile: string; clientCaFile: string | undefined } | undefined
   insecure: boolean
 }

@@ -98,7 +98,8 @@ export function deleteGroups(broker: GroupBroker, groupIds: string[], terminal: 
 
 /** Whose protocol its members speak, and what they are. */
 function protocolOf({ kind, protocolType }: GroupSummary): string {
-  return kind ? [kind, protocolType].filter(Boolean).join(' ') : 'consumer'
+  if (kind) return [kind, protocolType].filter(Boolean).join(' ')
+  return protocolType === '' ? '-' : 'consumer'
 }
 
 function formatGroup(group: GroupDescription, nowMs: number): string {

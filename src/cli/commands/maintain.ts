@@ -39,10 +39,10 @@ export async function maintain(
     line: `lost: ${key}\n`,
     json: jsonLine('lost', { topic, partition, message: error.message }),
   }))
-  for (const failed of done.failed) {
-    const { topic, partition, reason } = failed
-    told.push({ line: `failed: ${topic}/${partition}: ${reason}\n`, json: jsonLine('failed', failed) })
-  }
+  // A round and a visit may fail for the same.
+  const failures = new Map(done.failed.map(each => [`${each.topic}/${each.partition}: ${each.reason}`, each]))
+  for (const [key, failed] of failures)
+    told.push({ line: `failed: ${key}\n`, json: jsonLine('failed', failed) })
   for (const { line, json } of told) await write(terminal, settings.json ? json : line)
   for (const trouble of troubles) {
     const words = describeAside('tidemark: a part of it failed', trouble, false)
@@ -50,8 +50,8 @@ export async function maintain(
     else note(terminal, words)
   }
   if (settings.json) {
-    const { failed, goesOnAt: _, halfDone: __, ...sums } = done
-    const counts = { failed: failed.length, lost: lost.size, troubles: troubles.length }
+    const { failed: _, goesOnAt: __, halfDone: ___, ...sums } = done
+    const counts = { failed: failures.size, lost: lost.size, troubles: troubles.length }
     await write(terminal, jsonLine('summary', { ...sums, ...counts }))
   } else tellSums(done, terminal)
   if (!done.isDone && terminal.interrupted.aborted) {

@@ -1,5 +1,13 @@
 import { isKafkaError } from '../../client/sdk/topic-facts.ts'
-import type { Broker, Fetch, Fetched } from '../../contract/broker.ts'
+import type {
+  Broker,
+  CallOptions,
+  Fetch,
+  Fetched,
+  FetchedMany,
+  FetchedPartition,
+  FetchMany,
+} from '../../contract/broker.ts'
 import { damagedBatchOf } from '../../core/batches/batch-run.ts'
 import { TidemarkError } from '../../core/errors.ts'
 import { PORTION_BYTES, PORTION_RECORDS } from '../../core/limits.ts'
@@ -40,9 +48,28 @@ export function skippingCorrupt<B extends Broker>(broker: B, tell: (skipped: Ski
       }
     }
   }
+  const fetchMany = async (request: FetchMany, call?: CallOptions): Promise<FetchedMany> => {
+    const { partitions } = await broker.fetchMany(request, call)
+    const passed = partitions.map(async (answer, index): Promise<FetchedPartition> => {
+      const { topic = '', topicId, partition } = answer
+      const asked = { ...request.partitions[index]!, topic }
+      const which = { topic, topicId, partition }
+      try {
+        if (!('error' in answer)) return { ...which, ...(await withoutDamage(answer, asked, raise)) }
+        if (!isDamage(answer.error)) return answer
+      } catch (error) {
+        if (!isDamage(error)) throw error
+      }
+      const { offset, maxBytes = request.maxBytes } = asked
+      const single = { topic, topicId, partition, offset, ...(maxBytes !== undefined && { maxBytes }) }
+      return { ...which, ...(await fetch(single)) }
+    })
+    return { partitions: await Promise.all(passed) }
+  }
   return new Proxy(broker, {
     get(target, name) {
       if (name === 'fetch') return fetch
+      if (name === 'fetchMany') return fetchMany
       const member: unknown = Reflect.get(target, name, target)
       return typeof member === 'function' ? member.bind(target) : member
     },
@@ -60,7 +87,7 @@ function raise({ error }: Skipped): never {
 /** Only the batches that can be decoded. What a consumer throws away of the first one counts neither as read nor as lost. */
 async function withoutDamage(
   fetched: Fetched,
-  request: Fetch,
+  request: Pick<Fetch, 'topic' | 'partition' | 'offset'>,
   damaged: (skipped: Skipped) => void,
 ): Promise<Fetched> {
   const chunks: Uint8Array[] = []

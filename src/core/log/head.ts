@@ -1,6 +1,6 @@
 import { ByteReader, ByteWriter } from '../bytes.ts'
 import { advance, type Offset, toOffset } from '../numbers.ts'
-import { decodeEntry, encodeEntry, type IndexEntry, spanOf } from './entry.ts'
+import { countBytes, decodeEntry, encodeEntry, type IndexEntry, spanOf } from './entry.ts'
 import {
   decodeFlushedProducers,
   encodeFlushedProducers,
@@ -52,6 +52,11 @@ export const EMPTY_HEAD: Head = {
 export function findInTail(head: Head, entryId: string): Offset | undefined {
   const index = head.tail.findIndex(entry => entry.id === entryId)
   return index < 0 ? undefined : advance(head.tailOffset, spanOf(head.tail.slice(0, index)))
+}
+
+/** What the batches take that the index knows of: those, too, that are deleted and not dropped yet. */
+export function bytesOf({ settled, flushed, tail }: Head): number {
+  return settled.bytes + (flushed.bytes - settled.loggedBytes) + countBytes(tail)
 }
 
 export function findHeadProblems(head: Head): string[] {

@@ -6,6 +6,7 @@ import { IncrementalAlterConfigs } from '../wire/messages/incremental-alter-conf
 import { RESOURCE } from './config-resources.ts'
 import type { Context } from './context.ts'
 import { apiError, NONE, toApiError } from './error-code.ts'
+import { hasNoEffect, isForeign } from './foreign-configs.ts'
 import { handler } from './handler.ts'
 import { namedOnce } from './named-once.ts'
 import { isList, toOwnConfigs, toOwnValue } from './topic-configs.ts'
@@ -107,16 +108,18 @@ async function toChange(
 ): Promise<Change> {
   const change: Change = { set: {}, unset: [] }
   for (const { name, configOperation, value } of configs) {
-    checkConfigName(name)
+    if (!isForeign(name)) checkConfigName(name)
     if (configOperation === OPERATION.delete) {
-      change.unset.push(name)
+      if (!isForeign(name)) change.unset.push(name)
       continue
     }
     if (value === null) throw new TidemarkError('INVALID_REQUEST', `${name} needs a value.`)
     if (configOperation === OPERATION.set) {
-      change.set[name] = toOwnValue(name, value)
+      // What has no effect takes none away either.
+      if (!hasNoEffect(name, value)) change.set[name] = toOwnValue(name, value)
       continue
     }
+    if (isForeign(name)) continue
     if (configOperation !== OPERATION.append && configOperation !== OPERATION.subtract) {
       throw new TidemarkError('INVALID_REQUEST', `There is no operation ${configOperation} on configs.`)
     }

@@ -1,5 +1,6 @@
+import { type DescribedConfig, SOURCE, TYPE } from './config-resources.ts'
 import type { GatewaySettings } from './context.ts'
-import { brokerDefaults, type DescribedConfig, SOURCE, TYPE } from './topic-configs.ts'
+import { brokerDefaults } from './topic-configs.ts'
 
 type Value = readonly [name: string, value: string, type: number]
 

@@ -5,7 +5,7 @@ export { LEADER_EPOCH } from '../../core/batches/batch-run.ts'
 
 /** What anybody may do where nobody is held to anything: Kafka's bits, as a broker without an authorizer has them. */
 export const TOPIC_OPERATIONS = 3_576
-export const GROUP_OPERATIONS = 328
+export const GROUP_OPERATIONS = 3_400
 export const CLUSTER_OPERATIONS = 8_096
 /** In place of those that nobody has asked for. */
 export const OPERATIONS_NOT_ASKED = -2_147_483_648

@@ -5,11 +5,11 @@ import type { RequestOf, ResponseOf } from '../wire/api.ts'
 import { DescribeConfigs } from '../wire/messages/describe-configs.ts'
 import { ListConfigResources } from '../wire/messages/list-config-resources.ts'
 import { describeBrokerConfigs } from './broker-configs.ts'
-import { RESOURCE } from './config-resources.ts'
+import { type DescribedConfig, RESOURCE } from './config-resources.ts'
 import type { Context } from './context.ts'
 import { codeOf, NONE, toApiError } from './error-code.ts'
 import { handler } from './handler.ts'
-import { type DescribedConfig, describeTopicConfigs } from './topic-configs.ts'
+import { describeTopicConfigs } from './topic-configs.ts'
 
 type Request = RequestOf<typeof DescribeConfigs>
 type Resource = Request['resources'][number]

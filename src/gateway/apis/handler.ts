@@ -16,7 +16,7 @@ export interface Handler {
  * Offers an API.
  * @param versions those that are advertised; a request in another one never gets here
  * @param answer maps every TidemarkError to the error code of what it is about. Where the protocol has no other answer, it
- *   throws ConnectionEnded; whatever else it throws is a bug, which ends the connection, too
+ *   throws ConnectionEnded, or the TidemarkError as it is; whatever else it throws is a bug, which ends the connection, too
  */
 export function handler<Request, Response, RequestWritten, ResponseRead>(
   api: Api<Request, Response, RequestWritten, ResponseRead>,

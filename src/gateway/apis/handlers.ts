@@ -6,6 +6,7 @@ import { deleteRecords } from './delete-records.ts'
 import { deleteTopics } from './delete-topics.ts'
 import { describeCluster } from './describe-cluster.ts'
 import { describeConfigs, listConfigResources } from './describe-configs.ts'
+import { describeLogDirs } from './describe-log-dirs.ts'
 import { describeTopicPartitions } from './describe-topic-partitions.ts'
 import { fetch } from './fetch.ts'
 import { GROUP_HANDLERS } from './groups/index.ts'
@@ -38,6 +39,7 @@ export const HANDLERS: readonly Handler[] = [
   deleteAcls,
   describeConfigs,
   alterConfigs,
+  describeLogDirs,
   createPartitions,
   electLeaders,
   incrementalAlterConfigs,

@@ -11,7 +11,7 @@ import {
   TOPIC_OPERATIONS,
 } from './cluster.ts'
 import type { Context } from './context.ts'
-import { codeOf, NONE, toApiError } from './error-code.ts'
+import { NONE, toApiError } from './error-code.ts'
 import { handler } from './handler.ts'
 
 type TopicAnswer = MetadataResponse['topics'][number]
@@ -50,9 +50,13 @@ async function answerAll(context: Context): Promise<TopicAnswer[]> {
 }
 
 async function answerId(topicId: string, context: Context): Promise<TopicAnswer> {
-  const found = await context.topics.byId(topicId)
-  if (found) return answerTopic(found, context)
-  return { errorCode: codeOf('UNKNOWN_TOPIC_ID'), name: null, topicId, partitions: [] }
+  try {
+    const found = await context.topics.byId(topicId)
+    if (found) return answerTopic(found, context)
+    throw new TidemarkError('UNKNOWN_TOPIC_ID', `There is no topic with the id ${topicId}.`)
+  } catch (error) {
+    return { errorCode: toApiError(error).errorCode, name: null, topicId, partitions: [] }
+  }
 }
 
 async function answerName(name: string, request: MetadataRequest, context: Context): Promise<TopicAnswer> {

@@ -1,23 +1,8 @@
 import type { TopicConfig } from '../../contract/broker.ts'
 import { TidemarkError } from '../../core/errors.ts'
 import { listConfigs } from '../../core/topic/topic-config.ts'
-
-/** Kafka's numbers for the types of configs. */
-export const TYPE = { boolean: 1, string: 2, int: 3, long: 5, double: 6, list: 7 } as const
-/** Kafka's numbers for where a value comes from. */
-export const SOURCE = { topic: 1, staticBroker: 4, default: 5 } as const
-
-/** As it stands in answers that tell of configs. */
-export interface DescribedConfig {
-  readonly name: string
-  readonly value: string | null
-  readonly readOnly: boolean
-  readonly configSource: number
-  readonly isSensitive: boolean
-  readonly synonyms: { readonly name: string; readonly value: string | null; readonly source: number }[]
-  readonly configType: number
-  readonly documentation: string | null
-}
+import { type DescribedConfig, SOURCE, TYPE } from './config-resources.ts'
+import { describeForeignConfigs, hasNoEffect } from './foreign-configs.ts'
 
 /** Kafka's largest number of 64 bits: its "for ever", and its "without end". */
 const INT64_MAX = '9223372036854775807'
@@ -72,7 +57,7 @@ export function brokerDefaults(): { name: string; value: string; type: number }[
 
 /** A topic's configs as clients are told of them. */
 export function describeTopicConfigs(configs: readonly TopicConfig[]): DescribedConfig[] {
-  return configs.map(({ name, value, isDefault, note }) => {
+  const own = configs.map(({ name, value, isDefault, note }) => {
     const defaultValue = toKafka(OWN.get(name)?.defaultValue ?? value)
     const brokerName = BROKER_NAMES[name]
     return {
@@ -89,11 +74,12 @@ export function describeTopicConfigs(configs: readonly TopicConfig[]): Described
       documentation: note ?? `${defaultValue} by default.`,
     }
   })
+  return [...own, ...describeForeignConfigs()]
 }
 
 /**
- * Configs as clients give them. The last one counts where one is named twice, as in Kafka.
- * @throws TidemarkError INVALID_CONFIG where one has no value
+ * Configs as clients give them, without those that have no effect. The last one counts where one is named twice, as in Kafka.
+ * @throws TidemarkError INVALID_CONFIG where one has no value, or one that it cannot have
  */
 export function toOwnConfigs(
   configs: readonly { readonly name: string; readonly value: string | null }[],
@@ -103,7 +89,8 @@ export function toOwnConfigs(
     const names = none.map(({ name }) => name).join(', ')
     throw new TidemarkError('INVALID_CONFIG', `These configs need a value: ${names}.`)
   }
-  return Object.fromEntries(configs.map(({ name, value }) => [name, toOwnValue(name, value!)]))
+  const given = configs.map(({ name, value }) => [name, toOwnValue(name, value!)] as const)
+  return Object.fromEntries(given.filter(([name, value]) => !hasNoEffect(name, value)))
 }
 
 /** Kafka's numbers are 64 bits wide, and what is larger than can be here is as good as without end. */

@@ -1,3 +1,4 @@
+import { TidemarkError } from '../../core/errors.ts'
 import { GATEWAY_FAILED_PROOF_MS } from '../../core/limits.ts'
 import { ConnectionEnded } from '../apis/handler.ts'
 import { decodeRequestHeader, encodeResponseFrame, type RequestHeader } from '../wire/header.ts'
@@ -166,7 +167,9 @@ export class Requests {
   }
 
   #failed(header: RequestHeader | undefined, error: unknown): Answer {
-    if (error instanceof WireError || error instanceof ConnectionEnded) {
+    const isTold =
+      error instanceof WireError || error instanceof ConnectionEnded || error instanceof TidemarkError
+    if (isTold) {
       return { chunks: [], end: this.#tell(header, error.message) }
     }
     this.#service.reportError(error)

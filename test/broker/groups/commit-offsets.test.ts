@@ -126,7 +126,9 @@ describe('without a member', () => {
     expect(await commit([at(0, 5), at(1, 6)])).toEqual([null, null])
     expect(await commit([at(0, 2)])).toEqual([null])
     expect(await committed()).toEqual([2, 6])
-    expect(await harness.run(broker.listGroups())).toEqual([{ groupId: GROUP, state: 'Empty', members: 0 }])
+    expect(await harness.run(broker.listGroups())).toEqual([
+      { groupId: GROUP, state: 'Empty', members: 0, protocolType: '' },
+    ])
     const one = new Member(harness, broker, 'one')
     await one.beat()
     expect(one.assigned.map(({ committedOffset }) => committedOffset)).toEqual([2, 6])

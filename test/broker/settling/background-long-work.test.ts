@@ -43,4 +43,4 @@ test('a log that takes longer than a run to be compacted is, and keeps no other 
     toOffset(SEGMENTS - 1),
   )
   expect((await harness.settledRecords(partition)).length).toBeLessThan(SEGMENTS / 2)
-}, 60_000)
+})

@@ -104,5 +104,5 @@ describe.each(['before', 'after'] as const)('a run that is broken off %s any of 
         return
       }
     }
-  }, 60_000)
+  })
 })

@@ -136,9 +136,18 @@ describe('an object that is gone before it was rolled', () => {
     await produce('tides', 3)
     await remove(key!)
     expect(await harness.maintain({ isForced: true, upkeep: false })).toMatchObject(stuck(0, 0))
-    await harness.run(broker.deleteRecords({ ...TIDES, beforeOffset: toOffset(3) }))
-    expect(await harness.maintain({ isForced: true, upkeep: false })).toMatchObject({ failed: [] })
-    expect(await settledOffset(tides)).toBe(6)
+    // In the midst of its block, which stays; then behind that.
+    for (const beforeOffset of [toOffset(1), toOffset(3)]) {
+      await harness.run(broker.deleteRecords({ ...TIDES, beforeOffset }))
+      expect(await harness.maintain({ isForced: true, upkeep: false })).toMatchObject({ failed: [] })
+      expect(await settledOffset(tides)).toBe(6)
+      expect((await harness.segments(tides)).some(({ segment }) => segment.lost)).toBe(false)
+      const records = await harness.settledRecords(tides)
+      expect(records.map(({ offset }) => offset)).toEqual(
+        [1, 2, 3, 4, 5].filter(each => each >= beforeOffset),
+      )
+      expect(await harness.problems(tides)).toEqual([])
+    }
   })
 })
 

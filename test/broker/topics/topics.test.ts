@@ -30,7 +30,9 @@ describe('creating', () => {
     )
     expect(made).toMatchObject({ topic: 'tides', partitions: 3, createdMs: NOW_MS })
     expect(made.topicId).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
-    expect(made.offsets).toEqual([0, 1, 2].map(partition => ({ partition, startOffset: 0, endOffset: 0 })))
+    expect(made.offsets).toEqual(
+      [0, 1, 2].map(partition => ({ partition, startOffset: 0, endOffset: 0, bytes: 0 })),
+    )
     expect(made.configs).toContainEqual({ name: 'flush.ms', value: '100', isDefault: false })
     expect(made.configs).toContainEqual({
       name: 'retention.bytes',

@@ -214,11 +214,11 @@ describe('a consumer', () => {
 
   test('reads on after a fetch that was swallowed, which has its wait and a request', async () => {
     const { consumer, swallowed, got, run, write, calls } = await openConsumer()
-    swallowed.next.set('fetch', 1)
+    swallowed.next.set('fetchMany', 1)
     await timed(run())
     await write('ebb')
     await vi.advanceTimersByTimeAsync(5_000 + CLIENT_TIMEOUT_MS - 1_000)
-    expect([calls('fetch'), got]).toEqual([1, []])
+    expect([calls('fetchMany'), got]).toEqual([1, []])
     await vi.advanceTimersByTimeAsync(2_000)
     expect(got).toEqual(['ebb'])
     await timed(consumer.disconnect())

@@ -177,6 +177,11 @@ describe('POST /fetch', () => {
     )
   })
 
+  test('of what can be no topic is refused', async () => {
+    const { status, json } = await post({ partitions: [] }, '/topics/a%20b/fetch')
+    expect([status, json.kafkaError]).toEqual([422, 'INVALID_TOPIC_EXCEPTION'])
+  })
+
   test('keeps to its limits', async () => {
     const { partitions } = await served.client.fetchMany({ partitions: TIDES, maxBytes: 100 })
     expect(partitions.map(told)).toEqual(['', 'a', '', '', ''])

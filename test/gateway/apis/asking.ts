@@ -4,7 +4,7 @@ import { ListedTopics } from '../../../src/gateway/apis/topic-catalogue.ts'
 import type { Api } from '../../../src/gateway/wire/api.ts'
 import { Harness } from '../../broker/harness.ts'
 
-export const SETTINGS: GatewaySettings = {
+const SETTINGS: GatewaySettings = {
   nodeId: 1,
   clusterId: 'b3JpZ2luYWwtY2x1c3Rlcg',
   advertised: { host: 'tide.example', port: 9092 },

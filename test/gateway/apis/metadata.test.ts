@@ -1,4 +1,5 @@
-import { beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test, vi } from 'vitest'
+import { TidemarkError } from '../../../src/core/errors.ts'
 import { Metadata } from '../../../src/gateway/wire/messages/metadata.ts'
 import { NO_UUID } from '../../../src/gateway/wire/schema.ts'
 import { AskedGateway } from './asking.ts'
@@ -117,4 +118,14 @@ describe('a topic that is not there', () => {
     )
     expect(new Set(answers.map(answer => answer?.topics[0]?.topicId)).size).toBe(1)
   })
+})
+
+test('while the store cannot tell, topics that are asked for have its error, and others are not told of', async () => {
+  const failing = vi.spyOn(gateway.broker, 'listTopics')
+  failing.mockRejectedValue(new TidemarkError('KAFKA_STORAGE_ERROR', 'no disk'))
+  const unknown = '00000000-0000-0000-0000-000000000007'
+  expect((await ask(12, named('tides'))).topics[0]).toMatchObject({ errorCode: 56, name: 'tides' })
+  expect((await ask(12, [{ topicId: unknown, name: null }])).topics[0]).toMatchObject({ errorCode: 56 })
+  // Who is told that there are no topics would forget those that there are.
+  await expect(ask(12, null)).rejects.toMatchObject({ kafkaName: 'KAFKA_STORAGE_ERROR' })
 })

@@ -1,8 +1,13 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { decodeMutations } from '../frames/decoding.ts'
 import type { Attack } from '../scene.ts'
 
 const TURNS = 10
-const GROWTH_MB_MAX = 30
+const GROWTH_MB_MAX = 5
+
+setFlagsFromString('--expose-gc')
+const collect = runInNewContext('gc') as () => void
 
 /** The decoders alone, as fast as they are: over a connection a million takes minutes. */
 export const decodedFrames: Attack = {
@@ -39,9 +44,9 @@ export const decodedFrames: Attack = {
   },
 }
 
-/** What is in use, and in buffers, as far as what is not in use has been collected. */
+/** What is in use, and in buffers, once what is not in use has been collected. */
 function heapMb(): number {
-  globalThis.gc?.()
+  collect()
   const { heapUsed, arrayBuffers } = process.memoryUsage()
   return (heapUsed + arrayBuffers) / 1e6
 }

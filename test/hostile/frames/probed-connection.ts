@@ -1,8 +1,11 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import type { Mutation } from './mutations.ts'
 
-/** Long enough for whatever is answered; what waits for more bytes, or for records, is left alone. */
-const PATIENCE_MS = 300
+/** Long enough for whatever is answered; what waits for records, or for other members, is left alone. */
+const PATIENCE_MS = 500
+/** What says that more bytes come is only looked at. */
+const BROKEN_PATIENCE_MS = 10
 const PROBE_ID = 0x7afe_cafe
 
 /** A connection that follows each frame with a question whose answer tells that the frame has been dealt with. */
@@ -28,12 +31,12 @@ export class ProbedConnection {
     })
   }
 
-  async send(frame: Uint8Array): Promise<Outcome> {
+  async send({ bytes, isWhole }: Mutation): Promise<Outcome> {
     if (this.#hasEnded) return 'closed'
     const { promise, resolve } = Promise.withResolvers<Outcome>()
     this.#settle = resolve
-    const waiting = setTimeout(() => resolve('waiting'), PATIENCE_MS)
-    this.#socket.write(Buffer.concat([frame, PROBE]))
+    const waiting = setTimeout(() => resolve('waiting'), isWhole ? PATIENCE_MS : BROKEN_PATIENCE_MS)
+    this.#socket.write(Buffer.concat([bytes, PROBE]))
     const outcome = await promise
     clearTimeout(waiting)
     this.#settle = undefined

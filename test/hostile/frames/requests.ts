@@ -1,8 +1,10 @@
 import { encodeBatch } from '../../../src/core/record/index.ts'
 import type { AnyApi } from '../../../src/gateway/wire/api.ts'
-import { APIS } from '../../../src/gateway/wire/apis.ts'
+import { APIS, apiOf } from '../../../src/gateway/wire/apis.ts'
 import { ConsumerProtocolSubscription } from '../../../src/gateway/wire/consumer-protocol.ts'
+import { decodeRequestHeader } from '../../../src/gateway/wire/header.ts'
 import { covers, type Field, type Fields, NO_UUID, type Shape } from '../../../src/gateway/wire/schema.ts'
+import { clientRequests as recordedRequests } from '../../gateway/wire/client-requests.ts'
 import type { Chance } from '../fuzz/chance.ts'
 
 /** A request that a client could send, without its header. */
@@ -14,9 +16,14 @@ export interface ClientRequest {
 
 const PER_VERSION = 4
 
-/** Some of every version of every API, that name things which are there: only such ones get far. */
+/** What real clients have sent, and some of every version of every API that name things which are there: only such ones get far. */
 export function clientRequests(chance: Chance, topicId = NO_UUID): ClientRequest[] {
-  return [...APIS.values()].flatMap(api => {
+  const recorded = recordedRequests().map(({ hex }) => {
+    const frame = Buffer.from(hex, 'hex')
+    const { apiKey, apiVersion: version, bodyAt } = decodeRequestHeader(frame, apiOf)
+    return { api: apiOf(apiKey, version)!, version, body: frame.subarray(bodyAt) }
+  })
+  const made = [...APIS.values()].flatMap(api => {
     const [first, last] = api.versions
     return Array.from({ length: (last - first + 1) * PER_VERSION }, (_, index) => {
       const version = first + Math.floor(index / PER_VERSION)
@@ -24,6 +31,7 @@ export function clientRequests(chance: Chance, topicId = NO_UUID): ClientRequest
       return { api, version, body: Buffer.concat(api.encodeRequest(version, message)) }
     })
   })
+  return [...recorded, ...made]
 }
 
 interface Drawing {

@@ -14,6 +14,8 @@ export type Asking = <Written, Read>(
 export type Scene = (ask: Asking, prefix: string) => Promise<void>
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+/** Members have one at the end of their ids. */
+const UUIDS = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g
 /** An answer that takes longer is none: Kafka says nothing at all to some requests that no client sends. */
 const PATIENCE_MS = 10_000
 /** Of our time: anything above is a moment. */
@@ -74,7 +76,12 @@ function plain(value: unknown, ids: Map<string, string>, prefix: string): unknow
     if (!ids.has(value)) ids.set(value, `id ${ids.size + 1}`)
     return ids.get(value)
   }
-  if (typeof value === 'string') return value.replaceAll(prefix, '')
+  if (typeof value === 'string') {
+    return value.replaceAll(prefix, '').replace(UUIDS, id => {
+      if (!ids.has(id)) ids.set(id, `id ${ids.size + 1}`)
+      return ids.get(id)!
+    })
+  }
   if (typeof value === 'number' && value > LONG_AGO_MS) return 'a time'
   return value
 }
@@ -92,5 +99,10 @@ const LEFT_OUT = [
 const STANDINS: Readonly<Record<string, (value: unknown) => unknown>> = {
   clusterId: value => (value ? 'a cluster' : value),
   logDir: () => 'a folder',
+  // Of groups: both count as they like, and say how often they want to hear of a member.
+  memberEpoch: value => (Number(value) > 0 ? 'an epoch' : value),
+  groupEpoch: value => (Number(value) > 0 ? 'an epoch' : value),
+  assignmentEpoch: value => (Number(value) > 0 ? 'an epoch' : value),
+  heartbeatIntervalMs: value => (Number(value) > 0 ? 'an interval' : value),
   producerId: value => (Number(value) >= 0 ? 'a producer' : value),
 }

@@ -2,7 +2,7 @@ import type { CommitClassic } from '../../../contract/classic-groups.ts'
 import type { CommittedPartition } from '../../../contract/groups.ts'
 import { TidemarkError } from '../../../core/errors.ts'
 import { nextCommit } from '../../../core/group/claim.ts'
-import { checkCommit } from '../../../core/group/classic/checks.ts'
+import { checkCommit, unknownClassicMember } from '../../../core/group/classic/checks.ts'
 import type { Claim } from '../../../core/group/group.ts'
 import { checkGroupId } from '../../../core/group/identity.ts'
 import { checkMetadata } from '../../../core/group/offset-metadata.ts'
@@ -46,7 +46,10 @@ async function checkCommitter(call: GroupCall, request: CommitClassic): Promise<
     return
   }
   const isNobody = request.generation < 0 && request.memberId === ''
-  if (!isNobody) throw group && group.epoch > 0 ? otherKind(call.groupId) : unknownGroup(call.groupId)
+  if (!isNobody) {
+    if (!group) throw unknownGroup(call.groupId)
+    throw group.epoch > 0 ? otherKind(call.groupId) : unknownClassicMember(request.memberId)
+  }
   // Offsets of consumers that are in no group's protocol make a group all the same.
   if (!group) await call.write(() => call.groups.createGroup(call.groupId, 'cooperative-sticky'))
 }

@@ -17,7 +17,7 @@ export async function describeClassic(call: GroupCall): Promise<ClassicGroupDesc
   for (;;) {
     const group = await readGroup(call)
     if (!group) throw unknownGroup(groupId)
-    if (!isClassic(group)) return undefined
+    if (!isClassic(group)) return group.epoch === 0 ? nobodys(groupId) : undefined
     const { classic } = group
     const { state, members } = classicStateOf(classic, await readLiving(call, groupId))
     const isStable = state === 'Stable'
@@ -43,6 +43,11 @@ export async function describeClassic(call: GroupCall): Promise<ClassicGroupDesc
       })),
     }
   }
+}
+
+/** A group that nobody has ever joined: somebody has committed for it. */
+function nobodys(groupId: string): ClassicGroupDescription {
+  return { groupId, state: 'Empty', protocolType: '', protocolName: '', generation: 0, members: [] }
 }
 
 async function readAssignments(

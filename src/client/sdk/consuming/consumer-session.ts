@@ -211,6 +211,7 @@ export class ConsumerSession implements PrefetchListener {
     const streams = [...this.#delivery.streams]
     // Nobody waits for what is on its way.
     for (const stream of streams) stream.ended.abort()
+    this.#prefetcher.stop()
     await this.#delivery.stop()
     await this.#commits.last(streams, this.#options.giveUpAfter).catch(error => {
       // What is not committed is delivered again.

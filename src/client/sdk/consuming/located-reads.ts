@@ -1,4 +1,4 @@
-import type { Broker, Fetch, Fetched, Located } from '../../../contract/broker.ts'
+import type { Broker, FetchedMany, FetchMany, LocatedMany } from '../../../contract/broker.ts'
 import { TidemarkError } from '../../../core/errors.ts'
 import { LOCATED_READ_TIMEOUT_MS } from '../../../core/limits.ts'
 import { fetchLocated } from '../../located.ts'
@@ -13,7 +13,8 @@ const REST_MS_MAX = 600_000
 const PROBE_TIMEOUT_MS = 5_000
 
 /** Where both are asked of: the broker. */
-type Source = Pick<Broker, 'fetch' | 'locate'>
+type Source = Pick<Broker, 'fetchMany' | 'locateMany'>
+type Request = FetchMany & { signal: AbortSignal }
 
 /** Reads past the broker what it can locate, and through it wherever that does not work. */
 export class LocatedReads {
@@ -30,14 +31,10 @@ export class LocatedReads {
 
   /**
    * @param timeoutMs for each range
-   * @throws TidemarkError as `fetch` of the source: that a URL could not be read is told, and is no failure
+   * @throws TidemarkError as `fetchMany` of the source: that a URL could not be read is told, and is no failure
    */
-  async fetch(
-    request: Fetch & { signal: AbortSignal },
-    source: Source,
-    timeoutMs = LOCATED_READ_TIMEOUT_MS,
-  ): Promise<Fetched> {
-    if (!this.#hasUrls || performance.now() < this.#untilMs) return source.fetch(request)
+  async fetch(request: Request, source: Source, timeoutMs = LOCATED_READ_TIMEOUT_MS): Promise<FetchedMany> {
+    if (!this.#hasUrls || performance.now() < this.#untilMs) return source.fetchMany(request)
     if (this.#restMs === 0) return this.#try(request, source, timeoutMs)
     // Meanwhile the others go on through the broker.
     this.#untilMs = Number.POSITIVE_INFINITY
@@ -49,31 +46,39 @@ export class LocatedReads {
     }
   }
 
-  async #try(request: Fetch & { signal: AbortSignal }, source: Source, timeoutMs: number): Promise<Fetched> {
+  async #try(request: Request, source: Source, timeoutMs: number): Promise<FetchedMany> {
     const isProbe = this.#restMs > 0
     const located = await this.#locate(request, source)
-    if (!located) return source.fetch(request)
+    if (!located) return source.fetchMany(request)
     try {
-      const { offset: from, signal } = request
-      const fetched = await fetchLocated(located, { from, signal, timeoutMs })
+      const { signal } = request
+      const partitions = await Promise.all(
+        located.partitions.map(async (one, index) => {
+          if ('error' in one) return one
+          const { topic, topicId, partition } = one
+          const from = request.partitions[index]!.offset
+          return { topic, topicId, partition, ...(await fetchLocated(one, { from, signal, timeoutMs })) }
+        }),
+      )
       // Of those that were under way when others failed, success tells nothing.
       const isNews = isProbe || this.#restMs === 0
-      if (isNews && located.ranges.some(range => 'url' in range)) this.#works()
-      return fetched
+      const ranges = located.partitions.flatMap(one => ('ranges' in one ? one.ranges : []))
+      if (isNews && ranges.some(range => 'url' in range)) this.#works()
+      return { partitions }
     } catch (error) {
       if (request.signal.aborted) throw error
       if (isProbe || this.#restMs === 0) this.#rest()
       // Where this fails, too, it is no trouble of the URLs.
-      const fetched = await source.fetch(request)
+      const fetched = await source.fetchMany(request)
       this.#outages.failed('locate', this, toTell(error))
       return fetched
     }
   }
 
   /** @returns undefined where the broker has no URLs to give, and so stays */
-  async #locate(request: Fetch, source: Source): Promise<Located | undefined> {
+  async #locate(request: FetchMany, source: Source): Promise<LocatedMany | undefined> {
     try {
-      return await source.locate(request)
+      return await source.locateMany(request)
     } catch (error) {
       if (!isKafkaError(error, 'INVALID_REQUEST') && !isKafkaError(error, 'UNSUPPORTED_VERSION')) throw error
       this.#hasUrls = false

@@ -81,7 +81,10 @@ export class PartitionStream {
   #decodedBytes = 0
   #decodedEnd: Offset | null = null
   #idle: (() => void)[] = []
-  #longPoll = new AbortController()
+  /** Whether something was heard of it. */
+  #isKnown = false
+  /** Called when it is sent elsewhere or ends while a request for it is under way. */
+  moved: (() => void) | undefined
 
   constructor(
     { topic, partition, topicId, generation, isNew = false }: ReadPartition,
@@ -121,9 +124,9 @@ export class PartitionStream {
     return this.#isPastStop(this.#fetchOffset)
   }
 
-  /** Ends a fetch that only waits, and with it the interest in what it brings. */
-  get longPoll(): AbortSignal {
-    return this.#longPoll.signal
+  /** Whether nothing more is known to be in the log. */
+  get isAtEnd(): boolean {
+    return this.#isKnown && this.#fetchOffset !== null && this.#fetchOffset >= this.endOffset
   }
 
   /** Goes on from the first record or from the end, or from an offset; what was fetched is forgotten. */
@@ -149,15 +152,13 @@ export class PartitionStream {
     this.#decodedEnd = null
     this.bufferedRecords = 0
     this.bufferedBytes = 0
-    this.#longPoll.abort()
-    this.#longPoll = new AbortController()
+    this.moved?.()
   }
 
   /** Nothing more is read; what is under way is let go. */
   end(): void {
     this.ended.abort()
     this.jump(this.position)
-    this.#longPoll.abort()
   }
 
   /** Where to begin was found out; whoever does so first is right. */
@@ -173,6 +174,7 @@ export class PartitionStream {
    * @throws TidemarkError where something is damaged: the next fetch goes on there
    */
   add(chunks: readonly Uint8Array[], nextOffset: Offset): void {
+    this.#isKnown = true
     let isFirst = true
     for (const chunk of chunks) {
       for (let position = 0; position < chunk.length; ) {

@@ -1,5 +1,10 @@
-import type { Broker, Fetch, Fetched } from '../../../contract/broker.ts'
-import { FETCH_WAIT_DEFAULT_MS, LOCATED_READ_TIMEOUT_MS } from '../../../core/limits.ts'
+import type { Broker, FetchedPartition } from '../../../contract/broker.ts'
+import {
+  FETCH_DEFAULT_BYTES,
+  FETCH_PARTITIONS_MAX,
+  FETCH_WAIT_DEFAULT_MS,
+  LOCATED_READ_TIMEOUT_MS,
+} from '../../../core/limits.ts'
 import type { Offset } from '../../../core/numbers.ts'
 import { pause } from '../../pause.ts'
 import { isTopicGone, pauseAfter, tryOnce } from '../../retry.ts'
@@ -9,6 +14,7 @@ import { isKafkaError } from '../topic-facts.ts'
 import type { ConsumerOptions, ConsumerWork } from './consumer-options.ts'
 import { LocatedReads } from './located-reads.ts'
 import type { PartitionStream } from './partition-stream.ts'
+import { RequestUnderWay } from './request-under-way.ts'
 
 export interface PrefetchListener {
   /** Where to begin in a partition of which nothing is committed. */
@@ -27,18 +33,39 @@ export interface PrefetchListener {
 
 /** A fetch below this is not worth its request. */
 const FETCH_BYTES_MIN = 16 * 1024
-/** With more partitions than fetches, how long a round over all of them may take. */
+/** With more partitions than one request takes, how long a round over all of them may take. */
 const ROUND_MS = 1_000
+/** How long a request waits while it is still looked up where other partitions begin. */
+const STARTING_WAIT_MS = 100
+/**
+ * While a partition has as much as it shall have, the others are not asked for at once, since it will soon have room, and then
+ * not for long, so that it need not wait for them: so long at first, and longer as long as nothing comes.
+ */
+const LINGER_MS = 100
+const SHORT_WAIT_MS = 500
 
-/** Fetches ahead of delivery: every partition has its share, so that one that is not consumed holds up no other. */
+/**
+ * Fetches ahead of delivery, by one request for all partitions that have room for more. Every partition has its share of the
+ * room, so that one that is not consumed holds up no other; who has got something is asked for last the next time.
+ */
 export class Prefetcher {
   readonly #broker: Broker
   readonly #settings: ReturnType<typeof settingsOf>
   readonly #outages: Outages<ConsumerWork>
   readonly #listener: PrefetchListener
-  readonly #waiting = new Set<PartitionStream>()
-  #fetches = 0
   readonly #located: LocatedReads | undefined
+  /** In the order of their turns. */
+  readonly #streams = new Set<PartitionStream>()
+  readonly #toStart = new Set<PartitionStream>()
+  #starts = 0
+  #request: RequestUnderWay | undefined
+  #isBeginning = false
+  #lingering: NodeJS.Timeout | undefined
+  /** Whether something came since it was lingered. */
+  #mayLinger = false
+  /** Requests in a row that brought nothing. */
+  #quiet = 0
+  #isStopped = false
   /** How many partitions share what may be fetched ahead. */
   partitions = 0
 
@@ -55,104 +82,236 @@ export class Prefetcher {
     if (options.located) this.#located = new LocatedReads(outages)
   }
 
-  /** Fetches for a partition as soon as there is a free place, if it has less than it shall have. */
+  /** Fetches for a partition by the next request, if it has less than it shall have. */
   want(stream: PartitionStream): void {
-    if (this.#isWanted(stream)) this.#waiting.add(stream)
-    this.#pump()
+    if (!this.#isWanted(stream)) return
+    if (stream.fetchOffset === null) {
+      this.#toStart.add(stream)
+      this.#startSome()
+      return
+    }
+    this.#streams.add(stream)
+    if (this.#lingering) {
+      clearTimeout(this.#lingering)
+      this.#lingering = undefined
+    }
+    // Nothing of it can be delivered meanwhile: it does not wait for what comes of the others.
+    if (!stream.hasRecords && (this.#request?.waitMs ?? 0) > STARTING_WAIT_MS) this.#request?.interrupt()
+    this.#beginSoon()
+  }
+
+  /** Asks for nothing more. */
+  stop(): void {
+    this.#isStopped = true
+    clearTimeout(this.#lingering)
+    this.#request?.interrupt()
   }
 
   #isWanted(stream: PartitionStream): boolean {
-    const { recordsAhead, bytesAhead } = this.#settings
-    const sharing = Math.max(1, this.partitions) * 2
+    return this.#isOpen(stream) && !stream.isFetching && !this.#isFull(stream)
+  }
+
+  #isOpen(stream: PartitionStream): boolean {
     return (
-      !stream.isFetching &&
+      !this.#isStopped &&
       !stream.ended.signal.aborted &&
       !stream.isRevoking &&
       !stream.isFetchedWhole &&
-      !this.#listener.isPaused(stream) &&
-      // Below half of its share, so that fetches are few and large.
-      (!stream.hasRecords ||
-        (stream.bufferedRecords < recordsAhead / sharing && stream.bufferedBytes < bytesAhead / sharing))
+      !this.#listener.isPaused(stream)
     )
   }
 
-  #pump(): void {
-    for (const stream of this.#waiting) {
-      if (this.#fetches >= this.#settings.fetchesMax) return
-      this.#waiting.delete(stream)
-      if (this.#isWanted(stream)) void this.#step(stream)
+  /** Up to half of its share, so that fetches are few and large. */
+  #isFull(stream: PartitionStream): boolean {
+    const { recordsAhead, bytesAhead } = this.#settings
+    const sharing = Math.max(1, this.partitions) * 2
+    return (
+      stream.hasRecords &&
+      (stream.bufferedRecords >= recordsAhead / sharing || stream.bufferedBytes >= bytesAhead / sharing)
+    )
+  }
+
+  #startSome(): void {
+    for (const stream of this.#toStart) {
+      if (this.#starts >= this.#settings.startsMax) return
+      this.#toStart.delete(stream)
+      if (this.#isWanted(stream)) void this.#start(stream)
     }
   }
 
-  /** One fetch. Never rejects. */
-  async #step(stream: PartitionStream): Promise<void> {
-    this.#fetches++
+  /** Finds where to begin. Never rejects. */
+  async #start(stream: PartitionStream): Promise<void> {
+    this.#starts++
     stream.isFetching = true
     const { jumps } = stream
     const beganMs = performance.now()
     let pauseMs = 0
     try {
-      await this.#fetchInto(stream, jumps)
-      stream.fetchFailures = 0
-      this.#outages.passed('fetch', stream)
+      const offset = await this.#listener.findStart(stream)
+      if (stream.jumps === jumps) {
+        stream.start(offset)
+        this.#listener.started()
+      }
     } catch (error) {
-      // After a jump nobody wants to know what became of it.
-      if (!stream.ended.signal.aborted && stream.jumps === jumps)
-        pauseMs = await this.#afterFailure(stream, error, beganMs)
+      pauseMs = await this.#afterFailure(stream, jumps, error, beganMs)
     }
-    this.#fetches--
-    stream.isFetching = pauseMs > 0
-    this.#pump()
-    if (pauseMs > 0) {
-      await pause(pauseMs, stream.ended.signal)
-      stream.isFetching = false
-    }
+    this.#starts--
+    this.#startSome()
+    await this.#rest(stream, pauseMs)
+  }
+
+  /** It is asked for again after a pause. */
+  async #rest(stream: PartitionStream, pauseMs: number): Promise<void> {
+    if (pauseMs > 0) await pause(pauseMs, stream.ended.signal)
+    stream.isFetching = false
     this.want(stream)
   }
 
-  async #fetchInto(stream: PartitionStream, jumps: number): Promise<void> {
-    const { topic, partition, topicId } = stream
-    if (stream.fetchOffset === null) {
-      const offset = await this.#listener.findStart(stream)
-      if (stream.jumps !== jumps) return
-      stream.start(offset)
-      this.#listener.started()
-      if (stream.isFetchedWhole) return
-    }
-    const beganMs = performance.now()
-    this.#listener.fetchStarted()
-    const fetched = await this.#fetch(stream, {
-      topic,
-      topicId,
-      partition,
-      offset: stream.fetchOffset!,
-      maxBytes: this.#bytesFor(stream),
-      minBytes: this.#settings.minBytes,
-      // After trouble at once, so that it is known to be over.
-      maxWaitMs: stream.fetchFailures > 0 ? 0 : this.#waitMs(),
-      signal: stream.longPoll,
+  /** With all that are wanted in this turn. */
+  #beginSoon(): void {
+    if (this.#isBeginning || this.#request) return
+    this.#isBeginning = true
+    queueMicrotask(() => {
+      this.#isBeginning = false
+      this.#begin()
     })
-    if (stream.jumps !== jumps) return
-    stream.endOffset = fetched.endOffset
-    stream.startOffset = fetched.startOffset
+  }
+
+  #begin(): void {
+    if (this.#request || this.#lingering) return
+    const wanted: PartitionStream[] = []
+    let hasFull = false
+    for (const stream of this.#streams) {
+      if (stream.ended.signal.aborted) this.#streams.delete(stream)
+      else if (stream.fetchOffset !== null && this.#isWanted(stream)) wanted.push(stream)
+      else if (this.#isOpen(stream) && this.#isFull(stream)) hasFull = true
+    }
+    if (wanted.length === 0) return
+    const isQuiet = wanted.every(stream => stream.isAtEnd)
+    if (hasFull && isQuiet && this.#mayLinger) {
+      this.#mayLinger = false
+      this.#lingering = setTimeout(() => {
+        this.#lingering = undefined
+        this.#begin()
+      }, LINGER_MS)
+      return
+    }
+    void this.#fetchFor(wanted.slice(0, FETCH_PARTITIONS_MAX), this.#waitMs(wanted, hasFull))
+  }
+
+  #waitMs(wanted: readonly PartitionStream[], hasFull: boolean): number {
+    const { waitMs } = this.#settings
+    // After trouble at once, so that it is known to be over.
+    if (wanted.some(({ fetchFailures }) => fetchFailures > 0)) return 0
+    if (this.#starts > 0) return Math.min(waitMs, STARTING_WAIT_MS)
+    const rounds = wanted.length / FETCH_PARTITIONS_MAX
+    if (rounds > 1) return Math.min(waitMs, Math.floor(ROUND_MS / rounds))
+    return hasFull ? Math.min(waitMs, SHORT_WAIT_MS * 2 ** this.#quiet) : waitMs
+  }
+
+  /** One request. Never rejects. */
+  async #fetchFor(streams: readonly PartitionStream[], waitMs: number): Promise<void> {
+    const request = new RequestUnderWay(streams, waitMs)
+    this.#request = request
+    const beganMs = performance.now()
+    const failed: [PartitionStream, unknown][] = []
+    this.#listener.fetchStarted()
     try {
-      stream.add(fetched.chunks, fetched.nextOffset)
-    } finally {
+      const answers = await this.#fetch(request)
+      let batches = 0
+      for (const [index, stream] of streams.entries()) {
+        const answer = answers[index]!
+        if (request.isStale(stream)) continue
+        if ('chunks' in answer) batches += answer.chunks.length
+        try {
+          this.#take(stream, answer)
+        } catch (error) {
+          failed.push([stream, error])
+        }
+      }
+      this.#quiet = batches > 0 ? 0 : Math.min(this.#quiet + 1, 10)
+      if (batches > 0) this.#mayLinger = true
+      this.#over(request, failed, beganMs)
       // Also where some of it is damaged: what comes before can be delivered.
-      this.#listener.fetched(fetched.chunks.length, performance.now() - beganMs)
+      this.#listener.fetched(batches, performance.now() - beganMs)
+    } catch (error) {
+      if (!request.isInterrupted) for (const stream of streams) failed.push([stream, error])
+      this.#over(request, failed, beganMs)
     }
   }
 
-  #fetch(stream: PartitionStream, request: Fetch & { signal: AbortSignal }): Promise<Fetched> {
-    const { tryMs } = this.#settings.retry
-    // What it waits at the broker, and then as long as any request.
-    const settings = { tryMs: (request.maxWaitMs ?? 0) + tryMs, signal: stream.ended.signal, isRead: true }
-    const source = {
-      fetch: (wanted: Fetch) => tryOnce(call => this.#broker.fetch(wanted, call), settings),
-      locate: (wanted: Fetch) => tryOnce(call => this.#broker.locate(wanted, call), settings),
+  #over(
+    request: RequestUnderWay,
+    failed: readonly (readonly [PartitionStream, unknown])[],
+    beganMs: number,
+  ): void {
+    this.#request = undefined
+    request.end()
+    const failing = new Set(failed.map(([stream]) => stream))
+    // Of the same trouble they rest together.
+    const together = this.#settings.retry.random()
+    for (const [stream, error] of failed) void this.#failed(stream, request, error, beganMs, together)
+    for (const stream of request.streams) {
+      if (failing.has(stream)) continue
+      stream.isFetching = false
+      if (stream.ended.signal.aborted) continue
+      if (!request.isInterrupted && !request.isStale(stream)) {
+        stream.fetchFailures = 0
+        this.#outages.passed('fetch', stream)
+      }
     }
-    const rangeMs = Math.min(LOCATED_READ_TIMEOUT_MS, tryMs)
-    return this.#located?.fetch(request, source, rangeMs) ?? source.fetch(request)
+    for (const stream of request.streams) this.want(stream)
+    // Others may have been wanted meanwhile.
+    this.#beginSoon()
+  }
+
+  async #failed(
+    stream: PartitionStream,
+    request: RequestUnderWay,
+    error: unknown,
+    beganMs: number,
+    together: number,
+  ): Promise<void> {
+    const pauseMs = await this.#afterFailure(stream, request.jumpsOf(stream), error, beganMs, together)
+    await this.#rest(stream, pauseMs)
+  }
+
+  #take(stream: PartitionStream, answer: FetchedPartition): void {
+    if ('error' in answer) throw answer.error
+    const { startOffset, endOffset, nextOffset, chunks } = answer
+    stream.endOffset = endOffset
+    stream.startOffset = startOffset
+    if (chunks.length > 0) {
+      // The others have their turn before it.
+      this.#streams.delete(stream)
+      this.#streams.add(stream)
+    }
+    stream.add(chunks, nextOffset)
+  }
+
+  async #fetch(request: RequestUnderWay): Promise<readonly FetchedPartition[]> {
+    const { minBytes, retry } = this.#settings
+    const { signal, streams, waitMs } = request
+    const asked = streams.map(stream => {
+      const { topic, topicId, partition } = stream
+      return { topic, topicId, partition, offset: stream.fetchOffset!, maxBytes: this.#bytesFor(stream) }
+    })
+    const wanted = {
+      partitions: asked,
+      maxBytes: this.#bytesForAll(),
+      minBytes,
+      maxWaitMs: waitMs,
+      signal,
+    }
+    // What it waits at the broker, and then as long as any request.
+    const settings = { tryMs: waitMs + retry.tryMs, signal, isRead: true }
+    const source: Pick<Broker, 'fetchMany' | 'locateMany'> = {
+      fetchMany: many => tryOnce(call => this.#broker.fetchMany(many, call), settings),
+      locateMany: many => tryOnce(call => this.#broker.locateMany(many, call), settings),
+    }
+    const rangeMs = Math.min(LOCATED_READ_TIMEOUT_MS, retry.tryMs)
+    const fetched = await (this.#located?.fetch(wanted, source, rangeMs) ?? source.fetchMany(wanted))
+    return fetched.partitions
   }
 
   #bytesFor({ bufferedBytes }: PartitionStream): number {
@@ -161,15 +320,26 @@ export class Prefetcher {
     return Math.min(fetchBytesMax, Math.max(FETCH_BYTES_MIN, Math.floor(share)))
   }
 
-  /** Many partitions take turns, and none may hold up the others for long by waiting. */
-  #waitMs(): number {
-    const { fetchesMax, waitMs } = this.#settings
-    if (this.partitions <= fetchesMax) return waitMs
-    return Math.min(waitMs, Math.floor((ROUND_MS * fetchesMax) / this.partitions))
+  /**
+   * Each has its share, but a batch is what comes at least: for some of those there is always room, since a request costs the
+   * same whatever it brings.
+   */
+  #bytesForAll(): number {
+    let left = this.#settings.bytesAhead
+    for (const { bufferedBytes } of this.#streams) left -= bufferedBytes
+    return Math.max(left, FETCH_DEFAULT_BYTES)
   }
 
   /** @returns how long the partition rests */
-  async #afterFailure(stream: PartitionStream, error: unknown, sinceMs: number): Promise<number> {
+  async #afterFailure(
+    stream: PartitionStream,
+    jumps: number,
+    error: unknown,
+    sinceMs: number,
+    random = this.#settings.retry.random(),
+  ): Promise<number> {
+    // After a jump nobody wants to know what became of it.
+    if (stream.ended.signal.aborted || stream.jumps !== jumps) return 0
     if (isTopicGone(error)) {
       stream.isDeleted = true
       stream.ended.abort()
@@ -187,7 +357,7 @@ export class Prefetcher {
         failure = other
       }
     }
-    const pauseMs = pauseAfter(stream.fetchFailures++, this.#settings.retry)
+    const pauseMs = pauseAfter(stream.fetchFailures++, { ...this.#settings.retry, random: () => random })
     if (!this.#outages.failed('fetch', stream, failure, sinceMs)) this.#listener.failed(failure)
     return pauseMs
   }
@@ -200,7 +370,7 @@ function settingsOf(options: ConsumerOptions) {
     fetchBytesMax: options.maxBytesPerPartition ?? 1024 * 1024,
     minBytes: options.minBytes ?? 1,
     waitMs: options.maxWaitTimeInMs ?? FETCH_WAIT_DEFAULT_MS,
-    fetchesMax: options.maxInFlightRequests ?? 16,
+    startsMax: options.maxInFlightRequests ?? 16,
     retry: requestRetries(
       options.retry ?? {},
       options.giveUpAfter ?? Number.POSITIVE_INFINITY,

@@ -99,6 +99,7 @@ export const TopicAnswer = z
         partition: PartitionSchema,
         startOffset: OffsetSchema.describe('The first record that is served.'),
         endOffset: OffsetSchema.describe('The offset that the next record gets.'),
+        bytes: CountSchema.optional().describe('What its batches take, with what waits to be dropped.'),
       }),
     ),
   })

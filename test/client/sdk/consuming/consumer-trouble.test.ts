@@ -88,7 +88,7 @@ describe('a broker that goes away', () => {
     state.is = 'here'
     await until(() => written.length === 2)
     expect(written[1]).toMatch(/^The consumer of group gauges goes on: heartbeat works again, after \d+ s\.$/)
-  }, 20_000)
+  })
 
   test('a consumer without a group says so, too, in a loop as well', async () => {
     const written = readStderr()

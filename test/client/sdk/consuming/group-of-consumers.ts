@@ -1,4 +1,5 @@
 import { onTestFinished } from 'vitest'
+import { fetchEach } from '../../../../src/client/fetch-each.ts'
 import type { Consumer } from '../../../../src/client/sdk/consuming/consumer.ts'
 import type { ConsumerOptions } from '../../../../src/client/sdk/consuming/consumer-options.ts'
 import { Tidemark } from '../../../../src/client/sdk/tidemark.ts'
@@ -64,9 +65,15 @@ export async function until(holds: () => boolean | Promise<boolean>): Promise<vo
   while (!(await holds())) await new Promise(resolve => setTimeout(resolve, 5))
 }
 
-/** A broker some of whose methods are others. */
+/** A broker some of whose methods are others. Where single fetches are, those of many partitions are made of them. */
 export function bent(broker: AnyBroker, methods: (broker: AnyBroker) => Partial<AnyBroker>): AnyBroker {
-  const others = methods(broker)
+  const given = methods(broker)
+  const { fetch, locate } = given
+  const others: Partial<AnyBroker> = {
+    ...(fetch && { fetchMany: (request, call) => fetchEach(request, one => fetch(one, call)) }),
+    ...(locate && { locateMany: (request, call) => fetchEach(request, one => locate(one, call)) }),
+    ...given,
+  }
   return new Proxy(broker, {
     get(target, name) {
       const other = Reflect.get(others, name) ?? Reflect.get(target, name)

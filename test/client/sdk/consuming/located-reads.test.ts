@@ -45,14 +45,15 @@ function open(methods: Partial<Broker> = {}, url = () => `${base}/segment?signat
     locate: async (): Promise<Located> => ({ ...offsets, ranges: [range()] }),
     ...methods,
   }
+  const which = { topic: 't', topicId: undefined, partition: 0 }
   const counted = {
-    fetch: (request: never) => {
+    fetchMany: async (request: never) => {
       counts.fetch++
-      return broker.fetch(request)
+      return { partitions: [{ ...which, ...(await broker.fetch(request)) }] }
     },
-    locate: (request: never) => {
+    locateMany: async (request: never) => {
       counts.locate++
-      return broker.locate(request)
+      return { partitions: [{ ...which, ...(await broker.locate(request)) }] }
     },
   } as unknown as Broker
   const outages = new Outages<'locate'>(
@@ -60,8 +61,13 @@ function open(methods: Partial<Broker> = {}, url = () => `${base}/segment?signat
     { began: ({ message }) => void told.push(message), over: () => void told.push('over') },
   )
   const reads = new LocatedReads(outages as never)
-  const read = (signal = new AbortController().signal) =>
-    reads.fetch({ topic: 't', partition: 0, offset: toOffset(0), signal }, counted)
+  const read = async (signal = new AbortController().signal) => {
+    const request = { partitions: [{ topic: 't', partition: 0, offset: toOffset(0) }], signal }
+    const { partitions } = await reads.fetch(request, counted)
+    const [first] = partitions
+    if (!first || 'error' in first) throw first?.error
+    return first
+  }
   return { read, counts, told }
 }
 

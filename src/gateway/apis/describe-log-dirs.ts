@@ -1,0 +1,47 @@
+import { TidemarkError } from '../../core/errors.ts'
+import { Lane } from '../../core/turns.ts'
+import type { RequestOf } from '../wire/api.ts'
+import { DescribeLogDirs } from '../wire/messages/describe-log-dirs.ts'
+import { LOG_DIR } from './broker-configs.ts'
+import type { Context } from './context.ts'
+import { NONE } from './error-code.ts'
+import { handler } from './handler.ts'
+
+type AskedTopic = NonNullable<RequestOf<typeof DescribeLogDirs>['topics']>[number]
+
+const TOPICS_PARALLEL = 8
+
+/** The store, as if it were one folder. How much it can hold nobody knows. */
+export const describeLogDirs = handler(DescribeLogDirs, [1, 4], async ({ topics }, context) => {
+  const lane = new Lane(TOPICS_PARALLEL)
+  const asked = topics ?? (await context.topics.all()).map(({ topic }) => ({ topic, partitions: undefined }))
+  const found = await Promise.all(asked.map(each => lane.run(() => describe(each, context))))
+  return {
+    errorCode: NONE,
+    results: [{ errorCode: NONE, logDir: LOG_DIR, topics: found.filter(topic => topic !== undefined) }],
+  }
+})
+
+/** Undefined: nothing of it is there. */
+async function describe(
+  { topic, partitions }: Omit<AskedTopic, 'partitions'> & { partitions: readonly number[] | undefined },
+  { broker }: Context,
+) {
+  try {
+    const { offsets } = await broker.describeTopic(topic)
+    const wanted = offsets.filter(({ partition }) => !partitions || partitions.includes(partition))
+    if (wanted.length === 0) return undefined
+    return {
+      name: topic,
+      partitions: wanted.map(({ partition, bytes = 0 }) => ({
+        partitionIndex: partition,
+        partitionSize: bytes,
+        offsetLag: 0,
+        isFutureKey: false,
+      })),
+    }
+  } catch (error) {
+    if (error instanceof TidemarkError && error.kafkaName === 'UNKNOWN_TOPIC_OR_PARTITION') return undefined
+    throw error
+  }
+}
