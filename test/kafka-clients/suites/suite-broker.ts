@@ -5,8 +5,11 @@ import { openEmbedded } from '../../../src/embedded/embedded.ts'
 import { startGateway } from '../../../src/embedded/gateway.ts'
 import { KafkaProcess } from '../../kafka/kafka-process.ts'
 
-/** As the suites of clients want their broker: topics that are made when they are named, and groups that begin at once. */
+/** As the suites of clients want their broker: topics that are made when they are named, and groups that begin soon. */
 const PARTITIONS = 4
+
+/** Two members that come at once begin together; the suites' own brokers have 0, and a moment by chance. */
+const GROUP_DELAY_MS = 100
 
 export interface SuiteBroker {
   readonly bootstrap: string
@@ -22,7 +25,7 @@ export async function startSuiteBroker(): Promise<SuiteBroker> {
     )
   }
   const directory = await mkdtemp(join(tmpdir(), 'tidemark-suite-'))
-  const embedded = await openEmbedded({ directory, groupInitialDelayMs: 0 })
+  const embedded = await openEmbedded({ directory, groupInitialDelayMs: GROUP_DELAY_MS })
   const log = (line: string) => console.error(`gateway: ${line}`)
   const gateway = await startGateway(embedded, { port: 0, autoCreate: { partitions: PARTITIONS }, log })
   return {
