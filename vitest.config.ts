@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 import { LongestFirst } from './test/longest-first.ts'
@@ -11,9 +10,6 @@ const LONG_TESTS = [
   'test/hostile/**/*.test.ts',
   'test/simulation/**/*.test.ts',
 ]
-/** Until there is a gateway: against Apache Kafka only. */
-const WITHOUT_GATEWAY =
-  existsSync('src/gateway/apis/groups') || process.env.KAFKA_BROKER ? [] : ['test/kafka-clients/**']
 /** What measures its process, or changes it for good. */
 const ALONE_TESTS = ['test/core/record/hostile.test.ts', 'test/embedded/replaced-globals.test.ts']
 
@@ -49,7 +45,7 @@ export default defineConfig({
         },
       },
       { test: { ...shared, name: 'unit-alone', include: ALONE_TESTS } },
-      { test: { ...shared, name: 'long', include: LONG_TESTS, exclude: [AWS_TESTS, ...WITHOUT_GATEWAY] } },
+      { test: { ...shared, name: 'long', include: LONG_TESTS, exclude: [AWS_TESTS] } },
       {
         test: {
           ...shared,

@@ -163,11 +163,12 @@ async function compaction(): Promise<object> {
   note(`filling: ${keys} keys`)
   const filled = await inChild({ kind: 'fill keys', checkout: NOW, directory: store, keys, versions: 2 })
   const rows: Record<string, string>[] = []
-  const add = (name: string, { seconds: took, grownMegabytes, bytesOnDisk }: Measured) =>
+  const add = (name: string, { seconds: took, grownMegabytes, peakMegabytes, bytesOnDisk }: Measured) =>
     rows.push({
       '': name,
       seconds: formatNumber(took, 1),
       'MB grown': formatNumber(grownMegabytes),
+      'MB at most': formatNumber(peakMegabytes),
       'MB on disk': formatNumber(bytesOnDisk / 1e6),
     })
   add('producing', filled)
@@ -181,9 +182,16 @@ async function compaction(): Promise<object> {
   add('as long, traffic alone', alone)
   console.log(formatTable(rows))
   console.log(
-    `\n${formatNumber(filled.records)} records of ${formatNumber(keys)} keys; ${formatNumber(verified.records)} were left.\n`,
+    `\n${formatNumber(filled.records)} records of ${formatNumber(keys)} keys; ${formatNumber(verified.records)} were left. ` +
+      `Above traffic alone, at the most: compaction ${formatNumber(above(compacted, alone))} MB, ` +
+      `verifying ${formatNumber(above(verified, alone))} MB.\n`,
   )
   return { filled, compacted, alone, verified }
+}
+
+/** By how much a process was larger than one that did nothing but serve the same traffic for as long. */
+function above({ peakMegabytes }: Measured, alone: Measured): number {
+  return peakMegabytes - alone.peakMegabytes
 }
 
 function row(

@@ -1,7 +1,7 @@
 /** Writes the functions' bundles into the folder that is named: what the package carries for those without esbuild. */
 import { resolve } from 'node:path'
-import { FUNCTION_NAMES } from './bundle.ts'
-import { bundleFunction } from './bundling.ts'
+import { FUNCTION_NAMES, GATEWAY_LAYER } from './bundle.ts'
+import { bundleFunction, bundleGatewayLayer } from './bundling.ts'
 
 const [directory] = process.argv.slice(2)
 if (directory === undefined) {
@@ -10,3 +10,4 @@ if (directory === undefined) {
 }
 // From where this was called: esbuild would take a relative path from the checkout.
 for (const name of FUNCTION_NAMES) await bundleFunction(name, resolve(directory, name))
+await bundleGatewayLayer(resolve(directory, GATEWAY_LAYER))

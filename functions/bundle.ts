@@ -13,6 +13,9 @@ export const FUNCTION_NAMES = [
   'deliver',
 ] as const
 
+/** The folder of the layer that puts a gateway beside a function. */
+export const GATEWAY_LAYER = 'gateway-layer'
+
 export type FunctionName = (typeof FUNCTION_NAMES)[number]
 
 /**

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { build, type Metafile, type Plugin } from 'esbuild'
 import { createHttpApp } from '../src/contract/http/app.ts'
@@ -22,9 +22,24 @@ const REPLACED = {
 
 /** Bundles one function into a folder, given as an absolute path; tells what its files are made of. */
 export async function bundleFunction(name: FunctionName, directory: string): Promise<Metafile> {
+  const metafile = await bundle({ index: `functions/${name}/handler.ts` }, directory)
+  if (name === 'admin') await writeFile(join(directory, 'openapi.json'), JSON.stringify(describeApi()))
+  return metafile
+}
+
+/** The same for the layer that puts a gateway beside a function: `tidemark/gateway.mjs`, and what starts it. */
+export async function bundleGatewayLayer(directory: string): Promise<void> {
+  const folder = join(directory, 'tidemark')
+  await bundle({ gateway: 'functions/gateway-layer/gateway.ts' }, folder)
+  const start = join(folder, 'start')
+  await copyFile(join(ROOT, 'functions/gateway-layer/start'), start)
+  await chmod(start, 0o755)
+}
+
+async function bundle(entryPoints: Readonly<Record<string, string>>, directory: string): Promise<Metafile> {
   const { metafile } = await build({
     absWorkingDir: ROOT,
-    entryPoints: { index: `functions/${name}/handler.ts` },
+    entryPoints,
     outdir: directory,
     outExtension: { '.js': '.mjs' },
     chunkNames: '[name]-[hash]',
@@ -45,7 +60,6 @@ export async function bundleFunction(name: FunctionName, directory: string): Pro
     metafile: true,
     logLevel: 'error',
   })
-  if (name === 'admin') await writeFile(join(directory, 'openapi.json'), JSON.stringify(describeApi()))
   return metafile
 }
 

@@ -9,17 +9,10 @@ import * as logs from 'aws-cdk-lib/aws-logs'
 import type * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager'
 import { Construct } from 'constructs'
 import { GATEWAY_CLOSE_MS_MAX } from '../src/core/limits.ts'
-import { DELETED_TOPICS_PREFIX } from '../src/core/storage-layout.ts'
 import { acknowledgeObjects } from './acknowledge.ts'
 import type { TidemarkBroker } from './broker.ts'
 import { gatewayImage } from './gateway-image.ts'
-import {
-  adminPermissions,
-  fetchPermissions,
-  producePermissions,
-  RECORD_PREFIXES,
-  rebalancePermissions,
-} from './permissions.ts'
+import { gatewayPermissions, gatewayPrefixes } from './permissions.ts'
 
 export interface TidemarkGatewayProps {
   /** Whose store it serves. */
@@ -183,21 +176,14 @@ export class TidemarkGateway extends Construct implements ec2.IConnectable {
     ]
   }
 
-  /** What all functions behind the API may do together, since clients ask for all of it. */
   #makeRole(broker: TidemarkBroker): iam.Role {
-    const stores = { bucket: broker.bucket, table: broker.table }
-    const statements = [
-      ...producePermissions(stores),
-      ...fetchPermissions(stores),
-      ...rebalancePermissions(stores),
-      ...adminPermissions(stores),
-    ]
+    const statements = gatewayPermissions({ bucket: broker.bucket, table: broker.table })
     const role = new iam.Role(this, 'Role', {
       assumedBy: new iam.ServicePrincipal('ecs-tasks.amazonaws.com'),
       description: `What the gateway ${this.node.path} may do`,
       inlinePolicies: { Permissions: new iam.PolicyDocument({ statements }) },
     })
-    acknowledgeObjects(role, broker.bucket, [...RECORD_PREFIXES, DELETED_TOPICS_PREFIX])
+    acknowledgeObjects(role, broker.bucket, gatewayPrefixes)
     return role
   }
 

@@ -138,6 +138,23 @@ export function adminPermissions({ table, bucket }: Stores): iam.PolicyStatement
   ]
 }
 
+/**
+ * What all functions behind the API may do together: Kafka's clients ask for all of it. As a process that is given any table
+ * and any bucket, it looks whether they belong together.
+ */
+export function gatewayPermissions(stores: Stores): iam.PolicyStatement[] {
+  return [
+    allow(['s3:GetObject', 's3:PutObject'], stores.bucket.arnForObjects(FORMAT_OBJECT)),
+    ...producePermissions(stores),
+    ...fetchPermissions(stores),
+    ...rebalancePermissions(stores),
+    ...adminPermissions(stores),
+  ]
+}
+
+/** What objects begin with that it reaches. */
+export const gatewayPrefixes: readonly string[] = [...RECORD_PREFIXES, DELETED_TOPICS_PREFIX]
+
 export function logPermissions(logGroup: logs.LogGroup): iam.PolicyStatement[] {
   return [allow(['logs:CreateLogStream', 'logs:PutLogEvents'], logGroup.logGroupArn)]
 }

@@ -52,7 +52,8 @@ export interface Broker {
   /**
    * As `fetch`, of many partitions with one wait over all of them, and an answer for each in the order of the request: what
    * goes wrong with one is its own answer. The order is also that of preference: the first one that has records gets a batch,
-   * however large, those behind it what is left of `maxBytes`. So who asks again puts those last that have got something.
+   * however large, those behind it what is left of `maxBytes`. So who asks again puts those last that have got something. Where
+   * nothing is left, start and end are those of an earlier look.
    *
    * The wait ends when `minBytes` are there in all, or one of them fails; but one whose topic or partition does not exist does
    * not end it for the others.
@@ -182,7 +183,7 @@ export interface FetchPartition {
   topicId?: string | undefined
   partition: number
   offset: Offset
-  /** What this one may bring; as much as all together when it is left out. */
+  /** What this one may bring, or a batch that is larger where there is room; as much as all together when it is left out. */
   maxBytes?: number | undefined
 }
 

@@ -57,6 +57,8 @@ export interface Heartbeat {
   /** Of a static member: it comes back under another memberId within its session time-out, and nothing moves. */
   instanceId?: string
   clientId?: string
+  /** Where it comes from, as a gateway sees it. */
+  clientHost?: string
   /** What it subscribes to. In every heartbeat, so that a change is noticed. */
   topics?: readonly string[]
   /** Or every topic whose name this regular expression matches as a whole. */
@@ -219,6 +221,8 @@ export interface GroupDescription extends GroupSummary {
     memberId: string
     instanceId: string | null
     clientId: string
+    /** Of a client of Kafka's protocol. */
+    clientHost?: string | undefined
     topics: string[]
     topicPattern: string | null
     owned: { topic: string; partition: number }[]

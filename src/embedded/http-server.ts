@@ -18,6 +18,7 @@ import { logAccess } from './access-log.ts'
 import { AnswerRoom } from './answer-room.ts'
 import { refusalResponse, refuseBrokenRequest } from './broken-request.ts'
 import { Connections } from './connections.ts'
+import { isLoopback } from './loopback.ts'
 import { answerOddRequests, refuseWithoutHost } from './odd-requests.ts'
 import { OwnTime } from './own-time.ts'
 import { Paces } from './paces.ts'
@@ -198,11 +199,6 @@ async function stop(
   const cutOff = setTimeout(() => server.closeAllConnections(), timeoutMs)
   await closed
   clearTimeout(cutOff)
-}
-
-/** Whether only this machine reaches it. */
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
 }
 
 function isWildcard(host: string): boolean {

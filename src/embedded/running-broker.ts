@@ -31,7 +31,13 @@ export interface EmbeddedOptions
   extends Partial<
     Pick<
       LogBrokerSettings,
-      'lingerMs' | 'flushes' | 'settles' | 'settling' | 'pollIntervalMsMax' | 'reportError'
+      | 'lingerMs'
+      | 'groupInitialDelayMs'
+      | 'flushes'
+      | 'settles'
+      | 'settling'
+      | 'pollIntervalMsMax'
+      | 'reportError'
     >
   > {
   /** Hands out URLs for byte ranges; without one, `locate` is refused. */

@@ -10,6 +10,8 @@ for (const name of ['produce', 'fetch', 'flush', 'maintain', 'rebalance', 'admin
   mkdirSync(join(BUNDLES, name))
   writeFileSync(join(BUNDLES, name, 'index.mjs'), `export const handler = () => '${name}'\n`)
 }
+mkdirSync(join(BUNDLES, 'gateway-layer/tidemark'), { recursive: true })
+writeFileSync(join(BUNDLES, 'gateway-layer/tidemark/start'), '#!/bin/bash\n', { mode: 0o755 })
 process.once('exit', () => rmSync(BUNDLES, { recursive: true, force: true }))
 
 /** The template of a stack that `build` fills. */

@@ -15,7 +15,7 @@ export interface Broker {
  * What the clients talk to: `tidemark dev` in a folder of its own. KAFKA_BROKER names another, against which the tests hold just as
  * well: `apache` for Apache Kafka, started for them (Java 17, Maven), or the HOST:PORT of one that runs.
  */
-export async function startBroker(): Promise<Broker> {
+export async function startBroker(options: string[] = []): Promise<Broker> {
   const named = process.env.KAFKA_BROKER
   if (named === 'apache') {
     const kafka = await KafkaProcess.start({ 'auto.create.topics.enable': 'false' })
@@ -23,7 +23,7 @@ export async function startBroker(): Promise<Broker> {
   }
   if (named !== undefined) return { bootstrap: named, url: undefined, stop: async () => {} }
   const directory = await mkdtemp(join(tmpdir(), 'tidemark-kafka-'))
-  const dev = await startDev(directory, ['--kafka', '127.0.0.1:0'])
+  const dev = await startDev(directory, ['--kafka', '127.0.0.1:0', ...options])
   return {
     bootstrap: dev.kafka(),
     url: dev.url,

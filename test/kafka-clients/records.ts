@@ -53,8 +53,10 @@ function everyByte(): Buffer {
   return Buffer.from(Array.from({ length: 256 }, (_, byte) => byte))
 }
 
+type Traits = Pick<KafkaClient, 'abilities' | 'groupsHeaders'>
+
 /** What has to come out: as it was sent, but for what the writer cannot say and the reader cannot see. */
-export function wanted(sent: readonly SentRecord[], writer: KafkaClient, reader: KafkaClient, first = 0) {
+export function wanted(sent: readonly SentRecord[], writer: Traits, reader: Traits, first = 0) {
   return sent.map(({ key, value, headers, timestampMs }, index) => ({
     offset: first + index,
     key: shown(writer.abilities.has('empty-values') ? key : key?.length === 0 ? null : key),
@@ -64,7 +66,7 @@ export function wanted(sent: readonly SentRecord[], writer: KafkaClient, reader:
   }))
 }
 
-export function found(read: readonly ReadRecord[], writer: KafkaClient, reader: KafkaClient) {
+export function found(read: readonly ReadRecord[], writer: Traits, reader: Traits) {
   return read.map(({ offset, key, value, headers, timestampMs }) => ({
     offset,
     key: shown(key),

@@ -1,13 +1,17 @@
 import { isDeepStrictEqual, parseArgs } from 'node:util'
 import { openInMemory } from '../../src/embedded/embedded.ts'
 import { startGateway } from '../../src/embedded/gateway.ts'
+import { DescribeGroups } from '../../src/gateway/wire/messages/describe-groups.ts'
+import { FindCoordinator } from '../../src/gateway/wire/messages/find-coordinator.ts'
 import { cluster } from './answers/cluster.ts'
 import { DIFFERENCES } from './answers/differences.ts'
 import { classic, consumers } from './answers/groups.ts'
 import { records } from './answers/records.ts'
 import { play, type Scene } from './answers/scene.ts'
+import { settled } from './answers/settled.ts'
 import { topics } from './answers/topics.ts'
 import { KafkaProcess } from './kafka-process.ts'
+import { WireClient } from './wire-client.ts'
 
 /**
  * Asks Apache Kafka and the gateway the same over the wire, and compares what they answer. Differences that are meant stand
@@ -24,6 +28,7 @@ const embedded = openInMemory()
 const gateway = await startGateway(embedded, { port: 0 })
 const prefix = `c${Date.now()}-`
 let failures = 0
+await untilCoordinated(host, Number(port))
 try {
   for (const [name, scene] of Object.entries(SCENES)) {
     if (values.scene !== undefined && values.scene !== name) continue
@@ -39,6 +44,19 @@ try {
 }
 console.log(failures === 0 ? 'no difference that is not known' : `${failures} differences`)
 process.exitCode = failures === 0 ? 0 : 1
+
+/** Kafka makes its topic of offsets when somebody asks for a coordinator for the first time, and then loads it. */
+async function untilCoordinated(host: string, port: number): Promise<void> {
+  const client = await WireClient.connect(host, port)
+  const groups = ['g', 'k', 'n', 'r', 's'].map(name => `${prefix}${name}`)
+  for (;;) {
+    await client.ask(FindCoordinator, 3, { key: groups[0]!, keyType: 0, coordinatorKeys: [] })
+    const described = await client.ask(DescribeGroups, 5, { groups, includeAuthorizedOperations: false })
+    if (described?.groups.every(({ errorCode }) => errorCode === 0)) break
+    await settled()
+  }
+  client.close()
+}
 
 function compare(label: string, theirs: unknown, ours: unknown): void {
   const isSame = isDeepStrictEqual(theirs, ours)

@@ -62,15 +62,13 @@ async function describeClassicGroup(call: GroupCall, group: Group): Promise<Grou
   const { state, protocolType, protocolName, generation } = described
   const leases = new Map((await readLiving(call, groupId)).map(member => [member.memberId, member]))
   const isConsumer = protocolType === CONSUMER_PROTOCOL_TYPE
-  const memberList = described.members.map(({ memberId, instanceId, clientId, metadata, assignment }) => {
+  const memberList = described.members.map(({ metadata, assignment, ...member }) => {
     const assigned = isConsumer ? (assignedPartitionsIn(assignment) ?? []) : []
     return {
-      memberId,
-      instanceId,
-      clientId,
+      ...member,
       topics: isConsumer ? (subscribedTopicsIn(metadata) ?? []) : [],
       topicPattern: null,
-      leaseUntilMs: leases.get(memberId)?.leaseUntilMs ?? 0,
+      leaseUntilMs: leases.get(member.memberId)?.leaseUntilMs ?? 0,
       owned: assigned.flatMap(({ topic, partitions }) => partitions.map(partition => ({ topic, partition }))),
     }
   })
@@ -104,8 +102,9 @@ async function describeClassicGroup(call: GroupCall, group: Group): Promise<Grou
 type DescribedMember = Omit<GroupDescription['memberList'][number], 'owned'>
 
 function describeMember(member: Member): DescribedMember {
-  const { memberId, instanceId, clientId, topics, topicPattern, leaseUntilMs } = member
-  return { memberId, instanceId, clientId, topics: [...topics], topicPattern, leaseUntilMs }
+  const { memberId, instanceId, clientId, clientHost, topics, topicPattern, leaseUntilMs } = member
+  const host = clientHost !== undefined && { clientHost }
+  return { memberId, instanceId, clientId, ...host, topics: [...topics], topicPattern, leaseUntilMs }
 }
 
 function describeTrigger({ triggerId, target, topic }: Trigger): DescribedMember {

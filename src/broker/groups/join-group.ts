@@ -30,6 +30,7 @@ export async function join(call: GroupCall, request: Heartbeat): Promise<Member>
     joinedMs: nowMs,
     leaseUntilMs: nowMs + sessionTimeoutMs,
     settledEpoch: 0,
+    ...(request.clientHost !== undefined && { clientHost: request.clientHost }),
   }
   await refuseTriggersGroup(call)
   await leaveClassicKind(call)

@@ -21,7 +21,8 @@ import { AskedPartition } from './asked-partition.ts'
 import { AskedTopics } from './asked-topics.ts'
 import type { FooterCache } from './footers.ts'
 import type { HotTail } from './hot-tail.ts'
-import { type Available, type Found, PartitionReads, type Planned } from './partition-reads.ts'
+import { KnownEnds } from './known-ends.ts'
+import { type Available, bytesMaxOf, type Found, PartitionReads, type Planned } from './partition-reads.ts'
 import type { Look, Seen } from './tail.ts'
 import type { TailWatch } from './tail-watch.ts'
 import { Tails } from './tails.ts'
@@ -35,6 +36,9 @@ interface Kind<T> {
   readonly bring: (planned: Planned) => Promise<Found<T>>
 }
 
+/** How many logs a fetch looks at first at the same time. */
+const LOOKS_FIRST = 4
+
 /** Serves reads. Keeps nothing per consumer; the work depends on the answers' sizes, not on the logs'. */
 export class Fetching {
   readonly #ports: Ports
@@ -42,6 +46,7 @@ export class Fetching {
   readonly #tails: Tails
   readonly #locator: ObjectLocator | undefined
   readonly #reads: PartitionReads
+  readonly #ends = new KnownEnds()
   #isClosing = false
 
   /** @param pollIntervalMsMax what the pause between two looks at a log's end may grow to */
@@ -83,7 +88,8 @@ export class Fetching {
     return { partitions: await this.#many(request, this.#places()) }
   }
 
-  #bytes({ reserve }: Pick<Fetch, 'reserve'>): Kind<Fetched> {
+  #bytes(request: Pick<Fetch, 'reserve'>): Kind<Fetched> {
+    const reserve = request.reserve && inTurn(request.reserve)
     return {
       end: 'byte',
       nothing: offsets => ({ ...offsets, chunks: [] }),
@@ -131,11 +137,10 @@ export class Fetching {
     const untilMs = clock.monotonicMs() + waitMs
     const all = request.partitions.map(asked => {
       const bytesMax = Math.min(bytesWithin(asked.maxBytes ?? maxBytes), maxBytes)
-      const open = waitMs > 0 ? this.#tails.open(asked) : undefined
-      return new AskedPartition<T>(asked, bytesMax, kind.end, open)
+      return new AskedPartition<T>(asked, bytesMax, kind.end, waitMs > 0)
     })
     try {
-      await this.#findAll(all, maxBytes)
+      await this.#findAll(all, maxBytes, kind)
       if (waitMs > 0) {
         // More than all may bring would never be there.
         const most = all.reduce((sum, { bytesMax }) => sum + bytesMax, 0)
@@ -150,21 +155,43 @@ export class Fetching {
   }
 
   /** Looks where each log ends, and at what it holds, as far as there is room for that. */
-  async #findAll<T>(all: readonly AskedPartition<T>[], maxBytes: number): Promise<void> {
+  async #findAll<T>(
+    all: readonly AskedPartition<T>[],
+    maxBytes: number,
+    { nothing }: Kind<T>,
+  ): Promise<void> {
     let bytes = 0
-    await fewAtATime(all, LOOKS_PARALLEL_MAX, async one => {
-      try {
-        const seen = await this.#look(one)
-        one.available = await this.#find(one, seen, bytes < maxBytes)
-        bytes += one.availableBytes
-      } catch (error) {
-        one.outcome = failure(error)
-      }
-    })
+    // More at a time as long as little is found: where the first ones have enough, the others need not be looked at.
+    let atOnce = LOOKS_FIRST
+    for (let start = 0; start < all.length; ) {
+      const some = all.slice(start, start + atOnce)
+      start += some.length
+      atOnce = Math.min(2 * atOnce, LOOKS_PARALLEL_MAX)
+      await fewAtATime(some, some.length, async one => {
+        const known = bytes >= maxBytes ? this.#ends.find(one.asked) : undefined
+        if (known && known.startOffset <= one.asked.offset) {
+          one.passOver(known, nothing)
+          return
+        }
+        try {
+          const seen = await this.#look(one)
+          if (all.length > 1) this.#ends.note(one.asked, seen)
+          one.available = await this.#find(one, seen, bytes < maxBytes)
+          bytes += bytesMaxOf(one.available, one.wanted)
+        } catch (error) {
+          one.outcome = failure(error)
+        }
+      })
+    }
   }
 
-  async #look<T>({ open, asked }: AskedPartition<T>): Promise<Seen> {
-    if (open) return await open.tail.look()
+  async #look<T>(one: AskedPartition<T>): Promise<Seen> {
+    const { asked, waits } = one
+    if (waits) {
+      // Before the look: what is appended from now on is heard of.
+      one.open ??= this.#tails.open(asked)
+      return await one.open.tail.look()
+    }
     const partition = await this.#topics.find(asked)
     const head = await this.#ports.index.readHead(partition)
     if (!head) this.#topics.forget(asked)
@@ -263,7 +290,7 @@ export class Fetching {
     let left = maxBytes
     let open = all.filter(({ outcome }) => !outcome)
     while (open.length > 0) {
-      const wanted = allot(open, left, left === maxBytes, kind)
+      const wanted = this.#allot(open, left, left === maxBytes, kind)
       const planned = await fewAtATime(wanted, READ_PARALLEL_MAX, one => this.#plan(one))
       const bytes = planned.reduce((sum, plan) => sum + (plan?.bytes ?? 0), 0)
       if (bytes > 0) await kind.reserve?.(bytes)
@@ -273,7 +300,8 @@ export class Fetching {
         const brought = found[index]
         if (!brought) continue
         // The first batch may have been larger than what the others left for it.
-        const isTooMuch = kind.end === 'byte' && brought.bytes > left && !one.wanted.mayExceed
+        const isTooMuch =
+          kind.end === 'byte' && brought.bytes > left && one.wanted.roomBytes < Number.POSITIVE_INFINITY
         if (isTooMuch) one.outcome = { answer: kind.nothing(one.offsets) }
         else {
           one.outcome = brought
@@ -299,11 +327,39 @@ export class Fetching {
     return undefined
   }
 
+  /**
+   * Shares out what may be brought, and answers those for which there is nothing, or no room.
+   * @param isFirst whether nothing has been brought yet: then the first one with records gets a batch, however large
+   * @returns those that are to be read
+   */
+  #allot<T>(
+    all: readonly AskedPartition<T>[],
+    maxBytes: number,
+    isFirst: boolean,
+    { nothing }: Kind<T>,
+  ): AskedPartition<T>[] {
+    let left = maxBytes
+    let roomBytes = isFirst ? Number.POSITIVE_INFINITY : maxBytes
+    return all.filter(one => {
+      if (one.availableBytes > 0 && roomBytes > 0) {
+        one.wanted = { ...one.wanted, maxBytes: Math.min(one.bytesMax, Math.max(left, 1)), roomBytes }
+        const narrowed = this.#reads.narrowed(one.available!, one.wanted)
+        if (!narrowed?.hot || narrowed.hot.bytes <= roomBytes) {
+          one.available = narrowed
+          left -= narrowed ? bytesMaxOf(narrowed, one.wanted) : 0
+          roomBytes = Math.max(0, left)
+          return true
+        }
+      }
+      one.outcome = { answer: nothing(one.offsets) }
+      return false
+    })
+  }
+
   /** Undefined where something it takes is not there any more, or it failed. */
   async #plan<T>(one: AskedPartition<T>): Promise<Planned | undefined> {
     try {
-      const available = this.#reads.narrowed(one.available!, one.wanted)
-      return available && (await this.#reads.plan(available, one.wanted))
+      return one.available && (await this.#reads.plan(one.available, one.wanted))
     } catch (error) {
       one.outcome = failure(error)
       return undefined
@@ -311,31 +367,14 @@ export class Fetching {
   }
 }
 
-/**
- * Shares out what may be brought, and answers those for which there is nothing, or no room.
- * @param isFirst whether nothing has been brought yet: then the first one with records gets a batch, however large
- * @returns those that are to be read
- */
-function allot<T>(
-  all: readonly AskedPartition<T>[],
-  maxBytes: number,
-  isFirst: boolean,
-  { nothing }: Kind<T>,
-): AskedPartition<T>[] {
-  let left = maxBytes
-  let mayExceed = isFirst
-  return all.filter(one => {
-    const hasRecords = one.availableBytes > 0
-    if (hasRecords && (mayExceed || left > 0)) {
-      one.wanted = { ...one.wanted, maxBytes: Math.min(one.bytesMax, left), mayExceed }
-      mayExceed = false
-      // What is read may begin anywhere in its first entry.
-      left -= Math.min(one.wanted.maxBytes, one.availableBytesMax)
-      return true
-    }
-    one.outcome = { answer: nothing(one.offsets) }
-    return false
-  })
+/** One call after the other: each adds to what was granted before. */
+function inTurn(reserve: NonNullable<Fetch['reserve']>): NonNullable<Fetch['reserve']> {
+  let last = Promise.resolve()
+  return bytes => {
+    const granted = last.then(() => reserve(bytes))
+    last = granted.catch(() => {})
+    return granted
+  }
 }
 
 function bytesWithin(bytes: number): number {

@@ -21,8 +21,8 @@ import { bytesFrom, readEntries, readPlace } from './walk.ts'
 export interface Wanted extends WantedRange {
   /** Whether what is in memory may be the answer. */
   readonly takesHot: boolean
-  /** Kafka's rule: the first batch of an answer comes, however large it is. Nothing comes of it otherwise. */
-  readonly mayExceed: boolean
+  /** What a first batch may have that is larger than `maxBytes`; nothing comes where it is larger still. */
+  readonly roomBytes: number
 }
 
 /** What is in the log from an offset on, as the index tells. */
@@ -156,7 +156,7 @@ export class PartitionReads {
   async #readRanges(
     partition: PartitionId,
     ranges: readonly PlannedRange[],
-    { from, maxBytes, mayExceed }: Wanted,
+    { from, maxBytes, roomBytes }: Wanted,
     reserve: Fetch['reserve'],
   ): Promise<{ chunks: Uint8Array[]; nextOffset: Offset }> {
     const chunks: Uint8Array[] = []
@@ -173,7 +173,7 @@ export class PartitionReads {
           // Also where it is too large: so its damage is told.
           atLeastOne: chunks.length === 0,
         }
-        const cut = bytes && (await this.#cut(range, bytes, wanted, mayExceed, reserve))
+        const cut = bytes && (await this.#cut(range, bytes, wanted, roomBytes, reserve))
         if (!cut) return { chunks, nextOffset }
         if (cut.batches.length > 0) chunks.push(cut.batches)
         left -= cut.batches.length
@@ -198,7 +198,7 @@ export class PartitionReads {
     range: PlannedRange,
     bytes: Uint8Array,
     wanted: WantedBatches,
-    mayExceed: boolean,
+    roomBytes: number,
     reserve: Fetch['reserve'],
   ): Promise<CutRun | undefined> {
     let read: Uint8Array | undefined = bytes
@@ -209,7 +209,7 @@ export class PartitionReads {
           : cutRun(read, range.baseOffset, wanted)
       const isEnough = cut.batches.length > 0 || cut.neededBytes === undefined || !wanted.atLeastOne
       if (isEnough) return cut
-      if (!mayExceed && cut.neededBytes! - cut.usedBytes > wanted.maxBytes) throw new NoRoom()
+      if (cut.neededBytes! - cut.usedBytes > roomBytes) throw new NoRoom()
       const before: number = read.length
       await reserve?.(cut.neededBytes! - before)
       read = await readPlace(this.#ports.objects, range, cut.neededBytes!)
@@ -229,8 +229,8 @@ class NoRoom extends Error {
   override readonly name = 'NoRoom'
 }
 
-function hasRoom({ bytes }: { readonly bytes: number }, { maxBytes, mayExceed }: Wanted): boolean {
-  return mayExceed || bytes <= maxBytes
+function hasRoom({ bytes }: { readonly bytes: number }, { roomBytes }: Wanted): boolean {
+  return bytes <= roomBytes
 }
 
 /** There are records, and no room for them in this answer. */
@@ -274,7 +274,13 @@ export function countBytes({ hot, entries = [] }: Available, from: Offset): numb
   return entries.reduce((sum, placed) => sum + bytesFrom(placed, from), hot?.bytes ?? 0)
 }
 
-/** How much there is at most. */
-export function bytesMaxOf({ hot, entries = [] }: Available): number {
-  return entries.reduce((sum, { entry }) => sum + entry.bytes, hot?.bytes ?? 0)
+/** How much a read of it may bring, or take until that is known. */
+export function bytesMaxOf({ hot, entries = [] }: Available, { maxBytes }: Wanted): number {
+  if (hot) return hot.bytes
+  const [first] = entries
+  if (first === undefined) return 0
+  const all = entries.reduce((sum, { entry }) => sum + entry.bytes, 0)
+  // Perhaps a single batch; a segment has many.
+  const firstBytes = first.entry.place.kind === 'segment' ? 0 : first.entry.bytes
+  return Math.max(Math.min(all, maxBytes), firstBytes)
 }

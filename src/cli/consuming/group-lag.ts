@@ -3,7 +3,7 @@ import type { GroupBroker, GroupOffset, GroupState } from '../../contract/groups
 import type { Offset } from '../../core/numbers.ts'
 
 /** How far a group is in one partition. */
-export interface PartitionLag extends PartitionOffsets {
+export interface PartitionLag extends Omit<PartitionOffsets, 'bytes'> {
   /** null: nothing was ever committed. */
   committedOffset: Offset | null
   /** Records between the committed offset and the end; all that there are where nothing was committed. */
@@ -23,11 +23,11 @@ export function lagOf(
   committed: readonly GroupOffset[],
 ): PartitionLag[] {
   const byPartition = new Map(committed.map(({ partition, offset }) => [partition, offset]))
-  return offsets.map(partition => {
-    const committedOffset = byPartition.get(partition.partition) ?? null
+  return offsets.map(({ partition, startOffset, endOffset }) => {
+    const committedOffset = byPartition.get(partition) ?? null
     // Records that were deleted need no consuming any more.
-    const next = Math.max(committedOffset ?? 0, partition.startOffset)
-    return { ...partition, committedOffset, lag: Math.max(0, partition.endOffset - next) }
+    const next = Math.max(committedOffset ?? 0, startOffset)
+    return { partition, startOffset, endOffset, committedOffset, lag: Math.max(0, endOffset - next) }
   })
 }
 

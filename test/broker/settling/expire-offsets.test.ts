@@ -4,6 +4,7 @@ import { expireOffsets } from '../../../src/broker/settling/expire-offsets.ts'
 import { OFFSETS_RETENTION_MS } from '../../../src/core/limits.ts'
 import { toOffset } from '../../../src/core/numbers.ts'
 import { NotApplied, OutcomeUnknown } from '../../../src/ports/outcome.ts'
+import { joining, sync } from '../groups/classic/classic-member.ts'
 import { Harness } from '../harness.ts'
 
 let harness: Harness
@@ -52,6 +53,19 @@ test('what a group with a member has committed stays', async () => {
   await harness.run(broker.heartbeat(beat))
   expect(await expire()).toBe(0)
   await harness.run(broker.leaveGroup({ groupId, memberId: 'one' }))
+  expect(await expire()).toBe(0)
+  await harness.pass(OFFSETS_RETENTION_MS + 60_000)
+  expect(await expire()).toBe(1)
+})
+
+test('what a group has committed stays whose members assign among themselves, while they are there', async () => {
+  const groupId = 'gauges'
+  await commit(groupId, 'tides')
+  await harness.pass(OFFSETS_RETENTION_MS + 1_000)
+  const joined = await harness.run(broker.joinGroup(joining(groupId)))
+  await harness.run(sync(broker, groupId, joined))
+  expect(await expire()).toBe(0)
+  await harness.run(broker.leaveClassic({ groupId, members: [joined] }))
   expect(await expire()).toBe(0)
   await harness.pass(OFFSETS_RETENTION_MS + 60_000)
   expect(await expire()).toBe(1)

@@ -167,6 +167,11 @@ const AROUND: Readonly<Record<string, string>> = {
     import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager'
     import { type TidemarkBroker, TidemarkGateway } from 'tidemark/cdk'
     declare const stack: Stack, broker: TidemarkBroker, vpc: IVpc, users: ISecret, application: IConnectable`,
+  "docs/deploy.md: new TidemarkGatewayLayer(stack, 'KafkaAtLocalhost', { broker }).addTo(handler)": `
+    import type { Stack } from 'aws-cdk-lib'
+    import type { Function } from 'aws-cdk-lib/aws-lambda'
+    import { type TidemarkBroker, TidemarkGatewayLayer } from 'tidemark/cdk'
+    declare const stack: Stack, broker: TidemarkBroker, handler: Function`,
   "docs/deploy.md: import { HttpBroker } from 'tidemark/client'": 'declare const url: string',
   'docs/permissions.md: broker.grantProduce(writer, orders)   // orders: a Topic, or a name': `
     import type { IGrantable } from 'aws-cdk-lib/aws-iam'

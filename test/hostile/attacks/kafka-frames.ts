@@ -1,3 +1,7 @@
+import { existsSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ApiVersions } from '../../../src/gateway/wire/messages/api-versions.ts'
 import { Metadata } from '../../../src/gateway/wire/messages/metadata.ts'
@@ -10,7 +14,10 @@ import { Chance } from '../fuzz/chance.ts'
 import { call, callJson, createTopic } from '../http-calls.ts'
 import type { Attack } from '../scene.ts'
 
+/** A disk that is waited for would make it an attack on the disk. */
+const MEMORY = '/dev/shm'
 const WORKERS = 64
+const SHORT_WORKERS = 8
 const PEAK_MB_MAX = 500
 const GROWTH_MB_MAX = 100
 const HONEST_RECORDS = 200
@@ -24,8 +31,9 @@ export const kafkaFrames: Attack = {
   async run(scene) {
     const { seed } = scene.settings
     const log = new Log()
+    const directory = await mkdtemp(join(existsSync(MEMORY) ? MEMORY : tmpdir(), 'tidemark-frames-'))
     const options = ['--kafka', '127.0.0.1:0']
-    const broker = await scene.start({ options, told: chunk => log.take(chunk) })
+    const broker = await scene.start({ options, directory, told: chunk => log.take(chunk) })
     const port = broker.kafkaPort
     if (port === undefined) throw new Error("this broker does not serve Kafka's clients")
     await createTopic(broker.url, 'fuzzed', { partitions: 4 })
@@ -55,7 +63,7 @@ export const kafkaFrames: Attack = {
       connection.close()
     }
     await scene.watch(broker, { peakMb: PEAK_MB_MAX }, () =>
-      Promise.all(Array.from({ length: WORKERS }, work)),
+      Promise.all(Array.from({ length: scene.sized(WORKERS, SHORT_WORKERS) }, work)),
     )
     const { answered, closed, waiting } = counts
     scene.tell(`${answered} answered, ${closed} with their connections closed, ${waiting} left waiting`)
@@ -89,6 +97,8 @@ export const kafkaFrames: Attack = {
       atMost: ANSWER_MS_MAX,
       isTimed: true,
     })
+    await broker.end('SIGKILL')
+    await rm(directory, { recursive: true, force: true, maxRetries: 3 })
   },
 }
 

@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net'
 import type { Mutation } from './mutations.ts'
 
 /** Long enough for whatever is answered; what waits for records, or for other members, is left alone. */
-const PATIENCE_MS = 200
+const PATIENCE_MS = 500
 /** What says that more bytes come is only looked at. */
 const BROKEN_PATIENCE_MS = 10
 const PROBE_ID = 0x7afe_cafe

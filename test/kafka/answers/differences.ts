@@ -33,10 +33,13 @@ export const DIFFERENCES: readonly { readonly of: RegExp; readonly why: string }
     of: /^cluster: describe (?:a topic|without synonyms|what was .*|Kafka’s for ever)$/,
     why: 'segment.bytes has a default of its own, and that of retention.ms is told in milliseconds.',
   },
-  { of: /^classic: coordinator at first$/, why: 'Kafka makes its topic of offsets first.' },
   {
     of: /^classic: (?:commit without a group|describe what is not|delete what is not)$/,
     why: 'A group without a name is none.',
+  },
+  {
+    of: /^consumers: heartbeat with an epoch of nobody$/,
+    why: 'A member whose group was deleted while it slept joins anew; of a group that is not there clients take that for the end.',
   },
   { of: /^classic: fetch nothing$/, why: 'Where nothing is committed, nothing else is said of it.' },
   { of: /^cluster: describe a broker$/, why: 'Nothing of a gateway can be altered over the protocol.' },

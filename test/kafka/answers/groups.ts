@@ -72,8 +72,6 @@ export const classic: Scene = async (ask, prefix) => {
 }
 
 async function coordinators(ask: Asking, groupId: string): Promise<void> {
-  await ask('coordinator at first', FindCoordinator, 3, { key: groupId, keyType: 0, coordinatorKeys: [] })
-  await settled()
   for (const version of [0, 1, 3])
     await ask(`coordinator ${version}`, FindCoordinator, version, {
       key: groupId,

@@ -56,6 +56,8 @@ class Waiting implements Presence {
   }
 
   is(memberId: string, sessionTimeoutMs: number): void {
+    // What was seen before it was in the group says nothing of it.
+    this.#seen = undefined
     if (this.#member?.memberId === memberId) return
     this.#member = { memberId, sessionTimeoutMs }
     // Whoever joins has put its lease just now.
@@ -80,6 +82,7 @@ class Waiting implements Presence {
     const group = await this.#room.watch.next(this.#watched, this.#changes, this.#signal)
     if (this.#signal.aborted) throw ended()
     this.#seen = { group }
+    this.#changes = this.#watched.changes
   }
 
   async #renewIfDue(): Promise<void> {

@@ -30,7 +30,7 @@ export interface ConsumerOptions {
   maxRecords?: number
   /** How long a fetch at the end of a partition waits, beside `requestTimeout`; 5,000 by default. */
   maxWaitTimeInMs?: number
-  /** Fetches at the same time; 16 by default. */
+  /** Look-ups of where partitions begin, at the same time; 16 by default. Fetches are one request. */
   maxInFlightRequests?: number
   /** Whether bytes are read where they lie, past the broker, where it can tell; not unless it is set. */
   located?: boolean

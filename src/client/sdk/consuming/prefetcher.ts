@@ -1,5 +1,10 @@
 import type { Broker, FetchedPartition } from '../../../contract/broker.ts'
-import { FETCH_PARTITIONS_MAX, FETCH_WAIT_DEFAULT_MS, LOCATED_READ_TIMEOUT_MS } from '../../../core/limits.ts'
+import {
+  FETCH_DEFAULT_BYTES,
+  FETCH_PARTITIONS_MAX,
+  FETCH_WAIT_DEFAULT_MS,
+  LOCATED_READ_TIMEOUT_MS,
+} from '../../../core/limits.ts'
 import type { Offset } from '../../../core/numbers.ts'
 import { pause } from '../../pause.ts'
 import { isTopicGone, pauseAfter, tryOnce } from '../../retry.ts'
@@ -291,7 +296,13 @@ export class Prefetcher {
       const { topic, topicId, partition } = stream
       return { topic, topicId, partition, offset: stream.fetchOffset!, maxBytes: this.#bytesFor(stream) }
     })
-    const wanted = { partitions: asked, maxBytes: this.#bytesForAll(), minBytes, maxWaitMs: waitMs, signal }
+    const wanted = {
+      partitions: asked,
+      maxBytes: this.#bytesForAll(),
+      minBytes,
+      maxWaitMs: waitMs,
+      signal,
+    }
     // What it waits at the broker, and then as long as any request.
     const settings = { tryMs: waitMs + retry.tryMs, signal, isRead: true }
     const source: Pick<Broker, 'fetchMany' | 'locateMany'> = {
@@ -309,10 +320,14 @@ export class Prefetcher {
     return Math.min(fetchBytesMax, Math.max(FETCH_BYTES_MIN, Math.floor(share)))
   }
 
+  /**
+   * Each has its share, but a batch is what comes at least: for some of those there is always room, since a request costs the
+   * same whatever it brings.
+   */
   #bytesForAll(): number {
     let left = this.#settings.bytesAhead
     for (const { bufferedBytes } of this.#streams) left -= bufferedBytes
-    return Math.max(FETCH_BYTES_MIN, left)
+    return Math.max(left, FETCH_DEFAULT_BYTES)
   }
 
   /** @returns how long the partition rests */

@@ -1,3 +1,4 @@
+import { checkTopicName } from '../../../core/topic/topic-name.ts'
 import { FRAMES_TYPE, JSON_TYPE } from '../media-types.ts'
 import type { RouteDocumentation, Schemas } from '../openapi/documentation.ts'
 import { answerFetch } from '../records/answer-fetch.ts'
@@ -8,7 +9,10 @@ export const route = defineRoute({
   method: 'post',
   path: '/topics/{topic}/fetch',
   answerTypes: [FRAMES_TYPE, JSON_TYPE],
-  handle: (services, { context, path }) => answerFetch(services, context, path.topic),
+  handle: async (services, { context, path }) => {
+    checkTopicName(path.topic)
+    return await answerFetch(services, context, path.topic)
+  },
 })
 
 export const documentation = ({ FetchTopicRequest, LocateManyAnswer }: Schemas): RouteDocumentation => ({

@@ -198,6 +198,7 @@ export const GroupAnswer = z
         memberId: z.string(),
         instanceId: z.string().nullable(),
         clientId: z.string(),
+        clientHost: z.string().optional().describe("Of a client of Kafka's protocol."),
         topics: z.array(topic),
         topicPattern: z.string().nullable(),
         owned: z.array(z.object({ topic, partition: PartitionSchema })),

@@ -1,4 +1,5 @@
 import { type Offset, toOffset } from '../../numbers.ts'
+import type { KeyHash } from './key-hash.ts'
 
 /** Of a key's hash: what tells keys apart. */
 const HASH_BYTES = 16
@@ -15,7 +16,9 @@ const TWO_TO_24 = 2 ** 24
  * whatever their length. Open addressing, in one piece of memory that is made once: one that grew would need both sizes.
  */
 export class KeyMap {
-  readonly #hash: (key: Uint8Array) => string
+  readonly #hash: KeyHash
+  /** Of the key that is looked at. */
+  readonly #words = new Uint32Array(HASH_BYTES / 4)
   #table: Buffer
   readonly #slots: number
   readonly #keysMax: number
@@ -24,9 +27,9 @@ export class KeyMap {
   /**
    * @param keys how many there are at most, as far as is known
    * @param bytesMax what the table may have: with more keys it is full before
-   * @param hash 16 bytes or more, each as good as random, as the characters of a text
+   * @param hash each of its bits as good as random
    */
-  constructor(keys: number, bytesMax: number, hash: (key: Uint8Array) => string) {
+  constructor(keys: number, bytesMax: number, hash: KeyHash) {
     const slots = Math.min(Math.floor(bytesMax / SLOT_BYTES), Math.ceil(keys / FILL_MAX))
     // One for a key, and one that stays empty: there every search ends.
     this.#slots = Math.max(2, slots)
@@ -62,30 +65,31 @@ export class KeyMap {
 
   /** False: there is no room for another key, and it is as before. */
   put(key: Uint8Array, offset: Offset): boolean {
-    const hash = this.#hash(key)
-    const at = this.#find(hash)
+    const at = this.#find(key)
     const known = this.#offsetAt(at)
     if (known === undefined) {
       if (this.#keys === this.#keysMax) return false
       this.#keys += 1
-      for (let byte = 0; byte < HASH_BYTES; byte++) this.#table[at + byte] = hash.charCodeAt(byte)
+      for (let word = 0; word < this.#words.length; word++)
+        this.#table.writeUInt32BE(this.#words[word]!, at + 4 * word)
     }
     if (known === undefined || offset > known) this.#setOffset(at, offset)
     return true
   }
 
   latest(key: Uint8Array): Offset | undefined {
-    return this.#offsetAt(this.#find(this.#hash(key)))
+    return this.#offsetAt(this.#find(key))
   }
 
-  /** Where the key stands, or would. Since the table never gets full, the way ends. */
-  #find(hash: string): number {
+  /** Where the key stands, or would; its hash is in `#words` then. Since the table never gets full, the way ends. */
+  #find(key: Uint8Array): number {
     const table = this.#table
-    const high = hash.charCodeAt(0) * 0x1_0000 + hash.charCodeAt(1) * 0x100 + hash.charCodeAt(2)
-    let slot = Math.floor((high / TWO_TO_24 + hash.charCodeAt(3) / TWO_TO_32) * this.#slots)
+    const words = this.#words
+    this.#hash(key, words)
+    let slot = Math.floor((words[0]! / TWO_TO_32) * this.#slots)
     for (;;) {
       const at = slot * SLOT_BYTES
-      if (isSame(table, at, hash) || isEmpty(table, at)) return at
+      if (isSame(table, at, words) || isEmpty(table, at)) return at
       slot = slot + 1 === this.#slots ? 0 : slot + 1
     }
   }
@@ -110,7 +114,8 @@ function isEmpty(table: Buffer, at: number): boolean {
   return true
 }
 
-function isSame(table: Buffer, at: number, hash: string): boolean {
-  for (let byte = 0; byte < HASH_BYTES; byte++) if (table[at + byte] !== hash.charCodeAt(byte)) return false
+function isSame(table: Buffer, at: number, words: Uint32Array): boolean {
+  for (let word = 0; word < words.length; word++)
+    if (table.readUInt32BE(at + 4 * word) !== words[word]) return false
   return true
 }

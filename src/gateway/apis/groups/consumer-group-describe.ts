@@ -4,8 +4,9 @@ import { ConsumerGroupDescribe } from '../../wire/messages/consumer-group-descri
 import { NO_OPERATIONS } from '../../wire/schema.ts'
 import { GROUP_OPERATIONS } from '../cluster.ts'
 import type { Context } from '../context.ts'
-import { NONE, toApiError } from '../error-code.ts'
+import { NONE } from '../error-code.ts'
 import { handler } from '../handler.ts'
+import { toGroupError } from './codes.ts'
 
 /** A member that joined by ConsumerGroupHeartbeat. */
 const CONSUMER_MEMBER = 1
@@ -17,7 +18,7 @@ export const consumerGroupDescribe = handler(
     const authorizedOperations = includeAuthorizedOperations ? GROUP_OPERATIONS : NO_OPERATIONS
     const groups = []
     for (const groupId of groupIds) {
-      groups.push({ ...(await describeOne(groupId, context)), groupId, authorizedOperations })
+      groups.push({ authorizedOperations, ...(await describeOne(groupId, context)), groupId })
     }
     return { groups }
   },
@@ -40,12 +41,20 @@ async function describeOne(groupId: string, context: Context) {
     }
   } catch (error) {
     const nothing = { groupState: '', groupEpoch: 0, assignmentEpoch: 0, assignorName: '', members: [] }
-    return { ...toApiError(error), ...nothing }
+    return { ...toGroupError(error), ...nothing, authorizedOperations: NO_OPERATIONS }
   }
 }
 
 function toMember(
-  { memberId, instanceId, clientId, topics, topicPattern, owned }: GroupDescription['memberList'][number],
+  {
+    memberId,
+    instanceId,
+    clientId,
+    clientHost = '',
+    topics,
+    topicPattern,
+    owned,
+  }: GroupDescription['memberList'][number],
   memberEpoch: number,
   topicIds: ReadonlyMap<string, string>,
 ) {
@@ -62,9 +71,9 @@ function toMember(
     instanceId,
     memberEpoch,
     clientId,
-    clientHost: '',
+    clientHost,
     subscribedTopicNames: topics,
-    subscribedTopicRegex: topicPattern,
+    subscribedTopicRegex: topicPattern ?? '',
     assignment,
     targetAssignment: assignment,
     memberType: CONSUMER_MEMBER,

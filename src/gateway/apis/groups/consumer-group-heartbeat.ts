@@ -4,11 +4,13 @@ import { type KafkaErrorName, TidemarkError } from '../../../core/errors.ts'
 import { checkPattern } from '../../../core/group/subscribing/subscription.ts'
 import type { RequestOf } from '../../wire/api.ts'
 import { ConsumerGroupHeartbeat } from '../../wire/messages/consumer-group-heartbeat.ts'
-import type { GatewayBroker } from '../context.ts'
-import { NONE, toApiError } from '../error-code.ts'
+import type { Context, GatewayBroker } from '../context.ts'
+import { NONE } from '../error-code.ts'
 import { handler } from '../handler.ts'
+import { asShown } from './client-host.ts'
+import { toGroupError } from './codes.ts'
 import { type KnownMembers, knownMembers } from './known-members.ts'
-import { answered, type MemberRecord, newRecord, splitOwned, withReport } from './member-record.ts'
+import { answered, isStuck, type MemberRecord, newRecord, splitOwned, withReport } from './member-record.ts'
 
 type Request = RequestOf<typeof ConsumerGroupHeartbeat>
 
@@ -21,28 +23,26 @@ const OWN_ID = 1
 
 const ASSIGNORS: Readonly<Record<string, AssignorName>> = { uniform: 'cooperative-sticky', range: 'range' }
 
-export const consumerGroupHeartbeat = handler(
-  ConsumerGroupHeartbeat,
-  [0, 1],
-  async (request, { broker, version, client }) => {
-    try {
-      check(request, version)
-      const memberId = request.memberId || randomUUID()
-      const name: MemberName = {
-        groupId: request.groupId,
-        memberId,
-        instanceId: request.instanceId ?? undefined,
-      }
-      const known = knownMembers(broker)
-      if (request.memberEpoch < JOINS) return await leave(request, name, broker, known)
-      return { errorCode: NONE, memberId, ...(await beat(request, name, broker, known, client.clientId)) }
-    } catch (error) {
-      return { ...toApiError(error), memberId: null }
+export const consumerGroupHeartbeat = handler(ConsumerGroupHeartbeat, [0, 1], async (request, context) => {
+  const { broker, version } = context
+  try {
+    check(request, version)
+    const memberId = request.memberId || randomUUID()
+    const name: MemberName = {
+      groupId: request.groupId,
+      memberId,
+      instanceId: request.instanceId ?? undefined,
     }
-  },
-)
+    const known = knownMembers(broker)
+    if (request.memberEpoch < JOINS) return await leave(request, name, broker, known)
+    return { errorCode: NONE, memberId, ...(await beat(request, name, known, context)) }
+  } catch (error) {
+    return { ...toGroupError(error), memberId: null }
+  }
+})
 
 async function leave(request: Request, name: MemberName, broker: GatewayBroker, known: KnownMembers) {
+  if (!(await known.find(broker, name))) throw unknown(name)
   known.forget(name)
   // A static member that will be back just falls silent: nothing moves until its session is over.
   if (request.memberEpoch === LEAVES) {
@@ -55,12 +55,13 @@ async function leave(request: Request, name: MemberName, broker: GatewayBroker, 
 async function beat(
   request: Request,
   name: MemberName,
-  broker: GatewayBroker,
   known: KnownMembers,
-  clientId: string | null,
+  { broker, client, clock }: Context,
 ) {
   const isJoining = request.memberEpoch === JOINS
-  const before = isJoining ? newRecord(subscriptionOf(request)) : await standing(request, name, broker, known)
+  const before = isJoining
+    ? newRecord(subscriptionOf(request), request.rebalanceTimeoutMs)
+    : await standing(request, name, broker, known)
   const record = withReport(before, request.topicPartitions)
   const { kept, released } = splitOwned(record)
   const { instanceId, ...ids } = name
@@ -68,7 +69,8 @@ async function beat(
     ...ids,
     memberEpoch: request.memberEpoch,
     ...(instanceId !== undefined && { instanceId }),
-    clientId: clientId ?? '',
+    clientId: client.clientId ?? '',
+    clientHost: asShown(client.host),
     topics: record.topics,
     ...(record.topicPattern !== null && { topicPattern: record.topicPattern }),
     assignor: record.assignor,
@@ -78,7 +80,9 @@ async function beat(
   }
   try {
     const answer = await broker.heartbeat(asked)
-    const next = answered(record, answer)
+    const next = answered(record, answer, clock.monotonicMs(), request.topicPartitions !== null)
+    if (isStuck(next.record, clock.monotonicMs()))
+      throw fenced('It has not let go of its partitions in time.')
     known.set(name, next.record)
     const { memberEpoch, heartbeatIntervalMs } = answer
     return {
@@ -101,20 +105,26 @@ async function standing(
 ): Promise<MemberRecord> {
   const record = await known.find(broker, name)
   if (!record) {
-    throw new TidemarkError(
-      'UNKNOWN_MEMBER_ID',
-      `Member ${name.memberId} is not a member of group ${name.groupId}.`,
-    )
+    throw unknown(name)
   }
   if (request.memberEpoch > record.memberEpoch) {
-    throw new TidemarkError(
-      'FENCED_MEMBER_EPOCH',
-      `The member's epoch is ${record.memberEpoch}, not ${request.memberEpoch}. Join again.`,
-    )
+    throw fenced(`Its epoch is ${record.memberEpoch}, not ${request.memberEpoch}.`)
   }
   const { subscribedTopicNames, subscribedTopicRegex, serverAssignor } = request
   const isChanged = subscribedTopicNames !== null || subscribedTopicRegex !== null || serverAssignor !== null
   return isChanged ? { ...record, ...subscriptionOf(request, record), settledEpoch: 0 } : record
+}
+
+function unknown({ groupId, memberId }: MemberName): TidemarkError {
+  return new TidemarkError('UNKNOWN_MEMBER_ID', `Member ${memberId} is not a member of group ${groupId}.`)
+}
+
+/** Its member has lost all it had, and joins again. */
+function fenced(why: string): TidemarkError {
+  return new TidemarkError(
+    'FENCED_MEMBER_EPOCH',
+    `The member is not what it takes itself for. ${why} Join again.`,
+  )
 }
 
 /** What a request says of its member's subscription; null is what it was before. */

@@ -1,6 +1,7 @@
 import { DeleteGroups } from '../../wire/messages/delete-groups.ts'
-import { NONE, toApiError } from '../error-code.ts'
+import { NONE } from '../error-code.ts'
 import { handler } from '../handler.ts'
+import { toGroupError } from './codes.ts'
 
 export const deleteGroups = handler(DeleteGroups, [0, 2], async ({ groupsNames }, { broker }) => {
   const results = []
@@ -9,7 +10,7 @@ export const deleteGroups = handler(DeleteGroups, [0, 2], async ({ groupsNames }
       await broker.deleteGroup(groupId)
       results.push({ groupId, errorCode: NONE })
     } catch (error) {
-      results.push({ groupId, ...toApiError(error) })
+      results.push({ groupId, ...toGroupError(error) })
     }
   }
   return { results }

@@ -3,8 +3,9 @@ import { DescribeGroups } from '../../wire/messages/describe-groups.ts'
 import { NO_OPERATIONS } from '../../wire/schema.ts'
 import { GROUP_OPERATIONS } from '../cluster.ts'
 import type { Context } from '../context.ts'
-import { NONE, toApiError } from '../error-code.ts'
+import { NONE } from '../error-code.ts'
 import { handler } from '../handler.ts'
+import { toGroupError } from './codes.ts'
 
 /** From here on a group that is not there is an error; before, it is dead. */
 const UNKNOWN_IS_ERROR = 6
@@ -16,7 +17,7 @@ export const describeGroups = handler(
     const authorizedOperations = includeAuthorizedOperations ? GROUP_OPERATIONS : NO_OPERATIONS
     const told = []
     for (const groupId of groups) {
-      told.push({ ...(await describeOne(groupId, context)), groupId, authorizedOperations })
+      told.push({ authorizedOperations, ...(await describeOne(groupId, context)), groupId })
     }
     return { groups: told }
   },
@@ -42,7 +43,7 @@ async function describeOne(groupId: string, { broker, version }: Context) {
       })),
     }
   } catch (error) {
-    const { errorCode, errorMessage } = toApiError(error)
+    const { errorCode, errorMessage } = toGroupError(error)
     const isUnknown = error instanceof TidemarkError && error.kafkaName === 'GROUP_ID_NOT_FOUND'
     const isDead = isUnknown && version < UNKNOWN_IS_ERROR
     return {
@@ -52,6 +53,7 @@ async function describeOne(groupId: string, { broker, version }: Context) {
       protocolType: '',
       protocolData: '',
       members: [],
+      authorizedOperations: NO_OPERATIONS,
     }
   }
 }

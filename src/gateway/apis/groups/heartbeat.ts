@@ -1,6 +1,7 @@
 import { Heartbeat } from '../../wire/messages/heartbeat.ts'
-import { NONE, toApiError } from '../error-code.ts'
+import { NONE } from '../error-code.ts'
 import { handler } from '../handler.ts'
+import { toGroupError } from './codes.ts'
 
 export const heartbeat = handler(Heartbeat, [0, 4], async (request, { broker }) => {
   const { groupId, memberId, generationId: generation, groupInstanceId } = request
@@ -13,6 +14,6 @@ export const heartbeat = handler(Heartbeat, [0, 4], async (request, { broker }) 
     })
     return { errorCode: NONE }
   } catch (error) {
-    return { errorCode: toApiError(error).errorCode }
+    return { errorCode: toGroupError(error).errorCode }
   }
 })

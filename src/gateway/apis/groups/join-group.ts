@@ -1,8 +1,9 @@
 import { MemberIdRequired } from '../../../contract/classic-groups.ts'
 import { JoinGroup } from '../../wire/messages/join-group.ts'
-import { NONE, toApiError } from '../error-code.ts'
+import { NONE } from '../error-code.ts'
 import { handler } from '../handler.ts'
 import { asShown } from './client-host.ts'
+import { toGroupError } from './codes.ts'
 
 /** From here on a member is told its id before it joins. */
 const MEMBER_ID_FIRST = 4
@@ -42,7 +43,7 @@ export const joinGroup = handler(JoinGroup, [0, 9], async (request, context) => 
       })),
     }
   } catch (error) {
-    const { errorCode } = toApiError(error)
+    const { errorCode } = toGroupError(error)
     const memberId = error instanceof MemberIdRequired ? error.memberId : request.memberId
     return { errorCode, memberId, protocolName: version < NO_PROTOCOL ? '' : null }
   }

@@ -1,6 +1,7 @@
 import { LeaveGroup } from '../../wire/messages/leave-group.ts'
-import { NONE, toApiError } from '../error-code.ts'
+import { NONE } from '../error-code.ts'
 import { handler } from '../handler.ts'
+import { toGroupError } from './codes.ts'
 
 /** From here on several leave at once, and each is told of itself. */
 const SEVERAL = 3
@@ -23,6 +24,6 @@ export const leaveGroup = handler(LeaveGroup, [0, 5], async (request, { version,
     }))
     return version < SEVERAL ? { errorCode: told[0]?.errorCode ?? NONE } : { errorCode: NONE, members: told }
   } catch (error) {
-    return { errorCode: toApiError(error).errorCode, members: [] }
+    return { errorCode: toGroupError(error).errorCode, members: [] }
   }
 })

@@ -1,7 +1,8 @@
 import type { GroupSummary } from '../../../contract/groups.ts'
 import { ListGroups } from '../../wire/messages/list-groups.ts'
-import { NONE, toApiError } from '../error-code.ts'
+import { NONE } from '../error-code.ts'
 import { handler } from '../handler.ts'
+import { toGroupError } from './codes.ts'
 
 /** Filters are words, whatever their case; none is all. */
 const isAmong = (names: readonly string[], name: string) =>
@@ -17,7 +18,7 @@ export const listGroups = handler(ListGroups, [0, 5], async ({ statesFilter, typ
       ),
     }
   } catch (error) {
-    return { errorCode: toApiError(error).errorCode, groups: [] }
+    return { errorCode: toGroupError(error).errorCode, groups: [] }
   }
 })
 

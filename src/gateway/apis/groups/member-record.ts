@@ -1,4 +1,5 @@
 import type { AssignorName, FoundMember, HeartbeatAnswer, OwnedPartition } from '../../../contract/groups.ts'
+import { SESSION_TIMEOUT_DEFAULT_MS } from '../../../core/limits.ts'
 
 /**
  * What a gateway remembers of a member that speaks KIP-848: that protocol sends only what has changed, and knows nothing of
@@ -20,6 +21,10 @@ export interface MemberRecord {
   readonly told: ReadonlySet<string> | undefined
   /** The epoch in which it owns its share and nothing else; 0: in none. */
   readonly settledEpoch: number
+  /** How long others wait for what it is to let go. */
+  readonly rebalanceTimeoutMs: number
+  /** Since when it has something to let go that it was told of, by the monotonic clock; undefined: it has nothing. */
+  readonly releasingSinceMs: number | undefined
 }
 
 /** Partitions of one topic, as the protocol tells them. */
@@ -34,13 +39,22 @@ export function keyOf({ topicId, partition }: { topicId: string; partition: numb
 
 /** What another gateway has known, as far as the store knows it. */
 export function recordOf({ memberEpoch, ...found }: FoundMember): MemberRecord {
-  const unknown = { reported: undefined, told: undefined, settledEpoch: 0 }
-  return { ...found, memberEpoch, previousEpoch: memberEpoch, ...unknown }
+  return {
+    ...found,
+    memberEpoch,
+    previousEpoch: memberEpoch,
+    reported: undefined,
+    told: undefined,
+    settledEpoch: 0,
+    rebalanceTimeoutMs: SESSION_TIMEOUT_DEFAULT_MS,
+    releasingSinceMs: undefined,
+  }
 }
 
 /** Whoever joins anew has nothing yet. */
 export function newRecord(
   subscription: Pick<MemberRecord, 'topics' | 'topicPattern' | 'assignor'>,
+  rebalanceTimeoutMs: number,
 ): MemberRecord {
   return {
     ...subscription,
@@ -50,6 +64,8 @@ export function newRecord(
     reported: new Set(),
     told: undefined,
     settledEpoch: 0,
+    rebalanceTimeoutMs,
+    releasingSinceMs: undefined,
   }
 }
 
@@ -77,16 +93,29 @@ export function splitOwned({ owned, reported, told }: MemberRecord): {
   return { kept: owned.filter(partition => !isReleased(partition)), released: owned.filter(isReleased) }
 }
 
-/** The record after a heartbeat, and what the member is told to have; null: the same as before, which it has said to have. */
+/**
+ * Whether a member has not let go of something in time: it is stuck, or it let it go when another gateway was told, and will not say so
+ * again.
+ */
+export function isStuck({ releasingSinceMs, rebalanceTimeoutMs }: MemberRecord, nowMs: number): boolean {
+  return releasingSinceMs !== undefined && nowMs - releasingSinceMs > rebalanceTimeoutMs
+}
+
+/**
+ * The record after a heartbeat, and what the member is told to have; null: the same as before. Who says what it has, and has something
+ * else, has not heard.
+ * @param hasReported whether it has said what it has
+ */
 export function answered(
   record: MemberRecord,
   { memberEpoch, assigned, toRelease, isSettled }: HeartbeatAnswer,
+  nowMs: number,
+  hasReported: boolean,
 ): { readonly record: MemberRecord; readonly assignment: TopicPartitions[] | null } {
   const release = new Set(toRelease.map(keyOf))
   const told = assigned.filter(partition => !release.has(keyOf(partition)))
   const keys = new Set(told.map(keyOf))
-  const isKnown =
-    isSame(record.told, keys) && (record.reported === undefined || isSame(record.reported, keys))
+  const isKnown = isSame(record.told, keys) && (!hasReported || isSame(record.reported, keys))
   const next: MemberRecord = {
     ...record,
     memberEpoch,
@@ -99,6 +128,7 @@ export function answered(
     })),
     told: keys,
     settledEpoch: isSettled ? memberEpoch : 0,
+    releasingSinceMs: release.size === 0 ? undefined : (record.releasingSinceMs ?? nowMs),
   }
   return { record: next, assignment: isKnown ? null : byTopic(told) }
 }

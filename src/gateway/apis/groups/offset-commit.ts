@@ -4,9 +4,9 @@ import { toOffset } from '../../../core/numbers.ts'
 import type { RequestOf } from '../../wire/api.ts'
 import { OffsetCommit } from '../../wire/messages/offset-commit.ts'
 import type { Context } from '../context.ts'
-import { codeOf, toApiError } from '../error-code.ts'
+import { codeOf } from '../error-code.ts'
 import { handler } from '../handler.ts'
-import { codeOfName } from './codes.ts'
+import { codeOfName, toGroupError } from './codes.ts'
 import { knownMembers } from './known-members.ts'
 import { keyOf, type MemberRecord } from './member-record.ts'
 
@@ -77,7 +77,7 @@ async function commit(
     // Before groups of several kinds, a group that is not there had no generation.
     const isUnknown = error instanceof TidemarkError && error.kafkaName === 'GROUP_ID_NOT_FOUND'
     const isOld = isUnknown && context.version < MEMBER_EPOCHS
-    const code = isOld ? codeOf('ILLEGAL_GENERATION') : toApiError(error).errorCode
+    const code = isOld ? codeOf('ILLEGAL_GENERATION') : toGroupError(error).errorCode
     return () => code
   }
 }

@@ -1,7 +1,7 @@
 import { OffsetDelete } from '../../wire/messages/offset-delete.ts'
-import { codeOf, NONE, toApiError } from '../error-code.ts'
+import { codeOf, NONE } from '../error-code.ts'
 import { handler } from '../handler.ts'
-import { codeOfName } from './codes.ts'
+import { codeOfName, toGroupError } from './codes.ts'
 
 export const offsetDelete = handler(OffsetDelete, [0, 0], async ({ groupId, topics }, { broker }) => {
   const partitions = topics.flatMap(({ name, partitions }) =>
@@ -23,6 +23,6 @@ export const offsetDelete = handler(OffsetDelete, [0, 0], async ({ groupId, topi
       })),
     }
   } catch (error) {
-    return { errorCode: toApiError(error).errorCode, topics: [] }
+    return { errorCode: toGroupError(error).errorCode, topics: [] }
   }
 })

@@ -1,8 +1,9 @@
 import type { GroupOffset } from '../../../contract/groups.ts'
 import { OffsetFetch } from '../../wire/messages/offset-fetch.ts'
 import type { Context } from '../context.ts'
-import { codeOf, NONE, toApiError } from '../error-code.ts'
+import { codeOf, NONE } from '../error-code.ts'
 import { handler } from '../handler.ts'
+import { toGroupError } from './codes.ts'
 
 /** From here on groups are asked for together. */
 const SEVERAL = 8
@@ -46,7 +47,7 @@ async function fetchOne(groupId: string, asked: readonly AskedTopic[] | null, co
     const told = version < BY_ID ? topics : await withIds(topics, context)
     return { topics: told, errorCode: NONE }
   } catch (error) {
-    return { topics: [], errorCode: toApiError(error).errorCode }
+    return { topics: [], errorCode: toGroupError(error).errorCode }
   }
 }
 

@@ -1,6 +1,7 @@
 import { SyncGroup } from '../../wire/messages/sync-group.ts'
-import { codeOf, NONE, toApiError } from '../error-code.ts'
+import { codeOf, NONE } from '../error-code.ts'
 import { handler } from '../handler.ts'
+import { toGroupError } from './codes.ts'
 
 /** From here on a member says which protocol it takes for the group's. */
 const PROTOCOL_NAMED = 5
@@ -26,6 +27,6 @@ export const syncGroup = handler(SyncGroup, [0, 5], async (request, { version, b
     )
     return { errorCode: NONE, ...synced }
   } catch (error) {
-    return { errorCode: toApiError(error).errorCode, assignment: NOTHING }
+    return { errorCode: toGroupError(error).errorCode, assignment: NOTHING }
   }
 })

@@ -11,6 +11,7 @@ import { OffsetDelete } from '../../../../src/gateway/wire/messages/offset-delet
 import { OffsetFetch } from '../../../../src/gateway/wire/messages/offset-fetch.ts'
 import { SyncGroup } from '../../../../src/gateway/wire/messages/sync-group.ts'
 import { NO_UUID } from '../../../../src/gateway/wire/schema.ts'
+import { NotApplied } from '../../../../src/ports/outcome.ts'
 import { AskedGateway } from '../asking.ts'
 
 let gateway: AskedGateway
@@ -261,4 +262,14 @@ test('offsets are forgotten', async () => {
     topics: [{ name: 'tides', partitions: [{ partitionIndex: 0, errorCode: 0 }] }],
   })
   expect(await gateway.harness.run(gateway.broker.fetchOffsets({ groupId: 'g' }))).toEqual([])
+})
+
+test('a store that answers nobody is a coordinator that will be there again', async () => {
+  gateway.harness.around = async (method, _, call) => {
+    if (method === 'readGroup') throw new NotApplied('it is away')
+    return await call()
+  }
+  expect((await join(9)).errorCode).toBe(15)
+  const name = { groupId: 'g', generationId: 1, memberId: 'm', groupInstanceId: null }
+  expect(await gateway.ask(Heartbeat, 4, name)).toMatchObject({ errorCode: 15 })
 })

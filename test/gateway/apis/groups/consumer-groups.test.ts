@@ -180,6 +180,26 @@ test("an answer that got lost is told again, and what it told is nobody else's",
   expect(again.assignment).toEqual({ topicPartitions: [{ topicId, partitions: [0, 1, 2, 3] }] })
 })
 
+test('a member that never says that it let something go joins anew, and others get it', async () => {
+  const [one, two] = [new Member('one'), new Member('two')]
+  await one.join({ rebalanceTimeoutMs: 10_000 })
+  await one.beat()
+  await two.join()
+  const held = [{ topicId, partitions: [...one.owned] }]
+  const codes: number[] = []
+  for (let second = 0; second < 16; second += 1) {
+    await gateway.harness.pass(1_000)
+    codes.push((await one.beat({ topicPartitions: held })).errorCode)
+    await two.beat()
+    if (codes.at(-1) !== 0) break
+  }
+  expect(codes.at(-1)).toBe(110)
+  expect(codes.length).toBeGreaterThan(10)
+  await one.join()
+  await settle(one, two)
+  expect([...one.owned, ...two.owned].sort()).toEqual([0, 1, 2, 3])
+})
+
 test('what is not owned is not committed', async () => {
   const [one, two] = [new Member('one'), new Member('two')]
   await one.join()
