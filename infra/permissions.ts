@@ -138,9 +138,13 @@ export function adminPermissions({ table, bucket }: Stores): iam.PolicyStatement
   ]
 }
 
-/** What all functions behind the API may do together: Kafka's clients ask for all of it. */
+/**
+ * What all functions behind the API may do together: Kafka's clients ask for all of it. As a process that is given any table
+ * and any bucket, it looks whether they belong together.
+ */
 export function gatewayPermissions(stores: Stores): iam.PolicyStatement[] {
   return [
+    allow(['s3:GetObject', 's3:PutObject'], stores.bucket.arnForObjects(FORMAT_OBJECT)),
     ...producePermissions(stores),
     ...fetchPermissions(stores),
     ...rebalancePermissions(stores),

@@ -11,7 +11,7 @@ import { FETCH_DEFAULT_BYTES } from '../core/limits.ts'
 
 /** Requests under way at the same time. */
 const PARALLEL_MAX = 16
-/** With more partitions than that, how long a round over all of them may wait. */
+/** With more requests than that, how long a round over all of them may wait. */
 const ROUND_MS = 1_000
 
 const WHOLE: ReadonlySet<KafkaErrorName> = new Set(['INVALID_REQUEST', 'UNSUPPORTED_VERSION'])
@@ -22,13 +22,36 @@ export type EachAnswer<T> = { topic: string | undefined; topicId: string | undef
   | FailedPartition
 )
 
-/**
- * Reads many partitions from a broker that answers for one at a time. First without waiting; where there is nothing, as many
- * wait as may be under way, until one of them has something. Partitions behind it get what is left.
- */
-export async function fetchEach<T extends Fetched | Located>(
+/** Reads many partitions from a broker that answers for one at a time, as `fetchApart` does. */
+export function fetchEach<T extends Fetched | Located>(
   request: FetchMany,
   fetchOne: (request: Fetch) => Promise<T>,
+): Promise<{ partitions: EachAnswer<T>[] }> {
+  const each = request.partitions.map((_, index) => [index])
+  return fetchApart(
+    request,
+    each,
+    async ({ partitions, maxBytes = FETCH_DEFAULT_BYTES, maxWaitMs, signal }) => {
+      const [one] = partitions
+      const how = {
+        maxBytes: Math.min(one!.maxBytes ?? maxBytes, maxBytes),
+        ...(maxWaitMs !== undefined && { maxWaitMs }),
+        ...(signal && { signal }),
+      }
+      return { partitions: [await answerOf(one!, fetchOne, how)] }
+    },
+  )
+}
+
+/**
+ * Reads many partitions by several requests. First without waiting; where there is nothing, as many wait as may be under way,
+ * until one of them has something. Those behind it get what is left.
+ * @param groups of which partitions each request is, by their places
+ */
+export async function fetchApart<T extends Fetched | Located>(
+  request: FetchMany,
+  groups: readonly (readonly number[])[],
+  fetchGroup: (request: FetchMany) => Promise<{ partitions: EachAnswer<T>[] }>,
 ): Promise<{ partitions: EachAnswer<T>[] }> {
   const { partitions: asked, maxBytes = FETCH_DEFAULT_BYTES, maxWaitMs = 0, signal } = request
   const untilMs = performance.now() + maxWaitMs
@@ -36,26 +59,29 @@ export async function fetchEach<T extends Fetched | Located>(
   let left = maxBytes
   const round = async (waitMs: number) => {
     let isOver = waitMs === 0
-    for (let start = 0; start < asked.length; start += PARALLEL_MAX) {
+    for (let start = 0; start < groups.length; start += PARALLEL_MAX) {
       const hurry = new AbortController()
       const end = () => hurry.abort()
       signal?.addEventListener('abort', end)
       if (signal?.aborted) end()
-      const group = asked.slice(start, start + PARALLEL_MAX)
+      const some = groups.slice(start, start + PARALLEL_MAX)
       await Promise.all(
-        group.map(async (one, index) => {
-          const answer = await answerOf(one, fetchOne, {
+        some.map(async places => {
+          const { partitions } = await fetchGroup({
+            partitions: places.map(place => asked[place]!),
             // What is left is not known before the others have come; at least one batch comes of each.
-            maxBytes: Math.max(1, Math.min(one.maxBytes ?? maxBytes, left)),
+            maxBytes: Math.max(1, left),
             ...(waitMs > 0 && { maxWaitMs: waitMs, signal: hurry.signal }),
           })
-          answers[start + index] = answer
-          left -= bytesOf(answer)
-          if (!isNothing(answer)) isOver = true
+          for (const [index, place] of places.entries()) {
+            const answer = partitions[index]!
+            answers[place] = answer
+            left -= bytesOf(answer)
+            if (!isNothing(answer)) isOver = true
+          }
           if (isOver) end()
         }),
-      )
-      signal?.removeEventListener('abort', end)
+      ).finally(() => signal?.removeEventListener('abort', end))
       if (isOver && waitMs > 0) break
     }
   }
@@ -63,7 +89,7 @@ export async function fetchEach<T extends Fetched | Located>(
   while (answers.every(answer => isNothing(answer)) && !signal?.aborted) {
     const leftMs = Math.ceil(untilMs - performance.now())
     if (leftMs <= 0) break
-    const shareMs = asked.length > PARALLEL_MAX ? (ROUND_MS * PARALLEL_MAX) / asked.length : leftMs
+    const shareMs = groups.length > PARALLEL_MAX ? (ROUND_MS * PARALLEL_MAX) / groups.length : leftMs
     await round(Math.max(1, Math.min(leftMs, Math.floor(shareMs))))
   }
   return { partitions: answers }

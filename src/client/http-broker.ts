@@ -9,6 +9,7 @@ import type {
   Fetched,
   FetchedMany,
   FetchMany,
+  FetchPartition,
   FoundOffset,
   Located,
   LocatedMany,
@@ -51,7 +52,7 @@ import { TriggerAnswer, TriggerListAnswer } from '../contract/http/schemas/trigg
 import type { TriggerBroker, TriggerDescription, TriggerName } from '../contract/triggers.ts'
 import { checkGroupId } from '../core/group/identity.ts'
 import type { Offset } from '../core/numbers.ts'
-import { type EachAnswer, fetchEach } from './fetch-each.ts'
+import { type EachAnswer, fetchApart, fetchEach } from './fetch-each.ts'
 import { type HttpBrokerSettings, type HttpRequest, HttpTransport, RouteMissing } from './http-transport.ts'
 import { fromBase64, notUnderstood, readBatches, readFrames, writtenBy } from './read-answers.ts'
 
@@ -140,9 +141,9 @@ export class HttpBroker implements Broker, GroupBroker, TriggerBroker {
       request,
       call,
       one => this.fetch(one, call),
-      async sent => ({
+      async (sent, asked) => ({
         partitions: await this.#transport.send({ ...sent, accept: FRAMES_TYPE }, response =>
-          readFrames(response, request.partitions),
+          readFrames(response, asked),
         ),
       }),
     )
@@ -153,13 +154,13 @@ export class HttpBroker implements Broker, GroupBroker, TriggerBroker {
       request,
       call,
       one => this.locate(one, call),
-      async sent => {
+      async (sent, asked) => {
         const { partitions } = await this.#json(LocateManyAnswer, sent)
-        if (partitions.length !== request.partitions.length)
-          throw notUnderstood(`of ${request.partitions.length} partitions ${partitions.length} came`, 'no')
+        if (partitions.length !== asked.length)
+          throw notUnderstood(`of ${asked.length} partitions ${partitions.length} came`, 'no')
         return {
           partitions: partitions.map((answer, index) => {
-            const { topic, topicId: askedId, partition } = request.partitions[index]!
+            const { topic, topicId: askedId, partition } = asked[index]!
             const which = { topic, topicId: answer.topicId ?? askedId, partition }
             if ('error' in answer) return { ...which, error: fromToldError(answer.error) }
             return { ...which, ...this.#completed(answer) }
@@ -289,7 +290,10 @@ export class HttpBroker implements Broker, GroupBroker, TriggerBroker {
     request: FetchMany,
     call: CallOptions | undefined,
     fetchOne: (request: Fetch) => Promise<T>,
-    send: (request: Omit<HttpRequest, 'accept'>) => Promise<{ partitions: EachAnswer<T>[] }>,
+    send: (
+      request: Omit<HttpRequest, 'accept'>,
+      asked: readonly FetchPartition[],
+    ) => Promise<{ partitions: EachAnswer<T>[] }>,
     more: { locate?: true } = {},
   ): Promise<{ partitions: EachAnswer<T>[] }> {
     const { partitions, maxBytes, minBytes, maxWaitMs, signal: hurry } = request
@@ -300,26 +304,37 @@ export class HttpBroker implements Broker, GroupBroker, TriggerBroker {
     const path = isOneTopic ? ['topics', topic, 'fetch'] : ['fetch']
     const asked = isOneTopic ? partitions.map(({ topic: _, ...rest }) => rest) : partitions
     const way = isOneTopic ? 'topic' : 'all'
-    if ((this.#missing.get(way) ?? 0) > performance.now()) return fetchEach(request, fetchOne)
+    const apart = () => {
+      const topics = new Map<string | undefined, number[]>()
+      for (const [index, each] of partitions.entries())
+        topics.set(each.topic, [...(topics.get(each.topic) ?? []), index])
+      if (topics.size === 1) return fetchEach(request, fetchOne)
+      // By topic: a client may be let in there.
+      return fetchApart(request, [...topics.values()], one => this.#together(one, call, fetchOne, send, more))
+    }
+    if ((this.#missing.get(way) ?? 0) > performance.now()) return apart()
     const ask = (
       wait: Pick<FetchMany, 'minBytes' | 'maxWaitMs'>,
       endings: Pick<HttpRequest, 'signal' | 'hurry'>,
     ) =>
-      send({
-        method: 'POST',
-        path,
-        ...jsonBody({ partitions: asked, maxBytes, ...wait, ...more }),
-        isRead: true,
-        isOptional: true,
-        waitMs: wait.maxWaitMs ?? 0,
-        ...endings,
-      })
+      send(
+        {
+          method: 'POST',
+          path,
+          ...jsonBody({ partitions: asked, maxBytes, ...wait, ...more }),
+          isRead: true,
+          isOptional: true,
+          waitMs: wait.maxWaitMs ?? 0,
+          ...endings,
+        },
+        partitions,
+      )
     try {
       return await hurried(ask, { minBytes, maxWaitMs }, { signal: call?.signal, hurry })
     } catch (error) {
       if (!(error instanceof RouteMissing)) throw error
       this.#missing.set(way, performance.now() + MISSING_MS)
-      return fetchEach(request, fetchOne)
+      return apart()
     }
   }
 

@@ -55,6 +55,7 @@ test('every limit says its unit: what it counts, bytes or milliseconds', () => {
     'LANES',
     'OFFSETS',
     'ELEMENTS',
+    'MEMBERS',
   ]
   const others = [
     'JSON_GROWTH_MAX',

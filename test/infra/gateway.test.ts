@@ -146,11 +146,13 @@ test('it may do what the functions behind the API may do, and nothing else', () 
     'dynamodb:Query <BrokerTable.Arn>',
     'dynamodb:Query <BrokerTable.Arn>',
     'dynamodb:UpdateItem <BrokerTable.Arn>',
+    's3:GetObject <BrokerBucket.Arn>/format.json',
     's3:GetObject <BrokerBucket.Arn>/ingest/*',
     's3:GetObject <BrokerBucket.Arn>/log/*',
     's3:GetObject <BrokerBucket.Arn>/segments/*',
     's3:ListBucket <BrokerBucket.Arn>',
     's3:PutObject <BrokerBucket.Arn>/deleted/*',
+    's3:PutObject <BrokerBucket.Arn>/format.json',
     's3:PutObject <BrokerBucket.Arn>/ingest/*',
     's3:PutObject <BrokerBucket.Arn>/segments/*',
   ])

@@ -24,3 +24,9 @@ checkWorld('topics whose clocks somebody sets', {
   seeds: 200,
   atLeast: { steps: 10, made: 4, deleted: 2, acknowledged: 20 },
 })
+
+checkWorld('many partitions that are read by one request', {
+  actors: ['topics', 'writers', 'tailers', 'deletions', 'flushes'],
+  seeds: 300,
+  atLeast: { made: 4, acknowledged: 20, crashes: 1, polls: 3 },
+})

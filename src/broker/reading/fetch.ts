@@ -88,7 +88,8 @@ export class Fetching {
     return { partitions: await this.#many(request, this.#places()) }
   }
 
-  #bytes({ reserve }: Pick<Fetch, 'reserve'>): Kind<Fetched> {
+  #bytes(request: Pick<Fetch, 'reserve'>): Kind<Fetched> {
+    const reserve = request.reserve && inTurn(request.reserve)
     return {
       end: 'byte',
       nothing: offsets => ({ ...offsets, chunks: [] }),
@@ -363,6 +364,16 @@ export class Fetching {
       one.outcome = failure(error)
       return undefined
     }
+  }
+}
+
+/** One call after the other: each adds to what was granted before. */
+function inTurn(reserve: NonNullable<Fetch['reserve']>): NonNullable<Fetch['reserve']> {
+  let last = Promise.resolve()
+  return bytes => {
+    const granted = last.then(() => reserve(bytes))
+    last = granted.catch(() => {})
+    return granted
   }
 }
 

@@ -1,4 +1,5 @@
 import {
+  CLASSIC_GROUP_BYTES_MAX,
   CLASSIC_PART_BYTES_MAX,
   GROUP_CALL_DEADLINE_MS,
   SUBSCRIPTION_BYTES_MAX,
@@ -97,6 +98,10 @@ export const QUEUE_BATCH_MESSAGES_MAX = 10
 export const RESOURCE_ANSWER_TIMEOUT_MS = 3_000
 export const RESOURCE_ANSWER_CALLS_MAX = 3
 
+assert(
+  CLASSIC_GROUP_BYTES_MAX + 10 * KiB < TABLE_ITEM_BYTES_MAX,
+  "a group's members fit into its item, with what else stands there",
+)
 assert(CLASSIC_PART_BYTES_MAX + 10 * KiB < TABLE_ITEM_BYTES_MAX, 'a part fits into an item, with its key')
 assert(AWS_CONNECT_TIMEOUT_MS < TABLE_WRITE_TIMEOUT_MS, 'a write that was never sent is known as such')
 assert(TABLE_WRITE_TIMEOUT_MS * 3 < PRODUCE_DEADLINE_MS, 'a produce call can try a write several times')

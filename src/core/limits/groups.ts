@@ -46,6 +46,10 @@ export const CLASSIC_MEMBER_ITEMS_MAX = 1_000
 export const CLASSIC_INITIAL_DELAY_MS = 3_000
 /** How often somebody who waits for other members looks for what other brokers have done; of its own it hears at once. */
 export const CLASSIC_POLL_MS = 200
+/** What stands of such a group in its item, of a table too: ids and protocols of all members. */
+export const CLASSIC_GROUP_BYTES_MAX = 350 * KiB
+/** What such a member joins with, and what it is assigned: Kafka keeps a whole group in one record of a megabyte. */
+export const CLASSIC_MEMBER_BYTES_MAX = 4 * 1024 * KiB
 /** One item of what such a member joins with, or is assigned. */
 export const CLASSIC_PART_BYTES_MAX = 300 * KiB
 

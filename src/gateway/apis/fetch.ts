@@ -114,9 +114,14 @@ async function read(
   const abortedTransactions = isolationLevel === READ_COMMITTED ? [] : null
   const answers: PartitionAnswer[] = []
   let next = 0
-  for (const { topicId, partition, refusal } of asked) {
+  for (const { topic, topicId, partition, refusal } of asked) {
     const found = refusal === undefined ? fetched.partitions[next++]! : refused(refusal)
     if ('error' in found) {
+      const empty = topic !== undefined && (await withoutRoom(broker, topic, partition, found.error))
+      if (empty) {
+        answers.push({ ...empty, abortedTransactions })
+        continue
+      }
       const name = await toClients(found.error, topicId, topics)
       answers.push(failed(partition.partition, name, abortedTransactions))
     } else answers.push(answer(found, abortedTransactions))
@@ -147,6 +152,27 @@ async function fetchAll(
   } catch (error) {
     if (!(error instanceof TidemarkError)) throw error
     return { partitions: request.partitions.map(() => ({ error })) }
+  }
+}
+
+/**
+ * Where there was no room to read records: that there are none for now, which every client knows, and where the log ends, since
+ * librdkafka would take it to be at its end otherwise.
+ */
+async function withoutRoom(
+  broker: Context['broker'],
+  topic: string,
+  { partition }: AskedPartition,
+  error: TidemarkError,
+): Promise<PartitionAnswer | undefined> {
+  if (error.kafkaName !== 'THROTTLING_QUOTA_EXCEEDED') return undefined
+  try {
+    const { offset } = await broker.offsetFor({ topic, partition, at: 'latest' })
+    const end = { highWatermark: offset!, lastStableOffset: offset! }
+    return { partitionIndex: partition, errorCode: NONE, ...end, records: [] }
+  } catch (error) {
+    if (error instanceof TidemarkError) return undefined
+    throw error
   }
 }
 

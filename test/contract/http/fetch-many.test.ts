@@ -307,6 +307,31 @@ describe('POST /fetch', () => {
   })
 })
 
+test('a client that is let in to its topics alone asks for each by one request', async () => {
+  const app = createHttpApp({ broker: served.broker as never, logger: { error: () => {} } })
+  const asked: string[] = []
+  const guarded = await startHttpServer(
+    {
+      ...app,
+      fetch: async (request, context) => {
+        const { pathname } = new URL(request.url)
+        asked.push(pathname)
+        return pathname === '/fetch' ? new Response('{}', { status: 403 }) : app.fetch(request, context)
+      },
+    },
+    { port: 0 },
+  )
+  try {
+    const client = new HttpBroker({ url: guarded.url })
+    const partitions = [at('tides', 1), at('ebbs', 0), at('tides', 3), at('ebbs', 3)]
+    const { partitions: answers } = await client.fetchMany({ partitions, maxWaitMs: 1_000 })
+    expect(answers.map(told)).toEqual(['a', 'c', 'b'.repeat(500), 'UNKNOWN_TOPIC_OR_PARTITION'])
+    expect(asked).toEqual(['/fetch', '/topics/tides/fetch', '/topics/ebbs/fetch'])
+  } finally {
+    await guarded.close()
+  }
+})
+
 let late = 0
 
 describe.each([403, 404, 405])('a broker of before, or a gateway, that answers %d', status => {
@@ -331,7 +356,12 @@ describe.each([403, 404, 405])('a broker of before, or a gateway, that answers %
       const wanted = ['', 'a', 'c', 'UNKNOWN_TOPIC_OR_PARTITION']
       expect((await client.fetchMany({ partitions })).partitions.map(told)).toEqual(wanted)
       expect((await client.fetchMany({ partitions, maxWaitMs: 5_000 })).partitions.map(told)).toEqual(wanted)
-      expect(asked.filter(each => each.startsWith('POST'))).toEqual(['POST /fetch'])
+      // Two at the same time, before it is known of either.
+      expect(asked.filter(each => each.startsWith('POST'))).toEqual([
+        'POST /fetch',
+        'POST /topics/tides/fetch',
+        'POST /topics/ebbs/fetch',
+      ])
       const waiting = client.fetchMany({
         partitions: [at('tides', 0), at('tides', 2, { offset: toOffset(late++) })],
         maxWaitMs: 20_000,

@@ -19,6 +19,7 @@ export class AskedGateway {
   readonly topics = new ListedTopics(this.broker, this.harness.clock)
   readonly ending = new AbortController()
   settings: GatewaySettings
+  reserve: Context['reserve'] = async () => {}
 
   constructor(settings: Partial<GatewaySettings> = {}) {
     this.settings = { ...SETTINGS, ...settings }
@@ -68,7 +69,7 @@ export class AskedGateway {
       version,
       client: { clientId: 'test', host: '127.0.0.1', principal: 'ANONYMOUS' },
       signal: this.ending.signal,
-      reserve: async () => {},
+      reserve: this.reserve,
     }
   }
 }

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
+import { TidemarkError } from '../../../src/core/errors.ts'
 import { toOffset } from '../../../src/core/numbers.ts'
 import { Fetch } from '../../../src/gateway/wire/messages/fetch.ts'
 import { NO_UUID } from '../../../src/gateway/wire/schema.ts'
@@ -204,6 +205,17 @@ test('sessions are declined, and one that there is not cannot be gone on with', 
     const answer = await gateway.ask(Fetch, 12, requestOf([{}], { sessionId, sessionEpoch: 3 }))
     expect(answer).toMatchObject({ errorCode: 70, sessionId: 0, responses: [] })
   }
+})
+
+test('where there is no room for records there are none for now', async () => {
+  await produce(['a', 'b'])
+  gateway.reserve = async () => {
+    throw new TidemarkError('THROTTLING_QUOTA_EXCEEDED', 'no room')
+  }
+  const [answer, empty] = await fetch([{}, { partition: 1 }])
+  expect(answer).toMatchObject({ errorCode: 0, highWatermark: 2, lastStableOffset: 2 })
+  expect(valuesIn(answer!)).toEqual([])
+  expect(empty).toMatchObject({ errorCode: 0, highWatermark: 0 })
 })
 
 test('a broker that closes has clients look for another', async () => {

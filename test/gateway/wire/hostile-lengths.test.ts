@@ -1,7 +1,6 @@
 /** Lengths that no bytes stand behind. */
 import { expect, test } from 'vitest'
 import { WIRE_ELEMENTS_MAX } from '../../../src/core/limits.ts'
-import { ConsumerProtocolSubscription } from '../../../src/gateway/wire/consumer-protocol.ts'
 import { decodeRequestHeader } from '../../../src/gateway/wire/header.ts'
 import { Fetch } from '../../../src/gateway/wire/messages/fetch.ts'
 import { JoinGroup } from '../../../src/gateway/wire/messages/join-group.ts'
@@ -10,6 +9,7 @@ import { Metadata } from '../../../src/gateway/wire/messages/metadata.ts'
 import { Produce } from '../../../src/gateway/wire/messages/produce.ts'
 import { SaslAuthenticate } from '../../../src/gateway/wire/messages/sasl-authenticate.ts'
 import { WireError } from '../../../src/gateway/wire/reader.ts'
+import { ConsumerProtocolSubscription } from './consumer-protocol.ts'
 
 const LARGEST = [0x7f, 0xff, 0xff, 0xff]
 const LARGEST_VARINT = [0xff, 0xff, 0xff, 0xff, 0x0f]

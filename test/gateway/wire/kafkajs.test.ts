@@ -6,14 +6,11 @@ import { createRequire } from 'node:module'
 import { describe, expect, test } from 'vitest'
 import type { AnyApi } from '../../../src/gateway/wire/api.ts'
 import { APIS, apiOf } from '../../../src/gateway/wire/apis.ts'
-import {
-  ConsumerProtocolAssignment,
-  ConsumerProtocolSubscription,
-} from '../../../src/gateway/wire/consumer-protocol.ts'
 import { decodeRequestHeader } from '../../../src/gateway/wire/header.ts'
 import { Fetch } from '../../../src/gateway/wire/messages/fetch.ts'
 import { Produce } from '../../../src/gateway/wire/messages/produce.ts'
 import { covers, type Fields, type Shape } from '../../../src/gateway/wire/schema.ts'
+import { ConsumerProtocolAssignment, ConsumerProtocolSubscription } from './consumer-protocol.ts'
 import { BYTES, EXAMPLES, type Example, TOPIC_PARTITIONS } from './kafkajs-examples.ts'
 
 interface Peer {

@@ -1,9 +1,6 @@
 import { APIS } from '../../../src/gateway/wire/apis.ts'
-import {
-  ConsumerProtocolAssignment,
-  ConsumerProtocolSubscription,
-} from '../../../src/gateway/wire/consumer-protocol.ts'
 import { covers, type Field, type Fields, NO_UUID, type Shape } from '../../../src/gateway/wire/schema.ts'
+import { ConsumerProtocolAssignment, ConsumerProtocolSubscription } from './consumer-protocol.ts'
 
 /** Where Kafka's own schemas stand, a line each, as test/kafka/compare-tables.ts has written them. */
 export const KAFKA_LINES = new URL('./kafka-4.4.0-tables.txt', import.meta.url)

@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { APIS } from '../../../src/gateway/wire/apis.ts'
 import {
-  ConsumerProtocolAssignment,
-  ConsumerProtocolSubscription,
-} from '../../../src/gateway/wire/consumer-protocol.ts'
+  assignedPartitionsIn,
+  subscribedTopicsIn,
+} from '../../../src/core/group/classic/consumer-protocol.ts'
+import { APIS } from '../../../src/gateway/wire/apis.ts'
+import { ConsumerProtocolAssignment, ConsumerProtocolSubscription } from './consumer-protocol.ts'
 import { countedMessage } from './counted-messages.ts'
 import { readBack } from './messages.ts'
 import { KAFKA_EXAMPLES, KAFKA_LINES, ourLines } from './table-lines.ts'
@@ -37,6 +38,10 @@ test("we write the bytes of Kafka's own messages, and read them", () => {
       const prefixed = Buffer.concat([Buffer.from([0, version]), theirs])
       expect([line, Buffer.from(data.encode(version, message as never))]).toEqual([line, prefixed])
       expect(data.decode(prefixed)).toEqual({ ...readBack(data.fields, version, message), version })
+      // What the core reads of them.
+      const { topics, assignedPartitions } = message
+      if (topics) expect(subscribedTopicsIn(prefixed)).toEqual(topics)
+      else expect(assignedPartitionsIn(prefixed)).toEqual(assignedPartitions)
       continue
     }
     const api = BY_NAME.get(name)!

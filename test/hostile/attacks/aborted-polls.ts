@@ -9,6 +9,15 @@ const PEAK_MB_MAX = 500
 const GROWTH_MB_MAX = 60
 const WAVE = 1_000
 
+const PARTITIONS = Array.from({ length: 100 }, (_, partition) => ({ partition, offset: 0 }))
+const BODY = JSON.stringify({ partitions: PARTITIONS, maxWaitMs: 30_000 })
+/** One for all partitions. */
+const OF_ALL =
+  requestHead('POST', '/topics/tides/fetch', {
+    'content-type': 'application/json',
+    'content-length': BODY.length,
+  }) + BODY
+
 export const abortedPolls: Attack = {
   name: 'aborted-polls',
   about: 'tens of thousands of long polls that are opened and left, wave after wave',
@@ -24,7 +33,8 @@ export const abortedPolls: Attack = {
         if (wave === Math.floor(waves / 2)) halfwayMb = broker.figures.peakMb
         const raw = new RawConnections(broker.port)
         const sockets = await raw.openMany(WAVE, true)
-        for (const [index, socket] of sockets.entries()) socket.write(requestHead('GET', pathOf(index)))
+        for (const [index, socket] of sockets.entries())
+          socket.write(index % 10 === 0 ? OF_ALL : requestHead('GET', pathOf(index)))
         await sleep(50)
         raw.close()
       }

@@ -1,10 +1,10 @@
 import { encodeBatch } from '../../../src/core/record/index.ts'
 import type { AnyApi } from '../../../src/gateway/wire/api.ts'
 import { APIS, apiOf } from '../../../src/gateway/wire/apis.ts'
-import { ConsumerProtocolSubscription } from '../../../src/gateway/wire/consumer-protocol.ts'
 import { decodeRequestHeader } from '../../../src/gateway/wire/header.ts'
 import { covers, type Field, type Fields, NO_UUID, type Shape } from '../../../src/gateway/wire/schema.ts'
 import { clientRequests as recordedRequests } from '../../gateway/wire/client-requests.ts'
+import { ConsumerProtocolSubscription } from '../../gateway/wire/consumer-protocol.ts'
 import type { Chance } from '../fuzz/chance.ts'
 
 /** A request that a client could send, without its header. */

@@ -43,6 +43,8 @@ const PATHS = [
   '/topics/{topic}/partitions/{partition}/records',
   '/topics/{topic}/partitions/{partition}/records',
   '/topics/{topic}/partitions/{partition}/offsets',
+  '/topics/{topic}/fetch',
+  '/fetch',
   '/groups',
   '/groups/{groupId}',
   '/groups/{groupId}/heartbeat',
@@ -76,7 +78,16 @@ const QUERY = {
   signature: ['AAAA'],
 }
 const HEADERS: Readonly<Record<string, readonly string[]>> = {
-  accept: ['application/json', BATCHES_TYPE, '*/*', 'text/html', 'application/json;q=0', ';;;', ''],
+  accept: [
+    'application/json',
+    BATCHES_TYPE,
+    'application/vnd.tidemark.fetch-frames',
+    '*/*',
+    'text/html',
+    'application/json;q=0',
+    ';;;',
+    '',
+  ],
   'content-encoding': ['identity', 'gzip', 'br', ''],
   origin: ['null', 'http://127.0.0.1', 'http://evil.example'],
   host: ['localhost', 'evil.example', '127.0.0.1:1', '', '[::1]', 'a b'],
@@ -126,7 +137,7 @@ export function fuzzedRequest(chance: Chance): FuzzedRequest {
 }
 
 function likelyMethod(path: string): string {
-  if (/\/(?:heartbeat|pause|resume)$|^\/topics\/\{topic\}\/records$/.test(path)) return 'POST'
+  if (/\/(?:heartbeat|pause|resume|fetch)$|^\/topics\/\{topic\}\/records$/.test(path)) return 'POST'
   return path.includes('members') ? 'DELETE' : 'GET'
 }
 
@@ -198,6 +209,17 @@ function templateOf(path: string): unknown {
   }
   if (path.endsWith('/offsets')) {
     return { memberId: 'm-1', offsets: [{ ...owned, offset: 0, metadata: 'x', sequence: 1, rewinds: true }] }
+  }
+  if (path.endsWith('fetch')) {
+    const asked = { partition: 0, offset: 0, maxBytes: 1_000, topicId: 'x' }
+    const partitions =
+      path === '/fetch'
+        ? [
+            { topic: 'fuzzed', ...asked },
+            { ...asked, partition: 1 },
+          ]
+        : [asked]
+    return { partitions, maxBytes: 16_777_216, minBytes: 1, maxWaitMs: 10, locate: true }
   }
   return {}
 }

@@ -9,6 +9,7 @@ import { members } from './members.ts'
 import { pollers } from './pollers.ts'
 import { producers } from './producers.ts'
 import { readers } from './readers.ts'
+import { tailers } from './tailers.ts'
 import { topics } from './topics.ts'
 import { triggers } from './triggers.ts'
 import { upkeep } from './upkeep.ts'
@@ -27,6 +28,7 @@ export const ACTORS: readonly ActorKind[] = [
   classic,
   triggers,
   pollers,
+  tailers,
   clocks,
   upkeep,
   cleaners,

@@ -1,14 +1,16 @@
 import type { ClassicProtocol, JoinedGroup, JoinGroup } from '../../../contract/classic-groups.ts'
 import { TidemarkError } from '../../../core/errors.ts'
 import { type MemberName, memberOf } from '../../../core/group/classic/checks.ts'
+import { encodeClassicGroup } from '../../../core/group/classic/classic-bytes.ts'
 import type { ClassicGroup, ClassicMember } from '../../../core/group/classic/classic-group.ts'
 import { decideJoin, type Joiner, type Standing } from '../../../core/group/classic/join.ts'
 import { MemberIdRequired } from '../../../core/group/classic/member-id-required.ts'
 import { metadataIdOf } from '../../../core/group/classic/metadata-id.ts'
-import { encodeProtocols, type PartName } from '../../../core/group/classic/parts.ts'
+import { checkMemberBytes, encodeProtocols, type PartName } from '../../../core/group/classic/parts.ts'
 import type { Member } from '../../../core/group/group.ts'
 import { checkClientId, checkGroupId, checkInstanceId } from '../../../core/group/identity.ts'
 import {
+  CLASSIC_GROUP_BYTES_MAX,
   MEMBER_ID_CHARACTERS_MAX,
   SESSION_TIMEOUT_MS_MAX,
   SESSION_TIMEOUT_MS_MIN,
@@ -52,6 +54,7 @@ function toComing(room: ClassicRoom, request: JoinGroup): Coming {
   check(request)
   const { memberId, clientId, instanceId = null, protocols } = request
   const metadata = encodeProtocols(protocols)
+  checkMemberBytes(metadata)
   const newMemberId = memberIdOf(instanceId ?? clientId, toTopicId(room.ports.entropy.id()))
   const { sessionTimeoutMs, protocolType } = request
   const joiner: Joiner = {
@@ -108,6 +111,7 @@ async function enter(room: ClassicRoom, presence: Presence, coming: Coming): Pro
   const joiner = recognized(before.classic, coming.joiner)
   const decision = decideJoin(before.classic, joiner, call.nowMs(), room.settings)
   const { next, memberId } = decision
+  if (next) checkSize(next)
   if (decision.kind === 'needs-member-id') {
     if (!(await room.change(call, before, decision.next))) return undefined
     throw new MemberIdRequired(memberId)
@@ -120,6 +124,15 @@ async function enter(room: ClassicRoom, presence: Presence, coming: Coming): Pro
   presence.is(memberId, coming.request.sessionTimeoutMs)
   const { instanceId } = joiner
   return decision.kind === 'stands' ? { memberId, instanceId, standing: decision } : { memberId, instanceId }
+}
+
+/** @throws GROUP_MAX_SIZE_REACHED where it would not fit into its item */
+function checkSize(group: ClassicGroup): void {
+  if (encodeClassicGroup(group).length <= CLASSIC_GROUP_BYTES_MAX) return
+  throw new TidemarkError(
+    'GROUP_MAX_SIZE_REACHED',
+    'The group has no room for another member: use fewer of them, or shorter ids and names.',
+  )
 }
 
 /** Where an earlier try has let it in already, although nobody could tell, it is the member that it was made. */

@@ -2,7 +2,7 @@ import type { SyncedGroup, SyncGroup } from '../../../contract/classic-groups.ts
 import { TidemarkError } from '../../../core/errors.ts'
 import { checkGeneration, rebalancing, unknownClassicMember } from '../../../core/group/classic/checks.ts'
 import type { ClassicGroup, ClassicMember } from '../../../core/group/classic/classic-group.ts'
-import type { PartName } from '../../../core/group/classic/parts.ts'
+import { checkMemberBytes, type PartName } from '../../../core/group/classic/parts.ts'
 import type { Group } from '../../../core/group/group.ts'
 import { checkGroupId } from '../../../core/group/identity.ts'
 import type { GroupCall } from '../group-call.ts'
@@ -21,6 +21,7 @@ export async function syncClassic(
 ): Promise<SyncedGroup> {
   const { groupId } = request
   checkGroupId(groupId)
+  for (const { assignment } of request.assignments) checkMemberBytes(assignment)
   return await waitAsMember(room, groupId, signal, async presence => {
     for (;;) {
       const group = await presence.look()

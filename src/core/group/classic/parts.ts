@@ -1,5 +1,6 @@
 import { ByteReader, ByteWriter } from '../../bytes.ts'
-import { CLASSIC_PART_BYTES_MAX } from '../../limits.ts'
+import { TidemarkError } from '../../errors.ts'
+import { CLASSIC_MEMBER_BYTES_MAX, CLASSIC_PART_BYTES_MAX } from '../../limits.ts'
 
 /**
  * What members bring and are assigned means nothing to anybody but them, and can be larger than an item. So it stands in
@@ -43,6 +44,15 @@ export function readPart(item: Uint8Array): { readonly count: number; readonly c
   const count = reader.number()
   if (count < 1) throw new RangeError('a part is one of none')
   return { count, content: reader.rest() }
+}
+
+/** @throws INVALID_REQUEST where a member brings more than is kept, or is assigned it */
+export function checkMemberBytes(bytes: Uint8Array): void {
+  if (bytes.length <= CLASSIC_MEMBER_BYTES_MAX) return
+  throw new TidemarkError(
+    'INVALID_REQUEST',
+    `A member joins with at most ${CLASSIC_MEMBER_BYTES_MAX} bytes, and is assigned no more; these are ${bytes.length}.`,
+  )
 }
 
 /** What a member joins with, as bytes. */

@@ -1,7 +1,11 @@
 import { expect, test } from 'vitest'
 import type { ClassicGroupBroker, JoinedGroup } from '../../../../src/contract/classic-groups.ts'
 import { MemberIdRequired } from '../../../../src/contract/classic-groups.ts'
-import { CLASSIC_PART_BYTES_MAX } from '../../../../src/core/limits.ts'
+import {
+  CLASSIC_GROUP_BYTES_MAX,
+  CLASSIC_MEMBER_BYTES_MAX,
+  CLASSIC_PART_BYTES_MAX,
+} from '../../../../src/core/limits.ts'
 import { toOffset } from '../../../../src/core/numbers.ts'
 import { Harness } from '../../harness.ts'
 import { joining, sync } from './classic-member.ts'
@@ -151,6 +155,27 @@ test('what members bring and are assigned can be larger than an item', async () 
   const assignments = [{ memberId: joined.memberId, assignment: metadata }]
   const { assignment } = await harness.run(broker.syncGroup({ ...nameOf(again), assignments }))
   expect(metadata.equals(assignment)).toBe(true)
+})
+
+test('what is larger than is kept is refused', async () => {
+  const harness = new Harness()
+  const broker = harness.open()
+  const metadata = Buffer.alloc(CLASSIC_MEMBER_BYTES_MAX)
+  const tooMuch = await harness.errorOf(
+    broker.joinGroup(joining(G, { protocols: [{ name: 'range', metadata }] })),
+  )
+  expect(tooMuch.kafkaName).toBe('INVALID_REQUEST')
+  const name = 'x'.repeat(CLASSIC_GROUP_BYTES_MAX)
+  const tooLong = await harness.errorOf(
+    broker.joinGroup(joining(G, { protocols: [{ name, metadata: Buffer.alloc(0) }] })),
+  )
+  expect(tooLong.kafkaName).toBe('GROUP_MAX_SIZE_REACHED')
+  const { joined } = await form(harness, [broker])
+  const assignments = [
+    { memberId: joined[0]!.memberId, assignment: Buffer.alloc(CLASSIC_MEMBER_BYTES_MAX + 1) },
+  ]
+  const error = await harness.errorOf(broker.syncGroup({ ...nameOf(joined[0]!), assignments }))
+  expect(error.kafkaName).toBe('INVALID_REQUEST')
 })
 
 test('parts of earlier generations are removed', async () => {

@@ -1,11 +1,20 @@
 /**
  * What members of a classic group of consumers tell each other through the broker: their subscriptions as
- * JoinGroup's metadata, and what the leader assigned as SyncGroup's assignment. Version first, then the fields.
+ * JoinGroup's metadata, and what the leader assigned as SyncGroup's assignment. Version first, then the fields. The broker
+ * itself reads only the beginning, in the core.
  */
-import { type Codec, compileStruct } from './compile.ts'
-import { Reader } from './reader.ts'
-import { array, bytes, type Fields, int32, type ReadOf, string, type WrittenOf } from './schema.ts'
-import { Writer } from './writer.ts'
+import { type Codec, compileStruct } from '../../../src/gateway/wire/compile.ts'
+import { Reader } from '../../../src/gateway/wire/reader.ts'
+import {
+  array,
+  bytes,
+  type Fields,
+  int32,
+  type ReadOf,
+  string,
+  type WrittenOf,
+} from '../../../src/gateway/wire/schema.ts'
+import { Writer } from '../../../src/gateway/wire/writer.ts'
 
 const topicPartitions = array({ topic: string, partitions: array(int32) })
 
