@@ -43,7 +43,7 @@ class Client:
         producer = Producer(
             self.basics
             | {"compression.type": codec, "acks": acks, "linger.ms": 20, "delivery.timeout.ms": SECONDS_MAX * 1000}
-            | ({"enable.idempotence": True} if idempotent else {})
+            | ({"enable.idempotence": True, "batch.size": 16384} if idempotent else {})
         )
         offsets = [None] * len(records)
         failures = []

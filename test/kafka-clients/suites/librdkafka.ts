@@ -74,7 +74,7 @@ function build(): void {
     `@confluentinc/kafka-javascript@${VERSION}`,
   ]
   execFileSync('npm', options, { cwd: folder, stdio: 'inherit' })
-  execFileSync('./configure', [], { cwd: library, stdio: 'inherit' })
+  execFileSync(join(library, 'configure'), { cwd: library, stdio: 'inherit' })
   execFileSync('make', ['-j2', 'libs'], { cwd: library, stdio: 'inherit' })
   execFileSync('make', ['-j2', '-C', 'tests', 'test-runner'], { cwd: library, stdio: 'inherit' })
 }

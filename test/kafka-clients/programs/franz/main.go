@@ -224,7 +224,10 @@ func produce(ctx context.Context, asked request) (any, error) {
 		kgo.ProducerBatchCompression(codec), kgo.RequiredAcks(acks), kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.ProducerLinger(20 * time.Millisecond), kgo.UnknownTopicRetries(1),
 	}
-	if !asked.Idempotent {
+	if asked.Idempotent {
+		// As large as Java's: what is cut off between them, tells.
+		options = append(options, kgo.ProducerBatchMaxBytes(16_384))
+	} else {
 		options = append(options, kgo.DisableIdempotentWrite())
 	}
 	producer := client(options...)
