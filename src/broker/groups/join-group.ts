@@ -33,7 +33,6 @@ export async function join(call: GroupCall, request: Heartbeat): Promise<Member>
     ...(request.clientHost !== undefined && { clientHost: request.clientHost }),
   }
   await refuseTriggersGroup(call)
-  await leaveClassicKind(call)
   do {
     await call.write(() => call.groups.createGroup(call.groupId, member.assignor))
     const isReturning = member.instanceId !== null && (await isExpectedBack(call, member))
