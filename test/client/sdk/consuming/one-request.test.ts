@@ -4,7 +4,7 @@ import { HttpBroker } from '../../../../src/client/http-broker.ts'
 import { Tidemark } from '../../../../src/client/sdk/tidemark.ts'
 import type { FetchedMany, FetchMany } from '../../../../src/contract/broker.ts'
 import { serveBroker } from '../../../contract/http/served-broker.ts'
-import { type AnyBroker, bent, numbers, openTides, until, writeNumbers } from './group-of-consumers.ts'
+import { type AnyBroker, numbers, openTides, until, writeNumbers } from './group-of-consumers.ts'
 
 const PARTITIONS = 50
 
