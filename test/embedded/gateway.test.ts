@@ -6,7 +6,10 @@ import { run } from '../../src/cli/main.ts'
 import { openEmbedded, openInMemory } from '../../src/embedded/embedded.ts'
 import { type EmbeddedGatewayOptions, startGateway } from '../../src/embedded/gateway.ts'
 import { formatUsers, makeUser, UsersFile } from '../../src/embedded/users-file.ts'
+import { Metadata } from '../../src/gateway/wire/messages/metadata.ts'
+import { SaslHandshake } from '../../src/gateway/wire/messages/sasl-handshake.ts'
 import { fakeTerminal } from '../cli/fake-terminal.ts'
+import { rawClient } from '../gateway/server/raw-client.ts'
 
 function folder() {
   const directory = mkdtempSync(join(tmpdir(), 'tidemark-gateway-'))
@@ -83,6 +86,17 @@ test('users are those of a file, as it is now', async () => {
     ),
   )
   expect([...(await file.users()).keys()]).toEqual(['alice', 'bob'])
+})
+
+test('users can be those of a text, where there is no file: only they may come', async () => {
+  await expect(startInMemory({ usersText: '{}' })).rejects.toThrow(/its version is undefined/)
+  const usersText = formatUsers(new Map([['alice', await makeUser('x', 4_096)]]))
+  const gateway = await startInMemory({ host: '0.0.0.0', usersText })
+  const raw = await rawClient(gateway.port)
+  const { mechanisms } = await raw.roundTrip(SaslHandshake, 1, { mechanism: 'SCRAM-SHA-512' })
+  expect(mechanisms).toEqual(['SCRAM-SHA-512', 'SCRAM-SHA-256'])
+  raw.ask(Metadata, 12, { topics: null })
+  await raw.ended()
 })
 
 test('the command says where it listens, and ends with Ctrl-C', async () => {

@@ -1,13 +1,15 @@
 import { execFile } from 'node:child_process'
 
-/** Reads files from one end to the other; prints the error of the one that cannot be read. */
+/** Reads files from one end to the other, for so many milliseconds; prints the error of the one that cannot be read. */
 const PROGRAM = `
   const { closeSync, openSync, readSync } = require('node:fs')
   const buffer = Buffer.allocUnsafe(1024 * 1024)
-  for (const path of process.argv.slice(1)) {
+  const [ms, ...paths] = process.argv.slice(1)
+  const untilMs = performance.now() + Number(ms)
+  for (const path of paths) {
     try {
       const file = openSync(path)
-      while (readSync(file, buffer) > 0);
+      while (readSync(file, buffer) > 0 && performance.now() < untilMs);
       closeSync(file)
     } catch ({ code, message }) {
       if (code !== 'ENOENT') {
@@ -18,8 +20,10 @@ const PROGRAM = `
   }
 `
 
-/** How long it may take; then the files count as readable. */
+/** How long reading may take; then the files count as readable. */
 const READ_MS_MAX = 2_000
+/** The same with the beginning of a process, which on a busy machine takes seconds: nothing is told as damage because of that. */
+const LOOK_MS_MAX = 20_000
 
 /**
  * Whether files can be read from one end to the other: the file system's error where one cannot; one that is missing can.
@@ -29,8 +33,13 @@ const READ_MS_MAX = 2_000
  */
 export async function findUnreadable(paths: readonly string[]): Promise<Error | undefined> {
   const printed = await new Promise<string>(resolve => {
-    const options = { timeout: READ_MS_MAX, env: {} }
-    execFile(process.execPath, ['--eval', PROGRAM, '--', ...paths], options, (_, stdout) => resolve(stdout))
+    const options = { timeout: LOOK_MS_MAX, env: {} }
+    execFile(
+      process.execPath,
+      ['--eval', PROGRAM, '--', String(READ_MS_MAX), ...paths],
+      options,
+      (_, stdout) => resolve(stdout),
+    )
   })
   if (printed === '') return undefined
   const { code, message } = JSON.parse(printed) as { code: string; message: string }

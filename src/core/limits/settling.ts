@@ -58,8 +58,8 @@ export const OBJECT_REMOVALS_MAX = 1_000
 
 // Compaction.
 
-/** The table of keys of one pass: 23 bytes a key, so a million and some. All in all a process grows by up to three times as much. */
-export const CLEANER_MAP_BYTES = 32 * MiB
+/** The table of keys of one pass: 31 bytes a key, so half a million and some. A pass for more keys than that is followed by another. */
+export const CLEANER_MAP_BYTES = 16 * MiB
 
 // Ingest epochs.
 

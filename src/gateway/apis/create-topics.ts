@@ -6,6 +6,7 @@ import { checkTopicName } from '../../core/topic/topic-name.ts'
 import { Lane } from '../../core/turns.ts'
 import type { RequestOf, ResponseOf } from '../wire/api.ts'
 import { CreateTopics } from '../wire/messages/create-topics.ts'
+import { NO_UUID } from '../wire/schema.ts'
 import { checkReplicas, wrong } from './assignments.ts'
 import type { Context, GatewaySettings } from './context.ts'
 import { apiError, NONE, toApiError } from './error-code.ts'
@@ -76,8 +77,8 @@ async function tryOut(
   if (await topics.byName(topic)) {
     throw new TidemarkError('TOPIC_ALREADY_EXISTS', `There is a topic "${topic}" already.`)
   }
-  // Kafka gives it one, too, and forgets it.
-  return { topicId: globalThis.crypto.randomUUID(), configs: describeConfigs(configs, true) }
+  // Kafka tells one of a topic that there never is.
+  return { topicId: NO_UUID, configs: describeConfigs(configs, true) }
 }
 
 function partitionsOf(

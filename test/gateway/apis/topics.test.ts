@@ -35,7 +35,11 @@ describe('creating', () => {
 
   test('as a trial makes none, and refuses the same', async () => {
     const trial = { validateOnly: true }
-    expect(await create({ numPartitions: 2 }, trial)).toMatchObject({ errorCode: 0, numPartitions: 2 })
+    expect(await create({ numPartitions: 2 }, trial)).toMatchObject({
+      errorCode: 0,
+      numPartitions: 2,
+      topicId: NO_UUID,
+    })
     expect(await names()).toEqual([])
     await gateway.createTopic('tides')
     expect((await create({}, trial)).errorCode).toBe(36)

@@ -91,7 +91,7 @@ export class RawClient {
   }
 }
 
-async function rawClient(port: number): Promise<RawClient> {
+export async function rawClient(port: number): Promise<RawClient> {
   const socket = connect({ port, host: '127.0.0.1' })
   await once(socket, 'connect')
   onTestFinished(() => void socket.destroy())

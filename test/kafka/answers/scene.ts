@@ -1,5 +1,4 @@
 import type { Api } from '../../../src/gateway/wire/api.ts'
-import { NO_UUID } from '../../../src/gateway/wire/schema.ts'
 import { WireClient } from '../wire-client.ts'
 
 /** Asks a broker, and writes down what it says. */
@@ -13,7 +12,6 @@ export type Asking = <Written, Read>(
 /** What is asked for in a row; each label once. */
 export type Scene = (ask: Asking, prefix: string) => Promise<void>
 
-const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 /** Members have one at the end of their ids. */
 const UUIDS = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g
 /** An answer that takes longer is none: Kafka says nothing at all to some requests that no client sends. */
@@ -72,12 +70,10 @@ function plain(value: unknown, ids: Map<string, string>, prefix: string): unknow
       members.map(([name, member]) => [name, STANDINS[name]?.(member) ?? plain(member, ids, prefix)]),
     )
   }
-  if (typeof value === 'string' && UUID.test(value) && value !== NO_UUID && !value.startsWith('00000000')) {
-    if (!ids.has(value)) ids.set(value, `id ${ids.size + 1}`)
-    return ids.get(value)
-  }
   if (typeof value === 'string') {
     return value.replaceAll(prefix, '').replace(UUIDS, id => {
+      // Those that were asked for, and that there are none of.
+      if (id.startsWith('00000000')) return id
       if (!ids.has(id)) ids.set(id, `id ${ids.size + 1}`)
       return ids.get(id)!
     })
