@@ -6,6 +6,8 @@ const LONGEST = [
   'simulation/groups-and-triggers',
   'e2e/schemathesis/schemathesis',
   'adapters/aws/dynamo-conformance.aws',
+  'kafka-clients/kafkajs',
+  'kafka-clients/across',
   'simulation/log',
   'hostile/hostile',
   'e2e/triggers.aws',

@@ -19,9 +19,9 @@ export function report(outcomes: readonly Outcome[], known: Known): boolean {
   }
   const healed = passed.filter(({ name }) => known[name] !== undefined)
   for (const { name } of healed) console.log(`passes, though it is listed: ${name}`)
-  const share = (passed.length / (passed.length + failed.length)) * 100
+  const share = (passed.length / (passed.length + unknown.length)) * 100
   console.log(
-    `${passed.length} passed, ${failed.length} failed, of which ${unknown.length} for no known reason (${share.toFixed(1)} %)`,
+    `${passed.length} passed, ${failed.length} failed, of which ${unknown.length} for no known reason (${share.toFixed(1)} % of those that apply)`,
   )
   return unknown.length === 0
 }
