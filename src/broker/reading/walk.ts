@@ -1,6 +1,6 @@
 import { copyBytes } from '../../core/bytes.ts'
 import { TidemarkError } from '../../core/errors.ts'
-import { INDEX_READ_MAX } from '../../core/limits.ts'
+import { INDEX_READ_ITEMS_MAX } from '../../core/limits.ts'
 import { blockEnd } from '../../core/log/block.ts'
 import { type IndexEntry, type PlacedEntry, placeEntries } from '../../core/log/entry.ts'
 import type { Head } from '../../core/log/head.ts'
@@ -33,11 +33,11 @@ class Portion {
     this.#leftBytes -= bytes
     // Nobody knows how far it goes, perhaps no further than here.
     if (this.#leftBytes === Number.POSITIVE_INFINITY)
-      this.size = Math.max(this.size, Math.min(4 * this.size, INDEX_READ_MAX))
-    else if (bytes === 0) this.size = INDEX_READ_MAX
+      this.size = Math.max(this.size, Math.min(4 * this.size, INDEX_READ_ITEMS_MAX))
+    else if (bytes === 0) this.size = INDEX_READ_ITEMS_MAX
     else {
       const needed = Math.ceil((this.#leftBytes * items) / bytes)
-      this.size = Math.min(Math.max(needed, FIRST_READ), INDEX_READ_MAX)
+      this.size = Math.min(Math.max(needed, FIRST_READ), INDEX_READ_ITEMS_MAX)
     }
   }
 }

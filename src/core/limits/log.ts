@@ -141,7 +141,7 @@ export const HOT_RUN_BYTES = 128
 /** Ranges that one fetch reads at the same time. */
 export const READ_PARALLEL_MAX = 8
 /** Blocks or segments that a fetch reads of the index at once, where each holds little. */
-export const INDEX_READ_MAX = 128
+export const INDEX_READ_ITEMS_MAX = 128
 /** Logs at whose ends one fetch looks at the same time. */
 export const LOOKS_PARALLEL_MAX = 64
 /** How long past a fetch's time its last look is waited for; else the one before counts. */
