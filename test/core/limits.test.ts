@@ -60,6 +60,7 @@ test('every limit says its unit: what it counts, bytes or milliseconds', () => {
   const others = [
     'JSON_GROWTH_MAX',
     'READ_PARALLEL_MAX',
+    'LOOKS_PARALLEL_MAX',
     'SWEEP_PARALLEL_MAX',
     'READ_AGAIN_MAX',
     'COMMITS_IN_FLIGHT_MAX',
