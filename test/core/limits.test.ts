@@ -56,11 +56,11 @@ test('every limit says its unit: what it counts, bytes or milliseconds', () => {
     'OFFSETS',
     'ELEMENTS',
     'MEMBERS',
+    'LOOKS',
   ]
   const others = [
     'JSON_GROWTH_MAX',
     'READ_PARALLEL_MAX',
-    'LOOKS_PARALLEL_MAX',
     'SWEEP_PARALLEL_MAX',
     'READ_AGAIN_MAX',
     'COMMITS_IN_FLIGHT_MAX',
