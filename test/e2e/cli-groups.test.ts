@@ -56,7 +56,7 @@ test('a group from its first consumer to its end', async () => {
   for (const partition of ['0', '1']) await printed(['produce', 'tides', '-p', partition], 'a\nb\nc\n')
   expect(await printed(['consume', 'tides', '--group', 'a/b #1', '-e'])).toMatch(/^([abc]\n){6}$/)
   expect(await printed(['consume', 'tides', '--group', 'a/b #1', '-e'])).toBe('')
-  expect(await printed(['group', 'list'])).toMatch(/\na\/b #1 +Empty +0\n/)
+  expect(await printed(['group', 'list'])).toMatch(/\na\/b #1 +Empty +0 +consumer\n/)
   expect(await printed(['topic', 'describe', 'tides', '--groups'])).toMatch(/\na\/b #1 +Empty +0 +0\n/)
   await printed(['group', 'reset', 'a/b #1', '--topic', 'tides:1', '--to', '-1'])
   expect(await printed(['offsets', 'tides', '--group', 'a/b #1'])).toMatch(/\n +1 +0 +2 +3 +1\n/)
