@@ -11,7 +11,7 @@ import type { PlacedSegment } from '../../ports/log-index.ts'
 import { fewAtATime } from '../store-calls/few-at-a-time.ts'
 import { inGroups } from '../store-calls/in-groups.ts'
 import { retryUntil } from '../store-calls/retry.ts'
-import { type Budget, checkTime } from './budget.ts'
+import { type Budget, checkTime, halfwayMs } from './budget.ts'
 import { segmentAt } from './counted-segments.ts'
 import { removeListed } from './remove-listed.ts'
 import type { SettlingSettings } from './settling-settings.ts'
@@ -65,11 +65,14 @@ class Collector implements Collected {
   readonly unfinished: PartitionId[] = []
   /** Notes of objects that may go. */
   #doomed: DeadNote[] = []
+  /** From when on no more are gathered: what a run has found out is lost if its time is over before any goes. */
+  readonly #fewFromMs: number
 
   constructor(ports: Ports, settings: SettlingSettings, budget: Budget) {
     this.#ports = ports
     this.#settings = settings
     this.#budget = budget
+    this.#fewFromMs = halfwayMs(ports.clock, budget.deadlineMs)
   }
 
   /** Does something for each note, some of them at a time. */
@@ -113,7 +116,7 @@ class Collector implements Collected {
 
   /**
    * Whether a dead object may go: unless an item names it. Then the note goes where that item counts, and stays where it is about
-   * to go. What may go once may go for ever, so many are deleted together.
+   * to go. What may go once may go for ever, so many are deleted together, as long as there is time to gather them.
    */
   async judge(note: DeadNote, nowMs: number): Promise<void> {
     const place = parseLogObjectKey(note.key)
@@ -126,7 +129,8 @@ class Collector implements Collected {
       if (named.length > 0) return
     }
     this.#doomed.push(note)
-    if (this.#doomed.length >= OBJECT_REMOVALS_MAX) await this.bury(nowMs)
+    const isLate = this.#ports.clock.monotonicMs() >= this.#fewFromMs
+    if (isLate || this.#doomed.length >= OBJECT_REMOVALS_MAX) await this.bury(nowMs)
   }
 
   /** Deletes what may go, and then the notes. */
