@@ -6,6 +6,7 @@ export class SleepyProcess extends SimulatedProcess {
   readonly name: string
   readonly #clock: Clock
   #asleep: Promise<void> | undefined
+  #sleepsUntilMs = Number.NEGATIVE_INFINITY
 
   constructor(name: string, clock: Clock) {
     super()
@@ -17,12 +18,18 @@ export class SleepyProcess extends SimulatedProcess {
     return this.isAlive && this.#asleep !== undefined
   }
 
+  /** Whether it has slept at any time from then on, by the monotonic clock: it could not do everything in time. */
+  hasSleptSince(ms: number): boolean {
+    return this.#sleepsUntilMs >= ms
+  }
+
   /** Stops for so long: what it hears meanwhile it gets to know when it wakes up. */
   fallAsleep(durationMs: number): void {
     const asleep = this.#clock.sleep(durationMs).then(() => {
       if (this.#asleep === asleep) this.#asleep = undefined
     })
     this.#asleep = asleep
+    this.#sleepsUntilMs = Math.max(this.#sleepsUntilMs, this.#clock.monotonicMs() + durationMs)
   }
 
   override async receive<T>(value: Promise<T>): Promise<T> {

@@ -43,7 +43,7 @@ class Pollers implements Actor {
       answer.catch(this.#world.noteDefect)
       const late = clock.sleep(maxWaitMs + LATE_MS_MAX).then(() => 'late' as const)
       const fetched = await Promise.race([answer, process.died, late])
-      const isSlow = fetched === 'late' && !process.isAsleep
+      const isSlow = fetched === 'late' && !process.hasSleptSince(beganMs)
       if (isSlow) this.#world.violated(`late: a poll of ${maxWaitMs} ms is not answered`)
       history.note('poller', `waited for ${clock.monotonicMs() - beganMs} of ${maxWaitMs} ms`)
     } catch (error) {
