@@ -149,6 +149,12 @@ describe('deleting', () => {
     expect(await names()).toEqual([])
   })
 
+  test('what is named two hundred thousand times is told of once, and holds up nobody', async () => {
+    const topicNames = Array.from({ length: 200_000 }, () => 'tides')
+    const { responses } = await gateway.ask(DeleteTopics, 5, { topicNames, topics: [], timeoutMs: 1_000 })
+    expect(responses).toMatchObject([{ name: 'tides', errorCode: 42 }])
+  })
+
   test('what is named twice stays', async () => {
     await gateway.createTopic('tides')
     expect(await remove(6, { name: 'tides' }, { name: 'tides' })).toEqual([['tides', 42]])
