@@ -68,6 +68,12 @@ describe('a produce', () => {
     expect(await values(2)).toEqual(['a'])
   })
 
+  test('to a topic with the longest name that can be said is refused in words that can be', async () => {
+    const topic = 'ü'.repeat(16_383)
+    const [answer] = await produce([{ topic, records: batchOf(['a']) }], { version: 8 })
+    expect(answer).toMatchObject({ errorCode: 3, errorMessage: expect.stringContaining('There is no topic') })
+  })
+
   test('needs no more acknowledgement than it is given anyway', async () => {
     await produce([{ records: batchOf(['a']) }], { acks: 1 })
     await expect(produce([{ records: batchOf(['b']) }], { acks: 2 })).resolves.toMatchObject([
