@@ -160,16 +160,19 @@ export class Connection {
 
   /** Finds room for the next frame; tells whether there is. */
   #enter(bytes: number): boolean {
-    const { limits, requests } = this.#service
-    const bytesMax = this.#requests.isProved ? limits.frameBytesMax : limits.frameUnprovedBytesMax
+    const { limits, requests, newcomers } = this.#service
+    const { isProved } = this.#requests
+    const bytesMax = isProved ? limits.frameBytesMax : limits.frameUnprovedBytesMax
     if (bytes < 0 || bytes > bytesMax) {
       this.#end(describeLength(bytes, bytesMax))
       return false
     }
-    this.#place = requests.tryEnter(bytes)
+    // Whoever may not come in takes no room from those who are.
+    const room = isProved ? requests : newcomers
+    this.#place = room.tryEnter(bytes)
     if (this.#place) return true
     this.#waitsForRoom = true
-    this.#place = requests.wait(bytes, () => {
+    this.#place = room.wait(bytes, () => {
       this.#waitsForRoom = false
       this.#takeFrames()
     })
