@@ -163,6 +163,22 @@ describe('deleting', () => {
 })
 
 describe('partitions', () => {
+  test('of topics that nobody knows are looked for together', async () => {
+    await gateway.createTopic('tides')
+    const { listTopics } = gateway.broker
+    let looks = 0
+    gateway.broker.listTopics = () => {
+      looks += 1
+      return listTopics()
+    }
+    const topics = Array.from({ length: 500 }, (_, number) => ({ name: `ebb-${number}` }))
+    const request = { topics: [...topics, { name: 'tides' }], responsePartitionLimit: 2_000, cursor: null }
+    const answer = await gateway.ask(DescribeTopicPartitions, 0, request)
+    expect(answer.topics.filter(({ errorCode }) => errorCode === 3)).toHaveLength(500)
+    expect(answer.topics.at(-1)).toMatchObject({ name: 'tides', errorCode: 0 })
+    expect(looks).toBeLessThan(5)
+  })
+
   test('are told page by page, over topics in the order of their names', async () => {
     await gateway.createTopic('tides', 3)
     await gateway.createTopic('ebb', 2)
