@@ -87,6 +87,8 @@ export async function fetchApart<T extends Fetched | Located>(
   }
   await round(0)
   while (answers.every(answer => isNothing(answer)) && !signal?.aborted) {
+    // Where none of them exists, each round would be over at once.
+    if (answers.every(answer => 'error' in answer)) break
     const leftMs = Math.ceil(untilMs - performance.now())
     if (leftMs <= 0) break
     const shareMs = groups.length > PARALLEL_MAX ? (ROUND_MS * PARALLEL_MAX) / groups.length : leftMs

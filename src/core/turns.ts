@@ -40,7 +40,9 @@ export function hasWorkBeside(): boolean {
 
 /** Lets no more than so many do what takes much memory; the others wait, and come in their order. */
 export class Lane {
+  /** In their order; those before `#next` have had their turn. */
   readonly #waiting: (() => void)[] = []
+  #next = 0
   #free: number
 
   constructor(parallelMax: number) {
@@ -49,7 +51,7 @@ export class Lane {
 
   /** How many wait. */
   get waiting(): number {
-    return this.#waiting.length
+    return this.#waiting.length - this.#next
   }
 
   async run<T>(work: () => Promise<T>): Promise<T> {
@@ -58,9 +60,19 @@ export class Lane {
     try {
       return await work()
     } finally {
-      const next = this.#waiting.shift()
-      if (next) next()
-      else this.#free++
+      const next = this.#waiting[this.#next]
+      if (next) {
+        this.#passOn()
+        next()
+      } else this.#free++
     }
+  }
+
+  /** Those that wait move up together: one by one, each would move all that are behind it. */
+  #passOn(): void {
+    this.#next += 1
+    if (2 * this.#next < this.#waiting.length) return
+    this.#waiting.splice(0, this.#next)
+    this.#next = 0
   }
 }

@@ -18,6 +18,7 @@ import {
   GATEWAY_SMALL_ANSWERS_BYTES,
   GATEWAY_SMALL_REQUEST_BYTES_MAX,
   GATEWAY_SMALL_REQUESTS_BYTES,
+  GATEWAY_UNPROVED_BYTES_MAX,
   GATEWAY_UNSENT_BYTES_MAX,
 } from '../core/limits.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -97,6 +98,11 @@ export async function openGateway(broker: GatewayBroker, options: GatewayOptions
       bytesMax: GATEWAY_REQUESTS_BYTES_MAX,
       smallBytesMax: GATEWAY_SMALL_REQUEST_BYTES_MAX,
       smallOnlyBytes: GATEWAY_SMALL_REQUESTS_BYTES,
+    }),
+    newcomers: new Room({
+      bytesMax: GATEWAY_UNPROVED_BYTES_MAX,
+      smallBytesMax: GATEWAY_FRAME_UNPROVED_BYTES_MAX,
+      smallOnlyBytes: 0,
     }),
     answers: new Room({
       bytesMax: GATEWAY_ANSWERS_BYTES_MAX,

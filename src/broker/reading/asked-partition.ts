@@ -2,7 +2,7 @@ import type { FetchPartition } from '../../contract/broker.ts'
 import type { TidemarkError } from '../../core/errors.ts'
 import { READ_AGAIN_MAX } from '../../core/limits.ts'
 import type { RangeEnd } from '../../core/log/read-plan.ts'
-import { later, type Offset } from '../../core/numbers.ts'
+import type { Offset } from '../../core/numbers.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
 import type { KnownEnd } from './known-ends.ts'
 import { type Available, countBytes, endsInHole, type Wanted } from './partition-reads.ts'
@@ -78,7 +78,7 @@ export class AskedPartition<T> {
   passOver({ partition, startOffset, endOffset }: KnownEnd, nothing: (offsets: OffsetsOf) => T): void {
     this.#passedOver = partition
     const nextOffset = this.asked.offset
-    this.outcome = { answer: nothing({ startOffset, endOffset: later(endOffset, nextOffset), nextOffset }) }
+    this.outcome = { answer: nothing({ startOffset, endOffset, nextOffset }) }
   }
 
   /**

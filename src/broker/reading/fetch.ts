@@ -10,6 +10,7 @@ import {
   READ_PARALLEL_MAX,
 } from '../../core/limits.ts'
 import type { RangeEnd } from '../../core/log/read-plan.ts'
+import type { Offset } from '../../core/numbers.ts'
 import type { Ports } from '../../ports/index.ts'
 import type { ObjectLocator } from '../../ports/object-locator.ts'
 import { OutcomeUnknown } from '../../ports/outcome.ts'
@@ -21,7 +22,7 @@ import { AskedPartition } from './asked-partition.ts'
 import { AskedTopics } from './asked-topics.ts'
 import type { FooterCache } from './footers.ts'
 import type { HotTail } from './hot-tail.ts'
-import { KnownEnds } from './known-ends.ts'
+import { type KnownEnd, KnownEnds } from './known-ends.ts'
 import { type Available, bytesMaxOf, type Found, PartitionReads, type Planned } from './partition-reads.ts'
 import type { Look, Seen } from './tail.ts'
 import type { TailWatch } from './tail-watch.ts'
@@ -169,7 +170,7 @@ export class Fetching {
       atOnce = Math.min(2 * atOnce, LOOKS_PARALLEL_MAX)
       await fewAtATime(some, some.length, async one => {
         const known = bytes >= maxBytes ? this.#ends.find(one.asked) : undefined
-        if (known && known.startOffset <= one.asked.offset) {
+        if (known && isInside(known, one.asked.offset)) {
           one.passOver(known, nothing)
           return
         }
@@ -365,6 +366,11 @@ export class Fetching {
       return undefined
     }
   }
+}
+
+/** Of a log that ended there nobody knows whether it still does: who reads at its end has it looked at. */
+function isInside({ startOffset, endOffset }: KnownEnd, offset: Offset): boolean {
+  return startOffset <= offset && offset < endOffset
 }
 
 /** One call after the other: each adds to what was granted before. */

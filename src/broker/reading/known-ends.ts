@@ -13,7 +13,7 @@ export interface KnownEnd {
 
 /**
  * What was seen of logs that are read together with others. Where an answer has no room for any more, what there is to tell of
- * the rest is that, and nobody looks at them.
+ * those that have more is that, and nobody looks at them.
  */
 export class KnownEnds {
   /** The one that was seen longest ago comes first. */

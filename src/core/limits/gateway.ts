@@ -9,6 +9,8 @@ import { assert, KiB, MiB } from './units.ts'
 export const GATEWAY_FRAME_BYTES_MAX = 100 * MiB
 /** The same before a client has proved who it is. */
 export const GATEWAY_FRAME_UNPROVED_BYTES_MAX = 64 * KiB
+/** What those of all clients may have that have yet to prove it. */
+export const GATEWAY_UNPROVED_BYTES_MAX = 8 * MiB
 /** How long a frame may take to arrive that has begun to. */
 export const GATEWAY_FRAME_MS_MAX = 60_000
 /** Requests that have begun to arrive and are not answered, in one process; a single one may be larger. */
@@ -52,6 +54,10 @@ export const GATEWAY_MEMBERS_MAX = 10_000
 assert(
   GATEWAY_REQUESTS_BYTES_MAX < PRODUCE_IN_FLIGHT_BYTES_MAX,
   'what the gateway takes the broker takes, too: it waits here, and is not refused there',
+)
+assert(
+  GATEWAY_FRAME_UNPROVED_BYTES_MAX * 100 <= GATEWAY_UNPROVED_BYTES_MAX,
+  'many clients prove who they are side by side',
 )
 assert(
   GATEWAY_PIPELINED_BYTES_MAX + BATCH_BYTES_MAX <= GATEWAY_REQUESTS_BYTES_MAX - GATEWAY_SMALL_REQUESTS_BYTES,

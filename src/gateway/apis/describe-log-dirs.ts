@@ -9,27 +9,42 @@ import { handler } from './handler.ts'
 
 type AskedTopic = NonNullable<RequestOf<typeof DescribeLogDirs>['topics']>[number]
 
+/** A topic, and which partitions of it; undefined: all. */
+type Asked = readonly [topic: string, partitions: ReadonlySet<number> | undefined]
+
 const TOPICS_PARALLEL = 8
 
 /** The store, as if it were one folder. How much it can hold nobody knows. */
 export const describeLogDirs = handler(DescribeLogDirs, [1, 4], async ({ topics }, context) => {
   const lane = new Lane(TOPICS_PARALLEL)
-  const asked = topics ?? (await context.topics.all()).map(({ topic }) => ({ topic, partitions: undefined }))
-  const found = await Promise.all(asked.map(each => lane.run(() => describe(each, context))))
+  const asked: Iterable<Asked> = topics
+    ? partitionsOf(topics)
+    : (await context.topics.all()).map(({ topic }): Asked => [topic, undefined])
+  const found = await Promise.all(
+    Array.from(asked, ([topic, partitions]) => lane.run(() => describe(topic, partitions, context))),
+  )
   return {
     errorCode: NONE,
     results: [{ errorCode: NONE, logDir: LOG_DIR, topics: found.filter(topic => topic !== undefined) }],
   }
 })
 
+/** Each topic once, as in Kafka: all of its logs are looked at to tell of one. */
+function partitionsOf(topics: readonly AskedTopic[]): Map<string, Set<number>> {
+  const all = new Map<string, Set<number>>()
+  for (const { topic, partitions } of topics) {
+    const asked = all.get(topic) ?? new Set()
+    all.set(topic, asked)
+    for (const partition of partitions) asked.add(partition)
+  }
+  return all
+}
+
 /** Undefined: nothing of it is there. */
-async function describe(
-  { topic, partitions }: Omit<AskedTopic, 'partitions'> & { partitions: readonly number[] | undefined },
-  { broker }: Context,
-) {
+async function describe(topic: string, partitions: ReadonlySet<number> | undefined, { broker }: Context) {
   try {
     const { offsets } = await broker.describeTopic(topic)
-    const wanted = offsets.filter(({ partition }) => !partitions || partitions.includes(partition))
+    const wanted = offsets.filter(({ partition }) => !partitions || partitions.has(partition))
     if (wanted.length === 0) return undefined
     return {
       name: topic,

@@ -29,10 +29,12 @@ export const describeTopicPartitions = handler(
     }
     let left = Math.min(Math.max(responsePartitionLimit, 1), PARTITIONS_MAX)
     const topics: TopicAnswer[] = []
-    for (const name of names) {
-      if (cursor && name < cursor.topicName) continue
+    const wanted = names.filter(name => !cursor || name >= cursor.topicName)
+    // At once: so those that are not known are looked for together.
+    const all = await Promise.all(wanted.map(name => find(name, context)))
+    for (const [index, name] of wanted.entries()) {
       const first = cursor?.topicName === name ? cursor.partitionIndex : 0
-      const found = await find(name, context)
+      const found = all[index]!
       if (!('partitions' in found)) {
         topics.push({ ...found, name, partitions: [], topicAuthorizedOperations: TOPIC_OPERATIONS })
         continue

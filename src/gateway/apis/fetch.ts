@@ -1,6 +1,7 @@
 import type { FetchedPartition, FetchMany } from '../../contract/broker.ts'
 import { type KafkaErrorName, TidemarkError } from '../../core/errors.ts'
 import { type Offset, toWholeNumber } from '../../core/numbers.ts'
+import { Lane } from '../../core/turns.ts'
 import { Fetch, type FetchRequest, type FetchResponse } from '../wire/messages/fetch.ts'
 import { LEADER_EPOCH } from './cluster.ts'
 import type { Context } from './context.ts'
@@ -15,6 +16,8 @@ type PartitionAnswer = FetchResponse['responses'][number]['partitions'][number]
 const VERSION_OF_IDS = 13
 const READ_COMMITTED = 1
 const NO_OFFSET = -1
+/** Of partitions that failed, how many are looked after at the same time. */
+const LOOKS_PARALLEL = 32
 
 /** In place of what Java's client takes for a fault of its broker's: after these it looks where the partition is, and asks again. */
 const KNOWN_TO_CLIENTS: Partial<Record<KafkaErrorName, KafkaErrorName>> = {
@@ -112,34 +115,48 @@ async function read(
     reserve,
   })
   const abortedTransactions = isolationLevel === READ_COMMITTED ? [] : null
-  const answers: PartitionAnswer[] = []
+  const lane = new Lane(LOOKS_PARALLEL)
+  const lookAgain = once(async () => {
+    topics.forget()
+    await topics.all()
+  })
+  let hasFailed = false
   let next = 0
-  for (const { topic, topicId, partition, refusal } of asked) {
+  const answers = asked.map(({ topic, topicId, partition, refusal }) => {
     const found = refusal === undefined ? fetched.partitions[next++]! : refused(refusal)
-    if ('error' in found) {
+    if (!('error' in found)) return answer(found, abortedTransactions)
+    hasFailed = true
+    return lane.run(async () => {
       const empty = topic !== undefined && (await withoutRoom(broker, topic, partition, found.error))
-      if (empty) {
-        answers.push({ ...empty, abortedTransactions })
-        continue
-      }
-      const name = await toClients(found.error, topicId, topics)
-      answers.push(failed(partition.partition, name, abortedTransactions))
-    } else answers.push(answer(found, abortedTransactions))
-  }
-  return answers
+      if (empty) return { ...empty, abortedTransactions }
+      const name = await toClients(found.error, topicId, { topics, lookAgain })
+      return failed(partition.partition, name, abortedTransactions)
+    })
+  })
+  return hasFailed ? Promise.all(answers) : (answers as PartitionAnswer[])
 }
 
-/** What clients act by. A topic that was asked for by its id, and is gone, is an id that nobody knows. */
+/** What clients act by. A topic that was asked for by its id, and is gone, is an id that nobody knows; by its name, a name. */
 async function toClients(
   error: TidemarkError,
   topicId: string | undefined,
-  topics: Context['topics'],
+  { topics, lookAgain }: { topics: Context['topics']; lookAgain: () => Promise<void> },
 ): Promise<KafkaErrorName> {
   const name = error.kafkaName
-  const known = KNOWN_TO_CLIENTS[name] ?? name
-  if (name !== 'UNKNOWN_TOPIC_OR_PARTITION' || topicId === undefined) return known
-  topics.forget()
-  return (await topics.byId(topicId)) ? name : 'UNKNOWN_TOPIC_ID'
+  // Who names topics is too old to know this error.
+  if (topicId === undefined && name === 'UNKNOWN_TOPIC_ID') return 'UNKNOWN_TOPIC_OR_PARTITION'
+  if (topicId === undefined || name !== 'UNKNOWN_TOPIC_OR_PARTITION') return KNOWN_TO_CLIENTS[name] ?? name
+  await lookAgain()
+  return topics.peekName(topicId) === undefined ? 'UNKNOWN_TOPIC_ID' : name
+}
+
+/** One look for all partitions of a request. */
+function once(look: () => Promise<void>): () => Promise<void> {
+  let looked: Promise<void> | undefined
+  return () => {
+    looked ??= look()
+    return looked
+  }
 }
 
 /** An error of the whole fetch is one of each partition. */

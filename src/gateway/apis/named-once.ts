@@ -3,7 +3,10 @@ export function namedOnce<T>(all: readonly T[], keyOf: (one: T) => string): { on
   const byKey = new Map<string, T[]>()
   for (const one of all) {
     const key = keyOf(one)
-    byKey.set(key, [...(byKey.get(key) ?? []), one])
+    const group = byKey.get(key)
+    // In place: a request of half a MiB may name the same a hundred thousand times.
+    if (group) group.push(one)
+    else byKey.set(key, [one])
   }
   const groups = [...byKey.values()]
   return {

@@ -1,4 +1,4 @@
-import { type KafkaErrorName, RefusedRecords, TidemarkError } from '../../core/errors.ts'
+import { type KafkaErrorName, type RefusedRecord, RefusedRecords, TidemarkError } from '../../core/errors.ts'
 import { toWholeNumber } from '../../core/numbers.ts'
 import { Produce, type ProduceRequest, type ProduceResponse } from '../wire/messages/produce.ts'
 import type { Context } from './context.ts'
@@ -41,10 +41,13 @@ async function answer(
   pending: readonly { topic: AskedTopic; partitions: readonly Promise<PartitionAnswer>[] }[],
   acks: number,
 ): Promise<ProduceResponse | undefined> {
-  const responses: ProduceResponse['responses'][number][] = []
-  for (const { topic, partitions } of pending) {
-    responses.push({ name: topic.name, partitionResponses: await Promise.all(partitions) })
-  }
+  // All at once: what failed while nobody waited for it yet would end the process.
+  const responses = await Promise.all(
+    pending.map(async ({ topic, partitions }) => ({
+      name: topic.name,
+      partitionResponses: await Promise.all(partitions),
+    })),
+  )
   if (acks !== 0) return { responses }
   const failed = responses
     .flatMap(({ partitionResponses }) => partitionResponses)
@@ -83,11 +86,21 @@ async function refused(index: number, error: unknown, version: number): Promise<
   const { kafkaName } = error as TidemarkError
   const answer = failed(index, { errorCode: codeOf(toClients(kafkaName)), errorMessage })
   if (!(error instanceof RefusedRecords) || version < VERSION_OF_RECORD_ERRORS) return answer
-  const recordErrors = (await error.find()).map(({ index, message }) => ({
+  const recordErrors = (await findIn(error)).map(({ index, message }) => ({
     batchIndex: index,
     batchIndexErrorMessage: message,
   }))
   return { ...answer, recordErrors }
+}
+
+/** None where the records cannot even be read: they were refused by what their batch says of them. */
+async function findIn(refused: RefusedRecords): Promise<readonly RefusedRecord[]> {
+  try {
+    return await refused.find()
+  } catch (error) {
+    if (error instanceof TidemarkError) return []
+    throw error
+  }
 }
 
 /**

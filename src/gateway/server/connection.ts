@@ -31,6 +31,8 @@ export class Connection {
   #pendingBytes = 0
   #isTaking = false
   #isCorked = false
+  /** The client sends nothing more, and wants no answers: what it has sent is still done. */
+  #hasHungUp = false
   /** Takes no more requests. */
   #isEnding = false
   /** Whether it ends for a reason that was told: it only has to be sent what is left. */
@@ -54,6 +56,9 @@ export class Connection {
       this.#reader.push(piece)
       this.#takeFrames()
     })
+    // Else it would be closed at once, and a client that wants no answer hangs up right behind its last write.
+    socket.allowHalfOpen = true
+    socket.on('end', () => this.#hangUp())
     socket.on('drain', () => {
       this.#order.letGoOn()
       this.#takeFrames()
@@ -95,7 +100,10 @@ export class Connection {
     if (isProving) this.#end('it has not proved who it is in time')
     else if (isLate(this.#arriving, limits.frameMsMax)) this.#end('a request did not arrive in time')
     else if (isLate(this.#idle, limits.idleMsMax)) this.#socket.destroySoon()
-    this.#checkSending(nowMs, isPressed || this.#hasEnded ? limits.sendPressedPaceMs : limits.sendPaceMs)
+    this.#checkSending(
+      nowMs,
+      isPressed || this.#hasEnded || this.#hasHungUp ? limits.sendPressedPaceMs : limits.sendPaceMs,
+    )
   }
 
   #checkSending(nowMs: number, paceMs: number): void {
@@ -131,14 +139,24 @@ export class Connection {
     while (!isHeldUp && this.#takeFrame())
     this.#isTaking = false
     if (isHeldUp) this.#socket.pause()
+    else if (this.#hasHungUp) this.#endIfDone()
     else if (this.#socket.isPaused()) this.#socket.resume()
+  }
+
+  /** Nobody waits for records any more, nor takes any: but what was sent to be written is written. */
+  #hangUp(): void {
+    this.#hasHungUp = true
+    this.#ending.abort()
+    this.#order.letGoOn()
+    this.#takeFrames()
   }
 
   /** Whether nothing more is to be read: until something is answered, taken, or let in. */
   #isHeldUp(): boolean {
     const { limits } = this.#service
     if (this.#isEnding) return false
-    if (this.#waitsForRoom || this.#socket.writableLength > limits.unsentBytesMax) return true
+    if (this.#waitsForRoom) return true
+    if (!this.#hasHungUp && this.#socket.writableLength > limits.unsentBytesMax) return true
     const pending = this.#order.size
     return pending >= limits.pipelinedMax || (pending > 0 && this.#pendingBytes >= limits.pipelinedBytesMax)
   }
@@ -160,16 +178,19 @@ export class Connection {
 
   /** Finds room for the next frame; tells whether there is. */
   #enter(bytes: number): boolean {
-    const { limits, requests } = this.#service
-    const bytesMax = this.#requests.isProved ? limits.frameBytesMax : limits.frameUnprovedBytesMax
+    const { limits, requests, newcomers } = this.#service
+    const { isProved } = this.#requests
+    const bytesMax = isProved ? limits.frameBytesMax : limits.frameUnprovedBytesMax
     if (bytes < 0 || bytes > bytesMax) {
       this.#end(describeLength(bytes, bytesMax))
       return false
     }
-    this.#place = requests.tryEnter(bytes)
+    // Whoever may not come in takes no room from those who are.
+    const room = isProved ? requests : newcomers
+    this.#place = room.tryEnter(bytes)
     if (this.#place) return true
     this.#waitsForRoom = true
-    this.#place = requests.wait(bytes, () => {
+    this.#place = room.wait(bytes, () => {
       this.#waitsForRoom = false
       this.#takeFrames()
     })
@@ -203,8 +224,10 @@ export class Connection {
   /** In its turn. */
   #send({ chunks, end, taken }: Answer): void {
     const socket = this.#socket
-    if (!socket.writable) {
+    if (!socket.writable || this.#hasHungUp) {
       taken?.()
+      if (end !== undefined && socket.writable) this.#end(end)
+      else if (this.#isEnding) this.#endIfDone()
       return
     }
     this.#cork()

@@ -39,6 +39,8 @@ export class Listener {
   readonly #stopped = new AbortController()
   /** All sockets, those that are still about to speak TLS among them. */
   readonly #sockets = new Set<Socket>()
+  /** Of these, by their addresses, those that are about to speak TLS: what is served then is another socket. */
+  readonly #greeting = new Map<string, Socket>()
   #crowdedToldMs = Number.NEGATIVE_INFINITY
   /** Time that this process could have heard something in: it may have been stopped. */
   #ownMs = 0
@@ -62,9 +64,7 @@ export class Listener {
       })
       server.on('secureConnection', socket => this.#serve(socket))
       server.on('tlsClientError', (error, socket) =>
-        service.log(
-          `${socket.remoteAddress}:${socket.remotePort}: no TLS came of it: ${reasonOf(error)}; the connection is closed`,
-        ),
+        service.log(`${addressOf(socket)}: no TLS came of it: ${reasonOf(error)}; the connection is closed`),
       )
       this.#server = server
     }
@@ -96,7 +96,8 @@ export class Listener {
   async close(closeMs: number): Promise<void> {
     const closed = new Promise<void>(resolve => this.#server.close(() => resolve()))
     for (const connection of this.#connections.values()) connection.drain()
-    for (const socket of this.#sockets) if (!this.#isServed(socket)) socket.destroy()
+    // Nobody could tell them that it closes.
+    for (const socket of this.#greeting.values()) socket.destroy()
     const waiting = new AbortController()
     const cutOff = async () => {
       await this.#service.clock.sleep(closeMs, waiting.signal)
@@ -108,11 +109,6 @@ export class Listener {
     this.#stopped.abort()
   }
 
-  #isServed(socket: Socket): boolean {
-    // Under TLS, what is served is another socket than what was accepted.
-    return this.#settings.tls !== undefined || this.#connections.has(socket)
-  }
-
   #accept(socket: Socket): void {
     if (this.#sockets.size >= this.#settings.connectionsMax && !this.#closeIdle()) {
       this.#tellCrowded()
@@ -120,11 +116,17 @@ export class Listener {
       return
     }
     this.#sockets.add(socket)
-    socket.once('close', () => this.#sockets.delete(socket))
+    const address = addressOf(socket)
+    if (this.#settings.tls !== undefined) this.#greeting.set(address, socket)
+    socket.once('close', () => {
+      this.#sockets.delete(socket)
+      if (this.#greeting.get(address) === socket) this.#greeting.delete(address)
+    })
     socket.on('error', () => {})
   }
 
   #serve(socket: Socket): void {
+    this.#greeting.delete(addressOf(socket))
     if (socket.destroyed) return
     this.#connections.set(socket, new Connection(socket, this.#service))
     socket.once('close', () => this.#connections.delete(socket))
@@ -161,6 +163,10 @@ export class Listener {
       for (const connection of this.#connections.values()) connection.check(this.#ownMs, answers.isPressed)
     }
   }
+}
+
+function addressOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress}:${remotePort}`
 }
 
 /** OpenSSL's own words, without where in it they arose. */

@@ -21,8 +21,9 @@ export interface Service {
   readonly limits: ConnectionLimits
   /** Who has to prove who he is, and how; undefined: nobody. */
   readonly sasl: SaslSettings | undefined
-  /** Memory for requests, and for answers. */
+  /** Memory for requests, for those of clients that have yet to prove who they are, and for answers. */
   readonly requests: Room
+  readonly newcomers: Room
   readonly answers: Room
   readonly log: Log
   /** Told of what can only be a bug. */

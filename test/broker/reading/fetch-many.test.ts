@@ -126,6 +126,24 @@ describe('a fetch of many partitions', () => {
       expect((await fetch(asked)).map(told)).toContain('a'.repeat(500))
   })
 
+  test('behind a full answer, says of no log that it ends where it did once', async () => {
+    for (const partition of [0, 8, 9]) await write(partition, 'a')
+    const ends = async (offsets: readonly number[]) => {
+      const asked = offsets.map((offset, index) => at(index, { offset: toOffset(offset) }))
+      const answers = await fetch(asked, { maxBytes: 1 })
+      return answers.slice(8).map(answer => 'endOffset' in answer && answer.endOffset)
+    }
+    const all = [0, 0, 0, 0, 0, 0, 0, 0, 1, 0]
+    await fetch(first(10))
+    await write(8, 'b')
+    await write(9, 'b')
+    harness.calls.length = 0
+    // Of the last one more is known than is asked for, so that it need not be looked at.
+    expect(await ends(all)).toEqual([2, 1])
+    const looks = harness.calls.filter(({ method }) => method === 'readHead')
+    expect(looks.map(({ args }) => (args[0] as { partition: number }).partition)).not.toContain(9)
+  })
+
   test('reserves all that it brings', async () => {
     for (let partition = 0; partition < 20; partition++) await write(partition, 'a'.repeat(300 * partition))
     let reserved = 0

@@ -90,6 +90,10 @@ test('a store is a folder, in which partitions take what their batches do', asyn
   ]
   const some = await gateway.ask(DescribeLogDirs, 4, { topics: asked })
   expect(some.results).toMatchObject([{ topics: [{ name: 'tides', partitions: partitions.slice(1) }] }])
+  const twice = await gateway.ask(DescribeLogDirs, 4, {
+    topics: [...asked, { topic: 'tides', partitions: [0] }],
+  })
+  expect(twice.results).toMatchObject([{ topics: [{ name: 'tides', partitions }] }])
 })
 
 test('leaders need no election, and partitions no other place', async () => {

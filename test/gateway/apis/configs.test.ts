@@ -24,6 +24,18 @@ async function describeOne(resource: object = {}, rest: object = {}, version = 4
 const valueNow = async (name: string) =>
   (await describeOne({ configurationKeys: [name] })).configs.map(({ value }) => value)[0]
 
+test('what is named ten thousand times is told once', async () => {
+  const named = { resourceType: TOPIC, resourceName: 'tides', configurationKeys: null }
+  const resources = [
+    ...Array.from({ length: 10_000 }, () => named),
+    { ...named, configurationKeys: ['retention.ms'] },
+    { ...named, resourceType: BROKER, resourceName: '1' },
+  ]
+  const { results } = await gateway.ask(DescribeConfigs, 4, { resources, includeSynonyms: true })
+  expect(results.map(({ resourceName }) => resourceName)).toEqual(['tides', 'tides', '1'])
+  expect(results[1]?.configs.map(({ name }) => name)).toEqual(['retention.ms'])
+})
+
 describe('of a topic', () => {
   test('tell where they come from', async () => {
     const { errorCode, configs } = await describeOne({

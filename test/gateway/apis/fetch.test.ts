@@ -84,6 +84,23 @@ describe('a fetch', () => {
     expect((await fetch([{ topicId }], { version: 13 }))[0]?.errorCode).toBe(100)
   })
 
+  test('by the id of a topic that is gone looks for it once, however many partitions are asked for', async () => {
+    const gone = await gateway.createTopic('ebb', 200)
+    const codesOf = async (all: readonly Wanted[]) =>
+      (await fetch(all, { version: 13 })).map(({ errorCode }) => errorCode)
+    const all = Array.from({ length: 200 }, (_, partition) => ({ topic: '', topicId: gone, partition }))
+    expect(await codesOf(all)).toEqual(all.map(() => 0))
+    await gateway.harness.run(gateway.broker.deleteTopic('ebb'))
+    const { listTopics } = gateway.broker
+    let looks = 0
+    gateway.broker.listTopics = () => {
+      looks += 1
+      return listTopics()
+    }
+    expect(await codesOf(all)).toEqual(all.map(() => 100))
+    expect(looks).toBeLessThan(5)
+  })
+
   test('at the end is empty, and outside of the log an error', async () => {
     await produce(['a', 'b', 'c'])
     const beforeOffset = toOffset(1)
@@ -178,6 +195,15 @@ describe('a fetch that waits', () => {
   test('is answered at once where something is wrong', async () => {
     expect(await passed(waiting([{}, { partition: 1, fetchOffset: 5 }]))).toBeLessThan(500)
     expect(await passed(waiting([{}, { partition: 1, currentLeaderEpoch: 5 }]))).toBe(0)
+  })
+
+  test('by its name hears that the topic was made anew in words that clients of names know', async () => {
+    const begun = waiting([{}])
+    await gateway.harness.pass(100)
+    await gateway.harness.run(gateway.broker.deleteTopic('tides'))
+    await gateway.createTopic('tides', 3)
+    const answer = await gateway.harness.run(begun)
+    expect(answer?.responses[0]?.partitions[0]?.errorCode).toBe(3)
   })
 
   test('is answered when the connection ends', async () => {

@@ -1,5 +1,7 @@
-import { beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { toOffset } from '../../../src/core/numbers.ts'
+import { CRC_AT, RECORDS_AT } from '../../../src/core/record/batch-layout.ts'
+import { batchChecksum } from '../../../src/core/record/checksum.ts'
 import { encodeBatch } from '../../../src/core/record/index.ts'
 import { ConnectionEnded } from '../../../src/gateway/apis/handler.ts'
 import { Produce } from '../../../src/gateway/wire/messages/produce.ts'
@@ -66,6 +68,12 @@ describe('a produce', () => {
     expect(await values(2)).toEqual(['a'])
   })
 
+  test('to a topic with the longest name that can be said is refused in words that can be', async () => {
+    const topic = 'ü'.repeat(16_383)
+    const [answer] = await produce([{ topic, records: batchOf(['a']) }], { version: 8 })
+    expect(answer).toMatchObject({ errorCode: 3, errorMessage: expect.stringContaining('There is no topic') })
+  })
+
   test('needs no more acknowledgement than it is given anyway', async () => {
     await produce([{ records: batchOf(['a']) }], { acks: 1 })
     await expect(produce([{ records: batchOf(['b']) }], { acks: 2 })).resolves.toMatchObject([
@@ -129,6 +137,32 @@ describe('a produce', () => {
     }
     const [before] = await produce([{ records: batch('none') }], { version: 7 })
     expect(before).toMatchObject({ errorCode: 32, recordErrors: [] })
+  })
+
+  test('with records of the future that cannot be read is refused beside others that are written', async () => {
+    await gateway.createTopic('ebb')
+    const value = Buffer.from('a')
+    const records = new Uint8Array(encodeBatch([{ value, timestampMs: NOW_MS + 9_000_000 }]))
+    records.fill(0xff, RECORDS_AT)
+    new DataView(records.buffer).setUint32(CRC_AT, batchChecksum(records, 0, records.length))
+    const answers = await produce([{ topic: 'ebb', records: batchOf(['b']) }, { records }])
+    expect(answers).toMatchObject([{ errorCode: 0 }, { errorCode: 32, recordErrors: [] }])
+  })
+
+  test('that fails unexpectedly ends its connection, and not the process, while others are being written', async () => {
+    await gateway.createTopic('ebb')
+    const { produce: write } = gateway.broker
+    gateway.broker.produce = request =>
+      request.topic === 'ebb' ? Promise.reject(new RangeError('a bug')) : write(request)
+    const unhandled: unknown[] = []
+    const note = (error: unknown) => void unhandled.push(error)
+    process.on('unhandledRejection', note)
+    onTestFinished(() => void process.off('unhandledRejection', note))
+    const sent = [{ records: batchOf(['a']) }, { topic: 'ebb', records: batchOf(['b']) }]
+    const failed = gateway.begin(Produce, 11, requestOf(-1, sent)).catch((error: unknown) => error)
+    await new Promise(resolve => setImmediate(resolve))
+    expect(await gateway.harness.run(failed)).toMatchObject({ message: 'a bug' })
+    expect(unhandled).toEqual([])
   })
 
   test('that is too large is one that a client can send in parts', async () => {

@@ -149,6 +149,12 @@ describe('deleting', () => {
     expect(await names()).toEqual([])
   })
 
+  test('what is named two hundred thousand times is told of once, and holds up nobody', async () => {
+    const topicNames = Array.from({ length: 200_000 }, () => 'tides')
+    const { responses } = await gateway.ask(DeleteTopics, 5, { topicNames, topics: [], timeoutMs: 1_000 })
+    expect(responses).toMatchObject([{ name: 'tides', errorCode: 42 }])
+  })
+
   test('what is named twice stays', async () => {
     await gateway.createTopic('tides')
     expect(await remove(6, { name: 'tides' }, { name: 'tides' })).toEqual([['tides', 42]])
@@ -157,6 +163,22 @@ describe('deleting', () => {
 })
 
 describe('partitions', () => {
+  test('of topics that nobody knows are looked for together', async () => {
+    await gateway.createTopic('tides')
+    const { listTopics } = gateway.broker
+    let looks = 0
+    gateway.broker.listTopics = () => {
+      looks += 1
+      return listTopics()
+    }
+    const topics = Array.from({ length: 500 }, (_, number) => ({ name: `ebb-${number}` }))
+    const request = { topics: [...topics, { name: 'tides' }], responsePartitionLimit: 2_000, cursor: null }
+    const answer = await gateway.ask(DescribeTopicPartitions, 0, request)
+    expect(answer.topics.filter(({ errorCode }) => errorCode === 3)).toHaveLength(500)
+    expect(answer.topics.at(-1)).toMatchObject({ name: 'tides', errorCode: 0 })
+    expect(looks).toBeLessThan(5)
+  })
+
   test('are told page by page, over topics in the order of their names', async () => {
     await gateway.createTopic('tides', 3)
     await gateway.createTopic('ebb', 2)

@@ -94,6 +94,28 @@ test('a write that wants no answer gets none, and what comes behind it is answer
   expect((await raw.answer(Metadata, 12)).correlationId).toBe(2)
 })
 
+test('what a client has sent before it hangs up is done: who wants no answer waits for none', async () => {
+  let written = 0
+  const produce = handler(Produce, [0, 11], async () => {
+    await new Promise(resolve => setTimeout(resolve, 2))
+    written += 1
+    return undefined
+  })
+  const slow = handler(Metadata, [0, 12], async () => {
+    await new Promise(resolve => setTimeout(resolve, 20))
+    return CLUSTER
+  })
+  const { gateway, client, logged } = await startGateway([produce, slow])
+  const raw = await client()
+  const write = { acks: 0, timeoutMs: 1, topicData: [] }
+  const frames = Array.from({ length: 200 }, () => raw.request(Produce, 7, write))
+  raw.send(...frames, raw.request(Metadata, 12, { topics: null }), ...frames)
+  raw.socket.end()
+  await until(() => written === 400)
+  await until(() => gateway.connections === 0)
+  expect(logged).toEqual([])
+})
+
 test('a handler can end the connection where it cannot answer', async () => {
   const refuse = handler(Produce, [0, 11], async () => {
     throw new ConnectionEnded('there is no topic tides')

@@ -33,7 +33,13 @@ const LIMITS: ConnectionLimits = {
 /** Both ends of one connection, whose time the test tells. */
 async function openConnection(
   handlers: readonly Handler[],
-  given: { limits?: Partial<ConnectionLimits>; requests?: Room; answers?: Room; sasl?: SaslSettings } = {},
+  given: {
+    limits?: Partial<ConnectionLimits>
+    requests?: Room
+    newcomers?: Room
+    answers?: Room
+    sasl?: SaslSettings
+  } = {},
 ) {
   const logged: string[] = []
   const broker = { listTopics: async () => [] } as unknown as GatewayBroker
@@ -53,6 +59,7 @@ async function openConnection(
     limits: { ...LIMITS, ...given.limits },
     sasl: given.sasl,
     requests: given.requests ?? room(),
+    newcomers: given.newcomers ?? room(),
     answers: given.answers ?? room(),
     log: line => logged.push(line),
     reportError: error => logged.push(String(error)),
@@ -130,6 +137,20 @@ test('nor more bytes, all connections together', async () => {
   ends[1]!()
   expect((await other.client.answer(Produce, 7)).responses).toEqual([])
   expect(requests.bytes).toBe(0)
+})
+
+test('who has yet to prove who he is takes no room from those who have', async () => {
+  const small = () => new Room({ bytesMax: 200, smallBytesMax: 100, smallOnlyBytes: 0 })
+  const rooms = { requests: small(), newcomers: small() }
+  const sasl: SaslSettings = { mechanisms: ['PLAIN'], users: async () => new Map() }
+  const length = Buffer.from([0, 0, 0, 100])
+  for (let i = 0; i < 2; i++) (await openConnection([], { ...rooms, sasl })).client.send(length)
+  await until(() => rooms.newcomers.bytes === 200)
+  const late = await openConnection([], { ...rooms, sasl })
+  late.client.send(length)
+  await until(() => rooms.newcomers.isPressed)
+  const proved = await openConnection([metadata], rooms)
+  expect((await proved.client.roundTrip(Metadata, 12, ALL)).clusterId).toBe('tides')
 })
 
 test('what is gone leaves its room to others', async () => {

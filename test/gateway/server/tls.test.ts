@@ -1,10 +1,11 @@
 import { once } from 'node:events'
 import { type ConnectionOptions, connect } from 'node:tls'
 import { expect, onTestFinished, test } from 'vitest'
+import { GATEWAY_CLOSE_MS_MAX } from '../../../src/core/limits.ts'
 import { handler } from '../../../src/gateway/apis/handler.ts'
 import { Metadata } from '../../../src/gateway/wire/messages/metadata.ts'
 import { SELF_SIGNED } from '../../client/self-signed.ts'
-import { RawClient, startGateway } from './raw-client.ts'
+import { RawClient, startGateway, until } from './raw-client.ts'
 
 const CLUSTER = { brokers: [], clusterId: 'tides', controllerId: 1, topics: [] }
 const metadata = handler(Metadata, [0, 12], async () => CLUSTER)
@@ -43,4 +44,14 @@ test('clients show a certificate, where they have to', async () => {
   expect(logged).toEqual([expect.stringMatching(/no TLS came of it/)])
   const known = await tlsClient(gateway.port, { cert, key })
   expect((await known.roundTrip(Metadata, 12, { topics: null })).clusterId).toBe('tides')
+})
+
+test('a gateway that closes waits for nobody who has yet to speak TLS', async () => {
+  const { gateway, client } = await startGateway([metadata], { tls: { cert, key } })
+  const silent = await client()
+  await until(() => gateway.connections === 1)
+  const sinceMs = performance.now()
+  await gateway.close()
+  await silent.ended()
+  expect(performance.now() - sinceMs).toBeLessThan(GATEWAY_CLOSE_MS_MAX / 2)
 })

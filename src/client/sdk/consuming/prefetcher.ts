@@ -196,7 +196,10 @@ export class Prefetcher {
       }, LINGER_MS)
       return
     }
-    void this.#fetchFor(wanted.slice(0, FETCH_PARTITIONS_MAX), this.#waitMs(wanted, hasFull))
+    const asked = wanted.slice(0, FETCH_PARTITIONS_MAX)
+    // Where one request does not take all, those that it does not have come next, whatever it brings.
+    if (asked.length < wanted.length) for (const stream of asked) this.#letOthersPass(stream)
+    void this.#fetchFor(asked, this.#waitMs(wanted, hasFull))
   }
 
   #waitMs(wanted: readonly PartitionStream[], hasFull: boolean): number {
@@ -281,12 +284,14 @@ export class Prefetcher {
     const { startOffset, endOffset, nextOffset, chunks } = answer
     stream.endOffset = endOffset
     stream.startOffset = startOffset
-    if (chunks.length > 0) {
-      // The others have their turn before it.
-      this.#streams.delete(stream)
-      this.#streams.add(stream)
-    }
+    if (chunks.length > 0) this.#letOthersPass(stream)
     stream.add(chunks, nextOffset)
+  }
+
+  /** The others have their turn before it. */
+  #letOthersPass(stream: PartitionStream): void {
+    this.#streams.delete(stream)
+    this.#streams.add(stream)
   }
 
   async #fetch(request: RequestUnderWay): Promise<readonly FetchedPartition[]> {

@@ -3,6 +3,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { HttpBroker } from '../../../../src/client/http-broker.ts'
 import { Tidemark } from '../../../../src/client/sdk/tidemark.ts'
 import type { FetchedMany, FetchMany } from '../../../../src/contract/broker.ts'
+import { FETCH_PARTITIONS_MAX } from '../../../../src/core/limits.ts'
 import { serveBroker } from '../../../contract/http/served-broker.ts'
 import { type AnyBroker, numbers, openTides, until, writeNumbers } from './group-of-consumers.ts'
 
@@ -83,6 +84,22 @@ test('the same over HTTP', async () => {
   await until(() => got.length === PARTITIONS * 10)
   expect(got.toSorted()).toEqual(numbers(PARTITIONS, 10).toSorted())
   expect([requests.most, requests.singles]).toEqual([1, 0])
+})
+
+test('of more partitions than a request takes, all have their turn although nothing comes of the first ones', async () => {
+  const { tidemark, consumer } = await openTides(FETCH_PARTITIONS_MAX + 200)
+  const last = FETCH_PARTITIONS_MAX + 199
+  const reader = consumer()
+  const got: string[] = []
+  await reader.subscribe({ topic: 'tides', fromBeginning: true })
+  await reader.run({ eachMessage: async ({ message }) => void got.push(String(message.value)) })
+  await until(() => reader.assignment().length === last + 1)
+  const producer = tidemark.producer()
+  onTestFinished(() => producer.disconnect())
+  for (const value of ['a', 'b']) {
+    await producer.send({ topic: 'tides', messages: [{ partition: last, value }] })
+    await until(() => got.includes(value))
+  }
 })
 
 test('no partition is passed over while another is served twice', async () => {
