@@ -20,6 +20,7 @@ import { type GroupCall, readGroup } from '../group-call.ts'
 import { refuseTriggersGroup } from '../group-triggers.ts'
 import { isClassic, toClassic } from './change-kind.ts'
 import type { ClassicRoom } from './classic-room.ts'
+import { renewLease } from './lease.ts'
 import { lookIfDue } from './look-at-classic.ts'
 import { putParts, readAllMetadata } from './part-items.ts'
 import { type Presence, waitAsMember } from './presence.ts'
@@ -120,7 +121,8 @@ async function enter(room: ClassicRoom, presence: Presence, coming: Coming): Pro
     await putComing(call, coming, next, memberId)
     if (!(await room.change(call, before, next))) return undefined
     await removeReplaced(call, before.classic, next)
-  }
+    // Who has nothing new to say is heard all the same.
+  } else await renewLease(call, memberId, coming.request.sessionTimeoutMs)
   presence.is(memberId, coming.request.sessionTimeoutMs)
   const { instanceId } = joiner
   return decision.kind === 'stands' ? { memberId, instanceId, standing: decision } : { memberId, instanceId }

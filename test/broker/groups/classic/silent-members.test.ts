@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import type { MemberIdRequired } from '../../../../src/contract/classic-groups.ts'
 import { Harness } from '../../harness.ts'
 import { joining, sync } from './classic-member.ts'
 
@@ -16,4 +17,27 @@ test('once all members of a group are silent, anybody commits for it', async () 
   await harness.pass(60_000)
   expect((await harness.run(broker.describeClassic(G)))?.state).toBe('Empty')
   expect(await harness.run(commit())).toEqual([{ topic: 'tides', partition: 0, error: null }])
+})
+
+test('who comes again and has nothing new to say is heard all the same', async () => {
+  const harness = new Harness()
+  const [one, other] = [harness.open(), harness.open()]
+  const first = await harness.run(one.joinGroup(joining(G, { sessionTimeoutMs: 60_000 })))
+  await harness.run(sync(one, G, first))
+  const again = { memberId: first.memberId, sessionTimeoutMs: 60_000 }
+  const needs = await harness.errorOf(one.joinGroup(joining(G, { requiresMemberId: true })))
+  const { memberId } = needs as MemberIdRequired
+  // It waits for the first one, until its connection is cut.
+  const cut = new AbortController()
+  const waiting = one.joinGroup(joining(G, { memberId }), { signal: cut.signal }).catch(() => {})
+  await harness.pass(100)
+  cut.abort()
+  await harness.run(waiting)
+  await harness.pass(9_000)
+  const back = other.joinGroup(joining(G, { memberId }))
+  back.catch(() => {})
+  await harness.pass(6_000)
+  const joined = one.joinGroup(joining(G, again))
+  expect(await harness.run(back)).toMatchObject({ generation: 2, memberId })
+  await harness.run(joined)
 })
