@@ -103,7 +103,7 @@ async function commitAs(
   if (version < MEMBER_EPOCHS) {
     throw new TidemarkError('UNSUPPORTED_VERSION', 'Members of this group commit by version 9 and above.')
   }
-  const found = record ?? (await known.find(broker, name))
+  const found = await known.find(broker, name, generation)
   if (!found)
     throw new TidemarkError('UNKNOWN_MEMBER_ID', `The group has no member ${JSON.stringify(memberId)}.`)
   return await commitOwned(found, name, generation, offsets, broker)
