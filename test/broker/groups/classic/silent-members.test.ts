@@ -41,3 +41,41 @@ test('who comes again and has nothing new to say is heard all the same', async (
   expect(await harness.run(back)).toMatchObject({ generation: 2, memberId })
   await harness.run(joined)
 })
+
+test('where assignments have vanished, members join anew and do not wait for ever', async () => {
+  const harness = new Harness()
+  const [slow, broker] = [harness.open(), harness.open()]
+  let memberId = ''
+  harness.around = async (method, args, call) => {
+    // Its process sleeps before it sweeps, and wakes up in another group of this name.
+    if (method === 'removeOlderParts' && args[1] === 'assigned' && args[2] === 2) {
+      await harness.clock.sleep(3_600_000)
+    }
+    return await call()
+  }
+  for (let round = 0; round < 2; round += 1) {
+    const joined = await harness.run(slow.joinGroup(joining(G, { memberId })))
+    memberId = joined.memberId
+    const synced = sync(slow, G, joined)
+    synced.catch(() => {})
+    await harness.pass(5_000)
+  }
+  await harness.run(slow.leaveClassic({ groupId: G, members: [{ memberId }] }))
+  await harness.run(slow.deleteGroup(G))
+  const member = { instanceId: 'one', sessionTimeoutMs: 1_800_000 }
+  const joined = await harness.run(broker.joinGroup(joining(G, member)))
+  await harness.run(sync(broker, G, joined, 'one'))
+  for (let hour = 0; hour < 4; hour += 1) {
+    await harness.pass(900_000)
+    await harness.run(broker.heartbeatClassic({ groupId: G, ...joined, instanceId: 'one' }))
+  }
+  const described = await harness.run(broker.describeClassic(G))
+  expect(described).toMatchObject({ state: 'Stable', members: [{ assignment: new Uint8Array(0) }] })
+  const syncing = { groupId: G, ...joined, instanceId: 'one', assignments: [] }
+  const waited = new AbortController()
+  const answer = broker.syncGroup(syncing, { signal: waited.signal })
+  answer.catch(() => {})
+  await harness.pass(60_000)
+  waited.abort()
+  expect((await harness.errorOf(answer)).kafkaName).toBe('REBALANCE_IN_PROGRESS')
+})
