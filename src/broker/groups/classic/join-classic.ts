@@ -38,12 +38,14 @@ export async function joinClassic(
   request: JoinGroup,
   signal: AbortSignal | undefined,
 ): Promise<JoinedGroup> {
-  const coming = toComing(room, request)
+  let coming = toComing(room, request)
   return await waitAsMember(room, request.groupId, signal, async presence => {
     for (;;) {
       // One of this process after the other: each would find the group changed by another.
       const entered = await presence.inTurn(() => enter(room, presence, coming))
       if (!entered) continue
+      // From here on it is this member: whoever takes its place meanwhile has it, and who is out is told so.
+      coming = { ...coming, joiner: { ...coming.joiner, memberId: entered.memberId } }
       const answer = await waitForRound(room, presence, coming, entered)
       if (answer) return answer
       await presence.pause()

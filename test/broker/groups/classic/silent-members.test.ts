@@ -79,3 +79,26 @@ test('where assignments have vanished, members join anew and do not wait for eve
   waited.abort()
   expect((await harness.errorOf(answer)).kafkaName).toBe('REBALANCE_IN_PROGRESS')
 })
+
+test('a connection that still waits for a static member takes no place back', async () => {
+  const harness = new Harness()
+  const [old, broker] = [harness.open(), harness.open()]
+  const first = await harness.run(broker.joinGroup(joining(G)))
+  await harness.run(sync(broker, G, first))
+  const waiting = old.joinGroup(joining(G, { instanceId: 'one' })).catch(error => error.kafkaName)
+  await harness.pass(300)
+  const again = (byte: number) => {
+    const protocols = [{ name: 'range', metadata: Buffer.from([byte]) }]
+    return broker.joinGroup(joining(G, { memberId: first.memberId, protocols }))
+  }
+  // One round ends, and the next one begins, before the old connection has looked.
+  await harness.run(again(1))
+  const leader = again(2)
+  await harness.pass(250)
+  const back = await harness.run(broker.joinGroup(joining(G, { instanceId: 'one' })))
+  await harness.run(leader)
+  await harness.pass(1_000)
+  const name = { groupId: G, memberId: back.memberId, generation: back.generation, instanceId: 'one' }
+  await harness.run(broker.heartbeatClassic(name))
+  expect(await harness.run(waiting)).toBe('FENCED_INSTANCE_ID')
+})
