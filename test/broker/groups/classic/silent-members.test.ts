@@ -102,3 +102,17 @@ test('a connection that still waits for a static member takes no place back', as
   await harness.run(broker.heartbeatClassic(name))
   expect(await harness.run(waiting)).toBe('FENCED_INSTANCE_ID')
 })
+
+test('what silent members have brought goes when another kind of member has their group', async () => {
+  const harness = new Harness()
+  const broker = harness.open()
+  await harness.run(broker.createTopic({ topic: 'tides' }))
+  await harness.run(sync(broker, G, await harness.run(broker.joinGroup(joining(G)))))
+  await harness.pass(60_000)
+  const member = { groupId: G, memberId: 'one', memberEpoch: 0, topics: ['tides'], owned: [] }
+  expect((await harness.run(broker.heartbeat(member))).assigned).toHaveLength(1)
+  const left: unknown[] = []
+  for (const kind of ['joined', 'assigned'] as const)
+    for await (const { name } of harness.plain.groups.parts(G, kind)) left.push(name)
+  expect(left).toEqual([])
+})
