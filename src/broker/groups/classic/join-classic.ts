@@ -7,6 +7,7 @@ import { decideJoin, type Joiner, type Standing } from '../../../core/group/clas
 import { MemberIdRequired } from '../../../core/group/classic/member-id-required.ts'
 import { metadataIdOf } from '../../../core/group/classic/metadata-id.ts'
 import { checkMemberBytes, encodeProtocols, type PartName } from '../../../core/group/classic/parts.ts'
+import { beginRound } from '../../../core/group/classic/round.ts'
 import type { Member } from '../../../core/group/group.ts'
 import { checkClientId, checkGroupId, checkInstanceId } from '../../../core/group/identity.ts'
 import {
@@ -199,11 +200,11 @@ async function waitForRound(
   entered: Entered,
 ): Promise<JoinedGroup | undefined> {
   const call = room.call(request.groupId)
-  if (entered.standing) return await tellRound(call, entered, entered.standing)
+  if (entered.standing) return await tellRound(room, call, entered, entered.standing)
   for (;;) {
     const { classic } = (await presence.look()) ?? {}
     const { hasJoined } = memberOf(classic, entered)
-    if (classic?.phase !== 'joining') return await tellRound(room.call(request.groupId), entered)
+    if (classic?.phase !== 'joining') return await tellRound(room, room.call(request.groupId), entered)
     if (!hasJoined) return undefined
     await presence.pause()
   }
@@ -214,18 +215,22 @@ async function waitForRound(
  * @param special what it is told where that is not what follows from the group
  */
 async function tellRound(
+  room: ClassicRoom,
   call: GroupCall,
   name: MemberName,
   special?: Standing,
 ): Promise<JoinedGroup | undefined> {
-  const classic = (await readGroup(call))?.classic
-  const { memberId } = memberOf(classic, name)
-  if (!classic || classic.phase === 'joining') return undefined
+  const group = await readGroup(call)
+  const { memberId } = memberOf(group?.classic, name)
+  if (!isClassic(group) || group.classic.phase === 'joining') return undefined
+  const { classic } = group
   const { generation, protocolType, protocolName, leader } = classic
   const isToldMembers = special?.isToldMembers ?? leader === memberId
   // Whose turn it was to lead when this was decided may not be by now.
   if (isToldMembers && leader !== memberId) return undefined
   const members = isToldMembers ? await tellMembers(call, classic.members, protocolName ?? '') : []
+  // A later generation stands. Where none does, somebody who slept while the group was made anew has swept this one.
+  if (!members) await room.change(call, group, beginRound(classic, call.nowMs()))
   return (
     members && {
       generation,

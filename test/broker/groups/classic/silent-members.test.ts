@@ -116,3 +116,17 @@ test('what silent members have brought goes when another kind of member has thei
     for await (const { name } of harness.plain.groups.parts(G, kind)) left.push(name)
   expect(left).toEqual([])
 })
+
+test('where what members bring has vanished, they bring it again, and nobody waits for a time-out', async () => {
+  const harness = new Harness()
+  const broker = harness.open()
+  const beganMs = harness.clock.monotonicMs()
+  const waiting = broker.joinGroup(joining(G))
+  await harness.pass(1_000)
+  // By somebody who slept while the group was deleted, or had become one of the other kind.
+  await harness.plain.groups.removeOlderParts(G, 'joined', 9, new Set())
+  const joined = await harness.run(waiting)
+  expect(harness.clock.monotonicMs() - beganMs).toBeLessThan(5_000)
+  expect(joined.members.map(({ metadata }) => Buffer.from(metadata).toString())).toEqual(['metadata'])
+  expect(await harness.run(sync(broker, G, joined))).toBe(`${joined.memberId} in 2`)
+})
