@@ -40,7 +40,7 @@ export async function isNoClassicGroup(call: GroupCall): Promise<boolean> {
   }
 }
 
-/** What classic members have left. Whoever has the group now is seen by any that come: they bring nothing meanwhile. */
+/** What classic members have left. Should others come meanwhile, and miss some of their own, they bring it again. */
 async function removeParts(call: GroupCall, generation: number): Promise<void> {
   const none = new Set<string>()
   for (const kind of ['joined', 'assigned'] as const) {

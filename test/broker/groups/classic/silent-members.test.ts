@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import type { MemberIdRequired } from '../../../../src/contract/classic-groups.ts'
+import { toOffset } from '../../../../src/core/numbers.ts'
 import { Harness } from '../../harness.ts'
 import { joining, sync } from './classic-member.ts'
 
@@ -129,4 +130,20 @@ test('where what members bring has vanished, they bring it again, and nobody wai
   expect(harness.clock.monotonicMs() - beganMs).toBeLessThan(5_000)
   expect(joined.members.map(({ metadata }) => Buffer.from(metadata).toString())).toEqual(['metadata'])
   expect(await harness.run(sync(broker, G, joined))).toBe(`${joined.memberId} in 2`)
+})
+
+test('a member that wakes up takes back nothing that was committed once it was silent', async () => {
+  const harness = new Harness()
+  const broker = harness.open()
+  await harness.run(broker.createTopic({ topic: 'tides' }))
+  const joined = await harness.run(broker.joinGroup(joining(G)))
+  await harness.run(sync(broker, G, joined))
+  await harness.pass(60_000)
+  const place = { topic: 'tides', partition: 0 }
+  const reset = { groupId: G, offsets: [{ ...place, offset: toOffset(3) }] }
+  expect((await harness.run(broker.commitOffsets(reset)))[0]!.error).toBeNull()
+  const { memberId, generation } = joined
+  const late = broker.commitClassic({ groupId: G, memberId, generation, offsets: [{ ...place, offset: 9 }] })
+  expect((await harness.errorOf(late)).kafkaName).toBe('UNKNOWN_MEMBER_ID')
+  expect(await harness.run(broker.fetchOffsets({ groupId: G }))).toMatchObject([{ offset: 3 }])
 })
