@@ -17,7 +17,11 @@ export class KnownMembers {
    */
   async find(broker: GatewayBroker, name: MemberName, epoch: number): Promise<MemberRecord | undefined> {
     const known = this.get(name)
-    if (known && known.memberEpoch >= epoch) return known
+    return known && known.memberEpoch >= epoch ? known : await this.ask(broker, name)
+  }
+
+  /** What the store knows of a member, whatever is known here. */
+  async ask(broker: GatewayBroker, name: MemberName): Promise<MemberRecord | undefined> {
     const found = await broker.findMember(name)
     return found && recordOf(found)
   }
