@@ -1,7 +1,6 @@
 import type { CommitOffsets, CommittedPartition, OffsetToCommit } from '../../contract/groups.ts'
 import { TidemarkError } from '../../core/errors.ts'
 import { type Committer, isOvertaken, nextCommit } from '../../core/group/claim.ts'
-import type { ClassicGroup } from '../../core/group/classic/classic-group.ts'
 import type { Claim } from '../../core/group/group.ts'
 import { checkGroupId, storedMemberId } from '../../core/group/identity.ts'
 import { checkMetadata } from '../../core/group/offset-metadata.ts'
@@ -9,10 +8,10 @@ import { NO_EPOCH } from '../../core/group/session.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
 import { OutcomeUnknown } from '../../ports/outcome.ts'
 import { changeOwner } from './claims.ts'
-import { classicStateOf } from './classic-state.ts'
 import type { GroupCall } from './group-call.ts'
-import { readLiving, shortenLeases } from './group-state.ts'
+import { shortenLeases } from './group-state.ts'
 import { refuseActiveTriggers } from './group-triggers.ts'
+import { isNoClassicGroup } from './other-kind.ts'
 
 /** Commits offsets, each partition by itself: one that is refused keeps no other from being committed. */
 export async function commitOffsets(call: GroupCall, request: CommitOffsets): Promise<CommittedPartition[]> {
@@ -29,15 +28,16 @@ export async function commitOffsets(call: GroupCall, request: CommitOffsets): Pr
 /** Offsets of consumers that are in no group's protocol make a group all the same, as in Kafka. */
 async function makeGroup(call: GroupCall): Promise<void> {
   const group = await call.read(() => call.groups.readGroup(call.groupId))
-  if (group?.classic) await refuseClassicMembers(call, group.classic)
+  if (group?.classic && group.classic.phase !== 'empty') await refuseClassicMembers(call)
   if (!group) await call.write(() => call.groups.createGroup(call.groupId, 'cooperative-sticky'))
 }
 
-/** @throws UNKNOWN_MEMBER_ID where members of a classic group are there, which own no claims */
-async function refuseClassicMembers(call: GroupCall, classic: ClassicGroup): Promise<void> {
-  if (classic.phase === 'empty') return
-  const { members } = classicStateOf(classic, await readLiving(call, call.groupId))
-  if (members.length === 0) return
+/**
+ * Takes silent members out, who would take it back when they wake up.
+ * @throws UNKNOWN_MEMBER_ID where members of a classic group are there, which own no claims
+ */
+async function refuseClassicMembers(call: GroupCall): Promise<void> {
+  if (await isNoClassicGroup(call)) return
   throw new TidemarkError(
     'UNKNOWN_MEMBER_ID',
     'The group has members: only they can commit. Stop them first.',

@@ -24,7 +24,7 @@ export async function isNoClassicGroup(call: GroupCall): Promise<boolean> {
   for (;;) {
     const group = await call.read(() => groups.readGroup(groupId))
     if (!group?.classic) return true
-    const { version, members: inGroup } = group.classic
+    const { version, generation, members: inGroup } = group.classic
     const { members, expired } = await readMembers(call)
     const gone = new Set(expired.map(({ memberId }) => memberId))
     const living = members.filter(({ memberId }) => !gone.has(memberId))
@@ -36,5 +36,14 @@ export async function isNoClassicGroup(call: GroupCall): Promise<boolean> {
     await call.forEach(expired, ({ memberId, leaseUntilMs }) =>
       call.write(() => groups.removeMember(groupId, memberId, leaseUntilMs)),
     )
+    await removeParts(call, generation)
+  }
+}
+
+/** What classic members have left. Should others come meanwhile, and miss some of their own, they bring it again. */
+async function removeParts(call: GroupCall, generation: number): Promise<void> {
+  const none = new Set<string>()
+  for (const kind of ['joined', 'assigned'] as const) {
+    await call.write(() => call.groups.removeOlderParts(call.groupId, kind, generation + 1, none))
   }
 }

@@ -16,6 +16,7 @@ import { refuseActiveTriggers } from '../group-triggers.ts'
 import { otherKind } from '../other-kind.ts'
 import { isClassic } from './change-kind.ts'
 import type { ClassicRoom } from './classic-room.ts'
+import { look } from './look-at-classic.ts'
 
 type ToCommit = CommitClassic['offsets'][number]
 
@@ -31,21 +32,24 @@ export async function commitClassic(
   checkGroupId(groupId)
   const call = room.call(groupId)
   // Before anything else, so that a member that is none is told so whatever it commits.
-  await checkCommitter(call, request)
+  await checkCommitter(room, call, request)
   return await call.forEach(offsets, async offset => {
     const { topic, partition } = offset
-    return { topic, partition, error: await errorOf(commitOne(call, request, offset)) }
+    return { topic, partition, error: await errorOf(commitOne(room, call, request, offset)) }
   })
 }
 
 /** Whether the committer may. @throws as commitClassic */
-async function checkCommitter(call: GroupCall, request: CommitClassic): Promise<void> {
-  const group = await readGroup(call)
+async function checkCommitter(room: ClassicRoom, call: GroupCall, request: CommitClassic): Promise<void> {
+  const isNobody = request.generation < 0 && request.memberId === ''
+  const found = await readGroup(call)
+  // Where all members are silent, no heartbeat comes that takes them out.
+  const hasMembers = isClassic(found) && found.classic.phase !== 'empty'
+  const group = isNobody && hasMembers ? await look(room, call) : found
   if (isClassic(group)) {
     checkCommit(group.classic, request)
     return
   }
-  const isNobody = request.generation < 0 && request.memberId === ''
   if (!isNobody) {
     if (!group) throw unknownGroup(call.groupId)
     throw group.epoch > 0 ? otherKind(call.groupId) : unknownClassicMember(request.memberId)
@@ -54,7 +58,12 @@ async function checkCommitter(call: GroupCall, request: CommitClassic): Promise<
   if (!group) await call.write(() => call.groups.createGroup(call.groupId, 'cooperative-sticky'))
 }
 
-async function commitOne(call: GroupCall, request: CommitClassic, wanted: ToCommit): Promise<void> {
+async function commitOne(
+  room: ClassicRoom,
+  call: GroupCall,
+  request: CommitClassic,
+  wanted: ToCommit,
+): Promise<void> {
   const { topic, topicId, partition, metadata = '', leaderEpoch = -1 } = wanted
   checkMetadata(metadata)
   const id = await call.read(() => call.directory.resolvePartition(topic, partition, topicId))
@@ -65,7 +74,7 @@ async function commitOne(call: GroupCall, request: CommitClassic, wanted: ToComm
       const seenMs = claim?.committed?.committedMs ?? null
       // A try of unknown outcome has done it, and maybe somebody has committed on top of it since.
       if (unsureMs !== undefined && seenMs !== null && seenMs >= unsureMs) return
-      await checkCommitter(call, request)
+      await checkCommitter(room, call, request)
       if (wanted.offset < 0) {
         // As in Kafka it is taken for none.
         if (!claim || (await call.groups.removeClaim(call.groupId, claim))) return

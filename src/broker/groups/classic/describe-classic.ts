@@ -14,7 +14,7 @@ const NOTHING = new Uint8Array(0)
 export async function describeClassic(call: GroupCall): Promise<ClassicGroupDescription | undefined> {
   const { groupId } = call
   checkGroupId(groupId)
-  for (;;) {
+  for (let seen: string | undefined; ; ) {
     const group = await readGroup(call)
     if (!group) throw unknownGroup(groupId)
     if (!isClassic(group)) return group.epoch === 0 ? nobodys(groupId) : undefined
@@ -25,8 +25,11 @@ export async function describeClassic(call: GroupCall): Promise<ClassicGroupDesc
     const own = members.map(({ member }) => member)
     const metadata = isStable ? await readAllMetadata(call, own, protocolName) : new Map<string, Uint8Array>()
     const assignments = isStable ? await readAssignments(call, classic, own) : []
-    // A later generation stands by now.
-    if (!metadata || !assignments) continue
+    // A later generation stands by now; or they have vanished.
+    if ((!metadata || !assignments) && classic.version !== seen) {
+      seen = classic.version
+      continue
+    }
     return {
       groupId,
       state,
@@ -38,8 +41,8 @@ export async function describeClassic(call: GroupCall): Promise<ClassicGroupDesc
         instanceId,
         clientId: lease.clientId,
         clientHost: lease.clientHost ?? '',
-        metadata: metadata.get(memberId) ?? NOTHING,
-        assignment: assignments[index] ?? NOTHING,
+        metadata: metadata?.get(memberId) ?? NOTHING,
+        assignment: assignments?.[index] ?? NOTHING,
       })),
     }
   }

@@ -7,6 +7,7 @@ import { decideJoin, type Joiner, type Standing } from '../../../core/group/clas
 import { MemberIdRequired } from '../../../core/group/classic/member-id-required.ts'
 import { metadataIdOf } from '../../../core/group/classic/metadata-id.ts'
 import { checkMemberBytes, encodeProtocols, type PartName } from '../../../core/group/classic/parts.ts'
+import { beginRound } from '../../../core/group/classic/round.ts'
 import type { Member } from '../../../core/group/group.ts'
 import { checkClientId, checkGroupId, checkInstanceId } from '../../../core/group/identity.ts'
 import {
@@ -20,6 +21,7 @@ import { type GroupCall, readGroup } from '../group-call.ts'
 import { refuseTriggersGroup } from '../group-triggers.ts'
 import { isClassic, toClassic } from './change-kind.ts'
 import type { ClassicRoom } from './classic-room.ts'
+import { renewLease } from './lease.ts'
 import { lookIfDue } from './look-at-classic.ts'
 import { putParts, readAllMetadata } from './part-items.ts'
 import { type Presence, waitAsMember } from './presence.ts'
@@ -37,12 +39,14 @@ export async function joinClassic(
   request: JoinGroup,
   signal: AbortSignal | undefined,
 ): Promise<JoinedGroup> {
-  const coming = toComing(room, request)
+  let coming = toComing(room, request)
   return await waitAsMember(room, request.groupId, signal, async presence => {
     for (;;) {
       // One of this process after the other: each would find the group changed by another.
       const entered = await presence.inTurn(() => enter(room, presence, coming))
       if (!entered) continue
+      // From here on it is this member: whoever takes its place meanwhile has it, and who is out is told so.
+      coming = { ...coming, joiner: { ...coming.joiner, memberId: entered.memberId } }
       const answer = await waitForRound(room, presence, coming, entered)
       if (answer) return answer
       await presence.pause()
@@ -120,7 +124,8 @@ async function enter(room: ClassicRoom, presence: Presence, coming: Coming): Pro
     await putComing(call, coming, next, memberId)
     if (!(await room.change(call, before, next))) return undefined
     await removeReplaced(call, before.classic, next)
-  }
+    // Who has nothing new to say is heard all the same.
+  } else await renewLease(call, memberId, coming.request.sessionTimeoutMs)
   presence.is(memberId, coming.request.sessionTimeoutMs)
   const { instanceId } = joiner
   return decision.kind === 'stands' ? { memberId, instanceId, standing: decision } : { memberId, instanceId }
@@ -195,11 +200,11 @@ async function waitForRound(
   entered: Entered,
 ): Promise<JoinedGroup | undefined> {
   const call = room.call(request.groupId)
-  if (entered.standing) return await tellRound(call, entered, entered.standing)
+  if (entered.standing) return await tellRound(room, call, entered, entered.standing)
   for (;;) {
     const { classic } = (await presence.look()) ?? {}
     const { hasJoined } = memberOf(classic, entered)
-    if (classic?.phase !== 'joining') return await tellRound(room.call(request.groupId), entered)
+    if (classic?.phase !== 'joining') return await tellRound(room, room.call(request.groupId), entered)
     if (!hasJoined) return undefined
     await presence.pause()
   }
@@ -210,18 +215,22 @@ async function waitForRound(
  * @param special what it is told where that is not what follows from the group
  */
 async function tellRound(
+  room: ClassicRoom,
   call: GroupCall,
   name: MemberName,
   special?: Standing,
 ): Promise<JoinedGroup | undefined> {
-  const classic = (await readGroup(call))?.classic
-  const { memberId } = memberOf(classic, name)
-  if (!classic || classic.phase === 'joining') return undefined
+  const group = await readGroup(call)
+  const { memberId } = memberOf(group?.classic, name)
+  if (!isClassic(group) || group.classic.phase === 'joining') return undefined
+  const { classic } = group
   const { generation, protocolType, protocolName, leader } = classic
   const isToldMembers = special?.isToldMembers ?? leader === memberId
   // Whose turn it was to lead when this was decided may not be by now.
   if (isToldMembers && leader !== memberId) return undefined
   const members = isToldMembers ? await tellMembers(call, classic.members, protocolName ?? '') : []
+  // A later generation stands. Where none does, somebody who slept while the group was made anew has swept this one.
+  if (!members) await room.change(call, group, beginRound(classic, call.nowMs()))
   return (
     members && {
       generation,

@@ -27,7 +27,7 @@ export async function lookIfDue(
 }
 
 /** Takes out of the group who is silent, and a leader that has not assigned in time. Tells the group as it is then. */
-async function look(room: ClassicRoom, call: GroupCall): Promise<Group | undefined> {
+export async function look(room: ClassicRoom, call: GroupCall): Promise<Group | undefined> {
   for (;;) {
     // Before the members: who is in the group has put its lease before.
     const group = await readGroup(call)

@@ -3,6 +3,7 @@ import { TidemarkError } from '../../../core/errors.ts'
 import { checkGeneration, rebalancing, unknownClassicMember } from '../../../core/group/classic/checks.ts'
 import type { ClassicGroup, ClassicMember } from '../../../core/group/classic/classic-group.ts'
 import { checkMemberBytes, type PartName } from '../../../core/group/classic/parts.ts'
+import { beginRound } from '../../../core/group/classic/round.ts'
 import type { Group } from '../../../core/group/group.ts'
 import { checkGroupId } from '../../../core/group/identity.ts'
 import type { GroupCall } from '../group-call.ts'
@@ -33,7 +34,11 @@ export async function syncClassic(
       if (classic.phase === 'stable') {
         const told = await readAssignment(call, classic, member)
         if (told) return told
-      } else if (classic.leader === member.memberId) {
+        // A later generation stands. Where none does, somebody who slept while the group was made anew has swept this one.
+        await room.change(call, group, beginRound(classic, call.nowMs()))
+        continue
+      }
+      if (classic.leader === member.memberId) {
         await assign(room, call, group, request)
         continue
       }

@@ -1,4 +1,4 @@
-import { CLOCK_SKEW_MS_MAX } from '../../limits.ts'
+import { CLOCK_SKEW_MS_MAX, SESSION_TIMEOUT_MS_MAX } from '../../limits.ts'
 import type { Barrier, ClassicGroup, ClassicMember } from './classic-group.ts'
 import { chooseProtocol } from './protocols.ts'
 
@@ -102,7 +102,8 @@ export function withoutMembers(
   return passBarrier(round, nowMs) ?? round
 }
 
-/** Ids that somebody may still join with. */
+/** Ids that it is waited for. One from further ahead than a session lasts was given out by a clock that was wrong. */
 export function livingPending(group: ClassicGroup, nowMs: number): ClassicGroup['pending'] {
-  return group.pending.filter(({ untilMs }) => untilMs >= nowMs)
+  const farMs = nowMs + SESSION_TIMEOUT_MS_MAX + CLOCK_SKEW_MS_MAX
+  return group.pending.filter(({ untilMs }) => untilMs >= nowMs && untilMs <= farMs)
 }

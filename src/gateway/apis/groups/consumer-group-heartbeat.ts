@@ -42,7 +42,7 @@ export const consumerGroupHeartbeat = handler(ConsumerGroupHeartbeat, [0, 1], as
 })
 
 async function leave(request: Request, name: MemberName, broker: GatewayBroker, known: KnownMembers) {
-  if (!(await known.find(broker, name))) throw unknown(name)
+  if (!(await known.find(broker, name, request.memberEpoch))) throw unknown(name)
   known.forget(name)
   // A static member that will be back just falls silent: nothing moves until its session is over.
   if (request.memberEpoch === LEAVES) {
@@ -103,7 +103,7 @@ async function standing(
   broker: GatewayBroker,
   known: KnownMembers,
 ): Promise<MemberRecord> {
-  const record = await known.find(broker, name)
+  const record = await known.find(broker, name, request.memberEpoch)
   if (!record) {
     throw unknown(name)
   }

@@ -11,10 +11,17 @@ export class KnownMembers {
     return this.#records.get(nameOf(groupId, memberId))
   }
 
-  /** @returns undefined: there is no such member */
-  async find(broker: GatewayBroker, name: MemberName): Promise<MemberRecord | undefined> {
+  /**
+   * @param epoch that the member says it has: where it is later than what is known here, another gateway has served it since
+   * @returns undefined: there is no such member
+   */
+  async find(broker: GatewayBroker, name: MemberName, epoch: number): Promise<MemberRecord | undefined> {
     const known = this.get(name)
-    if (known) return known
+    return known && known.memberEpoch >= epoch ? known : await this.ask(broker, name)
+  }
+
+  /** What the store knows of a member, whatever is known here. */
+  async ask(broker: GatewayBroker, name: MemberName): Promise<MemberRecord | undefined> {
     const found = await broker.findMember(name)
     return found && recordOf(found)
   }

@@ -69,9 +69,7 @@ async function commit(
 ): Promise<(key: string) => number> {
   try {
     const committed = await commitAs(request, offsets, context)
-    const codes = new Map(
-      committed.map(({ topic, partition, error }) => [`${topic}/${partition}`, codeOfName(error)]),
-    )
+    const codes = new Map(committed.map(each => [placeOf(each), codeOfName(each.error)]))
     return key => codes.get(key) ?? codeOf('UNKNOWN_TOPIC_OR_PARTITION')
   } catch (error) {
     // Before groups of several kinds, a group that is not there had no generation.
@@ -103,10 +101,28 @@ async function commitAs(
   if (version < MEMBER_EPOCHS) {
     throw new TidemarkError('UNSUPPORTED_VERSION', 'Members of this group commit by version 9 and above.')
   }
-  const found = record ?? (await known.find(broker, name))
+  const found = await known.find(broker, name, generation)
   if (!found)
     throw new TidemarkError('UNKNOWN_MEMBER_ID', `The group has no member ${JSON.stringify(memberId)}.`)
-  return await commitOwned(found, name, generation, offsets, broker)
+  const committed = await commitOwned(found, name, generation, offsets, broker)
+  const refused = new Set(committed.filter(isStale).map(placeOf))
+  if (found !== known.get(name) || refused.size === 0) return committed
+  // What another gateway has given it in this epoch is not known here.
+  const now = await known.ask(broker, name)
+  if (now?.memberEpoch !== generation) return committed
+  const again = offsets.filter(offset => refused.has(placeOf(offset)))
+  return [
+    ...committed.filter(each => !isStale(each)),
+    ...(await commitOwned(now, name, generation, again, broker)),
+  ]
+}
+
+function isStale({ error }: CommittedPartition): boolean {
+  return error?.kafkaName === NOT_OWNED.kafkaName
+}
+
+function placeOf({ topic, partition }: { topic: string; partition: number }): string {
+  return `${topic}/${partition}`
 }
 
 /** Each under the generation under which its member owns it: the epoch says nothing of single partitions. */

@@ -241,3 +241,12 @@ test('a barrier that a wrong clock has put far ahead holds nobody up', () => {
   expect(isOver(barrier, NOW_MS - 3_600_000)).toBe(true)
   expect(isOver(null, NOW_MS)).toBe(true)
 })
+
+test('an id that a wrong clock gave out holds nobody up, and may be joined with all the same', () => {
+  const group = stable(joiner('a'))
+  const ahead = joiner('', { needsMemberId: true, newMemberId: 'b' })
+  const pending = join(group, ahead, NOW_MS + 3_600_000).next!
+  const round = after(pending, joiner('a', { metadataId: 'x' }))
+  expect(round).toMatchObject({ phase: 'syncing', generation: 2 })
+  expect(ids(after(pending, joiner('b')))).toEqual(['a', 'b'])
+})

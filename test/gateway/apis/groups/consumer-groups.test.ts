@@ -172,6 +172,48 @@ test('another gateway goes on where one has ended', async () => {
   ])
 })
 
+test('a gateway that served a member long ago learns what others have told it since', async () => {
+  const other = Object.assign(new AskedGateway(), {
+    harness: gateway.harness,
+    broker: gateway.harness.open(),
+    topics: gateway.topics,
+  })
+  const [one, two] = [new Member('one'), new Member('two', other)]
+  await one.join()
+  await one.beat()
+  // Its connection breaks, and the next one leads to the other gateway.
+  const there = Object.assign(new Member('one', other), { epoch: one.epoch, owned: one.owned })
+  await two.join()
+  await settle(there, two)
+  expect(there.epoch).toBeGreaterThan(one.epoch)
+  const back = Object.assign(new Member('one'), { epoch: there.epoch, owned: there.owned })
+  expect(codeOf(await back.commit(back.owned[0]!, 3))).toBe(0)
+  expect(await back.beat()).toMatchObject({ errorCode: 0, memberEpoch: there.epoch })
+  expect(back.owned).toEqual(there.owned)
+  expect(codeOf(await back.commit(back.owned[0]!, 4))).toBe(0)
+})
+
+test('a gateway that told a member to wait learns what another has given it in the same epoch', async () => {
+  const other = Object.assign(new AskedGateway(), {
+    harness: gateway.harness,
+    broker: gateway.harness.open(),
+    topics: gateway.topics,
+  })
+  const [one, two] = [new Member('one'), new Member('two')]
+  await one.join()
+  await one.beat()
+  await two.join()
+  await gateway.harness.pass(1_000)
+  await two.beat()
+  const there = Object.assign(new Member('two', other), { epoch: two.epoch, owned: two.owned })
+  await settle(one, there)
+  expect(there.owned).toHaveLength(2)
+  const back = Object.assign(new Member('two'), { epoch: there.epoch, owned: there.owned })
+  expect(there.epoch).toBe(two.epoch)
+  expect(codeOf(await back.commit(back.owned[0]!, 3))).toBe(0)
+  expect(codeOf(await back.commit(one.owned[0]!, 3))).toBe(113)
+})
+
 test("an answer that got lost is told again, and what it told is nobody else's", async () => {
   const one = new Member('one')
   await one.join()
