@@ -1,4 +1,5 @@
 import { TidemarkError } from '../../../src/core/errors.ts'
+import { answerOrLate } from '../answer-or-late.ts'
 import { LASTING_PARTITIONS, type World } from '../world.ts'
 import type { Actor, ActorKind } from './actor.ts'
 
@@ -41,10 +42,8 @@ class Pollers implements Actor {
       if (!end) return
       const answer = broker.fetch({ topic, partition, offset: end.offset!, minBytes: 1, maxWaitMs })
       answer.catch(this.#world.noteDefect)
-      const late = clock.sleep(maxWaitMs + LATE_MS_MAX).then(() => 'late' as const)
-      const fetched = await Promise.race([answer, process.died, late])
-      const isSlow = fetched === 'late' && !process.hasSleptSince(beganMs)
-      if (isSlow) this.#world.violated(`late: a poll of ${maxWaitMs} ms is not answered`)
+      const fetched = await answerOrLate(clock, process, answer, maxWaitMs + LATE_MS_MAX)
+      if (fetched === 'late') this.#world.violated(`late: a poll of ${maxWaitMs} ms is not answered`)
       history.note('poller', `waited for ${clock.monotonicMs() - beganMs} of ${maxWaitMs} ms`)
     } catch (error) {
       if (!(error instanceof TidemarkError)) throw error

@@ -2,6 +2,7 @@ import type { FetchPartition } from '../../../src/contract/broker.ts'
 import { TidemarkError } from '../../../src/core/errors.ts'
 import { type Offset, toOffset } from '../../../src/core/numbers.ts'
 import { decodeBatches } from '../../../src/core/record/index.ts'
+import { answerOrLate } from '../answer-or-late.ts'
 import { LASTING_PARTITIONS, type World } from '../world.ts'
 import type { Actor, ActorKind } from './actor.ts'
 
@@ -60,11 +61,9 @@ class Tailers implements Actor {
     try {
       const answer = broker.fetchMany({ partitions: given, maxBytes, maxWaitMs })
       answer.catch(this.#world.noteDefect)
-      const late = clock.sleep(maxWaitMs + LATE_MS_MAX).then(() => 'late' as const)
-      const fetched = await Promise.race([answer, process.died, late])
+      const fetched = await answerOrLate(clock, process, answer, maxWaitMs + LATE_MS_MAX)
       if (fetched === 'late') {
-        if (!process.isAsleep)
-          this.#world.violated(`late: a fetch of many that waits ${maxWaitMs} ms is not answered`)
+        this.#world.violated(`late: a fetch of many that waits ${maxWaitMs} ms is not answered`)
         return given
       }
       if (!fetched) return given
