@@ -52,6 +52,7 @@ import { TriggerAnswer, TriggerListAnswer } from '../contract/http/schemas/trigg
 import type { TriggerBroker, TriggerDescription, TriggerName } from '../contract/triggers.ts'
 import { checkGroupId } from '../core/group/identity.ts'
 import type { Offset } from '../core/numbers.ts'
+import { groupBy } from '../core/since-node-22.ts'
 import { type EachAnswer, fetchApart, fetchEach } from './fetch-each.ts'
 import { type HttpBrokerSettings, type HttpRequest, HttpTransport, RouteMissing } from './http-transport.ts'
 import { fromBase64, notUnderstood, readBatches, readFrames, writtenBy } from './read-answers.ts'
@@ -305,9 +306,7 @@ export class HttpBroker implements Broker, GroupBroker, TriggerBroker {
     const asked = isOneTopic ? partitions.map(({ topic: _, ...rest }) => rest) : partitions
     const way = isOneTopic ? 'topic' : 'all'
     const apart = () => {
-      const topics = new Map<string | undefined, number[]>()
-      for (const [index, each] of partitions.entries())
-        topics.set(each.topic, [...(topics.get(each.topic) ?? []), index])
+      const topics = groupBy(partitions.keys(), index => partitions[index]!.topic)
       if (topics.size === 1) return fetchEach(request, fetchOne)
       // By topic: a client may be let in there.
       return fetchApart(request, [...topics.values()], one => this.#together(one, call, fetchOne, send, more))

@@ -1,5 +1,6 @@
 import type { GroupDescription } from '../../../contract/groups.ts'
 import { TidemarkError } from '../../../core/errors.ts'
+import { groupBy } from '../../../core/since-node-22.ts'
 import { ConsumerGroupDescribe } from '../../wire/messages/consumer-group-describe.ts'
 import { NO_OPERATIONS } from '../../wire/schema.ts'
 import { GROUP_OPERATIONS } from '../cluster.ts'
@@ -58,11 +59,10 @@ function toMember(
   memberEpoch: number,
   topicIds: ReadonlyMap<string, string>,
 ) {
-  const byTopic = new Map<string, number[]>()
-  for (const { topic, partition } of owned) byTopic.set(topic, [...(byTopic.get(topic) ?? []), partition])
   const assignment = {
-    topicPartitions: [...byTopic].flatMap(([topicName, partitions]) => {
+    topicPartitions: [...groupBy(owned, ({ topic }) => topic)].flatMap(([topicName, all]) => {
       const topicId = topicIds.get(topicName)
+      const partitions = all.map(({ partition }) => partition)
       return topicId === undefined ? [] : { topicId, topicName, partitions }
     }),
   }

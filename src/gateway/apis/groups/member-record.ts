@@ -1,5 +1,6 @@
 import type { AssignorName, FoundMember, HeartbeatAnswer, OwnedPartition } from '../../../contract/groups.ts'
 import { SESSION_TIMEOUT_DEFAULT_MS } from '../../../core/limits.ts'
+import { groupBy } from '../../../core/since-node-22.ts'
 
 /**
  * What a gateway remembers of a member that speaks KIP-848: that protocol sends only what has changed, and knows nothing of
@@ -137,13 +138,10 @@ export function answered(
 function byTopic(
   partitions: readonly { topicId: string; partition: number }[],
 ): { topicId: string; partitions: number[] }[] {
-  const byId = new Map<string, number[]>()
-  for (const { topicId, partition } of partitions) {
-    byId.set(topicId, [...(byId.get(topicId) ?? []), partition])
-  }
+  const byId = groupBy(partitions, ({ topicId }) => topicId)
   return Array.from(byId, ([topicId, all]) => ({
     topicId,
-    partitions: all.sort((one, other) => one - other),
+    partitions: all.map(({ partition }) => partition).sort((one, other) => one - other),
   }))
 }
 

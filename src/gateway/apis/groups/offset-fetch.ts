@@ -1,4 +1,5 @@
 import type { GroupOffset } from '../../../contract/groups.ts'
+import { groupBy } from '../../../core/since-node-22.ts'
 import { OffsetFetch } from '../../wire/messages/offset-fetch.ts'
 import type { Context } from '../context.ts'
 import { codeOf, NONE } from '../error-code.ts'
@@ -76,9 +77,7 @@ function asAsked(asked: readonly NamedTopic[], offsets: readonly GroupOffset[]) 
 }
 
 function asFound(offsets: readonly GroupOffset[]) {
-  const byTopic = new Map<string, GroupOffset[]>()
-  for (const offset of offsets) byTopic.set(offset.topic, [...(byTopic.get(offset.topic) ?? []), offset])
-  return [...byTopic].map(([name, all]) => ({
+  return [...groupBy(offsets, ({ topic }) => topic)].map(([name, all]) => ({
     name,
     topicId: '',
     partitions: all.map(offset => ({
