@@ -4,8 +4,6 @@ import { LASTING_PARTITIONS, type World } from '../world.ts'
 import type { Actor, ActorKind } from './actor.ts'
 
 const POLLS = 6
-/** How long past its time a poll may be answered: its looks, each as slow as can be, and the tries for which there is time. */
-const LATE_MS_MAX = 15_000
 
 /** Polls at the end of logs where nothing comes, each of which must be answered in time. */
 export const pollers: ActorKind = {
@@ -42,7 +40,7 @@ class Pollers implements Actor {
       if (!end) return
       const answer = broker.fetch({ topic, partition, offset: end.offset!, minBytes: 1, maxWaitMs })
       answer.catch(this.#world.noteDefect)
-      const fetched = await answerOrLate(clock, process, answer, maxWaitMs + LATE_MS_MAX)
+      const fetched = await answerOrLate(clock, process, answer, maxWaitMs)
       if (fetched === 'late') this.#world.violated(`late: a poll of ${maxWaitMs} ms is not answered`)
       history.note('poller', `waited for ${clock.monotonicMs() - beganMs} of ${maxWaitMs} ms`)
     } catch (error) {

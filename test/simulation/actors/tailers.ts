@@ -7,8 +7,6 @@ import { LASTING_PARTITIONS, type World } from '../world.ts'
 import type { Actor, ActorKind } from './actor.ts'
 
 const READS = 10
-/** How long past its time a fetch may be answered: its looks, each as slow as can be, and the tries for which there is time. */
-const LATE_MS_MAX = 15_000
 
 /** Reads all partitions of several topics by one request, waits at their ends, and goes on where each was. */
 export const tailers: ActorKind = {
@@ -61,7 +59,7 @@ class Tailers implements Actor {
     try {
       const answer = broker.fetchMany({ partitions: given, maxBytes, maxWaitMs })
       answer.catch(this.#world.noteDefect)
-      const fetched = await answerOrLate(clock, process, answer, maxWaitMs + LATE_MS_MAX)
+      const fetched = await answerOrLate(clock, process, answer, maxWaitMs)
       if (fetched === 'late') {
         this.#world.violated(`late: a fetch of many that waits ${maxWaitMs} ms is not answered`)
         return given
