@@ -3,6 +3,7 @@ import type { StoreHealth } from '../../ports/store-health.ts'
 import type { Broker } from '../broker.ts'
 import type { GroupBroker } from '../groups.ts'
 import type { TriggerBroker } from '../triggers.ts'
+import type { WakingOffer } from '../waking/offer.ts'
 import type { UrlSigner } from './trust/signed-url.ts'
 
 export interface HttpPorts {
@@ -11,6 +12,8 @@ export interface HttpPorts {
   objects?: LocatedObjects
   /** What GET /health looks at; nothing when it is left out. */
   health?: StoreHealth | undefined
+  /** That whoever waits for records can be woken; nobody can when it is left out. */
+  waking?: WakingOffer | undefined
   logger: HttpLogger
   /** Milliseconds since the epoch; the system's clock when it is left out. */
   nowMs?: () => number

@@ -1,4 +1,5 @@
 import { FETCH_PARTITIONS_MAX } from '../../../core/limits.ts'
+import { ARMED_HEADER, WAKING_HEADER } from '../../waking/offer.ts'
 import { FRAMES_TYPE, JSON_TYPE } from '../media-types.ts'
 import type { RouteDocumentation, Schemas } from '../openapi/documentation.ts'
 import { answerFetch } from '../records/answer-fetch.ts'
@@ -20,5 +21,15 @@ export const documentation = ({ FetchManyRequest, LocateManyAnswer }: Schemas): 
     'nextOffset; of an error -1. int32: how many bytes follow: record batches, or of an error JSON with kafkaError, detail, ' +
     'retriable and written, which may be missing. With locate, JSON.',
   body: FetchManyRequest,
-  answers: { 200: { description: 'An answer for each partition.', json: LocateManyAnswer } },
+  answers: {
+    200: {
+      description: 'An answer for each partition.',
+      json: LocateManyAnswer,
+      headers: {
+        [WAKING_HEADER]: 'Where sockets are opened on which listeners are woken, if this broker wakes any.',
+        [ARMED_HEADER]:
+          'What became of the ticket: all, stale, forged, or the places in the request of those that are to be polled.',
+      },
+    },
+  },
 })

@@ -1,4 +1,5 @@
 import { checkTopicName } from '../../../core/topic/topic-name.ts'
+import { ARMED_HEADER, WAKING_HEADER } from '../../waking/offer.ts'
 import { FRAMES_TYPE, JSON_TYPE } from '../media-types.ts'
 import type { RouteDocumentation, Schemas } from '../openapi/documentation.ts'
 import { answerFetch } from '../records/answer-fetch.ts'
@@ -19,5 +20,15 @@ export const documentation = ({ FetchTopicRequest, LocateManyAnswer }: Schemas):
   summary: 'Read records of many partitions of a topic',
   description: 'As POST /fetch, of partitions of this topic.',
   body: FetchTopicRequest,
-  answers: { 200: { description: 'An answer for each partition.', json: LocateManyAnswer } },
+  answers: {
+    200: {
+      description: 'An answer for each partition.',
+      json: LocateManyAnswer,
+      headers: {
+        [WAKING_HEADER]: 'Where sockets are opened on which listeners are woken, if this broker wakes any.',
+        [ARMED_HEADER]:
+          'What became of the ticket: all, stale, forged, or the places in the request of those that are to be polled.',
+      },
+    },
+  },
 })
