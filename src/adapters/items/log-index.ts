@@ -106,9 +106,9 @@ export function logIndexOver(items: Items, decisions: Decisions): LogIndex {
     },
     isRemoved: async partition => (await heads.read(headKey(partition))) === CLOSED_HEAD,
     readHead: async partition => openHead(await heads.read(headKey(partition))),
-    append: async (partition, entry, seen, newcomers) => {
+    append: async (partition, entry, seen, newcomers, cut) => {
       const { standing, changed } = await changeHead(partition, head =>
-        decisions.applyAppend(head, entry, seen, newcomers),
+        decisions.applyAppend(head, entry, seen, newcomers, cut),
       )
       if (changed) return { kind: 'appended', head: changed }
       return standing ? { kind: 'refused', head: standing } : { kind: 'missing' }
