@@ -1,4 +1,4 @@
-import { LISTENERS_AT_ONCE, LISTENERS_PER_PARTITION_MAX, POLL_TOLD_MS } from '../../../core/limits.ts'
+import { ARMED_ITEMS_AT_ONCE, LISTENERS_PER_PARTITION_MAX, POLL_TOLD_MS } from '../../../core/limits.ts'
 import { listenersKey } from '../../../core/storage-layout.ts'
 import type { PartitionId } from '../../../core/topic/partition-id.ts'
 import type { ListenerStore } from '../../../ports/listener-store.ts'
@@ -75,8 +75,8 @@ export function dynamoListenerStore(table: DynamoTable): ListenerStore {
 /** Not more at once than there are connections for. */
 async function inTurns<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
   const results: R[] = []
-  for (let start = 0; start < items.length; start += LISTENERS_AT_ONCE) {
-    results.push(...(await Promise.all(items.slice(start, start + LISTENERS_AT_ONCE).map(work))))
+  for (let start = 0; start < items.length; start += ARMED_ITEMS_AT_ONCE) {
+    results.push(...(await Promise.all(items.slice(start, start + ARMED_ITEMS_AT_ONCE).map(work))))
   }
   return results
 }
