@@ -1,7 +1,6 @@
-import { randomBytes } from 'node:crypto'
 import { retryUntil } from '../../src/broker/store-calls/retry.ts'
 import type { WakingOffer } from '../../src/contract/waking/offer.ts'
-import { TICKET_KEY_BYTES, Tickets } from '../../src/contract/waking/tickets.ts'
+import { Tickets } from '../../src/contract/waking/tickets.ts'
 import { ARMING_DEADLINE_MS } from '../../src/core/limits.ts'
 import type { Service } from '../runtime/service.ts'
 
@@ -14,23 +13,27 @@ export function offerWaking(
   { ports, listeners }: Pick<Service, 'ports' | 'listeners'>,
 ): WakingOffer {
   const { clock } = ports
-  let opening: Promise<Tickets> | undefined
+  let tickets: Promise<Tickets | undefined> | undefined
   const untilDone = <T>(step: () => Promise<T>) =>
     retryUntil(ports, clock.monotonicMs() + ARMING_DEADLINE_MS, 'no', step)
 
-  async function openTickets(): Promise<Tickets> {
-    return new Tickets(await untilDone(() => listeners.key(() => randomBytes(TICKET_KEY_BYTES))))
+  /** Whoever gives out tickets has made the key before. */
+  async function openTickets(): Promise<Tickets | undefined> {
+    const key = await untilDone(() => listeners.readKey())
+    return key && new Tickets(key)
   }
 
   return {
     url,
     async listenerOf(ticket) {
-      opening ??= openTickets().catch(error => {
-        // Asked for again by the next.
-        opening = undefined
+      tickets ??= openTickets()
+      const opened = await tickets.catch(error => {
+        tickets = undefined
         throw error
       })
-      const checked = (await opening).check(ticket, clock.nowMs())
+      // Not remembered: there may be one any time.
+      if (!opened) tickets = undefined
+      const checked = opened?.check(ticket, clock.nowMs()) ?? 'forged'
       if (typeof checked === 'string') return checked
       const { socketId, expiresMs } = checked
       return {

@@ -2,8 +2,11 @@ import { type PartitionId, partitionKey } from './topic/partition-id.ts'
 
 /** The names of what is kept of listeners; storage-layout.ts hands them out. */
 
-/** By what tickets of listeners are signed: the two parts of an item's key. */
-export const WAKING_KEY_ITEM = { partitionKey: 'store', sortKey: 'waking' } as const
+/**
+ * By what tickets of listeners are signed: the two parts of an item's key. The first part is its own, so that whoever makes it can be
+ * let write nothing else.
+ */
+export const WAKING_KEY_ITEM = { partitionKey: 'waking', sortKey: 'key' } as const
 
 /** The start of the partition keys of all items of listeners. */
 export const LISTENERS_PREFIX = 'wake#'

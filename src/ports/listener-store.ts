@@ -35,4 +35,7 @@ export interface ListenerStore {
 
   /** What tickets are signed by: always the same, made by the first who asks. @param make 32 random bytes */
   key(make: () => Uint8Array): Promise<Uint8Array>
+
+  /** The same, as long as nobody has made one: undefined, and no ticket can be out. */
+  readKey(): Promise<Uint8Array | undefined>
 }

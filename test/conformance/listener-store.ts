@@ -112,6 +112,7 @@ export function describeListenerStore(name: string, open: () => Promise<OpenedLi
     })
 
     test('all who ask for the key at the same time get the same, and so does everyone after', async () => {
+      expect(await listeners.readKey()).toBe(undefined)
       const made = await Promise.all(
         Array.from({ length: 10 }, () => listeners.key(() => Uint8Array.from(randomBytes(32)))),
       )
@@ -122,6 +123,7 @@ export function describeListenerStore(name: string, open: () => Promise<OpenedLi
         throw new Error('there is one')
       })
       expect(Buffer.from(again).equals(key)).toBe(true)
+      expect(Buffer.from((await listeners.readKey())!).equals(key)).toBe(true)
     })
   })
 }

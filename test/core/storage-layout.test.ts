@@ -403,6 +403,6 @@ test('listeners stand under their partitions, apart from logs, and beside what s
   const partition = { topicId: '136b8372-8b0a-4c3f-9d55-0d5bd2f2a1aa', partition: 7 }
   expect(listenersKey(partition)).toBe(`wake#${partition.topicId}#7`)
   expect(CROWDED_KEY).toBe('!crowded')
-  expect(WAKING_KEY_ITEM).toEqual({ partitionKey: 'store', sortKey: 'waking' })
+  expect(WAKING_KEY_ITEM).toEqual({ partitionKey: 'waking', sortKey: 'key' })
   expect(() => parseLogKey(listenersKey(partition))).toThrow(RangeError)
 })

@@ -8,6 +8,7 @@ import { decodeJson, encodeJson } from './typed-items.ts'
 /** Listeners over sorted items, each with the time at which it may go. */
 export function listenersOver(items: Items): ListenerStore {
   const itemKey = (partition: PartitionId, sortKey: string) => joinKey(listenersKey(partition), sortKey)
+  const ticketKey = joinKey(WAKING_KEY_ITEM.partitionKey, WAKING_KEY_ITEM.sortKey)
   const put = (key: string, expiresMs: number) =>
     items.update(key, () => ({ put: encodeJson(expiresMs), answer: undefined }))
 
@@ -41,10 +42,12 @@ export function listenersOver(items: Items): ListenerStore {
     },
 
     key: make =>
-      items.update(joinKey(WAKING_KEY_ITEM.partitionKey, WAKING_KEY_ITEM.sortKey), standing => {
+      items.update(ticketKey, standing => {
         if (standing) return { answer: standing }
         const made = make()
         return { put: made, answer: made }
       }),
+
+    readKey: () => items.get(ticketKey),
   }
 }

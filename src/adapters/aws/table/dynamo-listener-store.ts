@@ -38,7 +38,11 @@ export function dynamoListenerStore(table: DynamoTable): ListenerStore {
     }
   }
 
+  const readKey = () => table.read(wakingKeyItemKey(), decodeWakingKeyItem)
+
   return {
+    readKey,
+
     async arm(socket, partitions, { nowMs, expiresMs }) {
       const refused = await inTurns(partitions, each => armOne(each, socket, nowMs, expiresMs))
       return refused.flat()
@@ -63,7 +67,7 @@ export function dynamoListenerStore(table: DynamoTable): ListenerStore {
     },
 
     async key(make) {
-      const found = await table.read(wakingKeyItemKey(), decodeWakingKeyItem)
+      const found = await readKey()
       if (found) return found
       const { item } = await table.put(encodeWakingKeyItem(make()), NO_ITEM)
       // Where somebody was faster, this is what he has put.
