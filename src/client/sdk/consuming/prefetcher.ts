@@ -379,8 +379,8 @@ export class Prefetcher {
 
 function settingsOf(options: ConsumerOptions) {
   return {
-    recordsAhead: options.maxRecords ?? 1_000,
-    bytesAhead: options.maxBytes ?? 200_000,
+    recordsAhead: options.maxRecords ?? 10_000,
+    bytesAhead: options.maxBytes ?? FETCH_DEFAULT_BYTES,
     fetchBytesMax: options.maxBytesPerPartition ?? 1024 * 1024,
     minBytes: options.minBytes ?? 1,
     waitMs: options.maxWaitTimeInMs ?? FETCH_WAIT_DEFAULT_MS,
