@@ -89,6 +89,8 @@ export interface ServerContext {
   boundHosts?: readonly string[]
   /** Aborts when the server stops: long polls end then. */
   stopping?: AbortSignal
+  /** Whether it is to become a WebSocket, if its client may have one: then the answer is 204. */
+  isUpgrade?: boolean
 }
 
 /** The HTTP form of a broker, for any server that speaks the Fetch API's Request and Response. */
