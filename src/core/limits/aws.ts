@@ -45,6 +45,8 @@ export const OBJECT_READ_TIMEOUT_MS = 10_000
 export const OBJECT_READ_HEDGE_MS = 250
 /** DynamoDB's limit for one item, names included. */
 export const TABLE_ITEM_BYTES_MAX = 400 * KiB
+/** DynamoDB: a write is paid for by each started unit of the item. */
+export const TABLE_WRITE_UNIT_BYTES = KiB
 /** DynamoDB's limit for one BatchWriteItem. */
 export const TABLE_BATCH_ITEMS_MAX = 25
 /** Items that one page of a scan for partitions reads: of those in one log, all but the first are in vain. */

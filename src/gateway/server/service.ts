@@ -26,6 +26,8 @@ export interface Service {
   readonly newcomers: Room
   readonly answers: Room
   readonly log: Log
+  /** To be called once a second: more lines may be told. */
+  readonly renewLog: () => void
   /** Told of what can only be a bug. */
   readonly reportError: (error: unknown) => void
 }

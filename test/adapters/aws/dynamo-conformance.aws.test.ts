@@ -13,7 +13,7 @@ import {
   describeDynamoDbLocal,
   dynamoDbLocalEndpoint,
 } from '../../aws/endpoints.ts'
-import { createTestTable } from '../../aws/tables.ts'
+import { createTestTable, PATIENT } from '../../aws/tables.ts'
 import { describeClassicGroupStore } from '../../conformance/classic-group-store.ts'
 import { describeGroupStore, type GroupSizes } from '../../conformance/group-store.ts'
 import { describeLogIndex } from '../../conformance/log-index.ts'
@@ -29,7 +29,7 @@ const SIZES: GroupSizes = { members: 200, claims: 600 }
 async function openFresh(endpoint: string) {
   const { table, remove } = await createTestTable(endpoint)
   const clients = makeTableClients({ endpoint })
-  const dynamo = new DynamoTable(clients, table)
+  const dynamo = new DynamoTable(clients, table, PATIENT)
   const close = async () => {
     clients.close()
     await remove()

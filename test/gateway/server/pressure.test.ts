@@ -61,6 +61,7 @@ async function openConnection(
     requests: given.requests ?? room(),
     newcomers: given.newcomers ?? room(),
     answers: given.answers ?? room(),
+    renewLog: () => {},
     log: line => logged.push(line),
     reportError: error => logged.push(String(error)),
   }

@@ -24,9 +24,9 @@ export interface ConsumerOptions {
   maxBytesPerPartition?: number
   /** 1 by default. */
   minBytes?: number
-  /** What is fetched ahead of delivery over all partitions, in bytes; 200,000 by default. */
+  /** What is fetched ahead of delivery over all partitions, in bytes; 1 MiB by default. */
   maxBytes?: number
-  /** The same in records; 1,000 by default. 0: more of a partition is fetched once all that came before is delivered. */
+  /** The same in records; 10,000 by default. 0: more of a partition is fetched once all that came before is delivered. */
   maxRecords?: number
   /** How long a fetch at the end of a partition waits, beside `requestTimeout`; 5,000 by default. */
   maxWaitTimeInMs?: number

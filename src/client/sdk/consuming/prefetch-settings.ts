@@ -1,4 +1,4 @@
-import { FETCH_WAIT_DEFAULT_MS } from '../../../core/limits.ts'
+import { FETCH_DEFAULT_BYTES, FETCH_WAIT_DEFAULT_MS } from '../../../core/limits.ts'
 import type { Offset } from '../../../core/numbers.ts'
 import { requestRetries } from '../retry-options.ts'
 import type { ConsumerOptions } from './consumer-options.ts'
@@ -26,8 +26,8 @@ export type PrefetchSettings = ReturnType<typeof prefetchSettings>
 /** What a consumer's options say of fetching ahead. */
 export function prefetchSettings(options: ConsumerOptions) {
   return {
-    recordsAhead: options.maxRecords ?? 1_000,
-    bytesAhead: options.maxBytes ?? 200_000,
+    recordsAhead: options.maxRecords ?? 10_000,
+    bytesAhead: options.maxBytes ?? FETCH_DEFAULT_BYTES,
     fetchBytesMax: options.maxBytesPerPartition ?? 1024 * 1024,
     minBytes: options.minBytes ?? 1,
     waitMs: options.maxWaitTimeInMs ?? FETCH_WAIT_DEFAULT_MS,

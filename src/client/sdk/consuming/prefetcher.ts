@@ -97,7 +97,7 @@ export class Prefetcher {
       this.#lingering = undefined
     }
     // Nothing of it can be delivered meanwhile: it does not wait for what comes of the others.
-    if (!stream.hasRecords && (this.#request?.waitMs ?? 0) > STARTING_WAIT_MS) this.#request?.interrupt()
+    if (!stream.hasRecords && this.#mayWaitLong(this.#request)) this.#request?.interrupt()
     this.#beginSoon()
   }
 
@@ -167,6 +167,15 @@ export class Prefetcher {
     if (pauseMs > 0) await pause(pauseMs, stream.ended.signal)
     stream.isFetching = false
     this.want(stream)
+  }
+
+  /** Where one of its partitions is known to have more, it is answered at once. */
+  #mayWaitLong(request: RequestUnderWay | undefined): boolean {
+    return (
+      request !== undefined &&
+      request.waitMs > STARTING_WAIT_MS &&
+      !request.streams.some(({ hasMore }) => hasMore)
+    )
   }
 
   /** With all that are wanted in this turn. */
