@@ -134,11 +134,6 @@ export class PartitionStream {
     return this.#isKnown && this.#fetchOffset !== null && this.#fetchOffset < this.endOffset
   }
 
-  /** Whether more is known to be in the log. */
-  get hasMore(): boolean {
-    return this.#isKnown && this.#fetchOffset !== null && this.#fetchOffset < this.endOffset
-  }
-
   /** Goes on from the first record or from the end, or from an offset; what was fetched is forgotten. */
   seek(to: Offset | SeekPlace): void {
     this.jump(typeof to === 'number' ? to : null)

@@ -1,4 +1,4 @@
-import { FETCH_DEFAULT_BYTES, FETCH_WAIT_DEFAULT_MS } from '../../../core/limits.ts'
+import { FETCH_DEFAULT_BYTES, FETCH_PARTITIONS_MAX, FETCH_WAIT_DEFAULT_MS } from '../../../core/limits.ts'
 import type { Offset } from '../../../core/numbers.ts'
 import { requestRetries } from '../retry-options.ts'
 import type { ConsumerOptions } from './consumer-options.ts'
@@ -38,4 +38,32 @@ export function prefetchSettings(options: ConsumerOptions) {
       options.requestTimeout,
     ),
   }
+}
+
+/** With more partitions than one request takes, how long a round over all of them may take. */
+const ROUND_MS = 1_000
+/** How long a request waits while it is still looked up where other partitions begin. */
+export const STARTING_WAIT_MS = 100
+/**
+ * While a partition has as much as it shall have, the others are not asked for for long, so that it need not wait for them: so
+ * long at first, and longer as long as nothing comes.
+ */
+const SHORT_WAIT_MS = 500
+
+/**
+ * How long a request waits at the broker.
+ * @param quiet while some partition has as much as it shall have: how many requests in a row have brought nothing
+ */
+export function waitMsFor(
+  { waitMs }: PrefetchSettings,
+  {
+    isStarting,
+    partitions,
+    quiet,
+  }: { readonly isStarting: boolean; readonly partitions: number; readonly quiet: number | undefined },
+): number {
+  if (isStarting) return Math.min(waitMs, STARTING_WAIT_MS)
+  const rounds = partitions / FETCH_PARTITIONS_MAX
+  if (rounds > 1) return Math.min(waitMs, Math.floor(ROUND_MS / rounds))
+  return quiet === undefined ? waitMs : Math.min(waitMs, SHORT_WAIT_MS * 2 ** quiet)
 }

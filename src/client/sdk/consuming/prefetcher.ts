@@ -8,22 +8,20 @@ import { isKafkaError } from '../topic-facts.ts'
 import type { ConsumerOptions, ConsumerWork } from './consumer-options.ts'
 import { LocatedReads } from './located-reads.ts'
 import type { PartitionStream } from './partition-stream.ts'
-import { type PrefetchListener, type PrefetchSettings, prefetchSettings } from './prefetch-settings.ts'
+import {
+  type PrefetchListener,
+  type PrefetchSettings,
+  prefetchSettings,
+  STARTING_WAIT_MS,
+  waitMsFor,
+} from './prefetch-settings.ts'
 import { RequestUnderWay } from './request-under-way.ts'
 import { WakeCalls } from './wake-calls.ts'
 
 /** A fetch below this is not worth its request. */
 const FETCH_BYTES_MIN = 16 * 1024
-/** With more partitions than one request takes, how long a round over all of them may take. */
-const ROUND_MS = 1_000
-/** How long a request waits while it is still looked up where other partitions begin. */
-const STARTING_WAIT_MS = 100
-/**
- * While a partition has as much as it shall have, the others are not asked for at once, since it will soon have room, and then
- * not for long, so that it need not wait for them: so long at first, and longer as long as nothing comes.
- */
+/** While a partition has as much as it shall have, the others are not asked for at once, since it will soon have room. */
 const LINGER_MS = 100
-const SHORT_WAIT_MS = 500
 
 /**
  * Fetches ahead of delivery, by one request for all partitions that have room for more. Every partition has its share of the
@@ -70,12 +68,10 @@ export class Prefetcher {
     return new WakeCalls<PartitionStream>(
       {
         look: stream => {
-          if (stream) this.want(stream)
-          else {
-            // A request that waits does not know of it.
-            if ((this.#request?.waitMs ?? 0) > STARTING_WAIT_MS) this.#request?.interrupt()
-            this.#beginSoon()
-          }
+          if (stream) return this.want(stream)
+          // A request that waits does not know of it.
+          if (this.#mayWaitLong(this.#request)) this.#request?.interrupt()
+          this.#beginSoon()
         },
         waits: (how, reason) => this.#listener.waits(how, reason),
       },
@@ -227,15 +223,12 @@ export class Prefetcher {
     asks: ReadonlyMap<PartitionStream, Ask>,
     hasFull: boolean,
   ): number {
-    const { waitMs } = this.#settings
     // Of the others it is told when something comes.
-    if (![...asks.values()].includes('poll')) return 0
+    const polls = [...asks.values()].includes('poll')
     // After trouble at once, so that it is known to be over.
-    if (wanted.some(({ fetchFailures }) => fetchFailures > 0)) return 0
-    if (this.#starts > 0) return Math.min(waitMs, STARTING_WAIT_MS)
-    const rounds = wanted.length / FETCH_PARTITIONS_MAX
-    if (rounds > 1) return Math.min(waitMs, Math.floor(ROUND_MS / rounds))
-    return hasFull ? Math.min(waitMs, SHORT_WAIT_MS * 2 ** this.#quiet) : waitMs
+    if (!polls || wanted.some(({ fetchFailures }) => fetchFailures > 0)) return 0
+    const quiet = hasFull ? this.#quiet : undefined
+    return waitMsFor(this.#settings, { isStarting: this.#starts > 0, partitions: wanted.length, quiet })
   }
 
   /** One request. Never rejects. */
