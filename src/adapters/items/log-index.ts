@@ -1,3 +1,4 @@
+import { HEADS_REMEMBERED_BYTES_MAX } from '../../core/limits.ts'
 import { decodeBlock, encodeBlock } from '../../core/log/block.ts'
 import { applyStart } from '../../core/log/changes/move-start.ts'
 import {
@@ -7,6 +8,7 @@ import {
   encodeStandingHead,
   type Head,
   isClosedHead,
+  ownHead,
   type StandingHead,
 } from '../../core/log/head.ts'
 import {
@@ -38,6 +40,7 @@ import { meaningOf } from '../../ports/damaged-item.ts'
 import type { LogIndex, PlacedSegment } from '../../ports/log-index.ts'
 import type { Decisions } from './decisions.ts'
 import { endOf, type Item, type Items, joinKey, splitKey } from './items.ts'
+import { Remembered } from './remembered.ts'
 import { TypedItems } from './typed-items.ts'
 
 /** How many producers' items each one that is put looks at, whether they have expired; and who goes through all, at a time. */
@@ -46,7 +49,8 @@ const PRODUCERS_PAGE = 100
 
 /** The index over sorted items. */
 export function logIndexOver(items: Items, decisions: Decisions): LogIndex {
-  const heads = new TypedItems(items, encodeStandingHead, decodeStandingHead)
+  const remembered = new Remembered(HEADS_REMEMBERED_BYTES_MAX, ownHead)
+  const heads = new TypedItems(items, encodeStandingHead, decodeStandingHead, remembered)
   const producers = new TypedItems(items, encodeRetired, decodeRetired)
   const toBlock = (bytes: Uint8Array, key: string) => decodeBlock(parseBlockKey(splitKey(key).sortKey), bytes)
   const blocks = new TypedItems(items, encodeBlock, toBlock)

@@ -1,5 +1,6 @@
 import { meaningOf } from '../../ports/damaged-item.ts'
 import { endOf, type Items } from './items.ts'
+import type { Remembered } from './remembered.ts'
 
 const PAGE_ITEMS = 1_000
 
@@ -8,20 +9,28 @@ export class TypedItems<T> {
   readonly #items: Items
   readonly #encode: (value: T) => Uint8Array
   readonly #decode: (bytes: Uint8Array, key: string) => T
+  readonly #remembered: Remembered<T> | undefined
 
+  /** @param remembered for items that are read and changed often, each by what it was before */
   constructor(
     items: Items,
     encode: (value: T) => Uint8Array = encodeJson,
     decode: (bytes: Uint8Array, key: string) => T = decodeJson,
+    remembered?: Remembered<T>,
   ) {
     this.#items = items
     this.#encode = encode
     this.#decode = decode
+    this.#remembered = remembered
   }
 
   /** @throws StoreFailed where they mean nothing */
   meaning(bytes: Uint8Array, key: string): T {
-    return meaningOf(key, () => this.#decode(bytes, key))
+    const known = this.#remembered?.find(key, bytes)
+    if (known !== undefined) return known
+    const value = meaningOf(key, () => this.#decode(bytes, key))
+    this.#remembered?.note(key, bytes, value)
+    return value
   }
 
   async read(key: string): Promise<T | undefined> {
@@ -65,7 +74,9 @@ export class TypedItems<T> {
     return await this.#items.update(key, bytes => {
       const standing = bytes && this.meaning(bytes, key)
       const changed = change(standing)
-      return { put: changed && this.#encode(changed), answer: { standing, changed } }
+      const put = changed && this.#encode(changed)
+      if (put) this.#remembered?.note(key, put, changed)
+      return { put, answer: { standing, changed } }
     })
   }
 
