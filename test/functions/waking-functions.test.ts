@@ -7,6 +7,7 @@ import { makeListenFunction } from '../../functions/listen/listen-function.ts'
 import { makePostFunction } from '../../functions/post/post-function.ts'
 import { makeHttpFunction } from '../../functions/runtime/http-function.ts'
 import { openBroker } from '../../functions/runtime/open-broker.ts'
+import { FRAMES_TYPE } from '../../src/contract/http/media-types.ts'
 import { ARMED_HEADER, WAKING_HEADER } from '../../src/contract/waking/offer.ts'
 import { TICKET_LIFETIME_MS } from '../../src/core/limits.ts'
 import { encodeBatch } from '../../src/core/record/index.ts'
@@ -71,14 +72,14 @@ async function fetch(
   const event = {
     method: 'POST',
     path: '/fetch',
-    headers: { 'content-type': 'application/json', accept: 'application/json' },
+    headers: { 'content-type': 'application/json', accept: FRAMES_TYPE },
     body: JSON.stringify({ partitions, ...more }),
   }
   return decoded(await call(event, contextOf()))
 }
 
 async function append(partition: number): Promise<void> {
-  const batches = encodeBatch([{ value: Buffer.from('x') }], { nowMs: 1 })
+  const batches = encodeBatch([{ value: Buffer.from('slack water') }], { nowMs: 1 })
   await openBroker(service).produce({ topic: 'tides', partition, batches })
 }
 
@@ -187,7 +188,7 @@ describe('a fetch', () => {
     const listener = await ticketOf()
     const listeners: ListenerStore = {
       ...service.listeners,
-      arm: async partitions => [{ topicId, partition: 1 }],
+      arm: async () => [{ topicId, partition: 1 }],
     }
     expect((await fetch({ listener }, { listeners })).headers[ARMED_HEADER]).toBe('1')
   })
@@ -228,8 +229,8 @@ describe('a change', () => {
     // Brought again, there is nobody left to be woken.
     await dispatch(changeOf(0))
     expect(posted).toEqual([])
-    const { json } = await fetch({ listener: await ticketOf('a') })
-    expect(json.partitions[0]).toMatchObject({ endOffset: 1 })
+    const { bytes } = await fetch({ listener: await ticketOf('a') })
+    expect(String(bytes)).toContain('slack water')
     await append(0)
     await dispatch(changeOf(0))
     expect(told()).toEqual([['a', wake(0, 2)]])
