@@ -1,5 +1,6 @@
 import type { TidemarkError } from '../core/errors.ts'
 import type { Offset, Position } from '../core/numbers.ts'
+import type { LentMemory } from './lent-memory.ts'
 
 /**
  * What a Tidemark broker does, on either side of the wire: the embedded broker and the HTTP client both
@@ -163,6 +164,11 @@ interface Fetching {
    * to be larger: they are read once it has resolved. For a broker of this process.
    */
   reserve?: (bytes: number) => Promise<void>
+  /**
+   * Where the answer's bytes are to lie, in place of memory that is made for them and is the caller's for good: it is lent, and
+   * used for other answers once the fetch has ended and its lender has left it. For a broker of this process.
+   */
+  memory?: LentMemory | undefined
 }
 
 export interface Fetch extends Fetching {

@@ -1,3 +1,4 @@
+import { MemoryPool } from '../contract/lent-memory.ts'
 import {
   CONNECTIONS_MAX,
   GATEWAY_ANSWER_WAIT_MS,
@@ -20,6 +21,7 @@ import {
   GATEWAY_SMALL_REQUESTS_BYTES,
   GATEWAY_UNPROVED_BYTES_MAX,
   GATEWAY_UNSENT_BYTES_MAX,
+  LENT_KEPT_BYTES_MAX,
 } from '../core/limits.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { GatewayBroker, GatewayPeer, GatewaySettings } from './apis/context.ts'
@@ -109,6 +111,7 @@ export async function openGateway(broker: GatewayBroker, options: GatewayOptions
       smallBytesMax: GATEWAY_SMALL_ANSWER_BYTES_MAX,
       smallOnlyBytes: GATEWAY_SMALL_ANSWERS_BYTES,
     }),
+    memory: new MemoryPool(LENT_KEPT_BYTES_MAX),
     log: options.log,
     reportError: options.reportError,
   }

@@ -11,6 +11,7 @@ import type { Services } from '../services.ts'
 import { AnswerRoom } from './answer-room.ts'
 import { bodyOf } from './chunk-body.ts'
 import { encodeFrames, toTold } from './fetch-frames.ts'
+import { inLentMemory } from './in-lent-memory.ts'
 import { toLocatedRanges } from './located-ranges.ts'
 
 /** Below this, nobody is asked for memory for what stands around the batches. */
@@ -48,8 +49,9 @@ export async function answerFetch(
       return answerJson<'LocateManyAnswer'>(toJson(located, request.partitions, answers.answerBytesMax))
     }
     const { room } = env
-    const reserve = room && { reserve: (bytes: number) => room.take(bytes, signal.signal) }
-    const { partitions } = await broker.fetchMany({ ...request, ...signal, ...reserve })
+    const { partitions } = await inLentMemory(context, signal, lent =>
+      broker.fetchMany({ ...request, ...signal, ...lent }),
+    )
     const chunks = encodeFrames(partitions)
     const bytes = sumOf(chunks)
     const aroundBytes = bytes - sumOf(partitions.flatMap(chunksOf))
