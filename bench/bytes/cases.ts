@@ -5,6 +5,8 @@ import { join } from 'node:path'
 import type { HttpBroker } from '../../src/client/http-broker.ts'
 import type { EachBatchPayload } from '../../src/client/sdk/consuming/consumer-options.ts'
 import type { Broker } from '../../src/contract/broker.ts'
+import { MemoryPool } from '../../src/contract/lent-memory.ts'
+import { LENT_KEPT_BYTES_MAX } from '../../src/core/limits.ts'
 import { type Code, loadCode, type Server, startServer } from './tree.ts'
 
 export interface Run {
@@ -46,6 +48,14 @@ export const CASES: Readonly<Record<string, Case>> = {
   'fetch-1': {
     title: 'fetch of verified batches of one record, in process',
     run: run => fetchVerified(run, 1),
+  },
+  'fetch-50-lent': {
+    title: 'the same of 50 into memory that is lent, and given back after each',
+    run: run => fetchVerified(run, 50, true),
+  },
+  'fetch-1-lent': {
+    title: 'the same of one record into memory that is lent',
+    run: run => fetchVerified(run, 1, true),
   },
   'produce-50': { title: 'produce of batches of 50, in process', run: run => produceInProcess(run, 50) },
   'http-produce-50': { title: 'produce of batches of 50 over HTTP', run: run => produceOverHttp(run, 50) },
@@ -124,7 +134,7 @@ async function produceInProcess(run: Run, recordsPerBatch: number): Promise<Meas
   return { ...figures, peakMegabytes: ownPeak() }
 }
 
-async function fetchVerified(run: Run, recordsPerBatch: number): Promise<Measured> {
+async function fetchVerified(run: Run, recordsPerBatch: number, isLent = false): Promise<Measured> {
   const code = await loadCode(run.tree)
   const { broker, close } = await code.openBroker(run.directory)
   await broker.createTopic({ topic: TOPIC })
@@ -132,15 +142,20 @@ async function fetchVerified(run: Run, recordsPerBatch: number): Promise<Measure
   const batches = Math.ceil(run.records / recordsPerBatch)
   await inFlight(batches, 2_000, () => broker.produce({ topic: TOPIC, partition: 0, batches: make() }))
   const all = batches * recordsPerBatch
-  const figures = await lastOf(PASSES, () => timed(all, () => fetchAll(broker)))
+  const figures = await lastOf(PASSES, () => timed(all, () => fetchAll(broker, isLent)))
   await close()
   return { ...figures, peakMegabytes: ownPeak() }
 }
 
-async function fetchAll(broker: Pick<Broker, 'fetch'>): Promise<void> {
+/** @param isLent a checkout of before lending reads into memory of its own all the same */
+async function fetchAll(broker: Pick<Broker, 'fetch'>, isLent = false): Promise<void> {
+  const pool = new MemoryPool(LENT_KEPT_BYTES_MAX)
   for (let offset = 0; ; ) {
     const request = { topic: TOPIC, partition: 0, offset: offset as never, maxBytes: FETCH_BYTES }
-    const { nextOffset, endOffset } = await broker.fetch(request)
+    const memory = isLent ? pool.lend() : undefined
+    const fetch = () => broker.fetch({ ...request, memory })
+    const { nextOffset, endOffset } = await (memory ? memory.use(fetch) : fetch())
+    memory?.leave()
     if (nextOffset === endOffset) return
     if (nextOffset === offset) throw new Error(`nothing comes at ${offset}`)
     offset = nextOffset
