@@ -6,11 +6,13 @@ import { toProblem } from '../contract/http/problems/problem.ts'
 import type { HttpApp, ServerContext } from '../contract/http/settings.ts'
 import { TidemarkError } from '../core/errors.ts'
 import type { Connections } from './connections.ts'
+import { WAKING_PATH } from './waking/listeners.ts'
 import type { SocketServer } from './waking/socket-server.ts'
 
-/** Whether a request asks for another protocol that is spoken here; any other is answered as if it did not ask. */
-export function asksForSocket({ headers }: IncomingMessage): boolean {
-  return headers.upgrade?.toLowerCase() === 'websocket'
+/** Whether a request asks for another protocol that is spoken there; any other is answered as if it did not ask. */
+export function asksForSocket({ method, url, headers }: IncomingMessage): boolean {
+  const isThere = method === 'GET' && url?.split('?', 1)[0] === WAKING_PATH
+  return isThere && headers.upgrade?.toLowerCase() === 'websocket'
 }
 
 /** Opens sockets for listeners, on which the app has to agree as on any other request. */
@@ -41,20 +43,17 @@ export function openSockets(
   })
 }
 
-/** @throws TypeError for a target that is no path */
-function toRequest({ url = '/', headers }: IncomingMessage): Request {
+/** As the app sees it. */
+function toRequest({ headers }: IncomingMessage): Request {
   const told = new Headers()
   for (const [name, value] of Object.entries(headers)) {
     // Those that are of the connection alone, and of the protocol that is asked for, say nothing of who asks.
     if (value === undefined || OF_CONNECTION.test(name)) continue
     for (const each of [value].flat()) told.append(name, each)
   }
-  const path = url.startsWith('/') ? url : '/'
-  const request = new Request(new URL(`http://${LOCAL_HOST}${path}`), { headers: told })
-  return request
+  return new Request(`http://localhost${WAKING_PATH}`, { headers: told })
 }
 
-const LOCAL_HOST = 'localhost'
 const OF_CONNECTION = /^(?:connection|upgrade|sec-websocket-.*|transfer-encoding|content-length)$/
 
 async function refuse(request: IncomingMessage, socket: Socket, answer: Response): Promise<void> {
@@ -71,14 +70,14 @@ async function refuse(request: IncomingMessage, socket: Socket, answer: Response
 function noSuchProtocol(): Response {
   const error = new TidemarkError(
     'INVALID_REQUEST',
-    'Only WebSockets can be asked for by Upgrade: leave it out.',
+    `By Upgrade, only a WebSocket on ${WAKING_PATH} can be asked for: leave it out.`,
   )
   return problem(error, 400)
 }
 
 function tooMany(): Response {
   const message = 'There are as many sockets as this server can have. Try again later, or poll.'
-  return problem(new TidemarkError('THROTTLING_QUOTA_EXCEEDED', message), 503)
+  return problem(new TidemarkError('THROTTLING_QUOTA_EXCEEDED', message), 429)
 }
 
 function problem(error: TidemarkError, status: number): Response {
