@@ -56,6 +56,8 @@ export const TABLE_SCAN_PAGE_ITEMS = 100
 
 /** AWS: what an event or a result may have, as JSON, when a function is called and waited for. */
 export const LAMBDA_PAYLOAD_BYTES_MAX = 6 * MiB
+/** AWS: what an event may have when nobody waits for the function. It was raised since; this holds everywhere. */
+export const LAMBDA_EVENT_BYTES_MAX = 256 * KiB
 /** AWS: how long a gateway waits for a function. */
 export const API_GATEWAY_TIMEOUT_MS = 29_000
 /** What one frame of a WebSocket holds, how long one may be silent, and how long one lives. */
