@@ -10,6 +10,7 @@ import {
 } from '../core/limits.ts'
 import type { Head } from '../core/log/head.ts'
 import { crossesLimit, SHARED_LIMIT } from '../core/log/tail.ts'
+import { SharedLook } from '../core/shared-look.ts'
 import type { PartitionId } from '../core/topic/partition-id.ts'
 import type { Trigger } from '../core/trigger/trigger.ts'
 import { Lane, workBeside } from '../core/turns.ts'
@@ -81,6 +82,9 @@ export class LogBroker implements Broker, GroupBroker, ClassicGroupBroker, Trigg
   readonly #initialDelayMs: number
   #startedUp: Promise<void> = Promise.resolve()
   #isClosing = false
+
+  /** Each group is read for it: whoever asks meanwhile shares a look with others. */
+  readonly #groupList = new SharedLook(() => this.#serveGroup('', (call, { listGroups }) => listGroups(call)))
 
   constructor(ports: Ports, settings: LogBrokerSettings, locator?: ObjectLocator) {
     const watch = new TailWatch()
@@ -227,8 +231,7 @@ export class LogBroker implements Broker, GroupBroker, ClassicGroupBroker, Trigg
   fetchOffsets: GroupBroker['fetchOffsets'] = ({ groupId, topics }) =>
     this.#serveGroup(groupId, (call, { fetchOffsets }) => fetchOffsets(call, topics))
 
-  listGroups: GroupBroker['listGroups'] = () =>
-    this.#serveGroup('', (call, { listGroups }) => listGroups(call))
+  listGroups: GroupBroker['listGroups'] = () => this.#groupList.run()
 
   describeGroup: GroupBroker['describeGroup'] = groupId =>
     this.#serveGroup(groupId, (call, { describeGroup }) => describeGroup(call))
