@@ -1,6 +1,7 @@
 import type { Broker } from '../contract/broker.ts'
 import type { ClassicGroupBroker } from '../contract/classic-groups.ts'
 import type { GroupBroker } from '../contract/groups.ts'
+import type { ProducersBroker } from '../contract/producers.ts'
 import type { TriggerBroker, TriggerDescription, TriggerName } from '../contract/triggers.ts'
 import {
   CLASSIC_INITIAL_DELAY_MS,
@@ -61,7 +62,7 @@ export interface LogBrokerSettings extends GatherSettings {
 }
 
 /** The broker over its ports. Stateless but for what makes it fast: any number of them may share a store. */
-export class LogBroker implements Broker, GroupBroker, ClassicGroupBroker, TriggerBroker {
+export class LogBroker implements Broker, GroupBroker, ClassicGroupBroker, ProducersBroker, TriggerBroker {
   readonly #ports: Ports
   readonly #directory: TopicDirectory
   readonly #intake: Intake
@@ -211,6 +212,12 @@ export class LogBroker implements Broker, GroupBroker, ClassicGroupBroker, Trigg
     this.#serve(async () => {
       const [{ offsetFor }, { footers }] = await Promise.all([loadUseCases(), this.#reading.open()])
       return await offsetFor(this.#ports, this.#directory, request, footers, this.#looks)
+    })
+
+  describeProducers: ProducersBroker['describeProducers'] = request =>
+    this.#serve(async () => {
+      const { describeProducers } = await loadUseCases()
+      return await describeProducers(this.#ports, this.#directory, request)
     })
 
   deleteRecords: Broker['deleteRecords'] = request =>
