@@ -11,6 +11,7 @@ import {
 } from '../core/limits.ts'
 import type { Head } from '../core/log/head.ts'
 import { crossesLimit, SHARED_LIMIT } from '../core/log/tail.ts'
+import type { Offset } from '../core/numbers.ts'
 import { SharedLook } from '../core/shared-look.ts'
 import type { PartitionId } from '../core/topic/partition-id.ts'
 import type { Trigger } from '../core/trigger/trigger.ts'
@@ -207,6 +208,14 @@ export class LogBroker implements Broker, GroupBroker, ClassicGroupBroker, Produ
 
   locateMany: Broker['locateMany'] = request =>
     this.#serve(async () => (await this.#reading.open()).locateMany(request))
+
+  /**
+   * Calls `wake` once, when the log's end is another one than it is when this resolves.
+   * @returns ends it
+   */
+  listen(partition: PartitionId, wake: (endOffset: Offset) => void): Promise<() => void> {
+    return this.#serve(async () => (await this.#reading.open()).listen(partition, wake))
+  }
 
   offsetFor: Broker['offsetFor'] = request =>
     this.#serve(async () => {

@@ -1,6 +1,7 @@
 import type { Broker, TopicSummary } from '../../contract/broker.ts'
 import type { ClassicGroupBroker } from '../../contract/classic-groups.ts'
 import type { GroupBroker } from '../../contract/groups.ts'
+import type { LentMemory } from '../../contract/lent-memory.ts'
 import type { ProducersBroker } from '../../contract/producers.ts'
 import type { Clock } from '../../ports/clock.ts'
 
@@ -66,4 +67,6 @@ export interface Context {
    * can be answered without them
    */
   readonly reserve: (bytes: number) => Promise<void>
+  /** What the answer's records are read into: it is lent until the client has taken them. */
+  readonly memory: LentMemory
 }
