@@ -1,6 +1,7 @@
 import type { Broker } from '../contract/broker.ts'
 import type { ClassicGroupBroker } from '../contract/classic-groups.ts'
 import type { GroupBroker } from '../contract/groups.ts'
+import type { ProducersBroker } from '../contract/producers.ts'
 import type { TriggerBroker, TriggerDescription, TriggerName } from '../contract/triggers.ts'
 import {
   CLASSIC_INITIAL_DELAY_MS,
@@ -11,6 +12,7 @@ import {
 import type { Head } from '../core/log/head.ts'
 import { crossesLimit, SHARED_LIMIT } from '../core/log/tail.ts'
 import type { Offset } from '../core/numbers.ts'
+import { SharedLook } from '../core/shared-look.ts'
 import type { PartitionId } from '../core/topic/partition-id.ts'
 import type { Trigger } from '../core/trigger/trigger.ts'
 import { Lane, workBeside } from '../core/turns.ts'
@@ -61,7 +63,7 @@ export interface LogBrokerSettings extends GatherSettings {
 }
 
 /** The broker over its ports. Stateless but for what makes it fast: any number of them may share a store. */
-export class LogBroker implements Broker, GroupBroker, ClassicGroupBroker, TriggerBroker {
+export class LogBroker implements Broker, GroupBroker, ClassicGroupBroker, ProducersBroker, TriggerBroker {
   readonly #ports: Ports
   readonly #directory: TopicDirectory
   readonly #intake: Intake
@@ -82,6 +84,9 @@ export class LogBroker implements Broker, GroupBroker, ClassicGroupBroker, Trigg
   readonly #initialDelayMs: number
   #startedUp: Promise<void> = Promise.resolve()
   #isClosing = false
+
+  /** Each group is read for it: whoever asks meanwhile shares a look with others. */
+  readonly #groupList = new SharedLook(() => this.#serveGroup('', (call, { listGroups }) => listGroups(call)))
 
   constructor(ports: Ports, settings: LogBrokerSettings, locator?: ObjectLocator) {
     const watch = new TailWatch()
@@ -218,6 +223,12 @@ export class LogBroker implements Broker, GroupBroker, ClassicGroupBroker, Trigg
       return await offsetFor(this.#ports, this.#directory, request, footers, this.#looks)
     })
 
+  describeProducers: ProducersBroker['describeProducers'] = request =>
+    this.#serve(async () => {
+      const { describeProducers } = await loadUseCases()
+      return await describeProducers(this.#ports, this.#directory, request)
+    })
+
   deleteRecords: Broker['deleteRecords'] = request =>
     this.#serve(async () => {
       const { deleteRecords } = await loadTasks()
@@ -236,8 +247,7 @@ export class LogBroker implements Broker, GroupBroker, ClassicGroupBroker, Trigg
   fetchOffsets: GroupBroker['fetchOffsets'] = ({ groupId, topics }) =>
     this.#serveGroup(groupId, (call, { fetchOffsets }) => fetchOffsets(call, topics))
 
-  listGroups: GroupBroker['listGroups'] = () =>
-    this.#serveGroup('', (call, { listGroups }) => listGroups(call))
+  listGroups: GroupBroker['listGroups'] = () => this.#groupList.run()
 
   describeGroup: GroupBroker['describeGroup'] = groupId =>
     this.#serveGroup(groupId, (call, { describeGroup }) => describeGroup(call))
