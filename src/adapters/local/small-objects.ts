@@ -71,15 +71,16 @@ export class SmallObjects {
 
   /** Whether an object is put here; what is too much becomes a file at once. */
   takes(key: string, bytes: number): boolean {
+    // SQLite would have no bytes for nothing at all.
+    if (bytes === 0) return false
     const hasRoom = bytes <= SMALL_OBJECT_BYTES_MAX && this.#bytes + bytes <= SMALL_OBJECTS_BYTES_MAX
     return hasRoom && mayBeHere(key)
   }
 
   async put(key: string, chunks: readonly Uint8Array[]): Promise<void> {
-    const { put } = this.#statements()!
     const bytes = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)
     this.#bytes += bytes.length
-    await this.#rows.write(() => void put.run(key, Date.now(), bytes), 'in order')
+    await this.#rows.write(() => void this.#statements()!.put.run(key, Date.now(), bytes), 'in order')
     this.start()
   }
 
@@ -101,6 +102,8 @@ export class SmallObjects {
 
   /** Those whose keys begin so, in their order. */
   async list(prefix: string): Promise<ObjectInfo[]> {
+    // Files can be listed as long as they are there, the rows of a database that is closed cannot.
+    if (this.#isClosed) return []
     const rows = await this.#rows.read(() => this.#statements()?.list.all(prefix) ?? [])
     const found = rows as unknown as ObjectInfo[]
     return found.filter(({ key }) => key.startsWith(prefix))
@@ -173,7 +176,9 @@ function prepare(rows: Rows): Statements | undefined {
     list: rows.prepare(
       'SELECT key, length(value) AS bytes, madeMs AS modifiedMs FROM objects WHERE key >= ? ORDER BY key',
     ),
-    put: rows.prepare('INSERT OR IGNORE INTO objects (key, madeMs, value) VALUES (?, ?, ?)'),
+    put: rows.prepare(
+      'INSERT INTO objects (key, madeMs, value) VALUES (?, ?, ?) ON CONFLICT (key) DO NOTHING',
+    ),
     remove: rows.prepare('DELETE FROM objects WHERE key = ?'),
     moved: rows.prepare('DELETE FROM objects WHERE id = ?'),
     due: rows.prepare(
