@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { HttpBroker } from '../../src/client/http-broker.ts'
 import type { EachBatchPayload } from '../../src/client/sdk/consuming/consumer-options.ts'
 import type { Broker } from '../../src/contract/broker.ts'
-import { MemoryPool } from '../../src/contract/lent-memory.ts'
+import { MemoryPool } from '../../src/core/lent-memory.ts'
 import { LENT_KEPT_BYTES_MAX } from '../../src/core/limits.ts'
 import { type Code, loadCode, type Server, startServer } from './tree.ts'
 

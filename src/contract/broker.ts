@@ -1,6 +1,6 @@
 import type { TidemarkError } from '../core/errors.ts'
+import type { LentMemory } from '../core/lent-memory.ts'
 import type { Offset, Position } from '../core/numbers.ts'
-import type { LentMemory } from './lent-memory.ts'
 
 /**
  * What a Tidemark broker does, on either side of the wire: the embedded broker and the HTTP client both

@@ -1,8 +1,8 @@
+import type { LentMemory } from '../../core/lent-memory.ts'
 import type { Position } from '../../core/numbers.ts'
 import type { StoreHealth } from '../../ports/store-health.ts'
 import type { Broker } from '../broker.ts'
 import type { GroupBroker } from '../groups.ts'
-import type { LentMemory } from '../lent-memory.ts'
 import type { TriggerBroker } from '../triggers.ts'
 import type { UrlSigner } from './trust/signed-url.ts'
 
