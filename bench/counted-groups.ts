@@ -4,13 +4,13 @@ import { encodeGroupItem } from '../src/adapters/aws/items/group.ts'
 import { encodeMemberItem } from '../src/adapters/aws/items/member.ts'
 import { encodeTargetChunkItem } from '../src/adapters/aws/items/target-chunk.ts'
 import { number } from '../src/adapters/aws/table/attributes.ts'
+import { itemBytes } from '../src/adapters/aws/table/item-bytes.ts'
 import type { Claim, Group, Member } from '../src/core/group/group.ts'
 import { CLAIM_ATTRIBUTES } from '../src/core/storage-layout.ts'
 import type { Clock } from '../src/ports/clock.ts'
 import type { Entropy } from '../src/ports/entropy.ts'
 import type { GroupStore } from '../src/ports/group-store.ts'
 import type { TopicStore } from '../src/ports/topic-store.ts'
-import { itemBytes } from './item-bytes.ts'
 
 const READ_UNIT_BYTES = 4096
 const READS: readonly string[] = ['readGroup', 'readMember', 'readTargetChunk', 'readClaim', 'get']

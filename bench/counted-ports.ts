@@ -95,8 +95,8 @@ export function countIndex(index: LogIndex, counts: Counts): LogIndex {
       read(headBytes(head))
       return head
     },
-    append: async (partition, entry, seen, newcomers) => {
-      const outcome = await index.append(partition, entry, seen, newcomers)
+    append: async (partition, entry, seen, newcomers, cut) => {
+      const outcome = await index.append(partition, entry, seen, newcomers, cut)
       write(outcome.kind === 'missing' ? 0 : headBytes(outcome.head))
       return outcome
     },

@@ -23,7 +23,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
     // cli/address/connect.ts assembles what the options name: a signed client, a store.
     files: ['embedded', 'index.ts', 'aws.ts', 'cli/main.ts', 'cli/address/connect.ts', 'cli/tidemark.js'],
     mayImport: [''],
-    packages: ['node:', '@hono/node-server', 'commander', 'hono'],
+    packages: ['node:', '@hono/node-server', 'commander', 'hono', 'ws'],
   },
   // Hashes are pure, and Node's are the fast ones.
   'metadata ids': {
@@ -92,6 +92,12 @@ const LAYERS: Readonly<Record<string, Layer>> = {
       'node:timers/promises',
       'node:zlib',
     ],
+  },
+  // What Node 20 has no client for.
+  'listener sockets': {
+    files: ['client/listener-socket.ts'],
+    mayImport: ['core', 'contract'],
+    packages: ['ws'],
   },
   client: {
     files: ['client'],

@@ -10,6 +10,7 @@ import {
 } from '../core/limits.ts'
 import type { Head } from '../core/log/head.ts'
 import { crossesLimit, SHARED_LIMIT } from '../core/log/tail.ts'
+import type { Offset } from '../core/numbers.ts'
 import type { PartitionId } from '../core/topic/partition-id.ts'
 import type { Trigger } from '../core/trigger/trigger.ts'
 import { Lane, workBeside } from '../core/turns.ts'
@@ -202,6 +203,14 @@ export class LogBroker implements Broker, GroupBroker, ClassicGroupBroker, Trigg
 
   locateMany: Broker['locateMany'] = request =>
     this.#serve(async () => (await this.#reading.open()).locateMany(request))
+
+  /**
+   * Calls `wake` once, when the log's end is another one than it is when this resolves.
+   * @returns ends it
+   */
+  listen(partition: PartitionId, wake: (endOffset: Offset) => void): Promise<() => void> {
+    return this.#serve(async () => (await this.#reading.open()).listen(partition, wake))
+  }
 
   offsetFor: Broker['offsetFor'] = request =>
     this.#serve(async () => {

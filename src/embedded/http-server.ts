@@ -26,6 +26,8 @@ import { OwnTime } from './own-time.ts'
 import { Paces } from './paces.ts'
 import { readBody } from './request-body.ts'
 import { type ServerLimits, serverLimits } from './server-limits.ts'
+import { asksForSocket, openSockets } from './upgrades.ts'
+import type { Listeners } from './waking/listeners.ts'
 
 export interface HttpServerSettings {
   /** 127.0.0.1 when it is left out. */
@@ -41,6 +43,8 @@ export interface HttpServerSettings {
   replaceGlobals?: boolean
   /** How long `close` lets running requests go on. */
   closeTimeoutMs?: number
+  /** On whose sockets listeners are woken, where the app offers that. */
+  listeners?: Listeners | undefined
   /** Other ones than those that go by what this process has. */
   limits?: Partial<ServerLimits>
   /** Told of each request in a line, once it is answered; nobody when it is left out. */
@@ -126,12 +130,16 @@ export async function startHttpServer(app: HttpApp, settings: HttpServerSettings
       noDelay: true,
       // Refused below, with a word.
       requireHostHeader: false,
+      shouldUpgradeCallback: asksForSocket,
     },
     serve,
   )
   server.on('connection', socket => connections.add(socket))
   server.on('clientError', refuseBrokenRequest)
   answerOddRequests(server, (...of) => connections.serve(...of))
+  const { listeners } = settings
+  const sockets = listeners && new (await import('./waking/socket-server.ts')).SocketServer(listeners)
+  openSockets(server, app, connections, sockets, () => ({ boundHosts, isUpgrade: true }))
   server.on('checkContinue', (request, response) => {
     // Whoever waits until he is asked for his body is not to send it where nobody reads it.
     response.setHeader('connection', 'close')
@@ -152,6 +160,7 @@ export async function startHttpServer(app: HttpApp, settings: HttpServerSettings
     url: `http://${isWildcard(host) ? 'localhost' : inUrl(host)}:${bound.port}`,
     port: bound.port,
     close() {
+      sockets?.close()
       closed ??= stop(server, connections, stopping, closeTimeoutMs)
       return closed
     },

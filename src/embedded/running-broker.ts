@@ -8,6 +8,8 @@ import type { GroupBroker } from '../contract/groups.ts'
 import type { TriggerBroker } from '../contract/triggers.ts'
 import { TidemarkError } from '../core/errors.ts'
 import { CLOSE_PATIENCE_MS } from '../core/limits.ts'
+import type { Offset } from '../core/numbers.ts'
+import type { PartitionId } from '../core/topic/partition-id.ts'
 import type { Ports } from '../ports/index.ts'
 import type { ObjectLocator } from '../ports/object-locator.ts'
 import type { ObjectStore } from '../ports/object-store.ts'
@@ -54,6 +56,8 @@ export interface EmbeddedHost {
   readonly ports: Ports
   readonly broker: Broker
   readonly directory: TopicDirectory
+  /** Calls `wake` once, when the log's end is another one than it is when this resolves. @returns ends it */
+  listen(partition: PartitionId, wake: (endOffset: Offset) => void): Promise<() => void>
   /** Has something stopped before the broker is. */
   beforeClose(stop: () => Promise<void>): void
   /**
@@ -147,7 +151,8 @@ export function runBroker(
   if (isHost) {
     const directory = new TopicDirectory(ports.topics, ports.clock)
     const beforeClose = (stop: () => Promise<void>) => void stops.push(stop)
-    hosts.set(embedded, { ports, broker, directory, beforeClose, prepareEnd })
+    const listen: EmbeddedHost['listen'] = (...of) => broker.listen(...of)
+    hosts.set(embedded, { ports, broker, directory, listen, beforeClose, prepareEnd })
   }
   return embedded
 }

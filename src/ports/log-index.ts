@@ -1,4 +1,5 @@
 import type { Block } from '../core/log/block.ts'
+import type { Cut, HeadCost } from '../core/log/changes/cut.ts'
 import type { Move } from '../core/log/changes/rearrange.ts'
 import type { IndexEntry } from '../core/log/entry.ts'
 import type { Head } from '../core/log/head.ts'
@@ -14,6 +15,9 @@ import type { PartitionId } from '../core/topic/partition-id.ts'
  * All methods can throw NotApplied and StoreFailed; those that write also OutcomeUnknown.
  */
 export interface LogIndex {
+  /** Of stores where each write of a head is paid for by what stands in it. */
+  readonly headCost?: HeadCost
+
   /**
    * Makes an empty head with this floor, drained; one that is there stays as it is. Tells the floor of the head that stands.
    * Undefined: the partition was removed, and has none any more, whoever asks and however late.
@@ -31,6 +35,7 @@ export interface LogIndex {
    * stand in the tail, that its object is of no epoch below appendFloor, and that what it holds of each idempotent producer follows on what the head has of that
    * producer. A producer that the head does not know must be one of `newcomers`, which are nobody unless given: the
    * writer has read its item. Both outcomes carry the whole head: as it became, or as it was refused.
+   * @param cut a block that stands in the table: the tail, which must be exactly its entries, leaves in the same step
    * @throws NoRoom where the head can take no more before a flush
    */
   append(
@@ -38,6 +43,7 @@ export interface LogIndex {
     entry: IndexEntry,
     seen: Offset,
     newcomers?: ReadonlySet<bigint>,
+    cut?: Cut,
   ): Promise<AppendOutcome>
 
   /**

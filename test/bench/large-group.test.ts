@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { itemBytes } from '../../bench/item-bytes.ts'
 import { runLargeGroup } from '../../bench/large-group.ts'
 import { encodeTargetChunkItem } from '../../src/adapters/aws/items/target-chunk.ts'
+import { itemBytes } from '../../src/adapters/aws/table/item-bytes.ts'
 import { type AssignedMember, assign } from '../../src/core/group/assigning/assignment.ts'
 import type { AssignorName } from '../../src/core/group/group.ts'
 import { splitTarget } from '../../src/core/group/target-chunk.ts'

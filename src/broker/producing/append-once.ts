@@ -1,6 +1,7 @@
 import { TidemarkError, type Written } from '../../core/errors.ts'
 import { blockEnd } from '../../core/log/block.ts'
 import { mayLookUp } from '../../core/log/changes/append.ts'
+import type { Cut } from '../../core/log/changes/cut.ts'
 import { entryEpoch, type IndexEntry, placeEntries } from '../../core/log/entry.ts'
 import { findInTail, type Head } from '../../core/log/head.ts'
 import { type FlushedProducer, stateOf } from '../../core/log/producers/flushed-producer.ts'
@@ -77,6 +78,7 @@ export class EpochRefused extends Error {
  * let one be retired between look and append), and that the item is read afterwards.
  *
  * @param seen a head as it was at some time before this call
+ * @param cut what leaves the tail in the same step, if the tail is still the block's: only the first try asks for it
  * @throws TidemarkError UNKNOWN_TOPIC_OR_PARTITION, or REQUEST_TIMED_OUT at the deadline; `written` tells
  *   whether the entry may be in the log
  * @throws SequenceRefused when the log does not take it; EpochRefused when it takes no object of its epoch any more
@@ -87,6 +89,7 @@ export async function appendEntry(
   entry: IndexEntry,
   seen: SeenHead,
   deadlineMs: number,
+  cut?: Cut,
 ): Promise<AppendedEntry> {
   const steps = sequenceSteps(entry.producers)
   let known = seen
@@ -94,6 +97,7 @@ export async function appendEntry(
   let current: Head | undefined
   let retired: Retired | undefined
   let written: Written = 'no'
+  let cutting = cut
   for (let failures = 0; ; ) {
     if (!retired) {
       const unknown = steps?.filter(({ producerId }) => !known.producers.has(producerId)) ?? []
@@ -108,10 +112,12 @@ export async function appendEntry(
         continue
       }
     }
+    const cutNow = cutting
+    cutting = undefined
     try {
       const newcomers = new Set(retired.keys())
       if (ports.clock.monotonicMs() >= deadlineMs) throw timedOut(new NotApplied('its time is over'), written)
-      const append = ports.index.append(partition, entry, known.nextOffset, newcomers)
+      const append = ports.index.append(partition, entry, known.nextOffset, newcomers, cutNow)
       const outcome = await inTime(ports.clock, deadlineMs, append)
       if (outcome.kind === 'missing') throw partitionGone(written)
       const { head } = outcome
@@ -130,7 +136,8 @@ export async function appendEntry(
       }
       // Nor can one below the floor, which only grows: what the tail does not show, nor the blocks since, is not there.
       if (entryEpoch(entry) < head.appendFloor) throw new EpochRefused(head)
-      if (!hasMoved && !steps?.every(step => isNext(head.producers.get(step.producerId), step))) {
+      // One that was to cut the tail may have been refused for that alone.
+      if (!cutNow && !hasMoved && !steps?.every(step => isNext(head.producers.get(step.producerId), step))) {
         throw new SequenceRefused(head, retired, written)
       }
       // What remains is a tail that has moved, or a producer that was retired since the known head. This one shows

@@ -14,11 +14,14 @@ import {
   type SeenHead,
   SequenceRefused,
 } from './append-once.ts'
+import { cutBeside } from './cut-beside.ts'
 
 /** What a partition's next append needs from its last one. */
 interface PartitionState {
   /** The newest head that was seen; undefined before the first append. */
   seen: SeenHead | undefined
+  /** All of it, where the tail's cut may go with the next append, and nobody else seems to append. */
+  whole: Head | undefined
   /** Whether the tail was too long then to append to. */
   isPastHardLimit: boolean
   /** Appends that are under way, or wait for their turn. */
@@ -76,12 +79,14 @@ export class AppendTurns {
         'no',
       )
     const seen = await this.#prepare(state, partition, deadlineMs)
+    const { whole } = state
     try {
-      const appended = await appendEntry(this.#ports, partition, entry, seen, deadlineMs)
-      remember(state, appended.head)
+      const cut = whole && (await cutBeside(this.#ports, partition, whole, entry, deadlineMs))
+      const appended = await appendEntry(this.#ports, partition, entry, seen, deadlineMs, cut)
+      this.#remember(state, appended.head, appended.baseOffset === seen.nextOffset)
       return appended
     } catch (error) {
-      if (error instanceof SequenceRefused || error instanceof EpochRefused) remember(state, error.head)
+      if (error instanceof SequenceRefused || error instanceof EpochRefused) this.#remember(state, error.head)
       // Others may have filled the head until it takes nothing more: the next append looks, and flushes first.
       else forget(state, error)
       throw error
@@ -95,16 +100,25 @@ export class AppendTurns {
         this.#ports.index.readHead(partition),
       )
       if (!head) throw partitionGone('no')
-      remember(state, head)
+      this.#remember(state, head, true)
     }
     if (state.isPastHardLimit) {
       const age = { nowMs: this.#ports.clock.nowMs(), flushMs: Number.POSITIVE_INFINITY }
       const [result] = await flush(this.#ports, [{ partition, age }], deadlineMs)
       if (result?.status === 'rejected') throw result.reason
       if (!result?.value) throw partitionGone('no')
-      remember(state, result.value)
+      this.#remember(state, result.value)
     }
     return state.seen!
+  }
+
+  /** @param isAlone whether nobody else has appended since the head before, as far as can be told */
+  #remember(state: PartitionState, head: Head, isAlone = false): void {
+    // Not the whole head, where it is not needed: thousands of partitions may be remembered, and entries have payloads.
+    state.trouble = undefined
+    state.seen = { nextOffset: head.nextOffset, producers: head.producers }
+    state.whole = isAlone && this.#ports.index.headCost ? head : undefined
+    state.isPastHardLimit = isPastHardLimit(head)
   }
 
   #stateOf(partition: PartitionId): PartitionState {
@@ -114,6 +128,7 @@ export class AppendTurns {
     this.#forgetIdle()
     const state = {
       seen: undefined,
+      whole: undefined,
       isPastHardLimit: false,
       waiting: 0,
       last: Promise.resolve(),
@@ -136,12 +151,6 @@ function forget(state: PartitionState, error: unknown): void {
   const { cause } = error as Error
   state.trouble = cause instanceof Error ? cause.message : undefined
   state.seen = undefined
+  state.whole = undefined
   state.isPastHardLimit = false
-}
-
-function remember(state: PartitionState, head: Head): void {
-  // Not the whole head: thousands of partitions may be remembered, and entries have payloads.
-  state.trouble = undefined
-  state.seen = { nextOffset: head.nextOffset, producers: head.producers }
-  state.isPastHardLimit = isPastHardLimit(head)
 }

@@ -24,6 +24,8 @@ export interface RunSource {
   readonly end: Offset
   readonly key: string
   readonly position: number
+  /** The batches themselves, where they stand in the index and in no object. */
+  readonly payload?: Uint8Array
   /** Of its batches; 0: it has none, and there is no object. */
   readonly bytes: number
   readonly offsets: RunOffsets
@@ -36,13 +38,16 @@ export class Moved extends Error {
   override readonly name = 'Moved'
 }
 
-/** @param placed entries of blocks, all of which lie in objects */
+/** @param placed entries of blocks */
 export function entrySources(placed: readonly PlacedEntry[]): RunSource[] {
   return placed.map(({ baseOffset, entry: { place, span, bytes } }) => {
-    if (place.kind !== 'object') throw new Error(`an entry of a block is ${place.kind}`)
+    if (place.kind === 'segment') throw new Error('an entry of a block is a segment')
     const end = advance(baseOffset, span)
-    const { position } = place
-    return { baseOffset, end, key: ingestKey(place), position, bytes, offsets: 'counted', footerBytes: 0 }
+    const lies =
+      place.kind === 'inline'
+        ? { key: 'the block', position: 0, payload: place.payload }
+        : { key: ingestKey(place), position: place.position }
+    return { baseOffset, end, ...lies, bytes, offsets: 'counted', footerBytes: 0 }
   })
 }
 
@@ -75,6 +80,12 @@ export async function* readRuns(
       // Each try has its own: one that is given up may still be written to.
       memory.read(bytes, into => ports.objects.get(source.key, toPosition(position), bytes, into)),
     )
+  const readPiece = async ({ sources: [source], piece }: Reading): Promise<ReadPiece | undefined> => {
+    if (piece.bytes === 0) return NOTHING_READ
+    // A copy: offsets are written into what is read, and the index's own bytes stay as they are.
+    if (source.payload) return { bytes: Uint8Array.from(source.payload), memory: NOTHING }
+    return await readInto(source, piece.position, piece.bytes)
+  }
   const ahead: (Reading & { readonly reading: Promise<ReadPiece | undefined> })[] = []
   const pieces = piecesOf(sources)
   let bytesAhead = 0
@@ -82,10 +93,7 @@ export async function* readRuns(
     while (bytesAhead < SETTLING_PIECE_BYTES * RUN_READS_AHEAD_MAX && ahead.length < SMALL_READS_AHEAD_MAX) {
       const { value, done } = pieces.next()
       if (done) return
-      const reading =
-        value.piece.bytes === 0
-          ? Promise.resolve(NOTHING_READ)
-          : readInto(value.sources[0], value.piece.position, value.piece.bytes)
+      const reading = readPiece(value)
       // It is waited for later, and must not be taken for nobody's until then.
       reading.catch(() => {})
       ahead.push({ ...value, reading })
@@ -192,14 +200,15 @@ function* piecesOf(sources: readonly RunSource[]): Generator<Reading> {
 
 /** The entries that follow one right behind it in its object, as many as are read at once. */
 function neighboursOf(sources: readonly RunSource[], index: number): RunSource[] {
-  const { key, position, bytes } = sources[index]!
+  const { key, position, bytes, payload } = sources[index]!
   const neighbours: RunSource[] = []
+  if (payload) return neighbours
   let end = position + bytes
   // No slice: of each of thousands of entries it would be another thousand.
   const last = Math.min(sources.length, index + NEIGHBOURS_MAX)
   for (let at = index + 1; at < last; at += 1) {
     const next = sources[at]!
-    const isBehind = next.offsets === 'counted' && next.key === key && next.position === end
+    const isBehind = next.offsets === 'counted' && !next.payload && next.key === key && next.position === end
     if (!isBehind || end + next.bytes - position > SETTLING_PIECE_BYTES) break
     neighbours.push(next)
     end += next.bytes

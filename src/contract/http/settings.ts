@@ -4,6 +4,7 @@ import type { StoreHealth } from '../../ports/store-health.ts'
 import type { Broker } from '../broker.ts'
 import type { GroupBroker } from '../groups.ts'
 import type { TriggerBroker } from '../triggers.ts'
+import type { WakingOffer } from '../waking/offer.ts'
 import type { UrlSigner } from './trust/signed-url.ts'
 
 export interface HttpPorts {
@@ -12,6 +13,8 @@ export interface HttpPorts {
   objects?: LocatedObjects
   /** What GET /health looks at; nothing when it is left out. */
   health?: StoreHealth | undefined
+  /** That whoever waits for records can be woken; nobody can when it is left out. */
+  waking?: WakingOffer | undefined
   logger: HttpLogger
   /** Milliseconds since the epoch; the system's clock when it is left out. */
   nowMs?: () => number
@@ -89,6 +92,8 @@ export interface ServerContext {
   boundHosts?: readonly string[]
   /** Aborts when the server stops: long polls end then. */
   stopping?: AbortSignal
+  /** Whether it is to become a WebSocket, if its client may have one: then the answer is 204. */
+  isUpgrade?: boolean
 }
 
 /** The HTTP form of a broker, for any server that speaks the Fetch API's Request and Response. */

@@ -45,6 +45,8 @@ export const OBJECT_READ_TIMEOUT_MS = 10_000
 export const OBJECT_READ_HEDGE_MS = 250
 /** DynamoDB's limit for one item, names included. */
 export const TABLE_ITEM_BYTES_MAX = 400 * KiB
+/** DynamoDB: a write is paid for by each started unit of the item. */
+export const TABLE_WRITE_UNIT_BYTES = KiB
 /** DynamoDB's limit for one BatchWriteItem. */
 export const TABLE_BATCH_ITEMS_MAX = 25
 /** Items that one page of a scan for partitions reads: of those in one log, all but the first are in vain. */
@@ -54,8 +56,14 @@ export const TABLE_SCAN_PAGE_ITEMS = 100
 
 /** AWS: what an event or a result may have, as JSON, when a function is called and waited for. */
 export const LAMBDA_PAYLOAD_BYTES_MAX = 6 * MiB
+/** AWS: what an event may have when nobody waits for the function. It was raised since; this holds everywhere. */
+export const LAMBDA_EVENT_BYTES_MAX = 256 * KiB
 /** AWS: how long a gateway waits for a function. */
 export const API_GATEWAY_TIMEOUT_MS = 29_000
+/** What one frame of a WebSocket holds, how long one may be silent, and how long one lives. */
+export const API_GATEWAY_FRAME_BYTES_MAX = 32 * KiB
+export const API_GATEWAY_IDLE_MS = 600_000
+export const API_GATEWAY_SOCKET_MS = 7_200_000
 /** A function behind a gateway ends before the gateway gives up, so that its log tells what happened. */
 export const FUNCTION_TIMEOUT_MS = 28_000
 /** A produce call is answered before its function is stopped: a producer hears what became of its records. */

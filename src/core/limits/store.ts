@@ -26,6 +26,8 @@ export const STORE_TRIAL_BYTES = 64 * KiB
 export const STORE_SYNC_BYTES = 8 * MiB
 /** What must be free on the disk for what is written only to lie better: what is new goes first. */
 export const STORE_ROOM_KEPT_BYTES = 512 * MiB
+/** Bytes of heads of which a process remembers what they mean, which takes it some times as much memory. */
+export const HEADS_REMEMBERED_BYTES_MAX = 2 * MiB
 /** How often a process looks which of the objects that it has open others have removed. */
 export const STORE_REMOVED_LOOK_MS = 30_000
 /** Files that are removed at the same time. */

@@ -3,7 +3,7 @@ import { advance, type Offset } from '../numbers.ts'
 import { decodeEntry, encodeEntry, type IndexEntry, spanOf } from './entry.ts'
 import type { LogSummary } from './summary.ts'
 
-/** An immutable index item: entries that left the tail, all pointing at objects. */
+/** An immutable index item: entries that left the tail. Small ones may bear their payload still. */
 export interface Block {
   readonly baseOffset: Offset
   readonly entries: readonly IndexEntry[]

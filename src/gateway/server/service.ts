@@ -29,6 +29,8 @@ export interface Service {
   /** What answers are read into. */
   readonly memory: MemoryPool
   readonly log: Log
+  /** To be called once a second: more lines may be told. */
+  readonly renewLog: () => void
   /** Told of what can only be a bug. */
   readonly reportError: (error: unknown) => void
 }

@@ -62,6 +62,7 @@ async function openConnection(
     requests: given.requests ?? room(),
     newcomers: given.newcomers ?? room(),
     answers: given.answers ?? room(),
+    renewLog: () => {},
     memory: new MemoryPool(MiB),
     log: line => logged.push(line),
     reportError: error => logged.push(String(error)),

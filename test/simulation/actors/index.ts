@@ -7,6 +7,7 @@ import { deletions } from './deletions.ts'
 import { flushes } from './flushes.ts'
 import { members } from './members.ts'
 import { pollers } from './pollers.ts'
+import { prices } from './prices.ts'
 import { producers } from './producers.ts'
 import { readers } from './readers.ts'
 import { tailers } from './tailers.ts'
@@ -32,6 +33,7 @@ export const ACTORS: readonly ActorKind[] = [
   clocks,
   upkeep,
   cleaners,
+  prices,
 ]
 
 /** @throws Error where one of the names is nobody's */

@@ -1,5 +1,6 @@
 import { type Block, blockEnd } from '../../../core/log/block.ts'
 import { NO_NEWCOMERS } from '../../../core/log/changes/append.ts'
+import type { Cut } from '../../../core/log/changes/cut.ts'
 import { decodeEntry, encodeEntry, entryEpoch, type IndexEntry } from '../../../core/log/entry.ts'
 import { HEAD_VERSION_CLOSED, type Head } from '../../../core/log/head.ts'
 import {
@@ -161,16 +162,23 @@ export function appendUpdate(
   seen: Offset,
   steps: readonly SequenceStep[],
   newcomers: ReadonlySet<bigint> = NO_NEWCOMERS,
+  cut?: Cut,
 ): Update {
+  const added = entries.write([appended])
   const set = [
     words`${nextOffset} = ${nextOffset} + ${number(appended.span)}`,
-    words`${tail} = list_append(${tail}, ${entries.write([appended])})`,
+    cut ? words`${tail} = ${added}` : words`${tail} = list_append(${tail}, ${added})`,
   ]
   const when = [
     IS_KNOWN,
     words`${tailOffset} <= ${number(seen)}`,
     words`NOT contains(${tail}, ${entry.write(appended)})`,
   ]
+  const leaving = cut && leavingUpdate(cut.block, cut.changes, cut.movedEpoch)
+  if (cut && leaving) {
+    set.push(...leaving.set)
+    when.push(...leaving.when, words`${nextOffset} = ${number(blockEnd(cut.block))}`)
+  }
   const appendedEpoch = entryEpoch(appended)
   if (Number.isFinite(appendedEpoch)) when.push(isFloorUpTo(appendedEpoch))
   if (Number.isFinite(appendedEpoch) && appendedEpoch > 0) set.push(IS_NEWEST)
@@ -184,21 +192,28 @@ export function appendUpdate(
     when.push(words`(${joined(allowed, ' OR ')})`)
     set.push(words`${state} = ${number(packState({ epoch: step.epoch, lastSequence: step.last }))}`)
   }
-  return { set, when }
+  return { set, when, ...(leaving && { remove: leaving.remove }) }
 }
 
 /** {@link applyTrim} in DynamoDB's words: 4 KB of them at most, which is room for BLOCK_ENTRIES_MAX places in the list. */
 export function trimUpdate(block: Block, changes: ProducerChanges, movedEpoch: number): Update {
+  const { set, when, remove: others } = leavingUpdate(block, changes, movedEpoch)
+  // The last first: to DynamoDB the order is all the same, but some emulators take one away after the other.
+  const entriesLeaving = block.entries.map((_, index) => words`${tail}[${String(index)}]`).toReversed()
+  return { set, remove: [...entriesLeaving, ...others], when: [IS_KNOWN, ...when] }
+}
+
+/** What it takes for a block's entries to leave the tail, but for the tail itself. */
+function leavingUpdate(block: Block, changes: ProducerChanges, movedEpoch: number) {
   const left = flushed.write(changes.flushedProducers)
   const set = equalities({
     [tailOffset]: number(blockEnd(block)),
     ...SUMMARY.encode(block.summary),
     ...(left && { [flushedProducers]: left }),
   })
-  const when = [IS_KNOWN, words`${tailOffset} = ${number(block.baseOffset)}`]
+  const when = [words`${tailOffset} = ${number(block.baseOffset)}`]
   if (Number.isFinite(movedEpoch)) when.push(isFloorUpTo(movedEpoch))
-  // The last first: to DynamoDB the order is all the same, but some emulators take one away after the other.
-  const remove = block.entries.map((_, index) => words`${tail}[${String(index)}]`).toReversed()
+  const remove: Expression[] = []
   for (const [producerId, retired] of changes.retired) {
     const state = placeOf(producerId)
     when.push(words`${state} = ${number(packState(stateOf(retired)))}`)

@@ -1,4 +1,4 @@
-import { TABLE_SCAN_PAGE_ITEMS } from '../../../core/limits.ts'
+import { TABLE_SCAN_PAGE_ITEMS, TABLE_WRITE_UNIT_BYTES } from '../../../core/limits.ts'
 import { mergeRetired } from '../../../core/log/changes/put-producer.ts'
 import { EMPTY_HEAD } from '../../../core/log/head.ts'
 import { sequenceSteps } from '../../../core/log/producers/producer-state.ts'
@@ -36,6 +36,7 @@ import { type Item, itemKey, partitionKeyOf, sortKeyOf } from './attributes.ts'
 import { between, NO_ITEM, under } from './conditions.ts'
 import type { DynamoTable } from './dynamo-table.ts'
 import type { Expression } from './expression.ts'
+import { itemBytes } from './item-bytes.ts'
 
 const FIRST_OFFSET = toOffset(0)
 const LAST_OFFSET = toOffset(Number.MAX_SAFE_INTEGER)
@@ -52,11 +53,16 @@ export function dynamoLogIndex(table: DynamoTable): LogIndex {
     isRemoved: async partition => isClosedItem(await table.get(headItemKey(partition))),
     readHead: async partition => await table.read(headItemKey(partition), decodeOpenHeadItem),
 
-    async append(partition, entry, seen, newcomers) {
+    headCost: {
+      unitBytes: TABLE_WRITE_UNIT_BYTES,
+      bytesOf: (partition, head) => itemBytes(encodeHeadItem(partition, head)),
+    },
+
+    async append(partition, entry, seen, newcomers, cut) {
       const steps = sequenceSteps(entry.producers)
       // Where its producers leave gaps within it, no head can take it.
       const { held, item } = steps
-        ? await table.update(headItemKey(partition), appendUpdate(entry, seen, steps, newcomers))
+        ? await table.update(headItemKey(partition), appendUpdate(entry, seen, steps, newcomers, cut))
         : { held: false, item: await table.get(headItemKey(partition)) }
       const head = item && decodeOpenHeadItem(item)
       return head ? { kind: held ? 'appended' : 'refused', head } : { kind: 'missing' }

@@ -186,6 +186,7 @@ export const CONSUMER_EVENTS = {
   POSITION_MOVED: 'consumer.position_moved',
   OUTAGE: 'consumer.outage',
   OUTAGE_OVER: 'consumer.outage_over',
+  WAITING: 'consumer.waiting',
 } as const
 
 interface OfMember {
@@ -247,4 +248,6 @@ export interface ConsumerEventPayloads {
   'consumer.outage': { error: TidemarkError; during: ConsumerWork; topic?: string; partition?: number }
   /** What an OUTAGE told of works again. `duration` in milliseconds. */
   'consumer.outage_over': { during: ConsumerWork; duration: number; topic?: string; partition?: number }
+  /** How it waits for records from now on: woken by its broker, or asking again and again; `reason`: why it is not woken any more. */
+  'consumer.waiting': { how: 'woken' | 'polls'; reason?: Error }
 }

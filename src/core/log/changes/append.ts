@@ -3,6 +3,7 @@ import { entryEpoch, type IndexEntry } from '../entry.ts'
 import { findInTail, type Head } from '../head.ts'
 import type { ProducerRun } from '../producers/producer-run.ts'
 import { isNext, type ProducerState, type SequenceStep, sequenceSteps } from '../producers/producer-state.ts'
+import { applyCut, type Cut } from './cut.ts'
 
 export const NO_NEWCOMERS: ReadonlySet<bigint> = new Set()
 
@@ -15,22 +16,27 @@ export const NO_NEWCOMERS: ReadonlySet<bigint> = new Set()
  * "an earlier try of mine did land". Nothing compares nextOffset, so writers do not conflict. What the entry
  * holds of idempotent producers must follow on what the head has of each. Only `newcomers` may be unknown to it:
  * of them the writer has looked up what they have outside of the head. An object of an epoch below the floor may be gone.
+ *
+ * With a `cut`, the tail leaves in the same step: as if it had left just before, on condition that it is as the writer knows it.
  */
 export function applyAppend(
   head: Head,
   entry: IndexEntry,
   seen: Offset,
   newcomers: ReadonlySet<bigint> = NO_NEWCOMERS,
+  cut?: Cut,
 ): Head | undefined {
   if (head.tailOffset > seen || entryEpoch(entry) < head.appendFloor) return undefined
   if (findInTail(head, entry.id) !== undefined) return undefined
+  const before = cut ? applyCut(head, cut) : head
+  if (!before) return undefined
   const producers = applySequences(head.producers, entry.producers, newcomers)
   if (!producers) return undefined
   return {
-    ...head,
+    ...before,
     producers,
-    nextOffset: advance(head.nextOffset, entry.span),
-    tail: [...head.tail, entry],
+    nextOffset: advance(before.nextOffset, entry.span),
+    tail: [...before.tail, entry],
   }
 }
 

@@ -70,13 +70,19 @@ class Member {
     return answer
   }
 
-  commit(partitionIndex: number, committedOffset: number, version = 9, epoch = this.epoch) {
+  commit(
+    partitionIndex: number,
+    committedOffset: number,
+    version = 9,
+    epoch = this.epoch,
+    instanceId: string | null = null,
+  ) {
     const partition = { partitionIndex, committedOffset, committedLeaderEpoch: -1, committedMetadata: null }
     return this.through.ask(OffsetCommit, version, {
       groupId: 'g',
       generationIdOrMemberEpoch: epoch,
       memberId: this.memberId,
-      groupInstanceId: null,
+      groupInstanceId: instanceId,
       retentionTimeMs: -1,
       topics: [{ name: 'tides', topicId, partitions: [partition] }],
     })
@@ -222,6 +228,34 @@ test("an answer that got lost is told again, and what it told is nobody else's",
   expect(again.assignment).toEqual({ topicPartitions: [{ topicId, partitions: [0, 1, 2, 3] }] })
 })
 
+test('what was told to nobody, since its request was given up, is told again', async () => {
+  const one = new Member('one')
+  await one.join()
+  await one.beat()
+  let goOn = () => {}
+  const held = new Promise<void>(resolve => {
+    goOn = resolve
+  })
+  let isFirst = true
+  gateway.harness.around = async (method, _, call) => {
+    const isHeld = isFirst && method === 'readGroup'
+    if (isHeld) isFirst = false
+    if (isHeld) await held
+    return await call()
+  }
+  const givenUp = gateway.begin(ConsumerGroupHeartbeat, 1, { ...JOIN, memberId: 'two' })
+  const two = new Member('two')
+  await two.join()
+  expect(two.owned).toEqual([])
+  await one.beat({ memberEpoch: -1 })
+  await gateway.harness.pass(1_000)
+  goOn()
+  const unheard = await gateway.harness.run(givenUp)
+  expect(unheard!.assignment).toEqual({ topicPartitions: [{ topicId, partitions: [0, 1, 2, 3] }] })
+  expect((await two.beat()).assignment).toEqual(unheard!.assignment)
+  expect((await two.beat()).assignment).toBeNull()
+})
+
 test('a member that never says that it let something go joins anew, and others get it', async () => {
   const [one, two] = [new Member('one'), new Member('two')]
   await one.join({ rebalanceTimeoutMs: 10_000 })
@@ -291,6 +325,37 @@ test('a static member that pauses keeps what it has, and one that takes its plac
   expect(back.owned).toEqual(before)
   one.epoch = back.epoch
   expect((await one.beat(instance)).errorCode).toBe(25)
+})
+
+test('what a static member still has whose place was taken it cannot commit any more, whichever gateway is asked', async () => {
+  const instance = { instanceId: 'A' }
+  const other = Object.assign(new AskedGateway(), {
+    harness: gateway.harness,
+    broker: gateway.harness.open(),
+    topics: gateway.topics,
+  })
+  const [before, two] = [new Member('before'), new Member('two')]
+  await before.join(instance)
+  await before.beat(instance)
+  await two.join()
+  await gateway.harness.pass(1_000)
+  // It is told to let two go, which it never says that it has.
+  const all = [...before.owned]
+  await before.beat({ ...instance, topicPartitions: null })
+  const moved = all.filter(partition => !before.owned.includes(partition))
+  expect(moved).toHaveLength(2)
+  const after = new Member('after')
+  await after.join(instance)
+  const there = Object.assign(new Member('after', other), { epoch: after.epoch, owned: after.owned })
+  await two.beat({ memberEpoch: -1 })
+  for (let time = 0; time < 4; time += 1) {
+    await gateway.harness.pass(1_000)
+    await there.beat(instance)
+  }
+  expect(there.owned).toEqual(all)
+  for (const partition of all)
+    expect(codeOf(await before.commit(partition, 9, 9, before.epoch, 'A'))).not.toBe(0)
+  for (const partition of all) expect(codeOf(await there.commit(partition, 3, 9, there.epoch, 'A'))).toBe(0)
 })
 
 test('subscriptions change by what is sent, and by expressions', async () => {
