@@ -58,6 +58,11 @@ export interface LogBrokerSettings extends GatherSettings {
   readonly hotTailBytes?: number
   /** How long a topic is trusted to be as it was; TOPIC_CACHE_MS unless set. */
   readonly topicCacheMs?: number
+  /**
+   * What members of groups let pass between two heartbeats at most, and so how late they hear that others have come:
+   * HEARTBEAT_INTERVAL_DEFAULT_MS unless set, and never more than a third of the session.
+   */
+  readonly heartbeatIntervalMsMax?: number
   /** Kafka's `group.initial.rebalance.delay.ms`; CLASSIC_INITIAL_DELAY_MS unless set. */
   readonly groupInitialDelayMs?: number
 }
@@ -82,6 +87,7 @@ export class LogBroker implements Broker, GroupBroker, ClassicGroupBroker, Produ
   #leases: LeaseWatch | undefined
   #classic: ClassicGroups | undefined
   readonly #initialDelayMs: number
+  readonly #heartbeatMsMax: number | undefined
   #startedUp: Promise<void> = Promise.resolve()
   #isClosing = false
 
@@ -96,6 +102,7 @@ export class LogBroker implements Broker, GroupBroker, ClassicGroupBroker, Produ
     this.#directory = new TopicDirectory(ports.topics, ports.clock, settings.topicCacheMs)
     this.#settlesInBackground = settings.settles === 'in-background'
     this.#settling = settings.settling ?? {}
+    this.#heartbeatMsMax = settings.heartbeatIntervalMsMax
     this.#initialDelayMs = settings.groupInitialDelayMs ?? CLASSIC_INITIAL_DELAY_MS
     const gatherer = new Gatherer(ports, settings, (partition, { head, baseOffset }, calls, flushMs) => {
       this.#reading.opened?.noteAppend(partition, baseOffset, calls)
@@ -311,7 +318,8 @@ export class LogBroker implements Broker, GroupBroker, ClassicGroupBroker, Produ
     return this.#serve(async () => {
       const useCases = await loadUseCases()
       this.#leases ??= new useCases.LeaseWatch(this.#ports.clock)
-      const call = new useCases.GroupCall(this.#ports, this.#directory, groupId, this.#leases)
+      const { GroupCall } = useCases
+      const call = new GroupCall(this.#ports, this.#directory, groupId, this.#leases, this.#heartbeatMsMax)
       return await work(call, useCases)
     })
   }
