@@ -10,7 +10,7 @@ import {
   READ_PARALLEL_MAX,
 } from '../core/limits.ts'
 import type { Head } from '../core/log/head.ts'
-import { crossesLimit, SHARED_LIMIT } from '../core/log/tail.ts'
+import { crossesLimit, PAID_LIMIT, SHARED_LIMIT } from '../core/log/tail.ts'
 import type { Offset } from '../core/numbers.ts'
 import { SharedLook } from '../core/shared-look.ts'
 import type { PartitionId } from '../core/topic/partition-id.ts'
@@ -173,10 +173,12 @@ export class LogBroker implements Broker, GroupBroker, ClassicGroupBroker, Produ
    * goes out in time: a cut that is slow goes on without it, up to where the next one takes over.
    */
   async #flushIfLong(partition: PartitionId, head: Head): Promise<void> {
-    if (!crossesLimit(head, SHARED_LIMIT)) return
-    const { clock } = this.#ports
-    const age = { nowMs: clock.nowMs(), flushMs: Number.POSITIVE_INFINITY }
-    const cut = flush(this.#ports, [{ partition, age, head }], clock.monotonicMs() + FLUSH_BY_PRODUCER_MS)
+    const { clock, index } = this.#ports
+    const inBlock = index.headCost !== undefined && crossesLimit(head, PAID_LIMIT)
+    if (!inBlock && !crossesLimit(head, SHARED_LIMIT)) return
+    const age = inBlock ? 'all' : { nowMs: clock.nowMs(), flushMs: Number.POSITIVE_INFINITY }
+    const requests = [{ partition, age, head, inBlock }] as const
+    const cut = flush(this.#ports, requests, clock.monotonicMs() + FLUSH_BY_PRODUCER_MS)
     const reported = cut.then(([result]) => {
       if (result?.status === 'rejected') this.#reportError(result.reason)
     })
