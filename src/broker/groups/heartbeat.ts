@@ -21,7 +21,7 @@ import { otherKind } from './other-kind.ts'
  */
 export async function heartbeat(call: GroupCall, request: Heartbeat): Promise<HeartbeatAnswer> {
   check(request)
-  const intervalMs = toHeartbeatInterval(toSessionTimeout(request.sessionTimeoutMs))
+  const intervalMs = toHeartbeatInterval(toSessionTimeout(request.sessionTimeoutMs), call.heartbeatMsMax)
   const member = request.memberEpoch === 0 ? await join(call, request) : await stay(call, request)
   const group = await readFreshGroup(call, intervalMs)
   if (!group) throw unknownMember(request.memberId)
