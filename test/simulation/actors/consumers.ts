@@ -1,4 +1,4 @@
-import { MemoryPool } from '../../../src/contract/lent-memory.ts'
+import { MemoryPool } from '../../../src/core/lent-memory.ts'
 import { SESSION_TIMEOUT_DEFAULT_MS } from '../../../src/core/limits.ts'
 import { partitionKey } from '../../../src/core/topic/partition-id.ts'
 import type { Context, GatewayBroker } from '../../../src/gateway/apis/context.ts'
