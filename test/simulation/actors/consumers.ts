@@ -210,6 +210,8 @@ class Consumers implements Actor {
   #taken(consumer: SimulatedConsumer, key: string): void {
     const { areClocksSet, skewMsMax } = this.#world
     if (areClocksSet || skewMsMax > NEAR_SKEW_MS_MAX) return
+    // Told long ago, before it slept.
+    if (!consumer.isInSession(skewMsMax)) return
     this.#world.count('taken')
     const other = this.#consumers.find(
       each =>
