@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { HttpBroker } from '../../src/client/http-broker.ts'
 import type { EachBatchPayload } from '../../src/client/sdk/consuming/consumer-options.ts'
 import type { Broker } from '../../src/contract/broker.ts'
-import { MemoryPool } from '../../src/contract/lent-memory.ts'
+import { MemoryPool } from '../../src/core/lent-memory.ts'
 import { LENT_KEPT_BYTES_MAX } from '../../src/core/limits.ts'
 import { type Code, loadCode, type Server, startServer } from './tree.ts'
 
@@ -72,6 +72,14 @@ export const CASES: Readonly<Record<string, Case>> = {
   'sdk-send-12': {
     title: "an SDK's producer of 12 partitions over HTTP, 1,000 messages a call",
     run: run => send(run, 12),
+  },
+  'kcat-produce-12': {
+    title: 'kcat writes a file into 12 partitions through the gateway',
+    run: run => kcat(run, 12, 'produce'),
+  },
+  'kcat-consume-12': {
+    title: 'kcat reads 12 partitions through the gateway',
+    run: run => kcat(run, 12, 'consume'),
   },
   'cli-produce': { title: 'tidemark produce of a file', run: run => commandLine(run, 'produce') },
   'cli-consume': { title: 'tidemark consume to nowhere', run: run => commandLine(run, 'consume') },
@@ -258,17 +266,34 @@ function commandLine(run: Run, command: 'produce' | 'consume'): Promise<Measured
     const file = join(run.directory, 'lines.txt')
     await writeLines(file, run.records)
     const launcher = join(run.tree, 'src/cli/tidemark.js')
-    const call = async (...args: string[]) => {
-      const child = spawn(process.execPath, [launcher, ...args, '--broker', server.url], {
-        stdio: ['ignore', openSync('/dev/null', 'w'), 'inherit'],
-      })
-      const [code] = await once(child, 'close')
-      if (code !== 0) throw new Error(`tidemark ${args[0]} ended with ${code}`)
-    }
+    const call = (...args: string[]) =>
+      runToEnd(process.execPath, [launcher, ...args, '--broker', server.url])
     const produced = await timed(run.records, () => call('produce', TOPIC, file), server)
     if (command === 'produce') return produced
     return await timed(run.records, () => call('consume', TOPIC, '--exit-at-end'), server)
   })
+}
+
+function kcat(run: Run, partitions: number, what: 'produce' | 'consume'): Promise<Measured> {
+  return served(run, partitions, async ({ server }) => {
+    const { bootstrap } = server
+    if (bootstrap === undefined) throw new Error(`${run.tree} has no gateway`)
+    const file = join(run.directory, 'lines.txt')
+    await writeLines(file, run.records)
+    const call = (...args: string[]) => runToEnd('kcat', ['-b', bootstrap, '-t', TOPIC, ...args])
+    const produced = await timed(run.records, () => call('-P', '-l', file), server)
+    if (what === 'produce') return produced
+    const fetching = ['-X', `fetch.message.max.bytes=${FETCH_BYTES}`]
+    return await lastOf(PASSES, () =>
+      timed(run.records, () => call('-C', '-o', 'beginning', '-e', '-q', ...fetching), server),
+    )
+  })
+}
+
+async function runToEnd(command: string, args: readonly string[]): Promise<void> {
+  const child = spawn(command, args, { stdio: ['ignore', openSync('/dev/null', 'w'), 'inherit'] })
+  const [code] = await once(child, 'close')
+  if (code !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${code}`)
 }
 
 async function writeLines(path: string, count: number): Promise<void> {

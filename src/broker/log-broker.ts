@@ -10,7 +10,7 @@ import {
   READ_PARALLEL_MAX,
 } from '../core/limits.ts'
 import type { Head } from '../core/log/head.ts'
-import { crossesLimit, SHARED_LIMIT } from '../core/log/tail.ts'
+import { crossesLimit, PAID_LIMIT, SHARED_LIMIT } from '../core/log/tail.ts'
 import type { Offset } from '../core/numbers.ts'
 import { SharedLook } from '../core/shared-look.ts'
 import type { PartitionId } from '../core/topic/partition-id.ts'
@@ -58,6 +58,11 @@ export interface LogBrokerSettings extends GatherSettings {
   readonly hotTailBytes?: number
   /** How long a topic is trusted to be as it was; TOPIC_CACHE_MS unless set. */
   readonly topicCacheMs?: number
+  /**
+   * What members of groups let pass between two heartbeats at most, and so how late they hear that others have come:
+   * HEARTBEAT_INTERVAL_DEFAULT_MS unless set, and never more than a third of the session.
+   */
+  readonly heartbeatIntervalMsMax?: number
   /** Kafka's `group.initial.rebalance.delay.ms`; CLASSIC_INITIAL_DELAY_MS unless set. */
   readonly groupInitialDelayMs?: number
 }
@@ -82,6 +87,7 @@ export class LogBroker implements Broker, GroupBroker, ClassicGroupBroker, Produ
   #leases: LeaseWatch | undefined
   #classic: ClassicGroups | undefined
   readonly #initialDelayMs: number
+  readonly #heartbeatMsMax: number | undefined
   #startedUp: Promise<void> = Promise.resolve()
   #isClosing = false
 
@@ -96,6 +102,7 @@ export class LogBroker implements Broker, GroupBroker, ClassicGroupBroker, Produ
     this.#directory = new TopicDirectory(ports.topics, ports.clock, settings.topicCacheMs)
     this.#settlesInBackground = settings.settles === 'in-background'
     this.#settling = settings.settling ?? {}
+    this.#heartbeatMsMax = settings.heartbeatIntervalMsMax
     this.#initialDelayMs = settings.groupInitialDelayMs ?? CLASSIC_INITIAL_DELAY_MS
     const gatherer = new Gatherer(ports, settings, (partition, { head, baseOffset }, calls, flushMs) => {
       this.#reading.opened?.noteAppend(partition, baseOffset, calls)
@@ -166,10 +173,12 @@ export class LogBroker implements Broker, GroupBroker, ClassicGroupBroker, Produ
    * goes out in time: a cut that is slow goes on without it, up to where the next one takes over.
    */
   async #flushIfLong(partition: PartitionId, head: Head): Promise<void> {
-    if (!crossesLimit(head, SHARED_LIMIT)) return
-    const { clock } = this.#ports
-    const age = { nowMs: clock.nowMs(), flushMs: Number.POSITIVE_INFINITY }
-    const cut = flush(this.#ports, [{ partition, age, head }], clock.monotonicMs() + FLUSH_BY_PRODUCER_MS)
+    const { clock, index } = this.#ports
+    const inBlock = index.headCost !== undefined && crossesLimit(head, PAID_LIMIT)
+    if (!inBlock && !crossesLimit(head, SHARED_LIMIT)) return
+    const age = inBlock ? 'all' : { nowMs: clock.nowMs(), flushMs: Number.POSITIVE_INFINITY }
+    const requests = [{ partition, age, head, inBlock }] as const
+    const cut = flush(this.#ports, requests, clock.monotonicMs() + FLUSH_BY_PRODUCER_MS)
     const reported = cut.then(([result]) => {
       if (result?.status === 'rejected') this.#reportError(result.reason)
     })
@@ -311,7 +320,8 @@ export class LogBroker implements Broker, GroupBroker, ClassicGroupBroker, Produ
     return this.#serve(async () => {
       const useCases = await loadUseCases()
       this.#leases ??= new useCases.LeaseWatch(this.#ports.clock)
-      const call = new useCases.GroupCall(this.#ports, this.#directory, groupId, this.#leases)
+      const { GroupCall } = useCases
+      const call = new GroupCall(this.#ports, this.#directory, groupId, this.#leases, this.#heartbeatMsMax)
       return await work(call, useCases)
     })
   }

@@ -1,7 +1,7 @@
 import type { TidemarkError } from '../core/errors.ts'
+import type { LentMemory } from '../core/lent-memory.ts'
 import type { Offset, Position } from '../core/numbers.ts'
 import type { PartitionId } from '../core/topic/partition-id.ts'
-import type { LentMemory } from './lent-memory.ts'
 import type { Armed } from './waking/offer.ts'
 import type { OpenSocket } from './waking/socket.ts'
 

@@ -4,9 +4,9 @@ import type { AddressInfo } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { getRequestListener } from '@hono/node-server'
 import type { HttpApp, ServerContext } from '../contract/http/settings.ts'
-import { type LentMemory, MemoryPool } from '../contract/lent-memory.ts'
 import { cannotListen } from '../core/cannot-listen.ts'
 import { TidemarkError } from '../core/errors.ts'
+import { type LentMemory, MemoryPool } from '../core/lent-memory.ts'
 import {
   CONNECTIONS_WAITING_MAX,
   HTTP_CLOSE_TIMEOUT_MS,

@@ -1,4 +1,4 @@
-import { MemoryPool } from '../contract/lent-memory.ts'
+import { MemoryPool } from '../core/lent-memory.ts'
 import {
   CONNECTIONS_MAX,
   GATEWAY_ANSWER_WAIT_MS,

@@ -1,5 +1,5 @@
-import type { LentMemory } from '../../contract/lent-memory.ts'
 import { LEADER_EPOCH } from '../../core/batches/batch-run.ts'
+import type { LentMemory } from '../../core/lent-memory.ts'
 import { HOT_PAGE_BYTES, HOT_PAGE_BYTES_MAX, HOT_RUN_BYTES } from '../../core/limits.ts'
 import { advance, type Offset } from '../../core/numbers.ts'
 import { batchSizeBytes, batchSpan, patchOffsets } from '../../core/record/batch-header.ts'

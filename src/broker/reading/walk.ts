@@ -1,6 +1,6 @@
-import type { LentMemory } from '../../contract/lent-memory.ts'
 import { copyBytes } from '../../core/bytes.ts'
 import { TidemarkError } from '../../core/errors.ts'
+import type { LentMemory } from '../../core/lent-memory.ts'
 import { INDEX_READ_ITEMS_MAX } from '../../core/limits.ts'
 import { blockEnd } from '../../core/log/block.ts'
 import { type IndexEntry, type PlacedEntry, placeEntries } from '../../core/log/entry.ts'

@@ -1,8 +1,8 @@
 import type { Broker, TopicSummary } from '../../contract/broker.ts'
 import type { ClassicGroupBroker } from '../../contract/classic-groups.ts'
 import type { GroupBroker } from '../../contract/groups.ts'
-import type { LentMemory } from '../../contract/lent-memory.ts'
 import type { ProducersBroker } from '../../contract/producers.ts'
+import type { LentMemory } from '../../core/lent-memory.ts'
 import type { Clock } from '../../ports/clock.ts'
 
 /** The broker that a gateway stands in front of: one of this process. */

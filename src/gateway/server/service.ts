@@ -1,4 +1,4 @@
-import type { MemoryPool } from '../../contract/lent-memory.ts'
+import type { MemoryPool } from '../../core/lent-memory.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { GatewayBroker, GatewaySettings, TopicCatalogue } from '../apis/context.ts'
 import type { Handler } from '../apis/handler.ts'

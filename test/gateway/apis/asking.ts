@@ -1,4 +1,4 @@
-import { MemoryPool } from '../../../src/contract/lent-memory.ts'
+import { MemoryPool } from '../../../src/core/lent-memory.ts'
 import type { Context, GatewaySettings } from '../../../src/gateway/apis/context.ts'
 import { HANDLERS } from '../../../src/gateway/apis/handlers.ts'
 import { ListedTopics } from '../../../src/gateway/apis/topic-catalogue.ts'

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
-import { MemoryPool } from '../../../src/contract/lent-memory.ts'
+import { MemoryPool } from '../../../src/core/lent-memory.ts'
 import { systemClock } from '../../../src/embedded/system.ts'
 import type { GatewayBroker } from '../../../src/gateway/apis/context.ts'
 import { type Handler, handler } from '../../../src/gateway/apis/handler.ts'

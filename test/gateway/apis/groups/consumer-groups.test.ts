@@ -258,6 +258,33 @@ test('what was told to nobody, since its request was given up, is told again', a
   expect((await two.beat()).assignment).toBeNull()
 })
 
+test('a join that was given up and comes late takes nothing from its member that it has not let go', async () => {
+  const other = Object.assign(new AskedGateway(), {
+    harness: gateway.harness,
+    broker: gateway.harness.open(),
+    topics: gateway.topics,
+  })
+  const [one, two] = [new Member('one'), new Member('two')]
+  await one.join()
+  await one.beat()
+  await other.ask(ConsumerGroupHeartbeat, 1, { ...JOIN, memberId: 'one' })
+  const all = [...one.owned]
+  await two.join()
+  await gateway.harness.pass(1_000)
+  await one.beat({ topicPartitions: null })
+  expect(one.owned).toHaveLength(2)
+  for (let time = 0; time < 3; time += 1) {
+    await two.beat()
+    expect(two.owned).toEqual([])
+    expect(codeOf(await one.commit(all.find(each => !one.owned.includes(each))!, time))).toBe(0)
+    await gateway.harness.pass(1_000)
+    await one.beat({ topicPartitions: [{ topicId, partitions: all }] })
+  }
+  await one.beat({ topicPartitions: [{ topicId, partitions: one.owned }] })
+  await settle(one, two)
+  expect([...one.owned, ...two.owned].sort()).toEqual([0, 1, 2, 3])
+})
+
 test('a member that never says that it let something go joins anew, and others get it', async () => {
   const [one, two] = [new Member('one'), new Member('two')]
   await one.join({ rebalanceTimeoutMs: 10_000 })

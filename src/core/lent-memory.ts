@@ -1,4 +1,4 @@
-import { LENT_BYTES_MAX, LENT_BYTES_MIN } from '../core/limits.ts'
+import { LENT_BYTES_MAX, LENT_BYTES_MIN } from './limits.ts'
 
 /**
  * Memory that is used again and again for what is answered: buffers that are made anew for each answer are collected late, with

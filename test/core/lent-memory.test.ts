@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { type LentMemory, MemoryPool } from '../../src/contract/lent-memory.ts'
+import { type LentMemory, MemoryPool } from '../../src/core/lent-memory.ts'
 import { MiB } from '../../src/core/limits/units.ts'
 import { LENT_BYTES_MAX, LENT_BYTES_MIN } from '../../src/core/limits.ts'
 
