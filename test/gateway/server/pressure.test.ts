@@ -269,6 +269,26 @@ test('who takes nothing of his answer is cut off, sooner where others wait for r
   }
 })
 
+test('a large answer that nobody has reserved takes room, too: the next one waits until it is taken', async () => {
+  const partitions = [{ partitionIndex: 0, errorCode: 0, highWatermark: 1, records: Buffer.alloc(12 * MiB) }]
+  const fetch = handler(Fetch, [4, 16], async () => ({ responses: [{ topic: 'tides', partitions }] }))
+  const answers = new Room({ bytesMax: 16 * MiB, smallBytesMax: 1_000, smallOnlyBytes: 0 })
+  const ask = { maxWaitMs: 0, minBytes: 0, topics: [] }
+  // Longer than whatever holds up this test.
+  const given = { answers, limits: { answerWaitMs: 60_000 } }
+  const [one, other] = [await openConnection([fetch], given), await openConnection([fetch], given)]
+  one.client.socket.pause()
+  one.client.ask(Fetch, 4, ask)
+  await until(() => one.accepted.writableLength > 0)
+  other.client.ask(Fetch, 4, ask)
+  await until(() => answers.isPressed)
+  expect(other.accepted.bytesWritten).toBe(0)
+  one.client.socket.resume()
+  for (const { client } of [one, other]) expect((await client.answer(Fetch, 4)).responses).toHaveLength(1)
+  await until(() => answers.bytes === 0)
+  expect([...one.logged, ...other.logged]).toEqual([])
+})
+
 test('who does not prove who he is in time is let go', async () => {
   const sasl: SaslSettings = { mechanisms: ['PLAIN'], users: async () => new Map() }
   const { connection, client, logged } = await openConnection([metadata], { sasl })
