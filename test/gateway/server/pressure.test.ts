@@ -121,6 +121,33 @@ test('no more than so many requests are taken from a connection; the others stay
   for (let i = 1; i <= 8; i++) expect((await client.answer(Produce, 7)).correlationId).toBe(i)
 })
 
+test('what is large stays with its client for as long as it would only wait behind a fetch', async () => {
+  const { produce, ends } = holdWrites()
+  let endFetch = () => {}
+  const fetch = handler(Fetch, [4, 16], async () => {
+    await new Promise<void>(resolve => {
+      endFetch = resolve
+    })
+    return { responses: [] }
+  })
+  const { client, accepted, service } = await openConnection([produce, fetch])
+  const records = Buffer.alloc(MiB / 2)
+  const large = { ...write, topicData: [{ name: 'a', partitionData: [{ index: 0, records }] }] }
+  client.ask(Fetch, 4, { maxWaitMs: 0, minBytes: 0, topics: [] })
+  client.ask(Produce, 7, write)
+  client.ask(Produce, 7, large)
+  await until(() => accepted.isPaused())
+  expect([ends.length, service.requests.bytes < 1_000]).toEqual([0, true])
+  endFetch()
+  await client.answer(Fetch, 4)
+  for (const nth of [0, 1]) {
+    await until(() => ends.length > nth)
+    ends[nth]!()
+    await client.answer(Produce, 7)
+  }
+  await until(() => service.requests.bytes === 0)
+})
+
 test('nor more bytes, all connections together', async () => {
   const { produce, ends } = holdWrites()
   const requests = new Room({ bytesMax: 3_000, smallBytesMax: 100, smallOnlyBytes: 500 })
