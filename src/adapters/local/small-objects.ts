@@ -4,7 +4,6 @@ import {
   SMALL_OBJECT_MS_MAX,
   SMALL_OBJECTS_BYTES_MAX,
   SMALL_OBJECTS_CLOSE_MS_MAX,
-  STORE_REMOVALS_MAX,
 } from '../../core/limits.ts'
 import type { Position } from '../../core/numbers.ts'
 import { parseIngestKey } from '../../core/storage-layout.ts'
@@ -13,6 +12,8 @@ import type { Lasting } from '../items/items.ts'
 
 /** How often it is looked which of them are old enough to become files. */
 const LOOK_MS = 1_000
+/** So many become files at the same time: what is committed meanwhile goes first. */
+const MOVED_AT_ONCE = 8
 
 /** The database of the index, for rows beside its items. Fails as Items do. */
 export interface Rows {
@@ -145,14 +146,14 @@ export class SmallObjects {
   async #moveSome(ageMs: number): Promise<boolean> {
     const nowMs = Date.now()
     // One from the future comes from a clock that was wrong, and must not stay for ever.
-    const bounds = [nowMs - ageMs, nowMs + SMALL_OBJECT_MS_MAX, STORE_REMOVALS_MAX]
+    const bounds = [nowMs - ageMs, nowMs + SMALL_OBJECT_MS_MAX, MOVED_AT_ONCE]
     const rows = await this.#rows.read(() => this.#statements()?.due.all(...bounds) ?? [])
     if (rows.length === 0) return false
     await Promise.all(rows.map(({ key, value }) => this.#toFile(key as string, value as Uint8Array)))
     await this.#rows.write(() => {
       for (const { id } of rows) this.#statements()!.moved.run(id!)
     }, 'in order')
-    return rows.length === STORE_REMOVALS_MAX
+    return rows.length === MOVED_AT_ONCE
   }
 
   /** Undefined while there is no table: whoever only reads an older store makes none. */
