@@ -108,6 +108,7 @@ export function logIndexOver(items: Items, decisions: Decisions): LogIndex {
   }
 
   return {
+    ...(decisions.headCost && { headCost: decisions.headCost }),
     createHead: async (partition, floor) => {
       const made = { ...EMPTY_HEAD, appendFloor: floor, drained: floor }
       const { standing } = await heads.change(headKey(partition), head => (head ? undefined : made))

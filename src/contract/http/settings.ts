@@ -1,3 +1,4 @@
+import type { LentMemory } from '../../core/lent-memory.ts'
 import type { Position } from '../../core/numbers.ts'
 import type { StoreHealth } from '../../ports/store-health.ts'
 import type { Broker } from '../broker.ts'
@@ -85,10 +86,14 @@ export interface ServerContext {
   readBody?: ReadBody
   /** The memory that the answer to this request may take, of what the process has for all. */
   room?: AnswerMemory
+  /** Memory that is lent to the answer until it is sent or its connection is gone. */
+  memory?: LentMemory
   /** `host:port` under which the server was started. */
   boundHosts?: readonly string[]
   /** Aborts when the server stops: long polls end then. */
   stopping?: AbortSignal
+  /** Whether it is to become a WebSocket, if its client may have one: then the answer is 204. */
+  isUpgrade?: boolean
 }
 
 /** The HTTP form of a broker, for any server that speaks the Fetch API's Request and Response. */

@@ -1,9 +1,9 @@
 import { FETCH_PARTITIONS_MAX } from '../../../core/limits.ts'
-import { ARMED_HEADER, WAKING_HEADER } from '../../waking/offer.ts'
 import { FRAMES_TYPE, JSON_TYPE } from '../media-types.ts'
 import type { RouteDocumentation, Schemas } from '../openapi/documentation.ts'
 import { answerFetch } from '../records/answer-fetch.ts'
 import { defineRoute } from '../route.ts'
+import { WAKING_HEADERS } from './waking-headers.ts'
 
 export const route = defineRoute({
   method: 'post',
@@ -25,11 +25,7 @@ export const documentation = ({ FetchManyRequest, LocateManyAnswer }: Schemas): 
     200: {
       description: 'An answer for each partition.',
       json: LocateManyAnswer,
-      headers: {
-        [WAKING_HEADER]: 'Where sockets are opened on which listeners are woken, if this broker wakes any.',
-        [ARMED_HEADER]:
-          'What became of the ticket: all, stale, forged, or the places in the request of those that are to be polled.',
-      },
+      headers: WAKING_HEADERS,
     },
   },
 })

@@ -1,9 +1,9 @@
 import { checkTopicName } from '../../../core/topic/topic-name.ts'
-import { ARMED_HEADER, WAKING_HEADER } from '../../waking/offer.ts'
 import { FRAMES_TYPE, JSON_TYPE } from '../media-types.ts'
 import type { RouteDocumentation, Schemas } from '../openapi/documentation.ts'
 import { answerFetch } from '../records/answer-fetch.ts'
 import { defineRoute } from '../route.ts'
+import { WAKING_HEADERS } from './waking-headers.ts'
 
 /** A path of its own: who is let in by it may read one topic and no other. */
 export const route = defineRoute({
@@ -24,11 +24,7 @@ export const documentation = ({ FetchTopicRequest, LocateManyAnswer }: Schemas):
     200: {
       description: 'An answer for each partition.',
       json: LocateManyAnswer,
-      headers: {
-        [WAKING_HEADER]: 'Where sockets are opened on which listeners are woken, if this broker wakes any.',
-        [ARMED_HEADER]:
-          'What became of the ticket: all, stale, forged, or the places in the request of those that are to be polled.',
-      },
+      headers: WAKING_HEADERS,
     },
   },
 })
