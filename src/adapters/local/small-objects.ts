@@ -51,6 +51,8 @@ export class SmallObjects {
   #timer: NodeJS.Timeout | undefined
   #moving: Promise<void> = Promise.resolve()
   #isClosed = false
+  /** Until when files are made of them; Infinity until the store is closed. */
+  #untilMs = Number.POSITIVE_INFINITY
 
   /** @param toFile puts it as a file, durably */
   constructor(rows: Rows, toFile: (key: string, bytes: Uint8Array) => Promise<void>) {
@@ -62,7 +64,7 @@ export class SmallObjects {
   start(): void {
     if (this.#timer || this.#isClosed) return
     this.#timer = setTimeout(() => {
-      this.#moving = this.#move(SMALL_OBJECT_MS_MAX, Number.POSITIVE_INFINITY).then(isDone => {
+      this.#moving = this.#move(SMALL_OBJECT_MS_MAX).then(isDone => {
         this.#timer = undefined
         if (!isDone) this.start()
       })
@@ -125,15 +127,16 @@ export class SmallObjects {
   /** Makes files of all of them, as far as that can be done in a while: who opens the store next goes on. */
   async close(): Promise<void> {
     this.#isClosed = true
+    this.#untilMs = performance.now() + SMALL_OBJECTS_CLOSE_MS_MAX
     clearTimeout(this.#timer)
     await this.#moving
-    await this.#move(0, performance.now() + SMALL_OBJECTS_CLOSE_MS_MAX)
+    await this.#move(0)
   }
 
   /** Makes files of those of this age. Tells whether no row is left; what failed stays, and those who put files know why. */
-  async #move(ageMs: number, untilMs: number): Promise<boolean> {
+  async #move(ageMs: number): Promise<boolean> {
     try {
-      while (performance.now() < untilMs && (await this.#moveSome(ageMs))) {}
+      while (performance.now() < this.#untilMs && (await this.#moveSome(ageMs))) {}
       const row = await this.#rows.read(() => this.#statements()?.sum.get())
       this.#bytes = (row?.bytes as number | undefined) ?? 0
       return this.#bytes === 0
