@@ -30,8 +30,8 @@ const STATING_IN_BUCKET: readonly string[] = ['flush', 'maintain']
  * @throws Error when the environment is incomplete
  */
 export async function openService(name: string, openBucket: typeof openAwsBucket): Promise<Service> {
-  const { table, bucket, testFault, isTraced } = readEnvironment(process.env)
-  const telemetry = await openTelemetry({ service: name, broker: table, isTraced })
+  const { table, bucket, testFault, isTraced, logsRequests } = readEnvironment(process.env)
+  const telemetry = await openTelemetry({ service: name, broker: table, isTraced, logsRequests })
   const meter = new UsageMeter()
   const states = STATING.includes(name)
   const { index, topics, groups, triggers, upkeep, listeners, format } = openAwsTable({

@@ -20,6 +20,8 @@ interface Logged {
 export class RecordedTelemetry implements Telemetry {
   readonly logged: Logged[] = []
   readonly reports: Report[] = []
+  /** Reports that are told at once. */
+  lines = 0
 
   debug(): void {}
 
@@ -32,6 +34,11 @@ export class RecordedTelemetry implements Telemetry {
   }
 
   publish(report: Report): void {
+    this.reports.push(report)
+    this.lines += 1
+  }
+
+  gather(report: Report): void {
     this.reports.push(report)
   }
 

@@ -38,6 +38,10 @@ function openNow(path: string, access: Access): DatabaseSync {
     database.exec(
       'CREATE TABLE IF NOT EXISTS items (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID',
     )
+    // The bytes last: what is looked for by age is looked for without them.
+    database.exec(
+      'CREATE TABLE IF NOT EXISTS objects (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, madeMs INTEGER NOT NULL, value BLOB NOT NULL)',
+    )
     return database
   } catch (error) {
     database.close()

@@ -1,5 +1,6 @@
 import { dirname } from 'node:path'
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import { setImmediate as turn } from 'node:timers/promises'
 import { STORE_READ_MS_MAX } from '../../core/limits.ts'
 import { type NotApplied, StoreDamaged, StoreFailed } from '../../ports/outcome.ts'
 import type { Change, Item, Items, Lasting } from '../items/items.ts'
@@ -22,6 +23,7 @@ import { LoopRounds } from './loop-rounds.ts'
 import { openDatabase } from './open-database.ts'
 import { findUnreadable } from './readable.ts'
 import { SharedHeader } from './shared-header.ts'
+import type { Rows } from './small-objects.ts'
 import { Trouble } from './trouble.ts'
 import { pauseForTurn, Turns } from './turns.ts'
 
@@ -32,6 +34,8 @@ const PROBLEMS_MAX = 10
 
 /** Changes of one transaction, which nothing comes in between of in this process. */
 const WRITES_MAX = 1_000
+/** Rounds of the event loop in which whoever hears an answer asks for its next change: one for the call, one for what gathers them. */
+const ANSWERED_TURNS = 2
 /** What a range without a limit is taken for, in reads, before it is known how many items it has; and what these add. */
 const RANGE_STEPS = 50
 const RANGE_ITEMS_A_STEP = 20
@@ -166,6 +170,18 @@ export class SqliteItems implements Items {
     })
   }
 
+  /** For rows beside the items. */
+  get rows(): Rows {
+    return {
+      prepare: statement => this.#database.prepare(statement),
+      read: async read => {
+        await this.#rounds.begin(1)
+        return await this.#reading(read)
+      },
+      write: (apply, lasting) => this.#write(apply, lasting),
+    }
+  }
+
   /** Why nothing can be written now, as far as is known; looks whether another process that held it up gets on. */
   refusal(): NotApplied | StoreFailed | undefined {
     if (this.#failure) return this.#failure
@@ -265,6 +281,9 @@ export class SqliteItems implements Items {
       this.#rounds.add(writes.length)
       const failure = begun ?? (await this.#commit(writes))
       if (failure !== undefined) for (const { reject } of writes) reject(failure)
+      // Whoever was just answered may have more: it comes along, and does not sync by itself when those who wait have synced.
+      for (let turns = isSynced && this.#waiting.length > 0 ? ANSWERED_TURNS : 0; turns > 0; turns -= 1)
+        await turn()
     }
     this.#isWriting = false
   }

@@ -79,6 +79,11 @@ export const FUNCTION_TEXT_BYTES_MAX = 2 * MiB
 export const FUNCTION_HEADER_BYTES_MAX = 64 * KiB
 /** Records of one request in JSON: all are answered for, with what went wrong if need be. */
 export const FUNCTION_JSON_RECORDS_MAX = 10_000
+/** A request that takes longer than this, beside what it may wait, has a line of its own in the log. */
+export const FUNCTION_SLOW_MS = 2_000
+/** How often a process of a function tells what all its other requests came to, and after how many of them. */
+export const FUNCTION_REPORT_MS = 60_000
+export const FUNCTION_REPORT_REQUESTS_MAX = 100
 /** How long a function trusts what it knows of a topic: it reads the topic anew once in so long, not with each call. */
 export const FUNCTION_TOPIC_CACHE_MS = 30_000
 /** AWS: how long a function may run. What delivers takes all of it, to make one batch after another. */

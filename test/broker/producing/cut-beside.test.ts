@@ -1,7 +1,9 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { LogBroker } from '../../../src/broker/log-broker.ts'
 import { flush } from '../../../src/broker/settling/flush.ts'
+import { TAIL_INLINE_PAID_BYTES_MAX } from '../../../src/core/limits.ts'
 import type { HeadCost } from '../../../src/core/log/changes/cut.ts'
+import { countInlineBytes } from '../../../src/core/log/entry.ts'
 import { encodeHead } from '../../../src/core/log/head.ts'
 import { toOffset } from '../../../src/core/numbers.ts'
 import type { PartitionId } from '../../../src/core/topic/partition-id.ts'
@@ -127,7 +129,20 @@ describe('several producers', () => {
     const values = numbered(0, 30)
     for (const [index, value] of values.entries()) await produce([value], others[index % others.length])
     expect(harness.count('putBlock')).toBeLessThan(4)
-    expect(harness.count('append')).toBeLessThan(values.length + 4)
+    expect(harness.count('append')).toBeLessThan(values.length + 8)
+    await expectWhole(values)
+  })
+
+  test('who take turns cut into blocks, without an object and before an append costs much', async () => {
+    const others = [broker, harness.open({ flushes: 'elsewhere' }), harness.open({ flushes: 'elsewhere' })]
+    const values = numbered(0, 60)
+    for (const [index, value] of values.entries()) {
+      await produce([value], others[index % others.length])
+      const { tail } = await harness.head(partition)
+      expect(countInlineBytes(tail)).toBeLessThanOrEqual(TAIL_INLINE_PAID_BYTES_MAX)
+    }
+    expect(await harness.objects()).toEqual([])
+    expect(harness.count('trimTail')).toBeLessThan(5)
     await expectWhole(values)
   })
 

@@ -12,7 +12,6 @@ import {
   type PrefetchListener,
   type PrefetchSettings,
   prefetchSettings,
-  STARTING_WAIT_MS,
   waitMsFor,
 } from './prefetch-settings.ts'
 import { RequestUnderWay } from './request-under-way.ts'
@@ -70,7 +69,7 @@ export class Prefetcher {
         look: stream => {
           if (stream) return this.want(stream)
           // A request that waits does not know of it.
-          if (this.#mayWaitLong(this.#request)) this.#request?.interrupt()
+          if (this.#request?.mayWaitLong) this.#request.interrupt()
           this.#beginSoon()
         },
         waits: (how, reason) => this.#listener.waits(how, reason),
@@ -93,7 +92,7 @@ export class Prefetcher {
       this.#lingering = undefined
     }
     // Nothing of it can be delivered meanwhile: it does not wait for what comes of the others.
-    if (!stream.hasRecords && this.#mayWaitLong(this.#request)) this.#request?.interrupt()
+    if (!stream.hasRecords && this.#request?.mayWaitLong) this.#request.interrupt()
     this.#beginSoon()
   }
 
@@ -165,15 +164,6 @@ export class Prefetcher {
     this.want(stream)
   }
 
-  /** Where one of its partitions is known to have more, it is answered at once. */
-  #mayWaitLong(request: RequestUnderWay | undefined): boolean {
-    return (
-      request !== undefined &&
-      request.waitMs > STARTING_WAIT_MS &&
-      !request.streams.some(({ hasMore }) => hasMore)
-    )
-  }
-
   /** With all that are wanted in this turn. */
   #beginSoon(): void {
     if (this.#isBeginning || this.#request) return
@@ -228,7 +218,13 @@ export class Prefetcher {
     // After trouble at once, so that it is known to be over.
     if (!polls || wanted.some(({ fetchFailures }) => fetchFailures > 0)) return 0
     const quiet = hasFull ? this.#quiet : undefined
-    return waitMsFor(this.#settings, { isStarting: this.#starts > 0, partitions: wanted.length, quiet })
+    const isFirst = this.#wakes?.isKnown === false
+    return waitMsFor(this.#settings, {
+      isStarting: this.#starts > 0,
+      isFirst,
+      partitions: wanted.length,
+      quiet,
+    })
   }
 
   /** One request. Never rejects. */

@@ -44,6 +44,9 @@ export class WakeCalls<Stream extends Watched> {
   #connecting: NodeJS.Timeout | undefined
   #pinging: NodeJS.Timeout | undefined
   #isOver = false
+  #isKnown = false
+  /** Whether somebody was told how it waits. */
+  #isTold = false
 
   constructor(host: WakeHost<Stream>, random: () => number) {
     this.#host = host
@@ -54,6 +57,11 @@ export class WakeCalls<Stream extends Watched> {
   /** What arms; undefined: nobody can be woken. */
   get ticket(): string | undefined {
     return this.#socket?.ticket
+  }
+
+  /** Whether the broker has said whether it wakes anybody: it says so when it answers. */
+  get isKnown(): boolean {
+    return this.#isKnown
   }
 
   /** Undefined: it is let alone. */
@@ -83,6 +91,7 @@ export class WakeCalls<Stream extends Watched> {
     offsets: readonly Offset[],
     { partitions, waking }: { partitions: readonly FetchedPartition[]; waking?: Waking | undefined },
   ): void {
+    this.#isKnown = true
     const nowMs = performance.now()
     const armed = waking?.armed
     const polled = new Set(typeof armed === 'object' ? armed : [])
@@ -105,6 +114,7 @@ export class WakeCalls<Stream extends Watched> {
     }
     this.#over()
     if (armed === 'stale' || armed === 'forged') this.#lost(new Error(`its ticket is ${armed}`))
+    if (isQuiet && !waking?.open && !this.#isTold) this.#tell('polls', undefined)
     if (waking?.open) {
       this.#open = waking.open
       // Who has more to read need not be woken.
@@ -196,7 +206,7 @@ export class WakeCalls<Stream extends Watched> {
     this.#pinging = setInterval(() => socket.ping(), LISTENER_PING_MS)
     // Up to a quarter sooner, so that those who began together do not come together again.
     this.#connectIn(SOCKET_LIFETIME_MS * (1 - this.#random() / 4))
-    this.#host.waits('woken', undefined)
+    this.#tell('woken', undefined)
     this.#host.look()
   }
 
@@ -221,8 +231,13 @@ export class WakeCalls<Stream extends Watched> {
     this.#socket = undefined
     clearInterval(this.#pinging)
     this.#vigil.close()
-    this.#host.waits('polls', error)
+    this.#tell('polls', error)
     this.#host.look()
+  }
+
+  #tell(how: 'woken' | 'polls', reason: Error | undefined): void {
+    this.#isTold = true
+    this.#host.waits(how, reason)
   }
 
   #connectIn(pauseMs: number): void {

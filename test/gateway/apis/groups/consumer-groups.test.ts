@@ -4,6 +4,8 @@ import { ConsumerGroupHeartbeat } from '../../../../src/gateway/wire/messages/co
 import { DescribeGroups } from '../../../../src/gateway/wire/messages/describe-groups.ts'
 import { JoinGroup } from '../../../../src/gateway/wire/messages/join-group.ts'
 import { OffsetCommit } from '../../../../src/gateway/wire/messages/offset-commit.ts'
+import { OffsetFetch } from '../../../../src/gateway/wire/messages/offset-fetch.ts'
+import { NO_UUID } from '../../../../src/gateway/wire/schema.ts'
 import { AskedGateway } from '../asking.ts'
 
 let gateway: AskedGateway
@@ -256,6 +258,33 @@ test('what was told to nobody, since its request was given up, is told again', a
   expect((await two.beat()).assignment).toBeNull()
 })
 
+test('a join that was given up and comes late takes nothing from its member that it has not let go', async () => {
+  const other = Object.assign(new AskedGateway(), {
+    harness: gateway.harness,
+    broker: gateway.harness.open(),
+    topics: gateway.topics,
+  })
+  const [one, two] = [new Member('one'), new Member('two')]
+  await one.join()
+  await one.beat()
+  await other.ask(ConsumerGroupHeartbeat, 1, { ...JOIN, memberId: 'one' })
+  const all = [...one.owned]
+  await two.join()
+  await gateway.harness.pass(1_000)
+  await one.beat({ topicPartitions: null })
+  expect(one.owned).toHaveLength(2)
+  for (let time = 0; time < 3; time += 1) {
+    await two.beat()
+    expect(two.owned).toEqual([])
+    expect(codeOf(await one.commit(all.find(each => !one.owned.includes(each))!, time))).toBe(0)
+    await gateway.harness.pass(1_000)
+    await one.beat({ topicPartitions: [{ topicId, partitions: all }] })
+  }
+  await one.beat({ topicPartitions: [{ topicId, partitions: one.owned }] })
+  await settle(one, two)
+  expect([...one.owned, ...two.owned].sort()).toEqual([0, 1, 2, 3])
+})
+
 test('a member that never says that it let something go joins anew, and others get it', async () => {
   const [one, two] = [new Member('one'), new Member('two')]
   await one.join({ rebalanceTimeoutMs: 10_000 })
@@ -288,6 +317,36 @@ test('what is not owned is not committed', async () => {
   expect(codeOf(await one.commit(one.owned[0]!, 3, 8))).toBe(35)
   expect(codeOf(await new Member('nobody').commit(0, 3, 9, 4))).toBe(25)
   expect(codeOf(await one.commit(one.owned[0]!, 4, 10))).toBe(0)
+})
+
+test('a member is told what is committed only in its own epoch, and whoever is no member not at all', async () => {
+  const member = new Member('one')
+  await member.join()
+  await member.beat()
+  const fetch = async (memberId: string | null, memberEpoch: number, groupId = 'g', through = gateway) => {
+    const topics = [{ name: 'tides', topicId: NO_UUID, partitionIndexes: [0] }]
+    const { groups } = await through.ask(OffsetFetch, 9, {
+      groupId: '',
+      topics: [],
+      groups: [{ groupId, memberId, memberEpoch, topics }],
+      requireStable: false,
+    })
+    return groups[0]!.errorCode
+  }
+  expect(await fetch('one', member.epoch)).toBe(0)
+  expect(await fetch(null, -1)).toBe(0)
+  expect(await fetch('one', member.epoch - 1)).toBe(113)
+  expect(await fetch('one', member.epoch + 1)).toBe(113)
+  expect(await fetch('one', -1)).toBe(113)
+  expect(await fetch('two', member.epoch)).toBe(25)
+  expect(await fetch('one', 1, 'nobody')).toBe(0)
+  const other = Object.assign(new AskedGateway(), {
+    harness: gateway.harness,
+    broker: gateway.harness.open(),
+    topics: gateway.topics,
+  })
+  expect(await fetch('one', member.epoch, 'g', other)).toBe(0)
+  expect(await fetch('one', member.epoch - 1, 'g', other)).toBe(113)
 })
 
 test('a member that was given up, or has an epoch that was never told, joins anew', async () => {
