@@ -39,7 +39,7 @@ export const consumers: ActorKind = {
 }
 
 interface Gateway {
-  readonly context: Omit<Context, 'version' | 'signal'>
+  readonly context: Omit<Context, 'version' | 'signal' | 'memory'>
   readonly died: Promise<void>
 }
 
@@ -176,7 +176,7 @@ class Consumers implements Actor {
   }
 
   #ask({ context }: Gateway, handler: Handler, version: number, request: unknown): Promise<unknown> {
-    return handler.answer(request, { ...context, version, signal: NEVER.signal })
+    return handler.answer(request, { ...context, version, signal: NEVER.signal, memory: NONE_KEPT.lend() })
   }
 
   #pickGateway(): Gateway {
@@ -275,3 +275,5 @@ class Consumers implements Actor {
 }
 
 const NEVER = new AbortController()
+/** Groups have no records. */
+const NONE_KEPT = new MemoryPool(0)
