@@ -9,7 +9,7 @@ import { untilDeadline } from '../src/broker/settling/budget.ts'
 import { flush } from '../src/broker/settling/flush.ts'
 import { maintain } from '../src/broker/settling/maintain.ts'
 import { settlingSettings } from '../src/broker/settling/settling-settings.ts'
-import { FLUSH_DEADLINE_MS, FLUSH_DEFAULT_MS } from '../src/core/limits.ts'
+import { FLUSH_DEADLINE_MS } from '../src/core/limits.ts'
 import { toOffset } from '../src/core/numbers.ts'
 import { systemClock, systemEntropy } from '../src/embedded/system.ts'
 import { Counts, countObjects } from './counted-ports.ts'
@@ -28,15 +28,23 @@ import { batchMaker, PARTITION, TOPIC, VALUE_BYTES } from './store.ts'
 
 /** What nothing here can count: set where you have measured it on AWS. */
 export const ASSUMED = {
-  produceMs: 20,
+  /** With half a GB; what it computes takes twice as long as with one, and it mostly waits for the table. */
+  produceMs: 24,
   fetchMs: 40,
   flushMs: 50,
-  produceMemoryGb: 1,
+  produceMemoryGb: 0.5,
   fetchMemoryGb: 1,
   flushMemoryGb: 0.5,
-  /** For each request: the function's line, the three that Lambda writes about it, and the API's. */
-  logBytes: 1_100,
+  /** Of a request: the API's line about who called, with what CloudWatch counts for any line; 0 without accessLog. */
+  accessLogBytes: 270,
+  /** Of a request: its share of the line that tells of a hundred, or of a minute. */
+  requestLogBytes: 20,
+  /** Of a flush: its own line. */
+  flushLogBytes: 600,
 } as const
+
+/** The construct's flushWindow. */
+const FLUSH_WINDOW_MS = 60_000
 
 export interface CostSettings {
   /** A DynamoDB's, with the table's. */
@@ -109,7 +117,7 @@ export async function countDeployedCost(settings: CostSettings): Promise<Counted
   const partition = { topicId, partition: PARTITION }
   meter.reset()
 
-  const perFlush = Math.max(1, Math.round((commitsPerSecond * FLUSH_DEFAULT_MS) / 1000))
+  const perFlush = Math.max(1, Math.round((commitsPerSecond * FLUSH_WINDOW_MS) / 1000))
   const makeBatch = batchMaker(recordsPerBatch)
   let flushes = 0
   for (let commit = 1; commit <= commits; commit++) {
@@ -203,7 +211,9 @@ function price(
     s3: objectPuts * S3_PUT_DOLLARS + objectGets * S3_GET_DOLLARS,
     api: calls * meteredPerCall * HTTP_API_REQUEST_DOLLARS,
     lambda: (calls + flushes) * LAMBDA_REQUEST_DOLLARS + gigabyteSeconds * LAMBDA_GB_SECOND_DOLLARS,
-    logs: (((calls + flushes) * ASSUMED.logBytes) / 1e9) * LOGS_GB_DOLLARS,
+    logs:
+      ((calls * (ASSUMED.accessLogBytes + ASSUMED.requestLogBytes) + flushes * ASSUMED.flushLogBytes) / 1e9) *
+      LOGS_GB_DOLLARS,
   }
   const total = Object.values(parts).reduce((whole, part) => whole + part, 0)
   return {

@@ -9,7 +9,6 @@ import * as logs from 'aws-cdk-lib/aws-logs'
 import type * as s3 from 'aws-cdk-lib/aws-s3'
 import { Construct } from 'constructs'
 import {
-  FLUSH_DEFAULT_MS,
   FUNCTION_RUN_MS_MAX,
   FUNCTION_TIMEOUT_MS,
   GARBAGE_GRACE_MS,
@@ -19,10 +18,12 @@ import { DELETED_TOPICS_PREFIX } from '../src/core/storage-layout.ts'
 import { acknowledgeObjects, acknowledgeStream } from './acknowledge.ts'
 import { type BrokerAuth, makeApi } from './api.ts'
 import { findBundles } from './bundles.ts'
+import { Dispatch } from './dispatch.ts'
 import { type BrokerTopic, grantCalls, groupIdFor, topicNameFor } from './grants.ts'
 import { Monitoring } from './monitoring.ts'
 import {
   adminPermissions,
+  armPermissions,
   callPermissions,
   fetchPermissions,
   flushPermissions,
@@ -36,9 +37,24 @@ import {
 } from './permissions.ts'
 import { ADMIN_CALLS, consumeCalls, groupCalls, produceCalls, topicAdminCalls } from './routes.ts'
 import { makeStores } from './stores.ts'
-import { callOnChanges, HEAD_CHANGED } from './table-changes.ts'
+import { callEvery, callOnChange, HEAD_CHANGED } from './table-changes.ts'
 import { TriggerDelivery } from './trigger-delivery.ts'
+import { Waking } from './waking.ts'
 
+type FunctionTitle =
+  | 'Produce'
+  | 'Fetch'
+  | 'Flush'
+  | 'Maintain'
+  | 'Rebalance'
+  | 'Admin'
+  | 'Dispatch'
+  | 'Deliver'
+  | 'Listen'
+  | 'Post'
+
+/** Producers keep tails short themselves: what is left is no hurry, and each flush a put. */
+const FLUSH_WINDOW = Duration.minutes(1)
 /** Nobody waits for a flush, and one that follows an outage has much to do. */
 const FLUSH_TIMEOUT = Duration.minutes(2)
 /** How often all partitions are looked through for payloads that no event of the stream has moved. */
@@ -55,7 +71,7 @@ export interface TidemarkBrokerProps {
   readonly auth?: BrokerAuth
   /**
    * How long the flush function gathers changes before it moves payloads from the table into a shared object.
-   * Longer means fewer and larger objects. At most 5 minutes. Default: 5 seconds.
+   * Longer means fewer and larger objects. At most 5 minutes. Default: 1 minute.
    */
   readonly flushWindow?: Duration
   /**
@@ -67,6 +83,13 @@ export interface TidemarkBrokerProps {
   readonly logRetention?: logs.RetentionDays
   /** Alarms and a dashboard. A dashboard costs $3 a month where an account has three already. Default: true. */
   readonly monitoring?: boolean
+  /**
+   * A line for each request in the logs of the functions, beside those that Lambda writes itself: some $0.40 a million. Without it
+   * there are lines for what fails and for what is slow, and one a minute with what all the others came to. Default: false.
+   */
+  readonly requestLog?: boolean
+  /** The API's own log of who called what, some $0.13 a million requests. Default: true. */
+  readonly accessLog?: boolean
   /** Traces through X-Ray. Makes cold starts slower. Default: false. */
   readonly tracing?: boolean
   /** Where S3 logs who read and wrote objects. Default: nowhere, since only the functions do. */
@@ -76,11 +99,16 @@ export interface TidemarkBrokerProps {
    * Default: as many as the account's concurrency allows.
    */
   readonly triggerMaxConcurrency?: number
+  /**
+   * Whether consumers wait on a WebSocket until they are woken, and not with one long poll after another, each of which is paid for. Needs
+   * `auth: 'iam'`. Default: where the broker is in production and asks for signatures.
+   */
+  readonly waking?: boolean
   /** A directory with `<function>/index.mjs` for each function. Default: the bundles of this package. */
   readonly bundles?: string
 }
 
-/** A broker: a bucket, a table, six functions and an HTTP API. Costs next to nothing while nobody uses it. */
+/** A broker: a bucket, a table, functions and an HTTP API, and a WebSocket API beside it. Costs next to nothing while nobody uses it. */
 export class TidemarkBroker extends Construct {
   readonly bucket: s3.Bucket
   readonly table: dynamodb.Table
@@ -99,6 +127,8 @@ export class TidemarkBroker extends Construct {
   readonly #props: TidemarkBrokerProps
   readonly #alarms: readonly cloudwatch.Alarm[]
   readonly #topicNames = new Set<string>()
+  readonly #waking: Waking | undefined
+  #dispatch: Dispatch | undefined
   #delivery: TriggerDelivery | undefined
 
   constructor(scope: Construct, id: string, props: TidemarkBrokerProps = {}) {
@@ -108,7 +138,7 @@ export class TidemarkBroker extends Construct {
     this.#props = props
     const {
       serverAccessLogsBucket,
-      flushWindow = Duration.millis(FLUSH_DEFAULT_MS),
+      flushWindow = FLUSH_WINDOW,
       recoveryWindow = Duration.millis(RECOVERY_WINDOW_DEFAULT_MS),
       monitoring = true,
     } = props
@@ -118,9 +148,16 @@ export class TidemarkBroker extends Construct {
     const timeout = Duration.millis(FUNCTION_TIMEOUT_MS)
 
     // Processor time comes with memory, and both are paid by the millisecond: where bytes are checked and encoded,
-    // more of it costs the same and answers sooner. The others mostly wait for the table.
-    this.produceFunction = this.#makeFunction('Produce', 1024, timeout, producePermissions(stores))
-    this.fetchFunction = this.#makeFunction('Fetch', 1024, timeout, fetchPermissions(stores))
+    // more of it costs the same and answers sooner. The others mostly wait for the table, and waiting costs half with half of it.
+    this.produceFunction = this.#makeFunction('Produce', 512, timeout, producePermissions(stores))
+    this.#waking = isWaking(this, props) ? this.#makeWaking() : undefined
+    this.fetchFunction = this.#makeFunction(
+      'Fetch',
+      1024,
+      timeout,
+      [...fetchPermissions(stores), ...(this.#waking ? armPermissions(stores) : [])],
+      this.#waking ? { TIDEMARK_WAKING_URL: this.#waking.url } : {},
+    )
     this.maintainFunction = this.#makeMaintainFunction(recoveryWindow)
     const { functionArn, functionName } = this.maintainFunction
     this.flushFunction = this.#makeFunction(
@@ -151,7 +188,9 @@ export class TidemarkBroker extends Construct {
     }
     const description = 'Moves what the stream has missed from the table into objects'
     const looks = { id: 'FlushOnSchedule', every: FLUSH_SCAN_INTERVAL, description }
-    callOnChanges(this, this.flushFunction, this.table, wakes, looks)
+    callOnChange(this, this.flushFunction, this.table, wakes)
+    callEvery(this, this.flushFunction, looks)
+    if (this.#waking) this.#dispatchForAll()
     const functions = {
       produce: this.produceFunction,
       fetch: this.fetchFunction,
@@ -160,9 +199,10 @@ export class TidemarkBroker extends Construct {
       rebalance: this.rebalanceFunction,
       admin: this.adminFunction,
     }
-    this.api = makeApi(this, this.#auth, functions, () => this.#makeLogGroup('ApiLog'))
+    const accessLog = props.accessLog === false ? undefined : this.#makeLogGroup('ApiLog')
+    this.api = makeApi(this, this.#auth, functions, accessLog)
     this.apiUrl = this.api.apiEndpoint
-    const monitored = { api: this.api, table: this.table, functions }
+    const monitored = { api: this.api, table: this.table, functions, flushWindow }
     this.#alarms = monitoring ? new Monitoring(this, 'Monitoring', monitored).alarms : []
   }
 
@@ -192,7 +232,7 @@ export class TidemarkBroker extends Construct {
 
   /** Lets `grantee` read one topic through the API. @throws Error where the API asks for tokens */
   grantConsume(grantee: iam.IGrantable, topic: BrokerTopic | string): iam.Grant {
-    return this.#grantCalls(grantee, consumeCalls(topicNameFor(this, topic)))
+    return this.#grantReading(grantee, consumeCalls(topicNameFor(this, topic)))
   }
 
   /**
@@ -208,10 +248,8 @@ export class TidemarkBroker extends Construct {
    * and read all of them, and all groups. @throws Error where the API asks for tokens
    */
   grantAdmin(grantee: iam.IGrantable, topic?: BrokerTopic | string): iam.Grant {
-    return this.#grantCalls(
-      grantee,
-      topic === undefined ? ADMIN_CALLS : topicAdminCalls(topicNameFor(this, topic)),
-    )
+    if (topic === undefined) return this.#grantReading(grantee, ADMIN_CALLS)
+    return this.#grantCalls(grantee, topicAdminCalls(topicNameFor(this, topic)))
   }
 
   /** @internal Two constructs of one name would be one topic, and deleting one would delete both. */
@@ -225,7 +263,7 @@ export class TidemarkBroker extends Construct {
   /** @internal What delivers to functions, made with the first trigger: a broker without any stays as it is. */
   deliveryForTriggers(): TriggerDelivery {
     const { triggerMaxConcurrency: maxConcurrency, monitoring } = this.#props
-    this.#delivery ??= new TriggerDelivery(this, 'Triggers', {
+    this.#delivery ??= new TriggerDelivery(this.#dispatchForAll(), {
       stores: { bucket: this.bucket, table: this.table },
       bootstrapServers: `${this.api.apiId}.execute-api.${Stack.of(this).region}.${Stack.of(this).urlSuffix}:443`,
       hasAlarms: monitoring !== false,
@@ -233,6 +271,21 @@ export class TidemarkBroker extends Construct {
       makeFunction: (...of) => this.#makeFunction(...of),
     })
     return this.#delivery
+  }
+
+  #makeWaking(): Waking {
+    const stores = { bucket: this.bucket, table: this.table }
+    return new Waking(this, 'Waking', { stores, makeFunction: (...of) => this.#makeFunction(...of) })
+  }
+
+  /** Made with the first trigger, or with what wakes listeners. It has the name that it had when there were triggers only. */
+  #dispatchForAll(): Dispatch {
+    this.#dispatch ??= new Dispatch(this, 'Triggers', {
+      stores: { bucket: this.bucket, table: this.table },
+      postFunction: this.#waking?.postFunction,
+      makeFunction: (...of) => this.#makeFunction(...of),
+    })
+    return this.#dispatch
   }
 
   #makeMaintainFunction(recoveryWindow: Duration): lambda.Function {
@@ -260,13 +313,13 @@ export class TidemarkBroker extends Construct {
   }
 
   #makeFunction(
-    name: 'Produce' | 'Fetch' | 'Flush' | 'Maintain' | 'Rebalance' | 'Admin' | 'Dispatch' | 'Deliver',
+    name: FunctionTitle,
     memorySize: number,
     timeout: Duration,
     permissions: iam.PolicyStatement[],
     environment: Readonly<Record<string, string>> = {},
   ): lambda.Function {
-    const { tracing = false, bundles } = this.#props
+    const { tracing = false, requestLog = false, bundles } = this.#props
     const logGroup = this.#makeLogGroup(`${name}Log`)
     // Inline, so that a role is never there without what it may do; and AWS's managed policy for functions would let
     // it write to every log group of the account.
@@ -287,11 +340,15 @@ export class TidemarkBroker extends Construct {
       timeout,
       role,
       logGroup,
+      // Of Lambda's own lines, three an invocation, only those that warn.
+      loggingFormat: lambda.LoggingFormat.JSON,
+      systemLogLevelV2: requestLog ? lambda.SystemLogLevel.INFO : lambda.SystemLogLevel.WARN,
       tracing: tracing ? lambda.Tracing.ACTIVE : lambda.Tracing.DISABLED,
       environment: {
         TIDEMARK_TABLE: this.table.tableName,
         TIDEMARK_BUCKET: this.bucket.bucketName,
         ...(tracing && { POWERTOOLS_TRACE_ENABLED: 'true' }),
+        ...(requestLog && { TIDEMARK_REQUEST_LOG: 'true' }),
         ...environment,
       },
     })
@@ -309,6 +366,12 @@ export class TidemarkBroker extends Construct {
     return new logs.LogGroup(this, id, { retention, removalPolicy: RemovalPolicy.DESTROY })
   }
 
+  /** Whoever reads may wait to be woken. @throws Error where the API asks for tokens */
+  #grantReading(grantee: iam.IGrantable, calls: readonly string[]): iam.Grant {
+    const granted = this.#grantCalls(grantee, calls)
+    return this.#waking ? granted.combine(this.#waking.grantConnect(grantee)) : granted
+  }
+
   /** @throws Error where the API asks for tokens */
   #grantCalls(grantee: iam.IGrantable, calls: readonly string[]): iam.Grant {
     if (this.#auth === 'iam') return grantCalls(this.api, grantee, calls)
@@ -316,6 +379,15 @@ export class TidemarkBroker extends Construct {
       `${this.node.path} asks for tokens, so IAM cannot let anybody in: leave auth at 'iam' to use grants.`,
     )
   }
+}
+
+/** @throws Error where it is asked for, and cannot be */
+function isWaking(broker: TidemarkBroker, { waking, auth = 'iam' }: TidemarkBrokerProps): boolean {
+  if (auth === 'iam') return waking ?? broker.isProduction
+  if (waking !== true) return false
+  throw new Error(
+    `${broker.node.path} asks for tokens, which a WebSocket API of AWS does not take: leave auth at 'iam' to have waking.`,
+  )
 }
 
 /** @throws Error where it is too short for those who read */

@@ -9,6 +9,8 @@ import { ALARM_PERIOD, ITERATOR_AGE_MAX, iteratorAge, makeAlarm, ownMetric } fro
 interface Monitored {
   readonly api: apigateway.HttpApi
   readonly table: dynamodb.Table
+  /** For how long a change may wait with nothing amiss. */
+  readonly flushWindow: Duration
   readonly functions: Readonly<
     Record<'produce' | 'fetch' | 'flush' | 'maintain' | 'rebalance' | 'admin', lambda.Function>
   >
@@ -19,7 +21,7 @@ export class Monitoring extends Construct {
   /** None has an action yet. */
   readonly alarms: readonly cloudwatch.Alarm[]
 
-  constructor(scope: Construct, id: string, { api, table, functions }: Monitored) {
+  constructor(scope: Construct, id: string, { api, table, functions, flushWindow }: Monitored) {
     super(scope, id)
     const alarms: cloudwatch.Alarm[] = []
     const add = (
@@ -50,7 +52,7 @@ export class Monitoring extends Construct {
       'FlushIteratorAge',
       age,
       'The flush function falls behind: payloads stay in the table, and appends cost more.',
-      { threshold: ITERATOR_AGE_MAX.toMilliseconds(), evaluationPeriods: 3 },
+      { threshold: ITERATOR_AGE_MAX.plus(flushWindow).toMilliseconds(), evaluationPeriods: 3 },
     )
     add(
       'ApiServerErrors',

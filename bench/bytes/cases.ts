@@ -5,6 +5,8 @@ import { join } from 'node:path'
 import type { HttpBroker } from '../../src/client/http-broker.ts'
 import type { EachBatchPayload } from '../../src/client/sdk/consuming/consumer-options.ts'
 import type { Broker } from '../../src/contract/broker.ts'
+import { MemoryPool } from '../../src/core/lent-memory.ts'
+import { LENT_KEPT_BYTES_MAX } from '../../src/core/limits.ts'
 import { type Code, loadCode, type Server, startServer } from './tree.ts'
 
 export interface Run {
@@ -47,6 +49,14 @@ export const CASES: Readonly<Record<string, Case>> = {
     title: 'fetch of verified batches of one record, in process',
     run: run => fetchVerified(run, 1),
   },
+  'fetch-50-lent': {
+    title: 'the same of 50 into memory that is lent, and given back after each',
+    run: run => fetchVerified(run, 50, true),
+  },
+  'fetch-1-lent': {
+    title: 'the same of one record into memory that is lent',
+    run: run => fetchVerified(run, 1, true),
+  },
   'produce-50': { title: 'produce of batches of 50, in process', run: run => produceInProcess(run, 50) },
   'http-produce-50': { title: 'produce of batches of 50 over HTTP', run: run => produceOverHttp(run, 50) },
   'http-fetch-1': {
@@ -62,6 +72,14 @@ export const CASES: Readonly<Record<string, Case>> = {
   'sdk-send-12': {
     title: "an SDK's producer of 12 partitions over HTTP, 1,000 messages a call",
     run: run => send(run, 12),
+  },
+  'kcat-produce-12': {
+    title: 'kcat writes a file into 12 partitions through the gateway',
+    run: run => kcat(run, 12, 'produce'),
+  },
+  'kcat-consume-12': {
+    title: 'kcat reads 12 partitions through the gateway',
+    run: run => kcat(run, 12, 'consume'),
   },
   'cli-produce': { title: 'tidemark produce of a file', run: run => commandLine(run, 'produce') },
   'cli-consume': { title: 'tidemark consume to nowhere', run: run => commandLine(run, 'consume') },
@@ -124,7 +142,7 @@ async function produceInProcess(run: Run, recordsPerBatch: number): Promise<Meas
   return { ...figures, peakMegabytes: ownPeak() }
 }
 
-async function fetchVerified(run: Run, recordsPerBatch: number): Promise<Measured> {
+async function fetchVerified(run: Run, recordsPerBatch: number, isLent = false): Promise<Measured> {
   const code = await loadCode(run.tree)
   const { broker, close } = await code.openBroker(run.directory)
   await broker.createTopic({ topic: TOPIC })
@@ -132,15 +150,20 @@ async function fetchVerified(run: Run, recordsPerBatch: number): Promise<Measure
   const batches = Math.ceil(run.records / recordsPerBatch)
   await inFlight(batches, 2_000, () => broker.produce({ topic: TOPIC, partition: 0, batches: make() }))
   const all = batches * recordsPerBatch
-  const figures = await lastOf(PASSES, () => timed(all, () => fetchAll(broker)))
+  const figures = await lastOf(PASSES, () => timed(all, () => fetchAll(broker, isLent)))
   await close()
   return { ...figures, peakMegabytes: ownPeak() }
 }
 
-async function fetchAll(broker: Pick<Broker, 'fetch'>): Promise<void> {
+/** @param isLent a checkout of before lending reads into memory of its own all the same */
+async function fetchAll(broker: Pick<Broker, 'fetch'>, isLent = false): Promise<void> {
+  const pool = new MemoryPool(LENT_KEPT_BYTES_MAX)
   for (let offset = 0; ; ) {
     const request = { topic: TOPIC, partition: 0, offset: offset as never, maxBytes: FETCH_BYTES }
-    const { nextOffset, endOffset } = await broker.fetch(request)
+    const memory = isLent ? pool.lend() : undefined
+    const fetch = () => broker.fetch({ ...request, memory })
+    const { nextOffset, endOffset } = await (memory ? memory.use(fetch) : fetch())
+    memory?.leave()
     if (nextOffset === endOffset) return
     if (nextOffset === offset) throw new Error(`nothing comes at ${offset}`)
     offset = nextOffset
@@ -243,17 +266,34 @@ function commandLine(run: Run, command: 'produce' | 'consume'): Promise<Measured
     const file = join(run.directory, 'lines.txt')
     await writeLines(file, run.records)
     const launcher = join(run.tree, 'src/cli/tidemark.js')
-    const call = async (...args: string[]) => {
-      const child = spawn(process.execPath, [launcher, ...args, '--broker', server.url], {
-        stdio: ['ignore', openSync('/dev/null', 'w'), 'inherit'],
-      })
-      const [code] = await once(child, 'close')
-      if (code !== 0) throw new Error(`tidemark ${args[0]} ended with ${code}`)
-    }
+    const call = (...args: string[]) =>
+      runToEnd(process.execPath, [launcher, ...args, '--broker', server.url])
     const produced = await timed(run.records, () => call('produce', TOPIC, file), server)
     if (command === 'produce') return produced
     return await timed(run.records, () => call('consume', TOPIC, '--exit-at-end'), server)
   })
+}
+
+function kcat(run: Run, partitions: number, what: 'produce' | 'consume'): Promise<Measured> {
+  return served(run, partitions, async ({ server }) => {
+    const { bootstrap } = server
+    if (bootstrap === undefined) throw new Error(`${run.tree} has no gateway`)
+    const file = join(run.directory, 'lines.txt')
+    await writeLines(file, run.records)
+    const call = (...args: string[]) => runToEnd('kcat', ['-b', bootstrap, '-t', TOPIC, ...args])
+    const produced = await timed(run.records, () => call('-P', '-l', file), server)
+    if (what === 'produce') return produced
+    const fetching = ['-X', `fetch.message.max.bytes=${FETCH_BYTES}`]
+    return await lastOf(PASSES, () =>
+      timed(run.records, () => call('-C', '-o', 'beginning', '-e', '-q', ...fetching), server),
+    )
+  })
+}
+
+async function runToEnd(command: string, args: readonly string[]): Promise<void> {
+  const child = spawn(command, args, { stdio: ['ignore', openSync('/dev/null', 'w'), 'inherit'] })
+  const [code] = await once(child, 'close')
+  if (code !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${code}`)
 }
 
 async function writeLines(path: string, count: number): Promise<void> {

@@ -39,7 +39,8 @@ const TICKS_PER_SECOND = 100
 
 export interface Server {
   readonly url: string
-  readonly pid: number
+  /** Where Kafka's clients connect; undefined where they are not served. */
+  readonly bootstrap: string | undefined
   /** What it has used of the processor. */
   cpuSeconds(): Promise<number>
   peakMegabytes(): Promise<number>
@@ -49,11 +50,11 @@ export interface Server {
 /** `tidemark dev` of a checkout, in a process of its own. Options for Node are in BENCH_SERVER_OPTIONS. */
 export async function startServer(tree: string, directory: string): Promise<Server> {
   const launcher = join(tree, 'src/cli/tidemark.js')
-  const noKafka = existsSync(join(tree, 'src/gateway/gateway.ts')) ? ['--no-kafka'] : []
+  const kafka = existsSync(join(tree, 'src/gateway/gateway.ts')) ? ['--kafka', '127.0.0.1:0'] : []
   const options = process.env.BENCH_SERVER_OPTIONS?.split(' ') ?? []
   const child = spawn(
     process.execPath,
-    [...options, launcher, 'dev', '--dir', join(directory, 'store'), '--http', '127.0.0.1:0', ...noKafka],
+    [...options, launcher, 'dev', '--dir', join(directory, 'store'), '--http', '127.0.0.1:0', ...kafka],
     { stdio: ['ignore', 'pipe', 'ignore'] },
   )
   let told = ''
@@ -61,14 +62,14 @@ export async function startServer(tree: string, directory: string): Promise<Serv
     told += chunk
   })
   const urlOf = () => /http:\/\/127\.0\.0\.1:\d+/.exec(told)?.[0]
-  for (let url = urlOf(); ; url = urlOf()) {
-    if (url !== undefined) break
+  const bootstrapOf = () => /Kafka.*?(127\.0\.0\.1:\d+)/i.exec(told)?.[1]
+  while (urlOf() === undefined || (kafka.length > 0 && bootstrapOf() === undefined)) {
     if (child.exitCode !== null) throw new Error(`${tree} serves nothing: ${told}`)
     await sleep(5)
   }
   return {
     url: urlOf()!,
-    pid: child.pid!,
+    bootstrap: bootstrapOf(),
     cpuSeconds: async () => {
       const [, after] = (await readFile(`/proc/${child.pid}/stat`, 'utf8')).split(') ')
       const [user, system] = after!.split(' ').slice(11, 13)

@@ -5,6 +5,8 @@ export interface FunctionEnvironment {
   /** Only for tests: where the process is to die, see test-fault.ts. */
   readonly testFault: string | undefined
   readonly isTraced: boolean
+  /** Whether each request has its line in the log, and not only what is slow or fails. */
+  readonly logsRequests: boolean
 }
 
 /** @throws Error that names every variable that is missing */
@@ -21,6 +23,7 @@ export function readEnvironment(variables: NodeJS.ProcessEnv): FunctionEnvironme
     bucket,
     testFault: variables.TIDEMARK_TEST_FAULT || undefined,
     isTraced: variables.POWERTOOLS_TRACE_ENABLED === 'true',
+    logsRequests: variables.TIDEMARK_REQUEST_LOG === 'true',
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Broker } from '../contract/broker.ts'
 import type { ClassicGroupBroker } from '../contract/classic-groups.ts'
 import type { GroupBroker } from '../contract/groups.ts'
+import type { ProducersBroker } from '../contract/producers.ts'
 import type { TriggerBroker, TriggerDescription, TriggerName } from '../contract/triggers.ts'
 import {
   CLASSIC_INITIAL_DELAY_MS,
@@ -9,8 +10,9 @@ import {
   READ_PARALLEL_MAX,
 } from '../core/limits.ts'
 import type { Head } from '../core/log/head.ts'
-import { crossesLimit, SHARED_LIMIT } from '../core/log/tail.ts'
+import { crossesLimit, PAID_LIMIT, SHARED_LIMIT } from '../core/log/tail.ts'
 import type { Offset } from '../core/numbers.ts'
+import { SharedLook } from '../core/shared-look.ts'
 import type { PartitionId } from '../core/topic/partition-id.ts'
 import type { Trigger } from '../core/trigger/trigger.ts'
 import { Lane, workBeside } from '../core/turns.ts'
@@ -66,7 +68,7 @@ export interface LogBrokerSettings extends GatherSettings {
 }
 
 /** The broker over its ports. Stateless but for what makes it fast: any number of them may share a store. */
-export class LogBroker implements Broker, GroupBroker, ClassicGroupBroker, TriggerBroker {
+export class LogBroker implements Broker, GroupBroker, ClassicGroupBroker, ProducersBroker, TriggerBroker {
   readonly #ports: Ports
   readonly #directory: TopicDirectory
   readonly #intake: Intake
@@ -88,6 +90,9 @@ export class LogBroker implements Broker, GroupBroker, ClassicGroupBroker, Trigg
   readonly #heartbeatMsMax: number | undefined
   #startedUp: Promise<void> = Promise.resolve()
   #isClosing = false
+
+  /** Each group is read for it: whoever asks meanwhile shares a look with others. */
+  readonly #groupList = new SharedLook(() => this.#serveGroup('', (call, { listGroups }) => listGroups(call)))
 
   constructor(ports: Ports, settings: LogBrokerSettings, locator?: ObjectLocator) {
     const watch = new TailWatch()
@@ -168,10 +173,12 @@ export class LogBroker implements Broker, GroupBroker, ClassicGroupBroker, Trigg
    * goes out in time: a cut that is slow goes on without it, up to where the next one takes over.
    */
   async #flushIfLong(partition: PartitionId, head: Head): Promise<void> {
-    if (!crossesLimit(head, SHARED_LIMIT)) return
-    const { clock } = this.#ports
-    const age = { nowMs: clock.nowMs(), flushMs: Number.POSITIVE_INFINITY }
-    const cut = flush(this.#ports, [{ partition, age, head }], clock.monotonicMs() + FLUSH_BY_PRODUCER_MS)
+    const { clock, index } = this.#ports
+    const inBlock = index.headCost !== undefined && crossesLimit(head, PAID_LIMIT)
+    if (!inBlock && !crossesLimit(head, SHARED_LIMIT)) return
+    const age = inBlock ? 'all' : { nowMs: clock.nowMs(), flushMs: Number.POSITIVE_INFINITY }
+    const requests = [{ partition, age, head, inBlock }] as const
+    const cut = flush(this.#ports, requests, clock.monotonicMs() + FLUSH_BY_PRODUCER_MS)
     const reported = cut.then(([result]) => {
       if (result?.status === 'rejected') this.#reportError(result.reason)
     })
@@ -225,6 +232,12 @@ export class LogBroker implements Broker, GroupBroker, ClassicGroupBroker, Trigg
       return await offsetFor(this.#ports, this.#directory, request, footers, this.#looks)
     })
 
+  describeProducers: ProducersBroker['describeProducers'] = request =>
+    this.#serve(async () => {
+      const { describeProducers } = await loadUseCases()
+      return await describeProducers(this.#ports, this.#directory, request)
+    })
+
   deleteRecords: Broker['deleteRecords'] = request =>
     this.#serve(async () => {
       const { deleteRecords } = await loadTasks()
@@ -243,8 +256,7 @@ export class LogBroker implements Broker, GroupBroker, ClassicGroupBroker, Trigg
   fetchOffsets: GroupBroker['fetchOffsets'] = ({ groupId, topics }) =>
     this.#serveGroup(groupId, (call, { fetchOffsets }) => fetchOffsets(call, topics))
 
-  listGroups: GroupBroker['listGroups'] = () =>
-    this.#serveGroup('', (call, { listGroups }) => listGroups(call))
+  listGroups: GroupBroker['listGroups'] = () => this.#groupList.run()
 
   describeGroup: GroupBroker['describeGroup'] = groupId =>
     this.#serveGroup(groupId, (call, { describeGroup }) => describeGroup(call))

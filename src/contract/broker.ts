@@ -1,4 +1,5 @@
 import type { TidemarkError } from '../core/errors.ts'
+import type { LentMemory } from '../core/lent-memory.ts'
 import type { Offset, Position } from '../core/numbers.ts'
 import type { PartitionId } from '../core/topic/partition-id.ts'
 import type { Armed } from './waking/offer.ts'
@@ -166,6 +167,11 @@ interface Fetching {
    * to be larger: they are read once it has resolved. For a broker of this process.
    */
   reserve?: (bytes: number) => Promise<void>
+  /**
+   * Where the answer's bytes are to lie, in place of memory that is made for them and is the caller's for good: it is lent, and
+   * used for other answers once the fetch has ended and its lender has left it. For a broker of this process.
+   */
+  memory?: LentMemory | undefined
 }
 
 export interface Fetch extends Fetching {

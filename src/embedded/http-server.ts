@@ -6,6 +6,7 @@ import { getRequestListener } from '@hono/node-server'
 import type { HttpApp, ServerContext } from '../contract/http/settings.ts'
 import { cannotListen } from '../core/cannot-listen.ts'
 import { TidemarkError } from '../core/errors.ts'
+import { type LentMemory, MemoryPool } from '../core/lent-memory.ts'
 import {
   CONNECTIONS_WAITING_MAX,
   HTTP_CLOSE_TIMEOUT_MS,
@@ -13,6 +14,7 @@ import {
   HTTP_HEADERS_TIMEOUT_MS,
   HTTP_KEEP_ALIVE_MS,
   HTTP_REQUEST_TIMEOUT_MS,
+  LENT_KEPT_BYTES_MAX,
 } from '../core/limits.ts'
 import { logAccess } from './access-log.ts'
 import { AnswerRoom } from './answer-room.ts'
@@ -88,10 +90,12 @@ export async function startHttpServer(app: HttpApp, settings: HttpServerSettings
   const time = new OwnTime(2 * checkMs)
   const paces = new Paces(time)
   const answers = new AnswerRoom(limits)
+  const memory = new MemoryPool(LENT_KEPT_BYTES_MAX)
   const contextOf = (request: IncomingMessage, response: ServerResponse): ServerContext => ({
     boundHosts,
     stopping: stopping.signal,
     room: answers.of(response),
+    memory: lentFor(response, memory),
     readBody: arrived => {
       if (expectsContinue(request)) askForBody(response)
       return readBody(request, paces, limits, arrived)
@@ -174,6 +178,13 @@ export function checkListenHost(host: string, needsToken: boolean, insecure: boo
     `Listening on ${host} lets everybody in the network read and write. Set a token (--token), listen on ` +
       '127.0.0.1, or permit it all the same (--insecure).',
   )
+}
+
+/** What an answer is made in, until it is sent or nobody takes it any more. */
+function lentFor(response: ServerResponse, pool: MemoryPool): LentMemory {
+  const memory = pool.lend()
+  response.once('close', () => memory.leave())
+  return memory
 }
 
 function expectsContinue(request: IncomingMessage): boolean {

@@ -1,3 +1,4 @@
+import { MemoryPool } from '../core/lent-memory.ts'
 import {
   CONNECTIONS_MAX,
   GATEWAY_ANSWER_WAIT_MS,
@@ -21,6 +22,7 @@ import {
   GATEWAY_SMALL_REQUESTS_BYTES,
   GATEWAY_UNPROVED_BYTES_MAX,
   GATEWAY_UNSENT_BYTES_MAX,
+  LENT_KEPT_BYTES_MAX,
 } from '../core/limits.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { GatewayBroker, GatewayPeer, GatewaySettings } from './apis/context.ts'
@@ -114,6 +116,7 @@ export async function openGateway(broker: GatewayBroker, options: GatewayOptions
     }),
     log: log.tell,
     renewLog: () => log.renew(),
+    memory: new MemoryPool(LENT_KEPT_BYTES_MAX),
     reportError: options.reportError,
   }
   const listener = new Listener(service, {

@@ -12,6 +12,7 @@ import type { FlushedProducer } from '../../src/core/log/producers/flushed-produ
 import { foldProducers } from '../../src/core/log/producers/fold-producers.ts'
 import type { ProducerRun } from '../../src/core/log/producers/producer-run.ts'
 import { UNSETTLED } from '../../src/core/log/settled/settled.ts'
+import { makeBlock, movedEpoch } from '../../src/core/log/tail.ts'
 import { type Offset, toOffset, toPosition } from '../../src/core/numbers.ts'
 import type { PartitionId } from '../../src/core/topic/partition-id.ts'
 import type { AppendOutcome, LogIndex } from '../../src/ports/log-index.ts'
@@ -622,6 +623,80 @@ export function describeLogIndex(name: string, open: () => Promise<OpenedLogInde
         const after = await index.readHead(partition)
         expect(after).toMatchObject({ tailOffset: 0, nextOffset: 3 })
         expect(after?.tail).toHaveLength(1)
+      })
+    })
+
+    describe('an append that takes the tail along', () => {
+      const cutOf = (head: Head) => {
+        const block = makeBlock(head, head.tail)
+        return { block, changes: foldProducers(head, block, 0), movedEpoch: movedEpoch(head, block) }
+      }
+
+      test('leaves nothing in the tail but its entry, and the payloads in the block', async () => {
+        const partition = await madePartition()
+        const run: ProducerRun = { producerId: 7n, epoch: 1, sequence: 0, records: 2, spanBefore: 0 }
+        await appended(partition, inlineEntry(2, { producers: [run] }), ZERO, new Set([7n]))
+        const head = await appended(partition, inlineEntry(3))
+        const cut = cutOf(head)
+        await index.putBlock(partition, cut.block)
+        const entry = inlineEntry(4, { producers: [{ ...run, sequence: 2, records: 4 }] })
+        const outcome = await index.append(partition, entry, head.nextOffset, undefined, cut)
+        expect(outcome).toMatchObject({
+          kind: 'appended',
+          head: {
+            tailOffset: 5,
+            nextOffset: 9,
+            flushed: cut.block.summary,
+            producers: new Map([[7n, { lastSequence: 5 }]]),
+          },
+        })
+        const after = (await index.readHead(partition))!
+        expect(after.tail.map(plainEntry)).toEqual([plainEntry(entry)])
+        expect(after.flushedProducers).toEqual(cut.changes.flushedProducers)
+        const [block] = await index.readBlocks(partition, ZERO, 2)
+        expect(block!.entries.map(plainEntry)).toEqual(head.tail.map(plainEntry))
+        await everyEntry(index, partition)
+      })
+
+      test('is refused where somebody has appended since, or cut, and tells the head as it is', async () => {
+        const partition = await madePartition()
+        const head = await appended(partition, inlineEntry(2))
+        const cut = cutOf(head)
+        await index.putBlock(partition, cut.block)
+        await appended(partition, inlineEntry(3), head.nextOffset)
+        const late = () => index.append(partition, inlineEntry(4), head.nextOffset, undefined, cut)
+        expect(await late()).toMatchObject({ kind: 'refused', head: { tailOffset: 0, nextOffset: 5 } })
+        await index.trimTail(partition, cut.block, NO_CHANGES, NOTHING_MOVED)
+        expect(await late()).toMatchObject({ kind: 'refused', head: { tailOffset: 2, nextOffset: 5 } })
+      })
+
+      test('is refused where the floor has passed what its block moves into an object', async () => {
+        const partition = await madePartition()
+        const head = await appended(partition, inlineEntry(2))
+        await index.raiseFloor(partition, 5)
+        const cut = { ...cutOf(head), movedEpoch: 4 }
+        const entry = inlineEntry(4)
+        expect(await index.append(partition, entry, head.nextOffset, undefined, cut)).toMatchObject({
+          kind: 'refused',
+        })
+        const allowed = { ...cut, movedEpoch: 5 }
+        expect(await index.append(partition, entry, head.nextOffset, undefined, allowed)).toMatchObject({
+          kind: 'appended',
+        })
+      })
+
+      test('by twelve who know the same takes it along once, and loses nobody', async () => {
+        const partition = await madePartition()
+        const head = await appended(partition, inlineEntry(1))
+        const cut = cutOf(head)
+        await index.putBlock(partition, cut.block)
+        const outcomes = await Promise.all(
+          Array.from({ length: 12 }, () =>
+            index.append(partition, inlineEntry(1), head.nextOffset, undefined, cut),
+          ),
+        )
+        expect(outcomes.filter(({ kind }) => kind === 'appended')).toHaveLength(1)
+        expect((await everyEntry(index, partition)).size).toBe(2)
       })
     })
 

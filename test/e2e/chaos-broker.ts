@@ -50,7 +50,11 @@ export async function deployBroker(): Promise<ChaosBroker> {
     await untilAnswers(`${endpoint}${MINISTACK_HEALTH_PATH}`, ministack, EMULATOR_START_MS_MAX)
     const outputsFile = join(directory, 'outputs.json')
     await bootstrapAccount(endpoint)
-    const outputs = await deployStack({ endpoint, outputsFile, context: { production: 'false' } })
+    const outputs = await deployStack({
+      endpoint,
+      outputsFile,
+      context: { production: 'false', requestLog: 'true' },
+    })
     return {
       ...brokerAt(outputs.ApiUrl!, outputs.Region!),
       name: `the stack on ${endpoint}`,

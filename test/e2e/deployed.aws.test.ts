@@ -64,7 +64,7 @@ describeAws('the deployed stack', () => {
       endpoint: awsEndpoint(),
       stackName,
       outputsFile: outputsFile(),
-      context: { production: 'false' },
+      context: { production: 'false', requestLog: 'true' },
     })
     const url = outputs.ApiUrl!
     broker = new HttpBroker({ url, sign: signedByAws({ url, region: outputs.Region! }) })

@@ -52,7 +52,7 @@ describeAws('a deployed log settles:', () => {
       endpoint: awsEndpoint(),
       stackName,
       outputsFile: outputsFile(),
-      context: { production: 'false' },
+      context: { production: 'false', requestLog: 'true' },
     })
     const url = outputs.ApiUrl!
     broker = new HttpBroker({ url, sign: signedByAws({ url, region: outputs.Region! }) })

@@ -20,6 +20,8 @@ interface Logged {
 export class RecordedTelemetry implements Telemetry {
   readonly logged: Logged[] = []
   readonly reports: Report[] = []
+  /** Reports that are told at once. */
+  lines = 0
 
   debug(): void {}
 
@@ -32,6 +34,11 @@ export class RecordedTelemetry implements Telemetry {
   }
 
   publish(report: Report): void {
+    this.reports.push(report)
+    this.lines += 1
+  }
+
+  gather(report: Report): void {
     this.reports.push(report)
   }
 
@@ -51,8 +58,9 @@ export interface TestService extends Service {
 
 /** What functions work with, in memory. */
 export function openTestService(overrides: Partial<Ports> = {}): TestService {
+  const store = openMemoryStore(systemClock)
   const ports: Ports = {
-    ...openMemoryStore(systemClock),
+    ...store,
     clock: systemClock,
     entropy: systemEntropy,
     ...overrides,
@@ -64,7 +72,13 @@ export function openTestService(overrides: Partial<Ports> = {}): TestService {
       expiresMs: 1,
     }),
   }
-  return { ports, locator, telemetry: new RecordedTelemetry(), takeTableWrites: () => 0 }
+  return {
+    ports,
+    locator,
+    listeners: store.listeners,
+    telemetry: new RecordedTelemetry(),
+    takeTableWrites: () => 0,
+  }
 }
 
 export function contextOf(remainingMs = 20_000): InvocationContext {

@@ -11,7 +11,9 @@ export interface ToldMemory {
   /** What JavaScript's objects and their buffers take: what a leak grows. */
   readonly heldMb: number
   readonly residentMb: number
-  readonly descriptors: number
+  /** Descriptors of sockets, and all others: files, pipes, … */
+  readonly sockets: number
+  readonly files: number
   /** What its event loop waits for, by kind: sockets, timers, … */
   readonly active: Readonly<Record<string, number>>
 }
@@ -28,9 +30,9 @@ export class MemoryListener {
   /** @returns whether the line was one of these */
   take(line: string): boolean {
     if (!line.startsWith(MARK)) return false
-    const { rss, heapUsed, external, descriptors, active } = JSON.parse(line.slice(MARK.length))
+    const { rss, heapUsed, external, sockets, files, active } = JSON.parse(line.slice(MARK.length))
     const heldMb = (heapUsed + external) / BYTES_PER_MB
-    this.#told({ heldMb, residentMb: rss / BYTES_PER_MB, descriptors, active })
+    this.#told({ heldMb, residentMb: rss / BYTES_PER_MB, sockets, files, active })
     return true
   }
 

@@ -210,15 +210,15 @@ describe('the flush function', () => {
       FilterCriteria: { eventName: ['MODIFY'], dynamodb: { Keys: { sk: { S: ['head'] } } } },
       StartingPosition: 'TRIM_HORIZON',
       BatchSize: 10_000,
-      MaximumBatchingWindowInSeconds: 5,
+      MaximumBatchingWindowInSeconds: 60,
       BisectBatchOnFunctionError: true,
       MaximumRetryAttempts: 5,
     })
   })
 
   test('gathers for longer where somebody wants fewer objects', () => {
-    brokerOf({ flushWindow: Duration.seconds(60) }).hasResourceProperties('AWS::Lambda::EventSourceMapping', {
-      MaximumBatchingWindowInSeconds: 60,
+    brokerOf({ flushWindow: Duration.seconds(5) }).hasResourceProperties('AWS::Lambda::EventSourceMapping', {
+      MaximumBatchingWindowInSeconds: 5,
     })
   })
 
@@ -305,6 +305,36 @@ describe('the API', () => {
     const jwt = brokerOf({ auth: { jwt: { issuer: 'https://login.example.com', audience: 'tidemark' } } })
     const byToken = theResource(jwt, 'AWS::ApiGatewayV2::Stage').Properties.AccessLogSettings.Format
     expect(JSON.parse(byToken).caller).toBe('$context.authorizer.claims.sub')
+    const silent = brokerOf({ accessLog: false })
+    expect(theResource(silent, 'AWS::ApiGatewayV2::Stage').Properties.AccessLogSettings).toBeUndefined()
+    expect(
+      Object.keys(resourcesOf(silent, 'AWS::Logs::LogGroup')).filter(id => id.includes('ApiLog')),
+    ).toEqual([])
+  })
+})
+
+describe('logs of functions', () => {
+  const brokersFunctions = (template: Template) =>
+    Object.fromEntries(
+      Object.entries(resourcesOf(template, 'AWS::Lambda::Function')).filter(([id]) =>
+        id.startsWith('Broker'),
+      ),
+    )
+
+  test('have none of the lines that Lambda writes about each invocation', () => {
+    for (const [name, { Properties }] of Object.entries(brokersFunctions(production))) {
+      expect(Properties.LoggingConfig, name).toMatchObject({ LogFormat: 'JSON', SystemLogLevel: 'WARN' })
+      // At a higher level Lambda would drop the metrics, which say of themselves no level.
+      expect(Properties.LoggingConfig.ApplicationLogLevel, name).toBeUndefined()
+      expect(Properties.Environment.Variables.TIDEMARK_REQUEST_LOG, name).toBeUndefined()
+    }
+  })
+
+  test('have them, and a line for each request, where somebody wants them', () => {
+    for (const [name, { Properties }] of Object.entries(brokersFunctions(brokerOf({ requestLog: true })))) {
+      expect(Properties.LoggingConfig, name).toMatchObject({ LogFormat: 'JSON', SystemLogLevel: 'INFO' })
+      expect(Properties.Environment.Variables, name).toMatchObject({ TIDEMARK_REQUEST_LOG: 'true' })
+    }
   })
 })
 
@@ -321,7 +351,7 @@ describe('alarms', () => {
       'AWS/Lambda Errors of <BrokerFlush> GreaterThanOrEqualToThreshold 1',
       'AWS/Lambda Errors of <BrokerProduce> GreaterThanOrEqualToThreshold 1',
       'AWS/Lambda Errors of <BrokerRebalance> GreaterThanOrEqualToThreshold 1',
-      'AWS/Lambda IteratorAge of <BrokerFlush> GreaterThanOrEqualToThreshold 60000',
+      'AWS/Lambda IteratorAge of <BrokerFlush> GreaterThanOrEqualToThreshold 120000',
       'AWS/Lambda Throttles of <BrokerFetch> GreaterThanOrEqualToThreshold 1',
       'AWS/Lambda Throttles of <BrokerFlush> GreaterThanOrEqualToThreshold 1',
       'AWS/Lambda Throttles of <BrokerProduce> GreaterThanOrEqualToThreshold 1',

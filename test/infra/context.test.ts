@@ -15,7 +15,7 @@ test('what a command line says, and what cdk.json says', () => {
 
 test.each(['prodction', 'Production', 'jwtissuer'])('%s is no setting, so nothing is deployed', name => {
   expect(() => settingsOf({ [name]: 'true' })).toThrow(
-    `There is no setting ${name} (-c, or context in cdk.json): there are stackName, production, monitoring, tracing, jwtIssuer, jwtAudience.`,
+    `There is no setting ${name} (-c, or context in cdk.json): there are stackName, production, monitoring, tracing, requestLog, jwtIssuer, jwtAudience.`,
   )
 })
 

@@ -1,6 +1,7 @@
 import { DECISIONS } from '../../src/adapters/items/decisions.ts'
 import { joinKey } from '../../src/adapters/items/items.ts'
 import type { MemoryStore } from '../../src/adapters/memory/memory-store.ts'
+import { blockEnd } from '../../src/core/log/block.ts'
 import { decodeRetired, type FlushedProducer } from '../../src/core/log/producers/flushed-producer.ts'
 import type { ProducerRun } from '../../src/core/log/producers/producer-run.ts'
 import { advance, toOffset } from '../../src/core/numbers.ts'
@@ -47,6 +48,21 @@ export const DEFECTS: Readonly<Record<string, PlantedDefect>> = {
       // Any tail passes for one that shows everything since.
       applyAppend: (head, entry, _, newcomers) =>
         applyAppend(head, entry, toOffset(Number.MAX_SAFE_INTEGER), newcomers),
+    },
+  },
+  'an append cuts a tail that is not the one that it knows': {
+    actors: [...LOG_ACTORS, 'prices'],
+    seeds: 500,
+    message: /doubled|lost|missing|does not follow|moved|is not|hole/,
+    decisions: {
+      applyAppend: (head, entry, seen, newcomers, cut) => {
+        const isBehind =
+          cut && head.tailOffset === cut.block.baseOffset && head.nextOffset > blockEnd(cut.block)
+        const before = isBehind
+          ? { ...head, tail: head.tail.slice(0, cut.block.entries.length), nextOffset: blockEnd(cut.block) }
+          : head
+        return applyAppend(before, entry, seen, newcomers, cut)
+      },
     },
   },
   'an append does not look for its entry in the tail': {

@@ -25,6 +25,12 @@ checkWorld('topics whose clocks somebody sets', {
   atLeast: { steps: 10, made: 4, deleted: 2, acknowledged: 20 },
 })
 
+checkWorld('a log whose writers pay for each write of its head', {
+  actors: [...LOG_ACTORS, 'prices'],
+  seeds: 1_000,
+  atLeast: { acknowledged: 20, unknown: 1, crashes: 1, returns: 1, repetitions: 1 },
+})
+
 checkWorld('many partitions that are read by one request', {
   actors: ['topics', 'writers', 'tailers', 'deletions', 'flushes'],
   seeds: 300,

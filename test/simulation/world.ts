@@ -136,7 +136,9 @@ export class World {
     this.ownership = this.promises.ownership
     this.delivery = this.promises.delivery
     this.classic = this.promises.classic
-    this.#decisions = this.ownership.watch({ ...DECISIONS, ...defect.decisions })
+    const headCost = actors.find(kind => kind.headCost)?.headCost
+    const decisions = { ...DECISIONS, ...(headCost && { headCost }), ...defect.decisions }
+    this.#decisions = this.ownership.watch(decisions)
     this.store = { ...openMemoryStore(this.clock, this.#decisions), objects }
     watchItems(this.store.items, this.promises)
     this.#wrapPorts = defect.ports?.(this.store, this.clock) ?? (ports => ports)
@@ -157,6 +159,8 @@ export class World {
     this.#areClocksRight = true
     this.settings.mend()
     await this.#drive(this.#comeToRest())
+    // Upkeep comes after the last flusher: one that finds a block which nobody cut by has uploaded in vain.
+    if (this.#decisions.headCost) await this.#drive(this.#tidyUp())
     await this.#drive(Promise.all(this.#actors.map(actor => actor.settle?.())))
     await this.#drive(this.#tidyUp())
     await this.#drive(this.#check())

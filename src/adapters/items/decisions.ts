@@ -1,6 +1,7 @@
 import { applyCommit, applyOwner, closeClaim, mayRemoveClaim } from '../../core/group/claim.ts'
 import { applyClassic } from '../../core/group/group-changes.ts'
 import { applyAppend } from '../../core/log/changes/append.ts'
+import type { HeadCost } from '../../core/log/changes/cut.ts'
 import { mayReplaceBlock } from '../../core/log/changes/put-block.ts'
 import { mergeRetired } from '../../core/log/changes/put-producer.ts'
 import { applyDrained, applyFloor } from '../../core/log/changes/raise-floor.ts'
@@ -23,4 +24,7 @@ export const DECISIONS = {
   applyClassic,
 }
 
-export type Decisions = Readonly<typeof DECISIONS>
+export interface Decisions extends Readonly<typeof DECISIONS> {
+  /** Only where a test has writes of heads paid for. */
+  readonly headCost?: HeadCost
+}

@@ -1,5 +1,5 @@
 import { HEADS_REMEMBERED_BYTES_MAX } from '../../core/limits.ts'
-import { decodeBlock, encodeBlock } from '../../core/log/block.ts'
+import { type Block, decodeBlock, encodeBlock } from '../../core/log/block.ts'
 import { applyStart } from '../../core/log/changes/move-start.ts'
 import {
   CLOSED_HEAD,
@@ -39,7 +39,7 @@ import type { PartitionId } from '../../core/topic/partition-id.ts'
 import { meaningOf } from '../../ports/damaged-item.ts'
 import type { LogIndex, PlacedSegment } from '../../ports/log-index.ts'
 import type { Decisions } from './decisions.ts'
-import { endOf, type Item, type Items, joinKey, splitKey } from './items.ts'
+import { endOf, type Item, type Items, joinKey, type Lasting, splitKey } from './items.ts'
 import { Remembered } from './remembered.ts'
 import { TypedItems } from './typed-items.ts'
 
@@ -61,11 +61,16 @@ export function logIndexOver(items: Items, decisions: Decisions): LogIndex {
   const segments = new TypedItems(items, ({ segment }: PlacedSegment) => encodeSegment(segment), toPlaced)
 
   /** A closed head is none. */
-  const changeHead = async (partition: PartitionId, change: (head: Head) => Head | undefined) => {
-    const { standing, changed } = await heads.change(headKey(partition), found => {
+  const changeHead = async (
+    partition: PartitionId,
+    change: (head: Head) => Head | undefined,
+    lasting?: Lasting,
+  ) => {
+    const changeOpen = (found: StandingHead | undefined) => {
       const head = openHead(found)
       return head && change(head)
-    })
+    }
+    const { standing, changed } = await heads.change(headKey(partition), changeOpen, lasting)
     return { standing: openHead(standing), changed: openHead(changed) }
   }
 
@@ -103,6 +108,7 @@ export function logIndexOver(items: Items, decisions: Decisions): LogIndex {
   }
 
   return {
+    ...(decisions.headCost && { headCost: decisions.headCost }),
     createHead: async (partition, floor) => {
       const made = { ...EMPTY_HEAD, appendFloor: floor, drained: floor }
       const { standing } = await heads.change(headKey(partition), head => (head ? undefined : made))
@@ -119,20 +125,18 @@ export function logIndexOver(items: Items, decisions: Decisions): LogIndex {
     },
     putBlock: async (partition, block, over) => {
       const key = itemKey(partition, blockKey(block.baseOffset))
-      const { standing, changed } = await blocks.change(key, found =>
-        decisions.mayReplaceBlock(found, over) ? block : undefined,
-      )
+      const change = (found: Block | undefined) =>
+        decisions.mayReplaceBlock(found, over) ? block : undefined
+      const { standing, changed } = await blocks.change(key, change, FLUSHED)
       return changed ?? standing ?? block
     },
     trimTail: async (partition, block, changes, movedEpoch) => {
-      const { changed } = await changeHead(partition, head =>
-        decisions.applyTrim(head, block, changes, movedEpoch),
-      )
-      return changed
+      const trim = (head: Head) => decisions.applyTrim(head, block, changes, movedEpoch)
+      return (await changeHead(partition, trim, FLUSHED)).changed
     },
     putProducer: async (partition, producerId, producer, nowMs) => {
       const key = itemKey(partition, producerKey(producerId))
-      await producers.change(key, standing => decisions.mergeRetired(standing, producer))
+      await producers.change(key, standing => decisions.mergeRetired(standing, producer), FLUSHED)
       await removeExpired(partition, key, nowMs)
     },
     readProducer: (partition, producerId) => producers.read(itemKey(partition, producerKey(producerId))),
@@ -219,6 +223,9 @@ export function logIndexOver(items: Items, decisions: Decisions): LogIndex {
     },
   }
 }
+
+/** The steps of a flush, in their order. It is nobody's answer: undone, the tail has what it had, and the next flush does the same. */
+const FLUSHED: Lasting = 'in order'
 
 /** Above every block's sort key. */
 const BLOCKS_END = 'block$'

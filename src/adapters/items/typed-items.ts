@@ -1,5 +1,5 @@
 import { meaningOf } from '../../ports/damaged-item.ts'
-import { endOf, type Items } from './items.ts'
+import { endOf, type Items, type Lasting } from './items.ts'
 import type { Remembered } from './remembered.ts'
 
 const PAGE_ITEMS = 1_000
@@ -70,14 +70,16 @@ export class TypedItems<T> {
   async change(
     key: string,
     change: (standing: T | undefined) => T | undefined,
+    lasting: Lasting = 'at once',
   ): Promise<{ readonly standing: T | undefined; readonly changed: T | undefined }> {
-    return await this.#items.update(key, bytes => {
+    const update = (bytes: Uint8Array | undefined) => {
       const standing = bytes && this.meaning(bytes, key)
       const changed = change(standing)
       const put = changed && this.#encode(changed)
       if (put) this.#remembered?.note(key, put, changed)
       return { put, answer: { standing, changed } }
-    })
+    }
+    return await this.#items.update(key, update, lasting)
   }
 
   /** Removes an item where one stands and the condition holds. `kept`: there is one, and it does not. */

@@ -95,13 +95,13 @@ export class Fetching {
     return { partitions: await this.#many(request, this.#places()) }
   }
 
-  #bytes(request: Pick<Fetch, 'reserve'>): Kind<Fetched> {
+  #bytes(request: Pick<Fetch, 'reserve' | 'memory'>): Kind<Fetched> {
     const reserve = request.reserve && inTurn(request.reserve)
     return {
       end: 'byte',
       nothing: offsets => ({ ...offsets, chunks: [] }),
       reserve,
-      bring: planned => this.#reads.read(planned, reserve),
+      bring: planned => this.#reads.read(planned, { reserve, memory: request.memory }),
     }
   }
 

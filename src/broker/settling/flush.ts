@@ -1,6 +1,11 @@
-import { EPOCH_TRIES_MAX, FLUSH_READ_MS_MAX, PRODUCERS_RETIRED_MAX } from '../../core/limits.ts'
+import {
+  EPOCH_TRIES_MAX,
+  FLUSH_READ_MS_MAX,
+  PRODUCERS_RETIRED_MAX,
+  TAIL_INLINE_SOFT_BYTES_MAX,
+} from '../../core/limits.ts'
 import type { Block } from '../../core/log/block.ts'
-import type { IndexEntry } from '../../core/log/entry.ts'
+import { countInlineBytes, type IndexEntry } from '../../core/log/entry.ts'
 import type { Head } from '../../core/log/head.ts'
 import { foldProducers } from '../../core/log/producers/fold-producers.ts'
 import { countToFlush, type FlushAge, isDead, makeBlock, movedEpoch } from '../../core/log/tail.ts'
@@ -19,6 +24,8 @@ export interface FlushRequest {
   readonly age: FlushAge
   /** The head as it was a moment ago, which saves reading it: what is out of date in it does no harm. */
   readonly head?: Head
+  /** Whether small payloads stay in the block: where a write is paid by its size, a put costs as much as eight of them. */
+  readonly inBlock?: boolean
 }
 
 /**
@@ -49,15 +56,25 @@ export async function flush(
     return head?.tail.slice(0, countToFlush(head, requests[index]!.age)) ?? []
   })
   // Upload before the block: a crash leaves an unreferenced object, never an entry that points nowhere.
-  const moving = moveIntoObject(ports, leaving, () => currentEpoch(ports, deadlineMs), deadlineMs)
+  const staying = leaving.map((entries, index) => requests[index]!.inBlock && isSmall(entries))
+  const moving = moveIntoObject(
+    ports,
+    leaving.map((entries, index) => (staying[index] ? [] : entries)),
+    () => currentEpoch(ports, deadlineMs),
+    deadlineMs,
+  )
   return await Promise.allSettled(
     requests.map(async ({ partition }, index) => {
       const head = await reads[index]
       if (!head || leaving[index]!.length === 0) return head
-      const moved = await moving
+      const moved = staying[index] ? leaving : await moving
       return await cut(ports, partition, head, moved[index]!, deadlineMs)
     }),
   )
+}
+
+function isSmall(entries: readonly IndexEntry[]): boolean {
+  return countInlineBytes(entries) <= TAIL_INLINE_SOFT_BYTES_MAX
 }
 
 /** The entries as they will stand in blocks: those that were inline lie in one object that all of them share. */

@@ -1,3 +1,4 @@
+import type { LentMemory } from '../../core/lent-memory.ts'
 import type { Position } from '../../core/numbers.ts'
 import type { StoreHealth } from '../../ports/store-health.ts'
 import type { Broker } from '../broker.ts'
@@ -85,6 +86,8 @@ export interface ServerContext {
   readBody?: ReadBody
   /** The memory that the answer to this request may take, of what the process has for all. */
   room?: AnswerMemory
+  /** Memory that is lent to the answer until it is sent or its connection is gone. */
+  memory?: LentMemory
   /** `host:port` under which the server was started. */
   boundHosts?: readonly string[]
   /** Aborts when the server stops: long polls end then. */

@@ -1,6 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 
-const KEY_BYTES_MIN = 32
+/** What tickets are signed by has so many bytes, or more. */
+export const TICKET_KEY_BYTES = 32
 const SIGNATURE_BYTES = 18
 const FORM = /^([\w-]{1,200})\.([0-9a-z]{1,11})\.([\w-]{24})$/
 
@@ -16,7 +17,7 @@ export class Tickets {
 
   /** @param key who has it can make tickets for any socket: 32 bytes or more */
   constructor(key: Uint8Array) {
-    if (key.length < KEY_BYTES_MIN) throw new RangeError('a key of tickets has at least 32 bytes')
+    if (key.length < TICKET_KEY_BYTES) throw new RangeError('a key of tickets has at least 32 bytes')
     this.#key = key
   }
 

@@ -56,6 +56,8 @@ export const TABLE_SCAN_PAGE_ITEMS = 100
 
 /** AWS: what an event or a result may have, as JSON, when a function is called and waited for. */
 export const LAMBDA_PAYLOAD_BYTES_MAX = 6 * MiB
+/** AWS: what an event may have when nobody waits for the function. It was raised since; this holds everywhere. */
+export const LAMBDA_EVENT_BYTES_MAX = 256 * KiB
 /** AWS: how long a gateway waits for a function. */
 export const API_GATEWAY_TIMEOUT_MS = 29_000
 /** What one frame of a WebSocket holds, how long one may be silent, and how long one lives. */
@@ -77,6 +79,11 @@ export const FUNCTION_TEXT_BYTES_MAX = 2 * MiB
 export const FUNCTION_HEADER_BYTES_MAX = 64 * KiB
 /** Records of one request in JSON: all are answered for, with what went wrong if need be. */
 export const FUNCTION_JSON_RECORDS_MAX = 10_000
+/** A request that takes longer than this, beside what it may wait, has a line of its own in the log. */
+export const FUNCTION_SLOW_MS = 2_000
+/** How often a process of a function tells what all its other requests came to, and after how many of them. */
+export const FUNCTION_REPORT_MS = 60_000
+export const FUNCTION_REPORT_REQUESTS_MAX = 100
 /** How long a function trusts what it knows of a topic: it reads the topic anew once in so long, not with each call. */
 export const FUNCTION_TOPIC_CACHE_MS = 30_000
 /** AWS: how long a function may run. What delivers takes all of it, to make one batch after another. */

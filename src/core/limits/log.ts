@@ -67,6 +67,11 @@ export const TAIL_INLINE_SOFT_BYTES_MAX = 4 * KiB
 /** Inline bytes that stay in the tail after such a flush: every append pays for each started KB. */
 export const TAIL_INLINE_KEPT_BYTES_MAX = 2 * KiB
 /**
+ * Above this many inline bytes all of them leave for a block where each append pays for each started KB. The less, the more often
+ * have other writers to try again.
+ */
+export const TAIL_INLINE_PAID_BYTES_MAX = 1.5 * KiB
+/**
  * Where no process flushes in the background, the producer whose append reaches this many entries cuts the tail.
  * Higher than the soft limit: each cut makes other writers try again that have not appended since, so with many
  * of them few long cycles cost less than many short ones.
@@ -131,6 +136,11 @@ export const MARK_INTERVAL_BYTES = 64 * KiB
 export const FETCH_DEFAULT_BYTES = MiB
 export const FETCH_BYTES_MAX = 16 * MiB
 export const FETCH_WAIT_MS_MAX = 30_000
+/** Memory that answers are lent: what is smaller or larger is made for one. */
+export const LENT_BYTES_MIN = 4 * KiB
+export const LENT_BYTES_MAX = 4 * MiB
+/** What is kept of it for other answers, by each server of a process. */
+export const LENT_KEPT_BYTES_MAX = 8 * MiB
 /** Places where reads have ended that a process remembers. */
 export const PLACES_REMEMBERED_MAX = 1_000
 /** Goes as a whole, so that what is small costs no memory of its own. They grow with what there is. */
@@ -175,6 +185,7 @@ assert(TAIL_ENTRIES_SOFT_MAX < TAIL_ENTRIES_SHARED_MAX, 'a background task flush
 assert(TAIL_ENTRIES_SHARED_MAX < TAIL_ENTRIES_HARD_MAX, 'one producer flushes before all of them have to')
 assert(TAIL_ENTRIES_HARD_MAX <= BLOCK_ENTRIES_MAX, 'one flush brings a tail below its hard limit')
 assert(TAIL_INLINE_KEPT_BYTES_MAX < TAIL_INLINE_SOFT_BYTES_MAX, 'a flush by bytes takes something')
+assert(TAIL_INLINE_PAID_BYTES_MAX < TAIL_INLINE_SOFT_BYTES_MAX, 'what is paid for leaves earlier')
 assert(TAIL_INLINE_SOFT_BYTES_MAX < TAIL_INLINE_HARD_BYTES_MAX, 'the same, by bytes')
 assert(ENTRY_PRODUCERS_MAX <= BLOCK_PRODUCERS_MAX, 'any entry fits into a block')
 assert(BLOCK_PRODUCERS_MAX <= PRODUCERS_RETIRED_MAX, 'producers leave a head as fast as they come')
@@ -182,3 +193,5 @@ assert(ENTRY_PRODUCERS_MAX <= PRODUCERS_KEPT_MAX, 'the producers of one busy pro
 assert(PRODUCER_SILENT_MS_MAX < PRODUCER_REMEMBERED_MS, 'who leaves the head is remembered elsewhere')
 assert(INLINE_BYTES_MAX <= TAIL_INLINE_SOFT_BYTES_MAX, 'one inline commit alone needs no flush')
 assert(BATCH_BYTES_MAX <= FETCH_BYTES_MAX, 'any batch can be fetched')
+assert(LENT_BYTES_MAX <= LENT_KEPT_BYTES_MAX, 'whatever is lent may be kept')
+assert(FETCH_DEFAULT_BYTES <= LENT_BYTES_MAX, 'what is usually asked for is lent')

@@ -1,4 +1,10 @@
-import { API_GATEWAY_FRAME_BYTES_MAX, API_GATEWAY_IDLE_MS, API_GATEWAY_SOCKET_MS } from './aws.ts'
+import {
+  API_GATEWAY_FRAME_BYTES_MAX,
+  API_GATEWAY_IDLE_MS,
+  API_GATEWAY_SOCKET_MS,
+  AWS_SOCKETS_MAX,
+  LAMBDA_EVENT_BYTES_MAX,
+} from './aws.ts'
 import { assert, KiB } from './units.ts'
 
 /** Listeners of one partition that are woken; where there are more, all of them are told to poll. */
@@ -13,6 +19,17 @@ export const LISTENER_SENT_BYTES_MAX = 256 * KiB
 export const LISTENER_MESSAGE_BYTES_MAX = 1 * KiB
 /** How much of that in a second. */
 export const LISTENER_MESSAGES_PER_SECOND_MAX = 10
+/** Armings that one process writes, or takes, at a time; each takes up to two connections. */
+export const ARMED_ITEMS_AT_ONCE = 100
+/** What is handed to whoever posts to listeners, in one call. */
+export const POSTS_BYTES_MAX = 192 * KiB
+/** For how long somebody tries to hand it on: meanwhile listeners look by themselves. */
+export const WAKE_DEADLINE_MS = 20_000
+/** How long a fetch tries to arm, and a socket's first message to get a ticket. */
+export const ARMING_DEADLINE_MS = 5_000
+/** Sockets to which is posted at a time, and how long one may take. */
+export const POSTED_SOCKETS_AT_ONCE = 50
+export const POST_TIMEOUT_MS = 3_000
 /** What a listener is told at once. */
 export const WAKE_MESSAGE_BYTES_MAX = 32 * KiB
 /** A partition is looked at when it is woken, and then no more often than this. */
@@ -48,3 +65,7 @@ assert(
 assert(WAKE_MESSAGE_BYTES_MAX < LISTENER_SENT_BYTES_MAX, 'a listener is not dropped for a single message')
 assert(WAKE_PAUSE_MS < SLOW_LOOK_MS, 'who is woken looks sooner than who is not')
 assert(SLOW_LOOK_MS <= SLOW_LOOK_MS_MAX, 'more partitions are looked at less often')
+assert(ARMED_ITEMS_AT_ONCE * 2 <= AWS_SOCKETS_MAX, 'no arming waits for a connection')
+// As JSON in JSON, where each quotation mark takes two characters.
+assert(WAKE_MESSAGE_BYTES_MAX * 2 < POSTS_BYTES_MAX, 'the largest message fits into a call')
+assert(POSTS_BYTES_MAX < LAMBDA_EVENT_BYTES_MAX, 'what is handed on in one call fits into an event')

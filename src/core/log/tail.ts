@@ -7,6 +7,7 @@ import {
   TAIL_ENTRIES_SOFT_MAX,
   TAIL_INLINE_HARD_BYTES_MAX,
   TAIL_INLINE_KEPT_BYTES_MAX,
+  TAIL_INLINE_PAID_BYTES_MAX,
   TAIL_INLINE_SOFT_BYTES_MAX,
 } from '../limits.ts'
 import type { Block } from './block.ts'
@@ -36,6 +37,15 @@ export const SOFT_LIMIT: TailLimit = {
 export const SHARED_LIMIT: TailLimit = {
   entries: TAIL_ENTRIES_SHARED_MAX,
   inlineBytes: TAIL_INLINE_SOFT_BYTES_MAX,
+}
+
+/**
+ * The same where each write of a head is paid for by what stands in it, and several writers append: a lone one takes the tail along
+ * before it gets there.
+ */
+export const PAID_LIMIT: TailLimit = {
+  entries: TAIL_ENTRIES_SHARED_MAX,
+  inlineBytes: TAIL_INLINE_PAID_BYTES_MAX,
 }
 
 /**

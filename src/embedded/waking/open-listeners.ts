@@ -1,10 +1,9 @@
 import { randomBytes } from 'node:crypto'
+import { TICKET_KEY_BYTES } from '../../contract/waking/tickets.ts'
 import type { Embedded } from '../embedded.ts'
 import { hostOf } from '../running-broker.ts'
 import { systemClock } from '../system.ts'
 import { Listeners } from './listeners.ts'
-
-const KEY_BYTES = 32
 
 /**
  * Lets those who wait for records of a broker of this process be woken over HTTP: both the app and its server are given it.
@@ -19,5 +18,5 @@ const KEY_BYTES = 32
 export function openListeners(embedded: Embedded): Listeners {
   const host = hostOf(embedded)
   // A key of this process alone: sockets do not outlive it, and so need no tickets.
-  return new Listeners((...of) => host.listen(...of), randomBytes(KEY_BYTES), systemClock.nowMs)
+  return new Listeners((...of) => host.listen(...of), randomBytes(TICKET_KEY_BYTES), systemClock.nowMs)
 }

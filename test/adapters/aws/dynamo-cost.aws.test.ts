@@ -7,6 +7,7 @@ import { DynamoTable } from '../../../src/adapters/aws/table/dynamo-table.ts'
 import { dynamoTopicStore } from '../../../src/adapters/aws/table/dynamo-topic-store.ts'
 import { dynamoUpkeepStore } from '../../../src/adapters/aws/table/dynamo-upkeep-store.ts'
 import { countTableWrites, UsageMeter } from '../../../src/adapters/aws/usage-meter.ts'
+import { cutBeside } from '../../../src/broker/producing/cut-beside.ts'
 import type { Note } from '../../../src/core/garbage.ts'
 import {
   BLOCK_ENTRIES_MAX,
@@ -23,6 +24,8 @@ import { encodeSettled, type Settled } from '../../../src/core/log/settled/settl
 import { makeBlock } from '../../../src/core/log/tail.ts'
 import { toOffset } from '../../../src/core/numbers.ts'
 import type { PartitionId } from '../../../src/core/topic/partition-id.ts'
+import { systemClock } from '../../../src/embedded/system.ts'
+import type { Ports } from '../../../src/ports/index.ts'
 import type { LogIndex } from '../../../src/ports/log-index.ts'
 import { NoRoom } from '../../../src/ports/outcome.ts'
 import type { TopicStore } from '../../../src/ports/topic-store.ts'
@@ -30,6 +33,7 @@ import type { UpkeepStore } from '../../../src/ports/upkeep-store.ts'
 import { describeDynamoDbLocal, dynamoDbLocalEndpoint } from '../../aws/endpoints.ts'
 import { createTestTable, PATIENT } from '../../aws/tables.ts'
 import {
+  everyEntry,
   fillBlocks,
   freshId,
   freshPartition,
@@ -150,6 +154,33 @@ describeDynamoDbLocal('what the index asks of DynamoDB:', () => {
     expect(requests()).toEqual({ UpdateItem: 1 })
     expect(meter.usage().UpdateItem).toMatchObject({ writeUnits: 1, readUnits: 0 })
     expect(countTableWrites(meter.usage())).toBe(1)
+  })
+
+  test('a lone writer of small records pays three units for two of them, and for no object', async () => {
+    const partition = await madePartition()
+    const ports = { index, clock: systemClock } as Ports
+    const payload = new Uint8Array(270)
+    let head = (await index.readHead(partition))!
+    meter.reset()
+    for (let number = 0; number < 20; number += 1) {
+      const entry = inlineEntry(1, { bytes: payload.length, place: { kind: 'inline', payload } })
+      const cut = await cutBeside(ports, partition, head, entry, systemClock.monotonicMs() + 10_000)
+      const outcome = await index.append(partition, entry, head.nextOffset, undefined, cut)
+      if (outcome.kind !== 'appended') throw new Error(`the append was ${outcome.kind}`)
+      head = outcome.head
+    }
+    expect(requests()).toEqual({ UpdateItem: 20, PutItem: 9 })
+    expect(meter.usage()).toMatchObject({ UpdateItem: { writeUnits: 20 }, PutItem: { writeUnits: 9 } })
+    await everyEntry(index, partition)
+  })
+
+  test('the size of a head is told as DynamoDB counts it, or a little more', async () => {
+    const partition = await madePartition()
+    const head = await appended(partition, inlineEntry(1))
+    const bytes = itemBytes(await storedItem(partition))
+    const told = index.headCost!.bytesOf(partition, head)
+    expect(told).toBeGreaterThanOrEqual(bytes)
+    expect(told).toBeLessThan(bytes + 32)
   })
 
   test('an inline append pays for each started KB of the head', async () => {

@@ -10,10 +10,17 @@ import {
 } from '../../../src/core/limits.ts'
 import { blockEnd } from '../../../src/core/log/block.ts'
 import { applyAppend } from '../../../src/core/log/changes/append.ts'
+import { type HeadCost, isCutCheaper } from '../../../src/core/log/changes/cut.ts'
 import { applyStart } from '../../../src/core/log/changes/move-start.ts'
 import { applyTrim } from '../../../src/core/log/changes/trim-tail.ts'
-import { countInlineBytes, type IndexEntry, placeEntries, spanOf } from '../../../src/core/log/entry.ts'
-import { EMPTY_HEAD, findHeadProblems, findInTail } from '../../../src/core/log/head.ts'
+import {
+  countInlineBytes,
+  encodeEntry,
+  type IndexEntry,
+  placeEntries,
+  spanOf,
+} from '../../../src/core/log/entry.ts'
+import { EMPTY_HEAD, findHeadProblems, findInTail, type Head } from '../../../src/core/log/head.ts'
 import { summarize } from '../../../src/core/log/summary.ts'
 import { countToFlush, flushDueMs, isPastHardLimit, makeBlock } from '../../../src/core/log/tail.ts'
 import { toOffset } from '../../../src/core/numbers.ts'
@@ -70,6 +77,82 @@ describe('an append', () => {
         expect(appended.nextOffset).toBe(head.nextOffset + entry.span)
       }),
     )
+  })
+})
+
+describe('an append that takes the tail along', () => {
+  const seen = toOffset(1_000)
+  const cutOf = (head: Head) => ({
+    block: makeBlock(head, head.tail),
+    changes: NO_CHANGES,
+    movedEpoch: NOTHING_MOVED,
+  })
+
+  test('is a trim and an append in one, for any head and entry', () => {
+    fc.assert(
+      fc.property(anyHead, anyEntry, (head, entry) => {
+        const cut = cutOf(head)
+        const newcomers = new Set(entry.producers.map(({ producerId }) => producerId))
+        const trimmed = applyTrim(head, cut.block, cut.changes, cut.movedEpoch)!
+        const isThere = findInTail(head, entry.id) !== undefined
+        const both = isThere ? undefined : applyAppend(trimmed, entry, head.nextOffset, newcomers)
+        expect(applyAppend(head, entry, head.nextOffset, newcomers, cut)).toEqual(both)
+        if (both) expect(findHeadProblems(both)).toEqual([])
+      }),
+    )
+  })
+
+  test('does not hold where others have appended since, or cut', () => {
+    const head = exampleHead(
+      [1, 2].map(number => exampleEntry(number)),
+      10,
+    )
+    const cut = cutOf(head)
+    expect(applyAppend(head, exampleEntry(3), seen, undefined, cut)).toMatchObject({
+      tailOffset: 12,
+      nextOffset: 13,
+      tail: [exampleEntry(3)],
+    })
+    const grown = applyAppend(head, exampleEntry(4), seen)!
+    expect(applyAppend(grown, exampleEntry(3), seen, undefined, cut)).toBeUndefined()
+    const trimmed = applyTrim(head, cut.block, NO_CHANGES, NOTHING_MOVED)!
+    expect(applyAppend(trimmed, exampleEntry(3), seen, undefined, cut)).toBeUndefined()
+  })
+
+  test('does not hold where its block is of an epoch that is over, nor where a plain one would not', () => {
+    const head = { ...exampleHead([exampleEntry(1)], 10), appendFloor: 5 }
+    const cut = cutOf(head)
+    expect(applyAppend(head, exampleEntry(2), seen, undefined, { ...cut, movedEpoch: 4 })).toBeUndefined()
+    expect(applyAppend(head, exampleEntry(2), toOffset(9), undefined, cut)).toBeUndefined()
+    expect(applyAppend(head, exampleEntry(1), seen, undefined, cut)).toBeUndefined()
+    expect(applyAppend(head, exampleEntry(2), seen, undefined, { ...cut, movedEpoch: 5 })).toMatchObject({
+      tailOffset: 11,
+    })
+  })
+})
+
+describe('where each write of a head is paid for', () => {
+  const id = { topicId: 'id', partition: 0 }
+  const cost = (ownBytes: number): HeadCost => ({
+    unitBytes: 1_024,
+    bytesOf: (_, { tail }) => ownBytes + tail.reduce((sum, entry) => sum + encodeEntry(entry).length + 1, 0),
+  })
+  const inlines = (...bytes: number[]) => exampleHead(bytes.map((each, number) => inlineOf(each, number)))
+
+  test.each([
+    ['nothing is taken along where there is nothing', inlines(), 300, false],
+    ['nor while all is within one unit', inlines(300), 300, false],
+    ['all is where it begins another', inlines(300, 300), 300, true],
+    ['but where the new one begins it alone', inlines(300), 900, false],
+    ['but for what is too much for a block', inlines(2_000, 2_000, 200), 300, false],
+    ['entries in objects too', exampleHead(objects(40)), 10, true],
+  ])('%s', (_, head, bytes, isCheaper) => {
+    expect(isCutCheaper(cost(170), id, head, inlineOf(bytes, 9))).toBe(isCheaper)
+  })
+
+  test('what else stands in the head does not count', () => {
+    expect(isCutCheaper(cost(1_000), id, inlines(50), inlineOf(50, 9))).toBe(false)
+    expect(isCutCheaper(cost(1_000), id, inlines(500), inlineOf(500, 9))).toBe(true)
   })
 })
 

@@ -361,6 +361,14 @@ describe('a block', () => {
   }
   const BLOCK_HEX = `01 8480808020 00 2a ${OWN_HEX} 2b ${OTHER_HEX}`
 
+  test('bears payloads as a tail does, where they are small', () => {
+    const block = { ...BLOCK, entries: [INLINE] }
+    const length = (INLINE_HEX.replaceAll(' ', '').length / 2).toString(16)
+    expect(hex(encodeBlock(block))).toBe(`01 8480808020 00 ${length} ${INLINE_HEX}`.replaceAll(' ', ''))
+    const [entry] = decodeBlock(block.baseOffset, encodeBlock(block)).entries
+    expect(plainEntry(entry!)).toEqual(plainEntry(INLINE))
+  })
+
   test('has these bytes, without the offset that its key says', () => {
     const bytes = hex(encodeBlock(BLOCK))
     const lengths = [OWN_HEX, OTHER_HEX].map(text => text.replaceAll(' ', '').length / 2)

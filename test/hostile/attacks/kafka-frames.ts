@@ -57,9 +57,9 @@ export const kafkaFrames: Attack = {
     const look = async () => {
       const memory = await log.memory.ask(broker)
       looks.push(memory)
-      const { heldMb, residentMb, descriptors } = memory
+      const { heldMb, residentMb, sockets, files } = memory
       scene.tell(
-        `${next} frames: ${heldMb.toFixed(1)} MB held, ${residentMb.toFixed(0)} MB resident, ${descriptors} descriptors`,
+        `${next} frames: ${heldMb.toFixed(1)} MB held, ${residentMb.toFixed(0)} MB resident, ${sockets} sockets, ${files} files`,
       )
     }
     let next = 0

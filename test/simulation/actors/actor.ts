@@ -1,3 +1,4 @@
+import type { HeadCost } from '../../../src/core/log/changes/cut.ts'
 import type { World } from '../world.ts'
 
 /** Somebody who uses the system, or a part of it that works by itself, in one run. */
@@ -25,5 +26,7 @@ export interface ActorKind {
   readonly isNeverSilent?: boolean
   /** Whether it sets the clocks of others, a day ahead or back at most. */
   readonly setsClocks?: boolean
+  /** Whether, and how, each write of a head is paid for by what stands in it. */
+  readonly headCost?: HeadCost
   make(world: World): Actor
 }

@@ -2,11 +2,13 @@ import type { ActorKind } from './actor.ts'
 import { classic } from './classic.ts'
 import { cleaners } from './cleaners.ts'
 import { clocks } from './clocks.ts'
+import { consumers } from './consumers.ts'
 import { crowd } from './crowd.ts'
 import { deletions } from './deletions.ts'
 import { flushes } from './flushes.ts'
 import { members } from './members.ts'
 import { pollers } from './pollers.ts'
+import { prices } from './prices.ts'
 import { producers } from './producers.ts'
 import { readers } from './readers.ts'
 import { tailers } from './tailers.ts'
@@ -26,12 +28,14 @@ export const ACTORS: readonly ActorKind[] = [
   flushes,
   members,
   classic,
+  consumers,
   triggers,
   pollers,
   tailers,
   clocks,
   upkeep,
   cleaners,
+  prices,
 ]
 
 /** @throws Error where one of the names is nobody's */

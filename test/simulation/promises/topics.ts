@@ -117,7 +117,10 @@ export class TopicPromises {
     // What was in the making and never live was not made; that it has a life of heads only is nobody's business.
     if (state === 'deleting' && !this.#lives.has(topicId)) this.#givenUp.add(topicId)
     if (state === 'making' || !(this.#lives.has(topicId) || state === 'live')) return
-    if (this.#givenUp.has(topicId) && before?.topicId === topicId) return this.#ghostCame(after)
+    if (this.#givenUp.has(topicId) && before?.topicId === topicId) {
+      this.#ghostCame(after)
+      return
+    }
     const life = this.#lives.get(topicId) ?? { name, partitions, state: 'unborn' }
     if (life.state === 'unborn') {
       this.#lives.set(topicId, life)
@@ -125,11 +128,9 @@ export class TopicPromises {
       this.made += 1
     }
     if (life.state === 'gone' || life.state === 'deleting') {
-      if (state !== 'live') {
-        if (life.state === 'deleting') life.state = state
-        return
-      }
-      return this.#ghostCame(after)
+      if (state === 'live') this.#ghostCame(after)
+      else if (life.state === 'deleting') life.state = state
+      return
     }
     if (before && before.topicId !== topicId) this.#violated(`gone: another topic was put over "${name}"`)
     if (partitions < life.partitions) this.#violated(`fewer: "${name}" has ${partitions} partitions now`)

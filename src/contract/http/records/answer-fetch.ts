@@ -12,6 +12,7 @@ import { AnswerRoom } from './answer-room.ts'
 import { Arming } from './arming.ts'
 import { bodyOf } from './chunk-body.ts'
 import { encodeFrames, toTold } from './fetch-frames.ts'
+import { inLentMemory } from './in-lent-memory.ts'
 import { toLocatedRanges } from './located-ranges.ts'
 
 /** Below this, nobody is asked for memory for what stands around the batches. */
@@ -51,8 +52,9 @@ export async function answerFetch(
       return answerJson<'LocateManyAnswer'>(told, 200, arming?.headers(located.partitions))
     }
     const { room } = env
-    const reserve = room && { reserve: (bytes: number) => room.take(bytes, signal.signal) }
-    const { partitions } = await broker.fetchMany({ ...request, ...signal, ...reserve, ...arming?.call })
+    const { partitions } = await inLentMemory(context, signal, lent =>
+      broker.fetchMany({ ...request, ...signal, ...lent, ...arming?.call }),
+    )
     const chunks = encodeFrames(partitions)
     const bytes = sumOf(chunks)
     const aroundBytes = bytes - sumOf(partitions.flatMap(chunksOf))
