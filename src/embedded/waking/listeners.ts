@@ -16,7 +16,6 @@ export type Listen = (partition: PartitionId, wake: (endOffset: Offset) => void)
 /** The socket of a listener. */
 export interface WokenSocket {
   wake(wakes: readonly Wake[]): void
-  poll(partitions: readonly PartitionId[]): void
 }
 
 /** Where listeners' sockets are opened on a server. */
