@@ -18,6 +18,12 @@ import { DELETED_TOPICS_PREFIX } from '../src/core/storage-layout.ts'
 import { acknowledgeObjects, acknowledgeStream } from './acknowledge.ts'
 import { type BrokerAuth, makeApi } from './api.ts'
 import { findBundles } from './bundles.ts'
+import {
+  type DirectTopic,
+  directConsumePermissions,
+  directGroupPermissions,
+  directProducePermissions,
+} from './direct.ts'
 import { type BrokerTopic, grantCalls, groupIdFor, topicNameFor } from './grants.ts'
 import { Monitoring } from './monitoring.ts'
 import {
@@ -221,6 +227,38 @@ export class TidemarkBroker extends Construct {
       grantee,
       topic === undefined ? ADMIN_CALLS : topicAdminCalls(topicNameFor(this, topic)),
     )
+  }
+
+  /**
+   * Lets `grantee` append to one topic with `openAws`, past API and functions: to the items and objects themselves. It may read the
+   * names and configs of all topics. See docs/permissions.md.
+   * @throws Error where the topic is another broker's
+   */
+  grantDirectProduce(grantee: iam.IGrantable, topic: DirectTopic): void {
+    this.#grantDirect(grantee, topic, directProducePermissions)
+  }
+
+  /**
+   * Lets `grantee` read one topic with `openAws`, past API and functions, as a member of the group, if one is given. Of records that
+   * have not settled it can read those of other topics too that lie in the same objects.
+   * @throws Error where the topic is another broker's, or the group's id would open other groups
+   */
+  grantDirectConsume(grantee: iam.IGrantable, topic: DirectTopic, groupId?: string): void {
+    this.#grantDirect(grantee, topic, directConsumePermissions)
+    if (groupId === undefined) return
+    const statements = directGroupPermissions(this, groupIdFor(groupId))
+    for (const statement of statements) grantee.grantPrincipal.addToPrincipalPolicy(statement)
+  }
+
+  #grantDirect(
+    grantee: iam.IGrantable,
+    topic: DirectTopic,
+    permissions: typeof directProducePermissions,
+  ): void {
+    if ('broker' in topic) topicNameFor(this, topic)
+    for (const statement of permissions(this, topic.topicId)) {
+      grantee.grantPrincipal.addToPrincipalPolicy(statement)
+    }
   }
 
   /** @internal Two constructs of one name would be one topic, and deleting one would delete both. */

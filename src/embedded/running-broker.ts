@@ -37,6 +37,7 @@ export interface EmbeddedOptions
       | 'settles'
       | 'settling'
       | 'pollIntervalMsMax'
+      | 'topicCacheMs'
       | 'reportError'
     >
   > {
