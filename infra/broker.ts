@@ -39,6 +39,7 @@ import {
   streamPermissions,
   WRITTEN_PREFIXES,
 } from './permissions.ts'
+import { grantUrl, makeProduceUrl } from './produce-url.ts'
 import { ADMIN_CALLS, consumeCalls, groupCalls, produceCalls, topicAdminCalls } from './routes.ts'
 import { makeStores } from './stores.ts'
 import { callOnChanges, HEAD_CHANGED } from './table-changes.ts'
@@ -79,6 +80,11 @@ export interface TidemarkBrokerProps {
    * there are lines for what fails and for what is slow, and one a minute with what all the others came to. Default: false.
    */
   readonly requestLog?: boolean
+  /**
+   * A URL of the produce function's own, beside the API: it asks for AWS signatures, too, and costs nothing by request. Whom
+   * `grantProduceUrl` lets in may append to all topics, since it knows no paths. Default: false.
+   */
+  readonly produceUrl?: boolean
   /** The API's own log of who called what, some $0.13 a million requests. Default: true. */
   readonly accessLog?: boolean
   /** Traces through X-Ray. Makes cold starts slower. Default: false. */
@@ -107,6 +113,8 @@ export class TidemarkBroker extends Construct {
   readonly api: apigateway.HttpApi
   /** What `--broker` takes. */
   readonly apiUrl: string
+  /** What `produceBy` of HttpBroker takes; undefined without `produceUrl`. */
+  readonly produceUrl: string | undefined
   readonly isProduction: boolean
 
   readonly #auth: BrokerAuth
@@ -177,6 +185,7 @@ export class TidemarkBroker extends Construct {
     const accessLog = props.accessLog === false ? undefined : this.#makeLogGroup('ApiLog')
     this.api = makeApi(this, this.#auth, functions, accessLog)
     this.apiUrl = this.api.apiEndpoint
+    this.produceUrl = props.produceUrl ? makeProduceUrl(this.produceFunction) : undefined
     const monitored = { api: this.api, table: this.table, functions, flushWindow }
     this.#alarms = monitoring ? new Monitoring(this, 'Monitoring', monitored).alarms : []
   }
@@ -190,6 +199,7 @@ export class TidemarkBroker extends Construct {
     const output = (id: string, value: string, description: string) =>
       new CfnOutput(stack, id, { value, description })
     output('ApiUrl', this.apiUrl, 'What --broker takes')
+    if (this.produceUrl) output('ProduceUrl', this.produceUrl, 'What produceBy takes')
     output('TableName', this.table.tableName, 'What --table takes')
     output('BucketName', this.bucket.bucketName, 'What --bucket takes')
     output('Region', stack.region, 'Where the broker is')
@@ -203,6 +213,12 @@ export class TidemarkBroker extends Construct {
   /** Lets `grantee` append to one topic through the API. @throws Error where the API asks for tokens */
   grantProduce(grantee: iam.IGrantable, topic: BrokerTopic | string): iam.Grant {
     return this.#grantCalls(grantee, produceCalls(topicNameFor(this, topic)))
+  }
+
+  /** Lets `grantee` append to all topics by the produce function's URL. @throws Error where it has none */
+  grantProduceUrl(grantee: iam.IGrantable): iam.Grant {
+    if (this.produceUrl) return grantUrl(this.produceFunction, grantee)
+    throw new Error(`${this.node.path} has no such URL: make it with produceUrl.`)
   }
 
   /** Lets `grantee` read one topic through the API. @throws Error where the API asks for tokens */
