@@ -96,10 +96,15 @@ async function aged(): Promise<object> {
   }
   note('retention')
   const retained = await inChild({ kind: 'retain', checkout: NOW, directory: settled, settling: AT_ONCE })
+  const whole = {
+    ...retained,
+    bytesWritten: filled.bytesWritten + settling.bytesWritten + retained.bytesWritten,
+  }
   const rows = [
     row('requests for a full scan', scans.before, scans.now, ({ requests }) => requests),
     row('seconds for a full scan', scans.before, scans.now, scan => scan.seconds),
     row('bytes once nine tenths have expired', [filled], [retained], measured => measured.bytesOnDisk),
+    row('bytes written over its life', [filled], [whole], measured => measured.bytesWritten),
   ]
   console.log(formatTable(rows))
   const { seconds: took, grownMegabytes } = settling

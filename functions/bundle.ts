@@ -11,6 +11,8 @@ export const FUNCTION_NAMES = [
   'admin',
   'dispatch',
   'deliver',
+  'listen',
+  'post',
 ] as const
 
 /** The folder of the layer that puts a gateway beside a function. */

@@ -16,6 +16,17 @@ export function acknowledgeStream(policy: IConstruct, table: dynamodb.Table): vo
   acknowledgeWildcard(policy, table, '/stream/*', reason)
 }
 
+/** @param resource of the API, as it is allowed */
+export function acknowledgePosts(policy: IConstruct, api: IConstruct, resource: string): void {
+  const logicalId = Stack.of(api).getLogicalId(api.node.defaultChild as CfnElement)
+  const arn = `arn:<AWS::Partition>:execute-api:<AWS::Region>:<AWS::AccountId>:<${logicalId}>/${resource}`
+  Validations.of(policy).acknowledge({
+    id: `AwsSolutions-IAM5[Resource::${arn}]`,
+    reason:
+      'Connections come and go, and AWS names them: this role posts to all of this one stage, and does nothing else to them.',
+  })
+}
+
 /**
  * States that cdk-nag's finding about wildcards in a policy is known, and why it is right. cdk-nag names a
  * resource by its logical id in the template, so an acknowledgement fits this one finding and no other.

@@ -17,17 +17,15 @@ import {
 import { DELETED_TOPICS_PREFIX } from '../src/core/storage-layout.ts'
 import { acknowledgeObjects, acknowledgeStream } from './acknowledge.ts'
 import { type BrokerAuth, makeApi } from './api.ts'
+import type { TidemarkBrokerProps } from './broker-props.ts'
 import { findBundles } from './bundles.ts'
-import {
-  type DirectTopic,
-  directConsumePermissions,
-  directGroupPermissions,
-  directProducePermissions,
-} from './direct.ts'
+import { type DirectTopic, grantDirectConsume, grantDirectProduce } from './direct.ts'
+import { Dispatch } from './dispatch.ts'
 import { type BrokerTopic, grantCalls, groupIdFor, topicNameFor } from './grants.ts'
 import { Monitoring } from './monitoring.ts'
 import {
   adminPermissions,
+  armPermissions,
   callPermissions,
   fetchPermissions,
   flushPermissions,
@@ -42,8 +40,21 @@ import {
 import { grantUrl, makeProduceUrl } from './produce-url.ts'
 import { ADMIN_CALLS, consumeCalls, groupCalls, produceCalls, topicAdminCalls } from './routes.ts'
 import { makeStores } from './stores.ts'
-import { callOnChanges, HEAD_CHANGED } from './table-changes.ts'
+import { callEvery, callOnChange, HEAD_CHANGED } from './table-changes.ts'
 import { TriggerDelivery } from './trigger-delivery.ts'
+import { Waking } from './waking.ts'
+
+type FunctionTitle =
+  | 'Produce'
+  | 'Fetch'
+  | 'Flush'
+  | 'Maintain'
+  | 'Rebalance'
+  | 'Admin'
+  | 'Dispatch'
+  | 'Deliver'
+  | 'Listen'
+  | 'Post'
 
 /** Producers keep tails short themselves: what is left is no hurry, and each flush a put. */
 const FLUSH_WINDOW = Duration.minutes(1)
@@ -52,55 +63,7 @@ const FLUSH_TIMEOUT = Duration.minutes(2)
 /** How often all partitions are looked through for payloads that no event of the stream has moved. */
 const FLUSH_SCAN_INTERVAL = Duration.minutes(15)
 
-export interface TidemarkBrokerProps {
-  /**
-   * Whether the data is worth more than a clean tear-down. true: table and bucket outlive the stack, and the table
-   * cannot be deleted before its deletion protection is taken off. false: deleting the stack deletes all records.
-   * Default: true.
-   */
-  readonly production?: boolean
-  /** Default: 'iam'. */
-  readonly auth?: BrokerAuth
-  /**
-   * How long the flush function gathers changes before it moves payloads from the table into a shared object.
-   * Longer means fewer and larger objects. At most 5 minutes. Default: 1 minute.
-   */
-  readonly flushWindow?: Duration
-  /**
-   * For how long objects stay in the bucket that nothing needs any more: as far back can the table be restored to an earlier
-   * point and still find all of its objects. At least 1 hour, for consumers that read them just now. Default: 1 day.
-   */
-  readonly recoveryWindow?: Duration
-  /** Of the functions and of the API's access log. Default: one month. */
-  readonly logRetention?: logs.RetentionDays
-  /** Alarms and a dashboard. A dashboard costs $3 a month where an account has three already. Default: true. */
-  readonly monitoring?: boolean
-  /**
-   * A line for each request in the logs of the functions, beside those that Lambda writes itself: some $0.40 a million. Without it
-   * there are lines for what fails and for what is slow, and one a minute with what all the others came to. Default: false.
-   */
-  readonly requestLog?: boolean
-  /**
-   * A URL of the produce function's own, beside the API: it asks for AWS signatures, too, and costs nothing by request. Whom
-   * `grantProduceUrl` lets in may append to all topics, since it knows no paths. Default: false.
-   */
-  readonly produceUrl?: boolean
-  /** The API's own log of who called what, some $0.13 a million requests. Default: true. */
-  readonly accessLog?: boolean
-  /** Traces through X-Ray. Makes cold starts slower. Default: false. */
-  readonly tracing?: boolean
-  /** Where S3 logs who read and wrote objects. Default: nowhere, since only the functions do. */
-  readonly serverAccessLogsBucket?: s3.IBucket
-  /**
-   * How many partitions are delivered to functions at the same time at most, all triggers together: 2 to 1,000.
-   * Default: as many as the account's concurrency allows.
-   */
-  readonly triggerMaxConcurrency?: number
-  /** A directory with `<function>/index.mjs` for each function. Default: the bundles of this package. */
-  readonly bundles?: string
-}
-
-/** A broker: a bucket, a table, six functions and an HTTP API. Costs next to nothing while nobody uses it. */
+/** A broker: a bucket, a table, functions and an HTTP API, and a WebSocket API beside it. Costs next to nothing while nobody uses it. */
 export class TidemarkBroker extends Construct {
   readonly bucket: s3.Bucket
   readonly table: dynamodb.Table
@@ -121,6 +84,8 @@ export class TidemarkBroker extends Construct {
   readonly #props: TidemarkBrokerProps
   readonly #alarms: readonly cloudwatch.Alarm[]
   readonly #topicNames = new Set<string>()
+  readonly #waking: Waking | undefined
+  #dispatch: Dispatch | undefined
   #delivery: TriggerDelivery | undefined
 
   constructor(scope: Construct, id: string, props: TidemarkBrokerProps = {}) {
@@ -142,7 +107,14 @@ export class TidemarkBroker extends Construct {
     // Processor time comes with memory, and both are paid by the millisecond: where bytes are checked and encoded,
     // more of it costs the same and answers sooner. The others mostly wait for the table, and waiting costs half with half of it.
     this.produceFunction = this.#makeFunction('Produce', 512, timeout, producePermissions(stores))
-    this.fetchFunction = this.#makeFunction('Fetch', 1024, timeout, fetchPermissions(stores))
+    this.#waking = isWaking(this, props) ? this.#makeWaking() : undefined
+    this.fetchFunction = this.#makeFunction(
+      'Fetch',
+      1024,
+      timeout,
+      [...fetchPermissions(stores), ...(this.#waking ? armPermissions(stores) : [])],
+      this.#waking ? { TIDEMARK_WAKING_URL: this.#waking.url } : {},
+    )
     this.maintainFunction = this.#makeMaintainFunction(recoveryWindow)
     const { functionArn, functionName } = this.maintainFunction
     this.flushFunction = this.#makeFunction(
@@ -173,7 +145,9 @@ export class TidemarkBroker extends Construct {
     }
     const description = 'Moves what the stream has missed from the table into objects'
     const looks = { id: 'FlushOnSchedule', every: FLUSH_SCAN_INTERVAL, description }
-    callOnChanges(this, this.flushFunction, this.table, wakes, looks)
+    callOnChange(this, this.flushFunction, this.table, wakes)
+    callEvery(this, this.flushFunction, looks)
+    if (this.#waking) this.#dispatchForAll()
     const functions = {
       produce: this.produceFunction,
       fetch: this.fetchFunction,
@@ -223,7 +197,7 @@ export class TidemarkBroker extends Construct {
 
   /** Lets `grantee` read one topic through the API. @throws Error where the API asks for tokens */
   grantConsume(grantee: iam.IGrantable, topic: BrokerTopic | string): iam.Grant {
-    return this.#grantCalls(grantee, consumeCalls(topicNameFor(this, topic)))
+    return this.#grantReading(grantee, consumeCalls(topicNameFor(this, topic)))
   }
 
   /**
@@ -239,10 +213,8 @@ export class TidemarkBroker extends Construct {
    * and read all of them, and all groups. @throws Error where the API asks for tokens
    */
   grantAdmin(grantee: iam.IGrantable, topic?: BrokerTopic | string): iam.Grant {
-    return this.#grantCalls(
-      grantee,
-      topic === undefined ? ADMIN_CALLS : topicAdminCalls(topicNameFor(this, topic)),
-    )
+    if (topic === undefined) return this.#grantReading(grantee, ADMIN_CALLS)
+    return this.#grantCalls(grantee, topicAdminCalls(topicNameFor(this, topic)))
   }
 
   /**
@@ -251,7 +223,7 @@ export class TidemarkBroker extends Construct {
    * @throws Error where the topic is another broker's
    */
   grantDirectProduce(grantee: iam.IGrantable, topic: DirectTopic): void {
-    this.#grantDirect(grantee, topic, directProducePermissions)
+    grantDirectProduce(this, grantee, topic)
   }
 
   /**
@@ -260,21 +232,7 @@ export class TidemarkBroker extends Construct {
    * @throws Error where the topic is another broker's, or the group's id would open other groups
    */
   grantDirectConsume(grantee: iam.IGrantable, topic: DirectTopic, groupId?: string): void {
-    this.#grantDirect(grantee, topic, directConsumePermissions)
-    if (groupId === undefined) return
-    const statements = directGroupPermissions(this, groupIdFor(groupId))
-    for (const statement of statements) grantee.grantPrincipal.addToPrincipalPolicy(statement)
-  }
-
-  #grantDirect(
-    grantee: iam.IGrantable,
-    topic: DirectTopic,
-    permissions: typeof directProducePermissions,
-  ): void {
-    if ('broker' in topic) topicNameFor(this, topic)
-    for (const statement of permissions(this, topic.topicId)) {
-      grantee.grantPrincipal.addToPrincipalPolicy(statement)
-    }
+    grantDirectConsume(this, grantee, topic, groupId)
   }
 
   /** @internal Two constructs of one name would be one topic, and deleting one would delete both. */
@@ -288,7 +246,7 @@ export class TidemarkBroker extends Construct {
   /** @internal What delivers to functions, made with the first trigger: a broker without any stays as it is. */
   deliveryForTriggers(): TriggerDelivery {
     const { triggerMaxConcurrency: maxConcurrency, monitoring } = this.#props
-    this.#delivery ??= new TriggerDelivery(this, 'Triggers', {
+    this.#delivery ??= new TriggerDelivery(this.#dispatchForAll(), {
       stores: { bucket: this.bucket, table: this.table },
       bootstrapServers: `${this.api.apiId}.execute-api.${Stack.of(this).region}.${Stack.of(this).urlSuffix}:443`,
       hasAlarms: monitoring !== false,
@@ -296,6 +254,21 @@ export class TidemarkBroker extends Construct {
       makeFunction: (...of) => this.#makeFunction(...of),
     })
     return this.#delivery
+  }
+
+  #makeWaking(): Waking {
+    const stores = { bucket: this.bucket, table: this.table }
+    return new Waking(this, 'Waking', { stores, makeFunction: (...of) => this.#makeFunction(...of) })
+  }
+
+  /** Made with the first trigger, or with what wakes listeners. It has the name that it had when there were triggers only. */
+  #dispatchForAll(): Dispatch {
+    this.#dispatch ??= new Dispatch(this, 'Triggers', {
+      stores: { bucket: this.bucket, table: this.table },
+      postFunction: this.#waking?.postFunction,
+      makeFunction: (...of) => this.#makeFunction(...of),
+    })
+    return this.#dispatch
   }
 
   #makeMaintainFunction(recoveryWindow: Duration): lambda.Function {
@@ -323,7 +296,7 @@ export class TidemarkBroker extends Construct {
   }
 
   #makeFunction(
-    name: 'Produce' | 'Fetch' | 'Flush' | 'Maintain' | 'Rebalance' | 'Admin' | 'Dispatch' | 'Deliver',
+    name: FunctionTitle,
     memorySize: number,
     timeout: Duration,
     permissions: iam.PolicyStatement[],
@@ -376,6 +349,12 @@ export class TidemarkBroker extends Construct {
     return new logs.LogGroup(this, id, { retention, removalPolicy: RemovalPolicy.DESTROY })
   }
 
+  /** Whoever reads may wait to be woken. @throws Error where the API asks for tokens */
+  #grantReading(grantee: iam.IGrantable, calls: readonly string[]): iam.Grant {
+    const granted = this.#grantCalls(grantee, calls)
+    return this.#waking ? granted.combine(this.#waking.grantConnect(grantee)) : granted
+  }
+
   /** @throws Error where the API asks for tokens */
   #grantCalls(grantee: iam.IGrantable, calls: readonly string[]): iam.Grant {
     if (this.#auth === 'iam') return grantCalls(this.api, grantee, calls)
@@ -383,6 +362,15 @@ export class TidemarkBroker extends Construct {
       `${this.node.path} asks for tokens, so IAM cannot let anybody in: leave auth at 'iam' to use grants.`,
     )
   }
+}
+
+/** @throws Error where it is asked for, and cannot be */
+function isWaking(broker: TidemarkBroker, { waking, auth = 'iam' }: TidemarkBrokerProps): boolean {
+  if (auth === 'iam') return waking ?? broker.isProduction
+  if (waking !== true) return false
+  throw new Error(
+    `${broker.node.path} asks for tokens, which a WebSocket API of AWS does not take: leave auth at 'iam' to have waking.`,
+  )
 }
 
 /** @throws Error where it is too short for those who read */

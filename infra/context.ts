@@ -1,19 +1,20 @@
 import type { Node } from 'constructs'
-import type { TidemarkBrokerProps } from './broker.ts'
+import type { TidemarkBrokerProps } from './broker-props.ts'
 
 const NAMES = new Set([
   'stackName',
   'production',
   'monitoring',
   'tracing',
+  'waking',
   'requestLog',
   'jwtIssuer',
   'jwtAudience',
 ])
 
 /**
- * What `cdk deploy -c name=value` can say: stackName, production, monitoring, tracing, requestLog (true or false), jwtIssuer and
- * jwtAudience.
+ * What `cdk deploy -c name=value` can say: stackName, production, monitoring, tracing, waking, requestLog (true or false),
+ * jwtIssuer and jwtAudience.
  * @throws Error for a value that cannot be, and for a name that is none of these: a stack that was to keep its records
  *   must not lose them by a slip
  */
@@ -30,6 +31,7 @@ export function readSettings(node: Node): TidemarkBrokerProps & { readonly stack
     production: readSwitch(node, 'production', false),
     monitoring: readSwitch(node, 'monitoring', true),
     tracing: readSwitch(node, 'tracing', false),
+    ...(node.tryGetContext('waking') !== undefined && { waking: readSwitch(node, 'waking', false) }),
     requestLog: readSwitch(node, 'requestLog', false),
     auth: issuer !== undefined && audience !== undefined ? { jwt: { issuer, audience } } : 'iam',
   }

@@ -1,4 +1,5 @@
 import * as iam from 'aws-cdk-lib/aws-iam'
+import type { IConstruct } from 'constructs'
 import {
   FORMAT_ITEM,
   FORMAT_OBJECT,
@@ -10,7 +11,7 @@ import {
   TOPICS_KEY,
   TRIGGERS_KEY,
 } from '../src/core/storage-layout.ts'
-import type { BrokerTopic } from './grants.ts'
+import { type BrokerTopic, groupIdFor, topicNameFor } from './grants.ts'
 import { allow, allowUnder, objectsOf, WRITTEN_PREFIXES } from './permissions.ts'
 import type { Stores } from './stores.ts'
 
@@ -21,7 +22,7 @@ export type DirectTopic = (BrokerTopic & { readonly topicId: string }) | { reado
  * What a process takes that appends to one topic with no function in between: to read what the store says of itself, and topics; to
  * read and change the items of this topic's logs; and to put objects, which many topics share.
  */
-export function directProducePermissions({ table, bucket }: Stores, topicId: string): iam.PolicyStatement[] {
+function directProducePermissions({ table, bucket }: Stores, topicId: string): iam.PolicyStatement[] {
   return [
     ...directReads({ table, bucket }, topicId),
     allowUnder([logsOf(topicId)], ['dynamodb:PutItem', 'dynamodb:UpdateItem'], table.tableArn),
@@ -39,7 +40,7 @@ export function directProducePermissions({ table, bucket }: Stores, topicId: str
  * What a process takes that reads one topic with no function in between. Objects that have not settled hold records of other topics
  * too, and cannot be told apart by their keys: whoever has such a key can read all of it.
  */
-export function directConsumePermissions({ table, bucket }: Stores, topicId: string): iam.PolicyStatement[] {
+function directConsumePermissions({ table, bucket }: Stores, topicId: string): iam.PolicyStatement[] {
   return [
     ...directReads({ table, bucket }, topicId),
     allow(['s3:GetObject'], ...objectsOf(bucket, [...WRITTEN_PREFIXES, logObjectsPrefix(topicId)])),
@@ -49,7 +50,7 @@ export function directConsumePermissions({ table, bucket }: Stores, topicId: str
 }
 
 /** What a member of one group takes beside that. */
-export function directGroupPermissions({ table }: Stores, groupId: string): iam.PolicyStatement[] {
+function directGroupPermissions({ table }: Stores, groupId: string): iam.PolicyStatement[] {
   const keys = [groupKey(groupId), GROUPS_KEY]
   const changes = [
     'dynamodb:BatchWriteItem',
@@ -78,4 +79,33 @@ function directReads({ table, bucket }: Stores, topicId: string): iam.PolicyStat
 
 function logsOf(topicId: string): string {
   return `${LOG_PREFIX}${topicId}#*`
+}
+
+/** @throws Error where the topic is another broker's */
+export function grantDirectProduce(
+  broker: Stores & IConstruct,
+  grantee: iam.IGrantable,
+  topic: DirectTopic,
+): void {
+  grantAll(grantee, directProducePermissions(broker, idOf(broker, topic)))
+}
+
+/** @throws Error where the topic is another broker's, or the group's id would open other groups */
+export function grantDirectConsume(
+  broker: Stores & IConstruct,
+  grantee: iam.IGrantable,
+  topic: DirectTopic,
+  groupId?: string,
+): void {
+  grantAll(grantee, directConsumePermissions(broker, idOf(broker, topic)))
+  if (groupId !== undefined) grantAll(grantee, directGroupPermissions(broker, groupIdFor(groupId)))
+}
+
+function idOf(broker: IConstruct, topic: DirectTopic): string {
+  if ('broker' in topic) topicNameFor(broker, topic)
+  return topic.topicId
+}
+
+function grantAll(grantee: iam.IGrantable, statements: readonly iam.PolicyStatement[]): void {
+  for (const statement of statements) grantee.grantPrincipal.addToPrincipalPolicy(statement)
 }

@@ -7,10 +7,12 @@ import {
   GROUP_PREFIX,
   GROUPS_KEY,
   INGEST_PREFIX,
+  LISTENERS_PREFIX,
   LOG_OBJECTS_PREFIX,
   LOG_PREFIX,
   SEGMENT_PREFIX,
   TRIGGERS_KEY,
+  WAKING_KEY_ITEM,
 } from '../src/core/storage-layout.ts'
 import type { Stores } from './stores.ts'
 
@@ -51,6 +53,27 @@ export function fetchPermissions({ table, bucket }: Stores): iam.PolicyStatement
     allow(['s3:GetObject'], ...objectsOf(bucket, RECORD_PREFIXES)),
     allow(['s3:ListBucket'], bucket.bucketArn),
   ]
+}
+
+/** Puts those who want to be woken into the table, and where they are too many takes them out again. Looking, fetches may anyway. */
+export function armPermissions({ table }: Stores): iam.PolicyStatement[] {
+  return [allowUnder([`${LISTENERS_PREFIX}*`], ['dynamodb:DeleteItem', 'dynamodb:PutItem'], table.tableArn)]
+}
+
+/** Reads the key of tickets, and makes it where there is none: the only item under its key. */
+export function listenPermissions({ table }: Stores): iam.PolicyStatement[] {
+  const actions = ['dynamodb:GetItem', 'dynamodb:PutItem']
+  return [allowUnder([WAKING_KEY_ITEM.partitionKey], actions, table.tableArn)]
+}
+
+/** Takes those who are to be woken out of the table, and notes down where they are too many; hands messages on. */
+export function wakePermissions(stores: Stores, postArn: string): iam.PolicyStatement[] {
+  return [...armPermissions(stores), ...callPermissions(postArn)]
+}
+
+/** @param connections of a stage of a WebSocket API: what is posted to them */
+export function postPermissions(connections: string): iam.PolicyStatement[] {
+  return [allow(['execute-api:ManageConnections'], connections)]
 }
 
 /** Looks up topics and heads, and changes groups and triggers, which it pauses and resumes. The condition lets it write to nothing else. */

@@ -30,13 +30,12 @@ interface Looks {
   readonly description: string
 }
 
-/** Calls a function when something changes in the table, and by a schedule for what the stream has missed. */
-export function callOnChanges(
+/** Calls a function when something changes in the table. */
+export function callOnChange(
   scope: Construct,
   target: lambda.Function,
   table: dynamodb.Table,
   { id, ...wakes }: Wakes,
-  looks: Looks,
 ): void {
   new lambda.EventSourceMapping(scope, id, {
     target,
@@ -45,12 +44,20 @@ export function callOnChanges(
     startingPosition: lambda.StartingPosition.TRIM_HORIZON,
     ...wakes,
     bisectBatchOnError: true,
-    // The handlers fail only when a store or a queue does. What they miss then, the schedule finds.
+    // The handlers fail only when a store or a queue does. What they miss then, a schedule finds, or whoever waits.
     retryAttempts: 5,
   })
-  new events.Rule(scope, looks.id, {
-    description: looks.description,
-    schedule: events.Schedule.rate(looks.every),
+}
+
+/** Calls a function by a schedule, for what the stream has missed. */
+export function callEvery(
+  scope: Construct,
+  target: lambda.Function,
+  { id, every, description }: Looks,
+): void {
+  new events.Rule(scope, id, {
+    description,
+    schedule: events.Schedule.rate(every),
     targets: [new targets.LambdaFunction(target)],
   })
 }

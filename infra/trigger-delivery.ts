@@ -3,24 +3,22 @@ import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch'
 import * as iam from 'aws-cdk-lib/aws-iam'
 import * as lambda from 'aws-cdk-lib/aws-lambda'
 import * as sqs from 'aws-cdk-lib/aws-sqs'
-import { Construct } from 'constructs'
+import type { Construct } from 'constructs'
 import { FUNCTION_RUN_MS_MAX, WAKE_UP_LIFETIME_MS } from '../src/core/limits.ts'
-import { acknowledgeObjects, acknowledgeStream } from './acknowledge.ts'
+import { acknowledgeObjects } from './acknowledge.ts'
 import { ALARM_PERIOD, ITERATOR_AGE_MAX, iteratorAge, makeAlarm, ownMetric } from './alarms.ts'
+import type { Dispatch } from './dispatch.ts'
 import {
   deliverPermissions,
-  dispatchPermissions,
   RECORD_PREFIXES,
   topicFailurePermissions,
   WRITTEN_PREFIXES,
 } from './permissions.ts'
 import type { Stores } from './stores.ts'
-import { callOnChanges, HEAD_CHANGED, TRIGGER_CHANGED } from './table-changes.ts'
+import { callEvery } from './table-changes.ts'
 
 /** How often partitions are looked for that are behind and that nobody has been woken for. */
 const SWEEP_INTERVAL = Duration.minutes(5)
-/** A sweep of many triggers takes its time, and goes on where it stopped. */
-const DISPATCH_TIMEOUT = Duration.minutes(2)
 /** Of the oldest wake-up that is not worked off. */
 const WAKE_UP_AGE_MAX = Duration.minutes(15)
 
@@ -32,7 +30,7 @@ interface TriggerDeliveryProps {
   readonly maxConcurrency?: number
   /** Makes a function of the broker: in its scope, with its logs and its settings. */
   makeFunction(
-    name: 'Dispatch' | 'Deliver',
+    name: 'Deliver',
     memorySize: number,
     timeout: Duration,
     permissions: iam.PolicyStatement[],
@@ -41,27 +39,27 @@ interface TriggerDeliveryProps {
 }
 
 /**
- * What all triggers of a broker share: a function that is woken by changed heads and puts wake-ups into a queue, the
- * queue, and a function that takes them out and calls the users' functions.
+ * What all triggers of a broker share, beside the function that is woken by changed heads: a queue, into which that one puts
+ * wake-ups, and a function that takes them out and calls the users' functions. It stands where that one does.
  */
-export class TriggerDelivery extends Construct {
+export class TriggerDelivery {
   readonly wakeUps: sqs.Queue
   readonly dispatchFunction: lambda.Function
   readonly deliverFunction: lambda.Function
   readonly alarms: readonly cloudwatch.Alarm[]
 
+  readonly #scope: Dispatch
   readonly #stores: Stores
   readonly #claimed = new Set<string>()
   #canProduce = false
 
-  constructor(scope: Construct, id: string, props: TriggerDeliveryProps) {
-    super(scope, id)
+  constructor(scope: Dispatch, props: TriggerDeliveryProps) {
+    this.#scope = scope
     const { stores, bootstrapServers, makeFunction } = props
     this.#stores = stores
     this.wakeUps = this.#makeQueue()
-    this.dispatchFunction = makeFunction('Dispatch', 512, DISPATCH_TIMEOUT, dispatchPermissions(stores), {
-      TIDEMARK_WAKE_UPS: this.wakeUps.queueUrl,
-    })
+    this.dispatchFunction = scope.dispatchFunction
+    this.dispatchFunction.addEnvironment('TIDEMARK_WAKE_UPS', this.wakeUps.queueUrl)
     const deliverTimeout = Duration.millis(FUNCTION_RUN_MS_MAX)
     this.deliverFunction = makeFunction('Deliver', 1024, deliverTimeout, deliverPermissions(stores), {
       TIDEMARK_WAKE_UPS: this.wakeUps.queueUrl,
@@ -75,16 +73,8 @@ export class TriggerDelivery extends Construct {
     const deliver = this.deliverFunction.node.defaultChild as lambda.CfnFunction
     deliver.recursiveLoop = lambda.RecursiveLoop.ALLOW
     acknowledgeObjects(this.deliverFunction.role!, stores.bucket, RECORD_PREFIXES)
-    acknowledgeStream(this.dispatchFunction.role!, stores.table)
-    const filters = [HEAD_CHANGED, ...TRIGGER_CHANGED]
     const description = 'Wakes deliveries for partitions that are behind, whatever the stream has missed'
-    callOnChanges(
-      this,
-      this.dispatchFunction,
-      stores.table,
-      { id: 'DispatchOnChange', batchSize: 1_000, filters },
-      { id: 'Sweep', every: SWEEP_INTERVAL, description },
-    )
+    callEvery(scope, this.dispatchFunction, { id: 'Sweep', every: SWEEP_INTERVAL, description })
     this.#deliver(props.maxConcurrency)
     this.alarms = props.hasAlarms ? this.#makeAlarms(stores) : []
   }
@@ -106,7 +96,7 @@ export class TriggerDelivery extends Construct {
    */
   asGranteeIn(scope: Construct): lambda.IFunction {
     const { functionArn, role } = this.deliverFunction
-    if (Stack.of(scope) === Stack.of(this)) return this.deliverFunction
+    if (Stack.of(scope) === Stack.of(this.#scope)) return this.deliverFunction
     return lambda.Function.fromFunctionAttributes(scope, 'Deliver', {
       functionArn,
       role: iam.Role.fromRoleArn(scope, 'DeliverRole', role!.roleArn),
@@ -126,7 +116,7 @@ export class TriggerDelivery extends Construct {
   }
 
   #makeQueue(): sqs.Queue {
-    const queue = new sqs.Queue(this, 'WakeUps', {
+    const queue = new sqs.Queue(this.#scope, 'WakeUps', {
       fifo: true,
       // Lanes share nothing, neither order nor throughput.
       deduplicationScope: sqs.DeduplicationScope.MESSAGE_GROUP,
@@ -147,7 +137,7 @@ export class TriggerDelivery extends Construct {
   }
 
   #deliver(maxConcurrency: number | undefined): void {
-    new lambda.EventSourceMapping(this, 'DeliverOnWakeUp', {
+    new lambda.EventSourceMapping(this.#scope, 'DeliverOnWakeUp', {
       target: this.deliverFunction,
       eventSourceArn: this.wakeUps.queueArn,
       // One at a time, so that a partition that fails takes no other one with it.
@@ -159,28 +149,29 @@ export class TriggerDelivery extends Construct {
 
   #makeAlarms({ table }: Stores): cloudwatch.Alarm[] {
     const { wakeUps, deliverFunction, dispatchFunction } = this
+    const scope = this.#scope
     const period = ALARM_PERIOD
     return [
-      makeAlarm(this, 'StalledDeliveries', {
+      makeAlarm(scope, 'StalledDeliveries', {
         metric: ownMetric(table, 'deliver', 'StalledDeliveries', { period }),
         meaning:
           "A trigger's function fails, or cannot be called, and its partition waits. The log of the deliver function says why.",
       }),
-      makeAlarm(this, 'WakeUpAge', {
+      makeAlarm(scope, 'WakeUpAge', {
         metric: wakeUps.metricApproximateAgeOfOldestMessage({ period, statistic: 'Maximum' }),
         threshold: WAKE_UP_AGE_MAX.toSeconds(),
         meaning:
           'A wake-up waits for long: a partition is stuck, or the deliver function gets no concurrency.',
       }),
-      makeAlarm(this, 'DeliverErrors', {
+      makeAlarm(scope, 'DeliverErrors', {
         metric: deliverFunction.metricErrors({ period }),
         meaning: 'The deliver function crashed or timed out. What it was delivering is delivered again.',
       }),
-      makeAlarm(this, 'DispatchErrors', {
+      makeAlarm(scope, 'DispatchErrors', {
         metric: dispatchFunction.metricErrors({ period }),
         meaning: 'The dispatch function failed: triggers may learn of records only with the next sweep.',
       }),
-      makeAlarm(this, 'DispatchIteratorAge', {
+      makeAlarm(scope, 'DispatchIteratorAge', {
         metric: iteratorAge(dispatchFunction),
         threshold: ITERATOR_AGE_MAX.toMilliseconds(),
         meaning: 'The dispatch function falls behind: triggers learn late of records.',

@@ -52,5 +52,6 @@ export {
   runTriggers,
 } from './embedded/triggers/run-triggers.ts'
 export type { TriggerNews } from './embedded/triggers/trigger-news.ts'
+export { openListeners } from './embedded/waking/open-listeners.ts'
 /** Whether a store can do what is asked of it. */
 export type { StoreHealth } from './ports/store-health.ts'

@@ -23,7 +23,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
     // cli/address/connect.ts assembles what the options name: a signed client, a store.
     files: ['embedded', 'index.ts', 'aws.ts', 'cli/main.ts', 'cli/address/connect.ts', 'cli/tidemark.js'],
     mayImport: [''],
-    packages: ['node:', '@hono/node-server', 'commander', 'hono'],
+    packages: ['node:', '@hono/node-server', 'commander', 'hono', 'ws'],
   },
   // Hashes are pure, and Node's are the fast ones.
   'metadata ids': {
@@ -46,6 +46,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
       'contract/broker.ts',
       'contract/classic-groups.ts',
       'contract/groups.ts',
+      'contract/producers.ts',
       'contract/triggers.ts',
     ],
     packages: [],
@@ -53,6 +54,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
       'contract/broker.ts',
       'contract/classic-groups.ts',
       'contract/groups.ts',
+      'contract/producers.ts',
       'contract/triggers.ts',
     ],
   },
@@ -92,6 +94,12 @@ const LAYERS: Readonly<Record<string, Layer>> = {
       'node:timers/promises',
       'node:zlib',
     ],
+  },
+  // What Node 20 has no client for.
+  'listener sockets': {
+    files: ['client/listener-socket.ts'],
+    mayImport: ['core', 'contract'],
+    packages: ['ws'],
   },
   client: {
     files: ['client'],

@@ -1,18 +1,29 @@
 import { TopicDirectory } from '../../src/broker/topics/topic-directory.ts'
 import { Dispatcher } from '../../src/broker/triggers/dispatcher.ts'
+import { WakeListeners } from '../../src/broker/waking/wake-listeners.ts'
+import type { WakePosts } from '../../src/ports/wake-posts.ts'
 import type { WakeUps } from '../../src/ports/wake-ups.ts'
 import { deadlineMsOf, type EventFunction } from '../runtime/invocation.ts'
 import type { Service } from '../runtime/service.ts'
 import { changedIn, isStreamEvent, type StreamEvent } from '../runtime/table-stream.ts'
 
+interface DispatchPorts {
+  /** Absent where there are no triggers. */
+  readonly wakeUps?: WakeUps
+  /** Absent where nobody is woken. */
+  readonly posts?: WakePosts
+}
+
 /**
  * A batch of the table's stream names the partitions and the triggers that have changed. Anything else is the
  * schedule's call, which looks for partitions that are behind. Where the store or the queue fails, so does the
- * invocation, and Lambda brings the batch again.
+ * invocation, and Lambda brings the batch again. Triggers and listeners do not wait for each other, nor fail for each other.
  */
-export function makeDispatchFunction(service: Service, wakeUps: WakeUps): EventFunction {
+export function makeDispatchFunction(service: Service, { wakeUps, posts }: DispatchPorts): EventFunction {
   const { ports, telemetry } = service
-  const dispatcher = new Dispatcher({ ...ports, wakeUps }, new TopicDirectory(ports.topics, ports.clock))
+  const dispatcher =
+    wakeUps && new Dispatcher({ ...ports, wakeUps }, new TopicDirectory(ports.topics, ports.clock))
+  const listeners = posts && new WakeListeners({ ...ports, listeners: service.listeners, posts })
 
   async function dispatch(event: StreamEvent, requestId: string): Promise<void> {
     let unknown = 0
@@ -20,18 +31,26 @@ export function makeDispatchFunction(service: Service, wakeUps: WakeUps): EventF
       unknown += 1
       telemetry.warn('A record of the stream names no head and no trigger; it is passed over', { record })
     }
-    const woken = await dispatcher.wakeChanged(
-      changedIn(event, passOver),
-      event.Records.at(-1)?.eventID ?? requestId,
-    )
+    const changed = changedIn(event, passOver)
+    const occasion = event.Records.at(-1)?.eventID ?? requestId
+    const [woken, posted] = await Promise.allSettled([
+      dispatcher?.wakeChanged(changed, occasion),
+      listeners?.wakeChanged(changed.partitions),
+    ])
+    for (const each of [woken, posted]) if (each.status === 'rejected') throw each.reason
     telemetry.publish({
-      metrics: { Requests: 1, WakeUps: woken, ...(unknown > 0 && { UnknownStreamRecords: unknown }) },
-      details: { requestId, trigger: 'stream' },
+      metrics: {
+        Requests: 1,
+        WakeUps: countOf(woken),
+        ...(unknown > 0 && { UnknownStreamRecords: unknown }),
+      },
+      // No metric: it would cost more than the posts do.
+      details: { requestId, trigger: 'stream', ...(listeners && { posts: countOf(posted) }) },
     })
   }
 
-  async function sweep(deadlineMs: number, requestId: string): Promise<void> {
-    const { woken, looked, isFinished } = await dispatcher.sweep(deadlineMs)
+  async function sweep(by: Dispatcher, deadlineMs: number, requestId: string): Promise<void> {
+    const { woken, looked, isFinished } = await by.sweep(deadlineMs)
     if (!isFinished) {
       telemetry.warn('The sweep did not get to the end in time; the next one goes on', { looked })
     }
@@ -44,8 +63,13 @@ export function makeDispatchFunction(service: Service, wakeUps: WakeUps): EventF
   return async (event, context) => {
     const { awsRequestId } = context
     const deadlineMs = deadlineMsOf(context, ports.clock)
-    await telemetry.trace('dispatch', () =>
-      isStreamEvent(event) ? dispatch(event, awsRequestId) : sweep(deadlineMs, awsRequestId),
-    )
+    await telemetry.trace('dispatch', async () => {
+      if (isStreamEvent(event)) await dispatch(event, awsRequestId)
+      else if (dispatcher) await sweep(dispatcher, deadlineMs, awsRequestId)
+    })
   }
+}
+
+function countOf(settled: PromiseSettledResult<number | undefined>): number {
+  return settled.status === 'fulfilled' ? (settled.value ?? 0) : 0
 }

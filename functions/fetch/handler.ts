@@ -1,7 +1,18 @@
 import { openAwsBucket } from '../../src/adapters/aws/objects/aws-bucket.ts'
 import { makeHttpFunction } from '../runtime/http-function.ts'
+import { openBroker } from '../runtime/open-broker.ts'
 import { openService } from '../runtime/service.ts'
 import { FETCH_ROUTES } from './routes.ts'
+import { offerWaking } from './waking-offer.ts'
+
+const service = await openService('fetch', openAwsBucket)
+const { TIDEMARK_WAKING_URL: wakingUrl } = process.env
 
 /** Records and offsets of a partition, by a gateway, a function URL or a direct invocation. */
-export const handler = makeHttpFunction(await openService('fetch', openAwsBucket), FETCH_ROUTES)
+export const handler = makeHttpFunction(
+  service,
+  FETCH_ROUTES,
+  undefined,
+  openBroker(service),
+  wakingUrl ? offerWaking(wakingUrl, service) : undefined,
+)

@@ -5,6 +5,7 @@ import { HttpProblem, statusOf, toProblem } from '../../src/contract/http/proble
 import type { Route } from '../../src/contract/http/route.ts'
 import type { Describe } from '../../src/contract/http/services.ts'
 import type { HttpPorts, HttpSettings } from '../../src/contract/http/settings.ts'
+import type { WakingOffer } from '../../src/contract/waking/offer.ts'
 import { TidemarkError } from '../../src/core/errors.ts'
 import {
   FUNCTION_ANSWER_BYTES_MAX,
@@ -41,6 +42,7 @@ export function makeHttpFunction(
   routes: Iterable<Route>,
   describe?: Describe,
   servedBroker: HttpPorts['broker'] = openBroker(service),
+  waking?: WakingOffer,
 ): HttpFunction {
   const { telemetry, takeTableWrites } = service
   const { broker, take } = observe(servedBroker)
@@ -48,7 +50,7 @@ export function makeHttpFunction(
     error: (message: string, details: Readonly<Record<string, unknown>>) =>
       telemetry.error(message, { ...details }),
   }
-  const app = buildHttpApp({ broker, logger }, SETTINGS, routes, describe)
+  const app = buildHttpApp({ broker, logger, waking }, SETTINGS, routes, describe)
 
   return async (event, context) => {
     const { awsRequestId } = context

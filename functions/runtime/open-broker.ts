@@ -3,6 +3,7 @@ import {
   FETCH_POLL_PAID_INTERVAL_MS_MAX,
   FUNCTION_PRODUCE_DEADLINE_MS,
   FUNCTION_TOPIC_CACHE_MS,
+  HEARTBEAT_PAID_INTERVAL_MS_MAX,
 } from '../../src/core/limits.ts'
 import type { Service } from './service.ts'
 
@@ -17,6 +18,7 @@ export function openBroker({ ports, locator, telemetry }: Service): LogBroker {
       flushes: 'elsewhere',
       produceDeadlineMs: FUNCTION_PRODUCE_DEADLINE_MS,
       topicCacheMs: FUNCTION_TOPIC_CACHE_MS,
+      heartbeatIntervalMsMax: HEARTBEAT_PAID_INTERVAL_MS_MAX,
       pollIntervalMsMax: FETCH_POLL_PAID_INTERVAL_MS_MAX,
     },
     locator,

@@ -3,6 +3,7 @@ import { openAwsTable } from '../../src/adapters/aws/table/aws-table.ts'
 import { countTableWrites, UsageMeter } from '../../src/adapters/aws/usage-meter.ts'
 import { systemClock, systemEntropy } from '../../src/embedded/system.ts'
 import type { Ports } from '../../src/ports/index.ts'
+import type { ListenerStore } from '../../src/ports/listener-store.ts'
 import type { ObjectLocator } from '../../src/ports/object-locator.ts'
 import { readEnvironment } from './environment.ts'
 import { openTelemetry, type Telemetry } from './telemetry.ts'
@@ -10,6 +11,8 @@ import { openTelemetry, type Telemetry } from './telemetry.ts'
 export interface Service {
   readonly ports: Ports
   readonly locator: ObjectLocator
+  /** Whom changes are to wake. */
+  readonly listeners: ListenerStore
   readonly telemetry: Telemetry
   /** Requests that have changed something in the table since this was last asked: what most of the bill comes from. */
   readonly takeTableWrites: () => number
@@ -31,7 +34,11 @@ export async function openService(name: string, openBucket: typeof openAwsBucket
   const telemetry = await openTelemetry({ service: name, broker: table, isTraced, logsRequests })
   const meter = new UsageMeter()
   const states = STATING.includes(name)
-  const { index, topics, groups, triggers, upkeep, format } = openAwsTable({ table, meter, states })
+  const { index, topics, groups, triggers, upkeep, listeners, format } = openAwsTable({
+    table,
+    meter,
+    states,
+  })
   // A function's table and bucket come from one stack: they belong together.
   const { objects, locator } = openBucket({
     bucket,
@@ -53,7 +60,8 @@ export async function openService(name: string, openBucket: typeof openAwsBucket
     clock: systemClock,
     entropy: systemEntropy,
   }
-  if (testFault === undefined) return { ports, locator, telemetry, takeTableWrites }
+  const service = { ports, locator, listeners, telemetry, takeTableWrites }
+  if (testFault === undefined) return service
   const { withTestFault } = await import('./test-fault.ts')
-  return { ports: withTestFault(ports, testFault, telemetry), locator, telemetry, takeTableWrites }
+  return { ...service, ports: withTestFault(ports, testFault, telemetry) }
 }

@@ -68,7 +68,7 @@ interface TelemetrySettings {
   /** The table's name, which no other broker of the account and region has: so their metrics do not add up. */
   readonly broker: string
   readonly isTraced: boolean
-  readonly logsRequests: boolean
+  readonly logsRequests?: boolean
 }
 
 /** Logs, metrics and, only where they are wanted, traces, by Powertools. */
@@ -76,7 +76,7 @@ export async function openTelemetry({
   service,
   broker,
   isTraced,
-  logsRequests,
+  logsRequests = false,
 }: TelemetrySettings): Promise<Telemetry> {
   const logger = new Logger({ serviceName: service })
   const metricsOf = (serviceName: string) =>

@@ -1,6 +1,7 @@
 import type { Broker } from '../contract/broker.ts'
 import type { ClassicGroupBroker } from '../contract/classic-groups.ts'
 import type { GroupBroker } from '../contract/groups.ts'
+import type { ProducersBroker } from '../contract/producers.ts'
 import type { TriggerBroker, TriggerDescription, TriggerName } from '../contract/triggers.ts'
 import {
   CLASSIC_INITIAL_DELAY_MS,
@@ -10,6 +11,8 @@ import {
 } from '../core/limits.ts'
 import type { Head } from '../core/log/head.ts'
 import { crossesLimit, PAID_LIMIT, SHARED_LIMIT } from '../core/log/tail.ts'
+import type { Offset } from '../core/numbers.ts'
+import { SharedLook } from '../core/shared-look.ts'
 import type { PartitionId } from '../core/topic/partition-id.ts'
 import type { Trigger } from '../core/trigger/trigger.ts'
 import { Lane, workBeside } from '../core/turns.ts'
@@ -55,12 +58,17 @@ export interface LogBrokerSettings extends GatherSettings {
   readonly hotTailBytes?: number
   /** How long a topic is trusted to be as it was; TOPIC_CACHE_MS unless set. */
   readonly topicCacheMs?: number
+  /**
+   * What members of groups let pass between two heartbeats at most, and so how late they hear that others have come:
+   * HEARTBEAT_INTERVAL_DEFAULT_MS unless set, and never more than a third of the session.
+   */
+  readonly heartbeatIntervalMsMax?: number
   /** Kafka's `group.initial.rebalance.delay.ms`; CLASSIC_INITIAL_DELAY_MS unless set. */
   readonly groupInitialDelayMs?: number
 }
 
 /** The broker over its ports. Stateless but for what makes it fast: any number of them may share a store. */
-export class LogBroker implements Broker, GroupBroker, ClassicGroupBroker, TriggerBroker {
+export class LogBroker implements Broker, GroupBroker, ClassicGroupBroker, ProducersBroker, TriggerBroker {
   readonly #ports: Ports
   readonly #directory: TopicDirectory
   readonly #intake: Intake
@@ -79,8 +87,12 @@ export class LogBroker implements Broker, GroupBroker, ClassicGroupBroker, Trigg
   #leases: LeaseWatch | undefined
   #classic: ClassicGroups | undefined
   readonly #initialDelayMs: number
+  readonly #heartbeatMsMax: number | undefined
   #startedUp: Promise<void> = Promise.resolve()
   #isClosing = false
+
+  /** Each group is read for it: whoever asks meanwhile shares a look with others. */
+  readonly #groupList = new SharedLook(() => this.#serveGroup('', (call, { listGroups }) => listGroups(call)))
 
   constructor(ports: Ports, settings: LogBrokerSettings, locator?: ObjectLocator) {
     const watch = new TailWatch()
@@ -90,6 +102,7 @@ export class LogBroker implements Broker, GroupBroker, ClassicGroupBroker, Trigg
     this.#directory = new TopicDirectory(ports.topics, ports.clock, settings.topicCacheMs)
     this.#settlesInBackground = settings.settles === 'in-background'
     this.#settling = settings.settling ?? {}
+    this.#heartbeatMsMax = settings.heartbeatIntervalMsMax
     this.#initialDelayMs = settings.groupInitialDelayMs ?? CLASSIC_INITIAL_DELAY_MS
     const gatherer = new Gatherer(ports, settings, (partition, { head, baseOffset }, calls, flushMs) => {
       this.#reading.opened?.noteAppend(partition, baseOffset, calls)
@@ -205,10 +218,24 @@ export class LogBroker implements Broker, GroupBroker, ClassicGroupBroker, Trigg
   locateMany: Broker['locateMany'] = request =>
     this.#serve(async () => (await this.#reading.open()).locateMany(request))
 
+  /**
+   * Calls `wake` once, when the log's end is another one than it is when this resolves.
+   * @returns ends it
+   */
+  listen(partition: PartitionId, wake: (endOffset: Offset) => void): Promise<() => void> {
+    return this.#serve(async () => (await this.#reading.open()).listen(partition, wake))
+  }
+
   offsetFor: Broker['offsetFor'] = request =>
     this.#serve(async () => {
       const [{ offsetFor }, { footers }] = await Promise.all([loadUseCases(), this.#reading.open()])
       return await offsetFor(this.#ports, this.#directory, request, footers, this.#looks)
+    })
+
+  describeProducers: ProducersBroker['describeProducers'] = request =>
+    this.#serve(async () => {
+      const { describeProducers } = await loadUseCases()
+      return await describeProducers(this.#ports, this.#directory, request)
     })
 
   deleteRecords: Broker['deleteRecords'] = request =>
@@ -229,8 +256,7 @@ export class LogBroker implements Broker, GroupBroker, ClassicGroupBroker, Trigg
   fetchOffsets: GroupBroker['fetchOffsets'] = ({ groupId, topics }) =>
     this.#serveGroup(groupId, (call, { fetchOffsets }) => fetchOffsets(call, topics))
 
-  listGroups: GroupBroker['listGroups'] = () =>
-    this.#serveGroup('', (call, { listGroups }) => listGroups(call))
+  listGroups: GroupBroker['listGroups'] = () => this.#groupList.run()
 
   describeGroup: GroupBroker['describeGroup'] = groupId =>
     this.#serveGroup(groupId, (call, { describeGroup }) => describeGroup(call))
@@ -294,7 +320,8 @@ export class LogBroker implements Broker, GroupBroker, ClassicGroupBroker, Trigg
     return this.#serve(async () => {
       const useCases = await loadUseCases()
       this.#leases ??= new useCases.LeaseWatch(this.#ports.clock)
-      const call = new useCases.GroupCall(this.#ports, this.#directory, groupId, this.#leases)
+      const { GroupCall } = useCases
+      const call = new GroupCall(this.#ports, this.#directory, groupId, this.#leases, this.#heartbeatMsMax)
       return await work(call, useCases)
     })
   }

@@ -5,9 +5,11 @@ import type {
   FetchMany,
   FetchPartition,
   Located,
+  Waking,
 } from '../contract/broker.ts'
 import { type KafkaErrorName, TidemarkError } from '../core/errors.ts'
 import { FETCH_DEFAULT_BYTES } from '../core/limits.ts'
+import { joinWaking } from './read-waking.ts'
 
 /** Requests under way at the same time. */
 const PARALLEL_MAX = 16
@@ -22,11 +24,16 @@ export type EachAnswer<T> = { topic: string | undefined; topicId: string | undef
   | FailedPartition
 )
 
+export interface EachAnswers<T> {
+  partitions: EachAnswer<T>[]
+  waking?: Waking | undefined
+}
+
 /** Reads many partitions from a broker that answers for one at a time, as `fetchApart` does. */
 export function fetchEach<T extends Fetched | Located>(
   request: FetchMany,
   fetchOne: (request: Fetch) => Promise<T>,
-): Promise<{ partitions: EachAnswer<T>[] }> {
+): Promise<EachAnswers<T>> {
   const each = request.partitions.map((_, index) => [index])
   return fetchApart(
     request,
@@ -51,9 +58,11 @@ export function fetchEach<T extends Fetched | Located>(
 export async function fetchApart<T extends Fetched | Located>(
   request: FetchMany,
   groups: readonly (readonly number[])[],
-  fetchGroup: (request: FetchMany) => Promise<{ partitions: EachAnswer<T>[] }>,
-): Promise<{ partitions: EachAnswer<T>[] }> {
-  const { partitions: asked, maxBytes = FETCH_DEFAULT_BYTES, maxWaitMs = 0, signal } = request
+  fetchGroup: (request: FetchMany) => Promise<EachAnswers<T>>,
+): Promise<EachAnswers<T>> {
+  const { partitions: asked, maxBytes = FETCH_DEFAULT_BYTES, maxWaitMs = 0, listener, signal } = request
+  // Armed by the first round, whatever the later ones find.
+  const told: { places: readonly number[]; waking: Waking | undefined }[] = []
   const untilMs = performance.now() + maxWaitMs
   const answers: EachAnswer<T>[] = []
   let left = maxBytes
@@ -67,12 +76,13 @@ export async function fetchApart<T extends Fetched | Located>(
       const some = groups.slice(start, start + PARALLEL_MAX)
       await Promise.all(
         some.map(async places => {
-          const { partitions } = await fetchGroup({
+          const { partitions, waking } = await fetchGroup({
             partitions: places.map(place => asked[place]!),
             // What is left is not known before the others have come; at least one batch comes of each.
             maxBytes: Math.max(1, left),
-            ...(waitMs > 0 && { maxWaitMs: waitMs, signal: hurry.signal }),
+            ...(waitMs > 0 ? { maxWaitMs: waitMs, signal: hurry.signal } : { listener }),
           })
+          if (waitMs === 0) told.push({ places, waking })
           for (const [index, place] of places.entries()) {
             const answer = partitions[index]!
             answers[place] = answer
@@ -94,7 +104,7 @@ export async function fetchApart<T extends Fetched | Located>(
     const shareMs = groups.length > PARALLEL_MAX ? (ROUND_MS * PARALLEL_MAX) / groups.length : leftMs
     await round(Math.max(1, Math.min(leftMs, Math.floor(shareMs))))
   }
-  return { partitions: answers }
+  return { partitions: answers, waking: joinWaking(told) }
 }
 
 async function answerOf<T extends Fetched | Located>(

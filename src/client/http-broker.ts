@@ -53,9 +53,10 @@ import type { TriggerBroker, TriggerDescription, TriggerName } from '../contract
 import { checkGroupId } from '../core/group/identity.ts'
 import type { Offset } from '../core/numbers.ts'
 import { groupBy } from '../core/since-node-22.ts'
-import { type EachAnswer, fetchApart, fetchEach } from './fetch-each.ts'
+import { type EachAnswers, fetchApart, fetchEach } from './fetch-each.ts'
 import { type HttpBrokerSettings, type HttpRequest, HttpTransport, RouteMissing } from './http-transport.ts'
 import { fromBase64, notUnderstood, readBatches, readFrames, writtenBy } from './read-answers.ts'
+import { readWaking } from './read-waking.ts'
 
 /** How long a broker is not asked again for what it does not have. */
 const MISSING_MS = 5 * 60_000
@@ -72,10 +73,7 @@ export class HttpBroker implements Broker, GroupBroker, TriggerBroker {
 
   constructor(settings: HttpBrokerSettings) {
     this.#transport = new HttpTransport(settings)
-    const { produceBy, timeoutMs } = settings
-    this.#producing = produceBy
-      ? new HttpTransport({ ...produceBy, ...(timeoutMs !== undefined && { timeoutMs }) })
-      : this.#transport
+    this.#producing = settings.produceBy ? new HttpTransport(settings.produceBy) : this.#transport
   }
 
   createTopic(request: CreateTopic, call?: CallOptions): Promise<TopicDescription> {
@@ -149,11 +147,11 @@ export class HttpBroker implements Broker, GroupBroker, TriggerBroker {
       request,
       call,
       one => this.fetch(one, call),
-      async (sent, asked) => ({
-        partitions: await this.#transport.send({ ...sent, accept: FRAMES_TYPE }, response =>
-          readFrames(response, asked),
-        ),
-      }),
+      (sent, asked) =>
+        this.#transport.send({ ...sent, accept: FRAMES_TYPE }, async response => ({
+          partitions: await readFrames(response, asked),
+          ...readWaking(response, this.#transport),
+        })),
     )
   }
 
@@ -163,7 +161,13 @@ export class HttpBroker implements Broker, GroupBroker, TriggerBroker {
       call,
       one => this.locate(one, call),
       async (sent, asked) => {
-        const { partitions } = await this.#json(LocateManyAnswer, sent)
+        const { partitions, waking } = await this.#transport.send(
+          { ...sent, accept: JSON_TYPE },
+          async response => ({
+            ...parse(LocateManyAnswer, await response.json(), sent),
+            ...readWaking(response, this.#transport),
+          }),
+        )
         if (partitions.length !== asked.length)
           throw notUnderstood(`of ${asked.length} partitions ${partitions.length} came`, 'no')
         return {
@@ -173,6 +177,7 @@ export class HttpBroker implements Broker, GroupBroker, TriggerBroker {
             if ('error' in answer) return { ...which, error: fromToldError(answer.error) }
             return { ...which, ...this.#completed(answer) }
           }),
+          ...(waking && { waking }),
         }
       },
       { locate: true },
@@ -298,13 +303,10 @@ export class HttpBroker implements Broker, GroupBroker, TriggerBroker {
     request: FetchMany,
     call: CallOptions | undefined,
     fetchOne: (request: Fetch) => Promise<T>,
-    send: (
-      request: Omit<HttpRequest, 'accept'>,
-      asked: readonly FetchPartition[],
-    ) => Promise<{ partitions: EachAnswer<T>[] }>,
+    send: (request: Omit<HttpRequest, 'accept'>, asked: readonly FetchPartition[]) => Promise<EachAnswers<T>>,
     more: { locate?: true } = {},
-  ): Promise<{ partitions: EachAnswer<T>[] }> {
-    const { partitions, maxBytes, minBytes, maxWaitMs, signal: hurry } = request
+  ): Promise<EachAnswers<T>> {
+    const { partitions, maxBytes, minBytes, maxWaitMs, listener, signal: hurry } = request
     const [first] = partitions
     if (first === undefined) return { partitions: [] }
     const { topic } = first
@@ -327,7 +329,7 @@ export class HttpBroker implements Broker, GroupBroker, TriggerBroker {
         {
           method: 'POST',
           path,
-          ...jsonBody({ partitions: asked, maxBytes, ...wait, ...more }),
+          ...jsonBody({ partitions: asked, maxBytes, listener, ...wait, ...more }),
           isRead: true,
           isOptional: true,
           waitMs: wait.maxWaitMs ?? 0,
@@ -349,12 +351,21 @@ export class HttpBroker implements Broker, GroupBroker, TriggerBroker {
     request: Omit<HttpRequest, 'accept'>,
     transport = this.#transport,
   ): Promise<z.output<S>> {
-    return transport.send({ ...request, accept: JSON_TYPE }, async response => {
-      const result = schema.safeParse(await response.json())
-      if (result.success) return result.data
-      throw notUnderstood(result.error.message, writtenBy(request))
-    })
+    return transport.send({ ...request, accept: JSON_TYPE }, async response =>
+      parse(schema, await response.json(), request),
+    )
   }
+}
+
+/** @throws TidemarkError UNSUPPORTED_VERSION */
+function parse<S extends z.ZodType>(
+  schema: S,
+  answer: unknown,
+  request: Omit<HttpRequest, 'accept'>,
+): z.output<S> {
+  const result = schema.safeParse(answer)
+  if (result.success) return result.data
+  throw notUnderstood(result.error.message, writtenBy(request))
 }
 
 /**

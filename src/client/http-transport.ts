@@ -30,7 +30,7 @@ export interface HttpBrokerSettings {
   /** Signs every request, in place of a token: `signedByAws` of `tidemark/aws` makes one. */
   sign?: SignRequest
   /** Where records go and by which signature, where that is elsewhere: the URL of a function, which costs nothing by request. */
-  produceBy?: Pick<HttpBrokerSettings, 'url' | 'token' | 'sign'>
+  produceBy?: HttpBrokerSettings
   /** How long a request may take, beside what a fetch waits: 30,000 ms, a bit longer than the broker's own deadline. */
   timeoutMs?: number
 }
@@ -135,6 +135,19 @@ export class HttpTransport {
     return url.startsWith('/') ? `${this.#base}${url}` : url
   }
 
+  /** Where a broker says that sockets are opened: a path of its own, or another URL. Undefined: nobody here can go there. */
+  socketAddress(
+    url: string,
+  ): { url: string; headers(): Promise<Readonly<Record<string, string>>> } | undefined {
+    const whole = this.completeUrl(url).replace(/^http/, 'ws')
+    // Whoever is told of another place does not take his token there in the clear.
+    const isOwn = url.startsWith('/')
+    if (!URL.canParse(whole) || !(isOwn || whole.startsWith('wss:') || this.#token === undefined))
+      return undefined
+    const asked = { method: 'GET', url: whole.replace(/^ws/, 'http'), headers: {} }
+    return { url: whole, headers: () => this.#proven(asked) }
+  }
+
   #urlOf({ path, query = {} }: HttpRequest): string {
     const parameters = new URLSearchParams()
     for (const [name, value] of Object.entries(query)) {
@@ -149,9 +162,14 @@ export class HttpTransport {
   async #headersFor(url: string, request: HttpRequest): Promise<Record<string, string>> {
     const { method, accept, contentType, body } = request
     const headers = { accept, ...(contentType === undefined ? {} : { 'content-type': contentType }) }
+    return await this.#proven({ method, url, headers, ...(body === undefined ? {} : { body }) })
+  }
+
+  /** Its headers, and those that prove who sends it. */
+  async #proven(unsigned: UnsignedRequest): Promise<Record<string, string>> {
+    const { headers } = unsigned
     if (this.#token !== undefined) return { ...headers, authorization: `Bearer ${this.#token}` }
-    if (this.#sign === undefined) return headers
-    const unsigned = { method, url, headers, ...(body === undefined ? {} : { body }) }
+    if (this.#sign === undefined) return { ...headers }
     return { ...headers, ...(await this.#sign(unsigned)) }
   }
 

@@ -1,5 +1,9 @@
 import type { TidemarkError } from '../core/errors.ts'
+import type { LentMemory } from '../core/lent-memory.ts'
 import type { Offset, Position } from '../core/numbers.ts'
+import type { PartitionId } from '../core/topic/partition-id.ts'
+import type { Armed } from './waking/offer.ts'
+import type { OpenSocket } from './waking/socket.ts'
 
 /**
  * What a Tidemark broker does, on either side of the wire: the embedded broker and the HTTP client both
@@ -163,6 +167,11 @@ interface Fetching {
    * to be larger: they are read once it has resolved. For a broker of this process.
    */
   reserve?: (bytes: number) => Promise<void>
+  /**
+   * Where the answer's bytes are to lie, in place of memory that is made for them and is the caller's for good: it is lent, and
+   * used for other answers once the fetch has ended and its lender has left it. For a broker of this process.
+   */
+  memory?: LentMemory | undefined
 }
 
 export interface Fetch extends Fetching {
@@ -185,12 +194,21 @@ export interface FetchPartition {
   offset: Offset
   /** What this one may bring, or a batch that is larger where there is room; as much as all together when it is left out. */
   maxBytes?: number | undefined
+  /** Whether the listener is to be woken at its next change. It is so before the broker looks what there is. */
+  arm?: boolean | undefined
 }
 
 export interface FetchMany extends Fetching {
   partitions: readonly FetchPartition[]
   /** What all may bring together. A soft limit, as in Kafka: the first batch comes, however large. */
   maxBytes?: number
+  /** The ticket of the socket that is to be woken. For a broker far away: see `FetchedMany`. */
+  listener?: string | undefined
+  /**
+   * Has somebody woken at the next change of each of these, before they are looked at. For a broker of this process.
+   * @returns those where he is not, since too many are
+   */
+  arm?: ((partitions: readonly PartitionId[]) => Promise<readonly PartitionId[]>) | undefined
 }
 
 /** Of which partition an answer is, as it was asked for; the topic's id also where it was not. */
@@ -211,11 +229,21 @@ export interface FailedPartition {
 /** One for each partition of the request, in its order. */
 export interface FetchedMany {
   partitions: FetchedPartition[]
+  waking?: Waking | undefined
 }
 
 /** One for each partition of the request, in its order. */
 export interface LocatedMany {
   partitions: LocatedPartition[]
+  waking?: Waking | undefined
+}
+
+/** That whoever waits at a broker far away need not ask again and again. */
+export interface Waking {
+  /** What became of the request to be woken; undefined: there was none. */
+  armed?: Armed | undefined
+  /** Opens a socket on which its listener is told; undefined: nobody here can. */
+  open?: OpenSocket | undefined
 }
 
 interface Fetchable {

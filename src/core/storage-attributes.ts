@@ -69,6 +69,12 @@ export const BLOCK_ATTRIBUTES = { encoded: 'encoded' } as const
  */
 export const PRODUCER_ATTRIBUTES = { encoded: 'encoded', expirySeconds: 'expirySeconds' } as const
 
+/** The attribute of an item of a listener in a DynamoDB table: it may go then, by the table's time to live. */
+export const LISTENER_ATTRIBUTES = { expirySeconds: PRODUCER_ATTRIBUTES.expirySeconds } as const
+
+/** The attribute of what tickets of listeners are signed by, in a DynamoDB table. */
+export const WAKING_KEY_ATTRIBUTES = { secret: 'secret' } as const
+
 /** A topic's attributes in a DynamoDB table; its name is the item's sort key. Expressions spell out `version` only. */
 export const TOPIC_ATTRIBUTES = {
   topicId: 'topicId',

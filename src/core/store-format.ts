@@ -1,9 +1,12 @@
 /**
  * The version of everything that a store keeps: how its parts lie, and what they mean together. In a store of version 1 nothing
  * has settled, and nobody has heard of epochs: all of it is read as it is, and its statement is raised by the first who opens it
- * for writing, so that older programs keep away from then on.
+ * for writing, so that older programs keep away from then on. In a directory of version 3 small objects are rows of the index's
+ * database at first.
  */
-export const STORE_FORMAT_VERSION = 2
+export const STORE_FORMAT_VERSION = 3
+/** Of a table and its bucket, which are as they were in version 2. */
+export const TABLE_FORMAT_VERSION = 2
 
 /** More than any statement has; one that is longer is none. */
 export const STORE_FORMAT_BYTES_MAX = 4096
@@ -60,8 +63,8 @@ export function agreeOnFormat(index: Statement, others: readonly Statement[]): A
 }
 
 /** What a store of an older version says from now on; undefined where it says so already. */
-export function raiseFormat(format: StoreFormat): StoreFormat | undefined {
-  return format.version < STORE_FORMAT_VERSION ? { ...format, version: STORE_FORMAT_VERSION } : undefined
+export function raiseFormat(format: StoreFormat, version: number): StoreFormat | undefined {
+  return format.version < version ? { ...format, version } : undefined
 }
 
 /** What to do where an index is not the one that its store had. */

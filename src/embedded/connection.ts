@@ -21,6 +21,7 @@ export class Connection {
   readonly #pending: Pending[] = []
   /** Takes no more requests. */
   #isEnding = false
+  #isTaken = false
   /** Since when bytes wait to be sent, and how many had been sent by then. */
   #sending: { sinceMs: number; sentBytes: number } | undefined
 
@@ -30,7 +31,14 @@ export class Connection {
   }
 
   get isIdle(): boolean {
-    return this.#current === undefined
+    return this.#current === undefined && !this.#isTaken
+  }
+
+  /** It speaks another protocol from now on: whoever takes it looks after it. False: it is not free for that. */
+  take(): boolean {
+    if (this.#isEnding || this.#current !== undefined || !this.socket.writable) return false
+    this.#isTaken = true
+    return true
   }
 
   /** Has `answer` answer a request, once those before it on this connection are. */
@@ -53,13 +61,14 @@ export class Connection {
   /** Closes it as soon as it owes no answer, which is told in the answer where it can be. */
   endAfterAnswer(): void {
     this.#isEnding = true
+    if (this.#isTaken) return
     if (this.#current === undefined) this.socket.destroySoon()
     else if (!this.#current.headersSent) this.#current.setHeader('connection', 'close')
   }
 
   /** Ends it where its client has taken too little of what it was sent, in so much time. */
   checkSending(nowMs: number, paceMs: number, paceBytes: number): void {
-    if (this.socket.writableLength === 0) {
+    if (this.#isTaken || this.socket.writableLength === 0) {
       this.#sending = undefined
       return
     }

@@ -72,6 +72,12 @@ export class Connections {
     }
   }
 
+  /** Gives a connection that owes no answer to whoever speaks another protocol on it; false: there is no room for that. */
+  take(socket: Socket): boolean {
+    const connection = this.#all.get(socket)
+    return connection !== undefined && !connection.isSurplus && connection.take()
+  }
+
   /** Closes each connection as soon as it owes no answer. */
   drain(): void {
     this.#isDraining = true

@@ -6,6 +6,7 @@ import { getRequestListener } from '@hono/node-server'
 import type { HttpApp, ServerContext } from '../contract/http/settings.ts'
 import { cannotListen } from '../core/cannot-listen.ts'
 import { TidemarkError } from '../core/errors.ts'
+import { type LentMemory, MemoryPool } from '../core/lent-memory.ts'
 import {
   CONNECTIONS_WAITING_MAX,
   HTTP_CLOSE_TIMEOUT_MS,
@@ -13,6 +14,7 @@ import {
   HTTP_HEADERS_TIMEOUT_MS,
   HTTP_KEEP_ALIVE_MS,
   HTTP_REQUEST_TIMEOUT_MS,
+  LENT_KEPT_BYTES_MAX,
 } from '../core/limits.ts'
 import { logAccess } from './access-log.ts'
 import { AnswerRoom } from './answer-room.ts'
@@ -24,6 +26,8 @@ import { OwnTime } from './own-time.ts'
 import { Paces } from './paces.ts'
 import { readBody } from './request-body.ts'
 import { type ServerLimits, serverLimits } from './server-limits.ts'
+import { asksForSocket, openSockets } from './upgrades.ts'
+import type { Listeners } from './waking/listeners.ts'
 
 export interface HttpServerSettings {
   /** 127.0.0.1 when it is left out. */
@@ -39,6 +43,8 @@ export interface HttpServerSettings {
   replaceGlobals?: boolean
   /** How long `close` lets running requests go on. */
   closeTimeoutMs?: number
+  /** On whose sockets listeners are woken, where the app offers that. */
+  listeners?: Listeners | undefined
   /** Other ones than those that go by what this process has. */
   limits?: Partial<ServerLimits>
   /** Told of each request in a line, once it is answered; nobody when it is left out. */
@@ -84,10 +90,12 @@ export async function startHttpServer(app: HttpApp, settings: HttpServerSettings
   const time = new OwnTime(2 * checkMs)
   const paces = new Paces(time)
   const answers = new AnswerRoom(limits)
+  const memory = new MemoryPool(LENT_KEPT_BYTES_MAX)
   const contextOf = (request: IncomingMessage, response: ServerResponse): ServerContext => ({
     boundHosts,
     stopping: stopping.signal,
     room: answers.of(response),
+    memory: lentFor(response, memory),
     readBody: arrived => {
       if (expectsContinue(request)) askForBody(response)
       return readBody(request, paces, limits, arrived)
@@ -122,12 +130,16 @@ export async function startHttpServer(app: HttpApp, settings: HttpServerSettings
       noDelay: true,
       // Refused below, with a word.
       requireHostHeader: false,
+      shouldUpgradeCallback: asksForSocket,
     },
     serve,
   )
   server.on('connection', socket => connections.add(socket))
   server.on('clientError', refuseBrokenRequest)
   answerOddRequests(server, (...of) => connections.serve(...of))
+  const { listeners } = settings
+  const sockets = listeners && new (await import('./waking/socket-server.ts')).SocketServer(listeners)
+  openSockets(server, app, connections, sockets, () => ({ boundHosts, isUpgrade: true }))
   server.on('checkContinue', (request, response) => {
     // Whoever waits until he is asked for his body is not to send it where nobody reads it.
     response.setHeader('connection', 'close')
@@ -148,6 +160,7 @@ export async function startHttpServer(app: HttpApp, settings: HttpServerSettings
     url: `http://${isWildcard(host) ? 'localhost' : inUrl(host)}:${bound.port}`,
     port: bound.port,
     close() {
+      sockets?.close()
       closed ??= stop(server, connections, stopping, closeTimeoutMs)
       return closed
     },
@@ -165,6 +178,13 @@ export function checkListenHost(host: string, needsToken: boolean, insecure: boo
     `Listening on ${host} lets everybody in the network read and write. Set a token (--token), listen on ` +
       '127.0.0.1, or permit it all the same (--insecure).',
   )
+}
+
+/** What an answer is made in, until it is sent or nobody takes it any more. */
+function lentFor(response: ServerResponse, pool: MemoryPool): LentMemory {
+  const memory = pool.lend()
+  response.once('close', () => memory.leave())
+  return memory
 }
 
 function expectsContinue(request: IncomingMessage): boolean {

@@ -5,9 +5,12 @@ import type { VerifySettings } from '../broker/verifying/verify.ts'
 import type { Broker } from '../contract/broker.ts'
 import type { ClassicGroupBroker } from '../contract/classic-groups.ts'
 import type { GroupBroker } from '../contract/groups.ts'
+import type { ProducersBroker } from '../contract/producers.ts'
 import type { TriggerBroker } from '../contract/triggers.ts'
 import { TidemarkError } from '../core/errors.ts'
 import { CLOSE_PATIENCE_MS } from '../core/limits.ts'
+import type { Offset } from '../core/numbers.ts'
+import type { PartitionId } from '../core/topic/partition-id.ts'
 import type { Ports } from '../ports/index.ts'
 import type { ObjectLocator } from '../ports/object-locator.ts'
 import type { ObjectStore } from '../ports/object-store.ts'
@@ -15,7 +18,7 @@ import type { StoreHealth } from '../ports/store-health.ts'
 
 /** A broker that lives in this process, with its store. */
 export interface Embedded {
-  readonly broker: Broker & GroupBroker & ClassicGroupBroker & TriggerBroker
+  readonly broker: Broker & GroupBroker & ClassicGroupBroker & ProducersBroker & TriggerBroker
   /** The store's objects, for a server that hands out their bytes. */
   readonly objects: ObjectStore
   /** Whether the store can do what is asked of it; undefined where nobody can tell without asking for something. */
@@ -55,6 +58,8 @@ export interface EmbeddedHost {
   readonly ports: Ports
   readonly broker: Broker
   readonly directory: TopicDirectory
+  /** Calls `wake` once, when the log's end is another one than it is when this resolves. @returns ends it */
+  listen(partition: PartitionId, wake: (endOffset: Offset) => void): Promise<() => void>
   /** Has something stopped before the broker is. */
   beforeClose(stop: () => Promise<void>): void
   /**
@@ -148,7 +153,8 @@ export function runBroker(
   if (isHost) {
     const directory = new TopicDirectory(ports.topics, ports.clock)
     const beforeClose = (stop: () => Promise<void>) => void stops.push(stop)
-    hosts.set(embedded, { ports, broker, directory, beforeClose, prepareEnd })
+    const listen: EmbeddedHost['listen'] = (...of) => broker.listen(...of)
+    hosts.set(embedded, { ports, broker, directory, listen, beforeClose, prepareEnd })
   }
   return embedded
 }

@@ -1,3 +1,4 @@
+import { MemoryPool } from '../core/lent-memory.ts'
 import {
   CONNECTIONS_MAX,
   GATEWAY_ANSWER_WAIT_MS,
@@ -7,6 +8,7 @@ import {
   GATEWAY_FRAME_MS_MAX,
   GATEWAY_FRAME_UNPROVED_BYTES_MAX,
   GATEWAY_IDLE_MS_MAX,
+  GATEWAY_LOG_LINES_MAX,
   GATEWAY_PIPELINED_BYTES_MAX,
   GATEWAY_PIPELINED_MAX,
   GATEWAY_PROVING_MS_MAX,
@@ -20,6 +22,7 @@ import {
   GATEWAY_SMALL_REQUESTS_BYTES,
   GATEWAY_UNPROVED_BYTES_MAX,
   GATEWAY_UNSENT_BYTES_MAX,
+  LENT_KEPT_BYTES_MAX,
 } from '../core/limits.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { GatewayBroker, GatewayPeer, GatewaySettings } from './apis/context.ts'
@@ -27,6 +30,7 @@ import type { Handler } from './apis/handler.ts'
 import { HANDLERS } from './apis/handlers.ts'
 import { ListedTopics } from './apis/topic-catalogue.ts'
 import { Listener, type TlsSettings } from './server/listener.ts'
+import { PacedLog } from './server/paced-log.ts'
 import { Room } from './server/room.ts'
 import type { SaslSettings } from './server/sasl/authentication.ts'
 import { type ConnectionLimits, Offers, type Service } from './server/service.ts'
@@ -54,7 +58,7 @@ export interface GatewayOptions {
   /** What is offered; everything when it is left out. */
   readonly handlers?: readonly Handler[] | undefined
   readonly clock: Clock
-  /** Told of each connection that ends for a reason, in a line. */
+  /** Told of connections that end for a reason, each in a line; of how many more where there are many in a second. */
   readonly log: (line: string) => void
   /** Told of what can only be a bug. */
   readonly reportError: (error: unknown) => void
@@ -86,6 +90,7 @@ export async function openGateway(broker: GatewayBroker, options: GatewayOptions
     ...options.advertised,
   }
   const settings: GatewaySettings = { nodeId, clusterId, peers, autoCreate, advertised }
+  const log = new PacedLog(options.log, GATEWAY_LOG_LINES_MAX)
   const service: Service = {
     broker,
     settings,
@@ -109,7 +114,9 @@ export async function openGateway(broker: GatewayBroker, options: GatewayOptions
       smallBytesMax: GATEWAY_SMALL_ANSWER_BYTES_MAX,
       smallOnlyBytes: GATEWAY_SMALL_ANSWERS_BYTES,
     }),
-    log: options.log,
+    log: log.tell,
+    renewLog: () => log.renew(),
+    memory: new MemoryPool(LENT_KEPT_BYTES_MAX),
     reportError: options.reportError,
   }
   const listener = new Listener(service, {

@@ -1,6 +1,9 @@
 import type { Position } from '../core/numbers.ts'
 
-/** Immutable objects, by key. Once a put has resolved, the object is durable and every reader finds it. */
+/**
+ * Immutable objects, by key. Once a put has resolved, every reader finds the object, and it is durable, or will be before anything is
+ * that is written to the same store's index later.
+ */
 export interface ObjectStore {
   /**
    * Stores an object made of `chunks`, one after the other. Putting the same bytes under the same key again

@@ -13,6 +13,9 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3'
 
+/** For an emulator on a machine that has other things to do: a bound of a hang, where no test is of the bound. */
+export const PATIENT = { writeTimeoutMs: 100_000, readTimeoutMs: 100_000 }
+
 /** A table of the deployed stack's form under a name of its own. */
 export async function createTestTable(endpoint: string): Promise<{ table: string; remove(): Promise<void> }> {
   const client = new DynamoDBClient({ endpoint })

@@ -57,6 +57,7 @@ test('every limit says its unit: what it counts, bytes or milliseconds', () => {
     'ELEMENTS',
     'MEMBERS',
     'LOOKS',
+    'LINES',
   ]
   const others = [
     'JSON_GROWTH_MAX',

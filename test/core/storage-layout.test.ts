@@ -5,6 +5,7 @@ import {
   BEHIND_HEAD,
   blockKey,
   CLAIM_PREFIX,
+  CROWDED_KEY,
   claimKey,
   deletedTopicKey,
   GARBAGE_KEY,
@@ -21,6 +22,7 @@ import {
   LOG_PREFIX,
   leaseKey,
   levelKey,
+  listenersKey,
   logKey,
   logObjectKey,
   MEMBER_PREFIX,
@@ -49,6 +51,7 @@ import {
   targetIdOf,
   targetKey,
   triggerKey,
+  WAKING_KEY_ITEM,
 } from '../../src/core/storage-layout.ts'
 
 /** These names stand in users' stores: a test that fails here says that old stores could not be read any more. */
@@ -394,4 +397,12 @@ test('the keys of the parts of a classic group come back as their names, and sor
   for (const key of ['meta', `join#0000000012#${ID}#3#m`, `sync#0000000012#${ID}#3`, `join#12#${ID}#3`]) {
     expect(() => parsePartKey(key)).toThrow(RangeError)
   }
+})
+
+test('listeners stand under their partitions, apart from logs, and beside what says that they are too many', () => {
+  const partition = { topicId: '136b8372-8b0a-4c3f-9d55-0d5bd2f2a1aa', partition: 7 }
+  expect(listenersKey(partition)).toBe(`wake#${partition.topicId}#7`)
+  expect(CROWDED_KEY).toBe('!crowded')
+  expect(WAKING_KEY_ITEM).toEqual({ partitionKey: 'waking', sortKey: 'key' })
+  expect(() => parseLogKey(listenersKey(partition))).toThrow(RangeError)
 })

@@ -28,7 +28,7 @@ beforeEach(async () => {
   service = openTestService()
   sent = []
   isBroken = false
-  dispatch = makeDispatchFunction(service, wakeUps)
+  dispatch = makeDispatchFunction(service, { wakeUps })
   const broker = openBroker(service)
   topicId = (await broker.createTopic({ topic: 'orders', partitions: 3 })).topicId
   await broker.createTopic({ topic: 'payments' })
@@ -113,7 +113,7 @@ test('the schedule wakes for what is behind', async () => {
 test('a queue that fails fails the invocation, so that the batch comes again', async () => {
   isBroken = true
   const clock = new VirtualClock(Date.now())
-  dispatch = makeDispatchFunction({ ...service, ports: { ...service.ports, clock } }, wakeUps)
+  dispatch = makeDispatchFunction({ ...service, ports: { ...service.ports, clock } }, { wakeUps })
   let isOver = false
   const dispatched = dispatch({ Records: [headOf(1)] }, contextOf()).finally(() => {
     isOver = true

@@ -58,8 +58,9 @@ export interface TestService extends Service {
 
 /** What functions work with, in memory. */
 export function openTestService(overrides: Partial<Ports> = {}): TestService {
+  const store = openMemoryStore(systemClock)
   const ports: Ports = {
-    ...openMemoryStore(systemClock),
+    ...store,
     clock: systemClock,
     entropy: systemEntropy,
     ...overrides,
@@ -71,7 +72,13 @@ export function openTestService(overrides: Partial<Ports> = {}): TestService {
       expiresMs: 1,
     }),
   }
-  return { ports, locator, telemetry: new RecordedTelemetry(), takeTableWrites: () => 0 }
+  return {
+    ports,
+    locator,
+    listeners: store.listeners,
+    telemetry: new RecordedTelemetry(),
+    takeTableWrites: () => 0,
+  }
 }
 
 export function contextOf(remainingMs = 20_000): InvocationContext {

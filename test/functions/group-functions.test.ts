@@ -40,6 +40,20 @@ async function startGateway(
   return new HttpBroker({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` })
 }
 
+test('heartbeats come seldom, since each is paid for, and in time all the same', async () => {
+  const broker = await startGateway('http api')
+  const beat = async (memberId: string, sessionTimeoutMs?: number) => {
+    const join = { groupId: 'readers', memberId, memberEpoch: 0, topics: ['tides'], owned: [] }
+    // A second one would have to wait for the first.
+    const answer = await broker.heartbeat({ ...join, ...(sessionTimeoutMs && { sessionTimeoutMs }) })
+    await broker.leaveGroup({ groupId: 'readers', memberId })
+    return answer.heartbeatIntervalMs
+  }
+  expect([await beat('usual'), await beat('short', 6_000), await beat('long', 1_800_000)]).toEqual([
+    15_000, 2_000, 15_000,
+  ])
+})
+
 describe.each(['http api', 'function url'] as const)('behind an %s', kind => {
   const names = [
     'plain',

@@ -6,7 +6,18 @@ import { Template } from 'aws-cdk-lib/assertions'
 
 /** Templates do not depend on what functions do, so most tests spare themselves the bundling. */
 export const BUNDLES = mkdtempSync(join(tmpdir(), 'tidemark-bundles-'))
-for (const name of ['produce', 'fetch', 'flush', 'maintain', 'rebalance', 'admin', 'dispatch', 'deliver']) {
+for (const name of [
+  'produce',
+  'fetch',
+  'flush',
+  'maintain',
+  'rebalance',
+  'admin',
+  'dispatch',
+  'deliver',
+  'listen',
+  'post',
+]) {
   mkdirSync(join(BUNDLES, name))
   writeFileSync(join(BUNDLES, name, 'index.mjs'), `export const handler = () => '${name}'\n`)
 }

@@ -19,6 +19,18 @@ checkWorld('the same whose clocks somebody sets', {
   atLeast: { steps: 10, generations: 3, commits: 5 },
 })
 
+checkWorld('a group over Kafka’s newer protocol', {
+  actors: ['consumers'],
+  seeds: 600,
+  atLeast: { taken: 5, 'consumers’ commits': 10, 'consumers’ epochs': 4, crashes: 1, sleeps: 0.1 },
+})
+
+checkWorld('a group over Kafka’s newer protocol whose clocks somebody sets', {
+  actors: ['consumers', 'clocks'],
+  seeds: 200,
+  atLeast: { steps: 10, 'consumers’ commits': 10, 'consumers’ epochs': 4, crashes: 1 },
+})
+
 checkWorld('triggers', {
   actors: ['triggers'],
   seeds: 120,

@@ -72,11 +72,15 @@ export class RandomFaults {
         if (this.#isOn && sleepShare > 0 && this.#random.fraction() < sleepShare) this.#putToSleep(process)
         return fault
       },
-      nextDelayMs: fault => this.nextDelayMs(fault),
+      nextDelayMs: fault => {
+        const delayMs = this.#drawDelayMs(fault)
+        if (fault === 'slow') process.holdUp(delayMs)
+        return delayMs
+      },
     }
   }
 
-  nextDelayMs(fault: Fault): number {
+  #drawDelayMs(fault: Fault): number {
     return fault === 'slow' ? this.#random.integer(50, 3_000) : this.#random.integer(1, 15)
   }
 

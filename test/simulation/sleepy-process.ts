@@ -7,6 +7,8 @@ export class SleepyProcess extends SimulatedProcess {
   readonly #clock: Clock
   #asleep: Promise<void> | undefined
   #sleepsUntilMs = Number.NEGATIVE_INFINITY
+  #heldUpMs = 0
+  #heldUpUntilMs = Number.NEGATIVE_INFINITY
 
   constructor(name: string, clock: Clock) {
     super()
@@ -18,18 +20,29 @@ export class SleepyProcess extends SimulatedProcess {
     return this.isAlive && this.#asleep !== undefined
   }
 
-  /** Whether it has slept at any time from then on, by the monotonic clock: it could not do everything in time. */
-  hasSleptSince(ms: number): boolean {
-    return this.#sleepsUntilMs >= ms
-  }
-
-  /** Stops for so long: what it hears meanwhile it gets to know when it wakes up. */
+  /** Stops for so long: what it hears meanwhile it gets to know when it wakes up. One that sleeps already wakes up no earlier. */
   fallAsleep(durationMs: number): void {
+    const untilMs = this.#clock.monotonicMs() + durationMs
+    if (untilMs <= this.#sleepsUntilMs) return
+    this.#sleepsUntilMs = untilMs
+    this.holdUp(durationMs)
     const asleep = this.#clock.sleep(durationMs).then(() => {
       if (this.#asleep === asleep) this.#asleep = undefined
     })
     this.#asleep = asleep
-    this.#sleepsUntilMs = Math.max(this.#sleepsUntilMs, this.#clock.monotonicMs() + durationMs)
+  }
+
+  /** Takes note that it does not get on for so long, or not with everything. */
+  holdUp(durationMs: number): void {
+    const nowMs = this.#clock.monotonicMs()
+    const sinceMs = Math.max(nowMs, this.#heldUpUntilMs)
+    this.#heldUpUntilMs = Math.max(sinceMs, nowMs + durationMs)
+    this.#heldUpMs += this.#heldUpUntilMs - sinceMs
+  }
+
+  /** For how long it has been held up until now: asleep, or with a call under way that takes long. */
+  get heldUpMs(): number {
+    return this.#heldUpMs - Math.max(0, this.#heldUpUntilMs - this.#clock.monotonicMs())
   }
 
   override async receive<T>(value: Promise<T>): Promise<T> {

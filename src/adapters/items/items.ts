@@ -13,8 +13,15 @@ export interface Change<T> {
 }
 
 /**
+ * When a change is on the disk: before it resolves, or before any later change is of the same store, whoever makes that. After a
+ * power failure those of the second kind may be gone, the last ones first, as if nobody had begun them: for what nobody was told,
+ * and whoever finds it undone does again.
+ */
+export type Lasting = 'at once' | 'in order'
+
+/**
  * One sorted key space of bytes; keys sort as their UTF-8 bytes do. Every change is one atomic, durable step on ONE
- * item, and every read sees all changes that resolved before it began. All methods can throw NotApplied and
+ * item (see Lasting), and every read sees all changes that resolved before it began. All methods can throw NotApplied and
  * StoreFailed; those that write also OutcomeUnknown.
  */
 export interface Items {
@@ -33,7 +40,11 @@ export interface Items {
    * Changes one item: `change` gets what stands there, and tells what shall and the answer. It is synchronous and has no
    * effect of its own: a request that something on the way repeats runs it twice, and the answer is that of its own run.
    */
-  update<T>(key: string, change: (standing: Uint8Array | undefined) => Change<T>): Promise<T>
+  update<T>(
+    key: string,
+    change: (standing: Uint8Array | undefined) => Change<T>,
+    lasting?: Lasting,
+  ): Promise<T>
 
   /** Removes the items from `start` to below `end`, each in a step of its own. */
   removeRange(start: string, end: string): Promise<void>

@@ -1,4 +1,5 @@
-import { decodeBlock, encodeBlock } from '../../core/log/block.ts'
+import { HEADS_REMEMBERED_BYTES_MAX } from '../../core/limits.ts'
+import { type Block, decodeBlock, encodeBlock } from '../../core/log/block.ts'
 import { applyStart } from '../../core/log/changes/move-start.ts'
 import {
   CLOSED_HEAD,
@@ -7,6 +8,7 @@ import {
   encodeStandingHead,
   type Head,
   isClosedHead,
+  ownHead,
   type StandingHead,
 } from '../../core/log/head.ts'
 import {
@@ -37,7 +39,8 @@ import type { PartitionId } from '../../core/topic/partition-id.ts'
 import { meaningOf } from '../../ports/damaged-item.ts'
 import type { LogIndex, PlacedSegment } from '../../ports/log-index.ts'
 import type { Decisions } from './decisions.ts'
-import { endOf, type Item, type Items, joinKey, splitKey } from './items.ts'
+import { endOf, type Item, type Items, joinKey, type Lasting, splitKey } from './items.ts'
+import { Remembered } from './remembered.ts'
 import { TypedItems } from './typed-items.ts'
 
 /** How many producers' items each one that is put looks at, whether they have expired; and who goes through all, at a time. */
@@ -46,7 +49,8 @@ const PRODUCERS_PAGE = 100
 
 /** The index over sorted items. */
 export function logIndexOver(items: Items, decisions: Decisions): LogIndex {
-  const heads = new TypedItems(items, encodeStandingHead, decodeStandingHead)
+  const remembered = new Remembered(HEADS_REMEMBERED_BYTES_MAX, ownHead)
+  const heads = new TypedItems(items, encodeStandingHead, decodeStandingHead, remembered)
   const producers = new TypedItems(items, encodeRetired, decodeRetired)
   const toBlock = (bytes: Uint8Array, key: string) => decodeBlock(parseBlockKey(splitKey(key).sortKey), bytes)
   const blocks = new TypedItems(items, encodeBlock, toBlock)
@@ -57,11 +61,16 @@ export function logIndexOver(items: Items, decisions: Decisions): LogIndex {
   const segments = new TypedItems(items, ({ segment }: PlacedSegment) => encodeSegment(segment), toPlaced)
 
   /** A closed head is none. */
-  const changeHead = async (partition: PartitionId, change: (head: Head) => Head | undefined) => {
-    const { standing, changed } = await heads.change(headKey(partition), found => {
+  const changeHead = async (
+    partition: PartitionId,
+    change: (head: Head) => Head | undefined,
+    lasting?: Lasting,
+  ) => {
+    const changeOpen = (found: StandingHead | undefined) => {
       const head = openHead(found)
       return head && change(head)
-    })
+    }
+    const { standing, changed } = await heads.change(headKey(partition), changeOpen, lasting)
     return { standing: openHead(standing), changed: openHead(changed) }
   }
 
@@ -116,20 +125,18 @@ export function logIndexOver(items: Items, decisions: Decisions): LogIndex {
     },
     putBlock: async (partition, block, over) => {
       const key = itemKey(partition, blockKey(block.baseOffset))
-      const { standing, changed } = await blocks.change(key, found =>
-        decisions.mayReplaceBlock(found, over) ? block : undefined,
-      )
+      const change = (found: Block | undefined) =>
+        decisions.mayReplaceBlock(found, over) ? block : undefined
+      const { standing, changed } = await blocks.change(key, change, FLUSHED)
       return changed ?? standing ?? block
     },
     trimTail: async (partition, block, changes, movedEpoch) => {
-      const { changed } = await changeHead(partition, head =>
-        decisions.applyTrim(head, block, changes, movedEpoch),
-      )
-      return changed
+      const trim = (head: Head) => decisions.applyTrim(head, block, changes, movedEpoch)
+      return (await changeHead(partition, trim, FLUSHED)).changed
     },
     putProducer: async (partition, producerId, producer, nowMs) => {
       const key = itemKey(partition, producerKey(producerId))
-      await producers.change(key, standing => decisions.mergeRetired(standing, producer))
+      await producers.change(key, standing => decisions.mergeRetired(standing, producer), FLUSHED)
       await removeExpired(partition, key, nowMs)
     },
     readProducer: (partition, producerId) => producers.read(itemKey(partition, producerKey(producerId))),
@@ -216,6 +223,9 @@ export function logIndexOver(items: Items, decisions: Decisions): LogIndex {
     },
   }
 }
+
+/** The steps of a flush, in their order. It is nobody's answer: undone, the tail has what it had, and the next flush does the same. */
+const FLUSHED: Lasting = 'in order'
 
 /** Above every block's sort key. */
 const BLOCKS_END = 'block$'

@@ -1,5 +1,6 @@
 import { meaningOf } from '../../ports/damaged-item.ts'
-import { endOf, type Items } from './items.ts'
+import { endOf, type Items, type Lasting } from './items.ts'
+import type { Remembered } from './remembered.ts'
 
 const PAGE_ITEMS = 1_000
 
@@ -8,20 +9,28 @@ export class TypedItems<T> {
   readonly #items: Items
   readonly #encode: (value: T) => Uint8Array
   readonly #decode: (bytes: Uint8Array, key: string) => T
+  readonly #remembered: Remembered<T> | undefined
 
+  /** @param remembered for items that are read and changed often, each by what it was before */
   constructor(
     items: Items,
     encode: (value: T) => Uint8Array = encodeJson,
     decode: (bytes: Uint8Array, key: string) => T = decodeJson,
+    remembered?: Remembered<T>,
   ) {
     this.#items = items
     this.#encode = encode
     this.#decode = decode
+    this.#remembered = remembered
   }
 
   /** @throws StoreFailed where they mean nothing */
   meaning(bytes: Uint8Array, key: string): T {
-    return meaningOf(key, () => this.#decode(bytes, key))
+    const known = this.#remembered?.find(key, bytes)
+    if (known !== undefined) return known
+    const value = meaningOf(key, () => this.#decode(bytes, key))
+    this.#remembered?.note(key, bytes, value)
+    return value
   }
 
   async read(key: string): Promise<T | undefined> {
@@ -61,12 +70,16 @@ export class TypedItems<T> {
   async change(
     key: string,
     change: (standing: T | undefined) => T | undefined,
+    lasting: Lasting = 'at once',
   ): Promise<{ readonly standing: T | undefined; readonly changed: T | undefined }> {
-    return await this.#items.update(key, bytes => {
+    const update = (bytes: Uint8Array | undefined) => {
       const standing = bytes && this.meaning(bytes, key)
       const changed = change(standing)
-      return { put: changed && this.#encode(changed), answer: { standing, changed } }
-    })
+      const put = changed && this.#encode(changed)
+      if (put) this.#remembered?.note(key, put, changed)
+      return { put, answer: { standing, changed } }
+    }
+    return await this.#items.update(key, update, lasting)
   }
 
   /** Removes an item where one stands and the condition holds. `kept`: there is one, and it does not. */

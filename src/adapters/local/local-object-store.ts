@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { type FileHandle, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { shareDescriptors } from '../../core/descriptor-shares.ts'
+import { compareKeys } from '../../core/key-order.ts'
 import { STORE_REMOVALS_MAX, STORE_TRIAL_BYTES } from '../../core/limits.ts'
 import type { Position } from '../../core/numbers.ts'
 import { FORMAT_OBJECT } from '../../core/storage-layout.ts'
@@ -20,7 +21,9 @@ import {
 import { Footing } from './footing.ts'
 import { keysIn, removeEmptyFolders } from './key-files.ts'
 import { asFileFailure, READ_ONLY } from './local-failures.ts'
+import { mergeListings } from './merge-listings.ts'
 import { OpenFiles } from './open-files.ts'
+import { type Rows, SmallObjects } from './small-objects.ts'
 import { type SyncedFolder, SyncedFolders } from './synced-folders.ts'
 import { Trouble } from './trouble.ts'
 
@@ -32,7 +35,7 @@ const UNFINISHED_MS_MAX = 3_600_000
 const NAMING_ATTEMPTS_MAX = 3
 
 /**
- * Objects as files. A put writes a temporary file, syncs it, gives it its name and syncs the folder: under its
+ * Objects as files; small ones are rows of the index's database at first. A put writes a temporary file, syncs it, gives it its name and syncs the folder: under its
  * name a file is whole, also after the power fails.
  */
 export class LocalObjectStore implements ObjectStore {
@@ -42,6 +45,7 @@ export class LocalObjectStore implements ObjectStore {
   readonly #footing: Footing
   readonly #open: OpenFiles
   readonly #folders: SyncedFolders
+  #small: SmallObjects | undefined
   /** What is wrong with the disk, as far as the last puts and reads tell. */
   readonly trouble = new Trouble(() => this.#tryOut())
   readonly #isReadOnly: boolean
@@ -68,8 +72,20 @@ export class LocalObjectStore implements ObjectStore {
     return new LocalObjectStore(directory, handle, footing, access === 'read')
   }
 
+  /** From now on small objects are rows of this database at first, and those that are there are found. */
+  keepSmallIn(rows: Rows): void {
+    this.#small = new SmallObjects(rows, (key, bytes) => this.#putFile(this.#pathToWrite(key), [bytes]))
+    if (!this.#isReadOnly) this.#small.start()
+  }
+
   async put(key: string, chunks: readonly Uint8Array[]): Promise<void> {
     const path = this.#pathToWrite(key)
+    const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
+    if (this.#small?.takes(key, bytes)) await this.#small.put(key, chunks)
+    else await this.#putFile(path, chunks)
+  }
+
+  async #putFile(path: string, chunks: readonly Uint8Array[]): Promise<void> {
     try {
       await this.#open.lookForRemoved()
       await this.#inFolder(path, () => this.#write(path, chunks))
@@ -106,6 +122,8 @@ export class LocalObjectStore implements ObjectStore {
     into?: Uint8Array,
   ): Promise<Uint8Array | undefined> {
     const path = this.#path(key)
+    const found = this.#open.has(path) ? undefined : await this.#small?.get(key, position, bytes, into)
+    if (found) return found
     try {
       return await this.#open.use(path, handle => readUpTo(handle, position, bytes, into))
     } catch (error) {
@@ -115,6 +133,13 @@ export class LocalObjectStore implements ObjectStore {
 
   async *list(prefix = '', below?: string): AsyncGenerator<ObjectInfo> {
     if (!isSafe(prefix.split('/').slice(0, -1))) throw new RangeError(`no key begins with "${prefix}"`)
+    // First those that may become files meanwhile, so that each is in one of the two.
+    const small = (await this.#small?.list(prefix)) ?? []
+    const isBelow = ({ key }: ObjectInfo) => below === undefined || compareKeys(key, below) < 0
+    yield* mergeListings(small.filter(isBelow), this.#listFiles(prefix, below))
+  }
+
+  async *#listFiles(prefix: string, below: string | undefined): AsyncGenerator<ObjectInfo> {
     try {
       for await (const key of keysIn(this.#directory, prefix, below)) {
         if (key.startsWith(`${UNFINISHED}/`) || key === FORMAT_OBJECT) continue
@@ -127,7 +152,9 @@ export class LocalObjectStore implements ObjectStore {
   }
 
   async remove(key: string): Promise<void> {
-    await this.#remove(this.#path(key)).catch(error => {
+    const path = this.#path(key)
+    await this.#small?.remove([key])
+    await this.#remove(path).catch(error => {
       throw this.#failure(error, 'removed')
     })
   }
@@ -136,6 +163,7 @@ export class LocalObjectStore implements ObjectStore {
   async removeAll(keys: readonly string[]): Promise<void> {
     const paths = keys.map(key => this.#path(key))
     if (this.#isReadOnly) throw new StoreFailed(READ_ONLY)
+    await this.#small?.remove(keys)
     try {
       for (let first = 0; first < paths.length; first += STORE_REMOVALS_MAX) {
         await Promise.all(paths.slice(first, first + STORE_REMOVALS_MAX).map(path => this.#remove(path)))
@@ -151,6 +179,7 @@ export class LocalObjectStore implements ObjectStore {
   }
 
   async close(): Promise<void> {
+    if (!this.#isReadOnly) await this.#small?.close()
     const closing = [this.#open.close(), this.#handle.close(), this.#folders.close()]
     // All of them: one that a failing disk does not let be closed keeps no other open.
     for (const closed of await Promise.allSettled(closing))

@@ -27,7 +27,7 @@ import { SqliteItems } from './sqlite-items.ts'
 
 const FORMAT_KEY = joinKey(FORMAT_ITEM.partitionKey, FORMAT_ITEM.sortKey)
 
-/** The ports on a directory: objects as files under `objects`, the index, topics, groups and triggers in SQLite under `index`. */
+/** The ports on a directory: objects as files under `objects`, small ones as rows at first; the index, topics, groups and triggers in SQLite under `index`. */
 export interface LocalStore extends ItemStores, Required<Pick<Ports, 'refusal'>> {
   readonly objects: LocalObjectStore
   /** What it says of itself; undefined where it has only been read since stores say it. */
@@ -69,6 +69,8 @@ async function openAbsolute(directory: string, access: Access): Promise<LocalSto
     // SQLite syncs its files, but not always the folder that they are new in.
     if (access !== 'read') await syncFolder(parts.index)
     const format = await agree(directory, objects, items, isNew, access)
+    // Only now: whoever does not know of them has been kept away.
+    objects.keepSmallIn(items.rows)
     return {
       objects,
       ...storesOver(items),
@@ -119,7 +121,7 @@ async function agree(
     storeId: randomBytes(16).toString('hex'),
     createdMs: isNew ? Date.now() : null,
   }
-  const wanted = format ? (raiseFormat(format) ?? (isLost ? format : undefined)) : fresh
+  const wanted = format ? (raiseFormat(format, STORE_FORMAT_VERSION) ?? (isLost ? format : undefined)) : fresh
   const bytes = wanted
     ? await items.update(FORMAT_KEY, standing => {
         const isAsFound = standing && found ? Buffer.compare(standing, found) === 0 : standing === found

@@ -33,10 +33,14 @@ function openNow(path: string, access: Access): DatabaseSync {
       database.exec('SELECT 1 FROM items LIMIT 1')
       return database
     }
-    // FULL: a commit returns when it is on the disk.
+    // FULL: a commit returns when it is on the disk. Whoever commits what need not be says so first.
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL')
     database.exec(
       'CREATE TABLE IF NOT EXISTS items (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID',
+    )
+    // The bytes last: what is looked for by age is looked for without them.
+    database.exec(
+      'CREATE TABLE IF NOT EXISTS objects (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, madeMs INTEGER NOT NULL, value BLOB NOT NULL)',
     )
     return database
   } catch (error) {

@@ -21,6 +21,11 @@ export class OpenFiles {
     this.#lookMs = lookMs
   }
 
+  /** Whether it is open just now. */
+  has(path: string): boolean {
+    return this.#files.has(path)
+  }
+
   /** Lets `use` read from the file, which stays open meanwhile; undefined where there is none. */
   async use<T>(path: string, use: (handle: FileHandle) => Promise<T>): Promise<T | undefined> {
     await this.lookForRemoved()

@@ -1,8 +1,9 @@
 import { dirname } from 'node:path'
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import { setImmediate as turn } from 'node:timers/promises'
 import { STORE_READ_MS_MAX } from '../../core/limits.ts'
 import { type NotApplied, StoreDamaged, StoreFailed } from '../../ports/outcome.ts'
-import type { Change, Item, Items } from '../items/items.ts'
+import type { Change, Item, Items, Lasting } from '../items/items.ts'
 import type { Access } from './directory.ts'
 import { checkRoom } from './folders.ts'
 import type { Footing } from './footing.ts'
@@ -22,6 +23,7 @@ import { LoopRounds } from './loop-rounds.ts'
 import { openDatabase } from './open-database.ts'
 import { findUnreadable } from './readable.ts'
 import { SharedHeader } from './shared-header.ts'
+import type { Rows } from './small-objects.ts'
 import { Trouble } from './trouble.ts'
 import { pauseForTurn, Turns } from './turns.ts'
 
@@ -32,6 +34,8 @@ const PROBLEMS_MAX = 10
 
 /** Changes of one transaction, which nothing comes in between of in this process. */
 const WRITES_MAX = 1_000
+/** Rounds of the event loop in which whoever hears an answer asks for its next change: one for the call, one for what gathers them. */
+const ANSWERED_TURNS = 2
 /** What a range without a limit is taken for, in reads, before it is known how many items it has; and what these add. */
 const RANGE_STEPS = 50
 const RANGE_ITEMS_A_STEP = 20
@@ -42,10 +46,12 @@ interface Write {
   readonly apply: () => unknown
   readonly resolve: (answer: never) => void
   readonly reject: (error: unknown) => void
+  readonly lasting: Lasting
 }
 
 /**
- * Items in SQLite, in write-ahead mode, each commit synced. Every read is of one moment, other processes' writes included. Changes that
+ * Items in SQLite, in write-ahead mode. A commit with a change that lasts at once is synced, and with it all that stands in the
+ * write-ahead log before, other processes' commits included. Every read is of one moment, other processes' writes included. Changes that
  * are made in one turn, or while others are under way, share the next transaction and its fsync. Several processes may
  * write: SQLite lets one in at a time.
  *
@@ -70,6 +76,8 @@ export class SqliteItems implements Items {
   readonly #rounds = new LoopRounds()
   #waiting: Write[] = []
   #isWriting = false
+  /** Whether commits sync now, as the database was told. */
+  #isSynced = true
   #written: Promise<void> = Promise.resolve()
   #failure: StoreFailed | undefined
   /** What was found of damage, which does not go by itself. */
@@ -143,19 +151,35 @@ export class SqliteItems implements Items {
     return this.#reading(() => this.#lastUpTo.get(first, last) as unknown as Item | undefined)
   }
 
-  async update<T>(key: string, change: (standing: Uint8Array | undefined) => Change<T>): Promise<T> {
+  async update<T>(
+    key: string,
+    change: (standing: Uint8Array | undefined) => Change<T>,
+    lasting?: Lasting,
+  ): Promise<T> {
     return await this.#write(() => {
       const { put, isRemoved, answer } = change(this.#read(key))
       if (put) this.#put.run(key, put)
       else if (isRemoved) this.#remove.run(key)
       return answer
-    })
+    }, lasting)
   }
 
   async removeRange(start: string, end: string): Promise<void> {
     await this.#write(() => {
       this.#removeRange.run(start, end)
     })
+  }
+
+  /** For rows beside the items. */
+  get rows(): Rows {
+    return {
+      prepare: statement => this.#database.prepare(statement),
+      read: async read => {
+        await this.#rounds.begin(1)
+        return await this.#reading(read)
+      },
+      write: (apply, lasting) => this.#write(apply, lasting),
+    }
   }
 
   /** Why nothing can be written now, as far as is known; looks whether another process that held it up gets on. */
@@ -235,9 +259,9 @@ export class SqliteItems implements Items {
   }
 
   /** Changes that are asked for in one turn are in one transaction. */
-  #write<T>(apply: () => T): Promise<T> {
+  #write<T>(apply: () => T, lasting: Lasting = 'at once'): Promise<T> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ apply, resolve, reject })
+      this.#waiting.push({ apply, resolve, reject, lasting })
       if (!this.#isWriting) this.#written = this.#writeWaiting()
     })
   }
@@ -249,18 +273,27 @@ export class SqliteItems implements Items {
     await undefined
     while (this.#waiting.length > 0) {
       await this.#rounds.begin(1)
-      const begun = this.#failure ?? (await this.#begin())
-      const writes = this.#waiting.splice(0, WRITES_MAX)
+      const isSynced = this.#waiting.slice(0, WRITES_MAX).some(lastsAtOnce)
+      const begun = this.#failure ?? (await this.#begin(isSynced))
+      // Whoever has come meanwhile may need more than this transaction gives.
+      const firstLeft = isSynced ? -1 : this.#waiting.findIndex(lastsAtOnce)
+      const writes = this.#waiting.splice(0, firstLeft < 0 ? WRITES_MAX : Math.min(firstLeft, WRITES_MAX))
       this.#rounds.add(writes.length)
       const failure = begun ?? (await this.#commit(writes))
       if (failure !== undefined) for (const { reject } of writes) reject(failure)
+      // Whoever was just answered may have more: it comes along, and does not sync by itself when those who wait have synced.
+      for (let turns = isSynced && this.#waiting.length > 0 ? ANSWERED_TURNS : 0; turns > 0; turns -= 1)
+        await turn()
     }
     this.#isWriting = false
   }
 
   /** Waits for this process's turn; tells the error where it does not come. */
-  async #begin(): Promise<unknown> {
+  async #begin(isSynced: boolean): Promise<unknown> {
     try {
+      if (this.#isSynced !== isSynced)
+        this.#database.exec(`PRAGMA synchronous = ${isSynced ? 'FULL' : 'NORMAL'}`)
+      this.#isSynced = isSynced
       await this.#turns.take(() => this.#footing.checkBefore())
       return undefined
     } catch (error) {
@@ -338,6 +371,10 @@ function apply({ apply: change, resolve, reject }: Write): () => void {
     reject(error)
     return () => {}
   }
+}
+
+function lastsAtOnce({ lasting }: Write): boolean {
+  return lasting === 'at once'
 }
 
 /** Whether another process is; undefined: it has not even been tried. */

@@ -1,6 +1,8 @@
 import type { Clock } from '../../ports/clock.ts'
+import type { ListenerStore } from '../../ports/listener-store.ts'
 import type { ObjectStore } from '../../ports/object-store.ts'
 import type { Decisions } from '../items/decisions.ts'
+import { listenersOver } from '../items/listeners.ts'
 import { type ItemStores, storesOver } from '../items/stores.ts'
 import { MemoryItems } from './memory-items.ts'
 import { MemoryObjectStore } from './memory-object-store.ts'
@@ -10,6 +12,7 @@ import type { Network } from './network.ts'
 export interface MemoryStore extends ItemStores {
   readonly objects: MemoryObjectStore
   readonly items: MemoryItems
+  readonly listeners: ListenerStore
   /** The same store as it looks across an unreliable network. */
   across(network: Network): ItemStores & { readonly objects: ObjectStore }
 }
@@ -22,6 +25,7 @@ export function openMemoryStore(clock: Clock, decisions: Partial<Decisions> = {}
     ...storesOver(items, decisions),
     objects,
     items,
+    listeners: listenersOver(items),
     across: network => ({
       ...storesOver(items.across(network), decisions),
       objects: objects.across(network),

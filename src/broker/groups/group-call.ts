@@ -18,6 +18,8 @@ export class GroupCall {
   readonly groupId: string
   /** What this process has seen of members' leases. */
   readonly leases: LeaseWatch
+  /** What members let pass between two heartbeats, at most. */
+  readonly heartbeatMsMax: number | undefined
   readonly #deadlineMs: number
   readonly #written = new WrittenByCall()
 
@@ -26,11 +28,13 @@ export class GroupCall {
     directory: TopicDirectory,
     groupId: string,
     leases: LeaseWatch = new LeaseWatch(ports.clock),
+    heartbeatMsMax?: number,
   ) {
     this.ports = ports
     this.directory = directory
     this.groupId = groupId
     this.leases = leases
+    this.heartbeatMsMax = heartbeatMsMax
     leases.noteTime()
     this.#deadlineMs = ports.clock.monotonicMs() + GROUP_CALL_DEADLINE_MS
   }

@@ -5,7 +5,7 @@ import { partitionsIn, type Reconciliation, reconcile } from '../../core/group/r
 import { isMarked, newSinceMs, toHeartbeatInterval, toSessionTimeout } from '../../core/group/session.ts'
 import { GROUP_FIRST_TARGET_POLL_MS, HEARTBEAT_UNSETTLED_INTERVAL_MS } from '../../core/limits.ts'
 import { partitionCreatedMs } from '../../core/topic/partition-age.ts'
-import type { PartitionId } from '../../core/topic/partition-id.ts'
+import { type PartitionId, partitionKey, partitionsByKey } from '../../core/topic/partition-id.ts'
 import type { Topic } from '../topics/topic-directory.ts'
 import { changeOwner, readClaims } from './claims.ts'
 import { type GroupCall, unknownMember } from './group-call.ts'
@@ -21,7 +21,7 @@ import { otherKind } from './other-kind.ts'
  */
 export async function heartbeat(call: GroupCall, request: Heartbeat): Promise<HeartbeatAnswer> {
   check(request)
-  const intervalMs = toHeartbeatInterval(toSessionTimeout(request.sessionTimeoutMs))
+  const intervalMs = toHeartbeatInterval(toSessionTimeout(request.sessionTimeoutMs), call.heartbeatMsMax)
   const member = request.memberEpoch === 0 ? await join(call, request) : await stay(call, request)
   const group = await readFreshGroup(call, intervalMs)
   if (!group) throw unknownMember(request.memberId)
@@ -82,7 +82,7 @@ async function bringCloser(
   const plan = reconcile(member.memberId, known, owned, released, claims)
 
   await call.forEach(plan.release, claim => changeOwner(call, claim, null, claim))
-  const wanted = [...plan.claim, ...(await findTakeovers(call, plan, group))]
+  const wanted = [...plan.claim, ...plan.regain, ...(await findTakeovers(call, plan, group))]
   const taken = await call.forEach(wanted, ({ partition, expected }) =>
     changeOwner(call, partition, member.memberId, expected),
   )
@@ -97,17 +97,20 @@ async function bringCloser(
     generation: claim.generation,
     committedOffset: claim.committed?.offset ?? null,
   })
-  const missing = plan.claim.length + plan.blocked.length - claimed.length
-  if (missing > 0 && plan.toRelease.length === 0) await noteNothingElse(call, member, group)
+  const regained = partitionsByKey(plan.regain.map(({ partition }) => partition))
+  const isRegained = (claim: Claim) => regained.has(partitionKey(claim))
+  const toRelease = [...plan.toRelease, ...claimed.filter(isRegained)]
+  const missing = plan.claim.length + plan.blocked.length - claimed.filter(claim => !isRegained(claim)).length
+  if (missing > 0 && toRelease.length === 0) await noteNothingElse(call, member, group)
   return {
     memberEpoch: group.epoch,
     assigned: [
       ...plan.keep.map(toAssigned),
       ...claimed.map(claim => ({ ...toAssigned(claim), ...(isNew(claim) && { isNew: true }) })),
     ],
-    toRelease: plan.toRelease.map(claim => toOwned(toAssigned(claim))),
+    toRelease: toRelease.map(claim => toOwned(toAssigned(claim))),
     // Where the group is marked, this share is not for all who are there, and there will be another soon.
-    isSettled: plan.toRelease.length === 0 && missing === 0 && !isMarked(group),
+    isSettled: toRelease.length === 0 && missing === 0 && !isMarked(group),
   }
 }
 

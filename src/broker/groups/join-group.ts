@@ -1,9 +1,12 @@
 import type { Heartbeat } from '../../contract/groups.ts'
 import { TidemarkError } from '../../core/errors.ts'
-import type { Member } from '../../core/group/group.ts'
+import type { Member, TopicShare } from '../../core/group/group.ts'
 import { storedMemberId } from '../../core/group/identity.ts'
+import { partitionsIn } from '../../core/group/reconcile.ts'
 import { toSessionTimeout } from '../../core/group/session.ts'
 import { toSubscription } from '../../core/group/subscribing/subscription.ts'
+import { partitionKey, partitionsByKey } from '../../core/topic/partition-id.ts'
+import { changeOwner } from './claims.ts'
 import { fencedInstance, type GroupCall, unknownMember } from './group-call.ts'
 import { readShare } from './group-target.ts'
 import { refuseTriggersGroup } from './group-triggers.ts'
@@ -80,10 +83,21 @@ async function isExpectedBack(call: GroupCall, member: Member): Promise<boolean>
   const before = await call.write(() =>
     call.groups.renewLease(call.groupId, memberId, { leaseUntilMs, settledEpoch: 0 }),
   )
-  if (!before || !isSameSubscription(before, member)) return false
-  const group = await call.read(() => call.groups.readGroup(call.groupId))
+  const group = before && (await call.read(() => call.groups.readGroup(call.groupId)))
   const share = group && (await readShare(call, group, memberId))
-  return share !== undefined && share.length > 0
+  if (before?.incarnation !== member.incarnation) await freeOthers(call, memberId, share ?? [])
+  return before !== undefined && isSameSubscription(before, member) && share !== undefined && share.length > 0
+}
+
+/**
+ * Sets free what the process before was to let go and has not. What is in the share is claimed anew by whoever comes; this would
+ * stay as it is, and be taken for the new one's own by who finds it in the store, while the one before can still commit to it.
+ */
+async function freeOthers(call: GroupCall, memberId: string, share: readonly TopicShare[]): Promise<void> {
+  const wanted = partitionsByKey(partitionsIn(share))
+  const claims = await call.readAll(() => call.groups.claims(call.groupId))
+  const left = claims.filter(claim => claim.owner === memberId && !wanted.has(partitionKey(claim)))
+  await call.forEach(left, claim => changeOwner(call, claim, null, claim))
 }
 
 /**

@@ -22,5 +22,5 @@ export async function leaveGroup(
   const ended = { leaseUntilMs: LEASE_ENDED_MS, settledEpoch: 0 }
   if (!(await call.write(() => call.groups.renewLease(groupId, stored, ended)))) return
   await call.write(() => call.groups.markGroup(groupId))
-  await lookIfDue(call, toHeartbeatInterval(member.sessionTimeoutMs))
+  await lookIfDue(call, toHeartbeatInterval(member.sessionTimeoutMs, call.heartbeatMsMax))
 }

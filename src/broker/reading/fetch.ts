@@ -18,12 +18,15 @@ import { asTidemarkError } from '../../ports/store-errors.ts'
 import { fewAtATime } from '../store-calls/few-at-a-time.ts'
 import { inTime } from '../store-calls/retry.ts'
 import { partitionGone, type TopicDirectory, unknownTopicId } from '../topics/topic-directory.ts'
+import { armFirst } from './arm-first.ts'
 import { AskedPartition } from './asked-partition.ts'
 import { AskedTopics } from './asked-topics.ts'
 import type { FooterCache } from './footers.ts'
 import type { HotTail } from './hot-tail.ts'
 import { type KnownEnd, KnownEnds } from './known-ends.ts'
+import { Listening } from './listening.ts'
 import { type Available, bytesMaxOf, type Found, PartitionReads, type Planned } from './partition-reads.ts'
+import { inTurn } from './reserve-in-turn.ts'
 import type { Look, Seen } from './tail.ts'
 import type { TailWatch } from './tail-watch.ts'
 import { Tails } from './tails.ts'
@@ -42,6 +45,7 @@ const LOOKS_FIRST = 4
 
 /** Serves reads. Keeps nothing per consumer; the work depends on the answers' sizes, not on the logs'. */
 export class Fetching {
+  readonly listening: Listening
   readonly #ports: Ports
   readonly #topics: AskedTopics
   readonly #tails: Tails
@@ -64,12 +68,14 @@ export class Fetching {
     this.#reads = new PartitionReads(ports, hot, footers)
     const { clock, index } = ports
     this.#tails = new Tails(clock, watch, this.#topics, id => index.readHead(id), pollIntervalMsMax)
+    this.listening = new Listening(this.#tails)
     this.#locator = locator
   }
 
   /** Lets nobody wait any more: every fetch is answered with what there is. */
   close(): void {
     this.#isClosing = true
+    this.listening.close()
     this.#tails.endWaiting()
   }
 
@@ -89,13 +95,13 @@ export class Fetching {
     return { partitions: await this.#many(request, this.#places()) }
   }
 
-  #bytes(request: Pick<Fetch, 'reserve'>): Kind<Fetched> {
+  #bytes(request: Pick<Fetch, 'reserve' | 'memory'>): Kind<Fetched> {
     const reserve = request.reserve && inTurn(request.reserve)
     return {
       end: 'byte',
       nothing: offsets => ({ ...offsets, chunks: [] }),
       reserve,
-      bring: planned => this.#reads.read(planned, reserve),
+      bring: planned => this.#reads.read(planned, { reserve, memory: request.memory }),
     }
   }
 
@@ -141,6 +147,7 @@ export class Fetching {
       return new AskedPartition<T>(asked, bytesMax, kind.end, waitMs > 0)
     })
     try {
+      await armFirst(request, this.#topics)
       await this.#findAll(all, maxBytes, kind)
       if (waitMs > 0) {
         // More than all may bring would never be there.
@@ -371,16 +378,6 @@ export class Fetching {
 /** Of a log that ended there nobody knows whether it still does: who reads at its end has it looked at. */
 function isInside({ startOffset, endOffset }: KnownEnd, offset: Offset): boolean {
   return startOffset <= offset && offset < endOffset
-}
-
-/** One call after the other: each adds to what was granted before. */
-function inTurn(reserve: NonNullable<Fetch['reserve']>): NonNullable<Fetch['reserve']> {
-  let last = Promise.resolve()
-  return bytes => {
-    const granted = last.then(() => reserve(bytes))
-    last = granted.catch(() => {})
-    return granted
-  }
 }
 
 function bytesWithin(bytes: number): number {

@@ -1,4 +1,5 @@
 import { LEADER_EPOCH } from '../../core/batches/batch-run.ts'
+import type { LentMemory } from '../../core/lent-memory.ts'
 import { HOT_PAGE_BYTES, HOT_PAGE_BYTES_MAX, HOT_RUN_BYTES } from '../../core/limits.ts'
 import { advance, type Offset } from '../../core/numbers.ts'
 import { batchSizeBytes, batchSpan, patchOffsets } from '../../core/record/batch-header.ts'
@@ -47,7 +48,7 @@ export interface HotRecords {
    * They are the caller's; undefined where they went meanwhile. Whole batches in chunks of about a MiB, so that whoever sends
    * them lets go of each in its turn.
    */
-  copy(): Uint8Array[] | undefined
+  copy(memory?: LentMemory): Uint8Array[] | undefined
 }
 
 /**
@@ -124,9 +125,9 @@ export class HotTail {
       nextOffset = cut.nextOffset
       if (nextOffset < run.end || bytes >= maxBytes) break
     }
-    const copy = () => {
+    const copy = (memory?: LentMemory) => {
       for (const { isGone } of pages) if (isGone) return undefined
-      return joinParts(parts)
+      return joinParts(parts, memory)
     }
     return { bytes, nextOffset, copy }
   }
@@ -207,7 +208,7 @@ function takeTogether(page: Page, appended: readonly Appended[], first: number):
 /** What one chunk of an answer has at least, but the last one. */
 const CHUNK_BYTES = 1024 * 1024
 
-function joinParts(parts: readonly Uint8Array[]): Uint8Array[] {
+function joinParts(parts: readonly Uint8Array[], memory: LentMemory | undefined): Uint8Array[] {
   const chunks: Uint8Array[] = []
   let together: Uint8Array[] = []
   let bytes = 0
@@ -215,15 +216,14 @@ function joinParts(parts: readonly Uint8Array[]): Uint8Array[] {
     together.push(part)
     bytes += part.length
     if (bytes < CHUNK_BYTES && index < parts.length - 1) continue
-    chunks.push(join(together, bytes))
+    chunks.push(join(together, memory?.take(bytes) ?? Buffer.allocUnsafeSlow(bytes)))
     together = []
     bytes = 0
   }
   return chunks
 }
 
-function join(parts: readonly Uint8Array[], bytes: number): Uint8Array {
-  const joined = Buffer.allocUnsafeSlow(bytes)
+function join(parts: readonly Uint8Array[], joined: Uint8Array): Uint8Array {
   let position = 0
   for (const part of parts) {
     joined.set(part, position)

@@ -43,6 +43,12 @@ export interface Planned {
   readonly bytes: number
 }
 
+/** Where the bytes of an answer come to lie. */
+interface AnswerRoom {
+  readonly reserve: Fetch['reserve'] | undefined
+  readonly memory: Fetch['memory']
+}
+
 /** What a read has found: an answer, or what to look for instead; nothing where what it takes is not there any more. */
 export type Found<T> =
   | { readonly answer: T; readonly bytes: number }
@@ -115,18 +121,18 @@ export class PartitionReads {
     return { available, wanted, ranges, bytes: ranges.reduce((sum, range) => sum + range.bytes, 0) }
   }
 
-  async read({ available, wanted, ranges }: Planned, reserve: Fetch['reserve']): Promise<Found<Fetched>> {
+  async read({ available, wanted, ranges }: Planned, answer: AnswerRoom): Promise<Found<Fetched>> {
     const { partition, head, hot } = available
     const { startOffset, nextOffset: endOffset } = head
     const { from } = wanted
     if (hot) {
       if (!hasRoom(hot, wanted)) return nothingOf(head, from)
-      const chunks = hot.copy()
+      const chunks = hot.copy(answer.memory)
       if (!chunks) return { instead: { takesHot: false } }
       return { answer: { startOffset, endOffset, nextOffset: hot.nextOffset, chunks }, bytes: hot.bytes }
     }
     try {
-      const { chunks, nextOffset } = await this.#readRanges(partition, ranges, wanted, reserve)
+      const { chunks, nextOffset } = await this.#readRanges(partition, ranges, wanted, answer)
       const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
       if (!hasRoom({ bytes }, wanted)) return nothingOf(head, from)
       // All that was planned has gone from the log by cleaning.
@@ -157,14 +163,16 @@ export class PartitionReads {
     partition: PartitionId,
     ranges: readonly PlannedRange[],
     { from, maxBytes, roomBytes }: Wanted,
-    reserve: Fetch['reserve'],
+    answer: AnswerRoom,
   ): Promise<{ chunks: Uint8Array[]; nextOffset: Offset }> {
     const chunks: Uint8Array[] = []
     let nextOffset = from
     let left = maxBytes
     for (let start = 0; start < ranges.length; start += READ_PARALLEL_MAX) {
       const group = ranges.slice(start, start + READ_PARALLEL_MAX)
-      const reads = await Promise.all(group.map(range => this.#readRange(range)))
+      const reads = await Promise.all(
+        group.map(range => readPlace(this.#ports.objects, range, range.bytes, answer.memory)),
+      )
       for (const [index, bytes] of reads.entries()) {
         const range = group[index]!
         const wanted = {
@@ -173,7 +181,7 @@ export class PartitionReads {
           // Also where it is too large: so its damage is told.
           atLeastOne: chunks.length === 0,
         }
-        const cut = bytes && (await this.#cut(range, bytes, wanted, roomBytes, reserve))
+        const cut = bytes && (await this.#cut(range, bytes, wanted, roomBytes, answer))
         if (!cut) return { chunks, nextOffset }
         if (cut.batches.length > 0) chunks.push(cut.batches)
         left -= cut.batches.length
@@ -199,7 +207,7 @@ export class PartitionReads {
     bytes: Uint8Array,
     wanted: WantedBatches,
     roomBytes: number,
-    reserve: Fetch['reserve'],
+    { reserve, memory }: AnswerRoom,
   ): Promise<CutRun | undefined> {
     let read: Uint8Array | undefined = bytes
     while (read) {
@@ -212,15 +220,11 @@ export class PartitionReads {
       if (cut.neededBytes! - cut.usedBytes > roomBytes) throw new NoRoom()
       const before: number = read.length
       await reserve?.(cut.neededBytes! - before)
-      read = await readPlace(this.#ports.objects, range, cut.neededBytes!)
+      read = await readPlace(this.#ports.objects, range, cut.neededBytes!, memory)
       // The object ends before its entry says so.
       if (read && read.length <= before) return undefined
     }
     return undefined
-  }
-
-  #readRange(range: PlannedRange): Promise<Uint8Array | undefined> {
-    return readPlace(this.#ports.objects, range, range.bytes)
   }
 }
 

@@ -50,6 +50,11 @@ export class Reading {
     return this.#fetching.locateMany(request)
   }
 
+  /** Calls `wake` once the log's end is another one than it is when this resolves. @returns ends it */
+  listen(partition: PartitionId, wake: (endOffset: Offset) => void): Promise<() => void> {
+    return this.#fetching.listening.listen(partition, wake)
+  }
+
   /** Runs that this process has appended, one after the other from `baseOffset` on: before anybody is told of them. */
   noteAppend(partition: PartitionId, baseOffset: Offset, calls: readonly { readonly run: Appended }[]): void {
     this.#hot.add(

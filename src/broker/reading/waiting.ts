@@ -35,6 +35,12 @@ export class Waiting<Place> {
     if (this.#news.at(-1)?.[0] !== place) this.#unfollow.set(place, unfollow)
   }
 
+  /** Does not wait there any more. */
+  unfollow(place: Place): void {
+    this.#unfollow.get(place)?.()
+    this.#unfollow.delete(place)
+  }
+
   /** What was told since it was asked last, once there is something; undefined when the wait is over before. */
   async next(): Promise<readonly (readonly [Place, Look])[] | undefined> {
     if (this.#news.length === 0 && !this.#isOver) {

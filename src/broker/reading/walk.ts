@@ -1,5 +1,6 @@
 import { copyBytes } from '../../core/bytes.ts'
 import { TidemarkError } from '../../core/errors.ts'
+import type { LentMemory } from '../../core/lent-memory.ts'
 import { INDEX_READ_ITEMS_MAX } from '../../core/limits.ts'
 import { blockEnd } from '../../core/log/block.ts'
 import { type IndexEntry, type PlacedEntry, placeEntries } from '../../core/log/entry.ts'
@@ -161,10 +162,12 @@ export async function readPlace(
   objects: ObjectStore,
   place: IndexEntry['place'],
   bytes: number,
+  memory?: LentMemory,
 ): Promise<Uint8Array | undefined> {
   // A copy: the offsets are filled in place, and the index's own bytes must stay as they are.
   if (place.kind === 'inline') return copyBytes(place.payload)
-  return await objects.get(placeKey(place), place.position, bytes)
+  const read = (into?: Uint8Array) => objects.get(placeKey(place), place.position, bytes, into)
+  return await (memory ? memory.read(bytes, read) : read())
 }
 
 /** About how many of an entry's bytes hold records from `from` on: where some have gone, it may be any part of them. */

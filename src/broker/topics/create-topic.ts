@@ -1,4 +1,4 @@
-import type { CreateTopic } from '../../contract/broker.ts'
+import type { CreateTopic, PartitionOffsets } from '../../contract/broker.ts'
 import type { Written } from '../../core/errors.ts'
 import { MAKING_PATIENCE_MS, PRODUCE_DEADLINE_MS } from '../../core/limits.ts'
 import { isLeftBehind } from '../../core/topic/creation.ts'
@@ -7,11 +7,13 @@ import type { Ports } from '../../ports/index.ts'
 import { NotApplied } from '../../ports/outcome.ts'
 import type { TopicItem } from '../../ports/topic-store.ts'
 import { pauseBeforeRetry, timedOut } from '../store-calls/retry.ts'
+import { unknownTopic } from './topic-directory.ts'
 import { type TopicSteps, topicExists } from './topic-steps.ts'
 
 /** What a creation has come to. */
 export interface Made {
   readonly item: TopicItem
+  readonly offsets: PartitionOffsets[]
   /** Whether that is what it has put, and not what somebody has made of it since. */
   readonly isNew: boolean
 }
@@ -21,8 +23,12 @@ export interface Made {
  * that comes late, or twice, finds another item there or none, and makes nothing; and heads whose topic is not there are
  * known by the item.
  *
+ * The item that took the name may be there again, by a request that came twice, after somebody has taken it for left behind
+ * and has closed its heads. So who has put the topic live looks whether it has any, and begins anew where they are closed.
+ *
  * An id is never used again: after a try without an answer that is not there, the next one has another.
- * @throws TidemarkError TOPIC_ALREADY_EXISTS, or REQUEST_TIMED_OUT at the deadline
+ * @throws TidemarkError TOPIC_ALREADY_EXISTS, UNKNOWN_TOPIC_OR_PARTITION where it was deleted as soon as it was made, or
+ *   REQUEST_TIMED_OUT at the deadline
  */
 export async function makeTopic(
   ports: Ports,
@@ -37,6 +43,13 @@ export async function makeTopic(
     const pause = async (reason: Error) => {
       if (!(await pauseBeforeRetry(ports, failures, deadlineMs))) throw timedOut(reason, written)
       failures += 1
+    }
+    /** With its logs. Undefined: it was over before it was put live, and is deleted again. */
+    const described = async (item: TopicItem, isNew: boolean): Promise<Made | undefined> => {
+      const offsets = await steps.offsets(item, 'yes')
+      if (offsets) return { item, offsets, isNew }
+      if ((await steps.isGhost(item, 'yes')) && (await steps.retire(item))) return undefined
+      throw unknownTopic(name, 'yes')
     }
     if (clock.monotonicMs() >= deadlineMs) throw timedOut(new NotApplied('others keep changing it'), written)
     let making = await steps.get(name, written)
@@ -64,7 +77,11 @@ export async function makeTopic(
       await steps.finishDeletion(making)
     } else if (making.state === 'live') {
       // A try without an answer may have made it; altered by somebody else since, maybe.
-      if (ours.has(making.topicId)) return { item: making, isNew: false }
+      if (ours.has(making.topicId)) {
+        const made = await described(making, false)
+        if (made) return made
+        continue
+      }
       if (!(await steps.isGhost(making, written))) throw topicExists(name, written)
       await steps.retire(making)
     } else if (!ours.has(making.topicId)) {
@@ -73,7 +90,11 @@ export async function makeTopic(
     } else if (await steps.createHeads(making.topicId, 0, making.partitions, written)) {
       const item: TopicItem = { ...making, state: 'live', version: entropy.id() }
       const { isDone, isUnsure } = await steps.put(item, making.version)
-      if (isDone) return { item, isNew: true }
+      if (isDone) {
+        const made = await described(item, true)
+        if (made) return made
+        continue
+      }
       // Somebody has taken it for left behind, or deleted what was made.
       if (isUnsure) written = 'unknown'
     } else {

@@ -1,3 +1,4 @@
+import type { PartitionOffsets } from '../../contract/broker.ts'
 import { TidemarkError, type Written } from '../../core/errors.ts'
 import { PRODUCE_DEADLINE_MS } from '../../core/limits.ts'
 import { bytesOf, EMPTY_HEAD } from '../../core/log/head.ts'
@@ -119,13 +120,17 @@ export class TopicSteps {
   }
 
   /** Start, end and size of each partition's log; undefined where one has no head. */
-  async offsets(item: TopicItem, written: Written) {
-    const offsets = await fewAtATime(partitionsOf(item), HEADS_PARALLEL, async id => {
-      const head = await this.read(() => this.#ports.index.readHead(id), written)
-      if (!head) return undefined
-      const { startOffset, nextOffset: endOffset } = head
-      return { partition: id.partition, startOffset, endOffset, bytes: bytesOf(head) }
-    })
+  async offsets(item: TopicItem, written: Written): Promise<PartitionOffsets[] | undefined> {
+    const offsets = await fewAtATime(
+      partitionsOf(item),
+      HEADS_PARALLEL,
+      async (id): Promise<PartitionOffsets | undefined> => {
+        const head = await this.read(() => this.#ports.index.readHead(id), written)
+        if (!head) return undefined
+        const { startOffset, nextOffset: endOffset } = head
+        return { partition: id.partition, startOffset, endOffset, bytes: bytesOf(head) }
+      },
+    )
     return offsets.every(each => each !== undefined) ? offsets : undefined
   }
 

@@ -1,4 +1,10 @@
-import type { AlterTopic, CreateTopic, TopicDescription, TopicSummary } from '../../contract/broker.ts'
+import type {
+  AlterTopic,
+  CreateTopic,
+  PartitionOffsets,
+  TopicDescription,
+  TopicSummary,
+} from '../../contract/broker.ts'
 import { TidemarkError, type Written } from '../../core/errors.ts'
 import { MAKING_LEFT_MS, TOPIC_PARTITIONS_MAX } from '../../core/limits.ts'
 import { toWholeNumber, wholeNumberWords } from '../../core/numbers.ts'
@@ -36,9 +42,9 @@ export class Topics {
     checkPartitionCount(partitions)
     checkConfigs(configs)
     checkTogether(configs, Object.keys(configs))
-    const { item, isNew } = await makeTopic(this.#ports, this.#steps, request)
+    const { item, isNew, offsets } = await makeTopic(this.#ports, this.#steps, request)
     if (isNew) this.#directory.forget(name)
-    return await this.#describe(item, 'yes')
+    return descriptionOf(item, offsets)
   }
 
   async list(): Promise<TopicSummary[]> {
@@ -160,20 +166,26 @@ export class Topics {
   }
 
   async #describe(item: TopicItem, written: Written = 'no'): Promise<TopicDescription> {
-    const { name, topicId, partitions, createdMs, configs, expires = false } = item
     const offsets = await this.#steps.offsets(item, written)
     if (!offsets) {
       if (await this.#steps.isGhost(item, written)) await this.#steps.retire(item)
-      throw unknownTopic(name, written)
+      throw unknownTopic(item.name, written)
     }
-    return {
-      topic: name,
-      topicId,
-      partitions,
-      createdMs,
-      configs: describeConfigs(configs, expires),
-      offsets,
-    }
+    return descriptionOf(item, offsets)
+  }
+}
+
+function descriptionOf(
+  { name, topicId, partitions, createdMs, configs, expires = false }: TopicItem,
+  offsets: PartitionOffsets[],
+): TopicDescription {
+  return {
+    topic: name,
+    topicId,
+    partitions,
+    createdMs,
+    configs: describeConfigs(configs, expires),
+    offsets,
   }
 }
 

@@ -47,14 +47,13 @@ export async function* verify(
     for await (const topic of ports.topics.list()) topics.set(topic.topicId, topic)
     yield* verifyTopics(ports, topics, referred, summary, settings)
     yield* findLogsOfNoTopic(ports, topics)
+    const createdMs = await settings.createdMs?.()
+    yield* verifyObjects({ ports, topics, referred, summary, startedMs, createdMs })
   } catch (failure) {
     // What cannot be read says nothing of what it refers to.
     if (!(failure instanceof StoreDamaged)) throw failure
     yield error('the store', failure.message)
-    return
   }
-  const createdMs = await settings.createdMs?.()
-  yield* verifyObjects({ ports, topics, referred, summary, startedMs, createdMs })
 }
 
 async function* verifyTopics(

@@ -110,6 +110,7 @@ export async function startBroker(
     { checkListenHost, startHttpServer },
     { shareConnections },
     { serveKafka },
+    { openListeners },
   ] = await Promise.all([
     import('../../embedded/embedded.ts'),
     import('../../embedded/running-broker.ts'),
@@ -118,6 +119,7 @@ export async function startBroker(
     import('../../embedded/http-server.ts'),
     import('../../embedded/server-limits.ts'),
     import('./serve-kafka.ts'),
+    import('../../embedded/waking/open-listeners.ts'),
   ])
   // Before the store is opened, and perhaps made.
   checkListenHost(listen.host, token !== null, insecure)
@@ -132,7 +134,9 @@ export async function startBroker(
   try {
     const objects = { signer, get: store.objects.get.bind(store.objects) }
     const settings = token === null ? { allowedHosts } : { allowedHosts, token }
-    const app = createHttpApp({ broker: store.broker, objects, health: store.health, logger }, settings)
+    const listeners = openListeners(store)
+    const ports = { broker: store.broker, objects, health: store.health, waking: listeners, logger }
+    const app = createHttpApp(ports, settings)
     const connections = shareConnections()
     const server = await startHttpServer(app, {
       ...listen,
@@ -140,6 +144,7 @@ export async function startBroker(
       replaceGlobals: true,
       reportError,
       tellAccess,
+      listeners,
       ...(kafka && { limits: connections.http }),
     })
     const trust = { hasToken: token !== null, insecure }

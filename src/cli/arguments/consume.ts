@@ -19,6 +19,7 @@ interface ConsumeOptions extends JsonOptions {
   partition?: number[]
   maxRecords?: number
   exitAtEnd?: boolean
+  follow?: boolean
   format?: FormatRecord
   finalNewline: boolean
   skipCorrupt?: boolean
@@ -71,6 +72,12 @@ export function addConsume(program: Command, session: Session): void {
     )
     .option('-c, --max-records <number>', 'stop after so many records', wholeNumber(1))
     .option('-e, --exit-at-end', 'stop where each partition ends at this moment')
+    .addOption(
+      new Option(
+        '--follow',
+        'wait for more, as without it, and tell how: woken by the broker, or asking again and again',
+      ).conflicts('exitAtEnd'),
+    )
     .addOption(
       new Option('-f, --format <format>', 'how a record is printed (default: its value and a newline)')
         .argParser(argument(compileFormat))
@@ -168,6 +175,7 @@ function commonSettings(options: ConsumeOptions) {
     from: options.from ?? ('earliest' as const),
     recordsMax: options.maxRecords ?? null,
     exitAtEnd: options.exitAtEnd ?? false,
+    follows: options.follow ?? false,
     format: chooseFormat(options),
     skipCorrupt: options.skipCorrupt ?? false,
   }

@@ -59,6 +59,8 @@ export interface ReadingSettings {
   from: StartPlace
   recordsMax: number | null
   exitAtEnd: boolean
+  /** Whether it is told how it waits for more. */
+  follows?: boolean
   format: FormatRecord
   /** Whether what cannot be read is passed over, and told. */
   skipCorrupt?: boolean
@@ -88,13 +90,14 @@ interface PrintSettings {
 /** Prints what a consumer reads, until that is over or the terminal ends it. Answers the exit code. */
 export async function printRecords(
   consumer: Consumer,
-  { recordsMax, exitAtEnd, format }: ReadingSettings,
+  { recordsMax, exitAtEnd, follows = false, format }: ReadingSettings,
   { topics, tuning: { autoCommitInterval }, prefix }: PrintSettings,
   terminal: Terminal,
 ): Promise<number> {
   const { interrupted, outputClosed } = terminal
   const stopped = AbortSignal.any([interrupted, outputClosed])
   const failures = listen(consumer, prefix, terminal)
+  if (follows) tellWaiting(consumer, prefix, terminal)
   const run: ConsumerRun = {
     ...(exitAtEnd && { stopOffsets: endsOf(topics) }),
     ...(recordsMax !== null && { recordsMax }),
@@ -166,6 +169,14 @@ function listUncommitted(partitions: readonly LostPartition[]): string {
     return `${topic} ${partition}${from} up to offset ${Number(position) - 1}`
   })
   return ` (${ranges.join(', ')})`
+}
+
+/** Tells whether it is woken when something comes, or has to ask. */
+function tellWaiting(consumer: Consumer, prefix: string, terminal: Terminal): void {
+  consumer.on(consumer.events.WAITING, ({ payload: { how, reason } }) => {
+    const what = how === 'woken' ? 'the broker wakes it when more comes' : 'it asks for more again and again'
+    note(terminal, `${prefix}${what}${reason === undefined ? '' : `: ${reason.message}`}`)
+  })
 }
 
 /** Tells what goes on, and gathers what the run has to fail with in the end. */

@@ -31,7 +31,7 @@ export function buildHttpApp(
   routes: Iterable<Route>,
   describe?: Describe,
 ): BuiltApp {
-  const { broker, objects, health, logger } = ports
+  const { broker, objects, health, waking, logger } = ports
   const { nowMs = Date.now, monotonicMs = () => performance.now(), random = Math.random } = ports
   const { token, allowedHosts = [], bodiesInFlightBytesMax = HTTP_BODIES_IN_FLIGHT_BYTES_MAX } = settings
   if (token === '') throw new RangeError('an empty token protects nothing: leave it out, or give one')
@@ -42,6 +42,7 @@ export function buildHttpApp(
     broker,
     objects,
     health,
+    waking,
     nowMs,
     monotonicMs,
     random,

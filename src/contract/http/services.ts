@@ -10,6 +10,7 @@ export interface Services
     Required<Pick<HttpPorts, 'nowMs' | 'monotonicMs' | 'random'>> {
   objects: HttpPorts['objects'] | undefined
   health: HttpPorts['health']
+  waking: HttpPorts['waking']
   bodies: Bodies
   answers: Required<AnswerLimits>
   topicCacheMs: number

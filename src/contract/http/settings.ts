@@ -1,8 +1,10 @@
+import type { LentMemory } from '../../core/lent-memory.ts'
 import type { Position } from '../../core/numbers.ts'
 import type { StoreHealth } from '../../ports/store-health.ts'
 import type { Broker } from '../broker.ts'
 import type { GroupBroker } from '../groups.ts'
 import type { TriggerBroker } from '../triggers.ts'
+import type { WakingOffer } from '../waking/offer.ts'
 import type { UrlSigner } from './trust/signed-url.ts'
 
 export interface HttpPorts {
@@ -11,6 +13,8 @@ export interface HttpPorts {
   objects?: LocatedObjects
   /** What GET /health looks at; nothing when it is left out. */
   health?: StoreHealth | undefined
+  /** That whoever waits for records can be woken; nobody can when it is left out. */
+  waking?: WakingOffer | undefined
   logger: HttpLogger
   /** Milliseconds since the epoch; the system's clock when it is left out. */
   nowMs?: () => number
@@ -82,10 +86,14 @@ export interface ServerContext {
   readBody?: ReadBody
   /** The memory that the answer to this request may take, of what the process has for all. */
   room?: AnswerMemory
+  /** Memory that is lent to the answer until it is sent or its connection is gone. */
+  memory?: LentMemory
   /** `host:port` under which the server was started. */
   boundHosts?: readonly string[]
   /** Aborts when the server stops: long polls end then. */
   stopping?: AbortSignal
+  /** Whether it is to become a WebSocket, if its client may have one: then the answer is 204. */
+  isUpgrade?: boolean
 }
 
 /** The HTTP form of a broker, for any server that speaks the Fetch API's Request and Response. */

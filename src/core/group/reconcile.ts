@@ -16,6 +16,8 @@ export interface Reconciliation {
   readonly release: readonly Claim[]
   /** To be made the member's, on the condition that the claim is still this one; undefined: that there is none. */
   readonly claim: readonly { readonly partition: PartitionId; readonly expected: Claim | undefined }[]
+  /** The same, and then the member must finish, commit and let go of it: it has it, and is not to have it any more. */
+  readonly regain: readonly { readonly partition: PartitionId; readonly expected: Claim }[]
   /** In the target, and owned by others: may be claimed only where `canTakeOver` says so of the owner. */
   readonly blocked: readonly Claim[]
 }
@@ -29,7 +31,9 @@ export function partitionsIn(share: readonly TopicShare[]): PartitionId[] {
  *
  * A claim that names the member without its knowing the generation is claimed anew, never just handed over: the
  * answer that told it may have gone to an earlier incarnation of a static member, which the new generation fences.
- * One that is not in its share is set free: nobody else could, as long as the member lives.
+ * One that is not in its share is set free: nobody else could, as long as the member lives. But where the member says that it
+ * has the partition, by another claim, it was claimed anew meanwhile by a request of its own which it has given up: it keeps it
+ * until it has let go.
  *
  * @param target the member's share; none while there is no target yet
  * @param owned what the member says it owns; what is also in `released` does not count
@@ -53,6 +57,7 @@ export function reconcile(
   const toRelease: Claim[] = []
   const release: Claim[] = []
   const claim: { partition: PartitionId; expected: Claim | undefined }[] = []
+  const regain: { partition: PartitionId; expected: Claim }[] = []
   const blocked: Claim[] = []
   for (const current of claims) {
     const key = partitionKey(current)
@@ -62,7 +67,9 @@ export function reconcile(
       keep.push(current)
       if (!partition) toRelease.push(current)
     } else if (!partition) {
-      if (current.owner === memberId) release.push(current)
+      if (current.owner !== memberId) continue
+      if (held.has(key)) regain.push({ partition: current, expected: current })
+      else release.push(current)
     } else if (current.owner === memberId || current.owner === null) {
       claim.push({ partition, expected: current })
     } else {
@@ -70,5 +77,5 @@ export function reconcile(
     }
   }
   for (const partition of wanted.values()) claim.push({ partition, expected: undefined })
-  return { keep, toRelease, release, claim, blocked }
+  return { keep, toRelease, release, claim, regain, blocked }
 }

@@ -28,9 +28,15 @@ export function toSessionTimeout(askedMs: number | undefined): number {
   return askedMs
 }
 
-/** How many milliseconds a member lets pass between two heartbeats: it may lose two and keeps what it has. */
-export function toHeartbeatInterval(sessionTimeoutMs: number): number {
-  return Math.min(HEARTBEAT_INTERVAL_DEFAULT_MS, Math.floor(sessionTimeoutMs / 3))
+/**
+ * How many milliseconds a member lets pass between two heartbeats: it may lose two and keeps what it has.
+ * @param intervalMsMax how late it may hear of what has changed in its group
+ */
+export function toHeartbeatInterval(
+  sessionTimeoutMs: number,
+  intervalMsMax = HEARTBEAT_INTERVAL_DEFAULT_MS,
+): number {
+  return Math.min(intervalMsMax, Math.floor(sessionTimeoutMs / 3))
 }
 
 /**

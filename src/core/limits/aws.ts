@@ -56,8 +56,14 @@ export const TABLE_SCAN_PAGE_ITEMS = 100
 
 /** AWS: what an event or a result may have, as JSON, when a function is called and waited for. */
 export const LAMBDA_PAYLOAD_BYTES_MAX = 6 * MiB
+/** AWS: what an event may have when nobody waits for the function. It was raised since; this holds everywhere. */
+export const LAMBDA_EVENT_BYTES_MAX = 256 * KiB
 /** AWS: how long a gateway waits for a function. */
 export const API_GATEWAY_TIMEOUT_MS = 29_000
+/** What one frame of a WebSocket holds, how long one may be silent, and how long one lives. */
+export const API_GATEWAY_FRAME_BYTES_MAX = 32 * KiB
+export const API_GATEWAY_IDLE_MS = 600_000
+export const API_GATEWAY_SOCKET_MS = 7_200_000
 /** A function behind a gateway ends before the gateway gives up, so that its log tells what happened. */
 export const FUNCTION_TIMEOUT_MS = 28_000
 /** A produce call is answered before its function is stopped: a producer hears what became of its records. */

@@ -43,6 +43,8 @@ export const GATEWAY_PROVING_MS_MAX = 20_000
 export const GATEWAY_FAILED_PROOF_MS = 100
 /** How long a gateway that closes lets requests under way end. */
 export const GATEWAY_CLOSE_MS_MAX = 10_000
+/** Lines of its log that clients cause, in each second: more are counted. */
+export const GATEWAY_LOG_LINES_MAX = 10
 /** Rounds of a password's hash: RFC 7677's least, what new users get, and what nobody's sign-in takes longer than. */
 export const SCRAM_ITERATIONS_MIN = 4_096
 export const SCRAM_ITERATIONS_DEFAULT = 8_192

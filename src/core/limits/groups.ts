@@ -17,6 +17,8 @@ export const SESSION_TIMEOUT_MS_MIN = 6_000
 export const SESSION_TIMEOUT_MS_MAX = 1_800_000
 /** How often a member says that it is there; more often where its session time-out is short. */
 export const HEARTBEAT_INTERVAL_DEFAULT_MS = 3_000
+/** The same where each heartbeat is paid for: a third of the usual session, and so late members hear that others have come. */
+export const HEARTBEAT_PAID_INTERVAL_MS_MAX = 15_000
 /** How soon a member asks again that still waits for partitions, or has some to give up. */
 export const HEARTBEAT_UNSETTLED_INTERVAL_MS = 1_000
 /** How long others leave it to whoever has begun to look at a group's members, before somebody begins anew. */
@@ -57,6 +59,10 @@ assert(TARGET_CHUNK_BYTES_MAX <= TARGET_SHARE_BYTES_MAX, 'a member alone in its 
 assert(
   HEARTBEAT_INTERVAL_DEFAULT_MS * 2 <= SESSION_TIMEOUT_MS_MIN,
   'a member that loses one heartbeat does not lose its partitions',
+)
+assert(
+  HEARTBEAT_PAID_INTERVAL_MS_MAX * 3 <= SESSION_TIMEOUT_DEFAULT_MS,
+  'the same where heartbeats are paid for: it may lose two',
 )
 assert(
   CLOCK_SKEW_MS_MAX < SESSION_TIMEOUT_MS_MIN,

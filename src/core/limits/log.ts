@@ -136,6 +136,11 @@ export const MARK_INTERVAL_BYTES = 64 * KiB
 export const FETCH_DEFAULT_BYTES = MiB
 export const FETCH_BYTES_MAX = 16 * MiB
 export const FETCH_WAIT_MS_MAX = 30_000
+/** Memory that answers are lent: what is smaller or larger is made for one. */
+export const LENT_BYTES_MIN = 4 * KiB
+export const LENT_BYTES_MAX = 4 * MiB
+/** What is kept of it for other answers, by each server of a process. */
+export const LENT_KEPT_BYTES_MAX = 8 * MiB
 /** Places where reads have ended that a process remembers. */
 export const PLACES_REMEMBERED_MAX = 1_000
 /** Goes as a whole, so that what is small costs no memory of its own. They grow with what there is. */
@@ -188,3 +193,5 @@ assert(ENTRY_PRODUCERS_MAX <= PRODUCERS_KEPT_MAX, 'the producers of one busy pro
 assert(PRODUCER_SILENT_MS_MAX < PRODUCER_REMEMBERED_MS, 'who leaves the head is remembered elsewhere')
 assert(INLINE_BYTES_MAX <= TAIL_INLINE_SOFT_BYTES_MAX, 'one inline commit alone needs no flush')
 assert(BATCH_BYTES_MAX <= FETCH_BYTES_MAX, 'any batch can be fetched')
+assert(LENT_BYTES_MAX <= LENT_KEPT_BYTES_MAX, 'whatever is lent may be kept')
+assert(FETCH_DEFAULT_BYTES <= LENT_BYTES_MAX, 'what is usually asked for is lent')

@@ -1,4 +1,4 @@
-import { CLOSE_DEADLINE_MS, LAST_STEP_MS_MAX } from './log.ts'
+import { CLOSE_DEADLINE_MS, FLUSH_DEFAULT_MS, INLINE_BYTES_MAX, LAST_STEP_MS_MAX } from './log.ts'
 import { SEGMENT_DEFAULT_BYTES } from './settling.ts'
 import { assert, KiB, MiB } from './units.ts'
 
@@ -26,6 +26,16 @@ export const STORE_TRIAL_BYTES = 64 * KiB
 export const STORE_SYNC_BYTES = 8 * MiB
 /** What must be free on the disk for what is written only to lie better: what is new goes first. */
 export const STORE_ROOM_KEPT_BYTES = 512 * MiB
+/** An object of a commit or a flush up to this size is a row of the index's database for its first seconds. */
+export const SMALL_OBJECT_BYTES_MAX = 64 * KiB
+/** When it becomes a file: as long as inline records may be in the index alone, by default. */
+export const SMALL_OBJECT_MS_MAX = FLUSH_DEFAULT_MS
+/** Bytes of such rows; what comes while there are so many is a file at once. */
+export const SMALL_OBJECTS_BYTES_MAX = 64 * MiB
+/** How long a store that is closed goes on making files of them. */
+export const SMALL_OBJECTS_CLOSE_MS_MAX = 1_500
+/** Bytes of heads of which a process remembers what they mean, which takes it some times as much memory. */
+export const HEADS_REMEMBERED_BYTES_MAX = 2 * MiB
 /** How often a process looks which of the objects that it has open others have removed. */
 export const STORE_REMOVED_LOOK_MS = 30_000
 /** Files that are removed at the same time. */
@@ -41,6 +51,7 @@ assert(
 )
 assert(STORE_HELD_UP_MS < STORE_TURN_MS_MAX, 'who is held up is told so before its turn is over')
 assert(
-  CLOSE_PATIENCE_MS + CLOSE_DEADLINE_MS < 10_000,
+  CLOSE_PATIENCE_MS + CLOSE_DEADLINE_MS + SMALL_OBJECTS_CLOSE_MS_MAX < 10_000,
   'a process that is told to end does so before Docker kills it, 10 s later',
 )
+assert(SMALL_OBJECT_BYTES_MAX > INLINE_BYTES_MAX, 'there are objects that are small')

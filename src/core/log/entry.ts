@@ -101,21 +101,42 @@ const WITH_PRODUCERS = 4
 const WITH_EPOCH = 8
 
 /**
- * The bytes of entries that were decoded or encoded before. Entries never change, and every append and every flush
- * writes a whole tail of them again.
+ * The bytes of an entry that was decoded or encoded before, in the entry itself, where no copy of it takes them along. Entries
+ * never change, and every append and every flush writes a whole tail of them again. A map of all of them would be gone through at
+ * each garbage collection.
  */
-const encodedEntries = new WeakMap<IndexEntry, Uint8Array>()
+class Encoded extends (Itself as unknown as new (given: object) => object) {
+  readonly #bytes: Uint8Array
+
+  constructor(entry: IndexEntry, bytes: Uint8Array) {
+    super(entry)
+    this.#bytes = bytes
+  }
+
+  static of(entry: object): Uint8Array | undefined {
+    return #bytes in entry ? entry.#bytes : undefined
+  }
+
+  /** Whether a payload lies in those bytes. */
+  static holds(entry: object, payload: Uint8Array): boolean {
+    return Encoded.of(entry)?.buffer === payload.buffer
+  }
+}
+
+/** Takes what it is given for itself, so that a class above it adds its field to that. */
+function Itself(given: object): object {
+  return given
+}
 
 /**
  * The entry as it is persisted: one binary value, compared as a whole by `contains`.
  * @throws RangeError where it is a segment's
  */
 export function encodeEntry(entry: IndexEntry): Uint8Array {
-  let bytes = encodedEntries.get(entry)
-  if (!bytes) {
-    bytes = writeEntry(entry)
-    encodedEntries.set(entry, bytes)
-  }
+  const known = Encoded.of(entry)
+  if (known) return known
+  const bytes = writeEntry(entry)
+  if (Object.isExtensible(entry)) new Encoded(entry, bytes)
   return bytes
 }
 
@@ -140,10 +161,18 @@ function writeEntry(entry: IndexEntry): Uint8Array {
   return writer.number(place.position).number(entry.bytes).finish()
 }
 
+/** The entry, or the same with a payload of its own, where that is memory of somebody's who may use it again. */
+export function ownEntry(entry: IndexEntry): IndexEntry {
+  const { place } = entry
+  return place.kind !== 'inline' || Encoded.holds(entry, place.payload)
+    ? entry
+    : decodeEntry(encodeEntry(entry))
+}
+
 /** @throws RangeError when the bytes are no entry */
 export function decodeEntry(bytes: Uint8Array): IndexEntry {
   const entry = readEntry(bytes)
-  encodedEntries.set(entry, bytes)
+  new Encoded(entry, bytes)
   return entry
 }
 

@@ -1,6 +1,6 @@
 import { ByteReader, ByteWriter } from '../bytes.ts'
 import { advance, type Offset, toOffset } from '../numbers.ts'
-import { countBytes, decodeEntry, encodeEntry, type IndexEntry, spanOf } from './entry.ts'
+import { countBytes, decodeEntry, encodeEntry, type IndexEntry, ownEntry, spanOf } from './entry.ts'
 import {
   decodeFlushedProducers,
   encodeFlushedProducers,
@@ -151,6 +151,13 @@ export type StandingHead = Head | typeof CLOSED_HEAD
 
 export function encodeStandingHead(head: StandingHead): Uint8Array {
   return head === CLOSED_HEAD ? Uint8Array.of(HEAD_VERSION_CLOSED) : encodeHead(head)
+}
+
+/** The head, for somebody who keeps it: with no memory in it that is somebody else's. */
+export function ownHead(head: StandingHead): StandingHead {
+  if (head === CLOSED_HEAD) return head
+  const tail = head.tail.map(ownEntry)
+  return tail.every((entry, index) => entry === head.tail[index]) ? head : { ...head, tail }
 }
 
 /** @throws RangeError as decodeHead */

@@ -1,10 +1,12 @@
 import type { Broker, TopicSummary } from '../../contract/broker.ts'
 import type { ClassicGroupBroker } from '../../contract/classic-groups.ts'
 import type { GroupBroker } from '../../contract/groups.ts'
+import type { ProducersBroker } from '../../contract/producers.ts'
+import type { LentMemory } from '../../core/lent-memory.ts'
 import type { Clock } from '../../ports/clock.ts'
 
 /** The broker that a gateway stands in front of: one of this process. */
-export type GatewayBroker = Broker & GroupBroker & ClassicGroupBroker
+export type GatewayBroker = Broker & GroupBroker & ClassicGroupBroker & ProducersBroker
 
 /** What a gateway says of itself to clients. */
 export interface GatewaySettings {
@@ -65,4 +67,6 @@ export interface Context {
    * can be answered without them
    */
   readonly reserve: (bytes: number) => Promise<void>
+  /** What the answer's records are read into: it is lent until the client has taken them. */
+  readonly memory: LentMemory
 }

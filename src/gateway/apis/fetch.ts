@@ -95,7 +95,7 @@ function refusalOf({
 async function read(
   asked: readonly Asked[],
   { maxBytes, minBytes, maxWaitMs, isolationLevel }: FetchRequest,
-  { broker, signal, reserve, topics }: Context,
+  { broker, signal, reserve, memory, topics }: Context,
 ): Promise<PartitionAnswer[]> {
   const wanted = asked.filter(({ refusal }) => refusal === undefined)
   // An error is told at once; but that there is no such partition is not, as in Kafka.
@@ -113,6 +113,7 @@ async function read(
     maxWaitMs: isToldAtOnce ? 0 : Math.max(0, maxWaitMs),
     signal,
     reserve,
+    memory,
   })
   const abortedTransactions = isolationLevel === READ_COMMITTED ? [] : null
   const lane = new Lane(LOOKS_PARALLEL)
@@ -162,10 +163,10 @@ function once(look: () => Promise<void>): () => Promise<void> {
 /** An error of the whole fetch is one of each partition. */
 async function fetchAll(
   broker: Context['broker'],
-  request: FetchMany,
+  request: FetchMany & Pick<Context, 'memory'>,
 ): Promise<{ partitions: readonly (FetchedPartition | { error: TidemarkError })[] }> {
   try {
-    return await broker.fetchMany(request)
+    return await request.memory.use(() => broker.fetchMany(request))
   } catch (error) {
     if (!(error instanceof TidemarkError)) throw error
     return { partitions: request.partitions.map(() => ({ error })) }

@@ -7,6 +7,7 @@ import { deleteTopics } from './delete-topics.ts'
 import { describeCluster } from './describe-cluster.ts'
 import { describeConfigs, listConfigResources } from './describe-configs.ts'
 import { describeLogDirs } from './describe-log-dirs.ts'
+import { describeProducers } from './describe-producers.ts'
 import { describeTopicPartitions } from './describe-topic-partitions.ts'
 import { fetch } from './fetch.ts'
 import { GROUP_HANDLERS } from './groups/index.ts'
@@ -49,6 +50,7 @@ export const HANDLERS: readonly Handler[] = [
   alterClientQuotas,
   describeUserScramCredentials,
   describeCluster,
+  describeProducers,
   describeTransactions,
   listTransactions,
   listConfigResources,

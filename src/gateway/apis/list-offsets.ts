@@ -60,7 +60,8 @@ async function find(
   const refusal = refusalOf(partitionIndex, currentLeaderEpoch, timestamp, version)
   if (refusal) return failed(partitionIndex, codeOf(refusal))
   const named = PLACES.get(timestamp)
-  const at = named ? named.at : { timestampMs: timestamp }
+  // No record has a time beyond what is a whole number here.
+  const at = named ? named.at : { timestampMs: Math.min(timestamp, Number.MAX_SAFE_INTEGER) }
   try {
     // Nothing is elsewhere, but there has to be a partition all the same.
     const found = await broker.offsetFor({ topic, partition: partitionIndex, at: at ?? 'earliest' })
@@ -80,7 +81,7 @@ function refusalOf(
 ): KafkaErrorName | undefined {
   if (toWholeNumber(partition) === undefined) return 'UNKNOWN_TOPIC_OR_PARTITION'
   if (currentLeaderEpoch > LEADER_EPOCH) return 'UNKNOWN_LEADER_EPOCH'
-  if (timestamp >= 0) return toWholeNumber(timestamp) === undefined ? 'INVALID_REQUEST' : undefined
+  if (timestamp >= 0) return undefined
   const named = PLACES.get(timestamp)
   return named && version >= named.from ? undefined : 'UNSUPPORTED_VERSION'
 }

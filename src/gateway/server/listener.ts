@@ -107,6 +107,7 @@ export class Listener {
     await closed
     waiting.abort()
     this.#stopped.abort()
+    this.#service.renewLog()
   }
 
   #accept(socket: Socket): void {
@@ -153,7 +154,7 @@ export class Listener {
   }
 
   async #check(): Promise<void> {
-    const { clock, answers } = this.#service
+    const { clock, answers, renewLog } = this.#service
     for (;;) {
       const beganMs = clock.monotonicMs()
       await clock.sleep(CHECK_MS, this.#stopped.signal)
@@ -161,6 +162,7 @@ export class Listener {
       // What this process was stopped for is no client's fault.
       this.#ownMs += Math.min(2 * CHECK_MS, clock.monotonicMs() - beganMs)
       for (const connection of this.#connections.values()) connection.check(this.#ownMs, answers.isPressed)
+      renewLog()
     }
   }
 }

@@ -90,23 +90,38 @@ export class Requests {
     const { api, answer } = this.#service.offers.handlerOf(apiKey)!
     const request = api.decodeRequest(version, frame, header.bodyAt)
     const { broker, settings, topics, clock, answers, limits } = this.#service
-    let memory: AnswerMemory | undefined
+    let room: AnswerMemory | undefined
     const reserve = (bytes: number) => {
-      memory ??= new AnswerMemory(answers, clock, limits.answerWaitMs)
-      return memory.take(bytes, this.#signal)
+      room ??= new AnswerMemory(answers, clock, limits.answerWaitMs)
+      return room.take(bytes, this.#signal)
+    }
+    const memory = this.#service.memory.lend()
+    const taken = () => {
+      room?.leave()
+      memory.leave()
     }
     const client = { clientId, host: this.#host, principal }
     try {
-      const context = { broker, settings, topics, clock, version, client, signal: this.#signal, reserve }
+      const context = {
+        broker,
+        settings,
+        topics,
+        clock,
+        version,
+        client,
+        signal: this.#signal,
+        reserve,
+        memory,
+      }
       const body = await answer(request, context)
       if (body === undefined) {
-        memory?.leave()
+        taken()
         return { chunks: [] }
       }
       const chunks = encodeResponseFrame(api, version, header.correlationId, body)
-      return { chunks, taken: memory && (() => memory!.leave()) }
+      return { chunks, taken: room && taken }
     } catch (error) {
-      memory?.leave()
+      taken()
       throw error
     }
   }

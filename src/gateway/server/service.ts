@@ -1,3 +1,4 @@
+import type { MemoryPool } from '../../core/lent-memory.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { GatewayBroker, GatewaySettings, TopicCatalogue } from '../apis/context.ts'
 import type { Handler } from '../apis/handler.ts'
@@ -25,7 +26,11 @@ export interface Service {
   readonly requests: Room
   readonly newcomers: Room
   readonly answers: Room
+  /** What answers are read into. */
+  readonly memory: MemoryPool
   readonly log: Log
+  /** To be called once a second: more lines may be told. */
+  readonly renewLog: () => void
   /** Told of what can only be a bug. */
   readonly reportError: (error: unknown) => void
 }

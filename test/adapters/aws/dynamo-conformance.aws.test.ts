@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { makeTableClients } from '../../../src/adapters/aws/table/aws-table.ts'
 import { dynamoGroupStore } from '../../../src/adapters/aws/table/dynamo-group-store.ts'
+import { dynamoListenerStore } from '../../../src/adapters/aws/table/dynamo-listener-store.ts'
 import { dynamoLogIndex } from '../../../src/adapters/aws/table/dynamo-log-index.ts'
 import { DynamoTable } from '../../../src/adapters/aws/table/dynamo-table.ts'
 import { dynamoTopicStore } from '../../../src/adapters/aws/table/dynamo-topic-store.ts'
@@ -13,9 +14,10 @@ import {
   describeDynamoDbLocal,
   dynamoDbLocalEndpoint,
 } from '../../aws/endpoints.ts'
-import { createTestTable } from '../../aws/tables.ts'
+import { createTestTable, PATIENT } from '../../aws/tables.ts'
 import { describeClassicGroupStore } from '../../conformance/classic-group-store.ts'
 import { describeGroupStore, type GroupSizes } from '../../conformance/group-store.ts'
+import { describeListenerStore } from '../../conformance/listener-store.ts'
 import { describeLogIndex } from '../../conformance/log-index.ts'
 import { freshPartition, looseBlock } from '../../conformance/samples.ts'
 import { describeSettledLog } from '../../conformance/settled-log.ts'
@@ -29,7 +31,7 @@ const SIZES: GroupSizes = { members: 200, claims: 600 }
 async function openFresh(endpoint: string) {
   const { table, remove } = await createTestTable(endpoint)
   const clients = makeTableClients({ endpoint })
-  const dynamo = new DynamoTable(clients, table)
+  const dynamo = new DynamoTable(clients, table, PATIENT)
   const close = async () => {
     clients.close()
     await remove()
@@ -40,6 +42,7 @@ async function openFresh(endpoint: string) {
     groups: dynamoGroupStore(dynamo),
     triggers: dynamoTriggerStore(dynamo),
     upkeep: dynamoUpkeepStore(dynamo),
+    listeners: dynamoListenerStore(dynamo),
     close,
   }
 }
@@ -69,6 +72,7 @@ describeDynamoDbLocal('on DynamoDB Local,', () => {
   describeTriggerStore('DynamoDB', () => openFresh(dynamoDbLocalEndpoint()))
   describeSettledLog('DynamoDB', () => openFresh(dynamoDbLocalEndpoint()), 20)
   describeUpkeepStore('DynamoDB', () => openFresh(dynamoDbLocalEndpoint()))
+  describeListenerStore('DynamoDB', () => openFresh(dynamoDbLocalEndpoint()))
   testScan(dynamoDbLocalEndpoint)
 })
 
@@ -80,5 +84,6 @@ describeAws('on the AWS endpoint,', () => {
   describeTriggerStore('DynamoDB', () => openFresh(awsEndpoint()))
   describeSettledLog('DynamoDB', () => openFresh(awsEndpoint()), 20)
   describeUpkeepStore('DynamoDB', () => openFresh(awsEndpoint()))
+  describeListenerStore('DynamoDB', () => openFresh(awsEndpoint()))
   testScan(awsEndpoint)
 })

@@ -31,7 +31,7 @@ import { NoRoom } from '../../../src/ports/outcome.ts'
 import type { TopicStore } from '../../../src/ports/topic-store.ts'
 import type { UpkeepStore } from '../../../src/ports/upkeep-store.ts'
 import { describeDynamoDbLocal, dynamoDbLocalEndpoint } from '../../aws/endpoints.ts'
-import { createTestTable } from '../../aws/tables.ts'
+import { createTestTable, PATIENT } from '../../aws/tables.ts'
 import {
   everyEntry,
   fillBlocks,
@@ -94,7 +94,7 @@ describeDynamoDbLocal('what the index asks of DynamoDB:', () => {
     const endpoint = dynamoDbLocalEndpoint()
     table = await createTestTable(endpoint)
     clients = makeTableClients({ endpoint, meter })
-    const dynamo = new DynamoTable(clients, table.table)
+    const dynamo = new DynamoTable(clients, table.table, PATIENT)
     index = dynamoLogIndex(dynamo)
     topics = dynamoTopicStore(dynamo)
     upkeep = dynamoUpkeepStore(dynamo)

@@ -16,7 +16,7 @@ import { toOffset } from '../../../src/core/numbers.ts'
 import { targetIdOf } from '../../../src/core/storage-layout.ts'
 import type { GroupStore } from '../../../src/ports/group-store.ts'
 import { describeDynamoDbLocal, dynamoDbLocalEndpoint } from '../../aws/endpoints.ts'
-import { createTestTable } from '../../aws/tables.ts'
+import { createTestTable, PATIENT } from '../../aws/tables.ts'
 import { sampleMember } from '../../conformance/group-store.ts'
 import { freshId, freshPartition } from '../../conformance/samples.ts'
 
@@ -36,7 +36,7 @@ describeDynamoDbLocal('what groups ask of DynamoDB:', () => {
   beforeEach(() => {
     // New connections for each test: DynamoDB Local closes those that were idle in a long one.
     clients = makeTableClients({ endpoint: dynamoDbLocalEndpoint(), meter })
-    dynamo = new DynamoTable(clients, table.table)
+    dynamo = new DynamoTable(clients, table.table, PATIENT)
     groups = dynamoGroupStore(dynamo)
     meter.reset()
   })

@@ -5,7 +5,7 @@ import { dynamoGroupStore } from '../../../src/adapters/aws/table/dynamo-group-s
 import { DynamoTable } from '../../../src/adapters/aws/table/dynamo-table.ts'
 import type { GroupStore } from '../../../src/ports/group-store.ts'
 import { describeDynamoDbLocal, dynamoDbLocalEndpoint } from '../../aws/endpoints.ts'
-import { createTestTable } from '../../aws/tables.ts'
+import { createTestTable, PATIENT } from '../../aws/tables.ts'
 import { freshId } from '../../conformance/samples.ts'
 
 type TableClients = ReturnType<typeof makeTableClients>
@@ -19,7 +19,7 @@ describeDynamoDbLocal('a group that is made and removed at the same time:', () =
   beforeAll(async () => {
     table = await createTestTable(dynamoDbLocalEndpoint())
     clients = makeTableClients({ endpoint: dynamoDbLocalEndpoint() })
-    dynamo = new DynamoTable(clients, table.table)
+    dynamo = new DynamoTable(clients, table.table, PATIENT)
     groups = dynamoGroupStore(dynamo)
   })
   afterAll(async () => {
@@ -82,7 +82,7 @@ describeDynamoDbLocal('a group that is made and removed at the same time:', () =
   }
 
   function stepThrough(work: (store: GroupStore) => Promise<void>): Stepped {
-    return stepByStep(clients, gated => work(dynamoGroupStore(new DynamoTable(gated, table.table))))
+    return stepByStep(clients, gated => work(dynamoGroupStore(new DynamoTable(gated, table.table, PATIENT))))
   }
 
   async function standing(groupId: string): Promise<{ isGroup: boolean; isListed: boolean }> {

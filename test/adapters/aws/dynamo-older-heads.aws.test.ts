@@ -12,7 +12,7 @@ import { toOffset } from '../../../src/core/numbers.ts'
 import type { PartitionId } from '../../../src/core/topic/partition-id.ts'
 import type { LogIndex } from '../../../src/ports/log-index.ts'
 import { describeDynamoDbLocal, dynamoDbLocalEndpoint } from '../../aws/endpoints.ts'
-import { createTestTable } from '../../aws/tables.ts'
+import { createTestTable, PATIENT } from '../../aws/tables.ts'
 import { freshPartition, NO_CHANGES, NOTHING_MOVED, objectEntry } from '../../conformance/samples.ts'
 import { segmentOf } from '../../conformance/settled-log.ts'
 
@@ -28,7 +28,7 @@ describeDynamoDbLocal('a head of version 1 in DynamoDB', () => {
     const endpoint = dynamoDbLocalEndpoint()
     table = await createTestTable(endpoint)
     clients = makeTableClients({ endpoint })
-    index = dynamoLogIndex(new DynamoTable(clients, table.table))
+    index = dynamoLogIndex(new DynamoTable(clients, table.table, PATIENT))
   })
   afterAll(async () => {
     clients.close()

@@ -14,7 +14,7 @@ import type { PartitionId } from '../../../src/core/topic/partition-id.ts'
 import { systemClock, systemEntropy } from '../../../src/embedded/system.ts'
 import type { Ports } from '../../../src/ports/index.ts'
 import { describeDynamoDbLocal, dynamoDbLocalEndpoint } from '../../aws/endpoints.ts'
-import { createTestTable } from '../../aws/tables.ts'
+import { createTestTable, PATIENT } from '../../aws/tables.ts'
 
 describeDynamoDbLocal('what an idempotent producer asks of DynamoDB:', () => {
   const meter = new UsageMeter()
@@ -37,7 +37,7 @@ describeDynamoDbLocal('what an idempotent producer asks of DynamoDB:', () => {
       ...openMemoryStore(clock),
       clock,
       entropy: systemEntropy,
-      index: dynamoLogIndex(new DynamoTable(clients, table.table)),
+      index: dynamoLogIndex(new DynamoTable(clients, table.table, PATIENT)),
     }
   })
   afterAll(async () => {

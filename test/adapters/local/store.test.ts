@@ -6,12 +6,16 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type LocalStore, openLocalStore } from '../../../src/adapters/local/local-store.ts'
+import { SMALL_OBJECT_BYTES_MAX } from '../../../src/core/limits.ts'
 import { toOffset, toPosition } from '../../../src/core/numbers.ts'
 import { parseSegmentKey, segmentKey } from '../../../src/core/storage-layout.ts'
 import { StoreFailed } from '../../../src/ports/outcome.ts'
 import { everyEntry, fillBlocks, freshId, freshPartition, inlineEntry } from '../../conformance/samples.ts'
 
 const WORKER = fileURLToPath(new URL('store-worker.ts', import.meta.url))
+
+/** Too large to be a row at first. */
+const LARGE = Buffer.alloc(SMALL_OBJECT_BYTES_MAX + 1, 'bytes')
 
 let directory: string
 let store: LocalStore
@@ -110,9 +114,9 @@ test('a store that was closed has everything when it is opened again', async () 
 describe('files', () => {
   test('lie where the names of storage-layout.ts say', async () => {
     const id = freshId()
-    await store.objects.put(segmentKey(id), [Buffer.from('bytes')])
+    await store.objects.put(segmentKey(id), [LARGE])
     const path = join(directory, 'objects', 'segments', id.slice(0, 2), id)
-    expect(await readFile(path, 'utf8')).toBe('bytes')
+    expect(await readFile(path)).toEqual(LARGE)
     expect(await files()).toEqual(['format.json', segmentKey(id)])
     expect((await stat(join(directory, 'index'))).isDirectory()).toBe(true)
   })
@@ -133,12 +137,12 @@ describe('files', () => {
 
   test('that could not be written leave nothing behind', async () => {
     await writeFile(join(directory, 'objects', 'segments'), 'a file where a folder should be')
-    await expect(store.objects.put(segmentKey(freshId()), [Buffer.from('x')])).rejects.toThrow(StoreFailed)
+    await expect(store.objects.put(segmentKey(freshId()), [LARGE])).rejects.toThrow(StoreFailed)
     expect(await readdir(join(directory, 'objects', 'unfinished'))).toEqual([])
     await rm(join(directory, 'objects', 'segments'))
     const key = segmentKey(freshId())
-    await store.objects.put(key, [Buffer.from('x')])
-    expect(await store.objects.get(key, toPosition(0), 5)).toHaveLength(1)
+    await store.objects.put(key, [LARGE])
+    expect(await store.objects.get(key, toPosition(LARGE.length - 1), 5)).toHaveLength(1)
   })
 
   test('of many objects can be read at the same time, more than stay open', async () => {

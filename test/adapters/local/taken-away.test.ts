@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Footing } from '../../../src/adapters/local/footing.ts'
 import { type LocalStore, openLocalStore } from '../../../src/adapters/local/local-store.ts'
 import { SqliteItems } from '../../../src/adapters/local/sqlite-items.ts'
+import { SMALL_OBJECT_BYTES_MAX } from '../../../src/core/limits.ts'
 import { toOffset, toPosition } from '../../../src/core/numbers.ts'
 import { segmentKey } from '../../../src/core/storage-layout.ts'
 import { NotApplied, StoreFailed } from '../../../src/ports/outcome.ts'
@@ -17,6 +18,8 @@ let directory: string
 let store: LocalStore
 const partition = freshPartition()
 const KEY = segmentKey(freshId())
+/** Too large to be a row at first. */
+const LARGE = Buffer.alloc(SMALL_OBJECT_BYTES_MAX + 1, 'bytes')
 
 beforeEach(async () => {
   around = await mkdtemp(join(tmpdir(), 'tidemark-away-'))
@@ -24,7 +27,7 @@ beforeEach(async () => {
   store = await openLocalStore(directory)
   await store.index.createHead(partition, 0)
   await append()
-  await store.objects.put(KEY, [Buffer.from('bytes')])
+  await store.objects.put(KEY, [LARGE])
 })
 afterEach(async () => {
   await store.close()
@@ -32,7 +35,7 @@ afterEach(async () => {
 })
 
 const append = async () => await store.index.append(partition, inlineEntry(1), toOffset(0))
-const put = async () => await store.objects.put(segmentKey(freshId()), [Buffer.from('x')])
+const put = async () => await store.objects.put(segmentKey(freshId()), [LARGE])
 const inIndex = (name: string) => join(directory, 'index', name)
 
 async function expectRefusal(words: string): Promise<void> {
@@ -140,8 +143,8 @@ describe('parts of the objects that somebody removes are made anew:', () => {
     const folder = join(directory, 'objects', KEY, '..')
     await rename(folder, `${folder}-away`)
     await mkdir(folder)
-    await expect(store.objects.put(KEY, [Buffer.from('bytes')])).rejects.toThrow(NotApplied)
-    await store.objects.put(KEY, [Buffer.from('bytes')])
+    await expect(store.objects.put(KEY, [LARGE])).rejects.toThrow(NotApplied)
+    await store.objects.put(KEY, [LARGE])
     expect(existsSync(join(directory, 'objects', KEY))).toBe(true)
   })
 })

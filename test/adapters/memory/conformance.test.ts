@@ -2,6 +2,7 @@ import { openMemoryStore } from '../../../src/adapters/memory/memory-store.ts'
 import { VirtualClock } from '../../../src/adapters/memory/virtual-clock.ts'
 import { describeClassicGroupStore } from '../../conformance/classic-group-store.ts'
 import { describeGroupStore } from '../../conformance/group-store.ts'
+import { describeListenerStore } from '../../conformance/listener-store.ts'
 import { describeLogIndex } from '../../conformance/log-index.ts'
 import { describeObjectStore } from '../../conformance/object-store.ts'
 import { describeSettledLog } from '../../conformance/settled-log.ts'
@@ -19,3 +20,4 @@ describeClassicGroupStore('memory', open)
 describeTriggerStore('memory', open)
 describeSettledLog('memory', open)
 describeUpkeepStore('memory', open)
+describeListenerStore('memory', open)

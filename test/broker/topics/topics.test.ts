@@ -541,6 +541,83 @@ test('what makes a topic comes twice, all of it, and the second time after its d
   expect(await leftovers()).toEqual([])
 })
 
+describe('what took a name comes again once it was given up, just before its maker puts the topic live', () => {
+  /** Lets others give up what is in the making, do as they like, and have it there again by a put that comes twice. */
+  function repeatMaking(meanwhile: () => Promise<unknown>): string[] {
+    const ids: string[] = []
+    let repeat: (() => Promise<unknown>) | undefined
+    harness.around = async (method, args, call) => {
+      if (method !== 'put') return await call()
+      const { state, topicId } = args[0] as TopicItem
+      if (state === 'making' && !repeat) repeat = call
+      if (state === 'live' && ids.length === 0) {
+        ids.push(topicId)
+        await meanwhile()
+        expect(await repeat!()).toBe(true)
+      }
+      return await call()
+    }
+    return ids
+  }
+
+  test('and the topic that is made is another, with logs', async () => {
+    const ids = repeatMaking(async () => {
+      await harness.clock.sleep(MAKING_PATIENCE_MS)
+      await harness.open().createTopic({ topic: 'tides' })
+      await harness.open().deleteTopic('tides')
+    })
+    const made = await create('tides', 2)
+    expect(ids).toHaveLength(1)
+    expect(ids).not.toContain(made.topicId)
+    expect(made.offsets).toHaveLength(2)
+    expect(await harness.run(broker.listTopics())).toEqual([
+      { topic: 'tides', topicId: made.topicId, partitions: 2 },
+    ])
+    expect(await produce('a', 1)).toMatchObject({ baseOffset: 0 })
+    expect(await leftovers()).toEqual([])
+  })
+
+  test('and so it is where nobody hears of its own being live', async () => {
+    const ids = repeatMaking(async () => {
+      await harness.clock.sleep(MAKING_PATIENCE_MS)
+      await harness.open().createTopic({ topic: 'tides' })
+      await harness.open().deleteTopic('tides')
+    })
+    const around = harness.around
+    let isLost = false
+    harness.around = async (method, args, call) => {
+      const result = await around(method, args, call)
+      if (isLost || method !== 'put' || (args[0] as TopicItem).topicId !== ids[0]) return result
+      isLost = true
+      // Somebody alters it before it is looked at again, and has not noticed anything yet.
+      const item = args[0] as TopicItem
+      expect(await harness.plain.topics.put({ ...item, version: 'altered' }, item.version)).toBe(true)
+      throw new OutcomeUnknown('the answer was lost')
+    }
+    const made = await create('tides')
+    expect(isLost).toBe(true)
+    expect(ids).not.toContain(made.topicId)
+    expect(await produce('a')).toMatchObject({ baseOffset: 0 })
+    expect(await leftovers()).toEqual([])
+  })
+})
+
+test('a topic that is deleted before its creation is answered is told as gone, and not made again', async () => {
+  let isDeleted = false
+  harness.around = async (method, args, call) => {
+    const result = await call()
+    if (method === 'put' && (args[0] as TopicItem).state === 'live' && !isDeleted) {
+      isDeleted = true
+      await harness.open().deleteTopic('tides')
+    }
+    return result
+  }
+  const error = await harness.errorOf(broker.createTopic({ topic: 'tides', partitions: 2 }))
+  expect(error).toMatchObject({ kafkaName: 'UNKNOWN_TOPIC_OR_PARTITION', written: 'yes' })
+  expect(await harness.run(broker.listTopics())).toEqual([])
+  expect(await leftovers()).toEqual([])
+})
+
 describe('heads of a topic that is gone', () => {
   test('are not made by a growth that comes late, and take nothing of who still believes in it', async () => {
     await create('tides', 1)

@@ -14,7 +14,7 @@ const claimOf = (partition: number, owner: string | null, generation: number): C
 const holding = (partition: number, generation: number): Holding => ({ topicId: 't', partition, generation })
 const share = (...partitions: number[]) => [{ topicId: 't', partitions }]
 
-const NOTHING = { keep: [], toRelease: [], release: [], claim: [], blocked: [] }
+const NOTHING = { keep: [], toRelease: [], release: [], claim: [], regain: [], blocked: [] }
 
 describe('a member', () => {
   test('keeps what the claims confirm', () => {
@@ -64,6 +64,19 @@ describe('a member', () => {
       ...NOTHING,
       release: claims,
     })
+  })
+
+  test('keeps what it has by an older claim of its own until it has let go of it, by a new one', () => {
+    const claims = [claimOf(0, 'me', 4)]
+    expect(reconcile('me', [], [holding(0, 3)], [], claims)).toEqual({
+      ...NOTHING,
+      regain: [{ partition: claims[0], expected: claims[0] }],
+    })
+    expect(reconcile('me', [], [holding(0, 3)], [holding(0, 3)], claims)).toEqual({
+      ...NOTHING,
+      release: claims,
+    })
+    expect(reconcile('me', [], [], [], claims)).toEqual({ ...NOTHING, release: claims })
   })
 
   test('who has let go of a partition and is to have it after all claims it anew', () => {
@@ -122,6 +135,7 @@ describe('whatever the claims say', () => {
           expect(inOrder([...kept, ...claimed, ...blocked])).toEqual(inOrder([...partitions]))
           for (const { owner } of [...plan.keep, ...plan.release]) expect(owner).toBe('me')
           for (const { expected } of plan.claim) expect(expected?.owner ?? 'me').toBe('me')
+          for (const { expected } of plan.regain) expect(expected.owner).toBe('me')
           for (const { owner } of plan.blocked) expect(owner).toBe('you')
           for (const claim of plan.keep) {
             expect(owned).toContainEqual(holding(claim.partition, claim.generation))
@@ -148,8 +162,9 @@ describe('whatever the claims say', () => {
           for (let beat = 0; beat < 2; beat += 1) {
             const plan = reconcile('me', share(...partitions), holds, lets, [...state.values()])
             for (const { partition } of plan.release) change(partition, null)
-            for (const { partition } of plan.claim) change(partition.partition, 'me')
-            lets = plan.toRelease
+            for (const { partition } of [...plan.claim, ...plan.regain]) change(partition.partition, 'me')
+            const regained = plan.regain.map(({ partition }) => state.get(partition.partition)!)
+            lets = [...plan.toRelease, ...regained]
             holds = [
               ...plan.keep,
               ...plan.claim.map(({ partition }) => state.get(partition.partition)!),

@@ -37,6 +37,8 @@ REFUSALS = [
     ("POST /groups/{groupId}/offsets", 400, "INVALID_REQUEST", "is there twice"),
     # A language of its own, with groups in groups, for which no schema has a pattern.
     ("POST /groups/{groupId}/heartbeat", 400, "INVALID_REQUEST", "The topic pattern"),
+    # Not by a request as schemathesis makes them.
+    ("GET /waking", 400, "INVALID_REQUEST", "Open a WebSocket"),
 ]
 
 

@@ -1,3 +1,4 @@
+import { MemoryPool } from '../../../src/core/lent-memory.ts'
 import type { Context, GatewaySettings } from '../../../src/gateway/apis/context.ts'
 import { HANDLERS } from '../../../src/gateway/apis/handlers.ts'
 import { ListedTopics } from '../../../src/gateway/apis/topic-catalogue.ts'
@@ -70,6 +71,7 @@ export class AskedGateway {
       client: { clientId: 'test', host: '127.0.0.1', principal: 'ANONYMOUS' },
       signal: this.ending.signal,
       reserve: this.reserve,
+      memory: new MemoryPool(0).lend(),
     }
   }
 }

@@ -1,9 +1,11 @@
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { flush } from '../../../src/broker/settling/flush.ts'
 import { toOffset } from '../../../src/core/numbers.ts'
 import { CRC_AT, RECORDS_AT } from '../../../src/core/record/batch-layout.ts'
 import { batchChecksum } from '../../../src/core/record/checksum.ts'
 import { encodeBatch } from '../../../src/core/record/index.ts'
 import { ConnectionEnded } from '../../../src/gateway/apis/handler.ts'
+import { DescribeProducers } from '../../../src/gateway/wire/messages/describe-producers.ts'
 import { Produce } from '../../../src/gateway/wire/messages/produce.ts'
 import { NO_UUID } from '../../../src/gateway/wire/schema.ts'
 import { batchOf, joined, NOW_MS, readAll } from '../../broker/harness.ts'
@@ -238,4 +240,41 @@ test('a batch of its own starts where the log has been cut', async () => {
     baseOffset: 2,
     logStartOffset: 1,
   })
+})
+
+test('the idempotent producers of a partition are told, in the tail and behind it', async () => {
+  await gateway.createTopic('tides', 2)
+  const numbered = (producerId: bigint, baseSequence: number, producerEpoch = 3) => ({
+    records: new Uint8Array(
+      encodeBatch([{ value: Buffer.from('a') }, { value: Buffer.from('b') }], {
+        nowMs: NOW_MS,
+        producerId,
+        producerEpoch,
+        baseSequence,
+      }),
+    ),
+  })
+  await produce([numbered(7n, 0)])
+  const { harness } = gateway
+  const partition = await harness.partitionId('tides')
+  const untilMs = harness.clock.monotonicMs() + 60_000
+  await harness.run(flush(harness.ports, [{ partition, age: 'all' }], untilMs))
+  await produce([numbered(9n, 0)])
+  await produce([numbered(9n, 2), { records: batchOf(['of nobody']) }])
+  const described = await gateway.ask(DescribeProducers, 0, {
+    topics: [
+      { name: 'tides', partitionIndexes: [0, 1, 2] },
+      { name: 'ebb', partitionIndexes: [0] },
+    ],
+  })
+  const [tides, ebb] = described.topics.map(({ partitions }) => partitions)
+  const shared = { producerEpoch: 3, coordinatorEpoch: -1, currentTxnStartOffset: -1 }
+  expect(tides?.[0]?.activeProducers).toMatchObject([
+    { ...shared, producerId: 7, lastSequence: 1 },
+    { ...shared, producerId: 9, lastSequence: 3 },
+  ])
+  expect(tides?.[0]?.activeProducers.every(({ lastTimestamp }) => lastTimestamp >= NOW_MS)).toBe(true)
+  expect(tides?.[1]).toMatchObject({ errorCode: 0, activeProducers: [] })
+  expect(tides?.[2]?.errorCode).toBe(3)
+  expect(ebb?.[0]?.errorCode).toBe(3)
 })

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
+import { MemoryPool } from '../../../src/core/lent-memory.ts'
 import { systemClock } from '../../../src/embedded/system.ts'
 import type { GatewayBroker } from '../../../src/gateway/apis/context.ts'
 import { type Handler, handler } from '../../../src/gateway/apis/handler.ts'
@@ -61,6 +62,8 @@ async function openConnection(
     requests: given.requests ?? room(),
     newcomers: given.newcomers ?? room(),
     answers: given.answers ?? room(),
+    renewLog: () => {},
+    memory: new MemoryPool(MiB),
     log: line => logged.push(line),
     reportError: error => logged.push(String(error)),
   }

@@ -5,6 +5,7 @@ import { denseJson } from './dense-json.ts'
 import { descriptors } from './descriptors.ts'
 import { drippingBodies } from './dripping-bodies.ts'
 import { fuzz } from './fuzz.ts'
+import { hostileSockets } from './hostile-sockets.ts'
 import { idlePolls } from './idle-polls.ts'
 import { inflatingConsumers } from './inflating-consumers.ts'
 import { inflatingJson } from './inflating-json.ts'
@@ -30,6 +31,7 @@ export const ATTACKS: readonly Attack[] = [
   fuzz,
   decodedFrames,
   kafkaFrames,
+  hostileSockets,
   ledger,
   setClocks,
   ...storeTroubles,

@@ -41,6 +41,10 @@ export const DIFFERENCES: readonly { readonly of: RegExp; readonly why: string }
     of: /^consumers: heartbeat with an epoch of nobody$/,
     why: 'A member whose group was deleted while it slept joins anew; of a group that is not there clients take that for the end.',
   },
+  {
+    of: /^consumers: fetch of nobody$/,
+    why: 'An epoch without a member is an unexpected failure in Kafka, and here a member that is not known.',
+  },
   { of: /^classic: fetch nothing$/, why: 'Where nothing is committed, nothing else is said of it.' },
   { of: /^cluster: describe a broker$/, why: 'Nothing of a gateway can be altered over the protocol.' },
 ]

@@ -371,6 +371,35 @@ export const consumers: Scene = async (ask, prefix) => {
   await commit('commit from the future', 9, { generationIdOrMemberEpoch: 77 })
   await commit('commit of nobody', 9, { generationIdOrMemberEpoch: -1, memberId: '' })
   await commit('commit of somebody else', 9, { memberId: 'two' })
+  for (const [label, asking] of Object.entries({
+    'of a member': { memberId: 'one', memberEpoch: current.memberEpoch },
+    'of an administrator': { memberId: null, memberEpoch: -1 },
+    'from the past': { memberId: 'one', memberEpoch: current.memberEpoch - 1 },
+    'from the future': { memberId: 'one', memberEpoch: 77 },
+    'of somebody else': { memberId: 'two', memberEpoch: current.memberEpoch },
+    'of nobody': { memberId: null, memberEpoch: current.memberEpoch },
+    'without an epoch': { memberId: 'one', memberEpoch: -1 },
+  })) {
+    await ask(`fetch ${label}`, OffsetFetch, 9, {
+      groupId,
+      topics: [],
+      groups: [{ groupId, ...asking, topics: [{ name: topic, topicId: NO_UUID, partitionIndexes: [0] }] }],
+      requireStable: false,
+    })
+  }
+  await ask('fetch of a member of no group', OffsetFetch, 9, {
+    groupId,
+    topics: [],
+    groups: [
+      {
+        groupId: `${groupId}-other`,
+        memberId: 'one',
+        memberEpoch: 1,
+        topics: [{ name: topic, topicId: NO_UUID, partitionIndexes: [0] }],
+      },
+    ],
+    requireStable: false,
+  })
   const groupIds = [groupId, `${groupId}-other`]
   await ask('describe', ConsumerGroupDescribe, 1, { groupIds, includeAuthorizedOperations: true })
   await ask('describe as classic', DescribeGroups, 5, {

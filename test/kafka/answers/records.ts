@@ -1,6 +1,7 @@
 import { encodeBatch } from '../../../src/core/record/index.ts'
 import { CreateTopics } from '../../../src/gateway/wire/messages/create-topics.ts'
 import { DeleteRecords } from '../../../src/gateway/wire/messages/delete-records.ts'
+import { DescribeProducers } from '../../../src/gateway/wire/messages/describe-producers.ts'
 import { Fetch } from '../../../src/gateway/wire/messages/fetch.ts'
 import { InitProducerId } from '../../../src/gateway/wire/messages/init-producer-id.ts'
 import { ListOffsets } from '../../../src/gateway/wire/messages/list-offsets.ts'
@@ -124,6 +125,14 @@ async function number(ask: Asking, name: string): Promise<void> {
   await run('in an older epoch', 6, 0)
   for (let sequence = 2; sequence < 14; sequence += 2) await run(`on to ${sequence}`, sequence, 1)
   await run('what is long ago', 0, 1)
+  for (const [label, partitionIndexes] of Object.entries({ one: [2], several: [0, 1, 2, 9], none: [] })) {
+    await ask(`describe producers of ${label}`, DescribeProducers, 0, {
+      topics: [{ name, partitionIndexes }],
+    })
+  }
+  await ask('describe producers of no topic', DescribeProducers, 0, {
+    topics: [{ name: `${name}-nope`, partitionIndexes: [0] }],
+  })
 }
 
 async function read(ask: Asking, name: string): Promise<void> {
@@ -185,6 +194,7 @@ async function find(ask: Asking, name: string, prefix: string): Promise<void> {
     await at(`at ${timestamp} in an empty log`, { timestamp, partitionIndex: 1 })
   }
   await at('of the future', { timestamp: Date.now() + DAY_MS })
+  for (const power of [52, 53, 54, 62]) await at(`of 2^${power} ms`, { timestamp: 2 ** power })
   await at('of the greatest stamp', { timestamp: -3 }, 9, `${prefix}stamped`)
   await at('in an epoch to come', { currentLeaderEpoch: 4 })
   await at('in no partition', { partitionIndex: 9 })

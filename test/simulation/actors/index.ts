@@ -2,6 +2,7 @@ import type { ActorKind } from './actor.ts'
 import { classic } from './classic.ts'
 import { cleaners } from './cleaners.ts'
 import { clocks } from './clocks.ts'
+import { consumers } from './consumers.ts'
 import { crowd } from './crowd.ts'
 import { deletions } from './deletions.ts'
 import { flushes } from './flushes.ts'
@@ -27,6 +28,7 @@ export const ACTORS: readonly ActorKind[] = [
   flushes,
   members,
   classic,
+  consumers,
   triggers,
   pollers,
   tailers,

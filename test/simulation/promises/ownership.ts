@@ -55,6 +55,7 @@ export class OwnershipPromises {
   readonly #highestTold = new Map<string, number>()
   readonly #observers: CommitObserver[] = []
   readonly #resettable = new Set<string>()
+  readonly #uncounted = new Set<string>()
   /** What was decided last. It is made in the same step, and so before anything else is decided. */
   #decided: Decided | undefined
   commits = 0
@@ -73,6 +74,11 @@ export class OwnershipPromises {
   /** Somebody may commit an earlier offset for this group, while nobody owns the partition. */
   mayBeMovedBack(groupId: string): void {
     this.#resettable.add(groupKey(groupId))
+  }
+
+  /** Members of this group do not count their commits: one that was overtaken on its way counts, whichever way it goes. */
+  countsNothing(groupId: string): void {
+    this.#uncounted.add(groupKey(groupId))
   }
 
   /** The decisions, with what they are decided upon remembered until it is made. */
@@ -192,7 +198,7 @@ export class OwnershipPromises {
       }
       this.#counted.set(key, { sequence, offset })
     }
-    const isReset = by === 'unowned' && this.#resettable.has(group)
+    const isReset = by === 'unowned' ? this.#resettable.has(group) : this.#uncounted.has(group)
     if (offset < before && !isReset && sequence === undefined)
       this.#violated(`back: ${place} was committed at ${before}, and then at ${offset}`)
     this.#committed.set(place, offset)

@@ -23,14 +23,16 @@ type HeadLife = number
 /**
  * What a topic's life promises: an id is made once, and so is each of its heads; as long as its topic is there, each of its
  * partitions has a head; partitions never become fewer; who was told that a topic is made or deleted was told the truth.
- * What comes late of a topic that is gone can bring its item back, with nothing that anybody could use: a ghost. None is
- * left at rest, and no head without a topic.
+ * What comes late of a topic that is gone can bring its item back, with nothing that anybody could use, and so can who makes a
+ * topic that others have given up: a ghost. Nobody is told that it is made, none is left at rest, and no head without a topic.
  */
 export class TopicPromises {
   readonly #violated: (problem: string) => void
   readonly #lives = new Map<string, Life>()
   readonly #idsOf = new Map<string, string[]>()
   readonly #heads = new Map<string, HeadLife>()
+  /** Of topics that were given up before they were ever live: their heads are closed before their item goes. */
+  readonly #givenUp = new Set<string>()
   #moment = 0
   made = 0
   deleted = 0
@@ -113,7 +115,12 @@ export class TopicPromises {
     }
     const { name, topicId, partitions, state } = after
     // What was in the making and never live was not made; that it has a life of heads only is nobody's business.
+    if (state === 'deleting' && !this.#lives.has(topicId)) this.#givenUp.add(topicId)
     if (state === 'making' || !(this.#lives.has(topicId) || state === 'live')) return
+    if (this.#givenUp.has(topicId) && before?.topicId === topicId) {
+      this.#ghostCame(after)
+      return
+    }
     const life = this.#lives.get(topicId) ?? { name, partitions, state: 'unborn' }
     if (life.state === 'unborn') {
       this.#lives.set(topicId, life)
@@ -121,15 +128,8 @@ export class TopicPromises {
       this.made += 1
     }
     if (life.state === 'gone' || life.state === 'deleting') {
-      if (state !== 'live') {
-        if (life.state === 'deleting') life.state = state
-        return
-      }
-      this.ghosts += 1
-      for (let partition = 0; partition < headsMade(after); partition += 1) {
-        if (!this.#hasHead({ topicId, partition })) continue
-        this.#violated(`twice: topic "${name}" was made again under the id ${topicId}`)
-      }
+      if (state === 'live') this.#ghostCame(after)
+      else if (life.state === 'deleting') life.state = state
       return
     }
     if (before && before.topicId !== topicId) this.#violated(`gone: another topic was put over "${name}"`)
@@ -138,6 +138,15 @@ export class TopicPromises {
     life.state = state
     for (let partition = 0; state === 'live' && partition < partitions; partition += 1) {
       if (!this.#hasHead({ topicId, partition })) this.#violated(`headless: ${name}/${partition} has none`)
+    }
+  }
+
+  #ghostCame(item: TopicItem): void {
+    const { name, topicId } = item
+    this.ghosts += 1
+    for (let partition = 0; partition < headsMade(item); partition += 1) {
+      if (!this.#hasHead({ topicId, partition })) continue
+      this.#violated(`twice: topic "${name}" was made again under the id ${topicId}`)
     }
   }
 

@@ -1,45 +1,21 @@
-import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda'
-import { AWS_ATTEMPTS_MAX } from '../../../core/limits.ts'
 import type { MaintenanceCall } from '../../../core/maintenance-call.ts'
 import type { MaintenanceWakes } from '../../../ports/maintenance-wakes.ts'
-import { asStoreError } from '../aws-failures.ts'
-import { type AwsConnection, clientConfig } from '../connection.ts'
-import { sendRepeated } from './repeated-send.ts'
+import { LambdaEvents } from './lambda-events.ts'
 
-/** Calls a Lambda function that maintains the store, and waits for none of its runs: Lambda keeps the calls until they begin. */
+/** Calls a Lambda function that maintains the store, and waits for none of its runs. */
 export class LambdaMaintenanceWakes implements MaintenanceWakes {
-  readonly #client: LambdaClient
-  readonly #functionName: string
-  readonly #timeoutMs: number | undefined
+  readonly #events: LambdaEvents
 
   /** Makes the client and sends nothing. */
-  constructor(
-    functionName: string,
-    connection: AwsConnection = {},
-    settings: { readonly timeoutMs?: number } = {},
-  ) {
-    this.#timeoutMs = settings.timeoutMs
-    this.#functionName = functionName
-    this.#client = new LambdaClient({ ...clientConfig(connection), maxAttempts: AWS_ATTEMPTS_MAX })
+  constructor(...settings: ConstructorParameters<typeof LambdaEvents>) {
+    this.#events = new LambdaEvents(...settings)
   }
 
   async wake(calls: readonly MaintenanceCall[]): Promise<void> {
-    for (const call of calls) {
-      const command = new InvokeCommand({
-        FunctionName: this.#functionName,
-        InvocationType: 'Event',
-        Payload: Buffer.from(JSON.stringify(call)),
-      })
-      try {
-        await sendRepeated(options => this.#client.send(command, options), this.#timeoutMs)
-      } catch (error) {
-        const resource = `the function "${this.#functionName}"`
-        throw asStoreError(error, { action: 'lambda:InvokeFunction', resource, effect: 'write' })
-      }
-    }
+    for (const call of calls) await this.#events.send(call)
   }
 
   close(): void {
-    this.#client.destroy()
+    this.#events.close()
   }
 }

@@ -1,5 +1,6 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import type { GroupStore } from '../../../ports/group-store.ts'
+import type { ListenerStore } from '../../../ports/listener-store.ts'
 import type { LogIndex } from '../../../ports/log-index.ts'
 import type { TopicStore } from '../../../ports/topic-store.ts'
 import type { TriggerStore } from '../../../ports/trigger-store.ts'
@@ -13,6 +14,7 @@ import { dynamoTopicStore } from './dynamo-topic-store.ts'
 import { dynamoTriggerStore } from './dynamo-trigger-store.ts'
 import { dynamoUpkeepStore } from './dynamo-upkeep-store.ts'
 import { lazyGroupStore } from './lazy-group-store.ts'
+import { lazyListenerStore } from './lazy-listener-store.ts'
 import { TableFormat } from './table-format.ts'
 
 export interface AwsTable {
@@ -21,6 +23,7 @@ export interface AwsTable {
   readonly groups: GroupStore
   readonly triggers: TriggerStore
   readonly upkeep: UpkeepStore
+  readonly listeners: ListenerStore
   /** What it says of its store. */
   readonly format: StoreStatement
   close(): void
@@ -47,6 +50,7 @@ export function openAwsTable(options: AwsTableOptions): AwsTable {
     groups: lazyGroupStore(table),
     triggers: dynamoTriggerStore(table),
     upkeep: dynamoUpkeepStore(table),
+    listeners: lazyListenerStore(table),
     format,
     close: () => clients.close(),
   }

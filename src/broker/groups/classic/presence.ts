@@ -11,7 +11,7 @@ export interface Presence {
   is(memberId: string, sessionTimeoutMs: number): void
   /** The group as it is, after what is to be done about others who are silent. */
   look(): Promise<Group | undefined>
-  /** One after the other of this process, in this group. */
+  /** One after the other of this process, in this group. @throws NOT_COORDINATOR as `pause` */
   inTurn<T>(work: () => Promise<T>): Promise<T>
   /** Until the group may have changed. @throws NOT_COORDINATOR where it is not waited for any more */
   pause(): Promise<void>
@@ -74,7 +74,11 @@ class Waiting implements Presence {
   }
 
   inTurn<T>(work: () => Promise<T>): Promise<T> {
-    return this.#watched.turns.run(work)
+    return this.#watched.turns.run(() => {
+      // Nobody waits for it any more: others that do are behind it.
+      if (this.#signal.aborted) throw ended()
+      return work()
+    })
   }
 
   async pause(): Promise<void> {

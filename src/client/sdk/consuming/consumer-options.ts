@@ -24,9 +24,9 @@ export interface ConsumerOptions {
   maxBytesPerPartition?: number
   /** 1 by default. */
   minBytes?: number
-  /** What is fetched ahead of delivery over all partitions, in bytes; 200,000 by default. */
+  /** What is fetched ahead of delivery over all partitions, in bytes; 1 MiB by default. */
   maxBytes?: number
-  /** The same in records; 1,000 by default. 0: more of a partition is fetched once all that came before is delivered. */
+  /** The same in records; 10,000 by default. 0: more of a partition is fetched once all that came before is delivered. */
   maxRecords?: number
   /** How long a fetch at the end of a partition waits, beside `requestTimeout`; 5,000 by default. */
   maxWaitTimeInMs?: number
@@ -186,6 +186,7 @@ export const CONSUMER_EVENTS = {
   POSITION_MOVED: 'consumer.position_moved',
   OUTAGE: 'consumer.outage',
   OUTAGE_OVER: 'consumer.outage_over',
+  WAITING: 'consumer.waiting',
 } as const
 
 interface OfMember {
@@ -247,4 +248,6 @@ export interface ConsumerEventPayloads {
   'consumer.outage': { error: TidemarkError; during: ConsumerWork; topic?: string; partition?: number }
   /** What an OUTAGE told of works again. `duration` in milliseconds. */
   'consumer.outage_over': { during: ConsumerWork; duration: number; topic?: string; partition?: number }
+  /** How it waits for records from now on: woken by its broker, or asking again and again; `reason`: why it is not woken any more. */
+  'consumer.waiting': { how: 'woken' | 'polls'; reason?: Error }
 }

@@ -22,7 +22,8 @@ import { MissingTopics } from './missing-topics.ts'
 import type { PartitionPlace } from './new-partitions.ts'
 import { OffsetCommits, type StreamOffset } from './offset-commits.ts'
 import { PartitionStream, type SeekPlace } from './partition-stream.ts'
-import { Prefetcher, type PrefetchListener } from './prefetcher.ts'
+import type { PrefetchListener } from './prefetch-settings.ts'
+import { Prefetcher } from './prefetcher.ts'
 import { findStart, isFromEnd } from './start-place.ts'
 import type { Subscription } from './subscription.ts'
 
@@ -314,6 +315,10 @@ export class ConsumerSession implements PrefetchListener {
 
   started(): void {
     this.#endIfComplete()
+  }
+
+  waits(how: 'woken' | 'polls', reason: Error | undefined): void {
+    this.#host.emit(CONSUMER_EVENTS.WAITING, { how, ...(reason && { reason }) })
   }
 
   deleted({ topic, partition }: PartitionStream, error: unknown): void {

@@ -64,7 +64,7 @@ export class LocatedReads {
       const isNews = isProbe || this.#restMs === 0
       const ranges = located.partitions.flatMap(one => ('ranges' in one ? one.ranges : []))
       if (isNews && ranges.some(range => 'url' in range)) this.#works()
-      return { partitions }
+      return { partitions, waking: located.waking }
     } catch (error) {
       if (request.signal.aborted) throw error
       if (isProbe || this.#restMs === 0) this.#rest()

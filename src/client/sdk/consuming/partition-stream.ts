@@ -126,7 +126,12 @@ export class PartitionStream {
 
   /** Whether nothing more is known to be in the log. */
   get isAtEnd(): boolean {
-    return this.#isKnown && this.#fetchOffset !== null && this.#fetchOffset >= this.endOffset
+    return this.#isKnown && this.#fetchOffset !== null && !this.hasMore
+  }
+
+  /** Whether more is known to be in the log than was fetched. */
+  get hasMore(): boolean {
+    return this.#isKnown && this.#fetchOffset !== null && this.#fetchOffset < this.endOffset
   }
 
   /** Goes on from the first record or from the end, or from an offset; what was fetched is forgotten. */

@@ -1,48 +1,26 @@
-import type { Broker, FetchedPartition } from '../../../contract/broker.ts'
-import {
-  FETCH_DEFAULT_BYTES,
-  FETCH_PARTITIONS_MAX,
-  FETCH_WAIT_DEFAULT_MS,
-  LOCATED_READ_TIMEOUT_MS,
-} from '../../../core/limits.ts'
-import type { Offset } from '../../../core/numbers.ts'
+import type { Broker, FetchedMany, FetchedPartition } from '../../../contract/broker.ts'
+import { FETCH_DEFAULT_BYTES, FETCH_PARTITIONS_MAX, LOCATED_READ_TIMEOUT_MS } from '../../../core/limits.ts'
+import type { Ask } from '../../../core/waking/vigil.ts'
 import { pause } from '../../pause.ts'
 import { isTopicGone, pauseAfter, tryOnce } from '../../retry.ts'
 import type { Outages } from '../outages.ts'
-import { requestRetries } from '../retry-options.ts'
 import { isKafkaError } from '../topic-facts.ts'
 import type { ConsumerOptions, ConsumerWork } from './consumer-options.ts'
 import { LocatedReads } from './located-reads.ts'
 import type { PartitionStream } from './partition-stream.ts'
+import {
+  type PrefetchListener,
+  type PrefetchSettings,
+  prefetchSettings,
+  waitMsFor,
+} from './prefetch-settings.ts'
 import { RequestUnderWay } from './request-under-way.ts'
-
-export interface PrefetchListener {
-  /** Where to begin in a partition of which nothing is committed. */
-  findStart(stream: PartitionStream): Promise<Offset>
-  /** Where to go on when the position is gone; null: as in a partition of which nothing is committed. */
-  findNext(stream: PartitionStream, error: unknown): Promise<Offset | null>
-  isPaused(stream: PartitionStream): boolean
-  fetchStarted(): void
-  fetched(batches: number, durationMs: number): void
-  /** Where it begins is known: perhaps there is nothing to fetch. */
-  started(): void
-  deleted(stream: PartitionStream, error: unknown): void
-  /** A partition that cannot be read, and not for a passing reason. */
-  failed(error: unknown): void
-}
+import { WakeCalls } from './wake-calls.ts'
 
 /** A fetch below this is not worth its request. */
 const FETCH_BYTES_MIN = 16 * 1024
-/** With more partitions than one request takes, how long a round over all of them may take. */
-const ROUND_MS = 1_000
-/** How long a request waits while it is still looked up where other partitions begin. */
-const STARTING_WAIT_MS = 100
-/**
- * While a partition has as much as it shall have, the others are not asked for at once, since it will soon have room, and then
- * not for long, so that it need not wait for them: so long at first, and longer as long as nothing comes.
- */
+/** While a partition has as much as it shall have, the others are not asked for at once, since it will soon have room. */
 const LINGER_MS = 100
-const SHORT_WAIT_MS = 500
 
 /**
  * Fetches ahead of delivery, by one request for all partitions that have room for more. Every partition has its share of the
@@ -50,10 +28,11 @@ const SHORT_WAIT_MS = 500
  */
 export class Prefetcher {
   readonly #broker: Broker
-  readonly #settings: ReturnType<typeof settingsOf>
+  readonly #settings: PrefetchSettings
   readonly #outages: Outages<ConsumerWork>
   readonly #listener: PrefetchListener
   readonly #located: LocatedReads | undefined
+  readonly #wakes: WakeCalls<PartitionStream> | undefined
   /** In the order of their turns. */
   readonly #streams = new Set<PartitionStream>()
   readonly #toStart = new Set<PartitionStream>()
@@ -76,10 +55,27 @@ export class Prefetcher {
     listener: PrefetchListener,
   ) {
     this.#broker = broker
-    this.#settings = settingsOf(options)
+    this.#settings = prefetchSettings(options)
     this.#outages = outages
     this.#listener = listener
     if (options.located) this.#located = new LocatedReads(outages)
+    // Who wants much at once is not to be woken for each record.
+    if (this.#settings.minBytes <= 1) this.#wakes = this.#openWakes()
+  }
+
+  #openWakes(): WakeCalls<PartitionStream> {
+    return new WakeCalls<PartitionStream>(
+      {
+        look: stream => {
+          if (stream) return this.want(stream)
+          // A request that waits does not know of it.
+          if (this.#request?.mayWaitLong) this.#request.interrupt()
+          this.#beginSoon()
+        },
+        waits: (how, reason) => this.#listener.waits(how, reason),
+      },
+      this.#settings.retry.random,
+    )
   }
 
   /** Fetches for a partition by the next request, if it has less than it shall have. */
@@ -96,7 +92,7 @@ export class Prefetcher {
       this.#lingering = undefined
     }
     // Nothing of it can be delivered meanwhile: it does not wait for what comes of the others.
-    if (!stream.hasRecords && (this.#request?.waitMs ?? 0) > STARTING_WAIT_MS) this.#request?.interrupt()
+    if (!stream.hasRecords && this.#request?.mayWaitLong) this.#request.interrupt()
     this.#beginSoon()
   }
 
@@ -104,6 +100,7 @@ export class Prefetcher {
   stop(): void {
     this.#isStopped = true
     clearTimeout(this.#lingering)
+    this.#wakes?.close()
     this.#request?.interrupt()
   }
 
@@ -179,14 +176,22 @@ export class Prefetcher {
 
   #begin(): void {
     if (this.#request || this.#lingering) return
-    const wanted: PartitionStream[] = []
+    const asks = new Map<PartitionStream, Ask>()
+    const sleeping: PartitionStream[] = []
     let hasFull = false
     for (const stream of this.#streams) {
-      if (stream.ended.signal.aborted) this.#streams.delete(stream)
-      else if (stream.fetchOffset !== null && this.#isWanted(stream)) wanted.push(stream)
-      else if (this.#isOpen(stream) && this.#isFull(stream)) hasFull = true
+      if (stream.ended.signal.aborted) {
+        this.#streams.delete(stream)
+        this.#wakes?.forget(stream)
+      } else if (stream.fetchOffset !== null && this.#isWanted(stream)) {
+        const ask = this.#wakes ? this.#wakes.askFor(stream) : 'poll'
+        if (ask) asks.set(stream, ask)
+        else sleeping.push(stream)
+      } else if (this.#isOpen(stream) && this.#isFull(stream)) hasFull = true
     }
-    if (wanted.length === 0) return
+    this.#wakes?.sleep(sleeping)
+    if (asks.size === 0) return
+    const wanted = [...asks.keys()]
     const isQuiet = wanted.every(stream => stream.isAtEnd)
     if (hasFull && isQuiet && this.#mayLinger) {
       this.#mayLinger = false
@@ -199,28 +204,46 @@ export class Prefetcher {
     const asked = wanted.slice(0, FETCH_PARTITIONS_MAX)
     // Where one request does not take all, those that it does not have come next, whatever it brings.
     if (asked.length < wanted.length) for (const stream of asked) this.#letOthersPass(stream)
-    void this.#fetchFor(asked, this.#waitMs(wanted, hasFull))
+    const askedNow = new Map(asked.map(stream => [stream, asks.get(stream)!]))
+    void this.#fetchFor(asked, askedNow, this.#waitMs(wanted, askedNow, hasFull))
   }
 
-  #waitMs(wanted: readonly PartitionStream[], hasFull: boolean): number {
-    const { waitMs } = this.#settings
+  #waitMs(
+    wanted: readonly PartitionStream[],
+    asks: ReadonlyMap<PartitionStream, Ask>,
+    hasFull: boolean,
+  ): number {
+    // Of the others it is told when something comes.
+    const polls = [...asks.values()].includes('poll')
     // After trouble at once, so that it is known to be over.
-    if (wanted.some(({ fetchFailures }) => fetchFailures > 0)) return 0
-    if (this.#starts > 0) return Math.min(waitMs, STARTING_WAIT_MS)
-    const rounds = wanted.length / FETCH_PARTITIONS_MAX
-    if (rounds > 1) return Math.min(waitMs, Math.floor(ROUND_MS / rounds))
-    return hasFull ? Math.min(waitMs, SHORT_WAIT_MS * 2 ** this.#quiet) : waitMs
+    if (!polls || wanted.some(({ fetchFailures }) => fetchFailures > 0)) return 0
+    const quiet = hasFull ? this.#quiet : undefined
+    const isFirst = this.#wakes?.isKnown === false
+    return waitMsFor(this.#settings, {
+      isStarting: this.#starts > 0,
+      isFirst,
+      partitions: wanted.length,
+      quiet,
+    })
   }
 
   /** One request. Never rejects. */
-  async #fetchFor(streams: readonly PartitionStream[], waitMs: number): Promise<void> {
+  async #fetchFor(
+    streams: readonly PartitionStream[],
+    asks: ReadonlyMap<PartitionStream, Ask>,
+    waitMs: number,
+  ): Promise<void> {
     const request = new RequestUnderWay(streams, waitMs)
     this.#request = request
     const beganMs = performance.now()
     const failed: [PartitionStream, unknown][] = []
     this.#listener.fetchStarted()
+    this.#wakes?.asked(asks)
+    const offsets = streams.map(stream => stream.fetchOffset!)
     try {
-      const answers = await this.#fetch(request)
+      const fetched = await this.#fetch(request, asks)
+      const answers = fetched.partitions
+      this.#wakes?.answered(asks, offsets, fetched)
       let batches = 0
       for (const [index, stream] of streams.entries()) {
         const answer = answers[index]!
@@ -238,6 +261,7 @@ export class Prefetcher {
       // Also where some of it is damaged: what comes before can be delivered.
       this.#listener.fetched(batches, performance.now() - beganMs)
     } catch (error) {
+      this.#wakes?.failed(asks)
       if (!request.isInterrupted) for (const stream of streams) failed.push([stream, error])
       this.#over(request, failed, beganMs)
     }
@@ -294,19 +318,22 @@ export class Prefetcher {
     this.#streams.add(stream)
   }
 
-  async #fetch(request: RequestUnderWay): Promise<readonly FetchedPartition[]> {
+  async #fetch(request: RequestUnderWay, asks: ReadonlyMap<PartitionStream, Ask>): Promise<FetchedMany> {
     const { minBytes, retry } = this.#settings
     const { signal, streams, waitMs } = request
     const asked = streams.map(stream => {
       const { topic, topicId, partition } = stream
-      return { topic, topicId, partition, offset: stream.fetchOffset!, maxBytes: this.#bytesFor(stream) }
+      const place = { topic, topicId, partition, offset: stream.fetchOffset! }
+      return { ...place, maxBytes: this.#bytesFor(stream), ...(asks.get(stream) === 'arm' && { arm: true }) }
     })
+    const listener = this.#wakes?.ticket
     const wanted = {
       partitions: asked,
       maxBytes: this.#bytesForAll(),
       minBytes,
       maxWaitMs: waitMs,
       signal,
+      ...(listener !== undefined && { listener }),
     }
     // What it waits at the broker, and then as long as any request.
     const settings = { tryMs: waitMs + retry.tryMs, signal, isRead: true }
@@ -315,8 +342,7 @@ export class Prefetcher {
       locateMany: many => tryOnce(call => this.#broker.locateMany(many, call), settings),
     }
     const rangeMs = Math.min(LOCATED_READ_TIMEOUT_MS, retry.tryMs)
-    const fetched = await (this.#located?.fetch(wanted, source, rangeMs) ?? source.fetchMany(wanted))
-    return fetched.partitions
+    return await (this.#located?.fetch(wanted, source, rangeMs) ?? source.fetchMany(wanted))
   }
 
   #bytesFor({ bufferedBytes }: PartitionStream): number {
@@ -365,21 +391,5 @@ export class Prefetcher {
     const pauseMs = pauseAfter(stream.fetchFailures++, { ...this.#settings.retry, random: () => random })
     if (!this.#outages.failed('fetch', stream, failure, sinceMs)) this.#listener.failed(failure)
     return pauseMs
-  }
-}
-
-function settingsOf(options: ConsumerOptions) {
-  return {
-    recordsAhead: options.maxRecords ?? 1_000,
-    bytesAhead: options.maxBytes ?? 200_000,
-    fetchBytesMax: options.maxBytesPerPartition ?? 1024 * 1024,
-    minBytes: options.minBytes ?? 1,
-    waitMs: options.maxWaitTimeInMs ?? FETCH_WAIT_DEFAULT_MS,
-    startsMax: options.maxInFlightRequests ?? 16,
-    retry: requestRetries(
-      options.retry ?? {},
-      options.giveUpAfter ?? Number.POSITIVE_INFINITY,
-      options.requestTimeout,
-    ),
   }
 }

@@ -1,4 +1,5 @@
 import type { PartitionStream } from './partition-stream.ts'
+import { STARTING_WAIT_MS } from './prefetch-settings.ts'
 
 /** A request for several partitions, each from where it was then. */
 export class RequestUnderWay {
@@ -23,6 +24,11 @@ export class RequestUnderWay {
   /** Aborts when nobody waits for it any more. */
   get signal(): AbortSignal {
     return this.#interruption.signal
+  }
+
+  /** Where one of its partitions is known to have more, it is answered at once. */
+  get mayWaitLong(): boolean {
+    return this.waitMs > STARTING_WAIT_MS && !this.streams.some(({ hasMore }) => hasMore)
   }
 
   get isInterrupted(): boolean {

@@ -77,7 +77,7 @@ function describeRoute(
           status,
           {
             description,
-            ...(status !== '204' && { content: toContent(answerTypes, json) }),
+            ...(status !== '204' && status !== '101' && { content: toContent(answerTypes, json) }),
             ...(headers && { headers: toHeaders(headers) }),
           },
         ]),

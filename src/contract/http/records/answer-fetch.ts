@@ -9,8 +9,10 @@ import { whileConnected } from '../requests/while-connected.ts'
 import { answerJson, type HttpContext } from '../route.ts'
 import type { Services } from '../services.ts'
 import { AnswerRoom } from './answer-room.ts'
+import { Arming } from './arming.ts'
 import { bodyOf } from './chunk-body.ts'
 import { encodeFrames, toTold } from './fetch-frames.ts'
+import { inLentMemory } from './in-lent-memory.ts'
 import { toLocatedRanges } from './located-ranges.ts'
 
 /** Below this, nobody is asked for memory for what stands around the batches. */
@@ -21,7 +23,7 @@ const FRAMES_FREE_BYTES = 16 * 1024
  * @param topic of all of them; undefined: each says its own
  */
 export async function answerFetch(
-  { broker, bodies, answers }: Services,
+  { broker, bodies, answers, waking }: Services,
   context: HttpContext,
   topic?: string,
 ): Promise<Response> {
@@ -29,7 +31,7 @@ export async function answerFetch(
   requireContentType(req.raw, [JSON_TYPE])
   // Not held while it waits: what the body says is little.
   const body = await bodies.read(req.raw, env.readBody, async bytes => readFetchBody(parseBody(bytes), topic))
-  const { locate = false, maxBytes = FETCH_DEFAULT_BYTES, maxWaitMs, ...rest } = body
+  const { locate = false, maxBytes = FETCH_DEFAULT_BYTES, maxWaitMs, listener, ...rest } = body
   const wanted = locate ? JSON_TYPE : FRAMES_TYPE
   if (chooseMediaType(req.header('accept') ?? null, [wanted]) === undefined) {
     const what = locate ? 'With locate, it is answered' : 'Records of many partitions come'
@@ -42,19 +44,26 @@ export async function answerFetch(
     maxBytes: Math.min(maxBytes, bytesMax),
     ...(maxWaitMs !== undefined && { maxWaitMs: Math.min(maxWaitMs, answers.waitMsMax) }),
   }
+  const arming = waking && (await Arming.of(waking, listener))
   return whileConnected(context, maxWaitMs, async signal => {
     if (locate) {
-      const located = await broker.locateMany({ ...request, ...signal })
-      return answerJson<'LocateManyAnswer'>(toJson(located, request.partitions, answers.answerBytesMax))
+      const located = await broker.locateMany({ ...request, ...signal, ...arming?.call })
+      const told = toJson(located, request.partitions, answers.answerBytesMax)
+      return answerJson<'LocateManyAnswer'>(told, 200, arming?.headers(located.partitions))
     }
     const { room } = env
-    const reserve = room && { reserve: (bytes: number) => room.take(bytes, signal.signal) }
-    const { partitions } = await broker.fetchMany({ ...request, ...signal, ...reserve })
+    const { partitions } = await inLentMemory(context, signal, lent =>
+      broker.fetchMany({ ...request, ...signal, ...lent, ...arming?.call }),
+    )
     const chunks = encodeFrames(partitions)
     const bytes = sumOf(chunks)
     const aroundBytes = bytes - sumOf(partitions.flatMap(chunksOf))
     if (room && aroundBytes > FRAMES_FREE_BYTES) await room.take(aroundBytes, signal.signal)
-    const headers = { 'content-type': FRAMES_TYPE, 'content-length': String(bytes) }
+    const headers = {
+      'content-type': FRAMES_TYPE,
+      'content-length': String(bytes),
+      ...arming?.headers(partitions),
+    }
     return new Response(bodyOf(chunks, bytes), { headers })
   })
 }

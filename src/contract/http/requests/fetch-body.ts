@@ -1,4 +1,4 @@
-import { FETCH_PARTITIONS_MAX } from '../../../core/limits.ts'
+import { FETCH_PARTITIONS_MAX, LISTENER_MESSAGE_BYTES_MAX } from '../../../core/limits.ts'
 import {
   INT32_MAX,
   toWholeNumber,
@@ -15,6 +15,7 @@ export interface FetchBody {
   readonly minBytes?: number
   readonly maxWaitMs?: number
   readonly locate?: boolean
+  readonly listener?: string
 }
 
 type Read = (value: unknown) => string | undefined
@@ -36,8 +37,18 @@ const PARTITION = {
   partition: number({ max: INT32_MAX }),
   offset: number(),
   maxBytes: number(),
+  arm: ofType('boolean'),
 }
-const REQUEST = { maxBytes: number(), minBytes: number(), maxWaitMs: number(), locate: ofType('boolean') }
+const REQUEST = {
+  maxBytes: number(),
+  minBytes: number(),
+  maxWaitMs: number(),
+  locate: ofType('boolean'),
+  listener: (value: unknown) =>
+    typeof value === 'string' && value.length > LISTENER_MESSAGE_BYTES_MAX
+      ? `Too big: expected string to have <=${LISTENER_MESSAGE_BYTES_MAX} characters`
+      : ofType('string')(value),
+}
 
 /**
  * Checks a body by hand, and says of it what zod would: a function that is asked for records would load zod for a few

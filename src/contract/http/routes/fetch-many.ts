@@ -3,6 +3,7 @@ import { FRAMES_TYPE, JSON_TYPE } from '../media-types.ts'
 import type { RouteDocumentation, Schemas } from '../openapi/documentation.ts'
 import { answerFetch } from '../records/answer-fetch.ts'
 import { defineRoute } from '../route.ts'
+import { WAKING_HEADERS } from './waking-headers.ts'
 
 export const route = defineRoute({
   method: 'post',
@@ -20,5 +21,11 @@ export const documentation = ({ FetchManyRequest, LocateManyAnswer }: Schemas): 
     'nextOffset; of an error -1. int32: how many bytes follow: record batches, or of an error JSON with kafkaError, detail, ' +
     'retriable and written, which may be missing. With locate, JSON.',
   body: FetchManyRequest,
-  answers: { 200: { description: 'An answer for each partition.', json: LocateManyAnswer } },
+  answers: {
+    200: {
+      description: 'An answer for each partition.',
+      json: LocateManyAnswer,
+      headers: WAKING_HEADERS,
+    },
+  },
 })

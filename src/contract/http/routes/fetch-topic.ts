@@ -3,6 +3,7 @@ import { FRAMES_TYPE, JSON_TYPE } from '../media-types.ts'
 import type { RouteDocumentation, Schemas } from '../openapi/documentation.ts'
 import { answerFetch } from '../records/answer-fetch.ts'
 import { defineRoute } from '../route.ts'
+import { WAKING_HEADERS } from './waking-headers.ts'
 
 /** A path of its own: who is let in by it may read one topic and no other. */
 export const route = defineRoute({
@@ -19,5 +20,11 @@ export const documentation = ({ FetchTopicRequest, LocateManyAnswer }: Schemas):
   summary: 'Read records of many partitions of a topic',
   description: 'As POST /fetch, of partitions of this topic.',
   body: FetchTopicRequest,
-  answers: { 200: { description: 'An answer for each partition.', json: LocateManyAnswer } },
+  answers: {
+    200: {
+      description: 'An answer for each partition.',
+      json: LocateManyAnswer,
+      headers: WAKING_HEADERS,
+    },
+  },
 })

@@ -11,6 +11,7 @@ import { BATCHES_TYPE, JSON_TYPE } from '../media-types.ts'
 import type { RouteDocumentation, Schemas } from '../openapi/documentation.ts'
 import { AnswerRoom } from '../records/answer-room.ts'
 import { bodyOf } from '../records/chunk-body.ts'
+import { inLentMemory } from '../records/in-lent-memory.ts'
 import { JsonMemory } from '../records/json-memory.ts'
 import { toLocatedRanges } from '../records/located-ranges.ts'
 import { END_OFFSET_HEADER, NEXT_OFFSET_HEADER, START_OFFSET_HEADER } from '../records/offset-headers.ts'
@@ -87,8 +88,9 @@ export const route = defineRoute({
       }
       const { room } = context.env
       if (accepted === BATCHES_TYPE) {
-        const reserve = room && { reserve: (bytes: number) => room.take(bytes, signal.signal) }
-        return answerBatches(await broker.fetch({ ...request, ...signal, ...reserve }))
+        return answerBatches(
+          await inLentMemory(context, signal, lent => broker.fetch({ ...request, ...signal, ...lent })),
+        )
       }
       // What they become in JSON is not known beforehand: some are fetched, and as many as have room are answered.
       const storedBytes = Math.min(request.maxBytes, JSON_STORED_BYTES_MAX)

@@ -20,6 +20,7 @@ import * as listGroups from './list-groups.ts'
 import * as listTopics from './list-topics.ts'
 import * as listTriggers from './list-triggers.ts'
 import * as live from './live.ts'
+import * as openSocket from './open-socket.ts'
 import * as pauseTrigger from './pause-trigger.ts'
 import * as produce from './produce.ts'
 import * as readObject from './read-object.ts'
@@ -44,6 +45,7 @@ export const ROUTES: readonly DocumentedRoute[] = [
     ['findOffset', findOffset],
     ['deleteRecords', deleteRecords],
     ['readObject', readObject],
+    ['openSocket', openSocket],
   ]),
   ...about('groups', [
     ['heartbeat', heartbeat],

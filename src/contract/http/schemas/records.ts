@@ -1,5 +1,11 @@
 import * as z from 'zod'
-import { BATCH_RECORDS_MAX, FETCH_PARTITIONS_MAX, FETCH_WAIT_MS_MAX } from '../../../core/limits.ts'
+import {
+  BATCH_RECORDS_MAX,
+  FETCH_PARTITIONS_MAX,
+  FETCH_WAIT_MS_MAX,
+  LISTENER_MESSAGE_BYTES_MAX,
+} from '../../../core/limits.ts'
+import { WAKING_HEADER } from '../../waking/offer.ts'
 import { CountSchema, OffsetSchema, PartitionSchema, PositionSchema, TimestampMsSchema } from './numbers.ts'
 import { PayloadInput, PayloadOutput } from './payload.ts'
 
@@ -131,6 +137,7 @@ const askedPartition = {
   maxBytes: CountSchema.optional().describe(
     'What this partition may bring: as much as all when it is left out.',
   ),
+  arm: z.boolean().optional().describe('true: has the listener woken at the next change, and looks then.'),
 }
 
 const askedTogether = {
@@ -142,6 +149,13 @@ const askedTogether = {
     `How long to wait for it, where there is less; 0 when it is left out. Larger values than ${FETCH_WAIT_MS_MAX} count as that.`,
   ),
   locate: z.boolean().optional().describe('true: tell where the bytes lie, in JSON.'),
+  listener: z
+    .string()
+    .max(LISTENER_MESSAGE_BYTES_MAX)
+    .optional()
+    .describe(
+      `The ticket of a socket, of a broker that has told of those in the header ${WAKING_HEADER}: who is to be woken.`,
+    ),
 }
 
 export const FetchManyRequest = z

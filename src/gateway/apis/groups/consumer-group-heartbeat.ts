@@ -59,6 +59,7 @@ async function beat(
   { broker, client, clock }: Context,
 ) {
   const isJoining = request.memberEpoch === JOINS
+  const begunOn = known.get(name)
   const before = isJoining
     ? newRecord(subscriptionOf(request), request.rebalanceTimeoutMs)
     : await standing(request, name, broker, known)
@@ -80,10 +81,12 @@ async function beat(
   }
   try {
     const answer = await broker.heartbeat(asked)
-    const next = answered(record, answer, clock.monotonicMs(), request.topicPartitions !== null)
+    const next = answered(record, answer, clock.monotonicMs())
     if (isStuck(next.record, clock.monotonicMs()))
       throw fenced('It has not let go of its partitions in time.')
-    known.set(name, next.record)
+    // Where it has given up waiting for one answer, nobody knows which of the two it has heard.
+    const isAlone = known.get(name) === begunOn
+    known.set(name, isAlone ? next.record : { ...next.record, told: undefined })
     const { memberEpoch, heartbeatIntervalMs } = answer
     return {
       memberEpoch,

@@ -103,20 +103,19 @@ export function isStuck({ releasingSinceMs, rebalanceTimeoutMs }: MemberRecord, 
 }
 
 /**
- * The record after a heartbeat, and what the member is told to have; null: the same as before. Who says what it has, and has something
- * else, has not heard.
- * @param hasReported whether it has said what it has
+ * The record after a heartbeat, and what the member is told to have; null: the same as before. Who has said last to have something
+ * else has not heard, or not let go yet: that one is told once more.
  */
 export function answered(
   record: MemberRecord,
   { memberEpoch, assigned, toRelease, isSettled }: HeartbeatAnswer,
   nowMs: number,
-  hasReported: boolean,
 ): { readonly record: MemberRecord; readonly assignment: TopicPartitions[] | null } {
   const release = new Set(toRelease.map(keyOf))
   const told = assigned.filter(partition => !release.has(keyOf(partition)))
   const keys = new Set(told.map(keyOf))
-  const isKnown = isSame(record.told, keys) && (!hasReported || isSame(record.reported, keys))
+  const { reported } = record
+  const isKnown = isSame(record.told, keys) && (reported === undefined || isSame(reported, keys))
   const next: MemberRecord = {
     ...record,
     memberEpoch,

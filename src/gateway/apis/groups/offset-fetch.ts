@@ -1,10 +1,12 @@
 import type { GroupOffset } from '../../../contract/groups.ts'
+import { TidemarkError } from '../../../core/errors.ts'
 import { groupBy } from '../../../core/since-node-22.ts'
 import { OffsetFetch } from '../../wire/messages/offset-fetch.ts'
-import type { Context } from '../context.ts'
+import type { Context, GatewayBroker } from '../context.ts'
 import { codeOf, NONE } from '../error-code.ts'
 import { handler } from '../handler.ts'
 import { toGroupError } from './codes.ts'
+import { knownMembers } from './known-members.ts'
 
 /** From here on groups are asked for together. */
 const SEVERAL = 8
@@ -19,6 +21,13 @@ interface AskedTopic {
   readonly partitionIndexes: readonly number[]
 }
 
+/** Who asks for itself; an administrator says neither. */
+interface AskingMember {
+  readonly memberId: string | null
+  readonly memberEpoch: number
+}
+
+const NOBODY: AskingMember = { memberId: null, memberEpoch: -1 }
 const NO_OFFSET = { committedOffset: -1, committedLeaderEpoch: -1, metadata: '', errorCode: NONE }
 
 export const offsetFetch = handler(OffsetFetch, [1, 10], async (request, context) => {
@@ -31,16 +40,22 @@ export const offsetFetch = handler(OffsetFetch, [1, 10], async (request, context
     return isTold ? { topics, errorCode } : { topics: failed(asked ?? [], errorCode) }
   }
   const groups = []
-  for (const { groupId, topics } of request.groups) {
-    groups.push({ groupId, ...(await fetchOne(groupId, topics, context)) })
+  for (const { groupId, topics, ...member } of request.groups) {
+    groups.push({ groupId, ...(await fetchOne(groupId, topics, context, member)) })
   }
   return { groups }
 })
 
 /** A group's offsets, of all topics or of those that are asked for. */
-async function fetchOne(groupId: string, asked: readonly AskedTopic[] | null, context: Context) {
+async function fetchOne(
+  groupId: string,
+  asked: readonly AskedTopic[] | null,
+  context: Context,
+  member: AskingMember = NOBODY,
+) {
   const { broker, version } = context
   try {
+    await checkMember(groupId, member, context)
     const named = asked && (await Promise.all(asked.map(topic => nameOf(topic, context))))
     const names = named?.flatMap(({ name }) => name ?? [])
     const offsets = await broker.fetchOffsets({ groupId, ...(names && { topics: names }) })
@@ -49,6 +64,38 @@ async function fetchOne(groupId: string, asked: readonly AskedTopic[] | null, co
     return { topics: told, errorCode: NONE }
   } catch (error) {
     return { topics: [], errorCode: toGroupError(error).errorCode }
+  }
+}
+
+/**
+ * A member of KIP-848 is told only what holds in its epoch. Of classic groups, and where there is no group, nothing is checked, as
+ * in Kafka. @throws UNKNOWN_MEMBER_ID, STALE_MEMBER_EPOCH
+ */
+async function checkMember(
+  groupId: string,
+  { memberId, memberEpoch }: AskingMember,
+  { broker }: Context,
+): Promise<void> {
+  if (memberId === null && memberEpoch < 0) return
+  const name = { groupId, memberId: memberId ?? '' }
+  const record = memberId ? await knownMembers(broker).find(broker, name, memberEpoch) : undefined
+  if (record?.memberEpoch === memberEpoch) return
+  if (!(await isOfConsumers(groupId, broker))) return
+  if (!record)
+    throw new TidemarkError('UNKNOWN_MEMBER_ID', `The group has no member ${JSON.stringify(memberId)}.`)
+  throw new TidemarkError(
+    'STALE_MEMBER_EPOCH',
+    `The member's epoch is ${record.memberEpoch}, not ${memberEpoch}. Ask again with that one.`,
+  )
+}
+
+/** Whether there is a group of KIP-848's kind. */
+async function isOfConsumers(groupId: string, broker: GatewayBroker): Promise<boolean> {
+  try {
+    return (await broker.describeClassic(groupId)) === undefined
+  } catch (error) {
+    if (error instanceof TidemarkError && error.kafkaName === 'GROUP_ID_NOT_FOUND') return false
+    throw error
   }
 }
 

@@ -137,7 +137,7 @@ export const FATES: readonly Told[] = [
   told('otherwise', 'as often as the broker asks for, unless it is set', [
     'ConsumerConfig.heartbeatInterval',
   ]),
-  told('otherwise', 'what is fetched ahead over all partitions; 200,000 by default', [
+  told('otherwise', 'what is fetched ahead over all partitions; 1 MiB by default', [
     'ConsumerConfig.maxBytes',
   ]),
   told('without effect', 'nothing in the log is uncommitted', ['ConsumerConfig.readUncommitted']),

@@ -401,7 +401,7 @@ test('trouble that passes is told once, and trouble that lasts ends it where tha
     })),
   )
   await writeNumbers(tidemark, 1, 3)
-  const reader = consumer({ giveUpAfter: 100 })
+  const reader = consumer({ giveUpAfter: 1_000 })
   const outages: unknown[] = []
   reader.on(reader.events.OUTAGE, ({ payload }) => outages.push([payload.during, payload.error.kafkaName]))
   reader.on(reader.events.CRASH, () => {})

@@ -123,6 +123,39 @@ test('no partition is passed over while another is served twice', async () => {
   }
 })
 
+test('a partition that has run dry ends no request that brings what is known to be there', async () => {
+  const answered: boolean[] = []
+  const slow = (broker: AnyBroker): AnyBroker => {
+    const ask = async (request: FetchMany, call: never) => {
+      const answer = await broker.fetchMany(request, call)
+      // So long that what was delivered meanwhile is all there was.
+      await sleep(5)
+      answered.push(request.signal?.aborted !== true)
+      return answer
+    }
+    return new Proxy(broker, {
+      get(target, name) {
+        const member: unknown = name === 'fetchMany' ? ask : Reflect.get(target, name)
+        return typeof member === 'function' ? member.bind(target) : member
+      },
+    })
+  }
+  const { tidemark, consumer } = await openTides(6, slow)
+  for (let index = 0; index < 10; index++) await writeNumbers(tidemark, 6, 20, index * 20)
+  const reader = consumer({ maxRecords: 10, maxBytesPerPartition: 300, maxWaitTimeInMs: 20_000 })
+  let left = 6 * 200
+  await reader.subscribe({ topic: 'tides', fromBeginning: true })
+  await reader.run({
+    eachMessage: async () => {
+      left -= 1
+      if (left % 10 === 0) await sleep(1)
+    },
+  })
+  await until(() => left === 0)
+  // Before the first answers, nobody knows what there is.
+  expect(answered.slice(2, 10)).toEqual(Array(8).fill(true))
+})
+
 test('what has as much as it shall have is left out, and the others are asked for', async () => {
   const requests = new Requests()
   const { tidemark, consumer } = await openTides(3, broker => requests.watch(broker))

@@ -4,6 +4,8 @@ import { ConsumerGroupHeartbeat } from '../../../../src/gateway/wire/messages/co
 import { DescribeGroups } from '../../../../src/gateway/wire/messages/describe-groups.ts'
 import { JoinGroup } from '../../../../src/gateway/wire/messages/join-group.ts'
 import { OffsetCommit } from '../../../../src/gateway/wire/messages/offset-commit.ts'
+import { OffsetFetch } from '../../../../src/gateway/wire/messages/offset-fetch.ts'
+import { NO_UUID } from '../../../../src/gateway/wire/schema.ts'
 import { AskedGateway } from '../asking.ts'
 
 let gateway: AskedGateway
@@ -70,13 +72,19 @@ class Member {
     return answer
   }
 
-  commit(partitionIndex: number, committedOffset: number, version = 9, epoch = this.epoch) {
+  commit(
+    partitionIndex: number,
+    committedOffset: number,
+    version = 9,
+    epoch = this.epoch,
+    instanceId: string | null = null,
+  ) {
     const partition = { partitionIndex, committedOffset, committedLeaderEpoch: -1, committedMetadata: null }
     return this.through.ask(OffsetCommit, version, {
       groupId: 'g',
       generationIdOrMemberEpoch: epoch,
       memberId: this.memberId,
-      groupInstanceId: null,
+      groupInstanceId: instanceId,
       retentionTimeMs: -1,
       topics: [{ name: 'tides', topicId, partitions: [partition] }],
     })
@@ -222,6 +230,61 @@ test("an answer that got lost is told again, and what it told is nobody else's",
   expect(again.assignment).toEqual({ topicPartitions: [{ topicId, partitions: [0, 1, 2, 3] }] })
 })
 
+test('what was told to nobody, since its request was given up, is told again', async () => {
+  const one = new Member('one')
+  await one.join()
+  await one.beat()
+  let goOn = () => {}
+  const held = new Promise<void>(resolve => {
+    goOn = resolve
+  })
+  let isFirst = true
+  gateway.harness.around = async (method, _, call) => {
+    const isHeld = isFirst && method === 'readGroup'
+    if (isHeld) isFirst = false
+    if (isHeld) await held
+    return await call()
+  }
+  const givenUp = gateway.begin(ConsumerGroupHeartbeat, 1, { ...JOIN, memberId: 'two' })
+  const two = new Member('two')
+  await two.join()
+  expect(two.owned).toEqual([])
+  await one.beat({ memberEpoch: -1 })
+  await gateway.harness.pass(1_000)
+  goOn()
+  const unheard = await gateway.harness.run(givenUp)
+  expect(unheard!.assignment).toEqual({ topicPartitions: [{ topicId, partitions: [0, 1, 2, 3] }] })
+  expect((await two.beat()).assignment).toEqual(unheard!.assignment)
+  expect((await two.beat()).assignment).toBeNull()
+})
+
+test('a join that was given up and comes late takes nothing from its member that it has not let go', async () => {
+  const other = Object.assign(new AskedGateway(), {
+    harness: gateway.harness,
+    broker: gateway.harness.open(),
+    topics: gateway.topics,
+  })
+  const [one, two] = [new Member('one'), new Member('two')]
+  await one.join()
+  await one.beat()
+  await other.ask(ConsumerGroupHeartbeat, 1, { ...JOIN, memberId: 'one' })
+  const all = [...one.owned]
+  await two.join()
+  await gateway.harness.pass(1_000)
+  await one.beat({ topicPartitions: null })
+  expect(one.owned).toHaveLength(2)
+  for (let time = 0; time < 3; time += 1) {
+    await two.beat()
+    expect(two.owned).toEqual([])
+    expect(codeOf(await one.commit(all.find(each => !one.owned.includes(each))!, time))).toBe(0)
+    await gateway.harness.pass(1_000)
+    await one.beat({ topicPartitions: [{ topicId, partitions: all }] })
+  }
+  await one.beat({ topicPartitions: [{ topicId, partitions: one.owned }] })
+  await settle(one, two)
+  expect([...one.owned, ...two.owned].sort()).toEqual([0, 1, 2, 3])
+})
+
 test('a member that never says that it let something go joins anew, and others get it', async () => {
   const [one, two] = [new Member('one'), new Member('two')]
   await one.join({ rebalanceTimeoutMs: 10_000 })
@@ -254,6 +317,36 @@ test('what is not owned is not committed', async () => {
   expect(codeOf(await one.commit(one.owned[0]!, 3, 8))).toBe(35)
   expect(codeOf(await new Member('nobody').commit(0, 3, 9, 4))).toBe(25)
   expect(codeOf(await one.commit(one.owned[0]!, 4, 10))).toBe(0)
+})
+
+test('a member is told what is committed only in its own epoch, and whoever is no member not at all', async () => {
+  const member = new Member('one')
+  await member.join()
+  await member.beat()
+  const fetch = async (memberId: string | null, memberEpoch: number, groupId = 'g', through = gateway) => {
+    const topics = [{ name: 'tides', topicId: NO_UUID, partitionIndexes: [0] }]
+    const { groups } = await through.ask(OffsetFetch, 9, {
+      groupId: '',
+      topics: [],
+      groups: [{ groupId, memberId, memberEpoch, topics }],
+      requireStable: false,
+    })
+    return groups[0]!.errorCode
+  }
+  expect(await fetch('one', member.epoch)).toBe(0)
+  expect(await fetch(null, -1)).toBe(0)
+  expect(await fetch('one', member.epoch - 1)).toBe(113)
+  expect(await fetch('one', member.epoch + 1)).toBe(113)
+  expect(await fetch('one', -1)).toBe(113)
+  expect(await fetch('two', member.epoch)).toBe(25)
+  expect(await fetch('one', 1, 'nobody')).toBe(0)
+  const other = Object.assign(new AskedGateway(), {
+    harness: gateway.harness,
+    broker: gateway.harness.open(),
+    topics: gateway.topics,
+  })
+  expect(await fetch('one', member.epoch, 'g', other)).toBe(0)
+  expect(await fetch('one', member.epoch - 1, 'g', other)).toBe(113)
 })
 
 test('a member that was given up, or has an epoch that was never told, joins anew', async () => {
@@ -291,6 +384,37 @@ test('a static member that pauses keeps what it has, and one that takes its plac
   expect(back.owned).toEqual(before)
   one.epoch = back.epoch
   expect((await one.beat(instance)).errorCode).toBe(25)
+})
+
+test('what a static member still has whose place was taken it cannot commit any more, whichever gateway is asked', async () => {
+  const instance = { instanceId: 'A' }
+  const other = Object.assign(new AskedGateway(), {
+    harness: gateway.harness,
+    broker: gateway.harness.open(),
+    topics: gateway.topics,
+  })
+  const [before, two] = [new Member('before'), new Member('two')]
+  await before.join(instance)
+  await before.beat(instance)
+  await two.join()
+  await gateway.harness.pass(1_000)
+  // It is told to let two go, which it never says that it has.
+  const all = [...before.owned]
+  await before.beat({ ...instance, topicPartitions: null })
+  const moved = all.filter(partition => !before.owned.includes(partition))
+  expect(moved).toHaveLength(2)
+  const after = new Member('after')
+  await after.join(instance)
+  const there = Object.assign(new Member('after', other), { epoch: after.epoch, owned: after.owned })
+  await two.beat({ memberEpoch: -1 })
+  for (let time = 0; time < 4; time += 1) {
+    await gateway.harness.pass(1_000)
+    await there.beat(instance)
+  }
+  expect(there.owned).toEqual(all)
+  for (const partition of all)
+    expect(codeOf(await before.commit(partition, 9, 9, before.epoch, 'A'))).not.toBe(0)
+  for (const partition of all) expect(codeOf(await there.commit(partition, 3, 9, there.epoch, 'A'))).toBe(0)
 })
 
 test('subscriptions change by what is sent, and by expressions', async () => {

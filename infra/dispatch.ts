@@ -1,0 +1,49 @@
+import { Duration } from 'aws-cdk-lib'
+import type * as iam from 'aws-cdk-lib/aws-iam'
+import type * as lambda from 'aws-cdk-lib/aws-lambda'
+import { Construct } from 'constructs'
+import { acknowledgeStream } from './acknowledge.ts'
+import { dispatchPermissions, wakePermissions } from './permissions.ts'
+import type { Stores } from './stores.ts'
+import { callOnChange, HEAD_CHANGED, TRIGGER_CHANGED } from './table-changes.ts'
+
+/** A sweep of many triggers takes its time, and goes on where it stopped. */
+const DISPATCH_TIMEOUT = Duration.minutes(2)
+
+interface DispatchProps {
+  readonly stores: Stores
+  /** What posts to listeners; absent: nobody is woken. */
+  readonly postFunction?: lambda.Function | undefined
+  makeFunction(
+    name: 'Dispatch',
+    memorySize: number,
+    timeout: Duration,
+    permissions: iam.PolicyStatement[],
+    environment: Readonly<Record<string, string>>,
+  ): lambda.Function
+}
+
+/**
+ * The function that the table's stream wakes for whoever waits for changes: triggers, and listeners. The stream has two readers at
+ * most without getting slower, and the other one flushes: so these two share one.
+ */
+export class Dispatch extends Construct {
+  readonly dispatchFunction: lambda.Function
+
+  constructor(scope: Construct, id: string, { stores, postFunction, makeFunction }: DispatchProps) {
+    super(scope, id)
+    const permissions = [
+      ...dispatchPermissions(stores),
+      ...(postFunction ? wakePermissions(stores, postFunction.functionArn) : []),
+    ]
+    const environment = postFunction ? { TIDEMARK_POST: postFunction.functionName } : {}
+    this.dispatchFunction = makeFunction('Dispatch', 512, DISPATCH_TIMEOUT, permissions, environment)
+    acknowledgeStream(this.dispatchFunction.role!, stores.table)
+    callOnChange(this, this.dispatchFunction, stores.table, {
+      id: 'DispatchOnChange',
+      batchSize: 1_000,
+      // Without triggers none of them changes.
+      filters: [HEAD_CHANGED, ...TRIGGER_CHANGED],
+    })
+  }
+}

@@ -1,0 +1,86 @@
+import { ARMED_ITEMS_AT_ONCE, LISTENERS_PER_PARTITION_MAX, POLL_TOLD_MS } from '../../../core/limits.ts'
+import { listenersKey } from '../../../core/storage-layout.ts'
+import type { PartitionId } from '../../../core/topic/partition-id.ts'
+import type { ListenerStore } from '../../../ports/listener-store.ts'
+import { NotApplied, OutcomeUnknown } from '../../../ports/outcome.ts'
+import {
+  decodeListenerItem,
+  decodeWakingKeyItem,
+  encodeListenerItem,
+  encodeWakingKeyItem,
+  listenerItemKey,
+  wakingKeyItemKey,
+} from '../items/listener.ts'
+import { EXISTS, NO_ITEM, under } from './conditions.ts'
+import type { DynamoTable } from './dynamo-table.ts'
+
+/** Listeners in a DynamoDB table, which drops those whose time is over by itself. */
+export function dynamoListenerStore(table: DynamoTable): ListenerStore {
+  /** An arming, and beside it whether there may be one: whoever looks waits for one round and not for two. */
+  async function armOne(partition: PartitionId, socket: string, nowMs: number, expiresMs: number) {
+    const [crowded] = await Promise.all([
+      table.read(listenerItemKey(partition, undefined), decodeListenerItem),
+      table.put(encodeListenerItem(partition, { socket, expiresMs })),
+    ])
+    if (!crowded || crowded.expiresMs <= nowMs) return []
+    await table.remove(listenerItemKey(partition, socket))
+    return [partition]
+  }
+
+  /** True where nobody else has got it, as far as is known. */
+  async function takeOne(partition: PartitionId, socket: string): Promise<boolean> {
+    try {
+      // Without regard to when it was armed: one that has come since the look is woken too, and looks then.
+      return await table.remove(listenerItemKey(partition, socket), EXISTS)
+    } catch (error) {
+      if (error instanceof NotApplied || error instanceof OutcomeUnknown) return true
+      throw error
+    }
+  }
+
+  const readKey = () => table.read(wakingKeyItemKey(), decodeWakingKeyItem)
+
+  return {
+    readKey,
+
+    async arm(socket, partitions, { nowMs, expiresMs }) {
+      const refused = await inTurns(partitions, each => armOne(each, socket, nowMs, expiresMs))
+      return refused.flat()
+    },
+
+    async take(partition, nowMs) {
+      const armed: string[] = []
+      for await (const { socket, expiresMs } of table.list(
+        under(listenersKey(partition)),
+        decodeListenerItem,
+      )) {
+        if (socket !== undefined && expiresMs > nowMs) armed.push(socket)
+      }
+      const isCrowded = armed.length > LISTENERS_PER_PARTITION_MAX
+      // Before they are told: none of them comes back meanwhile.
+      if (isCrowded) {
+        const expiresMs = nowMs + POLL_TOLD_MS
+        await table.put(encodeListenerItem(partition, { socket: undefined, expiresMs }))
+      }
+      const taken = await inTurns(armed, socket => takeOne(partition, socket))
+      return { sockets: armed.filter((_, index) => taken[index]), isCrowded }
+    },
+
+    async key(make) {
+      const found = await readKey()
+      if (found) return found
+      const { item } = await table.put(encodeWakingKeyItem(make()), NO_ITEM)
+      // Where somebody was faster, this is what he has put.
+      return decodeWakingKeyItem(item!)
+    },
+  }
+}
+
+/** Not more at once than there are connections for. */
+async function inTurns<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = []
+  for (let start = 0; start < items.length; start += ARMED_ITEMS_AT_ONCE) {
+    results.push(...(await Promise.all(items.slice(start, start + ARMED_ITEMS_AT_ONCE).map(work))))
+  }
+  return results
+}

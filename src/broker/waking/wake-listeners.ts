@@ -1,0 +1,64 @@
+import { SWEEP_PARALLEL_MAX, WAKE_DEADLINE_MS } from '../../core/limits.ts'
+import { type Offset, toOffset } from '../../core/numbers.ts'
+import type { PartitionId } from '../../core/topic/partition-id.ts'
+import { type Changed, planPosts } from '../../core/waking/posts.ts'
+import type { Ports } from '../../ports/index.ts'
+import type { ListenerStore } from '../../ports/listener-store.ts'
+import type { WakePosts } from '../../ports/wake-posts.ts'
+import { fewAtATime } from '../store-calls/few-at-a-time.ts'
+import { retryUntil } from '../store-calls/retry.ts'
+
+interface WakingPorts extends Pick<Ports, 'index' | 'clock' | 'entropy'> {
+  readonly listeners: ListenerStore
+  readonly posts: WakePosts
+}
+
+/**
+ * Wakes whoever is armed at partitions that have changed. Whoever was armed before a change, and is found by no other call, is found by
+ * one that begins after it. What fails between the taking of an arming and its post loses the wake-up: listeners look by themselves,
+ * slowly, so that costs time and nothing else.
+ */
+export class WakeListeners {
+  readonly #ports: WakingPorts
+
+  constructor(ports: WakingPorts) {
+    this.#ports = ports
+  }
+
+  /**
+   * Resolves with the number of messages, once they are handed on.
+   * @throws TidemarkError: bring the same changes again; those who were found are woken all the same
+   */
+  async wakeChanged(partitions: readonly PartitionId[]): Promise<number> {
+    const { posts, clock } = this.#ports
+    const deadlineMs = clock.monotonicMs() + WAKE_DEADLINE_MS
+    const failures: unknown[] = []
+    const changes = await fewAtATime(partitions, SWEEP_PARALLEL_MAX, partition =>
+      this.#take(partition, deadlineMs).catch((error: unknown) => {
+        failures.push(error)
+        return undefined
+      }),
+    )
+    const planned = planPosts(changes.filter(each => each !== undefined))
+    // Its time may be over by now, but for one try: those who were taken are armed nowhere any more.
+    const untilMs = Math.max(deadlineMs, clock.monotonicMs() + 1)
+    if (planned.length > 0) await retryUntil(this.#ports, untilMs, 'unknown', () => posts.post(planned))
+    if (failures.length > 0) throw failures[0]
+    return planned.length
+  }
+
+  async #take(partition: PartitionId, deadlineMs: number): Promise<Changed | undefined> {
+    const { listeners, clock } = this.#ports
+    const { sockets, isCrowded } = await retryUntil(this.#ports, deadlineMs, 'unknown', () =>
+      listeners.take(partition, clock.nowMs()),
+    )
+    if (sockets.length === 0) return undefined
+    return { partition, sockets, isCrowded, endOffset: await this.#endOf(partition) }
+  }
+
+  /** A hint: where it cannot be read, whoever is woken finds out why. */
+  async #endOf(partition: PartitionId): Promise<Offset> {
+    const head = await this.#ports.index.readHead(partition).catch(() => undefined)
+    return head?.nextOffset ?? toOffset(0)
+  }
+}

@@ -1,0 +1,253 @@
+import type { FetchedPartition, Waking } from '../../../contract/broker.ts'
+import type { OpenSocket, Socket } from '../../../contract/waking/socket.ts'
+import { LISTENER_PING_MS, SOCKET_LIFETIME_MS, SOCKET_PAUSE_MS_MAX } from '../../../core/limits.ts'
+import type { Offset } from '../../../core/numbers.ts'
+import { partitionKey } from '../../../core/topic/partition-id.ts'
+import type { BrokerMessage } from '../../../core/waking/messages.ts'
+import { type Ask, Vigil } from '../../../core/waking/vigil.ts'
+import { pauseAfter } from '../../retry.ts'
+
+/** A partition that is read. */
+interface Watched {
+  /** Whether more is known to be in the log. */
+  readonly hasMore: boolean
+}
+
+export interface WakeHost<Stream> {
+  /** Something may be to be asked for. Undefined: who knows of what. */
+  look(stream?: Stream): void
+  /** How it waits from now on: woken, or by asking again and again, and why. */
+  waits(how: 'woken' | 'polls', reason: Error | undefined): void
+}
+
+const FIRST_PAUSE_MS = 1_000
+
+/**
+ * Has a consumer woken, where its broker offers that: opens a socket as soon as nothing more comes, and says which partitions
+ * are to be asked for, and how. Where there is no socket, they are polled.
+ */
+export class WakeCalls<Stream extends Watched> {
+  readonly #host: WakeHost<Stream>
+  readonly #random: () => number
+  readonly #vigil: Vigil<Stream>
+  readonly #streams = new Map<string, Stream>()
+  /** Requests under way that arm, and what was woken before they were answered: nobody knows yet who that is. */
+  #arming = 0
+  readonly #early = new Set<string>()
+  #open: OpenSocket | undefined
+  /** The one that wakes. */
+  #socket: { readonly socket: Socket; readonly ticket: string } | undefined
+  /** The one that is to take its place. */
+  #next: Socket | undefined
+  #failures = 0
+  #timer: NodeJS.Timeout | undefined
+  #connecting: NodeJS.Timeout | undefined
+  #pinging: NodeJS.Timeout | undefined
+  #isOver = false
+  #isKnown = false
+  /** Whether somebody was told how it waits. */
+  #isTold = false
+
+  constructor(host: WakeHost<Stream>, random: () => number) {
+    this.#host = host
+    this.#random = random
+    this.#vigil = new Vigil(random())
+  }
+
+  /** What arms; undefined: nobody can be woken. */
+  get ticket(): string | undefined {
+    return this.#socket?.ticket
+  }
+
+  /** Whether the broker has said whether it wakes anybody: it says so when it answers. */
+  get isKnown(): boolean {
+    return this.#isKnown
+  }
+
+  /** Undefined: it is let alone. */
+  askFor(stream: Stream): Ask | undefined {
+    return this.#vigil.askFor(stream, stream.hasMore, performance.now())
+  }
+
+  /** These are let alone: `look` is called when one of them is not to be any more. */
+  sleep(streams: readonly Stream[]): void {
+    clearTimeout(this.#timer)
+    const dueMs = this.#vigil.dueMs(streams)
+    if (this.#isOver || dueMs === Number.POSITIVE_INFINITY) return
+    const sleepMs = Math.max(1, Math.ceil(dueMs - performance.now()))
+    this.#timer = setTimeout(() => this.#host.look(), sleepMs)
+  }
+
+  /** A request goes out. */
+  asked(asks: ReadonlyMap<Stream, Ask>): void {
+    const nowMs = performance.now()
+    for (const [stream, ask] of asks) this.#vigil.asked(stream, ask, nowMs)
+    this.#arming += 1
+  }
+
+  /** @param offsets from where each was asked for, in the order of the answers */
+  answered(
+    asks: ReadonlyMap<Stream, Ask>,
+    offsets: readonly Offset[],
+    { partitions, waking }: { partitions: readonly FetchedPartition[]; waking?: Waking | undefined },
+  ): void {
+    this.#isKnown = true
+    const nowMs = performance.now()
+    const armed = waking?.armed
+    const polled = new Set(typeof armed === 'object' ? armed : [])
+    let isQuiet = true
+    for (const [index, stream] of [...asks.keys()].entries()) {
+      const answer = partitions[index]!
+      if ('error' in answer) {
+        this.#vigil.failed(stream)
+        isQuiet = false
+        continue
+      }
+      const hasNews = answer.nextOffset > offsets[index]!
+      if (hasNews || answer.nextOffset < answer.endOffset) isQuiet = false
+      const { topicId, partition } = answer
+      if (topicId !== undefined) this.#know(partitionKey({ topicId, partition }), stream)
+      const isArmed = armed === 'all' || typeof armed === 'object'
+      const how =
+        armed === 'stale' || armed === 'forged' ? 'no' : isArmed && !polled.has(index) ? 'yes' : 'poll'
+      this.#vigil.answered(stream, { armed: how, hasNews }, nowMs)
+    }
+    this.#over()
+    if (armed === 'stale' || armed === 'forged') this.#lost(new Error(`its ticket is ${armed}`))
+    if (isQuiet && !waking?.open && !this.#isTold) this.#tell('polls', undefined)
+    if (waking?.open) {
+      this.#open = waking.open
+      // Who has more to read need not be woken.
+      if (isQuiet && !this.#socket && !this.#next && !this.#connecting) this.#connect()
+    }
+  }
+
+  /** Nobody knows what became of it. */
+  failed(asks: ReadonlyMap<Stream, Ask>): void {
+    for (const stream of asks.keys()) this.#vigil.failed(stream)
+    this.#over()
+  }
+
+  /** It is not read any more. */
+  forget(stream: Stream): void {
+    this.#vigil.forget(stream)
+    for (const [key, each] of this.#streams) if (each === stream) this.#streams.delete(key)
+  }
+
+  close(): void {
+    this.#isOver = true
+    clearTimeout(this.#timer)
+    clearTimeout(this.#connecting)
+    clearInterval(this.#pinging)
+    const sockets = [this.#next, this.#socket?.socket]
+    this.#next = undefined
+    this.#socket = undefined
+    this.#vigil.close()
+    for (const socket of sockets) socket?.close()
+  }
+
+  /** Whoever was woken before it was known who he is, is so now. */
+  #know(key: string, stream: Stream): void {
+    this.#streams.set(key, stream)
+    if (this.#early.delete(key)) this.#vigil.woken(stream)
+  }
+
+  #over(): void {
+    this.#arming -= 1
+    if (this.#arming === 0) this.#early.clear()
+  }
+
+  #connect(): void {
+    this.#connecting = undefined
+    const open = this.#open
+    if (this.#isOver || this.#next || !open) return
+    const socket: Socket = open({
+      heard: message => this.#heard(socket, message),
+      closed: error => this.#closed(socket, error),
+    })
+    this.#next = socket
+  }
+
+  #heard(socket: Socket, message: BrokerMessage): void {
+    if (socket === this.#next && message.type === 'ticket') {
+      this.#adopt(socket, message.ticket)
+      return
+    }
+    // One that was let go has nothing to say: with the next one, all are looked at.
+    if (socket !== this.#socket?.socket) return
+    if (message.type === 'wake') {
+      for (const partition of message.partitions) this.#woken(partitionKey(partition))
+    } else if (message.type === 'poll') {
+      for (const partition of message.partitions) this.#told(partitionKey(partition), message.forMs)
+    }
+  }
+
+  #woken(key: string): void {
+    const stream = this.#streams.get(key)
+    if (stream && this.#vigil.woken(stream)) this.#host.look(stream)
+    if (this.#arming > 0) this.#early.add(key)
+  }
+
+  #told(key: string, forMs: number): void {
+    const stream = this.#streams.get(key)
+    if (!stream) return
+    this.#vigil.told(stream, forMs, performance.now())
+    this.#host.look(stream)
+  }
+
+  #adopt(socket: Socket, ticket: string): void {
+    const before = this.#socket?.socket
+    this.#next = undefined
+    this.#socket = { socket, ticket }
+    this.#failures = 0
+    this.#vigil.open()
+    before?.close()
+    clearInterval(this.#pinging)
+    this.#pinging = setInterval(() => socket.ping(), LISTENER_PING_MS)
+    // Up to a quarter sooner, so that those who began together do not come together again.
+    this.#connectIn(SOCKET_LIFETIME_MS * (1 - this.#random() / 4))
+    this.#tell('woken', undefined)
+    this.#host.look()
+  }
+
+  #closed(socket: Socket, error: Error | undefined): void {
+    if (this.#isOver) return
+    if (socket === this.#next) this.#next = undefined
+    else if (socket !== this.#socket?.socket) return
+    else this.#letGo(error)
+    this.#connectIn(pauseAfter(this.#failures++, this.#pauses))
+  }
+
+  /** What it has is worth nothing. */
+  #lost(error: Error): void {
+    const socket = this.#socket?.socket
+    if (!socket) return
+    this.#letGo(error)
+    socket.close()
+    this.#connectIn(pauseAfter(this.#failures++, this.#pauses))
+  }
+
+  #letGo(error: Error | undefined): void {
+    this.#socket = undefined
+    clearInterval(this.#pinging)
+    this.#vigil.close()
+    this.#tell('polls', error)
+    this.#host.look()
+  }
+
+  #tell(how: 'woken' | 'polls', reason: Error | undefined): void {
+    this.#isTold = true
+    this.#host.waits(how, reason)
+  }
+
+  #connectIn(pauseMs: number): void {
+    clearTimeout(this.#connecting)
+    this.#connecting = setTimeout(() => this.#connect(), pauseMs)
+    // It keeps nothing alive: who waits has a socket, or a request.
+    this.#connecting.unref()
+  }
+
+  get #pauses() {
+    return { firstPauseMs: FIRST_PAUSE_MS, pauseMaxMs: SOCKET_PAUSE_MS_MAX, random: this.#random }
+  }
+}

@@ -1,0 +1,111 @@
+import { LENT_BYTES_MAX, LENT_BYTES_MIN } from './limits.ts'
+
+/**
+ * Memory that is used again and again for what is answered: buffers that are made anew for each answer are collected late, with
+ * all of the heap looked through each time, since V8 counts what lies outside of it.
+ */
+export class MemoryPool {
+  readonly #bytesMax: number
+  readonly #idle = new Map<number, Uint8Array[]>()
+  #idleBytes = 0
+
+  /** @param bytesMax what is kept while nobody has it */
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax
+  }
+
+  /** What is kept. */
+  get idleBytes(): number {
+    return this.#idleBytes
+  }
+
+  /** For one answer. */
+  lend(): LentMemory {
+    return new LentMemory(this)
+  }
+
+  /** So many bytes or somewhat more, in which anything may stand. */
+  take(bytes: number): Uint8Array {
+    const size = sizeFor(bytes)
+    const memory = this.#idle.get(size)?.pop()
+    // Not of a slab that others have a part of.
+    if (!memory) return Buffer.allocUnsafeSlow(size)
+    this.#idleBytes -= size
+    return memory
+  }
+
+  /** Nobody reads or writes there any more. */
+  giveBack(memory: Uint8Array): void {
+    const { length: size } = memory
+    if (!isLent(size) || this.#idleBytes + size > this.#bytesMax) return
+    const idle = this.#idle.get(size)
+    if (idle) idle.push(memory)
+    else this.#idle.set(size, [memory])
+    this.#idleBytes += size
+  }
+}
+
+/** What one answer lies in, until all who look at it have left. */
+export class LentMemory {
+  readonly #pool: MemoryPool
+  /** Where nobody writes any more but who reads the answer. */
+  #settled: Uint8Array[] = []
+  /** Whoever lent it, and those who make the answer. */
+  #users = 1
+  /** Whether somebody may still write there, of whom nobody hears. */
+  #isLost = false
+
+  constructor(pool: MemoryPool) {
+    this.#pool = pool
+  }
+
+  /** Makes the answer. Where that fails, its memory is not used again: some of what was begun may still go on. */
+  async use<T>(make: () => Promise<T>): Promise<T> {
+    this.#users += 1
+    try {
+      return await make()
+    } catch (error) {
+      this.#isLost = true
+      throw error
+    } finally {
+      this.leave()
+    }
+  }
+
+  /** Nobody looks at the answer any more; to be said once by whoever lent it. */
+  leave(): void {
+    this.#users -= 1
+    if (this.#users > 0) return
+    if (!this.#isLost) for (const memory of this.#settled) this.#pool.giveBack(memory)
+    this.#settled = []
+  }
+
+  /** Memory for so many bytes. */
+  take(bytes: number): Uint8Array {
+    const memory = this.#pool.take(bytes)
+    this.#settled.push(memory)
+    return memory.subarray(0, bytes)
+  }
+
+  /**
+   * Reads so many bytes.
+   * @param read where it rejects, or never settles, the memory is not used again: somebody may still write there
+   */
+  async read<T>(bytes: number, read: (into: Uint8Array) => Promise<T>): Promise<T> {
+    const memory = this.#pool.take(bytes)
+    const found = await read(memory.subarray(0, bytes))
+    this.#settled.push(memory)
+    return found
+  }
+}
+
+function isLent(bytes: number): boolean {
+  return bytes >= LENT_BYTES_MIN && bytes <= LENT_BYTES_MAX
+}
+
+/** Of four sizes between one power of two and the next, so that memory fits many; what is very small or large is made for itself. */
+function sizeFor(bytes: number): number {
+  if (!isLent(bytes)) return bytes
+  const step = 2 ** (29 - Math.clz32(bytes - 1))
+  return Math.ceil(bytes / step) * step
+}

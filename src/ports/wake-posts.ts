@@ -1,0 +1,10 @@
+import type { Post } from '../core/waking/posts.ts'
+
+/** Hands messages for listeners to whoever posts them. */
+export interface WakePosts {
+  /**
+   * Resolves when they are taken, not when they are posted. Handed on twice they may be posted twice.
+   * @throws NotApplied, OutcomeUnknown (hand them on again), StoreFailed
+   */
+  post(posts: readonly Post[]): Promise<void>
+}

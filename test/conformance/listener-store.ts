@@ -1,0 +1,129 @@
+import { randomBytes } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { LISTENERS_PER_PARTITION_MAX, POLL_TOLD_MS } from '../../src/core/limits.ts'
+import type { ListenerStore } from '../../src/ports/listener-store.ts'
+import { freshId, freshPartition } from './samples.ts'
+
+export interface OpenedListenerStore {
+  readonly listeners: ListenerStore
+  close(): Promise<void>
+}
+
+const NOW_MS = 1_780_000_000_000
+const TIMES = { nowMs: NOW_MS, expiresMs: NOW_MS + 7_200_000 }
+
+/** What every ListenerStore promises. The store is opened once, with no key of tickets in it. */
+export function describeListenerStore(name: string, open: () => Promise<OpenedListenerStore>): void {
+  describe(`${name} as a listener store`, () => {
+    let opened: OpenedListenerStore
+    let listeners: ListenerStore
+
+    beforeAll(async () => {
+      opened = await open()
+      listeners = opened.listeners
+    })
+    afterAll(async () => {
+      await opened.close()
+    })
+
+    // As API Gateway makes them.
+    const freshSocket = () => `${freshId().slice(0, 15)}=`
+    const taken = (sockets: readonly string[]) => ({ sockets: sockets.toSorted(), isCrowded: false })
+
+    test('nobody is armed where nobody was', async () => {
+      expect(await listeners.take(freshPartition(), NOW_MS)).toEqual(taken([]))
+    })
+
+    test('each arming is taken once, and at its own partition', async () => {
+      const [first, second] = [freshPartition(1), freshPartition(2)]
+      const [one, other] = [freshSocket(), freshSocket()]
+      expect(await listeners.arm(one, [first, second], TIMES)).toEqual([])
+      expect(await listeners.arm(other, [first], TIMES)).toEqual([])
+      const { sockets, isCrowded } = await listeners.take(first, NOW_MS)
+      expect([sockets.toSorted(), isCrowded]).toEqual([[one, other].toSorted(), false])
+      expect(await listeners.take(first, NOW_MS)).toEqual(taken([]))
+      expect(await listeners.take(second, NOW_MS)).toEqual(taken([one]))
+    })
+
+    test('who is armed twice is taken once, and who is armed again is taken again', async () => {
+      const partition = freshPartition()
+      const socket = freshSocket()
+      for (let round = 0; round < 2; round += 1) {
+        await listeners.arm(socket, [partition], TIMES)
+        await listeners.arm(socket, [partition], { ...TIMES, nowMs: NOW_MS + 1 })
+        expect(await listeners.take(partition, NOW_MS)).toEqual(taken([socket]))
+        expect(await listeners.take(partition, NOW_MS)).toEqual(taken([]))
+      }
+    })
+
+    test('each arming is given to one of several who take at the same time', async () => {
+      const partition = freshPartition()
+      const sockets = Array.from({ length: 30 }, freshSocket)
+      await Promise.all(sockets.map(socket => listeners.arm(socket, [partition], TIMES)))
+      const given = await Promise.all(Array.from({ length: 5 }, () => listeners.take(partition, NOW_MS)))
+      expect(given.flatMap(each => each.sockets).toSorted()).toEqual(sockets.toSorted())
+    })
+
+    test('who arms while others take is given to one of them, or to the next', async () => {
+      const partition = freshPartition()
+      const sockets = Array.from({ length: 40 }, freshSocket)
+      const given: string[] = []
+      let isArming = true
+      const takeOn = async () => {
+        while (isArming) given.push(...(await listeners.take(partition, NOW_MS)).sockets)
+      }
+      const taking = [takeOn(), takeOn()]
+      for (const socket of sockets) await listeners.arm(socket, [partition], TIMES)
+      isArming = false
+      await Promise.all(taking)
+      given.push(...(await listeners.take(partition, NOW_MS)).sockets)
+      expect(given.toSorted()).toEqual(sockets.toSorted())
+    })
+
+    test('whose time is over is not taken, whether the store has dropped him or not', async () => {
+      const partition = freshPartition()
+      const [gone, there] = [freshSocket(), freshSocket()]
+      await listeners.arm(gone, [partition], { nowMs: NOW_MS, expiresMs: NOW_MS + 1_000 })
+      await listeners.arm(there, [partition], TIMES)
+      expect(await listeners.take(partition, NOW_MS + 2_000)).toEqual(taken([there]))
+    })
+
+    test('as many as there may be are taken; one more, and all are too many, for a while', async () => {
+      const partition = freshPartition()
+      const sockets = Array.from({ length: LISTENERS_PER_PARTITION_MAX + 1 }, freshSocket)
+      const armAll = async (some: readonly string[], times = TIMES) =>
+        (await Promise.all(some.map(socket => listeners.arm(socket, [partition], times)))).flat()
+      expect(await armAll(sockets.slice(1))).toEqual([])
+      const enough = await listeners.take(partition, NOW_MS)
+      expect([enough.sockets.length, enough.isCrowded]).toEqual([LISTENERS_PER_PARTITION_MAX, false])
+
+      expect(await armAll(sockets)).toEqual([])
+      const { sockets: told, isCrowded } = await listeners.take(partition, NOW_MS)
+      expect([told.toSorted(), isCrowded]).toEqual([sockets.toSorted(), true])
+      const [socket] = sockets as [string]
+      const other = freshPartition()
+      expect(await listeners.arm(socket, [partition, other], TIMES)).toEqual([partition])
+      expect(await listeners.take(partition, NOW_MS)).toEqual(taken([]))
+      expect(await listeners.take(other, NOW_MS)).toEqual(taken([socket]))
+
+      const laterMs = NOW_MS + POLL_TOLD_MS + 1_000
+      expect(await listeners.arm(socket, [partition], { ...TIMES, nowMs: laterMs })).toEqual([])
+      expect(await listeners.take(partition, laterMs)).toEqual(taken([socket]))
+    })
+
+    test('all who ask for the key at the same time get the same, and so does everyone after', async () => {
+      expect(await listeners.readKey()).toBe(undefined)
+      const made = await Promise.all(
+        Array.from({ length: 10 }, () => listeners.key(() => Uint8Array.from(randomBytes(32)))),
+      )
+      const [key] = made as [Uint8Array]
+      expect(key).toHaveLength(32)
+      for (const each of made) expect(Buffer.from(each).equals(key)).toBe(true)
+      const again = await listeners.key(() => {
+        throw new Error('there is one')
+      })
+      expect(Buffer.from(again).equals(key)).toBe(true)
+      expect(Buffer.from((await listeners.readKey())!).equals(key)).toBe(true)
+    })
+  })
+}
