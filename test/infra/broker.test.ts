@@ -8,9 +8,10 @@ import { TidemarkBroker, type TidemarkBrokerProps } from '../../infra/index.ts'
 import { API_GATEWAY_TIMEOUT_MS, FUNCTION_RUN_MS_MAX, FUNCTION_TIMEOUT_MS } from '../../src/core/limits.ts'
 import { asText, BUNDLES, permissionsIn, resourcesOf, synthesize, theResource } from './synthesis.ts'
 
+/** What is beside it where consumers are woken, waking.test.ts tells. */
 function brokerOf(props: TidemarkBrokerProps = {}): Template {
   return synthesize(stack => {
-    new TidemarkBroker(stack, 'Broker', { bundles: BUNDLES, ...props })
+    new TidemarkBroker(stack, 'Broker', { bundles: BUNDLES, waking: false, ...props })
   })
 }
 

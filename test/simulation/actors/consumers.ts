@@ -1,3 +1,4 @@
+import { MemoryPool } from '../../../src/core/lent-memory.ts'
 import { SESSION_TIMEOUT_DEFAULT_MS } from '../../../src/core/limits.ts'
 import { partitionKey } from '../../../src/core/topic/partition-id.ts'
 import type { Context, GatewayBroker } from '../../../src/gateway/apis/context.ts'
@@ -190,6 +191,7 @@ class Consumers implements Actor {
         clock: ports.clock,
         client: { clientId: 'simulated', host: '127.0.0.1', principal: 'ANONYMOUS' },
         reserve: async () => {},
+        memory: new MemoryPool(0).lend(),
         settings: {
           nodeId: 1,
           clusterId: 'c2ltdWxhdGVkIGNsdXN0ZXI',
