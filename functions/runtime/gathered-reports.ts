@@ -1,5 +1,5 @@
 import { FUNCTION_REPORT_MS, FUNCTION_REPORT_REQUESTS_MAX } from '../../src/core/limits.ts'
-import type { MetricName, Report } from './telemetry.ts'
+import type { MetricName, Report } from './report.ts'
 
 /** What requests come to of which each by itself is of no interest: counts as their sums, and how long each took. */
 export class GatheredReports {
