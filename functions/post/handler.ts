@@ -3,7 +3,7 @@ import { readEnvironment, requireVariable } from '../runtime/environment.ts'
 import { openTelemetry } from '../runtime/telemetry.ts'
 import { makePostFunction } from './post-function.ts'
 
-const { table, isTraced } = readEnvironment(process.env)
+const { table, isTraced, logsRequests } = readEnvironment(process.env)
 const url = requireVariable(
   process.env,
   'TIDEMARK_CONNECTIONS_URL',
@@ -14,5 +14,5 @@ const region = process.env.AWS_REGION
 /** What the function that learns of changes hands on, to the sockets of listeners. */
 export const handler = makePostFunction({
   sockets: new GatewaySockets({ url, ...(region && { region }) }),
-  telemetry: await openTelemetry({ service: 'post', broker: table, isTraced }),
+  telemetry: await openTelemetry({ service: 'post', broker: table, isTraced, logsRequests }),
 })

@@ -71,18 +71,18 @@ test('the app is synthesized offline, with no credentials, and bundles the same 
   writeFileSync(join(earlier, 'chunk-of-yesterday.mjs'), '')
   const [trial, production] = await Promise.all([
     synthesize('trial'),
-    synthesize('production', 'stackName=Orders', 'production=true'),
+    synthesize('production', 'stackName=Orders', 'production=true', 'waking=false'),
   ])
   expect(trial, trial.output).toMatchObject({ status: 0 })
   const assets = readdirSync(trial.out).filter(name => name.startsWith('asset.'))
   const files = assets.flatMap(name => readdirSync(join(trial.out, name)))
-  // Of the broker that has no triggers, all but those that deliver.
-  expect(files.filter(name => name === 'index.mjs')).toHaveLength(FUNCTION_NAMES.length - 2)
+  // Of the broker that has no triggers and wakes nobody, all but those that deliver, and those that wake.
+  expect(files.filter(name => name === 'index.mjs')).toHaveLength(FUNCTION_NAMES.length - 4)
 
   expect(production, production.output).toMatchObject({ status: 0 })
   const { kept, bundles } = summaryOf(production.out, 'Orders')
   expect(kept).toBe(2)
-  expect(bundles).toHaveLength(FUNCTION_NAMES.length - 2)
+  expect(bundles).toHaveLength(FUNCTION_NAMES.length - 4)
   expect(summaryOf(trial.out, 'Tidemark')).toEqual({ kept: 0, bundles })
 }, 300_000)
 

@@ -11,11 +11,14 @@ test('what a command line says, and what cdk.json says', () => {
     production: true,
     monitoring: false,
   })
+  // Left out, it is what the broker makes of it.
+  expect(Object.keys(settingsOf({}))).not.toContain('waking')
+  expect(settingsOf({ waking: 'true' })).toMatchObject({ waking: true })
 })
 
 test.each(['prodction', 'Production', 'jwtissuer'])('%s is no setting, so nothing is deployed', name => {
   expect(() => settingsOf({ [name]: 'true' })).toThrow(
-    `There is no setting ${name} (-c, or context in cdk.json): there are stackName, production, monitoring, tracing, requestLog, jwtIssuer, jwtAudience.`,
+    `There is no setting ${name} (-c, or context in cdk.json): there are stackName, production, monitoring, tracing, waking, requestLog, jwtIssuer, jwtAudience.`,
   )
 })
 

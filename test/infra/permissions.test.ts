@@ -7,8 +7,9 @@ import { ROUTES } from '../../infra/routes.ts'
 import { asText, BUNDLES, permissionsIn, resourcesOf, synthesize, theResource } from './synthesis.ts'
 
 describe('a role may do what its function does, and nothing else:', () => {
+  // What they may beside where consumers are woken, waking.test.ts tells.
   const template = synthesize(stack => {
-    new TidemarkBroker(stack, 'Broker', { bundles: BUNDLES })
+    new TidemarkBroker(stack, 'Broker', { bundles: BUNDLES, waking: false })
   })
 
   const onLogs = 'if {"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["log#*"]}}'
@@ -153,7 +154,7 @@ describe('a grant', () => {
     props: TidemarkBrokerProps = {},
   ): string[] {
     const template = synthesize(stack => {
-      const broker = new TidemarkBroker(stack, 'Broker', { bundles: BUNDLES, ...props })
+      const broker = new TidemarkBroker(stack, 'Broker', { bundles: BUNDLES, waking: false, ...props })
       give(broker, new Role(stack, 'Caller', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') }))
     })
     const { Properties } = theResource(template, 'AWS::IAM::Policy', 'Caller')

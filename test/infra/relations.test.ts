@@ -25,7 +25,7 @@ import {
 /** Everything that a broker can have: a trigger with the longest call there can be, and a topic for its failures. */
 function brokerWithTrigger(production: boolean): Template {
   return synthesize(stack => {
-    new TidemarkBroker(stack, 'Broker', { bundles: BUNDLES, production })
+    new TidemarkBroker(stack, 'Broker', { bundles: BUNDLES, production, waking: false })
     const handler = new LambdaFunction(stack, 'Handler', {
       runtime: Runtime.NODEJS_24_X,
       handler: 'index.handler',

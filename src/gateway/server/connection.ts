@@ -159,7 +159,19 @@ export class Connection {
     if (this.#waitsForRoom) return true
     if (!this.#hasHungUp && this.#socket.writableLength > limits.unsentBytesMax) return true
     const pending = this.#order.size
-    return pending >= limits.pipelinedMax || (pending > 0 && this.#pendingBytes >= limits.pipelinedBytesMax)
+    if (pending >= limits.pipelinedMax || (pending > 0 && this.#pendingBytes >= limits.pipelinedBytesMax))
+      return true
+    return pending > 0 && this.#wouldOnlyWait()
+  }
+
+  /**
+   * Whether what comes next is large, and would take room only to wait: behind a fetch for as long as that waits for records. It
+   * is left with its client, where it is in nobody's way.
+   */
+  #wouldOnlyWait(): boolean {
+    if (this.#place !== undefined) return false
+    const heldBytes = Math.max(this.#pendingBytes, this.#reader.nextBytes ?? 0)
+    return heldBytes > GATEWAY_SMALL_REQUEST_BYTES_MAX && this.#order.holdsUp
   }
 
   /** The next frame, if it is there and there is room for it; tells whether there may be another one. */

@@ -1,5 +1,5 @@
 import { TidemarkError } from '../../core/errors.ts'
-import { GATEWAY_FAILED_PROOF_MS } from '../../core/limits.ts'
+import { GATEWAY_FAILED_PROOF_MS, GATEWAY_UNRESERVED_ANSWER_BYTES_MAX } from '../../core/limits.ts'
 import { NONE } from '../apis/error-code.ts'
 import { ConnectionEnded } from '../apis/handler.ts'
 import { decodeRequestHeader, encodeResponseFrame, type RequestHeader } from '../wire/header.ts'
@@ -122,6 +122,9 @@ export class Requests {
         return { chunks: [] }
       }
       const chunks = encodeResponseFrame(api, version, header.correlationId, body)
+      const bytes = chunks.reduce((sum, { length }) => sum + length, 0)
+      // Whoever has reserved nothing did not know how large it becomes: others are held up until this one is taken.
+      if (!room && bytes > GATEWAY_UNRESERVED_ANSWER_BYTES_MAX) await reserve(bytes)
       return { chunks, taken: room && taken, frameIsFree: apiKey === Produce.key && isWritten(body) }
     } catch (error) {
       taken()

@@ -191,6 +191,7 @@ class Consumers implements Actor {
         clock: ports.clock,
         client: { clientId: 'simulated', host: '127.0.0.1', principal: 'ANONYMOUS' },
         reserve: async () => {},
+        memory: new MemoryPool(0).lend(),
         settings: {
           nodeId: 1,
           clusterId: 'c2ltdWxhdGVkIGNsdXN0ZXI',
@@ -209,6 +210,8 @@ class Consumers implements Actor {
   #taken(consumer: SimulatedConsumer, key: string): void {
     const { areClocksSet, skewMsMax } = this.#world
     if (areClocksSet || skewMsMax > NEAR_SKEW_MS_MAX) return
+    // Told long ago, before it slept.
+    if (!consumer.isInSession(skewMsMax)) return
     this.#world.count('taken')
     const other = this.#consumers.find(
       each =>
