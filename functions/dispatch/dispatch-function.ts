@@ -38,7 +38,8 @@ export function makeDispatchFunction(service: Service, { wakeUps, posts }: Dispa
       listeners?.wakeChanged(changed.partitions),
     ])
     for (const each of [woken, posted]) if (each.status === 'rejected') throw each.reason
-    const report = {
+    // It comes for each batch of changes: what is as usual is told with others.
+    telemetry[unknown > 0 ? 'publish' : 'gather']({
       metrics: {
         Requests: 1,
         WakeUps: countOf(woken),
@@ -46,10 +47,7 @@ export function makeDispatchFunction(service: Service, { wakeUps, posts }: Dispa
       },
       // No metric: it would cost more than the posts do.
       details: { requestId, trigger: 'stream', ...(listeners && { posts: countOf(posted) }) },
-    }
-    // It runs for every change of a log: a line for each would cost more than it does.
-    if (unknown > 0) telemetry.publish(report)
-    else telemetry.gather(report)
+    })
   }
 
   async function sweep(by: Dispatcher, deadlineMs: number, requestId: string): Promise<void> {
