@@ -60,6 +60,7 @@ test('every limit says its unit: what it counts, bytes or milliseconds', () => {
     'LISTENERS',
     'SOCKETS',
     'REQUESTS',
+    'MESSAGES',
   ]
   const others = [
     'JSON_GROWTH_MAX',
