@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events'
 import type { Socket } from 'node:net'
 import { GATEWAY_SMALL_REQUEST_BYTES_MAX } from '../../core/limits.ts'
 import { sentBytesOf } from '../../core/sent-bytes.ts'
-import { FrameReader } from './frames.ts'
+import { type Frame, FrameReader } from './frames.ts'
 import { InOrder } from './in-order.ts'
 import { type Answer, Requests } from './requests.ts'
 import type { Place } from './room.ts'
@@ -21,7 +21,7 @@ export class Connection {
   readonly #service: Service
   readonly #host: string
   readonly #requests: Requests
-  readonly #reader = new FrameReader()
+  readonly #reader: FrameReader
   readonly #order: InOrder<Answer>
   readonly #ending = new AbortController()
   /** Of the frame that comes next: its part of the room, or that it waits for it. */
@@ -46,6 +46,7 @@ export class Connection {
   constructor(socket: Socket, service: Service) {
     this.#socket = socket
     this.#service = service
+    this.#reader = new FrameReader(service.memory)
     this.#host = `${socket.remoteAddress}:${socket.remotePort}`
     // Every fetch that waits listens to it.
     setMaxListeners(0, this.#ending.signal)
@@ -209,7 +210,7 @@ export class Connection {
     return false
   }
 
-  #begin(frame: Uint8Array, place: Place): void {
+  #begin({ bytes: frame, memory }: Frame, place: Place): void {
     const bytes = frame.length
     const isWrite = this.#requests.runsAhead(frame)
     this.#pendingBytes += bytes
@@ -225,6 +226,7 @@ export class Connection {
         if (!isWrite && bytes <= GATEWAY_SMALL_REQUEST_BYTES_MAX) place.leave()
         answer.then(found => {
           leave()
+          if (memory && found.frameIsFree) this.#service.memory.giveBack(memory)
           settle(found)
           this.#takeFrames()
         }, this.#service.reportError)

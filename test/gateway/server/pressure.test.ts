@@ -148,6 +148,23 @@ test('what is large stays with its client for as long as it would only wait behi
   await until(() => service.requests.bytes === 0)
 })
 
+test.each([
+  { errorCode: 0, what: 'is all in the log', isUsedAgain: true },
+  { errorCode: 7, what: 'may still be written', isUsedAgain: false },
+])('the memory of a request that $what: used again is $isUsedAgain', async ({ errorCode, isUsedAgain }) => {
+  const answered = { index: 0, baseOffset: 0, logAppendTimeMs: -1, recordErrors: [] }
+  const produce = handler(Produce, [0, 11], async () => ({
+    responses: [{ name: 'a', partitionResponses: [{ ...answered, errorCode }] }],
+  }))
+  const { client, service } = await openConnection([produce])
+  const records = Buffer.alloc(300_000)
+  await client.roundTrip(Produce, 7, {
+    ...write,
+    topicData: [{ name: 'a', partitionData: [{ index: 0, records }] }],
+  })
+  expect(service.memory.idleBytes > records.length).toBe(isUsedAgain)
+})
+
 test('nor more bytes, all connections together', async () => {
   const { produce, ends } = holdWrites()
   const requests = new Room({ bytesMax: 3_000, smallBytesMax: 100, smallOnlyBytes: 500 })
