@@ -12,6 +12,7 @@ import { parseArgs } from 'node:util'
 import { startDynamoDbLocal } from '../test/aws/dynamodb-local.ts'
 import { createTestTable } from '../test/aws/tables.ts'
 import { ASSUMED, type CountedCost, countDeployedCost } from './deployed-cost.ts'
+import { countWaiting, type WaitingCost } from './deployed-waiting.ts'
 import { INTERNET_GB_DOLLARS, PRICES_DATE, S3_GB_MONTH_DOLLARS } from './prices.ts'
 import { VALUE_BYTES } from './store.ts'
 import { formatNumber, formatTable } from './table.ts'
@@ -33,12 +34,16 @@ process.env.AWS_ACCESS_KEY_ID ??= 'local'
 process.env.AWS_SECRET_ACCESS_KEY ??= 'local'
 process.env.AWS_REGION ??= 'us-east-1'
 
+/** What one consumer waits for. */
+const WAITED_PARTITIONS = 12
+
 const workloads = [
   { recordsPerBatch: 1, commitsPerSecond: 1 },
   { recordsPerBatch: 1, commitsPerSecond: 50 },
   { recordsPerBatch: 50, commitsPerSecond: 50 },
   { recordsPerBatch: 1_000, commitsPerSecond: 50 },
 ]
+let waiting: WaitingCost
 const dynamodb = await startDynamoDbLocal()
 const costs: CountedCost[] = []
 try {
@@ -53,6 +58,9 @@ try {
     costs.push(...(await countDeployedCost(settings)))
     await remove()
   }
+  const { table, remove } = await createTestTable(dynamodb.endpoint)
+  waiting = await countWaiting(dynamodb.endpoint, table, WAITED_PARTITIONS)
+  await remove()
 } finally {
   await dynamodb.stop()
 }
@@ -63,6 +71,13 @@ console.log(
 console.log(formatTable(costs.map(countRow)))
 console.log(`\nDollars per million records, at AWS list prices (us-east-1, ${PRICES_DATE}):\n`)
 console.log(formatTable(costs.map(dollarRow)))
+const { connection, looks, heartbeats, lookReadUnits, heartbeatUnits } = waiting
+const perMonth = (dollars: number) => `$${formatNumber(dollars, 3)}`
+console.log(
+  `\nA month of waiting for ${WAITED_PARTITIONS} partitions at which nothing arrives, woken by WebSocket: ${perMonth(connection)} of ` +
+    `connection, ${perMonth(looks)} of slow looks (${lookReadUnits} read units each); as the one member of a group ` +
+    `${perMonth(heartbeats)} of heartbeats (${heartbeatUnits.read} read units and ${heartbeatUnits.write} write units each) beside.`,
+)
 console.log(
   `\nAssumed, not counted: ${Object.entries(ASSUMED)
     .map(([name, value]) => `${name} ${value}`)
@@ -73,7 +88,7 @@ console.log(
 )
 if (values.json !== undefined) {
   await mkdir(dirname(values.json), { recursive: true })
-  await writeFile(values.json, `${JSON.stringify({ assumed: ASSUMED, costs }, null, 2)}\n`)
+  await writeFile(values.json, `${JSON.stringify({ assumed: ASSUMED, costs, waiting }, null, 2)}\n`)
 }
 
 function countRow(cost: CountedCost): Record<string, string> {

@@ -32,9 +32,11 @@ export const ASSUMED = {
   produceMs: 24,
   fetchMs: 40,
   flushMs: 50,
+  heartbeatMs: 15,
   produceMemoryGb: 0.5,
   fetchMemoryGb: 1,
   flushMemoryGb: 0.5,
+  heartbeatMemoryGb: 0.5,
   /** Of a request: the API's line about who called, with what CloudWatch counts for any line; 0 without accessLog. */
   accessLogBytes: 270,
   /** Of a request: its share of the line that tells of a hundred, or of a minute. */
@@ -139,31 +141,25 @@ export async function countDeployedCost(settings: CostSettings): Promise<Counted
   }
   const records = commits * recordsPerBatch
   const name = `produce ${recordsPerBatch} a batch, ${commitsPerSecond} a second`
-  const produced = price(
-    name,
-    records,
-    commits,
-    flushes,
-    meter.usage(),
-    counts,
-    bytesMetered(recordsPerBatch),
-  )
+  const counted = { records, calls: commits, flushes, usage: meter.usage(), objects: counts.copy() }
+  const produced = price(name, { ...counted, meteredPerCall: bytesMetered(recordsPerBatch) })
+  // The same requests, made by the program itself.
+  const direct = price('the same past API and functions', { ...counted, meteredPerCall: 0 })
 
   meter.reset()
   const before = counts.copy()
   const fetches = await fetchAll(broker)
-  const fetched = price(
-    `fetch of the same, 1 MiB at a time`,
+  const fetched = price('fetch of the same, 1 MiB at a time', {
     records,
-    fetches.calls,
-    0,
-    meter.usage(),
-    counts.since(before),
-    fetches.metered,
-  )
+    calls: fetches.calls,
+    flushes: 0,
+    usage: meter.usage(),
+    objects: counts.since(before),
+    meteredPerCall: fetches.metered,
+  })
   await broker.close()
   clients.close()
-  return [produced, fetched]
+  return [produced, fetched, direct]
 }
 
 async function fetchAll(broker: LogBroker): Promise<{ calls: number; metered: number }> {
@@ -187,15 +183,22 @@ function bytesMetered(recordsPerBatch: number): number {
   return Math.max(1, Math.ceil((recordsPerBatch * VALUE_BYTES) / HTTP_API_METERED_BYTES))
 }
 
+interface Counted {
+  readonly records: number
+  readonly calls: number
+  readonly flushes: number
+  readonly usage: Usage
+  readonly objects: Counts
+  /** How many times a call counts at the API; 0: there is none, nor a function that it calls. */
+  readonly meteredPerCall: number
+}
+
 function price(
   name: string,
-  records: number,
-  calls: number,
-  flushes: number,
-  usage: Usage,
-  { objectPuts, objectGets }: Counts,
-  meteredPerCall: number,
+  { records, calls, flushes, usage, objects, meteredPerCall }: Counted,
 ): CountedCost {
+  const { objectPuts, objectGets } = objects
+  const served = meteredPerCall === 0 ? 0 : calls
   const sum = (unit: 'requests' | 'writeUnits' | 'readUnits') =>
     Object.values(usage).reduce((total, operation) => total + operation[unit], 0)
   const writeUnits = sum('writeUnits')
@@ -203,16 +206,17 @@ function price(
   const isFetch = flushes === 0
   const gigabyteSeconds =
     (isFetch
-      ? calls * ASSUMED.fetchMs * ASSUMED.fetchMemoryGb
-      : calls * ASSUMED.produceMs * ASSUMED.produceMemoryGb +
+      ? served * ASSUMED.fetchMs * ASSUMED.fetchMemoryGb
+      : served * ASSUMED.produceMs * ASSUMED.produceMemoryGb +
         flushes * ASSUMED.flushMs * ASSUMED.flushMemoryGb) / 1000
   const parts = {
     dynamodb: writeUnits * DYNAMODB_WRITE_UNIT_DOLLARS + readUnits * DYNAMODB_READ_UNIT_DOLLARS,
     s3: objectPuts * S3_PUT_DOLLARS + objectGets * S3_GET_DOLLARS,
     api: calls * meteredPerCall * HTTP_API_REQUEST_DOLLARS,
-    lambda: (calls + flushes) * LAMBDA_REQUEST_DOLLARS + gigabyteSeconds * LAMBDA_GB_SECOND_DOLLARS,
+    lambda: (served + flushes) * LAMBDA_REQUEST_DOLLARS + gigabyteSeconds * LAMBDA_GB_SECOND_DOLLARS,
     logs:
-      ((calls * (ASSUMED.accessLogBytes + ASSUMED.requestLogBytes) + flushes * ASSUMED.flushLogBytes) / 1e9) *
+      ((served * (ASSUMED.accessLogBytes + ASSUMED.requestLogBytes) + flushes * ASSUMED.flushLogBytes) /
+        1e9) *
       LOGS_GB_DOLLARS,
   }
   const total = Object.values(parts).reduce((whole, part) => whole + part, 0)

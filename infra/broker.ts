@@ -17,7 +17,9 @@ import {
 import { DELETED_TOPICS_PREFIX } from '../src/core/storage-layout.ts'
 import { acknowledgeObjects, acknowledgeStream } from './acknowledge.ts'
 import { type BrokerAuth, makeApi } from './api.ts'
+import type { TidemarkBrokerProps } from './broker-props.ts'
 import { findBundles } from './bundles.ts'
+import { type DirectTopic, grantDirectConsume, grantDirectProduce } from './direct.ts'
 import { Dispatch } from './dispatch.ts'
 import { type BrokerTopic, grantCalls, groupIdFor, topicNameFor } from './grants.ts'
 import { Monitoring } from './monitoring.ts'
@@ -35,6 +37,7 @@ import {
   streamPermissions,
   WRITTEN_PREFIXES,
 } from './permissions.ts'
+import { grantUrl, makeProduceUrl } from './produce-url.ts'
 import { ADMIN_CALLS, consumeCalls, groupCalls, produceCalls, topicAdminCalls } from './routes.ts'
 import { makeStores } from './stores.ts'
 import { callEvery, callOnChange, HEAD_CHANGED } from './table-changes.ts'
@@ -60,54 +63,6 @@ const FLUSH_TIMEOUT = Duration.minutes(2)
 /** How often all partitions are looked through for payloads that no event of the stream has moved. */
 const FLUSH_SCAN_INTERVAL = Duration.minutes(15)
 
-export interface TidemarkBrokerProps {
-  /**
-   * Whether the data is worth more than a clean tear-down. true: table and bucket outlive the stack, and the table
-   * cannot be deleted before its deletion protection is taken off. false: deleting the stack deletes all records.
-   * Default: true.
-   */
-  readonly production?: boolean
-  /** Default: 'iam'. */
-  readonly auth?: BrokerAuth
-  /**
-   * How long the flush function gathers changes before it moves payloads from the table into a shared object.
-   * Longer means fewer and larger objects. At most 5 minutes. Default: 1 minute.
-   */
-  readonly flushWindow?: Duration
-  /**
-   * For how long objects stay in the bucket that nothing needs any more: as far back can the table be restored to an earlier
-   * point and still find all of its objects. At least 1 hour, for consumers that read them just now. Default: 1 day.
-   */
-  readonly recoveryWindow?: Duration
-  /** Of the functions and of the API's access log. Default: one month. */
-  readonly logRetention?: logs.RetentionDays
-  /** Alarms and a dashboard. A dashboard costs $3 a month where an account has three already. Default: true. */
-  readonly monitoring?: boolean
-  /**
-   * A line for each request in the logs of the functions, beside those that Lambda writes itself: some $0.40 a million. Without it
-   * there are lines for what fails and for what is slow, and one a minute with what all the others came to. Default: false.
-   */
-  readonly requestLog?: boolean
-  /** The API's own log of who called what, some $0.13 a million requests. Default: true. */
-  readonly accessLog?: boolean
-  /** Traces through X-Ray. Makes cold starts slower. Default: false. */
-  readonly tracing?: boolean
-  /** Where S3 logs who read and wrote objects. Default: nowhere, since only the functions do. */
-  readonly serverAccessLogsBucket?: s3.IBucket
-  /**
-   * How many partitions are delivered to functions at the same time at most, all triggers together: 2 to 1,000.
-   * Default: as many as the account's concurrency allows.
-   */
-  readonly triggerMaxConcurrency?: number
-  /**
-   * Whether consumers wait on a WebSocket until they are woken, and not with one long poll after another, each of which is paid for. Needs
-   * `auth: 'iam'`. Default: where the broker is in production and asks for signatures.
-   */
-  readonly waking?: boolean
-  /** A directory with `<function>/index.mjs` for each function. Default: the bundles of this package. */
-  readonly bundles?: string
-}
-
 /** A broker: a bucket, a table, functions and an HTTP API, and a WebSocket API beside it. Costs next to nothing while nobody uses it. */
 export class TidemarkBroker extends Construct {
   readonly bucket: s3.Bucket
@@ -121,6 +76,8 @@ export class TidemarkBroker extends Construct {
   readonly api: apigateway.HttpApi
   /** What `--broker` takes. */
   readonly apiUrl: string
+  /** What `produceBy` of HttpBroker takes; undefined without `produceUrl`. */
+  readonly produceUrl: string | undefined
   readonly isProduction: boolean
 
   readonly #auth: BrokerAuth
@@ -202,6 +159,7 @@ export class TidemarkBroker extends Construct {
     const accessLog = props.accessLog === false ? undefined : this.#makeLogGroup('ApiLog')
     this.api = makeApi(this, this.#auth, functions, accessLog)
     this.apiUrl = this.api.apiEndpoint
+    this.produceUrl = props.produceUrl ? makeProduceUrl(this.produceFunction) : undefined
     const monitored = { api: this.api, table: this.table, functions, flushWindow }
     this.#alarms = monitoring ? new Monitoring(this, 'Monitoring', monitored).alarms : []
   }
@@ -215,6 +173,7 @@ export class TidemarkBroker extends Construct {
     const output = (id: string, value: string, description: string) =>
       new CfnOutput(stack, id, { value, description })
     output('ApiUrl', this.apiUrl, 'What --broker takes')
+    if (this.produceUrl) output('ProduceUrl', this.produceUrl, 'What produceBy takes')
     output('TableName', this.table.tableName, 'What --table takes')
     output('BucketName', this.bucket.bucketName, 'What --bucket takes')
     output('Region', stack.region, 'Where the broker is')
@@ -228,6 +187,12 @@ export class TidemarkBroker extends Construct {
   /** Lets `grantee` append to one topic through the API. @throws Error where the API asks for tokens */
   grantProduce(grantee: iam.IGrantable, topic: BrokerTopic | string): iam.Grant {
     return this.#grantCalls(grantee, produceCalls(topicNameFor(this, topic)))
+  }
+
+  /** Lets `grantee` append to all topics by the produce function's URL. @throws Error where it has none */
+  grantProduceUrl(grantee: iam.IGrantable): iam.Grant {
+    if (this.produceUrl) return grantUrl(this.produceFunction, grantee)
+    throw new Error(`${this.node.path} has no such URL: make it with produceUrl.`)
   }
 
   /** Lets `grantee` read one topic through the API. @throws Error where the API asks for tokens */
@@ -250,6 +215,24 @@ export class TidemarkBroker extends Construct {
   grantAdmin(grantee: iam.IGrantable, topic?: BrokerTopic | string): iam.Grant {
     if (topic === undefined) return this.#grantReading(grantee, ADMIN_CALLS)
     return this.#grantCalls(grantee, topicAdminCalls(topicNameFor(this, topic)))
+  }
+
+  /**
+   * Lets `grantee` append to one topic with `openAws`, past API and functions: to the items and objects themselves. It may read the
+   * names and configs of all topics. See docs/permissions.md.
+   * @throws Error where the topic is another broker's
+   */
+  grantDirectProduce(grantee: iam.IGrantable, topic: DirectTopic): void {
+    grantDirectProduce(this, grantee, topic)
+  }
+
+  /**
+   * Lets `grantee` read one topic with `openAws`, past API and functions, as a member of the group, if one is given. Of records that
+   * have not settled it can read those of other topics too that lie in the same objects.
+   * @throws Error where the topic is another broker's, or the group's id would open other groups
+   */
+  grantDirectConsume(grantee: iam.IGrantable, topic: DirectTopic, groupId?: string): void {
+    grantDirectConsume(this, grantee, topic, groupId)
   }
 
   /** @internal Two constructs of one name would be one topic, and deleting one would delete both. */

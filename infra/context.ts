@@ -1,5 +1,5 @@
 import type { Node } from 'constructs'
-import type { TidemarkBrokerProps } from './broker.ts'
+import type { TidemarkBrokerProps } from './broker-props.ts'
 
 const NAMES = new Set([
   'stackName',

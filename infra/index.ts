@@ -1,6 +1,8 @@
 /** Constructs for a CDK app: `import { TidemarkBroker, TidemarkEventSource, Topic } from 'tidemark/cdk'`. */
 export type { BrokerAuth } from './api.ts'
-export { TidemarkBroker, type TidemarkBrokerProps } from './broker.ts'
+export { TidemarkBroker } from './broker.ts'
+export type { TidemarkBrokerProps } from './broker-props.ts'
+export type { DirectTopic } from './direct.ts'
 export { TidemarkEventSource } from './event-source.ts'
 export { TidemarkGateway, type TidemarkGatewayProps } from './gateway.ts'
 export { TidemarkGatewayLayer, type TidemarkGatewayLayerProps } from './gateway-layer.ts'

@@ -182,16 +182,16 @@ export function logPermissions(logGroup: logs.LogGroup): iam.PolicyStatement[] {
   return [allow(['logs:CreateLogStream', 'logs:PutLogEvents'], logGroup.logGroupArn)]
 }
 
-function objectsOf(bucket: s3.Bucket, prefixes: readonly string[]): string[] {
+export function objectsOf(bucket: s3.Bucket, prefixes: readonly string[]): string[] {
   return prefixes.map(prefix => bucket.arnForObjects(`${prefix}*`))
 }
 
-function allow(actions: string[], ...resources: string[]): iam.PolicyStatement {
+export function allow(actions: string[], ...resources: string[]): iam.PolicyStatement {
   return new iam.PolicyStatement({ actions, resources })
 }
 
 /** Only for items whose partition keys are like these. */
-function allowUnder(keys: string[], actions: string[], resource: string): iam.PolicyStatement {
+export function allowUnder(keys: string[], actions: string[], resource: string): iam.PolicyStatement {
   const conditions = { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': keys } }
   return new iam.PolicyStatement({ actions, resources: [resource], conditions })
 }

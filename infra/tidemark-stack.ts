@@ -1,6 +1,7 @@
 import { Stack, type StackProps } from 'aws-cdk-lib'
 import type { Construct } from 'constructs'
-import { TidemarkBroker, type TidemarkBrokerProps } from './broker.ts'
+import { TidemarkBroker } from './broker.ts'
+import type { TidemarkBrokerProps } from './broker-props.ts'
 
 /** A broker on its own, with the outputs that the command line reads. */
 export class TidemarkStack extends Stack {

@@ -1,4 +1,4 @@
-import { type Duration, RemovalPolicy, Token } from 'aws-cdk-lib'
+import { type CfnResource, type CustomResource, type Duration, RemovalPolicy, Token } from 'aws-cdk-lib'
 import { Construct } from 'constructs'
 import { TOPIC_PARTITIONS_MAX } from '../src/core/limits.ts'
 import { toWholeNumber, wholeNumberWords } from '../src/core/numbers.ts'
@@ -29,6 +29,7 @@ export interface TopicProps {
 export class Topic extends Construct {
   readonly broker: TidemarkBroker
   readonly topicName: string
+  readonly #resource: CustomResource
 
   /** @throws TidemarkError or Error where a name, a number or a config cannot be, before anything is deployed */
   constructor(scope: Construct, id: string, props: TopicProps = {}) {
@@ -44,12 +45,20 @@ export class Topic extends Construct {
 
     const removal =
       props.removalPolicy ?? (this.broker.isProduction ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY)
-    makeDeployedResource(this, 'Topic', this.broker.adminFunction, {
+    this.#resource = makeDeployedResource(this, 'Topic', this.broker.adminFunction, {
       topic: topicName,
       partitions,
       configs,
       removal: removal === RemovalPolicy.RETAIN ? 'retain' : 'delete',
     })
+  }
+
+  /** The topic's id, known once the stack is deployed: its items and its objects bear it in their keys. */
+  get topicId(): string {
+    // A topic that was deployed before its id was asked for is asked anew: something of it has to change.
+    const resource = this.#resource.node.defaultChild as CfnResource
+    resource.addPropertyOverride('tellsId', 'true')
+    return this.#resource.getAttString('TopicId')
   }
 }
 

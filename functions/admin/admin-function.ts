@@ -22,6 +22,8 @@ export function makeAdminFunction(
     'topic',
     async event => await (await import('./topic-resource.ts')).settleTopic(broker, event),
     service.telemetry,
+    undefined,
+    async (id, event) => await (await import('./topic-resource.ts')).tellTopic(broker, id, event),
   )
   const loadTriggers = () => import('./trigger-resource.ts')
   const answerTrigger = makeResource(

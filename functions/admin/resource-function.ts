@@ -32,6 +32,8 @@ interface Outcome {
   readonly Status: 'SUCCESS' | 'FAILED'
   readonly Reason?: string
   readonly PhysicalResourceId: string
+  /** What a template can ask for by name. */
+  readonly Data?: Readonly<Record<string, string>>
 }
 
 /** The id that a failure is told under. */
@@ -45,17 +47,23 @@ export type CarryOut = (event: ResourceEvent) => Promise<string>
  * @param what `topic`, as messages call it
  * @param idOfFailed the id of what a creation that failed may have made all the same, or yet make, so that its deletion
  *   removes it
+ * @param tell what a template can ask for about what stands now
  */
 export function makeResource(
   what: string,
   carryOut: CarryOut,
   telemetry: Telemetry,
   idOfFailed: CarryOut = async () => NOT_CREATED,
+  tell: (id: string, event: ResourceEvent) => Promise<Outcome['Data']> = async () => undefined,
 ): (event: ResourceEvent, context: InvocationContext) => Promise<void> {
   return async (event, context) => {
     const { RequestType, StackId, RequestId, LogicalResourceId } = event
     const asked = { PhysicalResourceId: event.PhysicalResourceId ?? (await idOfFailed(event)) }
-    const settled = settle(() => carryOut(event), asked)
+    const settled = settle(async () => {
+      const id = await carryOut(event)
+      const data = RequestType === 'Delete' ? undefined : await tell(id, event)
+      return { PhysicalResourceId: id, ...(data && { Data: data }) }
+    }, asked)
     const leftMs = context.getRemainingTimeInMillis() - RESOURCE_ANSWER_TIMEOUT_MS * RESOURCE_ANSWER_CALLS_MAX
     const tooLate = () => failed(asked, `The ${what} could not be settled in time. Try again.`)
     const outcome = await inTime(settled, leftMs, tooLate)
@@ -77,9 +85,12 @@ export function makeResource(
 }
 
 /** Does what is asked, and tells what became of it; never throws. */
-async function settle(carryOut: () => Promise<string>, asked: Asked): Promise<Outcome> {
+async function settle(
+  work: () => Promise<Pick<Outcome, 'PhysicalResourceId' | 'Data'>>,
+  asked: Asked,
+): Promise<Outcome> {
   try {
-    return { Status: 'SUCCESS', PhysicalResourceId: await carryOut() }
+    return { Status: 'SUCCESS', ...(await work()) }
   } catch (error) {
     return failed(asked, error instanceof Error ? error.message : String(error))
   }

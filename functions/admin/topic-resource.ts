@@ -14,6 +14,8 @@ const Properties = z.object({
   configs: z.record(z.string(), text).default({}),
   /** What becomes of the topic when the resource goes. */
   removal: z.enum(['retain', 'delete']).default('retain'),
+  /** Whether something else in the template goes by the topic's id. */
+  tellsId: z.literal('true').optional(),
 })
 
 type TopicProperties = z.infer<typeof Properties>
@@ -39,6 +41,16 @@ export async function settleTopic(broker: Broker, event: ResourceEvent): Promise
     },
   }
   return await carryOut(resource, event)
+}
+
+/** The topic's id, where the template asks for it. */
+export async function tellTopic(
+  broker: Broker,
+  topic: string,
+  { ResourceProperties }: ResourceEvent,
+): Promise<{ TopicId: string } | undefined> {
+  const { tellsId } = readProperties('topic', Properties, ResourceProperties)
+  return tellsId ? { TopicId: (await broker.describeTopic(topic)).topicId } : undefined
 }
 
 /** Creates the topic of a template. One of that name with the same number of partitions is adopted, since an

@@ -38,7 +38,8 @@ export function makeDispatchFunction(service: Service, { wakeUps, posts }: Dispa
       listeners?.wakeChanged(changed.partitions),
     ])
     for (const each of [woken, posted]) if (each.status === 'rejected') throw each.reason
-    telemetry.publish({
+    // It comes for each batch of changes: what is as usual is told with others.
+    telemetry[unknown > 0 ? 'publish' : 'gather']({
       metrics: {
         Requests: 1,
         WakeUps: countOf(woken),

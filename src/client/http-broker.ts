@@ -67,11 +67,13 @@ const MISSING_MS = 5 * 60_000
  */
 export class HttpBroker implements Broker, GroupBroker, TriggerBroker {
   readonly #transport: HttpTransport
+  readonly #producing: HttpTransport
   /** The ways to ask for many partitions that this broker does not have, and until when that is believed. */
   readonly #missing = new Map<'topic' | 'all', number>()
 
   constructor(settings: HttpBrokerSettings) {
     this.#transport = new HttpTransport(settings)
+    this.#producing = settings.produceBy ? new HttpTransport(settings.produceBy) : this.#transport
   }
 
   createTopic(request: CreateTopic, call?: CallOptions): Promise<TopicDescription> {
@@ -96,14 +98,16 @@ export class HttpBroker implements Broker, GroupBroker, TriggerBroker {
   }
 
   async produce({ topic, partition, batches }: Produce, call?: CallOptions): Promise<Produced> {
-    const { baseOffset, records, startOffset, logAppendTimeMs } = await this.#json(ProduceBatchesAnswer, {
+    const path = ['topics', topic, 'records']
+    const request = {
       method: 'POST',
-      path: ['topics', topic, 'records'],
+      path,
       query: { partition },
       contentType: BATCHES_TYPE,
       body: batches,
-      ...call,
-    })
+    } as const
+    const answer = await this.#json(ProduceBatchesAnswer, { ...request, ...call }, this.#producing)
+    const { baseOffset, records, startOffset, logAppendTimeMs } = answer
     return { baseOffset, records, startOffset, logAppendTimeMs }
   }
 
@@ -342,8 +346,12 @@ export class HttpBroker implements Broker, GroupBroker, TriggerBroker {
     }
   }
 
-  #json<S extends z.ZodType>(schema: S, request: Omit<HttpRequest, 'accept'>): Promise<z.output<S>> {
-    return this.#transport.send({ ...request, accept: JSON_TYPE }, async response =>
+  #json<S extends z.ZodType>(
+    schema: S,
+    request: Omit<HttpRequest, 'accept'>,
+    transport = this.#transport,
+  ): Promise<z.output<S>> {
+    return transport.send({ ...request, accept: JSON_TYPE }, async response =>
       parse(schema, await response.json(), request),
     )
   }

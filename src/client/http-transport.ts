@@ -29,6 +29,8 @@ export interface HttpBrokerSettings {
   token?: string
   /** Signs every request, in place of a token: `signedByAws` of `tidemark/aws` makes one. */
   sign?: SignRequest
+  /** Where records go and by which signature, where that is elsewhere: the URL of a function, which costs nothing by request. */
+  produceBy?: HttpBrokerSettings
   /** How long a request may take, beside what a fetch waits: 30,000 ms, a bit longer than the broker's own deadline. */
   timeoutMs?: number
 }

@@ -40,6 +40,7 @@ export interface EmbeddedOptions
       | 'settles'
       | 'settling'
       | 'pollIntervalMsMax'
+      | 'topicCacheMs'
       | 'reportError'
     >
   > {

@@ -122,6 +122,27 @@ describe('over a server', () => {
     expect(there).toMatchObject({ kafkaName, written, retriable })
   })
 
+  test('sends records elsewhere where that is wanted, signed by another, and nothing else', async () => {
+    const asked: string[] = []
+    const elsewhere = createHttpServer((request, response) => {
+      asked.push(`${request.method} ${request.url} ${request.headers['x-signed']}`)
+      request.resume()
+      const answer = { partition: 1, baseOffset: 7, records: 1, startOffset: 0, logAppendTimeMs: null }
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer))
+    })
+    await new Promise<void>(resolve => elsewhere.listen(0, '127.0.0.1', resolve))
+    const url = `http://127.0.0.1:${(elsewhere.address() as AddressInfo).port}`
+    const sign = async () => ({ 'x-signed': 'for the function' })
+    const both = new HttpBroker({ url: served.url, token: 'secret', produceBy: { url, sign } })
+    expect(await both.produce({ topic: 'away', partition: 1, batches: batch('a') })).toMatchObject({
+      baseOffset: 7,
+    })
+    expect(asked).toEqual(['POST /topics/away/records?partition=1 for the function'])
+    expect(await both.listTopics()).toEqual(await served.broker.listTopics())
+    elsewhere.closeAllConnections()
+    elsewhere.close()
+  })
+
   test('a wrong token is an error, not an empty answer', async () => {
     const stranger = new HttpBroker({ url: served.url, token: 'wrong' })
     await expect(stranger.listTopics()).rejects.toMatchObject({

@@ -1,8 +1,9 @@
 import { makeHttpFunction } from '../../functions/runtime/http-function.ts'
 import type { HttpResult } from '../../functions/runtime/http-result.ts'
 import type { InvocationContext } from '../../functions/runtime/invocation.ts'
+import type { Report } from '../../functions/runtime/report.ts'
 import type { Service } from '../../functions/runtime/service.ts'
-import type { Report, Telemetry } from '../../functions/runtime/telemetry.ts'
+import type { Telemetry } from '../../functions/runtime/telemetry.ts'
 import { openMemoryStore } from '../../src/adapters/memory/memory-store.ts'
 import type { Route } from '../../src/contract/http/route.ts'
 import type { MaintenanceCall } from '../../src/core/maintenance-call.ts'
@@ -20,8 +21,6 @@ interface Logged {
 export class RecordedTelemetry implements Telemetry {
   readonly logged: Logged[] = []
   readonly reports: Report[] = []
-  /** Reports that are told at once. */
-  lines = 0
 
   debug(): void {}
 
@@ -35,7 +34,6 @@ export class RecordedTelemetry implements Telemetry {
 
   publish(report: Report): void {
     this.reports.push(report)
-    this.lines += 1
   }
 
   gather(report: Report): void {

@@ -1,5 +1,6 @@
 import { Duration } from 'aws-cdk-lib'
 import type { Template } from 'aws-cdk-lib/assertions'
+import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import { RetentionDays } from 'aws-cdk-lib/aws-logs'
 import { Bucket } from 'aws-cdk-lib/aws-s3'
 import { describe, expect, test } from 'vitest'
@@ -311,6 +312,34 @@ describe('the API', () => {
     expect(
       Object.keys(resourcesOf(silent, 'AWS::Logs::LogGroup')).filter(id => id.includes('ApiLog')),
     ).toEqual([])
+  })
+})
+
+describe('a URL of the produce function', () => {
+  test('is there for those who want it, and asks for signatures', () => {
+    production.resourceCountIs('AWS::Lambda::Url', 0)
+    const template = synthesize(stack => {
+      const broker = new TidemarkBroker(stack, 'Broker', { bundles: BUNDLES, produceUrl: true })
+      broker.addOutputs()
+      broker.grantProduceUrl(
+        new Role(stack, 'Writer', { assumedBy: new ServicePrincipal('ecs-tasks.amazonaws.com') }),
+      )
+    })
+    expect(theResource(template, 'AWS::Lambda::Url').Properties).toMatchObject({ AuthType: 'AWS_IAM' })
+    template.hasOutput('ProduceUrl', {})
+    const policy = theResource(template, 'AWS::IAM::Policy', 'Writer').Properties.PolicyDocument
+    expect(permissionsIn(policy)).toEqual([
+      'lambda:InvokeFunction <BrokerProduce.Arn> if {"Bool":{"lambda:InvokedViaFunctionUrl":"true"}}',
+      'lambda:InvokeFunctionUrl <BrokerProduce.Arn> if {"StringEquals":{"lambda:FunctionUrlAuthType":"AWS_IAM"}}',
+    ])
+  })
+
+  test('cannot be granted where there is none', () => {
+    synthesize(stack => {
+      const broker = new TidemarkBroker(stack, 'Broker', { bundles: BUNDLES })
+      const role = new Role(stack, 'Writer', { assumedBy: new ServicePrincipal('ecs-tasks.amazonaws.com') })
+      expect(() => broker.grantProduceUrl(role)).toThrow('make it with produceUrl')
+    })
   })
 })
 
