@@ -29,7 +29,7 @@ interface Workload {
 const WORKLOADS: Readonly<Record<string, Workload>> = {
   /** Batches of 50, as the Kafka paper has them. */
   fifties: { records: 1_000_000, recordsPerBatch: 50, producers: 1, partitions: 1, callsEach: 1_000 },
-  'fifties, 12 partitions': {
+  'fifties on 12': {
     records: 1_000_000,
     recordsPerBatch: 50,
     producers: 12,
@@ -39,7 +39,7 @@ const WORKLOADS: Readonly<Record<string, Workload>> = {
   singles: { records: 300_000, recordsPerBatch: 1, producers: 1, partitions: 1, callsEach: 2_000 },
   /** One record at a time, nothing else in flight. */
   alone: { records: 4_000, recordsPerBatch: 1, producers: 1, partitions: 1, callsEach: 1 },
-  'alone, 50 records': { records: 100_000, recordsPerBatch: 50, producers: 1, partitions: 1, callsEach: 1 },
+  'alone by 50': { records: 100_000, recordsPerBatch: 50, producers: 1, partitions: 1, callsEach: 1 },
   apart: { records: 20_000, recordsPerBatch: 1, producers: 12, partitions: 12, callsEach: 1 },
   heads: { records: 60_000, recordsPerBatch: 1, producers: 1, partitions: 1, callsEach: 1 },
 }

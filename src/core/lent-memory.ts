@@ -6,12 +6,17 @@ import { LENT_BYTES_MAX, LENT_BYTES_MIN } from './limits.ts'
  */
 export class MemoryPool {
   readonly #bytesMax: number
+  readonly #leastBytes: number
   readonly #idle = new Map<number, Uint8Array[]>()
   #idleBytes = 0
 
-  /** @param bytesMax what is kept while nobody has it */
-  constructor(bytesMax: number) {
+  /**
+   * @param bytesMax what is kept while nobody has it
+   * @param leastBytes what is smaller is not kept
+   */
+  constructor(bytesMax: number, leastBytes = LENT_BYTES_MIN) {
     this.#bytesMax = bytesMax
+    this.#leastBytes = leastBytes
   }
 
   /** What is kept. */
@@ -26,7 +31,7 @@ export class MemoryPool {
 
   /** So many bytes or somewhat more, in which anything may stand. */
   take(bytes: number): Uint8Array {
-    const size = sizeFor(bytes)
+    const size = this.#isLent(bytes) ? sizeFor(bytes) : bytes
     const memory = this.#idle.get(size)?.pop()
     // Not of a slab that others have a part of.
     if (!memory) return Buffer.allocUnsafeSlow(size)
@@ -37,11 +42,15 @@ export class MemoryPool {
   /** Nobody reads or writes there any more. */
   giveBack(memory: Uint8Array): void {
     const { length: size } = memory
-    if (!isLent(size) || this.#idleBytes + size > this.#bytesMax) return
+    if (!this.#isLent(size) || this.#idleBytes + size > this.#bytesMax) return
     const idle = this.#idle.get(size)
     if (idle) idle.push(memory)
     else this.#idle.set(size, [memory])
     this.#idleBytes += size
+  }
+
+  #isLent(bytes: number): boolean {
+    return bytes >= this.#leastBytes && bytes <= LENT_BYTES_MAX
   }
 }
 
@@ -99,13 +108,8 @@ export class LentMemory {
   }
 }
 
-function isLent(bytes: number): boolean {
-  return bytes >= LENT_BYTES_MIN && bytes <= LENT_BYTES_MAX
-}
-
-/** Of four sizes between one power of two and the next, so that memory fits many; what is very small or large is made for itself. */
+/** Of four sizes between one power of two and the next, so that memory fits many. */
 function sizeFor(bytes: number): number {
-  if (!isLent(bytes)) return bytes
   const step = 2 ** (29 - Math.clz32(bytes - 1))
   return Math.ceil(bytes / step) * step
 }

@@ -71,6 +71,11 @@ export interface Gateway {
   /** Connections that are open. */
   readonly connections: number
   /**
+   * What it shows from now on to those who come, where it speaks TLS; connections that are open go on. Whether clients have to show
+   * a certificate stays as it was. @throws where a certificate and a key are none, or not of each other
+   */
+  renewTls(tls: TlsSettings): void
+  /**
    * Takes no new connections and requests, ends long polls, and lets the others finish for a while before it cuts them
    * off. The broker is left open. May be called again.
    */
@@ -134,6 +139,7 @@ export async function openGateway(broker: GatewayBroker, options: GatewayOptions
     get connections() {
       return listener.connections
     },
+    renewTls: renewed => listener.renewTls(renewed),
     close() {
       closed ??= listener.close(GATEWAY_CLOSE_MS_MAX)
       return closed

@@ -32,7 +32,7 @@ describeAws('a deployed broker that wakes', () => {
       endpoint: awsEndpoint(),
       stackName,
       outputsFile: join(directory, 'outputs.json'),
-      context: { production: 'false', waking: 'true', monitoring: 'false' },
+      app: 'npx node test/e2e/waking-app.ts',
     })
     const url = outputs.ApiUrl!
     broker = new HttpBroker({ url, sign: signedByAws({ url, region: outputs.Region! }) })

@@ -16,6 +16,7 @@ const ENVIRONMENT = {
   TIDEMARK_WAKE_UPS: 'http://127.0.0.1:1/queue.fifo',
   TIDEMARK_BOOTSTRAP_SERVERS: 'broker.example:443',
   TIDEMARK_MAINTAIN: 'maintain',
+  TIDEMARK_CONNECTIONS_URL: 'http://127.0.0.1:1/waking',
   AWS_LAMBDA_FUNCTION_NAME: 'maintain',
   AWS_REGION: 'us-east-1',
   AWS_ACCESS_KEY_ID: 'id',
@@ -23,6 +24,9 @@ const ENVIRONMENT = {
   // Where nobody listens: what is tested here needs no store.
   AWS_ENDPOINT_URL: 'http://127.0.0.1:1',
 }
+
+/** Those that have nothing to do with records. */
+const WITHOUT_BUCKET = ['listen', 'post']
 
 /** What the SDK would use for multi-region access points, if it were there; it only says so in messages. */
 const ONLY_MENTIONED = ['@aws-sdk/signature-v4-crt', '@aws-sdk/signature-v4a']
@@ -120,14 +124,16 @@ describe.each(FUNCTION_NAMES)('the bundle of %s', name => {
   test('stays small', () => {
     // A bound that catches what slips in, with room for what is added; bench/functions.ts prints what it is.
     const bytesMax =
-      ({ fetch: 500, maintain: 500, admin: 430, rebalance: 420, deliver: 510 }[name as string] ?? 410) * 1024
+      ({ fetch: 500, maintain: 500, admin: 430, rebalance: 420, deliver: 510, listen: 250, post: 80 }[
+        name as string
+      ] ?? 410) * 1024
     const bytes = loadedFilesOf(name).reduce((sum, file) => sum + read(name, file).length, 0)
     expect(bytes).toBeLessThan(bytesMax)
   })
 
   test("carries S3's client where nearly every call needs it, and else loads it on demand", () => {
     const isS3 = (file: string) => read(name, file).includes('com.amazonaws.s3')
-    expect(filesOf(name).some(isS3)).toBe(true)
+    expect(filesOf(name).some(isS3)).toBe(!WITHOUT_BUCKET.includes(name))
     expect(loadedFilesOf(name).some(isS3)).toBe(['fetch', 'flush', 'maintain'].includes(name))
   })
 
@@ -237,6 +243,29 @@ describe('a bundled handler', () => {
     expect(result).toEqual({ batchItemFailures: [] })
     const call = callBundle('deliver', { Records: [] }, { TIDEMARK_WAKE_UPS: '' })
     await expect(call).rejects.toThrow("Set TIDEMARK_WAKE_UPS in the function's environment")
+  })
+
+  test('of listen answers what it does not understand, without the table', async () => {
+    const requestContext = { eventType: 'MESSAGE', connectionId: 'a' }
+    const { result, stdout } = await callBundle('listen', { requestContext, body: 'what?' })
+    expect(JSON.parse(result.body)).toMatchObject({ type: 'error', error: 'INVALID_REQUEST' })
+    expect(stdout.startsWith('RESULT')).toBe(true)
+  })
+
+  test('of post has nothing to do for nothing, and tells what it could not send', async () => {
+    expect((await callBundle('post', { posts: [] })).stdout.startsWith('RESULT MODULES')).toBe(true)
+    const { stdout, modules } = await callBundle('post', { posts: [{ socket: 'a', message: '{}' }] })
+    expect(JSON.parse(stdout.split('\n')[0]!)).toMatchObject({ level: 'WARN', failed: 1, of: 1 })
+    expect(modules).not.toContain('NativeModule internal/deps/undici/undici')
+    const call = callBundle('post', {}, { TIDEMARK_CONNECTIONS_URL: '' })
+    await expect(call).rejects.toThrow("Set TIDEMARK_CONNECTIONS_URL in the function's environment")
+  })
+
+  test('of dispatch has nothing to do for nothing, whomever it serves', async () => {
+    for (const more of [{ TIDEMARK_POST: 'post' }, { TIDEMARK_POST: 'post', TIDEMARK_WAKE_UPS: '' }, {}]) {
+      const { stdout } = await callBundle('dispatch', { Records: [] }, { ...more })
+      expect(JSON.parse(stdout.split('\n')[0]!)).toMatchObject({ service: 'dispatch', WakeUps: 0 })
+    }
   })
 
   test('of admin describes the API', async () => {

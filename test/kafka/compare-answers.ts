@@ -48,7 +48,7 @@ process.exitCode = failures === 0 ? 0 : 1
 /** Kafka makes its topic of offsets when somebody asks for a coordinator for the first time, and then loads it. */
 async function untilCoordinated(host: string, port: number): Promise<void> {
   const client = await WireClient.connect(host, port)
-  const groups = ['g', 'k', 'n', 'r', 's'].map(name => `${prefix}${name}`)
+  const groups = ['g', 'k', 'n', 'r', 's', 'k-static'].map(name => `${prefix}${name}`)
   for (;;) {
     await client.ask(FindCoordinator, 3, { key: groups[0]!, keyType: 0, coordinatorKeys: [] })
     const described = await client.ask(DescribeGroups, 5, { groups, includeAuthorizedOperations: false })

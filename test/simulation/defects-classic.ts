@@ -1,14 +1,8 @@
 import { DECISIONS } from '../../src/adapters/items/decisions.ts'
-import type { GroupStore } from '../../src/ports/group-store.ts'
-import { type PlantedDefect, type PlantPorts, withMethods } from './planted-defect.ts'
+import { ofGroups, type PlantedDefect, withMethods } from './planted-defect.ts'
 
 const CLASSIC = { actors: ['classic'], seeds: 300 }
 const { applyClassic, applyCommit } = DECISIONS
-
-const ofGroups =
-  (wrap: (groups: GroupStore) => GroupStore): PlantPorts =>
-  () =>
-  ports => ({ ...ports, groups: wrap(ports.groups) })
 
 /** Of groups whose members assign among themselves. */
 export const CLASSIC_DEFECTS: Readonly<Record<string, PlantedDefect>> = {

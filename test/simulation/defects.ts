@@ -12,6 +12,7 @@ import type { LogIndex } from '../../src/ports/log-index.ts'
 import type { TopicItem } from '../../src/ports/topic-store.ts'
 import { CLASSIC_DEFECTS } from './defects-classic.ts'
 import { CLEANING_DEFECTS } from './defects-cleaning.ts'
+import { CONSUMER_DEFECTS } from './defects-consumers.ts'
 import { SETTLING_DEFECTS } from './defects-settling.ts'
 import { UPKEEP_DEFECTS } from './defects-upkeep.ts'
 import { ofIndex, ofTopics, type PlantedDefect, withMethods } from './planted-defect.ts'
@@ -40,6 +41,7 @@ export const DEFECTS: Readonly<Record<string, PlantedDefect>> = {
   ...UPKEEP_DEFECTS,
   ...CLEANING_DEFECTS,
   ...CLASSIC_DEFECTS,
+  ...CONSUMER_DEFECTS,
   ...SETTLING_DEFECTS,
   'an append without the condition tailOffset <= seen': {
     ...APPENDS,

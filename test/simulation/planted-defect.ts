@@ -2,6 +2,7 @@ import type { Decisions } from '../../src/adapters/items/decisions.ts'
 import type { MemoryStore } from '../../src/adapters/memory/memory-store.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { FailureDestinations } from '../../src/ports/failure-destinations.ts'
+import type { GroupStore } from '../../src/ports/group-store.ts'
 import type { Ports } from '../../src/ports/index.ts'
 import type { LogIndex } from '../../src/ports/log-index.ts'
 import type { TopicStore } from '../../src/ports/topic-store.ts'
@@ -45,6 +46,11 @@ export function ofIndex(
 /** The same with its topics. */
 export function ofTopics(wrap: (topics: TopicStore) => TopicStore): PlantPorts {
   return () => ports => ({ ...ports, topics: wrap(ports.topics) })
+}
+
+/** The same with its groups. */
+export function ofGroups(wrap: (groups: GroupStore) => GroupStore): PlantPorts {
+  return () => ports => ({ ...ports, groups: wrap(ports.groups) })
 }
 
 /** An object of which some methods are others. */

@@ -4,7 +4,6 @@ import {
   SMALL_OBJECT_MS_MAX,
   SMALL_OBJECTS_BYTES_MAX,
   SMALL_OBJECTS_CLOSE_MS_MAX,
-  STORE_REMOVALS_MAX,
 } from '../../core/limits.ts'
 import type { Position } from '../../core/numbers.ts'
 import { parseIngestKey } from '../../core/storage-layout.ts'
@@ -13,6 +12,8 @@ import type { Lasting } from '../items/items.ts'
 
 /** How often it is looked which of them are old enough to become files. */
 const LOOK_MS = 1_000
+/** So many become files at the same time: what is committed meanwhile goes first. */
+const MOVED_AT_ONCE = 8
 
 /** The database of the index, for rows beside its items. Fails as Items do. */
 export interface Rows {
@@ -50,6 +51,8 @@ export class SmallObjects {
   #timer: NodeJS.Timeout | undefined
   #moving: Promise<void> = Promise.resolve()
   #isClosed = false
+  /** Until when files are made of them; Infinity until the store is closed. */
+  #untilMs = Number.POSITIVE_INFINITY
 
   /** @param toFile puts it as a file, durably */
   constructor(rows: Rows, toFile: (key: string, bytes: Uint8Array) => Promise<void>) {
@@ -61,7 +64,7 @@ export class SmallObjects {
   start(): void {
     if (this.#timer || this.#isClosed) return
     this.#timer = setTimeout(() => {
-      this.#moving = this.#move(SMALL_OBJECT_MS_MAX, Number.POSITIVE_INFINITY).then(isDone => {
+      this.#moving = this.#move(SMALL_OBJECT_MS_MAX).then(isDone => {
         this.#timer = undefined
         if (!isDone) this.start()
       })
@@ -124,15 +127,16 @@ export class SmallObjects {
   /** Makes files of all of them, as far as that can be done in a while: who opens the store next goes on. */
   async close(): Promise<void> {
     this.#isClosed = true
+    this.#untilMs = performance.now() + SMALL_OBJECTS_CLOSE_MS_MAX
     clearTimeout(this.#timer)
     await this.#moving
-    await this.#move(0, performance.now() + SMALL_OBJECTS_CLOSE_MS_MAX)
+    await this.#move(0)
   }
 
   /** Makes files of those of this age. Tells whether no row is left; what failed stays, and those who put files know why. */
-  async #move(ageMs: number, untilMs: number): Promise<boolean> {
+  async #move(ageMs: number): Promise<boolean> {
     try {
-      while (performance.now() < untilMs && (await this.#moveSome(ageMs))) {}
+      while (performance.now() < this.#untilMs && (await this.#moveSome(ageMs))) {}
       const row = await this.#rows.read(() => this.#statements()?.sum.get())
       this.#bytes = (row?.bytes as number | undefined) ?? 0
       return this.#bytes === 0
@@ -145,14 +149,14 @@ export class SmallObjects {
   async #moveSome(ageMs: number): Promise<boolean> {
     const nowMs = Date.now()
     // One from the future comes from a clock that was wrong, and must not stay for ever.
-    const bounds = [nowMs - ageMs, nowMs + SMALL_OBJECT_MS_MAX, STORE_REMOVALS_MAX]
+    const bounds = [nowMs - ageMs, nowMs + SMALL_OBJECT_MS_MAX, MOVED_AT_ONCE]
     const rows = await this.#rows.read(() => this.#statements()?.due.all(...bounds) ?? [])
     if (rows.length === 0) return false
     await Promise.all(rows.map(({ key, value }) => this.#toFile(key as string, value as Uint8Array)))
     await this.#rows.write(() => {
       for (const { id } of rows) this.#statements()!.moved.run(id!)
     }, 'in order')
-    return rows.length === STORE_REMOVALS_MAX
+    return rows.length === MOVED_AT_ONCE
   }
 
   /** Undefined while there is no table: whoever only reads an older store makes none. */

@@ -39,6 +39,11 @@ export class GroupCall {
     this.#deadlineMs = ports.clock.monotonicMs() + GROUP_CALL_DEADLINE_MS
   }
 
+  /** How often somebody looks at all members: where heartbeats are paid for, with every second one of a member that is alone. */
+  lookMs(heartbeatMs: number): number {
+    return this.heartbeatMsMax === undefined ? heartbeatMs : 2 * heartbeatMs
+  }
+
   get groups(): GroupStore {
     return this.ports.groups
   }

@@ -23,7 +23,7 @@ export async function heartbeat(call: GroupCall, request: Heartbeat): Promise<He
   check(request)
   const intervalMs = toHeartbeatInterval(toSessionTimeout(request.sessionTimeoutMs), call.heartbeatMsMax)
   const member = request.memberEpoch === 0 ? await join(call, request) : await stay(call, request)
-  const group = await readFreshGroup(call, intervalMs)
+  const group = await readFreshGroup(call, call.lookMs(intervalMs))
   if (!group) throw unknownMember(request.memberId)
   // It was silent for so long that members of the other kind have the group.
   if (group.classic) throw otherKind(call.groupId)
@@ -51,9 +51,9 @@ function check(request: Heartbeat): void {
 }
 
 /** The group with a target, whoever has worked it out. Undefined: there is no such group. */
-async function readFreshGroup(call: GroupCall, intervalMs: number): Promise<Group | undefined> {
+async function readFreshGroup(call: GroupCall, lookMs: number): Promise<Group | undefined> {
   for (;;) {
-    const group = await lookIfDue(call, intervalMs)
+    const group = await lookIfDue(call, lookMs)
     if (!group || group.classic || group.epoch > 0) return group
     // Somebody works out the first one.
     await call.ports.clock.sleep(GROUP_FIRST_TARGET_POLL_MS)

@@ -11,11 +11,11 @@ import { readTopics } from './group-topics.ts'
  * Looks where that is due and nobody else has begun to. Tells the group as it is then, which may still be marked;
  * undefined where there is none.
  */
-export async function lookIfDue(call: GroupCall, heartbeatIntervalMs: number): Promise<Group | undefined> {
+export async function lookIfDue(call: GroupCall, lookMs: number): Promise<Group | undefined> {
   const group = await call.read(() => call.groups.readGroup(call.groupId))
   if (group?.classic) return group
   const nowMs = call.nowMs()
-  const due = group && needsLook(group, nowMs, heartbeatIntervalMs)
+  const due = group && needsLook(group, nowMs, lookMs)
   if (!due) return group
   const checkedMs = due === 'marked' ? lookUntil(nowMs) : nowMs
   const isWon = await call.write(() => call.groups.winCheck(call.groupId, group.checkedMs, checkedMs))

@@ -42,7 +42,7 @@ export class Listening {
 
   /** Wakes nobody any more. */
   close(): void {
-    this.#waiting?.end()
+    this.#waiting?.stop()
   }
 
   #wait(): Waiting<Listener> {
@@ -61,7 +61,7 @@ export class Listening {
         // One that cannot be looked at now is looked at by whoever is woken: he hears why.
         if (!isOver) listener.wake('seen' in look ? (look.seen.head?.nextOffset ?? NOTHING) : NOTHING)
       }
-      if (waiting.isOver) return
+      if (waiting.isOver) return waiting.end()
     }
   }
 

@@ -16,6 +16,8 @@ import { flush } from './flush.ts'
 
 /** How often the flush at the end looks whether something is left. */
 const FLUSH_ALL_ROUNDS = 3
+/** Without a reason, one is made each time, with a stack. */
+const WOKEN = 'there is something to do'
 
 interface Pending {
   readonly partition: PartitionId
@@ -78,7 +80,7 @@ export class BackgroundFlush {
     const known = this.#pending.get(key)
     if (known && known.dueMs <= dueMs) return
     this.#pending.set(key, { partition, flushMs, dueMs })
-    this.#wake.abort()
+    this.#wake.abort(WOKEN)
   }
 
   /**
@@ -86,8 +88,8 @@ export class BackgroundFlush {
    * What stays inline is as durable as in an object, and the next broker goes on with it.
    */
   async close(): Promise<void> {
-    this.#closing.abort()
-    this.#wake.abort()
+    this.#closing.abort(WOKEN)
+    this.#wake.abort(WOKEN)
     await this.#running
     const deadlineMs = this.#ports.clock.monotonicMs() + CLOSE_DEADLINE_MS
     try {

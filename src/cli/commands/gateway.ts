@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises'
 import type { Embedded } from '../../embedded/embedded.ts'
 import { startGateway } from '../../embedded/gateway.ts'
+import { type TlsFileNames, TlsFiles } from '../../embedded/tls-files.ts'
 import { formatAddress, type ListenAddress } from '../address/listen-address.ts'
 import { settledUntil } from '../interruption.ts'
 import { CommandFailure, describeAside, EXIT_OK } from '../output/failure.ts'
@@ -16,22 +16,24 @@ export interface GatewayCommandSettings {
   usersFile: string | undefined
   /** What stands in such a file, where the environment has it. */
   usersText: string | undefined
-  tls: { certFile: string; keyFile: string; clientCaFile: string | undefined } | undefined
+  tls: TlsFileNames | undefined
   insecure: boolean
 }
+
+/** How often the files of a certificate are looked at. */
+const CERTIFICATES_LOOK_MS = 10_000
 
 /** Serves Kafka's clients until the terminal interrupts it. */
 export async function serveGateway(
   open: () => Promise<Embedded>,
-  { listen, tls: files, ...settings }: GatewayCommandSettings,
+  { listen, tls: names, ...settings }: GatewayCommandSettings,
   terminal: Terminal,
 ): Promise<number> {
   // Before the store is opened, and perhaps made.
-  const tls = files && {
-    cert: await readPem(files.certFile),
-    key: await readPem(files.keyFile),
-    clientCa: files.clientCaFile === undefined ? undefined : await readPem(files.clientCaFile),
-  }
+  const files = names && new TlsFiles(names)
+  const tls = await files?.read().catch(error => {
+    throw new CommandFailure(error.message)
+  })
   const store = await open()
   try {
     const gateway = await startGateway(store, {
@@ -41,6 +43,10 @@ export async function serveGateway(
       log: line => note(terminal, line),
       reportError: error => note(terminal, describeAside('a request failed unexpectedly', error, true)),
     })
+    const renewing = setInterval(
+      () => void files?.renew(gateway, line => note(terminal, line)),
+      CERTIFICATES_LOOK_MS,
+    )
     try {
       const at = formatAddress({ ...listen, port: gateway.port })
       const told = formatAddress(gateway.settings.advertised)
@@ -51,6 +57,7 @@ export async function serveGateway(
       await settledUntil(new Promise(() => {}), terminal.interrupted)
       note(terminal, '\nstopping: requests under way may end (Ctrl-C again to end at once)')
     } finally {
+      clearInterval(renewing)
       await gateway.close()
     }
   } finally {
@@ -58,12 +65,4 @@ export async function serveGateway(
   }
   note(terminal, 'stopped')
   return EXIT_OK
-}
-
-async function readPem(file: string): Promise<Buffer> {
-  try {
-    return await readFile(file)
-  } catch (error) {
-    throw new CommandFailure(`${file}: ${(error as Error).message}`)
-  }
 }

@@ -11,6 +11,7 @@ import {
   patchOffsets,
 } from '../record/batch-header.ts'
 import { BASE_OFFSET_AT, RECORDS_AT as BATCH_HEADER_BYTES, readInt64 } from '../record/batch-layout.ts'
+import { checkSound } from '../record/sound-batch.ts'
 
 /** Kafka's leader epoch: one log has no leaders that could change. */
 export const LEADER_EPOCH = 0
@@ -100,7 +101,7 @@ export function cutRun(
         const first = start < 0 ? position : start
         const isFree = start < 0 && wanted.atLeastOne
         if (!isFree && position + size - first > wanted.maxBytes) break
-        checkBatch(bytes, position)
+        checkSound(bytes, position)
         if (offsets === 'counted') patchOffsets(bytes, position, base, LEADER_EPOCH)
         start = first
       }

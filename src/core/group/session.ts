@@ -45,15 +45,11 @@ export function toHeartbeatInterval(
  * due: if all who join at the same time looked at all, the cost of that would grow with the square of their number.
  * Null: no.
  */
-export function needsLook(
-  group: Group,
-  nowMs: number,
-  heartbeatIntervalMs: number,
-): 'marked' | 'interval' | null {
+export function needsLook(group: Group, nowMs: number, lookMs: number): 'marked' | 'interval' | null {
   const sinceMs = nowMs - group.checkedMs
   if (isMarked(group)) return sinceMs < 0 && sinceMs >= -GROUP_LOOK_MS_MAX ? null : 'marked'
   // A look in the future was noted by a clock that was wrong: it must not keep everybody from looking.
-  return sinceMs >= heartbeatIntervalMs || sinceMs < -CLOCK_SKEW_MS_MAX ? 'interval' : null
+  return sinceMs >= lookMs || sinceMs < -CLOCK_SKEW_MS_MAX ? 'interval' : null
 }
 
 /** Whether somebody has joined, left or changed its subscription since the members were read that the target is for. */

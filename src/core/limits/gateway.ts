@@ -26,6 +26,8 @@ export const GATEWAY_PIPELINED_MAX = 64
 export const GATEWAY_ANSWERS_BYTES_MAX = 96 * MiB
 export const GATEWAY_SMALL_ANSWER_BYTES_MAX = 128 * KiB
 export const GATEWAY_SMALL_ANSWERS_BYTES = 16 * MiB
+/** An answer of which nobody knew how large it becomes, such as that of all topics, takes room from so many bytes on. */
+export const GATEWAY_UNRESERVED_ANSWER_BYTES_MAX = 16 * KiB
 /** How long an answer waits for room before it is given without records. */
 export const GATEWAY_ANSWER_WAIT_MS = 5_000
 /** What may wait to be sent on a connection before nothing more is done for it. */
@@ -68,6 +70,10 @@ assert(
 assert(
   FETCH_BYTES_MAX + BATCH_BYTES_MAX <= GATEWAY_ANSWERS_BYTES_MAX - GATEWAY_SMALL_ANSWERS_BYTES,
   'any answer has room where there is no other one',
+)
+assert(
+  GATEWAY_UNRESERVED_ANSWER_BYTES_MAX < GATEWAY_SMALL_ANSWER_BYTES_MAX,
+  'what takes no room is smaller than what has room of its own',
 )
 assert(
   GATEWAY_SEND_PRESSED_PACE_MS <= GATEWAY_ANSWER_WAIT_MS,

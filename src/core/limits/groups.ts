@@ -52,6 +52,11 @@ export const CLASSIC_POLL_MS = 200
 export const CLASSIC_GROUP_BYTES_MAX = 350 * KiB
 /** What such a member joins with, and what it is assigned: Kafka keeps a whole group in one record of a megabyte. */
 export const CLASSIC_MEMBER_BYTES_MAX = 4 * 1024 * KiB
+/**
+ * What all members of such a group join with, were it as much as the last one's: the leader is told all of it, and it is read for that.
+ * Few members may bring much, and many little.
+ */
+export const CLASSIC_JOINED_BYTES_MAX = 16 * 1024 * KiB
 /** One item of what such a member joins with, or is assigned. */
 export const CLASSIC_PART_BYTES_MAX = 300 * KiB
 
@@ -72,6 +77,7 @@ assert(
   GROUP_LOOK_MS_MAX <= HEARTBEAT_UNSETTLED_INTERVAL_MS,
   'who comes back after one that died while it looked can look itself',
 )
+assert(CLASSIC_MEMBER_BYTES_MAX <= CLASSIC_JOINED_BYTES_MAX, 'a member alone may bring as much as any')
 assert(CLASSIC_POLL_MS < CLASSIC_INITIAL_DELAY_MS, 'who waits for members looks for them meanwhile')
 assert(SESSION_TIMEOUT_DEFAULT_MS <= SESSION_TIMEOUT_MS_MAX, 'the default session time-out is allowed')
 assert(

@@ -30,8 +30,8 @@ export const STORE_ROOM_KEPT_BYTES = 512 * MiB
 export const SMALL_OBJECT_BYTES_MAX = 64 * KiB
 /** When it becomes a file: as long as inline records may be in the index alone, by default. */
 export const SMALL_OBJECT_MS_MAX = FLUSH_DEFAULT_MS
-/** Bytes of such rows; what comes while there are so many is a file at once. */
-export const SMALL_OBJECTS_BYTES_MAX = 64 * MiB
+/** Bytes of such rows; what comes while there are so many is a file at once: who writes that much gains nothing by writing it twice. */
+export const SMALL_OBJECTS_BYTES_MAX = 16 * MiB
 /** How long a store that is closed goes on making files of them. */
 export const SMALL_OBJECTS_CLOSE_MS_MAX = 1_500
 /** Bytes of heads of which a process remembers what they mean, which takes it some times as much memory. */

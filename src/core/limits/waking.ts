@@ -35,12 +35,12 @@ export const WAKE_MESSAGE_BYTES_MAX = 32 * KiB
 /** A partition is looked at when it is woken, and then no more often than this. */
 export const WAKE_PAUSE_MS = 1_000
 /** How often is looked for what nobody was woken for: with few partitions, and with as many as one request takes. */
-export const SLOW_LOOK_MS = 120_000
+export const SLOW_LOOK_MS = 150_000
 export const SLOW_LOOK_MS_MAX = 300_000
 /** So many partitions are few. */
 export const SLOW_LOOK_FEW_PARTITIONS = 100
 /** How often a listener says that it is there. */
-export const LISTENER_PING_MS = 300_000
+export const LISTENER_PING_MS = 480_000
 /** When a listener takes another socket: up to a quarter of it sooner, so that not all come at once. */
 export const SOCKET_LIFETIME_MS = 6_300_000
 /** How long a ticket arms, and what it has armed stays so. */

@@ -29,6 +29,8 @@ interface Watched {
   /** It was woken since it was asked for: what arms it now is used up already. */
   isWoken: boolean
   pollsUntilMs: number
+  /** Before, it is not armed anew. */
+  restsUntilMs: number
 }
 
 /** So many looks that come soon come together. */
@@ -42,6 +44,8 @@ export class Vigil<Place> {
   readonly #watched = new Map<Place, Watched>()
   readonly #lateness: number
   #isOpen = false
+  /** When the one that is armed was asked for of which nothing has been heard for longest; undefined: to be found out. */
+  #oldestMs: number | undefined
 
   /** @param random in [0, 1): so that not all who began together look together */
   constructor(random: number) {
@@ -66,6 +70,7 @@ export class Vigil<Place> {
 
   /** It is not read any more. */
   forget(place: Place): void {
+    this.#oldestMs = undefined
     this.#watched.delete(place)
   }
 
@@ -76,13 +81,16 @@ export class Vigil<Place> {
     if (watched.pollsUntilMs > nowMs) return 'poll'
     if (hasMore) return 'read'
     if (watched.isArmed) return this.#isLookDue(watched, nowMs) ? 'look' : undefined
-    return watched.askedMs + WAKE_PAUSE_MS <= nowMs ? 'arm' : undefined
+    return watched.restsUntilMs <= nowMs ? 'arm' : undefined
   }
 
   /** A request goes out. */
   asked(place: Place, ask: Ask, nowMs: number): void {
     const watched = this.#of(place)
+    this.#oldestMs = undefined
     watched.asked = ask
+    // The first time at once, and then no more often than that.
+    if (ask === 'arm' && watched.isWoken) watched.restsUntilMs = nowMs + WAKE_PAUSE_MS
     watched.isWoken = false
     // What is read on and on does not keep a partition from being armed at once, when its end is reached.
     if (ask === 'arm' || ask === 'look') watched.askedMs = nowMs
@@ -92,6 +100,7 @@ export class Vigil<Place> {
   answered(place: Place, { armed, hasNews }: Outcome, nowMs: number): void {
     const watched = this.#of(place)
     const { asked } = watched
+    this.#oldestMs = undefined
     watched.asked = undefined
     if (asked === 'arm') {
       watched.isArmed = armed === 'yes' && !watched.isWoken
@@ -113,6 +122,7 @@ export class Vigil<Place> {
   woken(place: Place): boolean {
     const watched = this.#watched.get(place)
     if (!watched) return false
+    this.#oldestMs = undefined
     watched.isArmed = false
     watched.isWoken = true
     return true
@@ -121,6 +131,7 @@ export class Vigil<Place> {
   /** Too many listen there. */
   told(place: Place, forMs: number, nowMs: number): void {
     const watched = this.#of(place)
+    this.#oldestMs = undefined
     watched.isArmed = false
     watched.pollsUntilMs = nowMs + forMs
   }
@@ -130,8 +141,7 @@ export class Vigil<Place> {
     let dueMs = Number.POSITIVE_INFINITY
     for (const place of places) {
       const watched = this.#of(place)
-      const pauseMs = watched.isArmed ? this.#lookMs : WAKE_PAUSE_MS
-      dueMs = Math.min(dueMs, watched.askedMs + pauseMs)
+      dueMs = Math.min(dueMs, watched.isArmed ? watched.askedMs + this.#lookMs : watched.restsUntilMs)
     }
     return dueMs
   }
@@ -148,15 +158,22 @@ export class Vigil<Place> {
     const lookMs = this.#lookMs
     if (watched.askedMs + lookMs <= nowMs) return true
     if (watched.askedMs + lookMs * SAME_LOOK_SHARE > nowMs) return false
+    this.#oldestMs ??= this.#findOldest()
+    return this.#oldestMs + lookMs <= nowMs
+  }
+
+  #findOldest(): number {
+    let oldestMs = Number.POSITIVE_INFINITY
     for (const { isArmed, askedMs } of this.#watched.values())
-      if (isArmed && askedMs + lookMs <= nowMs) return true
-    return false
+      if (isArmed) oldestMs = Math.min(oldestMs, askedMs)
+    return oldestMs
   }
 
   /** It is armed anew, at once. */
   #again(watched: Watched): void {
+    this.#oldestMs = undefined
     watched.isArmed = false
-    watched.askedMs = Number.NEGATIVE_INFINITY
+    watched.restsUntilMs = Number.NEGATIVE_INFINITY
   }
 
   #disarm(): void {
@@ -172,6 +189,7 @@ export class Vigil<Place> {
         asked: undefined,
         isWoken: false,
         pollsUntilMs: 0,
+        restsUntilMs: Number.NEGATIVE_INFINITY,
       }
       this.#watched.set(place, watched)
     }

@@ -7,6 +7,7 @@ import {
 } from '../../core/limits.ts'
 import type { Offset } from '../../core/numbers.ts'
 import { type PartitionId, partitionKey } from '../../core/topic/partition-id.ts'
+import { nextTurn } from '../../core/turns.ts'
 import type { Wake } from '../../core/waking/messages.ts'
 
 /** Tells of the next change of a log, once; resolves when it does. @returns ends it */
@@ -15,7 +16,6 @@ export type Listen = (partition: PartitionId, wake: (endOffset: Offset) => void)
 /** The socket of a listener. */
 export interface WokenSocket {
   wake(wakes: readonly Wake[]): void
-  poll(partitions: readonly PartitionId[]): void
 }
 
 /** Where listeners' sockets are opened on a server. */
@@ -88,6 +88,8 @@ class ArmedSocket implements Listener {
   async arm(partitions: readonly PartitionId[]): Promise<readonly PartitionId[]> {
     const refused: PartitionId[] = []
     for (let start = 0; start < partitions.length; start += ARMED_AT_ONCE) {
+      // Others have their turn, however many these are.
+      if (start > 0) await nextTurn()
       await Promise.all(
         partitions.slice(start, start + ARMED_AT_ONCE).map(async partition => {
           if (!(await this.#armOne(partition))) refused.push(partition)

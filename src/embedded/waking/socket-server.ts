@@ -10,7 +10,6 @@ import {
 import {
   CLOSE_CODES,
   encodeError,
-  encodePolls,
   encodeTicket,
   encodeWakes,
   parseListenerMessage,
@@ -63,7 +62,6 @@ export class SocketServer {
     const send = (message: string) => sendTo(socket, message)
     const listener = this.#listeners.add({
       wake: wakes => encodeWakes(wakes).forEach(send),
-      poll: partitions => encodePolls(partitions).forEach(send),
     })
     const silent = setTimeout(() => refuse(socket, CLOSE_CODES.notUnderstood, 'say hello first'), HELLO_MS)
     alive.set(socket, true)

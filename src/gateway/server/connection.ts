@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events'
 import type { Socket } from 'node:net'
 import { GATEWAY_SMALL_REQUEST_BYTES_MAX } from '../../core/limits.ts'
 import { sentBytesOf } from '../../core/sent-bytes.ts'
-import { FrameReader } from './frames.ts'
+import { type Frame, FrameReader } from './frames.ts'
 import { InOrder } from './in-order.ts'
 import { type Answer, Requests } from './requests.ts'
 import type { Place } from './room.ts'
@@ -21,7 +21,7 @@ export class Connection {
   readonly #service: Service
   readonly #host: string
   readonly #requests: Requests
-  readonly #reader = new FrameReader()
+  readonly #reader: FrameReader
   readonly #order: InOrder<Answer>
   readonly #ending = new AbortController()
   /** Of the frame that comes next: its part of the room, or that it waits for it. */
@@ -46,6 +46,7 @@ export class Connection {
   constructor(socket: Socket, service: Service) {
     this.#socket = socket
     this.#service = service
+    this.#reader = new FrameReader(service.memory)
     this.#host = `${socket.remoteAddress}:${socket.remotePort}`
     // Every fetch that waits listens to it.
     setMaxListeners(0, this.#ending.signal)
@@ -158,7 +159,19 @@ export class Connection {
     if (this.#waitsForRoom) return true
     if (!this.#hasHungUp && this.#socket.writableLength > limits.unsentBytesMax) return true
     const pending = this.#order.size
-    return pending >= limits.pipelinedMax || (pending > 0 && this.#pendingBytes >= limits.pipelinedBytesMax)
+    if (pending >= limits.pipelinedMax || (pending > 0 && this.#pendingBytes >= limits.pipelinedBytesMax))
+      return true
+    return pending > 0 && this.#wouldOnlyWait()
+  }
+
+  /**
+   * Whether what comes next is large, and would take room only to wait: behind a fetch for as long as that waits for records. It
+   * is left with its client, where it is in nobody's way.
+   */
+  #wouldOnlyWait(): boolean {
+    if (this.#place !== undefined) return false
+    const heldBytes = Math.max(this.#pendingBytes, this.#reader.nextBytes ?? 0)
+    return heldBytes > GATEWAY_SMALL_REQUEST_BYTES_MAX && this.#order.holdsUp
   }
 
   /** The next frame, if it is there and there is room for it; tells whether there may be another one. */
@@ -197,7 +210,7 @@ export class Connection {
     return false
   }
 
-  #begin(frame: Uint8Array, place: Place): void {
+  #begin({ bytes: frame, memory }: Frame, place: Place): void {
     const bytes = frame.length
     const isWrite = this.#requests.runsAhead(frame)
     this.#pendingBytes += bytes
@@ -213,6 +226,7 @@ export class Connection {
         if (!isWrite && bytes <= GATEWAY_SMALL_REQUEST_BYTES_MAX) place.leave()
         answer.then(found => {
           leave()
+          if (memory && found.frameIsFree) this.#service.memory.giveBack(memory)
           settle(found)
           this.#takeFrames()
         }, this.#service.reportError)

@@ -1,17 +1,32 @@
+import type { MemoryPool } from '../../core/lent-memory.ts'
+
 const LENGTH_BYTES = 4
+
+/** A frame, and the memory that it has for itself; undefined: it lies in what came, with others. */
+export interface Frame {
+  readonly bytes: Uint8Array
+  readonly memory: Uint8Array | undefined
+}
 
 /**
  * Takes what a connection receives apart into frames: each a length of four bytes, and so many bytes. A frame that lies in one
  * piece is a view of it; any other one is copied once, into memory of its own.
  */
 export class FrameReader {
+  readonly #pool: Pick<MemoryPool, 'take'>
   /** What has come and is not taken apart. Mostly one piece at most: whoever cannot go on stops reading. */
   readonly #pieces: Uint8Array[] = []
   #heldBytes = 0
   #nextBytes: number | undefined
-  /** The frame that is being put together, and how much of it is there. */
+  /** The frame that is being put together, its memory, and how much of it is there. */
   #frame: Uint8Array | undefined
+  #memory: Uint8Array | undefined
   #filled = 0
+
+  /** @param pool where a frame's memory is taken; whoever reads the frame gives it back, or does not */
+  constructor(pool: Pick<MemoryPool, 'take'>) {
+    this.#pool = pool
+  }
 
   push(piece: Uint8Array): void {
     if (this.#frame !== undefined && this.#heldBytes === 0) {
@@ -39,15 +54,15 @@ export class FrameReader {
   }
 
   /** The next frame, if all of it has come; begins to put it together where it has not. */
-  read(): Uint8Array | undefined {
+  read(): Frame | undefined {
     const bytes = this.nextBytes
     if (bytes === undefined) return undefined
     if (this.#frame === undefined) {
       const [first] = this.#pieces
       if (bytes === 0 || (first !== undefined && first.length >= bytes)) return this.#done(this.#take(bytes))
       if (this.#heldBytes === 0) return undefined
-      // Not from the pool, whose slabs would live for as long as any frame in them.
-      this.#frame = Buffer.allocUnsafeSlow(bytes)
+      this.#memory = this.#pool.take(bytes)
+      this.#frame = this.#memory.subarray(0, bytes)
       this.#filled = 0
     }
     while (this.#filled < this.#frame.length && this.#heldBytes > 0) {
@@ -58,10 +73,12 @@ export class FrameReader {
     return this.#filled === this.#frame.length ? this.#done(this.#frame) : undefined
   }
 
-  #done(frame: Uint8Array): Uint8Array {
+  #done(bytes: Uint8Array): Frame {
+    const memory = this.#memory
     this.#nextBytes = undefined
     this.#frame = undefined
-    return frame
+    this.#memory = undefined
+    return { bytes, memory }
   }
 
   #hold(piece: Uint8Array): void {

@@ -30,6 +30,11 @@ export class InOrder<Answer> {
     return this.#turns.length
   }
 
+  /** Whether there is one that others have to wait for: what comes now begins only when that has been answered. */
+  get holdsUp(): boolean {
+    return this.#turns.some(({ runsAhead }) => !runsAhead)
+  }
+
   /**
    * @param begin called once, now or later, with what answers it: once, then or later
    * @param drop called in its place, where it never begins

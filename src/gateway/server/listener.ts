@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
-import { createServer as createTlsServer } from 'node:tls'
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls'
 import { cannotListen } from '../../core/cannot-listen.ts'
 import { CONNECTION_IDLE_MS_MIN, CONNECTIONS_WAITING_MAX, GATEWAY_PROVING_MS_MAX } from '../../core/limits.ts'
 import { Connection } from './connection.ts'
@@ -34,7 +34,7 @@ const KEEP_ALIVE_MS = 60_000
 export class Listener {
   readonly #settings: ListenerSettings
   readonly #service: Service
-  readonly #server: Server
+  readonly #server: Server | TlsServer
   readonly #connections = new Map<Socket, Connection>()
   readonly #stopped = new AbortController()
   /** All sockets, those that are still about to speak TLS among them. */
@@ -53,14 +53,11 @@ export class Listener {
     if (tls === undefined) {
       this.#server = createServer(options, socket => this.#serve(socket))
     } else {
-      const { cert, key, clientCa } = tls
       const server = createTlsServer({
         ...options,
-        cert,
-        key,
-        minVersion: 'TLSv1.2',
+        ...contextOf(tls),
         handshakeTimeout: GATEWAY_PROVING_MS_MAX,
-        ...(clientCa === undefined ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: true }),
+        ...(tls.clientCa !== undefined && { requestCert: true, rejectUnauthorized: true }),
       })
       server.on('secureConnection', socket => this.#serve(socket))
       server.on('tlsClientError', (error, socket) =>
@@ -90,6 +87,11 @@ export class Listener {
     this.#server.on('error', this.#service.reportError)
     void this.#check()
     return (this.#server.address() as AddressInfo).port
+  }
+
+  /** What it shows to those who come from now on. @throws where a certificate and a key are none, or not of each other */
+  renewTls(tls: TlsSettings): void {
+    if ('setSecureContext' in this.#server) this.#server.setSecureContext(contextOf(tls))
   }
 
   /** Takes no more connections and requests, lets those under way end for so long, and cuts off what is left then. */
@@ -165,6 +167,10 @@ export class Listener {
       renewLog()
     }
   }
+}
+
+function contextOf({ cert, key, clientCa }: TlsSettings) {
+  return { cert, key, minVersion: 'TLSv1.2', ...(clientCa !== undefined && { ca: clientCa }) } as const
 }
 
 function addressOf({ remoteAddress, remotePort }: Socket): string {

@@ -1,9 +1,10 @@
 import { TidemarkError } from '../../core/errors.ts'
-import { GATEWAY_FAILED_PROOF_MS } from '../../core/limits.ts'
+import { GATEWAY_FAILED_PROOF_MS, GATEWAY_UNRESERVED_ANSWER_BYTES_MAX } from '../../core/limits.ts'
+import { NONE } from '../apis/error-code.ts'
 import { ConnectionEnded } from '../apis/handler.ts'
 import { decodeRequestHeader, encodeResponseFrame, type RequestHeader } from '../wire/header.ts'
 import { ApiVersions } from '../wire/messages/api-versions.ts'
-import { Produce } from '../wire/messages/produce.ts'
+import { Produce, type ProduceResponse } from '../wire/messages/produce.ts'
 import { SaslAuthenticate } from '../wire/messages/sasl-authenticate.ts'
 import { SaslHandshake } from '../wire/messages/sasl-handshake.ts'
 import { WireError } from '../wire/reader.ts'
@@ -17,6 +18,8 @@ export interface Answer {
   readonly chunks: readonly Uint8Array[]
   /** Why the connection ends with it, for the log. */
   readonly end?: string | undefined
+  /** Whether nobody looks at the request's frame any more, for sure. */
+  readonly frameIsFree?: boolean | undefined
   /** To be called when the client has taken it, or will not any more. */
   readonly taken?: (() => void) | undefined
 }
@@ -119,7 +122,10 @@ export class Requests {
         return { chunks: [] }
       }
       const chunks = encodeResponseFrame(api, version, header.correlationId, body)
-      return { chunks, taken: room && taken }
+      const bytes = chunks.reduce((sum, { length }) => sum + length, 0)
+      // Whoever has reserved nothing did not know how large it becomes: others are held up until this one is taken.
+      if (!room && bytes > GATEWAY_UNRESERVED_ANSWER_BYTES_MAX) await reserve(bytes)
+      return { chunks, taken: room && taken, frameIsFree: apiKey === Produce.key && isWritten(body) }
     } catch (error) {
       taken()
       throw error
@@ -200,6 +206,17 @@ export class Requests {
     const client = clientId === null ? '' : ` of ${JSON.stringify(clientId.slice(0, 100))}`
     return `${name} v${apiVersion}${client}: ${what}`
   }
+}
+
+/**
+ * Whether all of a Produce is in the log. Then its batches lie elsewhere, and no try of writing them is under way: one that is given up
+ * may still read them, but gives the request up, too.
+ */
+function isWritten(body: unknown): boolean {
+  const { responses } = body as ProduceResponse
+  return responses.every(({ partitionResponses }) =>
+    partitionResponses.every(({ errorCode }) => errorCode === NONE),
+  )
 }
 
 const OWN_NAMES = new Map([ApiVersions, SaslHandshake, SaslAuthenticate].map(({ key, name }) => [key, name]))

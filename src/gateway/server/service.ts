@@ -26,7 +26,7 @@ export interface Service {
   readonly requests: Room
   readonly newcomers: Room
   readonly answers: Room
-  /** What answers are read into. */
+  /** What requests are put together in, and answers are read into. */
   readonly memory: MemoryPool
   readonly log: Log
   /** To be called once a second: more lines may be told. */

@@ -17,6 +17,23 @@ function member(memberId: string, settings = {}): Member {
   return new Member(harness, broker, memberId, settings)
 }
 
+test('where heartbeats are paid for they come less often, and every second one of a member looks at the group', async () => {
+  broker = harness.open({ heartbeatIntervalMsMax: 15_000 })
+  const one = member('one')
+  expect((await one.send()).heartbeatIntervalMs).toBe(15_000)
+  await settle([one])
+  harness.calls.length = 0
+  for (let beat = 0; beat < 10; beat++) {
+    await harness.pass(15_000)
+    await one.beat()
+  }
+  expect(harness.count('winCheck')).toBe(5)
+  // Whoever joins or leaves is seen at once.
+  const two = member('two')
+  await settle([one, two])
+  expect(two.partitions).toHaveLength(3)
+})
+
 describe('joining', () => {
   test('the first member gets all partitions, and where to begin', async () => {
     const one = member('one')

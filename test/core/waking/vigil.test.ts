@@ -36,9 +36,13 @@ describe('what a partition is asked for', () => {
   test('woken again within a second, it is looked at when that is over', () => {
     const vigil = armedVigil()
     vigil.woken('p')
-    expect(vigil.askFor('p', false, 300)).toBe(undefined)
-    expect(vigil.dueMs(['p'])).toBe(WAKE_PAUSE_MS)
-    expect(vigil.askFor('p', false, WAKE_PAUSE_MS)).toBe('arm')
+    expect(vigil.askFor('p', false, 300)).toBe('arm')
+    vigil.asked('p', 'arm', 300)
+    vigil.answered('p', { armed: 'yes', hasNews: true }, 320)
+    vigil.woken('p')
+    expect(vigil.askFor('p', false, 400)).toBe(undefined)
+    expect(vigil.dueMs(['p'])).toBe(300 + WAKE_PAUSE_MS)
+    expect(vigil.askFor('p', false, 300 + WAKE_PAUSE_MS)).toBe('arm')
   })
 
   test('what is known to be there is read on, armed or not', () => {

@@ -78,6 +78,10 @@ export const NOT_RUN: Readonly<Record<string, string>> = {
     TRIGGERS,
   'docs/storage-layout.md: .tidemark/': DRAWN,
   'docs/triggers.md: tidemark trigger list': TRIGGERS,
+  'docs/waking.md: { "listener": "<ticket>", "partitions": [{ "partition": 3, "offset": 17, "arm": true }] }':
+    'its ticket is left out; test/embedded/waking.test.ts sends such requests',
+  'docs/waking.md: const waking = openListeners(embedded)':
+    'what stands around it is left out; test/embedded/waking.test.ts serves so',
   'examples/trigger/README.md: npx cdk deploy --outputs-file outputs.json': DEPLOYS,
   "examples/trigger/README.md: printf '%s\\n' 'ada\t{\"amount\":3}' 'bob\t{\"amout\":4}' 'ada\t{\"amount\":5}' |":
     DEPLOYS,

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { MemoryPool } from '../../../src/core/lent-memory.ts'
 import { FrameReader } from '../../../src/gateway/server/frames.ts'
 
 function framed(body: Uint8Array): Buffer {
@@ -11,7 +12,7 @@ function framed(body: Uint8Array): Buffer {
 
 function readAll(reader: FrameReader): Buffer[] {
   const frames: Buffer[] = []
-  for (let frame = reader.read(); frame; frame = reader.read()) frames.push(Buffer.from(frame))
+  for (let frame = reader.read(); frame; frame = reader.read()) frames.push(Buffer.from(frame.bytes))
   return frames
 }
 
@@ -21,7 +22,7 @@ test('frames come out as they were sent, however they were cut', () => {
   fc.assert(
     fc.property(bodies, cuts, fc.boolean(), (sent, sizes, isLate) => {
       const stream = Buffer.concat(sent.map(framed))
-      const reader = new FrameReader()
+      const reader = new FrameReader(new MemoryPool(0))
       const read: Buffer[] = []
       for (let at = 0, i = 0; at < stream.length; i++) {
         const size = sizes[i % sizes.length]!
@@ -37,18 +38,20 @@ test('frames come out as they were sent, however they were cut', () => {
 
 test('a frame in one piece is not copied, and one in several is copied once', () => {
   const stream = Buffer.concat([framed(Buffer.from('ebb')), framed(Buffer.from('flow'))])
-  const reader = new FrameReader()
+  const reader = new FrameReader(new MemoryPool(0))
   reader.push(stream.subarray(0, 12))
-  expect(reader.read()?.buffer).toBe(stream.buffer)
+  const ebb = reader.read()
+  expect([ebb?.bytes.buffer, ebb?.memory]).toEqual([stream.buffer, undefined])
   expect(reader.read()).toBe(undefined)
   reader.push(stream.subarray(12))
-  const flow = reader.read()!
+  const { bytes: flow, memory } = reader.read()!
   expect(Buffer.from(flow).toString()).toBe('flow')
   expect(flow.buffer).not.toBe(stream.buffer)
+  expect(memory?.buffer).toBe(flow.buffer)
 })
 
 test('the length is told before there is room for it, whatever it is', () => {
-  const reader = new FrameReader()
+  const reader = new FrameReader(new MemoryPool(0))
   reader.push(Buffer.from([0xff, 0xff]))
   expect(reader.nextBytes).toBe(undefined)
   reader.push(Buffer.from([0xff, 0xfe, 1, 2]))
@@ -56,8 +59,8 @@ test('the length is told before there is room for it, whatever it is', () => {
 })
 
 test('an empty frame is one', () => {
-  const reader = new FrameReader()
+  const reader = new FrameReader(new MemoryPool(0))
   reader.push(Buffer.from([0, 0, 0, 0]))
-  expect(reader.read()).toHaveLength(0)
+  expect(reader.read()?.bytes).toHaveLength(0)
   expect(reader.read()).toBe(undefined)
 })

@@ -121,6 +121,50 @@ test('no more than so many requests are taken from a connection; the others stay
   for (let i = 1; i <= 8; i++) expect((await client.answer(Produce, 7)).correlationId).toBe(i)
 })
 
+test('what is large stays with its client for as long as it would only wait behind a fetch', async () => {
+  const { produce, ends } = holdWrites()
+  let endFetch = () => {}
+  const fetch = handler(Fetch, [4, 16], async () => {
+    await new Promise<void>(resolve => {
+      endFetch = resolve
+    })
+    return { responses: [] }
+  })
+  const { client, accepted, service } = await openConnection([produce, fetch])
+  const records = Buffer.alloc(MiB / 2)
+  const large = { ...write, topicData: [{ name: 'a', partitionData: [{ index: 0, records }] }] }
+  client.ask(Fetch, 4, { maxWaitMs: 0, minBytes: 0, topics: [] })
+  client.ask(Produce, 7, write)
+  client.ask(Produce, 7, large)
+  await until(() => accepted.isPaused())
+  expect([ends.length, service.requests.bytes < 1_000]).toEqual([0, true])
+  endFetch()
+  await client.answer(Fetch, 4)
+  for (const nth of [0, 1]) {
+    await until(() => ends.length > nth)
+    ends[nth]!()
+    await client.answer(Produce, 7)
+  }
+  await until(() => service.requests.bytes === 0)
+})
+
+test.each([
+  { errorCode: 0, what: 'is all in the log', isUsedAgain: true },
+  { errorCode: 7, what: 'may still be written', isUsedAgain: false },
+])('the memory of a request that $what: used again is $isUsedAgain', async ({ errorCode, isUsedAgain }) => {
+  const answered = { index: 0, baseOffset: 0, logAppendTimeMs: -1, recordErrors: [] }
+  const produce = handler(Produce, [0, 11], async () => ({
+    responses: [{ name: 'a', partitionResponses: [{ ...answered, errorCode }] }],
+  }))
+  const { client, service } = await openConnection([produce])
+  const records = Buffer.alloc(300_000)
+  await client.roundTrip(Produce, 7, {
+    ...write,
+    topicData: [{ name: 'a', partitionData: [{ index: 0, records }] }],
+  })
+  expect(service.memory.idleBytes > records.length).toBe(isUsedAgain)
+})
+
 test('nor more bytes, all connections together', async () => {
   const { produce, ends } = holdWrites()
   const requests = new Room({ bytesMax: 3_000, smallBytesMax: 100, smallOnlyBytes: 500 })
@@ -267,6 +311,26 @@ test('who takes nothing of his answer is cut off, sooner where others wait for r
     expect(accepted.destroyed).toBe(true)
     expect(logged).toEqual([expect.stringMatching(/it does not take what it has asked for/)])
   }
+})
+
+test('a large answer that nobody has reserved takes room, too: the next one waits until it is taken', async () => {
+  const partitions = [{ partitionIndex: 0, errorCode: 0, highWatermark: 1, records: Buffer.alloc(12 * MiB) }]
+  const fetch = handler(Fetch, [4, 16], async () => ({ responses: [{ topic: 'tides', partitions }] }))
+  const answers = new Room({ bytesMax: 16 * MiB, smallBytesMax: 1_000, smallOnlyBytes: 0 })
+  const ask = { maxWaitMs: 0, minBytes: 0, topics: [] }
+  // Longer than whatever holds up this test.
+  const given = { answers, limits: { answerWaitMs: 60_000 } }
+  const [one, other] = [await openConnection([fetch], given), await openConnection([fetch], given)]
+  one.client.socket.pause()
+  one.client.ask(Fetch, 4, ask)
+  await until(() => one.accepted.writableLength > 0)
+  other.client.ask(Fetch, 4, ask)
+  await until(() => answers.isPressed)
+  expect(other.accepted.bytesWritten).toBe(0)
+  one.client.socket.resume()
+  for (const { client } of [one, other]) expect((await client.answer(Fetch, 4)).responses).toHaveLength(1)
+  await until(() => answers.bytes === 0)
+  expect([...one.logged, ...other.logged]).toEqual([])
 })
 
 test('who does not prove who he is in time is let go', async () => {

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
+import { MemoryPool } from '../../../src/core/lent-memory.ts'
 import { systemClock } from '../../../src/embedded/system.ts'
 import type { GatewayBroker } from '../../../src/gateway/apis/context.ts'
 import type { Handler } from '../../../src/gateway/apis/handler.ts'
@@ -19,7 +20,7 @@ interface Asked<Request, Response> {
 /** A connection on which single frames are sent and received. */
 export class RawClient {
   readonly socket: Socket
-  readonly #reader = new FrameReader()
+  readonly #reader = new FrameReader(new MemoryPool(0))
   readonly #frames: Uint8Array[] = []
   #correlationId = 0
   #wake = () => {}
@@ -29,7 +30,7 @@ export class RawClient {
     this.socket = socket
     socket.on('data', piece => {
       this.#reader.push(piece)
-      for (let frame = this.#reader.read(); frame; frame = this.#reader.read()) this.#frames.push(frame)
+      for (let frame = this.#reader.read(); frame; frame = this.#reader.read()) this.#frames.push(frame.bytes)
       this.#wake()
     })
     socket.on('error', () => {})

@@ -1,10 +1,14 @@
 import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { type ConnectionOptions, connect } from 'node:tls'
 import { expect, onTestFinished, test } from 'vitest'
 import { GATEWAY_CLOSE_MS_MAX } from '../../../src/core/limits.ts'
+import { TlsFiles } from '../../../src/embedded/tls-files.ts'
 import { handler } from '../../../src/gateway/apis/handler.ts'
 import { Metadata } from '../../../src/gateway/wire/messages/metadata.ts'
-import { SELF_SIGNED } from '../../client/self-signed.ts'
+import { SELF_SIGNED, SELF_SIGNED_ANEW } from '../../client/self-signed.ts'
 import { RawClient, startGateway, until } from './raw-client.ts'
 
 const CLUSTER = { brokers: [], clusterId: 'tides', controllerId: 1, topics: [] }
@@ -54,4 +58,38 @@ test('a gateway that closes waits for nobody who has yet to speak TLS', async ()
   await gateway.close()
   await silent.ended()
   expect(performance.now() - sinceMs).toBeLessThan(GATEWAY_CLOSE_MS_MAX / 2)
+})
+
+test('a certificate that is made anew is shown to those who come then, and one that is none is not', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'tidemark-tls-'))
+  onTestFinished(() => rm(folder, { recursive: true }))
+  const [certFile, keyFile] = [join(folder, 'cert.pem'), join(folder, 'key.pem')]
+  const put = async (pair: { cert: string; key: string }) => {
+    await writeFile(certFile, pair.cert)
+    await writeFile(keyFile, pair.key)
+  }
+  await put(SELF_SIGNED)
+  const files = new TlsFiles({ certFile, keyFile, clientCaFile: undefined })
+  const { gateway } = await startGateway([metadata], { tls: await files.read() })
+  const told: string[] = []
+  const renew = () => files.renew(gateway, line => told.push(line))
+  const before = await tlsClient(gateway.port)
+  await renew()
+  expect(told).toEqual([])
+  // The half of it, as between two writes, and then the whole.
+  await writeFile(certFile, SELF_SIGNED_ANEW.cert)
+  await renew()
+  await renew()
+  expect(told.splice(0)).toEqual([expect.stringMatching(/^the certificate from before is still shown: /)])
+  expect((await (await tlsClient(gateway.port)).roundTrip(Metadata, 12, { topics: null })).clusterId).toBe(
+    'tides',
+  )
+  await put(SELF_SIGNED_ANEW)
+  await renew()
+  expect(told).toEqual([`the certificate in ${certFile} is shown from now on`])
+  const stranger = await tlsClient(gateway.port)
+  await stranger.ended()
+  const after = await tlsClient(gateway.port, { ca: SELF_SIGNED_ANEW.cert })
+  for (const raw of [before, after])
+    expect((await raw.roundTrip(Metadata, 12, { topics: null })).clusterId).toBe('tides')
 })

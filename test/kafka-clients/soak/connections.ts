@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import { GATEWAY_IDLE_MS_MAX } from '../../../src/core/limits.ts'
 import { encodeBatch } from '../../../src/core/record/index.ts'
 import type { Api } from '../../../src/gateway/wire/api.ts'
 import { encodeRequestFrame } from '../../../src/gateway/wire/header.ts'
@@ -64,11 +65,17 @@ export async function readSlowly(load: Load): Promise<void> {
   })
 }
 
-/** Says nothing at all. */
+/** Says nothing at all, and comes again when it is closed: that it was idle for ten minutes is reason enough. */
 export async function idle(load: Load): Promise<void> {
-  const socket = await open(load)
+  let socket = await open(load)
+  let openedMs = performance.now()
   await load.repeat(1_000, async () => {
-    if (socket.destroyed) throw new Error('an idle connection was closed')
+    if (!socket.destroyed) return
+    const idleMs = performance.now() - openedMs
+    if (idleMs < GATEWAY_IDLE_MS_MAX) throw new Error(`a connection was closed after ${idleMs} ms`)
+    load.count('idle ones')
+    socket = await open(load)
+    openedMs = performance.now()
   })
   socket.destroy()
 }

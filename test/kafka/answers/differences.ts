@@ -42,6 +42,18 @@ export const DIFFERENCES: readonly { readonly of: RegExp; readonly why: string }
     why: 'A member whose group was deleted while it slept joins anew; of a group that is not there clients take that for the end.',
   },
   {
+    of: /^consumers: instance: (?:join in the place of one that is there|heartbeat of one that is there)$/,
+    why: 'An instance that comes anew takes its place at once, as in classic groups; Kafka has it wait until the other has paused.',
+  },
+  {
+    of: /^consumers: instance: (?:heartbeat|leave) of whom it replaces$/,
+    why: 'Nobody knows any more whose place it was, since the one that paused has said so itself.',
+  },
+  {
+    of: /^consumers: instance: heartbeat without its name$/,
+    why: 'Whoever has a name says it, as all clients do.',
+  },
+  {
     of: /^consumers: fetch of nobody$/,
     why: 'An epoch without a member is an unexpected failure in Kafka, and here a member that is not known.',
   },

@@ -16,6 +16,7 @@ import { SyncGroup } from '../../../src/gateway/wire/messages/sync-group.ts'
 import { NO_UUID } from '../../../src/gateway/wire/schema.ts'
 import type { Asking, Scene } from './scene.ts'
 import { settled } from './settled.ts'
+import { staticConsumer } from './static-consumer.ts'
 
 /** Version 1 of a subscription, of the topic "tides", without user data. */
 function subscription(topic: string): Buffer {
@@ -418,6 +419,7 @@ export const consumers: Scene = async (ask, prefix) => {
     3,
     joinOf(groupId, { protocols: [{ name: 'x', metadata: Buffer.from('x') }] }),
   )
+  await staticConsumer(ask, { ...joining, groupId: `${groupId}-static` })
   await ask('leave', ConsumerGroupHeartbeat, 1, { ...member, memberEpoch: -1 })
   await ask('leave again', ConsumerGroupHeartbeat, 1, { ...member, memberEpoch: -1 })
   await ask('heartbeat after it has left', ConsumerGroupHeartbeat, 1, current)

@@ -39,7 +39,7 @@ export const consumers: ActorKind = {
 }
 
 interface Gateway {
-  readonly context: Omit<Context, 'version' | 'signal'>
+  readonly context: Omit<Context, 'version' | 'signal' | 'memory'>
   readonly died: Promise<void>
 }
 
@@ -176,7 +176,7 @@ class Consumers implements Actor {
   }
 
   #ask({ context }: Gateway, handler: Handler, version: number, request: unknown): Promise<unknown> {
-    return handler.answer(request, { ...context, version, signal: NEVER.signal })
+    return handler.answer(request, { ...context, version, signal: NEVER.signal, memory: NONE_KEPT.lend() })
   }
 
   #pickGateway(): Gateway {
@@ -210,6 +210,8 @@ class Consumers implements Actor {
   #taken(consumer: SimulatedConsumer, key: string): void {
     const { areClocksSet, skewMsMax } = this.#world
     if (areClocksSet || skewMsMax > NEAR_SKEW_MS_MAX) return
+    // Told long ago, before it slept.
+    if (!consumer.isInSession(skewMsMax)) return
     this.#world.count('taken')
     const other = this.#consumers.find(
       each =>
@@ -273,3 +275,5 @@ class Consumers implements Actor {
 }
 
 const NEVER = new AbortController()
+/** Groups have no records. */
+const NONE_KEPT = new MemoryPool(0)

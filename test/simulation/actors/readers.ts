@@ -1,10 +1,12 @@
 import { TidemarkError } from '../../../src/core/errors.ts'
+import { MemoryPool } from '../../../src/core/lent-memory.ts'
 import { toOffset } from '../../../src/core/numbers.ts'
 import { decodeBatches } from '../../../src/core/record/index.ts'
 import { LASTING_PARTITIONS, type World } from '../world.ts'
 import type { Actor, ActorKind } from './actor.ts'
 
 const READS = 12
+const MEMORY_BYTES = 64 * 1024
 
 /** Reads here and there while others write: what was seen once must never change. */
 export const readers: ActorKind = {
@@ -15,6 +17,8 @@ export const readers: ActorKind = {
 
 class Readers implements Actor {
   readonly #world: World
+  /** Of all its reads, so that what one leaves the next one has: also while the first goes on in a process that died. */
+  readonly #pool = new MemoryPool(MEMORY_BYTES, 1)
 
   constructor(world: World) {
     this.#world = world
@@ -35,12 +39,17 @@ class Readers implements Actor {
       const { moment } = log
       const what = `${place.topic}/${place.partition} from ${offset}`
       try {
-        const fetched = await Promise.race([broker.fetch({ ...place, offset, maxBytes }), process.died])
+        const memory = this.#pool.lend()
+        const reading = memory.use(() => broker.fetch({ ...place, offset, maxBytes, memory }))
+        const fetched = await Promise.race([reading, process.died])
         history.note('reader', `${what}: up to ${fetched?.nextOffset}`)
+        // A copy: what is observed is remembered.
+        const chunks = (fetched?.chunks ?? []).map(chunk => chunk.slice())
+        memory.leave()
         log.observe(
           place,
           moment,
-          (fetched?.chunks ?? []).flatMap(chunk => decodeBatches(chunk)),
+          chunks.flatMap(chunk => decodeBatches(chunk)),
         )
       } catch (error) {
         // Refused for a moment, or below a start that has moved.

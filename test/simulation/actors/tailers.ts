@@ -1,5 +1,6 @@
 import type { FetchPartition } from '../../../src/contract/broker.ts'
 import { TidemarkError } from '../../../src/core/errors.ts'
+import { MemoryPool } from '../../../src/core/lent-memory.ts'
 import { type Offset, toOffset } from '../../../src/core/numbers.ts'
 import { decodeBatches } from '../../../src/core/record/index.ts'
 import { answerOrLate } from '../answer-or-late.ts'
@@ -17,6 +18,8 @@ export const tailers: ActorKind = {
 
 class Tailers implements Actor {
   readonly #world: World
+  /** As the readers have it. */
+  readonly #pool = new MemoryPool(64 * 1024, 1)
 
   constructor(world: World) {
     this.#world = world
@@ -57,14 +60,19 @@ class Tailers implements Actor {
     const { moment } = log
     const given = [...asked]
     try {
-      const answer = broker.fetchMany({ partitions: given, maxBytes, maxWaitMs })
+      const memory = this.#pool.lend()
+      const answer = memory.use(() => broker.fetchMany({ partitions: given, maxBytes, maxWaitMs, memory }))
       answer.catch(this.#world.noteDefect)
       const fetched = await answerOrLate(clock, process, answer, maxWaitMs)
       if (fetched === 'late') {
         this.#world.violated(`late: a fetch of many that waits ${maxWaitMs} ms is not answered`)
         return given
       }
-      if (!fetched) return given
+      const chunks = fetched?.partitions.map(one =>
+        'chunks' in one ? one.chunks.map(own => own.slice()) : [],
+      )
+      memory.leave()
+      if (!fetched || !chunks) return given
       const [served, others]: (typeof given)[] = [[], []]
       for (const [index, one] of fetched.partitions.entries()) {
         const { topic, partition, offset } = given[index]!
@@ -75,7 +83,7 @@ class Tailers implements Actor {
           others!.push({ ...place, offset: toOffset(0) })
           continue
         }
-        const records = one.chunks.flatMap(chunk => decodeBatches(chunk))
+        const records = chunks[index]!.flatMap(chunk => decodeBatches(chunk))
         log.observe(place, moment, records)
         if (one.nextOffset < offset)
           this.#world.violated(`backwards: ${topic}/${partition} from ${offset} to ${one.nextOffset}`)

@@ -12,6 +12,7 @@ import type { Member } from '../../../core/group/group.ts'
 import { checkClientId, checkGroupId, checkInstanceId } from '../../../core/group/identity.ts'
 import {
   CLASSIC_GROUP_BYTES_MAX,
+  CLASSIC_JOINED_BYTES_MAX,
   MEMBER_ID_CHARACTERS_MAX,
   SESSION_TIMEOUT_MS_MAX,
   SESSION_TIMEOUT_MS_MIN,
@@ -115,7 +116,7 @@ async function enter(room: ClassicRoom, presence: Presence, coming: Coming): Pro
   const joiner = recognized(before.classic, coming.joiner)
   const decision = decideJoin(before.classic, joiner, call.nowMs(), room.settings)
   const { next, memberId } = decision
-  if (next) checkSize(next)
+  if (next) checkSize(next, coming.metadata)
   if (decision.kind === 'needs-member-id') {
     if (!(await room.change(call, before, decision.next))) return undefined
     throw new MemberIdRequired(memberId)
@@ -131,12 +132,14 @@ async function enter(room: ClassicRoom, presence: Presence, coming: Coming): Pro
   return decision.kind === 'stands' ? { memberId, instanceId, standing: decision } : { memberId, instanceId }
 }
 
-/** @throws GROUP_MAX_SIZE_REACHED where it would not fit into its item */
-function checkSize(group: ClassicGroup): void {
-  if (encodeClassicGroup(group).length <= CLASSIC_GROUP_BYTES_MAX) return
+/** @throws GROUP_MAX_SIZE_REACHED where it would not fit into its item, or its leader be told too much */
+function checkSize(group: ClassicGroup, metadata: Uint8Array): void {
+  const joinedBytes = metadata.length * group.members.length
+  if (joinedBytes <= CLASSIC_JOINED_BYTES_MAX && encodeClassicGroup(group).length <= CLASSIC_GROUP_BYTES_MAX)
+    return
   throw new TidemarkError(
     'GROUP_MAX_SIZE_REACHED',
-    'The group has no room for another member: use fewer of them, or shorter ids and names.',
+    'The group has no room for another member: use fewer of them, shorter ids and names, or less metadata.',
   )
 }
 

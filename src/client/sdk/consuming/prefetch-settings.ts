@@ -58,19 +58,15 @@ export function waitMsFor(
   { waitMs }: PrefetchSettings,
   {
     isStarting,
-    isFirst,
     partitions,
     quiet,
   }: {
     readonly isStarting: boolean
-    readonly isFirst: boolean
     readonly partitions: number
     readonly quiet: number | undefined
   },
 ): number {
   if (isStarting) return Math.min(waitMs, STARTING_WAIT_MS)
-  // Only the answer tells whether there is a better way to wait.
-  if (isFirst) return Math.min(waitMs, SHORT_WAIT_MS)
   const rounds = partitions / FETCH_PARTITIONS_MAX
   if (rounds > 1) return Math.min(waitMs, Math.floor(ROUND_MS / rounds))
   return quiet === undefined ? waitMs : Math.min(waitMs, SHORT_WAIT_MS * 2 ** quiet)

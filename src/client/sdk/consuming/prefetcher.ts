@@ -218,10 +218,8 @@ export class Prefetcher {
     // After trouble at once, so that it is known to be over.
     if (!polls || wanted.some(({ fetchFailures }) => fetchFailures > 0)) return 0
     const quiet = hasFull ? this.#quiet : undefined
-    const isFirst = this.#wakes?.isKnown === false
     return waitMsFor(this.#settings, {
       isStarting: this.#starts > 0,
-      isFirst,
       partitions: wanted.length,
       quiet,
     })

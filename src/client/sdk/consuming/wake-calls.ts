@@ -44,7 +44,6 @@ export class WakeCalls<Stream extends Watched> {
   #connecting: NodeJS.Timeout | undefined
   #pinging: NodeJS.Timeout | undefined
   #isOver = false
-  #isKnown = false
   /** Whether somebody was told how it waits. */
   #isTold = false
 
@@ -57,11 +56,6 @@ export class WakeCalls<Stream extends Watched> {
   /** What arms; undefined: nobody can be woken. */
   get ticket(): string | undefined {
     return this.#socket?.ticket
-  }
-
-  /** Whether the broker has said whether it wakes anybody: it says so when it answers. */
-  get isKnown(): boolean {
-    return this.#isKnown
   }
 
   /** Undefined: it is let alone. */
@@ -91,7 +85,6 @@ export class WakeCalls<Stream extends Watched> {
     offsets: readonly Offset[],
     { partitions, waking }: { partitions: readonly FetchedPartition[]; waking?: Waking | undefined },
   ): void {
-    this.#isKnown = true
     const nowMs = performance.now()
     const armed = waking?.armed
     const polled = new Set(typeof armed === 'object' ? armed : [])

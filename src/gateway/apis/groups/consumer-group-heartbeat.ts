@@ -81,7 +81,7 @@ async function beat(
   }
   try {
     const answer = await broker.heartbeat(asked)
-    const next = answered(record, answer, clock.monotonicMs())
+    const next = answered(record, answer, clock.monotonicMs(), request.topicPartitions !== null)
     if (isStuck(next.record, clock.monotonicMs()))
       throw fenced('It has not let go of its partitions in time.')
     // Where it has given up waiting for one answer, nobody knows which of the two it has heard.

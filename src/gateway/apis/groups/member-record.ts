@@ -18,6 +18,8 @@ export interface MemberRecord {
   readonly owned: readonly OwnedPartition[]
   /** What it has said to have, by topic id and partition; undefined: nobody knows. */
   readonly reported: ReadonlySet<string> | undefined
+  /** The same, where it has said so since it was told what it was told last, or together with asking for that. */
+  readonly confirmed: ReadonlySet<string> | undefined
   /** What it was told to have. */
   readonly told: ReadonlySet<string> | undefined
   /** The epoch in which it owns its share and nothing else; 0: in none. */
@@ -45,6 +47,7 @@ export function recordOf({ memberEpoch, ...found }: FoundMember): MemberRecord {
     memberEpoch,
     previousEpoch: memberEpoch,
     reported: undefined,
+    confirmed: undefined,
     told: undefined,
     settledEpoch: 0,
     rebalanceTimeoutMs: SESSION_TIMEOUT_DEFAULT_MS,
@@ -63,6 +66,7 @@ export function newRecord(
     previousEpoch: 0,
     owned: [],
     reported: new Set(),
+    confirmed: new Set(),
     told: undefined,
     settledEpoch: 0,
     rebalanceTimeoutMs,
@@ -76,20 +80,21 @@ export function withReport(record: MemberRecord, report: readonly TopicPartition
   const reported = new Set(
     report.flatMap(({ topicId, partitions }) => partitions.map(partition => keyOf({ topicId, partition }))),
   )
-  return { ...record, reported }
+  return { ...record, reported, confirmed: reported }
 }
 
 /**
  * What of its own a member still has, and what it has let go: what it was told to let go, and does not say to have. All else that
- * it does not say to have it was assigned just now, or the answer was lost, and it will be told again.
+ * it does not say to have it was assigned just now, or the answer was lost, and it will be told again. What it has said before counts
+ * for nothing here: it may have taken more since, and have told another gateway so.
  */
-export function splitOwned({ owned, reported, told }: MemberRecord): {
+export function splitOwned({ owned, confirmed, told }: MemberRecord): {
   readonly kept: readonly OwnedPartition[]
   readonly released: readonly OwnedPartition[]
 } {
   const isReleased = (partition: OwnedPartition) => {
     const key = keyOf(partition)
-    return reported !== undefined && told !== undefined && !told.has(key) && !reported.has(key)
+    return confirmed !== undefined && told !== undefined && !told.has(key) && !confirmed.has(key)
   }
   return { kept: owned.filter(partition => !isReleased(partition)), released: owned.filter(isReleased) }
 }
@@ -105,11 +110,13 @@ export function isStuck({ releasingSinceMs, rebalanceTimeoutMs }: MemberRecord, 
 /**
  * The record after a heartbeat, and what the member is told to have; null: the same as before. Who has said last to have something
  * else has not heard, or not let go yet: that one is told once more.
+ * @param hasReported whether it has said just now what it has
  */
 export function answered(
   record: MemberRecord,
   { memberEpoch, assigned, toRelease, isSettled }: HeartbeatAnswer,
   nowMs: number,
+  hasReported: boolean,
 ): { readonly record: MemberRecord; readonly assignment: TopicPartitions[] | null } {
   const release = new Set(toRelease.map(keyOf))
   const told = assigned.filter(partition => !release.has(keyOf(partition)))
@@ -126,6 +133,7 @@ export function answered(
       partition,
       generation,
     })),
+    confirmed: hasReported || isSame(record.told, keys) ? record.confirmed : undefined,
     told: keys,
     settledEpoch: isSettled ? memberEpoch : 0,
     releasingSinceMs: release.size === 0 ? undefined : (record.releasingSinceMs ?? nowMs),

@@ -3,6 +3,7 @@ import type { ClassicGroupBroker, JoinedGroup } from '../../../../src/contract/c
 import { MemberIdRequired } from '../../../../src/contract/classic-groups.ts'
 import {
   CLASSIC_GROUP_BYTES_MAX,
+  CLASSIC_JOINED_BYTES_MAX,
   CLASSIC_MEMBER_BYTES_MAX,
   CLASSIC_PART_BYTES_MAX,
 } from '../../../../src/core/limits.ts'
@@ -176,6 +177,20 @@ test('what is larger than is kept is refused', async () => {
   ]
   const error = await harness.errorOf(broker.syncGroup({ ...nameOf(joined[0]!), assignments }))
   expect(error.kafkaName).toBe('INVALID_REQUEST')
+})
+
+test('few members bring much, and a further one that does is refused: the leader is told all of it', async () => {
+  const harness = new Harness()
+  const broker = harness.open()
+  const protocols = [{ name: 'range', metadata: Buffer.alloc(CLASSIC_MEMBER_BYTES_MAX - 100) }]
+  const most = Math.floor(CLASSIC_JOINED_BYTES_MAX / CLASSIC_MEMBER_BYTES_MAX)
+  const joins = Array.from({ length: most }, () => broker.joinGroup(joining(G, { protocols })))
+  await harness.pass(10)
+  const refused = await harness.errorOf(broker.joinGroup(joining(G, { protocols })))
+  expect(refused.kafkaName).toBe('GROUP_MAX_SIZE_REACHED')
+  const small = broker.joinGroup(joining(G))
+  const joined = await harness.run(Promise.all([...joins, small]))
+  expect(joined.flatMap(({ members }) => members)).toHaveLength(most + 1)
 })
 
 test('parts of earlier generations are removed', async () => {

@@ -285,6 +285,31 @@ test('a join that was given up and comes late takes nothing from its member that
   expect([...one.owned, ...two.owned].sort()).toEqual([0, 1, 2, 3])
 })
 
+test('what a member has told another gateway that it has is not taken for let go', async () => {
+  const other = Object.assign(new AskedGateway(), {
+    harness: gateway.harness,
+    broker: gateway.harness.open(),
+    topics: gateway.topics,
+  })
+  const [one, two] = [new Member('one'), new Member('two')]
+  await one.join()
+  const there = Object.assign(new Member('one', other), { epoch: one.epoch, owned: one.owned })
+  await there.beat()
+  await two.join()
+  const all = [...one.owned]
+  for (let time = 0; time < 3; time += 1) {
+    await gateway.harness.pass(1_000)
+    await one.beat({ topicPartitions: null })
+    expect(one.owned).toHaveLength(2)
+    await two.beat()
+    expect(two.owned).toEqual([])
+  }
+  expect(codeOf(await one.commit(all.find(each => !one.owned.includes(each))!, 5))).toBe(0)
+  await one.beat({ topicPartitions: [{ topicId, partitions: one.owned }] })
+  await settle(one, two)
+  expect([...one.owned, ...two.owned].sort()).toEqual([0, 1, 2, 3])
+})
+
 test('a member that never says that it let something go joins anew, and others get it', async () => {
   const [one, two] = [new Member('one'), new Member('two')]
   await one.join({ rebalanceTimeoutMs: 10_000 })

@@ -1,0 +1,105 @@
+/**
+ * After a power failure the write-ahead log ends somewhere behind what was last synced. Here it is cut off at each of its frames, as
+ * if nothing behind had reached the disk: what is left must be a state that can be gone on from.
+ */
+import { cp, mkdtemp, rm, stat, truncate } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { type LocalStore, openLocalStore } from '../../../src/adapters/local/local-store.ts'
+import { makeBlock, movedEpoch } from '../../../src/core/log/tail.ts'
+import { toOffset, toPosition } from '../../../src/core/numbers.ts'
+import { ingestKey, placeKey } from '../../../src/core/storage-layout.ts'
+import { freshId, freshPartition, inlineEntry, NO_CHANGES } from '../../conformance/samples.ts'
+
+const FRAME_BYTES = 4096 + 24
+const ZERO = toOffset(0)
+
+let around: string
+let store: LocalStore
+const directory = () => join(around, 'store')
+const wal = (of = directory()) => join(of, 'index', 'index.sqlite-wal')
+const walBytes = async () => (await stat(wal())).size
+
+beforeEach(async () => {
+  around = await mkdtemp(join(tmpdir(), 'tidemark-power-'))
+  store = await openLocalStore(directory())
+})
+afterEach(async () => {
+  await store.close()
+  await rm(around, { recursive: true })
+})
+
+/** Looks at the store as it would be with so much of its log. */
+async function lookAfter<T>(bytes: number, look: (store: LocalStore) => Promise<T>): Promise<T> {
+  const copy = join(around, 'copy')
+  await cp(directory(), copy, { recursive: true })
+  await rm(join(copy, 'index', 'index.sqlite-shm'))
+  await truncate(wal(copy), bytes)
+  const opened = await openLocalStore(copy, 'write')
+  try {
+    return await look(opened)
+  } finally {
+    await opened.close()
+    await rm(copy, { recursive: true })
+  }
+}
+
+test('no entry is left without its object, and none is gone that was acknowledged', {
+  timeout: 60_000,
+}, async () => {
+  const partition = freshPartition(0)
+  await store.index.createHead(partition, 0)
+  const begun = await walBytes()
+  const acknowledged: number[] = []
+  for (let round = 0; round < 5; round += 1) {
+    const object = freshId()
+    const place = { kind: 'object' as const, object, epoch: 1, position: toPosition(0) }
+    await store.objects.put(ingestKey(place), [Buffer.alloc(10_000, object)])
+    const entry = inlineEntry(1, { id: object, bytes: 10_000, place })
+    const appended = await store.index.append(partition, entry, ZERO, new Set())
+    expect(appended.kind).toBe('appended')
+    acknowledged.push(await walBytes())
+  }
+  const end = await walBytes()
+  expect(end).toBeGreaterThan(begun)
+  for (let bytes = begun; bytes <= end; bytes += FRAME_BYTES) {
+    await lookAfter(bytes, async ({ index, objects }) => {
+      const { tail } = (await index.readHead(partition))!
+      expect(tail.length).toBeGreaterThanOrEqual(acknowledged.filter(at => at <= bytes).length)
+      for (const { place } of tail) {
+        if (place.kind === 'inline') throw new Error('it is in an object')
+        expect(await objects.get(placeKey(place), toPosition(9_999), 1)).toHaveLength(1)
+      }
+    })
+  }
+})
+
+test('a flush is undone from its end, and no record is without a place', { timeout: 60_000 }, async () => {
+  const partition = freshPartition(0)
+  await store.index.createHead(partition, 0)
+  for (let round = 0; round < 4; round += 1)
+    await store.index.append(partition, inlineEntry(1), ZERO, new Set())
+  const head = (await store.index.readHead(partition))!
+  const begun = await walBytes()
+  const object = freshId()
+  const place = { kind: 'object' as const, object, epoch: 1, position: toPosition(0) }
+  await store.objects.put(ingestKey(place), [Buffer.alloc(100)])
+  const block = makeBlock(
+    head,
+    head.tail.slice(0, 3).map(entry => ({ ...entry, place })),
+  )
+  await store.index.putBlock(partition, block)
+  expect(await store.index.trimTail(partition, block, NO_CHANGES, movedEpoch(head, block))).toBeDefined()
+  const seen = new Set<string>()
+  for (let bytes = begun; bytes <= (await walBytes()); bytes += FRAME_BYTES) {
+    await lookAfter(bytes, async ({ index, objects }) => {
+      const { tailOffset, nextOffset } = (await index.readHead(partition))!
+      const [standing] = await index.readBlocks(partition, ZERO, 1)
+      const put = await objects.get(ingestKey(place), toPosition(0), 1)
+      seen.add(`${put ? 'object ' : ''}${standing ? 'block ' : ''}${tailOffset > 0 ? 'cut' : ''}`.trim())
+      expect(nextOffset).toBe(4)
+    })
+  }
+  expect([...seen]).toEqual(['', 'object', 'object block', 'object block cut'])
+})

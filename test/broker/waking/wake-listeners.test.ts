@@ -1,0 +1,144 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { openMemoryStore } from '../../../src/adapters/memory/memory-store.ts'
+import { VirtualClock } from '../../../src/adapters/memory/virtual-clock.ts'
+import { WakeListeners } from '../../../src/broker/waking/wake-listeners.ts'
+import { POLL_TOLD_MS } from '../../../src/core/limits.ts'
+import { toOffset } from '../../../src/core/numbers.ts'
+import { parseBrokerMessage } from '../../../src/core/waking/messages.ts'
+import type { Post } from '../../../src/core/waking/posts.ts'
+import { systemEntropy } from '../../../src/embedded/system.ts'
+import type { ListenerStore } from '../../../src/ports/listener-store.ts'
+import { NotApplied, StoreFailed } from '../../../src/ports/outcome.ts'
+import { freshPartition } from '../../conformance/samples.ts'
+
+const NOW_MS = 1_780_000_000_000
+const TIMES = { nowMs: NOW_MS, expiresMs: NOW_MS + 7_200_000 }
+const PARTITION = freshPartition(0)
+
+function open() {
+  const clock = new VirtualClock(NOW_MS)
+  const store = openMemoryStore(clock)
+  const posted: Post[] = []
+  const ports = { index: store.index, listeners: store.listeners, clock, entropy: systemEntropy }
+  const posts = { post: async (some: readonly Post[]) => void posted.push(...some) }
+  const wakeAll = (other: Partial<ListenerStore> = {}) =>
+    new WakeListeners({ ...ports, listeners: { ...store.listeners, ...other }, posts })
+  return { ...store, clock, ports, posted, posts, wakeAll }
+}
+
+test('whoever is armed is told how far the log is, each once', async () => {
+  const { index, listeners, posted, wakeAll } = open()
+  await index.createHead(PARTITION, 0)
+  const other = freshPartition(1)
+  await listeners.arm('one', [PARTITION, other], TIMES)
+  await listeners.arm('two', [PARTITION], TIMES)
+  expect(await wakeAll().wakeChanged([PARTITION, freshPartition(2)])).toBe(2)
+  expect(posted.map(({ socket, message }) => [socket, parseBrokerMessage(message)])).toEqual(
+    ['one', 'two'].map(socket => [
+      socket,
+      { type: 'wake', partitions: [{ ...PARTITION, endOffset: toOffset(0) }] },
+    ]),
+  )
+  // The stream delivers the change again.
+  expect(await wakeAll().wakeChanged([PARTITION])).toBe(0)
+  expect(await wakeAll().wakeChanged([other])).toBe(1)
+})
+
+test('all that has changed for a listener comes in one message', async () => {
+  const { listeners, posted, wakeAll } = open()
+  const partitions = Array.from({ length: 12 }, (_, partition) => freshPartition(partition))
+  await listeners.arm('one', partitions, TIMES)
+  expect(await wakeAll().wakeChanged(partitions)).toBe(1)
+  expect(parseBrokerMessage(posted[0]!.message)).toMatchObject({ partitions })
+})
+
+test('where too many listen, all are told to poll', async () => {
+  const { posted, wakeAll } = open()
+  const take = async () => ({ sockets: ['one', 'two'], isCrowded: true })
+  expect(await wakeAll({ take }).wakeChanged([PARTITION])).toBe(2)
+  const poll = { type: 'poll', partitions: [PARTITION], forMs: POLL_TOLD_MS }
+  expect(posted.map(({ message }) => parseBrokerMessage(message))).toEqual([poll, poll])
+})
+
+test('what fails for one partition wakes those of the others, and the change is brought again', async () => {
+  const { listeners, posted, wakeAll } = open()
+  const other = freshPartition(1)
+  await listeners.arm('one', [PARTITION, other], TIMES)
+  const take: ListenerStore['take'] = async (partition, nowMs) => {
+    if (partition === other) throw new StoreFailed('no permission')
+    return await listeners.take(partition, nowMs)
+  }
+  await expect(wakeAll({ take }).wakeChanged([other, PARTITION])).rejects.toThrow('no permission')
+  expect(posted).toHaveLength(1)
+  expect(await wakeAll().wakeChanged([other, PARTITION])).toBe(1)
+})
+
+test('a head that cannot be read holds nobody up', async () => {
+  const { ports, posts, posted, listeners } = open()
+  await listeners.arm('one', [PARTITION], TIMES)
+  const index = { ...ports.index, readHead: async () => Promise.reject(new StoreFailed('damaged')) }
+  expect(await new WakeListeners({ ...ports, index, posts }).wakeChanged([PARTITION])).toBe(1)
+  expect(posted).toHaveLength(1)
+})
+
+test('whoever was taken is handed on again and again while there is time, and then is armed nowhere', async () => {
+  const { clock, ports, listeners, posted, wakeAll } = open()
+  await listeners.arm('one', [PARTITION], TIMES)
+  let tries = 0
+  const posts = {
+    post: async () => {
+      tries += 1
+      throw new NotApplied('no concurrency left')
+    },
+  }
+  let isOver = false
+  const woken = new WakeListeners({ ...ports, posts }).wakeChanged([PARTITION]).finally(() => {
+    isOver = true
+  })
+  await Promise.all([expect(woken).rejects.toThrow('no concurrency left'), clock.runUntil(() => isOver)])
+  expect(tries).toBeGreaterThan(5)
+  // It is found by its own look, and by nobody else: arming is over before anything is posted.
+  expect(await wakeAll().wakeChanged([PARTITION])).toBe(0)
+  expect(posted).toEqual([])
+})
+
+test('whoever armed and then looked has seen all there is, or is woken, in whatever order things happen', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.scheduler(),
+      fc.integer({ min: 1, max: 3 }),
+      fc.integer({ min: 1, max: 5 }),
+      async (order, sockets, appends) => {
+        const { listeners, ports, posts, posted } = open()
+        const later =
+          <Args extends unknown[], T>(does: (...args: Args) => Promise<T>) =>
+          (...args: Args): Promise<T> =>
+            order.schedule(Promise.resolve(), does.name).then(() => does(...args))
+        const slow: ListenerStore = { ...listeners, arm: later(listeners.arm), take: later(listeners.take) }
+        let end = 0
+        const seen = Array.from({ length: sockets }, () => -1)
+        const wakes = new WakeListeners({ ...ports, listeners: slow, posts: { post: later(posts.post) } })
+        /** Arms, and then looks. */
+        const look = later(async (socket: number) => {
+          await slow.arm(`${socket}`, [PARTITION], TIMES)
+          await order.schedule(Promise.resolve(), 'look')
+          seen[socket] = end
+        })
+        const append = later(async () => {
+          end += 1
+          // Each change is delivered, and may be twice.
+          await Promise.all([wakes.wakeChanged([PARTITION]), wakes.wakeChanged([PARTITION])])
+        })
+        const running = [
+          ...seen.map((_, socket) => look(socket)),
+          ...Array.from({ length: appends }, () => append()),
+        ]
+        await order.waitFor(Promise.all(running))
+        for (const [socket, at] of seen.entries())
+          if (at < end) expect(posted.map(post => post.socket)).toContain(`${socket}`)
+      },
+    ),
+    { numRuns: 200 },
+  )
+})
