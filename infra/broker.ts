@@ -42,7 +42,7 @@ import { ADMIN_CALLS, consumeCalls, groupCalls, produceCalls, topicAdminCalls } 
 import { makeStores } from './stores.ts'
 import { callEvery, callOnChange, HEAD_CHANGED } from './table-changes.ts'
 import { TriggerDelivery } from './trigger-delivery.ts'
-import { Waking } from './waking.ts'
+import { isWaking, Waking } from './waking.ts'
 
 type FunctionTitle =
   | 'Produce'
@@ -107,7 +107,7 @@ export class TidemarkBroker extends Construct {
     // Processor time comes with memory, and both are paid by the millisecond: where bytes are checked and encoded,
     // more of it costs the same and answers sooner. The others mostly wait for the table, and waiting costs half with half of it.
     this.produceFunction = this.#makeFunction('Produce', 512, timeout, producePermissions(stores))
-    this.#waking = isWaking(this, props) ? this.#makeWaking() : undefined
+    this.#waking = isWaking(this, this.isProduction, props) ? this.#makeWaking() : undefined
     this.fetchFunction = this.#makeFunction(
       'Fetch',
       1024,
@@ -362,15 +362,6 @@ export class TidemarkBroker extends Construct {
       `${this.node.path} asks for tokens, so IAM cannot let anybody in: leave auth at 'iam' to use grants.`,
     )
   }
-}
-
-/** @throws Error where it is asked for, and cannot be */
-function isWaking(broker: TidemarkBroker, { waking, auth = 'iam' }: TidemarkBrokerProps): boolean {
-  if (auth === 'iam') return waking ?? broker.isProduction
-  if (waking !== true) return false
-  throw new Error(
-    `${broker.node.path} asks for tokens, which a WebSocket API of AWS does not take: leave auth at 'iam' to have waking.`,
-  )
 }
 
 /** @throws Error where it is too short for those who read */

@@ -9,6 +9,7 @@ import * as iam from 'aws-cdk-lib/aws-iam'
 import type * as lambda from 'aws-cdk-lib/aws-lambda'
 import { Construct } from 'constructs'
 import { acknowledgePosts } from './acknowledge.ts'
+import type { BrokerAuth } from './api.ts'
 import { listenPermissions, postPermissions } from './permissions.ts'
 import type { Stores } from './stores.ts'
 
@@ -30,6 +31,19 @@ interface WakingProps {
     permissions: iam.PolicyStatement[],
     environment?: Readonly<Record<string, string>>,
   ): lambda.Function
+}
+
+/** Whether a broker has it. @throws Error where it is asked for, and cannot be */
+export function isWaking(
+  { node }: Construct,
+  isProduction: boolean,
+  { waking, auth = 'iam' }: { readonly waking?: boolean; readonly auth?: BrokerAuth },
+): boolean {
+  if (auth === 'iam') return waking ?? isProduction
+  if (waking !== true) return false
+  throw new Error(
+    `${node.path} asks for tokens, which a WebSocket API of AWS does not take: leave auth at 'iam' to have waking.`,
+  )
 }
 
 /**

@@ -11,6 +11,7 @@ const stack = new TidemarkStack(app, stackName, {
   production: false,
   waking: true,
   monitoring: false,
+  requestLog: true,
 })
 // MiniStack's CloudFormation does not know them, and sends what a route's function answers with and without.
 for (const each of stack.node.findAll()) {
