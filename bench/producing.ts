@@ -71,6 +71,8 @@ async function main(): Promise<void> {
         const tree = trees[which]
         if (!tree) continue
         const directory = join(stores, `${which}-${round}`)
+        // A run that was broken off may have left one.
+        await rm(directory, { recursive: true, force: true })
         figures[which].push(await inChild({ ...workload, records, workload: name, tree, directory }))
         await rm(directory, { recursive: true, force: true })
       }

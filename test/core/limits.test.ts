@@ -31,7 +31,6 @@ test('every limit says its unit: what it counts, bytes or milliseconds', () => {
     'SOCKETS',
     'ITEMS',
     'PROCESSES',
-    'MESSAGES',
     'FRAMES',
     'HEADERS',
     'READS',
@@ -58,6 +57,10 @@ test('every limit says its unit: what it counts, bytes or milliseconds', () => {
     'MEMBERS',
     'LOOKS',
     'LINES',
+    'LISTENERS',
+    'SOCKETS',
+    'REQUESTS',
+    'MESSAGES',
   ]
   const others = [
     'JSON_GROWTH_MAX',

@@ -118,6 +118,7 @@ async function drain(
   if (isClear) await removeLeftBlocks(ports, partition, before, budget)
   let head = await insist(() => index.raiseFloor(partition, floor, isClear ? before : undefined))
   let reached = ''
+  let hasTakenInline = false
   for (let looks = 0; looks < LOOKS_MAX; looks += 1) {
     if (!head || head.drained >= floor) return
     // Whatever it takes: nothing older comes any more, and so there is an end of what moves.
@@ -130,9 +131,12 @@ async function drain(
       head = cut?.value
       continue
     }
-    if (!(await blocksHaveOlder(ports, partition, head, floor, budget))) {
+    const wantsInline = !hasTakenInline && (await blocksHave(ports, partition, head, isInline, budget))
+    if (!wantsInline && !(await blocksHave(ports, partition, head, isOlder(floor), budget))) {
       if (await insist(() => index.noteDrained(partition, floor))) return
     } else {
+      // Once: others may go on writing such ones, and no floor ends that.
+      hasTakenInline = true
       const wants = { epochsBelow: floor, isThorough: true }
       // Heads are looked at many at a time; bytes are copied for one log after the other, or memory would not suffice.
       await copying.run(() => visit(ports, settings, log, wants, budget))
@@ -158,15 +162,23 @@ async function removeLeftBlocks(
 }
 
 function hasOlder(entries: readonly IndexEntry[], epochsBelow: number): boolean {
-  return entries.some(entry => entryEpoch(entry) < epochsBelow)
+  return entries.some(isOlder(epochsBelow))
 }
 
-/** Whether a block above settledOffset has an entry of an older epoch. */
-async function blocksHaveOlder(
+function isOlder(epochsBelow: number): (entry: IndexEntry) => boolean {
+  return entry => entryEpoch(entry) < epochsBelow
+}
+
+function isInline({ place }: IndexEntry): boolean {
+  return place.kind === 'inline'
+}
+
+/** Whether a block above settledOffset has such an entry. */
+async function blocksHave(
   ports: Ports,
   partition: PartitionId,
   { settled, tailOffset }: Head,
-  epochsBelow: number,
+  isSought: (entry: IndexEntry) => boolean,
   { deadlineMs }: Budget,
 ): Promise<boolean> {
   let next = settled.settledOffset
@@ -176,7 +188,7 @@ async function blocksHaveOlder(
     const blocks = found.filter(block => block.baseOffset >= next && block.baseOffset < tailOffset)
     // Somebody else settles it just now: it has to be looked at anew.
     if (blocks[0]?.baseOffset !== next) return true
-    if (blocks.some(({ entries }) => hasOlder(entries, epochsBelow))) return true
+    if (blocks.some(({ entries }) => entries.some(isSought))) return true
     next = blockEnd(blocks.at(-1)!)
   }
   return false

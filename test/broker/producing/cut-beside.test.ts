@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { LogBroker } from '../../../src/broker/log-broker.ts'
 import { flush } from '../../../src/broker/settling/flush.ts'
+import { settlingSettings } from '../../../src/broker/settling/settling-settings.ts'
 import { TAIL_INLINE_PAID_BYTES_MAX } from '../../../src/core/limits.ts'
 import type { HeadCost } from '../../../src/core/log/changes/cut.ts'
 import { countInlineBytes } from '../../../src/core/log/entry.ts'
@@ -75,6 +76,27 @@ describe('a lone producer, where each write of a head is paid for', () => {
     expect((await harness.settledRecords(partition)).map(({ value }) => value)).toEqual(values)
     expect(await harness.plain.index.readBlocks(partition, toOffset(0), 10)).toEqual([])
     await expectWhole(values)
+  })
+
+  test('has all of it in objects after a round, however little it is', async () => {
+    const settings = settlingSettings({ advanceMs: 1_000, roundMs: 5_000, rollYoungMs: 0 })
+    await produce(numbered(0, 9))
+    await flushAll()
+    await produce(numbered(9, 9))
+    for (let round = 0; round < 6; round += 1) {
+      await harness.pass(10_000)
+      await harness.run(
+        broker.produce({
+          topic: 'tides',
+          partition: 0,
+          batches: batchOf([`large ${round}`], { padding: 5_000 }),
+        }),
+      )
+      expect(await harness.maintain({}, settings)).toMatchObject({ failed: [] })
+    }
+    const { settled } = await harness.head(partition)
+    expect(settled.settledOffset).toBeGreaterThan(17)
+    await expectWhole([...numbered(0, 18), ...Array.from({ length: 6 }, (_, round) => `large ${round}`)])
   })
 
   test('appends all the same where its block cannot be put', async () => {

@@ -191,7 +191,6 @@ class Consumers implements Actor {
         clock: ports.clock,
         client: { clientId: 'simulated', host: '127.0.0.1', principal: 'ANONYMOUS' },
         reserve: async () => {},
-        memory: new MemoryPool(0).lend(),
         settings: {
           nodeId: 1,
           clusterId: 'c2ltdWxhdGVkIGNsdXN0ZXI',

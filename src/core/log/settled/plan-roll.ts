@@ -1,7 +1,7 @@
 import { ROLL_AGED_BYTES, ROLL_AGED_MS, ROLL_BYTES, ROLL_ENTRIES, ROLL_YOUNG_MS } from '../../limits.ts'
 import type { Offset } from '../../numbers.ts'
 import { type Block, blockEnd } from '../block.ts'
-import { countBytes, entryEpoch } from '../entry.ts'
+import { countBytes, entryEpoch, type IndexEntry } from '../entry.ts'
 import type { Head } from '../head.ts'
 import { agingMs, waitMsMax } from './waiting.ts'
 
@@ -75,8 +75,10 @@ function isRollDue(head: Head, bytes: number, entries: number, rules: RollRules)
 export function planRoll(head: Head, blocks: readonly Block[], rules: RollRules): readonly Block[] {
   const { rollYoungMs } = { ...LIMITS, ...rules.limits }
   const chain = followingBlocks(head, blocks)
+  // A round takes along what bears its payload in the table, and is of no epoch: so it gets into objects, too, however little it is.
+  const oldMs = rules.epochsBelow > 0 ? rules.nowMs - rollYoungMs : Number.NEGATIVE_INFINITY
   const wanted = chain.findLastIndex(({ entries }) =>
-    entries.some(entry => entryEpoch(entry) < rules.epochsBelow),
+    entries.some(entry => entryEpoch(entry) < rules.epochsBelow || isInlineBefore(entry, oldMs)),
   )
   // What the round wants may lie behind all of these, which have to go first, however young they are.
   const isWantedBehind = wanted < 0 && rules.epochsBelow > 0
@@ -99,6 +101,10 @@ export function planRoll(head: Head, blocks: readonly Block[], rules: RollRules)
     entries += block.entries.length
   }
   return isFull || wanted >= 0 || isRollDue(head, bytes, entries, rules) ? taken : []
+}
+
+function isInlineBefore({ place, createdMs }: IndexEntry, untilMs: number): boolean {
+  return place.kind === 'inline' && createdMs <= untilMs
 }
 
 /** Without a gap from settledOffset on, and in front of the tail. */

@@ -133,6 +133,16 @@ describe('a roll is due', () => {
     expect(settlingDue(headOf([]), { ...RULES, epochsBelow: 4 })).toBeUndefined()
   })
 
+  test('for a round where blocks bear payloads that are of no epoch, unless they are young, and for nobody else', () => {
+    const inline = (createdMs: number): IndexEntry => ({
+      ...entryOf(5, createdMs),
+      place: { kind: 'inline', payload: new Uint8Array(5) },
+    })
+    const blocks = blocksOf([[inline(OLD_MS)], [inline(OLD_MS)], [inline(NOW_MS)]])
+    expect(due(blocks, { epochsBelow: 4 })).toEqual(['roll', 2])
+    expect(due(blocks)).toEqual([undefined, 0])
+  })
+
   test('and takes nothing that is young', () => {
     const youngMs = NOW_MS - ROLL_YOUNG_MS + 1
     const blocks = blocksOf([[entryOf(ROLL_BYTES)], [entryOf(5, OLD_MS), entryOf(5, youngMs)], [entryOf(5)]])
