@@ -149,7 +149,12 @@ async function run(endpoint: string): Promise<void> {
   const consumers = Array.from({ length: CONSUMERS }, () =>
     new Tidemark({ broker }).consumer({ groupId: 'woken', sessionTimeout: 45_000 }),
   )
+  const woken = new Set<unknown>()
   for (const consumer of consumers) {
+    consumer.on(consumer.events.WAITING, ({ payload }) => {
+      if (payload.how === 'woken') woken.add(consumer)
+      else woken.delete(consumer)
+    })
     await consumer.connect()
     await consumer.subscribe({ topics: [TOPIC], fromBeginning: true })
     await consumer.run({
@@ -187,6 +192,9 @@ async function run(endpoint: string): Promise<void> {
   try {
     for (let number = 0; number < WARM_UP_RECORDS; number += 1) await produce()
     await untilHandled(SLOW_LOOK_MS)
+    // The group has them share, which takes a heartbeat or two.
+    for (const sinceMs = performance.now(); woken.size < CONSUMERS; await sleep(100))
+      if (performance.now() - sinceMs > SLOW_LOOK_MS) throw new Error(`${woken.size} of ${CONSUMERS} are woken`)
     await sleep(SETTLING_MS)
 
     const calmFrom = sent

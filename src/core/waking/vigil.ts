@@ -28,11 +28,17 @@ interface Watched {
   asked: Ask | undefined
   /** It was woken since it was asked for: what arms it now is used up already. */
   isWoken: boolean
+  /** When it was asked for since it was woken; undefined: for another reason. */
+  wokenAskMs: number | undefined
+  /** Looks in a row that it was woken for and that brought nothing. */
+  inVain: number
   pollsUntilMs: number
   /** Before, it is not armed anew. */
   restsUntilMs: number
 }
 
+/** Whoever wakes for nothing over and over again does not have it asked for all the time. */
+const LOOKS_IN_VAIN_MAX = 3
 /** So many looks that come soon come together. */
 const SAME_LOOK_SHARE = 1 / 2
 
@@ -89,8 +95,7 @@ export class Vigil<Place> {
     const watched = this.#of(place)
     this.#oldestMs = undefined
     watched.asked = ask
-    // The first time at once, and then no more often than that.
-    if (ask === 'arm' && watched.isWoken) watched.restsUntilMs = nowMs + WAKE_PAUSE_MS
+    watched.wokenAskMs = ask === 'arm' && watched.isWoken ? nowMs : undefined
     watched.isWoken = false
     // What is read on and on does not keep a partition from being armed at once, when its end is reached.
     if (ask === 'arm' || ask === 'look') watched.askedMs = nowMs
@@ -105,6 +110,7 @@ export class Vigil<Place> {
     if (asked === 'arm') {
       watched.isArmed = armed === 'yes' && !watched.isWoken
       if (armed === 'poll') watched.pollsUntilMs = nowMs + POLL_TOLD_MS
+      this.#restAfter(watched, hasNews)
     }
     // The wake-up for this has been lost, or is late.
     else if (asked === 'look' && hasNews) this.#again(watched)
@@ -169,6 +175,19 @@ export class Vigil<Place> {
     return oldestMs
   }
 
+  /**
+   * What is woken for is looked at once at first, and then no more often than once in a while: if something came. Where nothing did,
+   * the next thing to come is the first again.
+   */
+  #restAfter(watched: Watched, hasNews: boolean): void {
+    const { wokenAskMs } = watched
+    if (wokenAskMs === undefined) return
+    watched.inVain = hasNews ? 0 : watched.inVain + 1
+    if (!hasNews && watched.inVain < LOOKS_IN_VAIN_MAX) return
+    watched.inVain = 0
+    watched.restsUntilMs = wokenAskMs + WAKE_PAUSE_MS
+  }
+
   /** It is armed anew, at once. */
   #again(watched: Watched): void {
     this.#oldestMs = undefined
@@ -188,6 +207,8 @@ export class Vigil<Place> {
         askedMs: Number.NEGATIVE_INFINITY,
         asked: undefined,
         isWoken: false,
+        wokenAskMs: undefined,
+        inVain: 0,
         pollsUntilMs: 0,
         restsUntilMs: Number.NEGATIVE_INFINITY,
       }

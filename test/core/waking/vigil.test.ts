@@ -45,6 +45,41 @@ describe('what a partition is asked for', () => {
     expect(vigil.askFor('p', false, 300 + WAKE_PAUSE_MS)).toBe('arm')
   })
 
+  test('woken for nothing, it is looked at at once when something comes', () => {
+    const vigil = armedVigil()
+    vigil.woken('p')
+    vigil.asked('p', 'arm', 300)
+    vigil.answered('p', { armed: 'yes', hasNews: false }, 320)
+    vigil.woken('p')
+    expect(vigil.askFor('p', false, 400)).toBe('arm')
+  })
+
+  test('one second after the last look that brought something, it is looked at at once, whatever it was woken for meanwhile', () => {
+    const vigil = armedVigil()
+    vigil.woken('p')
+    vigil.asked('p', 'arm', 0)
+    vigil.answered('p', { armed: 'yes', hasNews: true }, 20)
+    vigil.woken('p')
+    expect(vigil.askFor('p', false, WAKE_PAUSE_MS)).toBe('arm')
+    vigil.asked('p', 'arm', WAKE_PAUSE_MS)
+    vigil.answered('p', { armed: 'yes', hasNews: false }, WAKE_PAUSE_MS + 20)
+    vigil.woken('p')
+    expect(vigil.askFor('p', false, WAKE_PAUSE_MS + 100)).toBe('arm')
+  })
+
+  test('woken for nothing all the time, it takes no more than a few requests a second', () => {
+    const vigil = armedVigil()
+    let requests = 0
+    for (let nowMs = 0; nowMs < 60_000; nowMs += 10) {
+      vigil.woken('p')
+      if (vigil.askFor('p', false, nowMs) === undefined) continue
+      requests += 1
+      vigil.asked('p', 'arm', nowMs)
+      vigil.answered('p', { armed: 'yes', hasNews: false }, nowMs + 5)
+    }
+    expect(requests).toBeLessThanOrEqual(3 * 61)
+  })
+
   test('what is known to be there is read on, armed or not', () => {
     const vigil = armedVigil()
     expect(vigil.askFor('p', true, 10)).toBe('read')

@@ -21,9 +21,11 @@ export interface WakeHost<Stream> {
 }
 
 const FIRST_PAUSE_MS = 1_000
+/** Whoever has read all there was so many times in a row follows what is written. */
+const ENDS_REACHED = 2
 
 /**
- * Has a consumer woken, where its broker offers that: opens a socket as soon as nothing more comes, and says which partitions
+ * Has a consumer woken, where its broker offers that: opens a socket as soon as it has read all there is, and says which partitions
  * are to be asked for, and how. Where there is no socket, they are polled.
  */
 export class WakeCalls<Stream extends Watched> {
@@ -40,6 +42,8 @@ export class WakeCalls<Stream extends Watched> {
   /** The one that is to take its place. */
   #next: Socket | undefined
   #failures = 0
+  /** Answers in a row after which nothing more was in the log. */
+  #endsReached = 0
   #timer: NodeJS.Timeout | undefined
   #connecting: NodeJS.Timeout | undefined
   #pinging: NodeJS.Timeout | undefined
@@ -89,15 +93,18 @@ export class WakeCalls<Stream extends Watched> {
     const armed = waking?.armed
     const polled = new Set(typeof armed === 'object' ? armed : [])
     let isQuiet = true
+    let isAtEnd = true
     for (const [index, stream] of [...asks.keys()].entries()) {
       const answer = partitions[index]!
       if ('error' in answer) {
         this.#vigil.failed(stream)
         isQuiet = false
+        isAtEnd = false
         continue
       }
       const hasNews = answer.nextOffset > offsets[index]!
-      if (hasNews || answer.nextOffset < answer.endOffset) isQuiet = false
+      if (answer.nextOffset < answer.endOffset) isAtEnd = false
+      if (hasNews || !isAtEnd) isQuiet = false
       const { topicId, partition } = answer
       if (topicId !== undefined) this.#know(partitionKey({ topicId, partition }), stream)
       const isArmed = armed === 'all' || typeof armed === 'object'
@@ -108,10 +115,11 @@ export class WakeCalls<Stream extends Watched> {
     this.#over()
     if (armed === 'stale' || armed === 'forged') this.#lost(new Error(`its ticket is ${armed}`))
     if (isQuiet && !waking?.open && !this.#isTold) this.#tell('polls', undefined)
+    this.#endsReached = isAtEnd ? this.#endsReached + 1 : 0
     if (waking?.open) {
       this.#open = waking.open
-      // Who has more to read need not be woken.
-      if (isQuiet && !this.#socket && !this.#next && !this.#connecting) this.#connect()
+      // Who has more to read need not be woken. Who is at the end again and again is: something small may come all the time.
+      if ((isQuiet || this.#endsReached >= ENDS_REACHED) && !this.#socket && !this.#next && !this.#connecting) this.#connect()
     }
   }
 

@@ -136,6 +136,23 @@ describe('a socket', () => {
     expect(asksOf().size).toBe(0)
   })
 
+  test('is opened also where each request brings a little, and not while there is more to read', () => {
+    const behind = () => {
+      const asks = asksOf()
+      calls.asked(asks)
+      const { partitions, waking } = answerTo(asks, undefined, 5)
+      const more = partitions.map(each => ({ ...each, endOffset: toOffset(9) }))
+      calls.answered(asks, [NOWHERE, NOWHERE], { partitions: more, ...(waking && { waking }) })
+    }
+    for (let round = 0; round < 5; round += 1) behind()
+    ask(undefined, 5)
+    behind()
+    ask(undefined, 5)
+    expect(sockets.opened).toEqual([])
+    ask(undefined, 5)
+    expect(sockets.opened).toHaveLength(1)
+  })
+
   test('that ends is replaced after a pause, and meanwhile everything is polled', () => {
     armed()
     sockets.last.listener.closed(new Error('cut'))
