@@ -2,6 +2,7 @@ import type { TidemarkError } from '../core/errors.ts'
 import type { LentMemory } from '../core/lent-memory.ts'
 import type { Offset, Position } from '../core/numbers.ts'
 import type { PartitionId } from '../core/topic/partition-id.ts'
+import type { ArmedAt } from '../core/waking/armed-at.ts'
 import type { Armed } from './waking/offer.ts'
 import type { OpenSocket } from './waking/socket.ts'
 
@@ -194,8 +195,13 @@ export interface FetchPartition {
   offset: Offset
   /** What this one may bring, or a batch that is larger where there is room; as much as all together when it is left out. */
   maxBytes?: number | undefined
-  /** Whether the listener is to be woken at its next change. It is so before the broker looks what there is. */
+  /** Whether the listener is to be woken when there is more than he knows of: beyond `offset`. It is so before the broker looks what there is. */
   arm?: boolean | undefined
+  /**
+   * How far it is known to be, where that is beyond `offset`: as the last wake-up told. A change that leaves its end there
+   * does not wake.
+   */
+  armFrom?: Offset | undefined
 }
 
 export interface FetchMany extends Fetching {
@@ -205,10 +211,10 @@ export interface FetchMany extends Fetching {
   /** The ticket of the socket that is to be woken. For a broker far away: see `FetchedMany`. */
   listener?: string | undefined
   /**
-   * Has somebody woken at the next change of each of these, before they are looked at. For a broker of this process.
+   * Has somebody woken when one of these is longer than he knows it, before they are looked at. For a broker of this process.
    * @returns those where he is not, since too many are
    */
-  arm?: ((partitions: readonly PartitionId[]) => Promise<readonly PartitionId[]>) | undefined
+  arm?: ((partitions: readonly ArmedAt[]) => Promise<readonly PartitionId[]>) | undefined
 }
 
 /** Of which partition an answer is, as it was asked for; the topic's id also where it was not. */

@@ -69,8 +69,11 @@ export const BLOCK_ATTRIBUTES = { encoded: 'encoded' } as const
  */
 export const PRODUCER_ATTRIBUTES = { encoded: 'encoded', expirySeconds: 'expirySeconds' } as const
 
-/** The attribute of an item of a listener in a DynamoDB table: it may go then, by the table's time to live. */
-export const LISTENER_ATTRIBUTES = { expirySeconds: PRODUCER_ATTRIBUTES.expirySeconds } as const
+/** The attributes of an item of a listener in a DynamoDB table: it may go then, by the table's time to live; and how far he knows the log. */
+export const LISTENER_ATTRIBUTES = {
+  expirySeconds: PRODUCER_ATTRIBUTES.expirySeconds,
+  armedFrom: 'armedFrom',
+} as const
 
 /** The attribute of what tickets of listeners are signed by, in a DynamoDB table. */
 export const WAKING_KEY_ATTRIBUTES = { secret: 'secret' } as const

@@ -1,4 +1,6 @@
+import type { Offset } from '../core/numbers.ts'
 import type { PartitionId } from '../core/topic/partition-id.ts'
+import type { ArmedAt } from '../core/waking/armed-at.ts'
 
 /** Who was to be woken by a change of a partition, and is not armed there any more. */
 export interface TakenListeners {
@@ -6,6 +8,8 @@ export interface TakenListeners {
   readonly sockets: readonly string[]
   /** They are too many: they are to be told to poll, and the partition takes no more for a while. */
   readonly isCrowded: boolean
+  /** What `readEnd` found; undefined: nothing, or it was not asked. */
+  readonly endOffset?: Offset | undefined
 }
 
 /** Times, in milliseconds since 1970. */
@@ -17,21 +21,27 @@ export interface ArmingTimes {
 
 /**
  * Who is to be woken when something is appended, across processes: one arming for each partition and socket, used up by the first
- * change. Whoever is armed before an append is found by a `take` that begins after it. All methods can throw NotApplied,
+ * change that leaves the log's end beyond where it is armed from. Whoever is armed before an append is found by a `take` that begins after it. All methods can throw NotApplied,
  * OutcomeUnknown (do it again) and StoreFailed.
  */
 export interface ListenerStore {
   /**
-   * Durable before it resolves. May be repeated: a socket is armed once.
+   * Durable before it resolves. May be repeated: a socket is armed once, from where it was armed last.
    * @returns where it is not armed, since too many are: those are to be polled
    */
-  arm(socket: string, partitions: readonly PartitionId[], times: ArmingTimes): Promise<readonly PartitionId[]>
+  arm(socket: string, partitions: readonly ArmedAt[], times: ArmingTimes): Promise<readonly PartitionId[]>
 
   /**
-   * Disarms all that are armed at a partition. Each arming is given to exactly one caller, or to several where it is not known
+   * Disarms those at a partition that are armed from below the log's end; the others stay as they are. Each arming is given to exactly one caller, or to several where it is not known
    * whether an earlier one has got it: to be woken twice is no harm, and never is.
+   * @param readEnd how far the log is at this moment or a later one: asked where somebody is armed, and only there. Undefined, or left out: all
+   * are disarmed
    */
-  take(partition: PartitionId, nowMs: number): Promise<TakenListeners>
+  take(
+    partition: PartitionId,
+    nowMs: number,
+    readEnd?: () => Promise<Offset | undefined>,
+  ): Promise<TakenListeners>
 
   /** What tickets are signed by: always the same, made by the first who asks. @param make 32 random bytes */
   key(make: () => Uint8Array): Promise<Uint8Array>

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { LISTENERS_PER_PARTITION_MAX, POLL_TOLD_MS } from '../../src/core/limits.ts'
+import { toOffset } from '../../src/core/numbers.ts'
 import type { ListenerStore } from '../../src/ports/listener-store.ts'
 import { freshId, freshPartition } from './samples.ts'
 
@@ -54,6 +55,70 @@ export function describeListenerStore(name: string, open: () => Promise<OpenedLi
         expect(await listeners.take(partition, NOW_MS)).toEqual(taken([socket]))
         expect(await listeners.take(partition, NOW_MS)).toEqual(taken([]))
       }
+    })
+
+    test('whoever knows the log as far as it is stays armed; others, and who did not say, are taken', async () => {
+      const partition = freshPartition()
+      const [below, at, beyond, unsaid] = Array.from({ length: 4 }, freshSocket) as [
+        string,
+        string,
+        string,
+        string,
+      ]
+      for (const [socket, from] of [
+        [below, 16],
+        [at, 17],
+        [beyond, 18],
+      ] as const)
+        await listeners.arm(socket, [{ ...partition, from: toOffset(from) }], TIMES)
+      await listeners.arm(unsaid, [partition], TIMES)
+      const takeAt = async (end?: number) => {
+        const found = await listeners.take(partition, NOW_MS, async () =>
+          end === undefined ? undefined : toOffset(end),
+        )
+        return [found.sockets.toSorted(), found.endOffset]
+      }
+      expect(await takeAt(17)).toEqual([[below, unsaid].toSorted(), 17])
+      expect(await takeAt(17)).toEqual([[], 17])
+      expect(await takeAt(18)).toEqual([[at], 18])
+      // Where nobody knows how far it is, all are.
+      expect(await takeAt()).toEqual([[beyond], undefined])
+    })
+
+    test('how far a log is, is not asked where nobody is armed', async () => {
+      let asked = 0
+      const end = async () => {
+        asked += 1
+        return toOffset(1)
+      }
+      const partition = freshPartition()
+      await listeners.take(partition, NOW_MS, end)
+      expect(asked).toBe(0)
+      await listeners.arm(freshSocket(), [partition], TIMES)
+      await listeners.take(partition, NOW_MS, end)
+      expect(asked).toBe(1)
+    })
+
+    test('who has armed from the end since it was looked up who is armed stays so', async () => {
+      const partition = freshPartition()
+      const [again, other] = [freshSocket(), freshSocket()]
+      for (const socket of [again, other])
+        await listeners.arm(socket, [{ ...partition, from: toOffset(0) }], TIMES)
+      const end = async () => {
+        await listeners.arm(again, [{ ...partition, from: toOffset(1) }], TIMES)
+        return toOffset(1)
+      }
+      expect((await listeners.take(partition, NOW_MS, end)).sockets).toEqual([other])
+      expect((await listeners.take(partition, NOW_MS, async () => toOffset(2))).sockets).toEqual([again])
+    })
+
+    test('where too many know the log as far as it is, none of them is told to poll', async () => {
+      const partition = { ...freshPartition(), from: toOffset(5) }
+      const sockets = Array.from({ length: LISTENERS_PER_PARTITION_MAX + 1 }, freshSocket)
+      await Promise.all(sockets.map(socket => listeners.arm(socket, [partition], TIMES)))
+      expect(await listeners.take(partition, NOW_MS, async () => toOffset(5))).toMatchObject(taken([]))
+      const { isCrowded, sockets: told } = await listeners.take(partition, NOW_MS, async () => toOffset(6))
+      expect([isCrowded, told.length]).toEqual([true, sockets.length])
     })
 
     test('each arming is given to one of several who take at the same time', async () => {

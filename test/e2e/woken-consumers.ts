@@ -194,7 +194,8 @@ async function run(endpoint: string): Promise<void> {
     await untilHandled(SLOW_LOOK_MS)
     // The group has them share, which takes a heartbeat or two.
     for (const sinceMs = performance.now(); woken.size < CONSUMERS; await sleep(100))
-      if (performance.now() - sinceMs > SLOW_LOOK_MS) throw new Error(`${woken.size} of ${CONSUMERS} are woken`)
+      if (performance.now() - sinceMs > SLOW_LOOK_MS)
+        throw new Error(`${woken.size} of ${CONSUMERS} are woken`)
     await sleep(SETTLING_MS)
 
     const calmFrom = sent

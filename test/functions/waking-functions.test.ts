@@ -78,6 +78,10 @@ async function fetch(
   return decoded(await call(event, contextOf()))
 }
 
+/** Of the first partition, from its beginning. */
+const fetchFrom = (listener: string, more: object) =>
+  fetch({ listener, partitions: [{ topic: 'tides', partition: 0, offset: 0, arm: true, ...more }] })
+
 async function append(partition: number): Promise<void> {
   const batches = encodeBatch([{ value: Buffer.from('slack water') }], { nowMs: 1 })
   await openBroker(service).produce({ topic: 'tides', partition, batches })
@@ -222,6 +226,18 @@ describe('a change', () => {
     ).toBe(2)
   })
 
+  test('of the head that is no append, as a flush, wakes nobody and leaves him armed', async () => {
+    await dispatch(changeOf(1))
+    expect(posted).toEqual([])
+    const armFrom = await fetchFrom(await ticketOf('c'), { armFrom: 1 })
+    expect(armFrom.headers[ARMED_HEADER]).toBe('all')
+    await dispatch(changeOf(0))
+    expect(told().map(([socket]) => socket)).not.toContain('c')
+    await append(0)
+    await dispatch(changeOf(0))
+    expect(told()).toContainEqual(['c', wake(0, 2)])
+  })
+
   test('whose dispatch dies before it posts is found by the next look alone', async () => {
     failure = new StoreFailed('the process ends here')
     await expect(dispatch(changeOf(0))).rejects.toThrow('the process ends here')
@@ -257,6 +273,7 @@ describe('a change', () => {
     const both = makeDispatchFunction(broken, { wakeUps, posts })
     await expect(both(changeOf(0), contextOf())).rejects.toThrow('no triggers today')
     expect(told()).toHaveLength(2)
+    await append(1)
     failure = new StoreFailed('no posts today')
     await expect(dispatch(changeOf(1), wakeUps)).rejects.toThrow('no posts today')
     expect(swept).toBe(1)

@@ -15,7 +15,8 @@ interface WakingPorts extends Pick<Ports, 'index' | 'clock' | 'entropy'> {
 
 /**
  * Wakes whoever is armed at partitions that have changed. Whoever was armed before a change, and is found by no other call, is found by
- * one that begins after it. What fails between the taking of an arming and its post loses the wake-up: listeners look by themselves,
+ * one that begins after it. What leaves a log's end where it was, as a flush does, wakes nobody who knows that
+ * end. What fails between the taking of an arming and its post loses the wake-up: listeners look by themselves,
  * slowly, so that costs time and nothing else.
  */
 export class WakeListeners {
@@ -49,16 +50,16 @@ export class WakeListeners {
 
   async #take(partition: PartitionId, deadlineMs: number): Promise<Changed | undefined> {
     const { listeners, clock } = this.#ports
-    const { sockets, isCrowded } = await retryUntil(this.#ports, deadlineMs, 'unknown', () =>
-      listeners.take(partition, clock.nowMs()),
+    const { sockets, isCrowded, endOffset } = await retryUntil(this.#ports, deadlineMs, 'unknown', () =>
+      listeners.take(partition, clock.nowMs(), () => this.#endOf(partition)),
     )
     if (sockets.length === 0) return undefined
-    return { partition, sockets, isCrowded, endOffset: await this.#endOf(partition) }
+    return { partition, sockets, isCrowded, endOffset: endOffset ?? toOffset(0) }
   }
 
-  /** A hint: where it cannot be read, whoever is woken finds out why. */
-  async #endOf(partition: PartitionId): Promise<Offset> {
+  /** Where it cannot be read, or is gone, all are woken and find out why. */
+  async #endOf(partition: PartitionId): Promise<Offset | undefined> {
     const head = await this.#ports.index.readHead(partition).catch(() => undefined)
-    return head?.nextOffset ?? toOffset(0)
+    return head?.nextOffset
   }
 }

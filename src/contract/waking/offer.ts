@@ -1,13 +1,14 @@
 import type { PartitionId } from '../../core/topic/partition-id.ts'
+import type { ArmedAt } from '../../core/waking/armed-at.ts'
 import type { TicketProblem } from './tickets.ts'
 
 /** Somebody who is woken when something is appended. */
 export interface Listener {
   /**
-   * Has him woken at the next change of each of these, once; it is so before it resolves.
+   * Has him woken when one of these is longer than he knows it, once for each; it is so before it resolves.
    * @returns where he is not, since too many are: those are to be polled
    */
-  arm(partitions: readonly PartitionId[]): Promise<readonly PartitionId[]>
+  arm(partitions: readonly ArmedAt[]): Promise<readonly PartitionId[]>
 }
 
 /** That a broker wakes, as its HTTP form offers it. */

@@ -4,6 +4,7 @@ import { openMemoryStore } from '../../../src/adapters/memory/memory-store.ts'
 import { VirtualClock } from '../../../src/adapters/memory/virtual-clock.ts'
 import { WakeListeners } from '../../../src/broker/waking/wake-listeners.ts'
 import { POLL_TOLD_MS } from '../../../src/core/limits.ts'
+import type { Head } from '../../../src/core/log/head.ts'
 import { toOffset } from '../../../src/core/numbers.ts'
 import { parseBrokerMessage } from '../../../src/core/waking/messages.ts'
 import type { Post } from '../../../src/core/waking/posts.ts'
@@ -51,6 +52,21 @@ test('all that has changed for a listener comes in one message', async () => {
   await listeners.arm('one', partitions, TIMES)
   expect(await wakeAll().wakeChanged(partitions)).toBe(1)
   expect(parseBrokerMessage(posted[0]!.message)).toMatchObject({ partitions })
+})
+
+test('what leaves the end where it is wakes nobody who knows it', async () => {
+  const { index, listeners, wakeAll } = open()
+  await index.createHead(PARTITION, 0)
+  await listeners.arm('there', [{ ...PARTITION, from: toOffset(0) }], TIMES)
+  await listeners.arm('anywhere', [PARTITION], TIMES)
+  expect(await wakeAll().wakeChanged([PARTITION])).toBe(1)
+  expect(await wakeAll().wakeChanged([PARTITION])).toBe(0)
+})
+
+test('of a log that is gone, all hear', async () => {
+  const { listeners, wakeAll } = open()
+  await listeners.arm('one', [{ ...PARTITION, from: toOffset(17) }], TIMES)
+  expect(await wakeAll().wakeChanged([PARTITION])).toBe(1)
 })
 
 test('where too many listen, all are told to poll', async () => {
@@ -103,42 +119,67 @@ test('whoever was taken is handed on again and again while there is time, and th
   expect(posted).toEqual([])
 })
 
+/** A listener as the SDK is one: armed from where it looks, or from what it was told. */
+interface Looking {
+  readonly seen: number
+  readonly told: number
+}
+
 test('whoever armed and then looked has seen all there is, or is woken, in whatever order things happen', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.scheduler(),
-      fc.integer({ min: 1, max: 3 }),
-      fc.integer({ min: 1, max: 5 }),
-      async (order, sockets, appends) => {
-        const { listeners, ports, posts, posted } = open()
+      fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 1, maxLength: 3 }),
+      fc.array(fc.constantFrom('append', 'flush', 'delete'), { minLength: 1, maxLength: 7 }),
+      async (order, looks, changes) => {
+        const { index, listeners, ports, posts, posted } = open()
         const later =
           <Args extends unknown[], T>(does: (...args: Args) => Promise<T>) =>
           (...args: Args): Promise<T> =>
             order.schedule(Promise.resolve(), does.name).then(() => does(...args))
         const slow: ListenerStore = { ...listeners, arm: later(listeners.arm), take: later(listeners.take) }
         let end = 0
-        const seen = Array.from({ length: sockets }, () => -1)
-        const wakes = new WakeListeners({ ...ports, listeners: slow, posts: { post: later(posts.post) } })
-        /** Arms, and then looks. */
-        const look = later(async (socket: number) => {
-          await slow.arm(`${socket}`, [PARTITION], TIMES)
-          await order.schedule(Promise.resolve(), 'look')
-          seen[socket] = end
+        const readHead: typeof index.readHead = async () => ({ nextOffset: toOffset(end) }) as Head
+        const wakes = new WakeListeners({
+          ...ports,
+          index: { ...index, readHead: later(readHead) },
+          listeners: slow,
+          posts: { post: later(posts.post) },
         })
-        const append = later(async () => {
-          end += 1
+        const toldTo = (socket: string) =>
+          posted.flatMap(post => {
+            const message = post.socket === socket ? parseBrokerMessage(post.message) : undefined
+            return message?.type === 'wake' ? message.partitions.map(({ endOffset }) => endOffset) : []
+          })
+        /** Arms, and then looks; what it was told meanwhile is what it arms from. */
+        const look = later(async (socket: string, seen: number): Promise<Looking> => {
+          const told = toldTo(socket)
+          await slow.arm(socket, [{ ...PARTITION, from: toOffset(Math.max(seen, ...told)) }], TIMES)
+          await order.schedule(Promise.resolve(), 'look')
+          return { seen: end, told: told.length }
+        })
+        const lookOn = async (socket: string, times: number): Promise<Looking> => {
+          let last: Looking = { seen: 0, told: 0 }
+          for (let time = 0; time < times; time += 1) last = await look(socket, last.seen)
+          return last
+        }
+        const change = later(async (kind: string) => {
+          if (kind === 'append') end += 1
           // Each change is delivered, and may be twice.
           await Promise.all([wakes.wakeChanged([PARTITION]), wakes.wakeChanged([PARTITION])])
         })
-        const running = [
-          ...seen.map((_, socket) => look(socket)),
-          ...Array.from({ length: appends }, () => append()),
-        ]
-        await order.waitFor(Promise.all(running))
-        for (const [socket, at] of seen.entries())
-          if (at < end) expect(posted.map(post => post.socket)).toContain(`${socket}`)
+        const looking = looks.map((times, socket) => lookOn(`${socket}`, times))
+        await order.waitFor(Promise.all([...looking, ...changes.map(kind => change(kind))]))
+        for (const [socket, { seen, told }] of (await Promise.all(looking)).entries())
+          if (seen < end) expect(toldTo(`${socket}`).length).toBeGreaterThan(told)
+        // And what is not an append wakes nobody who knows the end.
+        const before = posted.length
+        const known = await order.waitFor(lookOn('late', 1)).then(() => end)
+        await order.waitFor(slow.arm('late', [{ ...PARTITION, from: toOffset(known) }], TIMES))
+        await order.waitFor(wakes.wakeChanged([PARTITION]))
+        expect(posted.slice(before).map(({ socket }) => socket)).not.toContain('late')
       },
     ),
-    { numRuns: 200 },
+    { numRuns: 300 },
   )
 })

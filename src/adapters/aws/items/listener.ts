@@ -1,3 +1,4 @@
+import type { Offset } from '../../../core/numbers.ts'
 import {
   CROWDED_KEY,
   LISTENER_ATTRIBUTES,
@@ -6,9 +7,11 @@ import {
   WAKING_KEY_ITEM,
 } from '../../../core/storage-layout.ts'
 import type { PartitionId } from '../../../core/topic/partition-id.ts'
-import { bytes, type Item, itemKey, number, sortKeyOf, whole } from '../table/attributes.ts'
+import { bytes, type Item, itemKey, number, offset, sortKeyOf, whole } from '../table/attributes.ts'
+import { EXISTS } from '../table/conditions.ts'
+import { type Expression, words } from '../table/expression.ts'
 
-const { expirySeconds: EXPIRY } = LISTENER_ATTRIBUTES
+const { expirySeconds: EXPIRY, armedFrom: FROM } = LISTENER_ATTRIBUTES
 const { secret: SECRET } = WAKING_KEY_ATTRIBUTES
 
 /** Who is armed at a partition, or that too many are. */
@@ -17,14 +20,20 @@ export interface ListenerItem {
   readonly socket: string | undefined
   /** When it counts no more, whether the table has removed it or not. */
   readonly expiresMs: number
+  /** A change that leaves the log's end beyond this wakes; undefined: any does. */
+  readonly from?: Offset | undefined
 }
 
 export function listenerItemKey(partition: PartitionId, socket: string | undefined): Item {
   return itemKey(listenersKey(partition), socket ?? CROWDED_KEY)
 }
 
-export function encodeListenerItem(partition: PartitionId, { socket, expiresMs }: ListenerItem): Item {
-  return { ...listenerItemKey(partition, socket), [EXPIRY]: number(Math.ceil(expiresMs / 1_000)) }
+export function encodeListenerItem(partition: PartitionId, { socket, expiresMs, from }: ListenerItem): Item {
+  return {
+    ...listenerItemKey(partition, socket),
+    [EXPIRY]: number(Math.ceil(expiresMs / 1_000)),
+    ...(from !== undefined && { [FROM]: number(from) }),
+  }
 }
 
 /** @throws RangeError where it is no such item */
@@ -33,7 +42,19 @@ export function decodeListenerItem(item: Item): ListenerItem {
   return {
     socket: sortKey === CROWDED_KEY ? undefined : sortKey,
     expiresMs: whole.read(item[EXPIRY], EXPIRY) * 1_000,
+    ...(item[FROM] && { from: offset.read(item[FROM], FROM) }),
   }
+}
+
+/** Whether a change that left the log's end there is one to wake for. */
+export function isBelow({ from }: Pick<ListenerItem, 'from'>, endOffset: Offset | undefined): boolean {
+  return from === undefined || endOffset === undefined || from < endOffset
+}
+
+/** The same of an item that stands, and that there is one. */
+export function standsBelow(endOffset: Offset | undefined): Expression {
+  if (endOffset === undefined) return EXISTS
+  return words`${EXISTS} AND (attribute_not_exists(${FROM}) OR ${FROM} < ${number(endOffset)})`
 }
 
 export function wakingKeyItemKey(): Item {

@@ -1,6 +1,8 @@
 import { ARMED_ITEMS_AT_ONCE, LISTENERS_PER_PARTITION_MAX, POLL_TOLD_MS } from '../../../core/limits.ts'
+import type { Offset } from '../../../core/numbers.ts'
 import { listenersKey } from '../../../core/storage-layout.ts'
 import type { PartitionId } from '../../../core/topic/partition-id.ts'
+import type { ArmedAt } from '../../../core/waking/armed-at.ts'
 import type { ListenerStore } from '../../../ports/listener-store.ts'
 import { NotApplied, OutcomeUnknown } from '../../../ports/outcome.ts'
 import {
@@ -8,19 +10,22 @@ import {
   decodeWakingKeyItem,
   encodeListenerItem,
   encodeWakingKeyItem,
+  isBelow,
+  type ListenerItem,
   listenerItemKey,
+  standsBelow,
   wakingKeyItemKey,
 } from '../items/listener.ts'
-import { EXISTS, NO_ITEM, under } from './conditions.ts'
+import { NO_ITEM, under } from './conditions.ts'
 import type { DynamoTable } from './dynamo-table.ts'
 
 /** Listeners in a DynamoDB table, which drops those whose time is over by itself. */
 export function dynamoListenerStore(table: DynamoTable): ListenerStore {
   /** An arming, and beside it whether there may be one: whoever looks waits for one round and not for two. */
-  async function armOne(partition: PartitionId, socket: string, nowMs: number, expiresMs: number) {
+  async function armOne(partition: ArmedAt, socket: string, nowMs: number, expiresMs: number) {
     const [crowded] = await Promise.all([
       table.read(listenerItemKey(partition, undefined), decodeListenerItem),
-      table.put(encodeListenerItem(partition, { socket, expiresMs })),
+      table.put(encodeListenerItem(partition, { socket, expiresMs, from: partition.from })),
     ])
     if (!crowded || crowded.expiresMs <= nowMs) return []
     await table.remove(listenerItemKey(partition, socket))
@@ -28,10 +33,14 @@ export function dynamoListenerStore(table: DynamoTable): ListenerStore {
   }
 
   /** True where nobody else has got it, as far as is known. */
-  async function takeOne(partition: PartitionId, socket: string): Promise<boolean> {
+  async function takeOne(
+    partition: PartitionId,
+    socket: string,
+    endOffset: Offset | undefined,
+  ): Promise<boolean> {
     try {
-      // Without regard to when it was armed: one that has come since the look is woken too, and looks then.
-      return await table.remove(listenerItemKey(partition, socket), EXISTS)
+      // Without regard to when it was armed: one that has come since the look is woken too, and looks then; if it is armed from below.
+      return await table.remove(listenerItemKey(partition, socket), standsBelow(endOffset))
     } catch (error) {
       if (error instanceof NotApplied || error instanceof OutcomeUnknown) return true
       throw error
@@ -48,22 +57,25 @@ export function dynamoListenerStore(table: DynamoTable): ListenerStore {
       return refused.flat()
     },
 
-    async take(partition, nowMs) {
-      const armed: string[] = []
-      for await (const { socket, expiresMs } of table.list(
+    async take(partition, nowMs, readEnd) {
+      const armed: (ListenerItem & { readonly socket: string })[] = []
+      for await (const { socket, ...item } of table.list(
         under(listenersKey(partition)),
         decodeListenerItem,
       )) {
-        if (socket !== undefined && expiresMs > nowMs) armed.push(socket)
+        if (socket !== undefined && item.expiresMs > nowMs) armed.push({ ...item, socket })
       }
-      const isCrowded = armed.length > LISTENERS_PER_PARTITION_MAX
+      // After the list, which costs less where nobody is armed: whoever armed before a change is in both that come after it.
+      const endOffset = armed.length > 0 ? await readEnd?.() : undefined
+      const due = armed.filter(item => isBelow(item, endOffset)).map(({ socket }) => socket)
+      const isCrowded = due.length > LISTENERS_PER_PARTITION_MAX
       // Before they are told: none of them comes back meanwhile.
       if (isCrowded) {
         const expiresMs = nowMs + POLL_TOLD_MS
         await table.put(encodeListenerItem(partition, { socket: undefined, expiresMs }))
       }
-      const taken = await inTurns(armed, socket => takeOne(partition, socket))
-      return { sockets: armed.filter((_, index) => taken[index]), isCrowded }
+      const taken = await inTurns(due, socket => takeOne(partition, socket, endOffset))
+      return { sockets: due.filter((_, index) => taken[index]), isCrowded, endOffset }
     },
 
     async key(make) {

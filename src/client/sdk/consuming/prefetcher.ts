@@ -322,7 +322,11 @@ export class Prefetcher {
     const asked = streams.map(stream => {
       const { topic, topicId, partition } = stream
       const place = { topic, topicId, partition, offset: stream.fetchOffset! }
-      return { ...place, maxBytes: this.#bytesFor(stream), ...(asks.get(stream) === 'arm' && { arm: true }) }
+      return {
+        ...place,
+        maxBytes: this.#bytesFor(stream),
+        ...(asks.get(stream) === 'arm' && this.#wakes!.arming(stream, place.offset)),
+      }
     })
     const listener = this.#wakes?.ticket
     const wanted = {

@@ -1,4 +1,4 @@
-import type { FetchedPartition, Waking } from '../../../contract/broker.ts'
+import type { FetchedPartition, FetchPartition, Waking } from '../../../contract/broker.ts'
 import type { OpenSocket, Socket } from '../../../contract/waking/socket.ts'
 import { LISTENER_PING_MS, SOCKET_LIFETIME_MS, SOCKET_PAUSE_MS_MAX } from '../../../core/limits.ts'
 import type { Offset } from '../../../core/numbers.ts'
@@ -33,6 +33,8 @@ export class WakeCalls<Stream extends Watched> {
   readonly #random: () => number
   readonly #vigil: Vigil<Stream>
   readonly #streams = new Map<string, Stream>()
+  /** How far each is, as the last wake-up told: what there is up to that, the look finds. */
+  readonly #told = new Map<Stream, Offset>()
   /** Requests under way that arm, and what was woken before they were answered: nobody knows yet who that is. */
   #arming = 0
   readonly #early = new Set<string>()
@@ -60,6 +62,12 @@ export class WakeCalls<Stream extends Watched> {
   /** What arms; undefined: nobody can be woken. */
   get ticket(): string | undefined {
     return this.#socket?.ticket
+  }
+
+  /** What arms, beside the rest of how a partition is asked for. */
+  arming(stream: Stream, offset: Offset): Pick<FetchPartition, 'arm' | 'armFrom'> {
+    const told = this.#told.get(stream)
+    return { arm: true, ...(told !== undefined && told > offset && { armFrom: told }) }
   }
 
   /** Undefined: it is let alone. */
@@ -119,7 +127,8 @@ export class WakeCalls<Stream extends Watched> {
     if (waking?.open) {
       this.#open = waking.open
       // Who has more to read need not be woken. Who is at the end again and again is: something small may come all the time.
-      if ((isQuiet || this.#endsReached >= ENDS_REACHED) && !this.#socket && !this.#next && !this.#connecting) this.#connect()
+      if ((isQuiet || this.#endsReached >= ENDS_REACHED) && !this.#socket && !this.#next && !this.#connecting)
+        this.#connect()
     }
   }
 
@@ -132,6 +141,7 @@ export class WakeCalls<Stream extends Watched> {
   /** It is not read any more. */
   forget(stream: Stream): void {
     this.#vigil.forget(stream)
+    this.#told.delete(stream)
     for (const [key, each] of this.#streams) if (each === stream) this.#streams.delete(key)
   }
 
@@ -177,19 +187,21 @@ export class WakeCalls<Stream extends Watched> {
     // One that was let go has nothing to say: with the next one, all are looked at.
     if (socket !== this.#socket?.socket) return
     if (message.type === 'wake') {
-      for (const partition of message.partitions) this.#woken(partitionKey(partition))
+      for (const partition of message.partitions) this.#woken(partitionKey(partition), partition.endOffset)
     } else if (message.type === 'poll') {
-      for (const partition of message.partitions) this.#told(partitionKey(partition), message.forMs)
+      for (const partition of message.partitions) this.#polls(partitionKey(partition), message.forMs)
     }
   }
 
-  #woken(key: string): void {
+  #woken(key: string, endOffset: Offset): void {
     const stream = this.#streams.get(key)
+    // One that comes late tells of less.
+    if (stream && endOffset > (this.#told.get(stream) ?? -1)) this.#told.set(stream, endOffset)
     if (stream && this.#vigil.woken(stream)) this.#host.look(stream)
     if (this.#arming > 0) this.#early.add(key)
   }
 
-  #told(key: string, forMs: number): void {
+  #polls(key: string, forMs: number): void {
     const stream = this.#streams.get(key)
     if (!stream) return
     this.#vigil.told(stream, forMs, performance.now())

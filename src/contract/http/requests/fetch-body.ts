@@ -38,6 +38,7 @@ const PARTITION = {
   offset: number(),
   maxBytes: number(),
   arm: ofType('boolean'),
+  armFrom: number(),
 }
 const REQUEST = {
   maxBytes: number(),

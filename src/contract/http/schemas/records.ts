@@ -137,7 +137,15 @@ const askedPartition = {
   maxBytes: CountSchema.optional().describe(
     'What this partition may bring: as much as all when it is left out.',
   ),
-  arm: z.boolean().optional().describe('true: has the listener woken at the next change, and looks then.'),
+  arm: z
+    .boolean()
+    .optional()
+    .describe(
+      'true: has the listener woken when there is more than from `offset` on is known, and looks then.',
+    ),
+  armFrom: OffsetSchema.optional().describe(
+    'How far it is known to be, where that is beyond `offset`: what the last wake-up told. Only with `arm`.',
+  ),
 }
 
 const askedTogether = {

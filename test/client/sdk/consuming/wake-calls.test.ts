@@ -235,6 +235,15 @@ describe('a partition', () => {
     expect(asksOf()).toEqual(new Map([[streams[1], 'arm']]))
   })
 
+  test('is armed from what its last wake-up told, where that is more than it looks from', () => {
+    armed()
+    const [, stream] = streams as [Stream, Stream]
+    expect(calls.arming(stream, NOWHERE)).toEqual({ arm: true })
+    sockets.wake(1)
+    expect(calls.arming(stream, NOWHERE)).toEqual({ arm: true, armFrom: 1 })
+    expect(calls.arming(stream, toOffset(1))).toEqual({ arm: true })
+  })
+
   test('that is woken before the answer has told who it is, is woken', () => {
     ask()
     sockets.ticket('first')
