@@ -154,7 +154,7 @@ export class SmallObjects {
     if (rows.length === 0) return false
     await Promise.all(rows.map(({ key, value }) => this.#toFile(key as string, value as Uint8Array)))
     await this.#rows.write(() => {
-      for (const { id } of rows) this.#statements()!.moved.run(id!)
+      for (const { id, key } of rows) this.#statements()!.moved.run(id!, key!)
     }, 'in order')
     return rows.length === MOVED_AT_ONCE
   }
@@ -184,7 +184,8 @@ function prepare(rows: Rows): Statements | undefined {
       'INSERT INTO objects (key, madeMs, value) VALUES (?, ?, ?) ON CONFLICT (key) DO NOTHING',
     ),
     remove: rows.prepare('DELETE FROM objects WHERE key = ?'),
-    moved: rows.prepare('DELETE FROM objects WHERE id = ?'),
+    // By its key as well: another process may have made a file of it before, and SQLite gives the next row its number.
+    moved: rows.prepare('DELETE FROM objects WHERE id = ? AND key = ?'),
     due: rows.prepare(
       'SELECT id, key, value FROM objects WHERE madeMs <= ? OR madeMs > ? ORDER BY id LIMIT ?',
     ),

@@ -174,6 +174,32 @@ test('a row that cannot become a file stays, and is read', async () => {
   store = await openLocalStore(directory)
 })
 
+test('of two processes that make files at the same time, none takes away what has come since', async () => {
+  const database = new DatabaseSync(join(directory, 'index', 'index.sqlite'))
+  const rows: Rows = {
+    prepare: statement => database.prepare(statement),
+    read: async look => look(),
+    write: async apply => apply(),
+  }
+  const { promise: reading, resolve: hasRead } = Promise.withResolvers<void>()
+  const { promise: written, resolve: write } = Promise.withResolvers<void>()
+  const insert = database.prepare('INSERT INTO objects (key, madeMs, value) VALUES (?, 0, ?)')
+  const put = (key: string, value: string) => insert.run(key, Buffer.from(value))
+  put(keyIn(1), 'tide')
+  const slow = new SmallObjects(rows, () => {
+    hasRead()
+    return written
+  }).close()
+  await reading
+  await new SmallObjects(rows, async () => {}).close()
+  const next = keyIn(1)
+  put(next, 'ebb')
+  write()
+  await slow
+  database.close()
+  expect(await read(next)).toBe('ebb')
+})
+
 test('a directory of before is opened to read, and has none', async () => {
   await store.close()
   const database = new DatabaseSync(join(directory, 'index', 'index.sqlite'))
