@@ -283,6 +283,31 @@ describe('a consumer', () => {
     expect(await quiet(lines)).toBe(before + 3)
     expect(waits).toEqual(['woken'])
   })
+
+  test('that is sent past the end while it is armed hears of that at once, and goes on', async () => {
+    const { store, server, lines } = await serve()
+    await append(store, 0)
+    const tidemark = new Tidemark({ broker: new HttpBroker({ url: server.url }), clientId: 'reader' })
+    const consumer = tidemark.consumer({ groupId: 'readers', maxWaitTimeInMs: 100 })
+    const got: string[] = []
+    let heard = () => {}
+    const next = () => new Promise<void>(resolve => (heard = resolve))
+    const woken = new Promise<void>(resolve => consumer.on('consumer.waiting', () => resolve()))
+    await consumer.subscribe({ topic: 'tides', fromBeginning: true })
+    await consumer.run({
+      eachMessage: async ({ message }) => {
+        got.push(message.offset)
+        heard()
+      },
+    })
+    cleanups.push(() => consumer.disconnect())
+    await woken
+    await quiet(lines)
+    const again = next()
+    consumer.seek({ topic: 'tides', partition: 0, offset: '999' })
+    await again
+    expect(got).toEqual(['0', '0'])
+  })
 })
 
 test('there is room for so many sockets, and one more is told to poll', async () => {
