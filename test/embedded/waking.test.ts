@@ -6,6 +6,7 @@ import { HttpBroker } from '../../src/client/http-broker.ts'
 import { Tidemark } from '../../src/client/sdk/tidemark.ts'
 import type { FetchedMany } from '../../src/contract/broker.ts'
 import { createHttpApp } from '../../src/contract/http/app.ts'
+import { TidemarkError } from '../../src/core/errors.ts'
 import {
   LISTENER_MESSAGES_PER_SECOND_MAX,
   LISTENER_SOCKETS_MAX,
@@ -282,6 +283,48 @@ describe('a consumer', () => {
     expect(got).toEqual([0, 1, 2])
     expect(await quiet(lines)).toBe(before + 3)
     expect(waits).toEqual(['woken'])
+  })
+
+  test('polls an older broker that has taken the place of the one that woke it', async () => {
+    const { store, server, lines } = await serve()
+    const broker = new HttpBroker({ url: server.url })
+    let isOlder = false
+    const current = broker.fetchMany.bind(broker)
+    broker.fetchMany = async (request, call) => {
+      if (isOlder && request.listener !== undefined)
+        throw new TidemarkError('INVALID_REQUEST', 'Unrecognized key: "listener"', 'no')
+      const { partitions, waking } = await current(request, call)
+      return { partitions, ...(!isOlder && { waking }) }
+    }
+    const consumer = new Tidemark({ broker }).consumer({ maxWaitTimeInMs: 100 })
+    const waits: string[] = []
+    let heard = () => {}
+    const next = () => new Promise<void>(resolve => (heard = resolve))
+    consumer.on('consumer.waiting', ({ payload }) => {
+      waits.push(payload.how)
+      heard()
+    })
+    const got: string[] = []
+    consumer.assign([{ topic: 'tides', partition: 0, offset: '0' }])
+    const woken = next()
+    await consumer.run({
+      eachMessage: async ({ message }) => {
+        got.push(message.offset)
+        if (got.length === 2) heard()
+      },
+    })
+    cleanups.push(() => consumer.disconnect())
+    await woken
+    await quiet(lines)
+    isOlder = true
+    const polls = next()
+    await append(store, 0)
+    await polls
+    const second = next()
+    await append(store, 0)
+    await second
+    expect(got).toEqual(['0', '1'])
+    expect(waits).toEqual(['woken', 'polls'])
   })
 
   test('that is sent past the end while it is armed hears of that at once, and goes on', async () => {

@@ -238,8 +238,9 @@ export class Prefetcher {
     this.#listener.fetchStarted()
     this.#wakes?.asked(asks)
     const offsets = streams.map(stream => stream.fetchOffset!)
+    const listener = this.#wakes?.ticket
     try {
-      const fetched = await this.#fetch(request, asks)
+      const fetched = await this.#fetch(request, asks, listener)
       const answers = fetched.partitions
       this.#wakes?.answered(asks, offsets, fetched)
       let batches = 0
@@ -260,6 +261,11 @@ export class Prefetcher {
       this.#listener.fetched(batches, performance.now() - beganMs)
     } catch (error) {
       this.#wakes?.failed(asks)
+      if (listener !== undefined && isKafkaError(error, 'INVALID_REQUEST')) {
+        // It is asked again without, and that tells whether anything else is wrong.
+        this.#wakes?.refused(error)
+        request.interrupt()
+      }
       if (!request.isInterrupted) for (const stream of streams) failed.push([stream, error])
       this.#over(request, failed, beganMs)
     }
@@ -316,7 +322,11 @@ export class Prefetcher {
     this.#streams.add(stream)
   }
 
-  async #fetch(request: RequestUnderWay, asks: ReadonlyMap<PartitionStream, Ask>): Promise<FetchedMany> {
+  async #fetch(
+    request: RequestUnderWay,
+    asks: ReadonlyMap<PartitionStream, Ask>,
+    listener: string | undefined,
+  ): Promise<FetchedMany> {
     const { minBytes, retry } = this.#settings
     const { signal, streams, waitMs } = request
     const asked = streams.map(stream => {
@@ -324,7 +334,6 @@ export class Prefetcher {
       const place = { topic, topicId, partition, offset: stream.fetchOffset! }
       return { ...place, maxBytes: this.#bytesFor(stream), ...(asks.get(stream) === 'arm' && { arm: true }) }
     })
-    const listener = this.#wakes?.ticket
     const wanted = {
       partitions: asked,
       maxBytes: this.#bytesForAll(),
