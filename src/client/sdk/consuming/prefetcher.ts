@@ -231,16 +231,15 @@ export class Prefetcher {
     asks: ReadonlyMap<PartitionStream, Ask>,
     waitMs: number,
   ): Promise<void> {
-    const request = new RequestUnderWay(streams, waitMs)
+    const request = new RequestUnderWay(streams, waitMs, this.#wakes?.ticket)
     this.#request = request
     const beganMs = performance.now()
     const failed: [PartitionStream, unknown][] = []
     this.#listener.fetchStarted()
     this.#wakes?.asked(asks)
     const offsets = streams.map(stream => stream.fetchOffset!)
-    const listener = this.#wakes?.ticket
     try {
-      const fetched = await this.#fetch(request, asks, listener)
+      const fetched = await this.#fetch(request, asks)
       const answers = fetched.partitions
       this.#wakes?.answered(asks, offsets, fetched)
       let batches = 0
@@ -261,7 +260,7 @@ export class Prefetcher {
       this.#listener.fetched(batches, performance.now() - beganMs)
     } catch (error) {
       this.#wakes?.failed(asks)
-      if (listener !== undefined && isKafkaError(error, 'INVALID_REQUEST')) {
+      if (request.listener !== undefined && isKafkaError(error, 'INVALID_REQUEST')) {
         // It is asked again without, and that tells whether anything else is wrong.
         this.#wakes?.refused(error)
         request.interrupt()
@@ -322,13 +321,9 @@ export class Prefetcher {
     this.#streams.add(stream)
   }
 
-  async #fetch(
-    request: RequestUnderWay,
-    asks: ReadonlyMap<PartitionStream, Ask>,
-    listener: string | undefined,
-  ): Promise<FetchedMany> {
+  async #fetch(request: RequestUnderWay, asks: ReadonlyMap<PartitionStream, Ask>): Promise<FetchedMany> {
     const { minBytes, retry } = this.#settings
-    const { signal, streams, waitMs } = request
+    const { signal, streams, waitMs, listener } = request
     const asked = streams.map(stream => {
       const { topic, topicId, partition } = stream
       const place = { topic, topicId, partition, offset: stream.fetchOffset! }
