@@ -16,7 +16,9 @@ import { toOffset } from '../../src/core/numbers.ts'
 import { encodeBatch } from '../../src/core/record/index.ts'
 import { type Embedded, openInMemory } from '../../src/embedded/embedded.ts'
 import { startHttpServer } from '../../src/embedded/http-server.ts'
+import { hostOf } from '../../src/embedded/running-broker.ts'
 import { openListeners } from '../../src/embedded/waking/open-listeners.ts'
+import { StoreFailed } from '../../src/ports/outcome.ts'
 
 const cleanups: (() => Promise<unknown>)[] = []
 
@@ -240,6 +242,24 @@ describe('a socket is closed, with the reason,', () => {
     await server.close()
     expect(await talk.closed).toBe(1001)
   })
+})
+
+test('a log that cannot be looked at keeps nobody from the others', async () => {
+  const { store, url, broker } = await serve()
+  const talk = new Talk(url)
+  const ticket = await talk.ticket()
+  const { index } = hostOf(store).ports
+  const readHead = index.readHead.bind(index)
+  index.readHead = async partition => {
+    if (partition.partition === 1) throw new StoreFailed('its head is broken')
+    return await readHead(partition)
+  }
+  const { partitions } = await armAll(broker, ticket)
+  index.readHead = readHead
+  expect(partitions.map(each => 'error' in each)).toEqual([false, true, false])
+  await append(store, 1)
+  await append(store, 2)
+  expect((await talk.heard(2))[1]).toMatchObject({ type: 'wake', partitions: [{ partition: 2 }] })
 })
 
 /** Waits until nothing more is asked for, and tells how much was. */
