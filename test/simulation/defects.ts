@@ -55,7 +55,7 @@ export const DEFECTS: Readonly<Record<string, PlantedDefect>> = {
   'an append cuts a tail that is not the one that it knows': {
     actors: [...LOG_ACTORS, 'prices'],
     seeds: 500,
-    message: /doubled|lost|missing|does not follow|moved|is not|hole/,
+    message: /doubled|lost|missing|does not follow|moved|is not|hole|back: nextOffset/,
     decisions: {
       applyAppend: (head, entry, seen, newcomers, cut) => {
         const isBehind =

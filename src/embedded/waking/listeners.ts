@@ -92,7 +92,9 @@ class ArmedSocket implements Listener {
       if (start > 0) await nextTurn()
       await Promise.all(
         partitions.slice(start, start + ARMED_AT_ONCE).map(async partition => {
-          if (!(await this.#armOne(partition))) refused.push(partition)
+          // Where a log cannot be looked at, the fetch says so, of this partition alone.
+          const isArmed = await this.#armOne(partition).catch(() => false)
+          if (!isArmed) refused.push(partition)
         }),
       )
     }

@@ -173,6 +173,11 @@ const AROUND: Readonly<Record<string, string>> = {
     import { type TidemarkBroker, TidemarkGatewayLayer } from 'tidemark/cdk'
     declare const stack: Stack, broker: TidemarkBroker, handler: Function`,
   "docs/deploy.md: import { HttpBroker } from 'tidemark/client'": 'declare const url: string',
+  "docs/deploy.md: import { openAws } from 'tidemark/aws'": 'declare const table: string, bucket: string',
+  'docs/permissions.md: broker.grantDirectProduce(writer, orders)            // orders: a Topic of this app, or { topicId }': `
+    import type { IGrantable } from 'aws-cdk-lib/aws-iam'
+    import type { TidemarkBroker, Topic } from 'tidemark/cdk'
+    declare const broker: TidemarkBroker, orders: Topic, writer: IGrantable, reader: IGrantable`,
   'docs/permissions.md: broker.grantProduce(writer, orders)   // orders: a Topic, or a name': `
     import type { IGrantable } from 'aws-cdk-lib/aws-iam'
     import type { TidemarkBroker, Topic } from 'tidemark/cdk'

@@ -96,7 +96,8 @@ export const kafkaFrames: Attack = {
     })
     scene.report({
       what: 'lines of these in its log, a second',
-      value: log.lines / seconds,
+      // So many in each second that has begun, of which the first and the last may be in part.
+      value: log.lines / (seconds + 1),
       unit: '',
       atMost: LOG_LINES_MAX,
     })
