@@ -220,7 +220,7 @@ export class TidemarkBroker extends Construct {
   /**
    * Lets `grantee` append to one topic with `openAws`, past API and functions: to the items and objects themselves. It may read the
    * names and configs of all topics. See docs/permissions.md.
-   * @throws Error where the topic is another broker's
+   * @throws Error where the topic is another broker's, or what is given is no topic's id
    */
   grantDirectProduce(grantee: iam.IGrantable, topic: DirectTopic): void {
     grantDirectProduce(this, grantee, topic)
@@ -229,7 +229,7 @@ export class TidemarkBroker extends Construct {
   /**
    * Lets `grantee` read one topic with `openAws`, past API and functions, as a member of the group, if one is given. Of records that
    * have not settled it can read those of other topics too that lie in the same objects.
-   * @throws Error where the topic is another broker's, or the group's id would open other groups
+   * @throws Error where the topic is another broker's, what is given is no topic's id, or the group's id would open other groups
    */
   grantDirectConsume(grantee: iam.IGrantable, topic: DirectTopic, groupId?: string): void {
     grantDirectConsume(this, grantee, topic, groupId)

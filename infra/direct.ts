@@ -1,3 +1,4 @@
+import { Token } from 'aws-cdk-lib'
 import * as iam from 'aws-cdk-lib/aws-iam'
 import type { IConstruct } from 'constructs'
 import {
@@ -77,11 +78,13 @@ function directReads({ table, bucket }: Stores, topicId: string): iam.PolicyStat
   ]
 }
 
+const TOPIC_ID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/
+
 function logsOf(topicId: string): string {
   return `${LOG_PREFIX}${topicId}#*`
 }
 
-/** @throws Error where the topic is another broker's */
+/** @throws Error where the topic is another broker's, or what is given is no topic's id */
 export function grantDirectProduce(
   broker: Stores & IConstruct,
   grantee: iam.IGrantable,
@@ -90,7 +93,7 @@ export function grantDirectProduce(
   grantAll(grantee, directProducePermissions(broker, idOf(broker, topic)))
 }
 
-/** @throws Error where the topic is another broker's, or the group's id would open other groups */
+/** @throws Error where the topic is another broker's, what is given is no topic's id, or the group's id would open other groups */
 export function grantDirectConsume(
   broker: Stores & IConstruct,
   grantee: iam.IGrantable,
@@ -103,7 +106,10 @@ export function grantDirectConsume(
 
 function idOf(broker: IConstruct, topic: DirectTopic): string {
   if ('broker' in topic) topicNameFor(broker, topic)
-  return topic.topicId
+  const { topicId } = topic
+  // A * would open other topics, and a name none.
+  if (Token.isUnresolved(topicId) || TOPIC_ID.test(topicId)) return topicId
+  throw new Error(`A direct grant is for a topic's id, as \`topic describe\` tells it, not ${topicId}.`)
 }
 
 function grantAll(grantee: iam.IGrantable, statements: readonly iam.PolicyStatement[]): void {

@@ -2,15 +2,17 @@ import { retryUntil } from '../../src/broker/store-calls/retry.ts'
 import type { WakingOffer } from '../../src/contract/waking/offer.ts'
 import { Tickets } from '../../src/contract/waking/tickets.ts'
 import { ARMING_DEADLINE_MS } from '../../src/core/limits.ts'
+import type { PartitionId } from '../../src/core/topic/partition-id.ts'
 import type { Service } from '../runtime/service.ts'
 
 /**
- * Puts whoever brings a ticket into the table of those who are to be woken.
+ * Puts whoever brings a ticket into the table of those who are to be woken. Where that fails, he is told to poll: what there is can
+ * be read all the same.
  * @param url where their sockets are opened
  */
 export function offerWaking(
   url: string,
-  { ports, listeners }: Pick<Service, 'ports' | 'listeners'>,
+  { ports, listeners, telemetry }: Pick<Service, 'ports' | 'listeners' | 'telemetry'>,
 ): WakingOffer {
   const { clock } = ports
   let tickets: Promise<Tickets | undefined> | undefined
@@ -23,14 +25,22 @@ export function offerWaking(
     return key && new Tickets(key)
   }
 
+  function refuse(partitions: readonly PartitionId[], error: unknown): readonly PartitionId[] {
+    telemetry.warn('A listener cannot be armed, and is told to poll', { error })
+    return partitions
+  }
+
   return {
     url,
     async listenerOf(ticket) {
       tickets ??= openTickets()
-      const opened = await tickets.catch(error => {
+      let opened: Tickets | undefined
+      try {
+        opened = await tickets
+      } catch (error) {
         tickets = undefined
-        throw error
-      })
+        return { arm: async partitions => refuse(partitions, error) }
+      }
       // Not remembered: there may be one any time.
       if (!opened) tickets = undefined
       const checked = opened?.check(ticket, clock.nowMs()) ?? 'forged'
@@ -38,7 +48,9 @@ export function offerWaking(
       const { socketId, expiresMs } = checked
       return {
         arm: partitions =>
-          untilDone(() => listeners.arm(socketId, partitions, { nowMs: clock.nowMs(), expiresMs })),
+          untilDone(() => listeners.arm(socketId, partitions, { nowMs: clock.nowMs(), expiresMs })).catch(
+            error => refuse(partitions, error),
+          ),
       }
     },
   }

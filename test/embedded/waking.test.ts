@@ -6,6 +6,7 @@ import { HttpBroker } from '../../src/client/http-broker.ts'
 import { Tidemark } from '../../src/client/sdk/tidemark.ts'
 import type { FetchedMany } from '../../src/contract/broker.ts'
 import { createHttpApp } from '../../src/contract/http/app.ts'
+import { TidemarkError } from '../../src/core/errors.ts'
 import {
   LISTENER_MESSAGES_PER_SECOND_MAX,
   LISTENER_SOCKETS_MAX,
@@ -15,7 +16,9 @@ import { toOffset } from '../../src/core/numbers.ts'
 import { encodeBatch } from '../../src/core/record/index.ts'
 import { type Embedded, openInMemory } from '../../src/embedded/embedded.ts'
 import { startHttpServer } from '../../src/embedded/http-server.ts'
+import { hostOf } from '../../src/embedded/running-broker.ts'
 import { openListeners } from '../../src/embedded/waking/open-listeners.ts'
+import { StoreFailed } from '../../src/ports/outcome.ts'
 
 const cleanups: (() => Promise<unknown>)[] = []
 
@@ -241,6 +244,24 @@ describe('a socket is closed, with the reason,', () => {
   })
 })
 
+test('a log that cannot be looked at keeps nobody from the others', async () => {
+  const { store, url, broker } = await serve()
+  const talk = new Talk(url)
+  const ticket = await talk.ticket()
+  const { index } = hostOf(store).ports
+  const readHead = index.readHead.bind(index)
+  index.readHead = async partition => {
+    if (partition.partition === 1) throw new StoreFailed('its head is broken')
+    return await readHead(partition)
+  }
+  const { partitions } = await armAll(broker, ticket)
+  index.readHead = readHead
+  expect(partitions.map(each => 'error' in each)).toEqual([false, true, false])
+  await append(store, 1)
+  await append(store, 2)
+  expect((await talk.heard(2))[1]).toMatchObject({ type: 'wake', partitions: [{ partition: 2 }] })
+})
+
 /** Waits until nothing more is asked for, and tells how much was. */
 async function quiet(lines: readonly string[]): Promise<number> {
   for (;;) {
@@ -282,6 +303,73 @@ describe('a consumer', () => {
     expect(got).toEqual([0, 1, 2])
     expect(await quiet(lines)).toBe(before + 3)
     expect(waits).toEqual(['woken'])
+  })
+
+  test('polls an older broker that has taken the place of the one that woke it', async () => {
+    const { store, server, lines } = await serve()
+    const broker = new HttpBroker({ url: server.url })
+    let isOlder = false
+    const current = broker.fetchMany.bind(broker)
+    broker.fetchMany = async (request, call) => {
+      if (isOlder && request.listener !== undefined)
+        throw new TidemarkError('INVALID_REQUEST', 'Unrecognized key: "listener"', 'no')
+      const { partitions, waking } = await current(request, call)
+      return { partitions, ...(!isOlder && { waking }) }
+    }
+    const consumer = new Tidemark({ broker }).consumer({ maxWaitTimeInMs: 100 })
+    const waits: string[] = []
+    let heard = () => {}
+    const next = () => new Promise<void>(resolve => (heard = resolve))
+    consumer.on('consumer.waiting', ({ payload }) => {
+      waits.push(payload.how)
+      heard()
+    })
+    const got: string[] = []
+    consumer.assign([{ topic: 'tides', partition: 0, offset: '0' }])
+    const woken = next()
+    await consumer.run({
+      eachMessage: async ({ message }) => {
+        got.push(message.offset)
+        if (got.length === 2) heard()
+      },
+    })
+    cleanups.push(() => consumer.disconnect())
+    await woken
+    await quiet(lines)
+    isOlder = true
+    const polls = next()
+    await append(store, 0)
+    await polls
+    const second = next()
+    await append(store, 0)
+    await second
+    expect(got).toEqual(['0', '1'])
+    expect(waits).toEqual(['woken', 'polls'])
+  })
+
+  test('that is sent past the end while it is armed hears of that at once, and goes on', async () => {
+    const { store, server, lines } = await serve()
+    await append(store, 0)
+    const tidemark = new Tidemark({ broker: new HttpBroker({ url: server.url }), clientId: 'reader' })
+    const consumer = tidemark.consumer({ groupId: 'readers', maxWaitTimeInMs: 100 })
+    const got: string[] = []
+    let heard = () => {}
+    const next = () => new Promise<void>(resolve => (heard = resolve))
+    const woken = new Promise<void>(resolve => consumer.on('consumer.waiting', () => resolve()))
+    await consumer.subscribe({ topic: 'tides', fromBeginning: true })
+    await consumer.run({
+      eachMessage: async ({ message }) => {
+        got.push(message.offset)
+        heard()
+      },
+    })
+    cleanups.push(() => consumer.disconnect())
+    await woken
+    await quiet(lines)
+    const again = next()
+    consumer.seek({ topic: 'tides', partition: 0, offset: '999' })
+    await again
+    expect(got).toEqual(['0', '0'])
   })
 })
 

@@ -188,6 +188,17 @@ describe('a fetch', () => {
     expect(posted).toEqual([])
   })
 
+  test.each(['arm', 'readKey'] as const)('brings what there is where nobody can be armed: %s', async step => {
+    const listener = await ticketOf()
+    const denied = async () => Promise.reject(new StoreFailed('this function may not'))
+    const { status, headers } = await fetch(
+      { listener },
+      { listeners: { ...service.listeners, [step]: denied } },
+    )
+    expect([status, headers[ARMED_HEADER]]).toEqual([200, '0,1'])
+    expect(service.telemetry.logged).toMatchObject([{ level: 'warn' }])
+  })
+
   test('names the partitions where too many listen', async () => {
     const listener = await ticketOf()
     const listeners: ListenerStore = {

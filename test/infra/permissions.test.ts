@@ -246,6 +246,15 @@ describe('a grant', () => {
     },
   )
 
+  test.each(['*', 'orders', '', '3bc77832-f044-45e8-a1fa-8364ba3b034?'])(
+    'past the API is refused for the id %j, which is none and could open more',
+    topicId => {
+      for (const grant of ['grantDirectProduce', 'grantDirectConsume'] as const) {
+        expect(() => grantsOf((broker, role) => broker[grant](role, { topicId }))).toThrow("a topic's id")
+      }
+    },
+  )
+
   test("is refused for another broker's topic", () => {
     const give = (broker: TidemarkBroker, role: Role) => {
       const other = new TidemarkBroker(Stack.of(broker), 'Other', { bundles: BUNDLES })

@@ -49,6 +49,8 @@ export class SmallObjects {
   /** Of the rows, as far as this process knows. */
   #bytes = 0
   #timer: NodeJS.Timeout | undefined
+  /** Whether one was put, or may have been, since the last look began. */
+  #hasCome = false
   #moving: Promise<void> = Promise.resolve()
   #isClosed = false
   /** Until when files are made of them; Infinity until the store is closed. */
@@ -64,9 +66,10 @@ export class SmallObjects {
   start(): void {
     if (this.#timer || this.#isClosed) return
     this.#timer = setTimeout(() => {
+      this.#hasCome = false
       this.#moving = this.#move(SMALL_OBJECT_MS_MAX).then(isDone => {
         this.#timer = undefined
-        if (!isDone) this.start()
+        if (!isDone || this.#hasCome) this.start()
       })
     }, LOOK_MS)
     this.#timer.unref()
@@ -83,8 +86,13 @@ export class SmallObjects {
   async put(key: string, chunks: readonly Uint8Array[]): Promise<void> {
     const bytes = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)
     this.#bytes += bytes.length
-    await this.#rows.write(() => void this.#statements()!.put.run(key, Date.now(), bytes), 'in order')
-    this.start()
+    try {
+      await this.#rows.write(() => void this.#statements()!.put.run(key, Date.now(), bytes), 'in order')
+    } finally {
+      // Where it failed, too: the next look tells what there really is.
+      this.#hasCome = true
+      this.start()
+    }
   }
 
   /** As ObjectStore's. */
@@ -154,7 +162,7 @@ export class SmallObjects {
     if (rows.length === 0) return false
     await Promise.all(rows.map(({ key, value }) => this.#toFile(key as string, value as Uint8Array)))
     await this.#rows.write(() => {
-      for (const { id } of rows) this.#statements()!.moved.run(id!)
+      for (const { id, key } of rows) this.#statements()!.moved.run(id!, key!)
     }, 'in order')
     return rows.length === MOVED_AT_ONCE
   }
@@ -184,7 +192,8 @@ function prepare(rows: Rows): Statements | undefined {
       'INSERT INTO objects (key, madeMs, value) VALUES (?, ?, ?) ON CONFLICT (key) DO NOTHING',
     ),
     remove: rows.prepare('DELETE FROM objects WHERE key = ?'),
-    moved: rows.prepare('DELETE FROM objects WHERE id = ?'),
+    // By its key as well: another process may have made a file of it before, and SQLite gives the next row its number.
+    moved: rows.prepare('DELETE FROM objects WHERE id = ? AND key = ?'),
     due: rows.prepare(
       'SELECT id, key, value FROM objects WHERE madeMs <= ? OR madeMs > ? ORDER BY id LIMIT ?',
     ),

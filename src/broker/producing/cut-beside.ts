@@ -21,8 +21,11 @@ export async function cutBeside(
   deadlineMs: number,
 ): Promise<Cut | undefined> {
   if (!index.headCost || !isCutCheaper(index.headCost, partition, head, entry)) return undefined
+  const own = makeBlock(head, head.tail)
+  // Producers that are to leave the head do so with a flush: without any it would grow with each that comes, and never stop.
+  if (foldProducers(head, own).retired.size > 0) return undefined
   try {
-    const block = await inTime(clock, deadlineMs, index.putBlock(partition, makeBlock(head, head.tail)))
+    const block = await inTime(clock, deadlineMs, index.putBlock(partition, own))
     // Somebody else's may stand there, and decides: as it is, or not at all.
     if (blockEnd(block) !== head.nextOffset || isDead(head, block)) return undefined
     return { block, changes: foldProducers(head, block, 0), movedEpoch: movedEpoch(head, block) }

@@ -92,7 +92,9 @@ class ArmedSocket implements Listener {
       if (start > 0) await nextTurn()
       await Promise.all(
         partitions.slice(start, start + ARMED_AT_ONCE).map(async partition => {
-          if (!(await this.#armOne(partition))) refused.push(partition)
+          // Where a log cannot be looked at, the fetch says so, of this partition alone.
+          const isArmed = await this.#armOne(partition).catch(() => false)
+          if (!isArmed) refused.push(partition)
         }),
       )
     }
@@ -111,8 +113,8 @@ class ArmedSocket implements Listener {
   /** Whether it is armed. */
   async #armOne(partition: PartitionId): Promise<boolean> {
     const key = partitionKey(partition)
-    // Whoever asks twice at a time waits for the first.
-    await this.#arming.get(key)
+    // Whoever asks several times at a time is armed by the first that can be, and not before it is.
+    while (this.#arming.has(key)) await this.#arming.get(key)
     if (this.#isOver || this.#ends.has(key)) return true
     if (this.#ends.size >= LISTENER_PARTITIONS_MAX) return false
     if ((this.#counts.get(key) ?? 0) >= LISTENERS_PER_PARTITION_MAX) return false

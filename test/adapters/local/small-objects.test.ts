@@ -174,6 +174,73 @@ test('a row that cannot become a file stays, and is read', async () => {
   store = await openLocalStore(directory)
 })
 
+test('of two processes that make files at the same time, none takes away what has come since', async () => {
+  const database = new DatabaseSync(join(directory, 'index', 'index.sqlite'))
+  const rows: Rows = {
+    prepare: statement => database.prepare(statement),
+    read: async look => look(),
+    write: async apply => apply(),
+  }
+  const { promise: reading, resolve: hasRead } = Promise.withResolvers<void>()
+  const { promise: written, resolve: write } = Promise.withResolvers<void>()
+  const insert = database.prepare('INSERT INTO objects (key, madeMs, value) VALUES (?, 0, ?)')
+  const put = (key: string, value: string) => insert.run(key, Buffer.from(value))
+  put(keyIn(1), 'tide')
+  const slow = new SmallObjects(rows, () => {
+    hasRead()
+    return written
+  }).close()
+  await reading
+  await new SmallObjects(rows, async () => {}).close()
+  const next = keyIn(1)
+  put(next, 'ebb')
+  write()
+  await slow
+  database.close()
+  expect(await read(next)).toBe('ebb')
+})
+
+test('one that comes while it is looked whether any is left becomes a file as well', async () => {
+  const database = new DatabaseSync(join(directory, 'index', 'index.sqlite'))
+  const insert = database.prepare('INSERT INTO objects (key, madeMs, value) VALUES (?, 0, ?)')
+  insert.run(keyIn(1), Buffer.from('tide'))
+  const next = keyIn(1)
+  const rows: Rows = {
+    prepare: statement => database.prepare(statement),
+    read: async look => {
+      const found = look()
+      if ((found as { bytes?: number } | undefined)?.bytes === 0 && made.length === 1) {
+        await small.put(next, [Buffer.from('ebb')])
+        database.exec('UPDATE objects SET madeMs = 0')
+      }
+      return found
+    },
+    write: async apply => apply(),
+  }
+  const made: string[] = []
+  const small = new SmallObjects(rows, async key => void made.push(key))
+  small.start()
+  await expect.poll(() => made.at(-1)).toBe(next)
+  await small.close()
+  database.close()
+})
+
+test('those that could not be put take no room for good', async () => {
+  const rows: Rows = {
+    prepare: () => ({ get: () => undefined }) as never,
+    read: async look => look(),
+    write: async () => {
+      throw new StoreFailed('full')
+    },
+  }
+  const small = new SmallObjects(rows, async () => {})
+  const bytes = new Uint8Array(SMALL_OBJECT_BYTES_MAX)
+  while (small.takes(keyIn(1), bytes.length))
+    await expect(small.put(keyIn(1), [bytes])).rejects.toThrow('full')
+  await expect.poll(() => small.takes(keyIn(1), bytes.length)).toBe(true)
+  await small.close()
+})
+
 test('a directory of before is opened to read, and has none', async () => {
   await store.close()
   const database = new DatabaseSync(join(directory, 'index', 'index.sqlite'))

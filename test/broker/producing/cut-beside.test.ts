@@ -2,11 +2,12 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import type { LogBroker } from '../../../src/broker/log-broker.ts'
 import { flush } from '../../../src/broker/settling/flush.ts'
 import { settlingSettings } from '../../../src/broker/settling/settling-settings.ts'
-import { TAIL_INLINE_PAID_BYTES_MAX } from '../../../src/core/limits.ts'
+import { PRODUCERS_KEPT_MAX, TAIL_INLINE_PAID_BYTES_MAX } from '../../../src/core/limits.ts'
 import type { HeadCost } from '../../../src/core/log/changes/cut.ts'
 import { countInlineBytes } from '../../../src/core/log/entry.ts'
 import { encodeHead } from '../../../src/core/log/head.ts'
 import { toOffset } from '../../../src/core/numbers.ts'
+import { encodeBatch } from '../../../src/core/record/index.ts'
 import type { PartitionId } from '../../../src/core/topic/partition-id.ts'
 import { OutcomeUnknown } from '../../../src/ports/outcome.ts'
 import { everyEntry } from '../../conformance/samples.ts'
@@ -143,6 +144,18 @@ describe('a lone producer, where each write of a head is paid for', () => {
     expect(left).toMatchObject({ status: 'fulfilled', value: { tail: [] } })
     await expectWhole(numbered(0, made - 1))
   })
+})
+
+test('idempotent producers that come and go leave the head, though one writer cuts for them all', async () => {
+  for (let producer = 0; producer < 10 * PRODUCERS_KEPT_MAX; producer += 1) {
+    const record = { value: Buffer.from('tide'), timestampMs: harness.clock.nowMs() }
+    const sequence = { producerId: BigInt(producer), producerEpoch: 0, baseSequence: 0 }
+    const batches = new Uint8Array(encodeBatch([record], sequence))
+    await harness.run(broker.produce({ topic: 'tides', partition: 0, batches }))
+    await harness.pass(5_000)
+    expect((await harness.head(partition)).producers.size).toBeLessThanOrEqual(3 * PRODUCERS_KEPT_MAX)
+  }
+  expect((await harness.verify()).findings).toEqual([])
 })
 
 describe('several producers', () => {

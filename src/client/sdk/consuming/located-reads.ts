@@ -81,6 +81,8 @@ export class LocatedReads {
       return await source.locateMany(request)
     } catch (error) {
       if (!isKafkaError(error, 'INVALID_REQUEST') && !isKafkaError(error, 'UNSUPPORTED_VERSION')) throw error
+      // Perhaps it is the ticket that it does not take.
+      if (request.listener !== undefined) throw error
       this.#hasUrls = false
       return undefined
     }

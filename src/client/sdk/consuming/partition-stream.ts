@@ -129,9 +129,9 @@ export class PartitionStream {
     return this.#isKnown && this.#fetchOffset !== null && !this.hasMore
   }
 
-  /** Whether more is known to be in the log than was fetched. */
+  /** Whether more is known to be in the log than was fetched, or it was sent past the end: that is asked for, and told. */
   get hasMore(): boolean {
-    return this.#isKnown && this.#fetchOffset !== null && this.#fetchOffset < this.endOffset
+    return this.#isKnown && this.#fetchOffset !== null && this.#fetchOffset !== this.endOffset
   }
 
   /** Goes on from the first record or from the end, or from an offset; what was fetched is forgotten. */

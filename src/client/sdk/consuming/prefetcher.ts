@@ -231,7 +231,7 @@ export class Prefetcher {
     asks: ReadonlyMap<PartitionStream, Ask>,
     waitMs: number,
   ): Promise<void> {
-    const request = new RequestUnderWay(streams, waitMs)
+    const request = new RequestUnderWay(streams, waitMs, this.#wakes?.ticket)
     this.#request = request
     const beganMs = performance.now()
     const failed: [PartitionStream, unknown][] = []
@@ -260,6 +260,11 @@ export class Prefetcher {
       this.#listener.fetched(batches, performance.now() - beganMs)
     } catch (error) {
       this.#wakes?.failed(asks)
+      if (request.listener !== undefined && isKafkaError(error, 'INVALID_REQUEST')) {
+        // It is asked again without, and that tells whether anything else is wrong.
+        this.#wakes?.refused(error)
+        request.interrupt()
+      }
       if (!request.isInterrupted) for (const stream of streams) failed.push([stream, error])
       this.#over(request, failed, beganMs)
     }
@@ -318,7 +323,7 @@ export class Prefetcher {
 
   async #fetch(request: RequestUnderWay, asks: ReadonlyMap<PartitionStream, Ask>): Promise<FetchedMany> {
     const { minBytes, retry } = this.#settings
-    const { signal, streams, waitMs } = request
+    const { signal, streams, waitMs, listener } = request
     const asked = streams.map(stream => {
       const { topic, topicId, partition } = stream
       const place = { topic, topicId, partition, offset: stream.fetchOffset! }
@@ -328,7 +333,6 @@ export class Prefetcher {
         ...(asks.get(stream) === 'arm' && this.#wakes!.arming(stream, place.offset)),
       }
     })
-    const listener = this.#wakes?.ticket
     const wanted = {
       partitions: asked,
       maxBytes: this.#bytesForAll(),

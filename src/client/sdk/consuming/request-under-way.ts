@@ -6,13 +6,16 @@ export class RequestUnderWay {
   readonly streams: readonly PartitionStream[]
   /** How long it may wait at the broker. */
   readonly waitMs: number
+  /** The ticket that it brings. */
+  readonly listener: string | undefined
   readonly #jumps = new Map<PartitionStream, number>()
   readonly #interruption = new AbortController()
   #open: number
 
-  constructor(streams: readonly PartitionStream[], waitMs: number) {
+  constructor(streams: readonly PartitionStream[], waitMs: number, listener: string | undefined) {
     this.streams = streams
     this.waitMs = waitMs
+    this.listener = listener
     this.#open = streams.length
     for (const stream of streams) {
       this.#jumps.set(stream, stream.jumps)

@@ -138,6 +138,12 @@ export class WakeCalls<Stream extends Watched> {
     this.#over()
   }
 
+  /** The broker takes no tickets: an older one in the place of the one that gave it. It is polled, until one offers to wake again. */
+  refused(error: Error): void {
+    this.#open = undefined
+    this.#lost(error)
+  }
+
   /** It is not read any more. */
   forget(stream: Stream): void {
     this.#vigil.forget(stream)
@@ -225,8 +231,10 @@ export class WakeCalls<Stream extends Watched> {
 
   #closed(socket: Socket, error: Error | undefined): void {
     if (this.#isOver) return
-    if (socket === this.#next) this.#next = undefined
-    else if (socket !== this.#socket?.socket) return
+    if (socket === this.#next) {
+      this.#next = undefined
+      if (!this.#isTold) this.#tell('polls', error)
+    } else if (socket !== this.#socket?.socket) return
     else this.#letGo(error)
     this.#connectIn(pauseAfter(this.#failures++, this.#pauses))
   }

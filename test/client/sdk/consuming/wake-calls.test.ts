@@ -165,6 +165,17 @@ describe('a socket', () => {
     expect([...asksOf().values()]).toEqual(['arm', 'arm'])
   })
 
+  test('whose ticket is refused is let go, and there is none until one is offered again', () => {
+    armed()
+    calls.refused(new Error('what is a listener?'))
+    expect([calls.ticket, sockets.last.isClosed]).toEqual([undefined, true])
+    expect(waits).toEqual(['woken', 'polls: what is a listener?'])
+    vi.advanceTimersByTime(SOCKET_PAUSE_MS_MAX)
+    expect(sockets.opened).toHaveLength(1)
+    expect(ask()).toEqual(['poll', 'poll'])
+    expect(sockets.opened).toHaveLength(2)
+  })
+
   test('that cannot be opened is tried again, less and less often', () => {
     ask()
     for (let failures = 0; failures < 20; failures++) {
@@ -172,6 +183,7 @@ describe('a socket', () => {
       vi.advanceTimersByTime(SOCKET_PAUSE_MS_MAX)
     }
     expect(sockets.opened).toHaveLength(21)
+    expect(waits).toEqual(['polls: refused'])
     sockets.last.listener.closed(new Error('refused'))
     vi.advanceTimersByTime(SOCKET_PAUSE_MS_MAX / 2 - 1)
     expect(sockets.opened).toHaveLength(21)
