@@ -327,11 +327,8 @@ export class Prefetcher {
     const asked = streams.map(stream => {
       const { topic, topicId, partition } = stream
       const place = { topic, topicId, partition, offset: stream.fetchOffset! }
-      return {
-        ...place,
-        maxBytes: this.#bytesFor(stream),
-        ...(asks.get(stream) === 'arm' && this.#wakes!.arming(stream, place.offset)),
-      }
+      const arming = asks.get(stream) === 'arm' && this.#wakes?.arming(stream, place.offset)
+      return { ...place, maxBytes: this.#bytesFor(stream), ...arming }
     })
     const wanted = {
       partitions: asked,
