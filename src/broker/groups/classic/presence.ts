@@ -25,17 +25,19 @@ export async function waitAsMember<T>(
   work: (presence: Presence) => Promise<T>,
 ): Promise<T> {
   const stop = new AbortController()
-  const listening = new AbortController()
-  for (const given of [signal, room.ending.signal]) {
-    if (given?.aborted) stop.abort()
-    given?.addEventListener('abort', () => stop.abort(), { signal: listening.signal })
+  const stops = () => stop.abort()
+  const given = [signal, room.ending.signal].filter(one => one !== undefined)
+  for (const one of given) {
+    if (one.aborted) stops()
+    // Not taken away by a signal: Node forgets to, where another listener came and garbage was collected in between.
+    one.addEventListener('abort', stops)
   }
   const watched = room.watch.enter(groupId)
   try {
     return await work(new Waiting(room, watched, stop.signal))
   } finally {
     room.watch.leave(watched)
-    listening.abort()
+    for (const one of given) one.removeEventListener('abort', stops)
   }
 }
 
