@@ -3,21 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { App, Stack } from 'aws-cdk-lib'
 import { Template } from 'aws-cdk-lib/assertions'
+import { FUNCTION_NAMES } from '../../functions/bundle.ts'
 
 /** Templates do not depend on what functions do, so most tests spare themselves the bundling. */
 export const BUNDLES = mkdtempSync(join(tmpdir(), 'tidemark-bundles-'))
-for (const name of [
-  'produce',
-  'fetch',
-  'flush',
-  'maintain',
-  'rebalance',
-  'admin',
-  'dispatch',
-  'deliver',
-  'listen',
-  'post',
-]) {
+for (const name of FUNCTION_NAMES) {
   mkdirSync(join(BUNDLES, name))
   writeFileSync(join(BUNDLES, name, 'index.mjs'), `export const handler = () => '${name}'\n`)
 }
