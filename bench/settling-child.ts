@@ -1,5 +1,6 @@
 /** Runs one part of the benchmark of settling, with the sources of one checkout, and sends what it measured to its parent. */
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import type { SettlingSettings } from '../src/broker/settling/settling-settings.ts'
 import type { ObjectStore } from '../src/ports/object-store.ts'
@@ -66,6 +67,8 @@ const CALLS_IN_FLIGHT = 500
 const TRAFFIC: ReadonlySet<string> = new Set(['wait', 'compact', 'verify'])
 /** V8's young generation grows with whatever goes on, from 1 MB to more than 60, and is as large as it gets only after a while. */
 const WARM_MS = 20_000
+/** Between two calls of each of those who produce beside it. Nothing takes away what they write, and a verification reads it all. */
+const TRAFFIC_PAUSE_MS = 500
 
 const part = JSON.parse(process.argv[2]!) as Part
 process.send!(await run(part))
@@ -119,7 +122,7 @@ async function work(bench: Bench, given: Part): Promise<number> {
       await maintainAgain(bench, { rollYoungMs: 0 }, 1, true)
       return 0
     case 'wait':
-      await new Promise(resolve => setTimeout(resolve, given.seconds * 1_000))
+      await setTimeout(given.seconds * 1_000)
       return 0
     case 'verify':
       return await verifyAll(bench)
@@ -297,7 +300,7 @@ async function settlingSources(source: (path: string) => Promise<unknown>) {
 async function produce(bench: Bench, { seconds, partitions }: Producing): Promise<number> {
   await bench.broker.createTopic({ topic: TOPIC, partitions })
   const untilMs = performance.now() + seconds * 1_000
-  return await produceWhile(bench, TOPIC, partitions, CALLS_IN_FLIGHT, () => performance.now() < untilMs)
+  return await produceWhile(bench, TOPIC, partitions, CALLS_IN_FLIGHT, 0, () => performance.now() < untilMs)
 }
 
 async function produceWhile(
@@ -305,6 +308,7 @@ async function produceWhile(
   topic: string,
   partitions: number,
   calls: number,
+  pauseMs: number,
   isWanted: () => boolean,
 ): Promise<number> {
   const value = Buffer.alloc(
@@ -318,6 +322,7 @@ async function produceWhile(
       const batches = encodeBatch(values, { nowMs: Date.now() })
       await broker.produce({ topic, partition: index % partitions, batches })
       records += values.length
+      if (pauseMs > 0) await setTimeout(pauseMs)
     }
   }
   await Promise.all(Array.from({ length: calls }, produceOn))
@@ -329,8 +334,8 @@ async function startTraffic(bench: Bench): Promise<{ stop: () => Promise<void> }
   const topic = `traffic-${process.pid}`
   await bench.broker.createTopic({ topic, partitions: 10 })
   let isWanted = true
-  const produced = produceWhile(bench, topic, 10, CALLS_IN_FLIGHT, () => isWanted)
-  await new Promise(resolve => setTimeout(resolve, WARM_MS))
+  const produced = produceWhile(bench, topic, 10, CALLS_IN_FLIGHT, TRAFFIC_PAUSE_MS, () => isWanted)
+  await setTimeout(WARM_MS)
   return {
     stop: async () => {
       isWanted = false
