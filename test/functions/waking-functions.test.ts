@@ -45,6 +45,7 @@ const posts = {
   post: async (all: readonly Post[]) => {
     if (failure) throw failure
     posted.push(...all)
+    return []
   },
 }
 

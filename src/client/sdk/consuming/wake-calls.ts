@@ -3,7 +3,7 @@ import type { OpenSocket, Socket } from '../../../contract/waking/socket.ts'
 import { LISTENER_PING_MS, SOCKET_LIFETIME_MS, SOCKET_PAUSE_MS_MAX } from '../../../core/limits.ts'
 import type { Offset } from '../../../core/numbers.ts'
 import { partitionKey } from '../../../core/topic/partition-id.ts'
-import type { BrokerMessage } from '../../../core/waking/messages.ts'
+import type { BrokerMessage, Wake } from '../../../core/waking/messages.ts'
 import { type Ask, Vigil } from '../../../core/waking/vigil.ts'
 import { pauseAfter } from '../../retry.ts'
 
@@ -16,6 +16,8 @@ interface Watched {
 export interface WakeHost<Stream> {
   /** Something may be to be asked for. Undefined: who knows of what. */
   look(stream?: Stream): void
+  /** What a wake-up tells of one that is armed still. False: it does nothing with that now. */
+  take(stream: Stream, wake: Wake): boolean
   /** How it waits from now on: woken, or by asking again and again, and why. */
   waits(how: 'woken' | 'polls', reason: Error | undefined): void
 }
@@ -193,16 +195,19 @@ export class WakeCalls<Stream extends Watched> {
     // One that was let go has nothing to say: with the next one, all are looked at.
     if (socket !== this.#socket?.socket) return
     if (message.type === 'wake') {
-      for (const partition of message.partitions) this.#woken(partitionKey(partition), partition.endOffset)
+      for (const wake of message.partitions) this.#woken(partitionKey(wake), wake)
     } else if (message.type === 'poll') {
       for (const partition of message.partitions) this.#polls(partitionKey(partition), message.forMs)
     }
   }
 
-  #woken(key: string, endOffset: Offset): void {
+  #woken(key: string, wake: Wake): void {
     const stream = this.#streams.get(key)
+    const { endOffset, from } = wake
     // One that comes late tells of less.
     if (stream && endOffset > (this.#told.get(stream) ?? -1)) this.#told.set(stream, endOffset)
+    const isHeard = stream && from !== undefined && this.#vigil.heard(stream, performance.now())
+    if (isHeard && this.#host.take(stream, wake)) return
     if (stream && this.#vigil.woken(stream)) this.#host.look(stream)
     if (this.#arming > 0) this.#early.add(key)
   }

@@ -11,6 +11,7 @@ import {
   WAKE_PAUSE_MS,
 } from '../../../../src/core/limits.ts'
 import { toOffset } from '../../../../src/core/numbers.ts'
+import type { Wake } from '../../../../src/core/waking/messages.ts'
 import type { Ask } from '../../../../src/core/waking/vigil.ts'
 
 const NOWHERE = toOffset(0)
@@ -52,14 +53,17 @@ class Sockets {
     this.last.listener.heard({ type: 'ticket', ticket: text, expiresMs: 1 })
   }
 
-  wake(partition: number, socket = this.last): void {
-    const wake = { topicId: 'tides', partition, endOffset: toOffset(1) }
+  wake(partition: number, socket = this.last, more: Partial<Wake> = {}): void {
+    const wake = { topicId: 'tides', partition, endOffset: toOffset(1), ...more }
     socket.listener.heard({ type: 'wake', partitions: [wake] })
   }
 }
 
 let sockets: Sockets
 let looks: (Stream | undefined)[]
+let taken: [Stream, Wake][]
+/** Whether what a wake-up tells is wanted. */
+let takes: boolean
 let waits: string[]
 let calls: WakeCalls<Stream>
 let streams: Stream[]
@@ -68,10 +72,16 @@ beforeEach(() => {
   vi.useFakeTimers()
   sockets = new Sockets()
   looks = []
+  taken = []
+  takes = true
   waits = []
   streams = [new Stream(0), new Stream(1)]
   const host = {
     look: (stream?: Stream) => void looks.push(stream),
+    take: (stream: Stream, wake: Wake) => {
+      taken.push([stream, wake])
+      return takes
+    },
     waits: (how: string, reason: Error | undefined) =>
       void waits.push(reason ? `${how}: ${reason.message}` : how),
   }
@@ -289,6 +299,41 @@ describe('a partition', () => {
     expect([...asksOf().values()]).toEqual(['poll', 'poll'])
     vi.advanceTimersByTime(POLL_TOLD_MS)
     expect([...asksOf().values()]).toEqual(['arm', 'arm'])
+  })
+
+  test('that stays armed is not asked for: what it hears is taken, and is as good as a look', () => {
+    armed()
+    const before = looks.length
+    vi.advanceTimersByTime(SLOW_LOOK_MS * 0.9)
+    sockets.wake(1, undefined, { from: NOWHERE })
+    expect(taken).toEqual([
+      [streams[1], { topicId: 'tides', partition: 1, endOffset: toOffset(1), from: NOWHERE }],
+    ])
+    expect([asksOf().size, looks.length]).toEqual([0, before])
+    vi.advanceTimersByTime(SLOW_LOOK_MS * 0.1)
+    expect(asksOf()).toEqual(new Map([[streams[0], 'look']]))
+  })
+
+  test('that stays armed and is not wanted now is armed anew when it is', () => {
+    armed()
+    takes = false
+    sockets.wake(1, undefined, { from: NOWHERE })
+    expect(looks.at(-1)).toBe(streams[1])
+    expect(asksOf()).toEqual(new Map([[streams[1], 'arm']]))
+  })
+
+  test('that hears while it is being asked for, or is to be armed anew, is armed anew', () => {
+    armed()
+    sockets.wake(1)
+    sockets.wake(1, undefined, { from: NOWHERE })
+    const asks = asksOf()
+    expect(asks).toEqual(new Map([[streams[1], 'arm']]))
+    calls.asked(asks)
+    sockets.wake(1, undefined, { from: NOWHERE })
+    calls.answered(asks, [NOWHERE], answerTo(asks, 'all'))
+    expect(taken).toEqual([])
+    vi.advanceTimersByTime(WAKE_PAUSE_MS)
+    expect(asksOf()).toEqual(new Map([[streams[1], 'arm']]))
   })
 
   test('that is not read any more is not woken', () => {
