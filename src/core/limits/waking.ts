@@ -12,6 +12,8 @@ import { assert, KiB } from './units.ts'
 export const LISTENERS_PER_PARTITION_MAX = 200
 /** Partitions at which one socket is armed, in one process; the others it is told to poll. */
 export const LISTENER_PARTITIONS_MAX = 10_000
+/** The same of all its sockets together: each is some hundred bytes, and a look at the log while nobody else waits there. */
+export const PROCESS_ARMED_PARTITIONS_MAX = 50_000
 /** Sockets of one process. */
 export const LISTENER_SOCKETS_MAX = 1_000
 /** What waits to be sent to a listener that does not read. */
@@ -85,6 +87,7 @@ assert(
   POSTED_AT_ONCE_TIMEOUT_MS < POST_TIMEOUT_MS && POSTED_AT_ONCE_TIMEOUT_MS < WAKE_DEADLINE_MS,
   'who holds up others gives up sooner than who does not',
 )
+assert(LISTENER_PARTITIONS_MAX < PROCESS_ARMED_PARTITIONS_MAX, 'one socket does not take what all may have')
 assert(WAKE_PAUSE_MS < SLOW_LOOK_MS, 'who is woken looks sooner than who is not')
 assert(SLOW_LOOK_MS <= SLOW_LOOK_MS_MAX, 'more partitions are looked at less often')
 assert(ARMED_ITEMS_AT_ONCE * 2 <= AWS_SOCKETS_MAX, 'no arming waits for a connection')

@@ -219,7 +219,8 @@ export class Prefetcher {
     // Of the others it is told when something comes.
     const polls = [...asks.values()].includes('poll')
     // After trouble at once, so that it is known to be over.
-    if (!polls || wanted.some(({ fetchFailures }) => fetchFailures > 0)) return 0
+    if (!polls || this.#wakes?.isKnown === false) return 0
+    if (wanted.some(({ fetchFailures }) => fetchFailures > 0)) return 0
     const quiet = hasFull ? this.#quiet : undefined
     return waitMsFor(this.#settings, {
       isStarting: this.#starts > 0,

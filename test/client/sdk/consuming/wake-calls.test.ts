@@ -20,6 +20,7 @@ const HALF = () => 0.5
 
 class Stream {
   hasMore = false
+  isAtEnd = true
   readonly partition: number
 
   constructor(partition: number) {
@@ -134,16 +135,34 @@ function armed(): void {
 }
 
 describe('a socket', () => {
-  test('is opened when nothing more comes, and not before', () => {
-    expect(ask(undefined, 5)).toEqual(['poll', 'poll'])
-    expect(sockets.opened).toEqual([])
-    expect(ask()).toEqual(['poll', 'poll'])
+  test('is opened when nothing more comes, and not before; meanwhile nothing is asked for', () => {
+    expect([calls.isKnown, ask(undefined, 5)]).toEqual([false, ['poll', 'poll']])
+    expect([calls.isKnown, sockets.opened]).toEqual([true, []])
+    expect(asksOf().size).toBe(0)
     expect(sockets.opened).toHaveLength(1)
     expect([calls.ticket, waits]).toEqual([undefined, []])
     sockets.ticket('first')
     expect([calls.ticket, waits]).toEqual(['first', ['woken']])
     expect(ask('all')).toEqual(['arm', 'arm'])
     expect(asksOf().size).toBe(0)
+  })
+
+  test('that takes long to be opened is not waited for, nor one that cannot be', () => {
+    ask()
+    const before = looks.length
+    calls.sleep(streams)
+    expect(asksOf().size).toBe(0)
+    vi.advanceTimersByTime(2_000)
+    expect(looks.length).toBe(before + 1)
+    expect([...asksOf().values()]).toEqual(['poll', 'poll'])
+  })
+
+  test('that cannot be opened is not waited for', () => {
+    ask()
+    expect(asksOf().size).toBe(0)
+    sockets.last.listener.closed(new Error('refused'))
+    expect(looks).toEqual([undefined])
+    expect([...asksOf().values()]).toEqual(['poll', 'poll'])
   })
 
   test('is opened also where each request brings a little, and not while there is more to read', () => {
@@ -156,10 +175,9 @@ describe('a socket', () => {
     }
     for (let round = 0; round < 5; round += 1) behind()
     ask(undefined, 5)
-    behind()
-    ask(undefined, 5)
     expect(sockets.opened).toEqual([])
-    ask(undefined, 5)
+    // Whoever wants no more of it asks for nothing, and has none.
+    expect(asksOf().size).toBe(0)
     expect(sockets.opened).toHaveLength(1)
   })
 
