@@ -11,6 +11,7 @@ export function lazyListenerStore(table: DynamoTable): ListenerStore {
   return {
     arm: async (...given) => await (await open()).arm(...given),
     take: async (...given) => await (await open()).take(...given),
+    disarm: async (...given) => await (await open()).disarm(...given),
     readKey: async () => await (await open()).readKey(),
     key: async (...given) => await (await open()).key(...given),
   }
