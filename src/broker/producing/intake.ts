@@ -73,10 +73,14 @@ export class Intake {
       }
       throw asTidemarkError(error)
     } finally {
-      this.#bytesInFlight -= bytes
-      this.#callsInFlight -= 1
-      if (this.#callsInFlight === 0) this.#closed?.resolve()
+      this.#settle(bytes)
     }
+  }
+
+  #settle(bytes: number): void {
+    this.#bytesInFlight -= bytes
+    this.#callsInFlight -= 1
+    if (this.#callsInFlight === 0) this.#closed?.resolve()
   }
 
   #enter(request: Produce): Promise<Accepted> {
@@ -154,6 +158,18 @@ export class Intake {
     return await accepted!
   }
 
+  /** Appends what somebody has checked before, to exactly this partition. @throws TidemarkError */
+  async append(partition: PartitionId, run: CheckedRun): Promise<Accepted> {
+    this.#admit(run.chunk.length)
+    try {
+      return await this.#gatherer.submit(partition, run, this.#ports.clock.monotonicMs())
+    } catch (error) {
+      throw asTidemarkError(error)
+    } finally {
+      this.#settle(run.chunk.length)
+    }
+  }
+
   /** Takes no more, and resolves when all that was taken is settled. */
   async close(): Promise<void> {
     this.#closed ??= withResolvers<void>()
@@ -189,7 +205,12 @@ export class Intake {
  * @param nowMs what they are stamped with
  * @param futureMs what lies behind it is in the future
  */
-function checkRun(chunk: Uint8Array, settings: TopicSettings, nowMs: number, futureMs: number): CheckedRun {
+export function checkRun(
+  chunk: Uint8Array,
+  settings: TopicSettings,
+  nowMs: number,
+  futureMs: number,
+): CheckedRun {
   const batches: { records: number; bytes: number }[] = []
   let records = 0
   let maxTimestampMs = -1
