@@ -194,6 +194,9 @@ export class LogBroker
 
   produce: Broker['produce'] = request => this.#intake.produce(request)
 
+  /** Appends to a partition of one topic alone, whatever its name is by now, what was checked before. */
+  append: Intake['append'] = (partition, run) => this.#intake.append(partition, run)
+
   fetch: Broker['fetch'] = request => this.#serve(async () => (await this.#reading.open()).fetch(request))
 
   locate: Broker['locate'] = request => this.#serve(async () => (await this.#reading.open()).locate(request))

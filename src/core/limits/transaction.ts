@@ -5,8 +5,8 @@ import { assert, KiB } from './units.ts'
 
 /** Transactional ids: short enough to stand in an item's key. */
 export const TRANSACTIONAL_ID_CHARACTERS_MAX = 249
-/** The last epoch of a producer: with the next one it gets another id. Kafka's field is 16 bits wide, and its last number is not used. */
-export const PRODUCER_EPOCH_MAX = 32_766
+/** The last of a producer's epochs: with the next one it gets another id. Kafka's field is 16 bits wide, and its last number is not used. */
+export const PRODUCER_EPOCHS_MAX = 32_766
 /** Kafka's default for a producer's `transaction.timeout.ms`, and for `transaction.max.timeout.ms`. */
 export const TRANSACTION_TIMEOUT_DEFAULT_MS = 60_000
 export const TRANSACTION_TIMEOUT_MS_MAX = 15 * 60_000
