@@ -37,6 +37,7 @@ const ITERABLES = new Set([
   'segments',
   'notes',
   'parts',
+  'registered',
 ])
 
 /** A store's methods with `around` about each call; those that give an iterable stay as they are. */
@@ -81,6 +82,7 @@ export class Harness {
       groups: wrap(this.plain.groups, () => this.#counted),
       triggers: wrap(this.plain.triggers, () => this.#counted),
       upkeep: wrap(this.plain.upkeep, () => this.#counted),
+      transactions: wrap(this.plain.transactions, () => this.#counted),
     }
   }
 

@@ -4,13 +4,14 @@ import { groupsOver } from './groups.ts'
 import type { Items } from './items.ts'
 import { logIndexOver } from './log-index.ts'
 import { topicsOver } from './topics.ts'
+import { transactionsOver } from './transactions.ts'
 import { triggersOver } from './triggers.ts'
 import { upkeepOver } from './upkeep.ts'
 
 /** The ports that keep items. */
-export type ItemStores = Pick<Ports, 'index' | 'topics' | 'groups' | 'triggers' | 'upkeep'>
+export type ItemStores = Pick<Ports, 'index' | 'topics' | 'groups' | 'triggers' | 'upkeep' | 'transactions'>
 
-/** The log index, topics, groups, triggers and upkeep over one key space. */
+/** The log index, topics, groups, triggers, upkeep and transactions over one key space. */
 export function storesOver(items: Items, others: Partial<Decisions> = {}): ItemStores {
   const decisions = { ...DECISIONS, ...others }
   return {
@@ -19,5 +20,6 @@ export function storesOver(items: Items, others: Partial<Decisions> = {}): ItemS
     groups: groupsOver(items, decisions),
     triggers: triggersOver(items),
     upkeep: upkeepOver(items),
+    transactions: transactionsOver(items),
   }
 }

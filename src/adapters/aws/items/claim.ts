@@ -5,7 +5,7 @@ import {
   nextGeneration,
   type Ownership,
 } from '../../../core/group/claim.ts'
-import type { Claim, CommittedOffset } from '../../../core/group/group.ts'
+import type { Claim, CommittedOffset, PendingOffset } from '../../../core/group/group.ts'
 import { CLAIM_ATTRIBUTES, claimKey, groupKey, parseClaimKey } from '../../../core/storage-layout.ts'
 import type { PartitionId } from '../../../core/topic/partition-id.ts'
 import {
@@ -32,6 +32,7 @@ const {
   sequence: SEQUENCE,
   underGeneration: UNDER_GENERATION,
   lastGeneration: LAST_GENERATION,
+  pendingVersion: PENDING_VERSION,
 } = CLAIM_ATTRIBUTES
 const OWNERSHIP = fields<Ownership>(CLAIM_ATTRIBUTES, { owner: orNull(text), generation: whole })
 const COMMITTED = fields<CommittedOffset>(CLAIM_ATTRIBUTES, {
@@ -41,6 +42,23 @@ const COMMITTED = fields<CommittedOffset>(CLAIM_ATTRIBUTES, {
   committedMs: whole,
   sequence: orAbsent(whole),
   underGeneration: orAbsent(whole),
+})
+
+const PENDING_NAMES = {
+  transactionId: CLAIM_ATTRIBUTES.pendingId,
+  transactionalId: CLAIM_ATTRIBUTES.pendingOf,
+  version: PENDING_VERSION,
+  offset: CLAIM_ATTRIBUTES.pendingOffset,
+  leaderEpoch: CLAIM_ATTRIBUTES.pendingLeaderEpoch,
+  metadata: CLAIM_ATTRIBUTES.pendingMetadata,
+}
+const PENDING = fields<PendingOffset>(PENDING_NAMES, {
+  transactionId: text,
+  transactionalId: text,
+  version: text,
+  offset,
+  leaderEpoch: whole,
+  metadata: text,
 })
 
 export function claimItemKey(groupId: string, partition: PartitionId): Item {
@@ -54,6 +72,7 @@ export function decodeClaimItem(item: Item): Claim {
     ...parseClaimKey(sortKeyOf(item)),
     ...OWNERSHIP.decode(item),
     committed: item[COMMITTED_MS] ? COMMITTED.decode(item) : null,
+    ...(item[PENDING_VERSION] && { pending: PENDING.decode(item) }),
     ...(last && { lastGeneration: whole.read(last, LAST_GENERATION) }),
   }
 }
@@ -76,7 +95,7 @@ export function isAsRead({ owner, generation, committed }: Claim): Expression[] 
   const isCommitted = committed
     ? words`${COMMITTED_MS} = ${number(committed.committedMs)}`
     : isNot(COMMITTED_MS)
-  return [...isOwnedAs({ owner, generation }), isCommitted]
+  return [...isOwnedAs({ owner, generation }), isCommitted, isNot(PENDING_VERSION)]
 }
 
 /** {@link applyOwner} in DynamoDB's words. An owner of null is an attribute that is not there. */
@@ -105,13 +124,52 @@ export function ownerUpdate(
 
 /** {@link applyCommit} in DynamoDB's words. What the commit before was counted as goes with it. */
 export function commitUpdate(committed: CommittedOffset, by: Committer, seenMs: number | null): Update {
-  const set = equalities(COMMITTED.encode(committed))
-  // A claim that nobody ever owned is made by its first commit.
-  if (by === 'unowned') set.push(words`${GENERATION} = if_not_exists(${GENERATION}, ${number(0)})`)
-  const isTheirs = by === 'unowned' ? [isNot(OWNER)] : isOwnedAs(by)
   const isNext = seenMs === null ? isNot(COMMITTED_MS) : words`${COMMITTED_MS} = ${number(seenMs)}`
-  const remove = committed.sequence === undefined ? [words`${SEQUENCE}`, words`${UNDER_GENERATION}`] : []
-  return { set, remove, when: [...isTheirs, isNext] }
+  return {
+    set: [...equalities(COMMITTED.encode(committed)), ...making(by)],
+    remove: uncounted(committed),
+    when: [...isTheirs(by), isNext],
+  }
+}
+
+/** {@link applyPending} in DynamoDB's words. */
+export function pendingUpdate(pending: PendingOffset, by: Committer, seen: string | null): Update {
+  const isAsSeen = seen === null ? isNot(PENDING_VERSION) : isPending(seen)
+  return {
+    set: [...equalities(PENDING.encode(pending)), ...making(by)],
+    when: [...isTheirs(by), isAsSeen],
+  }
+}
+
+/** {@link applyResolution} in DynamoDB's words. */
+export function resolutionUpdate(version: string, committed: CommittedOffset | null): Update {
+  const remove = Object.values(PENDING_NAMES).map(name => words`${name}`)
+  const when = [isPending(version)]
+  if (!committed) return { remove, when }
+  const isLater = words`${COMMITTED_MS} < ${number(committed.committedMs)}`
+  return {
+    set: equalities(COMMITTED.encode(committed)),
+    remove: [...remove, ...uncounted(committed)],
+    when: [...when, words`(${isNot(COMMITTED_MS)} OR ${isLater})`],
+  }
+}
+
+/** A claim that nobody ever owned is made by its first commit. */
+function making(by: Committer): Expression[] {
+  return by === 'unowned' ? [words`${GENERATION} = if_not_exists(${GENERATION}, ${number(0)})`] : []
+}
+
+function isTheirs(by: Committer): Expression[] {
+  return by === 'unowned' ? [isNot(OWNER)] : isOwnedAs(by)
+}
+
+/** What leaves with a commit that its owner does not count. */
+function uncounted({ sequence }: CommittedOffset): Expression[] {
+  return sequence === undefined ? [words`${SEQUENCE}`, words`${UNDER_GENERATION}`] : []
+}
+
+function isPending(version: string): Expression {
+  return words`${PENDING_VERSION} = ${string(version)}`
 }
 
 function isOwnedAs({ owner, generation }: Ownership): Expression[] {
@@ -125,6 +183,6 @@ function isNot(attribute: string): Expression {
 
 /** {@link isClosed} in DynamoDB's words. */
 export const IS_CLOSED = joined(
-  [isNot(OWNER), words`${GENERATION} = ${number(0)}`, isNot(COMMITTED_MS)],
+  [isNot(OWNER), words`${GENERATION} = ${number(0)}`, isNot(COMMITTED_MS), isNot(PENDING_VERSION)],
   ' AND ',
 )

@@ -22,6 +22,8 @@ import {
   IS_CLOSED,
   isAsRead,
   ownerUpdate,
+  pendingUpdate,
+  resolutionUpdate,
 } from '../items/claim.ts'
 import {
   checkUpdate,
@@ -112,6 +114,10 @@ export function dynamoGroupStore(table: DynamoTable): GroupStore {
       toClaimChange(await table.update(claimItemKey(groupId, partition), ownerUpdate(...change))),
     commit: async (groupId, partition, ...change) =>
       toClaimChange(await table.update(claimItemKey(groupId, partition), commitUpdate(...change))),
+    setPending: async (groupId, partition, ...change) =>
+      toClaimChange(await table.update(claimItemKey(groupId, partition), pendingUpdate(...change))),
+    resolvePending: async (groupId, partition, ...change) =>
+      toClaimChange(await table.update(claimItemKey(groupId, partition), resolutionUpdate(...change))),
 
     async removeClaim(groupId, claim, isForGood = false) {
       const key = claimItemKey(groupId, claim)

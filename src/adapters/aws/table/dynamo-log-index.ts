@@ -68,6 +68,10 @@ export function dynamoLogIndex(table: DynamoTable): LogIndex {
       return head ? { kind: held ? 'appended' : 'refused', head } : { kind: 'missing' }
     },
 
+    // What only transactions need, no other function need carry.
+    appendDecided: async (...given) =>
+      await (await import('./dynamo-decided.ts')).dynamoDecided(table).appendDecided(...given),
+
     async putBlock(partition, block, over) {
       const when = over ? isStillBlock(over) : NO_ITEM
       const { held, item } = await table.put(encodeBlockItem(partition, block), when)
