@@ -15,6 +15,10 @@ export interface Defect {
   readonly ports?: PlantPorts
   readonly failures?: FailureDestinations
   readonly dedupeKeyOf?: DedupeKey
+  readonly clients?: {
+    /** Whether transactional producers say which of their transactions they mean. */
+    readonly sendNumbers?: boolean
+  }
 }
 
 /** Made anew for each run. */

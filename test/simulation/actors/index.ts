@@ -13,6 +13,7 @@ import { producers } from './producers.ts'
 import { readers } from './readers.ts'
 import { tailers } from './tailers.ts'
 import { topics } from './topics.ts'
+import { transactions } from './transactions.ts'
 import { triggers } from './triggers.ts'
 import { upkeep } from './upkeep.ts'
 import { writers } from './writers.ts'
@@ -23,6 +24,7 @@ export const ACTORS: readonly ActorKind[] = [
   writers,
   producers,
   crowd,
+  transactions,
   readers,
   deletions,
   flushes,
