@@ -9,6 +9,7 @@ import { flushes } from './flushes.ts'
 import { members } from './members.ts'
 import { pollers } from './pollers.ts'
 import { prices } from './prices.ts'
+import { processors } from './processors.ts'
 import { producers } from './producers.ts'
 import { readers } from './readers.ts'
 import { tailers } from './tailers.ts'
@@ -25,6 +26,7 @@ export const ACTORS: readonly ActorKind[] = [
   producers,
   crowd,
   transactions,
+  processors,
   readers,
   deletions,
   flushes,
