@@ -1,5 +1,5 @@
 import { splitKey } from '../../../src/adapters/items/items.ts'
-import type { Claim, PendingOffset } from '../../../src/core/group/group.ts'
+import type { Claim, CommittedOffset, PendingOffset } from '../../../src/core/group/group.ts'
 import { entryEpoch, type IndexEntry } from '../../../src/core/log/entry.ts'
 import { decodeBatches } from '../../../src/core/record/index.ts'
 import {
@@ -74,7 +74,7 @@ export class TransactionPromises {
   /** Values that somebody was told are in no log, and never will be. */
   readonly #disowned = new Set<string>()
   readonly #pending = new Map<string, PendingOffset>()
-  readonly #committed = new Map<string, number>()
+  readonly #committed = new Map<string, CommittedOffset>()
   #drained = 0
   decided = 0
   aborted = 0
@@ -188,7 +188,7 @@ export class TransactionPromises {
     }
     for (const place of offsets) {
       if (!this.#isLive(place.topicId)) continue
-      const committed = this.#committed.get(placeName(place)) ?? -1
+      const committed = this.#committed.get(placeName(place))?.offset ?? -1
       if (committed < place.offset) {
         this.#violated(
           `lost: ${placeName(place)} is committed at ${committed}, and was told to be at ${place.offset}`,
@@ -352,8 +352,8 @@ export class TransactionPromises {
     const pending = claim?.pending
     if (pending) this.#pending.set(place, pending)
     else this.#pending.delete(place)
-    const was = this.#committed.get(place) ?? 0
-    if (claim?.committed) this.#committed.set(place, claim.committed.offset)
+    const was = this.#committed.get(place)
+    if (claim?.committed) this.#committed.set(place, claim.committed)
     else this.#committed.delete(place)
     if (!before || before.version === pending?.version) return
     // Its transaction has another offset there now.
@@ -365,8 +365,7 @@ export class TransactionPromises {
       if (mark) fate!.offsets.set(place, 'applied')
       return
     }
-    const counts = claim.committed?.offset === before.offset && claim.committed.metadata === before.metadata
-    if (!counts || (was === before.offset && !fate?.commits)) {
+    if (claim.committed?.committedMs === was?.committedMs) {
       this.dropped += 1
       if (fate?.commits && mark === 'pending') {
         this.#violated(`lost: ${before.transactionId} is committed, and its offset at ${place} was dropped`)
@@ -380,9 +379,9 @@ export class TransactionPromises {
     if (mark === 'applied') this.#violated(`doubled: the offset of ${before.transactionId} counted twice at ${place}`)
     fate?.offsets.set(place, 'applied')
     // Whoever says from where it goes on has read up to there.
-    if (before.metadata.startsWith(FROM) && Number(before.metadata.slice(FROM.length)) !== was) {
+    if (before.metadata.startsWith(FROM) && Number(before.metadata.slice(FROM.length)) !== (was?.offset ?? 0)) {
       this.#violated(
-        `twice read: ${place} was committed at ${was}, and then at ${before.offset} by one that went on ${before.metadata}`,
+        `twice read: ${place} was committed at ${was?.offset}, and then at ${before.offset} by one that went on ${before.metadata}`,
       )
     }
   }
