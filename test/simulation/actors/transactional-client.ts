@@ -156,7 +156,7 @@ export class TransactionalClient {
     }
     this.#producer = outcome.answer
     this.#next = new Map()
-    this.#begin = random.fraction() < 0.05 ? SEQUENCES - 4 : 0
+    this.#begin = random.fraction() < 0.05 ? SEQUENCES - random.integer(1, 8) : 0
     promises.transactions.toldProducer(transactionalId, outcome.answer)
     return true
   }
@@ -323,14 +323,14 @@ export class TransactionalClient {
     world.log.sent(place.topic, values)
     const key = `${place.topic}/${place.partition}/${place.topicId}`
     const baseSequence = this.#next.get(key) ?? this.#begin
-    this.#next.set(key, baseSequence + values.length)
+    this.#next.set(key, (baseSequence + values.length) % SEQUENCES)
     const content = Buffer.alloc(valueBytes)
     const bytes = encodeBatch(
       values.map(value => ({ key: Buffer.from(value), value: content })),
       { nowMs: world.recordTimeMs },
     )
     bytes[ATTRIBUTES_AT + 1]! |= TRANSACTIONAL_BIT
-    stampProducer(bytes, 0, { producerId, producerEpoch: epoch, baseSequence: baseSequence | 0 })
+    stampProducer(bytes, 0, { producerId, producerEpoch: epoch, baseSequence })
     return { ...place, values, bytes }
   }
 
@@ -472,7 +472,8 @@ type Fault = undefined | 'aborts' | 'fenced'
 
 /** @throws TidemarkError of the first that has one, one that is lasting before others */
 function checkResults<T extends Pick<PartitionResult, 'error'>>(results: readonly T[]): readonly T[] {
-  const errors = results.flatMap(({ error }) => error ?? [])
+  const all = results.flatMap(({ error }) => error ?? [])
+  const errors = all.filter(({ kafkaName }) => kafkaName !== 'OPERATION_NOT_ATTEMPTED')
   const error = errors.find(({ retriable }) => !retriable) ?? errors[0]
   if (error) throw new TidemarkError(error.kafkaName as KafkaErrorName, error.message, 'unknown')
   return results
