@@ -1,15 +1,10 @@
 import { PARTITIONS_REMEMBERED_MAX } from '../../core/limits.ts'
-import { decidedSteps } from '../../core/log/changes/append-decided.ts'
+import { decidedSteps, isBelow } from '../../core/log/changes/append-decided.ts'
 import type { IndexEntry } from '../../core/log/entry.ts'
 import { entryEpoch, placeEntries, spanOf } from '../../core/log/entry.ts'
 import { findInTail, type Head } from '../../core/log/head.ts'
 import { stateOf } from '../../core/log/producers/flushed-producer.ts'
-import {
-  isBelow,
-  type ProducerState,
-  packState,
-  type SequenceStep,
-} from '../../core/log/producers/producer-state.ts'
+import { type ProducerState, packState, type SequenceStep } from '../../core/log/producers/producer-state.ts'
 import { isPastHardLimit } from '../../core/log/tail.ts'
 import { advance, type Offset } from '../../core/numbers.ts'
 import { type PartitionId, partitionKey } from '../../core/topic/partition-id.ts'

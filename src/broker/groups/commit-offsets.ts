@@ -27,7 +27,7 @@ export async function commitOffsets(call: GroupCall, request: CommitOffsets): Pr
 }
 
 /** Offsets of consumers that are in no group's protocol make a group all the same, as in Kafka. */
-export async function makeGroup(call: GroupCall): Promise<void> {
+async function makeGroup(call: GroupCall): Promise<void> {
   const group = await call.read(() => call.groups.readGroup(call.groupId))
   if (group?.classic && group.classic.phase !== 'empty') await refuseClassicMembers(call)
   if (!group) await call.write(() => call.groups.createGroup(call.groupId, 'cooperative-sticky'))

@@ -3,14 +3,14 @@ import type { GroupOffsets } from '../../contract/transactions.ts'
 import { TidemarkError } from '../../core/errors.ts'
 import type { Committer } from '../../core/group/claim.ts'
 import { checkCommit, unknownClassicMember } from '../../core/group/classic/checks.ts'
-import type { PendingOffset } from '../../core/group/group.ts'
+import type { Claim, PendingOffset } from '../../core/group/group.ts'
 import { checkGroupId, storedMemberId } from '../../core/group/identity.ts'
 import { checkMetadata } from '../../core/group/offset-metadata.ts'
 import type { PendingPlace } from '../../core/transaction/transaction.ts'
 import { settlePending } from '../finishing/settle-pending.ts'
 import type { TransactionCall } from '../finishing/transaction-call.ts'
 import { isClassic } from '../groups/classic/change-kind.ts'
-import { checkOffsets, errorOf, makeGroup, readOwn } from '../groups/commit-offsets.ts'
+import { checkOffsets, errorOf, readOwn } from '../groups/commit-offsets.ts'
 import { GroupCall, readGroup, unknownGroup } from '../groups/group-call.ts'
 import type { LeaseWatch } from '../groups/lease-watch.ts'
 import { otherKind } from '../groups/other-kind.ts'
@@ -90,7 +90,7 @@ async function pendOne(
 ): Promise<void> {
   const { ports, groups, groupId } = call
   const id = { topicId, partition }
-  const by = committerOf(request, generation)
+  const member = committerOf(request, generation)
   const pending: PendingOffset = {
     ...transaction,
     version: ports.entropy.id(),
@@ -99,10 +99,12 @@ async function pendOne(
     metadata,
   }
   let seen: string | null = null
+  let by: Committer = member ?? 'unowned'
   await call.write(async () => {
     for (;;) {
       const { held, claim } = await groups.setPending(groupId, id, pending, by, seen)
       if (held || claim?.pending?.version === pending.version) return
+      if (!member) by = await anybodyOf(call, claim)
       const standing = (await readOwn(call, id, by))?.pending
       if (standing?.version === pending.version) return
       if (!standing || standing.transactionId === pending.transactionId) {
@@ -131,16 +133,31 @@ function committerKind({ memberId, generation }: GroupOffsets): CommitterKind {
   return memberId === undefined || memberId === '' ? 'nobody' : 'member'
 }
 
-function committerOf(request: GroupOffsets, generation: number | undefined): Committer {
-  if (committerKind(request) !== 'member') return 'unowned'
+/** undefined: nobody who says who he is. */
+function committerOf(request: GroupOffsets, generation: number | undefined): Committer | undefined {
+  const kind = committerKind(request)
+  if (kind !== 'member') return kind === 'nobody' ? undefined : 'unowned'
   return { owner: storedMemberId(request.memberId!, request.instanceId), generation: generation! }
+}
+
+/**
+ * Older clients commit in transactions without saying which member they are, and Kafka takes it, members or not: their producer's
+ * epoch is all that fences them.
+ */
+async function anybodyOf(call: GroupCall, claim: Claim | undefined): Promise<Committer> {
+  if (!claim || claim.owner === null) return 'unowned'
+  const { owner, generation } = claim
+  // What a trigger owns is its own.
+  const member = await call.groups.readMember(call.groupId, owner)
+  return member ? { owner, generation } : 'unowned'
 }
 
 /** Of members of other groups the claims say it. @throws TidemarkError as commitOffsets and commitClassic */
 async function checkCommitter(call: GroupCall, request: GroupOffsets): Promise<void> {
   switch (committerKind(request)) {
     case 'nobody':
-      if (request.offsets.length > 0) await makeGroup(call)
+      if (request.offsets.length > 0 && !(await readGroup(call)))
+        await call.write(() => call.groups.createGroup(call.groupId, 'cooperative-sticky'))
       return
     case 'classic member': {
       const { memberId = '', instanceId, generation = -1 } = request
