@@ -242,7 +242,8 @@ export class TransactionalClient {
     }
     // Nothing had come of it that it could abort; something may come yet, under this epoch.
     const isNone = !commits && error.kafkaName === 'INVALID_TXN_STATE'
-    if (!isNone && !(commits && ABORTABLE.includes(error.kafkaName))) throw error
+    const mayRestart = error.kafkaName === 'DUPLICATE_SEQUENCE_NUMBER' && this.#begin > 0
+    if (!isNone && !(commits && (mayRestart || ABORTABLE.includes(error.kafkaName)))) throw error
     log.settled(values, 'unknown')
     if (commits) {
       const aborted = await this.#ask('abort', broker => broker.endTransaction({ ...name, commit: false }))
@@ -376,7 +377,9 @@ export class TransactionalClient {
     if (outcome.kind === 'unknown') return 'aborts'
     const { error } = outcome
     if (FENCING.includes(error.kafkaName)) return 'fenced'
-    if (!ABORTABLE.includes(error.kafkaName)) throw error
+    // What comes behind a batch that numbers do not suffice for begins anew.
+    const mayRestart = error.kafkaName === 'DUPLICATE_SEQUENCE_NUMBER' && this.#begin > 0
+    if (!mayRestart && !ABORTABLE.includes(error.kafkaName)) throw error
     return 'aborts'
   }
 
