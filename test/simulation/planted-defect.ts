@@ -21,6 +21,10 @@ export interface Defect {
   readonly listeners?: (items: Items, clock: Clock) => ListenerStore
   /** Whether listeners look for nothing that they are not woken for. */
   readonly neverLooks?: boolean
+  readonly clients?: {
+    /** Whether transactional producers say which of their transactions they mean. */
+    readonly sendNumbers?: boolean
+  }
 }
 
 /** Made anew for each run. */
