@@ -56,6 +56,6 @@ export function decidedSteps(entries: readonly IndexEntry[]): SequenceStep[] {
  * Whether a log with this state of a producer has nothing of the step, of which it is known that it must come, and what is between
  * need not. One with a state at or above its end has all of it.
  */
-function isBelow(state: ProducerState, { epoch, first }: SequenceStep): boolean {
+export function isBelow(state: ProducerState, { epoch, first }: SequenceStep): boolean {
   return packState(state) < packState({ epoch, lastSequence: first })
 }
