@@ -99,13 +99,16 @@ async function pendOne(
     metadata,
   }
   let seen: string | null = null
+  let seenMs: number | null = null
   let by: Committer = member ?? 'unowned'
   await call.write(async () => {
     for (;;) {
-      const { held, claim } = await groups.setPending(groupId, id, pending, by, seen)
+      const { held, claim } = await groups.setPending(groupId, id, pending, by, seen, seenMs)
       if (held || claim?.pending?.version === pending.version) return
       if (!member) by = await anybodyOf(call, claim)
-      const standing = (await readOwn(call, id, by))?.pending
+      const found = await readOwn(call, id, by)
+      const standing = found?.pending
+      seenMs = found?.committed?.committedMs ?? null
       if (standing?.version === pending.version) return
       if (!standing || standing.transactionId === pending.transactionId) {
         seen = standing?.version ?? null
