@@ -8,6 +8,7 @@ import type {
   TransactionName,
 } from '../../contract/transactions.ts'
 import { TidemarkError } from '../../core/errors.ts'
+import { checkTransactionalId } from '../../core/group/identity.ts'
 import { PRODUCE_IN_FLIGHT_BYTES_MAX, TRANSACTION_TIMEOUT_DEFAULT_MS } from '../../core/limits.ts'
 import { addOffsets } from '../../core/transaction/changes/add-offsets.ts'
 import { addPartitions, type NamedPartition } from '../../core/transaction/changes/add-partitions.ts'
@@ -33,15 +34,7 @@ import { prepareOffsets } from './pending-offsets.ts'
 import { Rooms } from './rooms.ts'
 import { checkAll } from './stage.ts'
 import { applyJobs, bringJobsAnew, StageJob } from './stage-group.ts'
-import {
-  callerOf,
-  checkEnd,
-  checkName,
-  checkTransactionalId,
-  idNotFound,
-  overtaken,
-  unknownId,
-} from './transaction-names.ts'
+import { callerOf, checkEnd, checkName, idNotFound, overtaken, unknownId } from './transaction-names.ts'
 
 export interface TransactionsSettings {
   /** Told of what this process appends. */
