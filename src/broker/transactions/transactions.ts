@@ -8,6 +8,7 @@ import type {
   TransactionName,
 } from '../../contract/transactions.ts'
 import { TidemarkError } from '../../core/errors.ts'
+import { checkTransactionalId } from '../../core/group/identity.ts'
 import { PRODUCE_IN_FLIGHT_BYTES_MAX, TRANSACTION_TIMEOUT_DEFAULT_MS } from '../../core/limits.ts'
 import { addOffsets } from '../../core/transaction/changes/add-offsets.ts'
 import { addPartitions, type NamedPartition } from '../../core/transaction/changes/add-partitions.ts'
@@ -28,19 +29,12 @@ import { makeRoom } from '../settling/make-room.ts'
 import type { TopicDirectory } from '../topics/topic-directory.ts'
 import { describe, listTransactions } from './describe.ts'
 import { endTransaction, pend } from './end-transaction.ts'
+import { Overdue } from './overdue.ts'
 import { prepareOffsets } from './pending-offsets.ts'
 import { Rooms } from './rooms.ts'
 import { checkAll } from './stage.ts'
 import { applyJobs, bringJobsAnew, StageJob } from './stage-group.ts'
-import {
-  callerOf,
-  checkEnd,
-  checkName,
-  checkTransactionalId,
-  idNotFound,
-  overtaken,
-  unknownId,
-} from './transaction-names.ts'
+import { callerOf, checkEnd, checkName, idNotFound, overtaken, unknownId } from './transaction-names.ts'
 
 export interface TransactionsSettings {
   /** Told of what this process appends. */
@@ -73,6 +67,7 @@ export class Transactions implements TransactionBroker {
   /** By transactional id: those that have not begun yet. */
   readonly #groups = new Map<string, StageGroup>()
   #bytesInFlight = 0
+  #overdue: Overdue | undefined
 
   constructor(
     ports: Ports,
@@ -189,6 +184,7 @@ export class Transactions implements TransactionBroker {
       const prepared = await Promise.allSettled(group.jobs)
       const jobs = prepared.flatMap(each => (each.status === 'fulfilled' ? [each.value] : []))
       await this.#stageJobs(call, room, jobs)
+      if (room.known) this.#overdue?.note(room.known)
     })
   }
 
@@ -258,8 +254,14 @@ export class Transactions implements TransactionBroker {
     return await this.describeTransaction(transactionalId)
   }
 
+  /** Has what is overdue aborted, and what others have left finished, for as long as this process lives. */
+  watch(reportError: (error: unknown) => void): void {
+    this.#overdue ??= new Overdue(this.#ports, this.#directory, reportError)
+  }
+
   /** Resolves when all is done that was begun. */
   async close(): Promise<void> {
+    await this.#overdue?.close()
     await this.#rooms.settled()
   }
 
@@ -296,6 +298,12 @@ export class Transactions implements TransactionBroker {
   ): Promise<T> {
     this.#groups.delete(transactionalId)
     const call = new TransactionCall(this.#ports, this.#directory)
-    return this.#rooms.enter<T>(transactionalId, (room, answer) => work(call, room, answer))
+    return this.#rooms.enter<T>(transactionalId, async (room, answer) => {
+      try {
+        return await work(call, room, answer)
+      } finally {
+        if (room.known) this.#overdue?.note(room.known)
+      }
+    })
   }
 }
