@@ -271,6 +271,7 @@ export class TransactionalClient {
   ): void {
     const { log, promises, topics } = this.#world
     const records = new Map<string, string[]>()
+    const places = new Map<string, Place>()
     for (const { topic, partition, values } of parts) {
       const logs = topics.logsSince(moment, topic, partition)
       // Which of them it has come into, nobody is told.
@@ -279,6 +280,7 @@ export class TransactionalClient {
         continue
       }
       const key = partitionKey(logs[0]!)
+      places.set(key, { topic, partition })
       records.set(key, [...(records.get(key) ?? []), ...values])
     }
     const offsets = (sent?.offsets ?? []).map(({ topicId, partition, to }) => ({
@@ -289,8 +291,7 @@ export class TransactionalClient {
     promises.transactions.toldCommitted(this.settings.transactionalId, believed)
     this.#world.count('commits told')
     for (const [key, values] of records) {
-      const place = parts.find(each => partitionKey(topics.logsSince(moment, each.topic, each.partition)[0]!) === key)!
-      const { topic, partition } = place
+      const { topic, partition } = places.get(key)!
       const told = partitions.filter(each => each.topic === topic && each.partition === partition)
       const [only] = told
       if (told.length === 1 && only!.records !== values.length) {
