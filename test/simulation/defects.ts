@@ -16,6 +16,7 @@ import { CONSUMER_DEFECTS } from './defects-consumers.ts'
 import { SETTLING_DEFECTS } from './defects-settling.ts'
 import { TRANSACTION_DEFECTS } from './defects-transactions.ts'
 import { UPKEEP_DEFECTS } from './defects-upkeep.ts'
+import { WAKING_DEFECTS } from './defects-waking.ts'
 import { ofIndex, ofTopics, type PlantedDefect, withMethods } from './planted-defect.ts'
 
 /** Those who write and read logs. */
@@ -44,6 +45,7 @@ export const DEFECTS: Readonly<Record<string, PlantedDefect>> = {
   ...CLASSIC_DEFECTS,
   ...CONSUMER_DEFECTS,
   ...TRANSACTION_DEFECTS,
+  ...WAKING_DEFECTS,
   'an append without the condition tailOffset <= seen': {
     ...APPENDS,
     message: /doubled/,
