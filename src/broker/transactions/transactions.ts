@@ -28,6 +28,7 @@ import { makeRoom } from '../settling/make-room.ts'
 import type { TopicDirectory } from '../topics/topic-directory.ts'
 import { describe, listTransactions } from './describe.ts'
 import { endTransaction, pend } from './end-transaction.ts'
+import { Overdue } from './overdue.ts'
 import { prepareOffsets } from './pending-offsets.ts'
 import { Rooms } from './rooms.ts'
 import { checkAll } from './stage.ts'
@@ -73,6 +74,7 @@ export class Transactions implements TransactionBroker {
   /** By transactional id: those that have not begun yet. */
   readonly #groups = new Map<string, StageGroup>()
   #bytesInFlight = 0
+  #overdue: Overdue | undefined
 
   constructor(
     ports: Ports,
@@ -189,6 +191,7 @@ export class Transactions implements TransactionBroker {
       const prepared = await Promise.allSettled(group.jobs)
       const jobs = prepared.flatMap(each => (each.status === 'fulfilled' ? [each.value] : []))
       await this.#stageJobs(call, room, jobs)
+      if (room.known) this.#overdue?.note(room.known)
     })
   }
 
@@ -258,8 +261,14 @@ export class Transactions implements TransactionBroker {
     return await this.describeTransaction(transactionalId)
   }
 
+  /** Has what is overdue aborted, and what others have left finished, for as long as this process lives. */
+  watch(reportError: (error: unknown) => void): void {
+    this.#overdue ??= new Overdue(this.#ports, this.#directory, reportError)
+  }
+
   /** Resolves when all is done that was begun. */
   async close(): Promise<void> {
+    await this.#overdue?.close()
     await this.#rooms.settled()
   }
 
@@ -296,6 +305,12 @@ export class Transactions implements TransactionBroker {
   ): Promise<T> {
     this.#groups.delete(transactionalId)
     const call = new TransactionCall(this.#ports, this.#directory)
-    return this.#rooms.enter<T>(transactionalId, (room, answer) => work(call, room, answer))
+    return this.#rooms.enter<T>(transactionalId, async (room, answer) => {
+      try {
+        return await work(call, room, answer)
+      } finally {
+        if (room.known) this.#overdue?.note(room.known)
+      }
+    })
   }
 }
