@@ -29,6 +29,8 @@ interface DispatchProps {
  */
 export class Dispatch extends Construct {
   readonly dispatchFunction: lambda.Function
+  readonly #mapping: lambda.EventSourceMapping
+  readonly #filters = [HEAD_CHANGED, ...TRIGGER_CHANGED]
 
   constructor(scope: Construct, id: string, { stores, postFunction, makeFunction }: DispatchProps) {
     super(scope, id)
@@ -39,11 +41,18 @@ export class Dispatch extends Construct {
     const environment = postFunction ? { TIDEMARK_POST: postFunction.functionName } : {}
     this.dispatchFunction = makeFunction('Dispatch', 512, DISPATCH_TIMEOUT, permissions, environment)
     acknowledgeStream(this.dispatchFunction.role!, stores.table)
-    callOnChange(this, this.dispatchFunction, stores.table, {
+    this.#mapping = callOnChange(this, this.dispatchFunction, stores.table, {
       id: 'DispatchOnChange',
       batchSize: 1_000,
       // Without triggers none of them changes.
-      filters: [HEAD_CHANGED, ...TRIGGER_CHANGED],
+      filters: this.#filters,
     })
+  }
+
+  /** Has it woken by other changes, too. */
+  wakeBy(filter: { readonly [pattern: string]: string }): void {
+    this.#filters.push(filter)
+    const mapping = this.#mapping.node.defaultChild as lambda.CfnEventSourceMapping
+    mapping.filterCriteria = { filters: this.#filters }
   }
 }
