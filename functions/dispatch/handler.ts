@@ -5,11 +5,12 @@ import { relaysOnDemand } from '../runtime/relays-on-demand.ts'
 import { openService } from '../runtime/service.ts'
 import { makeDispatchFunction } from './dispatch-function.ts'
 
-const { TIDEMARK_WAKE_UPS: queueUrl, TIDEMARK_POST: post, TIDEMARK_RELAY: relay } = process.env
+const { TIDEMARK_WAKE_UPS: queueUrl, TIDEMARK_POST: post, TIDEMARK_CONNECTIONS_URL: url } = process.env
+const { TIDEMARK_RELAY: relay } = process.env
 
 /** Wake-ups for triggers, by the table's stream and by a schedule; for listeners and for outboxes, by the stream alone. */
 export const handler = makeDispatchFunction(await openService('dispatch', openBucketOnDemand), {
   ...(queueUrl && { wakeUps: new SqsWakeUps(queueUrl) }),
-  ...(post && { posts: postsOnDemand(post) }),
+  ...(post && url && { posts: postsOnDemand(post, url) }),
   ...(relay && { relays: relaysOnDemand(relay) }),
 })

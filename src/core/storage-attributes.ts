@@ -69,10 +69,15 @@ export const BLOCK_ATTRIBUTES = { encoded: 'encoded' } as const
  */
 export const PRODUCER_ATTRIBUTES = { encoded: 'encoded', expirySeconds: 'expirySeconds' } as const
 
-/** The attributes of an item of a listener in a DynamoDB table: it may go then, by the table's time to live; and how far he knows the log. */
+/**
+ * The attributes of an item of a listener in a DynamoDB table: it may go then, by the table's time to live; how far he knows the log;
+ * when he was armed or woken last, and how often he is still to be woken.
+ */
 export const LISTENER_ATTRIBUTES = {
   expirySeconds: PRODUCER_ATTRIBUTES.expirySeconds,
   armedFrom: 'armedFrom',
+  sinceMs: 'sinceMs',
+  wakesLeft: 'wakesLeft',
 } as const
 
 /** The attribute of what tickets of listeners are signed by, in a DynamoDB table. */

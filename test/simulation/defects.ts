@@ -15,6 +15,7 @@ import { CLEANING_DEFECTS } from './defects-cleaning.ts'
 import { CONSUMER_DEFECTS } from './defects-consumers.ts'
 import { SETTLING_DEFECTS } from './defects-settling.ts'
 import { UPKEEP_DEFECTS } from './defects-upkeep.ts'
+import { WAKING_DEFECTS } from './defects-waking.ts'
 import { ofIndex, ofTopics, type PlantedDefect, withMethods } from './planted-defect.ts'
 
 /** Those who write and read logs. */
@@ -42,6 +43,7 @@ export const DEFECTS: Readonly<Record<string, PlantedDefect>> = {
   ...CLEANING_DEFECTS,
   ...CLASSIC_DEFECTS,
   ...CONSUMER_DEFECTS,
+  ...WAKING_DEFECTS,
   ...SETTLING_DEFECTS,
   'an append without the condition tailOffset <= seen': {
     ...APPENDS,

@@ -2,14 +2,15 @@ import { LISTENERS_PER_PARTITION_MAX, POLL_TOLD_MS } from '../../core/limits.ts'
 import type { Offset } from '../../core/numbers.ts'
 import { CROWDED_KEY, listenersKey, WAKING_KEY_ITEM } from '../../core/storage-layout.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
+import { type Arming, afterWake, freshArming, isBelow } from '../../core/waking/arming.ts'
 import type { ListenerStore } from '../../ports/listener-store.ts'
+import { NotApplied, OutcomeUnknown } from '../../ports/outcome.ts'
 import { endOf, type Items, joinKey, splitKey } from './items.ts'
 import { decodeJson, encodeJson } from './typed-items.ts'
 
-interface ListenerItem {
+interface ListenerItem extends Arming {
   /** When it may go. */
   readonly expiresMs: number
-  readonly from?: Offset | undefined
 }
 
 /** Listeners over sorted items, each with the time at which it may go. */
@@ -20,13 +21,34 @@ export function listenersOver(items: Items): ListenerStore {
     items.update(key, () => ({ put: encodeJson(item), answer: undefined }))
   const read = (value: Uint8Array) => decodeJson<ListenerItem>(value)
 
+  /** Undefined: it may have been armed anew since, or somebody else has got it. */
+  async function takeOne(
+    key: string,
+    endOffset: Offset | undefined,
+    { nowMs, isCrowded }: { readonly nowMs: number; readonly isCrowded: boolean },
+  ): Promise<{ readonly stays: Offset | undefined } | undefined> {
+    try {
+      return await items.update(key, standing => {
+        const item = standing && read(standing)
+        if (!item || !isBelow(item, endOffset)) return { answer: undefined }
+        const left = isCrowded ? undefined : afterWake(item, endOffset, nowMs)
+        if (!left) return { isRemoved: true, answer: { stays: undefined } }
+        return { put: encodeJson({ ...item, ...left }), answer: { stays: item.from } }
+      })
+    } catch (error) {
+      // Whoever is told that he is armed no more arms anew.
+      if (error instanceof NotApplied || error instanceof OutcomeUnknown) return { stays: undefined }
+      throw error
+    }
+  }
+
   return {
     async arm(socket, partitions, { nowMs, expiresMs }) {
       const refused: PartitionId[] = []
       for (const partition of partitions) {
         const crowded = await items.get(itemKey(partition, CROWDED_KEY))
         if (crowded && read(crowded).expiresMs > nowMs) refused.push(partition)
-        else await put(itemKey(partition, socket), { expiresMs, from: partition.from })
+        else await put(itemKey(partition, socket), { expiresMs, ...freshArming(partition.from, nowMs) })
       }
       return refused
     },
@@ -41,16 +63,19 @@ export function listenersOver(items: Items): ListenerStore {
       const isCrowded = due.length > LISTENERS_PER_PARTITION_MAX
       if (isCrowded) await put(itemKey(partition, CROWDED_KEY), { expiresMs: nowMs + POLL_TOLD_MS })
       const sockets: string[] = []
+      const staying = new Map<string, Offset>()
       for (const { key } of due) {
-        // It may have been armed anew since.
-        const isTaken = await items.update(key, standing =>
-          standing !== undefined && isBelow(read(standing), endOffset)
-            ? { isRemoved: true, answer: true }
-            : { answer: false },
-        )
-        if (isTaken) sockets.push(splitKey(key).sortKey)
+        const { sortKey } = splitKey(key)
+        const taken = await takeOne(key, endOffset, { nowMs, isCrowded })
+        if (taken) sockets.push(sortKey)
+        if (taken?.stays !== undefined) staying.set(sortKey, taken.stays)
       }
-      return { sockets, isCrowded, endOffset }
+      return { sockets, ...(staying.size > 0 && { staying }), isCrowded, endOffset }
+    },
+
+    async disarm(socket, partitions) {
+      for (const partition of partitions)
+        await items.update(itemKey(partition, socket), () => ({ isRemoved: true, answer: undefined }))
     },
 
     key: make =>
@@ -62,9 +87,4 @@ export function listenersOver(items: Items): ListenerStore {
 
     readKey: () => items.get(ticketKey),
   }
-}
-
-/** Whether a change that left the log's end there is one to wake for. */
-function isBelow({ from }: ListenerItem, endOffset: Offset | undefined): boolean {
-  return from === undefined || endOffset === undefined || from < endOffset
 }

@@ -123,6 +123,13 @@ export function logIndexOver(items: Items, decisions: Decisions): LogIndex {
       if (changed) return { kind: 'appended', head: changed }
       return standing ? { kind: 'refused', head: standing } : { kind: 'missing' }
     },
+    appendDecided: async (partition, entries, seen, newcomers) => {
+      const { standing, changed } = await changeHead(partition, head =>
+        decisions.applyDecided(head, entries, seen, newcomers),
+      )
+      if (changed) return { kind: 'appended', head: changed }
+      return standing ? { kind: 'refused', head: standing } : { kind: 'missing' }
+    },
     putBlock: async (partition, block, over) => {
       const key = itemKey(partition, blockKey(block.baseOffset))
       const change = (found: Block | undefined) =>

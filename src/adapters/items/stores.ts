@@ -6,15 +6,17 @@ import type { Items } from './items.ts'
 import { logIndexOver } from './log-index.ts'
 import { outboxesOver } from './outboxes.ts'
 import { topicsOver } from './topics.ts'
+import { transactionsOver } from './transactions.ts'
 import { triggersOver } from './triggers.ts'
 import { upkeepOver } from './upkeep.ts'
 
 /** The ports that keep items. */
-export interface ItemStores extends Pick<Ports, 'index' | 'topics' | 'groups' | 'triggers' | 'upkeep'> {
+export interface ItemStores
+  extends Pick<Ports, 'index' | 'topics' | 'groups' | 'triggers' | 'upkeep' | 'transactions'> {
   readonly outboxes: OutboxStore
 }
 
-/** The log index, topics, groups, triggers, upkeep and outboxes over one key space. */
+/** The log index, topics, groups, triggers, upkeep, transactions and outboxes over one key space. */
 export function storesOver(items: Items, others: Partial<Decisions> = {}): ItemStores {
   const decisions = { ...DECISIONS, ...others }
   return {
@@ -23,6 +25,7 @@ export function storesOver(items: Items, others: Partial<Decisions> = {}): ItemS
     groups: groupsOver(items, decisions),
     triggers: triggersOver(items),
     upkeep: upkeepOver(items),
+    transactions: transactionsOver(items),
     outboxes: outboxesOver(items),
   }
 }

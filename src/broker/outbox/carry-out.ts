@@ -11,7 +11,7 @@ import { readSettings, type TopicSettings } from '../../core/topic/topic-config.
 import type { Ports } from '../../ports/index.ts'
 import type { OutboxStore } from '../../ports/outbox-store.ts'
 import type { LogBroker } from '../log-broker.ts'
-import { checkRun } from '../producing/intake.ts'
+import { checkRun } from '../producing/check-run.ts'
 import { readRetired } from '../settling/retired-producers.ts'
 import { retryUntil } from '../store-calls/retry.ts'
 import type { TopicDirectory } from '../topics/topic-directory.ts'

@@ -6,6 +6,7 @@ import { consumers } from './consumers.ts'
 import { crowd } from './crowd.ts'
 import { deletions } from './deletions.ts'
 import { flushes } from './flushes.ts'
+import { listeners } from './listeners.ts'
 import { members } from './members.ts'
 import { pollers } from './pollers.ts'
 import { prices } from './prices.ts'
@@ -31,6 +32,7 @@ export const ACTORS: readonly ActorKind[] = [
   consumers,
   triggers,
   pollers,
+  listeners,
   tailers,
   clocks,
   upkeep,
