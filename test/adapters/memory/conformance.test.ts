@@ -6,6 +6,7 @@ import { describeGroupStore } from '../../conformance/group-store.ts'
 import { describeListenerStore } from '../../conformance/listener-store.ts'
 import { describeLogIndex } from '../../conformance/log-index.ts'
 import { describeObjectStore } from '../../conformance/object-store.ts'
+import { describeOutboxStore } from '../../conformance/outbox-store.ts'
 import { describePendingOffsets } from '../../conformance/pending-offsets.ts'
 import { describeSettledLog } from '../../conformance/settled-log.ts'
 import { describeTopicStore } from '../../conformance/topic-store.ts'
@@ -27,3 +28,4 @@ describeListenerStore('memory', open)
 describeDecidedAppends('memory', open)
 describePendingOffsets('memory', open)
 describeTransactionStore('memory', open)
+describeOutboxStore('memory', open)
