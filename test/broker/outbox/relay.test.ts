@@ -181,7 +181,7 @@ test('what is decided is moved, whatever the topic has come to take since', asyn
     run.clock.nowMs(),
   )
   await run.store.outboxes.putLane(partition, decided, undefined)
-  await run.settle(run.broker.alterTopic({ topic: TOPIC, configs: { 'max.message.bytes': '10' } }))
+  await run.settle(run.broker.alterTopic({ topic: TOPIC, set: { 'max.message.bytes': '10' } }))
   expect(await run.drain()).toMatchObject({ moved: 1, parked: 0 })
   expect(await run.read()).toHaveLength(1)
 })
