@@ -265,7 +265,7 @@ export class TidemarkBroker extends Construct {
   #dispatchForAll(): Dispatch {
     this.#dispatch ??= new Dispatch(this, 'Triggers', {
       stores: { bucket: this.bucket, table: this.table },
-      postFunction: this.#waking?.postFunction,
+      waking: this.#waking,
       makeFunction: (...of) => this.#makeFunction(...of),
     })
     return this.#dispatch

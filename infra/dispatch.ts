@@ -6,14 +6,15 @@ import { acknowledgeStream } from './acknowledge.ts'
 import { dispatchPermissions, wakePermissions } from './permissions.ts'
 import type { Stores } from './stores.ts'
 import { callOnChange, HEAD_CHANGED, TRIGGER_CHANGED } from './table-changes.ts'
+import type { Waking } from './waking.ts'
 
 /** A sweep of many triggers takes its time, and goes on where it stopped. */
 const DISPATCH_TIMEOUT = Duration.minutes(2)
 
 interface DispatchProps {
   readonly stores: Stores
-  /** What posts to listeners; absent: nobody is woken. */
-  readonly postFunction?: lambda.Function | undefined
+  /** Absent: nobody is woken. */
+  readonly waking?: Waking | undefined
   makeFunction(
     name: 'Dispatch',
     memorySize: number,
@@ -30,15 +31,21 @@ interface DispatchProps {
 export class Dispatch extends Construct {
   readonly dispatchFunction: lambda.Function
 
-  constructor(scope: Construct, id: string, { stores, postFunction, makeFunction }: DispatchProps) {
+  constructor(scope: Construct, id: string, { stores, waking, makeFunction }: DispatchProps) {
     super(scope, id)
     const permissions = [
       ...dispatchPermissions(stores),
-      ...(postFunction ? wakePermissions(stores, postFunction.functionArn) : []),
+      // A few listeners it posts to itself.
+      ...(waking
+        ? [...wakePermissions(stores, waking.postFunction.functionArn), ...waking.postPermissions()]
+        : []),
     ]
-    const environment = postFunction ? { TIDEMARK_POST: postFunction.functionName } : {}
+    const environment = waking
+      ? { TIDEMARK_POST: waking.postFunction.functionName, ...waking.postEnvironment }
+      : {}
     this.dispatchFunction = makeFunction('Dispatch', 512, DISPATCH_TIMEOUT, permissions, environment)
     acknowledgeStream(this.dispatchFunction.role!, stores.table)
+    waking?.allowPosts(this.dispatchFunction)
     callOnChange(this, this.dispatchFunction, stores.table, {
       id: 'DispatchOnChange',
       batchSize: 1_000,

@@ -56,8 +56,9 @@ export function fetchPermissions({ table, bucket }: Stores): iam.PolicyStatement
 }
 
 /** Puts those who want to be woken into the table, and where they are too many takes them out again. Looking, fetches may anyway. */
-export function armPermissions({ table }: Stores): iam.PolicyStatement[] {
-  return [allowUnder([`${LISTENERS_PREFIX}*`], ['dynamodb:DeleteItem', 'dynamodb:PutItem'], table.tableArn)]
+export function armPermissions({ table }: Stores, ...more: string[]): iam.PolicyStatement[] {
+  const actions = ['dynamodb:DeleteItem', 'dynamodb:PutItem', ...more]
+  return [allowUnder([`${LISTENERS_PREFIX}*`], actions, table.tableArn)]
 }
 
 /** Reads the key of tickets, and makes it where there is none: the only item under its key. */
@@ -66,9 +67,9 @@ export function listenPermissions({ table }: Stores): iam.PolicyStatement[] {
   return [allowUnder([WAKING_KEY_ITEM.partitionKey], actions, table.tableArn)]
 }
 
-/** Takes those who are to be woken out of the table, and notes down where they are too many; hands messages on. */
+/** Takes those who are to be woken out of the table or moves them up, and notes down where they are too many; hands messages on. */
 export function wakePermissions(stores: Stores, postArn: string): iam.PolicyStatement[] {
-  return [...armPermissions(stores), ...callPermissions(postArn)]
+  return [...armPermissions(stores, 'dynamodb:UpdateItem'), ...callPermissions(postArn)]
 }
 
 /** @param connections of a stage of a WebSocket API: what is posted to them */

@@ -56,6 +56,8 @@ export class Waking extends Construct {
   readonly postFunction: lambda.Function
   /** Where sockets are opened. */
   readonly url: string
+  readonly #posts = `${STAGE}/POST/@connections/*`
+  readonly #callbackUrl: string
 
   constructor(scope: Construct, id: string, { stores, makeFunction }: WakingProps) {
     super(scope, id)
@@ -68,12 +70,25 @@ export class Waking extends Construct {
     })
     this.#acknowledge(stage)
     this.url = stage.url
-    const posts = `${STAGE}/POST/@connections/*`
-    this.postFunction = makeFunction('Post', 512, POST_TIMEOUT, postPermissions(this.#arnOf(posts)), {
-      TIDEMARK_CONNECTIONS_URL: stage.callbackUrl,
-    })
-    acknowledgePosts(this.postFunction.role!, this.api, posts)
+    this.#callbackUrl = stage.callbackUrl
+    this.postFunction = makeFunction('Post', 512, POST_TIMEOUT, this.postPermissions(), this.postEnvironment)
+    this.allowPosts(this.postFunction)
     this.postFunction.configureAsyncInvoke({ maxEventAge: POST_AGE_MAX, retryAttempts: 1 })
+  }
+
+  /** What a function may do that posts to listeners, */
+  postPermissions(): iam.PolicyStatement[] {
+    return postPermissions(this.#arnOf(this.#posts))
+  }
+
+  /** and what it has to know. */
+  get postEnvironment(): Readonly<Record<string, string>> {
+    return { TIDEMARK_CONNECTIONS_URL: this.#callbackUrl }
+  }
+
+  /** States that these permissions of a function are known. */
+  allowPosts({ role }: lambda.Function): void {
+    acknowledgePosts(role!, this.api, this.#posts)
   }
 
   /** Lets `grantee` open sockets. What may be armed by them, fetches decide. */

@@ -4,10 +4,10 @@ import { postsOnDemand } from '../runtime/posts-on-demand.ts'
 import { openService } from '../runtime/service.ts'
 import { makeDispatchFunction } from './dispatch-function.ts'
 
-const { TIDEMARK_WAKE_UPS: queueUrl, TIDEMARK_POST: post } = process.env
+const { TIDEMARK_WAKE_UPS: queueUrl, TIDEMARK_POST: post, TIDEMARK_CONNECTIONS_URL: url } = process.env
 
 /** Wake-ups for triggers, by the table's stream and by a schedule; and for listeners, by the stream alone. */
 export const handler = makeDispatchFunction(await openService('dispatch', openBucketOnDemand), {
   ...(queueUrl && { wakeUps: new SqsWakeUps(queueUrl) }),
-  ...(post && { posts: postsOnDemand(post) }),
+  ...(post && url && { posts: postsOnDemand(post, url) }),
 })

@@ -1,13 +1,35 @@
+import { PostsAtOnce } from '../../src/broker/waking/posts-at-once.ts'
+import { POSTED_AT_ONCE_TIMEOUT_MS } from '../../src/core/limits.ts'
 import type { WakePosts } from '../../src/ports/wake-posts.ts'
 
-/** Calls of the function that posts; Lambda's client is loaded with the first one. */
-export function postsOnDemand(functionName: string): WakePosts {
-  let opening: Promise<WakePosts> | undefined
-  const open = () => {
-    opening ??= import('../../src/adapters/aws/delivery/lambda-wake-posts.ts').then(
-      module => new module.LambdaWakePosts(functionName),
-    )
-    return opening
+/**
+ * Posts a few messages to their sockets, and calls the function that posts for all others. What either takes is loaded with the first one.
+ * @param url the address of the WebSocket API's stage
+ */
+export function postsOnDemand(functionName: string, url: string): WakePosts {
+  const handedOn = onDemand(async () => {
+    const { LambdaWakePosts } = await import('../../src/adapters/aws/delivery/lambda-wake-posts.ts')
+    return new LambdaWakePosts(functionName)
+  })
+  const open = async () => {
+    const { GatewaySockets } = await import('../../src/adapters/aws/delivery/gateway-sockets.ts')
+    const region = process.env.AWS_REGION
+    const sockets = new GatewaySockets({
+      url,
+      timeoutMs: POSTED_AT_ONCE_TIMEOUT_MS,
+      ...(region && { region }),
+    })
+    return new PostsAtOnce(sockets, handedOn)
   }
-  return { post: async posts => await (await open()).post(posts) }
+  return onDemand(open)
+}
+
+function onDemand(open: () => Promise<WakePosts>): WakePosts {
+  let opening: Promise<WakePosts> | undefined
+  return {
+    post: async posts => {
+      opening ??= open()
+      return await (await opening).post(posts)
+    },
+  }
 }

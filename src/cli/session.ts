@@ -7,7 +7,8 @@ import { resultUntil } from './interruption.ts'
 import { describeAside, EXIT_OK } from './output/failure.ts'
 import { note, type Terminal } from './output/terminal.ts'
 
-export type BrokerCommand = (broker: Broker & GroupBroker & TriggerBroker) => Promise<number>
+/** @param isHere whether the store is opened by this process, and nobody is asked for it */
+export type BrokerCommand = (broker: Broker & GroupBroker & TriggerBroker, isHere: boolean) => Promise<number>
 
 export interface UseSettings {
   /** What the command does to a store that this process opens: `write` unless set. `create` makes one where there is none. */
@@ -82,7 +83,7 @@ export class Session {
     // A store that this process opens has a patience of its own.
     const broker = 'url' in address ? patiently(connected, this.terminal) : connected
     try {
-      const exitCode = command(broker)
+      const exitCode = command(broker, !('url' in address))
       this.exitCode = await (endsByItself ? exitCode : resultUntil(exitCode, this.terminal.interrupted))
     } finally {
       await close()

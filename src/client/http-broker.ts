@@ -148,9 +148,9 @@ export class HttpBroker implements Broker, GroupBroker, TriggerBroker {
       call,
       one => this.fetch(one, call),
       (sent, asked) =>
-        this.#transport.send({ ...sent, accept: FRAMES_TYPE }, async response => ({
-          partitions: await readFrames(response, asked),
-          ...readWaking(response, this.#transport),
+        this.#transport.send({ ...sent, accept: FRAMES_TYPE }, answer => ({
+          partitions: readFrames(answer, asked),
+          ...readWaking(answer, this.#transport),
         })),
     )
   }
@@ -161,13 +161,10 @@ export class HttpBroker implements Broker, GroupBroker, TriggerBroker {
       call,
       one => this.locate(one, call),
       async (sent, asked) => {
-        const { partitions, waking } = await this.#transport.send(
-          { ...sent, accept: JSON_TYPE },
-          async response => ({
-            ...parse(LocateManyAnswer, await response.json(), sent),
-            ...readWaking(response, this.#transport),
-          }),
-        )
+        const { partitions, waking } = await this.#transport.send({ ...sent, accept: JSON_TYPE }, answer => ({
+          ...parse(LocateManyAnswer, answer.json(), sent),
+          ...readWaking(answer, this.#transport),
+        }))
         if (partitions.length !== asked.length)
           throw notUnderstood(`of ${asked.length} partitions ${partitions.length} came`, 'no')
         return {
@@ -271,10 +268,7 @@ export class HttpBroker implements Broker, GroupBroker, TriggerBroker {
     query: NonNullable<HttpRequest['query']>,
     call?: CallOptions,
   ): Promise<void> {
-    // Read to its end, or the connection could not be used again.
-    await this.#transport.send({ method: 'DELETE', path, query, accept: JSON_TYPE, ...call }, response =>
-      response.arrayBuffer(),
-    )
+    await this.#transport.send({ method: 'DELETE', path, query, accept: JSON_TYPE, ...call }, () => {})
   }
 
   async #poll<T>(
@@ -351,9 +345,7 @@ export class HttpBroker implements Broker, GroupBroker, TriggerBroker {
     request: Omit<HttpRequest, 'accept'>,
     transport = this.#transport,
   ): Promise<z.output<S>> {
-    return transport.send({ ...request, accept: JSON_TYPE }, async response =>
-      parse(schema, await response.json(), request),
-    )
+    return transport.send({ ...request, accept: JSON_TYPE }, answer => parse(schema, answer.json(), request))
   }
 }
 

@@ -69,10 +69,15 @@ export const BLOCK_ATTRIBUTES = { encoded: 'encoded' } as const
  */
 export const PRODUCER_ATTRIBUTES = { encoded: 'encoded', expirySeconds: 'expirySeconds' } as const
 
-/** The attributes of an item of a listener in a DynamoDB table: it may go then, by the table's time to live; and how far he knows the log. */
+/**
+ * The attributes of an item of a listener in a DynamoDB table: it may go then, by the table's time to live; how far he knows the log;
+ * when he was armed or woken last, and how often he is still to be woken.
+ */
 export const LISTENER_ATTRIBUTES = {
   expirySeconds: PRODUCER_ATTRIBUTES.expirySeconds,
   armedFrom: 'armedFrom',
+  sinceMs: 'sinceMs',
+  wakesLeft: 'wakesLeft',
 } as const
 
 /** The attribute of what tickets of listeners are signed by, in a DynamoDB table. */
@@ -141,27 +146,7 @@ export const CLAIM_ATTRIBUTES = {
   sequence: 'commitSequence',
   underGeneration: 'underGeneration',
   lastGeneration: 'lastGeneration',
-  pendingVersion: 'pendingVersion',
-  pendingId: 'pendingId',
-  pendingOf: 'pendingOf',
-  pendingOffset: 'pendingOffset',
-  pendingLeaderEpoch: 'pendingLeaderEpoch',
-  pendingMetadata: 'pendingMetadata',
 } as const
-
-/** A transaction's attributes in a DynamoDB table. Expressions spell out `version` only. */
-export const TRANSACTION_ATTRIBUTES = {
-  version: 'version',
-  state: 'state',
-  number: 'number',
-  encoded: 'encoded',
-} as const
-
-/** The attribute of a chunk of what a transaction has staged, in a DynamoDB table. */
-export const STAGED_ATTRIBUTES = { encoded: 'encoded' } as const
-
-/** The attribute of an item in the list of transactional ids. It is new with every write. */
-export const LISTED_TRANSACTION_ATTRIBUTES = { version: 'version' } as const
 
 /**
  * A trigger's attributes in a DynamoDB table; its group and topic stand in the sort key. Expressions spell out

@@ -137,6 +137,18 @@ test('follows the log and new partitions until Ctrl-C', async () => {
   expect(await done).toBe(0)
 })
 
+test.each([
+  [{ isHere: true }, 'it looks into the store for more by itself'],
+  [{}, 'it asks for more again and again'],
+])('tells how it waits for more: %j', async (more, told) => {
+  const terminal = fakeTerminal()
+  const settings = { ...SETTINGS, ...more, exitAtEnd: false, follows: true }
+  const done = consume(new ScriptedGroup(), settings, terminal, TUNING)
+  await expect.poll(() => terminal.noted()).toContain(told)
+  terminal.interrupt()
+  expect(await done).toBe(0)
+})
+
 test('Ctrl-C before the wanted end is told by the exit code', async () => {
   const broker = new ScriptedGroup()
   await fill(broker, 0, 30)

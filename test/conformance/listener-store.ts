@@ -1,6 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { LISTENERS_PER_PARTITION_MAX, POLL_TOLD_MS } from '../../src/core/limits.ts'
+import {
+  ARMING_WAKES_MAX,
+  LISTENERS_PER_PARTITION_MAX,
+  POLL_TOLD_MS,
+  WAKE_PAUSE_MS,
+} from '../../src/core/limits.ts'
 import { toOffset } from '../../src/core/numbers.ts'
 import type { ListenerStore } from '../../src/ports/listener-store.ts'
 import { freshId, freshPartition } from './samples.ts'
@@ -110,6 +115,80 @@ export function describeListenerStore(name: string, open: () => Promise<OpenedLi
       }
       expect((await listeners.take(partition, NOW_MS, end)).sockets).toEqual([other])
       expect((await listeners.take(partition, NOW_MS, async () => toOffset(2))).sockets).toEqual([again])
+    })
+
+    /** Each look at a partition that ends there, so long after the arming. */
+    const takeAt = (partition: ReturnType<typeof freshPartition>, end: number, afterMs: number) =>
+      listeners.take(partition, NOW_MS + afterMs, async () => toOffset(end))
+    const stayingOf = ({ staying }: { staying?: ReadonlyMap<string, number> | undefined }) => [
+      ...(staying ?? []),
+    ]
+
+    test('who was armed or woken a while ago stays armed, from the end that is told; who was just now does not', async () => {
+      const partition = freshPartition()
+      const socket = freshSocket()
+      await listeners.arm(socket, [{ ...partition, from: toOffset(5) }], TIMES)
+      const first = await takeAt(partition, 6, WAKE_PAUSE_MS)
+      expect([first.sockets, stayingOf(first)]).toEqual([[socket], [[socket, 5]]])
+      // What is delivered twice, and what brings no record, wakes nobody.
+      expect((await takeAt(partition, 6, 2 * WAKE_PAUSE_MS)).sockets).toEqual([])
+      const second = await takeAt(partition, 9, 3 * WAKE_PAUSE_MS)
+      expect([second.sockets, stayingOf(second)]).toEqual([[socket], [[socket, 6]]])
+      const soon = await takeAt(partition, 10, 4 * WAKE_PAUSE_MS - 1)
+      expect([soon.sockets, stayingOf(soon)]).toEqual([[socket], []])
+      expect((await takeAt(partition, 11, 9 * WAKE_PAUSE_MS)).sockets).toEqual([])
+    })
+
+    test('who did not say how far he knows the log, and where that is not known, is armed no more', async () => {
+      const partition = freshPartition()
+      const [unsaid, said] = [freshSocket(), freshSocket()]
+      await listeners.arm(unsaid, [partition], TIMES)
+      expect(stayingOf(await takeAt(partition, 6, WAKE_PAUSE_MS))).toEqual([])
+      await listeners.arm(said, [{ ...partition, from: toOffset(0) }], TIMES)
+      const unknown = await listeners.take(partition, NOW_MS + WAKE_PAUSE_MS, async () => undefined)
+      expect([unknown.sockets, stayingOf(unknown)]).toEqual([[said], []])
+    })
+
+    test('an arming is good for so many wake-ups, and then is over', async () => {
+      const partition = freshPartition()
+      const socket = freshSocket()
+      await listeners.arm(socket, [{ ...partition, from: toOffset(0) }], TIMES)
+      const stayed: boolean[] = []
+      for (let wake = 1; wake <= ARMING_WAKES_MAX + 1; wake += 1) {
+        const { sockets, staying } = await takeAt(partition, wake, wake * WAKE_PAUSE_MS)
+        if (sockets.length > 0) stayed.push(staying?.has(socket) === true)
+      }
+      expect(stayed).toEqual([...Array(ARMING_WAKES_MAX - 1).fill(true), false])
+    })
+
+    test('who arms anew begins anew, and whose socket is gone is armed no more', async () => {
+      const [partition, other] = [freshPartition(1), freshPartition(2)]
+      const [gone, there] = [freshSocket(), freshSocket()]
+      const armed = [partition, other].map(each => ({ ...each, from: toOffset(0) }))
+      for (const socket of [gone, there]) await listeners.arm(socket, armed, TIMES)
+      const late = WAKE_PAUSE_MS
+      expect(stayingOf(await takeAt(partition, 1, late))).toHaveLength(2)
+      const again = { ...TIMES, nowMs: NOW_MS + late }
+      await listeners.arm(there, [{ ...partition, from: toOffset(1) }], again)
+      await listeners.disarm(gone, [partition])
+      const { sockets, staying } = await takeAt(partition, 2, 2 * late - 1)
+      expect([sockets, staying]).toEqual([[there], undefined])
+      expect((await takeAt(other, 1, late)).sockets.toSorted()).toEqual([gone, there].toSorted())
+    })
+
+    test('each end is told to one of several who take at the same time', async () => {
+      const partition = freshPartition()
+      const sockets = Array.from({ length: 20 }, freshSocket)
+      await Promise.all(
+        sockets.map(socket => listeners.arm(socket, [{ ...partition, from: toOffset(0) }], TIMES)),
+      )
+      for (const end of [1, 2]) {
+        const given = await Promise.all(
+          Array.from({ length: 4 }, () => takeAt(partition, end, end * WAKE_PAUSE_MS)),
+        )
+        expect(given.flatMap(each => each.sockets).toSorted()).toEqual(sockets.toSorted())
+        expect(given.flatMap(stayingOf).length).toBe(sockets.length)
+      }
     })
 
     test('where too many know the log as far as it is, none of them is told to poll', async () => {

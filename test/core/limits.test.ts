@@ -20,6 +20,7 @@ test('every limit says its unit: what it counts, bytes or milliseconds', () => {
     'BATCHES',
     'COMMITS',
     'CALLS',
+    'WAKES',
     'ENTRIES',
     'PARTITIONS',
     'GROWTHS',

@@ -51,7 +51,8 @@ export async function reachSockets(
   const url = `${endpoint}/_aws/execute-api/${api.PhysicalResourceId}/waking`
   const socketUrl = url.replace(/^http/, 'ws')
   await addVariables(endpoint, functions, 'fetch', { TIDEMARK_WAKING_URL: socketUrl })
-  await addVariables(endpoint, functions, 'post', { TIDEMARK_CONNECTIONS_URL: url })
+  for (const name of ['post', 'dispatch'] as const)
+    await addVariables(endpoint, functions, name, { TIDEMARK_CONNECTIONS_URL: url })
   return socketUrl
 }
 

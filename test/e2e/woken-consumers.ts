@@ -32,6 +32,8 @@ const WARM_UP_RECORDS = 24
 /** In place of API Gateway's two hours. */
 const SOCKET_MS_MAX = 15_000
 const SETTLING_MS = 5_000
+/** Where dispatch loses what it has taken. */
+const NOWHERE = { TIDEMARK_POST: 'nobody', TIDEMARK_CONNECTIONS_URL: 'http://127.0.0.1:9/waking' }
 
 const { values } = parseArgs({
   options: {
@@ -125,10 +127,14 @@ async function run(endpoint: string): Promise<void> {
   const functions = new DeployedFunctions(endpoint, STACK)
   const way = new Way(endpoint)
   await way.open()
-  const socketUrl = new URL(await reachSockets(endpoint, STACK, functions))
+  const reached = await reachSockets(endpoint, STACK, functions)
+  const socketUrl = new URL(reached)
   socketUrl.port = `${way.port}`
   await addVariables(endpoint, functions, 'fetch', { TIDEMARK_WAKING_URL: socketUrl.href })
-  const post = await functions.nameOf('post')
+  const posts = {
+    TIDEMARK_POST: await functions.nameOf('post'),
+    TIDEMARK_CONNECTIONS_URL: reached.replace(/^ws/, 'http'),
+  }
 
   const asked = new Map<string, number>()
   const url = outputs.ApiUrl!
@@ -216,13 +222,13 @@ async function run(endpoint: string): Promise<void> {
         if (entropy.fraction() < 0.6) way.cutOne()
         else {
           lostPosts += 1
-          // It takes who is armed, finds nobody to hand them to, and fails.
-          await addVariables(endpoint, functions, 'dispatch', { TIDEMARK_POST: 'nobody' })
+          // It takes who is armed, reaches no socket and finds nobody to hand them to, and fails.
+          await addVariables(endpoint, functions, 'dispatch', NOWHERE)
           await sleep(500 + entropy.fraction() * 1_500)
-          await addVariables(endpoint, functions, 'dispatch', { TIDEMARK_POST: post })
+          await addVariables(endpoint, functions, 'dispatch', posts)
         }
       }
-      await addVariables(endpoint, functions, 'dispatch', { TIDEMARK_POST: post })
+      await addVariables(endpoint, functions, 'dispatch', posts)
       way.socketMsMax = Number.POSITIVE_INFINITY
     })()
     while (performance.now() < stormUntilMs) {

@@ -45,6 +45,7 @@ const posts = {
   post: async (all: readonly Post[]) => {
     if (failure) throw failure
     posted.push(...all)
+    return []
   },
 }
 
@@ -206,6 +207,16 @@ describe('a fetch', () => {
       arm: async () => [{ topicId, partition: 1 }],
     }
     expect((await fetch({ listener }, { listeners })).headers[ARMED_HEADER]).toBe('1')
+  })
+
+  test('names the partitions that it could not look at', async () => {
+    const partitions = [
+      { topic: 'tides', partition: 0, offset: 0, arm: true },
+      { topic: 'tides', partition: 7, offset: 0, arm: true },
+      { topic: 'winds', partition: 0, offset: 0, arm: true },
+    ]
+    const { headers } = await fetch({ listener: await ticketOf(), partitions })
+    expect(headers[ARMED_HEADER]).toBe('1,2')
   })
 
   test('that arms and dies leaves an arming, which one change uses up', async () => {

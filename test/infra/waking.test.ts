@@ -79,9 +79,10 @@ describe('the WebSocket API', () => {
     expect(asText(variablesOf(waking, 'Fetch').TIDEMARK_WAKING_URL)).toBe(
       'wss://<BrokerWakingApi>.execute-api.<AWS::Region>.<AWS::URLSuffix>/waking',
     )
-    expect(asText(variablesOf(waking, 'Post').TIDEMARK_CONNECTIONS_URL)).toBe(
-      'https://<BrokerWakingApi>.execute-api.<AWS::Region>.<AWS::URLSuffix>/waking',
-    )
+    for (const name of ['Post', 'Dispatch'])
+      expect(asText(variablesOf(waking, name).TIDEMARK_CONNECTIONS_URL)).toBe(
+        'https://<BrokerWakingApi>.execute-api.<AWS::Region>.<AWS::URLSuffix>/waking',
+      )
     expect(Object.keys(variablesOf(brokerOf({ waking: false }), 'Fetch'))).not.toContain(
       'TIDEMARK_WAKING_URL',
     )
@@ -125,6 +126,9 @@ describe('the function on the stream', () => {
   })
 })
 
+const POSTS =
+  'execute-api:ManageConnections arn:<AWS::Partition>:execute-api:<AWS::Region>:<AWS::AccountId>:<BrokerWakingApi>/waking/POST/@connections/*'
+
 describe('a role may do what its function does, and nothing else:', () => {
   const under = (key: string) => `if {"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["${key}"]}}`
   const logs = (name: string) => [
@@ -145,10 +149,7 @@ describe('a role may do what its function does, and nothing else:', () => {
   })
 
   test('Post posts to connections of its API', () => {
-    expect(ofRole('Post')).toEqual([
-      'execute-api:ManageConnections arn:<AWS::Partition>:execute-api:<AWS::Region>:<AWS::AccountId>:<BrokerWakingApi>/waking/POST/@connections/*',
-      ...logs('Post'),
-    ])
+    expect(ofRole('Post')).toEqual([POSTS, ...logs('Post')])
   })
 
   test.each(['Fetch', 'Dispatch'])('%s arms and takes listeners, beside what it does without them', name => {
@@ -157,7 +158,13 @@ describe('a role may do what its function does, and nothing else:', () => {
     expect(added).toEqual([
       `dynamodb:DeleteItem <BrokerTable.Arn> ${under('wake#*')}`,
       `dynamodb:PutItem <BrokerTable.Arn> ${under('wake#*')}`,
-      ...(name === 'Dispatch' ? ['lambda:InvokeFunction <BrokerPost.Arn>'] : []),
+      ...(name === 'Dispatch'
+        ? [
+            `dynamodb:UpdateItem <BrokerTable.Arn> ${under('wake#*')}`,
+            POSTS,
+            'lambda:InvokeFunction <BrokerPost.Arn>',
+          ]
+        : []),
     ])
   })
 

@@ -2,14 +2,14 @@ import { LISTENERS_PER_PARTITION_MAX, POLL_TOLD_MS } from '../../core/limits.ts'
 import type { Offset } from '../../core/numbers.ts'
 import { CROWDED_KEY, listenersKey, WAKING_KEY_ITEM } from '../../core/storage-layout.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
+import { type Arming, afterWake, freshArming, isBelow } from '../../core/waking/arming.ts'
 import type { ListenerStore } from '../../ports/listener-store.ts'
 import { endOf, type Items, joinKey, splitKey } from './items.ts'
 import { decodeJson, encodeJson } from './typed-items.ts'
 
-interface ListenerItem {
+interface ListenerItem extends Arming {
   /** When it may go. */
   readonly expiresMs: number
-  readonly from?: Offset | undefined
 }
 
 /** Listeners over sorted items, each with the time at which it may go. */
@@ -26,7 +26,7 @@ export function listenersOver(items: Items): ListenerStore {
       for (const partition of partitions) {
         const crowded = await items.get(itemKey(partition, CROWDED_KEY))
         if (crowded && read(crowded).expiresMs > nowMs) refused.push(partition)
-        else await put(itemKey(partition, socket), { expiresMs, from: partition.from })
+        else await put(itemKey(partition, socket), { expiresMs, ...freshArming(partition.from, nowMs) })
       }
       return refused
     },
@@ -41,16 +41,26 @@ export function listenersOver(items: Items): ListenerStore {
       const isCrowded = due.length > LISTENERS_PER_PARTITION_MAX
       if (isCrowded) await put(itemKey(partition, CROWDED_KEY), { expiresMs: nowMs + POLL_TOLD_MS })
       const sockets: string[] = []
+      const staying = new Map<string, Offset>()
       for (const { key } of due) {
+        const { sortKey } = splitKey(key)
         // It may have been armed anew since.
-        const isTaken = await items.update(key, standing =>
-          standing !== undefined && isBelow(read(standing), endOffset)
-            ? { isRemoved: true, answer: true }
-            : { answer: false },
-        )
-        if (isTaken) sockets.push(splitKey(key).sortKey)
+        const taken = await items.update(key, standing => {
+          const item = standing && read(standing)
+          if (!item || !isBelow(item, endOffset)) return { answer: undefined }
+          const left = isCrowded ? undefined : afterWake(item, endOffset, nowMs)
+          if (!left) return { isRemoved: true, answer: { stays: undefined } }
+          return { put: encodeJson({ ...item, ...left }), answer: { stays: item.from } }
+        })
+        if (taken) sockets.push(sortKey)
+        if (taken?.stays !== undefined) staying.set(sortKey, taken.stays)
       }
-      return { sockets, isCrowded, endOffset }
+      return { sockets, ...(staying.size > 0 && { staying }), isCrowded, endOffset }
+    },
+
+    async disarm(socket, partitions) {
+      for (const partition of partitions)
+        await items.update(itemKey(partition, socket), () => ({ isRemoved: true, answer: undefined }))
     },
 
     key: make =>
@@ -62,9 +72,4 @@ export function listenersOver(items: Items): ListenerStore {
 
     readKey: () => items.get(ticketKey),
   }
-}
-
-/** Whether a change that left the log's end there is one to wake for. */
-function isBelow({ from }: ListenerItem, endOffset: Offset | undefined): boolean {
-  return from === undefined || endOffset === undefined || from < endOffset
 }

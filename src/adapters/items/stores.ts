@@ -1,17 +1,22 @@
 import type { Ports } from '../../ports/index.ts'
+import type { OutboxStore } from '../../ports/outbox-store.ts'
 import { DECISIONS, type Decisions } from './decisions.ts'
 import { groupsOver } from './groups.ts'
 import type { Items } from './items.ts'
 import { logIndexOver } from './log-index.ts'
+import { outboxesOver } from './outboxes.ts'
 import { topicsOver } from './topics.ts'
 import { transactionsOver } from './transactions.ts'
 import { triggersOver } from './triggers.ts'
 import { upkeepOver } from './upkeep.ts'
 
 /** The ports that keep items. */
-export type ItemStores = Pick<Ports, 'index' | 'topics' | 'groups' | 'triggers' | 'upkeep' | 'transactions'>
+export interface ItemStores
+  extends Pick<Ports, 'index' | 'topics' | 'groups' | 'triggers' | 'upkeep' | 'transactions'> {
+  readonly outboxes: OutboxStore
+}
 
-/** The log index, topics, groups, triggers, upkeep and transactions over one key space. */
+/** The log index, topics, groups, triggers, upkeep, transactions and outboxes over one key space. */
 export function storesOver(items: Items, others: Partial<Decisions> = {}): ItemStores {
   const decisions = { ...DECISIONS, ...others }
   return {
@@ -21,5 +26,6 @@ export function storesOver(items: Items, others: Partial<Decisions> = {}): ItemS
     triggers: triggersOver(items),
     upkeep: upkeepOver(items),
     transactions: transactionsOver(items),
+    outboxes: outboxesOver(items),
   }
 }

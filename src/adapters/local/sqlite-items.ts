@@ -3,7 +3,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { setImmediate as turn } from 'node:timers/promises'
 import { STORE_READ_MS_MAX } from '../../core/limits.ts'
 import { type NotApplied, StoreDamaged, StoreFailed } from '../../ports/outcome.ts'
-import type { Change, Item, Items, Lasting } from '../items/items.ts'
+import { type Change, type Changes, type Item, type Items, type Lasting, ofOne } from '../items/items.ts'
 import type { Access } from './directory.ts'
 import { checkRoom } from './folders.ts'
 import type { Footing } from './footing.ts'
@@ -156,18 +156,27 @@ export class SqliteItems implements Items {
     change: (standing: Uint8Array | undefined) => Change<T>,
     lasting?: Lasting,
   ): Promise<T> {
+    return await this.updateAll([key], ofOne(change), lasting)
+  }
+
+  async updateAll<T>(
+    keys: readonly string[],
+    change: (standing: readonly (Uint8Array | undefined)[]) => Changes<T>,
+    lasting?: Lasting,
+  ): Promise<T> {
     return await this.#write(() => {
-      const { put, isRemoved, answer } = change(this.#read(key))
-      if (put) this.#put.run(key, put)
-      else if (isRemoved) this.#remove.run(key)
+      const { changes, answer } = change(keys.map(key => this.#read(key)))
+      for (const [index, key] of keys.entries()) {
+        const { put, isRemoved } = changes[index] ?? {}
+        if (put) this.#put.run(key, put)
+        else if (isRemoved) this.#remove.run(key)
+      }
       return answer
     }, lasting)
   }
 
   async removeRange(start: string, end: string): Promise<void> {
-    await this.#write(() => {
-      this.#removeRange.run(start, end)
-    })
+    await this.#write(() => void this.#removeRange.run(start, end))
   }
 
   /** For rows beside the items. */

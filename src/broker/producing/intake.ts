@@ -65,10 +65,14 @@ export class Intake {
       }
       throw asTidemarkError(error)
     } finally {
-      this.#bytesInFlight -= bytes
-      this.#callsInFlight -= 1
-      if (this.#callsInFlight === 0) this.#closed?.resolve()
+      this.#settle(bytes)
     }
+  }
+
+  #settle(bytes: number): void {
+    this.#bytesInFlight -= bytes
+    this.#callsInFlight -= 1
+    if (this.#callsInFlight === 0) this.#closed?.resolve()
   }
 
   #enter(request: Produce): Promise<Accepted> {
@@ -144,6 +148,18 @@ export class Intake {
       if (this.#keyChecks.get(key) === isOver) this.#keyChecks.delete(key)
     }
     return await accepted!
+  }
+
+  /** Appends what somebody has checked before, to exactly this partition. @throws TidemarkError */
+  async append(partition: PartitionId, run: CheckedRun): Promise<Accepted> {
+    this.#admit(run.chunk.length)
+    try {
+      return await this.#gatherer.submit(partition, run, this.#ports.clock.monotonicMs())
+    } catch (error) {
+      throw asTidemarkError(error)
+    } finally {
+      this.#settle(run.chunk.length)
+    }
   }
 
   /** Takes no more, and resolves when all that was taken is settled. */

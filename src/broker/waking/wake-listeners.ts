@@ -1,7 +1,9 @@
 import { SWEEP_PARALLEL_MAX, WAKE_DEADLINE_MS } from '../../core/limits.ts'
-import { type Offset, toOffset } from '../../core/numbers.ts'
+import type { Head } from '../../core/log/head.ts'
+import { toOffset } from '../../core/numbers.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
 import { type Changed, planPosts } from '../../core/waking/posts.ts'
+import { pushedFrom } from '../../core/waking/pushed.ts'
 import type { Ports } from '../../ports/index.ts'
 import type { ListenerStore } from '../../ports/listener-store.ts'
 import type { WakePosts } from '../../ports/wake-posts.ts'
@@ -40,26 +42,42 @@ export class WakeListeners {
         return undefined
       }),
     )
-    const planned = planPosts(changes.filter(each => each !== undefined))
+    const found = changes.filter(each => each !== undefined)
+    const planned = planPosts(found)
     // Its time may be over by now, but for one try: those who were taken are armed nowhere any more.
     const untilMs = Math.max(deadlineMs, clock.monotonicMs() + 1)
-    if (planned.length > 0) await retryUntil(this.#ports, untilMs, 'unknown', () => posts.post(planned))
+    if (planned.length > 0) {
+      const gone = await retryUntil(this.#ports, untilMs, 'unknown', () => posts.post(planned))
+      if (gone.length > 0) await this.#disarm(new Set(gone), found)
+    }
     if (failures.length > 0) throw failures[0]
     return planned.length
   }
 
   async #take(partition: PartitionId, deadlineMs: number): Promise<Changed | undefined> {
     const { listeners, clock } = this.#ports
-    const { sockets, isCrowded, endOffset } = await retryUntil(this.#ports, deadlineMs, 'unknown', () =>
-      listeners.take(partition, clock.nowMs(), () => this.#endOf(partition)),
+    let head: Head | undefined
+    const taken = await retryUntil(this.#ports, deadlineMs, 'unknown', () =>
+      listeners.take(partition, clock.nowMs(), async () => {
+        // Where it cannot be read, or is gone, all are woken and find out why.
+        head = await this.#ports.index.readHead(partition).catch(() => undefined)
+        return head?.nextOffset
+      }),
     )
-    if (sockets.length === 0) return undefined
-    return { partition, sockets, isCrowded, endOffset: endOffset ?? toOffset(0) }
+    if (taken.sockets.length === 0) return undefined
+    const { endOffset = toOffset(0) } = taken
+    return { ...taken, partition, endOffset, batchesFrom: from => head && pushedFrom(head, from) }
   }
 
-  /** Where it cannot be read, or is gone, all are woken and find out why. */
-  async #endOf(partition: PartitionId): Promise<Offset | undefined> {
-    const head = await this.#ports.index.readHead(partition).catch(() => undefined)
-    return head?.nextOffset
+  /** Those who would stay armed for nothing. Where it fails, they are posted to a few times more. */
+  async #disarm(gone: ReadonlySet<string>, changes: readonly Changed[]): Promise<void> {
+    const { listeners } = this.#ports
+    const places = [...gone].map(socket => ({
+      socket,
+      partitions: changes.filter(({ staying }) => staying?.has(socket)).map(({ partition }) => partition),
+    }))
+    await fewAtATime(places, SWEEP_PARALLEL_MAX, ({ socket, partitions }) =>
+      listeners.disarm(socket, partitions).catch(() => {}),
+    )
   }
 }

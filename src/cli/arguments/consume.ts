@@ -75,7 +75,7 @@ export function addConsume(program: Command, session: Session): void {
     .addOption(
       new Option(
         '--follow',
-        'wait for more, as without it, and tell how: woken by the broker, or asking again and again',
+        'wait for more, as without it, and tell how: woken by the broker, asking again and again, or looking itself',
       ).conflicts('exitAtEnd'),
     )
     .addOption(
@@ -144,7 +144,7 @@ async function consumeAlone(
   }
   const { consume } = await import('../commands/consume.ts')
   const settings = { ...commonSettings(options), topic, partitions: options.partition ?? [] }
-  return broker => consume(broker, settings, session.terminal)
+  return (broker, isHere) => consume(broker, { ...settings, isHere }, session.terminal)
 }
 
 async function consumeInGroup(
@@ -167,7 +167,7 @@ async function consumeInGroup(
     assignor: options.assignor ?? null,
     sessionTimeoutMs: options.sessionTimeout ?? SESSION_TIMEOUT_DEFAULT_MS,
   }
-  return broker => consumeGroup(broker, settings, session.terminal)
+  return (broker, isHere) => consumeGroup(broker, { ...settings, isHere }, session.terminal)
 }
 
 function commonSettings(options: ConsumeOptions) {

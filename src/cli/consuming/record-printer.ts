@@ -61,6 +61,8 @@ export interface ReadingSettings {
   exitAtEnd: boolean
   /** Whether it is told how it waits for more. */
   follows?: boolean
+  /** Whether this process has opened the store itself. */
+  isHere?: boolean
   format: FormatRecord
   /** Whether what cannot be read is passed over, and told. */
   skipCorrupt?: boolean
@@ -90,14 +92,14 @@ interface PrintSettings {
 /** Prints what a consumer reads, until that is over or the terminal ends it. Answers the exit code. */
 export async function printRecords(
   consumer: Consumer,
-  { recordsMax, exitAtEnd, follows = false, format }: ReadingSettings,
+  { recordsMax, exitAtEnd, follows = false, isHere = false, format }: ReadingSettings,
   { topics, tuning: { autoCommitInterval }, prefix }: PrintSettings,
   terminal: Terminal,
 ): Promise<number> {
   const { interrupted, outputClosed } = terminal
   const stopped = AbortSignal.any([interrupted, outputClosed])
   const failures = listen(consumer, prefix, terminal)
-  if (follows) tellWaiting(consumer, prefix, terminal)
+  if (follows) tellWaiting(consumer, isHere, prefix, terminal)
   const run: ConsumerRun = {
     ...(exitAtEnd && { stopOffsets: endsOf(topics) }),
     ...(recordsMax !== null && { recordsMax }),
@@ -171,10 +173,11 @@ function listUncommitted(partitions: readonly LostPartition[]): string {
   return ` (${ranges.join(', ')})`
 }
 
-/** Tells whether it is woken when something comes, or has to ask. */
-function tellWaiting(consumer: Consumer, prefix: string, terminal: Terminal): void {
+/** Tells whether it is woken when something comes, or has to ask, or has nobody to ask. */
+function tellWaiting(consumer: Consumer, isHere: boolean, prefix: string, terminal: Terminal): void {
+  const asks = isHere ? 'it looks into the store for more by itself' : 'it asks for more again and again'
   consumer.on(consumer.events.WAITING, ({ payload: { how, reason } }) => {
-    const what = how === 'woken' ? 'the broker wakes it when more comes' : 'it asks for more again and again'
+    const what = how === 'woken' ? 'the broker wakes it when more comes' : asks
     note(terminal, `${prefix}${what}${reason === undefined ? '' : `: ${reason.message}`}`)
   })
 }

@@ -9,9 +9,13 @@ export type ListenerMessage =
   /** Says that it is there; not answered. */
   | { readonly type: 'ping' }
 
-/** Something was appended; whoever hears of it is not armed there any more. */
+/** Something was appended. */
 export interface Wake extends PartitionId {
   readonly endOffset: Offset
+  /** Whoever hears of it stays armed there, and is told of what comes from here on. Undefined: he is not armed there any more. */
+  readonly from?: Offset | undefined
+  /** What that is, all of it, as a fetch would bring it. Undefined: it is to be fetched. */
+  readonly batches?: Uint8Array | undefined
 }
 
 /** What a listener is told. */
@@ -57,10 +61,7 @@ export function parseBrokerMessage(text: string): BrokerMessage | undefined {
     case 'wake':
       return {
         type: 'wake',
-        partitions: toList(said.partitions).map(each => ({
-          ...toPartition(each),
-          endOffset: toOffset(toNumber(Number(toText(each.endOffset)))),
-        })),
+        partitions: toList(said.partitions).map(toWake),
       }
     case 'poll':
       return {
@@ -85,8 +86,14 @@ export function encodeError(error: string, detail: string): string {
 
 /** As many messages as it takes: none is larger than WAKE_MESSAGE_BYTES_MAX. */
 export function encodeWakes(wakes: readonly Wake[]): string[] {
-  const texts = wakes.map(({ topicId, partition, endOffset }) =>
-    JSON.stringify({ topicId, partition, endOffset: String(endOffset) }),
+  const texts = wakes.map(({ topicId, partition, endOffset, from, batches }) =>
+    JSON.stringify({
+      topicId,
+      partition,
+      endOffset: String(endOffset),
+      ...(from !== undefined && { from: String(from) }),
+      ...(batches && { batches: Buffer.from(batches).toString('base64') }),
+    }),
   )
   return inMessages(texts, '{"type":"wake","partitions":[', ']}')
 }
@@ -97,7 +104,7 @@ export function encodePolls(partitions: readonly PartitionId[]): string[] {
   return inMessages(texts, '{"type":"poll","partitions":[', `],"forMs":${POLL_TOLD_MS}}`)
 }
 
-/** Ids and numbers: each character is a byte. */
+/** Ids, numbers and base 64: each character is a byte. */
 function inMessages(texts: readonly string[], start: string, end: string): string[] {
   const messages: string[] = []
   let some: string[] = []
@@ -133,6 +140,19 @@ function toList(value: unknown): Record<string, unknown>[] {
 
 function toPartition({ topicId, partition }: Record<string, unknown>): PartitionId {
   return { topicId: toText(topicId), partition: toNumber(partition, INT32_MAX) }
+}
+
+function toWake({ endOffset, from, batches, ...place }: Record<string, unknown>): Wake {
+  return {
+    ...toPartition(place),
+    endOffset: toEnd(endOffset),
+    ...(from !== undefined && { from: toEnd(from) }),
+    ...(batches !== undefined && { batches: Buffer.from(toText(batches), 'base64') }),
+  }
+}
+
+function toEnd(value: unknown): Offset {
+  return toOffset(toNumber(Number(toText(value))))
 }
 
 function toText(value: unknown): string {

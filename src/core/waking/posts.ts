@@ -16,12 +16,22 @@ export interface Changed {
   readonly sockets: readonly string[]
   /** They are told to poll. */
   readonly isCrowded: boolean
+  /** Those who stay armed, with the offset from which on each is told. */
+  readonly staying?: ReadonlyMap<string, Offset> | undefined
+  /** The batches from an offset on, where a message can bring them. */
+  readonly batchesFrom?: ((from: Offset) => Uint8Array | undefined) | undefined
 }
 
 /** What is told to whom: all that has changed for a socket comes in as few messages as hold it. */
 export function planPosts(changes: readonly Changed[]): Post[] {
   const told = new Map<string, { wakes: Wake[]; polls: PartitionId[] }>()
-  for (const { partition, endOffset, sockets, isCrowded } of changes) {
+  for (const { partition, endOffset, sockets, isCrowded, staying, batchesFrom } of changes) {
+    // Most know the log equally far.
+    const pushed = new Map<Offset, Uint8Array | undefined>()
+    const stayingAt = (from: Offset): Pick<Wake, 'from' | 'batches'> => {
+      if (!pushed.has(from)) pushed.set(from, batchesFrom?.(from))
+      return { from, batches: pushed.get(from) }
+    }
     for (const socket of sockets) {
       let its = told.get(socket)
       if (!its) {
@@ -29,7 +39,10 @@ export function planPosts(changes: readonly Changed[]): Post[] {
         told.set(socket, its)
       }
       if (isCrowded) its.polls.push(partition)
-      else its.wakes.push({ ...partition, endOffset })
+      else {
+        const from = staying?.get(socket)
+        its.wakes.push({ ...partition, endOffset, ...(from !== undefined && stayingAt(from)) })
+      }
     }
   }
   return [...told].flatMap(([socket, { wakes, polls }]) =>
@@ -42,7 +55,7 @@ export function inCalls(posts: readonly Post[]): Post[][] {
   const calls: Post[][] = []
   let bytes = Number.POSITIVE_INFINITY
   for (const post of posts) {
-    // Ids and numbers: each character is a byte. The comma, too.
+    // Ids, numbers and base 64: each character is a byte. The comma, too.
     const its = JSON.stringify(post).length + 1
     if (bytes + its > POSTS_BYTES_MAX) {
       calls.push([])

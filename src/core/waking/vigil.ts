@@ -134,6 +134,18 @@ export class Vigil<Place> {
     return true
   }
 
+  /**
+   * It was woken and stays armed: what it hears is as good as a look. False: as far as is known here it is to be asked for again all
+   * the same, or is being asked for.
+   */
+  heard(place: Place, nowMs: number): boolean {
+    const watched = this.#watched.get(place)
+    if (!watched?.isArmed || watched.asked !== undefined) return false
+    this.#oldestMs = undefined
+    watched.askedMs = nowMs
+    return true
+  }
+
   /** Too many listen there. */
   told(place: Place, forMs: number, nowMs: number): void {
     const watched = this.#of(place)

@@ -3,6 +3,7 @@ import { type TicketProblem, Tickets } from '../../contract/waking/tickets.ts'
 import {
   LISTENER_PARTITIONS_MAX,
   LISTENERS_PER_PARTITION_MAX,
+  PROCESS_ARMED_PARTITIONS_MAX,
   TICKET_LIFETIME_MS,
 } from '../../core/limits.ts'
 import type { Offset } from '../../core/numbers.ts'
@@ -31,8 +32,7 @@ export class Listeners implements WakingOffer {
   readonly #tickets: Tickets
   readonly #nowMs: () => number
   readonly #armed = new Map<string, ArmedSocket>()
-  /** How many are armed at a partition. */
-  readonly #counts = new Map<string, number>()
+  readonly #counts = new Counts()
   #opened = 0
 
   /** @param key of this process alone: sockets end with it */
@@ -68,18 +68,36 @@ export class Listeners implements WakingOffer {
   }
 }
 
+/** How many are armed at each partition, and in all. */
+class Counts {
+  readonly #counts = new Map<string, number>()
+  #all = 0
+
+  hasRoomAt(key: string): boolean {
+    if (this.#all >= PROCESS_ARMED_PARTITIONS_MAX) return false
+    return (this.#counts.get(key) ?? 0) < LISTENERS_PER_PARTITION_MAX
+  }
+
+  change(key: string, by: 1 | -1): void {
+    this.#all += by
+    const count = (this.#counts.get(key) ?? 0) + by
+    if (count === 0) this.#counts.delete(key)
+    else this.#counts.set(key, count)
+  }
+}
+
 /** What one socket is armed at. */
 class ArmedSocket implements Listener {
   readonly #socket: WokenSocket
   readonly #listen: Listen
-  readonly #counts: Map<string, number>
+  readonly #counts: Counts
   /** By partition; undefined while it is being armed. */
   readonly #ends = new Map<string, (() => void) | undefined>()
   readonly #arming = new Map<string, Promise<void>>()
   #wakes: Wake[] = []
   #isOver = false
 
-  constructor(socket: WokenSocket, listen: Listen, counts: Map<string, number>) {
+  constructor(socket: WokenSocket, listen: Listen, counts: Counts) {
     this.#socket = socket
     this.#listen = listen
     this.#counts = counts
@@ -104,7 +122,7 @@ class ArmedSocket implements Listener {
   end(): void {
     this.#isOver = true
     for (const [key, end] of this.#ends) {
-      this.#count(key, -1)
+      this.#counts.change(key, -1)
       end?.()
     }
     this.#ends.clear()
@@ -117,9 +135,9 @@ class ArmedSocket implements Listener {
     while (this.#arming.has(key)) await this.#arming.get(key)
     if (this.#isOver || this.#ends.has(key)) return true
     if (this.#ends.size >= LISTENER_PARTITIONS_MAX) return false
-    if ((this.#counts.get(key) ?? 0) >= LISTENERS_PER_PARTITION_MAX) return false
+    if (!this.#counts.hasRoomAt(key)) return false
     this.#ends.set(key, undefined)
-    this.#count(key, 1)
+    this.#counts.change(key, 1)
     const arming = this.#begin(key, partition)
     this.#arming.set(
       key,
@@ -138,14 +156,14 @@ class ArmedSocket implements Listener {
     try {
       const end = await this.#listen(partition, endOffset => {
         if (this.#isOver || !this.#ends.delete(key)) return
-        this.#count(key, -1)
+        this.#counts.change(key, -1)
         this.#tell({ topicId, partition: number, endOffset })
       })
       // It may have been woken already, or ended.
       if (this.#ends.has(key)) this.#ends.set(key, end)
       else end()
     } catch (error) {
-      if (this.#ends.delete(key)) this.#count(key, -1)
+      if (this.#ends.delete(key)) this.#counts.change(key, -1)
       throw error
     }
   }
@@ -159,11 +177,5 @@ class ArmedSocket implements Listener {
       this.#wakes = []
       if (!this.#isOver) this.#socket.wake(wakes)
     })
-  }
-
-  #count(key: string, change: 1 | -1): void {
-    const count = (this.#counts.get(key) ?? 0) + change
-    if (count === 0) this.#counts.delete(key)
-    else this.#counts.set(key, count)
   }
 }

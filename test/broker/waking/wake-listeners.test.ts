@@ -3,9 +3,10 @@ import { expect, test } from 'vitest'
 import { openMemoryStore } from '../../../src/adapters/memory/memory-store.ts'
 import { VirtualClock } from '../../../src/adapters/memory/virtual-clock.ts'
 import { WakeListeners } from '../../../src/broker/waking/wake-listeners.ts'
-import { POLL_TOLD_MS } from '../../../src/core/limits.ts'
+import { POLL_TOLD_MS, WAKE_PAUSE_MS } from '../../../src/core/limits.ts'
 import type { Head } from '../../../src/core/log/head.ts'
 import { toOffset } from '../../../src/core/numbers.ts'
+import { encodeBatch } from '../../../src/core/record/index.ts'
 import { parseBrokerMessage } from '../../../src/core/waking/messages.ts'
 import type { Post } from '../../../src/core/waking/posts.ts'
 import { systemEntropy } from '../../../src/embedded/system.ts'
@@ -21,11 +22,18 @@ function open() {
   const clock = new VirtualClock(NOW_MS)
   const store = openMemoryStore(clock)
   const posted: Post[] = []
+  /** Sockets that are not there any more. */
+  const gone: string[] = []
   const ports = { index: store.index, listeners: store.listeners, clock, entropy: systemEntropy }
-  const posts = { post: async (some: readonly Post[]) => void posted.push(...some) }
+  const posts = {
+    post: async (some: readonly Post[]) => {
+      posted.push(...some)
+      return gone
+    },
+  }
   const wakeAll = (other: Partial<ListenerStore> = {}) =>
     new WakeListeners({ ...ports, listeners: { ...store.listeners, ...other }, posts })
-  return { ...store, clock, ports, posted, posts, wakeAll }
+  return { ...store, clock, ports, posted, posts, gone, wakeAll }
 }
 
 test('whoever is armed is told how far the log is, each once', async () => {
@@ -67,6 +75,38 @@ test('of a log that is gone, all hear', async () => {
   const { listeners, wakeAll } = open()
   await listeners.arm('one', [{ ...PARTITION, from: toOffset(17) }], TIMES)
   expect(await wakeAll().wakeChanged([PARTITION])).toBe(1)
+})
+
+/** A record is appended to the first partition. */
+async function append({ index }: ReturnType<typeof open>, text: string) {
+  const payload = encodeBatch([{ value: Buffer.from(text) }], { nowMs: NOW_MS })
+  const entry = {
+    ...{ id: Buffer.from(text.padEnd(16, '.')).toString('hex'), span: 1, bytes: payload.length },
+    ...{ maxTimestampMs: NOW_MS, createdMs: NOW_MS, marks: [], producers: [] },
+    place: { kind: 'inline', payload },
+  } as const
+  await index.append(PARTITION, entry, toOffset(0))
+}
+
+test('who was armed a while ago is brought what is new, and stays armed; whoever is gone does not', async () => {
+  const world = open()
+  const { clock, index, listeners, posted, gone, wakeAll } = world
+  await index.createHead(PARTITION, 0)
+  for (const socket of ['one', 'two'])
+    await listeners.arm(socket, [{ ...PARTITION, from: toOffset(0) }], TIMES)
+  await clock.runUntilSettled(clock.sleep(WAKE_PAUSE_MS))
+  gone.push('two')
+  for (const [offset, text] of ['ebb', 'flood'].entries()) {
+    await append(world, text)
+    expect(await wakeAll().wakeChanged([PARTITION])).toBe(2 - offset)
+    const told = parseBrokerMessage(posted.findLast(({ socket }) => socket === 'one')!.message)
+    if (told?.type !== 'wake') throw new Error('no wake-up')
+    const [wake] = told.partitions
+    expect(wake).toMatchObject({ ...PARTITION, from: offset, endOffset: offset + 1 })
+    expect(String(wake!.batches)).toContain(text)
+    expect(await wakeAll().wakeChanged([PARTITION])).toBe(0)
+    await clock.runUntilSettled(clock.sleep(WAKE_PAUSE_MS))
+  }
 })
 
 test('where too many listen, all are told to poll', async () => {

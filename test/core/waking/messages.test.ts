@@ -20,13 +20,21 @@ const wakes = fc.array(
     topicId: fc.uuid(),
     partition: fc.nat({ max: 9_999 }),
     endOffset: fc.maxSafeNat().map(toOffset),
+    ...{ from: fc.option(fc.maxSafeNat().map(toOffset), { nil: undefined }) },
+    batches: fc.option(fc.uint8Array({ maxLength: 300 }), { nil: undefined, freq: 2 }),
   }),
   { minLength: 1, maxLength: 700 },
 )
 
+const bytesAsText = ({ batches, ...wake }: Wake) => ({ ...wake, ...(batches && { said: [...batches] }) })
+
 describe('what a broker says', () => {
   test('is this, byte for byte', () => {
     const wake: Wake = { topicId: TOPIC_ID, partition: 3, endOffset: toOffset(17) }
+    const staying = { ...wake, from: toOffset(16), batches: Uint8Array.of(1, 2, 255) }
+    expect(encodeWakes([staying])).toEqual([
+      `{"type":"wake","partitions":[{"topicId":"${TOPIC_ID}","partition":3,"endOffset":"17","from":"16","batches":"AQL/"}]}`,
+    ])
     expect([
       encodeTicket('x.y.z', 1_764_000_000_000),
       ...encodeWakes([wake]),
@@ -47,7 +55,7 @@ describe('what a broker says', () => {
         for (const message of messages)
           expect(Buffer.byteLength(message)).toBeLessThanOrEqual(WAKE_MESSAGE_BYTES_MAX)
         const said = messages.map(parseBrokerMessage) as Extract<BrokerMessage, { type: 'wake' }>[]
-        expect(said.flatMap(({ partitions }) => partitions)).toEqual(all)
+        expect(said.flatMap(({ partitions }) => partitions.map(bytesAsText))).toEqual(all.map(bytesAsText))
         const polls = encodePolls(all)
         for (const message of polls)
           expect(Buffer.byteLength(message)).toBeLessThanOrEqual(WAKE_MESSAGE_BYTES_MAX)

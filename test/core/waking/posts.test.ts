@@ -34,6 +34,22 @@ test('wakes and polls of a socket are one message each', () => {
   expect(toldTo('b', posts)).toEqual([{ type: 'wake', partitions: [wake(1)] }])
 })
 
+test('who stays armed is told from where on, and of what comes from there', () => {
+  const batchesFrom = (from: number) => (from === 16 ? Uint8Array.of(1) : undefined)
+  const staying = new Map([
+    ['a', toOffset(16)],
+    ['b', toOffset(15)],
+  ])
+  const posts = planPosts([{ ...changed(1, ['a', 'b', 'c']), endOffset: toOffset(17), staying, batchesFrom }])
+  const wakeOf = (socket: string) => {
+    const [told] = toldTo(socket, posts)
+    return told?.type === 'wake' ? told.partitions[0] : undefined
+  }
+  expect(wakeOf('a')).toMatchObject({ from: 16, endOffset: 17, batches: Buffer.of(1) })
+  expect(wakeOf('b')).toEqual({ topicId: TOPIC_ID, partition: 1, from: 15, endOffset: 17 })
+  expect(wakeOf('c')).toEqual({ topicId: TOPIC_ID, partition: 1, endOffset: 17 })
+})
+
 test('nobody is told nothing', () => {
   expect(planPosts([])).toEqual([])
   expect(planPosts([changed(1, [])])).toEqual([])

@@ -14,8 +14,9 @@ export class LambdaWakePosts implements WakePosts {
     this.#events = new LambdaEvents(...settings)
   }
 
-  async post(posts: readonly Post[]): Promise<void> {
+  async post(posts: readonly Post[]): Promise<readonly string[]> {
     await Promise.all(inCalls(posts).map(some => this.#events.send({ posts: some })))
+    return []
   }
 
   close(): void {

@@ -6,7 +6,13 @@ import {
   type Ownership,
 } from '../../../core/group/claim.ts'
 import type { Claim, CommittedOffset, PendingOffset } from '../../../core/group/group.ts'
-import { CLAIM_ATTRIBUTES, claimKey, groupKey, parseClaimKey } from '../../../core/storage-layout.ts'
+import {
+  CLAIM_ATTRIBUTES,
+  claimKey,
+  groupKey,
+  PENDING_ATTRIBUTES,
+  parseClaimKey,
+} from '../../../core/storage-layout.ts'
 import type { PartitionId } from '../../../core/topic/partition-id.ts'
 import {
   fields,
@@ -32,7 +38,6 @@ const {
   sequence: SEQUENCE,
   underGeneration: UNDER_GENERATION,
   lastGeneration: LAST_GENERATION,
-  pendingVersion: PENDING_VERSION,
 } = CLAIM_ATTRIBUTES
 const OWNERSHIP = fields<Ownership>(CLAIM_ATTRIBUTES, { owner: orNull(text), generation: whole })
 const COMMITTED = fields<CommittedOffset>(CLAIM_ATTRIBUTES, {
@@ -44,15 +49,8 @@ const COMMITTED = fields<CommittedOffset>(CLAIM_ATTRIBUTES, {
   underGeneration: orAbsent(whole),
 })
 
-const PENDING_NAMES = {
-  transactionId: CLAIM_ATTRIBUTES.pendingId,
-  transactionalId: CLAIM_ATTRIBUTES.pendingOf,
-  version: PENDING_VERSION,
-  offset: CLAIM_ATTRIBUTES.pendingOffset,
-  leaderEpoch: CLAIM_ATTRIBUTES.pendingLeaderEpoch,
-  metadata: CLAIM_ATTRIBUTES.pendingMetadata,
-}
-const PENDING = fields<PendingOffset>(PENDING_NAMES, {
+const PENDING_VERSION = PENDING_ATTRIBUTES.version
+const PENDING = fields<PendingOffset>(PENDING_ATTRIBUTES, {
   transactionId: text,
   transactionalId: text,
   version: text,
@@ -84,7 +82,7 @@ export function closeUpdate(claim: Claim): Update | null | undefined {
   const { generation, lastGeneration, ...gone } = CLAIM_ATTRIBUTES
   return {
     set: equalities({ [generation]: number(0), [lastGeneration]: number(closed.lastGeneration!) }),
-    remove: Object.values(gone).map(name => words`${name}`),
+    remove: [...Object.values(gone), ...Object.values(PENDING_ATTRIBUTES)].map(name => words`${name}`),
     // Who owned it anew meanwhile has another generation, and the next removal closes that.
     when: equalities({ [generation]: number(claim.generation) }),
   }
@@ -143,7 +141,7 @@ export function pendingUpdate(pending: PendingOffset, by: Committer, seen: strin
 
 /** {@link applyResolution} in DynamoDB's words. */
 export function resolutionUpdate(version: string, committed: CommittedOffset | null): Update {
-  const remove = Object.values(PENDING_NAMES).map(name => words`${name}`)
+  const remove = Object.values(PENDING_ATTRIBUTES).map(name => words`${name}`)
   const when = [isPending(version)]
   if (!committed) return { remove, when }
   const isLater = words`${COMMITTED_MS} < ${number(committed.committedMs)}`

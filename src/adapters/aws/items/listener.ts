@@ -7,32 +7,43 @@ import {
   WAKING_KEY_ITEM,
 } from '../../../core/storage-layout.ts'
 import type { PartitionId } from '../../../core/topic/partition-id.ts'
+import type { Arming } from '../../../core/waking/arming.ts'
 import { bytes, type Item, itemKey, number, offset, sortKeyOf, whole } from '../table/attributes.ts'
 import { EXISTS } from '../table/conditions.ts'
 import { type Expression, words } from '../table/expression.ts'
 
-const { expirySeconds: EXPIRY, armedFrom: FROM } = LISTENER_ATTRIBUTES
+const { expirySeconds: EXPIRY, armedFrom: FROM, sinceMs: SINCE, wakesLeft: LEFT } = LISTENER_ATTRIBUTES
 const { secret: SECRET } = WAKING_KEY_ATTRIBUTES
 
 /** Who is armed at a partition, or that too many are. */
-export interface ListenerItem {
+export interface ListenerItem extends Arming {
   /** The socket's id; undefined: this says that they are too many. */
   readonly socket: string | undefined
   /** When it counts no more, whether the table has removed it or not. */
   readonly expiresMs: number
-  /** A change that leaves the log's end beyond this wakes; undefined: any does. */
-  readonly from?: Offset | undefined
 }
 
 export function listenerItemKey(partition: PartitionId, socket: string | undefined): Item {
   return itemKey(listenersKey(partition), socket ?? CROWDED_KEY)
 }
 
-export function encodeListenerItem(partition: PartitionId, { socket, expiresMs, from }: ListenerItem): Item {
+export function encodeListenerItem(
+  partition: PartitionId,
+  { socket, expiresMs, ...arming }: ListenerItem,
+): Item {
   return {
     ...listenerItemKey(partition, socket),
     [EXPIRY]: number(Math.ceil(expiresMs / 1_000)),
+    ...encodeArming(arming),
+  }
+}
+
+/** What is said of an arming beside its key and its end. */
+export function encodeArming({ from, sinceMs, wakesLeft }: Arming): Item {
+  return {
     ...(from !== undefined && { [FROM]: number(from) }),
+    ...(sinceMs !== undefined && { [SINCE]: number(sinceMs) }),
+    ...(wakesLeft !== undefined && { [LEFT]: number(wakesLeft) }),
   }
 }
 
@@ -43,15 +54,12 @@ export function decodeListenerItem(item: Item): ListenerItem {
     socket: sortKey === CROWDED_KEY ? undefined : sortKey,
     expiresMs: whole.read(item[EXPIRY], EXPIRY) * 1_000,
     ...(item[FROM] && { from: offset.read(item[FROM], FROM) }),
+    ...(item[SINCE] && { sinceMs: whole.read(item[SINCE], SINCE) }),
+    ...(item[LEFT] && { wakesLeft: whole.read(item[LEFT], LEFT) }),
   }
 }
 
-/** Whether a change that left the log's end there is one to wake for. */
-export function isBelow({ from }: Pick<ListenerItem, 'from'>, endOffset: Offset | undefined): boolean {
-  return from === undefined || endOffset === undefined || from < endOffset
-}
-
-/** The same of an item that stands, and that there is one. */
+/** Whether a change that left the log's end there is one to wake for, of an item that stands; and that there is one. */
 export function standsBelow(endOffset: Offset | undefined): Expression {
   if (endOffset === undefined) return EXISTS
   return words`${EXISTS} AND (attribute_not_exists(${FROM}) OR ${FROM} < ${number(endOffset)})`

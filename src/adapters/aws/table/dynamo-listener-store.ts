@@ -3,14 +3,15 @@ import type { Offset } from '../../../core/numbers.ts'
 import { listenersKey } from '../../../core/storage-layout.ts'
 import type { PartitionId } from '../../../core/topic/partition-id.ts'
 import type { ArmedAt } from '../../../core/waking/armed-at.ts'
+import { afterWake, freshArming, isBelow } from '../../../core/waking/arming.ts'
 import type { ListenerStore } from '../../../ports/listener-store.ts'
 import { NotApplied, OutcomeUnknown } from '../../../ports/outcome.ts'
 import {
   decodeListenerItem,
   decodeWakingKeyItem,
+  encodeArming,
   encodeListenerItem,
   encodeWakingKeyItem,
-  isBelow,
   type ListenerItem,
   listenerItemKey,
   standsBelow,
@@ -18,6 +19,15 @@ import {
 } from '../items/listener.ts'
 import { NO_ITEM, under } from './conditions.ts'
 import type { DynamoTable } from './dynamo-table.ts'
+import { equalities } from './expression.ts'
+
+type Armed = ListenerItem & { readonly socket: string }
+
+interface Taking {
+  readonly endOffset: Offset | undefined
+  readonly nowMs: number
+  readonly isCrowded: boolean
+}
 
 /** Listeners in a DynamoDB table, which drops those whose time is over by itself. */
 export function dynamoListenerStore(table: DynamoTable): ListenerStore {
@@ -25,24 +35,31 @@ export function dynamoListenerStore(table: DynamoTable): ListenerStore {
   async function armOne(partition: ArmedAt, socket: string, nowMs: number, expiresMs: number) {
     const [crowded] = await Promise.all([
       table.read(listenerItemKey(partition, undefined), decodeListenerItem),
-      table.put(encodeListenerItem(partition, { socket, expiresMs, from: partition.from })),
+      table.put(encodeListenerItem(partition, { socket, expiresMs, ...freshArming(partition.from, nowMs) })),
     ])
     if (!crowded || crowded.expiresMs <= nowMs) return []
     await table.remove(listenerItemKey(partition, socket))
     return [partition]
   }
 
-  /** True where nobody else has got it, as far as is known. */
+  /** Whether nobody else has got it, as far as is known, and whether it stays. */
   async function takeOne(
     partition: PartitionId,
-    socket: string,
-    endOffset: Offset | undefined,
-  ): Promise<boolean> {
+    { socket, ...item }: Armed,
+    { endOffset, nowMs, isCrowded }: Taking,
+  ): Promise<{ readonly isTaken: boolean; readonly stays: boolean }> {
+    const key = listenerItemKey(partition, socket)
+    // Without regard to when it was armed: one that has come since the look is woken too, and looks then; if it is armed from below.
+    const when = standsBelow(endOffset)
+    const left = isCrowded ? undefined : afterWake(item, endOffset, nowMs)
     try {
-      // Without regard to when it was armed: one that has come since the look is woken too, and looks then; if it is armed from below.
-      return await table.remove(listenerItemKey(partition, socket), standsBelow(endOffset))
+      if (!left) return { isTaken: await table.remove(key, when), stays: false }
+      const { held } = await table.update(key, { set: equalities(encodeArming(left)), when: [when] })
+      return { isTaken: held, stays: held }
     } catch (error) {
-      if (error instanceof NotApplied || error instanceof OutcomeUnknown) return true
+      // Whoever is told that he is armed no more arms anew.
+      if (error instanceof NotApplied || error instanceof OutcomeUnknown)
+        return { isTaken: true, stays: false }
       throw error
     }
   }
@@ -58,7 +75,7 @@ export function dynamoListenerStore(table: DynamoTable): ListenerStore {
     },
 
     async take(partition, nowMs, readEnd) {
-      const armed: (ListenerItem & { readonly socket: string })[] = []
+      const armed: Armed[] = []
       for await (const { socket, ...item } of table.list(
         under(listenersKey(partition)),
         decodeListenerItem,
@@ -67,15 +84,23 @@ export function dynamoListenerStore(table: DynamoTable): ListenerStore {
       }
       // After the list, which costs less where nobody is armed: whoever armed before a change is in both that come after it.
       const endOffset = armed.length > 0 ? await readEnd?.() : undefined
-      const due = armed.filter(item => isBelow(item, endOffset)).map(({ socket }) => socket)
+      const due = armed.filter(item => isBelow(item, endOffset))
       const isCrowded = due.length > LISTENERS_PER_PARTITION_MAX
       // Before they are told: none of them comes back meanwhile.
       if (isCrowded) {
         const expiresMs = nowMs + POLL_TOLD_MS
         await table.put(encodeListenerItem(partition, { socket: undefined, expiresMs }))
       }
-      const taken = await inTurns(due, socket => takeOne(partition, socket, endOffset))
-      return { sockets: due.filter((_, index) => taken[index]), isCrowded, endOffset }
+      const taking = { endOffset, nowMs, isCrowded }
+      const taken = await inTurns(due, async each => ({
+        ...each,
+        ...(await takeOne(partition, each, taking)),
+      }))
+      return { ...takenOf(taken), isCrowded, endOffset }
+    },
+
+    async disarm(socket, partitions) {
+      await inTurns(partitions, partition => table.remove(listenerItemKey(partition, socket)))
     },
 
     async key(make) {
@@ -86,6 +111,12 @@ export function dynamoListenerStore(table: DynamoTable): ListenerStore {
       return decodeWakingKeyItem(item!)
     },
   }
+}
+
+function takenOf(all: readonly (Armed & { readonly isTaken: boolean; readonly stays: boolean })[]) {
+  const taken = all.filter(({ isTaken }) => isTaken)
+  const staying = new Map(taken.filter(({ stays }) => stays).map(({ socket, from }) => [socket, from!]))
+  return { sockets: taken.map(({ socket }) => socket), ...(staying.size > 0 && { staying }) }
 }
 
 /** Not more at once than there are connections for. */

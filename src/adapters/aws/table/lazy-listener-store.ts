@@ -7,6 +7,7 @@ export function lazyListenerStore(table: DynamoTable): ListenerStore {
   return lazily(async () => (await import('./dynamo-listener-store.ts')).dynamoListenerStore(table), {
     arm: 'one',
     take: 'one',
+    disarm: 'one',
     readKey: 'one',
     key: 'one',
   })

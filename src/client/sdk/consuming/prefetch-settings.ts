@@ -40,6 +40,29 @@ export function prefetchSettings(options: ConsumerOptions) {
   }
 }
 
+/** A fetch below this is not worth its request. */
+const FETCH_BYTES_MIN = 16 * 1024
+
+/** What a fetch may bring of one of so many partitions that share the room. */
+export function bytesFor(
+  { bufferedBytes }: PartitionStream,
+  { bytesAhead, fetchBytesMax }: PrefetchSettings,
+  partitions: number,
+): number {
+  const share = bytesAhead / Math.max(1, partitions) - bufferedBytes
+  return Math.min(fetchBytesMax, Math.max(FETCH_BYTES_MIN, Math.floor(share)))
+}
+
+/**
+ * Each has its share, but a batch is what comes at least: for some of those there is always room, since a request costs the
+ * same whatever it brings.
+ */
+export function bytesForAll(streams: Iterable<PartitionStream>, { bytesAhead }: PrefetchSettings): number {
+  let left = bytesAhead
+  for (const { bufferedBytes } of streams) left -= bufferedBytes
+  return Math.max(left, FETCH_DEFAULT_BYTES)
+}
+
 /** With more partitions than one request takes, how long a round over all of them may take. */
 const ROUND_MS = 1_000
 /** How long a request waits while it is still looked up where other partitions begin. */

@@ -1,5 +1,6 @@
 import type { Broker, FetchedMany, FetchedPartition } from '../../../contract/broker.ts'
-import { FETCH_DEFAULT_BYTES, FETCH_PARTITIONS_MAX, LOCATED_READ_TIMEOUT_MS } from '../../../core/limits.ts'
+import { FETCH_PARTITIONS_MAX, LOCATED_READ_TIMEOUT_MS } from '../../../core/limits.ts'
+import type { Wake } from '../../../core/waking/messages.ts'
 import type { Ask } from '../../../core/waking/vigil.ts'
 import { pause } from '../../pause.ts'
 import { isTopicGone, pauseAfter, tryOnce } from '../../retry.ts'
@@ -9,6 +10,8 @@ import type { ConsumerOptions, ConsumerWork } from './consumer-options.ts'
 import { LocatedReads } from './located-reads.ts'
 import type { PartitionStream } from './partition-stream.ts'
 import {
+  bytesFor,
+  bytesForAll,
   type PrefetchListener,
   type PrefetchSettings,
   prefetchSettings,
@@ -16,9 +19,8 @@ import {
 } from './prefetch-settings.ts'
 import { RequestUnderWay } from './request-under-way.ts'
 import { WakeCalls } from './wake-calls.ts'
+import { takeWoken } from './woken-records.ts'
 
-/** A fetch below this is not worth its request. */
-const FETCH_BYTES_MIN = 16 * 1024
 /** While a partition has as much as it shall have, the others are not asked for at once, since it will soon have room. */
 const LINGER_MS = 100
 
@@ -72,6 +74,7 @@ export class Prefetcher {
           if (this.#request?.mayWaitLong) this.#request.interrupt()
           this.#beginSoon()
         },
+        take: (stream, wake) => this.#takeWoken(stream, wake),
         waits: (how, reason) => this.#listener.waits(how, reason),
       },
       this.#settings.retry.random,
@@ -216,7 +219,8 @@ export class Prefetcher {
     // Of the others it is told when something comes.
     const polls = [...asks.values()].includes('poll')
     // After trouble at once, so that it is known to be over.
-    if (!polls || wanted.some(({ fetchFailures }) => fetchFailures > 0)) return 0
+    if (!polls || this.#wakes?.isKnown === false) return 0
+    if (wanted.some(({ fetchFailures }) => fetchFailures > 0)) return 0
     const quiet = hasFull ? this.#quiet : undefined
     return waitMsFor(this.#settings, {
       isStarting: this.#starts > 0,
@@ -306,6 +310,19 @@ export class Prefetcher {
     await this.#rest(stream, pauseMs)
   }
 
+  /** False: nobody wants it now. */
+  #takeWoken(stream: PartitionStream, wake: Wake): boolean {
+    if (stream.isFetching || !this.#isOpen(stream)) return false
+    const became = takeWoken(stream, wake, !this.#isFull(stream))
+    if (became === 'more') this.want(stream)
+    if (became === 'taken') {
+      this.#quiet = 0
+      this.#listener.fetchStarted()
+      this.#listener.fetched(1, 0)
+    }
+    return became !== 'damaged'
+  }
+
   #take(stream: PartitionStream, answer: FetchedPartition): void {
     if ('error' in answer) throw answer.error
     const { startOffset, endOffset, nextOffset, chunks } = answer
@@ -328,11 +345,11 @@ export class Prefetcher {
       const { topic, topicId, partition } = stream
       const place = { topic, topicId, partition, offset: stream.fetchOffset! }
       const arming = asks.get(stream) === 'arm' && this.#wakes?.arming(stream, place.offset)
-      return { ...place, maxBytes: this.#bytesFor(stream), ...arming }
+      return { ...place, maxBytes: bytesFor(stream, this.#settings, this.partitions), ...arming }
     })
     const wanted = {
       partitions: asked,
-      maxBytes: this.#bytesForAll(),
+      maxBytes: bytesForAll(this.#streams, this.#settings),
       minBytes,
       maxWaitMs: waitMs,
       signal,
@@ -346,22 +363,6 @@ export class Prefetcher {
     }
     const rangeMs = Math.min(LOCATED_READ_TIMEOUT_MS, retry.tryMs)
     return await (this.#located?.fetch(wanted, source, rangeMs) ?? source.fetchMany(wanted))
-  }
-
-  #bytesFor({ bufferedBytes }: PartitionStream): number {
-    const { bytesAhead, fetchBytesMax } = this.#settings
-    const share = bytesAhead / Math.max(1, this.partitions) - bufferedBytes
-    return Math.min(fetchBytesMax, Math.max(FETCH_BYTES_MIN, Math.floor(share)))
-  }
-
-  /**
-   * Each has its share, but a batch is what comes at least: for some of those there is always room, since a request costs the
-   * same whatever it brings.
-   */
-  #bytesForAll(): number {
-    let left = this.#settings.bytesAhead
-    for (const { bufferedBytes } of this.#streams) left -= bufferedBytes
-    return Math.max(left, FETCH_DEFAULT_BYTES)
   }
 
   /** @returns how long the partition rests */

@@ -3,7 +3,7 @@ import type { OpenSocket, Socket } from '../../../contract/waking/socket.ts'
 import { LISTENER_PING_MS, SOCKET_LIFETIME_MS, SOCKET_PAUSE_MS_MAX } from '../../../core/limits.ts'
 import type { Offset } from '../../../core/numbers.ts'
 import { partitionKey } from '../../../core/topic/partition-id.ts'
-import type { BrokerMessage } from '../../../core/waking/messages.ts'
+import type { BrokerMessage, Wake } from '../../../core/waking/messages.ts'
 import { type Ask, Vigil } from '../../../core/waking/vigil.ts'
 import { pauseAfter } from '../../retry.ts'
 
@@ -11,18 +11,22 @@ import { pauseAfter } from '../../retry.ts'
 interface Watched {
   /** Whether more is known to be in the log. */
   readonly hasMore: boolean
+  /** Whether it is known that there is none. */
+  readonly isAtEnd: boolean
 }
 
 export interface WakeHost<Stream> {
   /** Something may be to be asked for. Undefined: who knows of what. */
   look(stream?: Stream): void
+  /** What a wake-up tells of one that is armed still. False: it does nothing with that now. */
+  take(stream: Stream, wake: Wake): boolean
   /** How it waits from now on: woken, or by asking again and again, and why. */
   waits(how: 'woken' | 'polls', reason: Error | undefined): void
 }
 
 const FIRST_PAUSE_MS = 1_000
-/** Whoever has read all there was so many times in a row follows what is written. */
-const ENDS_REACHED = 2
+/** For so long nothing is asked for while the first socket is being opened: a request that waits would keep a function busy. */
+const OPENING_MS = 2_000
 
 /**
  * Has a consumer woken, where its broker offers that: opens a socket as soon as it has read all there is, and says which partitions
@@ -44,8 +48,12 @@ export class WakeCalls<Stream extends Watched> {
   /** The one that is to take its place. */
   #next: Socket | undefined
   #failures = 0
-  /** Answers in a row after which nothing more was in the log. */
-  #endsReached = 0
+  /** Whether the last answer was one after which nothing more was in the log. */
+  #isAtEnd = false
+  /** Whether a broker has said whether it wakes. */
+  #isKnown = false
+  /** Until then the first socket is waited for. */
+  #opensUntilMs = 0
   #timer: NodeJS.Timeout | undefined
   #connecting: NodeJS.Timeout | undefined
   #pinging: NodeJS.Timeout | undefined
@@ -70,15 +78,26 @@ export class WakeCalls<Stream extends Watched> {
     return { arm: true, ...(told !== undefined && told > offset && { armFrom: told }) }
   }
 
+  /** Whether a request may wait at the broker: not before it is known whether it need not. */
+  get isKnown(): boolean {
+    return this.#isKnown
+  }
+
   /** Undefined: it is let alone. */
   askFor(stream: Stream): Ask | undefined {
-    return this.#vigil.askFor(stream, stream.hasMore, performance.now())
+    const nowMs = performance.now()
+    if (!this.#vigil.isOpen && stream.isAtEnd) {
+      // Asked by somebody who has read all there is, and wants more of it.
+      if (this.#isAtEnd) this.#connectFirst()
+      if (nowMs < this.#opensUntilMs) return undefined
+    }
+    return this.#vigil.askFor(stream, stream.hasMore, nowMs)
   }
 
   /** These are let alone: `look` is called when one of them is not to be any more. */
   sleep(streams: readonly Stream[]): void {
     clearTimeout(this.#timer)
-    const dueMs = this.#vigil.dueMs(streams)
+    const dueMs = this.#vigil.isOpen || streams.length === 0 ? this.#vigil.dueMs(streams) : this.#opensUntilMs
     if (this.#isOver || dueMs === Number.POSITIVE_INFINITY) return
     const sleepMs = Math.max(1, Math.ceil(dueMs - performance.now()))
     this.#timer = setTimeout(() => this.#host.look(), sleepMs)
@@ -123,13 +142,11 @@ export class WakeCalls<Stream extends Watched> {
     this.#over()
     if (armed === 'stale' || armed === 'forged') this.#lost(new Error(`its ticket is ${armed}`))
     if (isQuiet && !waking?.open && !this.#isTold) this.#tell('polls', undefined)
-    this.#endsReached = isAtEnd ? this.#endsReached + 1 : 0
-    if (waking?.open) {
-      this.#open = waking.open
-      // Who has more to read need not be woken. Who is at the end again and again is: something small may come all the time.
-      if ((isQuiet || this.#endsReached >= ENDS_REACHED) && !this.#socket && !this.#next && !this.#connecting)
-        this.#connect()
-    }
+    this.#isKnown = true
+    // Who has more to read need not be woken.
+    this.#isAtEnd = isAtEnd
+    if (waking?.open) this.#open = waking.open
+    if (isQuiet) this.#connectFirst()
   }
 
   /** Nobody knows what became of it. */
@@ -174,6 +191,13 @@ export class WakeCalls<Stream extends Watched> {
     if (this.#arming === 0) this.#early.clear()
   }
 
+  /** Unless there is a socket, or is to be one. */
+  #connectFirst(): void {
+    if (this.#socket || this.#next || this.#connecting || !this.#open) return
+    if (!this.#isTold) this.#opensUntilMs = performance.now() + OPENING_MS
+    this.#connect()
+  }
+
   #connect(): void {
     this.#connecting = undefined
     const open = this.#open
@@ -193,16 +217,19 @@ export class WakeCalls<Stream extends Watched> {
     // One that was let go has nothing to say: with the next one, all are looked at.
     if (socket !== this.#socket?.socket) return
     if (message.type === 'wake') {
-      for (const partition of message.partitions) this.#woken(partitionKey(partition), partition.endOffset)
+      for (const wake of message.partitions) this.#woken(partitionKey(wake), wake)
     } else if (message.type === 'poll') {
       for (const partition of message.partitions) this.#polls(partitionKey(partition), message.forMs)
     }
   }
 
-  #woken(key: string, endOffset: Offset): void {
+  #woken(key: string, wake: Wake): void {
     const stream = this.#streams.get(key)
+    const { endOffset, from } = wake
     // One that comes late tells of less.
     if (stream && endOffset > (this.#told.get(stream) ?? -1)) this.#told.set(stream, endOffset)
+    const isHeard = stream && from !== undefined && this.#vigil.heard(stream, performance.now())
+    if (isHeard && this.#host.take(stream, wake)) return
     if (stream && this.#vigil.woken(stream)) this.#host.look(stream)
     if (this.#arming > 0) this.#early.add(key)
   }
@@ -219,6 +246,7 @@ export class WakeCalls<Stream extends Watched> {
     this.#next = undefined
     this.#socket = { socket, ticket }
     this.#failures = 0
+    this.#opensUntilMs = 0
     this.#vigil.open()
     before?.close()
     clearInterval(this.#pinging)
@@ -233,7 +261,9 @@ export class WakeCalls<Stream extends Watched> {
     if (this.#isOver) return
     if (socket === this.#next) {
       this.#next = undefined
+      this.#opensUntilMs = 0
       if (!this.#isTold) this.#tell('polls', error)
+      if (!this.#socket) this.#host.look()
     } else if (socket !== this.#socket?.socket) return
     else this.#letGo(error)
     this.#connectIn(pauseAfter(this.#failures++, this.#pauses))

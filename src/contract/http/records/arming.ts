@@ -9,6 +9,12 @@ import {
 } from '../../waking/offer.ts'
 import type { TicketProblem } from '../../waking/tickets.ts'
 
+interface Answered {
+  readonly topicId: string | undefined
+  readonly partition: number
+  readonly error?: unknown
+}
+
 /** A fetch whose client can be woken: what it has the broker do first, and what the answer says of that. */
 export class Arming {
   readonly #url: string
@@ -39,7 +45,7 @@ export class Arming {
   }
 
   /** @param answers one for each partition of the request, in its order */
-  headers(answers: readonly { readonly topicId: string | undefined; readonly partition: number }[]) {
+  headers(answers: readonly Answered[]) {
     const listener = this.#listener
     const waking = { [WAKING_HEADER]: this.#url }
     if (listener === undefined) return waking
@@ -49,12 +55,13 @@ export class Arming {
     }
   }
 
-  #refusedAmong(
-    answers: readonly { readonly topicId: string | undefined; readonly partition: number }[],
-  ): number[] {
-    if (this.#refused.size === 0) return []
+  /** What could not be looked at may not be armed either. */
+  #refusedAmong(answers: readonly Answered[]): number[] {
     return [...answers.entries()]
-      .filter(([, { topicId = '', partition }]) => this.#refused.has(partitionKey({ topicId, partition })))
+      .filter(
+        ([, { topicId = '', partition, error }]) =>
+          error !== undefined || this.#refused.has(partitionKey({ topicId, partition })),
+      )
       .map(([index]) => index)
   }
 }

@@ -11,6 +11,7 @@ import {
   WAKE_PAUSE_MS,
 } from '../../../../src/core/limits.ts'
 import { toOffset } from '../../../../src/core/numbers.ts'
+import type { Wake } from '../../../../src/core/waking/messages.ts'
 import type { Ask } from '../../../../src/core/waking/vigil.ts'
 
 const NOWHERE = toOffset(0)
@@ -19,6 +20,7 @@ const HALF = () => 0.5
 
 class Stream {
   hasMore = false
+  isAtEnd = true
   readonly partition: number
 
   constructor(partition: number) {
@@ -52,14 +54,17 @@ class Sockets {
     this.last.listener.heard({ type: 'ticket', ticket: text, expiresMs: 1 })
   }
 
-  wake(partition: number, socket = this.last): void {
-    const wake = { topicId: 'tides', partition, endOffset: toOffset(1) }
+  wake(partition: number, socket = this.last, more: Partial<Wake> = {}): void {
+    const wake = { topicId: 'tides', partition, endOffset: toOffset(1), ...more }
     socket.listener.heard({ type: 'wake', partitions: [wake] })
   }
 }
 
 let sockets: Sockets
 let looks: (Stream | undefined)[]
+let taken: [Stream, Wake][]
+/** Whether what a wake-up tells is wanted. */
+let takes: boolean
 let waits: string[]
 let calls: WakeCalls<Stream>
 let streams: Stream[]
@@ -68,10 +73,16 @@ beforeEach(() => {
   vi.useFakeTimers()
   sockets = new Sockets()
   looks = []
+  taken = []
+  takes = true
   waits = []
   streams = [new Stream(0), new Stream(1)]
   const host = {
     look: (stream?: Stream) => void looks.push(stream),
+    take: (stream: Stream, wake: Wake) => {
+      taken.push([stream, wake])
+      return takes
+    },
     waits: (how: string, reason: Error | undefined) =>
       void waits.push(reason ? `${how}: ${reason.message}` : how),
   }
@@ -124,16 +135,34 @@ function armed(): void {
 }
 
 describe('a socket', () => {
-  test('is opened when nothing more comes, and not before', () => {
-    expect(ask(undefined, 5)).toEqual(['poll', 'poll'])
-    expect(sockets.opened).toEqual([])
-    expect(ask()).toEqual(['poll', 'poll'])
+  test('is opened when nothing more comes, and not before; meanwhile nothing is asked for', () => {
+    expect([calls.isKnown, ask(undefined, 5)]).toEqual([false, ['poll', 'poll']])
+    expect([calls.isKnown, sockets.opened]).toEqual([true, []])
+    expect(asksOf().size).toBe(0)
     expect(sockets.opened).toHaveLength(1)
     expect([calls.ticket, waits]).toEqual([undefined, []])
     sockets.ticket('first')
     expect([calls.ticket, waits]).toEqual(['first', ['woken']])
     expect(ask('all')).toEqual(['arm', 'arm'])
     expect(asksOf().size).toBe(0)
+  })
+
+  test('that takes long to be opened is not waited for, nor one that cannot be', () => {
+    ask()
+    const before = looks.length
+    calls.sleep(streams)
+    expect(asksOf().size).toBe(0)
+    vi.advanceTimersByTime(2_000)
+    expect(looks.length).toBe(before + 1)
+    expect([...asksOf().values()]).toEqual(['poll', 'poll'])
+  })
+
+  test('that cannot be opened is not waited for', () => {
+    ask()
+    expect(asksOf().size).toBe(0)
+    sockets.last.listener.closed(new Error('refused'))
+    expect(looks).toEqual([undefined])
+    expect([...asksOf().values()]).toEqual(['poll', 'poll'])
   })
 
   test('is opened also where each request brings a little, and not while there is more to read', () => {
@@ -146,10 +175,9 @@ describe('a socket', () => {
     }
     for (let round = 0; round < 5; round += 1) behind()
     ask(undefined, 5)
-    behind()
-    ask(undefined, 5)
     expect(sockets.opened).toEqual([])
-    ask(undefined, 5)
+    // Whoever wants no more of it asks for nothing, and has none.
+    expect(asksOf().size).toBe(0)
     expect(sockets.opened).toHaveLength(1)
   })
 
@@ -289,6 +317,41 @@ describe('a partition', () => {
     expect([...asksOf().values()]).toEqual(['poll', 'poll'])
     vi.advanceTimersByTime(POLL_TOLD_MS)
     expect([...asksOf().values()]).toEqual(['arm', 'arm'])
+  })
+
+  test('that stays armed is not asked for: what it hears is taken, and is as good as a look', () => {
+    armed()
+    const before = looks.length
+    vi.advanceTimersByTime(SLOW_LOOK_MS * 0.9)
+    sockets.wake(1, undefined, { from: NOWHERE })
+    expect(taken).toEqual([
+      [streams[1], { topicId: 'tides', partition: 1, endOffset: toOffset(1), from: NOWHERE }],
+    ])
+    expect([asksOf().size, looks.length]).toEqual([0, before])
+    vi.advanceTimersByTime(SLOW_LOOK_MS * 0.1)
+    expect(asksOf()).toEqual(new Map([[streams[0], 'look']]))
+  })
+
+  test('that stays armed and is not wanted now is armed anew when it is', () => {
+    armed()
+    takes = false
+    sockets.wake(1, undefined, { from: NOWHERE })
+    expect(looks.at(-1)).toBe(streams[1])
+    expect(asksOf()).toEqual(new Map([[streams[1], 'arm']]))
+  })
+
+  test('that hears while it is being asked for, or is to be armed anew, is armed anew', () => {
+    armed()
+    sockets.wake(1)
+    sockets.wake(1, undefined, { from: NOWHERE })
+    const asks = asksOf()
+    expect(asks).toEqual(new Map([[streams[1], 'arm']]))
+    calls.asked(asks)
+    sockets.wake(1, undefined, { from: NOWHERE })
+    calls.answered(asks, [NOWHERE], answerTo(asks, 'all'))
+    expect(taken).toEqual([])
+    vi.advanceTimersByTime(WAKE_PAUSE_MS)
+    expect(asksOf()).toEqual(new Map([[streams[1], 'arm']]))
   })
 
   test('that is not read any more is not woken', () => {
