@@ -28,7 +28,7 @@ export async function fetchOffsets(
   })
   const settled = await call.forEach(meant, async ({ topic, claim }) => ({
     topic,
-    claim: (await settledClaim(call, claim)) ?? claim,
+    claim: await settledClaim(call, claim),
   }))
   return settled
     .flatMap(({ topic, claim }): GroupOffset[] => {

@@ -131,7 +131,7 @@ async function settleClaims(
     const now = await settledClaim(call, claim)
     // As it was taken, whoever has it by now.
     const { pending: _, ...settled } = claim
-    return now?.pending ? undefined : { ...settled, committed: now?.committed ?? null }
+    return now.pending ? undefined : { ...settled, committed: now.committed }
   })
   const settled = looked.filter(claim => claim !== undefined)
   return { settled, isWaiting: settled.length < looked.length }

@@ -4,9 +4,9 @@ import type { GroupCall } from './group-call.ts'
 
 /**
  * The claim, once nothing is pending in it that can be settled now. Most groups never have anything pending, so what settles it is
- * loaded where something is. Undefined: it was removed.
+ * loaded where something is.
  */
-export async function settledClaim(call: GroupCall, claim: Claim): Promise<Claim | undefined> {
+export async function settledClaim(call: GroupCall, claim: Claim): Promise<Claim> {
   if (!claim.pending) return claim
   const [{ settlePending }, { TransactionCall }, { makeRoom }] = await workBeside(
     Promise.all([
@@ -24,5 +24,8 @@ export async function settledClaim(call: GroupCall, claim: Claim): Promise<Claim
     makeRoom,
   )
   if (settled === 'open') return claim
-  return await call.read(() => call.groups.readClaim(groupId, { topicId, partition }))
+  const now = await call.read(() => call.groups.readClaim(groupId, { topicId, partition }))
+  // Where there was nothing else to it, it is gone.
+  const { pending: _, ...nothing } = { ...claim, committed: null }
+  return now ?? nothing
 }
