@@ -7,7 +7,6 @@ import {
   TidemarkError,
 } from '../../core/errors.ts'
 import { toWholeNumber } from '../../core/numbers.ts'
-import { NO_PRODUCER_ID } from '../../core/record/batch-header.ts'
 import {
   ATTRIBUTES_AT,
   PRODUCER_EPOCH_AT,
@@ -144,6 +143,7 @@ function stagingOf(
 function refusalOf(index: number, records: Uint8Array | null): ReturnType<typeof apiError> | undefined {
   if (records === null || records.length === 0) return NO_BATCH
   if (toWholeNumber(index) === undefined) return NO_PARTITION
+  if (records.length < RECORDS_AT) return CUT_OFF
   // Its numbers would be taken for those of the transaction.
   return isTransactional(records) ? undefined : NOT_TRANSACTIONAL
 }
@@ -155,9 +155,8 @@ function isTransactional(records: Uint8Array): boolean {
 /** All batches of a request are one producer's: those that say otherwise are refused where they are checked. */
 function producerOf(batches: Uint8Array, transactionalId: string): TransactionName {
   const header = new DataView(batches.buffer, batches.byteOffset, batches.byteLength)
-  const isWhole = batches.length >= RECORDS_AT
-  const producerId = isWhole ? header.getBigInt64(PRODUCER_ID_AT) : NO_PRODUCER_ID
-  return { transactionalId, producerId, epoch: isWhole ? header.getInt16(PRODUCER_EPOCH_AT) : 0 }
+  const [producerId, epoch] = [header.getBigInt64(PRODUCER_ID_AT), header.getInt16(PRODUCER_EPOCH_AT)]
+  return { transactionalId, producerId, epoch }
 }
 
 function asError({ kafkaName, message }: TransactionFailure): TidemarkError {
@@ -243,6 +242,7 @@ function failed(index: number, { errorCode, errorMessage }: ReturnType<typeof ap
 }
 
 const NO_BATCH = apiError('INVALID_RECORD', 'There is no record batch.')
+const CUT_OFF = apiError('CORRUPT_MESSAGE', 'The batch ends within its header.')
 const NO_PARTITION = apiError('UNKNOWN_TOPIC_OR_PARTITION', '')
 const NO_TRANSACTIONAL_ID = apiError(
   'TRANSACTIONAL_ID_AUTHORIZATION_FAILED',

@@ -58,8 +58,15 @@ class Transactions {
     await this.#ask('create', CreateTopics, 4, { topics, timeoutMs: 5_000 })
     for (const keys of [[`${this.#prefix}a`], ['']]) {
       const asked = { key: '', keyType: 1, coordinatorKeys: keys }
-      await this.#ask(`coordinator of ${keys[0] === '' ? 'nothing' : 'one'}`, FindCoordinator, 4, asked)
+      const label = `coordinator of ${keys[0] === '' ? 'nothing' : 'one'}`
+      await this.#ask(label, FindCoordinator, 4, asked, ({ coordinators }) =>
+        coordinators.some(({ errorCode }) => NOT_YET.includes(errorCode)),
+      )
     }
+    const group = { key: '', keyType: 0, coordinatorKeys: [`${this.#prefix}g`] }
+    await this.#ask('coordinator of the group', FindCoordinator, 4, group, ({ coordinators }) =>
+      coordinators.some(({ errorCode }) => NOT_YET.includes(errorCode)),
+    )
     await settled()
   }
 
@@ -163,9 +170,15 @@ class Transactions {
     await this.#commitOffset('to no partition', producer, { partition: 9 })
     await this.#commitOffset('of a member that there is not', producer, { memberId: 'nobody', generation: 3 })
     await this.#commitOffset('of a generation that there is not', producer, { generation: 3 })
+    const none = { memberId: 'nobody', generation: 3, group: 'without' }
+    await this.#commitOffset('of a member of no group', producer, none)
+    await this.#commitOffset('of a member of no group, in an older version', producer, {
+      ...none,
+      version: 3,
+    })
     await this.#commitOffset('with long metadata', producer, { metadata: 'x'.repeat(4_097) })
-    await this.#fetchOffset('that may change', true)
-    await this.#fetchOffset('that may change, whatever it is', false)
+    await this.#fetchOffset('that may change', true, isNotYet)
+    await this.#fetchOffset('that may change, whatever it is', false, isNotYet)
     await this.#end('with offsets', producer, true)
     await this.#fetchOffset('that are committed', true, isUnstable)
     await this.#addOffsets('that are aborted', producer)
@@ -273,6 +286,7 @@ class Transactions {
       memberId?: string
       generation?: number
       metadata?: string
+      group?: string
     } = {},
   ): Promise<void> {
     const { version = 4, partition: partitionIndex = 0, offset: committedOffset = 7 } = more
@@ -283,7 +297,7 @@ class Transactions {
     } = more
     const partitions = [{ partitionIndex, committedOffset, committedLeaderEpoch: 0, committedMetadata }]
     const topics = [{ name: this.#topic, topicId: NO_UUID, partitions }]
-    const groupId = `${this.#prefix}g`
+    const groupId = `${this.#prefix}${more.group ?? 'g'}`
     const request = { ...producer, groupId, memberId, generationIdOrMemberEpoch, topics }
     await this.#ask(`commit offset ${label}`, TxnOffsetCommit, version, request, ({ topics }) =>
       topics.some(({ partitions }) => partitions.some(({ errorCode }) => NOT_YET.includes(errorCode))),
@@ -322,7 +336,8 @@ class Transactions {
   }
 }
 
-const isUnstable = (errorCode: number) => errorCode === 88
+const isUnstable = (errorCode: number) => errorCode === 88 || NOT_YET.includes(errorCode)
+const isNotYet = (errorCode: number) => NOT_YET.includes(errorCode)
 const isPassing = ({ errorCode }: { errorCode: number }) => NOT_YET.includes(errorCode)
 
 /** The batch as one of a transaction. */

@@ -1,5 +1,3 @@
-import type { PartitionResult } from '../../../contract/transactions.ts'
-import { toWholeNumber } from '../../../core/numbers.ts'
 import type { RequestOf } from '../../wire/api.ts'
 import { AddPartitionsToTxn } from '../../wire/messages/add-partitions-to-txn.ts'
 import type { Context } from '../context.ts'
@@ -48,9 +46,8 @@ async function add(
   } = request
   try {
     const name = nameOf({ transactionalId, producerId, producerEpoch })
-    const partitions = places.filter(({ partition }) => toWholeNumber(partition) !== undefined)
-    const results = await broker.addPartitions({ ...name, partitions })
-    const codes = new Map(results.map(result => [keyOf(result), codeOfResult(result, version)]))
+    const results = await broker.addPartitions({ ...name, partitions: places })
+    const codes = new Map(results.map(result => [keyOf(result), failureCode(result.error, version)]))
     const codeOfPlace = (place: Place) => codes.get(keyOf(place)) ?? codeOf('UNKNOWN_TOPIC_OR_PARTITION')
     if (places.every(place => codeOfPlace(place) === 0)) return codeOfPlace
     return place => codeOfPlace(place) || codeOf('OPERATION_NOT_ATTEMPTED')
@@ -58,10 +55,6 @@ async function add(
     const code = transactionCode(error, version)
     return () => code
   }
-}
-
-function codeOfResult({ error }: PartitionResult, version: number): number {
-  return failureCode(error, version)
 }
 
 function keyOf({ topic, partition }: Place): string {

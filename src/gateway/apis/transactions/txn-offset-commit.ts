@@ -105,4 +105,6 @@ const IN_OTHER_WORDS: Partial<Record<KafkaErrorName, KafkaErrorName>> = {
   // Of producers alone the protocol says it from other APIs.
   PRODUCER_FENCED: 'INVALID_PRODUCER_EPOCH',
   TRANSACTIONAL_ID_NOT_FOUND: 'INVALID_PRODUCER_ID_MAPPING',
+  // A group that is not there has no generation.
+  GROUP_ID_NOT_FOUND: 'ILLEGAL_GENERATION',
 }
