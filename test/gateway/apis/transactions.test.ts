@@ -257,6 +257,16 @@ describe('offsets in a transaction', () => {
     expect(await fetchOffset(true)).toEqual({ committedOffset: 7, errorCode: 0 })
   })
 
+  test('do not begin one by themselves, in the words of each version', async () => {
+    const producer = await begun()
+    expect([await commitOffset(producer, 7, {}, 3), await commitOffset(producer, 7, {}, 4)]).toEqual([
+      48, 120,
+    ])
+    await addOffsets(producer)
+    await end(producer, false)
+    expect(await commitOffset(producer, 7)).toBe(120)
+  })
+
   test('are refused where their member is not the group’s', async () => {
     const producer = await begun()
     await addOffsets(producer)

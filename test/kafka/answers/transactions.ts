@@ -171,6 +171,7 @@ class Transactions {
     await this.#commitOffset('of a member that there is not', producer, { memberId: 'nobody', generation: 3 })
     await this.#commitOffset('of a generation that there is not', producer, { generation: 3 })
     const none = { memberId: 'nobody', generation: 3, group: 'without' }
+    await this.#addOffsets('of no group yet', producer, 3, 'without')
     await this.#commitOffset('of a member of no group', producer, none)
     await this.#commitOffset('of a member of no group, in an older version', producer, {
       ...none,

@@ -15,6 +15,8 @@ type Request = RequestOf<typeof TxnOffsetCommit>
 
 /** From here on a request says which member it is of; before, it is of nobody, and nobody is fenced. */
 const MEMBERS = 3
+/** From here on clients know that they can abort a transaction, and go on. */
+const ABORTABLE = 4
 
 /** From version 5 on groups need not be added before: it goes with a feature that is not advertised. */
 export const txnOffsetCommit = handler(TxnOffsetCommit, [0, 4], async (request, context) => {
@@ -41,7 +43,7 @@ async function commit(
     const codes = new Map(committed.map(each => [placeOf(each), codeOfName(each.error)]))
     return place => codes.get(placeOf(place)) ?? codeOf('UNKNOWN_TOPIC_OR_PARTITION')
   } catch (error) {
-    const { errorCode } = toGroupError(toClients(error))
+    const { errorCode } = toGroupError(toClients(error, context.version))
     return () => errorCode
   }
 }
@@ -64,6 +66,7 @@ async function commitAll(
       ...name,
       groupId,
       ...member,
+      begins: false,
       offsets: taken.map(each => ({ ...each, offset: toOffset(each.offset) })),
     })
     return [...committed, ...offsets.filter(({ offset }) => offset < 0).map(asNoOffset)]
@@ -72,7 +75,7 @@ async function commitAll(
   const committer = { groupId, memberId, groupInstanceId, generationIdOrMemberEpoch }
   return await commitAs(committer, offsets, context, MEMBERS, {
     classic: ({ generation, memberId, instanceId }) => classic({ generation, memberId, instanceId }),
-    owned: commit => broker.commitTransactionOffsets({ ...name, ...commit }),
+    owned: commit => broker.commitTransactionOffsets({ ...name, ...commit, begins: false }),
   })
 }
 
@@ -94,17 +97,27 @@ function asNoOffset({ topic, partition, offset }: ToCommit): CommittedPartition 
   return { topic, partition, error: { kafkaName: 'INVALID_REQUEST', message, retriable: false } }
 }
 
-/** What brokers are asked about groups has words of its own for some of what is wrong with a transaction. */
-function toClients(error: unknown): unknown {
+/** What is asked of a group's coordinator has words of its own for some of what is wrong with a transaction. */
+function toClients(error: unknown, version: number): unknown {
   if (!(error instanceof TidemarkError)) return error
-  const other = IN_OTHER_WORDS[error.kafkaName]
+  const other = inOtherWords(error.kafkaName, version)
   return other ? new TidemarkError(other, error.message) : error
 }
 
-const IN_OTHER_WORDS: Partial<Record<KafkaErrorName, KafkaErrorName>> = {
-  // Of producers alone the protocol says it from other APIs.
-  PRODUCER_FENCED: 'INVALID_PRODUCER_EPOCH',
-  TRANSACTIONAL_ID_NOT_FOUND: 'INVALID_PRODUCER_ID_MAPPING',
-  // A group that is not there has no generation.
-  GROUP_ID_NOT_FOUND: 'ILLEGAL_GENERATION',
+function inOtherWords(name: KafkaErrorName, version: number): KafkaErrorName | undefined {
+  switch (name) {
+    // The other one is said by what is asked of a transaction's.
+    case 'PRODUCER_FENCED':
+      return 'INVALID_PRODUCER_EPOCH'
+    case 'TRANSACTIONAL_ID_NOT_FOUND':
+      return 'INVALID_PRODUCER_ID_MAPPING'
+    // A group that is not there has no generation.
+    case 'GROUP_ID_NOT_FOUND':
+      return 'ILLEGAL_GENERATION'
+    case 'INVALID_TXN_STATE':
+    case 'TRANSACTION_ABORTABLE':
+      return version < ABORTABLE ? 'INVALID_TXN_STATE' : 'TRANSACTION_ABORTABLE'
+    default:
+      return undefined
+  }
 }
