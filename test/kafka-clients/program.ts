@@ -225,6 +225,12 @@ export class LineProcess {
     await this.#ended
   }
 
+  /** Stops it in the middle of whatever it does, and has it go on later. */
+  pause(): { resume(): void } {
+    this.#child.kill('SIGSTOP')
+    return { resume: () => void this.#child.kill('SIGCONT') }
+  }
+
   #answered(line: string): void {
     const message = parsed(line)
     // What libraries print is none of ours.

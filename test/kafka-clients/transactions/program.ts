@@ -65,6 +65,11 @@ export class TransactionalProgram {
     await this.#process.end()
   }
 
+  /** As a machine that sleeps. */
+  pause(): { resume(): void } {
+    return this.#process.pause()
+  }
+
   async kill(): Promise<void> {
     await this.#process.kill()
   }
