@@ -1,5 +1,10 @@
 import { isFull, spill } from '../../core/transaction/changes/spill.ts'
-import { type Changed, isRefusal, type Transaction } from '../../core/transaction/transaction.ts'
+import {
+  type Changed,
+  isRefusal,
+  type Refusal,
+  type Transaction,
+} from '../../core/transaction/transaction.ts'
 import { Lane } from '../../core/turns.ts'
 import { OutcomeUnknown } from '../../ports/outcome.ts'
 import { asTidemarkError } from '../../ports/store-errors.ts'
@@ -84,7 +89,7 @@ export class Room {
           if (standing?.version !== before) await onOvertaken?.()
           continue
         }
-        if (isRefusal(changed)) throw toError(changed)
+        if (isRefusal(changed)) throw toError(triedNumber === undefined ? changed : asRetriable(changed))
         return { transaction: changed, isPut: false }
       }
       const next = { ...(await this.#spilled(call, changed)), version: entropy.id() }
@@ -125,4 +130,14 @@ export class Room {
     )
     return spilled.transaction
   }
+}
+
+/**
+ * Which transaction a call is about that does not say so was read from what had been seen before its first try, and that may have been
+ * over by then: whoever asks again begins with what stands.
+ */
+function asRetriable(refusal: Refusal): Refusal {
+  return refusal.kafkaName === 'INVALID_TXN_STATE'
+    ? { ...refusal, kafkaName: 'CONCURRENT_TRANSACTIONS' }
+    : refusal
 }

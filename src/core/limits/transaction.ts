@@ -25,8 +25,10 @@ export const TRANSACTION_INLINE_BYTES_MAX = 16 * KiB
 export const TRANSACTION_CHUNK_BYTES_MAX = 256 * KiB
 /** Chunks of one transaction: it takes some 65,000 produce calls, or 16 MB in small ones. */
 export const TRANSACTION_CHUNK_ITEMS_MAX = 1_024
+/** How often a process looks whether a transaction is overdue, while it knows of open ones. */
+export const TRANSACTION_WATCH_MS_MAX = 5_000
 /** Transactional ids of which one process remembers how they stood: the ones that were used last. */
-export const TRANSACTIONAL_IDS_REMEMBERED_MAX = 10_000
+export const TRANSACTION_ITEMS_REMEMBERED_MAX = 10_000
 
 assert(TRANSACTION_TIMEOUT_DEFAULT_MS <= TRANSACTION_TIMEOUT_MS_MAX, 'the default time-out is allowed')
 assert(

@@ -90,9 +90,7 @@ export function closeUpdate(claim: Claim): Update | null | undefined {
 
 /** {@link mayRemoveClaim} in DynamoDB's words. */
 export function isAsRead({ owner, generation, committed }: Claim): Expression[] {
-  const isCommitted = committed
-    ? words`${COMMITTED_MS} = ${number(committed.committedMs)}`
-    : isNot(COMMITTED_MS)
+  const isCommitted = isCommittedAt(committed?.committedMs ?? null)
   return [...isOwnedAs({ owner, generation }), isCommitted, isNot(PENDING_VERSION)]
 }
 
@@ -122,20 +120,24 @@ export function ownerUpdate(
 
 /** {@link applyCommit} in DynamoDB's words. What the commit before was counted as goes with it. */
 export function commitUpdate(committed: CommittedOffset, by: Committer, seenMs: number | null): Update {
-  const isNext = seenMs === null ? isNot(COMMITTED_MS) : words`${COMMITTED_MS} = ${number(seenMs)}`
   return {
     set: [...equalities(COMMITTED.encode(committed)), ...making(by)],
     remove: uncounted(committed),
-    when: [...isTheirs(by), isNext],
+    when: [...isTheirs(by), isCommittedAt(seenMs)],
   }
 }
 
 /** {@link applyPending} in DynamoDB's words. */
-export function pendingUpdate(pending: PendingOffset, by: Committer, seen: string | null): Update {
+export function pendingUpdate(
+  pending: PendingOffset,
+  by: Committer,
+  seen: string | null,
+  seenMs: number | null,
+): Update {
   const isAsSeen = seen === null ? isNot(PENDING_VERSION) : isPending(seen)
   return {
     set: [...equalities(PENDING.encode(pending)), ...making(by)],
-    when: [...isTheirs(by), isAsSeen],
+    when: [...isTheirs(by), isAsSeen, isCommittedAt(seenMs)],
   }
 }
 
@@ -164,6 +166,11 @@ function isTheirs(by: Committer): Expression[] {
 /** What leaves with a commit that its owner does not count. */
 function uncounted({ sequence }: CommittedOffset): Expression[] {
   return sequence === undefined ? [words`${SEQUENCE}`, words`${UNDER_GENERATION}`] : []
+}
+
+/** null: nothing is committed. */
+function isCommittedAt(committedMs: number | null): Expression {
+  return committedMs === null ? isNot(COMMITTED_MS) : words`${COMMITTED_MS} = ${number(committedMs)}`
 }
 
 function isPending(version: string): Expression {
