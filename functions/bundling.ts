@@ -55,12 +55,27 @@ async function bundle(entryPoints: Readonly<Record<string, string>>, directory: 
     alias: REPLACED,
     inject: ['functions/slimming/fetch-api.ts'],
     plugins: [withPlainKeys, withoutJsonSchema, withVersionOnly, withoutRelations, withoutJoining],
-    // For CommonJS that requires Node's modules: AWS X-Ray's.
-    banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
+    banner: { js: REQUIRE },
     metafile: true,
     logLevel: 'error',
   })
+  await leaveOutRequire(metafile)
   return metafile
+}
+
+/** For CommonJS that requires Node's modules: AWS X-Ray's. */
+const REQUIRE = "import{createRequire}from'node:module';const require=createRequire(import.meta.url);"
+
+/** It stands in each file, and few use it. */
+async function leaveOutRequire({ outputs }: Metafile): Promise<void> {
+  for (const [file, output] of Object.entries(outputs)) {
+    const path = join(ROOT, file)
+    const source = await readFile(path, 'utf8')
+    const rest = source.replace(`${REQUIRE}\n`, '')
+    if (rest === source || /\brequire\b/.test(rest)) continue
+    await writeFile(path, rest)
+    output.bytes -= source.length - rest.length
+  }
 }
 
 /**

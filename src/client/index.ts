@@ -36,6 +36,15 @@ export type { ConsumerSubscribe } from './sdk/consuming/subscription.ts'
 export { NamedFailures } from './sdk/each-named.ts'
 export type { InstrumentationEvent } from './sdk/listeners.ts'
 export type { ConsumedMessage, Message, MessageHeaders } from './sdk/messages.ts'
+export {
+  Outbox,
+  type OutboxDocument,
+  type OutboxElement,
+  type OutboxEvent,
+  type OutboxOptions,
+  outbox,
+} from './sdk/outbox/outbox.ts'
+export { type OutboxTopic, outboxTopicOf } from './sdk/outbox/outbox-topic.ts'
 export { CompressionTypes } from './sdk/producing/compression-types.ts'
 export type { OutgoingBatch, WrittenBatch } from './sdk/producing/outgoing-batch.ts'
 export type { Delivery, ProducerPlace, ProducerWork } from './sdk/producing/partition-batches.ts'

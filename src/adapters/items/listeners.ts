@@ -4,6 +4,7 @@ import { CROWDED_KEY, listenersKey, WAKING_KEY_ITEM } from '../../core/storage-l
 import type { PartitionId } from '../../core/topic/partition-id.ts'
 import { type Arming, afterWake, freshArming, isBelow } from '../../core/waking/arming.ts'
 import type { ListenerStore } from '../../ports/listener-store.ts'
+import { NotApplied, OutcomeUnknown } from '../../ports/outcome.ts'
 import { endOf, type Items, joinKey, splitKey } from './items.ts'
 import { decodeJson, encodeJson } from './typed-items.ts'
 
@@ -19,6 +20,27 @@ export function listenersOver(items: Items): ListenerStore {
   const put = (key: string, item: ListenerItem) =>
     items.update(key, () => ({ put: encodeJson(item), answer: undefined }))
   const read = (value: Uint8Array) => decodeJson<ListenerItem>(value)
+
+  /** Undefined: it may have been armed anew since, or somebody else has got it. */
+  async function takeOne(
+    key: string,
+    endOffset: Offset | undefined,
+    { nowMs, isCrowded }: { readonly nowMs: number; readonly isCrowded: boolean },
+  ): Promise<{ readonly stays: Offset | undefined } | undefined> {
+    try {
+      return await items.update(key, standing => {
+        const item = standing && read(standing)
+        if (!item || !isBelow(item, endOffset)) return { answer: undefined }
+        const left = isCrowded ? undefined : afterWake(item, endOffset, nowMs)
+        if (!left) return { isRemoved: true, answer: { stays: undefined } }
+        return { put: encodeJson({ ...item, ...left }), answer: { stays: item.from } }
+      })
+    } catch (error) {
+      // Whoever is told that he is armed no more arms anew.
+      if (error instanceof NotApplied || error instanceof OutcomeUnknown) return { stays: undefined }
+      throw error
+    }
+  }
 
   return {
     async arm(socket, partitions, { nowMs, expiresMs }) {
@@ -44,14 +66,7 @@ export function listenersOver(items: Items): ListenerStore {
       const staying = new Map<string, Offset>()
       for (const { key } of due) {
         const { sortKey } = splitKey(key)
-        // It may have been armed anew since.
-        const taken = await items.update(key, standing => {
-          const item = standing && read(standing)
-          if (!item || !isBelow(item, endOffset)) return { answer: undefined }
-          const left = isCrowded ? undefined : afterWake(item, endOffset, nowMs)
-          if (!left) return { isRemoved: true, answer: { stays: undefined } }
-          return { put: encodeJson({ ...item, ...left }), answer: { stays: item.from } }
-        })
+        const taken = await takeOne(key, endOffset, { nowMs, isCrowded })
         if (taken) sockets.push(sortKey)
         if (taken?.stays !== undefined) staying.set(sortKey, taken.stays)
       }

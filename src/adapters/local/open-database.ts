@@ -4,6 +4,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { pathToFileURL } from 'node:url'
 import { STORE_OPEN_MS_MAX } from '../../core/limits.ts'
 import type { Access } from './directory.ts'
+import { INGEST_TABLES } from './ingest-tables.ts'
 import { isBusy, isNotWritable } from './local-failures.ts'
 import { pauseForTurn } from './turns.ts'
 
@@ -38,10 +39,7 @@ function openNow(path: string, access: Access): DatabaseSync {
     database.exec(
       'CREATE TABLE IF NOT EXISTS items (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID',
     )
-    // The bytes last: what is looked for by age is looked for without them.
-    database.exec(
-      'CREATE TABLE IF NOT EXISTS objects (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, madeMs INTEGER NOT NULL, value BLOB NOT NULL)',
-    )
+    for (const table of INGEST_TABLES) database.exec(table)
     return database
   } catch (error) {
     database.close()

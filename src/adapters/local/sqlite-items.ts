@@ -7,6 +7,7 @@ import { type Change, type Changes, type Item, type Items, type Lasting, ofOne }
 import type { Access } from './directory.ts'
 import { checkRoom } from './folders.ts'
 import type { Footing } from './footing.ts'
+import type { Rows } from './ingest-tables.ts'
 import {
   asFileFailure,
   asSqliteFailure,
@@ -23,7 +24,6 @@ import { LoopRounds } from './loop-rounds.ts'
 import { openDatabase } from './open-database.ts'
 import { findUnreadable } from './readable.ts'
 import { SharedHeader } from './shared-header.ts'
-import type { Rows } from './small-objects.ts'
 import { Trouble } from './trouble.ts'
 import { pauseForTurn, Turns } from './turns.ts'
 

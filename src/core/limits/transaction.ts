@@ -5,8 +5,8 @@ import { assert, KiB } from './units.ts'
 
 /** Transactional ids: short enough to stand in an item's key. */
 export const TRANSACTIONAL_ID_CHARACTERS_MAX = 249
-/** The last epoch of a producer: with the next one it gets another id. Kafka's field is 16 bits wide, and its last number is not used. */
-export const PRODUCER_EPOCH_MAX = 32_766
+/** The last of a producer's epochs: with the next one it gets another id. Kafka's field is 16 bits wide, and its last number is not used. */
+export const PRODUCER_EPOCHS_MAX = 32_766
 /** Kafka's default for a producer's `transaction.timeout.ms`, and for `transaction.max.timeout.ms`. */
 export const TRANSACTION_TIMEOUT_DEFAULT_MS = 60_000
 export const TRANSACTION_TIMEOUT_MS_MAX = 15 * 60_000
@@ -25,6 +25,8 @@ export const TRANSACTION_INLINE_BYTES_MAX = 16 * KiB
 export const TRANSACTION_CHUNK_BYTES_MAX = 256 * KiB
 /** Chunks of one transaction: it takes some 65,000 produce calls, or 16 MB in small ones. */
 export const TRANSACTION_CHUNK_ITEMS_MAX = 1_024
+/** Transactional ids of which one process remembers how they stood: the ones that were used last. */
+export const TRANSACTIONAL_IDS_REMEMBERED_MAX = 10_000
 
 assert(TRANSACTION_TIMEOUT_DEFAULT_MS <= TRANSACTION_TIMEOUT_MS_MAX, 'the default time-out is allowed')
 assert(

@@ -168,7 +168,7 @@ describeAws('what a store on AWS says of itself:', () => {
   })
 
   test.each([
-    ['a newer table', 'is of a newer Tidemark (format 4', () => setTable(statementOf(4))],
+    ['a newer table', 'is of a newer Tidemark (format 5', () => setTable(statementOf(5))],
     ['a table of something else', "is not of a store of Tidemark's", () => setTable('{}')],
   ])('%s is refused, for reading and writing', async (_, words, prepare) => {
     await prepare()

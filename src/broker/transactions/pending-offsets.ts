@@ -1,0 +1,173 @@
+import type { CommittedPartition, OffsetToCommit } from '../../contract/groups.ts'
+import type { GroupOffsets } from '../../contract/transactions.ts'
+import { TidemarkError } from '../../core/errors.ts'
+import type { Committer } from '../../core/group/claim.ts'
+import { checkCommit, unknownClassicMember } from '../../core/group/classic/checks.ts'
+import type { Claim, PendingOffset } from '../../core/group/group.ts'
+import { checkGroupId, storedMemberId } from '../../core/group/identity.ts'
+import { checkMetadata } from '../../core/group/offset-metadata.ts'
+import type { PendingPlace } from '../../core/transaction/transaction.ts'
+import { settlePending } from '../finishing/settle-pending.ts'
+import type { TransactionCall } from '../finishing/transaction-call.ts'
+import { isClassic } from '../groups/classic/change-kind.ts'
+import { checkOffsets, errorOf, readOwn } from '../groups/commit-offsets.ts'
+import { GroupCall, readGroup, unknownGroup } from '../groups/group-call.ts'
+import type { LeaseWatch } from '../groups/lease-watch.ts'
+import { otherKind } from '../groups/other-kind.ts'
+import { makeRoom } from '../settling/make-room.ts'
+
+/** Offsets of one group that are to become pending, and who commits them. */
+export interface OffsetsToPend {
+  readonly call: GroupCall
+  readonly request: GroupOffsets
+  /** Those whose partitions there are. */
+  readonly places: readonly PlacedOffset[]
+  /** The others, with what is wrong with them. */
+  readonly refused: readonly CommittedPartition[]
+}
+
+interface PlacedOffset {
+  readonly asked: OffsetToCommit
+  readonly place: PendingPlace
+}
+
+/** Finds the partitions, and checks what can be checked beforehand. @throws TidemarkError as commitOffsets and commitClassic */
+export async function prepareOffsets(
+  { ports, directory }: TransactionCall,
+  leases: LeaseWatch,
+  request: GroupOffsets,
+): Promise<OffsetsToPend> {
+  const { groupId, offsets } = request
+  checkGroupId(groupId)
+  checkOffsets(offsets, committerKind(request) === 'member')
+  const call = new GroupCall(ports, directory, groupId, leases)
+  await checkCommitter(call, request)
+  const refused: CommittedPartition[] = []
+  const places: PlacedOffset[] = []
+  await call.forEach(offsets, async asked => {
+    const { topic, topicId, partition, metadata = '' } = asked
+    const error = await errorOf(
+      (async () => {
+        checkMetadata(metadata)
+        const id = await call.read(() => call.directory.resolvePartition(topic, partition, topicId))
+        places.push({ asked, place: { groupId, ...id } })
+      })(),
+    )
+    if (error) refused.push({ topic, partition, error })
+  })
+  return { call, request, places, refused }
+}
+
+/**
+ * Has offsets pend for a transaction. What the group's members may has to hold once they are there: of a classic group that is looked
+ * at afterwards, so whoever joins later finds them. They are acknowledged only when all this is done.
+ */
+export async function pendAll(
+  { call, request, places }: OffsetsToPend,
+  transaction: Pick<PendingOffset, 'transactionId' | 'transactionalId'>,
+  transactionCall: TransactionCall,
+): Promise<CommittedPartition[]> {
+  const pended = await call.forEach(places, async ({ asked, place }) => {
+    const { topic, partition } = asked
+    return {
+      topic,
+      partition,
+      error: await errorOf(pendOne(call, request, asked, place, transaction, transactionCall)),
+    }
+  })
+  if (committerKind(request) !== 'classic member') return pended
+  const error = await errorOf(checkCommitter(call, request))
+  return error ? pended.map(each => ({ ...each, error: each.error ?? error })) : pended
+}
+
+async function pendOne(
+  call: GroupCall,
+  request: GroupOffsets,
+  { offset, leaderEpoch = -1, metadata = '', generation }: OffsetToCommit,
+  { topicId, partition }: PendingPlace,
+  transaction: Pick<PendingOffset, 'transactionId' | 'transactionalId'>,
+  transactionCall: TransactionCall,
+): Promise<void> {
+  const { ports, groups, groupId } = call
+  const id = { topicId, partition }
+  const member = committerOf(request, generation)
+  const pending: PendingOffset = {
+    ...transaction,
+    version: ports.entropy.id(),
+    offset,
+    leaderEpoch,
+    metadata,
+  }
+  let seen: string | null = null
+  let seenMs: number | null = null
+  let by: Committer = member ?? 'unowned'
+  await call.write(async () => {
+    for (;;) {
+      const { held, claim } = await groups.setPending(groupId, id, pending, by, seen, seenMs)
+      if (held || claim?.pending?.version === pending.version) return
+      if (!member) by = await anybodyOf(call, claim)
+      const found = await readOwn(call, id, by)
+      const standing = found?.pending
+      seenMs = found?.committed?.committedMs ?? null
+      if (standing?.version === pending.version) return
+      if (!standing || standing.transactionId === pending.transactionId) {
+        seen = standing?.version ?? null
+        continue
+      }
+      // Of a transaction that was, or another producer's.
+      const settled = await settlePending(transactionCall, { ...id, groupId }, standing, makeRoom)
+      if (settled === 'open') throw stillPending(standing)
+      seen = null
+    }
+  })
+}
+
+function stillPending({ transactionalId }: PendingOffset): TidemarkError {
+  return new TidemarkError(
+    'CONCURRENT_TRANSACTIONS',
+    `A transaction of "${transactionalId}" is to commit an offset of this partition, and is not over yet. Try again.`,
+  )
+}
+
+type CommitterKind = 'nobody' | 'member' | 'classic member'
+
+function committerKind({ memberId, generation }: GroupOffsets): CommitterKind {
+  if (generation !== undefined && generation >= 0) return 'classic member'
+  return memberId === undefined || memberId === '' ? 'nobody' : 'member'
+}
+
+/** undefined: nobody who says who he is. */
+function committerOf(request: GroupOffsets, generation: number | undefined): Committer | undefined {
+  const kind = committerKind(request)
+  if (kind !== 'member') return kind === 'nobody' ? undefined : 'unowned'
+  return { owner: storedMemberId(request.memberId!, request.instanceId), generation: generation! }
+}
+
+/**
+ * Older clients commit in transactions without saying which member they are, and Kafka takes it, members or not: their producer's
+ * epoch is all that fences them.
+ */
+async function anybodyOf(call: GroupCall, claim: Claim | undefined): Promise<Committer> {
+  if (!claim || claim.owner === null) return 'unowned'
+  const { owner, generation } = claim
+  // What a trigger owns is its own.
+  const member = await call.groups.readMember(call.groupId, owner)
+  return member ? { owner, generation } : 'unowned'
+}
+
+/** Of members of other groups the claims say it. @throws TidemarkError as commitOffsets and commitClassic */
+async function checkCommitter(call: GroupCall, request: GroupOffsets): Promise<void> {
+  switch (committerKind(request)) {
+    case 'nobody':
+      if (request.offsets.length > 0 && !(await readGroup(call)))
+        await call.write(() => call.groups.createGroup(call.groupId, 'cooperative-sticky'))
+      return
+    case 'classic member': {
+      const { memberId = '', instanceId, generation = -1 } = request
+      const group = await readGroup(call)
+      if (isClassic(group)) return checkCommit(group.classic, { memberId, instanceId, generation })
+      if (!group) throw unknownGroup(call.groupId)
+      throw group.epoch > 0 ? otherKind(call.groupId) : unknownClassicMember(memberId)
+    }
+  }
+}
