@@ -44,9 +44,8 @@ export const DEFECTS: Readonly<Record<string, PlantedDefect>> = {
   ...CLEANING_DEFECTS,
   ...CLASSIC_DEFECTS,
   ...CONSUMER_DEFECTS,
-  ...WAKING_DEFECTS,
-  ...SETTLING_DEFECTS,
   ...TRANSACTION_DEFECTS,
+  ...WAKING_DEFECTS,
   'an append without the condition tailOffset <= seen': {
     ...APPENDS,
     message: /doubled/,

@@ -120,7 +120,7 @@ async function pendBefore(
     }
     const transactionId = transactionIdOf(begun)
     const again = async () => {
-      const pended = await Promise.all(groups.map(group => pend(call, group, begun)))
+      const pended = await Promise.all(groups.map(group => pend(call, finishing, group, begun)))
       throwFirst(pended.flat())
     }
     await again()
@@ -135,10 +135,11 @@ async function pendBefore(
 /** Has a group's offsets pend for a transaction. */
 export async function pend(
   call: TransactionCall,
+  { claims }: Finishing,
   offsets: OffsetsToPend,
   transaction: Transaction,
 ): Promise<CommittedPartition[]> {
   const { transactionalId } = transaction
   const name = { transactionalId, transactionId: transactionIdOf(transaction) }
-  return [...offsets.refused, ...(await pendAll(offsets, name, call))]
+  return [...offsets.refused, ...(await pendAll(offsets, name, call, claims))]
 }

@@ -15,12 +15,14 @@ import { addPartitions, type NamedPartition } from '../../core/transaction/chang
 import { initProducer } from '../../core/transaction/changes/init-producer.ts'
 import { withFloor } from '../../core/transaction/changes/raise-floor.ts'
 import { abortedByForce } from '../../core/transaction/changes/time-out.ts'
+import { fence, wrongState } from '../../core/transaction/fence.ts'
 import type { Transaction } from '../../core/transaction/transaction.ts'
 import { futureTime } from '../../ports/clock.ts'
 import type { Ports } from '../../ports/index.ts'
 import { DecidedAppends, type DecidedListener } from '../finishing/append-decided.ts'
 import { changeNext, finishWhole, isDecided } from '../finishing/change-next.ts'
 import type { Finishing } from '../finishing/finish.ts'
+import { KnownClaims } from '../finishing/known-claims.ts'
 import { drawProducerId } from '../finishing/producer-id.ts'
 import type { Change, ChangeOptions, Changing, Room } from '../finishing/room.ts'
 import { TransactionCall, toFailure } from '../finishing/transaction-call.ts'
@@ -79,7 +81,7 @@ export class Transactions implements TransactionBroker {
     this.#directory = directory
     this.#leases = leases
     this.#sleeps = sleeps
-    this.#finishing = { appends: new DecidedAppends(ports, makeRoom), onAppend }
+    this.#finishing = { appends: new DecidedAppends(ports, makeRoom), onAppend, claims: new KnownClaims() }
     this.#futureMs = futureTime(ports.clock)
   }
 
@@ -208,11 +210,16 @@ export class Transactions implements TransactionBroker {
     return await this.#enter(request.transactionalId, async (call, room) => {
       const offsets = await prepareOffsets(call, this.#leases, request)
       const places = offsets.places.map(({ place }) => place)
-      const change: Change = (standing, tried) =>
-        standing ? addOffsets(standing, callerOf(request, tried), places, call.nowMs()) : unknownId(request)
+      const change: Change = (standing, tried) => {
+        if (!standing) return unknownId(request)
+        const caller = callerOf(request, tried)
+        if (request.begins === false && isOver(standing))
+          return fence(standing, caller) ?? wrongState(standing, 'commit offsets')
+        return addOffsets(standing, caller, places, call.nowMs())
+      }
       const options: ChangeOptions = places.length === 0 ? { lasting: 'in order' } : {}
       const { transaction } = await this.#changeNext(call, room, change, options)
-      return await pend(call, offsets, transaction)
+      return await pend(call, this.#finishing, offsets, transaction)
     })
   }
 
@@ -306,4 +313,9 @@ export class Transactions implements TransactionBroker {
       }
     })
   }
+}
+
+/** Whether there is no transaction, decided or not, before another one begins. */
+function isOver({ state }: Transaction): boolean {
+  return state === 'empty' || state === 'committed' || state === 'aborted'
 }

@@ -102,8 +102,9 @@ export class OwnershipPromises {
         this.#decided = claim && { kind: 'commit', claim, by }
         return claim
       },
-      applyPending: (partition, standing, pending, by, seen, seenMs) => {
-        const claim = decisions.applyPending(partition, standing, pending, by, seen, seenMs)
+      applyPending: (...asked) => {
+        const claim = decisions.applyPending(...asked)
+        const by = asked[3]
         this.#decided = claim && { kind: 'pending', claim, by }
         return claim
       },
