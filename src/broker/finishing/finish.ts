@@ -137,7 +137,8 @@ async function noteAppended(
   }
 }
 
-function fitsHead(entries: readonly IndexEntry[]): boolean {
+/** Whether they can be appended as they are: a head has room for so much. */
+export function fitsHead(entries: readonly IndexEntry[]): boolean {
   return entries.length <= TRANSACTION_RUNS_MAX && countInlineBytes(entries) <= TRANSACTION_INLINE_BYTES_MAX
 }
 
@@ -199,7 +200,8 @@ async function resolveOne(
   })
 }
 
-function committedBy({ committed, pending }: Claim, nowMs: number) {
+/** What becomes of what is pending in a claim. */
+export function committedBy({ committed, pending }: Claim, nowMs: number) {
   const { offset, leaderEpoch, metadata } = pending!
   // Of an owner that counts its commits as well, the count goes on.
   const { sequence, underGeneration } = committed ?? {}

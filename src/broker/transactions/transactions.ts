@@ -15,6 +15,7 @@ import { addPartitions, type NamedPartition } from '../../core/transaction/chang
 import { initProducer } from '../../core/transaction/changes/init-producer.ts'
 import { withFloor } from '../../core/transaction/changes/raise-floor.ts'
 import { abortedByForce } from '../../core/transaction/changes/time-out.ts'
+import { fence, wrongState } from '../../core/transaction/fence.ts'
 import type { Transaction } from '../../core/transaction/transaction.ts'
 import { futureTime } from '../../ports/clock.ts'
 import type { Ports } from '../../ports/index.ts'
@@ -209,8 +210,13 @@ export class Transactions implements TransactionBroker {
     return await this.#enter(request.transactionalId, async (call, room) => {
       const offsets = await prepareOffsets(call, this.#leases, request)
       const places = offsets.places.map(({ place }) => place)
-      const change: Change = (standing, tried) =>
-        standing ? addOffsets(standing, callerOf(request, tried), places, call.nowMs()) : unknownId(request)
+      const change: Change = (standing, tried) => {
+        if (!standing) return unknownId(request)
+        const caller = callerOf(request, tried)
+        if (request.begins === false && isOver(standing))
+          return fence(standing, caller) ?? wrongState(standing, 'commit offsets')
+        return addOffsets(standing, caller, places, call.nowMs())
+      }
       const options: ChangeOptions = places.length === 0 ? { lasting: 'in order' } : {}
       const { transaction } = await this.#changeNext(call, room, change, options)
       return await pend(call, this.#finishing, offsets, transaction)
@@ -307,4 +313,9 @@ export class Transactions implements TransactionBroker {
       }
     })
   }
+}
+
+/** Whether there is no transaction, decided or not, before another one begins. */
+function isOver({ state }: Transaction): boolean {
+  return state === 'empty' || state === 'committed' || state === 'aborted'
 }

@@ -7,6 +7,7 @@ import { describeDecidedAppends } from '../../conformance/decided-appends.ts'
 import { describeGroupStore } from '../../conformance/group-store.ts'
 import { describeLogIndex } from '../../conformance/log-index.ts'
 import { describeObjectStore } from '../../conformance/object-store.ts'
+import { describeOutboxStore } from '../../conformance/outbox-store.ts'
 import { describePendingOffsets } from '../../conformance/pending-offsets.ts'
 import { describeSettledLog } from '../../conformance/settled-log.ts'
 import { describeTopicStore } from '../../conformance/topic-store.ts'
@@ -37,3 +38,4 @@ describeDecidedAppends('local', openFresh)
 describePendingOffsets('local', openFresh)
 describeTransactionStore('local', openFresh)
 describeTransactionEffects('local', openFresh)
+describeOutboxStore('local', openFresh)

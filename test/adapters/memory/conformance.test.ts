@@ -6,6 +6,7 @@ import { describeGroupStore } from '../../conformance/group-store.ts'
 import { describeListenerStore } from '../../conformance/listener-store.ts'
 import { describeLogIndex } from '../../conformance/log-index.ts'
 import { describeObjectStore } from '../../conformance/object-store.ts'
+import { describeOutboxStore } from '../../conformance/outbox-store.ts'
 import { describePendingOffsets } from '../../conformance/pending-offsets.ts'
 import { describeSettledLog } from '../../conformance/settled-log.ts'
 import { describeTopicStore } from '../../conformance/topic-store.ts'
@@ -33,3 +34,4 @@ describeDecidedAppends('memory', open)
 describePendingOffsets('memory', open)
 describeTransactionStore('memory', open)
 describeTransactionEffects('memory', openWithEffects)
+describeOutboxStore('memory', open)
