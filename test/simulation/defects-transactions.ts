@@ -145,7 +145,7 @@ export const TRANSACTION_DEFECTS: Readonly<Record<string, PlantedDefect>> = {
     ...PROCESSORS,
     message: /^fenced|^twice read/,
     decisions: {
-      applyPending: (partition, standing, pending, by, seen) =>
+      applyPending: (partition, standing, pending, by, ...seen) =>
         applyPending(
           partition,
           standing,
@@ -153,7 +153,7 @@ export const TRANSACTION_DEFECTS: Readonly<Record<string, PlantedDefect>> = {
           by === 'unowned' || standing?.owner == null
             ? by
             : { owner: standing.owner, generation: standing.generation },
-          seen,
+          ...seen,
         ),
     },
   },

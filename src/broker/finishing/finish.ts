@@ -5,6 +5,7 @@ import type { Claim } from '../../core/group/group.ts'
 import { TRANSACTION_INLINE_BYTES_MAX, TRANSACTION_RUNS_MAX } from '../../core/limits.ts'
 import { countInlineBytes, type IndexEntry } from '../../core/log/entry.ts'
 import { partitionKey } from '../../core/topic/partition-id.ts'
+import { placeKey } from '../../core/transaction/changes/add-offsets.ts'
 import { finished, noteDone } from '../../core/transaction/changes/finish.ts'
 import { stagedRuns } from '../../core/transaction/staged-runs.ts'
 import {
@@ -45,10 +46,11 @@ export async function finish(
   claims.catch(() => {})
   const ended = commits ? await appendAll(call, finishing, room, decided) : []
   const found = await claims
-  await call.forEach(decided.offsets, async place => {
+  const committed = await call.forEach(decided.offsets, async (place): Promise<[string, number | null]> => {
     const claim = found[decided.offsets.indexOf(place)]
-    await resolveOne(call, place, transactionIdOf(decided), claim, commits)
+    return [placeKey(place), await resolveOne(call, place, transactionIdOf(decided), claim, commits)]
   })
+  if (committed.length > 0) room.committedMs = new Map(committed)
   return ended
 }
 
@@ -163,21 +165,21 @@ function readClaim(call: TransactionCall, { groupId, topicId, partition }: Pendi
   return call.read(() => call.ports.groups.readClaim(groupId, { topicId, partition }))
 }
 
-/** Has what is pending of the transaction count, or not, unless that was done. */
+/** Has what is pending of the transaction count, or not, unless that was done. Tells when what is committed was; null: nothing is. */
 async function resolveOne(
   call: TransactionCall,
   place: PendingPlace,
   transactionId: string,
   read: Claim | undefined,
   commits: boolean,
-): Promise<void> {
+): Promise<number | null> {
   const { groupId, topicId, partition } = place
   let claim = read
-  await call.write(async isUnsure => {
+  return await call.write(async isUnsure => {
     if (isUnsure) claim = await call.ports.groups.readClaim(groupId, { topicId, partition })
     for (;;) {
       const pending = claim?.pending
-      if (!claim || pending?.transactionId !== transactionId) return
+      if (!claim || pending?.transactionId !== transactionId) return claim?.committed?.committedMs ?? null
       const committed = commits ? committedBy(claim, call.nowMs()) : null
       const { groups } = call.ports
       const resolved = await groups.resolvePending(
@@ -186,8 +188,8 @@ async function resolveOne(
         pending.version,
         committed,
       )
-      if (resolved.held) return
       claim = resolved.claim
+      if (resolved.held) return claim?.committed?.committedMs ?? null
     }
   })
 }

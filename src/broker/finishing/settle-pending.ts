@@ -73,6 +73,13 @@ export async function finishAlone(
   await noteFinished(call, room, decided)
 }
 
+/** Whether nothing of this transaction is decided yet: it is open, or its producer may be about to begin it. */
+export function isUndecided(standing: Transaction | undefined, transactionId: string): boolean {
+  if (!standing) return false
+  if (transactionIdOf(standing) === transactionId) return standing.state === 'open'
+  return idOfNext(standing) === transactionId
+}
+
 /** The name of the transaction that its producer may be about to begin. */
 function idOfNext({ producerId, epoch, number }: Transaction): string {
   return transactionIdOf({ begunBy: { producerId, epoch }, number: number + 1 })

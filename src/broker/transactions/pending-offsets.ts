@@ -6,8 +6,9 @@ import { checkCommit, unknownClassicMember } from '../../core/group/classic/chec
 import type { Claim, PendingOffset } from '../../core/group/group.ts'
 import { checkGroupId, storedMemberId } from '../../core/group/identity.ts'
 import { checkMetadata } from '../../core/group/offset-metadata.ts'
+import { placeKey } from '../../core/transaction/changes/add-offsets.ts'
 import type { PendingPlace } from '../../core/transaction/transaction.ts'
-import { settlePending } from '../finishing/settle-pending.ts'
+import { isUndecided, settlePending } from '../finishing/settle-pending.ts'
 import type { TransactionCall } from '../finishing/transaction-call.ts'
 import { isClassic } from '../groups/classic/change-kind.ts'
 import { checkOffsets, errorOf, readOwn } from '../groups/commit-offsets.ts'
@@ -61,32 +62,38 @@ export async function prepareOffsets(
 /**
  * Has offsets pend for a transaction. What the group's members may has to hold once they are there: of a classic group that is looked
  * at afterwards, so whoever joins later finds them. They are acknowledged only when all this is done.
+ * @param committedMs by place, as far as it is known: when what is committed there was. The transaction was seen undecided since
  */
 export async function pendAll(
   { call, request, places }: OffsetsToPend,
   transaction: Pick<PendingOffset, 'transactionId' | 'transactionalId'>,
   transactionCall: TransactionCall,
+  committedMs: ReadonlyMap<string, number | null>,
 ): Promise<CommittedPartition[]> {
   const pended = await call.forEach(places, async ({ asked, place }) => {
     const { topic, partition } = asked
-    return {
-      topic,
-      partition,
-      error: await errorOf(pendOne(call, request, asked, place, transaction, transactionCall)),
-    }
+    const knownMs = committedMs.get(placeKey(place))
+    const pending = pendOne(call, request, asked, place, transaction, transactionCall, knownMs)
+    return { topic, partition, error: await errorOf(pending) }
   })
   if (committerKind(request) !== 'classic member') return pended
   const error = await errorOf(checkCommitter(call, request))
   return error ? pended.map(each => ({ ...each, error: each.error ?? error })) : pended
 }
 
+/**
+ * An offset of a transaction must not pend any more once it counts, or whoever finishes late would have it count again, over what others
+ * have committed since. So the claim is seen first, then the transaction as not decided, and the offset pends on condition that nothing
+ * was committed since the claim was seen: what counts of a transaction is committed after its decision, and changes that for good.
+ */
 async function pendOne(
   call: GroupCall,
   request: GroupOffsets,
-  { offset, leaderEpoch = -1, metadata = '', generation }: OffsetToCommit,
+  { offset, leaderEpoch = -1, metadata = '', generation, rewinds = false }: OffsetToCommit,
   { topicId, partition }: PendingPlace,
   transaction: Pick<PendingOffset, 'transactionId' | 'transactionalId'>,
   transactionCall: TransactionCall,
+  knownMs: number | null | undefined,
 ): Promise<void> {
   const { ports, groups, groupId } = call
   const id = { topicId, partition }
@@ -98,25 +105,43 @@ async function pendOne(
     leaderEpoch,
     metadata,
   }
-  let seen: string | null = null
   let by: Committer = member ?? 'unowned'
+  let isKnown = knownMs !== undefined
   await call.write(async () => {
     for (;;) {
-      const { held, claim } = await groups.setPending(groupId, id, pending, by, seen)
-      if (held || claim?.pending?.version === pending.version) return
-      if (!member) by = await anybodyOf(call, claim)
-      const standing = (await readOwn(call, id, by))?.pending
-      if (standing?.version === pending.version) return
-      if (!standing || standing.transactionId === pending.transactionId) {
-        seen = standing?.version ?? null
-        continue
+      let standing: PendingOffset | undefined
+      let seenMs = knownMs ?? null
+      if (!isKnown) {
+        if (!member) by = await anybodyOf(call, await groups.readClaim(groupId, id))
+        const claim = await readOwn(call, id, by)
+        standing = claim?.pending
+        seenMs = claim?.committed?.committedMs ?? null
+        if (standing?.version === pending.version) return
+        if (standing && standing.transactionId !== pending.transactionId) {
+          // Of a transaction that was, or another producer's.
+          const settled = await settlePending(transactionCall, { ...id, groupId }, standing, makeRoom)
+          if (settled === 'open') throw stillPending(standing)
+          continue
+        }
+        const { transactionalId, transactionId } = transaction
+        const seen = await ports.transactions.read(transactionalId)
+        if (!isUndecided(seen, transactionId)) throw decidedMeanwhile(transactionalId)
+        // A later one of the same transaction has overtaken it.
+        if (standing && standing.offset > offset && !rewinds) return
       }
-      // Of a transaction that was, or another producer's.
-      const settled = await settlePending(transactionCall, { ...id, groupId }, standing, makeRoom)
-      if (settled === 'open') throw stillPending(standing)
-      seen = null
+      isKnown = false
+      const version = standing?.version ?? null
+      const { held, claim } = await groups.setPending(groupId, id, pending, by, version, seenMs)
+      if (held || claim?.pending?.version === pending.version) return
     }
   })
+}
+
+function decidedMeanwhile(transactionalId: string): TidemarkError {
+  return new TidemarkError(
+    'CONCURRENT_TRANSACTIONS',
+    `The transaction of "${transactionalId}" was decided meanwhile. Try again.`,
+  )
 }
 
 function stillPending({ transactionalId }: PendingOffset): TidemarkError {

@@ -219,7 +219,7 @@ export class Transactions implements TransactionBroker {
         standing ? addOffsets(standing, callerOf(request, tried), places, call.nowMs()) : unknownId(request)
       const options: ChangeOptions = places.length === 0 ? { lasting: 'in order' } : {}
       const { transaction } = await this.#changeNext(call, room, change, options)
-      return await pend(call, offsets, transaction)
+      return await pend(call, offsets, transaction, room)
     })
   }
 
