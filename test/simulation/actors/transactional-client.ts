@@ -48,7 +48,7 @@ interface Part extends Place {
 }
 
 /** Below what stands in an item, so that a few of them are more than it takes; above it; and nearly nothing. */
-const VALUE_BYTES = [0, 0, 0, 3_000, 5_000]
+const VALUE_BYTES = [0, 0, 400, 3_000, 5_000]
 const CLIENT_TIMEOUT_MS = 2_000
 const TRIES_MAX = 14
 /** In how many of its calls a request is lost, comes twice, or its answer is lost. */
@@ -312,7 +312,7 @@ export class TransactionalClient {
       topic: random.pick(known),
       partition: random.integer(0, this.settings.partitions - 1),
     }))
-    const batches = random.pick([1, 1, 2, 6])
+    const batches = random.pick([1, 1, 1, 2, 2, 6, 6, 24])
     const valueBytes = random.pick(VALUE_BYTES)
     return Array.from({ length: Math.max(batches, places.length) }, (_, index) => {
       const place = places[index % places.length]!
