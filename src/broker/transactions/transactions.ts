@@ -203,8 +203,8 @@ export class Transactions implements TransactionBroker {
           standing ? applyJobs(jobs, standing, tried, call.nowMs()) : unknownId(jobs[0]!.name),
         )
       } catch (error) {
-        // Each says for itself that it was refused.
-        if (!jobs.every(job => job.isRefusedWhole)) throw error
+        // Each says for itself that it was refused, unless that was by what had been seen before, and it is not known what stands.
+        if (!jobs.every(job => job.isRefusedBy(error))) throw error
       }
       if (!(await bringJobsAnew(call, jobs, tries))) return
     }

@@ -175,7 +175,10 @@ export class TransactionPromises {
   /** Somebody was told that his transaction is committed, and what he has put into it. */
   toldCommitted(transactionalId: string, { records, offsets }: Believed): void {
     const fates = new Set([...records.values()].flat().map(value => this.#fateOf.get(value)))
-    if (fates.size > 1) this.#violated(`torn: a transaction of "${transactionalId}" was decided in parts`)
+    if (fates.size > 1) {
+      const parts = [...records.values()].flat().map(value => `${value} in ${this.#fateOf.get(value)?.transactionId}`)
+      this.#violated(`torn: a transaction of "${transactionalId}" was decided in parts: ${parts.join(', ')}`)
+    }
     for (const [log, values] of records) {
       for (const value of values) {
         const fate = this.#fateOf.get(value)
