@@ -97,9 +97,11 @@ export class Transactions implements TransactionBroker {
     const wanted = { transactionalId, timeoutMs, ...(isKnown && { producer: { producerId, epoch } }) }
     return await this.#enter(transactionalId, async (call, room) => {
       const newProducerId = drawProducerId(call.ports.entropy)
-      const isNew = (await room.read(call)) === undefined
+      const standing = await room.read(call)
+      const isNew = standing === undefined
       const register = () => call.write(() => call.ports.transactions.register(transactionalId))
-      if (isNew) await register()
+      // Whoever has made one that nobody has used yet may have died before it was listed for good: see below.
+      if (isNew || (standing.epoch === 0 && standing.number === 0)) await register()
       const { transaction } = await this.#changeNext(call, room, standing =>
         !standing && !isNew
           ? overtaken(request)
