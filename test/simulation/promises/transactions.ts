@@ -138,7 +138,10 @@ export class TransactionPromises {
     this.#drained = epoch
     for (const [name, transaction] of this.#items) {
       const { transactionalId, floor } = transaction
-      if (floor < epoch) {
+      // Of one that is in the making nobody knows yet, and who makes it raises the floor before anybody does.
+      const told = this.#told.get(transactionalId)
+      const isTold = told?.producerId === transaction.producerId && told.epoch === transaction.epoch
+      if (floor < epoch && isTold) {
         this.#violated(
           `undrained: "${transactionalId}" stages objects of epoch ${floor}, and all below ${epoch} are drained`,
         )
