@@ -1,6 +1,7 @@
 import { App, Stack } from 'aws-cdk-lib'
 import { Template } from 'aws-cdk-lib/assertions'
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
+import { AwsSolutionsChecks } from 'cdk-nag'
 import { expect, test } from 'vitest'
 import { ShopStack } from '../../examples/outbox/shop-stack.ts'
 import { TidemarkBroker, Topic } from '../../infra/index.ts'
@@ -93,6 +94,18 @@ test('alarms tell of what lags, of what was put aside and of errors, where there
     expect.arrayContaining(['OutboxLag', 'ParkedItems', 'RelayErrors']),
   )
   expect(alarmsOf(withOutbox({ monitoring: false }))).toEqual([])
+})
+
+test('cdk-nag finds nothing in what an outbox adds', () => {
+  const app = new App()
+  const stack = new Stack(app, 'Test')
+  const broker = new TidemarkBroker(stack, 'Broker', { bundles: BUNDLES })
+  broker.grantOutbox(new Role(stack, 'Writer', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') }))
+  const { violations } = new AwsSolutionsChecks().validateScope(app)
+  const findings = violations.flatMap(({ ruleName, violatingResources }) =>
+    violatingResources.map(({ constructPath }) => `${ruleName} ${constructPath}`),
+  )
+  expect(findings).toEqual([])
 })
 
 test('a topic tells what an outbox has to know of it', () => {
