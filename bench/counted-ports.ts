@@ -100,6 +100,11 @@ export function countIndex(index: LogIndex, counts: Counts): LogIndex {
       write(outcome.kind === 'missing' ? 0 : headBytes(outcome.head))
       return outcome
     },
+    appendDecided: async (partition, entries, seen, newcomers) => {
+      const outcome = await index.appendDecided(partition, entries, seen, newcomers)
+      write(outcome.kind === 'missing' ? 0 : headBytes(outcome.head))
+      return outcome
+    },
     putBlock: async (partition, block, over) => {
       write(encodeBlock(block).length)
       return await index.putBlock(partition, block, over)

@@ -108,6 +108,7 @@ export async function countDeployedCost(settings: CostSettings): Promise<Counted
     groups: memory.groups,
     triggers: memory.triggers,
     upkeep: memory.upkeep,
+    transactions: memory.transactions,
     clock: systemClock,
     entropy: systemEntropy,
   }

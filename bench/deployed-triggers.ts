@@ -5,6 +5,7 @@ import { DynamoTable } from '../src/adapters/aws/table/dynamo-table.ts'
 import { dynamoTopicStore } from '../src/adapters/aws/table/dynamo-topic-store.ts'
 import { dynamoTriggerStore } from '../src/adapters/aws/table/dynamo-trigger-store.ts'
 import { dynamoUpkeepStore } from '../src/adapters/aws/table/dynamo-upkeep-store.ts'
+import { lazyTransactionStore } from '../src/adapters/aws/table/lazy-transaction-store.ts'
 import { UsageMeter } from '../src/adapters/aws/usage-meter.ts'
 import { MemoryObjectStore } from '../src/adapters/memory/memory-object-store.ts'
 import { LogBroker } from '../src/broker/log-broker.ts'
@@ -100,6 +101,7 @@ export async function countTriggerCost(settings: TriggerCostSettings): Promise<C
     groups: dynamoGroupStore(dynamo),
     triggers: dynamoTriggerStore(dynamo),
     upkeep: dynamoUpkeepStore(dynamo),
+    transactions: lazyTransactionStore(dynamo),
     clock,
     entropy: systemEntropy,
   }

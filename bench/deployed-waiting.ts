@@ -68,6 +68,7 @@ export async function countWaiting(
   const ports = {
     objects: memory.objects,
     upkeep: memory.upkeep,
+    transactions: memory.transactions,
     index: dynamoLogIndex(dynamo),
     topics: dynamoTopicStore(dynamo),
     groups: dynamoGroupStore(dynamo),

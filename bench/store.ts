@@ -29,6 +29,7 @@ export async function openBenchStore(directory: string): Promise<BenchStore> {
     groups: store.groups,
     triggers: store.triggers,
     upkeep: store.upkeep,
+    transactions: store.transactions,
     clock: systemClock,
     entropy: systemEntropy,
   }

@@ -34,7 +34,7 @@ export async function openService(name: string, openBucket: typeof openAwsBucket
   const telemetry = await openTelemetry({ service: name, broker: table, isTraced, logsRequests })
   const meter = new UsageMeter()
   const states = STATING.includes(name)
-  const { index, topics, groups, triggers, upkeep, listeners, format } = openAwsTable({
+  const { index, topics, groups, triggers, upkeep, transactions, listeners, format } = openAwsTable({
     table,
     meter,
     states,
@@ -57,6 +57,7 @@ export async function openService(name: string, openBucket: typeof openAwsBucket
     groups,
     triggers,
     upkeep,
+    transactions,
     clock: systemClock,
     entropy: systemEntropy,
   }

@@ -54,7 +54,9 @@ export function fromFailedFetch(error: unknown, base: string, written: Written):
     return failed(`What answers at ${base} does not speak HTTP: ${advice}`, written, FOR_GOOD)
   }
   // The request itself: a header that cannot be sent.
-  if (error instanceof TypeError && error.cause === undefined && error.message !== 'fetch failed') {
+  const isRefused =
+    error instanceof TypeError && error.cause === undefined && error.message !== 'fetch failed'
+  if (isRefused || (error instanceof Error && codes.includes('UND_ERR_INVALID_ARG'))) {
     return new TidemarkError('INVALID_REQUEST', `${base} cannot be asked: ${error.message}.`, 'no', {
       cause: error,
     })

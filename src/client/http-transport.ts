@@ -1,7 +1,9 @@
 import { fromProblem } from '../contract/http/schemas/problem.ts'
 import { TidemarkError, type Written } from '../core/errors.ts'
 import { CLIENT_TIMEOUT_MS } from '../core/limits.ts'
+import { type Answer, askFetch, type SentRequest } from './answer.ts'
 import { abandonedAt, DeadlinePassed, withDeadline } from './deadline.ts'
+import { askDispatcher, currentDispatcher } from './dispatcher.ts'
 import { fromFailedFetch } from './failed-fetch.ts'
 import { fromGatewayAnswer, fromRedirect, fromStranger } from './gateway-answer.ts'
 
@@ -73,6 +75,7 @@ export class HttpTransport {
   readonly #token: string | undefined
   readonly #sign: SignRequest | undefined
   readonly #timeoutMs: number
+  #isTakenByFetch = false
 
   constructor({ url, token, sign, timeoutMs = CLIENT_TIMEOUT_MS }: HttpBrokerSettings) {
     if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
@@ -98,7 +101,7 @@ export class HttpTransport {
    * Sends a request and reads its answer with `read`.
    * @throws TidemarkError; an abort of the request's own signal too becomes one
    */
-  async send<T>(request: HttpRequest, read: (response: Response) => Promise<T>): Promise<T> {
+  async send<T>(request: HttpRequest, read: (answer: Answer) => T | Promise<T>): Promise<T> {
     const url = this.#urlOf(request)
     const timeoutMs = this.#timeoutMs + (request.waitMs ?? 0)
     let isSent = false
@@ -107,20 +110,13 @@ export class HttpTransport {
         // Looking for credentials can take long, and may know nothing of the signal.
         const headers = await abandonedAt(signal, this.#headersFor(url, request))
         isSent = true
-        const response = await fetch(url, {
-          method: request.method,
-          headers,
-          signal,
-          // Not followed: a redirect could carry the token elsewhere, and a POST would lose its body.
-          redirect: 'manual',
-          ...(request.body === undefined ? {} : { body: request.body as Uint8Array<ArrayBuffer> | string }),
-        })
-        if (!response.ok) {
-          const error = await this.#readError(response, request)
-          throw request.isOptional && MISSING_STATUSES.has(response.status) ? new RouteMissing(error) : error
+        const answer = await this.#ask({ method: request.method, url, headers, body: request.body }, signal)
+        if (!answer.ok) {
+          const error = this.#toAnswered(answer, request)
+          throw request.isOptional && MISSING_STATUSES.has(answer.status) ? new RouteMissing(error) : error
         }
-        if (isPage(response)) throw fromStranger(this.#base, response.status, writtenBy(request))
-        return await read(response)
+        if (isPage(answer)) throw fromStranger(this.#base, answer.status, writtenBy(request))
+        return await read(answer)
       })
     } catch (error) {
       const isEnded = error instanceof DeadlinePassed || request.signal?.aborted || request.hurry?.aborted
@@ -173,17 +169,26 @@ export class HttpTransport {
     return { ...headers, ...(await this.#sign(unsigned)) }
   }
 
-  async #readError(response: Response, request: HttpRequest): Promise<TidemarkError> {
-    const text = await response.text()
+  /** The first ones go by fetch, which refuses some ports and headers; what it has once taken goes without it. */
+  async #ask(request: SentRequest, signal: AbortSignal): Promise<Answer> {
+    const dispatcher = this.#isTakenByFetch ? currentDispatcher() : undefined
+    if (dispatcher) return await askDispatcher(dispatcher, request, signal)
+    const answer = await askFetch(request, signal)
+    this.#isTakenByFetch = true
+    return answer
+  }
+
+  #toAnswered(answer: Answer, request: HttpRequest): TidemarkError {
+    const text = answer.text()
     const error = fromProblem(parseOrUndefined(text))
     if (error !== undefined) return error
-    const { status } = response
-    const location = response.headers.get('location')
+    const { status } = answer
+    const location = answer.headers.get('location')
     if (status >= 300 && status < 400 && location !== null) {
       return fromRedirect(this.#base, status, location, writtenBy(request))
     }
-    const answer = { base: this.#base, status, text, date: response.headers.get('date') }
-    return fromGatewayAnswer(answer, writtenBy(request), Date.now())
+    const given = { base: this.#base, status, text, date: answer.headers.get('date') }
+    return fromGatewayAnswer(given, writtenBy(request), Date.now())
   }
 
   #toError(error: unknown, written: Written): TidemarkError {
@@ -196,7 +201,7 @@ export class HttpTransport {
 }
 
 /** What comes of itself, to where no broker is: a proxy's page, a login, another server. */
-function isPage({ headers }: Response): boolean {
+function isPage({ headers }: Answer): boolean {
   return /^text\/html\b|^application\/xhtml/i.test(headers.get('content-type') ?? '')
 }
 

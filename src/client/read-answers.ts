@@ -7,20 +7,20 @@ import {
 } from '../contract/http/records/offset-headers.ts'
 import { TidemarkError, type Written } from '../core/errors.ts'
 import { type Offset, toOffset } from '../core/numbers.ts'
+import type { Answer } from './answer.ts'
 import type { HttpRequest } from './http-transport.ts'
 
-export async function readBatches(response: Response): Promise<Fetched> {
-  const bytes = new Uint8Array(await response.arrayBuffer())
+export function readBatches(answer: Answer): Fetched {
   return {
-    startOffset: offsetHeader(response, START_OFFSET_HEADER),
-    endOffset: offsetHeader(response, END_OFFSET_HEADER),
-    nextOffset: offsetHeader(response, NEXT_OFFSET_HEADER),
-    chunks: bytes.length === 0 ? [] : [bytes],
+    startOffset: offsetHeader(answer, START_OFFSET_HEADER),
+    endOffset: offsetHeader(answer, END_OFFSET_HEADER),
+    nextOffset: offsetHeader(answer, NEXT_OFFSET_HEADER),
+    chunks: answer.body.length === 0 ? [] : [answer.body],
   }
 }
 
-function offsetHeader(response: Response, name: string): Offset {
-  const text = response.headers.get(name) ?? ''
+function offsetHeader(answer: Answer, name: string): Offset {
+  const text = answer.headers.get(name) ?? ''
   if (!/^\d{1,16}$/.test(text)) throw notUnderstood(`the header ${name} is ${JSON.stringify(text)}`, 'no')
   return toOffset(Number(text))
 }
@@ -43,13 +43,9 @@ export function notUnderstood(reason: string, written: Written): TidemarkError {
 }
 
 /** @throws TidemarkError UNSUPPORTED_VERSION */
-export async function readFrames(
-  response: Response,
-  asked: readonly FetchPartition[],
-): Promise<FetchedPartition[]> {
-  const bytes = new Uint8Array(await response.arrayBuffer())
+export function readFrames(answer: Answer, asked: readonly FetchPartition[]): FetchedPartition[] {
   try {
-    return decodeFrames(bytes, asked)
+    return decodeFrames(answer.body, asked)
   } catch (error) {
     throw notUnderstood(error instanceof Error ? error.message : String(error), 'no')
   }

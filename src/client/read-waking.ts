@@ -1,10 +1,11 @@
 import type { Waking } from '../contract/broker.ts'
 import { ARMED_HEADER, type Armed, decodeArmed, WAKING_HEADER } from '../contract/waking/offer.ts'
+import type { Answer } from './answer.ts'
 import type { HttpTransport } from './http-transport.ts'
 import { openListenerSocket } from './listener-socket.ts'
 
 /** What an answer says of being woken; nothing where its broker wakes nobody. */
-export function readWaking({ headers }: Response, transport: HttpTransport): { waking?: Waking } {
+export function readWaking({ headers }: Answer, transport: HttpTransport): { waking?: Waking } {
   const url = headers.get(WAKING_HEADER)
   if (url === null) return {}
   const address = transport.socketAddress(url)

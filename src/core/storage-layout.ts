@@ -6,6 +6,8 @@ import { type PartitionId, partitionKey } from './topic/partition-id.ts'
 
 export * from './storage-attributes.ts'
 export * from './storage-classic.ts'
+export * from './storage-outbox.ts'
+export * from './storage-transactions.ts'
 export * from './storage-waking.ts'
 
 /**

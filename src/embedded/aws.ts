@@ -28,7 +28,7 @@ export async function openAwsToRebuild(options: AwsStoreOptions & EmbeddedOption
 }
 
 function runOn(store: AwsStore, options: AwsStoreOptions & EmbeddedOptions): Embedded {
-  const { objects, index, topics, groups, triggers, upkeep, locator, format, close } = store
+  const { objects, index, topics, groups, triggers, upkeep, transactions, locator, format, close } = store
   const ports = {
     objects,
     index,
@@ -36,6 +36,7 @@ function runOn(store: AwsStore, options: AwsStoreOptions & EmbeddedOptions): Emb
     groups,
     triggers,
     upkeep,
+    transactions,
     clock: systemClock,
     entropy: systemEntropy,
   }

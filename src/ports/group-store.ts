@@ -1,5 +1,5 @@
 import type { Committer, Ownership } from '../core/group/claim.ts'
-import type { Claim, CommittedOffset, Group, Lease, Member } from '../core/group/group.ts'
+import type { Claim, CommittedOffset, Group, Lease, Member, PendingOffset } from '../core/group/group.ts'
 import type { TargetChunk } from '../core/group/target-chunk.ts'
 import type { PartitionId } from '../core/topic/partition-id.ts'
 import type { ClassicGroupStore } from './classic-group-store.ts'
@@ -96,7 +96,33 @@ export interface GroupStore extends ClassicGroupStore {
   ): Promise<ClaimChange>
 
   /**
-   * Removes a claim on the condition that owner, generation and commit are as in `claim`. Tells whether it is gone: also one
+   * Has an offset pend for a transaction, on the condition that owner and generation are these (as `commit`), and that what was pending before
+   * has the version `seen`; null: that nothing was; and that what was committed has the `committedMs` that is in `seenMs`, as with `commit`. A claim with something pending is not removed, but with its group. Tells whether the
+   * condition held, and the claim as it is then: where its `pending` has the given version, an earlier try has landed.
+   */
+  setPending(
+    groupId: string,
+    partition: PartitionId,
+    pending: PendingOffset,
+    by: Committer,
+    seen: string | null,
+    seenMs: number | null,
+  ): Promise<ClaimChange>
+
+  /**
+   * Takes away what is pending, on the condition that it has this version, whoever owns the claim by then, and commits it: `committed`, on
+   * condition that its `committedMs` is above what was committed before; null drops it. Tells whether the condition held, and the claim as it is then: one
+   * in which that is not pending any more was resolved before, or another has taken its place.
+   */
+  resolvePending(
+    groupId: string,
+    partition: PartitionId,
+    version: string,
+    committed: CommittedOffset | null,
+  ): Promise<ClaimChange>
+
+  /**
+   * Removes a claim on the condition that owner, generation and commit are as in `claim`, and that nothing is pending. Tells whether it is gone: also one
    * that was not there. Of one that had owners it is kept, for nobody to see, which generation was the last one; unless
    * `isForGood`: its topic was deleted, and nobody will own its partition again.
    */

@@ -5,6 +5,7 @@ import type { LogIndex } from './log-index.ts'
 import type { ObjectStore } from './object-store.ts'
 import type { NotApplied, StoreFailed } from './outcome.ts'
 import type { TopicStore } from './topic-store.ts'
+import type { TransactionStore } from './transaction-store.ts'
 import type { TriggerStore } from './trigger-store.ts'
 import type { UpkeepStore } from './upkeep-store.ts'
 
@@ -16,6 +17,7 @@ export interface Ports {
   readonly groups: GroupStore
   readonly triggers: TriggerStore
   readonly upkeep: UpkeepStore
+  readonly transactions: TransactionStore
   readonly clock: Clock
   readonly entropy: Entropy
   /**

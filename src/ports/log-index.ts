@@ -47,6 +47,19 @@ export interface LogIndex {
   ): Promise<AppendOutcome>
 
   /**
+   * Atomic: appends what was decided elsewhere, all entries one after the other, as applyDecided in core/log/changes/append-decided.ts says: on
+   * condition that the head has nothing of it yet. So it may be repeated by any number of callers: once it is there, it is refused with
+   * states at or above its end. Every entry has runs of an idempotent producer.
+   * @throws NoRoom as append
+   */
+  appendDecided(
+    partition: PartitionId,
+    entries: readonly IndexEntry[],
+    seen: Offset,
+    newcomers?: ReadonlySet<bigint>,
+  ): Promise<AppendOutcome>
+
+  /**
    * Puts a block where there is none at its base offset, or over exactly `over`: only one that is dead (isDead in
    * core/log/tail.ts) may be given so. Tells which block stands there now.
    */

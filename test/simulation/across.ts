@@ -30,6 +30,10 @@ export function itemsAcross(items: Items, faults: ProcessFaults, countReturn: ()
       faults.about(`update ${key}`)
       return items.update(key, change)
     },
+    updateAll: (keys, change) => {
+      faults.about(`update ${keys.join(' and ')}`)
+      return items.updateAll(keys, change)
+    },
     removeRange: (start, end) => {
       faults.about(`remove from ${start}`)
       return items.removeRange(start, end)

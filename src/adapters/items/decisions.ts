@@ -1,6 +1,14 @@
-import { applyCommit, applyOwner, closeClaim, mayRemoveClaim } from '../../core/group/claim.ts'
+import {
+  applyCommit,
+  applyOwner,
+  applyPending,
+  applyResolution,
+  closeClaim,
+  mayRemoveClaim,
+} from '../../core/group/claim.ts'
 import { applyClassic } from '../../core/group/group-changes.ts'
 import { applyAppend } from '../../core/log/changes/append.ts'
+import { applyDecided } from '../../core/log/changes/append-decided.ts'
 import type { HeadCost } from '../../core/log/changes/cut.ts'
 import { mayReplaceBlock } from '../../core/log/changes/put-block.ts'
 import { mergeRetired } from '../../core/log/changes/put-producer.ts'
@@ -11,6 +19,7 @@ import { applyTrim } from '../../core/log/changes/trim-tail.ts'
 /** The decisions that make the protocols safe. Only a test that breaks one on purpose puts another in its place. */
 export const DECISIONS = {
   applyAppend,
+  applyDecided,
   applyTrim,
   applyFloor,
   applyDrained,
@@ -19,6 +28,8 @@ export const DECISIONS = {
   mergeRetired,
   applyOwner,
   applyCommit,
+  applyPending,
+  applyResolution,
   mayRemoveClaim,
   closeClaim,
   applyClassic,

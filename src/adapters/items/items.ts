@@ -12,6 +12,13 @@ export interface Change<T> {
   readonly answer: T
 }
 
+/** What becomes of several items together. */
+export interface Changes<T> {
+  /** In the order of their keys; undefined: that one stays as it is. */
+  readonly changes: readonly (Pick<Change<T>, 'put' | 'isRemoved'> | undefined)[]
+  readonly answer: T
+}
+
 /**
  * When a change is on the disk: before it resolves, or before any later change is of the same store, whoever makes that. After a
  * power failure those of the second kind may be gone, the last ones first, as if nobody had begun them: for what nobody was told,
@@ -20,8 +27,8 @@ export interface Change<T> {
 export type Lasting = 'at once' | 'in order'
 
 /**
- * One sorted key space of bytes; keys sort as their UTF-8 bytes do. Every change is one atomic, durable step on ONE
- * item (see Lasting), and every read sees all changes that resolved before it began. All methods can throw NotApplied and
+ * One sorted key space of bytes; keys sort as their UTF-8 bytes do. Every change is one atomic, durable step (see Lasting), on ONE
+ * item but for `updateAll`, and every read sees all changes that resolved before it began. All methods can throw NotApplied and
  * StoreFailed; those that write also OutcomeUnknown.
  */
 export interface Items {
@@ -46,8 +53,29 @@ export interface Items {
     lasting?: Lasting,
   ): Promise<T>
 
+  /**
+   * Changes several items in ONE step: all of it is there, for every reader and after every crash, or none. As `update` otherwise.
+   * @param keys each once
+   * @param change gets what stands there and tells what becomes of each, in the order of the keys
+   */
+  updateAll<T>(
+    keys: readonly string[],
+    change: (standing: readonly (Uint8Array | undefined)[]) => Changes<T>,
+    lasting?: Lasting,
+  ): Promise<T>
+
   /** Removes the items from `start` to below `end`, each in a step of its own. */
   removeRange(start: string, end: string): Promise<void>
+}
+
+/** A change of one item, for who changes several. */
+export function ofOne<T>(
+  change: (standing: Uint8Array | undefined) => Change<T>,
+): (standing: readonly (Uint8Array | undefined)[]) => Changes<T> {
+  return ([standing]) => {
+    const made = change(standing)
+    return { changes: [made], answer: made.answer }
+  }
 }
 
 /** The change that removes an item, whatever stands there. */

@@ -106,7 +106,8 @@ export async function writeSyncedLarge(path: string, chunks: AsyncIterable<Uint8
   }
 }
 
-async function writeAll(file: FileHandle, chunks: readonly Uint8Array[]): Promise<void> {
+/** Goes on where a write stops early. */
+export async function writeAll(file: FileHandle, chunks: readonly Uint8Array[]): Promise<void> {
   let left = chunks.slice()
   while (left.length > 0) {
     let { bytesWritten } = await file.writev(left)

@@ -2,12 +2,11 @@ import { randomBytes } from 'node:crypto'
 import { type FileHandle, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { shareDescriptors } from '../../core/descriptor-shares.ts'
-import { compareKeys } from '../../core/key-order.ts'
 import { STORE_REMOVALS_MAX, STORE_TRIAL_BYTES } from '../../core/limits.ts'
 import type { Position } from '../../core/numbers.ts'
 import { FORMAT_OBJECT } from '../../core/storage-layout.ts'
 import type { ObjectInfo, ObjectStore } from '../../ports/object-store.ts'
-import { NotApplied, StoreFailed } from '../../ports/outcome.ts'
+import { NotApplied, OutcomeUnknown, StoreFailed } from '../../ports/outcome.ts'
 import { descriptorsMax } from './descriptors.ts'
 import type { Access } from './directory.ts'
 import {
@@ -19,11 +18,12 @@ import {
   writeSyncedLarge,
 } from './folders.ts'
 import { Footing } from './footing.ts'
+import { IngestObjects, type PackFolder } from './ingest-objects.ts'
+import type { Rows } from './ingest-tables.ts'
 import { keysIn, removeEmptyFolders } from './key-files.ts'
 import { asFileFailure, READ_ONLY } from './local-failures.ts'
 import { mergeListings } from './merge-listings.ts'
 import { OpenFiles } from './open-files.ts'
-import { type Rows, SmallObjects } from './small-objects.ts'
 import { type SyncedFolder, SyncedFolders } from './synced-folders.ts'
 import { Trouble } from './trouble.ts'
 
@@ -35,7 +35,7 @@ const UNFINISHED_MS_MAX = 3_600_000
 const NAMING_ATTEMPTS_MAX = 3
 
 /**
- * Objects as files; small ones are rows of the index's database at first. A put writes a temporary file, syncs it, gives it its name and syncs the folder: under its
+ * Objects as files; those of commits and flushes share files, and have their places in the index's database. A put writes a temporary file, syncs it, gives it its name and syncs the folder: under its
  * name a file is whole, also after the power fails.
  */
 export class LocalObjectStore implements ObjectStore {
@@ -45,7 +45,7 @@ export class LocalObjectStore implements ObjectStore {
   readonly #footing: Footing
   readonly #open: OpenFiles
   readonly #folders: SyncedFolders
-  #small: SmallObjects | undefined
+  #ingest: IngestObjects | undefined
   /** What is wrong with the disk, as far as the last puts and reads tell. */
   readonly trouble = new Trouble(() => this.#tryOut())
   readonly #isReadOnly: boolean
@@ -72,16 +72,15 @@ export class LocalObjectStore implements ObjectStore {
     return new LocalObjectStore(directory, handle, footing, access === 'read')
   }
 
-  /** From now on small objects are rows of this database at first, and those that are there are found. */
-  keepSmallIn(rows: Rows): void {
-    this.#small = new SmallObjects(rows, (key, bytes) => this.#putFile(this.#pathToWrite(key), [bytes]))
-    if (!this.#isReadOnly) this.#small.start()
+  /** From now on what commits and flushes put has its places in this database, and what has is found. */
+  keepIngestIn(rows: Rows): void {
+    this.#ingest = new IngestObjects(rows, this.#packFolder())
+    if (!this.#isReadOnly) this.#ingest.start()
   }
 
   async put(key: string, chunks: readonly Uint8Array[]): Promise<void> {
     const path = this.#pathToWrite(key)
-    const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
-    if (this.#small?.takes(key, bytes)) await this.#small.put(key, chunks)
+    if (this.#ingest && IngestObjects.takes(key)) await this.#ingest.put(key, chunks)
     else await this.#putFile(path, chunks)
   }
 
@@ -122,8 +121,19 @@ export class LocalObjectStore implements ObjectStore {
     into?: Uint8Array,
   ): Promise<Uint8Array | undefined> {
     const path = this.#path(key)
-    const found = this.#open.has(path) ? undefined : await this.#small?.get(key, position, bytes, into)
-    if (found) return found
+    if (this.#ingest && IngestObjects.takes(key) && !this.#open.has(path)) {
+      const found = await this.#ingest.get(key, position, bytes, into)
+      if (found) return found
+    }
+    return await this.#readFile(path, position, bytes, into)
+  }
+
+  async #readFile(
+    path: string,
+    position: number,
+    bytes: number,
+    into: Uint8Array | undefined,
+  ): Promise<Uint8Array | undefined> {
     try {
       return await this.#open.use(path, handle => readUpTo(handle, position, bytes, into))
     } catch (error) {
@@ -133,10 +143,8 @@ export class LocalObjectStore implements ObjectStore {
 
   async *list(prefix = '', below?: string): AsyncGenerator<ObjectInfo> {
     if (!isSafe(prefix.split('/').slice(0, -1))) throw new RangeError(`no key begins with "${prefix}"`)
-    // First those that may become files meanwhile, so that each is in one of the two.
-    const small = (await this.#small?.list(prefix)) ?? []
-    const isBelow = ({ key }: ObjectInfo) => below === undefined || compareKeys(key, below) < 0
-    yield* mergeListings(small.filter(isBelow), this.#listFiles(prefix, below))
+    const files = this.#listFiles(prefix, below)
+    yield* this.#ingest ? mergeListings(this.#ingest.list(prefix, below), files) : files
   }
 
   async *#listFiles(prefix: string, below: string | undefined): AsyncGenerator<ObjectInfo> {
@@ -144,6 +152,7 @@ export class LocalObjectStore implements ObjectStore {
       for await (const key of keysIn(this.#directory, prefix, below)) {
         if (key.startsWith(`${UNFINISHED}/`) || key === FORMAT_OBJECT) continue
         const file = await stat(join(this.#directory, key)).catch(ignoreMissing)
+        if (IngestObjects.takes(key) && (await this.#ingest?.isPack(key))) continue
         if (file) yield { key, bytes: file.size, modifiedMs: file.mtimeMs }
       }
     } catch (error) {
@@ -153,7 +162,7 @@ export class LocalObjectStore implements ObjectStore {
 
   async remove(key: string): Promise<void> {
     const path = this.#path(key)
-    await this.#small?.remove([key])
+    await this.#ingest?.remove([key])
     await this.#remove(path).catch(error => {
       throw this.#failure(error, 'removed')
     })
@@ -163,7 +172,7 @@ export class LocalObjectStore implements ObjectStore {
   async removeAll(keys: readonly string[]): Promise<void> {
     const paths = keys.map(key => this.#path(key))
     if (this.#isReadOnly) throw new StoreFailed(READ_ONLY)
-    await this.#small?.remove(keys)
+    await this.#ingest?.remove(keys)
     try {
       for (let first = 0; first < paths.length; first += STORE_REMOVALS_MAX) {
         await Promise.all(paths.slice(first, first + STORE_REMOVALS_MAX).map(path => this.#remove(path)))
@@ -179,11 +188,38 @@ export class LocalObjectStore implements ObjectStore {
   }
 
   async close(): Promise<void> {
-    if (!this.#isReadOnly) await this.#small?.close()
+    if (!this.#isReadOnly) await this.#ingest?.close()
     const closing = [this.#open.close(), this.#handle.close(), this.#folders.close()]
     // All of them: one that a failing disk does not let be closed keeps no other open.
     for (const closed of await Promise.allSettled(closing))
       if (closed.status === 'rejected') throw closed.reason
+  }
+
+  #packFolder(): PackFolder {
+    return {
+      make: async key => {
+        const path = this.#pathToWrite(key)
+        let handle: FileHandle | undefined
+        await this.#inFolder(path, async () => {
+          handle = await open(path, 'wx')
+        })
+        const footing = new Footing(path)
+        footing.take(path, true)
+        const isStill = () => {
+          const isSame = footing.trouble() === undefined
+          if (!isSame) this.#footing.check(false)
+          this.trouble.worked()
+          return isSame
+        }
+        return { handle: handle!, isStill }
+      },
+      read: (key, ...where) => this.#readFile(this.#path(key), ...where),
+      remove: key => this.#remove(this.#path(key)),
+      failure: error =>
+        error instanceof StoreFailed || error instanceof OutcomeUnknown
+          ? error
+          : this.#failure(error, 'written'),
+    }
   }
 
   /** Has a file given its name in its folder, durably. */

@@ -27,7 +27,7 @@ import { SqliteItems } from './sqlite-items.ts'
 
 const FORMAT_KEY = joinKey(FORMAT_ITEM.partitionKey, FORMAT_ITEM.sortKey)
 
-/** The ports on a directory: objects as files under `objects`, small ones as rows at first; the index, topics, groups and triggers in SQLite under `index`. */
+/** The ports on a directory: objects as files under `objects`, those of commits and flushes several to a file; the index, topics, groups and triggers in SQLite under `index`. */
 export interface LocalStore extends ItemStores, Required<Pick<Ports, 'refusal'>> {
   readonly objects: LocalObjectStore
   /** What it says of itself; undefined where it has only been read since stores say it. */
@@ -70,10 +70,10 @@ async function openAbsolute(directory: string, access: Access): Promise<LocalSto
     if (access !== 'read') await syncFolder(parts.index)
     const format = await agree(directory, objects, items, isNew, access)
     // Only now: whoever does not know of them has been kept away.
-    objects.keepSmallIn(items.rows)
+    objects.keepIngestIn(items.rows)
     return {
       objects,
-      ...storesOver(items),
+      ...storesOver(items, {}, true),
       format,
       health: new LocalHealth(parts.database, footing, items, objects),
       refusal: () => items.refusal(),

@@ -1,5 +1,5 @@
 import { copyBytes } from '../../core/bytes.ts'
-import type { Change, Item, Items } from '../items/items.ts'
+import { type Change, type Changes, type Item, type Items, ofOne } from '../items/items.ts'
 import type { Network } from './network.ts'
 import { SortedKeys } from './sorted-keys.ts'
 
@@ -28,6 +28,7 @@ export class MemoryItems implements Items {
       range: (...bounds) => network.read(() => this.range(...bounds)),
       lastUpTo: (first, last) => network.read(() => this.lastUpTo(first, last)),
       update: (key, change) => network.write(() => this.update(key, change)),
+      updateAll: (keys, change) => network.write(() => this.updateAll(keys, change)),
       removeRange: (start, end) => network.write(() => this.removeRange(start, end)),
     }
   }
@@ -46,9 +47,19 @@ export class MemoryItems implements Items {
   }
 
   async update<T>(key: string, change: (standing: Uint8Array | undefined) => Change<T>): Promise<T> {
-    const { put, isRemoved, answer } = change(this.#read(key))
-    if (put) this.#set(key, copyBytes(put))
-    else if (isRemoved) this.#set(key, undefined)
+    return await this.updateAll([key], ofOne(change))
+  }
+
+  async updateAll<T>(
+    keys: readonly string[],
+    change: (standing: readonly (Uint8Array | undefined)[]) => Changes<T>,
+  ): Promise<T> {
+    const { changes, answer } = change(keys.map(key => this.#read(key)))
+    for (const [index, key] of keys.entries()) {
+      const { put, isRemoved } = changes[index] ?? {}
+      if (put) this.#set(key, copyBytes(put))
+      else if (isRemoved) this.#set(key, undefined)
+    }
     return answer
   }
 

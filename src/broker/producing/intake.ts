@@ -1,29 +1,21 @@
 import type { Produce, Produced } from '../../contract/broker.ts'
-import { RefusedRecords, TidemarkError } from '../../core/errors.ts'
+import { TidemarkError } from '../../core/errors.ts'
 import {
   PRODUCE_BYTES_MAX,
   PRODUCE_IN_FLIGHT_BYTES_MAX,
   PRODUCE_IN_FLIGHT_CALLS_MAX,
 } from '../../core/limits.ts'
-import {
-  type BatchHeader,
-  checkBatch,
-  checkDense,
-  NO_PRODUCER_ID,
-  stampLogAppendTime,
-} from '../../core/record/batch-header.ts'
 import { withResolvers } from '../../core/since-node-22.ts'
 import { type PartitionId, partitionKey } from '../../core/topic/partition-id.ts'
-import { latestTimestampMs, type TopicSettings } from '../../core/topic/topic-config.ts'
-import { workBeside } from '../../core/turns.ts'
 import { futureTime } from '../../ports/clock.ts'
 import type { Ports } from '../../ports/index.ts'
 import { OutcomeUnknown } from '../../ports/outcome.ts'
 import { asTidemarkError } from '../../ports/store-errors.ts'
 import { inTime, timedOut } from '../store-calls/retry.ts'
 import { checkPartition, hasPartition, type Topic, type TopicDirectory } from '../topics/topic-directory.ts'
+import { checkKeys, checkRun } from './check-run.ts'
 import type { Gatherer } from './gather.ts'
-import type { Accepted, CheckedRun, ProducerSequence } from './shipment.ts'
+import type { Accepted, CheckedRun } from './shipment.ts'
 
 /** Calls that wait until it is known what topic they are for. */
 interface Line {
@@ -73,10 +65,14 @@ export class Intake {
       }
       throw asTidemarkError(error)
     } finally {
-      this.#bytesInFlight -= bytes
-      this.#callsInFlight -= 1
-      if (this.#callsInFlight === 0) this.#closed?.resolve()
+      this.#settle(bytes)
     }
+  }
+
+  #settle(bytes: number): void {
+    this.#bytesInFlight -= bytes
+    this.#callsInFlight -= 1
+    if (this.#callsInFlight === 0) this.#closed?.resolve()
   }
 
   #enter(request: Produce): Promise<Accepted> {
@@ -154,6 +150,18 @@ export class Intake {
     return await accepted!
   }
 
+  /** Appends what somebody has checked before, to exactly this partition. @throws TidemarkError */
+  async append(partition: PartitionId, run: CheckedRun): Promise<Accepted> {
+    this.#admit(run.chunk.length)
+    try {
+      return await this.#gatherer.submit(partition, run, this.#ports.clock.monotonicMs())
+    } catch (error) {
+      throw asTidemarkError(error)
+    } finally {
+      this.#settle(run.chunk.length)
+    }
+  }
+
   /** Takes no more, and resolves when all that was taken is settled. */
   async close(): Promise<void> {
     this.#closed ??= withResolvers<void>()
@@ -181,101 +189,6 @@ export class Intake {
     this.#bytesInFlight += bytes
     this.#callsInFlight += 1
   }
-}
-
-/**
- * Checks batches that lie one after the other without decoding a record, and stamps them where the topic says
- * so. Nothing is written before all of them have passed.
- * @param nowMs what they are stamped with
- * @param futureMs what lies behind it is in the future
- */
-function checkRun(chunk: Uint8Array, settings: TopicSettings, nowMs: number, futureMs: number): CheckedRun {
-  const batches: { records: number; bytes: number }[] = []
-  let records = 0
-  let maxTimestampMs = -1
-  let position = 0
-  let sequence: ProducerSequence | undefined
-  do {
-    const header = checkBatch(chunk, position)
-    checkDense(header)
-    if (position === 0) sequence = sequenceOf(header)
-    else checkFollows(header, sequence, records)
-    if (header.sizeBytes > settings.maxBatchBytes) {
-      throw new TidemarkError(
-        'MESSAGE_TOO_LARGE',
-        `A batch of ${header.sizeBytes} bytes is above the topic's max.message.bytes of ` +
-          `${settings.maxBatchBytes}. Send smaller batches, or raise that config.`,
-      )
-    }
-    if (header.isControl || header.isTransactional) {
-      throw new TidemarkError(
-        'INVALID_RECORD',
-        `The batch is ${header.isControl ? 'a control batch' : 'part of a transaction'}, which is not taken here. ` +
-          'Send it as a plain batch.',
-      )
-    }
-    if (settings.stampsAppendTime) {
-      stampLogAppendTime(chunk, position, nowMs)
-      maxTimestampMs = nowMs
-    } else {
-      const latestMs = latestTimestampMs(settings, futureMs)
-      if (header.maxTimestamp > latestMs) {
-        throw new RefusedRecords(
-          'INVALID_TIMESTAMP',
-          `The timestamp ${header.maxTimestamp} lies further in the future than the topic's ` +
-            'message.timestamp.after.max.ms allows. Timestamps are milliseconds since 1970.',
-          async () => (await workBeside(import('./refused-records.ts'))).findLate(chunk, latestMs),
-        )
-      }
-      maxTimestampMs = Math.max(maxTimestampMs, header.maxTimestamp)
-    }
-    batches.push({ records: header.recordCount, bytes: header.sizeBytes })
-    records += header.recordCount
-    position += header.sizeBytes
-  } while (position < chunk.length)
-  return {
-    chunk,
-    batches,
-    records,
-    maxTimestampMs,
-    isStamped: settings.stampsAppendTime,
-    flushMs: settings.flushMs,
-    ...(sequence && { sequence }),
-  }
-}
-
-/** @throws TidemarkError INVALID_RECORD */
-async function checkKeys({ chunk }: CheckedRun, topic: Topic): Promise<void> {
-  const { refuseKeyless } = await workBeside(import('./refused-records.ts'))
-  await refuseKeyless(chunk, topic.name)
-}
-
-/** Undefined where the producer is not idempotent. */
-function sequenceOf({ producerId, producerEpoch, baseSequence }: BatchHeader): ProducerSequence | undefined {
-  if (producerId === NO_PRODUCER_ID) return undefined
-  if (producerEpoch >= 0 && baseSequence >= 0) {
-    return { producerId, epoch: producerEpoch, sequence: baseSequence }
-  }
-  throw new TidemarkError(
-    'INVALID_RECORD',
-    `The batch names producer ${producerId}, but its epoch is ${producerEpoch} and its sequence ${baseSequence}. ` +
-      'Number them from 0, or leave the producer out (-1).',
-  )
-}
-
-/** The batches of one call are repeated together or not at all, so they must be one run of one producer. */
-function checkFollows(header: BatchHeader, first: ProducerSequence | undefined, records: number): void {
-  const next = sequenceOf(header)
-  const isNext = first
-    ? next?.producerId === first.producerId &&
-      next.epoch === first.epoch &&
-      next.sequence === (first.sequence + records) % 2 ** 31
-    : !next
-  if (isNext) return
-  throw new TidemarkError(
-    'INVALID_RECORD',
-    "The call's batches do not follow one another in one producer's sequence. Send them in calls of their own.",
-  )
 }
 
 export function shuttingDown(): TidemarkError {

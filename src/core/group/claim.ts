@@ -1,6 +1,6 @@
 import type { Offset } from '../numbers.ts'
 import type { PartitionId } from '../topic/partition-id.ts'
-import type { Claim, CommittedOffset } from './group.ts'
+import type { Claim, CommittedOffset, PendingOffset } from './group.ts'
 
 /** Who is expected to own a partition: a change is refused where it is another, or the same at another time. */
 export interface Ownership {
@@ -29,8 +29,8 @@ export function openClaim(standing: Claim | undefined): Claim | undefined {
 }
 
 /** Nothing else makes a claim that neither an owner nor a commit has made. */
-export function isClosed({ owner, generation, committed }: Claim): boolean {
-  return owner === null && generation === 0 && committed === null
+export function isClosed({ owner, generation, committed, pending }: Claim): boolean {
+  return owner === null && generation === 0 && committed === null && pending === undefined
 }
 
 /**
@@ -44,9 +44,13 @@ export function closeClaim({ topicId, partition, generation, lastGeneration }: C
     : undefined
 }
 
-/** Whether a claim is still as it was read, so that who has found it to be of no use may remove it. */
+/**
+ * Whether a claim is still as it was read, so that who has found it to be of no use may remove it. One in which something is pending
+ * stays: it may be decided that it counts.
+ */
 export function mayRemoveClaim(standing: Claim, read: Claim): boolean {
   return (
+    standing.pending === undefined &&
     standing.owner === read.owner &&
     standing.generation === read.generation &&
     standing.committed?.committedMs === read.committed?.committedMs
@@ -83,10 +87,53 @@ export function applyCommit(
   seenMs: number | null,
 ): Claim | undefined {
   const claim = standing ?? unclaimed(partition)
-  const isTheirs =
-    by === 'unowned' ? claim.owner === null : claim.owner === by.owner && claim.generation === by.generation
   const isNext = (claim.committed?.committedMs ?? null) === seenMs
-  return isTheirs && isNext ? { ...claim, committed } : undefined
+  return isTheirs(claim, by) && isNext ? { ...claim, committed } : undefined
+}
+
+function isTheirs(claim: Claim, by: Committer): boolean {
+  return by === 'unowned'
+    ? claim.owner === null
+    : claim.owner === by.owner && claim.generation === by.generation
+}
+
+/**
+ * The claim with an offset that a transaction is to commit; undefined: it is refused, since another owns it, or something else is pending than
+ * the caller has seen. So one that comes late never takes the place of a later one.
+ * What is committed must be as it was seen, too: once the offset of a transaction counts, the same transaction's does not pend again, whoever
+ * has that and however late, as long as he saw the claim before he saw the transaction undecided.
+ * @param seen the version of what was pending; null: nothing was
+ * @param seenMs the `committedMs` of what was committed; null: nothing was
+ */
+export function applyPending(
+  partition: PartitionId,
+  standing: Claim | undefined,
+  pending: PendingOffset,
+  by: Committer,
+  seen: string | null,
+  seenMs: number | null,
+): Claim | undefined {
+  const claim = standing ?? unclaimed(partition)
+  const isAsSeen =
+    (claim.pending?.version ?? null) === seen && (claim.committed?.committedMs ?? null) === seenMs
+  return isTheirs(claim, by) && isAsSeen ? { ...claim, pending } : undefined
+}
+
+/**
+ * The claim without what is pending, which counts from then on, or is dropped; undefined: that is not what is pending, or another has committed
+ * since it was read. Whoever owns it by now: it was the owner's when it became pending.
+ * @param version of what is pending
+ * @param committed null: its transaction was aborted
+ */
+export function applyResolution(
+  standing: Claim | undefined,
+  version: string,
+  committed: CommittedOffset | null,
+): Claim | undefined {
+  if (standing?.pending?.version !== version) return undefined
+  const { pending: _, ...claim } = standing
+  if (!committed) return claim
+  return committed.committedMs > (claim.committed?.committedMs ?? 0) ? { ...claim, committed } : undefined
 }
 
 export function nextCommit(

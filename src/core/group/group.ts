@@ -67,6 +67,8 @@ export interface Claim {
   readonly generation: number
   /** null before anything was committed. */
   readonly committed: CommittedOffset | null
+  /** What a transaction commits once it is decided: until then nobody is told a committed offset. */
+  readonly pending?: PendingOffset
   /** Where nobody has owned it since the group was made anew: the last generation in the group that was removed. */
   readonly lastGeneration?: number
 }
@@ -79,6 +81,19 @@ export interface CommittedOffset {
   /** Where its owner counts commits: which one it is, under which generation. */
   readonly sequence?: number
   readonly underGeneration?: number
+}
+
+/** An offset that a transaction that is under way commits, if it commits. */
+export interface PendingOffset {
+  /** transactionIdOf in core/transaction/transaction.ts. */
+  readonly transactionId: string
+  /** Where to look what became of it. */
+  readonly transactionalId: string
+  /** New with every offset that becomes pending, 32 hexadecimal digits. */
+  readonly version: string
+  readonly offset: Offset
+  readonly leaderEpoch: number
+  readonly metadata: string
 }
 
 /** A topic as the assignors see it. */

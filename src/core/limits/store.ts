@@ -26,13 +26,21 @@ export const STORE_TRIAL_BYTES = 64 * KiB
 export const STORE_SYNC_BYTES = 8 * MiB
 /** What must be free on the disk for what is written only to lie better: what is new goes first. */
 export const STORE_ROOM_KEPT_BYTES = 512 * MiB
-/** An object of a commit or a flush up to this size is a row of the index's database for its first seconds. */
+/** A file in which objects of commits and flushes lie is followed by another once it has so much. */
+export const PACK_BYTES_MAX = 64 * MiB
+/** Such files that a process writes to at the same time: while one is synced, the next is written. */
+export const PACK_FILES_OPEN_MAX = 2
+/** How often an object is written anew because another process has removed what it was written to. */
+export const PACK_TRIES_MAX = 5
+/** An object of a commit or a flush up to this size may be a row of the index's database for its first seconds. */
 export const SMALL_OBJECT_BYTES_MAX = 64 * KiB
-/** When it becomes a file: as long as inline records may be in the index alone, by default. */
+/** When it leaves: as long as inline records may be in the index alone, by default. */
 export const SMALL_OBJECT_MS_MAX = FLUSH_DEFAULT_MS
-/** Bytes of such rows; what comes while there are so many is a file at once: who writes that much gains nothing by writing it twice. */
+/** When another process takes it for one that its own has left behind. */
+export const SMALL_OBJECTS_LEFT_MS = 6 * SMALL_OBJECT_MS_MAX
+/** Bytes of such rows; what comes while there are so many lies in a file at once: who writes that much gains nothing by writing it twice. */
 export const SMALL_OBJECTS_BYTES_MAX = 16 * MiB
-/** How long a store that is closed goes on making files of them. */
+/** How long a store that is closed goes on having them leave. */
 export const SMALL_OBJECTS_CLOSE_MS_MAX = 1_500
 /** Bytes of heads of which a process remembers what they mean, which takes it some times as much memory. */
 export const HEADS_REMEMBERED_BYTES_MAX = 2 * MiB

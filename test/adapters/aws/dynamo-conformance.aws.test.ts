@@ -3,8 +3,10 @@ import { makeTableClients } from '../../../src/adapters/aws/table/aws-table.ts'
 import { dynamoGroupStore } from '../../../src/adapters/aws/table/dynamo-group-store.ts'
 import { dynamoListenerStore } from '../../../src/adapters/aws/table/dynamo-listener-store.ts'
 import { dynamoLogIndex } from '../../../src/adapters/aws/table/dynamo-log-index.ts'
+import { dynamoOutboxStore } from '../../../src/adapters/aws/table/dynamo-outbox-store.ts'
 import { DynamoTable } from '../../../src/adapters/aws/table/dynamo-table.ts'
 import { dynamoTopicStore } from '../../../src/adapters/aws/table/dynamo-topic-store.ts'
+import { dynamoTransactionStore } from '../../../src/adapters/aws/table/dynamo-transaction-store.ts'
 import { dynamoTriggerStore } from '../../../src/adapters/aws/table/dynamo-trigger-store.ts'
 import { dynamoUpkeepStore } from '../../../src/adapters/aws/table/dynamo-upkeep-store.ts'
 import { TABLE_SCAN_PAGE_ITEMS } from '../../../src/core/limits.ts'
@@ -16,12 +18,16 @@ import {
 } from '../../aws/endpoints.ts'
 import { createTestTable, PATIENT } from '../../aws/tables.ts'
 import { describeClassicGroupStore } from '../../conformance/classic-group-store.ts'
+import { describeDecidedAppends } from '../../conformance/decided-appends.ts'
 import { describeGroupStore, type GroupSizes } from '../../conformance/group-store.ts'
 import { describeListenerStore } from '../../conformance/listener-store.ts'
 import { describeLogIndex } from '../../conformance/log-index.ts'
+import { describeOutboxStore } from '../../conformance/outbox-store.ts'
+import { describePendingOffsets } from '../../conformance/pending-offsets.ts'
 import { freshPartition, looseBlock } from '../../conformance/samples.ts'
 import { describeSettledLog } from '../../conformance/settled-log.ts'
 import { describeTopicStore } from '../../conformance/topic-store.ts'
+import { describeTransactionStore } from '../../conformance/transaction-store.ts'
 import { describeTriggerStore } from '../../conformance/trigger-store.ts'
 import { describeUpkeepStore } from '../../conformance/upkeep-store.ts'
 
@@ -43,6 +49,8 @@ async function openFresh(endpoint: string) {
     triggers: dynamoTriggerStore(dynamo),
     upkeep: dynamoUpkeepStore(dynamo),
     listeners: dynamoListenerStore(dynamo),
+    outboxes: dynamoOutboxStore(dynamo, { clients, name: table }),
+    transactions: dynamoTransactionStore(dynamo),
     close,
   }
 }
@@ -73,6 +81,10 @@ describeDynamoDbLocal('on DynamoDB Local,', () => {
   describeSettledLog('DynamoDB', () => openFresh(dynamoDbLocalEndpoint()), 20)
   describeUpkeepStore('DynamoDB', () => openFresh(dynamoDbLocalEndpoint()))
   describeListenerStore('DynamoDB', () => openFresh(dynamoDbLocalEndpoint()))
+  describeOutboxStore('DynamoDB', () => openFresh(dynamoDbLocalEndpoint()))
+  describeDecidedAppends('DynamoDB', () => openFresh(dynamoDbLocalEndpoint()))
+  describePendingOffsets('DynamoDB', () => openFresh(dynamoDbLocalEndpoint()))
+  describeTransactionStore('DynamoDB', () => openFresh(dynamoDbLocalEndpoint()))
   testScan(dynamoDbLocalEndpoint)
 })
 
@@ -85,5 +97,9 @@ describeAws('on the AWS endpoint,', () => {
   describeSettledLog('DynamoDB', () => openFresh(awsEndpoint()), 20)
   describeUpkeepStore('DynamoDB', () => openFresh(awsEndpoint()))
   describeListenerStore('DynamoDB', () => openFresh(awsEndpoint()))
+  describeOutboxStore('DynamoDB', () => openFresh(awsEndpoint()))
+  describeDecidedAppends('DynamoDB', () => openFresh(awsEndpoint()))
+  describePendingOffsets('DynamoDB', () => openFresh(awsEndpoint()))
+  describeTransactionStore('DynamoDB', () => openFresh(awsEndpoint()))
   testScan(awsEndpoint)
 })

@@ -24,7 +24,7 @@ describeDynamoDbLocal('triggers on DynamoDB:', () => {
     const endpoint = dynamoDbLocalEndpoint()
     table = await createTestTable(endpoint)
     store = openAwsTable({ endpoint, meter, table: table.table, states: false })
-    const { index, topics, groups, triggers: items, upkeep } = store
+    const { index, topics, groups, triggers: items, upkeep, transactions } = store
     const ports: Ports = {
       objects: new MemoryObjectStore(systemClock),
       index,
@@ -32,6 +32,7 @@ describeDynamoDbLocal('triggers on DynamoDB:', () => {
       groups,
       triggers: items,
       upkeep,
+      transactions,
       clock: systemClock,
       entropy: systemEntropy,
     }

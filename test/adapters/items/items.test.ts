@@ -168,6 +168,45 @@ describe.each(BODIES)('items in $name', ({ open }) => {
     })
   })
 
+  describe('updateAll', () => {
+    test('gets what stands at each key, changes each as it says, and tells the answer', async () => {
+      await putAll(['a', 'b', 'c'])
+      const answer = await items.updateAll(['c', 'new', 'a', 'b'], standing => ({
+        changes: [{ put: bytes('other') }, { put: bytes('there') }, { isRemoved: true }, undefined],
+        answer: standing.map(text),
+      }))
+      expect(answer).toEqual(['c', undefined, 'a', 'b'])
+      expect(await everything()).toEqual([
+        ['b', 'b'],
+        ['c', 'other'],
+        ['new', 'there'],
+      ])
+    })
+
+    test('that throws changes nothing, and fails alone', async () => {
+      await putAll(['a', 'b'])
+      const others = [put('c')]
+      const broken = items.updateAll(['a', 'b'], () => {
+        throw new RangeError('cancelled')
+      })
+      await expect(broken).rejects.toThrow(/^cancelled$/)
+      await Promise.all([...others, put('d')])
+      expect(await everything()).toEqual(['a', 'b', 'c', 'd'].map(key => [key, key]))
+    })
+
+    test('is one step among those that are asked for at the same time', async () => {
+      const move = (from: string, to: string) =>
+        items.updateAll([from, to], ([standing]) => ({
+          changes: standing ? [{ isRemoved: true }, { put: standing }] : [],
+          answer: standing !== undefined,
+        }))
+      await put('a', 'it')
+      const moved = await Promise.all([move('a', 'b'), move('a', 'c'), move('b', 'd'), move('d', 'a')])
+      expect(moved).toEqual([true, false, true, true])
+      expect(await everything()).toEqual([['a', 'it']])
+    })
+  })
+
   describe('bytes', () => {
     test('that somebody put can be changed without changing the item', async () => {
       const value = bytes('mine')

@@ -72,12 +72,16 @@ async function findings(): Promise<string[]> {
   return found
 }
 
-/** Makes all files look older than anything that is unfinished. */
-async function age(): Promise<void> {
-  const hourAgo = new Date(Date.now() - 3_600_000)
+/** Makes all objects look older than anything that is unfinished. */
+async function age(byMs = 3_600_000): Promise<void> {
+  const made = new Date(Date.now() - byMs)
   for (const name of await readdir(inStore('objects'), { recursive: true })) {
-    await utimes(inStore('objects', name), hourAgo, hourAgo)
+    await utimes(inStore('objects', name), made, made)
   }
+  // Of those that share a file, the index knows when they were made.
+  const database = new DatabaseSync(inStore('index', 'index.sqlite'))
+  database.prepare('UPDATE packed SET madeMs = ?').run(made.getTime())
+  database.close()
 }
 
 describe('a new store', () => {
@@ -89,7 +93,7 @@ describe('a new store', () => {
     expect(await readFile(inStore('objects', 'format.json'), 'utf8')).toBe(stated)
     expect(JSON.parse(stated)).toEqual({
       format: 'tidemark',
-      version: 3,
+      version: 5,
       storeId: expect.stringMatching(/^[0-9a-f]{32}$/),
       createdMs: expect.any(Number),
     })
@@ -145,7 +149,7 @@ describe('a store from before stores said what they are', () => {
     await reading.close()
     expect(await everything(directory)).toEqual(before)
     const writing = await openLocalStore(directory, 'write')
-    expect(writing.format).toMatchObject({ version: 3, createdMs: null })
+    expect(writing.format).toMatchObject({ version: 5, createdMs: null })
     expect((await writing.topics.get('tides'))?.partitions).toBe(1)
     await writing.close()
     expect(await findings()).toEqual([])
@@ -175,7 +179,7 @@ describe('a store of version 1', () => {
 
   /** Has those parts of a store say what version 1 did; tells what. */
   async function lower(parts: readonly string[]): Promise<string> {
-    const old = (await readFile(inStore('format.json'), 'utf8')).replace('"version":3', '"version":1')
+    const old = (await readFile(inStore('format.json'), 'utf8')).replace('"version":5', '"version":1')
     for (const name of parts) {
       if (name !== 'index') await writeFile(inStore(name), old)
     }
@@ -195,10 +199,10 @@ describe('a store of version 1', () => {
     await reading.close()
     for (const name of NAMES) expect(await readFile(inStore(name), 'utf8')).toBe(old)
     const stores = await Promise.all(Array.from({ length: 4 }, () => openLocalStore(directory, 'write')))
-    for (const { format } of stores) expect(format).toEqual({ ...reading.format, version: 3 })
+    for (const { format } of stores) expect(format).toEqual({ ...reading.format, version: 5 })
     expect((await stores[0]!.topics.get('tides'))?.partitions).toBe(1)
     for (const store of stores) await store.close()
-    const raised = old.replace('"version":1', '"version":3')
+    const raised = old.replace('"version":1', '"version":5')
     for (const name of NAMES) expect(await readFile(inStore(name), 'utf8')).toBe(raised)
     expect(await findings()).toEqual([])
   })
@@ -210,7 +214,7 @@ describe('a store of version 1', () => {
       await lower(parts)
       await (await openLocalStore(directory, 'write')).close()
       const stated = await Promise.all(NAMES.map(name => readFile(inStore(name), 'utf8')))
-      expect(stated[0]).toContain('"version":3')
+      expect(stated[0]).toContain('"version":5')
       expect(stated[1]).toBe(stated[0])
     },
   )
@@ -322,10 +326,10 @@ describe('refused, with what to do, and nothing is touched:', () => {
 
   test('a newer store, before anything else in it is looked at', async () => {
     await mkdir(inStore('other layout'), { recursive: true })
-    const newer = { version: 4, storeId: freshId(), createdMs: 5 }
+    const newer = { version: 6, storeId: freshId(), createdMs: 5 }
     await writeFile(inStore('format.json'), encodeStoreFormat(newer))
     for (const access of ['read', 'write', 'create'] as const) {
-      expect(await refusal(access)).toContain('is of a newer Tidemark (format 4, and this one knows 3)')
+      expect(await refusal(access)).toContain('is of a newer Tidemark (format 6, and this one knows 5)')
     }
     expect(await everything(directory)).toEqual(['format.json', 'other layout'])
   })
@@ -360,8 +364,7 @@ describe('verify', () => {
     await objects.put(segmentKey(id), [Buffer.from('of another time')])
     await close()
     // As young as a crash leaves it: a leftover.
-    const minutesAgo = new Date(Date.now() - 120_000)
-    await utimes(inStore('objects', segmentKey(id)), minutesAgo, minutesAgo)
+    await age(120_000)
     expect(await findings()).toEqual([`leftover: ${segmentKey(id)}: nothing refers to it (15 bytes)`])
     await age()
     expect(await findings()).toEqual([
@@ -375,10 +378,7 @@ describe('verify', () => {
     const { broker, close } = await openEmbedded({ directory })
     await broker.deleteTopic('tides')
     await close()
-    const minutesAgo = new Date(Date.now() - 120_000)
-    for (const name of await readdir(inStore('objects'), { recursive: true })) {
-      await utimes(inStore('objects', name), minutesAgo, minutesAgo)
-    }
+    await age(120_000)
     const told = await findings()
     expect(told.length).toBeGreaterThan(0)
     expect(told.every(line => line.startsWith('leftover: '))).toBe(true)

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type LocalStore, openLocalStore } from '../../../src/adapters/local/local-store.ts'
+import { SMALL_OBJECT_BYTES_MAX } from '../../../src/core/limits.ts'
 import { makeBlock, movedEpoch } from '../../../src/core/log/tail.ts'
 import { toOffset, toPosition } from '../../../src/core/numbers.ts'
 import { ingestKey, placeKey } from '../../../src/core/storage-layout.ts'
@@ -55,7 +56,9 @@ test('no entry is left without its object, and none is gone that was acknowledge
   for (let round = 0; round < 5; round += 1) {
     const object = freshId()
     const place = { kind: 'object' as const, object, epoch: 1, position: toPosition(0) }
-    await store.objects.put(ingestKey(place), [Buffer.alloc(10_000, object)])
+    // By turns a row, and a place in a file.
+    const bytes = round % 2 === 0 ? 10_000 : SMALL_OBJECT_BYTES_MAX + 1
+    await store.objects.put(ingestKey(place), [Buffer.alloc(bytes, object)])
     const entry = inlineEntry(1, { id: object, bytes: 10_000, place })
     const appended = await store.index.append(partition, entry, ZERO, new Set())
     expect(appended.kind).toBe('appended')
@@ -73,6 +76,34 @@ test('no entry is left without its object, and none is gone that was acknowledge
       }
     })
   }
+})
+
+test('what leaves the rows is in them, or in a file, wherever the log ends', {
+  timeout: 60_000,
+}, async () => {
+  const keys = Array.from({ length: 6 }, () => ingestKey({ epoch: 1, object: freshId() }))
+  const begun = await walBytes()
+  for (const key of keys) await store.objects.put(key, [Buffer.from(key)])
+  await store.index.createHead(freshPartition(0), 0)
+  const acknowledged = await walBytes()
+  // Else its log would be written into the index at its end.
+  const other = await openLocalStore(directory())
+  await store.close()
+  const end = await walBytes()
+  expect(end).toBeGreaterThan(acknowledged)
+  for (let bytes = begun; bytes <= end; bytes += FRAME_BYTES) {
+    await lookAfter(bytes, async ({ objects }) => {
+      const there: string[] = []
+      for await (const { key } of objects.list('ingest/')) there.push(key)
+      if (bytes >= acknowledged) expect(there.filter(key => keys.includes(key))).toEqual(keys.toSorted())
+      for (const key of keys) {
+        const found = await objects.get(key, toPosition(0), 99)
+        if (found || bytes >= acknowledged) expect(Buffer.from(found!).toString()).toBe(key)
+      }
+    })
+  }
+  await other.close()
+  store = await openLocalStore(directory())
 })
 
 test('a flush is undone from its end, and no record is without a place', { timeout: 60_000 }, async () => {

@@ -2,13 +2,13 @@ import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type LocalStore, openLocalStore } from '../../../src/adapters/local/local-store.ts'
 import { SMALL_OBJECT_BYTES_MAX } from '../../../src/core/limits.ts'
 import { toOffset, toPosition } from '../../../src/core/numbers.ts'
-import { parseSegmentKey, segmentKey } from '../../../src/core/storage-layout.ts'
+import { logObjectKey, parseSegmentKey, segmentKey } from '../../../src/core/storage-layout.ts'
 import { StoreFailed } from '../../../src/ports/outcome.ts'
 import { everyEntry, fillBlocks, freshId, freshPartition, inlineEntry } from '../../conformance/samples.ts'
 
@@ -113,11 +113,12 @@ test('a store that was closed has everything when it is opened again', async () 
 
 describe('files', () => {
   test('lie where the names of storage-layout.ts say', async () => {
-    const id = freshId()
-    await store.objects.put(segmentKey(id), [LARGE])
-    const path = join(directory, 'objects', 'segments', id.slice(0, 2), id)
+    const partition = freshPartition()
+    const key = logObjectKey(partition, toOffset(7), freshId())
+    await store.objects.put(key, [LARGE])
+    const path = join(directory, 'objects', 'log', partition.topicId, `${partition.partition}`, basename(key))
     expect(await readFile(path)).toEqual(LARGE)
-    expect(await files()).toEqual(['format.json', segmentKey(id)])
+    expect(await files()).toEqual(['format.json', key])
     expect((await stat(join(directory, 'index'))).isDirectory()).toBe(true)
   })
 
@@ -135,12 +136,15 @@ describe('files', () => {
     expect(listed).toEqual([])
   })
 
-  test('that could not be written leave nothing behind', async () => {
-    await writeFile(join(directory, 'objects', 'segments'), 'a file where a folder should be')
-    await expect(store.objects.put(segmentKey(freshId()), [LARGE])).rejects.toThrow(StoreFailed)
+  test.each([
+    ['segments', () => segmentKey(freshId())],
+    ['log', () => logObjectKey(freshPartition(), toOffset(0), freshId())],
+  ])('that could not be written leave nothing behind in %s', async (folder, newKey) => {
+    await writeFile(join(directory, 'objects', folder), 'a file where a folder should be')
+    await expect(store.objects.put(newKey(), [LARGE])).rejects.toThrow(StoreFailed)
     expect(await readdir(join(directory, 'objects', 'unfinished'))).toEqual([])
-    await rm(join(directory, 'objects', 'segments'))
-    const key = segmentKey(freshId())
+    await rm(join(directory, 'objects', folder))
+    const key = newKey()
     await store.objects.put(key, [LARGE])
     expect(await store.objects.get(key, toPosition(LARGE.length - 1), 5)).toHaveLength(1)
   })

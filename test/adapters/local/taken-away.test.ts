@@ -1,5 +1,5 @@
 import { existsSync, renameSync } from 'node:fs'
-import { cp, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -9,7 +9,7 @@ import { type LocalStore, openLocalStore } from '../../../src/adapters/local/loc
 import { SqliteItems } from '../../../src/adapters/local/sqlite-items.ts'
 import { SMALL_OBJECT_BYTES_MAX } from '../../../src/core/limits.ts'
 import { toOffset, toPosition } from '../../../src/core/numbers.ts'
-import { segmentKey } from '../../../src/core/storage-layout.ts'
+import { logObjectKey, segmentKey } from '../../../src/core/storage-layout.ts'
 import { NotApplied, StoreFailed } from '../../../src/ports/outcome.ts'
 import { freshId, freshPartition, inlineEntry } from '../../conformance/samples.ts'
 
@@ -36,6 +36,8 @@ afterEach(async () => {
 
 const append = async () => await store.index.append(partition, inlineEntry(1), toOffset(0))
 const put = async () => await store.objects.put(segmentKey(freshId()), [LARGE])
+const SETTLED = logObjectKey(partition, toOffset(0), freshId())
+const putSettled = async () => await store.objects.put(SETTLED, [LARGE])
 const inIndex = (name: string) => join(directory, 'index', name)
 
 async function expectRefusal(words: string): Promise<void> {
@@ -129,23 +131,39 @@ test('a write that is committed when the index has just gone is not acknowledged
 })
 
 describe('parts of the objects that somebody removes are made anew:', () => {
-  test.each(['segments', 'unfinished'])('%s', async name => {
+  test.each(['segments', 'unfinished', 'log'])('%s', async name => {
+    await putSettled()
     await rm(join(directory, 'objects', name), { recursive: true })
     // A put that finds it gone may be told so; the broker tries again.
-    await put().catch(error => expect(error).toBeInstanceOf(NotApplied))
-    await put()
+    for (const write of [put, putSettled]) {
+      await write().catch(error => expect(error).toBeInstanceOf(NotApplied))
+      await write()
+    }
     const key = segmentKey(freshId())
     await store.objects.put(key, [Buffer.from('again')])
     expect(Buffer.from((await store.objects.get(key, toPosition(0), 9))!).toString()).toBe('again')
   })
 
   test('a folder of segments that another has replaced keeps what is put', async () => {
-    const folder = join(directory, 'objects', KEY, '..')
+    await store.objects.put(SETTLED, [LARGE])
+    const folder = join(directory, 'objects', SETTLED, '..')
     await rename(folder, `${folder}-away`)
     await mkdir(folder)
-    await expect(store.objects.put(KEY, [LARGE])).rejects.toThrow(NotApplied)
-    await store.objects.put(KEY, [LARGE])
-    expect(existsSync(join(directory, 'objects', KEY))).toBe(true)
+    await expect(store.objects.put(SETTLED, [LARGE])).rejects.toThrow(NotApplied)
+    await store.objects.put(SETTLED, [LARGE])
+    expect(existsSync(join(directory, 'objects', SETTLED))).toBe(true)
+  })
+
+  test('a file that commits share, and that another has replaced, takes no more of them', async () => {
+    const [folder] = await readdir(join(directory, 'objects', 'segments'))
+    const [name] = await readdir(join(directory, 'objects', 'segments', folder!))
+    const path = join(directory, 'objects', 'segments', folder!, name!)
+    await cp(path, `${path}-copy`)
+    await rename(`${path}-copy`, path)
+    const key = segmentKey(freshId())
+    await store.objects.put(key, [LARGE])
+    for (const each of [KEY, key])
+      expect(Buffer.from((await store.objects.get(each, toPosition(0), LARGE.length))!)).toEqual(LARGE)
   })
 })
 

@@ -5,8 +5,14 @@ import {
   nextGeneration,
   type Ownership,
 } from '../../../core/group/claim.ts'
-import type { Claim, CommittedOffset } from '../../../core/group/group.ts'
-import { CLAIM_ATTRIBUTES, claimKey, groupKey, parseClaimKey } from '../../../core/storage-layout.ts'
+import type { Claim, CommittedOffset, PendingOffset } from '../../../core/group/group.ts'
+import {
+  CLAIM_ATTRIBUTES,
+  claimKey,
+  groupKey,
+  PENDING_ATTRIBUTES,
+  parseClaimKey,
+} from '../../../core/storage-layout.ts'
 import type { PartitionId } from '../../../core/topic/partition-id.ts'
 import {
   fields,
@@ -43,6 +49,16 @@ const COMMITTED = fields<CommittedOffset>(CLAIM_ATTRIBUTES, {
   underGeneration: orAbsent(whole),
 })
 
+const PENDING_VERSION = PENDING_ATTRIBUTES.version
+const PENDING = fields<PendingOffset>(PENDING_ATTRIBUTES, {
+  transactionId: text,
+  transactionalId: text,
+  version: text,
+  offset,
+  leaderEpoch: whole,
+  metadata: text,
+})
+
 export function claimItemKey(groupId: string, partition: PartitionId): Item {
   return itemKey(groupKey(groupId), claimKey(partition))
 }
@@ -54,6 +70,7 @@ export function decodeClaimItem(item: Item): Claim {
     ...parseClaimKey(sortKeyOf(item)),
     ...OWNERSHIP.decode(item),
     committed: item[COMMITTED_MS] ? COMMITTED.decode(item) : null,
+    ...(item[PENDING_VERSION] && { pending: PENDING.decode(item) }),
     ...(last && { lastGeneration: whole.read(last, LAST_GENERATION) }),
   }
 }
@@ -65,7 +82,7 @@ export function closeUpdate(claim: Claim): Update | null | undefined {
   const { generation, lastGeneration, ...gone } = CLAIM_ATTRIBUTES
   return {
     set: equalities({ [generation]: number(0), [lastGeneration]: number(closed.lastGeneration!) }),
-    remove: Object.values(gone).map(name => words`${name}`),
+    remove: [...Object.values(gone), ...Object.values(PENDING_ATTRIBUTES)].map(name => words`${name}`),
     // Who owned it anew meanwhile has another generation, and the next removal closes that.
     when: equalities({ [generation]: number(claim.generation) }),
   }
@@ -73,10 +90,8 @@ export function closeUpdate(claim: Claim): Update | null | undefined {
 
 /** {@link mayRemoveClaim} in DynamoDB's words. */
 export function isAsRead({ owner, generation, committed }: Claim): Expression[] {
-  const isCommitted = committed
-    ? words`${COMMITTED_MS} = ${number(committed.committedMs)}`
-    : isNot(COMMITTED_MS)
-  return [...isOwnedAs({ owner, generation }), isCommitted]
+  const isCommitted = isCommittedAt(committed?.committedMs ?? null)
+  return [...isOwnedAs({ owner, generation }), isCommitted, isNot(PENDING_VERSION)]
 }
 
 /** {@link applyOwner} in DynamoDB's words. An owner of null is an attribute that is not there. */
@@ -105,13 +120,61 @@ export function ownerUpdate(
 
 /** {@link applyCommit} in DynamoDB's words. What the commit before was counted as goes with it. */
 export function commitUpdate(committed: CommittedOffset, by: Committer, seenMs: number | null): Update {
-  const set = equalities(COMMITTED.encode(committed))
-  // A claim that nobody ever owned is made by its first commit.
-  if (by === 'unowned') set.push(words`${GENERATION} = if_not_exists(${GENERATION}, ${number(0)})`)
-  const isTheirs = by === 'unowned' ? [isNot(OWNER)] : isOwnedAs(by)
-  const isNext = seenMs === null ? isNot(COMMITTED_MS) : words`${COMMITTED_MS} = ${number(seenMs)}`
-  const remove = committed.sequence === undefined ? [words`${SEQUENCE}`, words`${UNDER_GENERATION}`] : []
-  return { set, remove, when: [...isTheirs, isNext] }
+  return {
+    set: [...equalities(COMMITTED.encode(committed)), ...making(by)],
+    remove: uncounted(committed),
+    when: [...isTheirs(by), isCommittedAt(seenMs)],
+  }
+}
+
+/** {@link applyPending} in DynamoDB's words. */
+export function pendingUpdate(
+  pending: PendingOffset,
+  by: Committer,
+  seen: string | null,
+  seenMs: number | null,
+): Update {
+  const isAsSeen = seen === null ? isNot(PENDING_VERSION) : isPending(seen)
+  return {
+    set: [...equalities(PENDING.encode(pending)), ...making(by)],
+    when: [...isTheirs(by), isAsSeen, isCommittedAt(seenMs)],
+  }
+}
+
+/** {@link applyResolution} in DynamoDB's words. */
+export function resolutionUpdate(version: string, committed: CommittedOffset | null): Update {
+  const remove = Object.values(PENDING_ATTRIBUTES).map(name => words`${name}`)
+  const when = [isPending(version)]
+  if (!committed) return { remove, when }
+  const isLater = words`${COMMITTED_MS} < ${number(committed.committedMs)}`
+  return {
+    set: equalities(COMMITTED.encode(committed)),
+    remove: [...remove, ...uncounted(committed)],
+    when: [...when, words`(${isNot(COMMITTED_MS)} OR ${isLater})`],
+  }
+}
+
+/** A claim that nobody ever owned is made by its first commit. */
+function making(by: Committer): Expression[] {
+  return by === 'unowned' ? [words`${GENERATION} = if_not_exists(${GENERATION}, ${number(0)})`] : []
+}
+
+function isTheirs(by: Committer): Expression[] {
+  return by === 'unowned' ? [isNot(OWNER)] : isOwnedAs(by)
+}
+
+/** What leaves with a commit that its owner does not count. */
+function uncounted({ sequence }: CommittedOffset): Expression[] {
+  return sequence === undefined ? [words`${SEQUENCE}`, words`${UNDER_GENERATION}`] : []
+}
+
+/** null: nothing is committed. */
+function isCommittedAt(committedMs: number | null): Expression {
+  return committedMs === null ? isNot(COMMITTED_MS) : words`${COMMITTED_MS} = ${number(committedMs)}`
+}
+
+function isPending(version: string): Expression {
+  return words`${PENDING_VERSION} = ${string(version)}`
 }
 
 function isOwnedAs({ owner, generation }: Ownership): Expression[] {
@@ -125,6 +188,6 @@ function isNot(attribute: string): Expression {
 
 /** {@link isClosed} in DynamoDB's words. */
 export const IS_CLOSED = joined(
-  [isNot(OWNER), words`${GENERATION} = ${number(0)}`, isNot(COMMITTED_MS)],
+  [isNot(OWNER), words`${GENERATION} = ${number(0)}`, isNot(COMMITTED_MS), isNot(PENDING_VERSION)],
   ' AND ',
 )

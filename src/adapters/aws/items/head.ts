@@ -59,7 +59,7 @@ export const IS_NEWEST = words`${version} = ${number(HEAD_VERSION)}`
 
 /** One binary value an entry: `contains` compares it as a whole. */
 const entry = encoded(encodeEntry, decodeEntry)
-const entries = list(entry)
+export const entries = list(entry)
 const packedStates = map(whole)
 
 /** Always there, if empty: an update can only set a member of a map that stands. */
@@ -232,10 +232,10 @@ export function startUpdate(to: Offset): Update {
   }
 }
 
-function isFloorUpTo(epoch: number): Expression {
+export function isFloorUpTo(epoch: number): Expression {
   return words`(attribute_not_exists(${appendFloor}) OR ${appendFloor} <= ${number(epoch)})`
 }
 
-function placeOf(producerId: bigint) {
+export function placeOf(producerId: bigint) {
   return words`${producers}.${new MemberName(String(producerId))}`
 }

@@ -3,6 +3,7 @@ import type { GroupStore } from '../../../ports/group-store.ts'
 import type { ListenerStore } from '../../../ports/listener-store.ts'
 import type { LogIndex } from '../../../ports/log-index.ts'
 import type { TopicStore } from '../../../ports/topic-store.ts'
+import type { TransactionStore } from '../../../ports/transaction-store.ts'
 import type { TriggerStore } from '../../../ports/trigger-store.ts'
 import type { UpkeepStore } from '../../../ports/upkeep-store.ts'
 import { type AwsConnection, type ClientPair, clientConfig, makeClientPair } from '../connection.ts'
@@ -15,6 +16,7 @@ import { dynamoTriggerStore } from './dynamo-trigger-store.ts'
 import { dynamoUpkeepStore } from './dynamo-upkeep-store.ts'
 import { lazyGroupStore } from './lazy-group-store.ts'
 import { lazyListenerStore } from './lazy-listener-store.ts'
+import { lazyTransactionStore } from './lazy-transaction-store.ts'
 import { TableFormat } from './table-format.ts'
 
 export interface AwsTable {
@@ -24,6 +26,7 @@ export interface AwsTable {
   readonly triggers: TriggerStore
   readonly upkeep: UpkeepStore
   readonly listeners: ListenerStore
+  readonly transactions: TransactionStore
   /** What it says of its store. */
   readonly format: StoreStatement
   close(): void
@@ -51,6 +54,7 @@ export function openAwsTable(options: AwsTableOptions): AwsTable {
     triggers: dynamoTriggerStore(table),
     upkeep: dynamoUpkeepStore(table),
     listeners: lazyListenerStore(table),
+    transactions: lazyTransactionStore(table),
     format,
     close: () => clients.close(),
   }

@@ -1,0 +1,81 @@
+import { decodeLane, encodeLane, type Lane } from '../../../core/outbox/lane.ts'
+import {
+  type OutboxItem,
+  type ParkedItem,
+  type Parking,
+  toErrorName,
+} from '../../../core/outbox/outbox-item.ts'
+import {
+  OUTBOX_ATTRIBUTES,
+  OUTBOX_FAILED_ATTRIBUTES,
+  OUTBOX_LANE_ATTRIBUTES,
+  OUTBOX_LANES_KEY,
+  outboxFailedKey,
+  outboxKey,
+  outboxLaneKey,
+} from '../../../core/storage-layout.ts'
+import type { PartitionId } from '../../../core/topic/partition-id.ts'
+import { bytes, fields, type Item, itemKey, sortKeyOf, string, text, whole } from '../table/attributes.ts'
+import { NO_ITEM } from '../table/conditions.ts'
+import { type Expression, words } from '../table/expression.ts'
+
+const { version: VERSION, encoded: ENCODED } = OUTBOX_LANE_ATTRIBUTES
+
+const FIELDS = fields<Omit<OutboxItem, 'key'>>(OUTBOX_ATTRIBUTES, {
+  topic: text,
+  batch: bytes,
+  createdMs: whole,
+})
+const PARKED = fields<Parking & { readonly parkedMs: number }>(OUTBOX_FAILED_ATTRIBUTES, {
+  error: { write: string, read: (value, name) => toErrorName(text.read(value, name)) },
+  reason: text,
+  parkedMs: whole,
+})
+
+export function outboxItemKey(partition: PartitionId, key: string): Item {
+  return itemKey(outboxKey(partition), key)
+}
+
+export function encodeOutboxItem(partition: PartitionId, item: OutboxItem): Item {
+  return { ...outboxItemKey(partition, item.key), ...FIELDS.encode(item) }
+}
+
+/** @throws RangeError where it is no such item */
+export function decodeOutboxItem(item: Item): OutboxItem {
+  return { key: sortKeyOf(item), ...FIELDS.decode(item) }
+}
+
+export function encodeParkedItem(partition: PartitionId, item: ParkedItem): Item {
+  return {
+    ...itemKey(outboxFailedKey(partition), item.key),
+    ...FIELDS.encode(item),
+    ...PARKED.encode(item),
+  }
+}
+
+/** @throws RangeError where it is no such item */
+export function decodeParkedItem(item: Item): ParkedItem {
+  return { ...decodeOutboxItem(item), ...PARKED.decode(item) }
+}
+
+export function laneItemKey(partition: PartitionId): Item {
+  return itemKey(OUTBOX_LANES_KEY, outboxLaneKey(partition))
+}
+
+export function encodeLaneItem(partition: PartitionId, lane: Lane): Item {
+  return {
+    ...laneItemKey(partition),
+    [VERSION]: string(lane.version),
+    [ENCODED]: bytes.write(encodeLane(lane)),
+  }
+}
+
+/** @throws RangeError where it is no lane */
+export function decodeLaneItem(item: Item): Lane {
+  return decodeLane(text.read(item[VERSION], VERSION), bytes.read(item[ENCODED], ENCODED))
+}
+
+/** That a lane has this version still; undefined: that there is none. */
+export function isLaneAt(expected: string | undefined): Expression {
+  return expected === undefined ? NO_ITEM : words`${VERSION} = ${string(expected)}`
+}
