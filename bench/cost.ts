@@ -78,6 +78,17 @@ console.log(
     `connection, ${perMonth(looks)} of slow looks (${lookReadUnits} read units each); as the one member of a group ` +
     `${perMonth(heartbeats)} of heartbeats (${heartbeatUnits.read} read units and ${heartbeatUnits.write} write units each) beside.`,
 )
+for (const [when, { dollars, minute }] of Object.entries({
+  'all at once': waiting.together,
+  'one after the other': waiting.spread,
+})) {
+  const { dispatches, messages, fetches, dispatched, fetched } = minute
+  console.log(
+    `\nWith a record a minute in each of the ${WAITED_PARTITIONS}, ${when}: ${perMonth(dollars)} a month beside the connection; a minute is ` +
+      `${dispatches} dispatches (${dispatched.read} read units, ${dispatched.write} write units), ${messages} messages, ` +
+      `${fetches} fetches (${fetched.read} read units, ${fetched.write} write units).`,
+  )
+}
 console.log(
   `\nAssumed, not counted: ${Object.entries(ASSUMED)
     .map(([name, value]) => `${name} ${value}`)

@@ -33,10 +33,14 @@ export const ASSUMED = {
   fetchMs: 40,
   flushMs: 50,
   heartbeatMs: 15,
+  /** Of a call of dispatch that finds whom to wake, and what it takes longer where it posts. */
+  dispatchMs: 20,
+  postMs: 15,
   produceMemoryGb: 0.5,
   fetchMemoryGb: 1,
   flushMemoryGb: 0.5,
   heartbeatMemoryGb: 0.5,
+  dispatchMemoryGb: 0.5,
   /** Of a request: the API's line about who called, with what CloudWatch counts for any line; 0 without accessLog. */
   accessLogBytes: 270,
   /** Of a request: its share of the line that tells of a hundred, or of a minute. */

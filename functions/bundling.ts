@@ -54,13 +54,28 @@ async function bundle(entryPoints: Readonly<Record<string, string>>, directory: 
     mainFields: ['module', 'main'],
     alias: REPLACED,
     inject: ['functions/slimming/fetch-api.ts'],
-    plugins: [withPlainKeys, withoutJsonSchema, withVersionOnly, withoutRelations],
-    // For CommonJS that requires Node's modules: AWS X-Ray's.
-    banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
+    plugins: [withPlainKeys, withoutJsonSchema, withVersionOnly, withoutRelations, withoutJoining],
+    banner: { js: REQUIRE },
     metafile: true,
     logLevel: 'error',
   })
+  await leaveOutRequire(metafile)
   return metafile
+}
+
+/** For CommonJS that requires Node's modules: AWS X-Ray's. */
+const REQUIRE = "import{createRequire}from'node:module';const require=createRequire(import.meta.url);"
+
+/** It stands in each file, and few use it. */
+async function leaveOutRequire({ outputs }: Metafile): Promise<void> {
+  for (const [file, output] of Object.entries(outputs)) {
+    const path = join(ROOT, file)
+    const source = await readFile(path, 'utf8')
+    const rest = source.replace(`${REQUIRE}\n`, '')
+    if (rest === source || /\brequire\b/.test(rest)) continue
+    await writeFile(path, rest)
+    output.bytes -= source.length - rest.length
+  }
 }
 
 /**
@@ -120,6 +135,15 @@ const withoutRelations: Plugin = {
       const source = await readFile(path, 'utf8')
       return { contents: source.replaceAll(/^assert\(/gm, '/* @__PURE__ */ assert('), loader: 'ts' }
     }),
+}
+
+/** To check many CRCs together saves calls of a native module, of which there are none. */
+const withoutJoining: Plugin = {
+  name: 'without joined CRCs',
+  setup: ({ onResolve }) =>
+    onResolve({ filter: /[\\/]record[\\/]run-check\.ts$/ }, () => ({
+      path: join(ROOT, 'functions/without-native/run-check.ts'),
+    })),
 }
 
 function describeApi(): object {

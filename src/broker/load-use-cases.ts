@@ -5,11 +5,13 @@
 export type UseCases = typeof import('./use-cases.ts')
 type Tasks = typeof import('./settling/tasks.ts')
 type ClassicCases = typeof import('./groups/classic/classic-groups.ts')
+type TransactionCases = typeof import('./transactions/transactions.ts')
 type TopicCases = typeof import('./topics/topics.ts')
 
 let useCases: Promise<UseCases> | undefined
 let tasks: Promise<Tasks> | undefined
 let classic: Promise<ClassicCases> | undefined
+let transactions: Promise<TransactionCases> | undefined
 let topics: Promise<TopicCases> | undefined
 
 /** What it does for groups and triggers, and to find offsets. */
@@ -34,4 +36,10 @@ export function loadTopics(): Promise<TopicCases> {
 export function loadClassic(): Promise<ClassicCases> {
   classic ??= import('./groups/classic/classic-groups.ts')
   return classic
+}
+
+/** What it does for transactions. */
+export function loadTransactions(): Promise<TransactionCases> {
+  transactions ??= import('./transactions/transactions.ts')
+  return transactions
 }

@@ -2,10 +2,12 @@ import type { Broker } from '../contract/broker.ts'
 import type { ClassicGroupBroker } from '../contract/classic-groups.ts'
 import type { GroupBroker } from '../contract/groups.ts'
 import type { ProducersBroker } from '../contract/producers.ts'
+import type { TransactionBroker } from '../contract/transactions.ts'
 import type { TriggerBroker, TriggerDescription, TriggerName } from '../contract/triggers.ts'
 import {
   CLASSIC_INITIAL_DELAY_MS,
   FLUSH_BY_PRODUCER_MS,
+  FLUSH_DEFAULT_MS,
   HOT_TAIL_BYTES,
   READ_PARALLEL_MAX,
 } from '../core/limits.ts'
@@ -19,12 +21,21 @@ import { Lane, workBeside } from '../core/turns.ts'
 import type { Ports } from '../ports/index.ts'
 import type { ObjectLocator } from '../ports/object-locator.ts'
 import { asTidemarkError } from '../ports/store-errors.ts'
+import type { DecidedListener } from './finishing/append-decided.ts'
 import type { ClassicGroups } from './groups/classic/classic-groups.ts'
 import type { GroupCall } from './groups/group-call.ts'
 import type { LeaseWatch } from './groups/lease-watch.ts'
 import { LazyReading } from './load-reading.ts'
-import { loadClassic, loadTasks, loadTopics, loadUseCases, type UseCases } from './load-use-cases.ts'
-import { Gatherer, type GatherSettings } from './producing/gather.ts'
+import {
+  loadClassic,
+  loadTasks,
+  loadTopics,
+  loadTransactions,
+  loadUseCases,
+  type UseCases,
+} from './load-use-cases.ts'
+import type { LogBrokerSettings } from './log-broker-settings.ts'
+import { Gatherer } from './producing/gather.ts'
 import { Intake, shuttingDown } from './producing/intake.ts'
 import { TailWatch } from './reading/tail-watch.ts'
 import type { BackgroundFlush } from './settling/background-flush.ts'
@@ -33,44 +44,17 @@ import { flush } from './settling/flush.ts'
 import type { SettlingSettings } from './settling/settling-settings.ts'
 import { TopicDirectory } from './topics/topic-directory.ts'
 import type { Topics } from './topics/topics.ts'
+import type { Transactions } from './transactions/transactions.ts'
 
-export interface LogBrokerSettings extends GatherSettings {
-  /** What happens to errors of the background flush that nobody waits for. */
-  readonly reportError: (error: unknown) => void
-  /**
-   * Who moves inline bytes into objects: a task of this process unless set; or, where a process sleeps between
-   * calls, something else that watches the table, helped by the producers whose appends make a tail long.
-   */
-  readonly flushes?: 'in-background' | 'elsewhere'
-  /** Who has the logs settle: a task of this process, or something else, which it is unless set. */
-  readonly settles?: 'in-background' | 'elsewhere'
-  /** When, and how long what is left behind stays; each is the limit of its name unless set. */
-  readonly settling?: Partial<SettlingSettings>
-  /**
-   * What the pause may grow to between two looks of a waiting fetch for what other processes wrote; they come every
-   * FETCH_POLL_INTERVAL_MS unless set.
-   */
-  readonly pollIntervalMsMax?: number
-  /**
-   * What of the newest records stays in memory, for those who read at a log's end: HOT_TAIL_BYTES unless set, and nothing in
-   * a process that sleeps between calls.
-   */
-  readonly hotTailBytes?: number
-  /** How long a topic is trusted to be as it was; TOPIC_CACHE_MS unless set. */
-  readonly topicCacheMs?: number
-  /**
-   * What members of groups let pass between two heartbeats at most, and so how late they hear that others have come:
-   * HEARTBEAT_INTERVAL_DEFAULT_MS unless set, and never more than a third of the session.
-   */
-  readonly heartbeatIntervalMsMax?: number
-  /** Kafka's `group.initial.rebalance.delay.ms`; CLASSIC_INITIAL_DELAY_MS unless set. */
-  readonly groupInitialDelayMs?: number
-}
+export type { LogBrokerSettings } from './log-broker-settings.ts'
 
 /** The broker over its ports. Stateless but for what makes it fast: any number of them may share a store. */
-export class LogBroker implements Broker, GroupBroker, ClassicGroupBroker, ProducersBroker, TriggerBroker {
+export class LogBroker
+  implements Broker, GroupBroker, ClassicGroupBroker, ProducersBroker, TransactionBroker, TriggerBroker
+{
   readonly #ports: Ports
   readonly #directory: TopicDirectory
+  readonly #watch = new TailWatch()
   readonly #intake: Intake
   readonly #reading: LazyReading
   /** Each once it is loaded. */
@@ -86,6 +70,8 @@ export class LogBroker implements Broker, GroupBroker, ClassicGroupBroker, Produ
   readonly #served = new Set<Promise<unknown>>()
   #leases: LeaseWatch | undefined
   #classic: ClassicGroups | undefined
+  #transactions: Transactions | undefined
+  #watchesTransactions = false
   readonly #initialDelayMs: number
   readonly #heartbeatMsMax: number | undefined
   #startedUp: Promise<void> = Promise.resolve()
@@ -95,7 +81,7 @@ export class LogBroker implements Broker, GroupBroker, ClassicGroupBroker, Produ
   readonly #groupList = new SharedLook(() => this.#serveGroup('', (call, { listGroups }) => listGroups(call)))
 
   constructor(ports: Ports, settings: LogBrokerSettings, locator?: ObjectLocator) {
-    const watch = new TailWatch()
+    const watch = this.#watch
     this.#ports = ports
     this.#reportError = settings.reportError
     this.#flushesInBackground = settings.flushes !== 'elsewhere'
@@ -122,8 +108,17 @@ export class LogBroker implements Broker, GroupBroker, ClassicGroupBroker, Produ
   start(): void {
     const begun: Promise<void>[] = []
     if (this.#flushesInBackground || this.#settlesInBackground) begun.push(this.#startTasks())
-    if (this.#flushesInBackground) begun.push(this.#openTopics().then(topics => topics.finishDeletions()))
+    if (this.#flushesInBackground) {
+      this.#watchesTransactions = true
+      begun.push(this.#openTopics().then(topics => topics.finishDeletions()))
+      begun.push(this.#watchTransactions())
+    }
     this.#startedUp = Promise.all(begun.map(each => each.catch(this.#reportError))).then(() => {})
+  }
+
+  async #watchTransactions(): Promise<void> {
+    const { done } = await this.#ports.transactions.registered()[Symbol.asyncIterator]().next()
+    if (!done) await this.#openTransactions()
   }
 
   async #startTasks(): Promise<void> {
@@ -163,6 +158,7 @@ export class LogBroker implements Broker, GroupBroker, ClassicGroupBroker, Produ
     const settled = this.#settler?.close()
     await this.#intake.close()
     await Promise.allSettled(this.#served)
+    await this.#transactions?.close()
     await this.#startedUp
     await settled
     if (this.#flushesInBackground) await (await this.#openFlusher()).close()
@@ -256,8 +252,8 @@ export class LogBroker implements Broker, GroupBroker, ClassicGroupBroker, Produ
   commitOffsets: GroupBroker['commitOffsets'] = request =>
     this.#serveGroup(request.groupId, (call, { commitOffsets }) => commitOffsets(call, request))
 
-  fetchOffsets: GroupBroker['fetchOffsets'] = ({ groupId, topics }) =>
-    this.#serveGroup(groupId, (call, { fetchOffsets }) => fetchOffsets(call, topics))
+  fetchOffsets: GroupBroker['fetchOffsets'] = ({ groupId, topics, tellsPending }) =>
+    this.#serveGroup(groupId, (call, { fetchOffsets }) => fetchOffsets(call, topics, tellsPending))
 
   listGroups: GroupBroker['listGroups'] = () => this.#groupList.run()
 
@@ -290,6 +286,30 @@ export class LogBroker implements Broker, GroupBroker, ClassicGroupBroker, Produ
 
   findMember: ClassicGroupBroker['findMember'] = name =>
     this.#serveClassic(classic => classic.findMember(name))
+
+  initProducer: TransactionBroker['initProducer'] = request =>
+    this.#serveTransactions(transactions => transactions.initProducer(request))
+
+  addPartitions: TransactionBroker['addPartitions'] = request =>
+    this.#serveTransactions(transactions => transactions.addPartitions(request))
+
+  stage: TransactionBroker['stage'] = request =>
+    this.#serveTransactions(transactions => transactions.stage(request))
+
+  commitTransactionOffsets: TransactionBroker['commitTransactionOffsets'] = request =>
+    this.#serveTransactions(transactions => transactions.commitTransactionOffsets(request))
+
+  endTransaction: TransactionBroker['endTransaction'] = request =>
+    this.#serveTransactions(transactions => transactions.endTransaction(request))
+
+  listTransactions: TransactionBroker['listTransactions'] = request =>
+    this.#serveTransactions(transactions => transactions.listTransactions(request))
+
+  describeTransaction: TransactionBroker['describeTransaction'] = transactionalId =>
+    this.#serveTransactions(transactions => transactions.describeTransaction(transactionalId))
+
+  abortTransaction: TransactionBroker['abortTransaction'] = transactionalId =>
+    this.#serveTransactions(transactions => transactions.abortTransaction(transactionalId))
 
   listTriggers: TriggerBroker['listTriggers'] = () =>
     this.#serveGroup('', async (call, { describeTriggers, listTriggers }) =>
@@ -338,6 +358,30 @@ export class LogBroker implements Broker, GroupBroker, ClassicGroupBroker, Produ
       if (this.#isClosing) this.#classic.close()
       return await work(this.#classic)
     })
+  }
+
+  #serveTransactions<T>(work: (transactions: Transactions) => Promise<T>): Promise<T> {
+    return this.#serve(async () => work(await this.#openTransactions()))
+  }
+
+  async #openTransactions(): Promise<Transactions> {
+    const [{ Transactions }, useCases] = await Promise.all([loadTransactions(), loadUseCases()])
+    this.#leases ??= new useCases.LeaseWatch(this.#ports.clock)
+    const told = { onAppend: this.#noteDecided, sleeps: !this.#flushesInBackground }
+    this.#transactions ??= new Transactions(this.#ports, this.#directory, told, this.#leases)
+    if (this.#watchesTransactions && !this.#isClosing) this.#transactions.watch(this.#reportError)
+    return this.#transactions
+  }
+
+  /** What a transaction has put into a log. */
+  readonly #noteDecided: DecidedListener = (partition, { head, baseOffset }, entries) => {
+    const known = entries.flatMap(({ place, span }) =>
+      place.kind === 'inline' ? [{ run: { chunk: place.payload, records: span } }] : [],
+    )
+    if (known.length === entries.length) this.#reading.opened?.noteAppend(partition, baseOffset, known)
+    this.#watch.notify(partition)
+    this.#settler?.noteAppend(partition, head)
+    this.#flusher?.noteAppend(partition, head, FLUSH_DEFAULT_MS)
   }
 
   /** Any call but a produce, which has an accounting of its own. */

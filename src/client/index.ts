@@ -36,6 +36,15 @@ export type { ConsumerSubscribe } from './sdk/consuming/subscription.ts'
 export { NamedFailures } from './sdk/each-named.ts'
 export type { InstrumentationEvent } from './sdk/listeners.ts'
 export type { ConsumedMessage, Message, MessageHeaders } from './sdk/messages.ts'
+export {
+  Outbox,
+  type OutboxDocument,
+  type OutboxElement,
+  type OutboxEvent,
+  type OutboxOptions,
+  outbox,
+} from './sdk/outbox/outbox.ts'
+export { type OutboxTopic, outboxTopicOf } from './sdk/outbox/outbox-topic.ts'
 export { CompressionTypes } from './sdk/producing/compression-types.ts'
 export type { OutgoingBatch, WrittenBatch } from './sdk/producing/outgoing-batch.ts'
 export type { Delivery, ProducerPlace, ProducerWork } from './sdk/producing/partition-batches.ts'
@@ -50,5 +59,6 @@ export type {
 } from './sdk/producing/producer-options.ts'
 export type { RecordMetadata } from './sdk/producing/sent-records.ts'
 export type { Placing, TopicWriter } from './sdk/producing/topic-writer.ts'
+export type { CommittedRecords, Transaction, TransactionOffsets } from './sdk/producing/transaction.ts'
 export type { RetryOptions } from './sdk/retry-options.ts'
 export { Tidemark, type TidemarkOptions } from './sdk/tidemark.ts'

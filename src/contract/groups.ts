@@ -32,9 +32,12 @@ export interface GroupBroker {
    */
   commitOffsets(request: CommitOffsets, call?: CallOptions): Promise<CommittedPartition[]>
 
-  /** The committed offsets of a group, of all partitions or of those asked for; those without one are left out. */
+  /**
+   * The committed offsets of a group, of all partitions or of those asked for; those without one are left out.
+   * @throws UNSTABLE_OFFSET_COMMIT where a transaction that is open is to commit one, unless `tellsPending`: ask again
+   */
   fetchOffsets(
-    request: { groupId: string; topics?: readonly string[] },
+    request: { groupId: string; topics?: readonly string[]; tellsPending?: boolean },
     call?: CallOptions,
   ): Promise<GroupOffset[]>
 
@@ -189,6 +192,11 @@ export interface GroupOffset {
   committedMs: number
   /** Of the record before, where whoever committed it knew it. */
   leaderEpoch?: number | undefined
+  /**
+   * A transaction that is open is to commit another one, so nobody may go on from this one: where it was asked for. Where nothing
+   * is committed yet, the others say nothing.
+   */
+  isPending?: true | undefined
 }
 
 /** Kafka's states of a group, as far as they mean something here. Those of preparing and completing are of classic ones. */

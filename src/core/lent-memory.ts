@@ -32,21 +32,34 @@ export class MemoryPool {
   /** So many bytes or somewhat more, in which anything may stand. */
   take(bytes: number): Uint8Array {
     const size = this.#isLent(bytes) ? sizeFor(bytes) : bytes
-    const memory = this.#idle.get(size)?.pop()
+    const idle = this.#idle.get(size)
+    const memory = idle?.pop()
     // Not of a slab that others have a part of.
-    if (!memory) return Buffer.allocUnsafeSlow(size)
+    if (!idle || !memory) return Buffer.allocUnsafeSlow(size)
     this.#idleBytes -= size
+    this.#keep(size, idle)
     return memory
   }
 
   /** Nobody reads or writes there any more. */
   giveBack(memory: Uint8Array): void {
     const { length: size } = memory
-    if (!this.#isLent(size) || this.#idleBytes + size > this.#bytesMax) return
-    const idle = this.#idle.get(size)
-    if (idle) idle.push(memory)
-    else this.#idle.set(size, [memory])
+    if (!this.#isLent(size) || size > this.#bytesMax) return
+    const idle = this.#idle.get(size) ?? []
+    idle.push(memory)
     this.#idleBytes += size
+    this.#keep(size, idle)
+    // Of what nobody has asked for in longest, or it would be all there is once other sizes are wanted.
+    for (const [other, oldest] of this.#idle) {
+      while (this.#idleBytes > this.#bytesMax && oldest.pop()) this.#idleBytes -= other
+      if (this.#idleBytes <= this.#bytesMax) break
+    }
+  }
+
+  /** As the last one in the order in which sizes were used. */
+  #keep(size: number, idle: Uint8Array[]): void {
+    this.#idle.delete(size)
+    if (idle.length > 0) this.#idle.set(size, idle)
   }
 
   #isLent(bytes: number): boolean {

@@ -146,27 +146,7 @@ export const CLAIM_ATTRIBUTES = {
   sequence: 'commitSequence',
   underGeneration: 'underGeneration',
   lastGeneration: 'lastGeneration',
-  pendingVersion: 'pendingVersion',
-  pendingId: 'pendingId',
-  pendingOf: 'pendingOf',
-  pendingOffset: 'pendingOffset',
-  pendingLeaderEpoch: 'pendingLeaderEpoch',
-  pendingMetadata: 'pendingMetadata',
 } as const
-
-/** A transaction's attributes in a DynamoDB table. Expressions spell out `version` only. */
-export const TRANSACTION_ATTRIBUTES = {
-  version: 'version',
-  state: 'state',
-  number: 'number',
-  encoded: 'encoded',
-} as const
-
-/** The attribute of a chunk of what a transaction has staged, in a DynamoDB table. */
-export const STAGED_ATTRIBUTES = { encoded: 'encoded' } as const
-
-/** The attribute of an item in the list of transactional ids. It is new with every write. */
-export const LISTED_TRANSACTION_ATTRIBUTES = { version: 'version' } as const
 
 /**
  * A trigger's attributes in a DynamoDB table; its group and topic stand in the sort key. Expressions spell out

@@ -1,4 +1,4 @@
-/** The names of what is kept of transactions; storage-layout.ts hands them out. */
+/** The names of what is kept of transactions, in their own items and in claims; storage-layout.ts hands them out. */
 
 /** The partition key of the list of transactional ids; each item's sort key is an id as it is. */
 export const TRANSACTIONS_KEY = 'transactions'
@@ -32,3 +32,27 @@ export function stagedFrom(number: number): string {
 export function stagedKey({ number, id }: { readonly number: number; readonly id: string }): string {
   return `${stagedFrom(number)}#${id}`
 }
+
+/** A transaction's attributes in a DynamoDB table. Expressions spell out `version` only. */
+export const TRANSACTION_ATTRIBUTES = {
+  version: 'version',
+  state: 'state',
+  number: 'number',
+  encoded: 'encoded',
+} as const
+
+/** The attribute of a chunk of what a transaction has staged, in a DynamoDB table. */
+export const STAGED_ATTRIBUTES = { encoded: 'encoded' } as const
+
+/** The attribute of an item in the list of transactional ids. It is new with every write. */
+export const LISTED_TRANSACTION_ATTRIBUTES = { version: 'version' } as const
+
+/** The attributes of what is pending in a claim, in a DynamoDB table. */
+export const PENDING_ATTRIBUTES = {
+  transactionId: 'pendingId',
+  transactionalId: 'pendingOf',
+  version: 'pendingVersion',
+  offset: 'pendingOffset',
+  leaderEpoch: 'pendingLeaderEpoch',
+  metadata: 'pendingMetadata',
+} as const

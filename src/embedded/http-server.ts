@@ -91,16 +91,23 @@ export async function startHttpServer(app: HttpApp, settings: HttpServerSettings
   const paces = new Paces(time)
   const answers = new AnswerRoom(limits)
   const memory = new MemoryPool(LENT_KEPT_BYTES_MAX)
-  const contextOf = (request: IncomingMessage, response: ServerResponse): ServerContext => ({
-    boundHosts,
-    stopping: stopping.signal,
-    room: answers.of(response),
-    memory: lentFor(response, memory),
-    readBody: arrived => {
-      if (expectsContinue(request)) askForBody(response)
-      return readBody(request, paces, limits, arrived)
-    },
-  })
+  const contextOf = (request: IncomingMessage, response: ServerResponse): ServerContext => {
+    let lent: LentMemory | undefined
+    return {
+      boundHosts,
+      stopping: stopping.signal,
+      room: answers.of(response),
+      get memory() {
+        // Most requests take none.
+        lent ??= lentFor(response, memory)
+        return lent
+      },
+      readBody: arrived => {
+        if (expectsContinue(request)) askForBody(response)
+        return readBody(request, paces, limits, arrived)
+      },
+    }
+  }
   const listener = getRequestListener(
     (request, { incoming, outgoing }) =>
       app.fetch(request, contextOf(incoming as IncomingMessage, outgoing as ServerResponse)),

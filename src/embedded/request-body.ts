@@ -98,6 +98,10 @@ class Pieces {
   /** In memory that is only theirs. */
   joined(): Uint8Array {
     this.#endBlock()
+    const [first] = this.#whole
+    // Node makes memory for each piece. All of it, or some bytes would hold the rest of it as well.
+    if (first && first.length === this.length && first.length === first.buffer.byteLength)
+      return new Uint8Array(first.buffer as ArrayBuffer)
     const joined = new Uint8Array(Buffer.allocUnsafeSlow(this.length).buffer)
     let position = 0
     for (const piece of this.#whole) {

@@ -97,7 +97,7 @@ export interface GroupStore extends ClassicGroupStore {
 
   /**
    * Has an offset pend for a transaction, on the condition that owner and generation are these (as `commit`), and that what was pending before
-   * has the version `seen`; null: that nothing was. A claim with something pending is not removed, but with its group. Tells whether the
+   * has the version `seen`; null: that nothing was; and that what was committed has the `committedMs` that is in `seenMs`, as with `commit`. A claim with something pending is not removed, but with its group. Tells whether the
    * condition held, and the claim as it is then: where its `pending` has the given version, an earlier try has landed.
    */
   setPending(
@@ -106,6 +106,7 @@ export interface GroupStore extends ClassicGroupStore {
     pending: PendingOffset,
     by: Committer,
     seen: string | null,
+    seenMs: number | null,
   ): Promise<ClaimChange>
 
   /**

@@ -2,7 +2,13 @@ import { openMemoryStore } from '../../src/adapters/memory/memory-store.ts'
 import { SeededEntropy } from '../../src/adapters/memory/seeded-entropy.ts'
 import { VirtualClock } from '../../src/adapters/memory/virtual-clock.ts'
 import { loadReading } from '../../src/broker/load-reading.ts'
-import { loadClassic, loadTasks, loadTopics, loadUseCases } from '../../src/broker/load-use-cases.ts'
+import {
+  loadClassic,
+  loadTasks,
+  loadTopics,
+  loadTransactions,
+  loadUseCases,
+} from '../../src/broker/load-use-cases.ts'
 import { LogBroker, type LogBrokerSettings } from '../../src/broker/log-broker.ts'
 import { type Finding, VerifySummary } from '../../src/broker/verifying/finding.ts'
 import { verify } from '../../src/broker/verifying/verify.ts'
@@ -17,7 +23,14 @@ import type { ObjectLocator } from '../../src/ports/object-locator.ts'
 export const NOW_MS = 1_750_000_000_000
 
 // Now: virtual time does not wait for a file to be loaded.
-await Promise.all([loadUseCases(), loadClassic(), loadTasks(), loadTopics(), loadReading()])
+await Promise.all([
+  loadUseCases(),
+  loadClassic(),
+  loadTasks(),
+  loadTopics(),
+  loadTransactions(),
+  loadReading(),
+])
 
 /** What happens around the calls of a port's methods: a test counts, delays or fails them. */
 export type Around = (
@@ -65,13 +78,14 @@ export class Harness {
   readonly ports: Ports
   around: Around = (_, __, call) => call()
 
-  constructor(seed = 1) {
+  /** @param takesEffects whether the store puts a transaction with all that it does elsewhere, in one step */
+  constructor(seed = 1, takesEffects = false) {
     this.entropy = new SeededEntropy(seed)
     const { clock, entropy } = this
     this.plain = {
       clock,
       entropy,
-      ...openMemoryStore(clock),
+      ...openMemoryStore(clock, {}, takesEffects),
     }
     this.ports = {
       clock,

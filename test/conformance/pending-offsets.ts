@@ -66,7 +66,8 @@ export function describePendingOffsets(name: string, open: () => Promise<OpenedG
       await groups.commit(groupId, partition, before, OWNER, null)
       const pending = pendingOf(1)
       const claim: Claim = { ...partition, owner: 'one', generation: 1, committed: before, pending }
-      expect(await groups.setPending(groupId, partition, pending, OWNER, null)).toEqual({ held: true, claim })
+      const set = await groups.setPending(groupId, partition, pending, OWNER, null, before.committedMs)
+      expect(set).toEqual({ held: true, claim })
       expect(await read(partition)).toEqual(claim)
       expect(await claims()).toContainEqual(claim)
       const committed = committedOf(pending)
@@ -85,7 +86,7 @@ export function describePendingOffsets(name: string, open: () => Promise<OpenedG
       const before = committedOf(pendingOf(0, 2))
       await groups.commit(groupId, partition, before, OWNER, null)
       const pending = pendingOf(1)
-      await groups.setPending(groupId, partition, pending, OWNER, null)
+      await groups.setPending(groupId, partition, pending, OWNER, null, NOW_MS)
       const { held, claim } = await groups.resolvePending(groupId, partition, pending.version, null)
       expect([held, claim]).toStrictEqual([
         true,
@@ -101,12 +102,12 @@ export function describePendingOffsets(name: string, open: () => Promise<OpenedG
         'unowned',
       ]
       for (const by of others) {
-        expect((await groups.setPending(groupId, partition, pendingOf(1), by, null)).held).toBe(false)
+        expect((await groups.setPending(groupId, partition, pendingOf(1), by, null, null)).held).toBe(false)
       }
       await groups.setOwner(groupId, partition, null, { owner: 'one', generation: 1 })
-      expect((await groups.setPending(groupId, partition, pendingOf(1), OWNER, null)).held).toBe(false)
+      expect((await groups.setPending(groupId, partition, pendingOf(1), OWNER, null, null)).held).toBe(false)
       const pending = pendingOf(1)
-      const { claim } = await groups.setPending(groupId, partition, pending, 'unowned', null)
+      const { claim } = await groups.setPending(groupId, partition, pending, 'unowned', null, null)
       expect(claim).toEqual({ ...partition, owner: null, generation: 2, committed: null, pending })
     })
 
@@ -114,7 +115,7 @@ export function describePendingOffsets(name: string, open: () => Promise<OpenedG
       const partition = freshPartition()
       const pending = pendingOf(1)
       const claim: Claim = { ...partition, owner: null, generation: 0, committed: null, pending }
-      expect(await groups.setPending(groupId, partition, pending, 'unowned', null)).toEqual({
+      expect(await groups.setPending(groupId, partition, pending, 'unowned', null, null)).toEqual({
         held: true,
         claim,
       })
@@ -128,7 +129,7 @@ export function describePendingOffsets(name: string, open: () => Promise<OpenedG
       const partition = await owned()
       const [first, second, third] = [pendingOf(1, 5), pendingOf(1, 6), pendingOf(2, 7)]
       const set = (pending: PendingOffset, seen: string | null) =>
-        groups.setPending(groupId, partition, pending, OWNER, seen)
+        groups.setPending(groupId, partition, pending, OWNER, seen, null)
       await set(first, null)
       expect(await set(second, null)).toMatchObject({ held: false, claim: { pending: first } })
       expect(await set(second, freshId())).toMatchObject({ held: false, claim: { pending: first } })
@@ -142,11 +143,29 @@ export function describePendingOffsets(name: string, open: () => Promise<OpenedG
       }
     })
 
+    test('it pends beside what was seen committed, and beside nothing later', async () => {
+      const partition = await owned()
+      const set = (pending: PendingOffset, seenMs: number | null) =>
+        groups.setPending(groupId, partition, pending, OWNER, null, seenMs)
+      const pending = pendingOf(1)
+      expect((await set(pending, NOW_MS)).held).toBe(false)
+      await set(pending, null)
+      await groups.resolvePending(groupId, partition, pending.version, committedOf(pending))
+      // Of the same transaction, seen before it was decided, and late.
+      for (const late of [pending, pendingOf(1, 4)]) {
+        for (const seenMs of [null, NOW_MS - 1]) {
+          const { held, claim } = await set(late, seenMs)
+          expect([held, claim?.committed, claim?.pending]).toEqual([false, committedOf(pending), undefined])
+        }
+      }
+      expect((await set(pendingOf(2, 9), NOW_MS)).held).toBe(true)
+    })
+
     test('of twenty that pend at once one is in', async () => {
       const partition = await owned()
       const all = Array.from({ length: 20 }, (_, number) => pendingOf(number))
       const outcomes = await Promise.all(
-        all.map(pending => groups.setPending(groupId, partition, pending, OWNER, null)),
+        all.map(pending => groups.setPending(groupId, partition, pending, OWNER, null, null)),
       )
       expect(outcomes.filter(({ held }) => held)).toHaveLength(1)
       const pending = all[outcomes.findIndex(({ held }) => held)]!
@@ -156,11 +175,11 @@ export function describePendingOffsets(name: string, open: () => Promise<OpenedG
     test('it survives changes of the owner, and is resolved whoever owns it then', async () => {
       const partition = await owned()
       const pending = pendingOf(1)
-      await groups.setPending(groupId, partition, pending, OWNER, null)
+      await groups.setPending(groupId, partition, pending, OWNER, null, null)
       const given = await groups.setOwner(groupId, partition, null, { owner: 'one', generation: 1 })
       expect(given.claim).toEqual({ ...partition, owner: null, generation: 2, committed: null, pending })
       await groups.setOwner(groupId, partition, 'two', { owner: null, generation: 2 })
-      const late = await groups.setPending(groupId, partition, pendingOf(1), OWNER, pending.version)
+      const late = await groups.setPending(groupId, partition, pendingOf(1), OWNER, pending.version, null)
       expect(late).toMatchObject({ held: false, claim: { pending } })
       const committed = committedOf(pending)
       const resolved = await groups.resolvePending(groupId, partition, pending.version, committed)
@@ -173,7 +192,7 @@ export function describePendingOffsets(name: string, open: () => Promise<OpenedG
     test('commits go on beside it, and the one that resolves it must be later', async () => {
       const partition = await owned()
       const pending = pendingOf(1)
-      await groups.setPending(groupId, partition, pending, OWNER, null)
+      await groups.setPending(groupId, partition, pending, OWNER, null, null)
       const plain = committedOf(pendingOf(0, 9), NOW_MS + 5)
       const { claim } = await groups.commit(groupId, partition, plain, OWNER, null)
       expect(claim).toMatchObject({ committed: plain, pending })
@@ -194,7 +213,7 @@ export function describePendingOffsets(name: string, open: () => Promise<OpenedG
     test.each([false, true])('a claim with something pending is not removed (%s)', async isForGood => {
       const partition = freshPartition()
       const pending = pendingOf(1)
-      const { claim } = await groups.setPending(groupId, partition, pending, 'unowned', null)
+      const { claim } = await groups.setPending(groupId, partition, pending, 'unowned', null, null)
       const { pending: _, ...asBefore } = claim!
       for (const asRead of [claim!, asBefore]) {
         expect(await groups.removeClaim(groupId, asRead, isForGood)).toBe(false)
@@ -214,15 +233,15 @@ export function describePendingOffsets(name: string, open: () => Promise<OpenedG
       await groups.createGroup(other, 'range')
       await groups.setOwner(other, partition, 'one', undefined)
       const pending = pendingOf(1)
-      await groups.setPending(other, partition, pending, OWNER, null)
+      await groups.setPending(other, partition, pending, OWNER, null, null)
       await groups.removeGroup(other)
       expect(await groups.readClaim(other, partition)).toBeUndefined()
       expect(await groups.resolvePending(other, partition, pending.version, committedOf(pending))).toEqual(
         nothing,
       )
-      expect((await groups.setPending(other, partition, pendingOf(2), OWNER, pending.version)).held).toBe(
-        false,
-      )
+      expect(
+        (await groups.setPending(other, partition, pendingOf(2), OWNER, pending.version, null)).held,
+      ).toBe(false)
       // Counts on.
       const next = await groups.setOwner(other, partition, 'two', undefined)
       expect(next.claim).toStrictEqual({ ...partition, owner: 'two', generation: 2, committed: null })

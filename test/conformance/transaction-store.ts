@@ -14,14 +14,14 @@ export interface OpenedTransactionStore {
 
 const NOW_MS = 1_750_000_000_000
 
-export function newTransaction(transactionalId: string): Transaction {
+function newTransaction(transactionalId: string): Transaction {
   const made = initProducer(undefined, { transactionalId, timeoutMs: 60_000 }, 7n, NOW_MS)
   if (isRefusal(made)) throw new Error(made.message)
   return { ...made, version: freshId() }
 }
 
 /** One with something of everything. */
-export function fullTransaction(transactionalId: string): Transaction {
+function fullTransaction(transactionalId: string): Transaction {
   const [one, two] = [freshPartition(3), freshPartition(9_999)]
   const producers = [{ producerId: -5n, epoch: 32_766, sequence: 2 ** 31 - 3, records: 3, spanBefore: 0 }]
   return {
@@ -60,8 +60,7 @@ export function fullTransaction(transactionalId: string): Transaction {
   }
 }
 
-/** With payloads that can be compared. */
-export function plainTransaction(transaction: Transaction | undefined): unknown {
+function plainTransaction(transaction: Transaction | undefined): unknown {
   const partitions = transaction?.partitions.map(each => ({ ...each, runs: each.runs.map(plainEntry) }))
   return transaction && { ...transaction, partitions }
 }
@@ -203,9 +202,9 @@ export function describeTransactionStore(name: string, open: () => Promise<Opene
       await store.removeChunksBelow(id, 10)
       expect(await store.readChunk(id, early)).toBeUndefined()
       expect(await store.readChunk(id, old)).toBeUndefined()
-      expect(await store.readChunk(id, present)).toBeDefined()
-      expect(await store.readChunk(`${id}2`, other)).toBeDefined()
-      expect(await store.read(id)).toBeDefined()
+      expect((await store.readChunk(id, present))?.id).toBe(present.id)
+      expect((await store.readChunk(`${id}2`, other))?.id).toBe(other.id)
+      expect((await store.read(id))?.transactionalId).toBe(id)
     })
 
     test('what is removed is gone, with its chunks and from the list', async () => {

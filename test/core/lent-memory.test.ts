@@ -115,3 +115,21 @@ test('a piece is at most a fourth larger than what it is for', () => {
     expect(length).toBeLessThanOrEqual(bytes * 1.25 + 1)
   }
 })
+
+test('what is kept is of the sizes that are asked for: others make way', () => {
+  const pool = new MemoryPool(MiB)
+  const use = (bytes: number) => {
+    const memory = pool.lend()
+    const { buffer } = memory.take(bytes)
+    memory.leave()
+    return buffer
+  }
+  const large = [pool.lend(), pool.lend()]
+  for (const memory of large) memory.take(MiB / 2)
+  for (const memory of large) memory.leave()
+  expect(pool.idleBytes).toBe(MiB)
+  const small = use(BYTES)
+  const nextLarge = use(MiB / 2)
+  expect([use(BYTES) === small, use(MiB / 2) === nextLarge, pool.idleBytes < MiB]).toEqual([true, true, true])
+  expect(pool.idleBytes).toBeGreaterThan(MiB / 2)
+})

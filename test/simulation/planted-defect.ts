@@ -1,9 +1,11 @@
 import type { Decisions } from '../../src/adapters/items/decisions.ts'
+import type { Items } from '../../src/adapters/items/items.ts'
 import type { MemoryStore } from '../../src/adapters/memory/memory-store.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { FailureDestinations } from '../../src/ports/failure-destinations.ts'
 import type { GroupStore } from '../../src/ports/group-store.ts'
 import type { Ports } from '../../src/ports/index.ts'
+import type { ListenerStore } from '../../src/ports/listener-store.ts'
 import type { LogIndex } from '../../src/ports/log-index.ts'
 import type { TopicStore } from '../../src/ports/topic-store.ts'
 import type { DedupeKey } from './actors/wake-up-queue.ts'
@@ -15,6 +17,14 @@ export interface Defect {
   readonly ports?: PlantPorts
   readonly failures?: FailureDestinations
   readonly dedupeKeyOf?: DedupeKey
+  readonly clients?: {
+    /** Whether transactional producers say which of their transactions they mean. */
+    readonly sendNumbers?: boolean
+  }
+  /** What keeps who is armed, of each process, in the place of the one over its items. */
+  readonly listeners?: (items: Items, clock: Clock) => ListenerStore
+  /** Whether listeners look for nothing that they are not woken for. */
+  readonly neverLooks?: boolean
 }
 
 /** Made anew for each run. */

@@ -136,8 +136,10 @@ export function groupsOver(items: Items, decisions: Decisions): GroupStore {
       changeClaim(groupId, partition, claim =>
         decisions.applyCommit(partition, claim, committed, by, seenMs),
       ),
-    setPending: (groupId, partition, pending, by, seen) =>
-      changeClaim(groupId, partition, claim => decisions.applyPending(partition, claim, pending, by, seen)),
+    setPending: (groupId, partition, pending, by, seen, seenMs) =>
+      changeClaim(groupId, partition, claim =>
+        decisions.applyPending(partition, claim, pending, by, seen, seenMs),
+      ),
     resolvePending: (groupId, partition, version, committed) =>
       changeClaim(groupId, partition, claim => decisions.applyResolution(claim, version, committed)),
     removeClaim: async (groupId, claim, isForGood = false) => {

@@ -15,8 +15,9 @@ import { isNoClassicGroup } from './other-kind.ts'
 
 /** Commits offsets, each partition by itself: one that is refused keeps no other from being committed. */
 export async function commitOffsets(call: GroupCall, request: CommitOffsets): Promise<CommittedPartition[]> {
-  check(request)
-  const { memberId, instanceId, offsets } = request
+  const { groupId, memberId, instanceId, offsets } = request
+  checkGroupId(groupId)
+  checkOffsets(offsets, memberId !== undefined)
   const owner = memberId === undefined ? undefined : storedMemberId(memberId, instanceId)
   if (owner === undefined && offsets.length > 0) await makeGroup(call)
   return await call.forEach(offsets, async offset => {
@@ -44,8 +45,8 @@ async function refuseClassicMembers(call: GroupCall): Promise<void> {
   )
 }
 
-function check({ groupId, memberId, offsets }: CommitOffsets): void {
-  checkGroupId(groupId)
+/** @param isMember whether it is one whose claims say what it owns */
+export function checkOffsets(offsets: readonly OffsetToCommit[], isMember: boolean): void {
   const seen = new Set<string>()
   for (const { topic, partition, offset, generation, sequence } of offsets) {
     const place = `${topic}/${partition}`
@@ -58,16 +59,13 @@ function check({ groupId, memberId, offsets }: CommitOffsets): void {
         `${offset} is no offset that ${place} could be committed at.`,
       )
     }
-    if (memberId !== undefined && generation === undefined) {
+    if (isMember && generation === undefined) {
       throw new TidemarkError(
         'INVALID_REQUEST',
         `A member commits under a generation: give one for ${place}.`,
       )
     }
-    if (
-      sequence !== undefined &&
-      (memberId === undefined || !Number.isSafeInteger(sequence) || sequence < 1)
-    ) {
+    if (sequence !== undefined && (!isMember || !Number.isSafeInteger(sequence) || sequence < 1)) {
       throw new TidemarkError(
         'INVALID_REQUEST',
         `A member counts its commits of ${place} from 1 on; whoever is no member leaves sequence out.`,
@@ -117,7 +115,7 @@ async function commitOne(call: GroupCall, offset: OffsetToCommit, owner: string 
 }
 
 /** The claim, once it is one that these may commit to. @throws FENCED_MEMBER_EPOCH, UNKNOWN_MEMBER_ID */
-async function readOwn(call: GroupCall, id: PartitionId, by: Committer): Promise<Claim | undefined> {
+export async function readOwn(call: GroupCall, id: PartitionId, by: Committer): Promise<Claim | undefined> {
   const claim = await call.groups.readClaim(call.groupId, id)
   if (by !== 'unowned') {
     if (claim?.owner === by.owner && claim.generation === by.generation) return claim

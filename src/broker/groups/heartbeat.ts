@@ -14,6 +14,7 @@ import { readTopics } from './group-topics.ts'
 import { checkIncarnation, join, stay } from './join-group.ts'
 import { look, lookIfDue } from './look-at-members.ts'
 import { otherKind } from './other-kind.ts'
+import { settledClaim } from './pending-claims.ts'
 
 /**
  * One heartbeat, whichever broker gets it: the member's lease, a look at the others where it is due, and the claims
@@ -86,7 +87,10 @@ async function bringCloser(
   const taken = await call.forEach(wanted, ({ partition, expected }) =>
     changeOwner(call, partition, member.memberId, expected),
   )
-  const claimed = taken.filter(claim => claim !== undefined)
+  const { settled: claimed, isWaiting } = await settleClaims(
+    call,
+    taken.filter(claim => claim !== undefined),
+  )
   if (claimed.length > 0 && member.instanceId !== null) await checkStillIts(call, request, member)
 
   const isNew = await newnessOf(call, group, member, claimed, topics)
@@ -110,8 +114,27 @@ async function bringCloser(
     ],
     toRelease: toRelease.map(claim => toOwned(toAssigned(claim))),
     // Where the group is marked, this share is not for all who are there, and there will be another soon.
-    isSettled: toRelease.length === 0 && missing === 0 && !isMarked(group),
+    isSettled: toRelease.length === 0 && missing === 0 && !isWaiting && !isMarked(group),
   }
+}
+
+/**
+ * Those in which nothing is pending. Of the others nobody knows yet where to go on, so they are not told: the member owns them already,
+ * and claims them anew with its next heartbeat.
+ */
+async function settleClaims(
+  call: GroupCall,
+  taken: readonly Claim[],
+): Promise<{ settled: Claim[]; isWaiting: boolean }> {
+  if (taken.every(({ pending }) => !pending)) return { settled: [...taken], isWaiting: false }
+  const looked = await call.forEach(taken, async claim => {
+    const now = await settledClaim(call, claim)
+    // As it was taken, whoever has it by now.
+    const { pending: _, ...settled } = claim
+    return now.pending ? undefined : { ...settled, committed: now.committed }
+  })
+  const settled = looked.filter(claim => claim !== undefined)
+  return { settled, isWaiting: settled.length < looked.length }
 }
 
 /** The member's share; where the chunk that has it was removed by somebody with an older target, a new target's. */

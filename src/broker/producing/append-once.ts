@@ -11,7 +11,7 @@ import type { PartitionId } from '../../core/topic/partition-id.ts'
 import type { Ports } from '../../ports/index.ts'
 import { NoRoom, NotApplied, OutcomeUnknown } from '../../ports/outcome.ts'
 import { asTidemarkError } from '../../ports/store-errors.ts'
-import { flush } from '../settling/flush.ts'
+import { makeRoom } from '../settling/make-room.ts'
 import { readRetired } from '../settling/retired-producers.ts'
 import { inTime, isTransient, pauseBeforeRetry, retryUntil, timedOut } from '../store-calls/retry.ts'
 import { partitionGone } from '../topics/topic-directory.ts'
@@ -150,17 +150,12 @@ export async function appendEntry(
       if (!isTransient(error)) throw asTidemarkError(error, written)
       if (error instanceof OutcomeUnknown) written = 'unknown'
       // Others have filled it. No pause makes room, only a flush does.
-      if (error instanceof NoRoom) await makeRoom(ports, partition, deadlineMs)
+      // Whatever becomes of that: the next try tells.
+      if (error instanceof NoRoom) await makeRoom(ports, partition, deadlineMs).catch(() => {})
       if (!(await pauseBeforeRetry(ports, failures, deadlineMs))) throw timedOut(error, written)
       failures += 1
     }
   }
-}
-
-/** Whatever becomes of it: the next try tells whether there is room. */
-async function makeRoom(ports: Ports, partition: PartitionId, deadlineMs: number): Promise<void> {
-  const age = { nowMs: ports.clock.nowMs(), flushMs: Number.POSITIVE_INFINITY }
-  await flush(ports, [{ partition, age }], deadlineMs)
 }
 
 /** Whether each step follows on what is known outside of the head. */

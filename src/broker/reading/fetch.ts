@@ -147,8 +147,10 @@ export class Fetching {
       return new AskedPartition<T>(asked, bytesMax, kind.end, waitMs > 0)
     })
     try {
-      await armFirst(request, this.#topics)
-      await this.#findAll(all, maxBytes, kind)
+      const unfound = await armFirst(request, this.#topics)
+      for (const one of all) if (unfound.has(one.asked)) one.outcome = failure(unfound.get(one.asked))
+      const found = all.filter(({ outcome }) => !outcome)
+      await this.#findAll(found, maxBytes, kind)
       if (waitMs > 0) {
         // More than all may bring would never be there.
         const most = all.reduce((sum, { bytesMax }) => sum + bytesMax, 0)

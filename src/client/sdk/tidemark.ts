@@ -3,9 +3,11 @@ import type { GroupBroker } from '../../contract/groups.ts'
 import { HttpBroker } from '../http-broker.ts'
 import type { HttpBrokerSettings } from '../http-transport.ts'
 import { Admin, type AdminOptions } from './admin.ts'
-import { given } from './arguments.ts'
+import { checkNames, given } from './arguments.ts'
 import { Consumer } from './consuming/consumer.ts'
 import type { ConsumerOptions } from './consuming/consumer-options.ts'
+import { Outbox, type OutboxOptions } from './outbox/outbox.ts'
+import { outboxTopicOf } from './outbox/outbox-topic.ts'
 import { Producer } from './producing/producer.ts'
 import type { ProducerOptions } from './producing/producer-options.ts'
 import type { RetryOptions } from './retry-options.ts'
@@ -57,6 +59,18 @@ export class Tidemark {
       clientId: this.#clientId,
       ...given(options, 'options'),
     })
+  }
+
+  /**
+   * An outbox that knows these topics as they are now: the only thing that asks the broker is this. What it makes afterwards goes
+   * into the application's own transactions.
+   * @throws TidemarkError UNKNOWN_TOPIC_OR_PARTITION
+   */
+  async outbox(options: Omit<OutboxOptions, 'topics'> & { topics: readonly string[] }): Promise<Outbox> {
+    const { topics, ...others } = given(options, "an outbox's options")
+    checkNames(topics, 'topic')
+    const described = await Promise.all(topics.map(topic => this.#broker.describeTopic(topic)))
+    return new Outbox({ ...others, topics: described.map(outboxTopicOf) })
   }
 
   admin(options: AdminOptions = {}): Admin {

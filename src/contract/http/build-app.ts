@@ -36,6 +36,8 @@ export function buildHttpApp(
   const { token, allowedHosts = [], bodiesInFlightBytesMax = HTTP_BODIES_IN_FLIGHT_BYTES_MAX } = settings
   if (token === '') throw new RangeError('an empty token protects nothing: leave it out, or give one')
   const router = new Hono<HttpEnv>()
+  // What is a path of ours with another method, or none at all.
+  const others = new Hono<HttpEnv>()
   const served: Route[] = []
   const errors = new ErrorAnswers(logger)
   const services: Services = {
@@ -67,24 +69,21 @@ export function buildHttpApp(
   }
 
   router.onError((error, context) => errors.answer(error, context.req.raw))
-  router.notFound(context => errors.answerNoRoute(context.req.raw))
-  router.use(async (context, next) => {
-    const { headers } = context.req.raw
-    if (allowedHosts !== 'any') {
-      checkHost(headers.get('host'), [...allowedHosts, ...(context.env.boundHosts ?? [])])
-    }
+  router.notFound(context => others.fetch(context.req.raw, context.env))
+  others.notFound(context => errors.answerNoRoute(context.req.raw))
+  const checkCaller = ({ headers }: Request, { boundHosts = [] }: ServerContext) => {
+    if (allowedHosts !== 'any') checkHost(headers.get('host'), [...allowedHosts, ...boundHosts])
     checkOrigin(headers)
-    await next()
-  })
+  }
   for (const route of routes) {
     const handle = route.open(services)
     if (handle === undefined) continue
     served.push(route)
     router.on(route.method.toUpperCase(), toHonoPath(route.path), handle)
   }
-  // Behind what serves them, so that the router itself tells what is a path of ours with another method.
+  // By themselves: with one handler for a request, the router makes no chain of promises.
   for (const [path, ofPath] of groupBy(served, route => route.path)) {
-    router.all(toHonoPath(path), context => errors.answerNoMethod(context.req.raw, ofPath))
+    others.all(toHonoPath(path), context => errors.answerNoMethod(context.req.raw, ofPath))
   }
 
   return {
@@ -92,6 +91,7 @@ export function buildHttpApp(
     routes: served,
     async fetch(request, context = {}) {
       try {
+        checkCaller(request, context)
         return await router.fetch(request, context)
       } catch (error) {
         // Hono passes on what is thrown and is no Error.

@@ -20,6 +20,9 @@ export function chooseMediaType<T extends string>(
   offered: readonly T[],
 ): T | undefined {
   if (accept === null || accept.trim() === '') return offered[0]
+  // Of this one alone.
+  const only = offered.find(type => type === accept)
+  if (only !== undefined) return only
   const ranges = accept.split(',').map(parseRange)
   let best: T | undefined
   let bestQuality = 0

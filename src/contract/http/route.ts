@@ -4,6 +4,7 @@ import { chooseMediaType, JSON_TYPE } from './media-types.ts'
 import { invalidRequest } from './problems/problem.ts'
 import { type Parameters, readParameters, type Values } from './requests/parameters.ts'
 import { type PathValues, pathParametersOf } from './requests/paths.ts'
+import { readQuery } from './requests/query.ts'
 import type * as schemas from './schemas/index.ts'
 import type { Services } from './services.ts'
 import type { ServerContext } from './settings.ts'
@@ -83,7 +84,7 @@ export function defineRouteWithState<const Path extends string, Query extends Pa
       return handle({
         context,
         path: readParameters(pathParameters, context.req.param(), 'path', 'passed over') as PathValues<Path>,
-        query: readParameters(query, queryOf(context), 'query', 'refused'),
+        query: readParameters(query, readQuery(context.req), 'query', 'refused'),
         accepted,
       })
     }
@@ -104,12 +105,4 @@ export function answerJson<Name extends keyof typeof schemas>(
 export async function answerDone(done: Promise<void>): Promise<Response> {
   await done
   return new Response(null, { status: 204 })
-}
-
-/** A parameter that comes twice is shown as a list. */
-function queryOf(context: HttpContext): Record<string, string | string[]> {
-  const entries = Object.entries(context.req.queries())
-  return Object.fromEntries(
-    entries.map(([name, values]) => [name, values.length === 1 ? values[0]! : values]),
-  )
 }

@@ -100,7 +100,10 @@ function isTheirs(claim: Claim, by: Committer): boolean {
 /**
  * The claim with an offset that a transaction is to commit; undefined: it is refused, since another owns it, or something else is pending than
  * the caller has seen. So one that comes late never takes the place of a later one.
+ * What is committed must be as it was seen, too: once the offset of a transaction counts, the same transaction's does not pend again, whoever
+ * has that and however late, as long as he saw the claim before he saw the transaction undecided.
  * @param seen the version of what was pending; null: nothing was
+ * @param seenMs the `committedMs` of what was committed; null: nothing was
  */
 export function applyPending(
   partition: PartitionId,
@@ -108,9 +111,11 @@ export function applyPending(
   pending: PendingOffset,
   by: Committer,
   seen: string | null,
+  seenMs: number | null,
 ): Claim | undefined {
   const claim = standing ?? unclaimed(partition)
-  const isAsSeen = (claim.pending?.version ?? null) === seen
+  const isAsSeen =
+    (claim.pending?.version ?? null) === seen && (claim.committed?.committedMs ?? null) === seenMs
   return isTheirs(claim, by) && isAsSeen ? { ...claim, pending } : undefined
 }
 

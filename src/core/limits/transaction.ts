@@ -5,8 +5,8 @@ import { assert, KiB } from './units.ts'
 
 /** Transactional ids: short enough to stand in an item's key. */
 export const TRANSACTIONAL_ID_CHARACTERS_MAX = 249
-/** The last epoch of a producer: with the next one it gets another id. Kafka's field is 16 bits wide, and its last number is not used. */
-export const PRODUCER_EPOCH_MAX = 32_766
+/** The last of a producer's epochs: with the next one it gets another id. Kafka's field is 16 bits wide, and its last number is not used. */
+export const PRODUCER_EPOCHS_MAX = 32_766
 /** Kafka's default for a producer's `transaction.timeout.ms`, and for `transaction.max.timeout.ms`. */
 export const TRANSACTION_TIMEOUT_DEFAULT_MS = 60_000
 export const TRANSACTION_TIMEOUT_MS_MAX = 15 * 60_000
@@ -21,10 +21,18 @@ export const TRANSACTION_OFFSET_ITEMS_MAX = 4_096
 /** What stands of staged runs in a transaction's item, which is written anew with each step: what is more moves into a chunk. */
 export const TRANSACTION_RUNS_MAX = 64
 export const TRANSACTION_INLINE_BYTES_MAX = 16 * KiB
+/** Logs and claims that a commit changes in one step with its item, where a store can. */
+export const TRANSACTION_EFFECT_ITEMS_MAX = 256
 /** One chunk of staged runs. */
 export const TRANSACTION_CHUNK_BYTES_MAX = 256 * KiB
 /** Chunks of one transaction: it takes some 65,000 produce calls, or 16 MB in small ones. */
 export const TRANSACTION_CHUNK_ITEMS_MAX = 1_024
+/** What a client gathers of one transaction before it ships it: what is less goes with the call that ends it. */
+export const TRANSACTION_GATHERED_BYTES_MAX = 1024 * KiB
+/** How often a process looks whether a transaction is overdue, while it knows of open ones. */
+export const TRANSACTION_WATCH_MS_MAX = 5_000
+/** Transactional ids of which one process remembers how they stood: the ones that were used last. */
+export const TRANSACTION_ITEMS_REMEMBERED_MAX = 10_000
 
 assert(TRANSACTION_TIMEOUT_DEFAULT_MS <= TRANSACTION_TIMEOUT_MS_MAX, 'the default time-out is allowed')
 assert(

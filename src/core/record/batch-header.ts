@@ -38,6 +38,8 @@ export interface BatchProducer {
   producerId: bigint
   producerEpoch: number
   baseSequence: number
+  /** Whether the batch is a transaction's; where it is left out, that stays as it is. */
+  isTransactional?: boolean
 }
 
 /** The 61 bytes before a batch's records. Times are milliseconds since the epoch. */
@@ -311,12 +313,15 @@ export function stampProducer(bytes: Uint8Array, position: number, producer: Bat
 
 /** As `stampProducer`, and leaves the CRC to the caller. */
 export function writeProducer(bytes: Uint8Array, position: number, producer: BatchProducer): void {
-  const { producerId, producerEpoch, baseSequence } = producer
+  const { producerId, producerEpoch, baseSequence, isTransactional } = producer
   const isNone = producerId === NO_PRODUCER_ID
   writeInt32(bytes, position + PRODUCER_ID_AT, isNone ? -1 : Number(BigInt.asIntN(32, producerId >> 32n)))
   writeInt32(bytes, position + PRODUCER_ID_AT + 4, isNone ? -1 : Number(BigInt.asIntN(32, producerId)))
   writeInt16(bytes, position + PRODUCER_EPOCH_AT, producerEpoch)
   writeInt32(bytes, position + BASE_SEQUENCE_AT, baseSequence)
+  if (isTransactional === undefined) return
+  const others = readInt16(bytes, position + ATTRIBUTES_AT) & ~TRANSACTIONAL_BIT
+  writeInt16(bytes, position + ATTRIBUTES_AT, others | (isTransactional ? TRANSACTIONAL_BIT : 0))
 }
 
 function checkMagic(bytes: Uint8Array, position: number): void {

@@ -7,7 +7,7 @@ export type TransactionState = 'empty' | 'open' | 'committing' | 'aborting' | 'c
 /** Of whom a transaction is, as Kafka knows a producer. */
 export interface ProducerName {
   readonly producerId: bigint
-  /** 0 to PRODUCER_EPOCH_MAX. */
+  /** 0 to PRODUCER_EPOCHS_MAX. */
   readonly epoch: number
 }
 
@@ -97,7 +97,6 @@ export interface Refusal {
     | 'INVALID_TXN_STATE'
     | 'KAFKA_STORAGE_ERROR'
     | 'OUT_OF_ORDER_SEQUENCE_NUMBER'
-    | 'POLICY_VIOLATION'
     | 'PRODUCER_FENCED'
     | 'TRANSACTION_ABORTABLE'
   readonly message: string
@@ -118,6 +117,18 @@ export function isRefusal(changed: Changed): changed is Refusal {
 /** The present or last transaction's name, which none ever has again. */
 export function transactionIdOf({ begunBy, number }: Pick<Transaction, 'begunBy' | 'number'>): string {
   return `${begunBy.producerId}-${begunBy.epoch}-${number}`
+}
+
+/**
+ * What a transaction that something elsewhere is of is to this item: the present or last one; one that may begin yet, by a step
+ * that is under way; or one that is over, or never began and never will, since its producer is fenced.
+ */
+export function relationOf(standing: Transaction, transactionId: string): 'this' | 'to come' | 'over' {
+  if (transactionId === transactionIdOf(standing)) return 'this'
+  const { producerId, epoch, number } = standing
+  const next = /^(-?\d+-\d+)-(\d+)$/.exec(transactionId)
+  if (!next) throw new RangeError(`${transactionId} is not the id of a transaction`)
+  return next[1] === `${producerId}-${epoch}` && Number(next[2]) > number ? 'to come' : 'over'
 }
 
 /** When a transaction that is open may be aborted. */

@@ -6,13 +6,16 @@ import { consumers } from './consumers.ts'
 import { crowd } from './crowd.ts'
 import { deletions } from './deletions.ts'
 import { flushes } from './flushes.ts'
+import { listeners } from './listeners.ts'
 import { members } from './members.ts'
 import { pollers } from './pollers.ts'
 import { prices } from './prices.ts'
+import { processors } from './processors.ts'
 import { producers } from './producers.ts'
 import { readers } from './readers.ts'
 import { tailers } from './tailers.ts'
 import { topics } from './topics.ts'
+import { transactions } from './transactions.ts'
 import { triggers } from './triggers.ts'
 import { upkeep } from './upkeep.ts'
 import { writers } from './writers.ts'
@@ -23,6 +26,8 @@ export const ACTORS: readonly ActorKind[] = [
   writers,
   producers,
   crowd,
+  transactions,
+  processors,
   readers,
   deletions,
   flushes,
@@ -31,6 +36,7 @@ export const ACTORS: readonly ActorKind[] = [
   consumers,
   triggers,
   pollers,
+  listeners,
   tailers,
   clocks,
   upkeep,

@@ -6,7 +6,13 @@ import {
   type Ownership,
 } from '../../../core/group/claim.ts'
 import type { Claim, CommittedOffset, PendingOffset } from '../../../core/group/group.ts'
-import { CLAIM_ATTRIBUTES, claimKey, groupKey, parseClaimKey } from '../../../core/storage-layout.ts'
+import {
+  CLAIM_ATTRIBUTES,
+  claimKey,
+  groupKey,
+  PENDING_ATTRIBUTES,
+  parseClaimKey,
+} from '../../../core/storage-layout.ts'
 import type { PartitionId } from '../../../core/topic/partition-id.ts'
 import {
   fields,
@@ -32,7 +38,6 @@ const {
   sequence: SEQUENCE,
   underGeneration: UNDER_GENERATION,
   lastGeneration: LAST_GENERATION,
-  pendingVersion: PENDING_VERSION,
 } = CLAIM_ATTRIBUTES
 const OWNERSHIP = fields<Ownership>(CLAIM_ATTRIBUTES, { owner: orNull(text), generation: whole })
 const COMMITTED = fields<CommittedOffset>(CLAIM_ATTRIBUTES, {
@@ -44,15 +49,8 @@ const COMMITTED = fields<CommittedOffset>(CLAIM_ATTRIBUTES, {
   underGeneration: orAbsent(whole),
 })
 
-const PENDING_NAMES = {
-  transactionId: CLAIM_ATTRIBUTES.pendingId,
-  transactionalId: CLAIM_ATTRIBUTES.pendingOf,
-  version: PENDING_VERSION,
-  offset: CLAIM_ATTRIBUTES.pendingOffset,
-  leaderEpoch: CLAIM_ATTRIBUTES.pendingLeaderEpoch,
-  metadata: CLAIM_ATTRIBUTES.pendingMetadata,
-}
-const PENDING = fields<PendingOffset>(PENDING_NAMES, {
+const PENDING_VERSION = PENDING_ATTRIBUTES.version
+const PENDING = fields<PendingOffset>(PENDING_ATTRIBUTES, {
   transactionId: text,
   transactionalId: text,
   version: text,
@@ -84,7 +82,7 @@ export function closeUpdate(claim: Claim): Update | null | undefined {
   const { generation, lastGeneration, ...gone } = CLAIM_ATTRIBUTES
   return {
     set: equalities({ [generation]: number(0), [lastGeneration]: number(closed.lastGeneration!) }),
-    remove: Object.values(gone).map(name => words`${name}`),
+    remove: [...Object.values(gone), ...Object.values(PENDING_ATTRIBUTES)].map(name => words`${name}`),
     // Who owned it anew meanwhile has another generation, and the next removal closes that.
     when: equalities({ [generation]: number(claim.generation) }),
   }
@@ -92,9 +90,7 @@ export function closeUpdate(claim: Claim): Update | null | undefined {
 
 /** {@link mayRemoveClaim} in DynamoDB's words. */
 export function isAsRead({ owner, generation, committed }: Claim): Expression[] {
-  const isCommitted = committed
-    ? words`${COMMITTED_MS} = ${number(committed.committedMs)}`
-    : isNot(COMMITTED_MS)
+  const isCommitted = isCommittedAt(committed?.committedMs ?? null)
   return [...isOwnedAs({ owner, generation }), isCommitted, isNot(PENDING_VERSION)]
 }
 
@@ -124,26 +120,30 @@ export function ownerUpdate(
 
 /** {@link applyCommit} in DynamoDB's words. What the commit before was counted as goes with it. */
 export function commitUpdate(committed: CommittedOffset, by: Committer, seenMs: number | null): Update {
-  const isNext = seenMs === null ? isNot(COMMITTED_MS) : words`${COMMITTED_MS} = ${number(seenMs)}`
   return {
     set: [...equalities(COMMITTED.encode(committed)), ...making(by)],
     remove: uncounted(committed),
-    when: [...isTheirs(by), isNext],
+    when: [...isTheirs(by), isCommittedAt(seenMs)],
   }
 }
 
 /** {@link applyPending} in DynamoDB's words. */
-export function pendingUpdate(pending: PendingOffset, by: Committer, seen: string | null): Update {
+export function pendingUpdate(
+  pending: PendingOffset,
+  by: Committer,
+  seen: string | null,
+  seenMs: number | null,
+): Update {
   const isAsSeen = seen === null ? isNot(PENDING_VERSION) : isPending(seen)
   return {
     set: [...equalities(PENDING.encode(pending)), ...making(by)],
-    when: [...isTheirs(by), isAsSeen],
+    when: [...isTheirs(by), isAsSeen, isCommittedAt(seenMs)],
   }
 }
 
 /** {@link applyResolution} in DynamoDB's words. */
 export function resolutionUpdate(version: string, committed: CommittedOffset | null): Update {
-  const remove = Object.values(PENDING_NAMES).map(name => words`${name}`)
+  const remove = Object.values(PENDING_ATTRIBUTES).map(name => words`${name}`)
   const when = [isPending(version)]
   if (!committed) return { remove, when }
   const isLater = words`${COMMITTED_MS} < ${number(committed.committedMs)}`
@@ -166,6 +166,11 @@ function isTheirs(by: Committer): Expression[] {
 /** What leaves with a commit that its owner does not count. */
 function uncounted({ sequence }: CommittedOffset): Expression[] {
   return sequence === undefined ? [words`${SEQUENCE}`, words`${UNDER_GENERATION}`] : []
+}
+
+/** null: nothing is committed. */
+function isCommittedAt(committedMs: number | null): Expression {
+  return committedMs === null ? isNot(COMMITTED_MS) : words`${COMMITTED_MS} = ${number(committedMs)}`
 }
 
 function isPending(version: string): Expression {

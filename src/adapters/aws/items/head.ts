@@ -1,7 +1,7 @@
 import { type Block, blockEnd } from '../../../core/log/block.ts'
 import { NO_NEWCOMERS } from '../../../core/log/changes/append.ts'
 import type { Cut } from '../../../core/log/changes/cut.ts'
-import { decodeEntry, encodeEntry, entryEpoch, type IndexEntry, spanOf } from '../../../core/log/entry.ts'
+import { decodeEntry, encodeEntry, entryEpoch, type IndexEntry } from '../../../core/log/entry.ts'
 import { HEAD_VERSION_CLOSED, type Head } from '../../../core/log/head.ts'
 import {
   decodeFlushedProducers,
@@ -59,7 +59,7 @@ export const IS_NEWEST = words`${version} = ${number(HEAD_VERSION)}`
 
 /** One binary value an entry: `contains` compares it as a whole. */
 const entry = encoded(encodeEntry, decodeEntry)
-const entries = list(entry)
+export const entries = list(entry)
 const packedStates = map(whole)
 
 /** Always there, if empty: an update can only set a member of a map that stands. */
@@ -195,34 +195,6 @@ export function appendUpdate(
   return { set, when, ...(leaving && { remove: leaving.remove }) }
 }
 
-/**
- * {@link applyDecided} in DynamoDB's words. The base offset is the new nextOffset minus what the entries span.
- * @param steps what the entries do to each producer
- */
-export function decidedUpdate(
-  decided: readonly IndexEntry[],
-  seen: Offset,
-  steps: readonly SequenceStep[],
-  newcomers: ReadonlySet<bigint> = NO_NEWCOMERS,
-): Update {
-  const set = [
-    words`${nextOffset} = ${nextOffset} + ${number(spanOf(decided))}`,
-    words`${tail} = list_append(${tail}, ${entries.write(decided)})`,
-  ]
-  const when = [IS_KNOWN, words`${tailOffset} <= ${number(seen)}`]
-  const oldest = Math.min(...decided.map(entryEpoch))
-  if (Number.isFinite(oldest)) when.push(isFloorUpTo(oldest))
-  if (decided.some(each => entryEpoch(each) > 0 && Number.isFinite(entryEpoch(each)))) set.push(IS_NEWEST)
-  for (const { producerId, epoch, first, last } of steps) {
-    const state = placeOf(producerId)
-    const below = words`${state} < ${number(packState({ epoch, lastSequence: first }))}`
-    // Where there is none, no comparison holds.
-    when.push(newcomers.has(producerId) ? words`(${below} OR attribute_not_exists(${state}))` : below)
-    set.push(words`${state} = ${number(packState({ epoch, lastSequence: last }))}`)
-  }
-  return { set, when }
-}
-
 /** {@link applyTrim} in DynamoDB's words: 4 KB of them at most, which is room for BLOCK_ENTRIES_MAX places in the list. */
 export function trimUpdate(block: Block, changes: ProducerChanges, movedEpoch: number): Update {
   const { set, when, remove: others } = leavingUpdate(block, changes, movedEpoch)
@@ -260,10 +232,10 @@ export function startUpdate(to: Offset): Update {
   }
 }
 
-function isFloorUpTo(epoch: number): Expression {
+export function isFloorUpTo(epoch: number): Expression {
   return words`(attribute_not_exists(${appendFloor}) OR ${appendFloor} <= ${number(epoch)})`
 }
 
-function placeOf(producerId: bigint) {
+export function placeOf(producerId: bigint) {
   return words`${producers}.${new MemberName(String(producerId))}`
 }

@@ -1,4 +1,5 @@
 import {
+  KEY_ATTRIBUTES,
   LISTED_TRANSACTION_ATTRIBUTES,
   STAGED_ATTRIBUTES,
   stagedKey,
@@ -15,7 +16,7 @@ import {
   encodeTransaction,
 } from '../../../core/transaction/transaction-bytes.ts'
 import { bytes, encoded, type Item, itemKey, number, string, text } from '../table/attributes.ts'
-import { NO_ITEM } from '../table/conditions.ts'
+import { NO_ITEM, under } from '../table/conditions.ts'
 import { type Expression, words } from '../table/expression.ts'
 
 const { version: VERSION, state: STATE, number: NUMBER, encoded: ENCODED } = TRANSACTION_ATTRIBUTES
@@ -72,6 +73,12 @@ export function encodeListedTransaction(transactionalId: string, version: string
     ...listedTransactionKey(transactionalId),
     [LISTED_TRANSACTION_ATTRIBUTES.version]: string(version),
   }
+}
+
+/** The list's entries, from behind one on. */
+export function listedAfter(last: string | undefined): Expression {
+  const all = under(TRANSACTIONS_KEY)
+  return last === undefined ? all : words`${all} AND ${KEY_ATTRIBUTES.sort} > ${string(last)}`
 }
 
 /** That the list's entry is the one that was read. */

@@ -19,11 +19,6 @@ export function under(key: string, prefix = ''): Expression {
   return prefix === '' ? all : words`${all} AND begins_with(${sort}, ${string(prefix)})`
 }
 
-/** Items of one partition key whose sort keys come behind this one. */
-export function after(key: string, sortKey: string): Expression {
-  return words`${under(key)} AND ${sort} > ${string(sortKey)}`
-}
-
 /** Items of one partition key with these sort keys or any between them. */
 export function between(key: string, first: string, last: string): Expression {
   return words`${under(key)} AND ${sort} BETWEEN ${string(first)} AND ${string(last)}`

@@ -10,6 +10,7 @@ import {
   GROUPS_KEY,
   groupKey,
   MEMBER_PREFIX,
+  PENDING_ATTRIBUTES,
   TARGET_PREFIX,
   targetKey,
 } from '../../../core/storage-layout.ts'
@@ -151,7 +152,7 @@ export function dynamoGroupStore(table: DynamoTable): GroupStore {
         return close !== undefined
       }
       // Never the group's own item: that may be one made anew.
-      await table.removeFound(under(groupKey(groupId)), isKept, Object.values(CLAIM_ATTRIBUTES).join(', '))
+      await table.removeFound(under(groupKey(groupId)), isKept, CLAIM_NAMES.join(', '))
       for (let from = 0; from < closings.length; from += TABLE_BATCH_ITEMS_MAX) {
         await Promise.all(closings.slice(from, from + TABLE_BATCH_ITEMS_MAX).map(close => close()))
       }
@@ -168,6 +169,9 @@ async function makeGroup(table: DynamoTable, group: Group): Promise<Item> {
   if (!held && !item) throw new RangeError('DynamoDB refused a group without telling which one stands')
   return item ?? made
 }
+
+/** Of a claim that is to be closed. */
+const CLAIM_NAMES = [...Object.values(CLAIM_ATTRIBUTES), ...Object.values(PENDING_ATTRIBUTES)]
 
 function toClaimChange({ held, item }: Checked): ClaimChange {
   return { held, claim: item && openClaim(decodeClaimItem(item)) }

@@ -43,7 +43,7 @@ const LAST_OFFSET = toOffset(Number.MAX_SAFE_INTEGER)
 
 /** The index in a DynamoDB table. An append is one UpdateItem and nothing else. */
 export function dynamoLogIndex(table: DynamoTable): LogIndex {
-  const levels = async () => (await import('./dynamo-levels.ts')).dynamoLevels(table)
+  const levels = async () => (await import('./dynamo-seldom.ts')).dynamoLevels(table)
   return {
     async createHead(partition, floor) {
       const made = { ...EMPTY_HEAD, appendFloor: floor, drained: floor }
@@ -70,7 +70,7 @@ export function dynamoLogIndex(table: DynamoTable): LogIndex {
 
     // What only transactions need, no other function need carry.
     appendDecided: async (...given) =>
-      await (await import('./dynamo-decided.ts')).dynamoDecided(table).appendDecided(...given),
+      await (await import('./dynamo-seldom.ts')).appendDecided(table, ...given),
 
     async putBlock(partition, block, over) {
       const when = over ? isStillBlock(over) : NO_ITEM

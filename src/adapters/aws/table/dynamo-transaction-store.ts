@@ -1,6 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { STAGED_PREFIX, stagedFrom, TRANSACTIONS_KEY, transactionKey } from '../../../core/storage-layout.ts'
+import { STAGED_PREFIX, stagedFrom, transactionKey } from '../../../core/storage-layout.ts'
+import type { LogIndex } from '../../../ports/log-index.ts'
 import type { TransactionStore } from '../../../ports/transaction-store.ts'
+import { decidedUpdate } from '../items/decided.ts'
+import { decodeOpenHeadItem, headItemKey } from '../items/head.ts'
 import {
   chunkItemKey,
   decodeChunkItem,
@@ -10,11 +13,12 @@ import {
   encodeTransactionItem,
   isListedStill,
   isTransactionAt,
+  listedAfter,
   listedTransactionKey,
   transactionItemKey,
 } from '../items/transaction.ts'
 import { sortKeyOf } from './attributes.ts'
-import { after, between, goneOr, under } from './conditions.ts'
+import { between, goneOr } from './conditions.ts'
 import type { DynamoTable } from './dynamo-table.ts'
 
 /** Transactions in a DynamoDB table: every step is one PutItem. */
@@ -41,7 +45,7 @@ export function dynamoTransactionStore(table: DynamoTable): Omit<TransactionStor
       await table.put(encodeListedTransaction(transactionalId, randomUUID()))
     },
     registered: last =>
-      table.list(last === undefined ? under(TRANSACTIONS_KEY) : after(TRANSACTIONS_KEY, last), sortKeyOf, {
+      table.list(listedAfter(last), sortKeyOf, {
         keysAnd: '',
       }),
     /**
@@ -59,4 +63,14 @@ export function dynamoTransactionStore(table: DynamoTable): Omit<TransactionStor
       return isGone
     },
   }
+}
+
+/** What only transactions and outboxes ask of an index: one UpdateItem. */
+export async function appendDecided(
+  table: DynamoTable,
+  ...[partition, ...given]: Parameters<LogIndex['appendDecided']>
+): ReturnType<LogIndex['appendDecided']> {
+  const { held, item } = await table.update(headItemKey(partition), decidedUpdate(...given))
+  const head = item && decodeOpenHeadItem(item)
+  return head ? { kind: held ? 'appended' : 'refused', head } : { kind: 'missing' }
 }

@@ -4,7 +4,7 @@ import { lazily } from './lazily.ts'
 
 /** Transactions in a DynamoDB table, loaded with the first of them. */
 export function lazyTransactionStore(table: DynamoTable): Omit<TransactionStore, 'putWithEffects'> {
-  return lazily(async () => (await import('./dynamo-transaction-store.ts')).dynamoTransactionStore(table), {
+  return lazily(async () => (await import('./dynamo-seldom.ts')).dynamoTransactionStore(table), {
     read: 'one',
     put: 'one',
     putChunk: 'one',

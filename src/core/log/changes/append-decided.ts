@@ -1,7 +1,12 @@
 import { advance, type Offset } from '../../numbers.ts'
 import { entryEpoch, type IndexEntry, spanOf } from '../entry.ts'
 import type { Head } from '../head.ts'
-import { isBelow, type SequenceStep, sequenceSteps } from '../producers/producer-state.ts'
+import {
+  type ProducerState,
+  packState,
+  type SequenceStep,
+  sequenceSteps,
+} from '../producers/producer-state.ts'
 import { NO_NEWCOMERS } from './append.ts'
 
 /**
@@ -45,4 +50,12 @@ export function decidedSteps(entries: readonly IndexEntry[]): SequenceStep[] {
   const steps = sequenceSteps(entries.flatMap(({ producers }) => producers))
   if (!steps) throw new RangeError('the runs of a producer leave gaps')
   return steps
+}
+
+/**
+ * Whether a log with this state of a producer has nothing of the step, of which it is known that it must come, and what is between
+ * need not. One with a state at or above its end has all of it.
+ */
+export function isBelow(state: ProducerState, { epoch, first }: SequenceStep): boolean {
+  return packState(state) < packState({ epoch, lastSequence: first })
 }

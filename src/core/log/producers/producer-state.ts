@@ -49,14 +49,6 @@ export function isNext(state: ProducerState | undefined, { epoch, first }: Seque
   return epoch === state.epoch && first === after(state.lastSequence)
 }
 
-/**
- * Whether a log with this state of a producer has nothing of the step, of which it is known that it must come, and what is between
- * need not. One with a state at or above its end has all of it.
- */
-export function isBelow(state: ProducerState, { epoch, first }: SequenceStep): boolean {
-  return packState(state) < packState({ epoch, lastSequence: first })
-}
-
 export function after(sequence: number): number {
   return (sequence + 1) % SEQUENCES
 }

@@ -22,7 +22,7 @@ function withOffsets(open: Transaction, places: readonly PendingPlace[]): Change
   const count = known.size + added.size
   if (count > TRANSACTION_OFFSET_ITEMS_MAX) {
     return {
-      kafkaName: 'POLICY_VIOLATION',
+      kafkaName: 'TRANSACTION_ABORTABLE',
       message: `A transaction that commits ${count} partitions' offsets is above the limit of ${TRANSACTION_OFFSET_ITEMS_MAX}.`,
     }
   }

@@ -48,5 +48,5 @@ export function withPartitions(open: Transaction, partitions: readonly NamedPart
 }
 
 function tooMany(message: string) {
-  return { kafkaName: 'POLICY_VIOLATION', message } as const
+  return { kafkaName: 'TRANSACTION_ABORTABLE', message } as const
 }

@@ -1,4 +1,4 @@
-import { PRODUCER_EPOCH_MAX, TRANSACTION_TIMEOUT_MS_MAX } from '../../limits.ts'
+import { PRODUCER_EPOCHS_MAX, TRANSACTION_TIMEOUT_MS_MAX } from '../../limits.ts'
 import { wrongState } from '../fence.ts'
 import type { Changed, ProducerName, Refusal, Transaction } from '../transaction.ts'
 
@@ -45,7 +45,7 @@ export function initProducer(
 
 /** The transaction under its next epoch: whoever had the one before is fenced. */
 export function nextEpoch({ producerId, epoch }: ProducerName, newProducerId: bigint): ProducerName {
-  return epoch < PRODUCER_EPOCH_MAX
+  return epoch < PRODUCER_EPOCHS_MAX
     ? { producerId, epoch: epoch + 1 }
     : { producerId: newProducerId, epoch: 0 }
 }

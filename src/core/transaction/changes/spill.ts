@@ -34,7 +34,7 @@ export function spill(transaction: Transaction, newId: () => string): Spilled | 
   const count = transaction.chunks.length + chunks.length
   if (count > TRANSACTION_CHUNK_ITEMS_MAX) {
     return {
-      kafkaName: 'POLICY_VIOLATION',
+      kafkaName: 'TRANSACTION_ABORTABLE',
       message:
         'The transaction has too many produce calls in it. Abort it, and write less in one transaction, or more in each call.',
     }

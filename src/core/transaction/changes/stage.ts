@@ -1,5 +1,4 @@
 import { entryEpoch, type IndexEntry } from '../../log/entry.ts'
-import { after } from '../../log/producers/producer-state.ts'
 import { partitionKey } from '../../topic/partition-id.ts'
 import { type Caller, fence, wrongState } from '../fence.ts'
 import {
@@ -44,8 +43,11 @@ export function stage(
   const refusals = new Map<string, Refusal>()
   let transaction = open
   for (const each of runs) {
+    const key = partitionKey(each)
+    // What comes behind one that was refused is not looked at: it would hide why, or be taken without it.
+    if (refusals.has(key)) continue
     const staged = stageOne(transaction, each, adds)
-    if (isRefusal(staged)) refusals.set(partitionKey(each), staged)
+    if (isRefusal(staged)) refusals.set(key, staged)
     else transaction = staged
   }
   // One that would be begun for nothing is not.
@@ -70,11 +72,12 @@ function stageOne(
   }
   const { sequence, records } = runOf(run, open)
   const standing = open.sequences.get(key)
-  if (standing !== undefined && sequence !== after(standing)) {
-    return isStaged(place, { sequence, records }) ? open : outOfOrder(place, sequence, standing)
+  if (standing !== undefined && sequence !== standing + 1) {
+    if (isStaged(place, { sequence, records })) return open
+    if (standing < SEQUENCE_MAX) return outOfOrder(place, sequence, standing)
   }
   const last = sequence + records - 1
-  if (last > SEQUENCE_MAX) {
+  if (last > SEQUENCE_MAX || standing === SEQUENCE_MAX) {
     return {
       kafkaName: 'OUT_OF_ORDER_SEQUENCE_NUMBER',
       message: `Partition ${partition.partition} of "${partition.topic}" has all the records that a producer can number. Abort, and go on with a new epoch.`,
@@ -121,6 +124,6 @@ function outOfOrder({ topic, partition }: NamedPartition, sequence: number, last
   }
   return {
     kafkaName: 'OUT_OF_ORDER_SEQUENCE_NUMBER',
-    message: `${where} needs records from number ${after(last)} on, and not from ${sequence}: some before them are missing.`,
+    message: `${where} needs records from number ${last + 1} on, and not from ${sequence}: some before them are missing.`,
   }
 }
