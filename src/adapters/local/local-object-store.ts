@@ -199,6 +199,7 @@ export class LocalObjectStore implements ObjectStore {
     return {
       make: async key => {
         const path = this.#pathToWrite(key)
+        await this.#open.lookForRemoved()
         let handle: FileHandle | undefined
         await this.#inFolder(path, async () => {
           handle = await open(path, 'wx')
