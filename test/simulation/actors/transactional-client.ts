@@ -1,3 +1,4 @@
+import type { LogBroker } from '../../../src/broker/log-broker.ts'
 import type {
   EndedTransaction,
   InitializedProducer,
@@ -6,7 +7,6 @@ import type {
   TransactionBroker,
   TransactionName,
 } from '../../../src/contract/transactions.ts'
-import type { LogBroker } from '../../../src/broker/log-broker.ts'
 import { type KafkaErrorName, TidemarkError } from '../../../src/core/errors.ts'
 import { type Offset, toOffset } from '../../../src/core/numbers.ts'
 import { stampProducer } from '../../../src/core/record/batch-header.ts'
@@ -127,7 +127,8 @@ export class TransactionalClient {
     const { random, clock } = this.#world
     for (let count = 0; count < this.settings.transactions && this.isAlive; count += 1) {
       await clock.sleep(random.integer(0, 600))
-      const offsets = this.settings.commitsOffsets && random.fraction() < 0.7 ? await this.#readOn() : undefined
+      const offsets =
+        this.settings.commitsOffsets && random.fraction() < 0.7 ? await this.#readOn() : undefined
       if (random.fraction() < 0.08) {
         await this.#transact(offsets, 'left')
         this.isAlive = false
@@ -168,13 +169,18 @@ export class TransactionalClient {
     const groupId = `read by ${transactionalId}`
     const [topic] = this.settings.topics
     const partition = random.integer(0, this.settings.partitions - 1)
-    const outcome = await this.#ask('look up offsets', broker => broker.fetchOffsets({ groupId, topics: [topic!] }))
+    const outcome = await this.#ask('look up offsets', broker =>
+      broker.fetchOffsets({ groupId, topics: [topic!] }),
+    )
     if (outcome.kind === 'refused' && outcome.error.kafkaName !== 'GROUP_ID_NOT_FOUND') throw outcome.error
     if (outcome.kind === 'unknown') return undefined
     const known = outcome.kind === 'done' ? outcome.answer : []
     const from = known.find(each => each.partition === partition)?.offset ?? 0
     const to = from + random.integer(1, 5)
-    return { group: { groupId }, offsets: [{ topic: topic!, topicId: topics.liveId(topic!)!, partition, from, to }] }
+    return {
+      group: { groupId },
+      offsets: [{ topic: topic!, topicId: topics.liveId(topic!)!, partition, from, to }],
+    }
   }
 
   async #transact(sent: OffsetsToSend | undefined, end: 'commit' | 'abort' | 'left'): Promise<Ended> {
@@ -189,7 +195,9 @@ export class TransactionalClient {
     const { moment } = log
     const parts = this.#drawParts()
     const values = parts.flatMap(part => part.values)
-    this.#note(`transaction ${number} of ${epoch}: ${parts.map(each => `${each.values} to ${each.topic}/${each.partition}`)}`)
+    this.#note(
+      `transaction ${number} of ${epoch}: ${parts.map(each => `${each.values} to ${each.topic}/${each.partition}`)}`,
+    )
     const lastWithEnd = style === 'own' && end === 'commit' ? random.integer(0, parts.length) : parts.length
     const early = parts.slice(0, lastWithEnd)
     const late = parts.slice(lastWithEnd)
@@ -388,7 +396,9 @@ export class TransactionalClient {
   async #pause(): Promise<void> {
     const { random, clock } = this.#world
     const { timeoutMs } = this.settings
-    await clock.sleep(random.fraction() < 0.04 ? timeoutMs + random.integer(0, 3_000) : random.integer(0, 150))
+    await clock.sleep(
+      random.fraction() < 0.04 ? timeoutMs + random.integer(0, 3_000) : random.integer(0, 150),
+    )
   }
 
   /** Asks until there is an answer that another try would not change. */

@@ -8,10 +8,12 @@ import {
   groupKey,
   ingestKey,
   parseClaimKey,
+} from '../../../src/core/storage-layout.ts'
+import {
   STAGED_PREFIX,
   TRANSACTION_STATE_KEY,
   transactionKey,
-} from '../../../src/core/storage-layout.ts'
+} from '../../../src/core/storage-transactions.ts'
 import { type PartitionId, partitionKey } from '../../../src/core/topic/partition-id.ts'
 import { stagedRuns } from '../../../src/core/transaction/staged-runs.ts'
 import type { ProducerName, StagedChunk, Transaction } from '../../../src/core/transaction/transaction.ts'
