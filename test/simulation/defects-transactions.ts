@@ -145,7 +145,7 @@ export const TRANSACTION_DEFECTS: Readonly<Record<string, PlantedDefect>> = {
     ...PROCESSORS,
     message: /^fenced|^twice read/,
     decisions: {
-      applyPending: (partition, standing, pending, by, seen, seenMs) =>
+      applyPending: (partition, standing, pending, by, ...seen) =>
         applyPending(
           partition,
           standing,
@@ -153,8 +153,7 @@ export const TRANSACTION_DEFECTS: Readonly<Record<string, PlantedDefect>> = {
           by === 'unowned' || standing?.owner == null
             ? by
             : { owner: standing.owner, generation: standing.generation },
-          seen,
-          seenMs,
+          ...seen,
         ),
     },
   },

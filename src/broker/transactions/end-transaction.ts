@@ -13,6 +13,7 @@ import { CommitAtOnce } from '../finishing/at-once.ts'
 import { changeNext, isDecided, readFinished } from '../finishing/change-next.ts'
 import { type Finishing, finish, noteFinished } from '../finishing/finish.ts'
 import type { Change, ChangeOptions, Room } from '../finishing/room.ts'
+import { isUndecided } from '../finishing/settle-pending.ts'
 import { type TransactionCall, toError } from '../finishing/transaction-call.ts'
 import type { LeaseWatch } from '../groups/lease-watch.ts'
 import { type OffsetsToPend, pendAll, prepareOffsets } from './pending-offsets.ts'
@@ -119,11 +120,14 @@ async function pendBefore(
       continue
     }
     const transactionId = transactionIdOf(begun)
-    const again = async () => {
-      const pended = await Promise.all(groups.map(group => pend(call, finishing, group, begun)))
+    const set = async () => {
+      const pended = await Promise.all(groups.map(group => pend(call, group, begun, room)))
       throwFirst(pended.flat())
     }
-    await again()
+    await set()
+    const again = async () => {
+      if (isUndecided(room.known, transactionId)) await set()
+    }
     const add = (staged: Transaction, named: Caller) => {
       const added = addOffsets(staged, named, places, call.nowMs())
       return isRefusal(added) || transactionIdOf(added) === transactionId ? added : overtaken(request)
@@ -135,11 +139,11 @@ async function pendBefore(
 /** Has a group's offsets pend for a transaction. */
 export async function pend(
   call: TransactionCall,
-  { claims }: Finishing,
   offsets: OffsetsToPend,
   transaction: Transaction,
+  { committedMs }: Pick<Room, 'committedMs'>,
 ): Promise<CommittedPartition[]> {
   const { transactionalId } = transaction
   const name = { transactionalId, transactionId: transactionIdOf(transaction) }
-  return [...offsets.refused, ...(await pendAll(offsets, name, call, claims))]
+  return [...offsets.refused, ...(await pendAll(offsets, name, call, committedMs))]
 }

@@ -13,7 +13,7 @@ export class StageJob {
   readonly adds: boolean
   /** In the order of the request. */
   readonly prepared: readonly Prepared[]
-  /** Of those that were checked and not staged yet. */
+  /** Of those that were checked, each partition's in their order. */
   #runs: readonly RunToStage[]
   /** Why all of it is refused. */
   #refusal: Refusal | undefined
@@ -46,8 +46,10 @@ export class StageJob {
     return this.#refusal
   }
 
-  get isRefusedWhole(): boolean {
-    return this.#refusal !== undefined
+  /** Whether all of it is refused for good, and the error that a change has ended with says so. */
+  isRefusedBy(error: unknown): boolean {
+    if (!this.#refusal || !(error instanceof TidemarkError)) return false
+    return !error.retriable
   }
 
   get hasRefused(): boolean {
@@ -85,7 +87,9 @@ export class StageJob {
     if (old.length === 0) return false
     const keys = new Set(old.map(partitionKey))
     const again = checkedOf(this.prepared).filter(checked => keys.has(partitionKey(checked)))
-    this.#runs = await placeAll(call, again, true)
+    const others = this.#runs.filter(run => !keys.has(partitionKey(run)))
+    // Those that were not refused may have been staged, or not: of a call that is to end the transaction as well nothing was.
+    this.#runs = [...others, ...(await placeAll(call, again, true))]
     return true
   }
 

@@ -22,7 +22,6 @@ import type { Ports } from '../../ports/index.ts'
 import { DecidedAppends, type DecidedListener } from '../finishing/append-decided.ts'
 import { changeNext, finishWhole, isDecided } from '../finishing/change-next.ts'
 import type { Finishing } from '../finishing/finish.ts'
-import { KnownClaims } from '../finishing/known-claims.ts'
 import { drawProducerId } from '../finishing/producer-id.ts'
 import type { Change, ChangeOptions, Changing, Room } from '../finishing/room.ts'
 import { TransactionCall, toFailure } from '../finishing/transaction-call.ts'
@@ -81,7 +80,7 @@ export class Transactions implements TransactionBroker {
     this.#directory = directory
     this.#leases = leases
     this.#sleeps = sleeps
-    this.#finishing = { appends: new DecidedAppends(ports, makeRoom), onAppend, claims: new KnownClaims() }
+    this.#finishing = { appends: new DecidedAppends(ports, makeRoom), onAppend }
     this.#futureMs = futureTime(ports.clock)
   }
 
@@ -92,9 +91,11 @@ export class Transactions implements TransactionBroker {
     const wanted = { transactionalId, timeoutMs, ...(isKnown && { producer: { producerId, epoch } }) }
     return await this.#enter(transactionalId, async (call, room) => {
       const newProducerId = drawProducerId(call.ports.entropy)
-      const isNew = (await room.read(call)) === undefined
+      const standing = await room.read(call)
+      const isNew = standing === undefined
       const register = () => call.write(() => call.ports.transactions.register(transactionalId))
-      if (isNew) await register()
+      // Whoever has made one that nobody has used yet may have died before it was listed for good: see below.
+      if (isNew || (standing.epoch === 0 && standing.number === 0)) await register()
       const { transaction } = await this.#changeNext(call, room, standing =>
         !standing && !isNew
           ? overtaken(request)
@@ -198,8 +199,8 @@ export class Transactions implements TransactionBroker {
           standing ? applyJobs(jobs, standing, tried, call.nowMs()) : unknownId(jobs[0]!.name),
         )
       } catch (error) {
-        // Each says for itself that it was refused.
-        if (!jobs.every(job => job.isRefusedWhole)) throw error
+        // Each says for itself that it was refused, unless that was by what had been seen before, and it is not known what stands.
+        if (!jobs.every(job => job.isRefusedBy(error))) throw error
       }
       if (!(await bringJobsAnew(call, jobs, tries))) return
     }
@@ -219,7 +220,7 @@ export class Transactions implements TransactionBroker {
       }
       const options: ChangeOptions = places.length === 0 ? { lasting: 'in order' } : {}
       const { transaction } = await this.#changeNext(call, room, change, options)
-      return await pend(call, this.#finishing, offsets, transaction)
+      return await pend(call, offsets, transaction, room)
     })
   }
 

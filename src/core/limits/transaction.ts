@@ -27,6 +27,8 @@ export const TRANSACTION_EFFECT_ITEMS_MAX = 256
 export const TRANSACTION_CHUNK_BYTES_MAX = 256 * KiB
 /** Chunks of one transaction: it takes some 65,000 produce calls, or 16 MB in small ones. */
 export const TRANSACTION_CHUNK_ITEMS_MAX = 1_024
+/** What a client gathers of one transaction before it ships it: what is less goes with the call that ends it. */
+export const TRANSACTION_GATHERED_BYTES_MAX = 1024 * KiB
 /** How often a process looks whether a transaction is overdue, while it knows of open ones. */
 export const TRANSACTION_WATCH_MS_MAX = 5_000
 /** Transactional ids of which one process remembers how they stood: the ones that were used last. */

@@ -46,6 +46,7 @@ class Processors implements Actor {
   readonly #isClassic: boolean
   readonly #members: { readonly number: number; readonly member: Processor }[] = []
   readonly #ids = new Set<string>()
+  readonly #lives: Promise<void>[] = []
   #output = ''
   #topicId = ''
 
@@ -75,6 +76,7 @@ class Processors implements Actor {
     while (this.#members.some(({ member }) => member.isPaused)) await clock.sleep(250)
     await clock.sleep(2 * SESSION_TIMEOUT_MS)
     for (const { member } of this.#members) member.kill()
+    await Promise.all(this.#lives)
     await clock.sleep(TRANSACTION_TIMEOUT_MS)
     const broker = this.#world.openPlainBroker() as LogBroker & TransactionBroker
     // What is pending of a transaction that is overdue is settled by whoever asks for it.
@@ -136,7 +138,9 @@ class Processors implements Actor {
     this.#ids.add(worker.transactionalId)
     const member = this.#isClassic ? this.#classicMember(worker) : this.#member(worker, number)
     this.#members.push({ number, member })
-    this.#world.spawn(member.live())
+    const life = member.live()
+    this.#lives.push(life)
+    this.#world.spawn(life)
   }
 
   #member(worker: Worker, number: number): SimulatedMember {

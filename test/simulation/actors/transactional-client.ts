@@ -48,7 +48,7 @@ interface Part extends Place {
 }
 
 /** Below what stands in an item, so that a few of them are more than it takes; above it; and nearly nothing. */
-const VALUE_BYTES = [0, 0, 0, 3_000, 5_000]
+const VALUE_BYTES = [0, 0, 400, 3_000, 5_000]
 const CLIENT_TIMEOUT_MS = 2_000
 const TRIES_MAX = 14
 /** In how many of its calls a request is lost, comes twice, or its answer is lost. */
@@ -313,15 +313,20 @@ export class TransactionalClient {
 
   #drawParts(): Part[] {
     const { random, topics } = this.#world
+    const { style } = this.settings
+    // Whoever names a topic by its id has to know it.
+    const known = this.settings.topics.filter(
+      topic => style === 'kafka' || topics.liveId(topic) !== undefined,
+    )
     const places = Array.from({ length: random.integer(1, 3) }, () => ({
-      topic: random.pick(this.settings.topics),
+      topic: random.pick(known),
       partition: random.integer(0, this.settings.partitions - 1),
     }))
-    const batches = random.pick([1, 1, 2, 6])
+    const batches = random.pick([1, 1, 1, 2, 2, 6, 6, 24])
     const valueBytes = random.pick(VALUE_BYTES)
     return Array.from({ length: Math.max(batches, places.length) }, (_, index) => {
       const place = places[index % places.length]!
-      const topicId = this.settings.style === 'own' ? topics.liveId(place.topic) : undefined
+      const topicId = style === 'own' ? topics.liveId(place.topic) : undefined
       return this.#drawPart({ ...place, topicId }, valueBytes)
     })
   }

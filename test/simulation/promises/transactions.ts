@@ -140,7 +140,10 @@ export class TransactionPromises {
     this.#drained = epoch
     for (const [name, transaction] of this.#items) {
       const { transactionalId, floor } = transaction
-      if (floor < epoch) {
+      // Of one that is in the making nobody knows yet, and who makes it raises the floor before anybody does.
+      const told = this.#told.get(transactionalId)
+      const isTold = told?.producerId === transaction.producerId && told.epoch === transaction.epoch
+      if (floor < epoch && isTold) {
         this.#violated(
           `undrained: "${transactionalId}" stages objects of epoch ${floor}, and all below ${epoch} are drained`,
         )
@@ -177,7 +180,12 @@ export class TransactionPromises {
   /** Somebody was told that his transaction is committed, and what he has put into it. */
   toldCommitted(transactionalId: string, { records, offsets }: Believed): void {
     const fates = new Set([...records.values()].flat().map(value => this.#fateOf.get(value)))
-    if (fates.size > 1) this.#violated(`torn: a transaction of "${transactionalId}" was decided in parts`)
+    if (fates.size > 1) {
+      const parts = [...records.values()]
+        .flat()
+        .map(value => `${value} in ${this.#fateOf.get(value)?.transactionId}`)
+      this.#violated(`torn: a transaction of "${transactionalId}" was decided in parts: ${parts.join(', ')}`)
+    }
     for (const [log, values] of records) {
       for (const value of values) {
         const fate = this.#fateOf.get(value)

@@ -43,8 +43,11 @@ export function stage(
   const refusals = new Map<string, Refusal>()
   let transaction = open
   for (const each of runs) {
+    const key = partitionKey(each)
+    // What comes behind one that was refused is not looked at: it would hide why, or be taken without it.
+    if (refusals.has(key)) continue
     const staged = stageOne(transaction, each, adds)
-    if (isRefusal(staged)) refusals.set(partitionKey(each), staged)
+    if (isRefusal(staged)) refusals.set(key, staged)
     else transaction = staged
   }
   // One that would be begun for nothing is not.
