@@ -13,6 +13,7 @@ export const FUNCTION_NAMES = [
   'deliver',
   'listen',
   'post',
+  'relay',
 ] as const
 
 /** The folder of the layer that puts a gateway beside a function. */

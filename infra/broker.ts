@@ -23,6 +23,7 @@ import { type DirectTopic, grantDirectConsume, grantDirectProduce } from './dire
 import { Dispatch } from './dispatch.ts'
 import { type BrokerTopic, grantCalls, groupIdFor, topicNameFor } from './grants.ts'
 import { Monitoring } from './monitoring.ts'
+import { grantOutbox, OutboxRelay } from './outbox.ts'
 import {
   adminPermissions,
   armPermissions,
@@ -55,6 +56,7 @@ type FunctionTitle =
   | 'Deliver'
   | 'Listen'
   | 'Post'
+  | 'Relay'
 
 /** Producers keep tails short themselves: what is left is no hurry, and each flush a put. */
 const FLUSH_WINDOW = Duration.minutes(1)
@@ -87,6 +89,7 @@ export class TidemarkBroker extends Construct {
   readonly #waking: Waking | undefined
   #dispatch: Dispatch | undefined
   #delivery: TriggerDelivery | undefined
+  #relay: OutboxRelay | undefined
 
   constructor(scope: Construct, id: string, props: TidemarkBrokerProps = {}) {
     super(scope, id)
@@ -179,9 +182,9 @@ export class TidemarkBroker extends Construct {
     output('Region', stack.region, 'Where the broker is')
   }
 
-  /** Without actions: give them yours. Empty where `monitoring` is false; more with the first trigger. */
+  /** Without actions: give them yours. Empty where `monitoring` is false; more with the first trigger and the first outbox. */
   get alarms(): readonly cloudwatch.Alarm[] {
-    return [...this.#alarms, ...(this.#delivery?.alarms ?? [])]
+    return [...this.#alarms, ...(this.#delivery?.alarms ?? []), ...(this.#relay?.alarms ?? [])]
   }
 
   /** Lets `grantee` append to one topic through the API. @throws Error where the API asks for tokens */
@@ -233,6 +236,19 @@ export class TidemarkBroker extends Construct {
    */
   grantDirectConsume(grantee: iam.IGrantable, topic: DirectTopic, groupId?: string): void {
     grantDirectConsume(this, grantee, topic, groupId)
+  }
+
+  /**
+   * Lets `grantee` put what an outbox makes into the broker's table, in transactions of its own, and nothing else. With the first one
+   * comes what moves it into the logs.
+   */
+  grantOutbox(grantee: iam.IGrantable): iam.Grant {
+    this.#relay ??= new OutboxRelay(this.#dispatchForAll(), {
+      stores: { bucket: this.bucket, table: this.table },
+      hasAlarms: this.#props.monitoring !== false,
+      makeFunction: (...of) => this.#makeFunction(...of),
+    })
+    return grantOutbox(this.table, grantee)
   }
 
   /** @internal Two constructs of one name would be one topic, and deleting one would delete both. */

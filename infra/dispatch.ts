@@ -30,6 +30,8 @@ interface DispatchProps {
  */
 export class Dispatch extends Construct {
   readonly dispatchFunction: lambda.Function
+  readonly #mapping: lambda.EventSourceMapping
+  readonly #filters = [HEAD_CHANGED, ...TRIGGER_CHANGED]
 
   constructor(scope: Construct, id: string, { stores, waking, makeFunction }: DispatchProps) {
     super(scope, id)
@@ -46,11 +48,18 @@ export class Dispatch extends Construct {
     this.dispatchFunction = makeFunction('Dispatch', 512, DISPATCH_TIMEOUT, permissions, environment)
     acknowledgeStream(this.dispatchFunction.role!, stores.table)
     waking?.allowPosts(this.dispatchFunction)
-    callOnChange(this, this.dispatchFunction, stores.table, {
+    this.#mapping = callOnChange(this, this.dispatchFunction, stores.table, {
       id: 'DispatchOnChange',
       batchSize: 1_000,
       // Without triggers none of them changes.
-      filters: [HEAD_CHANGED, ...TRIGGER_CHANGED],
+      filters: this.#filters,
     })
+  }
+
+  /** Has it woken by other changes, too. */
+  wakeBy(filter: { readonly [pattern: string]: string }): void {
+    this.#filters.push(filter)
+    const mapping = this.#mapping.node.defaultChild as lambda.CfnEventSourceMapping
+    mapping.filterCriteria = { filters: this.#filters }
   }
 }

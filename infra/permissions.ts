@@ -10,6 +10,9 @@ import {
   LISTENERS_PREFIX,
   LOG_OBJECTS_PREFIX,
   LOG_PREFIX,
+  OUTBOX_FAILED_PREFIX,
+  OUTBOX_LANES_KEY,
+  OUTBOX_PREFIX,
   SEGMENT_PREFIX,
   TRIGGERS_KEY,
   WAKING_KEY_ITEM,
@@ -117,6 +120,20 @@ export function maintainPermissions({ table, bucket }: Stores): iam.PolicyStatem
     allow(['s3:PutObject'], ...objectsOf(bucket, [DELETED_TOPICS_PREFIX])),
     allow(['s3:GetObject', 's3:PutObject'], bucket.arnForObjects(FORMAT_OBJECT)),
     allow(['s3:ListBucket'], bucket.bucketArn),
+  ]
+}
+
+/**
+ * Appends as producers do, and takes out of outboxes what is in the logs then, or puts it aside. That it may look through all of the
+ * table, producers may, too.
+ */
+export function relayPermissions(stores: Stores): iam.PolicyStatement[] {
+  const { tableArn } = stores.table
+  return [
+    ...producePermissions(stores),
+    allowUnder([`${OUTBOX_PREFIX}*`], ['dynamodb:BatchWriteItem', 'dynamodb:DeleteItem'], tableArn),
+    allowUnder([`${OUTBOX_FAILED_PREFIX}*`], ['dynamodb:PutItem'], tableArn),
+    allowUnder([OUTBOX_LANES_KEY], ['dynamodb:DeleteItem', 'dynamodb:PutItem'], tableArn),
   ]
 }
 

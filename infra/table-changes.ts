@@ -4,7 +4,7 @@ import * as events from 'aws-cdk-lib/aws-events'
 import * as targets from 'aws-cdk-lib/aws-events-targets'
 import * as lambda from 'aws-cdk-lib/aws-lambda'
 import type { Construct } from 'constructs'
-import { HEAD_KEY, KEY_ATTRIBUTES, TRIGGERS_KEY } from '../src/core/storage-layout.ts'
+import { HEAD_KEY, KEY_ATTRIBUTES, OUTBOX_PREFIX, TRIGGERS_KEY } from '../src/core/storage-layout.ts'
 
 /**
  * An append, or a flush's cut: the stream has keys only, so whoever is called tells them apart. A head that was just made
@@ -17,6 +17,12 @@ export const TRIGGER_CHANGED = [
   changed('MODIFY', KEY_ATTRIBUTES.partition, TRIGGERS_KEY),
 ]
 
+/** An application has put something into an outbox. */
+export const OUTBOX_FILLED = lambda.FilterCriteria.filter({
+  eventName: lambda.FilterRule.isEqual('INSERT'),
+  dynamodb: { Keys: { [KEY_ATTRIBUTES.partition]: { S: lambda.FilterRule.beginsWith(OUTBOX_PREFIX) } } },
+})
+
 interface Wakes {
   readonly id: string
   readonly batchSize: number
@@ -28,6 +34,8 @@ interface Looks {
   readonly id: string
   readonly every: Duration
   readonly description: string
+  /** What it is called with; EventBridge's own event unless given. */
+  readonly event?: object
 }
 
 /** Calls a function when something changes in the table. */
@@ -36,8 +44,8 @@ export function callOnChange(
   target: lambda.Function,
   table: dynamodb.Table,
   { id, ...wakes }: Wakes,
-): void {
-  new lambda.EventSourceMapping(scope, id, {
+): lambda.EventSourceMapping {
+  return new lambda.EventSourceMapping(scope, id, {
     target,
     eventSourceArn: table.tableStreamArn!,
     // Not the latest: a mapping takes a while to begin, and something may be written meanwhile.
@@ -53,12 +61,14 @@ export function callOnChange(
 export function callEvery(
   scope: Construct,
   target: lambda.Function,
-  { id, every, description }: Looks,
+  { id, every, description, event }: Looks,
 ): void {
   new events.Rule(scope, id, {
     description,
     schedule: events.Schedule.rate(every),
-    targets: [new targets.LambdaFunction(target)],
+    targets: [
+      new targets.LambdaFunction(target, event && { event: events.RuleTargetInput.fromObject(event) }),
+    ],
   })
 }
 

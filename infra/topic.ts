@@ -30,6 +30,8 @@ export class Topic extends Construct {
   readonly broker: TidemarkBroker
   readonly topicName: string
   readonly #resource: CustomResource
+  readonly #partitions: number
+  readonly #configs: Readonly<Record<string, string>>
 
   /** @throws TidemarkError or Error where a name, a number or a config cannot be, before anything is deployed */
   constructor(scope: Construct, id: string, props: TopicProps = {}) {
@@ -41,6 +43,8 @@ export class Topic extends Construct {
     if (!Token.isUnresolved(topicName)) checkTopicName(topicName)
     if (!Token.isUnresolved(partitions)) checkPartitions(partitions)
     checkConfigs(configs)
+    this.#partitions = partitions
+    this.#configs = configs
     this.broker.claimTopicName(topicName)
 
     const removal =
@@ -59,6 +63,22 @@ export class Topic extends Construct {
     const resource = this.#resource.node.defaultChild as CfnResource
     resource.addPropertyOverride('tellsId', 'true')
     return this.#resource.getAttString('TopicId')
+  }
+
+  /**
+   * What an outbox has to know of the topic, as JSON, for a function's environment: `outbox({ topics: [JSON.parse(…)] })` then asks
+   * nobody. It is as the topic is when the function is deployed.
+   */
+  get outboxTopic(): string {
+    const maxMessageBytes = this.#configs['max.message.bytes']
+    const isCompacted = this.#configs['cleanup.policy']?.includes('compact')
+    return JSON.stringify({
+      topic: this.topicName,
+      topicId: this.topicId,
+      partitions: this.#partitions,
+      ...(maxMessageBytes !== undefined && { maxMessageBytes: Number(maxMessageBytes) }),
+      ...(isCompacted && { isCompacted }),
+    })
   }
 }
 

@@ -38,6 +38,12 @@ export {
   openInMemory,
 } from './embedded/embedded.ts'
 export { type HttpServer, type HttpServerSettings, startHttpServer } from './embedded/http-server.ts'
+export type { OutboxPutElement } from './embedded/outbox/read-element.ts'
+export {
+  type RunningOutboxes,
+  type RunOutboxesOptions,
+  runOutboxes,
+} from './embedded/outbox/run-outboxes.ts'
 /** Functions of this process that get the records of topics, as deployed triggers call Lambda functions. */
 export type {
   HandlerContext,

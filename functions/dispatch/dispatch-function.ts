@@ -1,25 +1,32 @@
 import { TopicDirectory } from '../../src/broker/topics/topic-directory.ts'
 import { Dispatcher } from '../../src/broker/triggers/dispatcher.ts'
 import { WakeListeners } from '../../src/broker/waking/wake-listeners.ts'
+import type { RelayCalls } from '../../src/ports/relay-calls.ts'
 import type { WakePosts } from '../../src/ports/wake-posts.ts'
 import type { WakeUps } from '../../src/ports/wake-ups.ts'
 import { deadlineMsOf, type EventFunction } from '../runtime/invocation.ts'
 import type { Service } from '../runtime/service.ts'
 import { changedIn, isStreamEvent, type StreamEvent } from '../runtime/table-stream.ts'
+import { filledOutboxes } from './filled-outboxes.ts'
 
 interface DispatchPorts {
   /** Absent where there are no triggers. */
   readonly wakeUps?: WakeUps
   /** Absent where nobody is woken. */
   readonly posts?: WakePosts
+  /** Absent where nobody has an outbox. */
+  readonly relays?: RelayCalls
 }
 
 /**
  * A batch of the table's stream names the partitions and the triggers that have changed. Anything else is the
  * schedule's call, which looks for partitions that are behind. Where the store or the queue fails, so does the
- * invocation, and Lambda brings the batch again. Triggers and listeners do not wait for each other, nor fail for each other.
+ * invocation, and Lambda brings the batch again. Triggers, listeners and outboxes do not wait for each other, nor fail for each other.
  */
-export function makeDispatchFunction(service: Service, { wakeUps, posts }: DispatchPorts): EventFunction {
+export function makeDispatchFunction(
+  service: Service,
+  { wakeUps, posts, relays }: DispatchPorts,
+): EventFunction {
   const { ports, telemetry } = service
   const dispatcher =
     wakeUps && new Dispatcher({ ...ports, wakeUps }, new TopicDirectory(ports.topics, ports.clock))
@@ -33,11 +40,13 @@ export function makeDispatchFunction(service: Service, { wakeUps, posts }: Dispa
     }
     const changed = changedIn(event, passOver)
     const occasion = event.Records.at(-1)?.eventID ?? requestId
-    const [woken, posted] = await Promise.allSettled([
+    const filled = relays ? filledOutboxes(event) : []
+    const [woken, posted, called] = await Promise.allSettled([
       dispatcher?.wakeChanged(changed, occasion),
       listeners?.wakeChanged(changed.partitions),
+      filled.length > 0 ? relays!.call(filled) : undefined,
     ])
-    for (const each of [woken, posted]) if (each.status === 'rejected') throw each.reason
+    for (const each of [woken, posted, called]) if (each.status === 'rejected') throw each.reason
     // It comes for each batch of changes: what is as usual is told with others.
     telemetry[unknown > 0 ? 'publish' : 'gather']({
       metrics: {

@@ -17,7 +17,7 @@ export const UNITS = {
   DeliveredRecords: MetricUnit.Count,
   FunctionCalls: MetricUnit.Count,
   FailedCalls: MetricUnit.Count,
-  /** Records that were sent to a failure destination, or dropped where there is none. */
+  /** Records that were sent to a failure destination, or dropped where there is none; items of outboxes that were put aside. */
   GivenUpRecords: MetricUnit.Count,
   /** Wake-ups that have made no progress for long. */
   StalledDeliveries: MetricUnit.Count,
@@ -31,6 +31,8 @@ export const UNITS = {
   UndrainedEpochs: MetricUnit.Count,
   /** Partitions that can be neither flushed nor settled, or fall behind; and what of the whole store nobody sees to. */
   SettlingFailures: MetricUnit.Count,
+  /** How old the oldest of what was moved out of outboxes is, or of what waits in them still. */
+  LagMs: MetricUnit.Milliseconds,
   DurationMs: MetricUnit.Milliseconds,
   ColdStarts: MetricUnit.Count,
 } as const

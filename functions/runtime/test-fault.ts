@@ -7,10 +7,10 @@ import { overriding } from './overriding.ts'
 import type { Telemetry } from './telemetry.ts'
 
 /**
- * Where the process dies: behind an object's upload, behind an append to the index, or behind a call of a trigger's
+ * Where the process dies: behind an object's upload, before an append to the index or behind it, or behind a call of a trigger's
  * function, before anybody hears of it.
  */
-const FAULTS = ['after-put', 'after-commit', 'after-call'] as const
+const FAULTS = ['after-put', 'before-commit', 'after-commit', 'after-call'] as const
 
 interface TestFault {
   readonly point: (typeof FAULTS)[number]
@@ -40,8 +40,9 @@ export function withTestFault(ports: Ports, fault: string, telemetry: Telemetry,
     return { ...ports, objects: overriding(objects, { put }) }
   }
   const append: typeof index.append = async (...call) => {
+    if (point === 'before-commit') dieOnce()
     const outcome = await index.append(...call)
-    if (outcome.kind === 'appended') dieOnce()
+    if (point === 'after-commit' && outcome.kind === 'appended') dieOnce()
     return outcome
   }
   return { ...ports, index: overriding(index, { append }) }

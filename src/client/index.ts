@@ -59,5 +59,6 @@ export type {
 } from './sdk/producing/producer-options.ts'
 export type { RecordMetadata } from './sdk/producing/sent-records.ts'
 export type { Placing, TopicWriter } from './sdk/producing/topic-writer.ts'
+export type { CommittedRecords, Transaction, TransactionOffsets } from './sdk/producing/transaction.ts'
 export type { RetryOptions } from './sdk/retry-options.ts'
 export { Tidemark, type TidemarkOptions } from './sdk/tidemark.ts'

@@ -6,6 +6,7 @@ import type { Broker } from '../contract/broker.ts'
 import type { ClassicGroupBroker } from '../contract/classic-groups.ts'
 import type { GroupBroker } from '../contract/groups.ts'
 import type { ProducersBroker } from '../contract/producers.ts'
+import type { TransactionBroker } from '../contract/transactions.ts'
 import type { TriggerBroker } from '../contract/triggers.ts'
 import { TidemarkError } from '../core/errors.ts'
 import { CLOSE_PATIENCE_MS } from '../core/limits.ts'
@@ -14,11 +15,17 @@ import type { PartitionId } from '../core/topic/partition-id.ts'
 import type { Ports } from '../ports/index.ts'
 import type { ObjectLocator } from '../ports/object-locator.ts'
 import type { ObjectStore } from '../ports/object-store.ts'
+import type { OutboxStore } from '../ports/outbox-store.ts'
 import type { StoreHealth } from '../ports/store-health.ts'
 
 /** A broker that lives in this process, with its store. */
 export interface Embedded {
-  readonly broker: Broker & GroupBroker & ClassicGroupBroker & ProducersBroker & TriggerBroker
+  readonly broker: Broker &
+    GroupBroker &
+    ClassicGroupBroker &
+    ProducersBroker &
+    TransactionBroker &
+    TriggerBroker
   /** The store's objects, for a server that hands out their bytes. */
   readonly objects: ObjectStore
   /** Whether the store can do what is asked of it; undefined where nobody can tell without asking for something. */
@@ -56,7 +63,11 @@ export type VerifyRequest = Pick<VerifySettings, 'from' | 'isDeep'>
 /** What else of this process can work on a broker's store. */
 export interface EmbeddedHost {
   readonly ports: Ports
+  /** Undefined in a store whose outboxes somebody else relays. */
+  readonly outboxes: OutboxStore | undefined
   readonly broker: Broker
+  /** Appends what was checked before. */
+  readonly append: LogBroker['append']
   readonly directory: TopicDirectory
   /** Calls `wake` once, when the log's end is another one than it is when this resolves. @returns ends it */
   listen(partition: PartitionId, wake: (endOffset: Offset) => void): Promise<() => void>
@@ -100,7 +111,7 @@ export function hostOf(embedded: Embedded): EmbeddedHost {
 
 /** A store that a broker runs on, and what else can be asked of it. */
 export interface OpenStore {
-  readonly ports: Ports
+  readonly ports: Ports & { readonly outboxes?: OutboxStore }
   readonly health?: StoreHealth
   /** When its index was made; null: before stores said so. */
   createdMs?(): Promise<number | null>
@@ -154,7 +165,9 @@ export function runBroker(
     const directory = new TopicDirectory(ports.topics, ports.clock)
     const beforeClose = (stop: () => Promise<void>) => void stops.push(stop)
     const listen: EmbeddedHost['listen'] = (...of) => broker.listen(...of)
-    hosts.set(embedded, { ports, broker, directory, listen, beforeClose, prepareEnd })
+    const { outboxes } = given
+    const { append } = broker
+    hosts.set(embedded, { ports, outboxes, broker, append, directory, listen, beforeClose, prepareEnd })
   }
   return embedded
 }

@@ -76,13 +76,13 @@ test('the app is synthesized offline, with no credentials, and bundles the same 
   expect(trial, trial.output).toMatchObject({ status: 0 })
   const assets = readdirSync(trial.out).filter(name => name.startsWith('asset.'))
   const files = assets.flatMap(name => readdirSync(join(trial.out, name)))
-  // Of the broker that has no triggers and wakes nobody, all but those that deliver, and those that wake.
-  expect(files.filter(name => name === 'index.mjs')).toHaveLength(FUNCTION_NAMES.length - 4)
+  // Of the broker that has no triggers and wakes nobody, all but those that deliver, those that wake, and the one that relays.
+  expect(files.filter(name => name === 'index.mjs')).toHaveLength(FUNCTION_NAMES.length - 5)
 
   expect(production, production.output).toMatchObject({ status: 0 })
   const { kept, bundles } = summaryOf(production.out, 'Orders')
   expect(kept).toBe(2)
-  expect(bundles).toHaveLength(FUNCTION_NAMES.length - 4)
+  expect(bundles).toHaveLength(FUNCTION_NAMES.length - 5)
   expect(summaryOf(trial.out, 'Tidemark')).toEqual({ kept: 0, bundles })
 }, 300_000)
 

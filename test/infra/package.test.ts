@@ -40,7 +40,7 @@ import { TidemarkBroker, TidemarkEventSource, Topic, TopicDestination } from 'ti
 class Orders extends Stack {
   constructor(app: App) {
     super(app, 'Orders')
-    new TidemarkBroker(this, 'Broker')
+    const broker = new TidemarkBroker(this, 'Broker')
     const orders = new Topic(this, 'Orders', { partitions: 8, retention: Duration.days(7) })
     const handler = new LambdaFunction(this, 'Handler', {
       runtime: Runtime.NODEJS_24_X,
@@ -49,6 +49,7 @@ class Orders extends Stack {
     })
     const onFailure = new TopicDestination(new Topic(this, 'Failed'))
     const startingPosition = StartingPosition.TRIM_HORIZON
+    broker.grantOutbox(handler)
     handler.addEventSource(new TidemarkEventSource(orders, { startingPosition, onFailure }))
   }
 }

@@ -195,7 +195,10 @@ export const TRANSACTION_DEFECTS: Readonly<Record<string, PlantedDefect>> = {
 
 /** Puts something else in the place of some methods of each process's transactions. */
 function ofTransactions(wrap: (store: TransactionStore) => Partial<TransactionStore>): PlantPorts {
-  return () => ports => ({ ...ports, transactions: withMethods(ports.transactions, wrap(ports.transactions)) })
+  return () => ports => ({
+    ...ports,
+    transactions: withMethods(ports.transactions, wrap(ports.transactions)),
+  })
 }
 
 /** Has something else put than what somebody puts. */

@@ -1,8 +1,14 @@
 import { isFull, spill } from '../../core/transaction/changes/spill.ts'
-import { type Changed, isRefusal, type Refusal, type Transaction } from '../../core/transaction/transaction.ts'
+import {
+  type Changed,
+  isRefusal,
+  type Refusal,
+  type Transaction,
+} from '../../core/transaction/transaction.ts'
 import { Lane } from '../../core/turns.ts'
 import { OutcomeUnknown } from '../../ports/outcome.ts'
 import { asTidemarkError } from '../../ports/store-errors.ts'
+import type { TransactionPut } from '../../ports/transaction-store.ts'
 import { inTime, isTransient, pauseBeforeRetry, timedOut } from '../store-calls/retry.ts'
 import { type TransactionCall, toError } from './transaction-call.ts'
 
@@ -17,6 +23,8 @@ export interface ChangeOptions {
   readonly onOvertaken?: () => Promise<void>
   /** As in TransactionStore.put. */
   readonly lasting?: 'in order'
+  /** Puts it with something else; undefined: it does not, and it is put alone. What is put bears the given version. */
+  readonly put?: (next: Transaction, expected: string | undefined) => Promise<TransactionPut | undefined>
 }
 
 /** What a change has come to. */
@@ -38,11 +46,6 @@ export class Room {
   readonly lane = new Lane(1)
   /** Calls that are under way or wait. */
   waiting = 0
-  /**
-   * By place: when what is committed there was, as it was seen by whoever finished the last transaction with offsets; null: nothing
-   * was. The known transaction was seen later.
-   */
-  committedMs: ReadonlyMap<string, number | null> = new Map()
   /** As it was when it was seen last; undefined: it was not, or there was none. */
   #known: Transaction | undefined
 
@@ -72,7 +75,7 @@ export class Room {
   async change(
     call: TransactionCall,
     change: Change,
-    { onOvertaken, lasting }: ChangeOptions = {},
+    { onOvertaken, lasting, put: putWith }: ChangeOptions = {},
   ): Promise<Changing> {
     const { clock, entropy, transactions } = call.ports
     const tried = new Set<string>()
@@ -94,11 +97,12 @@ export class Room {
       }
       const next = { ...(await this.#spilled(call, changed)), version: entropy.id() }
       try {
-        const put = transactions.put(next, standing?.version, lasting)
+        const putAlone = () => transactions.put(next, standing?.version, lasting)
+        const put = putWith?.(next, standing?.version).then(done => done ?? putAlone()) ?? putAlone()
         const { held, transaction } = await inTime(clock, call.deadlineMs, put)
         this.#known = transaction
         call.written.isWritten()
-        if (held) return { transaction: next, isPut: true }
+        if (held) return { transaction: transaction ?? next, isPut: true }
       } catch (error) {
         this.#known = undefined
         if (!isTransient(error)) throw asTidemarkError(error, call.written.written)

@@ -8,18 +8,21 @@ import type {
   TransactionName,
 } from '../../contract/transactions.ts'
 import { TidemarkError } from '../../core/errors.ts'
+import { checkTransactionalId } from '../../core/group/identity.ts'
 import { PRODUCE_IN_FLIGHT_BYTES_MAX, TRANSACTION_TIMEOUT_DEFAULT_MS } from '../../core/limits.ts'
 import { addOffsets } from '../../core/transaction/changes/add-offsets.ts'
 import { addPartitions, type NamedPartition } from '../../core/transaction/changes/add-partitions.ts'
 import { initProducer } from '../../core/transaction/changes/init-producer.ts'
 import { withFloor } from '../../core/transaction/changes/raise-floor.ts'
 import { abortedByForce } from '../../core/transaction/changes/time-out.ts'
+import { fence, wrongState } from '../../core/transaction/fence.ts'
 import type { Transaction } from '../../core/transaction/transaction.ts'
 import { futureTime } from '../../ports/clock.ts'
 import type { Ports } from '../../ports/index.ts'
 import { DecidedAppends, type DecidedListener } from '../finishing/append-decided.ts'
 import { changeNext, finishWhole, isDecided } from '../finishing/change-next.ts'
 import type { Finishing } from '../finishing/finish.ts'
+import { KnownClaims } from '../finishing/known-claims.ts'
 import { drawProducerId } from '../finishing/producer-id.ts'
 import type { Change, ChangeOptions, Changing, Room } from '../finishing/room.ts'
 import { TransactionCall, toFailure } from '../finishing/transaction-call.ts'
@@ -33,15 +36,7 @@ import { prepareOffsets } from './pending-offsets.ts'
 import { Rooms } from './rooms.ts'
 import { checkAll } from './stage.ts'
 import { applyJobs, bringJobsAnew, StageJob } from './stage-group.ts'
-import {
-  callerOf,
-  checkEnd,
-  checkName,
-  checkTransactionalId,
-  idNotFound,
-  overtaken,
-  unknownId,
-} from './transaction-names.ts'
+import { callerOf, checkEnd, checkName, idNotFound, overtaken, unknownId } from './transaction-names.ts'
 
 export interface TransactionsSettings {
   /** Told of what this process appends. */
@@ -86,7 +81,7 @@ export class Transactions implements TransactionBroker {
     this.#directory = directory
     this.#leases = leases
     this.#sleeps = sleeps
-    this.#finishing = { appends: new DecidedAppends(ports, makeRoom), onAppend }
+    this.#finishing = { appends: new DecidedAppends(ports, makeRoom), onAppend, claims: new KnownClaims() }
     this.#futureMs = futureTime(ports.clock)
   }
 
@@ -217,11 +212,16 @@ export class Transactions implements TransactionBroker {
     return await this.#enter(request.transactionalId, async (call, room) => {
       const offsets = await prepareOffsets(call, this.#leases, request)
       const places = offsets.places.map(({ place }) => place)
-      const change: Change = (standing, tried) =>
-        standing ? addOffsets(standing, callerOf(request, tried), places, call.nowMs()) : unknownId(request)
+      const change: Change = (standing, tried) => {
+        if (!standing) return unknownId(request)
+        const caller = callerOf(request, tried)
+        if (request.begins === false && isOver(standing))
+          return fence(standing, caller) ?? wrongState(standing, 'commit offsets')
+        return addOffsets(standing, caller, places, call.nowMs())
+      }
       const options: ChangeOptions = places.length === 0 ? { lasting: 'in order' } : {}
       const { transaction } = await this.#changeNext(call, room, change, options)
-      return await pend(call, offsets, transaction, room)
+      return await pend(call, this.#finishing, offsets, transaction)
     })
   }
 
@@ -315,4 +315,9 @@ export class Transactions implements TransactionBroker {
       }
     })
   }
+}
+
+/** Whether there is no transaction, decided or not, before another one begins. */
+function isOver({ state }: Transaction): boolean {
+  return state === 'empty' || state === 'committed' || state === 'aborted'
 }

@@ -1,10 +1,12 @@
 import type { Producer as TidemarkProducer } from '../sdk/producing/producer.ts'
+import type { Transaction as TidemarkTransaction } from '../sdk/producing/transaction.ts'
 import { inKafkaJSErrors, KafkaJSNonRetriableError } from './errors.ts'
 import { KAFKA_PRODUCER_EVENTS, listen } from './kafka-events.ts'
-import type { Producer } from './types/clients.ts'
+import type { Producer, Transaction } from './types/clients.ts'
 import type { ProducerEventsByName } from './types/events.ts'
 import type { Logger } from './types/logging.ts'
 import type { Message, ProducerBatch, ProducerRecord, RecordMetadata } from './types/messages.ts'
+import type { Offsets } from './types/offsets.ts'
 
 /** A producer that behaves as KafkaJS's. */
 export class KafkaProducer implements Producer {
@@ -41,22 +43,13 @@ export class KafkaProducer implements Producer {
     return this.sendBatch({ ...how, topicMessages: [{ topic, messages }] })
   }
 
-  async sendBatch({ topicMessages = [], acks = -1, compression }: ProducerBatch): Promise<RecordMetadata[]> {
-    return inKafkaJSErrors(() => {
-      if (!Array.isArray(topicMessages)) throw new KafkaJSNonRetriableError('Give a list of topicMessages.')
-      return this.#producer.sendBatch({
-        topicMessages: topicMessages.map(({ topic, messages }) => ({
-          topic,
-          messages: Array.isArray(messages) ? messages.map(withTime) : messages,
-        })),
-        acks,
-        ...(compression !== undefined && { compression }),
-      })
-    })
+  async sendBatch(batch: ProducerBatch): Promise<RecordMetadata[]> {
+    return inKafkaJSErrors(() => this.#producer.sendBatch(toBatch(batch)))
   }
 
-  transaction(): Promise<never> {
-    return inKafkaJSErrors(() => this.#producer.transaction())
+  async transaction(): Promise<Transaction> {
+    const transaction = await inKafkaJSErrors(() => this.#producer.transaction())
+    return new KafkaTransaction(transaction)
   }
 
   logger(): Logger {
@@ -68,6 +61,50 @@ export class KafkaProducer implements Producer {
     listener: (event: ProducerEventsByName[Name]) => void,
   ): () => void {
     return listen({ events: this.events, client: this.#producer, logger: this.#logger }, name, listener)
+  }
+}
+
+class KafkaTransaction implements Transaction {
+  readonly #transaction: TidemarkTransaction
+
+  constructor(transaction: TidemarkTransaction) {
+    this.#transaction = transaction
+  }
+
+  send({ topic, messages, ...how }: ProducerRecord): Promise<RecordMetadata[]> {
+    return this.sendBatch({ ...how, topicMessages: [{ topic, messages }] })
+  }
+
+  sendBatch(batch: ProducerBatch): Promise<RecordMetadata[]> {
+    return inKafkaJSErrors(() => this.#transaction.sendBatch(toBatch(batch)))
+  }
+
+  sendOffsets(offsets: Offsets & { consumerGroupId: string }): Promise<void> {
+    return inKafkaJSErrors(() => this.#transaction.sendOffsets(offsets))
+  }
+
+  async commit(): Promise<void> {
+    await inKafkaJSErrors(() => this.#transaction.commit())
+  }
+
+  abort(): Promise<void> {
+    return inKafkaJSErrors(() => this.#transaction.abort())
+  }
+
+  isActive(): boolean {
+    return this.#transaction.isActive()
+  }
+}
+
+function toBatch({ topicMessages = [], acks = -1, compression }: ProducerBatch) {
+  if (!Array.isArray(topicMessages)) throw new KafkaJSNonRetriableError('Give a list of topicMessages.')
+  return {
+    topicMessages: topicMessages.map(({ topic, messages }) => ({
+      topic,
+      messages: Array.isArray(messages) ? messages.map(withTime) : messages,
+    })),
+    acks,
+    ...(compression !== undefined && { compression }),
   }
 }
 

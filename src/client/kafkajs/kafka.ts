@@ -62,7 +62,6 @@ export class Kafka {
     this.#tidemark = new Tidemark({ broker: this.#named.broker, clientId })
   }
 
-  /** @throws KafkaJSNotImplemented for transactions */
   producer({
     createPartitioner,
     retry,

@@ -21,10 +21,14 @@ export const TRANSACTION_OFFSET_ITEMS_MAX = 4_096
 /** What stands of staged runs in a transaction's item, which is written anew with each step: what is more moves into a chunk. */
 export const TRANSACTION_RUNS_MAX = 64
 export const TRANSACTION_INLINE_BYTES_MAX = 16 * KiB
+/** Logs and claims that a commit changes in one step with its item, where a store can. */
+export const TRANSACTION_EFFECT_ITEMS_MAX = 256
 /** One chunk of staged runs. */
 export const TRANSACTION_CHUNK_BYTES_MAX = 256 * KiB
 /** Chunks of one transaction: it takes some 65,000 produce calls, or 16 MB in small ones. */
 export const TRANSACTION_CHUNK_ITEMS_MAX = 1_024
+/** What a client gathers of one transaction before it ships it: what is less goes with the call that ends it. */
+export const TRANSACTION_GATHERED_BYTES_MAX = 1024 * KiB
 /** How often a process looks whether a transaction is overdue, while it knows of open ones. */
 export const TRANSACTION_WATCH_MS_MAX = 5_000
 /** Transactional ids of which one process remembers how they stood: the ones that were used last. */

@@ -3,6 +3,7 @@ import { makeTableClients } from '../../../src/adapters/aws/table/aws-table.ts'
 import { dynamoGroupStore } from '../../../src/adapters/aws/table/dynamo-group-store.ts'
 import { dynamoListenerStore } from '../../../src/adapters/aws/table/dynamo-listener-store.ts'
 import { dynamoLogIndex } from '../../../src/adapters/aws/table/dynamo-log-index.ts'
+import { dynamoOutboxStore } from '../../../src/adapters/aws/table/dynamo-outbox-store.ts'
 import { DynamoTable } from '../../../src/adapters/aws/table/dynamo-table.ts'
 import { dynamoTopicStore } from '../../../src/adapters/aws/table/dynamo-topic-store.ts'
 import { dynamoTransactionStore } from '../../../src/adapters/aws/table/dynamo-transaction-store.ts'
@@ -21,6 +22,7 @@ import { describeDecidedAppends } from '../../conformance/decided-appends.ts'
 import { describeGroupStore, type GroupSizes } from '../../conformance/group-store.ts'
 import { describeListenerStore } from '../../conformance/listener-store.ts'
 import { describeLogIndex } from '../../conformance/log-index.ts'
+import { describeOutboxStore } from '../../conformance/outbox-store.ts'
 import { describePendingOffsets } from '../../conformance/pending-offsets.ts'
 import { freshPartition, looseBlock } from '../../conformance/samples.ts'
 import { describeSettledLog } from '../../conformance/settled-log.ts'
@@ -47,6 +49,7 @@ async function openFresh(endpoint: string) {
     triggers: dynamoTriggerStore(dynamo),
     upkeep: dynamoUpkeepStore(dynamo),
     listeners: dynamoListenerStore(dynamo),
+    outboxes: dynamoOutboxStore(dynamo, { clients, name: table }),
     transactions: dynamoTransactionStore(dynamo),
     close,
   }
@@ -78,6 +81,7 @@ describeDynamoDbLocal('on DynamoDB Local,', () => {
   describeSettledLog('DynamoDB', () => openFresh(dynamoDbLocalEndpoint()), 20)
   describeUpkeepStore('DynamoDB', () => openFresh(dynamoDbLocalEndpoint()))
   describeListenerStore('DynamoDB', () => openFresh(dynamoDbLocalEndpoint()))
+  describeOutboxStore('DynamoDB', () => openFresh(dynamoDbLocalEndpoint()))
   describeDecidedAppends('DynamoDB', () => openFresh(dynamoDbLocalEndpoint()))
   describePendingOffsets('DynamoDB', () => openFresh(dynamoDbLocalEndpoint()))
   describeTransactionStore('DynamoDB', () => openFresh(dynamoDbLocalEndpoint()))
@@ -93,6 +97,7 @@ describeAws('on the AWS endpoint,', () => {
   describeSettledLog('DynamoDB', () => openFresh(awsEndpoint()), 20)
   describeUpkeepStore('DynamoDB', () => openFresh(awsEndpoint()))
   describeListenerStore('DynamoDB', () => openFresh(awsEndpoint()))
+  describeOutboxStore('DynamoDB', () => openFresh(awsEndpoint()))
   describeDecidedAppends('DynamoDB', () => openFresh(awsEndpoint()))
   describePendingOffsets('DynamoDB', () => openFresh(awsEndpoint()))
   describeTransactionStore('DynamoDB', () => openFresh(awsEndpoint()))

@@ -228,9 +228,9 @@ class Worker {
     const { random } = this.#world
     const { broker, process } = this.#world.pickBroker()
     const looked = broker.fetchOffsets({ groupId: GROUP, topics: [INPUT] })
-    let known: Awaited<typeof looked> | undefined | void
+    let known: Awaited<typeof looked> | undefined
     try {
-      known = await Promise.race([looked, process.died])
+      known = (await Promise.race([looked, process.died])) ?? undefined
     } catch (error) {
       if (!(error instanceof TidemarkError)) throw error
       const mayCome = error.retriable || error.kafkaName === 'GROUP_ID_NOT_FOUND'

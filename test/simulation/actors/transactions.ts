@@ -70,7 +70,11 @@ class Transactions implements Actor {
       }
       const client = this.#client(transactionalId, 'kafka', 1)
       const offsets = { transactions: 1, topics: [this.#topic], timeoutMs: 60_000 }
-      await new TransactionalClient({ ...client.settings, ...offsets }, this.#world, `last ${transactionalId}`).live()
+      await new TransactionalClient(
+        { ...client.settings, ...offsets },
+        this.#world,
+        `last ${transactionalId}`,
+      ).live()
       const { transactionalId: id } = client.settings
       await broker.abortTransaction(id)
     }
@@ -123,7 +127,11 @@ class Transactions implements Actor {
       topics: hasPassing ? [this.#topic, PASSING_TOPIC] : [this.#topic],
       partitions: LASTING_PARTITIONS,
     }
-    return new TransactionalClient(settings, this.#world, `${style} ${transactionalId} ${random.id().slice(0, 4)}`)
+    return new TransactionalClient(
+      settings,
+      this.#world,
+      `${style} ${transactionalId} ${random.id().slice(0, 4)}`,
+    )
   }
 
   /** Whoever looks after transactions: sees them, and aborts one now and then. */

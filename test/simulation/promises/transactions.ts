@@ -186,7 +186,9 @@ export class TransactionPromises {
       for (const value of values) {
         const fate = this.#fateOf.get(value)
         if (!fate) {
-          this.#violated(`lost: "${value}" of "${transactionalId}" is not in what was decided, and was told to be`)
+          this.#violated(
+            `lost: "${value}" of "${transactionalId}" is not in what was decided, and was told to be`,
+          )
         } else if (!fate.appended.has(log) && this.#isLive(log.slice(0, log.lastIndexOf('#')))) {
           this.#violated(`late: "${value}" was told to be committed, and is not in ${log} yet`)
         }
@@ -244,7 +246,8 @@ export class TransactionPromises {
   #itemChanged(name: string, after: Transaction | undefined): void {
     const before = this.#items.get(name)
     if (!after) {
-      if (before && isOngoing(before)) this.#violated(`gone: ${name} was removed while it was ${before.state}`)
+      if (before && isOngoing(before))
+        this.#violated(`gone: ${name} was removed while it was ${before.state}`)
       this.#items.delete(name)
       for (const key of this.#lastIn.keys()) if (key.startsWith(`${name} `)) this.#lastIn.delete(key)
       return
@@ -267,7 +270,8 @@ export class TransactionPromises {
   #checkSuccession(name: string, before: Transaction | undefined, after: Transaction): void {
     if (!before) return
     const [was, is] = [before, after].map(
-      ({ producerId, epoch, number, state }) => `${producerId} with epoch ${epoch}, number ${number} ${state}`,
+      ({ producerId, epoch, number, state }) =>
+        `${producerId} with epoch ${epoch}, number ${number} ${state}`,
     )
     const told = `${name} went from ${was} to ${is}`
     if (after.producerId === before.producerId && after.epoch < before.epoch) this.#violated(`back: ${told}`)
@@ -289,7 +293,10 @@ export class TransactionPromises {
     const records = new Map<string, string[]>()
     if (commits) {
       for (const [log, { runs }] of stagedRuns(transaction, this.#chunksOf(name, transaction))) {
-        records.set(log, runs.flatMap(run => this.#valuesOf(run, transactionId)))
+        records.set(
+          log,
+          runs.flatMap(run => this.#valuesOf(run, transactionId)),
+        )
       }
     }
     const places = offsets.map(place => [placeName(place), 'pending'] as const)
@@ -332,7 +339,8 @@ export class TransactionPromises {
     }
     const key = `${transactionKey(transactionalId)} ${log}`
     const last = this.#lastIn.get(key) ?? 0
-    if (last >= number) this.#violated(`order: number ${number} came into ${log} after ${last}: ${transactionId}`)
+    if (last >= number)
+      this.#violated(`order: number ${number} came into ${log} after ${last}: ${transactionId}`)
     this.#lastIn.set(key, number)
     appended.add(log)
   }
@@ -343,7 +351,8 @@ export class TransactionPromises {
       this.#chunks.delete(key)
       const transaction = this.#items.get(name)
       const isNamed = transaction?.chunks.some(({ id }) => id === chunk?.id)
-      if (transaction && isNamed && isNeeded(transaction)) this.#violated(`dangling: ${key} was removed, and counts`)
+      if (transaction && isNamed && isNeeded(transaction))
+        this.#violated(`dangling: ${key} was removed, and counts`)
       return
     }
     if (!this.#chunks.has(key)) this.spilled += 1
@@ -382,10 +391,14 @@ export class TransactionPromises {
     if (!fate?.commits || mark === undefined) {
       this.#violated(`undecided: the offset of ${before.transactionId} counts at ${place}`)
     }
-    if (mark === 'applied') this.#violated(`doubled: the offset of ${before.transactionId} counted twice at ${place}`)
+    if (mark === 'applied')
+      this.#violated(`doubled: the offset of ${before.transactionId} counted twice at ${place}`)
     fate?.offsets.set(place, 'applied')
     // Whoever says from where it goes on has read up to there.
-    if (before.metadata.startsWith(FROM) && Number(before.metadata.slice(FROM.length)) !== (was?.offset ?? 0)) {
+    if (
+      before.metadata.startsWith(FROM) &&
+      Number(before.metadata.slice(FROM.length)) !== (was?.offset ?? 0)
+    ) {
       this.#violated(
         `twice read: ${place} was committed at ${was?.offset}, and then at ${before.offset} by one that went on ${before.metadata}`,
       )
@@ -410,7 +423,9 @@ export class TransactionPromises {
   }
 
   #runs(name: string, transaction: Transaction): IndexEntry[] {
-    return [...stagedRuns(transaction, this.#chunksOf(name, transaction)).values()].flatMap(({ runs }) => runs)
+    return [...stagedRuns(transaction, this.#chunksOf(name, transaction)).values()].flatMap(
+      ({ runs }) => runs,
+    )
   }
 
   #valuesOf({ place, bytes }: IndexEntry, transactionId: string): string[] {

@@ -39,8 +39,18 @@ export interface Producer extends Client, Listening<ProducerEventsByName> {
   send(record: ProducerRecord): Promise<RecordMetadata[]>
   sendBatch(batch: ProducerBatch): Promise<RecordMetadata[]>
   isIdempotent(): boolean
-  /** Rejects: there are no transactions. */
-  transaction(): Promise<never>
+  /** Of one producer there is one at a time. */
+  transaction(): Promise<Transaction>
+}
+
+/** Records and offsets, all or nothing. `send` tells no offsets: they are known once it is committed. */
+export interface Transaction {
+  send(record: ProducerRecord): Promise<RecordMetadata[]>
+  sendBatch(batch: ProducerBatch): Promise<RecordMetadata[]>
+  sendOffsets(offsets: Offsets & { consumerGroupId: string }): Promise<void>
+  commit(): Promise<void>
+  abort(): Promise<void>
+  isActive(): boolean
 }
 
 export interface EachMessagePayload {

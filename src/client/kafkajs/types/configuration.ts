@@ -105,9 +105,9 @@ export interface ProducerConfig {
   allowAutoTopicCreation?: boolean
   /** Whether batches are numbered, so that a repeated one is in the log once; here they are unless this is false. */
   idempotent?: boolean
-  /** Refused: there are no transactions. */
+  /** Whose transactions are written: one producer at a time, and whoever begins later fences those before. */
   transactionalId?: string
-  /** Without effect. */
+  /** After it an open transaction is aborted, in milliseconds; 60,000 by default. */
   transactionTimeout?: number
   /** Without effect: a partition has one call in flight, all of them are independent. */
   maxInFlightRequests?: number

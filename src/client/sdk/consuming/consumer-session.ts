@@ -1,5 +1,6 @@
 import type { Broker, CallOptions } from '../../../contract/broker.ts'
-import type { GroupBroker } from '../../../contract/groups.ts'
+import type { GroupBroker, OffsetToCommit } from '../../../contract/groups.ts'
+import type { GroupOffsets } from '../../../contract/transactions.ts'
 import { TidemarkError } from '../../../core/errors.ts'
 import { API_TIMEOUT_MS, SESSION_TIMEOUT_DEFAULT_MS } from '../../../core/limits.ts'
 import type { Offset } from '../../../core/numbers.ts'
@@ -135,12 +136,11 @@ export class ConsumerSession implements PrefetchListener {
   }
 
   #openCommits(run: ConsumerRun): OffsetCommits {
-    const { groupId = '', groupInstanceId, retry = {}, requestTimeout } = this.#options
-    const group = { groupId, ...(groupInstanceId !== undefined && { instanceId: groupInstanceId }) }
+    const { retry = {}, requestTimeout } = this.#options
     const settings = this.#isInGroup ? run : { ...run, autoCommit: false }
     const retries = requestRetries(retry, API_TIMEOUT_MS, requestTimeout)
     return new OffsetCommits(this.#broker, settings, retries, this.#outages, {
-      member: () => ({ ...group, memberId: this.#assignment.membership?.memberId ?? '' }),
+      member: () => this.#member(),
       streams: () => this.#delivery.streams,
       committed: topics => {
         const { membership } = this.#assignment
@@ -151,6 +151,12 @@ export class ConsumerSession implements PrefetchListener {
       findStart: (stream, call) => this.#findStart(stream, call),
       tell: error => this.#host.tell(error, 'commit', true),
     })
+  }
+
+  #member() {
+    const { groupId = '', groupInstanceId } = this.#options
+    const instance = groupInstanceId !== undefined && { instanceId: groupInstanceId }
+    return { groupId, ...instance, memberId: this.#assignment.membership?.memberId ?? '' }
   }
 
   #openAssignment({ stopOffsets }: ConsumerRun): Assignment {
@@ -245,6 +251,24 @@ export class ConsumerSession implements PrefetchListener {
   }
 
   /** @throws TidemarkError when one of the offsets was refused */
+  /** Offsets as a transaction commits them: under what this member owns. @throws TidemarkError FENCED_MEMBER_EPOCH */
+  ownedOffsets(offsets: readonly OffsetToCommit[]): GroupOffsets {
+    if (!this.#isInGroup) throw new TidemarkError('INVALID_REQUEST', 'Without a group nothing is committed.')
+    return {
+      ...this.#member(),
+      offsets: offsets.map(each => {
+        const stream = this.#assignment.find({ topic: each.topic, partition: each.partition })
+        if (!stream) throw notOwned(each.topic, each.partition)
+        const { topicId, generation } = stream
+        return {
+          ...each,
+          ...(topicId !== undefined && { topicId }),
+          ...(generation !== undefined && { generation }),
+        }
+      }),
+    }
+  }
+
   async commitOffsets(
     offsets: { topic: string; partition: number; offset: Offset; metadata?: string | null }[],
   ): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Broker } from '../../../contract/broker.ts'
-import type { GroupBroker } from '../../../contract/groups.ts'
+import type { GroupBroker, OffsetToCommit } from '../../../contract/groups.ts'
 import { TidemarkError } from '../../../core/errors.ts'
 import type { Offset } from '../../../core/numbers.ts'
 import {
@@ -241,6 +241,12 @@ export class Consumer implements AsyncIterable<ConsumedRecord> {
     givenEach(offsets, 'a partition and an offset', 'partitions and offsets').forEach(checkPlace)
     if (!this.#session) throw notRunning()
     await this.#session.commitOffsets(offsets.map(each => ({ ...each, offset: parseOffset(each.offset) })))
+  }
+
+  /** Offsets as a transaction commits them: refused once another owns the partition. @throws TidemarkError FENCED_MEMBER_EPOCH */
+  ownedOffsets(offsets: readonly OffsetToCommit[]) {
+    if (!this.#session) throw notRunning()
+    return this.#session.ownedOffsets(offsets)
   }
 
   /** @returns what takes the listener away again */

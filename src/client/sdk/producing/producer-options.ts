@@ -37,11 +37,15 @@ export interface ProducerOptions {
   requestTimeout?: number
   /** For what is sent without saying. */
   compression?: CompressionType | CompressionName
-  /** Not there: Tidemark has no transactions. */
+  /**
+   * Whose transactions are written: one producer at a time, and whoever begins later fences those before. A process keeps its own,
+   * so that its successor finishes what it left.
+   */
   transactionalId?: string
+  /** After it an open transaction is aborted by whoever looks, in milliseconds; 60,000 by default, 900,000 at most. */
+  transactionTimeout?: number
   /** Taken for KafkaJS's sake: a partition has one call in flight, and all of them are independent. */
   maxInFlightRequests?: number
-  transactionTimeout?: number
 }
 
 export interface SendOptions {

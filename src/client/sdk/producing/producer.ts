@@ -29,6 +29,7 @@ import {
 } from './producer-options.ts'
 import { type RecordMetadata, settledMetadata, type TakenMessages } from './sent-records.ts'
 import { TopicWriter, type TopicWriterSettings } from './topic-writer.ts'
+import type { Transaction } from './transaction.ts'
 
 /** What a producer keeps of a topic. */
 interface TopicState {
@@ -63,15 +64,14 @@ export class Producer {
         this.#listeners.emit(PRODUCER_EVENTS.OUTAGE_OVER, { during, duration, ...place }),
     },
   )
+  #transactions: { begin(): Promise<Transaction> } | undefined
   #isClosed = false
   #ending = new AbortController()
 
   /**
-   * @throws TidemarkError UNSUPPORTED_VERSION for transactions, INVALID_REQUEST for numbers that cannot be, and times that
-   *   contradict one another
+   * @throws TidemarkError INVALID_REQUEST for numbers that cannot be, and times that contradict one another
    */
   constructor(broker: Broker, options: ProducerOptions = {}) {
-    if (options.transactionalId !== undefined) throw noTransactions()
     checkNumbers('a producer', options, PRODUCER_NUMBERS)
     checkRetry(options.retry)
     this.#broker = broker
@@ -113,7 +113,7 @@ export class Producer {
   async sendBatch(batch: ProducerBatch): Promise<RecordMetadata[]> {
     const { topicMessages = [], acks = -1, compression } = given(batch, 'topics and messages')
     if (this.#isClosed) {
-      throw new TidemarkError('INVALID_REQUEST', 'The producer is disconnected: connect it before you send.')
+      throw disconnected()
     }
     const name = toCompressionName(compression ?? this.#options.compression)
     const nowMs = Date.now()
@@ -179,9 +179,20 @@ export class Producer {
     this.#listeners.emit(PRODUCER_EVENTS.DISCONNECT, null)
   }
 
-  /** @throws TidemarkError UNSUPPORTED_VERSION, always */
-  async transaction(): Promise<never> {
-    throw noTransactions()
+  /**
+   * Begins a transaction; of this producer there is one at a time. It needs a `transactionalId`.
+   * @throws TidemarkError PRODUCER_FENCED where another producer has taken the id over; INVALID_TXN_STATE while one is active
+   */
+  async transaction(): Promise<Transaction> {
+    if (this.#isClosed) throw disconnected()
+    const { openTransactions } = await import('./transactional-producer.ts')
+    this.#transactions ??= openTransactions(
+      this.#broker,
+      this.#options,
+      this.#deliveryMs,
+      (within, options) => new Producer(within, options),
+    )
+    return await this.#transactions.begin()
   }
 
   /** @returns what takes the listener away again */
@@ -326,6 +337,6 @@ function onlyPartitionOf(messages: readonly { message: Message }[]): number | nu
   return others.length === 0 ? (first ?? null) : null
 }
 
-function noTransactions(): TidemarkError {
-  return new TidemarkError('UNSUPPORTED_VERSION', 'Tidemark has no transactions: leave transactionalId out.')
+function disconnected(): TidemarkError {
+  return new TidemarkError('INVALID_REQUEST', 'The producer is disconnected: connect it before you send.')
 }

@@ -9,12 +9,6 @@ interface Told {
 
 /** Names of KafkaJS's declarations; each stands for all that it has, too. What is not named is as there. */
 export const FATES: readonly Told[] = [
-  told('absent', 'there are no transactions', ['Transaction']),
-  told('refused', 'there are no transactions: rejects with KafkaJSNotImplemented', ['Producer.transaction']),
-  told('refused', 'there are no transactions: the constructor throws KafkaJSNotImplemented', [
-    'ProducerConfig.transactionalId',
-  ]),
-  told('without effect', 'there are no transactions', ['ProducerConfig.transactionTimeout']),
   told('absent', 'there are no ACLs: IAM, or the token of the server, says who may what', [
     'Acl',
     'AclResource',

@@ -654,7 +654,7 @@ test('one partition whose handler takes its time holds up no other', async () =>
 test('what cannot be is refused in words', async () => {
   const { tidemark, consumer } = await openTides()
   expect(() => tidemark.consumer({ groupId: '' })).toThrow(/groupId/)
-  expect(() => tidemark.producer({ transactionalId: 'a' })).toThrow(/transactions/)
+  await expect(tidemark.producer().transaction()).rejects.toThrow(/transactionalId/)
   const reader = consumer()
   await expect(reader.run({ eachMessage: async () => {} })).rejects.toThrow(/subscribe/)
   await expect(reader.subscribe({ topics: [] })).rejects.toThrow(/topic/)
