@@ -92,7 +92,9 @@ export class Room {
           if (standing?.version !== before) await onOvertaken?.()
           continue
         }
-        if (isRefusal(changed)) throw toError(triedNumber === undefined ? changed : asRetriable(changed))
+        // What an earlier try has put may have been finished since, and another have taken its producer's place.
+        if (isRefusal(changed))
+          throw triedNumber === undefined ? toError(changed) : toError(asRetriable(changed), 'unknown')
         return { transaction: changed, isPut: false }
       }
       const next = { ...(await this.#spilled(call, changed)), version: entropy.id() }
