@@ -1,3 +1,4 @@
+import type { LogBroker } from '../../../src/broker/log-broker.ts'
 import type {
   EndedTransaction,
   InitializedProducer,
@@ -6,15 +7,15 @@ import type {
   TransactionBroker,
   TransactionName,
 } from '../../../src/contract/transactions.ts'
-import type { LogBroker } from '../../../src/broker/log-broker.ts'
 import { type KafkaErrorName, TidemarkError } from '../../../src/core/errors.ts'
 import { type Offset, toOffset } from '../../../src/core/numbers.ts'
 import { stampProducer } from '../../../src/core/record/batch-header.ts'
 import { ATTRIBUTES_AT, TRANSACTIONAL_BIT } from '../../../src/core/record/batch-layout.ts'
 import { encodeBatch } from '../../../src/core/record/index.ts'
 import { partitionKey } from '../../../src/core/topic/partition-id.ts'
+import { FROM } from '../promises/fate.ts'
 import { type Place, SEQUENCES } from '../promises/log.ts'
-import { type Believed, FROM } from '../promises/transactions.ts'
+import type { Believed } from '../promises/transactions.ts'
 import type { World } from '../world.ts'
 
 /** How a client goes about it: as the product's own SDK, which numbers its transactions; or as Kafka's clients, step by step. */
@@ -106,7 +107,7 @@ export class TransactionalClient {
   #producer: InitializedProducer | undefined
   #next = new Map<string, number>()
   #begin = 0
-  /** What is under way of it, whether it waits for that or not. */
+  /** What is under way of it, whether it waits for that or not, and must not be when it goes on. */
   readonly #underWay = new Set<Promise<unknown>>()
   isAlive = true
 
@@ -127,7 +128,8 @@ export class TransactionalClient {
     const { random, clock } = this.#world
     for (let count = 0; count < this.settings.transactions && this.isAlive; count += 1) {
       await clock.sleep(random.integer(0, 600))
-      const offsets = this.settings.commitsOffsets && random.fraction() < 0.7 ? await this.#readOn() : undefined
+      const offsets =
+        this.settings.commitsOffsets && random.fraction() < 0.7 ? await this.#readOn() : undefined
       if (random.fraction() < 0.08) {
         await this.#transact(offsets, 'left')
         this.isAlive = false
@@ -168,13 +170,18 @@ export class TransactionalClient {
     const groupId = `read by ${transactionalId}`
     const [topic] = this.settings.topics
     const partition = random.integer(0, this.settings.partitions - 1)
-    const outcome = await this.#ask('look up offsets', broker => broker.fetchOffsets({ groupId, topics: [topic!] }))
+    const outcome = await this.#ask('look up offsets', broker =>
+      broker.fetchOffsets({ groupId, topics: [topic!] }),
+    )
     if (outcome.kind === 'refused' && outcome.error.kafkaName !== 'GROUP_ID_NOT_FOUND') throw outcome.error
     if (outcome.kind === 'unknown') return undefined
     const known = outcome.kind === 'done' ? outcome.answer : []
     const from = known.find(each => each.partition === partition)?.offset ?? 0
     const to = from + random.integer(1, 5)
-    return { group: { groupId }, offsets: [{ topic: topic!, topicId: topics.liveId(topic!)!, partition, from, to }] }
+    return {
+      group: { groupId },
+      offsets: [{ topic: topic!, topicId: topics.liveId(topic!)!, partition, from, to }],
+    }
   }
 
   async #transact(sent: OffsetsToSend | undefined, end: 'commit' | 'abort' | 'left'): Promise<Ended> {
@@ -189,11 +196,13 @@ export class TransactionalClient {
     const { moment } = log
     const parts = this.#drawParts()
     const values = parts.flatMap(part => part.values)
-    this.#note(`transaction ${number} of ${epoch}: ${parts.map(each => `${each.values} to ${each.topic}/${each.partition}`)}`)
-    const lastWithEnd = style === 'own' && end === 'commit' ? random.integer(0, parts.length) : parts.length
+    this.#note(
+      `transaction ${number} of ${epoch}: ${parts.map(each => `${each.values} to ${each.topic}/${each.partition}`)}`,
+    )
+    const lastWithEnd = isNumbered && end === 'commit' ? random.integer(0, parts.length) : parts.length
     const early = parts.slice(0, lastWithEnd)
     const late = parts.slice(lastWithEnd)
-    const offsetsLate = style === 'own' && random.fraction() < 0.5
+    const offsetsLate = isNumbered && random.fraction() < 0.5
     let fault = style === 'kafka' ? await this.#addPartitions(name, parts) : undefined
     for (let from = 0; from < early.length && !fault; ) {
       const together = early.slice(from, from + random.integer(1, 3))
@@ -274,8 +283,8 @@ export class TransactionalClient {
     const places = new Map<string, Place>()
     for (const { topic, partition, values } of parts) {
       const logs = topics.logsSince(moment, topic, partition)
-      // Which of them it has come into, nobody is told.
-      if (logs.length !== 1) {
+      // Which of them it has come into, nobody is told; of a topic that somebody deletes it may have been an earlier one.
+      if (logs.length !== 1 || topic !== this.settings.topics[0]) {
         log.settled(values, 'unknown')
         continue
       }
@@ -307,7 +316,9 @@ export class TransactionalClient {
     const { random, topics } = this.#world
     const { style } = this.settings
     // Whoever names a topic by its id has to know it.
-    const known = this.settings.topics.filter(topic => style === 'kafka' || topics.liveId(topic) !== undefined)
+    const known = this.settings.topics.filter(
+      topic => style === 'kafka' || topics.liveId(topic) !== undefined,
+    )
     const places = Array.from({ length: random.integer(1, 3) }, () => ({
       topic: random.pick(known),
       partition: random.integer(0, this.settings.partitions - 1),
@@ -391,7 +402,9 @@ export class TransactionalClient {
   async #pause(): Promise<void> {
     const { random, clock } = this.#world
     const { timeoutMs } = this.settings
-    await clock.sleep(random.fraction() < 0.04 ? timeoutMs + random.integer(0, 3_000) : random.integer(0, 150))
+    await clock.sleep(
+      random.fraction() < 0.04 ? timeoutMs + random.integer(0, 3_000) : random.integer(0, 150),
+    )
   }
 
   /** Asks until there is an answer that another try would not change. */
@@ -402,7 +415,7 @@ export class TransactionalClient {
       const producer = this.#producer
       const isZombie = producer && promises.transactions.isReplaced(this.settings.transactionalId, producer)
       try {
-        const answer = await this.#send(call, () => {
+        const answer = await this.#send(what, call, () => {
           isSure = false
         })
         if (answer !== undefined) {
@@ -426,18 +439,22 @@ export class TransactionalClient {
   }
 
   /** To some broker. Undefined: no answer came, whatever was done. */
-  async #send<T>(call: (broker: Asked) => Promise<T>, onTwice: () => void): Promise<T | undefined> {
+  async #send<T>(
+    what: string,
+    call: (broker: Asked) => Promise<T>,
+    onTwice: () => void,
+  ): Promise<T | undefined> {
     const { random, clock, isFaulty } = this.#world
     const draw = isFaulty ? random.fraction() : 1
     if (draw < LOST_SHARE) {
       await clock.sleep(CLIENT_TIMEOUT_MS)
       return undefined
     }
-    const answer = this.#callSome(call)
+    const answer = this.#callSome(what, call)
     const isTwice = draw < LOST_SHARE + TWICE_SHARE
     if (isTwice) {
       onTwice()
-      this.#callTwice(call)
+      this.#callTwice(what, call)
     }
     const givesUp = this.settings.style === 'own'
     const first = await (givesUp
@@ -447,14 +464,19 @@ export class TransactionalClient {
   }
 
   /** Something on the way repeats it, to another broker maybe; nobody hears the answer. */
-  #callTwice<T>(call: (broker: Asked) => Promise<T>): void {
+  #callTwice<T>(what: string, call: (broker: Asked) => Promise<T>): void {
     const { random, clock, noteDefect } = this.#world
-    const late = this.settings.style === 'own' ? random.pick(TWICE_MS) : 0
-    if (late === 0) void this.#callSome(call).catch(noteDefect)
-    else void clock.sleep(late).then(() => this.#callSome(call).catch(noteDefect))
+    const late = this.#mayBeLate(what) ? random.pick(TWICE_MS) : 0
+    if (late === 0) void this.#callSome(what, call).catch(noteDefect)
+    else void clock.sleep(late).then(() => this.#callSome(what, call).catch(noteDefect))
   }
 
-  async #callSome<T>(call: (broker: Asked) => Promise<T>): Promise<T | undefined> {
+  /** Whether it can be told from one of the next transaction: by its number, or by those of its records. */
+  #mayBeLate(what: string): boolean {
+    return this.settings.style === 'own' || what === 'stage'
+  }
+
+  async #callSome<T>(what: string, call: (broker: Asked) => Promise<T>): Promise<T | undefined> {
     const { broker, process } = this.#world.pickBroker()
     const answer = call(broker as Asked)
     answer.catch(this.#world.noteDefect)
@@ -463,7 +485,7 @@ export class TransactionalClient {
       () => {},
       () => {},
     )
-    this.#underWay.add(over)
+    if (!this.#mayBeLate(what)) this.#underWay.add(over)
     void over.then(() => this.#underWay.delete(over))
     return await first
   }
