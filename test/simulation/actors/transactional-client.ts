@@ -371,8 +371,19 @@ export class TransactionalClient {
   }
 
   async #sendOffsets(name: TransactionName, sent: OffsetsToSend): Promise<Fault> {
+    const isOwn = this.settings.style === 'own'
+    const { groupId } = sent.group
+    // Kafka's clients say first that there are some, which begins a transaction; what is late then begins none.
+    const added = isOwn
+      ? undefined
+      : await this.#ask('add offsets', broker =>
+          broker.commitTransactionOffsets({ ...name, groupId, offsets: [] }),
+        )
+    const fault = added && this.#faultOf(added)
+    if (fault) return fault
+    const request = { ...name, ...this.#groupOffsets(sent), ...(!isOwn && { begins: false }) }
     const outcome = await this.#ask('send offsets', async broker =>
-      checkResults(await broker.commitTransactionOffsets({ ...name, ...this.#groupOffsets(sent) })),
+      checkResults(await broker.commitTransactionOffsets(request)),
     )
     return this.#faultOf(outcome)
   }
