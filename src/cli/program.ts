@@ -13,6 +13,7 @@ import { addProduce } from './arguments/produce.ts'
 import { addRebuildIndex } from './arguments/rebuild-index.ts'
 import { addDev } from './arguments/store.ts'
 import { addTopic } from './arguments/topic.ts'
+import { addTransaction } from './arguments/transaction.ts'
 import { addTrigger } from './arguments/trigger.ts'
 import { addVerify } from './arguments/verify.ts'
 import type { Session } from './session.ts'
@@ -75,6 +76,7 @@ export function buildProgram(session: Session): Command {
   addProduce(program, session)
   addConsume(program, session)
   addGroup(program, session)
+  addTransaction(program, session)
   addTrigger(program, session)
   addOffsets(program, session)
   addDeleteRecords(program, session)

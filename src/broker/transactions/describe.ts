@@ -39,7 +39,7 @@ export async function listTransactions(
 }
 
 /** All transactions of the store, in the order of their ids. */
-export async function* standingOf(call: TransactionCall): AsyncGenerator<Transaction> {
+async function* standingOf(call: TransactionCall): AsyncGenerator<Transaction> {
   const { transactions } = call.ports
   const ids = await call.readAll(() => transactions.registered())
   for (let from = 0; from < ids.length; from += READ_AT_ONCE) {
