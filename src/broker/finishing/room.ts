@@ -46,11 +46,6 @@ export class Room {
   readonly lane = new Lane(1)
   /** Calls that are under way or wait. */
   waiting = 0
-  /**
-   * By place: when what is committed there was, as it was seen by whoever finished the last transaction with offsets; null: nothing
-   * was. The known transaction was seen later.
-   */
-  committedMs: ReadonlyMap<string, number | null> = new Map()
   /** As it was when it was seen last; undefined: it was not, or there was none. */
   #known: Transaction | undefined
 
