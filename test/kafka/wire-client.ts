@@ -11,7 +11,7 @@ export class WireClient {
   #correlationId = 0
 
   static async connect(host: string, port: number): Promise<WireClient> {
-    const socket = connect(port, host)
+    const socket = connect({ port, host, noDelay: true })
     await new Promise((resolve, reject) => socket.once('connect', resolve).once('error', reject))
     return new WireClient(socket)
   }
