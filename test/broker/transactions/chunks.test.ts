@@ -52,3 +52,13 @@ test('a store that does not remove them holds nobody up', async () => {
   expect(await world.values(broker)).toEqual([...VALUES, `${CALLS}`])
   expect((await readChunk())?.number).toBe(1)
 })
+
+test("objects that only transactions name are nobody's leftovers, in chunks too", async () => {
+  const { world, broker, name, stage } = await spilled()
+  const batches = batchIn(name, CALLS, ['large'], { padding: 5_000 })
+  await world.run(broker.stage({ ...name, number: 1, batches: [{ topic: 'orders', partition: 0, batches }] }))
+  await world.pass(120_000)
+  expect((await world.verify()).findings).toEqual([])
+  for (let value = CALLS + 1; value < 2 * CALLS; value += 1) await stage(1, value)
+  expect((await world.verify()).findings).toEqual([])
+})
