@@ -71,7 +71,15 @@ export async function noteFinished(
     if (!standing) return gone(decided)
     return isSame(standing, decided) ? finished(standing, call.nowMs()) : standing
   }
-  return (await room.change(call, change, { lasting: 'in order' })).transaction
+  const { transaction } = await room.change(call, change, { lasting: 'in order' })
+  if (decided.chunks.length > 0) await removeChunks(call, decided)
+  return transaction
+}
+
+/** Nobody needs them any more: who finishes late finds that it is over. What stays goes with the next ones, or with the id. */
+async function removeChunks(call: TransactionCall, { transactionalId, number }: Transaction): Promise<void> {
+  const { transactions } = call.ports
+  await call.write(() => transactions.removeChunksBelow(transactionalId, number + 1)).catch(() => {})
 }
 
 function isSame(standing: Transaction, decided: Transaction): boolean {
