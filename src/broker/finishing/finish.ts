@@ -13,6 +13,8 @@ import {
   type TransactionPartition,
   transactionIdOf,
 } from '../../core/transaction/transaction.ts'
+import { asTidemarkError } from '../../ports/store-errors.ts'
+import { isTransient } from '../store-calls/retry.ts'
 import type { DecidedAppends, DecidedListener } from './append-decided.ts'
 import type { KnownClaims } from './known-claims.ts'
 import type { Room } from './room.ts'
@@ -76,10 +78,13 @@ export async function noteFinished(
   return transaction
 }
 
-/** Nobody needs them any more: who finishes late finds that it is over. What stays goes with the next ones, or with the id. */
-async function removeChunks(call: TransactionCall, { transactionalId, number }: Transaction): Promise<void> {
-  const { transactions } = call.ports
-  await call.write(() => transactions.removeChunksBelow(transactionalId, number + 1)).catch(() => {})
+/** It is over, so nobody asks for them any more. Where it fails they stay until the next one with chunks ends, or the id is forgotten. */
+async function removeChunks({ ports }: TransactionCall, { transactionalId, number }: Transaction) {
+  try {
+    await ports.transactions.removeChunksBelow(transactionalId, number + 1)
+  } catch (error) {
+    if (!isTransient(error)) throw asTidemarkError(error, 'yes')
+  }
 }
 
 function isSame(standing: Transaction, decided: Transaction): boolean {
