@@ -33,6 +33,8 @@ describe('what is staged', () => {
     const ended = await world.run(broker.endTransaction({ ...name, commit: true }))
     expect(ended.partitions).toEqual([{ ...PLACE, baseOffset: 0, records: values.length }])
     expect(await world.values(broker)).toEqual(values)
+    await world.pass(1)
+    expect(world.count('removeChunksBelow')).toBe(1)
     const head = await world.run(world.plain.index.readHead(await world.partitionId('orders')))
     expect(head!.tail.length).toBeLessThanOrEqual(TRANSACTION_RUNS_MAX)
     expect((await world.verify()).findings).toEqual([])
