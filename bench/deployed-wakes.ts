@@ -6,6 +6,7 @@ import { dynamoLogIndex } from '../src/adapters/aws/table/dynamo-log-index.ts'
 import { DynamoTable } from '../src/adapters/aws/table/dynamo-table.ts'
 import { dynamoTopicStore } from '../src/adapters/aws/table/dynamo-topic-store.ts'
 import { dynamoTriggerStore } from '../src/adapters/aws/table/dynamo-trigger-store.ts'
+import { lazyTransactionStore } from '../src/adapters/aws/table/lazy-transaction-store.ts'
 import { type Usage, UsageMeter } from '../src/adapters/aws/usage-meter.ts'
 import { type MemoryStore, openMemoryStore } from '../src/adapters/memory/memory-store.ts'
 import { LogBroker } from '../src/broker/log-broker.ts'
@@ -48,6 +49,7 @@ function openPart(endpoint: string, table: string, memory: MemoryStore) {
     topics: dynamoTopicStore(dynamo),
     groups: dynamoGroupStore(dynamo),
     triggers: dynamoTriggerStore(dynamo),
+    transactions: lazyTransactionStore(dynamo),
     clock: systemClock,
     entropy: systemEntropy,
   }

@@ -54,7 +54,7 @@ async function bundle(entryPoints: Readonly<Record<string, string>>, directory: 
     mainFields: ['module', 'main'],
     alias: REPLACED,
     inject: ['functions/slimming/fetch-api.ts'],
-    plugins: [withPlainKeys, withoutJsonSchema, withVersionOnly, withoutRelations],
+    plugins: [withPlainKeys, withoutJsonSchema, withVersionOnly, withoutRelations, withoutJoining],
     banner: { js: REQUIRE },
     metafile: true,
     logLevel: 'error',
@@ -135,6 +135,15 @@ const withoutRelations: Plugin = {
       const source = await readFile(path, 'utf8')
       return { contents: source.replaceAll(/^assert\(/gm, '/* @__PURE__ */ assert('), loader: 'ts' }
     }),
+}
+
+/** To check many CRCs together saves calls of a native module, of which there are none. */
+const withoutJoining: Plugin = {
+  name: 'without joined CRCs',
+  setup: ({ onResolve }) =>
+    onResolve({ filter: /[\\/]record[\\/]run-check\.ts$/ }, () => ({
+      path: join(ROOT, 'functions/without-native/run-check.ts'),
+    })),
 }
 
 function describeApi(): object {

@@ -71,6 +71,7 @@ export class LogBroker
   #leases: LeaseWatch | undefined
   #classic: ClassicGroups | undefined
   #transactions: Transactions | undefined
+  #watchesTransactions = false
   readonly #initialDelayMs: number
   readonly #heartbeatMsMax: number | undefined
   #startedUp: Promise<void> = Promise.resolve()
@@ -107,8 +108,17 @@ export class LogBroker
   start(): void {
     const begun: Promise<void>[] = []
     if (this.#flushesInBackground || this.#settlesInBackground) begun.push(this.#startTasks())
-    if (this.#flushesInBackground) begun.push(this.#openTopics().then(topics => topics.finishDeletions()))
+    if (this.#flushesInBackground) {
+      this.#watchesTransactions = true
+      begun.push(this.#openTopics().then(topics => topics.finishDeletions()))
+      begun.push(this.#watchTransactions())
+    }
     this.#startedUp = Promise.all(begun.map(each => each.catch(this.#reportError))).then(() => {})
+  }
+
+  async #watchTransactions(): Promise<void> {
+    const { done } = await this.#ports.transactions.registered()[Symbol.asyncIterator]().next()
+    if (!done) await this.#openTransactions()
   }
 
   async #startTasks(): Promise<void> {
@@ -357,8 +367,9 @@ export class LogBroker
   async #openTransactions(): Promise<Transactions> {
     const [{ Transactions }, useCases] = await Promise.all([loadTransactions(), loadUseCases()])
     this.#leases ??= new useCases.LeaseWatch(this.#ports.clock)
-    const settings = { onAppend: this.#noteDecided, sleeps: !this.#flushesInBackground }
-    this.#transactions ??= new Transactions(this.#ports, this.#directory, settings, this.#leases)
+    const told = { onAppend: this.#noteDecided, sleeps: !this.#flushesInBackground }
+    this.#transactions ??= new Transactions(this.#ports, this.#directory, told, this.#leases)
+    if (this.#watchesTransactions && !this.#isClosing) this.#transactions.watch(this.#reportError)
     return this.#transactions
   }
 

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import type { Broker } from '../contract/broker.ts'
 import type { GroupBroker } from '../contract/groups.ts'
+import type { TransactionBroker } from '../contract/transactions.ts'
 import type { TriggerBroker } from '../contract/triggers.ts'
 import { type AddressOptions, chooseAddress, type StoreAccess } from './address/broker-address.ts'
 import { resultUntil } from './interruption.ts'
@@ -8,7 +9,10 @@ import { describeAside, EXIT_OK } from './output/failure.ts'
 import { note, type Terminal } from './output/terminal.ts'
 
 /** @param isHere whether the store is opened by this process, and nobody is asked for it */
-export type BrokerCommand = (broker: Broker & GroupBroker & TriggerBroker, isHere: boolean) => Promise<number>
+export type BrokerCommand = (
+  broker: Broker & GroupBroker & TransactionBroker & TriggerBroker,
+  isHere: boolean,
+) => Promise<number>
 
 export interface UseSettings {
   /** What the command does to a store that this process opens: `write` unless set. `create` makes one where there is none. */

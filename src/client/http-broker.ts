@@ -54,8 +54,10 @@ import { checkGroupId } from '../core/group/identity.ts'
 import type { Offset } from '../core/numbers.ts'
 import { groupBy } from '../core/since-node-22.ts'
 import { type EachAnswers, fetchApart, fetchEach } from './fetch-each.ts'
+import { HttpTransactions } from './http-transactions.ts'
 import { type HttpBrokerSettings, type HttpRequest, HttpTransport, RouteMissing } from './http-transport.ts'
-import { fromBase64, notUnderstood, readBatches, readFrames, writtenBy } from './read-answers.ts'
+import { askJson, jsonBody, parse } from './json-requests.ts'
+import { fromBase64, notUnderstood, readBatches, readFrames } from './read-answers.ts'
 import { readWaking } from './read-waking.ts'
 
 /** How long a broker is not asked again for what it does not have. */
@@ -65,14 +67,16 @@ const MISSING_MS = 5 * 60_000
  * A broker somewhere else, over HTTP. It never sends anything a second time: where the outcome of a write is
  * unknown, the error says so, and whoever called knows whether a repetition does harm.
  */
-export class HttpBroker implements Broker, GroupBroker, TriggerBroker {
+export class HttpBroker extends HttpTransactions implements Broker, GroupBroker, TriggerBroker {
   readonly #transport: HttpTransport
   readonly #producing: HttpTransport
   /** The ways to ask for many partitions that this broker does not have, and until when that is believed. */
   readonly #missing = new Map<'topic' | 'all', number>()
 
   constructor(settings: HttpBrokerSettings) {
-    this.#transport = new HttpTransport(settings)
+    const transport = new HttpTransport(settings)
+    super(transport)
+    this.#transport = transport
     this.#producing = settings.produceBy ? new HttpTransport(settings.produceBy) : this.#transport
   }
 
@@ -216,7 +220,7 @@ export class HttpBroker implements Broker, GroupBroker, TriggerBroker {
   }
 
   async fetchOffsets(
-    { groupId, topics }: { groupId: string; topics?: readonly string[] },
+    { groupId, topics, tellsPending }: Parameters<GroupBroker['fetchOffsets']>[0],
     call?: CallOptions,
   ): Promise<GroupOffset[]> {
     // No topic in the query means all of them.
@@ -225,7 +229,7 @@ export class HttpBroker implements Broker, GroupBroker, TriggerBroker {
     const { offsets } = await this.#json(GroupOffsetsAnswer, {
       method: 'GET',
       path,
-      query: { topic: topics },
+      query: { topic: topics, pending: tellsPending ? 'told' : undefined },
       ...call,
     })
     return offsets
@@ -345,19 +349,8 @@ export class HttpBroker implements Broker, GroupBroker, TriggerBroker {
     request: Omit<HttpRequest, 'accept'>,
     transport = this.#transport,
   ): Promise<z.output<S>> {
-    return transport.send({ ...request, accept: JSON_TYPE }, answer => parse(schema, answer.json(), request))
+    return askJson(transport, schema, request)
   }
-}
-
-/** @throws TidemarkError UNSUPPORTED_VERSION */
-function parse<S extends z.ZodType>(
-  schema: S,
-  answer: unknown,
-  request: Omit<HttpRequest, 'accept'>,
-): z.output<S> {
-  const result = schema.safeParse(answer)
-  if (result.success) return result.data
-  throw notUnderstood(result.error.message, writtenBy(request))
 }
 
 /**
@@ -383,8 +376,4 @@ async function hurried<T, Wait>(
 function pathOfGroup(groupId: string, ...rest: string[]): string[] {
   checkGroupId(groupId)
   return ['groups', ...[groupId, ...rest].map(toPathText)]
-}
-
-function jsonBody(value: unknown): { contentType: string; body: string } {
-  return { contentType: JSON_TYPE, body: JSON.stringify(value) }
 }

@@ -1,11 +1,12 @@
 import type { AlterTopic, Broker, CallOptions, CreateTopic, TopicDescription } from '../contract/broker.ts'
 import type { GroupBroker } from '../contract/groups.ts'
+import type { TransactionBroker } from '../contract/transactions.ts'
 import type { TriggerBroker } from '../contract/triggers.ts'
 import { TidemarkError } from '../core/errors.ts'
 import { type RetrySettings, withRetries } from './retry.ts'
 
-type AnyBroker = Broker & GroupBroker & Partial<TriggerBroker>
-type CallName = keyof (Broker & GroupBroker & TriggerBroker)
+type AnyBroker = Broker & GroupBroker & Partial<TransactionBroker> & Partial<TriggerBroker>
+type CallName = keyof (Broker & GroupBroker & TransactionBroker & TriggerBroker)
 type Call = (...given: unknown[]) => Promise<unknown>
 
 /** Calls that change nothing. */
@@ -17,10 +18,18 @@ const READS: readonly CallName[] = [
   'listGroups',
   'describeGroup',
   'listTriggers',
+  'listTransactions',
+  'describeTransaction',
 ]
 
 /** Calls that leave the same behind however often they are made. */
-const REPEATABLE: readonly CallName[] = ['deleteRecords', 'commitOffsets', 'pauseTrigger', 'resumeTrigger']
+const REPEATABLE: readonly CallName[] = [
+  'deleteRecords',
+  'commitOffsets',
+  'pauseTrigger',
+  'resumeTrigger',
+  'abortTransaction',
+]
 
 /** What a repetition is told of something that the try before has deleted. */
 const DELETIONS: ReadonlyMap<CallName, TidemarkError['kafkaName']> = new Map([

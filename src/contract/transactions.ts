@@ -129,7 +129,10 @@ export interface GroupOffsets {
   offsets: readonly OffsetToCommit[]
 }
 
-export interface CommitTransactionOffsets extends TransactionName, GroupOffsets {}
+export interface CommitTransactionOffsets extends TransactionName, GroupOffsets {
+  /** Whether it begins a transaction where none is open: it does unless it is told not to, and then is INVALID_TXN_STATE. */
+  begins?: boolean | undefined
+}
 
 export interface EndTransaction extends TransactionName {
   commit: boolean

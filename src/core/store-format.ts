@@ -2,11 +2,11 @@
  * The version of everything that a store keeps: how its parts lie, and what they mean together. In a store of version 1 nothing
  * has settled, and nobody has heard of epochs: all of it is read as it is, and its statement is raised by the first who opens it
  * for writing, so that older programs keep away from then on. In a directory of version 3 small objects are rows of the index's
- * database at first, and in one of version 4 those of commits and flushes share files.
+ * database at first, and in one of version 4 those of commits and flushes share files. In a store of version 5, a table's too, transactions
+ * keep objects that no log names yet, and offsets that do not count yet: an older program would sweep the ones, and hand out what the others
+ * are to take the place of.
  */
-export const STORE_FORMAT_VERSION = 4
-/** Of a table and its bucket, which are as they were in version 2. */
-export const TABLE_FORMAT_VERSION = 2
+export const STORE_FORMAT_VERSION = 5
 
 /** More than any statement has; one that is longer is none. */
 export const STORE_FORMAT_BYTES_MAX = 4096

@@ -6,6 +6,7 @@ import type { Broker } from '../contract/broker.ts'
 import type { ClassicGroupBroker } from '../contract/classic-groups.ts'
 import type { GroupBroker } from '../contract/groups.ts'
 import type { ProducersBroker } from '../contract/producers.ts'
+import type { TransactionBroker } from '../contract/transactions.ts'
 import type { TriggerBroker } from '../contract/triggers.ts'
 import { TidemarkError } from '../core/errors.ts'
 import { CLOSE_PATIENCE_MS } from '../core/limits.ts'
@@ -19,7 +20,12 @@ import type { StoreHealth } from '../ports/store-health.ts'
 
 /** A broker that lives in this process, with its store. */
 export interface Embedded {
-  readonly broker: Broker & GroupBroker & ClassicGroupBroker & ProducersBroker & TriggerBroker
+  readonly broker: Broker &
+    GroupBroker &
+    ClassicGroupBroker &
+    ProducersBroker &
+    TransactionBroker &
+    TriggerBroker
   /** The store's objects, for a server that hands out their bytes. */
   readonly objects: ObjectStore
   /** Whether the store can do what is asked of it; undefined where nobody can tell without asking for something. */

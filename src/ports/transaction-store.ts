@@ -26,8 +26,9 @@ export interface TransactionStore {
   ): Promise<TransactionPut>
 
   /**
-   * Of stores that change several items in one step: as `put`, and with it all that a commit does elsewhere. All of it or nothing:
-   * where one condition does not hold, nothing changes.
+   * Of stores that change several items in one step: as `put`, and with it all that a commit does elsewhere, in logs and claims. All of it or
+   * nothing: where one condition does not hold, nothing changes. Where an earlier try has landed it is refused, with the given version.
+   * @throws NoRoom as LogIndex.append
    */
   readonly putWithEffects?: (
     transaction: Transaction,

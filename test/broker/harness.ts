@@ -78,13 +78,14 @@ export class Harness {
   readonly ports: Ports
   around: Around = (_, __, call) => call()
 
-  constructor(seed = 1) {
+  /** @param takesEffects whether the store puts a transaction with all that it does elsewhere, in one step */
+  constructor(seed = 1, takesEffects = false) {
     this.entropy = new SeededEntropy(seed)
     const { clock, entropy } = this
     this.plain = {
       clock,
       entropy,
-      ...openMemoryStore(clock),
+      ...openMemoryStore(clock, {}, takesEffects),
     }
     this.ports = {
       clock,

@@ -7,7 +7,7 @@ import {
   type StoreFormat,
 } from '../../src/core/store-format.ts'
 
-const FORMAT: StoreFormat = { version: 4, storeId: '00'.repeat(16), createdMs: 1_700_000_000_000 }
+const FORMAT: StoreFormat = { version: 5, storeId: '00'.repeat(16), createdMs: 1_700_000_000_000 }
 const OTHER: StoreFormat = { ...FORMAT, storeId: '11'.repeat(16) }
 
 const INDEX = 'the table "tides"'
@@ -18,7 +18,7 @@ const agree = (index: Uint8Array | undefined, bucket: Uint8Array | undefined) =>
 
 /** These bytes stand in users' stores: another form takes another version, and a reader of both. */
 test('a statement has these bytes', () => {
-  const text = `{"format":"tidemark","version":4,"storeId":"${'00'.repeat(16)}","createdMs":1700000000000}\n`
+  const text = `{"format":"tidemark","version":5,"storeId":"${'00'.repeat(16)}","createdMs":1700000000000}\n`
   expect(new TextDecoder().decode(encodeStoreFormat(FORMAT))).toBe(text)
   expect(agree(new TextEncoder().encode(text), undefined)).toEqual({ format: FORMAT })
   expect(encodeStoreFormat(FORMAT).length).toBeLessThan(STORE_FORMAT_BYTES_MAX)
@@ -47,7 +47,7 @@ describe('refused, with what to do:', () => {
   test.each<[string, Uint8Array | undefined, Uint8Array | undefined, string[]]>([
     [
       'a newer one',
-      encodeStoreFormat({ ...FORMAT, version: 5 }),
+      encodeStoreFormat({ ...FORMAT, version: 6 }),
       stated,
       [INDEX, 'a newer Tidemark', 'use that version'],
     ],

@@ -18,7 +18,10 @@ export interface Broker {
 export async function startBroker(options: string[] = []): Promise<Broker> {
   const named = process.env.KAFKA_BROKER
   if (named === 'apache') {
-    const kafka = await KafkaProcess.start({ 'auto.create.topics.enable': 'false' })
+    const kafka = await KafkaProcess.start({
+      'auto.create.topics.enable': 'false',
+      'transaction.abort.timed.out.transaction.cleanup.interval.ms': '500',
+    })
     return { bootstrap: kafka.bootstrap, url: undefined, stop: () => kafka.stop() }
   }
   if (named !== undefined) return { bootstrap: named, url: undefined, stop: async () => {} }

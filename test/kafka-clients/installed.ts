@@ -19,8 +19,15 @@ export const COMMANDS = {
   kafkaPython: async () => python('kafka_python.py'),
   kafkajs: async () => node('kafkajs.ts'),
   platformatic: async () => node('platformatic.ts'),
-  java: javaClient,
+  java: () => java('JavaClient'),
   franz: franzGo,
+  confluentTransactions: async () => python('confluent_transactions.py'),
+  javaTransactions: () => java('JavaTransactions'),
+  franzTransactions: async () => {
+    const { command } = await franzGo()
+    return { command, args: ['transactions'] }
+  },
+  kafkajsTransactions: async () => node('kafkajs-transactions.ts'),
 } as const satisfies Readonly<Record<string, () => Promise<Command>>>
 
 async function python(program: string): Promise<Command> {
@@ -35,13 +42,13 @@ function node(program: string): Command {
 /** For a program that does little, and soon ends: no compiler that pays for itself after minutes. */
 const JAVA_OPTIONS = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Xmx256m']
 
-async function javaClient(): Promise<Command> {
+async function java(name: string): Promise<Command> {
   const libraries = join(jars('tools'), '*')
-  const source = join(PROGRAMS, 'JavaClient.java')
+  const source = join(PROGRAMS, `${name}.java`)
   const classes = await made('java', [source], folder =>
     run('javac', ['-cp', libraries, '-d', folder, source], { timeout: INSTALL_MS_MAX }),
   )
-  return { command: 'java', args: [...JAVA_OPTIONS, '-cp', `${classes}:${libraries}`, 'JavaClient'] }
+  return { command: 'java', args: [...JAVA_OPTIONS, '-cp', `${classes}:${libraries}`, name] }
 }
 
 /** One of Kafka's own command lines, by its class. */
@@ -52,7 +59,9 @@ export function javaTool(name: string): Command {
 
 async function franzGo(): Promise<Command> {
   const source = join(PROGRAMS, 'franz')
-  const sources = ['main.go', 'latency.go', 'go.mod', 'go.sum'].map(name => join(source, name))
+  const sources = ['main.go', 'latency.go', 'transactions.go', 'go.mod', 'go.sum'].map(name =>
+    join(source, name),
+  )
   const folder = await made('franz', sources, folder =>
     run('go', ['build', '-o', folder, '.'], { cwd: source, timeout: INSTALL_MS_MAX }),
   )

@@ -180,13 +180,15 @@ interface Waiting {
   reject(error: Error): void
 }
 
-class LineProcess {
+/** A program that answers each line with a line. */
+export class LineProcess {
   readonly #name: string
   readonly #child: ChildProcessWithoutNullStreams
   readonly #waiting: Waiting[] = []
   readonly #ended: Promise<unknown>
   #stderr = ''
   onEvent: (event: Json) => void = () => {}
+  onEnd: (reason: string) => void = () => {}
 
   constructor(name: string, { command, args }: Command) {
     this.#name = name
@@ -223,6 +225,12 @@ class LineProcess {
     await this.#ended
   }
 
+  /** Stops it in the middle of whatever it does, and has it go on later. */
+  pause(): { resume(): void } {
+    this.#child.kill('SIGSTOP')
+    return { resume: () => void this.#child.kill('SIGCONT') }
+  }
+
   #answered(line: string): void {
     const message = parsed(line)
     // What libraries print is none of ours.
@@ -241,6 +249,7 @@ class LineProcess {
     for (const { reject } of this.#waiting.splice(0)) {
       reject(new Error(`${this.#name} ${reason}: ${this.#stderr}`))
     }
+    this.onEnd(`${reason}: ${this.#stderr}`)
   }
 }
 

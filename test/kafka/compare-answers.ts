@@ -10,6 +10,7 @@ import { records } from './answers/records.ts'
 import { play, type Scene } from './answers/scene.ts'
 import { settled } from './answers/settled.ts'
 import { topics } from './answers/topics.ts'
+import { transactions } from './answers/transactions.ts'
 import { KafkaProcess } from './kafka-process.ts'
 import { WireClient } from './wire-client.ts'
 
@@ -19,7 +20,7 @@ import { WireClient } from './wire-client.ts'
  *
  * node test/kafka/compare-answers.ts [--kafka HOST:PORT of one that runs] [--scene NAME]
  */
-const SCENES: Readonly<Record<string, Scene>> = { topics, records, cluster, classic, consumers }
+const SCENES: Readonly<Record<string, Scene>> = { topics, records, cluster, classic, consumers, transactions }
 
 const { values } = parseArgs({ options: { kafka: { type: 'string' }, scene: { type: 'string' } } })
 const server = values.kafka === undefined ? await KafkaProcess.start() : undefined

@@ -14,6 +14,7 @@ import { CLASSIC_DEFECTS } from './defects-classic.ts'
 import { CLEANING_DEFECTS } from './defects-cleaning.ts'
 import { CONSUMER_DEFECTS } from './defects-consumers.ts'
 import { SETTLING_DEFECTS } from './defects-settling.ts'
+import { TRANSACTION_DEFECTS } from './defects-transactions.ts'
 import { UPKEEP_DEFECTS } from './defects-upkeep.ts'
 import { WAKING_DEFECTS } from './defects-waking.ts'
 import { ofIndex, ofTopics, type PlantedDefect, withMethods } from './planted-defect.ts'
@@ -43,8 +44,8 @@ export const DEFECTS: Readonly<Record<string, PlantedDefect>> = {
   ...CLEANING_DEFECTS,
   ...CLASSIC_DEFECTS,
   ...CONSUMER_DEFECTS,
+  ...TRANSACTION_DEFECTS,
   ...WAKING_DEFECTS,
-  ...SETTLING_DEFECTS,
   'an append without the condition tailOffset <= seen': {
     ...APPENDS,
     message: /doubled/,

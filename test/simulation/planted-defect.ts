@@ -17,6 +17,10 @@ export interface Defect {
   readonly ports?: PlantPorts
   readonly failures?: FailureDestinations
   readonly dedupeKeyOf?: DedupeKey
+  readonly clients?: {
+    /** Whether transactional producers say which of their transactions they mean. */
+    readonly sendNumbers?: boolean
+  }
   /** What keeps who is armed, of each process, in the place of the one over its items. */
   readonly listeners?: (items: Items, clock: Clock) => ListenerStore
   /** Whether listeners look for nothing that they are not woken for. */

@@ -5,7 +5,13 @@ import { clockOf, Network } from '../../src/adapters/memory/network.ts'
 import { SeededEntropy } from '../../src/adapters/memory/seeded-entropy.ts'
 import { VirtualClock } from '../../src/adapters/memory/virtual-clock.ts'
 import { loadReading } from '../../src/broker/load-reading.ts'
-import { loadClassic, loadTasks, loadTopics, loadUseCases } from '../../src/broker/load-use-cases.ts'
+import {
+  loadClassic,
+  loadTasks,
+  loadTopics,
+  loadTransactions,
+  loadUseCases,
+} from '../../src/broker/load-use-cases.ts'
 import { LogBroker } from '../../src/broker/log-broker.ts'
 import { isTransient } from '../../src/broker/store-calls/retry.ts'
 import { VerifySummary } from '../../src/broker/verifying/finding.ts'
@@ -24,7 +30,14 @@ import { SleepyProcess } from './sleepy-process.ts'
 import { WatchedObjects } from './watched-objects.ts'
 
 // Now: virtual time does not wait for a file to be loaded.
-await Promise.all([loadUseCases(), loadClassic(), loadTasks(), loadTopics(), loadReading()])
+await Promise.all([
+  loadUseCases(),
+  loadClassic(),
+  loadTasks(),
+  loadTopics(),
+  loadTransactions(),
+  loadReading(),
+])
 
 const PROCESSES = 2
 const START_MS = Date.UTC(2026, 0, 1)

@@ -2,7 +2,7 @@ import { LISTENERS_PER_PARTITION_MAX, POLL_TOLD_MS } from '../../core/limits.ts'
 import type { Offset } from '../../core/numbers.ts'
 import { CROWDED_KEY, listenersKey, WAKING_KEY_ITEM } from '../../core/storage-layout.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
-import { type Arming, afterWake, freshArming, isBelow } from '../../core/waking/arming.ts'
+import { type Arming, afterWake, freshArming, isBelow, isSame } from '../../core/waking/arming.ts'
 import type { ListenerStore } from '../../ports/listener-store.ts'
 import { NotApplied, OutcomeUnknown } from '../../ports/outcome.ts'
 import { endOf, type Items, joinKey, splitKey } from './items.ts'
@@ -13,6 +13,12 @@ interface ListenerItem extends Arming {
   readonly expiresMs: number
 }
 
+interface Taking {
+  readonly endOffset: Offset | undefined
+  readonly nowMs: number
+  readonly isCrowded: boolean
+}
+
 /** Listeners over sorted items, each with the time at which it may go. */
 export function listenersOver(items: Items): ListenerStore {
   const itemKey = (partition: PartitionId, sortKey: string) => joinKey(listenersKey(partition), sortKey)
@@ -21,24 +27,32 @@ export function listenersOver(items: Items): ListenerStore {
     items.update(key, () => ({ put: encodeJson(item), answer: undefined }))
   const read = (value: Uint8Array) => decodeJson<ListenerItem>(value)
 
-  /** Undefined: it may have been armed anew since, or somebody else has got it. */
+  /** Undefined: somebody else has got it, or it was armed anew since from the end. */
   async function takeOne(
     key: string,
-    endOffset: Offset | undefined,
-    { nowMs, isCrowded }: { readonly nowMs: number; readonly isCrowded: boolean },
+    found: ListenerItem,
+    { endOffset, nowMs, isCrowded }: Taking,
   ): Promise<{ readonly stays: Offset | undefined } | undefined> {
-    try {
-      return await items.update(key, standing => {
-        const item = standing && read(standing)
-        if (!item || !isBelow(item, endOffset)) return { answer: undefined }
-        const left = isCrowded ? undefined : afterWake(item, endOffset, nowMs)
-        if (!left) return { isRemoved: true, answer: { stays: undefined } }
-        return { put: encodeJson({ ...item, ...left }), answer: { stays: item.from } }
-      })
-    } catch (error) {
-      // Whoever is told that he is armed no more arms anew.
-      if (error instanceof NotApplied || error instanceof OutcomeUnknown) return { stays: undefined }
-      throw error
+    let expected = found
+    for (;;) {
+      const item = expected
+      const left = isCrowded ? undefined : afterWake(item, endOffset, nowMs)
+      try {
+        const standing = await items.update<ListenerItem | 'taken' | undefined>(key, bytes => {
+          const stands = bytes && read(bytes)
+          if (!stands || !isSame(stands, item)) return { answer: stands }
+          if (!left) return { isRemoved: true, answer: 'taken' }
+          return { put: encodeJson({ ...item, ...left }), answer: 'taken' }
+        })
+        if (standing === 'taken') return { stays: left && item.from }
+        // Somebody else has moved it up, perhaps not far enough; who has armed anew is woken for nothing at worst.
+        if (!standing || endOffset === undefined || !isBelow(standing, endOffset)) return undefined
+        expected = standing
+      } catch (error) {
+        // Whoever is told that he is armed no more arms anew.
+        if (error instanceof NotApplied || error instanceof OutcomeUnknown) return { stays: undefined }
+        throw error
+      }
     }
   }
 
@@ -64,9 +78,9 @@ export function listenersOver(items: Items): ListenerStore {
       if (isCrowded) await put(itemKey(partition, CROWDED_KEY), { expiresMs: nowMs + POLL_TOLD_MS })
       const sockets: string[] = []
       const staying = new Map<string, Offset>()
-      for (const { key } of due) {
+      for (const { key, value } of due) {
         const { sortKey } = splitKey(key)
-        const taken = await takeOne(key, endOffset, { nowMs, isCrowded })
+        const taken = await takeOne(key, read(value), { endOffset, nowMs, isCrowded })
         if (taken) sockets.push(sortKey)
         if (taken?.stays !== undefined) staying.set(sortKey, taken.stays)
       }

@@ -47,10 +47,16 @@ import { TypedItems } from './typed-items.ts'
 const PRODUCERS_LOOKED_AT = 4
 const PRODUCERS_PAGE = 100
 
-/** The index over sorted items. */
-export function logIndexOver(items: Items, decisions: Decisions): LogIndex {
+/** What stands in heads' places. */
+export type Heads = TypedItems<StandingHead>
+
+export function headsOver(items: Items): Heads {
   const remembered = new Remembered(HEADS_REMEMBERED_BYTES_MAX, ownHead)
-  const heads = new TypedItems(items, encodeStandingHead, decodeStandingHead, remembered)
+  return new TypedItems(items, encodeStandingHead, decodeStandingHead, remembered)
+}
+
+/** The index over sorted items. */
+export function logIndexOver(items: Items, decisions: Decisions, heads: Heads): LogIndex {
   const producers = new TypedItems(items, encodeRetired, decodeRetired)
   const toBlock = (bytes: Uint8Array, key: string) => decodeBlock(parseBlockKey(splitKey(key).sortKey), bytes)
   const blocks = new TypedItems(items, encodeBlock, toBlock)
@@ -237,7 +243,7 @@ const FLUSHED: Lasting = 'in order'
 /** Above every block's sort key. */
 const BLOCKS_END = 'block$'
 
-function openHead(head: StandingHead | undefined): Head | undefined {
+export function openHead(head: StandingHead | undefined): Head | undefined {
   return head === CLOSED_HEAD ? undefined : head
 }
 
@@ -245,7 +251,7 @@ function itemKey(partition: PartitionId, sortKey: string): string {
   return joinKey(logKey(partition), sortKey)
 }
 
-function headKey(partition: PartitionId): string {
+export function headKey(partition: PartitionId): string {
   return itemKey(partition, HEAD_KEY)
 }
 

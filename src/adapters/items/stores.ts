@@ -3,9 +3,10 @@ import type { OutboxStore } from '../../ports/outbox-store.ts'
 import { DECISIONS, type Decisions } from './decisions.ts'
 import { groupsOver } from './groups.ts'
 import type { Items } from './items.ts'
-import { logIndexOver } from './log-index.ts'
+import { headsOver, logIndexOver } from './log-index.ts'
 import { outboxesOver } from './outboxes.ts'
 import { topicsOver } from './topics.ts'
+import { effectsOver } from './transaction-effects.ts'
 import { transactionsOver } from './transactions.ts'
 import { triggersOver } from './triggers.ts'
 import { upkeepOver } from './upkeep.ts'
@@ -16,16 +17,23 @@ export interface ItemStores
   readonly outboxes: OutboxStore
 }
 
-/** The log index, topics, groups, triggers, upkeep, transactions and outboxes over one key space. */
-export function storesOver(items: Items, others: Partial<Decisions> = {}): ItemStores {
+/**
+ * The log index, topics, groups, triggers, upkeep, transactions and outboxes over one key space.
+ * @param takesEffects whether transactions are put with all that they do elsewhere, in one step; else one step after the other
+ */
+export function storesOver(items: Items, others: Partial<Decisions> = {}, takesEffects = false): ItemStores {
   const decisions = { ...DECISIONS, ...others }
+  const heads = headsOver(items)
   return {
-    index: logIndexOver(items, decisions),
+    index: logIndexOver(items, decisions, heads),
     topics: topicsOver(items),
     groups: groupsOver(items, decisions),
     triggers: triggersOver(items),
     upkeep: upkeepOver(items),
-    transactions: transactionsOver(items),
+    transactions: {
+      ...transactionsOver(items),
+      ...(takesEffects && { putWithEffects: effectsOver(items, decisions, heads) }),
+    },
     outboxes: outboxesOver(items),
   }
 }

@@ -90,7 +90,7 @@ function itemKey(transactionalId: string, sortKey: string): string {
   return joinKey(transactionKey(transactionalId), sortKey)
 }
 
-function stateKey(transactionalId: string): string {
+export function stateKey(transactionalId: string): string {
   return itemKey(transactionalId, TRANSACTION_STATE_KEY)
 }
 

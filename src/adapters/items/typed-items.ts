@@ -33,6 +33,13 @@ export class TypedItems<T> {
     return value
   }
 
+  /** As it is to stand there. */
+  bytesOf(key: string, value: T): Uint8Array {
+    const bytes = this.#encode(value)
+    this.#remembered?.note(key, bytes, value)
+    return bytes
+  }
+
   async read(key: string): Promise<T | undefined> {
     const bytes = await this.#items.get(key)
     return bytes && this.meaning(bytes, key)
@@ -75,8 +82,7 @@ export class TypedItems<T> {
     const update = (bytes: Uint8Array | undefined) => {
       const standing = bytes && this.meaning(bytes, key)
       const changed = change(standing)
-      const put = changed && this.#encode(changed)
-      if (put) this.#remembered?.note(key, put, changed)
+      const put = changed && this.bytesOf(key, changed)
       return { put, answer: { standing, changed } }
     }
     return await this.#items.update(key, update, lasting)

@@ -73,7 +73,7 @@ async function openAbsolute(directory: string, access: Access): Promise<LocalSto
     objects.keepIngestIn(items.rows)
     return {
       objects,
-      ...storesOver(items),
+      ...storesOver(items, {}, true),
       format,
       health: new LocalHealth(parts.database, footing, items, objects),
       refusal: () => items.refusal(),

@@ -17,17 +17,21 @@ export interface MemoryStore extends ItemStores {
   across(network: Network): ItemStores & { readonly objects: ObjectStore }
 }
 
-/** Makes an empty store. */
-export function openMemoryStore(clock: Clock, decisions: Partial<Decisions> = {}): MemoryStore {
+/** Makes an empty store. @param takesEffects as storesOver */
+export function openMemoryStore(
+  clock: Clock,
+  decisions: Partial<Decisions> = {},
+  takesEffects = false,
+): MemoryStore {
   const items = new MemoryItems()
   const objects = new MemoryObjectStore(clock)
   return {
-    ...storesOver(items, decisions),
+    ...storesOver(items, decisions, takesEffects),
     objects,
     items,
     listeners: listenersOver(items),
     across: network => ({
-      ...storesOver(items.across(network), decisions),
+      ...storesOver(items.across(network), decisions, takesEffects),
       objects: objects.across(network),
     }),
   }

@@ -11,6 +11,7 @@ import { type PartitionId, partitionKey } from '../../core/topic/partition-id.ts
 import type { Ports } from '../../ports/index.ts'
 import { NoRoom, NotApplied } from '../../ports/outcome.ts'
 import { asTidemarkError } from '../../ports/store-errors.ts'
+import type { DecidedAppend } from '../../ports/transaction-store.ts'
 import { inTime, isTransient, pauseBeforeRetry, retryUntil, timedOut } from '../store-calls/retry.ts'
 import { bringAnew } from './staged-bytes.ts'
 
@@ -109,6 +110,30 @@ export class DecidedAppends {
         failures += 1
       }
     }
+  }
+
+  /**
+   * What appending them takes in one step with others, as far as is known; undefined: it is done, or takes more.
+   * @param isFresh whether the head is read anew
+   */
+  async plan(
+    partition: PartitionId,
+    entries: readonly IndexEntry[],
+    deadlineMs: number,
+    isFresh: boolean,
+  ): Promise<DecidedAppend | undefined> {
+    if (isFresh) this.#seen.delete(partitionKey(partition))
+    const [step] = decidedSteps(entries)
+    const known = await this.#look(partition, deadlineMs)
+    if (!known || known.isPastHardLimit) return undefined
+    const newcomers = await this.#readItem(partition, step!, known, deadlineMs)
+    if (newcomers === 'has it') return undefined
+    return { partition, entries, seen: known.nextOffset, newcomers }
+  }
+
+  /** Notes a head that somebody else has seen. */
+  note(partition: PartitionId, head: Head): void {
+    this.#remember(partition, head)
   }
 
   /** A head as it was at some time; undefined: there is none. */

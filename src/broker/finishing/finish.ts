@@ -14,6 +14,7 @@ import {
   transactionIdOf,
 } from '../../core/transaction/transaction.ts'
 import type { DecidedAppends, DecidedListener } from './append-decided.ts'
+import type { KnownClaims } from './known-claims.ts'
 import type { Room } from './room.ts'
 import { bringAnew } from './staged-bytes.ts'
 import type { TransactionCall } from './transaction-call.ts'
@@ -24,6 +25,7 @@ type EndedPartition = EndedTransaction['partitions'][number]
 export interface Finishing {
   readonly appends: DecidedAppends
   readonly onAppend: DecidedListener
+  readonly claims: KnownClaims
 }
 
 /**
@@ -40,14 +42,19 @@ export async function finish(
   decided: Transaction,
 ): Promise<EndedPartition[]> {
   const commits = decided.state === 'committing'
-  const claims = call.forEach(decided.offsets, place => readClaim(call, place))
+  const transactionId = transactionIdOf(decided)
+  const claims = call.forEach(decided.offsets, async place => {
+    const known = finishing.claims.get(place)
+    return known?.pending?.transactionId === transactionId ? known : await readClaim(call, place)
+  })
   // Whoever waits for it hears of it below.
   claims.catch(() => {})
   const ended = commits ? await appendAll(call, finishing, room, decided) : []
   const found = await claims
   await call.forEach(decided.offsets, async place => {
     const claim = found[decided.offsets.indexOf(place)]
-    await resolveOne(call, place, transactionIdOf(decided), claim, commits)
+    finishing.claims.note(place, undefined)
+    finishing.claims.note(place, await resolveOne(call, place, transactionId, claim, commits))
   })
   return ended
 }
@@ -130,7 +137,8 @@ async function noteAppended(
   }
 }
 
-function fitsHead(entries: readonly IndexEntry[]): boolean {
+/** Whether they can be appended as they are: a head has room for so much. */
+export function fitsHead(entries: readonly IndexEntry[]): boolean {
   return entries.length <= TRANSACTION_RUNS_MAX && countInlineBytes(entries) <= TRANSACTION_INLINE_BYTES_MAX
 }
 
@@ -163,21 +171,21 @@ function readClaim(call: TransactionCall, { groupId, topicId, partition }: Pendi
   return call.read(() => call.ports.groups.readClaim(groupId, { topicId, partition }))
 }
 
-/** Has what is pending of the transaction count, or not, unless that was done. */
+/** Has what is pending of the transaction count, or not, unless that was done. Tells the claim as it is then. */
 async function resolveOne(
   call: TransactionCall,
   place: PendingPlace,
   transactionId: string,
   read: Claim | undefined,
   commits: boolean,
-): Promise<void> {
+): Promise<Claim | undefined> {
   const { groupId, topicId, partition } = place
   let claim = read
-  await call.write(async isUnsure => {
+  return await call.write(async isUnsure => {
     if (isUnsure) claim = await call.ports.groups.readClaim(groupId, { topicId, partition })
     for (;;) {
       const pending = claim?.pending
-      if (!claim || pending?.transactionId !== transactionId) return
+      if (!claim || pending?.transactionId !== transactionId) return claim
       const committed = commits ? committedBy(claim, call.nowMs()) : null
       const { groups } = call.ports
       const resolved = await groups.resolvePending(
@@ -186,13 +194,14 @@ async function resolveOne(
         pending.version,
         committed,
       )
-      if (resolved.held) return
+      if (resolved.held) return resolved.claim
       claim = resolved.claim
     }
   })
 }
 
-function committedBy({ committed, pending }: Claim, nowMs: number) {
+/** What becomes of what is pending in a claim. */
+export function committedBy({ committed, pending }: Claim, nowMs: number) {
   const { offset, leaderEpoch, metadata } = pending!
   // Of an owner that counts its commits as well, the count goes on.
   const { sequence, underGeneration } = committed ?? {}

@@ -1,8 +1,14 @@
 import { isFull, spill } from '../../core/transaction/changes/spill.ts'
-import { type Changed, isRefusal, type Transaction } from '../../core/transaction/transaction.ts'
+import {
+  type Changed,
+  isRefusal,
+  type Refusal,
+  type Transaction,
+} from '../../core/transaction/transaction.ts'
 import { Lane } from '../../core/turns.ts'
 import { OutcomeUnknown } from '../../ports/outcome.ts'
 import { asTidemarkError } from '../../ports/store-errors.ts'
+import type { TransactionPut } from '../../ports/transaction-store.ts'
 import { inTime, isTransient, pauseBeforeRetry, timedOut } from '../store-calls/retry.ts'
 import { type TransactionCall, toError } from './transaction-call.ts'
 
@@ -17,6 +23,8 @@ export interface ChangeOptions {
   readonly onOvertaken?: () => Promise<void>
   /** As in TransactionStore.put. */
   readonly lasting?: 'in order'
+  /** Puts it with something else; undefined: it does not, and it is put alone. What is put bears the given version. */
+  readonly put?: (next: Transaction, expected: string | undefined) => Promise<TransactionPut | undefined>
 }
 
 /** What a change has come to. */
@@ -67,7 +75,7 @@ export class Room {
   async change(
     call: TransactionCall,
     change: Change,
-    { onOvertaken, lasting }: ChangeOptions = {},
+    { onOvertaken, lasting, put: putWith }: ChangeOptions = {},
   ): Promise<Changing> {
     const { clock, entropy, transactions } = call.ports
     const tried = new Set<string>()
@@ -84,16 +92,17 @@ export class Room {
           if (standing?.version !== before) await onOvertaken?.()
           continue
         }
-        if (isRefusal(changed)) throw toError(changed)
+        if (isRefusal(changed)) throw toError(triedNumber === undefined ? changed : asRetriable(changed))
         return { transaction: changed, isPut: false }
       }
       const next = { ...(await this.#spilled(call, changed)), version: entropy.id() }
       try {
-        const put = transactions.put(next, standing?.version, lasting)
+        const putAlone = () => transactions.put(next, standing?.version, lasting)
+        const put = putWith?.(next, standing?.version).then(done => done ?? putAlone()) ?? putAlone()
         const { held, transaction } = await inTime(clock, call.deadlineMs, put)
         this.#known = transaction
         call.written.isWritten()
-        if (held) return { transaction: next, isPut: true }
+        if (held) return { transaction: transaction ?? next, isPut: true }
       } catch (error) {
         this.#known = undefined
         if (!isTransient(error)) throw asTidemarkError(error, call.written.written)
@@ -125,4 +134,14 @@ export class Room {
     )
     return spilled.transaction
   }
+}
+
+/**
+ * Which transaction a call is about that does not say so was read from what had been seen before its first try, and that may have been
+ * over by then: whoever asks again begins with what stands.
+ */
+function asRetriable(refusal: Refusal): Refusal {
+  return refusal.kafkaName === 'INVALID_TXN_STATE'
+    ? { ...refusal, kafkaName: 'CONCURRENT_TRANSACTIONS' }
+    : refusal
 }

@@ -14,6 +14,7 @@ import type { ObjectLocator } from '../../ports/object-locator.ts'
 import type { FooterCache, WantedRange } from './footers.ts'
 import type { HotRecords, HotTail } from './hot-tail.ts'
 import { KnownPlaces } from './known-places.ts'
+import { readAhead } from './read-ahead.ts'
 import type { Seen } from './tail.ts'
 import { bytesFrom, readEntries, readPlace } from './walk.ts'
 
@@ -168,32 +169,26 @@ export class PartitionReads {
     const chunks: Uint8Array[] = []
     let nextOffset = from
     let left = maxBytes
-    for (let start = 0; start < ranges.length; start += READ_PARALLEL_MAX) {
-      const group = ranges.slice(start, start + READ_PARALLEL_MAX)
-      const reads = await Promise.all(
-        group.map(range => readPlace(this.#ports.objects, range, range.bytes, answer.memory)),
-      )
-      for (const [index, bytes] of reads.entries()) {
-        const range = group[index]!
-        const wanted = {
-          from: range.kind === 'inline' ? nextOffset : later(nextOffset, range.from),
-          maxBytes: left,
-          // Also where it is too large: so its damage is told.
-          atLeastOne: chunks.length === 0,
-        }
-        const cut = bytes && (await this.#cut(range, bytes, wanted, roomBytes, answer))
-        if (!cut) return { chunks, nextOffset }
-        if (cut.batches.length > 0) chunks.push(cut.batches)
-        left -= cut.batches.length
-        // The last records of a range may have gone from it.
-        const end = cut.isWhole ? endOf(range) : undefined
-        nextOffset = later(nextOffset, end ?? cut.nextOffset)
-        if (end === undefined && range.kind !== 'inline') {
-          const position = toPosition(range.position + cut.usedBytes)
-          this.#places.add(partition, { offset: cut.nextOffset, object: objectOf(range), position })
-        }
-        if (!cut.isWhole || left <= 0) return { chunks, nextOffset }
+    const read = (range: PlannedRange) => readPlace(this.#ports.objects, range, range.bytes, answer.memory)
+    for await (const [range, bytes] of readAhead(ranges, READ_PARALLEL_MAX, read)) {
+      const wanted = {
+        from: range.kind === 'inline' ? nextOffset : later(nextOffset, range.from),
+        maxBytes: left,
+        // Also where it is too large: so its damage is told.
+        atLeastOne: chunks.length === 0,
       }
+      const cut = bytes && (await this.#cut(range, bytes, wanted, roomBytes, answer))
+      if (!cut) return { chunks, nextOffset }
+      if (cut.batches.length > 0) chunks.push(cut.batches)
+      left -= cut.batches.length
+      // The last records of a range may have gone from it.
+      const end = cut.isWhole ? endOf(range) : undefined
+      nextOffset = later(nextOffset, end ?? cut.nextOffset)
+      if (end === undefined && range.kind !== 'inline') {
+        const position = toPosition(range.position + cut.usedBytes)
+        this.#places.add(partition, { offset: cut.nextOffset, object: objectOf(range), position })
+      }
+      if (!cut.isWhole || left <= 0) return { chunks, nextOffset }
     }
     return { chunks, nextOffset }
   }

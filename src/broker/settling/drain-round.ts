@@ -15,6 +15,7 @@ import { readAll } from '../store-calls/read-all.ts'
 import { retryUntil } from '../store-calls/retry.ts'
 import { type Budget, checkTime, isTimeOver } from './budget.ts'
 import { flush } from './flush.ts'
+import { lookAfterTransactions } from './look-after-transactions.ts'
 import { Moved } from './read-runs.ts'
 import type { SettlingSettings } from './settling-settings.ts'
 import { visit } from './visit-partition.ts'
@@ -24,6 +25,8 @@ import type { Log } from './write-segment.ts'
 export interface RoundReport {
   /** A partition could not be drained: the round is not published, and the next one tries again. */
   failed(topic: TopicItem, partition: PartitionId, error: unknown): void
+  /** Something went wrong with what is no partition. */
+  trouble(error: unknown): void
   /** As a log has it. */
   acceptLoss(topic: TopicItem, partition: PartitionId): Log['acceptLoss']
 }
@@ -34,7 +37,7 @@ const LOOKS_MAX = 5
 const CURSOR_INTERVAL_MS = 10_000
 
 /**
- * Has all partitions drain the epochs that are over, and publishes that they have. The floor is raised in the store before
+ * Has all partitions and all transactions drain the epochs that are over, and publishes that they have. The floor is raised in the store before
  * anything is listed, so whoever makes a head meanwhile either stands in the listing or raises it itself. Goes on where the last
  * run was broken off. Tells what the store keeps of its epochs after it.
  * @throws TimeIsOver, TidemarkError REQUEST_TIMED_OUT at the deadline: the next run goes on
@@ -91,6 +94,13 @@ export async function runRound(
     if (clock.monotonicMs() - notedAtMs >= CURSOR_INTERVAL_MS) await noteCursor()
     // Somebody else works on the round as well: one of us suffices.
     if (!round) return found
+  }
+  const { isDrained, failures } = await lookAfterTransactions(ports, budget, round.floor)
+  for (const error of failures) report.trouble(error)
+  if (!isDrained) {
+    // The round is not over while an open transaction has something of an older epoch: that is for minutes at most.
+    await noteCursor()
+    return round ?? found
   }
   const ended = publish({ ...round, cursor, stuck: [...stuck].slice(0, STUCK_PARTITIONS_MAX) }, clock.nowMs())
   return (ended && (await changeIngest(ports, round, ended, budget.deadlineMs))) ?? round

@@ -10,6 +10,7 @@ import { type Budget, isTimeOver, TimeIsOver } from './budget.ts'
 import { collectGarbage } from './collect-garbage.ts'
 import { runRound } from './drain-round.ts'
 import { expireOffsets } from './expire-offsets.ts'
+import { lookAfterTransactions } from './look-after-transactions.ts'
 import type { SettlingSettings } from './settling-settings.ts'
 import { advanceEpoch, sweepEpochs } from './sweep-epochs.ts'
 import { type Visited, type VisitWants, visit } from './visit-partition.ts'
@@ -211,6 +212,7 @@ class Run {
   /** Each in its turn; one that fails keeps none that follows from being done. */
   async #upkeep(): Promise<void> {
     await this.#part(() => this.#finishTopics())
+    await this.#part(() => this.#transactions())
     await this.#part(() => this.#epochs())
     await this.#part(() => this.#garbage())
     if (!this.#request.leavesOffsets) await this.#part(() => this.#offsets())
@@ -222,6 +224,11 @@ class Run {
     await new Topics(this.#ports, new TopicDirectory(topics, clock)).finishDeletions(new Set())
   }
 
+  async #transactions(): Promise<void> {
+    const { failures } = await lookAfterTransactions(this.#ports, this.#budget)
+    for (const error of failures) this.#report({ kind: 'trouble', error })
+  }
+
   async #epochs(): Promise<void> {
     const { deadlineMs } = this.#budget
     const opened = await openIngest(this.#ports, deadlineMs)
@@ -231,7 +238,9 @@ class Run {
     const failed = (topic: TopicItem, partition: PartitionId, error: unknown) =>
       this.#fail(topic, partition, error)
     const acceptLoss = (topic: TopicItem, partition: PartitionId) => this.#acceptLoss(topic, partition)
-    const round = await runRound(this.#ports, this.#settings, ingest, this.#budget, { failed, acceptLoss })
+    const trouble = (error: unknown) => this.#report({ kind: 'trouble', error })
+    const reports = { failed, acceptLoss, trouble }
+    const round = await runRound(this.#ports, this.#settings, ingest, this.#budget, reports)
     const { epoch, drained, cursor } = round
     this.#report({ kind: 'round', epoch, drained, isUnderWay: cursor !== null })
   }

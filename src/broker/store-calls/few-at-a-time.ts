@@ -1,13 +1,24 @@
-/** Does something for each item, so many of them at a time; results in order. */
+/** Does something for each item, so many of them at a time; results in order. Once it fails for one, no other is begun. */
 export async function fewAtATime<T, R>(
   items: readonly T[],
   parallelMax: number,
   work: (item: T) => Promise<R>,
 ): Promise<R[]> {
   if (items.length === 1) return [await work(items[0]!)]
-  const results: R[] = []
-  for (let start = 0; start < items.length; start += parallelMax) {
-    results.push(...(await Promise.all(items.slice(start, start + parallelMax).map(work))))
+  const results = new Array<R>(items.length)
+  let next = 0
+  // Each goes on as soon as it can: none waits for the slowest of the others.
+  const goOn = async () => {
+    while (next < items.length) {
+      const index = next++
+      try {
+        results[index] = await work(items[index]!)
+      } catch (error) {
+        next = items.length
+        throw error
+      }
+    }
   }
+  await Promise.all(Array.from({ length: Math.min(parallelMax, items.length) }, goOn))
   return results
 }

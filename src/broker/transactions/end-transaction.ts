@@ -9,9 +9,10 @@ import {
   type Transaction,
   transactionIdOf,
 } from '../../core/transaction/transaction.ts'
+import { CommitAtOnce } from '../finishing/at-once.ts'
 import { changeNext, isDecided, readFinished } from '../finishing/change-next.ts'
 import { type Finishing, finish, noteFinished } from '../finishing/finish.ts'
-import type { Change, Room } from '../finishing/room.ts'
+import type { Change, ChangeOptions, Room } from '../finishing/room.ts'
 import { type TransactionCall, toError } from '../finishing/transaction-call.ts'
 import type { LeaseWatch } from '../groups/lease-watch.ts'
 import { type OffsetsToPend, pendAll, prepareOffsets } from './pending-offsets.ts'
@@ -41,9 +42,10 @@ export async function endTransaction(
 ): Promise<EndedTransaction> {
   throwFirst(job?.failed() ?? [])
   const pending = await pendBefore(call, ending, room, request)
-  const decided = await decide(call, ending.finishing, room, request, job, pending)
+  const atOnce = new CommitAtOnce(call, ending.finishing)
+  const decided = await decide(call, ending.finishing, room, request, job, pending, atOnce)
   const { number } = decided
-  if (!isDecided(decided)) return { number, partitions: [] }
+  if (!isDecided(decided)) return { number, partitions: atOnce.ended }
   const ended = { number, partitions: await finish(call, ending.finishing, room, decided) }
   if (!ending.sleeps) answer(ended)
   // Where it fails, the next call finds out that all is done.
@@ -59,6 +61,7 @@ async function decide(
   request: EndTransaction,
   job: StageJob | undefined,
   pending: PendingBefore | undefined,
+  atOnce: CommitAtOnce,
 ): Promise<Transaction> {
   const change: Change = (standing, tried) => {
     if (!standing) return unknownId(request)
@@ -73,7 +76,8 @@ async function decide(
     if (isRefusal(withPending)) return withPending
     return end(withPending, caller, commit, call.nowMs())
   }
-  const options = pending ? { onOvertaken: pending.again } : {}
+  const put: ChangeOptions['put'] = (next, expected) => atOnce.put(next, expected)
+  const options = { put, ...(pending && { onOvertaken: pending.again }) }
   for (let tries = 0; ; tries += 1) {
     const { transaction } = await changeNext(call, finishing, room, change, options)
     if (!job?.hasRefused) return transaction
@@ -116,7 +120,7 @@ async function pendBefore(
     }
     const transactionId = transactionIdOf(begun)
     const again = async () => {
-      const pended = await Promise.all(groups.map(group => pend(call, group, begun)))
+      const pended = await Promise.all(groups.map(group => pend(call, finishing, group, begun)))
       throwFirst(pended.flat())
     }
     await again()
@@ -131,10 +135,11 @@ async function pendBefore(
 /** Has a group's offsets pend for a transaction. */
 export async function pend(
   call: TransactionCall,
+  { claims }: Finishing,
   offsets: OffsetsToPend,
   transaction: Transaction,
 ): Promise<CommittedPartition[]> {
   const { transactionalId } = transaction
   const name = { transactionalId, transactionId: transactionIdOf(transaction) }
-  return [...offsets.refused, ...(await pendAll(offsets, name, call))]
+  return [...offsets.refused, ...(await pendAll(offsets, name, call, claims))]
 }

@@ -6,15 +6,17 @@ import { checkCommit, unknownClassicMember } from '../../core/group/classic/chec
 import type { Claim, PendingOffset } from '../../core/group/group.ts'
 import { checkGroupId, storedMemberId } from '../../core/group/identity.ts'
 import { checkMetadata } from '../../core/group/offset-metadata.ts'
-import type { PendingPlace } from '../../core/transaction/transaction.ts'
-import { settlePending } from '../finishing/settle-pending.ts'
-import type { TransactionCall } from '../finishing/transaction-call.ts'
+import { type PendingPlace, transactionIdOf } from '../../core/transaction/transaction.ts'
+import type { KnownClaims } from '../finishing/known-claims.ts'
+import { idOfNext, settlePending } from '../finishing/settle-pending.ts'
+import { type TransactionCall, toError } from '../finishing/transaction-call.ts'
 import { isClassic } from '../groups/classic/change-kind.ts'
 import { checkOffsets, errorOf, readOwn } from '../groups/commit-offsets.ts'
 import { GroupCall, readGroup, unknownGroup } from '../groups/group-call.ts'
 import type { LeaseWatch } from '../groups/lease-watch.ts'
 import { otherKind } from '../groups/other-kind.ts'
 import { makeRoom } from '../settling/make-room.ts'
+import { overtaken } from './transaction-names.ts'
 
 /** Offsets of one group that are to become pending, and who commits them. */
 export interface OffsetsToPend {
@@ -66,57 +68,122 @@ export async function pendAll(
   { call, request, places }: OffsetsToPend,
   transaction: Pick<PendingOffset, 'transactionId' | 'transactionalId'>,
   transactionCall: TransactionCall,
+  claims: KnownClaims,
 ): Promise<CommittedPartition[]> {
   const pended = await call.forEach(places, async ({ asked, place }) => {
     const { topic, partition } = asked
-    return {
-      topic,
-      partition,
-      error: await errorOf(pendOne(call, request, asked, place, transaction, transactionCall)),
-    }
+    const pending = new Pending(call, request, place, asked, transaction, transactionCall, claims)
+    return { topic, partition, error: await errorOf(pending.set()) }
   })
   if (committerKind(request) !== 'classic member') return pended
   const error = await errorOf(checkCommitter(call, request))
   return error ? pended.map(each => ({ ...each, error: each.error ?? error })) : pended
 }
 
-async function pendOne(
-  call: GroupCall,
-  request: GroupOffsets,
-  { offset, leaderEpoch = -1, metadata = '', generation }: OffsetToCommit,
-  { topicId, partition }: PendingPlace,
-  transaction: Pick<PendingOffset, 'transactionId' | 'transactionalId'>,
-  transactionCall: TransactionCall,
-): Promise<void> {
-  const { ports, groups, groupId } = call
-  const id = { topicId, partition }
-  const member = committerOf(request, generation)
-  const pending: PendingOffset = {
-    ...transaction,
-    version: ports.entropy.id(),
-    offset,
-    leaderEpoch,
-    metadata,
+/**
+ * One offset that is to become pending. No try of it may hold once its transaction has had it count, however late it comes: that would
+ * count twice. So the claim is known first, then the transaction is seen undecided, and then the offset is set, on condition that
+ * nothing else was committed since: what its own transaction commits comes after its decision, and changes the claim.
+ */
+class Pending {
+  readonly #call: GroupCall
+  readonly #place: PendingPlace
+  readonly #pending: PendingOffset
+  readonly #transactionCall: TransactionCall
+  readonly #claims: KnownClaims
+  /** undefined: nobody who says who he is. */
+  readonly #member: Committer | undefined
+
+  constructor(
+    call: GroupCall,
+    request: GroupOffsets,
+    place: PendingPlace,
+    { offset, leaderEpoch = -1, metadata = '', generation }: OffsetToCommit,
+    transaction: Pick<PendingOffset, 'transactionId' | 'transactionalId'>,
+    transactionCall: TransactionCall,
+    claims: KnownClaims,
+  ) {
+    this.#call = call
+    this.#place = place
+    this.#member = committerOf(request, generation)
+    this.#pending = { ...transaction, version: call.ports.entropy.id(), offset, leaderEpoch, metadata }
+    this.#transactionCall = transactionCall
+    this.#claims = claims
   }
-  let seen: string | null = null
-  let by: Committer = member ?? 'unowned'
-  await call.write(async () => {
-    for (;;) {
-      const { held, claim } = await groups.setPending(groupId, id, pending, by, seen)
-      if (held || claim?.pending?.version === pending.version) return
-      if (!member) by = await anybodyOf(call, claim)
-      const standing = (await readOwn(call, id, by))?.pending
-      if (standing?.version === pending.version) return
-      if (!standing || standing.transactionId === pending.transactionId) {
-        seen = standing?.version ?? null
-        continue
+
+  async set(): Promise<void> {
+    // As this process left it before it saw the transaction last; where it knows of none, only one to which nothing was committed will do.
+    let known = this.#claims.get(this.#place)
+    this.#claims.note(this.#place, undefined)
+    let by = this.#member ?? (await this.#anybody(known))
+    await this.#call.write(async () => {
+      for (;;) {
+        const change = await this.#trySet(known, by)
+        if (change.held || this.#isSet(change.claim)) {
+          this.#claims.note(this.#place, change.claim)
+          return
+        }
+        if (!this.#member) by = await this.#anybody(change.claim)
+        known = await this.#readFree(by)
+        if (this.#isSet(known)) return
+        await this.#checkUndecided()
       }
-      // Of a transaction that was, or another producer's.
-      const settled = await settlePending(transactionCall, { ...id, groupId }, standing, makeRoom)
-      if (settled === 'open') throw stillPending(standing)
-      seen = null
+    })
+  }
+
+  #trySet(known: Claim | undefined, by: Committer) {
+    const { groupId, topicId, partition } = this.#place
+    const { pending, committed } = known ?? {}
+    return this.#call.groups.setPending(
+      groupId,
+      { topicId, partition },
+      this.#pending,
+      by,
+      pending?.version ?? null,
+      committed?.committedMs ?? null,
+    )
+  }
+
+  #isSet(claim: Claim | undefined): boolean {
+    return claim?.pending?.version === this.#pending.version
+  }
+
+  /** The claim, once nothing of another transaction is pending in it. @throws as readOwn; CONCURRENT_TRANSACTIONS */
+  async #readFree(by: Committer): Promise<Claim | undefined> {
+    const { groupId, topicId, partition } = this.#place
+    for (;;) {
+      const claim = await readOwn(this.#call, { topicId, partition }, by)
+      const pending = claim?.pending
+      if (!pending || pending.transactionId === this.#pending.transactionId) return claim
+      const place = { groupId, topicId, partition }
+      if ((await settlePending(this.#transactionCall, place, pending, makeRoom)) === 'open')
+        throw stillPending(pending)
     }
-  })
+  }
+
+  /** @throws CONCURRENT_TRANSACTIONS where it is, or was another one's turn */
+  async #checkUndecided(): Promise<void> {
+    const { transactionId, transactionalId } = this.#pending
+    const { ports } = this.#transactionCall
+    const standing = await this.#transactionCall.read(() => ports.transactions.read(transactionalId))
+    if (standing) {
+      if (transactionIdOf(standing) === transactionId && standing.state === 'open') return
+      if (idOfNext(standing) === transactionId && standing.state !== 'open') return
+    }
+    throw toError(overtaken({ transactionalId }))
+  }
+
+  /**
+   * Older clients commit in transactions without saying which member they are, and Kafka takes it, members or not: their producer's
+   * epoch is all that fences them.
+   */
+  async #anybody(claim: Claim | undefined): Promise<Committer> {
+    if (!claim || claim.owner === null) return 'unowned'
+    const { owner, generation } = claim
+    // What a trigger owns is its own.
+    const member = await this.#call.groups.readMember(this.#call.groupId, owner)
+    return member ? { owner, generation } : 'unowned'
+  }
 }
 
 function stillPending({ transactionalId }: PendingOffset): TidemarkError {
@@ -138,18 +205,6 @@ function committerOf(request: GroupOffsets, generation: number | undefined): Com
   const kind = committerKind(request)
   if (kind !== 'member') return kind === 'nobody' ? undefined : 'unowned'
   return { owner: storedMemberId(request.memberId!, request.instanceId), generation: generation! }
-}
-
-/**
- * Older clients commit in transactions without saying which member they are, and Kafka takes it, members or not: their producer's
- * epoch is all that fences them.
- */
-async function anybodyOf(call: GroupCall, claim: Claim | undefined): Promise<Committer> {
-  if (!claim || claim.owner === null) return 'unowned'
-  const { owner, generation } = claim
-  // What a trigger owns is its own.
-  const member = await call.groups.readMember(call.groupId, owner)
-  return member ? { owner, generation } : 'unowned'
 }
 
 /** Of members of other groups the claims say it. @throws TidemarkError as commitOffsets and commitClassic */

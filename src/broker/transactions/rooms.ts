@@ -1,4 +1,4 @@
-import { TRANSACTIONAL_IDS_REMEMBERED_MAX } from '../../core/limits.ts'
+import { TRANSACTION_ITEMS_REMEMBERED_MAX } from '../../core/limits.ts'
 import type { Transaction } from '../../core/transaction/transaction.ts'
 import { Room } from '../finishing/room.ts'
 
@@ -48,7 +48,7 @@ export class Rooms {
       return known
     }
     for (const [id, { waiting }] of this.#rooms) {
-      if (this.#rooms.size < TRANSACTIONAL_IDS_REMEMBERED_MAX) break
+      if (this.#rooms.size < TRANSACTION_ITEMS_REMEMBERED_MAX) break
       if (waiting === 0) this.#rooms.delete(id)
     }
     const room = new Room(transactionalId)

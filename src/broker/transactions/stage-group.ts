@@ -106,7 +106,7 @@ export class StageJob {
   }
 }
 
-/** Applies jobs one after the other; a refusal only where nothing of any is taken. */
+/** Applies jobs one after the other; a refusal only where nothing of any is taken, or was. */
 export function applyJobs(
   jobs: readonly StageJob[],
   standing: Transaction,
@@ -117,7 +117,9 @@ export function applyJobs(
   if (staged !== standing) return staged
   const refusals = jobs.flatMap(({ refusal }) => refusal ?? [])
   // What waits for something else to be finished goes before what is refused for good.
-  return refusals.find(({ kafkaName }) => kafkaName === 'CONCURRENT_TRANSACTIONS') ?? refusals[0] ?? standing
+  const waits = refusals.find(({ kafkaName }) => kafkaName === 'CONCURRENT_TRANSACTIONS')
+  // Of the others some may be repetitions: they are told so, whatever is wrong with those beside them.
+  return waits ?? (refusals.length === jobs.length ? refusals[0] : undefined) ?? standing
 }
 
 /** Brings anew what the change refused for its ingest epoch; tells whether another try is worth it. */

@@ -1,17 +1,8 @@
 import type { EndTransaction, TransactionName } from '../../contract/transactions.ts'
 import { TidemarkError } from '../../core/errors.ts'
-import { TRANSACTIONAL_ID_CHARACTERS_MAX } from '../../core/limits.ts'
+import { checkTransactionalId } from '../../core/group/identity.ts'
 import type { Caller } from '../../core/transaction/fence.ts'
 import type { Refusal, Transaction } from '../../core/transaction/transaction.ts'
-
-/** @throws TidemarkError INVALID_REQUEST */
-export function checkTransactionalId(transactionalId: string): void {
-  if (transactionalId.length >= 1 && transactionalId.length <= TRANSACTIONAL_ID_CHARACTERS_MAX) return
-  throw new TidemarkError(
-    'INVALID_REQUEST',
-    `A transactional id has 1 to ${TRANSACTIONAL_ID_CHARACTERS_MAX} characters.`,
-  )
-}
 
 /** @throws TidemarkError INVALID_REQUEST */
 export function checkName({ transactionalId, producerId, epoch, number }: TransactionName): void {

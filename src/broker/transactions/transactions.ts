@@ -8,18 +8,21 @@ import type {
   TransactionName,
 } from '../../contract/transactions.ts'
 import { TidemarkError } from '../../core/errors.ts'
+import { checkTransactionalId } from '../../core/group/identity.ts'
 import { PRODUCE_IN_FLIGHT_BYTES_MAX, TRANSACTION_TIMEOUT_DEFAULT_MS } from '../../core/limits.ts'
 import { addOffsets } from '../../core/transaction/changes/add-offsets.ts'
 import { addPartitions, type NamedPartition } from '../../core/transaction/changes/add-partitions.ts'
 import { initProducer } from '../../core/transaction/changes/init-producer.ts'
 import { withFloor } from '../../core/transaction/changes/raise-floor.ts'
 import { abortedByForce } from '../../core/transaction/changes/time-out.ts'
+import { fence, wrongState } from '../../core/transaction/fence.ts'
 import type { Transaction } from '../../core/transaction/transaction.ts'
 import { futureTime } from '../../ports/clock.ts'
 import type { Ports } from '../../ports/index.ts'
 import { DecidedAppends, type DecidedListener } from '../finishing/append-decided.ts'
 import { changeNext, finishWhole, isDecided } from '../finishing/change-next.ts'
 import type { Finishing } from '../finishing/finish.ts'
+import { KnownClaims } from '../finishing/known-claims.ts'
 import { drawProducerId } from '../finishing/producer-id.ts'
 import type { Change, ChangeOptions, Changing, Room } from '../finishing/room.ts'
 import { TransactionCall, toFailure } from '../finishing/transaction-call.ts'
@@ -28,19 +31,12 @@ import { makeRoom } from '../settling/make-room.ts'
 import type { TopicDirectory } from '../topics/topic-directory.ts'
 import { describe, listTransactions } from './describe.ts'
 import { endTransaction, pend } from './end-transaction.ts'
+import { Overdue } from './overdue.ts'
 import { prepareOffsets } from './pending-offsets.ts'
 import { Rooms } from './rooms.ts'
 import { checkAll } from './stage.ts'
 import { applyJobs, bringJobsAnew, StageJob } from './stage-group.ts'
-import {
-  callerOf,
-  checkEnd,
-  checkName,
-  checkTransactionalId,
-  idNotFound,
-  overtaken,
-  unknownId,
-} from './transaction-names.ts'
+import { callerOf, checkEnd, checkName, idNotFound, overtaken, unknownId } from './transaction-names.ts'
 
 export interface TransactionsSettings {
   /** Told of what this process appends. */
@@ -73,6 +69,7 @@ export class Transactions implements TransactionBroker {
   /** By transactional id: those that have not begun yet. */
   readonly #groups = new Map<string, StageGroup>()
   #bytesInFlight = 0
+  #overdue: Overdue | undefined
 
   constructor(
     ports: Ports,
@@ -84,7 +81,7 @@ export class Transactions implements TransactionBroker {
     this.#directory = directory
     this.#leases = leases
     this.#sleeps = sleeps
-    this.#finishing = { appends: new DecidedAppends(ports, makeRoom), onAppend }
+    this.#finishing = { appends: new DecidedAppends(ports, makeRoom), onAppend, claims: new KnownClaims() }
     this.#futureMs = futureTime(ports.clock)
   }
 
@@ -189,6 +186,7 @@ export class Transactions implements TransactionBroker {
       const prepared = await Promise.allSettled(group.jobs)
       const jobs = prepared.flatMap(each => (each.status === 'fulfilled' ? [each.value] : []))
       await this.#stageJobs(call, room, jobs)
+      if (room.known) this.#overdue?.note(room.known)
     })
   }
 
@@ -212,11 +210,16 @@ export class Transactions implements TransactionBroker {
     return await this.#enter(request.transactionalId, async (call, room) => {
       const offsets = await prepareOffsets(call, this.#leases, request)
       const places = offsets.places.map(({ place }) => place)
-      const change: Change = (standing, tried) =>
-        standing ? addOffsets(standing, callerOf(request, tried), places, call.nowMs()) : unknownId(request)
+      const change: Change = (standing, tried) => {
+        if (!standing) return unknownId(request)
+        const caller = callerOf(request, tried)
+        if (request.begins === false && isOver(standing))
+          return fence(standing, caller) ?? wrongState(standing, 'commit offsets')
+        return addOffsets(standing, caller, places, call.nowMs())
+      }
       const options: ChangeOptions = places.length === 0 ? { lasting: 'in order' } : {}
       const { transaction } = await this.#changeNext(call, room, change, options)
-      return await pend(call, offsets, transaction)
+      return await pend(call, this.#finishing, offsets, transaction)
     })
   }
 
@@ -258,8 +261,14 @@ export class Transactions implements TransactionBroker {
     return await this.describeTransaction(transactionalId)
   }
 
+  /** Has what is overdue aborted, and what others have left finished, for as long as this process lives. */
+  watch(reportError: (error: unknown) => void): void {
+    this.#overdue ??= new Overdue(this.#ports, this.#directory, reportError)
+  }
+
   /** Resolves when all is done that was begun. */
   async close(): Promise<void> {
+    await this.#overdue?.close()
     await this.#rooms.settled()
   }
 
@@ -296,6 +305,17 @@ export class Transactions implements TransactionBroker {
   ): Promise<T> {
     this.#groups.delete(transactionalId)
     const call = new TransactionCall(this.#ports, this.#directory)
-    return this.#rooms.enter<T>(transactionalId, (room, answer) => work(call, room, answer))
+    return this.#rooms.enter<T>(transactionalId, async (room, answer) => {
+      try {
+        return await work(call, room, answer)
+      } finally {
+        if (room.known) this.#overdue?.note(room.known)
+      }
+    })
   }
+}
+
+/** Whether there is no transaction, decided or not, before another one begins. */
+function isOver({ state }: Transaction): boolean {
+  return state === 'empty' || state === 'committed' || state === 'aborted'
 }

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import type { Broker } from '../../contract/broker.ts'
 import type { GroupBroker } from '../../contract/groups.ts'
 import type { HttpLogger } from '../../contract/http/settings.ts'
+import type { TransactionBroker } from '../../contract/transactions.ts'
 import type { TriggerBroker } from '../../contract/triggers.ts'
 import type { Embedded } from '../../embedded/embedded.ts'
 import type { RunningTriggers } from '../../embedded/triggers/run-triggers.ts'
@@ -13,7 +14,7 @@ import type { BrokerAddress, HttpAddress, StoreAccess } from './broker-address.t
 import { checkPortCanBeAsked } from './listen-address.ts'
 
 export interface Connection {
-  broker: Broker & GroupBroker & TriggerBroker
+  broker: Broker & GroupBroker & TransactionBroker & TriggerBroker
   close(): Promise<void>
 }
 
@@ -35,7 +36,7 @@ async function openHttp({
   token,
   signing,
   region,
-}: HttpAddress): Promise<Broker & GroupBroker & TriggerBroker> {
+}: HttpAddress): Promise<Broker & GroupBroker & TransactionBroker & TriggerBroker> {
   const { HttpBroker } = await import('../../client/http-broker.ts')
   if (token !== null) return new HttpBroker({ url, token })
   const { signingScopeOf } = await import('../../adapters/aws/signing/signing-scope.ts')

@@ -3,12 +3,13 @@ import type { Position } from '../../core/numbers.ts'
 import type { StoreHealth } from '../../ports/store-health.ts'
 import type { Broker } from '../broker.ts'
 import type { GroupBroker } from '../groups.ts'
+import type { TransactionBroker } from '../transactions.ts'
 import type { TriggerBroker } from '../triggers.ts'
 import type { WakingOffer } from '../waking/offer.ts'
 import type { UrlSigner } from './trust/signed-url.ts'
 
 export interface HttpPorts {
-  broker: Broker & GroupBroker & TriggerBroker
+  broker: Broker & GroupBroker & TransactionBroker & TriggerBroker
   /** Given where this server itself serves what `locate` points at. */
   objects?: LocatedObjects
   /** What GET /health looks at; nothing when it is left out. */

@@ -11,7 +11,7 @@ import {
   patchOffsets,
 } from '../record/batch-header.ts'
 import { BASE_OFFSET_AT, RECORDS_AT as BATCH_HEADER_BYTES, readInt64 } from '../record/batch-layout.ts'
-import { checkSound } from '../record/sound-batch.ts'
+import { RunCheck } from '../record/run-check.ts'
 
 /** Kafka's leader epoch: one log has no leaders that could change. */
 export const LEADER_EPOCH = 0
@@ -85,6 +85,7 @@ export function cutRun(
   let offset = baseOffset
   let start = -1
   let neededBytes: number | undefined
+  const checking = new RunCheck(bytes)
   try {
     while (position < bytes.length) {
       const isHeaderCut = bytes.length - position < BATCH_HEADER_BYTES
@@ -101,7 +102,7 @@ export function cutRun(
         const first = start < 0 ? position : start
         const isFree = start < 0 && wanted.atLeastOne
         if (!isFree && position + size - first > wanted.maxBytes) break
-        checkSound(bytes, position)
+        checking.check(position, size, first + wanted.maxBytes)
         if (offsets === 'counted') patchOffsets(bytes, position, base, LEADER_EPOCH)
         start = first
       }

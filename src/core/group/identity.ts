@@ -1,5 +1,10 @@
 import { type KafkaErrorName, TidemarkError } from '../errors.ts'
-import { CLIENT_ID_CHARACTERS_MAX, GROUP_ID_CHARACTERS_MAX, MEMBER_ID_CHARACTERS_MAX } from '../limits.ts'
+import {
+  CLIENT_ID_CHARACTERS_MAX,
+  GROUP_ID_CHARACTERS_MAX,
+  MEMBER_ID_CHARACTERS_MAX,
+  TRANSACTIONAL_ID_CHARACTERS_MAX,
+} from '../limits.ts'
 import { TRIGGER_OWNER_PREFIX } from '../trigger/trigger.ts'
 
 /** Stored member ids of static members begin with this, and no others. */
@@ -49,6 +54,11 @@ function check(
  */
 export function checkGroupId(groupId: string): void {
   check(groupId, 'group id', GROUP_ID_CHARACTERS_MAX, 'INVALID_GROUP_ID')
+}
+
+/** Any text that could be a group id. @throws INVALID_REQUEST */
+export function checkTransactionalId(transactionalId: string): void {
+  check(transactionalId, 'transactional id', TRANSACTIONAL_ID_CHARACTERS_MAX)
 }
 
 /**

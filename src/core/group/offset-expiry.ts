@@ -20,7 +20,7 @@ export interface UselessClaim {
 
 /**
  * Claims of topics that are gone, and, by Kafka's `offsets.retention.minutes`, what a group has committed that has had no members
- * for so long. What a trigger has committed stays as long as the trigger.
+ * for so long. What a trigger has committed stays as long as the trigger, and what is pending until its transaction is over.
  * @param topicIds of all topics that there are, in any state, read after the claims: an id never comes back
  */
 export function findUselessClaims(
@@ -33,10 +33,11 @@ export function findUselessClaims(
   )
   const isSilent = !seen.hasTrigger && heardMs(seen) + OFFSETS_RETENTION_MS < nowMs
   return seen.claims.flatMap(claim => {
-    const { owner, topicId, committed } = claim
+    const { owner, topicId, committed, pending } = claim
     // Whoever owns it lets go of it by itself, and the next look finds it free.
     const isOwned = owner !== null && (seen.hasTrigger || living.has(owner))
-    if (isOwned) return []
+    // It may be decided that what is pending counts: its transaction ends before.
+    if (isOwned || pending) return []
     if (!topicIds.has(topicId)) return { claim, isForGood: true }
     const isOld = committed !== null && committed.committedMs + OFFSETS_RETENTION_MS < nowMs
     return isSilent && isOld ? { claim, isForGood: false } : []

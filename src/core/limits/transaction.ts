@@ -21,12 +21,16 @@ export const TRANSACTION_OFFSET_ITEMS_MAX = 4_096
 /** What stands of staged runs in a transaction's item, which is written anew with each step: what is more moves into a chunk. */
 export const TRANSACTION_RUNS_MAX = 64
 export const TRANSACTION_INLINE_BYTES_MAX = 16 * KiB
+/** Logs and claims that a commit changes in one step with its item, where a store can. */
+export const TRANSACTION_EFFECT_ITEMS_MAX = 256
 /** One chunk of staged runs. */
 export const TRANSACTION_CHUNK_BYTES_MAX = 256 * KiB
 /** Chunks of one transaction: it takes some 65,000 produce calls, or 16 MB in small ones. */
 export const TRANSACTION_CHUNK_ITEMS_MAX = 1_024
+/** How often a process looks whether a transaction is overdue, while it knows of open ones. */
+export const TRANSACTION_WATCH_MS_MAX = 5_000
 /** Transactional ids of which one process remembers how they stood: the ones that were used last. */
-export const TRANSACTIONAL_IDS_REMEMBERED_MAX = 10_000
+export const TRANSACTION_ITEMS_REMEMBERED_MAX = 10_000
 
 assert(TRANSACTION_TIMEOUT_DEFAULT_MS <= TRANSACTION_TIMEOUT_MS_MAX, 'the default time-out is allowed')
 assert(

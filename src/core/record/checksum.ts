@@ -6,5 +6,9 @@ import { ATTRIBUTES_AT } from './batch-layout.ts'
  * from the attributes on, so that the base offset and the leader epoch can change without it.
  */
 export function batchChecksum(bytes: Uint8Array, position: number, sizeBytes: number): number {
-  return crc32c(bytes.subarray(position + ATTRIBUTES_AT, position + sizeBytes))
+  return checksum(bytes, position + ATTRIBUTES_AT, position + sizeBytes)
+}
+
+export function checksum(bytes: Uint8Array, start: number, end: number): number {
+  return crc32c(bytes.subarray(start, end))
 }

@@ -31,11 +31,11 @@ const TIME_HIGH_MAX = 0xf_ffff
  * @throws TidemarkError as checkBatch
  */
 export function checkSound(bytes: Uint8Array, position: number): void {
-  if (!isSound(bytes, position)) checkBatch(bytes, position)
+  if (!looksSound(bytes, position) || !hasItsChecksum(bytes, position)) checkBatch(bytes, position)
 }
 
-/** True only where `checkBatch` would throw nothing. */
-function isSound(bytes: Uint8Array, position: number): boolean {
+/** True only where `checkBatch` would throw nothing but for the CRC. */
+export function looksSound(bytes: Uint8Array, position: number): boolean {
   if (position + RECORDS_AT > bytes.length) return false
   const sizeBytes = readInt32(bytes, position + LENGTH_AT) + LENGTH_EXCLUDED_BYTES
   if (sizeBytes < RECORDS_AT || sizeBytes > BATCH_BYTES_MAX || position + sizeBytes > bytes.length)
@@ -50,8 +50,11 @@ function isSound(bytes: Uint8Array, position: number): boolean {
   if (sizeBytes - RECORDS_AT < leastBytes) return false
   const offsetHigh = readInt32(bytes, position + BASE_OFFSET_AT)
   if (offsetHigh < 0 || offsetHigh > OFFSET_HIGH_MAX) return false
-  if (!isTime(bytes, position + BASE_TIMESTAMP_AT) || !isTime(bytes, position + MAX_TIMESTAMP_AT))
-    return false
+  return isTime(bytes, position + BASE_TIMESTAMP_AT) && isTime(bytes, position + MAX_TIMESTAMP_AT)
+}
+
+function hasItsChecksum(bytes: Uint8Array, position: number): boolean {
+  const sizeBytes = readInt32(bytes, position + LENGTH_AT) + LENGTH_EXCLUDED_BYTES
   return readInt32(bytes, position + CRC_AT) >>> 0 === batchChecksum(bytes, position, sizeBytes)
 }
 

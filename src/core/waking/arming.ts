@@ -21,6 +21,11 @@ export function isBelow({ from }: Arming, endOffset: Offset | undefined): boolea
   return from === undefined || endOffset === undefined || from < endOffset
 }
 
+/** Whether an arming that stands now is the one that was found: a request that comes late takes no other one. */
+export function isSame(standing: Arming, found: Arming): boolean {
+  return standing.sinceMs === found.sinceMs && standing.from === found.from
+}
+
 /**
  * What is left of it when it has woken; undefined: nothing, it is used up. Whoever is woken often is to say when he wants to be again:
  * he need not be for each change then. And who never says anything may not want to be woken at all.

@@ -2,11 +2,12 @@ import type { Broker, TopicSummary } from '../../contract/broker.ts'
 import type { ClassicGroupBroker } from '../../contract/classic-groups.ts'
 import type { GroupBroker } from '../../contract/groups.ts'
 import type { ProducersBroker } from '../../contract/producers.ts'
+import type { TransactionBroker } from '../../contract/transactions.ts'
 import type { LentMemory } from '../../core/lent-memory.ts'
 import type { Clock } from '../../ports/clock.ts'
 
 /** The broker that a gateway stands in front of: one of this process. */
-export type GatewayBroker = Broker & GroupBroker & ClassicGroupBroker & ProducersBroker
+export type GatewayBroker = Broker & GroupBroker & ClassicGroupBroker & ProducersBroker & TransactionBroker
 
 /** What a gateway says of itself to clients. */
 export interface GatewaySettings {

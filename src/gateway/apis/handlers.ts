@@ -12,14 +12,13 @@ import { describeTopicPartitions } from './describe-topic-partitions.ts'
 import { fetch } from './fetch.ts'
 import { GROUP_HANDLERS } from './groups/index.ts'
 import type { Handler } from './handler.ts'
-import { initProducerId } from './init-producer-id.ts'
 import { alterPartitionReassignments, electLeaders, listPartitionReassignments } from './leaders.ts'
 import { listOffsets } from './list-offsets.ts'
 import { metadata } from './metadata.ts'
 import { offsetForLeaderEpoch } from './offset-for-leader-epoch.ts'
 import { produce } from './produce.ts'
 import { createAcls, deleteAcls, describeAcls, describeUserScramCredentials } from './security.ts'
-import { describeTransactions, listTransactions } from './transactions.ts'
+import { TRANSACTION_HANDLERS } from './transactions/index.ts'
 
 /**
  * Every API that is offered, in the order of their keys. ApiVersions, SaslHandshake and SaslAuthenticate are the server's:
@@ -33,7 +32,6 @@ export const HANDLERS: readonly Handler[] = [
   createTopics,
   deleteTopics,
   deleteRecords,
-  initProducerId,
   offsetForLeaderEpoch,
   describeAcls,
   createAcls,
@@ -51,9 +49,8 @@ export const HANDLERS: readonly Handler[] = [
   describeUserScramCredentials,
   describeCluster,
   describeProducers,
-  describeTransactions,
-  listTransactions,
   listConfigResources,
   describeTopicPartitions,
   ...GROUP_HANDLERS,
+  ...TRANSACTION_HANDLERS,
 ].sort((one, other) => one.api.key - other.api.key)

@@ -1,5 +1,19 @@
-import { type KafkaErrorName, type RefusedRecord, RefusedRecords, TidemarkError } from '../../core/errors.ts'
+import type { TransactionFailure, TransactionName } from '../../contract/transactions.ts'
+import {
+  isKafkaErrorName,
+  type KafkaErrorName,
+  type RefusedRecord,
+  RefusedRecords,
+  TidemarkError,
+} from '../../core/errors.ts'
 import { toWholeNumber } from '../../core/numbers.ts'
+import {
+  ATTRIBUTES_AT,
+  PRODUCER_EPOCH_AT,
+  PRODUCER_ID_AT,
+  RECORDS_AT,
+  TRANSACTIONAL_BIT,
+} from '../../core/record/batch-layout.ts'
 import { Produce, type ProduceRequest, type ProduceResponse } from '../wire/messages/produce.ts'
 import type { Context } from './context.ts'
 import { apiError, codeOf, NONE, toApiError } from './error-code.ts'
@@ -13,6 +27,8 @@ type PartitionAnswer = ProduceResponse['responses'][number]['partitionResponses'
 const VERSION_MIN = 3
 /** From there on, an answer says which records are wrong. */
 const VERSION_OF_RECORD_ERRORS = 8
+/** From there on, clients know that they can abort a transaction, and go on. */
+const VERSION_OF_ABORTABLE = 11
 const NO_OFFSET = -1
 const NO_TIME = -1
 const KNOWN_ACKS = [-1, 0, 1]
@@ -28,11 +44,15 @@ export const produce = handler(Produce, [0, 11], (request, context): Promise<Pro
   if (version < VERSION_MIN) {
     return Promise.reject(new ConnectionEnded(`Produce ${version} has records of an older form`))
   }
-  const { acks, topicData } = request
+  const { acks, topicData, transactionalId } = request
   if (!KNOWN_ACKS.includes(acks)) return Promise.resolve(answerAll(topicData, 'INVALID_REQUIRED_ACKS'))
+  const write =
+    transactionalId === null
+      ? (topic: string, partition: AskedPartition) => append(topic, partition, context)
+      : stagingOf(request, transactionalId, context)
   const pending = topicData.map(topic => ({
     topic,
-    partitions: topic.partitionData.map(partition => append(topic.name, partition, context)),
+    partitions: topic.partitionData.map(partition => write(topic.name, partition)),
   }))
   return answer(pending, acks)
 })
@@ -62,10 +82,9 @@ async function append(
   { index, records }: AskedPartition,
   { broker, version }: Context,
 ): Promise<PartitionAnswer> {
-  if (records === null || records.length === 0) {
-    return failed(index, apiError('INVALID_RECORD', 'There is no record batch.'))
-  }
-  if (toWholeNumber(index) === undefined) return failed(index, apiError('UNKNOWN_TOPIC_OR_PARTITION', ''))
+  if (records === null || records.length === 0) return failed(index, NO_BATCH)
+  if (toWholeNumber(index) === undefined) return failed(index, NO_PARTITION)
+  if (isTransactional(records)) return failed(index, NO_TRANSACTIONAL_ID)
   try {
     const produced = await broker.produce({ topic, partition: index, batches: records })
     return {
@@ -78,6 +97,93 @@ async function append(
     }
   } catch (error) {
     return await refused(index, error, version)
+  }
+}
+
+/**
+ * A transaction's batches are kept beside their logs until it is decided: so nobody can say at which offsets they will be. All of a
+ * request are staged together; each is refused by itself.
+ */
+function stagingOf(
+  { topicData }: ProduceRequest,
+  transactionalId: string,
+  { broker, version }: Context,
+): (topic: string, partition: AskedPartition) => Promise<PartitionAnswer> {
+  const asked = topicData.flatMap(({ name, partitionData }) =>
+    partitionData.map(({ index, records }) => ({ topic: name, partition: index, records })),
+  )
+  const batches = asked.flatMap(({ topic, partition, records }) =>
+    refusalOf(partition, records) || !records ? [] : { topic, partition, batches: records },
+  )
+  const staged =
+    batches.length === 0
+      ? Promise.resolve([])
+      : broker.stage({ ...producerOf(batches[0]!.batches, transactionalId), batches })
+  return async (topic, { index, records }) => {
+    const refusal = refusalOf(index, records)
+    if (refusal) return failed(index, refusal)
+    try {
+      const results = await staged
+      const result = results.find(each => each.topic === topic && each.partition === index)
+      if (!result) return failed(index, NO_PARTITION)
+      if (result.error) throw asError(result.error)
+      return {
+        index,
+        errorCode: NONE,
+        baseOffset: NO_OFFSET,
+        logAppendTimeMs: NO_TIME,
+        recordErrors: NO_RECORDS,
+      }
+    } catch (error) {
+      return await refused(index, inTransaction(error, version), version)
+    }
+  }
+}
+
+function refusalOf(index: number, records: Uint8Array | null): ReturnType<typeof apiError> | undefined {
+  if (records === null || records.length === 0) return NO_BATCH
+  if (toWholeNumber(index) === undefined) return NO_PARTITION
+  if (records.length < RECORDS_AT) return CUT_OFF
+  // Its numbers would be taken for those of the transaction.
+  return isTransactional(records) ? undefined : NOT_TRANSACTIONAL
+}
+
+function isTransactional(records: Uint8Array): boolean {
+  return (records[ATTRIBUTES_AT + 1]! & TRANSACTIONAL_BIT) !== 0
+}
+
+/** All batches of a request are one producer's: those that say otherwise are refused where they are checked. */
+function producerOf(batches: Uint8Array, transactionalId: string): TransactionName {
+  const header = new DataView(batches.buffer, batches.byteOffset, batches.byteLength)
+  const [producerId, epoch] = [header.getBigInt64(PRODUCER_ID_AT), header.getInt16(PRODUCER_EPOCH_AT)]
+  return { transactionalId, producerId, epoch }
+}
+
+function asError({ kafkaName, message }: TransactionFailure): TidemarkError {
+  return new TidemarkError(isKafkaErrorName(kafkaName) ? kafkaName : 'UNKNOWN_SERVER_ERROR', message)
+}
+
+/** What clients of this version make the right thing of, where a transaction is not as they think. */
+function inTransaction(error: unknown, version: number): unknown {
+  if (!(error instanceof TidemarkError)) return error
+  const other = inOtherWords(error.kafkaName, version)
+  return other ? new TidemarkError(other, error.message) : error
+}
+
+function inOtherWords(name: KafkaErrorName, version: number): KafkaErrorName | undefined {
+  switch (name) {
+    case 'PRODUCER_FENCED':
+      return 'INVALID_PRODUCER_EPOCH'
+    case 'TRANSACTIONAL_ID_NOT_FOUND':
+      return 'INVALID_PRODUCER_ID_MAPPING'
+    case 'INVALID_TXN_STATE':
+    case 'TRANSACTION_ABORTABLE':
+      return version < VERSION_OF_ABORTABLE ? 'INVALID_TXN_STATE' : 'TRANSACTION_ABORTABLE'
+    // Tried again by all of them.
+    case 'CONCURRENT_TRANSACTIONS':
+      return 'NOT_ENOUGH_REPLICAS'
+    default:
+      return undefined
   }
 }
 
@@ -135,4 +241,15 @@ function failed(index: number, { errorCode, errorMessage }: ReturnType<typeof ap
   return { index, errorCode, errorMessage, baseOffset: NO_OFFSET, recordErrors: NO_RECORDS }
 }
 
+const NO_BATCH = apiError('INVALID_RECORD', 'There is no record batch.')
+const CUT_OFF = apiError('CORRUPT_MESSAGE', 'The batch ends within its header.')
+const NO_PARTITION = apiError('UNKNOWN_TOPIC_OR_PARTITION', '')
+const NO_TRANSACTIONAL_ID = apiError(
+  'TRANSACTIONAL_ID_AUTHORIZATION_FAILED',
+  'A batch of a transaction comes with a transactional id.',
+)
+const NOT_TRANSACTIONAL = apiError(
+  'INVALID_TXN_STATE',
+  'Of a producer with a transactional id every batch is a part of a transaction.',
+)
 const NO_RECORDS: PartitionAnswer['recordErrors'] = []

@@ -96,7 +96,7 @@ describeAws('what a store on AWS says of itself:', () => {
     const stated = await inTable()
     expect(JSON.parse(stated!)).toEqual({
       format: 'tidemark',
-      version: 2,
+      version: 5,
       storeId: expect.stringMatching(/^[0-9a-f]{32}$/),
       createdMs: expect.any(Number),
     })
@@ -147,7 +147,7 @@ describeAws('what a store on AWS says of itself:', () => {
     await put(before)
     const store = openStore()
     await put(store)
-    expect(JSON.parse((await inTable())!)).toMatchObject({ version: 2, createdMs: null })
+    expect(JSON.parse((await inTable())!)).toMatchObject({ version: 5, createdMs: null })
     expect(await inBucket()).toBe(await inTable())
     expect(await store.topics.get('tides')).toMatchObject({ name: 'tides' })
   })
@@ -162,13 +162,13 @@ describeAws('what a store on AWS says of itself:', () => {
     const stores = Array.from({ length: 4 }, () => openStore())
     expect(await stores[0]!.topics.get('tides')).toMatchObject({ name: 'tides' })
     await Promise.all(stores.map((store, number) => createTopic(store, `tides-${number}`)))
-    expect([await inTable(), await inBucket()]).toEqual([statementOf(2), statementOf(1)])
+    expect([await inTable(), await inBucket()]).toEqual([statementOf(5), statementOf(1)])
     await put(openStore())
-    expect(await inBucket()).toBe(statementOf(2))
+    expect(await inBucket()).toBe(statementOf(5))
   })
 
   test.each([
-    ['a newer table', 'is of a newer Tidemark (format 5', () => setTable(statementOf(5))],
+    ['a newer table', 'is of a newer Tidemark (format 6', () => setTable(statementOf(6))],
     ['a table of something else', "is not of a store of Tidemark's", () => setTable('{}')],
   ])('%s is refused, for reading and writing', async (_, words, prepare) => {
     await prepare()
@@ -196,6 +196,6 @@ describeAws('what a store on AWS says of itself:', () => {
     const command = new DeleteObjectCommand({ Bucket: bucket.bucket, Key: 'format.json' })
     await s3.send(command)
     await put(store)
-    expect(await inBucket()).toBe(statementOf(2, '11'.repeat(16)))
+    expect(await inBucket()).toBe(statementOf(5, '11'.repeat(16)))
   })
 })

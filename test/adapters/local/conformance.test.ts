@@ -11,6 +11,7 @@ import { describeOutboxStore } from '../../conformance/outbox-store.ts'
 import { describePendingOffsets } from '../../conformance/pending-offsets.ts'
 import { describeSettledLog } from '../../conformance/settled-log.ts'
 import { describeTopicStore } from '../../conformance/topic-store.ts'
+import { describeTransactionEffects } from '../../conformance/transaction-effects.ts'
 import { describeTransactionStore } from '../../conformance/transaction-store.ts'
 import { describeTriggerStore } from '../../conformance/trigger-store.ts'
 import { describeUpkeepStore } from '../../conformance/upkeep-store.ts'
@@ -36,4 +37,5 @@ describeUpkeepStore('local', openFresh)
 describeDecidedAppends('local', openFresh)
 describePendingOffsets('local', openFresh)
 describeTransactionStore('local', openFresh)
+describeTransactionEffects('local', openFresh)
 describeOutboxStore('local', openFresh)

@@ -93,7 +93,7 @@ describe('a new store', () => {
     expect(await readFile(inStore('objects', 'format.json'), 'utf8')).toBe(stated)
     expect(JSON.parse(stated)).toEqual({
       format: 'tidemark',
-      version: 4,
+      version: 5,
       storeId: expect.stringMatching(/^[0-9a-f]{32}$/),
       createdMs: expect.any(Number),
     })
@@ -149,7 +149,7 @@ describe('a store from before stores said what they are', () => {
     await reading.close()
     expect(await everything(directory)).toEqual(before)
     const writing = await openLocalStore(directory, 'write')
-    expect(writing.format).toMatchObject({ version: 4, createdMs: null })
+    expect(writing.format).toMatchObject({ version: 5, createdMs: null })
     expect((await writing.topics.get('tides'))?.partitions).toBe(1)
     await writing.close()
     expect(await findings()).toEqual([])
@@ -179,7 +179,7 @@ describe('a store of version 1', () => {
 
   /** Has those parts of a store say what version 1 did; tells what. */
   async function lower(parts: readonly string[]): Promise<string> {
-    const old = (await readFile(inStore('format.json'), 'utf8')).replace('"version":4', '"version":1')
+    const old = (await readFile(inStore('format.json'), 'utf8')).replace('"version":5', '"version":1')
     for (const name of parts) {
       if (name !== 'index') await writeFile(inStore(name), old)
     }
@@ -199,10 +199,10 @@ describe('a store of version 1', () => {
     await reading.close()
     for (const name of NAMES) expect(await readFile(inStore(name), 'utf8')).toBe(old)
     const stores = await Promise.all(Array.from({ length: 4 }, () => openLocalStore(directory, 'write')))
-    for (const { format } of stores) expect(format).toEqual({ ...reading.format, version: 4 })
+    for (const { format } of stores) expect(format).toEqual({ ...reading.format, version: 5 })
     expect((await stores[0]!.topics.get('tides'))?.partitions).toBe(1)
     for (const store of stores) await store.close()
-    const raised = old.replace('"version":1', '"version":4')
+    const raised = old.replace('"version":1', '"version":5')
     for (const name of NAMES) expect(await readFile(inStore(name), 'utf8')).toBe(raised)
     expect(await findings()).toEqual([])
   })
@@ -214,7 +214,7 @@ describe('a store of version 1', () => {
       await lower(parts)
       await (await openLocalStore(directory, 'write')).close()
       const stated = await Promise.all(NAMES.map(name => readFile(inStore(name), 'utf8')))
-      expect(stated[0]).toContain('"version":4')
+      expect(stated[0]).toContain('"version":5')
       expect(stated[1]).toBe(stated[0])
     },
   )
@@ -326,10 +326,10 @@ describe('refused, with what to do, and nothing is touched:', () => {
 
   test('a newer store, before anything else in it is looked at', async () => {
     await mkdir(inStore('other layout'), { recursive: true })
-    const newer = { version: 5, storeId: freshId(), createdMs: 5 }
+    const newer = { version: 6, storeId: freshId(), createdMs: 5 }
     await writeFile(inStore('format.json'), encodeStoreFormat(newer))
     for (const access of ['read', 'write', 'create'] as const) {
-      expect(await refusal(access)).toContain('is of a newer Tidemark (format 5, and this one knows 4)')
+      expect(await refusal(access)).toContain('is of a newer Tidemark (format 6, and this one knows 5)')
     }
     expect(await everything(directory)).toEqual(['format.json', 'other layout'])
   })

@@ -10,11 +10,16 @@ import { describeOutboxStore } from '../../conformance/outbox-store.ts'
 import { describePendingOffsets } from '../../conformance/pending-offsets.ts'
 import { describeSettledLog } from '../../conformance/settled-log.ts'
 import { describeTopicStore } from '../../conformance/topic-store.ts'
+import { describeTransactionEffects } from '../../conformance/transaction-effects.ts'
 import { describeTransactionStore } from '../../conformance/transaction-store.ts'
 import { describeTriggerStore } from '../../conformance/trigger-store.ts'
 import { describeUpkeepStore } from '../../conformance/upkeep-store.ts'
 
 const open = async () => ({ ...openMemoryStore(new VirtualClock(0)), close: async () => {} })
+const openWithEffects = async () => ({
+  ...openMemoryStore(new VirtualClock(0), {}, true),
+  close: async () => {},
+})
 
 describeLogIndex('memory', open)
 describeObjectStore('memory', open)
@@ -28,4 +33,5 @@ describeListenerStore('memory', open)
 describeDecidedAppends('memory', open)
 describePendingOffsets('memory', open)
 describeTransactionStore('memory', open)
+describeTransactionEffects('memory', openWithEffects)
 describeOutboxStore('memory', open)

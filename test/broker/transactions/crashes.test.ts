@@ -24,15 +24,17 @@ const ALL = { first: ['a0', 'b0'], second: ['a1', 'b1'], committed: 7 }
 const NOTHING = { first: [], second: [], committed: undefined }
 
 describe.each([
-  ['inline', 0],
-  ['in objects', 3_000],
-])('a transaction whose records are %s, and whose process dies', (_, padding) => {
+  ['inline', 0, false],
+  ['in objects', 3_000, false],
+  ['inline, and put with all else in one step', 0, true],
+  ['in objects, and put with all else in one step', 3_000, true],
+])('a transaction whose records are %s, and whose process dies', (_, padding, takesEffects) => {
   for (const when of ['before', 'after'] as const) {
     test(`${when} any of its calls: a successor finds all of it or nothing`, async () => {
       const found = new Set<string>()
       for (let call = 0; ; call += 1) {
         expect(call).toBeLessThan(CALLS_MAX)
-        const world = new TransactionWorld()
+        const world = new TransactionWorld(1, takesEffects)
         const broker = await world.prepare()
         const name = await world.producer(broker)
         world.dieAt(call, when)
@@ -61,7 +63,7 @@ describe.each([
     test(`${when} any of its calls: the same call to another broker commits it once`, async () => {
       for (let call = 0; ; call += 1) {
         expect(call).toBeLessThan(CALLS_MAX)
-        const world = new TransactionWorld()
+        const world = new TransactionWorld(1, takesEffects)
         const broker = await world.prepare()
         const name = await world.producer(broker)
         world.dieAt(call, when)

@@ -117,7 +117,7 @@ describe('ending', () => {
       throw new OutcomeUnknown('the answer is lost')
     }
     const late = await world.errorOf(broker.endTransaction({ ...uncounted(name), commit: true }))
-    expect(late.kafkaName).toBe('INVALID_TXN_STATE')
+    expect(late.kafkaName).toBe('CONCURRENT_TRANSACTIONS')
     world.revive()
     expect(await world.values(broker)).toEqual(['first'])
     expect(await world.run(other.describeTransaction('tx'))).toMatchObject({ state: 'Ongoing', number: 2 })

@@ -5,6 +5,7 @@ import type { GroupBroker } from '../../../src/contract/groups.ts'
 import { createHttpApp } from '../../../src/contract/http/app.ts'
 import type { HttpPorts, HttpSettings } from '../../../src/contract/http/settings.ts'
 import { UrlSigner } from '../../../src/contract/http/trust/signed-url.ts'
+import type { TransactionBroker } from '../../../src/contract/transactions.ts'
 import type { TriggerBroker } from '../../../src/contract/triggers.ts'
 import { openInMemory } from '../../../src/embedded/embedded.ts'
 import { type HttpServerSettings, startHttpServer } from '../../../src/embedded/http-server.ts'
@@ -35,7 +36,9 @@ export interface ServedOptions {
   server?: Partial<HttpServerSettings>
   ports?: Partial<HttpPorts>
   /** Between the HTTP form and the broker in memory. */
-  wrap?: (broker: Broker & GroupBroker & TriggerBroker) => Broker & GroupBroker & TriggerBroker
+  wrap?: (
+    broker: Broker & GroupBroker & TransactionBroker & TriggerBroker,
+  ) => Broker & GroupBroker & TransactionBroker & TriggerBroker
 }
 
 /** A real server on loopback, in front of a broker in memory. */

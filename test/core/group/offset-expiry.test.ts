@@ -29,6 +29,15 @@ const member = (leaseUntilMs: number): Member => ({
   settledEpoch: 0,
 })
 
+const PENDING = {
+  transactionId: '7-0-1',
+  transactionalId: 'shop',
+  version: '00'.repeat(16),
+  offset: toOffset(9),
+  leaderEpoch: -1,
+  metadata: '',
+}
+
 interface Row {
   readonly claim: Claim
   readonly checkedMs?: number | null
@@ -51,6 +60,10 @@ const ROWS: Record<string, Row> = {
   'of a group with a member': { claim: claimOf(), members: [member(NOW_MS)] },
   'of a group that is gone itself': { claim: claimOf(), checkedMs: null, isForGood: false },
   'where nothing is committed': { claim: claimOf({}, null) },
+  'with something pending': { claim: claimOf({ pending: PENDING }) },
+  'with something pending, of a topic that is gone': {
+    claim: claimOf({ topicId: 'ebbs', pending: PENDING }),
+  },
   'of a trigger': { claim: claimOf(), hasTrigger: true },
   'of a topic that is gone, however young': { claim: claimOf({ topicId: 'ebbs' }, NOW_MS), isForGood: true },
   'of a topic that is gone, with nothing committed': {

@@ -7,12 +7,10 @@ import { DescribeAcls } from '../../../src/gateway/wire/messages/describe-acls.t
 import { DescribeClientQuotas } from '../../../src/gateway/wire/messages/describe-client-quotas.ts'
 import { DescribeCluster } from '../../../src/gateway/wire/messages/describe-cluster.ts'
 import { DescribeLogDirs } from '../../../src/gateway/wire/messages/describe-log-dirs.ts'
-import { DescribeTransactions } from '../../../src/gateway/wire/messages/describe-transactions.ts'
 import { DescribeUserScramCredentials } from '../../../src/gateway/wire/messages/describe-user-scram-credentials.ts'
 import { ElectLeaders } from '../../../src/gateway/wire/messages/elect-leaders.ts'
 import { InitProducerId } from '../../../src/gateway/wire/messages/init-producer-id.ts'
 import { ListPartitionReassignments } from '../../../src/gateway/wire/messages/list-partition-reassignments.ts'
-import { ListTransactions } from '../../../src/gateway/wire/messages/list-transactions.ts'
 import { batchOf } from '../../broker/harness.ts'
 import { AskedGateway } from './asking.ts'
 
@@ -59,17 +57,6 @@ test('producers have ids of their own, whatever they say of earlier ones', async
   const ids = drawn.map(({ producerId }) => producerId)
   expect(ids.every(id => Number.isSafeInteger(id) && id >= 0)).toBe(true)
   expect(new Set(ids).size).toBe(3)
-})
-
-test('transactions are refused as what clients give up after', async () => {
-  const gateway = new AskedGateway()
-  const draw = (transactionalId: string) =>
-    gateway.ask(InitProducerId, 4, { transactionalId, transactionTimeoutMs: 1 })
-  expect([(await draw('a')).errorCode, (await draw('')).errorCode]).toEqual([53, 42])
-  const listed = await gateway.ask(ListTransactions, 2, { stateFilters: [], producerIdFilters: [] })
-  expect(listed).toMatchObject({ errorCode: 0, transactionStates: [] })
-  const described = await gateway.ask(DescribeTransactions, 0, { transactionalIds: ['a'] })
-  expect(described.transactionStates[0]?.errorCode).toBe(105)
 })
 
 test('a store is a folder, in which partitions take what their batches do', async () => {

@@ -58,5 +58,29 @@ export const DIFFERENCES: readonly { readonly of: RegExp; readonly why: string }
     why: 'An epoch without a member is an unexpected failure in Kafka, and here a member that is not known.',
   },
   { of: /^classic: fetch nothing$/, why: 'Where nothing is committed, nothing else is said of it.' },
+  {
+    of: /^transactions: produce (?:to what is added|to the other one|later|of the first)$/,
+    why: 'Where a transaction’s records will be is known when it is committed.',
+  },
+  {
+    of: /^transactions: produce with a gap$/,
+    why: 'Where the log starts is told only by what was written.',
+  },
+  {
+    of: /^transactions: produce that is of no transaction$/,
+    why: 'Of a producer with a transactional id every batch is a part of a transaction, whatever its number is.',
+  },
+  {
+    of: /^transactions: describe (?:a committed|an aborted) one$/,
+    why: 'When it began is told of one that is going on.',
+  },
+  {
+    of: /^transactions: init (?:the second|to go on)$/,
+    why: 'Kafka takes an epoch for the end of what was open, and another one for the new producer; here they are the same.',
+  },
+  {
+    of: /^transactions: list that take long$/,
+    why: 'Kafka takes one that has not begun for one that began in 1970.',
+  },
   { of: /^cluster: describe a broker$/, why: 'Nothing of a gateway can be altered over the protocol.' },
 ]

@@ -10,10 +10,12 @@ import { listeners } from './listeners.ts'
 import { members } from './members.ts'
 import { pollers } from './pollers.ts'
 import { prices } from './prices.ts'
+import { processors } from './processors.ts'
 import { producers } from './producers.ts'
 import { readers } from './readers.ts'
 import { tailers } from './tailers.ts'
 import { topics } from './topics.ts'
+import { transactions } from './transactions.ts'
 import { triggers } from './triggers.ts'
 import { upkeep } from './upkeep.ts'
 import { writers } from './writers.ts'
@@ -24,6 +26,8 @@ export const ACTORS: readonly ActorKind[] = [
   writers,
   producers,
   crowd,
+  transactions,
+  processors,
   readers,
   deletions,
   flushes,

@@ -21,6 +21,16 @@ export interface ClassicMemberSettings {
   readonly sessionTimeoutMs: number
   readonly rebalanceTimeoutMs: number
   readonly instanceId?: string | undefined
+  /** What it does with its partitions instead of committing some offset. */
+  readonly deliver?: (member: ClassicDelivery) => Promise<void>
+}
+
+/** As who a member delivers, and what. */
+export interface ClassicDelivery {
+  readonly memberId: string
+  readonly instanceId?: string | undefined
+  readonly generation: number
+  readonly partitions: readonly number[]
 }
 
 const HEARTBEAT_MS = 1_500
@@ -176,8 +186,9 @@ export class SimulatedClassicMember {
   async #commit(): Promise<void> {
     const partition = this.#partitions?.[0]
     if (partition === undefined || !this.#joined || !this.isAlive) return
-    const { groupId, topic, instanceId } = this.settings
+    const { groupId, topic, instanceId, deliver } = this.settings
     const { generation, memberId } = this.#joined
+    if (deliver) return await deliver({ memberId, instanceId, generation, partitions: this.#partitions! })
     const name = { groupId, generation, memberId, instanceId }
     const { classic } = this.#world
     const [life, standing] = [classic.lifeOf(groupId), classic.generationOf(groupId)]

@@ -131,11 +131,12 @@ export class SimulatedListener {
     if (endOffset > place.told) place.told = endOffset
     if (from !== undefined && this.#vigil.heard(place, nowMs)) {
       if (endOffset <= place.offset) return
-      place.end = endOffset
+      if (endOffset > place.end) place.end = endOffset
       if (batches && from === place.offset) {
         this.#world.count('pushed')
         this.#advance(place, endOffset)
-      } else this.#ring()
+      }
+      if (place.end > place.offset) this.#ring()
       return
     }
     if (this.#vigil.woken(place)) this.#ring()

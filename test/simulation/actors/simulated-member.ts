@@ -20,12 +20,15 @@ export interface MemberSettings {
   readonly topicPattern: string
   readonly sessionTimeoutMs: number
   readonly instanceId?: string
+  /** What it does with its partitions instead of committing offsets as it goes; `lost`: it has to be told anew where to go on. */
+  readonly deliver?: (memberId: string, holdings: readonly Holding[]) => Promise<'kept' | 'lost'>
 }
 
 /** How long a member waits before it asks again that got no answer. */
 const RETRY_MS = 300
 
-interface Holding extends OwnedPartition {
+/** A partition that a member owns. */
+export interface Holding extends OwnedPartition {
   /** The next record to deliver. */
   next: number
   /** How many commits it has asked for. */
@@ -170,6 +173,14 @@ export class SimulatedMember {
     // Of a topic that was deleted and made again it may hold a partition twice, and commits are by name.
     const byName = new Map([...this.#held.values()].map(each => [`${each.topic}/${each.partition}`, each]))
     const holdings = [...byName.values()]
+    if (this.settings.deliver) {
+      if ((await this.settings.deliver(this.#memberId, holdings)) === 'kept') return
+      for (const holding of holdings) {
+        if (this.#held.get(partitionKey(holding)) === holding) this.#held.delete(partitionKey(holding))
+      }
+      this.#settledEpoch = undefined
+      return
+    }
     const isGoingBack = this.#random.fraction() < 0.1
     for (const holding of holdings) {
       const records = this.#random.integer(0, 5)

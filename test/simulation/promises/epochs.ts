@@ -1,6 +1,6 @@
 import { splitKey } from '../../../src/adapters/items/items.ts'
 import type { Ingest } from '../../../src/core/ingest/ingest.ts'
-import { entryEpoch } from '../../../src/core/log/entry.ts'
+import { entryEpoch, placeEntries } from '../../../src/core/log/entry.ts'
 import { decodeHead, type Head, isClosedHead } from '../../../src/core/log/head.ts'
 import { HEAD_KEY, INGEST_ITEM, LOG_PREFIX, parseLogKey } from '../../../src/core/storage-layout.ts'
 import { type PartitionId, partitionKey } from '../../../src/core/topic/partition-id.ts'
@@ -16,6 +16,7 @@ export class EpochPromises {
   readonly #settling: SettlingPromises
   readonly #isLive: (topicId: string) => boolean
   readonly #violated: (problem: string) => void
+  readonly #drainedBelow: (epoch: number) => void
   readonly #floors = new Map<string, { readonly partition: PartitionId; readonly floor: number }>()
   #drained = 0
   /** How often something was published. */
@@ -24,8 +25,11 @@ export class EpochPromises {
   constructor(options: {
     readonly settling: SettlingPromises
     readonly isLive: (topicId: string) => boolean
+    /** Hears what is published. */
+    readonly drainedBelow: (epoch: number) => void
     readonly violated: (problem: string) => void
   }) {
+    this.#drainedBelow = options.drainedBelow
     this.#settling = options.settling
     this.#isLive = options.isLive
     this.#violated = options.violated
@@ -51,6 +55,7 @@ export class EpochPromises {
     if (drained <= this.#drained) return
     this.#drained = drained
     this.rounds += 1
+    this.#drainedBelow(drained)
     for (const [log, { partition, floor }] of this.#floors) {
       if (floor >= drained || !this.#isLive(partition.topicId)) continue
       this.#violated(
@@ -72,8 +77,9 @@ export class EpochPromises {
     if (isAppended && head.appendFloor < this.#drained) {
       this.#violated(`undrained: ${log} takes entries of epoch ${head.appendFloor}, below ${this.#drained}`)
     }
-    const added = isAppended ? head.tail.slice(-1) : []
-    for (const entry of added) {
+    const placed = isAppended ? placeEntries(head.tailOffset, head.tail) : []
+    for (const { baseOffset, entry } of placed) {
+      if (baseOffset < before!.nextOffset) continue
       if (entryEpoch(entry) >= this.#drained) continue
       this.#violated(
         `undrained: ${log} has taken an entry of epoch ${entryEpoch(entry)}, below ${this.#drained}`,

@@ -11,6 +11,7 @@ import { LogPromises } from './log.ts'
 import { OwnershipPromises } from './ownership.ts'
 import { SettlingPromises } from './settling.ts'
 import { TopicPromises } from './topics.ts'
+import { TransactionPromises } from './transactions.ts'
 
 /** All that was promised to anybody in a world. */
 export interface WorldPromises {
@@ -23,6 +24,7 @@ export interface WorldPromises {
   readonly expiry: ExpiryPromises
   readonly settling: SettlingPromises
   readonly epochs: EpochPromises
+  readonly transactions: TransactionPromises
 }
 
 /** @param skewMs how far ahead of the others any clock may be, or behind them */
@@ -44,16 +46,23 @@ export function makePromises(
   const compaction = new CompactionPromises({ clock, appended, skewMs, rulesOf: expiry.rulesOf })
   const { startMoved } = expiry
   const { mayLack } = compaction
-  const settling = new SettlingPromises({ clock, objects, appended, mayLack, startMoved, violated })
   const isLive = (topicId: string) => topics.isLive(topicId)
-  const epochs = new EpochPromises({ settling, isLive, violated })
-  return { topics, log, ownership, classic, delivery, compaction, expiry, settling, epochs }
+  const transactions = new TransactionPromises({ objects, isLive, violated })
+  const { runsAppended, drainedBelow } = transactions
+  const settling = new SettlingPromises({
+    ...{ clock, objects, appended, mayLack, startMoved, runsAppended, violated },
+  })
+  const epochs = new EpochPromises({ settling, isLive, drainedBelow, violated })
+  return { topics, log, ownership, classic, delivery, compaction, expiry, settling, epochs, transactions }
 }
 
 /** Lets them hear of every change of an item. */
 export function watchItems(items: MemoryItems, promises: WorldPromises): void {
-  const { topics, ownership, classic, expiry, settling, epochs } = promises
-  for (const { changed } of [topics, ownership, classic, expiry, settling, epochs]) items.observe(changed)
+  const { topics, ownership, classic, expiry, settling, epochs, transactions } = promises
+  // An item of a transaction is told before what is done in its name.
+  for (const { changed } of [transactions, topics, ownership, classic, expiry, settling, epochs]) {
+    items.observe(changed)
+  }
 }
 
 /** How often each thing has happened that they are about. */
@@ -66,6 +75,7 @@ export function countPromises(promises: WorldPromises): Readonly<Record<string, 
   const { expirations } = promises.expiry
   const { rounds } = promises.epochs
   const { generations, lives } = promises.classic
+  const { decided, aborted, applied, dropped, spilled, fencings } = promises.transactions
   return {
     ...{ made, deleted, ghosts, acknowledged, unknown, records, changes, commits, fenced, removals },
     ...{
@@ -82,5 +92,6 @@ export function countPromises(promises: WorldPromises): Readonly<Record<string, 
       generations,
       lives,
     },
+    ...{ decided, aborted, applied, dropped, spilled, fencings },
   }
 }

@@ -77,6 +77,12 @@ export class LogPromises {
     if (fate === 'unknown') this.unknown += values.length
   }
 
+  /** Nobody gets to know what became of these. */
+  unsettled(values: readonly string[]): void {
+    const open = values.filter(value => this.#sent.get(value)!.fate === 'pending')
+    this.settled(open, 'unknown')
+  }
+
   /** Calls of one writer to one broker, in the order in which they were made. */
   inOrder(place: Place, moment: number, offsets: readonly (Offset | undefined)[]): void {
     if (this.#topics.logsSince(moment, place.topic, place.partition).length > 1) return
@@ -128,7 +134,7 @@ export class LogPromises {
         const { offset: start } = await broker.offsetFor({ ...place, at: 'earliest' })
         const { offset: end } = await broker.offsetFor({ ...place, at: 'latest' })
         const log = new Map<Offset, string>()
-        const sequences = new SequenceCheck()
+        const sequences = new SequenceCheck(id => world.promises.transactions.isProducer(id))
         for (let offset = start!; offset < end!; ) {
           const { chunks, nextOffset } = await broker.fetch({ ...place, offset })
           if (nextOffset <= offset) throw new Error(`a fetch at offset ${offset} goes nowhere`)
@@ -210,9 +216,17 @@ function nameOf({ topic, partition }: Place): string {
   return `${topic}/${partition}`
 }
 
-/** What a log has of idempotent producers must be without a gap, and no epoch may come after a higher one. */
+/**
+ * What a log has of idempotent producers must be without a gap, and no epoch may come after a higher one. Of transactional ones
+ * what was aborted is missing.
+ */
 class SequenceCheck {
+  readonly #isTransactional: (producerId: bigint) => boolean
   readonly #next = new Map<bigint, { readonly epoch: number; readonly sequence: number }>()
+
+  constructor(isTransactional: (producerId: bigint) => boolean) {
+    this.#isTransactional = isTransactional
+  }
 
   check(batches: Uint8Array): void {
     for (let position = 0; position < batches.length; ) {
@@ -223,10 +237,12 @@ class SequenceCheck {
       position += sizeBytes
       if (producerId === NO_PRODUCER_ID) continue
       const before = this.#next.get(producerId)
+      const mayLack = this.#isTransactional(producerId)
       const follows =
         !before ||
-        (producerEpoch === before.epoch && baseSequence === before.sequence) ||
-        (producerEpoch > before.epoch && baseSequence === 0)
+        (producerEpoch === before.epoch &&
+          (baseSequence === before.sequence || (mayLack && baseSequence > before.sequence))) ||
+        (producerEpoch > before.epoch && (baseSequence === 0 || mayLack))
       if (!follows) {
         const got = `epoch ${producerEpoch} and sequence ${baseSequence}`
         throw new Error(`${got} come after epoch ${before.epoch} up to sequence ${before.sequence}`)

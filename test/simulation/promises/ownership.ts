@@ -33,6 +33,8 @@ type Decided = { readonly claim: Claim } & (
   | { readonly kind: 'closed' }
   | { readonly kind: 'owner'; readonly expected: Parameters<Decisions['applyOwner']>[3] }
   | { readonly kind: 'commit'; readonly by: Committer }
+  | { readonly kind: 'pending'; readonly by: Committer }
+  | { readonly kind: 'resolved'; readonly isCommit: boolean }
 )
 
 /**
@@ -100,6 +102,17 @@ export class OwnershipPromises {
         this.#decided = claim && { kind: 'commit', claim, by }
         return claim
       },
+      applyPending: (...asked) => {
+        const claim = decisions.applyPending(...asked)
+        const by = asked[3]
+        this.#decided = claim && { kind: 'pending', claim, by }
+        return claim
+      },
+      applyResolution: (standing, version, committed) => {
+        const claim = decisions.applyResolution(standing, version, committed)
+        this.#decided = claim && { kind: 'resolved', claim, isCommit: committed !== null }
+        return claim
+      },
     }
   }
 
@@ -121,7 +134,10 @@ export class OwnershipPromises {
       return
     }
     if (decided.kind === 'owner') this.#ownerChanged(place, decided.expected, decided.claim)
-    else this.#committedAt(group, partition, place, decided.claim.committed!, decided.by)
+    else if (decided.kind === 'pending') this.#checkOwner(place, decided.by, 'an offset that pends')
+    else if (decided.kind === 'resolved') {
+      if (decided.isCommit) this.#commitCounts(group, partition, place, decided.claim.committed!)
+    } else this.#committedAt(group, partition, place, decided.claim.committed!, decided.by)
   }
 
   /** A process was told that it owns this. */
@@ -179,16 +195,7 @@ export class OwnershipPromises {
     by: Committer,
   ): void {
     const { offset, sequence } = committed
-    const claim = this.#claims.get(place)
-    const isOwner =
-      by === 'unowned'
-        ? (claim?.owner ?? null) === null
-        : claim?.owner === by.owner && claim.generation === by.generation
-    if (!isOwner) {
-      this.#violated(
-        `fenced: a commit of ${JSON.stringify(by)} to ${place}, which is ${JSON.stringify(claim)}`,
-      )
-    }
+    this.#checkOwner(place, by, 'a commit')
     const before = this.#committed.get(place) ?? 0
     if (by !== 'unowned' && sequence !== undefined) {
       const key = `${place}@${by.generation}`
@@ -201,9 +208,32 @@ export class OwnershipPromises {
     const isReset = by === 'unowned' ? this.#resettable.has(group) : this.#uncounted.has(group)
     if (offset < before && !isReset && sequence === undefined)
       this.#violated(`back: ${place} was committed at ${before}, and then at ${offset}`)
+    this.#counts(partition, place, offset)
+    for (const observe of this.#observers) observe(group, partition, offset, by, committed)
+  }
+
+  /** What was pending of a transaction counts, whoever owns the partition by then. */
+  #commitCounts(group: string, partition: PartitionId, place: string, { offset }: CommittedOffset): void {
+    const before = this.#committed.get(place) ?? 0
+    if (offset < before && !this.#resettable.has(group)) {
+      this.#violated(`back: ${place} was committed at ${before}, and then at ${offset} by a transaction`)
+    }
+    this.#counts(partition, place, offset)
+  }
+
+  #counts(partition: PartitionId, place: string, offset: number): void {
     this.#committed.set(place, offset)
     this.#everCommitted.add(partitionKey(partition))
     this.commits += 1
-    for (const observe of this.#observers) observe(group, partition, offset, by, committed)
+  }
+
+  #checkOwner(place: string, by: Committer, what: string): void {
+    const claim = this.#claims.get(place)
+    const isOwner =
+      by === 'unowned'
+        ? (claim?.owner ?? null) === null
+        : claim?.owner === by.owner && claim.generation === by.generation
+    if (isOwner) return
+    this.#violated(`fenced: ${what} of ${JSON.stringify(by)} to ${place}, which is ${JSON.stringify(claim)}`)
   }
 }

@@ -44,6 +44,12 @@ const ORDERED = [
 /** Where a record may be missing from what has settled. */
 export type MayLack = (log: PartitionId, offset: number, head: Head) => boolean
 
+/** Runs that one change of a head has appended, in their order, each with its batches; undefined: its object is not there. */
+export type RunsAppended = (
+  log: PartitionId,
+  runs: readonly { readonly entry: IndexEntry; readonly run: Uint8Array | undefined }[],
+) => void
+
 /** The start of a log has moved. */
 export type StartMoved = (log: PartitionId, before: Head, head: Head) => void
 
@@ -60,6 +66,7 @@ export class SettlingPromises {
   readonly #views = new Map<string, LogView>()
   readonly #appended: AppendedRecords
   readonly #startMoved: StartMoved
+  readonly #runsAppended: RunsAppended
   /** Segments whose object was held against what was appended, and from which offset on. */
   readonly #held = new Map<string, Segment>()
   readonly #lacking = new Set<string>()
@@ -74,6 +81,7 @@ export class SettlingPromises {
     readonly appended: AppendedRecords
     readonly mayLack: MayLack
     readonly startMoved: StartMoved
+    readonly runsAppended: RunsAppended
     readonly violated: (problem: string) => void
   }) {
     const { objects, violated } = options
@@ -82,6 +90,7 @@ export class SettlingPromises {
     this.#appended = options.appended
     this.#mayLack = options.mayLack
     this.#startMoved = options.startMoved
+    this.#runsAppended = options.runsAppended
     this.#violated = violated
     objects.onRemoval(key => {
       for (const [log, view] of this.#views) {
@@ -110,7 +119,7 @@ export class SettlingPromises {
       return
     }
     this.#checkHead(log, before, head)
-    this.#noteAppended(log, before?.nextOffset ?? 0, head)
+    this.#noteAppended(partition, before?.nextOffset ?? 0, head)
     if (before && head.startOffset > before.startOffset) this.#startMoved(partition, before, head)
     if (before?.tailOffset !== head.tailOffset) this.#checkBlocks(log, view, before)
     if (!before || !isSameValue(before.settled, head.settled)) {
@@ -160,13 +169,18 @@ export class SettlingPromises {
     }
   }
 
-  #noteAppended(log: string, from: number, head: Head): void {
+  #noteAppended(partition: PartitionId, from: number, head: Head): void {
+    if (head.nextOffset <= from) return
+    const log = partitionKey(partition)
+    const runs: { entry: IndexEntry; run: Uint8Array | undefined }[] = []
     for (const { baseOffset, entry } of placeEntries(head.tailOffset, head.tail)) {
       if (baseOffset < from) continue
       const run = this.#runOf(entry)
+      runs.push({ entry, run })
       if (run) this.#appended.note(log, baseOffset, run, this.#clock.nowMs())
       else this.#violated(`dangling: the entry at ${log}/${baseOffset} is appended without its object`)
     }
+    this.#runsAppended(partition, runs)
   }
 
   #checkBlocks(log: string, view: LogView, before: Head | undefined): void {

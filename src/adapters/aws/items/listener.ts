@@ -1,4 +1,3 @@
-import type { Offset } from '../../../core/numbers.ts'
 import {
   CROWDED_KEY,
   LISTENER_ATTRIBUTES,
@@ -10,7 +9,7 @@ import type { PartitionId } from '../../../core/topic/partition-id.ts'
 import type { Arming } from '../../../core/waking/arming.ts'
 import { bytes, type Item, itemKey, number, offset, sortKeyOf, whole } from '../table/attributes.ts'
 import { EXISTS } from '../table/conditions.ts'
-import { type Expression, words } from '../table/expression.ts'
+import { type Expression, joined, words } from '../table/expression.ts'
 
 const { expirySeconds: EXPIRY, armedFrom: FROM, sinceMs: SINCE, wakesLeft: LEFT } = LISTENER_ATTRIBUTES
 const { secret: SECRET } = WAKING_KEY_ATTRIBUTES
@@ -59,10 +58,17 @@ export function decodeListenerItem(item: Item): ListenerItem {
   }
 }
 
-/** Whether a change that left the log's end there is one to wake for, of an item that stands; and that there is one. */
-export function standsBelow(endOffset: Offset | undefined): Expression {
-  if (endOffset === undefined) return EXISTS
-  return words`${EXISTS} AND (attribute_not_exists(${FROM}) OR ${FROM} < ${number(endOffset)})`
+/** As isSame, of an item that stands, and that there is one. */
+export function stillSame(found: Arming): Expression {
+  const { from, sinceMs } = found
+  return joined(
+    [
+      EXISTS,
+      from === undefined ? words`attribute_not_exists(${FROM})` : words`${FROM} = ${number(from)}`,
+      ...(sinceMs === undefined ? [] : [words`${SINCE} = ${number(sinceMs)}`]),
+    ],
+    ' AND ',
+  )
 }
 
 export function wakingKeyItemKey(): Item {

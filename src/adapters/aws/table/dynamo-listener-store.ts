@@ -3,7 +3,7 @@ import type { Offset } from '../../../core/numbers.ts'
 import { listenersKey } from '../../../core/storage-layout.ts'
 import type { PartitionId } from '../../../core/topic/partition-id.ts'
 import type { ArmedAt } from '../../../core/waking/armed-at.ts'
-import { afterWake, freshArming, isBelow } from '../../../core/waking/arming.ts'
+import { type Arming, afterWake, freshArming, isBelow } from '../../../core/waking/arming.ts'
 import type { ListenerStore } from '../../../ports/listener-store.ts'
 import { NotApplied, OutcomeUnknown } from '../../../ports/outcome.ts'
 import {
@@ -14,14 +14,21 @@ import {
   encodeWakingKeyItem,
   type ListenerItem,
   listenerItemKey,
-  standsBelow,
+  stillSame,
   wakingKeyItemKey,
 } from '../items/listener.ts'
+import type { Item } from './attributes.ts'
 import { NO_ITEM, under } from './conditions.ts'
 import type { DynamoTable } from './dynamo-table.ts'
 import { equalities } from './expression.ts'
 
 type Armed = ListenerItem & { readonly socket: string }
+
+interface Taken {
+  readonly isTaken: boolean
+  /** From where on it is told, where it stays. */
+  readonly from: Offset | undefined
+}
 
 interface Taking {
   readonly endOffset: Offset | undefined
@@ -43,25 +50,31 @@ export function dynamoListenerStore(table: DynamoTable): ListenerStore {
   }
 
   /** Whether nobody else has got it, as far as is known, and whether it stays. */
-  async function takeOne(
-    partition: PartitionId,
-    { socket, ...item }: Armed,
-    { endOffset, nowMs, isCrowded }: Taking,
-  ): Promise<{ readonly isTaken: boolean; readonly stays: boolean }> {
-    const key = listenerItemKey(partition, socket)
-    // Without regard to when it was armed: one that has come since the look is woken too, and looks then; if it is armed from below.
-    const when = standsBelow(endOffset)
-    const left = isCrowded ? undefined : afterWake(item, endOffset, nowMs)
-    try {
-      if (!left) return { isTaken: await table.remove(key, when), stays: false }
-      const { held } = await table.update(key, { set: equalities(encodeArming(left)), when: [when] })
-      return { isTaken: held, stays: held }
-    } catch (error) {
-      // Whoever is told that he is armed no more arms anew.
-      if (error instanceof NotApplied || error instanceof OutcomeUnknown)
-        return { isTaken: true, stays: false }
-      throw error
+  async function takeOne(partition: PartitionId, found: Armed, taking: Taking): Promise<Taken> {
+    const key = listenerItemKey(partition, found.socket)
+    const { endOffset, nowMs, isCrowded } = taking
+    let item: ListenerItem = found
+    for (;;) {
+      const left = isCrowded ? undefined : afterWake(item, endOffset, nowMs)
+      try {
+        if (await takeStanding(key, item, left)) return { isTaken: true, from: left && item.from }
+        // Somebody else has moved it up, perhaps not far enough; who has armed anew is woken for nothing at worst.
+        const standing = endOffset === undefined ? undefined : await table.read(key, decodeListenerItem)
+        if (!standing || !isBelow(standing, endOffset)) return { isTaken: false, from: undefined }
+        item = standing
+      } catch (error) {
+        // Whoever is told that he is armed no more arms anew.
+        if (error instanceof NotApplied || error instanceof OutcomeUnknown)
+          return { isTaken: true, from: undefined }
+        throw error
+      }
     }
+  }
+
+  async function takeStanding(key: Item, found: ListenerItem, left: Arming | undefined): Promise<boolean> {
+    const when = stillSame(found)
+    if (!left) return await table.remove(key, when)
+    return (await table.update(key, { set: equalities(encodeArming(left)), when: [when] })).held
   }
 
   const readKey = () => table.read(wakingKeyItemKey(), decodeWakingKeyItem)
@@ -93,7 +106,7 @@ export function dynamoListenerStore(table: DynamoTable): ListenerStore {
       }
       const taking = { endOffset, nowMs, isCrowded }
       const taken = await inTurns(due, async each => ({
-        ...each,
+        socket: each.socket,
         ...(await takeOne(partition, each, taking)),
       }))
       return { ...takenOf(taken), isCrowded, endOffset }
@@ -113,9 +126,10 @@ export function dynamoListenerStore(table: DynamoTable): ListenerStore {
   }
 }
 
-function takenOf(all: readonly (Armed & { readonly isTaken: boolean; readonly stays: boolean })[]) {
+function takenOf(all: readonly (Taken & { readonly socket: string })[]) {
   const taken = all.filter(({ isTaken }) => isTaken)
-  const staying = new Map(taken.filter(({ stays }) => stays).map(({ socket, from }) => [socket, from!]))
+  const staying = new Map<string, Offset>()
+  for (const { socket, from } of taken) if (from !== undefined) staying.set(socket, from)
   return { sockets: taken.map(({ socket }) => socket), ...(staying.size > 0 && { staying }) }
 }
 

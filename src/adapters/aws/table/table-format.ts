@@ -3,8 +3,8 @@ import { TOPICS_KEY } from '../../../core/storage-layout.ts'
 import {
   agreeOnFormat,
   raiseFormat,
+  STORE_FORMAT_VERSION,
   type StoreFormat,
-  TABLE_FORMAT_VERSION,
 } from '../../../core/store-format.ts'
 import { StoreFailed } from '../../../ports/outcome.ts'
 import { decodeFormatItem, encodeFormatItem, formatItemKey, isStillFormat } from '../items/format.ts'
@@ -60,7 +60,7 @@ export class TableFormat implements TableGate, StoreStatement {
     if (this.#formatIn(standing)?.storeId === format.storeId) return
     // What has topics is another store's, and is refused as such.
     if (standing && (await this.#hasTopics())) return
-    const statement = encodeFormatItem(raiseFormat(format, TABLE_FORMAT_VERSION) ?? format)
+    const statement = encodeFormatItem(raiseFormat(format, STORE_FORMAT_VERSION) ?? format)
     this.#stated(await this.#items.put(statement, standing ? isStillFormat(standing) : NO_ITEM))
   }
 
@@ -77,7 +77,7 @@ export class TableFormat implements TableGate, StoreStatement {
 
   async #state(): Promise<StoreFormat | undefined> {
     const found = await this.beforeReading()
-    if (!this.#states || (found && !raiseFormat(found, TABLE_FORMAT_VERSION))) return found
+    if (!this.#states || (found && !raiseFormat(found, STORE_FORMAT_VERSION))) return found
     return await (found ? this.#raise() : this.#begin())
   }
 
@@ -85,7 +85,7 @@ export class TableFormat implements TableGate, StoreStatement {
   async #raise(): Promise<StoreFormat | undefined> {
     const standing = await this.#items.get(formatItemKey())
     const found = this.#formatIn(standing)
-    const raised = found && raiseFormat(found, TABLE_FORMAT_VERSION)
+    const raised = found && raiseFormat(found, STORE_FORMAT_VERSION)
     if (!standing || !raised) return found
     return this.#stated(await this.#items.put(encodeFormatItem(raised), isStillFormat(standing)))
   }
@@ -95,7 +95,7 @@ export class TableFormat implements TableGate, StoreStatement {
     const topics = this.#items.list(under(TOPICS_KEY), topic => topic, { limit: 1, keysAnd: '' })
     const isNew = (await topics.next()).done === true
     const fresh = {
-      version: TABLE_FORMAT_VERSION,
+      version: STORE_FORMAT_VERSION,
       storeId: randomBytes(16).toString('hex'),
       createdMs: isNew ? Date.now() : null,
     }

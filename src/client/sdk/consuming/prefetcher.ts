@@ -314,12 +314,12 @@ export class Prefetcher {
   #takeWoken(stream: PartitionStream, wake: Wake): boolean {
     if (stream.isFetching || !this.#isOpen(stream)) return false
     const became = takeWoken(stream, wake, !this.#isFull(stream))
-    if (became === 'more') this.want(stream)
     if (became === 'taken') {
       this.#quiet = 0
       this.#listener.fetchStarted()
       this.#listener.fetched(1, 0)
     }
+    if (stream.hasMore) this.want(stream)
     return became !== 'damaged'
   }
 

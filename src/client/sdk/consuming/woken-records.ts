@@ -18,7 +18,8 @@ export function takeWoken(
 ): WokenRecords {
   const { fetchOffset } = stream
   if (fetchOffset !== null && endOffset <= fetchOffset) return 'known'
-  stream.endOffset = endOffset
+  // One that comes late tells of less.
+  if (endOffset > stream.endOffset) stream.endOffset = endOffset
   if (!batches || from !== fetchOffset || !hasRoom) return 'more'
   try {
     stream.add([batches], endOffset)

@@ -23,6 +23,18 @@ export interface RouteDocumentation {
   readonly errors?: readonly KafkaErrorName[]
 }
 
+/** What every call of a producer that writes in transactions can answer. */
+export const ERRORS_OF_PRODUCERS: readonly KafkaErrorName[] = [
+  'CONCURRENT_TRANSACTIONS',
+  'INVALID_PRODUCER_EPOCH',
+  'INVALID_PRODUCER_ID_MAPPING',
+  'INVALID_TXN_STATE',
+  'POLICY_VIOLATION',
+  'PRODUCER_FENCED',
+  'THROTTLING_QUOTA_EXCEEDED',
+  'TRANSACTION_ABORTABLE',
+]
+
 export interface DocumentedRoute {
   readonly route: Route
   /** What a client that is generated calls it. */

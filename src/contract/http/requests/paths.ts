@@ -6,7 +6,7 @@ import {
   textParameter,
   type Values,
 } from './parameters.ts'
-import { GROUP_ID_IN_PATH, MEMBER_ID_IN_PATH, TOPIC_NAME_SCHEMA } from './texts.ts'
+import { GROUP_ID_IN_PATH, MEMBER_ID_IN_PATH, TOPIC_NAME_SCHEMA, TRANSACTIONAL_ID_IN_PATH } from './texts.ts'
 
 /** The parameters that paths have: each means the same in all. */
 const PATH_PARAMETERS = {
@@ -18,6 +18,10 @@ const PATH_PARAMETERS = {
     { ...GROUP_ID_IN_PATH, examples: ['billing'] },
   ),
   memberId: pathTextParameter("The member's id, in the same form.", MEMBER_ID_IN_PATH),
+  transactionalId: pathTextParameter("The transactional id, in the same form as a group's.", {
+    ...TRANSACTIONAL_ID_IN_PATH,
+    examples: ['billing-1'],
+  }),
   key: textParameter("The object's key. It has slashes, which stand as such."),
 }
 

@@ -8,6 +8,7 @@ import {
   GROUP_ID_CHARACTERS_MAX,
   MEMBER_ID_CHARACTERS_MAX,
   TOPIC_NAME_CHARACTERS_MAX,
+  TRANSACTIONAL_ID_CHARACTERS_MAX,
 } from '../../../core/limits.ts'
 import { TOPIC_NAME } from '../../../core/topic/topic-name.ts'
 import { ESCAPED_DIGITS } from './path-text.ts'
@@ -32,6 +33,7 @@ export const CLIENT_ID_SCHEMA: TextSchema = { ...idSchema(CLIENT_ID_CHARACTERS_M
 
 /** The same as a part of a path, where some characters stand for one together (`toPathText`). */
 export const GROUP_ID_IN_PATH = inPath(GROUP_ID_CHARACTERS_MAX)
+export const TRANSACTIONAL_ID_IN_PATH = inPath(TRANSACTIONAL_ID_CHARACTERS_MAX)
 export const MEMBER_ID_IN_PATH = inPath(MEMBER_ID_CHARACTERS_MAX, OWNED_PREFIXES)
 
 function idSchema(maxLength: number, prefixes: readonly string[] = []): TextSchema {

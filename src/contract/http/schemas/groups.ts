@@ -102,39 +102,39 @@ export const HeartbeatAnswer = z
   })
   .meta({ id: 'HeartbeatAnswer' })
 
+export const OffsetToCommit = z.strictObject({
+  topic,
+  topicId: z.string().optional().describe('Of the topic that is meant: made anew, it has another.'),
+  partition: PartitionSchema,
+  offset: OffsetSchema.describe('The next record to deliver.'),
+  generation: CountSchema.optional().describe(
+    'Of a member: the generation under which it owns the partition.',
+  ),
+  sequence: CountSchema.optional().meta({
+    minimum: 1,
+    description:
+      'Of a member: which of its commits of this partition under this generation it is, from 1 on. The one with ' +
+      'the highest number counts, whatever its offset.',
+  }),
+  rewinds: z
+    .boolean()
+    .optional()
+    .describe(
+      'Of a member that gives no sequence: whether it means to go back; otherwise an offset below the ' +
+        'committed one changes nothing.',
+    ),
+  metadata: z
+    .string()
+    .optional()
+    .describe(`At most ${COMMIT_METADATA_BYTES_MAX} bytes of UTF-8; with more, this one is refused.`),
+  leaderEpoch: wholeNumber({ min: INT32_MIN, max: INT32_MAX }).optional(),
+})
+
 export const CommitOffsetsRequest = z
   .strictObject({
     memberId: z.string().optional().describe('Left out by consumers that are no members.'),
     instanceId: instanceId.describe('Of a static member.'),
-    offsets: z.array(
-      z.strictObject({
-        topic,
-        topicId: z.string().optional().describe('Of the topic that is meant: made anew, it has another.'),
-        partition: PartitionSchema,
-        offset: OffsetSchema.describe('The next record to deliver.'),
-        generation: CountSchema.optional().describe(
-          'Of a member: the generation under which it owns the partition.',
-        ),
-        sequence: CountSchema.optional().meta({
-          minimum: 1,
-          description:
-            'Of a member: which of its commits of this partition under this generation it is, from 1 on. The one with ' +
-            'the highest number counts, whatever its offset.',
-        }),
-        rewinds: z
-          .boolean()
-          .optional()
-          .describe(
-            'Of a member that gives no sequence: whether it means to go back; otherwise an offset below the ' +
-              'committed one changes nothing.',
-          ),
-        metadata: z
-          .string()
-          .optional()
-          .describe(`At most ${COMMIT_METADATA_BYTES_MAX} bytes of UTF-8; with more, this one is refused.`),
-        leaderEpoch: wholeNumber({ min: INT32_MIN, max: INT32_MAX }).optional(),
-      }),
-    ),
+    offsets: z.array(OffsetToCommit),
   })
   .meta({
     id: 'CommitOffsets',
@@ -169,6 +169,12 @@ export const GroupOffsetsAnswer = z
         metadata: z.string(),
         committedMs: TimestampMsSchema,
         leaderEpoch: z.int().optional().describe('Of the record before, where whoever committed it knew it.'),
+        isPending: z
+          .literal(true)
+          .optional()
+          .describe(
+            'A transaction that is open is to commit another one: do not go on from this one. With committedMs 0 nothing is committed yet.',
+          ),
       }),
     ),
   })

@@ -13,19 +13,19 @@ const text = z.string().refine(value => value.isWellFormed(), {
   message: 'has half of a surrogate pair, which UTF-8 cannot hold: send {"base64": …}',
 })
 
-const base64 = z.strictObject({
-  base64: z
-    .string()
-    .refine(value => Buffer.from(value, 'base64').toString('base64') === value, {
-      message: 'is not base64: RFC 4648, section 4, with padding',
-    })
-    .meta({
-      description: 'Any bytes: RFC 4648, section 4, with padding.',
-      format: 'byte',
-      // Bits that stand for nothing are 0.
-      pattern: '^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$',
-    }),
-})
+export const Base64Text = z
+  .string()
+  .refine(value => Buffer.from(value, 'base64').toString('base64') === value, {
+    message: 'is not base64: RFC 4648, section 4, with padding',
+  })
+  .meta({
+    description: 'Any bytes: RFC 4648, section 4, with padding.',
+    format: 'byte',
+    // Bits that stand for nothing are 0.
+    pattern: '^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$',
+  })
+
+const base64 = z.strictObject({ base64: Base64Text })
 
 const json = z
   .strictObject({ json: z.unknown().describe('Any JSON value.') })

@@ -35,13 +35,13 @@ export const offsetFetch = handler(OffsetFetch, [1, 10], async (request, context
   if (version < SEVERAL) {
     const asked = request.topics?.map(topic => ({ ...topic, topicId: '' })) ?? null
     // In the first version nobody could ask for all.
-    const { topics, errorCode } = await fetchOne(request.groupId, asked, context)
+    const { topics, errorCode } = await fetchOne(request.groupId, asked, context, request.requireStable)
     const isTold = version >= WHOLE_ERROR || errorCode === NONE
     return isTold ? { topics, errorCode } : { topics: failed(asked ?? [], errorCode) }
   }
   const groups = []
   for (const { groupId, topics, ...member } of request.groups) {
-    groups.push({ groupId, ...(await fetchOne(groupId, topics, context, member)) })
+    groups.push({ groupId, ...(await fetchOne(groupId, topics, context, request.requireStable, member)) })
   }
   return { groups }
 })
@@ -51,6 +51,7 @@ async function fetchOne(
   groupId: string,
   asked: readonly AskedTopic[] | null,
   context: Context,
+  requiresStable: boolean,
   member: AskingMember = NOBODY,
 ) {
   const { broker, version } = context
@@ -58,7 +59,8 @@ async function fetchOne(
     await checkMember(groupId, member, context)
     const named = asked && (await Promise.all(asked.map(topic => nameOf(topic, context))))
     const names = named?.flatMap(({ name }) => name ?? [])
-    const offsets = await broker.fetchOffsets({ groupId, ...(names && { topics: names }) })
+    const found = await broker.fetchOffsets({ groupId, ...(names && { topics: names }), tellsPending: true })
+    const offsets = new Offsets(found, requiresStable)
     const topics = named ? asAsked(named, offsets) : asFound(offsets)
     const told = version < BY_ID ? topics : await withIds(topics, context)
     return { topics: told, errorCode: NONE }
@@ -109,29 +111,58 @@ async function nameOf(topic: AskedTopic, { topics, version }: Context): Promise<
   return { ...topic, name: (await topics.byId(topic.topicId))?.topic }
 }
 
-function asAsked(asked: readonly NamedTopic[], offsets: readonly GroupOffset[]) {
-  const found = new Map(offsets.map(offset => [`${offset.topic}/${offset.partition}`, offset]))
+/** What is told of a partition, by what a group has committed. */
+class Offsets {
+  readonly #byPlace: ReadonlyMap<string, GroupOffset>
+  readonly #requiresStable: boolean
+
+  constructor(found: readonly GroupOffset[], requiresStable: boolean) {
+    this.#byPlace = new Map(found.map(offset => [`${offset.topic}/${offset.partition}`, offset]))
+    this.#requiresStable = requiresStable
+  }
+
+  /** Those of which there is something to tell. */
+  get all(): GroupOffset[] {
+    return [...this.#byPlace.values()].filter(offset => isCommitted(offset) || this.#isUnstable(offset))
+  }
+
+  told(topic: string | undefined, partition: number) {
+    const found = this.#byPlace.get(`${topic}/${partition}`)
+    if (!found) return NO_OFFSET
+    if (this.#isUnstable(found)) return { ...NO_OFFSET, errorCode: codeOf('UNSTABLE_OFFSET_COMMIT') }
+    if (!isCommitted(found)) return NO_OFFSET
+    const { offset: committedOffset, metadata, leaderEpoch: committedLeaderEpoch = -1 } = found
+    return { ...NO_OFFSET, committedOffset, metadata, committedLeaderEpoch }
+  }
+
+  /** A transaction may change it: who cannot do with what it was asks again. */
+  #isUnstable({ isPending }: GroupOffset): boolean {
+    return this.#requiresStable && isPending === true
+  }
+}
+
+/** Where nothing was, what is pending has no time. */
+function isCommitted({ committedMs }: GroupOffset): boolean {
+  return committedMs > 0
+}
+
+function asAsked(asked: readonly NamedTopic[], offsets: Offsets) {
   return asked.map(({ name, topicId, partitionIndexes }) => ({
     name: name ?? '',
     topicId,
     partitions: partitionIndexes.map(partitionIndex => ({
-      ...NO_OFFSET,
-      ...toCommitted(found.get(`${name}/${partitionIndex}`)),
+      ...offsets.told(name, partitionIndex),
       ...(name === undefined && { errorCode: codeOf('UNKNOWN_TOPIC_ID') }),
       partitionIndex,
     })),
   }))
 }
 
-function asFound(offsets: readonly GroupOffset[]) {
-  return [...groupBy(offsets, ({ topic }) => topic)].map(([name, all]) => ({
+function asFound(offsets: Offsets) {
+  return [...groupBy(offsets.all, ({ topic }) => topic)].map(([name, all]) => ({
     name,
     topicId: '',
-    partitions: all.map(offset => ({
-      ...NO_OFFSET,
-      ...toCommitted(offset),
-      partitionIndex: offset.partition,
-    })),
+    partitions: all.map(({ partition }) => ({ ...offsets.told(name, partition), partitionIndex: partition })),
   }))
 }
 
@@ -145,12 +176,6 @@ async function withIds(topics: ReturnType<typeof asAsked>, context: Context) {
   )
   // Deleted just now.
   return told.flatMap(({ topicId, ...topic }) => (topicId === undefined ? [] : { ...topic, topicId }))
-}
-
-function toCommitted(offset: GroupOffset | undefined) {
-  if (!offset) return undefined
-  const { offset: committedOffset, metadata, leaderEpoch: committedLeaderEpoch = -1 } = offset
-  return { committedOffset, metadata, committedLeaderEpoch }
 }
 
 /** In the very first version an error is every partition's. */

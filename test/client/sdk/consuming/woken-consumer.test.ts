@@ -8,6 +8,7 @@ import { Tidemark } from '../../../../src/client/sdk/tidemark.ts'
 import { INLINE_BYTES_MAX, WAKE_PAUSE_MS } from '../../../../src/core/limits.ts'
 import { encodeBatch } from '../../../../src/core/record/index.ts'
 import { parseBrokerMessage } from '../../../../src/core/waking/messages.ts'
+import type { Post } from '../../../../src/core/waking/posts.ts'
 import { systemClock, systemEntropy } from '../../../../src/embedded/system.ts'
 import { WokenBroker } from '../../../broker/waking/woken-broker.ts'
 import { until } from './group-of-consumers.ts'
@@ -106,6 +107,24 @@ describe('a wake-up', () => {
     await woken.posts.post([second!, first!, second!])
     await until(() => got.length === 2)
     await sleep(50)
+    expect(got).toEqual(['0 0 one', '0 1 two'])
+  })
+
+  test('that comes after a later one leaves nothing unread', async () => {
+    const { woken, got, append, dispatch } = await open()
+    const { post } = woken.posts
+    const held: Post[] = []
+    woken.posts.post = async posts => {
+      held.push(...posts)
+      return []
+    }
+    for (const text of ['one', 'two']) {
+      await append(text)
+      await dispatch()
+      await sleep(WAKE_PAUSE_MS)
+    }
+    await post(held.toReversed())
+    await until(() => got.length === 2)
     expect(got).toEqual(['0 0 one', '0 1 two'])
   })
 

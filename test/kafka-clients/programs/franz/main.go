@@ -85,6 +85,10 @@ func main() {
 		latency(os.Args[2:])
 		return
 	}
+	if os.Args[1] == "transactions" {
+		transactions(os.Args[2])
+		return
+	}
 	bootstrap = os.Args[1]
 	admin = kadm.NewClient(client())
 	input := bufio.NewScanner(os.Stdin)

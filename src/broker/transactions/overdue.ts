@@ -1,0 +1,95 @@
+import { TRANSACTION_WATCH_MS_MAX } from '../../core/limits.ts'
+import { deadlineMs, type Transaction } from '../../core/transaction/transaction.ts'
+import type { Ports } from '../../ports/index.ts'
+import { lookAfterAll, lookAfterOne } from '../finishing/look-after.ts'
+import { TransactionCall } from '../finishing/transaction-call.ts'
+import { makeRoom } from '../settling/make-room.ts'
+import type { TopicDirectory } from '../topics/topic-directory.ts'
+
+const WANTED = { makeRoom, forgets: false }
+
+/**
+ * Aborts open transactions that are past their deadlines, and finishes those that were decided and left. It looks through all of the store
+ * once, when it begins; then at those that this process has to do with.
+ */
+export class Overdue {
+  readonly #ports: Ports
+  readonly #directory: TopicDirectory
+  readonly #reportError: (error: unknown) => void
+  /** By transactional id: when to look at it again, by the wall clock. */
+  readonly #due = new Map<string, number>()
+  readonly #ending = new AbortController()
+  #waking = new AbortController()
+  readonly #ended: Promise<void>
+
+  constructor(ports: Ports, directory: TopicDirectory, reportError: (error: unknown) => void) {
+    this.#ports = ports
+    this.#directory = directory
+    this.#reportError = reportError
+    this.#ended = this.#run()
+  }
+
+  /** Takes note of how one stands. */
+  note(transaction: Transaction): void {
+    const { transactionalId, state, updatedMs } = transaction
+    if (state === 'open') this.#noteDue(transactionalId, deadlineMs(transaction))
+    else if (state === 'committing' || state === 'aborting')
+      this.#noteDue(transactionalId, updatedMs + TRANSACTION_WATCH_MS_MAX)
+    else this.#due.delete(transactionalId)
+  }
+
+  async close(): Promise<void> {
+    this.#ending.abort()
+    this.#waking.abort()
+    await this.#ended
+  }
+
+  #noteDue(transactionalId: string, dueMs: number): void {
+    const isFirst = this.#due.size === 0
+    this.#due.set(transactionalId, dueMs)
+    if (isFirst) this.#waking.abort()
+  }
+
+  async #run(): Promise<void> {
+    await this.#report(async () => {
+      const { open, failures } = await lookAfterAll(this.#call(), WANTED)
+      for (const { transactionalId, deadlineMs } of open) this.#due.set(transactionalId, deadlineMs)
+      for (const error of failures) this.#reportError(error)
+    })
+    const { clock } = this.#ports
+    while (!this.#ending.signal.aborted) {
+      this.#waking = new AbortController()
+      // Where nothing is open nobody looks: the first one that opens wakes it.
+      const pauseMs = this.#due.size === 0 ? Number.POSITIVE_INFINITY : TRANSACTION_WATCH_MS_MAX
+      await waitFor(this.#ports, pauseMs, this.#waking.signal)
+      const nowMs = clock.nowMs()
+      for (const [transactionalId, dueMs] of this.#due) {
+        if (this.#ending.signal.aborted) return
+        if (dueMs > nowMs) continue
+        this.#due.delete(transactionalId)
+        await this.#report(async () => {
+          const { open } = await lookAfterOne(this.#call(), transactionalId, WANTED)
+          if (open) this.#due.set(transactionalId, open.deadlineMs)
+        })
+      }
+    }
+  }
+
+  #call(): TransactionCall {
+    return new TransactionCall(this.#ports, this.#directory)
+  }
+
+  async #report(work: () => Promise<void>): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      if (!this.#ending.signal.aborted) this.#reportError(error)
+    }
+  }
+}
+
+async function waitFor({ clock }: Ports, pauseMs: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return
+  if (Number.isFinite(pauseMs)) await clock.sleep(pauseMs, signal)
+  else await new Promise<void>(resolve => signal.addEventListener('abort', () => resolve(), { once: true }))
+}

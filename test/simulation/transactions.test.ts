@@ -1,0 +1,36 @@
+import { checkWorld } from './check-world.ts'
+import { TRANSACTION_ACTORS } from './defects-transactions.ts'
+
+checkWorld('transactions, several producers to a transactional id', {
+  actors: ['transactions', 'writers', 'flushes'],
+  seeds: 60,
+  atLeast: {
+    decided: 8,
+    aborted: 4,
+    applied: 2,
+    dropped: 0.3,
+    spilled: 0.2,
+    fencings: 8,
+    'commits told': 6,
+    crashes: 1,
+    sleeps: 0.3,
+  },
+})
+
+checkWorld('transactions beside other producers, and what settles the log', {
+  actors: [...TRANSACTION_ACTORS, 'producers', 'crowd', 'readers', 'deletions'],
+  seeds: 20,
+  atLeast: { decided: 8, aborted: 4, acknowledged: 40, settles: 2, rounds: 2, crashes: 3 },
+})
+
+checkWorld('transactions of a group’s members, which read and write', {
+  actors: ['processors', 'flushes'],
+  seeds: 40,
+  atLeast: { decided: 5, applied: 5, crashes: 1, changes: 2 },
+})
+
+checkWorld('transactions whose clocks somebody sets', {
+  actors: ['transactions', 'processors', 'flushes', 'clocks'],
+  seeds: 20,
+  atLeast: { steps: 10, decided: 8, applied: 3 },
+})
