@@ -40,9 +40,19 @@ export function encodeOutboxItem(partition: PartitionId, item: OutboxItem): Item
   return { ...outboxItemKey(partition, item.key), ...FIELDS.encode(item) }
 }
 
-/** @throws RangeError where it is no such item */
+/**
+ * What an application has put there, whatever it is: one that is no such item must not hold up those behind it, and is put aside for
+ * the batch that it does not have.
+ */
 export function decodeOutboxItem(item: Item): OutboxItem {
-  return { key: sortKeyOf(item), ...FIELDS.decode(item) }
+  const { topic, batch, createdMs } = OUTBOX_ATTRIBUTES
+  const madeMs = Number(item[createdMs]?.N)
+  return {
+    key: sortKeyOf(item),
+    topic: item[topic]?.S ?? '',
+    batch: item[batch]?.B ?? new Uint8Array(),
+    createdMs: Number.isSafeInteger(madeMs) && madeMs >= 0 ? madeMs : 0,
+  }
 }
 
 export function encodeParkedItem(partition: PartitionId, item: ParkedItem): Item {
