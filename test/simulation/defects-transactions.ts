@@ -61,7 +61,7 @@ export const TRANSACTION_DEFECTS: Readonly<Record<string, PlantedDefect>> = {
   },
   'a decision does not look at the epoch': {
     ...TRANSACTIONS,
-    message: /^back|^decided twice|^fenced|^undecided/,
+    message: /^back|^decided twice|^fenced|^undecided|^torn|^untrue|^lost|^doubled/,
     ports: ofTransactions(store => ({
       put: async (transaction, expected, lasting) => {
         const standing = await store.read(transaction.transactionalId)
