@@ -61,7 +61,7 @@ export const TRANSACTION_DEFECTS: Readonly<Record<string, PlantedDefect>> = {
   },
   'a decision does not look at the epoch': {
     ...TRANSACTIONS,
-    message: /^back|^decided twice|^fenced|^undecided/,
+    message: /^back|^decided twice|^fenced|^undecided|^torn|^untrue|^lost|^doubled/,
     ports: ofTransactions(store => ({
       put: async (transaction, expected, lasting) => {
         const standing = await store.read(transaction.transactionalId)
@@ -171,13 +171,13 @@ export const TRANSACTION_DEFECTS: Readonly<Record<string, PlantedDefect>> = {
       },
     },
   },
-  'whatever is pending is taken for what was decided': {
-    ...PROCESSORS,
-    seeds: 3_000,
-    message: /^undecided|^doubled|^lost|^twice read/,
+  'an offset pends again that counted before': {
+    actors: ['transactions', 'processors', 'flushes'],
+    seeds: 500,
+    message: /^doubled|^twice read|^back/,
     decisions: {
-      applyResolution: (standing, _, committed) =>
-        applyResolution(standing, standing?.pending?.version ?? '', committed),
+      applyPending: (partition, standing, pending, by, seen) =>
+        applyPending(partition, standing, pending, by, seen, standing?.committed?.committedMs ?? null),
     },
   },
   'what is pending counts, however its transaction ends': {
