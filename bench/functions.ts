@@ -37,6 +37,7 @@ const ENVIRONMENT = {
   TIDEMARK_BUCKET: 'bucket',
   TIDEMARK_WAKE_UPS: 'http://127.0.0.1:1/queue.fifo',
   TIDEMARK_BOOTSTRAP_SERVERS: 'broker.example:443',
+  TIDEMARK_CONNECTIONS_URL: 'http://127.0.0.1:1/waking',
   TIDEMARK_MAINTAIN: 'maintain',
   AWS_LAMBDA_FUNCTION_NAME: 'maintain',
   AWS_REGION: 'us-east-1',

@@ -72,8 +72,8 @@ async function callBundle(name: string, event: unknown, environment: object = {}
     console.log('RESULT ' + JSON.stringify(result))
     // What zod leaves behind where it is loaded.
     const modules = [...process.moduleLoadList, ...('__zod_globalRegistry' in globalThis ? ['zod'] : [])]
-    console.log('RESULT MODULES ' + JSON.stringify(modules))
-    process.exit()`
+    // Once all of it has left: an answer may be larger than what a pipe takes at once.
+    process.stdout.write('RESULT MODULES ' + JSON.stringify(modules) + '\\n', () => process.exit())`
   const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', code], {
     cwd: tmpdir(),
     env: { ...ENVIRONMENT, ...environment },

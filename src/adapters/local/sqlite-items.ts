@@ -1,6 +1,5 @@
 import { dirname } from 'node:path'
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import { setImmediate as turn } from 'node:timers/promises'
 import { STORE_READ_MS_MAX } from '../../core/limits.ts'
 import { type NotApplied, StoreDamaged, StoreFailed } from '../../ports/outcome.ts'
 import { type Change, type Changes, type Item, type Items, type Lasting, ofOne } from '../items/items.ts'
@@ -24,34 +23,23 @@ import { LoopRounds } from './loop-rounds.ts'
 import { openDatabase } from './open-database.ts'
 import { findUnreadable } from './readable.ts'
 import { SharedHeader } from './shared-header.ts'
+import { SyncedLog } from './synced-log.ts'
 import { Trouble } from './trouble.ts'
 import { pauseForTurn, Turns } from './turns.ts'
+import { WriteLoop } from './write-loop.ts'
 
 /** How long files that were read whole count as readable. */
 const READABLE_MS = 5_000
 /** Of a damaged file, how much is told. */
 const PROBLEMS_MAX = 10
 
-/** Changes of one transaction, which nothing comes in between of in this process. */
-const WRITES_MAX = 1_000
-/** Rounds of the event loop in which whoever hears an answer asks for its next change: one for the call, one for what gathers them. */
-const ANSWERED_TURNS = 2
 /** What a range without a limit is taken for, in reads, before it is known how many items it has; and what these add. */
 const RANGE_STEPS = 50
 const RANGE_ITEMS_A_STEP = 20
 
-/** A change that waits for its transaction. */
-interface Write {
-  /** Tells the answer. */
-  readonly apply: () => unknown
-  readonly resolve: (answer: never) => void
-  readonly reject: (error: unknown) => void
-  readonly lasting: Lasting
-}
-
 /**
- * Items in SQLite, in write-ahead mode. A commit with a change that lasts at once is synced, and with it all that stands in the
- * write-ahead log before, other processes' commits included. Every read is of one moment, other processes' writes included. Changes that
+ * Items in SQLite, in write-ahead mode. Behind a commit with a change that lasts at once the write-ahead log is synced, and with it all
+ * that stands in it before, other processes' commits included. Every read is of one moment, other processes' writes included. Changes that
  * are made in one turn, or while others are under way, share the next transaction and its fsync. Several processes may
  * write: SQLite lets one in at a time.
  *
@@ -74,11 +62,12 @@ export class SqliteItems implements Items {
   readonly #lastUpTo: StatementSync
   readonly #turns: Turns
   readonly #rounds = new LoopRounds()
-  #waiting: Write[] = []
-  #isWriting = false
-  /** Whether commits sync now, as the database was told. */
-  #isSynced = true
-  #written: Promise<void> = Promise.resolve()
+  /** Undefined for who only reads. */
+  #log: SyncedLog | undefined
+  readonly #writes = new WriteLoop(
+    { begin: () => this.#begin(), commit: apply => this.#commit(apply), sync: () => this.#sync() },
+    this.#rounds,
+  )
   #failure: StoreFailed | undefined
   /** What was found of damage, which does not go by itself. */
   #damage: Error | undefined
@@ -122,6 +111,7 @@ export class SqliteItems implements Items {
       const suffixes = access === 'read' ? [''] : ['', '-wal', '-shm']
       // What has just been committed stands in the write-ahead log.
       for (const suffix of suffixes) footing.take(`${path}${suffix}`, suffix === '-wal')
+      if (access !== 'read') items.#log = await SyncedLog.open(path)
       return items
     } catch (error) {
       database.close()
@@ -136,19 +126,24 @@ export class SqliteItems implements Items {
 
   async get(key: string): Promise<Uint8Array | undefined> {
     await this.#rounds.begin(1)
-    return this.#reading(() => this.#read(key))
+    const found = await this.#reading(() => this.#read(key))
+    if (this.#log?.hasChanged(key, key)) await this.#writes.synced
+    return found
   }
 
   async range(start: string, end: string, limit = -1): Promise<Item[]> {
     await this.#rounds.begin(limit < 0 ? RANGE_STEPS : 1)
     const items = await this.#reading(() => this.#range.all(start, end, limit) as unknown as Item[])
     this.#rounds.add(items.length / RANGE_ITEMS_A_STEP)
+    if (this.#log?.hasChanged(start, end)) await this.#writes.synced
     return items
   }
 
   async lastUpTo(first: string, last: string): Promise<Item | undefined> {
     await this.#rounds.begin(1)
-    return this.#reading(() => this.#lastUpTo.get(first, last) as unknown as Item | undefined)
+    const item = await this.#reading(() => this.#lastUpTo.get(first, last) as unknown as Item | undefined)
+    if (this.#log?.hasChanged(first, last)) await this.#writes.synced
+    return item
   }
 
   async update<T>(
@@ -164,19 +159,24 @@ export class SqliteItems implements Items {
     change: (standing: readonly (Uint8Array | undefined)[]) => Changes<T>,
     lasting?: Lasting,
   ): Promise<T> {
-    return await this.#write(() => {
+    return await this.#writes.write(() => {
       const { changes, answer } = change(keys.map(key => this.#read(key)))
       for (const [index, key] of keys.entries()) {
         const { put, isRemoved } = changes[index] ?? {}
         if (put) this.#put.run(key, put)
         else if (isRemoved) this.#remove.run(key)
+        else continue
+        if (lasting !== 'in order') this.#log?.noteChange(key)
       }
       return answer
     }, lasting)
   }
 
   async removeRange(start: string, end: string): Promise<void> {
-    await this.#write(() => void this.#removeRange.run(start, end))
+    await this.#writes.write(() => {
+      this.#removeRange.run(start, end)
+      this.#log?.noteChanges()
+    })
   }
 
   /** For rows beside the items. */
@@ -187,7 +187,7 @@ export class SqliteItems implements Items {
         await this.#rounds.begin(1)
         return await this.#reading(read)
       },
-      write: (apply, lasting) => this.#write(apply, lasting),
+      write: (apply, lasting) => this.#writes.write(apply, lasting),
     }
   }
 
@@ -213,7 +213,8 @@ export class SqliteItems implements Items {
   }
 
   async close(): Promise<void> {
-    await this.#written
+    await this.#writes.idle()
+    await this.#log?.close().catch(() => {})
     try {
       this.#database.close()
     } catch (error) {
@@ -261,48 +262,16 @@ export class SqliteItems implements Items {
     await checkRoom(dirname(this.#path)).catch(error => {
       throw asFileFailure(error, `the index ${this.#path} could not be written`)
     })
-    await this.#write(() => {
+    await this.#writes.write(() => {
       const [first] = this.#range.all('', '\u{10ffff}', 1) as unknown as Item[]
       if (first) this.#put.run(first.key, first.value)
     })
   }
 
-  /** Changes that are asked for in one turn are in one transaction. */
-  #write<T>(apply: () => T, lasting: Lasting = 'at once'): Promise<T> {
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ apply, resolve, reject, lasting })
-      if (!this.#isWriting) this.#written = this.#writeWaiting()
-    })
-  }
-
-  /** One transaction after the other: the one after a failed one must never begin. */
-  async #writeWaiting(): Promise<void> {
-    this.#isWriting = true
-    // Whatever else is written in this turn comes along.
-    await undefined
-    while (this.#waiting.length > 0) {
-      await this.#rounds.begin(1)
-      const isSynced = this.#waiting.slice(0, WRITES_MAX).some(lastsAtOnce)
-      const begun = this.#failure ?? (await this.#begin(isSynced))
-      // Whoever has come meanwhile may need more than this transaction gives.
-      const firstLeft = isSynced ? -1 : this.#waiting.findIndex(lastsAtOnce)
-      const writes = this.#waiting.splice(0, firstLeft < 0 ? WRITES_MAX : Math.min(firstLeft, WRITES_MAX))
-      this.#rounds.add(writes.length)
-      const failure = begun ?? (await this.#commit(writes))
-      if (failure !== undefined) for (const { reject } of writes) reject(failure)
-      // Whoever was just answered may have more: it comes along, and does not sync by itself when those who wait have synced.
-      for (let turns = isSynced && this.#waiting.length > 0 ? ANSWERED_TURNS : 0; turns > 0; turns -= 1)
-        await turn()
-    }
-    this.#isWriting = false
-  }
-
   /** Waits for this process's turn; tells the error where it does not come. */
-  async #begin(isSynced: boolean): Promise<unknown> {
+  async #begin(): Promise<unknown> {
+    if (this.#failure) return this.#failure
     try {
-      if (this.#isSynced !== isSynced)
-        this.#database.exec(`PRAGMA synchronous = ${isSynced ? 'FULL' : 'NORMAL'}`)
-      this.#isSynced = isSynced
       await this.#turns.take(() => this.#footing.checkBefore())
       return undefined
     } catch (error) {
@@ -311,22 +280,34 @@ export class SqliteItems implements Items {
     }
   }
 
-  /** Acknowledges all of them, or tells why none is done. */
-  #commit(writes: readonly Write[]): undefined | Promise<unknown> {
-    const acknowledgements: (() => void)[] = []
+  /** Tells why none is done; else all of them are, once that is synced. */
+  #commit(apply: () => void): undefined | Promise<unknown> {
     let isUnsure = false
     try {
-      for (const write of writes) acknowledgements.push(apply(write))
+      apply()
       isUnsure = true
       this.#database.exec('COMMIT')
       // What was committed to a file whose name leads elsewhere by now is lost.
       this.#footing.checkAfter()
     } catch (error) {
+      this.#log?.forgetChanges()
       return this.#commitFailure(error, isUnsure)
     }
     if (!this.#damage) this.trouble.worked()
-    for (const acknowledge of acknowledgements) acknowledge()
     return undefined
+  }
+
+  /** Tells why nobody knows whether what was committed will be there. */
+  async #sync(): Promise<unknown> {
+    try {
+      await this.#log?.sync()
+      this.#footing.checkAfter()
+      return undefined
+    } catch (error) {
+      if (error instanceof StoreFailed) return await this.#noted(error, 'could not be written', true)
+      this.#failure = this.trouble.failed(notWritable(this.#path, error as Error))
+      return notWritable(this.#path, error as Error, true)
+    }
   }
 
   /** Tells what those are told whose writes could not be committed. The next transaction must not begin where it closes the index. */
@@ -365,25 +346,6 @@ export class SqliteItems implements Items {
     if (!unreadable) this.#readableUntilMs = performance.now() + READABLE_MS
     return unreadable ?? damage
   }
-}
-
-/**
- * Tells what the writer is to hear when the transaction is committed. A change that cannot be made of what stands there
- * fails alone, before it has written anything.
- */
-function apply({ apply: change, resolve, reject }: Write): () => void {
-  try {
-    const answer = change() as never
-    return () => resolve(answer)
-  } catch (error) {
-    if (isSqliteError(error)) throw error
-    reject(error)
-    return () => {}
-  }
-}
-
-function lastsAtOnce({ lasting }: Write): boolean {
-  return lasting === 'at once'
 }
 
 /** Whether another process is; undefined: it has not even been tried. */

@@ -5,7 +5,6 @@ import type { Claim } from '../../core/group/group.ts'
 import { TRANSACTION_INLINE_BYTES_MAX, TRANSACTION_RUNS_MAX } from '../../core/limits.ts'
 import { countInlineBytes, type IndexEntry } from '../../core/log/entry.ts'
 import { partitionKey } from '../../core/topic/partition-id.ts'
-import { placeKey } from '../../core/transaction/changes/add-offsets.ts'
 import { finished, noteDone } from '../../core/transaction/changes/finish.ts'
 import { stagedRuns } from '../../core/transaction/staged-runs.ts'
 import {
@@ -15,6 +14,7 @@ import {
   transactionIdOf,
 } from '../../core/transaction/transaction.ts'
 import type { DecidedAppends, DecidedListener } from './append-decided.ts'
+import type { KnownClaims } from './known-claims.ts'
 import type { Room } from './room.ts'
 import { bringAnew } from './staged-bytes.ts'
 import type { TransactionCall } from './transaction-call.ts'
@@ -25,6 +25,7 @@ type EndedPartition = EndedTransaction['partitions'][number]
 export interface Finishing {
   readonly appends: DecidedAppends
   readonly onAppend: DecidedListener
+  readonly claims: KnownClaims
 }
 
 /**
@@ -41,16 +42,22 @@ export async function finish(
   decided: Transaction,
 ): Promise<EndedPartition[]> {
   const commits = decided.state === 'committing'
-  const claims = call.forEach(decided.offsets, place => readClaim(call, place))
+  const transactionId = transactionIdOf(decided)
+  const claims = call.forEach(decided.offsets, async place => {
+    const known = finishing.claims.get(decided.transactionalId, place)
+    return known?.pending?.transactionId === transactionId ? known : await readClaim(call, place)
+  })
   // Whoever waits for it hears of it below.
   claims.catch(() => {})
   const ended = commits ? await appendAll(call, finishing, room, decided) : []
   const found = await claims
-  const committed = await call.forEach(decided.offsets, async (place): Promise<[string, number | null]> => {
+  await call.forEach(decided.offsets, async place => {
     const claim = found[decided.offsets.indexOf(place)]
-    return [placeKey(place), await resolveOne(call, place, transactionIdOf(decided), claim, commits)]
+    const { transactionalId } = decided
+    finishing.claims.note(transactionalId, place, undefined)
+    const resolved = await resolveOne(call, place, transactionId, claim, commits)
+    finishing.claims.note(transactionalId, place, resolved)
   })
-  if (committed.length > 0) room.committedMs = new Map(committed)
   return ended
 }
 
@@ -166,21 +173,21 @@ function readClaim(call: TransactionCall, { groupId, topicId, partition }: Pendi
   return call.read(() => call.ports.groups.readClaim(groupId, { topicId, partition }))
 }
 
-/** Has what is pending of the transaction count, or not, unless that was done. Tells when what is committed was; null: nothing is. */
+/** Has what is pending of the transaction count, or not, unless that was done. Tells the claim as it is then. */
 async function resolveOne(
   call: TransactionCall,
   place: PendingPlace,
   transactionId: string,
   read: Claim | undefined,
   commits: boolean,
-): Promise<number | null> {
+): Promise<Claim | undefined> {
   const { groupId, topicId, partition } = place
   let claim = read
   return await call.write(async isUnsure => {
     if (isUnsure) claim = await call.ports.groups.readClaim(groupId, { topicId, partition })
     for (;;) {
       const pending = claim?.pending
-      if (!claim || pending?.transactionId !== transactionId) return claim?.committed?.committedMs ?? null
+      if (!claim || pending?.transactionId !== transactionId) return claim
       const committed = commits ? committedBy(claim, call.nowMs()) : null
       const { groups } = call.ports
       const resolved = await groups.resolvePending(
@@ -189,8 +196,8 @@ async function resolveOne(
         pending.version,
         committed,
       )
+      if (resolved.held) return resolved.claim
       claim = resolved.claim
-      if (resolved.held) return claim?.committed?.committedMs ?? null
     }
   })
 }

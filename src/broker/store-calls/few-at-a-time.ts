@@ -11,14 +11,13 @@ export async function fewAtATime<T, R>(
   const goOn = async () => {
     while (next < items.length) {
       const index = next++
-      try {
-        results[index] = await work(items[index]!)
-      } catch (error) {
-        next = items.length
-        throw error
-      }
+      results[index] = await work(items[index]!)
     }
   }
-  await Promise.all(Array.from({ length: Math.min(parallelMax, items.length) }, goOn))
+  try {
+    await Promise.all(Array.from({ length: Math.min(parallelMax, items.length) }, goOn))
+  } finally {
+    next = items.length
+  }
   return results
 }

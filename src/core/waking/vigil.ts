@@ -135,14 +135,16 @@ export class Vigil<Place> {
   }
 
   /**
-   * It was woken and stays armed: what it hears is as good as a look. False: as far as is known here it is to be asked for again all
-   * the same, or is being asked for.
+   * It was woken and stays armed: what it hears is as good as a look, where it is news. False: as far as is known here it is to be asked
+   * for again all the same, or is being asked for.
    */
-  heard(place: Place, nowMs: number): boolean {
+  heard(place: Place, isNews: boolean, nowMs: number): boolean {
     const watched = this.#watched.get(place)
     if (!watched?.isArmed || watched.asked !== undefined) return false
-    this.#oldestMs = undefined
-    watched.askedMs = nowMs
+    if (isNews) {
+      this.#oldestMs = undefined
+      watched.askedMs = nowMs
+    }
     return true
   }
 

@@ -128,8 +128,9 @@ export class SimulatedListener {
 
   #woken(place: Place, { endOffset, from, batches }: Wake): void {
     const nowMs = this.#world.clock.monotonicMs()
-    if (endOffset > place.told) place.told = endOffset
-    if (from !== undefined && this.#vigil.heard(place, nowMs)) {
+    const isNews = endOffset > place.told
+    if (isNews) place.told = endOffset
+    if (from !== undefined && this.#vigil.heard(place, isNews, nowMs)) {
       if (endOffset <= place.offset) return
       if (endOffset > place.end) place.end = endOffset
       if (batches && from === place.offset) {
@@ -179,6 +180,8 @@ export class SimulatedListener {
       const one = fetched?.partitions[index]
       if (!one || 'error' in one) {
         this.#vigil.failed(place)
+        // It asks on, for as long as that goes on failing: it does not wait to be woken.
+        this.follower.excuse(place.partition)
         hasFailed = true
         continue
       }

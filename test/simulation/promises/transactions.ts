@@ -325,8 +325,9 @@ export class TransactionPromises {
         this.#violated(`torn: ${fate.transactionId} is said to be over, and ${log} has nothing of it`)
       }
     }
-    for (const place of fate.offsets.keys()) {
-      if (this.#pending.get(place)?.transactionId === fate.transactionId) {
+    // What comes late of one that was aborted, whoever meets it takes away.
+    for (const [place, became] of fate.commits ? fate.offsets : []) {
+      if (became === 'pending' && this.#pending.get(place)?.transactionId === fate.transactionId) {
         this.#violated(`torn: ${fate.transactionId} is said to be over, and is pending at ${place}`)
       }
     }

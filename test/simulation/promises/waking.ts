@@ -3,8 +3,8 @@ import type { Clock } from '../../../src/ports/clock.ts'
 
 /** With every call slow, some of them made again, and a message under way: and long before anybody looks by himself. */
 const WOKEN_MS_MAX = 60_000
-/** The same after the slow look. */
-const LOOKED_MS_MAX = SLOW_LOOK_MS + WOKEN_MS_MAX
+/** The same after the slow look, which may have to be taken again, too. */
+const LOOKED_MS_MAX = SLOW_LOOK_MS + 2 * WOKEN_MS_MAX
 
 interface Appended {
   readonly end: number

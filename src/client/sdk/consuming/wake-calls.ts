@@ -227,8 +227,9 @@ export class WakeCalls<Stream extends Watched> {
     const stream = this.#streams.get(key)
     const { endOffset, from } = wake
     // One that comes late tells of less.
-    if (stream && endOffset > (this.#told.get(stream) ?? -1)) this.#told.set(stream, endOffset)
-    const isHeard = stream && from !== undefined && this.#vigil.heard(stream, performance.now())
+    const isNews = stream !== undefined && endOffset > (this.#told.get(stream) ?? -1)
+    if (isNews) this.#told.set(stream, endOffset)
+    const isHeard = stream && from !== undefined && this.#vigil.heard(stream, isNews, performance.now())
     if (isHeard && this.#host.take(stream, wake)) return
     if (stream && this.#vigil.woken(stream)) this.#host.look(stream)
     if (this.#arming > 0) this.#early.add(key)
