@@ -15,6 +15,7 @@ const UNSEEDED: Readonly<Record<string, string>> = {
   'src/adapters/local/turns.ts': 'how long to wait while another process writes, which no outcome goes by',
   'src/client/retry.ts': 'what is taken where no other chance is given',
   'src/client/sdk/consuming/delivery.ts': 'how long a failed read rests, which no outcome goes by',
+  'src/client/sdk/outbox/outbox.ts': 'where messages without a key go: no matter where',
   'src/client/sdk/producing/partitioners.ts':
     "where a producer's records without a key begin, as in Kafka: anywhere",
   'src/client/sdk/retry-options.ts': 'what is taken where no other chance is given',

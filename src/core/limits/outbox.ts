@@ -7,8 +7,8 @@ export const OUTBOX_FRAME_BYTES_MAX = KiB
 /** The batch of one item. */
 export const OUTBOX_BATCH_BYTES_MAX = TABLE_ITEM_BYTES_MAX - OUTBOX_FRAME_BYTES_MAX
 /** DynamoDB's limits for one transaction: what the outbox puts into it, and all else. */
-export const TRANSACTION_ITEMS_MAX = 100
-export const TRANSACTION_BYTES_MAX = 4 * KiB * KiB
+export const OUTBOX_TRANSACTION_ITEMS_MAX = 100
+export const OUTBOX_TRANSACTION_BYTES_MAX = 4 * KiB * KiB
 /** What a relay moves in one step: items, their bytes, and their records. */
 export const OUTBOX_MOVE_ITEMS_MAX = 100
 export const OUTBOX_MOVE_BYTES_MAX = PRODUCE_BYTES_MAX

@@ -42,7 +42,7 @@ export interface Park extends Parking {
 const EPOCH_MAX = 32_767
 
 /** @param id random: 32 hexadecimal digits */
-export function producerIdOf(id: string): bigint {
+function producerIdOf(id: string): bigint {
   return BigInt(`0x${id.slice(0, 16)}`) >> 1n
 }
 

@@ -183,6 +183,17 @@ const AROUND: Readonly<Record<string, string>> = {
     import type { TidemarkBroker, Topic } from 'tidemark/cdk'
     declare const broker: TidemarkBroker, orders: Topic
     declare const writer: IGrantable, reader: IGrantable, operator: IGrantable, keeper: IGrantable`,
+  "docs/outbox.md: import { TransactWriteItemsCommand } from '@aws-sdk/client-dynamodb'": `
+    import type { AttributeValue, DynamoDBClient } from '@aws-sdk/client-dynamodb'
+    declare const client: DynamoDBClient, order: Record<string, AttributeValue>
+    declare const tidemarkTable: string, ordersTopic: string`,
+  'docs/outbox.md: broker.grantOutbox(placeOrder)                     // dynamodb:PutItem under outbox#, and nothing else': `
+    import type { Function } from 'aws-cdk-lib/aws-lambda'
+    import type { TidemarkBroker, Topic } from 'tidemark/cdk'
+    declare const broker: TidemarkBroker, placeOrder: Function, orders: Topic`,
+  'docs/outbox.md: const embedded = openInMemory()': `
+    import { openInMemory, type Outbox, runOutboxes } from 'tidemark'
+    declare const box: Outbox, orders: Map<string, object>, id: string, order: object`,
   "docs/triggers.md: filters: [FilterCriteria.filter({ value: { kind: ['order'], amount: [{ numeric: ['>=', 100] }] } })]":
     "import { FilterCriteria } from 'aws-cdk-lib/aws-lambda'",
 }

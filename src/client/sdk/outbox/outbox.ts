@@ -1,5 +1,5 @@
 import { TidemarkError } from '../../../core/errors.ts'
-import { TRANSACTION_BYTES_MAX, TRANSACTION_ITEMS_MAX } from '../../../core/limits.ts'
+import { OUTBOX_TRANSACTION_BYTES_MAX, OUTBOX_TRANSACTION_ITEMS_MAX } from '../../../core/limits.ts'
 import { OutboxKeys } from '../../../core/outbox/outbox-key.ts'
 import type { CompressionName } from '../../../core/record/compression-name.ts'
 import type { RecordInput } from '../../../core/record/record.ts'
@@ -214,10 +214,10 @@ export function outbox(options: OutboxOptions): Outbox {
 /** What no transaction takes is said here, where it is known why. */
 function checkSum(drafted: readonly Drafted[]): void {
   const bytes = drafted.reduce((sum, { batch }) => sum + batch.length, 0)
-  if (drafted.length <= TRANSACTION_ITEMS_MAX && bytes <= TRANSACTION_BYTES_MAX) return
+  if (drafted.length <= OUTBOX_TRANSACTION_ITEMS_MAX && bytes <= OUTBOX_TRANSACTION_BYTES_MAX) return
   throw new TidemarkError(
     'RECORD_LIST_TOO_LARGE',
-    `These messages make ${drafted.length} items of ${bytes} bytes in all; a transaction of DynamoDB takes ${TRANSACTION_ITEMS_MAX} ` +
-      `and ${TRANSACTION_BYTES_MAX}, the application's own among them. Send fewer, or put what is large into S3 first and send its key.`,
+    `These messages make ${drafted.length} items of ${bytes} bytes in all; a transaction of DynamoDB takes ${OUTBOX_TRANSACTION_ITEMS_MAX} ` +
+      `and ${OUTBOX_TRANSACTION_BYTES_MAX}, the application's own among them. Send fewer, or put what is large into S3 first and send its key.`,
   )
 }
