@@ -13,7 +13,7 @@ import {
   outboxFailedKey,
   outboxKey,
   outboxLaneKey,
-} from '../../../core/storage-layout.ts'
+} from '../../../core/storage-outbox.ts'
 import type { PartitionId } from '../../../core/topic/partition-id.ts'
 import { bytes, fields, type Item, itemKey, sortKeyOf, string, text, whole } from '../table/attributes.ts'
 import { NO_ITEM } from '../table/conditions.ts'
