@@ -3,6 +3,7 @@ import type * as logs from 'aws-cdk-lib/aws-logs'
 import type * as s3 from 'aws-cdk-lib/aws-s3'
 import {
   DELETED_TOPICS_PREFIX,
+  FORMAT_ITEM,
   FORMAT_OBJECT,
   GROUP_PREFIX,
   GROUPS_KEY,
@@ -14,6 +15,8 @@ import {
   OUTBOX_LANES_KEY,
   OUTBOX_PREFIX,
   SEGMENT_PREFIX,
+  TRANSACTION_PREFIX,
+  TRANSACTIONS_KEY,
   TRIGGERS_KEY,
   WAKING_KEY_ITEM,
 } from '../src/core/storage-layout.ts'
@@ -80,15 +83,28 @@ export function postPermissions(connections: string): iam.PolicyStatement[] {
   return [allow(['execute-api:ManageConnections'], connections)]
 }
 
-/** Looks up topics and heads, and changes groups and triggers, which it pauses and resumes. The condition lets it write to nothing else. */
-export function rebalancePermissions({ table }: Stores): iam.PolicyStatement[] {
+/**
+ * Looks up topics and heads; changes groups, transactions, and triggers, which it pauses and resumes. It carries out what a transaction
+ * has decided, and so appends as producers do, and brings bytes anew that have been staged for long. What the table says of its store it
+ * may raise: an older program knows nothing of transactions.
+ */
+export function rebalancePermissions(stores: Stores): iam.PolicyStatement[] {
+  const { table, bucket } = stores
   return [
-    allow(['dynamodb:GetItem', 'dynamodb:Query'], table.tableArn),
+    ...producePermissions(stores),
     allowUnder(
-      [`${GROUP_PREFIX}*`, GROUPS_KEY, TRIGGERS_KEY],
+      [
+        `${GROUP_PREFIX}*`,
+        GROUPS_KEY,
+        TRIGGERS_KEY,
+        `${TRANSACTION_PREFIX}*`,
+        TRANSACTIONS_KEY,
+        FORMAT_ITEM.partitionKey,
+      ],
       ['dynamodb:BatchWriteItem', 'dynamodb:DeleteItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
       table.tableArn,
     ),
+    allow(['s3:GetObject'], ...objectsOf(bucket, WRITTEN_PREFIXES)),
   ]
 }
 
