@@ -93,17 +93,11 @@ export function rebalancePermissions(stores: Stores): iam.PolicyStatement[] {
   return [
     ...producePermissions(stores),
     allowUnder(
-      [
-        `${GROUP_PREFIX}*`,
-        GROUPS_KEY,
-        TRIGGERS_KEY,
-        `${TRANSACTION_PREFIX}*`,
-        TRANSACTIONS_KEY,
-        FORMAT_ITEM.partitionKey,
-      ],
+      [`${GROUP_PREFIX}*`, GROUPS_KEY, TRIGGERS_KEY, `${TRANSACTION_PREFIX}*`, TRANSACTIONS_KEY],
       ['dynamodb:BatchWriteItem', 'dynamodb:DeleteItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
       table.tableArn,
     ),
+    allowUnder([FORMAT_ITEM.partitionKey], ['dynamodb:PutItem'], table.tableArn),
     allow(['s3:GetObject'], ...objectsOf(bucket, WRITTEN_PREFIXES)),
   ]
 }
