@@ -26,7 +26,7 @@ export const TRANSACTION_DEFECTS: Readonly<Record<string, PlantedDefect>> = {
   'a receipt is only looked for in the head': {
     actors: ['transactions', 'writers', 'crowd', 'producers', 'flushes'],
     seeds: 3_000,
-    message: /^doubled/,
+    message: /^doubled|^late|^order/,
     decisions: {
       applyDecided: (head, entries, seen) => {
         const ids = new Set(entries.flatMap(({ producers }) => producers.map(({ producerId }) => producerId)))
@@ -51,7 +51,7 @@ export const TRANSACTION_DEFECTS: Readonly<Record<string, PlantedDefect>> = {
   },
   'a transaction is put whatever it has become since': {
     ...TRANSACTIONS,
-    message: /^back|^decided twice|^fenced|^torn|^lost|^untrue|^doubled|^two producers/,
+    message: /^back|^decided twice|^fenced|^torn|^lost|^untrue|^doubled|^two producers|has a part/,
     ports: ofTransactions(store => ({
       put: async transaction => {
         const standing = await store.read(transaction.transactionalId)
@@ -61,7 +61,7 @@ export const TRANSACTION_DEFECTS: Readonly<Record<string, PlantedDefect>> = {
   },
   'a decision does not look at the epoch': {
     ...TRANSACTIONS,
-    message: /^back|^decided twice|^fenced/,
+    message: /^back|^decided twice|^fenced|^undecided|^torn|^untrue|^lost|^doubled/,
     ports: ofTransactions(store => ({
       put: async (transaction, expected, lasting) => {
         const standing = await store.read(transaction.transactionalId)
@@ -77,7 +77,7 @@ export const TRANSACTION_DEFECTS: Readonly<Record<string, PlantedDefect>> = {
   'an abort clears what its producer has numbered': {
     ...TRANSACTIONS,
     seeds: 3_000,
-    message: /^untrue|^torn|^doubled|^order|^lost|come after|has a part/,
+    message: /^untrue|^torn|^doubled|^order|^lost|^late|come after|has a part/,
     ports: onPut(transaction =>
       transaction.state === 'aborted' ? { ...transaction, sequences: new Map() } : transaction,
     ),
@@ -130,11 +130,13 @@ export const TRANSACTION_DEFECTS: Readonly<Record<string, PlantedDefect>> = {
             transactions: withMethods(ports.transactions, {
               read: async id => {
                 const found = await ports.transactions.read(id)
-                return found && { ...found, partitions: [], chunks: [] }
+                return found?.state === 'open' ? { ...found, partitions: [], chunks: [] } : found
               },
               put: async (transaction, expected, lasting) => {
                 const found = await ports.transactions.read(transaction.transactionalId)
-                const { partitions = [], chunks = [] } = found ?? {}
+                if (found?.state !== 'open')
+                  return await ports.transactions.put(transaction, expected, lasting)
+                const { partitions, chunks } = found
                 return await ports.transactions.put({ ...transaction, partitions, chunks }, expected, lasting)
               },
             }),
@@ -169,13 +171,13 @@ export const TRANSACTION_DEFECTS: Readonly<Record<string, PlantedDefect>> = {
       },
     },
   },
-  'whatever is pending is taken for what was decided': {
-    ...PROCESSORS,
-    seeds: 3_000,
-    message: /^undecided|^doubled|^lost|^twice read/,
+  'an offset pends again that counted before': {
+    actors: ['transactions', 'processors', 'flushes'],
+    seeds: 500,
+    message: /^doubled|^twice read|^back/,
     decisions: {
-      applyResolution: (standing, _, committed) =>
-        applyResolution(standing, standing?.pending?.version ?? '', committed),
+      applyPending: (partition, standing, pending, by, seen) =>
+        applyPending(partition, standing, pending, by, seen, standing?.committed?.committedMs ?? null),
     },
   },
   'what is pending counts, however its transaction ends': {

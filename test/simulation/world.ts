@@ -4,14 +4,6 @@ import { type MemoryStore, openMemoryStore } from '../../src/adapters/memory/mem
 import { clockOf, Network } from '../../src/adapters/memory/network.ts'
 import { SeededEntropy } from '../../src/adapters/memory/seeded-entropy.ts'
 import { VirtualClock } from '../../src/adapters/memory/virtual-clock.ts'
-import { loadReading } from '../../src/broker/load-reading.ts'
-import {
-  loadClassic,
-  loadTasks,
-  loadTopics,
-  loadTransactions,
-  loadUseCases,
-} from '../../src/broker/load-use-cases.ts'
 import { LogBroker } from '../../src/broker/log-broker.ts'
 import { isTransient } from '../../src/broker/store-calls/retry.ts'
 import { VerifySummary } from '../../src/broker/verifying/finding.ts'
@@ -23,21 +15,12 @@ import { itemsAcross, objectsAcross } from './across.ts'
 import type { Actor, ActorKind } from './actors/actor.ts'
 import { ClockSettings } from './clock-settings.ts'
 import { History } from './history.ts'
+import './load-all.ts'
 import type { Defect, WrapPorts } from './planted-defect.ts'
 import { countPromises, makePromises, type WorldPromises, watchItems } from './promises/index.ts'
 import { RandomFaults } from './random-faults.ts'
 import { SleepyProcess } from './sleepy-process.ts'
 import { WatchedObjects } from './watched-objects.ts'
-
-// Now: virtual time does not wait for a file to be loaded.
-await Promise.all([
-  loadUseCases(),
-  loadClassic(),
-  loadTasks(),
-  loadTopics(),
-  loadTransactions(),
-  loadReading(),
-])
 
 const PROCESSES = 2
 const START_MS = Date.UTC(2026, 0, 1)
@@ -152,7 +135,8 @@ export class World {
     const headCost = actors.find(kind => kind.headCost)?.headCost
     const decisions = { ...DECISIONS, ...(headCost && { headCost }), ...defect.decisions }
     this.#decisions = this.ownership.watch(decisions)
-    this.store = { ...openMemoryStore(this.clock, this.#decisions), objects }
+    const store = openMemoryStore(this.clock, this.#decisions, this.#takesEffects)
+    this.store = { ...store, objects, transactions: this.promises.transactions.watch(store.transactions) }
     watchItems(this.store.items, this.promises)
     this.#wrapPorts = defect.ports?.(this.store, this.clock) ?? (ports => ports)
     this.#farSkewsMs = Array.from({ length: PROCESSES }, () => this.random.pick([0, 0, FAR_SKEW_MS]))
@@ -205,6 +189,11 @@ export class World {
   /** Whether nothing happens while nobody wants anything. */
   get fallsSilent(): boolean {
     return !this.#kinds.some(({ isNeverSilent }) => isNeverSilent)
+  }
+
+  /** Whether the store changes several items in one step: where it does, few transactions take single ones. */
+  get #takesEffects(): boolean {
+    return this.seed % 3 === 0
   }
 
   /** Whether there are still faults to come. */
@@ -284,10 +273,11 @@ export class World {
     const faults = this.faults.of(process, sleepShare)
     const network = new Network(process, faults, this.clock)
     const items = itemsAcross(this.store.items.across(network), faults, this.#countReturn)
-    const stores = storesOver(items, this.#decisions)
+    const stores = storesOver(items, this.#decisions, this.#takesEffects)
     const ports = this.#wrapPorts(
       {
         ...stores,
+        transactions: this.promises.transactions.watch(stores.transactions),
         objects: objectsAcross(this.store.objects, network, faults),
         clock: { ...clockOf(process, this.clock), nowMs: () => this.clock.nowMs() + skewMs() },
         entropy: this.random,

@@ -51,8 +51,12 @@ export class CommitAtOnce {
       }))
       const over = finished(decided, this.#call.nowMs())
       const outcome = await transactions.putWithEffects(over, expected, effects)
-      if (outcome.kind === 'refused')
-        return { held: outcome.transaction?.version === over.version, transaction: outcome.transaction }
+      if (outcome.kind === 'refused') {
+        const held = outcome.transaction?.version === over.version
+        // It was planned on what had been seen before, and that has changed.
+        if (!held) this.#ended = []
+        return { held, transaction: outcome.transaction }
+      }
       if (outcome.kind === 'put') {
         this.#ended = places.map((place, number) => {
           const head = outcome.heads[number]!

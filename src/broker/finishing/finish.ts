@@ -5,7 +5,6 @@ import type { Claim } from '../../core/group/group.ts'
 import { TRANSACTION_INLINE_BYTES_MAX, TRANSACTION_RUNS_MAX } from '../../core/limits.ts'
 import { countInlineBytes, type IndexEntry } from '../../core/log/entry.ts'
 import { partitionKey } from '../../core/topic/partition-id.ts'
-import { placeKey } from '../../core/transaction/changes/add-offsets.ts'
 import { finished, noteDone } from '../../core/transaction/changes/finish.ts'
 import { stagedRuns } from '../../core/transaction/staged-runs.ts'
 import {
@@ -14,7 +13,10 @@ import {
   type TransactionPartition,
   transactionIdOf,
 } from '../../core/transaction/transaction.ts'
+import { asTidemarkError } from '../../ports/store-errors.ts'
+import { isTransient } from '../store-calls/retry.ts'
 import type { DecidedAppends, DecidedListener } from './append-decided.ts'
+import type { KnownClaims } from './known-claims.ts'
 import type { Room } from './room.ts'
 import { bringAnew } from './staged-bytes.ts'
 import type { TransactionCall } from './transaction-call.ts'
@@ -25,6 +27,7 @@ type EndedPartition = EndedTransaction['partitions'][number]
 export interface Finishing {
   readonly appends: DecidedAppends
   readonly onAppend: DecidedListener
+  readonly claims: KnownClaims
 }
 
 /**
@@ -41,16 +44,22 @@ export async function finish(
   decided: Transaction,
 ): Promise<EndedPartition[]> {
   const commits = decided.state === 'committing'
-  const claims = call.forEach(decided.offsets, place => readClaim(call, place))
+  const transactionId = transactionIdOf(decided)
+  const claims = call.forEach(decided.offsets, async place => {
+    const known = finishing.claims.get(decided.transactionalId, place)
+    return known?.pending?.transactionId === transactionId ? known : await readClaim(call, place)
+  })
   // Whoever waits for it hears of it below.
   claims.catch(() => {})
   const ended = commits ? await appendAll(call, finishing, room, decided) : []
   const found = await claims
-  const committed = await call.forEach(decided.offsets, async (place): Promise<[string, number | null]> => {
+  await call.forEach(decided.offsets, async place => {
     const claim = found[decided.offsets.indexOf(place)]
-    return [placeKey(place), await resolveOne(call, place, transactionIdOf(decided), claim, commits)]
+    const { transactionalId } = decided
+    finishing.claims.note(transactionalId, place, undefined)
+    const resolved = await resolveOne(call, place, transactionId, claim, commits)
+    finishing.claims.note(transactionalId, place, resolved)
   })
-  if (committed.length > 0) room.committedMs = new Map(committed)
   return ended
 }
 
@@ -64,7 +73,18 @@ export async function noteFinished(
     if (!standing) return gone(decided)
     return isSame(standing, decided) ? finished(standing, call.nowMs()) : standing
   }
-  return (await room.change(call, change, { lasting: 'in order' })).transaction
+  const { transaction } = await room.change(call, change, { lasting: 'in order' })
+  if (decided.chunks.length > 0) await removeChunks(call, decided)
+  return transaction
+}
+
+/** It is over, so nobody asks for them any more. Where it fails they stay until the next one with chunks ends, or the id is forgotten. */
+async function removeChunks({ ports }: TransactionCall, { transactionalId, number }: Transaction) {
+  try {
+    await ports.transactions.removeChunksBelow(transactionalId, number + 1)
+  } catch (error) {
+    if (!isTransient(error)) throw asTidemarkError(error, 'yes')
+  }
 }
 
 function isSame(standing: Transaction, decided: Transaction): boolean {
@@ -166,21 +186,21 @@ function readClaim(call: TransactionCall, { groupId, topicId, partition }: Pendi
   return call.read(() => call.ports.groups.readClaim(groupId, { topicId, partition }))
 }
 
-/** Has what is pending of the transaction count, or not, unless that was done. Tells when what is committed was; null: nothing is. */
+/** Has what is pending of the transaction count, or not, unless that was done. Tells the claim as it is then. */
 async function resolveOne(
   call: TransactionCall,
   place: PendingPlace,
   transactionId: string,
   read: Claim | undefined,
   commits: boolean,
-): Promise<number | null> {
+): Promise<Claim | undefined> {
   const { groupId, topicId, partition } = place
   let claim = read
   return await call.write(async isUnsure => {
     if (isUnsure) claim = await call.ports.groups.readClaim(groupId, { topicId, partition })
     for (;;) {
       const pending = claim?.pending
-      if (!claim || pending?.transactionId !== transactionId) return claim?.committed?.committedMs ?? null
+      if (!claim || pending?.transactionId !== transactionId) return claim
       const committed = commits ? committedBy(claim, call.nowMs()) : null
       const { groups } = call.ports
       const resolved = await groups.resolvePending(
@@ -189,8 +209,8 @@ async function resolveOne(
         pending.version,
         committed,
       )
+      if (resolved.held) return resolved.claim
       claim = resolved.claim
-      if (resolved.held) return claim?.committed?.committedMs ?? null
     }
   })
 }

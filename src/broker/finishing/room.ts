@@ -46,11 +46,6 @@ export class Room {
   readonly lane = new Lane(1)
   /** Calls that are under way or wait. */
   waiting = 0
-  /**
-   * By place: when what is committed there was, as it was seen by whoever finished the last transaction with offsets; null: nothing
-   * was. The known transaction was seen later.
-   */
-  committedMs: ReadonlyMap<string, number | null> = new Map()
   /** As it was when it was seen last; undefined: it was not, or there was none. */
   #known: Transaction | undefined
 
@@ -97,7 +92,9 @@ export class Room {
           if (standing?.version !== before) await onOvertaken?.()
           continue
         }
-        if (isRefusal(changed)) throw toError(triedNumber === undefined ? changed : asRetriable(changed))
+        // What an earlier try has put may have been finished since, and another have taken its producer's place.
+        if (isRefusal(changed))
+          throw triedNumber === undefined ? toError(changed) : toError(asRetriable(changed), 'unknown')
         return { transaction: changed, isPut: false }
       }
       const next = { ...(await this.#spilled(call, changed)), version: entropy.id() }

@@ -4,6 +4,7 @@ import { timedOut } from '../../core/transaction/changes/time-out.ts'
 import { type PendingPlace, type Transaction, transactionIdOf } from '../../core/transaction/transaction.ts'
 import { DecidedAppends, type MakeRoom } from './append-decided.ts'
 import { finish, noteFinished } from './finish.ts'
+import { KnownClaims } from './known-claims.ts'
 import { drawProducerId } from './producer-id.ts'
 import { Room } from './room.ts'
 import type { TransactionCall } from './transaction-call.ts'
@@ -69,7 +70,7 @@ export async function finishAlone(
 ): Promise<void> {
   const room = new Room(decided.transactionalId)
   const appends = new DecidedAppends(call.ports, makeRoom)
-  await finish(call, { appends, onAppend: () => {} }, room, decided)
+  await finish(call, { appends, onAppend: () => {}, claims: new KnownClaims() }, room, decided)
   await noteFinished(call, room, decided)
 }
 
@@ -77,10 +78,10 @@ export async function finishAlone(
 export function isUndecided(standing: Transaction | undefined, transactionId: string): boolean {
   if (!standing) return false
   if (transactionIdOf(standing) === transactionId) return standing.state === 'open'
-  return idOfNext(standing) === transactionId
+  return standing.state !== 'open' && idOfNext(standing) === transactionId
 }
 
 /** The name of the transaction that its producer may be about to begin. */
-export function idOfNext({ producerId, epoch, number }: Transaction): string {
+function idOfNext({ producerId, epoch, number }: Transaction): string {
   return transactionIdOf({ begunBy: { producerId, epoch }, number: number + 1 })
 }

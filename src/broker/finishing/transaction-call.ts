@@ -1,5 +1,5 @@
 import type { TransactionFailure } from '../../contract/transactions.ts'
-import { TidemarkError } from '../../core/errors.ts'
+import { TidemarkError, type Written } from '../../core/errors.ts'
 import { PRODUCE_DEADLINE_MS } from '../../core/limits.ts'
 import type { Refusal } from '../../core/transaction/transaction.ts'
 import type { Ports } from '../../ports/index.ts'
@@ -48,8 +48,8 @@ export class TransactionCall {
 }
 
 /** A refusal as whoever called is told it. */
-export function toError({ kafkaName, message }: Refusal): TidemarkError {
-  return new TidemarkError(kafkaName, message)
+export function toError({ kafkaName, message }: Refusal, written: Written = 'no'): TidemarkError {
+  return new TidemarkError(kafkaName, message, written)
 }
 
 export function toFailure(error: unknown): TransactionFailure {

@@ -121,10 +121,11 @@ async function pendBefore(
     }
     const transactionId = transactionIdOf(begun)
     const set = async () => {
-      const pended = await Promise.all(groups.map(group => pend(call, group, begun, room)))
+      const pended = await Promise.all(groups.map(group => pend(call, finishing, group, begun)))
       throwFirst(pended.flat())
     }
     await set()
+    // Once it is decided, another call of the same has done so: what pends is that one's.
     const again = async () => {
       if (isUndecided(room.known, transactionId)) await set()
     }
@@ -139,11 +140,11 @@ async function pendBefore(
 /** Has a group's offsets pend for a transaction. */
 export async function pend(
   call: TransactionCall,
+  { claims }: Finishing,
   offsets: OffsetsToPend,
   transaction: Transaction,
-  { committedMs }: Pick<Room, 'committedMs'>,
 ): Promise<CommittedPartition[]> {
   const { transactionalId } = transaction
   const name = { transactionalId, transactionId: transactionIdOf(transaction) }
-  return [...offsets.refused, ...(await pendAll(offsets, name, call, committedMs))]
+  return [...offsets.refused, ...(await pendAll(offsets, name, call, claims))]
 }

@@ -6,16 +6,17 @@ import { checkCommit, unknownClassicMember } from '../../core/group/classic/chec
 import type { Claim, PendingOffset } from '../../core/group/group.ts'
 import { checkGroupId, storedMemberId } from '../../core/group/identity.ts'
 import { checkMetadata } from '../../core/group/offset-metadata.ts'
-import { placeKey } from '../../core/transaction/changes/add-offsets.ts'
 import type { PendingPlace } from '../../core/transaction/transaction.ts'
+import type { KnownClaims } from '../finishing/known-claims.ts'
 import { isUndecided, settlePending } from '../finishing/settle-pending.ts'
-import type { TransactionCall } from '../finishing/transaction-call.ts'
+import { type TransactionCall, toError } from '../finishing/transaction-call.ts'
 import { isClassic } from '../groups/classic/change-kind.ts'
 import { checkOffsets, errorOf, readOwn } from '../groups/commit-offsets.ts'
 import { GroupCall, readGroup, unknownGroup } from '../groups/group-call.ts'
 import type { LeaseWatch } from '../groups/lease-watch.ts'
 import { otherKind } from '../groups/other-kind.ts'
 import { makeRoom } from '../settling/make-room.ts'
+import { overtaken } from './transaction-names.ts'
 
 /** Offsets of one group that are to become pending, and who commits them. */
 export interface OffsetsToPend {
@@ -62,19 +63,17 @@ export async function prepareOffsets(
 /**
  * Has offsets pend for a transaction. What the group's members may has to hold once they are there: of a classic group that is looked
  * at afterwards, so whoever joins later finds them. They are acknowledged only when all this is done.
- * @param committedMs by place, as far as it is known: when what is committed there was. The transaction was seen undecided since
  */
 export async function pendAll(
   { call, request, places }: OffsetsToPend,
   transaction: Pick<PendingOffset, 'transactionId' | 'transactionalId'>,
   transactionCall: TransactionCall,
-  committedMs: ReadonlyMap<string, number | null>,
+  claims: KnownClaims,
 ): Promise<CommittedPartition[]> {
   const pended = await call.forEach(places, async ({ asked, place }) => {
     const { topic, partition } = asked
-    const knownMs = committedMs.get(placeKey(place))
-    const pending = pendOne(call, request, asked, place, transaction, transactionCall, knownMs)
-    return { topic, partition, error: await errorOf(pending) }
+    const pending = new Pending(call, request, place, asked, transaction, transactionCall, claims)
+    return { topic, partition, error: await errorOf(pending.set()) }
   })
   if (committerKind(request) !== 'classic member') return pended
   const error = await errorOf(checkCommitter(call, request))
@@ -82,66 +81,111 @@ export async function pendAll(
 }
 
 /**
- * An offset of a transaction must not pend any more once it counts, or whoever finishes late would have it count again, over what others
- * have committed since. So the claim is seen first, then the transaction as not decided, and the offset pends on condition that nothing
- * was committed since the claim was seen: what counts of a transaction is committed after its decision, and changes that for good.
+ * One offset that is to become pending. No try of it may hold once its transaction has had it count, however late it comes: that would
+ * count twice. So the claim is known first, then the transaction is seen undecided, and then the offset is set, on condition that
+ * nothing else was committed since: what its own transaction commits comes after its decision, and changes the claim.
  */
-async function pendOne(
-  call: GroupCall,
-  request: GroupOffsets,
-  { offset, leaderEpoch = -1, metadata = '', generation, rewinds = false }: OffsetToCommit,
-  { topicId, partition }: PendingPlace,
-  transaction: Pick<PendingOffset, 'transactionId' | 'transactionalId'>,
-  transactionCall: TransactionCall,
-  knownMs: number | null | undefined,
-): Promise<void> {
-  const { ports, groups, groupId } = call
-  const id = { topicId, partition }
-  const member = committerOf(request, generation)
-  const pending: PendingOffset = {
-    ...transaction,
-    version: ports.entropy.id(),
-    offset,
-    leaderEpoch,
-    metadata,
-  }
-  let by: Committer = member ?? 'unowned'
-  let isKnown = knownMs !== undefined
-  await call.write(async () => {
-    for (;;) {
-      let standing: PendingOffset | undefined
-      let seenMs = knownMs ?? null
-      if (!isKnown) {
-        if (!member) by = await anybodyOf(call, await groups.readClaim(groupId, id))
-        const claim = await readOwn(call, id, by)
-        standing = claim?.pending
-        seenMs = claim?.committed?.committedMs ?? null
-        if (standing?.version === pending.version) return
-        if (standing && standing.transactionId !== pending.transactionId) {
-          // Of a transaction that was, or another producer's.
-          const settled = await settlePending(transactionCall, { ...id, groupId }, standing, makeRoom)
-          if (settled === 'open') throw stillPending(standing)
-          continue
-        }
-        const { transactionalId, transactionId } = transaction
-        const seen = await ports.transactions.read(transactionalId)
-        if (!isUndecided(seen, transactionId)) throw decidedMeanwhile(transactionalId)
-        // A later one of the same transaction has overtaken it.
-        if (standing && standing.offset > offset && !rewinds) return
-      }
-      isKnown = false
-      const version = standing?.version ?? null
-      const { held, claim } = await groups.setPending(groupId, id, pending, by, version, seenMs)
-      if (held || claim?.pending?.version === pending.version) return
-    }
-  })
-}
+class Pending {
+  readonly #call: GroupCall
+  readonly #place: PendingPlace
+  readonly #pending: PendingOffset
+  readonly #transactionCall: TransactionCall
+  readonly #claims: KnownClaims
+  /** undefined: nobody who says who he is. */
+  readonly #member: Committer | undefined
+  readonly #rewinds: boolean
 
-function decidedMeanwhile(transactionalId: string): TidemarkError {
-  return new TidemarkError(
-    'CONCURRENT_TRANSACTIONS',
-    `The transaction of "${transactionalId}" was decided meanwhile. Try again.`,
-  )
+  constructor(
+    call: GroupCall,
+    request: GroupOffsets,
+    place: PendingPlace,
+    { offset, leaderEpoch = -1, metadata = '', generation, rewinds = false }: OffsetToCommit,
+    transaction: Pick<PendingOffset, 'transactionId' | 'transactionalId'>,
+    transactionCall: TransactionCall,
+    claims: KnownClaims,
+  ) {
+    this.#call = call
+    this.#place = place
+    this.#member = committerOf(request, generation)
+    this.#pending = { ...transaction, version: call.ports.entropy.id(), offset, leaderEpoch, metadata }
+    this.#transactionCall = transactionCall
+    this.#claims = claims
+    this.#rewinds = rewinds
+  }
+
+  async set(): Promise<void> {
+    // As this process left it before it saw the transaction last; where it knows of none, only one to which nothing was committed will do.
+    const { transactionalId } = this.#pending
+    let known = this.#claims.get(transactionalId, this.#place)
+    this.#claims.note(transactionalId, this.#place, undefined)
+    let by = this.#member ?? (await this.#anybody(known))
+    await this.#call.write(async () => {
+      for (;;) {
+        const change = await this.#trySet(known, by)
+        if (change.held || this.#isSet(change.claim)) {
+          this.#claims.note(transactionalId, this.#place, change.claim)
+          return
+        }
+        if (!this.#member) by = await this.#anybody(change.claim)
+        known = await this.#readFree(by)
+        if (this.#isSet(known)) return
+        await this.#checkUndecided()
+        // A later one of the same transaction has overtaken it on its way.
+        if (!this.#rewinds && known?.pending && known.pending.offset > this.#pending.offset) return
+      }
+    })
+  }
+
+  #trySet(known: Claim | undefined, by: Committer) {
+    const { groupId, topicId, partition } = this.#place
+    const { pending, committed } = known ?? {}
+    return this.#call.groups.setPending(
+      groupId,
+      { topicId, partition },
+      this.#pending,
+      by,
+      pending?.version ?? null,
+      committed?.committedMs ?? null,
+    )
+  }
+
+  #isSet(claim: Claim | undefined): boolean {
+    return claim?.pending?.version === this.#pending.version
+  }
+
+  /** The claim, once nothing of another transaction is pending in it. @throws as readOwn; CONCURRENT_TRANSACTIONS */
+  async #readFree(by: Committer): Promise<Claim | undefined> {
+    const { groupId, topicId, partition } = this.#place
+    for (;;) {
+      const claim = await readOwn(this.#call, { topicId, partition }, by)
+      const pending = claim?.pending
+      if (!pending || pending.transactionId === this.#pending.transactionId) return claim
+      const place = { groupId, topicId, partition }
+      if ((await settlePending(this.#transactionCall, place, pending, makeRoom)) === 'open')
+        throw stillPending(pending)
+    }
+  }
+
+  /** @throws CONCURRENT_TRANSACTIONS where it is, or was another one's turn */
+  async #checkUndecided(): Promise<void> {
+    const { transactionId, transactionalId } = this.#pending
+    const { ports } = this.#transactionCall
+    const standing = await this.#transactionCall.read(() => ports.transactions.read(transactionalId))
+    if (isUndecided(standing, transactionId)) return
+    throw toError(overtaken({ transactionalId }))
+  }
+
+  /**
+   * Older clients commit in transactions without saying which member they are, and Kafka takes it, members or not: their producer's
+   * epoch is all that fences them.
+   */
+  async #anybody(claim: Claim | undefined): Promise<Committer> {
+    if (!claim || claim.owner === null) return 'unowned'
+    const { owner, generation } = claim
+    // What a trigger owns is its own.
+    const member = await this.#call.groups.readMember(this.#call.groupId, owner)
+    return member ? { owner, generation } : 'unowned'
+  }
 }
 
 function stillPending({ transactionalId }: PendingOffset): TidemarkError {
@@ -163,18 +207,6 @@ function committerOf(request: GroupOffsets, generation: number | undefined): Com
   const kind = committerKind(request)
   if (kind !== 'member') return kind === 'nobody' ? undefined : 'unowned'
   return { owner: storedMemberId(request.memberId!, request.instanceId), generation: generation! }
-}
-
-/**
- * Older clients commit in transactions without saying which member they are, and Kafka takes it, members or not: their producer's
- * epoch is all that fences them.
- */
-async function anybodyOf(call: GroupCall, claim: Claim | undefined): Promise<Committer> {
-  if (!claim || claim.owner === null) return 'unowned'
-  const { owner, generation } = claim
-  // What a trigger owns is its own.
-  const member = await call.groups.readMember(call.groupId, owner)
-  return member ? { owner, generation } : 'unowned'
 }
 
 /** Of members of other groups the claims say it. @throws TidemarkError as commitOffsets and commitClassic */

@@ -22,6 +22,7 @@ import type { Ports } from '../../ports/index.ts'
 import { DecidedAppends, type DecidedListener } from '../finishing/append-decided.ts'
 import { changeNext, finishWhole, isDecided } from '../finishing/change-next.ts'
 import type { Finishing } from '../finishing/finish.ts'
+import { KnownClaims } from '../finishing/known-claims.ts'
 import { drawProducerId } from '../finishing/producer-id.ts'
 import type { Change, ChangeOptions, Changing, Room } from '../finishing/room.ts'
 import { TransactionCall, toFailure } from '../finishing/transaction-call.ts'
@@ -80,7 +81,7 @@ export class Transactions implements TransactionBroker {
     this.#directory = directory
     this.#leases = leases
     this.#sleeps = sleeps
-    this.#finishing = { appends: new DecidedAppends(ports, makeRoom), onAppend }
+    this.#finishing = { appends: new DecidedAppends(ports, makeRoom), onAppend, claims: new KnownClaims() }
     this.#futureMs = futureTime(ports.clock)
   }
 
@@ -220,7 +221,7 @@ export class Transactions implements TransactionBroker {
       }
       const options: ChangeOptions = places.length === 0 ? { lasting: 'in order' } : {}
       const { transaction } = await this.#changeNext(call, room, change, options)
-      return await pend(call, offsets, transaction, room)
+      return await pend(call, this.#finishing, offsets, transaction)
     })
   }
 

@@ -13,8 +13,9 @@ import { stampProducer } from '../../../src/core/record/batch-header.ts'
 import { ATTRIBUTES_AT, TRANSACTIONAL_BIT } from '../../../src/core/record/batch-layout.ts'
 import { encodeBatch } from '../../../src/core/record/index.ts'
 import { partitionKey } from '../../../src/core/topic/partition-id.ts'
+import { FROM } from '../promises/fate.ts'
 import { type Place, SEQUENCES } from '../promises/log.ts'
-import { type Believed, FROM } from '../promises/transactions.ts'
+import type { Believed } from '../promises/transactions.ts'
 import type { World } from '../world.ts'
 
 /** How a client goes about it: as the product's own SDK, which numbers its transactions; or as Kafka's clients, step by step. */
@@ -106,7 +107,7 @@ export class TransactionalClient {
   #producer: InitializedProducer | undefined
   #next = new Map<string, number>()
   #begin = 0
-  /** What is under way of it, whether it waits for that or not. */
+  /** What is under way of it, whether it waits for that or not, and must not be when it goes on. */
   readonly #underWay = new Set<Promise<unknown>>()
   isAlive = true
 
@@ -198,10 +199,10 @@ export class TransactionalClient {
     this.#note(
       `transaction ${number} of ${epoch}: ${parts.map(each => `${each.values} to ${each.topic}/${each.partition}`)}`,
     )
-    const lastWithEnd = style === 'own' && end === 'commit' ? random.integer(0, parts.length) : parts.length
+    const lastWithEnd = isNumbered && end === 'commit' ? random.integer(0, parts.length) : parts.length
     const early = parts.slice(0, lastWithEnd)
     const late = parts.slice(lastWithEnd)
-    const offsetsLate = style === 'own' && random.fraction() < 0.5
+    const offsetsLate = isNumbered && random.fraction() < 0.5
     let fault = style === 'kafka' ? await this.#addPartitions(name, parts) : undefined
     for (let from = 0; from < early.length && !fault; ) {
       const together = early.slice(from, from + random.integer(1, 3))
@@ -282,8 +283,8 @@ export class TransactionalClient {
     const places = new Map<string, Place>()
     for (const { topic, partition, values } of parts) {
       const logs = topics.logsSince(moment, topic, partition)
-      // Which of them it has come into, nobody is told.
-      if (logs.length !== 1) {
+      // Which of them it has come into, nobody is told; of a topic that somebody deletes it may have been an earlier one.
+      if (logs.length !== 1 || topic !== this.settings.topics[0]) {
         log.settled(values, 'unknown')
         continue
       }
@@ -370,8 +371,19 @@ export class TransactionalClient {
   }
 
   async #sendOffsets(name: TransactionName, sent: OffsetsToSend): Promise<Fault> {
+    const isOwn = this.settings.style === 'own'
+    const { groupId } = sent.group
+    // Kafka's clients say first that there are some, which begins a transaction; what is late then begins none.
+    const added = isOwn
+      ? undefined
+      : await this.#ask('add offsets', broker =>
+          broker.commitTransactionOffsets({ ...name, groupId, offsets: [] }),
+        )
+    const fault = added && this.#faultOf(added)
+    if (fault) return fault
+    const request = { ...name, ...this.#groupOffsets(sent), ...(!isOwn && { begins: false }) }
     const outcome = await this.#ask('send offsets', async broker =>
-      checkResults(await broker.commitTransactionOffsets({ ...name, ...this.#groupOffsets(sent) })),
+      checkResults(await broker.commitTransactionOffsets(request)),
     )
     return this.#faultOf(outcome)
   }
@@ -414,7 +426,7 @@ export class TransactionalClient {
       const producer = this.#producer
       const isZombie = producer && promises.transactions.isReplaced(this.settings.transactionalId, producer)
       try {
-        const answer = await this.#send(call, () => {
+        const answer = await this.#send(what, call, () => {
           isSure = false
         })
         if (answer !== undefined) {
@@ -438,18 +450,22 @@ export class TransactionalClient {
   }
 
   /** To some broker. Undefined: no answer came, whatever was done. */
-  async #send<T>(call: (broker: Asked) => Promise<T>, onTwice: () => void): Promise<T | undefined> {
+  async #send<T>(
+    what: string,
+    call: (broker: Asked) => Promise<T>,
+    onTwice: () => void,
+  ): Promise<T | undefined> {
     const { random, clock, isFaulty } = this.#world
     const draw = isFaulty ? random.fraction() : 1
     if (draw < LOST_SHARE) {
       await clock.sleep(CLIENT_TIMEOUT_MS)
       return undefined
     }
-    const answer = this.#callSome(call)
+    const answer = this.#callSome(what, call)
     const isTwice = draw < LOST_SHARE + TWICE_SHARE
     if (isTwice) {
       onTwice()
-      this.#callTwice(call)
+      this.#callTwice(what, call)
     }
     const givesUp = this.settings.style === 'own'
     const first = await (givesUp
@@ -459,14 +475,19 @@ export class TransactionalClient {
   }
 
   /** Something on the way repeats it, to another broker maybe; nobody hears the answer. */
-  #callTwice<T>(call: (broker: Asked) => Promise<T>): void {
+  #callTwice<T>(what: string, call: (broker: Asked) => Promise<T>): void {
     const { random, clock, noteDefect } = this.#world
-    const late = this.settings.style === 'own' ? random.pick(TWICE_MS) : 0
-    if (late === 0) void this.#callSome(call).catch(noteDefect)
-    else void clock.sleep(late).then(() => this.#callSome(call).catch(noteDefect))
+    const late = this.#mayBeLate(what) ? random.pick(TWICE_MS) : 0
+    if (late === 0) void this.#callSome(what, call).catch(noteDefect)
+    else void clock.sleep(late).then(() => this.#callSome(what, call).catch(noteDefect))
   }
 
-  async #callSome<T>(call: (broker: Asked) => Promise<T>): Promise<T | undefined> {
+  /** Whether it can be told from one of the next transaction: by its number, or by those of its records. */
+  #mayBeLate(what: string): boolean {
+    return this.settings.style === 'own' || what === 'stage'
+  }
+
+  async #callSome<T>(what: string, call: (broker: Asked) => Promise<T>): Promise<T | undefined> {
     const { broker, process } = this.#world.pickBroker()
     const answer = call(broker as Asked)
     answer.catch(this.#world.noteDefect)
@@ -475,7 +496,7 @@ export class TransactionalClient {
       () => {},
       () => {},
     )
-    this.#underWay.add(over)
+    if (!this.#mayBeLate(what)) this.#underWay.add(over)
     void over.then(() => this.#underWay.delete(over))
     return await first
   }

@@ -75,7 +75,8 @@ export function countPromises(promises: WorldPromises): Readonly<Record<string, 
   const { expirations } = promises.expiry
   const { rounds } = promises.epochs
   const { generations, lives } = promises.classic
-  const { decided, aborted, applied, dropped, spilled, fencings } = promises.transactions
+  const { decided, atOnce, aborted, spilled, fencings, offsets } = promises.transactions
+  const { applied, dropped } = offsets
   return {
     ...{ made, deleted, ghosts, acknowledged, unknown, records, changes, commits, fenced, removals },
     ...{
@@ -92,6 +93,6 @@ export function countPromises(promises: WorldPromises): Readonly<Record<string, 
       generations,
       lives,
     },
-    ...{ decided, aborted, applied, dropped, spilled, fencings },
+    ...{ decided, atOnce, aborted, applied, dropped, spilled, fencings },
   }
 }

@@ -58,8 +58,8 @@ export class OwnershipPromises {
   readonly #observers: CommitObserver[] = []
   readonly #resettable = new Set<string>()
   readonly #uncounted = new Set<string>()
-  /** What was decided last. It is made in the same step, and so before anything else is decided. */
-  #decided: Decided | undefined
+  /** By partition: what was decided last. It is made in the same step, and so before anything else is decided of it. */
+  readonly #decided = new Map<string, Decided>()
   commits = 0
   fenced = 0
   changes = 0
@@ -89,31 +89,35 @@ export class OwnershipPromises {
       ...decisions,
       applyOwner: (partition, standing, owner, expected, first) => {
         const claim = decisions.applyOwner(partition, standing, owner, expected, first)
-        this.#decided = claim && { kind: 'owner', claim, expected }
+        this.#note(claim && { kind: 'owner', claim, expected })
         return claim
       },
       closeClaim: standing => {
         const claim = decisions.closeClaim(standing)
-        this.#decided = claim && { kind: 'closed', claim }
+        this.#note(claim && { kind: 'closed', claim })
         return claim
       },
       applyCommit: (partition, standing, committed, by, seenMs) => {
         const claim = decisions.applyCommit(partition, standing, committed, by, seenMs)
-        this.#decided = claim && { kind: 'commit', claim, by }
+        this.#note(claim && { kind: 'commit', claim, by })
         return claim
       },
       applyPending: (...asked) => {
         const claim = decisions.applyPending(...asked)
         const by = asked[3]
-        this.#decided = claim && { kind: 'pending', claim, by }
+        this.#note(claim && { kind: 'pending', claim, by })
         return claim
       },
       applyResolution: (standing, version, committed) => {
         const claim = decisions.applyResolution(standing, version, committed)
-        this.#decided = claim && { kind: 'resolved', claim, isCommit: committed !== null }
+        this.#note(claim && { kind: 'resolved', claim, isCommit: committed !== null })
         return claim
       },
     }
+  }
+
+  #note(decided: Decided | undefined): void {
+    if (decided) this.#decided.set(partitionKey(decided.claim), decided)
   }
 
   /** Hears of every change of an item. */
@@ -124,7 +128,7 @@ export class OwnershipPromises {
     if (!sortKey.startsWith(CLAIM_PREFIX)) return
     const partition = parseClaimKey(sortKey)
     const place = `${group} ${partitionKey(partition)}`
-    const decided = this.#decided!
+    const decided = this.#decided.get(partitionKey(partition))!
     if (!after || decided.kind === 'closed') {
       // What was told stays: a generation of a group must not come back in its successor.
       this.#claims.delete(place)

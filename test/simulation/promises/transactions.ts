@@ -1,23 +1,27 @@
 import { splitKey } from '../../../src/adapters/items/items.ts'
-import type { Claim, CommittedOffset, PendingOffset } from '../../../src/core/group/group.ts'
 import { entryEpoch, type IndexEntry } from '../../../src/core/log/entry.ts'
 import { decodeBatches } from '../../../src/core/record/index.ts'
+import { ingestKey } from '../../../src/core/storage-layout.ts'
 import {
-  CLAIM_PREFIX,
-  GROUP_PREFIX,
-  groupKey,
-  ingestKey,
-  parseClaimKey,
   STAGED_PREFIX,
   TRANSACTION_STATE_KEY,
   transactionKey,
-} from '../../../src/core/storage-layout.ts'
+} from '../../../src/core/storage-transactions.ts'
+
 import { type PartitionId, partitionKey } from '../../../src/core/topic/partition-id.ts'
 import { stagedRuns } from '../../../src/core/transaction/staged-runs.ts'
-import type { ProducerName, StagedChunk, Transaction } from '../../../src/core/transaction/transaction.ts'
+import type {
+  PendingPlace,
+  ProducerName,
+  StagedChunk,
+  Transaction,
+} from '../../../src/core/transaction/transaction.ts'
 import { transactionIdOf } from '../../../src/core/transaction/transaction.ts'
 import { decodeChunk, decodeTransaction } from '../../../src/core/transaction/transaction-bytes.ts'
+import type { TransactionEffects, TransactionStore } from '../../../src/ports/transaction-store.ts'
 import type { WatchedObjects } from '../watched-objects.ts'
+import { type Fate, placeName } from './fate.ts'
+import { PendingPromises } from './pending.ts'
 import type { RunsAppended } from './settling.ts'
 
 const TRANSACTION_BEGIN = transactionKey('')
@@ -29,19 +33,6 @@ const NEXT_STATES: Readonly<Record<Transaction['state'], readonly Transaction['s
   aborting: ['aborting', 'aborted', 'empty'],
   committed: ['committed', 'empty'],
   aborted: ['aborted', 'empty'],
-}
-
-/** A transaction as it was decided. */
-interface Fate {
-  readonly transactionId: string
-  readonly transactionalId: string
-  readonly number: number
-  readonly commits: boolean
-  /** By partition key: the values, in their order. */
-  readonly records: ReadonlyMap<string, readonly string[]>
-  readonly appended: Set<string>
-  /** By place: what became of it. */
-  readonly offsets: Map<string, 'pending' | 'applied'>
 }
 
 /** What a client believes to be in a transaction. */
@@ -73,13 +64,13 @@ export class TransactionPromises {
   readonly #told = new Map<string, ProducerName & { readonly rank: number }>()
   /** Values that somebody was told are in no log, and never will be. */
   readonly #disowned = new Set<string>()
-  readonly #pending = new Map<string, PendingOffset>()
-  readonly #committed = new Map<string, CommittedOffset>()
+  /** By version: what somebody puts with all that it does elsewhere. */
+  readonly #effects = new Map<string, TransactionEffects>()
+  readonly #offsets: PendingPromises
   #drained = 0
   decided = 0
+  atOnce = 0
   aborted = 0
-  applied = 0
-  dropped = 0
   spilled = 0
   fencings = 0
 
@@ -91,6 +82,7 @@ export class TransactionPromises {
     this.#objects = options.objects
     this.#isLive = options.isLive
     this.#violated = options.violated
+    this.#offsets = new PendingPromises(transactionId => this.#fates.get(transactionId), options.violated)
     options.objects.onRemoval(key => {
       for (const [name, transaction] of this.#items) {
         if (!isNeeded(transaction)) continue
@@ -103,19 +95,35 @@ export class TransactionPromises {
     })
   }
 
+  /** How many offsets have come to count, and how many have not. */
+  get offsets(): { readonly applied: number; readonly dropped: number } {
+    return this.#offsets
+  }
+
   isProducer(producerId: bigint): boolean {
     return this.#producers.has(producerId)
   }
 
+  /** The store, with what is put in one step known before it is: then nothing of it ever stands in an item. */
+  watch(store: TransactionStore): TransactionStore {
+    const { putWithEffects } = store
+    if (!putWithEffects) return store
+    return {
+      ...store,
+      putWithEffects: (transaction, expected, effects) => {
+        this.#effects.set(transaction.version, effects)
+        return putWithEffects(transaction, expected, effects)
+      },
+    }
+  }
+
   /** Hears of every change of an item. */
-  readonly changed = (key: string, _: Uint8Array | undefined, after: Uint8Array | undefined): void => {
+  readonly changed = (key: string, before: Uint8Array | undefined, after: Uint8Array | undefined): void => {
     const { partitionKey: first, sortKey } = splitKey(key)
     if (first.startsWith(TRANSACTION_BEGIN)) {
       if (sortKey === TRANSACTION_STATE_KEY) this.#itemChanged(first, after && decodeTransaction(after))
       else if (sortKey.startsWith(STAGED_PREFIX)) this.#chunkChanged(first, key, sortKey, after)
-    } else if (key.startsWith(GROUP_PREFIX) && sortKey.startsWith(CLAIM_PREFIX)) {
-      this.#claimChanged(first, parseClaimKey(sortKey), after)
-    }
+    } else this.#offsets.changed(key, before, after)
   }
 
   /** Hears what a head has got. */
@@ -198,7 +206,7 @@ export class TransactionPromises {
     }
     for (const place of offsets) {
       if (!this.#isLive(place.topicId)) continue
-      const committed = this.#committed.get(placeName(place))?.offset ?? -1
+      const committed = this.#offsets.committed.get(placeName(place))?.offset ?? -1
       if (committed < place.offset) {
         this.#violated(
           `lost: ${placeName(place)} is committed at ${committed}, and was told to be at ${place.offset}`,
@@ -229,7 +237,7 @@ export class TransactionPromises {
         if (!isThere) problems.push(`torn: ${transactionId} is committed, and ${log} has nothing of it`)
       }
       for (const [place, became] of commits ? offsets : []) {
-        if (became === 'pending' && this.#pending.has(place)) {
+        if (became === 'pending' && this.#offsets.standing.has(place)) {
           problems.push(`torn: ${transactionId} is committed, and its offset at ${place} is not`)
         }
       }
@@ -239,7 +247,7 @@ export class TransactionPromises {
         problems.push(`unfinished: the transaction of "${transactionalId}" is ${state}`)
       }
     }
-    for (const [place, { transactionId }] of this.#pending) {
+    for (const [place, { transactionId }] of this.#offsets.standing) {
       problems.push(`unfinished: an offset of ${transactionId} is still pending at ${place}`)
     }
     return problems
@@ -258,6 +266,11 @@ export class TransactionPromises {
     this.#items.set(name, after)
     this.#checkSuccession(name, before, after)
     if (after.state === 'open' || after.state === 'committing') this.#checkEpochs(name, after)
+    const effects = this.#effects.get(after.version)
+    if (effects) {
+      this.#decideAtOnce(after, effects)
+      return
+    }
     const isSame = before !== undefined && transactionIdOf(before) === transactionIdOf(after)
     const wasOpen = isSame ? before.state === 'open' : after.state !== 'empty'
     if (!wasOpen || after.state === 'open') {
@@ -301,6 +314,26 @@ export class TransactionPromises {
         )
       }
     }
+    this.#record(transactionId, { transactionalId, number }, commits, records, offsets)
+  }
+
+  #decideAtOnce(transaction: Transaction, { appends, offsets }: TransactionEffects): void {
+    const transactionId = transactionIdOf(transaction)
+    const runs = appends.map(({ partition, entries }): [string, string[]] => [
+      partitionKey(partition),
+      entries.flatMap(entry => this.#valuesOf(entry, transactionId)),
+    ])
+    this.atOnce += 1
+    this.#record(transactionId, transaction, true, new Map(runs), offsets)
+  }
+
+  #record(
+    transactionId: string,
+    { transactionalId, number }: Pick<Transaction, 'transactionalId' | 'number'>,
+    commits: boolean,
+    records: ReadonlyMap<string, readonly string[]>,
+    offsets: readonly PendingPlace[],
+  ): void {
     const places = offsets.map(place => [placeName(place), 'pending'] as const)
     const fate: Fate = {
       ...{ transactionId, transactionalId, number, commits, records },
@@ -325,8 +358,9 @@ export class TransactionPromises {
         this.#violated(`torn: ${fate.transactionId} is said to be over, and ${log} has nothing of it`)
       }
     }
-    for (const place of fate.offsets.keys()) {
-      if (this.#pending.get(place)?.transactionId === fate.transactionId) {
+    // What comes late of one that was aborted, whoever meets it takes away.
+    for (const [place, became] of fate.commits ? fate.offsets : []) {
+      if (became === 'pending' && this.#offsets.standing.get(place)?.transactionId === fate.transactionId) {
         this.#violated(`torn: ${fate.transactionId} is said to be over, and is pending at ${place}`)
       }
     }
@@ -362,51 +396,6 @@ export class TransactionPromises {
     this.#chunks.set(key, decodeChunk({ id: id!, number: Number(number) }, after))
   }
 
-  #claimChanged(group: string, partition: PartitionId, after: Uint8Array | undefined): void {
-    const place = `${group} ${partitionKey(partition)}`
-    const claim = after && (JSON.parse(Buffer.from(after).toString()) as Claim)
-    const before = this.#pending.get(place)
-    const pending = claim?.pending
-    if (pending) this.#pending.set(place, pending)
-    else this.#pending.delete(place)
-    const was = this.#committed.get(place)
-    if (claim?.committed) this.#committed.set(place, claim.committed)
-    else this.#committed.delete(place)
-    if (!before || before.version === pending?.version) return
-    // Its transaction has another offset there now.
-    if (pending?.transactionId === before.transactionId) return
-    const fate = this.#fates.get(before.transactionId)
-    const mark = fate?.offsets.get(place)
-    // Its group was removed, and all that was committed in it.
-    if (!claim || (claim.generation === 0 && claim.committed === null && claim.lastGeneration)) {
-      if (mark) fate!.offsets.set(place, 'applied')
-      return
-    }
-    if (claim.committed?.committedMs === was?.committedMs) {
-      this.dropped += 1
-      if (fate?.commits && mark === 'pending') {
-        this.#violated(`lost: ${before.transactionId} is committed, and its offset at ${place} was dropped`)
-      }
-      return
-    }
-    this.applied += 1
-    if (!fate?.commits || mark === undefined) {
-      this.#violated(`undecided: the offset of ${before.transactionId} counts at ${place}`)
-    }
-    if (mark === 'applied')
-      this.#violated(`doubled: the offset of ${before.transactionId} counted twice at ${place}`)
-    fate?.offsets.set(place, 'applied')
-    // Whoever says from where it goes on has read up to there.
-    if (
-      before.metadata.startsWith(FROM) &&
-      Number(before.metadata.slice(FROM.length)) !== (was?.offset ?? 0)
-    ) {
-      this.#violated(
-        `twice read: ${place} was committed at ${was?.offset}, and then at ${before.offset} by one that went on ${before.metadata}`,
-      )
-    }
-  }
-
   #checkEpochs(name: string, transaction: Transaction): void {
     for (const run of this.#runs(name, transaction)) {
       if (entryEpoch(run) >= this.#drained) continue
@@ -439,14 +428,6 @@ export class TransactionPromises {
     this.#violated(`dangling: ${transactionId} is decided without its object`)
     return []
   }
-}
-
-/** How the metadata of an offset begins whose committer says from where he has gone on. */
-export const FROM = 'from '
-
-/** Where an offset is pending, or committed. */
-function placeName({ groupId, ...partition }: PartitionId & { readonly groupId: string }): string {
-  return `${groupKey(groupId)} ${partitionKey(partition)}`
 }
 
 /** Whether what it has staged may still come into a log. */
