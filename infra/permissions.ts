@@ -1,22 +1,8 @@
 import * as iam from 'aws-cdk-lib/aws-iam'
 import type * as logs from 'aws-cdk-lib/aws-logs'
 import type * as s3 from 'aws-cdk-lib/aws-s3'
-import {
-  DELETED_TOPICS_PREFIX,
-  FORMAT_OBJECT,
-  GROUP_PREFIX,
-  GROUPS_KEY,
-  INGEST_PREFIX,
-  LISTENERS_PREFIX,
-  LOG_OBJECTS_PREFIX,
-  LOG_PREFIX,
-  OUTBOX_FAILED_PREFIX,
-  OUTBOX_LANES_KEY,
-  OUTBOX_PREFIX,
-  SEGMENT_PREFIX,
-  TRIGGERS_KEY,
-  WAKING_KEY_ITEM,
-} from '../src/core/storage-layout.ts'
+import { DELETED_TOPICS_PREFIX, FORMAT_OBJECT, GROUP_PREFIX, GROUPS_KEY, INGEST_PREFIX, LISTENERS_PREFIX, LOG_OBJECTS_PREFIX, LOG_PREFIX, SEGMENT_PREFIX, TRIGGERS_KEY, WAKING_KEY_ITEM } from '../src/core/storage-layout.ts'
+import { OUTBOX_FAILED_PREFIX, OUTBOX_LANES_KEY, OUTBOX_PREFIX } from '../src/core/storage-outbox.ts'
 import type { Stores } from './stores.ts'
 
 /** What objects begin with that commits and flushes make; the first ones are of stores whose epochs have not begun. */

@@ -4,7 +4,8 @@ import * as events from 'aws-cdk-lib/aws-events'
 import * as targets from 'aws-cdk-lib/aws-events-targets'
 import * as lambda from 'aws-cdk-lib/aws-lambda'
 import type { Construct } from 'constructs'
-import { HEAD_KEY, KEY_ATTRIBUTES, OUTBOX_PREFIX, TRIGGERS_KEY } from '../src/core/storage-layout.ts'
+import { HEAD_KEY, KEY_ATTRIBUTES, TRIGGERS_KEY } from '../src/core/storage-layout.ts'
+import { OUTBOX_PREFIX } from '../src/core/storage-outbox.ts'
 
 /**
  * An append, or a flush's cut: the stream has keys only, so whoever is called tells them apart. A head that was just made

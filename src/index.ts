@@ -29,6 +29,8 @@ export type {
   LocatedObjects,
 } from './contract/http/settings.ts'
 export { UrlSigner, type UrlSignerSettings } from './contract/http/trust/signed-url.ts'
+/** Memory that one fetch after the other is answered in, for whoever reads much in this process and keeps nothing of it. */
+export { type LentMemory, MemoryPool } from './core/lent-memory.ts'
 /** A broker in this process: on a directory, or in memory. */
 export {
   type DirectoryOptions,

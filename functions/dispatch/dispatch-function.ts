@@ -1,6 +1,7 @@
 import { TopicDirectory } from '../../src/broker/topics/topic-directory.ts'
 import { Dispatcher } from '../../src/broker/triggers/dispatcher.ts'
-import { WakeListeners } from '../../src/broker/waking/wake-listeners.ts'
+import type { WakeListeners } from '../../src/broker/waking/wake-listeners.ts'
+import type { PartitionId } from '../../src/core/topic/partition-id.ts'
 import type { RelayCalls } from '../../src/ports/relay-calls.ts'
 import type { WakePosts } from '../../src/ports/wake-posts.ts'
 import type { WakeUps } from '../../src/ports/wake-ups.ts'
@@ -30,7 +31,18 @@ export function makeDispatchFunction(
   const { ports, telemetry } = service
   const dispatcher =
     wakeUps && new Dispatcher({ ...ports, wakeUps }, new TopicDirectory(ports.topics, ports.clock))
-  const listeners = posts && new WakeListeners({ ...ports, listeners: service.listeners, posts })
+  let opening: Promise<WakeListeners> | undefined
+
+  /** Loaded where somebody is woken. */
+  async function openListeners(posts: WakePosts): Promise<WakeListeners> {
+    const module = await import('../../src/broker/waking/wake-listeners.ts')
+    return new module.WakeListeners({ ...ports, listeners: service.listeners, posts })
+  }
+
+  async function wakeListeners(posts: WakePosts, changed: readonly PartitionId[]): Promise<number> {
+    opening ??= openListeners(posts)
+    return await (await opening).wakeChanged(changed)
+  }
 
   async function dispatch(event: StreamEvent, requestId: string): Promise<void> {
     let unknown = 0
@@ -43,7 +55,7 @@ export function makeDispatchFunction(
     const filled = relays ? filledOutboxes(event) : []
     const [woken, posted, called] = await Promise.allSettled([
       dispatcher?.wakeChanged(changed, occasion),
-      listeners?.wakeChanged(changed.partitions),
+      posts && wakeListeners(posts, changed.partitions),
       filled.length > 0 ? relays!.call(filled) : undefined,
     ])
     for (const each of [woken, posted, called]) if (each.status === 'rejected') throw each.reason
@@ -55,7 +67,7 @@ export function makeDispatchFunction(
         ...(unknown > 0 && { UnknownStreamRecords: unknown }),
       },
       // No metric: it would cost more than the posts do.
-      details: { requestId, trigger: 'stream', ...(listeners && { posts: countOf(posted) }) },
+      details: { requestId, trigger: 'stream', ...(posts && { posts: countOf(posted) }) },
     })
   }
 

@@ -1,4 +1,4 @@
-import { OUTBOX_PREFIX, parseOutboxKey } from '../../src/core/storage-layout.ts'
+import { OUTBOX_PREFIX, parseOutboxKey } from '../../src/core/storage-outbox.ts'
 import { type PartitionId, partitionKey } from '../../src/core/topic/partition-id.ts'
 import type { StreamEvent } from '../runtime/table-stream.ts'
 

@@ -3,7 +3,6 @@ import { makeHttpFunction } from '../runtime/http-function.ts'
 import { openBroker } from '../runtime/open-broker.ts'
 import { openService } from '../runtime/service.ts'
 import { FETCH_ROUTES } from './routes.ts'
-import { offerWaking } from './waking-offer.ts'
 
 const service = await openService('fetch', openAwsBucket)
 const { TIDEMARK_WAKING_URL: wakingUrl } = process.env
@@ -14,5 +13,5 @@ export const handler = makeHttpFunction(
   FETCH_ROUTES,
   undefined,
   openBroker(service),
-  wakingUrl ? offerWaking(wakingUrl, service) : undefined,
+  wakingUrl ? (await import('./waking-offer.ts')).offerWaking(wakingUrl, service) : undefined,
 )

@@ -1,4 +1,3 @@
-import { PostsAtOnce } from '../../src/broker/waking/posts-at-once.ts'
 import { POSTED_AT_ONCE_TIMEOUT_MS } from '../../src/core/limits.ts'
 import type { WakePosts } from '../../src/ports/wake-posts.ts'
 
@@ -12,7 +11,10 @@ export function postsOnDemand(functionName: string, url: string): WakePosts {
     return new LambdaWakePosts(functionName)
   })
   const open = async () => {
-    const { GatewaySockets } = await import('../../src/adapters/aws/delivery/gateway-sockets.ts')
+    const [{ GatewaySockets }, { PostsAtOnce }] = await Promise.all([
+      import('../../src/adapters/aws/delivery/gateway-sockets.ts'),
+      import('../../src/broker/waking/posts-at-once.ts'),
+    ])
     const region = process.env.AWS_REGION
     const sockets = new GatewaySockets({
       url,

@@ -1,7 +1,7 @@
 import { Logger } from '@aws-lambda-powertools/logger'
 import { Metrics } from '@aws-lambda-powertools/metrics'
 import { GatheredReports } from './gathered-reports.ts'
-import { type MetricName, type Report, UNITS } from './report.ts'
+import { type Report, unitOf } from './report.ts'
 import type { Trace } from './tracing.ts'
 
 export interface Telemetry {
@@ -48,20 +48,20 @@ export async function openTelemetry({
     tellGathered()
     if (error !== undefined) metrics.addDimensions({}).addDimensions({ kafkaError: error })
     for (const [name, value] of Object.entries({ ...numbers, ...(isCold && { ColdStarts: 1 }) })) {
-      metrics.addMetric(name, UNITS[name as MetricName], value)
+      metrics.addMetric(name, unitOf(name), value)
     }
     isCold = false
     for (const [name, value] of Object.entries(details)) metrics.addMetadata(name, `${value}`)
     metrics.publishStoredMetrics()
     if (SettlingFailures === 0) return
-    settling.addMetric('SettlingFailures', UNITS.SettlingFailures, SettlingFailures)
+    settling.addMetric('SettlingFailures', unitOf('SettlingFailures'), SettlingFailures)
     settling.addMetadata('foundBy', service)
     settling.publishStoredMetrics()
   }
   const gathered = new GatheredReports()
   const tellGathered = () => {
     for (const [name, values] of gathered.take()) {
-      for (const value of values) metrics.addMetric(name, UNITS[name], value)
+      for (const value of values) metrics.addMetric(name, unitOf(name), value)
     }
     // It says nothing where nothing was added.
     if (metrics.hasStoredMetrics()) metrics.publishStoredMetrics()

@@ -3,6 +3,14 @@ import { LENT_BYTES_MAX, LENT_BYTES_MIN } from './limits.ts'
 /**
  * Memory that is used again and again for what is answered: buffers that are made anew for each answer are collected late, with
  * all of the heap looked through each time, since V8 counts what lies outside of it.
+ *
+ * ```ts
+ * const pool = new MemoryPool(8 * 1024 * 1024)
+ * const memory = pool.lend()
+ * const { chunks } = await memory.use(() => broker.fetch({ topic, partition, offset, memory }))
+ * for (const record of chunks.flatMap(decodeBatches)) count(record)
+ * memory.leave() // what is used again from now on: nobody looks at the chunks any more, nor at the records' values
+ * ```
  */
 export class MemoryPool {
   readonly #bytesMax: number

@@ -6,13 +6,12 @@ import { type PartitionId, partitionKey } from './topic/partition-id.ts'
 
 export * from './storage-attributes.ts'
 export * from './storage-classic.ts'
-export * from './storage-outbox.ts'
-export * from './storage-transactions.ts'
 export * from './storage-waking.ts'
 
 /**
  * Every name that Tidemark persists: object keys, item keys and items' attributes (storage-attributes.ts). docs/storage-layout.md says what
- * each holds and how it may change. An item's key has two parts, as in a DynamoDB table; stores with one key
+ * each holds and how it may change. What transactions and outboxes keep is named in storage-transactions.ts and storage-outbox.ts, which not everything
+ * loads that keeps something. An item's key has two parts, as in a DynamoDB table; stores with one key
  * join them.
  */
 

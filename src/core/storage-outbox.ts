@@ -1,6 +1,6 @@
 import { type PartitionId, partitionKey } from './topic/partition-id.ts'
 
-/** The names of what outboxes keep; storage-layout.ts hands them out. */
+/** The names of what outboxes keep, as storage-layout.ts has those of all else. */
 
 /**
  * The start of the partition keys of all items that wait in outboxes. Applications write under it, with nothing in between: so it is

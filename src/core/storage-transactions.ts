@@ -1,4 +1,4 @@
-/** The names of what is kept of transactions, in their own items and in claims; storage-layout.ts hands them out. */
+/** The names of what is kept of transactions, in their own items and in claims, as storage-layout.ts has those of all else. */
 
 /** The partition key of the list of transactional ids; each item's sort key is an id as it is. */
 export const TRANSACTIONS_KEY = 'transactions'

@@ -9,9 +9,11 @@ export interface ObjectStore {
    * Stores an object made of `chunks`, one after the other. Putting the same bytes under the same key again
    * changes nothing, so a put whose outcome is unknown may be repeated.
    * The bytes must not change until it settles.
+   * @param isNamedNext whether the caller is going to write to the same store's index what names it: then other processes need not find it
+   *   before that is written, nor after a crash that comes before, and the bytes must not change until then
    * @throws NotApplied, OutcomeUnknown
    */
-  put(key: string, chunks: readonly Uint8Array[]): Promise<void>
+  put(key: string, chunks: readonly Uint8Array[], isNamedNext?: boolean): Promise<void>
 
   /**
    * Reads `bytes` bytes from `position` on, into memory that is the caller's to change; undefined when there is

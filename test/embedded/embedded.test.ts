@@ -2,6 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { MemoryPool } from '../../src/core/lent-memory.ts'
+import { MiB } from '../../src/core/limits/units.ts'
 import { toOffset } from '../../src/core/numbers.ts'
 import { type Embedded, openEmbedded, openInMemory } from '../../src/embedded/embedded.ts'
 import { batchOf, joined, readAll } from '../broker/harness.ts'
@@ -147,6 +149,26 @@ describe('an embedded broker', () => {
       Array.from({ length: 1_000 }, (_, number) => Math.floor(number / 4)),
     )
   })
+})
+
+test.each(['in a directory', 'in memory'])('a broker %s answers in memory that is lent', async where => {
+  const embedded = where === 'in memory' ? openInMemory() : await openEmbedded({ directory })
+  opened.push(embedded)
+  const { broker } = embedded
+  await broker.createTopic({ topic: 'tides' })
+  const batches = joined(Array.from({ length: 5 }, (_, index) => batchOf([`${index}`], { padding: 20_000 })))
+  await broker.produce({ topic: 'tides', partition: 0, batches })
+  const pool = new MemoryPool(MiB)
+  const used = new Set<ArrayBufferLike>()
+  for (let round = 0; round < 4; round++) {
+    const memory = pool.lend()
+    const request = { topic: 'tides', partition: 0, offset: toOffset(0), memory }
+    const { chunks } = await memory.use(() => broker.fetch(request))
+    expect(joined(chunks).length).toBe(batches.length)
+    for (const { buffer } of chunks) used.add(buffer)
+    memory.leave()
+  }
+  expect(used.size).toBe(1)
 })
 
 describe('a broker in memory', () => {

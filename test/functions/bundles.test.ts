@@ -270,6 +270,10 @@ describe('a bundled handler', () => {
     }
   })
 
+  test('of relay has nothing to do for nothing, and tells nothing', async () => {
+    expect((await callBundle('relay', { partitions: [] })).stdout.startsWith('RESULT')).toBe(true)
+  })
+
   test('of admin describes the API', async () => {
     const { result } = await callBundle('admin', { method: 'GET', path: '/openapi.json' })
     expect(JSON.parse(result.body).openapi).toBe('3.1.0')

@@ -27,6 +27,7 @@ export const COMMANDS = {
     const { command } = await franzGo()
     return { command, args: ['transactions'] }
   },
+  sdkProcessing: async () => node('sdk-processing.ts'),
   kafkajsTransactions: async () => node('kafkajs-transactions.ts'),
 } as const satisfies Readonly<Record<string, () => Promise<Command>>>
 

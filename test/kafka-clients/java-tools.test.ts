@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Broker, startBroker } from './broker.ts'
-import { javaTool } from './installed.ts'
+import { COMMANDS, javaTool } from './installed.ts'
+import { TransactionalProgram } from './transactions/program.ts'
 
 const TOPIC = 'tools'
 const RUN_MS_MAX = 60_000
@@ -144,5 +145,34 @@ describe("Kafka's tools", { timeout: RUN_MS_MAX * 2 }, () => {
     if (missing !== undefined) skip(missing)
     await tool('TopicCommand', ['--delete', '--topic', TOPIC])
     expect(await tool('TopicCommand', ['--list'])).not.toMatch(/^tools$/m)
+  })
+
+  test('kafka-transactions tells of one that is open', async ({ skip }) => {
+    if (missing !== undefined) skip(missing)
+    const topic = 'tools-transactions'
+    await tool('TopicCommand', ['--create', '--topic', topic, '--partitions', '1'])
+    const command = await COMMANDS.javaTransactions()
+    const program = await TransactionalProgram.start('java', command, broker.bootstrap)
+    try {
+      const producer = await program.open('tools-open', 60_000)
+      await producer.begin()
+      await producer.send(topic, [[0, 'a']])
+      expect(await tool('TransactionsCommand', ['list'])).toMatch(/^tools-open\s+1\s+\d+\s+Ongoing\s*$/m)
+      const ofOthers = await tool('TransactionsCommand', ['list', '--transactional-id-pattern', 'others.*'])
+      expect(ofOthers).not.toContain('tools-open')
+      const described = await tool('TransactionsCommand', ['describe', '--transactional-id', 'tools-open'])
+      expect(described).toMatch(/Ongoing.*60000.*tools-transactions-0/)
+      expect(await tool('TransactionsCommand', ['find-hanging', '--broker-id', '1'])).not.toContain(
+        'tools-open',
+      )
+      await producer.commit()
+      const committed = await tool('TransactionsCommand', ['describe', '--transactional-id', 'tools-open'])
+      expect(committed).toContain('CompleteCommit')
+      const producers = ['describe-producers', '--topic', topic, '--partition', '0']
+      // Nothing open begins in a partition.
+      expect(await tool('TransactionsCommand', producers)).toMatch(/^\d+\s+0\s+-?\d+\s+0\s+\d+\s+None\s*$/m)
+    } finally {
+      await program.kill()
+    }
   })
 })

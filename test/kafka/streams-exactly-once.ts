@@ -40,7 +40,7 @@ interface App {
   restored: number
   warnings: number
   requests: readonly [producers: number, consumers: number]
-  failures: string[]
+  isRunning: boolean
 }
 let app: App | undefined
 try {
@@ -76,6 +76,11 @@ try {
   if (!WORDS.every(word => counted.get(word) === expected.get(word))) throw new Error('counted more since')
   app.process.stdin.end()
   await once(app.process, 'exit')
+  app = start()
+  await until('it runs again, after it has ended in peace', () => app!.isRunning)
+  tell('in peace', app)
+  app.process.stdin.end()
+  await once(app.process, 'exit')
   console.log(`${records} records are counted once each, in ${Math.round(seconds)} s, over two kills`)
 } finally {
   app?.process.kill('SIGKILL')
@@ -104,7 +109,7 @@ function start(): App {
     restored: 0,
     warnings: 0,
     requests: [0, 0],
-    failures: [],
+    isRunning: false,
   }
   child.stdout.on('data', (chunk: Buffer) => {
     for (const line of chunk.toString().split('\n')) {
@@ -112,6 +117,7 @@ function start(): App {
       if (restored) app.restored = Number(restored[1])
       const requests = /^requests (\d+) (\d+)/.exec(line)
       if (requests) app.requests = [Number(requests[1]), Number(requests[2])]
+      if (line === 'RUNNING') app.isRunning = true
       if (line.startsWith('failed')) console.log(line)
     }
   })

@@ -12,7 +12,7 @@ import {
   outboxKey,
   outboxLaneKey,
   parseOutboxLaneKey,
-} from '../../core/storage-layout.ts'
+} from '../../core/storage-outbox.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
 import { meaningOf } from '../../ports/damaged-item.ts'
 import type { OutboxStore } from '../../ports/outbox-store.ts'

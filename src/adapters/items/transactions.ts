@@ -5,7 +5,7 @@ import {
   TRANSACTION_STATE_KEY,
   TRANSACTIONS_KEY,
   transactionKey,
-} from '../../core/storage-layout.ts'
+} from '../../core/storage-transactions.ts'
 import {
   decodeChunk,
   decodeTransaction,

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
 import {
-  PACK_TRIES_MAX,
   SMALL_OBJECT_BYTES_MAX,
   SMALL_OBJECT_MS_MAX,
   SMALL_OBJECTS_BYTES_MAX,
@@ -10,7 +9,6 @@ import {
 import type { Position } from '../../core/numbers.ts'
 import { ingestKey, parseIngestKey } from '../../core/storage-layout.ts'
 import type { ObjectInfo } from '../../ports/object-store.ts'
-import { NotApplied } from '../../ports/outcome.ts'
 import { IngestTables, type RowObject, type Rows } from './ingest-tables.ts'
 import { mergeListings } from './merge-listings.ts'
 import { listPacked } from './packed-listing.ts'
@@ -47,8 +45,10 @@ export class IngestObjects {
   readonly #packs: Packs
   /** Of the rows with bytes, as far as this process knows. */
   #bytes = 0
+  /** What was put and is no row yet. */
+  readonly #coming = new Set<string>()
   /** Those that this process has put, the oldest first. */
-  readonly #own: { readonly id: number; readonly dueMs: number }[] = []
+  readonly #own: { id: number | undefined; readonly dueMs: number }[] = []
   #hasBegun = false
   #timer: NodeJS.Timeout | undefined
   /** Whether one was put, or may have been, since the last look began. */
@@ -86,10 +86,12 @@ export class IngestObjects {
     this.#timer.unref()
   }
 
-  async put(key: string, chunks: readonly Uint8Array[]): Promise<void> {
+  /** As ObjectStore's. */
+  async put(key: string, chunks: readonly Uint8Array[], isNamedNext: boolean): Promise<void> {
     const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
-    if (this.#isForRow(bytes)) await this.#putRow(key, chunks, bytes)
+    if (this.#isForRow(bytes)) this.#putRow(key, chunks, bytes)
     else await this.#putPacked(key, chunks)
+    if (!isNamedNext) await this.#rows.write(() => {}, 'in order')
   }
 
   /** What is too much is not written twice; nor does what has company gain anything, since it shares its sync. */
@@ -99,29 +101,46 @@ export class IngestObjects {
     return this.#bytes + bytes <= SMALL_OBJECTS_BYTES_MAX && !this.#packs.isBusy
   }
 
-  async #putRow(key: string, chunks: readonly Uint8Array[], bytes: number): Promise<void> {
-    const value = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, bytes)
-    this.#bytes += bytes
-    try {
-      const id = await this.#rows.write(() => this.#tables.put(key, value, Date.now()), 'in order')
-      if (id !== undefined) this.#own.push({ id, dueMs: performance.now() + SMALL_OBJECT_MS_MAX })
-    } finally {
-      // Where it failed, too: the next look tells what there really is.
-      this.#hasCome = true
-      this.start()
-    }
+  #putRow(key: string, chunks: readonly Uint8Array[], bytes: number): void {
+    // A copy: it is written a little later.
+    const value = Buffer.concat(chunks, bytes)
+    const own = this.#ownRow(bytes)
+    this.#writeAlong(key, () => {
+      own.id = this.#tables.put(key, value, Date.now())
+    })
   }
 
   async #putPacked(key: string, chunks: readonly Uint8Array[]): Promise<void> {
-    const { epoch } = parseIngestKey(key)!
-    for (let tries = 0; tries < PACK_TRIES_MAX; tries += 1) {
-      const place = await this.#append(epoch, chunks)
-      const put = () => this.#tables.putPacked(key, place, Date.now())
-      if (await this.#rows.write(put, 'in order')) return
-      // Another process has found nothing in it, and removed it.
-      await this.#packs.end(place.pack)
-    }
-    throw new NotApplied('what an object was written to was removed each time')
+    const place = await this.#append(parseIngestKey(key)!.epoch, chunks)
+    this.#writeAlong(key, () => {
+      if (this.#tables.putPacked(key, place, Date.now())) return
+      // Another process has found nothing in the pack, and removed it.
+      void this.#packs.end(place.pack)
+      this.#ownRow(place.bytes).id = this.#tables.put(key, Buffer.concat(chunks), Date.now())
+    })
+  }
+
+  /** What names the object comes later, and not without it. */
+  #writeAlong(key: string, apply: () => void): void {
+    this.#coming.add(key)
+    this.#rows.writeAlong({ apply, done: () => void this.#coming.delete(key) })
+  }
+
+  /** For one that is about to be a row. */
+  #ownRow(bytes: number): { id?: number | undefined } {
+    const own = { id: undefined, dueMs: performance.now() + SMALL_OBJECT_MS_MAX }
+    this.#bytes += bytes
+    this.#own.push(own)
+    // Where it fails, too: the next look tells what there really is.
+    this.#hasCome = true
+    this.start()
+    return own
+  }
+
+  /** Has those be there that were put. */
+  async #settle(keys: readonly string[]): Promise<void> {
+    // Where that fails, nothing names them, and nothing will.
+    if (keys.some(key => this.#coming.has(key))) await this.#rows.write(() => {}, 'in order').catch(() => {})
   }
 
   async #append(epoch: number, chunks: readonly Uint8Array[]) {
@@ -139,6 +158,7 @@ export class IngestObjects {
     bytes: number,
     into?: Uint8Array,
   ): Promise<Uint8Array | undefined> {
+    await this.#settle([key])
     const found = await this.#rows.read(() => this.#tables.find(key, position, bytes))
     if (!found) return undefined
     if ('packKey' in found) {
@@ -154,6 +174,7 @@ export class IngestObjects {
   async *list(prefix: string, below: string | undefined): AsyncGenerator<ObjectInfo> {
     // Files can be listed as long as they are there, the rows of a database that is closed cannot.
     if (this.#isClosed) return
+    await this.#settle([...this.#coming])
     // First the rows, which may leave meanwhile, so that each is in one of the two.
     const rows = await this.#rows.read(() => this.#tables.list(prefix, below))
     yield* mergeListings(rows, listPacked(this.#rows, this.#tables, prefix, below))
@@ -166,6 +187,7 @@ export class IngestObjects {
 
   async remove(keys: readonly string[]): Promise<void> {
     const mayBe = keys.filter(IngestObjects.takes)
+    await this.#settle(mayBe)
     for (let first = 0; first < mayBe.length; first += REMOVED_AT_ONCE) {
       const some = mayBe.slice(first, first + REMOVED_AT_ONCE)
       const here = await this.#rows.read(() => some.filter(key => this.#tables.has(key)))
@@ -185,6 +207,7 @@ export class IngestObjects {
     this.#untilMs = performance.now() + SMALL_OBJECTS_CLOSE_MS_MAX
     clearTimeout(this.#timer)
     await this.#moving
+    await this.#settle([...this.#coming])
     await this.#move(() => this.#tables.due(Number.MAX_SAFE_INTEGER, 0, MOVED_AT_ONCE))
     await this.#packs.close()
   }
@@ -223,7 +246,8 @@ export class IngestObjects {
     const due: RowObject[] = []
     const untilMs = performance.now()
     while (due.length < MOVED_AT_ONCE && this.#own[0] && this.#own[0].dueMs <= untilMs) {
-      const row = this.#tables.row(this.#own.shift()!.id)
+      const { id } = this.#own.shift()!
+      const row = id === undefined ? undefined : this.#tables.row(id)
       if (row) due.push(row)
     }
     if (due.length > 0) return due

@@ -3,6 +3,7 @@ import { compareKeys } from '../../core/key-order.ts'
 import { ingestKey, parseIngestKey } from '../../core/storage-layout.ts'
 import type { ObjectInfo } from '../../ports/object-store.ts'
 import type { Lasting } from '../items/items.ts'
+import type { Along } from './write-loop.ts'
 
 /** So many of those in packs are listed at a time. */
 const PACKED_A_PAGE = 1_000
@@ -20,6 +21,7 @@ export interface Rows {
   prepare(statement: string): StatementSync
   read<T>(read: () => T): Promise<T>
   write<T>(apply: () => T, lasting: Lasting): Promise<T>
+  writeAlong(along: Along): void
 }
 
 /** Where an object lies in a file that it shares with others. */

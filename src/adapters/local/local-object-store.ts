@@ -78,9 +78,9 @@ export class LocalObjectStore implements ObjectStore {
     if (!this.#isReadOnly) this.#ingest.start()
   }
 
-  async put(key: string, chunks: readonly Uint8Array[]): Promise<void> {
+  async put(key: string, chunks: readonly Uint8Array[], isNamedNext = false): Promise<void> {
     const path = this.#pathToWrite(key)
-    if (this.#ingest && IngestObjects.takes(key)) await this.#ingest.put(key, chunks)
+    if (this.#ingest && IngestObjects.takes(key)) await this.#ingest.put(key, chunks, isNamedNext)
     else await this.#putFile(path, chunks)
   }
 
@@ -199,6 +199,7 @@ export class LocalObjectStore implements ObjectStore {
     return {
       make: async key => {
         const path = this.#pathToWrite(key)
+        await this.#open.lookForRemoved()
         let handle: FileHandle | undefined
         await this.#inFolder(path, async () => {
           handle = await open(path, 'wx')

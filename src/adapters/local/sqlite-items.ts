@@ -188,6 +188,7 @@ export class SqliteItems implements Items {
         return await this.#reading(read)
       },
       write: (apply, lasting) => this.#writes.write(apply, lasting),
+      writeAlong: along => this.#writes.writeAlong(along),
     }
   }
 

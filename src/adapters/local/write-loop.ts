@@ -17,6 +17,19 @@ interface Write {
   readonly lasting: Lasting
 }
 
+/** When a change that comes along is made at the latest, where nobody asks for another. */
+const ALONG_MS_MAX = 10
+
+/**
+ * A change that is made before any that is asked for later, or in the same step, and of which nobody hears: it is part of each transaction until
+ * one is committed. So nothing that relies on it is ever there without it.
+ */
+export interface Along {
+  readonly apply: () => void
+  /** It is committed. */
+  readonly done: () => void
+}
+
 /** What it takes to make changes. Each tells the error where it fails, for those whose changes they are. */
 export interface WriteSteps {
   begin(): Promise<unknown>
@@ -36,6 +49,8 @@ export class WriteLoop {
   #waiting: Write[] = []
   /** Of those, how many wait for no sync. */
   #inOrder = 0
+  #along: Along[] = []
+  #alongTimer: NodeJS.Timeout | undefined
   #isWriting = false
   #written: Promise<void> = Promise.resolve()
   #syncing: Promise<void> | undefined
@@ -58,6 +73,16 @@ export class WriteLoop {
       if (lasting === 'in order') this.#inOrder += 1
       this.#goOn()
     })
+  }
+
+  writeAlong(along: Along): void {
+    this.#along.push(along)
+    this.#alongTimer ??= setTimeout(() => {
+      this.#alongTimer = undefined
+      // Whoever relies on it hears of what is wrong.
+      if (this.#along.length > 0) this.write(() => {}, 'in order').catch(() => {})
+    }, ALONG_MS_MAX)
+    this.#alongTimer.unref()
   }
 
   /** Resolves when nobody waits any more. */
@@ -85,15 +110,19 @@ export class WriteLoop {
       const writes = this.#take()
       this.#rounds.add(writes.length)
       const answers: (() => void)[] = []
+      const along = this.#along.slice()
       const failure =
         begun ??
         (await this.#steps.commit(() => {
+          for (const each of along) each.apply()
           for (const write of writes) answers.push(apply(write))
         }))
       if (failure !== undefined) {
         for (const { reject } of writes) reject(failure)
         continue
       }
+      this.#along = this.#along.slice(along.length)
+      for (const each of along) each.done()
       const isAtOnce = ({ lasting }: Write) => lasting === 'at once'
       for (const [index, answer] of answers.entries()) if (!isAtOnce(writes[index]!)) answer()
       if (!writes.some(isAtOnce)) continue

@@ -13,6 +13,8 @@ import {
   type TransactionPartition,
   transactionIdOf,
 } from '../../core/transaction/transaction.ts'
+import { asTidemarkError } from '../../ports/store-errors.ts'
+import { isTransient } from '../store-calls/retry.ts'
 import type { DecidedAppends, DecidedListener } from './append-decided.ts'
 import type { KnownClaims } from './known-claims.ts'
 import type { Room } from './room.ts'
@@ -71,7 +73,18 @@ export async function noteFinished(
     if (!standing) return gone(decided)
     return isSame(standing, decided) ? finished(standing, call.nowMs()) : standing
   }
-  return (await room.change(call, change, { lasting: 'in order' })).transaction
+  const { transaction } = await room.change(call, change, { lasting: 'in order' })
+  if (decided.chunks.length > 0) await removeChunks(call, decided)
+  return transaction
+}
+
+/** It is over, so nobody asks for them any more. Where it fails they stay until the next one with chunks ends, or the id is forgotten. */
+async function removeChunks({ ports }: TransactionCall, { transactionalId, number }: Transaction) {
+  try {
+    await ports.transactions.removeChunksBelow(transactionalId, number + 1)
+  } catch (error) {
+    if (!isTransient(error)) throw asTidemarkError(error, 'yes')
+  }
 }
 
 function isSame(standing: Transaction, decided: Transaction): boolean {

@@ -7,6 +7,7 @@ import { futureTime } from '../../ports/clock.ts'
 import type { Ports } from '../../ports/index.ts'
 import { checkRun } from '../producing/check-run.ts'
 import { refuseKeyless } from '../producing/refused-records.ts'
+import { readAll } from '../store-calls/read-all.ts'
 import { retryUntil } from '../store-calls/retry.ts'
 import type { Topic, TopicDirectory } from '../topics/topic-directory.ts'
 
@@ -65,7 +66,7 @@ export function gone(topic: string): Parking {
   return { error: 'UNKNOWN_TOPIC_OR_PARTITION', reason }
 }
 
-/** The topic that has this id still. */
+/** The topic that has this id still, whatever it is called: its name says where to look first. */
 export async function findTopic(
   ports: Ports,
   directory: TopicDirectory,
@@ -76,8 +77,11 @@ export async function findTopic(
   const isMeant = (topic: Topic | undefined) => topic?.topicId === topicId && partition < topic.partitions
   const known = directory.peek(name)
   if (isMeant(known)) return known
-  const found = await retryUntil(ports, deadlineMs, 'no', () => directory.find(name))
-  return isMeant(found) ? found : undefined
+  const find = async () => (name === '' ? undefined : await directory.find(name))
+  const found = await retryUntil(ports, deadlineMs, 'no', find)
+  if (isMeant(found)) return found
+  // Topics are not renamed. But applications write these names, and a wrong one must not hold up what is behind it.
+  return (await readAll(ports, deadlineMs, () => directory.list())).find(isMeant)
 }
 
 async function check(
@@ -89,7 +93,7 @@ async function check(
   try {
     // A copy: a topic that stamps records writes into it.
     const run = checkRun(copyBytes(batch), topic.settings, nowMs, futureTime(clock)(nowMs))
-    if (run.sequence) return foreign()
+    if (run.sequence || run.batches.length !== 1) return foreign()
     if (topic.settings.isCompacted) await refuseKeyless(batch, topic.name)
     return { records: run.records }
   } catch (error) {
@@ -100,6 +104,6 @@ async function check(
 }
 
 function foreign(): Parking {
-  const reason = 'The batch names a producer. Make the items of an outbox with the SDK, which leaves it out.'
+  const reason = 'It is not one batch of no producer. Make the items of an outbox with the SDK, as it does.'
   return { error: 'INVALID_RECORD', reason }
 }

@@ -81,7 +81,10 @@ export class Relay {
     const failed: { partition: PartitionId; error: unknown }[] = []
     const noteAge = (items: readonly OutboxItem[]) => {
       const nowMs = clock.nowMs()
-      for (const { createdMs } of items) sum.lagMs = Math.max(sum.lagMs, nowMs - createdMs)
+      for (const { createdMs } of items) {
+        // Of one that says nothing of it nobody knows.
+        if (createdMs > 0) sum.lagMs = Math.max(sum.lagMs, nowMs - createdMs)
+      }
     }
     await fewAtATime(partitions, OUTBOX_PARTITIONS_AT_ONCE, async partition => {
       let waiting: readonly OutboxItem[] = []

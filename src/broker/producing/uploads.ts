@@ -75,7 +75,7 @@ export class Uploads {
       // Before an object is stored that no entry would point at.
       const refusal = refusalOf?.()
       if (refusal) throw refusal
-      await objects.put(ingestKey({ epoch, object }), chunks)
+      await objects.put(ingestKey({ epoch, object }), chunks, true)
     })
   }
 }

@@ -5,6 +5,7 @@ import type { Ports } from '../../ports/index.ts'
 import { StoreDamaged } from '../../ports/outcome.ts'
 import type { TopicItem } from '../../ports/topic-store.ts'
 import { error, type Finding, leftover, type PartitionPlace, VerifySummary } from './finding.ts'
+import { noteStaged } from './note-staged.ts'
 import { ReferredObjects } from './referred-objects.ts'
 import { noteReferred, verifyLog } from './verify-log.ts'
 import { verifyObjects } from './verify-objects.ts'
@@ -45,6 +46,7 @@ export async function* verify(
   try {
     for (const problem of (await settings.checkIndex?.()) ?? []) yield error('the index', problem)
     for await (const topic of ports.topics.list()) topics.set(topic.topicId, topic)
+    await noteStaged(ports, referred)
     yield* verifyTopics(ports, topics, referred, summary, settings)
     yield* findLogsOfNoTopic(ports, topics)
     const createdMs = await settings.createdMs?.()

@@ -1,6 +1,7 @@
 import { TidemarkError } from '../../core/errors.ts'
 import type { OutboxItem } from '../../core/outbox/outbox-item.ts'
-import { KEY_ATTRIBUTES, OUTBOX_ATTRIBUTES, parseOutboxKey } from '../../core/storage-layout.ts'
+import { KEY_ATTRIBUTES } from '../../core/storage-layout.ts'
+import { OUTBOX_ATTRIBUTES, parseOutboxKey } from '../../core/storage-outbox.ts'
 import type { PlacedOutboxItem } from '../../ports/outbox-store.ts'
 
 /** What an Outbox makes, of whichever form. */

@@ -4,6 +4,8 @@ import {
   commitUpdate,
   decodeClaimItem,
   ownerUpdate,
+  pendingUpdate,
+  resolutionUpdate,
 } from '../../../src/adapters/aws/items/claim.ts'
 import { decodePartItem, encodePartItem } from '../../../src/adapters/aws/items/classic-part.ts'
 import { decodeGroupItem, encodeGroupItem, encodeListedItem } from '../../../src/adapters/aws/items/group.ts'
@@ -159,7 +161,7 @@ describe('a claim changes by these words:', () => {
       set,
       remove: ['lastGeneration'],
       when: [
-        '(attribute_not_exists(pk) OR attribute_not_exists(ownedBy) AND generation = :3 AND attribute_not_exists(committedMs))',
+        '(attribute_not_exists(pk) OR attribute_not_exists(ownedBy) AND generation = :3 AND attribute_not_exists(committedMs) AND attribute_not_exists(pendingVersion))',
       ],
       values: { ':0': { S: 'one' }, ':1': { N: '40' }, ':2': { N: '1' }, ':3': { N: '0' } },
     })
@@ -180,6 +182,12 @@ describe('a claim changes by these words:', () => {
         'committedMs',
         'commitSequence',
         'underGeneration',
+        'pendingId',
+        'pendingOf',
+        'pendingVersion',
+        'pendingOffset',
+        'pendingLeaderEpoch',
+        'pendingMetadata',
       ],
       when: ['generation = :2'],
       values: { ':0': { N: '0' }, ':1': { N: '4' }, ':2': { N: '4' } },
@@ -188,6 +196,65 @@ describe('a claim changes by these words:', () => {
     expect(closeUpdate(closed)).toBeNull()
     const neverOwned = { ...PARTITION, owner: null, generation: 0, committed: null }
     expect(closeUpdate(neverOwned)).toBeUndefined()
+  })
+
+  test('what pends, and what becomes of it', () => {
+    const pending = {
+      transactionId: '7-0-1',
+      transactionalId: 'shop',
+      version: 'v2',
+      offset: toOffset(5),
+      leaderEpoch: -1,
+      metadata: 'm',
+    }
+    expect(wordsOf(pendingUpdate(pending, { owner: 'one', generation: 4 }, 'v1', 6))).toEqual({
+      set: [
+        'pendingId = :0',
+        'pendingOf = :1',
+        'pendingVersion = :2',
+        'pendingOffset = :3',
+        'pendingLeaderEpoch = :4',
+        'pendingMetadata = :5',
+      ],
+      remove: [],
+      when: ['ownedBy = :6', 'generation = :7', 'pendingVersion = :8', 'committedMs = :9'],
+      values: {
+        ':0': { S: '7-0-1' },
+        ':1': { S: 'shop' },
+        ':2': { S: 'v2' },
+        ':3': { N: '5' },
+        ':4': { N: '-1' },
+        ':5': { S: 'm' },
+        ':6': { S: 'one' },
+        ':7': { N: '4' },
+        ':8': { S: 'v1' },
+        ':9': { N: '6' },
+      },
+    })
+    const first = wordsOf(pendingUpdate(pending, 'unowned', null, null))
+    expect(first.set?.at(-1)).toBe('generation = if_not_exists(generation, :6)')
+    expect(first.when).toEqual([
+      'attribute_not_exists(ownedBy)',
+      'attribute_not_exists(pendingVersion)',
+      'attribute_not_exists(committedMs)',
+    ])
+    const all = [
+      'pendingId',
+      'pendingOf',
+      'pendingVersion',
+      'pendingOffset',
+      'pendingLeaderEpoch',
+      'pendingMetadata',
+    ]
+    const dropped = wordsOf(resolutionUpdate('v2', null))
+    expect([dropped.remove, dropped.when]).toEqual([all, ['pendingVersion = :0']])
+    const committed = { offset: toOffset(5), leaderEpoch: -1, metadata: 'm', committedMs: 7 }
+    const counts = wordsOf(resolutionUpdate('v2', committed))
+    expect(counts).toMatchObject({
+      set: ['committed = :0', 'leaderEpoch = :1', 'metadata = :2', 'committedMs = :3'],
+      remove: [...all, 'commitSequence', 'underGeneration'],
+      when: ['pendingVersion = :4', '(attribute_not_exists(committedMs) OR committedMs < :5)'],
+    })
   })
 
   test('a commit', () => {

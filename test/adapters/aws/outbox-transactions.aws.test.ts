@@ -109,6 +109,23 @@ describeDynamoDbLocal('an outbox in a transaction of DynamoDB', () => {
     await store.remove(partition, keys)
   })
 
+  test('may be of any other form, and is seen as one without a batch', async () => {
+    const [element] = box.item(event)
+    const { pk, sk } = element!.Put.Item
+    for (const [index, Item] of [
+      {},
+      { topic: { N: '7' }, batch: { S: 'text' }, createdMs: { S: 'now' } },
+    ].entries()) {
+      const key = { pk: pk!, sk: { S: `junk-${index}` } }
+      await transact([{ Put: { TableName: broker.table, Item: { ...key, ...Item } } }])
+      const [found] = await waiting()
+      expect(found).toEqual({ key: `junk-${index}`, topic: '', batch: new Uint8Array(), createdMs: 0 })
+      await store.park(partition, found!, { error: 'CORRUPT_MESSAGE', reason: 'no' }, 1)
+      expect(await waiting()).toEqual([])
+    }
+    expect(sk).toEqual({ S: expect.any(String) })
+  })
+
   test('that is too large DynamoDB refuses whole; one of the largest size it takes', async () => {
     const largest = box.item({ topic: 'orders', messages: [{ value: Buffer.alloc(408_300) }] })
     expect(largest).toHaveLength(1)

@@ -12,9 +12,9 @@ import { type LocalStore, openLocalStore } from '../../../src/adapters/local/loc
 import { mergeListings } from '../../../src/adapters/local/merge-listings.ts'
 import { PACK_BYTES_MAX, SMALL_OBJECT_BYTES_MAX, SMALL_OBJECTS_BYTES_MAX } from '../../../src/core/limits.ts'
 import { toOffset, toPosition } from '../../../src/core/numbers.ts'
-import { ingestKey, logObjectKey, segmentKey } from '../../../src/core/storage-layout.ts'
+import { ingestKey, logObjectKey, parseIngestKey, segmentKey } from '../../../src/core/storage-layout.ts'
 import { StoreFailed } from '../../../src/ports/outcome.ts'
-import { freshId, freshPartition } from '../../conformance/samples.ts'
+import { freshId, freshPartition, inlineEntry } from '../../conformance/samples.ts'
 
 const WORKER = fileURLToPath(new URL('ingest-objects-worker.ts', import.meta.url))
 
@@ -60,6 +60,10 @@ const rowsOf = (database: DatabaseSync, changes: Partial<Rows> = {}): Rows => ({
   prepare: statement => database.prepare(statement),
   read: async look => look(),
   write: async apply => apply(),
+  writeAlong: ({ apply, done }) => {
+    apply()
+    done()
+  },
   ...changes,
 })
 /** Files that are none. */
@@ -373,7 +377,7 @@ test('one that comes while it is looked whether any is left leaves as well', asy
       const found = look()
       if (found === 0 && !hasPut) {
         hasPut = true
-        await ingest.put(next, [Buffer.from('ebb')])
+        await ingest.put(next, [Buffer.from('ebb')], false)
         database.exec('UPDATE objects SET madeMs = 0')
       }
       return found
@@ -389,31 +393,86 @@ test('one that comes while it is looked whether any is left leaves as well', asy
 })
 
 test('those that could not be put take no room for good', async () => {
-  const tried: string[] = []
-  const statement = (text: string) => ({
-    run: () => {
-      tried.push(text)
-      return { changes: 1, lastInsertRowid: 1 }
+  let isFull = true
+  const kinds: string[] = []
+  const database = new DatabaseSync(join(directory, 'index', 'index.sqlite'))
+  const rows = rowsOf(database, {
+    writeAlong: along => {
+      if (!isFull) along.apply()
+      kinds.push(count('objects') > 0 ? 'row' : 'none')
     },
-    get: () => (text.includes('sqlite_master') ? {} : undefined),
-    all: () => [],
   })
-  const rows: Rows = {
-    prepare: text => statement(text) as never,
-    read: async look => look(),
-    write: async apply => {
-      apply()
-      throw new StoreFailed('full')
-    },
-  }
-  const ingest = new IngestObjects(rows, folderOf())
-  const isRow = async () => {
-    await expect(ingest.put(keyIn(1), [Buffer.alloc(SMALL_OBJECT_BYTES_MAX)])).rejects.toThrow('full')
-    return tried.at(-1)!.includes('INTO objects')
-  }
-  while (await isRow()) {}
-  await expect.poll(isRow, { timeout: 10_000 }).toBe(true)
+  const ingest = new IngestObjects(
+    rows,
+    folderOf({ make: async () => Promise.reject(new StoreFailed('full')) }),
+  )
+  const put = () => ingest.put(keyIn(1), [Buffer.alloc(SMALL_OBJECT_BYTES_MAX)], true)
+  // As rows, as long as there seems to be room, and then nowhere.
+  await expect(
+    (async () => {
+      for (;;) await put()
+    })(),
+  ).rejects.toThrow('full')
+  isFull = false
+  const isTaken = () =>
+    put().then(
+      () => kinds.at(-1),
+      () => 'refused',
+    )
+  await expect.poll(isTaken, { timeout: 10_000 }).toBe('row')
   await ingest.close()
+  database.close()
+})
+
+describe('the row of an object', () => {
+  const entryIn = (key: string) => {
+    const { epoch, object } = parseIngestKey(key)!
+    return inlineEntry(1, { id: object, place: { kind: 'object', object, epoch, position: toPosition(0) } })
+  }
+
+  test.each([
+    ['a small', [Buffer.from('small')]],
+    ['a large', [LARGE]],
+  ])('of %s one is there by itself soon, and at once with what names it', async (_, chunks) => {
+    const partition = freshPartition(0)
+    await store.index.createHead(partition, 0)
+    const [alone, named] = [keyIn(1), keyIn(1)]
+    await store.objects.put(alone, chunks, true)
+    await expect.poll(() => count('objects') + count('packed'), { timeout: 10_000 }).toBe(1)
+    await store.objects.put(named, chunks, true)
+    await store.index.append(partition, entryIn(named), toOffset(0))
+    expect(count('objects') + count('packed')).toBe(2)
+  })
+
+  test('is found by who put the object, whenever that is', async () => {
+    for (const chunks of [[Buffer.from('large')], [LARGE]]) {
+      const [read1, listed1, removed] = [keyIn(1), keyIn(1), keyIn(1)]
+      await store.objects.put(read1, chunks, true)
+      expect(await read(read1, 0, 5)).toBe('large')
+      await store.objects.put(listed1, chunks, true)
+      expect(await listed()).toContain(listed1)
+      await store.objects.put(removed, chunks, true)
+      await store.objects.removeAll([removed])
+      expect(await read(removed)).toBeUndefined()
+      await store.index.createHead(freshPartition(0), 0)
+      expect(await read(removed)).toBeUndefined()
+    }
+  })
+
+  test('has its bytes where another process has removed what they were written to', async () => {
+    const [first, second] = [keyIn(1), keyIn(1)]
+    await store.objects.put(first, [LARGE])
+    expect(await read(first, 0, 5)).toBe('large')
+    // Between the file's sync and the row.
+    await store.objects.put(second, [Buffer.from('second '), LARGE], true)
+    look(database => database.exec('DELETE FROM packed; DELETE FROM packs'))
+    for (const file of await files()) await rm(join(directory, 'objects', file))
+    expect(await read(second, 0, 12)).toBe('second large')
+    await store.close()
+    store = await openLocalStore(directory)
+    expect(count('objects')).toBe(0)
+    expect(await read(second, 0, 12)).toBe('second large')
+  })
 })
 
 test('a directory of before is opened to read, and has none', async () => {

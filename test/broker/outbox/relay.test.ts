@@ -116,6 +116,8 @@ describe('puts aside, with its reason, and tells of it,', () => {
       () => encodeBatch([{ value: null }], { nowMs: 1, producerId: 7n, producerEpoch: 0, baseSequence: 0 }),
       'INVALID_RECORD',
     ],
+    ['several batches', (batch: Uint8Array) => Buffer.concat([batch, batch]), 'INVALID_RECORD'],
+    ['nothing', () => new Uint8Array(), 'CORRUPT_MESSAGE'],
     [
       'of a time to come',
       () => encodeBatch([{ value: null }], { nowMs: run.clock.nowMs() + 100 * 3_600_000 }),
@@ -167,6 +169,16 @@ describe('puts aside, with its reason, and tells of it,', () => {
     expect(await run.drain()).toMatchObject({ moved: 0, parked: 1, isFinished: true })
     expect((await parkedIn(partition))[0]!.reason).toContain('Look for it in the log')
   })
+})
+
+test('a wrong name of the topic holds up nothing', async () => {
+  await run.createTopic()
+  for (const topic of ['', 'none']) {
+    const item = { ...writer.item([`one:${topic}`]), topic }
+    await run.store.outboxes.put([{ partition: run.partition(), item }])
+  }
+  expect(await run.drain()).toMatchObject({ moved: 2, parked: 0, isFinished: true })
+  expect(await run.read()).toEqual(['one:', 'one:none'])
 })
 
 test('what is decided is moved, whatever the topic has come to take since', async () => {

@@ -52,6 +52,12 @@ test('admin, producer, group and loop, one after the other', async () => {
   // Two runs of a loop get every record once: what the first one committed the second one does not see.
   const looped = `${await example('async-iteration', '4')}${await example('async-iteration', '2')}`
   expect(new Set(looped.trim().split('\n')).size).toBe(6)
+  // What is high of these six.
+  const carried = (await example('exactly-once', '6')).trim().split('\n')
+  const counts = carried.map(line => /: (\d+) read, (\d+) carried$/.exec(line)!.slice(1).map(Number))
+  expect(counts.reduce(([read, high], [more, higher]) => [read! + more!, high! + higher!], [0, 0])).toEqual([
+    6, 3,
+  ])
   // However many there are, without a group they can be read again.
   const all = (await example('reader', '9')).trim().split('\n')
   expect(all.map(line => line.replace(/^.* (?=\w+ = )/, '')).toSorted()).toEqual([

@@ -23,7 +23,7 @@ import {
   outboxKey,
   parseOutboxKey,
   parseOutboxLaneKey,
-} from '../../../src/core/storage-layout.ts'
+} from '../../../src/core/storage-outbox.ts'
 
 const ID = '000102030405060708090a0b0c0d0e0f'
 const NOW_MS = 1_780_000_000_000

@@ -455,6 +455,7 @@ describe('the end', () => {
     const spilled = spill(staged(open(), toStage(runOf(0, 3))), () => idOf(1))
     const { transaction } = spilled as { transaction: Transaction }
     expect(changed(end(transaction, ME, true, LATER_MS)).state).toBe('committing')
+    expect(changed(end(transaction, ME, false, LATER_MS)).state).toBe('aborting')
   })
 
   test('ends nothing that is not open', () => {

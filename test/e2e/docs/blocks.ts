@@ -76,8 +76,6 @@ export const NOT_RUN: Readonly<Record<string, string>> = {
   'docs/http.md: curl -s -X POST localhost:8082/groups/billing/triggers/tides/pause': TRIGGERS,
   'docs/http.md: {"groupId":"billing","topic":"tides","triggerId":"5b1c…","target":"arn:aws:lambda:…","state":"paused","hasTopic":true,':
     TRIGGERS,
-  'docs/outbox.md: aws dynamodb query --table-name "$TABLE" --key-condition-expression \'pk = :k\' \\':
-    'it needs an account',
   'examples/outbox/README.md: npx cdk deploy --outputs-file outputs.json': DEPLOYS,
   'docs/storage-layout.md: .tidemark/': DRAWN,
   'docs/triggers.md: tidemark trigger list': TRIGGERS,

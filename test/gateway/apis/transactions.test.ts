@@ -140,6 +140,27 @@ describe('a transaction', () => {
     expect(await end(producer, true)).toBe(48)
   })
 
+  test('takes batches that come again for those that it has, the last ones and those before', async () => {
+    const producer = await begun()
+    await addPartitions(producer, [0])
+    for (let tries = 0; tries < 2; tries++) {
+      for (const [sequence, value] of ['a', 'b', 'c', 'd', 'e'].entries()) {
+        expect((await send(producer, 0, [value], sequence)).errorCode).toBe(0)
+      }
+    }
+    await end(producer, true)
+    expect(await values()).toEqual(['a', 'b', 'c', 'd', 'e'])
+  })
+
+  test('keeps the order of requests that do not wait for one another', async () => {
+    const producer = await begun()
+    await addPartitions(producer, [0])
+    const sent = Array.from({ length: 20 }, (_, sequence) => send(producer, 0, [`${sequence}`], sequence))
+    expect((await Promise.all(sent)).map(({ errorCode }) => errorCode)).toEqual(sent.map(() => 0))
+    await end(producer, true)
+    expect(await values()).toEqual(sent.map((_, sequence) => `${sequence}`))
+  })
+
   test('refuses what has no place in it', async () => {
     const producer = await begun()
     await addPartitions(producer, [0, 1])

@@ -17,17 +17,17 @@ export interface SuiteBroker {
 }
 
 /** Tidemark in this process; with KAFKA_BROKER=apache Apache Kafka, which says whether a suite itself holds. */
-export async function startSuiteBroker(): Promise<SuiteBroker> {
+export async function startSuiteBroker(partitions = PARTITIONS): Promise<SuiteBroker> {
   if (process.env.KAFKA_BROKER === 'apache') {
     return await KafkaProcess.start(
-      { 'group.initial.rebalance.delay.ms': '0', 'num.partitions': String(PARTITIONS) },
+      { 'group.initial.rebalance.delay.ms': '0', 'num.partitions': String(partitions) },
       { heap: '1g' },
     )
   }
   const directory = await mkdtemp(join(tmpdir(), 'tidemark-suite-'))
   const embedded = await openEmbedded({ directory, groupInitialDelayMs: GROUP_DELAY_MS })
   const log = (line: string) => console.error(`gateway: ${line}`)
-  const gateway = await startGateway(embedded, { port: 0, autoCreate: { partitions: PARTITIONS }, log })
+  const gateway = await startGateway(embedded, { port: 0, autoCreate: { partitions }, log })
   return {
     bootstrap: `127.0.0.1:${gateway.port}`,
     async stop() {

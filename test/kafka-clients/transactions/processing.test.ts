@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { COMMANDS } from '../installed.ts'
 import { processUnderKills } from './processing.ts'
 
-test.each(['java', 'confluent'] as const)(
+test.each(['java', 'confluent', 'sdk'] as const)(
   'what processes of %s copy under kills comes out once',
   async client => {
     try {

@@ -1,7 +1,7 @@
 /**
  * Read-process-write under kills: numbers are sent to one topic, processes of a client library copy them to another one in
  * transactions that commit where they are, and gateways and processes are killed meanwhile. What comes out is what went in, each
- * number once: `node test/kafka-clients/transactions/processing.ts [--client java|confluent] [--seconds 120] [--seed N]`.
+ * number once: `node test/kafka-clients/transactions/processing.ts [--client java|confluent|sdk] [--seconds 120] [--seed N]`.
  */
 import { randomUUID } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -21,7 +21,11 @@ const SENT_AT_A_TIME = 100
 /** A group takes seconds until it goes on without one that was killed. */
 const CALM_MS = [3_000, 12_000] as const
 const RESTART_AFTER_MS_MAX = 1_000
-const COMMANDS_BY_NAME = { java: 'javaTransactions', confluent: 'confluentTransactions' } as const
+const COMMANDS_BY_NAME = {
+  java: 'javaTransactions',
+  confluent: 'confluentTransactions',
+  sdk: 'sdkProcessing',
+} as const
 /** Against a hang. */
 const FINISH_MS_MAX = 180_000
 
@@ -57,7 +61,9 @@ export async function processUnderKills({
     ['writer', 'reader'].map(name => TransactionalProgram.start(name, command, fleet.bootstrap)),
   )
   const [writer, reader] = programs as [TransactionalProgram, TransactionalProgram]
-  const processors = new Processors(await COMMANDS[COMMANDS_BY_NAME[client]](), fleet.bootstrap, {
+  // The SDK's processes open the store themselves.
+  const place = client === 'sdk' ? directory : fleet.bootstrap
+  const processors = new Processors(await COMMANDS[COMMANDS_BY_NAME[client]](), place, {
     group: `group-${randomUUID()}`,
     from: 'in',
     to: 'out',
@@ -161,7 +167,7 @@ async function main(): Promise<void> {
     },
   })
   const { sent, count, sum, expectedSum } = await processUnderKills({
-    client: values.client === 'confluent' ? 'confluent' : 'java',
+    client: (['java', 'confluent', 'sdk'] as const).find(name => name === values.client) ?? 'java',
     seconds: Number(values.seconds),
     seed: Number(values.seed ?? Date.now() % 1_000_000),
     report: console.log,

@@ -1,12 +1,13 @@
 import { splitKey } from '../../../src/adapters/items/items.ts'
 import { entryEpoch, type IndexEntry } from '../../../src/core/log/entry.ts'
 import { decodeBatches } from '../../../src/core/record/index.ts'
+import { ingestKey } from '../../../src/core/storage-layout.ts'
 import {
-  ingestKey,
   STAGED_PREFIX,
   TRANSACTION_STATE_KEY,
   transactionKey,
-} from '../../../src/core/storage-layout.ts'
+} from '../../../src/core/storage-transactions.ts'
+
 import { type PartitionId, partitionKey } from '../../../src/core/topic/partition-id.ts'
 import { stagedRuns } from '../../../src/core/transaction/staged-runs.ts'
 import type {

@@ -6,13 +6,8 @@ import {
   type Ownership,
 } from '../../../core/group/claim.ts'
 import type { Claim, CommittedOffset, PendingOffset } from '../../../core/group/group.ts'
-import {
-  CLAIM_ATTRIBUTES,
-  claimKey,
-  groupKey,
-  PENDING_ATTRIBUTES,
-  parseClaimKey,
-} from '../../../core/storage-layout.ts'
+import { CLAIM_ATTRIBUTES, claimKey, groupKey, parseClaimKey } from '../../../core/storage-layout.ts'
+import { PENDING_ATTRIBUTES } from '../../../core/storage-transactions.ts'
 import type { PartitionId } from '../../../core/topic/partition-id.ts'
 import {
   fields,

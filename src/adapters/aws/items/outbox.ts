@@ -13,7 +13,7 @@ import {
   outboxFailedKey,
   outboxKey,
   outboxLaneKey,
-} from '../../../core/storage-layout.ts'
+} from '../../../core/storage-outbox.ts'
 import type { PartitionId } from '../../../core/topic/partition-id.ts'
 import { bytes, fields, type Item, itemKey, sortKeyOf, string, text, whole } from '../table/attributes.ts'
 import { NO_ITEM } from '../table/conditions.ts'
@@ -40,9 +40,19 @@ export function encodeOutboxItem(partition: PartitionId, item: OutboxItem): Item
   return { ...outboxItemKey(partition, item.key), ...FIELDS.encode(item) }
 }
 
-/** @throws RangeError where it is no such item */
+/**
+ * What an application has put there, whatever it is: one that is no such item must not hold up those behind it, and is put aside for
+ * the batch that it does not have.
+ */
 export function decodeOutboxItem(item: Item): OutboxItem {
-  return { key: sortKeyOf(item), ...FIELDS.decode(item) }
+  const { topic, batch, createdMs } = OUTBOX_ATTRIBUTES
+  const madeMs = Number(item[createdMs]?.N)
+  return {
+    key: sortKeyOf(item),
+    topic: item[topic]?.S ?? '',
+    batch: item[batch]?.B ?? new Uint8Array(),
+    createdMs: Number.isSafeInteger(madeMs) && madeMs >= 0 ? madeMs : 0,
+  }
 }
 
 export function encodeParkedItem(partition: PartitionId, item: ParkedItem): Item {

@@ -1,5 +1,5 @@
+import { KEY_ATTRIBUTES } from '../../../core/storage-layout.ts'
 import {
-  KEY_ATTRIBUTES,
   LISTED_TRANSACTION_ATTRIBUTES,
   STAGED_ATTRIBUTES,
   stagedKey,
@@ -7,7 +7,7 @@ import {
   TRANSACTION_STATE_KEY,
   TRANSACTIONS_KEY,
   transactionKey,
-} from '../../../core/storage-layout.ts'
+} from '../../../core/storage-transactions.ts'
 import type { StagedChunk, Transaction } from '../../../core/transaction/transaction.ts'
 import {
   decodeChunk,

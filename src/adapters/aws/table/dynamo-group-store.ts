@@ -10,10 +10,10 @@ import {
   GROUPS_KEY,
   groupKey,
   MEMBER_PREFIX,
-  PENDING_ATTRIBUTES,
   TARGET_PREFIX,
   targetKey,
 } from '../../../core/storage-layout.ts'
+import { PENDING_ATTRIBUTES } from '../../../core/storage-transactions.ts'
 import type { ClaimChange, GroupStore } from '../../../ports/group-store.ts'
 import {
   claimItemKey,

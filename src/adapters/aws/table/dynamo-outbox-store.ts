@@ -11,7 +11,7 @@ import {
   outboxFailedKey,
   outboxKey,
   parseOutboxLaneKey,
-} from '../../../core/storage-layout.ts'
+} from '../../../core/storage-outbox.ts'
 import type { PartitionId } from '../../../core/topic/partition-id.ts'
 import type { OutboxStore } from '../../../ports/outbox-store.ts'
 import { NotApplied } from '../../../ports/outcome.ts'

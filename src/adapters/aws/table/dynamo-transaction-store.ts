@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { STAGED_PREFIX, stagedFrom, transactionKey } from '../../../core/storage-layout.ts'
+import { STAGED_PREFIX, stagedFrom, transactionKey } from '../../../core/storage-transactions.ts'
 import type { LogIndex } from '../../../ports/log-index.ts'
 import type { TransactionStore } from '../../../ports/transaction-store.ts'
 import { decidedUpdate } from '../items/decided.ts'

@@ -91,6 +91,7 @@ export class Producer {
   /** There is no connection to be made; a producer that was disconnected can be used again. */
   async connect(): Promise<void> {
     this.#isClosed = false
+    this.#transactions = undefined
     if (this.#ending.signal.aborted) this.#ending = new AbortController()
     this.#listeners.emit(PRODUCER_EVENTS.CONNECT, null)
   }

@@ -40,6 +40,8 @@ export class TransactionalWriter {
   #shipping: Promise<void> = Promise.resolve()
   /** Why the transaction cannot be committed any more. */
   #failure: unknown
+  /** Whether nobody knows what became of the last one. */
+  #isUnsure = false
 
   constructor(
     broker: TransactionBroker,
@@ -55,6 +57,7 @@ export class TransactionalWriter {
 
   /** Begins the next transaction; nothing is sent for it but what makes this the one producer, where it is not. */
   async begin(): Promise<void> {
+    if (this.#isUnsure) throw unsure()
     if (!this.#producer) {
       const request = {
         transactionalId: this.#transactionalId,
@@ -120,7 +123,7 @@ export class TransactionalWriter {
       )
     } catch (error) {
       const isUnknown = error instanceof TidemarkError && error.written === 'unknown'
-      if (isUnknown) this.#lost()
+      if (isUnknown) this.#isUnsure = true
       else await this.abort().catch(() => {})
       throw error
     } finally {
@@ -205,6 +208,15 @@ export class TransactionalWriter {
   #insist<T>(work: (call: CallOptions) => Promise<T>): Promise<T> {
     return withRetries(work, this.#retry)
   }
+}
+
+/** Whoever tried it again as a new one might write it twice. */
+function unsure(): TidemarkError {
+  return new TidemarkError(
+    'INVALID_TXN_STATE',
+    'Nobody knows whether the last transaction was committed. Begin anew from what is committed (a consumer by itself, once it is started ' +
+      'anew), and connect this producer again.',
+  )
 }
 
 /** Batches of one partition that follow one another go as one. */

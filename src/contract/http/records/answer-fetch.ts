@@ -9,7 +9,6 @@ import { whileConnected } from '../requests/while-connected.ts'
 import { answerJson, type HttpContext } from '../route.ts'
 import type { Services } from '../services.ts'
 import { AnswerRoom } from './answer-room.ts'
-import { Arming } from './arming.ts'
 import { bodyOf } from './chunk-body.ts'
 import { encodeFrames, toTold } from './fetch-frames.ts'
 import { inLentMemory } from './in-lent-memory.ts'
@@ -44,7 +43,8 @@ export async function answerFetch(
     maxBytes: Math.min(maxBytes, bytesMax),
     ...(maxWaitMs !== undefined && { maxWaitMs: Math.min(maxWaitMs, answers.waitMsMax) }),
   }
-  const arming = waking && (await Arming.of(waking, listener))
+  // Loaded where somebody is woken.
+  const arming = waking && (await (await import('./arming.ts')).Arming.of(waking, listener))
   return whileConnected(context, maxWaitMs, async signal => {
     if (locate) {
       const located = await broker.locateMany({ ...request, ...signal, ...arming?.call })

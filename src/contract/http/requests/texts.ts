@@ -26,6 +26,7 @@ export const TOPIC_NAME_SCHEMA: TextSchema = {
   pattern: TOPIC_NAME.source,
 }
 
+export const GROUP_ID_SCHEMA = idSchema(GROUP_ID_CHARACTERS_MAX)
 export const MEMBER_ID_SCHEMA = idSchema(MEMBER_ID_CHARACTERS_MAX, OWNED_PREFIXES)
 export const INSTANCE_ID_SCHEMA = idSchema(INSTANCE_ID_CHARACTERS_MAX)
 /** One may be empty. */

@@ -3,7 +3,7 @@ import { FRAMES_TYPE, JSON_TYPE } from '../media-types.ts'
 import type { RouteDocumentation, Schemas } from '../openapi/documentation.ts'
 import { answerFetch } from '../records/answer-fetch.ts'
 import { defineRoute } from '../route.ts'
-import { WAKING_HEADERS } from './waking-headers.ts'
+import { wakingHeaders } from './waking-headers.ts'
 
 export const route = defineRoute({
   method: 'post',
@@ -25,7 +25,7 @@ export const documentation = ({ FetchManyRequest, LocateManyAnswer }: Schemas): 
     200: {
       description: 'An answer for each partition.',
       json: LocateManyAnswer,
-      headers: WAKING_HEADERS,
+      headers: wakingHeaders(),
     },
   },
 })

@@ -3,7 +3,7 @@ import { FRAMES_TYPE, JSON_TYPE } from '../media-types.ts'
 import type { RouteDocumentation, Schemas } from '../openapi/documentation.ts'
 import { answerFetch } from '../records/answer-fetch.ts'
 import { defineRoute } from '../route.ts'
-import { WAKING_HEADERS } from './waking-headers.ts'
+import { wakingHeaders } from './waking-headers.ts'
 
 /** A path of its own: who is let in by it may read one topic and no other. */
 export const route = defineRoute({
@@ -24,7 +24,7 @@ export const documentation = ({ FetchTopicRequest, LocateManyAnswer }: Schemas):
     200: {
       description: 'An answer for each partition.',
       json: LocateManyAnswer,
-      headers: WAKING_HEADERS,
+      headers: wakingHeaders(),
     },
   },
 })

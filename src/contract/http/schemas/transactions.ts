@@ -4,6 +4,7 @@ import {
   TRANSACTION_TIMEOUT_DEFAULT_MS,
   TRANSACTION_TIMEOUT_MS_MAX,
 } from '../../../core/limits.ts'
+import { GROUP_ID_SCHEMA } from '../requests/texts.ts'
 import { CommitOffsetsAnswer, OffsetToCommit } from './groups.ts'
 import { CountSchema, OffsetSchema, PartitionSchema, TimestampMsSchema, wholeNumber } from './numbers.ts'
 import { Base64Text } from './payload.ts'
@@ -40,11 +41,12 @@ const Batches = z.array(
 )
 
 const groupOffsets = {
-  groupId: z.string().meta({ examples: ['billing'] }),
+  groupId: z.string().meta({ ...GROUP_ID_SCHEMA, examples: ['billing'] }),
   memberId: z.string().optional().describe('Left out by consumers that are no members.'),
   instanceId: z.string().optional().describe('Of a static member.'),
   generation: CountSchema.optional().describe('Of a member of a classic group: its generation.'),
-  offsets: z.array(OffsetToCommit),
+  // In a transaction the latest of them counts.
+  offsets: z.array(OffsetToCommit.omit({ sequence: true })),
 }
 
 export const InitProducerRequest = z

@@ -26,8 +26,8 @@ export function end(standing: Transaction, caller: Caller, commit: boolean, nowM
   return isDone(decided) ? finished(decided, nowMs) : decided
 }
 
-/** Whether a decided transaction has nothing to append and nothing to resolve. */
+/** Whether a decided transaction has nothing to append and nothing to resolve, and leaves no chunks. */
 export function isDone({ state, partitions, chunks, offsets }: Transaction): boolean {
-  if (offsets.length > 0) return false
-  return state === 'aborting' || (chunks.length === 0 && partitions.every(({ runs }) => runs.length === 0))
+  if (offsets.length > 0 || chunks.length > 0) return false
+  return state === 'aborting' || partitions.every(({ runs }) => runs.length === 0)
 }

@@ -4,7 +4,7 @@ import { codeOf, NONE } from '../error-code.ts'
 import { toGroupError } from '../groups/codes.ts'
 
 /** From here on AddPartitionsToTxn, AddOffsetsToTxn and EndTxn know that a producer is fenced. */
-export const FENCED_FROM = 2
+const FENCED_FROM = 2
 /** From here on InitProducerId does. */
 export const INIT_FENCED_FROM = 4
 

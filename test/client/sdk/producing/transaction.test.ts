@@ -128,6 +128,24 @@ describe('a transaction', () => {
     expect(await values(0)).toEqual(['once'])
   })
 
+  test('of which nobody knows whether it was committed is not followed by another before somebody has looked', async () => {
+    const { broker, around, values } = await open()
+    const tidemark = new Tidemark({ broker, retry: { initialRetryTime: 1, maxRetryTime: 5 } })
+    const options = { lingerMs: 0, deliveryTimeoutMs: 200, requestTimeout: 100 }
+    const producer = tidemark.producer({ transactionalId: 'billing', ...options })
+    const lost = await producer.transaction()
+    await lost.send(sent('once'))
+    around.fail = name => (name === 'endTransaction' ? 'after' : undefined)
+    expect(await errorOf(lost.commit())).toMatchObject({ written: 'unknown' })
+    around.fail = () => undefined
+    expect((await errorOf(producer.transaction())).kafkaName).toBe('INVALID_TXN_STATE')
+    await producer.connect()
+    const next = await producer.transaction()
+    await next.send(sent('after that'))
+    await next.commit()
+    expect(await values(0)).toEqual(['once', 'after that'])
+  })
+
   test('with nothing in it costs nothing, and there is one at a time', async () => {
     const { tidemark, named } = await open()
     const producer = tidemark.producer({ transactionalId: 'billing' })
