@@ -159,12 +159,8 @@ export class LogBroker
     if (this.#flushesInBackground) await (await this.#openFlusher()).close()
   }
 
-  #noteHead(
-    partition: PartitionId,
-    head: Head,
-    flushMs: number,
-    appended: number,
-  ): Promise<void> | undefined {
+  /** Notes a head as an append of so many entries left it. */
+  #noteHead(partition: PartitionId, head: Head, flushMs: number, appended: number) {
     this.#watch.notify(partition)
     this.#settler?.noteAppend(partition, head)
     this.#flusher?.noteAppend(partition, head, flushMs, appended)
