@@ -288,6 +288,18 @@ describe('offsets in a transaction', () => {
     expect(await commitOffset(producer, 7)).toBe(120)
   })
 
+  test('wait for those of another one of the same partition, in words that all clients try again on', async () => {
+    const [first, second] = [await begun(), await begun('other')]
+    await addOffsets(first)
+    await addOffsets(second)
+    expect(await commitOffset(first, 7)).toBe(0)
+    for (const version of [2, 3, 4]) expect(await commitOffset(second, 8, {}, version)).toBe(14)
+    expect(await end(first, true)).toBe(0)
+    expect(await commitOffset(second, 8)).toBe(0)
+    expect(await end(second, true)).toBe(0)
+    expect(await fetchOffset(true)).toEqual({ committedOffset: 8, errorCode: 0 })
+  })
+
   test('are refused where their member is not the group’s', async () => {
     const producer = await begun()
     await addOffsets(producer)

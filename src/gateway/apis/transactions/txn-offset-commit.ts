@@ -1,6 +1,6 @@
 import type { CommittedPartition } from '../../../contract/groups.ts'
 import type { TransactionName } from '../../../contract/transactions.ts'
-import { type KafkaErrorName, TidemarkError } from '../../../core/errors.ts'
+import { isKafkaErrorName, type KafkaErrorName, TidemarkError } from '../../../core/errors.ts'
 import { toOffset } from '../../../core/numbers.ts'
 import type { RequestOf } from '../../wire/api.ts'
 import { TxnOffsetCommit } from '../../wire/messages/txn-offset-commit.ts'
@@ -40,7 +40,9 @@ async function commit(
 ): Promise<(place: { topic: string; partition: number }) => number> {
   try {
     const committed = await commitAll(request, nameOf(request), context)
-    const codes = new Map(committed.map(each => [placeOf(each), codeOfName(each.error)]))
+    const codes = new Map(
+      committed.map(each => [placeOf(each), codeOfPartition(each.error, context.version)]),
+    )
     return place => codes.get(placeOf(place)) ?? codeOf('UNKNOWN_TOPIC_OR_PARTITION')
   } catch (error) {
     const { errorCode } = toGroupError(toClients(error, context.version))
@@ -97,6 +99,11 @@ function asNoOffset({ topic, partition, offset }: ToCommit): CommittedPartition 
   return { topic, partition, error: { kafkaName: 'INVALID_REQUEST', message, retriable: false } }
 }
 
+function codeOfPartition(error: CommittedPartition['error'], version: number): number {
+  const other = error && isKafkaErrorName(error.kafkaName) && inOtherWords(error.kafkaName, version)
+  return codeOfName(error && other ? { ...error, kafkaName: other } : error)
+}
+
 /** What is asked of a group's coordinator has words of its own for some of what is wrong with a transaction. */
 function toClients(error: unknown, version: number): unknown {
   if (!(error instanceof TidemarkError)) return error
@@ -111,6 +118,9 @@ function inOtherWords(name: KafkaErrorName, version: number): KafkaErrorName | u
       return 'INVALID_PRODUCER_EPOCH'
     case 'TRANSACTIONAL_ID_NOT_FOUND':
       return 'INVALID_PRODUCER_ID_MAPPING'
+    // Tried again by all of them; for older ones of Java's the other one is the end.
+    case 'CONCURRENT_TRANSACTIONS':
+      return 'COORDINATOR_LOAD_IN_PROGRESS'
     // A group that is not there has no generation.
     case 'GROUP_ID_NOT_FOUND':
       return 'ILLEGAL_GENERATION'
