@@ -21,7 +21,7 @@ import { route as resumeTrigger } from '../../src/contract/http/routes/resume-tr
 import { route as stageBatches } from '../../src/contract/http/routes/stage-batches.ts'
 
 /** What transactions take. */
-export const TRANSACTION_ROUTES: readonly Route[] = [
+const TRANSACTION_ROUTES: readonly Route[] = [
   initProducer,
   addPartitions,
   stageBatches,
