@@ -8,12 +8,7 @@ import * as lambda from 'aws-cdk-lib/aws-lambda'
 import * as logs from 'aws-cdk-lib/aws-logs'
 import type * as s3 from 'aws-cdk-lib/aws-s3'
 import { Construct } from 'constructs'
-import {
-  FUNCTION_RUN_MS_MAX,
-  FUNCTION_TIMEOUT_MS,
-  GARBAGE_GRACE_MS,
-  RECOVERY_WINDOW_DEFAULT_MS,
-} from '../src/core/limits.ts'
+import { FUNCTION_RUN_MS_MAX, FUNCTION_TIMEOUT_MS, RECOVERY_WINDOW_DEFAULT_MS } from '../src/core/limits.ts'
 import { DELETED_TOPICS_PREFIX } from '../src/core/storage-layout.ts'
 import { acknowledgeObjects, acknowledgeStream } from './acknowledge.ts'
 import { type BrokerAuth, makeApi } from './api.ts'
@@ -21,7 +16,8 @@ import type { TidemarkBrokerProps } from './broker-props.ts'
 import { findBundles } from './bundles.ts'
 import { type DirectTopic, grantDirectConsume, grantDirectProduce } from './direct.ts'
 import { Dispatch } from './dispatch.ts'
-import { type BrokerTopic, grantCalls, groupIdFor, topicNameFor } from './grants.ts'
+import { graceOf } from './grace.ts'
+import { type BrokerTopic, grantCalls, groupIdFor, idFor, topicNameFor } from './grants.ts'
 import { Monitoring } from './monitoring.ts'
 import { grantOutbox, OutboxRelay } from './outbox.ts'
 import {
@@ -39,9 +35,16 @@ import {
   WRITTEN_PREFIXES,
 } from './permissions.ts'
 import { grantUrl, makeProduceUrl } from './produce-url.ts'
-import { ADMIN_CALLS, consumeCalls, groupCalls, produceCalls, topicAdminCalls } from './routes.ts'
+import {
+  ADMIN_CALLS,
+  consumeCalls,
+  groupCalls,
+  produceCalls,
+  topicAdminCalls,
+  transactionCalls,
+} from './routes.ts'
 import { makeStores } from './stores.ts'
-import { callEvery, callOnChange, HEAD_CHANGED } from './table-changes.ts'
+import { callEvery, callOnChange, HEAD_CHANGED, TRANSACTION_CHANGED } from './table-changes.ts'
 import { TriggerDelivery } from './trigger-delivery.ts'
 import { isWaking, Waking } from './waking.ts'
 
@@ -132,6 +135,7 @@ export class TidemarkBroker extends Construct {
     const reached: [lambda.Function, readonly string[]][] = [
       [this.produceFunction, WRITTEN_PREFIXES],
       [this.fetchFunction, RECORD_PREFIXES],
+      [this.rebalanceFunction, WRITTEN_PREFIXES],
       [this.flushFunction, [...WRITTEN_PREFIXES, DELETED_TOPICS_PREFIX]],
       [this.maintainFunction, [...RECORD_PREFIXES, DELETED_TOPICS_PREFIX]],
       [this.adminFunction, [DELETED_TOPICS_PREFIX]],
@@ -144,7 +148,7 @@ export class TidemarkBroker extends Construct {
       // As much as Lambda gives: each invocation makes one object of all that changed meanwhile.
       batchSize: 10_000,
       maxBatchingWindow: flushWindow,
-      filters: [HEAD_CHANGED],
+      filters: [HEAD_CHANGED, TRANSACTION_CHANGED],
     }
     const description = 'Moves what the stream has missed from the table into objects'
     const looks = { id: 'FlushOnSchedule', every: FLUSH_SCAN_INTERVAL, description }
@@ -209,6 +213,15 @@ export class TidemarkBroker extends Construct {
    */
   grantGroup(grantee: iam.IGrantable, groupId: string): iam.Grant {
     return this.#grantCalls(grantee, groupCalls(groupIdFor(groupId)))
+  }
+
+  /**
+   * Lets `grantee` produce in transactions of one transactional id through the API, to any topic, and commit offsets of any group in them:
+   * the API tells calls apart by their paths, and a transaction names its topics in its bodies.
+   * @throws Error where the API asks for tokens, or where the id would open others
+   */
+  grantTransactions(grantee: iam.IGrantable, transactionalId: string): iam.Grant {
+    return this.#grantCalls(grantee, transactionCalls(idFor(transactionalId, 'transactional id')))
   }
 
   /**
@@ -378,15 +391,4 @@ export class TidemarkBroker extends Construct {
       `${this.node.path} asks for tokens, so IAM cannot let anybody in: leave auth at 'iam' to use grants.`,
     )
   }
-}
-
-/** @throws Error where it is too short for those who read */
-function graceOf(recoveryWindow: Duration): Readonly<Record<string, string>> {
-  const graceMs = recoveryWindow.toMilliseconds()
-  if (graceMs < GARBAGE_GRACE_MS) {
-    throw new Error(
-      `recoveryWindow is ${GARBAGE_GRACE_MS / 60_000} minutes or more: consumers may still read what goes then.`,
-    )
-  }
-  return { TIDEMARK_GRACE_MS: String(graceMs) }
 }

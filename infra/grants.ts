@@ -24,8 +24,13 @@ export function topicNameFor(broker: IConstruct, topic: BrokerTopic | string): s
 
 /** @throws Error where the id would open other groups */
 export function groupIdFor(groupId: string): string {
-  if (Token.isUnresolved(groupId) || /^[\w.-]+$/.test(groupId)) return groupId
-  throw new Error(`A grant is for a group id of letters, digits, ".", "_" and "-", not ${groupId}.`)
+  return idFor(groupId, 'group id')
+}
+
+/** @throws Error where the id would open others */
+export function idFor(id: string, what: string): string {
+  if (Token.isUnresolved(id) || /^[\w.-]+$/.test(id)) return id
+  throw new Error(`A grant is for a ${what} of letters, digits, ".", "_" and "-", not ${id}.`)
 }
 
 /** Lets somebody call some of an API: `METHOD/path`. */

@@ -1,8 +1,22 @@
 import * as iam from 'aws-cdk-lib/aws-iam'
 import type * as logs from 'aws-cdk-lib/aws-logs'
 import type * as s3 from 'aws-cdk-lib/aws-s3'
-import { DELETED_TOPICS_PREFIX, FORMAT_OBJECT, GROUP_PREFIX, GROUPS_KEY, INGEST_PREFIX, LISTENERS_PREFIX, LOG_OBJECTS_PREFIX, LOG_PREFIX, SEGMENT_PREFIX, TRIGGERS_KEY, WAKING_KEY_ITEM } from '../src/core/storage-layout.ts'
+import {
+  DELETED_TOPICS_PREFIX,
+  FORMAT_ITEM,
+  FORMAT_OBJECT,
+  GROUP_PREFIX,
+  GROUPS_KEY,
+  INGEST_PREFIX,
+  LISTENERS_PREFIX,
+  LOG_OBJECTS_PREFIX,
+  LOG_PREFIX,
+  SEGMENT_PREFIX,
+  TRIGGERS_KEY,
+  WAKING_KEY_ITEM,
+} from '../src/core/storage-layout.ts'
 import { OUTBOX_FAILED_PREFIX, OUTBOX_LANES_KEY, OUTBOX_PREFIX } from '../src/core/storage-outbox.ts'
+import { TRANSACTION_PREFIX, TRANSACTIONS_KEY } from '../src/core/storage-transactions.ts'
 import type { Stores } from './stores.ts'
 
 /** What objects begin with that commits and flushes make; the first ones are of stores whose epochs have not begun. */
@@ -66,15 +80,22 @@ export function postPermissions(connections: string): iam.PolicyStatement[] {
   return [allow(['execute-api:ManageConnections'], connections)]
 }
 
-/** Looks up topics and heads, and changes groups and triggers, which it pauses and resumes. The condition lets it write to nothing else. */
-export function rebalancePermissions({ table }: Stores): iam.PolicyStatement[] {
+/**
+ * Looks up topics and heads; changes groups, transactions, and triggers, which it pauses and resumes. It carries out what a transaction
+ * has decided, and so appends as producers do, and brings bytes anew that have been staged for long. What the table says of its store it
+ * may raise: an older program knows nothing of transactions.
+ */
+export function rebalancePermissions(stores: Stores): iam.PolicyStatement[] {
+  const { table, bucket } = stores
   return [
-    allow(['dynamodb:GetItem', 'dynamodb:Query'], table.tableArn),
+    ...producePermissions(stores),
     allowUnder(
-      [`${GROUP_PREFIX}*`, GROUPS_KEY, TRIGGERS_KEY],
+      [`${GROUP_PREFIX}*`, GROUPS_KEY, TRIGGERS_KEY, `${TRANSACTION_PREFIX}*`, TRANSACTIONS_KEY],
       ['dynamodb:BatchWriteItem', 'dynamodb:DeleteItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
       table.tableArn,
     ),
+    allowUnder([FORMAT_ITEM.partitionKey], ['dynamodb:PutItem'], table.tableArn),
+    allow(['s3:GetObject'], ...objectsOf(bucket, WRITTEN_PREFIXES)),
   ]
 }
 

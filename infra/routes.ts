@@ -27,6 +27,14 @@ export const ROUTES: readonly Route[] = [
   { method: 'GET', path: '/groups', servedBy: 'rebalance' },
   { method: 'GET', path: '/groups/{groupId}', servedBy: 'rebalance' },
   { method: 'DELETE', path: '/groups/{groupId}', servedBy: 'rebalance' },
+  { method: 'GET', path: '/transactions', servedBy: 'rebalance' },
+  { method: 'GET', path: '/transactions/{transactionalId}', servedBy: 'rebalance' },
+  { method: 'DELETE', path: '/transactions/{transactionalId}', servedBy: 'rebalance' },
+  { method: 'POST', path: '/transactions/{transactionalId}', servedBy: 'rebalance' },
+  { method: 'POST', path: '/transactions/{transactionalId}/partitions', servedBy: 'rebalance' },
+  { method: 'POST', path: '/transactions/{transactionalId}/batches', servedBy: 'rebalance' },
+  { method: 'POST', path: '/transactions/{transactionalId}/offsets', servedBy: 'rebalance' },
+  { method: 'POST', path: '/transactions/{transactionalId}/end', servedBy: 'rebalance' },
   { method: 'GET', path: '/triggers', servedBy: 'rebalance' },
   { method: 'POST', path: '/groups/{groupId}/triggers/{topic}/pause', servedBy: 'rebalance' },
   { method: 'POST', path: '/groups/{groupId}/triggers/{topic}/resume', servedBy: 'rebalance' },
@@ -60,6 +68,14 @@ export function groupCalls(groupId: string): string[] {
   ]
 }
 
+/**
+ * What a producer with a transactional id calls. What it may write to and which groups' offsets it may commit says nothing of this: a
+ * transaction names them in its body.
+ */
+export function transactionCalls(transactionalId: string): string[] {
+  return [`POST/transactions/${transactionalId}`, `POST/transactions/${transactionalId}/*`, 'GET/topics/*']
+}
+
 /** What somebody calls who alters or deletes one topic, or deletes its records. */
 export function topicAdminCalls(topic: string): string[] {
   return [
@@ -70,7 +86,7 @@ export function topicAdminCalls(topic: string): string[] {
   ]
 }
 
-/** The same for all topics, and creating and listing them, and all about groups and triggers. In IAM a * spans slashes, so GET includes reading. */
+/** The same for all topics, and creating and listing them, and all about groups, triggers and transactions. In IAM a * spans slashes, so GET includes reading. */
 export const ADMIN_CALLS: readonly string[] = [
   'GET/topics',
   'POST/topics',
@@ -84,4 +100,7 @@ export const ADMIN_CALLS: readonly string[] = [
   'POST/groups/*',
   'DELETE/groups/*',
   'GET/triggers',
+  'GET/transactions',
+  'GET/transactions/*',
+  'DELETE/transactions/*',
 ]

@@ -6,6 +6,7 @@ import * as lambda from 'aws-cdk-lib/aws-lambda'
 import type { Construct } from 'constructs'
 import { HEAD_KEY, KEY_ATTRIBUTES, TRIGGERS_KEY } from '../src/core/storage-layout.ts'
 import { OUTBOX_PREFIX } from '../src/core/storage-outbox.ts'
+import { TRANSACTION_STATE_KEY } from '../src/core/storage-transactions.ts'
 
 /**
  * An append, or a flush's cut: the stream has keys only, so whoever is called tells them apart. A head that was just made
@@ -17,6 +18,9 @@ export const TRIGGER_CHANGED = [
   changed('INSERT', KEY_ATTRIBUTES.partition, TRIGGERS_KEY),
   changed('MODIFY', KEY_ATTRIBUTES.partition, TRIGGERS_KEY),
 ]
+
+/** Something has become of a transaction: it may be decided, and whoever decided it may be gone. */
+export const TRANSACTION_CHANGED = changed('MODIFY', KEY_ATTRIBUTES.sort, TRANSACTION_STATE_KEY)
 
 /** An application has put something into an outbox. */
 export const OUTBOX_FILLED = lambda.FilterCriteria.filter({

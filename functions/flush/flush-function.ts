@@ -2,10 +2,10 @@ import { type FlushRequest, flush } from '../../src/broker/settling/flush.ts'
 import type { SettlingSettings } from '../../src/broker/settling/settling-settings.ts'
 import { isTransient } from '../../src/broker/store-calls/retry.ts'
 import { TopicDirectory } from '../../src/broker/topics/topic-directory.ts'
-import { Topics } from '../../src/broker/topics/topics.ts'
 import { FLUSH_DEADLINE_MS, FLUSH_PARTITIONS_MAX } from '../../src/core/limits.ts'
 import type { Head } from '../../src/core/log/head.ts'
 import { countToFlush } from '../../src/core/log/tail.ts'
+import { transactionCalls } from '../../src/core/maintenance-call.ts'
 import type { PartitionId } from '../../src/core/topic/partition-id.ts'
 import type { MaintenanceWakes } from '../../src/ports/maintenance-wakes.ts'
 import { deadlineMsOf, type EventFunction } from '../runtime/invocation.ts'
@@ -31,13 +31,12 @@ export function makeFlushFunction(
   const { ports, telemetry } = service
   const look = new SettlingLook(ports, settings, wakes)
   const directory = new TopicDirectory(ports.topics, ports.clock)
-  const topics = new Topics(ports, directory)
 
   return async (event, context) => {
-    const work = new FlushWork(service, look, deadlineMsOf(context, ports.clock))
+    const work = new FlushWork(service, look, wakes, deadlineMsOf(context, ports.clock))
     await telemetry.trace('flush', async () => {
       if (isStreamEvent(event)) await work.flushChanged(event)
-      else await work.scan(directory, topics)
+      else await work.scan(directory)
       await work.wake(isStreamEvent(event) ? 'due' : 'all')
     })
     work.report(context.awsRequestId, isStreamEvent(event) ? 'stream' : 'schedule')
@@ -52,6 +51,7 @@ class FlushWork {
   transient: unknown
   readonly #service: Service
   readonly #look: SettlingLook
+  readonly #wakes: MaintenanceWakes
   readonly #deadlineMs: number
   #flushed = 0
   #failures = 0
@@ -63,14 +63,15 @@ class FlushWork {
   /** Ids of topics that have a partition without a head. */
   readonly #headless = new Set<string>()
 
-  constructor(service: Service, look: SettlingLook, deadlineMs: number) {
+  constructor(service: Service, look: SettlingLook, wakes: MaintenanceWakes, deadlineMs: number) {
     this.#service = service
     this.#look = look
+    this.#wakes = wakes
     this.#deadlineMs = deadlineMs
   }
 
   async flushChanged(event: StreamEvent): Promise<void> {
-    const { partitions } = changedIn(event, record => {
+    const { partitions, transactions } = changedIn(event, record => {
       this.#unknown += 1
       this.#service.telemetry.warn('A record of the stream names no head; it is passed over', { record })
     })
@@ -78,14 +79,25 @@ class FlushWork {
       const some = partitions.slice(start, start + FLUSH_PARTITIONS_MAX)
       await this.#flushGroup(some.map(partition => ({ partition, age: 'all' })))
     }
+    if (transactions.length > 0) await this.#handOn(transactions)
+  }
+
+  /** Most are over by now. Of one that was decided by somebody who is gone, nobody but this would hear. */
+  async #handOn(transactions: readonly string[]): Promise<void> {
+    try {
+      await this.#wakes.wake(transactionCalls(transactions))
+    } catch (error) {
+      this.#fail(error, 'Transactions could not be handed on')
+    }
   }
 
   /**
    * Looks through the heads of all topics and flushes those with entries past their age; then makes up for what crashes
    * have left of topics.
    */
-  async scan(directory: TopicDirectory, topics: Topics): Promise<void> {
-    const { clock } = this.#service.ports
+  async scan(directory: TopicDirectory): Promise<void> {
+    const { ports } = this.#service
+    const { clock } = ports
     try {
       let group: FlushRequest[] = []
       for await (const { topicId, partitions, settings } of directory.list()) {
@@ -103,7 +115,9 @@ class FlushWork {
         }
       }
       await this.#flushGroup(group)
-      await topics.finishDeletions(this.#headless)
+      // Of the schedule alone: a batch of the stream need not load it.
+      const { Topics } = await import('../../src/broker/topics/topics.ts')
+      await new Topics(ports, directory).finishDeletions(this.#headless)
     } catch (error) {
       this.#fail(error, 'The look through all heads broke off')
     }

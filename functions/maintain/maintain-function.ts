@@ -16,6 +16,7 @@ import { type PartitionId, partitionKey, partitionsOf } from '../../src/core/top
 import type { MaintenanceWakes } from '../../src/ports/maintenance-wakes.ts'
 import { deadlineMsOf, type EventFunction } from '../runtime/invocation.ts'
 import type { Service } from '../runtime/service.ts'
+import { seeTo } from './transactions.ts'
 
 /** Partitions that are gone through between two looks at the time, and at the lease. */
 const PARTITIONS_AT_ONCE = 200
@@ -35,6 +36,13 @@ export function makeMaintainFunction(
     if (!call) {
       // Another try would be no better.
       telemetry.error('The event is no call for maintenance; it is dropped', { event })
+      return
+    }
+    const { transactions } = call
+    if (transactions) {
+      await telemetry.trace('maintain', () =>
+        seeTo(service, transactions, deadlineMsOf(context, ports.clock)),
+      )
       return
     }
     const run = new MaintenanceRun(service, settings, call, deadlineMsOf(context, ports.clock))

@@ -19,7 +19,7 @@ export interface Service {
 }
 
 /** Those that may write anything into the table, and so what it says of its store. */
-const STATING: readonly string[] = ['admin', 'flush', 'maintain']
+const STATING: readonly string[] = ['admin', 'flush', 'maintain', 'rebalance']
 /** Those that may write what the bucket says of itself. */
 const STATING_IN_BUCKET: readonly string[] = ['flush', 'maintain']
 

@@ -1,5 +1,6 @@
 import type { TriggerName } from '../../src/contract/triggers.ts'
 import { HEAD_KEY, parseLogKey, parseTriggerKey, TRIGGERS_KEY } from '../../src/core/storage-layout.ts'
+import { TRANSACTION_STATE_KEY } from '../../src/core/storage-transactions.ts'
 import { type PartitionId, partitionKey } from '../../src/core/topic/partition-id.ts'
 
 /** A record of the table's stream, as far as it is looked at: the key of what changed. */
@@ -22,6 +23,8 @@ interface Changed {
   /** Whose heads have changed. */
   readonly partitions: PartitionId[]
   readonly triggers: TriggerName[]
+  /** Partition keys of the items of transactions. */
+  readonly transactions: string[]
 }
 
 /**
@@ -32,6 +35,7 @@ interface Changed {
 export function changedIn({ Records }: StreamEvent, onUnknown: (record: unknown) => void): Changed {
   const partitions = new Map<string, PartitionId>()
   const triggers = new Map<string, TriggerName>()
+  const transactions = new Set<string>()
   for (const record of Records) {
     const key = record?.dynamodb?.Keys?.pk?.S
     const sortKey = record?.dynamodb?.Keys?.sk?.S
@@ -41,11 +45,15 @@ export function changedIn({ Records }: StreamEvent, onUnknown: (record: unknown)
       else if (sortKey === HEAD_KEY) {
         const partition = parseLogKey(key)
         partitions.set(partitionKey(partition), partition)
-      }
+      } else if (sortKey === TRANSACTION_STATE_KEY) transactions.add(key)
     } catch (error) {
       if (!(error instanceof RangeError)) throw error
       onUnknown(record)
     }
   }
-  return { partitions: [...partitions.values()], triggers: [...triggers.values()] }
+  return {
+    partitions: [...partitions.values()],
+    triggers: [...triggers.values()],
+    transactions: [...transactions],
+  }
 }

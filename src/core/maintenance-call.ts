@@ -1,4 +1,8 @@
-import { MAINTENANCE_LANES, MAINTENANCE_WAKE_PARTITIONS_MAX } from './limits.ts'
+import {
+  MAINTENANCE_LANES,
+  MAINTENANCE_WAKE_PARTITIONS_MAX,
+  MAINTENANCE_WAKE_TRANSACTIONS_MAX,
+} from './limits.ts'
 import { groupBy } from './since-node-22.ts'
 import { type PartitionId, partitionKey } from './topic/partition-id.ts'
 import { murmur2 } from './topic/partitioner.ts'
@@ -18,6 +22,11 @@ export interface MaintenanceCall {
   readonly from: string
   /** Whether it sees to epochs, garbage and offsets, too. */
   readonly upkeep: boolean
+  /**
+   * Partition keys of transactions that may be decided and not done. Where there are any, the run sees to nothing else, and belongs to
+   * no lane: any number may do so at a time.
+   */
+  readonly transactions?: readonly string[]
 }
 
 /** The lane of what is the whole store's. */
@@ -50,16 +59,34 @@ export function maintenanceCalls(work: MaintenanceWork): MaintenanceCall[] {
   })
 }
 
+/** The calls that have somebody look after transactions, by their partition keys. */
+export function transactionCalls(keys: readonly string[]): MaintenanceCall[] {
+  const calls: MaintenanceCall[] = []
+  for (let start = 0; start < keys.length; start += MAINTENANCE_WAKE_TRANSACTIONS_MAX) {
+    const transactions = keys.slice(start, start + MAINTENANCE_WAKE_TRANSACTIONS_MAX)
+    calls.push({ lane: UPKEEP_LANE, partitions: [], from: '', upkeep: false, transactions })
+  }
+  return calls
+}
+
 /** What stands in an event; undefined where it is no call. */
 export function readMaintenanceCall(event: unknown): MaintenanceCall | undefined {
   if (typeof event !== 'object' || event === null) return undefined
-  const { lane, partitions, from, upkeep } = event as Partial<Record<keyof MaintenanceCall, unknown>>
+  const {
+    lane,
+    partitions,
+    from,
+    upkeep,
+    transactions = [],
+  } = event as Partial<Record<keyof MaintenanceCall, unknown>>
   const isLane = Number.isInteger(lane) && Number(lane) >= 0 && Number(lane) < MAINTENANCE_LANES
   if (!isLane || typeof from !== 'string' || typeof upkeep !== 'boolean') return undefined
+  if (!Array.isArray(transactions) || !transactions.every(key => typeof key === 'string')) return undefined
   if (partitions === 'all') return { lane: Number(lane), partitions, from, upkeep }
   if (!Array.isArray(partitions) || !partitions.every(isPartition)) return undefined
   const named = partitions.map(({ topicId, partition }) => ({ topicId, partition }))
-  return { lane: Number(lane), partitions: named, from, upkeep }
+  const call = { lane: Number(lane), partitions: named, from, upkeep }
+  return transactions.length > 0 ? { ...call, transactions } : call
 }
 
 function isPartition(value: unknown): value is PartitionId {

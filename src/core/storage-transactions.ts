@@ -4,7 +4,7 @@
 export const TRANSACTIONS_KEY = 'transactions'
 
 /** The start of every transactional id's partition key. */
-const TRANSACTION_PREFIX = 'transaction#'
+export const TRANSACTION_PREFIX = 'transaction#'
 
 /**
  * The partition key of one transactional id's items. An id can be any string: what the key's own parts are told apart by is
@@ -14,6 +14,13 @@ const TRANSACTION_PREFIX = 'transaction#'
 export function transactionKey(transactionalId: string): string {
   if (!transactionalId.isWellFormed()) throw new RangeError('a transactional id is no well-formed Unicode')
   return `${TRANSACTION_PREFIX}${transactionalId.replace(/[%#/]/g, encodeURIComponent)}`
+}
+
+/** The transactional id in such a key. @throws RangeError when the key is not one */
+export function parseTransactionKey(key: string): string {
+  const id = key.slice(TRANSACTION_PREFIX.length).replace(/%(25|23|2F)/g, decodeURIComponent)
+  if (transactionKey(id) !== key) throw new RangeError(`${key} is not the key of a transaction`)
+  return id
 }
 
 /** The sort key of the transaction's own item. It sorts behind all chunks. */

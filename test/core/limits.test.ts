@@ -59,6 +59,7 @@ test('every limit says its unit: what it counts, bytes or milliseconds', () => {
     'LOOKS',
     'LINES',
     'LISTENERS',
+    'TRANSACTIONS',
     'SOCKETS',
     'REQUESTS',
     'MESSAGES',

@@ -13,7 +13,9 @@ describe('a role may do what its function does, and nothing else:', () => {
   })
 
   const onLogs = 'if {"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["log#*"]}}'
-  const onGroups = 'if {"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["group#*","groups","triggers"]}}'
+  const onGroups =
+    'if {"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["group#*","groups","triggers","transaction#*","transactions"]}}'
+  const onStatement = 'if {"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["store"]}}'
   test.each([
     [
       'Produce',
@@ -98,10 +100,17 @@ describe('a role may do what its function does, and nothing else:', () => {
         `dynamodb:DeleteItem <BrokerTable.Arn> ${onGroups}`,
         'dynamodb:GetItem <BrokerTable.Arn>',
         `dynamodb:PutItem <BrokerTable.Arn> ${onGroups}`,
+        `dynamodb:PutItem <BrokerTable.Arn> ${onLogs}`,
+        `dynamodb:PutItem <BrokerTable.Arn> ${onStatement}`,
         'dynamodb:Query <BrokerTable.Arn>',
         `dynamodb:UpdateItem <BrokerTable.Arn> ${onGroups}`,
+        `dynamodb:UpdateItem <BrokerTable.Arn> ${onLogs}`,
         'logs:CreateLogStream <BrokerRebalanceLog.Arn>',
         'logs:PutLogEvents <BrokerRebalanceLog.Arn>',
+        's3:GetObject <BrokerBucket.Arn>/ingest/*',
+        's3:GetObject <BrokerBucket.Arn>/segments/*',
+        's3:PutObject <BrokerBucket.Arn>/ingest/*',
+        's3:PutObject <BrokerBucket.Arn>/segments/*',
       ],
     ],
     [
@@ -183,6 +192,19 @@ describe('a grant', () => {
     }
   })
 
+  test('of transactions covers those of one id', () => {
+    expect(grantsOf((broker, role) => broker.grantTransactions(role, 'billing'))).toEqual([
+      call('GET/topics/*'),
+      call('POST/transactions/billing'),
+      call('POST/transactions/billing/*'),
+    ])
+    for (const other of ['*', 'a/b', 'a?']) {
+      expect(() => grantsOf((broker, role) => broker.grantTransactions(role, other))).toThrow(
+        'transactional id',
+      )
+    }
+  })
+
   test('to consume covers one topic', () => {
     expect(grantsOf((broker, role) => broker.grantConsume(role, 'orders'))).toEqual([
       call('GET/topics/orders'),
@@ -205,10 +227,13 @@ describe('a grant', () => {
     expect(grantsOf((broker, role) => broker.grantAdmin(role))).toEqual([
       call('DELETE/groups/*'),
       call('DELETE/topics/*'),
+      call('DELETE/transactions/*'),
       call('GET/groups'),
       call('GET/groups/*'),
       call('GET/topics'),
       call('GET/topics/*'),
+      call('GET/transactions'),
+      call('GET/transactions/*'),
       call('GET/triggers'),
       call('PATCH/topics/*'),
       call('POST/fetch'),

@@ -290,11 +290,14 @@ describe('of all functions,', () => {
   })
 
   test('only those that append, flush or tell of failures write segments, only those that read read them; one says what the bucket is', () => {
-    expect(whoMay(/s3:Put.*\/segments\/\*$/)).toEqual(['Deliver', 'Flush', 'Produce'])
-    expect(whoMay(/s3:Put.*\/ingest\/\*$/)).toEqual(['Deliver', 'Flush', 'Maintain', 'Produce'])
+    expect(whoMay(/s3:Put.*\/segments\/\*$/)).toEqual(['Deliver', 'Flush', 'Produce', 'Rebalance'])
+    expect(whoMay(/s3:Put.*\/ingest\/\*$/)).toEqual(['Deliver', 'Flush', 'Maintain', 'Produce', 'Rebalance'])
     expect(whoMay(/s3:Put.*\/log\/\*$/)).toEqual(['Maintain'])
-    for (const prefix of ['segments', 'ingest', 'log']) {
-      expect(whoMay(new RegExp(`s3:Get.*/${prefix}/\\*$`))).toEqual(['Deliver', 'Fetch', 'Maintain'])
+    expect(whoMay(/s3:Get.*\/log\/\*$/)).toEqual(['Deliver', 'Fetch', 'Maintain'])
+    // What a transaction has staged for long is brought anew.
+    for (const prefix of ['segments', 'ingest']) {
+      const whoReads = whoMay(new RegExp(`s3:Get.*/${prefix}/\\*$`))
+      expect(whoReads).toEqual(['Deliver', 'Fetch', 'Maintain', 'Rebalance'])
     }
     expect(whoMay(/s3:(Put|Get).*\/deleted\/\*$/)).toEqual(['Admin', 'Flush', 'Maintain'])
     expect(whoMay(/s3:(Put|Get).*\/format\.json$/)).toEqual(['Flush', 'Maintain'])
@@ -309,9 +312,10 @@ describe('of all functions,', () => {
     const anything = new RegExp(`${changes.source} <BrokerTable\\.Arn>$`)
     expect(whoMay(anything)).toEqual(['Admin', 'Flush', 'Maintain'])
     expect(whoMay(changes)).toEqual(['Admin', 'Deliver', 'Flush', 'Maintain', 'Produce', 'Rebalance'])
-    expect(whoMay(/dynamodb:LeadingKeys.*"log#/)).toEqual(['Deliver', 'Produce'])
+    expect(whoMay(/dynamodb:LeadingKeys.*"log#/)).toEqual(['Deliver', 'Produce', 'Rebalance'])
     expect(whoMay(/dynamodb:LeadingKeys.*"group#/)).toEqual(['Deliver', 'Rebalance'])
     expect(whoMay(/dynamodb:LeadingKeys.*"triggers"/)).toEqual(['Rebalance'])
+    expect(whoMay(/dynamodb:LeadingKeys.*"transaction#/)).toEqual(['Rebalance'])
     expect(whoMay(/dynamodb:LeadingKeys.*"topic/)).toEqual([])
   })
 

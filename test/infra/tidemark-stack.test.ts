@@ -107,6 +107,7 @@ describe('cdk-nag', () => {
       `Tidemark/Broker/ProduceRole ${traces}`,
       ...objects('ProduceRole', 'ingest', 'segments'),
       `Tidemark/Broker/RebalanceRole ${traces}`,
+      ...objects('RebalanceRole', 'ingest', 'segments'),
     ])
   })
 })

@@ -50,7 +50,8 @@ checkWorld('triggers whose clocks somebody sets', {
 })
 
 checkWorld('everybody', {
-  actors: ACTORS.map(({ name }) => name),
+  // Who makes transactions takes his time, and has a world of his own with the others.
+  actors: ACTORS.map(({ name }) => name).filter(name => name !== 'transactions' && name !== 'processors'),
   seeds: 100,
   atLeast: {
     made: 4,

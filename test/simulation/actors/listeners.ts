@@ -57,7 +57,7 @@ class Listeners implements Actor, ListenerHost {
 
   constructor(world: World) {
     this.#world = world
-    this.#promises = new WakingPromises(world.clock, world.violated)
+    this.#promises = new WakingPromises(world.clock, world.areClocksSet, world.violated)
   }
 
   async prepare(): Promise<void> {

@@ -181,6 +181,6 @@ class Transactions implements Actor {
 }
 
 /** The group whose offsets are a part of the transactions of one id. */
-export function groupOf(transactionalId: string): string {
+function groupOf(transactionalId: string): string {
   return `read by ${transactionalId}`
 }

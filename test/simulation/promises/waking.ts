@@ -15,13 +15,16 @@ interface Appended {
 export class WakingPromises {
   readonly #clock: Pick<Clock, 'monotonicMs'>
   readonly #violated: (problem: string) => void
+  readonly #wokenMsMax: number
   readonly #appended = new Map<number, Appended[]>()
   readonly #followers = new Set<Follower>()
   woken = 0
   late = 0
 
-  constructor(clock: Pick<Clock, 'monotonicMs'>, violated: (problem: string) => void) {
+  /** @param areClocksSet whether clocks are hours apart: by one that is ahead an arming has had its time, and only looks are left */
+  constructor(clock: Pick<Clock, 'monotonicMs'>, areClocksSet: boolean, violated: (problem: string) => void) {
     this.#clock = clock
+    this.#wokenMsMax = areClocksSet ? LOOKED_MS_MAX : WOKEN_MS_MAX
     this.#violated = violated
   }
 
@@ -50,7 +53,7 @@ export class WakingPromises {
       seen: (partition, { end, atMs }, isExcused) => {
         const afterMs = this.#clock.monotonicMs() - atMs
         this[isExcused ? 'late' : 'woken'] += 1
-        if (afterMs <= (isExcused ? LOOKED_MS_MAX : WOKEN_MS_MAX)) return
+        if (afterMs <= (isExcused ? LOOKED_MS_MAX : this.#wokenMsMax)) return
         const why = isExcused ? 'the slow look' : 'being woken'
         this.#violated(
           `${who} hears after ${afterMs} ms that partition ${partition} ends at ${end}, in spite of ${why}`,
