@@ -57,14 +57,16 @@ export class CommitAtOnce {
       if (outcome.kind === 'refused')
         return { held: outcome.transaction?.version === over.version, transaction: outcome.transaction }
       if (outcome.kind === 'put') {
+        const cuts: (Promise<void> | undefined)[] = []
         this.#ended = places.map((place, number) => {
           const head = outcome.heads[number]!
           const baseOffset = advance(head.nextOffset, -spanOf(place.runs))
           this.#finishing.appends.note(place, head)
-          this.#finishing.onAppend(place, { head, baseOffset }, place.runs)
+          cuts.push(this.#finishing.onAppend(place, { head, baseOffset }, place.runs))
           const { topic, partition } = place
           return { topic, partition, baseOffset, records: spanOf(place.runs) }
         })
+        await Promise.all(cuts)
         return { held: true, transaction: over }
       }
     }
