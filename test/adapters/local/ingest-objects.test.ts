@@ -1,11 +1,14 @@
 import { spawn } from 'node:child_process'
+import crypto from 'node:crypto'
 import { once } from 'node:events'
+import { readdirSync } from 'node:fs'
 import { appendFile, type FileHandle, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'
 import { basename, join, relative } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { IngestObjects, type PackFolder } from '../../../src/adapters/local/ingest-objects.ts'
 import type { Rows } from '../../../src/adapters/local/ingest-tables.ts'
 import { type LocalStore, openLocalStore } from '../../../src/adapters/local/local-store.ts'
@@ -307,6 +310,30 @@ describe('of two processes,', () => {
     await store.close()
     expect(await read(small, 0, 9, other)).toBe('tide')
     store = await openLocalStore(directory)
+  })
+
+  test('one may make a folder anew that the other has open', async () => {
+    let made = 0
+    // All into one folder.
+    const named = vi
+      .spyOn(crypto, 'randomBytes')
+      .mockImplementation(((bytes: number) =>
+        Buffer.alloc(bytes, ++made).fill(7, 0, 1)) as typeof crypto.randomBytes)
+    syncBuiltinESMExports()
+    onTestFinished(() => {
+      named.mockRestore()
+      syncBuiltinESMExports()
+    })
+    const openFiles = () => readdirSync('/proc/self/fd').length
+    const [gone, kept, last] = [keyIn(1), keyIn(1), keyIn(1)]
+    await store.objects.put(gone, [LARGE])
+    await other.objects.removeAll([gone])
+    await other.objects.put(kept, [LARGE])
+    const before = openFiles()
+    await store.objects.put(last, [LARGE])
+    expect(openFiles() - before).toBe(0)
+    for (const key of [kept, last]) expect(await read(key, 0, 5)).toBe('large')
+    expect(await files()).toHaveLength(2)
   })
 
   test('each has files of its own', async () => {
