@@ -218,3 +218,28 @@ test('what is staged in objects outlives ingest epochs that end meanwhile', asyn
   expect((await world.values(broker)).at(-1)).toBe('early')
   expect((await world.verify()).findings).toEqual([])
 })
+
+test('what another has finished since it was seen is not tried again, whose receipts may be gone', async () => {
+  const world = new TransactionWorld()
+  const broker = await world.prepare()
+  const name = await world.producer(broker)
+  world.around = (method, _, call) =>
+    method === 'appendDecided' ? Promise.reject(new OutcomeUnknown('lost')) : call()
+  await world.errorOf(
+    broker.endTransaction({ ...name, commit: true, batches: staging(name, 0, ['first']).batches }),
+  )
+  world.revive()
+  await maintained(world)
+  const tried = world.count('appendDecided')
+  await world.run(
+    broker.endTransaction({
+      ...name,
+      number: 2,
+      commit: true,
+      batches: staging(name, 1, ['second']).batches,
+      offsets: [{ groupId: 'readers', offsets: [{ topic: 'input', partition: 0, offset: toOffset(5) }] }],
+    }),
+  )
+  expect(world.count('appendDecided')).toBe(tried + 1)
+  expect(await world.values(broker)).toEqual(['first', 'second'])
+})
