@@ -451,6 +451,35 @@ test('those that could not be put take no room for good', async () => {
   database.close()
 })
 
+test('a file of which nothing came goes once the disk has room again', async () => {
+  let isFull = false
+  const [made, removed]: [string[], string[]] = [[], []]
+  const full = () => Promise.reject(new StoreFailed('full'))
+  const database = new DatabaseSync(join(directory, 'index', 'index.sqlite'))
+  const rows = rowsOf(database, { write: async apply => (isFull ? await full() : apply()) })
+  const writev = async (chunks: readonly Uint8Array[]) => {
+    isFull = made.length === 1
+    return isFull ? await full() : { bytesWritten: Buffer.concat(chunks).length }
+  }
+  const folder = folderOf({
+    make: async key => {
+      made.push(key)
+      return { handle: { ...NO_FILE, writev } as unknown as FileHandle, isStill: () => true }
+    },
+    remove: async key => void removed.push(key),
+  })
+  const ingest = new IngestObjects(rows, folder)
+  const put = () => ingest.put(keyIn(1), [LARGE], true)
+  await expect(put()).rejects.toThrow('full')
+  expect([made.length, removed]).toEqual([1, []])
+  isFull = false
+  await put()
+  expect(removed).toEqual(made.slice(0, 1))
+  await ingest.close()
+  expect([count('packs'), count('packed')]).toEqual([1, 1])
+  database.close()
+})
+
 describe('the row of an object', () => {
   const entryIn = (key: string) => {
     const { epoch, object } = parseIngestKey(key)!
