@@ -156,7 +156,11 @@ describe('puts aside, with its reason, and tells of it,', () => {
     const topic = (await run.store.topics.get(TOPIC))!
     await run.store.topics.remove(TOPIC, topic.version)
     await run.store.outboxes.put([{ partition, item: writer.item(['one:a']) }])
-    expect(await run.drain(run.relay(), [partition])).toMatchObject({ moved: 0, parked: 0, isFinished: false })
+    expect(await run.drain(run.relay(), [partition])).toMatchObject({
+      moved: 0,
+      parked: 0,
+      isFinished: false,
+    })
     await run.store.index.removePartition(partition)
     // Nobody is called for it any more.
     const relay = run.relay()
