@@ -1,6 +1,6 @@
 import type { CommittedPartition } from '../../../contract/groups.ts'
 import type { TransactionName } from '../../../contract/transactions.ts'
-import { isKafkaErrorName, type KafkaErrorName, TidemarkError } from '../../../core/errors.ts'
+import { isKafkaErrorName, TidemarkError } from '../../../core/errors.ts'
 import { toOffset } from '../../../core/numbers.ts'
 import type { RequestOf } from '../../wire/api.ts'
 import { TxnOffsetCommit } from '../../wire/messages/txn-offset-commit.ts'
@@ -9,6 +9,7 @@ import { codeOf } from '../error-code.ts'
 import { codeOfName, toGroupError } from '../groups/codes.ts'
 import { commitAs, placeOf, type ToCommit } from '../groups/commit-as.ts'
 import { handler } from '../handler.ts'
+import { toWriters } from './codes.ts'
 import { nameOf } from './name-of.ts'
 
 type Request = RequestOf<typeof TxnOffsetCommit>
@@ -100,34 +101,16 @@ function asNoOffset({ topic, partition, offset }: ToCommit): CommittedPartition 
 }
 
 function codeOfPartition(error: CommittedPartition['error'], version: number): number {
-  const other = error && isKafkaErrorName(error.kafkaName) && inOtherWords(error.kafkaName, version)
-  return codeOfName(error && other ? { ...error, kafkaName: other } : error)
+  if (!error || !isKafkaErrorName(error.kafkaName)) return codeOfName(error)
+  return toGroupError(toClients(new TidemarkError(error.kafkaName, error.message), version)).errorCode
 }
 
-/** What is asked of a group's coordinator has words of its own for some of what is wrong with a transaction. */
+/** A group that is not there has no generation; what waits is tried again by all clients, also by those for which the other word is the end. */
 function toClients(error: unknown, version: number): unknown {
   if (!(error instanceof TidemarkError)) return error
-  const other = inOtherWords(error.kafkaName, version)
-  return other ? new TidemarkError(other, error.message) : error
-}
-
-function inOtherWords(name: KafkaErrorName, version: number): KafkaErrorName | undefined {
-  switch (name) {
-    // The other one is said by what is asked of a transaction's.
-    case 'PRODUCER_FENCED':
-      return 'INVALID_PRODUCER_EPOCH'
-    case 'TRANSACTIONAL_ID_NOT_FOUND':
-      return 'INVALID_PRODUCER_ID_MAPPING'
-    // Tried again by all of them; for older ones of Java's the other one is the end.
-    case 'CONCURRENT_TRANSACTIONS':
-      return 'COORDINATOR_LOAD_IN_PROGRESS'
-    // A group that is not there has no generation.
-    case 'GROUP_ID_NOT_FOUND':
-      return 'ILLEGAL_GENERATION'
-    case 'INVALID_TXN_STATE':
-    case 'TRANSACTION_ABORTABLE':
-      return version < ABORTABLE ? 'INVALID_TXN_STATE' : 'TRANSACTION_ABORTABLE'
-    default:
-      return undefined
-  }
+  const { kafkaName, message } = error
+  if (kafkaName === 'GROUP_ID_NOT_FOUND') return new TidemarkError('ILLEGAL_GENERATION', message)
+  if (kafkaName === 'CONCURRENT_TRANSACTIONS')
+    return new TidemarkError('COORDINATOR_LOAD_IN_PROGRESS', message)
+  return toWriters(error, version >= ABORTABLE)
 }
