@@ -6,7 +6,7 @@ import {
   type Transaction,
 } from '../../core/transaction/transaction.ts'
 import { Lane } from '../../core/turns.ts'
-import { OutcomeUnknown } from '../../ports/outcome.ts'
+import { NoRoom, OutcomeUnknown } from '../../ports/outcome.ts'
 import { asTidemarkError } from '../../ports/store-errors.ts'
 import type { TransactionPut } from '../../ports/transaction-store.ts'
 import { inTime, isTransient, pauseBeforeRetry, timedOut } from '../store-calls/retry.ts'
@@ -99,7 +99,10 @@ export class Room {
       }
       const next = { ...(await this.#spilled(call, changed)), version: entropy.id() }
       try {
-        const putAlone = () => transactions.put(next, standing?.version, lasting)
+        const putAlone = () =>
+          transactions.put(next, standing?.version, lasting).catch(error => {
+            throw error instanceof NoRoom ? toError(TOO_LARGE, call.written.written) : error
+          })
         const put = putWith?.(next, standing?.version).then(done => done ?? putAlone()) ?? putAlone()
         const { held, transaction } = await inTime(clock, call.deadlineMs, put)
         this.#known = transaction
@@ -136,6 +139,14 @@ export class Room {
     )
     return spilled.transaction
   }
+}
+
+/** Another try would be as large. To abort takes no more room than there is. */
+const TOO_LARGE: Refusal = {
+  kafkaName: 'TRANSACTION_ABORTABLE',
+  message:
+    'The transaction has more partitions and offsets, or its producer has numbered records of more partitions, than the store has ' +
+    'room for in one item. Abort it, and write to fewer in one transaction, or with another producer of this transactional id.',
 }
 
 /**

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { TRANSACTION_RUNS_MAX } from '../../../src/core/limits.ts'
-import { NotApplied } from '../../../src/ports/outcome.ts'
+import { NoRoom, NotApplied } from '../../../src/ports/outcome.ts'
 import { batchIn } from './staging.ts'
 import { TransactionWorld } from './world.ts'
 
@@ -79,4 +79,33 @@ test('one with a thousand objects in one partition is committed within a call, h
   await world.run(broker.endTransaction({ ...name, commit: true }))
   world.revive()
   expect(await world.values(broker)).toHaveLength(1_000)
+})
+
+test('one that is too large for an item of the store is told so at once, and can be aborted', async () => {
+  const world = new TransactionWorld()
+  const broker = await world.prepare()
+  const name = await world.producer(broker)
+  const place = { topic: 'orders', partition: 0 }
+  await world.run(broker.addPartitions({ ...name, partitions: [place] }))
+  world.around = async (method, args, perform) => {
+    const isLarger = method === 'put' && (args[0] as { partitions?: unknown[] }).partitions?.length === 2
+    if (isLarger) throw new NoRoom('too large')
+    return await perform()
+  }
+  const partitions = [{ topic: 'orders', partition: 1 }]
+  expect(await world.errorOf(broker.addPartitions({ ...name, partitions }))).toMatchObject({
+    kafkaName: 'TRANSACTION_ABORTABLE',
+    retriable: false,
+  })
+  const batches = [0, 1].map(partition => ({
+    topic: 'orders',
+    partition,
+    batches: batchIn(name, 0, ['large']),
+  }))
+  expect(await world.errorOf(broker.endTransaction({ ...name, commit: true, batches }))).toMatchObject({
+    kafkaName: 'TRANSACTION_ABORTABLE',
+    written: 'no',
+  })
+  await world.run(broker.endTransaction({ ...name, commit: false }))
+  expect((await world.run(broker.describeTransaction('tx'))).state).toBe('CompleteAbort')
 })
