@@ -61,23 +61,20 @@ export class Transaction {
   /**
    * Takes messages for one topic. They are shipped with `commit`, or before where they are many: where they stand is not known before, so
    * `baseOffset` is -1.
-   * @throws TidemarkError: abort the transaction then
+   * @throws TidemarkError: abort the transaction then; it cannot be committed without these
    */
   async send(record: ProducerRecord): Promise<RecordMetadata[]> {
-    this.#check()
-    return await this.#producer.send(record)
+    return await this.#part(() => this.#producer.send(record))
   }
 
   /** As `send`, to several topics. */
   async sendBatch(batch: ProducerBatch): Promise<RecordMetadata[]> {
-    this.#check()
-    return await this.#producer.sendBatch(batch)
+    return await this.#part(() => this.#producer.sendBatch(batch))
   }
 
   /** Commits offsets of a group with the rest, or not at all. @throws TidemarkError INVALID_REQUEST */
   async sendOffsets(offsets: TransactionOffsets): Promise<void> {
-    this.#check()
-    this.#writer.addOffsets(toGroupOffsets(given(offsets, "a group's offsets")))
+    await this.#part(async () => this.#writer.addOffsets(toGroupOffsets(given(offsets, "a group's offsets"))))
   }
 
   /**
@@ -102,6 +99,16 @@ export class Transaction {
       await this.#writer.abort()
     } finally {
       this.#end()
+    }
+  }
+
+  async #part<T>(take: () => Promise<T>): Promise<T> {
+    this.#check()
+    try {
+      return await take()
+    } catch (error) {
+      this.#writer.fail(error)
+      throw error
     }
   }
 

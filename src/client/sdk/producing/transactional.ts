@@ -94,6 +94,11 @@ export class TransactionalWriter {
     })
   }
 
+  /** A part of the transaction was not taken: without it, it is not committed. */
+  fail(error: unknown): void {
+    this.#failure ??= error
+  }
+
   addOffsets(offsets: GroupOffsets): void {
     if (this.#failure !== undefined) throw this.#failure
     this.#offsets.push(offsets)
@@ -102,9 +107,11 @@ export class TransactionalWriter {
   /** @throws TidemarkError; the transaction is aborted then, but where `written` is `unknown` */
   async commit(): Promise<EndedTransaction> {
     await this.#shipping
-    if (this.#failure !== undefined) {
+    const failure = this.#failure
+    if (failure !== undefined) {
+      // Which forgets it.
       await this.abort().catch(() => {})
-      throw this.#failure
+      throw failure
     }
     const isEmpty = !this.#isShipped && this.#gathered.length === 0 && this.#offsets.length === 0
     if (isEmpty) {

@@ -1,5 +1,6 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { Kafka, logLevel } from '../../../../src/client/kafkajs/index.ts'
+import type { Transaction } from '../../../../src/client/sdk/producing/transaction.ts'
 import { Tidemark } from '../../../../src/client/sdk/tidemark.ts'
 import { TidemarkError } from '../../../../src/core/errors.ts'
 import { TRANSACTION_GATHERED_BYTES_MAX } from '../../../../src/core/limits.ts'
@@ -159,6 +160,30 @@ describe('a transaction', () => {
     await commitOf('dover')
     expect(await errorOf(commitOf(null, 1_200_000))).toMatchObject({ kafkaName: 'INVALID_RECORD' })
     expect(await commitOf('brest')).toMatchObject([{ topic: 'latest', baseOffset: '1', records: 1 }])
+  })
+
+  test('of which a part was not taken is not committed without it', async () => {
+    const { tidemark, named, values } = await open()
+    const producer = tidemark.producer({ transactionalId: 'billing' })
+    const parts = [
+      (transaction: Transaction) => transaction.send(sent('b', 99)),
+      (transaction: Transaction) =>
+        transaction.sendOffsets({
+          consumerGroupId: 'readers',
+          topics: [{ topic: '', partitions: [{ partition: 0, offset: 'x' }] }],
+        }),
+    ]
+    for (const part of parts) {
+      const transaction = await producer.transaction()
+      await transaction.send(sent('a'))
+      const refused = await errorOf(part(transaction))
+      expect(await errorOf(transaction.commit())).toBe(refused)
+    }
+    expect(named()).not.toContain('endTransaction')
+    const next = await producer.transaction()
+    await next.send(sent('c'))
+    await next.commit()
+    expect(await values(0)).toEqual(['c'])
   })
 
   test('with nothing in it costs nothing, and there is one at a time', async () => {
