@@ -153,13 +153,16 @@ export interface EndedTransaction {
 }
 
 /** Kafka's states of a transaction, as far as they mean something here. */
-export type TransactionState =
-  | 'Empty'
-  | 'Ongoing'
-  | 'PrepareCommit'
-  | 'PrepareAbort'
-  | 'CompleteCommit'
-  | 'CompleteAbort'
+export const TRANSACTION_STATES = [
+  'Empty',
+  'Ongoing',
+  'PrepareCommit',
+  'PrepareAbort',
+  'CompleteCommit',
+  'CompleteAbort',
+] as const
+
+export type TransactionState = (typeof TRANSACTION_STATES)[number]
 
 export interface ListTransactions {
   /** Only those in one of these states; all unless given. */

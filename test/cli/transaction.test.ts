@@ -51,6 +51,10 @@ test('lists, describes and aborts what is open', async () => {
   expect(JSON.parse(ongoing.printed)).toEqual([
     { transactionalId: 'open', producerId: String(producerId), state: 'Ongoing' },
   ])
+  const prepared = await printedBy(terminal =>
+    listTransactions(broker, ['PrepareCommit', 'PrepareAbort'], {}, terminal),
+  )
+  expect(prepared.noted).toContain('no transactional id is PrepareCommit or PrepareAbort')
   const described = await printedBy(terminal => describeTransaction(broker, 'open', {}, terminal))
   expect(described.printed).toContain('State:    Ongoing\n')
   expect(described.printed).toContain('Commits:  gauges in tides/0\n')

@@ -50,6 +50,8 @@ export class IngestObjects {
   /** Those that this process has put, the oldest first. */
   readonly #own: { id: number | undefined; readonly dueMs: number }[] = []
   #hasBegun = false
+  /** Packs that could not be looked after when they were closed, as on a full disk. */
+  readonly #unended = new Set<number>()
   #timer: NodeJS.Timeout | undefined
   /** Whether one was put, or may have been, since the last look began. */
   #hasCome = false
@@ -259,6 +261,7 @@ export class IngestObjects {
     // What a crash has left without objects goes with the first that is made.
     const isFirst = !this.#hasBegun
     this.#hasBegun = true
+    for (const pack of [...this.#unended]) await this.#endPack(pack)
     const { pack, empty } = await this.#rows.write(() => {
       const nowMs = Date.now()
       const empty = isFirst ? this.#tables.endEmptyPacks(nowMs - SMALL_OBJECTS_LEFT_MS) : []
@@ -275,7 +278,9 @@ export class IngestObjects {
 
   /** If it has no objects. */
   async #endPack(pack: number): Promise<void> {
+    this.#unended.add(pack)
     const key = await this.#rows.write(() => this.#tables.endPack(pack), 'in order')
+    this.#unended.delete(pack)
     if (key !== undefined) await this.#folder.remove(key)
   }
 }

@@ -24,6 +24,7 @@ import { keysIn, removeEmptyFolders } from './key-files.ts'
 import { asFileFailure, READ_ONLY } from './local-failures.ts'
 import { mergeListings } from './merge-listings.ts'
 import { OpenFiles } from './open-files.ts'
+import type { PackFile } from './packs.ts'
 import { type SyncedFolder, SyncedFolders } from './synced-folders.ts'
 import { Trouble } from './trouble.ts'
 
@@ -200,19 +201,13 @@ export class LocalObjectStore implements ObjectStore {
       make: async key => {
         const path = this.#pathToWrite(key)
         await this.#open.lookForRemoved()
-        let handle: FileHandle | undefined
-        await this.#inFolder(path, async () => {
-          handle = await open(path, 'wx')
-        })
-        const footing = new Footing(path)
-        footing.take(path, true)
-        const isStill = () => {
-          const isSame = footing.trouble() === undefined
-          if (!isSame) this.#footing.check(false)
-          this.trouble.worked()
-          return isSame
+        for (let tries = 1; ; tries += 1) {
+          try {
+            return await this.#makePack(path)
+          } catch (error) {
+            if (!(error instanceof NotApplied) || tries === NAMING_ATTEMPTS_MAX) throw error
+          }
         }
-        return { handle: handle!, isStill }
       },
       read: (key, ...where) => this.#readFile(this.#path(key), ...where),
       remove: key => this.#remove(this.#path(key)),
@@ -220,6 +215,29 @@ export class LocalObjectStore implements ObjectStore {
         error instanceof StoreFailed || error instanceof OutcomeUnknown
           ? error
           : this.#failure(error, 'written'),
+    }
+  }
+
+  async #makePack(path: string): Promise<Omit<PackFile, 'pack'>> {
+    let made: FileHandle | undefined
+    try {
+      await this.#inFolder(path, async () => {
+        made = await open(path, 'wx')
+      })
+      const footing = new Footing(path)
+      footing.take(path, true)
+      const isStill = () => {
+        const isSame = footing.trouble() === undefined
+        if (!isSame) this.#footing.check(false)
+        this.trouble.worked()
+        return isSame
+      }
+      return { handle: made!, isStill }
+    } catch (error) {
+      await made?.close().catch(() => {})
+      // It may lie in the folder that has taken the place of the one that was synced.
+      if (made) await this.#remove(path).catch(() => {})
+      throw error
     }
   }
 
@@ -306,9 +324,15 @@ export class LocalObjectStore implements ObjectStore {
     await makeFolderBelow(this.#directory, path)
     await makeFolderBelow(this.#directory, join(this.#directory, UNFINISHED))
     const handle = await open(path)
-    const footing = new Footing(path)
-    footing.take(path, true)
-    return { handle, footing }
+    try {
+      const footing = new Footing(path)
+      footing.take(path, true)
+      return { handle, footing }
+    } catch (error) {
+      // Another process has removed it just now.
+      await handle.close()
+      throw error
+    }
   }
 }
 

@@ -41,8 +41,7 @@ export class Packs {
   #waiting: Waiting[] = []
   /** Those that nobody writes to just now. */
   #idle: OpenPack[] = []
-  #writers = 0
-  #writing: Promise<unknown> = Promise.resolve()
+  readonly #writers = new Set<Promise<void>>()
 
   /**
    * @param begin makes one
@@ -55,7 +54,7 @@ export class Packs {
 
   /** Whether somebody waits for the disk. */
   get isBusy(): boolean {
-    return this.#writers > 0
+    return this.#writers.size > 0
   }
 
   /** Resolves when the bytes are durable. Rejects with what the disk fails with, or `begin`. */
@@ -63,8 +62,7 @@ export class Packs {
     const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
     return new Promise((resolve, reject) => {
       this.#waiting.push({ epoch, chunks, bytes, resolve, reject })
-      if (this.#writers < PACK_FILES_OPEN_MAX)
-        this.#writing = Promise.all([this.#writing, this.#writeWaiting()])
+      if (this.#writers.size < PACK_FILES_OPEN_MAX) this.#beginWriting()
     })
   }
 
@@ -76,18 +74,23 @@ export class Packs {
   }
 
   async close(): Promise<void> {
-    await this.#writing
+    await Promise.all(this.#writers)
     const idle = this.#idle
     this.#idle = []
     for (const file of idle) await this.#close(file)
   }
 
-  async #writeWaiting(): Promise<void> {
-    this.#writers += 1
+  #beginWriting(): void {
+    const writer: Promise<void> = this.#writeWaiting(() => this.#writers.delete(writer))
+    this.#writers.add(writer)
+  }
+
+  async #writeWaiting(end: () => void): Promise<void> {
     // Whatever else is put in this turn comes along.
     await undefined
     while (this.#waiting.length > 0) await this.#write(this.#takeGroup())
-    this.#writers -= 1
+    // At once: what comes from now on has others see to it.
+    end()
   }
 
   /** Those who came first, of one epoch. */

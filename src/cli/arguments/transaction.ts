@@ -1,4 +1,5 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
+import { TRANSACTION_STATES } from '../../contract/transactions.ts'
 import { READING, type Session } from '../session.ts'
 import { examples, type JsonOptions, PRINT_JSON } from './argument.ts'
 
@@ -27,7 +28,7 @@ function addList(transaction: Command, session: Session): void {
   const command = transaction
     .command('list')
     .description('Lists the transactional ids that were used within a week.')
-    .option('--state <state...>', 'only those in this state: Ongoing, PrepareCommit, CompleteCommit, …')
+    .addOption(new Option('--state <state...>', 'only those in this state').choices(TRANSACTION_STATES))
     .option(...PRINT_JSON)
     .addHelpText(
       'after',

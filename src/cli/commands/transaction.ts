@@ -21,7 +21,10 @@ export async function listTransactions(
       state,
       producerId,
     ],
-    none: 'no transactional ids: a producer with one makes it',
+    none:
+      states.length > 0
+        ? `no transactional id is ${states.join(' or ')}`
+        : 'no transactional ids: a producer with one makes it',
   }
   const found = await broker.listTransactions({ states })
   return printList(found.map(inJson), listing, settings, terminal)

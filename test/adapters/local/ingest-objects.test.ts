@@ -1,11 +1,14 @@
 import { spawn } from 'node:child_process'
+import crypto from 'node:crypto'
 import { once } from 'node:events'
+import { readdirSync } from 'node:fs'
 import { appendFile, type FileHandle, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'
 import { basename, join, relative } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { IngestObjects, type PackFolder } from '../../../src/adapters/local/ingest-objects.ts'
 import type { Rows } from '../../../src/adapters/local/ingest-tables.ts'
 import { type LocalStore, openLocalStore } from '../../../src/adapters/local/local-store.ts'
@@ -309,6 +312,30 @@ describe('of two processes,', () => {
     store = await openLocalStore(directory)
   })
 
+  test('one may make a folder anew that the other has open', async () => {
+    let made = 0
+    // All into one folder.
+    const named = vi
+      .spyOn(crypto, 'randomBytes')
+      .mockImplementation(((bytes: number) =>
+        Buffer.alloc(bytes, ++made).fill(7, 0, 1)) as typeof crypto.randomBytes)
+    syncBuiltinESMExports()
+    onTestFinished(() => {
+      named.mockRestore()
+      syncBuiltinESMExports()
+    })
+    const openFiles = () => readdirSync('/proc/self/fd').length
+    const [gone, kept, last] = [keyIn(1), keyIn(1), keyIn(1)]
+    await store.objects.put(gone, [LARGE])
+    await other.objects.removeAll([gone])
+    await other.objects.put(kept, [LARGE])
+    const before = openFiles()
+    await store.objects.put(last, [LARGE])
+    expect(openFiles() - before).toBe(0)
+    for (const key of [kept, last]) expect(await read(key, 0, 5)).toBe('large')
+    expect(await files()).toHaveLength(2)
+  })
+
   test('each has files of its own', async () => {
     const keys = Array.from({ length: 20 }, () => keyIn(1))
     await Promise.all(
@@ -421,6 +448,35 @@ test('those that could not be put take no room for good', async () => {
     )
   await expect.poll(isTaken, { timeout: 10_000 }).toBe('row')
   await ingest.close()
+  database.close()
+})
+
+test('a file of which nothing came goes once the disk has room again', async () => {
+  let isFull = false
+  const [made, removed]: [string[], string[]] = [[], []]
+  const full = () => Promise.reject(new StoreFailed('full'))
+  const database = new DatabaseSync(join(directory, 'index', 'index.sqlite'))
+  const rows = rowsOf(database, { write: async apply => (isFull ? await full() : apply()) })
+  const writev = async (chunks: readonly Uint8Array[]) => {
+    isFull = made.length === 1
+    return isFull ? await full() : { bytesWritten: Buffer.concat(chunks).length }
+  }
+  const folder = folderOf({
+    make: async key => {
+      made.push(key)
+      return { handle: { ...NO_FILE, writev } as unknown as FileHandle, isStill: () => true }
+    },
+    remove: async key => void removed.push(key),
+  })
+  const ingest = new IngestObjects(rows, folder)
+  const put = () => ingest.put(keyIn(1), [LARGE], true)
+  await expect(put()).rejects.toThrow('full')
+  expect([made.length, removed]).toEqual([1, []])
+  isFull = false
+  await put()
+  expect(removed).toEqual(made.slice(0, 1))
+  await ingest.close()
+  expect([count('packs'), count('packed')]).toEqual([1, 1])
   database.close()
 })
 

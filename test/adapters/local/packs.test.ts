@@ -1,4 +1,6 @@
 import type { FileHandle } from 'node:fs/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { type PackFile, Packs } from '../../../src/adapters/local/packs.ts'
 import { PACK_BYTES_MAX, PACK_FILES_OPEN_MAX, PACK_TRIES_MAX } from '../../../src/core/limits.ts'
@@ -192,4 +194,25 @@ describe('a file that', () => {
     await packs.close()
     expect(files.every(({ isClosed }) => isClosed)).toBe(true)
   })
+})
+
+test('what was appended once is not held on to', { timeout: 60_000 }, async () => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const writev = async ([chunk]: readonly Uint8Array[]) => ({ bytesWritten: chunk!.length })
+  const handle = { writev, datasync: async () => {}, close: async () => {} } as unknown as FileHandle
+  packs = new Packs(
+    async () => ({ pack: 0, handle, isStill: () => true }),
+    async () => {},
+  )
+  const appendMany = async () => {
+    for (let number = 0; number < 60_000; number += 1) await append('tide')
+    collect()
+    return process.memoryUsage().heapUsed
+  }
+  await appendMany()
+  await appendMany()
+  const before = await appendMany()
+  expect((await appendMany()) - before).toBeLessThan(2 ** 20)
+  await packs.close()
 })

@@ -4,6 +4,7 @@ import {
   TRANSACTION_TIMEOUT_DEFAULT_MS,
   TRANSACTION_TIMEOUT_MS_MAX,
 } from '../../../core/limits.ts'
+import { TRANSACTION_STATES } from '../../transactions.ts'
 import { GROUP_ID_SCHEMA } from '../requests/texts.ts'
 import { CommitOffsetsAnswer, OffsetToCommit } from './groups.ts'
 import { CountSchema, OffsetSchema, PartitionSchema, TimestampMsSchema, wholeNumber } from './numbers.ts'
@@ -130,7 +131,7 @@ export const EndTransactionAnswer = z
   })
   .meta({ id: 'EndedTransaction' })
 
-const state = z.enum(['Empty', 'Ongoing', 'PrepareCommit', 'PrepareAbort', 'CompleteCommit', 'CompleteAbort'])
+const state = z.enum(TRANSACTION_STATES)
 const summary = { transactionalId: z.string(), producerId: ProducerId, state }
 
 export const TransactionListAnswer = z

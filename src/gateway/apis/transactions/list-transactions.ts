@@ -1,3 +1,4 @@
+import { TRANSACTION_STATES } from '../../../contract/transactions.ts'
 import { TidemarkError } from '../../../core/errors.ts'
 import { compilePattern } from '../../../core/group/subscribing/topic-pattern.ts'
 import { ListTransactions } from '../../wire/messages/list-transactions.ts'
@@ -6,16 +7,7 @@ import { toGroupError } from '../groups/codes.ts'
 import { handler } from '../handler.ts'
 
 /** Those of Kafka, of which two never come about here. */
-const STATES = [
-  'Empty',
-  'Ongoing',
-  'PrepareCommit',
-  'PrepareAbort',
-  'CompleteCommit',
-  'CompleteAbort',
-  'PrepareEpochFence',
-  'Dead',
-]
+const STATES: readonly string[] = [...TRANSACTION_STATES, 'PrepareEpochFence', 'Dead']
 
 export const listTransactions = handler(ListTransactions, [0, 2], async (request, { broker }) => {
   const { stateFilters, producerIdFilters, durationFilter } = request
