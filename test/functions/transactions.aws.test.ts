@@ -8,6 +8,8 @@ import { deleteStack, deployStack } from '../../localstack/stack.ts'
 import { type AwsStore, openAwsStore } from '../../src/adapters/aws/aws-store.ts'
 import { signedByAws } from '../../src/adapters/aws/signing/request-signer.ts'
 import { LogBroker } from '../../src/broker/log-broker.ts'
+import { VerifySummary } from '../../src/broker/verifying/finding.ts'
+import { verify } from '../../src/broker/verifying/verify.ts'
 import { HttpBroker } from '../../src/client/http-broker.ts'
 import { Tidemark } from '../../src/client/sdk/tidemark.ts'
 import { toOffset } from '../../src/core/numbers.ts'
@@ -112,7 +114,7 @@ describeAws('transactions over a deployed API', () => {
     const transaction = await next.transaction()
     await transaction.send({ topic: 'ledger', messages: [{ partition: 0, value: 'of the successor' }] })
     await transaction.commit()
-    await expect(left.commit()).rejects.toMatchObject({ type: 'PRODUCER_FENCED' })
+    await expect(left.commit()).rejects.toMatchObject({ kafkaName: 'PRODUCER_FENCED' })
     expect(await read('ledger', 0)).toEqual(['of the successor'])
     await next.disconnect()
   })
@@ -146,5 +148,13 @@ describeAws('transactions over a deployed API', () => {
     expect(await read('tides', 1)).toEqual(['decided'])
     expect(await read('ledger', 0)).toEqual(['of the successor', 'decided'])
     expect(await committed('orphans')).toEqual([3])
+  })
+
+  test('and the store is sound', { timeout: 120_000 }, async () => {
+    const ports = { ...store, clock: systemClock, entropy: systemEntropy }
+    const problems: string[] = []
+    for await (const { severity, place, problem } of verify(ports, new VerifySummary(), { isDeep: true }))
+      problems.push(`${severity} ${place}: ${problem}`)
+    expect(problems).toEqual([])
   })
 })
