@@ -8,6 +8,8 @@ import { deleteStack, deployStack } from '../../localstack/stack.ts'
 import { type AwsStore, openAwsStore } from '../../src/adapters/aws/aws-store.ts'
 import { signedByAws } from '../../src/adapters/aws/signing/request-signer.ts'
 import { LogBroker } from '../../src/broker/log-broker.ts'
+import { VerifySummary } from '../../src/broker/verifying/finding.ts'
+import { verify } from '../../src/broker/verifying/verify.ts'
 import { HttpBroker } from '../../src/client/http-broker.ts'
 import { Tidemark } from '../../src/client/sdk/tidemark.ts'
 import { toOffset } from '../../src/core/numbers.ts'
@@ -112,20 +114,26 @@ describeAws('transactions over a deployed API', () => {
     const transaction = await next.transaction()
     await transaction.send({ topic: 'ledger', messages: [{ partition: 0, value: 'of the successor' }] })
     await transaction.commit()
-    await expect(left.commit()).rejects.toMatchObject({ type: 'PRODUCER_FENCED' })
+    await expect(left.commit()).rejects.toMatchObject({ kafkaName: 'PRODUCER_FENCED' })
     expect(await read('ledger', 0)).toEqual(['of the successor'])
     await next.disconnect()
   })
 
   test('what somebody decided who died is finished by the functions', { timeout: 180_000 }, async () => {
     const dies = async () => {
-      throw new StoreFailed('the process has died')
+      throw new StoreFailed('the process has died', { isUnsure: true })
     }
-    const { index, groups } = store
+    const { index, groups, transactions } = store
+    const put: typeof transactions.put = async (transaction, ...rest) => {
+      const standing = await transactions.put(transaction, ...rest)
+      // Decided, and that is the last that anybody hears of it.
+      return transaction.state === 'committing' ? await dies() : standing
+    }
     const ports: Ports = {
       ...store,
       index: { ...index, appendDecided: dies },
       groups: { ...groups, resolvePending: dies },
+      transactions: { ...transactions, put },
       clock: systemClock,
       entropy: systemEntropy,
     }
@@ -136,7 +144,6 @@ describeAws('transactions over a deployed API', () => {
     await transaction.send({ topic: 'ledger', messages: [{ partition: 0, value: 'decided' }] })
     await transaction.sendOffsets(offsetsOf('orphans', 3))
     await expect(transaction.commit()).rejects.toThrow('died')
-    expect((await store.transactions.read('orphan'))?.state).toBe('committing')
     await expect
       .poll(async () => (await store.transactions.read('orphan'))?.state, {
         timeout: FINISHED_MS_MAX,
@@ -146,5 +153,13 @@ describeAws('transactions over a deployed API', () => {
     expect(await read('tides', 1)).toEqual(['decided'])
     expect(await read('ledger', 0)).toEqual(['of the successor', 'decided'])
     expect(await committed('orphans')).toEqual([3])
+  })
+
+  test('and the store is sound', { timeout: 120_000 }, async () => {
+    const ports = { ...store, clock: systemClock, entropy: systemEntropy }
+    const problems: string[] = []
+    for await (const { severity, place, problem } of verify(ports, new VerifySummary(), { isDeep: true }))
+      problems.push(`${severity} ${place}: ${problem}`)
+    expect(problems).toEqual([])
   })
 })

@@ -3,7 +3,7 @@ import { TidemarkError } from '../../core/errors.ts'
 import { BATCH_BYTES_MAX, OUTBOX_RECEIPT_MS } from '../../core/limits.ts'
 import { stateOf } from '../../core/log/producers/flushed-producer.ts'
 import { SEQUENCES } from '../../core/log/producers/producer-state.ts'
-import { decidePark, type Lane, type Move, type Park, renumber } from '../../core/outbox/lane.ts'
+import { decidePark, type Lane, type Move, type Park, renumber, withdraw } from '../../core/outbox/lane.ts'
 import type { OutboxItem } from '../../core/outbox/outbox-item.ts'
 import { readBatchHeader, stampProducer } from '../../core/record/batch-header.ts'
 import type { PartitionId } from '../../core/topic/partition-id.ts'
@@ -12,6 +12,7 @@ import type { Ports } from '../../ports/index.ts'
 import type { OutboxStore } from '../../ports/outbox-store.ts'
 import type { LogBroker } from '../log-broker.ts'
 import { checkRun } from '../producing/check-run.ts'
+import type { CheckedRun } from '../producing/shipment.ts'
 import { readRetired } from '../settling/retired-producers.ts'
 import { retryUntil } from '../store-calls/retry.ts'
 import type { TopicDirectory } from '../topics/topic-directory.ts'
@@ -132,13 +133,9 @@ async function append(
 ): Promise<CarriedOut | undefined> {
   const { topic: name } = items[0]!
   const topic = await findTopic(ports, directory, partition, name, deadlineMs)
-  const chunk = numbered(lane, move, items)
-  const run = checkRun(
-    chunk,
-    asDecided(topic?.settings ?? readSettings({}, true)),
-    ports.clock.nowMs(),
-    Number.MAX_SAFE_INTEGER,
-  )
+  const settings = asDecided(topic?.settings ?? readSettings({}, true))
+  const run = asNumbered(lane, move, items, settings, ports.clock.nowMs())
+  if (!run) return await judge(ports, partition, lane, move, deadlineMs, withdraw)
   try {
     await broker.append(partition, run)
     return undefined
@@ -162,6 +159,7 @@ async function append(
 /**
  * The log says that the move does not follow on what it has. If the lane has gone on, that is why. Else the log has it already, or
  * it knows less of the lane than the lane does.
+ * @param instead what is to be decided then
  */
 async function judge(
   ports: OutboxPorts,
@@ -169,6 +167,7 @@ async function judge(
   lane: Lane,
   move: Move,
   deadlineMs: number,
+  instead: (lane: Lane, version: string, id: string) => Lane = (...of) => renumber(of[0], move, of[1], of[2]),
 ): Promise<CarriedOut | undefined> {
   const { outboxes, index, entropy } = ports
   const standing = await retryUntil(ports, deadlineMs, 'no', () => outboxes.readLane(partition))
@@ -179,7 +178,27 @@ async function judge(
   const state = head?.producers.get(lane.producerId) ?? (flushed && stateOf(flushed))
   const last = (move.sequence + move.records - 1) % SEQUENCES
   if (state && state.epoch === lane.epoch && state.lastSequence === last) return undefined
-  return { kind: 'instead', lane: renumber(lane, move, entropy.id(), entropy.id()) }
+  return { kind: 'instead', lane: instead(lane, entropy.id(), entropy.id()) }
+}
+
+/**
+ * Undefined where they are not what was decided: an application has written over one. Under the numbers that were decided, the log would
+ * take what comes next for a repetition.
+ */
+function asNumbered(
+  lane: Lane,
+  move: Move,
+  items: readonly OutboxItem[],
+  settings: TopicSettings,
+  nowMs: number,
+): CheckedRun | undefined {
+  try {
+    const run = checkRun(numbered(lane, move, items), settings, nowMs, Number.MAX_SAFE_INTEGER)
+    return run.records === move.records ? run : undefined
+  } catch (error) {
+    if (error instanceof TidemarkError || error instanceof RangeError) return undefined
+    throw error
+  }
 }
 
 /** The batches of the items one after the other, as those of the lane. */

@@ -85,13 +85,20 @@ export function decidePark(
  * @param id random, for a producer where the epochs are used up
  */
 export function renumber(lane: Lane, move: Move, version: string, id: string): Lane {
-  const isLast = lane.epoch === EPOCH_MAX
+  return { ...withdraw(lane, version, id), nextSequence: move.records, doing: { ...move, sequence: 0 } }
+}
+
+/**
+ * Nothing, in place of a move that cannot be done as it was decided, and was not: what was written over is to be looked at anew.
+ * @param id as of renumber
+ */
+export function withdraw({ producerId, epoch }: Lane, version: string, id: string): Lane {
+  const isLast = epoch === EPOCH_MAX
   return {
     version,
-    producerId: isLast ? producerIdOf(id) : lane.producerId,
-    epoch: isLast ? 0 : lane.epoch + 1,
-    nextSequence: move.records,
-    doing: { ...move, sequence: 0 },
+    producerId: isLast ? producerIdOf(id) : producerId,
+    epoch: isLast ? 0 : epoch + 1,
+    nextSequence: 0,
   }
 }
 

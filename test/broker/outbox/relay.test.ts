@@ -217,6 +217,33 @@ test('what is decided is moved, whatever the topic has come to take since', asyn
   expect(await run.read()).toHaveLength(1)
 })
 
+test.each([
+  ['more records', (batch: Uint8Array) => batch, 2, ['one:a', 'one:b', 'one:c', 'one:d']],
+  ['a batch that is none', (batch: Uint8Array) => batch.subarray(0, 3), 1, ['one:c', 'one:d']],
+  ['one that is damaged', (batch: Uint8Array) => batch.fill(0, 60), 1, ['one:c', 'one:d']],
+])(
+  'an item that is overwritten after it was decided, by %s, takes nothing of those behind it',
+  async (_, overwrite, moved, values) => {
+    await run.createTopic()
+    const partition = run.partition()
+    const item = writer.item(['one:a', 'one:b'])
+    const decided = decideMove(
+      newLane(run.entropy.id()),
+      run.entropy.id(),
+      { keys: [item.key], records: 1 },
+      run.clock.nowMs(),
+    )
+    await run.store.outboxes.putLane(partition, decided, undefined)
+    const batch = overwrite(Uint8Array.from(item.batch))
+    await run.store.outboxes.put([{ partition, item: { ...item, batch } }])
+    await run.put(writer, ['one:c'])
+    expect(await run.drain()).toMatchObject({ moved, parked: 2 - moved, isFinished: true, failed: [] })
+    await run.put(writer, ['one:d'])
+    expect(await run.drain()).toMatchObject({ moved: 1, isFinished: true })
+    expect(await run.read()).toEqual(values)
+  },
+)
+
 test('what fails is told, and moved with the next call', async () => {
   await run.createTopic(2)
   await run.put(writer, ['one:a'], 0)
