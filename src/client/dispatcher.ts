@@ -81,9 +81,10 @@ export function askDispatcher(
         },
         onComplete: () => {
           signal.removeEventListener('abort', end)
-          const encoding = told.get('content-encoding') ?? 'identity'
+          const encoding = told.get('content-encoding')?.trim().toLowerCase() || 'identity'
           const bytes = joined(pieces)
-          if (encoding === 'identity') resolve(new Answer(status, told, bytes))
+          // Nothing at all, as of status 204, is not packed either.
+          if (encoding === 'identity' || bytes.length === 0) resolve(new Answer(status, told, bytes))
           else resolve(unpacked(bytes, encoding).then(plain => new Answer(status, told, plain)))
         },
         onError: error => {
@@ -127,9 +128,10 @@ function joined(pieces: readonly Uint8Array[]): Uint8Array {
 async function unpacked(bytes: Uint8Array, encoding: string): Promise<Uint8Array> {
   try {
     if (encoding !== 'gzip' && encoding !== 'x-gzip') throw new Error(`nobody asked for ${encoding}`)
-    const packed = new Blob([bytes as Uint8Array<ArrayBuffer>]).stream()
-    return new Uint8Array(
-      await new Response(packed.pipeThrough(new DecompressionStream('gzip'))).arrayBuffer(),
+    // Not DecompressionStream, which takes no more than one member of what may have several.
+    const { gunzip } = await import('node:zlib')
+    return await new Promise((resolve, reject) =>
+      gunzip(bytes, (error, plain) => (error ? reject(error) : resolve(plain))),
     )
   } catch (error) {
     throw new Error('the answer cannot be unpacked', { cause: error })
