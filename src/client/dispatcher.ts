@@ -128,10 +128,9 @@ function joined(pieces: readonly Uint8Array[]): Uint8Array {
 async function unpacked(bytes: Uint8Array, encoding: string): Promise<Uint8Array> {
   try {
     if (encoding !== 'gzip' && encoding !== 'x-gzip') throw new Error(`nobody asked for ${encoding}`)
-    // Not DecompressionStream, which takes no more than one member of what may have several.
-    const { gunzip } = await import('node:zlib')
-    return await new Promise((resolve, reject) =>
-      gunzip(bytes, (error, plain) => (error ? reject(error) : resolve(plain))),
+    const packed = new Blob([bytes as Uint8Array<ArrayBuffer>]).stream()
+    return new Uint8Array(
+      await new Response(packed.pipeThrough(new DecompressionStream('gzip'))).arrayBuffer(),
     )
   } catch (error) {
     throw new Error('the answer cannot be unpacked', { cause: error })

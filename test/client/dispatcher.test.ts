@@ -116,7 +116,7 @@ describe('once fetch has taken a request', () => {
 
   test.each<[string, Buffer, string, number]>([
     ['named in capitals', gzipSync(TOPICS), 'GZIP', 200],
-    ['packed in several pieces', Buffer.concat([...TOPICS].map(each => gzipSync(each))), 'x-gzip', 200],
+    ['named as of old', gzipSync(TOPICS), ' x-gzip ', 200],
     ['not packed, with the header empty', Buffer.from(TOPICS), ' ', 200],
     ['of nothing', Buffer.of(), 'gzip', 204],
   ])('an answer that is %s is read as fetch reads it', async (_, bytes, encoding, status) => {
