@@ -5,14 +5,14 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import type { ProducingRun } from './producing.ts'
+import type { ProducingFigures, ProducingRun } from './producing.ts'
 
 const run: ProducingRun = JSON.parse(process.argv[2]!)
 const from = (path: string) => import(pathToFileURL(join(run.tree, path)).href)
 process.send!(run.workload === 'heads' ? await appendToHeads() : await produce())
 
-/** Records a second. */
-async function produce(): Promise<number> {
+/** Of records. */
+async function produce(): Promise<ProducingFigures> {
   const { openEmbedded }: typeof import('../src/embedded/embedded.ts') =
     await from('src/embedded/embedded.ts')
   const { encodeBatch }: typeof import('../src/core/record/index.ts') = await from('src/core/record/index.ts')
@@ -30,17 +30,18 @@ async function produce(): Promise<number> {
       await broker.produce({ topic: 'bench', partition, batches: encodeBatch(batch, { nowMs: Date.now() }) })
     }
   }
+  const cpu = process.cpuUsage()
   const startedMs = performance.now()
   await Promise.all(
     Array.from({ length: producers * callsEach }, (_, index) => produceOn(index % partitions)),
   )
   const perSecond = (sent / (performance.now() - startedMs)) * 1_000
   await close()
-  return perSecond
+  return { perSecond, cpuUs: cpuUsSince(cpu) / sent }
 }
 
-/** Appends a second to heads in memory, of 16 entries in their tails: no disk, what decoding and encoding take. */
-async function appendToHeads(): Promise<number> {
+/** Of appends to heads in memory, of 16 entries in their tails: no disk, what decoding and encoding take. */
+async function appendToHeads(): Promise<ProducingFigures> {
   const { openMemoryStore }: typeof import('../src/adapters/memory/memory-store.ts') = await from(
     'src/adapters/memory/memory-store.ts',
   )
@@ -48,6 +49,7 @@ async function appendToHeads(): Promise<number> {
   const { toOffset, toPosition }: typeof import('../src/core/numbers.ts') = await from('src/core/numbers.ts')
   const { index } = openMemoryStore(systemClock)
   let appends = 0
+  const cpu = process.cpuUsage()
   const startedMs = performance.now()
   for (let partition = 0; appends < run.records; partition += 1) {
     const id = { topicId: 'bench', partition }
@@ -69,5 +71,10 @@ async function appendToHeads(): Promise<number> {
       appends += 1
     }
   }
-  return (appends / (performance.now() - startedMs)) * 1_000
+  return { perSecond: (appends / (performance.now() - startedMs)) * 1_000, cpuUs: cpuUsSince(cpu) / appends }
+}
+
+function cpuUsSince(then: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(then)
+  return user + system
 }

@@ -1,6 +1,6 @@
 /**
  * What producing does, side by side with an older tree: the same calls, each workload in processes of their own that take turns, the
- * stores on the same disk. Every acknowledgement is durable in both.
+ * stores on the same disk. Every acknowledgement is durable in both. What the processor does for it counts to the end of the store.
  *
  *   node bench/producing.ts --before ../older [--rounds 5] [--only fifties,apart] [--directory .bench] [--quick]
  */
@@ -15,6 +15,12 @@ export interface ProducingRun extends Workload {
   readonly workload: string
   readonly tree: string
   readonly directory: string
+}
+
+export interface ProducingFigures {
+  readonly perSecond: number
+  /** Of the processor, for each record. */
+  readonly cpuUs: number
 }
 
 interface Workload {
@@ -64,7 +70,7 @@ async function main(): Promise<void> {
   for (const name of names) {
     const workload = WORKLOADS[name]!
     const records = values.quick ? Math.ceil(workload.records / 10) : workload.records
-    const figures = { before: [] as number[], now: [] as number[] }
+    const figures = { before: [] as ProducingFigures[], now: [] as ProducingFigures[] }
     for (let round = 0; round < Number(values.rounds); round += 1) {
       const order = round % 2 === 0 ? (['before', 'now'] as const) : (['now', 'before'] as const)
       for (const which of order) {
@@ -77,30 +83,39 @@ async function main(): Promise<void> {
         await rm(directory, { recursive: true, force: true })
       }
     }
+    const perSecond = {
+      before: medianOf(figures.before, 'perSecond'),
+      now: medianOf(figures.now, 'perSecond'),
+    }
     rows.push({
       '': name,
-      before: formatNumber(median(figures.before)),
-      now: formatNumber(median(figures.now)),
-      'now/before': formatNumber(median(figures.now) / median(figures.before), 2),
+      before: formatNumber(perSecond.before),
+      now: formatNumber(perSecond.now),
+      'now/before': formatNumber(perSecond.now / perSecond.before, 2),
       'rounds, now/before': figures.now
-        .map((now, round) => formatNumber(now / figures.before[round]!, 2))
+        .map((now, round) =>
+          formatNumber(now.perSecond / (figures.before[round]?.perSecond ?? Number.NaN), 2),
+        )
         .join(' '),
+      'CPU µs, before': formatNumber(medianOf(figures.before, 'cpuUs'), 1),
+      'CPU µs, now': formatNumber(medianOf(figures.now, 'cpuUs'), 1),
     })
     console.error(rows.at(-1))
   }
-  console.log('Records (heads: appends) a second, medians:\n')
+  console.log('Records (heads: appends) a second, and what the processor does for each, medians:\n')
   console.log(formatTable(rows))
 }
 
-async function inChild(run: ProducingRun): Promise<number> {
+async function inChild(run: ProducingRun): Promise<ProducingFigures> {
   const child = fork(join(import.meta.dirname, 'producing-child.ts'), [JSON.stringify(run)])
   return await new Promise((resolve, reject) => {
-    child.once('message', figure => resolve(figure as number))
+    child.once('message', figure => resolve(figure as ProducingFigures))
     child.once('error', reject)
     child.once('exit', code => reject(new Error(`${run.workload} of ${run.tree} ended with status ${code}`)))
   })
 }
 
-function median(figures: readonly number[]): number {
-  return figures.toSorted((one, other) => one - other)[Math.floor(figures.length / 2)] ?? Number.NaN
+function medianOf(figures: readonly ProducingFigures[], which: keyof ProducingFigures): number {
+  const sorted = figures.map(each => each[which]).toSorted((one, other) => one - other)
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
 }

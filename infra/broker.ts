@@ -217,7 +217,8 @@ export class TidemarkBroker extends Construct {
 
   /**
    * Lets `grantee` produce in transactions of one transactional id through the API, to any topic, and commit offsets of any group in them:
-   * the API tells calls apart by their paths, and a transaction names its topics in its bodies.
+   * the API tells calls apart by their paths, and a transaction names its topics in its bodies. Beside `grantProduce` of its topics, which it
+   * describes, and what its consumer takes.
    * @throws Error where the API asks for tokens, or where the id would open others
    */
   grantTransactions(grantee: iam.IGrantable, transactionalId: string): iam.Grant {

@@ -70,10 +70,10 @@ export function groupCalls(groupId: string): string[] {
 
 /**
  * What a producer with a transactional id calls. What it may write to and which groups' offsets it may commit says nothing of this: a
- * transaction names them in its body.
+ * transaction names them in its body. It describes its topics, too, which is a producer's call: GET/topics/* would be to read them all.
  */
 export function transactionCalls(transactionalId: string): string[] {
-  return [`POST/transactions/${transactionalId}`, `POST/transactions/${transactionalId}/*`, 'GET/topics/*']
+  return [`POST/transactions/${transactionalId}`, `POST/transactions/${transactionalId}/*`]
 }
 
 /** What somebody calls who alters or deletes one topic, or deletes its records. */

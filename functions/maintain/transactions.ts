@@ -6,8 +6,8 @@ import { parseTransactionKey } from '../../src/core/storage-transactions.ts'
 import type { Service } from '../runtime/service.ts'
 
 /**
- * Finishes those of some transactions that were decided and are not done, and aborts those that are overdue. What fails is told, and
- * thrown: Lambda calls again.
+ * Finishes those of some transactions that were decided and are not done, and aborts those that are overdue. What a store refuses for now is
+ * tried again until the deadline; what fails for another reason is told, and thrown. Nobody calls again: the next upkeep looks at all.
  * @param keys the partition keys of their items
  */
 export async function seeTo(

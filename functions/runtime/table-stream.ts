@@ -1,6 +1,12 @@
 import type { TriggerName } from '../../src/contract/triggers.ts'
-import { HEAD_KEY, parseLogKey, parseTriggerKey, TRIGGERS_KEY } from '../../src/core/storage-layout.ts'
-import { TRANSACTION_STATE_KEY } from '../../src/core/storage-transactions.ts'
+import {
+  HEAD_KEY,
+  LOG_PREFIX,
+  parseLogKey,
+  parseTriggerKey,
+  TRIGGERS_KEY,
+} from '../../src/core/storage-layout.ts'
+import { TRANSACTION_PREFIX, TRANSACTION_STATE_KEY } from '../../src/core/storage-transactions.ts'
 import { type PartitionId, partitionKey } from '../../src/core/topic/partition-id.ts'
 
 /** A record of the table's stream, as far as it is looked at: the key of what changed. */
@@ -28,7 +34,8 @@ interface Changed {
 }
 
 /**
- * What a batch names; blocks and topics, which change too, are nothing that anybody here is woken for. A record that
+ * What a batch names; blocks and topics, which change too, are nothing that anybody here is woken for, also where a topic or a group is
+ * called as a head's key is, or an application has put that into an outbox. A record that
  * cannot be read is handed to `onUnknown` and passed over: to fail for it would hold up all that come behind it, for
  * as long as the stream keeps it.
  */
@@ -42,10 +49,12 @@ export function changedIn({ Records }: StreamEvent, onUnknown: (record: unknown)
     try {
       if (typeof key !== 'string' || typeof sortKey !== 'string') throw new RangeError('there is no key')
       if (key === TRIGGERS_KEY) triggers.set(sortKey, parseTriggerKey(sortKey))
-      else if (sortKey === HEAD_KEY) {
+      else if (sortKey === HEAD_KEY && key.startsWith(LOG_PREFIX)) {
         const partition = parseLogKey(key)
         partitions.set(partitionKey(partition), partition)
-      } else if (sortKey === TRANSACTION_STATE_KEY) transactions.add(key)
+      } else if (sortKey === TRANSACTION_STATE_KEY && key.startsWith(TRANSACTION_PREFIX)) {
+        transactions.add(key)
+      }
     } catch (error) {
       if (!(error instanceof RangeError)) throw error
       onUnknown(record)

@@ -12,7 +12,6 @@ import {
   READ_PARALLEL_MAX,
 } from '../core/limits.ts'
 import type { Head } from '../core/log/head.ts'
-import { crossesLimit, PAID_LIMIT, SHARED_LIMIT } from '../core/log/tail.ts'
 import type { Offset } from '../core/numbers.ts'
 import { SharedLook } from '../core/shared-look.ts'
 import type { PartitionId } from '../core/topic/partition-id.ts'
@@ -40,7 +39,7 @@ import { Intake, shuttingDown } from './producing/intake.ts'
 import { TailWatch } from './reading/tail-watch.ts'
 import type { BackgroundFlush } from './settling/background-flush.ts'
 import type { BackgroundSettling } from './settling/background-settling.ts'
-import { flush } from './settling/flush.ts'
+import { cutIfLong } from './settling/cut-if-long.ts'
 import type { SettlingSettings } from './settling/settling-settings.ts'
 import { TopicDirectory } from './topics/topic-directory.ts'
 import type { Topics } from './topics/topics.ts'
@@ -81,7 +80,6 @@ export class LogBroker
   readonly #groupList = new SharedLook(() => this.#serveGroup('', (call, { listGroups }) => listGroups(call)))
 
   constructor(ports: Ports, settings: LogBrokerSettings, locator?: ObjectLocator) {
-    const watch = this.#watch
     this.#ports = ports
     this.#reportError = settings.reportError
     this.#flushesInBackground = settings.flushes !== 'elsewhere'
@@ -92,16 +90,13 @@ export class LogBroker
     this.#initialDelayMs = settings.groupInitialDelayMs ?? CLASSIC_INITIAL_DELAY_MS
     const gatherer = new Gatherer(ports, settings, (partition, { head, baseOffset }, calls, flushMs) => {
       this.#reading.opened?.noteAppend(partition, baseOffset, calls)
-      watch.notify(partition)
-      this.#settler?.noteAppend(partition, head)
-      this.#flusher?.noteAppend(partition, head, flushMs)
-      return this.#flushesInBackground ? undefined : this.#flushIfLong(partition, head)
+      return this.#noteHead(partition, head, flushMs, 1)
     })
     this.#intake = new Intake(ports, this.#directory, gatherer)
     const usualBytes = this.#flushesInBackground ? (settings.settling?.hotTailBytes ?? HOT_TAIL_BYTES) : 0
     const { hotTailBytes = usualBytes } = settings
     const kept = { hotTailBytes, pollIntervalMsMax: settings.pollIntervalMsMax }
-    this.#reading = new LazyReading(ports, this.#directory, watch, kept, locator)
+    this.#reading = new LazyReading(ports, this.#directory, this.#watch, kept, locator)
   }
 
   /** Begins to work in the background: flushes, has logs settle, and makes up for what a crash left half done. */
@@ -164,17 +159,21 @@ export class LogBroker
     if (this.#flushesInBackground) await (await this.#openFlusher()).close()
   }
 
+  /** Notes a head as an append of so many entries left it. */
+  #noteHead(partition: PartitionId, head: Head, flushMs: number, appended: number) {
+    this.#watch.notify(partition)
+    this.#settler?.noteAppend(partition, head)
+    this.#flusher?.noteAppend(partition, head, flushMs, appended)
+    return this.#flushesInBackground ? undefined : this.#flushIfLong(partition, head, appended)
+  }
+
   /**
-   * Cuts a tail that the newest append has made too long. The append stands, whatever becomes of this, and its answer
+   * Cuts a tail that the newest append, of so many entries, has made too long. The append stands, whatever becomes of this, and its answer
    * goes out in time: a cut that is slow goes on without it, up to where the next one takes over.
    */
-  async #flushIfLong(partition: PartitionId, head: Head): Promise<void> {
-    const { clock, index } = this.#ports
-    const inBlock = index.headCost !== undefined && crossesLimit(head, PAID_LIMIT)
-    if (!inBlock && !crossesLimit(head, SHARED_LIMIT)) return
-    const age = inBlock ? 'all' : { nowMs: clock.nowMs(), flushMs: Number.POSITIVE_INFINITY }
-    const requests = [{ partition, age, head, inBlock }] as const
-    const cut = flush(this.#ports, requests, clock.monotonicMs() + FLUSH_BY_PRODUCER_MS)
+  async #flushIfLong(partition: PartitionId, head: Head, appended: number): Promise<void> {
+    const cut = cutIfLong(this.#ports, partition, head, appended)
+    if (!cut) return
     const reported = cut.then(([result]) => {
       if (result?.status === 'rejected') this.#reportError(result.reason)
     })
@@ -375,13 +374,11 @@ export class LogBroker
 
   /** What a transaction has put into a log. */
   readonly #noteDecided: DecidedListener = (partition, { head, baseOffset }, entries) => {
-    const known = entries.flatMap(({ place, span }) =>
-      place.kind === 'inline' ? [{ run: { chunk: place.payload, records: span } }] : [],
+    const known = entries.flatMap(({ place, span: records }) =>
+      place.kind === 'inline' ? [{ run: { chunk: place.payload, records } }] : [],
     )
     if (known.length === entries.length) this.#reading.opened?.noteAppend(partition, baseOffset, known)
-    this.#watch.notify(partition)
-    this.#settler?.noteAppend(partition, head)
-    this.#flusher?.noteAppend(partition, head, FLUSH_DEFAULT_MS)
+    return this.#noteHead(partition, head, FLUSH_DEFAULT_MS, entries.length)
   }
 
   /** Any call but a produce, which has an accounting of its own. */

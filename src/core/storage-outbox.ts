@@ -13,11 +13,15 @@ export function outboxKey(id: PartitionId): string {
   return `${OUTBOX_PREFIX}${partitionKey(id)}`
 }
 
+/** Ids of topics are UUIDs. One that an application has made up may be of any length, and a lane's key may not. */
+const TOPIC_ID_CHARACTERS_MAX = 36
+
 /** @throws RangeError when the key is not an outbox's */
 export function parseOutboxKey(key: string): PartitionId {
-  const match = /^outbox#([^#]+)#(\d+)$/.exec(key)
-  if (!match) throw new RangeError(`${key} is not the key of an outbox`)
-  return { topicId: match[1]!, partition: Number(match[2]) }
+  const [, topicId = '', digits] = /^outbox#([^#]+)#(\d+)$/.exec(key) ?? []
+  const partition = { topicId, partition: Number(digits) }
+  if (topicId.length <= TOPIC_ID_CHARACTERS_MAX && outboxKey(partition) === key) return partition
+  throw new RangeError(`${key} is not the key of an outbox`)
 }
 
 /** The start of the partition keys of all items that could not be moved. */

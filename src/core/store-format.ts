@@ -8,6 +8,9 @@
  */
 export const STORE_FORMAT_VERSION = 5
 
+/** The first version whose programs all know of transactions. */
+export const TRANSACTIONS_FORMAT_VERSION = 5
+
 /** More than any statement has; one that is longer is none. */
 export const STORE_FORMAT_BYTES_MAX = 4096
 

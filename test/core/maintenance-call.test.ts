@@ -1,7 +1,18 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { MAINTENANCE_LANES, MAINTENANCE_WAKE_PARTITIONS_MAX } from '../../src/core/limits.ts'
-import { maintenanceCalls, maintenanceLane, readMaintenanceCall } from '../../src/core/maintenance-call.ts'
+import {
+  LAMBDA_EVENT_BYTES_MAX,
+  MAINTENANCE_LANES,
+  MAINTENANCE_WAKE_PARTITIONS_MAX,
+  TRANSACTIONAL_ID_CHARACTERS_MAX,
+} from '../../src/core/limits.ts'
+import {
+  maintenanceCalls,
+  maintenanceLane,
+  readMaintenanceCall,
+  transactionCalls,
+} from '../../src/core/maintenance-call.ts'
+import { transactionKey } from '../../src/core/storage-transactions.ts'
 import { partitionKey, partitionsOf } from '../../src/core/topic/partition-id.ts'
 
 test('calls name each partition once, in its lane, and no more than fit', () => {
@@ -36,8 +47,21 @@ test("one run sees to what is the whole store's", () => {
   expect(maintenanceCalls([])).toEqual([])
 })
 
+test.each(['a', '\u0001', '/', '\u20ac', '\u{1f30a}'])(
+  'calls for transactions whose ids are made of %j are no larger than an event may be',
+  character => {
+    const id = (nth: number) => character.repeat(TRANSACTIONAL_ID_CHARACTERS_MAX / character.length - 4) + nth
+    const keys = Array.from({ length: 1_000 }, (_, nth) => transactionKey(id(nth)))
+    const calls = transactionCalls(keys)
+    expect(calls.flatMap(({ transactions }) => transactions)).toEqual(keys)
+    for (const call of calls)
+      expect(Buffer.byteLength(JSON.stringify(call))).toBeLessThanOrEqual(LAMBDA_EVENT_BYTES_MAX)
+  },
+)
+
 test('a call is read back from JSON as it was', () => {
   const calls = [
+    ...transactionCalls(['transaction#billing']),
     ...maintenanceCalls('everything'),
     ...maintenanceCalls('upkeep'),
     ...maintenanceCalls([{ topicId: 'a', partition: 3 }]),

@@ -12,6 +12,7 @@ import type { Head } from '../../src/core/log/head.ts'
 import { toOffset } from '../../src/core/numbers.ts'
 import { encodeBatch } from '../../src/core/record/index.ts'
 import { HEAD_KEY, logKey } from '../../src/core/storage-layout.ts'
+import { TRANSACTION_STATE_KEY, transactionKey } from '../../src/core/storage-transactions.ts'
 import type { PartitionId } from '../../src/core/topic/partition-id.ts'
 import { systemClock } from '../../src/embedded/system.ts'
 import type { LogIndex } from '../../src/ports/log-index.ts'
@@ -130,6 +131,19 @@ describe('a batch of the stream', () => {
     removed.Records[0]!.eventName = 'REMOVE'
     await flushFunction()(removed, contextOf())
     expect(await inlineEntries(0)).toBe(0)
+    expect(service.telemetry.logged).toEqual([])
+  })
+
+  test('is not misled by topics, groups and ids of those names, nor by what applications put into outboxes', async () => {
+    const lists = ['topics', 'groups', 'transactions', 'group#workers', 'outbox#a#0']
+    const named = lists.flatMap((key): [string, string][] => [
+      [key, HEAD_KEY],
+      [key, TRANSACTION_STATE_KEY],
+    ])
+    const billing = transactionKey('billing')
+    await flushFunction()(streamEvent(...named, [billing, TRANSACTION_STATE_KEY]), contextOf())
+    expect(wakes.calls.map(({ transactions }) => transactions)).toEqual([[billing]])
+    expect(service.telemetry.sum('UnknownStreamRecords')).toBe(0)
     expect(service.telemetry.logged).toEqual([])
   })
 

@@ -23,17 +23,6 @@ export const TRANSACTION_DEFECTS: Readonly<Record<string, PlantedDefect>> = {
       },
     },
   },
-  'a receipt is only looked for in the head': {
-    actors: ['transactions', 'writers', 'crowd', 'producers', 'flushes'],
-    seeds: 3_000,
-    message: /^doubled|^late|^order/,
-    decisions: {
-      applyDecided: (head, entries, seen) => {
-        const ids = new Set(entries.flatMap(({ producers }) => producers.map(({ producerId }) => producerId)))
-        return applyDecided(head, entries, seen, ids)
-      },
-    },
-  },
   'what was decided is appended run by run': {
     ...TRANSACTIONS,
     message: /^torn/,
@@ -172,7 +161,7 @@ export const TRANSACTION_DEFECTS: Readonly<Record<string, PlantedDefect>> = {
     },
   },
   'an offset pends again that counted before': {
-    actors: ['transactions', 'processors', 'flushes'],
+    actors: ['transactions'],
     seeds: 500,
     message: /^doubled|^twice read|^back/,
     decisions: {

@@ -9,7 +9,7 @@ import { isBusy, isNotWritable } from './local-failures.ts'
 import { pauseForTurn } from './turns.ts'
 
 /**
- * Opens the database of an index, in write-ahead mode; makes it where there is none and it may be
+ * Opens the database of an index, in write-ahead mode, with each commit synced; makes it where there is none and it may be
  * made. Nothing that it does waits for another process in place, which would hold up everything else in this one: whoever
  * finds it busy is told so.
  */
@@ -34,8 +34,8 @@ function openNow(path: string, access: Access): DatabaseSync {
       database.exec('SELECT 1 FROM items LIMIT 1')
       return database
     }
-    // NORMAL: a commit is on the disk once its log is synced, which whoever commits does by itself. All else SQLite syncs.
-    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL')
+    // FULL: a commit returns when it is on the disk, and nobody reads it before. Whoever commits what need not be says so first.
+    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL')
     database.exec(
       'CREATE TABLE IF NOT EXISTS items (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID',
     )

@@ -23,7 +23,6 @@ import { LoopRounds } from './loop-rounds.ts'
 import { openDatabase } from './open-database.ts'
 import { findUnreadable } from './readable.ts'
 import { SharedHeader } from './shared-header.ts'
-import { SyncedLog } from './synced-log.ts'
 import { Trouble } from './trouble.ts'
 import { pauseForTurn, Turns } from './turns.ts'
 import { WriteLoop } from './write-loop.ts'
@@ -38,8 +37,8 @@ const RANGE_STEPS = 50
 const RANGE_ITEMS_A_STEP = 20
 
 /**
- * Items in SQLite, in write-ahead mode. Behind a commit with a change that lasts at once the write-ahead log is synced, and with it all
- * that stands in it before, other processes' commits included. Every read is of one moment, other processes' writes included. Changes that
+ * Items in SQLite, in write-ahead mode. A commit with a change that lasts at once is synced, and with it all that stands in the
+ * write-ahead log before, other processes' commits included. Every read is of one moment, other processes' writes included. Changes that
  * are made in one turn, or while others are under way, share the next transaction and its fsync. Several processes may
  * write: SQLite lets one in at a time.
  *
@@ -62,10 +61,10 @@ export class SqliteItems implements Items {
   readonly #lastUpTo: StatementSync
   readonly #turns: Turns
   readonly #rounds = new LoopRounds()
-  /** Undefined for who only reads. */
-  #log: SyncedLog | undefined
+  /** Whether commits sync now, as the database was told. */
+  #isSynced = true
   readonly #writes = new WriteLoop(
-    { begin: () => this.#begin(), commit: apply => this.#commit(apply), sync: () => this.#sync() },
+    { begin: isSynced => this.#begin(isSynced), commit: apply => this.#commit(apply) },
     this.#rounds,
   )
   #failure: StoreFailed | undefined
@@ -111,7 +110,6 @@ export class SqliteItems implements Items {
       const suffixes = access === 'read' ? [''] : ['', '-wal', '-shm']
       // What has just been committed stands in the write-ahead log.
       for (const suffix of suffixes) footing.take(`${path}${suffix}`, suffix === '-wal')
-      if (access !== 'read') items.#log = await SyncedLog.open(path)
       return items
     } catch (error) {
       database.close()
@@ -126,24 +124,19 @@ export class SqliteItems implements Items {
 
   async get(key: string): Promise<Uint8Array | undefined> {
     await this.#rounds.begin(1)
-    const found = await this.#reading(() => this.#read(key))
-    if (this.#log?.hasChanged(key, key)) await this.#writes.synced
-    return found
+    return this.#reading(() => this.#read(key))
   }
 
   async range(start: string, end: string, limit = -1): Promise<Item[]> {
     await this.#rounds.begin(limit < 0 ? RANGE_STEPS : 1)
     const items = await this.#reading(() => this.#range.all(start, end, limit) as unknown as Item[])
     this.#rounds.add(items.length / RANGE_ITEMS_A_STEP)
-    if (this.#log?.hasChanged(start, end)) await this.#writes.synced
     return items
   }
 
   async lastUpTo(first: string, last: string): Promise<Item | undefined> {
     await this.#rounds.begin(1)
-    const item = await this.#reading(() => this.#lastUpTo.get(first, last) as unknown as Item | undefined)
-    if (this.#log?.hasChanged(first, last)) await this.#writes.synced
-    return item
+    return this.#reading(() => this.#lastUpTo.get(first, last) as unknown as Item | undefined)
   }
 
   async update<T>(
@@ -165,18 +158,13 @@ export class SqliteItems implements Items {
         const { put, isRemoved } = changes[index] ?? {}
         if (put) this.#put.run(key, put)
         else if (isRemoved) this.#remove.run(key)
-        else continue
-        if (lasting !== 'in order') this.#log?.noteChange(key)
       }
       return answer
     }, lasting)
   }
 
   async removeRange(start: string, end: string): Promise<void> {
-    await this.#writes.write(() => {
-      this.#removeRange.run(start, end)
-      this.#log?.noteChanges()
-    })
+    await this.#writes.write(() => void this.#removeRange.run(start, end))
   }
 
   /** For rows beside the items. */
@@ -214,8 +202,7 @@ export class SqliteItems implements Items {
   }
 
   async close(): Promise<void> {
-    await this.#writes.idle()
-    await this.#log?.close().catch(() => {})
+    await this.#writes.close()
     try {
       this.#database.close()
     } catch (error) {
@@ -270,9 +257,12 @@ export class SqliteItems implements Items {
   }
 
   /** Waits for this process's turn; tells the error where it does not come. */
-  async #begin(): Promise<unknown> {
+  async #begin(isSynced: boolean): Promise<unknown> {
     if (this.#failure) return this.#failure
     try {
+      if (this.#isSynced !== isSynced)
+        this.#database.exec(`PRAGMA synchronous = ${isSynced ? 'FULL' : 'NORMAL'}`)
+      this.#isSynced = isSynced
       await this.#turns.take(() => this.#footing.checkBefore())
       return undefined
     } catch (error) {
@@ -281,7 +271,7 @@ export class SqliteItems implements Items {
     }
   }
 
-  /** Tells why none is done; else all of them are, once that is synced. */
+  /** Tells why nothing is committed; undefined where all of it is. */
   #commit(apply: () => void): undefined | Promise<unknown> {
     let isUnsure = false
     try {
@@ -291,24 +281,10 @@ export class SqliteItems implements Items {
       // What was committed to a file whose name leads elsewhere by now is lost.
       this.#footing.checkAfter()
     } catch (error) {
-      this.#log?.forgetChanges()
       return this.#commitFailure(error, isUnsure)
     }
     if (!this.#damage) this.trouble.worked()
     return undefined
-  }
-
-  /** Tells why nobody knows whether what was committed will be there. */
-  async #sync(): Promise<unknown> {
-    try {
-      await this.#log?.sync()
-      this.#footing.checkAfter()
-      return undefined
-    } catch (error) {
-      if (error instanceof StoreFailed) return await this.#noted(error, 'could not be written', true)
-      this.#failure = this.trouble.failed(notWritable(this.#path, error as Error))
-      return notWritable(this.#path, error as Error, true)
-    }
   }
 
   /** Tells what those are told whose writes could not be committed. The next transaction must not begin where it closes the index. */

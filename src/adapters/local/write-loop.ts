@@ -32,46 +32,34 @@ export interface Along {
 
 /** What it takes to make changes. Each tells the error where it fails, for those whose changes they are. */
 export interface WriteSteps {
-  begin(): Promise<unknown>
-  /** Calls `apply` and commits what it has changed; that is not durable yet. */
+  /** @param isSynced whether what is committed then must be on the disk at once */
+  begin(isSynced: boolean): Promise<unknown>
+  /** Calls `apply` and commits what it has changed. */
   commit(apply: () => void): undefined | Promise<unknown>
-  /** Makes durable all that is committed. */
-  sync(): Promise<unknown>
 }
 
 /**
- * Makes changes, one transaction after the other. Those that last at once share a sync: while one is under way, others of them wait,
- * and then share the next transaction. Those that only last in order wait for no sync.
+ * Makes changes, one transaction after the other. Those that are asked for in one turn, or while another transaction is under way,
+ * share one.
  */
 export class WriteLoop {
   readonly #steps: WriteSteps
   readonly #rounds: LoopRounds
   #waiting: Write[] = []
-  /** Of those, how many wait for no sync. */
-  #inOrder = 0
   #along: Along[] = []
   #alongTimer: NodeJS.Timeout | undefined
   #isWriting = false
   #written: Promise<void> = Promise.resolve()
-  #syncing: Promise<void> | undefined
-  #synced: Promise<unknown> | undefined
 
   constructor(steps: WriteSteps, rounds: LoopRounds) {
     this.#steps = steps
     this.#rounds = rounds
   }
 
-  /** Resolves when what is committed is durable, or cannot be made so; undefined where nothing waits for that. */
-  get synced(): Promise<unknown> | undefined {
-    return this.#synced
-  }
-
-  /** Changes that are asked for in one turn are in one transaction. */
   write<T>(apply: () => T, lasting: Lasting = 'at once'): Promise<T> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ apply, resolve, reject, lasting })
-      if (lasting === 'in order') this.#inOrder += 1
-      this.#goOn()
+      if (!this.#isWriting) this.#written = this.#writeWaiting()
     })
   }
 
@@ -85,17 +73,10 @@ export class WriteLoop {
     this.#alongTimer.unref()
   }
 
-  /** Resolves when nobody waits any more. */
-  async idle(): Promise<void> {
-    while (this.#isWriting || this.#syncing) await (this.#isWriting ? this.#written : this.#syncing)
-  }
-
-  #goOn(): void {
-    if (!this.#isWriting && this.#isDue) this.#written = this.#writeWaiting()
-  }
-
-  get #isDue(): boolean {
-    return this.#syncing ? this.#inOrder > 0 : this.#waiting.length > 0
+  /** Resolves when nobody waits any more; nothing is to be asked for afterwards. */
+  async close(): Promise<void> {
+    clearTimeout(this.#alongTimer)
+    await this.#written
   }
 
   /** One transaction after the other: the one after a failed one must never begin. */
@@ -103,55 +84,40 @@ export class WriteLoop {
     this.#isWriting = true
     // Whatever else is written in this turn comes along.
     await undefined
-    while (this.#isDue) {
+    while (this.#waiting.length > 0) {
       await this.#rounds.begin(1)
-      const begun = await this.#steps.begin()
-      // Whoever has come meanwhile, too.
-      const writes = this.#take()
+      const isSynced = this.#waiting.slice(0, WRITES_MAX).some(lastsAtOnce)
+      const begun = await this.#steps.begin(isSynced)
+      const writes = this.#take(isSynced)
       this.#rounds.add(writes.length)
-      const answers: (() => void)[] = []
-      const along = this.#along.slice()
-      const failure =
-        begun ??
-        (await this.#steps.commit(() => {
-          for (const each of along) each.apply()
-          for (const write of writes) answers.push(apply(write))
-        }))
-      if (failure !== undefined) {
-        for (const { reject } of writes) reject(failure)
-        continue
-      }
-      this.#along = this.#along.slice(along.length)
-      for (const each of along) each.done()
-      const isAtOnce = ({ lasting }: Write) => lasting === 'at once'
-      for (const [index, answer] of answers.entries()) if (!isAtOnce(writes[index]!)) answer()
-      if (!writes.some(isAtOnce)) continue
-      const unsynced = [...writes.keys()].filter(index => isAtOnce(writes[index]!))
-      this.#syncing = this.#sync(
-        unsynced.map(index => ({ answer: answers[index]!, reject: writes[index]!.reject })),
-      )
+      const failure = begun ?? (await this.#commit(writes))
+      if (failure !== undefined) for (const { reject } of writes) reject(failure)
+      // Whoever was just answered may have more: it comes along, and does not sync by itself when those who wait have synced.
+      for (let turns = isSynced && this.#waiting.length > 0 ? ANSWERED_TURNS : 0; turns > 0; turns -= 1)
+        await turn()
     }
     this.#isWriting = false
   }
 
-  #take(): Write[] {
-    const isDue = ({ lasting }: Write) => !this.#syncing || lasting === 'in order'
-    const writes = this.#waiting.filter(isDue).slice(0, WRITES_MAX)
-    const taken = new Set(writes)
-    this.#waiting = this.#waiting.filter(write => !taken.has(write))
-    this.#inOrder = this.#waiting.filter(({ lasting }) => lasting === 'in order').length
-    return writes
+  /** Whoever has come meanwhile, too; but he may need more than this transaction gives. */
+  #take(isSynced: boolean): Write[] {
+    const firstLeft = isSynced ? -1 : this.#waiting.findIndex(lastsAtOnce)
+    return this.#waiting.splice(0, firstLeft < 0 ? WRITES_MAX : Math.min(firstLeft, WRITES_MAX))
   }
 
-  async #sync(writes: readonly { answer: () => void; reject: (error: unknown) => void }[]): Promise<void> {
-    this.#synced = this.#steps.sync()
-    const failure = await this.#synced
-    this.#synced = undefined
-    for (const { answer, reject } of writes) failure === undefined ? answer() : reject(failure)
-    // Whoever was just answered may have more: it comes along, and does not sync by itself when those who wait have synced.
-    for (let turns = this.#waiting.length > 0 ? ANSWERED_TURNS : 0; turns > 0; turns -= 1) await turn()
-    this.#syncing = undefined
-    this.#goOn()
+  /** Answers all of them, or tells why none is done. */
+  async #commit(writes: readonly Write[]): Promise<unknown> {
+    const answers: (() => void)[] = []
+    const along = this.#along.slice()
+    const failure = await this.#steps.commit(() => {
+      for (const { apply } of along) apply()
+      for (const write of writes) answers.push(apply(write))
+    })
+    if (failure !== undefined) return failure
+    this.#along = this.#along.slice(along.length)
+    for (const { done } of along) done()
+    for (const answer of answers) answer()
+    return undefined
   }
 }
 
@@ -168,4 +134,8 @@ function apply({ apply: change, resolve, reject }: Write): () => void {
     reject(error)
     return () => {}
   }
+}
+
+function lastsAtOnce({ lasting }: Write): boolean {
+  return lasting === 'at once'
 }

@@ -15,12 +15,12 @@ import type { DecidedAppend } from '../../ports/transaction-store.ts'
 import { inTime, isTransient, pauseBeforeRetry, retryUntil, timedOut } from '../store-calls/retry.ts'
 import { bringAnew } from './staged-bytes.ts'
 
-/** Told of what this process has appended, so that whoever waits for it hears. */
+/** Told of what this process has appended, so that whoever waits for it hears, and a tail that got long is cut before the answer goes out. */
 export type DecidedListener = (
   partition: PartitionId,
   appended: { readonly head: Head; readonly baseOffset: Offset },
   entries: readonly IndexEntry[],
-) => void
+) => Promise<void> | undefined
 
 /** Cuts a tail that takes no more: settling/make-room.ts. */
 export type MakeRoom = (ports: Ports, partition: PartitionId, deadlineMs: number) => Promise<Head | undefined>

@@ -23,15 +23,17 @@ export class CommitAtOnce {
   readonly #call: TransactionCall
   readonly #finishing: Finishing
   #ended: EndedTransaction['partitions'] = []
+  /** Of what was tried last. */
+  #version: string | undefined
 
   constructor(call: TransactionCall, finishing: Finishing) {
     this.#call = call
     this.#finishing = finishing
   }
 
-  /** Where its records are, once it was put so. */
-  get ended(): EndedTransaction['partitions'] {
-    return this.#ended
+  /** Where its records are, if it was this that has put it so: not where it was planned on what had been seen before. */
+  endedOf({ version }: Transaction): EndedTransaction['partitions'] {
+    return version === this.#version ? this.#ended : []
   }
 
   /** Undefined: it is no commit, or one that takes single steps. @throws as TransactionStore.put */
@@ -50,22 +52,21 @@ export class CommitAtOnce {
         records: spanOf(runs),
       }))
       const over = finished(decided, this.#call.nowMs())
+      this.#version = over.version
       const outcome = await transactions.putWithEffects(over, expected, effects)
-      if (outcome.kind === 'refused') {
-        const held = outcome.transaction?.version === over.version
-        // It was planned on what had been seen before, and that has changed.
-        if (!held) this.#ended = []
-        return { held, transaction: outcome.transaction }
-      }
+      if (outcome.kind === 'refused')
+        return { held: outcome.transaction?.version === over.version, transaction: outcome.transaction }
       if (outcome.kind === 'put') {
+        const cuts: (Promise<void> | undefined)[] = []
         this.#ended = places.map((place, number) => {
           const head = outcome.heads[number]!
           const baseOffset = advance(head.nextOffset, -spanOf(place.runs))
           this.#finishing.appends.note(place, head)
-          this.#finishing.onAppend(place, { head, baseOffset }, place.runs)
+          cuts.push(this.#finishing.onAppend(place, { head, baseOffset }, place.runs))
           const { topic, partition } = place
           return { topic, partition, baseOffset, records: spanOf(place.runs) }
         })
+        await Promise.all(cuts)
         return { held: true, transaction: over }
       }
     }

@@ -34,13 +34,17 @@ export async function finishWhole(
   return await noteFinished(call, room, decided)
 }
 
-/** As it stands, once what was decided is done. */
+/**
+ * As it stands, once what was decided is done. What was decided when it was seen last is looked at again: another may have done it since,
+ * so long ago that the receipts are gone.
+ */
 export async function readFinished(
   call: TransactionCall,
   finishing: Finishing,
   room: Room,
 ): Promise<Transaction | undefined> {
-  const standing = room.known ?? (await room.read(call))
+  const { known } = room
+  const standing = known && !isDecided(known) ? known : await room.read(call)
   return standing && isDecided(standing) ? await finishWhole(call, finishing, room, standing) : standing
 }
 

@@ -120,7 +120,7 @@ async function appendAll(
     try {
       const fitting = fitsHead(entries) ? entries : await bringAnew(call.ports, entries, call.deadlineMs)
       const { head, baseOffset, isOwn } = await appends.append(place, fitting, call.deadlineMs)
-      if (head && baseOffset !== undefined && isOwn) onAppend(place, { head, baseOffset }, fitting)
+      if (head && baseOffset !== undefined && isOwn) await onAppend(place, { head, baseOffset }, fitting)
       appended.push(key)
       return { topic, partition, baseOffset: baseOffset ?? null, records }
     } catch (error) {

@@ -24,8 +24,8 @@ export interface LookedAfter {
   readonly open: readonly { readonly transactionalId: string; readonly deadlineMs: number }[]
   /** Whether nothing is staged in objects of an ingest epoch below the floor; true where none was given. */
   readonly isDrained: boolean
-  /** What could not be done, for whoever reports it. */
-  readonly failures: readonly unknown[]
+  /** What could not be done, for whoever reports it, or tries again. */
+  readonly failures: readonly { readonly transactionalId: string; readonly error: unknown }[]
 }
 
 /**
@@ -35,12 +35,12 @@ export interface LookedAfter {
  */
 export async function lookAfterAll(call: TransactionCall, wanted: LookAfter): Promise<LookedAfter> {
   const ids = await call.readAll(() => call.ports.transactions.registered())
-  const failures: unknown[] = []
+  const failures: LookedAfter['failures'][number][] = []
   const looked = await call.forEach(ids, async id => {
     try {
       return await lookAfterOne(call, id, wanted)
     } catch (error) {
-      failures.push(error)
+      failures.push({ transactionalId: id, error })
       return { hasOlder: true }
     }
   })

@@ -70,7 +70,7 @@ export async function finishAlone(
 ): Promise<void> {
   const room = new Room(decided.transactionalId)
   const appends = new DecidedAppends(call.ports, makeRoom)
-  await finish(call, { appends, onAppend: () => {}, claims: new KnownClaims() }, room, decided)
+  await finish(call, { appends, onAppend: () => undefined, claims: new KnownClaims() }, room, decided)
   await noteFinished(call, room, decided)
 }
 

@@ -8,7 +8,10 @@ import { gatherSmallChunks } from '../../core/segment/chunks.ts'
 import { ingestKey } from '../../core/storage-layout.ts'
 import type { Ports } from '../../ports/index.ts'
 import { refreshEpoch } from '../ingest/current-epoch.ts'
+import { fewAtATime } from '../store-calls/few-at-a-time.ts'
 import { retryUntil } from '../store-calls/retry.ts'
+
+const READS_PARALLEL = 16
 
 /** Stores an object of the ingest epoch, and tells its id. @throws TidemarkError REQUEST_TIMED_OUT at the deadline */
 export async function putStaged(
@@ -40,9 +43,8 @@ export async function bringAnew(
   const epoch = await refreshEpoch(ports, deadlineMs)
   const brought: IndexEntry[] = []
   for (const together of ofCommits(entries)) {
-    const chunks: Uint8Array[] = []
-    // One after the other: of all bytes of a large transaction only these are in memory.
-    for (const entry of together) chunks.push(await readBytes(ports, entry, deadlineMs))
+    // Of all bytes of a large transaction only these are in memory. Each may be in an object of its own, and all take their time.
+    const chunks = await fewAtATime(together, READS_PARALLEL, entry => readBytes(ports, entry, deadlineMs))
     const object = await putStaged(ports, epoch, gatherSmallChunks(chunks), deadlineMs)
     brought.push(joined(together, chunks, object, epoch))
   }

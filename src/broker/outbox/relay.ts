@@ -171,7 +171,10 @@ export class Relay {
         items,
         this.#callDeadlineMs(untilMs),
       )
-      if (step.kind === 'wait') return second
+      if (step.kind === 'wait') {
+        if (!known.lane) await this.#beginLane(partition, untilMs)
+        return second
+      }
       const decided = await this.#decide(partition, known, step, untilMs)
       known = decided.known
       if (!decided.isMine) {
@@ -186,6 +189,12 @@ export class Relay {
       if (first.length === 0 && step.kind === 'park') await this.#dropLane(partition, known, untilMs)
     }
     return first
+  }
+
+  /** One that has decided nothing: so that whoever looks at what is known looks here, too, when nobody is called any more. */
+  async #beginLane(partition: PartitionId, untilMs: number): Promise<void> {
+    const { entropy } = this.#carrying.ports
+    await this.#put(partition, { ...newLane(entropy.id()), version: entropy.id() }, undefined, untilMs)
   }
 
   /** Puts the lane's next version. `isMine`: it stands, and what it does is this. */

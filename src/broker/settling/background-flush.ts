@@ -57,10 +57,10 @@ export class BackgroundFlush {
     this.#running ??= this.#run()
   }
 
-  /** Takes note of a head as an append of this process left it. */
-  noteAppend(partition: PartitionId, head: Head, flushMs: number): void {
+  /** Takes note of a head as an append of this process, of so many entries, left it. */
+  noteAppend(partition: PartitionId, head: Head, flushMs: number, appended = 1): void {
     // Several processes may write to one partition. Only the one that made its tail too long has to cut it.
-    if (crossesLimit(head, SOFT_LIMIT)) this.#note(partition, head, flushMs)
+    if (crossesLimit(head, SOFT_LIMIT, appended)) this.#note(partition, head, flushMs)
     else this.#noteDue(partition, flushMs, nowMs => ageDueMs(head, nowMs, flushMs))
   }
 

@@ -96,7 +96,7 @@ export async function runRound(
     if (!round) return found
   }
   const { isDrained, failures } = await lookAfterTransactions(ports, budget, round.floor)
-  for (const error of failures) report.trouble(error)
+  for (const { error } of failures) report.trouble(error)
   if (!isDrained) {
     // The round is not over while an open transaction has something of an older epoch: that is for minutes at most.
     await noteCursor()

@@ -226,7 +226,7 @@ class Run {
 
   async #transactions(): Promise<void> {
     const { failures } = await lookAfterTransactions(this.#ports, this.#budget)
-    for (const error of failures) this.#report({ kind: 'trouble', error })
+    for (const { error } of failures) this.#report({ kind: 'trouble', error })
   }
 
   async #epochs(): Promise<void> {

@@ -46,7 +46,7 @@ export async function endTransaction(
   const atOnce = new CommitAtOnce(call, ending.finishing)
   const decided = await decide(call, ending.finishing, room, request, job, pending, atOnce)
   const { number } = decided
-  if (!isDecided(decided)) return { number, partitions: atOnce.ended }
+  if (!isDecided(decided)) return { number, partitions: atOnce.endedOf(decided) }
   const ended = { number, partitions: await finish(call, ending.finishing, room, decided) }
   if (!ending.sleeps) answer(ended)
   // Where it fails, the next call finds out that all is done.

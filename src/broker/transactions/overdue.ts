@@ -1,4 +1,4 @@
-import { TRANSACTION_WATCH_MS_MAX } from '../../core/limits.ts'
+import { TRANSACTION_TIMEOUT_MS_MAX, TRANSACTION_WATCH_MS_MAX } from '../../core/limits.ts'
 import { deadlineMs, type Transaction } from '../../core/transaction/transaction.ts'
 import type { Ports } from '../../ports/index.ts'
 import { lookAfterAll, lookAfterOne } from '../finishing/look-after.ts'
@@ -10,7 +10,7 @@ const WANTED = { makeRoom, forgets: false }
 
 /**
  * Aborts open transactions that are past their deadlines, and finishes those that were decided and left. It looks through all of the store
- * once, when it begins; then at those that this process has to do with.
+ * once, when it begins; then at those that this process has to do with. What fails is tried again.
  */
 export class Overdue {
   readonly #ports: Ports
@@ -51,39 +51,63 @@ export class Overdue {
   }
 
   async #run(): Promise<void> {
-    await this.#report(async () => {
-      const { open, failures } = await lookAfterAll(this.#call(), WANTED)
-      for (const { transactionalId, deadlineMs } of open) this.#due.set(transactionalId, deadlineMs)
-      for (const error of failures) this.#reportError(error)
-    })
+    let hasLookedAtAll = await this.#lookAtAll()
     const { clock } = this.#ports
     while (!this.#ending.signal.aborted) {
       this.#waking = new AbortController()
       // Where nothing is open nobody looks: the first one that opens wakes it.
-      const pauseMs = this.#due.size === 0 ? Number.POSITIVE_INFINITY : TRANSACTION_WATCH_MS_MAX
+      const isIdle = hasLookedAtAll && this.#due.size === 0
+      const pauseMs = isIdle ? Number.POSITIVE_INFINITY : TRANSACTION_WATCH_MS_MAX
       await waitFor(this.#ports, pauseMs, this.#waking.signal)
+      hasLookedAtAll ||= await this.#lookAtAll()
       const nowMs = clock.nowMs()
-      for (const [transactionalId, dueMs] of this.#due) {
+      for (const [transactionalId, dueMs] of [...this.#due]) {
         if (this.#ending.signal.aborted) return
-        if (dueMs > nowMs) continue
-        this.#due.delete(transactionalId)
-        await this.#report(async () => {
-          const { open } = await lookAfterOne(this.#call(), transactionalId, WANTED)
-          if (open) this.#due.set(transactionalId, open.deadlineMs)
-        })
+        // What is due later than anything can be was noted by a clock that has been set back since.
+        if (dueMs > nowMs && dueMs - nowMs <= TRANSACTION_TIMEOUT_MS_MAX) continue
+        await this.#lookAt(transactionalId)
       }
     }
+  }
+
+  /** Tells whether it could. */
+  #lookAtAll(): Promise<boolean> {
+    if (this.#ending.signal.aborted) return Promise.resolve(false)
+    return this.#report(async () => {
+      const { open, failures } = await lookAfterAll(this.#call(), WANTED)
+      for (const { transactionalId, deadlineMs } of open) this.#due.set(transactionalId, deadlineMs)
+      for (const { transactionalId, error } of failures) {
+        this.#tryAgain(transactionalId)
+        this.#reportError(error)
+      }
+    })
+  }
+
+  async #lookAt(transactionalId: string): Promise<void> {
+    this.#due.delete(transactionalId)
+    const hasLooked = await this.#report(async () => {
+      const { open } = await lookAfterOne(this.#call(), transactionalId, WANTED)
+      if (open) this.#due.set(transactionalId, open.deadlineMs)
+    })
+    if (!hasLooked) this.#tryAgain(transactionalId)
+  }
+
+  #tryAgain(transactionalId: string): void {
+    this.#due.set(transactionalId, this.#ports.clock.nowMs() + TRANSACTION_WATCH_MS_MAX)
   }
 
   #call(): TransactionCall {
     return new TransactionCall(this.#ports, this.#directory)
   }
 
-  async #report(work: () => Promise<void>): Promise<void> {
+  /** Tells whether it was done. */
+  async #report(work: () => Promise<void>): Promise<boolean> {
     try {
       await work()
+      return true
     } catch (error) {
       if (!this.#ending.signal.aborted) this.#reportError(error)
+      return false
     }
   }
 }

@@ -109,8 +109,8 @@ export const MAINTENANCE_LANES = 4
 /** How often one process wakes them at most, and with how many partitions. */
 export const MAINTENANCE_WAKE_MS = 60_000
 export const MAINTENANCE_WAKE_PARTITIONS_MAX = 1_000
-/** Their keys are as long as somebody likes: so many of the longest fit into one call. */
-export const MAINTENANCE_WAKE_TRANSACTIONS_MAX = 200
+/** Their keys are as long as somebody likes: so many of the longest fit into a call of 256 KB, each character written as an escape of six bytes. */
+export const MAINTENANCE_WAKE_TRANSACTIONS_MAX = 150
 
 // Reading.
 

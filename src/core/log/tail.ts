@@ -49,12 +49,12 @@ export const PAID_LIMIT: TailLimit = {
 }
 
 /**
- * Whether the newest entry took the tail past the limit, or past a further step beyond it. Of all writers exactly
- * one sees that of its own append, and sees to the flush: the others need not even try. Should it fail to, the one
+ * Whether the newest entry, or the newest few of one append, took the tail past the limit, or past a further step beyond it. Of all
+ * writers exactly one sees that of its own append, and sees to the flush: the others need not even try. Should it fail to, the one
  * at the next step does it.
  */
-export function crossesLimit({ tail }: Head, limit: TailLimit): boolean {
-  return countSteps(tail, limit) > countSteps(tail.slice(0, -1), limit)
+export function crossesLimit({ tail }: Head, limit: TailLimit, appended = 1): boolean {
+  return countSteps(tail, limit) > countSteps(tail.slice(0, -appended), limit)
 }
 
 function countSteps(tail: readonly IndexEntry[], { entries, inlineBytes }: TailLimit): number {

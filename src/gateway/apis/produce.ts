@@ -18,6 +18,7 @@ import { Produce, type ProduceRequest, type ProduceResponse } from '../wire/mess
 import type { Context } from './context.ts'
 import { apiError, codeOf, NONE, toApiError } from './error-code.ts'
 import { ConnectionEnded, handler } from './handler.ts'
+import { toWriters } from './transactions/codes.ts'
 
 type AskedTopic = ProduceRequest['topicData'][number]
 type AskedPartition = AskedTopic['partitionData'][number]
@@ -135,7 +136,7 @@ function stagingOf(
         recordErrors: NO_RECORDS,
       }
     } catch (error) {
-      return await refused(index, inTransaction(error, version), version)
+      return await refused(index, toWriters(error, version >= VERSION_OF_ABORTABLE), version)
     }
   }
 }
@@ -161,30 +162,6 @@ function producerOf(batches: Uint8Array, transactionalId: string): TransactionNa
 
 function asError({ kafkaName, message }: TransactionFailure): TidemarkError {
   return new TidemarkError(isKafkaErrorName(kafkaName) ? kafkaName : 'UNKNOWN_SERVER_ERROR', message)
-}
-
-/** What clients of this version make the right thing of, where a transaction is not as they think. */
-function inTransaction(error: unknown, version: number): unknown {
-  if (!(error instanceof TidemarkError)) return error
-  const other = inOtherWords(error.kafkaName, version)
-  return other ? new TidemarkError(other, error.message) : error
-}
-
-function inOtherWords(name: KafkaErrorName, version: number): KafkaErrorName | undefined {
-  switch (name) {
-    case 'PRODUCER_FENCED':
-      return 'INVALID_PRODUCER_EPOCH'
-    case 'TRANSACTIONAL_ID_NOT_FOUND':
-      return 'INVALID_PRODUCER_ID_MAPPING'
-    case 'INVALID_TXN_STATE':
-    case 'TRANSACTION_ABORTABLE':
-      return version < VERSION_OF_ABORTABLE ? 'INVALID_TXN_STATE' : 'TRANSACTION_ABORTABLE'
-    // Tried again by all of them.
-    case 'CONCURRENT_TRANSACTIONS':
-      return 'NOT_ENOUGH_REPLICAS'
-    default:
-      return undefined
-  }
 }
 
 async function refused(index: number, error: unknown, version: number): Promise<PartitionAnswer> {
@@ -217,6 +194,7 @@ function toClients(name: KafkaErrorName): KafkaErrorName {
   switch (name) {
     // Tried again by all of them, for what was not written.
     case 'THROTTLING_QUOTA_EXCEEDED':
+    case 'CONCURRENT_TRANSACTIONS':
       return 'NOT_ENOUGH_REPLICAS'
     case 'BROKER_NOT_AVAILABLE':
       return 'NOT_LEADER_OR_FOLLOWER'

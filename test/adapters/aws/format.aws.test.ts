@@ -152,6 +152,16 @@ describeAws('what a store on AWS says of itself:', () => {
     expect(await store.topics.get('tides')).toMatchObject({ name: 'tides' })
   })
 
+  test('who may not raise what a table says begins no transaction, which older programs know nothing of', async () => {
+    await setTable(statementOf(4))
+    const older = openStore({ states: false })
+    await expect(older.transactions.register('billing')).rejects.toThrow(/format 4, and they begin with 5/)
+    expect(await inTable()).toBe(statementOf(4))
+    await openStore().transactions.register('billing')
+    expect(await inTable()).toBe(statementOf(5))
+    await openStore({ states: false }).transactions.register('billing-2')
+  })
+
   test('a store of version 1 is read as it is, and raised by the first who may: the table, then the bucket', async () => {
     await setTable(statementOf(1))
     await setBucket(statementOf(1))

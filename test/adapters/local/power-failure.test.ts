@@ -5,7 +5,8 @@
 import { cp, mkdtemp, rm, stat, truncate } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { DatabaseSync } from 'node:sqlite'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { type LocalStore, openLocalStore } from '../../../src/adapters/local/local-store.ts'
 import { SMALL_OBJECT_BYTES_MAX } from '../../../src/core/limits.ts'
 import { makeBlock, movedEpoch } from '../../../src/core/log/tail.ts'
@@ -58,7 +59,8 @@ test('no entry is left without its object, and none is gone that was acknowledge
     const place = { kind: 'object' as const, object, epoch: 1, position: toPosition(0) }
     // By turns a row, and a place in a file.
     const bytes = round % 2 === 0 ? 10_000 : SMALL_OBJECT_BYTES_MAX + 1
-    await store.objects.put(ingestKey(place), [Buffer.alloc(bytes, object)])
+    // And waited for, or along with the entry.
+    await store.objects.put(ingestKey(place), [Buffer.alloc(bytes, object)], round >= 2)
     const entry = inlineEntry(1, { id: object, bytes: 10_000, place })
     const appended = await store.index.append(partition, entry, ZERO, new Set())
     expect(appended.kind).toBe('appended')
@@ -134,4 +136,36 @@ test('a flush is undone from its end, and no record is without a place', { timeo
     })
   }
   expect([...seen]).toEqual(['', 'object', 'object block', 'object block cut'])
+})
+
+test('a commit that somebody is told of syncs by itself: another process reads nothing before that could be undone', async () => {
+  const partition = freshPartition(0)
+  await store.index.createHead(partition, 0)
+  for (let round = 0; round < 4; round += 1) await store.index.append(partition, inlineEntry(1), ZERO)
+  const head = (await store.index.readHead(partition))!
+  const place = { kind: 'object' as const, object: freshId(), epoch: 1, position: toPosition(0) }
+  const block = makeBlock(
+    head,
+    head.tail.slice(0, 3).map(entry => ({ ...entry, place })),
+  )
+  const exec = vi.spyOn(DatabaseSync.prototype, 'exec')
+  /** How the commits so far were made. */
+  const commits = () => {
+    let mode = 'FULL'
+    const modes: string[] = []
+    for (const [statement] of exec.mock.calls) {
+      mode = /synchronous = (\w+)/.exec(statement)?.[1] ?? mode
+      if (statement === 'COMMIT') modes.push(mode)
+    }
+    return modes
+  }
+  try {
+    await store.index.append(partition, inlineEntry(1), ZERO)
+    await store.objects.put(ingestKey(place), [Buffer.alloc(100)])
+    await store.index.putBlock(partition, block)
+    await store.index.append(partition, inlineEntry(1), ZERO)
+    expect(commits()).toEqual(['FULL', 'NORMAL', 'NORMAL', 'FULL'])
+  } finally {
+    exec.mockRestore()
+  }
 })

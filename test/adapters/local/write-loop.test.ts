@@ -2,27 +2,32 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { LoopRounds } from '../../../src/adapters/local/loop-rounds.ts'
 import { WriteLoop } from '../../../src/adapters/local/write-loop.ts'
 
-/** What was done, one transaction or sync a line. */
+/** What was done, one transaction a line. */
 let done: string[]
 let changes: string[]
 let failing: Error | undefined
-let syncs: ((failure?: Error) => void)[]
+/** What whoever waits to begin goes on with. */
+let begin: (() => void)[]
 let loop: WriteLoop
 
 beforeEach(() => {
   done = []
   changes = []
   failing = undefined
-  syncs = []
+  begin = []
+  let isSynced = false
   const steps = {
-    begin: async () => undefined,
+    begin: async (isToSync: boolean) => {
+      isSynced = isToSync
+      await new Promise<void>(goOn => begin.push(goOn))
+      return undefined
+    },
     commit: (apply: () => void) => {
       changes = []
       apply()
-      done.push(`${failing ? 'not ' : ''}${changes.join(' ')}`)
+      done.push(`${failing ? 'not ' : ''}${changes.join(' ')}${isSynced ? ', synced' : ''}`)
       return failing && Promise.resolve(failing)
     },
-    sync: () => new Promise<unknown>(resolve => syncs.push(failure => resolve(failure))),
   }
   loop = new WriteLoop(steps, new LoopRounds())
 })
@@ -35,52 +40,48 @@ const inOrder = (name: string) => loop.write(change(name), 'in order')
 const atOnce = (name: string) => loop.write(change(name))
 const along = (name: string) =>
   loop.writeAlong({ apply: change(name), done: () => done.push(`${name} is there`) })
-/** Once the sync under way is over. */
-const sync = async (failure?: Error) => {
-  await expect.poll(() => syncs.length).toBe(1)
-  syncs.shift()!(failure)
+/** Once the next transaction is about to begin. */
+const goOn = async () => {
+  await expect.poll(() => begin.length, { timeout: 10_000 }).toBe(1)
+  begin.shift()!()
+}
+const through = async <T>(asked: Promise<T>): Promise<T> => {
+  await goOn()
+  return await asked
 }
 
 describe('a change', () => {
-  test('that lasts at once is answered when it is synced; one in order is not waited for', async () => {
-    let isAnswered = false
-    const first = atOnce('first').then(() => {
-      isAnswered = true
-    })
-    expect(await inOrder('second')).toBe('second')
-    expect(done).toEqual(['first second'])
-    const late = [atOnce('third'), atOnce('fourth')]
-    // While one is synced, those that wait for no sync go on.
-    expect(await inOrder('fifth')).toBe('fifth')
-    expect([done, isAnswered]).toEqual([['first second', 'fifth'], false])
-    await sync()
-    await first
-    await expect.poll(() => done.length).toBe(3)
-    await sync()
-    expect(await Promise.all(late)).toEqual(['third', 'fourth'])
-    expect(done).toEqual(['first second', 'fifth', 'third fourth'])
-    await loop.idle()
-    expect(loop.synced).toBe(undefined)
+  test('shares a transaction with those of its turn, which syncs where one lasts at once', async () => {
+    expect(await through(Promise.all([inOrder('a'), inOrder('b')]))).toEqual(['a', 'b'])
+    await through(Promise.all([inOrder('c'), atOnce('d'), inOrder('e')]))
+    await through(inOrder('f'))
+    expect(done).toEqual(['a b', 'c d e, synced', 'f'])
   })
 
-  test('is refused where its sync fails, and no other is', async () => {
-    const first = expect(atOnce('first')).rejects.toThrow('EIO')
-    await inOrder('second')
-    const third = atOnce('third')
-    await sync(new Error('EIO'))
-    await first
-    await sync()
-    expect(await third).toBe('third')
+  test('that comes while another waits to begin comes along, as far as that one does for it', async () => {
+    const first = inOrder('first')
+    await expect.poll(() => begin.length, { timeout: 10_000 }).toBe(1)
+    const late = [inOrder('second'), atOnce('third'), inOrder('fourth')]
+    await through(first)
+    await through(Promise.all(late))
+    expect(done).toEqual(['first second', 'third fourth, synced'])
+  })
+
+  test('is refused where its transaction is, and no other is', async () => {
+    failing = new Error('EIO')
+    await expect(through(atOnce('first'))).rejects.toThrow('EIO')
+    failing = undefined
+    expect(await through(atOnce('second'))).toBe('second')
   })
 
   test('that cannot be made fails alone', async () => {
-    const failed = expect(
-      loop.write(() => {
-        throw new Error('it is not so')
-      }, 'in order'),
-    ).rejects.toThrow('it is not so')
-    expect(await inOrder('other')).toBe('other')
-    await failed
+    const failed = loop.write(() => {
+      throw new Error('it is not so')
+    }, 'in order')
+    const other = inOrder('other')
+    const told = expect(failed).rejects.toThrow('it is not so')
+    expect(await through(other)).toBe('other')
+    await told
   })
 })
 
@@ -88,25 +89,26 @@ describe('a change that comes along', () => {
   test('is made before the next, in one step with it', async () => {
     along('a')
     along('b')
-    await inOrder('first')
-    expect(done).toEqual(['a b first', 'a is there', 'b is there'])
-    await inOrder('second')
+    await through(atOnce('first'))
+    expect(done).toEqual(['a b first, synced', 'a is there', 'b is there'])
+    await through(inOrder('second'))
     expect(done.at(-1)).toBe('second')
   })
 
   test('is made by itself where nobody asks for another', async () => {
     along('a')
-    await expect.poll(() => done).toEqual(['a', 'a is there'])
-    await loop.idle()
+    await goOn()
+    await expect.poll(() => done, { timeout: 10_000 }).toEqual(['a', 'a is there'])
+    await loop.close()
   })
 
   test('is part of each transaction until one is committed', async () => {
     along('a')
     failing = new Error('full')
-    for (let times = 0; times < 2; times += 1) await expect(atOnce('first')).rejects.toThrow('full')
+    for (let times = 0; times < 2; times += 1) await expect(through(inOrder('first'))).rejects.toThrow('full')
     along('b')
     failing = undefined
-    await inOrder('second')
+    await through(inOrder('second'))
     expect(done.slice(0, 2)).toEqual(['not a first', 'not a first'])
     expect(done.slice(2)).toEqual(['a b second', 'a is there', 'b is there'])
   })

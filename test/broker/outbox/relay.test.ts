@@ -150,6 +150,25 @@ describe('puts aside, with its reason, and tells of it,', () => {
     expect(await run.store.outboxes.readLane(partition)).toBeUndefined()
   })
 
+  test('what came while its topic was being deleted, also where nothing was ever moved there', async () => {
+    await run.createTopic()
+    const partition = run.partition()
+    const topic = (await run.store.topics.get(TOPIC))!
+    await run.store.topics.remove(TOPIC, topic.version)
+    await run.store.outboxes.put([{ partition, item: writer.item(['one:a']) }])
+    expect(await run.drain(run.relay(), [partition])).toMatchObject({
+      moved: 0,
+      parked: 0,
+      isFinished: false,
+    })
+    await run.store.index.removePartition(partition)
+    // Nobody is called for it any more.
+    const relay = run.relay()
+    const known = await run.settle(relay.partitions('known', run.clock.monotonicMs() + 1_000))
+    expect(await run.drain(relay, known)).toMatchObject({ parked: 1, isFinished: true })
+    expect(await run.store.outboxes.readLane(partition)).toBeUndefined()
+  })
+
   test('what is for a partition that never was', async () => {
     await run.createTopic()
     const partition = { topicId: 'none', partition: 0 }

@@ -62,3 +62,21 @@ test("objects that only transactions name are nobody's leftovers, in chunks too"
   for (let value = CALLS + 1; value < 2 * CALLS; value += 1) await stage(1, value)
   expect((await world.verify()).findings).toEqual([])
 })
+
+test('one with a thousand objects in one partition is committed within a call, however slow each is', async () => {
+  const world = new TransactionWorld()
+  const broker = await world.prepare()
+  const name = await world.producer(broker, 'tx', 900_000)
+  const staged = Array.from({ length: 1_000 }, (_, value) => {
+    const batches = batchIn(name, value, [`${value}`], { padding: 4_100 })
+    return broker.stage({ ...name, batches: [{ topic: 'orders', partition: 0, batches }], adds: true })
+  })
+  await world.run(Promise.all(staged))
+  world.around = async (method, args, perform) => {
+    if (method === 'get' && String(args[0]).includes('/')) await world.clock.sleep(50)
+    return await perform()
+  }
+  await world.run(broker.endTransaction({ ...name, commit: true }))
+  world.revive()
+  expect(await world.values(broker)).toHaveLength(1_000)
+})

@@ -107,6 +107,48 @@ test('one that was decided and left is finished by a process that begins', async
   await world.run(other.close())
 })
 
+test.each(['as it begins', 'later'])('one that could not be finished %s is tried again', async when => {
+  const world = new TransactionWorld()
+  const broker = await world.prepare()
+  const name = await world.producer(broker)
+  const isDown = (method: string) => method === 'appendDecided' || (when === 'later' && method === 'read')
+  const fail = () => {
+    world.around = (method, _, call) => (isDown(method) ? Promise.reject(new OutcomeUnknown('lost')) : call())
+  }
+  if (when === 'later') broker.start()
+  world.around = (method, _, call) =>
+    method === 'appendDecided' ? Promise.reject(new OutcomeUnknown('lost')) : call()
+  const request = { ...name, commit: true, batches: staging(name, 0, ['decided']).batches }
+  await world.errorOf(broker.endTransaction(request))
+  fail()
+  const other = world.open()
+  if (when === 'as it begins') other.start()
+  await world.pass(60_000)
+  expect(world.errors.length).toBeGreaterThan(0)
+  world.revive()
+  await world.pass(30_000)
+  const item = await world.run(world.plain.transactions.read('tx'))
+  expect(item!.state).toBe('committed')
+  expect(await world.values(other)).toEqual(['decided'])
+  await world.run(broker.close())
+  await world.run(other.close())
+})
+
+test('one that was begun by a clock that is years ahead does not stay open for years', async () => {
+  const world = new TransactionWorld()
+  const broker = await world.prepare()
+  broker.start()
+  const yearMs = 365 * 24 * 60 * 60_000
+  world.clock.stepWall(yearMs)
+  const name = await world.producer(broker, 'tx', 30_000)
+  await world.run(broker.stage(staging(name, 0, ['left'])))
+  world.clock.stepWall(-yearMs)
+  await world.pass(40_000)
+  const item = await world.run(world.plain.transactions.read('tx'))
+  expect(item).toMatchObject({ state: 'empty', epoch: 1 })
+  await world.run(broker.close())
+})
+
 test('an id that nobody has used for a week is forgotten, and whoever comes back is a new producer', async () => {
   const world = new TransactionWorld()
   const broker = await world.prepare()
@@ -175,4 +217,29 @@ test('what is staged in objects outlives ingest epochs that end meanwhile', asyn
   expect(after!.swept).toBeGreaterThan(1)
   expect((await world.values(broker)).at(-1)).toBe('early')
   expect((await world.verify()).findings).toEqual([])
+})
+
+test('what another has finished since it was seen is not tried again, whose receipts may be gone', async () => {
+  const world = new TransactionWorld()
+  const broker = await world.prepare()
+  const name = await world.producer(broker)
+  world.around = (method, _, call) =>
+    method === 'appendDecided' ? Promise.reject(new OutcomeUnknown('lost')) : call()
+  await world.errorOf(
+    broker.endTransaction({ ...name, commit: true, batches: staging(name, 0, ['first']).batches }),
+  )
+  world.revive()
+  await maintained(world)
+  const tried = world.count('appendDecided')
+  await world.run(
+    broker.endTransaction({
+      ...name,
+      number: 2,
+      commit: true,
+      batches: staging(name, 1, ['second']).batches,
+      offsets: [{ groupId: 'readers', offsets: [{ topic: 'input', partition: 0, offset: toOffset(5) }] }],
+    }),
+  )
+  expect(world.count('appendDecided')).toBe(tried + 1)
+  expect(await world.values(broker)).toEqual(['first', 'second'])
 })

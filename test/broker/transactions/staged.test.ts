@@ -1,6 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import type { TransactionName } from '../../../src/contract/transactions.ts'
-import { TRANSACTION_RUNS_MAX } from '../../../src/core/limits.ts'
+import {
+  TAIL_ENTRIES_SHARED_MAX,
+  TAIL_ENTRIES_SOFT_MAX,
+  TRANSACTION_RUNS_MAX,
+} from '../../../src/core/limits.ts'
 import { toOffset } from '../../../src/core/numbers.ts'
 import { decodeBatches } from '../../../src/core/record/index.ts'
 import { batchOf, NOW_MS, numbered } from '../harness.ts'
@@ -136,3 +140,31 @@ describe('what is staged', () => {
     expect(result!.error?.kafkaName).toBe('TRANSACTION_ABORTABLE')
   })
 })
+
+test.each(['in-background', 'elsewhere'] as const)(
+  'a tail that only transactions make long is cut, however many entries each appends (flushes: %s)',
+  async flushes => {
+    const world = new TransactionWorld()
+    await world.prepare()
+    const broker = world.open(flushes === 'elsewhere' ? { flushes } : {})
+    if (flushes === 'in-background') broker.start()
+    const name = await world.producer(broker)
+    let longest = 0
+    for (let number = 1; number <= 50; number += 1) {
+      for (const sequence of [2 * number - 2, 2 * number - 1]) {
+        const batches = batchIn(name, sequence, [`${sequence}`], { padding: 5_000 })
+        const staged = [{ topic: 'orders', partition: 0, batches }]
+        await world.run(broker.stage({ ...name, number, batches: staged, adds: true }))
+      }
+      await world.run(broker.endTransaction({ ...name, number, commit: true }))
+      await world.pass(100)
+      const head = await world.plain.index.readHead(await world.partitionId('orders'))
+      longest = Math.max(longest, head!.tail.length)
+    }
+    expect(longest).toBeLessThanOrEqual(
+      flushes === 'elsewhere' ? TAIL_ENTRIES_SHARED_MAX : TAIL_ENTRIES_SOFT_MAX,
+    )
+    expect(await world.values(broker)).toHaveLength(100)
+    await world.run(broker.close())
+  },
+)

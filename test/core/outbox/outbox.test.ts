@@ -80,8 +80,10 @@ test('the keys of outboxes can be told apart, and name their partitions', () => 
   ])
   expect(parseOutboxKey('outbox#a-b#12')).toEqual(partition)
   expect(parseOutboxLaneKey('a-b#12')).toEqual(partition)
-  for (const other of ['outbox#a-b', 'outbox#a#b#1', 'outbox##1', 'outbox-failed#a-b#12', 'log#a-b#1'])
-    expect(() => parseOutboxKey(other)).toThrow(RangeError)
+  const others = ['outbox#a-b', 'outbox#a#b#1', 'outbox##1', 'outbox-failed#a-b#12', 'log#a-b#1']
+  // An application makes them: a number that is written otherwise is of another item, and there is no key for long ids.
+  const madeUp = ['outbox#a-b#012', 'outbox#a-b#99999999999999999999999', `outbox#${'x'.repeat(37)}#1`]
+  for (const other of [...others, ...madeUp]) expect(() => parseOutboxKey(other)).toThrow(RangeError)
 })
 
 describe('what is persisted of outboxes', () => {

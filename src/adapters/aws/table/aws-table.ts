@@ -54,7 +54,7 @@ export function openAwsTable(options: AwsTableOptions): AwsTable {
     triggers: dynamoTriggerStore(table),
     upkeep: dynamoUpkeepStore(table),
     listeners: lazyListenerStore(table),
-    transactions: lazyTransactionStore(table),
+    transactions: lazyTransactionStore(table, format),
     format,
     close: () => clients.close(),
   }

@@ -123,8 +123,12 @@ export class TransactionalWriter {
       )
     } catch (error) {
       const isUnknown = error instanceof TidemarkError && error.written === 'unknown'
-      if (isUnknown) this.#isUnsure = true
-      else await this.abort().catch(() => {})
+      if (isUnknown) {
+        this.#isUnsure = true
+      } else {
+        this.#failure = error
+        await this.abort().catch(() => {})
+      }
       throw error
     } finally {
       this.#forget()
@@ -134,6 +138,7 @@ export class TransactionalWriter {
   async abort(): Promise<void> {
     await this.#shipping
     const isShipped = this.#isShipped
+    const hasFailed = this.#failure !== undefined
     this.#forget()
     if (!isShipped) {
       this.#number -= 1
@@ -141,6 +146,8 @@ export class TransactionalWriter {
     }
     try {
       await this.#insist(call => this.#broker.endTransaction({ ...this.#name(), commit: false }, call))
+      // What was refused has its numbers here, and has none at the broker.
+      if (hasFailed) this.#lost()
     } catch (error) {
       // The next one begins by asking for another epoch, which aborts what is open.
       this.#lost()

@@ -8,7 +8,7 @@ import {
   type Transaction,
   type TransactionPartition,
 } from '../transaction.ts'
-import { type NamedPartition, withPartitions } from './add-partitions.ts'
+import { type NamedPartition, newPartition, tooManyPartitions } from './add-partitions.ts'
 import { opened } from './begin.ts'
 
 export interface RunToStage extends NamedPartition {
@@ -41,61 +41,84 @@ export function stage(
   const open = opened(standing, caller, nowMs)
   if (isRefusal(open)) return open
   const refusals = new Map<string, Refusal>()
-  let transaction = open
+  const work = new Staging(open, adds)
   for (const each of runs) {
     const key = partitionKey(each)
     // What comes behind one that was refused is not looked at: it would hide why, or be taken without it.
     if (refusals.has(key)) continue
-    const staged = stageOne(transaction, each, adds)
-    if (isRefusal(staged)) refusals.set(key, staged)
-    else transaction = staged
+    const refused = work.stage(each)
+    if (refused) refusals.set(key, refused)
   }
+  const { transaction } = work
   // One that would be begun for nothing is not.
   if (transaction === open) return { transaction: standing, refusals }
   return { transaction: { ...transaction, updatedMs: nowMs }, refusals }
 }
 
-function stageOne(
-  open: Transaction,
-  { run, ...partition }: RunToStage,
-  adds: boolean,
-): Transaction | Refusal {
-  const key = partitionKey(partition)
-  const widened = adds ? withPartitions(open, [partition]) : open
-  if (isRefusal(widened)) return widened
-  const place = widened.partitions.find(each => partitionKey(each) === key)
-  if (!place) {
-    return {
-      kafkaName: 'TRANSACTION_ABORTABLE',
-      message: `Partition ${partition.partition} of "${partition.topic}" was not added to the transaction. Add it first, or abort.`,
+/** Takes runs one after the other, thousands of them as well. */
+class Staging {
+  readonly #open: Transaction
+  readonly #adds: boolean
+  /** By partition key. */
+  readonly #places: Map<string, TransactionPartition>
+  readonly #sequences: Map<string, number>
+  #isChanged = false
+
+  constructor(open: Transaction, adds: boolean) {
+    this.#open = open
+    this.#adds = adds
+    this.#places = new Map(open.partitions.map(place => [partitionKey(place), place]))
+    this.#sequences = new Map(open.sequences)
+  }
+
+  /** With all that was taken; the very same where nothing was. */
+  get transaction(): Transaction {
+    if (!this.#isChanged) return this.#open
+    return { ...this.#open, partitions: [...this.#places.values()], sequences: this.#sequences }
+  }
+
+  /** Why it is not taken; undefined: it is, or was before. */
+  stage({ run, ...partition }: RunToStage): Refusal | undefined {
+    const key = partitionKey(partition)
+    const place = this.#placeOf(key, partition)
+    if ('kafkaName' in place) return place
+    const { sequence, records } = runOf(run, this.#open)
+    const standing = this.#sequences.get(key)
+    if (standing !== undefined && sequence !== standing + 1) {
+      if (isStaged(place, { sequence, records })) return undefined
+      if (standing < SEQUENCE_MAX) return outOfOrder(place, sequence, standing)
     }
-  }
-  const { sequence, records } = runOf(run, open)
-  const standing = open.sequences.get(key)
-  if (standing !== undefined && sequence !== standing + 1) {
-    if (isStaged(place, { sequence, records })) return open
-    if (standing < SEQUENCE_MAX) return outOfOrder(place, sequence, standing)
-  }
-  const last = sequence + records - 1
-  if (last > SEQUENCE_MAX || standing === SEQUENCE_MAX) {
-    return {
-      kafkaName: 'OUT_OF_ORDER_SEQUENCE_NUMBER',
-      message: `Partition ${partition.partition} of "${partition.topic}" has all the records that a producer can number. Abort, and go on with a new epoch.`,
+    const last = sequence + records - 1
+    if (last > SEQUENCE_MAX || standing === SEQUENCE_MAX) {
+      return {
+        kafkaName: 'OUT_OF_ORDER_SEQUENCE_NUMBER',
+        message: `Partition ${partition.partition} of "${partition.topic}" has all the records that a producer can number. Abort, and go on with a new epoch.`,
+      }
     }
-  }
-  if (entryEpoch(run) < open.floor) {
-    return {
-      kafkaName: 'KAFKA_STORAGE_ERROR',
-      message: 'The object that the records are in may be gone. Store them anew.',
-      isBelowFloor: true,
+    if (entryEpoch(run) < this.#open.floor) {
+      return {
+        kafkaName: 'KAFKA_STORAGE_ERROR',
+        message: 'The object that the records are in may be gone. Store them anew.',
+        isBelowFloor: true,
+      }
     }
+    this.#places.set(key, { ...place, runs: [...place.runs, run] })
+    this.#sequences.set(key, last)
+    this.#isChanged = true
+    return undefined
   }
-  return {
-    ...widened,
-    partitions: widened.partitions.map(each =>
-      each === place ? { ...place, runs: [...place.runs, run] } : each,
-    ),
-    sequences: new Map(widened.sequences).set(key, last),
+
+  #placeOf(key: string, partition: NamedPartition): TransactionPartition | Refusal {
+    const known = this.#places.get(key)
+    if (known) return known
+    if (!this.#adds) {
+      return {
+        kafkaName: 'TRANSACTION_ABORTABLE',
+        message: `Partition ${partition.partition} of "${partition.topic}" was not added to the transaction. Add it first, or abort.`,
+      }
+    }
+    const numbered = this.#sequences.size + (this.#sequences.has(key) ? 0 : 1)
+    return tooManyPartitions(this.#places.size + 1, numbered) ?? newPartition(partition)
   }
 }
 

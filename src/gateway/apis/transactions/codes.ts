@@ -36,3 +36,28 @@ function codeOfName(name: KafkaErrorName, version: number, fencedFrom: number): 
       return toGroupError(new TidemarkError(name, '')).errorCode
   }
 }
+
+/**
+ * An error in the words of what writes in a transaction without being asked of its coordinator: records, and offsets of groups. Of
+ * what is wrong with the transaction, those know an epoch or an id that is not right.
+ * @param knowsAbortable whether this version of the API has TRANSACTION_ABORTABLE
+ */
+export function toWriters(error: unknown, knowsAbortable: boolean): unknown {
+  if (!(error instanceof TidemarkError)) return error
+  const other = inOtherWords(error.kafkaName, knowsAbortable)
+  return other ? new TidemarkError(other, error.message) : error
+}
+
+function inOtherWords(name: KafkaErrorName, knowsAbortable: boolean): KafkaErrorName | undefined {
+  switch (name) {
+    case 'PRODUCER_FENCED':
+      return 'INVALID_PRODUCER_EPOCH'
+    case 'TRANSACTIONAL_ID_NOT_FOUND':
+      return 'INVALID_PRODUCER_ID_MAPPING'
+    case 'INVALID_TXN_STATE':
+    case 'TRANSACTION_ABORTABLE':
+      return knowsAbortable ? 'TRANSACTION_ABORTABLE' : 'INVALID_TXN_STATE'
+    default:
+      return undefined
+  }
+}

@@ -1,6 +1,6 @@
 import type { CommittedPartition } from '../../../contract/groups.ts'
 import type { TransactionName } from '../../../contract/transactions.ts'
-import { type KafkaErrorName, TidemarkError } from '../../../core/errors.ts'
+import { TidemarkError } from '../../../core/errors.ts'
 import { toOffset } from '../../../core/numbers.ts'
 import type { RequestOf } from '../../wire/api.ts'
 import { TxnOffsetCommit } from '../../wire/messages/txn-offset-commit.ts'
@@ -9,6 +9,7 @@ import { codeOf } from '../error-code.ts'
 import { codeOfName, toGroupError } from '../groups/codes.ts'
 import { commitAs, placeOf, type ToCommit } from '../groups/commit-as.ts'
 import { handler } from '../handler.ts'
+import { toWriters } from './codes.ts'
 import { nameOf } from './name-of.ts'
 
 type Request = RequestOf<typeof TxnOffsetCommit>
@@ -97,27 +98,9 @@ function asNoOffset({ topic, partition, offset }: ToCommit): CommittedPartition 
   return { topic, partition, error: { kafkaName: 'INVALID_REQUEST', message, retriable: false } }
 }
 
-/** What is asked of a group's coordinator has words of its own for some of what is wrong with a transaction. */
+/** A group that is not there has no generation. */
 function toClients(error: unknown, version: number): unknown {
-  if (!(error instanceof TidemarkError)) return error
-  const other = inOtherWords(error.kafkaName, version)
-  return other ? new TidemarkError(other, error.message) : error
-}
-
-function inOtherWords(name: KafkaErrorName, version: number): KafkaErrorName | undefined {
-  switch (name) {
-    // The other one is said by what is asked of a transaction's.
-    case 'PRODUCER_FENCED':
-      return 'INVALID_PRODUCER_EPOCH'
-    case 'TRANSACTIONAL_ID_NOT_FOUND':
-      return 'INVALID_PRODUCER_ID_MAPPING'
-    // A group that is not there has no generation.
-    case 'GROUP_ID_NOT_FOUND':
-      return 'ILLEGAL_GENERATION'
-    case 'INVALID_TXN_STATE':
-    case 'TRANSACTION_ABORTABLE':
-      return version < ABORTABLE ? 'INVALID_TXN_STATE' : 'TRANSACTION_ABORTABLE'
-    default:
-      return undefined
-  }
+  const isNoGroup = error instanceof TidemarkError && error.kafkaName === 'GROUP_ID_NOT_FOUND'
+  if (isNoGroup) return new TidemarkError('ILLEGAL_GENERATION', error.message)
+  return toWriters(error, version >= ABORTABLE)
 }

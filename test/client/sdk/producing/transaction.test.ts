@@ -146,6 +146,21 @@ describe('a transaction', () => {
     expect(await values(0)).toEqual(['once', 'after that'])
   })
 
+  test('that is refused in part after something was shipped keeps no later one from being committed', async () => {
+    const { tidemark, own } = await open()
+    await own.createTopic({ topic: 'latest', partitions: 1, configs: { 'cleanup.policy': 'compact' } })
+    const producer = tidemark.producer({ transactionalId: 'billing' })
+    const commitOf = async (key: string | null, padding = 0) => {
+      const transaction = await producer.transaction()
+      for (let left = padding; left > 0; left -= 600_000) await transaction.send(sent('x'.repeat(600_000)))
+      await transaction.send({ topic: 'latest', messages: [{ key, value: 'a' }] })
+      return await transaction.commit()
+    }
+    await commitOf('dover')
+    expect(await errorOf(commitOf(null, 1_200_000))).toMatchObject({ kafkaName: 'INVALID_RECORD' })
+    expect(await commitOf('brest')).toMatchObject([{ topic: 'latest', baseOffset: '1', records: 1 }])
+  })
+
   test('with nothing in it costs nothing, and there is one at a time', async () => {
     const { tidemark, named } = await open()
     const producer = tidemark.producer({ transactionalId: 'billing' })
