@@ -81,9 +81,10 @@ export function askDispatcher(
         },
         onComplete: () => {
           signal.removeEventListener('abort', end)
-          const encoding = told.get('content-encoding') ?? 'identity'
+          const encoding = told.get('content-encoding')?.trim().toLowerCase() || 'identity'
           const bytes = joined(pieces)
-          if (encoding === 'identity') resolve(new Answer(status, told, bytes))
+          // Nothing at all, as of status 204, is not packed either.
+          if (encoding === 'identity' || bytes.length === 0) resolve(new Answer(status, told, bytes))
           else resolve(unpacked(bytes, encoding).then(plain => new Answer(status, told, plain)))
         },
         onError: error => {

@@ -38,6 +38,7 @@ test.each([
   [['consume', 'a', '--group', 'g', '--partition', '0'], 'leave out --partition'],
   [['consume', '--group', 'g'], 'name a topic, or several, or give --pattern'],
   [['consume', 'a', '--group', 'g', '--assignor', 'fair'], 'Allowed choices are cooperative-sticky'],
+  [['transaction', 'list', '--state', 'Open'], 'Allowed choices are Empty, Ongoing'],
   [['consume', 'a', '--group', 'g', '--session-timeout', '10'], "'10' is not a whole number from 6000 on"],
   [['consume', 'a', '--group', 'g', '--session-timeout', '9999999'], '1800000 milliseconds at most'],
   [['group', 'reset', 'g', '--to', 'latest'], 'say what to reset'],

@@ -3,6 +3,7 @@ import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { askFetch } from '../../src/client/answer.ts'
 import { askDispatcher, currentDispatcher } from '../../src/client/dispatcher.ts'
 import { HttpBroker } from '../../src/client/http-broker.ts'
 import { encodeBatch } from '../../src/core/record/batch-encoder.ts'
@@ -111,6 +112,22 @@ describe('once fetch has taken a request', () => {
     expect(await listed()).toEqual(names)
     answerBy((_, response) => response.setHeader('Content-Encoding', 'gzip').end(gzipSync(text)))
     expect(await listed()).toEqual(names)
+  })
+
+  test.each<[string, Buffer, string, number]>([
+    ['named in capitals', gzipSync(TOPICS), 'GZIP', 200],
+    ['named as of old', gzipSync(TOPICS), ' x-gzip ', 200],
+    ['not packed, with the header empty', Buffer.from(TOPICS), ' ', 200],
+    ['of nothing', Buffer.of(), 'gzip', 204],
+  ])('an answer that is %s is read as fetch reads it', async (_, bytes, encoding, status) => {
+    const { answerBy, url } = await open()
+    answerBy((_, response) => response.writeHead(status, { 'content-encoding': encoding }).end(bytes))
+    const request = { method: 'GET', url, headers: {} }
+    const { signal } = new AbortController()
+    const asked = await askDispatcher(currentDispatcher()!, request, signal)
+    expect([asked.status, asked.text()]).toEqual([status, `${bytes}` && TOPICS])
+    const fetched = await askFetch(request, signal)
+    expect([fetched.status, fetched.text()]).toEqual([asked.status, asked.text()])
   })
 
   test.each([
