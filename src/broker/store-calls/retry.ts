@@ -75,9 +75,10 @@ export async function retryUntil<T>(
 ): Promise<T> {
   const sofar = typeof written === 'string' ? { written } : written
   let isUnsure = false
+  /** Of the try before, which is why there is no time left. */
+  let failure: Error = new NotApplied('its time is over')
   for (let failures = 0; ; failures += 1) {
-    if (ports.clock.monotonicMs() >= deadlineMs)
-      throw timedOut(new NotApplied('its time is over'), sofar.written)
+    if (ports.clock.monotonicMs() >= deadlineMs) throw timedOut(failure, sofar.written)
     try {
       const result = await inTime(ports.clock, deadlineMs, step(isUnsure))
       sofar.isWritten?.()
@@ -89,6 +90,7 @@ export async function retryUntil<T>(
       }
       if (!isTransient(error)) throw asTidemarkError(error, sofar.written)
       if (!(await pauseBeforeRetry(ports, failures, deadlineMs))) throw timedOut(error, sofar.written)
+      failure = error
     }
   }
 }
