@@ -63,14 +63,6 @@ export const TRANSACTION_DEFECTS: Readonly<Record<string, PlantedDefect>> = {
       },
     })),
   },
-  'an abort clears what its producer has numbered': {
-    ...TRANSACTIONS,
-    seeds: 3_000,
-    message: /^untrue|^torn|^doubled|^order|^lost|^late|come after|has a part/,
-    ports: onPut(transaction =>
-      transaction.state === 'aborted' ? { ...transaction, sequences: new Map() } : transaction,
-    ),
-  },
   'a transaction is over before it is in its logs': {
     ...TRANSACTIONS,
     message: /^torn|^lost|^late/,

@@ -65,6 +65,27 @@ describe('a transaction', () => {
     expect(await valuesIn(harness, broker)).toEqual(['kept'])
   })
 
+  test('a batch of one that was aborted is not taken for one of the next, however late it comes again', async () => {
+    const { harness, broker } = await opened()
+    const name = await begin(harness, broker)
+    const stage = (number: number, sequence: number, value: string) =>
+      harness.run(
+        broker.stage({
+          ...name,
+          number,
+          batches: [{ ...PLACE, batches: batchIn(name, sequence, [value]) }],
+          adds: true,
+        }),
+      )
+    await stage(1, 0, 'aborted')
+    await harness.run(broker.endTransaction({ ...name, commit: false }))
+    const [late] = await stage(2, 0, 'aborted')
+    expect(late?.error?.kafkaName).toBe('DUPLICATE_SEQUENCE_NUMBER')
+    await stage(2, 1, 'kept')
+    await harness.run(broker.endTransaction({ ...name, number: 2, commit: true }))
+    expect(await valuesIn(harness, broker)).toEqual(['kept'])
+  })
+
   test('with its batches in the call that ends it takes one write to decide, and one for each log', async () => {
     const { harness, broker } = await opened()
     const name = await begin(harness, broker)
