@@ -1,13 +1,13 @@
+import { lazily } from '../../src/adapters/aws/table/lazily.ts'
 import type { MaintenanceWakes } from '../../src/ports/maintenance-wakes.ts'
 
 /** Calls of the function that maintains the store; Lambda's client is loaded with the first one. */
 export function maintenanceOnDemand(functionName: string): MaintenanceWakes {
-  let opening: Promise<MaintenanceWakes> | undefined
-  const open = () => {
-    opening ??= import('../../src/adapters/aws/delivery/lambda-maintenance-wakes.ts').then(
-      module => new module.LambdaMaintenanceWakes(functionName),
+  const open = async () => {
+    const { LambdaMaintenanceWakes } = await import(
+      '../../src/adapters/aws/delivery/lambda-maintenance-wakes.ts'
     )
-    return opening
+    return new LambdaMaintenanceWakes(functionName)
   }
-  return { wake: async calls => await (await open()).wake(calls) }
+  return lazily<MaintenanceWakes>(open, { wake: 'one' })
 }

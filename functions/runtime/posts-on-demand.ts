@@ -1,15 +1,18 @@
+import { type Kinds, lazily } from '../../src/adapters/aws/table/lazily.ts'
 import { POSTED_AT_ONCE_TIMEOUT_MS } from '../../src/core/limits.ts'
 import type { WakePosts } from '../../src/ports/wake-posts.ts'
+
+const POSTS: Kinds<WakePosts> = { post: 'one' }
 
 /**
  * Posts a few messages to their sockets, and calls the function that posts for all others. What either takes is loaded with the first one.
  * @param url the address of the WebSocket API's stage
  */
 export function postsOnDemand(functionName: string, url: string): WakePosts {
-  const handedOn = onDemand(async () => {
+  const handOn = async () => {
     const { LambdaWakePosts } = await import('../../src/adapters/aws/delivery/lambda-wake-posts.ts')
     return new LambdaWakePosts(functionName)
-  })
+  }
   const open = async () => {
     const [{ GatewaySockets }, { PostsAtOnce }] = await Promise.all([
       import('../../src/adapters/aws/delivery/gateway-sockets.ts'),
@@ -21,17 +24,7 @@ export function postsOnDemand(functionName: string, url: string): WakePosts {
       timeoutMs: POSTED_AT_ONCE_TIMEOUT_MS,
       ...(region && { region }),
     })
-    return new PostsAtOnce(sockets, handedOn)
+    return new PostsAtOnce(sockets, lazily<WakePosts>(handOn, POSTS))
   }
-  return onDemand(open)
-}
-
-function onDemand(open: () => Promise<WakePosts>): WakePosts {
-  let opening: Promise<WakePosts> | undefined
-  return {
-    post: async posts => {
-      opening ??= open()
-      return await (await opening).post(posts)
-    },
-  }
+  return lazily<WakePosts>(open, POSTS)
 }

@@ -17,6 +17,7 @@ import {
 import { Produce, type ProduceRequest, type ProduceResponse } from '../wire/messages/produce.ts'
 import type { Context } from './context.ts'
 import { apiError, codeOf, NONE, toApiError } from './error-code.ts'
+import { placeOf } from './groups/commit-as.ts'
 import { ConnectionEnded, handler } from './handler.ts'
 import { toWriters } from './transactions/codes.ts'
 
@@ -120,12 +121,13 @@ function stagingOf(
     batches.length === 0
       ? Promise.resolve([])
       : broker.stage({ ...producerOf(batches[0]!.batches, transactionalId), batches })
+  // Of a partition that is there twice, the first one counts.
+  const byPlace = staged.then(results => new Map(results.toReversed().map(each => [placeOf(each), each])))
   return async (topic, { index, records }) => {
     const refusal = refusalOf(index, records)
     if (refusal) return failed(index, refusal)
     try {
-      const results = await staged
-      const result = results.find(each => each.topic === topic && each.partition === index)
+      const result = (await byPlace).get(placeOf({ topic, partition: index }))
       if (!result) return failed(index, NO_PARTITION)
       if (result.error) throw asError(result.error)
       return {

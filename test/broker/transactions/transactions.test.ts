@@ -22,6 +22,19 @@ async function opened(partitions = 2) {
   return { harness, broker }
 }
 
+/** Stages one record in a transaction of that number. */
+function stagingOf(harness: Harness, broker: LogBroker, name: TransactionName) {
+  return (number: number, sequence: number, value: string) =>
+    harness.run(
+      broker.stage({
+        ...name,
+        number,
+        batches: [{ ...PLACE, batches: batchIn(name, sequence, [value]) }],
+        adds: true,
+      }),
+    )
+}
+
 describe('a transaction', () => {
   test('nothing of it is in a log before it is committed, and all of it is afterwards', async () => {
     const { harness, broker } = await opened()
@@ -49,15 +62,7 @@ describe('a transaction', () => {
   test('nothing of one that is aborted is ever in a log, and the next one goes on behind its numbers', async () => {
     const { harness, broker } = await opened()
     const name = await begin(harness, broker)
-    const stage = (number: number, sequence: number, value: string) =>
-      harness.run(
-        broker.stage({
-          ...name,
-          number,
-          batches: [{ ...PLACE, batches: batchIn(name, sequence, [value]) }],
-          adds: true,
-        }),
-      )
+    const stage = stagingOf(harness, broker, name)
     await stage(1, 0, 'aborted')
     await harness.run(broker.endTransaction({ ...name, commit: false }))
     await stage(2, 1, 'kept')
@@ -68,15 +73,7 @@ describe('a transaction', () => {
   test('a batch of one that was aborted is not taken for one of the next, however late it comes again', async () => {
     const { harness, broker } = await opened()
     const name = await begin(harness, broker)
-    const stage = (number: number, sequence: number, value: string) =>
-      harness.run(
-        broker.stage({
-          ...name,
-          number,
-          batches: [{ ...PLACE, batches: batchIn(name, sequence, [value]) }],
-          adds: true,
-        }),
-      )
+    const stage = stagingOf(harness, broker, name)
     await stage(1, 0, 'aborted')
     await harness.run(broker.endTransaction({ ...name, commit: false }))
     const [late] = await stage(2, 0, 'aborted')
